@@ -1,0 +1,126 @@
+//! The one error type of the library: a sentence, its kind, and where there is one a line of help.
+
+use std::fmt;
+use std::path::Path;
+
+/// What went wrong, by who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// An argument or option is of the wrong type, out of range or unknown.
+    Argument,
+    /// A file or table holds something it should not.
+    Data,
+    /// A file cannot be read or written.
+    Io,
+    /// libtorch refused an operation (shapes, types, memory).
+    Tensor,
+    /// The user asked to stop; what was done so far is kept.
+    Interrupted,
+    /// A fault of cpsd itself.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The stable code printed before the sentence.
+    pub fn code(self) -> &'static str {
+        match self {
+            ErrorKind::Argument => "cpsd::argument",
+            ErrorKind::Data => "cpsd::data",
+            ErrorKind::Io => "cpsd::io",
+            ErrorKind::Tensor => "cpsd::tensor",
+            ErrorKind::Interrupted => "cpsd::interrupted",
+            ErrorKind::Internal => "cpsd::internal",
+        }
+    }
+}
+
+/// An error that a user reads: one sentence saying what was expected and what came, and how to mend it.
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub kind: ErrorKind,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error { kind, message: message.into(), help: None }
+    }
+
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Argument, message)
+    }
+
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, message)
+    }
+
+    /// A failure to read or write `path`.
+    pub fn io(path: impl AsRef<Path>, cause: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Io, format!("{}: {cause}", path.as_ref().display()))
+    }
+
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    pub fn interrupted() -> Self {
+        Self::new(ErrorKind::Interrupted, "interrupted")
+    }
+
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// `unknown("label", "dgo", labels)`: names what came, and in the help line the nearest right name or all of them.
+    pub fn unknown<'a>(what: &str, came: &str, among: impl IntoIterator<Item = &'a str>) -> Self {
+        let among: Vec<&str> = among.into_iter().collect();
+        let error = Self::argument(format!("unknown {what} \"{came}\""));
+        match nearest(came, among.iter().copied()) {
+            Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
+            None if among.is_empty() => error,
+            None if among.len() <= 24 => error.with_help(format!("expected one of: {}", among.join(", "))),
+            None => error.with_help(format!("expected one of {} names: {}, ...", among.len(), among[..12].join(", "))),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The name in `among` that `word` was most likely meant to be, if any is near enough.
+pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    among
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_the_nearest() {
+        let error = Error::unknown("label", "dgo", ["cat", "dog"]);
+        assert_eq!(error.message, "unknown label \"dgo\"");
+        assert_eq!(error.help.as_deref(), Some("did you mean \"dog\"?"));
+    }
+
+    #[test]
+    fn unknown_lists_all_when_nothing_is_near() {
+        let error = Error::unknown("branch", "xyz", ["co", "dis"]);
+        assert_eq!(error.help.as_deref(), Some("expected one of: co, dis"));
+    }
+}
