@@ -1,1 +1,210 @@
-fn main() { println!("{}", tch::Cuda::is_available()); }
+//! The command line.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use colored::Colorize;
+use cpsd::script::errors::Failure;
+use cpsd::script::session::Session;
+use cpsd::script::{check, docs, show};
+use cpsd::{interrupt, repl};
+
+/// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    /// The folder of the run store (also CPSD_RUNS)
+    #[arg(long, global = true, value_name = "DIR")]
+    runs: Option<PathBuf>,
+    /// No progress and no logs
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a script; `cpsd script FILE --help` lists its arguments
+    #[command(disable_help_flag = true)]
+    Script {
+        file: PathBuf,
+        /// key=value arguments of the script, or --help
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Evaluate an expression and print its value
+    Eval { expression: String },
+    /// Print the documentation of a word, a kind of value, a library or a topic
+    Doc { word: Option<String> },
+    /// Look for mistakes in a script without running it
+    Check { files: Vec<PathBuf> },
+    /// List the finished runs
+    Runs,
+}
+
+const FAILED: u8 = 1;
+const BAD_COMMAND_LINE: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1] {
+        let _ = signal_hook::flag::register(signal, interrupt::flag());
+    }
+    cpsd::progress::set_quiet(cli.quiet);
+    // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
+    let worker = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20).spawn(move || run(cli));
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => ExitCode::from(code),
+        _ => ExitCode::from(FAILED),
+    }
+}
+
+fn run(cli: Cli) -> u8 {
+    // A panic is caught where the session can go on; its own report says what a user needs.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut session = Session::new();
+    if let Some(runs) = &cli.runs {
+        *session.context.runs.borrow_mut() = runs.clone();
+    }
+    match cli.command {
+        None => repl::run(&mut session),
+        Some(Command::Script { file, arguments }) => script(&mut session, &file, &arguments),
+        Some(Command::Eval { expression }) => match session.eval(&expression, "eval") {
+            Ok(value) => {
+                if !value.is_unit() {
+                    print_line(&show::plain(&value));
+                }
+                0
+            }
+            Err(failure) => fail(&failure),
+        },
+        Some(Command::Doc { word }) => match docs::doc(word.as_deref()) {
+            Ok(text) => {
+                print_line(text.trim_end());
+                0
+            }
+            Err(error) => fail(&Failure::plain(error)),
+        },
+        Some(Command::Check { files }) => check_files(&session, &files),
+        Some(Command::Runs) => match session.eval("runs()", "runs") {
+            Ok(value) => {
+                print_line(&show::plain(&value));
+                0
+            }
+            Err(failure) => fail(&failure),
+        },
+    }
+}
+
+fn script(session: &mut Session, file: &Path, words: &[String]) -> u8 {
+    if words.iter().any(|w| w == "--help" || w == "-h") {
+        return script_help(session, file);
+    }
+    let mut arguments = Vec::new();
+    for word in words {
+        match word.split_once('=') {
+            Some((key, value)) => arguments.push((key.trim_start_matches('-').to_string(), value.to_string())),
+            None => {
+                eprintln!("cpsd: arguments of a script are key=value; got \"{word}\"");
+                return BAD_COMMAND_LINE;
+            }
+        }
+    }
+    // What the script asks for is found by reading it, so that a misspelt argument stops it before it works.
+    if let Some(unknown) = unknown_argument(session, file, &arguments) {
+        eprintln!("cpsd: {unknown}");
+        return BAD_COMMAND_LINE;
+    }
+    match session.run_file(file, &arguments) {
+        Ok(_) => 0,
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// The `arg("name", default, "help")` calls of a script, found in its text.
+fn declared(session: &Session, file: &Path) -> Result<Vec<cpsd::script::context::Declared>, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|e| Failure::plain(cpsd::error::Error::io(file, e)))?;
+    cpsd::script::arguments::declared(session, &text, &file.display().to_string())
+}
+
+fn unknown_argument(session: &Session, file: &Path, arguments: &[(String, String)]) -> Option<String> {
+    let known = declared(session, file).ok()?;
+    let (key, _) = arguments.iter().find(|(key, _)| !known.iter().any(|d| &d.name == key))?;
+    let error = cpsd::error::Error::unknown("argument", key, known.iter().map(|d| d.name.as_str()));
+    Some(match error.help {
+        Some(help) => format!("{} has no argument \"{key}\"; {help}", file.display()),
+        None => format!("{} takes no arguments; got \"{key}\"", file.display()),
+    })
+}
+
+fn script_help(session: &Session, file: &Path) -> u8 {
+    let known = match declared(session, file) {
+        Ok(known) => known,
+        Err(failure) => return fail(&failure),
+    };
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    for line in text.lines().take_while(|l| l.starts_with("//")) {
+        print_line(line.trim_start_matches('/').trim_start_matches('!').trim());
+    }
+    print_line(&format!("\nUsage: cpsd script {} [key=value ...]", file.display()));
+    if known.is_empty() {
+        print_line("It takes no arguments.");
+    }
+    for argument in known {
+        print_line(&format!("  {:<28} {}", format!("{}={}", argument.name.cyan(), argument.default), argument.help));
+    }
+    0
+}
+
+fn check_files(session: &Session, files: &[PathBuf]) -> u8 {
+    let mut mistakes = 0;
+    for file in files {
+        let name = file.display().to_string();
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(e) => return fail(&Failure::plain(cpsd::error::Error::io(file, e))),
+        };
+        match check::check(session, &text, &name) {
+            Err(failure) => return fail(&failure),
+            Ok(findings) => {
+                for finding in &findings {
+                    let (line, column) = finding.position;
+                    let help = finding.help.as_ref().map_or(String::new(), |h| format!(" ({h})"));
+                    print_line(&format!("{name}:{line}:{column}: {}{help}", finding.message));
+                }
+                mistakes += findings.len();
+            }
+        }
+    }
+    match mistakes {
+        0 => {
+            print_line(&format!("{} without a mistake", if files.len() == 1 { "1 file".into() } else { format!("{} files", files.len()) }));
+            0
+        }
+        _ => FAILED,
+    }
+}
+
+/// Prints the report on standard error and says how the process ends.
+fn fail(failure: &Failure) -> u8 {
+    if let Some(code) = failure.exit {
+        return code as u8;
+    }
+    if failure.interrupted() {
+        eprintln!("{}", "interrupted; what was finished is kept, and the same command goes on from there".yellow());
+        return INTERRUPTED;
+    }
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    eprint!("{}", failure.render(colour, repl::width()));
+    FAILED
+}
+
+/// A closed pipe (`cpsd doc | head`) must not panic.
+fn print_line(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

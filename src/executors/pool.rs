@@ -1,0 +1,40 @@
+//! A few long jobs at a time, each on a thread of its own, results in order.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+
+/// How many cores this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// `work` on every item, at most `at_once` at a time. After the first failure no new item is begun unless it was
+/// already waiting to start; a panic in one job is passed on.
+pub fn map<T: Sync, R: Send, E: Send>(at_once: usize, items: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Vec<Result<R, E>> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.clamp(1, items.len().max(1)) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(item) = items.get(i) else { break };
+                    let result = work(item);
+                    *results[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(result);
+                }
+            });
+        }
+    });
+    results.into_iter().filter_map(|r| r.into_inner().unwrap_or_else(|e| e.into_inner())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_and_failures_do_not_stop_the_others() {
+        let results = map(3, &[1, 2, 3, 4, 5], |&n| if n == 2 { Err("two") } else { Ok(n * 10) });
+        assert_eq!(results, vec![Ok(10), Err("two"), Ok(30), Ok(40), Ok(50)]);
+    }
+}

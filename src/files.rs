@@ -1,0 +1,67 @@
+//! Files that appear whole or not at all: write beside, fsync, rename.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes `path` through `fill`; on any failure the old file, if any, stays as it was.
+///
+/// Parent folders are made. Errors: Io, naming the path.
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    let write = || -> std::io::Result<()> {
+        let temporary = tempfile::Builder::new().prefix(".cpsd-").tempfile_in(folder)?;
+        let mut writer = BufWriter::with_capacity(1 << 20, temporary);
+        fill(&mut writer)?;
+        let temporary = writer.into_inner().map_err(|e| e.into_error())?;
+        temporary.as_file().sync_all()?;
+        // A temporary file is private; what the user asked for has the permissions of any other file.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        temporary.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    write().map_err(|e| Error::io(path, e))?;
+    sync_folder(folder);
+    Ok(())
+}
+
+/// Writes `bytes` to `path`, whole or not at all.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |w| w.write_all(bytes))
+}
+
+/// Makes a rename survive a power cut. Not every file system can; then the rename itself is all there is.
+pub fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/x.txt");
+        write(&path, b"old").unwrap();
+        let failed = write_with(&path, |w| {
+            w.write_all(b"half")?;
+            Err(std::io::Error::other("disk full"))
+        });
+        assert!(failed.unwrap_err().message.contains("disk full"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}

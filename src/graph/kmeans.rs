@@ -1,0 +1,173 @@
+//! k-means: greedy k-means++ seeding, Lloyd's steps, restarts side by side, never an empty part.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::embedding::{Points, distance2};
+use super::random::{Use, generator};
+use crate::error::Result;
+use crate::interrupt;
+
+/// One local optimum.
+#[derive(Clone, Debug)]
+pub(super) struct Clustering {
+    /// The part of each point, each of the k parts used.
+    pub assignment: Vec<usize>,
+    /// Σ squared distance to the part's mean.
+    pub inertia: f64,
+}
+
+/// Lloyd's steps at most, as in scikit-learn.
+const STEPS: usize = 300;
+
+/// `restarts` local optima, in the order of their seeds. `first` numbers the first of them among all of this seed.
+pub(super) fn restarts(points: &Points, k: usize, seed: u64, first: usize, restarts: usize) -> Result<Vec<Clustering>> {
+    (first..first + restarts)
+        .into_par_iter()
+        .map(|restart| {
+            interrupt::check()?;
+            Ok(run(points, k, &mut generator(seed, Use::KMeans, restart as u64)))
+        })
+        .collect()
+}
+
+/// The one of least inertia; among equals the earliest.
+pub(super) fn best(of: &[Clustering]) -> Option<&Clustering> {
+    of.iter().reduce(|a, b| if b.inertia < a.inertia { b } else { a })
+}
+
+fn run(points: &Points, k: usize, rng: &mut ChaCha8Rng) -> Clustering {
+    let (m, dim) = (points.len(), points.dim);
+    let mut centroids = seeds(points, k, rng);
+    let mut assignment = vec![0; m];
+    let mut previous = Vec::new();
+    for _ in 0..STEPS {
+        for (i, part) in assignment.iter_mut().enumerate() {
+            *part = nearest(points.row(i), &centroids, dim);
+        }
+        fill_empty(points, &mut assignment, k);
+        centroids = points.centroids(&assignment, k);
+        if assignment == previous {
+            break;
+        }
+        previous.clone_from(&assignment);
+    }
+    let inertia = (0..m).map(|i| distance2(points.row(i), &centroids[assignment[i] * dim..][..dim])).sum();
+    Clustering { assignment, inertia }
+}
+
+/// Which of the rows of `centroids` is nearest; among equals the first.
+pub(super) fn nearest(point: &[f64], centroids: &[f64], dim: usize) -> usize {
+    let mut best = (f64::INFINITY, 0);
+    for (t, centroid) in centroids.chunks_exact(dim).enumerate() {
+        let d = distance2(point, centroid);
+        if d < best.0 {
+            best = (d, t);
+        }
+    }
+    best.1
+}
+
+/// Starts each empty part with the point farthest from the mean of its own, out of parts that keep another.
+pub(super) fn fill_empty(points: &Points, assignment: &mut [usize], k: usize) {
+    let mut sizes = vec![0usize; k];
+    assignment.iter().for_each(|&t| sizes[t] += 1);
+    while let Some(empty) = sizes.iter().position(|&n| n == 0) {
+        let centroids = points.centroids(assignment, k);
+        let mut farthest: Option<(f64, usize)> = None;
+        for (i, &t) in assignment.iter().enumerate() {
+            let d = distance2(points.row(i), &centroids[t * points.dim..][..points.dim]);
+            if sizes[t] > 1 && farthest.is_none_or(|(most, _)| d > most) {
+                farthest = Some((d, i));
+            }
+        }
+        // Without any there are fewer points than parts, which callers rule out.
+        let Some((_, i)) = farthest else { return };
+        sizes[assignment[i]] -= 1;
+        sizes[empty] = 1;
+        assignment[i] = empty;
+    }
+}
+
+/// Greedy k-means++ (Arthur and Vassilvitskii 2007, section 6): the best of 2 + ln k candidates each time.
+fn seeds(points: &Points, k: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
+    let m = points.len();
+    let candidates = 2 + (k as f64).ln() as usize;
+    let first = rng.random_range(0..m);
+    let mut centroids = points.row(first).to_vec();
+    let mut near: Vec<f64> = (0..m).map(|i| distance2(points.row(i), points.row(first))).collect();
+    for _ in 1..k {
+        let total: f64 = near.iter().sum();
+        let mut best: Option<(f64, usize, Vec<f64>)> = None;
+        for _ in 0..candidates {
+            let pick = draw(&near, total * rng.random::<f64>());
+            let then: Vec<f64> =
+                near.iter().enumerate().map(|(i, &d)| d.min(distance2(points.row(i), points.row(pick)))).collect();
+            let sum = then.iter().sum();
+            if best.as_ref().is_none_or(|(least, ..)| sum < *least) {
+                best = Some((sum, pick, then));
+            }
+        }
+        if let Some((_, pick, then)) = best {
+            centroids.extend_from_slice(points.row(pick));
+            near = then;
+        }
+    }
+    centroids
+}
+
+/// The first position where the running sum of `weights` passes `target`.
+fn draw(weights: &[f64], target: f64) -> usize {
+    let mut sum = 0.0;
+    for (i, w) in weights.iter().enumerate() {
+        sum += w;
+        if sum > target {
+            return i;
+        }
+    }
+    weights.len() - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::DMatrix;
+
+    #[test]
+    fn three_far_groups_are_found() {
+        let centre = [(0.0, 0.0), (10.0, 0.0), (0.0, 10.0)];
+        let rows = DMatrix::from_fn(30, 2, |i, j| {
+            let (x, y) = centre[i % 3];
+            [x, y][j] + (i / 3) as f64 * 0.01
+        });
+        let points = Points::from_rows(&rows);
+        let all = restarts(&points, 3, 0, 0, 5).unwrap();
+        let best = best(&all).unwrap();
+        assert!((0..30).all(|i| best.assignment[i] == best.assignment[i % 3]));
+        // Each group: Σ (0.01 (i - 4.5))^2 over i = 0..10, in two dimensions.
+        assert!((best.inertia - 3.0 * 2.0 * 82.5 * 1e-4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_part_is_empty_even_when_points_coincide() {
+        let points = Points::from_rows(&DMatrix::from_element(6, 2, 1.0));
+        for clustering in restarts(&points, 4, 3, 0, 8).unwrap() {
+            let mut parts = clustering.assignment.clone();
+            parts.sort_unstable();
+            parts.dedup();
+            assert_eq!(parts, vec![0, 1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bits() {
+        let rows = DMatrix::from_fn(40, 3, |i, j| ((i * 7 + j * 13) % 17) as f64);
+        let points = Points::from_rows(&rows);
+        let of = |seed| {
+            let all = restarts(&points, 5, seed, 0, 10).unwrap();
+            all.into_iter().map(|c| (c.assignment, c.inertia.to_bits())).collect::<Vec<_>>()
+        };
+        assert_eq!(of(1), of(1));
+    }
+}

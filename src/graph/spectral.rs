@@ -1,0 +1,290 @@
+//! Spectral clustering of a label graph: the options, and the whole way from affinity to partition.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::affinity::{Affinity, Preset};
+use super::assign;
+use super::cut::{Graph, calinski_harabasz, on};
+use super::eigen::{self, Eigen};
+use super::embedding::{Embedding, Points};
+use super::kmeans;
+use super::partition::{Partition, by_first_appearance};
+use super::random::check_k;
+use super::refine::refine;
+use crate::error::{Error, Result};
+use crate::interrupt;
+
+/// How embedded labels become tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assign {
+    /// k-means++ with restarts, kept by inertia.
+    #[default]
+    Kmeans,
+    /// Rotation of the eigenvectors to the nearest 0/1 matrix (Yu and Shi 2003).
+    Discretize,
+    /// Pivoted QR of the eigenvectors (Damle, Minden and Ying 2019): no random numbers, no restarts.
+    ClusterQr,
+}
+
+/// Options of [`spectral_partition`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PartitionOptions {
+    /// Decides every random choice.
+    pub seed: u64,
+    /// k-means runs, of which the one of least inertia is kept.
+    pub restarts: usize,
+    /// How eigenvectors become points.
+    pub embedding: Embedding,
+    /// Moves single labels while the normalised cut falls, from several starts, and keeps the least cut.
+    pub refine: bool,
+    /// `"authors"`: `rw` on both branches, best of 4 runs of 20 restarts by Calinski-Harabasz score.
+    pub preset: Option<Preset>,
+    /// How points become tasks.
+    pub assign: Assign,
+}
+
+impl Default for PartitionOptions {
+    fn default() -> Self {
+        PartitionOptions {
+            seed: 0,
+            restarts: 50,
+            embedding: Embedding::Auto,
+            refine: false,
+            preset: None,
+            assign: Assign::Kmeans,
+        }
+    }
+}
+
+/// Random partitions behind the z score that a partition carries, and the seed they are drawn with.
+const Z_DRAWS: usize = 200;
+const Z_SEED: u64 = 0;
+
+/// The authors' selection: runs, and restarts in each.
+const AUTHORS_RUNS: usize = 4;
+const AUTHORS_RESTARTS: usize = 20;
+
+/// Cuts a label graph into `k` tasks by the k smallest eigenvectors of its normalised Laplacian.
+///
+/// The same graph, k and options give the same tasks on any number of threads and in any order of labels. No task is
+/// empty. Errors: k = 0 or above the number of labels, no restarts, options that contradict a preset.
+pub fn spectral_partition(affinity: &Affinity, k: usize, options: &PartitionOptions) -> Result<Partition> {
+    let m = affinity.len();
+    check_k("spectral_partition", k, m)?;
+    check(options)?;
+    // In alphabetical order, so that label order decides nothing.
+    let (graph, order) = affinity.canonical();
+    let assignment = if k == 1 {
+        vec![0; m]
+    } else if k == m {
+        (0..m).collect()
+    } else {
+        cut(&graph, k, options)?
+    };
+    let of_cut = Graph::new(&graph);
+    let ncut = of_cut.ncut(&assignment, k);
+    let z = of_cut.z_score(&assignment, k, ncut, Z_SEED, Z_DRAWS)?;
+    let mut here = vec![0; m];
+    for (&place, &task) in order.iter().zip(&assignment) {
+        here[place] = task;
+    }
+    let partition = Partition::trusted(affinity.labels().clone(), &here).with_seed(options.seed);
+    Ok(partition.with_cut(affinity.branch(), ncut, z, affinity.isolated()))
+}
+
+fn check(options: &PartitionOptions) -> Result<()> {
+    if options.restarts == 0 {
+        return Err(Error::argument(
+            "The restarts option of spectral_partition must be an integer of at least 1. Got 0 instead.",
+        ));
+    }
+    if options.preset == Some(Preset::Authors) {
+        if !matches!(options.embedding, Embedding::Auto | Embedding::Rw) {
+            return Err(Error::argument(
+                "preset \"authors\" of spectral_partition sets embedding \"rw\"; leave embedding out",
+            ));
+        }
+        if options.assign != Assign::Kmeans {
+            return Err(Error::argument(
+                "preset \"authors\" of spectral_partition sets assign \"kmeans\"; leave assign out",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn cut(affinity: &Affinity, k: usize, options: &PartitionOptions) -> Result<Vec<usize>> {
+    let eigen = eigen::smallest(&affinity.laplacian(), k)?;
+    let embed = |embedding| Points::embed(&eigen.vectors, affinity.degrees(), embedding, affinity.branch());
+    let missing = || Error::internal("k-means gave no clustering");
+    let (chosen, starts) = match (options.preset, options.assign) {
+        (Some(Preset::Authors), _) => {
+            let points = embed(Embedding::Rw);
+            let all = kmeans::restarts(&points, k, options.seed, 0, AUTHORS_RUNS * AUTHORS_RESTARTS)?;
+            let rows = Points::from_rows(&affinity.with_diagonal());
+            let runs = all.chunks(AUTHORS_RESTARTS).filter_map(kmeans::best);
+            let scored = runs.map(|c| (calinski_harabasz(&rows, &c.assignment, k), c));
+            let best = scored.reduce(|a, b| if b.0 > a.0 { b } else { a }).ok_or_else(missing)?;
+            (best.1.assignment.clone(), all)
+        }
+        (None, Assign::Kmeans) => {
+            let all = kmeans::restarts(&embed(options.embedding), k, options.seed, 0, options.restarts)?;
+            (kmeans::best(&all).ok_or_else(missing)?.assignment.clone(), all)
+        }
+        (None, Assign::Discretize) => {
+            (assign::discretize(&embed(options.embedding), k, options.seed, options.restarts)?, Vec::new())
+        }
+        (None, Assign::ClusterQr) => (assign::cluster_qr(&embed(options.embedding), k)?, Vec::new()),
+    };
+    if !options.refine {
+        return Ok(chosen);
+    }
+    let mut starts: BTreeSet<Vec<usize>> = starts.iter().map(|c| by_first_appearance(&c.assignment)).collect();
+    starts.insert(by_first_appearance(&chosen));
+    for embedding in [Embedding::Rw, Embedding::Njw, Embedding::Sym] {
+        let more = kmeans::restarts(&embed(embedding), k, options.seed, options.restarts, options.restarts)?;
+        starts.extend(more.iter().map(|c| by_first_appearance(&c.assignment)));
+    }
+    least_cut(affinity, k, starts)
+}
+
+/// Refines every start and keeps the least cut; among equals the first start.
+fn least_cut(affinity: &Affinity, k: usize, starts: BTreeSet<Vec<usize>>) -> Result<Vec<usize>> {
+    let graph = Graph::new(affinity);
+    let starts: Vec<Vec<usize>> = starts.into_iter().collect();
+    let refined: Vec<(Vec<usize>, f64)> = starts
+        .par_iter()
+        .map(|start| {
+            interrupt::check()?;
+            refine(&graph, start, k)
+        })
+        .collect::<Result<_>>()?;
+    let best = refined.into_iter().reduce(|a, b| if b.1 < a.1 { b } else { a });
+    best.map(|(assignment, _)| assignment).ok_or_else(|| Error::internal("refinement had no start"))
+}
+
+/// How many labels lie nearer to another task's mean than to their own's, in an embedding of k eigenvectors.
+///
+/// 0 says that the partition is a fixed point of Lloyd's k-means there: a test of how a published partition was made
+/// that needs no random numbers.
+pub fn lloyd_mismatches(affinity: &Affinity, partition: &Partition, embedding: Embedding) -> Result<usize> {
+    let assignment = on(affinity, partition)?;
+    let Eigen { vectors, .. } = eigen::smallest(&affinity.laplacian(), partition.k())?;
+    let points = Points::embed(&vectors, affinity.degrees(), embedding, affinity.branch());
+    let centroids = points.centroids(&assignment, partition.k());
+    let nearest = |i| kmeans::nearest(points.row(i), &centroids, points.dim);
+    Ok((0..points.len()).filter(|&i| nearest(i) != assignment[i]).count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{AffinityOptions, Branch, Cooccurrence, suggest_k};
+
+    /// Labels in groups of the given sizes: each seen with its own group in half of its images, never with others.
+    fn cliques(sizes: &[usize]) -> Cooccurrence {
+        let group: Vec<usize> = sizes.iter().enumerate().flat_map(|(g, &n)| vec![g; n]).collect();
+        let m = group.len();
+        // Neighbours stand apart, so that order cannot help.
+        let place = |i: usize| (i * 7 + 3) % m;
+        assert!(!m.is_multiple_of(7));
+        let labels: Vec<String> = (0..m).map(|i| format!("{}{i}", ["a", "b", "c", "d"][group[place(i)]])).collect();
+        let pair = |i: usize, j: usize| u64::from(i != j && group[place(i)] == group[place(j)]) * 5;
+        let pairs = (0..m * m).map(|ij| pair(ij / m, ij % m)).collect();
+        Cooccurrence::from_parts(&labels, vec![10; m], pairs).unwrap()
+    }
+
+    fn affinity(sizes: &[usize], branch: Branch) -> Affinity {
+        Affinity::new(&cliques(sizes), branch, &AffinityOptions::default()).unwrap()
+    }
+
+    fn groups_of(p: &Partition) -> Vec<String> {
+        let letters = |task: &Vec<String>| {
+            let mut letters: Vec<&str> = task.iter().map(|l| &l[..1]).collect();
+            letters.sort_unstable();
+            letters.concat()
+        };
+        let mut groups: Vec<String> = p.tasks().iter().map(letters).collect();
+        groups.sort();
+        groups
+    }
+
+    #[test]
+    fn disjoint_cliques_are_split_exactly() {
+        for assign in [Assign::Kmeans, Assign::Discretize, Assign::ClusterQr] {
+            for embedding in [Embedding::Auto, Embedding::Njw] {
+                let options = PartitionOptions { assign, embedding, ..Default::default() };
+                let p = spectral_partition(&affinity(&[5, 6], Branch::Co), 2, &options).unwrap();
+                assert_eq!(groups_of(&p), ["aaaaa", "bbbbbb"]);
+                assert!(p.ncut().unwrap().abs() < 1e-12);
+                let p = spectral_partition(&affinity(&[5, 2, 8], Branch::Co), 3, &options).unwrap();
+                assert_eq!(groups_of(&p), ["aaaaa", "bb", "cccccccc"]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_other_branch_takes_cliques_apart() {
+        let p = spectral_partition(
+            &affinity(&[2, 2, 2, 2], Branch::Dis),
+            2,
+            &PartitionOptions { refine: true, ..Default::default() },
+        );
+        assert_eq!(groups_of(&p.unwrap()), ["abcd", "abcd"]);
+    }
+
+    #[test]
+    fn k_options_and_presets_are_checked() {
+        let a = affinity(&[5, 6], Branch::Co);
+        let of =
+            |k, options: &PartitionOptions| spectral_partition(&a, k, options).map(|p| p.k()).map_err(|e| e.message);
+        let plain = PartitionOptions::default();
+        let bad_k = "The k parameter of spectral_partition must be an integer from 1 to 11. Got";
+        assert_eq!(of(0, &plain), Err(format!("{bad_k} 0 instead.")));
+        assert_eq!(of(12, &plain), Err(format!("{bad_k} 12 instead.")));
+        for k in 1..=11 {
+            assert_eq!(of(k, &plain), Ok(k));
+            assert_eq!(
+                of(k, &PartitionOptions { refine: true, preset: Some(Preset::Authors), ..plain.clone() }),
+                Ok(k)
+            );
+        }
+        assert!(of(2, &PartitionOptions { restarts: 0, ..plain.clone() }).unwrap_err().contains("restarts option"));
+        let preset = PartitionOptions { preset: Some(Preset::Authors), ..plain };
+        assert!(of(2, &PartitionOptions { embedding: Embedding::Njw, ..preset.clone() }).unwrap_err().contains("rw"));
+        assert!(of(2, &PartitionOptions { assign: Assign::ClusterQr, ..preset }).unwrap_err().contains("kmeans"));
+        assert!(serde_json::from_str::<PartitionOptions>(r#"{"restart": 3}"#).is_err());
+        let read: PartitionOptions = serde_json::from_str(r#"{"assign": "cluster_qr", "embedding": "rw"}"#).unwrap();
+        assert_eq!((read.assign, read.embedding, read.restarts), (Assign::ClusterQr, Embedding::Rw, 50));
+    }
+
+    #[test]
+    fn labels_without_neighbours_are_told() {
+        let p = spectral_partition(&affinity(&[5, 1], Branch::Co), 2, &PartitionOptions::default()).unwrap();
+        assert_eq!(groups_of(&p), ["aaaaa", "b"]);
+        let warnings = p.warnings();
+        assert!(warnings.iter().any(|w| w.contains("has a single label")), "{warnings:?}");
+        assert!(warnings.iter().any(|w| w.contains("has no neighbour in the graph")), "{warnings:?}");
+        // A graph without any edge still falls into tasks.
+        let p = spectral_partition(&affinity(&[1, 1, 1, 1], Branch::Co), 3, &PartitionOptions::default()).unwrap();
+        assert_eq!((p.k(), p.ncut()), (3, Some(0.0)));
+    }
+
+    #[test]
+    fn the_widest_gap_counts_the_cliques() {
+        for sizes in [&[5, 6][..], &[5, 4, 6], &[3, 4, 5, 4]] {
+            let a = affinity(sizes, Branch::Co);
+            let s = suggest_k(&a, 8).unwrap();
+            assert_eq!((s.k, s.gaps.len(), s.eigenvalues.len()), (sizes.len(), 7, 9));
+            // A clique of n equal weights has the eigenvalues 0 and n / (n - 1).
+            let least = sizes.iter().max().map(|&n| n as f64 / (n as f64 - 1.0)).unwrap();
+            assert!((s.gaps[s.k - 2].1 - least).abs() < 1e-12);
+            assert!(suggest_k(&a, 1).is_err() && suggest_k(&a, a.len()).is_err());
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The asymmetric loss.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::Reduction;
+use super::range::check;
+use crate::error::Result;
+
+/// Asymmetric loss. Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021:
+/// L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asl {
+    pub gamma_neg: f64,
+    pub gamma_pos: f64,
+    pub clip: f64,
+    pub eps: f64,
+    /// Whether the gradient flows through the focal weights; not in the authors' code.
+    pub focal_gradient: bool,
+    pub reduction: Reduction,
+}
+
+impl Default for Asl {
+    fn default() -> Self {
+        Asl { gamma_neg: 4.0, gamma_pos: 0.0, clip: 0.05, eps: 1e-8, focal_gradient: false, reduction: Reduction::Sum }
+    }
+}
+
+impl Asl {
+    pub fn validate(&self) -> Result<()> {
+        check("asl", "gamma_neg", self.gamma_neg, 0.0..=16.0)?;
+        check("asl", "gamma_pos", self.gamma_pos, 0.0..=16.0)?;
+        check("asl", "clip", self.clip, 0.0..=0.99)?;
+        check("asl", "eps", self.eps, 0.0..=0.1)
+    }
+
+    pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        let positive = logits.f_sigmoid()?;
+        let mut negative = positive.f_neg()?.f_add_scalar(1.0)?;
+        if self.clip > 0.0 {
+            negative = negative.f_add_scalar(self.clip)?.f_clamp_max(1.0)?;
+        }
+        let log_positive = positive.f_clamp_min(self.eps)?.f_log()?;
+        let log_negative = negative.f_clamp_min(self.eps)?.f_log()?;
+        let absent = targets.f_neg()?.f_add_scalar(1.0)?;
+        let loss = targets.f_mul(&log_positive)?.f_add(&absent.f_mul(&log_negative)?)?;
+        let loss = match self.weight(&positive, &negative, targets, &absent)? {
+            Some(weight) => loss.f_mul(&weight)?,
+            None => loss,
+        };
+        self.reduction.apply(&loss)?.f_neg().map_err(Into::into)
+    }
+
+    /// (1 - p_t)^γ, γ by the sign of the label.
+    fn weight(&self, positive: &Tensor, negative: &Tensor, targets: &Tensor, absent: &Tensor) -> Result<Option<Tensor>> {
+        if self.gamma_neg == 0.0 && self.gamma_pos == 0.0 {
+            return Ok(None);
+        }
+        let weight = || -> Result<Tensor> {
+            let probability = positive.f_mul(targets)?.f_add(&negative.f_mul(absent)?)?;
+            let rest = probability.f_neg()?.f_add_scalar(1.0)?;
+            let gamma = targets.f_mul_scalar(self.gamma_pos - self.gamma_neg)?.f_add_scalar(self.gamma_neg)?;
+            Ok(rest.f_pow(&gamma)?)
+        };
+        Ok(Some(if self.focal_gradient { weight()? } else { tch::no_grad(weight)? }))
+    }
+}

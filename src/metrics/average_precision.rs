@@ -1,0 +1,100 @@
+//! Average precision, and its mean over labels.
+
+use super::columns::{Column, Input, Score, Target};
+
+/// AP of one label whose positives are there: Σ over distinct scores, the highest first, of
+/// (recall here − recall before) × precision here. Every score at once counts as predicted from its own value up, so
+/// tied scores share a threshold: scikit-learn's `average_precision_score`.
+///
+/// `weight` is how much a negative counts (1 in the ordinary AP).
+pub(super) fn of_column<K: Copy + Ord>(column: &Column<'_, K>, weight: f64) -> Option<f64> {
+    let mut sum = 0.0;
+    steps(column, |gained, found, seen| {
+        let found = found as f64;
+        sum += gained as f64 * found / (found + weight * (seen as f64 - found));
+    });
+    (!column.positives.is_empty()).then(|| sum / column.positives.len() as f64)
+}
+
+/// Calls `step(positives gained, positives so far, images so far)` at each distinct score that has a positive, from
+/// the highest down.
+pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>, mut step: impl FnMut(usize, usize, usize)) {
+    let (mut found, mut seen) = (0, 0);
+    while found < column.positives.len() {
+        let key = column.positives[found];
+        let before = found;
+        while found < column.positives.len() && column.positives[found] == key {
+            found += 1;
+        }
+        // The next threshold is seldom far: gallop, then halve.
+        let mut stride = 1;
+        while seen + stride < column.all.len() && column.all[seen + stride] <= key {
+            stride *= 2;
+        }
+        let from = seen + stride / 2;
+        let to = (seen + stride).min(column.all.len());
+        seen = from + column.all[from..to].partition_point(|&k| k <= key);
+        step(found - before, found, seen);
+    }
+}
+
+/// AP of one label over N images, from 0 to 1; `None` without a positive, with NaN, or for lists of unequal length.
+///
+/// `positive[i]` tells whether image i has the label. Ties as scikit-learn's `average_precision_score` takes them.
+pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> Option<f64> {
+    let input = Input::new(scores, positive, scores.len(), 1).ok()?;
+    let aps = input.by_label(&[String::new()], |column| of_column(&column, 1.0)).ok()?;
+    aps.first().copied().flatten()
+}
+
+/// mAP in percent of row-major scores and targets [N, m]: the mean AP over the labels that have a positive.
+///
+/// For selecting among epochs, where any increasing function of the probability, logits too, does. NaN where no label
+/// has a positive, a score is not finite, or the sizes do not fit; [`evaluate`](super::evaluate) says which.
+pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], m: usize) -> f64 {
+    let n = scores.len().checked_div(m).unwrap_or(0);
+    let labels = vec![String::new(); m];
+    let aps = Input::new(scores, targets, n, m).and_then(|input| input.by_label(&labels, |column| of_column(&column, 1.0)));
+    aps.ok().and_then(|aps| mean(aps.iter().copied())).map_or(f64::NAN, |map| 100.0 * map)
+}
+
+/// The mean of those that are there, summed in order.
+pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0_usize);
+    for value in values.flatten() {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| sum / count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_by_hand() {
+        // Ranks of the positives: 1, 3, 4.
+        let ap = average_precision(&[0.9_f32, 0.8, 0.7, 0.6, 0.1], &[1_u8, 0, 1, 1, 0]).unwrap();
+        assert!((ap - (1.0 + 2.0 / 3.0 + 3.0 / 4.0) / 3.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn all_scores_equal_is_the_share_of_positives() {
+        assert_eq!(average_precision(&[0.5_f64; 10], &[1_u8, 0, 0, 0, 0, 0, 0, 0, 1, 0]), Some(0.2));
+    }
+
+    #[test]
+    fn no_positive_is_no_ap() {
+        assert_eq!(average_precision(&[0.5_f32, 0.1], &[0_u8, 0]), None);
+        assert!(mean_average_precision(&[0.5_f32, 0.1], &[0_u8, 0], 1).is_nan());
+        assert!(mean_average_precision(&[f32::NAN, 0.1], &[0_u8, 1], 1).is_nan());
+        assert!(mean_average_precision::<f32, u8>(&[], &[], 0).is_nan());
+    }
+
+    #[test]
+    fn labels_without_a_positive_are_left_out_of_the_mean() {
+        let scores = [0.9_f32, 0.2, 0.1, 0.8];
+        assert_eq!(mean_average_precision(&scores, &[1.0_f32, 0.0, 0.0, 0.0], 2), 100.0);
+    }
+}

@@ -1,0 +1,294 @@
+//! Scores and targets, label by label: checked, turned from rows into columns, sorted.
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::interrupt;
+
+/// A score: `f32` or `f64`. Keys are integers that stand in the opposite order of the scores.
+pub trait Score: Copy + PartialOrd + Send + Sync {
+    type Key: Copy + Ord + Default + Send + Sync;
+    /// Higher scores get smaller keys; equal scores, 0.0 and -0.0 among them, get equal keys.
+    fn key(self) -> Self::Key;
+    fn from_f64(x: f64) -> Self;
+    fn to_f64(self) -> f64;
+    /// Sorts keys; `spare` is room that is kept from call to call.
+    fn sort(keys: &mut Vec<Self::Key>, spare: &mut Vec<Self::Key>);
+}
+
+impl Score for f32 {
+    type Key = u32;
+
+    #[inline]
+    fn key(self) -> u32 {
+        let bits = (self + 0.0).to_bits();
+        // Negative floats already fall with their bits; positive ones are turned round below them.
+        if bits >> 31 == 0 { 0x7fff_ffff - bits } else { bits }
+    }
+
+    fn from_f64(x: f64) -> f32 {
+        x as f32
+    }
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    fn sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
+        radix_sort(keys, spare);
+    }
+}
+
+impl Score for f64 {
+    type Key = u64;
+
+    #[inline]
+    fn key(self) -> u64 {
+        let bits = (self + 0.0).to_bits();
+        if bits >> 63 == 0 { 0x7fff_ffff_ffff_ffff - bits } else { bits }
+    }
+
+    fn from_f64(x: f64) -> f64 {
+        x
+    }
+
+    fn to_f64(self) -> f64 {
+        self
+    }
+
+    fn sort(keys: &mut Vec<u64>, _: &mut Vec<u64>) {
+        keys.sort_unstable();
+    }
+}
+
+/// A target: 0 or 1 as `u8`, `f32`, `f64` or `bool`.
+pub trait Target: Copy + Send + Sync {
+    /// `None` for anything but 0 and 1.
+    fn truth(self) -> Option<bool>;
+    fn shown(self) -> String;
+}
+
+macro_rules! target {
+    ($type:ty, $zero:expr, $one:expr) => {
+        impl Target for $type {
+            #[inline]
+            fn truth(self) -> Option<bool> {
+                if self == $zero {
+                    Some(false)
+                } else if self == $one {
+                    Some(true)
+                } else {
+                    None
+                }
+            }
+
+            fn shown(self) -> String {
+                self.to_string()
+            }
+        }
+    };
+}
+target!(u8, 0, 1);
+target!(f32, 0.0, 1.0);
+target!(f64, 0.0, 1.0);
+target!(bool, false, true);
+
+/// Least-significant digit first, 11 bits a pass; a pass in which all keys share the digit is skipped.
+fn radix_sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
+    const BITS: u32 = 11;
+    const SIZE: usize = 1 << BITS;
+    fn digit(key: u32, pass: usize) -> usize {
+        (key >> (BITS * pass as u32)) as usize & (SIZE - 1)
+    }
+    if keys.len() < SIZE {
+        keys.sort_unstable();
+        return;
+    }
+    let mut counts = [[0_u32; SIZE]; 3];
+    for &key in keys.iter() {
+        for (pass, counts) in counts.iter_mut().enumerate() {
+            counts[digit(key, pass)] += 1;
+        }
+    }
+    spare.clear();
+    spare.resize(keys.len(), 0);
+    for (pass, counts) in counts.iter_mut().enumerate() {
+        if counts[digit(keys[0], pass)] as usize == keys.len() {
+            continue;
+        }
+        let mut start = 0;
+        for count in counts.iter_mut() {
+            start += std::mem::replace(count, start);
+        }
+        for &key in keys.iter() {
+            let place = &mut counts[digit(key, pass)];
+            spare[*place as usize] = key;
+            *place += 1;
+        }
+        std::mem::swap(keys, spare);
+    }
+}
+
+/// N and m of two tensors that must have one shape. Errors name both shapes.
+pub fn same_shape(scores: &[i64], targets: &[i64]) -> Result<(usize, usize)> {
+    if let ([n, m], true) = (scores, scores == targets)
+        && let (Ok(n), Ok(m)) = (usize::try_from(*n), usize::try_from(*m))
+    {
+        return Ok((n, m));
+    }
+    Err(Error::argument(format!(
+        "scores and targets must both have the shape [images, labels]; got scores {scores:?} and targets {targets:?}"
+    )))
+}
+
+/// Scores and targets of one evaluation, of known shape.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a, S, T> {
+    pub scores: &'a [S],
+    pub targets: &'a [T],
+    pub n: usize,
+    pub m: usize,
+}
+
+/// The keys of one label's scores, both lists ascending: the best score first.
+pub(super) struct Column<'a, K> {
+    pub all: &'a [K],
+    pub positives: &'a [K],
+}
+
+/// Labels that one task turns at once: a row's part is then half a cache line or more.
+const BLOCK: usize = 8;
+
+impl<'a, S: Score, T: Target> Input<'a, S, T> {
+    /// Errors: sizes that are not n × m (both named), no image, no label.
+    pub fn new(scores: &'a [S], targets: &'a [T], n: usize, m: usize) -> Result<Self> {
+        if n == 0 || m == 0 {
+            return Err(Error::data(format!("nothing to evaluate: there are {n} images and {m} labels")));
+        }
+        for (what, len) in [("scores", scores.len()), ("targets", targets.len())] {
+            if n.checked_mul(m) != Some(len) {
+                return Err(Error::argument(format!(
+                    "{what} must have the shape [{n}, {m}], which is {} values; got {len}",
+                    n.saturating_mul(m)
+                )));
+            }
+        }
+        if u32::try_from(n).is_err() {
+            return Err(Error::argument(format!("at most {} images can be evaluated at once; got {n}", u32::MAX)));
+        }
+        Ok(Input { scores, targets, n, m })
+    }
+
+    /// `work` for each label, over all threads; results in label order.
+    ///
+    /// Errors: the first score that is not finite or target that is not 0 or 1, by row and label name.
+    pub fn by_label<R: Send>(&self, labels: &[String], work: impl Fn(Column<'_, S::Key>) -> R + Sync) -> Result<Vec<R>> {
+        let blocks: Vec<Option<Vec<R>>> = (0..self.m.div_ceil(BLOCK))
+            .into_par_iter()
+            .map(|block| {
+                interrupt::check()?;
+                Ok(self.block(block * BLOCK, &work))
+            })
+            .collect::<Result<_>>()?;
+        let mut results = Vec::with_capacity(self.m);
+        for block in blocks {
+            results.extend(block.ok_or_else(|| self.first_fault(labels))?);
+        }
+        Ok(results)
+    }
+
+    /// `None` if a value in the block is not as it must be.
+    fn block<R>(&self, first: usize, work: &impl Fn(Column<'_, S::Key>) -> R) -> Option<Vec<R>> {
+        let width = BLOCK.min(self.m - first);
+        let mut all = vec![vec![S::Key::default(); self.n]; width];
+        let mut positives = vec![Vec::new(); width];
+        let mut sound = true;
+        for image in 0..self.n {
+            let start = image * self.m + first;
+            let scores = &self.scores[start..start + width];
+            let targets = &self.targets[start..start + width];
+            for (j, (&score, &target)) in scores.iter().zip(targets).enumerate() {
+                let key = score.key();
+                all[j][image] = key;
+                sound &= score.to_f64().is_finite();
+                match target.truth() {
+                    Some(true) => positives[j].push(key),
+                    Some(false) => {}
+                    None => sound = false,
+                }
+            }
+        }
+        if !sound {
+            return None;
+        }
+        let mut spare = Vec::new();
+        let columns = all.iter_mut().zip(&mut positives);
+        Some(
+            columns
+                .map(|(all, positives)| {
+                    S::sort(all, &mut spare);
+                    S::sort(positives, &mut spare);
+                    work(Column { all, positives })
+                })
+                .collect(),
+        )
+    }
+
+    /// The sentence for the first bad value in row order.
+    fn first_fault(&self, labels: &[String]) -> Error {
+        for (i, (score, target)) in self.scores.iter().zip(self.targets).enumerate() {
+            let (image, label) = (i / self.m, &labels[i % self.m]);
+            if !score.to_f64().is_finite() {
+                return Error::data(format!(
+                    "scores must be finite numbers; got {} for image row {image}, label \"{label}\"",
+                    score.to_f64()
+                ));
+            }
+            if target.truth().is_none() {
+                return Error::data(format!(
+                    "targets must be 0 or 1; got {} for image row {image}, label \"{label}\"",
+                    target.shown()
+                ));
+            }
+        }
+        Error::internal("a fault in the scores was seen and not found again")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn keys_fall_as_scores_rise() {
+        let scores = [f32::MIN, -1.5, -1.0, -1e-40, 0.0, 1e-40, 0.3, 0.30000004, 1.0, f32::MAX];
+        for pair in scores.windows(2) {
+            assert!(pair[0].key() > pair[1].key(), "{pair:?}");
+            assert!(f64::from(pair[0]).key() > f64::from(pair[1]).key(), "{pair:?}");
+        }
+        assert_eq!((-0.0_f32).key(), 0.0_f32.key());
+        assert_eq!((-0.0_f64).key(), 0.0_f64.key());
+    }
+
+    #[test]
+    fn radix_sort_sorts() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        for (n, mask) in [(10, u32::MAX), (5000, u32::MAX), (5000, 0x7ff), (5000, 0x3f80_0000), (3000, 0)] {
+            let mut keys: Vec<u32> = (0..n).map(|_| rng.random::<u32>() & mask).collect();
+            let mut expected = keys.clone();
+            expected.sort_unstable();
+            radix_sort(&mut keys, &mut Vec::new());
+            assert_eq!(keys, expected);
+        }
+    }
+
+    #[test]
+    fn shapes_must_be_equal() {
+        assert_eq!(same_shape(&[3, 4], &[3, 4]).unwrap(), (3, 4));
+        let error = same_shape(&[3, 4], &[3, 5]).unwrap_err();
+        assert!(error.message.ends_with("got scores [3, 4] and targets [3, 5]"), "{error}");
+        assert!(same_shape(&[12], &[12]).is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! One pass over the scores, all metrics.
+
+use super::average_precision::{self, mean};
+use super::columns::{Column, Input, Score, Target};
+use super::context::{self, Companions};
+use super::conventions::Convention;
+use super::options::MetricOptions;
+use super::precision_recall::{Counts, Means};
+use super::report::{ConventionRow, LabelRow, Report, ThresholdRow, TopRow};
+use super::top_k::{self, Cut};
+use super::voc_ap;
+use crate::error::{Error, Result};
+
+/// All metrics of probabilities `scores` against `targets`, both row-major [n, m].
+///
+/// `labels` names the m columns; empty, they are called by their positions. Errors: sizes that do not fit (both
+/// named), an empty split, a score that is not finite or a target that is not 0 or 1 (row and label named), no label
+/// with a positive, options out of range.
+pub fn evaluate<S: Score, T: Target>(
+    scores: &[S],
+    targets: &[T],
+    n: usize,
+    m: usize,
+    labels: &[String],
+    options: &MetricOptions,
+) -> Result<Report> {
+    evaluate_with(scores, targets, n, m, labels, options, None)
+}
+
+/// [`evaluate`] with the companions for the context probe given, as counted on the training images; without them they
+/// are counted on `targets`.
+pub fn evaluate_with<S: Score, T: Target>(
+    scores: &[S],
+    targets: &[T],
+    n: usize,
+    m: usize,
+    labels: &[String],
+    options: &MetricOptions,
+    companions: Option<&Companions>,
+) -> Result<Report> {
+    options.check()?;
+    let thresholds = options.thresholds()?;
+    let input = Input::new(scores, targets, n, m)?;
+    let labels = names(labels, m)?;
+    let main = options.convention.first();
+    let given = options.threshold.is_some();
+
+    // Every decision rule that any row needs; the report's own thresholds come first.
+    let mut cuts: Vec<Cut> = thresholds.iter().map(|&threshold| Cut { threshold, strict: main.strict }).collect();
+    let cut_of = |c: &Convention| Cut { threshold: if given { thresholds[0] } else { c.threshold }, strict: c.strict };
+    for convention in options.convention.iter() {
+        let cut = cut_of(convention);
+        if !cuts.contains(&cut) {
+            cuts.push(cut);
+        }
+    }
+    let stats = input.by_label(&labels, |column| Stats::of(&column, &cuts, S::from_f64, S::key))?;
+    let plain = mean(stats.iter().map(|s| s.ap));
+    let (Some(plain), Some(voc)) = (plain, mean(stats.iter().map(|s| s.voc_ap))) else {
+        return Err(Error::data(format!("none of the {m} labels has a positive among the {n} images: mAP is not defined")));
+    };
+    let means: Vec<Means> = (0..cuts.len()).map(|c| Means::of(&stats.iter().map(|s| s.counts[c]).collect::<Vec<_>>())).collect();
+    let position = |cut: Cut| cuts.iter().position(|&c| c == cut).unwrap_or(0);
+
+    let mut notes = Vec::new();
+    let tops = Tops::count(&input, options, &cuts, &mut notes);
+    let rows = |convention: &Convention| {
+        let cut = cut_of(convention);
+        ConventionRow {
+            name: convention.name.into(),
+            map: 100.0 * if convention.voc_ap { voc } else { plain },
+            rows: ThresholdRow::new(cut.threshold, &means[position(cut)], convention.mean_f1),
+            top: tops.row(options.above_threshold || convention.top_above_threshold, cut, convention.mean_f1),
+        }
+    };
+    let own = rows(main);
+    let left_out: Vec<String> = labels.iter().zip(&stats).filter(|(_, s)| s.ap.is_none()).map(|(l, _)| l.clone()).collect();
+    if !left_out.is_empty() {
+        notes.push(format!(
+            "{} of {m} labels have no positive: left out of mAP, CP, CR, CF1 and macro F1, counted in OP and OR",
+            left_out.len()
+        ));
+    }
+    let outside = scores.iter().filter(|s| !(0.0..=1.0).contains(&s.to_f64())).count();
+    if outside > 0 {
+        notes.push(format!("{outside} scores are not from 0 to 1: thresholds were applied to them as if they were probabilities"));
+    }
+    let context = match options.context {
+        true => {
+            let counted;
+            let companions = match companions {
+                Some(companions) => companions,
+                None => {
+                    counted = Companions::from_targets(&input, &labels, options.companions)?;
+                    &counted
+                }
+            };
+            Some(context::probe(&input, &labels, companions, cuts[0], &stats.iter().map(|s| s.ap).collect::<Vec<_>>())?)
+        }
+        false => None,
+    };
+    let report = own.rows;
+    Ok(Report {
+        images: n,
+        labels: m,
+        convention: main.name.into(),
+        threshold: thresholds[0],
+        map: own.map,
+        cp: report.cp,
+        cr: report.cr,
+        cf1: report.cf1,
+        op: report.op,
+        or: report.or,
+        of1: report.of1,
+        macro_f1: report.macro_f1,
+        top: own.top,
+        per_label: labels.iter().zip(&stats).map(|(label, s)| s.row(label, main.voc_ap)).collect(),
+        left_out,
+        thresholds: match &thresholds[..] {
+            [_] => Vec::new(),
+            several => several.iter().zip(&means).map(|(&t, means)| ThresholdRow::new(t, means, main.mean_f1)).collect(),
+        },
+        conventions: options.convention.iter().map(rows).collect(),
+        context,
+        notes,
+    })
+}
+
+/// The threshold from 0.01 to 0.99, in steps of 0.01, with the highest CF1 (of CP and CR); the lowest of equals.
+///
+/// To be found on a validation split and then given as `threshold`. Errors as [`evaluate`].
+pub fn best_threshold<S: Score, T: Target>(scores: &[S], targets: &[T], n: usize, m: usize) -> Result<f64> {
+    let input = Input::new(scores, targets, n, m)?;
+    let cuts: Vec<Cut> = (1..100).map(|t| Cut { threshold: f64::from(t) / 100.0, strict: false }).collect();
+    let stats = input.by_label(&names(&[], m)?, |column| Stats::of(&column, &cuts, S::from_f64, S::key))?;
+    let mut best = (f64::NEG_INFINITY, 0.5);
+    for (c, cut) in cuts.iter().enumerate() {
+        let cf1 = Means::of(&stats.iter().map(|s| s.counts[c]).collect::<Vec<_>>()).cf1;
+        if cf1 > best.0 {
+            best = (cf1, cut.threshold);
+        }
+    }
+    Ok(best.1)
+}
+
+fn names(labels: &[String], m: usize) -> Result<Vec<String>> {
+    match labels.len() {
+        0 => Ok((0..m).map(|label| label.to_string()).collect()),
+        len if len == m => Ok(labels.to_vec()),
+        len => Err(Error::argument(format!("scores have {m} columns, but {len} label names are given"))),
+    }
+}
+
+/// What one label's column gives.
+struct Stats {
+    ap: Option<f64>,
+    voc_ap: Option<f64>,
+    /// One for each cut.
+    counts: Vec<Counts>,
+}
+
+impl Stats {
+    fn of<S, K: Copy + Ord>(column: &Column<'_, K>, cuts: &[Cut], score: impl Fn(f64) -> S, key: impl Fn(S) -> K) -> Stats {
+        let counts = cuts
+            .iter()
+            .map(|cut| {
+                let limit = key(score(cut.threshold));
+                let passed = |keys: &[K]| keys.partition_point(|&k| if cut.strict { k < limit } else { k <= limit }) as u64;
+                Counts { correct: passed(column.positives), predicted: passed(column.all), truth: column.positives.len() as u64 }
+            })
+            .collect();
+        Stats { ap: average_precision::of_column(column, 1.0), voc_ap: voc_ap::of_column(column), counts }
+    }
+
+    fn row(&self, label: &str, voc: bool) -> LabelRow {
+        let counts = self.counts[0];
+        LabelRow {
+            label: label.into(),
+            ap: if voc { self.voc_ap } else { self.ap }.map(|ap| 100.0 * ap),
+            positives: counts.truth as usize,
+            precision: 100.0 * counts.precision(),
+            recall: 100.0 * counts.recall(),
+            f1: 100.0 * counts.f1(),
+        }
+    }
+}
+
+/// The counts at top k under every filter that a row may ask for.
+struct Tops {
+    k: usize,
+    filters: Vec<Option<Cut>>,
+    means: Vec<Means>,
+}
+
+impl Tops {
+    fn count<S: Score, T: Target>(input: &Input<'_, S, T>, options: &MetricOptions, cuts: &[Cut], notes: &mut Vec<String>) -> Tops {
+        let none = Tops { k: 0, filters: Vec::new(), means: Vec::new() };
+        let Some(k) = options.top_k else { return none };
+        if k >= input.m {
+            notes.push(format!("no top-{k} metrics: there are only {} labels", input.m));
+            return none;
+        }
+        let mut filters = vec![None];
+        if options.above_threshold || options.convention.iter().any(|c| c.top_above_threshold) {
+            filters.extend(cuts.iter().copied().map(Some));
+        }
+        let (counts, tied) = top_k::count(input, k, &filters);
+        if tied > 0 {
+            notes.push(format!(
+                "in {tied} of {} images scores tie at rank {k}: the label that stands first counts as predicted", input.n
+            ));
+        }
+        Tops { k, filters, means: counts.iter().map(|c| Means::of(c)).collect() }
+    }
+
+    fn row(&self, above: bool, cut: Cut, mean_f1: bool) -> Option<TopRow> {
+        let at = self.filters.iter().position(|&f| f == above.then_some(cut))?;
+        Some(TopRow::new(self.k, above, &self.means[at], mean_f1))
+    }
+}

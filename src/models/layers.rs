@@ -1,0 +1,109 @@
+//! Layers that backbones and heads are made of.
+
+use tch::Tensor;
+
+use super::params::Params;
+use crate::error::Result;
+
+/// How a convolution's input is padded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// k/2 on all sides, as PyTorch models do.
+    Half,
+    /// TensorFlow's "same": ⌈size/stride⌉ outputs, an odd pad goes right and below.
+    Same,
+}
+
+/// A convolution without bias.
+pub struct Conv {
+    weight: Tensor,
+    kernel: i64,
+    stride: i64,
+    groups: i64,
+    padding: Padding,
+}
+
+impl Conv {
+    pub fn new(p: &mut Params, name: &str, channels: (i64, i64), kernel: i64, stride: i64, groups: i64, padding: Padding) -> Result<Conv> {
+        let weight = p.conv(name, [channels.1, channels.0 / groups, kernel, kernel], groups)?;
+        Ok(Conv { weight, kernel, stride, groups, padding })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut pad = self.kernel / 2;
+        let mut padded = None;
+        if self.padding == Padding::Same {
+            let need = |size: i64| (((size + self.stride - 1) / self.stride - 1) * self.stride + self.kernel - size).max(0);
+            let size = x.size();
+            let (h, w) = (need(size[2]), need(size[3]));
+            // An even pad is the convolution's own; an odd one needs a copy.
+            if h == w && h % 2 == 0 {
+                pad = h / 2;
+            } else {
+                padded = Some(x.f_constant_pad_nd([w / 2, w - w / 2, h / 2, h - h / 2])?);
+                pad = 0;
+            }
+        }
+        let x = padded.as_ref().unwrap_or(x);
+        Ok(x.f_conv2d(&self.weight, None::<&Tensor>, [self.stride, self.stride], [pad, pad], [1, 1], self.groups)?)
+    }
+}
+
+/// Batch normalisation with running statistics.
+pub struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    eps: f64,
+}
+
+/// PyTorch's default: how far a running statistic moves towards a batch's.
+const MOMENTUM: f64 = 0.1;
+
+impl BatchNorm {
+    pub fn new(p: &mut Params, name: &str, channels: i64, eps: f64) -> Result<BatchNorm> {
+        let [weight, bias, mean, variance] = p.batch_norm(name, channels)?;
+        Ok(BatchNorm { weight, bias, mean, variance, eps })
+    }
+
+    /// `train` normalises by the batch and moves the running statistics.
+    pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        Ok(x.f_batch_norm(Some(&self.weight), Some(&self.bias), Some(&self.mean), Some(&self.variance), train, MOMENTUM, self.eps, true)?)
+    }
+}
+
+/// A linear layer, or with a 4-dimensional weight a 1×1 convolution with bias.
+pub struct Linear {
+    pub weight: Tensor,
+    pub bias: Tensor,
+}
+
+impl Linear {
+    pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64) -> Result<Linear> {
+        let (weight, bias) = p.linear(name, &[outputs, inputs])?;
+        Ok(Linear { weight, bias })
+    }
+
+    pub fn pointwise(p: &mut Params, name: &str, inputs: i64, outputs: i64) -> Result<Linear> {
+        let (weight, bias) = p.linear(name, &[outputs, inputs, 1, 1])?;
+        Ok(Linear { weight, bias })
+    }
+
+    /// `[N, in]` → `[N, out]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+    }
+
+    /// `[N, in, h, w]` → `[N, out, h, w]`, whatever the weight's own shape.
+    pub fn on_maps(&self, x: &Tensor) -> Result<Tensor> {
+        let size = self.weight.size();
+        let weight = self.weight.f_reshape([size[0], size[1], 1, 1])?;
+        Ok(x.f_conv2d(&weight, Some(&self.bias), [1, 1], [0, 0], [1, 1], 1)?)
+    }
+}
+
+/// `[N, C, h, w]` → `[N, C]`.
+pub fn average_pool(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_mean_dim(Some(&[2i64, 3][..]), false, None)?)
+}

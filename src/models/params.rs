@@ -1,0 +1,78 @@
+//! The named tensors of a model: made in order, found by name, some trained and some not.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+use crate::torch;
+
+/// What a tensor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A weight or bias: trained unless frozen.
+    Weight,
+    /// A running batch-norm statistic.
+    Statistic,
+}
+
+/// One named tensor.
+pub struct Param {
+    pub name: String,
+    pub role: Role,
+    pub tensor: Tensor,
+    pub frozen: bool,
+}
+
+/// All tensors of one model in the order of their making. Layers hold shallow clones, which share storage.
+pub struct Params {
+    pub list: Vec<Param>,
+    pub device: Device,
+    seed: u64,
+    /// Whether what is made now is part of the frozen stages.
+    pub freezing: bool,
+}
+
+impl Params {
+    pub fn new(seed: u64, device: Device) -> Self {
+        Params { list: Vec::new(), device, seed, freezing: false }
+    }
+
+    fn add(&mut self, name: String, role: Role, value: Tensor) -> Result<Tensor> {
+        let mut tensor = value.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
+        if role == Role::Weight && !self.freezing {
+            tensor = tensor.f_set_requires_grad(true)?;
+        }
+        let handle = tensor.shallow_clone();
+        self.list.push(Param { name, role, tensor, frozen: self.freezing });
+        Ok(handle)
+    }
+
+    /// A convolution's weight `[out, in/groups, k, k]`: normal with variance 2 / fan_out (He et al. 2015), as
+    /// torchvision and timm initialise theirs.
+    pub fn conv(&mut self, name: &str, shape: [i64; 4], groups: i64) -> Result<Tensor> {
+        let fan_out = (shape[0] * shape[2] * shape[3] / groups) as f64;
+        let name = format!("{name}.weight");
+        let value = torch::normal(self.seed, &name, &shape, (2.0 / fan_out).sqrt())?;
+        self.add(name, Role::Weight, value)
+    }
+
+    /// A linear layer's weight `[out, in]` and bias `[out]`, uniform in ±1/√in as PyTorch's default; further dimensions
+    /// of size 1 make it a 1×1 convolution.
+    pub fn linear(&mut self, name: &str, shape: &[i64]) -> Result<(Tensor, Tensor)> {
+        let bound = 1.0 / (shape[1] as f64).sqrt();
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        let w = torch::uniform(self.seed, &weight, shape, bound)?;
+        let b = torch::uniform(self.seed, &bias, &shape[..1], bound)?;
+        Ok((self.add(weight, Role::Weight, w)?, self.add(bias, Role::Weight, b)?))
+    }
+
+    /// A batch norm's weight, bias, running mean and running variance, each `[channels]`.
+    pub fn batch_norm(&mut self, name: &str, channels: i64) -> Result<[Tensor; 4]> {
+        let options = (Kind::Float, Device::Cpu);
+        Ok([
+            self.add(format!("{name}.weight"), Role::Weight, Tensor::f_ones([channels], options)?)?,
+            self.add(format!("{name}.bias"), Role::Weight, Tensor::f_zeros([channels], options)?)?,
+            self.add(format!("{name}.running_mean"), Role::Statistic, Tensor::f_zeros([channels], options)?)?,
+            self.add(format!("{name}.running_var"), Role::Statistic, Tensor::f_ones([channels], options)?)?,
+        ])
+    }
+}

@@ -1,0 +1,110 @@
+//! What decides a model's architecture and first weights, as it goes into a run's hash.
+
+use serde::{Deserialize, Serialize};
+
+use super::backbones::{self, BackboneKind};
+use super::heads;
+use crate::error::{Error, Result};
+
+/// Architecture and initial weights of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSpec {
+    /// A name in [`backbones::BACKBONES`].
+    pub backbone: String,
+    /// A name in [`heads::HEADS`].
+    pub head: String,
+    /// Where the first weights come from: `"imagenet"`, a path to a `.safetensors` or `.pth` file, or none (random).
+    pub weights: Option<String>,
+    /// Pixels of the square input; the backbone's own default when absent.
+    pub image_size: Option<i64>,
+    /// How many of the backbone's stages are used; all when absent.
+    pub stages: Option<usize>,
+    /// Stages `1..=freeze` keep their weights and batch statistics; 0 trains everything.
+    pub freeze: usize,
+    /// Width of the `"conv"` head; 192 when absent.
+    pub head_width: Option<i64>,
+    /// Probability with which a feature is dropped before the last linear layer, in training only.
+    pub dropout: f64,
+}
+
+impl Default for ModelSpec {
+    fn default() -> Self {
+        ModelSpec {
+            backbone: "small_cnn".into(),
+            head: "gap".into(),
+            weights: None,
+            image_size: None,
+            stages: None,
+            freeze: 0,
+            head_width: None,
+            dropout: 0.0,
+        }
+    }
+}
+
+impl ModelSpec {
+    /// The same specification with every default written out, checked: two specifications that mean the same
+    /// model resolve to equal values, so this form is the one to hash.
+    ///
+    /// # Errors
+    /// An unknown backbone or head, a stage count or size out of range, a dropout outside [0, 1).
+    pub fn resolved(&self) -> Result<ModelSpec> {
+        let kind = self.kind()?;
+        let head = heads::find(&self.head)?;
+        let all = (kind.stages)().len();
+        let stages = self.stages.unwrap_or(all);
+        if stages == 0 || stages > all {
+            return Err(Error::argument(format!(
+                "stages of backbone \"{}\" must be an integer from 1 to {all}. Got {stages} instead.",
+                kind.name
+            )));
+        }
+        if self.freeze > stages {
+            return Err(Error::argument(format!(
+                "freeze must be an integer from 0 to {stages}, the number of stages of \"{}\" that are used. \
+                 Got {} instead.",
+                kind.name, self.freeze
+            )));
+        }
+        let image_size = self.image_size.unwrap_or(kind.image_size);
+        if !(16..=4096).contains(&image_size) {
+            return Err(Error::argument(format!(
+                "image_size must be an integer from 16 to 4096. Got {image_size} instead."
+            )));
+        }
+        let head_width = match (head.default_width, self.head_width) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(Error::argument(format!("head \"{}\" takes no head_width", head.name)).with_help(
+                    format!("heads with a width: {}", heads::with_width().join(", ")),
+                ));
+            }
+            (Some(width), given) => Some(given.unwrap_or(width)),
+        };
+        if let Some(width) = head_width
+            && !(1..=65536).contains(&width)
+        {
+            return Err(Error::argument(format!(
+                "head_width must be an integer from 1 to 65536. Got {width} instead."
+            )));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::argument(format!(
+                "dropout must be a number from 0 to below 1. Got {} instead.",
+                self.dropout
+            )));
+        }
+        Ok(ModelSpec {
+            image_size: Some(image_size),
+            stages: Some(stages),
+            head_width,
+            ..self.clone()
+        })
+    }
+
+    /// The registry's entry for this backbone.
+    pub fn kind(&self) -> Result<&'static BackboneKind> {
+        backbones::find(&self.backbone)
+    }
+}

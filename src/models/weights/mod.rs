@@ -1,0 +1,35 @@
+//! Weights on disk: safetensors both ways, PyTorch's pickles as data, and where published weights are looked for.
+
+mod imagenet;
+mod pickle;
+mod safetensors;
+mod zip;
+
+use std::path::Path;
+
+use tch::Tensor;
+
+use crate::error::{Error, Result};
+
+pub use imagenet::find_imagenet;
+pub use pickle::read_pickle;
+pub use safetensors::{read_safetensors, write_safetensors};
+
+/// The named tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
+///
+/// Errors: Io; Data for a file cut short, not of its form, or with anything but tensors in it; NaN, by name.
+pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    let tensors = match path.extension().and_then(|e| e.to_str()) {
+        Some("safetensors") => read_safetensors(path)?.0,
+        Some("pth" | "pt" | "ckpt" | "bin") => read_pickle(path)?,
+        _ => {
+            return Err(Error::argument(format!("weights are read from .safetensors, .pth, .pt, .ckpt or .bin files; got \"{}\"", path.display())));
+        }
+    };
+    for (name, tensor) in &tensors {
+        if tensor.is_floating_point() && i64::try_from(&tensor.f_isfinite()?.f_all()?)? == 0 {
+            return Err(Error::data(format!("{}: tensor \"{name}\" holds NaN or infinite values", path.display())));
+        }
+    }
+    Ok(tensors)
+}

@@ -1,0 +1,70 @@
+//! safetensors, both ways.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::files;
+
+/// Element types that both sides know: a line each.
+const TYPES: &[(Dtype, Kind)] = &[
+    (Dtype::F32, Kind::Float),
+    (Dtype::F64, Kind::Double),
+    (Dtype::F16, Kind::Half),
+    (Dtype::BF16, Kind::BFloat16),
+    (Dtype::I64, Kind::Int64),
+    (Dtype::I32, Kind::Int),
+    (Dtype::I16, Kind::Int16),
+    (Dtype::I8, Kind::Int8),
+    (Dtype::U8, Kind::Uint8),
+    (Dtype::BOOL, Kind::Bool),
+];
+
+/// All tensors, sorted by name, and the metadata.
+///
+/// Errors: Io; Data for a file that is cut short or not safetensors, or with an element type that is not known.
+pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bad = |what: String| Error::data(format!("{}: not a safetensors file that can be read: {what}", path.display()));
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
+    let mut tensors = Vec::new();
+    for (name, view) in file.iter() {
+        let kind = TYPES
+            .iter()
+            .find(|(dtype, _)| *dtype == view.dtype())
+            .map(|(_, kind)| *kind)
+            .ok_or_else(|| bad(format!("tensor \"{name}\" has element type {:?}", view.dtype())))?;
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        tensors.push((name.to_string(), Tensor::f_from_data_size(view.data(), &shape, kind)?));
+    }
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok((tensors, metadata))
+}
+
+/// Writes tensors and metadata; the file appears whole or not at all.
+pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[(String, String)]) -> Result<()> {
+    let mut buffers = Vec::new();
+    for (name, tensor) in tensors {
+        let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let (dtype, kind) = TYPES
+            .iter()
+            .find(|(_, kind)| *kind == tensor.kind())
+            .ok_or_else(|| Error::argument(format!("tensor \"{name}\" of type {:?} has no place in safetensors", tensor.kind())))?;
+        let count = tensor.numel();
+        let mut bytes = vec![0u8; count * kind.elt_size_in_bytes()];
+        tensor.f_copy_data_u8(&mut bytes, count)?;
+        buffers.push((name.clone(), *dtype, tensor.size().iter().map(|&n| n as usize).collect::<Vec<_>>(), bytes));
+    }
+    let views = buffers
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name.clone(), TensorView::new(*dtype, shape.clone(), bytes).map_err(|e| Error::internal(e.to_string()))?)))
+        .collect::<Result<Vec<_>>>()?;
+    let metadata: HashMap<String, String> = metadata.iter().cloned().collect();
+    let bytes = safetensors::serialize(views, (!metadata.is_empty()).then_some(metadata)).map_err(|e| Error::internal(e.to_string()))?;
+    files::write(path, &bytes)
+}

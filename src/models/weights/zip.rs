@@ -1,0 +1,56 @@
+//! The entries of a PyTorch zip archive, which are stored uncompressed.
+
+use crate::error::{Error, Result};
+
+/// Name and bytes of each entry. Errors: not such an archive, cut short, or compressed.
+pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
+    let cut = || Error::data("the archive is cut short");
+    let u16_at = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]])).ok_or_else(cut);
+    let u32_at = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(cut);
+    let u64_at = |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes).ok_or_else(cut);
+    // The end record is the last thing in the file, but for a comment of at most 64 KiB.
+    let from = bytes.len().saturating_sub(66_000);
+    let end = bytes[from..].windows(4).rposition(|w| w == b"PK\x05\x06").ok_or_else(cut)? + from;
+    let (mut count, mut at) = (u64::from(u16_at(end + 10)?), u64::from(u32_at(end + 16)?));
+    if (count == 0xffff || at == 0xffff_ffff) && end >= 20 && bytes.get(end - 20..end - 16) == Some(b"PK\x06\x07") {
+        let record = u64_at(end - 12)? as usize;
+        count = u64_at(record.checked_add(32).ok_or_else(cut)?)?;
+        at = u64_at(record + 48)?;
+    }
+    let mut entries = Vec::new();
+    let mut at = at as usize;
+    for _ in 0..count {
+        if bytes.get(at..at + 4) != Some(b"PK\x01\x02") {
+            return Err(cut());
+        }
+        let method = u16_at(at + 10)?;
+        let (mut size, mut offset) = (u64::from(u32_at(at + 24)?), u64::from(u32_at(at + 42)?));
+        let (name_length, extra, comment) = (u16_at(at + 28)? as usize, u16_at(at + 30)? as usize, u16_at(at + 32)? as usize);
+        let name = String::from_utf8_lossy(bytes.get(at + 46..at + 46 + name_length).ok_or_else(cut)?).into_owned();
+        // Sizes of 4 GiB and more stand in an extra field, in this order, only those that do not fit.
+        let (mut field, fields_end) = (at + 46 + name_length, at + 46 + name_length + extra);
+        while field + 4 <= fields_end {
+            let (id, length) = (u16_at(field)?, u16_at(field + 2)? as usize);
+            if id == 1 {
+                let mut value = field + 4;
+                if size == 0xffff_ffff {
+                    size = u64_at(value)?;
+                    value += 16;
+                }
+                if offset == 0xffff_ffff {
+                    offset = u64_at(value)?;
+                }
+            }
+            field += 4 + length;
+        }
+        if method != 0 {
+            return Err(Error::data(format!("entry \"{name}\" of the archive is compressed, which PyTorch never does")));
+        }
+        let offset = offset as usize;
+        let start = offset + 30 + u16_at(offset + 26)? as usize + u16_at(offset + 28)? as usize;
+        let data = bytes.get(start..start.checked_add(size as usize).ok_or_else(cut)?).ok_or_else(cut)?;
+        entries.push((name, data));
+        at += 46 + name_length + extra + comment;
+    }
+    Ok(entries)
+}

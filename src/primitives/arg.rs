@@ -1,0 +1,63 @@
+//! `arg`: a script's own argument.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine};
+
+use super::{Chapter, Example, Word};
+use crate::error::{Error, Result};
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::show;
+
+pub const WORD: Word = Word {
+    name: "arg",
+    chapter: Chapter::Scripting,
+    signatures: &["arg(name, default) -> value", "arg(name, default, help) -> value"],
+    summary: "Reads key=value from the command line, with a default whose type the value must have.",
+    details: "`cpsd script FILE --help` lists them. An array is written k=2,3,5. An argument that no arg(...) asks for is an error.",
+    options: None,
+    examples: &[Example { code: "arg(\"k\", 3, \"tasks per branch\")", prints: "3" }],
+    register,
+};
+
+fn register(engine: &mut Engine, context: &Rc<Context>) {
+    let (a, b) = (context.clone(), context.clone());
+    engine
+        .register_fn("arg", move |name: &str, default: Dynamic| arg(&a, name, default))
+        .register_fn("arg", move |name: &str, default: Dynamic, _help: &str| arg(&b, name, default));
+}
+
+fn arg(context: &Context, name: &str, default: Dynamic) -> Fallible<Dynamic> {
+    let given = context.arguments.borrow().get(name).cloned();
+    match given {
+        None => Ok(default),
+        Some(text) => read(name, &text, &default).or_raise(),
+    }
+}
+
+fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
+    let wrong = |expected: &str| Err(Error::argument(format!("argument {name} must be {expected}; got \"{text}\"")));
+    if default.is_int() {
+        return text.parse::<i64>().map(Dynamic::from).or_else(|_| wrong("an integer"));
+    }
+    if default.is_float() {
+        return text.parse::<f64>().map(Dynamic::from).or_else(|_| wrong("a number"));
+    }
+    if default.is_bool() {
+        return match text {
+            "true" | "yes" | "1" => Ok(true.into()),
+            "false" | "no" | "0" => Ok(false.into()),
+            _ => wrong("true or false"),
+        };
+    }
+    if let Ok(array) = default.as_array_ref() {
+        let like = array.first().cloned().unwrap_or_else(|| "".into());
+        let items = text.split(',').filter(|t| !t.is_empty()).map(|t| read(name, t, &like)).collect::<Result<rhai::Array>>()?;
+        return Ok(items.into());
+    }
+    if default.is_string() || default.is_unit() {
+        return Ok(text.into());
+    }
+    wrong(&format!("a {}", show::type_name(default)))
+}

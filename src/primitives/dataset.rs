@@ -1,0 +1,57 @@
+//! `dataset`: pictures with labels, by split.
+
+use rhai::{Dynamic, Engine, Map};
+
+use super::{Chapter, Example, OptionDocs, Word};
+use crate::error::{Error, Result};
+use crate::images::{self, scenes::SceneOptions};
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+
+pub const WORD: Word = Word {
+    name: "dataset",
+    chapter: Chapter::Labels,
+    signatures: &["dataset(name) -> map of Dataset", "dataset(name, #{options}) -> map of Dataset"],
+    summary: "Opens a data set: a map from split names to pictures with labels.",
+    details: "\"emoji-scenes\" is made on the fly and needs no file: scenes of emoji under COCO's label names, with splits train, \
+val, test (from the same contexts) and test_shifted (contexts broken: objects out of place, usual companions missing). \
+\"coco2014\" and \"folder\" read from `root`; when something is missing, the error shows the layout that is expected. \
+The options below are those of emoji-scenes; every data set takes `root` where it needs files.",
+    options: Some(OptionDocs {
+        defaults: options::defaults::<SceneOptions>,
+        docs: &[
+            ("seed", "decides every picture"),
+            ("train", "number of training pictures"),
+            ("val", "number of validation pictures"),
+            ("test", "number of test pictures"),
+            ("test_shifted", "number of test pictures with broken contexts"),
+            ("size", "side of the square pictures, in pixels"),
+        ],
+    }),
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 40, val: 10, test: 10, test_shifted: 10, size: 64});\ndata.keys()",
+        prints: "\"test_shifted\"",
+    }],
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("dataset", |name: &str| dataset(name, Map::new()));
+    engine.register_fn("dataset", dataset);
+}
+
+fn dataset(name: &str, map: Map) -> Fallible<Map> {
+    open(name, map).or_raise()
+}
+
+fn open(name: &str, mut map: Map) -> Result<Map> {
+    let root = match map.remove("root") {
+        None => None,
+        Some(root) => Some(root.into_string().map_err(|came| {
+            Error::argument(format!("option \"root\" of dataset must be a path; got a {}", super::user_name(came)))
+        })?),
+    };
+    let value = options::to_json(&Dynamic::from(map)).map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
+    let splits = images::open(name, root.as_deref().map(std::path::Path::new), &value)?;
+    Ok(splits.into_iter().map(|(split, dataset)| (split.into(), Dynamic::from(dataset))).collect())
+}

@@ -1,0 +1,71 @@
+//! `evaluate`: the metrics of a model on a data set.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine, Map};
+
+use super::values::predictions::PredictionsValue;
+use super::{Chapter, Example, OptionDocs, Word, glue};
+use crate::error::{Error, Result};
+use crate::images::Dataset;
+use crate::metrics::{self, MetricOptions, Report};
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+use crate::training::{Predictions, predict};
+
+pub const WORD: Word = Word {
+    name: "evaluate",
+    chapter: Chapter::Evaluation,
+    signatures: &["evaluate(model, dataset) -> Report", "evaluate(model, dataset, #{options}) -> Report"],
+    summary: "mAP, CP, CR, CF1, OP, OR, OF1 and the top-3 ones of a model, an ensemble or predictions on a data set.",
+    details: "In percent, by the field's conventions (numerics: AP as scikit-learn's average_precision_score, CF1 the harmonic mean of CP \
+and CR, threshold 0.5). A model that answers for only some of the labels is evaluated on those. Labels without a positive are left \
+out of the means and named.",
+    options: Some(OptionDocs { defaults: options::defaults::<MetricOptions>, docs: METRIC_DOCS }),
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet m = model(\"small_cnn\", #{labels: data.test.names, image_size: 48});\nevaluate(m, data.test).mAP > 0.0",
+        prints: "true",
+    }],
+    register,
+};
+
+/// A line for every key of `MetricOptions`.
+pub const METRIC_DOCS: &[(&str, &str)] = &[
+    ("threshold", "scores above it count as predicted"),
+    ("top_k", "so many highest scores of each image count as predicted in the second row; 0 leaves it out"),
+    ("above_threshold", "in the top-k row, drop those under the threshold too"),
+    ("convention", "\"field\", \"ml-gcn\", \"cpsd\", \"asl\", \"srn\" or \"q2l\": how a published table computes its numbers"),
+    ("conventions", "further conventions, side by side in the report"),
+    ("context", "run the context probe: AP where a label's usual companions are absent"),
+];
+
+fn register(engine: &mut Engine, context: &Rc<Context>) {
+    let (a, b) = (context.clone(), context.clone());
+    engine
+        .register_fn("evaluate", move |model: Dynamic, dataset: Dataset| evaluate(&a, &model, &dataset, Map::new()))
+        .register_fn("evaluate", move |model: Dynamic, dataset: Dataset, map: Map| evaluate(&b, &model, &dataset, map));
+}
+
+fn evaluate(context: &Context, model: &Dynamic, dataset: &Dataset, map: Map) -> Fallible<Report> {
+    let options: MetricOptions = options::parse("evaluate", &map).or_raise()?;
+    let predictions = match model.clone().try_cast::<PredictionsValue>() {
+        Some(predictions) => predictions.0,
+        None => {
+            let predictor = glue::predictor("evaluate", model).or_raise()?;
+            Rc::new(predict(&glue::store(context), &predictor, dataset).or_raise()?)
+        }
+    };
+    report(&predictions, dataset, &options).or_raise()
+}
+
+fn report(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Report> {
+    if predictions.images != dataset.labels.images() {
+        return Err(Error::argument(format!(
+            "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",
+            predictions.of, predictions.images.len(), dataset.split, dataset.name, dataset.len()
+        )));
+    }
+    let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
+    metrics::evaluate(&predictions.scores, &targets, &predictions.labels, options)
+}

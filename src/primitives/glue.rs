@@ -1,0 +1,122 @@
+//! What the words share: reading arguments that Rhai leaves loosely typed.
+
+use rhai::{Array, Dynamic, Engine, Map};
+
+use super::values::ensemble::EnsembleValue;
+use super::values::model::ModelValue;
+use crate::error::{Error, Result};
+use crate::images::Dataset;
+use crate::runs::RunStore;
+use crate::script::context::Context;
+use crate::script::show;
+use crate::training::predict::Predictor;
+
+/// Registers how a kind is named and printed.
+pub fn register_display<T: std::fmt::Display + Clone + 'static>(engine: &mut Engine, name: &'static str) {
+    engine
+        .register_type_with_name::<T>(name)
+        .register_fn("to_string", |value: &mut T| value.to_string())
+        .register_fn("to_debug", |value: &mut T| value.to_string());
+}
+
+/// The entries of a [`Kind`](super::Kind) that follow from its Rust type alone.
+macro_rules! kind_of {
+    ($type:ty) => {
+        (
+            |value: &rhai::Dynamic| value.is::<$type>(),
+            |value: &rhai::Dynamic| value.read_lock::<$type>().map(|v| v.to_string()).unwrap_or_default(),
+            || std::any::type_name::<$type>(),
+        )
+    };
+}
+pub(crate) use kind_of;
+
+/// An array of names.
+pub fn names(word: &str, what: &str, array: &Array) -> Result<Vec<String>> {
+    array
+        .iter()
+        .map(|item| {
+            item.as_immutable_string_ref().map(|s| s.to_string()).map_err(|_| {
+                Error::argument(format!("{word}: {what} must be an array of strings; got a {} in it", show::type_name(item)))
+            })
+        })
+        .collect()
+}
+
+/// An array of numbers.
+pub fn numbers(word: &str, what: &str, array: &Array) -> Result<Vec<f64>> {
+    array
+        .iter()
+        .map(|item| {
+            item.as_float().or_else(|_| item.as_int().map(|i| i as f64)).map_err(|_| {
+                Error::argument(format!("{word}: {what} must be an array of numbers; got a {} in it", show::type_name(item)))
+            })
+        })
+        .collect()
+}
+
+/// A value of one kind, or an error that says what came.
+pub fn expect<T: Clone + 'static>(word: &str, what: &str, expected: &str, value: &Dynamic) -> Result<T> {
+    value.clone().try_cast::<T>().ok_or_else(|| {
+        Error::argument(format!("{word}: {what} must be {expected}; got a {}", show::type_name(value)))
+    })
+}
+
+/// The training and validation splits that a training word was given: a map of splits, or one data set.
+pub fn splits(word: &str, value: &Dynamic) -> Result<(Dataset, Option<Dataset>)> {
+    if let Some(dataset) = value.clone().try_cast::<Dataset>() {
+        return Ok((dataset, None));
+    }
+    let Ok(map) = value.as_map_ref() else {
+        return Err(Error::argument(format!(
+            "{word}: the data must be a Dataset or a map of splits as dataset(...) gives; got a {}", show::type_name(value)
+        )));
+    };
+    let train = split(word, &map, "train")?;
+    let val = if map.contains_key("val") { Some(split(word, &map, "val")?) } else { None };
+    Ok((train, val))
+}
+
+fn split(word: &str, map: &Map, name: &str) -> Result<Dataset> {
+    let value = map.get(name).ok_or_else(|| {
+        let mut error = Error::unknown("split", name, map.keys().map(|k| k.as_str()));
+        error.message = format!("{word}: the data has no split \"{name}\"");
+        error
+    })?;
+    expect(word, &format!("split \"{name}\""), "a Dataset", value)
+}
+
+/// A model or an ensemble.
+pub fn predictor(word: &str, value: &Dynamic) -> Result<Predictor> {
+    if let Some(model) = value.clone().try_cast::<ModelValue>() {
+        return Ok(Predictor::Model(model.0));
+    }
+    if let Some(ensemble) = value.clone().try_cast::<EnsembleValue>() {
+        return Ok(Predictor::Ensemble(ensemble.0));
+    }
+    Err(Error::argument(format!("{word} takes a Model or an Ensemble first; got a {}", show::type_name(value))))
+}
+
+/// The session's run store.
+pub fn store(context: &Context) -> RunStore {
+    RunStore::new(context.runs.borrow().clone())
+}
+
+/// In the options of a training, `model: "resnet18"` and `loss: "bce"` stand for the whole map.
+pub fn expand_names(options: &mut Map) {
+    for (key, inner) in [("model", "backbone"), ("loss", "name"), ("distillation", "name")] {
+        if let Some(value) = options.get_mut(key)
+            && value.is_string()
+        {
+            let map: Map = [(inner.into(), value.clone())].into_iter().collect();
+            *value = map.into();
+        }
+    }
+}
+
+/// `k` as the core takes it.
+pub fn task_count(word: &str, k: i64, m: usize) -> Result<usize> {
+    usize::try_from(k).ok().filter(|k| (1..=m).contains(k)).ok_or_else(|| {
+        Error::argument(format!("The k parameter of {word} must be an integer from 1 to {m}. Got {k} instead."))
+    })
+}

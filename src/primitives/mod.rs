@@ -1,0 +1,161 @@
+//! The words of the language, one file each, and the kinds of value they pass around.
+//!
+//! To add a word: a file with a `WORD`, a line in `mod` and a line in [`WORDS`]. To add a kind of value: a file
+//! under `values/` with a `KIND`, and a line in [`KINDS`]. Everything else (help, completion, reference, tests of
+//! the examples) reads these two lists.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine};
+
+use crate::script::context::Context;
+
+mod affinity;
+mod arg;
+mod asl;
+mod bce;
+mod cam;
+mod cooccurrence;
+mod dataset;
+mod distill;
+mod eigenvalues;
+mod evaluate;
+mod focal;
+mod glue;
+mod heatmap;
+mod kl;
+mod label_graph;
+mod load_cooccurrence;
+mod load_labels;
+mod load_model;
+mod load_partition;
+mod load_tensors;
+mod merge;
+mod metrics;
+mod model;
+mod mse;
+mod partition_of;
+mod pictures;
+mod plot;
+mod predict;
+mod random_partition;
+mod runs;
+mod save_tensors;
+mod spectral_partition;
+mod standard_error;
+mod table;
+mod tensor;
+mod train_teacher;
+mod train_teachers;
+mod training_options;
+pub mod values;
+mod word;
+mod write_scenes;
+
+pub use word::{Chapter, Example, Kind, Member, OptionDocs, Word};
+
+/// Every word, in the order of the reference.
+pub const WORDS: &[&Word] = &[
+    &load_labels::WORD,
+    &dataset::WORD,
+    &write_scenes::WORD,
+    &cooccurrence::WORD,
+    &load_cooccurrence::WORD,
+    &affinity::WORD,
+    &spectral_partition::WORD,
+    &random_partition::WORD,
+    &partition_of::WORD,
+    &load_partition::WORD,
+    &model::WORD,
+    &load_model::WORD,
+    &train_teacher::WORD,
+    &train_teachers::WORD,
+    &merge::WORD,
+    &distill::WORD,
+    &predict::WORD,
+    &evaluate::WORD,
+    &metrics::WORD,
+    &standard_error::WORD,
+    &asl::WORD,
+    &bce::WORD,
+    &focal::WORD,
+    &mse::WORD,
+    &kl::WORD,
+    &tensor::WORD,
+    &load_tensors::WORD,
+    &save_tensors::WORD,
+    &table::WORD,
+    &heatmap::WORD,
+    &label_graph::WORD,
+    &plot::WORD,
+    &eigenvalues::WORD,
+    &cam::WORD,
+    &pictures::WORD,
+    &runs::WORD,
+    &runs::RUN,
+    &arg::WORD,
+];
+
+/// Every kind of value beyond Rhai's own.
+pub const KINDS: &[&Kind] = &[
+    &values::label_table::KIND,
+    &values::dataset::KIND,
+    &values::cooccurrence::KIND,
+    &values::affinity::KIND,
+    &values::partition::KIND,
+    &values::model::KIND,
+    &values::ensemble::KIND,
+    &values::predictions::KIND,
+    &values::report::KIND,
+    &values::table::KIND,
+    &values::figure::KIND,
+    &values::tensor::KIND,
+    &values::loss::KIND,
+    &values::run::KIND,
+    &values::error::KIND,
+];
+
+/// Puts all words and kinds into an engine.
+pub fn register(engine: &mut Engine, context: &Rc<Context>) {
+    for kind in KINDS {
+        (kind.register)(engine, context);
+    }
+    for word in WORDS {
+        (word.register)(engine, context);
+    }
+    engine.register_fn("print", |value: &mut Dynamic| crate::script::show::plain(value));
+    engine.register_fn("print", || String::new());
+}
+
+/// The word of that name.
+pub fn find(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|w| w.name == name).copied()
+}
+
+/// The kind that a user knows by that name.
+pub fn find_kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|k| k.name == name).copied()
+}
+
+/// A type's name as a user knows it, from Rust's or Rhai's.
+pub fn user_name(type_name: &str) -> String {
+    let name = type_name.trim().trim_start_matches("&mut ").trim_start_matches('&');
+    if let Some(kind) = KINDS.iter().find(|k| (k.rust_name)() == name || k.name == name) {
+        return kind.name.to_string();
+    }
+    match name {
+        "i64" | "INT" => "integer",
+        "f64" | "FLOAT" => "number",
+        "bool" => "boolean",
+        "()" => "nothing",
+        "char" => "character",
+        "str" | "String" | "string" | "ImmutableString" | "alloc::string::String" => "string",
+        n if n.ends_with("ImmutableString") || n.contains("SmartString") => "string",
+        n if n.starts_with("alloc::vec::Vec<rhai::") || n.starts_with("array") || n == "Array" => "array",
+        n if n.contains("BTreeMap") || n == "map" || n == "Map" => "map",
+        n if n.ends_with("FnPtr") || n == "Fn" => "function",
+        n if n.starts_with("range") || n.contains("Range") => "range",
+        n => return n.rsplit("::").next().unwrap_or(n).to_string(),
+    }
+    .to_string()
+}

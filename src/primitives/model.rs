@@ -1,0 +1,74 @@
+//! `model`: a model that is not trained yet.
+
+use rhai::{Engine, Map};
+use serde::{Deserialize, Serialize};
+
+use super::values::model::ModelValue;
+use super::{Chapter, Example, OptionDocs, Word};
+use crate::error::{Error, Result};
+use crate::models::{Model, ModelSpec};
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+use crate::training::Trained;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    labels: Vec<String>,
+    seed: u64,
+    head: Option<String>,
+    weights: Option<String>,
+    image_size: Option<i64>,
+    stages: Option<usize>,
+    freeze: usize,
+    head_width: Option<i64>,
+    dropout: f64,
+}
+
+pub const WORD: Word = Word {
+    name: "model",
+    chapter: Chapter::Models,
+    signatures: &["model(backbone, #{labels, options}) -> Model"],
+    summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
+    details: "Backbones and heads are listed by `cpsd doc models`.",
+    options: Some(OptionDocs {
+        defaults: options::defaults::<Options>,
+        docs: &[
+            ("labels", "the labels of its outputs, in order"),
+            ("seed", "decides random initial weights"),
+            ("head", "\"gap\" (global average pooling and a linear layer) or \"conv\" (three convolutions to class maps)"),
+            ("weights", "\"imagenet\", or a path to weights"),
+            ("image_size", "side of the square input, in pixels; () is the backbone's own"),
+            ("stages", "use only so many of the backbone's stages"),
+            ("freeze", "keep the weights of the first so many stages as they are"),
+            ("head_width", "channels of the \"conv\" head"),
+            ("dropout", "share of features dropped before the last layer in training"),
+        ],
+    }),
+    examples: &[Example { code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels", prints: "[\"cat\", \"dog\"]" }],
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("model", |backbone: &str, map: Map| -> Fallible<ModelValue> { make(backbone, &map).or_raise() });
+}
+
+fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
+    let o: Options = options::parse("model", map)?;
+    if o.labels.is_empty() {
+        return Err(Error::argument("model needs the labels of its outputs, as in model(\"small_cnn\", #{labels: [\"cat\", \"dog\"]})"));
+    }
+    let spec = ModelSpec {
+        backbone: backbone.to_string(),
+        head: o.head.unwrap_or_else(|| ModelSpec::default().head),
+        weights: o.weights,
+        image_size: o.image_size,
+        stages: o.stages,
+        freeze: o.freeze,
+        head_width: o.head_width,
+        dropout: o.dropout,
+    };
+    let model = Model::new(&spec, &o.labels, o.seed, crate::torch::device())?;
+    let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));
+    Ok(ModelValue(Trained::new(model, id, None, o.labels)))
+}

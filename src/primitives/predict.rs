@@ -1,0 +1,44 @@
+//! `predict`: probabilities of every label for every picture.
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine};
+
+use super::values::predictions::PredictionsValue;
+use super::{Chapter, Example, Word, glue};
+use crate::images::Dataset;
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::training;
+
+pub const WORD: Word = Word {
+    name: "predict",
+    chapter: Chapter::Evaluation,
+    signatures: &["predict(model, dataset) -> Predictions", "predict(model, paths) -> Predictions"],
+    summary: "The probability of every label for every picture of a data set, or of picture files.",
+    details: "model is a Model or an Ensemble; pictures are seen once, whole, resized to the model's square input. Probabilities are \
+sigmoids of the logits.",
+    options: None,
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet m = model(\"small_cnn\", #{labels: data.test.names, image_size: 48});\npredict(m, data.test).scores.shape[0]",
+        prints: "16",
+    }],
+    register,
+};
+
+fn register(engine: &mut Engine, context: &Rc<Context>) {
+    let (a, b) = (context.clone(), context.clone());
+    engine
+        .register_fn("predict", move |model: Dynamic, dataset: Dataset| predict(&a, &model, &dataset))
+        .register_fn("predict", move |model: Dynamic, paths: Array| -> Fallible<PredictionsValue> {
+            let paths = glue::names("predict", "the paths", &paths).or_raise()?;
+            let predictor = glue::predictor("predict", &model).or_raise()?;
+            let dataset = Dataset::of_files(&paths, predictor.labels()).or_raise()?;
+            predict(&b, &model, &dataset)
+        });
+}
+
+fn predict(context: &Context, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
+    let predictor = glue::predictor("predict", model).or_raise()?;
+    training::predict(&glue::store(context), &predictor, dataset).map(|p| PredictionsValue(Rc::new(p))).or_raise()
+}

@@ -1,0 +1,41 @@
+//! `random_partition`: k even tasks by chance, to compare with.
+
+use rhai::{Array, Engine, Map};
+use serde::{Deserialize, Serialize};
+
+use super::{Chapter, Example, OptionDocs, Word, glue};
+use crate::graph::{self, Partition};
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    seed: u64,
+}
+
+pub const WORD: Word = Word {
+    name: "random_partition",
+    chapter: Chapter::Graph,
+    signatures: &["random_partition(labels, k) -> Partition", "random_partition(labels, k, #{seed}) -> Partition"],
+    summary: "Divides labels into k tasks of even size by chance: the control for any other partition.",
+    details: "labels is an array of names.",
+    options: Some(OptionDocs { defaults: options::defaults::<Options>, docs: &[("seed", "decides the draw")] }),
+    examples: &[Example {
+        code: "random_partition([\"a\", \"b\", \"c\", \"d\"], 2, #{seed: 1}).sizes",
+        prints: "[2, 2]",
+    }],
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("random_partition", |labels: Array, k: i64| random(labels, k, Map::new()));
+    engine.register_fn("random_partition", random);
+}
+
+fn random(labels: Array, k: i64, map: Map) -> Fallible<Partition> {
+    let options: Options = options::parse("random_partition", &map).or_raise()?;
+    let labels = glue::names("random_partition", "the labels", &labels).or_raise()?;
+    let k = glue::task_count("random_partition", k, labels.len()).or_raise()?;
+    graph::random_partition(&labels, k, options.seed).or_raise()
+}

@@ -1,0 +1,65 @@
+//! `runs` and `run`: what the run store holds.
+
+use std::rc::Rc;
+
+use rhai::Engine;
+
+use super::values::run::RunValue;
+use super::values::table::TableValue;
+use super::{Chapter, Example, Word, glue};
+use crate::error::{Error, Result};
+use crate::labels::tables::Cell;
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+
+pub const WORD: Word = Word {
+    name: "runs",
+    chapter: Chapter::Runs,
+    signatures: &["runs() -> Table"],
+    summary: "A Table of the finished runs in the store: trainings, kept features and teacher outputs.",
+    details: "The store is the folder `runs/`, or what CPSD_RUNS or --runs name.",
+    options: None,
+    examples: &[Example { code: "runs().columns", prints: "\"id\"" }],
+    register: |engine, context| {
+        let context = context.clone();
+        engine.register_fn("runs", move || -> Fallible<TableValue> { list(&context).or_raise() });
+    },
+};
+
+pub const RUN: Word = Word {
+    name: "run",
+    chapter: Chapter::Runs,
+    signatures: &["run(id) -> Run"],
+    summary: "One finished run by its id, as runs() lists it; the beginning of an id is enough when it is the only one.",
+    details: "",
+    options: None,
+    examples: &[],
+    register: |engine, context| register_run(engine, context),
+};
+
+fn register_run(engine: &mut Engine, context: &Rc<Context>) {
+    let context = context.clone();
+    engine.register_fn("run", move |id: &str| -> Fallible<RunValue> { find(&context, id).or_raise() });
+}
+
+fn list(context: &Context) -> Result<TableValue> {
+    let mut rows = Vec::new();
+    for run in glue::store(context).list() {
+        let summary = run.summary()?;
+        let text = |key: &str| summary[key].as_str().map_or(Cell::Null, |s| Cell::Text(s.to_string()));
+        let number = |key: &str| summary[key].as_f64().map_or(Cell::Null, Cell::Float);
+        let whole = |key: &str| summary[key].as_i64().map_or(Cell::Null, Cell::Int);
+        rows.push(vec![Cell::Text(run.id.clone()), text("name"), whole("labels"), whole("epochs"), number("val_mAP"), number("seconds")]);
+    }
+    TableValue::from_rows(&["id", "name", "labels", "epochs", "val_mAP", "seconds"], rows)
+}
+
+fn find(context: &Context, id: &str) -> Result<RunValue> {
+    let runs = glue::store(context).list();
+    let mut found = runs.iter().filter(|r| r.id.starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(run), None) => Ok(RunValue(run.clone())),
+        (Some(a), Some(b)) => Err(Error::argument(format!("\"{id}\" begins several ids: {}, {}, ...", a.id, b.id))),
+        _ => Err(Error::unknown("run", id, runs.iter().map(|r| r.id.as_str()))),
+    }
+}

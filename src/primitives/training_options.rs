@@ -1,0 +1,40 @@
+//! What the options of a training mean: shared by the words that train.
+
+/// A line for every key of `TrainOptions`.
+pub const DOCS: &[(&str, &str)] = &[
+    ("model", "a map: backbone, head, weights, image_size, stages, freeze, head_width, dropout; or a backbone's name"),
+    ("loss", "a Loss such as asl(#{gamma_neg: 2}), or a loss's name"),
+    ("epochs", "passes over the training images"),
+    ("batch", "images a step"),
+    ("lr", "peak learning rate of the one-cycle schedule"),
+    ("pct_start", "share of the steps in which the rate rises"),
+    ("div_factor", "peak over first rate"),
+    ("final_div_factor", "first over last rate"),
+    ("optimiser", "\"adam\" (decay added to the gradient) or \"adamw\" (decay applied to the weights)"),
+    ("weight_decay", "on weights with more than one dimension only"),
+    ("ema", "decay of the moving average of all state a step; 0 turns it off"),
+    ("ema_warmup", "let the average follow faster in the first steps"),
+    ("views", "fixed augmented views a picture; 0 makes a new view each epoch"),
+    ("augment", "a map: random resized crop, flip, Cutout"),
+    ("images", "\"all\" training images, or those \"containing\" one of the labels"),
+    ("select", "\"best\" epoch by mAP on val, regular or averaged weights; or \"last\""),
+    ("eval_every", "epochs between evaluations on val; 0 is a tenth of all"),
+    ("seed", "decides initial weights, order and views"),
+    ("threads", "CPU threads; 0 takes all"),
+];
+
+/// A line for every key of `DistillOptions`: its own, then those of a training.
+pub const DISTILL_DOCS: &[(&str, &str)] = &{
+    const OWN: [(&str, &str); 3] = [
+        ("distillation", "a Loss between student and teachers: mse() or kl(), on logits"),
+        ("weights", "one weight an ensemble; empty shares one evenly"),
+        ("distill_weight", "factor of the whole distillation loss beside the loss on the labels"),
+    ];
+    let mut all = [("", ""); OWN.len() + DOCS.len()];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = if i < OWN.len() { OWN[i] } else { DOCS[i - OWN.len()] };
+        i += 1;
+    }
+    all
+};

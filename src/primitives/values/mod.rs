@@ -1,0 +1,17 @@
+//! The kinds of value that words pass around: their fields and methods, one file each.
+
+pub mod affinity;
+pub mod cooccurrence;
+pub mod dataset;
+pub mod ensemble;
+pub mod error;
+pub mod figure;
+pub mod label_table;
+pub mod loss;
+pub mod model;
+pub mod partition;
+pub mod predictions;
+pub mod report;
+pub mod run;
+pub mod table;
+pub mod tensor;

@@ -1,0 +1,70 @@
+//! `Model` in scripts.
+
+use std::fmt;
+use std::path::Path;
+
+use rhai::{Dynamic, Engine};
+
+use super::super::glue::{self, kind_of};
+use super::super::{Kind, Member};
+use super::label_table::strings;
+use super::run::RunValue;
+use super::tensor::TensorValue;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::training::Trained;
+
+/// A model as scripts hold it.
+#[derive(Clone)]
+pub struct ModelValue(pub Trained);
+
+pub const KIND: Kind = Kind {
+    name: "Model",
+    summary: "An image classifier: a backbone, a head, one output a label.",
+    members: &[
+        Member::new("labels", "the labels of its outputs, in order"),
+        Member::new("id", "what names its weights: the run's id or a hash"),
+        Member::new("run", "the Run that made it, or ()"),
+        Member::new("parameters", "number of parameters"),
+        Member::new("image_size", "side of the square input, in pixels"),
+        Member::new("forward(tensor)", "logits [N, m] of normalised pictures [N, 3, H, W]"),
+        Member::new("save(path)", "write the weights as safetensors, with all that load_model needs"),
+    ],
+    is: kind_of!(ModelValue).0,
+    show: kind_of!(ModelValue).1,
+    rust_name: kind_of!(ModelValue).2,
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    glue::register_display::<ModelValue>(engine, "Model");
+    engine
+        .register_get("labels", |m: &mut ModelValue| strings(&m.0.labels))
+        .register_get("id", |m: &mut ModelValue| m.0.id.clone())
+        .register_get("run", |m: &mut ModelValue| m.0.run.clone().map_or(Dynamic::UNIT, |r| Dynamic::from(RunValue(r))))
+        .register_get("parameters", |m: &mut ModelValue| m.0.model().num_parameters())
+        .register_get("image_size", |m: &mut ModelValue| m.0.model().image_size())
+        .register_fn("forward", |m: &mut ModelValue, x: TensorValue| -> Fallible<TensorValue> {
+            tch::no_grad(|| m.0.model().forward(&x.0, false)).map(TensorValue::from).or_raise()
+        })
+        .register_fn("save", |m: &mut ModelValue, path: &str| -> Fallible<()> { m.0.save(Path::new(path)).or_raise() });
+}
+
+impl fmt::Display for ModelValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = self.0.model();
+        write!(
+            f,
+            "Model {} + {} at {} px: {} labels, {} parameters ({})",
+            model.spec.backbone, model.spec.head, model.image_size(), self.0.labels.len(), thousands(model.num_parameters()), self.0.id
+        )
+    }
+}
+
+/// 123 456 as people read it.
+fn thousands(n: i64) -> String {
+    match n {
+        n if n >= 1_000_000 => format!("{:.1} M", n as f64 / 1e6),
+        n if n >= 1_000 => format!("{:.0} k", n as f64 / 1e3),
+        n => n.to_string(),
+    }
+}

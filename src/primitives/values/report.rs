@@ -1,0 +1,79 @@
+//! `Report` in scripts.
+
+use rhai::{Dynamic, Engine, Map};
+
+use super::super::glue::{self, kind_of};
+use super::super::{Kind, Member};
+use super::label_table::strings;
+use super::table::TableValue;
+use crate::labels::tables::Cell;
+use crate::metrics::Report;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+
+pub const KIND: Kind = Kind {
+    name: "Report",
+    summary: "The metrics of one evaluation, in percent.",
+    members: &[
+        Member::new("mAP", "mean average precision over the labels that have a positive"),
+        Member::new("CP", "mean precision over labels"),
+        Member::new("CR", "mean recall over labels"),
+        Member::new("CF1", "harmonic mean of CP and CR"),
+        Member::new("OP", "precision over all decisions"),
+        Member::new("OR", "recall over all decisions"),
+        Member::new("OF1", "harmonic mean of OP and OR"),
+        Member::new("macro_F1", "mean of the labels' own F1"),
+        Member::new("top", "the same six when each image's three highest scores count as predicted: a map"),
+        Member::new("per_label", "a Table: label, AP, positives, precision, recall, F1"),
+        Member::new("left_out", "labels without a positive, which the mean leaves out"),
+        Member::new("notes", "what a reader should know of how the numbers were made"),
+        Member::new("context", "the context probe as a map, when it was asked for"),
+        Member::new("raw", "everything as a map"),
+    ],
+    is: kind_of!(Report).0,
+    show: kind_of!(Report).1,
+    rust_name: kind_of!(Report).2,
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    glue::register_display::<Report>(engine, "Report");
+    engine
+        .register_get("mAP", |r: &mut Report| r.map)
+        .register_get("CP", |r: &mut Report| r.cp)
+        .register_get("CR", |r: &mut Report| r.cr)
+        .register_get("CF1", |r: &mut Report| r.cf1)
+        .register_get("OP", |r: &mut Report| r.op)
+        .register_get("OR", |r: &mut Report| r.or)
+        .register_get("OF1", |r: &mut Report| r.of1)
+        .register_get("macro_F1", |r: &mut Report| r.macro_f1)
+        .register_get("left_out", |r: &mut Report| strings(&r.left_out))
+        .register_get("notes", |r: &mut Report| strings(&r.notes))
+        .register_get("top", |r: &mut Report| -> Dynamic {
+            let Some(top) = &r.top else { return Dynamic::UNIT };
+            let map: Map = [("CP", top.cp), ("CR", top.cr), ("CF1", top.cf1), ("OP", top.op), ("OR", top.or), ("OF1", top.of1)]
+                .into_iter()
+                .map(|(name, value)| (name.into(), Dynamic::from(value)))
+                .collect();
+            map.into()
+        })
+        .register_get("context", |r: &mut Report| serde_json::to_value(&r.context).map_or(Dynamic::UNIT, |v| options::from_json(&v)))
+        .register_get("raw", |r: &mut Report| serde_json::to_value(&*r).map_or(Dynamic::UNIT, |v| options::from_json(&v)))
+        .register_get("per_label", |r: &mut Report| -> Fallible<TableValue> {
+            let rows = r
+                .per_label
+                .iter()
+                .map(|l| {
+                    vec![
+                        Cell::Text(l.label.clone()),
+                        l.ap.map_or(Cell::Null, Cell::Float),
+                        Cell::Int(l.positives as i64),
+                        Cell::Float(l.precision),
+                        Cell::Float(l.recall),
+                        Cell::Float(l.f1),
+                    ]
+                })
+                .collect();
+            TableValue::from_rows(&["label", "AP", "positives", "precision", "recall", "F1"], rows).or_raise()
+        });
+}

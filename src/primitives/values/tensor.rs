@@ -1,0 +1,222 @@
+//! `Tensor` in scripts: the operations that a loss or a metric needs.
+
+use std::fmt;
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine};
+use tch::{Kind as Element, TchError, Tensor};
+
+use super::super::glue::{self, kind_of};
+use super::super::{Kind, Member};
+use crate::error::{Error, Result};
+use crate::script::errors::{Fallible, OrRaise};
+
+/// A libtorch tensor as scripts hold it.
+#[derive(Clone)]
+pub struct TensorValue(pub Rc<Tensor>);
+
+impl From<Tensor> for TensorValue {
+    fn from(tensor: Tensor) -> Self {
+        TensorValue(Rc::new(tensor))
+    }
+}
+
+pub const KIND: Kind = Kind {
+    name: "Tensor",
+    summary: "An n-dimensional array of libtorch, with broadcasting arithmetic: + - * / and comparisons.",
+    members: &[
+        Member::new("shape", "the sizes, as an array"),
+        Member::new("dtype", "the element type"),
+        Member::new("item()", "the value of a tensor of one element"),
+        Member::new("to_array()", "nested arrays"),
+        Member::new("sigmoid()", "1 / (1 + exp(-x))"),
+        Member::new("log()", "natural logarithm"),
+        Member::new("exp()", "exponential"),
+        Member::new("abs()", "absolute value"),
+        Member::new("sqrt()", "square root"),
+        Member::new("pow(p)", "x to the power p"),
+        Member::new("clamp(low, high)", "limited to a range"),
+        Member::new("sum()", "sum of all elements"),
+        Member::new("sum(dim)", "sum along a dimension"),
+        Member::new("mean()", "mean of all elements"),
+        Member::new("mean(dim)", "mean along a dimension"),
+        Member::new("max()", "the greatest element"),
+        Member::new("min()", "the least element"),
+        Member::new("argsort(dim, descending)", "the positions that would sort it"),
+        Member::new("matmul(other)", "matrix product"),
+        Member::new("transpose(a, b)", "two dimensions exchanged"),
+        Member::new("reshape(shape)", "the same elements in another shape"),
+        Member::new("index(dim, positions)", "the slices at these positions"),
+        Member::new("cat(other, dim)", "two tensors joined along a dimension"),
+        Member::new("detach()", "the same values without a gradient"),
+    ],
+    is: kind_of!(TensorValue).0,
+    show: kind_of!(TensorValue).1,
+    rust_name: kind_of!(TensorValue).2,
+    register: |engine, _| register(engine),
+};
+
+type Unary = fn(&Tensor) -> Result<Tensor, TchError>;
+type Binary = fn(&Tensor, &Tensor) -> Result<Tensor, TchError>;
+
+/// Operations on one tensor: a line each.
+const UNARY: &[(&str, Unary)] = &[
+    ("sigmoid", Tensor::f_sigmoid),
+    ("log", Tensor::f_log),
+    ("exp", Tensor::f_exp),
+    ("abs", Tensor::f_abs),
+    ("sqrt", Tensor::f_sqrt),
+    ("max", Tensor::f_max),
+    ("min", Tensor::f_min),
+    ("detach", Tensor::f_detach),
+    ("sum", |t| t.f_sum(None)),
+    ("mean", |t| t.f_to_kind(Element::Float)?.f_mean(None)),
+    ("-", Tensor::f_neg),
+];
+
+/// Operations on two tensors, or a tensor and a number on either side: a line each.
+const BINARY: &[(&str, Binary)] = &[
+    ("+", Tensor::f_add),
+    ("-", Tensor::f_sub),
+    ("*", Tensor::f_mul),
+    ("/", Tensor::f_div),
+    (">", Tensor::f_gt_tensor),
+    (">=", Tensor::f_ge_tensor),
+    ("<", Tensor::f_lt_tensor),
+    ("<=", Tensor::f_le_tensor),
+    ("==", Tensor::f_eq_tensor),
+    ("pow", Tensor::f_pow),
+];
+
+fn register(engine: &mut Engine) {
+    glue::register_display::<TensorValue>(engine, "Tensor");
+    for &(name, operation) in UNARY {
+        engine.register_fn(name, move |t: &mut TensorValue| wrap(operation(&t.0)));
+    }
+    for &(name, operation) in BINARY {
+        engine
+            .register_fn(name, move |a: TensorValue, b: TensorValue| wrap(operation(&a.0, &b.0)))
+            .register_fn(name, move |a: TensorValue, b: f64| wrap(number(b, &a.0).and_then(|b| operation(&a.0, &b))))
+            .register_fn(name, move |a: TensorValue, b: i64| wrap(number(b as f64, &a.0).and_then(|b| operation(&a.0, &b))))
+            .register_fn(name, move |a: f64, b: TensorValue| wrap(number(a, &b.0).and_then(|a| operation(&a, &b.0))))
+            .register_fn(name, move |a: i64, b: TensorValue| wrap(number(a as f64, &b.0).and_then(|a| operation(&a, &b.0))));
+    }
+    engine
+        .register_get("shape", |t: &mut TensorValue| -> Array { t.0.size().into_iter().map(Dynamic::from).collect() })
+        .register_get("dtype", |t: &mut TensorValue| format!("{:?}", t.0.kind()).to_lowercase())
+        .register_fn("clamp", |t: &mut TensorValue, low: f64, high: f64| wrap(t.0.f_clamp(low, high)))
+        .register_fn("sum", |t: &mut TensorValue, dim: i64| wrap(t.0.f_sum_dim_intlist(Some(&[dim][..]), false, None)))
+        .register_fn("mean", |t: &mut TensorValue, dim: i64| wrap(t.0.f_mean_dim(Some(&[dim][..]), false, None)))
+        .register_fn("argsort", |t: &mut TensorValue, dim: i64, descending: bool| wrap(t.0.f_argsort(dim, descending)))
+        .register_fn("matmul", |a: &mut TensorValue, b: TensorValue| wrap(a.0.f_matmul(&b.0)))
+        .register_fn("transpose", |t: &mut TensorValue, a: i64, b: i64| wrap(t.0.f_transpose(a, b)))
+        .register_fn("cat", |a: &mut TensorValue, b: TensorValue, dim: i64| {
+            wrap(Tensor::f_cat(&[a.0.as_ref(), b.0.as_ref()], dim))
+        })
+        .register_fn("reshape", |t: &mut TensorValue, shape: Array| -> Fallible<TensorValue> {
+            let shape: Vec<i64> = glue::numbers("reshape", "the shape", &shape).or_raise()?.into_iter().map(|x| x as i64).collect();
+            wrap(t.0.f_reshape(shape))
+        })
+        .register_fn("index", |t: &mut TensorValue, dim: i64, at: Array| -> Fallible<TensorValue> {
+            let at: Vec<i64> = glue::numbers("index", "the positions", &at).or_raise()?.into_iter().map(|x| x as i64).collect();
+            wrap(Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
+        })
+        .register_fn("item", |t: &mut TensorValue| -> Fallible<f64> { item(&t.0).or_raise() })
+        .register_fn("to_array", |t: &mut TensorValue| -> Fallible<Dynamic> { to_array(&t.0).or_raise() });
+}
+
+fn wrap(result: Result<Tensor, TchError>) -> Fallible<TensorValue> {
+    result.map(TensorValue::from).map_err(Error::from).or_raise()
+}
+
+/// A number beside a tensor takes the tensor's own element type, as in PyTorch, unless it would lose its fraction.
+fn number(x: f64, beside: &Tensor) -> Result<Tensor, TchError> {
+    let kind = match beside.kind() {
+        Element::Float | Element::Double | Element::Half | Element::BFloat16 => beside.kind(),
+        kind if x.fract() == 0.0 && kind != Element::Bool => kind,
+        _ => Element::Float,
+    };
+    Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?.f_to_device(beside.device())
+}
+
+fn item(t: &Tensor) -> Result<f64> {
+    if t.numel() != 1 {
+        return Err(Error::argument(format!("item needs a tensor of one element; got shape {:?}", t.size())));
+    }
+    Ok(f64::try_from(t.f_to_kind(Element::Double)?.f_reshape([-1])?.f_squeeze()?)?)
+}
+
+fn to_array(t: &Tensor) -> Result<Dynamic> {
+    let whole = matches!(t.kind(), Element::Int64 | Element::Int | Element::Int16 | Element::Int8 | Element::Uint8 | Element::Bool);
+    if t.numel() > 10_000_000 {
+        return Err(Error::argument(format!("to_array of {} elements is too large; take a part with index", t.numel())));
+    }
+    let flat = t.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
+    let values = Vec::<f64>::try_from(&flat)?;
+    let mut at = values.into_iter();
+    Ok(nest(&t.size(), &mut at, whole))
+}
+
+fn nest(shape: &[i64], values: &mut impl Iterator<Item = f64>, whole: bool) -> Dynamic {
+    match shape.split_first() {
+        None => values.next().map_or(Dynamic::UNIT, |v| if whole { Dynamic::from(v as i64) } else { Dynamic::from(v) }),
+        Some((&n, rest)) => (0..n).map(|_| nest(rest, values, whole)).collect::<Array>().into(),
+    }
+}
+
+/// A tensor from a number or nested arrays of numbers of one length a level.
+pub fn from_value(word: &str, value: &Dynamic) -> Result<Tensor> {
+    let (mut shape, mut values, mut whole) = (vec![], vec![], true);
+    flatten(word, value, 0, &mut shape, &mut values, &mut whole)?;
+    let kind = if whole && !values.is_empty() { Element::Int64 } else { Element::Float };
+    Ok(Tensor::f_from_slice(&values)?.f_to_kind(kind)?.f_reshape(shape)?)
+}
+
+fn flatten(word: &str, value: &Dynamic, depth: usize, shape: &mut Vec<i64>, values: &mut Vec<f64>, whole: &mut bool) -> Result<()> {
+    if let Ok(array) = value.as_array_ref() {
+        let n = array.len() as i64;
+        match shape.get(depth) {
+            None if values.is_empty() => shape.push(n),
+            Some(&expected) if expected == n => {}
+            _ => {
+                return Err(Error::argument(format!(
+                    "{word}: arrays at one level must have the same length; got one of {n} at level {}", depth + 1
+                )));
+            }
+        }
+        return array.iter().try_for_each(|item| flatten(word, item, depth + 1, shape, values, whole));
+    }
+    if shape.len() != depth {
+        return Err(Error::argument(format!("{word}: numbers and arrays are mixed at level {}", depth + 1)));
+    }
+    let (x, is_whole) = match (value.as_int(), value.as_float(), value.as_bool()) {
+        (Ok(i), _, _) => (i as f64, true),
+        (_, Ok(x), _) => (x, false),
+        (_, _, Ok(b)) => (f64::from(b), true),
+        _ => return Err(Error::argument(format!("{word} takes numbers or arrays of numbers; got a {}", crate::script::show::type_name(value)))),
+    };
+    *whole &= is_whole;
+    values.push(x);
+    Ok(())
+}
+
+impl fmt::Display for TensorValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size: Vec<String> = self.0.size().iter().map(i64::to_string).collect();
+        write!(f, "Tensor [{}] {:?}", size.join(", "), self.0.kind())?;
+        match to_array(&self.0) {
+            Ok(values) if self.0.numel() <= 64 => write!(f, " {}", crate::script::show::show(&values)),
+            Ok(_) if self.0.kind() != Element::Bool => {
+                let summary = |op: Unary| op(&self.0).map_err(Error::from).and_then(|t| item(&t)).unwrap_or(f64::NAN);
+                write!(
+                    f,
+                    " (min {}, mean {}, max {})",
+                    crate::script::show::number(summary(Tensor::f_min)),
+                    crate::script::show::number(summary(|t| t.f_to_kind(Element::Double)?.f_mean(None))),
+                    crate::script::show::number(summary(Tensor::f_max))
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}

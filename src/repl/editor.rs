@@ -1,0 +1,275 @@
+//! rustyline's helper: completion, hints, highlighting, and when an input is complete.
+
+use std::borrow::Cow;
+
+use colored::Colorize;
+use rustyline::completion::{Completer, FilenameCompleter, Pair};
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Context, Helper as RustylineHelper};
+
+use super::commands;
+use crate::primitives;
+use crate::script::session::Session;
+use crate::script::{docs, show};
+
+/// What completion knows of the session, taken anew before each line.
+pub struct Helper {
+    /// Name and, for our own kinds, the type of each variable.
+    variables: Vec<(String, String)>,
+    functions: Vec<String>,
+    files: FilenameCompleter,
+}
+
+const KEYWORDS: &[&str] = &[
+    "let", "const", "fn", "if", "else", "for", "in", "while", "loop", "break", "continue", "return", "import", "as", "true",
+    "false", "try", "catch", "throw", "switch", "print",
+];
+
+impl Helper {
+    pub fn new() -> Self {
+        Helper { variables: vec![], functions: vec![], files: FilenameCompleter::new() }
+    }
+
+    pub fn refresh(&mut self, session: &Session) {
+        self.variables = session
+            .variable_names()
+            .into_iter()
+            .filter_map(|name| session.scope.get(&name).map(|v| (name.clone(), show::type_name(v))))
+            .collect();
+        self.functions = session.function_signatures();
+    }
+
+    /// After `p.`: the members of p's kind, or of all kinds when its type is not known.
+    fn members(&self, receiver: &str) -> Vec<&'static str> {
+        let kind = self.variables.iter().find(|(n, _)| n == receiver).and_then(|(_, kind)| primitives::find_kind(kind));
+        match kind {
+            Some(kind) => kind.members.iter().map(|m| m.name()).collect(),
+            None => {
+                let mut all: Vec<&str> = primitives::KINDS.iter().flat_map(|k| k.members).map(|m| m.name()).collect();
+                all.sort_unstable();
+                all.dedup();
+                all
+            }
+        }
+    }
+}
+
+/// The word that ends at the cursor: where it starts, and itself.
+fn word_at(line: &str, pos: usize) -> (usize, &str) {
+    let before = &line[..pos];
+    let start = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
+    (start, &before[start..])
+}
+
+/// Whether the cursor is inside a string.
+fn in_string(before: &str) -> bool {
+    let mut open = false;
+    let mut escaped = false;
+    for c in before.chars() {
+        match c {
+            '\\' if open => escaped = !escaped,
+            '"' if !escaped => open = !open,
+            _ => escaped = false,
+        }
+    }
+    open
+}
+
+/// The innermost call around the cursor whose options map is open: `word(..., #{ here`.
+fn open_options(before: &str) -> Option<&'static primitives::Word> {
+    let map = before.rfind("#{")?;
+    if before[map..].contains('}') {
+        return None;
+    }
+    let (mut depth, head) = (0, &before[..map]);
+    for (i, c) in head.char_indices().rev() {
+        match c {
+            ')' | ']' | '}' => depth += 1,
+            '(' if depth == 0 => {
+                let (_, name) = word_at(head, i);
+                return primitives::find(name);
+            }
+            '(' | '[' | '{' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn pairs<'a>(names: impl IntoIterator<Item = &'a str>, prefix: &str) -> Vec<Pair> {
+    let mut all: Vec<&str> = names.into_iter().filter(|n| n.starts_with(prefix)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(|n| Pair { display: n.to_string(), replacement: n.to_string() }).collect()
+}
+
+impl Completer for Helper {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, pos: usize, ctx: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let before = &line[..pos];
+        if let Some(rest) = before.strip_prefix('?') {
+            return Ok((1, pairs(docs::names(), rest)));
+        }
+        if before.starts_with(':') && !before.contains(' ') {
+            return Ok((0, pairs(commands::names(), before)));
+        }
+        if in_string(before) {
+            return self.files.complete(line, pos, ctx);
+        }
+        let (start, word) = word_at(line, pos);
+        if before[..start].ends_with('.') {
+            let (_, receiver) = word_at(line, start - 1);
+            return Ok((start, pairs(self.members(receiver), word)));
+        }
+        if let Some(options) = open_options(before).and_then(|w| w.options.as_ref())
+            && before[..start].trim_end().ends_with(['{', ','])
+        {
+            let mut found = pairs(options.docs.iter().map(|(k, _)| *k), word);
+            found.iter_mut().for_each(|p| p.replacement.push_str(": "));
+            return Ok((start, found));
+        }
+        let names = primitives::WORDS
+            .iter()
+            .map(|w| w.name)
+            .chain(KEYWORDS.iter().copied())
+            .chain(self.variables.iter().map(|(n, _)| n.as_str()))
+            .chain(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)));
+        Ok((start, pairs(names, word)))
+    }
+}
+
+impl Hinter for Helper {
+    type Hint = String;
+
+    /// The rest of the signature once a word and its bracket are typed.
+    fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<String> {
+        if pos < line.len() {
+            return None;
+        }
+        let name = line.strip_suffix('(').map(|head| word_at(head, head.len()).1)?;
+        let signature = primitives::find(name)?.signatures.last()?;
+        signature.split_once('(').map(|(_, rest)| rest.to_string())
+    }
+}
+
+impl Highlighter for Helper {
+    fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
+        Cow::Owned(highlight(line))
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Owned(hint.dimmed().to_string())
+    }
+
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _default: bool) -> Cow<'b, str> {
+        Cow::Owned(prompt.green().bold().to_string())
+    }
+
+    fn highlight_char(&self, _line: &str, _pos: usize, kind: CmdKind) -> bool {
+        kind != CmdKind::MoveCursor
+    }
+}
+
+/// Colours strings, numbers, comments, keywords and the language's words.
+fn highlight(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        let token = match c {
+            '"' => {
+                let mut end = rest.len();
+                let mut escaped = false;
+                for (i, c) in rest.char_indices().skip(1) {
+                    match c {
+                        '\\' => escaped = !escaped,
+                        '"' if !escaped => {
+                            end = i + 1;
+                            break;
+                        }
+                        _ => escaped = false,
+                    }
+                }
+                &rest[..end]
+            }
+            '/' if rest.starts_with("//") => rest.find('\n').map_or(rest, |i| &rest[..i]),
+            c if c.is_alphanumeric() || c == '_' => {
+                let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+                &rest[..end]
+            }
+            c => &rest[..c.len_utf8()],
+        };
+        let shown = match c {
+            '"' => token.yellow().to_string(),
+            '/' if token.len() > 1 => token.dimmed().to_string(),
+            c if c.is_ascii_digit() => token.magenta().to_string(),
+            _ if KEYWORDS.contains(&token) => token.blue().bold().to_string(),
+            _ if primitives::find(token).is_some() => token.cyan().to_string(),
+            _ => token.to_string(),
+        };
+        out.push_str(&shown);
+        rest = &rest[token.len()..];
+    }
+    out
+}
+
+impl Validator for Helper {
+    /// An input goes on over several lines while a bracket or a string is open; an empty line ends it all the same.
+    fn validate(&self, ctx: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
+        let input = ctx.input();
+        if commands::is_command(input.trim()) || input.ends_with("\n\n") {
+            return Ok(ValidationResult::Valid(None));
+        }
+        Ok(if open_brackets(input) > 0 { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+    }
+}
+
+/// How many brackets are still open, outside of strings and comments.
+fn open_brackets(text: &str) -> i32 {
+    let (mut open, mut string, mut escaped, mut comment) = (0, None, false, false);
+    let mut previous = ' ';
+    for c in text.chars() {
+        match (string, c) {
+            (_, '\n') => comment = false,
+            _ if comment => {}
+            (Some(_), '\\') => {
+                escaped = !escaped;
+                previous = c;
+                continue;
+            }
+            (Some(quote), c) if c == quote && !escaped => string = None,
+            (Some(_), _) => {}
+            (None, '"' | '`') => string = Some(c),
+            (None, '/') if previous == '/' => comment = true,
+            (None, '(' | '[' | '{') => open += 1,
+            (None, ')' | ']' | '}') => open -= 1,
+            _ => {}
+        }
+        escaped = false;
+        previous = c;
+    }
+    open + i32::from(string == Some('`'))
+}
+
+impl RustylineHelper for Helper {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_strings_and_comments_do_not_count() {
+        assert_eq!(open_brackets("let a = [1, 2"), 1);
+        assert_eq!(open_brackets("print(\"(\\\"[\")"), 0);
+        assert_eq!(open_brackets("f() // ("), 0);
+        assert_eq!(open_brackets("if true {\n  x"), 1);
+    }
+
+    #[test]
+    fn option_keys_are_known_inside_an_open_map() {
+        assert_eq!(open_options("spectral_partition(a, f(2), #{se").map(|w| w.name), Some("spectral_partition"));
+        assert!(open_options("spectral_partition(a, 2, #{seed: 1})").is_none());
+    }
+}

@@ -1,0 +1,139 @@
+//! The prompt: reading lines, completing, highlighting, and showing values.
+//!
+//! - `editor`: rustyline's helper: completion, hints, highlighting, when input is complete
+//! - `commands`: `:vars`, `?word` and the other things that are not the language
+
+mod commands;
+mod editor;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use colored::Colorize;
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::{CompletionType, Config, Editor};
+
+use crate::script::errors::Failure;
+use crate::script::session::Session;
+use crate::script::show;
+use editor::Helper;
+
+/// Columns of the terminal, 100 where there is none.
+pub fn width() -> usize {
+    comfy_table::Table::new().width().map_or(100, usize::from).clamp(40, 200)
+}
+
+/// Runs the prompt until the user leaves it with Ctrl-D or `:quit`. Without a terminal, runs standard input as a script.
+///
+/// Returns the exit code.
+pub fn run(session: &mut Session) -> u8 {
+    if !std::io::stdin().is_terminal() {
+        return run_piped(session);
+    }
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .history_ignore_dups(true)
+        .map(|b| b.history_ignore_space(true).max_history_size(10_000))
+        .map(|b| b.bracketed_paste(true).auto_add_history(false).build())
+        .unwrap_or_default();
+    let mut editor: Editor<Helper, FileHistory> = match Editor::with_config(config) {
+        Ok(editor) => editor,
+        Err(error) => {
+            eprintln!("cpsd: the terminal cannot be used: {error}");
+            return 1;
+        }
+    };
+    editor.set_helper(Some(Helper::new()));
+    let history = history_file();
+    if let Some(path) = &history {
+        let _ = editor.load_history(path);
+    }
+    println!("{} {}  {}", "cpsd".bold(), env!("CARGO_PKG_VERSION"), "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed());
+    let mut line_number = 0;
+    loop {
+        if let Some(helper) = editor.helper_mut() {
+            helper.refresh(session);
+        }
+        match editor.readline("cpsd> ") {
+            Ok(line) => {
+                if line.trim().is_empty() {
+                    continue;
+                }
+                let _ = editor.add_history_entry(line.trim_end());
+                if let Some(path) = &history {
+                    let _ = editor.append_history(path);
+                }
+                line_number += 1;
+                if commands::run(session, line.trim()) == commands::Next::Leave {
+                    return 0;
+                }
+                if !commands::is_command(line.trim()) {
+                    evaluate(session, &line, &format!("line {line_number}"));
+                }
+            }
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => return 0,
+            Err(error) => {
+                // A byte that is not UTF-8, a resize in mid-read: say it, and go on.
+                eprintln!("cpsd: {error}");
+                if !std::io::stdin().is_terminal() {
+                    return 1;
+                }
+            }
+        }
+    }
+}
+
+/// Evaluates one input and shows its value, which `_` then holds; a `;` at the end silences it.
+fn evaluate(session: &mut Session, line: &str, name: &str) {
+    match session.eval(line, name) {
+        Ok(value) => {
+            if value.is_unit() || line.trim_end().ends_with(';') {
+                return;
+            }
+            println!("{}", show::show(&value));
+            session.scope.set_or_push("_", value);
+        }
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) {
+    if failure.interrupted() {
+        eprintln!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
+    } else if let Some(code) = failure.exit {
+        eprintln!("exit({code}) ends a script; Ctrl-D leaves the prompt");
+    } else {
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        eprint!("{}", failure.render(colour, width()));
+    }
+}
+
+fn run_piped(session: &mut Session) -> u8 {
+    let mut text = String::new();
+    if let Err(error) = std::io::Read::read_to_string(&mut std::io::stdin(), &mut text) {
+        eprintln!("cpsd: standard input cannot be read: {error}");
+        return 1;
+    }
+    match session.eval(&text, "standard input") {
+        Ok(_) => 0,
+        Err(failure) => {
+            report(&failure);
+            if failure.interrupted() { 130 } else { failure.exit.map_or(1, |c| c as u8) }
+        }
+    }
+}
+
+/// `$CPSD_HISTORY`, or `cpsd/history` under the user's data folder.
+fn history_file() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CPSD_HISTORY") {
+        return Some(PathBuf::from(path));
+    }
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))?;
+    let folder = data.join("cpsd");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("history"))
+}

@@ -1,0 +1,59 @@
+//! The name of a run: its kind and a hash of its specification.
+
+use serde_json::Value;
+
+/// `train-3f29c0a81b52`: the same specification always gives the same name, whatever the order of its keys.
+pub fn id_of(kind: &str, spec: &Value) -> String {
+    let mut hasher = blake3::Hasher::new();
+    feed(&mut hasher, spec);
+    format!("{kind}-{}", &hasher.finalize().to_hex()[..12])
+}
+
+/// Feeds a canonical form: keys sorted, every value tagged with its type and length.
+fn feed(hasher: &mut blake3::Hasher, value: &Value) {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            hasher.update(format!("{{{}", keys.len()).as_bytes());
+            for key in keys {
+                hasher.update(format!("k{}:{key}", key.len()).as_bytes());
+                feed(hasher, &map[key]);
+            }
+        }
+        Value::Array(items) => {
+            hasher.update(format!("[{}", items.len()).as_bytes());
+            for item in items {
+                feed(hasher, item);
+            }
+        }
+        Value::String(s) => {
+            hasher.update(format!("s{}:{s}", s.len()).as_bytes());
+        }
+        // 1 and 1.0 are the same option.
+        Value::Number(n) => {
+            hasher.update(format!("n{:?};", n.as_f64()).as_bytes());
+        }
+        Value::Bool(b) => {
+            hasher.update(if *b { b"T" } else { b"F" });
+        }
+        Value::Null => {
+            hasher.update(b"0");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn order_of_keys_does_not_matter_and_everything_else_does() {
+        let id = |v| id_of("train", &v);
+        assert_eq!(id(json!({"a": 1, "b": 2})), id(json!({"b": 2, "a": 1.0})));
+        assert_ne!(id(json!({"a": 1})), id(json!({"a": 2})));
+        assert_ne!(id(json!(["ab", "c"])), id(json!(["a", "bc"])));
+        assert_ne!(id(json!([[1], 2])), id(json!([[1, 2]])));
+    }
+}

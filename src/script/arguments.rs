@@ -1,0 +1,56 @@
+//! The arguments that a script takes, found without running it.
+
+use rhai::{ASTNode, Expr, Stmt};
+
+use super::context::Declared;
+use super::errors::Failure;
+use super::session::Session;
+
+/// Every `arg("name", default, "help")` of a script with literal arguments, in order of appearance.
+///
+/// Errors: the script cannot be read.
+pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declared>, Failure> {
+    session.sources.add(name, text);
+    let ast = session
+        .engine
+        .compile(text)
+        .map_err(|e| Failure::from_rhai(*Box::<rhai::EvalAltResult>::from(e), name, &session.sources, &[]))?;
+    let mut found: Vec<(rhai::Position, Declared)> = Vec::new();
+    ast.walk(&mut |path: &[ASTNode]| {
+        let call = match path.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, pos))) => Some((call, *pos)),
+            Some(ASTNode::Stmt(Stmt::FnCall(call, pos))) => Some((call, *pos)),
+            _ => None,
+        };
+        if let Some((call, pos)) = call
+            && call.name == "arg"
+            && let Some(Expr::StringConstant(name, _)) = call.args.first()
+        {
+            let default = call.args.get(1).map_or(String::new(), written);
+            let help = match call.args.get(2) {
+                Some(Expr::StringConstant(help, _)) => help.to_string(),
+                _ => String::new(),
+            };
+            if !found.iter().any(|(_, d)| d.name == name.as_str()) {
+                found.push((pos, Declared { name: name.to_string(), default, help }));
+            }
+        }
+        true
+    });
+    found.sort_by_key(|(pos, _)| *pos);
+    Ok(found.into_iter().map(|(_, d)| d).collect())
+}
+
+/// A default as one writes it on the command line.
+fn written(expr: &Expr) -> String {
+    match expr.get_literal_value(None) {
+        Some(value) => match value.as_array_ref() {
+            Ok(array) => array.iter().map(super::show::plain).collect::<Vec<_>>().join(","),
+            Err(_) => super::show::plain(&value),
+        },
+        None => match expr {
+            Expr::Array(items, _) => items.iter().map(written).collect::<Vec<_>>().join(","),
+            _ => "...".into(),
+        },
+    }
+}

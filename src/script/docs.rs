@@ -1,0 +1,214 @@
+//! The documentation of words, kinds and libraries as text: what `cpsd doc` and `?word` print.
+
+use colored::Colorize;
+
+use super::modules::STDLIB;
+use crate::error::Error;
+use crate::primitives::{self, Chapter, Kind, Word};
+
+/// The text for one name: a word, a kind, a library, a topic; or all words by chapter when there is no name.
+///
+/// Errors: an unknown name, with the nearest right one.
+pub fn doc(name: Option<&str>) -> Result<String, Error> {
+    let Some(name) = name else { return Ok(overview()) };
+    if let Some(topic) = TOPICS.iter().find(|t| t.0 == name) {
+        return Ok((topic.2)());
+    }
+    if let Some(word) = primitives::find(name) {
+        let mut text = word_text(word);
+        if let Some(kind) = primitives::KINDS.iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
+            text.push('\n');
+            text.push_str(&kind_text(kind));
+        }
+        return Ok(text);
+    }
+    if let Some(kind) = primitives::KINDS.iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
+        return Ok(kind_text(kind));
+    }
+    let (library, function) = name.split_once("::").unwrap_or((name, ""));
+    if let Some((_, source)) = STDLIB.iter().find(|(n, _)| *n == library) {
+        return library_text(library, source, function);
+    }
+    Err(Error::unknown("word", name, names()))
+}
+
+/// Every name that `doc` knows.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    primitives::WORDS
+        .iter()
+        .map(|w| w.name)
+        .chain(primitives::KINDS.iter().map(|k| k.name))
+        .chain(STDLIB.iter().map(|(n, _)| *n))
+        .chain(TOPICS.iter().map(|t| t.0))
+}
+
+/// Pages that are not one word: name, one line, text.
+const TOPICS: &[(&str, &str, fn() -> String)] = &[
+    ("models", "backbones and heads", models_text),
+    ("losses", "losses and what they are", losses_text),
+    ("datasets", "data sets and where they come from", datasets_text),
+];
+
+fn overview() -> String {
+    let mut out = String::new();
+    for chapter in Chapter::ALL {
+        let words: Vec<&&Word> = primitives::WORDS.iter().filter(|w| w.chapter == chapter).collect();
+        if words.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("{}\n", chapter.title().bold()));
+        for word in words {
+            out.push_str(&format!("  {:<20} {}\n", word.name.cyan(), word.summary));
+        }
+        out.push('\n');
+    }
+    out.push_str(&format!("{}\n  {}\n\n", "Values".bold(), primitives::KINDS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ")));
+    out.push_str(&format!("{}\n", "Libraries (import \"name\" as n;)".bold()));
+    for (name, source) in STDLIB {
+        out.push_str(&format!("  {:<20} {}\n", name.cyan(), first_line(source)));
+    }
+    out.push_str(&format!("\n{}\n", "Topics".bold()));
+    for (name, line, _) in TOPICS {
+        out.push_str(&format!("  {:<20} {line}\n", name.cyan()));
+    }
+    out.push_str("\ncpsd doc NAME shows one of them; ?NAME does at the prompt.\n");
+    out
+}
+
+/// Signature, summary, options with their defaults, examples.
+pub fn word_text(word: &Word) -> String {
+    let mut out = String::new();
+    for signature in word.signatures {
+        out.push_str(&format!("{}\n", signature.cyan().bold()));
+    }
+    out.push_str(&format!("\n{}\n", wrap(word.summary, 100, "")));
+    if !word.details.is_empty() {
+        out.push_str(&format!("\n{}\n", wrap(word.details, 100, "")));
+    }
+    if let Some(options) = &word.options {
+        out.push_str(&format!("\n{}\n", "Options".bold()));
+        let defaults = (options.defaults)();
+        for (key, line) in options.docs {
+            let default = defaults.get(key).map_or(String::new(), short_default);
+            let indent = " ".repeat(38);
+            out.push_str(&format!("  {:<16} {:<18} {}\n", key.green(), default.dimmed(), wrap(line, 100, &indent)));
+        }
+    }
+    if !word.examples.is_empty() {
+        out.push_str(&format!("\n{}\n", "Example".bold()));
+        for example in word.examples {
+            for line in example.code.lines() {
+                out.push_str(&format!("  {line}\n"));
+            }
+        }
+    }
+    out
+}
+
+/// Summary, fields and methods of a kind of value.
+pub fn kind_text(kind: &Kind) -> String {
+    let mut out = format!("{}\n\n{}\n\n", kind.name.cyan().bold(), wrap(kind.summary, 100, ""));
+    for member in kind.members {
+        let usage = if member.usage.contains(' ') { member.usage.to_string() } else { format!(".{}", member.usage) };
+        out.push_str(&format!("  {:<30} {}\n", usage.green(), wrap(member.doc, 100, &" ".repeat(33))));
+    }
+    out
+}
+
+/// A library's functions with their `///` comments; only those named `function` when it is not empty.
+fn library_text(library: &str, source: &str, function: &str) -> Result<String, Error> {
+    let functions = library_functions(source);
+    let mut out = String::new();
+    if function.is_empty() {
+        out.push_str(&format!("{}\n\n", first_line(source)));
+    }
+    let mut any = false;
+    for (signature, comment) in &functions {
+        let name = signature.split('(').next().unwrap_or_default();
+        if function.is_empty() || name == function {
+            any = true;
+            out.push_str(&format!("{}\n", format!("{library}::{signature}").cyan().bold()));
+            out.push_str(&format!("    {}\n\n", comment.replace('\n', "\n    ")));
+        }
+    }
+    if any {
+        return Ok(out);
+    }
+    let names: Vec<&str> = functions.iter().map(|(s, _)| s.split('(').next().unwrap_or_default()).collect();
+    Err(Error::unknown(&format!("function of {library}"), function, names))
+}
+
+/// Each public function of a library: its signature and its `///` comment.
+pub fn library_functions(source: &str) -> Vec<(String, String)> {
+    let (mut functions, mut comment) = (Vec::new(), Vec::new());
+    for line in source.lines() {
+        if let Some(text) = line.strip_prefix("///") {
+            comment.push(text.trim().to_string());
+        } else if let Some(rest) = line.strip_prefix("fn ") {
+            if let Some((signature, _)) = rest.split_once('{') {
+                functions.push((signature.trim().to_string(), comment.join("\n")));
+            }
+            comment.clear();
+        } else {
+            comment.clear();
+        }
+    }
+    functions
+}
+
+fn first_line(source: &str) -> &str {
+    source.lines().next().unwrap_or_default().trim_start_matches('/').trim_start_matches('!').trim()
+}
+
+fn models_text() -> String {
+    let mut out = format!("{}\n", "Backbones".bold());
+    for kind in crate::models::backbones::BACKBONES {
+        let stages: Vec<String> = (kind.stages)().iter().enumerate().map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride)).collect();
+        out.push_str(&format!("  {:<20} {} ({} px)\n", kind.name.cyan(), kind.summary, kind.image_size));
+        out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
+    }
+    out.push_str(&format!("\n{}\n", "Heads".bold()));
+    for head in crate::models::heads::HEADS {
+        out.push_str(&format!("  {:<20} {}\n", head.name.cyan(), head.summary));
+    }
+    out
+}
+
+fn losses_text() -> String {
+    crate::losses::LOSSES.iter().map(|(name, line)| format!("  {:<10} {line}\n", name.cyan())).collect()
+}
+
+fn datasets_text() -> String {
+    crate::images::DATASETS.iter().map(|d| format!("  {:<16} {}\n", d.name.cyan(), wrap(d.summary, 100, &" ".repeat(19)))).collect()
+}
+
+/// Nested maps are long; their keys are in the documentation of the key.
+fn short_default(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "()".into(),
+        serde_json::Value::Object(map) => match map.get("name").or_else(|| map.get("backbone")) {
+            Some(serde_json::Value::String(name)) => format!("{name} ..."),
+            _ => "#{...}".into(),
+        },
+        other => other.to_string(),
+    }
+}
+
+/// Breaks text at spaces; lines after the first start with `indent`, which counts towards the width.
+pub fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let (mut out, mut column) = (String::new(), indent.len());
+    for word in text.split_whitespace() {
+        let n = word.chars().count();
+        if column > indent.len() && column + 1 + n > width.max(indent.len() + 30) {
+            out.push('\n');
+            out.push_str(indent);
+            column = indent.len();
+        } else if !out.is_empty() {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += n;
+    }
+    out
+}

@@ -1,0 +1,21 @@
+//! The language around the core: engine, options, errors, modules, arguments.
+//!
+//! - `session`: an engine with its variables; what the command line and the REPL drive
+//! - `context`: what words need to know of the process (run store, script arguments)
+//! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
+//! - `errors`: from the core's errors to Rhai's and from those to what a person reads
+//! - `modules`: where `import` looks
+//! - `show`: how values are printed
+//! - `arguments`: what a script can be told on the command line
+//! - `check`: finding mistakes without running
+//! - `docs`: the documentation of words, kinds and library functions as text
+
+pub mod arguments;
+pub mod check;
+pub mod context;
+pub mod docs;
+pub mod errors;
+pub mod modules;
+pub mod options;
+pub mod session;
+pub mod show;

@@ -1,0 +1,213 @@
+//! An engine with its variables: what the command line and the REPL drive.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::rc::Rc;
+
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, Stmt};
+
+use super::context::Context;
+use super::errors::{Failure, StopRequest};
+use super::modules;
+use crate::error::Error;
+use crate::{interrupt, primitives};
+
+/// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
+#[derive(Clone, Default)]
+pub struct Sources(Rc<RefCell<BTreeMap<String, String>>>);
+
+impl Sources {
+    pub fn add(&self, name: &str, text: &str) {
+        self.0.borrow_mut().insert(name.to_string(), text.to_string());
+    }
+
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.0.borrow().get(name).cloned()
+    }
+}
+
+// The resolver must be `'static`, and Rhai asks for nothing more without its `sync` feature.
+
+/// One user's language state: engine, variables, functions and imports that live from one line to the next.
+pub struct Session {
+    pub engine: Engine,
+    pub scope: Scope<'static>,
+    pub context: Rc<Context>,
+    pub sources: Sources,
+    functions: AST,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Session {
+    pub fn new() -> Self {
+        let context = Rc::new(Context::new());
+        let sources = Sources::default();
+        let mut engine = Engine::new();
+        // Full optimisation would call words with constant arguments while compiling.
+        engine.set_optimization_level(OptimizationLevel::Simple);
+        // The defaults differ between debug and release builds.
+        engine.set_max_call_levels(96);
+        engine.set_max_expr_depths(128, 64);
+        engine.set_max_array_size(20_000_000);
+        engine.set_max_map_size(1_000_000);
+        engine.set_max_string_size(256 << 20);
+        engine.set_fail_on_invalid_map_property(true);
+        engine.on_progress(|_| interrupt::requested().then(|| Dynamic::from(StopRequest)));
+        engine.on_print(|text| write_line(&mut std::io::stdout(), text));
+        engine.on_debug(|text, _, pos| write_line(&mut std::io::stderr(), &format!("{pos} {text}")));
+        modules::install(&mut engine, sources.clone());
+        primitives::register(&mut engine, &context);
+        Session { engine, scope: Scope::new(), context, sources, functions: AST::empty() }
+    }
+
+    /// Runs a script file from an empty scope; `arguments` are its `key=value` words.
+    pub fn run_file(&mut self, path: &Path, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::plain(Error::io(path, e)))?;
+        *self.context.arguments.borrow_mut() = arguments.iter().cloned().collect();
+        let name = path.display().to_string();
+        self.eval(&text, &name)
+    }
+
+    /// Evaluates a text in the session's scope. Variables that it had set before failing stay; functions and
+    /// imports at its top level stay for the next text.
+    pub fn eval(&mut self, text: &str, name: &str) -> Result<Dynamic, Failure> {
+        self.sources.add(name, text);
+        interrupt::clear();
+        // A panic below is a fault of ours, never the user's: it must not take the session with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.eval_unguarded(text, name)));
+        match outcome {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                let failure = Failure::from_rhai(*error, name, &self.sources, &self.variable_names());
+                if failure.exit == Some(0) { Ok(Dynamic::UNIT) } else { Err(failure) }
+            }
+            Err(panic) => Err(Failure::plain(
+                Error::internal(format!("a fault inside cpsd: {}", panic_text(&panic)))
+                    .with_help("please report it with the line that led here; the session goes on"),
+            )),
+        }
+    }
+
+    fn eval_unguarded(&mut self, text: &str, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut ast = self.engine.compile_with_scope(&self.scope, text)?;
+        ast.set_source(name);
+        let whole = self.functions.merge(&ast);
+        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole)?;
+        self.keep_imports(&ast, name)?;
+        self.functions = whole.clone_functions_only();
+        Ok(value)
+    }
+
+    /// Rhai forgets imports when a text ends; made global modules, they stay.
+    fn keep_imports(&mut self, ast: &AST, name: &str) -> Result<(), Box<EvalAltResult>> {
+        for statement in ast.statements() {
+            if let Stmt::Import(import, pos) = statement
+                && let Expr::StringConstant(path, _) = &import.0
+                && !import.1.name.is_empty()
+            {
+                let module = self.engine.module_resolver().resolve(&self.engine, Some(name), path, *pos)?;
+                self.engine.register_static_module(import.1.name.as_str(), module);
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of the variables in scope, newest first, without repeats.
+    pub fn variable_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for (name, _, _) in self.scope.iter_raw() {
+            if !names.iter().any(|n| n == name) {
+                names.push(name.to_string());
+            }
+        }
+        names.reverse();
+        names
+    }
+
+    /// Name and parameters of each function that the user has defined.
+    pub fn function_signatures(&self) -> Vec<String> {
+        let mut all: Vec<String> =
+            self.functions.iter_functions().map(|f| format!("{}({})", f.name, f.params.join(", "))).collect();
+        all.sort();
+        all
+    }
+
+    /// Forgets variables and functions.
+    pub fn reset(&mut self) {
+        self.scope.clear();
+        self.functions = AST::empty();
+    }
+}
+
+/// A closed pipe (`cpsd ... | head`) must not panic.
+fn write_line(out: &mut dyn std::io::Write, text: &str) {
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| s.to_string())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "unknown".into())
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eval(session: &mut Session, text: &str) -> Result<Dynamic, Failure> {
+        session.eval(text, "test")
+    }
+
+    #[test]
+    fn variables_functions_and_imports_survive_from_line_to_line() {
+        let mut s = Session::new();
+        eval(&mut s, "let x = 2; fn double(a) { a * 2 }").unwrap();
+        assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(4));
+        eval(&mut s, "fn double(a) { a * 3 }").unwrap();
+        assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(6));
+        eval(&mut s, r#"import "method" as m;"#).unwrap();
+        assert!(eval(&mut s, "m::defaults()").unwrap().is_map());
+    }
+
+    #[test]
+    fn a_failed_line_loses_nothing() {
+        let mut s = Session::new();
+        eval(&mut s, "let x = 2;").unwrap();
+        assert!(eval(&mut s, "let y = 3; x = 5; nothing()").is_err());
+        assert_eq!(eval(&mut s, "x + y").unwrap().as_int(), Ok(8));
+    }
+
+    #[test]
+    fn errors_say_where_and_what_was_meant() {
+        let mut s = Session::new();
+        let failure = eval(&mut s, "let a = 1;\nlet b = a + cooccurence(a);").unwrap_err();
+        assert_eq!(failure.place().as_deref(), Some("test:2:13"));
+        assert_eq!(failure.help.as_deref(), Some("did you mean cooccurrence?"));
+    }
+
+    #[test]
+    fn a_function_that_reads_a_script_variable_is_told_how() {
+        let mut s = Session::new();
+        let failure = eval(&mut s, "let k = 3; fn f() { k + 1 } f()").unwrap_err();
+        assert!(failure.help.unwrap().contains("global::k"));
+    }
+
+    #[test]
+    fn endless_recursion_is_an_error() {
+        let mut s = Session::new();
+        assert!(eval(&mut s, "fn f(n) { f(n + 1) } f(0)").unwrap_err().message.contains("deeply"));
+    }
+}

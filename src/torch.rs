@@ -1,0 +1,95 @@
+//! libtorch for the rest of the crate: errors in one sentence, devices, tensors to and from plain numbers.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::error::{Error, ErrorKind, Result};
+
+impl From<TchError> for Error {
+    fn from(error: TchError) -> Self {
+        Error::new(ErrorKind::Tensor, first_sentence(&error.to_string()))
+    }
+}
+
+/// libtorch's message without its C++ trace: the first line that says something.
+fn first_sentence(message: &str) -> String {
+    let text = message.split("\nException raised from").next().unwrap_or(message);
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty() && !l.starts_with("Internal torch error"))
+        .unwrap_or("libtorch refused the operation");
+    line.trim_start_matches("Internal torch error: ").to_string()
+}
+
+/// A GPU where there is one, else the CPU. `CPSD_DEVICE=cpu` keeps to the CPU.
+pub fn device() -> Device {
+    match std::env::var("CPSD_DEVICE").as_deref() {
+        Ok("cpu") => Device::Cpu,
+        _ => Device::cuda_if_available(),
+    }
+}
+
+/// All elements in row-major order, from any device and element type.
+pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
+    let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_reshape([-1])?;
+    Ok(Vec::<f32>::try_from(&flat)?)
+}
+
+/// The generator that belongs to (seed, name) alone: trainings side by side draw the same numbers as one by one.
+fn generator(seed: u64, name: &str) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes());
+    hasher.update(name.as_bytes());
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// A tensor of independent normal numbers with that standard deviation (Box and Muller 1958).
+pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
+    let mut rng = generator(seed, name);
+    let n = shape.iter().product::<i64>() as usize;
+    let mut values = Vec::with_capacity(n + 1);
+    while values.len() < n {
+        let radius = (-2.0 * (1.0 - unit(&mut rng)).ln()).sqrt() * deviation;
+        let angle = std::f64::consts::TAU * unit(&mut rng);
+        values.push((radius * angle.cos()) as f32);
+        values.push((radius * angle.sin()) as f32);
+    }
+    values.truncate(n);
+    Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
+}
+
+/// A tensor of independent numbers, uniform in [-bound, bound).
+pub fn uniform(seed: u64, name: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
+    let mut rng = generator(seed, name);
+    let n = shape.iter().product::<i64>() as usize;
+    let values: Vec<f32> = (0..n).map(|_| ((2.0 * unit(&mut rng) - 1.0) * bound) as f32).collect();
+    Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
+}
+
+/// Uniform in [0, 1).
+fn unit(rng: &mut ChaCha8Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_one_sentence_without_a_trace() {
+        let a = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
+        let error: Error = a.f_matmul(&a).unwrap_err().into();
+        assert!(!error.message.contains('\n') && error.message.contains("2x3"), "{}", error.message);
+    }
+
+    #[test]
+    fn normal_numbers_are_normal_and_repeatable() {
+        let x = normal(1, "w", &[10_000], 2.0).unwrap();
+        assert_eq!(x, normal(1, "w", &[10_000], 2.0).unwrap());
+        assert_ne!(x, normal(1, "v", &[10_000], 2.0).unwrap());
+        let (mean, sd) = (f64::try_from(x.mean(Kind::Float)).unwrap(), f64::try_from(x.std(true)).unwrap());
+        assert!(mean.abs() < 0.08 && (sd - 2.0).abs() < 0.06, "{mean} {sd}");
+    }
+}

@@ -1,0 +1,298 @@
+//! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tch::Tensor;
+
+use super::checkpoint::{Best, Progress as Place, State};
+use super::inputs::{Inputs, Views, steps_per_epoch};
+use super::job::Job;
+use super::optimiser::{Adam, Average, CopyOf, Flat};
+use super::options::Select;
+use super::outputs::Targets;
+use super::schedule::OneCycle;
+use crate::error::{Error, Result};
+use crate::images::Dataset;
+use crate::interrupt;
+use crate::metrics::mean_average_precision;
+use crate::models::Model;
+use crate::progress::Progress;
+use crate::runs::{RunStore, Work};
+
+/// How often a checkpoint is written besides at the end of a sitting.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// How often the loss is read back from the device.
+const READ_LOSS_EVERY: u64 = 16;
+
+/// What a finished training reports.
+pub struct Outcome {
+    pub best: Option<Best>,
+    pub updates: u64,
+    pub seconds: f64,
+    pub final_loss: f64,
+}
+
+/// One training under way.
+pub struct Engine<'a> {
+    job: &'a Job,
+    model: &'a Model,
+    inputs: Inputs,
+    val_inputs: Inputs,
+    /// [images, m] on the model's device.
+    targets: Tensor,
+    val_targets: Vec<f32>,
+    teachers: Vec<(f64, Targets)>,
+    schedule: OneCycle,
+    steps: u64,
+    state: State,
+}
+
+impl<'a> Engine<'a> {
+    /// Prepares inputs, teacher outputs and optimiser; continues from the checkpoint in `work` when there is one.
+    pub fn new(store: &RunStore, job: &'a Job, model: &'a Model, train: &Dataset, val: &Dataset, work: &Work) -> Result<Self> {
+        let options = &job.options;
+        let views = Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() };
+        let inputs = Inputs::new(store, model, train, views.clone())?;
+        let val_inputs = Inputs::new(store, model, val, Views::centre())?;
+        let m = job.labels.len() as i64;
+        let targets = Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+        let mut teachers = Vec::new();
+        if let Some(distillation) = &job.distillation {
+            for (ensemble, weight) in distillation.ensembles.iter().zip(&distillation.weights) {
+                teachers.push((*weight, Targets::new(store, ensemble, &job.labels, train, &views, model)?));
+            }
+        }
+        let steps = steps_per_epoch(train.len(), options.batch);
+        let schedule = OneCycle {
+            max_lr: options.lr,
+            total_steps: steps * options.epochs,
+            pct_start: options.pct_start,
+            div_factor: options.div_factor,
+            final_div_factor: options.final_div_factor,
+        };
+        let flat = Flat::new(model)?;
+        let adam = Adam::new(&flat, options.optimiser, options.weight_decay)?;
+        let average = Average::new(&flat, options.ema, options.ema_warmup)?;
+        let state = State { flat, adam, average, best: None, progress: Place::default() };
+        let mut engine =
+            Engine { job, model, inputs, val_inputs, targets, val_targets: val.labels.dense(), teachers, schedule, steps, state };
+        let checkpoint = work.path("checkpoint.safetensors");
+        if checkpoint.exists() {
+            match engine.state.load(&checkpoint) {
+                Ok(()) => crate::progress::log(&format!("{}: resumed at epoch {}", job.name, engine.state.progress.epoch + 1)),
+                // A damaged checkpoint costs time, not the run.
+                Err(error) => crate::progress::log(&format!("{}: starting over: {error}", job.name)),
+            }
+        }
+        Ok(engine)
+    }
+
+    /// Trains to the end, and leaves the chosen weights in the model.
+    ///
+    /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
+    /// checkpoint stays); a picture that cannot be read, named.
+    pub fn train(mut self, work: &Work) -> Result<Outcome> {
+        let checkpoint = work.path("checkpoint.safetensors");
+        let options = &self.job.options;
+        let shown = Progress::new(self.job.name.clone(), options.epochs * self.steps * options.batch as u64, "images");
+        shown.set((self.state.progress.epoch * self.steps + self.state.progress.step) * options.batch as u64);
+        let started = Instant::now();
+        let before = self.state.progress.seconds;
+        let mut saved = Instant::now();
+        while self.state.progress.epoch < options.epochs {
+            let stopped = self.epoch(&shown, &checkpoint, &mut saved);
+            self.state.progress.seconds = before + started.elapsed().as_secs_f64();
+            match stopped {
+                Ok(()) => {}
+                Err(error) => {
+                    if error.kind == crate::error::ErrorKind::Interrupted {
+                        self.state.save(&checkpoint)?;
+                    }
+                    return Err(error);
+                }
+            }
+            self.end_epoch(work, &shown)?;
+        }
+        shown.finish();
+        self.choose()?;
+        Ok(Outcome {
+            best: self.state.progress.best.clone(),
+            updates: self.state.progress.updates,
+            seconds: self.state.progress.seconds,
+            final_loss: self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
+        })
+    }
+
+    /// The rest of the epoch that is under way.
+    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Instant) -> Result<()> {
+        let options = &self.job.options;
+        if self.state.progress.step == 0 {
+            self.state.progress.loss_sum = 0.0;
+            self.state.progress.loss_images = 0;
+        }
+        let (epoch, from) = (self.state.progress.epoch, self.state.progress.step);
+        let model = self.model;
+        // Losses stay on the device until they are read together.
+        let mut unread: Vec<Tensor> = Vec::new();
+        let mut unread_images = 0;
+        let mut stop = Ok(());
+        let mut done = from;
+        for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
+            let batch = batch?;
+            let lr = self.schedule.lr(self.state.progress.updates);
+            let index = Tensor::f_from_slice(&batch.images)?.f_to_device(model.device)?;
+            let targets = self.targets.f_index_select(0, &index)?;
+            let logits = self.inputs.logits(model, &batch.x, true)?;
+            let mut loss = options.loss.compute(&logits, &targets)?;
+            if let Some(distillation) = &self.job.distillation {
+                for (weight, teacher) in &self.teachers {
+                    let apart = distillation.loss.compute(&logits, &teacher.of(&batch.rows, &batch.x)?)?;
+                    loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
+                }
+            }
+            self.state.flat.zero_gradients()?;
+            loss.f_backward()?;
+            self.state.adam.update(&mut self.state.flat, lr)?;
+            self.state.progress.updates += 1;
+            if options.ema > 0.0 {
+                self.state.average.update(&self.state.flat, self.state.progress.updates)?;
+            }
+            unread.push(loss.f_detach()?);
+            unread_images += batch.images.len() as u64;
+            done += 1;
+            self.state.progress.step = done;
+            shown.advance(batch.images.len() as u64);
+            let stopping = interrupt::requested();
+            let saving = saved.elapsed() > CHECKPOINT_EVERY;
+            if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
+                let sum = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
+                let sum = f64::try_from(&sum)?;
+                if !sum.is_finite() {
+                    return Err(Error::data(format!(
+                        "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})", epoch + 1
+                    )).with_help("a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept"));
+                }
+                self.state.progress.loss_sum += sum;
+                self.state.progress.loss_images += unread_images;
+                unread.clear();
+                unread_images = 0;
+                shown.note(format!(
+                    "epoch {}/{} loss {:.2} lr {lr:.1e}{}",
+                    epoch + 1, options.epochs,
+                    self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
+                    self.state.progress.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
+                ));
+            }
+            if saving {
+                self.state.save(checkpoint)?;
+                *saved = Instant::now();
+            }
+            if stopping {
+                stop = Err(Error::interrupted());
+                break;
+            }
+        }
+        stop
+    }
+
+    /// Evaluates when it is time, writes the epoch's line, moves to the next epoch.
+    fn end_epoch(&mut self, work: &Work, shown: &Progress) -> Result<()> {
+        let epoch = self.state.progress.epoch + 1;
+        let options = &self.job.options;
+        let mut line = json!({
+            "epoch": epoch,
+            "loss": self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
+            "lr": self.schedule.lr(self.state.progress.updates.saturating_sub(1)),
+            "images_per_second": (self.state.progress.updates * options.batch as u64) as f64 / self.state.progress.seconds.max(1e-9),
+            "seconds": self.state.progress.seconds,
+        });
+        if epoch % options.eval_period() == 0 || epoch == options.epochs {
+            let regular = self.validate(false)?;
+            line["val_mAP"] = json!(regular);
+            let mut candidates = vec![(regular, false)];
+            if options.ema > 0.0 {
+                let averaged = self.validate(true)?;
+                line["val_mAP_ema"] = json!(averaged);
+                candidates.push((averaged, true));
+            }
+            for (map, averaged) in candidates {
+                if self.state.progress.best.as_ref().is_none_or(|b| map > b.map) {
+                    self.state.progress.best = Some(Best { map, epoch, averaged });
+                    let (values, statistics) = self.weights(averaged);
+                    self.state.best = Some((values.f_copy_of()?, statistics.f_copy_of()?));
+                    shown.note(format!("epoch {epoch}/{} mAP {map:.1}", options.epochs));
+                }
+            }
+        }
+        append_line(work, &mut self.state.progress, &line)?;
+        self.state.progress.epoch = epoch;
+        self.state.progress.step = 0;
+        Ok(())
+    }
+
+    fn weights(&self, averaged: bool) -> (&Tensor, &Tensor) {
+        match averaged {
+            true => (&self.state.average.values, &self.state.average.statistics),
+            false => (&self.state.flat.values, &self.state.flat.statistics),
+        }
+    }
+
+    /// mAP in percent on the validation split, with the averaged weights or the regular ones.
+    fn validate(&mut self, averaged: bool) -> Result<f64> {
+        let kept = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
+        if averaged {
+            let (values, statistics) = (self.state.average.values.f_copy_of()?, self.state.average.statistics.f_copy_of()?);
+            self.put(&values, &statistics)?;
+        }
+        let scores = (|| -> Result<Vec<f32>> {
+            let mut scores = Vec::with_capacity(self.val_targets.len());
+            for batch in self.val_inputs.all(self.model, 256)? {
+                let batch = batch?;
+                let logits = tch::no_grad(|| self.val_inputs.logits(self.model, &batch.x, false))?;
+                scores.extend(crate::torch::to_vec_f32(&logits)?);
+            }
+            Ok(scores)
+        })();
+        self.put(&kept.0, &kept.1)?;
+        Ok(mean_average_precision(&scores?, &self.val_targets, self.job.labels.len()))
+    }
+
+    fn put(&mut self, values: &Tensor, statistics: &Tensor) -> Result<()> {
+        tch::no_grad(|| {
+            self.state.flat.values.f_copy_(values)?;
+            self.state.flat.statistics.f_copy_(statistics)?;
+            Ok(())
+        })
+    }
+
+    /// Leaves the selected weights in the model.
+    fn choose(&mut self) -> Result<()> {
+        let chosen = match (self.job.options.select, self.state.best.take()) {
+            (Select::Best, Some(best)) => best,
+            _ => {
+                let averaged = self.job.options.ema > 0.0;
+                let (values, statistics) = self.weights(averaged);
+                (values.f_copy_of()?, statistics.f_copy_of()?)
+            }
+        };
+        self.put(&chosen.0, &chosen.1)
+    }
+}
+
+/// Appends to metrics.jsonl, first cutting off what a killed process may have written past the last checkpoint.
+fn append_line(work: &Work, progress: &mut Place, line: &serde_json::Value) -> Result<()> {
+    let path = work.path("metrics.jsonl");
+    let append = |length: u64| -> std::io::Result<u64> {
+        let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(&path)?;
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        let text = format!("{line}\n");
+        file.write_all(text.as_bytes())?;
+        Ok(length + text.len() as u64)
+    };
+    progress.metrics_bytes = append(progress.metrics_bytes).map_err(|e| Error::io(&path, e))?;
+    Ok(())
+}

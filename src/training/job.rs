@@ -1,0 +1,78 @@
+//! One training as data: what decides its result, and so its name in the run store.
+
+use serde_json::{Value, json};
+
+use super::ensemble::Ensemble;
+use super::options::{Images, TrainOptions};
+use crate::error::{Error, Result};
+use crate::images::Dataset;
+use crate::losses::LossSpec;
+
+/// A training that is still to be run.
+#[derive(Clone)]
+pub struct Job {
+    /// What the progress line calls it: `teacher 2 of 3`.
+    pub name: String,
+    pub train: Dataset,
+    /// The validation split that selects the weights; taken from `train` when there is none.
+    pub val: Option<Dataset>,
+    /// The labels to learn, in the order of the model's outputs.
+    pub labels: Vec<String>,
+    pub options: TrainOptions,
+    pub distillation: Option<Distillation>,
+}
+
+/// What a student learns beyond the ground truth.
+#[derive(Clone)]
+pub struct Distillation {
+    pub ensembles: Vec<Ensemble>,
+    /// One an ensemble, the common factor included.
+    pub weights: Vec<f64>,
+    pub loss: LossSpec,
+}
+
+/// Share of the training split held out when no validation split is given.
+const HELD_OUT: f64 = 0.1;
+
+impl Job {
+    /// The splits it trains and selects on, with only its labels as targets.
+    ///
+    /// Errors: a label that the data set does not have, a split without images.
+    pub fn splits(&self) -> Result<(Dataset, Dataset)> {
+        let (train, val) = match &self.val {
+            Some(val) => (self.train.clone(), val.clone()),
+            None => self.train.split(HELD_OUT, self.options.seed)?,
+        };
+        let (mut train, val) = (train.take_labels(&self.labels)?, val.take_labels(&self.labels)?);
+        if self.options.images == Images::Containing {
+            let kept: Vec<usize> = (0..train.len()).filter(|&i| !train.labels.row(i).is_empty()).collect();
+            train = train.take(&kept)?;
+        }
+        for (split, what) in [(&train, "training"), (&val, "validation")] {
+            if split.len() == 0 {
+                return Err(Error::argument(format!("the {what} split has no images for these {} labels", self.labels.len())));
+            }
+        }
+        Ok((train, val))
+    }
+
+    /// Everything that decides the result, as JSON; `initial` names the initial weights.
+    pub fn spec(&self, train: &Dataset, val: &Dataset, initial: &str) -> Value {
+        let mut options = serde_json::to_value(&self.options).unwrap_or(Value::Null);
+        if let Some(map) = options.as_object_mut() {
+            map.shift_remove("threads");
+        }
+        json!({
+            "format": 1,
+            "data": { "train": train.fingerprint(), "val": val.fingerprint(), "name": train.name },
+            "labels": self.labels,
+            "initial_weights": initial,
+            "options": options,
+            "distillation": self.distillation.as_ref().map(|d| json!({
+                "ensembles": d.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
+                "weights": d.weights,
+                "loss": d.loss,
+            })),
+        })
+    }
+}

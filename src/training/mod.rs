@@ -1,0 +1,33 @@
+//! Training and distillation: from a data set and options to a model in the run store.
+//!
+//! - `options`: what a training can be told, with its defaults
+//! - `job`: one training as data: what decides its result, and so its name in the run store
+//! - `run`: a job through the run store: found, resumed or trained
+//! - `engine`: the loop over epochs and steps
+//! - `schedule`, `optimiser`: one-cycle; Adam and EMA on flat buffers
+//! - `inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `features`, `outputs`: what frozen stages and teachers gave, kept in the run store
+//! - `checkpoint`: the state between two steps, as one file
+//! - `ensemble`: teachers merged back into label order
+//! - `predict`: scores of a model or an ensemble on a data set
+
+pub mod checkpoint;
+pub mod engine;
+pub mod ensemble;
+pub mod features;
+pub mod inputs;
+pub mod job;
+pub mod optimiser;
+pub mod options;
+pub mod outputs;
+pub mod predict;
+pub mod run;
+pub mod schedule;
+pub mod trained;
+
+pub use ensemble::Ensemble;
+pub use job::{Distillation, Job};
+pub use options::{DistillOptions, TrainOptions};
+pub use predict::{Predictions, predict};
+pub use run::{run, run_all};
+pub use trained::Trained;

@@ -1,0 +1,172 @@
+//! Adam and the moving average on flat buffers: a handful of kernels a step, however many parameters there are.
+
+use tch::{Kind, Tensor};
+
+use super::options::Optimiser;
+use crate::error::{Error, Result};
+use crate::models::Model;
+
+/// Every trainable value of a model in one buffer, every gradient in another, all batch statistics in a third.
+///
+/// The model's own tensors become views of these, so an update of the buffer is an update of the model.
+pub struct Flat {
+    /// [n] parameters: those that decay first.
+    pub values: Tensor,
+    /// [n] gradients, accumulated in place by the backward pass.
+    pub gradients: Tensor,
+    /// [b] batch-norm statistics.
+    pub statistics: Tensor,
+    /// How many leading values are weights with more than one dimension, which alone decay.
+    decaying: i64,
+    // Kept alive: the model reads its leaves, we their gradients.
+    _leaves: Vec<Tensor>,
+}
+
+impl Flat {
+    /// Moves the trainable leaves and float buffers of `model` into flat storage.
+    pub fn new(model: &Model) -> Result<Flat> {
+        let mut leaves: Vec<(String, Tensor)> = model.trainable();
+        if leaves.is_empty() {
+            return Err(Error::argument("the model has nothing to train: all of it is frozen"));
+        }
+        leaves.sort_by_key(|(name, tensor)| (tensor.dim() <= 1, name.clone()));
+        let decaying = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| t.numel() as i64).sum();
+        let mut leaves: Vec<Tensor> = leaves.into_iter().map(|(_, tensor)| tensor).collect();
+        let values = tch::no_grad(|| join(&leaves))?;
+        // Backward adds into a gradient that is there already: let it be there, as a view.
+        let mut nothing = Tensor::f_zeros([1], (Kind::Float, model.device))?;
+        for leaf in &leaves {
+            nothing = nothing.f_add(&leaf.f_sum(Kind::Float)?.f_mul_scalar(0.0)?)?;
+        }
+        nothing.f_backward()?;
+        let gradients = values.f_zeros_like()?;
+        let mut at = 0;
+        for leaf in &mut leaves {
+            let size = leaf.size();
+            let n = leaf.numel() as i64;
+            leaf.f_grad()?.f_set_data(&gradients.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
+            leaf.f_set_data(&values.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
+            at += n;
+        }
+        let mut buffers: Vec<Tensor> =
+            model.buffers().into_iter().map(|(_, t)| t).filter(|t| t.kind() == Kind::Float).collect();
+        let statistics = match buffers.is_empty() {
+            true => Tensor::f_zeros([0], (Kind::Float, model.device))?,
+            false => join(&buffers)?,
+        };
+        let mut at = 0;
+        for buffer in &mut buffers {
+            let size = buffer.size();
+            let n = buffer.numel() as i64;
+            buffer.f_set_data(&statistics.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
+            at += n;
+        }
+        Ok(Flat { values, gradients, statistics, decaying, _leaves: leaves })
+    }
+
+    pub fn zero_gradients(&mut self) -> Result<()> {
+        self.gradients.f_zero_()?;
+        Ok(())
+    }
+}
+
+fn join(tensors: &[Tensor]) -> Result<Tensor> {
+    let flat: Vec<Tensor> = tensors
+        .iter()
+        .map(|t| t.f_detach().and_then(|t| t.f_contiguous()).and_then(|t| t.f_view([-1])))
+        .collect::<Result<_, _>>()?;
+    Ok(Tensor::f_cat(&flat, 0)?)
+}
+
+/// Adam (Kingma and Ba 2015), and AdamW, with PyTorch's betas and eps.
+pub struct Adam {
+    kind: Optimiser,
+    weight_decay: f64,
+    /// [n] running mean of the gradient.
+    pub mean: Tensor,
+    /// [n] running mean of its square.
+    pub square: Tensor,
+    /// Updates done so far.
+    pub step: u64,
+}
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPS: f64 = 1e-8;
+
+impl Adam {
+    pub fn new(flat: &Flat, kind: Optimiser, weight_decay: f64) -> Result<Adam> {
+        let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
+        Ok(Adam { kind, weight_decay, mean, square, step: 0 })
+    }
+
+    /// One update of `flat.values` from `flat.gradients` at learning rate `lr`.
+    pub fn update(&mut self, flat: &mut Flat, lr: f64) -> Result<()> {
+        tch::no_grad(|| {
+            self.step += 1;
+            if self.weight_decay > 0.0 && flat.decaying > 0 {
+                let mut weights = flat.values.f_narrow(0, 0, flat.decaying)?;
+                match self.kind {
+                    Optimiser::Adam => {
+                        let mut gradients = flat.gradients.f_narrow(0, 0, flat.decaying)?;
+                        // addcmul would need a tensor of ones: the difference of a scaled sum is one kernel too.
+                        let _ = gradients.f_add_(&weights.f_mul_scalar(self.weight_decay)?)?;
+                    }
+                    Optimiser::AdamW => {
+                        let _ = weights.f_mul_scalar_(1.0 - lr * self.weight_decay)?;
+                    }
+                }
+            }
+            let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - BETA1)?;
+            let _ = self.square.f_mul_scalar_(BETA2)?;
+            let gradient = flat.gradients.f_mul_scalar((1.0 - BETA2).sqrt())?;
+            let _ = self.square.f_addcmul_(&gradient, &gradient)?;
+            let t = self.step as f64;
+            let (bias1, bias2) = (1.0 - BETA1.powf(t), 1.0 - BETA2.powf(t));
+            let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
+            let _ = denominator.f_add_scalar_(EPS)?;
+            let update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
+            let _ = flat.values.f_add_(&update)?;
+            Ok(())
+        })
+    }
+}
+
+/// The exponential moving average of all state, batch-norm statistics included.
+pub struct Average {
+    pub values: Tensor,
+    pub statistics: Tensor,
+    decay: f64,
+    warmup: bool,
+}
+
+impl Average {
+    /// Starts from the initial weights.
+    pub fn new(flat: &Flat, decay: f64, warmup: bool) -> Result<Average> {
+        Ok(Average { values: flat.values.f_copy_of()?, statistics: flat.statistics.f_copy_of()?, decay, warmup })
+    }
+
+    /// Follows the state after update number `step` (from 1).
+    pub fn update(&mut self, flat: &Flat, step: u64) -> Result<()> {
+        let t = step as f64;
+        let decay = if self.warmup { self.decay.min((1.0 + t) / (10.0 + t)) } else { self.decay };
+        tch::no_grad(|| {
+            let _ = self.values.f_lerp_(&flat.values, 1.0 - decay)?;
+            let _ = self.statistics.f_lerp_(&flat.statistics, 1.0 - decay)?;
+            Ok(())
+        })
+    }
+}
+
+/// A copy with storage of its own.
+pub trait CopyOf {
+    fn f_copy_of(&self) -> Result<Tensor>;
+}
+
+impl CopyOf for Tensor {
+    fn f_copy_of(&self) -> Result<Tensor> {
+        let mut copy = self.f_zeros_like()?;
+        tch::no_grad(|| copy.f_copy_(self))?;
+        Ok(copy)
+    }
+}

@@ -1,0 +1,167 @@
+//! What a training can be told, with its defaults.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::images::augment::AugmentOptions;
+use crate::losses::LossSpec;
+use crate::models::ModelSpec;
+
+/// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainOptions {
+    pub model: ModelSpec,
+    pub loss: LossSpec,
+    pub epochs: u64,
+    pub batch: usize,
+    /// Peak of the one-cycle schedule.
+    pub lr: f64,
+    pub pct_start: f64,
+    pub div_factor: f64,
+    pub final_div_factor: f64,
+    pub optimiser: Optimiser,
+    pub weight_decay: f64,
+    /// Decay of the exponential moving average of all state a step; 0 turns it off.
+    pub ema: f64,
+    /// The averages start faster: decay at step t is min(ema, (1 + t) / (10 + t)).
+    pub ema_warmup: bool,
+    /// How many fixed augmented views each picture has; 0 makes a new one each epoch.
+    pub views: u32,
+    pub augment: AugmentOptions,
+    pub images: Images,
+    pub select: Select,
+    /// Evaluate on the validation split every so many epochs; 0 chooses a tenth of the epochs.
+    pub eval_every: u64,
+    pub seed: u64,
+    /// Threads for libtorch; 0 takes what the machine has. Not part of what names a run.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub threads: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimiser {
+    /// Weight decay is added to the gradient, as `torch.optim.Adam` does.
+    Adam,
+    /// Weight decay shrinks the weights directly (Loshchilov and Hutter 2019).
+    AdamW,
+}
+
+/// Which training images a teacher sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Images {
+    /// All; one without any of the teacher's labels is all-negative (the authors' code).
+    All,
+    /// Only those with at least one of the teacher's labels (the other reading of the paper).
+    Containing,
+}
+
+/// Which weights a training gives back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Select {
+    /// The best of all evaluated epochs, regular or averaged, by mAP on the validation split.
+    Best,
+    /// The averaged weights at the end.
+    Last,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        TrainOptions {
+            model: ModelSpec {
+                backbone: "efficientnet_lite0".into(),
+                head: "conv".into(),
+                weights: Some("imagenet".into()),
+                image_size: Some(128),
+                stages: Some(5),
+                freeze: 5,
+                ..ModelSpec::default()
+            },
+            loss: LossSpec::default(),
+            epochs: 30,
+            batch: 64,
+            lr: 3e-3,
+            pct_start: 0.1,
+            div_factor: 25.0,
+            final_div_factor: 1e4,
+            optimiser: Optimiser::Adam,
+            weight_decay: 1e-4,
+            ema: 0.99,
+            ema_warmup: true,
+            views: 3,
+            augment: AugmentOptions::default(),
+            images: Images::All,
+            select: Select::Best,
+            eval_every: 0,
+            seed: 0,
+            threads: 0,
+        }
+    }
+}
+
+impl TrainOptions {
+    /// Errors: the first option that is out of range, named.
+    pub fn validate(&self, word: &str) -> Result<()> {
+        let fail = |option: &str, range: &str, came: String| {
+            Err(Error::argument(format!("option \"{option}\" of {word} must be {range}; got {came}")))
+        };
+        match self {
+            o if o.epochs == 0 || o.epochs > 100_000 => fail("epochs", "from 1 to 100000", o.epochs.to_string()),
+            o if o.batch == 0 || o.batch > 65_536 => fail("batch", "from 1 to 65536", o.batch.to_string()),
+            o if !(o.lr > 0.0 && o.lr < 1e3) => fail("lr", "above 0", o.lr.to_string()),
+            o if !(0.0..1.0).contains(&o.pct_start) => fail("pct_start", "from 0 to below 1", o.pct_start.to_string()),
+            o if !(o.div_factor > 0.0) => fail("div_factor", "above 0", o.div_factor.to_string()),
+            o if !(o.final_div_factor > 0.0) => fail("final_div_factor", "above 0", o.final_div_factor.to_string()),
+            o if !(0.0..=1.0).contains(&o.weight_decay) => fail("weight_decay", "from 0 to 1", o.weight_decay.to_string()),
+            o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
+            o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
+            o if o.model.freeze > 0 && o.views == 0 => Err(Error::argument(format!(
+                "{word} keeps the features of frozen stages for a fixed set of views: option \"views\" must be at least 1 when the model has \"freeze\"; got 0"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The fixed views are the same for every seed, so that a sweep over seeds computes frozen features once;
+    /// new views each epoch follow the seed.
+    pub fn seed_of_views(&self) -> u64 {
+        if self.views > 0 { 0 } else { self.seed }
+    }
+
+    /// Every how many epochs the validation split is evaluated.
+    pub fn eval_period(&self) -> u64 {
+        if self.eval_every > 0 { self.eval_every } else { self.epochs.div_ceil(10) }
+    }
+}
+
+/// The options that `distill` has beyond those of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DistillOptions {
+    /// How a student's output is held against the teachers'.
+    pub distillation: LossSpec,
+    /// One weight an ensemble; empty shares one evenly (the paper's ½ and ½ for two).
+    pub weights: Vec<f64>,
+    /// L = L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e).
+    pub distill_weight: f64,
+    #[serde(flatten)]
+    pub train: TrainOptions,
+}
+
+impl Default for DistillOptions {
+    fn default() -> Self {
+        DistillOptions {
+            distillation: LossSpec::default_distillation(),
+            weights: vec![],
+            distill_weight: 1.0,
+            train: TrainOptions::default(),
+        }
+    }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}

@@ -1,0 +1,93 @@
+//! What teachers say of every view of every image: computed once in large batches, kept in the run store.
+
+use serde_json::json;
+use tch::Tensor;
+
+use super::ensemble::Ensemble;
+use super::features::{Rows, append_half};
+use super::inputs::{Inputs, Views};
+use super::trained::Trained;
+use crate::error::Result;
+use crate::images::Dataset;
+use crate::models::Model;
+use crate::progress::Progress;
+use crate::runs::{Begun, RunStore, id_of};
+use crate::{files, interrupt};
+
+/// The logits of every view of every image, row `view * images + image`.
+pub fn outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<Rows> {
+    let spec = json!({
+        "format": 1,
+        "model": teacher.id,
+        "data": dataset.source.fingerprint(),
+        "views": views.fingerprint(),
+    });
+    let work = match store.begin(&id_of("outputs", &spec), &spec)? {
+        Begun::Finished(run) => return Rows::open(&run),
+        Begun::Work(work) => work,
+    };
+    let model = teacher.model();
+    let inputs = Inputs::new(store, &model, dataset, views.clone())?;
+    let total = views.all(dataset.len()).len();
+    let progress = Progress::new("teacher outputs", total as u64, "images");
+    let mut failure = None;
+    let written = files::write_with(&work.path("data.f16"), |out| {
+        let mut fill = || -> Result<()> {
+            for batch in inputs.all(&model, 256)? {
+                interrupt::check()?;
+                let batch = batch?;
+                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, false))?)?;
+                progress.advance(batch.rows.len() as u64);
+            }
+            Ok(())
+        };
+        fill().map_err(|e| {
+            let text = e.message.clone();
+            failure = Some(e);
+            std::io::Error::other(text)
+        })
+    });
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    written?;
+    Rows::open(&work.finish(&json!({ "rows": total, "shape": [model.labels.len()] }))?)
+}
+
+/// The merged logits of an ensemble in a student's label order.
+pub enum Targets {
+    /// Kept for a fixed set of views: `[rows, m]`.
+    Kept(Tensor),
+    /// Asked of the teachers at every step, when every epoch makes new views.
+    Live { ensemble: Ensemble, columns: Tensor },
+}
+
+impl Targets {
+    pub fn new(store: &RunStore, ensemble: &Ensemble, labels: &[String], dataset: &Dataset, views: &Views, student: &Model) -> Result<Targets> {
+        let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
+        if views.count == 0 {
+            return Ok(Targets::Live { ensemble: ensemble.clone(), columns });
+        }
+        let mut parts = Vec::new();
+        for teacher in &ensemble.teachers {
+            let rows = outputs(store, teacher, dataset, views)?;
+            let all: Vec<i64> = (0..rows.rows).collect();
+            parts.push(rows.take(&all)?.f_to_device(student.device)?);
+        }
+        Ok(Targets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
+    }
+
+    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient.
+    pub fn of(&self, rows: &[i64], x: &Tensor) -> Result<Tensor> {
+        match self {
+            Targets::Kept(all) => {
+                let index = Tensor::f_from_slice(rows)?.f_to_device(all.device())?;
+                Ok(all.f_index_select(0, &index)?)
+            }
+            Targets::Live { ensemble, columns } => tch::no_grad(|| {
+                let parts = ensemble.teachers.iter().map(|t| t.model().forward(x, false)).collect::<Result<Vec<_>>>()?;
+                Ok(Tensor::f_cat(&parts, 1)?.f_index_select(1, columns)?)
+            }),
+        }
+    }
+}

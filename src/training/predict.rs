@@ -1,0 +1,83 @@
+//! Scores of a model or an ensemble on the images of a data set.
+
+use tch::{Kind, Tensor};
+
+use super::ensemble::Ensemble;
+use super::inputs::{Inputs, Views};
+use super::outputs::outputs;
+use super::trained::Trained;
+use crate::error::{Error, Result};
+use crate::images::Dataset;
+use crate::progress::Progress;
+use crate::runs::RunStore;
+use crate::{interrupt, torch};
+
+/// Probabilities `[N, m]`, row-major, with the names of their rows and columns.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    pub images: Vec<String>,
+    pub labels: Vec<String>,
+    pub scores: Vec<f32>,
+    /// What made them, and on what: for printing.
+    pub of: String,
+}
+
+/// What can be asked for predictions.
+#[derive(Clone)]
+pub enum Predictor {
+    Model(Trained),
+    Ensemble(Ensemble),
+}
+
+impl Predictor {
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Predictor::Model(model) => &model.labels,
+            Predictor::Ensemble(ensemble) => &ensemble.labels,
+        }
+    }
+}
+
+/// The probabilities of every label for every image of `dataset`, seen by its centre view.
+///
+/// Errors: a picture that cannot be read (named), Interrupted.
+pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Result<Predictions> {
+    if dataset.len() == 0 {
+        return Err(Error::argument(format!("split \"{}\" of {} has no images to predict", dataset.split, dataset.name)));
+    }
+    let logits = match predictor {
+        Predictor::Model(model) => model_logits(store, model, dataset)?,
+        Predictor::Ensemble(ensemble) => {
+            let parts = ensemble
+                .teachers
+                .iter()
+                .map(|t| {
+                    let rows = outputs(store, t, dataset, &Views::centre())?;
+                    rows.take(&(0..rows.rows).collect::<Vec<_>>())
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let columns = Tensor::f_from_slice(&ensemble.columns(&ensemble.labels)?)?;
+            Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?
+        }
+    };
+    Ok(Predictions {
+        images: dataset.labels.images().to_vec(),
+        labels: predictor.labels().to_vec(),
+        scores: torch::to_vec_f32(&logits.f_to_kind(Kind::Float)?.f_sigmoid()?)?,
+        of: format!("{} of {}", dataset.split, dataset.name),
+    })
+}
+
+fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {
+    let model = trained.model();
+    let inputs = Inputs::new(store, &model, dataset, Views::centre())?;
+    let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
+    let mut parts = Vec::new();
+    for batch in inputs.all(&model, 128)? {
+        interrupt::check()?;
+        let batch = batch?;
+        parts.push(tch::no_grad(|| inputs.logits(&model, &batch.x, false))?.f_to_device(tch::Device::Cpu)?);
+        progress.advance(batch.images.len() as u64);
+    }
+    Ok(Tensor::f_cat(&parts, 0)?)
+}
