@@ -1,5 +1,7 @@
 //! Scores and targets, label by label: checked, turned from rows into columns, sorted.
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -8,6 +10,8 @@ use crate::interrupt;
 /// A score: `f32` or `f64`. Keys are integers that stand in the opposite order of the scores.
 pub trait Score: Copy + PartialOrd + Send + Sync {
     type Key: Copy + Ord + Default + Send + Sync;
+    const HIGHEST: Self;
+    const LOWEST: Self;
     /// Higher scores get smaller keys; equal scores, 0.0 and -0.0 among them, get equal keys.
     fn key(self) -> Self::Key;
     fn from_f64(x: f64) -> Self;
@@ -18,6 +22,8 @@ pub trait Score: Copy + PartialOrd + Send + Sync {
 
 impl Score for f32 {
     type Key = u32;
+    const HIGHEST: f32 = f32::MAX;
+    const LOWEST: f32 = f32::MIN;
 
     #[inline]
     fn key(self) -> u32 {
@@ -41,6 +47,8 @@ impl Score for f32 {
 
 impl Score for f64 {
     type Key = u64;
+    const HIGHEST: f64 = f64::MAX;
+    const LOWEST: f64 = f64::MIN;
 
     #[inline]
     fn key(self) -> u64 {
@@ -110,7 +118,6 @@ fn radix_sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
             counts[digit(key, pass)] += 1;
         }
     }
-    spare.clear();
     spare.resize(keys.len(), 0);
     for (pass, counts) in counts.iter_mut().enumerate() {
         if counts[digit(keys[0], pass)] as usize == keys.len() {
@@ -158,6 +165,28 @@ pub(super) struct Column<'a, K> {
 
 /// Labels that one task turns at once: a row's part is then half a cache line or more.
 const BLOCK: usize = 8;
+/// Rows turned at once: their cache lines fit the first-level cache.
+const TILE: usize = 128;
+
+/// What a task needs and the next one can use again: fresh memory is slower than all the sorting.
+struct Room<K> {
+    all: [Vec<K>; BLOCK],
+    positives: [Vec<K>; BLOCK],
+    spare: Vec<K>,
+}
+
+struct Rooms<K>(Mutex<Vec<Room<K>>>);
+
+impl<K> Rooms<K> {
+    fn take(&self) -> Room<K> {
+        let free = self.0.lock().unwrap_or_else(|e| e.into_inner()).pop();
+        free.unwrap_or_else(|| Room { all: Default::default(), positives: Default::default(), spare: Vec::new() })
+    }
+
+    fn give_back(&self, room: Room<K>) {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).push(room);
+    }
+}
 
 impl<'a, S: Score, T: Target> Input<'a, S, T> {
     /// Errors: sizes that are not n × m (both named), no image, no label.
@@ -183,11 +212,12 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
     ///
     /// Errors: the first score that is not finite or target that is not 0 or 1, by row and label name.
     pub fn by_label<R: Send>(&self, labels: &[String], work: impl Fn(Column<'_, S::Key>) -> R + Sync) -> Result<Vec<R>> {
+        let rooms = Rooms(Mutex::new(Vec::new()));
         let blocks: Vec<Option<Vec<R>>> = (0..self.m.div_ceil(BLOCK))
             .into_par_iter()
             .map(|block| {
                 interrupt::check()?;
-                Ok(self.block(block * BLOCK, &work))
+                Ok(self.block(block * BLOCK, &rooms, &work))
             })
             .collect::<Result<_>>()?;
         let mut results = Vec::with_capacity(self.m);
@@ -198,40 +228,41 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
     }
 
     /// `None` if a value in the block is not as it must be.
-    fn block<R>(&self, first: usize, work: &impl Fn(Column<'_, S::Key>) -> R) -> Option<Vec<R>> {
+    fn block<R>(&self, first: usize, rooms: &Rooms<S::Key>, work: &impl Fn(Column<'_, S::Key>) -> R) -> Option<Vec<R>> {
         let width = BLOCK.min(self.m - first);
-        let mut all = vec![vec![S::Key::default(); self.n]; width];
-        let mut positives = vec![Vec::new(); width];
+        let mut room = rooms.take();
+        for (all, positives) in room.all.iter_mut().zip(&mut room.positives).take(width) {
+            all.clear();
+            positives.clear();
+        }
         let mut sound = true;
-        for image in 0..self.n {
-            let start = image * self.m + first;
-            let scores = &self.scores[start..start + width];
-            let targets = &self.targets[start..start + width];
-            for (j, (&score, &target)) in scores.iter().zip(targets).enumerate() {
-                let key = score.key();
-                all[j][image] = key;
-                sound &= score.to_f64().is_finite();
-                match target.truth() {
-                    Some(true) => positives[j].push(key),
-                    Some(false) => {}
-                    None => sound = false,
+        // A tile of rows at a time, so that what a column's turn skips over is still in the cache for the next one's.
+        for from in (0..self.n).step_by(TILE) {
+            let tile = from * self.m..(from + TILE).min(self.n) * self.m;
+            let (scores, targets) = (&self.scores[tile.clone()], &self.targets[tile]);
+            for j in 0..width {
+                room.all[j].extend(scores[first + j..].iter().step_by(self.m).map(|score| score.key()));
+                for (row, target) in targets[first + j..].iter().step_by(self.m).enumerate() {
+                    match target.truth() {
+                        Some(false) => {}
+                        Some(true) => room.positives[j].push(room.all[j][from + row]),
+                        None => sound = false,
+                    }
                 }
             }
         }
-        if !sound {
-            return None;
+        let mut results = Vec::with_capacity(width);
+        for (all, positives) in room.all.iter_mut().zip(&mut room.positives).take(width) {
+            S::sort(all, &mut room.spare);
+            // Infinities and NaN of either sign stand outside the keys of finite numbers.
+            sound &= all.first().is_some_and(|&k| k >= S::HIGHEST.key()) && all.last().is_some_and(|&k| k <= S::LOWEST.key());
+            if sound {
+                S::sort(positives, &mut room.spare);
+                results.push(work(Column { all, positives }));
+            }
         }
-        let mut spare = Vec::new();
-        let columns = all.iter_mut().zip(&mut positives);
-        Some(
-            columns
-                .map(|(all, positives)| {
-                    S::sort(all, &mut spare);
-                    S::sort(positives, &mut spare);
-                    work(Column { all, positives })
-                })
-                .collect(),
-        )
+        rooms.give_back(room);
+        sound.then_some(results)
     }
 
     /// The sentence for the first bad value in row order.

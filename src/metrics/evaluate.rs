@@ -63,7 +63,8 @@ pub fn evaluate_with<S: Score, T: Target>(
     let position = |cut: Cut| cuts.iter().position(|&c| c == cut).unwrap_or(0);
 
     let mut notes = Vec::new();
-    let tops = Tops::count(&input, options, &cuts, &mut notes);
+    let truths: Vec<u64> = stats.iter().map(|s| s.counts[0].truth).collect();
+    let tops = Tops::count(&input, &truths, options, &cuts, &mut notes);
     let rows = |convention: &Convention| {
         let cut = cut_of(convention);
         ConventionRow {
@@ -81,7 +82,7 @@ pub fn evaluate_with<S: Score, T: Target>(
             left_out.len()
         ));
     }
-    let outside = scores.iter().filter(|s| !(0.0..=1.0).contains(&s.to_f64())).count();
+    let outside: usize = stats.iter().map(|s| s.outside).sum();
     if outside > 0 {
         notes.push(format!("{outside} scores are not from 0 to 1: thresholds were applied to them as if they were probabilities"));
     }
@@ -157,6 +158,8 @@ struct Stats {
     voc_ap: Option<f64>,
     /// One for each cut.
     counts: Vec<Counts>,
+    /// Scores that are no probabilities.
+    outside: usize,
 }
 
 impl Stats {
@@ -169,7 +172,15 @@ impl Stats {
                 Counts { correct: passed(column.positives), predicted: passed(column.all), truth: column.positives.len() as u64 }
             })
             .collect();
-        Stats { ap: average_precision::of_column(column, 1.0), voc_ap: voc_ap::of_column(column), counts }
+        let (one, zero) = (key(score(1.0)), key(score(0.0)));
+        let above = column.all.partition_point(|&k| k < one);
+        let below = column.all.len() - column.all.partition_point(|&k| k <= zero);
+        Stats {
+            ap: average_precision::of_column(column, 1.0),
+            voc_ap: voc_ap::of_column(column),
+            counts,
+            outside: above + below,
+        }
     }
 
     fn row(&self, label: &str, voc: bool) -> LabelRow {
@@ -193,7 +204,13 @@ struct Tops {
 }
 
 impl Tops {
-    fn count<S: Score, T: Target>(input: &Input<'_, S, T>, options: &MetricOptions, cuts: &[Cut], notes: &mut Vec<String>) -> Tops {
+    fn count<S: Score, T: Target>(
+        input: &Input<'_, S, T>,
+        truths: &[u64],
+        options: &MetricOptions,
+        cuts: &[Cut],
+        notes: &mut Vec<String>,
+    ) -> Tops {
         let none = Tops { k: 0, filters: Vec::new(), means: Vec::new() };
         let Some(k) = options.top_k else { return none };
         if k >= input.m {
@@ -204,7 +221,7 @@ impl Tops {
         if options.above_threshold || options.convention.iter().any(|c| c.top_above_threshold) {
             filters.extend(cuts.iter().copied().map(Some));
         }
-        let (counts, tied) = top_k::count(input, k, &filters);
+        let (counts, tied) = top_k::count(input, truths, k, &filters);
         if tied > 0 {
             notes.push(format!(
                 "in {tied} of {} images scores tie at rank {k}: the label that stands first counts as predicted", input.n

@@ -23,8 +23,13 @@ impl Cut {
 /// Counts of each label for each of `filters`, where `None` takes all of the top k, and the number of images in which
 /// ranks k and k + 1 have one score (the label that stands first is then taken).
 ///
-/// k is below m; scores and targets are known to be sound.
-pub(super) fn count<S: Score, T: Target>(input: &Input<'_, S, T>, k: usize, filters: &[Option<Cut>]) -> (Vec<Vec<Counts>>, usize) {
+/// `truths` has the positives of each label, k is below m, scores and targets are known to be sound.
+pub(super) fn count<S: Score, T: Target>(
+    input: &Input<'_, S, T>,
+    truths: &[u64],
+    k: usize,
+    filters: &[Option<Cut>],
+) -> (Vec<Vec<Counts>>, usize) {
     const ROWS: usize = 1024;
     let m = input.m;
     let empty = || (vec![Counts::default(); m * filters.len()], 0);
@@ -46,9 +51,6 @@ pub(super) fn count<S: Score, T: Target>(input: &Input<'_, S, T>, k: usize, filt
                         }
                     }
                 }
-                for (label, target) in targets.iter().enumerate() {
-                    counts[label].truth += u64::from(target.truth() == Some(true));
-                }
             }
             (counts, tied)
         })
@@ -57,34 +59,32 @@ pub(super) fn count<S: Score, T: Target>(input: &Input<'_, S, T>, k: usize, filt
             for (a, b) in a.iter_mut().zip(b) {
                 a.correct += b.correct;
                 a.predicted += b.predicted;
-                a.truth += b.truth;
             }
             (a, tied_a + tied_b)
         });
-    let mut counts: Vec<Vec<Counts>> = sums.chunks(m).map(<[Counts]>::to_vec).collect();
-    if let Some((first, rest)) = counts.split_first_mut() {
-        for other in rest {
-            other.iter_mut().zip(first.iter()).for_each(|(o, f)| o.truth = f.truth);
-        }
-    }
+    let counts = sums
+        .chunks(m)
+        .map(|counts| counts.iter().zip(truths).map(|(c, &truth)| Counts { truth, ..*c }).collect())
+        .collect();
     (counts, tied)
 }
 
 /// Puts the k best (key, label) of a row into `best`; true if the next one has the last one's score.
 fn top<S: Score>(scores: &[S], k: usize, best: &mut Vec<(S::Key, usize)>) -> bool {
     best.clear();
-    let mut worst = None;
-    for (label, score) in scores.iter().enumerate() {
+    // One more than k is kept, to see a tie; of equal keys the later one stands behind.
+    let (head, rest) = scores.split_at(scores.len().min(k + 1));
+    best.extend(head.iter().map(|s| s.key()).zip(0..));
+    best.sort_unstable();
+    for (label, score) in rest.iter().enumerate() {
         let key = score.key();
-        // One more than k is kept, to see a tie; an equal key comes later and stands behind.
-        if worst.is_some_and(|worst| key >= worst) {
-            continue;
-        }
-        let place = best.iter().rposition(|&(other, _)| other <= key).map_or(0, |p| p + 1);
-        best.insert(place, (key, label));
-        best.truncate(k + 1);
-        if best.len() == k + 1 {
-            worst = best.last().map(|b| b.0);
+        if key < best[k].0 {
+            let mut place = k;
+            while place > 0 && key < best[place - 1].0 {
+                best[place] = best[place - 1];
+                place -= 1;
+            }
+            best[place] = (key, k + 1 + label);
         }
     }
     let tied = best.len() > k && k > 0 && best[k].0 == best[k - 1].0;
@@ -110,7 +110,7 @@ mod tests {
         let scores = [0.9_f32, 0.1, 0.5, 0.2, 0.3, 0.8];
         let input = Input::new(&scores, &[1_u8, 0, 0, 1, 0, 1], 2, 3).unwrap();
         let cut = |strict| Some(Cut { threshold: 0.5, strict });
-        let (counts, tied) = count(&input, 2, &[None, cut(false), cut(true)]);
+        let (counts, tied) = count(&input, &[2, 0, 1], 2, &[None, cut(false), cut(true)]);
         assert_eq!(tied, 0);
         let predicted: Vec<Vec<u64>> = counts.iter().map(|c| c.iter().map(|c| c.predicted).collect()).collect();
         assert_eq!(predicted, vec![vec![1, 1, 2], vec![1, 0, 2], vec![1, 0, 1]]);

@@ -1,0 +1,146 @@
+//! One view of a picture, made again from (seed, view, image) whenever it is asked for.
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::{Picture, generator};
+use crate::error::Result;
+
+/// What a training view may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AugmentOptions {
+    /// Share of the picture's area that a random resized crop keeps: least and most; (1, 1) keeps all.
+    pub resized_crop_scale: (f64, f64),
+    /// Width over height of the crop: least and most.
+    pub resized_crop_ratio: (f64, f64),
+    /// Probability of a left-right flip.
+    pub flip: f64,
+    /// Probability of Cutout: one square set to a random colour (DeVries and Taylor 2017).
+    pub cutout: f64,
+    /// Its side as a share of the picture's.
+    pub cutout_factor: f64,
+}
+
+impl Default for AugmentOptions {
+    fn default() -> Self {
+        AugmentOptions {
+            resized_crop_scale: (0.6, 1.0),
+            resized_crop_ratio: (3.0 / 4.0, 4.0 / 3.0),
+            flip: 0.5,
+            cutout: 0.5,
+            cutout_factor: 0.3,
+        }
+    }
+}
+
+/// A training view: `size` × `size` × 3 bytes that depend on the key (seed, view, image) alone.
+///
+/// Crop parameters are drawn as torchvision's RandomResizedCrop draws them: area uniform, ratio log-uniform, ten tries,
+/// then the largest central crop within the ratios.
+pub fn augment(picture: &Picture, size: u32, options: &AugmentOptions, seed: u64, view: u32, image: u32) -> Result<Vec<u8>> {
+    let mut rng = generator("view", &[seed, u64::from(view), u64::from(image)]);
+    let crop = crop(picture, options, &mut rng);
+    let mut out = picture.crop_resized(crop, size, size)?.rgb;
+    if rng.random::<f64>() < options.flip {
+        flip(&mut out, size as usize);
+    }
+    if rng.random::<f64>() < options.cutout {
+        cut_out(&mut out, size as usize, options.cutout_factor, &mut rng);
+    }
+    Ok(out)
+}
+
+/// The view of evaluation: the whole picture resized to a square, the aspect not kept.
+pub fn center(picture: &Picture, size: u32) -> Result<Vec<u8>> {
+    Ok(picture.resized(size, size)?.rgb)
+}
+
+fn crop(picture: &Picture, options: &AugmentOptions, rng: &mut impl rand::Rng) -> (f64, f64, f64, f64) {
+    let (width, height) = (f64::from(picture.width), f64::from(picture.height));
+    let ((low, high), (narrow, wide)) = (options.resized_crop_scale, options.resized_crop_ratio);
+    if low >= 1.0 {
+        return (0.0, 0.0, width, height);
+    }
+    for _ in 0..10 {
+        let area = width * height * (low + (high - low) * rng.random::<f64>());
+        let ratio = (narrow.ln() + (wide.ln() - narrow.ln()) * rng.random::<f64>()).exp();
+        let (w, h) = ((area * ratio).sqrt().round(), (area / ratio).sqrt().round());
+        if w >= 1.0 && h >= 1.0 && w <= width && h <= height {
+            let left = (rng.random::<f64>() * (width - w + 1.0)).floor().min(width - w);
+            let top = (rng.random::<f64>() * (height - h + 1.0)).floor().min(height - h);
+            return (left, top, w, h);
+        }
+    }
+    let ratio = (width / height).clamp(narrow, wide);
+    let (w, h) = if width / height < narrow { (width, width / ratio) } else { (height * ratio, height) };
+    let (w, h) = (w.min(width), h.min(height));
+    ((width - w) / 2.0, (height - h) / 2.0, w, h)
+}
+
+fn flip(rgb: &mut [u8], size: usize) {
+    for row in rgb.chunks_exact_mut(size * 3) {
+        for x in 0..size / 2 {
+            for c in 0..3 {
+                row.swap(x * 3 + c, (size - 1 - x) * 3 + c);
+            }
+        }
+    }
+}
+
+fn cut_out(rgb: &mut [u8], size: usize, factor: f64, rng: &mut impl rand::Rng) {
+    let side = (size as f64 * factor) as usize;
+    let (y, x) = (rng.random_range(0..size), rng.random_range(0..size));
+    let colour: [u8; 3] = [rng.random(), rng.random(), rng.random()];
+    let range = |centre: usize| centre.saturating_sub(side / 2)..(centre + side / 2).min(size);
+    for y in range(y) {
+        for x in range(x) {
+            rgb[(y * size + x) * 3..][..3].copy_from_slice(&colour);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> Picture {
+        Picture { width: 40, height: 30, rgb: (0..40 * 30 * 3).map(|i| (i * 31 % 256) as u8).collect() }
+    }
+
+    #[test]
+    fn a_view_depends_on_its_key_alone() {
+        let (p, o) = (picture(), AugmentOptions::default());
+        let view = |v, i| augment(&p, 16, &o, 7, v, i).unwrap();
+        assert_eq!(view(3, 5), view(3, 5));
+        assert_ne!(view(3, 5), view(4, 5));
+        assert_ne!(view(3, 5), view(3, 6));
+        assert_eq!(view(0, 0).len(), 16 * 16 * 3);
+    }
+
+    #[test]
+    fn crops_follow_torchvisions_distribution() {
+        let p = Picture { width: 400, height: 400, rgb: vec![] };
+        let o = AugmentOptions { resized_crop_scale: (0.2, 0.9), ..AugmentOptions::default() };
+        let mut rng = generator("test", &[0]);
+        let crops: Vec<_> = (0..4000).map(|_| crop(&p, &o, &mut rng)).collect();
+        for &(x, y, w, h) in &crops {
+            assert!(x >= 0.0 && y >= 0.0 && x + w <= 400.0 && y + h <= 400.0);
+            let (area, ratio) = (w * h / 160_000.0, w / h);
+            assert!((0.19..0.91).contains(&area) && (0.74..1.35).contains(&ratio), "{area} {ratio}");
+        }
+        // Area is uniform but for the largest crops, which do not always fit: its mean is just under the middle.
+        let mean = crops.iter().map(|c| c.2 * c.3).sum::<f64>() / 160_000.0 / crops.len() as f64;
+        assert!((0.5..0.56).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn flipping_twice_changes_nothing() {
+        let mut rgb = picture().resized(16, 16).unwrap().rgb;
+        let before = rgb.clone();
+        flip(&mut rgb, 16);
+        assert_ne!(rgb, before);
+        flip(&mut rgb, 16);
+        assert_eq!(rgb, before);
+    }
+}

@@ -1,0 +1,171 @@
+//! `Dataset`: the pictures of one split and their labels.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::images::keyed::epoch_order;
+use crate::images::picture::Picture;
+use crate::images::source::{Cached, PictureSource, Taken};
+use crate::labels::LabelTable;
+
+/// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
+#[derive(Clone)]
+pub struct Dataset {
+    /// The data set's name: "emoji-scenes".
+    pub name: String,
+    /// The split's name: "train".
+    pub split: String,
+    pub labels: LabelTable,
+    pub source: Arc<dyn PictureSource>,
+}
+
+impl Dataset {
+    /// Errors where there are not as many pictures as rows of labels.
+    pub fn new(
+        name: impl Into<String>,
+        split: impl Into<String>,
+        labels: LabelTable,
+        source: Arc<dyn PictureSource>,
+    ) -> Result<Self> {
+        let (name, split) = (name.into(), split.into());
+        if labels.num_images() != source.len() {
+            return Err(Error::data(format!(
+                "{name} {split}: {} rows of labels for {} pictures",
+                labels.num_images(),
+                source.len()
+            )));
+        }
+        Ok(Dataset { name, split, labels, source })
+    }
+
+    /// How many pictures there are.
+    pub fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Picture `index` of `0..len()`.
+    pub fn picture(&self, index: usize) -> Result<Picture> {
+        self.source.picture(index)
+    }
+
+    /// A hash of the pictures' fingerprint and of all labels; the names of data set and split do not count.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new_derive_key("cpsd dataset 1");
+        hasher.update(self.source.fingerprint().as_bytes());
+        for label in self.labels.labels() {
+            hasher.update(&(label.len() as u64).to_le_bytes());
+            hasher.update(label.as_bytes());
+        }
+        let (offsets, indices) = self.labels.csr();
+        offsets.iter().for_each(|offset| drop(hasher.update(&offset.to_le_bytes())));
+        indices.iter().for_each(|index| drop(hasher.update(&index.to_le_bytes())));
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The pictures at `indices`, in that order. Errors where an index is out of range.
+    pub fn take(&self, indices: Vec<usize>) -> Result<Self> {
+        let source = Taken::new(self.source.clone(), indices.clone())?;
+        let labels = self.labels.take_images(&indices)?;
+        Ok(Dataset { labels, source: Arc::new(source), ..self.clone() })
+    }
+
+    /// The first `n` pictures, or all where there are fewer.
+    pub fn take_first(&self, n: usize) -> Result<Self> {
+        if n >= self.len() { Ok(self.clone()) } else { self.take((0..n).collect()) }
+    }
+
+    /// Holds out a random `fraction` of the pictures: (the rest, the held out), each in its first order.
+    ///
+    /// The same fraction, seed and number of pictures choose the same rows. Errors unless 0 < fraction < 1 and
+    /// both parts have a picture.
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
+        let out = (self.len() as f64 * fraction).round() as usize;
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(Error::argument(format!("the fraction to hold out must lie between 0 and 1, got {fraction}")));
+        }
+        if out == 0 || out >= self.len() {
+            return Err(Error::argument(format!(
+                "{fraction} of the {} pictures of {} {} leaves one part empty",
+                self.len(),
+                self.name,
+                self.split
+            )));
+        }
+        let order = epoch_order(seed, u64::MAX, self.len());
+        let sorted = |part: &[u32]| {
+            let mut rows: Vec<usize> = part.iter().map(|&row| row as usize).collect();
+            rows.sort_unstable();
+            rows
+        };
+        Ok((self.take(sorted(&order[out..]))?, self.take(sorted(&order[..out]))?))
+    }
+
+    /// The same pictures under another split's name.
+    pub fn named(mut self, split: impl Into<String>) -> Self {
+        self.split = split.into();
+        self
+    }
+
+    /// The same pictures, with up to `max_bytes` of them kept in memory once decoded or drawn.
+    pub fn cached(&self, max_bytes: usize) -> Self {
+        Dataset { source: Arc::new(Cached::new(self.source.clone(), max_bytes)), ..self.clone() }
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}, {} labels", self.name, self.split, self.source.describe(), self.labels.num_labels())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::source::Files;
+
+    fn dataset(n: usize) -> Dataset {
+        let images: Vec<String> = (0..n).map(|i| format!("{i}.png")).collect();
+        let lists: Vec<Vec<u32>> = (0..n as u32).map(|i| vec![i % 2]).collect();
+        let labels = LabelTable::from_lists(vec!["even".into(), "odd".into()], images.clone(), &lists).unwrap();
+        let source = Files::new("nowhere", images.iter().map(Into::into).collect());
+        Dataset::new("test", "train", labels, Arc::new(source)).unwrap()
+    }
+
+    #[test]
+    fn a_split_is_a_seeded_partition_of_the_rows() {
+        let (rest, held) = dataset(100).split(0.1, 7).unwrap();
+        assert_eq!((rest.len(), held.len()), (90, 10));
+        let mut names: Vec<&String> = rest.labels.images().iter().chain(held.labels.images()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 100);
+        assert_eq!(dataset(100).split(0.1, 7).unwrap().1.labels.images(), held.labels.images());
+        assert_ne!(dataset(100).split(0.1, 8).unwrap().1.labels.images(), held.labels.images());
+        for fraction in [0.0, 1.0, -0.5, f64::NAN, 0.001] {
+            assert!(dataset(100).split(fraction, 7).is_err(), "{fraction}");
+        }
+    }
+
+    #[test]
+    fn labels_and_pictures_count_in_the_fingerprint_and_names_do_not() {
+        let whole = dataset(10);
+        assert_eq!(whole.fingerprint(), whole.clone().named("val").fingerprint());
+        assert_eq!(whole.fingerprint(), whole.cached(1000).fingerprint());
+        assert_ne!(whole.fingerprint(), whole.take_first(9).unwrap().fingerprint());
+        let fewer = Dataset { labels: whole.labels.take_labels(&["odd"]).unwrap(), ..whole.clone() };
+        assert_ne!(whole.fingerprint(), fewer.fingerprint());
+    }
+
+    #[test]
+    fn rows_must_match_pictures() {
+        let whole = dataset(10);
+        let error = Dataset::new("test", "train", whole.labels.clone(), Arc::new(Files::new("x", vec![]))).unwrap_err();
+        assert!(error.message.contains("10 rows of labels for 0 pictures"), "{}", error.message);
+        assert!(whole.take(vec![10]).is_err());
+    }
+}

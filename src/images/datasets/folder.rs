@@ -1,0 +1,49 @@
+//! `folder`: pictures in a folder, and `labels.csv` beside them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DatasetKind, need_all, need_root};
+use crate::error::{Error, Result};
+use crate::images::Dataset;
+use crate::images::source::Files;
+use crate::labels::{LoadOptions, load};
+
+pub const FOLDER: DatasetKind = DatasetKind {
+    name: "folder",
+    summary: "pictures in a folder with a labels.csv (image,label rows, or one 0/1 column a label); options val and test are shares",
+    open: |root, given| open(need_root("folder", root, LAYOUT)?, &super::options("folder", given)?),
+};
+
+const LAYOUT: &str = "the folder holds labels.csv, whose image names are paths of JPEG or PNG files relative to the folder";
+
+#[derive(Serialize, Deserialize)]
+#[serde(default)]
+struct Options {
+    /// Shares of the pictures held out.
+    val: f64,
+    test: f64,
+    seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { val: 0.1, test: 0.2, seed: 0 }
+    }
+}
+
+fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
+    need_all("folder", root, &["labels.csv"], LAYOUT)?;
+    let labels = load(&root.join("labels.csv"), &LoadOptions::default())?;
+    let paths: Vec<_> = labels.images().iter().map(|name| root.join(name)).collect();
+    if let Some(missing) = paths.iter().find(|p| !p.is_file()) {
+        return Err(Error::data(format!("dataset \"folder\": labels.csv names {}, which is not there", missing.display())).with_help(LAYOUT));
+    }
+    let all = Dataset::new("folder", "all", labels, Arc::new(Files { paths }))?;
+    let (rest, test) = all.split(options.test, options.seed)?;
+    let (train, val) = rest.split(options.val / (1.0 - options.test), options.seed)?;
+    let named = |name: &str, d: Dataset| (name.to_string(), Dataset { split: name.into(), ..d });
+    Ok(vec![named("train", train), named("val", val), named("test", test)])
+}

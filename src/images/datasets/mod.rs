@@ -1,0 +1,57 @@
+//! The data sets that `dataset(name)` opens: one file each, one line in the list.
+
+mod coco2014;
+mod emoji_scenes;
+mod folder;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::Dataset;
+use crate::error::{Error, Result};
+
+/// What is known of a data set before it is opened.
+pub struct DatasetKind {
+    pub name: &'static str,
+    pub summary: &'static str,
+    /// `options` is a JSON object of the keys that the user gave.
+    pub open: fn(root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>>,
+}
+
+/// All data sets: a line each.
+pub const DATASETS: &[DatasetKind] = &[emoji_scenes::EMOJI_SCENES, coco2014::COCO2014, folder::FOLDER];
+
+/// Opens a data set: its splits by name, in order.
+///
+/// Errors: an unknown name or option, with the nearest; files that are missing, with the layout that is expected.
+pub fn open(name: &str, root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>> {
+    let kind = DATASETS.iter().find(|d| d.name == name).ok_or_else(|| Error::unknown("data set", name, DATASETS.iter().map(|d| d.name)))?;
+    (kind.open)(root, options)
+}
+
+/// Reads options into a struct whose `Default` holds every key.
+fn options<T: serde::de::DeserializeOwned + serde::Serialize + Default>(name: &str, given: &Value) -> Result<T> {
+    let known = serde_json::to_value(T::default()).unwrap_or_default();
+    let known: Vec<&str> = known.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+    if let Some((bad, _)) = given.as_object().into_iter().flatten().find(|(k, _)| !known.contains(&k.as_str())) {
+        let error = Error::unknown("option", bad, known.iter().copied().chain(["root"]));
+        return Err(Error { message: format!("dataset \"{name}\" has no option \"{bad}\""), ..error });
+    }
+    serde_json::from_value(given.clone()).map_err(|e| Error::argument(format!("options of dataset \"{name}\": {e}")))
+}
+
+/// The folder that a data set of files needs.
+fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a Path> {
+    root.ok_or_else(|| {
+        Error::argument(format!("dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}})")).with_help(layout.to_string())
+    })
+}
+
+/// Errors: the first of these that is missing, with the layout that is expected.
+fn need_all(name: &str, root: &Path, needed: &[&str], layout: &str) -> Result<()> {
+    match needed.iter().find(|n| !root.join(n).exists()) {
+        None => Ok(()),
+        Some(missing) => Err(Error::data(format!("dataset \"{name}\": there is no {}", root.join(missing).display())).with_help(layout.to_string())),
+    }
+}

@@ -1,0 +1,35 @@
+//! Pictures: decoding, augmentation, batches ahead of the step, data sets and the emoji-scenes generator.
+//!
+//! - `picture`: RGB pixels, from and to JPEG and PNG
+//! - `augment`: one view of a picture from (seed, view, image)
+//! - `source`, `dataset`: where pictures come from; pictures with labels
+//! - `batches`: shuffled batches made by worker threads
+//! - `datasets`: one file a data set, and the list that `dataset(name)` looks in
+//! - `scenes`: the generator of the embedded data set
+
+pub mod augment;
+mod batches;
+mod dataset;
+mod datasets;
+mod picture;
+pub mod scenes;
+mod source;
+
+pub use batches::{Batch, Batches, epoch_order};
+pub use dataset::Dataset;
+pub use datasets::{DATASETS, DatasetKind, open};
+pub use picture::Picture;
+pub use source::PictureSource;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// The generator that belongs to these numbers alone: what is drawn does not depend on threads or order.
+pub(crate) fn generator(what: &str, numbers: &[u64]) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(what.as_bytes());
+    for n in numbers {
+        hasher.update(&n.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
