@@ -3,6 +3,7 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::picture::Crop;
 use super::{Picture, generator};
 use crate::error::Result;
 
@@ -40,8 +41,8 @@ impl Default for AugmentOptions {
 /// then the largest central crop within the ratios.
 pub fn augment(picture: &Picture, size: u32, options: &AugmentOptions, seed: u64, view: u32, image: u32) -> Result<Vec<u8>> {
     let mut rng = generator("view", &[seed, u64::from(view), u64::from(image)]);
-    let crop = crop(picture, options, &mut rng);
-    let mut out = picture.crop_resized(crop, size, size)?.rgb;
+    let (left, top, width, height) = crop(picture, options, &mut rng);
+    let mut out = picture.crop_resize(Crop { left, top, width, height }, size, size)?;
     if rng.random::<f64>() < options.flip {
         flip(&mut out, size as usize);
     }
@@ -53,7 +54,7 @@ pub fn augment(picture: &Picture, size: u32, options: &AugmentOptions, seed: u64
 
 /// The view of evaluation: the whole picture resized to a square, the aspect not kept.
 pub fn center(picture: &Picture, size: u32) -> Result<Vec<u8>> {
-    Ok(picture.resized(size, size)?.rgb)
+    Ok(picture.resize(size, size)?.rgb)
 }
 
 fn crop(picture: &Picture, options: &AugmentOptions, rng: &mut impl rand::Rng) -> (f64, f64, f64, f64) {
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn flipping_twice_changes_nothing() {
-        let mut rgb = picture().resized(16, 16).unwrap().rgb;
+        let mut rgb = picture().resize(16, 16).unwrap().rgb;
         let before = rgb.clone();
         flip(&mut rgb, 16);
         assert_ne!(rgb, before);

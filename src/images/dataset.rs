@@ -1,12 +1,12 @@
 //! `Dataset`: the pictures of one split and their labels.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::images::keyed::epoch_order;
-use crate::images::picture::Picture;
-use crate::images::source::{Cached, PictureSource, Taken};
+use crate::images::source::{Cached, Files, PictureSource, Taken};
+use crate::images::{Picture, epoch_order};
 use crate::labels::LabelTable;
 
 /// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
@@ -62,8 +62,12 @@ impl Dataset {
             hasher.update(label.as_bytes());
         }
         let (offsets, indices) = self.labels.csr();
-        offsets.iter().for_each(|offset| drop(hasher.update(&offset.to_le_bytes())));
-        indices.iter().for_each(|index| drop(hasher.update(&index.to_le_bytes())));
+        for offset in offsets {
+            hasher.update(&offset.to_le_bytes());
+        }
+        for index in indices {
+            hasher.update(&index.to_le_bytes());
+        }
         hasher.finalize().to_hex().to_string()
     }
 
@@ -72,6 +76,21 @@ impl Dataset {
         let source = Taken::new(self.source.clone(), indices.clone())?;
         let labels = self.labels.take_images(&indices)?;
         Ok(Dataset { labels, source: Arc::new(source), ..self.clone() })
+    }
+
+    /// All pictures, with only these labels as targets, in this order. Errors: a label that is not there.
+    pub fn take_labels<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
+        Ok(Dataset { labels: self.labels.take_labels(names)?, ..self.clone() })
+    }
+
+    /// Picture files whose labels are not known, to predict on. Errors: a file that is not there.
+    pub fn of_files(paths: &[String], labels: &[String]) -> Result<Self> {
+        let files: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+        if let Some(missing) = files.iter().find(|p| !p.is_file()) {
+            return Err(Error::io(missing, "there is no such file"));
+        }
+        let table = LabelTable::from_lists(labels.to_vec(), paths.to_vec(), &vec![vec![]; paths.len()])?;
+        Dataset::new("files", "all", table, Arc::new(Files::new("", files)))
     }
 
     /// The first `n` pictures, or all where there are fewer.
@@ -114,6 +133,21 @@ impl Dataset {
     /// The same pictures, with up to `max_bytes` of them kept in memory once decoded or drawn.
     pub fn cached(&self, max_bytes: usize) -> Self {
         Dataset { source: Arc::new(Cached::new(self.source.clone(), max_bytes)), ..self.clone() }
+    }
+}
+
+impl fmt::Display for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (_, indices) = self.labels.csr();
+        write!(
+            f,
+            "Dataset {} {}: {} pictures, {} labels, {:.2} labels a picture",
+            self.name,
+            self.split,
+            self.len(),
+            self.labels.num_labels(),
+            indices.len() as f64 / self.len().max(1) as f64
+        )
     }
 }
 

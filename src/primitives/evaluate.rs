@@ -32,12 +32,12 @@ out of the means and named.",
 
 /// A line for every key of `MetricOptions`.
 pub const METRIC_DOCS: &[(&str, &str)] = &[
-    ("threshold", "scores above it count as predicted"),
-    ("top_k", "so many highest scores of each image count as predicted in the second row; 0 leaves it out"),
+    ("threshold", "scores above it count as predicted: a number, or several for a row each; () is the convention's own"),
+    ("top_k", "so many highest scores of each image count as predicted in the second row; () leaves it out"),
     ("above_threshold", "in the top-k row, drop those under the threshold too"),
-    ("convention", "\"field\", \"ml-gcn\", \"cpsd\", \"asl\", \"srn\" or \"q2l\": how a published table computes its numbers"),
-    ("conventions", "further conventions, side by side in the report"),
+    ("convention", "\"field\", \"ml-gcn\", \"cpsd\", \"asl\", \"srn\" or \"q2l\": how a published table computes its numbers; or several, side by side"),
     ("context", "run the context probe: AP where a label's usual companions are absent"),
+    ("companions", "how many companions of a label the probe looks at"),
 ];
 
 fn register(engine: &mut Engine, context: &Rc<Context>) {
@@ -67,5 +67,5 @@ fn report(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions)
         )));
     }
     let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
-    metrics::evaluate(&predictions.scores, &targets, &predictions.labels, options)
+    metrics::evaluate(&predictions.scores, &targets, predictions.images.len(), predictions.labels.len(), &predictions.labels, options)
 }

@@ -36,5 +36,5 @@ fn report(scores: &TensorValue, targets: &TensorValue, map: Map) -> Result<Repor
         return Err(Error::argument(format!("metrics takes scores and targets of one shape [N, m]; got {s:?} and {t:?}")));
     }
     let labels: Vec<String> = (0..s[1]).map(|i| i.to_string()).collect();
-    metrics::evaluate(&crate::torch::to_vec_f32(&scores.0)?, &crate::torch::to_vec_f32(&targets.0)?, &labels, &options)
+    metrics::evaluate(&crate::torch::to_vec_f32(&scores.0)?, &crate::torch::to_vec_f32(&targets.0)?, s[0] as usize, labels.len(), &labels, &options)
 }

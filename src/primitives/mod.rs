@@ -14,17 +14,17 @@ mod affinity;
 mod arg;
 mod asl;
 mod bce;
-mod cam;
+// mod cam;
 mod cooccurrence;
 mod dataset;
 mod distill;
-mod eigenvalues;
+// mod eigenvalues;
 mod evaluate;
 mod focal;
 mod glue;
-mod heatmap;
+// mod heatmap;
 mod kl;
-mod label_graph;
+// mod label_graph;
 mod load_cooccurrence;
 mod load_labels;
 mod load_model;
@@ -35,8 +35,8 @@ mod metrics;
 mod model;
 mod mse;
 mod partition_of;
-mod pictures;
-mod plot;
+// mod pictures;
+// mod plot;
 mod predict;
 mod random_partition;
 mod runs;
@@ -85,12 +85,6 @@ pub const WORDS: &[&Word] = &[
     &load_tensors::WORD,
     &save_tensors::WORD,
     &table::WORD,
-    &heatmap::WORD,
-    &label_graph::WORD,
-    &plot::WORD,
-    &eigenvalues::WORD,
-    &cam::WORD,
-    &pictures::WORD,
     &runs::WORD,
     &runs::RUN,
     &arg::WORD,
@@ -108,7 +102,6 @@ pub const KINDS: &[&Kind] = &[
     &values::predictions::KIND,
     &values::report::KIND,
     &values::table::KIND,
-    &values::figure::KIND,
     &values::tensor::KIND,
     &values::loss::KIND,
     &values::run::KIND,

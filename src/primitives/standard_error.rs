@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Engine, Map};
 
 use super::{Chapter, Example, Word, glue};
-use crate::metrics::paired::mean_and_standard_error;
+use crate::metrics::mean_error;
 use crate::script::errors::{Fallible, OrRaise};
 
 pub const WORD: Word = Word {
@@ -11,7 +11,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Evaluation,
     signatures: &["standard_error(numbers) -> map"],
     summary: "The mean of some numbers and its standard error (sample standard deviation over √n): #{mean, error, n}.",
-    details: "With a single number the error is 0.",
+    details: "With a single number the error is (). No number at all is an error.",
     options: None,
     examples: &[Example { code: "standard_error([1.0, 2.0, 3.0]).mean", prints: "2.0" }],
     register: |engine, _| register(engine),
@@ -20,10 +20,10 @@ pub const WORD: Word = Word {
 fn register(engine: &mut Engine) {
     engine.register_fn("standard_error", |values: Array| -> Fallible<Map> {
         let values = glue::numbers("standard_error", "the numbers", &values).or_raise()?;
-        let (mean, error) = mean_and_standard_error(&values);
+        let spread = mean_error(&values).or_raise()?;
         Ok([
-            ("mean".into(), Dynamic::from(mean)),
-            ("error".into(), Dynamic::from(if error.is_finite() { error } else { 0.0 })),
+            ("mean".into(), Dynamic::from(spread.mean)),
+            ("error".into(), spread.error.map_or(Dynamic::UNIT, Dynamic::from)),
             ("n".into(), Dynamic::from(values.len() as i64)),
         ]
         .into_iter()

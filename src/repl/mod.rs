@@ -31,12 +31,7 @@ pub fn run(session: &mut Session) -> u8 {
     if !std::io::stdin().is_terminal() {
         return run_piped(session);
     }
-    let config = Config::builder()
-        .completion_type(CompletionType::List)
-        .history_ignore_dups(true)
-        .map(|b| b.history_ignore_space(true).max_history_size(10_000))
-        .map(|b| b.bracketed_paste(true).auto_add_history(false).build())
-        .unwrap_or_default();
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false).bracketed_paste(true).build();
     let mut editor: Editor<Helper, FileHistory> = match Editor::with_config(config) {
         Ok(editor) => editor,
         Err(error) => {

@@ -83,7 +83,7 @@ pub fn append_half(out: &mut dyn Write, rows: &Tensor) -> Result<()> {
 pub fn features(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<Rows> {
     let spec = json!({
         "format": 1,
-        "frozen": model.frozen_fingerprint(),
+        "frozen": model.frozen_fingerprint()?,
         "data": dataset.source.fingerprint(),
         "views": views.fingerprint(),
     });
@@ -99,7 +99,7 @@ pub fn features(store: &RunStore, model: &Model, dataset: &Dataset, views: &View
     let mut shape: Vec<i64> = vec![];
     let mut failure = None;
     let written = files::write_with(&work.path("data.f16"), |out| {
-        let mut fill = || -> Result<()> {
+        let fill = || -> Result<()> {
             for batch in batches {
                 interrupt::check()?;
                 let batch = batch?;

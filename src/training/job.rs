@@ -46,7 +46,7 @@ impl Job {
         let (mut train, val) = (train.take_labels(&self.labels)?, val.take_labels(&self.labels)?);
         if self.options.images == Images::Containing {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| !train.labels.row(i).is_empty()).collect();
-            train = train.take(&kept)?;
+            train = train.take(kept)?;
         }
         for (split, what) in [(&train, "training"), (&val, "validation")] {
             if split.len() == 0 {

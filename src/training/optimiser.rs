@@ -65,7 +65,7 @@ impl Flat {
     }
 
     pub fn zero_gradients(&mut self) -> Result<()> {
-        self.gradients.f_zero_()?;
+        let _ = self.gradients.f_zero_()?;
         Ok(())
     }
 }

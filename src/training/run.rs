@@ -61,7 +61,9 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
         )),
         run.id
     ));
-    Ok(Trained { run: Some(run), ..trained })
+    let mut trained = trained;
+    trained.run = Some(run);
+    Ok(trained)
 }
 
 /// The model of a finished training.

@@ -1,16 +1,15 @@
 //! `coco2014`: COCO's own folders.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{DatasetKind, need_all, need_root};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::images::Dataset;
 use crate::images::source::Files;
-use crate::labels::LabelTable;
+use crate::labels::{LoadOptions, Unlabelled, load};
 
 /// The field trains on train2014 and tests on val2014, pictures without labels left out (82,081 and 40,137 of COCO's).
 /// The validation split, which COCO has not, is a tenth of train by seed.
@@ -39,32 +38,6 @@ impl Default for Options {
     }
 }
 
-/// What is read of an instances file; everything else in it (segmentations above all) is skipped unread.
-#[derive(Deserialize)]
-struct Instances {
-    images: Vec<Image>,
-    annotations: Vec<Annotation>,
-    categories: Vec<Category>,
-}
-
-#[derive(Deserialize)]
-struct Image {
-    id: u64,
-    file_name: String,
-}
-
-#[derive(Deserialize)]
-struct Annotation {
-    image_id: u64,
-    category_id: u64,
-}
-
-#[derive(Deserialize)]
-struct Category {
-    id: u64,
-    name: String,
-}
-
 fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
     let needed = ["annotations/instances_train2014.json", "annotations/instances_val2014.json", "train2014", "val2014"];
     need_all("coco2014", root, &needed, LAYOUT)?;
@@ -75,28 +48,8 @@ fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
 
 fn read(root: &Path, folder: &str, split: &str, options: &Options) -> Result<Dataset> {
     let path = root.join("annotations").join(format!("instances_{folder}.json"));
-    let file = std::fs::File::open(&path).map_err(|e| Error::io(&path, e))?;
-    let instances: Instances = serde_json::from_reader(std::io::BufReader::with_capacity(1 << 20, file))
-        .map_err(|e| Error::data(format!("{}: not COCO's instances JSON: {e}", path.display())))?;
-    // Label order differs between repositories (names here, ids in others): names decide.
-    let mut categories = instances.categories;
-    categories.sort_by(|a, b| a.name.cmp(&b.name));
-    let place: HashMap<u64, u32> = categories.iter().enumerate().map(|(i, c)| (c.id, i as u32)).collect();
-    let at: HashMap<u64, usize> = instances.images.iter().enumerate().map(|(i, image)| (image.id, i)).collect();
-    let mut lists = vec![vec![]; instances.images.len()];
-    for (n, a) in instances.annotations.iter().enumerate() {
-        let label = place.get(&a.category_id).ok_or_else(|| {
-            Error::data(format!("{}: annotation number {n} has category {}, which is not among its categories", path.display(), a.category_id))
-        })?;
-        let image = at.get(&a.image_id).ok_or_else(|| {
-            Error::data(format!("{}: annotation number {n} is of image {}, which is not among its images", path.display(), a.image_id))
-        })?;
-        lists[*image].push(*label);
-    }
-    let kept: Vec<usize> = (0..lists.len()).filter(|&i| options.unlabelled || !lists[i].is_empty()).collect();
-    let names: Vec<String> = kept.iter().map(|&i| instances.images[i].file_name.clone()).collect();
-    let rows: Vec<Vec<u32>> = kept.iter().map(|&i| std::mem::take(&mut lists[i])).collect();
-    let paths = names.iter().map(|n| root.join(folder).join(n)).collect();
-    let labels = LabelTable::from_lists(categories.into_iter().map(|c| c.name).collect(), names, &rows)?;
-    Dataset::new("coco2014", split, labels, Arc::new(Files { paths }))
+    let unlabelled = if options.unlabelled { Unlabelled::Keep } else { Unlabelled::Drop };
+    let labels = load(&path, &LoadOptions { format: Some("coco".into()), labels: None, unlabelled })?;
+    let paths = labels.images().iter().map(Into::into).collect();
+    Dataset::new("coco2014", split, labels, Arc::new(Files::new(root.join(folder), paths)))
 }

@@ -37,11 +37,11 @@ impl Default for Options {
 fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
     need_all("folder", root, &["labels.csv"], LAYOUT)?;
     let labels = load(&root.join("labels.csv"), &LoadOptions::default())?;
-    let paths: Vec<_> = labels.images().iter().map(|name| root.join(name)).collect();
-    if let Some(missing) = paths.iter().find(|p| !p.is_file()) {
-        return Err(Error::data(format!("dataset \"folder\": labels.csv names {}, which is not there", missing.display())).with_help(LAYOUT));
+    if let Some(missing) = labels.images().iter().find(|name| !root.join(name).is_file()) {
+        return Err(Error::data(format!("dataset \"folder\": labels.csv names {missing}, which is not there")).with_help(LAYOUT));
     }
-    let all = Dataset::new("folder", "all", labels, Arc::new(Files { paths }))?;
+    let paths = labels.images().iter().map(Into::into).collect();
+    let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;
     let (rest, test) = all.split(options.test, options.seed)?;
     let (train, val) = rest.split(options.val / (1.0 - options.test), options.seed)?;
     let named = |name: &str, d: Dataset| (name.to_string(), Dataset { split: name.into(), ..d });

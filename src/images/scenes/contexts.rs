@@ -2,6 +2,7 @@
 
 /// A kind of place.
 pub struct Context {
+    #[allow(dead_code, reason = "for the reader of the list below")]
     pub name: &'static str,
     /// How often it comes, relative to the others: uneven, so that labels have a long tail.
     pub weight: f64,

@@ -122,7 +122,14 @@ impl PictureSource for Scenes {
     }
 
     fn picture(&self, index: usize) -> Result<Picture> {
+        if index >= self.n {
+            return Err(super::source::out_of_range(index, self.n));
+        }
         Ok(paint::paint(&layout::scene(self.seed, self.split, index), self.size))
+    }
+
+    fn describe(&self) -> String {
+        format!("{} emoji scenes of {} pixels", self.n, self.size)
     }
 
     fn fingerprint(&self) -> String {

@@ -21,10 +21,9 @@ pub fn read_pickle(path: &Path) -> Result<Vec<(String, Tensor)>> {
 /// What the small machine can hold.
 #[derive(Clone, Debug)]
 enum Value {
-    None,
-    Bool(bool),
+    /// A value that no tensor needs: None, a boolean, a float.
+    Other,
     Int(i64),
-    Float(f64),
     Text(String),
     /// Tuples and lists alike.
     List(Vec<Value>),
@@ -206,9 +205,9 @@ impl<'a> Machine<'a> {
                 b'}' => self.stack.push(Value::Dict(vec![])),
                 b']' | b')' => self.stack.push(Value::List(vec![])),
                 b'(' => self.stack.push(Value::Mark),
-                b'N' => self.stack.push(Value::None),
-                0x88 => self.stack.push(Value::Bool(true)),
-                0x89 => self.stack.push(Value::Bool(false)),
+                b'N' => self.stack.push(Value::Other),
+                0x88 => self.stack.push(Value::Other),
+                0x89 => self.stack.push(Value::Other),
                 b'K' => {
                     let n = self.byte()?;
                     self.stack.push(Value::Int(i64::from(n)));
@@ -231,8 +230,8 @@ impl<'a> Machine<'a> {
                     self.stack.push(Value::Int(i64::from_le_bytes(whole)));
                 }
                 b'G' => {
-                    let b: [u8; 8] = self.take(8)?.try_into().map_err(|_| cut())?;
-                    self.stack.push(Value::Float(f64::from_be_bytes(b)));
+                    self.take(8)?;
+                    self.stack.push(Value::Other);
                 }
                 b'X' | b'T' | b'B' => {
                     let n = self.u32()? as usize;

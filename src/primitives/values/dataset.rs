@@ -38,10 +38,10 @@ fn register(engine: &mut Engine) {
         .register_fn("len", |d: &mut Dataset| d.len() as i64)
         .register_fn("take", |d: &mut Dataset, n: i64| -> Fallible<Dataset> {
             let n = n.clamp(0, d.len() as i64) as usize;
-            d.take(&(0..n).collect::<Vec<_>>()).or_raise()
+            d.take((0..n).collect()).or_raise()
         })
         .register_fn("take", |d: &mut Dataset, at: rhai::Array| -> Fallible<Dataset> {
-            d.take(&positions("take", &at, d.len())?).or_raise()
+            d.take(positions("take", &at, d.len())?).or_raise()
         })
         .register_fn("take_labels", |d: &mut Dataset, names: rhai::Array| -> Fallible<Dataset> {
             d.take_labels(&glue::names("take_labels", "the labels", &names).or_raise()?).or_raise()

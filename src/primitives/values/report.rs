@@ -58,7 +58,7 @@ fn register(engine: &mut Engine) {
             map.into()
         })
         .register_get("context", |r: &mut Report| serde_json::to_value(&r.context).map_or(Dynamic::UNIT, |v| options::from_json(&v)))
-        .register_get("raw", |r: &mut Report| serde_json::to_value(&*r).map_or(Dynamic::UNIT, |v| options::from_json(&v)))
+        .register_get("raw", |r: &mut Report| options::from_json(&r.raw()))
         .register_get("per_label", |r: &mut Report| -> Fallible<TableValue> {
             let rows = r
                 .per_label
