@@ -100,6 +100,16 @@ pub const CLUTTER: &[&[u8]] = &[
     U_1F3AE.data.0, // game controller
 ];
 
+/// Every emoji in use: all looks of all labels in order, then clutter.
+pub fn pictures() -> impl Iterator<Item = &'static [u8]> {
+    LABELS.iter().flat_map(|l| l.looks).chain(CLUTTER).copied()
+}
+
+/// Where the looks of label number `label` begin among [`pictures`]; clutter begins where a label past the last would.
+pub fn first_look(label: usize) -> usize {
+    LABELS[..label].iter().map(|l| l.looks.len()).sum()
+}
+
 /// The position of a label by its name; used with the names of this file only.
 pub fn index(name: &str) -> Option<u32> {
     LABELS.iter().position(|l| l.name == name).map(|i| i as u32)
@@ -112,7 +122,7 @@ mod tests {
     #[test]
     fn labels_are_sorted_and_unique_and_every_look_is_a_picture() {
         assert!(LABELS.windows(2).all(|w| w[0].name < w[1].name));
-        for png in LABELS.iter().flat_map(|l| l.looks).chain(CLUTTER) {
+        for png in pictures() {
             assert!(crate::images::Picture::decode(png, "an emoji").is_ok());
         }
     }

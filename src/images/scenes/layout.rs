@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 
 use super::Split;
-use super::catalogue::{CLUTTER, LABELS, index};
+use super::catalogue::{CLUTTER, LABELS, first_look, index};
 use super::contexts::{CONTEXTS, Context};
 use crate::images::generator;
 
@@ -12,7 +12,8 @@ use crate::images::generator;
 pub struct Object {
     /// None for clutter.
     pub label: Option<u32>,
-    pub png: &'static [u8],
+    /// Position among [`super::catalogue::pictures`].
+    pub look: usize,
     pub x: f64,
     pub y: f64,
     pub side: f64,
@@ -48,7 +49,7 @@ impl Scene {
 /// No picture has more objects with a label.
 const MOST_OBJECTS: usize = 6;
 /// An object of which less can be seen is not placed.
-const LEAST_VISIBLE: f64 = 0.45;
+const LEAST_VISIBLE: f64 = 0.55;
 /// Cells a side of the grid on which visibility is measured.
 const GRID: usize = 40;
 
@@ -131,7 +132,7 @@ fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
 
 fn jitter(colour: [u8; 3], rng: &mut impl Rng) -> [f64; 3] {
     let light = 0.75 + 0.5 * rng.random::<f64>();
-    colour.map(|c| (f64::from(c) * light + 60.0 * (rng.random::<f64>() - 0.5)).clamp(0.0, 255.0))
+    colour.map(|c| (f64::from(c) * light + 36.0 * (rng.random::<f64>() - 0.5)).clamp(0.0, 255.0))
 }
 
 /// Objects placed so far, and which of them is in front at each cell.
@@ -149,12 +150,9 @@ impl Placement {
         if self.owner.is_empty() {
             self.owner = vec![None; GRID * GRID];
         }
-        let png = match label {
-            Some(label) => {
-                let looks = LABELS[label as usize].looks;
-                looks[rng.random_range(0..looks.len())]
-            }
-            None => CLUTTER[rng.random_range(0..CLUTTER.len())],
+        let look = match label {
+            Some(label) => first_look(label as usize) + rng.random_range(0..LABELS[label as usize].looks.len()),
+            None => first_look(LABELS.len()) + rng.random_range(0..CLUTTER.len()),
         };
         let new = self.objects.len();
         for _ in 0..24 {
@@ -173,7 +171,7 @@ impl Placement {
                 let hue = 0.12;
                 self.objects.push(Object {
                     label,
-                    png,
+                    look,
                     x,
                     y,
                     side,

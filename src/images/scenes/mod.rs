@@ -136,3 +136,73 @@ impl PictureSource for Scenes {
         format!("emoji-scenes-{VERSION}/{}/{}/{}/{}", self.seed, self.split.name(), self.n, self.size)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiny() -> SceneOptions {
+        SceneOptions { train: 300, val: 40, test: 40, test_shifted: 300, size: 64, ..SceneOptions::default() }
+    }
+
+    #[test]
+    fn the_same_options_give_the_same_pictures_and_another_seed_others() {
+        let one = splits(&tiny()).unwrap();
+        let two = splits(&tiny()).unwrap();
+        let other = splits(&SceneOptions { seed: 1, ..tiny() }).unwrap();
+        assert_eq!(one[0].1.picture(3).unwrap(), two[0].1.picture(3).unwrap());
+        assert_ne!(one[0].1.picture(3).unwrap(), other[0].1.picture(3).unwrap());
+        // No split repeats another.
+        assert_ne!(one[1].1.picture(3).unwrap(), one[2].1.picture(3).unwrap());
+        assert_eq!(one[0].1.fingerprint(), two[0].1.fingerprint());
+        assert_ne!(one[0].1.fingerprint(), other[0].1.fingerprint());
+    }
+
+    #[test]
+    fn every_labelled_object_is_really_drawn() {
+        // A scene with one object less must look otherwise just where that object stands.
+        for i in 0..40 {
+            let whole = layout::scene(0, Split::Train, i);
+            let picture = paint::paint(&whole, 64);
+            for (o, object) in whole.objects.iter().enumerate().filter(|(_, o)| o.label.is_some()) {
+                let mut less = whole.clone();
+                less.objects.remove(o);
+                let without = paint::paint(&less, 64);
+                let changed = picture.rgb.iter().zip(&without.rgb).filter(|(a, b)| a.abs_diff(**b) > 12).count() / 3;
+                let area = (object.side * 64.0).powi(2);
+                assert!(changed as f64 > 0.1 * area, "scene {i}: object {o} changes {changed} of {area:.0} pixels");
+            }
+        }
+    }
+
+    #[test]
+    fn shifted_scenes_have_lost_their_companions() {
+        let all = splits(&tiny()).unwrap();
+        let lift = |d: &Dataset| {
+            // How much more often two labels meet than their frequencies say, over the pairs that meet most in train.
+            let (offsets, indices) = d.labels.csr();
+            let c = crate::graph::Cooccurrence::count(d.labels.labels(), offsets, indices).unwrap();
+            let at = |name: &str| c.labels().iter().position(|l| l == name).unwrap();
+            let pairs = [("keyboard", "mouse"), ("car", "traffic light"), ("fork", "pizza"), ("couch", "tv")];
+            pairs.iter().map(|(a, b)| c.conditional(at(b), at(a))).sum::<f64>() / pairs.len() as f64
+        };
+        assert!(lift(&all[0].1) > 0.4, "{}", lift(&all[0].1));
+        assert!(lift(&all[3].1) < 0.2, "{}", lift(&all[3].1));
+    }
+
+    #[test]
+    fn cocos_layout_comes_back_with_the_same_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SceneOptions { train: 12, val: 0, test: 5, test_shifted: 0, size: 48, ..SceneOptions::default() };
+        write_coco(&options, folder.path()).unwrap();
+        let back = crate::images::open("coco2014", Some(folder.path()), &serde_json::json!({"val": 0.25})).unwrap();
+        let (test, drawn) = (&back[2].1, splits(&options).unwrap().remove(1).1);
+        assert_eq!((back[0].1.len(), back[1].1.len(), test.len()), (9, 3, 5));
+        for i in 0..5 {
+            assert_eq!(test.labels.row(i), drawn.labels.row(i));
+            let (read, painted) = (test.picture(i).unwrap(), drawn.picture(i).unwrap());
+            let apart: u64 = read.rgb.iter().zip(&painted.rgb).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            assert!(apart < 12 * painted.rgb.len() as u64, "JPEG changed a pixel by {} on average", apart / painted.rgb.len() as u64);
+        }
+    }
+}

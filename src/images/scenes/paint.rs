@@ -1,11 +1,10 @@
 //! A layout as pixels.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use rand::RngExt;
 
-use super::catalogue::{CLUTTER, LABELS};
+use super::catalogue::pictures;
 use super::layout::{Object, Scene};
 use crate::images::{Picture, generator};
 
@@ -14,10 +13,8 @@ struct Sprite {
     levels: Vec<(usize, Vec<[f32; 4]>)>,
 }
 
-/// Every emoji in use, decoded once; found by where its file lies in the binary.
-static SPRITES: LazyLock<HashMap<usize, Sprite>> = LazyLock::new(|| {
-    LABELS.iter().flat_map(|l| l.looks).chain(CLUTTER).map(|png| (png.as_ptr() as usize, Sprite::decode(png))).collect()
-});
+/// Every emoji in use, decoded once.
+static SPRITES: LazyLock<Vec<Sprite>> = LazyLock::new(|| pictures().map(Sprite::decode).collect());
 
 impl Sprite {
     fn decode(png: &[u8]) -> Sprite {
@@ -104,7 +101,7 @@ fn background(scene: &Scene, n: usize) -> Vec<[f32; 3]> {
 
 /// One object over what is there: for each pixel, where in the emoji it comes from.
 fn draw(canvas: &mut [[f32; 3]], n: usize, object: &Object) {
-    let Some(sprite) = SPRITES.get(&(object.png.as_ptr() as usize)) else { return };
+    let Some(sprite) = SPRITES.get(object.look) else { return };
     let side = (object.side * n as f64) as f32;
     let (level, pixels) = sprite.level(side);
     let scale = level as f32 / side.max(1.0);
