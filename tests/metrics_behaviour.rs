@@ -45,7 +45,9 @@ fn bad_scores_name_row_and_label() {
 #[test]
 fn bad_shapes_name_both_sizes() {
     let go = |scores: usize, targets: usize, labels: &[&str]| {
-        evaluate(&vec![0.5_f32; scores], &vec![1_u8; targets], 2, 3, &names(labels), &MetricOptions::default()).unwrap_err().message
+        evaluate(&vec![0.5_f32; scores], &vec![1_u8; targets], 2, 3, &names(labels), &MetricOptions::default())
+            .unwrap_err()
+            .message
     };
     assert_eq!(go(5, 6, &[]), "scores must have the shape [2, 3], which is 6 values; got 5");
     assert_eq!(go(6, 8, &[]), "targets must have the shape [2, 3], which is 6 values; got 8");
@@ -86,7 +88,8 @@ fn the_order_of_images_does_not_matter() {
     let (n, m) = (500, 9);
     let (mut scores, targets) = drawn(n, m, 2);
     scores.iter_mut().for_each(|s| *s = (*s * 10.0).round() / 10.0); // many ties
-    let report = |s: &[f32], t: &[u8]| evaluate(s, t, n, m, &[], &options(json!({ "convention": ["field", "srn"] }))).unwrap();
+    let report =
+        |s: &[f32], t: &[u8]| evaluate(s, t, n, m, &[], &options(json!({ "convention": ["field", "srn"] }))).unwrap();
     let reversed = |x: &[f32]| x.chunks(m).rev().flatten().copied().collect::<Vec<_>>();
     let turned: Vec<u8> = targets.chunks(m).rev().flatten().copied().collect();
     assert_eq!(report(&scores, &targets), report(&reversed(&scores), &turned));
@@ -169,7 +172,9 @@ fn a_report_prints_as_a_table() {
     let scores = [0.9_f32, 0.1, 0.2, 0.8, 0.3, 0.6, 0.7, 0.7, 0.1, 0.4, 0.2, 0.9];
     let targets = [1_u8, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0];
     let labels = names(&["cat", "dog", "cow", "owl"]);
-    let report = evaluate(&scores, &targets, 3, 4, &labels, &options(json!({ "top_k": 1, "convention": ["field", "srn"] }))).unwrap();
+    let report =
+        evaluate(&scores, &targets, 3, 4, &labels, &options(json!({ "top_k": 1, "convention": ["field", "srn"] })))
+            .unwrap();
     let printed = report.to_string();
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], "3 images, 4 labels; in percent, convention field, threshold 0.5");

@@ -87,7 +87,11 @@ fn logits_rank_as_probabilities_do() {
     for case in cases() {
         // Exact in floating point, and through zero: halving and shifting by a power of two keep every tie and order.
         let shifted: Vec<f64> = case.scores.iter().map(|&s| 2.0 * f64::from(s) - 1.0).collect();
-        close(mean_average_precision(&shifted, &case.targets, case.m) / 100.0, &case.value["mAP"], "mAP of shifted scores");
+        close(
+            mean_average_precision(&shifted, &case.targets, case.m) / 100.0,
+            &case.value["mAP"],
+            "mAP of shifted scores",
+        );
         let narrow: Vec<f32> = case.scores.iter().map(|&s| -1.0 / (s + 1e-3)).collect();
         let direct = metrics::mean_average_precision(&narrow, &case.targets, case.m);
         assert!((direct / 100.0 - case.value["mAP"].as_f64().unwrap()).abs() < 1e-12);
@@ -116,7 +120,8 @@ fn precision_recall_and_f1_are_those_of_scikit_learn() {
                 close(row.f1 / 100.0, &at["f1"][label], "f1");
             }
         }
-        let all: Vec<f64> = case.value["at"].as_array().unwrap().iter().map(|a| a["threshold"].as_f64().unwrap()).collect();
+        let all: Vec<f64> =
+            case.value["at"].as_array().unwrap().iter().map(|a| a["threshold"].as_f64().unwrap()).collect();
         if all.len() > 1 {
             let report = case.report(json!({ "threshold": all }));
             assert_eq!(report.thresholds.len(), all.len());
@@ -158,7 +163,9 @@ fn conventions_differ_where_they_should() {
         close(mlgcn.rows.cf1 / 100.0, &at["CF1"], "ml-gcn CF1");
         close(srn.rows.cf1 / 100.0, &at["macro_F1"], "srn CF1");
         close(q2l.rows.cf1 / 100.0, &at["CF1"], "q2l CF1");
-        for (row, key) in [(field, "mAP"), (mlgcn, "mAP"), (cpsd, "mAP"), (asl, "mAP"), (srn, "voc_mAP"), (q2l, "voc_mAP")] {
+        for (row, key) in
+            [(field, "mAP"), (mlgcn, "mAP"), (cpsd, "mAP"), (asl, "mAP"), (srn, "voc_mAP"), (q2l, "voc_mAP")]
+        {
             close(row.map / 100.0, &case.value[key], &format!("{key} of {}", row.name));
         }
         close(mlgcn.top.as_ref().unwrap().of1 / 100.0, &case.value["top_passing"]["OF1"], "ml-gcn top OF1");

@@ -24,7 +24,11 @@ impl fmt::Display for LabelTable {
         let mut order: Vec<usize> = (0..s.labels).collect();
         order.sort_by(|&a, &b| s.counts[b].cmp(&s.counts[a]).then_with(|| self.labels()[a].cmp(&self.labels()[b])));
         let named = |labels: &[usize]| {
-            labels.iter().map(|&l| format!("{} {}", self.labels()[l], grouped(s.counts[l]))).collect::<Vec<_>>().join(", ")
+            labels
+                .iter()
+                .map(|&l| format!("{} {}", self.labels()[l], grouped(s.counts[l])))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         if s.labels <= 2 * NAMED {
             return row(f, "images a label", named(&order));

@@ -1,99 +1,228 @@
-//! Label tables to and from polars: long (`image,label`) and wide (one 0/1 column a label).
+//! `LabelTable` ↔ polars `DataFrame`, long and wide.
 
 use std::collections::HashMap;
 
 use polars::prelude::*;
 
-use super::LabelTable;
-use super::tables::polars_error;
+use super::readers::{Builder, Repeats};
+use super::table::LabelTable;
+use super::tables::problem;
 use crate::error::{Error, Result};
 
 impl LabelTable {
-    /// Columns `image` and `label`, one row a pair. Images without a label have none.
+    /// One row a pair: the columns `image` and `label`. An image without labels has one row with a null label, so that
+    /// the way back loses nothing but labels without images and the order of the labels.
     pub fn to_frame_long(&self) -> Result<DataFrame> {
-        let (mut images, mut labels) = (Vec::new(), Vec::new());
-        for i in 0..self.num_images() {
-            for &l in self.row(i) {
-                images.push(self.images()[i].as_str());
-                labels.push(self.labels()[l as usize].as_str());
+        let rows = self.csr().1.len() + self.num_unlabelled();
+        let mut images = StringChunkedBuilder::new("image".into(), rows);
+        let mut labels = StringChunkedBuilder::new("label".into(), rows);
+        for (i, image) in self.images().iter().enumerate() {
+            for &label in self.row(i) {
+                images.append_value(image);
+                labels.append_value(&self.labels()[label as usize]);
+            }
+            if self.row(i).is_empty() {
+                images.append_value(image);
+                labels.append_null();
             }
         }
-        let columns = vec![Column::new("image".into(), &images), Column::new("label".into(), &labels)];
-        DataFrame::new(images.len(), columns).map_err(|e| polars_error("a label table", &e))
+        let columns = vec![images.finish().into_column(), labels.finish().into_column()];
+        DataFrame::new(rows, columns).map_err(|e| problem("a label table cannot be made a frame", e))
     }
 
-    /// From columns of images and labels, one row a pair; a null label keeps the image without one. Labels stand in
-    /// `order`, or alphabetically; a label that `order` lacks is left out.
-    pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, Option<&'a str>)>, order: Option<&[String]>) -> Result<LabelTable> {
-        let (mut image_at, mut images, mut lists): (HashMap<&str, usize>, Vec<String>, Vec<Vec<u32>>) = Default::default();
-        let (mut label_at, mut labels): (HashMap<&str, u32>, Vec<&str>) = Default::default();
-        for (image, label) in pairs {
-            let at = *image_at.entry(image).or_insert_with(|| {
-                images.push(image.to_string());
-                lists.push(vec![]);
-                images.len() - 1
-            });
-            if let Some(label) = label {
-                let index = *label_at.entry(label).or_insert_with(|| {
-                    labels.push(label);
-                    labels.len() as u32 - 1
-                });
-                lists[at].push(index);
-            }
+    /// One row an image: the column `image` and a column of 0 and 1 (u8) for each label. Errors: a label named `image`.
+    pub fn to_frame_wide(&self) -> Result<DataFrame> {
+        if self.labels().iter().any(|l| l == "image") {
+            return Err(Error::argument("a wide table has a column \"image\", so no label can have that name"));
         }
-        let mut names: Vec<String> = labels.iter().map(|l| l.to_string()).collect();
-        names.sort();
-        let table = LabelTable::from_lists(labels.iter().map(|l| l.to_string()).collect(), images, &lists)?;
-        table.take_labels(order.unwrap_or(&names))
+        let n = self.num_images();
+        let mut held = vec![vec![0_u8; n]; self.num_labels()];
+        for i in 0..n {
+            self.row(i).iter().for_each(|&l| held[l as usize][i] = 1);
+        }
+        let images = StringChunked::from_iter_values("image".into(), self.images().iter().map(String::as_str));
+        let labels = self
+            .labels()
+            .iter()
+            .zip(held)
+            .map(|(name, values)| UInt8Chunked::from_vec(name.as_str().into(), values).into_column());
+        let columns = std::iter::once(images.into_column()).chain(labels).collect();
+        DataFrame::new(n, columns).map_err(|e| problem("a label table cannot be made a frame", e))
+    }
+
+    /// From a frame with one row a pair; labels become alphabetical, and a null label is an image without labels.
+    ///
+    /// Errors: a column that is not there, a null image, a pair that stands twice (with its row, counted from 0).
+    pub fn from_frame_long(frame: &DataFrame, image: &str, label: &str) -> Result<LabelTable> {
+        let mut builder = Builder::new();
+        push_long(&mut builder, frame, image, label, "the frame", 0)?;
+        builder.finish("the frame", "row", Repeats::Refuse)
+    }
+
+    /// From a frame with one row an image: every column but `image` is a label of 0 and 1, or true and false.
+    ///
+    /// Errors: a column that is not there, a value that is not 0 or 1, an image that stands twice (with its row).
+    pub fn from_frame_wide(frame: &DataFrame, image: &str) -> Result<LabelTable> {
+        let labels = frame.get_column_names().iter().map(|n| n.to_string()).filter(|n| n != image).collect();
+        let mut rows = WideRows::new(labels);
+        rows.push(frame, image, "the frame", 0)?;
+        rows.finish("the frame")
     }
 }
 
-/// The long form: a column of images, a column of labels. Errors: a label that is neither text nor missing.
-pub fn from_long(frame: &DataFrame, image: &str, label: &str, order: Option<&[String]>, what: &str) -> Result<LabelTable> {
-    let text = |name: &str| -> Result<StringChunked> {
-        let column = frame.column(name).map_err(|e| polars_error(what, &e))?;
-        let column = column.cast(&DataType::String).map_err(|e| polars_error(what, &e))?;
-        Ok(column.str().map_err(|e| polars_error(what, &e))?.clone())
-    };
-    let (images, labels) = (text(image)?, text(label)?);
-    if let Some(row) = images.iter().position(|i| i.is_none()) {
-        return Err(Error::data(format!("{what}: row {} has no {image}", row + 1)));
-    }
-    LabelTable::from_pairs(images.iter().zip(labels.iter()).map(|(i, l)| (i.unwrap_or_default(), l)), order)
-}
-
-/// The wide form: a column of images, then one column of 0 and 1 a label.
-///
-/// Errors: a value other than 0 and 1, with its row and column; an image that stands twice.
-pub fn from_wide(frame: &DataFrame, image: &str, order: Option<&[String]>, what: &str) -> Result<LabelTable> {
-    let images = frame.column(image).and_then(|c| c.cast(&DataType::String)).map_err(|e| polars_error(what, &e))?;
-    let images = images.str().map_err(|e| polars_error(what, &e))?;
-    let names: Vec<String> = images.iter().map(|i| i.unwrap_or_default().to_string()).collect();
-    let mut seen = HashMap::new();
-    for (row, name) in names.iter().enumerate() {
-        if let Some(first) = seen.insert(name, row) {
-            return Err(Error::data(format!("{what}: image \"{name}\" stands twice, in rows {} and {}", first + 1, row + 1)));
+/// Adds the pairs of a long frame whose first row is row `start` of `source`.
+pub(super) fn push_long(
+    builder: &mut Builder,
+    frame: &DataFrame,
+    image: &str,
+    label: &str,
+    source: &str,
+    start: usize,
+) -> Result<()> {
+    let (images, labels) = (texts(frame, image, source)?, texts(frame, label, source)?);
+    for (i, (image, label)) in images.iter().zip(labels.iter()).enumerate() {
+        let row = start + i;
+        match (image, label) {
+            (None | Some(""), _) => return Err(Error::data(format!("{source}, row {row}: the image has no name"))),
+            (Some(image), None | Some("")) => builder.image(image)?,
+            (Some(image), Some(label)) => builder.pair(image, label, row)?,
         }
     }
-    let (mut labels, mut lists) = (Vec::new(), vec![vec![]; frame.height()]);
-    for column in frame.columns().iter().filter(|c| c.name() != image) {
-        let values = column.cast(&DataType::Float64).map_err(|e| polars_error(what, &e))?;
-        let values = values.f64().map_err(|e| polars_error(what, &e))?;
-        for (row, value) in values.iter().enumerate() {
-            match value {
-                Some(1.0) => lists[row].push(labels.len() as u32),
-                Some(0.0) => {}
+    Ok(())
+}
+
+/// The rows of wide frames, put together.
+pub(super) struct WideRows {
+    labels: Vec<String>,
+    images: Vec<String>,
+    rows: Vec<Vec<u32>>,
+    seen: HashMap<String, usize>,
+}
+
+impl WideRows {
+    pub fn new(labels: Vec<String>) -> WideRows {
+        WideRows { labels, images: Vec::new(), rows: Vec::new(), seen: HashMap::new() }
+    }
+
+    /// Adds a frame whose first row is row `start` of `source`.
+    pub fn push(&mut self, frame: &DataFrame, image: &str, source: &str, start: usize) -> Result<()> {
+        for (i, image) in texts(frame, image, source)?.iter().enumerate() {
+            let Some(image) = image.filter(|name| !name.is_empty()) else {
+                return Err(Error::data(format!("{source}, row {}: the image has no name", start + i)));
+            };
+            if let Some(first) = self.seen.insert(image.to_string(), start + i) {
+                return Err(Error::data(format!(
+                    "{source}, row {}: image \"{image}\" has a second row, its first is row {first}",
+                    start + i
+                )));
+            }
+            self.images.push(image.to_string());
+        }
+        let first = self.rows.len();
+        self.rows.resize(first + frame.height(), Vec::new());
+        for (label, name) in self.labels.iter().enumerate() {
+            let column = frame.column(name).map_err(|e| problem(source, e))?;
+            // Text never becomes a number here, so that "yes" is refused and not made null.
+            let numbers = match column.dtype() {
+                dtype if dtype.is_primitive_numeric() || dtype.is_bool() => {
+                    column.cast(&DataType::Float64).map_err(|e| problem(source, e))?
+                }
                 other => {
-                    let came = other.map_or("nothing".to_string(), |v| v.to_string());
-                    return Err(Error::data(format!("{what}: row {} of column \"{}\" must be 0 or 1; got {came}", row + 1, column.name())));
+                    return Err(Error::data(format!(
+                        "{source}: column \"{name}\" must hold 0 and 1; it holds {other}"
+                    ))
+                    .with_help(
+                        "option labels names the columns that are labels; a long table has the columns image and label",
+                    ));
+                }
+            };
+            for (i, value) in numbers.f64().map_err(|e| problem(source, e))?.iter().enumerate() {
+                match value {
+                    Some(0.0) => {}
+                    Some(1.0) => self.rows[first + i].push(label as u32),
+                    other => {
+                        let came = other.map_or("nothing".to_string(), |x| x.to_string());
+                        return Err(Error::data(format!(
+                            "{source}, row {}: column \"{name}\" must be 0 or 1; got {came}",
+                            start + i
+                        )));
+                    }
                 }
             }
         }
-        labels.push(column.name().to_string());
+        Ok(())
     }
-    let table = LabelTable::from_lists(labels, names, &lists)?;
-    match order {
-        Some(order) => table.take_labels(order),
-        None => Ok(table),
+
+    pub fn finish(self, source: &str) -> Result<LabelTable> {
+        if self.images.is_empty() {
+            return Err(Error::data(format!("{source} has no rows")));
+        }
+        LabelTable::from_lists(self.labels, self.images, &self.rows)
+    }
+}
+
+/// A column as text; numbers become their digits.
+fn texts(frame: &DataFrame, name: &str, source: &str) -> Result<StringChunked> {
+    let column = frame.column(name).map_err(|_| {
+        let mut error = Error::unknown("column", name, frame.get_column_names().iter().map(|n| n.as_str()));
+        error.message = format!("{source} has no column \"{name}\"");
+        error
+    })?;
+    let column = column.cast(&DataType::String).map_err(|e| problem(source, e))?;
+    Ok(column.str().map_err(|e| problem(source, e))?.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> LabelTable {
+        let labels = ["cat", "dog", "owl"].map(String::from).to_vec();
+        let images = ["x", "y", "z"].map(String::from).to_vec();
+        LabelTable::from_lists(labels, images, &[vec![0, 2], vec![], vec![1]]).unwrap()
+    }
+
+    fn same(a: &LabelTable, b: &LabelTable) -> bool {
+        a.labels() == b.labels() && a.images() == b.images() && a.csr() == b.csr()
+    }
+
+    #[test]
+    fn there_and_back() {
+        let long = table().to_frame_long().unwrap();
+        assert_eq!(long.height(), 4);
+        assert!(same(&LabelTable::from_frame_long(&long, "image", "label").unwrap(), &table()));
+        let wide = table().to_frame_wide().unwrap();
+        assert_eq!(wide.shape(), (3, 4));
+        assert!(same(&LabelTable::from_frame_wide(&wide, "image").unwrap(), &table()));
+    }
+
+    #[test]
+    fn bad_frames_are_named() {
+        let frame = df!("image" => ["a", "b", "a"], "label" => ["cat", "cat", "cat"]).unwrap();
+        assert_eq!(
+            LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
+            "the frame, row 2: image \"a\" has label \"cat\" a second time, first on row 0"
+        );
+        assert_eq!(
+            LabelTable::from_frame_long(&frame, "image", "labels").unwrap_err().help.as_deref(),
+            Some("did you mean \"label\"?")
+        );
+        let frame = df!("image" => ["a", "b"], "label" => ["cat", "cat"]).unwrap();
+        assert!(
+            LabelTable::from_frame_wide(&frame, "image")
+                .unwrap_err()
+                .message
+                .contains("column \"label\" must hold 0 and 1")
+        );
+        let frame = df!("image" => ["a", "b"], "cat" => [1, 2]).unwrap();
+        assert_eq!(
+            LabelTable::from_frame_wide(&frame, "image").unwrap_err().message,
+            "the frame, row 1: column \"cat\" must be 0 or 1; got 2"
+        );
+        let frame = df!("image" => [Some("a"), None], "label" => ["cat", "cat"]).unwrap();
+        assert_eq!(
+            LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
+            "the frame, row 1: the image has no name"
+        );
     }
 }

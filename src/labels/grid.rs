@@ -21,17 +21,21 @@ pub fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
         return writeln!(f, "a table of no columns");
     }
     let cut = height > ROWS;
-    let columns: Vec<Shown> = names.iter().zip(table.frame.columns()).map(|(name, column)| {
-        let part = |from: usize, len: usize| {
-            let part = Table { frame: column.slice(from as i64, len).into_frame() };
-            part.rows().into_iter().flatten().collect::<Vec<_>>()
-        };
-        let mut cells = if cut { part(0, ROWS / 2) } else { part(0, height) };
-        if cut {
-            cells.extend(part(height - ROWS / 2, ROWS / 2));
-        }
-        Shown::new(name, &cells)
-    }).collect();
+    let columns: Vec<Shown> = names
+        .iter()
+        .zip(table.frame.columns())
+        .map(|(name, column)| {
+            let part = |from: usize, len: usize| {
+                let part = Table { frame: column.slice(from as i64, len).into_frame() };
+                part.rows().into_iter().flatten().collect::<Vec<_>>()
+            };
+            let mut cells = if cut { part(0, ROWS / 2) } else { part(0, height) };
+            if cut {
+                cells.extend(part(height - ROWS / 2, ROWS / 2));
+            }
+            Shown::new(name, &cells)
+        })
+        .collect();
 
     let mut out = comfy_table::Table::new();
     out.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

@@ -16,10 +16,10 @@ mod grid; // rows and columns that fit the terminal
 pub mod readers;
 mod statistics;
 mod stratify;
-pub mod table;
+mod table;
 pub mod tables;
 
-pub use readers::{LoadOptions, READERS, Reader, Unlabelled, load};
+pub use readers::{Choice, LoadOptions, READERS, Reader, load};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;
 pub use table::LabelTable;

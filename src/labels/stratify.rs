@@ -95,8 +95,9 @@ mod tests {
     /// Labels that get rarer, drawn independently; the last images have none.
     fn table(n: usize, m: usize) -> LabelTable {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let lists: Vec<Vec<u32>> =
-            (0..n).map(|_| (0..m as u32).filter(|&l| rng.random::<f64>() < 0.5 / f64::from(l + 1).powf(1.5)).collect()).collect();
+        let lists: Vec<Vec<u32>> = (0..n)
+            .map(|_| (0..m as u32).filter(|&l| rng.random::<f64>() < 0.5 / f64::from(l + 1).powf(1.5)).collect())
+            .collect();
         let names = |k: usize| (0..k).map(|i| format!("{i:04}")).collect();
         LabelTable::from_lists(names(m), names(n), &lists).unwrap()
     }

@@ -1,11 +1,13 @@
 //! `Table`: a polars frame with reading, writing and printing.
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 
 use polars::prelude::*;
 
 use super::grid;
+use super::readers::text::{Records, Text};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -100,7 +102,7 @@ impl Table {
             }
             made.push(column(&name, cells));
         }
-        let frame = DataFrame::new(height, made).map_err(|e| polars_error_owned("a table cannot be made", e))?;
+        let frame = DataFrame::new(height, made).map_err(|e| problem("a table cannot be made", e))?;
         Ok(Table { frame })
     }
 
@@ -109,7 +111,11 @@ impl Table {
         let mut cells: Vec<Vec<Cell>> = columns.iter().map(|_| Vec::with_capacity(rows.len())).collect();
         for (i, row) in rows.into_iter().enumerate() {
             if row.len() != columns.len() {
-                return Err(Error::argument(format!("row {i} has {} cells, but there are {} columns", row.len(), columns.len())));
+                return Err(Error::argument(format!(
+                    "row {i} has {} cells, but there are {} columns",
+                    row.len(),
+                    columns.len()
+                )));
             }
             cells.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
         }
@@ -128,7 +134,8 @@ impl Table {
 
     /// All rows. What has no [`Cell`] of its own (dates, lists) becomes text.
     pub fn rows(&self) -> Vec<Vec<Cell>> {
-        let mut rows: Vec<Vec<Cell>> = (0..self.frame.height()).map(|_| Vec::with_capacity(self.frame.width())).collect();
+        let mut rows: Vec<Vec<Cell>> =
+            (0..self.frame.height()).map(|_| Vec::with_capacity(self.frame.width())).collect();
         for column in self.frame.columns() {
             for (row, value) in rows.iter_mut().zip(column.as_materialized_series().rechunk().iter()) {
                 row.push(cell(value));
@@ -140,15 +147,18 @@ impl Table {
     /// One column. Errors: no column of that name, with the nearest.
     pub fn column(&self, name: &str) -> Result<Vec<Cell>> {
         self.known(name)?;
-        let column = self.frame.column(name).map_err(|e| polars_error_owned("a column cannot be read", e))?;
+        let column = self.frame.column(name).map_err(|e| problem("a column cannot be read", e))?;
         Ok(column.as_materialized_series().rechunk().iter().map(cell).collect())
     }
 
     /// Rows in the order of one column, empty cells last; equal ones keep their order.
     pub fn sort(&self, column: &str, descending: bool) -> Result<Table> {
         self.known(column)?;
-        let order = SortMultipleOptions::default().with_order_descending(descending).with_nulls_last(true).with_maintain_order(true);
-        let frame = self.frame.sort([column], order).map_err(|e| polars_error_owned("a table cannot be sorted", e))?;
+        let order = SortMultipleOptions::default()
+            .with_order_descending(descending)
+            .with_nulls_last(true)
+            .with_maintain_order(true);
+        let frame = self.frame.sort([column], order).map_err(|e| problem("a table cannot be sorted", e))?;
         Ok(Table { frame })
     }
 
@@ -171,6 +181,39 @@ impl Table {
         })
     }
 
+    /// Reads CSV with a header; the kinds of the columns are told from all rows.
+    ///
+    /// Errors name the file and, where there is one, the line: not UTF-8, an open quote, a row of another length.
+    pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
+        let path = path.as_ref();
+        let text = Text::read(path)?;
+        // polars names no line, so the shape is checked first.
+        let mut records = Records::new(&text)?;
+        let (header, _) = records.header("a line of column names")?;
+        while let Some(line) = records.next()? {
+            records.expect_fields(header.len(), line)?;
+        }
+        if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
+            return Err(Error::data(format!("{}: column \"{}\" stands twice", path.display(), twice.1)));
+        }
+        let separator = records.separator();
+        let frame = CsvReadOptions::default()
+            .with_infer_schema_length(None)
+            .map_parse_options(|o| o.with_separator(separator))
+            .into_reader_with_file_handle(std::io::Cursor::new(text.without_mark()))
+            .finish()
+            .map_err(|e| problem(path.display(), e))?;
+        Ok(Table { frame })
+    }
+
+    /// Reads Parquet. Errors name the file.
+    pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let frame = ParquetReader::new(file).finish().map_err(|e| problem(path.display(), e))?;
+        Ok(Table { frame })
+    }
+
     fn known(&self, name: &str) -> Result<()> {
         match self.frame.get_column_index(name) {
             Some(_) => Ok(()),
@@ -185,13 +228,8 @@ impl fmt::Display for Table {
     }
 }
 
-/// [`polars_error_owned`] of a borrowed error.
-pub fn polars_error(what: &str, error: &PolarsError) -> Error {
-    polars_error_owned(what, error.clone())
-}
-
 /// What polars says, cut to its first sentence, after what it is about.
-pub fn polars_error_owned(what: impl fmt::Display, error: PolarsError) -> Error {
+pub(super) fn problem(what: impl fmt::Display, error: PolarsError) -> Error {
     let text = error.to_string();
     let first = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("no reason given");
     Error::data(format!("{what}: {}", first.trim_end_matches('.')))
@@ -247,9 +285,17 @@ mod tests {
 
     fn table() -> Table {
         let columns = ["name", "n", "share", "yes", "empty"].map(String::from);
-        let row = |name: &str, n: i64, share: Cell, yes: bool| vec![name.into(), n.into(), share, yes.into(), Cell::Null];
-        Table::from_rows(&columns, vec![row("cat", 3, 0.5.into(), true), row("dog, big", 1, Cell::Null, false), row("owl", 2, 2.into_cell(), true)])
-            .unwrap()
+        let row =
+            |name: &str, n: i64, share: Cell, yes: bool| vec![name.into(), n.into(), share, yes.into(), Cell::Null];
+        Table::from_rows(
+            &columns,
+            vec![
+                row("cat", 3, 0.5.into(), true),
+                row("dog, big", 1, Cell::Null, false),
+                row("owl", 2, 2.into_cell(), true),
+            ],
+        )
+        .unwrap()
     }
 
     trait IntoCell {
@@ -280,7 +326,11 @@ mod tests {
         table().write_parquet(&parquet).unwrap();
         assert_eq!(Table::read_parquet(&parquet).unwrap().rows(), table().rows());
         assert_eq!(Table::read_csv(&csv).unwrap().rows(), table().rows());
-        assert!(std::fs::read_to_string(&csv).unwrap().starts_with("name,n,share,yes,empty\ncat,3,0.5,true,\n\"dog, big\",1,"));
+        assert!(
+            std::fs::read_to_string(&csv)
+                .unwrap()
+                .starts_with("name,n,share,yes,empty\ncat,3,0.5,true,\n\"dog, big\",1,")
+        );
     }
 
     #[test]

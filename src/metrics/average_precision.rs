@@ -54,7 +54,8 @@ pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> O
 pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], m: usize) -> f64 {
     let n = scores.len().checked_div(m).unwrap_or(0);
     let labels = vec![String::new(); m];
-    let aps = Input::new(scores, targets, n, m).and_then(|input| input.by_label(&labels, |column| of_column(&column, 1.0)));
+    let aps =
+        Input::new(scores, targets, n, m).and_then(|input| input.by_label(&labels, |column| of_column(&column, 1.0)));
     aps.ok().and_then(|aps| mean(aps.iter().copied())).map_or(f64::NAN, |map| 100.0 * map)
 }
 

@@ -211,7 +211,11 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
     /// `work` for each label, over all threads; results in label order.
     ///
     /// Errors: the first score that is not finite or target that is not 0 or 1, by row and label name.
-    pub fn by_label<R: Send>(&self, labels: &[String], work: impl Fn(Column<'_, S::Key>) -> R + Sync) -> Result<Vec<R>> {
+    pub fn by_label<R: Send>(
+        &self,
+        labels: &[String],
+        work: impl Fn(Column<'_, S::Key>) -> R + Sync,
+    ) -> Result<Vec<R>> {
         let rooms = Rooms(Mutex::new(Vec::new()));
         let blocks: Vec<Option<Vec<R>>> = (0..self.m.div_ceil(BLOCK))
             .into_par_iter()
@@ -255,7 +259,8 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         for (all, positives) in room.all.iter_mut().zip(&mut room.positives).take(width) {
             S::sort(all, &mut room.spare);
             // Infinities and NaN of either sign stand outside the keys of finite numbers.
-            sound &= all.first().is_some_and(|&k| k >= S::HIGHEST.key()) && all.last().is_some_and(|&k| k <= S::LOWEST.key());
+            sound &= all.first().is_some_and(|&k| k >= S::HIGHEST.key())
+                && all.last().is_some_and(|&k| k <= S::LOWEST.key());
             if sound {
                 S::sort(positives, &mut room.spare);
                 results.push(work(Column { all, positives }));

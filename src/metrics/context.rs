@@ -79,7 +79,9 @@ impl Companions {
         let m = labels.len();
         if counts.len() != m * m {
             return Err(Error::argument(format!(
-                "co-occurrence counts of {m} labels must be {m} × {m}, which is {} values; got {}", m * m, counts.len()
+                "co-occurrence counts of {m} labels must be {m} × {m}, which is {} values; got {}",
+                m * m,
+                counts.len()
             )));
         }
         let of = (0..m)
@@ -95,7 +97,11 @@ impl Companions {
     }
 
     /// Counted on the evaluated images themselves.
-    pub(super) fn from_targets<S: Score, T: Target>(input: &Input<'_, S, T>, labels: &[String], k: usize) -> Result<Self> {
+    pub(super) fn from_targets<S: Score, T: Target>(
+        input: &Input<'_, S, T>,
+        labels: &[String],
+        k: usize,
+    ) -> Result<Self> {
         let m = input.m;
         let mut counts = vec![0_u64; m * m];
         let mut present = Vec::new();
@@ -125,7 +131,9 @@ pub(super) fn probe<S: Score, T: Target>(
 ) -> Result<ContextReport> {
     if companions.of.len() != input.m {
         return Err(Error::argument(format!(
-            "the companions are those of {} labels, but the scores have {}", companions.of.len(), input.m
+            "the companions are those of {} labels, but the scores have {}",
+            companions.of.len(),
+            input.m
         )));
     }
     let per_label = (0..input.m)
@@ -260,7 +268,8 @@ mod tests {
         let labels = names(&["mouse", "keyboard"]);
         let companions = Companions::from_targets(&input, &labels, 1).unwrap();
         let ap = (1.0 + 1.0 + 3.0 / 5.0) / 3.0;
-        let report = probe(&input, &labels, &companions, Cut { threshold: 0.5, strict: false }, &[Some(ap), Some(0.8)]).unwrap();
+        let report =
+            probe(&input, &labels, &companions, Cut { threshold: 0.5, strict: false }, &[Some(ap), Some(0.8)]).unwrap();
         let mouse = &report.per_label[0];
         assert_eq!(mouse.companions, vec!["keyboard"]);
         assert_eq!((mouse.positives, mouse.positives_alone), (3, 1));

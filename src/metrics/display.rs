@@ -24,7 +24,12 @@ impl fmt::Display for Report {
         }
         if several {
             for row in &self.conventions {
-                lines.push(Line::new(name(&row.name, row.rows.threshold), Some(row.map), row.rows.clone(), Some(row.rows.macro_f1)));
+                lines.push(Line::new(
+                    name(&row.name, row.rows.threshold),
+                    Some(row.map),
+                    row.rows.clone(),
+                    Some(row.rows.macro_f1),
+                ));
                 lines.extend(row.top.as_ref().map(top_line));
             }
         }
@@ -112,7 +117,8 @@ fn write_weakest(f: &mut fmt::Formatter<'_>, labels: &[LabelRow]) -> fmt::Result
         return Ok(());
     }
     known.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let items: Vec<String> = known.iter().take(WEAKEST).map(|(ap, l)| format!("{} {ap:.1} ({})", l.label, l.positives)).collect();
+    let items: Vec<String> =
+        known.iter().take(WEAKEST).map(|(ap, l)| format!("{} {ap:.1} ({})", l.label, l.positives)).collect();
     writeln!(f, "lowest AP (images): {}", items.join(", "))
 }
 
@@ -134,7 +140,8 @@ impl fmt::Display for ContextReport {
         if let (Some(with), Some(without)) = (self.false_positives_with, self.false_positives_without) {
             write!(f, "; false positives in {with:.1} % of pictures with only companions, in {without:.1} % without")?;
         }
-        let mut gaps: Vec<(f64, &str)> = self.per_label.iter().filter_map(|r| Some((r.gap_same_share?, r.label.as_str()))).collect();
+        let mut gaps: Vec<(f64, &str)> =
+            self.per_label.iter().filter_map(|r| Some((r.gap_same_share?, r.label.as_str()))).collect();
         gaps.sort_by(|a, b| b.0.total_cmp(&a.0));
         let items: Vec<String> = gaps.iter().take(WEAKEST).map(|(gap, label)| format!("{label} {gap:.1}")).collect();
         write!(f, "\nlargest gaps at the same share: {}", items.join(", "))

@@ -57,9 +57,12 @@ pub fn evaluate_with<S: Score, T: Target>(
     let stats = input.by_label(&labels, |column| Stats::of(&column, &cuts, S::from_f64, S::key))?;
     let plain = mean(stats.iter().map(|s| s.ap));
     let (Some(plain), Some(voc)) = (plain, mean(stats.iter().map(|s| s.voc_ap))) else {
-        return Err(Error::data(format!("none of the {m} labels has a positive among the {n} images: mAP is not defined")));
+        return Err(Error::data(format!(
+            "none of the {m} labels has a positive among the {n} images: mAP is not defined"
+        )));
     };
-    let means: Vec<Means> = (0..cuts.len()).map(|c| Means::of(&stats.iter().map(|s| s.counts[c]).collect::<Vec<_>>())).collect();
+    let means: Vec<Means> =
+        (0..cuts.len()).map(|c| Means::of(&stats.iter().map(|s| s.counts[c]).collect::<Vec<_>>())).collect();
     let position = |cut: Cut| cuts.iter().position(|&c| c == cut).unwrap_or(0);
 
     let mut notes = Vec::new();
@@ -75,7 +78,8 @@ pub fn evaluate_with<S: Score, T: Target>(
         }
     };
     let own = rows(main);
-    let left_out: Vec<String> = labels.iter().zip(&stats).filter(|(_, s)| s.ap.is_none()).map(|(l, _)| l.clone()).collect();
+    let left_out: Vec<String> =
+        labels.iter().zip(&stats).filter(|(_, s)| s.ap.is_none()).map(|(l, _)| l.clone()).collect();
     if !left_out.is_empty() {
         notes.push(format!(
             "{} of {m} labels have no positive: left out of mAP, CP, CR, CF1 and macro F1, counted in OP and OR",
@@ -84,7 +88,9 @@ pub fn evaluate_with<S: Score, T: Target>(
     }
     let outside: usize = stats.iter().map(|s| s.outside).sum();
     if outside > 0 {
-        notes.push(format!("{outside} scores are not from 0 to 1: thresholds were applied to them as if they were probabilities"));
+        notes.push(format!(
+            "{outside} scores are not from 0 to 1: thresholds were applied to them as if they were probabilities"
+        ));
     }
     let context = match options.context {
         true => {
@@ -119,7 +125,9 @@ pub fn evaluate_with<S: Score, T: Target>(
         left_out,
         thresholds: match &thresholds[..] {
             [_] => Vec::new(),
-            several => several.iter().zip(&means).map(|(&t, means)| ThresholdRow::new(t, means, main.mean_f1)).collect(),
+            several => {
+                several.iter().zip(&means).map(|(&t, means)| ThresholdRow::new(t, means, main.mean_f1)).collect()
+            }
         },
         conventions: options.convention.iter().map(rows).collect(),
         context,
@@ -163,13 +171,23 @@ struct Stats {
 }
 
 impl Stats {
-    fn of<S, K: Copy + Ord>(column: &Column<'_, K>, cuts: &[Cut], score: impl Fn(f64) -> S, key: impl Fn(S) -> K) -> Stats {
+    fn of<S, K: Copy + Ord>(
+        column: &Column<'_, K>,
+        cuts: &[Cut],
+        score: impl Fn(f64) -> S,
+        key: impl Fn(S) -> K,
+    ) -> Stats {
         let counts = cuts
             .iter()
             .map(|cut| {
                 let limit = key(score(cut.threshold));
-                let passed = |keys: &[K]| keys.partition_point(|&k| if cut.strict { k < limit } else { k <= limit }) as u64;
-                Counts { correct: passed(column.positives), predicted: passed(column.all), truth: column.positives.len() as u64 }
+                let passed =
+                    |keys: &[K]| keys.partition_point(|&k| if cut.strict { k < limit } else { k <= limit }) as u64;
+                Counts {
+                    correct: passed(column.positives),
+                    predicted: passed(column.all),
+                    truth: column.positives.len() as u64,
+                }
             })
             .collect();
         let (one, zero) = (key(score(1.0)), key(score(0.0)));
@@ -224,7 +242,8 @@ impl Tops {
         let (counts, tied) = top_k::count(input, truths, k, &filters);
         if tied > 0 {
             notes.push(format!(
-                "in {tied} of {} images scores tie at rank {k}: the label that stands first counts as predicted", input.n
+                "in {tied} of {} images scores tie at rank {k}: the label that stands first counts as predicted",
+                input.n
             ));
         }
         Tops { k, filters, means: counts.iter().map(|c| Means::of(c)).collect() }

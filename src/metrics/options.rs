@@ -51,8 +51,10 @@ impl MetricOptions {
             }
             Some(Thresholds::Many(ts)) => ts.clone(),
             Some(Thresholds::BestCf1) => {
-                return Err(Error::argument("the threshold \"best_CF1\" is chosen on a validation split, and none is given here")
-                    .with_help("find it there first, then give it as a number"));
+                return Err(Error::argument(
+                    "the threshold \"best_CF1\" is chosen on a validation split, and none is given here",
+                )
+                .with_help("find it there first, then give it as a number"));
             }
         };
         for t in &thresholds {
@@ -118,7 +120,11 @@ impl<'de> Deserialize<'de> for Thresholds {
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Thresholds, E> {
-                if name == BEST_CF1 { Ok(Thresholds::BestCf1) } else { Err(E::invalid_value(de::Unexpected::Str(name), &self)) }
+                if name == BEST_CF1 {
+                    Ok(Thresholds::BestCf1)
+                } else {
+                    Err(E::invalid_value(de::Unexpected::Str(name), &self))
+                }
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Thresholds, A::Error> {
@@ -224,10 +230,25 @@ mod tests {
 
     #[test]
     fn mistakes_say_what_was_expected() {
-        assert!(parse(json!({ "threshold": "high" })).unwrap_err().ends_with("expected a number, an array of numbers or \"best_CF1\""));
-        assert!(parse(json!({ "convention": "mlgcn" })).unwrap_err().starts_with("unknown variant `mlgcn`, expected one of `field`"));
+        assert!(
+            parse(json!({ "threshold": "high" }))
+                .unwrap_err()
+                .ends_with("expected a number, an array of numbers or \"best_CF1\"")
+        );
+        assert!(
+            parse(json!({ "convention": "mlgcn" }))
+                .unwrap_err()
+                .starts_with("unknown variant `mlgcn`, expected one of `field`")
+        );
         assert!(parse(json!({ "convention": [] })).unwrap_err().contains("at least one"));
         assert!(parse(json!({ "treshold": 0.5 })).unwrap_err().starts_with("unknown field `treshold`"));
-        assert!(parse(json!({ "threshold": 50 })).unwrap().thresholds().unwrap_err().message.contains("from 0 to 1; got 50"));
+        assert!(
+            parse(json!({ "threshold": 50 }))
+                .unwrap()
+                .thresholds()
+                .unwrap_err()
+                .message
+                .contains("from 0 to 1; got 50")
+        );
     }
 }

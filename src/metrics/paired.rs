@@ -92,7 +92,11 @@ pub fn paired_bootstrap(a: &[f64], b: &[f64], options: &BootstrapOptions) -> Res
 
 /// The same for any statistic: `difference` gets the positions (0 to n − 1, with repetition) of the drawn units, such
 /// as images, and gives the difference of two systems' metric on them.
-pub fn paired_bootstrap_by(n: usize, options: &BootstrapOptions, difference: impl Fn(&[u32]) -> f64 + Sync) -> Result<Interval> {
+pub fn paired_bootstrap_by(
+    n: usize,
+    options: &BootstrapOptions,
+    difference: impl Fn(&[u32]) -> f64 + Sync,
+) -> Result<Interval> {
     if n < 2 || u32::try_from(n).is_err() {
         return Err(Error::argument(format!("the bootstrap needs from 2 to {} pairs; got {n}", u32::MAX)));
     }
@@ -196,7 +200,10 @@ mod tests {
     #[test]
     fn bad_input_is_named() {
         let options = BootstrapOptions::default();
-        assert_eq!(paired_bootstrap(&[1.0], &[1.0, 2.0], &options).unwrap_err().message, "paired values must be equally many; got 1 and 2");
+        assert_eq!(
+            paired_bootstrap(&[1.0], &[1.0, 2.0], &options).unwrap_err().message,
+            "paired values must be equally many; got 1 and 2"
+        );
         assert!(paired_bootstrap(&[1.0, f64::NAN], &[1.0, 2.0], &options).unwrap_err().message.contains("position 1"));
         let bad = BootstrapOptions { level: 1.0, ..options };
         assert!(paired_bootstrap(&[1.0, 2.0], &[1.0, 2.0], &bad).unwrap_err().message.contains("level"));

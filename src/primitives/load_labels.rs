@@ -21,6 +21,8 @@ line or record, and what was expected.",
             ("format", "the format's name; () tells it from the content"),
             ("labels", "the labels to keep, in this order; () keeps all that occur"),
             ("unlabelled", "\"keep\" or \"drop\" images without any label"),
+            ("split", "for formats that hold several splits: which one; () takes all"),
+            ("difficult", "\"keep\" or \"drop\" objects that VOC marks as difficult"),
         ],
     }),
     examples: &[Example {

@@ -219,7 +219,8 @@ impl<'a> Engine<'a> {
                 candidates.push((averaged, true));
             }
             for (map, averaged) in candidates {
-                if self.state.progress.best.as_ref().is_none_or(|b| map > b.map) {
+                // A validation split without any positive has no mAP, and selects nothing.
+                if map.is_finite() && self.state.progress.best.as_ref().is_none_or(|b| map > b.map) {
                     self.state.progress.best = Some(Best { map, epoch, averaged });
                     let (values, statistics) = self.weights(averaged);
                     self.state.best = Some((values.f_copy_of()?, statistics.f_copy_of()?));

@@ -9,7 +9,7 @@ use super::{DatasetKind, need_all, need_root};
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::images::source::Files;
-use crate::labels::{LoadOptions, Unlabelled, load};
+use crate::labels::{Choice, LoadOptions, load};
 
 /// The field trains on train2014 and tests on val2014, pictures without labels left out (82,081 and 40,137 of COCO's).
 /// The validation split, which COCO has not, is a tenth of train by seed.
@@ -48,8 +48,8 @@ fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
 
 fn read(root: &Path, folder: &str, split: &str, options: &Options) -> Result<Dataset> {
     let path = root.join("annotations").join(format!("instances_{folder}.json"));
-    let unlabelled = if options.unlabelled { Unlabelled::Keep } else { Unlabelled::Drop };
-    let labels = load(&path, &LoadOptions { format: Some("coco".into()), labels: None, unlabelled })?;
+    let unlabelled = if options.unlabelled { Choice::Keep } else { Choice::Drop };
+    let labels = load(&path, &LoadOptions { format: Some("coco".into()), unlabelled, ..LoadOptions::default() })?;
     let paths = labels.images().iter().map(Into::into).collect();
     Dataset::new("coco2014", split, labels, Arc::new(Files::new(root.join(folder), paths)))
 }

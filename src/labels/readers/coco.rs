@@ -1,68 +1,287 @@
-//! COCO instances JSON: images, annotations and categories are read, everything else is skipped unread.
+//! COCO instances JSON.
+//!
+//! The file is streamed: of an annotation only its two ids are kept, polygons are passed over without being stored, so
+//! memory is bounded by the lists of images and of distinct image-category pairs.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::LoadOptions;
+use super::{LoadOptions, Reader};
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::labels::LabelTable;
+use crate::progress::Progress;
 
-/// What is read of an instances file; segmentations, which are most of it, are not.
-#[derive(Deserialize)]
-struct Instances {
-    images: Vec<Image>,
-    annotations: Vec<Annotation>,
-    categories: Vec<Category>,
-}
+pub const READER: Reader = Reader {
+    name: "coco",
+    summary: "COCO instances JSON (images, annotations, categories); labels are the category names in alphabetical order",
+    lists_labels: true,
+    has_splits: false,
+    detect: |probe| {
+        let start = probe.head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&probe.head).trim_ascii_start();
+        start.first() == Some(&b'{')
+    },
+    read,
+};
 
 #[derive(Deserialize)]
 struct Image {
-    id: u64,
+    id: i64,
     file_name: String,
 }
 
 #[derive(Deserialize)]
 struct Annotation {
-    image_id: u64,
-    category_id: u64,
+    image_id: i64,
+    category_id: i64,
 }
 
 #[derive(Deserialize)]
 struct Category {
-    id: u64,
+    id: i64,
     name: String,
 }
 
-pub fn detect(_path: &Path, head: &[u8]) -> bool {
-    head.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{')
+/// What has been read, and which record is being read.
+#[derive(Default)]
+struct Content {
+    images: Option<Vec<Image>>,
+    categories: Option<Vec<Category>>,
+    /// Distinct (image id, category id), with the number of their first annotation.
+    pairs: Option<Vec<(i64, i64, u64)>>,
+    place: Place,
 }
 
-/// Images are named by their files; labels stand in alphabetical order, since orders differ between repositories.
-pub fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
-    let what = path.display();
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    let instances: Instances = serde_json::from_reader(std::io::BufReader::with_capacity(1 << 20, file))
-        .map_err(|e| Error::data(format!("{what}: not COCO's instances JSON: {e}")))?;
-    let mut categories = instances.categories;
-    categories.sort_by(|a, b| a.name.cmp(&b.name));
-    let place: HashMap<u64, u32> = categories.iter().enumerate().map(|(i, c)| (c.id, i as u32)).collect();
-    let at: HashMap<u64, usize> = instances.images.iter().enumerate().map(|(i, image)| (image.id, i)).collect();
-    let mut lists = vec![vec![]; instances.images.len()];
-    for (n, a) in instances.annotations.iter().enumerate() {
-        let label = place.get(&a.category_id).ok_or_else(|| {
-            Error::data(format!("{what}: annotation number {n} has category {}, which is not among its categories", a.category_id))
-        })?;
-        let image = at.get(&a.image_id).ok_or_else(|| {
-            Error::data(format!("{what}: annotation number {n} is of image {}, which is not among its images", a.image_id))
-        })?;
-        lists[*image].push(*label);
+#[derive(Default)]
+struct Place {
+    list: &'static str,
+    record: u64,
+}
+
+fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let source = Source::new(file, path)?;
+    let content = RefCell::new(Content::default());
+    let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 18, source));
+    let parsed = Whole(&content).deserialize(&mut json).and_then(|()| json.end());
+    let content = content.into_inner();
+    if let Err(error) = parsed {
+        // Ctrl-C reaches the parser as a read that failed.
+        interrupt::check()?;
+        return Err(broken(path, &content.place, &error));
     }
-    let images = instances.images.into_iter().map(|i| i.file_name).collect();
-    let table = LabelTable::from_lists(categories.into_iter().map(|c| c.name).collect(), images, &lists)?;
-    match &options.labels {
-        Some(order) => table.take_labels(order),
-        None => Ok(table),
+    content.into_table(path)
+}
+
+fn broken(path: &Path, place: &Place, error: &serde_json::Error) -> Error {
+    let record = match place.list {
+        "" => String::new(),
+        list => format!(", record {} of \"{list}\" (counted from 0)", place.record),
+    };
+    if error.is_io() {
+        return Error::io(path, error);
+    }
+    if error.is_eof() {
+        return Error::data(format!(
+            "{}{record}: the JSON ends in the middle, at line {} column {}",
+            path.display(),
+            error.line(),
+            error.column()
+        ));
+    }
+    Error::data(format!("{}{record}: {error}", path.display()))
+}
+
+impl Content {
+    fn into_table(self, path: &Path) -> Result<LabelTable> {
+        let path = path.display();
+        let missing = |list: &str| {
+            Error::data(format!(
+                "{path} has no list \"{list}\"; a COCO instances file has images, annotations and categories"
+            ))
+        };
+        let images = self.images.ok_or_else(|| missing("images"))?;
+        let categories = self.categories.ok_or_else(|| missing("categories"))?;
+        let pairs = self.pairs.ok_or_else(|| missing("annotations"))?;
+        if images.is_empty() {
+            return Err(Error::data(format!("{path} has no images")));
+        }
+
+        let mut order: Vec<usize> = (0..categories.len()).collect();
+        order.sort_by(|&a, &b| categories[a].name.cmp(&categories[b].name));
+        let mut label_of = HashMap::with_capacity(categories.len());
+        for (label, &c) in order.iter().enumerate() {
+            if label_of.insert(categories[c].id, label as u32).is_some() {
+                return Err(Error::data(format!("{path}: category id {} stands twice", categories[c].id)));
+            }
+        }
+        let mut row_of = HashMap::with_capacity(images.len());
+        for (row, image) in images.iter().enumerate() {
+            if let Some(first) = row_of.insert(image.id, row) {
+                return Err(Error::data(format!(
+                    "{path}, record {row} of \"images\": image id {} stands twice, first in record {first}",
+                    image.id
+                )));
+            }
+        }
+        let mut lists = vec![Vec::new(); images.len()];
+        for (image, category, record) in pairs {
+            let unknown = |what: &str, id: i64, list: &str| {
+                Error::data(format!("{path}, record {record} of \"annotations\": {what} {id} is not in \"{list}\""))
+            };
+            let row = *row_of.get(&image).ok_or_else(|| unknown("image_id", image, "images"))?;
+            let label = *label_of.get(&category).ok_or_else(|| unknown("category_id", category, "categories"))?;
+            lists[row].push(label);
+        }
+        let names = order.iter().map(|&c| categories[c].name.clone()).collect();
+        let images = images.into_iter().map(|i| i.file_name).collect();
+        LabelTable::from_lists(names, images, &lists).map_err(|e| Error::data(format!("{path}: {e}")))
+    }
+}
+
+/// The object as a whole.
+struct Whole<'a>(&'a RefCell<Content>);
+
+impl<'de> DeserializeSeed<'de> for Whole<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Whole<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object with images, annotations and categories")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let list = match key.as_str() {
+                "images" => "images",
+                "annotations" => "annotations",
+                "categories" => "categories",
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            self.0.borrow_mut().place = Place { list, record: 0 };
+            match list {
+                "images" => {
+                    let images = map.next_value_seed(List { content: self.0, keep: Vec::push, into: Vec::new() })?;
+                    self.once(list, |c| c.images.replace(images).is_some())?;
+                }
+                "categories" => {
+                    let categories =
+                        map.next_value_seed(List { content: self.0, keep: Vec::push, into: Vec::new() })?;
+                    self.once(list, |c| c.categories.replace(categories).is_some())?;
+                }
+                _ => {
+                    let pairs =
+                        map.next_value_seed(List { content: self.0, keep: Pairs::keep, into: Pairs::default() })?;
+                    self.once(list, |c| c.pairs.replace(pairs.list).is_some())?;
+                }
+            }
+            self.0.borrow_mut().place = Place::default();
+        }
+        Ok(())
+    }
+}
+
+impl Whole<'_> {
+    fn once<E: serde::de::Error>(&self, list: &str, put: impl FnOnce(&mut Content) -> bool) -> Result<(), E> {
+        if put(&mut self.0.borrow_mut()) { Err(E::custom(format!("\"{list}\" stands twice"))) } else { Ok(()) }
+    }
+}
+
+#[derive(Default)]
+struct Pairs {
+    list: Vec<(i64, i64, u64)>,
+    seen: HashSet<(i64, i64)>,
+    count: u64,
+}
+
+impl Pairs {
+    /// A picture often has many objects of a kind, mostly one after the other.
+    fn keep(&mut self, a: Annotation) {
+        if self.seen.insert((a.image_id, a.category_id)) {
+            self.list.push((a.image_id, a.category_id, self.count));
+        }
+        self.count += 1;
+    }
+}
+
+/// A list whose records are kept one by one.
+struct List<'a, T, C> {
+    content: &'a RefCell<Content>,
+    keep: fn(&mut C, T),
+    into: C,
+}
+
+impl<'de, T: Deserialize<'de>, C> DeserializeSeed<'de> for List<'_, T, C> {
+    type Value = C;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<C, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, C> Visitor<'de> for List<'_, T, C> {
+    type Value = C;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<C, A::Error> {
+        while let Some(record) = seq.next_element::<T>()? {
+            (self.keep)(&mut self.into, record);
+            let record = {
+                let place = &mut self.content.borrow_mut().place;
+                place.record += 1;
+                place.record
+            };
+            if record.is_multiple_of(1 << 12) && interrupt::requested() {
+                return Err(A::Error::custom("interrupted"));
+            }
+        }
+        Ok(self.into)
+    }
+}
+
+/// The file, with a progress line where it is large.
+struct Source {
+    file: File,
+    progress: Option<Progress>,
+}
+
+impl Source {
+    const LARGE: u64 = 64 << 20;
+
+    fn new(file: File, path: &Path) -> Result<Source> {
+        let size = file.metadata().map_err(|e| Error::io(path, e))?.len();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let progress = (size > Self::LARGE).then(|| Progress::new(format!("reading {name}"), size, "bytes"));
+        Ok(Source { file, progress })
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        if let Some(progress) = &self.progress {
+            progress.advance(n as u64);
+        }
+        Ok(n)
     }
 }

@@ -1,92 +1,219 @@
-//! Readers of label files: one file a format, one line in the list, told apart by content.
+//! Readers of label tables, one file a format, told apart by what the file holds.
+//!
+//! To add a format: a file with a [`Reader`] and a line in [`READERS`], before any format that would also take its
+//! files.
 
-mod coco;
-mod csv;
-mod parquet;
-
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::LabelTable;
-use crate::error::{Error, Result};
+use super::table::LabelTable;
+use crate::error::{Error, Result, nearest};
 
-/// How a label file is read.
+mod builder; // image-label pairs, in any order, to a table
+mod coco;
+mod columns; // which column of a table is which
+mod csv_long;
+mod csv_wide;
+mod nuswide;
+mod parquet_long;
+mod parquet_wide;
+pub(super) mod text; // UTF-8 files, lines, CSV records
+mod voc;
+mod xml; // as much XML as annotations need
+
+pub(super) use builder::{Builder, Repeats};
+
+/// Every format; the first whose `detect` is true reads the file.
+pub const READERS: &[Reader] = &[
+    coco::READER,
+    parquet_long::READER,
+    parquet_wide::READER,
+    nuswide::READER,
+    voc::READER,
+    csv_long::READER,
+    csv_wide::READER,
+];
+
+/// A format of label files.
+pub struct Reader {
+    /// What the option `format` calls it.
+    pub name: &'static str,
+    pub summary: &'static str,
+    /// Whether the file itself lists its labels, also those that no image has.
+    pub lists_labels: bool,
+    /// Whether it holds several splits, of which the option `split` takes one.
+    pub has_splits: bool,
+    /// Whether a file or folder looks like this format.
+    pub detect: fn(&Probe) -> bool,
+    /// Reads all of it. `labels` and `unlabelled` of the options are applied to what comes back.
+    pub read: fn(&Path, &LoadOptions) -> Result<LabelTable>,
+}
+
+/// Options of [`load`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoadOptions {
-    /// The format's name; told from the content when absent.
+    /// The format's name, or `csv` or `parquet` for either of its forms; `None` tells it from the content.
     pub format: Option<String>,
-    /// Only these labels, in this order.
+    /// The labels to keep, in this order; `None` keeps all.
     pub labels: Option<Vec<String>>,
-    pub unlabelled: Unlabelled,
+    /// Images without any label.
+    pub unlabelled: Choice,
+    /// Which split, where the format holds several; `None` takes all.
+    pub split: Option<String>,
+    /// Objects that VOC marks as difficult.
+    pub difficult: Choice,
 }
 
-/// What becomes of images without a label.
+/// Whether something stays in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unlabelled {
+pub enum Choice {
     #[default]
     Keep,
     Drop,
 }
 
-/// A format.
-pub struct Reader {
-    pub name: &'static str,
-    pub summary: &'static str,
-    /// Whether a file that begins with these bytes is of this format.
-    pub detect: fn(path: &Path, head: &[u8]) -> bool,
-    pub read: fn(path: &Path, options: &LoadOptions) -> Result<LabelTable>,
+/// What can be seen of a file or folder without reading it.
+pub struct Probe {
+    pub path: PathBuf,
+    pub is_folder: bool,
+    /// The first bytes of a file.
+    pub head: Vec<u8>,
 }
 
-/// All formats, asked in this order: a line each.
-pub const READERS: &[Reader] = &[
-    Reader { name: "parquet", summary: "Parquet, long (image,label) or wide (0/1 columns)", detect: parquet::detect, read: parquet::read },
-    Reader { name: "coco", summary: "COCO instances JSON", detect: coco::detect, read: coco::read },
-    Reader { name: "csv", summary: "CSV, long (image,label) or wide (0/1 columns)", detect: csv::detect, read: csv::read },
-];
+impl Probe {
+    const HEAD: u64 = 1 << 16;
 
-/// Reads a label file.
+    fn new(path: &Path) -> Result<Probe> {
+        let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
+        let mut head = Vec::new();
+        if !metadata.is_dir() {
+            let file = File::open(path).map_err(|e| Error::io(path, e))?;
+            file.take(Self::HEAD).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
+        }
+        Ok(Probe { path: path.to_path_buf(), is_folder: metadata.is_dir(), head })
+    }
+
+    /// The first line, as far as it is text.
+    fn first_line(&self) -> Option<&str> {
+        let line = self.head.split(|&b| b == b'\n').find(|l| !l.trim_ascii().is_empty())?;
+        std::str::from_utf8(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).ok()
+    }
+}
+
+/// Reads a label table from a file or folder.
 ///
-/// Errors: Io; an unknown format, with the nearest; Data that names the file, the place and what was expected.
+/// Errors name the file and the line or record, and say what was expected: a path that is not there, a format that
+/// cannot be told or is unknown, a malformed file, an unknown label in `labels`, a split that the format does not hold,
+/// no image left.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
-    use std::io::Read;
-    let mut head = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    file.take(4096).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
-    let names = || READERS.iter().map(|r| r.name);
-    let reader = match &options.format {
-        Some(name) => READERS.iter().find(|r| r.name == name).ok_or_else(|| Error::unknown("label format", name, names()))?,
-        None => READERS.iter().find(|r| (r.detect)(path, &head)).ok_or_else(|| {
-            Error::data(format!("{}: no label format that is known", path.display()))
-                .with_help(format!("known are {}; option \"format\" names one", names().collect::<Vec<_>>().join(", ")))
-        })?,
-    };
-    if head.is_empty() {
-        return Err(Error::data(format!("{}: the file is empty", path.display())));
+    let probe = Probe::new(path)?;
+    if !probe.is_folder && probe.head.is_empty() {
+        return Err(Error::data(format!("{} is empty", path.display())));
     }
-    let table = (reader.read)(path, options)?;
-    if table.num_images() == 0 {
-        return Err(Error::data(format!("{}: there is no image in it", path.display())));
+    let reader = choose(&probe, options.format.as_deref())?;
+    if let (Some(split), false) = (&options.split, reader.has_splits) {
+        return Err(Error::argument(format!(
+            "{}: split \"{split}\" was asked for, but {} files hold no splits",
+            path.display(),
+            reader.name
+        )));
     }
-    match options.unlabelled {
-        Unlabelled::Keep => Ok(table),
-        Unlabelled::Drop => table.take_images(&(0..table.num_images()).filter(|&i| !table.row(i).is_empty()).collect::<Vec<_>>()),
+    let mut table = (reader.read)(path, options)?;
+    if let Some(labels) = &options.labels {
+        table = take_labels(&table, labels, reader)?;
     }
+    if options.unlabelled == Choice::Drop && table.num_unlabelled() > 0 {
+        let labelled: Vec<usize> = (0..table.num_images()).filter(|&i| !table.row(i).is_empty()).collect();
+        table = table.take_images(&labelled)?;
+        if labelled.is_empty() {
+            return Err(Error::data(format!(
+                "{}: no image has a label, so none is left without the unlabelled ones",
+                path.display()
+            )));
+        }
+    }
+    Ok(table)
 }
 
-/// Reads a frame in whichever of the two forms its columns show: long when there is a column of labels.
-fn from_frame(frame: &polars::prelude::DataFrame, path: &Path, options: &LoadOptions) -> Result<LabelTable> {
-    let what = path.display().to_string();
-    let names: Vec<String> = frame.get_column_names().iter().map(|n| n.to_string()).collect();
-    let find = |wanted: &[&str]| names.iter().find(|n| wanted.contains(&n.to_lowercase().as_str()));
-    let image = find(&["image", "imageid", "image_id", "image_name", "file", "file_name", "filename", "path", "id"]);
-    let label = find(&["label", "labelname", "label_name", "category", "class"]);
-    let order = options.labels.as_deref();
-    match (image, label) {
-        (Some(image), Some(label)) => super::frame::from_long(frame, image, label, order, &what),
-        (Some(image), None) if names.len() > 1 => super::frame::from_wide(frame, image, order, &what),
-        _ => Err(Error::data(format!("{what}: columns image and label, or image and one 0/1 column a label, are expected; got {}", names.join(", ")))),
+fn choose(probe: &Probe, format: Option<&str>) -> Result<&'static Reader> {
+    if let Some(name) = format {
+        if let Some(reader) = READERS.iter().find(|r| r.name == name) {
+            return Ok(reader);
+        }
+        let family: Vec<&Reader> = READERS.iter().filter(|r| r.name.split('-').next() == Some(name)).collect();
+        return match (family.iter().find(|r| (r.detect)(probe)), family.last()) {
+            (Some(reader), _) | (None, Some(reader)) => Ok(reader),
+            (None, None) => Err(Error::unknown("format", name, READERS.iter().map(|r| r.name))),
+        };
+    }
+    READERS.iter().find(|r| (r.detect)(probe)).ok_or_else(|| {
+        let what = if probe.is_folder {
+            "this folder looks like no known layout"
+        } else {
+            "this file looks like no known format"
+        };
+        let formats: Vec<String> = READERS.iter().map(|r| format!("{} ({})", r.name, r.summary)).collect();
+        Error::data(format!("{}: {what}", probe.path.display()))
+            .with_help(format!("known formats: {}", formats.join("; ")))
+    })
+}
+
+/// The named labels in their order. A label that the table does not have is an error where the file lists its labels,
+/// and where it looks like a slip for one that is there; otherwise it is a label that no image has.
+fn take_labels(table: &LabelTable, names: &[String], reader: &Reader) -> Result<LabelTable> {
+    if names.is_empty() {
+        return Err(Error::argument("option labels must name at least one label; got an empty array"));
+    }
+    if let Some((_, twice)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return Err(Error::argument(format!("option labels names \"{twice}\" twice")));
+    }
+    let mut place = vec![u32::MAX; table.num_labels()];
+    for (new, name) in names.iter().enumerate() {
+        match table.labels().iter().position(|l| l == name) {
+            Some(old) => place[old] = new as u32,
+            None => {
+                let others = table.labels().iter().filter(|l| !names.contains(l)).map(String::as_str);
+                if reader.lists_labels || nearest(name, others).is_some() {
+                    table.label_index(name)?;
+                }
+            }
+        }
+    }
+    let lists: Vec<Vec<u32>> = (0..table.num_images())
+        .map(|i| table.row(i).iter().map(|&l| place[l as usize]).filter(|&l| l != u32::MAX).collect())
+        .collect();
+    LabelTable::from_lists(names.to_vec(), table.images().to_vec(), &lists)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for (i, reader) in READERS.iter().enumerate() {
+            assert!(READERS[..i].iter().all(|r| r.name != reader.name));
+            assert!(!reader.summary.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_missing_path_and_an_unknown_format_are_errors() {
+        let error = load(Path::new("no/such/file.csv"), &LoadOptions::default()).unwrap_err();
+        assert!(error.message.starts_with("no/such/file.csv: "), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        std::fs::write(&path, "image,label\n1,a\n").unwrap();
+        let options = LoadOptions { format: Some("cvs-long".into()), ..Default::default() };
+        assert_eq!(load(&path, &options).unwrap_err().help.as_deref(), Some("did you mean \"csv-long\"?"));
+        let error = load(folder.path(), &LoadOptions::default()).unwrap_err();
+        assert!(error.message.ends_with("this folder looks like no known layout"), "{error}");
+        let options = LoadOptions { split: Some("train".into()), ..Default::default() };
+        assert!(load(&path, &options).unwrap_err().message.ends_with("but csv-long files hold no splits"));
     }
 }

@@ -1,0 +1,140 @@
+//! NUS-WIDE: a file of 0 and 1 a concept and split, and a list of images a split.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::text::Text;
+use super::{LoadOptions, Reader};
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::labels::LabelTable;
+
+pub const READER: Reader = Reader {
+    name: "nuswide",
+    summary: "NUS-WIDE folder: Groundtruth/TrainTestLabels/Labels_<concept>_<Train|Test>.txt and ImageList/ImageList/<Train|Test>Imagelist.txt",
+    lists_labels: true,
+    has_splits: true,
+    detect: |probe| probe.is_folder && root(&probe.path).is_some(),
+    read,
+};
+
+const SPLITS: &[(&str, &str)] = &[("train", "Train"), ("test", "Test")];
+
+fn labels_of(root: &Path) -> PathBuf {
+    root.join("Groundtruth").join("TrainTestLabels")
+}
+
+/// The folder that holds `Groundtruth/TrainTestLabels`: the path itself or one above it.
+fn root(path: &Path) -> Option<PathBuf> {
+    path.ancestors().take(3).find(|p| labels_of(p).is_dir()).map(Path::to_path_buf)
+}
+
+fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    let root = root(path).ok_or_else(|| {
+        Error::data(format!("{} is no NUS-WIDE folder: {} is not there", path.display(), labels_of(path).display()))
+    })?;
+    let splits: Vec<&(&str, &str)> = match &options.split {
+        None => SPLITS.iter().collect(),
+        Some(name) => match SPLITS.iter().find(|(split, _)| split.eq_ignore_ascii_case(name)) {
+            Some(split) => vec![split],
+            None => return Err(Error::unknown("split", name, SPLITS.iter().map(|s| s.0))),
+        },
+    };
+    let concepts = concepts(&labels_of(&root), &splits)?;
+    let mut images = Vec::new();
+    let mut seen: HashMap<String, (usize, usize)> = HashMap::new();
+    let mut lists: Vec<Vec<u32>> = Vec::new();
+    for (s, (_, split)) in splits.iter().enumerate() {
+        let text = image_list(&root, split)?;
+        let first = images.len();
+        for (line, name) in text.lines() {
+            // The lists were written on Windows.
+            let name = name.replace('\\', "/");
+            if let Some((other, before)) = seen.insert(name.clone(), (s, line)) {
+                return Err(text.at(
+                    line,
+                    format!("image \"{name}\" stands twice, first on line {before} of the {} list", splits[other].0),
+                ));
+            }
+            images.push(name);
+        }
+        let count = images.len() - first;
+        lists.resize(images.len(), Vec::new());
+        let positives = concepts
+            .par_iter()
+            .map(|concept| positives(&labels_of(&root).join(format!("Labels_{concept}_{split}.txt")), count))
+            .collect::<Result<Vec<_>>>()?;
+        for (label, rows) in positives.iter().enumerate() {
+            rows.iter().for_each(|&row| lists[first + row].push(label as u32));
+        }
+    }
+    if images.is_empty() {
+        return Err(Error::data(format!("the image lists of {} are empty", root.display())));
+    }
+    LabelTable::from_lists(concepts, images, &lists)
+}
+
+/// The concepts in alphabetical order. Errors: none, or one that lacks a split's file.
+fn concepts(folder: &Path, splits: &[&(&str, &str)]) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let mut found: Vec<(String, String)> = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|e| Error::io(folder, e))?.file_name().to_string_lossy().into_owned();
+        if let Some((concept, split)) =
+            name.strip_prefix("Labels_").and_then(|n| n.strip_suffix(".txt")).and_then(|n| n.rsplit_once('_'))
+        {
+            found.push((concept.to_string(), split.to_string()));
+        }
+    }
+    let mut concepts: Vec<String> = found.iter().map(|f| f.0.clone()).collect();
+    concepts.sort();
+    concepts.dedup();
+    if concepts.is_empty() {
+        return Err(Error::data(format!("{} holds no files Labels_<concept>_<Train|Test>.txt", folder.display())));
+    }
+    for concept in &concepts {
+        for (_, split) in splits {
+            if !found.iter().any(|(c, s)| c == concept && s == split) {
+                return Err(Error::data(format!(
+                    "{} is not there",
+                    folder.join(format!("Labels_{concept}_{split}.txt")).display()
+                )));
+            }
+        }
+    }
+    Ok(concepts)
+}
+
+fn image_list(root: &Path, split: &str) -> Result<Text> {
+    let name = format!("{split}Imagelist.txt");
+    let places = [root.join("ImageList").join("ImageList").join(&name), root.join("ImageList").join(&name)];
+    match places.iter().find(|p| p.is_file()) {
+        Some(place) => Text::read(place),
+        None => Err(Error::data(format!("{} is not there", places[0].display()))),
+    }
+}
+
+/// The rows with a 1. Errors: another value, another number of lines than there are images.
+fn positives(file: &Path, images: usize) -> Result<Vec<usize>> {
+    interrupt::check()?;
+    let text = Text::read(file)?;
+    let mut rows = Vec::new();
+    let mut count = 0;
+    for (line, value) in text.lines() {
+        match value {
+            "0" => {}
+            "1" => rows.push(count),
+            other => return Err(text.at(line, format!("expected 0 or 1; got \"{other}\""))),
+        }
+        count += 1;
+    }
+    if count != images {
+        return Err(Error::data(format!(
+            "{} has {count} lines, but the image list has {images} images",
+            file.display()
+        )));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,32 @@
+//! Parquet, one row an image, one column of 0 and 1 a label.
+
+use std::path::Path;
+
+use super::super::frame;
+use super::parquet_long::{for_each_part, is_parquet, names};
+use super::{LoadOptions, Reader, csv_wide};
+use crate::error::{Error, Result};
+use crate::labels::LabelTable;
+
+pub const READER: Reader = Reader {
+    name: "parquet-wide",
+    summary: "Parquet with a row an image and a column of 0 and 1 (or true and false) a label",
+    lists_labels: true,
+    has_splits: false,
+    detect: is_parquet,
+    read,
+};
+
+fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    let names = names(path)?;
+    if names.is_empty() {
+        return Err(Error::data(format!("{} has no columns", path.display())));
+    }
+    let (image, labels) = csv_wide::layout(path, &names, options)?;
+    let labels: Vec<String> = labels.into_iter().map(|(_, name)| name).collect();
+    let columns: Vec<String> = std::iter::once(names[image].clone()).chain(labels.iter().cloned()).collect();
+    let source = path.display().to_string();
+    let mut rows = frame::WideRows::new(labels);
+    for_each_part(path, &columns, |part, start| rows.push(part, &names[image], &source, start))?;
+    rows.finish(&source)
+}

@@ -1,0 +1,131 @@
+//! VOC: a folder with an XML file a picture.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::text::Text;
+use super::{Builder, Choice, LoadOptions, Reader, Repeats, xml};
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::labels::LabelTable;
+
+pub const READER: Reader = Reader {
+    name: "voc",
+    summary: "VOC folder: Annotations/*.xml, and ImageSets/Main/<split>.txt for the option split",
+    lists_labels: false,
+    has_splits: true,
+    detect: |probe| probe.is_folder && annotations(&probe.path).is_some(),
+    read,
+};
+
+/// The folder of XML files: the path itself, `Annotations` in it, or that of the one `VOC…` folder in it.
+fn annotations(path: &Path) -> Option<PathBuf> {
+    let inside = path.join("Annotations");
+    if inside.is_dir() {
+        return Some(inside);
+    }
+    let entries: Vec<PathBuf> = std::fs::read_dir(path).ok()?.filter_map(|e| Some(e.ok()?.path())).collect();
+    if entries.iter().any(|p| is_xml(p)) {
+        return Some(path.to_path_buf());
+    }
+    let mut years = entries.into_iter().map(|p| p.join("Annotations")).filter(|p| p.is_dir());
+    let first = years.next()?;
+    years.next().is_none().then_some(first)
+}
+
+fn is_xml(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"))
+}
+
+fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    let folder = annotations(path).ok_or_else(|| {
+        Error::data(format!("{} is no VOC folder: it has no folder \"Annotations\" and no XML files", path.display()))
+    })?;
+    let files = match &options.split {
+        Some(split) => listed(&folder, split)?,
+        None => {
+            let entries = std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?;
+            let mut files = entries
+                .map(|e| e.map(|e| e.path()))
+                .collect::<std::io::Result<Vec<_>>>()
+                .map_err(|e| Error::io(&folder, e))?;
+            files.retain(|p| is_xml(p));
+            files.sort();
+            files
+        }
+    };
+    if files.is_empty() {
+        return Err(Error::data(format!("{} holds no XML files", folder.display())));
+    }
+    let pictures = files.par_iter().map(|file| picture(file, options.difficult)).collect::<Result<Vec<_>>>()?;
+    let mut builder = Builder::new();
+    let mut names: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    for (i, (name, labels)) in pictures.iter().enumerate() {
+        if let Some(first) = names.insert(name.clone(), i) {
+            return Err(Error::data(format!(
+                "{} and {} are both about picture \"{name}\"",
+                files[first].display(),
+                files[i].display()
+            )));
+        }
+        builder.image(name)?;
+        labels.iter().try_for_each(|label| builder.pair(name, label, i))?;
+    }
+    builder.finish(&folder.display().to_string(), "file", Repeats::Merge)
+}
+
+/// The XML files of a split, in the order of its list.
+fn listed(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
+    let lists = folder.parent().unwrap_or(folder).join("ImageSets").join("Main");
+    let file = lists.join(format!("{split}.txt"));
+    if !file.is_file() {
+        // Main also holds a list a class ("cat_train.txt"), which is no split.
+        let mut there: Vec<String> = std::fs::read_dir(&lists)
+            .map(|entries| {
+                entries.filter_map(|e| Some(e.ok()?.path().file_stem()?.to_string_lossy().into_owned())).collect()
+            })
+            .unwrap_or_default();
+        there.retain(|name| !name.contains('_'));
+        there.sort();
+        let mut error = Error::unknown("split", split, there.iter().map(String::as_str));
+        error.message = format!("{} is not there, so split \"{split}\" cannot be read", file.display());
+        return Err(error);
+    }
+    let text = Text::read(&file)?;
+    text.lines()
+        .map(|(line, content)| {
+            let id = content.split_whitespace().next().unwrap_or(content);
+            let xml = folder.join(format!("{id}.xml"));
+            if xml.is_file() { Ok(xml) } else { Err(text.at(line, format!("{} is not there", xml.display()))) }
+        })
+        .collect()
+}
+
+/// The picture's name and its objects' labels, with repeats.
+fn picture(file: &Path, difficult: Choice) -> Result<(String, Vec<String>)> {
+    interrupt::check()?;
+    let text = Text::read(file)?;
+    let root = xml::parse(text.without_mark()).map_err(|(line, what)| text.at(line, what))?;
+    if root.name != "annotation" {
+        return Err(text.at(root.line, format!("expected <annotation>; got <{}>", root.name)));
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = root.child("filename").map(|f| f.text.clone()).filter(|f| !f.is_empty()).unwrap_or(stem);
+    let mut labels = Vec::new();
+    for object in root.children.iter().filter(|c| c.name == "object") {
+        let label = object
+            .child("name")
+            .filter(|n| !n.text.is_empty())
+            .ok_or_else(|| text.at(object.line, "an object has no <name>"))?;
+        let hard = match object.child("difficult").map(|d| d.text.as_str()) {
+            None | Some("" | "0") => false,
+            Some("1") => true,
+            Some(other) => return Err(text.at(object.line, format!("<difficult> must be 0 or 1; got \"{other}\""))),
+        };
+        if !(hard && difficult == Choice::Drop) {
+            labels.push(label.text.clone());
+        }
+    }
+    Ok((name, labels))
+}
