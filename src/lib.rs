@@ -13,6 +13,7 @@ pub mod labels;
 pub mod losses;
 pub mod metrics;
 pub mod models;
+pub mod plots;
 pub mod primitives;
 pub mod progress;
 pub mod repl;

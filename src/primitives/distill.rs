@@ -44,7 +44,8 @@ fn distill(context: &Context, data: &Dynamic, ensembles: &Dynamic, mut map: Map)
     run(&glue::store(context), &job).map(ModelValue).or_raise()
 }
 
-fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Result<Job> {
+/// The training of one student.
+pub fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Result<Job> {
     options.train.validate("distill")?;
     options.distillation.validate()?;
     let (train, val) = glue::splits("distill", data)?;

@@ -30,8 +30,22 @@ pub const WORD: Word = Word {
     register: |engine, _| register(engine),
 };
 
+/// A line for every key of `HeatmapOptions`.
 const HEATMAP_DOCS: &[(&str, &str)] = &[
-HEATMAP_KEYS];
+    ("title", "above the figure"),
+    ("subtitle", "below the title"),
+    ("width", "pixels; () fits the content"),
+    ("height", "pixels; () fits the content"),
+    ("log", "colours by logarithm"),
+    ("vmin", "value of the first colour; () is the least"),
+    ("vmax", "value of the last colour; () is the greatest"),
+    ("colours", "the ramp's name; () chooses one"),
+    ("unit", "beside the colour bar"),
+    ("cell_text", "write values into cells; () does where they fit"),
+    ("hide_diagonal", "leave the diagonal out of the colours"),
+    ("strongest_first", "labels of one task in order of their weight"),
+    ("group_names", "names of the tasks"),
+];
 
 fn register(engine: &mut Engine) {
     engine

@@ -14,17 +14,18 @@ mod affinity;
 mod arg;
 mod asl;
 mod bce;
-// mod cam;
+mod cam;
 mod cooccurrence;
 mod dataset;
 mod distill;
-// mod eigenvalues;
+mod distill_all;
+mod eigenvalue_plot;
 mod evaluate;
 mod focal;
 mod glue;
-// mod heatmap;
+mod heatmap;
 mod kl;
-// mod label_graph;
+mod label_graph;
 mod load_cooccurrence;
 mod load_labels;
 mod load_model;
@@ -35,8 +36,8 @@ mod metrics;
 mod model;
 mod mse;
 mod partition_of;
-// mod pictures;
-// mod plot;
+mod pictures;
+mod plot;
 mod predict;
 mod random_partition;
 mod runs;
@@ -72,6 +73,7 @@ pub const WORDS: &[&Word] = &[
     &train_teachers::WORD,
     &merge::WORD,
     &distill::WORD,
+    &distill_all::WORD,
     &predict::WORD,
     &evaluate::WORD,
     &metrics::WORD,
@@ -85,6 +87,12 @@ pub const WORDS: &[&Word] = &[
     &load_tensors::WORD,
     &save_tensors::WORD,
     &table::WORD,
+    &heatmap::WORD,
+    &label_graph::WORD,
+    &plot::WORD,
+    &eigenvalue_plot::WORD,
+    &cam::WORD,
+    &pictures::WORD,
     &runs::WORD,
     &runs::RUN,
     &arg::WORD,
@@ -102,6 +110,7 @@ pub const KINDS: &[&Kind] = &[
     &values::predictions::KIND,
     &values::report::KIND,
     &values::table::KIND,
+    &values::figure::KIND,
     &values::tensor::KIND,
     &values::loss::KIND,
     &values::run::KIND,

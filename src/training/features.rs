@@ -15,6 +15,9 @@ use crate::progress::Progress;
 use crate::runs::{Begun, Run, RunStore, id_of};
 use crate::{files, interrupt};
 
+/// Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
+const BATCH: usize = 16;
+
 /// A matrix of half-precision rows on disk, row `view * images + image`, mapped and never read whole.
 #[derive(Clone)]
 pub struct Rows {
@@ -94,7 +97,7 @@ pub fn features(store: &RunStore, model: &Model, dataset: &Dataset, views: &View
     let order = views.all(dataset.len());
     let total = order.len();
     let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-    let batches = Batches::new(dataset.clone(), model.image_size() as u32, views.augment.clone(), order, 64, views.seed)?;
+    let batches = Batches::new(dataset.clone(), model.image_size() as u32, views.augment.clone(), order, BATCH, views.seed)?;
     let started = std::time::Instant::now();
     let mut shape: Vec<i64> = vec![];
     let mut failure = None;

@@ -78,6 +78,7 @@ impl Default for TrainOptions {
                 image_size: Some(128),
                 stages: Some(5),
                 freeze: 5,
+                head_width: Some(128),
                 ..ModelSpec::default()
             },
             loss: LossSpec::default(),

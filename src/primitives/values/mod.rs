@@ -5,6 +5,7 @@ pub mod cooccurrence;
 pub mod dataset;
 pub mod ensemble;
 pub mod error;
+pub mod figure;
 pub mod label_table;
 pub mod loss;
 pub mod model;

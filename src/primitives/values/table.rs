@@ -83,6 +83,11 @@ impl TableValue {
         }
     }
 
+    /// A column as numbers; what is none becomes NaN. Errors: a column that is not there.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        Ok(self.column(name)?.iter().map(|v| v.as_float().or_else(|_| v.as_int().map(|i| i as f64)).unwrap_or(f64::NAN)).collect())
+    }
+
     fn maps(&self) -> Array {
         let columns = self.0.columns();
         self.0

@@ -1,0 +1,48 @@
+//! `distill_all`: several students side by side.
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, Map};
+
+use super::values::model::ModelValue;
+use super::{Chapter, Example, OptionDocs, Word, distill, glue, training_options};
+use crate::error::Result;
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+use crate::training::{DistillOptions, Job, run_all};
+
+pub const WORD: Word = Word {
+    name: "distill_all",
+    chapter: Chapter::Training,
+    signatures: &["distill_all(data, list) -> array of Model", "distill_all(data, list, #{options}) -> array of Model"],
+    summary: "Trains several students side by side, the cores shared out among them: one for each item of the list.",
+    details: "Each item is what distill takes as its ensembles: one Ensemble or Model, or an array of Ensembles. The whole component ablation is \
+distill_all(data, [one, co, dis, [co, dis]], options). Options are those of distill.",
+    options: Some(OptionDocs { defaults: options::defaults::<DistillOptions>, docs: training_options::DISTILL_DOCS }),
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = merge([train_teacher(data, data.train.names, o)]);\ndistill_all(data, [teacher, [teacher, teacher]], o).len()",
+        prints: "2",
+    }],
+    register,
+};
+
+fn register(engine: &mut Engine, context: &Rc<Context>) {
+    let (a, b) = (context.clone(), context.clone());
+    engine
+        .register_fn("distill_all", move |data: Dynamic, list: Array| distill_all(&a, &data, &list, Map::new()))
+        .register_fn("distill_all", move |data: Dynamic, list: Array, map: Map| distill_all(&b, &data, &list, map));
+}
+
+fn distill_all(context: &Context, data: &Dynamic, list: &Array, mut map: Map) -> Fallible<Array> {
+    glue::expand_names(&mut map);
+    let options: DistillOptions = options::parse("distill_all", &map).or_raise()?;
+    let jobs = list
+        .iter()
+        .enumerate()
+        .map(|(i, ensembles)| Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..distill::job(data, ensembles, options.clone())? }))
+        .collect::<Result<Vec<_>>>()
+        .or_raise()?;
+    let trained = run_all(&glue::store(context), jobs).or_raise()?;
+    Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
+}
