@@ -152,7 +152,7 @@ fn extreme_numbers_never_panic() {
 
 #[test]
 fn extreme_shapes_never_panic() {
-    let long: Vec<String> = (0..3).map(|i| "W".repeat(10_000) + &i.to_string()).collect();
+    let long: Vec<String> = (0..3).map(|i| "W".repeat(10_000) + i.to_string().as_str()).collect();
     let o = HeatmapOptions { title: long[0].clone(), subtitle: "word ".repeat(50), ..Default::default() };
     parse(&cpsd::plots::heatmap(&[1.0; 9], &long, &long, Some(&[0, 1, 2]), &o).unwrap());
     parse(&cpsd::plots::label_graph(&long, &[1.0; 9], &[1.0; 3], Some(&[0, 1, 2]), &Default::default()).unwrap());

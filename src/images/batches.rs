@@ -61,7 +61,10 @@ impl Batches {
                     if stopped.load(Ordering::Relaxed) {
                         return;
                     }
-                    let made = make(&dataset, size, augmentation.as_ref(), part, seed);
+                    let made = || make(&dataset, size, augmentation.as_ref(), part, seed);
+                    // A decoder that panics on an odd file must not look like the end of the epoch.
+                    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(made))
+                        .unwrap_or_else(|_| Err(Error::internal("a picture decoder failed on one of the pictures of a batch")));
                     let failed = made.is_err();
                     if send.send(made).is_err() || failed {
                         return;

@@ -59,5 +59,5 @@ fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
     if default.is_string() || default.is_unit() {
         return Ok(text.into());
     }
-    wrong(&format!("a {}", show::type_name(default)))
+    wrong(&show::a_type(default))
 }

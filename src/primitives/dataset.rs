@@ -48,7 +48,7 @@ fn open(name: &str, mut map: Map) -> Result<Map> {
     let root = match map.remove("root") {
         None => None,
         Some(root) => Some(root.into_string().map_err(|came| {
-            Error::argument(format!("option \"root\" of dataset must be a path; got a {}", super::user_name(came)))
+            Error::argument(format!("option \"root\" of dataset must be a path; got {}", super::a_user_name(came)))
         })?),
     };
     let value = options::to_json(&Dynamic::from(map)).map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;

@@ -37,7 +37,7 @@ pub fn names(word: &str, what: &str, array: &Array) -> Result<Vec<String>> {
         .iter()
         .map(|item| {
             item.as_immutable_string_ref().map(|s| s.to_string()).map_err(|_| {
-                Error::argument(format!("{word}: {what} must be an array of strings; got a {} in it", show::type_name(item)))
+                Error::argument(format!("{word}: {what} must be an array of strings; got {} in it", show::a_type(item)))
             })
         })
         .collect()
@@ -49,7 +49,7 @@ pub fn numbers(word: &str, what: &str, array: &Array) -> Result<Vec<f64>> {
         .iter()
         .map(|item| {
             item.as_float().or_else(|_| item.as_int().map(|i| i as f64)).map_err(|_| {
-                Error::argument(format!("{word}: {what} must be an array of numbers; got a {} in it", show::type_name(item)))
+                Error::argument(format!("{word}: {what} must be an array of numbers; got {} in it", show::a_type(item)))
             })
         })
         .collect()
@@ -58,7 +58,7 @@ pub fn numbers(word: &str, what: &str, array: &Array) -> Result<Vec<f64>> {
 /// A value of one kind, or an error that says what came.
 pub fn expect<T: Clone + 'static>(word: &str, what: &str, expected: &str, value: &Dynamic) -> Result<T> {
     value.clone().try_cast::<T>().ok_or_else(|| {
-        Error::argument(format!("{word}: {what} must be {expected}; got a {}", show::type_name(value)))
+        Error::argument(format!("{word}: {what} must be {expected}; got {}", show::a_type(value)))
     })
 }
 
@@ -69,7 +69,7 @@ pub fn splits(word: &str, value: &Dynamic) -> Result<(Dataset, Option<Dataset>)>
     }
     let Ok(map) = value.as_map_ref() else {
         return Err(Error::argument(format!(
-            "{word}: the data must be a Dataset or a map of splits as dataset(...) gives; got a {}", show::type_name(value)
+            "{word}: the data must be a Dataset or a map of splits as dataset(...) gives; got {}", show::a_type(value)
         )));
     };
     let train = split(word, &map, "train")?;
@@ -94,7 +94,7 @@ pub fn predictor(word: &str, value: &Dynamic) -> Result<Predictor> {
     if let Some(ensemble) = value.clone().try_cast::<EnsembleValue>() {
         return Ok(Predictor::Ensemble(ensemble.0));
     }
-    Err(Error::argument(format!("{word} takes a Model or an Ensemble first; got a {}", show::type_name(value))))
+    Err(Error::argument(format!("{word} takes a Model or an Ensemble first; got {}", show::a_type(value))))
 }
 
 /// The session's run store.

@@ -139,6 +139,13 @@ pub fn find_kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|k| k.name == name).copied()
 }
 
+/// The same with its article: `a Partition`, `an integer`.
+pub fn a_user_name(type_name: &str) -> String {
+    let name = user_name(type_name);
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {name}")
+}
+
 /// A type's name as a user knows it, from Rust's or Rhai's.
 pub fn user_name(type_name: &str) -> String {
     let name = type_name.trim().trim_start_matches("&mut ").trim_start_matches('&');

@@ -31,7 +31,7 @@ fn from_tasks(labels: &Array, tasks: &Array) -> Result<Partition> {
         .iter()
         .map(|task| match task.as_array_ref() {
             Ok(task) => glue::names("partition", "a task", &task),
-            Err(came) => Err(Error::argument(format!("partition: a task must be an array of names; got a {}", super::user_name(came)))),
+            Err(came) => Err(Error::argument(format!("partition: a task must be an array of names; got {}", super::a_user_name(came)))),
         })
         .collect::<Result<Vec<_>>>()?;
     Partition::from_tasks(&labels, &tasks)

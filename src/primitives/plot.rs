@@ -53,7 +53,7 @@ fn draw(series: &Array, map: &Map) -> Result<Figure> {
 
 fn one(value: &Dynamic) -> Result<Series> {
     let map = value.as_map_ref().map_err(|came| {
-        Error::argument(format!("plot takes an array of maps #{{name, x, y}}; got a {} in it", super::user_name(came)))
+        Error::argument(format!("plot takes an array of maps #{{name, x, y}}; got {} in it", super::a_user_name(came)))
     })?;
     let known = ["name", "table", "x", "y", "low", "high"];
     if let Some(bad) = map.keys().find(|k| !known.contains(&k.as_str())) {
@@ -68,7 +68,7 @@ fn one(value: &Dynamic) -> Result<Series> {
         match (table, value.as_immutable_string_ref()) {
             (Some(table), Ok(name)) => table.numbers(&name).map(Some),
             _ => Err(Error::argument(format!(
-                "plot: {key} of a series must be an array of numbers, or a column's name beside a table; got a {}", show::type_name(value)
+                "plot: {key} of a series must be an array of numbers, or a column's name beside a table; got {}", show::a_type(value)
             ))),
         }
     };

@@ -30,7 +30,7 @@ fn register(engine: &mut Engine) {
 fn from_maps(rows: &Array, columns: Option<Vec<String>>) -> Result<TableValue> {
     let mut maps = Vec::new();
     for row in rows {
-        let map = row.as_map_ref().map_err(|came| Error::argument(format!("table takes an array of maps; got a {} in it", super::user_name(came))))?;
+        let map = row.as_map_ref().map_err(|came| Error::argument(format!("table takes an array of maps; got {} in it", super::a_user_name(came))))?;
         maps.push(map.clone());
     }
     let columns = columns.unwrap_or_else(|| {

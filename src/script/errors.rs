@@ -248,14 +248,14 @@ fn unknown_function(signature: &str) -> Error {
     if let Some(kind) = types.first().and_then(|t| primitives::find_kind(t)) {
         let members: Vec<&str> = kind.members.iter().map(|m| m.name()).collect();
         if let Some(member) = kind.members.iter().find(|m| m.name() == name) {
-            return Error::argument(format!("{name} of a {} cannot be called with {came}", kind.name))
+            return Error::argument(format!("{name} of {} cannot be called with {came}", primitives::a_user_name(kind.name)))
                 .with_help(format!("it is .{}: {}", member.usage, member.doc));
         }
         let words = primitives::WORDS.iter().map(|w| w.name);
         let mut error = Error::unknown("function", name, members.iter().copied().chain(words));
         error.message = format!("there is no function {name} for {came}");
         if !error.help.as_ref().is_some_and(|h| h.starts_with("did you")) {
-            error.help = Some(format!("a {} has: {}", kind.name, members.join(", ")));
+            error.help = Some(format!("{} has: {}", primitives::a_user_name(kind.name), members.join(", ")));
         }
         return error;
     }
@@ -277,7 +277,7 @@ fn unknown_property(message: &str) -> Error {
     error.message = if message.contains("setter") {
         format!("\"{property}\" of a {user_type} cannot be set")
     } else {
-        format!("a {user_type} has no \"{property}\"")
+        format!("{} has no \"{property}\"", primitives::a_user_name(type_name))
     };
     error
 }

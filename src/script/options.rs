@@ -105,7 +105,7 @@ pub fn to_json(value: &Dynamic) -> Result<Value, String> {
     if let Some(loss) = value.clone().try_cast::<crate::primitives::values::loss::LossValue>() {
         return serde_json::to_value(&loss.spec).map_err(|e| e.to_string());
     }
-    Err(format!("a {}", super::show::type_name(value)))
+    Err(super::show::a_type(value))
 }
 
 /// JSON as a script value.

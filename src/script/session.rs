@@ -174,18 +174,18 @@ mod tests {
     #[test]
     fn variables_functions_and_imports_survive_from_line_to_line() {
         let mut s = Session::new();
-        eval(&mut s, "let x = 2; fn double(a) { a * 2 }").unwrap();
+        let _ = eval(&mut s, "let x = 2; fn double(a) { a * 2 }").unwrap();
         assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(4));
-        eval(&mut s, "fn double(a) { a * 3 }").unwrap();
+        let _ = eval(&mut s, "fn double(a) { a * 3 }").unwrap();
         assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(6));
-        eval(&mut s, r#"import "method" as m;"#).unwrap();
+        let _ = eval(&mut s, r#"import "method" as m;"#).unwrap();
         assert!(eval(&mut s, "m::defaults()").unwrap().is_map());
     }
 
     #[test]
     fn a_failed_line_loses_nothing() {
         let mut s = Session::new();
-        eval(&mut s, "let x = 2;").unwrap();
+        let _ = eval(&mut s, "let x = 2;").unwrap();
         assert!(eval(&mut s, "let y = 3; x = 5; nothing()").is_err());
         assert_eq!(eval(&mut s, "x + y").unwrap().as_int(), Ok(8));
     }

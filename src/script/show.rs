@@ -9,6 +9,11 @@ pub fn type_name(value: &Dynamic) -> String {
     primitives::user_name(value.type_name())
 }
 
+/// The same with its article: `a Partition`, `an integer`.
+pub fn a_type(value: &Dynamic) -> String {
+    primitives::a_user_name(value.type_name())
+}
+
 /// A value as `print` shows it: strings as they are.
 pub fn plain(value: &Dynamic) -> String {
     match value.as_immutable_string_ref() {

@@ -34,31 +34,3 @@ impl OneCycle {
 fn cosine(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// ```python
-    /// opt = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    /// s = torch.optim.lr_scheduler.OneCycleLR(opt, max_lr=1e-3, total_steps=20, pct_start=0.1)
-    /// rates = []
-    /// for _ in range(20): rates.append(opt.param_groups[0]["lr"]); opt.step(); s.step()
-    /// ```
-    #[test]
-    fn equals_pytorch() {
-        let schedule = OneCycle { max_lr: 1e-3, total_steps: 20, pct_start: 0.1, div_factor: 25.0, final_div_factor: 1e4 };
-        let expected = [
-            (0, 4e-5),
-            (1, 1e-3),
-            (2, 9.924038935848114e-4),
-            (3, 9.698463403929533e-4),
-            (10, 5.000020000000001e-4),
-            (18, 7.600100641518845e-6),
-            (19, 4e-9),
-        ];
-        for (step, rate) in expected {
-            assert!((schedule.lr(step) / rate - 1.0).abs() < 1e-9, "step {step}: {} instead of {rate}", schedule.lr(step));
-        }
-    }
-}

@@ -193,7 +193,7 @@ fn flatten(word: &str, value: &Dynamic, depth: usize, shape: &mut Vec<i64>, valu
         (Ok(i), _, _) => (i as f64, true),
         (_, Ok(x), _) => (x, false),
         (_, _, Ok(b)) => (f64::from(b), true),
-        _ => return Err(Error::argument(format!("{word} takes numbers or arrays of numbers; got a {}", crate::script::show::type_name(value)))),
+        _ => return Err(Error::argument(format!("{word} takes numbers or arrays of numbers; got {}", crate::script::show::a_type(value)))),
     };
     *whole &= is_whole;
     values.push(x);

@@ -1,0 +1,121 @@
+//! The binary as a user calls it: exit codes, arguments of scripts, output in a pipe, and the prompt in a terminal.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+const CPSD: &str = env!("CARGO_BIN_EXE_cpsd");
+
+fn cpsd(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(CPSD).args(arguments).current_dir(folder).env("CPSD_HISTORY", folder.join("history")).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn exit_codes_and_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let sum = cpsd(f, &["eval", "1 + 2"]);
+    assert_eq!((sum.status.code(), out(&sum).as_str(), err(&sum).as_str()), (Some(0), "3\n", ""));
+    let failed = cpsd(f, &["eval", "affinity(1)"]);
+    assert_eq!((failed.status.code(), out(&failed).as_str()), (Some(1), ""));
+    assert!(err(&failed).contains("cpsd::argument") && err(&failed).contains("affinity cannot be called"), "{}", err(&failed));
+    assert!(!err(&failed).contains('\u{1b}'), "colour in a pipe");
+    assert_eq!(cpsd(f, &["nonsense"]).status.code(), Some(2));
+    assert_eq!(cpsd(f, &["doc", "merge"]).status.code(), Some(0));
+    assert_eq!(cpsd(f, &["doc", "murge"]).status.code(), Some(1));
+}
+
+#[test]
+fn scripts_take_arguments_and_list_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let text = "// Adds numbers.\nlet k = arg(\"k\", 3, \"how many\");\nlet list = arg(\"list\", [1, 2], \"which\");\nprint(k + list[0]);";
+    std::fs::write(f.join("s.rhai"), text).unwrap();
+    assert_eq!(out(&cpsd(f, &["script", "s.rhai"])), "4\n");
+    assert_eq!(out(&cpsd(f, &["script", "s.rhai", "k=10", "list=5,6"])), "15\n");
+    let help = out(&cpsd(f, &["script", "s.rhai", "--help"]));
+    assert!(help.contains("Adds numbers.") && help.contains("k=3") && help.contains("how many") && help.contains("list=1,2"), "{help}");
+    let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(err(&unknown).contains("has no argument \"kk\""), "{}", err(&unknown));
+    let wrong = cpsd(f, &["script", "s.rhai", "k=many"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(err(&wrong).contains("argument k must be an integer"), "{}", err(&wrong));
+    assert_eq!(cpsd(f, &["script", "missing.rhai"]).status.code(), Some(1));
+    assert_eq!(cpsd(f, &["check", "s.rhai"]).status.code(), Some(0));
+}
+
+#[test]
+fn errors_in_libraries_show_the_chain_of_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("lib.rhai"), "fn broken(x) {\n    affinity(x)\n}\n").unwrap();
+    std::fs::write(f.join("s.rhai"), "import \"lib\" as lib;\nlib::broken(1);\n").unwrap();
+    let failed = cpsd(f, &["script", "s.rhai"]);
+    let text = err(&failed);
+    assert!(text.contains("lib.rhai:2:5") && text.contains("in broken(), called at s.rhai:2"), "{text}");
+}
+
+#[test]
+fn an_interrupted_training_leaves_130_and_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let text = "let data = dataset(\"emoji-scenes\", #{train: 400, val: 20, test: 4, test_shifted: 4, size: 48});\n\
+        let m = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", image_size: 48}, epochs: 400, batch: 32});";
+    std::fs::write(f.join("s.rhai"), text).unwrap();
+    let mut child = Command::new(CPSD).args(["script", "s.rhai"]).current_dir(f).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let work = f.join("runs/.work");
+    let started = Instant::now();
+    // Training is under way once the first epoch's line is written.
+    let begun = || std::fs::read_dir(&work).into_iter().flatten().flatten().any(|e| e.path().join("metrics.jsonl").exists());
+    while !begun() && started.elapsed() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(begun(), "the training never began");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let kept = std::fs::read_dir(&work).unwrap().flatten().any(|e| e.path().join("checkpoint.safetensors").exists());
+    assert!(kept, "no checkpoint was kept");
+}
+
+#[test]
+fn the_prompt_in_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(CPSD);
+    command.current_dir(folder.path()).env("CPSD_HISTORY", folder.path().join("history")).env("NO_COLOR", "1").env("TERM", "dumb");
+    let mut p = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line("let labels = [\"a\", \"b\", \"c\"];").unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line("random_partition(labels, 2).sizes").unwrap();
+    p.exp_string("[2, 1]").unwrap();
+    p.send_line("_").unwrap();
+    p.exp_string("[2, 1]").unwrap();
+    // A mistake keeps the session and its variables.
+    p.send_line("random_partition(labels, 9)").unwrap();
+    p.exp_string("must be an integer from 1 to 3").unwrap();
+    p.send_line("?merge").unwrap();
+    p.exp_string("label order").unwrap();
+    p.send_line("fn twice(x) {").unwrap();
+    p.send_line("x * 2 }").unwrap();
+    p.send_line("twice(labels.len())").unwrap();
+    p.exp_string("6").unwrap();
+    // Ctrl-C stops an endless loop, and nothing is lost.
+    p.send_line("loop {}").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    p.send_control('c').unwrap();
+    p.exp_string("interrupted").unwrap();
+    p.send_line("labels.len() + 39").unwrap();
+    p.exp_string("42").unwrap();
+    p.send_line(":quit").unwrap();
+    p.exp_eof().unwrap();
+    assert!(std::fs::read_to_string(folder.path().join("history")).unwrap().contains("random_partition"));
+}

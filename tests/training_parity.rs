@@ -1,0 +1,79 @@
+//! Schedule, optimisers and losses held to PyTorch. `goldens/training/generate.py` writes the references.
+
+use cpsd::losses::LossSpec;
+use cpsd::training::schedule::OneCycle;
+use serde_json::{Value, json};
+use tch::{Kind, Tensor};
+
+fn goldens() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/training/training.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn one_cycle_equals_pytorch() {
+    for case in goldens()["one_cycle"].as_array().unwrap() {
+        let o = &case["options"];
+        let schedule = OneCycle {
+            max_lr: o["max_lr"].as_f64().unwrap(),
+            total_steps: o["total_steps"].as_u64().unwrap(),
+            pct_start: o["pct_start"].as_f64().unwrap(),
+            div_factor: o["div_factor"].as_f64().unwrap_or(25.0),
+            final_div_factor: o["final_div_factor"].as_f64().unwrap_or(1e4),
+        };
+        for (step, rate) in numbers(&case["rates"]).into_iter().enumerate() {
+            let came = schedule.lr(step as u64);
+            assert!((came / rate - 1.0).abs() < 1e-9, "step {step}: {came} instead of {rate}");
+        }
+    }
+}
+
+fn wave(n: i64, f: fn(f64) -> f64) -> Vec<f64> {
+    (0..n).map(|i| f(i as f64)).collect()
+}
+
+#[test]
+fn losses_and_their_gradients_equal_pytorch() {
+    let goldens = goldens();
+    let cases = [
+        ("asl", json!({"name": "asl"})),
+        ("asl_positive", json!({"name": "asl", "gamma_neg": 2, "gamma_pos": 1, "clip": 0, "eps": 1e-5})),
+        ("bce", json!({"name": "bce"})),
+        ("focal", json!({"name": "focal"})),
+        ("mse", json!({"name": "mse"})),
+        ("mse_probabilities", json!({"name": "mse", "space": "probabilities"})),
+        ("kl_softmax", json!({"name": "kl", "form": "softmax"})),
+        ("kl_bernoulli", json!({"name": "kl"})),
+    ];
+    for (name, spec) in cases {
+        let spec: LossSpec = serde_json::from_value(spec).unwrap();
+        let logits = Tensor::from_slice(&wave(12, |i| (i * 1.7).sin() * 4.0)).reshape([3, 4]).set_requires_grad(true);
+        let targets = match name.starts_with("mse") || name.starts_with("kl") {
+            true => Tensor::from_slice(&wave(12, |i| (i * 0.9).cos() * 3.0)).reshape([3, 4]),
+            false => Tensor::from_slice(&wave(12, |i| f64::from((i * 2.3).cos() > 0.2))).reshape([3, 4]),
+        };
+        let loss = spec.compute(&logits, &targets).unwrap();
+        loss.backward();
+        let golden = &goldens["losses"][name];
+        let value = golden["value"].as_f64().unwrap();
+        assert!((f64::try_from(&loss).unwrap() / value - 1.0).abs() < 1e-9, "{name}: {loss:?} instead of {value}");
+        let gradient = Vec::<f64>::try_from(logits.grad().to_kind(Kind::Double).reshape([-1])).unwrap();
+        for (came, expected) in gradient.iter().zip(numbers(&golden["gradient"])) {
+            assert!((came - expected).abs() < 1e-9 * expected.abs().max(1.0), "{name}: gradient {came} instead of {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_nan_logit_does_not_hide_in_a_loss() {
+    let logits = Tensor::from_slice(&[f32::NAN, 0.0]).reshape([1, 2]);
+    let targets = Tensor::from_slice(&[1.0f32, 0.0]).reshape([1, 2]);
+    for name in ["asl", "bce", "focal", "mse", "kl"] {
+        let loss = LossSpec::named(name).unwrap().compute(&logits, &targets).unwrap();
+        assert!(f64::try_from(&loss).unwrap().is_nan(), "{name}");
+    }
+}
