@@ -15,12 +15,8 @@ impl From<TchError> for Error {
 /// libtorch's message without its C++ trace: the first line that says something.
 fn first_sentence(message: &str) -> String {
     let text = message.split("\nException raised from").next().unwrap_or(message);
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|l| !l.is_empty() && !l.starts_with("Internal torch error"))
-        .unwrap_or("libtorch refused the operation");
-    line.trim_start_matches("Internal torch error: ").to_string()
+    let text = text.trim().trim_start_matches("Internal torch error:");
+    text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
 }
 
 /// A GPU where there is one, else the CPU. `CPSD_DEVICE=cpu` keeps to the CPU.

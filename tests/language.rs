@@ -61,7 +61,7 @@ fn every_word_and_kind_is_documented() {
     for topic in ["models", "losses", "datasets"] {
         assert!(docs::doc(Some(topic)).unwrap().lines().count() > 1);
     }
-    assert_eq!(docs::doc(Some("afinity")).unwrap_err().help.as_deref(), Some("did you mean \"affinity\"?"));
+    assert_eq!(docs::doc(Some("murge")).unwrap_err().help.as_deref(), Some("did you mean \"merge\"?"));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_same_call_gives_the_same_bits_interrupted_or_not() {
     let whole = run(&stores[0], &job).unwrap();
     let again = run(&stores[1], &job).unwrap();
     assert_eq!(whole.id, again.id);
-    assert_eq!(bytes(&whole), bytes(&again), "two trainings of one specification differ");
+    assert!(bytes(&whole) == bytes(&again), "two trainings of one specification differ");
 
     // The same training, stopped again and again at whatever moment.
     let mut stops = 0;
@@ -63,7 +63,7 @@ fn the_same_call_gives_the_same_bits_interrupted_or_not() {
     };
     interrupt::clear();
     assert!(stops > 0, "it was never interrupted");
-    assert_eq!(bytes(&whole), bytes(&pieces), "a training in {stops} pieces differs from a whole one");
+    assert!(bytes(&whole) == bytes(&pieces), "a training in {stops} pieces differs from a whole one");
     assert_eq!(whole.run.unwrap().metrics().unwrap().len(), pieces.run.unwrap().metrics().unwrap().len());
 
     // A second call is answered by the store; another seed is another run.

@@ -250,7 +250,8 @@ impl Model {
             return Err(Error::argument(format!("a model is saved as .safetensors; got \"{}\"", path.display())));
         }
         let description = json!({ "spec": self.spec, "labels": self.labels, "extra": extra });
-        let metadata = [("format".to_string(), "pt".to_string()), ("cpsd".to_string(), description.to_string())];
+        // One key: the format keeps them in no order, and equal models should be equal files.
+        let metadata = [("cpsd".to_string(), description.to_string())];
         weights::write_safetensors(path, &self.state(), &metadata)?;
         let mean = self.kind.mean;
         let config = json!({

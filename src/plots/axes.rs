@@ -115,6 +115,10 @@ fn tidy(value: f64, step: f64) -> f64 {
 
 /// Powers of ten; where there are fewer than three of them, 2 and 5 times these too.
 fn log_ticks(lo: f64, hi: f64, count: usize) -> Vec<f64> {
+    // The logarithm of 0 is no decade to count from.
+    if !(lo > 0.0 && hi > lo && hi.is_finite()) {
+        return vec![lo];
+    }
     let (first, last) = (lo.log10().floor() as i32, hi.log10().ceil() as i32);
     let inside = |v: &f64| *v >= lo * (1.0 - 1e-9) && *v <= hi * (1.0 + 1e-9);
     let power = |n: i32| format!("1e{n}").parse::<f64>().unwrap_or(0.0);

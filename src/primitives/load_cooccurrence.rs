@@ -28,7 +28,7 @@ the diagonal. e_ij > min(n_i, n_j) is an error that names both labels: a publish
         docs: &[("nums", "path of a CSV with columns index,label,n_i")],
     }),
     examples: &[Example {
-        code: "let data = dataset(\"emoji-scenes\", #{train: 100, val: 1, test: 1, test_shifted: 1});\ncooccurrence(data.train).save(\"out/example/counts.csv\");\nload_cooccurrence(\"out/example/counts.csv\").labels.len() == data.train.labels.len()",
+        code: "let data = dataset(\"emoji-scenes\", #{train: 100, val: 1, test: 1, test_shifted: 1});\ncooccurrence(data.train).save(\"out/example/counts.csv\");\nload_cooccurrence(\"out/example/counts.csv\").labels == data.train.names",
         prints: "true",
     }],
     register: |engine, _| register(engine),

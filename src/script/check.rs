@@ -81,15 +81,19 @@ fn inspect(
     if let Some(options) = primitives::find(name).and_then(|w| w.options.as_ref()) {
         let defaults = (options.defaults)();
         let open = name == "dataset"; // its options are those of the data set
-        for argument in &call.args {
-            if let (Expr::Map(map, _), Some(keys), false) = (argument, defaults.as_object(), open) {
-                for (key, _) in &map.0 {
-                    if !keys.contains_key(key.name.as_str()) {
-                        let error = super::options::unknown_option(name, &key.name, keys.keys().map(String::as_str));
-                        let at = (key.pos.line().unwrap_or(0), key.pos.position().unwrap_or(0));
-                        findings.push(Finding { position: at, message: error.message, help: error.help });
-                    }
-                }
+        // Options come last; constant ones have been folded into a value, which no longer knows where its keys stood.
+        let given: Vec<(String, Position)> = match call.args.last() {
+            Some(Expr::Map(map, _)) => map.0.iter().map(|(key, _)| (key.name.to_string(), key.pos)).collect(),
+            Some(Expr::DynamicConstant(value, at)) => {
+                value.as_map_ref().map(|map| map.keys().map(|k| (k.to_string(), *at)).collect()).unwrap_or_default()
+            }
+            _ => vec![],
+        };
+        if let (Some(keys), false) = (defaults.as_object(), open || (name == "cam" && arguments == 1)) {
+            for (key, at) in given.into_iter().filter(|(key, _)| !keys.contains_key(key) && key != "threads") {
+                let error = super::options::unknown_option(name, &key, keys.keys().map(String::as_str));
+                let position = (at.line().unwrap_or(0), at.position().unwrap_or(0));
+                findings.push(Finding { position, message: error.message, help: error.help });
             }
         }
     }
