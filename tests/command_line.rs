@@ -91,13 +91,13 @@ fn the_prompt_in_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(CPSD);
     command.current_dir(folder.path()).env("CPSD_HISTORY", folder.path().join("history")).env("NO_COLOR", "1").env("TERM", "dumb");
-    let mut p = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+    let mut p = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
     p.exp_string("cpsd> ").unwrap();
     p.send_line("let labels = [\"a\", \"b\", \"c\"];").unwrap();
     p.exp_string("cpsd> ").unwrap();
     p.send_line("random_partition(labels, 2).sizes").unwrap();
     p.exp_string("[2, 1]").unwrap();
-    p.send_line("_").unwrap();
+    p.send_line("ans").unwrap();
     p.exp_string("[2, 1]").unwrap();
     // A mistake keeps the session and its variables.
     p.send_line("random_partition(labels, 9)").unwrap();

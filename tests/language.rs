@@ -108,7 +108,7 @@ fn every_mistake_gets_one_clear_error_that_a_script_can_catch() {
         ("evaluate(1, data.test)".into(), "evaluate takes a Model or an Ensemble first; got an integer", None),
         ("affinity(1, 2)".into(), "affinity cannot be called with (integer, integer)", Some("affinity(cooccurrence, branch)")),
         ("a.degree".into(), "an Affinity has no \"degree\"", Some("did you mean \"degrees\"?")),
-        ("cooccurence(data.train)".into(), "there is no function cooccurence", Some("did you mean cooccurrence?")),
+        ("cooccurence(data.train)".into(), "there is no function cooccurence", Some("did you mean \"cooccurrence\"?")),
         ("heatmap(a).save(\"x.jpeg\")".into(), ".png", None),
         ("run(\"none\")".into(), "unknown run \"none\"", None),
         ("import \"nothing\" as n;".into(), "no library \"nothing\"", None),

@@ -11,10 +11,6 @@ fn pixels(figure: &Figure) -> RgbImage {
     RgbImage::from_raw(w, h, rgb).unwrap()
 }
 
-fn brightness(image: &RgbImage, x: f32, y: f32) -> i32 {
-    image.get_pixel(x as u32, y as u32).0.iter().map(|c| i32::from(*c)).sum()
-}
-
 #[test]
 fn log_spreads_small_values_and_leaves_zero_white() {
     let l = names(&["a", "b"]);

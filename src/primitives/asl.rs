@@ -22,6 +22,6 @@ pub const WORD: Word = Word {
             ("reduction", "\"sum\" or \"mean\""),
         ],
     }),
-    examples: &[Example { code: "asl(tensor([[0.0]]), tensor([[1.0]])).item()", prints: "0.693147" }],
+    examples: &[Example { code: "asl(tensor([[0.0]]), tensor([[1.0]])).item()", prints: "0.69315" }],
     register: |engine, _| register_loss(engine, "asl", LossSpec::Asl),
 };

@@ -80,7 +80,7 @@ pub fn run(session: &mut Session) -> u8 {
     }
 }
 
-/// Evaluates one input and shows its value, which `_` then holds; a `;` at the end silences it.
+/// Evaluates one input and shows its value, which `ans` then holds; a `;` at the end silences it.
 fn evaluate(session: &mut Session, line: &str, name: &str) {
     match session.eval(line, name) {
         Ok(value) => {
@@ -88,7 +88,7 @@ fn evaluate(session: &mut Session, line: &str, name: &str) {
                 return;
             }
             println!("{}", show::show(&value));
-            session.scope.set_or_push("_", value);
+            session.scope.set_or_push("ans", value);
         }
         Err(failure) => report(&failure),
     }

@@ -260,7 +260,7 @@ fn unknown_function(signature: &str) -> Error {
         return error;
     }
     match nearest(name, primitives::WORDS.iter().map(|w| w.name)) {
-        Some(near) if near != name => Error::argument(format!("there is no function {name}{came}")).with_help(format!("did you mean {near}?")),
+        Some(near) if near != name => Error::argument(format!("there is no function {name}{came}")).with_help(format!("did you mean \"{near}\"?")),
         _ => Error::argument(format!("there is no function {name}{came}")),
     }
 }

@@ -195,7 +195,7 @@ mod tests {
         let mut s = Session::new();
         let failure = eval(&mut s, "let a = 1;\nlet b = a + cooccurence(a);").unwrap_err();
         assert_eq!(failure.place().as_deref(), Some("test:2:13"));
-        assert_eq!(failure.help.as_deref(), Some("did you mean cooccurrence?"));
+        assert_eq!(failure.help.as_deref(), Some("did you mean \"cooccurrence\"?"));
     }
 
     #[test]
