@@ -101,7 +101,8 @@ fn the_prompt_in_a_terminal() {
     p.exp_string("[2, 1]").unwrap();
     // A mistake keeps the session and its variables.
     p.send_line("random_partition(labels, 9)").unwrap();
-    p.exp_string("must be an integer from 1 to 3").unwrap();
+    // A pseudo-terminal without a size wraps the sentence: look for a part of it.
+    p.exp_string("Got 9").unwrap();
     p.send_line("?merge").unwrap();
     p.exp_string("label order").unwrap();
     p.send_line("fn twice(x) {").unwrap();
