@@ -11,6 +11,30 @@ fn pixels(figure: &Figure) -> RgbImage {
     RgbImage::from_raw(w, h, rgb).unwrap()
 }
 
+fn brightness(image: &RgbImage, x: f32, y: f32) -> i32 {
+    image.get_pixel(x as u32, y as u32).0.iter().map(|c| i32::from(*c)).sum()
+}
+
+#[test]
+fn greater_values_are_darker_and_nan_is_grey() {
+    let l = names(&["a", "b", "c"]);
+    let values = [0.07, 0.12, 0.21, 0.33, 0.41, 0.52, 0.66, 0.87, f64::NAN];
+    let options = HeatmapOptions { cell_text: Some(true), ..Default::default() };
+    let figure = heatmap(&values, &l, &l, None, &options).unwrap();
+    let image = pixels(&figure);
+    // A cell is where its number is; a little beside the digits is its colour.
+    let numbers: Vec<_> = texts(&parse(&figure)).into_iter().filter(|t| t.0.len() == 4 && t.0.contains('.')).collect();
+    let shown: Vec<f64> = numbers.iter().map(|t| t.0.parse().unwrap()).collect();
+    assert_eq!(shown, values[..8], "a number in every cell that has one");
+    let mut last = i32::MAX;
+    for (i, (_, b)) in numbers.iter().enumerate() {
+        let now = brightness(&image, (b.left() + b.right()) / 2.0, b.top() - 6.0);
+        assert!(now < last, "number {i} is not darker than the one before");
+        last = now;
+    }
+    assert!(figure.svg().contains("Grey: no value."));
+}
+
 #[test]
 fn log_spreads_small_values_and_leaves_zero_white() {
     let l = names(&["a", "b"]);

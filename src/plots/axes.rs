@@ -55,7 +55,7 @@ impl Axis {
     pub fn log_padded(lo: f64, hi: f64) -> Self {
         let axis = Axis::log(lo, hi);
         let air = (axis.hi / axis.lo).powf(0.04);
-        if !air.is_finite() { axis } else { Axis { lo: axis.lo / air, hi: axis.hi * air, log: true } }
+        if !air.is_finite() { axis } else { Axis { lo: (axis.lo / air).max(1e-300), hi: axis.hi * air, log: true } }
     }
 
     pub fn lo(&self) -> f64 {
@@ -180,7 +180,7 @@ fn scientific(value: f64) -> String {
         .chars()
         .map(|c| match c {
             '-' => '⁻',
-            c => c.to_digit(10).map_or(c, |d| ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][d as usize]),
+            c => c.to_digit(10).and_then(|d| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(d as usize)).unwrap_or(c),
         })
         .collect();
     match mantissa {

@@ -1,4 +1,4 @@
-//! Colours: single ones, ramps for numbers, and a palette for parts.
+//! Colours: single ones, ramps for numbers, and a palette for parts that colour-blind readers can tell apart.
 
 use serde::{Deserialize, Serialize};
 
@@ -127,8 +127,9 @@ impl Ramp {
     }
 }
 
-/// Okabe and Ito's colours without black, yellow darkened for white paper ("Color Universal Design", 2008), then
-/// colours between them in hue and lightness, chosen after Tol's muted scheme ("Colour schemes", 2021).
+/// Okabe and Ito's colours ("Color Universal Design", 2008) without black and without yellow, which white paper
+/// swallows; then violet and nine more, chosen so that the least difference between any two, as people without red or
+/// without green cones see them too, is as great as can be.
 const PALETTE: [Colour; 16] = [
     Colour(0x00, 0x72, 0xb2), // blue
     Colour(0xd5, 0x5e, 0x00), // vermilion
@@ -137,15 +138,15 @@ const PALETTE: [Colour; 16] = [
     Colour(0xe6, 0x9f, 0x00), // orange
     Colour(0x56, 0xb4, 0xe9), // sky blue
     Colour(0x6b, 0x3f, 0xa0), // violet
-    Colour(0x8c, 0x8b, 0x00), // olive
-    Colour(0x8b, 0x1e, 0x3f), // wine
-    Colour(0x1f, 0x5a, 0x3a), // forest
-    Colour(0x8a, 0x57, 0x2e), // brown
-    Colour(0xe8, 0x57, 0x8a), // pink
-    Colour(0x4d, 0x4d, 0x4d), // grey
-    Colour(0x2e, 0x2a, 0x80), // indigo
-    Colour(0x4f, 0xb3, 0xa6), // teal
-    Colour(0xb5, 0xa6, 0x42), // brass
+    Colour(0x9a, 0x54, 0x0f), // brown
+    Colour(0x6a, 0xc9, 0x68), // light green
+    Colour(0x83, 0x00, 0x6c), // plum
+    Colour(0x6b, 0x89, 0xd7), // periwinkle
+    Colour(0xff, 0x48, 0x7e), // pink
+    Colour(0x00, 0x3e, 0x3e), // dark teal
+    Colour(0x8a, 0x00, 0x0a), // dark red
+    Colour(0x20, 0x26, 0x92), // indigo
+    Colour(0x9d, 0x3b, 0x5f), // rose
 ];
 
 /// The colour of part or series `index`; from the seventeenth on lighter and darker forms of the first sixteen.
@@ -188,5 +189,39 @@ mod tests {
         assert!(l(0.5) > 0.97 && (l(0.0) - l(1.0)).abs() < 0.08 && l(0.25) < l(0.5) && l(0.75) < l(0.5));
         assert_eq!(Ramp::Diverging.at(f64::NAN), Ramp::Diverging.at(0.0));
         assert_eq!(Ramp::Diverging.at(7.0), Ramp::Diverging.at(1.0));
+    }
+
+    /// What a dichromat sees (Viénot, Brettel, Mollon 1999: the cone response that is missing, made from the others),
+    /// as linear sRGB.
+    fn seen_by(missing: usize, c: Colour) -> [f64; 3] {
+        let [r, g, b] = [c.0, c.1, c.2].map(|c| (f64::from(c) / 255.0).powf(2.2));
+        match missing {
+            0 => {
+                let rg = 0.11238 * r + 0.88762 * g;
+                [rg, rg, 0.00401 * r - 0.00401 * g + b]
+            }
+            _ => {
+                let rg = 0.29275 * r + 0.70725 * g;
+                [rg, rg, -0.02234 * r + 0.02234 * g + b]
+            }
+        }
+    }
+
+    #[test]
+    fn sixteen_parts_differ_to_a_dichromat_too() {
+        let lab = |[r, g, b]: [f64; 3]| {
+            let c = |x: f64| (x.clamp(0.0, 1.0).powf(1.0 / 2.2) * 255.0).round() as u8;
+            Colour(c(r), c(g), c(b)).oklab()
+        };
+        for missing in [0, 1] {
+            for i in 0..16 {
+                for j in 0..i {
+                    let (a, b) = (lab(seen_by(missing, qualitative(i))), lab(seen_by(missing, qualitative(j))));
+                    let distance = (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();
+                    // 0.02 is about the least difference that can be seen.
+                    assert!(distance > 0.06, "{i} and {j} look alike without cone {missing}: {distance:.3}");
+                }
+            }
+        }
     }
 }

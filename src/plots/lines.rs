@@ -269,7 +269,11 @@ fn notes(shown: &[Line], options: &LinesOptions) -> String {
     match shown.iter().map(|l| l.left_out).sum::<usize>() {
         0 => String::new(),
         count => {
-            let axis = if options.log_x && options.log_y { "an axis" } else if options.log_x { "the x axis" } else { "the y axis" };
+            let axis = match (options.log_x, options.log_y) {
+                (true, true) => "an axis",
+                (true, false) => "the x axis",
+                _ => "the y axis",
+            };
             let points = if count == 1 { "1 point".to_string() } else { format!("{count} points") };
             format!("{points} of 0 or less left out: {axis} is logarithmic.")
         }

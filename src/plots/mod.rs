@@ -23,6 +23,7 @@ mod colours; // single colours, ramps, the palette of parts
 mod eigenvalues;
 mod figure; // the finished document: save, png, pixels, half blocks
 mod heatmap;
+mod heatmap_layout; // where its parts stand
 mod label_graph;
 mod layout; // where the vertices of a graph stand
 mod lines;

@@ -112,7 +112,8 @@ fn caption(text: &str, side: f64) -> Vec<String> {
     if lines.len() > CAPTION_LINES {
         lines.truncate(CAPTION_LINES);
         if let Some(last) = lines.last_mut() {
-            *last = text::fit(&format!("{last} ………"), CAPTION, false, side).trim_end_matches(['…', ' ', ',']).to_string() + "…";
+            let cut = text::fit(&format!("{last} ………"), CAPTION, false, side);
+            *last = cut.trim_end_matches(['…', ' ', ',']).to_string() + "…";
         }
     }
     lines

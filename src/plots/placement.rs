@@ -69,7 +69,8 @@ pub fn labels(points: &[Point<'_>], field: Rect, crowded: bool) -> Vec<Option<Re
                 2.0 * placed.iter().map(|p| r.overlap(p)).sum::<f64>() + others + 4.0 * outside(r)
             };
             // The first of the best: below where nothing speaks against it.
-            let best = point.candidates().into_iter().map(|r| (cost(&r), r)).reduce(|a, b| if b.0 < a.0 - 1e-9 { b } else { a });
+            let costs = point.candidates().into_iter().map(|r| (cost(&r), r));
+            let best = costs.reduce(|a, b| if b.0 < a.0 - 1e-9 { b } else { a });
             let (cost, rect) = best?;
             if cost > 0.04 * rect.width * rect.height && !crowded {
                 return None;
@@ -125,7 +126,8 @@ mod tests {
     fn labels_do_not_cover_each_other() {
         let field = Rect { x: 0.0, y: 0.0, width: 300.0, height: 300.0 };
         let point = |x: f64, y: f64| Point { x, y, radius: 4.0, name: "some label", font: 11.0 };
-        let points: Vec<Point> = (0..12).map(|i| point(60.0 + 60.0 * f64::from(i % 4), 60.0 + 30.0 * f64::from(i / 4))).collect();
+        let points: Vec<Point> =
+            (0..12).map(|i| point(60.0 + 60.0 * f64::from(i % 4), 60.0 + 30.0 * f64::from(i / 4))).collect();
         let rects: Vec<Rect> = labels(&points, field, false).into_iter().flatten().collect();
         assert!(rects.len() >= 10, "{}", rects.len());
         for (i, a) in rects.iter().enumerate() {

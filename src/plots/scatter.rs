@@ -69,7 +69,7 @@ pub fn scatter(
     }
     let shown: Vec<usize> = (0..n)
         .filter(|&i| x[i].is_finite() && y[i].is_finite())
-        .filter(|&i| !(options.log_x && x[i] <= 0.0) && !(options.log_y && y[i] <= 0.0))
+        .filter(|&i| (!options.log_x || x[i] > 0.0) && (!options.log_y || y[i] > 0.0))
         .collect();
     let mut x_range = check::range(FIGURE, "points", shown.iter().map(|i| x[*i]))?;
     let mut y_range = check::range(FIGURE, "points", shown.iter().map(|i| y[*i]))?;

@@ -57,7 +57,13 @@ impl Style {
             attribute(to, "stroke-width", &number(self.width));
         }
         if let Some(opacity) = self.opacity {
-            attribute(to, "opacity", &number(opacity));
+            // A fill or a stroke alone needs no layer of its own, which takes a renderer long.
+            let name = match (self.fill, self.stroke) {
+                (Some(_), None) => "fill-opacity",
+                (None, Some(_)) => "stroke-opacity",
+                _ => "opacity",
+            };
+            attribute(to, name, &number(opacity));
         }
         if let Some(length) = self.dashes {
             attribute(to, "stroke-dasharray", &number(length));
@@ -254,10 +260,10 @@ impl Svg {
     pub fn finish(self, title: &str) -> Figure {
         let (w, h) = (number(self.width), number(self.height));
         let mut svg = String::with_capacity(self.body.len() + 512);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
-             font-family=\"{}\">\n",
+             font-family=\"{}\">",
             theme::FONTS
         );
         if !title.is_empty() {

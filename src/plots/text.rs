@@ -106,7 +106,8 @@ impl Font {
         let (data, at) = (self.data, self.cmap?);
         if u16_at(data, at)? == 12 {
             let groups = u32_at(data, at + 12)? as usize;
-            let group = (0..groups).map(|i| at + 16 + 12 * i).find(|&g| u32_at(data, g + 4).is_some_and(|end| end >= c))?;
+            let mut starts = (0..groups).map(|i| at + 16 + 12 * i);
+            let group = starts.find(|&g| u32_at(data, g + 4).is_some_and(|end| end >= c))?;
             let start = u32_at(data, group)?;
             return Some((u32_at(data, group + 8)? + c.checked_sub(start)?) as usize);
         }
