@@ -1,9 +1,13 @@
 //! `Cooccurrence`: how many images hold each label, and each pair of labels.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Add;
 use std::sync::Arc;
 
+use super::count::list_of;
 use super::names;
+use super::pairs::{LEFT_OUT, PairList};
 use crate::error::{Error, Result};
 
 /// Counts of m labels over N images: n_i images hold label i, e_ij hold both i and j. Cheap to clone.
@@ -17,11 +21,34 @@ pub struct Cooccurrence {
     num_images: Option<u64>,
 }
 
-/// How the pair counts are held. Everything outside this file goes through `pair` and `for_each_pair`.
+/// How the pair counts are held: which of the two follows from the number of labels alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Pairs {
+pub(super) enum Pairs {
     /// Row-major m × m with a zero diagonal.
     Dense(Arc<[u64]>),
+    /// Only the pairs that were seen.
+    Sparse(Arc<PairList>),
+}
+
+/// Labels up to which counts and affinities are square tables: 32 MB at most.
+pub(super) const DENSE_UP_TO: usize = 2048;
+
+impl Pairs {
+    pub fn of_list(list: PairList) -> Self {
+        let m = list.num_labels();
+        if m > DENSE_UP_TO {
+            return Pairs::Sparse(list.into());
+        }
+        let mut pairs = vec![0; m * m];
+        for i in 0..m {
+            let (columns, counts) = list.row(i);
+            for (&j, &count) in columns.iter().zip(counts) {
+                pairs[i * m + j as usize] = u64::from(count);
+                pairs[j as usize * m + i] = u64::from(count);
+            }
+        }
+        Pairs::Dense(pairs.into())
+    }
 }
 
 /// Two labels and what is counted of them.
@@ -75,12 +102,20 @@ impl Cooccurrence {
                 }
             }
         }
-        Ok(Self::trusted(labels.into(), counts, pairs, None))
+        Ok(Self::held(labels.into(), counts, Pairs::Dense(pairs.into()), None))
     }
 
     /// Counts that are known to keep the rules.
-    pub(super) fn trusted(labels: Arc<[String]>, counts: Vec<u64>, pairs: Vec<u64>, num_images: Option<u64>) -> Self {
-        Cooccurrence { labels, counts: counts.into(), pairs: Pairs::Dense(pairs.into()), num_images }
+    pub(super) fn held(labels: Arc<[String]>, counts: Vec<u64>, pairs: Pairs, num_images: Option<u64>) -> Self {
+        Cooccurrence { labels, counts: counts.into(), pairs, num_images }
+    }
+
+    /// The pairs that were seen, where there are too many labels for a square table.
+    pub(super) fn list(&self) -> Option<&PairList> {
+        match &self.pairs {
+            Pairs::Sparse(list) => Some(list),
+            Pairs::Dense(_) => None,
+        }
     }
 
     /// The same counts, known to come from `num_images` images (with or without labels).
@@ -127,6 +162,7 @@ impl Cooccurrence {
         assert!(i < m && j < m, "pair ({i}, {j}) of {m} labels");
         match &self.pairs {
             Pairs::Dense(pairs) => pairs[i * m + j],
+            Pairs::Sparse(list) => list.get(i, j),
         }
     }
 
@@ -149,14 +185,28 @@ impl Cooccurrence {
                     }
                 }
             }
+            Pairs::Sparse(list) => {
+                for i in 0..m {
+                    let (columns, counts) = list.row(i);
+                    columns.iter().zip(counts).for_each(|(&j, &count)| f(i, j as usize, u64::from(count)));
+                }
+            }
         }
     }
 
-    /// Row-major m × m counts with n_i on the diagonal, as the language shows them.
+    /// Row-major m × m counts with n_i on the diagonal, as the language shows them: 8 m² bytes.
     pub fn dense(&self) -> Vec<u64> {
         let m = self.len();
         let mut out = match &self.pairs {
             Pairs::Dense(pairs) => pairs.to_vec(),
+            Pairs::Sparse(_) => {
+                let mut out = vec![0; m * m];
+                self.for_each_pair(|i, j, e| {
+                    out[i * m + j] = e;
+                    out[j * m + i] = e;
+                });
+                out
+            }
         };
         for i in 0..m {
             out[i * m + i] = self.counts[i];
@@ -166,35 +216,45 @@ impl Cooccurrence {
 
     /// How many different pairs i < j were ever seen.
     pub fn num_pairs(&self) -> usize {
-        let mut n = 0;
-        self.for_each_pair(|_, _, _| n += 1);
-        n
+        match &self.pairs {
+            Pairs::Sparse(list) => list.len(),
+            Pairs::Dense(pairs) => pairs.iter().filter(|e| **e != 0).count() / 2,
+        }
     }
 
     /// The `n` pairs seen most often, most frequent first.
     pub fn top_pairs(&self, n: usize) -> Vec<Pair> {
-        let mut all = Vec::new();
-        self.for_each_pair(|i, j, e| all.push((e, i, j)));
-        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        all.into_iter().take(n).map(|(_, i, j)| self.describe(i, j)).collect()
+        let mut top = Top::new(n);
+        self.for_each_pair(|i, j, e| top.offer(u128::from(e), i, j));
+        top.sorted().map(|(i, j)| self.describe(i, j)).collect()
     }
 
-    /// Pairs never seen, the most surprising first: those that chance would bring together most often (n_i n_j).
+    /// The `n` most surprising of the pairs never seen: those that chance would bring together most often (n_i n_j).
     ///
     /// Labels that are in no image at all are left out.
-    pub fn never_pairs(&self) -> Vec<Pair> {
+    pub fn never_pairs(&self, n: usize) -> Vec<Pair> {
         let m = self.len();
-        let mut all = Vec::new();
-        for i in 0..m {
+        let mut top = Top::new(n);
+        let mut seen = vec![false; m];
+        for i in (0..m).filter(|&i| self.counts[i] != 0) {
+            self.with_row(i, |j| seen[j] = true);
             for j in i + 1..m {
-                let chance = u128::from(self.counts[i]) * u128::from(self.counts[j]);
-                if chance != 0 && self.pair(i, j) == 0 {
-                    all.push((chance, i, j));
+                if !seen[j] && self.counts[j] != 0 {
+                    top.offer(u128::from(self.counts[i]) * u128::from(self.counts[j]), i, j);
                 }
             }
+            self.with_row(i, |j| seen[j] = false);
         }
-        all.sort_unstable_by(|a, b| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        all.into_iter().map(|(_, i, j)| self.describe(i, j)).collect()
+        top.sorted().map(|(i, j)| self.describe(i, j)).collect()
+    }
+
+    /// Calls `f` with every label behind `i` that was seen with it.
+    fn with_row(&self, i: usize, mut f: impl FnMut(usize)) {
+        let m = self.len();
+        match &self.pairs {
+            Pairs::Dense(pairs) => (i + 1..m).filter(|&j| pairs[i * m + j] != 0).for_each(f),
+            Pairs::Sparse(list) => list.row(i).0.iter().for_each(|&j| f(j as usize)),
+        }
     }
 
     fn describe(&self, i: usize, j: usize) -> Pair {
@@ -218,30 +278,103 @@ impl Cooccurrence {
         }
         let labels: Vec<String> = names.iter().map(|n| n.as_ref().to_string()).collect();
         names::index(&labels)?;
-        let pairs = picked.iter().flat_map(|&i| picked.iter().map(move |&j| (i, j)));
-        let pairs = pairs.map(|(i, j)| self.pair(i, j)).collect();
-        let counts = picked.iter().map(|&i| self.counts[i]).collect();
-        Ok(Self::trusted(labels.into(), counts, pairs, self.num_images))
+        let counts: Vec<u64> = picked.iter().map(|&i| self.counts[i]).collect();
+        let pairs = match &self.pairs {
+            Pairs::Dense(_) => {
+                let pairs = picked.iter().flat_map(|&i| picked.iter().map(move |&j| (i, j)));
+                Pairs::Dense(pairs.map(|(i, j)| self.pair(i, j)).collect())
+            }
+            Pairs::Sparse(list) => {
+                let mut place = vec![LEFT_OUT; self.len()];
+                picked.iter().enumerate().for_each(|(new, &old)| place[old] = new as u32);
+                Pairs::of_list(list.relabelled(&place, picked.len()))
+            }
+        };
+        Ok(Self::held(labels.into(), counts, pairs, self.num_images))
     }
 
-    /// The counts of two shards of images together; both must have the same labels, in any order.
+    /// The counts of two shards of images together.
+    ///
+    /// Labels are matched by name, in any order; one that only a shard has counts 0 in the other, and those that only
+    /// `other` has come last. Errors: counts that overflow.
     pub fn checked_add(&self, other: &Self) -> Result<Self> {
-        let place = names::matching(&self.labels, &other.labels, "co-occurrences that are added")?;
-        let m = self.len();
+        let here = names::index(&self.labels)?;
+        let mut labels = self.labels.to_vec();
+        let place: Vec<u32> = (other.labels.iter())
+            .map(|name| match here.get(name.as_str()) {
+                Some(&place) => place as u32,
+                None => {
+                    labels.push(name.clone());
+                    labels.len() as u32 - 1
+                }
+            })
+            .collect();
+        let m = labels.len();
         let too_many = || Error::data("the added counts do not fit into 64 bits".to_string());
-        let mut counts = Vec::with_capacity(m);
-        let mut pairs = Vec::with_capacity(m * m);
-        for i in 0..m {
-            counts.push(self.counts[i].checked_add(other.counts[place[i]]).ok_or_else(too_many)?);
-            for j in 0..m {
-                pairs.push(self.pair(i, j).checked_add(other.pair(place[i], place[j])).ok_or_else(too_many)?);
-            }
+        let mut counts = self.counts.to_vec();
+        counts.resize(m, 0);
+        for (&n, &at) in other.counts.iter().zip(&place) {
+            counts[at as usize] = counts[at as usize].checked_add(n).ok_or_else(too_many)?;
         }
         let num_images = match (self.num_images, other.num_images) {
             (Some(a), Some(b)) => Some(a.checked_add(b).ok_or_else(too_many)?),
             _ => None,
         };
-        Ok(Self::trusted(self.labels.clone(), counts, pairs, num_images))
+        let pairs = if m > DENSE_UP_TO {
+            let ours = self.to_list()?.grown(m);
+            Pairs::Sparse(ours.plus(&other.to_list()?.relabelled(&place, m))?.into())
+        } else {
+            let mut pairs = vec![0u64; m * m];
+            let mut overflow = false;
+            let mut add = |i: usize, j: usize, e: u64| {
+                for at in [i * m + j, j * m + i] {
+                    let (sum, over) = pairs[at].overflowing_add(e);
+                    pairs[at] = sum;
+                    overflow |= over;
+                }
+            };
+            self.for_each_pair(&mut add);
+            other.for_each_pair(|i, j, e| add(place[i] as usize, place[j] as usize, e));
+            if overflow {
+                return Err(too_many());
+            }
+            Pairs::Dense(pairs.into())
+        };
+        Ok(Self::held(labels.into(), counts, pairs, num_images))
+    }
+
+    fn to_list(&self) -> Result<PairList> {
+        match &self.pairs {
+            Pairs::Sparse(list) => Ok(PairList::clone(list)),
+            Pairs::Dense(pairs) => list_of(self.len(), pairs),
+        }
+    }
+}
+
+/// The `n` pairs of the highest rank, among equals the first.
+struct Top {
+    n: usize,
+    heap: BinaryHeap<Reverse<(u128, Reverse<(usize, usize)>)>>,
+}
+
+impl Top {
+    fn new(n: usize) -> Self {
+        Top { n, heap: BinaryHeap::new() }
+    }
+
+    fn offer(&mut self, rank: u128, i: usize, j: usize) {
+        let entry = Reverse((rank, Reverse((i, j))));
+        if self.heap.len() < self.n {
+            self.heap.push(entry);
+        } else if let Some(mut least) = self.heap.peek_mut()
+            && entry < *least
+        {
+            *least = entry;
+        }
+    }
+
+    fn sorted(self) -> impl Iterator<Item = (usize, usize)> {
+        self.heap.into_sorted_vec().into_iter().map(|Reverse((_, Reverse(pair)))| pair)
     }
 }
 
@@ -301,7 +434,7 @@ mod tests {
         let top = c.top_pairs(5);
         assert_eq!(top.len(), 2);
         assert_eq!((top[0].a.as_str(), top[0].b.as_str(), top[0].count), ("cat", "dog", 3));
-        let never = c.never_pairs();
+        let never = c.never_pairs(9);
         assert_eq!(never.len(), 1);
         assert_eq!((never[0].a.as_str(), never[0].b.as_str()), ("dog", "sofa"));
     }
@@ -330,7 +463,11 @@ mod tests {
         let sum = (&c + &other).unwrap();
         assert_eq!(sum.pair(0, 1), 6);
         assert_eq!(sum.counts(), &[8, 10, 4]);
+        // A label that a shard never saw is one that it counts 0 times.
         let less = c.take_labels(&["sofa", "cat"]).unwrap();
-        assert!((&c + &less).unwrap_err().message.contains("only the first has \"dog\""));
+        assert_eq!((&c + &less).unwrap().counts(), &[8, 5, 4]);
+        let sum = (&less + &c).unwrap();
+        assert_eq!(sum.labels().to_vec(), ["sofa", "cat", "dog"]);
+        assert_eq!((sum.counts(), sum.pair(1, 2)), (&[4, 8, 5][..], 3));
     }
 }

@@ -1,12 +1,13 @@
 //! Counting labels and pairs from the label lists of images.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::cooccurrence::Cooccurrence;
+use super::cooccurrence::{Cooccurrence, Pairs};
+use super::inverted;
 use super::names;
+use super::pairs::{PairList, too_many};
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -14,8 +15,8 @@ use crate::interrupt;
 const BY_IMAGE_UP_TO: usize = 512;
 /// Images between two looks at the interrupt flag.
 const IMAGES_A_LOOK: usize = 1 << 16;
-/// m × m counts of 8 bytes: 4 GiB.
-const MOST_LABELS: usize = 23_170;
+/// Labels at most: the highest bit of a label index marks the end of a row while pairs are counted.
+const MOST_LABELS: usize = 1 << 31;
 
 impl Cooccurrence {
     /// Counts labels and pairs over N images given as compressed rows.
@@ -29,6 +30,22 @@ impl Cooccurrence {
         if m > MOST_LABELS {
             return Err(Error::argument(format!("co-occurrence takes at most {MOST_LABELS} labels; got {m}")));
         }
+        let rows = Rows::new(offsets, indices, m)?;
+        let (counts, pairs) = rows.count()?;
+        let num_images = rows.len() as u64;
+        Ok(Self::held(Arc::from(labels), counts, pairs, Some(num_images)))
+    }
+}
+
+/// Label lists of images as compressed rows.
+pub(super) struct Rows<'a> {
+    pub offsets: &'a [u64],
+    pub indices: &'a [u32],
+    pub m: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(offsets: &'a [u64], indices: &'a [u32], m: usize) -> Result<Self> {
         if offsets.first() != Some(&0) || offsets.last() != Some(&(indices.len() as u64)) {
             return Err(Error::data(format!(
                 "row offsets must start at 0 and end at {}, the number of label indices; got {:?} to {:?}",
@@ -37,30 +54,31 @@ impl Cooccurrence {
                 offsets.last()
             )));
         }
-        if u32::try_from(offsets.len()).is_err() {
-            return Err(Error::data(format!("at most {} images can be counted at once", u32::MAX - 1)));
+        if u32::try_from(offsets.len()).is_err() || u32::try_from(indices.len()).is_err() {
+            return Err(Error::data(format!("at most {} images and labels can be counted at once", u32::MAX - 1))
+                .with_help("count shards of the images and add their co-occurrences"));
         }
-        let rows = Rows { offsets, indices, m };
-        let (counts, pairs) = if m <= BY_IMAGE_UP_TO { by_image(&rows)? } else { by_label(&rows)? };
-        let num_images = offsets.len() as u64 - 1;
-        Ok(Self::trusted(Arc::from(labels), counts, pairs, Some(num_images)))
+        Ok(Rows { offsets, indices, m })
     }
-}
 
-struct Rows<'a> {
-    offsets: &'a [u64],
-    indices: &'a [u32],
-    m: usize,
-}
-
-impl<'a> Rows<'a> {
-    fn len(&self) -> usize {
+    /// How many images there are.
+    pub fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// n_i and e_ij. Errors: the first row found that is not ascending, unique and in range.
+    fn count(&self) -> Result<(Vec<u64>, Pairs)> {
+        if self.m <= BY_IMAGE_UP_TO {
+            let (counts, pairs) = by_image(self)?;
+            return Ok((counts, Pairs::Dense(pairs.into())));
+        }
+        let (counts, pairs) = inverted::count(self)?;
+        Ok((counts, Pairs::of_list(pairs)))
     }
 
     /// The labels of one image, found to be ascending and in range.
     #[inline]
-    fn checked(&self, image: usize) -> Result<&'a [u32]> {
+    pub fn checked(&self, image: usize) -> Result<&'a [u32]> {
         let (from, to) = (self.offsets[image], self.offsets[image + 1]);
         let Some(row) = self.indices.get(from as usize..to as usize) else {
             return Err(Error::data(format!("row offsets must not fall; those of image {image} are {from} to {to}")));
@@ -116,55 +134,64 @@ fn by_image(rows: &Rows) -> Result<Counts> {
     Ok((counts, pairs))
 }
 
-/// The images of each label first, then one row of counts a label: no table a thread, whatever m is.
-fn by_label(rows: &Rows) -> Result<Counts> {
-    let m = rows.m;
-    // Stable counting sort of (label, image): `images[starts[i]..starts[i + 1]]` hold label i.
-    let mut counts = vec![0u64; m];
-    for image in 0..rows.len() {
-        if image.is_multiple_of(IMAGES_A_LOOK) {
-            interrupt::check()?;
-        }
-        for &label in rows.checked(image)? {
-            counts[label as usize] += 1;
-        }
+/// Counts of images that come in batches, and whose labels are numbered as they turn up.
+///
+/// What it holds is the counts, never the images, so that a table need not fit in memory.
+#[derive(Default)]
+pub struct Counter {
+    counts: Vec<u64>,
+    pairs: Option<PairList>,
+    num_images: u64,
+}
+
+impl Counter {
+    /// Adds a batch of images, given as in [`Cooccurrence::count`]; `m` labels have turned up so far.
+    pub fn add(&mut self, m: usize, offsets: &[u64], indices: &[u32]) -> Result<()> {
+        let rows = Rows::new(offsets, indices, m)?;
+        let (counts, pairs) = if m <= BY_IMAGE_UP_TO {
+            let (counts, pairs) = by_image(&rows)?;
+            (counts, list_of(m, &pairs)?)
+        } else {
+            inverted::count(&rows)?
+        };
+        self.counts.resize(m, 0);
+        self.counts.iter_mut().zip(&counts).for_each(|(sum, n)| *sum += n);
+        self.pairs = Some(match self.pairs.take() {
+            None => pairs,
+            Some(before) => before.grown(m).plus(&pairs)?,
+        });
+        self.num_images += rows.len() as u64;
+        Ok(())
     }
-    let mut next = Vec::with_capacity(m);
-    let mut total = 0;
-    for &n in &counts {
-        next.push(total);
-        total += n as usize;
-    }
-    let starts = next.clone();
-    let mut images = vec![0u32; total];
-    for image in 0..rows.len() {
-        for &label in rows.checked(image)? {
-            images[next[label as usize]] = image as u32;
-            next[label as usize] += 1;
+
+    /// The counts of all batches, labels in alphabetical order. Errors: a name too few, or one that stands twice.
+    pub fn finish(self, labels: &[String]) -> Result<Cooccurrence> {
+        if labels.len() != self.counts.len() && !(self.counts.is_empty() && self.pairs.is_none()) {
+            return Err(Error::internal(format!("{} counted labels, {} names", self.counts.len(), labels.len())));
         }
+        names::index(labels)?;
+        let order = names::canonical(labels);
+        let mut place = vec![0u32; labels.len()];
+        order.iter().enumerate().for_each(|(new, &old)| place[old] = new as u32);
+        let sorted: Vec<String> = order.iter().map(|&i| labels[i].clone()).collect();
+        let counts = order.iter().map(|&i| self.counts.get(i).copied().unwrap_or(0)).collect();
+        let pairs = self.pairs.unwrap_or_else(|| PairList::empty(labels.len())).relabelled(&place, labels.len());
+        Ok(Cooccurrence::held(sorted.into(), counts, Pairs::of_list(pairs), Some(self.num_images)))
     }
-    let mut pairs = vec![0u64; m * m];
-    let seen = AtomicUsize::new(0);
-    pairs.par_chunks_mut(m.max(1)).enumerate().try_for_each_init(
-        || vec![0u32; m],
-        |row, (i, out)| {
-            if seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(16) {
-                interrupt::check()?;
-            }
-            for &image in &images[starts[i]..starts[i] + counts[i] as usize] {
-                let (from, to) = (rows.offsets[image as usize], rows.offsets[image as usize + 1]);
-                for &j in &rows.indices[from as usize..to as usize] {
-                    row[j as usize] += 1;
-                }
-            }
-            row[i] = 0;
-            for (out, n) in out.iter_mut().zip(row.iter_mut()) {
-                *out = u64::from(std::mem::take(n));
-            }
-            Ok::<(), Error>(())
-        },
-    )?;
-    Ok((counts, pairs))
+}
+
+/// The pairs i < j of a square table that were seen.
+pub(super) fn list_of(m: usize, pairs: &[u64]) -> Result<PairList> {
+    let row = |i: usize| -> Result<(Vec<u32>, Vec<u32>)> {
+        let seen = (i + 1..m).filter(|&j| pairs[i * m + j] != 0);
+        let (mut columns, mut counts) = (Vec::new(), Vec::new());
+        for j in seen {
+            columns.push(j as u32);
+            counts.push(u32::try_from(pairs[i * m + j]).map_err(|_| too_many())?);
+        }
+        Ok((columns, counts))
+    };
+    Ok(PairList::from_rows((0..m).map(row).collect::<Result<_>>()?))
 }
 
 #[cfg(test)]
@@ -189,7 +216,8 @@ mod tests {
         let indices = lists.concat();
         let rows = Rows { offsets: &offsets, indices: &indices, m: m as usize };
         let (counts, pairs) = by_image(&rows).unwrap();
-        assert_eq!((counts.clone(), pairs.clone()), by_label(&rows).unwrap());
+        let (listed_counts, listed) = inverted::count(&rows).unwrap();
+        assert_eq!((&counts, list_of(m as usize, &pairs).unwrap()), (&listed_counts, listed));
         let both = |a, b| lists.iter().filter(|l| l.contains(&a) && l.contains(&b)).count() as u64;
         for i in 0..m {
             assert_eq!(counts[i as usize], both(i, i));
@@ -197,6 +225,17 @@ mod tests {
                 assert_eq!(pairs[(i * m + j) as usize], if i == j { 0 } else { both(i, j) });
             }
         }
+    }
+
+    #[test]
+    fn batches_add_up_and_labels_may_come_late() {
+        let mut counter = Counter::default();
+        counter.add(2, &[0, 2, 3], &[0, 1, 1]).unwrap();
+        counter.add(3, &[0, 2, 2], &[0, 2]).unwrap();
+        let c = counter.finish(&["z", "a", "m"].map(String::from)).unwrap();
+        assert_eq!((c.labels().to_vec(), c.counts(), c.num_images()), (vec!["a".into(), "m".into(), "z".into()], &[2, 1, 2][..], Some(4)));
+        assert_eq!((c.pair(0, 2), c.pair(1, 2), c.pair(0, 1)), (1, 1, 0));
+        assert!(Counter::default().finish(&[]).unwrap().is_empty());
     }
 
     #[test]

@@ -25,8 +25,10 @@ mod display; // how a partition prints
 pub mod eigen; // the smallest eigenvectors
 mod embedding; // eigenvectors to points
 mod file; // the authors' JSON form of a partition
+mod inverted; // counting the pairs of many labels
 mod kmeans; // k-means++ and Lloyd
 mod names; // label names: unique, matched, put in order
+mod pairs; // the pairs seen, when a square table would be too large
 mod partition; // labels split into tasks
 mod random; // even random tasks; the generators of all random choices
 mod refine; // single-label moves while the cut falls
@@ -37,6 +39,7 @@ mod table; // a plain CSV reader for small tables
 pub use affinity::{Affinity, AffinityOptions, Branch, Complement, Preset};
 pub use agreement::{Comparison, Move, compare};
 pub use cooccurrence::{Cooccurrence, Pair};
+pub use count::Counter;
 pub use cut::{ZScore, ncut, z_score};
 pub use embedding::Embedding;
 pub use partition::Partition;

@@ -1,0 +1,205 @@
+//! Label tables of any size, made up: to measure with, and to try things out on before the real table is there.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::table::LabelTable;
+use crate::error::{Error, Result};
+use crate::interrupt;
+
+/// Options of [`Synthetic::new`].
+///
+/// Labels have Zipf's frequencies, fall into groups, and an image draws most of its labels from one group: so the
+/// table has a label graph with a long tail and with parts that can be found again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyntheticOptions {
+    pub images: usize,
+    pub labels: usize,
+    /// Groups of labels; label i is in group i mod `groups`.
+    pub groups: usize,
+    /// Labels drawn for an image, on average, each at least 1; some are drawn twice, so an image holds slightly fewer.
+    pub per_image: f64,
+    /// Part of the labels that come from the image's own group.
+    pub within: f64,
+    pub seed: u64,
+}
+
+impl Default for SyntheticOptions {
+    fn default() -> Self {
+        SyntheticOptions { images: 10_000, labels: 80, groups: 5, per_image: 4.0, within: 0.8, seed: 0 }
+    }
+}
+
+/// A made-up table whose images can be had one by one, in any order.
+pub struct Synthetic {
+    options: SyntheticOptions,
+    /// Running sums of the frequencies of all labels, and of those of a group.
+    all: Vec<f64>,
+    group: Vec<Vec<f64>>,
+    groups: Vec<f64>,
+}
+
+/// Flattens the head of Zipf's law: without it the first label would be in nearly every image.
+const HEAD: f64 = 8.0;
+
+impl Synthetic {
+    /// Errors: a number out of range.
+    pub fn new(options: &SyntheticOptions) -> Result<Self> {
+        let o = options;
+        let bad = |name: &str, expected: &str, came: String| {
+            Err(Error::argument(format!("The {name} option must be {expected}. Got {came} instead.")))
+        };
+        if o.labels == 0 || o.labels > 10_000_000 {
+            return bad("labels", "an integer from 1 to 10000000", o.labels.to_string());
+        }
+        if o.groups == 0 || o.groups > o.labels {
+            return bad("groups", &format!("an integer from 1 to {}, the number of labels", o.labels), o.groups.to_string());
+        }
+        if !(o.per_image.is_finite() && (1.0..=1000.0).contains(&o.per_image)) {
+            return bad("per_image", "a number from 1 to 1000", o.per_image.to_string());
+        }
+        if !(0.0..=1.0).contains(&o.within) {
+            return bad("within", "a number from 0 to 1", o.within.to_string());
+        }
+        let frequency = |label: usize| 1.0 / (label as f64 + HEAD);
+        let group = (0..o.groups).map(|g| running((g..o.labels).step_by(o.groups).map(frequency))).collect();
+        Ok(Synthetic {
+            options: o.clone(),
+            all: running((0..o.labels).map(frequency)),
+            group,
+            groups: running((0..o.groups).map(|g| 1.0 / (g as f64 + 2.0))),
+        })
+    }
+
+    /// The labels of one image, ascending: the same for the same seed, whichever other images are asked for.
+    pub fn row(&self, image: usize, row: &mut Vec<u32>) {
+        let o = &self.options;
+        let mut rng = ChaCha8Rng::seed_from_u64(o.seed);
+        rng.set_stream(image as u64);
+        row.clear();
+        let group = draw(&self.groups, &mut rng);
+        let mut count = 1;
+        // Geometric: many images with few labels, few with many.
+        while rng.random::<f64>() < 1.0 - 1.0 / o.per_image && count < 4096 {
+            count += 1;
+        }
+        for _ in 0..count {
+            let label = if rng.random::<f64>() < o.within {
+                draw(&self.group[group], &mut rng) * o.groups + group
+            } else {
+                draw(&self.all, &mut rng)
+            };
+            row.push(label as u32);
+        }
+        row.sort_unstable();
+        row.dedup();
+    }
+
+    /// Images `from` up to `to` as compressed rows: offsets and label indices.
+    pub fn rows(&self, from: usize, to: usize) -> Result<(Vec<u64>, Vec<u32>)> {
+        const A_PIECE: usize = 1 << 14;
+        let pieces: Vec<(Vec<u32>, Vec<u32>)> = (from..to)
+            .into_par_iter()
+            .step_by(A_PIECE)
+            .map(|first| {
+                interrupt::check()?;
+                let (mut lengths, mut indices, mut row) = (Vec::new(), Vec::new(), Vec::new());
+                for image in first..(first + A_PIECE).min(to) {
+                    self.row(image, &mut row);
+                    lengths.push(row.len() as u32);
+                    indices.extend_from_slice(&row);
+                }
+                Ok((lengths, indices))
+            })
+            .collect::<Result<_>>()?;
+        let mut offsets = Vec::with_capacity(to - from + 1);
+        offsets.push(0);
+        let mut end = 0u64;
+        for length in pieces.iter().flat_map(|(lengths, _)| lengths) {
+            end += u64::from(*length);
+            offsets.push(end);
+        }
+        let mut indices = Vec::with_capacity(end as usize);
+        pieces.iter().for_each(|(_, piece)| indices.extend_from_slice(piece));
+        Ok((offsets, indices))
+    }
+
+    /// `label 00042`, as many digits as the last needs.
+    pub fn label_names(&self) -> Vec<String> {
+        let digits = (self.options.labels - 1).max(1).ilog10() as usize + 1;
+        (0..self.options.labels).map(|i| format!("label {i:0digits$}")).collect()
+    }
+
+    /// A name of 16 hexadecimal digits, as Open Images has them.
+    pub fn image_name(&self, image: usize) -> String {
+        format!("{:016x}", (image as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub fn num_images(&self) -> usize {
+        self.options.images
+    }
+
+    /// The whole table in memory.
+    pub fn table(&self) -> Result<LabelTable> {
+        let (offsets, indices) = self.rows(0, self.options.images)?;
+        let images = (0..self.options.images).map(|i| self.image_name(i)).collect();
+        LabelTable::from_csr(self.label_names(), images, offsets, indices)
+    }
+}
+
+fn running(weights: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sum = 0.0;
+    weights
+        .map(|w| {
+            sum += w;
+            sum
+        })
+        .collect()
+}
+
+/// A position with the probability that running sums of weights give it.
+fn draw(sums: &[f64], rng: &mut ChaCha8Rng) -> usize {
+    let target = rng.random::<f64>() * sums.last().copied().unwrap_or(0.0);
+    sums.partition_point(|&s| s <= target).min(sums.len().saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_do_not_depend_on_each_other() {
+        let options = SyntheticOptions { images: 500, labels: 30, groups: 3, ..Default::default() };
+        let s = Synthetic::new(&options).unwrap();
+        let table = s.table().unwrap();
+        let mut row = Vec::new();
+        for image in [499, 0, 123] {
+            s.row(image, &mut row);
+            assert_eq!(table.row(image), row);
+        }
+        let mean = table.csr().1.len() as f64 / 500.0;
+        assert!((3.0..4.5).contains(&mean), "{mean}");
+        // Most pairs stay in their group.
+        let pairs = (0..500).flat_map(|i| {
+            let row = table.row(i).to_vec();
+            (1..row.len()).map(move |k| row[k] % 3 == row[k - 1] % 3)
+        });
+        let (same, all) = pairs.fold((0, 0), |(s, n), same| (s + usize::from(same), n + 1));
+        assert!(same * 3 > all * 2, "{same} of {all}");
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for options in [
+            SyntheticOptions { labels: 0, ..Default::default() },
+            SyntheticOptions { groups: 81, ..Default::default() },
+            SyntheticOptions { per_image: 0.5, ..Default::default() },
+            SyntheticOptions { within: f64::NAN, ..Default::default() },
+        ] {
+            assert!(Synthetic::new(&options).is_err());
+        }
+    }
+}
