@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use cpsd::graph::{
-    Affinity, AffinityOptions, Assign, Branch, Cooccurrence, Embedding, Partition, PartitionOptions, Preset, eigen,
+    Affinity, AffinityOptions, Assign, Branch, Cooccurrence, Embedding, Partition, PartitionOptions, Preset,
     lloyd_mismatches, ncut, spectral_partition, stability, z_score,
 };
 use serde_json::Value;
@@ -99,7 +99,7 @@ fn counts_are_the_published_ones() {
     }
     let top = &c.top_pairs(1)[0];
     assert_eq!(c.pair(40, 41).max(top.count), top.count);
-    assert_eq!(2 * c.never_pairs().len(), g.file["P_plus_checks"]["zero_offdiag_entries"].as_u64().unwrap() as usize);
+    assert_eq!(2 * c.never_pairs(usize::MAX).len(), g.file["P_plus_checks"]["zero_offdiag_entries"].as_u64().unwrap() as usize);
 }
 
 #[test]
@@ -136,11 +136,11 @@ fn affinities_and_degrees() {
     let Some(g) = Golden::load() else { return };
     let co = g.affinity(Branch::Co);
     for (i, row) in g.file["P_plus"].as_array().unwrap().iter().enumerate() {
-        close(co.matrix().column(i).as_slice(), row, 1e-12, "P+");
+        close(co.matrix().unwrap().column(i).as_slice(), row, 1e-12, "P+");
     }
     let checks = &g.file["P_plus_checks"];
-    assert!((co.matrix().sum() - checks["sum"].as_f64().unwrap()).abs() < 1e-9);
-    assert!((co.matrix().norm() - checks["frobenius"].as_f64().unwrap()).abs() < 1e-12);
+    assert!((co.matrix().unwrap().sum() - checks["sum"].as_f64().unwrap()).abs() < 1e-9);
+    assert!((co.matrix().unwrap().norm() - checks["frobenius"].as_f64().unwrap()).abs() < 1e-12);
     for branch in [Branch::Co, Branch::Dis] {
         close(g.affinity(branch).degrees(), &g.branch(branch)["degree"], 1e-11, "degree");
     }
@@ -157,7 +157,7 @@ fn eigenvalues_and_projectors() {
         let expected = &g.file["eigenvalues_at_p"][format!("{branch}_p0.333333")];
         close(&at_third.eigenvalues().unwrap(), expected, 1e-9, "eigenvalues at p = 1/3");
         for k in KS {
-            let vectors = eigen::smallest(&affinity.laplacian(), k).unwrap().vectors;
+            let vectors = affinity.smallest(k).unwrap().vectors;
             let row0 = &vectors * vectors.row(0).transpose();
             let expected = &g.branch(branch)["projector_row0"][k.to_string()];
             close(row0.as_slice(), expected, 1e-9, "projector");

@@ -82,7 +82,7 @@ proptest! {
         prop_assert!(compare(&p, &q).unwrap().moved.is_empty());
         for (i, &o) in order.iter().enumerate() {
             for (j, &r) in order.iter().enumerate() {
-                prop_assert_eq!(affinities[1].matrix()[(i, j)], affinities[0].matrix()[(o, r)]);
+                prop_assert_eq!(affinities[1].weight(i, j), affinities[0].weight(o, r));
             }
         }
     }

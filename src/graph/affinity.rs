@@ -5,10 +5,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use nalgebra::DMatrix;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::cooccurrence::Cooccurrence;
-use super::{eigen, names};
+use super::eigen::{self, Eigen, Laplacian};
+use super::names;
+use super::pairs::PairList;
+use super::weights::{SymmetricRows, Weights};
 use crate::error::{Error, Result};
 
 /// Which labels belong into one task.
@@ -108,10 +112,12 @@ struct Inner {
     branch: Branch,
     power: f64,
     complement: Complement,
-    /// Zero diagonal.
-    matrix: DMatrix<f64>,
+    weights: Weights,
     degrees: Vec<f64>,
 }
+
+/// Labels up to which a square table is handed out: half a GiB.
+const SQUARE_UP_TO: usize = 8192;
 
 impl Affinity {
     /// The affinity of a branch, from S_ij = e_ij / n_i.
@@ -121,42 +127,35 @@ impl Affinity {
     /// sets it, and a complement that leaves a label without a positive degree.
     pub fn new(counts: &Cooccurrence, branch: Branch, options: &AffinityOptions) -> Result<Self> {
         let power = power(branch, options)?;
-        let m = counts.len();
-        let mut plus = DMatrix::zeros(m, m);
-        counts.for_each_pair(|i, j, _| {
-            let p = (raised(counts.conditional(i, j), power) + raised(counts.conditional(j, i), power)) / 2.0;
-            plus[(i, j)] = p;
-            plus[(j, i)] = p;
-        });
         let labels = counts.labels().clone();
-        let (matrix, degrees) = match (branch, options.complement) {
-            (Branch::Co, _) => {
-                let degrees = row_sums(&plus, 0.0);
-                (plus, degrees)
-            }
-            (Branch::Dis, Complement::Ones) => {
-                let minus = DMatrix::from_fn(m, m, |i, j| if i == j { 0.0 } else { 1.0 - plus[(i, j)] });
-                let degrees = row_sums(&minus, 0.0);
-                (minus, degrees)
-            }
-            (Branch::Dis, Complement::Identity) => {
-                // I - P+ taken literally has ones on its diagonal; without them no degree could be positive.
-                let minus = -plus;
-                let degrees = row_sums(&minus, 1.0);
-                if let Some(i) = degrees.iter().position(|&d| d <= 0.0) {
-                    return Err(Error::argument(format!(
-                        "complement \"identity\" makes affinities negative: label \"{}\" has degree {:.4}, but \
-                         D^-1/2 needs every degree above 0",
-                        labels[i], degrees[i]
-                    ))
-                    .with_help("the authors' code subtracts P+ from a matrix of ones: complement \"ones\""));
-                }
-                (minus, degrees)
-            }
+        let (base, sign) = match (branch, options.complement) {
+            (Branch::Co, _) => (0.0, 1.0),
+            (Branch::Dis, Complement::Ones) => (1.0, -1.0),
+            // I - P+ taken literally has ones on its diagonal; without them no degree could be positive.
+            (Branch::Dis, Complement::Identity) => (0.0, -1.0),
         };
-        Ok(Affinity {
-            inner: Arc::new(Inner { labels, branch, power, complement: options.complement, matrix, degrees }),
-        })
+        let weights = match counts.list() {
+            None => dense(counts, power, base, sign),
+            Some(list) => sparse(counts, list, power, base, sign),
+        };
+        Self::held(labels, branch, power, options.complement, weights)
+    }
+
+    /// Sums the degrees, and checks those that a literal complement can make negative.
+    fn held(labels: Arc<[String]>, branch: Branch, power: f64, complement: Complement, weights: Weights) -> Result<Self> {
+        let own = own_weight(branch, complement);
+        let degrees: Vec<f64> = weights.row_sums().into_iter().map(|d| own + d).collect();
+        if own > 0.0
+            && let Some(i) = degrees.iter().position(|&d| d <= 0.0)
+        {
+            return Err(Error::argument(format!(
+                "complement \"identity\" makes affinities negative: label \"{}\" has degree {:.4}, but D^-1/2 needs \
+                 every degree above 0",
+                labels[i], degrees[i]
+            ))
+            .with_help("the authors' code subtracts P+ from a matrix of ones: complement \"ones\""));
+        }
+        Ok(Affinity { inner: Arc::new(Inner { labels, branch, power, complement, weights, degrees }) })
     }
 
     /// m, the number of labels.
@@ -182,9 +181,32 @@ impl Affinity {
         self.inner.power
     }
 
-    /// The weights, m × m, symmetric, with a zero diagonal.
-    pub fn matrix(&self) -> &DMatrix<f64> {
-        &self.inner.matrix
+    /// P_ij, the weight between two labels; 0 for a label with itself. Panics out of range, as indexing does.
+    pub fn weight(&self, i: usize, j: usize) -> f64 {
+        self.inner.weights.get(i, j)
+    }
+
+    /// The weights, m × m, symmetric, with a zero diagonal. Errors: more labels than a square table should hold.
+    pub fn matrix(&self) -> Result<DMatrix<f64>> {
+        self.square()?;
+        Ok(self.inner.weights.to_dense())
+    }
+
+    fn square(&self) -> Result<()> {
+        if self.len() > SQUARE_UP_TO {
+            return Err(Error::argument(format!(
+                "a square table of {} labels would take {:.1} GB; at most {SQUARE_UP_TO} labels are shown as one",
+                self.len(),
+                8e-9 * (self.len() * self.len()) as f64
+            ))
+            .with_help("take some of the labels first: cooccurrence.take_labels(names)"));
+        }
+        Ok(())
+    }
+
+    /// How the weights are held.
+    pub(super) fn weights(&self) -> &Weights {
+        &self.inner.weights
     }
 
     /// d_i = Σ_j P_ij.
@@ -192,25 +214,20 @@ impl Affinity {
         &self.inner.degrees
     }
 
-    /// L = D^-1/2 (D - P) D^-1/2, m × m; all zero for an isolated label.
-    pub fn laplacian(&self) -> DMatrix<f64> {
-        let Inner { matrix, degrees, .. } = &*self.inner;
-        let scale: Vec<f64> = degrees.iter().map(|&d| if d > 0.0 { 1.0 / d.sqrt() } else { 0.0 }).collect();
-        let own = self.own();
-        DMatrix::from_fn(self.len(), self.len(), |i, j| {
-            if i != j {
-                -matrix[(i, j)] * scale[i] * scale[j]
-            } else if degrees[i] > 0.0 {
-                1.0 - own / degrees[i]
-            } else {
-                0.0
-            }
-        })
+    /// L = D^-1/2 (D - P) D^-1/2, m × m; all zero for an isolated label. Errors: as for [`matrix`](Self::matrix).
+    pub fn laplacian(&self) -> Result<DMatrix<f64>> {
+        self.square()?;
+        Ok(Laplacian::new(self).to_dense())
     }
 
-    /// All eigenvalues of the normalised Laplacian, ascending.
+    /// The `k` smallest eigenpairs of the normalised Laplacian. No square table is formed where the graph is large.
+    pub fn smallest(&self, k: usize) -> Result<Eigen> {
+        eigen::smallest(&Laplacian::new(self), k)
+    }
+
+    /// All eigenvalues of the normalised Laplacian, ascending. Errors: as for [`matrix`](Self::matrix).
     pub fn eigenvalues(&self) -> Result<Vec<f64>> {
-        Ok(eigen::smallest(&self.laplacian(), self.len())?.values)
+        Ok(eigen::smallest_of_dense(&self.laplacian()?, self.len())?.values)
     }
 
     /// Labels without any neighbour in this graph.
@@ -221,38 +238,70 @@ impl Affinity {
 
     /// The weight of a label with itself that its degree counts: none, but for the literal I - P+.
     pub(super) fn own(&self) -> f64 {
-        let literal = self.inner.branch == Branch::Dis && self.inner.complement == Complement::Identity;
-        if literal { 1.0 } else { 0.0 }
+        own_weight(self.inner.branch, self.inner.complement)
     }
 
     /// The authors' matrix: theirs keeps the ones on the dis-occurrence diagonal.
-    pub(super) fn with_diagonal(&self) -> DMatrix<f64> {
-        let mut matrix = self.inner.matrix.clone();
+    pub(super) fn with_diagonal(&self) -> Result<DMatrix<f64>> {
+        let mut matrix = self.matrix()?;
         matrix.fill_diagonal(if self.inner.branch == Branch::Dis { 1.0 } else { 0.0 });
-        matrix
+        Ok(matrix)
     }
 
     /// The same graph with its labels at `order` (a permutation of positions).
-    pub(super) fn reordered(&self, order: &[usize]) -> Self {
+    pub(super) fn reordered(&self, order: &[usize]) -> Result<Self> {
         if order.iter().enumerate().all(|(i, &o)| i == o) {
-            return self.clone();
+            return Ok(self.clone());
         }
-        let Inner { labels, branch, power, complement, matrix, .. } = &*self.inner;
-        let m = order.len();
-        let matrix = DMatrix::from_fn(m, m, |i, j| matrix[(order[i], order[j])]);
-        // Summed again, so that rounding follows the new order.
-        let degrees = row_sums(&matrix, self.own());
+        let Inner { labels, branch, power, complement, weights, .. } = &*self.inner;
+        // Degrees are summed again, so that rounding follows the new order.
         let labels = order.iter().map(|&i| labels[i].clone()).collect();
-        Affinity {
-            inner: Arc::new(Inner { labels, branch: *branch, power: *power, complement: *complement, matrix, degrees }),
-        }
+        Self::held(labels, *branch, *power, *complement, weights.reordered(order))
     }
 
     /// The same graph with its labels in alphabetical order, and where each stood.
-    pub(super) fn canonical(&self) -> (Self, Vec<usize>) {
+    pub(super) fn canonical(&self) -> Result<(Self, Vec<usize>)> {
         let order = names::canonical(&self.inner.labels);
-        (self.reordered(&order), order)
+        Ok((self.reordered(&order)?, order))
     }
+}
+
+fn own_weight(branch: Branch, complement: Complement) -> f64 {
+    if branch == Branch::Dis && complement == Complement::Identity { 1.0 } else { 0.0 }
+}
+
+/// P+_ij from the counts of two labels and of their pair.
+fn plus(counts: &Cooccurrence, i: usize, j: usize, e: u64, power: f64) -> f64 {
+    let share = |n: u64| raised(e as f64 / n as f64, power);
+    (share(counts.counts()[i]) + share(counts.counts()[j])) / 2.0
+}
+
+fn dense(counts: &Cooccurrence, power: f64, base: f64, sign: f64) -> Weights {
+    let m = counts.len();
+    let mut matrix = DMatrix::from_element(m, m, base);
+    matrix.fill_diagonal(0.0);
+    counts.for_each_pair(|i, j, e| {
+        let p = base + sign * plus(counts, i, j, e, power);
+        matrix[(i, j)] = p;
+        matrix[(j, i)] = p;
+    });
+    Weights::Dense(matrix)
+}
+
+fn sparse(counts: &Cooccurrence, list: &PairList, power: f64, base: f64, sign: f64) -> Weights {
+    let rows: Vec<Vec<f64>> = (0..list.num_labels())
+        .into_par_iter()
+        .map(|i| {
+            let (columns, es) = list.row(i);
+            columns.iter().zip(es).map(|(&j, &e)| plus(counts, i, j as usize, u64::from(e), power)).collect()
+        })
+        .collect();
+    let plus = SymmetricRows::new(list.num_labels(), |f| {
+        for (i, row) in rows.iter().enumerate() {
+            list.row(i).0.iter().zip(row).for_each(|(&j, &p)| f(i, j as usize, p));
+        }
+    });
+    Weights::Sparse { plus, base, sign }
 }
 
 fn power(branch: Branch, options: &AffinityOptions) -> Result<f64> {
@@ -288,11 +337,6 @@ fn raised(x: f64, power: f64) -> f64 {
     }
 }
 
-fn row_sums(matrix: &DMatrix<f64>, own: f64) -> Vec<f64> {
-    // Columns, which are the rows of a symmetric matrix, lie together in memory.
-    matrix.column_iter().map(|c| own + c.iter().sum::<f64>()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -307,17 +351,17 @@ mod tests {
     fn weights_of_both_branches() {
         let co = Affinity::new(&chain(), Branch::Co, &AffinityOptions::default()).unwrap();
         // (sqrt(4/4) + sqrt(4/16)) / 2 and (sqrt(1/16) + sqrt(1/4)) / 2.
-        assert_eq!((co.matrix()[(0, 1)], co.matrix()[(2, 1)], co.matrix()[(0, 0)]), (0.75, 0.375, 0.0));
+        assert_eq!((co.weight(0, 1), co.weight(2, 1), co.weight(0, 0)), (0.75, 0.375, 0.0));
         assert_eq!(co.degrees(), &[0.75, 1.125, 0.375, 0.0]);
         assert_eq!(co.isolated(), vec!["d"]);
         let dis = Affinity::new(&chain(), Branch::Dis, &AffinityOptions::default()).unwrap();
-        assert_eq!((dis.matrix()[(0, 1)], dis.matrix()[(0, 2)], dis.matrix()[(0, 0)]), (0.25, 1.0, 0.0));
+        assert_eq!((dis.weight(0, 1), dis.weight(0, 2), dis.weight(0, 0)), (0.25, 1.0, 0.0));
         assert_eq!(dis.degrees()[3], 3.0);
     }
 
     #[test]
     fn the_laplacian_of_an_isolated_label_is_zero() {
-        let l = Affinity::new(&chain(), Branch::Co, &AffinityOptions::default()).unwrap().laplacian();
+        let l = Affinity::new(&chain(), Branch::Co, &AffinityOptions::default()).unwrap().laplacian().unwrap();
         assert_eq!((l[(0, 0)], l[(3, 3)], l[(3, 0)]), (1.0, 0.0, 0.0));
         assert!((l[(0, 1)] + 0.75 / (0.75f64 * 1.125).sqrt()).abs() < 1e-15);
     }
@@ -331,7 +375,7 @@ mod tests {
         let sparse = chain().take_labels(&["a", "c", "d"]).unwrap();
         let a = Affinity::new(&sparse, Branch::Dis, &options).unwrap();
         assert_eq!(a.degrees(), &[1.0; 3]);
-        assert_eq!(a.laplacian(), DMatrix::zeros(3, 3));
+        assert_eq!(a.laplacian().unwrap(), DMatrix::zeros(3, 3));
     }
 
     #[test]
@@ -340,7 +384,7 @@ mod tests {
         assert_eq!(Affinity::new(&chain(), Branch::Co, &preset).unwrap().power(), 0.5);
         let dis = Affinity::new(&chain(), Branch::Dis, &preset).unwrap();
         assert_eq!(dis.power(), 1.0 / 3.0);
-        assert!((dis.matrix()[(0, 1)] - (1.0 - (1.0 + 0.25f64.cbrt()) / 2.0)).abs() < 1e-15);
+        assert!((dis.weight(0, 1) - (1.0 - (1.0 + 0.25f64.cbrt()) / 2.0)).abs() < 1e-15);
         let both = AffinityOptions { power: 0.7, ..preset };
         assert!(Affinity::new(&chain(), Branch::Co, &both).unwrap_err().message.contains("Got 0.7 instead."));
         for power in [0.0, -1.0, f64::NAN, f64::INFINITY] {

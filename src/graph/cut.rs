@@ -1,6 +1,5 @@
 //! The normalised cut of a partition, what chance would give, and the Calinski-Harabasz score.
 
-use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::affinity::Affinity;
@@ -8,6 +7,7 @@ use super::embedding::{Points, distance2};
 use super::names;
 use super::partition::Partition;
 use super::random::{Use, generator, shuffle};
+use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::interrupt;
 
@@ -38,7 +38,7 @@ pub fn ncut(affinity: &Affinity, partition: &Partition) -> Result<f64> {
 /// `None` where all of those have the same cut (one task, or one label a task). Raw cuts of the dis-occurrence branch
 /// differ by 1 % in all; this is what tells them apart. Errors: fewer than two draws, other labels.
 pub fn z_score(affinity: &Affinity, partition: &Partition, seed: u64, draws: usize) -> Result<Option<ZScore>> {
-    let (affinity, _) = affinity.canonical();
+    let (affinity, _) = affinity.canonical()?;
     let assignment = on(&affinity, partition)?;
     let graph = Graph::new(&affinity);
     let cut = graph.ncut(&assignment, partition.k());
@@ -53,7 +53,7 @@ pub(super) fn on(affinity: &Affinity, partition: &Partition) -> Result<Vec<usize
 
 /// What a cut needs of an affinity.
 pub(super) struct Graph<'a> {
-    pub matrix: &'a DMatrix<f64>,
+    pub weights: &'a Weights,
     pub degrees: &'a [f64],
     /// The weight of each label with itself that degrees count.
     pub own: f64,
@@ -61,7 +61,7 @@ pub(super) struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     pub fn new(affinity: &'a Affinity) -> Self {
-        Graph { matrix: affinity.matrix(), degrees: affinity.degrees(), own: affinity.own() }
+        Graph { weights: affinity.weights(), degrees: affinity.degrees(), own: affinity.own() }
     }
 
     pub fn len(&self) -> usize {
@@ -73,22 +73,37 @@ impl<'a> Graph<'a> {
         for (i, &t) in assignment.iter().enumerate() {
             members[t].push(i);
         }
-        self.ncut_of(members.iter().map(Vec::as_slice))
+        let members: Vec<&[usize]> = members.iter().map(Vec::as_slice).collect();
+        self.ncut_of(&members)
     }
 
     /// Over tasks given as lists of positions.
-    fn ncut_of<'b>(&self, tasks: impl Iterator<Item = &'b [usize]>) -> f64 {
-        let of_task = |task: &[usize]| {
-            let (mut volume, mut inside) = (0.0, 0.0);
-            for (at, &i) in task.iter().enumerate() {
-                volume += self.degrees[i];
-                let column = self.matrix.column(i);
-                let column = column.as_slice();
-                inside += self.own + 2.0 * task[..at].iter().map(|&j| column[j]).sum::<f64>();
+    fn ncut_of(&self, tasks: &[&[usize]]) -> f64 {
+        let inside = match self.weights {
+            // The pairs within tasks alone are looked at, which are few of all.
+            Weights::Dense(matrix) => {
+                let of_task = |task: &&[usize]| -> f64 {
+                    let pairs = task.iter().enumerate().map(|(at, &i)| {
+                        let column = matrix.column(i);
+                        let column = column.as_slice();
+                        task[..at].iter().map(|&j| column[j]).sum::<f64>()
+                    });
+                    2.0 * pairs.sum::<f64>()
+                };
+                tasks.iter().map(of_task).collect()
             }
+            Weights::Sparse { .. } => {
+                let mut assignment = vec![0u32; self.len()];
+                tasks.iter().enumerate().for_each(|(t, task)| task.iter().for_each(|&i| assignment[i] = t as u32));
+                self.weights.inside(&assignment, tasks.len())
+            }
+        };
+        let of_task = |(task, inside): (&&[usize], f64)| {
+            let volume: f64 = task.iter().map(|&i| self.degrees[i]).sum();
+            let inside = inside + self.own * task.len() as f64;
             if volume > 0.0 { (volume - inside) / volume } else { 0.0 }
         };
-        tasks.map(of_task).sum()
+        tasks.iter().zip(inside).map(of_task).sum()
     }
 
     pub fn z_score(&self, assignment: &[usize], k: usize, cut: f64, seed: u64, draws: usize) -> Result<Option<ZScore>> {
@@ -116,7 +131,8 @@ impl<'a> Graph<'a> {
                 interrupt::check()?;
                 let mut order: Vec<usize> = (0..self.len()).collect();
                 shuffle(&mut order, &mut generator(seed, Use::ZScore, draw as u64));
-                Ok(self.ncut_of((0..k).map(|t| &order[if t == 0 { 0 } else { ends[t - 1] }..ends[t]])))
+                let tasks = (0..k).map(|t| &order[if t == 0 { 0 } else { ends[t - 1] }..ends[t]]);
+                Ok(self.ncut_of(&tasks.collect::<Vec<_>>()))
             })
             .collect::<Result<_>>()?;
         let mean = cuts.iter().sum::<f64>() / draws as f64;
@@ -147,6 +163,7 @@ pub(super) fn calinski_harabasz(points: &Points, assignment: &[usize], k: usize)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nalgebra::DMatrix;
     use crate::graph::{AffinityOptions, Branch, Cooccurrence};
 
     /// Two cliques of three, joined by one weak edge.

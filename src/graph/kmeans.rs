@@ -43,8 +43,9 @@ fn run(points: &Points, k: usize, rng: &mut ChaCha8Rng) -> Clustering {
     let mut assignment = vec![0; m];
     let mut previous = Vec::new();
     for _ in 0..STEPS {
+        let mut nearest = Nearest::new(&centroids, dim);
         for (i, part) in assignment.iter_mut().enumerate() {
-            *part = nearest(points.row(i), &centroids, dim);
+            *part = nearest.to(points.row(i));
         }
         fill_empty(points, &mut assignment, k);
         centroids = points.centroids(&assignment, k);
@@ -57,16 +58,38 @@ fn run(points: &Points, k: usize, rng: &mut ChaCha8Rng) -> Clustering {
     Clustering { assignment, inertia }
 }
 
-/// Which of the rows of `centroids` is nearest; among equals the first.
-pub(super) fn nearest(point: &[f64], centroids: &[f64], dim: usize) -> usize {
-    let mut best = (f64::INFINITY, 0);
-    for (t, centroid) in centroids.chunks_exact(dim).enumerate() {
-        let d = distance2(point, centroid);
-        if d < best.0 {
-            best = (d, t);
-        }
+/// Finds the nearest of k points; among equals the first.
+pub(super) struct Nearest {
+    /// dim × k: coordinate by coordinate, so that the k sums grow side by side.
+    coordinates: Vec<f64>,
+    distances: Vec<f64>,
+}
+
+impl Nearest {
+    /// `centroids` is k × `dim`, row-major.
+    pub fn new(centroids: &[f64], dim: usize) -> Self {
+        let k = centroids.len() / dim;
+        let coordinates = (0..dim * k).map(|at| centroids[at % k * dim + at / k]).collect();
+        Nearest { coordinates, distances: vec![0.0; k] }
     }
-    best.1
+
+    #[inline]
+    pub fn to(&mut self, point: &[f64]) -> usize {
+        let k = self.distances.len();
+        self.distances.fill(0.0);
+        for (&x, of_centroids) in point.iter().zip(self.coordinates.chunks_exact(k)) {
+            for (d, &c) in self.distances.iter_mut().zip(of_centroids) {
+                *d += (x - c) * (x - c);
+            }
+        }
+        let mut best = (f64::INFINITY, 0);
+        for (t, &d) in self.distances.iter().enumerate() {
+            if d < best.0 {
+                best = (d, t);
+            }
+        }
+        best.1
+    }
 }
 
 /// Starts each empty part with the point farthest from the mean of its own, out of parts that keep another.

@@ -17,6 +17,7 @@
 mod affinity; // S, P+ and P-, degrees, normalised Laplacian
 mod agreement; // ARI, NMI, what moved between two partitions
 mod assign; // discretize and cluster_qr, the ways to cut an embedding without k-means
+mod balance; // a bound on the size of tasks
 mod cooccurrence; // the counts themselves
 mod count; // counting them from label lists
 mod csv; // the square CSV form of the counts
@@ -27,6 +28,7 @@ mod embedding; // eigenvectors to points
 mod file; // the authors' JSON form of a partition
 mod inverted; // counting the pairs of many labels
 mod kmeans; // k-means++ and Lloyd
+mod lanczos; // the smallest eigenvectors of large graphs
 mod names; // label names: unique, matched, put in order
 mod pairs; // the pairs seen, when a square table would be too large
 mod partition; // labels split into tasks
@@ -35,6 +37,7 @@ mod refine; // single-label moves while the cut falls
 mod spectral; // options and the whole way from affinity to partition
 mod stability; // the same partition over seeds; which k
 mod table; // a plain CSV reader for small tables
+mod weights; // the weights, square or as a constant and the pairs seen
 
 pub use affinity::{Affinity, AffinityOptions, Branch, Complement, Preset};
 pub use agreement::{Comparison, Move, compare};

@@ -15,6 +15,7 @@ pub(super) enum Use {
     Partition = 2,
     ZScore = 3,
     Discretize = 4,
+    Lanczos = 5,
 }
 
 /// The generator that belongs to (seed, use, index) alone, so that any number of threads draws the same numbers.

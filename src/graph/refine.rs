@@ -11,6 +11,8 @@ const LEAST_GAIN: f64 = 1e-12;
 pub(super) struct Moves<'a> {
     graph: &'a Graph<'a>,
     k: usize,
+    /// Labels that a task may hold.
+    most: usize,
     pub assignment: Vec<usize>,
     sizes: Vec<usize>,
     volume: Vec<f64>,
@@ -20,7 +22,7 @@ pub(super) struct Moves<'a> {
 }
 
 impl<'a> Moves<'a> {
-    pub fn new(graph: &'a Graph<'a>, assignment: &[usize], k: usize) -> Self {
+    pub fn new(graph: &'a Graph<'a>, assignment: &[usize], k: usize, most: usize) -> Self {
         let m = graph.len();
         let (mut sizes, mut volume, mut inside) = (vec![0; k], vec![0.0; k], vec![0.0; k]);
         let mut links = vec![0.0; m * k];
@@ -28,12 +30,10 @@ impl<'a> Moves<'a> {
             sizes[t] += 1;
             volume[t] += graph.degrees[i];
             let into = &mut links[i * k..][..k];
-            for (&w, &u) in graph.matrix.column(i).iter().zip(assignment) {
-                into[u] += w;
-            }
+            graph.weights.for_row(i, |j, w| into[assignment[j]] += w);
             inside[t] += graph.own + into[t];
         }
-        Moves { graph, k, assignment: assignment.to_vec(), sizes, volume, inside, links }
+        Moves { graph, k, most, assignment: assignment.to_vec(), sizes, volume, inside, links }
     }
 
     fn part(inside: f64, volume: f64) -> f64 {
@@ -59,7 +59,7 @@ impl<'a> Moves<'a> {
             if self.sizes[from] == 1 {
                 continue;
             }
-            for to in (0..self.k).filter(|&to| to != from) {
+            for to in (0..self.k).filter(|&to| to != from && self.sizes[to] < self.most) {
                 let gain = self.gain(i, to);
                 if gain > best.0 {
                     best = (gain, Some((i, to)));
@@ -78,10 +78,11 @@ impl<'a> Moves<'a> {
         self.volume[to] += degree;
         self.sizes[from] -= 1;
         self.sizes[to] += 1;
-        for (j, &w) in self.graph.matrix.column(i).iter().enumerate() {
-            self.links[j * k + from] -= w;
-            self.links[j * k + to] += w;
-        }
+        let links = &mut self.links;
+        self.graph.weights.for_row(i, |j, w| {
+            links[j * k + from] -= w;
+            links[j * k + to] += w;
+        });
     }
 
     /// Steepest descent to a partition that no single move betters.
@@ -94,9 +95,9 @@ impl<'a> Moves<'a> {
     }
 }
 
-/// The partition that steepest descent from `assignment` ends in, and its cut.
-pub(super) fn refine(graph: &Graph, assignment: &[usize], k: usize) -> Result<(Vec<usize>, f64)> {
-    let mut moves = Moves::new(graph, assignment, k);
+/// The partition that steepest descent from `assignment` ends in, no task above `most` labels, and its cut.
+pub(super) fn refine(graph: &Graph, assignment: &[usize], k: usize, most: usize) -> Result<(Vec<usize>, f64)> {
+    let mut moves = Moves::new(graph, assignment, k, most);
     moves.descend()?;
     // Afresh, without the rounding of many small changes.
     let cut = graph.ncut(&moves.assignment, k);
@@ -106,6 +107,7 @@ pub(super) fn refine(graph: &Graph, assignment: &[usize], k: usize) -> Result<(V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::weights::Weights;
     use nalgebra::DMatrix;
 
     fn matrix(m: usize) -> DMatrix<f64> {
@@ -118,8 +120,8 @@ mod tests {
         let matrix = matrix(12);
         for own in [0.0, 1.0] {
             let degrees: Vec<f64> = matrix.column_iter().map(|c| own + c.sum()).collect();
-            let graph = Graph { matrix: &matrix, degrees: &degrees, own };
-            let mut moves = Moves::new(&graph, &[0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], 3);
+            let graph = Graph { weights: &Weights::Dense(matrix.clone()), degrees: &degrees, own };
+            let mut moves = Moves::new(&graph, &[0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], 3, 12);
             for (i, to) in [(0, 1), (4, 2), (7, 0), (0, 2), (11, 1)] {
                 let before = graph.ncut(&moves.assignment, 3);
                 let gain = moves.gain(i, to);
@@ -133,9 +135,9 @@ mod tests {
     fn no_single_move_betters_the_end() {
         let matrix = matrix(15);
         let degrees: Vec<f64> = matrix.column_iter().map(|c| c.sum()).collect();
-        let graph = Graph { matrix: &matrix, degrees: &degrees, own: 0.0 };
+        let graph = Graph { weights: &Weights::Dense(matrix.clone()), degrees: &degrees, own: 0.0 };
         let start: Vec<usize> = (0..15).map(|i| i % 4).collect();
-        let (end, cut) = refine(&graph, &start, 4).unwrap();
+        let (end, cut) = refine(&graph, &start, 4, 15).unwrap();
         assert!(cut < graph.ncut(&start, 4));
         for i in 0..15 {
             for to in 0..4 {

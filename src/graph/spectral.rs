@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::affinity::{Affinity, Preset};
 use super::assign;
+use super::balance;
 use super::cut::{Graph, calinski_harabasz, on};
-use super::eigen::{self, Eigen};
 use super::embedding::{Embedding, Points};
 use super::kmeans;
 use super::partition::{Partition, by_first_appearance};
@@ -46,6 +46,8 @@ pub struct PartitionOptions {
     pub preset: Option<Preset>,
     /// How points become tasks.
     pub assign: Assign,
+    /// No task holds more than this times the even share m / k, rounded up; at least 1, no bound when absent.
+    pub balance: Option<f64>,
 }
 
 impl Default for PartitionOptions {
@@ -57,6 +59,7 @@ impl Default for PartitionOptions {
             refine: false,
             preset: None,
             assign: Assign::Kmeans,
+            balance: None,
         }
     }
 }
@@ -64,6 +67,12 @@ impl Default for PartitionOptions {
 /// Random partitions behind the z score that a partition carries, and the seed they are drawn with.
 const Z_DRAWS: usize = 200;
 const Z_SEED: u64 = 0;
+/// Fewer are drawn where so many weights have to be looked at for each; a mean and a deviation need no more than 20.
+const Z_WEIGHTS: usize = 100_000_000;
+const LEAST_Z_DRAWS: usize = 20;
+
+/// Labels up to which refinement starts from every local optimum of k-means; beyond, from the chosen one alone.
+const MANY_STARTS_UP_TO: usize = 1000;
 
 /// The authors' selection: runs, and restarts in each.
 const AUTHORS_RUNS: usize = 4;
@@ -77,24 +86,29 @@ pub fn spectral_partition(affinity: &Affinity, k: usize, options: &PartitionOpti
     let m = affinity.len();
     check_k("spectral_partition", k, m)?;
     check(options)?;
+    let most = balance::most(options.balance, m, k)?;
     // In alphabetical order, so that label order decides nothing.
-    let (graph, order) = affinity.canonical();
+    let (graph, order) = affinity.canonical()?;
     let assignment = if k == 1 {
         vec![0; m]
     } else if k == m {
         (0..m).collect()
     } else {
-        cut(&graph, k, options)?
+        cut(&graph, k, most, options)?
     };
     let of_cut = Graph::new(&graph);
     let ncut = of_cut.ncut(&assignment, k);
-    let z = of_cut.z_score(&assignment, k, ncut, Z_SEED, Z_DRAWS)?;
+    let z = of_cut.z_score(&assignment, k, ncut, Z_SEED, z_draws(&graph))?;
     let mut here = vec![0; m];
     for (&place, &task) in order.iter().zip(&assignment) {
         here[place] = task;
     }
     let partition = Partition::trusted(affinity.labels().clone(), &here).with_seed(options.seed);
     Ok(partition.with_cut(affinity.branch(), ncut, z, affinity.isolated()))
+}
+
+fn z_draws(affinity: &Affinity) -> usize {
+    (Z_WEIGHTS / affinity.weights().num_held().max(1)).clamp(LEAST_Z_DRAWS, Z_DRAWS)
 }
 
 fn check(options: &PartitionOptions) -> Result<()> {
@@ -118,15 +132,15 @@ fn check(options: &PartitionOptions) -> Result<()> {
     Ok(())
 }
 
-fn cut(affinity: &Affinity, k: usize, options: &PartitionOptions) -> Result<Vec<usize>> {
-    let eigen = eigen::smallest(&affinity.laplacian(), k)?;
+fn cut(affinity: &Affinity, k: usize, most: usize, options: &PartitionOptions) -> Result<Vec<usize>> {
+    let eigen = affinity.smallest(k)?;
     let embed = |embedding| Points::embed(&eigen.vectors, affinity.degrees(), embedding, affinity.branch());
     let missing = || Error::internal("k-means gave no clustering");
-    let (chosen, starts) = match (options.preset, options.assign) {
+    let (mut chosen, starts) = match (options.preset, options.assign) {
         (Some(Preset::Authors), _) => {
             let points = embed(Embedding::Rw);
             let all = kmeans::restarts(&points, k, options.seed, 0, AUTHORS_RUNS * AUTHORS_RESTARTS)?;
-            let rows = Points::from_rows(&affinity.with_diagonal());
+            let rows = Points::from_rows(&affinity.with_diagonal()?);
             let runs = all.chunks(AUTHORS_RESTARTS).filter_map(kmeans::best);
             let scored = runs.map(|c| (calinski_harabasz(&rows, &c.assignment, k), c));
             let best = scored.reduce(|a, b| if b.0 > a.0 { b } else { a }).ok_or_else(missing)?;
@@ -141,27 +155,35 @@ fn cut(affinity: &Affinity, k: usize, options: &PartitionOptions) -> Result<Vec<
         }
         (None, Assign::ClusterQr) => (assign::cluster_qr(&embed(options.embedding), k)?, Vec::new()),
     };
+    let points = embed(options.embedding);
+    balance::even_out(&points, &mut chosen, k, most);
     if !options.refine {
         return Ok(chosen);
     }
-    let mut starts: BTreeSet<Vec<usize>> = starts.iter().map(|c| by_first_appearance(&c.assignment)).collect();
-    starts.insert(by_first_appearance(&chosen));
-    for embedding in [Embedding::Rw, Embedding::Njw, Embedding::Sym] {
-        let more = kmeans::restarts(&embed(embedding), k, options.seed, options.restarts, options.restarts)?;
-        starts.extend(more.iter().map(|c| by_first_appearance(&c.assignment)));
+    let mut all: BTreeSet<Vec<usize>> = BTreeSet::from([by_first_appearance(&chosen)]);
+    if affinity.len() <= MANY_STARTS_UP_TO {
+        let mut starts: Vec<Vec<usize>> = starts.into_iter().map(|c| c.assignment).collect();
+        for embedding in [Embedding::Rw, Embedding::Njw, Embedding::Sym] {
+            let more = kmeans::restarts(&embed(embedding), k, options.seed, options.restarts, options.restarts)?;
+            starts.extend(more.into_iter().map(|c| c.assignment));
+        }
+        for mut start in starts {
+            balance::even_out(&points, &mut start, k, most);
+            all.insert(by_first_appearance(&start));
+        }
     }
-    least_cut(affinity, k, starts)
+    least_cut(affinity, k, most, all)
 }
 
 /// Refines every start and keeps the least cut; among equals the first start.
-fn least_cut(affinity: &Affinity, k: usize, starts: BTreeSet<Vec<usize>>) -> Result<Vec<usize>> {
+fn least_cut(affinity: &Affinity, k: usize, most: usize, starts: BTreeSet<Vec<usize>>) -> Result<Vec<usize>> {
     let graph = Graph::new(affinity);
     let starts: Vec<Vec<usize>> = starts.into_iter().collect();
     let refined: Vec<(Vec<usize>, f64)> = starts
         .par_iter()
         .map(|start| {
             interrupt::check()?;
-            refine(&graph, start, k)
+            refine(&graph, start, k, most)
         })
         .collect::<Result<_>>()?;
     let best = refined.into_iter().reduce(|a, b| if b.1 < a.1 { b } else { a });
@@ -174,11 +196,11 @@ fn least_cut(affinity: &Affinity, k: usize, starts: BTreeSet<Vec<usize>>) -> Res
 /// that needs no random numbers.
 pub fn lloyd_mismatches(affinity: &Affinity, partition: &Partition, embedding: Embedding) -> Result<usize> {
     let assignment = on(affinity, partition)?;
-    let Eigen { vectors, .. } = eigen::smallest(&affinity.laplacian(), partition.k())?;
+    let vectors = affinity.smallest(partition.k())?.vectors;
     let points = Points::embed(&vectors, affinity.degrees(), embedding, affinity.branch());
     let centroids = points.centroids(&assignment, partition.k());
-    let nearest = |i| kmeans::nearest(points.row(i), &centroids, points.dim);
-    Ok((0..points.len()).filter(|&i| nearest(i) != assignment[i]).count())
+    let mut nearest = kmeans::Nearest::new(&centroids, points.dim);
+    Ok((0..points.len()).filter(|&i| nearest.to(points.row(i)) != assignment[i]).count())
 }
 
 #[cfg(test)]
@@ -261,6 +283,20 @@ mod tests {
         assert!(serde_json::from_str::<PartitionOptions>(r#"{"restart": 3}"#).is_err());
         let read: PartitionOptions = serde_json::from_str(r#"{"assign": "cluster_qr", "embedding": "rw"}"#).unwrap();
         assert_eq!((read.assign, read.embedding, read.restarts), (Assign::ClusterQr, Embedding::Rw, 50));
+    }
+
+    #[test]
+    fn a_bound_on_sizes_holds() {
+        let a = affinity(&[9, 2, 2], Branch::Co);
+        for refine in [false, true] {
+            for assign in [Assign::Kmeans, Assign::Discretize, Assign::ClusterQr] {
+                let options = PartitionOptions { balance: Some(1.2), refine, assign, ..Default::default() };
+                let p = spectral_partition(&a, 3, &options).unwrap();
+                assert!(p.sizes().into_iter().all(|n| (1..=6).contains(&n)), "{:?}", p.sizes());
+            }
+        }
+        let options = PartitionOptions { balance: Some(0.5), ..Default::default() };
+        assert!(spectral_partition(&a, 3, &options).unwrap_err().message.contains("balance option"));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Does the partition come out again under other seeds, and how many tasks does the graph have?
 
 use super::affinity::Affinity;
-use super::eigen;
 use super::partition::Partition;
 use super::spectral::{PartitionOptions, spectral_partition};
 use crate::error::{Error, Result};
@@ -71,8 +70,8 @@ pub fn suggest_k(affinity: &Affinity, max_k: usize) -> Result<SuggestedK> {
             m - 1
         )));
     }
-    let (graph, _) = affinity.canonical();
-    let eigenvalues = eigen::smallest(&graph.laplacian(), max_k + 1)?.values;
+    let (graph, _) = affinity.canonical()?;
+    let eigenvalues = graph.smallest(max_k + 1)?.values;
     let gaps: Vec<(usize, f64)> = (2..=max_k).map(|k| (k, eigenvalues[k] - eigenvalues[k - 1])).collect();
     let widest = gaps.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
     Ok(SuggestedK { k: widest.map_or(2, |(k, _)| k), gaps, eigenvalues })
