@@ -1,13 +1,18 @@
 //! Label tables of any size, made up: to measure with, and to try things out on before the real table is there.
 
+use std::path::Path;
+
+use polars::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::table::LabelTable;
+use super::tables::problem;
 use crate::error::{Error, Result};
-use crate::interrupt;
+use crate::progress::Progress;
+use crate::{files, interrupt};
 
 /// Options of [`Synthetic::new`].
 ///
@@ -140,6 +145,44 @@ impl Synthetic {
 
     pub fn num_images(&self) -> usize {
         self.options.images
+    }
+
+    /// Writes long Parquet (a row a pair), part by part, so that the table need not fit in memory; whole or not at all.
+    pub fn write_parquet(&self, path: &Path) -> Result<()> {
+        const A_PART: usize = 1 << 18;
+        let names = self.label_names();
+        let progress = Progress::new("writing made-up labels", self.options.images as u64, "images");
+        let mut failed = None;
+        let written = files::write_with(path, |out| {
+            let write = || -> Result<()> {
+                let text = |name: &str| (PlSmallStr::from_str(name), DataType::String);
+                let schema = Schema::from_iter([text("image"), text("label")]);
+                let bad = |e: PolarsError| problem(path.display(), e);
+                let mut writer = ParquetWriter::new(out).batched(&schema).map_err(bad)?;
+                for first in (0..self.options.images).step_by(A_PART) {
+                    interrupt::check()?;
+                    let last = (first + A_PART).min(self.options.images);
+                    let (offsets, indices) = self.rows(first, last)?;
+                    let mut images = StringChunkedBuilder::new("image".into(), indices.len());
+                    for (i, row) in offsets.windows(2).enumerate() {
+                        let name = self.image_name(first + i);
+                        (row[0]..row[1]).for_each(|_| images.append_value(&name));
+                    }
+                    let labels = indices.iter().map(|&l| names[l as usize].as_str());
+                    let labels = StringChunked::from_iter_values("label".into(), labels);
+                    let columns = vec![images.finish().into_column(), labels.into_column()];
+                    let frame = DataFrame::new(indices.len(), columns).map_err(bad)?;
+                    writer.write_batch(&frame).map_err(bad)?;
+                    progress.advance((last - first) as u64);
+                }
+                writer.finish().map(|_| ()).map_err(bad)
+            };
+            write().map_err(|e| {
+                failed = Some(e);
+                std::io::Error::other("not written")
+            })
+        });
+        failed.map_or(written, Err)
     }
 
     /// The whole table in memory.

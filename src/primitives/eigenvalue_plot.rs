@@ -41,5 +41,7 @@ fn register(engine: &mut Engine) {
 fn draw(a: &Affinity, k: i64, map: &Map) -> Result<Figure> {
     let options: EigenvaluesOptions = options::parse("eigenvalue_plot", map)?;
     let k = super::glue::task_count("eigenvalue_plot", k, a.len())?;
-    plots::eigenvalues(&a.eigenvalues()?, Some(k), &options)
+    // The whole spectrum of a large graph is out of reach, and too long to look at.
+    let shown = if a.len() <= 1000 { a.len() } else { (4 * k).max(24).min(a.len()) };
+    plots::eigenvalues(&a.smallest(shown)?.values, Some(k), &options)
 }

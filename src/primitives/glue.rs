@@ -5,10 +5,12 @@ use rhai::{Array, Dynamic, Engine, Map};
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
 use crate::error::{Error, Result};
+use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::images::Dataset;
+use crate::labels::LabelTable;
 use crate::runs::RunStore;
 use crate::script::context::Context;
-use crate::script::show;
+use crate::script::{options, show};
 use crate::training::predict::Predictor;
 
 /// Registers how a kind is named and printed.
@@ -41,6 +43,59 @@ pub fn names(word: &str, what: &str, array: &Array) -> Result<Vec<String>> {
             })
         })
         .collect()
+}
+
+/// Label names, from an array of them or from any value that has labels.
+pub fn labels_of(word: &str, value: &Dynamic) -> Result<Vec<String>> {
+    if let Ok(array) = value.as_array_ref() {
+        return names(word, "the labels", &array);
+    }
+    if let Some(table) = value.clone().try_cast::<LabelTable>() {
+        return Ok(table.labels().to_vec());
+    }
+    if let Some(dataset) = value.clone().try_cast::<Dataset>() {
+        return Ok(dataset.labels.labels().to_vec());
+    }
+    if let Some(counts) = value.clone().try_cast::<Cooccurrence>() {
+        return Ok(counts.labels().to_vec());
+    }
+    if let Some(affinity) = value.clone().try_cast::<Affinity>() {
+        return Ok(affinity.labels().to_vec());
+    }
+    if let Some(partition) = value.clone().try_cast::<Partition>() {
+        return Ok(partition.labels().to_vec());
+    }
+    Err(Error::argument(format!(
+        "{word}: the labels must be an array of names, or a LabelTable, Dataset, Cooccurrence, Affinity or Partition; got {}",
+        show::a_type(value)
+    )))
+}
+
+/// A map of names to names, in the order of the keys.
+pub fn renames(word: &str, map: &Map) -> Result<Vec<(String, String)>> {
+    map.iter()
+        .map(|(old, new)| match new.as_immutable_string_ref() {
+            Ok(new) => Ok((old.to_string(), new.to_string())),
+            Err(_) => Err(Error::argument(format!("{word}: the new name of \"{old}\" must be a string; got {}", show::a_type(new)))),
+        })
+        .collect()
+}
+
+/// A count: an integer from 0.
+pub fn count(word: &str, what: &str, n: i64) -> Result<usize> {
+    usize::try_from(n).map_err(|_| Error::argument(format!("{word}: {what} must be an integer from 0; got {n}")))
+}
+
+/// The seed of an options map that has no other key.
+pub fn only_seed(word: &str, map: &Map) -> Result<u64> {
+    options::parse::<OnlySeed>(word, map).map(|options| options.seed)
+}
+
+/// Options of words that draw by chance and take nothing else.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OnlySeed {
+    pub seed: u64,
 }
 
 /// An array of numbers.

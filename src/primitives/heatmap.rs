@@ -64,14 +64,25 @@ fn register(engine: &mut Engine) {
 }
 
 fn of_affinity(a: &Affinity, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    let values: Vec<f64> = a.matrix().row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect();
+    let matrix = a.matrix().or_raise()?;
+    let values: Vec<f64> = matrix.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect();
     draw(&values, a.labels(), partition, map).or_raise()
 }
 
 fn of_counts(c: &Cooccurrence, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    let m = c.len();
+    let m = drawable(c).or_raise()?;
     let values: Vec<f64> = (0..m * m).map(|at| c.conditional(at / m, at % m)).collect();
     draw(&values, c.labels(), partition, map).or_raise()
+}
+
+/// m, or an error where a figure of all pairs could show nothing.
+pub fn drawable(c: &Cooccurrence) -> Result<usize> {
+    const MOST: usize = 2000;
+    if c.len() > MOST {
+        return Err(Error::argument(format!("a figure of all pairs shows at most {MOST} labels; got {}", c.len()))
+            .with_help("take the labels of interest first: cooccurrence.take_labels(names)"));
+    }
+    Ok(c.len())
 }
 
 fn draw(values: &[f64], labels: &[String], partition: Option<Partition>, map: Map) -> Result<Figure> {

@@ -2,7 +2,7 @@
 
 use rhai::{Engine, Map};
 
-use super::heatmap::groups;
+use super::heatmap::{drawable, groups};
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::Result;
 use crate::graph::{Cooccurrence, Partition};
@@ -44,7 +44,7 @@ fn register(engine: &mut Engine) {
 
 fn draw(c: &Cooccurrence, p: &Partition, map: &Map) -> Result<Figure> {
     let options: LabelGraphOptions = options::parse("label_graph", map)?;
-    let m = c.len();
+    let m = drawable(c)?;
     let weights: Vec<f64> = (0..m * m)
         .map(|at| (at / m, at % m))
         .map(|(i, j)| if i == j { 0.0 } else { (c.conditional(i, j).sqrt() + c.conditional(j, i).sqrt()) / 2.0 })

@@ -15,6 +15,7 @@ mod arg;
 mod asl;
 mod bce;
 mod cam;
+mod col;
 mod cooccurrence;
 mod dataset;
 mod distill;
@@ -26,10 +27,12 @@ mod glue;
 mod heatmap;
 mod kl;
 mod label_graph;
+mod lit;
 mod load_cooccurrence;
 mod load_labels;
 mod load_model;
 mod load_partition;
+mod load_table;
 mod load_tensors;
 mod merge;
 mod metrics;
@@ -42,8 +45,12 @@ mod predict;
 mod random_partition;
 mod runs;
 mod save_tensors;
+mod single_label_partition;
 mod spectral_partition;
+mod stability;
 mod standard_error;
+mod suggest_k;
+mod synthetic_labels;
 mod table;
 mod tensor;
 mod train_teacher;
@@ -58,13 +65,17 @@ pub use word::{Chapter, Example, Kind, Member, OptionDocs, Word};
 /// Every word, in the order of the reference.
 pub const WORDS: &[&Word] = &[
     &load_labels::WORD,
+    &synthetic_labels::WORD,
     &dataset::WORD,
     &write_scenes::WORD,
     &cooccurrence::WORD,
     &load_cooccurrence::WORD,
     &affinity::WORD,
     &spectral_partition::WORD,
+    &suggest_k::WORD,
+    &stability::WORD,
     &random_partition::WORD,
+    &single_label_partition::WORD,
     &partition_of::WORD,
     &load_partition::WORD,
     &model::WORD,
@@ -87,6 +98,9 @@ pub const WORDS: &[&Word] = &[
     &load_tensors::WORD,
     &save_tensors::WORD,
     &table::WORD,
+    &load_table::WORD,
+    &col::WORD,
+    &lit::WORD,
     &heatmap::WORD,
     &label_graph::WORD,
     &plot::WORD,
@@ -110,6 +124,9 @@ pub const KINDS: &[&Kind] = &[
     &values::predictions::KIND,
     &values::report::KIND,
     &values::table::KIND,
+    &values::expr::KIND,
+    &values::group_by::KIND,
+    &values::suggested_k::KIND,
     &values::figure::KIND,
     &values::tensor::KIND,
     &values::loss::KIND,

@@ -1,6 +1,6 @@
 //! `partition`: tasks given by hand.
 
-use rhai::{Array, Engine};
+use rhai::{Array, Dynamic, Engine};
 
 use super::{Chapter, Example, Word, glue};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Graph,
     signatures: &["partition(labels, tasks) -> Partition"],
     summary: "A partition from tasks given by hand: an array of arrays of label names.",
-    details: "labels is the order of all labels. A label in two tasks or in none is an error that names it.",
+    details: "labels is the order of all labels: names, or anything that has labels. A label in two tasks or in none is an error that names it.",
     options: None,
     examples: &[Example {
         code: "partition([\"a\", \"b\", \"c\"], [[\"a\", \"c\"], [\"b\"]]).sizes",
@@ -22,11 +22,11 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("partition", |labels: Array, tasks: Array| -> Fallible<Partition> { from_tasks(&labels, &tasks).or_raise() });
+    engine.register_fn("partition", |labels: Dynamic, tasks: Array| -> Fallible<Partition> { from_tasks(&labels, &tasks).or_raise() });
 }
 
-fn from_tasks(labels: &Array, tasks: &Array) -> Result<Partition> {
-    let labels = glue::names("partition", "the labels", labels)?;
+fn from_tasks(labels: &Dynamic, tasks: &Array) -> Result<Partition> {
+    let labels = glue::labels_of("partition", labels)?;
     let tasks = tasks
         .iter()
         .map(|task| match task.as_array_ref() {

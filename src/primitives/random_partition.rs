@@ -1,6 +1,6 @@
 //! `random_partition`: k even tasks by chance, to compare with.
 
-use rhai::{Array, Engine, Map};
+use rhai::{Dynamic, Engine, Map};
 use serde::{Deserialize, Serialize};
 
 use super::{Chapter, Example, OptionDocs, Word, glue};
@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Graph,
     signatures: &["random_partition(labels, k) -> Partition", "random_partition(labels, k, #{seed}) -> Partition"],
     summary: "Divides labels into k tasks of even size by chance: the control for any other partition.",
-    details: "labels is an array of names.",
+    details: "labels is an array of names, or anything that has labels: a LabelTable, Cooccurrence, Affinity or Partition.",
     options: Some(OptionDocs { defaults: options::defaults::<Options>, docs: &[("seed", "decides the draw")] }),
     examples: &[Example {
         code: "random_partition([\"a\", \"b\", \"c\", \"d\"], 2, #{seed: 1}).sizes",
@@ -29,13 +29,13 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("random_partition", |labels: Array, k: i64| random(labels, k, Map::new()));
+    engine.register_fn("random_partition", |labels: Dynamic, k: i64| random(labels, k, Map::new()));
     engine.register_fn("random_partition", random);
 }
 
-fn random(labels: Array, k: i64, map: Map) -> Fallible<Partition> {
+fn random(labels: Dynamic, k: i64, map: Map) -> Fallible<Partition> {
     let options: Options = options::parse("random_partition", &map).or_raise()?;
-    let labels = glue::names("random_partition", "the labels", &labels).or_raise()?;
+    let labels = glue::labels_of("random_partition", &labels).or_raise()?;
     let k = glue::task_count("random_partition", k, labels.len()).or_raise()?;
     graph::random_partition(&labels, k, options.seed).or_raise()
 }

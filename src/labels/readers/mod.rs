@@ -14,11 +14,12 @@ use crate::error::{Error, Result, nearest};
 
 mod builder; // image-label pairs, in any order, to a table
 mod coco;
-mod columns; // which column of a table is which
+pub(super) mod columns; // which column of a table is which
 mod csv_long;
 mod csv_wide;
+mod list;
 mod nuswide;
-mod parquet_long;
+pub(super) mod parquet_long;
 mod parquet_wide;
 pub(super) mod text; // UTF-8 files, lines, CSV records
 mod voc;
@@ -33,6 +34,7 @@ pub const READERS: &[Reader] = &[
     parquet_wide::READER,
     nuswide::READER,
     voc::READER,
+    list::READER,
     csv_long::READER,
     csv_wide::READER,
 ];

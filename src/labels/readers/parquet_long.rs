@@ -22,7 +22,7 @@ pub const READER: Reader = Reader {
 };
 
 /// Rows read at once: memory is bounded by these and by the table that comes out.
-const ROWS: usize = 1 << 21;
+pub const ROWS: usize = 1 << 21;
 
 pub fn is_parquet(probe: &Probe) -> bool {
     probe.head.starts_with(b"PAR1")

@@ -5,6 +5,7 @@ use rhai::{Array, Dynamic, Engine};
 use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
 use super::label_table::strings;
+use crate::error::Error;
 use crate::graph::Affinity;
 use crate::script::errors::{Fallible, OrRaise};
 
@@ -17,6 +18,8 @@ pub const KIND: Kind = Kind {
         Member::new("power", "the exponent p"),
         Member::new("degrees", "the row sums"),
         Member::new("eigenvalues()", "of the normalised Laplacian, ascending"),
+        Member::new("eigenvalues(n)", "the n smallest of them, of a graph of any size"),
+        Member::new("weight(a, b)", "the weight between two labels"),
         Member::new("isolated", "labels without any weight"),
         Member::new("matrix", "the weights as an array of rows"),
     ],
@@ -34,10 +37,22 @@ fn register(engine: &mut Engine) {
         .register_get("power", |a: &mut Affinity| a.power())
         .register_get("degrees", |a: &mut Affinity| floats(a.degrees()))
         .register_get("isolated", |a: &mut Affinity| strings(&a.isolated()))
-        .register_get("matrix", |a: &mut Affinity| -> Array {
-            a.matrix().row_iter().map(|r| Dynamic::from(floats(&r.iter().copied().collect::<Vec<_>>()))).collect()
+        .register_get("matrix", |a: &mut Affinity| -> Fallible<Array> {
+            let matrix = a.matrix().or_raise()?;
+            Ok(matrix.row_iter().map(|r| Dynamic::from(floats(&r.iter().copied().collect::<Vec<_>>()))).collect())
         })
-        .register_fn("eigenvalues", |a: &mut Affinity| -> Fallible<Array> { Ok(floats(&a.eigenvalues().or_raise()?)) });
+        .register_fn("weight", |a: &mut Affinity, from: &str, to: &str| -> Fallible<f64> {
+            let place = |name: &str| {
+                let at = a.labels().iter().position(|l| l == name);
+                at.ok_or_else(|| Error::unknown("label", name, a.labels().iter().map(String::as_str)))
+            };
+            Ok(a.weight(place(from).or_raise()?, place(to).or_raise()?))
+        })
+        .register_fn("eigenvalues", |a: &mut Affinity| -> Fallible<Array> { Ok(floats(&a.eigenvalues().or_raise()?)) })
+        .register_fn("eigenvalues", |a: &mut Affinity, n: i64| -> Fallible<Array> {
+            let n = glue::task_count("eigenvalues", n, a.len()).or_raise()?;
+            Ok(floats(&a.smallest(n).or_raise()?.values))
+        });
 }
 
 /// Numbers as a script array.

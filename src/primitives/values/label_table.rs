@@ -1,11 +1,15 @@
 //! `LabelTable` in scripts.
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic, Engine, Map};
 
 use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
+use super::expr::ExprValue;
 use super::table::TableValue;
-use crate::labels::LabelTable;
+use crate::error::{Error, Result};
+use crate::labels::tables::Table;
+use crate::labels::{LabelTable, Statistics, stratified_split};
+use crate::script::options;
 use crate::script::errors::{Fallible, OrRaise};
 
 pub const KIND: Kind = Kind {
@@ -19,7 +23,24 @@ pub const KIND: Kind = Kind {
         Member::new("row(image)", "the labels of one image, by its position"),
         Member::new("take_labels(names)", "all images with only these labels, in this order"),
         Member::new("take_images(positions)", "only these images"),
+        Member::new("statistics()", "a map: images, labels, cardinality, density, unlabelled, imbalance_ratio, tail_share, ..."),
+        Member::new("split(shares, #{seed})", "parts with their share of every label (Sechidis 2011): [0.8, 0.2] gives two tables"),
+        Member::new("filter(expr)", "the images where it is true: labels.filter((col(\"dog\") == 1) & (col(\"cat\") == 0))"),
+        Member::new("select(names)", "the same as take_labels"),
+        Member::new("with_any(names)", "the images with at least one of these labels"),
+        Member::new("with_all(names)", "the images with all of these labels"),
+        Member::new("head(n)", "the first n images"),
+        Member::new("sample(n, #{seed})", "n images by chance"),
+        Member::new("rename(#{old: new})", "labels under other names"),
+        Member::new("merge(#{new: names})", "one label in place of several: #{vehicle: [\"car\", \"bus\"]}"),
+        Member::new("drop(names)", "without these labels"),
+        Member::new("drop_rare(n)", "without the labels that fewer than n images have"),
+        Member::new("drop_unlabelled()", "without the images that have no label"),
+        Member::new("a + b", "the images of two tables; labels by name"),
         Member::new("to_table()", "a long Table: image, label"),
+        Member::new("to_wide_table()", "a wide Table: image, and a column of 0 and 1 for every label"),
+        Member::new("write_csv(path)", "write a long CSV, image,label"),
+        Member::new("write_parquet(path)", "write a long Parquet file"),
     ],
     is: kind_of!(LabelTable).0,
     show: kind_of!(LabelTable).1,
@@ -49,8 +70,81 @@ fn register(engine: &mut Engine) {
             t.take_images(&positions("take_images", &at, t.num_images())?).or_raise()
         })
         .register_fn("to_table", |t: &mut LabelTable| -> Fallible<TableValue> {
-            Ok(TableValue(crate::labels::tables::Table { frame: t.to_frame_long().or_raise()? }))
-        });
+            long(t).map(TableValue).or_raise()
+        })
+        .register_fn("to_wide_table", |t: &mut LabelTable| -> Fallible<TableValue> {
+            t.to_frame_wide().map(|frame| TableValue(Table { frame })).or_raise()
+        })
+        .register_fn("write_csv", |t: &mut LabelTable, path: &str| -> Fallible<()> { long(t).and_then(|t| t.write_csv(path)).or_raise() })
+        .register_fn("write_parquet", |t: &mut LabelTable, path: &str| -> Fallible<()> {
+            long(t).and_then(|t| t.write_parquet(path)).or_raise()
+        })
+        .register_fn("statistics", |t: &mut LabelTable| -> Fallible<Dynamic> { statistics(t) })
+        .register_fn("split", |t: &mut LabelTable, shares: Array| -> Fallible<Array> { split(t, &shares, &Map::new()).or_raise() })
+        .register_fn("split", |t: &mut LabelTable, shares: Array, map: Map| -> Fallible<Array> { split(t, &shares, &map).or_raise() })
+        .register_fn("filter", |t: &mut LabelTable, e: ExprValue| -> Fallible<LabelTable> { t.filter(e.0).or_raise() })
+        .register_fn("select", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
+            named("select", &names, |names| t.take_labels(names))
+        })
+        .register_fn("with_any", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
+            named("with_any", &names, |names| t.with_any(names))
+        })
+        .register_fn("with_all", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
+            named("with_all", &names, |names| t.with_all(names))
+        })
+        .register_fn("drop", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
+            named("drop", &names, |names| t.drop_labels(names))
+        })
+        .register_fn("head", |t: &mut LabelTable, n: i64| -> Fallible<LabelTable> {
+            let n = glue::count("head", "n", n).or_raise()?.min(t.num_images());
+            t.take_images(&(0..n).collect::<Vec<_>>()).or_raise()
+        })
+        .register_fn("sample", |t: &mut LabelTable, n: i64| -> Fallible<LabelTable> {
+            glue::count("sample", "n", n).and_then(|n| t.sample(n, 0)).or_raise()
+        })
+        .register_fn("sample", |t: &mut LabelTable, n: i64, map: Map| -> Fallible<LabelTable> {
+            let seed = glue::only_seed("sample", &map).or_raise()?;
+            glue::count("sample", "n", n).and_then(|n| t.sample(n, seed)).or_raise()
+        })
+        .register_fn("rename", |t: &mut LabelTable, map: Map| -> Fallible<LabelTable> {
+            glue::renames("rename", &map).and_then(|names| t.rename(&names)).or_raise()
+        })
+        .register_fn("merge", |t: &mut LabelTable, map: Map| -> Fallible<LabelTable> { merge(t, &map).or_raise() })
+        .register_fn("drop_rare", |t: &mut LabelTable, n: i64| -> Fallible<LabelTable> {
+            glue::count("drop_rare", "n", n).and_then(|n| t.drop_rare(n as u64)).or_raise()
+        })
+        .register_fn("drop_unlabelled", |t: &mut LabelTable| -> Fallible<LabelTable> { t.drop_unlabelled().or_raise() })
+        .register_fn("+", |a: LabelTable, b: LabelTable| -> Fallible<LabelTable> { a.concat(&b).or_raise() });
+}
+
+fn long(t: &LabelTable) -> Result<Table> {
+    Ok(Table { frame: t.to_frame_long()? })
+}
+
+/// A table made of this one and an array of label names.
+fn named(word: &str, names: &Array, make: impl FnOnce(&[String]) -> Result<LabelTable>) -> Fallible<LabelTable> {
+    glue::names(word, "the labels", names).and_then(|names| make(&names)).or_raise()
+}
+
+fn statistics(t: &LabelTable) -> Fallible<Dynamic> {
+    let all = serde_json::to_value(Statistics::of(t)).map_err(|e| Error::internal(e.to_string())).or_raise()?;
+    Ok(options::from_json(&all))
+}
+
+fn split(t: &LabelTable, shares: &Array, map: &Map) -> Result<Array> {
+    let shares = glue::numbers("split", "the shares", shares)?;
+    let parts = stratified_split(t, &shares, glue::only_seed("split", map)?)?;
+    parts.iter().map(|images| Ok(Dynamic::from(t.take_images(images)?))).collect()
+}
+
+fn merge(t: &LabelTable, map: &Map) -> Result<LabelTable> {
+    let group = |(name, members): (&rhai::Identifier, &Dynamic)| match members.as_array_ref() {
+        Ok(members) => Ok((name.to_string(), glue::names("merge", "the labels of a group", &members)?)),
+        Err(_) => Err(Error::argument(format!(
+            "merge: \"{name}\" must be given an array of label names; got {}", crate::script::show::a_type(members)
+        ))),
+    };
+    t.merge(&map.iter().map(group).collect::<Result<Vec<_>>>()?)
 }
 
 /// Names as a script array.

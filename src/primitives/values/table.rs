@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
+use super::expr::{ExprValue, expression, expressions};
+use super::group_by::GroupBy;
 use super::label_table::strings;
 use crate::error::{Error, Result};
 use crate::labels::tables::{Cell, Table};
@@ -25,9 +27,26 @@ pub const KIND: Kind = Kind {
         Member::new("len()", "number of rows"),
         Member::new("rows", "an array of maps"),
         Member::new("column(name)", "one column as an array"),
-        Member::new("sort(column)", "rows in ascending order of a column"),
-        Member::new("sort(column, descending)", "rows in the order of a column"),
+        Member::new("filter(expr)", "the rows where it is true: t.filter(col(\"mAP\") > 80)"),
+        Member::new("select(columns)", "only these: an array of names and expressions"),
+        Member::new("with_columns(columns)", "these expressions as further columns"),
+        Member::new("group_by(columns)", "rows in groups; .agg([...]) makes a row of each"),
+        Member::new("join(other, on)", "rows of both with equal columns `on`, a name or an array of names"),
+        Member::new("join(other, on, how)", "\"inner\", \"left\", \"right\", \"full\", \"semi\" or \"anti\""),
+        Member::new("sort(column)", "rows in ascending order of a column, or of an array of columns"),
+        Member::new("sort(column, descending)", "rows in the order of a column, or of an array of them with an array of true and false"),
         Member::new("head(n)", "the first n rows"),
+        Member::new("tail(n)", "the last n rows"),
+        Member::new("slice(offset, n)", "n rows from offset on"),
+        Member::new("sample(n, #{seed})", "n rows by chance"),
+        Member::new("rename(#{old: new})", "columns under other names"),
+        Member::new("drop(columns)", "without these columns"),
+        Member::new("unique()", "the first of equal rows"),
+        Member::new("unique(columns)", "the first of rows that are equal in these columns"),
+        Member::new("drop_nulls()", "the rows without an empty cell"),
+        Member::new("with_row_index(name)", "a first column of row numbers from 0"),
+        Member::new("vstack(other)", "the rows of another table below these"),
+        Member::new("describe()", "count, mean, spread and quantiles of each column of numbers"),
         Member::new("write_csv(path)", "write as CSV"),
         Member::new("write_parquet(path)", "write as Parquet"),
     ],
@@ -44,16 +63,107 @@ fn register(engine: &mut Engine) {
         .register_get("rows", |t: &mut TableValue| -> Array { t.maps() })
         .register_fn("len", |t: &mut TableValue| t.0.frame.height() as i64)
         .register_fn("column", |t: &mut TableValue, name: &str| -> Fallible<Array> { t.column(name).or_raise() })
-        .register_fn("sort", |t: &mut TableValue, column: &str| -> Fallible<TableValue> { t.0.sort(column, false).map(TableValue).or_raise() })
-        .register_fn("sort", |t: &mut TableValue, column: &str, descending: bool| -> Fallible<TableValue> {
-            t.0.sort(column, descending).map(TableValue).or_raise()
+        .register_fn("filter", |t: &mut TableValue, e: ExprValue| -> Fallible<TableValue> { made(t.0.filter(e.0)) })
+        .register_fn("select", |t: &mut TableValue, columns: Array| -> Fallible<TableValue> {
+            made(expressions("select", &columns).and_then(|columns| t.0.select(columns)))
         })
-        .register_fn("head", |t: &mut TableValue, n: i64| TableValue(t.0.head(n.max(0) as usize)))
+        .register_fn("with_columns", |t: &mut TableValue, columns: Array| -> Fallible<TableValue> {
+            made(expressions("with_columns", &columns).and_then(|columns| t.0.with_columns(columns)))
+        })
+        .register_fn("with_columns", |t: &mut TableValue, e: ExprValue| -> Fallible<TableValue> { made(t.0.with_columns(vec![e.0])) })
+        .register_fn("group_by", |t: &mut TableValue, keys: Dynamic| -> Fallible<GroupBy> {
+            let keys = several("group_by", &keys).or_raise()?;
+            Ok(GroupBy { table: t.0.clone(), keys })
+        })
+        .register_fn("join", |t: &mut TableValue, other: TableValue, on: Dynamic| -> Fallible<TableValue> {
+            made(names_of("join", &on).and_then(|on| t.0.join(&other.0, &on, "inner")))
+        })
+        .register_fn("join", |t: &mut TableValue, other: TableValue, on: Dynamic, how: &str| -> Fallible<TableValue> {
+            made(names_of("join", &on).and_then(|on| t.0.join(&other.0, &on, how)))
+        })
+        .register_fn("sort", |t: &mut TableValue, columns: Dynamic| -> Fallible<TableValue> {
+            made(names_of("sort", &columns).and_then(|names| t.0.sort_by(&names, &vec![false; names.len()])))
+        })
+        .register_fn("sort", |t: &mut TableValue, columns: Dynamic, descending: Dynamic| -> Fallible<TableValue> {
+            made(t.sort(&columns, &descending))
+        })
+        .register_fn("head", |t: &mut TableValue| TableValue(t.0.head(5)))
+        .register_fn("head", |t: &mut TableValue, n: i64| -> Fallible<TableValue> { made(glue::count("head", "n", n).map(|n| t.0.head(n))) })
+        .register_fn("tail", |t: &mut TableValue| TableValue(t.0.tail(5)))
+        .register_fn("tail", |t: &mut TableValue, n: i64| -> Fallible<TableValue> { made(glue::count("tail", "n", n).map(|n| t.0.tail(n))) })
+        .register_fn("slice", |t: &mut TableValue, offset: i64, n: i64| -> Fallible<TableValue> {
+            made(glue::count("slice", "n", n).map(|n| t.0.slice(offset, n)))
+        })
+        .register_fn("sample", |t: &mut TableValue, n: i64| -> Fallible<TableValue> {
+            made(glue::count("sample", "n", n).and_then(|n| t.0.sample(n, 0)))
+        })
+        .register_fn("sample", |t: &mut TableValue, n: i64, map: Map| -> Fallible<TableValue> {
+            let seed = glue::only_seed("sample", &map).or_raise()?;
+            made(glue::count("sample", "n", n).and_then(|n| t.0.sample(n, seed)))
+        })
+        .register_fn("rename", |t: &mut TableValue, map: Map| -> Fallible<TableValue> {
+            made(glue::renames("rename", &map).and_then(|names| t.0.rename(&names)))
+        })
+        .register_fn("drop", |t: &mut TableValue, columns: Dynamic| -> Fallible<TableValue> {
+            made(names_of("drop", &columns).and_then(|names| t.0.drop_columns(&names)))
+        })
+        .register_fn("unique", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.unique(None)) })
+        .register_fn("unique", |t: &mut TableValue, columns: Dynamic| -> Fallible<TableValue> {
+            made(names_of("unique", &columns).and_then(|names| t.0.unique(Some(&names))))
+        })
+        .register_fn("drop_nulls", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.drop_nulls()) })
+        .register_fn("with_row_index", |t: &mut TableValue, name: &str| -> Fallible<TableValue> { made(t.0.with_row_index(name)) })
+        .register_fn("vstack", |t: &mut TableValue, other: TableValue| -> Fallible<TableValue> { made(t.0.vstack(&other.0)) })
+        .register_fn("describe", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.describe()) })
         .register_fn("write_csv", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_csv(path).or_raise() })
         .register_fn("write_parquet", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_parquet(path).or_raise() });
 }
 
+fn made(table: Result<Table>) -> Fallible<TableValue> {
+    table.map(TableValue).or_raise()
+}
+
+/// An array of names and expressions, or one of them.
+fn several(word: &str, value: &Dynamic) -> Result<Vec<polars::prelude::Expr>> {
+    match value.as_array_ref() {
+        Ok(array) => expressions(word, &array),
+        Err(_) => Ok(vec![expression(word, value)?]),
+    }
+}
+
+/// An array of names, or one.
+fn names_of(word: &str, value: &Dynamic) -> Result<Vec<String>> {
+    match value.as_immutable_string_ref() {
+        Ok(name) => Ok(vec![name.to_string()]),
+        Err(_) => match value.as_array_ref() {
+            Ok(array) => glue::names(word, "the columns", &array),
+            Err(_) => Err(Error::argument(format!(
+                "{word} takes the name of a column or an array of names; got {}", crate::script::show::a_type(value)
+            ))),
+        },
+    }
+}
+
 impl TableValue {
+    fn sort(&self, columns: &Dynamic, descending: &Dynamic) -> Result<Table> {
+        let names = names_of("sort", columns)?;
+        let one = |value: &Dynamic| {
+            value.as_bool().map_err(|_| {
+                Error::argument(format!("sort: descending must be true or false; got {}", crate::script::show::a_type(value)))
+            })
+        };
+        let descending = match descending.as_array_ref() {
+            Ok(array) => array.iter().map(one).collect::<Result<Vec<_>>>()?,
+            Err(_) => vec![one(descending)?; names.len()],
+        };
+        if descending.len() != names.len() {
+            return Err(Error::argument(format!(
+                "sort: {} columns need as many values of descending; got {}", names.len(), descending.len()
+            )));
+        }
+        self.0.sort_by(&names, &descending)
+    }
+
     /// A table from named columns and rows of cells.
     pub fn from_rows(columns: &[&str], rows: Vec<Vec<Cell>>) -> Result<TableValue> {
         let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();

@@ -1,0 +1,237 @@
+//! Tables from tables: labels renamed, merged or dropped, images chosen, shards put together.
+
+use std::collections::HashMap;
+
+use polars::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::table::LabelTable;
+use super::tables::{Cell, Table, problem};
+use super::verbs;
+use crate::error::{Error, Result};
+
+/// The name of a column that no label has.
+const ROW: &str = "\u{0}row";
+
+impl LabelTable {
+    /// New names for some labels, the others as they are. Errors: an unknown label, a name that would stand twice.
+    pub fn rename(&self, names: &[(String, String)]) -> Result<Self> {
+        let mut labels = self.labels().to_vec();
+        for (old, new) in names {
+            labels[self.label_index(old)?] = new.clone();
+        }
+        if let Some((_, twice)) = labels.iter().enumerate().find(|(i, l)| labels[..*i].contains(l)) {
+            return Err(Error::argument(format!("two labels would be called \"{twice}\""))
+                .with_help("merge makes one label of several"));
+        }
+        let (offsets, indices) = self.csr();
+        Self::from_csr(labels, self.images().to_vec(), offsets.to_vec(), indices.to_vec())
+    }
+
+    /// One label in place of several: an image has it that had any of them. It stands where the first of them stood.
+    ///
+    /// Errors: an unknown label, one in two groups, an empty group, a new name that another label has.
+    pub fn merge(&self, groups: &[(String, Vec<String>)]) -> Result<Self> {
+        let mut group_of: Vec<Option<usize>> = vec![None; self.num_labels()];
+        for (g, (name, members)) in groups.iter().enumerate() {
+            if members.is_empty() {
+                return Err(Error::argument(format!("label \"{name}\" would be merged from no label")));
+            }
+            for member in members {
+                if let Some(other) = group_of[self.label_index(member)?].replace(g) {
+                    return Err(Error::argument(format!(
+                        "label \"{member}\" is merged twice, into \"{}\" and \"{name}\"", groups[other].0
+                    )));
+                }
+            }
+        }
+        let mut labels: Vec<String> = Vec::new();
+        let mut place_of_group = vec![None; groups.len()];
+        let place: Vec<u32> = (0..self.num_labels())
+            .map(|label| match group_of[label] {
+                Some(g) => *place_of_group[g].get_or_insert_with(|| {
+                    labels.push(groups[g].0.clone());
+                    labels.len() as u32 - 1
+                }),
+                None => {
+                    labels.push(self.labels()[label].clone());
+                    labels.len() as u32 - 1
+                }
+            })
+            .collect();
+        let lists: Vec<Vec<u32>> =
+            (0..self.num_images()).map(|i| self.row(i).iter().map(|&l| place[l as usize]).collect()).collect();
+        Self::from_lists(labels, self.images().to_vec(), &lists)
+    }
+
+    /// Without the named labels. Errors: an unknown one, none left.
+    pub fn drop_labels<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
+        let mut gone = vec![false; self.num_labels()];
+        for name in names {
+            gone[self.label_index(name.as_ref())?] = true;
+        }
+        let left: Vec<&String> = self.labels().iter().zip(&gone).filter(|(_, gone)| !**gone).map(|(l, _)| l).collect();
+        if left.is_empty() {
+            return Err(Error::argument("no label would be left".to_string()));
+        }
+        self.take_labels(&left)
+    }
+
+    /// Only the labels that at least `images` images have. Errors: none has as many.
+    pub fn drop_rare(&self, images: u64) -> Result<Self> {
+        let counts = self.counts();
+        let kept: Vec<&String> = self.labels().iter().zip(&counts).filter(|(_, n)| **n >= images).map(|(l, _)| l).collect();
+        if kept.is_empty() {
+            let most = counts.iter().max().copied().unwrap_or(0);
+            return Err(Error::argument(format!("no label is in {images} images or more; the most frequent is in {most}")));
+        }
+        self.take_labels(&kept)
+    }
+
+    /// Only the images that have a label.
+    pub fn drop_unlabelled(&self) -> Result<Self> {
+        self.images_where(|row| !row.is_empty())
+    }
+
+    /// The images where an expression is true; every label is a column of 0 and 1, and `image` one of names.
+    ///
+    /// Errors: a column that is no label, with the nearest; an expression that is no condition.
+    pub fn filter(&self, predicate: Expr) -> Result<Self> {
+        let n = self.num_images();
+        let mut columns = Vec::new();
+        let mut names: Vec<String> = verbs::leaves(&predicate).iter().map(|name| name.to_string()).collect();
+        names.push("image".into());
+        names.dedup();
+        for name in &names {
+            if name == "image" {
+                let images = StringChunked::from_iter_values("image".into(), self.images().iter().map(String::as_str));
+                columns.push(images.into_column());
+                continue;
+            }
+            let label = self.label_index(name)? as u32;
+            let held = (0..n).map(|i| i32::from(self.row(i).binary_search(&label).is_ok())).collect();
+            columns.push(Int32Chunked::from_vec(name.as_str().into(), held).into_column());
+        }
+        let frame = DataFrame::new(n, columns).map_err(|e| problem("filter", e))?;
+        let kept = Table { frame }.with_row_index(ROW)?.filter(predicate)?.column(ROW)?;
+        let place = |cell: &Cell| if let Cell::Int(i) = cell { *i as usize } else { 0 };
+        self.take_images(&kept.iter().map(place).collect::<Vec<_>>())
+    }
+
+    /// The images with at least one of the named labels. Errors: an unknown label.
+    pub fn with_any<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
+        let wanted = self.indices_of(names)?;
+        self.images_where(|row| wanted.iter().any(|label| row.binary_search(label).is_ok()))
+    }
+
+    /// The images with every one of the named labels. Errors: an unknown label.
+    pub fn with_all<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
+        let wanted = self.indices_of(names)?;
+        self.images_where(|row| wanted.iter().all(|label| row.binary_search(label).is_ok()))
+    }
+
+    /// `n` images by chance, in table order. Errors: more than there are.
+    pub fn sample(&self, n: usize, seed: u64) -> Result<Self> {
+        let all = self.num_images();
+        if n > all {
+            return Err(Error::argument(format!("{n} images cannot be drawn out of {all}")));
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut order: Vec<usize> = (0..all).collect();
+        (0..n).for_each(|i| order.swap(i, rng.random_range(i..all)));
+        order.truncate(n);
+        order.sort_unstable();
+        self.take_images(&order)
+    }
+
+    /// The images of both tables; labels by name, those that only `other` has last. Errors: an image in both.
+    pub fn concat(&self, other: &Self) -> Result<Self> {
+        let mut labels = self.labels().to_vec();
+        let here: HashMap<&str, u32> = self.labels().iter().enumerate().map(|(i, l)| (l.as_str(), i as u32)).collect();
+        let place: Vec<u32> = (other.labels().iter())
+            .map(|label| {
+                here.get(label.as_str()).copied().unwrap_or_else(|| {
+                    labels.push(label.clone());
+                    labels.len() as u32 - 1
+                })
+            })
+            .collect();
+        let images: std::collections::HashSet<&str> = self.images().iter().map(String::as_str).collect();
+        if let Some(twice) = other.images().iter().find(|name| images.contains(name.as_str())) {
+            return Err(Error::data(format!("image \"{twice}\" is in both tables")));
+        }
+        let ours = (0..self.num_images()).map(|i| self.row(i).to_vec());
+        let theirs = (0..other.num_images()).map(|i| other.row(i).iter().map(|&l| place[l as usize]).collect());
+        let lists: Vec<Vec<u32>> = ours.chain(theirs).collect();
+        let images = self.images().iter().chain(other.images()).cloned().collect();
+        Self::from_lists(labels, images, &lists)
+    }
+
+    fn indices_of<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<u32>> {
+        names.iter().map(|name| self.label_index(name.as_ref()).map(|i| i as u32)).collect()
+    }
+
+    fn images_where(&self, keep: impl Fn(&[u32]) -> bool) -> Result<Self> {
+        let kept: Vec<usize> = (0..self.num_images()).filter(|&i| keep(self.row(i))).collect();
+        self.take_images(&kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> LabelTable {
+        let labels = ["car", "bus", "cat", "dog"].map(String::from).to_vec();
+        let images = ["1", "2", "3", "4"].map(String::from).to_vec();
+        LabelTable::from_lists(labels, images, &[vec![0, 1], vec![1, 2], vec![], vec![2, 3]]).unwrap()
+    }
+
+    fn pairs(t: &LabelTable) -> Vec<String> {
+        let row = |i: usize| t.row(i).iter().map(|&l| t.labels()[l as usize].as_str()).collect::<Vec<_>>().join("+");
+        (0..t.num_images()).map(|i| format!("{}:{}", t.images()[i], row(i))).collect()
+    }
+
+    #[test]
+    fn labels_are_merged_renamed_and_dropped() {
+        let t = table().merge(&[("vehicle".into(), vec!["bus".into(), "car".into()])]).unwrap();
+        assert_eq!(pairs(&t), ["1:vehicle", "2:vehicle+cat", "3:", "4:cat+dog"]);
+        let t = table().rename(&[("dog".into(), "hound".into())]).unwrap();
+        assert_eq!(t.labels()[3], "hound");
+        assert_eq!(pairs(&table().drop_labels(&["car", "dog"]).unwrap())[3], "4:cat");
+        assert_eq!(table().drop_rare(2).unwrap().labels(), ["bus", "cat"]);
+        let e = |r: Result<LabelTable>| r.unwrap_err().message;
+        assert_eq!(e(table().rename(&[("dog".into(), "cat".into())])), "two labels would be called \"cat\"");
+        assert!(e(table().merge(&[("a".into(), vec!["cat".into()]), ("b".into(), vec!["cat".into()])])).contains("merged twice"));
+        assert!(e(table().merge(&[("dog".into(), vec!["cat".into()])])).contains("\"dog\" stands twice"));
+        assert!(e(table().drop_rare(9)).contains("the most frequent is in 2"));
+        assert!(e(table().drop_labels(&["car", "bus", "cat", "dog"])).contains("no label would be left"));
+    }
+
+    #[test]
+    fn images_are_chosen() {
+        assert_eq!(pairs(&table().with_any(&["car", "dog"]).unwrap()), ["1:car+bus", "4:cat+dog"]);
+        assert_eq!(pairs(&table().with_all(&["cat", "bus"]).unwrap()), ["2:bus+cat"]);
+        let one_of_two = (col("bus") + col("cat")).eq(lit(1));
+        assert_eq!(pairs(&table().filter(one_of_two).unwrap()), ["1:car+bus", "4:cat+dog"]);
+        assert_eq!(pairs(&table().filter(col("image").gt(lit("2")).and(col("dog").eq(lit(0)))).unwrap()), ["3:"]);
+        assert!(table().filter(col("buss").eq(lit(1))).unwrap_err().help.is_some());
+        assert_eq!(table().drop_unlabelled().unwrap().num_images(), 3);
+        assert_eq!(table().sample(2, 5).unwrap().images(), table().sample(2, 5).unwrap().images());
+        assert_eq!(table().sample(4, 1).unwrap().images(), table().images());
+        assert!(table().sample(5, 1).is_err());
+    }
+
+    #[test]
+    fn shards_are_put_together_by_name() {
+        let other = table().take_labels(&["dog", "cat"]).unwrap().rename(&[("cat".into(), "owl".into())]).unwrap();
+        assert!(table().concat(&other).unwrap_err().message.contains("image \"1\" is in both tables"));
+        let images = ["5", "6", "7", "8"].map(String::from).to_vec();
+        let (offsets, indices) = other.csr();
+        let other = LabelTable::from_csr(other.labels().to_vec(), images, offsets.to_vec(), indices.to_vec()).unwrap();
+        let both = table().concat(&other).unwrap();
+        assert_eq!(both.labels(), ["car", "bus", "cat", "dog", "owl"]);
+        assert_eq!(pairs(&both)[7], "8:dog+owl");
+    }
+}

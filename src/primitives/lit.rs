@@ -1,0 +1,25 @@
+//! `lit`: a constant in an expression.
+
+use rhai::{Dynamic, Engine};
+
+use super::values::expr::{ExprValue, operand};
+use super::{Chapter, Example, Word};
+use crate::script::errors::{Fallible, OrRaise};
+
+pub const WORD: Word = Word {
+    name: "lit",
+    chapter: Chapter::Labels,
+    signatures: &["lit(value) -> Expr"],
+    summary: "A constant as an expression: the same value in every row.",
+    details: "Beside a column a plain value does: col(\"k\") + 1.",
+    options: None,
+    examples: &[Example {
+        code: "table([#{k: 2}, #{k: 3}]).with_columns([lit(\"co\").alias(\"branch\")]).column(\"branch\")",
+        prints: "[\"co\", \"co\"]",
+    }],
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("lit", |value: Dynamic| -> Fallible<ExprValue> { operand("lit", &value).map(ExprValue).or_raise() });
+}
