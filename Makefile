@@ -1,11 +1,13 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart test build libtorch weights clean-runs
+.PHONY: help quickstart test build bench bench-peers libtorch weights clean-runs
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
 	@echo "make test        bring what is missing, build, run every test"
 	@echo "make build       bring libtorch, build target/release/cpsd"
+	@echo "make bench       criterion benches of the label graph"
+	@echo "make bench-peers the same work side by side with scipy, pandas, scikit-learn, pycocotools (10 minutes)"
 	@echo "make weights     bring EfficientNet-Lite0's ImageNet weights into weights/"
 	@echo "make clean-runs  forget all trainings and pictures (runs/ and out/)"
 
@@ -24,6 +26,17 @@ test: libtorch weights
 	else \
 		cargo test --release; \
 	fi
+
+bench: libtorch
+	cargo bench --bench graph
+
+# A virtual environment of its own, beside the build.
+PEERS ?= target/peers
+bench-peers: libtorch
+	test -x $(PEERS)/venv/bin/python || python3 -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/pip install --quiet -r benches/peers/requirements.txt
+	cargo build --release --bench peers --message-format=json | sed -n 's/.*"name":"peers".*"executable":"\([^"]*\)".*/\1/p' > $(PEERS)/binary
+	$(PEERS)/venv/bin/python benches/peers/run.py $$(cat $(PEERS)/binary) $(PEERS)/data
 
 libtorch:
 	@sh setup/libtorch.sh

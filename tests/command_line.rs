@@ -41,6 +41,8 @@ fn scripts_take_arguments_and_list_them() {
     std::fs::write(f.join("s.rhai"), text).unwrap();
     assert_eq!(out(&cpsd(f, &["script", "s.rhai"])), "4\n");
     assert_eq!(out(&cpsd(f, &["script", "s.rhai", "k=10", "list=5,6"])), "15\n");
+    std::fs::write(f.join("any.rhai"), "print(arg(\"any\", [], \"of any kind\"))").unwrap();
+    assert_eq!(out(&cpsd(f, &["script", "any.rhai", "any=2,0.5,x"])), "[2, 0.5, \"x\"]\n");
     let help = out(&cpsd(f, &["script", "s.rhai", "--help"]));
     assert!(help.contains("Adds numbers.") && help.contains("k=3") && help.contains("how many") && help.contains("list=1,2"), "{help}");
     let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::affinity::Affinity;
 use super::cooccurrence::Cooccurrence;
+use super::names;
 use super::partition::Partition;
 use super::stability::{Stability, SuggestedK};
 
@@ -11,6 +12,11 @@ use super::stability::{Stability, SuggestedK};
 const WIDTH: usize = 100;
 /// Pairs that printed counts show.
 const PAIRS: usize = 8;
+/// Labels up to which a partition names all of them; beyond, each task's first few.
+const ALL_NAMED_UP_TO: usize = 300;
+const NAMED: usize = 24;
+/// Tasks up to which all are listed.
+const TASKS: usize = 50;
 
 impl fmt::Display for Cooccurrence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +50,7 @@ impl fmt::Display for Affinity {
         }
         match &self.isolated()[..] {
             [] => Ok(()),
-            labels => write!(f, "\nwithout any neighbour: {}", labels.join(", ")),
+            labels => write!(f, "\nwithout any neighbour: {}", names::listed(labels)),
         }
     }
 }
@@ -90,9 +96,11 @@ impl fmt::Display for Partition {
         let digits = |n: usize| n.max(1).ilog10() as usize + 1;
         let number_width = digits(self.k().saturating_sub(1));
         let size_width = digits(self.sizes().into_iter().max().unwrap_or(0));
-        for (t, task) in self.task_indices().iter().enumerate() {
-            let plural = if task.len() == 1 { " " } else { "s" };
-            let head = format!("  task {t:>number_width$}  {:>size_width$} label{plural}  ", task.len());
+        let few = self.labels().len() <= ALL_NAMED_UP_TO;
+        for (t, whole) in self.task_indices().iter().enumerate().take(if few { usize::MAX } else { TASKS }) {
+            let task = if few { &whole[..] } else { &whole[..whole.len().min(NAMED)] };
+            let plural = if whole.len() == 1 { " " } else { "s" };
+            let head = format!("  task {t:>number_width$}  {:>size_width$} label{plural}  ", whole.len());
             write!(f, "\n{head}")?;
             let indent = head.len();
             let mut column = indent;
@@ -108,6 +116,12 @@ impl fmt::Display for Partition {
                 write!(f, "{space}{label}{comma}")?;
                 column += space.len() + width;
             }
+            if task.len() < whole.len() {
+                write!(f, ", and {} more", whole.len() - task.len())?;
+            }
+        }
+        if !few && self.k() > TASKS {
+            write!(f, "\n  and {} more tasks", self.k() - TASKS)?;
         }
         for warning in self.warnings() {
             write!(f, "\nwarning: {warning}")?;

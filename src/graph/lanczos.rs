@@ -9,6 +9,7 @@ use super::random::{Use, generator};
 use super::weights::{BLOCK, Row, add_scaled};
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::progress::Progress;
 
 /// Anything symmetric that can be applied to [`BLOCK`] vectors at once.
 pub(super) trait Operator: Sync {
@@ -58,6 +59,8 @@ pub(super) fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>)
     let mut block = vec![[0.0; BLOCK]; m];
     orthonormalise(&mut block, &locked, &basis, &mut rng);
     let mut image = vec![[0.0; BLOCK]; m];
+    let progress = (m > 4096).then(|| Progress::new(format!("eigenvectors of {m} labels"), 100, "%"));
+    let (mut first_residual, mut shown) = (None, 0);
     for application in 0..MOST_APPLICATIONS {
         interrupt::check()?;
         operator.apply(&block, &mut image);
@@ -90,7 +93,15 @@ pub(super) fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>)
             let end = end.rows(size - BLOCK, BLOCK);
             (0..BLOCK).map(|r| (0..BLOCK).map(|c| rest[r][c] * end[c]).sum::<f64>().powi(2)).sum::<f64>().sqrt()
         };
-        let done = order[..k].iter().all(|&i| residual(i) <= TOLERANCE * width);
+        let worst = order[..k].iter().map(|&i| residual(i)).fold(0.0, f64::max) / width;
+        let done = worst <= TOLERANCE;
+        if let Some(progress) = &progress {
+            // Residuals fall by a constant factor a cycle, so their logarithm is how far the work is.
+            let from = *first_residual.get_or_insert(worst.max(TOLERANCE).ln() + 1.0);
+            let now = (100.0 * (from - worst.ln()) / (from - TOLERANCE.ln())).clamp(0.0, 100.0) as u64;
+            progress.advance(now.saturating_sub(shown));
+            shown = shown.max(now);
+        }
         let keep = if done { k.next_multiple_of(BLOCK) } else { kept(k) };
         basis = combined(&basis, &ritz.eigenvectors.select_columns(&order[..keep]));
         if done {

@@ -50,6 +50,13 @@ pub(super) fn canonical(labels: &[String]) -> Vec<usize> {
     order
 }
 
+/// Some names in a sentence, the first few of many.
+pub(super) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

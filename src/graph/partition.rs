@@ -190,7 +190,7 @@ impl Partition {
             many => warnings.push(format!(
                 "{} labels have no neighbour in the graph, so their tasks are arbitrary: {}",
                 many.len(),
-                many.join(", ")
+                names::listed(many)
             )),
         }
         if let Some(z) = self.z

@@ -68,7 +68,7 @@ impl Default for PartitionOptions {
 const Z_DRAWS: usize = 200;
 const Z_SEED: u64 = 0;
 /// Fewer are drawn where so many weights have to be looked at for each; a mean and a deviation need no more than 20.
-const Z_WEIGHTS: usize = 100_000_000;
+const Z_WEIGHTS: usize = 30_000_000;
 const LEAST_Z_DRAWS: usize = 20;
 
 /// Labels up to which refinement starts from every local optimum of k-means; beyond, from the chosen one alone.

@@ -153,8 +153,16 @@ impl Weights {
                 }
                 Weights::Sparse { plus, sign, .. } => {
                     let (columns, values) = plus.row(i);
-                    let within = columns.iter().zip(values).map(|(&j, &w)| if assignment[j as usize] == task { w } else { 0.0 });
-                    sign * within.sum::<f64>()
+                    let within = |j: u32, w: f64| if assignment[j as usize] == task { w } else { 0.0 };
+                    // Four sums side by side: one would wait for itself.
+                    let mut sums = [0.0; 4];
+                    let (fours, rest) = columns.as_chunks::<4>();
+                    let (four_values, rest_values) = values.as_chunks::<4>();
+                    for (js, ws) in fours.iter().zip(four_values) {
+                        (0..4).for_each(|b| sums[b] += within(js[b], ws[b]));
+                    }
+                    rest.iter().zip(rest_values).for_each(|(&j, &w)| sums[0] += within(j, w));
+                    sign * ((sums[0] + sums[1]) + (sums[2] + sums[3]))
                 }
             }
         };

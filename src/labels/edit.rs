@@ -101,8 +101,9 @@ impl LabelTable {
         let n = self.num_images();
         let mut columns = Vec::new();
         let mut names: Vec<String> = verbs::leaves(&predicate).iter().map(|name| name.to_string()).collect();
-        names.push("image".into());
-        names.dedup();
+        if !names.iter().any(|name| name == "image") {
+            names.push("image".into());
+        }
         for name in &names {
             if name == "image" {
                 let images = StringChunked::from_iter_values("image".into(), self.images().iter().map(String::as_str));

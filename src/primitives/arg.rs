@@ -52,12 +52,22 @@ fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
         };
     }
     if let Ok(array) = default.as_array_ref() {
-        let like = array.first().cloned().unwrap_or_else(|| "".into());
-        let items = text.split(',').filter(|t| !t.is_empty()).map(|t| read(name, t, &like)).collect::<Result<rhai::Array>>()?;
+        // An empty default says nothing of its items: what looks like a number is one.
+        let Some(like) = array.first() else {
+            return Ok(text.split(',').filter(|t| !t.is_empty()).map(guess).collect::<rhai::Array>().into());
+        };
+        let items = text.split(',').filter(|t| !t.is_empty()).map(|t| read(name, t, like)).collect::<Result<rhai::Array>>()?;
         return Ok(items.into());
     }
     if default.is_string() || default.is_unit() {
         return Ok(text.into());
     }
     wrong(&show::a_type(default))
+}
+
+fn guess(text: &str) -> Dynamic {
+    if let Ok(i) = text.parse::<i64>() {
+        return i.into();
+    }
+    text.parse::<f64>().map_or_else(|_| text.into(), Dynamic::from)
 }

@@ -86,9 +86,17 @@ pub fn drawable(c: &Cooccurrence) -> Result<usize> {
 }
 
 fn draw(values: &[f64], labels: &[String], partition: Option<Partition>, map: Map) -> Result<Figure> {
-    let options: HeatmapOptions = options::parse("heatmap", &map)?;
+    let mut options: HeatmapOptions = options::parse("heatmap", &map)?;
+    if let (Some(p), true) = (&partition, options.group_names.is_empty()) {
+        options.group_names = task_names(p);
+    }
     let groups = partition.map(|p| groups(&p, labels)).transpose()?;
     plots::heatmap(values, labels, labels, groups.as_deref(), &options)
+}
+
+/// The names that tasks have where a partition is printed.
+pub fn task_names(partition: &Partition) -> Vec<String> {
+    (0..partition.k()).map(|t| format!("task {t}")).collect()
 }
 
 /// The task of each of `labels`, which must be the partition's own.

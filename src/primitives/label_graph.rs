@@ -2,7 +2,7 @@
 
 use rhai::{Engine, Map};
 
-use super::heatmap::{drawable, groups};
+use super::heatmap::{drawable, groups, task_names};
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::Result;
 use crate::graph::{Cooccurrence, Partition};
@@ -43,7 +43,10 @@ fn register(engine: &mut Engine) {
 }
 
 fn draw(c: &Cooccurrence, p: &Partition, map: &Map) -> Result<Figure> {
-    let options: LabelGraphOptions = options::parse("label_graph", map)?;
+    let mut options: LabelGraphOptions = options::parse("label_graph", map)?;
+    if options.group_names.is_empty() {
+        options.group_names = task_names(p);
+    }
     let m = drawable(c)?;
     let weights: Vec<f64> = (0..m * m)
         .map(|at| (at / m, at % m))

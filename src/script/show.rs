@@ -44,7 +44,8 @@ pub fn show(value: &Dynamic) -> String {
         return lay_out("#{", items, "}", more);
     }
     if let Some(kind) = primitives::KINDS.iter().find(|k| (k.is)(value)) {
-        return (kind.show)(value);
+        // Whoever prints it ends the line.
+        return (kind.show)(value).trim_end_matches('\n').to_string();
     }
     value.to_string()
 }
