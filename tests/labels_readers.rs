@@ -395,3 +395,13 @@ fn what_cannot_be_told_names_the_formats() {
         load(&folder.put("x.csv", "image,label\n1,cat\n"), &options(serde_json::json!({ "labels": ["cat", "cat"] })));
     assert_eq!(twice.unwrap_err().message, "option labels names \"cat\" twice");
 }
+
+#[test]
+fn a_folder_of_pictures_with_one_csv() {
+    let folder = Folder::new();
+    folder.put("1.jpg", "not looked at");
+    let path = folder.put("labels.csv", "image,label\n1.jpg,cat\n");
+    expect(&read(path.parent().unwrap()), &["cat"], &[("1.jpg", &["cat"])]);
+    folder.put("more.csv", "image,label\n");
+    assert!(load(path.parent().unwrap(), &LoadOptions::default()).is_err());
+}

@@ -10,6 +10,7 @@ use super::{LoadOptions, Reader};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::labels::LabelTable;
+use crate::progress::Progress;
 
 pub const READER: Reader = Reader {
     name: "nuswide",
@@ -62,10 +63,13 @@ fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         }
         let count = images.len() - first;
         lists.resize(images.len(), Vec::new());
-        let positives = concepts
-            .par_iter()
-            .map(|concept| positives(&labels_of(&root).join(format!("Labels_{concept}_{split}.txt")), count))
-            .collect::<Result<Vec<_>>>()?;
+        let progress = Progress::new(format!("reading {split} concepts"), concepts.len() as u64, "concepts");
+        let read = |concept: &String| {
+            let rows = positives(&labels_of(&root).join(format!("Labels_{concept}_{split}.txt")), count);
+            progress.advance(1);
+            rows
+        };
+        let positives = concepts.par_iter().map(read).collect::<Result<Vec<_>>>()?;
         for (label, rows) in positives.iter().enumerate() {
             rows.iter().for_each(|&row| lists[first + row].push(label as u32));
         }

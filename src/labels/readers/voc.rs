@@ -9,6 +9,7 @@ use super::{Builder, Choice, LoadOptions, Reader, Repeats, xml};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::labels::LabelTable;
+use crate::progress::Progress;
 
 pub const READER: Reader = Reader {
     name: "voc",
@@ -58,7 +59,14 @@ fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     if files.is_empty() {
         return Err(Error::data(format!("{} holds no XML files", folder.display())));
     }
-    let pictures = files.par_iter().map(|file| picture(file, options.difficult)).collect::<Result<Vec<_>>>()?;
+    let progress = Progress::new("reading annotations", files.len() as u64, "files");
+    let read = |file: &PathBuf| {
+        let picture = picture(file, options.difficult);
+        progress.advance(1);
+        picture
+    };
+    let pictures = files.par_iter().map(read).collect::<Result<Vec<_>>>()?;
+    progress.finish();
     let mut builder = Builder::new();
     let mut names: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
     for (i, (name, labels)) in pictures.iter().enumerate() {
