@@ -1,6 +1,8 @@
 //! Schedule, optimisers and losses held to PyTorch. `goldens/training/generate.py` writes the references.
 
 use cpsd::losses::LossSpec;
+use cpsd::training::optimiser::{Adam, Average, Flat};
+use cpsd::training::options::Optimiser;
 use cpsd::training::schedule::OneCycle;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -29,6 +31,40 @@ fn one_cycle_equals_pytorch() {
             let came = schedule.lr(step as u64);
             assert!((came / rate - 1.0).abs() < 1e-9, "step {step}: {came} instead of {rate}");
         }
+    }
+}
+
+/// Twenty steps on a linear least-squares problem, weights decaying and biases not, in double precision.
+#[test]
+fn twenty_steps_of_adam_equal_pytorch() {
+    let goldens = goldens();
+    for (name, kind) in [("adam", Optimiser::Adam), ("adamw", Optimiser::AdamW)] {
+        let golden = &goldens[name];
+        let x = Tensor::from_slice(&wave(24, |n| (n * 0.7).sin())).reshape([6, 4]);
+        let y = Tensor::from_slice(&wave(18, |n| (n * 0.3).cos())).reshape([6, 3]);
+        let weight = Tensor::from_slice(&wave(12, |n| (n * 1.3).sin())).reshape([3, 4]).set_requires_grad(true);
+        let bias = Tensor::from_slice(&wave(3, |n| (n * 2.1).cos())).set_requires_grad(true);
+        let leaves = vec![("bias".to_string(), bias.shallow_clone()), ("weight".to_string(), weight.shallow_clone())];
+        let mut flat = Flat::of(leaves, vec![]).unwrap();
+        let mut adam = Adam::new(&flat, kind, golden["decay"].as_f64().unwrap()).unwrap();
+        let mut average = Average::new(&flat, 0.9, false).unwrap();
+        let mut expected = Vec::<f64>::try_from(&flat.values).unwrap();
+        for step in 1..=20 {
+            flat.zero_gradients().unwrap();
+            (x.linear(&weight, Some(&bias)) - &y).square().sum(Kind::Double).backward();
+            adam.update(&mut flat, 0.05).unwrap();
+            average.update(&flat, step).unwrap();
+            let now = Vec::<f64>::try_from(&flat.values).unwrap();
+            expected.iter_mut().zip(now).for_each(|(e, x)| *e = 0.9 * *e + 0.1 * x);
+        }
+        for (tensor, key) in [(&weight, "weight"), (&bias, "bias")] {
+            let came = Vec::<f64>::try_from(tensor.detach().flatten(0, -1)).unwrap();
+            for (came, wanted) in came.iter().zip(numbers(&golden[key])) {
+                assert!((came - wanted).abs() < 1e-9, "{name}, {key}: {came} instead of {wanted}");
+            }
+        }
+        let averaged = Vec::<f64>::try_from(&average.values).unwrap();
+        assert!(averaged.iter().zip(&expected).all(|(a, e)| (a - e).abs() < 1e-12), "{name}: the moving average");
     }
 }
 

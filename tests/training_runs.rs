@@ -111,3 +111,64 @@ fn merged_teachers_predict_in_label_order_and_teach_a_student() {
     };
     assert!(apart(taught) < apart(untaught));
 }
+
+/// The process is killed outright at many random moments, in the middle of writing too; the last call ends with the bits
+/// of an uninterrupted training.
+#[test]
+fn a_killed_training_ends_bit_for_bit_as_a_whole_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "let data = dataset(\"emoji-scenes\", #{train: 96, val: 24, test: 1, test_shifted: 1, size: 32}); \
+                  train_teacher(data, [\"person\", \"car\", \"cup\"], #{model: #{backbone: \"small_cnn\", image_size: 32}, \
+                  epochs: 150, batch: 16, threads: 1, views: 2}).save(\"OUT\")";
+    let call = |runs: &str, out: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cpsd"));
+        command.args(["eval", &script.replace("OUT", out)]).env("CPSD_RUNS", runs).current_dir(folder.path());
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command
+    };
+    let begun = std::time::Instant::now();
+    assert!(call("whole", "whole.safetensors").status().unwrap().success());
+    let whole = begun.elapsed();
+    let mut kills = 0;
+    // Uneven parts of the whole time, from a seventh up: long enough that every sitting may get somewhere.
+    for part in [0.30, 0.15, 0.45, 0.22, 0.37, 0.18, 0.51, 0.26, 0.33, 0.41] {
+        let mut child = call("killed", "killed.safetensors").spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(part));
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills > 1, "it was hardly killed");
+    assert!(call("killed", "killed.safetensors").status().unwrap().success());
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert!(read("whole.safetensors") == read("killed.safetensors"), "killed {kills} times, it ends otherwise");
+}
+
+#[test]
+fn gradients_add_up_and_training_stops_when_it_gets_no_better() {
+    let data = data();
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::new(folder.path());
+    let mut patient = job(&data, &["person", "car"], 60);
+    patient.options.patience = 3;
+    patient.options.eval_every = 1;
+    let run_of = |job: &Job| run(&store, job).unwrap().run.unwrap();
+    let stopped = run_of(&patient).metrics().unwrap();
+    assert!(stopped.len() < 60, "{} epochs", stopped.len());
+    let best = |m: &serde_json::Value| m["val_mAP"].as_f64().unwrap().max(m["val_mAP_ema"].as_f64().unwrap());
+    let maps: Vec<f64> = stopped.iter().map(best).collect();
+    let top = maps.iter().cloned().fold(f64::MIN, f64::max);
+    assert_eq!(maps.iter().position(|&m| m == top).unwrap() + 1 + 3, stopped.len());
+
+    let mut small = job(&data, &["person", "car"], 2);
+    small.options.batch = 8;
+    small.options.accumulate = 2;
+    small.options.clip = 1.0;
+    let run = run_of(&small);
+    let summary: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(run.path("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["updates"], 12, "{summary}");
+    assert!(run.path("events.out.tfevents.0.cpsd").metadata().unwrap().len() > 100);
+}

@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::picture::Crop;
+use super::randaugment::{Pixels, randaugment};
 use super::{Picture, generator};
 use crate::error::Result;
 
@@ -21,6 +22,10 @@ pub struct AugmentOptions {
     pub cutout: f64,
     /// Its side as a share of the picture's.
     pub cutout_factor: f64,
+    /// RandAugment: operations a view; 0 turns it off.
+    pub randaugment: usize,
+    /// Their strength, from 0 to 30.
+    pub randaugment_level: usize,
 }
 
 impl Default for AugmentOptions {
@@ -31,6 +36,8 @@ impl Default for AugmentOptions {
             flip: 0.5,
             cutout: 0.5,
             cutout_factor: 0.3,
+            randaugment: 0,
+            randaugment_level: 9,
         }
     }
 }
@@ -48,6 +55,10 @@ pub fn augment(picture: &Picture, size: u32, options: &AugmentOptions, seed: u64
     }
     if rng.random::<f64>() < options.cutout {
         cut_out(&mut out, size as usize, options.cutout_factor, &mut rng);
+    }
+    if options.randaugment > 0 {
+        let mut pixels = Pixels { rgb: &mut out, width: size as usize, height: size as usize };
+        randaugment(&mut pixels, options.randaugment, options.randaugment_level, &mut rng);
     }
     Ok(out)
 }

@@ -12,6 +12,7 @@ mod batches;
 mod dataset;
 mod datasets;
 mod picture;
+pub mod randaugment;
 pub mod scenes;
 mod source;
 

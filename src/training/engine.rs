@@ -14,6 +14,7 @@ use super::optimiser::{Adam, Average, CopyOf, Flat};
 use super::options::Select;
 use super::outputs::Targets;
 use super::schedule::OneCycle;
+use super::tensorboard::Events;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::interrupt;
@@ -22,8 +23,10 @@ use crate::models::Model;
 use crate::progress::Progress;
 use crate::runs::{RunStore, Work};
 
-/// How often a checkpoint is written besides at the end of a sitting.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// A checkpoint is written besides at the end of a sitting once this much time went by, and so much more than the last
+/// one took to write: little is lost to a killed process, and little time goes into writing.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+const CHECKPOINT_SHARE: u32 = 20;
 /// How often the loss is read back from the device.
 const READ_LOSS_EVERY: u64 = 16;
 
@@ -33,6 +36,12 @@ pub struct Outcome {
     pub updates: u64,
     pub seconds: f64,
     pub final_loss: f64,
+}
+
+/// The last checkpoint: when, and how long it took to write.
+struct Saved {
+    at: Instant,
+    took: Duration,
 }
 
 /// One training under way.
@@ -68,7 +77,7 @@ impl<'a> Engine<'a> {
         let steps = steps_per_epoch(train.len(), options.batch);
         let schedule = OneCycle {
             max_lr: options.lr,
-            total_steps: steps * options.epochs,
+            total_steps: steps.div_ceil(options.accumulate as u64) * options.epochs,
             pct_start: options.pct_start,
             div_factor: options.div_factor,
             final_div_factor: options.final_div_factor,
@@ -101,8 +110,9 @@ impl<'a> Engine<'a> {
         shown.set((self.state.progress.epoch * self.steps + self.state.progress.step) * options.batch as u64);
         let started = Instant::now();
         let before = self.state.progress.seconds;
-        let mut saved = Instant::now();
-        while self.state.progress.epoch < options.epochs {
+        let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
+        let mut events = Events::replay(work, self.state.progress.metrics_bytes)?;
+        while self.state.progress.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, &checkpoint, &mut saved);
             self.state.progress.seconds = before + started.elapsed().as_secs_f64();
             match stopped {
@@ -114,7 +124,7 @@ impl<'a> Engine<'a> {
                     return Err(error);
                 }
             }
-            self.end_epoch(work, &shown)?;
+            self.end_epoch(work, &mut events, &shown)?;
         }
         shown.finish();
         self.choose()?;
@@ -127,7 +137,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The rest of the epoch that is under way.
-    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Instant) -> Result<()> {
+    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<()> {
         let options = &self.job.options;
         if self.state.progress.step == 0 {
             self.state.progress.loss_sum = 0.0;
@@ -140,6 +150,7 @@ impl<'a> Engine<'a> {
         let mut unread_images = 0;
         let mut stop = Ok(());
         let mut done = from;
+        self.state.flat.zero_gradients()?;
         for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
             let batch = batch?;
             let lr = self.schedule.lr(self.state.progress.updates);
@@ -153,20 +164,27 @@ impl<'a> Engine<'a> {
                     loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
                 }
             }
-            self.state.flat.zero_gradients()?;
             loss.f_backward()?;
+            unread.push(loss.f_detach()?);
+            unread_images += batch.images.len() as u64;
+            done += 1;
+            shown.advance(batch.images.len() as u64);
+            if done % options.accumulate as u64 != 0 && done != self.steps {
+                continue;
+            }
+            // Between here and the next batch nothing is pending: the only place where a sitting may end.
+            if options.clip > 0.0 {
+                self.state.flat.clip_gradients(options.clip)?;
+            }
             self.state.adam.update(&mut self.state.flat, lr)?;
+            self.state.flat.zero_gradients()?;
             self.state.progress.updates += 1;
             if options.ema > 0.0 {
                 self.state.average.update(&self.state.flat, self.state.progress.updates)?;
             }
-            unread.push(loss.f_detach()?);
-            unread_images += batch.images.len() as u64;
-            done += 1;
             self.state.progress.step = done;
-            shown.advance(batch.images.len() as u64);
             let stopping = interrupt::requested();
-            let saving = saved.elapsed() > CHECKPOINT_EVERY;
+            let saving = saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
             if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
                 let sum = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
                 let sum = f64::try_from(&sum)?;
@@ -187,8 +205,9 @@ impl<'a> Engine<'a> {
                 ));
             }
             if saving {
+                let start = Instant::now();
                 self.state.save(checkpoint)?;
-                *saved = Instant::now();
+                *saved = Saved { at: Instant::now(), took: start.elapsed() };
             }
             if stopping {
                 stop = Err(Error::interrupted());
@@ -199,7 +218,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Evaluates when it is time, writes the epoch's line, moves to the next epoch.
-    fn end_epoch(&mut self, work: &Work, shown: &Progress) -> Result<()> {
+    fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<()> {
         let epoch = self.state.progress.epoch + 1;
         let options = &self.job.options;
         let mut line = json!({
@@ -229,9 +248,16 @@ impl<'a> Engine<'a> {
             }
         }
         append_line(work, &mut self.state.progress, &line)?;
+        events.append(&line)?;
         self.state.progress.epoch = epoch;
         self.state.progress.step = 0;
         Ok(())
+    }
+
+    /// Whether the last better mAP lies so many epochs back that training should stop.
+    fn out_of_patience(&self) -> bool {
+        let (progress, patience) = (&self.state.progress, self.job.options.patience);
+        patience > 0 && progress.best.as_ref().is_some_and(|best| progress.epoch >= best.epoch + patience)
     }
 
     fn weights(&self, averaged: bool) -> (&Tensor, &Tensor) {

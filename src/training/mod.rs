@@ -23,6 +23,7 @@ pub mod outputs;
 pub mod predict;
 pub mod run;
 pub mod schedule;
+pub mod tensorboard;
 pub mod trained;
 
 pub use ensemble::Ensemble;

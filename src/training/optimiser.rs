@@ -25,7 +25,12 @@ pub struct Flat {
 impl Flat {
     /// Moves the trainable leaves and float buffers of `model` into flat storage.
     pub fn new(model: &Model) -> Result<Flat> {
-        let mut leaves: Vec<(String, Tensor)> = model.trainable();
+        let buffers = model.buffers().into_iter().map(|(_, t)| t).filter(|t| t.kind() == Kind::Float).collect();
+        Flat::of(model.trainable(), buffers)
+    }
+
+    /// Moves named leaves, which require gradients, and buffers into flat storage.
+    pub fn of(mut leaves: Vec<(String, Tensor)>, mut buffers: Vec<Tensor>) -> Result<Flat> {
         if leaves.is_empty() {
             return Err(Error::argument("the model has nothing to train: all of it is frozen"));
         }
@@ -34,9 +39,9 @@ impl Flat {
         let mut leaves: Vec<Tensor> = leaves.into_iter().map(|(_, tensor)| tensor).collect();
         let values = tch::no_grad(|| join(&leaves))?;
         // Backward adds into a gradient that is there already: let it be there, as a view.
-        let mut nothing = Tensor::f_zeros([1], (Kind::Float, model.device))?;
+        let mut nothing = values.f_zeros_like()?.f_narrow(0, 0, 1)?;
         for leaf in &leaves {
-            nothing = nothing.f_add(&leaf.f_sum(Kind::Float)?.f_mul_scalar(0.0)?)?;
+            nothing = nothing.f_add(&leaf.f_sum(leaf.kind())?.f_mul_scalar(0.0)?)?;
         }
         nothing.f_backward()?;
         let gradients = values.f_zeros_like()?;
@@ -48,10 +53,8 @@ impl Flat {
             leaf.f_set_data(&values.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
             at += n;
         }
-        let mut buffers: Vec<Tensor> =
-            model.buffers().into_iter().map(|(_, t)| t).filter(|t| t.kind() == Kind::Float).collect();
         let statistics = match buffers.is_empty() {
-            true => Tensor::f_zeros([0], (Kind::Float, model.device))?,
+            true => values.f_zeros_like()?.f_narrow(0, 0, 0)?,
             false => join(&buffers)?,
         };
         let mut at = 0;
@@ -62,6 +65,15 @@ impl Flat {
             at += n;
         }
         Ok(Flat { values, gradients, statistics, decaying, _leaves: leaves })
+    }
+
+    /// Scales the gradients down to the Euclidean norm `most` where they are longer, as `clip_grad_norm_` does; nothing
+    /// is read back from the device.
+    pub fn clip_gradients(&mut self, most: f64) -> Result<()> {
+        let length = self.gradients.f_norm()?;
+        let factor = length.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(most)?.f_clamp_max(1.0)?;
+        let _ = self.gradients.f_mul_(&factor)?;
+        Ok(())
     }
 
     pub fn zero_gradients(&mut self) -> Result<()> {

@@ -15,6 +15,10 @@ pub struct TrainOptions {
     pub loss: LossSpec,
     pub epochs: u64,
     pub batch: usize,
+    /// Batches whose gradients add up to one update.
+    pub accumulate: usize,
+    /// Longest gradient, as the Euclidean norm over all parameters; longer ones are scaled down. 0 sets no bound.
+    pub clip: f64,
     /// Peak of the one-cycle schedule.
     pub lr: f64,
     pub pct_start: f64,
@@ -33,6 +37,8 @@ pub struct TrainOptions {
     pub select: Select,
     /// Evaluate on the validation split every so many epochs; 0 chooses a tenth of the epochs.
     pub eval_every: u64,
+    /// Epochs without a better mAP on the validation split after which training stops; 0 never stops it.
+    pub patience: u64,
     pub seed: u64,
     /// Threads for libtorch; 0 takes what the machine has. Not part of what names a run.
     #[serde(skip_serializing_if = "is_zero")]
@@ -84,6 +90,8 @@ impl Default for TrainOptions {
             loss: LossSpec::default(),
             epochs: 30,
             batch: 64,
+            accumulate: 1,
+            clip: 0.0,
             lr: 3e-3,
             pct_start: 0.1,
             div_factor: 25.0,
@@ -97,6 +105,7 @@ impl Default for TrainOptions {
             images: Images::All,
             select: Select::Best,
             eval_every: 0,
+            patience: 0,
             seed: 0,
             threads: 0,
         }
@@ -112,6 +121,8 @@ impl TrainOptions {
         match self {
             o if o.epochs == 0 || o.epochs > 100_000 => fail("epochs", "from 1 to 100000", o.epochs.to_string()),
             o if o.batch == 0 || o.batch > 65_536 => fail("batch", "from 1 to 65536", o.batch.to_string()),
+            o if o.accumulate == 0 || o.accumulate > 65_536 => fail("accumulate", "from 1 to 65536", o.accumulate.to_string()),
+            o if !(o.clip.is_finite() && o.clip >= 0.0) => fail("clip", "at least 0", o.clip.to_string()),
             o if !(o.lr > 0.0 && o.lr < 1e3) => fail("lr", "above 0", o.lr.to_string()),
             o if !(0.0..1.0).contains(&o.pct_start) => fail("pct_start", "from 0 to below 1", o.pct_start.to_string()),
             o if !(o.div_factor > 0.0) => fail("div_factor", "above 0", o.div_factor.to_string()),
@@ -119,6 +130,10 @@ impl TrainOptions {
             o if !(0.0..=1.0).contains(&o.weight_decay) => fail("weight_decay", "from 0 to 1", o.weight_decay.to_string()),
             o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
             o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
+            o if o.augment.randaugment > 20 => fail("augment.randaugment", "from 0 to 20", o.augment.randaugment.to_string()),
+            o if o.augment.randaugment_level > 30 => {
+                fail("augment.randaugment_level", "from 0 to 30", o.augment.randaugment_level.to_string())
+            }
             o if o.model.freeze > 0 && o.views == 0 => Err(Error::argument(format!(
                 "{word} keeps the features of frozen stages for a fixed set of views: option \"views\" must be at least 1 when the model has \"freeze\"; got 0"
             ))),
