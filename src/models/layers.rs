@@ -90,7 +90,14 @@ impl Linear {
         Ok(Linear { weight, bias })
     }
 
-    /// `[N, in]` → `[N, out]`.
+    /// As [`new`](Self::new), for PyTorch's packed projections: `prefix` goes right before `weight` and `bias`.
+    pub fn packed(p: &mut Params, prefix: &str, inputs: i64, outputs: i64) -> Result<Linear> {
+        let weight = p.normal(&format!("{prefix}weight"), &[outputs, inputs], (2.0 / (inputs + outputs) as f64).sqrt())?;
+        let bias = p.filled(&format!("{prefix}bias"), &[outputs], 0.0)?;
+        Ok(Linear { weight, bias })
+    }
+
+    /// `[..., in]` → `[..., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_linear(&self.weight, Some(&self.bias))?)
     }
@@ -106,4 +113,63 @@ impl Linear {
 /// `[N, C, h, w]` → `[N, C]`.
 pub fn average_pool(x: &Tensor) -> Result<Tensor> {
     Ok(x.f_mean_dim(Some(&[2i64, 3][..]), false, None)?)
+}
+
+/// Layer normalisation over the last dimension.
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    pub fn new(p: &mut Params, name: &str, width: i64, eps: f64) -> Result<LayerNorm> {
+        let (weight, bias) = p.layer_norm(name, width)?;
+        Ok(LayerNorm { weight, bias, eps })
+    }
+
+    /// `[..., width]` → the same.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, false)?)
+    }
+}
+
+/// Square patches that do not overlap, each through one linear map: a convolution with bias whose stride is its kernel.
+pub struct Patches {
+    weight: Tensor,
+    bias: Tensor,
+    side: i64,
+}
+
+impl Patches {
+    pub fn new(p: &mut Params, name: &str, width: i64, side: i64) -> Result<Patches> {
+        let weight = p.normal(&format!("{name}.weight"), &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
+        let bias = p.filled(&format!("{name}.bias"), &[width], 0.0)?;
+        Ok(Patches { weight, bias, side })
+    }
+
+    /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_conv2d(&self.weight, Some(&self.bias), [self.side, self.side], [0, 0], [1, 1], 1)?)
+    }
+}
+
+/// A transformer's two linear layers with GELU between them.
+pub struct FeedForward(pub Linear, pub Linear);
+
+impl FeedForward {
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.1.forward(&self.0.forward(x)?.f_gelu("none")?)
+    }
+}
+
+/// Self-attention with packed projections: `[B, T, 3C]` → `[B, T, C]`, of `heads` heads scaled by 1/√(C/heads), `bias`
+/// added to the scores before the softmax (it broadcasts to `[B, heads, T, T]`).
+pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor> {
+    let size = qkv.size();
+    let (batch, tokens, width) = (size[0], size[1], size[2] / 3);
+    let parts = qkv.f_reshape([batch, tokens, 3, heads, width / heads])?.f_permute([2, 0, 3, 1, 4])?;
+    let (q, k, v) = (parts.f_select(0, 0)?, parts.f_select(0, 1)?, parts.f_select(0, 2)?);
+    let y = Tensor::f_scaled_dot_product_attention(&q, &k, &v, bias, 0.0, false, None::<f64>, false)?;
+    Ok(y.f_transpose(1, 2)?.f_reshape([batch, tokens, width])?)
 }

@@ -8,11 +8,16 @@
 pub mod backbones;
 pub mod cam;
 pub mod heads;
+pub mod label_graph;
 pub mod layers;
 mod model;
 pub mod params;
+pub mod pass;
 mod spec;
 pub mod weights;
+pub mod word_vectors;
 
+pub use label_graph::LabelGraph;
 pub use model::{LoadReport, Model};
+pub use pass::Pass;
 pub use spec::ModelSpec;

@@ -9,6 +9,7 @@ use super::ModelSpec;
 use super::backbones::{Backbone, BackboneKind};
 use super::heads::{self, Head};
 use super::params::{Params, Role};
+use super::pass::Pass;
 use super::weights;
 use crate::error::{Error, Result};
 use crate::files;
@@ -69,7 +70,7 @@ impl Model {
         let mut params = Params::new(seed, device);
         let backbone = (kind.build)(&mut params, stages, spec.freeze)?;
         let channels = (kind.stages)()[stages - 1].channels;
-        let head = (heads::find(&spec.head)?.build)(&mut params, &spec, channels, labels.len() as i64, kind.classifier)?;
+        let head = (heads::find(&spec.head)?.build)(&mut params, &heads::Context::new(&spec, channels, labels, kind.classifier)?)?;
         let scale: Vec<f32> = kind.std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect();
         let shift: Vec<f32> = kind.mean.iter().zip(kind.std).map(|(m, s)| (-m / s) as f32).collect();
         let constant = |v: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(v)?.f_view([1, 3, 1, 1])?.f_to_device(device)?) };
@@ -134,9 +135,9 @@ impl Model {
         Ok(x)
     }
 
-    /// Normalised images `[N, 3, H, W]` → logits `[N, m]`. `train` turns on batch statistics in the trainable rest.
-    pub fn forward(&self, images: &Tensor, train: bool) -> Result<Tensor> {
-        self.forward_from(&self.frozen_features(images)?, train)
+    /// Normalised images `[N, 3, H, W]` → logits `[N, m]`. A training pass turns on batch statistics in the trainable rest, and dropout.
+    pub fn forward(&self, images: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
+        self.forward_from(&self.frozen_features(images)?, pass.into())
     }
 
     /// Normalised images → the output of stage `freeze` `[N, C, h, w]`, no gradient; the images themselves when freeze
@@ -149,17 +150,15 @@ impl Model {
     }
 
     /// Output of stage `freeze` → logits: the trainable rest.
-    pub fn forward_from(&self, features: &Tensor, train: bool) -> Result<Tensor> {
-        let x = self.stages(features, self.spec.freeze, self.stages, train)?;
-        self.head.logits(&self.dropped(x, train)?, train)
+    pub fn forward_from(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
+        let x = self.stages(features, self.spec.freeze, self.stages, pass.train)?;
+        // Whole feature maps are dropped; heads number their own dropouts from 0.
+        self.head.logits(&pass.dropout_maps(&x, self.spec.dropout, u64::MAX)?, pass)
     }
 
-    /// Drops whole feature maps in training. The mask comes from libtorch's generator of the thread's process.
-    fn dropped(&self, x: Tensor, train: bool) -> Result<Tensor> {
-        if train && self.spec.dropout > 0.0 {
-            return Ok(x.f_feature_dropout(self.spec.dropout, true)?);
-        }
-        Ok(x)
+    /// A term of the loss that the head brings.
+    pub fn auxiliary(&self) -> Result<Option<Tensor>> {
+        self.head.auxiliary()
     }
 
     /// Determines what `frozen_features` computes: equal strings, equal features.

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::torch;
 
 /// What a tensor is for.
@@ -29,11 +29,13 @@ pub struct Params {
     seed: u64,
     /// Whether what is made now is part of the frozen stages.
     pub freezing: bool,
+    /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, of no use in them.
+    pub constants: Vec<(String, Tensor)>,
 }
 
 impl Params {
     pub fn new(seed: u64, device: Device) -> Self {
-        Params { list: Vec::new(), device, seed, freezing: false }
+        Params { list: Vec::new(), device, seed, freezing: false, constants: Vec::new() }
     }
 
     fn add(&mut self, name: String, role: Role, value: Tensor) -> Result<Tensor> {
@@ -74,5 +76,35 @@ impl Params {
             self.add(format!("{name}.running_mean"), Role::Statistic, Tensor::f_zeros([channels], options)?)?,
             self.add(format!("{name}.running_var"), Role::Statistic, Tensor::f_ones([channels], options)?)?,
         ])
+    }
+
+    /// A layer norm's weight and bias `[width]`.
+    pub fn layer_norm(&mut self, name: &str, width: i64) -> Result<(Tensor, Tensor)> {
+        let weight = self.filled(&format!("{name}.weight"), &[width], 1.0)?;
+        Ok((weight, self.filled(&format!("{name}.bias"), &[width], 0.0)?))
+    }
+
+    /// A weight of independent normal numbers; `name` is the whole name.
+    pub fn normal(&mut self, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
+        let value = torch::normal(self.seed, name, shape, deviation)?;
+        self.add(name.to_string(), Role::Weight, value)
+    }
+
+    /// A weight that starts from one number everywhere; `name` is the whole name.
+    pub fn filled(&mut self, name: &str, shape: &[i64], value: f64) -> Result<Tensor> {
+        let value = Tensor::f_full(shape, value, (Kind::Float, Device::Cpu))?;
+        self.add(name.to_string(), Role::Weight, value)
+    }
+
+    /// A weight that is there already, f32 and on the device: it is trained in place.
+    pub fn adopt(&mut self, name: &str, value: Tensor) -> Result<Tensor> {
+        if value.kind() != Kind::Float || value.device() != self.device {
+            let came = format!("{:?} on {:?}", value.kind(), value.device());
+            return Err(Error::data(format!("tensor \"{name}\" must be Float on {:?}. Got {came} instead.", self.device)));
+        }
+        let value = value.f_set_requires_grad(!self.freezing)?;
+        let handle = value.shallow_clone();
+        self.list.push(Param { name: name.to_string(), role: Role::Weight, tensor: value, frozen: self.freezing });
+        Ok(handle)
     }
 }

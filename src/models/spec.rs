@@ -1,9 +1,12 @@
 //! What decides a model's architecture and first weights, as it goes into a run's hash.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::backbones::{self, BackboneKind};
 use super::heads;
+use super::label_graph::LabelGraph;
 use crate::error::{Error, Result};
 
 /// Architecture and initial weights of a model.
@@ -26,6 +29,15 @@ pub struct ModelSpec {
     pub head_width: Option<i64>,
     /// Probability with which a feature is dropped before the last linear layer, in training only.
     pub dropout: f64,
+    /// Numbers for the head, by the names of its [`heads::HeadOption`]s; those left out are its defaults.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub head_options: BTreeMap<String, f64>,
+    /// For heads that read word vectors: a file in GloVe's form, or `"learned"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word_vectors: Option<String>,
+    /// For heads that read a label graph.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graph: Option<LabelGraph>,
 }
 
 impl Default for ModelSpec {
@@ -39,6 +51,9 @@ impl Default for ModelSpec {
             freeze: 0,
             head_width: None,
             dropout: 0.0,
+            head_options: BTreeMap::new(),
+            word_vectors: None,
+            graph: None,
         }
     }
 }
@@ -95,7 +110,16 @@ impl ModelSpec {
                 self.dropout
             )));
         }
+        let head_options = heads::resolved_options(head, &self.head_options)?;
+        let needless = |option: &str| Err(Error::argument(format!("head \"{}\" takes no {option}", head.name)));
+        if self.word_vectors.is_some() && !head.needs_words {
+            return needless("word_vectors");
+        }
+        if self.graph.is_some() && !head.needs_graph {
+            return needless("graph");
+        }
         Ok(ModelSpec {
+            head_options,
             image_size: Some(image_size),
             stages: Some(stages),
             head_width,

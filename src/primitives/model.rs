@@ -1,12 +1,14 @@
 //! `model`: a model that is not trained yet.
 
+use std::collections::BTreeMap;
+
 use rhai::{Engine, Map};
 use serde::{Deserialize, Serialize};
 
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::{Error, Result};
-use crate::models::{Model, ModelSpec};
+use crate::models::{LabelGraph, Model, ModelSpec};
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 use crate::training::Trained;
@@ -23,6 +25,9 @@ struct Options {
     freeze: usize,
     head_width: Option<i64>,
     dropout: f64,
+    head_options: BTreeMap<String, f64>,
+    word_vectors: Option<String>,
+    graph: Option<LabelGraph>,
 }
 
 pub const WORD: Word = Word {
@@ -36,13 +41,16 @@ pub const WORD: Word = Word {
         docs: &[
             ("labels", "the labels of its outputs, in order"),
             ("seed", "decides random initial weights"),
-            ("head", "\"gap\" (global average pooling and a linear layer) or \"conv\" (three convolutions to class maps)"),
+            ("head", "\"gap\", \"conv\", \"tf\", \"q2l\", \"csra\" and others: `cpsd doc heads` lists them"),
             ("weights", "\"imagenet\", or a path to weights"),
             ("image_size", "side of the square input, in pixels; () is the backbone's own"),
             ("stages", "use only so many of the backbone's stages"),
             ("freeze", "keep the weights of the first so many stages as they are"),
             ("head_width", "channels of the \"conv\" head"),
-            ("dropout", "share of features dropped before the last layer in training"),
+            ("dropout", "share of feature maps dropped before the head in training"),
+            ("head_options", "a map of numbers for the head, as `cpsd doc heads` lists them"),
+            ("word_vectors", "for heads that read words: a file in GloVe's form, or \"learned\""),
+            ("graph", "for heads that read a label graph: a Cooccurrence or an Affinity"),
         ],
     }),
     examples: &[Example { code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels", prints: "[\"cat\", \"dog\"]" }],
@@ -66,6 +74,9 @@ fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
         stages: o.stages,
         freeze: o.freeze,
         head_width: o.head_width,
+        head_options: o.head_options,
+        word_vectors: o.word_vectors,
+        graph: o.graph,
         dropout: o.dropout,
     };
     let model = Model::new(&spec, &o.labels, o.seed, crate::torch::device())?;

@@ -44,7 +44,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Pages that are not one word: name, one line, text.
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
-    ("models", "backbones and heads", models_text),
+    ("models", "backbones", models_text),
+    ("heads", "heads, their options and papers", heads_text),
     ("losses", "losses and what they are", losses_text),
     ("datasets", "data sets and where they come from", datasets_text),
 ];
@@ -167,9 +168,25 @@ fn models_text() -> String {
         out.push_str(&format!("  {:<20} {} ({} px)\n", kind.name.cyan(), kind.summary, kind.image_size));
         out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
     }
-    out.push_str(&format!("\n{}\n", "Heads".bold()));
+    out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
+    out
+}
+
+fn heads_text() -> String {
+    let mut out = "Any head on any backbone: model: #{backbone: ..., head: \"q2l\", head_options: #{layers: 2}}\n\n".to_string();
     for head in crate::models::heads::HEADS {
-        out.push_str(&format!("  {:<20} {}\n", head.name.cyan(), head.summary));
+        let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
+        out.push_str(&format!("  {:<12} {}\n", head.name.cyan(), wrap(&format!("{}{paper}", head.summary), 100, &" ".repeat(15))));
+        let needs: Vec<&str> = [(head.needs_words, "word_vectors"), (head.needs_graph, "graph")].iter().filter(|n| n.0).map(|n| n.1).collect();
+        if !needs.is_empty() {
+            out.push_str(&format!("  {:<12} needs {}\n", "", needs.join(" and ")));
+        }
+        if let Some(width) = head.default_width {
+            out.push_str(&format!("  {:<12} {:<16} {:<8} width of its hidden layers\n", "", "head_width".green(), width));
+        }
+        for option in head.options {
+            out.push_str(&format!("  {:<12} {:<16} {:<8} {}\n", "", option.name.green(), option.default, wrap(option.doc, 100, &" ".repeat(40))));
+        }
     }
     out
 }

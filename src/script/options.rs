@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::graph::{Affinity, Cooccurrence};
+use crate::models::LabelGraph;
 
 /// Reads the options of `word` into `T`, whose `Default` holds every key.
 ///
@@ -97,6 +99,12 @@ pub fn to_json(value: &Dynamic) -> Result<Value, String> {
     if let Ok(s) = value.as_immutable_string_ref() {
         return Ok(Value::from(s.as_str()));
     }
+    if let Some(counts) = value.clone().try_cast::<Cooccurrence>() {
+        return graph_json(counts.labels(), |i, j| counts.conditional(i, j));
+    }
+    if let Some(affinity) = value.clone().try_cast::<Affinity>() {
+        return graph_json(affinity.labels(), |i, j| affinity.weight(i, j));
+    }
     if let Ok(array) = value.as_array_ref() {
         return array.iter().map(to_json).collect::<Result<Vec<_>, _>>().map(Value::Array);
     }
@@ -107,6 +115,17 @@ pub fn to_json(value: &Dynamic) -> Result<Value, String> {
         return serde_json::to_value(&loss.spec).map_err(|e| e.to_string());
     }
     Err(super::show::a_type(value))
+}
+
+/// A label graph as an option holds it.
+fn graph_json(labels: &[String], weight: impl Fn(usize, usize) -> f64) -> Result<Value, String> {
+    const MOST: usize = 4096;
+    let m = labels.len();
+    if m > MOST {
+        return Err(format!("a label graph of {m} labels; at most {MOST} fit into an option"));
+    }
+    let rows = (0..m).map(|i| (0..m).map(|j| if i == j { 0.0 } else { weight(i, j) }).collect()).collect();
+    serde_json::to_value(LabelGraph { labels: labels.to_vec(), rows }).map_err(|e| e.to_string())
 }
 
 /// JSON as a script value.

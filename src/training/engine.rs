@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::interrupt;
 use crate::metrics::mean_average_precision;
-use crate::models::Model;
+use crate::models::{Model, Pass};
 use crate::progress::Progress;
 use crate::runs::{RunStore, Work};
 
@@ -156,13 +156,16 @@ impl<'a> Engine<'a> {
             let lr = self.schedule.lr(self.state.progress.updates);
             let index = Tensor::f_from_slice(&batch.images)?.f_to_device(model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
-            let logits = self.inputs.logits(model, &batch.x, true)?;
+            let logits = self.inputs.logits(model, &batch.x, Pass::step(options.seed, epoch, done))?;
             let mut loss = options.loss.compute(&logits, &targets)?;
             if let Some(distillation) = &self.job.distillation {
                 for (weight, teacher) in &self.teachers {
                     let apart = distillation.loss.compute(&logits, &teacher.of(&batch.rows, &batch.x)?)?;
                     loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
                 }
+            }
+            if let Some(more) = model.auxiliary()? {
+                loss = loss.f_add(&more)?;
             }
             loss.f_backward()?;
             unread.push(loss.f_detach()?);
@@ -278,7 +281,7 @@ impl<'a> Engine<'a> {
             let mut scores = Vec::with_capacity(self.val_targets.len());
             for batch in self.val_inputs.all(self.model, 256)? {
                 let batch = batch?;
-                let logits = tch::no_grad(|| self.val_inputs.logits(self.model, &batch.x, false))?;
+                let logits = tch::no_grad(|| self.val_inputs.logits(self.model, &batch.x, Pass::EVAL))?;
                 scores.extend(crate::torch::to_vec_f32(&logits)?);
             }
             Ok(scores)

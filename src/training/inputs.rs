@@ -7,7 +7,7 @@ use super::features::{Rows, features};
 use crate::error::Result;
 use crate::images::augment::AugmentOptions;
 use crate::images::{Batches, Dataset, epoch_order};
-use crate::models::Model;
+use crate::models::{Model, Pass};
 use crate::runs::RunStore;
 
 /// Which views of each picture there are.
@@ -128,10 +128,10 @@ impl Inputs {
     }
 
     /// Logits `[n, m]` of a batch of these inputs.
-    pub fn logits(&self, model: &Model, x: &Tensor, train: bool) -> Result<Tensor> {
+    pub fn logits(&self, model: &Model, x: &Tensor, pass: Pass) -> Result<Tensor> {
         match self {
-            Inputs::Frozen { .. } => model.forward_from(x, train),
-            Inputs::Pictures { .. } => model.forward(x, train),
+            Inputs::Frozen { .. } => model.forward_from(x, pass),
+            Inputs::Pictures { .. } => model.forward(x, pass),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::inputs::{Inputs, Views};
 use super::trained::Trained;
 use crate::error::Result;
 use crate::images::Dataset;
-use crate::models::Model;
+use crate::models::{Model, Pass};
 use crate::progress::Progress;
 use crate::runs::{Begun, RunStore, id_of};
 use crate::{files, interrupt};
@@ -36,7 +36,7 @@ pub fn outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &V
             for batch in inputs.all(&model, 256)? {
                 interrupt::check()?;
                 let batch = batch?;
-                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, false))?)?;
+                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
                 progress.advance(batch.rows.len() as u64);
             }
             Ok(())

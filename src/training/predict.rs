@@ -6,6 +6,7 @@ use super::ensemble::Ensemble;
 use super::inputs::{Inputs, Views};
 use super::outputs::outputs;
 use super::trained::Trained;
+use crate::models::Pass;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::progress::Progress;
@@ -76,7 +77,7 @@ fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Resul
     for batch in inputs.all(&model, 128)? {
         interrupt::check()?;
         let batch = batch?;
-        parts.push(tch::no_grad(|| inputs.logits(&model, &batch.x, false))?.f_to_device(tch::Device::Cpu)?);
+        parts.push(tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?.f_to_device(tch::Device::Cpu)?);
         progress.advance(batch.images.len() as u64);
     }
     Ok(Tensor::f_cat(&parts, 0)?)

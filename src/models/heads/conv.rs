@@ -2,8 +2,9 @@
 
 use tch::Tensor;
 
-use super::{Head, HeadKind};
+use super::{COMMON, Head, HeadKind};
 use crate::error::Result;
+use crate::models::pass::Pass;
 use crate::models::layers::{BatchNorm, Conv, Linear, Padding, average_pool};
 
 /// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps; small enough to
@@ -12,8 +13,9 @@ pub const CONV: HeadKind = HeadKind {
     name: "conv",
     summary: "1×1, depthwise 3×3 and 1×1 convolutions, then class maps whose averages are the logits",
     default_width: Some(192),
-    build: |p, spec, inputs, labels, classifier| {
-        let width = spec.head_width.unwrap_or(192);
+    build: |p, c| {
+        let (inputs, labels) = (c.inputs, c.num_labels());
+        let width = c.spec.head_width.unwrap_or(192);
         let conv = |p: &mut _, name: &str, inputs, kernel, groups| -> Result<(Conv, BatchNorm)> {
             Ok((
                 Conv::new(p, &format!("head.{name}.conv"), (inputs, width), kernel, 1, groups, Padding::Half)?,
@@ -26,9 +28,10 @@ pub const CONV: HeadKind = HeadKind {
                 conv(p, "spread", width, 3, width)?,
                 conv(p, "mix", width, 1, 1)?,
             ],
-            classes: Linear::pointwise(p, classifier, width, labels)?,
+            classes: Linear::pointwise(p, c.classifier, width, labels)?,
         }))
     },
+    ..COMMON
 };
 
 struct ConvHead {
@@ -47,9 +50,9 @@ impl ConvHead {
 }
 
 impl Head for ConvHead {
-    fn logits(&self, features: &Tensor, train: bool) -> Result<Tensor> {
+    fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
         // The average of a linear map is the map of the average: pooling first saves its work at every position.
-        let pooled = average_pool(&self.hidden(features, train)?)?;
+        let pooled = average_pool(&self.hidden(features, pass.train)?)?;
         let size = self.classes.weight.size();
         Ok(pooled.f_linear(&self.classes.weight.f_reshape([size[0], size[1]])?, Some(&self.classes.bias))?)
     }

@@ -2,21 +2,22 @@
 
 use tch::Tensor;
 
-use super::{Head, HeadKind};
+use super::{COMMON, Head, HeadKind};
 use crate::error::Result;
+use crate::models::pass::Pass;
 use crate::models::layers::{Linear, average_pool};
 
 pub const GAP: HeadKind = HeadKind {
     name: "gap",
     summary: "global average pooling and one linear layer",
-    default_width: None,
-    build: |p, _, inputs, labels, classifier| Ok(Box::new(Gap(Linear::new(p, classifier, inputs, labels)?))),
+    build: |p, c| Ok(Box::new(Gap(Linear::new(p, c.classifier, c.inputs, c.num_labels())?))),
+    ..COMMON
 };
 
 struct Gap(Linear);
 
 impl Head for Gap {
-    fn logits(&self, features: &Tensor, _train: bool) -> Result<Tensor> {
+    fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
         self.0.forward(&average_pool(features)?)
     }
 

@@ -1,35 +1,163 @@
 //! Heads: the last feature maps to one logit a label. One file a head, one line in the list.
+//!
+//! Left out: MS-CMA and CADM, of which no code was published and whose abstracts do not say enough to build them; MCAR,
+//! KSSNet, CPCL and MGTN, which need a second pass through the backbone, its inner stages, a loss of their own, or two
+//! backbones.
 
+mod add_gcn;
+mod c_tran;
 mod conv;
+mod csra;
+mod dsdl;
 mod gap;
+mod ml_decoder;
+mod ml_gcn;
+mod q2l;
+mod srn;
+mod ssgrl;
+mod tf;
+mod transformer; // attention and the layers that heads share
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use tch::Tensor;
 
 use super::ModelSpec;
 use super::params::Params;
+use super::pass::Pass;
+use super::word_vectors;
 use crate::error::{Error, Result};
 
 /// What turns features `[N, C, h, w]` into logits.
 pub trait Head: Send {
     /// `[N, m]`.
-    fn logits(&self, features: &Tensor, train: bool) -> Result<Tensor>;
+    fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor>;
 
-    /// Class activation maps before pooling `[N, m, h, w]`, where the head has such (Zhou et al. 2016).
+    /// Class activation maps before pooling `[N, m, h, w]`, where the head has such (Zhou et al. 2016); for a head with
+    /// attention, how much each label looks at each position.
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>>;
+
+    /// A term of the loss that the head itself brings, which does not depend on the batch.
+    fn auxiliary(&self) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
+
+/// A number that a head can be told, under its key in `head_options`.
+pub struct HeadOption {
+    pub name: &'static str,
+    pub default: f64,
+    pub least: f64,
+    pub most: f64,
+    /// Whether it must be a whole number.
+    pub whole: bool,
+    pub doc: &'static str,
+}
+
+impl HeadOption {
+    const fn whole(name: &'static str, default: f64, least: f64, most: f64, doc: &'static str) -> Self {
+        HeadOption { name, default, least, most, whole: true, doc }
+    }
+
+    const fn real(name: &'static str, default: f64, least: f64, most: f64, doc: &'static str) -> Self {
+        HeadOption { name, default, least, most, whole: false, doc }
+    }
 }
 
 /// What is known of a head before it is built.
 pub struct HeadKind {
     pub name: &'static str,
     pub summary: &'static str,
-    /// Width of its hidden layers, when it has any.
+    pub paper: &'static str,
+    /// Width of its hidden layers, where `head_width` sets it.
     pub default_width: Option<i64>,
-    /// Builds it for `inputs` channels and `labels` outputs; `classifier` names its last layer.
-    pub build: fn(p: &mut Params, spec: &ModelSpec, inputs: i64, labels: i64, classifier: &str) -> Result<Box<dyn Head>>,
+    pub options: &'static [HeadOption],
+    /// Whether it reads the option `graph`.
+    pub needs_graph: bool,
+    /// Whether it reads the option `word_vectors`.
+    pub needs_words: bool,
+    pub build: fn(p: &mut Params, c: &Context) -> Result<Box<dyn Head>>,
 }
 
+/// What a head is built for.
+pub struct Context<'a> {
+    /// Resolved.
+    pub spec: &'a ModelSpec,
+    /// Channels of the feature maps.
+    pub inputs: i64,
+    pub labels: &'a [String],
+    /// The name of the last layer.
+    pub classifier: &'a str,
+    kind: &'static HeadKind,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(spec: &'a ModelSpec, inputs: i64, labels: &'a [String], classifier: &'a str) -> Result<Self> {
+        Ok(Context { spec, inputs, labels, classifier, kind: find(&spec.head)? })
+    }
+
+    /// m.
+    pub fn num_labels(&self) -> i64 {
+        self.labels.len() as i64
+    }
+
+    fn number(&self, name: &str) -> f64 {
+        let default = || self.kind.options.iter().find(|o| o.name == name).map_or(0.0, |o| o.default);
+        self.spec.head_options.get(name).copied().unwrap_or_else(default)
+    }
+
+    fn integer(&self, name: &str) -> i64 {
+        self.number(name) as i64
+    }
+
+    /// `[m, m]`: the label graph between this model's labels.
+    fn graph(&self) -> Result<Tensor> {
+        match &self.spec.graph {
+            Some(graph) => graph.between(self.labels),
+            None => Err(Error::argument(format!("head \"{}\" needs a label graph", self.kind.name))
+                .with_help("give it one: #{head: ..., graph: cooccurrence(data.train)}")),
+        }
+    }
+
+    /// `[m, d]`: the labels' word vectors, fixed ones from a file or 300 learned numbers each.
+    fn words(&self, p: &mut Params) -> Result<Tensor> {
+        match self.spec.word_vectors.as_deref() {
+            Some("learned") => p.normal("head.words", &[self.num_labels(), 300], 1.0),
+            Some(path) => Ok(word_vectors::read(Path::new(path), self.labels)?.f_to_device(p.device)?),
+            None => Err(Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
+                .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")),
+        }
+    }
+}
+
+/// What most heads have in common.
+const COMMON: HeadKind = HeadKind {
+    name: "",
+    summary: "",
+    paper: "",
+    default_width: None,
+    options: &[],
+    needs_graph: false,
+    needs_words: false,
+    build: |_, c| Err(Error::internal(format!("head \"{}\" cannot be built", c.spec.head))),
+};
+
 /// All heads: a line each.
-pub const HEADS: &[HeadKind] = &[gap::GAP, conv::CONV];
+pub const HEADS: &[HeadKind] = &[
+    gap::GAP,
+    conv::CONV,
+    tf::TF,
+    q2l::Q2L,
+    ml_decoder::ML_DECODER,
+    csra::CSRA,
+    ml_gcn::ML_GCN,
+    ssgrl::SSGRL,
+    add_gcn::ADD_GCN,
+    c_tran::C_TRAN,
+    dsdl::DSDL,
+    srn::SRN,
+];
 
 /// The head of that name. Errors: an unknown name, with the nearest.
 pub fn find(name: &str) -> Result<&'static HeadKind> {
@@ -39,4 +167,22 @@ pub fn find(name: &str) -> Result<&'static HeadKind> {
 /// The names of the heads that have a width.
 pub fn with_width() -> Vec<&'static str> {
     HEADS.iter().filter(|k| k.default_width.is_some()).map(|k| k.name).collect()
+}
+
+/// The options of a head with every default written out. Errors: one that it does not have, or out of range.
+pub fn resolved_options(kind: &HeadKind, given: &BTreeMap<String, f64>) -> Result<BTreeMap<String, f64>> {
+    for (name, &value) in given {
+        let Some(option) = kind.options.iter().find(|o| o.name == name) else {
+            let mut error = Error::unknown("option", name, kind.options.iter().map(|o| o.name));
+            error.message = format!("head \"{}\" has no option \"{name}\"", kind.name);
+            return Err(error);
+        };
+        if !(option.least..=option.most).contains(&value) || (option.whole && value.fract() != 0.0) {
+            return Err(Error::argument(format!(
+                "option \"{name}\" of head \"{}\" must be {} from {} to {}; got {value}",
+                kind.name, if option.whole { "an integer" } else { "a number" }, option.least, option.most
+            )));
+        }
+    }
+    Ok(kind.options.iter().map(|o| (o.name.to_string(), given.get(o.name).copied().unwrap_or(o.default))).collect())
 }

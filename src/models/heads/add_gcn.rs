@@ -1,0 +1,85 @@
+//! ADD-GCN: attention-driven dynamic graph convolution.
+
+use tch::Tensor;
+
+use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use crate::error::Result;
+use crate::models::layers::{BatchNorm, Linear};
+use crate::models::params::Params;
+use crate::models::pass::Pass;
+
+/// Ye et al., "Attention-driven dynamic graph convolutional network for multi-label image recognition", ECCV 2020.
+///
+/// Class maps (1×1, no bias), through a sigmoid, weigh the d transformed channels into a feature a label `[N, d, m]`. A
+/// static graph convolution over the labels is added to it; a dynamic one follows, whose adjacency is a sigmoid of a map
+/// of [global feature; V]. Logits: the mean of the class maps' maxima and of the diagonal of a last map d → m.
+pub const ADD_GCN: HeadKind = HeadKind {
+    name: "add_gcn",
+    summary: "a feature a label from class maps, then a static and a dynamic graph convolution",
+    paper: "Ye et al., ECCV 2020",
+    options: &[HeadOption::whole("width", 1024.0, 1.0, 65536.0, "channels of the labels' features")],
+    build: |p, c| Ok(Box::new(AddGcn::new(p, c)?)),
+    ..COMMON
+};
+
+struct AddGcn {
+    class_maps: Tensor,
+    transform: Linear,
+    static_adjacency: Tensor,
+    static_weight: Linear,
+    global: Linear,
+    global_norm: BatchNorm,
+    dynamic_adjacency: Linear,
+    dynamic_weight: Linear,
+    last: Linear,
+}
+
+impl AddGcn {
+    fn new(p: &mut Params, c: &Context) -> Result<AddGcn> {
+        let (m, d) = (c.num_labels(), c.integer("width"));
+        Ok(AddGcn {
+            class_maps: p.normal("head.fc.weight", &[m, c.inputs, 1, 1], (1.0 / (3 * c.inputs) as f64).sqrt())?,
+            transform: Linear::pointwise(p, "head.conv_transform", c.inputs, d)?,
+            static_adjacency: p.normal("head.static_adj.weight", &[m, m], (1.0 / (3 * m) as f64).sqrt())?,
+            static_weight: Linear::new(p, "head.static_weight", d, d)?,
+            global: Linear::new(p, "head.conv_global", d, d)?,
+            global_norm: BatchNorm::new(p, "head.bn_global", d, 1e-5)?,
+            dynamic_adjacency: Linear::new(p, "head.conv_create_co_mat", 2 * d, m)?,
+            dynamic_weight: Linear::new(p, "head.dynamic_weight", d, d)?,
+            last: Linear::new(p, c.classifier, d, m)?,
+        })
+    }
+
+    fn scores(&self, features: &Tensor) -> Result<Tensor> {
+        Ok(features.f_conv2d(&self.class_maps, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?)
+    }
+}
+
+fn leaky(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_maximum(&x.f_mul_scalar(0.2)?)?)
+}
+
+impl Head for AddGcn {
+    fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
+        let scores = self.scores(features)?.f_flatten(2, 3)?;
+        let direct = scores.f_amax([2i64], false)?;
+        // One row a label from here on: [N, m, d].
+        let transformed = self.transform.on_maps(features)?.f_flatten(2, 3)?.f_transpose(1, 2)?;
+        let v = scores.f_sigmoid()?.f_matmul(&transformed)?;
+        let fixed = leaky(&self.static_adjacency.f_matmul(&v)?)?;
+        let v = v.f_add(&leaky(&self.static_weight.forward(&fixed)?)?)?;
+        let global = self.global.forward(&v.f_mean_dim(Some(&[1i64][..]), false, None)?)?;
+        let global = leaky(&self.global_norm.forward(&global, pass.train)?)?;
+        let both = Tensor::f_cat(&[global.f_unsqueeze(1)?.f_expand_as(&v)?, v.shallow_clone()], 2)?;
+        // Column j of the adjacency is made from label j: [N, m, m], transposed to act on rows.
+        let adjacency = self.dynamic_adjacency.forward(&both)?.f_sigmoid()?;
+        let moved = leaky(&adjacency.f_matmul(&v)?)?;
+        let z = v.f_add(&leaky(&self.dynamic_weight.forward(&moved)?)?)?;
+        let from_graph = self.last.forward(&z)?.f_diagonal(0, 1, 2)?;
+        Ok(direct.f_add(&from_graph)?.f_mul_scalar(0.5)?)
+    }
+
+    fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(self.scores(features)?))
+    }
+}

@@ -1,0 +1,78 @@
+//! CSRA: class-specific residual attention.
+
+use tch::Tensor;
+
+use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use crate::error::{Error, Result};
+use crate::models::params::Params;
+use crate::models::pass::Pass;
+
+/// Zhu and Wu, "Residual attention: a simple but effective method for multi-label recognition", ICCV 2021.
+///
+/// Scores are a 1×1 classifier without bias whose weights have unit length: `[N, m, h·w]`. A label's logit is their mean
+/// over positions and λ times their mean weighted by softmax(T · scores); with several heads of different T the logits
+/// add up. T = 99 is a maximum, as in the authors' code.
+pub const CSRA: HeadKind = HeadKind {
+    name: "csra",
+    summary: "class-specific residual attention: mean and softmax-weighted mean of unit-length class scores",
+    paper: "Zhu and Wu, ICCV 2021",
+    options: &[
+        HeadOption::whole("heads", 1.0, 1.0, 8.0, "attention heads: 1, 2, 4, 6 or 8, whose temperatures are the paper's"),
+        HeadOption::real("lambda", 0.1, 0.0, 10.0, "weight of the attention beside the mean"),
+    ],
+    build: |p, c| Ok(Box::new(Csra::new(p, c)?)),
+    ..COMMON
+};
+
+struct Csra {
+    /// [m, C, 1, 1]
+    weight: Tensor,
+    temperatures: &'static [f64],
+    lambda: f64,
+}
+
+/// Of this temperature on the softmax is a maximum.
+const MAXIMUM: f64 = 99.0;
+
+impl Csra {
+    fn new(p: &mut Params, c: &Context) -> Result<Csra> {
+        let temperatures: &[f64] = match c.integer("heads") {
+            1 => &[1.0],
+            2 => &[1.0, MAXIMUM],
+            4 => &[1.0, 2.0, 4.0, MAXIMUM],
+            6 => &[1.0, 2.0, 3.0, 4.0, 5.0, MAXIMUM],
+            8 => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, MAXIMUM],
+            other => return Err(Error::argument(format!("option \"heads\" of head \"csra\" must be 1, 2, 4, 6 or 8; got {other}"))),
+        };
+        let weight = p.normal(&format!("{}.weight", c.classifier), &[c.num_labels(), c.inputs, 1, 1], (1.0 / c.inputs as f64).sqrt())?;
+        Ok(Csra { weight, temperatures, lambda: c.number("lambda") })
+    }
+
+    fn scores(&self, features: &Tensor) -> Result<Tensor> {
+        let length = self.weight.f_norm_scalaropt_dim(2.0, [1i64, 2, 3], true)?;
+        let scores = features.f_conv2d(&self.weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?;
+        Ok(scores.f_div(&length.f_view([1, -1, 1, 1])?)?)
+    }
+}
+
+impl Head for Csra {
+    fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
+        let scores = self.scores(features)?.f_flatten(2, 3)?;
+        let mean = scores.f_mean_dim(Some(&[2i64][..]), false, None)?;
+        let mut logits = mean.f_mul_scalar(self.temperatures.len() as f64)?;
+        for &t in self.temperatures {
+            let attended = if t >= MAXIMUM {
+                scores.f_amax([2i64], false)?
+            } else {
+                let weights = scores.f_mul_scalar(t)?.f_softmax(2, None::<tch::Kind>)?;
+                scores.f_mul(&weights)?.f_sum_dim_intlist(&[2i64][..], false, None)?
+            };
+            logits = logits.f_add(&attended.f_mul_scalar(self.lambda)?)?;
+        }
+        Ok(logits)
+    }
+
+    fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(self.scores(features)?))
+    }
+}

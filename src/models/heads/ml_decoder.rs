@@ -1,0 +1,90 @@
+//! ML-Decoder.
+
+use tch::Tensor;
+
+use super::transformer::{DECODER, PostNorm, maps, tokens};
+use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use crate::error::Result;
+use crate::models::layers::{LayerNorm, Linear};
+use crate::models::params::Params;
+use crate::models::pass::Pass;
+
+/// Ridnik et al., "ML-Decoder: scalable and versatile classification head", WACV 2023.
+///
+/// Positions through a linear map C → d and ReLU; at most `groups` fixed random queries attend to them in one decoder
+/// layer without self-attention (in its place: query + dropout(query), layer norm, as in the authors' code); each
+/// group's output gives the logits of its ⌈m / groups⌉ labels by a linear map of its own.
+pub const ML_DECODER: HeadKind = HeadKind {
+    name: "ml_decoder",
+    summary: "ML-Decoder: fixed group queries attend to the positions, a linear map a group",
+    paper: "Ridnik et al., WACV 2023",
+    options: &[
+        HeadOption::whole("width", 768.0, 4.0, 8192.0, "width of the decoder"),
+        HeadOption::whole("groups", 100.0, 1.0, 10000.0, "queries at most"),
+        HeadOption::whole("heads", 8.0, 1.0, 64.0, "attention heads; width must be a multiple of it"),
+        HeadOption::whole("feed_forward", 2048.0, 1.0, 65536.0, "width between the two linear maps"),
+        HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
+    ],
+    build: |p, c| Ok(Box::new(MlDecoder::new(p, c)?)),
+    ..COMMON
+};
+
+struct MlDecoder {
+    embed: Linear,
+    /// [g, d], never trained.
+    queries: Tensor,
+    norm: LayerNorm,
+    layer: PostNorm,
+    /// [g, d, ⌈m/g⌉]
+    pooling: Tensor,
+    bias: Tensor,
+    dropout: f64,
+}
+
+impl MlDecoder {
+    fn new(p: &mut Params, c: &Context) -> Result<MlDecoder> {
+        let (m, d) = (c.num_labels(), c.integer("width"));
+        let groups = c.integer("groups").min(m);
+        let each = (m + groups - 1) / groups;
+        let was = std::mem::replace(&mut p.freezing, true);
+        let queries = p.normal("head.query_embed.weight", &[groups, d], 1.0);
+        p.freezing = was;
+        Ok(MlDecoder {
+            embed: Linear::new(p, "head.embed_standart", c.inputs, d)?,
+            queries: queries?,
+            norm: LayerNorm::new(p, "head.decoder.layers.0.norm1", d, 1e-5)?,
+            layer: PostNorm::new(
+                p, "head.decoder.layers.0", &DECODER, d, c.integer("heads"), c.integer("feed_forward"), c.number("dropout"), 0,
+            )?,
+            pooling: p.normal("head.duplicate_pooling", &[groups, d, each], (2.0 / (d + each) as f64).sqrt())?,
+            bias: p.filled("head.duplicate_pooling_bias", &[m], 0.0)?,
+            dropout: c.number("dropout"),
+        })
+    }
+
+    fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
+        let memory = self.embed.forward(&tokens(features)?)?.f_relu()?;
+        let (n, size) = (features.size()[0], self.queries.size());
+        let queries = self.queries.f_unsqueeze(0)?.f_expand([n, size[0], size[1]], false)?;
+        let x = self.norm.forward(&queries.f_add(&pass.dropout(&queries, self.dropout, 1000)?)?)?;
+        let seen = self.layer.forward(&x, &x, &memory, &memory, pass)?;
+        // [g, N, d] × [g, d, each] → [N, g · each]
+        let logits = seen.values.f_transpose(0, 1)?.f_matmul(&self.pooling)?.f_transpose(0, 1)?.f_flatten(1, 2)?;
+        let m = self.bias.size()[0];
+        Ok((logits.f_narrow(1, 0, m)?.f_add(&self.bias)?, seen.weights))
+    }
+}
+
+impl Head for MlDecoder {
+    fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
+        Ok(self.run(features, pass)?.0)
+    }
+
+    /// A label looks where its group looks.
+    fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
+        let weights = self.run(features, Pass::EVAL)?.1;
+        let each = self.pooling.size()[2];
+        let labels = weights.f_repeat_interleave_self_int(each, 1, None)?.f_narrow(1, 0, self.bias.size()[0])?;
+        Ok(Some(maps(&labels, features)?))
+    }
+}

@@ -1,0 +1,82 @@
+//! ML-GCN.
+
+use tch::Tensor;
+
+use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use crate::error::Result;
+use crate::models::params::Params;
+use crate::models::pass::Pass;
+
+/// Chen et al., "Multi-label image recognition with graph convolutional networks", CVPR 2019.
+///
+/// Two graph convolutions d → hidden → C of the word vectors (leaky ReLU 0.2 between them) give a classifier a label;
+/// logits are its product with the features pooled by their maximum. The adjacency is P(j|i) binarised at `threshold`,
+/// its columns reweighted to `neighbours` in all, plus the identity, normalised as D^-1/2 A D^-1/2 transposed, as in the
+/// authors' code. `graph` gives P(j|i): a Cooccurrence; an Affinity's weights are taken as they are.
+pub const ML_GCN: HeadKind = HeadKind {
+    name: "ml_gcn",
+    summary: "classifiers from graph convolutions of word vectors over the label graph",
+    paper: "Chen et al., CVPR 2019",
+    options: &[
+        HeadOption::whole("hidden", 1024.0, 1.0, 65536.0, "width between the two graph convolutions"),
+        HeadOption::real("threshold", 0.4, 0.0, 1.0, "P(j|i) from which on labels are joined"),
+        HeadOption::real("neighbours", 0.25, 0.0, 1.0, "weight of all neighbours together beside a label's own 1"),
+    ],
+    needs_graph: true,
+    needs_words: true,
+    build: |p, c| Ok(Box::new(MlGcn::new(p, c)?)),
+    ..COMMON
+};
+
+struct MlGcn {
+    words: Tensor,
+    adjacency: Tensor,
+    first: Tensor,
+    second: Tensor,
+}
+
+impl MlGcn {
+    fn new(p: &mut Params, c: &Context) -> Result<MlGcn> {
+        let graph = c.graph()?.f_to_device(p.device)?;
+        let words = c.words(p)?;
+        let (d, hidden) = (words.size()[1], c.integer("hidden"));
+        Ok(MlGcn {
+            adjacency: normalised(&reweighted(&graph, c.number("threshold"), c.number("neighbours"))?)?,
+            words,
+            first: p.normal("head.gc1.weight", &[d, hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
+            second: p.normal("head.gc2.weight", &[hidden, c.inputs], (1.0 / (3 * c.inputs) as f64).sqrt())?,
+        })
+    }
+
+    /// `[m, C]`
+    fn classifiers(&self) -> Result<Tensor> {
+        let hidden = self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?;
+        let hidden = hidden.f_maximum(&hidden.f_mul_scalar(0.2)?)?;
+        Ok(self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?)
+    }
+}
+
+/// Binarised, columns scaled to `neighbours`, plus the identity.
+fn reweighted(graph: &Tensor, threshold: f64, neighbours: f64) -> Result<Tensor> {
+    let joined = graph.f_ge(threshold)?.f_to_kind(tch::Kind::Float)?;
+    let sums = joined.f_sum_dim_intlist(&[0i64][..], true, None)?.f_add_scalar(1e-6)?;
+    let m = joined.size()[0];
+    Ok(joined.f_mul_scalar(neighbours)?.f_div(&sums)?.f_add(&Tensor::f_eye(m, (tch::Kind::Float, graph.device()))?)?)
+}
+
+fn normalised(a: &Tensor) -> Result<Tensor> {
+    let scale = a.f_sum_dim_intlist(&[1i64][..], false, None)?.f_pow_tensor_scalar(-0.5)?;
+    Ok(a.f_mul(&scale.f_unsqueeze(0)?)?.f_transpose(0, 1)?.f_mul(&scale.f_unsqueeze(0)?)?)
+}
+
+impl Head for MlGcn {
+    fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
+        let pooled = features.f_amax([2i64, 3], false)?;
+        Ok(pooled.f_matmul(&self.classifiers()?.f_transpose(0, 1)?)?)
+    }
+
+    fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
+        let weight = self.classifiers()?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
+        Ok(Some(features.f_conv2d(&weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?))
+    }
+}

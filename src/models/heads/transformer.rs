@@ -1,0 +1,133 @@
+//! Attention and the layers that heads share. `[B, T, d]`: batch, tokens, width.
+
+use tch::Tensor;
+
+use super::super::layers::{LayerNorm, Linear};
+use super::super::params::Params;
+use super::super::pass::Pass;
+use crate::error::Result;
+
+/// Multi-head attention with PyTorch's parameters (`nn.MultiheadAttention`, Vaswani et al. 2017).
+pub struct Attention {
+    in_weight: Tensor,
+    in_bias: Tensor,
+    out: Linear,
+    heads: i64,
+    /// Tells the dropouts of a model apart.
+    layer: u64,
+}
+
+/// What attention gives: `[B, T, d]`, and each query's weights over the keys `[B, T, S]`, the mean over heads.
+pub struct Attended {
+    pub values: Tensor,
+    pub weights: Tensor,
+}
+
+impl Attention {
+    pub fn new(p: &mut Params, name: &str, width: i64, heads: i64, layer: u64) -> Result<Attention> {
+        // Xavier's uniform bound for [3d, d], as a normal of the same variance.
+        let in_weight = p.normal(&format!("{name}.in_proj_weight"), &[3 * width, width], (2.0 / (4 * width) as f64).sqrt())?;
+        let in_bias = p.filled(&format!("{name}.in_proj_bias"), &[3 * width], 0.0)?;
+        Ok(Attention { in_weight, in_bias, out: Linear::new(p, &format!("{name}.out_proj"), width, width)?, heads, layer })
+    }
+
+    pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, dropout: f64, pass: Pass) -> Result<Attended> {
+        let width = self.out.weight.size()[1];
+        let project = |x: &Tensor, part: i64| -> Result<Tensor> {
+            let weight = self.in_weight.f_narrow(0, part * width, width)?;
+            let bias = self.in_bias.f_narrow(0, part * width, width)?;
+            let size = x.size();
+            let y = x.f_linear(&weight, Some(&bias))?.f_reshape([size[0], size[1], self.heads, width / self.heads])?;
+            Ok(y.f_transpose(1, 2)?)
+        };
+        let (q, k, v) = (project(query, 0)?, project(key, 1)?, project(value, 2)?);
+        let (values, weights) = weighted(&q, &k, &v, dropout, self.layer, pass)?;
+        Ok(Attended { values: self.out.forward(&values)?, weights })
+    }
+}
+
+/// softmax(q kᵀ / √d) v over `[B, heads, T, d]`: values `[B, T, heads · d]`, and weights averaged over heads.
+pub fn weighted(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64, layer: u64, pass: Pass) -> Result<(Tensor, Tensor)> {
+    let size = q.size();
+    let scores = q.f_matmul(&k.f_transpose(-2, -1)?)?.f_mul_scalar(1.0 / (size[3] as f64).sqrt())?;
+    let weights = scores.f_softmax(-1, None::<tch::Kind>)?;
+    let values = pass.dropout(&weights, dropout, layer)?.f_matmul(v)?;
+    let values = values.f_transpose(1, 2)?.f_reshape([size[0], size[2], size[1] * size[3]])?;
+    Ok((values, weights.f_mean_dim(Some(&[1i64][..]), false, None)?))
+}
+
+/// x + dropout(attention), layer norm, x + dropout(feed-forward with ReLU), layer norm: what `nn.TransformerEncoderLayer`
+/// and, with attention to a memory in place of itself, a decoder layer without self-attention do (post-norm).
+pub struct PostNorm {
+    pub attention: Attention,
+    norm1: LayerNorm,
+    linear1: Linear,
+    linear2: Linear,
+    norm2: LayerNorm,
+    dropout: f64,
+    layer: u64,
+}
+
+/// The names that a layer's parts have behind its own.
+pub struct Names {
+    pub attention: &'static str,
+    pub norms: [&'static str; 2],
+}
+
+pub const ENCODER: Names = Names { attention: "self_attn", norms: ["norm1", "norm2"] };
+pub const DECODER: Names = Names { attention: "multihead_attn", norms: ["norm2", "norm3"] };
+
+impl PostNorm {
+    #[allow(clippy::too_many_arguments)] // the numbers of a transformer layer
+    pub fn new(p: &mut Params, name: &str, names: &Names, width: i64, heads: i64, hidden: i64, dropout: f64, layer: u64) -> Result<PostNorm> {
+        Ok(PostNorm {
+            attention: Attention::new(p, &format!("{name}.{}", names.attention), width, heads, 4 * layer)?,
+            norm1: LayerNorm::new(p, &format!("{name}.{}", names.norms[0]), width, 1e-5)?,
+            linear1: Linear::new(p, &format!("{name}.linear1"), width, hidden)?,
+            linear2: Linear::new(p, &format!("{name}.linear2"), hidden, width)?,
+            norm2: LayerNorm::new(p, &format!("{name}.{}", names.norms[1]), width, 1e-5)?,
+            dropout,
+            layer,
+        })
+    }
+
+    /// The layer's output, and what its attention weighed.
+    pub fn forward(&self, x: &Tensor, query: &Tensor, key: &Tensor, value: &Tensor, pass: Pass) -> Result<Attended> {
+        let seen = self.attention.forward(query, key, value, self.dropout, pass)?;
+        let x = self.norm1.forward(&x.f_add(&pass.dropout(&seen.values, self.dropout, 4 * self.layer + 1)?)?)?;
+        let hidden = pass.dropout(&self.linear1.forward(&x)?.f_relu()?, self.dropout, 4 * self.layer + 2)?;
+        let more = pass.dropout(&self.linear2.forward(&hidden)?, self.dropout, 4 * self.layer + 3)?;
+        Ok(Attended { values: self.norm2.forward(&x.f_add(&more)?)?, weights: seen.weights })
+    }
+}
+
+/// `[N, C, h, w]` → `[N, h·w, C]`.
+pub fn tokens(features: &Tensor) -> Result<Tensor> {
+    Ok(features.f_flatten(2, 3)?.f_transpose(1, 2)?)
+}
+
+/// Each query's weights over `h·w` positions `[N, m, h·w]` → `[N, m, h, w]`.
+pub fn maps(weights: &Tensor, features: &Tensor) -> Result<Tensor> {
+    let (size, positions) = (weights.size(), features.size());
+    Ok(weights.f_reshape([size[0], size[1], positions[2], positions[3]])?)
+}
+
+/// One dot product and one bias a label: `[N, m, d]` → `[N, m]` (Query2Label's group-wise linear).
+pub struct GroupWise {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl GroupWise {
+    pub fn new(p: &mut Params, name: &str, labels: i64, width: i64) -> Result<GroupWise> {
+        let deviation = 1.0 / (3.0 * width as f64).sqrt();
+        Ok(GroupWise {
+            weight: p.normal(&format!("{name}.weight"), &[1, labels, width], deviation)?,
+            bias: p.filled(&format!("{name}.bias"), &[1, labels], 0.0)?,
+        })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_mul(&self.weight)?.f_sum_dim_intlist(&[-1i64][..], false, None)?.f_add(&self.bias)?)
+    }
+}

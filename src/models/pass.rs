@@ -1,0 +1,100 @@
+//! How a model is run: to train or to answer, and where its chance comes from.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+
+/// One forward pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// Batch statistics and dropout are on.
+    pub train: bool,
+    /// Decides what dropout drops: the same key, the same masks, on any device and beside any other training.
+    pub key: u64,
+}
+
+impl Pass {
+    /// Without any chance: statistics as they were learned, nothing dropped.
+    pub const EVAL: Pass = Pass { train: false, key: 0 };
+
+    /// The pass of one training step.
+    pub fn step(seed: u64, epoch: u64, step: u64) -> Pass {
+        Pass { train: true, key: mixed(mixed(mixed(seed) ^ epoch) ^ step) }
+    }
+
+    /// Drops single numbers with probability `p` and scales the others by 1 / (1 - p), in training only. `layer` tells
+    /// the dropouts of a model apart.
+    pub fn dropout(self, x: &Tensor, p: f64, layer: u64) -> Result<Tensor> {
+        self.drop(x, &x.size(), p, layer)
+    }
+
+    /// The same for whole feature maps of `[N, C, h, w]`.
+    pub fn dropout_maps(self, x: &Tensor, p: f64, layer: u64) -> Result<Tensor> {
+        let mut shape = x.size();
+        shape.iter_mut().skip(2).for_each(|n| *n = 1);
+        self.drop(x, &shape, p, layer)
+    }
+
+    fn drop(self, x: &Tensor, shape: &[i64], p: f64, layer: u64) -> Result<Tensor> {
+        if !self.train || p <= 0.0 {
+            return Ok(x.shallow_clone());
+        }
+        let kept = uniform(shape, mixed(self.key ^ mixed(layer)), x.device())?.f_ge(p)?;
+        Ok(x.f_mul(&kept.f_to_kind(x.kind())?)?.f_mul_scalar(1.0 / (1.0 - p))?)
+    }
+}
+
+impl From<bool> for Pass {
+    /// Training with one key, or answering.
+    fn from(train: bool) -> Pass {
+        Pass { train, key: 0 }
+    }
+}
+
+/// SplitMix64's finaliser.
+fn mixed(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Numbers from 0 to below 1 that follow from (key, position) alone: a hash of whole numbers, on the device itself.
+fn uniform(shape: &[i64], key: u64, device: Device) -> Result<Tensor> {
+    let n: i64 = shape.iter().product();
+    let mut x = Tensor::f_arange(n, (Kind::Int64, device))?.f_add_scalar(key as i64)?;
+    for (shift, by) in [(32, 0x4cf5_ad43_2745_937f_i64), (29, 0x52dc_e729_da3e_d767_i64)] {
+        x = x.f_mul_scalar(by)?;
+        x = x.f_bitwise_xor_tensor(&x.f_bitwise_right_shift_tensor_scalar(shift)?)?;
+    }
+    let bits = x.f_bitwise_right_shift_tensor_scalar(16)?.f_bitwise_and(0xff_ffff)?;
+    Ok(bits.f_to_kind(Kind::Float)?.f_mul_scalar(1.0 / 16_777_216.0)?.f_view(shape)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_follow_from_the_key_and_drop_their_share() {
+        let x = Tensor::ones([200, 300], (Kind::Float, Device::Cpu));
+        let pass = Pass::step(1, 2, 3);
+        let y = pass.dropout(&x, 0.3, 0).unwrap();
+        assert_eq!(y, pass.dropout(&x, 0.3, 0).unwrap());
+        assert_ne!(y, pass.dropout(&x, 0.3, 1).unwrap());
+        assert_ne!(y, Pass::step(1, 2, 4).dropout(&x, 0.3, 0).unwrap());
+        assert_eq!(x, Pass::EVAL.dropout(&x, 0.3, 0).unwrap());
+        // 60,000 draws: the standard error of the share is 0.0019.
+        let dropped = f64::try_from(y.eq(0.0).to_kind(Kind::Double).mean(Kind::Double)).unwrap();
+        assert!((dropped - 0.3).abs() < 0.01, "{dropped}");
+        // Neighbours in rows and columns are dropped independently.
+        let zero = y.eq(0.0).to_kind(Kind::Double);
+        for (a, b) in [(zero.narrow(0, 0, 199), zero.narrow(0, 1, 199)), (zero.narrow(1, 0, 299), zero.narrow(1, 1, 299))] {
+            let both = f64::try_from((a * b).mean(Kind::Double)).unwrap();
+            assert!((both - 0.09).abs() < 0.006, "{both}");
+        }
+        let maps = pass.dropout_maps(&Tensor::ones([4, 50, 3, 3], (Kind::Float, Device::Cpu)), 0.5, 0).unwrap();
+        let sums = maps.sum_dim_intlist(&[2i64, 3][..], false, Kind::Float);
+        assert!(Vec::<f32>::try_from(sums.flatten(0, -1)).unwrap().iter().all(|s| *s == 0.0 || *s == 18.0));
+    }
+}
