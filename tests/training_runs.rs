@@ -119,7 +119,7 @@ fn a_killed_training_ends_bit_for_bit_as_a_whole_one() {
     let folder = tempfile::tempdir().unwrap();
     let script = "let data = dataset(\"emoji-scenes\", #{train: 96, val: 24, test: 1, test_shifted: 1, size: 32}); \
                   train_teacher(data, [\"person\", \"car\", \"cup\"], #{model: #{backbone: \"small_cnn\", image_size: 32}, \
-                  epochs: 150, batch: 16, threads: 1, views: 2}).save(\"OUT\")";
+                  epochs: 40, batch: 16, threads: 1, views: 2}).save(\"OUT\")";
     let call = |runs: &str, out: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cpsd"));
         command.args(["eval", &script.replace("OUT", out)]).env("CPSD_RUNS", runs).current_dir(folder.path());

@@ -150,7 +150,7 @@ fn grey(pixel: &[u8]) -> u8 {
 }
 
 /// ratio · picture + (1 - ratio) · other, within a byte, cut off.
-fn blend(rgb: &mut [u8], ratio: f64, other: impl Fn(&[u8]) -> [f32; 3]) {
+fn blend(rgb: &mut [u8], ratio: f64, mut other: impl FnMut(&[u8]) -> [f32; 3]) {
     let (own, rest) = (ratio as f32, (1.0 - ratio) as f32);
     for pixel in rgb.chunks_exact_mut(3) {
         let other = other(pixel);
@@ -160,25 +160,29 @@ fn blend(rgb: &mut [u8], ratio: f64, other: impl Fn(&[u8]) -> [f32; 3]) {
     }
 }
 
-/// Blends with the picture blurred by 1 1 1, 1 5 1, 1 1 1 over 13; the rim has no blur.
+/// Blends with the picture blurred by 1 1 1, 1 5 1, 1 1 1 over 13; the rim is not blurred.
 fn sharpen(picture: &mut Pixels, ratio: f64) {
     let (width, height) = (picture.width, picture.height);
     if width <= 2 || height <= 2 {
         return;
     }
     let before = picture.rgb.clone();
-    let (own, rest) = (ratio as f32, (1.0 - ratio) as f32);
+    let mut blurred = before.clone();
     for y in 1..height - 1 {
         for x in 1..width - 1 {
             for c in 0..3 {
                 let at = |dy: usize, dx: usize| u32::from(before[((y + dy - 1) * width + x + dx - 1) * 3 + c]);
                 let around: u32 = (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))).map(|(dy, dx)| at(dy, dx)).sum();
-                let blurred = ((around + 4 * at(1, 1)) as f32 / 13.0).round_ties_even();
-                let at = (y * width + x) * 3 + c;
-                picture.rgb[at] = (own * f32::from(before[at]) + rest * blurred).clamp(0.0, 255.0) as u8;
+                blurred[(y * width + x) * 3 + c] = ((around + 4 * at(1, 1)) as f32 / 13.0).round_ties_even() as u8;
             }
         }
     }
+    // The rim is blended with itself, which may round it down, as in the reference.
+    let mut others = blurred.chunks_exact(3);
+    blend(picture.rgb, ratio, |pixel| {
+        let other = others.next().unwrap_or(pixel);
+        std::array::from_fn(|c| f32::from(other[c]))
+    });
 }
 
 /// Replaces every byte by what a table made from its channel's histogram says.
@@ -199,7 +203,8 @@ fn stretched(histogram: &[u32; 256]) -> Option<[u8; 256]> {
     if low == high {
         return None;
     }
-    let scale = 255.0 / (high - low) as f32;
+    // In this order, as PyTorch divides a number by a tensor.
+    let scale = (1.0 / (high - low) as f32) * 255.0;
     Some(std::array::from_fn(|x| ((x as f32 - low as f32) * scale).clamp(0.0, 255.0) as u8))
 }
 

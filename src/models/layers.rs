@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::params::Params;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How a convolution's input is padded.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,13 +163,15 @@ impl FeedForward {
     }
 }
 
-/// Self-attention with packed projections: `[B, T, 3C]` → `[B, T, C]`, of `heads` heads scaled by 1/√(C/heads), `bias`
-/// added to the scores before the softmax (it broadcasts to `[B, heads, T, T]`).
+/// Self-attention with packed projections: `[..., T, 3C]` → `[..., T, C]`, of `heads` heads scaled by 1/√(C/heads),
+/// `bias` added to the scores before the softmax (it broadcasts to `[..., heads, T, T]`).
 pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor> {
-    let size = qkv.size();
-    let (batch, tokens, width) = (size[0], size[1], size[2] / 3);
-    let parts = qkv.f_reshape([batch, tokens, 3, heads, width / heads])?.f_permute([2, 0, 3, 1, 4])?;
-    let (q, k, v) = (parts.f_select(0, 0)?, parts.f_select(0, 1)?, parts.f_select(0, 2)?);
-    let y = Tensor::f_scaled_dot_product_attention(&q, &k, &v, bias, 0.0, false, None::<f64>, false)?;
-    Ok(y.f_transpose(1, 2)?.f_reshape([batch, tokens, width])?)
+    let mut size = qkv.size();
+    let Some(packed) = size.pop() else { return Err(Error::internal("attention over a tensor without dimensions")) };
+    let width = packed / 3;
+    let split = [size.as_slice(), &[heads, width / heads]].concat();
+    let part = |i: i64| -> Result<Tensor> { Ok(qkv.f_narrow(-1, i * width, width)?.f_reshape(&split)?.f_transpose(-3, -2)?) };
+    let y = Tensor::f_scaled_dot_product_attention(&part(0)?, &part(1)?, &part(2)?, bias, 0.0, false, None::<f64>, false)?;
+    size.push(width);
+    Ok(y.f_transpose(-3, -2)?.f_reshape(&size)?)
 }

@@ -97,14 +97,13 @@ impl Params {
     }
 
     /// A weight that is there already, f32 and on the device: it is trained in place.
-    pub fn adopt(&mut self, name: &str, value: Tensor) -> Result<Tensor> {
+    pub fn adopt(&mut self, name: &str, value: Tensor) -> Result<()> {
         if value.kind() != Kind::Float || value.device() != self.device {
             let came = format!("{:?} on {:?}", value.kind(), value.device());
             return Err(Error::data(format!("tensor \"{name}\" must be Float on {:?}. Got {came} instead.", self.device)));
         }
         let value = value.f_set_requires_grad(!self.freezing)?;
-        let handle = value.shallow_clone();
         self.list.push(Param { name: name.to_string(), role: Role::Weight, tensor: value, frozen: self.freezing });
-        Ok(handle)
+        Ok(())
     }
 }

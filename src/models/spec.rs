@@ -25,6 +25,9 @@ pub struct ModelSpec {
     pub stages: Option<usize>,
     /// Stages `1..=freeze` keep their weights and batch statistics; 0 trains everything.
     pub freeze: usize,
+    /// The whole backbone keeps its weights: `freeze` at all of its stages.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
     /// Width of the `"conv"` head; 192 when absent.
     pub head_width: Option<i64>,
     /// Probability with which a feature is dropped before the last linear layer, in training only.
@@ -38,6 +41,12 @@ pub struct ModelSpec {
     /// For heads that read a label graph.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph: Option<LabelGraph>,
+    /// The file of a backbone that comes as one (`"torchscript"`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Channels that this backbone gives; found by a dry run when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<i64>,
 }
 
 impl Default for ModelSpec {
@@ -49,11 +58,14 @@ impl Default for ModelSpec {
             image_size: None,
             stages: None,
             freeze: 0,
+            frozen: false,
             head_width: None,
             dropout: 0.0,
             head_options: BTreeMap::new(),
             word_vectors: None,
             graph: None,
+            path: None,
+            features: None,
         }
     }
 }
@@ -75,6 +87,10 @@ impl ModelSpec {
                 kind.name
             )));
         }
+        if self.frozen && self.freeze > 0 {
+            return Err(Error::argument(format!("frozen keeps all stages as they are; leave freeze out. Got {} instead.", self.freeze)));
+        }
+        let freeze = if self.frozen { stages } else { self.freeze };
         if self.freeze > stages {
             return Err(Error::argument(format!(
                 "freeze must be an integer from 0 to {stages}, the number of stages of \"{}\" that are used. \
@@ -118,8 +134,18 @@ impl ModelSpec {
         if self.graph.is_some() && !head.needs_graph {
             return needless("graph");
         }
+        if kind.from_file && self.path.is_none() {
+            return Err(Error::argument(format!("backbone \"{}\" needs path, the file of its module", kind.name))
+                .with_help("as in model(\"torchscript\", #{path: \"net.pt\", labels: [...]})"));
+        }
+        if !kind.from_file && (self.path.is_some() || self.features.is_some()) {
+            return Err(Error::argument(format!("backbone \"{}\" takes neither path nor features", kind.name))
+                .with_help("they are those of backbone \"torchscript\"; a file of weights is given as weights"));
+        }
         Ok(ModelSpec {
             head_options,
+            freeze,
+            frozen: false,
             image_size: Some(image_size),
             stages: Some(stages),
             head_width,

@@ -23,11 +23,14 @@ struct Options {
     image_size: Option<i64>,
     stages: Option<usize>,
     freeze: usize,
+    frozen: bool,
     head_width: Option<i64>,
     dropout: f64,
     head_options: BTreeMap<String, f64>,
     word_vectors: Option<String>,
     graph: Option<LabelGraph>,
+    path: Option<String>,
+    features: Option<i64>,
 }
 
 pub const WORD: Word = Word {
@@ -46,10 +49,13 @@ pub const WORD: Word = Word {
             ("image_size", "side of the square input, in pixels; () is the backbone's own"),
             ("stages", "use only so many of the backbone's stages"),
             ("freeze", "keep the weights of the first so many stages as they are"),
+            ("frozen", "keep the weights of all stages as they are: features are computed once and kept"),
             ("head_width", "channels of the \"conv\" head"),
             ("dropout", "share of feature maps dropped before the head in training"),
             ("head_options", "a map of numbers for the head, as `cpsd doc heads` lists them"),
             ("word_vectors", "for heads that read words: a file in GloVe's form, or \"learned\""),
+            ("path", "for backbone \"torchscript\": the file of a traced or scripted module"),
+            ("features", "for backbone \"torchscript\": the channels it gives; () finds them by a dry run"),
             ("graph", "for heads that read a label graph: a Cooccurrence or an Affinity"),
         ],
     }),
@@ -73,10 +79,13 @@ fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
         image_size: o.image_size,
         stages: o.stages,
         freeze: o.freeze,
+        frozen: o.frozen,
         head_width: o.head_width,
         head_options: o.head_options,
         word_vectors: o.word_vectors,
         graph: o.graph,
+        path: o.path,
+        features: o.features,
         dropout: o.dropout,
     };
     let model = Model::new(&spec, &o.labels, o.seed, crate::torch::device())?;

@@ -2,7 +2,7 @@
 
 /// A line for every key of `TrainOptions`.
 pub const DOCS: &[(&str, &str)] = &[
-    ("model", "a map: backbone, head, weights, image_size, stages, freeze, head_width, dropout, head_options, word_vectors, graph; or a backbone's name"),
+    ("model", "a map: backbone, head, weights, image_size, stages, freeze, frozen, head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name"),
     ("loss", "a Loss such as asl(#{gamma_neg: 2}), or a loss's name"),
     ("epochs", "passes over the training images"),
     ("batch", "images a step"),

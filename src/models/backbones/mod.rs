@@ -3,9 +3,15 @@
 mod efficientnet_lite;
 mod resnet;
 mod small_cnn;
+mod swin;
+mod torchscript;
+mod tresnet;
+mod vit;
 
 use tch::Tensor;
 
+use super::ModelSpec;
+use super::layers::average_pool;
 use super::params::Params;
 use crate::error::{Error, Result};
 
@@ -13,15 +19,42 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageInfo {
     pub name: &'static str,
+    /// 0 where only the built backbone knows ([`Backbone::channels`]).
     pub channels: i64,
-    /// Input pixels an output position spans in each direction.
+    /// Input pixels an output position spans in each direction; 0 where only a file decides.
     pub stride: i64,
 }
 
 /// A row of stages. Stage s of `1..=n` reads what stage s - 1 gave; stage 1 reads normalised pictures.
 pub trait Backbone: Send {
-    /// One stage, in training mode or not.
+    /// One stage, in training mode or not: four dimensions, `[N, C, h, w]` (for tokens `[N, C, T, 1]`).
     fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor>;
+
+    /// The feature maps `[N, C, h, w]` in what a stage gave: all of it, except where other tokens travel along.
+    fn maps(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.shallow_clone())
+    }
+
+    /// The pooled features `[N, C]` of what a stage gave, for heads that pool: the average over positions, except where
+    /// the architecture has its own, such as a class token.
+    fn pooled(&self, x: &Tensor) -> Result<Tensor> {
+        average_pool(x)
+    }
+
+    /// Whether [`pooled`](Self::pooled) is something else than the average over positions.
+    fn pools_itself(&self) -> bool {
+        false
+    }
+
+    /// Channels of the last used stage, where the registry cannot know them.
+    fn channels(&self) -> Option<i64> {
+        None
+    }
+
+    /// What decides the function besides name, specification and weights: the code of a module that came as a file.
+    fn fingerprint(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What is known of a backbone before it is built.
@@ -33,32 +66,94 @@ pub struct BackboneKind {
     /// Pixel values in [0, 1] are normalised as (x - mean) / std, by channel.
     pub mean: [f64; 3],
     pub std: [f64; 3],
+    /// How the reference resizes pictures to evaluate: timm's name of the filter, and the share of the side it keeps.
+    pub interpolation: &'static str,
+    pub crop_pct: f64,
     pub stages: fn() -> Vec<StageInfo>,
-    /// Builds the first `stages` stages; those up to `freeze` are made as frozen.
-    pub build: fn(p: &mut Params, stages: usize, freeze: usize) -> Result<Box<dyn Backbone>>,
-    /// The name that torchvision or timm give the last linear layer.
+    /// Builds the first `spec.stages` stages; those up to `spec.freeze` are made as frozen. The specification is resolved.
+    pub build: fn(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>>,
+    /// Whether it comes as a file that `spec.path` names.
+    pub from_file: bool,
+    /// The names that torchvision or timm give the last linear layer and the first convolution.
     pub classifier: &'static str,
-    /// The file of ImageNet weights and where it is had, when there is one.
-    pub imagenet: Option<ImageNetWeights>,
+    pub first_conv: &'static str,
+    /// What timm calls it, where that is another name than ours; none where timm has no model of these names.
+    pub timm: Option<&'static str>,
+    /// Parameters of all stages, without a head; 0 where a file decides.
+    pub parameters: i64,
+    /// Billions of multiply-adds of all convolutions and matrix products for one picture at `image_size`.
+    pub gflops: f64,
+    pub paper: &'static str,
+    pub weights: PublishedWeights,
 }
 
-/// Published weights of a backbone.
-pub struct ImageNetWeights {
-    pub file: &'static str,
+/// Weights of a backbone that others publish.
+pub struct PublishedWeights {
+    /// The names of files with ImageNet weights, any of which `weights: "imagenet"` takes; empty where there are none.
+    pub files: &'static [&'static str],
+    /// Where the first of them is had.
     pub source: &'static str,
-    /// The published name of a tensor as this crate's, none for what it has no use for.
-    pub rename: fn(&str) -> Option<String>,
+    /// Which checkpoints fit, in a line.
+    pub note: &'static str,
+    /// The published name of a tensor of that shape as this crate's; none for what it has no use for.
+    pub rename: fn(name: &str, shape: &[i64]) -> Option<String>,
+    /// The published tensor as this crate's: `(published name, own name, tensor, shape wanted)`.
+    pub convert: fn(from: &str, to: &str, tensor: Tensor, shape: &[i64]) -> Result<Tensor>,
+}
+
+impl PublishedWeights {
+    /// None published, files under our own names.
+    const NONE: PublishedWeights = PublishedWeights { files: &[], source: "", note: "", rename: same, convert: as_is };
+}
+
+fn same(name: &str, _shape: &[i64]) -> Option<String> {
+    Some(name.to_string())
+}
+
+fn as_is(_from: &str, _to: &str, tensor: Tensor, _shape: &[i64]) -> Result<Tensor> {
+    Ok(tensor)
 }
 
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
+
+/// What most kinds share.
+const COMMON: BackboneKind = BackboneKind {
+    name: "",
+    summary: "",
+    image_size: 224,
+    mean: IMAGENET_MEAN,
+    std: IMAGENET_STD,
+    interpolation: "bilinear",
+    crop_pct: 0.875,
+    stages: Vec::new,
+    build: |_, spec| Err(Error::internal(format!("backbone \"{}\" cannot be built", spec.backbone))),
+    from_file: false,
+    classifier: "fc",
+    first_conv: "conv1",
+    timm: None,
+    parameters: 0,
+    gflops: 0.0,
+    paper: "",
+    weights: PublishedWeights::NONE,
+};
 
 /// All backbones: a line each.
 pub const BACKBONES: &[BackboneKind] = &[
     small_cnn::SMALL_CNN,
     resnet::RESNET18,
     resnet::RESNET34,
+    resnet::RESNET50,
+    resnet::RESNET101,
+    resnet::RESNEXT50_32X4D,
+    tresnet::TRESNET_M,
+    tresnet::TRESNET_L,
     efficientnet_lite::EFFICIENTNET_LITE0,
+    efficientnet_lite::EFFICIENTNET_LITE1,
+    efficientnet_lite::EFFICIENTNET_LITE2,
+    vit::VIT_B_16,
+    swin::SWIN_T,
+    torchscript::TORCHSCRIPT,
 ];
 
 /// The backbone of that name. Errors: an unknown name, with the nearest.
@@ -67,4 +162,34 @@ pub fn find(name: &str) -> Result<&'static BackboneKind> {
         .iter()
         .find(|k| k.name == name)
         .ok_or_else(|| Error::unknown("backbone", name, BACKBONES.iter().map(|k| k.name)))
+}
+
+/// One line of the table of backbones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackboneRow {
+    pub name: &'static str,
+    pub summary: &'static str,
+    /// Of all stages, without a head; none where a file decides.
+    pub parameters: Option<i64>,
+    /// Side of the square input that the weights were trained for.
+    pub input: i64,
+    /// Billions of multiply-adds at that size; none where a file decides.
+    pub gflops: Option<f64>,
+    pub paper: &'static str,
+    /// Which files of weights fit.
+    pub weights: &'static str,
+}
+
+/// The table of backbones for documentation.
+pub fn table() -> Vec<BackboneRow> {
+    let row = |k: &'static BackboneKind| BackboneRow {
+        name: k.name,
+        summary: k.summary,
+        parameters: (k.parameters > 0).then_some(k.parameters),
+        input: k.image_size,
+        gflops: (k.gflops > 0.0).then_some(k.gflops),
+        paper: k.paper,
+        weights: if k.weights.note.is_empty() { "none published" } else { k.weights.note },
+    };
+    BACKBONES.iter().map(row).collect()
 }

@@ -1,47 +1,128 @@
-//! ResNet with basic blocks, under torchvision's names. Source: He et al., "Deep Residual Learning", CVPR 2016.
+//! ResNet and ResNeXt under torchvision's names. Sources: He et al., "Deep Residual Learning", CVPR 2016; Xie et al.,
+//! "Aggregated Residual Transformations", CVPR 2017. Bottlenecks stride in their 3×3 convolution, as torchvision's do.
 
 use tch::Tensor;
 
 use super::super::layers::{BatchNorm, Conv, Padding};
 use super::super::params::Params;
-use super::{Backbone, BackboneKind, IMAGENET_MEAN, IMAGENET_STD, ImageNetWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
+use crate::models::ModelSpec;
+
+const HE: &str = "He et al., Deep Residual Learning for Image Recognition, CVPR 2016";
+const NOTE: &str = "torchvision and timm, same names";
 
 pub const RESNET18: BackboneKind = BackboneKind {
     name: "resnet18",
+    timm: Some("resnet18"),
     summary: "ResNet-18 as in torchvision",
-    build: |p, stages, freeze| ResNet::build(p, [2, 2, 2, 2], stages, freeze),
-    imagenet: Some(ImageNetWeights { file: "resnet18.pth", source: "torchvision's resnet18-f37072fd.pth", rename: same }),
-    ..BASIC
+    stages: || stages(&BASIC),
+    build: |p, spec| ResNet::build(p, &Shape { blocks: [2, 2, 2, 2], ..BASIC }, spec),
+    parameters: 11_176_512,
+    gflops: 1.814,
+    weights: PublishedWeights {
+        files: &["resnet18.pth", "resnet18.safetensors", "resnet18-f37072fd.pth", "resnet18-5c106cde.pth"],
+        source: "https://download.pytorch.org/models/resnet18-f37072fd.pth (torchvision)",
+        note: NOTE,
+        ..PublishedWeights::NONE
+    },
+    ..RESNET
 };
 
 pub const RESNET34: BackboneKind = BackboneKind {
     name: "resnet34",
+    timm: Some("resnet34"),
     summary: "ResNet-34 as in torchvision",
-    build: |p, stages, freeze| ResNet::build(p, [3, 4, 6, 3], stages, freeze),
-    imagenet: Some(ImageNetWeights { file: "resnet34.pth", source: "torchvision's resnet34-b627a593.pth", rename: same }),
-    ..BASIC
+    stages: || stages(&BASIC),
+    build: |p, spec| ResNet::build(p, &Shape { blocks: [3, 4, 6, 3], ..BASIC }, spec),
+    parameters: 21_284_672,
+    gflops: 3.663,
+    weights: PublishedWeights {
+        files: &["resnet34.pth", "resnet34.safetensors", "resnet34-b627a593.pth", "resnet34-333f7ec4.pth"],
+        source: "https://download.pytorch.org/models/resnet34-b627a593.pth (torchvision)",
+        note: NOTE,
+        ..PublishedWeights::NONE
+    },
+    ..RESNET
 };
 
-/// What the networks of basic blocks share.
-const BASIC: BackboneKind = BackboneKind {
-    name: "",
-    summary: "",
-    image_size: 224,
-    mean: IMAGENET_MEAN,
-    std: IMAGENET_STD,
-    stages: || (0..4).map(|i| StageInfo { name: NAMES[i], channels: WIDTHS[i], stride: 4 << i }).collect(),
-    build: |p, stages, freeze| ResNet::build(p, [2, 2, 2, 2], stages, freeze),
-    classifier: "fc",
-    imagenet: None,
+pub const RESNET50: BackboneKind = BackboneKind {
+    name: "resnet50",
+    timm: Some("resnet50"),
+    summary: "ResNet-50 as in torchvision",
+    build: |p, spec| ResNet::build(p, &BOTTLENECK, spec),
+    parameters: 23_508_032,
+    gflops: 4.087,
+    weights: PublishedWeights {
+        files: &["resnet50.pth", "resnet50.safetensors", "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth", "resnet50-19c8e357.pth"],
+        source: "https://download.pytorch.org/models/resnet50-0676ba61.pth (torchvision)",
+        note: NOTE,
+        ..PublishedWeights::NONE
+    },
+    ..RESNET
 };
+
+pub const RESNET101: BackboneKind = BackboneKind {
+    name: "resnet101",
+    timm: Some("resnet101"),
+    summary: "ResNet-101 as in torchvision",
+    build: |p, spec| ResNet::build(p, &Shape { blocks: [3, 4, 23, 3], ..BOTTLENECK }, spec),
+    parameters: 42_500_160,
+    gflops: 7.799,
+    weights: PublishedWeights {
+        files: &["resnet101.pth", "resnet101.safetensors", "resnet101-63fe2227.pth", "resnet101-cd907fc2.pth", "resnet101-5d3b4d8f.pth"],
+        source: "https://download.pytorch.org/models/resnet101-63fe2227.pth (torchvision)",
+        note: "torchvision and timm, same names; the CPSD, ASL and Query2Label authors' checkpoints",
+        ..PublishedWeights::NONE
+    },
+    ..RESNET
+};
+
+pub const RESNEXT50_32X4D: BackboneKind = BackboneKind {
+    name: "resnext50_32x4d",
+    timm: Some("resnext50_32x4d"),
+    summary: "ResNeXt-50 32×4d as in torchvision; the semi-weakly supervised (SWSL) weights have the same names",
+    build: |p, spec| ResNet::build(p, &Shape { groups: 32, base_width: 4, ..BOTTLENECK }, spec),
+    parameters: 22_979_904,
+    gflops: 4.228,
+    paper: "Xie et al., Aggregated Residual Transformations, CVPR 2017; Yalniz et al., arXiv:1905.00546 (SWSL)",
+    weights: PublishedWeights {
+        files: &[
+            "resnext50_32x4d.pth",
+            "resnext50_32x4d.safetensors",
+            "semi_weakly_supervised_resnext50_32x4-72679e44.pth",
+            "resnext50_32x4d-7cdf4587.pth",
+            "resnext50_32x4d-1a0047aa.pth",
+        ],
+        source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_weakly_supervised_resnext50_32x4-72679e44.pth \
+                 (SWSL, as in the paper) or https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth (torchvision)",
+        note: "SWSL, torchvision and timm, same names",
+        ..PublishedWeights::NONE
+    },
+    ..RESNET
+};
+
+/// What the whole family shares.
+const RESNET: BackboneKind = BackboneKind { stages: || stages(&BOTTLENECK), paper: HE, ..COMMON };
+
+/// What tells one network of the family from another.
+struct Shape {
+    blocks: [usize; 4],
+    /// How many times a block's output is wider than its stage's nominal width; 1 for basic blocks.
+    expansion: i64,
+    groups: i64,
+    base_width: i64,
+}
+
+const BASIC: Shape = Shape { blocks: [2, 2, 2, 2], expansion: 1, groups: 1, base_width: 64 };
+const BOTTLENECK: Shape = Shape { blocks: [3, 4, 6, 3], expansion: 4, groups: 1, base_width: 64 };
 
 const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 const WIDTHS: [i64; 4] = [64, 128, 256, 512];
 const EPS: f64 = 1e-5;
 
-fn same(name: &str) -> Option<String> {
-    Some(name.to_string())
+fn stages(shape: &Shape) -> Vec<StageInfo> {
+    (0..4).map(|i| StageInfo { name: NAMES[i], channels: WIDTHS[i] * shape.expansion, stride: 4 << i }).collect()
 }
 
 struct ResNet {
@@ -50,60 +131,70 @@ struct ResNet {
     freeze: usize,
 }
 
+/// Two 3×3 convolutions, or 1×1, 3×3, 1×1; and a shortcut, a convolution where shapes differ.
 struct Block {
-    first: (Conv, BatchNorm),
-    second: (Conv, BatchNorm),
+    convs: Vec<(Conv, BatchNorm)>,
     shortcut: Option<(Conv, BatchNorm)>,
 }
 
 impl ResNet {
-    fn build(p: &mut Params, blocks: [usize; 4], stages: usize, freeze: usize) -> Result<Box<dyn Backbone>> {
-        p.freezing = freeze > 0;
+    fn build(p: &mut Params, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+        p.freezing = spec.freeze > 0;
         let stem = (
             Conv::new(p, "conv1", (3, 64), 7, 2, 1, Padding::Half)?,
             BatchNorm::new(p, "bn1", 64, EPS)?,
         );
         let mut layers = Vec::new();
         let mut inputs = 64;
-        for i in 0..stages {
-            p.freezing = i < freeze;
+        for i in 0..spec.stages.unwrap_or(4) {
+            p.freezing = i < spec.freeze;
             let mut layer = Vec::new();
-            for b in 0..blocks[i] {
+            for b in 0..shape.blocks[i] {
                 let stride = if b == 0 && i > 0 { 2 } else { 1 };
-                layer.push(Block::new(p, &format!("{}.{b}", NAMES[i]), (inputs, WIDTHS[i]), stride)?);
-                inputs = WIDTHS[i];
+                layer.push(Block::new(p, &format!("{}.{b}", NAMES[i]), shape, inputs, WIDTHS[i], stride)?);
+                inputs = WIDTHS[i] * shape.expansion;
             }
             layers.push(layer);
         }
         p.freezing = false;
-        Ok(Box::new(ResNet { stem, layers, freeze }))
+        Ok(Box::new(ResNet { stem, layers, freeze: spec.freeze }))
     }
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str, channels: (i64, i64), stride: i64) -> Result<Block> {
-        let (inputs, width) = channels;
-        let first = (
-            Conv::new(p, &format!("{name}.conv1"), (inputs, width), 3, stride, 1, Padding::Half)?,
-            BatchNorm::new(p, &format!("{name}.bn1"), width, EPS)?,
-        );
-        let second = (
-            Conv::new(p, &format!("{name}.conv2"), (width, width), 3, 1, 1, Padding::Half)?,
-            BatchNorm::new(p, &format!("{name}.bn2"), width, EPS)?,
-        );
-        let shortcut = match stride != 1 || inputs != width {
+    fn new(p: &mut Params, name: &str, shape: &Shape, inputs: i64, nominal: i64, stride: i64) -> Result<Block> {
+        let outputs = nominal * shape.expansion;
+        let width = nominal * shape.base_width / 64 * shape.groups;
+        // (inputs, outputs, kernel, stride, groups)
+        let plan = match shape.expansion {
+            1 => vec![(inputs, outputs, 3, stride, 1), (outputs, outputs, 3, 1, 1)],
+            _ => vec![(inputs, width, 1, 1, 1), (width, width, 3, stride, shape.groups), (width, outputs, 1, 1, 1)],
+        };
+        let mut convs = Vec::new();
+        for (i, (from, to, kernel, stride, groups)) in (1..).zip(plan) {
+            convs.push((
+                Conv::new(p, &format!("{name}.conv{i}"), (from, to), kernel, stride, groups, Padding::Half)?,
+                BatchNorm::new(p, &format!("{name}.bn{i}"), to, EPS)?,
+            ));
+        }
+        let shortcut = match stride != 1 || inputs != outputs {
             false => None,
             true => Some((
-                Conv::new(p, &format!("{name}.downsample.0"), (inputs, width), 1, stride, 1, Padding::Half)?,
-                BatchNorm::new(p, &format!("{name}.downsample.1"), width, EPS)?,
+                Conv::new(p, &format!("{name}.downsample.0"), (inputs, outputs), 1, stride, 1, Padding::Half)?,
+                BatchNorm::new(p, &format!("{name}.downsample.1"), outputs, EPS)?,
             )),
         };
-        Ok(Block { first, second, shortcut })
+        Ok(Block { convs, shortcut })
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let y = self.first.1.forward(&self.first.0.forward(x)?, train)?.f_relu()?;
-        let y = self.second.1.forward(&self.second.0.forward(&y)?, train)?;
+        let mut y = x.shallow_clone();
+        for (i, (conv, norm)) in self.convs.iter().enumerate() {
+            y = norm.forward(&conv.forward(&y)?, train)?;
+            if i + 1 < self.convs.len() {
+                y = y.f_relu()?;
+            }
+        }
         let shortcut = match &self.shortcut {
             Some((conv, norm)) => norm.forward(&conv.forward(x)?, train)?,
             None => x.shallow_clone(),

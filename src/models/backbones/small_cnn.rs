@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::super::layers::{BatchNorm, Conv, Padding};
 use super::super::params::Params;
-use super::{Backbone, BackboneKind, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, StageInfo};
 use crate::error::Result;
 
 pub const SMALL_CNN: BackboneKind = BackboneKind {
@@ -20,7 +20,8 @@ pub const SMALL_CNN: BackboneKind = BackboneKind {
             .map(|(i, &channels)| StageInfo { name: NAMES[i], channels, stride: 2 << i })
             .collect()
     },
-    build: |p, stages, freeze| {
+    build: |p, spec| {
+        let (stages, freeze) = (spec.stages.unwrap_or(WIDTHS.len()), spec.freeze);
         let mut built = Vec::new();
         let mut inputs = 3;
         for (i, &width) in WIDTHS.iter().enumerate().take(stages) {
@@ -31,8 +32,12 @@ pub const SMALL_CNN: BackboneKind = BackboneKind {
         p.freezing = false;
         Ok(Box::new(SmallCnn { stages: built, freeze }))
     },
-    classifier: "fc",
-    imagenet: None,
+    first_conv: "stage1.down.conv",
+    crop_pct: 1.0,
+    parameters: 1_367_328,
+    gflops: 0.081,
+    paper: "made for this program; residual blocks as in He et al., CVPR 2016",
+    ..COMMON
 };
 
 const WIDTHS: [i64; 4] = [32, 64, 128, 192];

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::backbones::BackboneKind;
 
-/// The weights file of a backbone: in `$CPSD_WEIGHTS`, in `weights/` of the working folder, or of a folder above it.
+/// The weights file of a backbone, under any of its published names: in `$CPSD_WEIGHTS`, in `weights/` of the working
+/// folder, or of a folder above it.
 ///
 /// Errors: there is none, with the file to get and where to put it.
 pub fn find_imagenet(kind: &BackboneKind) -> Result<PathBuf> {
-    let Some(weights) = &kind.imagenet else {
+    let weights = &kind.weights;
+    let Some(first) = weights.files.first() else {
         return Err(Error::argument(format!("backbone \"{}\" has no ImageNet weights", kind.name))
             .with_help("leave \"weights\" out to start from random ones, or name a file"));
     };
@@ -17,8 +19,12 @@ pub fn find_imagenet(kind: &BackboneKind) -> Result<PathBuf> {
     if let Ok(here) = std::env::current_dir() {
         folders.extend(here.ancestors().take(4).map(|f| f.join("weights")));
     }
-    folders.iter().map(|f| f.join(weights.file)).find(|path| path.exists()).ok_or_else(|| {
-        Error::new(ErrorKind::Io, format!("the ImageNet weights of {} are not here: no file weights/{}", kind.name, weights.file))
-            .with_help(format!("get it from {}, and put it there or into the folder that CPSD_WEIGHTS names", weights.source))
+    let candidates = folders.iter().flat_map(|folder| weights.files.iter().map(move |file| folder.join(file)));
+    candidates.into_iter().find(|path| path.exists()).ok_or_else(|| {
+        Error::new(ErrorKind::Io, format!("the ImageNet weights of {} are not here: no file weights/{first}", kind.name)).with_help(format!(
+            "get it from {}, and put it there or into the folder that CPSD_WEIGHTS names; its names there may be {}",
+            weights.source,
+            weights.files.join(", ")
+        ))
     })
 }

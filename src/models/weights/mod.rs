@@ -1,6 +1,8 @@
 //! Weights on disk: safetensors both ways, PyTorch's pickles as data, and where published weights are looked for.
 
+mod fit;
 mod imagenet;
+mod machine;
 mod pickle;
 mod safetensors;
 mod zip;
@@ -11,6 +13,7 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 
+pub use fit::fit;
 pub use imagenet::find_imagenet;
 pub use pickle::read_pickle;
 pub use safetensors::{read_safetensors, write_safetensors};
@@ -28,7 +31,8 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     };
     for (name, tensor) in &tensors {
         if tensor.is_floating_point() && i64::try_from(&tensor.f_isfinite()?.f_all()?)? == 0 {
-            return Err(Error::data(format!("{}: tensor \"{name}\" holds NaN or infinite values", path.display())));
+            return Err(Error::data(format!("{}: tensor \"{name}\" holds NaN or infinite values", path.display()))
+                .with_help("the training that wrote them diverged; take an earlier checkpoint"));
         }
     }
     Ok(tensors)

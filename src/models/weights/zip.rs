@@ -11,14 +11,18 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
     // The end record is the last thing in the file, but for a comment of at most 64 KiB.
     let from = bytes.len().saturating_sub(66_000);
     let end = bytes[from..].windows(4).rposition(|w| w == b"PK\x05\x06").ok_or_else(cut)? + from;
+    if end + 22 + u16_at(end + 20)? as usize != bytes.len() {
+        return Err(cut());
+    }
     let (mut count, mut at) = (u64::from(u16_at(end + 10)?), u64::from(u32_at(end + 16)?));
     if (count == 0xffff || at == 0xffff_ffff) && end >= 20 && bytes.get(end - 20..end - 16) == Some(b"PK\x06\x07") {
         let record = u64_at(end - 12)? as usize;
-        count = u64_at(record.checked_add(32).ok_or_else(cut)?)?;
+        let record = record.min(bytes.len());
+        count = u64_at(record + 32)?;
         at = u64_at(record + 48)?;
     }
     let mut entries = Vec::new();
-    let mut at = at as usize;
+    let mut at = at.min(bytes.len() as u64) as usize;
     for _ in 0..count {
         if bytes.get(at..at + 4) != Some(b"PK\x01\x02") {
             return Err(cut());
@@ -43,12 +47,14 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
             }
             field += 4 + length;
         }
-        if method != 0 {
+        // A TorchScript module's code may be; nothing here reads it.
+        if method != 0 && !name.contains("/code/") {
             return Err(Error::data(format!("entry \"{name}\" of the archive is compressed, which PyTorch never does")));
         }
-        let offset = offset as usize;
+        // Nothing that lies outside of the file can be meant; it also keeps the sums below from overflowing.
+        let (offset, size) = (offset.min(bytes.len() as u64) as usize, size.min(bytes.len() as u64 + 1) as usize);
         let start = offset + 30 + u16_at(offset + 26)? as usize + u16_at(offset + 28)? as usize;
-        let data = bytes.get(start..start.checked_add(size as usize).ok_or_else(cut)?).ok_or_else(cut)?;
+        let data = bytes.get(start..start + size).ok_or_else(cut)?;
         entries.push((name, data));
         at += 46 + name_length + extra + comment;
     }

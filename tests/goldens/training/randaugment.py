@@ -11,7 +11,7 @@ import torchvision
 from torchvision.transforms.autoaugment import _apply_op
 from torchvision.transforms.functional import InterpolationMode
 
-H, W = 12, 14
+H, W = 18, 20
 
 
 def picture():

@@ -1,0 +1,312 @@
+//! TResNet-M and -L under timm's names. Source: Ridnik et al., "TResNet: High Performance GPU-Dedicated Architecture",
+//! WACV 2021. Batch norm and leaky ReLU stand for the original's in-place ABN, which is the same function with a weight
+//! of |w| + eps.
+
+use tch::Tensor;
+
+use super::super::layers::{BatchNorm, Conv, Linear, Padding};
+use super::super::params::Params;
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use crate::error::{Error, Result};
+use crate::models::ModelSpec;
+
+pub const TRESNET_M: BackboneKind = BackboneKind {
+    name: "tresnet_m",
+    summary: "TResNet-M with plain batch norm, as in timm",
+    image_size: 224,
+    stages: || stages(&M),
+    build: |p, spec| TResNet::build(p, &M, spec),
+    timm: Some("tresnet_m"),
+    parameters: 29_340_032,
+    gflops: 5.735,
+    weights: PublishedWeights {
+        files: &["tresnet_m.pth", "tresnet_m.safetensors", "tresnet_m_448.pth", "tresnet_m_miil_in21k.pth", "tresnet_m_1k_miil_83_1.pth"],
+        source: "https://huggingface.co/timm/tresnet_m.miil_in1k_448 (model.safetensors, to be named tresnet_m.safetensors), or tresnet_m.pth \
+                 of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+        ..WEIGHTS
+    },
+    ..TRESNET
+};
+
+pub const TRESNET_L: BackboneKind = BackboneKind {
+    name: "tresnet_l",
+    summary: "TResNet-L (first version: layers 4-5-18-3, width 76) with plain batch norm, as in timm",
+    image_size: 448,
+    stages: || stages(&L),
+    build: |p, spec| TResNet::build(p, &L, spec),
+    timm: Some("tresnet_l"),
+    parameters: 53_556_256,
+    gflops: 43.495,
+    weights: PublishedWeights {
+        files: &["tresnet_l.pth", "tresnet_l.safetensors", "tresnet_l_448.pth", "MS_COCO_TResNet_L_448_86.6.pth"],
+        source: "https://huggingface.co/timm/tresnet_l.miil_in1k_448 (model.safetensors, to be named tresnet_l.safetensors), or tresnet_l_448.pth \
+                 of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+        ..WEIGHTS
+    },
+    ..TRESNET
+};
+
+/// What the whole family shares: its weights expect pixels in [0, 1] as they are.
+const TRESNET: BackboneKind = BackboneKind {
+    mean: [0.0; 3],
+    std: [1.0; 3],
+    classifier: "head.fc",
+    first_conv: "body.conv1.conv",
+    paper: "Ridnik et al., TResNet: High Performance GPU-Dedicated Architecture, WACV 2021",
+    ..COMMON
+};
+
+const WEIGHTS: PublishedWeights = PublishedWeights {
+    note: "the authors' (in-place ABN; ASL's and CPSD's checkpoints too) and timm's",
+    rename: |name, _| rename(name),
+    convert: |from, to, tensor, _| {
+        // In-place ABN multiplies by |w| + eps.
+        match from != to && to.ends_with(".bn.weight") {
+            true => Ok(tensor.f_abs()?.f_add_scalar(EPS)?),
+            false => Ok(tensor),
+        }
+    },
+    ..PublishedWeights::NONE
+};
+
+struct Shape {
+    blocks: [usize; 4],
+    width: i64,
+}
+
+const M: Shape = Shape { blocks: [3, 4, 11, 3], width: 64 };
+const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76 };
+const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
+const EPS: f64 = 1e-5;
+/// Slope of the leaky ReLU within blocks, and of the stem's, where the reference leaves PyTorch's default.
+const SLOPE: f64 = 1e-3;
+const STEM_SLOPE: f64 = 1e-2;
+
+/// Stages 1 and 2 are of basic blocks, 3 and 4 of bottlenecks, which are four times as wide.
+fn expansion(stage: usize) -> i64 {
+    if stage < 2 { 1 } else { 4 }
+}
+
+fn stages(shape: &Shape) -> Vec<StageInfo> {
+    (0..4).map(|i| StageInfo { name: NAMES[i], channels: (shape.width << i) * expansion(i), stride: 4 << i }).collect()
+}
+
+struct TResNet {
+    stem: (Conv, BatchNorm),
+    layers: Vec<Vec<Block>>,
+    freeze: usize,
+}
+
+/// Convolutions (two 3×3, or 1×1, 3×3, 1×1), squeeze-excite before the last of a bottleneck or after that of a basic
+/// block, a shortcut.
+struct Block {
+    convs: Vec<(Conv, BatchNorm)>,
+    /// Which convolution's output is halved in size, blurred first.
+    blurred: Option<usize>,
+    excite: Option<(usize, SqueezeExcite)>,
+    shortcut: Option<(Conv, BatchNorm)>,
+}
+
+impl TResNet {
+    fn build(p: &mut Params, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+        p.freezing = spec.freeze > 0;
+        let stem = pair(p, "body.conv1", (48, shape.width), 3)?;
+        let mut layers = Vec::new();
+        let mut inputs = shape.width;
+        for (i, name) in NAMES.iter().enumerate().take(spec.stages.unwrap_or(4)) {
+            p.freezing = i < spec.freeze;
+            let mut layer = Vec::new();
+            for b in 0..shape.blocks[i] {
+                let name = format!("body.{name}.{b}");
+                layer.push(Block::new(p, &name, i, inputs, shape.width << i, b == 0 && i > 0)?);
+                inputs = (shape.width << i) * expansion(i);
+            }
+            layers.push(layer);
+        }
+        p.freezing = false;
+        Ok(Box::new(TResNet { stem, layers, freeze: spec.freeze }))
+    }
+}
+
+/// A convolution of stride 1 and its norm.
+fn pair(p: &mut Params, name: &str, channels: (i64, i64), kernel: i64) -> Result<(Conv, BatchNorm)> {
+    Ok((
+        Conv::new(p, &format!("{name}.conv"), channels, kernel, 1, 1, Padding::Half)?,
+        BatchNorm::new(p, &format!("{name}.bn"), channels.1, EPS)?,
+    ))
+}
+
+impl Block {
+    fn new(p: &mut Params, name: &str, stage: usize, inputs: i64, width: i64, halve: bool) -> Result<Block> {
+        let outputs = width * expansion(stage);
+        let n = |part: &str| format!("{name}.{part}");
+        let (plan, blurred, excited) = match expansion(stage) {
+            1 => (vec![(inputs, width, 3), (width, width, 3)], 0, 1),
+            _ => (vec![(inputs, width, 1), (width, width, 3), (width, outputs, 1)], 1, 1),
+        };
+        let mut convs = Vec::new();
+        for (i, (from, to, kernel)) in (1..).zip(plan) {
+            convs.push(pair(p, &n(&format!("conv{i}")), (from, to), kernel)?);
+        }
+        let excite = match stage {
+            3 => None,
+            _ => {
+                let hidden = (outputs / if expansion(stage) == 1 { 4 } else { 8 }).max(64);
+                Some((excited, SqueezeExcite::new(p, &n("se"), width, hidden)?))
+            }
+        };
+        let shortcut = match (halve, inputs != outputs) {
+            // Average pooling comes first and has no parameters.
+            (true, _) => Some(pair(p, &n("downsample.1"), (inputs, outputs), 1)?),
+            (false, true) => Some(pair(p, &n("downsample.0"), (inputs, outputs), 1)?),
+            (false, false) => None,
+        };
+        Ok(Block { convs, blurred: halve.then_some(blurred), excite, shortcut })
+    }
+
+    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let mut y = x.shallow_clone();
+        for (i, (conv, norm)) in self.convs.iter().enumerate() {
+            y = norm.forward(&conv.forward(&y)?, train)?;
+            if i + 1 < self.convs.len() {
+                y = leaky(&y, SLOPE)?;
+            }
+            if self.blurred == Some(i) {
+                y = blur(&y)?;
+            }
+            if let Some((at, excite)) = &self.excite
+                && *at == i
+            {
+                y = excite.forward(&y)?;
+            }
+        }
+        let mut shortcut = x.shallow_clone();
+        if self.blurred.is_some() {
+            shortcut = shortcut.f_avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None)?;
+        }
+        if let Some((conv, norm)) = &self.shortcut {
+            shortcut = norm.forward(&conv.forward(&shortcut)?, train)?;
+        }
+        Ok(y.f_add(&shortcut)?.f_relu()?)
+    }
+}
+
+/// x where positive, else slope · x. libtorch's own leaky ReLU takes no slope here; its parametric one does.
+fn leaky(x: &Tensor, slope: f64) -> Result<Tensor> {
+    Ok(x.f_prelu(&Tensor::f_full([1], slope, (x.kind(), x.device()))?)?)
+}
+
+/// Zhang 2019: a 3×3 binomial filter at every second position, edges mirrored.
+fn blur(x: &Tensor) -> Result<Tensor> {
+    let channels = x.size()[1];
+    let filter: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0].map(|v| v / 16.0);
+    let filter = Tensor::f_from_slice(&filter)?.f_to_device(x.device())?.f_to_kind(x.kind())?;
+    let filter = filter.f_view([1, 1, 3, 3])?.f_expand([channels, 1, 3, 3], false)?;
+    let x = x.f_reflection_pad2d([1, 1, 1, 1])?;
+    Ok(x.f_conv2d(&filter, None::<&Tensor>, [2, 2], [0, 0], [1, 1], channels)?)
+}
+
+/// 4×4 pixels to one position of 48 channels: row, column, colour, the colour fastest.
+fn space_to_depth(x: &Tensor) -> Result<Tensor> {
+    let size = x.size();
+    let (n, c, h, w) = (size[0], size[1], size[2], size[3]);
+    if h % 4 != 0 || w % 4 != 0 {
+        return Err(Error::argument(format!("image_size of a TResNet must be a multiple of 4. Got {h} × {w} instead.")));
+    }
+    let x = x.f_reshape([n, c, h / 4, 4, w / 4, 4])?.f_permute([0, 3, 5, 1, 2, 4])?;
+    Ok(x.f_reshape([n, c * 16, h / 4, w / 4])?)
+}
+
+/// Channels weighted by what the whole map says (Hu et al. 2018).
+struct SqueezeExcite(Linear, Linear);
+
+impl SqueezeExcite {
+    fn new(p: &mut Params, name: &str, channels: i64, hidden: i64) -> Result<SqueezeExcite> {
+        Ok(SqueezeExcite(
+            Linear::pointwise(p, &format!("{name}.fc1"), channels, hidden)?,
+            Linear::pointwise(p, &format!("{name}.fc2"), hidden, channels)?,
+        ))
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mean = x.f_mean_dim(Some(&[2i64, 3][..]), true, None)?;
+        let hidden = self.0.on_maps(&mean)?.f_relu()?;
+        Ok(x.f_mul(&self.1.on_maps(&hidden)?.f_sigmoid()?)?)
+    }
+}
+
+impl Backbone for TResNet {
+    fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor> {
+        let train = train && stage > self.freeze;
+        let mut x = x.shallow_clone();
+        if stage == 1 {
+            let (conv, norm) = &self.stem;
+            x = leaky(&norm.forward(&conv.forward(&space_to_depth(&x)?)?, train)?, STEM_SLOPE)?;
+        }
+        for block in &self.layers[stage - 1] {
+            x = block.forward(&x, train)?;
+        }
+        Ok(x)
+    }
+}
+
+/// The authors' names: a convolution and its in-place ABN are `.0` and `.1` of a pair, once more wrapped where the
+/// anti-aliasing filter follows. `body.layer1.0.conv1.0.weight` → `body.layer1.0.conv1.conv.weight`; the part before
+/// `layer1` may be missing.
+fn rename(name: &str) -> Option<String> {
+    if name.ends_with("num_batches_tracked") {
+        return None;
+    }
+    if let Some(leaf) = name.strip_prefix("fc.").or_else(|| name.strip_prefix("head.fc.")) {
+        return Some(format!("head.fc.{leaf}"));
+    }
+    let path = name.strip_prefix("body.").unwrap_or(name);
+    let mut parts: Vec<&str> = path.split('.').collect();
+    let leaf = parts.pop()?;
+    // Where the numbers within a pair begin: after `conv1`, or after the place in `downsample`.
+    let pair = parts.iter().position(|p| p.starts_with("conv") || *p == "downsample");
+    if let Some(at) = pair {
+        let keep = at + if parts[at] == "downsample" { 2 } else { 1 };
+        let tail: Vec<&str> = parts.get(keep..)?.to_vec();
+        let part = match tail.as_slice() {
+            ["0"] | ["0", "0"] | ["conv"] => "conv",
+            ["1"] | ["0", "1"] | ["bn"] => "bn",
+            _ => return None,
+        };
+        parts.truncate(keep);
+        parts.push(part);
+    }
+    parts.push(leaf);
+    Some(format!("body.{}", parts.join(".")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authors_names_become_timms() {
+        let pairs = [
+            ("body.conv1.0.weight", "body.conv1.conv.weight"),
+            ("conv1.1.running_mean", "body.conv1.bn.running_mean"),
+            ("body.layer2.0.conv1.0.0.weight", "body.layer2.0.conv1.conv.weight"),
+            ("body.layer2.0.conv1.0.1.weight", "body.layer2.0.conv1.bn.weight"),
+            ("layer3.4.conv3.1.bias", "body.layer3.4.conv3.bn.bias"),
+            ("body.layer2.0.downsample.1.0.weight", "body.layer2.0.downsample.1.conv.weight"),
+            ("body.layer3.1.se.fc2.bias", "body.layer3.1.se.fc2.bias"),
+            ("head.fc.weight", "head.fc.weight"),
+            ("fc.bias", "head.fc.bias"),
+        ];
+        for (theirs, ours) in pairs {
+            assert_eq!(rename(theirs).as_deref(), Some(ours));
+        }
+        assert_eq!(rename("body.conv1.1.num_batches_tracked"), None);
+    }
+
+    #[test]
+    fn pixels_go_to_channels_row_by_row() {
+        let x = Tensor::arange(4 * 4 * 3, (tch::Kind::Float, tch::Device::Cpu)).view([1, 3, 4, 4]);
+        let y = crate::torch::to_vec_f32(&space_to_depth(&x).unwrap()).unwrap();
+        assert_eq!(&y[..6], [0.0, 16.0, 32.0, 1.0, 17.0, 33.0]);
+    }
+}
