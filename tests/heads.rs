@@ -1,5 +1,7 @@
 //! Heads held to modules built from torch.nn, and each of them trained. `goldens/heads/generate.py` writes the references.
 
+mod formula;
+
 use std::collections::BTreeMap;
 
 use cpsd::models::heads::{Context, HEADS, Head, find};
@@ -8,31 +10,13 @@ use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
 use cpsd::training::optimiser::{Adam, Average, Flat};
 use cpsd::training::options::Optimiser;
+use formula::formula;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 fn goldens() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/heads/heads.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// zlib's CRC-32, which gives the formula its phase.
-fn crc32(text: &str) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in text.bytes() {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    !crc
-}
-
-fn formula(name: &str, shape: &[i64], scale: f64) -> Tensor {
-    let phase = f64::from(crc32(name) % 1000);
-    let n: i64 = shape.iter().product();
-    let values: Vec<f32> = (0..n).map(|i| ((i as f64 * 0.37 + phase).sin() * scale) as f32).collect();
-    Tensor::from_slice(&values).reshape(shape)
 }
 
 fn fill(params: &Params) {

@@ -1,38 +1,21 @@
 //! Backbones held to torchvision and timm: logits and gradients under weights that a formula gives, and the published
 //! ImageNet weights. `goldens/models/generate.py` writes the references.
 
+mod formula;
+
 use std::collections::BTreeMap;
 
 use cpsd::models::backbones::BACKBONES;
 use cpsd::models::weights::read_safetensors;
 use cpsd::models::{Model, ModelSpec};
 use cpsd::torch::to_vec_f32;
+use formula::formula;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 fn goldens() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/models/models.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// zlib's CRC-32, which gives the formula its phase.
-fn crc32(text: &str) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in text.bytes() {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    !crc
-}
-
-/// The generator's `formula`.
-fn formula(name: &str, shape: &[i64], scale: f64) -> Tensor {
-    let phase = f64::from(crc32(name) % 1000);
-    let n: i64 = shape.iter().product();
-    let values: Vec<f32> = (0..n).map(|i| ((i as f64 * 0.37 + phase).sin() * scale) as f32).collect();
-    Tensor::from_slice(&values).reshape(shape)
 }
 
 /// The generator's `fill`.

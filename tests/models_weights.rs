@@ -1,6 +1,8 @@
 //! Weights of others: files that PyTorch wrote in every form, names of several publishers, files that are broken, and
 //! modules that come as TorchScript. `goldens/models/generate.py` writes files and references.
 
+mod formula;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use cpsd::models::backbones::{self, BACKBONES};
 use cpsd::models::weights::{find_imagenet, fit, read, read_safetensors, write_safetensors};
 use cpsd::models::{LoadReport, Model, ModelSpec};
 use cpsd::torch::to_vec_f32;
+use formula::formula;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -18,25 +21,6 @@ fn golden_file(name: &str) -> PathBuf {
 
 fn golden(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(golden_file(name)).unwrap()).unwrap()
-}
-
-fn crc32(text: &str) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in text.bytes() {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    !crc
-}
-
-/// The generator's `formula`.
-fn formula(name: &str, shape: &[i64], scale: f64) -> Tensor {
-    let phase = f64::from(crc32(name) % 1000);
-    let n: i64 = shape.iter().product();
-    let values: Vec<f32> = (0..n).map(|i| ((i as f64 * 0.37 + phase).sin() * scale) as f32).collect();
-    Tensor::from_slice(&values).reshape(shape)
 }
 
 fn labels(n: usize) -> Vec<String> {
