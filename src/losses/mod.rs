@@ -67,6 +67,17 @@ impl LossSpec {
         })
     }
 
+    /// How it makes one number of its elements.
+    pub fn reduction(&self) -> Reduction {
+        match self {
+            LossSpec::Asl(l) => l.reduction,
+            LossSpec::Bce(l) => l.reduction,
+            LossSpec::Focal(l) => l.reduction,
+            LossSpec::Mse(l) => l.reduction,
+            LossSpec::Kl(l) => l.reduction,
+        }
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             LossSpec::Asl(_) => "asl",

@@ -1,6 +1,7 @@
 //! Average precision, and its mean over labels.
 
 use super::columns::{Column, Input, Score, Target};
+use crate::error::{ErrorKind, Result};
 
 /// AP of one label whose positives are there: Σ over distinct scores, the highest first, of
 /// (recall here − recall before) × precision here. Every score at once counts as predicted from its own value up, so
@@ -51,12 +52,17 @@ pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> O
 ///
 /// For selecting among epochs, where any increasing function of the probability, logits too, does. NaN where no label
 /// has a positive, a score is not finite, or the sizes do not fit; [`evaluate`](super::evaluate) says which.
-pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], m: usize) -> f64 {
+///
+/// Errors: Interrupted, which must not be mistaken for a NaN.
+pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], m: usize) -> Result<f64> {
     let n = scores.len().checked_div(m).unwrap_or(0);
     let labels = vec![String::new(); m];
     let aps =
         Input::new(scores, targets, n, m).and_then(|input| input.by_label(&labels, |column| of_column(&column, 1.0)));
-    aps.ok().and_then(|aps| mean(aps.iter().copied())).map_or(f64::NAN, |map| 100.0 * map)
+    match aps {
+        Err(error) if error.kind == ErrorKind::Interrupted => Err(error),
+        aps => Ok(aps.ok().and_then(|aps| mean(aps.iter().copied())).map_or(f64::NAN, |map| 100.0 * map)),
+    }
 }
 
 /// The mean of those that are there, summed in order.
@@ -88,14 +94,14 @@ mod tests {
     #[test]
     fn no_positive_is_no_ap() {
         assert_eq!(average_precision(&[0.5_f32, 0.1], &[0_u8, 0]), None);
-        assert!(mean_average_precision(&[0.5_f32, 0.1], &[0_u8, 0], 1).is_nan());
-        assert!(mean_average_precision(&[f32::NAN, 0.1], &[0_u8, 1], 1).is_nan());
+        assert!(mean_average_precision(&[0.5_f32, 0.1], &[0_u8, 0], 1).unwrap().is_nan());
+        assert!(mean_average_precision(&[f32::NAN, 0.1], &[0_u8, 1], 1).unwrap().is_nan());
         assert!(mean_average_precision::<f32, u8>(&[], &[], 0).is_nan());
     }
 
     #[test]
     fn labels_without_a_positive_are_left_out_of_the_mean() {
         let scores = [0.9_f32, 0.2, 0.1, 0.8];
-        assert_eq!(mean_average_precision(&scores, &[1.0_f32, 0.0, 0.0, 0.0], 2), 100.0);
+        assert_eq!(mean_average_precision(&scores, &[1.0_f32, 0.0, 0.0, 0.0], 2).unwrap(), 100.0);
     }
 }

@@ -110,6 +110,11 @@ impl Linear {
     }
 }
 
+/// x where positive, else slope · x. libtorch's own leaky ReLU takes no slope here; its parametric one does.
+pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
+    Ok(x.f_prelu(&Tensor::f_full([1], slope, (x.kind(), x.device()))?)?)
+}
+
 /// `[N, C, h, w]` → `[N, C]`.
 pub fn average_pool(x: &Tensor) -> Result<Tensor> {
     Ok(x.f_mean_dim(Some(&[2i64, 3][..]), false, None)?)

@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::ModelSpec;
 use super::backbones::{Backbone, BackboneKind};
-use super::heads::{self, Head};
+use super::heads::{self, Answer, Head, Seen};
 use super::params::{Params, Role};
 use super::pass::Pass;
 use super::weights;
@@ -108,6 +108,11 @@ impl Model {
     fn load_weights(&mut self, path: &Path) -> Result<()> {
         let shapes: HashMap<String, Vec<i64>> = self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
         let mut state = weights::fit(weights::read(path)?, &shapes, &self.kind.weights)?;
+        let twins: Vec<(String, Tensor)> = (state.iter())
+            .map(|(name, tensor)| (format!("{}{name}", heads::SECOND), tensor.shallow_clone()))
+            .filter(|(name, _)| shapes.contains_key(name))
+            .collect();
+        state.extend(twins);
         let head: HashSet<String> = self.params.list[self.backbone_params..].iter().map(|p| p.name.clone()).collect();
         // A layer of the head is taken whole or not at all: the bias of a weight that does not fit means nothing here.
         let differs: Vec<(String, Vec<i64>, Vec<i64>)> = state
@@ -180,6 +185,10 @@ impl Model {
     fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
         let mut x = x.shallow_clone();
         for stage in from + 1..=to {
+            // What a head adds, it adds behind the frozen stages only.
+            if stage > 1 && stage > self.spec.freeze && let Some(more) = self.head.lateral(stage - 1, &x)? {
+                x = x.f_add(&more)?;
+            }
             x = self.backbone.stage(stage, &x, train)?;
         }
         Ok(x)
@@ -202,10 +211,19 @@ impl Model {
 
     /// Output of stage `freeze` → logits: the trainable rest.
     pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
+        Ok(self.answer(features, pass)?.logits)
+    }
+
+    /// Output of stage `freeze` → logits, and the loss that the head brings, where it brings one.
+    pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Answer> {
         let pass = pass.into();
-        let x = self.stages(features, self.spec.freeze, self.stages, pass.train)?;
-        // Whole feature maps are dropped; heads number their own dropouts from 0.
-        self.head.logits(&pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)?, pass)
+        let rest = |x: &Tensor| -> Result<Tensor> {
+            let x = self.stages(x, self.spec.freeze, self.stages, pass.train)?;
+            // Whole feature maps are dropped; heads number their own dropouts from 0.
+            pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
+        };
+        let maps = rest(features)?;
+        self.head.answer(&Seen { maps: &maps, input: features, rest: &rest }, pass)
     }
 
     /// What the head reads of the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
@@ -273,6 +291,11 @@ impl Model {
     /// `set_data` on one of them changes the model.
     pub fn trainable(&self) -> Vec<(String, Tensor)> {
         self.select(|role, frozen| role == Role::Weight && !frozen)
+    }
+
+    /// Whether the parameter of that name is the backbone's, a head's second one included.
+    pub fn is_of_backbone(&self, name: &str) -> bool {
+        name.starts_with(heads::SECOND) || self.params.list[..self.backbone_params].iter().any(|p| p.name == name)
     }
 
     /// Batch statistics of the trainable rest, sorted by name (f32), sharing the model's storage.

@@ -29,13 +29,23 @@ pub struct Params {
     seed: u64,
     /// Whether what is made now is part of the frozen stages.
     pub freezing: bool,
+    /// Put before the names of what is made now.
+    prefix: &'static str,
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, of no use in them.
     pub constants: Vec<(String, Tensor)>,
 }
 
 impl Params {
     pub fn new(seed: u64, device: Device) -> Self {
-        Params { list: Vec::new(), device, seed, freezing: false, constants: Vec::new() }
+        Params { list: Vec::new(), device, seed, freezing: false, prefix: "", constants: Vec::new() }
+    }
+
+    /// Makes tensors whose names begin with `prefix`; what they start from follows from the names without it.
+    pub fn prefixed<T>(&mut self, prefix: &'static str, make: impl FnOnce(&mut Params) -> Result<T>) -> Result<T> {
+        let before = std::mem::replace(&mut self.prefix, prefix);
+        let made = make(self);
+        self.prefix = before;
+        made
     }
 
     fn add(&mut self, name: String, role: Role, value: Tensor) -> Result<Tensor> {
@@ -44,7 +54,7 @@ impl Params {
             tensor = tensor.f_set_requires_grad(true)?;
         }
         let handle = tensor.shallow_clone();
-        self.list.push(Param { name, role, tensor, frozen: self.freezing });
+        self.list.push(Param { name: format!("{}{name}", self.prefix), role, tensor, frozen: self.freezing });
         Ok(handle)
     }
 
@@ -103,7 +113,7 @@ impl Params {
             return Err(Error::data(format!("tensor \"{name}\" must be Float on {:?}. Got {came} instead.", self.device)));
         }
         let value = value.f_set_requires_grad(!self.freezing)?;
-        self.list.push(Param { name: name.to_string(), role: Role::Weight, tensor: value, frozen: self.freezing });
+        self.list.push(Param { name: format!("{}{name}", self.prefix), role: Role::Weight, tensor: value, frozen: self.freezing });
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ pub const DOCS: &[(&str, &str)] = &[
     ("accumulate", "batches whose gradients add up to one update"),
     ("clip", "longest gradient (norm over all parameters); 0 sets no bound"),
     ("lr", "peak learning rate of the one-cycle schedule"),
+    ("backbone_lr", "factor on the rate of the backbone's stages, as 0.1 to fine-tune gently; the head's stays lr"),
     ("pct_start", "share of the steps in which the rate rises"),
     ("div_factor", "peak over first rate"),
     ("final_div_factor", "first over last rate"),

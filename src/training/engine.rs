@@ -15,7 +15,7 @@ use super::options::Select;
 use super::outputs::Targets;
 use super::schedule::OneCycle;
 use super::tensorboard::Events;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::images::Dataset;
 use crate::interrupt;
 use crate::metrics::mean_average_precision;
@@ -83,7 +83,10 @@ impl<'a> Engine<'a> {
             final_div_factor: options.final_div_factor,
         };
         let flat = Flat::new(model)?;
-        let adam = Adam::new(&flat, options.optimiser, options.weight_decay)?;
+        let mut adam = Adam::new(&flat, options.optimiser, options.weight_decay)?;
+        if options.backbone_lr != 1.0 {
+            adam.set_factors(&flat, |name| if model.is_of_backbone(name) { options.backbone_lr } else { 1.0 })?;
+        }
         let average = Average::new(&flat, options.ema, options.ema_warmup)?;
         let state = State { flat, adam, average, best: None, progress: Place::default() };
         let mut engine =
@@ -115,16 +118,17 @@ impl<'a> Engine<'a> {
         while self.state.progress.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, &checkpoint, &mut saved);
             self.state.progress.seconds = before + started.elapsed().as_secs_f64();
-            match stopped {
-                Ok(()) => {}
-                Err(error) => {
-                    if error.kind == crate::error::ErrorKind::Interrupted {
-                        self.state.save(&checkpoint)?;
-                    }
-                    return Err(error);
-                }
+            if stopped? {
+                self.state.save(&checkpoint)?;
+                return Err(Error::interrupted());
             }
-            self.end_epoch(work, &mut events, &shown)?;
+            if let Err(error) = self.end_epoch(work, &mut events, &shown) {
+                // The steps of the epoch are done: the next sitting begins with its evaluation.
+                if error.kind == ErrorKind::Interrupted {
+                    self.state.save(&checkpoint)?;
+                }
+                return Err(error);
+            }
         }
         shown.finish();
         self.choose()?;
@@ -136,8 +140,8 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// The rest of the epoch that is under way.
-    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<()> {
+    /// The rest of the epoch that is under way; whether it was asked to stop, at a step from where it can go on.
+    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
         let options = &self.job.options;
         if self.state.progress.step == 0 {
             self.state.progress.loss_sum = 0.0;
@@ -148,7 +152,6 @@ impl<'a> Engine<'a> {
         // Losses stay on the device until they are read together.
         let mut unread: Vec<Tensor> = Vec::new();
         let mut unread_images = 0;
-        let mut stop = Ok(());
         let mut done = from;
         self.state.flat.zero_gradients()?;
         for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
@@ -156,11 +159,11 @@ impl<'a> Engine<'a> {
             let lr = self.schedule.lr(self.state.progress.updates);
             let index = Tensor::f_from_slice(&batch.images)?.f_to_device(model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
-            let logits = self.inputs.logits(model, &batch.x, Pass::step(options.seed, epoch, done))?;
-            let mut loss = options.loss.compute(&logits, &targets)?;
+            let answer = self.inputs.answer(model, &batch.x, Pass::step(options.seed, epoch, done))?;
+            let mut loss = answer.loss(&options.loss, &targets)?;
             if let Some(distillation) = &self.job.distillation {
                 for (weight, teacher) in &self.teachers {
-                    let apart = distillation.loss.compute(&logits, &teacher.of(&batch.rows, &batch.x)?)?;
+                    let apart = distillation.loss.compute(&answer.logits, &teacher.of(&batch.rows, &batch.x)?)?;
                     loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
                 }
             }
@@ -213,11 +216,10 @@ impl<'a> Engine<'a> {
                 *saved = Saved { at: Instant::now(), took: start.elapsed() };
             }
             if stopping {
-                stop = Err(Error::interrupted());
-                break;
+                return Ok(true);
             }
         }
-        stop
+        Ok(false)
     }
 
     /// Evaluates when it is time, writes the epoch's line, moves to the next epoch.
@@ -287,7 +289,7 @@ impl<'a> Engine<'a> {
             Ok(scores)
         })();
         self.put(&kept.0, &kept.1)?;
-        Ok(mean_average_precision(&scores?, &self.val_targets, self.job.labels.len()))
+        mean_average_precision(&scores?, &self.val_targets, self.job.labels.len())
     }
 
     fn put(&mut self, values: &Tensor, statistics: &Tensor) -> Result<()> {

@@ -7,6 +7,7 @@ use super::features::{Rows, features};
 use crate::error::Result;
 use crate::images::augment::AugmentOptions;
 use crate::images::{Batches, Dataset, epoch_order};
+use crate::models::heads::Answer;
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
 
@@ -127,12 +128,17 @@ impl Inputs {
         }
     }
 
+    /// What the model says of a batch of these inputs.
+    pub fn answer(&self, model: &Model, x: &Tensor, pass: Pass) -> Result<Answer> {
+        match self {
+            Inputs::Frozen { .. } => model.answer(x, pass),
+            Inputs::Pictures { .. } => model.answer(&model.frozen_features(x)?, pass),
+        }
+    }
+
     /// Logits `[n, m]` of a batch of these inputs.
     pub fn logits(&self, model: &Model, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        match self {
-            Inputs::Frozen { .. } => model.forward_from(x, pass),
-            Inputs::Pictures { .. } => model.forward(x, pass),
-        }
+        Ok(self.answer(model, x, pass)?.logits)
     }
 }
 

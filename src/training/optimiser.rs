@@ -18,8 +18,10 @@ pub struct Flat {
     pub statistics: Tensor,
     /// How many leading values are weights with more than one dimension, which alone decay.
     decaying: i64,
-    // Kept alive: the model reads its leaves, we their gradients.
-    _leaves: Vec<Tensor>,
+    /// The leaves' names, in the order of their values.
+    names: Vec<String>,
+    /// Kept alive: the model reads its leaves, we their gradients.
+    leaves: Vec<Tensor>,
 }
 
 impl Flat {
@@ -36,7 +38,7 @@ impl Flat {
         }
         leaves.sort_by_key(|(name, tensor)| (tensor.dim() <= 1, name.clone()));
         let decaying = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| t.numel() as i64).sum();
-        let mut leaves: Vec<Tensor> = leaves.into_iter().map(|(_, tensor)| tensor).collect();
+        let (names, mut leaves): (Vec<String>, Vec<Tensor>) = leaves.into_iter().unzip();
         let values = tch::no_grad(|| join(&leaves))?;
         // Backward adds into a gradient that is there already: let it be there, as a view.
         let mut nothing = values.f_zeros_like()?.f_narrow(0, 0, 1)?;
@@ -64,7 +66,7 @@ impl Flat {
             buffer.f_set_data(&statistics.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
             at += n;
         }
-        Ok(Flat { values, gradients, statistics, decaying, _leaves: leaves })
+        Ok(Flat { values, gradients, statistics, decaying, names, leaves })
     }
 
     /// Scales the gradients down to the Euclidean norm `most` where they are longer, as `clip_grad_norm_` does; nothing
@@ -94,6 +96,8 @@ fn join(tensors: &[Tensor]) -> Result<Tensor> {
 pub struct Adam {
     kind: Optimiser,
     weight_decay: f64,
+    /// [n] factors on the learning rate, where they are not all 1.
+    factors: Option<Tensor>,
     /// [n] running mean of the gradient.
     pub mean: Tensor,
     /// [n] running mean of its square.
@@ -109,7 +113,17 @@ const EPS: f64 = 1e-8;
 impl Adam {
     pub fn new(flat: &Flat, kind: Optimiser, weight_decay: f64) -> Result<Adam> {
         let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
-        Ok(Adam { kind, weight_decay, mean, square, step: 0 })
+        Ok(Adam { kind, weight_decay, factors: None, mean, square, step: 0 })
+    }
+
+    /// Discriminative learning rates: each named leaf's rate is multiplied by `factor`, as parameter groups with rates of
+    /// their own.
+    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
+        let parts: Vec<Tensor> = (flat.names.iter().zip(&flat.leaves))
+            .map(|(name, leaf)| Tensor::f_full([leaf.numel() as i64], factor(name), (flat.values.kind(), flat.values.device())))
+            .collect::<Result<_, _>>()?;
+        self.factors = Some(Tensor::f_cat(&parts, 0)?);
+        Ok(())
     }
 
     /// One update of `flat.values` from `flat.gradients` at learning rate `lr`.
@@ -125,7 +139,14 @@ impl Adam {
                         let _ = gradients.f_add_(&weights.f_mul_scalar(self.weight_decay)?)?;
                     }
                     Optimiser::AdamW => {
-                        let _ = weights.f_mul_scalar_(1.0 - lr * self.weight_decay)?;
+                        let decayed = lr * self.weight_decay;
+                        match &self.factors {
+                            None => weights.f_mul_scalar_(1.0 - decayed)?,
+                            Some(factors) => {
+                                let factors = factors.f_narrow(0, 0, flat.decaying)?;
+                                weights.f_mul_(&factors.f_mul_scalar(-decayed)?.f_add_scalar_(1.0)?)?
+                            }
+                        };
                     }
                 }
             }
@@ -137,7 +158,10 @@ impl Adam {
             let (bias1, bias2) = (1.0 - BETA1.powf(t), 1.0 - BETA2.powf(t));
             let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
             let _ = denominator.f_add_scalar_(EPS)?;
-            let update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
+            let mut update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
+            if let Some(factors) = &self.factors {
+                update = update.f_mul_(factors)?;
+            }
             let _ = flat.values.f_add_(&update)?;
             Ok(())
         })

@@ -21,6 +21,9 @@ pub struct TrainOptions {
     pub clip: f64,
     /// Peak of the one-cycle schedule.
     pub lr: f64,
+    /// Factor on the learning rate of the backbone's trainable stages: below 1, discriminative learning rates.
+    #[serde(skip_serializing_if = "is_one")]
+    pub backbone_lr: f64,
     pub pct_start: f64,
     pub div_factor: f64,
     pub final_div_factor: f64,
@@ -93,6 +96,7 @@ impl Default for TrainOptions {
             accumulate: 1,
             clip: 0.0,
             lr: 3e-3,
+            backbone_lr: 1.0,
             pct_start: 0.1,
             div_factor: 25.0,
             final_div_factor: 1e4,
@@ -124,6 +128,7 @@ impl TrainOptions {
             o if o.accumulate == 0 || o.accumulate > 65_536 => fail("accumulate", "from 1 to 65536", o.accumulate.to_string()),
             o if !(o.clip.is_finite() && o.clip >= 0.0) => fail("clip", "at least 0", o.clip.to_string()),
             o if !(o.lr > 0.0 && o.lr < 1e3) => fail("lr", "above 0", o.lr.to_string()),
+            o if !(0.0..=1e3).contains(&o.backbone_lr) => fail("backbone_lr", "from 0 to 1000", o.backbone_lr.to_string()),
             o if !(0.0..1.0).contains(&o.pct_start) => fail("pct_start", "from 0 to below 1", o.pct_start.to_string()),
             o if !(o.div_factor > 0.0) => fail("div_factor", "above 0", o.div_factor.to_string()),
             o if !(o.final_div_factor > 0.0) => fail("final_div_factor", "above 0", o.final_div_factor.to_string()),
@@ -176,6 +181,10 @@ impl Default for DistillOptions {
             train: TrainOptions::default(),
         }
     }
+}
+
+fn is_one(x: &f64) -> bool {
+    *x == 1.0
 }
 
 fn is_zero(n: &usize) -> bool {

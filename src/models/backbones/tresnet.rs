@@ -4,7 +4,7 @@
 
 use tch::Tensor;
 
-use super::super::layers::{BatchNorm, Conv, Linear, Padding};
+use super::super::layers::{BatchNorm, Conv, Linear, Padding, leaky_relu};
 use super::super::params::Params;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, Result};
@@ -169,7 +169,7 @@ impl Block {
         for (i, (conv, norm)) in self.convs.iter().enumerate() {
             y = norm.forward(&conv.forward(&y)?, train)?;
             if i + 1 < self.convs.len() {
-                y = leaky(&y, SLOPE)?;
+                y = leaky_relu(&y, SLOPE)?;
             }
             if self.blurred == Some(i) {
                 y = blur(&y)?;
@@ -189,11 +189,6 @@ impl Block {
         }
         Ok(y.f_add(&shortcut)?.f_relu()?)
     }
-}
-
-/// x where positive, else slope · x. libtorch's own leaky ReLU takes no slope here; its parametric one does.
-fn leaky(x: &Tensor, slope: f64) -> Result<Tensor> {
-    Ok(x.f_prelu(&Tensor::f_full([1], slope, (x.kind(), x.device()))?)?)
 }
 
 /// Zhang 2019: a 3×3 binomial filter at every second position, edges mirrored.
@@ -241,7 +236,7 @@ impl Backbone for TResNet {
         let mut x = x.shallow_clone();
         if stage == 1 {
             let (conv, norm) = &self.stem;
-            x = leaky(&norm.forward(&conv.forward(&space_to_depth(&x)?)?, train)?, STEM_SLOPE)?;
+            x = leaky_relu(&norm.forward(&conv.forward(&space_to_depth(&x)?)?, train)?, STEM_SLOPE)?;
         }
         for block in &self.layers[stage - 1] {
             x = block.forward(&x, train)?;

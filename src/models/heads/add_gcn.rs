@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::{COMMON, Context, Head, HeadKind, HeadOption};
 use crate::error::Result;
-use crate::models::layers::{BatchNorm, Linear};
+use crate::models::layers::{BatchNorm, Linear, leaky_relu};
 use crate::models::params::Params;
 use crate::models::pass::Pass;
 
@@ -55,10 +55,6 @@ impl AddGcn {
     }
 }
 
-fn leaky(x: &Tensor) -> Result<Tensor> {
-    Ok(x.f_maximum(&x.f_mul_scalar(0.2)?)?)
-}
-
 impl Head for AddGcn {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
         let scores = self.scores(features)?.f_flatten(2, 3)?;
@@ -66,15 +62,15 @@ impl Head for AddGcn {
         // One row a label from here on: [N, m, d].
         let transformed = self.transform.on_maps(features)?.f_flatten(2, 3)?.f_transpose(1, 2)?;
         let v = scores.f_sigmoid()?.f_matmul(&transformed)?;
-        let fixed = leaky(&self.static_adjacency.f_matmul(&v)?)?;
-        let v = v.f_add(&leaky(&self.static_weight.forward(&fixed)?)?)?;
+        let fixed = leaky_relu(&self.static_adjacency.f_matmul(&v)?, 0.2)?;
+        let v = v.f_add(&leaky_relu(&self.static_weight.forward(&fixed)?, 0.2)?)?;
         let global = self.global.forward(&v.f_mean_dim(Some(&[1i64][..]), false, None)?)?;
-        let global = leaky(&self.global_norm.forward(&global, pass.train)?)?;
+        let global = leaky_relu(&self.global_norm.forward(&global, pass.train)?, 0.2)?;
         let both = Tensor::f_cat(&[global.f_unsqueeze(1)?.f_expand_as(&v)?, v.shallow_clone()], 2)?;
         // Column j of the adjacency is made from label j: [N, m, m], transposed to act on rows.
         let adjacency = self.dynamic_adjacency.forward(&both)?.f_sigmoid()?;
-        let moved = leaky(&adjacency.f_matmul(&v)?)?;
-        let z = v.f_add(&leaky(&self.dynamic_weight.forward(&moved)?)?)?;
+        let moved = leaky_relu(&adjacency.f_matmul(&v)?, 0.2)?;
+        let z = v.f_add(&leaky_relu(&self.dynamic_weight.forward(&moved)?, 0.2)?)?;
         let from_graph = self.last.forward(&z)?.f_diagonal(0, 1, 2)?;
         Ok(direct.f_add(&from_graph)?.f_mul_scalar(0.5)?)
     }

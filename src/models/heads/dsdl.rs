@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{COMMON, Context, Head, HeadKind, HeadOption};
 use crate::error::Result;
+use crate::models::layers::leaky_relu;
 use crate::models::params::Params;
 use crate::models::pass::Pass;
 
@@ -48,7 +49,7 @@ impl Dsdl {
     }
 
     fn dictionary(&self) -> Result<Tensor> {
-        Ok(leaky(&self.words.f_matmul(&self.first)?)?.f_matmul(&self.second)?)
+        Ok(leaky_relu(&self.words.f_matmul(&self.first)?, 0.2)?.f_matmul(&self.second)?)
     }
 
     /// (D Dᵀ + αI)⁻¹ D, `[m, C]`.
@@ -59,10 +60,6 @@ impl Dsdl {
         let ridge = Tensor::f_eye(m, (tch::Kind::Float, d.device()))?.f_mul_scalar(self.ridge)?;
         Ok(Tensor::f_linalg_solve(&gram.f_add(&ridge)?, &d, true)?)
     }
-}
-
-fn leaky(x: &Tensor) -> Result<Tensor> {
-    Ok(x.f_maximum(&x.f_mul_scalar(0.2)?)?)
 }
 
 impl Head for Dsdl {
@@ -79,7 +76,7 @@ impl Head for Dsdl {
         if self.reconstruction == 0.0 {
             return Ok(None);
         }
-        let hidden = leaky(&self.dictionary()?.f_matmul(&self.second.f_transpose(0, 1)?)?)?;
+        let hidden = leaky_relu(&self.dictionary()?.f_matmul(&self.second.f_transpose(0, 1)?)?, 0.2)?;
         let back = hidden.f_matmul(&self.first.f_transpose(0, 1)?)?;
         let error = back.f_sub(&self.words)?.f_square()?.f_sum(tch::Kind::Float)?;
         Ok(Some(error.f_mul_scalar(self.reconstruction)?))

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{COMMON, Context, Head, HeadKind, HeadOption};
 use crate::error::Result;
+use crate::models::layers::leaky_relu;
 use crate::models::params::Params;
 use crate::models::pass::Pass;
 
@@ -51,20 +52,21 @@ impl MlGcn {
     /// `[m, C]`
     fn classifiers(&self) -> Result<Tensor> {
         let hidden = self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?;
-        let hidden = hidden.f_maximum(&hidden.f_mul_scalar(0.2)?)?;
+        let hidden = leaky_relu(&hidden, 0.2)?;
         Ok(self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?)
     }
 }
 
 /// Binarised, columns scaled to `neighbours`, plus the identity.
-fn reweighted(graph: &Tensor, threshold: f64, neighbours: f64) -> Result<Tensor> {
+pub(super) fn reweighted(graph: &Tensor, threshold: f64, neighbours: f64) -> Result<Tensor> {
     let joined = graph.f_ge(threshold)?.f_to_kind(tch::Kind::Float)?;
     let sums = joined.f_sum_dim_intlist(&[0i64][..], true, None)?.f_add_scalar(1e-6)?;
     let m = joined.size()[0];
     Ok(joined.f_mul_scalar(neighbours)?.f_div(&sums)?.f_add(&Tensor::f_eye(m, (tch::Kind::Float, graph.device()))?)?)
 }
 
-fn normalised(a: &Tensor) -> Result<Tensor> {
+/// (A D^-1/2)ᵀ D^-1/2.
+pub(super) fn normalised(a: &Tensor) -> Result<Tensor> {
     let scale = a.f_sum_dim_intlist(&[1i64][..], false, None)?.f_pow_tensor_scalar(-0.5)?;
     Ok(a.f_mul(&scale.f_unsqueeze(0)?)?.f_transpose(0, 1)?.f_mul(&scale.f_unsqueeze(0)?)?)
 }

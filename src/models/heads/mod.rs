@@ -1,15 +1,18 @@
 //! Heads: the last feature maps to one logit a label. One file a head, one line in the list.
 //!
-//! Left out: MS-CMA and CADM, of which no code was published and whose abstracts do not say enough to build them; MCAR,
-//! KSSNet, CPCL and MGTN, which need a second pass through the backbone, its inner stages, a loss of their own, or two
-//! backbones.
+//! Left out: MS-CMA and CADM, of which no code was published and whose abstracts do not say enough to build them.
 
 mod add_gcn;
+mod answer; // what a head is given, and what it gives back
 mod c_tran;
 mod conv;
+mod cpcl;
 mod csra;
 mod dsdl;
 mod gap;
+mod kssnet;
+mod mcar;
+mod mgtn;
 mod ml_decoder;
 mod ml_gcn;
 mod q2l;
@@ -23,6 +26,9 @@ use std::path::Path;
 
 use tch::Tensor;
 
+pub use answer::{Answer, OwnLoss, Seen};
+pub use mgtn::SECOND;
+
 use super::ModelSpec;
 use super::params::Params;
 use super::pass::Pass;
@@ -31,8 +37,19 @@ use crate::error::{Error, Result};
 
 /// What turns features `[N, C, h, w]` into logits.
 pub trait Head: Send {
-    /// `[N, m]`.
+    /// `[N, m]`, from the last stage's maps alone.
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor>;
+
+    /// What the model says of a batch: `logits`, except where a head looks at more than the last maps or brings a loss of
+    /// its own.
+    fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
+        Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None })
+    }
+
+    /// What is added to the output of a trainable stage `[N, C, h, w]` before the next one reads it.
+    fn lateral(&self, _stage: usize, _x: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 
     /// Class activation maps before pooling `[N, m, h, w]`, where the head has such (Zhou et al. 2016); for a head with
     /// attention, how much each label looks at each position.
@@ -102,6 +119,17 @@ impl<'a> Context<'a> {
         self.labels.len() as i64
     }
 
+    /// Channels of each used stage, the last as the built backbone has it.
+    fn stage_channels(&self) -> Result<Vec<i64>> {
+        let kind = self.spec.kind()?;
+        let stages = self.spec.stages.unwrap_or(1);
+        let mut channels: Vec<i64> = (kind.stages)().iter().take(stages).map(|s| s.channels).collect();
+        if let Some(last) = channels.last_mut() {
+            *last = self.inputs;
+        }
+        Ok(channels)
+    }
+
     fn number(&self, name: &str) -> f64 {
         let default = || self.kind.options.iter().find(|o| o.name == name).map_or(0.0, |o| o.default);
         self.spec.head_options.get(name).copied().unwrap_or_else(default)
@@ -157,6 +185,10 @@ pub const HEADS: &[HeadKind] = &[
     c_tran::C_TRAN,
     dsdl::DSDL,
     srn::SRN,
+    mcar::MCAR,
+    kssnet::KSSNET,
+    cpcl::CPCL,
+    mgtn::MGTN,
 ];
 
 /// The head of that name. Errors: an unknown name, with the nearest.

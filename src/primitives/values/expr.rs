@@ -3,7 +3,7 @@
 use std::fmt;
 
 use polars::prelude as pl;
-use polars::prelude::{ChunkApply, Expr, IntoColumn};
+use polars::prelude::Expr;
 use rhai::{Array, Dynamic, Engine};
 
 use super::super::glue::{self, kind_of};
@@ -43,6 +43,7 @@ pub const KIND: Kind = Kind {
         Member::new("round(digits)", "rounded to so many decimals"),
         Member::new("rank()", "1 for the least, equal ones share the mean of their ranks"),
         Member::new("diff()", "the difference to the row before"),
+        Member::new("cum_sum()", "the sum of this row and all before; so cum_count(), cum_min(), cum_max()"),
         Member::new("shift(n)", "the value n rows before"),
         Member::new("over(columns)", "computed in each group of these columns, and put beside every row"),
         Member::new("is_null()", "whether the cell is empty"),
@@ -98,9 +99,13 @@ const METHODS: &[(&str, Unary)] = &[
     ("last", Expr::last),
     ("abs", Expr::abs),
     ("sqrt", |e| e.cast(pl::DataType::Float64).pow(pl::lit(0.5))),
-    ("exp", |e| pl::lit(std::f64::consts::E).pow(e)),
-    ("log", log),
+    ("exp", Expr::exp),
+    ("log", |e| e.cast(pl::DataType::Float64).log(pl::lit(std::f64::consts::E))),
     ("rank", |e| e.rank(pl::RankOptions { method: pl::RankMethod::Average, descending: false }, None)),
+    ("cum_sum", |e| e.cum_sum(false)),
+    ("cum_count", |e| e.cum_count(false).cast(pl::DataType::Int64)),
+    ("cum_min", |e| e.cum_min(false)),
+    ("cum_max", |e| e.cum_max(false)),
     ("diff", |e| e.diff(pl::lit(1), Default::default())),
     ("is_null", Expr::is_null),
     ("is_not_null", Expr::is_not_null),
@@ -153,7 +158,7 @@ fn register(engine: &mut Engine) {
             let (low, high) = (operand("is_between", &low).or_raise()?, operand("is_between", &high).or_raise()?);
             Ok(ExprValue(e.0.clone().gt_eq(low).and(e.0.lt_eq(high))))
         })
-        .register_fn("contains", |e: ExprValue, text: &str| ExprValue(contains(e.0, text.to_string())))
+        .register_fn("contains", |e: ExprValue, text: &str| ExprValue(e.0.str().contains_literal(pl::lit(text))))
         .register_fn("starts_with", |e: ExprValue, text: &str| ExprValue(e.0.str().starts_with(pl::lit(text))))
         .register_fn("ends_with", |e: ExprValue, text: &str| ExprValue(e.0.str().ends_with(pl::lit(text))))
         .register_fn("cast", |e: ExprValue, kind: &str| -> Fallible<ExprValue> { cast(e.0, kind).map(ExprValue).or_raise() });
@@ -196,23 +201,6 @@ pub fn expression(word: &str, value: &Dynamic) -> Result<Expr> {
         Ok(name) => Ok(pl::col(name.as_str())),
         Err(_) => Err(Error::argument(format!("{word} takes column names and expressions; got {}", show::a_type(value)))),
     }
-}
-
-fn log(e: Expr) -> Expr {
-    e.cast(pl::DataType::Float64).map(
-        |column| Ok(column.f64()?.apply_values(f64::ln).into_column()),
-        |_, field| Ok(pl::Field::new(field.name().clone(), pl::DataType::Float64)),
-    )
-}
-
-fn contains(e: Expr, text: String) -> Expr {
-    e.map(
-        move |column| {
-            let held: pl::BooleanChunked = column.str()?.iter().map(|value| value.map(|v| v.contains(&text))).collect();
-            Ok(held.with_name(column.name().clone()).into_column())
-        },
-        |_, field| Ok(pl::Field::new(field.name().clone(), pl::DataType::Boolean)),
-    )
 }
 
 fn one_of(e: Expr, values: &Array) -> Result<Expr> {

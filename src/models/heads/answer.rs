@@ -1,0 +1,37 @@
+//! What a head is given of one pass, and what it gives back.
+
+use tch::Tensor;
+
+use crate::error::Result;
+use crate::losses::LossSpec;
+
+/// One pass as a head sees it.
+pub struct Seen<'a> {
+    /// The last stage's feature maps `[N, C, h, w]`.
+    pub maps: &'a Tensor,
+    /// What the trainable rest of the backbone read: normalised pictures, or the output of its frozen stages.
+    pub input: &'a Tensor,
+    /// That rest on another input of this kind, as feature maps.
+    pub rest: &'a dyn Fn(&Tensor) -> Result<Tensor>,
+}
+
+/// A loss that a head brings along: from the training's own loss and the targets `[N, m]`.
+pub type OwnLoss = Box<dyn Fn(&LossSpec, &Tensor) -> Result<Tensor>>;
+
+/// What a head says of a batch.
+pub struct Answer {
+    /// `[N, m]`.
+    pub logits: Tensor,
+    /// Takes the place of the training's loss on the logits.
+    pub own_loss: Option<OwnLoss>,
+}
+
+impl Answer {
+    /// The loss on the labels of one training step.
+    pub fn loss(&self, loss: &LossSpec, targets: &Tensor) -> Result<Tensor> {
+        match &self.own_loss {
+            Some(own) => own(loss, targets),
+            None => loss.compute(&self.logits, targets),
+        }
+    }
+}

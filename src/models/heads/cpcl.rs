@@ -1,0 +1,97 @@
+//! CPCL: category prototype compositional learning.
+
+use tch::Tensor;
+
+use super::ml_gcn::{normalised, reweighted};
+use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
+use crate::error::Result;
+use crate::models::layers::{Linear, average_pool, leaky_relu};
+use crate::models::params::Params;
+use crate::models::pass::Pass;
+
+/// Zhou et al., "Multi-label image classification via category prototype compositional learning", TCSVT 2021.
+///
+/// Two graph convolutions 300 → hidden → d of the word vectors e give a prototype z a label. The feature of a label is
+/// v = W tanh(U f ⊙ V e), f the pooled maps. Two linear maps rebuild v from the prototype, one for images with the label
+/// (A), one for those without (B); the logit is ‖v − B z‖² − ‖v − A z‖². The loss, in place of the training's own, is
+/// max(0, margin − y · logit), y = ±1, with that loss's `reduction`. No code was published: that both maps read the
+/// prototype alone, and that distances are means over the d numbers times √d, was chosen here.
+pub const CPCL: HeadKind = HeadKind {
+    name: "cpcl",
+    summary: "which of two reconstructions from a label's prototype is nearer to the image",
+    paper: "Zhou et al., TCSVT 2021",
+    options: &[
+        HeadOption::whole("hidden", 512.0, 1.0, 65536.0, "width between the graph convolutions, and of U f ⊙ V e"),
+        HeadOption::whole("width", 1024.0, 1.0, 65536.0, "d: numbers in a prototype"),
+        HeadOption::real("margin", 2.0, 0.0, 100.0, "margin of the hinge (the paper: 2 for COCO, 1 for NUS-WIDE)"),
+        HeadOption::real("threshold", 0.4, 0.0, 1.0, "P(j|i) from which on labels are joined"),
+        HeadOption::real("neighbours", 0.25, 0.0, 1.0, "weight of all neighbours together beside a label's own 1"),
+    ],
+    needs_graph: true,
+    needs_words: true,
+    build: |p, c| Ok(Box::new(Cpcl::new(p, c)?)),
+    ..COMMON
+};
+
+struct Cpcl {
+    words: Tensor,
+    adjacency: Tensor,
+    first: Tensor,
+    second: Tensor,
+    image: Linear,
+    word: Linear,
+    feature: Linear,
+    with: Linear,
+    without: Linear,
+    margin: f64,
+}
+
+impl Cpcl {
+    fn new(p: &mut Params, c: &Context) -> Result<Cpcl> {
+        let graph = c.graph()?.f_to_device(p.device)?;
+        let words = c.words(p)?;
+        let (d, hidden, width) = (words.size()[1], c.integer("hidden"), c.integer("width"));
+        Ok(Cpcl {
+            adjacency: normalised(&reweighted(&graph, c.number("threshold"), c.number("neighbours"))?)?,
+            words,
+            first: p.normal("head.gc1.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
+            second: p.normal("head.gc2.weight", &[hidden, width], (1.0 / hidden as f64).sqrt())?,
+            image: Linear::new(p, "head.image", c.inputs, hidden)?,
+            word: Linear::new(p, "head.word", d, hidden)?,
+            feature: Linear::new(p, "head.feature", hidden, width)?,
+            with: Linear::new(p, "head.with", width, width)?,
+            without: Linear::new(p, "head.without", width, width)?,
+            margin: c.number("margin"),
+        })
+    }
+}
+
+impl Head for Cpcl {
+    fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
+        let hidden = leaky_relu(&self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?, 0.2)?;
+        let prototypes = self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?;
+        let image = self.image.forward(&average_pool(features)?)?.f_unsqueeze(1)?;
+        let v = self.feature.forward(&image.f_mul(&self.word.forward(&self.words)?)?.f_tanh()?)?;
+        let apart = |map: &Linear| -> Result<Tensor> {
+            let scale = (v.size()[2] as f64).sqrt();
+            Ok(v.f_sub(&map.forward(&prototypes)?)?.f_square()?.f_mean_dim(Some(&[2i64][..]), false, None)?.f_mul_scalar(scale)?)
+        };
+        Ok(apart(&self.without)?.f_sub(&apart(&self.with)?)?)
+    }
+
+    fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
+        let logits = self.logits(seen.maps, pass)?;
+        let (scores, margin) = (logits.shallow_clone(), self.margin);
+        Ok(Answer {
+            logits,
+            own_loss: Some(Box::new(move |loss, targets| {
+                let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
+                loss.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)
+            })),
+        })
+    }
+
+    fn class_maps(&self, _: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
