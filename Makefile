@@ -19,7 +19,9 @@ build: libtorch
 	@echo "== Building cpsd: 15 minutes the first time on two cores (tch and polars are large), seconds after that"
 	cargo build --release
 
-test: libtorch weights
+test: libtorch
+	@sh setup/weights.sh 0 1 2
+	@sh setup/pictures.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --release; \

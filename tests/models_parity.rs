@@ -5,6 +5,7 @@ mod formula;
 
 use std::collections::BTreeMap;
 
+use cpsd::images::{Crop, Picture};
 use cpsd::models::backbones::BACKBONES;
 use cpsd::models::weights::read_safetensors;
 use cpsd::models::{Model, ModelSpec};
@@ -338,6 +339,47 @@ fn published(backbone: &str) {
 #[test]
 fn published_efficientnet_lite0_gives_timms_features_and_classes() {
     published("efficientnet_lite0");
+}
+
+/// A cat, a cup of coffee and a rocket: the classes of ImageNet that they are, among the five likeliest.
+#[test]
+fn the_published_weights_know_what_photographs_show() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let photographs: [(&str, &[i64]); 3] = [
+        // tabby, tiger cat, Egyptian cat
+        ("chelsea.png", &[281, 282, 285]),
+        // espresso, cup, coffee mug
+        ("coffee.png", &[967, 968, 504]),
+        // missile, projectile, space shuttle
+        ("rocket.jpg", &[657, 744, 812]),
+    ];
+    for backbone in ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"] {
+        let weights = format!("{root}/weights/{backbone}.pth");
+        if !std::path::Path::new(&weights).exists() {
+            eprintln!("skipped: weights/{backbone}.pth is absent");
+            continue;
+        }
+        let spec = ModelSpec { backbone: backbone.into(), weights: Some(weights), ..ModelSpec::default() };
+        let model = Model::new(&spec, &labels(1000), 0, Device::Cpu).unwrap();
+        let side = model.image_size();
+        for (file, right) in photographs {
+            let path = format!("{root}/target/pictures/{file}");
+            if !std::path::Path::new(&path).exists() {
+                eprintln!("skipped: target/pictures/{file} is absent (setup/pictures.sh brings it)");
+                continue;
+            }
+            let picture = Picture::open(&path).unwrap();
+            // The middle square, as timm's evaluation crops it.
+            let cut = 0.875 * f64::from(picture.width.min(picture.height));
+            let middle = |whole: u32| (f64::from(whole) - cut) / 2.0;
+            let crop = Crop { left: middle(picture.width), top: middle(picture.height), width: cut, height: cut };
+            let pixels = picture.crop_resize(crop, side as u32, side as u32).unwrap();
+            let pixels = Tensor::from_slice(&pixels).view([1, side, side, 3]);
+            let logits = model.forward(&model.normalise(&pixels).unwrap(), false).unwrap();
+            let top = Vec::<i64>::try_from(logits.topk(5, 1, true, true).1.view([-1])).unwrap();
+            assert!(top.iter().any(|class| right.contains(class)), "{backbone}, {file}: {top:?}");
+        }
+    }
 }
 
 #[test]

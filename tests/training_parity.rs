@@ -1,9 +1,12 @@
 //! Schedule, optimisers and losses held to PyTorch. `goldens/training/generate.py` writes the references.
 
+mod formula;
+
 use cpsd::losses::LossSpec;
 use cpsd::training::optimiser::{Adam, Average, Flat};
 use cpsd::training::options::Optimiser;
 use cpsd::training::schedule::OneCycle;
+use formula::formula;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -111,5 +114,44 @@ fn a_nan_logit_does_not_hide_in_a_loss() {
     for name in ["asl", "bce", "focal", "mse", "kl"] {
         let loss = LossSpec::named(name).unwrap().compute(&logits, &targets).unwrap();
         assert!(f64::try_from(&loss).unwrap().is_nan(), "{name}");
+    }
+}
+
+/// `set_factors` is what parameter groups with rates of their own are in PyTorch: the same as one optimiser a group.
+#[test]
+fn discriminative_rates_are_those_of_groups() {
+    for kind in [Optimiser::Adam, Optimiser::AdamW] {
+        let leaf = |name: &str, shape: &[i64]| (name.to_string(), formula(name, shape, 1.0).set_requires_grad(true));
+        let names = ["backbone.weight", "head.weight", "head.bias"];
+        let leaves = || vec![leaf(names[0], &[3, 4]), leaf(names[1], &[2, 3]), leaf(names[2], &[2])];
+        let factor = |name: &str| if name.starts_with("backbone") { 0.1 } else { 1.0 };
+        let copies = |leaves: &[(String, Tensor)]| leaves.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect::<Vec<_>>();
+        let together = leaves();
+        let mut flat = Flat::of(copies(&together), vec![]).unwrap();
+        let mut adam = Adam::new(&flat, kind, 0.05).unwrap();
+        adam.set_factors(&flat, factor).unwrap();
+        let apart = leaves();
+        let mut groups: Vec<(Flat, Adam, f64)> = (apart.iter())
+            .map(|(name, tensor)| {
+                let flat = Flat::of(vec![(name.clone(), tensor.shallow_clone())], vec![]).unwrap();
+                let adam = Adam::new(&flat, kind, 0.05).unwrap();
+                (flat, adam, factor(name))
+            })
+            .collect();
+        for step in 0..10 {
+            let loss = |leaves: &[(String, Tensor)]| leaves.iter().map(|(_, t)| (t * (1.0 + f64::from(step))).square().sum(tch::Kind::Float)).sum::<Tensor>();
+            flat.zero_gradients().unwrap();
+            loss(&together).backward();
+            adam.update(&mut flat, 0.01).unwrap();
+            groups.iter_mut().for_each(|(flat, ..)| flat.zero_gradients().unwrap());
+            loss(&apart).backward();
+            for (flat, adam, factor) in &mut groups {
+                adam.update(flat, 0.01 * *factor).unwrap();
+            }
+        }
+        for ((name, one), (_, other)) in together.iter().zip(&apart) {
+            let apart = f64::try_from((one - other).abs().max()).unwrap();
+            assert!(apart < 1e-6, "{name}: {apart}");
+        }
     }
 }

@@ -4,10 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::images::{Picture, epoch_order};
+use crate::interrupt;
 use crate::labels::LabelTable;
+use crate::progress::Progress;
 
 /// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
 #[derive(Clone)]
@@ -81,6 +85,22 @@ impl Dataset {
     /// All pictures, with only these labels as targets, in this order. Errors: a label that is not there.
     pub fn take_labels<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
         Ok(Dataset { labels: self.labels.take_labels(names)?, ..self.clone() })
+    }
+
+    /// Without the pictures that cannot be read, and what is wrong with each of these. Every picture is decoded once.
+    ///
+    /// Errors: Interrupted.
+    pub fn readable(&self) -> Result<(Self, Vec<Error>)> {
+        let progress = Progress::new(format!("checking {}", self.split), self.len() as u64, "images");
+        let read = |i: usize| -> Result<Option<Error>> {
+            interrupt::check()?;
+            progress.advance(1);
+            Ok(self.picture(i).err())
+        };
+        let read: Vec<Option<Error>> = (0..self.len()).into_par_iter().map(read).collect::<Result<_>>()?;
+        progress.finish();
+        let kept = (0..self.len()).filter(|&i| read[i].is_none()).collect();
+        Ok((self.take(kept)?, read.into_iter().flatten().collect()))
     }
 
     /// Picture files whose labels are not known, to predict on. Errors: a file that is not there.

@@ -19,7 +19,7 @@ mod source;
 pub use batches::{Batch, Batches, epoch_order};
 pub use dataset::Dataset;
 pub use datasets::{DATASETS, DatasetKind, open};
-pub use picture::Picture;
+pub use picture::{Crop, Picture};
 pub use source::PictureSource;
 
 use rand::SeedableRng;

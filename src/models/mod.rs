@@ -20,4 +20,4 @@ pub mod word_vectors;
 pub use label_graph::LabelGraph;
 pub use model::{LoadReport, Model};
 pub use pass::Pass;
-pub use spec::ModelSpec;
+pub use spec::{ModelSpec, Normalise};

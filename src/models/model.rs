@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::ModelSpec;
+use super::{ModelSpec, Normalise};
 use super::backbones::{Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, Seen};
 use super::params::{Params, Role};
@@ -84,8 +84,9 @@ impl Model {
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::data(format!("two tensors of the model are named \"{}\", one of the backbone and one of the head", twice[0])));
         }
-        let scale: Vec<f32> = kind.std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect();
-        let shift: Vec<f32> = kind.mean.iter().zip(kind.std).map(|(m, s)| (-m / s) as f32).collect();
+        let (mean, std) = statistics(&spec, kind);
+        let scale: Vec<f32> = std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect();
+        let shift: Vec<f32> = mean.iter().zip(std).map(|(m, s)| (-m / s) as f32).collect();
         let constant = |v: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(v)?.f_view([1, 3, 1, 1])?.f_to_device(device)?) };
         Ok(Model {
             labels: labels.to_vec(),
@@ -243,7 +244,8 @@ impl Model {
     /// Determines what `frozen_features` computes: equal strings, equal features.
     pub fn frozen_fingerprint(&self) -> Result<String> {
         let weights = self.fingerprint(|frozen| frozen)?;
-        Ok(format!("{}/{}/{}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
+        let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
+        Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
     }
 
     /// Names the weights as they are now.
@@ -348,6 +350,7 @@ impl Model {
         let kind = self.kind;
         let stage = &(kind.stages)()[self.stages - 1];
         let grid = (stage.stride > 0).then(|| (side + stage.stride - 1) / stage.stride);
+        let (mean, std) = statistics(&self.spec, kind);
         let names = match (kind.timm, kind.weights.files.is_empty()) {
             (Some(_), _) => "timm",
             (None, false) => "torchvision",
@@ -363,8 +366,8 @@ impl Model {
                 "input_size": [3, side, side],
                 "pool_size": grid.map(|g| [g, g]),
                 "num_classes": self.labels.len(),
-                "mean": kind.mean,
-                "std": kind.std,
+                "mean": mean,
+                "std": std,
                 "interpolation": kind.interpolation,
                 "crop_pct": kind.crop_pct,
                 "crop_mode": "center",
@@ -394,6 +397,13 @@ impl Model {
         Ok((model, description["extra"].clone()))
     }
 
+    /// The same model with weights of its own.
+    pub fn twin(&self) -> Result<Model> {
+        let mut twin = Self::random(&self.spec, &self.labels, 0, self.device)?;
+        twin.load_state(&self.state())?;
+        Ok(twin)
+    }
+
     /// Numbers in all weights, head included.
     pub fn num_parameters(&self) -> i64 {
         self.params.list.iter().filter(|p| p.role == Role::Weight).map(|p| p.tensor.numel() as i64).sum()
@@ -402,6 +412,14 @@ impl Model {
     /// Channels of the maps that the head reads.
     pub fn channels(&self) -> i64 {
         self.channels
+    }
+}
+
+/// Mean and standard deviation of pixel values in [0, 1], by channel, that the first layer is fed with.
+fn statistics(spec: &ModelSpec, kind: &BackboneKind) -> ([f64; 3], [f64; 3]) {
+    match spec.normalise {
+        Normalise::Backbone => (kind.mean, kind.std),
+        Normalise::None => ([0.0; 3], [1.0; 3]),
     }
 }
 

@@ -106,6 +106,11 @@ impl Params {
         self.add(name.to_string(), Role::Weight, value)
     }
 
+    /// A tensor that the architecture fixes.
+    pub fn constant(&mut self, name: &str, value: Tensor) {
+        self.constants.push((format!("{}{name}", self.prefix), value));
+    }
+
     /// A weight that is there already, f32 and on the device: it is trained in place.
     pub fn adopt(&mut self, name: &str, value: Tensor) -> Result<()> {
         if value.kind() != Kind::Float || value.device() != self.device {

@@ -32,6 +32,9 @@ pub struct ModelSpec {
     pub head_width: Option<i64>,
     /// Probability with which a feature is dropped before the last linear layer, in training only.
     pub dropout: f64,
+    /// How pixels enter: as the backbone's weights expect, or plainly in [0, 1].
+    #[serde(skip_serializing_if = "Normalise::is_backbone")]
+    pub normalise: Normalise,
     /// Numbers for the head, by the names of its [`heads::HeadOption`]s; those left out are its defaults.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub head_options: BTreeMap<String, f64>,
@@ -49,6 +52,23 @@ pub struct ModelSpec {
     pub features: Option<i64>,
 }
 
+/// How pixel values of 0 to 255 become what the first layer reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalise {
+    /// (x / 255 - mean) / std with the backbone's mean and standard deviation.
+    #[default]
+    Backbone,
+    /// x / 255, as the authors of CPSD feed theirs.
+    None,
+}
+
+impl Normalise {
+    fn is_backbone(&self) -> bool {
+        *self == Normalise::Backbone
+    }
+}
+
 impl Default for ModelSpec {
     fn default() -> Self {
         ModelSpec {
@@ -61,6 +81,7 @@ impl Default for ModelSpec {
             frozen: false,
             head_width: None,
             dropout: 0.0,
+            normalise: Normalise::Backbone,
             head_options: BTreeMap::new(),
             word_vectors: None,
             graph: None,

@@ -5,6 +5,7 @@ use rhai::{Dynamic, Engine, Map};
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::{Error, Result};
 use crate::images::{self, scenes::SceneOptions};
+use crate::progress;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 
@@ -16,7 +17,8 @@ pub const WORD: Word = Word {
     details: "\"emoji-scenes\" is made on the fly and needs no file: scenes of emoji under COCO's label names, with splits train, \
 val, test (from the same contexts) and test_shifted (contexts broken: objects out of place, usual companions missing). \
 \"coco2014\" and \"folder\" read from `root`; when something is missing, the error shows the layout that is expected. \
-The options below are those of emoji-scenes; every data set takes `root` where it needs files.",
+The options below are those of emoji-scenes; every data set takes `root` where it needs files, and `on_bad_image`: \
+\"skip\" reads every picture once and leaves out those that cannot be read, by path; \"error\", the default, stops a training at the first.",
     options: Some(OptionDocs {
         defaults: options::defaults::<SceneOptions>,
         docs: &[
@@ -45,13 +47,40 @@ fn dataset(name: &str, map: Map) -> Fallible<Map> {
 }
 
 fn open(name: &str, mut map: Map) -> Result<Map> {
-    let root = match map.remove("root") {
-        None => None,
-        Some(root) => Some(root.into_string().map_err(|came| {
-            Error::argument(format!("option \"root\" of dataset must be a path; got {}", super::a_user_name(came)))
-        })?),
+    let root = take_string(&mut map, "root", "a path")?;
+    let skip = match take_string(&mut map, "on_bad_image", "\"error\" or \"skip\"")?.as_deref() {
+        None | Some("error") => false,
+        Some("skip") => true,
+        Some(came) => {
+            let mut error = Error::unknown("value", came, ["error", "skip"]);
+            error.message = format!("option \"on_bad_image\" of dataset must be \"error\" or \"skip\"; got \"{came}\"");
+            return Err(error);
+        }
     };
     let value = options::to_json(&Dynamic::from(map)).map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
     let splits = images::open(name, root.as_deref().map(std::path::Path::new), &value)?;
-    Ok(splits.into_iter().map(|(split, dataset)| (split.into(), Dynamic::from(dataset))).collect())
+    let mut opened = Map::new();
+    for (split, mut dataset) in splits {
+        if skip {
+            let (readable, bad) = dataset.readable()?;
+            for error in &bad {
+                progress::log(&format!("skipped: {}", error.message));
+            }
+            if !bad.is_empty() {
+                progress::log(&format!("{name} {split}: {} of {} pictures cannot be read and are left out", bad.len(), dataset.len()));
+            }
+            dataset = readable;
+        }
+        opened.insert(split.into(), Dynamic::from(dataset));
+    }
+    Ok(opened)
+}
+
+fn take_string(map: &mut Map, key: &str, what: &str) -> Result<Option<String>> {
+    let take = |value: Dynamic| {
+        value.into_string().map_err(|came| {
+            Error::argument(format!("option \"{key}\" of dataset must be {what}; got {}", super::a_user_name(came)))
+        })
+    };
+    map.remove(key).map(take).transpose()
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, Map};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{DistillOptions, Distillation, Ensemble, Job, run};
+use crate::training::{DistillOptions, Distillation, Ensemble, Job};
 
 pub const WORD: Word = Word {
     name: "distill",
@@ -19,9 +19,9 @@ pub const WORD: Word = Word {
     signatures: &["distill(data, ensembles) -> Model", "distill(data, ensembles, #{options}) -> Model"],
     summary: "Trains one student from the ground truth and from merged teachers.",
     details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model stands for an ensemble of one. \
-L = L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
+L = label_weight · L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
 each for two ensembles, as in the paper. Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
-views their outputs are computed once and kept.",
+views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line.",
     options: Some(OptionDocs { defaults: options::defaults::<DistillOptions>, docs: training_options::DISTILL_DOCS }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = train_teacher(data, data.train.names, o);\nlet student = distill(data, merge([teacher]), o + #{distill_weight: 0.1});\nstudent.labels.len() == data.train.names.len()",
@@ -33,22 +33,23 @@ views their outputs are computed once and kept.",
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("distill", move |data: Dynamic, ensembles: Dynamic| distill(&a, &data, &ensembles, Map::new()))
-        .register_fn("distill", move |data: Dynamic, ensembles: Dynamic, map: Map| distill(&b, &data, &ensembles, map));
+        .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic| distill(&a, &call, &data, &ensembles, Map::new()))
+        .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic, map: Map| distill(&b, &call, &data, &ensembles, map));
 }
 
-fn distill(context: &Context, data: &Dynamic, ensembles: &Dynamic, mut map: Map) -> Fallible<ModelValue> {
+fn distill(context: &Context, call: &NativeCallContext, data: &Dynamic, ensembles: &Dynamic, mut map: Map) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
+    let on_epoch = glue::take_on_epoch("distill", &mut map).or_raise()?;
     let options: DistillOptions = options::parse("distill", &map).or_raise()?;
     let job = job(data, ensembles, options).or_raise()?;
-    run(&glue::store(context), &job).map(ModelValue).or_raise()
+    glue::run_calling(&glue::store(context), &job, on_epoch, call)
 }
 
 /// The training of one student.
 pub fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Result<Job> {
     options.train.validate("distill")?;
     options.distillation.validate()?;
-    let (train, val) = glue::splits("distill", data)?;
+    let (train, val) = glue::splits("distill", data, options.train.select_on)?;
     let ensembles: Vec<Ensemble> = match ensembles.as_array_ref() {
         Ok(array) => array.iter().map(ensemble).collect::<Result<_>>()?,
         Err(_) => vec![ensemble(ensembles)?],
@@ -65,7 +66,7 @@ pub fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Resu
             "option \"weights\" of distill must have one weight an ensemble, {}; got {}", ensembles.len(), weights.len()
         )));
     }
-    if let Some(bad) = weights.iter().chain([&options.distill_weight]).find(|w| !w.is_finite() || **w < 0.0) {
+    if let Some(bad) = weights.iter().chain([&options.distill_weight, &options.label_weight]).find(|w| !w.is_finite() || **w < 0.0) {
         return Err(Error::argument(format!("weights of distill must be 0 or above; got {bad}")));
     }
     for weight in &mut weights {
@@ -78,7 +79,13 @@ pub fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Resu
         val,
         labels,
         options: options.train,
-        distillation: Some(Distillation { ensembles, weights, loss: options.distillation }),
+        distillation: Some(Distillation {
+            ensembles,
+            weights,
+            loss: options.distillation,
+            label_weight: options.label_weight,
+            teacher_mode: options.teacher_mode,
+        }),
     })
 }
 

@@ -67,5 +67,9 @@ fn report(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions)
         )));
     }
     let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
-    metrics::evaluate(&predictions.scores, &targets, predictions.images.len(), predictions.labels.len(), &predictions.labels, options)
+    let mut report = metrics::evaluate(&predictions.scores, &targets, predictions.images.len(), predictions.labels.len(), &predictions.labels, options)?;
+    if predictions.selected_on_test {
+        report.notes.push("the epoch was selected on the test split (select_on: \"test\"): these numbers are optimistic".into());
+    }
+    Ok(report)
 }

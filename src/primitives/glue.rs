@@ -1,6 +1,6 @@
 //! What the words share: reading arguments that Rhai leaves loosely typed.
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
@@ -10,8 +10,11 @@ use crate::images::Dataset;
 use crate::labels::LabelTable;
 use crate::runs::RunStore;
 use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
 use crate::script::{options, show};
+use crate::training::options::SelectOn;
 use crate::training::predict::Predictor;
+use crate::training::{Job, run, run_watched};
 
 /// Registers how a kind is named and printed.
 pub fn register_display<T: std::fmt::Display + Clone + 'static>(engine: &mut Engine, name: &'static str) {
@@ -118,8 +121,11 @@ pub fn expect<T: Clone + 'static>(word: &str, what: &str, expected: &str, value:
 }
 
 /// The training and validation splits that a training word was given: a map of splits, or one data set.
-pub fn splits(word: &str, value: &Dynamic) -> Result<(Dataset, Option<Dataset>)> {
+pub fn splits(word: &str, value: &Dynamic, select_on: SelectOn) -> Result<(Dataset, Option<Dataset>)> {
     if let Some(dataset) = value.clone().try_cast::<Dataset>() {
+        if select_on == SelectOn::Test {
+            return Err(Error::argument(format!("{word}: to select on \"test\" the data must be a map of splits; got a Dataset")));
+        }
         return Ok((dataset, None));
     }
     let Ok(map) = value.as_map_ref() else {
@@ -128,6 +134,9 @@ pub fn splits(word: &str, value: &Dynamic) -> Result<(Dataset, Option<Dataset>)>
         )));
     };
     let train = split(word, &map, "train")?;
+    if select_on == SelectOn::Test {
+        return Ok((train, Some(split(word, &map, "test")?)));
+    }
     let val = if map.contains_key("val") { Some(split(word, &map, "val")?) } else { None };
     Ok((train, val))
 }
@@ -166,6 +175,34 @@ pub fn expand_names(options: &mut Map) {
             let map: Map = [(inner.into(), value.clone())].into_iter().collect();
             *value = map.into();
         }
+    }
+}
+
+/// Takes the closure `on_epoch` out of the options. Errors: something else under that key.
+pub fn take_on_epoch(word: &str, options: &mut Map) -> Result<Option<FnPtr>> {
+    match options.remove("on_epoch") {
+        None => Ok(None),
+        Some(value) if value.is_unit() => Ok(None),
+        Some(value) => value.clone().try_cast::<FnPtr>().map(Some).ok_or_else(|| {
+            Error::argument(format!("option \"on_epoch\" of {word} must be a closure of one argument, as |line| print(line); got {}", show::a_type(&value)))
+        }),
+    }
+}
+
+/// A training through the store that calls `on_epoch` with each epoch's line as a map. What the closure throws is thrown
+/// on, with its place in the script; the training then stands where it is and goes on with the same call.
+pub fn run_calling(store: &RunStore, job: &Job, on_epoch: Option<FnPtr>, call: &NativeCallContext) -> Fallible<ModelValue> {
+    let Some(closure) = on_epoch else { return run(store, job).map(ModelValue).or_raise() };
+    let mut thrown = None;
+    let trained = run_watched(store, job, &mut |line| {
+        closure.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(|failure| {
+            thrown = Some(failure);
+            Error::interrupted()
+        })
+    });
+    match thrown {
+        Some(failure) => Err(failure),
+        None => trained.map(ModelValue).or_raise(),
     }
 }
 

@@ -43,6 +43,7 @@ mod pictures;
 mod plot;
 mod predict;
 mod random_partition;
+mod recipe;
 mod runs;
 mod save_tensors;
 mod single_label_partition;
@@ -80,6 +81,7 @@ pub const WORDS: &[&Word] = &[
     &load_partition::WORD,
     &model::WORD,
     &load_model::WORD,
+    &recipe::WORD,
     &train_teacher::WORD,
     &train_teachers::WORD,
     &merge::WORD,

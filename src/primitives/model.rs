@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::{Error, Result};
-use crate::models::{LabelGraph, Model, ModelSpec};
+use crate::models::{LabelGraph, Model, ModelSpec, Normalise};
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 use crate::training::Trained;
@@ -26,6 +26,7 @@ struct Options {
     frozen: bool,
     head_width: Option<i64>,
     dropout: f64,
+    normalise: Normalise,
     head_options: BTreeMap<String, f64>,
     word_vectors: Option<String>,
     graph: Option<LabelGraph>,
@@ -52,6 +53,7 @@ pub const WORD: Word = Word {
             ("frozen", "keep the weights of all stages as they are: features are computed once and kept"),
             ("head_width", "channels of the \"conv\" head"),
             ("dropout", "share of feature maps dropped before the head in training"),
+            ("normalise", "pixels as the \"backbone\"'s weights expect them, or \"none\": plainly from 0 to 1"),
             ("head_options", "a map of numbers for the head, as `cpsd doc heads` lists them"),
             ("word_vectors", "for heads that read words: a file in GloVe's form, or \"learned\""),
             ("path", "for backbone \"torchscript\": the file of a traced or scripted module"),
@@ -87,6 +89,7 @@ fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
         path: o.path,
         features: o.features,
         dropout: o.dropout,
+        normalise: o.normalise,
     };
     let model = Model::new(&spec, &o.labels, o.seed, crate::torch::device())?;
     let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{Job, TrainOptions, run};
+use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
     name: "train_teacher",
@@ -18,7 +18,8 @@ pub const WORD: Word = Word {
     summary: "Trains a model on the named labels: a teacher on one task of a partition, or with all labels a baseline.",
     details: "data is what dataset(...) gives (it trains on train and selects on val), or one Dataset, of which a tenth is held out \
 to select on. The teacher sees all training images with only its own labels as targets. The same call again is answered by the \
-run store; one that was interrupted goes on where it stopped.",
+run store; one that was interrupted goes on where it stopped. The option on_epoch takes a closure, which is called with each epoch's line \
+(a map: epoch, loss, lr, seconds, and val_mAP where the epoch was evaluated).",
     options: Some(OptionDocs { defaults: options::defaults::<TrainOptions>, docs: training_options::DOCS }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmodel.labels",
@@ -30,17 +31,18 @@ run store; one that was interrupted goes on where it stopped.",
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("train_teacher", move |data: Dynamic, labels: Array| train_teacher(&a, &data, &labels, Map::new()))
-        .register_fn("train_teacher", move |data: Dynamic, labels: Array, map: Map| train_teacher(&b, &data, &labels, map));
+        .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array| train_teacher(&a, &call, &data, &labels, Map::new()))
+        .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array, map: Map| train_teacher(&b, &call, &data, &labels, map));
 }
 
-fn train_teacher(context: &Context, data: &Dynamic, labels: &Array, mut map: Map) -> Fallible<ModelValue> {
+fn train_teacher(context: &Context, call: &NativeCallContext, data: &Dynamic, labels: &Array, mut map: Map) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
+    let on_epoch = glue::take_on_epoch("train_teacher", &mut map).or_raise()?;
     let options: TrainOptions = options::parse("train_teacher", &map).or_raise()?;
     options.validate("train_teacher").or_raise()?;
-    let (train, val) = glue::splits("train_teacher", data).or_raise()?;
+    let (train, val) = glue::splits("train_teacher", data, options.select_on).or_raise()?;
     let labels = glue::names("train_teacher", "the labels", labels).or_raise()?;
     let name = if labels.len() == train.labels.num_labels() { "baseline".into() } else { format!("teacher of {} labels", labels.len()) };
     let job = Job { name, train, val, labels, options, distillation: None };
-    run(&glue::store(context), &job).map(ModelValue).or_raise()
+    glue::run_calling(&glue::store(context), &job, on_epoch, call)
 }

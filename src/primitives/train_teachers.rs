@@ -37,7 +37,7 @@ fn train_teachers(context: &Context, data: &Dynamic, partition: &Partition, mut 
     glue::expand_names(&mut map);
     let options: TrainOptions = options::parse("train_teachers", &map).or_raise()?;
     options.validate("train_teachers").or_raise()?;
-    let (train, val) = glue::splits("train_teachers", data).or_raise()?;
+    let (train, val) = glue::splits("train_teachers", data, options.select_on).or_raise()?;
     let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));
     let jobs = partition
         .tasks()

@@ -2,7 +2,7 @@
 
 /// A line for every key of `TrainOptions`.
 pub const DOCS: &[(&str, &str)] = &[
-    ("model", "a map: backbone, head, weights, image_size, stages, freeze, frozen, head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name"),
+    ("model", "a map: backbone, head, weights, image_size, stages, freeze, frozen, normalise (\"backbone\" or \"none\"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name"),
     ("loss", "a Loss such as asl(#{gamma_neg: 2}), or a loss's name"),
     ("epochs", "passes over the training images"),
     ("batch", "images a step"),
@@ -21,6 +21,7 @@ pub const DOCS: &[(&str, &str)] = &[
     ("augment", "a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations a view), randaugment_level"),
     ("images", "\"all\" training images, or those \"containing\" one of the labels"),
     ("select", "\"best\" epoch by mAP on val, regular or averaged weights; or \"last\""),
+    ("select_on", "\"val\", or \"test\" as the authors' code does; reports then say so"),
     ("eval_every", "epochs between evaluations on val; 0 is a tenth of all"),
     ("patience", "epochs without a better mAP on val after which training stops; 0 never"),
     ("seed", "decides initial weights, order and views"),
@@ -29,10 +30,12 @@ pub const DOCS: &[(&str, &str)] = &[
 
 /// A line for every key of `DistillOptions`: its own, then those of a training.
 pub const DISTILL_DOCS: &[(&str, &str)] = &{
-    const OWN: [(&str, &str); 3] = [
+    const OWN: [(&str, &str); 5] = [
         ("distillation", "a Loss between student and teachers: mse() or kl(), on logits"),
         ("weights", "one weight an ensemble; empty shares one evenly"),
         ("distill_weight", "factor of the whole distillation loss beside the loss on the labels"),
+        ("label_weight", "factor of the loss on the labels"),
+        ("teacher_mode", "\"eval\"; \"train\" leaves batch statistics and dropout on in the teachers, as the authors' code does"),
     ];
     let mut all = [("", ""); OWN.len() + DOCS.len()];
     let mut i = 0;

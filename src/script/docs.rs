@@ -46,6 +46,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),
     ("heads", "heads, their options and papers", heads_text),
+    ("recipes", "how the paper's rows are trained", recipes_text),
+    ("readings", "where paper and code differ, and what a recipe's reading takes", readings_text),
     ("losses", "losses and what they are", losses_text),
     ("datasets", "data sets and where they come from", datasets_text),
 ];
@@ -177,6 +179,23 @@ fn models_text() -> String {
         }
     }
     out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
+    out
+}
+
+fn recipes_text() -> String {
+    let mut out = "recipe(NAME) gives one as a map; recipe(NAME, #{reading: \"paper\"}) in another reading (cpsd doc readings).\n\n".to_string();
+    for (name, data, summary) in crate::training::recipes::table() {
+        out.push_str(&format!("  {:<26} {:<10} {summary}\n", name.cyan(), data));
+    }
+    out
+}
+
+fn readings_text() -> String {
+    let mut out = "Where the paper and its published code differ, and what each reading of a recipe takes.\n\n".to_string();
+    out.push_str(&format!("  {:<46} {:<28} {:<15} {:<12} {}\n", "difference".bold(), "where", "paper", "as-released", "fixed"));
+    for [what, path, paper, as_released, fixed] in crate::training::recipes::readings_table() {
+        out.push_str(&format!("  {what:<46} {:<28} {paper:<15} {as_released:<12} {fixed}\n", path.cyan()));
+    }
     out
 }
 

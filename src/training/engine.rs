@@ -4,7 +4,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::checkpoint::{Best, Progress as Place, State};
@@ -71,7 +71,7 @@ impl<'a> Engine<'a> {
         let mut teachers = Vec::new();
         if let Some(distillation) = &job.distillation {
             for (ensemble, weight) in distillation.ensembles.iter().zip(&distillation.weights) {
-                teachers.push((*weight, Targets::new(store, ensemble, &job.labels, train, &views, model)?));
+                teachers.push((*weight, Targets::new(store, ensemble, &job.labels, train, &views, model, distillation.teacher_mode)?));
             }
         }
         let steps = steps_per_epoch(train.len(), options.batch);
@@ -106,7 +106,8 @@ impl<'a> Engine<'a> {
     ///
     /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
     /// checkpoint stays); a picture that cannot be read, named.
-    pub fn train(mut self, work: &Work) -> Result<Outcome> {
+    /// `watch` is told of every epoch's line, those of earlier sittings first; its error stops the training likewise.
+    pub fn train(mut self, work: &Work, watch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Outcome> {
         let checkpoint = work.path("checkpoint.safetensors");
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.steps * options.batch as u64, "images");
@@ -115,6 +116,9 @@ impl<'a> Engine<'a> {
         let before = self.state.progress.seconds;
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
         let mut events = Events::replay(work, self.state.progress.metrics_bytes)?;
+        for line in earlier_lines(work, self.state.progress.metrics_bytes) {
+            watch(&line)?;
+        }
         while self.state.progress.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, &checkpoint, &mut saved);
             self.state.progress.seconds = before + started.elapsed().as_secs_f64();
@@ -122,12 +126,20 @@ impl<'a> Engine<'a> {
                 self.state.save(&checkpoint)?;
                 return Err(Error::interrupted());
             }
-            if let Err(error) = self.end_epoch(work, &mut events, &shown) {
-                // The steps of the epoch are done: the next sitting begins with its evaluation.
-                if error.kind == ErrorKind::Interrupted {
-                    self.state.save(&checkpoint)?;
+            match self.end_epoch(work, &mut events, &shown) {
+                Ok(line) => {
+                    if let Err(error) = watch(&line) {
+                        self.state.save(&checkpoint)?;
+                        return Err(error);
+                    }
                 }
-                return Err(error);
+                Err(error) => {
+                    // The steps of the epoch are done: the next sitting begins with its evaluation.
+                    if error.kind == ErrorKind::Interrupted {
+                        self.state.save(&checkpoint)?;
+                    }
+                    return Err(error);
+                }
             }
         }
         shown.finish();
@@ -159,11 +171,15 @@ impl<'a> Engine<'a> {
             let lr = self.schedule.lr(self.state.progress.updates);
             let index = Tensor::f_from_slice(&batch.images)?.f_to_device(model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
-            let answer = self.inputs.answer(model, &batch.x, Pass::step(options.seed, epoch, done))?;
+            let pass = Pass::step(options.seed, epoch, done);
+            let answer = self.inputs.answer(model, &batch.x, pass)?;
             let mut loss = answer.loss(&options.loss, &targets)?;
             if let Some(distillation) = &self.job.distillation {
+                if distillation.label_weight != 1.0 {
+                    loss = loss.f_mul_scalar(distillation.label_weight)?;
+                }
                 for (weight, teacher) in &self.teachers {
-                    let apart = distillation.loss.compute(&answer.logits, &teacher.of(&batch.rows, &batch.x)?)?;
+                    let apart = distillation.loss.compute(&answer.logits, &teacher.of(&batch.rows, &batch.x, pass)?)?;
                     loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
                 }
             }
@@ -222,8 +238,8 @@ impl<'a> Engine<'a> {
         Ok(false)
     }
 
-    /// Evaluates when it is time, writes the epoch's line, moves to the next epoch.
-    fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<()> {
+    /// Evaluates when it is time, writes the epoch's line and gives it back, moves to the next epoch.
+    fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<Value> {
         let epoch = self.state.progress.epoch + 1;
         let options = &self.job.options;
         let mut line = json!({
@@ -256,7 +272,7 @@ impl<'a> Engine<'a> {
         events.append(&line)?;
         self.state.progress.epoch = epoch;
         self.state.progress.step = 0;
-        Ok(())
+        Ok(line)
     }
 
     /// Whether the last better mAP lies so many epochs back that training should stop.
@@ -314,8 +330,15 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// The lines of metrics.jsonl that belong to the epochs done.
+fn earlier_lines(work: &Work, bytes: u64) -> Vec<Value> {
+    let text = std::fs::read(work.path("metrics.jsonl")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[..(bytes as usize).min(text.len())]).into_owned();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// Appends to metrics.jsonl, first cutting off what a killed process may have written past the last checkpoint.
-fn append_line(work: &Work, progress: &mut Place, line: &serde_json::Value) -> Result<()> {
+fn append_line(work: &Work, progress: &mut Place, line: &Value) -> Result<()> {
     let path = work.path("metrics.jsonl");
     let append = |length: u64| -> std::io::Result<u64> {
         let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(&path)?;

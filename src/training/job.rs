@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
-use super::options::{Images, TrainOptions};
+use super::options::{Images, TeacherMode, TrainOptions};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -29,6 +29,9 @@ pub struct Distillation {
     /// One an ensemble, the common factor included.
     pub weights: Vec<f64>,
     pub loss: LossSpec,
+    /// Factor of the loss on the labels.
+    pub label_weight: f64,
+    pub teacher_mode: TeacherMode,
 }
 
 /// Share of the training split held out when no validation split is given.
@@ -72,6 +75,8 @@ impl Job {
                 "ensembles": d.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
                 "weights": d.weights,
                 "loss": d.loss,
+                "label_weight": d.label_weight,
+                "teacher_mode": d.teacher_mode,
             })),
         })
     }

@@ -9,6 +9,7 @@
 //! - `features`, `outputs`: what frozen stages and teachers gave, kept in the run store
 //! - `checkpoint`: the state between two steps, as one file
 //! - `ensemble`: teachers merged back into label order
+//! - `recipes`: how the paper's rows are trained, in three readings
 //! - `predict`: scores of a model or an ensemble on a data set
 
 pub mod checkpoint;
@@ -21,6 +22,7 @@ pub mod optimiser;
 pub mod options;
 pub mod outputs;
 pub mod predict;
+pub mod recipes;
 pub mod run;
 pub mod schedule;
 pub mod tensorboard;
@@ -30,5 +32,5 @@ pub use ensemble::Ensemble;
 pub use job::{Distillation, Job};
 pub use options::{DistillOptions, TrainOptions};
 pub use predict::{Predictions, predict};
-pub use run::{run, run_all};
+pub use run::{run, run_all, run_watched};
 pub use trained::Trained;

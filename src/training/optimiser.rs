@@ -140,7 +140,7 @@ impl Adam {
                     }
                     Optimiser::AdamW => {
                         let decayed = lr * self.weight_decay;
-                        match &self.factors {
+                        let _ = match &self.factors {
                             None => weights.f_mul_scalar_(1.0 - decayed)?,
                             Some(factors) => {
                                 let factors = factors.f_narrow(0, 0, flat.decaying)?;

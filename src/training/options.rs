@@ -22,7 +22,6 @@ pub struct TrainOptions {
     /// Peak of the one-cycle schedule.
     pub lr: f64,
     /// Factor on the learning rate of the backbone's trainable stages: below 1, discriminative learning rates.
-    #[serde(skip_serializing_if = "is_one")]
     pub backbone_lr: f64,
     pub pct_start: f64,
     pub div_factor: f64,
@@ -38,6 +37,7 @@ pub struct TrainOptions {
     pub augment: AugmentOptions,
     pub images: Images,
     pub select: Select,
+    pub select_on: SelectOn,
     /// Evaluate on the validation split every so many epochs; 0 chooses a tenth of the epochs.
     pub eval_every: u64,
     /// Epochs without a better mAP on the validation split after which training stops; 0 never stops it.
@@ -77,6 +77,16 @@ pub enum Select {
     Last,
 }
 
+/// Which split selects among epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SelectOn {
+    /// The validation split, or a tenth of train where there is none.
+    Val,
+    /// The test split, as the authors' code does: its results are then optimistic, and reports say so.
+    Test,
+}
+
 impl Default for TrainOptions {
     fn default() -> Self {
         TrainOptions {
@@ -108,6 +118,7 @@ impl Default for TrainOptions {
             augment: AugmentOptions::default(),
             images: Images::All,
             select: Select::Best,
+            select_on: SelectOn::Val,
             eval_every: 0,
             patience: 0,
             seed: 0,
@@ -139,9 +150,6 @@ impl TrainOptions {
             o if o.augment.randaugment_level > 30 => {
                 fail("augment.randaugment_level", "from 0 to 30", o.augment.randaugment_level.to_string())
             }
-            o if (o.model.freeze > 0 || o.model.frozen) && o.views == 0 => Err(Error::argument(format!(
-                "{word} keeps the features of frozen stages for a fixed set of views: option \"views\" must be at least 1 when the model has frozen stages; got 0"
-            ))),
             _ => Ok(()),
         }
     }
@@ -158,6 +166,16 @@ impl TrainOptions {
     }
 }
 
+/// How teachers run while they teach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TeacherMode {
+    /// Statistics as they were learned, nothing dropped; outputs of fixed views are computed once.
+    Eval,
+    /// Batch statistics and dropout of each of the student's batches, as in the authors' code, which forgets `.eval()`.
+    Train,
+}
+
 /// The options that `distill` has beyond those of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -166,8 +184,11 @@ pub struct DistillOptions {
     pub distillation: LossSpec,
     /// One weight an ensemble; empty shares one evenly (the paper's ½ and ½ for two).
     pub weights: Vec<f64>,
-    /// L = L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e).
+    /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e).
     pub distill_weight: f64,
+    /// Factor of L_cls: the authors' code has ½ (and ¼ an ensemble).
+    pub label_weight: f64,
+    pub teacher_mode: TeacherMode,
     #[serde(flatten)]
     pub train: TrainOptions,
 }
@@ -178,13 +199,11 @@ impl Default for DistillOptions {
             distillation: LossSpec::default_distillation(),
             weights: vec![],
             distill_weight: 1.0,
+            label_weight: 1.0,
+            teacher_mode: TeacherMode::Eval,
             train: TrainOptions::default(),
         }
     }
-}
-
-fn is_one(x: &f64) -> bool {
-    *x == 1.0
 }
 
 fn is_zero(n: &usize) -> bool {

@@ -6,8 +6,9 @@ use tch::Tensor;
 use super::ensemble::Ensemble;
 use super::features::{Rows, append_half};
 use super::inputs::{Inputs, Views};
+use super::options::TeacherMode;
 use super::trained::Trained;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
 use crate::progress::Progress;
@@ -58,15 +59,34 @@ pub fn outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &V
 pub enum Targets {
     /// Kept for a fixed set of views: `[rows, m]`.
     Kept(Tensor),
-    /// Asked of the teachers at every step, when every epoch makes new views.
-    Live { ensemble: Ensemble, columns: Tensor },
+    /// Asked of the teachers at every step: when every epoch makes new views, or they are in training mode (then copies).
+    Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
 }
 
 impl Targets {
-    pub fn new(store: &RunStore, ensemble: &Ensemble, labels: &[String], dataset: &Dataset, views: &Views, student: &Model) -> Result<Targets> {
+    pub fn new(store: &RunStore, ensemble: &Ensemble, labels: &[String], dataset: &Dataset, views: &Views, student: &Model, mode: TeacherMode) -> Result<Targets> {
         let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
-        if views.count == 0 {
-            return Ok(Targets::Live { ensemble: ensemble.clone(), columns });
+        if views.count == 0 || mode == TeacherMode::Train {
+            if views.count > 0 && student.spec.freeze > 0 {
+                return Err(Error::argument("teacher_mode \"train\" needs pictures at every step, which a student with kept frozen features does not read")
+                    .with_help("views: 0 makes new views each epoch; or leave out freeze"));
+            }
+            let mut teachers = Vec::new();
+            for teacher in &ensemble.teachers {
+                let size = teacher.model().image_size();
+                if size != student.image_size() || teacher.model().spec.normalise != student.spec.normalise {
+                    return Err(Error::argument(format!(
+                        "with new views each epoch teachers see what the student sees: image_size and normalise must be equal; got {size} and {} pixels",
+                        student.image_size()
+                    )).with_help("a fixed set of views (views: 3) lets each see its own size"));
+                }
+                teachers.push(match mode {
+                    TeacherMode::Eval => teacher.clone(),
+                    // Its batch statistics move: nobody else should see that.
+                    TeacherMode::Train => Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone()),
+                });
+            }
+            return Ok(Targets::Live { teachers, columns, mode });
         }
         let mut parts = Vec::new();
         for teacher in &ensemble.teachers {
@@ -77,15 +97,16 @@ impl Targets {
         Ok(Targets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
     }
 
-    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient.
-    pub fn of(&self, rows: &[i64], x: &Tensor) -> Result<Tensor> {
+    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's.
+    pub fn of(&self, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
         match self {
             Targets::Kept(all) => {
                 let index = Tensor::f_from_slice(rows)?.f_to_device(all.device())?;
                 Ok(all.f_index_select(0, &index)?)
             }
-            Targets::Live { ensemble, columns } => tch::no_grad(|| {
-                let parts = ensemble.teachers.iter().map(|t| t.model().forward(x, false)).collect::<Result<Vec<_>>>()?;
+            Targets::Live { teachers, columns, mode } => tch::no_grad(|| {
+                let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL };
+                let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;
                 Ok(Tensor::f_cat(&parts, 1)?.f_index_select(1, columns)?)
             }),
         }

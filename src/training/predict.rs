@@ -21,6 +21,8 @@ pub struct Predictions {
     pub scores: Vec<f32>,
     /// What made them, and on what: for printing.
     pub of: String,
+    /// Whether a model behind them was selected on the test split.
+    pub selected_on_test: bool,
 }
 
 /// What can be asked for predictions.
@@ -66,6 +68,10 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
         labels: predictor.labels().to_vec(),
         scores: torch::to_vec_f32(&logits.f_to_kind(Kind::Float)?.f_sigmoid()?)?,
         of: format!("{} of {}", dataset.split, dataset.name),
+        selected_on_test: match predictor {
+            Predictor::Model(model) => model.selected_on_test,
+            Predictor::Ensemble(ensemble) => ensemble.teachers.iter().any(|t| t.selected_on_test),
+        },
     })
 }
 

@@ -1,9 +1,10 @@
 //! A job through the run store: found, resumed or trained; several side by side.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::engine::Engine;
 use super::job::Job;
+use super::options::{Select, SelectOn};
 use super::trained::Trained;
 use crate::error::{Error, Result};
 use crate::executors::pool;
@@ -17,6 +18,12 @@ const MODEL: &str = "model.safetensors";
 ///
 /// Errors: those of the options, the data and the model; Interrupted with a checkpoint that the next call resumes.
 pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
+    run_watched(store, job, &mut |_| Ok(()))
+}
+
+/// As [`run`], and tells `watch` of every epoch: its line of metrics.jsonl, also when the store answers. An error of
+/// `watch` stops the training like an interrupt.
+pub fn run_watched(store: &RunStore, job: &Job, watch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Trained> {
     job.options.loss.validate()?;
     let (train, val) = job.splits()?;
     let device = crate::torch::device();
@@ -28,13 +35,17 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
     let model = Model::new(&job.options.model, &job.labels, job.options.seed, device)?;
     let spec = job.spec(&train, &val, &model.initial_fingerprint()?);
     let work = match store.begin(&id_of("train", &spec), &spec)? {
-        Begun::Finished(run) => return load(run),
+        Begun::Finished(run) => {
+            run.metrics()?.iter().try_for_each(watch)?;
+            return load(run);
+        }
         Begun::Work(work) => work,
     };
     let engine = Engine::new(store, job, &model, &train, &val, &work)?;
-    let outcome = engine.train(&work)?;
+    let outcome = engine.train(&work, watch)?;
     let vocabulary = job.train.labels.labels().to_vec();
-    let trained = Trained::new(model, work.id.clone(), None, vocabulary);
+    let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
+    trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
     trained.save(&work.path(MODEL))?;
     let _ = std::fs::remove_file(work.path("checkpoint.safetensors"));
     let best = outcome.best.as_ref();
@@ -48,6 +59,7 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
         "val_mAP": best.map(|b| b.map),
         "best_epoch": best.map(|b| b.epoch),
         "averaged": best.map(|b| b.averaged),
+        "selected_on_test": trained.selected_on_test,
         "threads": threads,
         "device": format!("{device:?}"),
         "cpsd": env!("CARGO_PKG_VERSION"),
@@ -61,7 +73,6 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
         )),
         run.id
     ));
-    let mut trained = trained;
     trained.run = Some(run);
     Ok(trained)
 }

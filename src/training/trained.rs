@@ -21,12 +21,14 @@ pub struct Trained {
     pub labels: Vec<String>,
     /// All labels of the data set it was trained on, in the data set's order; its own when that is not known.
     pub vocabulary: Vec<String>,
+    /// Whether its epoch was chosen by the split that it is tested on.
+    pub selected_on_test: bool,
 }
 
 impl Trained {
     pub fn new(model: Model, id: String, run: Option<Run>, vocabulary: Vec<String>) -> Self {
         let labels = model.labels.clone();
-        Trained { model: Arc::new(Mutex::new(model)), id, run, labels, vocabulary }
+        Trained { model: Arc::new(Mutex::new(model)), id, run, labels, vocabulary, selected_on_test: false }
     }
 
     /// The model itself.
@@ -41,7 +43,7 @@ impl Trained {
 
     /// What travels with the weights beyond the model's own description.
     pub fn extra(&self) -> Value {
-        json!({ "vocabulary": self.vocabulary, "run": self.id })
+        json!({ "vocabulary": self.vocabulary, "run": self.id, "selected_on_test": self.selected_on_test })
     }
 
     /// Reads what [`Trained::save`] wrote. `run` is given when the file is a run's own.
@@ -61,6 +63,7 @@ impl Trained {
                 format!("file-{}", &blake3::hash(&bytes).to_hex()[..12])
             }
         };
-        Ok(Trained::new(model, id, run, vocabulary))
+        let selected_on_test = extra["selected_on_test"].as_bool().unwrap_or(false);
+        Ok(Trained { selected_on_test, ..Trained::new(model, id, run, vocabulary) })
     }
 }

@@ -130,7 +130,7 @@ impl Block {
     fn new(p: &mut Params, name: &str, width: i64, heads: i64, shift: i64) -> Result<Block> {
         let n = |part: &str| format!("{name}.{part}");
         let table = p.normal(&n("attn.relative_position_bias_table"), &[(2 * WINDOW - 1).pow(2), heads], DEVIATION)?;
-        p.constants.push((n("attn.relative_position_index"), relative_positions()?));
+        p.constant(&n("attn.relative_position_index"), relative_positions()?);
         Ok(Block {
             norm1: LayerNorm::new(p, &n("norm1"), width, EPS)?,
             qkv: Linear::new(p, &n("attn.qkv"), width, 3 * width)?,

@@ -1,6 +1,6 @@
 //! safetensors, both ways.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -49,7 +49,11 @@ pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<
 /// Writes tensors and metadata; the file appears whole or not at all.
 pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[(String, String)]) -> Result<()> {
     let mut buffers = Vec::new();
+    let mut names = HashSet::new();
     for (name, tensor) in tensors {
+        if !names.insert(name) {
+            return Err(Error::argument(format!("two tensors are named \"{name}\"; a file holds one of each name")));
+        }
         let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
         let (dtype, kind) = TYPES
             .iter()

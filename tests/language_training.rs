@@ -1,0 +1,143 @@
+//! Recipes and the options of a training as scripts use them.
+
+use std::path::Path;
+
+use cpsd::script::session::Session;
+use rhai::Dynamic;
+
+/// A data set and options small enough for a test.
+const SMALL: &str = "let data = dataset(\"emoji-scenes\", #{train: 48, val: 16, test: 16, test_shifted: 8, size: 32});
+let o = #{epochs: 2, batch: 16, views: 0, threads: 1, model: #{backbone: \"small_cnn\", image_size: 32}};
+let some = [\"person\", \"dog\", \"car\"];
+";
+
+fn session(runs: &Path) -> Session {
+    cpsd::progress::set_quiet(true);
+    let session = Session::new();
+    *session.context.runs.borrow_mut() = runs.to_path_buf();
+    session
+}
+
+fn eval(session: &mut Session, code: &str) -> Dynamic {
+    session.eval(code, "test").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)))
+}
+
+fn failure(session: &mut Session, code: &str) -> String {
+    session.eval(code, "test").err().unwrap_or_else(|| panic!("it passes: {code}")).render(false, 100)
+}
+
+#[test]
+fn a_recipe_is_printed_changed_and_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    eval(&mut session, SMALL);
+    let code = "
+        let r = recipe(\"cpsd-coco-r101\", #{reading: \"as-released\"});
+        let counts = cooccurrence(data.train);
+        let ensembles = [];
+        let toy = |options| { options.epochs = 1; options.batch = 16; options.threads = 1; options.model = o.model + #{normalise: \"none\"}; options };
+        for branch in r.branches {
+            let p = spectral_partition(affinity(counts, branch, r.affinity[branch]), 2, r.partition);
+            ensembles.push(merge(train_teachers(data, p, toy.call(r.teacher))));
+        }
+        let student = distill(data, ensembles, toy.call(r.student));
+        let report = evaluate(student, data.test, r.evaluate);
+        report.mAP >= 0.0";
+    assert!(eval(&mut session, code).as_bool().unwrap());
+    // The authors' code selects on test, and the report says so.
+    let shown = eval(&mut session, "report.to_string()").into_string().unwrap();
+    assert!(shown.contains("selected on the test split"), "{shown}");
+    let again = eval(&mut session, "r.student.teacher_mode + r.student.weights.len() + recipe(\"cpsd-coco-q2l\").teacher.lr").into_string().unwrap();
+    assert!(again.starts_with("train29.375"), "{again}");
+    let wrong = failure(&mut session, "recipe(\"cpsd-coco-r102\")");
+    assert!(wrong.contains("cpsd-coco-r101"), "{wrong}");
+    let wrong = failure(&mut session, "recipe(\"cpsd-coco-r101\", #{reading: \"papers\"})");
+    assert!(wrong.contains("did you mean \"paper\"?"), "{wrong}");
+}
+
+#[test]
+fn epochs_are_told_to_a_closure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    eval(&mut session, SMALL);
+    eval(&mut session, "let seen = []; let teacher = train_teacher(data, some, o + #{on_epoch: |line| seen.push(line)});");
+    assert_eq!(eval(&mut session, "seen.map(|l| l.epoch)").into_typed_array::<i64>().unwrap(), [1, 2]);
+    assert!(eval(&mut session, "seen[1].val_mAP >= 0.0 && seen[0].loss > 0.0").as_bool().unwrap());
+    // The store answers with the same lines.
+    eval(&mut session, "let replayed = []; train_teacher(data, some, o + #{on_epoch: |line| replayed.push(line)});");
+    assert!(eval(&mut session, "replayed.len() == 2 && replayed[0].loss == seen[0].loss").as_bool().unwrap());
+    // What it throws comes out where it was thrown, and the training goes on from there.
+    let thrown = failure(&mut session, "train_teacher(data, some, o + #{seed: 5, on_epoch: |line| if line.epoch == 1 { throw \"enough\" }})");
+    assert!(thrown.contains("enough"), "{thrown}");
+    eval(&mut session, "let rest = []; distill(data, teacher, o + #{on_epoch: |line| rest.push(line.epoch)}); ");
+    assert_eq!(eval(&mut session, "rest").into_typed_array::<i64>().unwrap(), [1, 2]);
+    let wrong = failure(&mut session, "train_teacher(data, some, o + #{on_epoch: 3})");
+    assert!(wrong.contains("must be a closure of one argument"), "{wrong}");
+}
+
+#[test]
+fn a_thrown_epoch_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    eval(&mut session, SMALL);
+    failure(&mut session, "train_teacher(data, some, o + #{on_epoch: |line| throw \"stop\"})");
+    eval(&mut session, "let lines = []; let stopped = train_teacher(data, some, o + #{on_epoch: |line| lines.push(line)});");
+    assert_eq!(eval(&mut session, "lines.map(|l| l.epoch)").into_typed_array::<i64>().unwrap(), [1, 2]);
+    // The same as a training of another store that nobody stopped.
+    let other = tempfile::tempdir().unwrap();
+    *session.context.runs.borrow_mut() = other.path().to_path_buf();
+    eval(&mut session, "let whole = []; train_teacher(data, some, o + #{on_epoch: |line| whole.push(line)});");
+    assert!(eval(&mut session, "lines[1].loss == whole[1].loss && lines[1].val_mAP_ema == whole[1].val_mAP_ema").as_bool().unwrap());
+}
+
+#[test]
+fn teachers_in_training_mode_teach_otherwise_and_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    eval(&mut session, SMALL);
+    eval(&mut session, "let teacher = train_teacher(data, data.train.names, o); let before = evaluate(teacher, data.test).mAP;");
+    eval(&mut session, "let calm = distill(data, teacher, o); let noisy = distill(data, teacher, o + #{teacher_mode: \"train\"});");
+    let differ = eval(&mut session, "evaluate(calm, data.test).mAP != evaluate(noisy, data.test).mAP");
+    assert!(differ.as_bool().unwrap());
+    assert!(eval(&mut session, "evaluate(teacher, data.test).mAP == before").as_bool().unwrap());
+    // A student of half the weight on labels is another one.
+    assert!(eval(&mut session, "distill(data, teacher, o + #{label_weight: 0.5}).id != calm.id").as_bool().unwrap());
+    let wrong = failure(&mut session, "distill(data, teacher, o + #{model: #{backbone: \"small_cnn\", image_size: 48}})");
+    assert!(wrong.contains("image_size and normalise must be equal"), "{wrong}");
+}
+
+#[test]
+fn pictures_that_cannot_be_read_are_left_out_by_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(&folder.path().join("runs"));
+    let root = folder.path().join("own").display().to_string();
+    eval(&mut session, &format!("{SMALL} write_scenes(\"{root}\", #{{train: 20, val: 4, test: 4, test_shifted: 4, size: 32}});"));
+    let first = walk(Path::new(&root)).into_iter().find(|p| p.extension().is_some_and(|e| e == "jpg" || e == "png")).unwrap();
+    let before = eval(&mut session, &format!("let whole = dataset(\"folder\", #{{root: \"{root}\"}}); let n = 0; for split in whole.values() {{ n += split.len(); }} n")).as_int().unwrap();
+    std::fs::write(&first, b"not a picture").unwrap();
+    let code = format!("let kept = dataset(\"folder\", #{{root: \"{root}\", on_bad_image: \"skip\"}}); n = 0; for split in kept.values() {{ n += split.len(); }} n");
+    assert_eq!(eval(&mut session, &code).as_int().unwrap(), before - 1);
+    let wrong = failure(&mut session, &format!("dataset(\"folder\", #{{root: \"{root}\", on_bad_image: \"skp\"}})"));
+    assert!(wrong.contains("did you mean \"skip\"?"), "{wrong}");
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = vec![];
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+#[test]
+fn a_run_store_that_cannot_be_written_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a file");
+    std::fs::write(&file, b"").unwrap();
+    let mut session = session(&file);
+    eval(&mut session, SMALL);
+    let said = failure(&mut session, "train_teacher(data, some, o)");
+    assert!(said.contains("a file"), "{said}");
+}
