@@ -1,6 +1,6 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart test build bench bench-peers libtorch weights clean-runs
+.PHONY: help quickstart test build bench bench-peers bench-training libtorch weights clean-runs
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
@@ -8,6 +8,7 @@ help:
 	@echo "make build       bring libtorch, build target/release/cpsd"
 	@echo "make bench       criterion benches of the label graph"
 	@echo "make bench-peers the same work side by side with scipy, pandas, scikit-learn, pycocotools (10 minutes)"
+	@echo "make bench-training  training side by side with PyTorch and torchvision (15 minutes)"
 	@echo "make weights     bring EfficientNet-Lite0's ImageNet weights into weights/"
 	@echo "make clean-runs  forget all trainings and pictures (runs/ and out/)"
 
@@ -22,6 +23,7 @@ build: libtorch
 test: libtorch
 	@sh setup/weights.sh 0 1 2
 	@sh setup/pictures.sh
+	@sh setup/tensorboard.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --release; \
@@ -39,6 +41,12 @@ bench-peers: libtorch
 	$(PEERS)/venv/bin/pip install --quiet -r benches/peers/requirements.txt
 	cargo build --release --bench peers --message-format=json | sed -n 's/.*"name":"peers".*"executable":"\([^"]*\)".*/\1/p' > $(PEERS)/binary
 	$(PEERS)/venv/bin/python benches/peers/run.py $$(cat $(PEERS)/binary) $(PEERS)/data
+
+bench-training: libtorch
+	test -x $(PEERS)/torch/bin/python || python3 -m venv $(PEERS)/torch
+	$(PEERS)/torch/bin/pip install --quiet -r benches/peers/requirements-training.txt
+	cargo build --release --bench training --message-format=json | sed -n 's/.*"name":"training".*"executable":"\([^"]*\)".*/\1/p' > $(PEERS)/training-binary
+	$(PEERS)/torch/bin/python benches/peers/training.py $$(cat $(PEERS)/training-binary) $(PEERS)/pictures
 
 libtorch:
 	@sh setup/libtorch.sh

@@ -115,10 +115,9 @@ impl<'a> Engine<'a> {
         let started = Instant::now();
         let before = self.state.progress.seconds;
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
-        let mut events = Events::replay(work, self.state.progress.metrics_bytes)?;
-        for line in earlier_lines(work, self.state.progress.metrics_bytes) {
-            watch(&line)?;
-        }
+        let earlier = earlier_lines(work, self.state.progress.metrics_bytes);
+        let mut events = Events::replay(work, &earlier)?;
+        earlier.iter().try_for_each(&mut *watch)?;
         while self.state.progress.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, &checkpoint, &mut saved);
             self.state.progress.seconds = before + started.elapsed().as_secs_f64();

@@ -4,7 +4,7 @@
 //! little-endian; the bytes are an `Event` protocol buffer (`tensorboard/compat/proto/event.proto`).
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,9 +23,8 @@ pub struct Events {
 const NAME: &str = "events.out.tfevents.0.cpsd";
 
 impl Events {
-    /// Writes the file anew from the epochs done so far, the first `metrics_bytes` of `metrics.jsonl`, so that a resumed
-    /// training has none twice.
-    pub fn replay(work: &Work, metrics_bytes: u64) -> Result<Events> {
+    /// Writes the file anew from the lines of the epochs done so far, so that a resumed training has none twice.
+    pub fn replay(work: &Work, lines: &[Value]) -> Result<Events> {
         let path = work.path(NAME);
         let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
         let mut events = Events { file, path };
@@ -33,15 +32,7 @@ impl Events {
         let mut version = double(1, now());
         version.extend(bytes(3, b"brain.Event:2"));
         events.record(&version)?;
-        let metrics = work.path("metrics.jsonl");
-        if let Ok(lines) = File::open(&metrics) {
-            for line in BufReader::new(lines.take(metrics_bytes)).lines() {
-                let line = line.map_err(|e| Error::io(&metrics, e))?;
-                if let Ok(value) = serde_json::from_str(&line) {
-                    events.append(&value)?;
-                }
-            }
-        }
+        lines.iter().try_for_each(|line| events.append(line))?;
         Ok(events)
     }
 

@@ -1,0 +1,190 @@
+"""Holds cpsd's training against the usual PyTorch loop: the authors' recipe, the same network, batch and threads, one run.
+
+    python benches/peers/training.py TRAINING_BINARY FOLDER [--images N] [--repeats N]
+
+Prints a table in Markdown: medians of seconds, ratio (peer / cpsd) and peak memory of each process.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+BATCH, LABELS = 16, 20
+TASKS = [
+    ("input", "-", 224, 3.0), ("input", "-", 448, 3.0),
+    ("step", "resnet18", 224, 0.97), ("step", "small_cnn", 224, 0.97),
+    ("epoch", "resnet18", 224, None), ("epoch", "small_cnn", 224, None), ("epoch", "small_cnn", 448, None),
+    ("ablation", "small_cnn", 112, 3.0),
+]
+
+
+def peer(task, net, size, folder, repeats):
+    import glob
+    import random
+
+    import torch
+    import torchvision
+    from PIL import Image, ImageDraw
+    from torchvision import transforms as T
+
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+
+    class Cutout:
+        def __init__(self, factor=0.5):
+            self.factor = factor
+
+        def __call__(self, image):
+            if random.random() < 0.5:
+                return image
+            w, h = image.size
+            y, x = random.randrange(h), random.randrange(w)
+            dy, dx = int(h * self.factor) // 2, int(w * self.factor) // 2
+            colour = tuple(random.randrange(256) for _ in range(3))
+            ImageDraw.Draw(image).rectangle([max(x - dx, 0), max(y - dy, 0), min(x + dx, w), min(y + dy, h)], fill=colour)
+            return image
+
+    transform = T.Compose([T.Resize((size, size)), Cutout(), T.RandAugment(2, 9), T.ToTensor()])
+    paths = sorted(glob.glob(folder + "/*.jpg"))
+
+    class Files(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(paths)
+
+        def __getitem__(self, i):
+            target = torch.zeros(LABELS)
+            target[[i % LABELS, (i * 7 + 3) % LABELS]] = 1
+            return transform(Image.open(paths[i]).convert("RGB")), target
+
+    def loader():
+        return torch.utils.data.DataLoader(Files(), BATCH, shuffle=True, num_workers=2, drop_last=True, pin_memory=False)
+
+    class Block(torch.nn.Module):
+        """A stage of cpsd's small_cnn."""
+
+        def __init__(self, i, o):
+            super().__init__()
+            conv = lambda a, b, s: torch.nn.Sequential(torch.nn.Conv2d(a, b, 3, s, 1, bias=False), torch.nn.BatchNorm2d(b))
+            self.down, self.first, self.second = conv(i, o, 2), conv(o, o, 1), conv(o, o, 1)
+
+        def forward(self, x):
+            x = self.down(x).relu()
+            return (x + self.second(self.first(x).relu())).relu()
+
+    def network(m):
+        if net == "resnet18":
+            return torchvision.models.resnet18(num_classes=m)
+        widths = [3, 32, 64, 128, 192]
+        stages = [Block(a, b) for a, b in zip(widths, widths[1:])]
+        return torch.nn.Sequential(*stages, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(192, m))
+
+    def asl(logits, y):
+        p = torch.sigmoid(logits)
+        q = (1 - p + 0.05).clamp(max=1)
+        loss = y * torch.log(p.clamp(min=1e-8)) + (1 - y) * torch.log(q.clamp(min=1e-8))
+        with torch.no_grad():
+            weight = torch.pow(1 - p * y - q * (1 - y), 4 * (1 - y))
+        return -(loss * weight).sum()
+
+    class Training:
+        def __init__(self, m):
+            self.model = network(m).train()
+            self.average = network(m).eval()
+            self.average.load_state_dict(self.model.state_dict())
+            decay = [p for p in self.model.parameters() if p.dim() > 1]
+            plain = [p for p in self.model.parameters() if p.dim() <= 1]
+            self.optimiser = torch.optim.Adam([{"params": plain, "weight_decay": 0}, {"params": decay, "weight_decay": 1e-4}], lr=1e-4)
+
+        def step(self, x, y, teachers=()):
+            logits = self.model(x)
+            loss = asl(logits, y)
+            if teachers:
+                with torch.no_grad():
+                    outputs = [t.model(x) for t in teachers]
+                for group in outputs:
+                    loss = loss + 0.25 * ((logits[:, : group.shape[1]] - group) ** 2).sum()
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            with torch.no_grad():
+                for a, b in zip(self.average.state_dict().values(), self.model.state_dict().values()):
+                    a.copy_(0.9997 * a + (1 - 0.9997) * b)
+
+        def epochs(self, n, m, teachers=()):
+            for t in teachers:
+                t.model.eval()
+            for _ in range(n):
+                for x, y in loader():
+                    self.step(x, y[:, :m], teachers)
+            return self
+
+    seconds = []
+    for _ in range(repeats):
+        if task == "step":
+            training = Training(LABELS)
+            x, y = torch.rand(BATCH, 3, size, size), (torch.rand(BATCH, LABELS) < 0.2).float()
+            for i in range(12):
+                if i == 2:
+                    start = time.perf_counter()
+                training.step(x, y)
+        else:
+            start = time.perf_counter()
+            if task == "input":
+                for _ in loader():
+                    pass
+            elif task == "epoch":
+                Training(LABELS).epochs(1, LABELS)
+            else:
+                # The authors' way: every student runs its teachers on every batch. Baseline, SD, CGPD, DGPD, CPSD; the
+                # baseline is SD's teacher, and the 2k teachers are trained once.
+                one = [Training(LABELS).epochs(4, LABELS)]
+                co = [Training(7).epochs(4, 7) for _ in range(3)]
+                dis = [Training(7).epochs(4, 7) for _ in range(3)]
+                for teachers in (one, co, dis, co + dis):
+                    Training(LABELS).epochs(4, LABELS, teachers)
+        seconds.append(time.perf_counter() - start)
+    with open("/proc/self/status") as status:
+        memory = next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
+    print(json.dumps({"seconds": seconds, "memory": memory}))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("folder")
+    parser.add_argument("--images", type=int, default=480)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peer", nargs=4)
+    arguments = parser.parse_args()
+    if arguments.peer:
+        task, net, size, repeats = arguments.peer
+        return peer(task, net, int(size), arguments.folder, int(repeats))
+    if not os.path.exists(f"{arguments.folder}/{arguments.images - 1:05}.jpg"):
+        subprocess.run([arguments.binary, "prepare", arguments.folder, str(arguments.images)], check=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "RAYON_NUM_THREADS": "2"}
+    print("| task | network | pixels | cpsd s | PyTorch s | ratio | goal | cpsd MB | PyTorch MB |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for task, net, size, goal in TASKS:
+        ours, theirs = [], []
+        repeats = 1 if task == "ablation" else arguments.repeats
+        # One after the other, repeat by repeat, so that a slow minute hits both.
+        for _ in range(repeats):
+            for command, into in [
+                ([arguments.binary, task, net, str(size), arguments.folder, "1"], ours),
+                ([sys.executable, __file__, arguments.binary, arguments.folder, "--peer", task, net, str(size), "1"], theirs),
+            ]:
+                done = subprocess.run(command, env=environment, capture_output=True, text=True)
+                if done.returncode:
+                    sys.exit(f"{' '.join(command)}\n{done.stderr}")
+                into.append(json.loads(done.stdout.strip().splitlines()[-1]))
+        a, b = (statistics.median(x["seconds"][0] for x in side) for side in (ours, theirs))
+        memory = [max(x["memory"] for x in side) for side in (ours, theirs)]
+        shown = "-" if goal is None else f"{goal}x"
+        print(f"| {task} | {net} | {size} | {a:.2f} | {b:.2f} | {b / a:.2f}x | {shown} | {memory[0]:.0f} | {memory[1]:.0f} |", flush=True)
+
+
+main()
