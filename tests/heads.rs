@@ -221,7 +221,7 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
         );
         let mut session = cpsd::script::session::Session::new();
         *session.context.runs.borrow_mut() = folder.path().join("runs");
-        session.eval(&code, "memory").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)));
+        let _ = session.eval(&code, "memory").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)));
         resident_mb()
     };
     let (few, many) = (train(3), train(30));

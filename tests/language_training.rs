@@ -22,6 +22,10 @@ fn eval(session: &mut Session, code: &str) -> Dynamic {
     session.eval(code, "test").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)))
 }
 
+fn run(session: &mut Session, code: &str) {
+    let _ = eval(session, code);
+}
+
 fn failure(session: &mut Session, code: &str) -> String {
     session.eval(code, "test").err().unwrap_or_else(|| panic!("it passes: {code}")).render(false, 100)
 }
@@ -30,7 +34,7 @@ fn failure(session: &mut Session, code: &str) -> String {
 fn a_recipe_is_printed_changed_and_trained() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
-    eval(&mut session, SMALL);
+    run(&mut session, SMALL);
     let code = "
         let r = recipe(\"cpsd-coco-r101\", #{reading: \"as-released\"});
         let counts = cooccurrence(data.train);
@@ -61,17 +65,17 @@ fn a_recipe_is_printed_changed_and_trained() {
 fn epochs_are_told_to_a_closure() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
-    eval(&mut session, SMALL);
-    eval(&mut session, "let seen = []; let teacher = train_teacher(data, some, o + #{on_epoch: |line| seen.push(line)});");
+    run(&mut session, SMALL);
+    run(&mut session, "let seen = []; let teacher = train_teacher(data, some, o + #{on_epoch: |line| seen.push(line)});");
     assert_eq!(eval(&mut session, "seen.map(|l| l.epoch)").into_typed_array::<i64>().unwrap(), [1, 2]);
     assert!(eval(&mut session, "seen[1].val_mAP >= 0.0 && seen[0].loss > 0.0").as_bool().unwrap());
     // The store answers with the same lines.
-    eval(&mut session, "let replayed = []; train_teacher(data, some, o + #{on_epoch: |line| replayed.push(line)});");
+    run(&mut session, "let replayed = []; train_teacher(data, some, o + #{on_epoch: |line| replayed.push(line)});");
     assert!(eval(&mut session, "replayed.len() == 2 && replayed[0].loss == seen[0].loss").as_bool().unwrap());
     // What it throws comes out where it was thrown, and the training goes on from there.
     let thrown = failure(&mut session, "train_teacher(data, some, o + #{seed: 5, on_epoch: |line| if line.epoch == 1 { throw \"enough\" }})");
     assert!(thrown.contains("enough"), "{thrown}");
-    eval(&mut session, "let rest = []; distill(data, train_teacher(data, data.train.names, o), o + #{on_epoch: |line| rest.push(line.epoch)}); ");
+    run(&mut session, "let rest = []; distill(data, train_teacher(data, data.train.names, o), o + #{on_epoch: |line| rest.push(line.epoch)}); ");
     assert_eq!(eval(&mut session, "rest").into_typed_array::<i64>().unwrap(), [1, 2]);
     let wrong = failure(&mut session, "train_teacher(data, some, o + #{on_epoch: 3})");
     assert!(wrong.contains("must be a closure of one argument"), "{wrong}");
@@ -81,14 +85,14 @@ fn epochs_are_told_to_a_closure() {
 fn a_thrown_epoch_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
-    eval(&mut session, SMALL);
+    run(&mut session, SMALL);
     failure(&mut session, "train_teacher(data, some, o + #{on_epoch: |line| throw \"stop\"})");
-    eval(&mut session, "let lines = []; let stopped = train_teacher(data, some, o + #{on_epoch: |line| lines.push(line)});");
+    run(&mut session, "let lines = []; let stopped = train_teacher(data, some, o + #{on_epoch: |line| lines.push(line)});");
     assert_eq!(eval(&mut session, "lines.map(|l| l.epoch)").into_typed_array::<i64>().unwrap(), [1, 2]);
     // The same as a training of another store that nobody stopped.
     let other = tempfile::tempdir().unwrap();
     *session.context.runs.borrow_mut() = other.path().to_path_buf();
-    eval(&mut session, "let whole = []; train_teacher(data, some, o + #{on_epoch: |line| whole.push(line)});");
+    run(&mut session, "let whole = []; train_teacher(data, some, o + #{on_epoch: |line| whole.push(line)});");
     assert!(eval(&mut session, "lines[1].loss == whole[1].loss && lines[1].val_mAP_ema == whole[1].val_mAP_ema").as_bool().unwrap());
 }
 
@@ -96,9 +100,9 @@ fn a_thrown_epoch_loses_nothing() {
 fn teachers_in_training_mode_teach_otherwise_and_stay_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
-    eval(&mut session, SMALL);
-    eval(&mut session, "let teacher = train_teacher(data, data.train.names, o); let before = evaluate(teacher, data.test).mAP;");
-    eval(&mut session, "let calm = distill(data, teacher, o); let noisy = distill(data, teacher, o + #{teacher_mode: \"train\"});");
+    run(&mut session, SMALL);
+    run(&mut session, "let teacher = train_teacher(data, data.train.names, o); let before = evaluate(teacher, data.test).mAP;");
+    run(&mut session, "let calm = distill(data, teacher, o); let noisy = distill(data, teacher, o + #{teacher_mode: \"train\"});");
     let differ = eval(&mut session, "evaluate(calm, data.test).mAP != evaluate(noisy, data.test).mAP");
     assert!(differ.as_bool().unwrap());
     assert!(eval(&mut session, "evaluate(teacher, data.test).mAP == before").as_bool().unwrap());
@@ -113,7 +117,7 @@ fn pictures_that_cannot_be_read_are_left_out_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(&folder.path().join("runs"));
     let root = folder.path().join("own").display().to_string();
-    eval(&mut session, &format!("{SMALL} write_scenes(\"{root}\", #{{train: 20, val: 4, test: 4, test_shifted: 4, size: 32}});"));
+    run(&mut session, &format!("{SMALL} write_scenes(\"{root}\", #{{train: 20, val: 4, test: 4, test_shifted: 4, size: 32}});"));
     let first = walk(Path::new(&root)).into_iter().find(|p| p.extension().is_some_and(|e| e == "jpg" || e == "png")).unwrap();
     let before = eval(&mut session, &format!("let whole = dataset(\"coco2014\", #{{root: \"{root}\"}}); let n = 0; for split in whole.values() {{ n += split.len(); }} n")).as_int().unwrap();
     std::fs::write(&first, b"not a picture").unwrap();
@@ -139,7 +143,7 @@ fn a_run_store_that_cannot_be_written_is_said() {
     let file = folder.path().join("a file");
     std::fs::write(&file, b"").unwrap();
     let mut session = session(&file);
-    eval(&mut session, SMALL);
+    run(&mut session, SMALL);
     let said = failure(&mut session, "train_teacher(data, some, o)");
     assert!(said.contains("a file"), "{said}");
 }

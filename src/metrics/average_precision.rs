@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(average_precision(&[0.5_f32, 0.1], &[0_u8, 0]), None);
         assert!(mean_average_precision(&[0.5_f32, 0.1], &[0_u8, 0], 1).unwrap().is_nan());
         assert!(mean_average_precision(&[f32::NAN, 0.1], &[0_u8, 1], 1).unwrap().is_nan());
-        assert!(mean_average_precision::<f32, u8>(&[], &[], 0).is_nan());
+        assert!(mean_average_precision::<f32, u8>(&[], &[], 0).unwrap().is_nan());
     }
 
     #[test]
