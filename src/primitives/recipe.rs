@@ -34,7 +34,7 @@ or \"fixed\" (as released, its faults put right). cpsd doc recipes lists the nam
     }),
     examples: &[Example {
         code: "let r = recipe(\"cpsd-coco-r101\");\nr.teacher.epochs = 1;\n[r.teacher.lr, r.student.lr, r.teacher.model.image_size]",
-        prints: "[0.0001, 1e-5, 448]",
+        prints: "[0.0001, 1.00000e-5, 448]",
     }],
     register: |engine, _| register(engine),
 };
