@@ -125,7 +125,7 @@ mod tests {
         let picture = Tensor::arange(64, (Kind::Float, Device::Cpu)).view([1, 1, 8, 8]);
         let crop = head.crops(&picture, &maps).unwrap();
         assert_eq!(crop.size(), [1, 1, 8, 8]);
-        // torch.nn.functional.interpolate of the cut with its neighbours: the mean of the crop is that of the box.
+        // Bilinear interpolation of a linear picture: the mean of the crop is that of the box.
         let mean = f64::try_from(crop.mean(Kind::Double)).unwrap();
         let cut = picture.narrow(2, 2, 2).narrow(3, 4, 4).mean(Kind::Double);
         assert!((mean - f64::try_from(cut).unwrap()).abs() < 0.51, "{mean}");
