@@ -11,7 +11,7 @@ use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::images::{Batches, Crop, Dataset, Picture, epoch_order};
 use cpsd::models::{Model, ModelSpec, Pass};
 use cpsd::runs::RunStore;
-use cpsd::training::optimiser::{Adam, Average, Flat};
+use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
 use cpsd::training::options::Optimiser;
 use cpsd::training::{Job, TrainOptions, run};
 use serde_json::json;
@@ -115,7 +115,7 @@ fn step(net: &str, size: i64) -> Anything<f64> {
         flat.zero_gradients()?;
         let logits = model.forward(&model.normalise(&pixels)?, Pass::step(0, 0, i))?;
         loss.compute(&logits, &targets)?.backward();
-        adam.update(&mut flat, 1e-4)?;
+        adam.update(&mut flat, 1e-4, BETA1)?;
         average.update(&flat, i + 1)?;
     }
     Ok(start.elapsed().as_secs_f64())

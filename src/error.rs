@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 /// What went wrong, by who can mend it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ErrorKind {
     /// An argument or option is of the wrong type, out of range or unknown.
     Argument,

@@ -35,6 +35,22 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Res
     Ok(())
 }
 
+/// [`write_with`] for what can fail otherwise than by writing: that error comes back as it is.
+pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut failure = None;
+    let written = write_with(path, |out| {
+        fill(out).map_err(|error| {
+            let text = error.message.clone();
+            failure = Some(error);
+            std::io::Error::other(text)
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => written,
+    }
+}
+
 /// Writes `bytes` to `path`, whole or not at all.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |w| w.write_all(bytes))

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use colored::Colorize;
+use cpsd::progress::print_line;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 use cpsd::script::{check, docs, show};
@@ -43,6 +44,14 @@ enum Command {
     Check { files: Vec<PathBuf> },
     /// List the finished runs
     Runs,
+    /// Do one training that another cpsd process described, and say in JSON lines how it goes
+    #[command(hide = true)]
+    Worker {
+        job: PathBuf,
+        /// Stop when standard input ends
+        #[arg(long)]
+        supervised: bool,
+    },
 }
 
 const FAILED: u8 = 1;
@@ -90,6 +99,7 @@ fn run(cli: Cli) -> u8 {
             Err(error) => fail(&Failure::plain(error)),
         },
         Some(Command::Check { files }) => check_files(&session, &files),
+        Some(Command::Worker { job, supervised }) => worker(&job, supervised),
         Some(Command::Runs) => match session.eval("runs()", "runs") {
             Ok(value) => {
                 print_line(&show::plain(&value));
@@ -97,6 +107,25 @@ fn run(cli: Cli) -> u8 {
             }
             Err(failure) => fail(&failure),
         },
+    }
+}
+
+fn worker(job: &Path, supervised: bool) -> u8 {
+    use cpsd::executors::worker::{Message, watch_lifeline};
+    if supervised {
+        watch_lifeline();
+    }
+    cpsd::progress::relay();
+    match cpsd::training::job_file::work(job) {
+        Ok(run) => {
+            Message::Done(run.into()).say();
+            0
+        }
+        Err(error) => {
+            let code = if error.kind == cpsd::error::ErrorKind::Interrupted { INTERRUPTED } else { FAILED };
+            Message::Failed { kind: error.kind, message: error.message, help: error.help }.say();
+            code
+        }
     }
 }
 
@@ -201,10 +230,4 @@ fn fail(failure: &Failure) -> u8 {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     eprint!("{}", failure.render(colour, repl::width()));
     FAILED
-}
-
-/// A closed pipe (`cpsd doc | head`) must not panic.
-fn print_line(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -1,18 +1,63 @@
 //! Progress of long work on standard error: a live line on a terminal, a plain line now and then elsewhere.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::executors::worker::Message;
+
+/// How often a worker says how far it is.
+const RELAY_EVERY: Duration = Duration::from_millis(200);
 
 static QUIET: AtomicBool = AtomicBool::new(false);
+static RELAYING: AtomicBool = AtomicBool::new(false);
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// Turns all progress off (tests, `--quiet`).
 pub fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Makes this process say its progress as messages for the process that began it.
+pub fn relay() {
+    RELAYING.store(true, Ordering::Relaxed);
+}
+
+/// How far a piece of work is, as one process tells another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    pub what: String,
+    pub unit: String,
+    pub done: u64,
+    pub total: u64,
+    pub note: String,
+    pub finished: bool,
+}
+
+/// The lines of another process's work, shown here.
+#[derive(Default)]
+pub struct Relayed(HashMap<String, (Progress, u64)>);
+
+impl Relayed {
+    pub fn show(&mut self, state: State) {
+        if state.finished {
+            self.0.remove(&state.what);
+            return;
+        }
+        let (line, done) = self.0.entry(state.what.clone()).or_insert_with(|| {
+            let line = Progress::new(state.what, state.total, state.unit);
+            line.set(state.done);
+            (line, state.done)
+        });
+        line.advance(state.done.saturating_sub(*done));
+        *done = state.done;
+        line.note(state.note);
+    }
 }
 
 /// How far a piece of work is, how fast it goes and how long it still takes.
@@ -21,7 +66,7 @@ pub fn set_quiet(quiet: bool) {
 /// printed at most every ten seconds, and none at all for work that takes less than a second.
 pub struct Progress {
     what: String,
-    unit: &'static str,
+    unit: String,
     bar: Option<ProgressBar>,
     plain: Option<Mutex<Plain>>,
 }
@@ -36,12 +81,12 @@ struct Plain {
 
 impl Progress {
     /// Starts a line for `total` pieces of work, counted in `unit` ("images", "rows").
-    pub fn new(what: impl Into<String>, total: u64, unit: &'static str) -> Self {
-        let what = what.into();
+    pub fn new(what: impl Into<String>, total: u64, unit: impl Into<String>) -> Self {
+        let (what, unit) = (what.into(), unit.into());
         if QUIET.load(Ordering::Relaxed) {
             return Progress { what, unit, bar: None, plain: None };
         }
-        if !std::io::stderr().is_terminal() {
+        if RELAYING.load(Ordering::Relaxed) || !std::io::stderr().is_terminal() {
             let now = Instant::now();
             let plain = Plain { started: now, last: now, done: 0, total, note: String::new() };
             return Progress { what, unit, bar: None, plain: Some(Mutex::new(plain)) };
@@ -70,7 +115,12 @@ impl Progress {
         if let Some(plain) = &self.plain {
             let mut p = plain.lock().unwrap_or_else(|e| e.into_inner());
             p.done += n;
-            if p.last.elapsed() > Duration::from_secs(10) {
+            if RELAYING.load(Ordering::Relaxed) {
+                if p.last.elapsed() > RELAY_EVERY {
+                    p.last = Instant::now();
+                    self.say(&p, false);
+                }
+            } else if p.last.elapsed() > Duration::from_secs(10) {
                 p.last = Instant::now();
                 let elapsed = p.started.elapsed().as_secs_f64();
                 let rate = p.done as f64 / elapsed;
@@ -105,6 +155,11 @@ impl Progress {
         }
     }
 
+    fn say(&self, plain: &Plain, finished: bool) {
+        let (what, unit, note) = (self.what.clone(), self.unit.clone(), plain.note.clone());
+        Message::Progress(State { what, unit, done: plain.done, total: plain.total, note, finished }).say();
+    }
+
     /// Removes the live line; the caller prints what should stay.
     pub fn finish(self) {}
 }
@@ -114,6 +169,9 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+        if RELAYING.load(Ordering::Relaxed) && let Some(plain) = &self.plain {
+            self.say(&plain.lock().unwrap_or_else(|e| e.into_inner()), true);
+        }
     }
 }
 
@@ -122,11 +180,20 @@ pub fn log(line: &str) {
     if QUIET.load(Ordering::Relaxed) {
         return;
     }
+    if RELAYING.load(Ordering::Relaxed) {
+        return Message::Log(line.to_string()).say();
+    }
     let bars = BARS.lock().unwrap_or_else(|e| e.into_inner());
     match bars.as_ref() {
         Some(bars) => bars.suspend(|| eprintln!("{line}")),
         None => eprintln!("{line}"),
     }
+}
+
+/// A line on standard output; a closed pipe (`cpsd doc | head`) must not panic.
+pub fn print_line(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Three significant digits: 7.25, 72.5, 725, 7.3k.

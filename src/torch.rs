@@ -27,6 +27,14 @@ pub fn device() -> Device {
     }
 }
 
+/// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
+pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    if !device.is_cuda() {
+        return Ok(tensor.f_to_device(device)?);
+    }
+    Ok(tensor.f_pin_memory(device)?.f_to_device_(device, tensor.kind(), true, false)?)
+}
+
 /// All elements in row-major order, from any device and element type.
 pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     let flat = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_reshape([-1])?;

@@ -8,7 +8,7 @@ use cpsd::models::heads::{Context, HEADS, Head, find};
 use cpsd::models::params::{Params, Role};
 use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
-use cpsd::training::optimiser::{Adam, Average, Flat};
+use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
 use cpsd::training::options::Optimiser;
 use formula::formula;
 use serde_json::Value;
@@ -147,7 +147,7 @@ fn every_head_learns_and_holds_its_memory() {
                     }
                 }
                 losses.push(f64::try_from(&loss).unwrap());
-                adam.update(&mut flat, 0.02).unwrap();
+                adam.update(&mut flat, 0.02, BETA1).unwrap();
                 average.update(&flat, step + 1).unwrap();
                 if step == 20 {
                     memory = resident_mb();

@@ -147,3 +147,57 @@ fn a_run_store_that_cannot_be_written_is_said() {
     let said = failure(&mut session, "train_teacher(data, some, o)");
     assert!(said.contains("a file"), "{said}");
 }
+
+#[test]
+fn a_loss_written_in_a_script_trains_as_the_one_it_copies() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    run(&mut session, SMALL);
+    let code = "
+        fn squared(s, t) { let d = s - t; (d * d).sum() }
+        let a = train_teacher(data, some, o + #{loss: \"bce\"});
+        let b = train_teacher(data, some, o + #{loss: |logits, targets| bce(logits, targets)});
+        let c = train_teacher(data, some, o + #{loss: |x, y| (((x * -1.0).exp() + 1.0).log() + x - x * y).sum()});
+        let p = random_partition(some, 2);";
+    run(&mut session, code);
+    let apart = |session: &mut Session, one: &str, other: &str| {
+        eval(session, &format!("{{ let d = {one}.predict(data.test).scores - {other}.predict(data.test).scores; (d * d).sum().item() }}")).as_float().unwrap()
+    };
+    assert_eq!(apart(&mut session, "a", "b"), 0.0, "the same operations, the same bits");
+    let c = apart(&mut session, "a", "c");
+    assert!(c < 1e-6, "the same formula otherwise written: {c}");
+    assert_ne!(eval(&mut session, "a.run.id").into_string().unwrap(), eval(&mut session, "b.run.id").into_string().unwrap());
+
+    let students = "
+        let teacher = train_teacher(data, data.train.names, o);
+        let x = distill(data, teacher, o + #{distillation: mse()});
+        let y = distill(data, teacher, o + #{distillation: |s, t| squared(s, t)});
+        let z = distill(data, teacher, o + #{distillation: |s, t| squared(s, t) * 2.0});";
+    run(&mut session, students);
+    assert!(apart(&mut session, "x", "y") < 1e-6);
+    assert!(apart(&mut session, "x", "z") > 1e-6);
+    // Another line, the same code: the run is found again. Another helper behind it: another run.
+    let before = eval(&mut session, "y.run.id").into_string().unwrap();
+    run(&mut session, "\n\nlet y = distill(data, teacher, o + #{distillation: |s, t|   squared(s, t) });");
+    assert_eq!(before, eval(&mut session, "y.run.id").into_string().unwrap());
+    run(&mut session, "fn squared(s, t) { let d = s - t; (d * d).mean() } let y = distill(data, teacher, o + #{distillation: |s, t| squared(s, t)});");
+    assert_ne!(before, eval(&mut session, "y.run.id").into_string().unwrap());
+
+    // Teachers with a loss of the script's, one after the other; every epoch is told of.
+    run(&mut session, "let told = []; let both = train_teachers(data, p, o + #{loss: |l, t| asl(l, t), on_epoch: |line| told.push(line.name)}); ");
+    assert_eq!(eval(&mut session, "both.len() + told.len()").as_int().unwrap(), 2 + 4);
+    run(&mut session, "told = []; train_teachers(data, p, o + #{seed: 5, on_epoch: |line| told.push(line.name)});");
+    assert_eq!(eval(&mut session, "told.len()").as_int().unwrap(), 4, "side by side too");
+
+    for (loss, says) in [
+        ("|l, t| l - t", "one number"),
+        ("|l, t| 3", "must give a Tensor"),
+        ("|l, t| tensor(1.0)", "no gradient"),
+        ("|l, t| (l - t.nothing()).sum()", "nothing"),
+        ("|l, t| throw \"enough\"", "enough"),
+        ("|l, t| (l * 0.0 / 0.0).sum()", "no longer a number"),
+    ] {
+        let wrong = failure(&mut session, &format!("train_teacher(data, some, o + #{{loss: {loss}}})"));
+        assert!(wrong.contains(says), "{loss}: {wrong}");
+    }
+}

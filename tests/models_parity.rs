@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use cpsd::images::{Crop, Picture};
 use cpsd::models::backbones::BACKBONES;
 use cpsd::models::weights::read_safetensors;
-use cpsd::models::{Model, ModelSpec};
+use cpsd::models::{Model, ModelSpec, Pass, Precision};
 use cpsd::torch::to_vec_f32;
 use formula::formula;
 use serde_json::Value;
@@ -135,6 +135,54 @@ fn parity(backbone: &str) {
         }
     }
     assert!(moving.len() < state.len());
+}
+
+/// Mixed precision computes as PyTorch's autocast does: its logits, and not those of f32; gradients stay f32.
+#[test]
+fn bfloat16_is_pytorchs_autocast() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/models/autocast.json");
+    let autocast: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let goldens = goldens();
+    for (backbone, logits) in autocast.as_object().unwrap().iter().filter(|(name, _)| *name != "torch") {
+        let size = goldens[backbone]["image_size"].as_i64().unwrap();
+        let spec = ModelSpec { backbone: backbone.clone(), head: "gap".into(), image_size: Some(size), ..ModelSpec::default() };
+        let mut model = Model::new(&spec, &labels(10), 0, Device::Cpu).unwrap();
+        fill(&mut model);
+        let came = model.forward(&formula("input", &[2, 3, size, size], 1.0), Pass::EVAL.within(Precision::BFloat16)).unwrap();
+        assert_eq!(came.kind(), Kind::Float);
+        let golden: Vec<f64> = serde_json::from_value(logits.clone()).unwrap();
+        let full: Vec<f64> = serde_json::from_value(goldens[backbone]["logits"].clone()).unwrap();
+        let scale = full.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+        let ours = to_vec_f32(&came).unwrap();
+        let apart = |other: &[f64]| ours.iter().zip(other).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max) / scale;
+        assert!(apart(&golden) < 0.01, "{backbone}: {} of the largest logit away from autocast", apart(&golden));
+        assert!(apart(&full) > 1e-5, "{backbone} computes in f32");
+        // Slow without hardware for it: once is enough.
+        if backbone != "resnet18" {
+            continue;
+        }
+        came.square().sum(Kind::Float).backward();
+        assert!(model.trainable().iter().all(|(_, t)| t.grad().kind() == Kind::Float), "{backbone}");
+    }
+}
+
+/// As torchvision's FrozenBatchNorm2d, which Query2Label's ResNet has: only convolutions and the head are trained.
+#[test]
+fn frozen_norms_stay_as_they_are() {
+    let spec = ModelSpec { backbone: "resnet18".into(), image_size: Some(64), freeze: 1, frozen_norms: true, ..ModelSpec::default() };
+    let mut model = Model::new(&spec, &labels(4), 0, Device::Cpu).unwrap();
+    fill(&mut model);
+    let before: Vec<(String, Tensor)> = model.state().into_iter().map(|(name, t)| (name, t.copy())).collect();
+    let x = formula("input", &[2, 3, 64, 64], 1.0);
+    let eval = model.forward(&x, false).unwrap();
+    assert_eq!(eval, model.forward(&x, true).unwrap(), "a batch's statistics are used");
+    for ((name, now), (_, then)) in model.state().iter().zip(&before) {
+        assert_eq!(now, then, "{name}");
+    }
+    let trained: Vec<String> = model.trainable().into_iter().map(|(name, _)| name).collect();
+    assert!(trained.contains(&"layer2.0.conv1.weight".to_string()) && trained.contains(&"fc.weight".to_string()));
+    assert!(trained.iter().all(|name| !name.contains("bn") && !name.contains("downsample.1")), "{trained:?}");
+    assert!(model.buffers().is_empty());
 }
 
 /// How many parameters fewer the position embedding of a smaller picture has.

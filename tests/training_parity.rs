@@ -3,7 +3,7 @@
 mod formula;
 
 use cpsd::losses::LossSpec;
-use cpsd::training::optimiser::{Adam, Average, Flat};
+use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
 use cpsd::training::options::Optimiser;
 use cpsd::training::schedule::OneCycle;
 use formula::formula;
@@ -34,6 +34,10 @@ fn one_cycle_equals_pytorch() {
             let came = schedule.lr(step as u64);
             assert!((came / rate - 1.0).abs() < 1e-9, "step {step}: {came} instead of {rate}");
         }
+        for (step, beta) in numbers(&case["betas"]).into_iter().enumerate() {
+            let came = schedule.momentum(step as u64);
+            assert!((came / beta - 1.0).abs() < 1e-9, "step {step}: momentum {came} instead of {beta}");
+        }
     }
 }
 
@@ -55,7 +59,7 @@ fn twenty_steps_of_adam_equal_pytorch() {
         for step in 1..=20 {
             flat.zero_gradients().unwrap();
             (x.linear(&weight, Some(&bias)) - &y).square().sum(Kind::Double).backward();
-            adam.update(&mut flat, 0.05).unwrap();
+            adam.update(&mut flat, 0.05, BETA1).unwrap();
             average.update(&flat, step).unwrap();
             let now = Vec::<f64>::try_from(&flat.values).unwrap();
             expected.iter_mut().zip(now).for_each(|(e, x)| *e = 0.9 * *e + 0.1 * x);
@@ -142,11 +146,11 @@ fn discriminative_rates_are_those_of_groups() {
             let loss = |leaves: &[(String, Tensor)]| leaves.iter().map(|(_, t)| (t * (1.0 + f64::from(step))).square().sum(tch::Kind::Float)).sum::<Tensor>();
             flat.zero_gradients().unwrap();
             loss(&together).backward();
-            adam.update(&mut flat, 0.01).unwrap();
+            adam.update(&mut flat, 0.01, BETA1).unwrap();
             groups.iter_mut().for_each(|(flat, ..)| flat.zero_gradients().unwrap());
             loss(&apart).backward();
             for (flat, adam, factor) in &mut groups {
-                adam.update(flat, 0.01 * *factor).unwrap();
+                adam.update(flat, 0.01 * *factor, BETA1).unwrap();
             }
         }
         for ((name, one), (_, other)) in together.iter().zip(&apart) {

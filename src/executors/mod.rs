@@ -1,3 +1,4 @@
-//! Where trainings run: side by side on this machine's cores.
+//! Where trainings run: side by side on this machine's cores, in threads or in processes.
 
 pub mod pool;
+pub mod worker;

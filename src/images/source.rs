@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::error::{Error, Result};
 use crate::images::picture::Picture;
+use crate::images::portable::SourceSpec;
 
 /// N pictures that can be had in any order and from any thread.
 pub trait PictureSource: Send + Sync {
@@ -24,6 +25,9 @@ pub trait PictureSource: Send + Sync {
 
     /// A hash of what decides the pictures: sources with the same fingerprint hold the same pictures.
     fn fingerprint(&self) -> String;
+
+    /// What makes this source again, in another process too.
+    fn spec(&self) -> SourceSpec;
 }
 
 /// The error for an index that a source does not have.
@@ -83,6 +87,10 @@ impl PictureSource for Files {
         };
         self.fingerprint.get_or_init(compute).clone()
     }
+
+    fn spec(&self) -> SourceSpec {
+        SourceSpec::Files { root: self.root.clone(), paths: self.paths.clone() }
+    }
 }
 
 /// Bytes, and nanoseconds since 1970; zeros for a file that is not there (reading it will say so).
@@ -129,6 +137,10 @@ impl PictureSource for Taken {
             hasher.update(&(index as u64).to_le_bytes());
         }
         hasher.finalize().to_hex().to_string()
+    }
+
+    fn spec(&self) -> SourceSpec {
+        SourceSpec::Taken { of: Box::new(self.source.spec()), indices: self.indices.clone() }
     }
 }
 
@@ -177,6 +189,10 @@ impl PictureSource for Cached {
     fn fingerprint(&self) -> String {
         self.source.fingerprint()
     }
+
+    fn spec(&self) -> SourceSpec {
+        SourceSpec::Cached { of: Box::new(self.source.spec()), max_bytes: self.max_bytes }
+    }
 }
 
 #[cfg(test)]
@@ -198,6 +214,9 @@ mod tests {
         }
         fn fingerprint(&self) -> String {
             "numbers".into()
+        }
+        fn spec(&self) -> SourceSpec {
+            SourceSpec::Files { root: PathBuf::new(), paths: vec![] }
         }
     }
 

@@ -9,6 +9,7 @@ mod kl;
 mod mse;
 mod range;
 mod reduction;
+mod script;
 
 pub use asl::Asl;
 pub use bce::Bce;
@@ -16,6 +17,7 @@ pub use focal::Focal;
 pub use kl::{Kl, KlForm};
 pub use mse::{Mse, Space};
 pub use reduction::Reduction;
+pub use script::{Function, Script};
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -41,6 +43,8 @@ pub enum LossSpec {
     Focal(Focal),
     Mse(Mse),
     Kl(Kl),
+    /// A closure of a script; [`compute`](Self::compute) cannot, whoever runs the training brings the function.
+    Script(Script),
 }
 
 impl Default for LossSpec {
@@ -75,6 +79,7 @@ impl LossSpec {
             LossSpec::Focal(l) => l.reduction,
             LossSpec::Mse(l) => l.reduction,
             LossSpec::Kl(l) => l.reduction,
+            LossSpec::Script(_) => Reduction::Sum,
         }
     }
 
@@ -85,6 +90,7 @@ impl LossSpec {
             LossSpec::Focal(_) => "focal",
             LossSpec::Mse(_) => "mse",
             LossSpec::Kl(_) => "kl",
+            LossSpec::Script(_) => "script",
         }
     }
 
@@ -96,6 +102,7 @@ impl LossSpec {
             LossSpec::Focal(loss) => loss.validate(),
             LossSpec::Mse(loss) => loss.validate(),
             LossSpec::Kl(loss) => loss.validate(),
+            LossSpec::Script(_) => Ok(()),
         }
     }
 
@@ -118,6 +125,15 @@ impl LossSpec {
             LossSpec::Focal(loss) => loss.compute(logits, targets),
             LossSpec::Mse(loss) => loss.compute(logits, targets),
             LossSpec::Kl(loss) => loss.compute(logits, targets),
+            LossSpec::Script(_) => Err(Error::argument("a loss that is a closure works in a training of the script that wrote it, and nowhere else")),
+        }
+    }
+
+    /// [`compute`](Self::compute), by `function` where the loss is a script's.
+    pub fn by(&self, function: Option<Function>, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        match (self, function) {
+            (LossSpec::Script(_), Some(function)) => Script::checked(function(logits, targets)?, logits),
+            _ => self.compute(logits, targets),
         }
     }
 }

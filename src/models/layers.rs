@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::params::Params;
+use super::precision::{full, lowered};
 use crate::error::{Error, Result};
 
 /// How a convolution's input is padded.
@@ -44,8 +45,8 @@ impl Conv {
                 pad = 0;
             }
         }
-        let x = padded.as_ref().unwrap_or(x);
-        Ok(x.f_conv2d(&self.weight, None::<&Tensor>, [self.stride, self.stride], [pad, pad], [1, 1], self.groups)?)
+        let x = lowered(padded.as_ref().unwrap_or(x))?;
+        Ok(x.f_conv2d(&lowered(&self.weight)?, None::<&Tensor>, [self.stride, self.stride], [pad, pad], [1, 1], self.groups)?)
     }
 }
 
@@ -99,14 +100,14 @@ impl Linear {
 
     /// `[..., in]` → `[..., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+        Ok(lowered(x)?.f_linear(&lowered(&self.weight)?, Some(&lowered(&self.bias)?))?)
     }
 
     /// `[N, in, h, w]` → `[N, out, h, w]`, whatever the weight's own shape.
     pub fn on_maps(&self, x: &Tensor) -> Result<Tensor> {
         let size = self.weight.size();
-        let weight = self.weight.f_reshape([size[0], size[1], 1, 1])?;
-        Ok(x.f_conv2d(&weight, Some(&self.bias), [1, 1], [0, 0], [1, 1], 1)?)
+        let weight = lowered(&self.weight.f_reshape([size[0], size[1], 1, 1])?)?;
+        Ok(lowered(x)?.f_conv2d(&weight, Some(&lowered(&self.bias)?), [1, 1], [0, 0], [1, 1], 1)?)
     }
 }
 
@@ -135,7 +136,7 @@ impl LayerNorm {
 
     /// `[..., width]` → the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, false)?)
+        Ok(full(x)?.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, false)?)
     }
 }
 
@@ -155,7 +156,7 @@ impl Patches {
 
     /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_conv2d(&self.weight, Some(&self.bias), [self.side, self.side], [0, 0], [1, 1], 1)?)
+        Ok(lowered(x)?.f_conv2d(&lowered(&self.weight)?, Some(&lowered(&self.bias)?), [self.side, self.side], [0, 0], [1, 1], 1)?)
     }
 }
 
@@ -176,7 +177,8 @@ pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor>
     let width = packed / 3;
     let split = [size.as_slice(), &[heads, width / heads]].concat();
     let part = |i: i64| -> Result<Tensor> { Ok(qkv.f_narrow(-1, i * width, width)?.f_reshape(&split)?.f_transpose(-3, -2)?) };
-    let y = Tensor::f_scaled_dot_product_attention(&part(0)?, &part(1)?, &part(2)?, bias, 0.0, false, None::<f64>, false)?;
+    let bias = bias.map(|b| b.f_to_kind(qkv.kind())).transpose()?;
+    let y = Tensor::f_scaled_dot_product_attention(&part(0)?, &part(1)?, &part(2)?, bias.as_ref(), 0.0, false, None::<f64>, false)?;
     size.push(width);
     Ok(y.f_transpose(-3, -2)?.f_reshape(&size)?)
 }

@@ -12,6 +12,7 @@ use super::backbones::{Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, Seen};
 use super::params::{Params, Role};
 use super::pass::Pass;
+use super::precision::{Precision, full};
 use super::weights;
 use crate::error::{Error, Result};
 use crate::files;
@@ -71,7 +72,9 @@ impl Model {
         let kind = spec.kind()?;
         let stages = spec.stages.unwrap_or(1);
         let mut params = Params::new(seed, device);
+        params.freezing_norms = spec.frozen_norms;
         let backbone = (kind.build)(&mut params, &spec)?;
+        params.freezing_norms = false;
         let backbone_params = params.list.len();
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
             (Some(channels), _) => channels,
@@ -179,7 +182,7 @@ impl Model {
     /// u8 pixels `[N, H, W, 3]` → f32 `[N, 3, H, W]`, channels-last in memory, on the model's device, normalised as the
     /// backbone's weights expect.
     pub fn normalise(&self, pixels: &Tensor) -> Result<Tensor> {
-        let x = pixels.f_to_device(self.device)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
+        let x = crate::torch::upload(pixels, self.device)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
         Ok(x.f_mul(&self.scale)?.f_add(&self.shift)?)
     }
 
@@ -187,10 +190,10 @@ impl Model {
         let mut x = x.shallow_clone();
         for stage in from + 1..=to {
             // What a head adds, it adds behind the frozen stages only.
-            if stage > 1 && stage > self.spec.freeze && let Some(more) = self.head.lateral(stage - 1, &x)? {
+            if stage > 1 && stage > self.spec.freeze && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))? {
                 x = x.f_add(&more)?;
             }
-            x = self.backbone.stage(stage, &x, train)?;
+            x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
         }
         Ok(x)
     }
@@ -219,7 +222,7 @@ impl Model {
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Answer> {
         let pass = pass.into();
         let rest = |x: &Tensor| -> Result<Tensor> {
-            let x = self.stages(x, self.spec.freeze, self.stages, pass.train)?;
+            let x = full(&pass.precision.during(|| self.stages(x, self.spec.freeze, self.stages, pass.train))?)?;
             // Whole feature maps are dropped; heads number their own dropouts from 0.
             pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
         };

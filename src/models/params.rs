@@ -29,6 +29,8 @@ pub struct Params {
     seed: u64,
     /// Whether what is made now is part of the frozen stages.
     pub freezing: bool,
+    /// Whether batch norms made now are frozen in any case.
+    pub freezing_norms: bool,
     /// Put before the names of what is made now.
     prefix: &'static str,
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, of no use in them.
@@ -37,7 +39,7 @@ pub struct Params {
 
 impl Params {
     pub fn new(seed: u64, device: Device) -> Self {
-        Params { list: Vec::new(), device, seed, freezing: false, prefix: "", constants: Vec::new() }
+        Params { list: Vec::new(), device, seed, freezing: false, freezing_norms: false, prefix: "", constants: Vec::new() }
     }
 
     /// Makes tensors whose names begin with `prefix`; what they start from follows from the names without it.
@@ -80,12 +82,16 @@ impl Params {
     /// A batch norm's weight, bias, running mean and running variance, each `[channels]`.
     pub fn batch_norm(&mut self, name: &str, channels: i64) -> Result<[Tensor; 4]> {
         let options = (Kind::Float, Device::Cpu);
-        Ok([
+        let before = self.freezing;
+        self.freezing |= self.freezing_norms;
+        let made = Ok([
             self.add(format!("{name}.weight"), Role::Weight, Tensor::f_ones([channels], options)?)?,
             self.add(format!("{name}.bias"), Role::Weight, Tensor::f_zeros([channels], options)?)?,
             self.add(format!("{name}.running_mean"), Role::Statistic, Tensor::f_zeros([channels], options)?)?,
             self.add(format!("{name}.running_var"), Role::Statistic, Tensor::f_ones([channels], options)?)?,
-        ])
+        ]);
+        self.freezing = before;
+        made
     }
 
     /// A layer norm's weight and bias `[width]`.

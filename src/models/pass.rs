@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::precision::Precision;
 use crate::error::Result;
 
 /// One forward pass.
@@ -11,15 +12,22 @@ pub struct Pass {
     pub train: bool,
     /// Decides what dropout drops: the same key, the same masks, on any device and beside any other training.
     pub key: u64,
+    /// What the backbone computes in.
+    pub precision: Precision,
 }
 
 impl Pass {
     /// Without any chance: statistics as they were learned, nothing dropped.
-    pub const EVAL: Pass = Pass { train: false, key: 0 };
+    pub const EVAL: Pass = Pass { train: false, key: 0, precision: Precision::Float32 };
 
     /// The pass of one training step.
     pub fn step(seed: u64, epoch: u64, step: u64) -> Pass {
-        Pass { train: true, key: mixed(mixed(mixed(seed) ^ epoch) ^ step) }
+        Pass { train: true, key: mixed(mixed(mixed(seed) ^ epoch) ^ step), precision: Precision::Float32 }
+    }
+
+    /// The same pass in another precision.
+    pub fn within(self, precision: Precision) -> Pass {
+        Pass { precision, ..self }
     }
 
     /// Drops single numbers with probability `p` and scales the others by 1 / (1 - p), in training only. `layer` tells
@@ -47,7 +55,7 @@ impl Pass {
 impl From<bool> for Pass {
     /// Training with one key, or answering.
     fn from(train: bool) -> Pass {
-        Pass { train, key: 0 }
+        Pass { train, ..Pass::EVAL }
     }
 }
 

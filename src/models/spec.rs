@@ -28,6 +28,9 @@ pub struct ModelSpec {
     /// The whole backbone keeps its weights: `freeze` at all of its stages.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
+    /// Every batch norm of the backbone keeps its weights and statistics, those of trainable stages too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub frozen_norms: bool,
     /// Width of the `"conv"` head; 192 when absent.
     pub head_width: Option<i64>,
     /// Probability with which a feature is dropped before the last linear layer, in training only.
@@ -79,6 +82,7 @@ impl Default for ModelSpec {
             stages: None,
             freeze: 0,
             frozen: false,
+            frozen_norms: false,
             head_width: None,
             dropout: 0.0,
             normalise: Normalise::Backbone,

@@ -1,11 +1,15 @@
 //! `dataset`: pictures with labels, by split.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use rhai::{Dynamic, Engine, Map};
 
-use super::{Chapter, Example, OptionDocs, Word};
+use super::{Chapter, Example, OptionDocs, Word, glue};
 use crate::error::{Error, Result};
-use crate::images::{self, scenes::SceneOptions};
+use crate::images::{self, scenes::SceneOptions, squares::Squares};
 use crate::progress;
+use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 
@@ -18,7 +22,9 @@ pub const WORD: Word = Word {
 val, test (from the same contexts) and test_shifted (contexts broken: objects out of place, usual companions missing). \
 \"coco2014\" and \"folder\" read from `root`; when something is missing, the error shows the layout that is expected. \
 The options below are those of emoji-scenes; every data set takes `root` where it needs files, and `on_bad_image`: \
-\"skip\" reads every picture once and leaves out those that cannot be read, by path; \"error\", the default, stops a training at the first.",
+\"skip\" reads every picture once and leaves out those that cannot be read, by path; \"error\", the default, stops a training at the first. \
+`cache: 448` decodes every picture once, resized to a square of that side, and keeps them all in one file of the run store \
+(side × side × 3 bytes a picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
     options: Some(OptionDocs {
         defaults: options::defaults::<SceneOptions>,
         docs: &[
@@ -34,19 +40,17 @@ The options below are those of emoji-scenes; every data set takes `root` where i
         code: "let data = dataset(\"emoji-scenes\", #{train: 40, val: 10, test: 10, test_shifted: 10, size: 64});\ndata.keys()",
         prints: "\"test_shifted\"",
     }],
-    register: |engine, _| register(engine),
+    register,
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("dataset", |name: &str| dataset(name, Map::new()));
-    engine.register_fn("dataset", dataset);
+fn register(engine: &mut Engine, context: &Rc<Context>) {
+    let (a, b) = (context.clone(), context.clone());
+    engine
+        .register_fn("dataset", move |name: &str| -> Fallible<Map> { open(&a, name, Map::new()).or_raise() })
+        .register_fn("dataset", move |name: &str, map: Map| -> Fallible<Map> { open(&b, name, map).or_raise() });
 }
 
-fn dataset(name: &str, map: Map) -> Fallible<Map> {
-    open(name, map).or_raise()
-}
-
-fn open(name: &str, mut map: Map) -> Result<Map> {
+fn open(context: &Context, name: &str, mut map: Map) -> Result<Map> {
     let root = take_string(&mut map, "root", "a path")?;
     let skip = match take_string(&mut map, "on_bad_image", "\"error\" or \"skip\"")?.as_deref() {
         None | Some("error") => false,
@@ -56,6 +60,15 @@ fn open(name: &str, mut map: Map) -> Result<Map> {
             error.message = format!("option \"on_bad_image\" of dataset must be \"error\" or \"skip\"; got \"{came}\"");
             return Err(error);
         }
+    };
+    let cache = match map.remove("cache") {
+        None => 0,
+        Some(side) => match side.as_int() {
+            Ok(side) => u32::try_from(side).unwrap_or(u32::MAX),
+            Err(came) => return Err(Error::argument(format!(
+                "option \"cache\" of dataset must be a side in pixels, or 0; got {}", super::a_user_name(came)
+            ))),
+        },
     };
     let value = options::to_json(&Dynamic::from(map)).map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
     let splits = images::open(name, root.as_deref().map(std::path::Path::new), &value)?;
@@ -70,6 +83,9 @@ fn open(name: &str, mut map: Map) -> Result<Map> {
                 progress::log(&format!("{name} {split}: {} of {} pictures cannot be read and are left out", bad.len(), dataset.len()));
             }
             dataset = readable;
+        }
+        if cache > 0 {
+            dataset.source = Arc::new(Squares::make(&glue::store(context), dataset.source, cache)?);
         }
         opened.insert(split.into(), Dynamic::from(dataset));
     }

@@ -6,12 +6,13 @@ use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
+use super::closures::Closures;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::error::{Error, Result};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{DistillOptions, Distillation, Ensemble, Job};
+use crate::training::{DistillOptions, Distillation, Ensemble, Job, run_with};
 
 pub const WORD: Word = Word {
     name: "distill",
@@ -21,7 +22,7 @@ pub const WORD: Word = Word {
     details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model stands for an ensemble of one. \
 L = label_weight · L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
 each for two ensembles, as in the paper. Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
-views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line.",
+views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|.",
     options: Some(OptionDocs { defaults: options::defaults::<DistillOptions>, docs: training_options::DISTILL_DOCS }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = train_teacher(data, data.train.names, o);\nlet student = distill(data, merge([teacher]), o + #{distill_weight: 0.1});\nstudent.labels.len() == data.train.names.len()",
@@ -39,10 +40,10 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn distill(context: &Context, call: &NativeCallContext, data: &Dynamic, ensembles: &Dynamic, mut map: Map) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
-    let on_epoch = glue::take_on_epoch("distill", &mut map).or_raise()?;
+    let closures = Closures::take("distill", &mut map, call, context).or_raise()?;
     let options: DistillOptions = options::parse("distill", &map).or_raise()?;
     let job = job(data, ensembles, options).or_raise()?;
-    glue::run_calling(&glue::store(context), &job, on_epoch, call)
+    closures.during(call, |hooks| run_with(&glue::store(context), &job, hooks)).map(ModelValue)
 }
 
 /// The training of one student.

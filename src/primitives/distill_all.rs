@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::values::model::ModelValue;
+use super::closures::Closures;
 use super::{Chapter, Example, OptionDocs, Word, distill, glue, training_options};
 use crate::error::Result;
 use crate::script::context::Context;
@@ -30,12 +31,13 @@ distill_all(data, [one, co, dis, [co, dis]], options). Options are those of dist
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("distill_all", move |data: Dynamic, list: Array| distill_all(&a, &data, &list, Map::new()))
-        .register_fn("distill_all", move |data: Dynamic, list: Array, map: Map| distill_all(&b, &data, &list, map));
+        .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array| distill_all(&a, &call, &data, &list, Map::new()))
+        .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array, map: Map| distill_all(&b, &call, &data, &list, map));
 }
 
-fn distill_all(context: &Context, data: &Dynamic, list: &Array, mut map: Map) -> Fallible<Array> {
+fn distill_all(context: &Context, call: &NativeCallContext, data: &Dynamic, list: &Array, mut map: Map) -> Fallible<Array> {
     glue::expand_names(&mut map);
+    let closures = Closures::take("distill_all", &mut map, call, context).or_raise()?;
     let options: DistillOptions = options::parse("distill_all", &map).or_raise()?;
     let jobs = list
         .iter()
@@ -43,6 +45,6 @@ fn distill_all(context: &Context, data: &Dynamic, list: &Array, mut map: Map) ->
         .map(|(i, ensembles)| Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..distill::job(data, ensembles, options.clone())? }))
         .collect::<Result<Vec<_>>>()
         .or_raise()?;
-    let trained = run_all(&glue::store(context), jobs).or_raise()?;
+    let trained = closures.during(call, |hooks| run_all(&glue::store(context), jobs, hooks))?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

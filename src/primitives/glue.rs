@@ -1,6 +1,6 @@
 //! What the words share: reading arguments that Rhai leaves loosely typed.
 
-use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
@@ -10,11 +10,9 @@ use crate::images::Dataset;
 use crate::labels::LabelTable;
 use crate::runs::RunStore;
 use crate::script::context::Context;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::{options, show};
 use crate::training::options::SelectOn;
 use crate::training::predict::Predictor;
-use crate::training::{Job, run, run_watched};
 
 /// Registers how a kind is named and printed.
 pub fn register_display<T: std::fmt::Display + Clone + 'static>(engine: &mut Engine, name: &'static str) {
@@ -175,34 +173,6 @@ pub fn expand_names(options: &mut Map) {
             let map: Map = [(inner.into(), value.clone())].into_iter().collect();
             *value = map.into();
         }
-    }
-}
-
-/// Takes the closure `on_epoch` out of the options. Errors: something else under that key.
-pub fn take_on_epoch(word: &str, options: &mut Map) -> Result<Option<FnPtr>> {
-    match options.remove("on_epoch") {
-        None => Ok(None),
-        Some(value) if value.is_unit() => Ok(None),
-        Some(value) => value.clone().try_cast::<FnPtr>().map(Some).ok_or_else(|| {
-            Error::argument(format!("option \"on_epoch\" of {word} must be a closure of one argument, as |line| print(line); got {}", show::a_type(&value)))
-        }),
-    }
-}
-
-/// A training through the store that calls `on_epoch` with each epoch's line as a map. What the closure throws is thrown
-/// on, with its place in the script; the training then stands where it is and goes on with the same call.
-pub fn run_calling(store: &RunStore, job: &Job, on_epoch: Option<FnPtr>, call: &NativeCallContext) -> Fallible<ModelValue> {
-    let Some(closure) = on_epoch else { return run(store, job).map(ModelValue).or_raise() };
-    let mut thrown = None;
-    let trained = run_watched(store, job, &mut |line| {
-        closure.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(|failure| {
-            thrown = Some(failure);
-            Error::interrupted()
-        })
-    });
-    match thrown {
-        Some(failure) => Err(failure),
-        None => trained.map(ModelValue).or_raise(),
     }
 }
 

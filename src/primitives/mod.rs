@@ -56,6 +56,7 @@ mod table;
 mod tensor;
 mod train_teacher;
 mod train_teachers;
+mod closures;
 mod training_options;
 pub mod values;
 mod word;

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::values::model::ModelValue;
+use super::closures::Closures;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{Job, TrainOptions};
+use crate::training::{Job, TrainOptions, run_with};
 
 pub const WORD: Word = Word {
     name: "train_teacher",
@@ -19,7 +20,8 @@ pub const WORD: Word = Word {
     details: "data is what dataset(...) gives (it trains on train and selects on val), or one Dataset, of which a tenth is held out \
 to select on. The teacher sees all training images with only its own labels as targets. The same call again is answered by the \
 run store; one that was interrupted goes on where it stopped. The option on_epoch takes a closure, which is called with each epoch's line \
-(a map: epoch, loss, lr, seconds, and val_mAP where the epoch was evaluated).",
+(a map: name, epoch, loss, lr, seconds, and val_mAP where the epoch was evaluated). The option loss may be a closure \
+|logits, targets|, both Tensors of [batch, labels], that gives one number; its code counts in what names the run.",
     options: Some(OptionDocs { defaults: options::defaults::<TrainOptions>, docs: training_options::DOCS }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmodel.labels",
@@ -37,12 +39,12 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn train_teacher(context: &Context, call: &NativeCallContext, data: &Dynamic, labels: &Array, mut map: Map) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
-    let on_epoch = glue::take_on_epoch("train_teacher", &mut map).or_raise()?;
+    let closures = Closures::take("train_teacher", &mut map, call, context).or_raise()?;
     let options: TrainOptions = options::parse("train_teacher", &map).or_raise()?;
     options.validate("train_teacher").or_raise()?;
     let (train, val) = glue::splits("train_teacher", data, options.select_on).or_raise()?;
     let labels = glue::names("train_teacher", "the labels", labels).or_raise()?;
     let name = if labels.len() == train.labels.num_labels() { "baseline".into() } else { format!("teacher of {} labels", labels.len()) };
     let job = Job { name, train, val, labels, options, distillation: None };
-    glue::run_calling(&glue::store(context), &job, on_epoch, call)
+    closures.during(call, |hooks| run_with(&glue::store(context), &job, hooks)).map(ModelValue)
 }

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::values::model::ModelValue;
+use super::closures::Closures;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::graph::Partition;
 use crate::script::context::Context;
@@ -17,7 +18,9 @@ pub const WORD: Word = Word {
     chapter: Chapter::Training,
     signatures: &["train_teachers(data, partition) -> array of Model", "train_teachers(data, partition, #{options}) -> array of Model"],
     summary: "Trains one teacher for each task of a partition, side by side with the cores shared out among them.",
-    details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher.",
+    details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
+on_epoch is told of all teachers (line.name says which), and with a loss of the script's own they train one after the other. \
+The option workers says whether each trains in a process of its own.",
     options: Some(OptionDocs { defaults: options::defaults::<TrainOptions>, docs: training_options::DOCS }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet p = random_partition(data.train.names, 2);\nlet teachers = train_teachers(data, p, #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmerge(teachers).labels == data.train.names",
@@ -29,12 +32,13 @@ pub const WORD: Word = Word {
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("train_teachers", move |data: Dynamic, partition: Partition| train_teachers(&a, &data, &partition, Map::new()))
-        .register_fn("train_teachers", move |data: Dynamic, partition: Partition, map: Map| train_teachers(&b, &data, &partition, map));
+        .register_fn("train_teachers", move |call: NativeCallContext, data: Dynamic, partition: Partition| train_teachers(&a, &call, &data, &partition, Map::new()))
+        .register_fn("train_teachers", move |call: NativeCallContext, data: Dynamic, partition: Partition, map: Map| train_teachers(&b, &call, &data, &partition, map));
 }
 
-fn train_teachers(context: &Context, data: &Dynamic, partition: &Partition, mut map: Map) -> Fallible<Array> {
+fn train_teachers(context: &Context, call: &NativeCallContext, data: &Dynamic, partition: &Partition, mut map: Map) -> Fallible<Array> {
     glue::expand_names(&mut map);
+    let closures = Closures::take("train_teachers", &mut map, call, context).or_raise()?;
     let options: TrainOptions = options::parse("train_teachers", &map).or_raise()?;
     options.validate("train_teachers").or_raise()?;
     let (train, val) = glue::splits("train_teachers", data, options.select_on).or_raise()?;
@@ -52,6 +56,6 @@ fn train_teachers(context: &Context, data: &Dynamic, partition: &Partition, mut 
             distillation: None,
         })
         .collect();
-    let trained = run_all(&glue::store(context), jobs).or_raise()?;
+    let trained = closures.during(call, |hooks| run_all(&glue::store(context), jobs, hooks))?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

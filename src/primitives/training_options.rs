@@ -2,8 +2,8 @@
 
 /// A line for every key of `TrainOptions`.
 pub const DOCS: &[(&str, &str)] = &[
-    ("model", "a map: backbone, head, weights, image_size, stages, freeze, frozen, normalise (\"backbone\" or \"none\"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name"),
-    ("loss", "a Loss such as asl(#{gamma_neg: 2}), or a loss's name"),
+    ("model", "a map: backbone, head, weights, image_size, stages, freeze, frozen, frozen_norms, normalise (\"backbone\" or \"none\"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name"),
+    ("loss", "a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number"),
     ("epochs", "passes over the training images"),
     ("batch", "images a step"),
     ("accumulate", "batches whose gradients add up to one update"),
@@ -13,7 +13,9 @@ pub const DOCS: &[(&str, &str)] = &[
     ("pct_start", "share of the steps in which the rate rises"),
     ("div_factor", "peak over first rate"),
     ("final_div_factor", "first over last rate"),
+    ("cycle_momentum", "let Adam's first beta cycle against the rate, from 0.95 to 0.85 and back, as PyTorch's OneCycleLR does by default; off, it is 0.9"),
     ("optimiser", "\"adam\" (decay added to the gradient) or \"adamw\" (decay applied to the weights)"),
+    ("precision", "\"float32\", or \"bfloat16\" for the expensive layers of the backbone in the steps"),
     ("weight_decay", "on weights with more than one dimension only"),
     ("ema", "decay of the moving average of all state a step; 0 turns it off"),
     ("ema_warmup", "let the average follow faster in the first steps"),
@@ -25,13 +27,15 @@ pub const DOCS: &[(&str, &str)] = &[
     ("eval_every", "epochs between evaluations on val; 0 is a tenth of all"),
     ("patience", "epochs without a better mAP on val after which training stops; 0 never"),
     ("seed", "decides initial weights, order and views"),
+    ("on_epoch", "a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, val_mAP where it was evaluated"),
     ("threads", "CPU threads; 0 takes all"),
+    ("workers", "where several trainings of one call run: \"threads\", \"processes\" (one that dies is tried once more), or \"auto\": processes where there are several GPUs"),
 ];
 
 /// A line for every key of `DistillOptions`: its own, then those of a training.
 pub const DISTILL_DOCS: &[(&str, &str)] = &{
     const OWN: [(&str, &str); 5] = [
-        ("distillation", "a Loss between student and teachers: mse() or kl(), on logits"),
+        ("distillation", "a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits"),
         ("weights", "one weight an ensemble; empty shares one evenly"),
         ("distill_weight", "factor of the whole distillation loss beside the loss on the labels"),
         ("label_weight", "factor of the loss on the labels"),

@@ -68,7 +68,7 @@ pub struct Word {
 pub struct OptionDocs {
     /// The default of every key, as JSON, in the order to print.
     pub defaults: fn() -> serde_json::Value,
-    /// A line for every key; a test holds the two lists against each other.
+    /// A line for every key, closures too, which have no default; a test holds the two lists against each other.
     pub docs: &'static [(&'static str, &'static str)],
 }
 

@@ -79,7 +79,6 @@ fn inspect(
         findings.push(Finding { position, message: format!("{name} does not take {arguments} arguments"), help });
     }
     if let Some(options) = primitives::find(name).and_then(|w| w.options.as_ref()) {
-        let defaults = (options.defaults)();
         let open = name == "dataset"; // its options are those of the data set
         // Options come last; constant ones have been folded into a value, which no longer knows where its keys stood.
         let given: Vec<(String, Position)> = match call.args.last() {
@@ -89,9 +88,10 @@ fn inspect(
             }
             _ => vec![],
         };
-        if let (Some(keys), false) = (defaults.as_object(), open || (name == "cam" && arguments == 1)) {
-            for (key, at) in given.into_iter().filter(|(key, _)| !keys.contains_key(key) && key != "threads") {
-                let error = super::options::unknown_option(name, &key, keys.keys().map(String::as_str));
+        let known = || options.docs.iter().map(|(key, _)| *key);
+        if !open && !(name == "cam" && arguments == 1) {
+            for (key, at) in given.into_iter().filter(|(key, _)| known().all(|k| k != key)) {
+                let error = super::options::unknown_option(name, &key, known());
                 let position = (at.line().unwrap_or(0), at.position().unwrap_or(0));
                 findings.push(Finding { position, message: error.message, help: error.help });
             }

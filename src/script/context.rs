@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rhai::{Module, Shared};
+
 /// One value a session, shared by all words.
 #[derive(Default)]
 pub struct Context {
@@ -11,6 +13,8 @@ pub struct Context {
     pub runs: RefCell<PathBuf>,
     /// The script's `key=value` arguments, as typed.
     pub arguments: RefCell<BTreeMap<String, String>>,
+    /// Libraries that earlier texts of the session imported, by the names they gave them.
+    pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
 }
 
 /// One `arg(name, default, help)` of a script.

@@ -4,6 +4,7 @@
 //! - `context`: what words need to know of the process (run store, script arguments)
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `errors`: from the core's errors to Rhai's and from those to what a person reads
+//! - `fingerprint`: what names the code of a closure
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
 //! - `arguments`: what a script can be told on the command line
@@ -15,6 +16,7 @@ pub mod check;
 pub mod context;
 pub mod docs;
 pub mod errors;
+pub mod fingerprint;
 pub mod modules;
 pub mod options;
 pub mod session;

@@ -16,8 +16,7 @@ pub fn parse<T: Serialize + DeserializeOwned + Default>(word: &str, options: &Ma
     let mut whole = defaults::<T>();
     let known = whole.as_object_mut().ok_or_else(|| Error::internal(format!("the options of {word} are not a map")))?;
     for (key, value) in options {
-        // `threads` is left out of what names a run, and so of the defaults.
-        if !known.contains_key(key.as_str()) && !(key == "threads" && known.contains_key("epochs")) {
+        if !known.contains_key(key.as_str()) {
             return Err(unknown_option(word, key, known.keys().map(String::as_str)));
         }
         let value = to_json(value).map_err(|what| {

@@ -113,6 +113,7 @@ impl Session {
                 && !import.1.name.is_empty()
             {
                 let module = self.engine.module_resolver().resolve(&self.engine, Some(name), path, *pos)?;
+                self.context.imports.borrow_mut().insert(import.1.name.to_string(), module.clone());
                 self.engine.register_static_module(import.1.name.as_str(), module);
             }
         }

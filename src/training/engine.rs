@@ -9,8 +9,9 @@ use tch::Tensor;
 
 use super::checkpoint::{Best, Progress as Place, State};
 use super::inputs::{Inputs, Views, steps_per_epoch};
+use super::hooks::Hooks;
 use super::job::Job;
-use super::optimiser::{Adam, Average, CopyOf, Flat};
+use super::optimiser::{Adam, Average, BETA1, CopyOf, Flat};
 use super::options::Select;
 use super::outputs::Targets;
 use super::schedule::OneCycle;
@@ -19,9 +20,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::images::Dataset;
 use crate::interrupt;
 use crate::metrics::mean_average_precision;
+use crate::models::heads::LabelLoss;
 use crate::models::{Model, Pass};
 use crate::progress::Progress;
 use crate::runs::{RunStore, Work};
+use crate::torch::upload;
 
 /// A checkpoint is written besides at the end of a sitting once this much time went by, and so much more than the last
 /// one took to write: little is lost to a killed process, and little time goes into writing.
@@ -45,7 +48,7 @@ struct Saved {
 }
 
 /// One training under way.
-pub struct Engine<'a> {
+pub struct Engine<'a, 'h> {
     job: &'a Job,
     model: &'a Model,
     inputs: Inputs,
@@ -54,14 +57,15 @@ pub struct Engine<'a> {
     targets: Tensor,
     val_targets: Vec<f32>,
     teachers: Vec<(f64, Targets)>,
+    hooks: Hooks<'h>,
     schedule: OneCycle,
     steps: u64,
     state: State,
 }
 
-impl<'a> Engine<'a> {
+impl<'a, 'h> Engine<'a, 'h> {
     /// Prepares inputs, teacher outputs and optimiser; continues from the checkpoint in `work` when there is one.
-    pub fn new(store: &RunStore, job: &'a Job, model: &'a Model, train: &Dataset, val: &Dataset, work: &Work) -> Result<Self> {
+    pub fn new(store: &RunStore, job: &'a Job, model: &'a Model, train: &Dataset, val: &Dataset, work: &Work, hooks: Hooks<'h>) -> Result<Self> {
         let options = &job.options;
         let views = Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() };
         let inputs = Inputs::new(store, model, train, views.clone())?;
@@ -90,7 +94,7 @@ impl<'a> Engine<'a> {
         let average = Average::new(&flat, options.ema, options.ema_warmup)?;
         let state = State { flat, adam, average, best: None, progress: Place::default() };
         let mut engine =
-            Engine { job, model, inputs, val_inputs, targets, val_targets: val.labels.dense(), teachers, schedule, steps, state };
+            Engine { job, model, inputs, val_inputs, targets, val_targets: val.labels.dense(), teachers, hooks, schedule, steps, state };
         let checkpoint = work.path("checkpoint.safetensors");
         if checkpoint.exists() {
             match engine.state.load(&checkpoint) {
@@ -106,8 +110,8 @@ impl<'a> Engine<'a> {
     ///
     /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
     /// checkpoint stays); a picture that cannot be read, named.
-    /// `watch` is told of every epoch's line, those of earlier sittings first; its error stops the training likewise.
-    pub fn train(mut self, work: &Work, watch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Outcome> {
+    /// The hooks are told of every epoch's line, those of earlier sittings first; their error stops the training likewise.
+    pub fn train(mut self, work: &Work) -> Result<Outcome> {
         let checkpoint = work.path("checkpoint.safetensors");
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.steps * options.batch as u64, "images");
@@ -117,7 +121,7 @@ impl<'a> Engine<'a> {
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
         let earlier = earlier_lines(work, self.state.progress.metrics_bytes);
         let mut events = Events::replay(work, &earlier)?;
-        earlier.iter().try_for_each(&mut *watch)?;
+        earlier.iter().try_for_each(|line| self.hooks.tell(line, &self.job.name))?;
         while self.state.progress.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, &checkpoint, &mut saved);
             self.state.progress.seconds = before + started.elapsed().as_secs_f64();
@@ -127,7 +131,7 @@ impl<'a> Engine<'a> {
             }
             match self.end_epoch(work, &mut events, &shown) {
                 Ok(line) => {
-                    if let Err(error) = watch(&line) {
+                    if let Err(error) = self.hooks.tell(&line, &self.job.name) {
                         self.state.save(&checkpoint)?;
                         return Err(error);
                     }
@@ -168,17 +172,17 @@ impl<'a> Engine<'a> {
         for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
             let batch = batch?;
             let lr = self.schedule.lr(self.state.progress.updates);
-            let index = Tensor::f_from_slice(&batch.images)?.f_to_device(model.device)?;
+            let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
-            let pass = Pass::step(options.seed, epoch, done);
+            let pass = Pass::step(options.seed, epoch, done).within(options.precision);
             let answer = self.inputs.answer(model, &batch.x, pass)?;
-            let mut loss = answer.loss(&options.loss, &targets)?;
+            let mut loss = answer.loss(LabelLoss { spec: &options.loss, function: self.hooks.loss }, &targets)?;
             if let Some(distillation) = &self.job.distillation {
                 if distillation.label_weight != 1.0 {
                     loss = loss.f_mul_scalar(distillation.label_weight)?;
                 }
                 for (weight, teacher) in &self.teachers {
-                    let apart = distillation.loss.compute(&answer.logits, &teacher.of(&batch.rows, &batch.x, pass)?)?;
+                    let apart = distillation.loss.by(self.hooks.distillation, &answer.logits, &teacher.of(&batch.rows, &batch.x, pass)?)?;
                     loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
                 }
             }
@@ -197,7 +201,8 @@ impl<'a> Engine<'a> {
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
             }
-            self.state.adam.update(&mut self.state.flat, lr)?;
+            let beta1 = if options.cycle_momentum { self.schedule.momentum(self.state.progress.updates) } else { BETA1 };
+            self.state.adam.update(&mut self.state.flat, lr, beta1)?;
             self.state.flat.zero_gradients()?;
             self.state.progress.updates += 1;
             if options.ema > 0.0 {

@@ -100,31 +100,19 @@ pub fn features(store: &RunStore, model: &Model, dataset: &Dataset, views: &View
     let batches = Batches::new(dataset.clone(), model.image_size() as u32, views.augment.clone(), order, BATCH, views.seed)?;
     let started = std::time::Instant::now();
     let mut shape: Vec<i64> = vec![];
-    let mut failure = None;
-    let written = files::write_with(&work.path("data.f16"), |out| {
-        let fill = || -> Result<()> {
-            for batch in batches {
-                interrupt::check()?;
-                let batch = batch?;
-                let n = batch.rows.len();
-                let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, model.image_size(), model.image_size(), 3])?;
-                let maps = model.frozen_features(&model.normalise(&pixels)?)?.f_permute([0, 2, 3, 1])?;
-                shape = maps.size()[1..].to_vec();
-                append_half(out, &maps)?;
-                progress.advance(n as u64);
-            }
-            Ok(())
-        };
-        fill().map_err(|e| {
-            let text = e.message.clone();
-            failure = Some(e);
-            std::io::Error::other(text)
-        })
-    });
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    written?;
+    files::write_whole(&work.path("data.f16"), |out| {
+        for batch in batches {
+            interrupt::check()?;
+            let batch = batch?;
+            let n = batch.rows.len();
+            let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, model.image_size(), model.image_size(), 3])?;
+            let maps = model.frozen_features(&model.normalise(&pixels)?)?.f_permute([0, 2, 3, 1])?;
+            shape = maps.size()[1..].to_vec();
+            append_half(out, &maps)?;
+            progress.advance(n as u64);
+        }
+        Ok(())
+    })?;
     progress.finish();
     let summary = json!({ "rows": total, "shape": shape, "seconds": started.elapsed().as_secs_f64() });
     Rows::open(&work.finish(&summary)?)

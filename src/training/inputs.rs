@@ -111,7 +111,7 @@ impl Inputs {
                 Ok(Box::new(starts.into_iter().map(move |start| {
                     let part = &order[start..(start + batch).min(order.len())];
                     let which: Vec<i64> = part.iter().map(|&(image, view)| i64::from(view) * n + i64::from(image)).collect();
-                    let x = rows.take_maps(&which)?.f_to_device(model.device)?;
+                    let x = crate::torch::upload(&rows.take_maps(&which)?, model.device)?;
                     Ok(Batch { images: part.iter().map(|p| i64::from(p.0)).collect(), rows: which, x })
                 })))
             }

@@ -7,6 +7,7 @@ use super::options::{Images, TeacherMode, TrainOptions};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
+use crate::models::Precision;
 
 /// A training that is still to be run.
 #[derive(Clone)]
@@ -63,7 +64,15 @@ impl Job {
     pub fn spec(&self, train: &Dataset, val: &Dataset, initial: &str) -> Value {
         let mut options = serde_json::to_value(&self.options).unwrap_or(Value::Null);
         if let Some(map) = options.as_object_mut() {
+            // How a training is run decides nothing of its result.
             map.shift_remove("threads");
+            map.shift_remove("workers");
+            if self.options.precision == Precision::Float32 {
+                map.shift_remove("precision");
+            }
+            if !self.options.cycle_momentum {
+                map.shift_remove("cycle_momentum");
+            }
         }
         json!({
             "format": 1,

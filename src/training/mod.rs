@@ -2,6 +2,7 @@
 //!
 //! - `options`: what a training can be told, with its defaults
 //! - `job`: one training as data: what decides its result, and so its name in the run store
+//! - `hooks`: what a script hangs into a training; `job_file`: a job on its way to a worker process
 //! - `run`: a job through the run store: found, resumed or trained
 //! - `engine`: the loop over epochs and steps
 //! - `schedule`, `optimiser`: one-cycle; Adam and EMA on flat buffers
@@ -16,8 +17,10 @@ pub mod checkpoint;
 pub mod engine;
 pub mod ensemble;
 pub mod features;
+pub mod hooks;
 pub mod inputs;
 pub mod job;
+pub mod job_file;
 pub mod optimiser;
 pub mod options;
 pub mod outputs;
@@ -29,8 +32,9 @@ pub mod tensorboard;
 pub mod trained;
 
 pub use ensemble::Ensemble;
+pub use hooks::Hooks;
 pub use job::{Distillation, Job};
 pub use options::{DistillOptions, TrainOptions};
 pub use predict::{Predictions, predict};
-pub use run::{run, run_all, run_watched};
+pub use run::{run, run_all, run_with};
 pub use trained::Trained;

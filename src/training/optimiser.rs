@@ -106,7 +106,8 @@ pub struct Adam {
     pub step: u64,
 }
 
-const BETA1: f64 = 0.9;
+/// PyTorch's first beta, where the schedule does not cycle it.
+pub const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 
@@ -126,8 +127,9 @@ impl Adam {
         Ok(())
     }
 
-    /// One update of `flat.values` from `flat.gradients` at learning rate `lr`.
-    pub fn update(&mut self, flat: &mut Flat, lr: f64) -> Result<()> {
+    /// One update of `flat.values` from `flat.gradients` at learning rate `lr`; `beta1` is [`BETA1`], or what a schedule
+    /// says of this step.
+    pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
         tch::no_grad(|| {
             self.step += 1;
             if self.weight_decay > 0.0 && flat.decaying > 0 {
@@ -150,12 +152,12 @@ impl Adam {
                     }
                 }
             }
-            let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - BETA1)?;
+            let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - beta1)?;
             let _ = self.square.f_mul_scalar_(BETA2)?;
             let gradient = flat.gradients.f_mul_scalar((1.0 - BETA2).sqrt())?;
             let _ = self.square.f_addcmul_(&gradient, &gradient)?;
             let t = self.step as f64;
-            let (bias1, bias2) = (1.0 - BETA1.powf(t), 1.0 - BETA2.powf(t));
+            let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - BETA2.powf(t));
             let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
             let _ = denominator.f_add_scalar_(EPS)?;
             let mut update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;

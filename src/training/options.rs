@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
-use crate::models::ModelSpec;
+use crate::models::{ModelSpec, Precision};
 
 /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,11 @@ pub struct TrainOptions {
     pub pct_start: f64,
     pub div_factor: f64,
     pub final_div_factor: f64,
+    /// Whether Adam's first beta cycles against the rate, from 0.95 to 0.85 and back; else it is 0.9.
+    pub cycle_momentum: bool,
     pub optimiser: Optimiser,
+    /// Of the steps' forward passes, live teachers' too; evaluation and kept features are f32.
+    pub precision: Precision,
     pub weight_decay: f64,
     /// Decay of the exponential moving average of all state a step; 0 turns it off.
     pub ema: f64,
@@ -44,8 +48,21 @@ pub struct TrainOptions {
     pub patience: u64,
     pub seed: u64,
     /// Threads for libtorch; 0 takes what the machine has. Not part of what names a run.
-    #[serde(skip_serializing_if = "is_zero")]
     pub threads: usize,
+    /// Where several trainings of one call run. Not part of what names a run.
+    pub workers: Workers,
+}
+
+/// Where the trainings of `train_teachers` and `distill_all` run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workers {
+    /// In processes where there are several GPUs, one a GPU; else in threads.
+    Auto,
+    /// Side by side in this process.
+    Threads,
+    /// Each in a process of its own: one that dies takes nothing with it, and is tried once more.
+    Processes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +127,9 @@ impl Default for TrainOptions {
             pct_start: 0.1,
             div_factor: 25.0,
             final_div_factor: 1e4,
+            cycle_momentum: false,
             optimiser: Optimiser::Adam,
+            precision: Precision::Float32,
             weight_decay: 1e-4,
             ema: 0.99,
             ema_warmup: true,
@@ -123,6 +142,7 @@ impl Default for TrainOptions {
             patience: 0,
             seed: 0,
             threads: 0,
+            workers: Workers::Auto,
         }
     }
 }
@@ -204,8 +224,4 @@ impl Default for DistillOptions {
             train: TrainOptions::default(),
         }
     }
-}
-
-fn is_zero(n: &usize) -> bool {
-    *n == 0
 }

@@ -31,27 +31,15 @@ pub fn outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &V
     let inputs = Inputs::new(store, &model, dataset, views.clone())?;
     let total = views.all(dataset.len()).len();
     let progress = Progress::new("teacher outputs", total as u64, "images");
-    let mut failure = None;
-    let written = files::write_with(&work.path("data.f16"), |out| {
-        let mut fill = || -> Result<()> {
-            for batch in inputs.all(&model, 256)? {
-                interrupt::check()?;
-                let batch = batch?;
-                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
-                progress.advance(batch.rows.len() as u64);
-            }
-            Ok(())
-        };
-        fill().map_err(|e| {
-            let text = e.message.clone();
-            failure = Some(e);
-            std::io::Error::other(text)
-        })
-    });
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    written?;
+    files::write_whole(&work.path("data.f16"), |out| {
+        for batch in inputs.all(&model, 256)? {
+            interrupt::check()?;
+            let batch = batch?;
+            append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
+            progress.advance(batch.rows.len() as u64);
+        }
+        Ok(())
+    })?;
     Rows::open(&work.finish(&json!({ "rows": total, "shape": [model.labels.len()] }))?)
 }
 
@@ -101,11 +89,11 @@ impl Targets {
     pub fn of(&self, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
         match self {
             Targets::Kept(all) => {
-                let index = Tensor::f_from_slice(rows)?.f_to_device(all.device())?;
+                let index = crate::torch::upload(&Tensor::f_from_slice(rows)?, all.device())?;
                 Ok(all.f_index_select(0, &index)?)
             }
             Targets::Live { teachers, columns, mode } => tch::no_grad(|| {
-                let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL };
+                let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
                 let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;
                 Ok(Tensor::f_cat(&parts, 1)?.f_index_select(1, columns)?)
             }),

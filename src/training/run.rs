@@ -1,13 +1,18 @@
 //! A job through the run store: found, resumed or trained; several side by side.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
 use serde_json::{Value, json};
 
 use super::engine::Engine;
+use super::hooks::{Hooks, OnEpoch};
 use super::job::Job;
-use super::options::{Select, SelectOn};
+use super::job_file;
+use super::options::{Select, SelectOn, Workers};
 use super::trained::Trained;
 use crate::error::{Error, Result};
-use crate::executors::pool;
+use crate::executors::{pool, worker, worker::Task};
 use crate::models::Model;
 use crate::progress;
 use crate::runs::{Begun, Run, RunStore, id_of};
@@ -18,12 +23,11 @@ const MODEL: &str = "model.safetensors";
 ///
 /// Errors: those of the options, the data and the model; Interrupted with a checkpoint that the next call resumes.
 pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
-    run_watched(store, job, &mut |_| Ok(()))
+    run_with(store, job, Hooks::default())
 }
 
-/// As [`run`], and tells `watch` of every epoch: its line of metrics.jsonl, also when the store answers. An error of
-/// `watch` stops the training like an interrupt.
-pub fn run_watched(store: &RunStore, job: &Job, watch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Trained> {
+/// As [`run`], and tells the hooks of every epoch, also when the store answers.
+pub fn run_with(store: &RunStore, job: &Job, mut hooks: Hooks) -> Result<Trained> {
     job.options.loss.validate()?;
     let (train, val) = job.splits()?;
     let device = crate::torch::device();
@@ -36,13 +40,13 @@ pub fn run_watched(store: &RunStore, job: &Job, watch: &mut dyn FnMut(&Value) ->
     let spec = job.spec(&train, &val, &model.initial_fingerprint()?);
     let work = match store.begin(&id_of("train", &spec), &spec)? {
         Begun::Finished(run) => {
-            run.metrics()?.iter().try_for_each(watch)?;
+            run.metrics()?.iter().try_for_each(|line| hooks.tell(line, &job.name))?;
             return load(run);
         }
         Begun::Work(work) => work,
     };
-    let engine = Engine::new(store, job, &model, &train, &val, &work)?;
-    let outcome = engine.train(&work, watch)?;
+    let engine = Engine::new(store, job, &model, &train, &val, &work, hooks)?;
+    let outcome = engine.train(&work)?;
     let vocabulary = job.train.labels.labels().to_vec();
     let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
     trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
@@ -82,19 +86,35 @@ pub fn load(run: Run) -> Result<Trained> {
     Trained::load(&run.path(MODEL), Some(run.clone()))
 }
 
-/// Several jobs side by side, the cores shared out among them. All that can be finished are, then the first error
-/// is given back.
+/// Several jobs side by side, the cores or GPUs shared out among them. All that can be finished are, then the first
+/// error is given back. Jobs with losses of a script's run one after the other, on its thread.
 ///
 /// Results do not depend on how many run at once, beyond what the number of threads of each changes in rounding.
-pub fn run_all(store: &RunStore, jobs: Vec<Job>) -> Result<Vec<Trained>> {
-    if jobs.is_empty() {
+pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut hooks: Hooks) -> Result<Vec<Trained>> {
+    let Some(first) = jobs.first() else {
         return Err(Error::argument("there is nothing to train: the partition has no tasks"));
+    };
+    if hooks.has_losses() {
+        let (loss, distillation) = (hooks.loss, hooks.distillation);
+        let mut each = |job: &Job| {
+            let epoch: Option<OnEpoch> = match &mut hooks.epoch {
+                Some(epoch) => Some(&mut **epoch),
+                None => None,
+            };
+            run_with(store, job, Hooks { epoch, loss, distillation })
+        };
+        return jobs.iter().map(&mut each).collect();
     }
     // The frozen features are one piece of work for all of them: made first, with all cores.
-    prepare(store, &jobs[0])?;
-    let side_by_side = jobs.len().min(pool::cores());
+    prepare(store, first)?;
+    let gpus = if crate::torch::device().is_cuda() { tch::Cuda::device_count().max(1) as usize } else { 0 };
+    let processes = match first.options.workers {
+        Workers::Auto => gpus > 1,
+        workers => workers == Workers::Processes,
+    };
+    let side_by_side = jobs.len().min(if gpus > 0 && processes { gpus } else { pool::cores() });
     let threads = (pool::cores() / side_by_side).max(1);
-    let jobs: Vec<Job> = jobs
+    let jobs: Vec<(usize, Job)> = jobs
         .into_iter()
         .map(|mut job| {
             if job.options.threads == 0 {
@@ -102,8 +122,61 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>) -> Result<Vec<Trained>> {
             }
             job
         })
+        .enumerate()
         .collect();
-    pool::map(side_by_side, &jobs, |job| run(store, job)).into_iter().collect()
+    watched(&mut hooks, |tell| {
+        pool::map(side_by_side, &jobs, |(i, job)| match processes {
+            false => run_with(store, job, Hooks { epoch: Some(&mut |line| tell(line)), ..Hooks::default() }),
+            true => in_process(store, job, (gpus > 0).then(|| i % gpus), tell),
+        })
+    })
+}
+
+/// Does `work`, which may tell of epochs from any thread, and hands these to the hooks on this one. An error of theirs
+/// is what `tell` gives from then on, and the first error given back.
+fn watched<R: Send>(
+    hooks: &mut Hooks,
+    work: impl FnOnce(&(dyn Fn(&Value) -> Result<()> + Sync)) -> Vec<Result<R>> + Send,
+) -> Result<Vec<R>> {
+    let (send, lines) = mpsc::channel::<Value>();
+    let stop = AtomicBool::new(false);
+    let mut failure = None;
+    let results = std::thread::scope(|scope| {
+        let stop = &stop;
+        let made = scope.spawn(move || {
+            work(&move |line| {
+                // The other side listens until this side is done.
+                let _ = send.send(line.clone());
+                if stop.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
+            })
+        });
+        for line in lines {
+            if failure.is_none() && let Some(epoch) = &mut hooks.epoch && let Err(error) = epoch(&line) {
+                failure = Some(error);
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+        made.join()
+    });
+    let results = results.map_err(|_| Error::internal("a training failed in a way that was not foreseen"))?;
+    match failure {
+        Some(error) => Err(error),
+        None => results.into_iter().collect(),
+    }
+}
+
+/// One job in a process of its own, with one of the GPUs where there are any.
+fn in_process(store: &RunStore, job: &Job, gpu: Option<usize>, tell: &dyn Fn(&Value) -> Result<()>) -> Result<Trained> {
+    let folder = store.root().join(".work");
+    std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
+    let file = tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder).map_err(|e| Error::io(&folder, e))?;
+    job_file::write(store, job, file.path())?;
+    let mut environment = vec![("RAYON_NUM_THREADS", job.options.threads.to_string())];
+    environment.extend(gpu.map(|gpu| ("CUDA_VISIBLE_DEVICES", gpu.to_string())));
+    let task = Task { name: &job.name, file: file.path(), environment: &environment };
+    let done = worker::run(&task, &mut |line| tell(line))?;
+    let run = done.as_str().and_then(|id| store.find(id));
+    load(run.ok_or_else(|| Error::internal(format!("{}: its worker named a run that is not there", job.name)))?)
 }
 
 /// Computes the features that all jobs of one `run_all` share.

@@ -1,4 +1,4 @@
-//! The one-cycle learning rate.
+//! The one-cycle learning rate, and the momentum that goes against it.
 
 /// One-cycle with cosine annealing, as PyTorch's `OneCycleLR` with two phases.
 ///
@@ -19,17 +19,30 @@ impl OneCycle {
     /// The learning rate of step `step`.
     pub fn lr(&self, step: u64) -> f64 {
         let initial = self.max_lr / self.div_factor;
-        let last = initial / self.final_div_factor;
+        self.along(step, initial, self.max_lr, initial / self.final_div_factor)
+    }
+
+    /// The momentum of step `step` where it cycles, Adam's first beta: 0.95, at the peak of the rate 0.85, and 0.95 again.
+    pub fn momentum(&self, step: u64) -> f64 {
+        self.along(step, MAX_MOMENTUM, BASE_MOMENTUM, MAX_MOMENTUM)
+    }
+
+    /// From `first` to `peak` in the first phase, to `last` in the second.
+    fn along(&self, step: u64, first: f64, peak: f64, last: f64) -> f64 {
         let end_of_rise = self.pct_start * self.total_steps as f64 - 1.0;
         let end = self.total_steps as f64 - 1.0;
         let step = step as f64;
         if step <= end_of_rise {
-            cosine(initial, self.max_lr, step / end_of_rise.max(f64::MIN_POSITIVE))
+            cosine(first, peak, step / end_of_rise.max(f64::MIN_POSITIVE))
         } else {
-            cosine(self.max_lr, last, ((step - end_of_rise) / (end - end_of_rise).max(f64::MIN_POSITIVE)).min(1.0))
+            cosine(peak, last, ((step - end_of_rise) / (end - end_of_rise).max(f64::MIN_POSITIVE)).min(1.0))
         }
     }
 }
+
+/// PyTorch's defaults.
+const BASE_MOMENTUM: f64 = 0.85;
+const MAX_MOMENTUM: f64 = 0.95;
 
 fn cosine(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos())

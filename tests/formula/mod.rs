@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 /// zlib's CRC-32, which gives the formula its phase.
-fn crc32(text: &str) -> u32 {
+pub fn crc32(text: &str) -> u32 {
     let mut crc = u32::MAX;
     for byte in text.bytes() {
         crc ^= u32::from(byte);
@@ -14,6 +14,8 @@ fn crc32(text: &str) -> u32 {
     !crc
 }
 
+/// Not every test of this folder's users needs it.
+#[allow(dead_code)]
 /// The generators' `formula`: sines of the index times `scale`, with a phase that the name gives.
 pub fn formula(name: &str, shape: &[i64], scale: f64) -> Tensor {
     let phase = f64::from(crc32(name) % 1000);

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::portable::SourceSpec;
 use super::{Dataset, Picture, PictureSource};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
@@ -46,7 +47,7 @@ impl Default for SceneOptions {
 }
 
 /// One split's part of the seed space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Split {
     Train,
     Val,
@@ -106,7 +107,8 @@ pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
 }
 
 /// Scenes painted on the fly.
-struct Scenes {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Scenes {
     seed: u64,
     split: Split,
     n: usize,
@@ -134,6 +136,10 @@ impl PictureSource for Scenes {
 
     fn fingerprint(&self) -> String {
         format!("emoji-scenes-{VERSION}/{}/{}/{}/{}", self.seed, self.split.name(), self.n, self.size)
+    }
+
+    fn spec(&self) -> SourceSpec {
+        SourceSpec::Scenes(self.clone())
     }
 }
 

@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
 use super::super::params::Params;
+use super::super::precision::lowered;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
 use crate::models::ModelSpec;
@@ -113,7 +114,7 @@ impl Merge {
         let x = pad(x, h, w)?;
         let x = x.f_reshape([size[0], h / 2, 2, w / 2, 2, size[3]])?.f_permute([0, 1, 3, 4, 2, 5])?;
         let x = x.f_reshape([size[0], h / 2, w / 2, 4 * size[3]])?;
-        Ok(self.norm.forward(&x)?.f_linear(&self.reduction, None::<&Tensor>)?)
+        Ok(lowered(&self.norm.forward(&x)?)?.f_linear(&lowered(&self.reduction)?, None::<&Tensor>)?)
     }
 }
 

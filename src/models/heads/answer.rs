@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::losses::LossSpec;
+use crate::losses::{Function, LossSpec};
 
 /// One pass as a head sees it.
 pub struct Seen<'a> {
@@ -15,8 +15,22 @@ pub struct Seen<'a> {
     pub rest: &'a dyn Fn(&Tensor) -> Result<Tensor>,
 }
 
+/// The training's loss on the labels.
+#[derive(Clone, Copy)]
+pub struct LabelLoss<'a> {
+    pub spec: &'a LossSpec,
+    /// A script's own function, where `spec` stands for one.
+    pub function: Option<Function<'a>>,
+}
+
+impl LabelLoss<'_> {
+    pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        self.spec.by(self.function, logits, targets)
+    }
+}
+
 /// A loss that a head brings along: from the training's own loss and the targets `[N, m]`.
-pub type OwnLoss = Box<dyn Fn(&LossSpec, &Tensor) -> Result<Tensor>>;
+pub type OwnLoss = Box<dyn Fn(LabelLoss, &Tensor) -> Result<Tensor>>;
 
 /// What a head says of a batch.
 pub struct Answer {
@@ -28,7 +42,7 @@ pub struct Answer {
 
 impl Answer {
     /// The loss on the labels of one training step.
-    pub fn loss(&self, loss: &LossSpec, targets: &Tensor) -> Result<Tensor> {
+    pub fn loss(&self, loss: LabelLoss, targets: &Tensor) -> Result<Tensor> {
         match &self.own_loss {
             Some(own) => own(loss, targets),
             None => loss.compute(&self.logits, targets),

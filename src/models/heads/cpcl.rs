@@ -86,7 +86,7 @@ impl Head for Cpcl {
             logits,
             own_loss: Some(Box::new(move |loss, targets| {
                 let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
-                loss.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)
+                loss.spec.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)
             })),
         })
     }

@@ -26,7 +26,7 @@ use std::path::Path;
 
 use tch::Tensor;
 
-pub use answer::{Answer, OwnLoss, Seen};
+pub use answer::{Answer, LabelLoss, OwnLoss, Seen};
 pub use mgtn::SECOND;
 
 use super::ModelSpec;

@@ -95,8 +95,9 @@ impl Recipe {
             model["word_vectors"] = json!("glove.txt");
         }
         if self.head == "q2l" {
-            // Stem and layer1.
+            // Stem and layer1; and all batch norms of the backbone.
             model["freeze"] = json!(2);
+            model["frozen_norms"] = json!(true);
         }
         let mut loss = json!({ "name": "asl", "gamma_neg": 4.0, "gamma_pos": 0.0, "clip": 0.05, "eps": 1e-8 });
         if q2l {
@@ -112,7 +113,11 @@ impl Recipe {
         set("pct_start", json!(0.1));
         set("div_factor", json!(25.0));
         set("final_div_factor", json!(1e4));
+        // PyTorch's OneCycleLR does so unless told not to, and the authors do not.
+        set("cycle_momentum", json!(true));
         set("optimiser", json!(if q2l { "adamw" } else { "adam" }));
+        // The authors train in mixed precision of half floats with a gradient scaler; this one needs none.
+        set("precision", json!("bfloat16"));
         set("weight_decay", json!(if q2l && !student { 1e-2 } else { 1e-4 }));
         set("ema", json!(0.9997));
         set("ema_warmup", json!(false));

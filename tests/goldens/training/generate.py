@@ -14,14 +14,15 @@ torch.set_num_threads(1)
 
 
 def one_cycle(**options):
-    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    optimiser = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, **options)
-    rates = []
+    rates, betas = [], []
     for _ in range(options["total_steps"]):
         rates.append(optimiser.param_groups[0]["lr"])
+        betas.append(optimiser.param_groups[0]["betas"][0])
         optimiser.step()
         schedule.step()
-    return {"options": options, "rates": rates}
+    return {"options": options, "rates": rates, "betas": betas}
 
 
 def adam(kind, decay):

@@ -1,0 +1,155 @@
+//! One long job in a process of its own: begun, listened to, stopped, tried once more when it dies.
+//!
+//! The job is a file of JSON; `cpsd worker JOB.json` does it and says how it goes on its standard output, a line of JSON
+//! a message. It stops when its standard input ends: a worker never outlives the process that began it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
+use crate::progress::{self, Relayed, State};
+
+/// What a worker says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Message {
+    /// How far a piece of its work is.
+    Progress(State),
+    /// A line for people.
+    Log(String),
+    /// An epoch's line of metrics.
+    Epoch(Value),
+    /// The last message of one that succeeded.
+    Done(Value),
+    /// The last message of one that failed.
+    Failed { kind: ErrorKind, message: String, help: Option<String> },
+}
+
+impl Message {
+    /// Says it, from inside a worker.
+    pub fn say(&self) {
+        if let Ok(line) = serde_json::to_string(self) {
+            progress::print_line(&line);
+        }
+    }
+}
+
+/// What a worker is begun with.
+pub struct Task<'a> {
+    /// What people call it.
+    pub name: &'a str,
+    pub file: &'a Path,
+    pub environment: &'a [(&'static str, String)],
+}
+
+/// Does a task in a process of its own and gives back what it said last. `epoch` is told of every epoch; its error stops
+/// the worker.
+///
+/// Errors: the worker's own, as they are; Internal when it died twice; Interrupted.
+pub fn run(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {
+    for attempt in 1..=2 {
+        match attend(task, epoch)? {
+            Ended::Done(value) => return Ok(value),
+            Ended::Died(status) if attempt == 1 => {
+                interrupt::check()?;
+                progress::log(&format!("{}: its worker process died ({status}); it is tried once more", task.name));
+            }
+            Ended::Died(status) => {
+                return Err(Error::internal(format!("{}: its worker process died twice ({status})", task.name))
+                    .with_help("a process that is killed (signal 9) has often run out of memory: a smaller batch needs less"));
+            }
+        }
+    }
+    Err(Error::internal("a worker was neither done nor dead"))
+}
+
+enum Ended {
+    Done(Value),
+    Died(ExitStatus),
+}
+
+fn attend(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Ended> {
+    let program = program()?;
+    let failed = |e: std::io::Error| Error::io(&program, format!("a worker process cannot be begun: {e}"));
+    let mut child = Command::new(&program)
+        .args(["worker", "--supervised"])
+        .arg(task.file)
+        .envs(task.environment.iter().map(|(k, v)| (k, v)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    // Dropped, it tells the worker to stop.
+    let mut lifeline = child.stdin.take();
+    let (send, said) = channel();
+    let reader = child.stdout.take().map(|out| {
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(std::io::Result::ok) {
+                // What is no message is something that a library printed.
+                if let Ok(message) = serde_json::from_str::<Message>(&line)
+                    && send.send(message).is_err()
+                {
+                    return;
+                }
+            }
+        })
+    });
+    let mut shown = Relayed::default();
+    let mut last: Option<Result<Value>> = None;
+    let mut stopped: Option<Error> = None;
+    loop {
+        if lifeline.is_some() && interrupt::requested() {
+            lifeline = None;
+        }
+        match said.recv_timeout(Duration::from_millis(100)) {
+            Ok(Message::Progress(state)) => shown.show(state),
+            Ok(Message::Log(line)) => progress::log(&line),
+            Ok(Message::Epoch(line)) => {
+                if stopped.is_none() && let Err(error) = epoch(&line) {
+                    stopped = Some(error);
+                    lifeline = None;
+                }
+            }
+            Ok(Message::Done(value)) => last = Some(Ok(value)),
+            Ok(Message::Failed { kind, message, help }) => last = Some(Err(Error { kind, message, help })),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    if let Some(reader) = reader {
+        let _ = reader.join();
+    }
+    let status = child.wait().map_err(failed)?;
+    drop(lifeline);
+    match (stopped, last) {
+        (Some(error), _) => Err(error),
+        (None, Some(Ok(value))) => Ok(Ended::Done(value)),
+        (None, Some(Err(error))) => Err(error),
+        (None, None) => Ok(Ended::Died(status)),
+    }
+}
+
+/// This program, which is also the worker's; a program that only uses the library has none.
+fn program() -> Result<PathBuf> {
+    let own = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
+    match own.file_stem().is_some_and(|name| name == "cpsd") {
+        true => Ok(own),
+        false => Err(Error::argument("worker processes need the program cpsd; here the library runs in another one")
+            .with_help("workers: \"threads\" trains in this process")),
+    }
+}
+
+/// Asks this process to stop once standard input ends.
+pub fn watch_lifeline() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        interrupt::request();
+    });
+}

@@ -1,0 +1,35 @@
+//! A loss that a script wrote: what names it. The function itself stays with the thread that runs the script.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::error::{Error, Result};
+
+/// A function `|logits, targets| scalar` of a script, as its code and the values that it captured: trainings with the
+/// same are the same run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Script {
+    /// A hash of its code, of the functions that it calls and of what it captured.
+    pub code: String,
+}
+
+/// The function, as a training calls it: logits and targets `[N, m]` to a scalar that carries a gradient.
+pub type Function<'a> = &'a dyn Fn(&Tensor, &Tensor) -> Result<Tensor>;
+
+impl Script {
+    /// Checks what the function gave.
+    ///
+    /// Errors: anything but one number that depends on the logits.
+    pub fn checked(loss: Tensor, logits: &Tensor) -> Result<Tensor> {
+        if loss.numel() != 1 {
+            return Err(Error::argument(format!("a loss must give one number a batch; the closure gave a Tensor of shape {:?}", loss.size()))
+                .with_help("end it with .sum() or .mean(); the recipes' learning rates assume .sum()"));
+        }
+        if logits.requires_grad() && !loss.requires_grad() {
+            return Err(Error::argument("a loss must depend on the logits; what the closure gave has no gradient")
+                .with_help("item, to_array and comparisons lose the gradient"));
+        }
+        Ok(loss.f_reshape([] as [i64; 0])?)
+    }
+}

@@ -1,0 +1,79 @@
+//! The closures among a training's options, on their way into the training.
+
+use std::cell::RefCell;
+
+use rhai::{Dynamic, EvalAltResult, FnPtr, Map, NativeCallContext};
+use serde_json::Value;
+use tch::Tensor;
+
+use super::values::tensor::TensorValue;
+use crate::error::{Error, Result};
+use crate::losses::{LossSpec, Script};
+use crate::primitives::values::loss::LossValue;
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::{fingerprint, options, show};
+use crate::training::Hooks;
+
+/// Functions of the script that a training calls.
+#[derive(Default)]
+pub struct Closures {
+    on_epoch: Option<FnPtr>,
+    loss: Option<FnPtr>,
+    distillation: Option<FnPtr>,
+}
+
+impl Closures {
+    /// Takes `on_epoch`, and `loss` and `distillation` where they are closures, out of the options of `word`. In place
+    /// of a loss stays what names its code, so that it counts in the run's id.
+    pub fn take(word: &str, map: &mut Map, call: &NativeCallContext, context: &Context) -> Result<Closures> {
+        let on_epoch = match map.remove("on_epoch") {
+            None => None,
+            Some(value) if value.is_unit() => None,
+            Some(value) => Some(value.clone().try_cast::<FnPtr>().ok_or_else(|| {
+                Error::argument(format!(
+                    "option \"on_epoch\" of {word} must be a closure of one argument, as |line| print(line); got {}", show::a_type(&value)
+                ))
+            })?),
+        };
+        let mut loss = |key: &str| {
+            let closure = map.get(key)?.clone().try_cast::<FnPtr>()?;
+            let spec = LossSpec::Script(Script { code: fingerprint::of_closure(&closure, call, context) });
+            map.insert(key.into(), Dynamic::from(LossValue { spec }));
+            Some(closure)
+        };
+        Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation") })
+    }
+
+    /// Runs a training that calls them. What a closure throws is thrown on, with its place in the script.
+    pub fn during<R>(&self, call: &NativeCallContext, train: impl FnOnce(Hooks) -> Result<R>) -> Fallible<R> {
+        let thrown: RefCell<Option<Box<EvalAltResult>>> = RefCell::new(None);
+        let stop = |failure: Box<EvalAltResult>| {
+            *thrown.borrow_mut() = Some(failure);
+            Error::interrupted()
+        };
+        let loss_of = |closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
+            let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
+            let value = closure.call_within_context::<Dynamic>(call, arguments).map_err(&stop)?;
+            match value.clone().try_cast::<TensorValue>() {
+                Some(tensor) => Ok(tensor.0.shallow_clone()),
+                None => Err(Error::argument(format!("a loss must give a Tensor of one number; the closure gave {}", show::a_type(&value)))),
+            }
+        };
+        let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of(f, a, b));
+        let distillation = self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of(f, a, b));
+        let mut on_epoch = self.on_epoch.as_ref().map(|f| {
+            |line: &Value| f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop)
+        });
+        let trained = train(Hooks {
+            epoch: on_epoch.as_mut().map(|f| f as _),
+            loss: loss.as_ref().map(|f| f as _),
+            distillation: distillation.as_ref().map(|f| f as _),
+        });
+        let thrown = thrown.take();
+        match thrown {
+            Some(failure) => Err(failure),
+            None => trained.or_raise(),
+        }
+    }
+}

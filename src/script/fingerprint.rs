@@ -1,0 +1,135 @@
+//! What names the code of a closure: the same code, the same name, wherever it stands in a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{Dynamic, FnPtr, Module, NativeCallContext};
+
+use super::context::Context;
+use super::options;
+use crate::primitives::values::tensor::TensorValue;
+
+/// Bodies of the functions that a text can call, by name; those of imported libraries as `library::name`.
+type Bodies = BTreeMap<String, String>;
+
+/// A hash of a closure's code, of the functions of the script and of imported libraries that it calls, and of the values
+/// that it captured. Comments, blank space and its place do not count.
+pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, context: &Context) -> String {
+    let mut bodies = Bodies::new();
+    for module in call.iter_namespaces() {
+        add(&mut bodies, "", module);
+    }
+    for (name, module) in call.iter_imports() {
+        add(&mut bodies, name, module);
+    }
+    for (name, module) in context.imports.borrow().iter() {
+        add(&mut bodies, name, module);
+    }
+    let mut hasher = blake3::Hasher::new_derive_key("cpsd closure 1");
+    let mut waiting = vec![closure.fn_name().to_string()];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = waiting.pop() {
+        // A library's function calls its own by their bare names.
+        for (full, body) in bodies.iter().filter(|(full, _)| full.rsplit("::").next() == name.rsplit("::").next()) {
+            if !seen.insert(full.clone()) {
+                continue;
+            }
+            hasher.update(without_places(body).as_bytes());
+            waiting.extend(quoted(body).filter(|word| bodies.keys().any(|k| k.rsplit("::").next() == Some(word))).map(str::to_string));
+        }
+    }
+    for value in closure.iter_curry() {
+        hasher.update(captured(value).as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_string()
+}
+
+fn add(bodies: &mut Bodies, library: &str, module: &Module) {
+    for (_, _, name, _, definition) in module.iter_script_fn_info() {
+        let name = if library.is_empty() { name.to_string() } else { format!("{library}::{name}") };
+        bodies.insert(name, format!("{:?} {:?}", definition.params, definition.body));
+    }
+}
+
+/// A value as it counts: what it holds, however it came.
+fn captured(value: &Dynamic) -> String {
+    if let Some(tensor) = value.clone().try_cast::<TensorValue>() {
+        let numbers = crate::torch::to_vec_f32(&tensor.0).unwrap_or_default();
+        return format!("{:?} {numbers:?}", tensor.0.size());
+    }
+    match options::to_json(value) {
+        Ok(json) => json.to_string(),
+        Err(_) => super::show::plain(value),
+    }
+}
+
+/// The quoted words of a syntax tree's text.
+fn quoted(tree: &str) -> impl Iterator<Item = &str> {
+    tree.split('"').skip(1).step_by(2)
+}
+
+/// A syntax tree's text without positions, without hashes that follow from names, and without the names of closures,
+/// which follow from their positions.
+fn without_places(tree: &str) -> String {
+    let mut kept = String::with_capacity(tree.len());
+    for (i, part) in tree.split('"').enumerate() {
+        if i % 2 == 1 {
+            kept.push_str(if part.starts_with("anon$") { "closure" } else { part });
+            kept.push('"');
+            continue;
+        }
+        let mut rest = part;
+        while let Some(c) = rest.chars().next() {
+            if let Some(after) = rest.strip_prefix("hash: ") {
+                rest = after.find("name").map_or("", |at| &after[at..]);
+                continue;
+            }
+            if c.is_ascii_digit() {
+                let end = rest.find(|c: char| !(c.is_ascii_digit() || ":.-".contains(c))).unwrap_or(rest.len());
+                // Line and column; a number has no colon.
+                if !rest[..end].contains(':') {
+                    kept.push_str(&rest[..end]);
+                }
+                rest = &rest[end..];
+                continue;
+            }
+            if !c.is_whitespace() {
+                kept.push(c);
+            }
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use crate::script::session::Session;
+
+    fn of(text: &str) -> String {
+        let mut session = Session::new();
+        let context: Rc<_> = session.context.clone();
+        session.engine.register_fn("name_of", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| super::of_closure(&closure, &call, &context));
+        session.eval(text, "test").unwrap().into_string().unwrap()
+    }
+
+    #[test]
+    fn code_counts_and_its_place_does_not() {
+        let name = of("name_of(|a, b| { let d = a - b; (d * d).sum() * 0.5 })");
+        assert_eq!(name, of("let x = 1;\n\n  // a comment\nlet f = |a, b| {\n  let d = a - b; /* and here */\n  (d * d).sum() * 0.5\n};\nname_of(f)"));
+        assert_ne!(name, of("name_of(|a, b| { let d = a - b; (d * d).sum() * 0.25 })"));
+        assert_ne!(name, of("name_of(|a, b| { let d = a + b; (d * d).sum() * 0.5 })"));
+    }
+
+    #[test]
+    fn what_it_calls_and_what_it_captured_count() {
+        let with = |body: &str| of(&format!("fn inner(x) {{ {body} }}\nfn outer(x) {{ inner(x) }}\nname_of(|a, b| outer(a))"));
+        assert_eq!(with("x * 2"), with("x  *  2"));
+        assert_ne!(with("x * 2"), with("x * 3"));
+        let capturing = |value: &str| of(&format!("let w = {value}; name_of(|a, b| (a - b) * w)"));
+        assert_eq!(capturing("0.5"), capturing("0.5"));
+        assert_ne!(capturing("0.5"), capturing("0.6"));
+        assert_ne!(capturing("tensor([1.0, 2.0])"), capturing("tensor([1.0, 3.0])"));
+    }
+}
