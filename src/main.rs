@@ -9,7 +9,7 @@ use colored::Colorize;
 use cpsd::progress::print_line;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
-use cpsd::script::{check, docs, show};
+use cpsd::script::{check, docs, library_tests, reference, show};
 use cpsd::{interrupt, repl};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
@@ -31,6 +31,9 @@ enum Command {
     /// Run a script; `cpsd script FILE --help` lists its arguments
     #[command(disable_help_flag = true)]
     Script {
+        /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four
+        #[arg(long)]
+        multirun: bool,
         file: PathBuf,
         /// key=value arguments of the script, or --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -39,9 +42,19 @@ enum Command {
     /// Evaluate an expression and print its value
     Eval { expression: String },
     /// Print the documentation of a word, a kind of value, a library or a topic
-    Doc { word: Option<String> },
+    Doc {
+        word: Option<String>,
+        /// Write the whole reference as Markdown into a folder
+        #[arg(long, value_name = "DIR")]
+        reference: Option<PathBuf>,
+        /// Write .d.rhai definitions for editors into a folder
+        #[arg(long, value_name = "DIR")]
+        definitions: Option<PathBuf>,
+    },
     /// Look for mistakes in a script without running it
     Check { files: Vec<PathBuf> },
+    /// Run the test_... functions of the scripts in a folder, or of one file
+    Test { path: PathBuf },
     /// List the finished runs
     Runs,
     /// Do one training that another cpsd process described, and say in JSON lines how it goes
@@ -81,7 +94,8 @@ fn run(cli: Cli) -> u8 {
     }
     match cli.command {
         None => repl::run(&mut session),
-        Some(Command::Script { file, arguments }) => script(&mut session, &file, &arguments),
+        Some(Command::Script { multirun: false, file, arguments }) => script(&mut session, &file, &arguments),
+        Some(Command::Script { multirun: true, file, arguments }) => multirun(&mut session, &file, &arguments),
         Some(Command::Eval { expression }) => match session.eval(&expression, "eval") {
             Ok(value) => {
                 if !value.is_unit() {
@@ -91,13 +105,28 @@ fn run(cli: Cli) -> u8 {
             }
             Err(failure) => fail(&failure),
         },
-        Some(Command::Doc { word }) => match docs::doc(word.as_deref()) {
+        Some(Command::Doc { reference: Some(folder), .. }) => match reference::write(&folder) {
+            Ok(pages) => {
+                print_line(&format!("{pages} pages in {}", folder.display()));
+                0
+            }
+            Err(error) => fail(&Failure::plain(error)),
+        },
+        Some(Command::Doc { definitions: Some(folder), .. }) => match reference::write_definitions(&session, &folder) {
+            Ok(()) => {
+                print_line(&format!("definitions in {}", folder.display()));
+                0
+            }
+            Err(error) => fail(&Failure::plain(error)),
+        },
+        Some(Command::Doc { word, .. }) => match docs::doc(word.as_deref()) {
             Ok(text) => {
                 print_line(text.trim_end());
                 0
             }
             Err(error) => fail(&Failure::plain(error)),
         },
+        Some(Command::Test { path }) => test(&path),
         Some(Command::Check { files }) => check_files(&session, &files),
         Some(Command::Worker { job, supervised }) => worker(&job, supervised),
         Some(Command::Runs) => match session.eval("runs()", "runs") {
@@ -152,6 +181,61 @@ fn script(session: &mut Session, file: &Path, words: &[String]) -> u8 {
         Ok(_) => 0,
         Err(failure) => fail(&failure),
     }
+}
+
+/// The script once for every combination of the arguments' values, the last argument changing fastest. What fails is said,
+/// and the others go on; an interrupt stops all.
+fn multirun(session: &mut Session, file: &Path, words: &[String]) -> u8 {
+    let mut combinations: Vec<Vec<String>> = vec![vec![]];
+    for word in words {
+        let (key, values) = word.split_once('=').unwrap_or((word, ""));
+        let choices: Vec<String> = if word.contains('=') { values.split(',').map(|v| format!("{key}={v}")).collect() } else { vec![word.clone()] };
+        combinations = combinations.iter().flat_map(|c| choices.iter().map(|w| [c.as_slice(), std::slice::from_ref(w)].concat())).collect();
+    }
+    let mut failed = 0;
+    for (i, combination) in combinations.iter().enumerate() {
+        print_line(&format!("{}", format!("== {}/{} {}", i + 1, combinations.len(), combination.join(" ")).bold()));
+        session.reset();
+        match script(session, file, combination) {
+            0 => {}
+            code @ (INTERRUPTED | BAD_COMMAND_LINE) => return code,
+            _ => failed += 1,
+        }
+    }
+    if failed > 0 {
+        eprintln!("cpsd: {failed} of {} runs failed", combinations.len());
+        return FAILED;
+    }
+    0
+}
+
+fn test(path: &Path) -> u8 {
+    let files = match library_tests::find(path) {
+        Ok(files) => files,
+        Err(error) => return fail(&Failure::plain(error)),
+    };
+    let (mut passed, mut failed) = (0, 0);
+    for file in files {
+        let mut told = |outcome: &library_tests::Outcome| match &outcome.failure {
+            None => {
+                passed += 1;
+                print_line(&format!("{} {}", "pass".green(), outcome.name));
+            }
+            Some(failure) => {
+                failed += 1;
+                print_line(&format!("{} {}", "FAIL".red().bold(), outcome.name));
+                fail(failure);
+            }
+        };
+        if let Err(error) = library_tests::run(&file, &mut told) {
+            return fail(&Failure::plain(error));
+        }
+        if interrupt::requested() {
+            return INTERRUPTED;
+        }
+    }
+    print_line(&format!("{passed} passed, {failed} failed"));
+    if failed > 0 { FAILED } else { 0 }
 }
 
 /// The `arg("name", default, "help")` calls of a script, found in its text.

@@ -118,7 +118,73 @@ fn the_prompt_in_a_terminal() {
     p.exp_string("interrupted").unwrap();
     p.send_line("labels.len() + 39").unwrap();
     p.exp_string("42").unwrap();
+    // The last value, the last error, sources, a search, and the whole as a script.
+    p.send_line("_ * 10 + 1").unwrap();
+    p.exp_string("421").unwrap();
+    p.send_line(":why").unwrap();
+    p.exp_string("cpsd::argument").unwrap();
+    p.exp_string("Got 9").unwrap();
+    p.send_line("??twice").unwrap();
+    p.exp_string("x * 2 }").unwrap();
+    p.send_line("??method::baseline").unwrap();
+    p.exp_string("train_teacher").unwrap();
+    p.send_line("?*parti*").unwrap();
+    p.exp_string("spectral_partition").unwrap();
+    p.send_line(":sh echo from the shell").unwrap();
+    p.exp_string("\nfrom the shell").unwrap();
+    p.send_line(":save session.rhai").unwrap();
+    p.exp_string("inputs in session.rhai").unwrap();
+    p.send_line(":reset").unwrap();
+    p.send_line(":load session.rhai").unwrap();
+    p.exp_string("421").unwrap();
     p.send_line(":quit").unwrap();
     p.exp_eof().unwrap();
+    let again = cpsd(folder.path(), &["script", "session.rhai"]);
+    assert_eq!(out(&again), "[2, 1]\n[2, 1]\n6\n42\n421\n", "{}", err(&again));
     assert!(std::fs::read_to_string(folder.path().join("history")).unwrap().contains("random_partition"));
+}
+
+#[test]
+fn tests_of_libraries_are_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::create_dir(f.join("deep")).unwrap();
+    std::fs::write(f.join("deep/lib.rhai"), "fn half(x) { x / 2 }\nfn test_half() { assert(half(4) == 2); }\n").unwrap();
+    let good = cpsd(f, &["test", "."]);
+    assert_eq!((good.status.code(), out(&good).contains("1 passed, 0 failed")), (Some(0), true), "{}", out(&good));
+    std::fs::write(f.join("odd.rhai"), "fn test_odd() {\n    assert(3 / 2 == 1, \"whole\");\n    assert(3 / 2 == 2, \"rounded up\");\n}\n").unwrap();
+    let bad = cpsd(f, &["test", "."]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(out(&bad).contains("1 passed, 1 failed") && err(&bad).contains("rounded up") && err(&bad).contains("odd.rhai:3:5"), "{}{}", out(&bad), err(&bad));
+    let own = cpsd(f, &["test", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/libraries")]);
+    assert_eq!(own.status.code(), Some(0), "{}{}", out(&own), err(&own));
+    std::fs::create_dir(f.join("empty")).unwrap();
+    assert_eq!(cpsd(f, &["test", "empty"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_script_runs_for_every_combination_of_its_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("s.rhai"), "let k = arg(\"k\", 3); let seed = arg(\"seed\", 0); assert(k != 9); print(`${k} ${seed}`);").unwrap();
+    let all = cpsd(f, &["script", "--multirun", "s.rhai", "k=2,3", "seed=0,1"]);
+    let printed: Vec<String> = out(&all).lines().filter(|l| !l.starts_with("==")).map(str::to_string).collect();
+    assert_eq!(printed, ["2 0", "2 1", "3 0", "3 1"], "{}", err(&all));
+    let some = cpsd(f, &["script", "--multirun", "s.rhai", "k=9,4"]);
+    assert_eq!(some.status.code(), Some(1));
+    assert!(out(&some).contains("4 0") && err(&some).contains("1 of 2 runs failed"), "{}", err(&some));
+}
+
+#[test]
+fn the_reference_is_what_the_words_say() {
+    for (name, text) in cpsd::script::reference::pages() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference").join(&name);
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(kept == text, "docs/reference/{name} is stale: cpsd doc --reference docs/reference writes it again");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let made = cpsd(folder.path(), &["doc", "--definitions", "definitions"]);
+    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    let texts: String = std::fs::read_dir(folder.path().join("definitions")).unwrap().flatten().map(|e| std::fs::read_to_string(e.path()).unwrap()).collect();
+    assert!(texts.contains("fn cooccurrence") && texts.contains("fn merge"));
 }

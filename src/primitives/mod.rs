@@ -13,6 +13,7 @@ use crate::script::context::Context;
 mod affinity;
 mod arg;
 mod asl;
+mod assert;
 mod bce;
 mod cam;
 mod col;
@@ -112,6 +113,7 @@ pub const WORDS: &[&Word] = &[
     &pictures::WORD,
     &runs::WORD,
     &runs::RUN,
+    &assert::WORD,
     &arg::WORD,
 ];
 
@@ -179,7 +181,7 @@ pub fn user_name(type_name: &str) -> String {
         "()" => "nothing",
         "char" => "character",
         "str" | "String" | "string" | "ImmutableString" | "alloc::string::String" => "string",
-        n if n.ends_with("ImmutableString") || n.contains("SmartString") => "string",
+        n if n.contains("ImmutableString") || n.contains("SmartString") => "string",
         n if n.starts_with("alloc::vec::Vec<rhai::") || n.starts_with("array") || n == "Array" => "array",
         n if n.contains("BTreeMap") || n == "map" || n == "Map" => "map",
         n if n.ends_with("FnPtr") || n == "Fn" => "function",

@@ -1,9 +1,14 @@
 //! What is typed at the prompt and is not the language: `?word` and `:commands`.
 
+use std::path::Path;
+
 use colored::Colorize;
 
-use crate::script::session::Session;
+use super::Prompt;
+use crate::error::Error;
+use crate::script::modules::STDLIB;
 use crate::script::{docs, show};
+use crate::{files, progress};
 
 #[derive(PartialEq, Eq)]
 pub enum Next {
@@ -13,11 +18,19 @@ pub enum Next {
 
 /// One line a command: how it is written, and what it does.
 const COMMANDS: &[(&str, &str)] = &[
-    ("?word", "the documentation of a word, a kind of value or a library"),
+    ("?word", "the documentation of a word, a kind of value or a library (?m::f: of a function)"),
+    ("??word", "the source of a function, of a library or one's own"),
+    ("?*part*", "everything with that part in its name or its line"),
     ("?", "all words"),
+    (":doc TOPIC", "as ?word: models, heads, recipes, readings, losses, datasets"),
     (":vars", "the variables and what they hold"),
     (":type EXPR", "the type of an expression's value"),
     (":time EXPR", "evaluate and say how long it took"),
+    (":why", "the last error once more, whole"),
+    (":save FILE", "what was typed here and worked, as a script that runs"),
+    (":load FILE", "run a script here: its variables and functions stay"),
+    (":set NAME VALUE", "runs DIR: where trainings are kept; progress on|off"),
+    (":sh COMMAND", "run a command of the shell"),
     (":reset", "forget variables and functions"),
     (":help", "this list"),
     (":quit", "leave, as Ctrl-D does"),
@@ -33,31 +46,36 @@ pub fn is_command(line: &str) -> bool {
 }
 
 /// Runs the line if it is a command.
-pub fn run(session: &mut Session, line: &str) -> Next {
+pub fn run(prompt: &mut Prompt, line: &str) -> Next {
     if let Some(word) = line.strip_prefix('?') {
-        let word = word.trim_start_matches('?').trim();
-        match docs::doc(if word.is_empty() { None } else { Some(word) }) {
-            Ok(text) => println!("{}", text.trim_end()),
-            Err(error) => complain(&error.message, error.help.as_deref()),
-        }
+        help(prompt, word.trim());
         return Next::Stay;
     }
     let Some(command) = line.strip_prefix(':') else { return Next::Stay };
-    let (name, rest) = command.split_once(' ').unwrap_or((command, ""));
+    let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     match name {
         "q" | "quit" | "exit" => return Next::Leave,
-        "help" | "h" => COMMANDS.iter().for_each(|(usage, what)| println!("  {:<14} {what}", usage.cyan())),
-        "vars" => vars(session),
-        "reset" => session.reset(),
-        "type" => match session.eval(rest, ":type") {
+        "help" | "h" => COMMANDS.iter().for_each(|(usage, what)| println!("  {:<16} {what}", usage.cyan())),
+        "doc" => help(prompt, rest),
+        "vars" => vars(prompt),
+        "reset" => prompt.session.reset(),
+        "type" => match prompt.session.eval(rest, ":type") {
             Ok(value) => println!("{}", show::type_name(&value)),
-            Err(failure) => super::report(&failure),
+            Err(failure) => prompt.report(&failure),
         },
         "time" => {
             let started = std::time::Instant::now();
-            super::evaluate(session, rest, ":time");
+            prompt.evaluate(rest, ":time");
             println!("{}", format!("{:.3} s", started.elapsed().as_secs_f64()).dimmed());
         }
+        "why" => match &prompt.failure {
+            Some(text) => eprint!("{text}"),
+            None => println!("nothing has failed yet"),
+        },
+        "save" => save(prompt, rest),
+        "load" => load(prompt, rest),
+        "set" => set(prompt, rest),
+        "sh" => shell(rest),
         _ => {
             let near = crate::error::nearest(line, names());
             complain(&format!("there is no command :{name}"), near.map(|n| format!("did you mean {n}?")).as_deref());
@@ -66,17 +84,113 @@ pub fn run(session: &mut Session, line: &str) -> Next {
     Next::Stay
 }
 
-fn vars(session: &Session) {
-    for name in session.variable_names() {
-        let Some(value) = session.scope.get(&name) else { continue };
+/// `?word`, with the first question mark taken off.
+fn help(prompt: &Prompt, word: &str) {
+    if let Some(function) = word.strip_prefix('?') {
+        return source(prompt, function.trim());
+    }
+    if word.len() > 1 && (word.starts_with('*') || word.ends_with('*')) {
+        match docs::search(word.trim_matches('*')) {
+            found if found.is_empty() => complain(&format!("nothing has \"{}\" in its name or its line", word.trim_matches('*')), None),
+            found => print!("{found}"),
+        }
+        return;
+    }
+    match docs::doc(if word.is_empty() { None } else { Some(word) }) {
+        Ok(text) => println!("{}", text.trim_end()),
+        // A function of the user's own, or of a library that was imported, has its comment.
+        Err(error) => match find_source(prompt, word) {
+            Some(text) => println!("{}", signature_and_comment(&text)),
+            None => complain(&error.message, error.help.as_deref()),
+        },
+    }
+}
+
+fn source(prompt: &Prompt, word: &str) {
+    match find_source(prompt, word) {
+        Some(text) => println!("{}", super::editor::highlight(&text)),
+        None if crate::primitives::find(word).is_some() => {
+            println!("{word} is built in: its source is src/primitives/{word}.rs. ?{word} shows its documentation.");
+        }
+        None => complain(&format!("there is no function {word} whose source could be shown"), None),
+    }
+}
+
+/// The text of a function, newest definition first: typed here, of a loaded script, of an imported library.
+fn find_source(prompt: &Prompt, word: &str) -> Option<String> {
+    let (library, function) = word.rsplit_once("::").unwrap_or(("", word));
+    let texts = prompt.session.sources.all();
+    let typed = prompt.kept.iter().rev().map(|entry| entry.code.as_str());
+    let of_library = |name: &str| library.is_empty() || name == library || Path::new(name).file_stem().is_some_and(|stem| stem == library);
+    let kept = texts.iter().filter(|(name, _)| of_library(name)).map(|(_, text)| text.as_str());
+    let embedded = STDLIB.iter().filter(|(name, _)| of_library(name)).map(|(_, text)| *text);
+    let own: Vec<&str> = if library.is_empty() { typed.collect() } else { vec![] };
+    own.into_iter().chain(embedded).chain(kept).find_map(|text| docs::function_source(text, function))
+}
+
+fn signature_and_comment(text: &str) -> String {
+    let comment: Vec<&str> = text.lines().filter_map(|l| l.trim_start().strip_prefix("///")).map(str::trim).collect();
+    let signature = text.lines().find_map(|l| l.trim_start().strip_prefix("fn ")).unwrap_or_default();
+    let signature = signature.split('{').next().unwrap_or_default().trim();
+    format!("{}\n    {}", signature.cyan().bold(), comment.join("\n    "))
+}
+
+fn vars(prompt: &Prompt) {
+    for name in prompt.session.variable_names() {
+        let Some(value) = prompt.session.scope.get(&name) else { continue };
         let text = show::show(value);
         let line = text.lines().next().unwrap_or_default();
         let short: String = line.chars().take(80).collect();
         let more = if short.len() < text.len() { " ..." } else { "" };
         println!("  {:<16} {:<12} {short}{}", name.cyan(), show::type_name(value).dimmed(), more.dimmed());
     }
-    for signature in session.function_signatures() {
+    for signature in prompt.session.function_signatures() {
         println!("  {:<16} {}", signature.cyan(), "function".dimmed());
+    }
+}
+
+/// The inputs that worked, in order: as typed, but values that were shown are printed, and `ans` is given its name.
+fn save(prompt: &Prompt, file: &str) {
+    if file.is_empty() {
+        return complain(":save needs a file's name, as in :save session.rhai", None);
+    }
+    let mut text = format!("// A session of cpsd {}.\n", env!("CARGO_PKG_VERSION"));
+    for entry in &prompt.kept {
+        let code = entry.code.trim().trim_end_matches(';');
+        match entry.shown {
+            true => text.push_str(&format!("let ans = {code};\nprint(ans);\n")),
+            false => text.push_str(&format!("{code}{}\n", if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" })),
+        }
+    }
+    match files::write(Path::new(file), text.as_bytes()) {
+        Ok(()) => println!("{} inputs in {file}", prompt.kept.len()),
+        Err(error) => complain(&error.message, error.help.as_deref()),
+    }
+}
+
+fn load(prompt: &mut Prompt, file: &str) {
+    match std::fs::read_to_string(file) {
+        Ok(text) => prompt.evaluate(&text, file),
+        Err(cause) => complain(&Error::io(file, cause).message, None),
+    }
+}
+
+fn set(prompt: &Prompt, rest: &str) {
+    match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
+        Some(("runs", folder)) => *prompt.session.context.runs.borrow_mut() = folder.into(),
+        Some(("progress", value @ ("on" | "off"))) => progress::set_quiet(value == "off"),
+        _ => {
+            println!("  {:<16} {}", "runs".cyan(), prompt.session.context.runs.borrow().display());
+            println!("  {:<16} on or off", "progress".cyan());
+        }
+    }
+}
+
+fn shell(command: &str) {
+    match std::process::Command::new("sh").args(["-c", command]).status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => complain(&format!("{status}"), None),
+        Err(cause) => complain(&format!("sh cannot be run: {cause}"), None),
     }
 }
 

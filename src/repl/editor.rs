@@ -7,7 +7,7 @@ use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Context, Helper as RustylineHelper};
+use rustyline::{Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper as RustylineHelper, RepeatCount};
 
 use super::commands;
 use crate::primitives;
@@ -77,6 +77,23 @@ fn in_string(before: &str) -> bool {
     open
 }
 
+/// The names that a string may hold, by what stands before its quote: `dataset("`, `backbone: "`, `import "`.
+fn names_inside(before: &str) -> Vec<&'static str> {
+    let head = before.trim_end_matches('"').trim_end();
+    let (_, word) = word_at(head.trim_end_matches(['(', ':', ' ']), head.trim_end_matches(['(', ':', ' ']).len());
+    let call = head.ends_with('(');
+    match (word, call) {
+        ("dataset", true) => crate::images::DATASETS.iter().map(|d| d.name).collect(),
+        ("recipe", true) => crate::training::recipes::RECIPES.iter().map(|r| r.name).collect(),
+        ("model", true) | ("backbone" | "model", false) => crate::models::backbones::BACKBONES.iter().map(|b| b.name).collect(),
+        ("head", false) => crate::models::heads::HEADS.iter().map(|h| h.name).collect(),
+        ("loss" | "distillation", false) => crate::losses::LOSSES.iter().map(|l| l.0).collect(),
+        ("reading", false) => crate::training::recipes::Reading::ALL.iter().map(|r| r.name()).collect(),
+        ("import", false) => crate::script::modules::embedded_names().collect(),
+        _ => vec![],
+    }
+}
+
 /// The innermost call around the cursor whose options map is open: `word(..., #{ here`.
 fn open_options(before: &str) -> Option<&'static primitives::Word> {
     let map = before.rfind("#{")?;
@@ -117,7 +134,9 @@ impl Completer for Helper {
             return Ok((0, pairs(commands::names(), before)));
         }
         if in_string(before) {
-            return self.files.complete(line, pos, ctx);
+            let start = before.rfind('"').map_or(0, |quote| quote + 1);
+            let named = pairs(names_inside(&before[..start]), &before[start..]);
+            return if named.is_empty() { self.files.complete(line, pos, ctx) } else { Ok((start, named)) };
         }
         let (start, word) = word_at(line, pos);
         if before[..start].ends_with('.') {
@@ -156,8 +175,8 @@ impl Hinter for Helper {
 }
 
 impl Highlighter for Helper {
-    fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
-        Cow::Owned(highlight(line))
+    fn highlight<'l>(&self, line: &'l str, pos: usize) -> Cow<'l, str> {
+        Cow::Owned(highlight_pair(line, matching(line, pos)))
     }
 
     fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
@@ -168,14 +187,43 @@ impl Highlighter for Helper {
         Cow::Owned(prompt.green().bold().to_string())
     }
 
-    fn highlight_char(&self, _line: &str, _pos: usize, kind: CmdKind) -> bool {
-        kind != CmdKind::MoveCursor
+    fn highlight_char(&self, line: &str, pos: usize, kind: CmdKind) -> bool {
+        // On leaving a bracket too: its mark must go.
+        kind != CmdKind::MoveCursor || matching(line, pos).is_some() || line.contains(['(', '[', '{'])
     }
 }
 
 /// Colours strings, numbers, comments, keywords and the language's words.
-fn highlight(line: &str) -> String {
+pub fn highlight(line: &str) -> String {
+    highlight_pair(line, None)
+}
+
+/// The bracket under the cursor, or else before it, and its partner: their places in the line.
+fn matching(line: &str, pos: usize) -> Option<(usize, usize)> {
+    let mut open: Vec<(usize, char)> = Vec::new();
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    for (at, c) in code_of(line) {
+        match c {
+            '(' | '[' | '{' => open.push((at, c)),
+            ')' | ']' | '}' => {
+                let partner = open.pop()?;
+                if matches!((partner.1, c), ('(', ')') | ('[', ']') | ('{', '}')) {
+                    pairs.push((partner.0, at));
+                }
+            }
+            _ => {}
+        }
+    }
+    let around = |at: usize| pairs.iter().copied().find(|&(a, b)| a == at || b == at);
+    around(pos).or_else(|| pos.checked_sub(1).and_then(around))
+}
+
+fn highlight_pair(line: &str, pair: Option<(usize, usize)>) -> String {
     let mut out = String::new();
+    let marked = |rest: &str| {
+        let at = line.len() - rest.len();
+        pair.is_some_and(|(a, b)| at == a || at == b)
+    };
     let mut rest = line;
     while let Some(c) = rest.chars().next() {
         let token = match c {
@@ -202,6 +250,7 @@ fn highlight(line: &str) -> String {
             c => &rest[..c.len_utf8()],
         };
         let shown = match c {
+            _ if marked(rest) => token.bold().underline().to_string(),
             '"' => token.yellow().to_string(),
             '/' if token.len() > 1 => token.dimmed().to_string(),
             c if c.is_ascii_digit() => token.magenta().to_string(),
@@ -219,38 +268,83 @@ impl Validator for Helper {
     /// An input goes on over several lines while a bracket or a string is open; an empty line ends it all the same.
     fn validate(&self, ctx: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
         let input = ctx.input();
-        if commands::is_command(input.trim()) || input.ends_with("\n\n") {
+        if commands::is_command(input.trim()) || gives_up(input) {
             return Ok(ValidationResult::Valid(None));
         }
         Ok(if open_brackets(input) > 0 { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
     }
 }
 
-/// How many brackets are still open, outside of strings and comments.
-fn open_brackets(text: &str) -> i32 {
-    let (mut open, mut string, mut escaped, mut comment) = (0, None, false, false);
+/// Two empty lines at the end: the input is taken as it is, whatever is still open.
+fn gives_up(input: &str) -> bool {
+    let mut lines = input.rsplit('\n');
+    input.matches('\n').count() >= 2 && lines.next().is_some_and(|l| l.trim().is_empty()) && lines.next().is_some_and(|l| l.trim().is_empty())
+}
+
+/// The characters outside of strings and comments, with their places; a string that is still open gives its backtick.
+fn code_of(text: &str) -> Vec<(usize, char)> {
+    let (mut code, mut string, mut escaped, mut comment) = (Vec::new(), None, false, false);
     let mut previous = ' ';
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match (string, c) {
-            (_, '\n') => comment = false,
+            (None, '\n') => comment = false,
+            (_, '\n') => {}
             _ if comment => {}
             (Some(_), '\\') => {
                 escaped = !escaped;
-                previous = c;
                 continue;
             }
-            (Some(quote), c) if c == quote && !escaped => string = None,
+            (Some((quote, _)), c) if c == quote && !escaped => string = None,
             (Some(_), _) => {}
-            (None, '"' | '`') => string = Some(c),
+            (None, '"' | '`') => string = Some((c, at)),
             (None, '/') if previous == '/' => comment = true,
-            (None, '(' | '[' | '{') => open += 1,
-            (None, ')' | ']' | '}') => open -= 1,
-            _ => {}
+            (None, c) => code.push((at, c)),
         }
         escaped = false;
         previous = c;
     }
-    open + i32::from(string == Some('`'))
+    code.extend(string.filter(|(quote, _)| *quote == '`').map(|(quote, at)| (at, quote)));
+    code
+}
+
+/// How many brackets are still open, outside of strings and comments.
+fn open_brackets(text: &str) -> i32 {
+    code_of(text)
+        .into_iter()
+        .map(|(_, c)| match c {
+            '(' | '[' | '{' | '`' => 1,
+            ')' | ']' | '}' => -1,
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Enter inside an open bracket begins a line that is indented as deep as brackets are open.
+pub struct Indent;
+
+impl ConditionalEventHandler for Indent {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, ctx: &EventContext) -> Option<Cmd> {
+        let (line, pos) = (ctx.line(), ctx.pos());
+        let open = open_brackets(line.get(..pos)?);
+        if pos < line.len() || open <= 0 || commands::is_command(line.trim()) || gives_up(&format!("{line}\n")) {
+            return None;
+        }
+        Some(Cmd::Insert(1, format!("\n{}", "    ".repeat(open as usize))))
+    }
+}
+
+/// `_`, the last value, in the name that the language has for it; `_ =>` of a switch stays.
+pub fn with_ans(text: &str) -> String {
+    let code = code_of(text);
+    let mut out = text.to_string();
+    let word = |c: Option<&(usize, char)>| c.is_some_and(|(_, c)| c.is_alphanumeric() || *c == '_');
+    for (i, &(at, c)) in code.iter().enumerate().rev() {
+        let alone = c == '_' && !word(i.checked_sub(1).and_then(|p| code.get(p)).filter(|(p, _)| *p + 1 == at)) && !word(code.get(i + 1));
+        if alone && !text[at + 1..].trim_start().starts_with("=>") {
+            out.replace_range(at..=at, "ans");
+        }
+    }
+    out
 }
 
 impl RustylineHelper for Helper {}
@@ -265,6 +359,30 @@ mod tests {
         assert_eq!(open_brackets("print(\"(\\\"[\")"), 0);
         assert_eq!(open_brackets("f() // ("), 0);
         assert_eq!(open_brackets("if true {\n  x"), 1);
+    }
+
+    #[test]
+    fn the_last_value_has_a_short_name() {
+        assert_eq!(with_ans("_ + 1"), "ans + 1");
+        assert_eq!(with_ans("f(_, a_b, \"_\", _x) // _"), "f(ans, a_b, \"_\", _x) // _");
+        assert_eq!(with_ans("switch x { 1 => 2, _ => _ }"), "switch x { 1 => 2, _ => ans }");
+    }
+
+    #[test]
+    fn brackets_find_their_partners_and_inputs_their_end() {
+        assert_eq!(matching("f(a[1], \")\")", 1), Some((1, 11)));
+        assert_eq!(matching("f(a[1])", 6), Some((1, 6)));
+        assert_eq!(matching("f(a]", 1), None);
+        assert!(gives_up("f(\n    \n  ") && !gives_up("f(\n    ") && !gives_up("f("));
+        assert_eq!(open_brackets("let s = `a ${"), 1);
+    }
+
+    #[test]
+    fn strings_complete_to_the_names_that_fit() {
+        assert!(names_inside("let d = dataset(\"").contains(&"coco2014"));
+        assert!(names_inside("#{model: #{backbone: \"").contains(&"resnet18"));
+        assert!(names_inside("import \"").contains(&"method"));
+        assert!(names_inside("print(\"").is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use colored::Colorize;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor};
+use rustyline::{CompletionType, Config, Editor, EventHandler, KeyEvent};
 
 use crate::script::errors::Failure;
 use crate::script::session::Session;
@@ -40,15 +40,23 @@ pub fn run(session: &mut Session) -> u8 {
         }
     };
     editor.set_helper(Some(Helper::new()));
+    editor.bind_sequence(KeyEvent::from('\r'), EventHandler::Conditional(Box::new(editor::Indent)));
     let history = history_file();
     if let Some(path) = &history {
         let _ = editor.load_history(path);
     }
     println!("{} {}  {}", "cpsd".bold(), env!("CARGO_PKG_VERSION"), "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed());
+    let mut prompt = Prompt { session, kept: vec![], failure: None };
+    if let Some(file) = startup_file() {
+        if let Ok(text) = std::fs::read_to_string(&file) {
+            prompt.evaluate(&text, &file.display().to_string());
+            prompt.kept.clear();
+        }
+    }
     let mut line_number = 0;
     loop {
         if let Some(helper) = editor.helper_mut() {
-            helper.refresh(session);
+            helper.refresh(prompt.session);
         }
         match editor.readline("cpsd> ") {
             Ok(line) => {
@@ -60,11 +68,11 @@ pub fn run(session: &mut Session) -> u8 {
                     let _ = editor.append_history(path);
                 }
                 line_number += 1;
-                if commands::run(session, line.trim()) == commands::Next::Leave {
+                if commands::run(&mut prompt, line.trim()) == commands::Next::Leave {
                     return 0;
                 }
                 if !commands::is_command(line.trim()) {
-                    evaluate(session, &line, &format!("line {line_number}"));
+                    prompt.evaluate(&line, &format!("line {line_number}"));
                 }
             }
             Err(ReadlineError::Interrupted) => {}
@@ -80,18 +88,55 @@ pub fn run(session: &mut Session) -> u8 {
     }
 }
 
-/// Evaluates one input and shows its value, which `ans` then holds; a `;` at the end silences it.
-fn evaluate(session: &mut Session, line: &str, name: &str) {
-    match session.eval(line, name) {
-        Ok(value) => {
-            if value.is_unit() || line.trim_end().ends_with(';') {
-                return;
+/// An input that worked.
+struct Entry {
+    code: String,
+    /// Whether its value was shown, and became `ans`.
+    shown: bool,
+}
+
+/// What the prompt knows beyond the session.
+struct Prompt<'s> {
+    session: &'s mut Session,
+    /// Inputs that worked, in order.
+    kept: Vec<Entry>,
+    /// The last failure, rendered.
+    failure: Option<String>,
+}
+
+impl Prompt<'_> {
+    /// Evaluates one input and shows its value, which `ans` (also written `_`) then holds; a `;` at the end silences it.
+    fn evaluate(&mut self, line: &str, name: &str) {
+        let line = editor::with_ans(line);
+        match self.session.eval(&line, name) {
+            Ok(value) => {
+                let shown = !value.is_unit() && !line.trim_end().ends_with(';');
+                if shown {
+                    println!("{}", show::show(&value));
+                    self.session.scope.set_or_push("ans", value);
+                }
+                self.kept.push(Entry { code: line, shown });
             }
-            println!("{}", show::show(&value));
-            session.scope.set_or_push("ans", value);
+            Err(failure) => self.report(&failure),
         }
-        Err(failure) => report(&failure),
     }
+
+    fn report(&mut self, failure: &Failure) {
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        self.failure = Some(failure.render(colour, width()));
+        report(failure);
+    }
+}
+
+/// `$CPSD_STARTUP`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
+fn startup_file() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CPSD_STARTUP") {
+        return Some(PathBuf::from(path));
+    }
+    let folder = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(folder.join("cpsd/startup.rhai"))
 }
 
 fn report(failure: &Failure) {

@@ -42,6 +42,49 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(TOPICS.iter().map(|t| t.0))
 }
 
+/// What has `part` in its name or in its line: words, kinds of values, functions of libraries, topics; a line each.
+pub fn search(part: &str) -> String {
+    let part = part.to_lowercase();
+    let mut found: Vec<(String, String)> = Vec::new();
+    found.extend(primitives::WORDS.iter().map(|w| (w.name.to_string(), w.summary.to_string())));
+    found.extend(primitives::KINDS.iter().map(|k| (k.name.to_string(), k.summary.to_string())));
+    for kind in primitives::KINDS {
+        found.extend(kind.members.iter().map(|m| (format!("{}.{}", kind.name, m.name()), m.doc.to_string())));
+    }
+    for (library, source) in STDLIB {
+        found.push((library.to_string(), first_line(source).to_string()));
+        for (signature, comment) in library_functions(source) {
+            let name = signature.split('(').next().unwrap_or_default();
+            found.push((format!("{library}::{name}"), comment.lines().next().unwrap_or_default().to_string()));
+        }
+    }
+    found.extend(TOPICS.iter().map(|t| (t.0.to_string(), t.1.to_string())));
+    found.retain(|(name, line)| name.to_lowercase().contains(&part) || line.to_lowercase().contains(&part));
+    found.iter().map(|(name, line)| format!("  {:<28} {}\n", name.cyan(), wrap(line, 100, &" ".repeat(31)))).collect()
+}
+
+/// The text of the function `name` in `source`, its comment included: from its `fn` to the bracket that closes it.
+pub fn function_source(source: &str, name: &str) -> Option<String> {
+    let lines: Vec<&str> = source.lines().collect();
+    let starts = |line: &str| {
+        let rest = line.trim_start().trim_start_matches("private ").strip_prefix("fn ")?;
+        Some(rest.split(['(', ' ']).next().unwrap_or_default() == name)
+    };
+    let at = lines.iter().position(|line| starts(line) == Some(true))?;
+    let comment = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///")).count();
+    let mut open = 0;
+    let mut body = false;
+    for (i, line) in lines.iter().enumerate().skip(at) {
+        let code = line.split("//").next().unwrap_or_default();
+        open += code.matches('{').count() as i64 - code.matches('}').count() as i64;
+        body |= code.contains('{');
+        if body && open <= 0 {
+            return Some(lines[at - comment..=i].join("\n"));
+        }
+    }
+    None
+}
+
 /// Pages that are not one word: name, one line, text.
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),

@@ -82,6 +82,11 @@ impl Failure {
                     if !from.is_empty() {
                         source = from;
                     }
+                    // A function of an earlier line of the prompt is said to come from the latest.
+                    let here = sources.text(&source).is_some_and(|text| text.contains(&format!("fn {name}(")));
+                    if !here && let Some(earlier) = sources.defining(&name) {
+                        source = earlier;
+                    }
                     in_function = true;
                     error = *inner;
                 }

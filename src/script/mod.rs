@@ -9,6 +9,8 @@
 //! - `show`: how values are printed
 //! - `arguments`: what a script can be told on the command line
 //! - `check`: finding mistakes without running
+//! - `library_tests`: the `test_...` functions of script libraries
+//! - `reference`: the documentation as Markdown, and as definitions for editors
 //! - `docs`: the documentation of words, kinds and library functions as text
 
 pub mod arguments;
@@ -17,7 +19,9 @@ pub mod context;
 pub mod docs;
 pub mod errors;
 pub mod fingerprint;
+pub mod library_tests;
 pub mod modules;
 pub mod options;
+pub mod reference;
 pub mod session;
 pub mod show;

@@ -14,6 +14,7 @@ use super::session::Sources;
 pub const STDLIB: &[(&str, &str)] = &[
     ("method", include_str!("../../stdlib/method.rhai")),
     ("report", include_str!("../../stdlib/report.rhai")),
+    ("sweep", include_str!("../../stdlib/sweep.rhai")),
 ];
 
 /// The names of the embedded libraries.

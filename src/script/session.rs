@@ -1,7 +1,6 @@
 //! An engine with its variables: what the command line and the REPL drive.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
@@ -16,15 +15,28 @@ use crate::{interrupt, primitives};
 
 /// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
 #[derive(Clone, Default)]
-pub struct Sources(Rc<RefCell<BTreeMap<String, String>>>);
+pub struct Sources(Rc<RefCell<Vec<(String, String)>>>);
 
 impl Sources {
     pub fn add(&self, name: &str, text: &str) {
-        self.0.borrow_mut().insert(name.to_string(), text.to_string());
+        let mut all = self.0.borrow_mut();
+        all.retain(|(known, _)| known != name);
+        all.push((name.to_string(), text.to_string()));
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
-        self.0.borrow().get(name).cloned()
+        self.0.borrow().iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+    }
+
+    /// All names and texts, newest first.
+    pub fn all(&self) -> Vec<(String, String)> {
+        self.0.borrow().iter().rev().cloned().collect()
+    }
+
+    /// The newest text that defines the function `name`.
+    pub fn defining(&self, name: &str) -> Option<String> {
+        let defines = |text: &str| text.lines().any(|line| line.contains(&format!("fn {name}(")));
+        self.0.borrow().iter().rev().find(|(_, text)| defines(text)).map(|(name, _)| name.clone())
     }
 }
 
@@ -204,6 +216,15 @@ mod tests {
         let mut s = Session::new();
         let failure = eval(&mut s, "let k = 3; fn f() { k + 1 } f()").unwrap_err();
         assert!(failure.help.unwrap().contains("global::k"));
+    }
+
+    #[test]
+    fn an_error_in_a_function_of_an_earlier_line_is_shown_there() {
+        let mut s = Session::new();
+        let _ = s.eval("// a comment\nfn f(x) {\n    x + nothing\n}", "line 1").unwrap();
+        assert_eq!(s.eval("f(1)", "line 2").unwrap_err().place().as_deref(), Some("line 1:3:9"));
+        let _ = s.eval("fn f(x) { x * missing }", "line 3").unwrap();
+        assert_eq!(s.eval("f(1)", "line 4").unwrap_err().place().as_deref(), Some("line 3:1:15"));
     }
 
     #[test]

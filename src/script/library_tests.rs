@@ -1,0 +1,59 @@
+//! `cpsd test`: the `test_...` functions of script libraries.
+
+use std::path::{Path, PathBuf};
+
+use super::errors::Failure;
+use super::session::Session;
+use crate::error::{Error, Result};
+
+/// One function that was run.
+pub struct Outcome {
+    /// `file::test_name`.
+    pub name: String,
+    pub failure: Option<Failure>,
+}
+
+/// The scripts under `path` that have a test, in order of their names; or the one file that `path` is.
+///
+/// Errors: a folder that cannot be read; no test at all.
+pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(path, &mut files)?;
+    files.retain(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("fn test_")));
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::data(format!("{}: no script here has a function whose name begins with test_", path.display())));
+    }
+    Ok(files)
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_path_buf());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path).map_err(|e| Error::io(path, e))?.flatten() {
+        let path = entry.path();
+        if path.is_dir() || path.extension().is_some_and(|e| e == "rhai") {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs every `test_...` function without parameters of one file, each in a session of its own, and tells `told` of each.
+pub fn run(file: &Path, told: &mut dyn FnMut(&Outcome)) -> Result<()> {
+    let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, e))?;
+    let name = file.display().to_string();
+    let tests: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.trim_start().trim_start_matches("private ").strip_prefix("fn test_")?.split_once("()"))
+        .map(|(test, _)| format!("test_{test}"))
+        .collect();
+    for test in tests {
+        let mut session = Session::new();
+        let failure = session.eval(&text, &name).and_then(|_| session.eval(&format!("{test}()"), &test)).err();
+        told(&Outcome { name: format!("{name}::{test}"), failure });
+    }
+    Ok(())
+}
