@@ -130,8 +130,8 @@ fn the_prompt_in_a_terminal() {
     p.exp_string("train_teacher").unwrap();
     p.send_line("?*parti*").unwrap();
     p.exp_string("spectral_partition").unwrap();
-    p.send_line(":sh echo from the shell").unwrap();
-    p.exp_string("\nfrom the shell").unwrap();
+    p.send_line(":sh echo $((50 + 5))ish").unwrap();
+    p.exp_string("55ish").unwrap();
     p.send_line(":save session.rhai").unwrap();
     p.exp_string("inputs in session.rhai").unwrap();
     p.send_line(":reset").unwrap();

@@ -122,8 +122,10 @@ impl Prompt<'_> {
     }
 
     fn report(&mut self, failure: &Failure) {
-        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        self.failure = Some(failure.render(colour, width()));
+        // A stop is no error to look at again.
+        if !failure.interrupted() && failure.exit.is_none() {
+            self.failure = Some(rendered(failure));
+        }
         report(failure);
     }
 }
@@ -145,9 +147,13 @@ fn report(failure: &Failure) {
     } else if let Some(code) = failure.exit {
         eprintln!("exit({code}) ends a script; Ctrl-D leaves the prompt");
     } else {
-        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprint!("{}", failure.render(colour, width()));
+        eprint!("{}", rendered(failure));
     }
+}
+
+fn rendered(failure: &Failure) -> String {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    failure.render(colour, width())
 }
 
 fn run_piped(session: &mut Session) -> u8 {
