@@ -1,6 +1,6 @@
 """Holds cpsd's training against the usual PyTorch loop: the authors' recipe, the same network, batch and threads, one run.
 
-    python benches/peers/training.py TRAINING_BINARY FOLDER [--images N] [--repeats N]
+    python benches/peers/training.py TRAINING_BINARY FOLDER [--images N] [--repeats N] [--tasks step,epoch]
 
 Prints a table in Markdown: medians of seconds, ratio (peer / cpsd) and peak memory of each process.
 """
@@ -158,6 +158,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--images", type=int, default=480)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--tasks", default="input,step,epoch,ablation")
     parser.add_argument("--peer", nargs=4)
     arguments = parser.parse_args()
     if arguments.peer:
@@ -168,7 +169,7 @@ def main():
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "RAYON_NUM_THREADS": "2"}
     print("| task | network | pixels | cpsd s | PyTorch s | ratio | goal | cpsd MB | PyTorch MB |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for task, net, size, goal in TASKS:
+    for task, net, size, goal in [t for t in TASKS if t[0] in arguments.tasks.split(",")]:
         ours, theirs = [], []
         repeats = 1 if task == "ablation" else arguments.repeats
         # One after the other, repeat by repeat, so that a slow minute hits both.
