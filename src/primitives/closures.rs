@@ -16,7 +16,6 @@ use crate::script::{fingerprint, options, show};
 use crate::training::Hooks;
 
 /// Functions of the script that a training calls.
-#[derive(Default)]
 pub struct Closures {
     on_epoch: Option<FnPtr>,
     loss: Option<FnPtr>,

@@ -202,7 +202,8 @@ pub fn library_functions(source: &str) -> Vec<(String, String)> {
     functions
 }
 
-fn first_line(source: &str) -> &str {
+/// What a library says of itself: its first line, without the slashes.
+pub fn first_line(source: &str) -> &str {
     source.lines().next().unwrap_or_default().trim_start_matches('/').trim_start_matches('!').trim()
 }
 

@@ -37,7 +37,7 @@ pub fn pages() -> Vec<(String, String)> {
     index.push_str("\n## [Libraries](libraries.md)\n\n");
     let mut page = "# Libraries\n".to_string();
     for (name, source) in STDLIB {
-        let first = source.lines().next().unwrap_or_default().trim_start_matches(['/', '!']).trim();
+        let first = docs::first_line(source);
         index.push_str(&format!("- [`{name}`](libraries.md#{name}): {first}\n"));
         page.push_str(&format!("\n## {name}\n\n{first}\n\n`import \"{name}\" as {name};`\n"));
         for (signature, comment) in docs::library_functions(source) {
