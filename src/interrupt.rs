@@ -1,33 +1,33 @@
-//! The one flag that Ctrl-C and SIGTERM raise and long work polls.
+//! The flag that Ctrl-C and SIGTERM raise, and that long work polls.
 
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::task;
 
-static FLAG: LazyLock<Arc<AtomicBool>> = LazyLock::new(|| Arc::new(AtomicBool::new(false)));
-
-/// The flag itself, for a signal handler.
+/// The foreground's flag, for a signal handler.
 pub fn flag() -> Arc<AtomicBool> {
-    FLAG.clone()
+    task::foreground().flag().clone()
 }
 
-/// Asks whatever runs now to stop at its next safe point.
+/// Asks whatever runs now in the foreground to stop at its next safe point.
 pub fn request() {
-    FLAG.store(true, Ordering::SeqCst);
+    task::foreground().stop();
 }
 
-/// Forgets an earlier request: called before each new script or REPL line.
+/// Forgets an earlier request to this thread's task: called before each new script or REPL line.
 pub fn clear() {
-    FLAG.store(false, Ordering::SeqCst);
+    task::current().flag().store(false, Ordering::SeqCst);
 }
 
+/// Whether this thread's task was asked to stop.
 pub fn requested() -> bool {
-    FLAG.load(Ordering::Relaxed)
+    task::current().stopping()
 }
 
-/// `Err(Interrupted)` once a stop has been asked for. Long loops call this every few milliseconds of work.
+/// `Err(Interrupted)` once a stop has been asked for. Long loops call this every few milliseconds of work; those on
+/// other threads ask the task of the thread that began them: `let task = task::current()` before, `task.check()?` inside.
 pub fn check() -> Result<()> {
-    if requested() { Err(Error::interrupted()) } else { Ok(()) }
+    task::current().check()
 }

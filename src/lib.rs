@@ -19,5 +19,6 @@ pub mod progress;
 pub mod repl;
 pub mod runs;
 pub mod script;
+pub mod task;
 pub mod torch;
 pub mod training;

@@ -14,7 +14,7 @@ use cpsd::{interrupt, repl};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version)]
 struct Cli {
     /// The folder of the run store (also CPSD_RUNS)
     #[arg(long, global = true, value_name = "DIR")]

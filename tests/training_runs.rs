@@ -6,7 +6,7 @@ use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::images::Dataset;
 use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
-use cpsd::training::options::TeacherMode;
+use cpsd::training::options::{TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, predict, run};
 use cpsd::{interrupt, losses::LossSpec};
@@ -105,7 +105,7 @@ fn merged_teachers_predict_in_label_order_and_teach_a_student() {
     }
     // A student with an overwhelming weight on its teachers comes near them.
     let mut student = job(&data, &all, 6);
-    student.distillation = Some(Distillation { ensembles: vec![ensemble.clone()], weights: vec![10.0], loss: LossSpec::default_distillation(), label_weight: 1.0, teacher_mode: TeacherMode::Eval });
+    student.distillation = Some(Distillation { ensembles: vec![ensemble.clone()], weights: vec![10.0], loss: LossSpec::default_distillation(), label_weight: 1.0, teacher_mode: TeacherMode::Eval, teacher_weights: TeacherWeights::Even });
     let taught = run(&store, &student).unwrap();
     student.distillation = None;
     let untaught = run(&store, &student).unwrap();

@@ -10,7 +10,7 @@ use cpsd::images::{Dataset, Picture};
 use cpsd::losses::LossSpec;
 use cpsd::models::{Model, ModelSpec, Pass};
 use cpsd::runs::RunStore;
-use cpsd::training::options::{Select, TeacherMode};
+use cpsd::training::options::{Select, TeacherMode, TeacherWeights};
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, run};
 use formula::crc32;
 use serde_json::Value;
@@ -142,6 +142,7 @@ fn twenty_steps_of_a_network_equal_pytorch() {
         loss: LossSpec::default_distillation(),
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
+        teacher_weights: TeacherWeights::Even,
     });
     compare(&goldens()["taught"], &job, folder.path());
 }

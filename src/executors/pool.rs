@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 
-/// How many cores this process may use.
+use crate::task;
+
+/// How many cores this thread's task may use.
 pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    task::current().cores().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// `work` on every item, at most `at_once` at a time. After the first failure no new item is begun unless it was
@@ -13,16 +15,18 @@ pub fn cores() -> usize {
 pub fn map<T: Sync, R: Send, E: Send>(at_once: usize, items: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Vec<Result<R, E>> {
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let task = task::current();
+    let each = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::SeqCst);
+            let Some(item) = items.get(i) else { break };
+            let result = work(item);
+            *results[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(result);
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..at_once.clamp(1, items.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::SeqCst);
-                    let Some(item) = items.get(i) else { break };
-                    let result = work(item);
-                    *results[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(result);
-                }
-            });
+            scope.spawn(|| task.enter(&each));
         }
     });
     results.into_iter().filter_map(|r| r.into_inner().unwrap_or_else(|e| e.into_inner())).collect()

@@ -9,7 +9,7 @@ use super::partition::Partition;
 use super::random::{Use, generator, shuffle};
 use super::weights::Weights;
 use crate::error::{Error, Result};
-use crate::interrupt;
+use crate::task;
 
 /// Where a cut stands among those of random partitions with the same sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,11 +124,12 @@ impl<'a> Graph<'a> {
             end += *e;
             *e = end;
         });
+        let task = task::current();
         let cuts: Vec<f64> = (0..draws)
             .into_par_iter()
             .with_min_len(8)
             .map(|draw| {
-                interrupt::check()?;
+                task.check()?;
                 let mut order: Vec<usize> = (0..self.len()).collect();
                 shuffle(&mut order, &mut generator(seed, Use::ZScore, draw as u64));
                 let tasks = (0..k).map(|t| &order[if t == 0 { 0 } else { ends[t - 1] }..ends[t]]);

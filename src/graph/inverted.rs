@@ -8,6 +8,7 @@ use super::count::Rows;
 use super::pairs::PairList;
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::task;
 
 /// On the last label of an image.
 const LAST: u32 = 1 << 31;
@@ -32,6 +33,7 @@ pub(super) fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
     let ranked = renumbered(rows, &rank)?;
     let (starts, places) = places(&ranked, m)?;
     let seen = AtomicUsize::new(0);
+    let task = task::current();
     let by_rank = (0..m)
         .into_par_iter()
         .with_max_len(1 + m / 512)
@@ -39,7 +41,7 @@ pub(super) fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
             || vec![0u32; m],
             |row, r| {
                 if seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(64) {
-                    interrupt::check()?;
+                    task.check()?;
                 }
                 let mine = &places[starts[r]..starts[r + 1]];
                 for (at, place) in mine.iter().enumerate() {
@@ -79,13 +81,14 @@ fn prefetch(list: &[u32], at: usize) {
 fn label_counts(rows: &Rows) -> Result<Vec<u64>> {
     let pieces = rayon::current_num_threads().max(1);
     let a_piece = rows.len().div_ceil(pieces).max(1);
+    let task = task::current();
     let counted: Vec<Vec<u64>> = (0..pieces)
         .into_par_iter()
         .map(|piece| {
             let mut counts = vec![0u64; rows.m];
             for image in (piece * a_piece).min(rows.len())..((piece + 1) * a_piece).min(rows.len()) {
                 if image.is_multiple_of(A_PIECE) {
-                    interrupt::check()?;
+                    task.check()?;
                 }
                 for &label in rows.checked(image)? {
                     counts[label as usize] += 1;
@@ -108,8 +111,9 @@ fn renumbered(rows: &Rows, rank: &[u32]) -> Result<Vec<u32>> {
         pieces.push((first, last, piece));
         rest = others;
     }
+    let task = task::current();
     pieces.into_par_iter().try_for_each(|(first, last, mut piece)| {
-        interrupt::check()?;
+        task.check()?;
         for image in first..last {
             let row = &rows.indices[rows.offsets[image] as usize..rows.offsets[image + 1] as usize];
             let (out, others) = piece.split_at_mut(row.len());

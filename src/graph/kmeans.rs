@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::embedding::{Points, distance2};
 use super::random::{Use, generator};
 use crate::error::Result;
-use crate::interrupt;
+use crate::task;
 
 /// One local optimum.
 #[derive(Clone, Debug)]
@@ -23,10 +23,11 @@ const STEPS: usize = 300;
 
 /// `restarts` local optima, in the order of their seeds. `first` numbers the first of them among all of this seed.
 pub(super) fn restarts(points: &Points, k: usize, seed: u64, first: usize, restarts: usize) -> Result<Vec<Clustering>> {
+    let task = task::current();
     (first..first + restarts)
         .into_par_iter()
         .map(|restart| {
-            interrupt::check()?;
+            task.check()?;
             Ok(run(points, k, &mut generator(seed, Use::KMeans, restart as u64)))
         })
         .collect()

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::images::{Picture, epoch_order};
-use crate::interrupt;
+use crate::task;
 use crate::labels::LabelTable;
 use crate::progress::Progress;
 
@@ -92,8 +92,9 @@ impl Dataset {
     /// Errors: Interrupted.
     pub fn readable(&self) -> Result<(Self, Vec<Error>)> {
         let progress = Progress::new(format!("checking {}", self.split), self.len() as u64, "images");
+        let task = task::current();
         let read = |i: usize| -> Result<Option<Error>> {
-            interrupt::check()?;
+            task.check()?;
             progress.advance(1);
             Ok(self.picture(i).err())
         };

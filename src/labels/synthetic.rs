@@ -12,7 +12,7 @@ use super::table::LabelTable;
 use super::tables::problem;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::{files, interrupt};
+use crate::{files, interrupt, task};
 
 /// Options of [`Synthetic::new`].
 ///
@@ -106,11 +106,12 @@ impl Synthetic {
     /// Images `from` up to `to` as compressed rows: offsets and label indices.
     pub fn rows(&self, from: usize, to: usize) -> Result<(Vec<u64>, Vec<u32>)> {
         const A_PIECE: usize = 1 << 14;
+        let task = task::current();
         let pieces: Vec<(Vec<u32>, Vec<u32>)> = (from..to)
             .into_par_iter()
             .step_by(A_PIECE)
             .map(|first| {
-                interrupt::check()?;
+                task.check()?;
                 let (mut lengths, mut indices, mut row) = (Vec::new(), Vec::new(), Vec::new());
                 for image in first..(first + A_PIECE).min(to) {
                     self.row(image, &mut row);

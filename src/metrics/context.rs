@@ -16,7 +16,7 @@ use super::average_precision::{self, mean};
 use super::columns::{Column, Input, Score, Target};
 use super::top_k::Cut;
 use crate::error::{Error, Result};
-use crate::interrupt;
+use crate::task;
 
 /// The most frequent companions of every label.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,10 +136,11 @@ pub(super) fn probe<S: Score, T: Target>(
             input.m
         )));
     }
+    let task = task::current();
     let per_label = (0..input.m)
         .into_par_iter()
         .map(|label| {
-            interrupt::check()?;
+            task.check()?;
             Ok(row(input, labels, companions.of(label), label, cut, aps[label]))
         })
         .collect::<Result<Vec<_>>>()?;

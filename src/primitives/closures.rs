@@ -1,6 +1,7 @@
 //! The closures among a training's options, on their way into the training.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map, NativeCallContext};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use super::values::tensor::TensorValue;
 use crate::error::{Error, Result};
 use crate::losses::{LossSpec, Script};
 use crate::primitives::values::loss::LossValue;
+use crate::script::baton::Baton;
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::{fingerprint, options, show};
@@ -20,6 +22,7 @@ pub struct Closures {
     on_epoch: Option<FnPtr>,
     loss: Option<FnPtr>,
     distillation: Option<FnPtr>,
+    baton: Arc<Baton>,
 }
 
 impl Closures {
@@ -41,10 +44,11 @@ impl Closures {
             map.insert(key.into(), Dynamic::from(LossValue { spec }));
             Some(closure)
         };
-        Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation") })
+        Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation"), baton: context.jobs.baton.clone() })
     }
 
-    /// Runs a training that calls them. What a closure throws is thrown on, with its place in the script.
+    /// Runs a training that calls them; other threads of the session run meanwhile. What a closure throws is thrown on,
+    /// with its place in the script. `train` must touch no value of a script.
     pub fn during<R>(&self, call: &NativeCallContext, train: impl FnOnce(Hooks) -> Result<R>) -> Fallible<R> {
         let thrown: RefCell<Option<Box<EvalAltResult>>> = RefCell::new(None);
         let stop = |failure: Box<EvalAltResult>| {
@@ -52,22 +56,26 @@ impl Closures {
             Error::interrupted()
         };
         let loss_of = |closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
-            let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
-            let value = closure.call_within_context::<Dynamic>(call, arguments).map_err(&stop)?;
-            match value.clone().try_cast::<TensorValue>() {
-                Some(tensor) => Ok(tensor.0.shallow_clone()),
-                None => Err(Error::argument(format!("a loss must give a Tensor of one number; the closure gave {}", show::a_type(&value)))),
-            }
+            self.baton.held(|| {
+                let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
+                let value = closure.call_within_context::<Dynamic>(call, arguments).map_err(&stop)?;
+                match value.clone().try_cast::<TensorValue>() {
+                    Some(tensor) => Ok(tensor.0.shallow_clone()),
+                    None => Err(Error::argument(format!("a loss must give a Tensor of one number; the closure gave {}", show::a_type(&value)))),
+                }
+            })
         };
         let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of(f, a, b));
         let distillation = self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of(f, a, b));
         let mut on_epoch = self.on_epoch.as_ref().map(|f| {
-            |line: &Value| f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop)
+            |line: &Value| self.baton.held(|| f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop))
         });
-        let trained = train(Hooks {
-            epoch: on_epoch.as_mut().map(|f| f as _),
-            loss: loss.as_ref().map(|f| f as _),
-            distillation: distillation.as_ref().map(|f| f as _),
+        let trained = self.baton.released(|| {
+            train(Hooks {
+                epoch: on_epoch.as_mut().map(|f| f as _),
+                loss: loss.as_ref().map(|f| f as _),
+                distillation: distillation.as_ref().map(|f| f as _),
+            })
         });
         let thrown = thrown.take();
         match thrown {

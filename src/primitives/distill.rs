@@ -43,7 +43,8 @@ fn distill(context: &Context, call: &NativeCallContext, data: &Dynamic, ensemble
     let closures = Closures::take("distill", &mut map, call, context).or_raise()?;
     let options: DistillOptions = options::parse("distill", &map).or_raise()?;
     let job = job(data, ensembles, options).or_raise()?;
-    closures.during(call, |hooks| run_with(&glue::store(context), &job, hooks)).map(ModelValue)
+    let store = glue::store(context);
+    closures.during(call, |hooks| run_with(&store, &job, hooks)).map(ModelValue)
 }
 
 /// The training of one student.
@@ -86,6 +87,7 @@ pub fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Resu
             loss: options.distillation,
             label_weight: options.label_weight,
             teacher_mode: options.teacher_mode,
+            teacher_weights: options.teacher_weights,
         }),
     })
 }

@@ -45,6 +45,7 @@ fn distill_all(context: &Context, call: &NativeCallContext, data: &Dynamic, list
         .map(|(i, ensembles)| Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..distill::job(data, ensembles, options.clone())? }))
         .collect::<Result<Vec<_>>>()
         .or_raise()?;
-    let trained = closures.during(call, |hooks| run_all(&glue::store(context), jobs, hooks))?;
+    let store = glue::store(context);
+    let trained = closures.during(call, |hooks| run_all(&store, jobs, hooks))?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

@@ -53,7 +53,8 @@ fn evaluate(context: &Context, model: &Dynamic, dataset: &Dataset, map: Map) -> 
         Some(predictions) => predictions.0,
         None => {
             let predictor = glue::predictor("evaluate", model).or_raise()?;
-            Rc::new(predict(&glue::store(context), &predictor, dataset).or_raise()?)
+            let store = glue::store(context);
+            Rc::new(context.jobs.baton.released(|| predict(&store, &predictor, dataset)).or_raise()?)
         }
     };
     report(&predictions, dataset, &options).or_raise()

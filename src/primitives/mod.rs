@@ -26,6 +26,7 @@ mod evaluate;
 mod focal;
 mod glue;
 mod heatmap;
+mod jobs;
 mod kl;
 mod label_graph;
 mod lit;
@@ -49,9 +50,12 @@ mod runs;
 mod save_tensors;
 mod single_label_partition;
 mod spectral_partition;
+mod spawn;
 mod stability;
 mod standard_error;
+mod stop;
 mod suggest_k;
+mod sweep;
 mod synthetic_labels;
 mod table;
 mod tensor;
@@ -60,6 +64,7 @@ mod train_teachers;
 mod closures;
 mod training_options;
 pub mod values;
+mod wait;
 mod word;
 mod write_scenes;
 
@@ -113,6 +118,11 @@ pub const WORDS: &[&Word] = &[
     &pictures::WORD,
     &runs::WORD,
     &runs::RUN,
+    &spawn::WORD,
+    &jobs::WORD,
+    &wait::WORD,
+    &stop::WORD,
+    &sweep::WORD,
     &assert::WORD,
     &arg::WORD,
 ];
@@ -136,6 +146,7 @@ pub const KINDS: &[&Kind] = &[
     &values::tensor::KIND,
     &values::loss::KIND,
     &values::run::KIND,
+    &values::job::KIND,
     &values::error::KIND,
 ];
 

@@ -40,5 +40,6 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn predict(context: &Context, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
     let predictor = glue::predictor("predict", model).or_raise()?;
-    training::predict(&glue::store(context), &predictor, dataset).map(|p| PredictionsValue(Rc::new(p))).or_raise()
+    let store = glue::store(context);
+    context.jobs.baton.released(|| training::predict(&store, &predictor, dataset)).map(|p| PredictionsValue(Rc::new(p))).or_raise()
 }

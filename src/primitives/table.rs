@@ -27,7 +27,8 @@ fn register(engine: &mut Engine) {
     });
 }
 
-fn from_maps(rows: &Array, columns: Option<Vec<String>>) -> Result<TableValue> {
+/// One row a map; `columns`, or all keys in order of appearance.
+pub fn from_maps(rows: &Array, columns: Option<Vec<String>>) -> Result<TableValue> {
     let mut maps = Vec::new();
     for row in rows {
         let map = row.as_map_ref().map_err(|came| Error::argument(format!("table takes an array of maps; got {} in it", super::a_user_name(came))))?;

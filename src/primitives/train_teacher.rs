@@ -46,5 +46,6 @@ fn train_teacher(context: &Context, call: &NativeCallContext, data: &Dynamic, la
     let labels = glue::names("train_teacher", "the labels", labels).or_raise()?;
     let name = if labels.len() == train.labels.num_labels() { "baseline".into() } else { format!("teacher of {} labels", labels.len()) };
     let job = Job { name, train, val, labels, options, distillation: None };
-    closures.during(call, |hooks| run_with(&glue::store(context), &job, hooks)).map(ModelValue)
+    let store = glue::store(context);
+    closures.during(call, |hooks| run_with(&store, &job, hooks)).map(ModelValue)
 }

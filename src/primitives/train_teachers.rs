@@ -56,6 +56,7 @@ fn train_teachers(context: &Context, call: &NativeCallContext, data: &Dynamic, p
             distillation: None,
         })
         .collect();
-    let trained = closures.during(call, |hooks| run_all(&glue::store(context), jobs, hooks))?;
+    let store = glue::store(context);
+    let trained = closures.during(call, |hooks| run_all(&store, jobs, hooks))?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

@@ -22,6 +22,8 @@ pub const DOCS: &[(&str, &str)] = &[
     ("views", "fixed augmented views a picture; 0 makes a new view each epoch"),
     ("augment", "a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations a view), randaugment_level"),
     ("images", "\"all\" training images, or those \"containing\" one of the labels"),
+    ("labelled", "share of the training pictures that have labels: teachers leave the others out, students hear of them from teachers alone"),
+    ("known", "share of the labels of a training picture that are known; the others are masked in the loss"),
     ("select", "\"best\" epoch by mAP on val, regular or averaged weights; or \"last\""),
     ("select_on", "\"val\", or \"test\" as the authors' code does; reports then say so"),
     ("eval_every", "epochs between evaluations on val; 0 is a tenth of all"),
@@ -34,12 +36,13 @@ pub const DOCS: &[(&str, &str)] = &[
 
 /// A line for every key of `DistillOptions`: its own, then those of a training.
 pub const DISTILL_DOCS: &[(&str, &str)] = &{
-    const OWN: [(&str, &str); 5] = [
+    const OWN: [(&str, &str); 6] = [
         ("distillation", "a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits"),
         ("weights", "one weight an ensemble; empty shares one evenly"),
         ("distill_weight", "factor of the whole distillation loss beside the loss on the labels"),
         ("label_weight", "factor of the loss on the labels"),
         ("teacher_mode", "\"eval\"; \"train\" leaves batch statistics and dropout on in the teachers, as the authors' code does"),
+        ("teacher_weights", "\"even\": ensembles count by their weights; \"val_AP\": for each label also by their AP on val, and one mixture of them is the target"),
     ];
     let mut all = [("", ""); OWN.len() + DOCS.len()];
     let mut i = 0;

@@ -17,11 +17,12 @@ pub enum Chapter {
     Tensors,
     Figures,
     Runs,
+    Jobs,
     Scripting,
 }
 
 impl Chapter {
-    pub const ALL: [Chapter; 9] = [
+    pub const ALL: [Chapter; 10] = [
         Chapter::Labels,
         Chapter::Graph,
         Chapter::Models,
@@ -30,6 +31,7 @@ impl Chapter {
         Chapter::Tensors,
         Chapter::Figures,
         Chapter::Runs,
+        Chapter::Jobs,
         Chapter::Scripting,
     ];
 
@@ -43,6 +45,7 @@ impl Chapter {
             Chapter::Tensors => "Tensors and losses",
             Chapter::Figures => "Figures",
             Chapter::Runs => "Run store",
+            Chapter::Jobs => "Background jobs and sweeps",
             Chapter::Scripting => "Scripting",
         }
     }

@@ -8,12 +8,14 @@ mod editor;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use colored::Colorize;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor, EventHandler, KeyEvent};
+use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
+use crate::progress;
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::show;
@@ -53,12 +55,24 @@ pub fn run(session: &mut Session) -> u8 {
             prompt.kept.clear();
         }
     }
+    let printer = editor.create_external_printer().ok().map(|printer| Arc::new(Mutex::new(printer)));
+    let baton = prompt.session.context.jobs.baton.clone();
     let mut line_number = 0;
+    // The user was told that jobs are running, and asked to leave all the same.
+    let mut warned = false;
     loop {
         if let Some(helper) = editor.helper_mut() {
             helper.refresh(prompt.session);
         }
-        match editor.readline("cpsd> ") {
+        // Background jobs have their turns while a line is typed, and print above it.
+        progress::set_printer(printer.clone().map(|printer| -> progress::Printer {
+            Box::new(move |line| {
+                let _ = printer.lock().unwrap_or_else(|e| e.into_inner()).print(format!("{line}\n"));
+            })
+        }));
+        let read = baton.released(|| editor.readline("cpsd> "));
+        progress::set_printer(None);
+        match read {
             Ok(line) => {
                 if line.trim().is_empty() {
                     continue;
@@ -68,7 +82,7 @@ pub fn run(session: &mut Session) -> u8 {
                     let _ = editor.append_history(path);
                 }
                 line_number += 1;
-                if commands::run(&mut prompt, line.trim()) == commands::Next::Leave {
+                if commands::run(&mut prompt, line.trim()) == commands::Next::Leave && may_leave(prompt.session, &mut warned) {
                     return 0;
                 }
                 if !commands::is_command(line.trim()) {
@@ -76,7 +90,11 @@ pub fn run(session: &mut Session) -> u8 {
                 }
             }
             Err(ReadlineError::Interrupted) => {}
-            Err(ReadlineError::Eof) => return 0,
+            Err(ReadlineError::Eof) => {
+                if may_leave(prompt.session, &mut warned) {
+                    return 0;
+                }
+            }
             Err(error) => {
                 // A byte that is not UTF-8, a resize in mid-read: say it, and go on.
                 eprintln!("cpsd: {error}");
@@ -86,6 +104,17 @@ pub fn run(session: &mut Session) -> u8 {
             }
         }
     }
+}
+
+/// Whether the prompt may be left: with jobs under way only when asked twice.
+fn may_leave(session: &Session, warned: &mut bool) -> bool {
+    let running = session.context.jobs.running().len();
+    if running == 0 || std::mem::replace(warned, true) {
+        return true;
+    }
+    let (they, leave) = if running == 1 { ("1 job is", "stops it") } else { (&*format!("{running} jobs are"), "stops them") };
+    eprintln!("{}", format!("{they} still running; leaving {leave}, with checkpoints. Once more to leave.").yellow());
+    false
 }
 
 /// An input that worked.

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use rhai::{Module, Shared};
 
+use super::jobs::Jobs;
+use super::session::Sources;
+
 /// One value a session, shared by all words.
 #[derive(Default)]
 pub struct Context {
@@ -15,6 +18,10 @@ pub struct Context {
     pub arguments: RefCell<BTreeMap<String, String>>,
     /// Libraries that earlier texts of the session imported, by the names they gave them.
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
+    /// The texts that errors quote from.
+    pub sources: Sources,
+    /// What runs in the background.
+    pub jobs: Jobs,
 }
 
 /// One `arg(name, default, help)` of a script.

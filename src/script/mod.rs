@@ -2,6 +2,8 @@
 //!
 //! - `session`: an engine with its variables; what the command line and the REPL drive
 //! - `context`: what words need to know of the process (run store, script arguments)
+//! - `jobs`: closures that run in the background
+//! - `baton`: what lets one thread at a time run a script
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `errors`: from the core's errors to Rhai's and from those to what a person reads
 //! - `fingerprint`: what names the code of a closure
@@ -14,11 +16,13 @@
 //! - `docs`: the documentation of words, kinds and library functions as text
 
 pub mod arguments;
+pub mod baton;
 pub mod check;
 pub mod context;
 pub mod docs;
 pub mod errors;
 pub mod fingerprint;
+pub mod jobs;
 pub mod library_tests;
 pub mod modules;
 pub mod options;

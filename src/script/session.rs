@@ -5,13 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, Stmt};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, Stmt, Token};
 
 use super::context::Context;
 use super::errors::{Failure, StopRequest};
 use super::modules;
 use crate::error::Error;
-use crate::{interrupt, primitives};
+use crate::{interrupt, primitives, progress};
+
+/// Operations between two looks at whether another thread of the session waits for its turn.
+const OPERATIONS_A_TURN: u64 = 1024;
 
 /// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
 #[derive(Clone, Default)]
@@ -57,34 +60,69 @@ impl Default for Session {
     }
 }
 
+/// An engine with the language in it: one a session, and one a background job.
+pub fn engine(context: &Rc<Context>) -> Engine {
+    let mut engine = Engine::new();
+    // Full optimisation would call words with constant arguments while compiling.
+    engine.set_optimization_level(OptimizationLevel::Simple);
+    // The defaults differ between debug and release builds.
+    engine.set_max_call_levels(96);
+    engine.set_max_expr_depths(128, 64);
+    engine.set_max_array_size(20_000_000);
+    engine.set_max_map_size(1_000_000);
+    engine.set_max_string_size(256 << 20);
+    engine.set_fail_on_invalid_map_property(true);
+    // A word of ours that Rhai keeps for a future of its own. (The call is not deprecated but volatile, as rhai says.)
+    #[allow(deprecated)]
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
+        token => token,
+    });
+    let jobs = Rc::downgrade(context);
+    engine.on_progress(move |operations| {
+        if operations.is_multiple_of(OPERATIONS_A_TURN) && let Some(context) = jobs.upgrade() {
+            context.jobs.baton.pass();
+        }
+        interrupt::requested().then(|| Dynamic::from(StopRequest))
+    });
+    engine.on_print(progress::print);
+    engine.on_debug(|text, _, pos| progress::log(&format!("{pos} {text}")));
+    modules::install(&mut engine, context.sources.clone());
+    primitives::register(&mut engine, context);
+    for (name, module) in context.imports.borrow().iter() {
+        engine.register_static_module(name.as_str(), module.clone());
+    }
+    engine
+}
+
+/// What a panic is to a user.
+pub fn fault(panic: &(dyn std::any::Any + Send)) -> Error {
+    Error::internal(format!("a fault inside cpsd: {}", panic_text(panic)))
+        .with_help("please report it with the line that led here; the session goes on")
+}
+
 impl Session {
     pub fn new() -> Self {
         let context = Rc::new(Context::new());
-        let sources = Sources::default();
-        let mut engine = Engine::new();
-        // Full optimisation would call words with constant arguments while compiling.
-        engine.set_optimization_level(OptimizationLevel::Simple);
-        // The defaults differ between debug and release builds.
-        engine.set_max_call_levels(96);
-        engine.set_max_expr_depths(128, 64);
-        engine.set_max_array_size(20_000_000);
-        engine.set_max_map_size(1_000_000);
-        engine.set_max_string_size(256 << 20);
-        engine.set_fail_on_invalid_map_property(true);
-        engine.on_progress(|_| interrupt::requested().then(|| Dynamic::from(StopRequest)));
-        engine.on_print(|text| write_line(&mut std::io::stdout(), text));
-        engine.on_debug(|text, _, pos| write_line(&mut std::io::stderr(), &format!("{pos} {text}")));
-        modules::install(&mut engine, sources.clone());
-        primitives::register(&mut engine, &context);
+        let (engine, sources) = (engine(&context), context.sources.clone());
         Session { engine, scope: Scope::new(), context, sources, functions: AST::empty() }
     }
 
-    /// Runs a script file from an empty scope; `arguments` are its `key=value` words.
+    /// Runs a script file from an empty scope, to the end of its background jobs; `arguments` are its `key=value` words.
     pub fn run_file(&mut self, path: &Path, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         let text = std::fs::read_to_string(path).map_err(|e| Failure::plain(Error::io(path, e)))?;
         *self.context.arguments.borrow_mut() = arguments.iter().cloned().collect();
         let name = path.display().to_string();
-        self.eval(&text, &name)
+        let value = self.eval(&text, &name);
+        if value.is_err() {
+            self.context.jobs.stop_all();
+            return value;
+        }
+        self.context.jobs.finish().map_err(|error| {
+            self.context.jobs.stop_all();
+            Failure::from_rhai(*error, &name, &self.sources, &self.variable_names())
+        })?;
+        value
     }
 
     /// Evaluates a text in the session's scope. Variables that it had set before failing stay; functions and
@@ -100,10 +138,7 @@ impl Session {
                 let failure = Failure::from_rhai(*error, name, &self.sources, &self.variable_names());
                 if failure.exit == Some(0) { Ok(Dynamic::UNIT) } else { Err(failure) }
             }
-            Err(panic) => Err(Failure::plain(
-                Error::internal(format!("a fault inside cpsd: {}", panic_text(&panic)))
-                    .with_help("please report it with the line that led here; the session goes on"),
-            )),
+            Err(panic) => Err(Failure::plain(fault(&*panic))),
         }
     }
 
@@ -159,11 +194,6 @@ impl Session {
     }
 }
 
-/// A closed pipe (`cpsd ... | head`) must not panic.
-fn write_line(out: &mut dyn std::io::Write, text: &str) {
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-}
-
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
@@ -174,6 +204,12 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .next()
         .unwrap_or_default()
         .to_string()
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.context.jobs.stop_all();
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,13 @@ pub fn show(value: &Dynamic) -> String {
     value.to_string()
 }
 
+/// The beginning of what `show` gives: its first line, at most `most` characters of it.
+pub fn short(value: &Dynamic, most: usize) -> String {
+    let text = show(value);
+    let line: String = text.lines().next().unwrap_or_default().chars().take(most).collect();
+    if line.len() < text.len() { format!("{line} ...") } else { line }
+}
+
 /// An array of ten thousand names is summarised, not printed.
 const MOST: usize = 200;
 

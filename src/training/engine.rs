@@ -13,7 +13,7 @@ use super::hooks::Hooks;
 use super::job::Job;
 use super::optimiser::{Adam, Average, BETA1, CopyOf, Flat};
 use super::options::Select;
-use super::outputs::Targets;
+use super::teachers::Teachers;
 use super::schedule::OneCycle;
 use super::tensorboard::Events;
 use crate::error::{Error, ErrorKind, Result};
@@ -55,8 +55,10 @@ pub struct Engine<'a, 'h> {
     val_inputs: Inputs,
     /// [images, m] on the model's device.
     targets: Tensor,
+    /// Of the same shape: which targets are known; all where there is none.
+    known: Option<Tensor>,
     val_targets: Vec<f32>,
-    teachers: Vec<(f64, Targets)>,
+    teachers: Option<Teachers<'a>>,
     hooks: Hooks<'h>,
     schedule: OneCycle,
     steps: u64,
@@ -72,12 +74,15 @@ impl<'a, 'h> Engine<'a, 'h> {
         let val_inputs = Inputs::new(store, model, val, Views::centre())?;
         let m = job.labels.len() as i64;
         let targets = Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let mut teachers = Vec::new();
-        if let Some(distillation) = &job.distillation {
-            for (ensemble, weight) in distillation.ensembles.iter().zip(&distillation.weights) {
-                teachers.push((*weight, Targets::new(store, ensemble, &job.labels, train, &views, model, distillation.teacher_mode)?));
-            }
-        }
+        let known = options.known();
+        let known = match known.everything() {
+            true => None,
+            false => Some(Tensor::f_from_slice(&known.mask(train))?.f_view([train.len() as i64, m])?.f_to_device(model.device)?),
+        };
+        let teachers = match &job.distillation {
+            None => None,
+            Some(distillation) => Some(Teachers::new(store, job, distillation, train, val, &views, model)?),
+        };
         let steps = steps_per_epoch(train.len(), options.batch);
         let schedule = OneCycle {
             max_lr: options.lr,
@@ -94,7 +99,7 @@ impl<'a, 'h> Engine<'a, 'h> {
         let average = Average::new(&flat, options.ema, options.ema_warmup)?;
         let state = State { flat, adam, average, best: None, progress: Place::default() };
         let mut engine =
-            Engine { job, model, inputs, val_inputs, targets, val_targets: val.labels.dense(), teachers, hooks, schedule, steps, state };
+            Engine { job, model, inputs, val_inputs, targets, known, val_targets: val.labels.dense(), teachers, hooks, schedule, steps, state };
         let checkpoint = work.path("checkpoint.safetensors");
         if checkpoint.exists() {
             match engine.state.load(&checkpoint) {
@@ -176,15 +181,14 @@ impl<'a, 'h> Engine<'a, 'h> {
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
             let answer = self.inputs.answer(model, &batch.x, pass)?;
-            let mut loss = answer.loss(LabelLoss { spec: &options.loss, function: self.hooks.loss }, &targets)?;
-            if let Some(distillation) = &self.job.distillation {
-                if distillation.label_weight != 1.0 {
-                    loss = loss.f_mul_scalar(distillation.label_weight)?;
-                }
-                for (weight, teacher) in &self.teachers {
-                    let apart = distillation.loss.by(self.hooks.distillation, &answer.logits, &teacher.of(&batch.rows, &batch.x, pass)?)?;
-                    loss = loss.f_add(&apart.f_mul_scalar(*weight)?)?;
-                }
+            let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
+            let label_loss = LabelLoss { spec: &options.loss, function: self.hooks.loss, known: known.as_ref() };
+            let mut loss = answer.loss(label_loss, &targets)?;
+            if let Some(distillation) = &self.job.distillation && distillation.label_weight != 1.0 {
+                loss = loss.f_mul_scalar(distillation.label_weight)?;
+            }
+            if let Some(teachers) = &self.teachers {
+                loss = teachers.add_to(loss, self.hooks.distillation, &answer.logits, &batch.rows, &batch.x, pass)?;
             }
             if let Some(more) = model.auxiliary()? {
                 loss = loss.f_add(&more)?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
-use super::options::{Images, TeacherMode, TrainOptions};
+use super::options::{Images, TeacherMode, TeacherWeights, TrainOptions};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -33,6 +33,7 @@ pub struct Distillation {
     /// Factor of the loss on the labels.
     pub label_weight: f64,
     pub teacher_mode: TeacherMode,
+    pub teacher_weights: TeacherWeights,
 }
 
 /// Share of the training split held out when no validation split is given.
@@ -50,6 +51,11 @@ impl Job {
         let (mut train, val) = (train.take_labels(&self.labels)?, val.take_labels(&self.labels)?);
         if self.options.images == Images::Containing {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| !train.labels.row(i).is_empty()).collect();
+            train = train.take(kept)?;
+        }
+        let known = self.options.known();
+        if self.distillation.is_none() && known.labelled < 1.0 {
+            let kept: Vec<usize> = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
             train = train.take(kept)?;
         }
         for (split, what) in [(&train, "training"), (&val, "validation")] {
@@ -73,6 +79,12 @@ impl Job {
             if !self.options.cycle_momentum {
                 map.shift_remove("cycle_momentum");
             }
+            // What is at its default was not yet an option when earlier runs were named.
+            for share in ["labelled", "known"] {
+                if map[share] == 1.0 {
+                    map.shift_remove(share);
+                }
+            }
         }
         json!({
             "format": 1,
@@ -80,13 +92,23 @@ impl Job {
             "labels": self.labels,
             "initial_weights": initial,
             "options": options,
-            "distillation": self.distillation.as_ref().map(|d| json!({
-                "ensembles": d.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
-                "weights": d.weights,
-                "loss": d.loss,
-                "label_weight": d.label_weight,
-                "teacher_mode": d.teacher_mode,
-            })),
+            "distillation": self.distillation.as_ref().map(Distillation::spec),
         })
+    }
+}
+
+impl Distillation {
+    fn spec(&self) -> Value {
+        let mut spec = json!({
+            "ensembles": self.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
+            "weights": self.weights,
+            "loss": self.loss,
+            "label_weight": self.label_weight,
+            "teacher_mode": self.teacher_mode,
+        });
+        if self.teacher_weights != TeacherWeights::Even {
+            spec["teacher_weights"] = json!(self.teacher_weights);
+        }
+        spec
     }
 }

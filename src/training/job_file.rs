@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ensemble::Ensemble;
 use super::hooks::Hooks;
 use super::job::{Distillation, Job};
-use super::options::{TeacherMode, TrainOptions};
+use super::options::{TeacherMode, TeacherWeights, TrainOptions};
 use super::run::{load, run_with};
 use crate::error::{Error, Result};
 use crate::executors::worker::Message;
@@ -34,6 +34,7 @@ struct DistillationFile {
     loss: LossSpec,
     label_weight: f64,
     teacher_mode: TeacherMode,
+    teacher_weights: TeacherWeights,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +63,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
             loss: d.loss.clone(),
             label_weight: d.label_weight,
             teacher_mode: d.teacher_mode,
+            teacher_weights: d.teacher_weights,
         }),
     };
     let file = JobFile {
@@ -95,6 +97,7 @@ pub fn work(path: &Path) -> Result<String> {
             loss: d.loss,
             label_weight: d.label_weight,
             teacher_mode: d.teacher_mode,
+            teacher_weights: d.teacher_weights,
         }),
     };
     let job = Job {

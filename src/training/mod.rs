@@ -7,6 +7,7 @@
 //! - `engine`: the loop over epochs and steps
 //! - `schedule`, `optimiser`: one-cycle; Adam and EMA on flat buffers
 //! - `inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `partial`: which labels are known; `teachers`: what all teachers of a student say of a batch
 //! - `features`, `outputs`: what frozen stages and teachers gave, kept in the run store
 //! - `checkpoint`: the state between two steps, as one file
 //! - `ensemble`: teachers merged back into label order
@@ -24,10 +25,12 @@ pub mod job_file;
 pub mod optimiser;
 pub mod options;
 pub mod outputs;
+pub mod partial;
 pub mod predict;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
+pub mod teachers;
 pub mod tensorboard;
 pub mod trained;
 

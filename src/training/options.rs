@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::partial::Known;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
@@ -40,6 +41,10 @@ pub struct TrainOptions {
     pub views: u32,
     pub augment: AugmentOptions,
     pub images: Images,
+    /// Share of the training pictures that have labels; teachers leave the others out, students hear of them from teachers alone.
+    pub labelled: f64,
+    /// Share of the labels of a training picture that are known; the others count in no loss.
+    pub known: f64,
     pub select: Select,
     pub select_on: SelectOn,
     /// Evaluate on the validation split every so many epochs; 0 chooses a tenth of the epochs.
@@ -136,6 +141,8 @@ impl Default for TrainOptions {
             views: 3,
             augment: AugmentOptions::default(),
             images: Images::All,
+            labelled: 1.0,
+            known: 1.0,
             select: Select::Best,
             select_on: SelectOn::Val,
             eval_every: 0,
@@ -165,6 +172,8 @@ impl TrainOptions {
             o if !(o.final_div_factor > 0.0) => fail("final_div_factor", "above 0", o.final_div_factor.to_string()),
             o if !(0.0..=1.0).contains(&o.weight_decay) => fail("weight_decay", "from 0 to 1", o.weight_decay.to_string()),
             o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
+            o if !(o.labelled > 0.0 && o.labelled <= 1.0) => fail("labelled", "above 0, to 1", o.labelled.to_string()),
+            o if !(o.known > 0.0 && o.known <= 1.0) => fail("known", "above 0, to 1", o.known.to_string()),
             o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
             o if o.augment.randaugment > 20 => fail("augment.randaugment", "from 0 to 20", o.augment.randaugment.to_string()),
             o if o.augment.randaugment_level > 30 => {
@@ -178,6 +187,10 @@ impl TrainOptions {
     /// new views each epoch follow the seed.
     pub fn seed_of_views(&self) -> u64 {
         if self.views > 0 { 0 } else { self.seed }
+    }
+
+    pub fn known(&self) -> Known {
+        Known { labelled: self.labelled, known: self.known }
     }
 
     /// Every how many epochs the validation split is evaluated.
@@ -196,6 +209,17 @@ pub enum TeacherMode {
     Train,
 }
 
+/// What says how much each ensemble has to say of each label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TeacherWeights {
+    /// Its weight, whatever the label.
+    #[serde(rename = "even")]
+    Even,
+    /// Its weight times its average precision for the label on the validation split.
+    #[serde(rename = "val_AP")]
+    ValAp,
+}
+
 /// The options that `distill` has beyond those of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -209,6 +233,7 @@ pub struct DistillOptions {
     /// Factor of L_cls: the authors' code has ½ (and ¼ an ensemble).
     pub label_weight: f64,
     pub teacher_mode: TeacherMode,
+    pub teacher_weights: TeacherWeights,
     #[serde(flatten)]
     pub train: TrainOptions,
 }
@@ -221,6 +246,7 @@ impl Default for DistillOptions {
             distill_weight: 1.0,
             label_weight: 1.0,
             teacher_mode: TeacherMode::Eval,
+            teacher_weights: TeacherWeights::Even,
             train: TrainOptions::default(),
         }
     }

@@ -14,7 +14,7 @@ use super::trained::Trained;
 use crate::error::{Error, Result};
 use crate::executors::{pool, worker, worker::Task};
 use crate::models::Model;
-use crate::progress;
+use crate::{progress, task};
 use crate::runs::{Begun, Run, RunStore, id_of};
 
 const MODEL: &str = "model.safetensors";
@@ -142,13 +142,16 @@ fn watched<R: Send>(
     let stop = AtomicBool::new(false);
     let mut failure = None;
     let results = std::thread::scope(|scope| {
-        let stop = &stop;
+        let (stop, task) = (&stop, task::current());
+        let tell = move |line: &Value| {
+            // The other side listens until this side is done.
+            let _ = send.send(line.clone());
+            if stop.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
+        };
         let made = scope.spawn(move || {
-            work(&move |line| {
-                // The other side listens until this side is done.
-                let _ = send.send(line.clone());
-                if stop.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
-            })
+            // Owned here: the other side listens until it is dropped.
+            let tell = tell;
+            task.enter(|| work(&tell))
         });
         for line in lines {
             if failure.is_none() && let Some(epoch) = &mut hooks.epoch && let Err(error) = epoch(&line) {

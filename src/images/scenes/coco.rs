@@ -12,7 +12,7 @@ use super::paint::paint;
 use super::{SceneOptions, Split};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::{files, interrupt};
+use crate::{files, task};
 
 /// COCO's folders and the split that fills each.
 const FOLDERS: [(&str, Split); 2] = [("train2014", Split::Train), ("val2014", Split::Test)];
@@ -30,8 +30,9 @@ pub fn write_coco(options: &SceneOptions, root: &Path) -> Result<()> {
         std::fs::create_dir_all(&pictures).map_err(|e| Error::io(&pictures, e))?;
         let progress = Progress::new(format!("writing {folder}"), n as u64, "images");
         let annotated: Mutex<Vec<(usize, Value, Vec<Value>)>> = Mutex::new(Vec::with_capacity(n));
+        let task = task::current();
         (0..n).into_par_iter().try_for_each(|i| -> Result<()> {
-            interrupt::check()?;
+            task.check()?;
             let scene = scene(options.seed, split, i);
             let id = image_id(split, i);
             let name = format!("COCO_{folder}_{id:012}.jpg");

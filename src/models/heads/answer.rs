@@ -21,11 +21,20 @@ pub struct LabelLoss<'a> {
     pub spec: &'a LossSpec,
     /// A script's own function, where `spec` stands for one.
     pub function: Option<Function<'a>>,
+    /// Which entries `[N, m]` of the targets are known (boolean); all where there is none.
+    pub known: Option<&'a Tensor>,
 }
 
 impl LabelLoss<'_> {
+    /// Of what is known, without the rest.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-        self.spec.by(self.function, logits, targets)
+        let Some(known) = self.known else { return self.spec.by(self.function, logits, targets) };
+        let logits = logits.f_masked_select(known)?;
+        // The mean of nothing would be no number.
+        if logits.numel() == 0 {
+            return Ok(logits.f_sum(None)?);
+        }
+        self.spec.by(self.function, &logits, &targets.f_masked_select(known)?)
     }
 }
 

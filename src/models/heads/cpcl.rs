@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::ml_gcn::{normalised, reweighted};
 use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::layers::{Linear, average_pool, leaky_relu};
 use crate::models::params::Params;
 use crate::models::pass::Pass;
@@ -85,6 +85,9 @@ impl Head for Cpcl {
         Ok(Answer {
             logits,
             own_loss: Some(Box::new(move |loss, targets| {
+                if loss.known.is_some() {
+                    return Err(Error::argument("the head \"cpcl\" has a loss of its own, which cannot leave out unknown labels: known and labelled must be 1"));
+                }
                 let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
                 loss.spec.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)
             })),

@@ -8,6 +8,7 @@ pub mod error;
 pub mod expr;
 pub mod figure;
 pub mod group_by;
+pub mod job;
 pub mod label_table;
 pub mod loss;
 pub mod model;

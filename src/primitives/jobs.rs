@@ -1,0 +1,35 @@
+//! `jobs`: the session's background jobs.
+
+use super::values::table::TableValue;
+use super::{Chapter, Example, Word};
+use crate::labels::tables::Cell;
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+
+pub const WORD: Word = Word {
+    name: "jobs",
+    chapter: Chapter::Jobs,
+    signatures: &["jobs() -> Table"],
+    summary: "A Table of the session's background jobs: how each stands, how long it has run, how far its trainings are.",
+    details: "",
+    options: None,
+    examples: &[Example { code: "let job = spawn(|| 1); wait(job); jobs().column(\"state\")", prints: "[\"done\"]" }],
+    register: |engine, context| {
+        let context = context.clone();
+        engine.register_fn("jobs", move || list(&context));
+    },
+};
+
+fn list(context: &Context) -> Fallible<TableValue> {
+    let rows = context.jobs.all().into_iter().map(|job| {
+        let seconds = (job.seconds() * 10.0).round() / 10.0;
+        vec![
+            Cell::Int(job.id as i64),
+            Cell::Text(job.name.clone()),
+            Cell::Text(job.state().name().into()),
+            Cell::Float(seconds),
+            Cell::Text(job.progress()),
+        ]
+    });
+    TableValue::from_rows(&["id", "name", "state", "seconds", "progress"], rows.collect()).or_raise()
+}

@@ -1,0 +1,21 @@
+//! `stop`: ends background jobs.
+
+use rhai::Engine;
+
+use super::values::job::JobValue;
+use super::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "stop",
+    chapter: Chapter::Jobs,
+    signatures: &["stop(job)"],
+    summary: "Asks a background job to end at its next safe point: between two batches of a training, which keeps a checkpoint.",
+    details: "The same closure begun again goes on where its training stopped. wait(job) says that it was stopped.",
+    options: None,
+    examples: &[Example { code: "let job = spawn(|| { loop { } }); stop(job); try { wait(job) } catch (e) { `${job.state}: ${e}` }", prints: "stopped: job 1 was stopped" }],
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("stop", |job: JobValue| job.0.stop());
+}

@@ -1,0 +1,33 @@
+//! `wait`: what background jobs gave.
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine};
+
+use super::values::job::JobValue;
+use super::{Chapter, Example, Word, glue};
+use crate::script::context::Context;
+use crate::script::errors::{Fallible, OrRaise};
+
+pub const WORD: Word = Word {
+    name: "wait",
+    chapter: Chapter::Jobs,
+    signatures: &["wait(job) -> value", "wait(jobs) -> array"],
+    summary: "Waits until a background job, or each of an array of them, has ended, and gives what its closure gave.",
+    details: "Progress is shown meanwhile. An error of the closure is thrown here. Ctrl-C ends the waiting, not the job.",
+    options: None,
+    examples: &[Example { code: "wait([spawn(|| 1), spawn(|| 2)])", prints: "[1, 2]" }],
+    register,
+};
+
+fn register(engine: &mut Engine, context: &Rc<Context>) {
+    let (a, b) = (context.clone(), context.clone());
+    engine
+        .register_fn("wait", move |job: JobValue| -> Fallible<Dynamic> { a.jobs.wait(&job.0) })
+        .register_fn("wait", move |jobs: Array| -> Fallible<Array> {
+            let jobs: Vec<JobValue> = jobs.iter().map(|job| glue::expect("wait", "every job", "a Job, as spawn(...) gives", job)).collect::<Result<_, _>>().or_raise()?;
+            let all: Vec<_> = jobs.iter().map(|job| &*job.0).collect();
+            b.jobs.until_ended(&all).or_raise()?;
+            all.into_iter().map(|job| b.jobs.wait(job)).collect()
+        });
+}

@@ -1,0 +1,295 @@
+//! Background jobs: closures of a session that run while the prompt, or the script, goes on.
+//!
+//! A job has a thread and an engine of its own; it shares the session's values and run store, and takes turns with the
+//! session's other threads by the baton. So its trainings run beside whatever the session does, and the code between
+//! them runs when the session trains, waits or reads a line.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+#[allow(deprecated)] // Not deprecated but volatile, as rhai says; its version is pinned by Cargo.lock.
+use rhai::NativeCallContextStore;
+use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
+
+use super::baton::Baton;
+use super::context::Context;
+use super::errors::{Fallible, Failure, OrRaise, raise};
+use super::session::{self, Sources};
+use crate::error::{Error, Result};
+use crate::progress::{self, Relayed};
+use crate::task::{self, Task};
+
+/// How often somebody who waits looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A value of a session on its way to another of its threads.
+struct Parcel<T>(T);
+
+// SAFETY: values of scripts are counted without locks. A parcel is opened, and what was in it used and dropped, only by
+// the thread that holds the session's baton; the baton's mutex orders what one thread did before what the next does.
+unsafe impl<T> Send for Parcel<T> {}
+
+/// How it stands with a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Running,
+    Done,
+    Failed,
+    Stopped,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Running => "running",
+            State::Done => "done",
+            State::Failed => "failed",
+            State::Stopped => "stopped",
+        }
+    }
+}
+
+type Outcome = Fallible<Dynamic>;
+
+/// What the job's thread and the others share.
+struct Shared {
+    outcome: Mutex<Option<(Parcel<Outcome>, Duration)>>,
+    finished: AtomicBool,
+}
+
+/// A closure that runs in the background.
+pub struct Job {
+    pub id: usize,
+    pub name: String,
+    task: Arc<Task>,
+    shared: Arc<Shared>,
+    started: Instant,
+    /// The text that began it.
+    source: String,
+    thread: RefCell<Option<std::thread::JoinHandle<()>>>,
+    /// Somebody was told how it ended.
+    collected: RefCell<bool>,
+}
+
+/// All jobs of a session, oldest first.
+#[derive(Default)]
+pub struct Jobs {
+    pub baton: Arc<Baton>,
+    all: RefCell<Vec<Rc<Job>>>,
+}
+
+/// All that a job's thread is given.
+struct Work {
+    closure: FnPtr,
+    #[allow(deprecated)]
+    call: NativeCallContextStore,
+    context: Rc<Context>,
+}
+
+impl Job {
+    pub fn is_running(&self) -> bool {
+        !self.shared.finished.load(Ordering::Acquire)
+    }
+
+    pub fn state(&self) -> State {
+        if self.is_running() {
+            return State::Running;
+        }
+        match self.shared.outcome.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+            Some((Parcel(Ok(_)), _)) => State::Done,
+            Some((Parcel(Err(error)), _)) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => State::Stopped,
+            _ => State::Failed,
+        }
+    }
+
+    pub fn seconds(&self) -> f64 {
+        match self.shared.outcome.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+            Some((_, took)) => took.as_secs_f64(),
+            None => self.started.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// How far its pieces of work are, in a line.
+    pub fn progress(&self) -> String {
+        let pieces = self.task.as_background().map(|b| b.pieces()).unwrap_or_default();
+        let piece = |s: progress::State| format!("{} {:.0}% {}", s.what, 100.0 * s.done as f64 / s.total.max(1) as f64, s.note);
+        pieces.into_iter().map(|s| piece(s).trim_end().to_string()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Asks it to stop at its next safe point: between two batches of a training, which keeps a checkpoint, or two operations.
+    pub fn stop(&self) {
+        self.task.stop();
+    }
+
+    /// What its closure gave. Errors: the closure's, at its place; that it was stopped.
+    fn outcome(&self) -> Outcome {
+        *self.collected.borrow_mut() = true;
+        if self.state() == State::Stopped {
+            return Err(Error::argument(format!("job {} was stopped", self.id)).with_help("the same call again goes on where its training stopped")).or_raise();
+        }
+        match self.shared.outcome.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+            Some((Parcel(Ok(value)), _)) => Ok(value.clone()),
+            Some((Parcel(Err(error)), _)) => {
+                let (name, source) = (format!("job {}", self.id), self.source.clone());
+                Err(EvalAltResult::ErrorInFunctionCall(name, source, again(error), rhai::Position::NONE).into())
+            }
+            None => Err(Error::internal(format!("job {} is not finished", self.id))).or_raise(),
+        }
+    }
+
+    /// Lets its thread go, once it has ended.
+    fn join(&self) {
+        if let Some(thread) = self.thread.borrow_mut().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The error once more: a job can be waited for twice.
+fn again(error: &EvalAltResult) -> Box<EvalAltResult> {
+    use EvalAltResult::*;
+    Box::new(match error {
+        ErrorRuntime(value, at) => ErrorRuntime(value.clone(), *at),
+        ErrorVariableNotFound(name, at) => ErrorVariableNotFound(name.clone(), *at),
+        ErrorFunctionNotFound(name, at) => ErrorFunctionNotFound(name.clone(), *at),
+        ErrorInFunctionCall(name, source, inner, at) => ErrorInFunctionCall(name.clone(), source.clone(), again(inner), *at),
+        ErrorInModule(name, inner, at) => ErrorInModule(name.clone(), again(inner), *at),
+        other => ErrorRuntime(Dynamic::from(super::errors::Raised(Error::argument(other.to_string()))), other.position()),
+    })
+}
+
+impl Jobs {
+    /// Begins `closure`, of no arguments, in the background: of `cores` cores, or of all. It works on copies of the
+    /// variables that it names, as they are now: a loop's variable is another in each turn.
+    ///
+    /// Errors: a thread that cannot be made.
+    pub fn spawn(&self, context: &Rc<Context>, call: &NativeCallContext, mut closure: FnPtr, name: Option<String>, cores: Option<usize>) -> Result<Rc<Job>> {
+        let id = self.all.borrow().len() + 1;
+        for captured in closure.iter_curry_mut() {
+            *captured = captured.flatten_clone();
+        }
+        let task = Task::background(format!("[{id}]"), cores);
+        let shared = Arc::new(Shared { outcome: Mutex::new(None), finished: AtomicBool::new(false) });
+        #[allow(deprecated)]
+        let work = Parcel(Work { closure, call: call.store_data(), context: context.clone() });
+        let (on, to, baton) = (task.clone(), shared.clone(), self.baton.clone());
+        let started = Instant::now();
+        let body = move || on.enter(|| baton.held(|| run(work, &to, started)));
+        // As deep as the main script's, of which only what is used is ever touched.
+        let thread = std::thread::Builder::new().name(format!("job {id}")).stack_size(256 << 20).spawn(body);
+        let thread = thread.map_err(|e| Error::internal(format!("a thread for job {id} cannot be made: {e}")))?;
+        let source = call.call_source().unwrap_or_default().to_string();
+        let name = name.unwrap_or_else(|| format!("job {id}"));
+        let job = Rc::new(Job { id, name, task, shared, started, source, thread: RefCell::new(Some(thread)), collected: RefCell::new(false) });
+        self.all.borrow_mut().push(job.clone());
+        Ok(job)
+    }
+
+    pub fn all(&self) -> Vec<Rc<Job>> {
+        self.all.borrow().clone()
+    }
+
+    pub fn running(&self) -> Vec<Rc<Job>> {
+        self.all().into_iter().filter(|job| job.is_running()).collect()
+    }
+
+    /// Waits until `job` ends, shows its progress meanwhile, and gives what its closure gave. Interrupted, the job goes on.
+    ///
+    /// Errors: the closure's; Interrupted.
+    pub fn wait(&self, job: &Job) -> Outcome {
+        self.until_ended(std::slice::from_ref(&job)).or_raise()?;
+        job.outcome()
+    }
+
+    /// Waits until one of `jobs` has ended, and shows the progress of all meanwhile.
+    pub fn until_one_ended(&self, jobs: &[&Job]) -> Result<()> {
+        self.watch(jobs, || jobs.is_empty() || jobs.iter().any(|job| !job.is_running()))
+    }
+
+    /// Waits until each of `jobs` has ended, and shows their progress meanwhile.
+    pub fn until_ended(&self, jobs: &[&Job]) -> Result<()> {
+        self.watch(jobs, || jobs.iter().all(|job| !job.is_running()))?;
+        jobs.iter().for_each(|job| job.join());
+        Ok(())
+    }
+
+    fn watch(&self, jobs: &[&Job], ended: impl Fn() -> bool) -> Result<()> {
+        let waiter = task::current();
+        if jobs.iter().any(|job| Arc::ptr_eq(&job.task, &waiter)) {
+            return Err(Error::argument("a job cannot wait for itself"));
+        }
+        let watched = |yes: bool| jobs.iter().filter_map(|job| job.task.as_background()).for_each(|b| b.watch(yes));
+        watched(true);
+        let mut shown: Vec<Relayed> = jobs.iter().map(|_| Relayed::default()).collect();
+        let tasks: Vec<Arc<Task>> = jobs.iter().map(|job| job.task.clone()).collect();
+        let outcome = self.baton.released(|| {
+            while !ended() {
+                waiter.check()?;
+                for (task, shown) in tasks.iter().zip(&mut shown) {
+                    shown.show_all(task.as_background().map(|b| b.pieces()).unwrap_or_default());
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            Ok(())
+        });
+        watched(false);
+        outcome
+    }
+
+    /// Waits for all jobs, as a script does at its end. The first failure of a job that nobody waited for is given back.
+    pub fn finish(&self) -> Fallible<()> {
+        for job in self.all() {
+            self.until_ended(&[&*job]).or_raise()?;
+        }
+        match self.all().into_iter().find(|job| job.state() == State::Failed && !*job.collected.borrow()) {
+            Some(job) => job.outcome().map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops all jobs and waits until they have.
+    pub fn stop_all(&self) {
+        let jobs = self.all();
+        jobs.iter().for_each(|job| job.stop());
+        let threads: Vec<_> = jobs.iter().filter_map(|job| job.thread.borrow_mut().take()).collect();
+        if threads.is_empty() {
+            return;
+        }
+        self.baton.released(|| {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+    }
+}
+
+/// The job's thread, which holds the baton.
+fn run(Parcel(work): Parcel<Work>, shared: &Shared, started: Instant) {
+    let engine = session::engine(&work.context);
+    #[allow(deprecated)]
+    let call = NativeCallContext::from_stored_data(&engine, &work.call);
+    // A panic below is a fault of ours: it ends the job, not the session.
+    let outcome = catch_unwind(AssertUnwindSafe(|| work.closure.call_within_context::<Dynamic>(&call, ())));
+    let outcome = outcome.unwrap_or_else(|panic| Err(raise(session::fault(&*panic))));
+    let took = started.elapsed();
+    tell(&outcome, took, &work.context.sources);
+    *shared.outcome.lock().unwrap_or_else(|e| e.into_inner()) = Some((Parcel(outcome), took));
+    shared.finished.store(true, Ordering::Release);
+}
+
+/// Says how a job that nobody waits for has ended.
+fn tell(outcome: &Outcome, took: Duration, sources: &Sources) {
+    if task::current().as_background().is_none_or(|b| b.is_watched()) {
+        return;
+    }
+    progress::log(&match outcome {
+        Ok(value) if value.is_unit() => format!("done in {:.1} s", took.as_secs_f64()),
+        Ok(value) => format!("done in {:.1} s: {}", took.as_secs_f64(), super::show::short(value, 80)),
+        Err(error) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => "stopped".into(),
+        Err(error) => format!("failed: {}; wait(job) shows where", Failure::from_rhai(*again(error), "", sources, &[]).message),
+    });
+}
