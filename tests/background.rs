@@ -59,7 +59,7 @@ fn a_failure_is_thrown_where_it_is_waited_for_at_its_own_place() {
     assert_eq!(failure.place().as_deref(), Some("line 1:3:7"), "{}", failure.render(false, 100));
     assert!(failure.render(false, 100).contains("job 1"), "{}", failure.render(false, 100));
     assert_eq!(value(&mut s, "bad.state"), "failed");
-    assert_eq!(value(&mut s, "try { wait(bad) } catch (e) { \"caught\" }"), "caught");
+    assert_eq!(value(&mut s, "let said = 0; try { wait(bad) } catch (e) { said = \"caught\" } said"), "caught");
     let misuse = s.eval("wait([1])", "line 3").unwrap_err();
     assert!(misuse.message.contains("must be a Job"), "{}", misuse.message);
     let greedy = s.eval("spawn(|| 1, #{cores: 100000})", "line 4").unwrap_err();

@@ -22,7 +22,7 @@ pub mod squares;
 
 pub use batches::{Batch, Batches, epoch_order};
 pub use dataset::Dataset;
-pub use datasets::{DATASETS, DatasetKind, open};
+pub use datasets::{Card, DATASETS, DatasetKind, card, open};
 pub use picture::{Crop, Picture};
 pub use source::PictureSource;
 

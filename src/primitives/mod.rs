@@ -40,6 +40,7 @@ mod merge;
 mod metrics;
 mod model;
 mod mse;
+mod paired_bootstrap;
 mod partition_of;
 mod pictures;
 mod plot;
@@ -66,6 +67,7 @@ mod training_options;
 pub mod values;
 mod wait;
 mod word;
+mod write_miniature;
 mod write_scenes;
 
 pub use word::{Chapter, Example, Kind, Member, OptionDocs, Word};
@@ -76,6 +78,7 @@ pub const WORDS: &[&Word] = &[
     &synthetic_labels::WORD,
     &dataset::WORD,
     &write_scenes::WORD,
+    &write_miniature::WORD,
     &cooccurrence::WORD,
     &load_cooccurrence::WORD,
     &affinity::WORD,
@@ -98,6 +101,7 @@ pub const WORDS: &[&Word] = &[
     &evaluate::WORD,
     &metrics::WORD,
     &standard_error::WORD,
+    &paired_bootstrap::WORD,
     &asl::WORD,
     &bce::WORD,
     &focal::WORD,

@@ -25,7 +25,7 @@ the first that failed and was not waited for.",
     options: Some(OptionDocs { defaults: options::defaults::<SpawnOptions>, docs: DOCS }),
     examples: &[
         Example { code: "let x = 20; let job = spawn(|| x * 2 + 2); wait(job)", prints: "42" },
-        Example { code: "let job = spawn(|| throw \"no\", #{name: \"a test\"}); try { wait(job) } catch (e) { `${job.name} ${job.state}: ${e}` }", prints: "a test failed: no" },
+        Example { code: "let job = spawn(|| throw \"no\", #{name: \"a test\"}); let said = (); try { wait(job) } catch (e) { said = `${job.name} ${job.state}: ${e}`; } said", prints: "a test failed: no" },
     ],
     register,
 };

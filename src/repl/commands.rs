@@ -26,12 +26,15 @@ const COMMANDS: &[(&str, &str)] = &[
     (":vars", "the variables and what they hold"),
     (":type EXPR", "the type of an expression's value"),
     (":time EXPR", "evaluate and say how long it took"),
+    (":profile EXPR", "evaluate and say where the time went, line by line, through functions and libraries"),
     (":why", "the last error once more, whole"),
     (":save FILE", "what was typed here and worked, as a script that runs"),
     (":load FILE", "run a script here: its variables and functions stay"),
-    (":set NAME VALUE", "runs DIR: where trainings are kept; progress on|off"),
+    (":set NAME VALUE", "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off"),
     (":sh COMMAND", "run a command of the shell"),
     (":reset", "forget variables and functions"),
+    ("_, _3", "the last value that was shown, and the third"),
+    ("Ctrl-R", "find an earlier input by parts of it"),
     (":help", "this list"),
     (":quit", "leave, as Ctrl-D does"),
 ];
@@ -68,6 +71,7 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
             prompt.evaluate(rest, ":time");
             println!("{}", format!("{:.3} s", started.elapsed().as_secs_f64()).dimmed());
         }
+        "profile" => time_lines(prompt, rest),
         "why" => match &prompt.failure {
             Some(text) => eprint!("{text}"),
             None => println!("nothing has failed yet"),
@@ -92,12 +96,12 @@ fn help(prompt: &Prompt, word: &str) {
     if word.len() > 1 && (word.starts_with('*') || word.ends_with('*')) {
         match docs::search(word.trim_matches('*')) {
             found if found.is_empty() => complain(&format!("nothing has \"{}\" in its name or its line", word.trim_matches('*')), None),
-            found => print!("{found}"),
+            found => super::paging::print(found.trim_end()),
         }
         return;
     }
     match docs::doc(if word.is_empty() { None } else { Some(word) }) {
-        Ok(text) => println!("{}", text.trim_end()),
+        Ok(text) => super::paging::print(text.trim_end()),
         // A function of the user's own, or of a library that was imported, has its comment.
         Err(error) => match find_source(prompt, word) {
             Some(text) => println!("{}", signature_and_comment(&text)),
@@ -108,7 +112,7 @@ fn help(prompt: &Prompt, word: &str) {
 
 fn source(prompt: &Prompt, word: &str) {
     match find_source(prompt, word) {
-        Some(text) => println!("{}", super::editor::highlight(&text)),
+        Some(text) => super::paging::print(&super::editor::highlight(&text)),
         None if crate::primitives::find(word).is_some() => {
             println!("{word} is built in: its source is src/primitives/{word}.rs. ?{word} shows its documentation.");
         }
@@ -136,13 +140,10 @@ fn signature_and_comment(text: &str) -> String {
 }
 
 fn vars(prompt: &Prompt) {
-    for name in prompt.session.variable_names() {
+    // The numbered values are there too, but nobody wants to read them all.
+    for name in prompt.session.variable_names().into_iter().filter(|name| !super::editor::is_numbered(name)) {
         let Some(value) = prompt.session.scope.get(&name) else { continue };
-        let text = show::show(value);
-        let line = text.lines().next().unwrap_or_default();
-        let short: String = line.chars().take(80).collect();
-        let more = if short.len() < text.len() { " ..." } else { "" };
-        println!("  {:<16} {:<12} {short}{}", name.cyan(), show::type_name(value).dimmed(), more.dimmed());
+        println!("  {:<16} {:<12} {}", name.cyan(), show::type_name(value).dimmed(), show::short(value, 80));
     }
     for signature in prompt.session.function_signatures() {
         println!("  {:<16} {}", signature.cyan(), "function".dimmed());
@@ -158,8 +159,14 @@ fn save(prompt: &Prompt, file: &str) {
     for entry in &prompt.kept {
         let code = entry.code.trim().trim_end_matches(';');
         match entry.shown {
-            true => text.push_str(&format!("let ans = {code};\nprint(ans);\n")),
-            false => text.push_str(&format!("{code}{}\n", if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" })),
+            Some(n) => {
+                text.push_str(&format!("let ans = {code};\nprint(ans);\n"));
+                let numbered = format!("ans_{n}");
+                if prompt.kept.iter().any(|later| later.code.contains(&numbered)) {
+                    text.push_str(&format!("let {numbered} = ans;\n"));
+                }
+            }
+            None => text.push_str(&format!("{code}{}\n", if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" })),
         }
     }
     match files::write(Path::new(file), text.as_bytes()) {
@@ -175,11 +182,37 @@ fn load(prompt: &mut Prompt, file: &str) {
     }
 }
 
-fn set(prompt: &Prompt, rest: &str) {
+/// `:profile`: a table of the slowest lines.
+fn time_lines(prompt: &mut Prompt, text: &str) {
+    const MOST: usize = 12;
+    let code = super::editor::with_ans(text);
+    let (outcome, lines) = crate::script::profile::profile(prompt.session, &code, ":profile");
+    prompt.take(code, outcome);
+    let all: f64 = lines.iter().map(|line| line.spent.as_secs_f64()).sum();
+    println!("{}", format!("{:>9} {:>6} {:>8}  {:<24} code", "seconds", "share", "begun", "line").dimmed());
+    for line in lines.iter().take(MOST) {
+        let (seconds, (source, number)) = (line.spent.as_secs_f64(), &line.place);
+        let code: String = line.code.chars().take(60).collect();
+        let share = 100.0 * seconds / all.max(1e-12);
+        println!("{seconds:>9.4} {share:>5.1}% {:>8}  {:<24} {}", line.hits, format!("{source}:{number}"), super::editor::highlight(&code));
+    }
+    if lines.len() > MOST {
+        println!("{}", format!("... {} more lines", lines.len() - MOST).dimmed());
+    }
+}
+
+fn set(prompt: &mut Prompt, rest: &str) {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
         Some(("runs", folder)) => *prompt.session.context.runs.borrow_mut() = folder.into(),
         Some(("progress", value @ ("on" | "off"))) => progress::set_quiet(value == "off"),
+        Some(("paging", value @ ("on" | "off"))) => super::paging::set(value == "on"),
+        Some(("figures", name)) => match super::figures::Mode::named(name) {
+            Ok(mode) => prompt.figures = mode,
+            Err(error) => complain(&error.message, error.help.as_deref()),
+        },
         _ => {
+            println!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
+            println!("  {:<16} {}", "paging".cyan(), if super::paging::on() { "on" } else { "off" });
             println!("  {:<16} {}", "runs".cyan(), prompt.session.context.runs.borrow().display());
             println!("  {:<16} on or off", "progress".cyan());
         }

@@ -9,14 +9,14 @@ use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper as RustylineHelper, RepeatCount};
 
-use super::commands;
+use super::{commands, hints, receivers};
 use crate::primitives;
 use crate::script::session::Session;
 use crate::script::{docs, show};
 
 /// What completion knows of the session, taken anew before each line.
 pub struct Helper {
-    /// Name and, for our own kinds, the type of each variable.
+    /// The kind of each variable, of each field of a map (`data.train`) and of an array's first element (`models[]`).
     variables: Vec<(String, String)>,
     functions: Vec<String>,
     files: FilenameCompleter,
@@ -33,27 +33,40 @@ impl Helper {
     }
 
     pub fn refresh(&mut self, session: &Session) {
-        self.variables = session
-            .variable_names()
-            .into_iter()
-            .filter_map(|name| session.scope.get(&name).map(|v| (name.clone(), show::type_name(v))))
-            .collect();
+        self.variables.clear();
+        for name in session.variable_names() {
+            if let Some(value) = session.scope.get(&name) {
+                known(&mut self.variables, name, value, 2);
+            }
+        }
         self.functions = session.function_signatures();
     }
 
-    /// After `p.`: the members of p's kind, or of all kinds when its type is not known.
-    fn members(&self, receiver: &str) -> Vec<&'static str> {
-        let kind = self.variables.iter().find(|(n, _)| n == receiver).and_then(|(_, kind)| primitives::find_kind(kind));
-        match kind {
-            Some(kind) => kind.members.iter().map(|m| m.name()).collect(),
-            None => {
-                let mut all: Vec<&str> = primitives::KINDS.iter().flat_map(|k| k.members).map(|m| m.name()).collect();
-                all.sort_unstable();
-                all.dedup();
-                all
-            }
+    /// After `p.`: the members of p's kind, the fields of a map, or the members of all kinds when its kind is not known.
+    fn members(&self, receiver: &str) -> Vec<&str> {
+        let kind = receivers::kind(receiver, &self.variables);
+        if let Some(kind) = kind.as_deref().and_then(primitives::find_kind) {
+            return kind.members.iter().map(|m| m.name()).collect();
         }
+        let (_, name) = word_at(receiver, receiver.len());
+        let fields = self.variables.iter().filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.')).filter(|field| !field.contains(['.', '[']));
+        let fields: Vec<&str> = fields.collect();
+        if !fields.is_empty() {
+            return fields;
+        }
+        primitives::KINDS.iter().flat_map(|k| k.members).map(|m| m.name()).collect()
     }
+}
+
+/// Takes note of a value's kind, and down to `depth` of what it holds.
+fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, depth: usize) {
+    if depth > 0 && let Ok(map) = value.as_map_ref() {
+        map.iter().take(50).for_each(|(key, value)| known(all, format!("{path}.{key}"), value, depth - 1));
+    }
+    if depth > 0 && let Ok(array) = value.as_array_ref() && let Some(first) = array.first() {
+        known(all, format!("{path}[]"), first, depth - 1);
+    }
+    all.push((path, show::type_name(value)));
 }
 
 /// The word that ends at the cursor: where it starts, and itself.
@@ -140,8 +153,7 @@ impl Completer for Helper {
         }
         let (start, word) = word_at(line, pos);
         if before[..start].ends_with('.') {
-            let (_, receiver) = word_at(line, start - 1);
-            return Ok((start, pairs(self.members(receiver), word)));
+            return Ok((start, pairs(self.members(&before[..start - 1]), word)));
         }
         if let Some(options) = open_options(before).and_then(|w| w.options.as_ref())
             && before[..start].trim_end().ends_with(['{', ','])
@@ -154,23 +166,19 @@ impl Completer for Helper {
             .iter()
             .map(|w| w.name)
             .chain(KEYWORDS.iter().copied())
-            .chain(self.variables.iter().map(|(n, _)| n.as_str()))
+            .chain(self.variables.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains(['.', '[']) && !is_numbered(n)))
             .chain(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)));
         Ok((start, pairs(names, word)))
     }
 }
 
 impl Hinter for Helper {
-    type Hint = String;
+    type Hint = hints::Signature;
 
-    /// The rest of the signature once a word and its bracket are typed.
-    fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<String> {
-        if pos < line.len() {
-            return None;
-        }
-        let name = line.strip_suffix('(').map(|head| word_at(head, head.len()).1)?;
-        let signature = primitives::find(name)?.signatures.last()?;
-        signature.split_once('(').map(|(_, rest)| rest.to_string())
+    /// The signature of the call that is being typed.
+    fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<hints::Signature> {
+        let typed = pos == line.len() && !line.contains('\n') && !commands::is_command(line);
+        if typed && !in_string(line) { hints::hint(line, &self.functions) } else { None }
     }
 }
 
@@ -282,7 +290,7 @@ fn gives_up(input: &str) -> bool {
 }
 
 /// The characters outside of strings and comments, with their places; a string that is still open gives its backtick.
-fn code_of(text: &str) -> Vec<(usize, char)> {
+pub fn code_of(text: &str) -> Vec<(usize, char)> {
     let (mut code, mut string, mut escaped, mut comment) = (Vec::new(), None, false, false);
     let mut previous = ' ';
     for (at, c) in text.char_indices() {
@@ -333,14 +341,23 @@ impl ConditionalEventHandler for Indent {
     }
 }
 
-/// `_`, the last value, in the name that the language has for it; `_ =>` of a switch stays.
+/// Whether a variable is one of the numbered values.
+pub fn is_numbered(name: &str) -> bool {
+    name.strip_prefix("ans_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `_`, the last value, and `_3`, the third, in the names that the language has for them; `_ =>` of a switch stays.
 pub fn with_ans(text: &str) -> String {
     let code = code_of(text);
     let mut out = text.to_string();
     let word = |c: Option<&(usize, char)>| c.is_some_and(|(_, c)| c.is_alphanumeric() || *c == '_');
     for (i, &(at, c)) in code.iter().enumerate().rev() {
-        let alone = c == '_' && !word(i.checked_sub(1).and_then(|p| code.get(p)).filter(|(p, _)| *p + 1 == at)) && !word(code.get(i + 1));
-        if alone && !text[at + 1..].trim_start().starts_with("=>") {
+        let begins = c == '_' && !word(i.checked_sub(1).and_then(|p| code.get(p)).filter(|(p, _)| *p + 1 == at));
+        let digits = text[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let ends = !text[at + 1 + digits..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        if begins && ends && digits > 0 {
+            out.insert_str(at, "ans");
+        } else if begins && ends && !text[at + 1..].trim_start().starts_with("=>") {
             out.replace_range(at..=at, "ans");
         }
     }
@@ -365,6 +382,7 @@ mod tests {
     fn the_last_value_has_a_short_name() {
         assert_eq!(with_ans("_ + 1"), "ans + 1");
         assert_eq!(with_ans("f(_, a_b, \"_\", _x) // _"), "f(ans, a_b, \"_\", _x) // _");
+        assert_eq!(with_ans("_1 + _12.k + a_1 + _1a"), "ans_1 + ans_12.k + a_1 + _1a");
         assert_eq!(with_ans("switch x { 1 => 2, _ => _ }"), "switch x { 1 => 2, _ => ans }");
     }
 

@@ -1,10 +1,18 @@
 //! The prompt: reading lines, completing, highlighting, and showing values.
 //!
-//! - `editor`: rustyline's helper: completion, hints, highlighting, when input is complete
+//! - `editor`: rustyline's helper: completion, highlighting, when input is complete
+//! - `receivers`: of what kind an expression is that is being typed; `hints`: the signature behind the cursor
+//! - `history`: Ctrl-R
+//! - `figures`, `paging`: figures and long output in the terminal
 //! - `commands`: `:vars`, `?word` and the other things that are not the language
 
 mod commands;
 mod editor;
+mod figures;
+mod hints;
+mod history;
+mod paging;
+mod receivers;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -13,8 +21,10 @@ use std::sync::{Arc, Mutex};
 use colored::Colorize;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
+use rhai::Dynamic;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
+use crate::plots::Figure;
 use crate::progress;
 use crate::script::errors::Failure;
 use crate::script::session::Session;
@@ -23,7 +33,8 @@ use editor::Helper;
 
 /// Columns of the terminal, 100 where there is none.
 pub fn width() -> usize {
-    comfy_table::Table::new().width().map_or(100, usize::from).clamp(40, 200)
+    // A pseudo-terminal that nobody gave a size says 0.
+    comfy_table::Table::new().width().map(usize::from).filter(|width| *width > 0).map_or(100, |width| width.clamp(40, 200))
 }
 
 /// Runs the prompt until the user leaves it with Ctrl-D or `:quit`. Without a terminal, runs standard input as a script.
@@ -47,8 +58,11 @@ pub fn run(session: &mut Session) -> u8 {
     if let Some(path) = &history {
         let _ = editor.load_history(path);
     }
+    let inputs = history::Inputs::default();
+    editor.history().iter().for_each(|input| inputs.add(input));
+    editor.bind_sequence(KeyEvent::ctrl('R'), EventHandler::Conditional(Box::new(history::Search(inputs.clone()))));
     println!("{} {}  {}", "cpsd".bold(), env!("CARGO_PKG_VERSION"), "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed());
-    let mut prompt = Prompt { session, kept: vec![], failure: None };
+    let mut prompt = Prompt { session, kept: vec![], failure: None, numbered: 0, figures: figures::Mode::Auto };
     if let Some(file) = startup_file() {
         if let Ok(text) = std::fs::read_to_string(&file) {
             prompt.evaluate(&text, &file.display().to_string());
@@ -78,6 +92,7 @@ pub fn run(session: &mut Session) -> u8 {
                     continue;
                 }
                 let _ = editor.add_history_entry(line.trim_end());
+                inputs.add(line.trim_end());
                 if let Some(path) = &history {
                     let _ = editor.append_history(path);
                 }
@@ -120,8 +135,8 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
 /// An input that worked.
 struct Entry {
     code: String,
-    /// Whether its value was shown, and became `ans`.
-    shown: bool,
+    /// The number that its value was shown under, if it was: it became `ans`, and `ans_3`.
+    shown: Option<usize>,
 }
 
 /// What the prompt knows beyond the session.
@@ -131,23 +146,50 @@ struct Prompt<'s> {
     kept: Vec<Entry>,
     /// The last failure, rendered.
     failure: Option<String>,
+    /// How many values were shown.
+    numbered: usize,
+    figures: figures::Mode,
 }
 
 impl Prompt<'_> {
-    /// Evaluates one input and shows its value, which `ans` (also written `_`) then holds; a `;` at the end silences it.
+    /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold; a `;` at the
+    /// end silences it.
     fn evaluate(&mut self, line: &str, name: &str) {
         let line = editor::with_ans(line);
-        match self.session.eval(&line, name) {
+        let outcome = self.session.eval(&line, name);
+        self.take(line, outcome);
+    }
+
+    /// Shows what an input gave.
+    fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
+        match outcome {
             Ok(value) => {
-                let shown = !value.is_unit() && !line.trim_end().ends_with(';');
-                if shown {
-                    println!("{}", show::show(&value));
-                    self.session.scope.set_or_push("ans", value);
-                }
+                let silent = value.is_unit() || line.trim_end().ends_with(';');
+                let shown = (!silent).then(|| self.show(value));
                 self.kept.push(Entry { code: line, shown });
             }
             Err(failure) => self.report(&failure),
         }
+    }
+
+    /// Shows a value under the next number.
+    fn show(&mut self, value: Dynamic) -> usize {
+        self.numbered += 1;
+        let mark = format!("_{}", self.numbered).dimmed();
+        let text = show::show(&value);
+        match text.contains('\n') {
+            false => paging::print(&format!("{mark} {text}")),
+            true => paging::print(&format!("{mark}\n{text}")),
+        }
+        if let Some(figure) = value.read_lock::<Figure>() {
+            match figures::show(&figure, self.figures, width()) {
+                Ok(line) => println!("{}", line.dimmed()),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+        self.session.scope.set_or_push(format!("ans_{}", self.numbered), value.clone());
+        self.session.scope.set_or_push("ans", value);
+        self.numbered
     }
 
     fn report(&mut self, failure: &Failure) {

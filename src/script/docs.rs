@@ -267,7 +267,16 @@ fn losses_text() -> String {
 }
 
 fn datasets_text() -> String {
-    crate::images::DATASETS.iter().map(|d| format!("  {:<16} {}\n", d.name.cyan(), wrap(d.summary, 100, &" ".repeat(19)))).collect()
+    let mut out = String::new();
+    for kind in crate::images::DATASETS {
+        out.push_str(&format!("  {:<18} {}\n", kind.name.cyan(), wrap(kind.summary, 100, &" ".repeat(21))));
+        let Ok(card) = crate::images::card(kind.name) else { continue };
+        for text in [&card.use_in_papers, &card.get, &card.licence] {
+            out.push_str(&format!("{:21}{}\n", "", wrap(text, 100, &" ".repeat(21))));
+        }
+        card.layout.lines().for_each(|line| out.push_str(&format!("{:23}{}\n", "", line.green())));
+    }
+    out
 }
 
 /// Nested maps are long; their keys are in the documentation of the key.

@@ -13,6 +13,7 @@
 //! - `check`: finding mistakes without running
 //! - `library_tests`: the `test_...` functions of script libraries
 //! - `reference`: the documentation as Markdown, and as definitions for editors
+//! - `profile`: where the time of a text goes
 //! - `docs`: the documentation of words, kinds and library functions as text
 
 pub mod arguments;
@@ -26,6 +27,7 @@ pub mod jobs;
 pub mod library_tests;
 pub mod modules;
 pub mod options;
+pub mod profile;
 pub mod reference;
 pub mod session;
 pub mod show;

@@ -1,12 +1,21 @@
 //! The data sets that `dataset(name)` opens: one file each, one line in the list.
 
-mod coco2014;
+mod card;
+mod coco;
 mod emoji_scenes;
+mod files;
 mod folder;
+mod nuswide;
+mod open_images;
+mod visual_genome;
+mod voc;
 
 use std::path::Path;
 
 use serde_json::Value;
+
+pub use card::{Card, card};
+pub use nuswide::concepts;
 
 use super::Dataset;
 use crate::error::{Error, Result};
@@ -20,7 +29,17 @@ pub struct DatasetKind {
 }
 
 /// All data sets: a line each.
-pub const DATASETS: &[DatasetKind] = &[emoji_scenes::EMOJI_SCENES, coco2014::COCO2014, folder::FOLDER];
+pub const DATASETS: &[DatasetKind] = &[
+    emoji_scenes::EMOJI_SCENES,
+    folder::FOLDER,
+    coco::COCO2014,
+    coco::COCO2017,
+    nuswide::NUSWIDE,
+    voc::VOC2007,
+    voc::VOC2012,
+    open_images::OPENIMAGES,
+    visual_genome::VISUAL_GENOME_500,
+];
 
 /// Opens a data set: its splits by name, in order.
 ///

@@ -9,7 +9,7 @@
 //! Picture i of a split depends on (seed, split, i) and the size alone. Graphics: Twemoji, CC-BY 4.0.
 
 mod catalogue;
-mod coco;
+mod files;
 mod contexts;
 mod layout;
 mod paint;
@@ -24,7 +24,7 @@ use super::{Dataset, Picture, PictureSource};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
 
-pub use coco::write_coco;
+pub use files::{MINIATURES, write_coco, write_miniature};
 
 /// How many pictures, of what size, from which seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,120 @@
+//! The signature of the call that is being typed, in grey behind the cursor.
+
+use rustyline::hint::Hint;
+
+use super::editor::code_of;
+use crate::primitives;
+
+/// What stands behind the cursor. It is read, never taken over.
+pub struct Signature(String);
+
+impl Hint for Signature {
+    fn display(&self) -> &str {
+        &self.0
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// The hint for a line whose cursor stands at its end; `functions` are the user's own signatures.
+pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
+    let call = innermost(line)?;
+    if let Some(key) = &call.option {
+        let options = primitives::find(call.name)?.options.as_ref()?;
+        let (_, doc) = options.docs.iter().find(|(known, _)| known == key)?;
+        let default = (options.defaults)().get(key.as_str()).map_or(String::new(), |value| format!(" (default {value})"));
+        return Some(Signature(format!("   {doc}{default}")));
+    }
+    if call.in_options {
+        return None;
+    }
+    // Of several ways to call it the first that has room for this argument.
+    let parameters = |signature: &str| -> Vec<String> {
+        let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(')').next().unwrap_or(rest));
+        inside.split(", ").filter(|p| !p.is_empty()).map(str::to_string).collect()
+    };
+    let own: Vec<&str> = functions.iter().map(String::as_str).filter(|f| f.split('(').next() == Some(call.name)).collect();
+    let signatures: Vec<&str> = primitives::find(call.name).map_or(own, |word| word.signatures.to_vec());
+    let signature = signatures.iter().find(|s| parameters(s).len() > call.argument).or(signatures.last())?;
+    let marked: Vec<String> = parameters(signature)
+        .into_iter()
+        .enumerate()
+        .map(|(i, parameter)| if i == call.argument { format!("▸{parameter}") } else { parameter })
+        .collect();
+    let gives = signature.split(" -> ").nth(1).map_or(String::new(), |kind| format!(" -> {kind}"));
+    Some(Signature(format!("   {}({}){gives}", call.name, marked.join(", "))))
+}
+
+/// The call around the end of a line.
+struct Call<'l> {
+    name: &'l str,
+    /// How many arguments stand before the one that is being typed.
+    argument: usize,
+    /// Inside its `#{...}`.
+    in_options: bool,
+    /// The option whose value is being typed.
+    option: Option<String>,
+}
+
+fn innermost(line: &str) -> Option<Call<'_>> {
+    let (mut depth, mut commas, mut in_options) = (0, 0, false);
+    let mut option_from = None;
+    for (at, c) in code_of(line).into_iter().rev() {
+        match c {
+            ')' | ']' | '}' => depth += 1,
+            '{' if depth == 0 && line[..at].ends_with('#') => {
+                option_from.get_or_insert(at + 1);
+                in_options = true;
+                commas = 0;
+            }
+            '(' if depth == 0 => {
+                let before = &line[..at];
+                let start = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
+                let name = &before[start..];
+                if name.is_empty() || before[..start].ends_with('.') {
+                    return None;
+                }
+                let option = option_from.filter(|_| in_options).and_then(|from| line[from..].split_once(':')).map(|(key, _)| key.trim().to_string());
+                return Some(Call { name, argument: commas, in_options, option });
+            }
+            '[' | '{' if depth == 0 => return None,
+            '(' | '[' | '{' => depth -= 1,
+            ',' if depth == 0 => {
+                option_from.get_or_insert(at + 1);
+                commas += 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(line: &str) -> Option<String> {
+        hint(line, &["double(x, y)".into()]).map(|h| h.0.trim().to_string())
+    }
+
+    #[test]
+    fn the_argument_that_is_being_typed_is_marked() {
+        assert_eq!(text("let p = spectral_partition(").as_deref(), Some("spectral_partition(▸affinity, k) -> Partition"));
+        assert_eq!(text("spectral_partition(affinity(c, \"co\"), ").as_deref(), Some("spectral_partition(affinity, ▸k) -> Partition"));
+        assert_eq!(text("spectral_partition(a, 2, ").as_deref(), Some("spectral_partition(affinity, k, ▸#{options}) -> Partition"));
+        assert_eq!(text("spectral_partition(affinity(").as_deref(), Some("affinity(▸cooccurrence, branch) -> Affinity"));
+        assert_eq!(text("double(1, ").as_deref(), Some("double(x, ▸y)"));
+        assert_eq!(text("1 + 2"), None);
+        assert_eq!(text("print([1, "), None);
+    }
+
+    #[test]
+    fn an_option_says_what_it_is() {
+        let seed = text("spectral_partition(a, 2, #{restarts: 3, seed: ").unwrap();
+        assert!(seed.contains("default 0") && !seed.contains("restarts"), "{seed}");
+        assert_eq!(text("spectral_partition(a, 2, #{se"), None);
+        assert_eq!(text("spectral_partition(a, 2, #{no_such: "), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Of what kind an expression is that is being typed, without evaluating it.
+
+use crate::primitives;
+
+/// The kinds of what is in scope: `data` is a map, `data.train` a Dataset, `teachers[]` a Model.
+pub type Scope = [(String, String)];
+
+/// The kind of the expression that `text` ends with, as `primitives` names it, where names and signatures tell it.
+pub fn kind(text: &str, scope: &Scope) -> Option<String> {
+    let text = text.trim_end();
+    match text.chars().next_back()? {
+        ')' => {
+            let open = opening(text)?;
+            let callee = &text[..open];
+            let name = last_word(callee);
+            match callee[..callee.len() - name.len()].strip_suffix('.') {
+                Some(receiver) => member(&kind(receiver, scope)?, name),
+                None => result(name),
+            }
+        }
+        ']' => {
+            let inner = &text[..opening(text)?];
+            element(&kind(inner, scope)?).or_else(|| variable(&format!("{}[]", path(inner)?), scope))
+        }
+        _ => {
+            let name = last_word(text);
+            if name.is_empty() {
+                return None;
+            }
+            match text[..text.len() - name.len()].strip_suffix('.') {
+                // A field of a map that is in scope, or of a kind.
+                Some(receiver) => {
+                    let known = path(text).and_then(|path| variable(&path, scope));
+                    known.or_else(|| of_map(&kind(receiver, scope)?)).or_else(|| member(&kind(receiver, scope)?, name))
+                }
+                None => variable(name, scope),
+            }
+        }
+    }
+}
+
+/// `a.b.c` where nothing else stands in it.
+fn path(text: &str) -> Option<String> {
+    let start = text.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
+    let path = &text[start..];
+    (!path.is_empty() && !path.starts_with('.')).then(|| path.to_string())
+}
+
+fn variable(name: &str, scope: &Scope) -> Option<String> {
+    scope.iter().find(|(known, _)| known == name).map(|(_, kind)| kind.clone())
+}
+
+/// What a word gives, from its signature.
+fn result(word: &str) -> Option<String> {
+    let signature = primitives::find(word)?.signatures.last()?;
+    let kind = signature.split("-> ").nth(1)?.trim();
+    (kind != "value").then(|| kind.to_string())
+}
+
+/// What a field or method of a kind gives, where its line says so: "a Table: label, AP", "an array of Models".
+fn member(kind: &str, name: &str) -> Option<String> {
+    let members = primitives::find_kind(kind)?.members;
+    let doc = members.iter().find(|m| m.name() == name)?.doc;
+    // Verbs that give more of their own kind: `labels.head(3)`.
+    let words: Vec<&str> = doc.split(|c: char| !c.is_alphanumeric()).collect();
+    let named = match words.as_slice() {
+        ["a" | "an" | "the", "array", "of", of, ..] => return element_kind(of).map(|kind| format!("array of {kind}")),
+        ["a" | "an" | "the", of, ..] => element_kind(of),
+        _ => None,
+    };
+    named.or_else(|| matches!(words.as_slice(), ["the" | "only" | "all" | "rows" | "n" | "labels" | "without" | "these" | "with", ..]).then(|| kind.to_string()).filter(|_| is_verb(kind, name)))
+}
+
+/// Whether a method gives a value of the kind that it is a method of.
+fn is_verb(kind: &str, name: &str) -> bool {
+    matches!(kind, "Table" | "LabelTable" | "Dataset")
+        && matches!(
+            name,
+            "filter" | "select" | "with_columns" | "sort" | "head" | "tail" | "slice" | "sample" | "rename" | "drop" | "unique" | "drop_nulls" | "vstack" | "take" | "take_labels"
+                | "take_images" | "with_any" | "with_all" | "merge" | "drop_rare" | "drop_unlabelled" | "with_row_index"
+        )
+}
+
+/// `Model` of `Model` or `Models`.
+fn element_kind(word: &str) -> Option<String> {
+    primitives::find_kind(word).or_else(|| primitives::find_kind(word.strip_suffix('s')?)).map(|kind| kind.name.to_string())
+}
+
+fn element(kind: &str) -> Option<String> {
+    kind.strip_prefix("array of ").and_then(element_kind)
+}
+
+/// The values of `map of Dataset` are all of one kind.
+fn of_map(kind: &str) -> Option<String> {
+    kind.strip_prefix("map of ").and_then(element_kind)
+}
+
+fn last_word(text: &str) -> &str {
+    let start = text.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
+    &text[start..]
+}
+
+/// The place of the bracket that the last one closes.
+fn opening(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, c) in super::editor::code_of(text).into_iter().rev() {
+        match c {
+            ')' | ']' | '}' => depth += 1,
+            '(' | '[' | '{' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receivers_are_known_through_fields_calls_and_elements() {
+        let scope: Vec<(String, String)> =
+            [("data", "map"), ("data.train", "Dataset"), ("p", "Partition"), ("many", "array"), ("many[]", "Model")].map(|(a, b)| (a.into(), b.into())).into();
+        let of = |text: &str| kind(text, &scope);
+        assert_eq!(of("p").as_deref(), Some("Partition"));
+        assert_eq!(of("let x = data.train").as_deref(), Some("Dataset"));
+        assert_eq!(of("print(many[0]").as_deref(), Some("Model"));
+        assert_eq!(of("affinity(c, \"co\")").as_deref(), Some("Affinity"));
+        assert_eq!(of("train_teachers(data, p)[f(1)]").as_deref(), Some("Model"));
+        assert_eq!(of("dataset(\"a)\").train").as_deref(), Some("Dataset"));
+        assert_eq!(of("data.train.labels").as_deref(), Some("LabelTable"));
+        assert_eq!(of("data.train.labels.head(3).counts()").as_deref(), Some("Table"));
+        assert_eq!(of("merge(teachers).teachers[1]").as_deref(), Some("Model"));
+        assert_eq!(of("nothing"), None);
+        assert_eq!(of("1 + "), None);
+        assert_eq!(of(")"), None);
+    }
+}

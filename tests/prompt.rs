@@ -1,0 +1,206 @@
+//! The prompt in a pseudo-terminal: what a person types, and what appears.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rexpect::session::{PtySession, spawn_command};
+
+const PATIENCE: u64 = 120_000;
+
+/// A prompt in `folder`, in a terminal of 24 rows and 100 columns.
+fn prompt(folder: &Path) -> PtySession {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("stty rows 24 cols 100; exec {}", env!("CARGO_BIN_EXE_cpsd"))])
+        .current_dir(folder)
+        .env("CPSD_HISTORY", folder.join("history"))
+        .env("CPSD_STARTUP", folder.join("startup.rhai"))
+        .env("CPSD_RUNS", folder.join("runs"))
+        .env("PAGER", "sed 's/^/| /'")
+        .env("TERM", "xterm-256color")
+        .env_remove("TMUX")
+        .env_remove("TERM_PROGRAM")
+        .env_remove("KITTY_WINDOW_ID");
+    let mut session = spawn_command(command, Some(PATIENCE)).unwrap();
+    session.exp_string("Ctrl-D leaves").unwrap();
+    session
+}
+
+/// Types a line once the prompt is there.
+fn line(p: &mut PtySession, text: &str) {
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line(text).unwrap();
+}
+
+fn leave(mut p: PtySession) {
+    p.send_line(":quit").unwrap();
+    p.exp_eof().unwrap();
+}
+
+#[test]
+fn tab_knows_names_and_the_kinds_of_receivers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let part = random_partition([\"a\", \"b\", \"c\", \"d\"], 2)");
+    // One candidate is taken over: of a variable's kind, of a field of a map, of what a call gives.
+    p.send("part.assi\t == [0] // 1").unwrap();
+    p.send_line("").unwrap();
+    p.exp_string("false").unwrap();
+    line(&mut p, "let m = #{inner: part}; 0");
+    p.send("m.inner.siz\t.len() + 40").unwrap();
+    p.send_line("").unwrap();
+    p.exp_string("42").unwrap();
+    p.send("random_partition([\"a\", \"b\"], 2).siz\t.len() + 60").unwrap();
+    p.send_line("").unwrap();
+    p.exp_string("62").unwrap();
+    // The signature, with the argument that is being typed.
+    p.send("random_partition(part, ").unwrap();
+    p.exp_string("▸k").unwrap();
+    p.send_line("2).k + 70").unwrap();
+    p.exp_string("72").unwrap();
+    leave(p);
+}
+
+#[test]
+fn several_lines_pastes_and_inputs_that_do_not_close() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "fn area(w, h) {");
+    p.send_line("w * h").unwrap();
+    p.send_line("}").unwrap();
+    line(&mut p, "area(6, 7)");
+    p.exp_string("42").unwrap();
+    // A whole script, pasted: one input.
+    p.send("\x1b[200~let total = 0;\nfor i in 0..10 {\n    total += i;\n}\ntotal * 100\x1b[201~").unwrap();
+    p.send_line("").unwrap();
+    p.exp_string("4500").unwrap();
+    // What will not close is given up with two empty lines, or with Ctrl-C.
+    line(&mut p, "area(1, [");
+    p.send_line("").unwrap();
+    p.send_line("").unwrap();
+    p.exp_string("cannot be read").unwrap();
+    line(&mut p, "area(1, (");
+    p.send_control('c').unwrap();
+    p.send_line("area(5, 5)").unwrap();
+    p.exp_string("25").unwrap();
+    // Ctrl-C in a loop keeps what the loop did.
+    line(&mut p, "let n = 0; loop { n += 1; }");
+    std::thread::sleep(Duration::from_millis(500));
+    p.send_control('c').unwrap();
+    p.exp_string("variables are kept").unwrap();
+    line(&mut p, "if n > 0 { \"kept\" + 1 }");
+    p.exp_string("kept1").unwrap();
+    leave(p);
+}
+
+#[test]
+fn values_have_numbers_and_a_session_is_saved_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "20 + 1");
+    p.exp_string("21").unwrap();
+    line(&mut p, "3 + 4");
+    p.exp_string("7").unwrap();
+    line(&mut p, "_1 * 2 + _");
+    p.exp_string("49").unwrap();
+    line(&mut p, ":save session.rhai");
+    p.exp_string("3 inputs").unwrap();
+    line(&mut p, ":profile area_of_nothing(1)");
+    p.exp_string("area_of_nothing").unwrap();
+    line(&mut p, ":profile _3 + 1");
+    p.exp_string("50").unwrap();
+    p.exp_string(":profile:1").unwrap();
+    leave(p);
+    let again = Command::new(env!("CARGO_BIN_EXE_cpsd")).args(["script", "session.rhai"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "21\n7\n49\n", "{}", String::from_utf8_lossy(&again.stderr));
+}
+
+#[test]
+fn earlier_inputs_are_found_by_parts_in_later_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let alpha_of_it = 1000 + 234");
+    line(&mut p, "let beta = 2");
+    leave(p);
+    let mut p = prompt(folder.path());
+    p.exp_string("cpsd> ").unwrap();
+    p.send_control('r').unwrap();
+    p.exp_string("history").unwrap();
+    p.send("apit1234").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    p.send("\x7f\x7f\x7f\x7f").unwrap();
+    p.exp_string("alpha_of_it").unwrap();
+    // The first Enter chooses, the second runs it.
+    p.send_line("").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    p.send_line("").unwrap();
+    line(&mut p, "alpha_of_it + 1");
+    p.exp_string("1235").unwrap();
+    leave(p);
+}
+
+#[test]
+fn figures_are_drawn_and_saved_and_long_texts_paged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "plot([#{name: \"line\", x: [1, 2, 3], y: [1, 4, 9]}])");
+    p.exp_string("▀").unwrap();
+    p.exp_string("saved as out/figure-1.png").unwrap();
+    line(&mut p, ":set figures off");
+    line(&mut p, "_");
+    p.exp_string("saved as out/figure-2.png").unwrap();
+    for figure in ["out/figure-1.png", "out/figure-2.png"] {
+        let bytes = std::fs::read(folder.path().join(figure)).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG"), "{figure}");
+    }
+    line(&mut p, ":set figures kity");
+    p.exp_string("did you mean").unwrap();
+    // The words are more lines than the screen has.
+    line(&mut p, "?");
+    p.exp_string("| ").unwrap();
+    line(&mut p, ":set paging off");
+    line(&mut p, "let x = 5; x * 11");
+    p.exp_string("55").unwrap();
+    leave(p);
+}
+
+#[test]
+fn jobs_run_behind_the_prompt_and_speak_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let job = spawn(|| { let s = 0; for i in 0..300000 { s += 1; } print(\"halfway \" + s); s + 7 });");
+    // The line that is being typed survives what the job prints meanwhile.
+    p.exp_string("cpsd> ").unwrap();
+    p.send("let typed = 6").unwrap();
+    p.exp_string("halfway 300000").unwrap();
+    p.exp_string("done in").unwrap();
+    p.send_line(" * 7; typed").unwrap();
+    p.exp_string("42").unwrap();
+    line(&mut p, "wait(job)");
+    p.exp_string("300007").unwrap();
+    line(&mut p, "let endless = spawn(|| { loop { } }); jobs().column(\"state\")");
+    p.exp_string("[\"done\", \"running\"]").unwrap();
+    // Leaving with a job under way asks once.
+    line(&mut p, ":quit");
+    p.exp_string("still running").unwrap();
+    line(&mut p, "stop(endless)");
+    p.exp_string("stopped").unwrap();
+    leave(p);
+}
+
+#[test]
+fn another_size_of_the_terminal_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    let wide = "table([#{a_rather_long_name_of_a_column: 1, another_long_name_of_a_column: 2}]).columns.len() + 40";
+    line(&mut p, &format!(":sh stty cols 50; {}", "true"));
+    line(&mut p, wide);
+    p.exp_string("42").unwrap();
+    line(&mut p, "random_partition([\"a\"], 9)");
+    // At 50 columns the sentence is wrapped before its end.
+    let report = p.exp_string("cpsd> ").unwrap();
+    assert!(report.lines().all(|l| console::measure_text_width(l.trim_end()) <= 60), "{report}");
+    p.send_line(":quit").unwrap();
+    p.exp_eof().unwrap();
+}
