@@ -173,6 +173,13 @@ impl Table {
         files::write_with(path.as_ref(), |out| CsvWriter::new(out).finish(&mut frame).map_err(std::io::Error::other))
     }
 
+    /// The text that [`Table::write_csv`] writes.
+    pub fn to_csv(&self) -> Result<String> {
+        let mut bytes = Vec::new();
+        CsvWriter::new(&mut bytes).finish(&mut self.frame.clone()).map_err(|e| problem("a table cannot be written as CSV", e))?;
+        String::from_utf8(bytes).map_err(|_| Error::internal("a table's CSV is not UTF-8"))
+    }
+
     /// Writes Parquet, whole or not at all.
     pub fn write_parquet(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut frame = self.frame.clone();

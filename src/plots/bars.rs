@@ -55,6 +55,8 @@ pub struct BarsOptions {
     pub numbers: bool,
     /// Decimals of the numbers.
     pub decimals: usize,
+    /// The palette's colour of the first series; the others follow.
+    pub first_colour: usize,
 }
 
 impl Default for BarsOptions {
@@ -70,6 +72,7 @@ impl Default for BarsOptions {
             mark: Mark::Bar,
             numbers: true,
             decimals: 1,
+            first_colour: 0,
         }
     }
 }
@@ -104,7 +107,7 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     let inner = width - left - theme::MARGIN;
     let slot = inner / groups.len() as f64;
     let below = Below::new(groups, slot, height);
-    let legend = Legend::new(series, width);
+    let legend = Legend::new(series, width, options.first_colour);
     let header = theme::header_height(&options.title, &options.subtitle, width);
     let top = header + legend.height + if options.y_label.is_empty() { 10.0 } else { 24.0 };
     let notes = match options.mark {
@@ -167,7 +170,7 @@ struct Marks {
     first: f64,
     font: f64,
     decimals: usize,
-    single: bool,
+    first_colour: usize,
 }
 
 impl Marks {
@@ -185,7 +188,7 @@ impl Marks {
             first: (slot - bar * count) / 2.0,
             font: if options.numbers && font >= 6.0 { font } else { 0.0 },
             decimals,
-            single: series.len() == 1,
+            first_colour: options.first_colour,
         }
     }
 
@@ -193,7 +196,7 @@ impl Marks {
         if !value.is_finite() {
             return;
         }
-        let colour = if self.single { qualitative(0) } else { qualitative(s) };
+        let colour = qualitative(self.first_colour + s);
         let x = frame.left + g as f64 * self.slot + self.first + s as f64 * self.bar;
         let middle = x + self.bar / 2.0;
         let px = |v: f64| frame.at(0.0, v).1.clamp(frame.top - 2.0, frame.bottom() + 2.0);
@@ -276,13 +279,14 @@ impl Below {
 struct Legend {
     names: Vec<String>,
     places: Vec<(f64, f64)>,
+    first_colour: usize,
     height: f64,
 }
 
 impl Legend {
-    fn new(series: &[BarSeries], width: f64) -> Self {
+    fn new(series: &[BarSeries], width: f64, first_colour: usize) -> Self {
         if series.len() < 2 {
-            return Legend { names: Vec::new(), places: Vec::new(), height: 0.0 };
+            return Legend { names: Vec::new(), places: Vec::new(), first_colour, height: 0.0 };
         }
         let (mut x, mut y) = (theme::MARGIN, 0.0);
         let mut places = Vec::new();
@@ -295,13 +299,13 @@ impl Legend {
             places.push((x, y));
             x += wide;
         }
-        Legend { names, places, height: y + theme::LABEL * 1.6 + 4.0 }
+        Legend { names, places, first_colour, height: y + theme::LABEL * 1.6 + 4.0 }
     }
 
     fn draw(&self, svg: &mut Svg, top: f64) {
         for (s, (x, y)) in self.places.iter().enumerate() {
             let y = top + y + theme::LABEL * 0.6;
-            svg.rect(*x, y - 5.0, 10.0, 10.0, Style::fill(qualitative(s)).round(2.0));
+            svg.rect(*x, y - 5.0, 10.0, 10.0, Style::fill(qualitative(self.first_colour + s)).round(2.0));
             svg.text(x + 15.0, y, Text::new(&self.names[s], theme::LABEL).centred());
         }
     }

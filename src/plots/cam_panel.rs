@@ -81,8 +81,8 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
         let what = format!("the opacity of {FIGURE} must be from 0 to 1; got {}", options.opacity);
         return Err(Error::argument(what));
     }
-    let titles: Vec<&str> = rows.iter().map(|r| r.title.as_str()).collect();
-    let side_room = match text::widest(&titles, theme::LABEL) {
+    // As wide as they are drawn: bold.
+    let side_room = match rows.iter().map(|r| text::width(&r.title, theme::LABEL, true)).fold(0.0, f64::max) {
         0.0 => 0.0,
         widest => widest.min(130.0) + 14.0,
     };

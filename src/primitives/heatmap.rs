@@ -7,6 +7,7 @@ use super::{Chapter, Example, OptionDocs, Word, glue};
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::plots::{self, Figure, HeatmapOptions};
+use crate::reports::figures;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 
@@ -64,44 +65,11 @@ fn register(engine: &mut Engine) {
 }
 
 fn of_affinity(a: &Affinity, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    let matrix = a.matrix().or_raise()?;
-    let values: Vec<f64> = matrix.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect();
-    draw(&values, a.labels(), partition, map).or_raise()
+    options::parse("heatmap", &map).and_then(|options| figures::affinity_heatmap(a, partition.as_ref(), options)).or_raise()
 }
 
 fn of_counts(c: &Cooccurrence, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    let m = drawable(c).or_raise()?;
-    let values: Vec<f64> = (0..m * m).map(|at| c.conditional(at / m, at % m)).collect();
-    draw(&values, c.labels(), partition, map).or_raise()
-}
-
-/// m, or an error where a figure of all pairs could show nothing.
-pub fn drawable(c: &Cooccurrence) -> Result<usize> {
-    const MOST: usize = 2000;
-    if c.len() > MOST {
-        return Err(Error::argument(format!("a figure of all pairs shows at most {MOST} labels; got {}", c.len()))
-            .with_help("take the labels of interest first: cooccurrence.take_labels(names)"));
-    }
-    Ok(c.len())
-}
-
-fn draw(values: &[f64], labels: &[String], partition: Option<Partition>, map: Map) -> Result<Figure> {
-    let mut options: HeatmapOptions = options::parse("heatmap", &map)?;
-    if let (Some(p), true) = (&partition, options.group_names.is_empty()) {
-        options.group_names = task_names(p);
-    }
-    let groups = partition.map(|p| groups(&p, labels)).transpose()?;
-    plots::heatmap(values, labels, labels, groups.as_deref(), &options)
-}
-
-/// The names that tasks have where a partition is printed.
-pub fn task_names(partition: &Partition) -> Vec<String> {
-    (0..partition.k()).map(|t| format!("task {t}")).collect()
-}
-
-/// The task of each of `labels`, which must be the partition's own.
-pub fn groups(partition: &Partition, labels: &[String]) -> Result<Vec<usize>> {
-    labels.iter().map(|l| partition.task_of(l)).collect()
+    options::parse("heatmap", &map).and_then(|options| figures::conditional_heatmap(c, partition.as_ref(), options)).or_raise()
 }
 
 fn of_tensor(t: &TensorValue, names: Option<(Array, Array)>, map: Map) -> Fallible<Figure> {

@@ -2,11 +2,11 @@
 
 use rhai::{Engine, Map};
 
-use super::heatmap::{drawable, groups, task_names};
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::Result;
 use crate::graph::{Cooccurrence, Partition};
-use crate::plots::{self, Figure, LabelGraphOptions};
+use crate::plots::{Figure, LabelGraphOptions};
+use crate::reports::figures;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 
@@ -43,15 +43,5 @@ fn register(engine: &mut Engine) {
 }
 
 fn draw(c: &Cooccurrence, p: &Partition, map: &Map) -> Result<Figure> {
-    let mut options: LabelGraphOptions = options::parse("label_graph", map)?;
-    if options.group_names.is_empty() {
-        options.group_names = task_names(p);
-    }
-    let m = drawable(c)?;
-    let weights: Vec<f64> = (0..m * m)
-        .map(|at| (at / m, at % m))
-        .map(|(i, j)| if i == j { 0.0 } else { (c.conditional(i, j).sqrt() + c.conditional(j, i).sqrt()) / 2.0 })
-        .collect();
-    let sizes: Vec<f64> = c.counts().iter().map(|&n| n as f64).collect();
-    plots::label_graph(c.labels(), &weights, &sizes, Some(&groups(p, c.labels())?), &options)
+    figures::label_graph(c, Some(p), options::parse("label_graph", map)?)
 }

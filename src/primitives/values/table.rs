@@ -12,8 +12,11 @@ use super::expr::{ExprValue, expression, expressions};
 use super::group_by::GroupBy;
 use super::label_table::strings;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::labels::tables::{Cell, Table};
+use crate::reports::export::{ExportOptions, latex, markdown};
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
 
 /// A polars table as scripts hold it.
 #[derive(Clone)]
@@ -49,6 +52,13 @@ pub const KIND: Kind = Kind {
         Member::new("describe()", "count, mean, spread and quantiles of each column of numbers"),
         Member::new("write_csv(path)", "write as CSV"),
         Member::new("write_parquet(path)", "write as Parquet"),
+        Member::new("to_csv()", "the text that write_csv writes"),
+        Member::new("to_markdown()", "the table as Markdown"),
+        Member::new("to_markdown(#{decimals, signed, bold})", "decimals: an integer, or a map of column: integer; signed: columns of differences; bold: columns whose greatest number is bold"),
+        Member::new("to_latex()", "the table as a LaTeX tabular, for the package booktabs"),
+        Member::new("to_latex(#{decimals, signed, bold, caption, label})", "the same options; a caption or label puts it into a table environment"),
+        Member::new("write_latex(path)", "write what to_latex gives"),
+        Member::new("write_latex(path, #{options})", "the same with its options"),
     ],
     is: kind_of!(TableValue).0,
     show: kind_of!(TableValue).1,
@@ -116,7 +126,14 @@ fn register(engine: &mut Engine) {
         .register_fn("vstack", |t: &mut TableValue, other: TableValue| -> Fallible<TableValue> { made(t.0.vstack(&other.0)) })
         .register_fn("describe", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.describe()) })
         .register_fn("write_csv", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_csv(path).or_raise() })
-        .register_fn("write_parquet", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_parquet(path).or_raise() });
+        .register_fn("write_parquet", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_parquet(path).or_raise() })
+        .register_fn("to_csv", |t: &mut TableValue| -> Fallible<String> { t.0.to_csv().or_raise() })
+        .register_fn("to_markdown", |t: &mut TableValue| t.text("to_markdown", markdown, &Map::new()))
+        .register_fn("to_markdown", |t: &mut TableValue, map: Map| t.text("to_markdown", markdown, &map))
+        .register_fn("to_latex", |t: &mut TableValue| t.text("to_latex", latex, &Map::new()))
+        .register_fn("to_latex", |t: &mut TableValue, map: Map| t.text("to_latex", latex, &map))
+        .register_fn("write_latex", |t: &mut TableValue, path: &str| t.write_latex(path, &Map::new()))
+        .register_fn("write_latex", |t: &mut TableValue, path: &str, map: Map| t.write_latex(path, &map));
 }
 
 fn made(table: Result<Table>) -> Fallible<TableValue> {
@@ -145,6 +162,16 @@ fn names_of(word: &str, value: &Dynamic) -> Result<Vec<String>> {
 }
 
 impl TableValue {
+    /// The table in one of the forms that `reports::export` writes.
+    fn text(&self, word: &str, form: fn(&Table, &ExportOptions) -> Result<String>, map: &Map) -> Fallible<String> {
+        options::parse(word, map).and_then(|options| form(&self.0, &options)).or_raise()
+    }
+
+    fn write_latex(&self, path: &str, map: &Map) -> Fallible<()> {
+        let text = self.text("write_latex", latex, map)?;
+        files::write(Path::new(path), text.as_bytes()).or_raise()
+    }
+
     fn sort(&self, columns: &Dynamic, descending: &Dynamic) -> Result<Table> {
         let names = names_of("sort", columns)?;
         let one = |value: &Dynamic| {

@@ -1,0 +1,360 @@
+//! The page: what it is made from, its sections in order.
+
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+
+use super::figures::{self, Curve};
+use super::html::{self, Section, document};
+use super::results::{self, Difference, Sheet, on};
+use super::settings;
+use super::subject::{Given, Subject, subjects};
+use super::cams;
+use crate::error::{Error, Result};
+use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
+use crate::images::Dataset;
+use crate::labels::tables::{Cell, Table};
+use crate::metrics::{MetricOptions, Report};
+use crate::plots::{self, CamPanelOptions, HeatmapOptions, LabelGraphOptions};
+use crate::progress;
+use crate::runs::RunStore;
+
+/// What a page is told beyond what it compares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageOptions {
+    /// The heading.
+    pub title: String,
+    /// Below the first result; an empty line begins a paragraph.
+    pub notes: String,
+    /// The name of what the others are compared with; the one called "baseline", or else the first.
+    pub baseline: Option<String>,
+    /// Which splits of the data set to evaluate on.
+    pub splits: Vec<String>,
+    /// How many pictures the gallery of class activation maps shows, from the first of the splits; 0 leaves it out.
+    pub pictures: usize,
+    /// The options of the evaluation.
+    pub evaluate: MetricOptions,
+}
+
+impl Default for PageOptions {
+    fn default() -> Self {
+        PageOptions {
+            title: "Report".into(),
+            notes: String::new(),
+            baseline: None,
+            splits: vec!["test".into()],
+            pictures: 6,
+            evaluate: MetricOptions::default(),
+        }
+    }
+}
+
+/// The data that a page evaluates on and shows.
+#[derive(Clone, Default)]
+pub struct Data {
+    /// The splits to evaluate on, by their names.
+    pub splits: Vec<(String, Dataset)>,
+    /// The split whose labels make the label graph.
+    pub graph: Option<Dataset>,
+    pub partitions: Vec<(String, Partition)>,
+}
+
+/// More labels have no place in a figure of a page.
+const MOST_LABELS: usize = 400;
+
+/// The page as HTML: one document that needs no other file and no network.
+///
+/// `given` is what it compares. Evaluations and maps are computed where `data` has a
+/// split; the rest is read from the run store.
+///
+/// Errors: nothing to compare, an unknown baseline, what evaluating and reading runs can raise, Interrupted.
+pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOptions) -> Result<String> {
+    if options.pictures > cams::MOST_PICTURES {
+        return Err(Error::argument(format!("option pictures of report must be from 0 to {}; got {}", cams::MOST_PICTURES, options.pictures)));
+    }
+    let mut subjects = subjects(given)?;
+    let baseline = baseline(&subjects, options.baseline.as_deref())?;
+    for (split, dataset) in &data.splits {
+        for subject in &mut subjects {
+            subject.evaluate(store, split, dataset, &options.evaluate)?;
+        }
+    }
+    let splits = splits_of(&subjects);
+    let differences = splits.iter().map(|split| results::differences(&subjects, baseline, split)).collect::<Result<Vec<_>>>()?;
+    let compared = Compared { subjects: &subjects, baseline, splits: &splits, differences: &differences };
+    let sections: Vec<Option<Section>> = vec![
+        section("results", "Results", compared.results()?),
+        section("configuration", "Configuration", compared.configuration()?),
+        section("curves", "Learning curves", compared.curves()?),
+        section("labels", "Labels", compared.labels()?),
+        section("graph", "Label graph", graph(data)?),
+        section("gallery", "Activation maps", compared.gallery(data, options.pictures)?),
+    ];
+    let sections: Vec<Section> = sections.into_iter().flatten().collect();
+    Ok(document(&options.title, &compared.head(data, &options.notes), &sections))
+}
+
+fn section(id: &'static str, title: &'static str, body: Option<Markup>) -> Option<Section> {
+    body.map(|body| Section { id, title, body })
+}
+
+fn baseline(subjects: &[Subject], asked: Option<&str>) -> Result<usize> {
+    match asked {
+        Some(name) => subjects
+            .iter()
+            .position(|s| s.name == name)
+            .ok_or_else(|| Error::unknown("baseline", name, subjects.iter().map(|s| s.name.as_str()))),
+        None => Ok(subjects.iter().position(|s| s.name.eq_ignore_ascii_case("baseline")).unwrap_or(0)),
+    }
+}
+
+/// The splits that anything was evaluated on, in order of first appearance.
+fn splits_of(subjects: &[Subject]) -> Vec<String> {
+    let mut splits: Vec<String> = Vec::new();
+    for (split, _) in subjects.iter().flat_map(|s| &s.reports) {
+        if !splits.contains(split) {
+            splits.push(split.clone());
+        }
+    }
+    splits
+}
+
+/// The subjects with their evaluations.
+struct Compared<'a> {
+    subjects: &'a [Subject],
+    baseline: usize,
+    splits: &'a [String],
+    /// One list a split.
+    differences: &'a [Vec<Difference>],
+}
+
+impl Compared<'_> {
+    fn name(&self, subject: usize) -> &str {
+        &self.subjects[subject].name
+    }
+
+    fn head(&self, data: &Data, notes: &str) -> Markup {
+        let names = self.subjects.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
+        let mut facts = vec![if names.chars().count() <= 60 { names } else { format!("{} compared", self.subjects.len()) }];
+        if self.subjects.len() > 1 && !self.name(self.baseline).eq_ignore_ascii_case("baseline") {
+            facts.push(format!("baseline: {}", self.name(self.baseline)));
+        }
+        if let Some((_, dataset)) = data.splits.first() {
+            facts.push(dataset.name.clone());
+            facts.push(format!("{} labels", dataset.labels.num_labels()));
+        }
+        facts.extend(data.splits.iter().map(|(split, dataset)| format!("{split} {} pictures", dataset.len())));
+        html! {
+            p.facts { @for fact in &facts { span { (fact) } } }
+            @for (split, differences) in self.splits.iter().zip(self.differences) { (self.found(split, differences)) }
+            div.notes { @for paragraph in notes.split("\n\n").map(str::trim).filter(|p| !p.is_empty()) { p { (paragraph) } } }
+        }
+    }
+
+    /// The first thing to know: who has the highest mAP, and how far it is from the baseline.
+    fn found(&self, split: &str, differences: &[Difference]) -> Markup {
+        let all: Vec<(usize, f64)> = self.subjects.iter().enumerate().filter_map(|(i, s)| Some((i, s.report(split)?.map))).collect();
+        let Some((best, map)) = all.iter().copied().filter(|(_, map)| map.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else {
+            return html! {};
+        };
+        let apart = differences.iter().find(|d| d.subject == best);
+        html! {
+            p.found {
+                @if all.len() == 1 { "mAP" } @else { "Highest mAP" }
+                (on(split)) ": " b { (self.name(best)) " " (format!("{map:.1}")) }
+                @if let Some(d) = apart {
+                    ", " (format!("{:+.1}", d.mean).replace('-', "−")) " over " (self.name(self.baseline))
+                    @if let Some(i) = d.interval {
+                        (format!(" (95 % interval over labels {:+.1} to {:+.1})", i.low, i.high).replace('-', "−"))
+                    }
+                }
+                "."
+            }
+        }
+    }
+
+    fn results(&self) -> Result<Option<Markup>> {
+        let mut all = Vec::new();
+        for (split, differences) in self.splits.iter().zip(self.differences) {
+            let mut parts = Vec::new();
+            for sheet in results::summary(self.subjects, split)? {
+                parts.push(html::sheet(&sheet)?);
+            }
+            if let Some(sheet) = results::means(self.subjects, split)? {
+                parts.push(html::sheet(&sheet)?);
+            }
+            if !differences.is_empty() {
+                parts.push(html::sheet(&results::difference_sheet(self.subjects, self.baseline, split, differences)?)?);
+            }
+            if let Some(sheet) = results::context(self.subjects, split)? {
+                parts.push(html::sheet(&sheet)?);
+            }
+            all.push(html! { div.sheets { @for part in parts { (part) } } (self.remarks(split)) });
+        }
+        Ok(together(all))
+    }
+
+    /// The evaluations' own notes, and labels that means leave out.
+    fn remarks(&self, split: &str) -> Markup {
+        let mut remarks: Vec<(String, Vec<&str>)> = Vec::new();
+        let all: Vec<(&str, &Report)> = self.subjects.iter().filter_map(|s| Some((s.name.as_str(), s.report(split)?))).collect();
+        for (name, report) in &all {
+            let left_out = format!("without a positive{}: {}", on(split), report.left_out.join(", "));
+            for note in report.notes.iter().cloned().chain((!report.left_out.is_empty()).then_some(left_out)) {
+                match remarks.iter_mut().find(|(known, _)| *known == note) {
+                    Some((_, names)) => names.push(name),
+                    None => remarks.push((note, vec![name])),
+                }
+            }
+        }
+        html! {
+            @if !remarks.is_empty() {
+                ul.remarks {
+                    // What holds for all needs no names.
+                    @for (note, names) in &remarks { li { @if names.len() < all.len() { (names.join(", ")) ": " } (note) "." } }
+                }
+            }
+        }
+    }
+
+    fn configuration(&self) -> Result<Option<Markup>> {
+        let mut parts = Vec::new();
+        if let Some(sheet) = results::runs(self.subjects)? {
+            parts.push(html::sheet(&sheet)?);
+        }
+        let trained: Vec<&Subject> = self.subjects.iter().filter(|s| !s.runs.is_empty()).collect();
+        let names: Vec<String> = trained.iter().map(|s| s.name.clone()).collect();
+        let settings = trained.iter().map(|s| settings::of(s)).collect::<Result<Vec<_>>>()?;
+        if !trained.is_empty() {
+            let (shared, differing) = settings::tables(&names, &settings)?;
+            if trained.len() > 1 {
+                parts.push(match differing.height() {
+                    0 => html! { p.hint { "No setting differs between the trainings." } },
+                    _ => html::sheet(&Sheet::of("differing", "What differs", differing).wrapped())?,
+                });
+            }
+            let (many, shared) = (shared.height(), html::sheet(&Sheet::of("shared", if trained.len() > 1 { "What they share" } else { "Settings" }, shared).wrapped())?);
+            parts.push(html! { details.more { summary { (if trained.len() > 1 { format!("{many} settings that they share") } else { format!("All {many} settings") }) } (shared) } });
+        }
+        Ok(together(parts))
+    }
+
+    fn curves(&self) -> Result<Option<Markup>> {
+        let mut drawn = Vec::new();
+        for (curve, caption) in [
+            (Curve::Loss, "A mean over the epoch. Losses of different kinds, and with other terms, do not compare."),
+            (Curve::ValMap, "Of the averaged weights where they were evaluated."),
+        ] {
+            if let Some(figure) = figures::curves(self.subjects, curve)? {
+                drawn.push(html::figure(&figure, false, caption));
+            }
+        }
+        let several = self.subjects.iter().filter(|s| s.runs.len() > 1).map(|s| s.name.as_str()).collect::<Vec<_>>();
+        let hint = if several.is_empty() { String::new() } else { format!("Without ensembles, which are several trainings: {}.", several.join(", ")) };
+        Ok(together(drawn).map(|drawn| html! { div.figures { (drawn) } @if !hint.is_empty() { p.hint { (hint) } } }))
+    }
+
+    fn labels(&self) -> Result<Option<Markup>> {
+        let mut parts = Vec::new();
+        for (split, differences) in self.splits.iter().zip(self.differences) {
+            for d in differences {
+                let caption = format!("AP of each label{}, {} minus {}.", on(split), self.name(d.subject), self.name(self.baseline));
+                if let Some(figure) = figures::differences(self.name(d.subject), d.subject, self.name(self.baseline), &d.labels)? {
+                    parts.push(html::figure(&figure, false, &caption));
+                }
+            }
+            if let Some(sheet) = results::per_label(self.subjects, self.baseline, split, differences)? {
+                parts.push(html::sheet(&sheet)?);
+            }
+        }
+        Ok(together(parts))
+    }
+
+    /// The same pictures under every model that has class activation maps.
+    fn gallery(&self, data: &Data, pictures: usize) -> Result<Option<Markup>> {
+        let Some((split, dataset)) = data.splits.first().filter(|_| pictures > 0) else { return Ok(None) };
+        let models: Vec<(String, _)> = self.subjects.iter().filter_map(|s| Some((s.name.clone(), s.predictor.clone()?))).collect();
+        let names = dataset.labels.labels();
+        let shared: Vec<&String> = names.iter().filter(|l| models.iter().all(|(_, m)| m.labels().contains(l))).collect();
+        if models.is_empty() || shared.is_empty() {
+            return Ok(None);
+        }
+        let chosen = cams::spread(&dataset.take_labels(&shared)?, pictures)?;
+        let shown = cams::with_maps(&models, &chosen)?;
+        if shown.is_empty() || chosen.is_empty() {
+            return Ok(None);
+        }
+        progress::log(&format!("class activation maps of {} pictures", chosen.len()));
+        let rows = cams::cam_rows(&shown, &chosen, None)?;
+        let figure = plots::cam_panel(&rows, &cams::cam_columns(&shown), &CamPanelOptions { title: "Where each model sees a label".into(), ..Default::default() })?;
+        let left_out: Vec<&str> = models.iter().map(|(n, _)| n.as_str()).filter(|n| !shown.iter().any(|(s, _)| s == n)).collect();
+        let left_out = if left_out.is_empty() { String::new() } else { format!(" Without activation maps, and so not here: {}.", left_out.join(", ")) };
+        let which = if shared.len() < names.len() { format!(", of the {} that all answer for,", shared.len()) } else { String::new() };
+        let caption = format!(
+            "{} pictures evenly spread over {split}, each with the one of its labels{which} on whose probability the models differ most.{left_out}",
+            chosen.len()
+        );
+        Ok(Some(html::figure(&figure, true, &caption)))
+    }
+}
+
+/// The label graph, and each partition with its heat map and tasks.
+fn graph(data: &Data) -> Result<Option<Markup>> {
+    let counts = match &data.graph {
+        Some(dataset) => {
+            let (offsets, indices) = dataset.labels.csr();
+            Some(Cooccurrence::count(dataset.labels.labels(), offsets, indices)?)
+        }
+        None => None,
+    };
+    let counted = data.graph.as_ref().map_or(String::new(), |d| format!("Counted on {} ({} pictures).", d.split, d.len()));
+    let mut parts = Vec::new();
+    if let (Some(counts), true) = (&counts, data.partitions.is_empty()) {
+        parts.push(graph_figures(counts, None, "", &counted)?);
+    }
+    for (i, (name, partition)) in data.partitions.iter().enumerate() {
+        if let Some(counts) = &counts {
+            parts.push(graph_figures(&counts.take_labels(partition.labels())?, Some(partition), name, &counted)?);
+        }
+        parts.push(html::sheet(&tasks(i, name, partition)?)?);
+    }
+    Ok(together(parts))
+}
+
+fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &str, counted: &str) -> Result<Markup> {
+    if counts.len() > MOST_LABELS {
+        return Ok(html! { p.hint { "With " (counts.len()) " labels the label graph has no place here: figures show at most " (MOST_LABELS) "." } });
+    }
+    let titled = |what: &str| if name.is_empty() { what.to_string() } else { format!("{what}: {name}") };
+    let options = LabelGraphOptions { title: titled("Label graph"), ..Default::default() };
+    let graph = html::figure(&figures::label_graph(counts, partition, options)?, false, &format!("Discs: how often a label is; lines: how often two stand together. {counted}"));
+    let heat = match partition {
+        Some(partition) => {
+            let branch = partition.branch().unwrap_or(Branch::Co);
+            let affinity = Affinity::new(counts, branch, &AffinityOptions::default())?;
+            let options = HeatmapOptions { title: titled(&format!("Affinity, {}", branch.long_name())), strongest_first: true, ..Default::default() };
+            html::figure(&figures::affinity_heatmap(&affinity, Some(partition), options)?, false, "Labels in the order of their tasks.")
+        }
+        None => {
+            let options = HeatmapOptions { title: "How often a label stands with another".into(), unit: "e_ij / n_i".into(), hide_diagonal: true, ..Default::default() };
+            html::figure(&figures::conditional_heatmap(counts, None, options)?, false, "Row: the label that is there; column: the other.")
+        }
+    };
+    Ok(html! { (graph) (heat) })
+}
+
+/// A partition's tasks in a row each.
+fn tasks(at: usize, name: &str, partition: &Partition) -> Result<Sheet> {
+    let rows = partition.tasks().into_iter().enumerate().map(|(t, labels)| vec![Cell::from(t), Cell::from(labels.len()), Cell::from(labels.join(", "))]);
+    let table = Table::from_rows(&["task", "size", "labels"].map(String::from), rows.collect())?;
+    let title = if name.is_empty() { "Tasks".to_string() } else { format!("Tasks: {name}") };
+    let cut = partition.ncut().map_or(String::new(), |ncut| format!("Normalised cut {ncut:.4}"));
+    let z = partition.z().map_or(String::new(), |z| format!(", z score against random partitions of the same sizes {:.1}", z.z).replace('-', "−"));
+    let note = if cut.is_empty() { cut } else { format!("{cut}{z}.") };
+    // A task's dot has the colour that it has in the figures.
+    Ok(Sheet::of(&format!("tasks-{at}"), &title, table).note(note).wrapped().about((0..partition.k()).collect()))
+}
+
+fn together(parts: Vec<Markup>) -> Option<Markup> {
+    (!parts.is_empty()).then(|| html! { @for part in parts { (part) } })
+}
