@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Tensor,
     /// The user asked to stop; what was done so far is kept.
     Interrupted,
+    /// A value that the script itself threw.
+    Thrown,
     /// A fault of cpsd itself.
     Internal,
 }
@@ -29,6 +31,7 @@ impl ErrorKind {
             ErrorKind::Io => "cpsd::io",
             ErrorKind::Tensor => "cpsd::tensor",
             ErrorKind::Interrupted => "cpsd::interrupted",
+            ErrorKind::Thrown => "cpsd::thrown",
             ErrorKind::Internal => "cpsd::internal",
         }
     }
@@ -57,9 +60,34 @@ impl Error {
         Self::new(ErrorKind::Data, message)
     }
 
-    /// A failure to read or write `path`.
+    /// A failure to read or write `path`. What is not there is said so, with the nearest name that is.
     pub fn io(path: impl AsRef<Path>, cause: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::Io, format!("{}: {cause}", path.as_ref().display()))
+        let (path, cause) = (path.as_ref(), cause.to_string());
+        let said = match os_error(&cause) {
+            Some(2) => return Error::missing(path),
+            Some(13) => "permission denied",
+            Some(17 | 20) => "a file stands where a folder must be",
+            Some(21) => "this is a folder, not a file",
+            Some(28) => "no space is left on the disk",
+            Some(36) => "the name is too long",
+            _ => cause.as_str(),
+        };
+        Self::new(ErrorKind::Io, format!("{}: {said}", path.display()))
+    }
+
+    /// There is no such path: which of its folders is missing, or which file beside it was meant.
+    pub fn missing(path: &Path) -> Self {
+        let error = Self::new(ErrorKind::Io, format!("{}: there is no such file", path.display()));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return error.with_help(format!("the folder {} is not there either", folder.display()));
+        };
+        let names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+        let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match nearest(&wanted, names.iter().map(String::as_str)) {
+            Some(near) if near != wanted => error.with_help(format!("did you mean \"{}\"?", path.with_file_name(near).display())),
+            _ => error,
+        }
     }
 
     pub fn internal(message: impl Into<String>) -> Self {
@@ -86,6 +114,11 @@ impl Error {
             None => error.with_help(format!("expected one of {} names: {}, ...", among.len(), among[..12].join(", "))),
         }
     }
+}
+
+/// The number in `No such file or directory (os error 2)`.
+fn os_error(cause: &str) -> Option<u32> {
+    cause.rsplit_once("(os error ")?.1.strip_suffix(')')?.parse().ok()
 }
 
 impl fmt::Display for Error {

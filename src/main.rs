@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use colored::Colorize;
@@ -50,9 +49,19 @@ enum Command {
         /// Write .d.rhai definitions for editors into a folder
         #[arg(long, value_name = "DIR")]
         definitions: Option<PathBuf>,
+        /// Run the code blocks of a Markdown file in one session, and write it with their output and figures
+        #[arg(long, value_name = "SOURCE.md", requires = "into")]
+        weave: Option<PathBuf>,
+        #[arg(long, value_name = "OUT.md", requires = "weave")]
+        into: Option<PathBuf>,
     },
     /// Look for mistakes in a script without running it
-    Check { files: Vec<PathBuf> },
+    Check {
+        files: Vec<PathBuf>,
+        /// Warnings fail too
+        #[arg(long)]
+        strict: bool,
+    },
     /// Run the test_... functions of the scripts in a folder, or of one file
     Test { path: PathBuf },
     /// List the finished runs
@@ -71,8 +80,14 @@ const FAILED: u8 = 1;
 const BAD_COMMAND_LINE: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
+fn main() {
+    let code = start(Cli::parse());
+    let _ = std::io::Write::flush(&mut std::io::stdout());
+    // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+fn start(cli: Cli) -> u8 {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1] {
         let _ = signal_hook::flag::register(signal, interrupt::flag());
     }
@@ -80,8 +95,8 @@ fn main() -> ExitCode {
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let worker = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20).spawn(move || run(cli));
     match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(code)) => ExitCode::from(code),
-        _ => ExitCode::from(FAILED),
+        Ok(Ok(code)) => code,
+        _ => FAILED,
     }
 }
 
@@ -119,6 +134,13 @@ fn run(cli: Cli) -> u8 {
             }
             Err(error) => fail(&Failure::plain(error)),
         },
+        Some(Command::Doc { weave: Some(source), into: Some(into), .. }) => match cpsd::script::weave::weave(&source, &into) {
+            Ok(()) => {
+                print_line(&format!("{} from {}", into.display(), source.display()));
+                0
+            }
+            Err(failure) => fail(&failure),
+        },
         Some(Command::Doc { word, .. }) => match docs::doc(word.as_deref()) {
             Ok(text) => {
                 print_line(text.trim_end());
@@ -127,7 +149,7 @@ fn run(cli: Cli) -> u8 {
             Err(error) => fail(&Failure::plain(error)),
         },
         Some(Command::Test { path }) => test(&path),
-        Some(Command::Check { files }) => check_files(&session, &files),
+        Some(Command::Check { files, strict }) => check_files(&session, &files, strict),
         Some(Command::Worker { job, supervised }) => worker(&job, supervised),
         Some(Command::Runs) => match session.eval("runs()", "runs") {
             Ok(value) => {
@@ -273,8 +295,10 @@ fn script_help(session: &Session, file: &Path) -> u8 {
     0
 }
 
-fn check_files(session: &Session, files: &[PathBuf]) -> u8 {
-    let mut mistakes = 0;
+/// Tells of every finding: with its line underlined on a terminal, one line each in a pipe. Errors fail, and with `strict`
+/// warnings do.
+fn check_files(session: &Session, files: &[PathBuf], strict: bool) -> u8 {
+    let (mut errors, mut warnings, mut unread) = (0, 0, 0);
     for file in files {
         let name = file.display().to_string();
         let text = match std::fs::read_to_string(file) {
@@ -282,24 +306,33 @@ fn check_files(session: &Session, files: &[PathBuf]) -> u8 {
             Err(e) => return fail(&Failure::plain(cpsd::error::Error::io(file, e))),
         };
         match check::check(session, &text, &name) {
-            Err(failure) => return fail(&failure),
+            Err(failure) => {
+                fail(&failure);
+                unread += 1;
+            }
             Ok(findings) => {
                 for finding in &findings {
-                    let (line, column) = finding.position;
-                    let help = finding.help.as_ref().map_or(String::new(), |h| format!(" ({h})"));
-                    print_line(&format!("{name}:{line}:{column}: {}{help}", finding.message));
+                    match finding.severity {
+                        check::Severity::Error => errors += 1,
+                        check::Severity::Warning => warnings += 1,
+                    }
+                    if std::io::stdout().is_terminal() {
+                        let colour = std::env::var_os("NO_COLOR").is_none();
+                        print_line(Failure::found(finding, &name, &text).render(colour, repl::width()).trim_end());
+                    } else {
+                        print_line(&finding.line(&name));
+                    }
                 }
-                mistakes += findings.len();
             }
         }
     }
-    match mistakes {
-        0 => {
-            print_line(&format!("{} without a mistake", if files.len() == 1 { "1 file".into() } else { format!("{} files", files.len()) }));
-            0
-        }
-        _ => FAILED,
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    if errors + warnings + unread == 0 {
+        print_line(&format!("{} without a mistake", counted(files.len(), "file")));
+    } else {
+        print_line(&format!("{} in {}", [counted(errors + unread, "error"), counted(warnings, "warning")].join(", "), counted(files.len(), "file")));
     }
+    if errors + unread > 0 || (strict && warnings > 0) { FAILED } else { 0 }
 }
 
 /// Prints the report on standard error and says how the process ends.

@@ -8,6 +8,7 @@ use rhai::{Module, Shared};
 
 use super::jobs::Jobs;
 use super::session::Sources;
+use crate::training::Plan;
 
 /// One value a session, shared by all words.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub struct Context {
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
     /// The texts that errors quote from.
     pub sources: Sources,
+    /// What would be trained, while `plan` calls its closure.
+    pub plan: RefCell<Option<Plan>>,
     /// What runs in the background.
     pub jobs: Jobs,
 }

@@ -6,6 +6,7 @@
 //! - `baton`: what lets one thread at a time run a script
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `errors`: from the core's errors to Rhai's and from those to what a person reads
+//! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be read; `spans`: what is underlined
 //! - `fingerprint`: what names the code of a closure
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
@@ -14,6 +15,7 @@
 //! - `library_tests`: the `test_...` functions of script libraries
 //! - `reference`: the documentation as Markdown, and as definitions for editors
 //! - `profile`: where the time of a text goes
+//! - `weave`: texts whose code blocks are run, such as the tutorial
 //! - `docs`: the documentation of words, kinds and library functions as text
 
 pub mod arguments;
@@ -22,6 +24,7 @@ pub mod check;
 pub mod context;
 pub mod docs;
 pub mod errors;
+pub mod explain;
 pub mod fingerprint;
 pub mod jobs;
 pub mod library_tests;
@@ -31,3 +34,6 @@ pub mod profile;
 pub mod reference;
 pub mod session;
 pub mod show;
+pub mod spans;
+pub mod syntax;
+pub mod weave;

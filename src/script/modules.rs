@@ -12,8 +12,10 @@ use super::session::Sources;
 
 /// The standard library: every file of `stdlib/`, compiled into the binary.
 pub const STDLIB: &[(&str, &str)] = &[
+    ("experiment", include_str!("../../stdlib/experiment.rhai")),
     ("method", include_str!("../../stdlib/method.rhai")),
     ("report", include_str!("../../stdlib/report.rhai")),
+    ("reproduce", include_str!("../../stdlib/reproduce.rhai")),
     ("sweep", include_str!("../../stdlib/sweep.rhai")),
 ];
 
@@ -32,25 +34,25 @@ impl Libraries {
     pub fn new(sources: Sources) -> Self {
         Libraries { sources, loaded: RefCell::default() }
     }
+}
 
-    /// The name to show and the text of a library.
-    fn find(&self, path: &str, importer: Option<&str>) -> Option<(String, String)> {
-        if let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == path) {
-            return Some((format!("stdlib/{name}.rhai"), text.to_string()));
-        }
-        let mut folders: Vec<PathBuf> = Vec::new();
-        folders.push(importer.and_then(|i| Path::new(i).parent()).map_or_else(PathBuf::new, Path::to_path_buf));
-        if let Some(paths) = std::env::var_os("CPSD_PATH") {
-            folders.extend(std::env::split_paths(&paths));
-        }
-        folders.into_iter().find_map(|folder| {
-            let mut file = folder.join(path);
-            if file.extension().is_none() {
-                file.set_extension("rhai");
-            }
-            std::fs::read_to_string(&file).ok().map(|text| (file.display().to_string(), text))
-        })
+/// The name to show and the text of a library that `importer` asks for.
+pub fn find(path: &str, importer: Option<&str>) -> Option<(String, String)> {
+    if let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == path) {
+        return Some((format!("stdlib/{name}.rhai"), text.to_string()));
     }
+    let mut folders: Vec<PathBuf> = Vec::new();
+    folders.push(importer.and_then(|i| Path::new(i).parent()).map_or_else(PathBuf::new, Path::to_path_buf));
+    if let Some(paths) = std::env::var_os("CPSD_PATH") {
+        folders.extend(std::env::split_paths(&paths));
+    }
+    folders.into_iter().find_map(|folder| {
+        let mut file = folder.join(path);
+        if file.extension().is_none() {
+            file.set_extension("rhai");
+        }
+        std::fs::read_to_string(&file).ok().map(|text| (file.display().to_string(), text))
+    })
 }
 
 impl ModuleResolver for Libraries {
@@ -61,7 +63,7 @@ impl ModuleResolver for Libraries {
         path: &str,
         pos: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        let Some((name, text)) = self.find(path, source) else {
+        let Some((name, text)) = find(path, source) else {
             return Err(Box::new(EvalAltResult::ErrorModuleNotFound(path.to_string(), pos)));
         };
         // An edited library is read again; an unchanged one is not.
@@ -74,6 +76,7 @@ impl ModuleResolver for Libraries {
         let in_module = |e: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(name.clone(), e, pos));
         let mut ast = engine.compile(&text).map_err(|e| in_module(e.into()))?;
         ast.set_source(&name);
+        self.sources.add_closures(&name, &ast);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
         let module: Shared<Module> = module.into();
         self.loaded.borrow_mut().insert(name, module.clone());

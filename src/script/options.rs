@@ -46,11 +46,13 @@ fn bad_option(word: &str, key: &str, value: &Value, serde_says: &str) -> Error {
     // A variant of a named choice: `unknown variant `x`, expected one of `a`, `b``.
     if let Some(rest) = serde_says.strip_prefix("unknown variant ") {
         let choices: Vec<&str> = rest.split('`').skip(3).step_by(2).collect();
-        let came = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        // A name may stand for a map that has it: `loss: "bce"`.
+        let named = value.as_str().or(value.get("name").and_then(Value::as_str));
+        let came = named.map_or_else(|| value.to_string(), str::to_string);
+        let choices: Vec<&str> = choices.into_iter().filter(|c| *c != "script").collect();
         let mut error = Error::unknown("value", &came, choices.iter().copied());
         error.message = format!(
-            "option \"{key}\" of {word} must be {}; got \"{came}\"",
-            choices.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(" or ")
+            "option \"{key}\" of {word} must be {}; got \"{came}\"", any_of(&choices)
         );
         return error;
     }
@@ -63,6 +65,15 @@ fn bad_option(word: &str, key: &str, value: &Value, serde_says: &str) -> Error {
         }
     }
     Error::argument(format!("option \"{key}\" of {word} must be {}; got {value}", expectation(serde_says)))
+}
+
+/// `"a", "b" or "c"`.
+fn any_of(choices: &[&str]) -> String {
+    let quoted: Vec<String> = choices.iter().map(|c| format!("\"{c}\"")).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
 }
 
 /// `invalid type: string "x", expected usize` → `a non-negative integer`.

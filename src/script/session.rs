@@ -1,6 +1,7 @@
 //! An engine with its variables: what the command line and the REPL drive.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
@@ -9,6 +10,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, 
 
 use super::context::Context;
 use super::errors::{Failure, StopRequest};
+use super::explain::Variable;
 use super::modules;
 use crate::error::Error;
 use crate::{interrupt, primitives, progress};
@@ -16,15 +18,31 @@ use crate::{interrupt, primitives, progress};
 /// Operations between two looks at whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
 
+/// What an array, a map and a string may hold at most.
+pub const MOST_ITEMS: usize = 20_000_000;
+pub const MOST_KEYS: usize = 1_000_000;
+pub const MOST_BYTES: usize = 256 << 20;
+
 /// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
 #[derive(Clone, Default)]
-pub struct Sources(Rc<RefCell<Vec<(String, String)>>>);
+pub struct Sources(Rc<RefCell<Vec<(String, String)>>>, Rc<RefCell<BTreeMap<String, String>>>);
 
 impl Sources {
     pub fn add(&self, name: &str, text: &str) {
         let mut all = self.0.borrow_mut();
         all.retain(|(known, _)| known != name);
         all.push((name.to_string(), text.to_string()));
+    }
+
+    /// Remembers where the closures of a text are written: they run under the name of whoever calls them.
+    pub fn add_closures(&self, name: &str, ast: &AST) {
+        let closures = ast.iter_functions().filter(|f| f.name.starts_with("anon$"));
+        self.1.borrow_mut().extend(closures.map(|f| (f.name.to_string(), name.to_string())));
+    }
+
+    /// The name of the text that a closure is written in.
+    pub fn closure(&self, function: &str) -> Option<String> {
+        self.1.borrow().get(function).cloned()
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
@@ -68,9 +86,9 @@ pub fn engine(context: &Rc<Context>) -> Engine {
     // The defaults differ between debug and release builds.
     engine.set_max_call_levels(96);
     engine.set_max_expr_depths(128, 64);
-    engine.set_max_array_size(20_000_000);
-    engine.set_max_map_size(1_000_000);
-    engine.set_max_string_size(256 << 20);
+    engine.set_max_array_size(MOST_ITEMS);
+    engine.set_max_map_size(MOST_KEYS);
+    engine.set_max_string_size(MOST_BYTES);
     engine.set_fail_on_invalid_map_property(true);
     // A word of ours that Rhai keeps for a future of its own. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
@@ -120,7 +138,7 @@ impl Session {
         }
         self.context.jobs.finish().map_err(|error| {
             self.context.jobs.stop_all();
-            Failure::from_rhai(*error, &name, &self.sources, &self.variable_names())
+            Failure::from_rhai(*error, &name, &self.sources, &self.variables())
         })?;
         value
     }
@@ -135,7 +153,7 @@ impl Session {
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
-                let failure = Failure::from_rhai(*error, name, &self.sources, &self.variable_names());
+                let failure = Failure::from_rhai(*error, name, &self.sources, &self.variables());
                 if failure.exit == Some(0) { Ok(Dynamic::UNIT) } else { Err(failure) }
             }
             Err(panic) => Err(Failure::plain(fault(&*panic))),
@@ -145,6 +163,7 @@ impl Session {
     fn eval_unguarded(&mut self, text: &str, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut ast = self.engine.compile_with_scope(&self.scope, text)?;
         ast.set_source(name);
+        self.sources.add_closures(name, &ast);
         let whole = self.functions.merge(&ast);
         let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole)?;
         self.keep_imports(&ast, name)?;
@@ -177,6 +196,16 @@ impl Session {
         }
         names.reverse();
         names
+    }
+
+    /// The variables as errors speak of them.
+    fn variables(&self) -> Vec<Variable> {
+        let describe = |name: String| {
+            let value = self.scope.get(&name);
+            let keys = value.and_then(|v| v.as_map_ref().ok().map(|map| map.keys().map(|k| k.to_string()).collect())).unwrap_or_default();
+            Variable { kind: value.map(super::show::type_name).unwrap_or_default(), keys, name }
+        };
+        self.variable_names().into_iter().map(describe).collect()
     }
 
     /// Name and parameters of each function that the user has defined.

@@ -1,0 +1,398 @@
+//! Names that are not there, names that nothing reads, and code that is never reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Ident, Position, Stmt};
+
+use super::calls::Calls;
+use super::{Finding, Severity};
+use crate::error::nearest;
+use crate::script::spans;
+
+/// What a name stands for.
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Variable,
+    Constant,
+    Parameter,
+    Import,
+    /// Loop variables, closures' parameters, caught errors: their presence is not the author's choice.
+    Given,
+}
+
+struct Name {
+    name: String,
+    what: What,
+    /// Where it is made, as a byte of the text.
+    at: usize,
+    read: bool,
+}
+
+/// All that is found in a text.
+pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
+    let mut walker = Walker { text, calls, names: vec![], findings: vec![], closures: BTreeMap::new(), waiting: vec![], top: BTreeSet::new(), constants: BTreeSet::new(), function: None };
+    // A text that looks at itself may read any name.
+    let reflects = spans::pieces(text).iter().any(|(range, _)| ["eval", "is_def_var"].contains(&&text[range.clone()]));
+    for statement in ast.statements() {
+        if let Stmt::Var(variable, _, _) = statement {
+            walker.top.insert(variable.0.name.to_string());
+        }
+    }
+    // Functions first: what they read of the top level through global:: counts there.
+    for function in ast.iter_fn_def().filter(|f| !f.name.contains('$')) {
+        walker.function(ast, &function.name, &function.params, 0, What::Parameter);
+    }
+    walker.function = None;
+    walker.block(ast.statements(), false);
+    while let Some((closure, captured)) = walker.waiting.pop() {
+        if let Some(function) = ast.iter_fn_def().find(|f| *f.name == *closure) {
+            walker.function(ast, &function.name, &function.params, captured, What::Given);
+        }
+    }
+    let Walker { names, constants, .. } = &mut walker;
+    names.iter_mut().for_each(|name| name.read |= constants.contains(&name.name));
+    walker.leave(0);
+    if reflects {
+        walker.findings.retain(|f| f.severity == Severity::Error && !f.message.contains("variable"));
+    }
+    walker.findings
+}
+
+struct Walker<'a> {
+    text: &'a str,
+    calls: &'a Calls<'a>,
+    /// Names in scope, innermost last.
+    names: Vec<Name>,
+    findings: Vec<Finding>,
+    /// Closures that were seen, and those whose bodies are still to be walked with the number of their captured variables.
+    closures: BTreeMap<String, usize>,
+    waiting: Vec<(String, usize)>,
+    /// Variables of the top level, which functions do not see.
+    top: BTreeSet<String>,
+    /// Names that were read as `global::NAME`.
+    constants: BTreeSet<String>,
+    /// The function that is walked.
+    function: Option<String>,
+}
+
+impl Walker<'_> {
+    fn offset(&self, pos: Position) -> usize {
+        spans::offset(self.text, pos).unwrap_or(0)
+    }
+
+    fn warn(&mut self, at: usize, message: String, help: Option<&str>) {
+        let finding = Finding::at_byte(Severity::Warning, self.text, at, message).help(help);
+        self.findings.push(finding);
+    }
+
+    fn enter(&mut self, name: &str, what: What, at: usize) {
+        self.names.push(Name { name: name.to_string(), what, at, read: false });
+    }
+
+    /// Leaves a scope: what nothing has read is told.
+    fn leave(&mut self, depth: usize) {
+        for name in self.names.split_off(depth) {
+            if name.read || name.name.starts_with('_') || name.name.is_empty() {
+                continue;
+            }
+            let (said, help) = match name.what {
+                What::Variable => (format!("the variable \"{}\" is never read", name.name), "a name that begins with _ need not be"),
+                What::Constant => (format!("the constant \"{}\" is never read", name.name), "functions read it as global::NAME"),
+                What::Parameter => (format!("the parameter \"{}\" is never read", name.name), "a name that begins with _ need not be"),
+                What::Import => (format!("nothing of the library \"{}\" is used", name.name), "the import can go"),
+                What::Given => continue,
+            };
+            self.warn(name.at, said, Some(help));
+        }
+    }
+
+    /// The body of a function or closure: nothing outside is seen but what it captured.
+    fn function(&mut self, ast: &AST, function: &str, parameters: &[rhai::ImmutableString], captured: usize, what: What) {
+        let outside = std::mem::take(&mut self.names);
+        // Libraries that the text imports at its top level are seen.
+        for statement in ast.statements() {
+            if let Stmt::Import(import, _) = statement {
+                self.enter(&import.1.name, What::Given, 0);
+            }
+        }
+        let places = self.parameters(function, parameters);
+        for (i, parameter) in parameters.iter().enumerate() {
+            let what = if i < captured { What::Given } else { what };
+            self.enter(parameter, what, places.get(i).copied().unwrap_or(0));
+        }
+        let name = if what == What::Parameter { function.to_string() } else { "a closure".to_string() };
+        self.function = Some(name);
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, name, n| name == function && n == parameters.len());
+        let mut ended = false;
+        alone.walk(&mut |path| {
+            if let [ASTNode::Stmt(statement)] = path {
+                self.reached(statement, &mut ended);
+                self.statement(statement);
+            }
+            true
+        });
+        // What functions use of the imports counts for these.
+        let used: Vec<String> = self.names.iter().filter(|n| n.read && n.at == 0).map(|n| n.name.clone()).collect();
+        self.leave(0);
+        self.names = outside;
+        self.constants.extend(used);
+    }
+
+    /// Where the parameters of a function are written.
+    fn parameters(&self, function: &str, parameters: &[rhai::ImmutableString]) -> Vec<usize> {
+        let all = spans::pieces(self.text);
+        let word = |i: usize| all.get(i).map(|(range, _)| &self.text[range.clone()]);
+        for i in 0..all.len() {
+            if word(i) != Some("fn") {
+                continue;
+            }
+            let Some(name) = (i + 1..all.len().min(i + 4)).find(|&j| word(j) == Some(function)) else { continue };
+            let found: Vec<usize> = (name + 1..all.len())
+                .take_while(|&j| word(j) != Some(")"))
+                .filter(|&j| all[j].1 == spans::Piece::Word)
+                .collect();
+            if found.iter().map(|&j| word(j).unwrap_or_default()).eq(parameters.iter().map(|p| p.as_str())) {
+                return found.iter().map(|&j| all[j].0.start).collect();
+            }
+        }
+        vec![]
+    }
+
+    /// A sequence of statements; with `scope` what they make is gone behind it.
+    fn block(&mut self, statements: &[Stmt], scope: bool) {
+        let depth = self.names.len();
+        let mut ended = false;
+        for statement in statements {
+            self.reached(statement, &mut ended);
+            self.statement(statement);
+        }
+        if scope {
+            self.leave(depth);
+        }
+    }
+
+    /// Tells of the first statement behind one that ends the block.
+    fn reached(&mut self, statement: &Stmt, ended: &mut bool) {
+        if *ended && !matches!(statement, Stmt::Noop(_)) {
+            let at = self.offset(statement.position());
+            self.warn(at, "this is never reached".into(), Some("the statement before it ends the block"));
+            *ended = false;
+        } else {
+            *ended |= matches!(statement, Stmt::Return(..) | Stmt::BreakLoop(..));
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::Noop(_) => {}
+            Stmt::If(flow, _) => {
+                self.expression(&flow.expr);
+                self.block(flow.body.statements(), true);
+                self.block(flow.branch.statements(), true);
+            }
+            Stmt::While(flow, _) | Stmt::Do(flow, _, _) => {
+                self.expression(&flow.expr);
+                self.block(flow.body.statements(), true);
+            }
+            Stmt::For(inner, _) => {
+                let (variable, counter, flow) = &**inner;
+                self.expression(&flow.expr);
+                let depth = self.names.len();
+                let at = self.offset(variable.pos);
+                self.enter(&variable.name, What::Given, at);
+                if let Some(counter) = counter {
+                    self.enter(&counter.name, What::Given, at);
+                }
+                self.block(flow.body.statements(), false);
+                self.leave(depth);
+            }
+            Stmt::Switch(inner, _) => {
+                let (value, cases) = &**inner;
+                self.expression(value);
+                for case in &cases.expressions {
+                    self.expression(&case.lhs);
+                    self.expression(&case.rhs);
+                }
+            }
+            Stmt::Var(inner, flags, _) => {
+                let (ident, value, _) = &**inner;
+                self.expression(value);
+                let exported = flags.intersects(ASTFlags::EXPORTED);
+                let what = match (exported, flags.intersects(ASTFlags::CONSTANT)) {
+                    (true, _) => What::Given,
+                    (_, true) => What::Constant,
+                    _ => What::Variable,
+                };
+                let at = self.offset(ident.pos);
+                self.enter(&ident.name, what, at);
+            }
+            Stmt::Assignment(inner) => {
+                let (operation, sides) = &**inner;
+                self.expression(&sides.rhs);
+                match &sides.lhs {
+                    // Giving a variable a value does not read it.
+                    Expr::Variable(variable, _, pos) if !operation.is_op_assignment() && variable.2.is_empty() => {
+                        self.written(&variable.1, *pos);
+                    }
+                    other => self.expression(other),
+                }
+            }
+            Stmt::FnCall(call, pos) => self.call(call, *pos, false),
+            Stmt::Block(block) => self.block(block.statements(), true),
+            Stmt::TryCatch(flow, _) => {
+                self.block(flow.body.statements(), true);
+                let depth = self.names.len();
+                if let Expr::Variable(variable, _, pos) = &flow.expr {
+                    let at = self.offset(*pos);
+                    self.enter(&variable.1, What::Given, at);
+                }
+                self.block(flow.branch.statements(), false);
+                self.leave(depth);
+            }
+            Stmt::Expr(expression) => self.expression(expression),
+            Stmt::BreakLoop(value, _, _) | Stmt::Return(value, _, _) => {
+                if let Some(value) = value {
+                    self.expression(value);
+                }
+            }
+            Stmt::Import(import, _) => {
+                let (path, alias) = &**import;
+                self.expression(path);
+                let at = self.offset(if alias.pos.is_none() { path.position() } else { alias.pos });
+                self.enter(&alias.name, What::Import, at);
+            }
+            Stmt::Export(export, _) => self.read(&export.0.name, export.0.pos),
+            Stmt::Share(shared) => {
+                for (Ident { name, pos }, _) in shared.iter() {
+                    self.read(name, *pos);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn expression(&mut self, expression: &Expr) {
+        match expression {
+            Expr::DynamicConstant(value, _) => self.closure(value, 0),
+            Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => parts.iter().for_each(|part| self.expression(part)),
+            Expr::Map(map, _) => map.0.iter().for_each(|(_, value)| self.expression(value)),
+            Expr::Variable(variable, _, pos) => match variable.2.is_empty() {
+                true => self.read(&variable.1, *pos),
+                false if variable.2.root() == "global" => drop(self.constants.insert(variable.1.to_string())),
+                false => self.library(variable.2.root(), *pos),
+            },
+            Expr::Stmt(block) => match block.statements() {
+                // A closure that captures: the variables are shared, then curried to it.
+                [Stmt::Share(shared), Stmt::Expr(curry)] => {
+                    for (Ident { name, pos }, _) in shared.iter() {
+                        self.read(name, *pos);
+                    }
+                    if let Expr::FnCall(call, _) = &**curry
+                        && let Some(Expr::DynamicConstant(value, _)) = call.args.first()
+                    {
+                        self.closure(value, call.args.len() - 1);
+                    }
+                }
+                statements => self.block(statements, true),
+            },
+            Expr::FnCall(call, pos) => self.call(call, *pos, false),
+            Expr::MethodCall(call, pos) => self.call(call, *pos, true),
+            Expr::Dot(sides, _, _) => {
+                self.expression(&sides.lhs);
+                self.behind_dot(&sides.rhs);
+            }
+            Expr::Index(sides, _, _) => {
+                self.expression(&sides.lhs);
+                self.expression(&sides.rhs);
+            }
+            Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => parts.iter().for_each(|part| self.expression(part)),
+            Expr::Custom(custom, _) => custom.inputs.iter().for_each(|part| self.expression(part)),
+            _ => {}
+        }
+    }
+
+    /// What stands behind a dot: `x.a.b(c)` is `x` and `a.b(c)`.
+    fn behind_dot(&mut self, expression: &Expr) {
+        match expression {
+            Expr::Dot(sides, _, _) => {
+                self.behind_dot(&sides.lhs);
+                self.behind_dot(&sides.rhs);
+            }
+            Expr::Index(sides, _, _) => {
+                self.behind_dot(&sides.lhs);
+                self.expression(&sides.rhs);
+            }
+            Expr::FnCall(call, pos) => self.call(call, *pos, true),
+            other => self.expression(other),
+        }
+    }
+
+    fn call(&mut self, call: &rhai::FnCallExpr, pos: Position, method: bool) {
+        if call.is_qualified() {
+            self.library(call.namespace.root(), call.namespace.position());
+        }
+        self.calls.inspect(call, pos, method, &mut self.findings);
+        call.args.iter().for_each(|argument| self.expression(argument));
+    }
+
+    /// A closure among the constants: its body is walked later.
+    fn closure(&mut self, value: &Dynamic, captured: usize) {
+        if let Some(closure) = value.clone().try_cast::<FnPtr>() {
+            let name = closure.fn_name().to_string();
+            if name.contains('$') && self.closures.insert(name.clone(), captured).is_none() {
+                self.waiting.push((name, captured));
+            }
+        }
+    }
+
+    fn read(&mut self, name: &str, pos: Position) {
+        match self.names.iter_mut().rev().find(|n| n.name == name && n.what != What::Import) {
+            Some(found) => found.read = true,
+            None => self.unknown(name, pos),
+        }
+    }
+
+    fn written(&mut self, name: &str, pos: Position) {
+        match self.names.iter().rev().find(|n| n.name == name) {
+            Some(_) => {}
+            None => {
+                self.unknown(name, pos);
+                if let Some(finding) = self.findings.last_mut()
+                    && finding.help.is_none()
+                {
+                    finding.help = Some(format!("a new variable is made with let: let {name} = ..."));
+                }
+            }
+        }
+    }
+
+    fn library(&mut self, alias: &str, pos: Position) {
+        match self.names.iter_mut().rev().find(|n| n.name == alias) {
+            Some(found) => found.read = true,
+            None if alias == "global" => {}
+            None => {
+                let finding = Finding::at(Severity::Error, self.text, pos, format!("no library is imported as {alias}"));
+                self.findings.push(finding.help(Some(format!("import \"{alias}\" as {alias};"))));
+            }
+        }
+    }
+
+    fn unknown(&mut self, name: &str, pos: Position) {
+        if name == "this" {
+            return;
+        }
+        let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
+        let finding = if self.function.is_some() && self.top.contains(name) && self.function.as_deref() != Some("a closure") {
+            error(format!("\"{name}\" is a variable of the script, which a function does not see"))
+                .help(Some(format!("pass it as an argument, or define it as const {name} and write global::{name}")))
+        } else if self.calls.is_function(name) {
+            error(format!("\"{name}\" is a function")).help(Some(format!("call it, as in {name}(...)")))
+        } else {
+            let known = self.names.iter().map(|n| n.name.as_str()).chain(self.calls.own_names());
+            let near = nearest(name, known).filter(|near| *near != name);
+            error(format!("there is no variable \"{name}\"")).help(near.map(|near| format!("did you mean {near}?")))
+        };
+        self.findings.push(finding);
+    }
+}

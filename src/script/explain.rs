@@ -1,0 +1,417 @@
+//! The sentence for each of Rhai's errors, in the words of this language.
+
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+
+use super::errors::{EXIT, Raised, StopRequest};
+use super::{spans, syntax};
+use crate::error::{Error, ErrorKind, nearest};
+use crate::primitives;
+
+/// A variable of the script's top level: its name, its type as a user knows it, and for a map its keys.
+#[derive(Clone, Debug, Default)]
+pub struct Variable {
+    pub name: String,
+    pub kind: String,
+    pub keys: Vec<String>,
+}
+
+/// What is known of the place where an error came up.
+pub struct Place<'a> {
+    pub variables: &'a [Variable],
+    /// The text of the innermost place, and the byte offset in it.
+    pub text: &'a str,
+    pub at: Option<usize>,
+    /// Inside a function, which does not see the script's variables.
+    pub in_function: bool,
+}
+
+/// The sentence for an error that is not one of our own.
+pub fn explain(error: EvalAltResult, place: &Place) -> Error {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) | EvalAltResult::ErrorTerminated(value, _) if value.is::<Raised>() => {
+            value.cast::<Raised>().0
+        }
+        EvalAltResult::ErrorRuntime(value, _) => thrown(&value),
+        EvalAltResult::ErrorTerminated(value, _) if value.is::<StopRequest>() => Error::interrupted(),
+        EvalAltResult::ErrorTerminated(value, _) => {
+            Error::internal(format!("{EXIT}{}", value.as_int().unwrap_or(0).clamp(0, 255)))
+        }
+        EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(&signature, place),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_key(&name, place),
+        EvalAltResult::ErrorDotExpr(message, _) => unknown_property(&message),
+        EvalAltResult::ErrorIndexingType(types, _) => not_indexed(&types),
+        EvalAltResult::ErrorMismatchDataType(expected, came, _) | EvalAltResult::ErrorMismatchOutputType(expected, came, _) => {
+            mismatch(&expected, &came)
+        }
+        EvalAltResult::ErrorModuleNotFound(name, _) => unknown_library(&name),
+        EvalAltResult::ErrorArrayBounds(n, index, _) => out_of_bounds("an array", "element", n, index),
+        EvalAltResult::ErrorStringBounds(n, index, _) => out_of_bounds("a string", "character", n, index),
+        EvalAltResult::ErrorFor(_) => Error::argument("for goes over an array, a range or a string, and this is none of them")
+            .with_help("a range is written 0..5; the rows of a Table are t.rows"),
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => Error::argument(format!("\"{name}\" is a constant and cannot be given another value")),
+        EvalAltResult::ErrorArithmetic(message, _) => arithmetic(&message),
+        EvalAltResult::ErrorTooManyOperations(_) => Error::argument("the script ran too many operations"),
+        EvalAltResult::ErrorStackOverflow(_) => {
+            Error::argument("functions call each other too deeply").with_help("is there a recursion without an end?")
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(&what),
+        EvalAltResult::ErrorSystem(message, cause) => Error::internal(format!("{message} {cause}").trim().to_string()),
+        EvalAltResult::ErrorParsing(kind, pos) => syntax::explain(&kind, pos, place.text).error,
+        mut other => {
+            other.clear_position();
+            Error::argument(lower_first(&other.to_string()))
+        }
+    }
+}
+
+/// A value that the script threw. What it caught of Rhai's own and throws again is said as if it had not been caught.
+fn thrown(value: &Dynamic) -> Error {
+    let kind = ErrorKind::Thrown;
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return Error::new(kind, if text.is_empty() { "the script threw an empty string" } else { text.as_str() });
+    }
+    if let Some((error, _)) = value.as_map_ref().ok().and_then(|map| caught(&map)) {
+        let nowhere = Place { variables: &[], text: "", at: None, in_function: false };
+        return explain(error, &nowhere);
+    }
+    match value.is_unit() {
+        true => Error::new(kind, "the script stopped with throw"),
+        false => Error::new(kind, format!("the script threw {}", super::show::show(value))),
+    }
+}
+
+/// The error behind the map that Rhai's `catch` makes of one, and where it was.
+pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
+    let text = |key: &str| map.get(key).and_then(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string()));
+    let whole = |key: &str| map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| u16::try_from(n).ok());
+    let (name, message) = (text("error")?, text("message")?);
+    let place = match (whole("line"), whole("position")) {
+        (Some(line), Some(column)) if line > 0 => Position::new(line, column),
+        _ => Position::NONE,
+    };
+    let none = Position::NONE;
+    let said = message.split_once(": ").map_or(message.clone(), |(_, rest)| rest.to_string());
+    let error = match name.as_str() {
+        "ErrorFunctionNotFound" => EvalAltResult::ErrorFunctionNotFound(text("function").unwrap_or(said), none),
+        "ErrorVariableNotFound" => EvalAltResult::ErrorVariableNotFound(text("variable").unwrap_or(said), none),
+        "ErrorPropertyNotFound" => EvalAltResult::ErrorPropertyNotFound(text("property").unwrap_or(said), none),
+        "ErrorDotExpr" => EvalAltResult::ErrorDotExpr(message, none),
+        "ErrorArithmetic" => EvalAltResult::ErrorArithmetic(message, none),
+        "ErrorMismatchDataType" => EvalAltResult::ErrorMismatchDataType(text("requested")?, text("actual")?, none),
+        name if name.starts_with("Error") => EvalAltResult::ErrorRuntime(lower_first(&message).into(), none),
+        _ => return None,
+    };
+    Some((error, place))
+}
+
+fn unknown_variable(name: &str, place: &Place) -> Error {
+    let words = || primitives::WORDS.iter().map(|w| w.name);
+    let known = place.variables.iter().any(|v| v.name == name);
+    if place.in_function && known {
+        return Error::argument(format!("\"{name}\" is a variable of the script, which a function does not see"))
+            .with_help(format!("pass it as an argument, or define it as `const {name}` and write `global::{name}`"));
+    }
+    if words().any(|w| w == name) || spans::functions(place.text).iter().any(|(f, _)| f == name) {
+        return Error::argument(format!("\"{name}\" is a function: call it, as in {name}(...)"));
+    }
+    let error = Error::argument(format!("there is no variable \"{name}\""));
+    let rest = place.at.and_then(|at| place.text.get(at..)?.strip_prefix(name)).unwrap_or_default().trim_start();
+    if let Some(near) = nearest(name, place.variables.iter().map(|v| v.name.as_str()).chain(words())) {
+        return error.with_help(format!("did you mean \"{near}\"?"));
+    }
+    match rest.starts_with('=') && !rest.starts_with("==") {
+        true => error.with_help(format!("a new variable is made with let: let {name} = ...")),
+        false => error,
+    }
+}
+
+/// `affinity (Cooccurrence, i64)`: a word called with wrong arguments, a method that is not there, or an unknown name.
+fn unknown_function(signature: &str, place: &Place) -> Error {
+    let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
+    let name = name.trim();
+    let types: Vec<String> = split_types(arguments.trim_end_matches(')')).iter().map(|t| primitives::user_name(t)).collect();
+    let came = format!("({})", types.join(", "));
+    if let Some((library, function)) = name.split_once("::") {
+        return unknown_in_library(library.trim(), function.trim(), types.len(), place);
+    }
+    if !name.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+        return no_operator(name, &types);
+    }
+    if let Some(word) = primitives::find(name) {
+        let help = format!("it is {}", word.signatures.join("\n"));
+        return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);
+    }
+    let own = spans::functions(place.text);
+    if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
+        let parameters = parameters(signature).len();
+        return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len())).with_help(format!("it is {signature}"));
+    }
+    if let Some(variable) = place.variables.iter().find(|v| v.name == name) {
+        let error = Error::argument(format!("\"{name}\" is {}, not a function", primitives::a_user_name(&variable.kind)));
+        return if variable.kind == "function" { Error::argument(format!("\"{name}\" holds a closure")).with_help(format!("it is called as {name}.call(...)")) } else { error };
+    }
+    let words = primitives::WORDS.iter().map(|w| w.name);
+    if let Some(kind) = types.first().and_then(|t| primitives::find_kind(t)) {
+        let members: Vec<&str> = kind.members.iter().map(|m| m.name()).collect();
+        let usages: Vec<&str> = kind.members.iter().filter(|m| m.name() == name).map(|m| m.usage).collect();
+        if let Some(member) = kind.members.iter().find(|m| m.name() == name) {
+            return match usages.iter().all(|usage| usage.contains('(')) {
+                true => Error::argument(wrong_arguments(name, &usages, &types, 1))
+                    .with_help(format!("it is .{}: {}", usages.join(" or ."), member.doc)),
+                false => Error::argument(format!("{name} of {} is not called", primitives::a_user_name(kind.name)))
+                    .with_help(format!("write .{name} without brackets: {}", member.doc)),
+            };
+        }
+        let mut error = Error::unknown("function", name, members.iter().copied().chain(words).chain(own.iter().map(|(f, _)| f.as_str())));
+        error.message = format!("there is no function {name} for {came}");
+        if !error.help.as_ref().is_some_and(|h| h.starts_with("did you")) {
+            error.help = Some(format!("{} has: {}", primitives::a_user_name(kind.name), members.join(", ")));
+        }
+        return error;
+    }
+    let built_in = types.first().map_or(&[][..], |kind| members_of(kind));
+    let known = words.chain(own.iter().map(|(f, _)| f.as_str())).chain(built_in.iter().copied());
+    let error = Error::argument(format!("there is no function {name}{came}"));
+    match nearest(name, known) {
+        Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
+        _ => error,
+    }
+}
+
+/// A function that the library imported under that name does not have, or not with so many parameters.
+fn unknown_in_library(library: &str, function: &str, arguments: usize, place: &Place) -> Error {
+    let all = spans::pieces(place.text);
+    let word = |i: usize| all.get(i).map_or("", |(range, _)| &place.text[range.clone()]);
+    let path = (0..all.len()).find(|&i| word(i) == "import" && word(i + 2) == "as" && word(i + 3) == library).map(|i| word(i + 1).trim_matches(['"', '`']));
+    let functions = path.and_then(|path| super::modules::find(path, None)).map(|(_, text)| spans::functions(&text)).unwrap_or_default();
+    if let Some((_, signature)) = functions.iter().find(|(name, _)| name == function) {
+        let takes = counted(parameters(signature).len(), "argument");
+        return Error::argument(format!("{library}::{function} takes {takes}; got {arguments}")).with_help(format!("it is {library}::{signature}"));
+    }
+    let error = Error::unknown("function", function, functions.iter().map(|(name, _)| name.as_str()));
+    Error { message: format!("the library {library} has no function {function}"), ..error }
+}
+
+/// What is wrong with the arguments of a word or method (then `receiver` is 1): their number, or the first of a wrong kind.
+fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: usize) -> String {
+    let came = format!("({})", types[receiver.min(types.len())..].join(", "));
+    let forms = overloads(name);
+    let same: Vec<&Vec<String>> = forms.iter().filter(|form| form.len() == types.len() && (receiver == 0 || form.first() == types.first())).collect();
+    if same.is_empty() {
+        let mut counts: Vec<usize> =
+            forms.iter().filter(|f| receiver == 0 || f.first() == types.first()).map(|f| f.len().saturating_sub(receiver)).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        if let Some((last, others)) = counts.split_last() {
+            let head: Vec<String> = others.iter().map(usize::to_string).collect();
+            let takes = if head.is_empty() { counted(*last, "argument") } else { format!("{} or {}", head.join(", "), counted(*last, "argument")) };
+            return format!("{name} takes {takes}; got {}", types.len() - receiver);
+        }
+        return format!("{name} cannot be called with {came}");
+    }
+    let wrong = |form: &[String]| (0..types.len()).filter(|&i| !ANYTHING.contains(&form[i].as_str()) && form[i] != types[i]).collect::<Vec<_>>();
+    // Of the forms nearest to what came, all must agree on what is wrong.
+    let least = same.iter().map(|form| wrong(form).len()).min().unwrap_or(0);
+    let nearest: Vec<&&Vec<String>> = same.iter().filter(|form| wrong(form).len() == least).collect();
+    let (Some(at), 1..=2) = (nearest.first().and_then(|form| wrong(form).first().copied()), least) else {
+        return format!("{name} cannot be called with {came}");
+    };
+    if nearest.iter().any(|form| wrong(form).first() != Some(&at)) {
+        return format!("{name} cannot be called with {came}");
+    }
+    let mut expected: Vec<String> = nearest.iter().map(|form| primitives::a_user_name(&form[at])).collect();
+    expected.sort();
+    expected.dedup();
+    let parameter = signatures
+        .iter()
+        .map(|signature| parameters(signature))
+        .find(|parameters| parameters.len() + receiver == types.len())
+        .and_then(|parameters| parameters.get(at.checked_sub(receiver)?).cloned());
+    let what = match parameter {
+        Some(options) if options.starts_with("#{") => "the options".to_string(),
+        Some(parameter) if parameter.chars().all(|c| c.is_alphanumeric() || c == '_') => parameter,
+        _ => format!("argument {}", at + 1 - receiver),
+    };
+    format!("{name}: {what} must be {}; got {}", expected.join(" or "), primitives::a_user_name(&types[at]))
+}
+
+/// How a parameter that takes values of any kind stands in Rhai's list of functions.
+const ANYTHING: &[&str] = &["?", "Dynamic"];
+
+/// The kinds of the parameters of every form of a word or method.
+fn overloads(name: &str) -> Vec<Vec<String>> {
+    let mut engine = Engine::new_raw();
+    primitives::register(&mut engine, &std::rc::Rc::default());
+    let json: serde_json::Value = engine.gen_fn_metadata_to_json(false).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let named = |function: &&serde_json::Value| function["baseName"].as_str().or(function["name"].as_str()) == Some(name);
+    let kinds = |function: &serde_json::Value| {
+        let parameters = function["params"].as_array().map(Vec::as_slice).unwrap_or_default();
+        parameters.iter().map(|p| primitives::user_name(p["type"].as_str().unwrap_or("?"))).collect()
+    };
+    json["functions"].as_array().into_iter().flatten().filter(named).map(kinds).collect()
+}
+
+/// The parameters of `name(a, b, #{options}) -> Kind`.
+fn parameters(signature: &str) -> Vec<String> {
+    let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(") ->").next().unwrap_or(rest).trim_end_matches(')'));
+    split_types(inside)
+}
+
+fn no_operator(name: &str, types: &[String]) -> Error {
+    let kinds: Vec<String> = types.iter().map(|t| primitives::a_user_name(t)).collect();
+    let error = Error::argument(format!("\"{}\" does not take {}", name.trim_end_matches('='), kinds.join(" and ")));
+    match (name, types) {
+        ("+" | "+=", [a, b]) if a == "array" || b == "array" => error.with_help("arrays are joined with arrays; one item is added with push"),
+        ("/" | "*" | "-" | "%", [a, b]) if [a, b].contains(&&"string".to_string()) => error.with_help("a number is read from a string with parse_int or parse_float"),
+        ("!" | "&&" | "||", _) => error.with_help("conditions are true or false, as in n != 0"),
+        _ => error,
+    }
+}
+
+/// A key that a map does not have. The map's own keys are known when it is a variable of the top level; else those that the
+/// text gives to maps.
+fn unknown_key(name: &str, place: &Place) -> Error {
+    let error = Error::argument(format!("there is no key \"{name}\" in this map"));
+    let receiver = place.at.and_then(|at| {
+        let dot = spans::before(place.text, at)?;
+        let name = spans::before(place.text, dot.start)?;
+        // `a.b.c`: only the first name is a variable.
+        let before = spans::before(place.text, name.start);
+        let alone = before.is_none_or(|before| place.text.get(before) != Some("."));
+        (place.text.get(dot)? == "." && alone).then(|| place.text.get(name))?
+    });
+    match place.variables.iter().find(|v| Some(v.name.as_str()) == receiver && !place.in_function) {
+        Some(map) if !map.keys.is_empty() => Error { message: error.message, ..Error::unknown("key", name, map.keys.iter().map(String::as_str)) },
+        _ => match nearest(name, spans::keys(place.text).iter().map(String::as_str)) {
+            Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
+            _ => error.with_help("a key that may be missing is read as map[\"key\"] ?? default, or asked for with \"key\" in map"),
+        },
+    }
+}
+
+/// Rhai: `Unknown property 'x' - a getter is not registered for type 'T'`.
+fn unknown_property(message: &str) -> Error {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    let (Some(property), Some(type_name)) = (quoted.next(), quoted.next()) else {
+        return Error::argument(lower_first(message));
+    };
+    let user_type = primitives::user_name(type_name);
+    let kind = primitives::find_kind(&user_type);
+    if message.contains("setter") {
+        let error = Error::argument(format!("\"{property}\" of {} cannot be set", primitives::a_user_name(type_name)));
+        return if kind.is_some() { error.with_help(format!("a value of kind {user_type} stays as it is; a changed one is made anew")) } else { error };
+    }
+    let message = format!("{} has no \"{property}\"", primitives::a_user_name(type_name));
+    let members: Vec<&str> = kind.map_or_else(|| members_of(&user_type).to_vec(), |k| k.members.iter().map(|m| m.name()).collect());
+    match (property, &user_type[..]) {
+        ("length" | "size" | "count", "string" | "array" | "map" | "LabelTable" | "Table" | "Dataset" | "Predictions") => {
+            Error::argument(message).with_help("the number of items is .len()")
+        }
+        // A method without its brackets.
+        _ if members.contains(&property) => Error::argument(message).with_help(format!("it is called: .{property}()")),
+        _ => Error { message, ..Error::unknown("property", property, members) },
+    }
+}
+
+fn not_indexed(types: &str) -> Error {
+    let kinds: Vec<String> = split_types(types.split(" with ").next().unwrap_or(types).trim_matches(['[', ']'])).iter().map(|t| primitives::a_user_name(t)).collect();
+    match kinds.first() {
+        Some(kind) => Error::argument(format!("{kind} has no elements to take with [...]")),
+        None => Error::argument("this has no elements to take with [...]"),
+    }
+}
+
+fn mismatch(expected: &str, came: &str) -> Error {
+    let (expected, came) = (primitives::user_name(expected), primitives::user_name(came));
+    let error = Error::argument(format!("expected {}; got {}", primitives::a_user_name(&expected), primitives::a_user_name(&came)));
+    match (&expected[..], &came[..]) {
+        ("boolean", "integer" | "number") => error.with_help("a condition is true or false, as n != 0"),
+        ("boolean", "nothing") => error.with_help("a condition is true or false, as value != ()"),
+        ("number", "integer") => error.with_help("an integer becomes a number with a decimal point, 1.0, or with to_float()"),
+        _ => error,
+    }
+}
+
+fn unknown_library(name: &str) -> Error {
+    let error = Error::unknown("library", name, super::modules::embedded_names());
+    Error { message: format!("no library \"{name}\": looked in the standard library, beside the script and in CPSD_PATH"), ..error }
+}
+
+fn out_of_bounds(what: &str, item: &str, n: usize, index: i64) -> Error {
+    match n {
+        0 => Error::argument(format!("index {index} is out of bounds: {what} without {item}s")),
+        n => Error::argument(format!("index {index} is out of bounds of {what} of {}", counted(n, item)))
+            .with_help(format!("the first is 0, the last {} or -1", n - 1)),
+    }
+}
+
+/// Rhai: `Addition overflow: 1 + 2`, `Division by zero: 1 / 0`.
+fn arithmetic(message: &str) -> Error {
+    let error = Error::argument(lower_first(message));
+    match message.contains("overflow") {
+        true => error.with_help("integers end at 9223372036854775807; numbers with a decimal point go on"),
+        false => error,
+    }
+}
+
+fn too_large(what: &str) -> Error {
+    let limit = match what {
+        w if w.contains("string") => format!("a string may have {} MiB at most", super::session::MOST_BYTES >> 20),
+        w if w.contains("array") => format!("an array may have {} million items at most", super::session::MOST_ITEMS / 1_000_000),
+        w if w.contains("map") => format!("a map may have {} million keys at most", super::session::MOST_KEYS / 1_000_000),
+        w => format!("too large: {}", lower_first(w)),
+    };
+    Error::argument(limit)
+}
+
+/// The methods of Rhai's own types that people look for.
+fn members_of(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "string" => &[
+            "len", "contains", "starts_with", "ends_with", "split", "sub_string", "replace", "to_upper", "to_lower", "trim", "index_of", "parse_int",
+            "parse_float", "is_empty", "chars", "pad",
+        ],
+        "array" => &[
+            "len", "push", "pop", "map", "filter", "reduce", "sort", "reverse", "contains", "index_of", "insert", "remove", "is_empty", "some", "all",
+            "find", "append", "dedup", "extract", "for_each", "zip", "clear",
+        ],
+        "map" => &["len", "keys", "values", "contains", "remove", "is_empty", "mixin", "get", "set", "clear", "to_json"],
+        "integer" => &["to_float", "to_string", "abs", "sign", "is_odd", "is_even", "is_zero"],
+        "number" => &["to_int", "to_string", "abs", "sqrt", "round", "floor", "ceiling", "exp", "log", "ln", "sin", "cos", "is_nan", "is_finite"],
+        _ => &[],
+    }
+}
+
+/// Splits `a, b<c, d>, e` at the commas outside of brackets.
+pub fn split_types(list: &str) -> Vec<String> {
+    let (mut depth, mut parts, mut part) = (0, Vec::new(), String::new());
+    for c in list.chars() {
+        match c {
+            '<' | '(' | '[' | '{' => depth += 1,
+            '>' | ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(std::mem::take(&mut part));
+                continue;
+            }
+            _ => {}
+        }
+        part.push(c);
+    }
+    parts.push(part);
+    parts.into_iter().map(|p| p.trim().to_string()).filter(|p| !p.is_empty()).collect()
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+pub fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if !text.get(1..2).is_some_and(|second| second.chars().all(char::is_uppercase)) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_string(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Why a text cannot be read, in the words of this language.
+
+use std::ops::Range;
+
+use rhai::{LexError, ParseErrorType, Position};
+
+use super::spans;
+use crate::error::Error;
+
+/// A sentence, what is underlined, and the bracket that waits for its partner.
+pub struct Unreadable {
+    pub error: Error,
+    pub span: Option<Range<usize>>,
+    pub open: Option<Range<usize>>,
+}
+
+/// What people write who think of another language, and what it is here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("def", "a function is written fn name(a, b) { ... }"),
+    ("function", "a function is written fn name(a, b) { ... }"),
+    ("func", "a function is written fn name(a, b) { ... }"),
+    ("lambda", "a closure is written |x| x + 1"),
+    ("var", "a variable is made with let"),
+    ("from", "a library is imported as in import \"method\" as method;"),
+    ("and", "both conditions are written a && b"),
+    ("or", "one of two conditions is written a || b"),
+    ("not", "the opposite of a condition is written !a"),
+    ("elif", "further conditions are written else if"),
+    ("None", "nothing is written ()"),
+    ("null", "nothing is written ()"),
+];
+
+/// The sentence for a text that the parser refused at `pos`.
+pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
+    // At the end of the text there is nothing to underline: the last token is.
+    let end = text.trim_end().len();
+    let at = spans::offset(text, pos).filter(|at| *at < end).unwrap_or(end);
+    let here = spans::token(text, at);
+    let found = text.get(here.clone()).unwrap_or_default();
+    let mut span = if here.is_empty() { spans::before(text, at).unwrap_or(here.clone()) } else { here.clone() };
+    let mut open = None;
+    let (message, mut help) = match kind {
+        ParseErrorType::UnexpectedEOF => {
+            open = spans::open_bracket(text, at);
+            ("the text ends in the middle of something".to_string(), None)
+        }
+        ParseErrorType::BadInput(lex) => lexical(lex),
+        ParseErrorType::MissingToken(token, _) if token == ";" => {
+            // The place is the next token, often on another line; what lacks its end stands before it.
+            if let Some(before) = spans::before(text, at) {
+                span = before;
+            }
+            match found {
+                ":" => ("a statement ends here without a \";\"".into(), Some("a map is written #{ key: value }".to_string())),
+                _ => ("a \";\" is missing behind this".into(), None),
+            }
+        }
+        ParseErrorType::MissingToken(token, why) => {
+            if [")", "]", "}"].contains(&token.as_str()) || why.contains("separate") {
+                open = spans::open_bracket(text, at);
+            }
+            let help = match (token.as_str(), found) {
+                (":", "=") => Some("keys and values are written #{ key: value }".to_string()),
+                ("{", ":") => Some("blocks are written in braces, as in for i in 0..3 { ... }".to_string()),
+                _ => None,
+            };
+            let (token, why) = match (token.as_str(), why.as_str()) {
+                (",", why) if why.contains("array") => ("\",\" or \"]\"".to_string(), "after an item of this array".to_string()),
+                (",", why) if why.contains("map") => ("\",\" or \"}\"".to_string(), "after a value of this map".to_string()),
+                (",", why) if why.contains("arguments") => ("\",\" or \")\"".to_string(), "after an argument of this call".to_string()),
+                (")", _) => ("\")\"".to_string(), "to close this bracket".to_string()),
+                ("}", _) => ("\"}\"".to_string(), "to close this block".to_string()),
+                (token, why) => (format!("\"{token}\""), why.trim_end_matches(" literal").replace("the property '", "the key '").replace("object map", "map").replace('\'', "\"")),
+            };
+            let came = if here.is_empty() || at >= end { "the text ends".to_string() } else { format!("found {}", in_quotes(found)) };
+            (format!("expected {token} {why}; {came}"), help)
+        }
+        ParseErrorType::Reserved(word) => (format!("{} is a word of the language and cannot be a name", in_quotes(word)), None),
+        ParseErrorType::AssignmentToConstant(name) => {
+            (format!("\"{name}\" is a constant and cannot be given another value"), Some(format!("a variable is made with let {name} = ...")))
+        }
+        ParseErrorType::AssignmentToInvalidLHS(_) => {
+            ("only a variable, a field or an element can be given a value".into(), Some("two values are compared with ==".to_string()))
+        }
+        ParseErrorType::DuplicatedProperty(key) => (format!("the key \"{key}\" stands twice in this map"), None),
+        ParseErrorType::FnDuplicatedDefinition(name, n) => (
+            format!("there are two functions {name} with {n} parameter{}", if *n == 1 { "" } else { "s" }),
+            Some("functions of one name must differ in the number of their parameters".to_string()),
+        ),
+        ParseErrorType::FnDuplicatedParam(_, name) => (format!("two parameters have the name \"{name}\""), None),
+        ParseErrorType::WrongFnDefinition => ("functions are defined at the top level of a text, not inside of something".into(), Some("a closure can be defined anywhere: let f = |x| x + 1;".to_string())),
+        ParseErrorType::LoopBreak => ("break and continue stand inside a loop only".into(), None),
+        ParseErrorType::MismatchedType(expected, came) if expected.contains("iterable") => (
+            format!("for goes over an array, a range or a string; got {came}"),
+            Some("a range is written 0..5".to_string()),
+        ),
+        ParseErrorType::MismatchedType(expected, came) => (format!("expected {expected}; got {came}"), None),
+        ParseErrorType::ExprTooDeep => ("brackets, blocks or operators are nested too deeply here".into(), Some("give parts of it names with let".to_string())),
+        ParseErrorType::VariableExpected => (format!("expected a name{}", after(found)), None),
+        ParseErrorType::PropertyExpected => (format!("expected a field or method behind the dot, or a key of a map{}", after(found)), None),
+        ParseErrorType::ExprExpected(what) => (format!("expected {}{}", article(what), after(found)), None),
+        other => (super::explain::lower_first(&other.to_string()).replace("object map", "map"), None),
+    };
+    // A word of another language, here or just before.
+    let near = [Some(here), spans::before(text, at)];
+    let foreign = near.into_iter().flatten().find_map(|range| ELSEWHERE.iter().find(|(word, _)| text.get(range.clone()) == Some(*word)).map(|(_, hint)| (range, *hint)));
+    if let Some((range, hint)) = foreign {
+        span = range;
+        help = Some(hint.to_string());
+    }
+    let error = Error::argument(message);
+    Unreadable { error: match help { Some(help) => error.with_help(help), None => error }, span: Some(span), open }
+}
+
+fn lexical(error: &LexError) -> (String, Option<String>) {
+    match error {
+        LexError::UnexpectedInput(sign) if [")", "]", "}"].contains(&sign.as_str()) => (format!("this \"{sign}\" closes nothing"), None),
+        LexError::UnexpectedInput(sign) => (format!("{} cannot stand here", in_quotes(sign)), None),
+        LexError::UnterminatedString => ("the string that begins here is not closed".into(), Some("a string over several lines stands in `backticks`".to_string())),
+        LexError::MalformedEscapeSequence(sequence) => (
+            format!("{sequence} is no character that a string knows"),
+            Some("a backslash is written \\\\, a new line \\n, a quote \\\"; in file names / works".to_string()),
+        ),
+        LexError::MalformedChar(text) => {
+            (format!("'{text}' is more than one character"), Some(format!("strings stand in double quotes: \"{text}\"")))
+        }
+        LexError::MalformedNumber(text) => (format!("{} is no number", in_quotes(text)), None),
+        LexError::ImproperSymbol(_, hint) if !hint.is_empty() => (super::explain::lower_first(hint), None),
+        other => (super::explain::lower_first(&other.to_string()), None),
+    }
+}
+
+fn after(found: &str) -> String {
+    if found.is_empty() { "; the text ends".into() } else { format!("; found {}", in_quotes(found)) }
+}
+
+fn article(what: &str) -> String {
+    if what.starts_with("a ") || what.starts_with("an ") || what.starts_with("the ") { what.to_string() } else { format!("a {what}") }
+}
+
+/// A token in quotes; a string has its own.
+fn in_quotes(token: &str) -> String {
+    if token.starts_with(['"', '`']) { token.to_string() } else { format!("\"{token}\"") }
+}
