@@ -37,7 +37,7 @@ fn arg(context: &Context, name: &str, default: Dynamic) -> Fallible<Dynamic> {
 }
 
 fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
-    let wrong = |expected: &str| Err(Error::argument(format!("argument {name} must be {expected}; got \"{text}\"")));
+    let wrong = |expected: &str| Err(Error::argument(format!("argument \"{name}\" must be {expected}; got \"{text}\"")));
     if default.is_int() {
         return text.parse::<i64>().map(Dynamic::from).or_else(|_| wrong("an integer"));
     }

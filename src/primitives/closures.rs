@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, Map, NativeCallContext};
 use serde_json::Value;
 use tch::Tensor;
 
+use super::glue;
 use super::values::tensor::TensorValue;
 use crate::error::{Error, Result};
 use crate::losses::{LossSpec, Script};
@@ -15,7 +16,7 @@ use crate::script::baton::Baton;
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::{fingerprint, options, show};
-use crate::training::Hooks;
+use crate::training::{Hooks, Job, Trained, run_all, run_with};
 
 /// Functions of the script that a training calls.
 pub struct Closures {
@@ -47,6 +48,24 @@ impl Closures {
         Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation"), baton: context.jobs.baton.clone() })
     }
 
+    /// Trains one model; inside plan(...) puts it down instead.
+    pub fn train(&self, context: &Context, call: &NativeCallContext, job: &Job) -> Fallible<Trained> {
+        let store = glue::store(context);
+        if let Some(plan) = &mut *context.plan.borrow_mut() {
+            return plan.add(&store, job).or_raise();
+        }
+        self.during(call, |hooks| run_with(&store, job, hooks))
+    }
+
+    /// Trains several side by side; inside plan(...) puts them down instead.
+    pub fn train_all(&self, context: &Context, call: &NativeCallContext, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
+        let store = glue::store(context);
+        if let Some(plan) = &mut *context.plan.borrow_mut() {
+            return jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>().or_raise();
+        }
+        self.during(call, |hooks| run_all(&store, jobs, hooks))
+    }
+
     /// Runs a training that calls them; other threads of the session run meanwhile. What a closure throws is thrown on,
     /// with its place in the script. `train` must touch no value of a script.
     pub fn during<R>(&self, call: &NativeCallContext, train: impl FnOnce(Hooks) -> Result<R>) -> Fallible<R> {
@@ -55,18 +74,18 @@ impl Closures {
             *thrown.borrow_mut() = Some(failure);
             Error::interrupted()
         };
-        let loss_of = |closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
+        let loss_of = |option: &str, closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
             self.baton.held(|| {
                 let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
                 let value = closure.call_within_context::<Dynamic>(call, arguments).map_err(&stop)?;
                 match value.clone().try_cast::<TensorValue>() {
                     Some(tensor) => Ok(tensor.0.shallow_clone()),
-                    None => Err(Error::argument(format!("a loss must give a Tensor of one number; the closure gave {}", show::a_type(&value)))),
+                    None => Err(Error::argument(format!("option \"{option}\": the closure must give a Tensor of one number; it gave {}", show::a_type(&value)))),
                 }
             })
         };
-        let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of(f, a, b));
-        let distillation = self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of(f, a, b));
+        let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("loss", f, a, b));
+        let distillation = self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
         let mut on_epoch = self.on_epoch.as_ref().map(|f| {
             |line: &Value| self.baton.held(|| f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop))
         });

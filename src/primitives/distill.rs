@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{DistillOptions, Distillation, Ensemble, Job, run_with};
+use crate::training::{DistillOptions, Distillation, Ensemble, Job};
 
 pub const WORD: Word = Word {
     name: "distill",
@@ -43,8 +43,7 @@ fn distill(context: &Context, call: &NativeCallContext, data: &Dynamic, ensemble
     let closures = Closures::take("distill", &mut map, call, context).or_raise()?;
     let options: DistillOptions = options::parse("distill", &map).or_raise()?;
     let job = job(data, ensembles, options).or_raise()?;
-    let store = glue::store(context);
-    closures.during(call, |hooks| run_with(&store, &job, hooks)).map(ModelValue)
+    closures.train(context, call, &job).map(ModelValue)
 }
 
 /// The training of one student.

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{DistillOptions, Job, run_all};
+use crate::training::{DistillOptions, Job};
 
 pub const WORD: Word = Word {
     name: "distill_all",
@@ -45,7 +45,6 @@ fn distill_all(context: &Context, call: &NativeCallContext, data: &Dynamic, list
         .map(|(i, ensembles)| Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..distill::job(data, ensembles, options.clone())? }))
         .collect::<Result<Vec<_>>>()
         .or_raise()?;
-    let store = glue::store(context);
-    let trained = closures.during(call, |hooks| run_all(&store, jobs, hooks))?;
+    let trained = closures.train_all(context, call, jobs)?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

@@ -6,13 +6,12 @@ use rhai::{Dynamic, Engine, Map};
 
 use super::values::predictions::PredictionsValue;
 use super::{Chapter, Example, OptionDocs, Word, glue};
-use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::metrics::{self, MetricOptions, Report};
+use crate::metrics::{MetricOptions, Report};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{Predictions, predict};
+use crate::training::{self, predict};
 
 pub const WORD: Word = Word {
     name: "evaluate",
@@ -53,24 +52,12 @@ fn evaluate(context: &Context, model: &Dynamic, dataset: &Dataset, map: Map) -> 
         Some(predictions) => predictions.0,
         None => {
             let predictor = glue::predictor("evaluate", model).or_raise()?;
+            if context.plan.borrow().is_some() {
+                return Ok(Report::planned(dataset.len(), predictor.labels().len()));
+            }
             let store = glue::store(context);
             Rc::new(context.jobs.baton.released(|| predict(&store, &predictor, dataset)).or_raise()?)
         }
     };
-    report(&predictions, dataset, &options).or_raise()
-}
-
-fn report(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Report> {
-    if predictions.images != dataset.labels.images() {
-        return Err(Error::argument(format!(
-            "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",
-            predictions.of, predictions.images.len(), dataset.split, dataset.name, dataset.len()
-        )));
-    }
-    let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
-    let mut report = metrics::evaluate(&predictions.scores, &targets, predictions.images.len(), predictions.labels.len(), &predictions.labels, options)?;
-    if predictions.selected_on_test {
-        report.notes.push("the epoch was selected on the test split (select_on: \"test\"): these numbers are optimistic".into());
-    }
-    Ok(report)
+    training::evaluate(&predictions, dataset, &options).or_raise()
 }

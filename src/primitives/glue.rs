@@ -99,6 +99,13 @@ pub struct OnlySeed {
     pub seed: u64,
 }
 
+/// A number; an integer is one.
+pub fn number(word: &str, what: &str, value: &Dynamic) -> Result<f64> {
+    value.as_float().or_else(|_| value.as_int().map(|i| i as f64)).map_err(|_| {
+        Error::argument(format!("{word}: {what} must be a number; got {}", show::a_type(value)))
+    })
+}
+
 /// An array of numbers.
 pub fn numbers(word: &str, what: &str, array: &Array) -> Result<Vec<f64>> {
     array
@@ -139,7 +146,8 @@ pub fn splits(word: &str, value: &Dynamic, select_on: SelectOn) -> Result<(Datas
     Ok((train, val))
 }
 
-fn split(word: &str, map: &Map, name: &str) -> Result<Dataset> {
+/// One split of a map of them.
+pub fn split(word: &str, map: &Map, name: &str) -> Result<Dataset> {
     let value = map.get(name).ok_or_else(|| {
         let mut error = Error::unknown("split", name, map.keys().map(|k| k.as_str()));
         error.message = format!("{word}: the data has no split \"{name}\"");

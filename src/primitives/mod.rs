@@ -41,15 +41,19 @@ mod metrics;
 mod model;
 mod mse;
 mod paired_bootstrap;
+mod paper_table;
 mod partition_of;
 mod pictures;
+mod plan;
 mod plot;
 mod predict;
 mod random_partition;
 mod recipe;
+mod report;
 mod runs;
 mod save_tensors;
 mod single_label_partition;
+mod sleep;
 mod spectral_partition;
 mod spawn;
 mod stability;
@@ -112,6 +116,7 @@ pub const WORDS: &[&Word] = &[
     &save_tensors::WORD,
     &table::WORD,
     &load_table::WORD,
+    &paper_table::WORD,
     &col::WORD,
     &lit::WORD,
     &heatmap::WORD,
@@ -127,8 +132,11 @@ pub const WORDS: &[&Word] = &[
     &wait::WORD,
     &stop::WORD,
     &sweep::WORD,
+    &report::WORD,
+    &plan::WORD,
     &assert::WORD,
     &arg::WORD,
+    &sleep::WORD,
 ];
 
 /// Every kind of value beyond Rhai's own.
@@ -151,6 +159,7 @@ pub const KINDS: &[&Kind] = &[
     &values::loss::KIND,
     &values::run::KIND,
     &values::job::KIND,
+    &values::plan::KIND,
     &values::error::KIND,
 ];
 
@@ -164,6 +173,9 @@ pub fn register(engine: &mut Engine, context: &Rc<Context>) {
     }
     engine.register_fn("print", |value: &mut Dynamic| crate::script::show::plain(value));
     engine.register_fn("print", || String::new());
+    // Rhai's own for these two shows all digits, and keys in quotes.
+    engine.register_fn("print", |value: rhai::Array| crate::script::show::plain(&value.into()));
+    engine.register_fn("print", |value: rhai::Map| crate::script::show::plain(&value.into()));
 }
 
 /// The word of that name.
@@ -190,11 +202,12 @@ pub fn user_name(type_name: &str) -> String {
         return kind.name.to_string();
     }
     match name {
-        "i64" | "INT" => "integer",
-        "f64" | "FLOAT" => "number",
+        "i64" | "int" | "INT" => "integer",
+        "f64" | "float" | "FLOAT" => "number",
         "bool" => "boolean",
         "()" => "nothing",
         "char" => "character",
+        n if n.starts_with("&str | ") => "string",
         "str" | "String" | "string" | "ImmutableString" | "alloc::string::String" => "string",
         n if n.contains("ImmutableString") || n.contains("SmartString") => "string",
         n if n.starts_with("alloc::vec::Vec<rhai::") || n.starts_with("array") || n == "Array" => "array",

@@ -16,7 +16,7 @@ pub const WORD: Word = Word {
 p is twice the smaller share of resamples on either side of no difference. Source: Efron and Tibshirani, \"An Introduction to the Bootstrap\", 1993, section 13.3. \
 With few pairs the interval is too narrow: eight seeds are few.",
     options: Some(OptionDocs { defaults: options::defaults::<BootstrapOptions>, docs: DOCS }),
-    examples: &[Example { code: "let d = paired_bootstrap([83.0, 84.0, 83.5], [82.0, 83.5, 82.0]); [d.difference, d.n, d.low > 0.0]", prints: "[1, 3, true]" }],
+    examples: &[Example { code: "let d = paired_bootstrap([83.0, 84.0, 83.5], [82.0, 83.5, 82.0]); [d.difference, d.n, d.low > 0.0]", prints: "[1.0, 3, true]" }],
     register: |engine, _| register(engine),
 };
 

@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, Engine};
 
 use super::values::predictions::PredictionsValue;
 use super::{Chapter, Example, Word, glue};
+use crate::error::Error;
 use crate::images::Dataset;
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
@@ -40,6 +41,10 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn predict(context: &Context, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
     let predictor = glue::predictor("predict", model).or_raise()?;
+    if context.plan.borrow().is_some() {
+        return Err(Error::argument("predict has nothing to predict with inside plan(...): its models are not trained")
+            .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan")).or_raise();
+    }
     let store = glue::store(context);
     context.jobs.baton.released(|| training::predict(&store, &predictor, dataset)).map(|p| PredictionsValue(Rc::new(p))).or_raise()
 }

@@ -60,6 +60,8 @@ fn find(context: &Context, id: &str) -> Result<RunValue> {
     match (found.next(), found.next()) {
         (Some(run), None) => Ok(RunValue(run.clone())),
         (Some(a), Some(b)) => Err(Error::argument(format!("\"{id}\" begins several ids: {}, {}, ...", a.id, b.id))),
-        _ => Err(Error::unknown("run", id, runs.iter().map(|r| r.id.as_str()))),
+        _ if runs.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
+            .with_help("the store is the folder runs/, or what CPSD_RUNS or --runs name")),
+        _ => Err(Error::argument(format!("unknown run \"{id}\"")).with_help("runs() lists the ids")),
     }
 }

@@ -48,11 +48,14 @@ fn register(engine: &mut Engine) {
         .register_fn("stability", |a: Affinity, k: i64, map: Map| -> Fallible<TableValue> { stability(&a, k, &map).or_raise() });
 }
 
+/// All pairs of their partitions are compared.
+const MOST_SEEDS: u64 = 10_000;
+
 fn stability(a: &Affinity, k: i64, map: &Map) -> Result<TableValue> {
     let options: Options = options::parse("stability", map)?;
     let k = glue::task_count("stability", k, a.len())?;
-    if options.seeds < 2 {
-        return Err(Error::argument(format!("option \"seeds\" of stability must be an integer of at least 2; got {}", options.seeds)));
+    if !(2..=MOST_SEEDS).contains(&options.seeds) {
+        return Err(Error::argument(format!("option \"seeds\" of stability must be an integer from 2 to {MOST_SEEDS}; got {}", options.seeds)));
     }
     let seeds: Vec<u64> = (0..options.seeds).collect();
     let s = graph::stability(a, k, &options.partition, &seeds)?;

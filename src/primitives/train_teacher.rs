@@ -10,7 +10,7 @@ use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{Job, TrainOptions, run_with};
+use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
     name: "train_teacher",
@@ -46,6 +46,5 @@ fn train_teacher(context: &Context, call: &NativeCallContext, data: &Dynamic, la
     let labels = glue::names("train_teacher", "the labels", labels).or_raise()?;
     let name = if labels.len() == train.labels.num_labels() { "baseline".into() } else { format!("teacher of {} labels", labels.len()) };
     let job = Job { name, train, val, labels, options, distillation: None };
-    let store = glue::store(context);
-    closures.during(call, |hooks| run_with(&store, &job, hooks)).map(ModelValue)
+    closures.train(context, call, &job).map(ModelValue)
 }

@@ -11,7 +11,7 @@ use crate::graph::Partition;
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
-use crate::training::{Job, TrainOptions, run_all};
+use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
     name: "train_teachers",
@@ -56,7 +56,6 @@ fn train_teachers(context: &Context, call: &NativeCallContext, data: &Dynamic, p
             distillation: None,
         })
         .collect();
-    let store = glue::store(context);
-    let trained = closures.during(call, |hooks| run_all(&store, jobs, hooks))?;
+    let trained = closures.train_all(context, call, jobs)?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

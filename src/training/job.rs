@@ -58,9 +58,12 @@ impl Job {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
             train = train.take(kept)?;
         }
-        for (split, what) in [(&train, "training"), (&val, "validation")] {
+        for (split, what, whole) in [(&train, "training", self.train.len()), (&val, "validation", usize::MAX)] {
             if split.len() == 0 {
-                return Err(Error::argument(format!("the {what} split has no images for these {} labels", self.labels.len())));
+                return Err(Error::argument(match whole {
+                    0 | usize::MAX => format!("the {what} split has no images"),
+                    n => format!("none of the {n} images of the {what} split has one of the labels {}", self.labels.join(", ")),
+                }));
             }
         }
         Ok((train, val))

@@ -11,8 +11,9 @@
 //! - `features`, `outputs`: what frozen stages and teachers gave, kept in the run store
 //! - `checkpoint`: the state between two steps, as one file
 //! - `ensemble`: teachers merged back into label order
+//! - `plan`: what would be trained, named and timed without training it
 //! - `recipes`: how the paper's rows are trained, in three readings
-//! - `predict`: scores of a model or an ensemble on a data set
+//! - `predict`: scores of a model or an ensemble on a data set, and their metrics
 
 pub mod checkpoint;
 pub mod engine;
@@ -26,6 +27,7 @@ pub mod optimiser;
 pub mod options;
 pub mod outputs;
 pub mod partial;
+pub mod plan;
 pub mod predict;
 pub mod recipes;
 pub mod run;
@@ -37,7 +39,8 @@ pub mod trained;
 pub use ensemble::Ensemble;
 pub use hooks::Hooks;
 pub use job::{Distillation, Job};
+pub use plan::Plan;
 pub use options::{DistillOptions, TrainOptions};
-pub use predict::{Predictions, predict};
+pub use predict::{Predictions, Predictor, evaluate, predict};
 pub use run::{run, run_all, run_with};
 pub use trained::Trained;

@@ -9,6 +9,7 @@ use super::trained::Trained;
 use crate::models::Pass;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
+use crate::metrics::{self, MetricOptions, Report};
 use crate::progress::Progress;
 use crate::runs::RunStore;
 use crate::{interrupt, torch};
@@ -73,6 +74,30 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
             Predictor::Ensemble(ensemble) => ensemble.teachers.iter().any(|t| t.selected_on_test),
         },
     })
+}
+
+/// The metrics of predictions on the data set that they are for. A model that answers for some of the labels is evaluated
+/// on those.
+///
+/// Errors: predictions for other images or labels, options out of range.
+pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Report> {
+    if predictions.images != dataset.labels.images() {
+        return Err(Error::argument(format!(
+            "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",
+            predictions.of, predictions.images.len(), dataset.split, dataset.name, dataset.len()
+        )));
+    }
+    if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {
+        let mut error = Error::unknown("label", label, dataset.labels.labels().iter().map(String::as_str));
+        error.message = format!("evaluate: the model predicts \"{label}\", which is no label of {}", dataset.name);
+        return Err(error);
+    }
+    let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
+    let mut report = metrics::evaluate(&predictions.scores, &targets, predictions.images.len(), predictions.labels.len(), &predictions.labels, options)?;
+    if predictions.selected_on_test {
+        report.notes.push("the epoch was selected on the test split (select_on: \"test\"): these numbers are optimistic".into());
+    }
+    Ok(report)
 }
 
 fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {

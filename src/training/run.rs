@@ -13,6 +13,7 @@ use super::options::{Select, SelectOn, Workers};
 use super::trained::Trained;
 use crate::error::{Error, Result};
 use crate::executors::{pool, worker, worker::Task};
+use crate::images::Dataset;
 use crate::models::Model;
 use crate::{progress, task};
 use crate::runs::{Begun, Run, RunStore, id_of};
@@ -28,17 +29,11 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
 
 /// As [`run`], and tells the hooks of every epoch, also when the store answers.
 pub fn run_with(store: &RunStore, job: &Job, mut hooks: Hooks) -> Result<Trained> {
-    job.options.loss.validate()?;
-    let (train, val) = job.splits()?;
-    let device = crate::torch::device();
     let threads = if job.options.threads > 0 { job.options.threads } else { pool::cores() };
     tch::set_num_threads(threads as i32);
-    let mut options = job.options.clone();
-    options.model = options.model.resolved()?;
-    let job = &Job { options, ..job.clone() };
-    let model = Model::new(&job.options.model, &job.labels, job.options.seed, device)?;
-    let spec = job.spec(&train, &val, &model.initial_fingerprint()?);
-    let work = match store.begin(&id_of("train", &spec), &spec)? {
+    let Named { job, model, train, val, spec, id } = Named::new(job)?;
+    let (job, device) = (&job, model.device);
+    let work = match store.begin(&id, &spec)? {
         Begun::Finished(run) => {
             run.metrics()?.iter().try_for_each(|line| hooks.tell(line, &job.name))?;
             return load(run);
@@ -79,6 +74,31 @@ pub fn run_with(store: &RunStore, job: &Job, mut hooks: Hooks) -> Result<Trained
     ));
     trained.run = Some(run);
     Ok(trained)
+}
+
+/// A job with its model at the initial weights, and the run that it makes: all that is known before training.
+pub(super) struct Named {
+    /// With its model's specification resolved.
+    pub job: Job,
+    pub model: Model,
+    pub train: Dataset,
+    pub val: Dataset,
+    pub spec: Value,
+    pub id: String,
+}
+
+impl Named {
+    /// Errors: those of the options, the data and the weights.
+    pub fn new(job: &Job) -> Result<Named> {
+        job.options.loss.validate()?;
+        let (train, val) = job.splits()?;
+        let mut job = job.clone();
+        job.options.model = job.options.model.resolved()?;
+        let model = Model::new(&job.options.model, &job.labels, job.options.seed, crate::torch::device())?;
+        let spec = job.spec(&train, &val, &model.initial_fingerprint()?);
+        let id = id_of("train", &spec);
+        Ok(Named { job, model, train, val, spec, id })
+    }
 }
 
 /// The model of a finished training.

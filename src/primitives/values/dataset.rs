@@ -46,7 +46,8 @@ fn register(engine: &mut Engine) {
         .register_fn("take_labels", |d: &mut Dataset, names: rhai::Array| -> Fallible<Dataset> {
             d.take_labels(&glue::names("take_labels", "the labels", &names).or_raise()?).or_raise()
         })
-        .register_fn("divide", |d: &mut Dataset, share: f64, seed: i64| -> Fallible<rhai::Array> {
+        .register_fn("divide", |d: &mut Dataset, share: rhai::Dynamic, seed: i64| -> Fallible<rhai::Array> {
+            let share = glue::number("divide", "the share", &share).or_raise()?;
             let (a, b) = d.split(share, seed as u64).or_raise()?;
             Ok(vec![rhai::Dynamic::from(a), rhai::Dynamic::from(b)])
         });

@@ -12,7 +12,7 @@ pub const KIND: Kind = Kind {
     members: &[
         Member::new("message", "one sentence: what was expected and what came"),
         Member::new("help", "how to mend it, or ()"),
-        Member::new("kind", "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor or cpsd::internal"),
+        Member::new("kind", "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor, cpsd::thrown or cpsd::internal"),
     ],
     is: kind_of!(Raised).0,
     show: kind_of!(Raised).1,

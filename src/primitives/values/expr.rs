@@ -3,7 +3,7 @@
 use std::fmt;
 
 use polars::prelude as pl;
-use polars::prelude::Expr;
+use polars::prelude::{Expr, NamedFrom};
 use rhai::{Array, Dynamic, Engine};
 
 use super::super::glue::{self, kind_of};
@@ -130,7 +130,8 @@ fn register(engine: &mut Engine) {
     engine
         .register_fn("-", |e: ExprValue| ExprValue(pl::lit(0) - e.0))
         .register_fn("alias", |e: ExprValue, name: &str| ExprValue(e.0.alias(name)))
-        .register_fn("quantile", |e: ExprValue, q: f64| -> Fallible<ExprValue> {
+        .register_fn("quantile", |e: ExprValue, q: Dynamic| -> Fallible<ExprValue> {
+            let q = glue::number("quantile", "q", &q).or_raise()?;
             if !(0.0..=1.0).contains(&q) {
                 return Err(crate::script::errors::raise(Error::argument(format!("quantile: q must be from 0 to 1; got {q}"))));
             }
@@ -204,6 +205,15 @@ pub fn expression(word: &str, value: &Dynamic) -> Result<Expr> {
 }
 
 fn one_of(e: Expr, values: &Array) -> Result<Expr> {
+    // Long lists of one kind as a set; short ones as comparisons, which may be of several kinds.
+    if values.len() > 100 {
+        let names: Option<Vec<String>> = values.iter().map(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string())).collect();
+        if let Some(names) = names {
+            return Ok(e.is_in(pl::lit(pl::Series::new("values".into(), names)).implode(false), false));
+        }
+        let numbers = super::super::glue::numbers("is_in", "a list of more than 100 values, unless of strings,", values)?;
+        return Ok(e.cast(pl::DataType::Float64).is_in(pl::lit(pl::Series::new("values".into(), numbers)).implode(false), false));
+    }
     let mut any = pl::lit(false);
     for value in values {
         any = any.or(e.clone().eq(operand("is_in", value)?));

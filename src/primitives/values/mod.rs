@@ -13,6 +13,7 @@ pub mod label_table;
 pub mod loss;
 pub mod model;
 pub mod partition;
+pub mod plan;
 pub mod predictions;
 pub mod report;
 pub mod run;

@@ -10,6 +10,7 @@ use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::run::RunValue;
 use super::tensor::TensorValue;
+use crate::error::{Error, ErrorKind};
 use crate::script::errors::{Fallible, OrRaise};
 use crate::training::Trained;
 
@@ -44,6 +45,11 @@ fn register(engine: &mut Engine) {
         .register_get("parameters", |m: &mut ModelValue| m.0.model().num_parameters())
         .register_get("image_size", |m: &mut ModelValue| m.0.model().image_size())
         .register_fn("forward", |m: &mut ModelValue, x: TensorValue| -> Fallible<TensorValue> {
+            let (shape, side) = (x.0.size(), m.0.model().image_size());
+            if shape.len() != 4 || shape[1] != 3 {
+                let error = Error::new(ErrorKind::Tensor, format!("forward takes normalised pictures [N, 3, H, W]; got a Tensor {shape:?}"));
+                return Err(error.with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]"))).or_raise();
+            }
             tch::no_grad(|| m.0.model().forward(&x.0, false)).map(TensorValue::from).or_raise()
         })
         .register_fn("save", |m: &mut ModelValue, path: &str| -> Fallible<()> { m.0.save(Path::new(path)).or_raise() });

@@ -8,8 +8,9 @@ use tch::{Kind as Element, TchError, Tensor};
 
 use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::explain::lower_first;
 
 /// A libtorch tensor as scripts hold it.
 #[derive(Clone)]
@@ -91,52 +92,110 @@ const BINARY: &[(&str, Binary)] = &[
 fn register(engine: &mut Engine) {
     glue::register_display::<TensorValue>(engine, "Tensor");
     for &(name, operation) in UNARY {
-        engine.register_fn(name, move |t: &mut TensorValue| wrap(operation(&t.0)));
+        engine.register_fn(name, move |t: &mut TensorValue| wrap(name, &[&t.0], operation(&t.0)));
     }
     for &(name, operation) in BINARY {
+        let apply = move |a: &Tensor, b: &Tensor| wrap(name, &[a, b], operation(a, b));
         engine
-            .register_fn(name, move |a: TensorValue, b: TensorValue| wrap(operation(&a.0, &b.0)))
-            .register_fn(name, move |a: TensorValue, b: f64| wrap(number(b, &a.0).and_then(|b| operation(&a.0, &b))))
-            .register_fn(name, move |a: TensorValue, b: i64| wrap(number(b as f64, &a.0).and_then(|b| operation(&a.0, &b))))
-            .register_fn(name, move |a: f64, b: TensorValue| wrap(number(a, &b.0).and_then(|a| operation(&a, &b.0))))
-            .register_fn(name, move |a: i64, b: TensorValue| wrap(number(a as f64, &b.0).and_then(|a| operation(&a, &b.0))));
+            .register_fn(name, move |a: TensorValue, b: TensorValue| apply(&a.0, &b.0))
+            .register_fn(name, move |a: TensorValue, b: f64| apply(&a.0, &number(b, &a.0)?))
+            .register_fn(name, move |a: TensorValue, b: i64| apply(&a.0, &number(b as f64, &a.0)?))
+            .register_fn(name, move |a: f64, b: TensorValue| apply(&number(a, &b.0)?, &b.0))
+            .register_fn(name, move |a: i64, b: TensorValue| apply(&number(a as f64, &b.0)?, &b.0));
     }
     engine
         .register_get("shape", |t: &mut TensorValue| -> Array { t.0.size().into_iter().map(Dynamic::from).collect() })
         .register_get("dtype", |t: &mut TensorValue| format!("{:?}", t.0.kind()).to_lowercase())
-        .register_fn("clamp", |t: &mut TensorValue, low: f64, high: f64| wrap(t.0.f_clamp(low, high)))
-        .register_fn("sum", |t: &mut TensorValue, dim: i64| wrap(t.0.f_sum_dim_intlist(Some(&[dim][..]), false, None)))
-        .register_fn("mean", |t: &mut TensorValue, dim: i64| wrap(t.0.f_mean_dim(Some(&[dim][..]), false, None)))
-        .register_fn("argsort", |t: &mut TensorValue, dim: i64, descending: bool| wrap(t.0.f_argsort(dim, descending)))
-        .register_fn("matmul", |a: &mut TensorValue, b: TensorValue| wrap(a.0.f_matmul(&b.0)))
-        .register_fn("transpose", |t: &mut TensorValue, a: i64, b: i64| wrap(t.0.f_transpose(a, b)))
-        .register_fn("cat", |a: &mut TensorValue, b: TensorValue, dim: i64| {
-            wrap(Tensor::f_cat(&[a.0.as_ref(), b.0.as_ref()], dim))
+        .register_fn("clamp", |t: &mut TensorValue, low: Dynamic, high: Dynamic| -> Fallible<TensorValue> {
+            let bound = |what: &str, value: &Dynamic| glue::number("clamp", what, value).or_raise();
+            wrap("clamp", &[&t.0], t.0.f_clamp(bound("low", &low)?, bound("high", &high)?))
+        })
+        .register_fn("sum", |t: &mut TensorValue, dim: i64| -> Fallible<TensorValue> {
+            dimension("sum", &t.0, dim).or_raise()?;
+            wrap("sum", &[&t.0], t.0.f_sum_dim_intlist(Some(&[dim][..]), false, None))
+        })
+        .register_fn("mean", |t: &mut TensorValue, dim: i64| -> Fallible<TensorValue> {
+            dimension("mean", &t.0, dim).or_raise()?;
+            wrap("mean", &[&t.0], t.0.f_to_kind(Element::Float).and_then(|t| t.f_mean_dim(Some(&[dim][..]), false, None)))
+        })
+        .register_fn("argsort", |t: &mut TensorValue, dim: i64, descending: bool| -> Fallible<TensorValue> {
+            dimension("argsort", &t.0, dim).or_raise()?;
+            wrap("argsort", &[&t.0], t.0.f_argsort(dim, descending))
+        })
+        .register_fn("matmul", |a: &mut TensorValue, b: TensorValue| wrap("matmul", &[&a.0, &b.0], a.0.f_matmul(&b.0)))
+        .register_fn("transpose", |t: &mut TensorValue, a: i64, b: i64| -> Fallible<TensorValue> {
+            dimension("transpose", &t.0, a).and_then(|()| dimension("transpose", &t.0, b)).or_raise()?;
+            wrap("transpose", &[&t.0], t.0.f_transpose(a, b))
+        })
+        .register_fn("cat", |a: &mut TensorValue, b: TensorValue, dim: i64| -> Fallible<TensorValue> {
+            dimension("cat", &a.0, dim).or_raise()?;
+            wrap("cat", &[&a.0, &b.0], Tensor::f_cat(&[a.0.as_ref(), b.0.as_ref()], dim))
         })
         .register_fn("reshape", |t: &mut TensorValue, shape: Array| -> Fallible<TensorValue> {
-            let shape: Vec<i64> = glue::numbers("reshape", "the shape", &shape).or_raise()?.into_iter().map(|x| x as i64).collect();
-            wrap(t.0.f_reshape(shape))
+            let shape = whole("reshape", "the shape", &shape).or_raise()?;
+            let result = t.0.f_reshape(&shape[..]).map_err(|_| {
+                Error::new(ErrorKind::Tensor, format!("reshape: a Tensor {:?} of {} elements has no shape {shape:?}", t.0.size(), t.0.numel()))
+            });
+            result.map(TensorValue::from).or_raise()
         })
         .register_fn("index", |t: &mut TensorValue, dim: i64, at: Array| -> Fallible<TensorValue> {
-            let at: Vec<i64> = glue::numbers("index", "the positions", &at).or_raise()?.into_iter().map(|x| x as i64).collect();
-            wrap(Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
+            let at = whole("index", "the positions", &at).or_raise()?;
+            let n = dimension("index", &t.0, dim).and_then(|()| Ok(t.0.size()[usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)])).or_raise()?;
+            if let Some(outside) = at.iter().find(|at| !(0..n).contains(at)) {
+                return Err(Error::argument(format!("index: there is no position {outside} along dimension {dim} of a Tensor {:?}", t.0.size()))).or_raise();
+            }
+            wrap("index", &[&t.0], Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
         })
         .register_fn("item", |t: &mut TensorValue| -> Fallible<f64> { item(&t.0).or_raise() })
         .register_fn("to_array", |t: &mut TensorValue| -> Fallible<Dynamic> { to_array(&t.0).or_raise() });
 }
 
-fn wrap(result: Result<Tensor, TchError>) -> Fallible<TensorValue> {
-    result.map(TensorValue::from).map_err(Error::from).or_raise()
+/// What libtorch made of the operands, or its refusal with the operation and their shapes.
+fn wrap(operation: &str, operands: &[&Tensor], result: Result<Tensor, TchError>) -> Fallible<TensorValue> {
+    let refused = |error: TchError| {
+        let error = Error::from(error);
+        let shapes: Vec<String> = operands.iter().map(|t| format!("{:?}", t.size())).collect();
+        let message = match (operation, &shapes[..]) {
+            ("matmul", [a, b]) => format!("matmul of Tensors {a} and {b}: the columns of the first must be as many as the rows of the second"),
+            ("cat", [a, b]) => format!("cat of Tensors {a} and {b}: all other sizes must be equal, and the kinds of element too"),
+            ("+" | "-" | "*" | "/" | ">" | ">=" | "<" | "<=" | "==" | "pow", [a, b]) if error.message.contains("must match the size") => {
+                format!("{operation} of Tensors {a} and {b}: the shapes do not broadcast, sizes from the right must be equal or 1")
+            }
+            (_, shapes) => {
+                let operands = if shapes.len() == 1 { "a Tensor" } else { "Tensors" };
+                format!("{operation} of {operands} {}: {}", shapes.join(" and "), lower_first(&error.message))
+            }
+        };
+        Error { message, ..error }
+    };
+    result.map(TensorValue::from).map_err(refused).or_raise()
+}
+
+/// Errors unless the tensor has that dimension; negative ones count from the last.
+fn dimension(operation: &str, t: &Tensor, dim: i64) -> Result<()> {
+    let n = t.dim() as i64;
+    // A single number counts as having one dimension, as in PyTorch.
+    if (-n.max(1)..n.max(1)).contains(&dim) {
+        return Ok(());
+    }
+    Err(Error::argument(format!("{operation}: a Tensor {:?} has no dimension {dim}", t.size())).with_help(format!("its dimensions are 0 to {}, or -1 for the last", n.max(1) - 1)))
+}
+
+/// An array of integers.
+fn whole(word: &str, what: &str, array: &Array) -> Result<Vec<i64>> {
+    let one = |item: &Dynamic| item.as_int().map_err(|_| Error::argument(format!("{word}: {what} must be an array of integers; got {} in it", crate::script::show::a_type(item))));
+    array.iter().map(one).collect()
 }
 
 /// A number beside a tensor takes the tensor's own element type, as in PyTorch, unless it would lose its fraction.
-fn number(x: f64, beside: &Tensor) -> Result<Tensor, TchError> {
+fn number(x: f64, beside: &Tensor) -> Fallible<Tensor> {
     let kind = match beside.kind() {
         Element::Float | Element::Double | Element::Half | Element::BFloat16 => beside.kind(),
         kind if x.fract() == 0.0 && kind != Element::Bool => kind,
         _ => Element::Float,
     };
-    Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?.f_to_device(beside.device())
+    let scalar = || Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?.f_to_device(beside.device());
+    scalar().map_err(Error::from).or_raise()
 }
 
 fn item(t: &Tensor) -> Result<f64> {

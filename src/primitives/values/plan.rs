@@ -1,0 +1,115 @@
+//! `Plan` in scripts.
+
+use std::fmt;
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine};
+
+use super::super::glue::{self, kind_of};
+use super::super::{Kind, Member};
+use super::table::TableValue;
+use crate::labels::tables::{Cell, Table};
+use crate::script::errors::{Fallible, OrRaise};
+use crate::training::Plan;
+use crate::training::plan::{Planned, State};
+
+/// A plan as scripts hold it.
+#[derive(Clone)]
+pub struct PlanValue(pub Rc<Plan>);
+
+pub const KIND: Kind = Kind {
+    name: "Plan",
+    summary: "Trainings that a script would run, as plan(...) gives them.",
+    members: &[
+        Member::new("table", "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row a training"),
+        Member::new("len()", "number of trainings"),
+        Member::new("to_do", "how many of them the run store does not have"),
+        Member::new("hours", "hours of all that is to do, one after the other, on this machine; () when it was not timed"),
+        Member::new("gigabytes", "what all that is to do leaves in the run store"),
+    ],
+    is: kind_of!(PlanValue).0,
+    show: kind_of!(PlanValue).1,
+    rust_name: kind_of!(PlanValue).2,
+    register: |engine, _| register(engine),
+};
+
+fn register(engine: &mut Engine) {
+    glue::register_display::<PlanValue>(engine, "Plan");
+    engine
+        .register_get("table", |p: &mut PlanValue| -> Fallible<TableValue> { table(&p.0).map(TableValue).or_raise() })
+        .register_fn("len", |p: &mut PlanValue| p.0.trainings.len() as i64)
+        .register_get("to_do", |p: &mut PlanValue| p.0.to_do().count() as i64)
+        .register_get("hours", |p: &mut PlanValue| p.0.seconds().map_or(Dynamic::UNIT, |s| Dynamic::from(s / 3600.0)))
+        .register_get("gigabytes", |p: &mut PlanValue| p.0.bytes() as f64 / 1e9);
+}
+
+fn table(plan: &Plan) -> crate::error::Result<Table> {
+    let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "seconds", "megabytes", "run"];
+    rows(plan, &columns, |t| {
+        let tenth = |x: f64| (x * 10.0).round() / 10.0;
+        [t.seconds.map_or(Cell::Null, |s| Cell::Float(tenth(s))), Cell::Float(tenth(t.bytes as f64 / 1e6))]
+    })
+}
+
+fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> crate::error::Result<Table> {
+    let rows = plan.trainings.iter().map(|t| {
+        let [time, space] = cost(t);
+        vec![
+            Cell::Text(t.name.clone()),
+            Cell::Text(t.model.clone()),
+            Cell::Int(t.seed as i64),
+            Cell::Int(t.labels as i64),
+            Cell::Int(t.pictures as i64),
+            Cell::Int(t.epochs as i64),
+            Cell::Text(t.state.name().into()),
+            time,
+            space,
+            // Last: where a table is too wide for its place, this is what it can spare.
+            Cell::Text(t.id.clone()),
+        ]
+    });
+    Table::from_rows(&columns.iter().map(|c| c.to_string()).collect::<Vec<_>>(), rows.collect())
+}
+
+impl fmt::Display for PlanValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = &self.0;
+        let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "time", "disk", "run"];
+        let shown = rows(plan, &columns, |t| match t.state {
+            State::Stored => [Cell::Null, Cell::Null],
+            _ => [t.seconds.map_or(Cell::Null, |s| Cell::Text(duration(s))), Cell::Text(size(t.bytes))],
+        });
+        if let Ok(table) = shown {
+            writeln!(f, "{}", TableValue(table))?;
+        }
+        let (all, to_do) = (plan.trainings.len(), plan.to_do().count());
+        write!(f, "{all} trainings, {} in the run store, {to_do} to do", all - to_do)?;
+        if to_do == 0 {
+            return Ok(());
+        }
+        if let Some(seconds) = plan.seconds() {
+            let cuda = crate::torch::device().is_cuda();
+            let unit = if cuda { "GPU-hours on one of this machine's" } else { "hours of this machine (it has no GPU)" };
+            write!(f, ": {:.2} {unit}, or {}", seconds / 3600.0, duration(seconds))?;
+        }
+        write!(f, "; {} on disk, and {} more while the largest trains", size(plan.bytes()), size(plan.checkpoint()))
+    }
+}
+
+/// 42 s, 13 min, 7.5 h, 3.2 days.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 6000.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b < 1e6 => format!("{:.0} kB", b / 1e3),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
+}
