@@ -1,12 +1,15 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart test build bench bench-peers bench-training libtorch weights clean-runs
+.PHONY: help quickstart results test build fuzz tutorial bench bench-peers bench-training libtorch weights clean-runs
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
+	@echo "make results     train what docs/results.md shows of the method (four hours on two cores)"
 	@echo "make test        bring what is missing, build, run every test"
 	@echo "make build       bring libtorch, build target/release/cpsd"
-	@echo "make bench       criterion benches of the label graph"
+	@echo "make bench       criterion benches of the label graph and the prompt"
+	@echo "make fuzz        100,000 random and mutated inputs to the language: no panic, no hang (an hour; CPSD_FUZZ_SEED, _COUNT)"
+	@echo "make tutorial    run docs/tutorial.in.md and write docs/tutorial.md with its output and figures (a minute)"
 	@echo "make bench-peers the same work side by side with scipy, pandas, scikit-learn, pycocotools (10 minutes)"
 	@echo "make bench-training  training side by side with PyTorch and torchvision (15 minutes)"
 	@echo "make weights     bring EfficientNet-Lite0's ImageNet weights into weights/"
@@ -16,6 +19,17 @@ quickstart: build weights
 	@echo "== The whole method on emoji-scenes: about three minutes the first time, seconds after that"
 	target/release/cpsd script scripts/quickstart.rhai
 
+# What the run store holds is not trained again: stopped, it goes on where it was.
+SEEDS ?= 0,1,2,3,4,5,6,7
+results: build weights
+	@echo "== The results of docs/results.md: about four hours on two cores; tables and figures under out/"
+	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
+	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) train=500 epochs=32 teacher_epochs=16
+	target/release/cpsd script scripts/departures.rhai seeds=0,1,2
+	target/release/cpsd script scripts/beyond.rhai seeds=0,1,2
+	target/release/cpsd script scripts/partition_stability.rhai
+	target/release/cpsd script scripts/cam.rhai
+
 build: libtorch
 	@echo "== Building cpsd: 15 minutes the first time on two cores (tch and polars are large), seconds after that"
 	cargo build --release
@@ -24,6 +38,7 @@ test: libtorch
 	@sh setup/weights.sh 0 1 2
 	@sh setup/pictures.sh
 	@sh setup/tensorboard.sh
+	@sh setup/chromium.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --release; \
@@ -31,8 +46,17 @@ test: libtorch
 		cargo test --release; \
 	fi
 
+# Nightly. Every night another seed: what it was is printed, and the same seed gives the same inputs.
+fuzz: libtorch
+	@echo "== Fuzzing the language: 100,000 inputs take about an hour"
+	CPSD_FUZZ_COUNT=$${CPSD_FUZZ_COUNT:-100000} CPSD_FUZZ_SEED=$${CPSD_FUZZ_SEED:-$$(date +%Y%m%d)} cargo test --release --test fuzz -- --nocapture
+
+tutorial: build weights
+	target/release/cpsd doc --weave docs/tutorial.in.md --into docs/tutorial.md
+
 bench: libtorch
 	cargo bench --bench graph
+	cargo bench --bench prompt
 
 # A virtual environment of its own, beside the build.
 PEERS ?= target/peers

@@ -1,6 +1,6 @@
 //! cpsd: complementary parallel self-distillation for multi-label image classification.
 //!
-//! The core folders (`labels graph images models losses training metrics runs executors plots`) are a library of their
+//! The core folders (`labels graph images models losses training metrics runs executors plots reports`) are a library of their
 //! own; `primitives` turns them into words of a scripting language, `script` runs it, `repl` prompts for it.
 
 pub mod error;
@@ -13,10 +13,12 @@ pub mod labels;
 pub mod losses;
 pub mod metrics;
 pub mod models;
+pub mod paper;
 pub mod plots;
 pub mod primitives;
 pub mod progress;
 pub mod repl;
+pub mod reports;
 pub mod runs;
 pub mod script;
 pub mod task;

@@ -94,7 +94,7 @@ fn every_mistake_gets_one_clear_error_that_a_script_can_catch() {
         ("metrics(tensor([[0.1, 0.2]]), tensor([[1, 0, 1]]))".into(), "[1, 2] and [1, 3]", None),
         ("metrics(tensor([[0.1, 0.2]]), tensor([[1, 2]]))".into(), "2", None),
         ("tensor([[1, 2], [3]])".into(), "must have the same length", None),
-        ("tensor([[1.0, 2.0]]).matmul(tensor([[1.0, 2.0]]))".into(), "1x2", None),
+        ("tensor([[1.0, 2.0]]).matmul(tensor([[1.0, 2.0]]))".into(), "[1, 2] and [1, 2]", None),
         ("dataset(\"emoji-scene\")".into(), "unknown data set \"emoji-scene\"", Some("did you mean \"emoji-scenes\"?")),
         ("dataset(\"emoji-scenes\", #{trains: 3})".into(), "has no option \"trains\"", Some("did you mean \"train\"?")),
         ("dataset(\"coco2014\")".into(), "needs its folder", Some("annotations/instances_train2014.json")),
@@ -106,7 +106,7 @@ fn every_mistake_gets_one_clear_error_that_a_script_can_catch() {
         ("load_model(\"nothing.safetensors\")".into(), "nothing.safetensors", None),
         ("partition([\"a\", \"b\"], [[\"a\"]])".into(), "b", None),
         ("evaluate(1, data.test)".into(), "evaluate takes a Model or an Ensemble first; got an integer", None),
-        ("affinity(1, 2)".into(), "affinity cannot be called with (integer, integer)", Some("affinity(cooccurrence, branch)")),
+        ("affinity(1, 2)".into(), "affinity: cooccurrence must be a Cooccurrence; got an integer", Some("affinity(cooccurrence, branch)")),
         ("a.degree".into(), "an Affinity has no \"degree\"", Some("did you mean \"degrees\"?")),
         ("cooccurence(data.train)".into(), "there is no function cooccurence", Some("did you mean \"cooccurrence\"?")),
         ("heatmap(a).save(\"x.jpeg\")".into(), ".png", None),
@@ -160,7 +160,7 @@ fn the_checker_finds_what_would_fail() {
     let messages: Vec<&str> = findings.iter().map(|f| f.message.as_str()).collect();
     assert_eq!(
         messages,
-        ["there is no function cooccurence", "affinity does not take 1 arguments", "spectral_partition has no option \"restart\""]
+        ["there is no function cooccurence", "affinity does not take 1 argument", "spectral_partition has no option \"restart\""]
     );
     assert_eq!(findings[0].position, (1, 9));
     assert!(check::check(&session, "let a = (1;", "t").is_err());

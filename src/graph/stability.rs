@@ -4,6 +4,7 @@ use super::affinity::Affinity;
 use super::partition::Partition;
 use super::spectral::{PartitionOptions, spectral_partition};
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// One partition a seed, compared with each other.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,10 +26,14 @@ pub fn stability(affinity: &Affinity, k: usize, options: &PartitionOptions, seed
             seeds.len()
         )));
     }
-    let of = |&seed: &u64| spectral_partition(affinity, k, &PartitionOptions { seed, ..options.clone() });
+    let of = |&seed: &u64| {
+        interrupt::check()?;
+        spectral_partition(affinity, k, &PartitionOptions { seed, ..options.clone() })
+    };
     let partitions: Vec<Partition> = seeds.iter().map(of).collect::<Result<_>>()?;
     let mut sum = 0.0;
     for (i, p) in partitions.iter().enumerate() {
+        interrupt::check()?;
         for q in &partitions[..i] {
             sum += p.ari(q)?;
         }

@@ -108,7 +108,7 @@ impl Dataset {
     pub fn of_files(paths: &[String], labels: &[String]) -> Result<Self> {
         let files: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
         if let Some(missing) = files.iter().find(|p| !p.is_file()) {
-            return Err(Error::io(missing, "there is no such file"));
+            return Err(Error::missing(missing));
         }
         let table = LabelTable::from_lists(labels.to_vec(), paths.to_vec(), &vec![vec![]; paths.len()])?;
         Dataset::new("files", "all", table, Arc::new(Files::new("", files)))
@@ -128,12 +128,16 @@ impl Dataset {
         if !(fraction > 0.0 && fraction < 1.0) {
             return Err(Error::argument(format!("the fraction to hold out must lie between 0 and 1, got {fraction}")));
         }
+        if self.len() < 2 {
+            let n = ["no picture", "one picture"][self.len()];
+            return Err(Error::argument(format!("split \"{}\" of {} has {n}: none can be held out", self.split, self.name)));
+        }
         if out == 0 || out >= self.len() {
             return Err(Error::argument(format!(
-                "{fraction} of the {} pictures of {} {} leaves one part empty",
+                "holding out {fraction} of the {} pictures of split \"{}\" of {} leaves one part without a picture",
                 self.len(),
-                self.name,
-                self.split
+                self.split,
+                self.name
             )));
         }
         let order = epoch_order(seed, u64::MAX, self.len());

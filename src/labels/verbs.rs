@@ -180,9 +180,15 @@ impl Table {
         collected(word, query(self.frame.clone().lazy()))
     }
 
-    /// Errors: a column that is not there, with the nearest.
+    /// Errors: a column that is not there, with the nearest; an expression of thousands of parts, on which polars' optimiser
+    /// would spend minutes that nothing can interrupt.
     fn check(&self, word: &str, expressions: &[Expr]) -> Result<()> {
         for expression in expressions {
+            let parts = expression.into_iter().take(MOST_PARTS + 1).count();
+            if parts > MOST_PARTS {
+                return Err(Error::argument(format!("{word}: an expression may have {MOST_PARTS} parts at most"))
+                    .with_help("put a part of it into a column with with_columns first"));
+            }
             for name in leaves(expression) {
                 if self.frame.get_column_index(&name).is_none() {
                     let mut error = Error::unknown("column", &name, self.frame.get_column_names().iter().map(|n| n.as_str()));
@@ -194,6 +200,9 @@ impl Table {
         Ok(())
     }
 }
+
+/// Columns, constants and operations of one expression.
+const MOST_PARTS: usize = 1000;
 
 /// The names of the columns that an expression reads.
 pub fn leaves(expression: &Expr) -> Vec<PlSmallStr> {

@@ -145,6 +145,32 @@ impl TopRow {
 }
 
 impl Report {
+    /// The report of a model that is planned and not trained: every number is NaN, and a note says so.
+    pub fn planned(images: usize, labels: usize) -> Report {
+        let none = f64::NAN;
+        Report {
+            images,
+            labels,
+            convention: "none".into(),
+            threshold: none,
+            map: none,
+            cp: none,
+            cr: none,
+            cf1: none,
+            op: none,
+            or: none,
+            of1: none,
+            macro_f1: none,
+            top: Some(TopRow { k: 3, above_threshold: false, cp: none, cr: none, cf1: none, op: none, or: none, of1: none }),
+            per_label: vec![],
+            left_out: vec![],
+            thresholds: vec![],
+            conventions: vec![],
+            context: None,
+            notes: vec!["planned: nothing was trained or evaluated".into()],
+        }
+    }
+
     /// The same as a JSON object with every percentage as a number from 0 to 1.
     pub fn raw(&self) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or(Value::Null);

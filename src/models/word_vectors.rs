@@ -18,7 +18,9 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
         label.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_string).collect()
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let file = File::open(path).map_err(|e| {
+        Error::io(path, e).with_help("word vectors in GloVe's form, a word and its numbers a line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
+    })?;
     let mut width = 0;
     let mut known = Vec::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {

@@ -7,7 +7,7 @@
 //! - `commands`: `:vars`, `?word` and the other things that are not the language
 
 mod commands;
-mod editor;
+pub mod editor;
 mod figures;
 mod hints;
 mod history;
@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use colored::Colorize;
+use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rhai::Dynamic;
@@ -35,6 +36,15 @@ use editor::Helper;
 pub fn width() -> usize {
     // A pseudo-terminal that nobody gave a size says 0.
     comfy_table::Table::new().width().map(usize::from).filter(|width| *width > 0).map_or(100, |width| width.clamp(40, 200))
+}
+
+/// What Tab offers at the end of `line`, as it would be put there.
+pub fn completions(session: &Session, line: &str) -> Vec<String> {
+    let mut helper = Helper::new();
+    helper.refresh(session);
+    let history = rustyline::history::DefaultHistory::new();
+    let found = helper.complete(line, line.len(), &rustyline::Context::new(&history));
+    found.map(|(_, pairs)| pairs.into_iter().map(|pair| pair.replacement).collect()).unwrap_or_default()
 }
 
 /// Runs the prompt until the user leaves it with Ctrl-D or `:quit`. Without a terminal, runs standard input as a script.

@@ -20,7 +20,8 @@ pub fn on() -> bool {
 pub fn print(text: &str) {
     let rows = usize::from(console::Term::stdout().size().0);
     let long = text.lines().count() + 2 > rows;
-    if !(on() && long && rows > 0 && std::io::stdout().is_terminal() && page(text)) {
+    let able = std::env::var("TERM").is_ok_and(|term| term != "dumb");
+    if !(on() && long && able && rows > 0 && std::io::stdout().is_terminal() && page(text)) {
         // A terminal that goes away in the middle is not our failure.
         let _ = writeln!(std::io::stdout(), "{text}");
     }

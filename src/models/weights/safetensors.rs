@@ -28,7 +28,10 @@ const TYPES: &[(Dtype, Kind)] = &[
 /// Errors: Io; Data for a file that is cut short or not safetensors, or with an element type that is not known.
 pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let bad = |what: String| Error::data(format!("{}: not a safetensors file that can be read: {what}", path.display()));
+    let bad = |what: String| match what.contains("incomplete metadata") || what.contains("TooShort") || what.contains("too short") {
+        true => Error::data(format!("{}: the file is cut short", path.display())),
+        false => Error::data(format!("{}: not a safetensors file that can be read: {what}", path.display())),
+    };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
     let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
