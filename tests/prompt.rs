@@ -39,6 +39,12 @@ fn shows(p: &mut PtySession, text: &str) {
     p.exp_string("cpsd> ").unwrap();
 }
 
+/// Types a text without an end of line, which the library would keep back until there is one.
+fn types(p: &mut PtySession, text: &str) {
+    p.send(text).unwrap();
+    p.flush().unwrap();
+}
+
 /// Types a line once the prompt is there.
 fn line(p: &mut PtySession, text: &str) {
     p.exp_string("cpsd> ").unwrap();
@@ -57,19 +63,19 @@ fn tab_knows_names_and_the_kinds_of_receivers() {
     line(&mut p, "let part = random_partition([\"a\", \"b\", \"c\", \"d\"], 2); 11111 + 11111");
     shows(&mut p, "22222");
     // One candidate is taken over: of a variable's kind, of a field of a map, of what a call gives.
-    p.send("part.assi\t == [0] // 1").unwrap();
+    types(&mut p, "part.assi\t == [0] // 1");
     p.send_line("").unwrap();
     shows(&mut p, "false");
     p.send_line("let m = #{inner: part}; 30000 + 3333").unwrap();
     shows(&mut p, "33333");
-    p.send("m.inner.siz\t.len() + 40").unwrap();
+    types(&mut p, "m.inner.siz\t.len() + 40");
     p.send_line("").unwrap();
     shows(&mut p, "42");
-    p.send("random_partition([\"a\", \"b\"], 2).siz\t.len() + 60").unwrap();
+    types(&mut p, "random_partition([\"a\", \"b\"], 2).siz\t.len() + 60");
     p.send_line("").unwrap();
     shows(&mut p, "62");
     // The signature, with the argument that is being typed.
-    p.send("random_partition(part, ").unwrap();
+    types(&mut p, "random_partition(part, ");
     p.exp_string(&latin("▸k")).unwrap();
     p.send_line("2).k + 70").unwrap();
     shows(&mut p, "72");
@@ -86,7 +92,7 @@ fn several_lines_pastes_and_inputs_that_do_not_close() {
     p.send_line("area(60, 70)").unwrap();
     shows(&mut p, "4200");
     // A whole script, pasted: one input.
-    p.send("\x1b[200~let total = 0;\nfor i in 0..10 {\n    total += i;\n}\ntotal * 100\x1b[201~").unwrap();
+    types(&mut p, "\x1b[200~let total = 0;\nfor i in 0..10 {\n    total += i;\n}\ntotal * 100\x1b[201~");
     p.send_line("").unwrap();
     shows(&mut p, "4500");
     // What will not close is given up with two empty lines, or with Ctrl-C.
@@ -144,13 +150,13 @@ fn earlier_inputs_are_found_by_parts_in_later_sessions() {
     p.send_control('r').unwrap();
     p.exp_string("history").unwrap();
     // Parts in order, with gaps between them.
-    p.send("alph234").unwrap();
+    types(&mut p, "alph234");
     p.exp_string("alpha_of_it").unwrap();
     std::thread::sleep(Duration::from_millis(500));
     // The first Enter chooses, the second runs it.
-    p.send("\r").unwrap();
+    types(&mut p, "\r");
     std::thread::sleep(Duration::from_millis(500));
-    p.send("\r").unwrap();
+    types(&mut p, "\r");
     line(&mut p, "alpha_of_it + 1");
     p.exp_string("1235").unwrap();
     leave(p);
@@ -188,7 +194,7 @@ fn jobs_run_behind_the_prompt_and_speak_above_it() {
     line(&mut p, "let job = spawn(|| { let s = 0; for i in 0..300000 { s += 1; } print(\"halfway \" + s); s + 7 });");
     // The line that is being typed survives what the job prints meanwhile.
     p.exp_string("cpsd> ").unwrap();
-    p.send("let typed = 6").unwrap();
+    types(&mut p, "let typed = 6");
     p.exp_string("halfway 300000").unwrap();
     p.exp_string("done in").unwrap();
     p.send_line(" * 7; typed").unwrap();
@@ -214,7 +220,7 @@ fn another_size_of_the_terminal_is_noticed() {
     p.send_line("random_partition([\"a\"], 9)").unwrap();
     p.exp_string("Got 9").unwrap();
     p.exp_string("cpsd> ").unwrap();
-    p.send_line("let t = table([#{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1, bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb: 2}]); 70000 + 7777").unwrap();
+    p.send_line("let t = table([#{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1, bbbbbbbbbbbbbbbbbbbb: 2}]); 70000 + 7777").unwrap();
     shows(&mut p, "77777");
     p.send_line("t").unwrap();
     let _ = p.exp_string("_2").unwrap();
