@@ -4,7 +4,7 @@
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
-	@echo "make results     train what docs/results.md shows of the method (four hours on two cores)"
+	@echo "make results     train what docs/results.md shows of the method (hours on two cores)"
 	@echo "make test        bring what is missing, build, run every test"
 	@echo "make build       bring libtorch, build target/release/cpsd"
 	@echo "make bench       criterion benches of the label graph and the prompt"
@@ -22,7 +22,7 @@ quickstart: build weights
 # What the run store holds is not trained again: stopped, it goes on where it was.
 SEEDS ?= 0,1,2,3,4,5,6,7
 results: build weights
-	@echo "== The results of docs/results.md: about four hours on two cores; tables and figures under out/"
+	@echo "== The results of docs/results.md: four hours or more on two cores, by estimate; tables and figures under out/"
 	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
 	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) train=500 epochs=32 teacher_epochs=16
 	target/release/cpsd script scripts/departures.rhai seeds=0,1,2
