@@ -41,9 +41,9 @@ test: libtorch
 	@sh setup/chromium.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --release; \
+		cargo nextest run --release --no-fail-fast; \
 	else \
-		cargo test --release; \
+		cargo test --release --no-fail-fast; \
 	fi
 
 # Nightly. Every night another seed: what it was is printed, and the same seed gives the same inputs.

@@ -129,14 +129,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The name in `among` that `word` was most likely meant to be, if any is near enough.
+/// The name in `among` that `word` was most likely meant to be, if any is near enough: a mistake in three letters, as
+/// compilers allow. Of equally near ones the first.
 pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    let allowed = lower.chars().count().max(3) / 3;
     among
         .into_iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(score, _)| *score > 0.5)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(mistakes, _)| *mistakes <= allowed)
+        .min_by_key(|(mistakes, _)| *mistakes)
         .map(|(_, name)| name)
 }
 
@@ -149,6 +151,14 @@ mod tests {
         let error = Error::unknown("label", "dgo", ["cat", "dog"]);
         assert_eq!(error.message, "unknown label \"dgo\"");
         assert_eq!(error.help.as_deref(), Some("did you mean \"dog\"?"));
+    }
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        assert_eq!(nearest("nothing", ["to_string", "note"]), None);
+        assert_eq!(nearest("affintiy", ["affinity", "infinity"]), Some("affinity"));
+        assert_eq!(nearest("MAP", ["max", "map"]), Some("map"));
+        assert_eq!(nearest("k", ["co", "dis"]), None);
     }
 
     #[test]

@@ -191,8 +191,9 @@ fn options_and_what_a_head_needs_are_checked() {
 /// The whole method with every head on a backbone, at toy size: two teachers on each branch, one student.
 fn every_head_goes_through_the_whole_method_on(backbone: &str) {
     cpsd::progress::set_quiet(true);
-    let folder = tempfile::tempdir().unwrap();
     for kind in HEADS {
+        // A store a head: checkpoints and weights of all heads together are gigabytes.
+        let folder = tempfile::tempdir().unwrap();
         let numbers: Vec<String> = spec(kind.name, 4).head_options.iter().map(|(k, v)| format!("{k}: {v:?}")).collect();
         let words = if kind.needs_words { ", word_vectors: \"learned\"" } else { "" };
         let graph = if kind.needs_graph { ", graph: counts" } else { "" };
@@ -219,6 +220,7 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
             "train_teacher(dataset(\"emoji-scenes\", #{{train: 16, val: 8, test: 8, test_shifted: 1, size: 32}}), [\"person\", \"dog\"],
                  #{{epochs: {epochs}, batch: 16, views: 1, threads: 1, model: #{{{backbone}, image_size: 32}}}});"
         );
+        let folder = tempfile::tempdir().unwrap();
         let mut session = cpsd::script::session::Session::new();
         *session.context.runs.borrow_mut() = folder.path().join("runs");
         let _ = session.eval(&code, "memory").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)));

@@ -71,9 +71,21 @@ pub fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
     }
     if fitting < names.len() {
         let more = &names[fitting..];
-        let list = more.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
-        let dots = if more.len() > 6 { ", …" } else { "" };
-        write!(tail, "{}{} more columns: {list}{dots}", if tail.is_empty() { "" } else { ", " }, more.len())?;
+        let columns = if more.len() == 1 { "column" } else { "columns" };
+        write!(tail, "{}{} more {columns}: ", if tail.is_empty() { "" } else { ", " }, more.len())?;
+        let mut left = room.saturating_sub(tail.chars().count() + 3);
+        let named: Vec<&str> = more
+            .iter()
+            .map(|name| name.as_str())
+            .take_while(|name| {
+                let needed = name.chars().count() + 2;
+                let fits = needed <= left;
+                left = left.saturating_sub(needed);
+                fits
+            })
+            .collect();
+        let dots = if named.len() < more.len() { ["…"].as_slice() } else { &[] };
+        tail.push_str(&[&named, dots].concat().join(", "));
     }
     if tail.is_empty() { Ok(()) } else { writeln!(f, "{tail}") }
 }

@@ -51,7 +51,7 @@ impl Closures {
     /// Trains one model; inside plan(...) puts it down instead.
     pub fn train(&self, context: &Context, call: &NativeCallContext, job: &Job) -> Fallible<Trained> {
         let store = glue::store(context);
-        if let Some(plan) = &mut *context.plan.borrow_mut() {
+        if let Some(mut plan) = context.plan() {
             return plan.add(&store, job).or_raise();
         }
         self.during(call, |hooks| run_with(&store, job, hooks))
@@ -60,7 +60,7 @@ impl Closures {
     /// Trains several side by side; inside plan(...) puts them down instead.
     pub fn train_all(&self, context: &Context, call: &NativeCallContext, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
         let store = glue::store(context);
-        if let Some(plan) = &mut *context.plan.borrow_mut() {
+        if let Some(mut plan) = context.plan() {
             return jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>().or_raise();
         }
         self.during(call, |hooks| run_all(&store, jobs, hooks))

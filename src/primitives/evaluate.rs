@@ -52,7 +52,7 @@ fn evaluate(context: &Context, model: &Dynamic, dataset: &Dataset, map: Map) -> 
         Some(predictions) => predictions.0,
         None => {
             let predictor = glue::predictor("evaluate", model).or_raise()?;
-            if context.plan.borrow().is_some() {
+            if context.plan().is_some() {
                 return Ok(Report::planned(dataset.len(), predictor.labels().len()));
             }
             let store = glue::store(context);

@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     signatures: &["plan(closure) -> Plan", "plan(closure, #{options}) -> Plan"],
     summary: "Calls a closure without training: every training that it asks for, whether the run store has it, and how long and how large the rest is.",
     details: "Inside, train_teacher, train_teachers, distill and distill_all put their trainings down and give a stand-in (the model from the store, or one at \
-its initial weights under the id that the trained one will have); evaluate gives a report of NaN; predict is an error. Everything else runs as it is, so what the \
+its initial weights under the id that the trained one will have); evaluate gives a report of NaN; predict and spawn are errors. Everything else runs as it is, so what the \
 closure writes is written. Each kind of training is timed for two epochs on a few of its pictures, on the device and the cores that training would use; hours are \
 those of one training after the other. Evaluation on test splits is not counted.",
     options: Some(OptionDocs { defaults: options::defaults::<PlanOptions>, docs: &[("timing", "time each kind of training; false lists them at once")] }),
@@ -51,12 +51,9 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn plan(context: &Context, call: &NativeCallContext, closure: &FnPtr, map: &Map) -> Fallible<PlanValue> {
     let options: PlanOptions = options::parse("plan", map).or_raise()?;
-    if context.plan.borrow().is_some() {
+    if context.plan().is_some() {
         return Err(Error::argument("plan cannot be called inside plan(...)")).or_raise();
     }
-    *context.plan.borrow_mut() = Some(Plan::new(options.timing));
-    let outcome = closure.call_within_context::<Dynamic>(call, ());
-    let made = context.plan.borrow_mut().take();
-    let _ = outcome?;
-    made.map(|plan| PlanValue(Rc::new(plan))).ok_or_else(|| Error::internal("the plan is gone")).or_raise()
+    let (outcome, plan) = context.planned(Plan::new(options.timing), || closure.call_within_context::<Dynamic>(call, ()));
+    outcome.map(|_| PlanValue(Rc::new(plan)))
 }

@@ -41,7 +41,7 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn predict(context: &Context, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
     let predictor = glue::predictor("predict", model).or_raise()?;
-    if context.plan.borrow().is_some() {
+    if context.plan().is_some() {
         return Err(Error::argument("predict has nothing to predict with inside plan(...): its models are not trained")
             .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan")).or_raise();
     }

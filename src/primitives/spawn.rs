@@ -51,6 +51,10 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 
 fn spawn(context: &Rc<Context>, call: &NativeCallContext, closure: FnPtr, map: &Map) -> Fallible<JobValue> {
     let options: SpawnOptions = options::parse("spawn", map).or_raise()?;
+    if context.plan().is_some() {
+        return Err(Error::argument("spawn would train inside plan(...), which only lists what would be trained")
+            .with_help("call the closure itself there, or plan inside the job")).or_raise();
+    }
     let cores = cores("spawn", "cores", options.cores).or_raise()?;
     context.jobs.spawn(context, call, closure, options.name, cores).map(JobValue).or_raise()
 }

@@ -74,7 +74,8 @@ fn sweep(context: &Rc<Context>, call: &NativeCallContext, grid: &Dynamic, closur
     let points = points(grid).or_raise()?;
     let progress = Progress::new("sweep", points.len() as u64, "points");
     let mut rows = Rows { points: &points, keep: options.on_error == OnError::Keep, made: vec![None; points.len()], shown: None, progress };
-    if options.jobs == 1 {
+    // A job trains; inside plan(...) nothing may.
+    if options.jobs == 1 || context.plan().is_some() {
         for (i, point) in points.iter().enumerate() {
             rows.add(i, closure.call_within_context::<Dynamic>(call, (point.clone(),)), context)?;
         }

@@ -9,6 +9,7 @@ use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper as RustylineHelper, RepeatCount};
 
+use super::scan::{code_of, in_string, last_word, open_brackets};
 use super::{commands, hints, receivers};
 use crate::primitives;
 use crate::script::session::Session;
@@ -48,7 +49,7 @@ impl Helper {
         if let Some(kind) = kind.as_deref().and_then(primitives::find_kind) {
             return kind.members.iter().map(|m| m.name()).collect();
         }
-        let (_, name) = word_at(receiver, receiver.len());
+        let name = last_word(receiver);
         let fields = self.variables.iter().filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.')).filter(|field| !field.contains(['.', '[']));
         let fields: Vec<&str> = fields.collect();
         if !fields.is_empty() {
@@ -69,31 +70,10 @@ fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, d
     all.push((path, show::type_name(value)));
 }
 
-/// The word that ends at the cursor: where it starts, and itself.
-fn word_at(line: &str, pos: usize) -> (usize, &str) {
-    let before = &line[..pos];
-    let start = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
-    (start, &before[start..])
-}
-
-/// Whether the cursor is inside a string.
-fn in_string(before: &str) -> bool {
-    let mut open = false;
-    let mut escaped = false;
-    for c in before.chars() {
-        match c {
-            '\\' if open => escaped = !escaped,
-            '"' if !escaped => open = !open,
-            _ => escaped = false,
-        }
-    }
-    open
-}
-
 /// The names that a string may hold, by what stands before its quote: `dataset("`, `backbone: "`, `import "`.
 fn names_inside(before: &str) -> Vec<&'static str> {
     let head = before.trim_end_matches('"').trim_end();
-    let (_, word) = word_at(head.trim_end_matches(['(', ':', ' ']), head.trim_end_matches(['(', ':', ' ']).len());
+    let word = last_word(head.trim_end_matches(['(', ':', ' ']));
     let call = head.ends_with('(');
     match (word, call) {
         ("dataset", true) => crate::images::DATASETS.iter().map(|d| d.name).collect(),
@@ -118,8 +98,7 @@ fn open_options(before: &str) -> Option<&'static primitives::Word> {
         match c {
             ')' | ']' | '}' => depth += 1,
             '(' if depth == 0 => {
-                let (_, name) = word_at(head, i);
-                return primitives::find(name);
+                return primitives::find(last_word(&head[..i]));
             }
             '(' | '[' | '{' => depth -= 1,
             _ => {}
@@ -151,7 +130,8 @@ impl Completer for Helper {
             let named = pairs(names_inside(&before[..start]), &before[start..]);
             return if named.is_empty() { self.files.complete(line, pos, ctx) } else { Ok((start, named)) };
         }
-        let (start, word) = word_at(line, pos);
+        let word = last_word(before);
+        let start = pos - word.len();
         if before[..start].ends_with('.') {
             return Ok((start, pairs(self.members(&before[..start - 1]), word)));
         }
@@ -289,44 +269,6 @@ fn gives_up(input: &str) -> bool {
     input.matches('\n').count() >= 2 && lines.next().is_some_and(|l| l.trim().is_empty()) && lines.next().is_some_and(|l| l.trim().is_empty())
 }
 
-/// The characters outside of strings and comments, with their places; a string that is still open gives its backtick.
-pub fn code_of(text: &str) -> Vec<(usize, char)> {
-    let (mut code, mut string, mut escaped, mut comment) = (Vec::new(), None, false, false);
-    let mut previous = ' ';
-    for (at, c) in text.char_indices() {
-        match (string, c) {
-            (None, '\n') => comment = false,
-            (_, '\n') => {}
-            _ if comment => {}
-            (Some(_), '\\') => {
-                escaped = !escaped;
-                continue;
-            }
-            (Some((quote, _)), c) if c == quote && !escaped => string = None,
-            (Some(_), _) => {}
-            (None, '"' | '`') => string = Some((c, at)),
-            (None, '/') if previous == '/' => comment = true,
-            (None, c) => code.push((at, c)),
-        }
-        escaped = false;
-        previous = c;
-    }
-    code.extend(string.filter(|(quote, _)| *quote == '`').map(|(quote, at)| (at, quote)));
-    code
-}
-
-/// How many brackets are still open, outside of strings and comments.
-fn open_brackets(text: &str) -> i32 {
-    code_of(text)
-        .into_iter()
-        .map(|(_, c)| match c {
-            '(' | '[' | '{' | '`' => 1,
-            ')' | ']' | '}' => -1,
-            _ => 0,
-        })
-        .sum()
-}
-
 /// Enter inside an open bracket begins a line that is indented as deep as brackets are open.
 pub struct Indent;
 
@@ -369,14 +311,6 @@ impl RustylineHelper for Helper {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn brackets_in_strings_and_comments_do_not_count() {
-        assert_eq!(open_brackets("let a = [1, 2"), 1);
-        assert_eq!(open_brackets("print(\"(\\\"[\")"), 0);
-        assert_eq!(open_brackets("f() // ("), 0);
-        assert_eq!(open_brackets("if true {\n  x"), 1);
-    }
 
     #[test]
     fn the_last_value_has_a_short_name() {

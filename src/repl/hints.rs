@@ -2,7 +2,7 @@
 
 use rustyline::hint::Hint;
 
-use super::editor::code_of;
+use super::scan::{code_of, last_word};
 use crate::primitives;
 
 /// What stands behind the cursor. It is read, never taken over.
@@ -71,9 +71,8 @@ fn innermost(line: &str) -> Option<Call<'_>> {
             }
             '(' if depth == 0 => {
                 let before = &line[..at];
-                let start = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
-                let name = &before[start..];
-                if name.is_empty() || before[..start].ends_with('.') {
+                let name = last_word(before);
+                if name.is_empty() || before[..at - name.len()].ends_with('.') {
                     return None;
                 }
                 let option = option_from.filter(|_| in_options).and_then(|from| line[from..].split_once(':')).map(|(key, _)| key.trim().to_string());

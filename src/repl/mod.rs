@@ -2,6 +2,7 @@
 //!
 //! - `editor`: rustyline's helper: completion, highlighting, when input is complete
 //! - `receivers`: of what kind an expression is that is being typed; `hints`: the signature behind the cursor
+//! - `scan`: words, strings and brackets of a line that is being typed
 //! - `history`: Ctrl-R
 //! - `figures`, `paging`: figures and long output in the terminal
 //! - `commands`: `:vars`, `?word` and the other things that are not the language
@@ -13,6 +14,7 @@ mod hints;
 mod history;
 mod paging;
 mod receivers;
+mod scan;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

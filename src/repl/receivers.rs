@@ -1,5 +1,6 @@
 //! Of what kind an expression is that is being typed, without evaluating it.
 
+use super::scan::{code_of, ending, last_word};
 use crate::primitives;
 
 /// The kinds of what is in scope: `data` is a map, `data.train` a Dataset, `teachers[]` a Model.
@@ -41,8 +42,7 @@ pub fn kind(text: &str, scope: &Scope) -> Option<String> {
 
 /// `a.b.c` where nothing else stands in it.
 fn path(text: &str) -> Option<String> {
-    let start = text.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
-    let path = &text[start..];
+    let path = ending(text, |c| c.is_alphanumeric() || c == '_' || c == '.');
     (!path.is_empty() && !path.starts_with('.')).then(|| path.to_string())
 }
 
@@ -95,15 +95,10 @@ fn of_map(kind: &str) -> Option<String> {
     kind.strip_prefix("map of ").and_then(element_kind)
 }
 
-fn last_word(text: &str) -> &str {
-    let start = text.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
-    &text[start..]
-}
-
 /// The place of the bracket that the last one closes.
 fn opening(text: &str) -> Option<usize> {
     let mut depth = 0;
-    for (at, c) in super::editor::code_of(text).into_iter().rev() {
+    for (at, c) in code_of(text).into_iter().rev() {
         match c {
             ')' | ']' | '}' => depth += 1,
             '(' | '[' | '{' => {

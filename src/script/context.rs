@@ -1,13 +1,16 @@
 //! What words need to know of the process: where runs are kept, and the arguments of the script.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rhai::{Module, Shared};
 
 use super::jobs::Jobs;
 use super::session::Sources;
+use crate::task::{self, Task};
 use crate::training::Plan;
 
 /// One value a session, shared by all words.
@@ -21,8 +24,8 @@ pub struct Context {
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
     /// The texts that errors quote from.
     pub sources: Sources,
-    /// What would be trained, while `plan` calls its closure.
-    pub plan: RefCell<Option<Plan>>,
+    /// What would be trained, while `plan` calls its closure: one a task, so that background jobs train meanwhile.
+    plans: RefCell<Vec<(Arc<Task>, Plan)>>,
     /// What runs in the background.
     pub jobs: Jobs,
 }
@@ -40,5 +43,25 @@ impl Context {
     pub fn new() -> Self {
         let runs = std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from);
         Context { runs: RefCell::new(runs), ..Context::default() }
+    }
+
+    /// Does `work` with this thread's trainings put down in `plan`, which is given back.
+    pub fn planned<R>(&self, plan: Plan, work: impl FnOnce() -> R) -> (R, Plan) {
+        let task = task::current();
+        let mine = |plans: &[(Arc<Task>, Plan)]| plans.iter().position(|(of, _)| Arc::ptr_eq(of, &task));
+        debug_assert!(mine(&self.plans.borrow()).is_none(), "plan in plan");
+        self.plans.borrow_mut().push((task.clone(), plan));
+        let result = catch_unwind(AssertUnwindSafe(work));
+        let mut plans = self.plans.borrow_mut();
+        let at = mine(&plans).expect("nobody else takes it away");
+        let plan = plans.swap_remove(at).1;
+        drop(plans);
+        (result.unwrap_or_else(|panic| resume_unwind(panic)), plan)
+    }
+
+    /// The plan in which this thread's trainings are put down instead of run, if there is one.
+    pub fn plan(&self) -> Option<RefMut<'_, Plan>> {
+        let task = task::current();
+        RefMut::filter_map(self.plans.borrow_mut(), |plans| plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &task)).map(|(_, plan)| plan)).ok()
     }
 }

@@ -81,12 +81,22 @@ impl Failure {
         let mut chain = Vec::new();
         let mut error = error;
         let mut in_function = false;
+        let mut caller: Option<(String, String)> = None;
         loop {
             match error {
                 EvalAltResult::ErrorInFunctionCall(name, from, inner, pos) => {
                     let closure = sources.closure(&name);
-                    let called = if closure.is_some() { "a closure".to_string() } else { format!("{name}()") };
-                    chain.push(format!("in {called}, called at {}", place(&source, pos)));
+                    let at = place(&source, pos);
+                    match (closure.is_some(), &caller) {
+                        // A word that calls a closure calls it where it is called itself.
+                        (true, Some((word, from))) if *from == at => {
+                            chain.pop();
+                            chain.push(format!("in the closure of {word}(), called at {at}"));
+                        }
+                        (true, _) => chain.push(format!("in a closure, called at {at}")),
+                        (false, _) => chain.push(format!("in {name}(), called at {at}")),
+                    }
+                    caller = Some((name.clone(), at));
                     if !from.is_empty() {
                         source = from;
                     }

@@ -308,6 +308,7 @@ fn unknown_property(message: &str) -> Error {
         ("length" | "size" | "count", "string" | "array" | "map" | "LabelTable" | "Table" | "Dataset" | "Predictions") => {
             Error::argument(message).with_help("the number of items is .len()")
         }
+        (_, "integer" | "number" | "boolean" | "function") if !members.contains(&property) => Error::argument(message).with_help("it is a single value, without fields"),
         // A method without its brackets.
         _ if members.contains(&property) => Error::argument(message).with_help(format!("it is called: .{property}()")),
         _ => Error { message, ..Error::unknown("property", property, members) },

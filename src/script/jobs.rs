@@ -4,11 +4,10 @@
 //! session's other threads by the baton. So its trainings run beside whatever the session does, and the code between
 //! them runs when the session trains, waits or reads a line.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 #[allow(deprecated)] // Not deprecated but volatile, as rhai says; its version is pinned by Cargo.lock.
@@ -55,24 +54,21 @@ impl State {
 
 type Outcome = Fallible<Dynamic>;
 
-/// What the job's thread and the others share.
-struct Shared {
-    outcome: Mutex<Option<(Parcel<Outcome>, Duration)>>,
-    finished: AtomicBool,
-}
+/// What the job's thread leaves for the others: what its closure gave, and how long it took.
+type Ended = Mutex<Option<(Parcel<Outcome>, Duration)>>;
 
 /// A closure that runs in the background.
 pub struct Job {
     pub id: usize,
     pub name: String,
     task: Arc<Task>,
-    shared: Arc<Shared>,
+    ended: Arc<Ended>,
     started: Instant,
     /// The text that began it.
     source: String,
     thread: RefCell<Option<std::thread::JoinHandle<()>>>,
     /// Somebody was told how it ended.
-    collected: RefCell<bool>,
+    collected: Cell<bool>,
 }
 
 /// All jobs of a session, oldest first.
@@ -92,22 +88,24 @@ struct Work {
 
 impl Job {
     pub fn is_running(&self) -> bool {
-        !self.shared.finished.load(Ordering::Acquire)
+        self.ended().is_none()
     }
 
     pub fn state(&self) -> State {
-        if self.is_running() {
-            return State::Running;
-        }
-        match self.shared.outcome.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+        match self.ended().as_ref() {
+            None => State::Running,
             Some((Parcel(Ok(_)), _)) => State::Done,
             Some((Parcel(Err(error)), _)) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => State::Stopped,
-            _ => State::Failed,
+            Some(_) => State::Failed,
         }
     }
 
+    fn ended(&self) -> MutexGuard<'_, Option<(Parcel<Outcome>, Duration)>> {
+        self.ended.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     pub fn seconds(&self) -> f64 {
-        match self.shared.outcome.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+        match self.ended().as_ref() {
             Some((_, took)) => took.as_secs_f64(),
             None => self.started.elapsed().as_secs_f64(),
         }
@@ -127,11 +125,11 @@ impl Job {
 
     /// What its closure gave. Errors: the closure's, at its place; that it was stopped.
     fn outcome(&self) -> Outcome {
-        *self.collected.borrow_mut() = true;
+        self.collected.set(true);
         if self.state() == State::Stopped {
             return Err(Error::argument(format!("job {} was stopped", self.id)).with_help("the same call again goes on where its training stopped")).or_raise();
         }
-        match self.shared.outcome.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+        match self.ended().as_ref() {
             Some((Parcel(Ok(value)), _)) => Ok(value.clone()),
             Some((Parcel(Err(error)), _)) => {
                 let (name, source) = (format!("job {}", self.id), self.source.clone());
@@ -173,10 +171,10 @@ impl Jobs {
             *captured = captured.flatten_clone();
         }
         let task = Task::background(format!("[{id}]"), cores);
-        let shared = Arc::new(Shared { outcome: Mutex::new(None), finished: AtomicBool::new(false) });
+        let ended = Arc::<Ended>::default();
         #[allow(deprecated)]
         let work = Parcel(Work { closure, call: call.store_data(), context: context.clone() });
-        let (on, to, baton) = (task.clone(), shared.clone(), self.baton.clone());
+        let (on, to, baton) = (task.clone(), ended.clone(), self.baton.clone());
         let started = Instant::now();
         let body = move || on.enter(|| baton.held(|| run(work, &to, started)));
         // As deep as the main script's, of which only what is used is ever touched.
@@ -184,7 +182,7 @@ impl Jobs {
         let thread = thread.map_err(|e| Error::internal(format!("a thread for job {id} cannot be made: {e}")))?;
         let source = call.call_source().unwrap_or_default().to_string();
         let name = name.unwrap_or_else(|| format!("job {id}"));
-        let job = Rc::new(Job { id, name, task, shared, started, source, thread: RefCell::new(Some(thread)), collected: RefCell::new(false) });
+        let job = Rc::new(Job { id, name, task, ended, started, source, thread: RefCell::new(Some(thread)), collected: Cell::new(false) });
         self.all.borrow_mut().push(job.clone());
         Ok(job)
     }
@@ -242,10 +240,9 @@ impl Jobs {
 
     /// Waits for all jobs, as a script does at its end. The first failure of a job that nobody waited for is given back.
     pub fn finish(&self) -> Fallible<()> {
-        for job in self.all() {
-            self.until_ended(&[&*job]).or_raise()?;
-        }
-        match self.all().into_iter().find(|job| job.state() == State::Failed && !*job.collected.borrow()) {
+        let all = self.all();
+        self.until_ended(&all.iter().map(|job| &**job).collect::<Vec<_>>()).or_raise()?;
+        match all.into_iter().find(|job| job.state() == State::Failed && !job.collected.get()) {
             Some(job) => job.outcome().map(|_| ()),
             None => Ok(()),
         }
@@ -268,7 +265,7 @@ impl Jobs {
 }
 
 /// The job's thread, which holds the baton.
-fn run(Parcel(work): Parcel<Work>, shared: &Shared, started: Instant) {
+fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
     let engine = session::engine(&work.context);
     #[allow(deprecated)]
     let call = NativeCallContext::from_stored_data(&engine, &work.call);
@@ -277,8 +274,7 @@ fn run(Parcel(work): Parcel<Work>, shared: &Shared, started: Instant) {
     let outcome = outcome.unwrap_or_else(|panic| Err(raise(session::fault(&*panic))));
     let took = started.elapsed();
     tell(&outcome, took, &work.context.sources);
-    *shared.outcome.lock().unwrap_or_else(|e| e.into_inner()) = Some((Parcel(outcome), took));
-    shared.finished.store(true, Ordering::Release);
+    *ended.lock().unwrap_or_else(|e| e.into_inner()) = Some((Parcel(outcome), took));
 }
 
 /// Says how a job that nobody waits for has ended.

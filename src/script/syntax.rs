@@ -30,6 +30,20 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("null", "nothing is written ()"),
 ];
 
+/// Likewise signs.
+const SIGNS: &[(&str, &str)] = &[
+    ("===", "two values are compared with =="),
+    ("!==", "two values are compared with !="),
+    ("->", "what a function gives is not declared: fn name(a, b) { ... }"),
+    ("<-", "a value is given with =; smaller or equal is <="),
+    (":=", "a value is given with ="),
+    (":;", "a function of a library is written library::name"),
+    ("::<", "a function of a library is written library::name"),
+    ("(*", "a comment is written /* ... */ or // to the end of the line"),
+    ("*)", "a comment is written /* ... */ or // to the end of the line"),
+    ("#", "a map is written #{ key: value }, a comment // to the end of the line"),
+];
+
 /// The sentence for a text that the parser refused at `pos`.
 pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
     // At the end of the text there is nothing to underline: the last token is.
@@ -39,7 +53,7 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
     let found = text.get(here.clone()).unwrap_or_default();
     let mut span = if here.is_empty() { spans::before(text, at).unwrap_or(here.clone()) } else { here.clone() };
     let mut open = None;
-    let (message, mut help) = match kind {
+    let (mut message, mut help) = match kind {
         ParseErrorType::UnexpectedEOF => {
             open = spans::open_bracket(text, at);
             ("the text ends in the middle of something".to_string(), None)
@@ -103,9 +117,14 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
     };
     // A word of another language, here or just before.
     let near = [Some(here), spans::before(text, at)];
-    let foreign = near.into_iter().flatten().find_map(|range| ELSEWHERE.iter().find(|(word, _)| text.get(range.clone()) == Some(*word)).map(|(_, hint)| (range, *hint)));
+    let foreign = near.into_iter().flatten().find_map(|range| {
+        let (_, hint) = ELSEWHERE.iter().find(|(word, _)| text.get(range.clone()) == Some(*word) && !text.contains(&format!("let {word}")))?;
+        Some((range, *hint))
+    });
     if let Some((range, hint)) = foreign {
+        message = format!("\"{}\" is no word of this language", &text[range.clone()]);
         span = range;
+        open = None;
         help = Some(hint.to_string());
     }
     let error = Error::argument(message);
@@ -125,6 +144,12 @@ fn lexical(error: &LexError) -> (String, Option<String>) {
             (format!("'{text}' is more than one character"), Some(format!("strings stand in double quotes: \"{text}\"")))
         }
         LexError::MalformedNumber(text) => (format!("{} is no number", in_quotes(text)), None),
+        LexError::ImproperSymbol(sign, hint) if sign == "=" && hint.contains("'=='") => {
+            ("a condition compares with ==; this = would give a value".into(), Some("write a == b".to_string()))
+        }
+        LexError::ImproperSymbol(sign, _) if let Some((_, instead)) = SIGNS.iter().find(|(foreign, _)| foreign == sign) => {
+            (format!("\"{sign}\" is no sign of this language"), Some(instead.to_string()))
+        }
         LexError::ImproperSymbol(_, hint) if !hint.is_empty() => (super::explain::lower_first(hint), None),
         other => (super::explain::lower_first(&other.to_string()), None),
     }

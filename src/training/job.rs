@@ -53,18 +53,21 @@ impl Job {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| !train.labels.row(i).is_empty()).collect();
             train = train.take(kept)?;
         }
+        let (whole, containing) = (self.train.len(), train.len());
         let known = self.options.known();
         if self.distillation.is_none() && known.labelled < 1.0 {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
             train = train.take(kept)?;
         }
-        for (split, what, whole) in [(&train, "training", self.train.len()), (&val, "validation", usize::MAX)] {
-            if split.len() == 0 {
-                return Err(Error::argument(match whole {
-                    0 | usize::MAX => format!("the {what} split has no images"),
-                    n => format!("none of the {n} images of the {what} split has one of the labels {}", self.labels.join(", ")),
-                }));
-            }
+        if val.len() == 0 {
+            return Err(Error::argument("the validation split has no images"));
+        }
+        if train.len() == 0 {
+            return Err(Error::argument(match whole {
+                0 => "the training split has no images".into(),
+                n if containing == 0 => format!("none of the {n} images of the training split has one of the labels {}", self.labels.join(", ")),
+                _ => format!("option \"labelled\" of {} leaves none of the {containing} images of the training split", known.labelled),
+            }));
         }
         Ok((train, val))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::named;
 use super::{DatasetKind, need_all, need_root};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
@@ -44,6 +45,5 @@ fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
     let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;
     let (rest, test) = all.split(options.test, options.seed)?;
     let (train, val) = rest.split(options.val / (1.0 - options.test), options.seed)?;
-    let named = |name: &str, d: Dataset| (name.to_string(), Dataset { split: name.into(), ..d });
     Ok(vec![named("train", train), named("val", val), named("test", test)])
 }

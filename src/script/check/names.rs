@@ -69,7 +69,7 @@ struct Walker<'a> {
     waiting: Vec<(String, usize)>,
     /// Variables of the top level, which functions do not see.
     top: BTreeSet<String>,
-    /// Names that were read as `global::NAME`.
+    /// Names that functions read as `global::NAME`, or read although they do not see them: one mistake, not two.
     constants: BTreeSet<String>,
     /// The function that is walked.
     function: Option<String>,
@@ -382,8 +382,12 @@ impl Walker<'_> {
         if name == "this" {
             return;
         }
+        let unseen = self.function.is_some() && self.top.contains(name) && self.function.as_deref() != Some("a closure");
+        if unseen {
+            self.constants.insert(name.to_string());
+        }
         let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
-        let finding = if self.function.is_some() && self.top.contains(name) && self.function.as_deref() != Some("a closure") {
+        let finding = if unseen {
             error(format!("\"{name}\" is a variable of the script, which a function does not see"))
                 .help(Some(format!("pass it as an argument, or define it as const {name} and write global::{name}")))
         } else if self.calls.is_function(name) {
