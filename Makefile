@@ -25,6 +25,7 @@ results: build weights
 	@echo "== The results of docs/results.md: four hours or more on two cores, by estimate; tables and figures under out/"
 	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
 	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) train=500 epochs=32 teacher_epochs=16
+	target/release/cpsd script scripts/ablation_weight.rhai seeds=0,1,2
 	target/release/cpsd script scripts/departures.rhai seeds=0,1,2
 	target/release/cpsd script scripts/beyond.rhai seeds=0,1,2
 	target/release/cpsd script scripts/partition_stability.rhai

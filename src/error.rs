@@ -130,15 +130,20 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The name in `among` that `word` was most likely meant to be, if any is near enough: a mistake in three letters, as
-/// compilers allow. Of equally near ones the first.
+/// compilers allow, or a part of it left out at the end. Of equally near ones that of the same length, or the first.
 pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let allowed = lower.chars().count().max(3) / 3;
+    // `power` for `pow`: most of the one is the other.
+    let begins = |name: &str| {
+        let (short, long) = if name.len() < lower.len() { (name, &lower[..]) } else { (&lower[..], name) };
+        short.len() >= 3 && 2 * short.len() > long.len() && long.starts_with(short)
+    };
     among
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(mistakes, _)| *mistakes <= allowed)
-        .min_by_key(|(mistakes, _)| *mistakes)
+        .filter(|(mistakes, name)| *mistakes <= allowed || begins(&name.to_lowercase()))
+        .min_by_key(|(mistakes, name)| (*mistakes, name.len().abs_diff(word.len())))
         .map(|(_, name)| name)
 }
 
@@ -159,6 +164,8 @@ mod tests {
         assert_eq!(nearest("affintiy", ["affinity", "infinity"]), Some("affinity"));
         assert_eq!(nearest("MAP", ["max", "map"]), Some("map"));
         assert_eq!(nearest("k", ["co", "dis"]), None);
+        assert_eq!(nearest("power", ["sum", "pow"]), Some("pow"));
+        assert_eq!(nearest("logits", ["log"]), None);
     }
 
     #[test]

@@ -33,6 +33,23 @@ fn a_training_in_the_background_is_the_training_itself() {
 }
 
 #[test]
+fn a_plan_is_of_the_task_that_asked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut s = session(folder.path());
+    // The job trains while the closure of plan waits for it.
+    let _ = value(&mut s, "let job = spawn(|| { sleep(0.3); train_teacher(data, [\"dog\"], o) });");
+    let _ = value(&mut s, "let p = plan(|| { wait(job); train_teacher(data, [\"cat\"], o) }, #{timing: false});");
+    assert_eq!(value(&mut s, "[p.table.len(), wait(job).run == (), runs().len()]"), "[1, false, 1]");
+    let told = s.eval("plan(|| wait(spawn(|| train_teacher(data, [\"cat\"], o))), #{timing: false})", "test").unwrap_err();
+    assert!(told.message.contains("spawn would train inside plan"), "{told}");
+    // A sweep is planned whole, several points at a time or not; a job may plan.
+    let sweep = "sweep(#{label: [\"cat\", \"dog\", \"person\"]}, |at| { train_teacher(data, [at.label], o); 1 }, #{jobs: 2})";
+    assert_eq!(value(&mut s, &format!("plan(|| {sweep}, #{{timing: false}}).table.column(\"state\")")), "[\"to do\", \"stored\", \"to do\"]");
+    assert_eq!(value(&mut s, "wait(spawn(|| plan(|| train_teacher(data, [\"cat\"], o), #{timing: false}).table.len()))"), "1");
+    assert_eq!(value(&mut s, "runs().len()"), "1");
+}
+
+#[test]
 fn jobs_take_turns_on_copies_of_variables() {
     let folder = tempfile::tempdir().unwrap();
     let mut s = session(folder.path());

@@ -51,7 +51,13 @@ fn every_experiment_runs_to_its_end() {
         assert!(f.join(format!("out/ablation_k_{split}.png")).metadata().unwrap().len() > 5000);
     }
     script(f, "departures.rhai", &with(&["seeds=0", "k=2"]));
-    assert_eq!(rows(&f.join("out/departures.csv")), (8, 0));
+    assert_eq!(rows(&f.join("out/departures.csv")), (11, 0));
+    script(f, "ablation_weight.rhai", &with(&["seeds=0,1", "k=2", "weights=0.02,0.5"]));
+    assert_eq!(rows(&f.join("out/ablation_weight.csv")), (2 * 2 * 5, 0));
+    assert_eq!(rows(&f.join("out/ablation_weight_epochs.csv")), (2 * 2 * 5, 0));
+    for figure in ["0.02", "0.5", "test", "test_shifted"] {
+        assert!(f.join(format!("out/ablation_weight_{figure}.png")).metadata().unwrap().len() > 5000);
+    }
     script(f, "beyond.rhai", &with(&["seeds=0", "k=2", "share=0.5"]));
     assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
     script(f, "cam.rhai", &with(&["k=2", "pictures=2"]));

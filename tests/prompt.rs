@@ -10,9 +10,14 @@ const PATIENCE: u64 = 120_000;
 
 /// A prompt in `folder`, in a terminal of 24 rows and 100 columns.
 fn prompt(folder: &Path) -> PtySession {
+    prompt_in(folder, 100, &[])
+}
+
+/// Likewise in a terminal that says more of itself.
+fn prompt_in(folder: &Path, columns: usize, variables: &[(&str, &str)]) -> PtySession {
     let mut command = Command::new("sh");
     command
-        .args(["-c", &format!("stty rows 24 cols 100; exec {}", env!("CARGO_BIN_EXE_cpsd"))])
+        .args(["-c", &format!("stty rows 24 cols {columns}; exec {}", env!("CARGO_BIN_EXE_cpsd"))])
         .current_dir(folder)
         .env("CPSD_HISTORY", folder.join("history"))
         .env("CPSD_STARTUP", folder.join("startup.rhai"))
@@ -22,7 +27,8 @@ fn prompt(folder: &Path) -> PtySession {
         .env("NO_COLOR", "1")
         .env_remove("TMUX")
         .env_remove("TERM_PROGRAM")
-        .env_remove("KITTY_WINDOW_ID");
+        .env_remove("KITTY_WINDOW_ID")
+        .envs(variables.iter().copied());
     let mut session = spawn_command(command, Some(PATIENCE)).unwrap();
     session.exp_string("Ctrl-D leaves").unwrap();
     session
@@ -184,6 +190,52 @@ fn figures_are_drawn_and_saved_and_long_texts_paged() {
     line(&mut p, ":set paging off");
     line(&mut p, "let x = 5; x * 11");
     p.exp_string("55").unwrap();
+    leave(p);
+}
+
+/// A picture that a terminal was sent is the figure that was saved.
+fn is_the_figure(sent: &image::RgbImage, saved: &Path) {
+    let saved = image::imageops::resize(&image::open(saved).unwrap().to_rgb8(), sent.width(), sent.height(), image::imageops::FilterType::Triangle);
+    let apart = |a: &image::RgbImage, b: &dyn Fn(usize) -> u8| a.as_raw().iter().enumerate().map(|(i, v)| f64::from(v.abs_diff(b(i)))).sum::<f64>() / a.as_raw().len() as f64;
+    let (difference, ink) = (apart(sent, &|i| saved.as_raw()[i]), apart(sent, &|_| 255));
+    assert!(ink > 1.0 && difference < ink / 4.0, "{difference} apart, {ink} of ink");
+}
+
+#[test]
+fn terminals_that_draw_pictures_are_sent_the_figure() {
+    let decode = |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    let plot = "plot([#{name: \"line\", x: [1, 2, 3], y: [1, 4, 9]}])";
+    // iTerm2: a PNG in one piece.
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt_in(folder.path(), 60, &[("TERM_PROGRAM", "iTerm.app")]);
+    line(&mut p, plot);
+    p.exp_string("\x1b]1337;File=").unwrap();
+    p.exp_string(":").unwrap();
+    let sent = p.exp_string("\x07").unwrap();
+    p.exp_string("saved as out/figure-1.png").unwrap();
+    is_the_figure(&image::load_from_memory(&decode(&sent)).unwrap().to_rgb8(), &folder.path().join("out/figure-1.png"));
+    leave(p);
+    // kitty, which is asked first: pixels in pieces.
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt_in(folder.path(), 60, &[("TERM", "xterm-kitty")]);
+    line(&mut p, plot);
+    p.exp_string("a=q,t=d").unwrap();
+    types(&mut p, "\x1b_Gi=31;OK\x1b\\\x1b[?62c");
+    p.exp_string("a=q,t=t").unwrap();
+    types(&mut p, "\x1b_Gi=31;EBADF\x1b\\");
+    p.exp_string("a=T").unwrap();
+    let first = p.exp_string(";").unwrap();
+    let of = |key: &str| first.split(',').find_map(|part| part.strip_prefix(key)?.parse::<u32>().ok()).unwrap();
+    let mut sent = p.exp_string("\x1b\\").unwrap();
+    let mut more = first.ends_with("m=1");
+    while more {
+        p.exp_string("\x1b_G").unwrap();
+        more = p.exp_string(";").unwrap().ends_with("m=1");
+        sent.push_str(&p.exp_string("\x1b\\").unwrap());
+    }
+    p.exp_string("saved as out/figure-1.png").unwrap();
+    let pixels = image::RgbaImage::from_raw(of("s="), of("v="), decode(&sent)).unwrap();
+    is_the_figure(&image::DynamicImage::ImageRgba8(pixels).to_rgb8(), &folder.path().join("out/figure-1.png"));
     leave(p);
 }
 

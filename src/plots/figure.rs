@@ -8,6 +8,7 @@ use image::ImageEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use resvg::{tiny_skia, usvg};
 
+use super::terminal::{self, Words};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -78,7 +79,7 @@ impl Figure {
             return Err(Error::argument(format!("the scale of a PNG must be a positive number; got {scale}")));
         }
         let (w, h) = (self.scaled(self.width, scale), self.scaled(self.height, scale));
-        encode_png(&self.render(w, h)?, w, h)
+        encode_png(&self.render(&tree(&self.svg)?, w, h)?, w, h)
     }
 
     /// The figure as large as fits into `max_width` × `max_height` pixels: (width, height, RGB bytes row by row).
@@ -90,32 +91,20 @@ impl Figure {
         let (w, h) = (f64::from(self.width), f64::from(self.height));
         let scale = (f64::from(max_width) / w).min(f64::from(max_height) / h);
         let (w, h) = (self.scaled(self.width, scale).min(max_width), self.scaled(self.height, scale).min(max_height));
-        Ok((w, h, self.render(w, h)?))
+        Ok((w, h, self.render(&tree(&self.svg)?, w, h)?))
     }
 
-    /// The figure `columns` characters wide, two pixels a character (▀, 24-bit colour), one line a row.
+    /// The figure `columns` characters wide, one line a row: two pixels a character (▀, 24-bit colour), and the words that
+    /// have room as themselves.
     pub fn half_blocks(&self, columns: u32) -> Result<String> {
         if !(1..=1000).contains(&columns) {
             return Err(Error::argument(format!("a terminal has 1 to 1000 columns; got {columns}")));
         }
-        let h = self.scaled(self.height, f64::from(columns) / f64::from(self.width));
-        let h = h + h % 2;
-        let rgb = self.render(columns, h)?;
-        let row = columns as usize * 3;
-        let mut text = String::with_capacity(rgb.len() * 8);
-        for rows in rgb.chunks_exact(2 * row) {
-            let (above, below) = rows.split_at(row);
-            let mut last = None;
-            for (a, b) in above.chunks_exact(3).zip(below.chunks_exact(3)) {
-                if last != Some((a, b)) {
-                    text += &format!("\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m", a[0], a[1], a[2], b[0], b[1], b[2]);
-                    last = Some((a, b));
-                }
-                text.push('▀');
-            }
-            text += "\x1b[0m\n";
-        }
-        Ok(text)
+        let rows = self.scaled(self.height, f64::from(columns) / f64::from(self.width)).div_ceil(2);
+        let words = Words::of(&tree(&self.svg)?, columns as usize, rows as usize);
+        let drawn = tree(&terminal::without_words(&self.svg))?;
+        let samples = self.render(&drawn, columns * terminal::SAMPLES, 2 * rows * terminal::SAMPLES)?;
+        Ok(terminal::blocks(&samples, &words, rows as usize))
     }
 
     fn scaled(&self, length: u32, scale: f64) -> u32 {
@@ -123,18 +112,16 @@ impl Figure {
         (f64::from(length) * scale).round().clamp(1.0, 1e6) as u32
     }
 
-    fn render(&self, w: u32, h: u32) -> Result<Vec<u8>> {
+    fn render(&self, tree: &usvg::Tree, w: u32, h: u32) -> Result<Vec<u8>> {
         if f64::from(w) * f64::from(h) > MOST_PIXELS {
             let what = format!("a figure may have {} million pixels at most; got {w} × {h}", MOST_PIXELS / 1e6);
             return Err(Error::argument(what).with_help("give a smaller scale, width or height"));
         }
-        let tree = usvg::Tree::from_str(&self.svg, &options())
-            .map_err(|e| Error::internal(format!("the figure is not valid SVG: {e}")))?;
         let mut pixmap = tiny_skia::Pixmap::new(w, h)
             .ok_or_else(|| Error::internal(format!("no memory for {w} × {h} pixels")))?;
         pixmap.fill(tiny_skia::Color::WHITE);
         let to_pixels = tiny_skia::Transform::from_scale(w as f32 / self.width as f32, h as f32 / self.height as f32);
-        resvg::render(&tree, to_pixels, &mut pixmap.as_mut());
+        resvg::render(tree, to_pixels, &mut pixmap.as_mut());
         // On white nothing is transparent, so premultiplied is plain.
         Ok(pixmap.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect())
     }
@@ -173,6 +160,10 @@ static FONTS: LazyLock<Arc<usvg::fontdb::Database>> = LazyLock::new(|| {
     fonts.set_sans_serif_family("DejaVu Sans");
     Arc::new(fonts)
 });
+
+fn tree(svg: &str) -> Result<usvg::Tree> {
+    usvg::Tree::from_str(svg, &options()).map_err(|e| Error::internal(format!("the figure is not valid SVG: {e}")))
+}
 
 fn options() -> usvg::Options<'static> {
     usvg::Options {

@@ -32,6 +32,7 @@ mod pictures; // pictures and heat in a figure
 mod placement; // labels that do not cover each other
 mod scatter;
 mod svg; // the SVG writer
+mod terminal; // figures in characters
 mod text; // how wide text is
 mod theme; // ink, paper, sizes, titles
 

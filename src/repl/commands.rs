@@ -32,7 +32,7 @@ const COMMANDS: &[(&str, &str)] = &[
     (":load FILE", "run a script here: its variables and functions stay"),
     (":set NAME VALUE", "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off"),
     (":sh COMMAND", "run a command of the shell"),
-    (":reset", "forget variables and functions"),
+    (":reset", "forget variables, functions and imports"),
     ("_, _3", "the last value that was shown, and the third"),
     ("Ctrl-R", "find an earlier input by parts of it"),
     (":help", "this list"),

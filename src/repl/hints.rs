@@ -24,7 +24,7 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
     if let Some(key) = &call.option {
         let options = primitives::find(call.name)?.options.as_ref()?;
         let (_, doc) = options.docs.iter().find(|(known, _)| known == key)?;
-        let default = (options.defaults)().get(key.as_str()).map_or(String::new(), |value| format!(" (default {value})"));
+        let default = (options.defaults)().get(key.as_str()).map_or(String::new(), |value| format!(" (default {})", crate::script::options::literal(value)));
         return Some(Signature(format!("   {doc}{default}")));
     }
     if call.in_options {

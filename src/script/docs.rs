@@ -3,6 +3,7 @@
 use colored::Colorize;
 
 use super::modules::STDLIB;
+use super::options;
 use crate::error::Error;
 use crate::primitives::{self, Chapter, Kind, Word};
 
@@ -282,12 +283,11 @@ fn datasets_text() -> String {
 /// Nested maps are long; their keys are in the documentation of the key.
 fn short_default(value: &serde_json::Value) -> String {
     match value {
-        serde_json::Value::Null => "()".into(),
         serde_json::Value::Object(map) => match map.get("name").or_else(|| map.get("backbone")) {
             Some(serde_json::Value::String(name)) => format!("{name} ..."),
             _ => "#{...}".into(),
         },
-        other => other.to_string(),
+        other => options::literal(other),
     }
 }
 

@@ -117,12 +117,13 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
     }
     let error = Error::argument(format!("there is no variable \"{name}\""));
     let rest = place.at.and_then(|at| place.text.get(at..)?.strip_prefix(name)).unwrap_or_default().trim_start();
-    if let Some(near) = nearest(name, place.variables.iter().map(|v| v.name.as_str()).chain(words())) {
-        return error.with_help(format!("did you mean \"{near}\"?"));
-    }
-    match rest.starts_with('=') && !rest.starts_with("==") {
-        true => error.with_help(format!("a new variable is made with let: let {name} = ...")),
-        false => error,
+    let given = rest.starts_with('=') && !rest.starts_with("==");
+    // A word of the language is not given a value.
+    let known = place.variables.iter().map(|v| v.name.as_str()).chain(words().filter(|_| !given));
+    match nearest(name, known) {
+        Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
+        None if given => error.with_help(format!("a new variable is made with let: let {name} = ...")),
+        None => error,
     }
 }
 
@@ -153,7 +154,8 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     }
     let words = primitives::WORDS.iter().map(|w| w.name);
     if let Some(kind) = types.first().and_then(|t| primitives::find_kind(t)) {
-        let members: Vec<&str> = kind.members.iter().map(|m| m.name()).collect();
+        let mut members: Vec<&str> = kind.members.iter().map(|m| m.name()).collect();
+        members.dedup();
         let usages: Vec<&str> = kind.members.iter().filter(|m| m.name() == name).map(|m| m.usage).collect();
         if let Some(member) = kind.members.iter().find(|m| m.name() == name) {
             return match usages.iter().all(|usage| usage.contains('(')) {

@@ -150,6 +150,16 @@ pub fn from_json(value: &Value) -> Dynamic {
     }
 }
 
+/// JSON as one would write it in a script: `#{name: "asl", clip: 0.05}`, `()`.
+pub fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "()".into(),
+        Value::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => format!("#{{{}}}", map.iter().map(|(k, v)| format!("{k}: {}", literal(v))).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +193,15 @@ mod tests {
     #[test]
     fn an_integer_does_for_a_number() {
         assert_eq!(with("power", Dynamic::from(1_i64)).unwrap().power, 1.0);
+    }
+
+    #[test]
+    fn a_literal_is_what_a_script_would_say() {
+        let value = serde_json::json!({"name": "asl", "clip": 0.05, "sides": [1, null], "none": {}});
+        let said = literal(&value);
+        assert_eq!(said, "#{name: \"asl\", clip: 0.05, sides: [1, ()], none: #{}}");
+        let read = rhai::Engine::new().eval::<Dynamic>(&said).unwrap();
+        assert_eq!(to_json(&read).unwrap(), value);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::modules::STDLIB;
 use super::session::Session;
-use super::docs;
+use super::{docs, options};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::primitives::{self, Chapter, Kind, Word};
@@ -58,7 +58,7 @@ fn of_word(word: &Word) -> String {
         let defaults = (options.defaults)();
         page.push_str("\n| option | default | |\n|---|---|---|\n");
         for (key, line) in options.docs {
-            let default = defaults.get(key).map_or(String::new(), |value| format!("`{}`", cell(&value.to_string())));
+            let default = defaults.get(key).map_or(String::new(), |value| format!("`{}`", cell(&options::literal(value))));
             page.push_str(&format!("| `{key}` | {default} | {} |\n", cell(line)));
         }
     }

@@ -216,10 +216,12 @@ impl Session {
         all
     }
 
-    /// Forgets variables and functions.
+    /// Forgets variables, functions and imports.
     pub fn reset(&mut self) {
         self.scope.clear();
         self.functions = AST::empty();
+        self.context.imports.borrow_mut().clear();
+        self.engine = engine(&self.context);
     }
 }
 
@@ -258,6 +260,10 @@ mod tests {
         assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(6));
         let _ = eval(&mut s, r#"import "method" as m;"#).unwrap();
         assert!(eval(&mut s, "m::defaults()").unwrap().is_map());
+        s.reset();
+        for gone in ["x", "double(1)", "m::defaults()"] {
+            assert!(eval(&mut s, gone).is_err(), "{gone}");
+        }
     }
 
     #[test]
