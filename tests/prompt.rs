@@ -110,7 +110,8 @@ fn several_lines_pastes_and_inputs_that_do_not_close() {
     p.exp_string("area(1, (").unwrap();
     std::thread::sleep(Duration::from_millis(500));
     p.send_control('c').unwrap();
-    // Ctrl-C takes what is typed in the same moment with it.
+    // Ctrl-C takes what arrives in the same moment with it: the next prompt begins after bracketed paste was left.
+    p.exp_string("\x1b[?2004l").unwrap();
     p.exp_string("cpsd> ").unwrap();
     p.send_line("area(50, 51)").unwrap();
     shows(&mut p, "2550");

@@ -20,6 +20,7 @@ mod assign; // discretize and cluster_qr, the ways to cut an embedding without k
 mod balance; // a bound on the size of tasks
 mod cooccurrence; // the counts themselves
 mod count; // counting them from label lists
+mod counter; // counting images that come in batches
 mod csv; // the square CSV form of the counts
 mod cut; // normalised cut, z score, Calinski-Harabasz
 mod display; // how a partition prints
@@ -42,7 +43,7 @@ mod weights; // the weights, square or as a constant and the pairs seen
 pub use affinity::{Affinity, AffinityOptions, Branch, Complement, Preset};
 pub use agreement::{Comparison, Move, compare};
 pub use cooccurrence::{Cooccurrence, Pair};
-pub use count::Counter;
+pub use counter::Counter;
 pub use cut::{ZScore, ncut, z_score};
 pub use embedding::Embedding;
 pub use partition::Partition;

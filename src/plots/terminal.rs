@@ -64,11 +64,15 @@ impl Words {
 
     fn place(&mut self, text: &usvg::Text, across: f64, down: f64) {
         let said: String = text.chunks().iter().map(|chunk| chunk.text()).collect();
-        let length = said.chars().count();
         let area = text.abs_bounding_box();
         let row = (f64::from(area.top() + area.bottom()) / 2.0 * down) as usize;
         let (left, right) = (f64::from(area.left()) * across, f64::from(area.right()) * across);
-        let begin = match text.chunks().first().map(|chunk| chunk.anchor()) {
+        let anchor = text.chunks().first().map(|chunk| chunk.anchor());
+        // Names of rows end at what they name: there is no room but before it.
+        let room = if anchor == Some(usvg::TextAnchor::End) { (right.round() as usize).max(3) } else { self.columns };
+        let said = if said.chars().count() <= room { said } else { said.chars().take(room - 1).chain(['…']).collect() };
+        let length = said.chars().count();
+        let begin = match anchor {
             Some(usvg::TextAnchor::End) => right - length as f64,
             Some(usvg::TextAnchor::Middle) => (left + right - length as f64) / 2.0,
             _ => left,

@@ -102,11 +102,18 @@ pub struct Member {
     /// As it is written after the dot, with parameters for a method: `save(path)`.
     pub usage: &'static str,
     pub doc: &'static str,
+    /// It gives a value of the kind that it is a member of.
+    pub same: bool,
 }
 
 impl Member {
     pub const fn new(usage: &'static str, doc: &'static str) -> Self {
-        Member { usage, doc }
+        Member { usage, doc, same: false }
+    }
+
+    /// One that gives a value of its own kind: `table.head(3)`.
+    pub const fn same(usage: &'static str, doc: &'static str) -> Self {
+        Member { usage, doc, same: true }
     }
 
     /// The bare name, without parameters.

@@ -60,25 +60,14 @@ fn result(word: &str) -> Option<String> {
 /// What a field or method of a kind gives, where its line says so: "a Table: label, AP", "an array of Models".
 fn member(kind: &str, name: &str) -> Option<String> {
     let members = primitives::find_kind(kind)?.members;
-    let doc = members.iter().find(|m| m.name() == name)?.doc;
-    // Verbs that give more of their own kind: `labels.head(3)`.
-    let words: Vec<&str> = doc.split(|c: char| !c.is_alphanumeric()).collect();
-    let named = match words.as_slice() {
-        ["a" | "an" | "the", "array", "of", of, ..] => return element_kind(of).map(|kind| format!("array of {kind}")),
+    let member = members.iter().find(|m| m.name() == name)?;
+    let words: Vec<&str> = member.doc.split(|c: char| !c.is_alphanumeric()).collect();
+    match words.as_slice() {
+        _ if member.same => Some(kind.to_string()),
+        ["a" | "an" | "the", "array", "of", of, ..] => element_kind(of).map(|kind| format!("array of {kind}")),
         ["a" | "an" | "the", of, ..] => element_kind(of),
         _ => None,
-    };
-    named.or_else(|| matches!(words.as_slice(), ["the" | "only" | "all" | "rows" | "n" | "labels" | "without" | "these" | "with", ..]).then(|| kind.to_string()).filter(|_| is_verb(kind, name)))
-}
-
-/// Whether a method gives a value of the kind that it is a method of.
-fn is_verb(kind: &str, name: &str) -> bool {
-    matches!(kind, "Table" | "LabelTable" | "Dataset")
-        && matches!(
-            name,
-            "filter" | "select" | "with_columns" | "sort" | "head" | "tail" | "slice" | "sample" | "rename" | "drop" | "unique" | "drop_nulls" | "vstack" | "take" | "take_labels"
-                | "take_images" | "with_any" | "with_all" | "merge" | "drop_rare" | "drop_unlabelled" | "with_row_index"
-        )
+    }
 }
 
 /// `Model` of `Model` or `Models`.

@@ -1,5 +1,8 @@
 //! The sentence for each of Rhai's errors, in the words of this language.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::errors::{EXIT, Raised, StopRequest};
@@ -242,16 +245,21 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
 const ANYTHING: &[&str] = &["?", "Dynamic"];
 
 /// The kinds of the parameters of every form of a word or method.
-fn overloads(name: &str) -> Vec<Vec<String>> {
-    let mut engine = Engine::new_raw();
-    primitives::register(&mut engine, &std::rc::Rc::default());
-    let json: serde_json::Value = engine.gen_fn_metadata_to_json(false).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let named = |function: &&serde_json::Value| function["baseName"].as_str().or(function["name"].as_str()) == Some(name);
-    let kinds = |function: &serde_json::Value| {
-        let parameters = function["params"].as_array().map(Vec::as_slice).unwrap_or_default();
-        parameters.iter().map(|p| primitives::user_name(p["type"].as_str().unwrap_or("?"))).collect()
-    };
-    json["functions"].as_array().into_iter().flatten().filter(named).map(kinds).collect()
+fn overloads(name: &str) -> &'static [Vec<String>] {
+    static ALL: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
+        let mut engine = Engine::new_raw();
+        primitives::register(&mut engine, &std::rc::Rc::default());
+        let json: serde_json::Value = engine.gen_fn_metadata_to_json(false).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let mut all: HashMap<String, Vec<Vec<String>>> = HashMap::new();
+        for function in json["functions"].as_array().into_iter().flatten() {
+            let parameters = function["params"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let kinds = parameters.iter().map(|p| primitives::user_name(p["type"].as_str().unwrap_or("?"))).collect();
+            let name = function["baseName"].as_str().or(function["name"].as_str()).unwrap_or_default();
+            all.entry(name.to_string()).or_default().push(kinds);
+        }
+        all
+    });
+    ALL.get(name).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The parameters of `name(a, b, #{options}) -> Kind`.
