@@ -39,7 +39,7 @@ fn nothing_that_is_typed_breaks_the_session() {
         let found = std::fs::read_to_string(folder.path().join("findings")).unwrap_or_default();
         findings.extend(found.split_terminator('\0').map(str::to_string));
         let Some(how) = killed else { break };
-        let (number, text) = world::current(folder.path()).expect("the child never began");
+        let (number, text) = world::current(folder.path()).unwrap_or_else(|| panic!("the child never began: {how}"));
         findings.push(format!("input {number} ended the process ({how}):\n{text}"));
         next = number + 1;
     }

@@ -78,7 +78,9 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     let (mut done, mut failed, mut stopped) = (0, 0, 0);
     for number in from..end {
         let input = inputs::input(seed, number);
-        std::fs::write(folder.join("current"), format!("{number}\n{}", input.text())).unwrap();
+        // Whole at any moment: what an earlier input left in the background may end the process here.
+        std::fs::write(folder.join("next"), format!("{number}\n{}", input.text())).unwrap();
+        std::fs::rename(folder.join("next"), folder.join("current")).unwrap();
         session.reset();
         session.scope = scope.clone();
         let began = Instant::now();
