@@ -3,6 +3,7 @@
 //! The core folders (`labels graph images models losses training metrics runs executors plots reports`) are a library of their
 //! own; `primitives` turns them into words of a scripting language, `script` runs it, `repl` prompts for it.
 
+pub mod devices;
 pub mod error;
 pub mod executors;
 pub mod files;

@@ -103,6 +103,10 @@ fn start(cli: Cli) -> u8 {
 fn run(cli: Cli) -> u8 {
     // A panic is caught where the session can go on; its own report says what a user needs.
     std::panic::set_hook(Box::new(|_| {}));
+    // Without it nothing is asked of the GPUs' driver before it is needed.
+    if std::env::var_os("CPSD_DEVICE").is_some() && let Err(error) = cpsd::devices::from_environment() {
+        return fail(&Failure::plain(error));
+    }
     let mut session = Session::new();
     if let Some(runs) = &cli.runs {
         *session.context.runs.borrow_mut() = runs.clone();

@@ -1,4 +1,4 @@
-//! libtorch for the rest of the crate: errors in one sentence, devices, tensors to and from plain numbers.
+//! libtorch for the rest of the crate: errors in one sentence, tensors to and from plain numbers.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,14 +17,6 @@ fn first_sentence(message: &str) -> String {
     let text = message.split("\nException raised from").next().unwrap_or(message);
     let text = text.trim().trim_start_matches("Internal torch error:");
     text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
-}
-
-/// A GPU where there is one, else the CPU. `CPSD_DEVICE=cpu` keeps to the CPU.
-pub fn device() -> Device {
-    match std::env::var("CPSD_DEVICE").as_deref() {
-        Ok("cpu") => Device::Cpu,
-        _ => Device::cuda_if_available(),
-    }
 }
 
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.

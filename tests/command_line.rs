@@ -188,3 +188,16 @@ fn the_reference_is_what_the_words_say() {
     let texts: String = std::fs::read_dir(folder.path().join("definitions")).unwrap().flatten().map(|e| std::fs::read_to_string(e.path()).unwrap()).collect();
     assert!(texts.contains("fn cooccurrence") && texts.contains("fn merge"));
 }
+
+#[test]
+fn devices_are_chosen_by_the_environment_or_by_a_word() {
+    let with = |device: &str, code: &str| {
+        let output = Command::new(CPSD).args(["eval", code]).env("CPSD_DEVICE", device).output().unwrap();
+        (output.status.code(), format!("{}{}", out(&output), err(&output)))
+    };
+    assert_eq!(with("cpu", "devices()"), (Some(0), "[\"cpu\"]\n".into()));
+    let (code, said) = with("cuda:77", "1");
+    assert!(code == Some(1) && said.contains("CPSD_DEVICE: there is no device \"cuda:77\": libtorch sees"), "{said}");
+    let (code, said) = with("cpu", "devices([\"gpu\"])");
+    assert!(code == Some(1) && said.contains("unknown device \"gpu\""), "{said}");
+}

@@ -19,6 +19,7 @@ mod cam;
 mod col;
 mod cooccurrence;
 mod dataset;
+mod devices;
 mod distill;
 mod distill_all;
 mod eigenvalue_plot;
@@ -94,6 +95,7 @@ pub const WORDS: &[&Word] = &[
     &partition_of::WORD,
     &load_partition::WORD,
     &model::WORD,
+    &devices::WORD,
     &load_model::WORD,
     &recipe::WORD,
     &train_teacher::WORD,

@@ -94,7 +94,7 @@ fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
         dropout: o.dropout,
         normalise: o.normalise,
     };
-    let model = Model::new(&spec, &o.labels, o.seed, crate::torch::device())?;
+    let model = Model::new(&spec, &o.labels, o.seed, crate::devices::first())?;
     let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));
     Ok(ModelValue(Trained::new(model, id, None, o.labels)))
 }

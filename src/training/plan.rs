@@ -200,7 +200,7 @@ fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
 
 /// Two epochs on a few pictures, in a store of their own: the first warms up, the second counts.
 fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Cost> {
-    let device = crate::torch::device();
+    let device = crate::devices::first();
     let cuda = device.is_cuda();
     let o = &job.options;
     let few = if cuda { 4 * o.batch } else if parameters > LARGE && o.model.freeze == 0 { FEW } else { MANY };

@@ -94,7 +94,7 @@ impl Named {
         let (train, val) = job.splits()?;
         let mut job = job.clone();
         job.options.model = job.options.model.resolved()?;
-        let model = Model::new(&job.options.model, &job.labels, job.options.seed, crate::torch::device())?;
+        let model = Model::new(&job.options.model, &job.labels, job.options.seed, crate::devices::first())?;
         let spec = job.spec(&train, &val, &model.initial_fingerprint()?);
         let id = id_of("train", &spec);
         Ok(Named { job, model, train, val, spec, id })
@@ -127,12 +127,12 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut hooks: Hooks) -> Result<Vec
     }
     // The frozen features are one piece of work for all of them: made first, with all cores.
     prepare(store, first)?;
-    let gpus = if crate::torch::device().is_cuda() { tch::Cuda::device_count().max(1) as usize } else { 0 };
+    let gpus = crate::devices::all_gpus();
     let processes = match first.options.workers {
-        Workers::Auto => gpus > 1,
+        Workers::Auto => gpus.len() > 1,
         workers => workers == Workers::Processes,
     };
-    let side_by_side = jobs.len().min(if gpus > 0 && processes { gpus } else { pool::cores() });
+    let side_by_side = jobs.len().min(if !gpus.is_empty() && processes { gpus.len() } else { pool::cores() });
     let threads = (pool::cores() / side_by_side).max(1);
     let jobs: Vec<(usize, Job)> = jobs
         .into_iter()
@@ -147,7 +147,7 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut hooks: Hooks) -> Result<Vec
     watched(&mut hooks, |tell| {
         pool::map(side_by_side, &jobs, |(i, job)| match processes {
             false => run_with(store, job, Hooks { epoch: Some(&mut |line| tell(line)), ..Hooks::default() }),
-            true => in_process(store, job, (gpus > 0).then(|| i % gpus), tell),
+            true => in_process(store, job, gpus.get(i % gpus.len().max(1)).copied(), tell),
         })
     })
 }
@@ -195,7 +195,7 @@ fn in_process(store: &RunStore, job: &Job, gpu: Option<usize>, tell: &dyn Fn(&Va
     let file = tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder).map_err(|e| Error::io(&folder, e))?;
     job_file::write(store, job, file.path())?;
     let mut environment = vec![("RAYON_NUM_THREADS", job.options.threads.to_string())];
-    environment.extend(gpu.map(|gpu| ("CUDA_VISIBLE_DEVICES", gpu.to_string())));
+    environment.extend(crate::devices::for_worker(gpu));
     let task = Task { name: &job.name, file: file.path(), environment: &environment };
     let done = worker::run(&task, &mut |line| tell(line))?;
     let run = done.as_str().and_then(|id| store.find(id));
@@ -211,7 +211,7 @@ fn prepare(store: &RunStore, job: &Job) -> Result<()> {
     }
     tch::set_num_threads(pool::cores() as i32);
     let (train, val) = job.splits()?;
-    let model = Model::new(&job.options.model.resolved()?, &job.labels, job.options.seed, crate::torch::device())?;
+    let model = Model::new(&job.options.model.resolved()?, &job.labels, job.options.seed, crate::devices::first())?;
     let options = &job.options;
     let views = Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() };
     features(store, &model, &train, &views)?;

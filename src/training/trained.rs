@@ -50,7 +50,7 @@ impl Trained {
     ///
     /// Errors: Io, Data for a file that is cut short or not of this form.
     pub fn load(path: &Path, run: Option<Run>) -> Result<Self> {
-        let (model, extra) = Model::load(path, crate::torch::device())?;
+        let (model, extra) = Model::load(path, crate::devices::first())?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
                 .map_err(|e| Error::data(format!("{}: its vocabulary is not a list of names: {e}", path.display())))?,

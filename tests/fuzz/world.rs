@@ -48,6 +48,16 @@ save_tensors(#{ a: ten, b: ones }, "tensors.safetensors");
 
 /// Milliseconds since the start when the running input began; 0 between inputs.
 static BEGAN: AtomicU64 = AtomicU64::new(0);
+/// What the process had computed then, in milliseconds.
+static COMPUTED: AtomicU64 = AtomicU64::new(0);
+
+/// The processor time of this process, in milliseconds: on a busy machine nothing hangs for having to wait.
+fn computed() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call fills the struct it is given.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000
+}
 
 /// The input that runs now, as the parent reads it when the child is gone.
 pub fn current(folder: &Path) -> Option<(u64, String)> {
@@ -84,6 +94,7 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
         session.reset();
         session.scope = scope.clone();
         let began = Instant::now();
+        COMPUTED.store(computed(), Ordering::SeqCst);
         BEGAN.store(start.elapsed().as_millis() as u64 + 1, Ordering::SeqCst);
         let (trouble, ended) = feed(&mut session, &input);
         BEGAN.store(0, Ordering::SeqCst);
@@ -108,7 +119,8 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     }
 }
 
-/// Asks an input to stop when its time is up, and ends the process when it does not.
+/// Asks an input to stop when its time is up, and ends the process when it does not: when it computes on beyond
+/// `patience`, or does nothing for ten times as long.
 fn watch(start: Instant, budget: Duration, patience: Duration) {
     std::thread::spawn(move || {
         loop {
@@ -118,7 +130,8 @@ fn watch(start: Instant, budget: Duration, patience: Duration) {
                 continue;
             }
             let ran = start.elapsed().saturating_sub(Duration::from_millis(began));
-            if ran > patience {
+            let worked = Duration::from_millis(computed().saturating_sub(COMPUTED.load(Ordering::SeqCst)));
+            if worked > patience || ran > 10 * patience {
                 eprintln!("a hang: no answer to the interrupt within {patience:?}");
                 std::process::exit(99);
             }

@@ -88,7 +88,7 @@ impl fmt::Display for PlanValue {
             return Ok(());
         }
         if let Some(seconds) = plan.seconds() {
-            let cuda = crate::torch::device().is_cuda();
+            let cuda = crate::devices::first().is_cuda();
             let unit = if cuda { "GPU-hours on one of this machine's" } else { "hours of this machine (it has no GPU)" };
             write!(f, ": {:.2} {unit}, or {}", seconds / 3600.0, duration(seconds))?;
         }

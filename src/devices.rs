@@ -1,0 +1,128 @@
+//! The devices that models are made and trained on.
+
+use std::sync::RwLock;
+
+use tch::{Cuda, Device};
+
+use crate::error::{Error, Result};
+
+/// What [`choose`] was last told; empty before that.
+static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
+
+/// The devices that trainings may use, at least one: those chosen, else those of `CPSD_DEVICE`, else every GPU, else the CPU.
+pub fn all() -> Vec<Device> {
+    let chosen = CHOSEN.read().unwrap_or_else(|e| e.into_inner()).clone();
+    if chosen.is_empty() { from_environment().unwrap_or_else(|_| automatic(gpus())) } else { chosen }
+}
+
+/// The device that models are made on.
+pub fn first() -> Device {
+    all().first().copied().unwrap_or(Device::Cpu)
+}
+
+/// The numbers of the GPUs among [`all`].
+pub fn all_gpus() -> Vec<usize> {
+    all().into_iter().filter_map(|device| if let Device::Cuda(i) = device { Some(i) } else { None }).collect()
+}
+
+/// Takes these devices from now on: "auto", "cpu", "cuda" (the first GPU) or "cuda:1". Models that are there stay where they are.
+///
+/// Errors: another name, a GPU that is not there, the CPU beside GPUs.
+pub fn choose(names: &[String]) -> Result<Vec<Device>> {
+    let devices = parsed(names.iter().map(String::as_str), gpus())?;
+    *CHOSEN.write().unwrap_or_else(|e| e.into_inner()) = devices.clone();
+    Ok(devices)
+}
+
+/// Those that `CPSD_DEVICE` names, as in `cuda:0,cuda:1`; without it every GPU, or the CPU. Errors: as [`choose`].
+pub fn from_environment() -> Result<Vec<Device>> {
+    match std::env::var("CPSD_DEVICE") {
+        Ok(names) => parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e }),
+        Err(_) => Ok(automatic(gpus())),
+    }
+}
+
+/// How a script names a device.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(i) => format!("cuda:{i}"),
+        _ => "cpu".into(),
+    }
+}
+
+/// What a process of its own needs to be told to work on one GPU of this process, or on its CPU.
+pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
+    let Some(gpu) = gpu else { return vec![("CPSD_DEVICE", "cpu".into())] };
+    // GPUs are counted among those that this process sees itself.
+    let seen = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
+    let of_machine = seen.split(',').nth(gpu).filter(|id| !id.is_empty()).map_or(gpu.to_string(), |id| id.trim().to_string());
+    vec![("CUDA_VISIBLE_DEVICES", of_machine), ("CPSD_DEVICE", "cuda:0".into())]
+}
+
+fn gpus() -> usize {
+    if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 }
+}
+
+fn automatic(gpus: usize) -> Vec<Device> {
+    if gpus == 0 { vec![Device::Cpu] } else { (0..gpus).map(Device::Cuda).collect() }
+}
+
+fn parsed<'a>(names: impl Iterator<Item = &'a str>, gpus: usize) -> Result<Vec<Device>> {
+    let mut devices: Vec<Device> = Vec::new();
+    for name in names.map(str::trim) {
+        let number = name.strip_prefix("cuda:").map(str::parse::<usize>);
+        let found = match (name, number) {
+            ("auto", _) => automatic(gpus),
+            ("cpu", _) => vec![Device::Cpu],
+            ("cuda", _) if gpus > 0 => vec![Device::Cuda(0)],
+            (_, Some(Ok(i))) if i < gpus => vec![Device::Cuda(i)],
+            ("cuda", _) | (_, Some(Ok(_))) => {
+                let seen = match gpus {
+                    0 => "no GPU".to_string(),
+                    1 => "one GPU, cuda:0".to_string(),
+                    n => format!("{n} GPUs, cuda:0 to cuda:{}", n - 1),
+                };
+                return Err(Error::argument(format!("there is no device \"{name}\": libtorch sees {seen}")));
+            }
+            _ => return Err(Error::argument(format!("unknown device \"{name}\"")).with_help("expected auto, cpu, cuda (the first GPU) or cuda:0, cuda:1, ...")),
+        };
+        for device in found {
+            if !devices.contains(&device) {
+                devices.push(device);
+            }
+        }
+    }
+    if devices.len() > 1 && devices.contains(&Device::Cpu) {
+        return Err(Error::argument("devices are GPUs, or the CPU; got both"));
+    }
+    if devices.is_empty() { Err(Error::argument("devices must be at least one")) } else { Ok(devices) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(names: &[&str], gpus: usize) -> Result<Vec<Device>, String> {
+        parsed(names.iter().copied(), gpus).map_err(|e| e.message)
+    }
+
+    #[test]
+    fn names_are_devices_that_are_there() {
+        assert_eq!(of(&["auto"], 0), Ok(vec![Device::Cpu]));
+        assert_eq!(of(&["auto"], 2), Ok(vec![Device::Cuda(0), Device::Cuda(1)]));
+        assert_eq!(of(&["cuda:1", "cuda"], 2), Ok(vec![Device::Cuda(1), Device::Cuda(0)]));
+        assert_eq!(of(&["cpu"], 2), Ok(vec![Device::Cpu]));
+        assert_eq!(of(&["cuda:2"], 2), Err("there is no device \"cuda:2\": libtorch sees 2 GPUs, cuda:0 to cuda:1".into()));
+        assert_eq!(of(&["cuda"], 0), Err("there is no device \"cuda\": libtorch sees no GPU".into()));
+        assert_eq!(of(&["gpu"], 1), Err("unknown device \"gpu\"".into()));
+        assert!(of(&["cuda:x"], 1).is_err() && of(&["cpu", "cuda"], 1).is_err() && of(&[], 1).is_err());
+    }
+
+    #[test]
+    fn a_worker_is_told_of_one_device() {
+        assert_eq!(for_worker(None), [("CPSD_DEVICE", "cpu".to_string())]);
+        let told = for_worker(Some(1));
+        assert_eq!(told[1], ("CPSD_DEVICE", "cuda:0".to_string()));
+        assert_eq!(told[0].0, "CUDA_VISIBLE_DEVICES");
+    }
+}
