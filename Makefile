@@ -4,7 +4,7 @@
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
-	@echo "make results     train what docs/results.md shows of the method (hours on two cores)"
+	@echo "make results     train what docs/results.md shows of the method (two hours on two cores)"
 	@echo "make test        bring what is missing, build, run every test"
 	@echo "make build       bring libtorch, build target/release/cpsd"
 	@echo "make bench       criterion benches of the label graph and the prompt"
@@ -21,14 +21,17 @@ quickstart: build weights
 
 # What the run store holds is not trained again: stopped, it goes on where it was.
 SEEDS ?= 0,1,2,3,4,5,6,7
+FEW = seeds=$(SEEDS) train=500 epochs=32 teacher_epochs=16 out=out/few
 results: build weights
-	@echo "== The results of docs/results.md: four hours or more on two cores, by estimate; tables and figures under out/"
+	@echo "== The results of docs/results.md: about two hours on two idle cores, by its parts; tables and figures under out/"
 	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
-	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) train=500 epochs=32 teacher_epochs=16
 	target/release/cpsd script scripts/ablation_weight.rhai seeds=0,1,2
-	target/release/cpsd script scripts/departures.rhai seeds=0,1,2
-	target/release/cpsd script scripts/beyond.rhai seeds=0,1,2
+	target/release/cpsd script scripts/ablation_k.rhai $(FEW)
+	target/release/cpsd script scripts/ablation_weight.rhai $(FEW)
+	target/release/cpsd script scripts/departures.rhai $(FEW)
+	target/release/cpsd script scripts/beyond.rhai $(FEW)
 	target/release/cpsd script scripts/partition_stability.rhai
+	target/release/cpsd script scripts/partition_stability.rhai students=true k=3 train=500 epochs=32 teacher_epochs=16 out=out/few
 	target/release/cpsd script scripts/cam.rhai
 
 build: libtorch
