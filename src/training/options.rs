@@ -174,6 +174,8 @@ impl TrainOptions {
             o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
             o if !(o.labelled > 0.0 && o.labelled <= 1.0) => fail("labelled", "above 0, to 1", o.labelled.to_string()),
             o if !(o.known > 0.0 && o.known <= 1.0) => fail("known", "above 0, to 1", o.known.to_string()),
+            // Beyond any machine's cores, libtorch's thread pool ends the process.
+            o if o.threads > 1024 => fail("threads", "from 0 (all cores) to 1024", o.threads.to_string()),
             o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
             o if o.augment.randaugment > 20 => fail("augment.randaugment", "from 0 to 20", o.augment.randaugment.to_string()),
             o if o.augment.randaugment_level > 30 => {

@@ -107,7 +107,10 @@ fn register(engine: &mut Engine) {
         .register_get("shape", |t: &mut TensorValue| -> Array { t.0.size().into_iter().map(Dynamic::from).collect() })
         .register_get("dtype", |t: &mut TensorValue| format!("{:?}", t.0.kind()).to_lowercase())
         .register_fn("clamp", |t: &mut TensorValue, low: Dynamic, high: Dynamic| -> Fallible<TensorValue> {
-            let bound = |what: &str, value: &Dynamic| glue::number("clamp", what, value).or_raise();
+            let double = t.0.kind() == tch::Kind::Double;
+            // libtorch panics on a bound that a single-precision number cannot hold; beyond them is no limit.
+            let within = |x: f64| if double || x.abs() <= f64::from(f32::MAX) { x } else { x.signum() * f64::INFINITY };
+            let bound = |what: &str, value: &Dynamic| glue::number("clamp", what, value).map(within).or_raise();
             wrap("clamp", &[&t.0], t.0.f_clamp(bound("low", &low)?, bound("high", &high)?))
         })
         .register_fn("sum", |t: &mut TensorValue, dim: i64| -> Fallible<TensorValue> {
