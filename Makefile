@@ -21,17 +21,17 @@ quickstart: build weights
 
 # What the run store holds is not trained again: stopped, it goes on where it was.
 SEEDS ?= 0,1,2,3,4,5,6,7
-FEW = seeds=$(SEEDS) train=500 epochs=32 teacher_epochs=16 out=out/few
+FEW = train=500 epochs=32 teacher_epochs=16 out=out/few
 results: build weights
 	@echo "== The results of docs/results.md: about two hours on two idle cores, by its parts; tables and figures under out/"
 	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
 	target/release/cpsd script scripts/ablation_weight.rhai seeds=0,1,2
-	target/release/cpsd script scripts/ablation_k.rhai $(FEW)
-	target/release/cpsd script scripts/ablation_weight.rhai $(FEW)
-	target/release/cpsd script scripts/departures.rhai $(FEW)
-	target/release/cpsd script scripts/beyond.rhai $(FEW)
+	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) $(FEW)
+	target/release/cpsd script scripts/ablation_weight.rhai seeds=$(SEEDS) $(FEW)
+	target/release/cpsd script scripts/departures.rhai seeds=$(SEEDS) $(FEW)
+	target/release/cpsd script scripts/beyond.rhai seeds=$(SEEDS) $(FEW)
 	target/release/cpsd script scripts/partition_stability.rhai
-	target/release/cpsd script scripts/partition_stability.rhai students=true k=3 train=500 epochs=32 teacher_epochs=16 out=out/few
+	target/release/cpsd script scripts/partition_stability.rhai students=true k=3 $(FEW)
 	target/release/cpsd script scripts/cam.rhai
 
 build: libtorch
