@@ -22,7 +22,9 @@ fn graph(c: &mut Criterion) {
     }
     let mut group = c.benchmark_group("slow");
     group.sample_size(10);
-    group.bench_function("stratified split of 82,081 images", |b| b.iter(|| black_box(stratified_split(&table, &[0.9, 0.1], 0))));
+    group.bench_function("stratified split of 82,081 images", |b| {
+        b.iter(|| black_box(stratified_split(&table, &[0.9, 0.1], 0)))
+    });
     group.finish();
 }
 

@@ -35,7 +35,13 @@ fn main() -> Anything<()> {
 
 /// COCO's size, Open Images' size, and a graph of 5,000 labels.
 fn tables(small: bool) -> Vec<(&'static str, SyntheticOptions)> {
-    let table = |images, labels, groups, per_image| SyntheticOptions { images, labels, groups, per_image, ..Default::default() };
+    let table = |images, labels, groups, per_image| SyntheticOptions {
+        images,
+        labels,
+        groups,
+        per_image,
+        ..Default::default()
+    };
     let large = if small { table(90_000, 2_000, 50, 11.0) } else { table(9_000_000, 20_000, 50, 11.0) };
     let graph = if small { table(50_000, 2_500, 8, 8.0) } else { table(500_000, 5_000, 8, 8.0) };
     vec![("coco", table(82_081, 80, 5, 3.3)), ("openimages", large), ("graph", graph)]
@@ -47,7 +53,10 @@ fn prepare(folder: &Path, small: bool) -> Anything<()> {
         let (offsets, indices) = Synthetic::new(&options)?.rows(0, options.images)?;
         write(&folder.join(format!("{name}_offsets.u64")), offsets.iter().flat_map(|x| x.to_le_bytes()))?;
         write(&folder.join(format!("{name}_indices.u32")), indices.iter().flat_map(|x| x.to_le_bytes()))?;
-        std::fs::write(folder.join(format!("{name}.json")), json!({ "images": options.images, "labels": options.labels }).to_string())?;
+        std::fs::write(
+            folder.join(format!("{name}.json")),
+            json!({ "images": options.images, "labels": options.labels }).to_string(),
+        )?;
     }
     // Scores of 40,137 images by 80 labels, a third of them rounded so that some tie.
     let n = if small { 4_000 } else { 40_137 };
@@ -81,7 +90,10 @@ fn instances(path: &Path, images: usize) -> Anything<()> {
     write!(out, "{{\"info\": {{}}, \"licenses\": [], \"images\": [")?;
     for i in 0..images {
         let comma = if i > 0 { ", " } else { "" };
-        write!(out, "{comma}{{\"license\": 1, \"file_name\": \"COCO_train2014_{i:012}.jpg\", \"height\": 480, \"width\": 640, \"id\": {i}}}")?;
+        write!(
+            out,
+            "{comma}{{\"license\": 1, \"file_name\": \"COCO_train2014_{i:012}.jpg\", \"height\": 480, \"width\": 640, \"id\": {i}}}"
+        )?;
     }
     write!(out, "], \"annotations\": [")?;
     for a in 0..images * 7 {
@@ -99,7 +111,11 @@ fn instances(path: &Path, images: usize) -> Anything<()> {
     }
     write!(out, "], \"categories\": [")?;
     for c in 1..=90 {
-        write!(out, "{}{{\"supercategory\": \"x\", \"id\": {c}, \"name\": \"category {c:02}\"}}", if c > 1 { ", " } else { "" })?;
+        write!(
+            out,
+            "{}{{\"supercategory\": \"x\", \"id\": {c}, \"name\": \"category {c:02}\"}}",
+            if c > 1 { ", " } else { "" }
+        )?;
     }
     write!(out, "]}}")?;
     Ok(out.flush()?)
@@ -120,7 +136,11 @@ fn run(task: &str, folder: &Path, repeats: usize) -> Anything<Value> {
             let options = PartitionOptions { embedding: Embedding::Rw, ..Default::default() };
             let k = if name == "coco" { 5 } else { 8 };
             let affinity = Affinity::new(&counts, branch, &AffinityOptions::default())?;
-            timed(repeats, || spectral_partition(&affinity, k, &options), |p| json!({ "ncut": p.ncut(), "sizes": p.sizes() }))
+            timed(
+                repeats,
+                || spectral_partition(&affinity, k, &options),
+                |p| json!({ "ncut": p.ncut(), "sizes": p.sizes() }),
+            )
         }
         ("coco", "split") => {
             let (names, offsets, indices) = rows(folder, name)?;
@@ -129,7 +149,10 @@ fn run(task: &str, folder: &Path, repeats: usize) -> Anything<Value> {
             timed(repeats, || stratified_split(&table, &[0.9, 0.1], 0), |parts| json!(parts[1].len()))
         }
         ("scores", "metrics") => {
-            let scores: Vec<f32> = std::fs::read(folder.join("scores.f32"))?.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            let scores: Vec<f32> = std::fs::read(folder.join("scores.f32"))?
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
             let targets = std::fs::read(folder.join("targets.u8"))?;
             let n = targets.len() / 80;
             timed(repeats, || evaluate(&scores, &targets, n, 80, &[], &MetricOptions::default()), |r| json!(r.map))
@@ -146,13 +169,18 @@ fn rows(folder: &Path, name: &str) -> Anything<(Vec<String>, Vec<u64>, Vec<u32>)
     let sizes: Value = serde_json::from_str(&std::fs::read_to_string(folder.join(format!("{name}.json")))?)?;
     let m = sizes["labels"].as_u64().ok_or("no labels")?;
     let offsets = std::fs::read(folder.join(format!("{name}_offsets.u64")))?;
-    let offsets = offsets.chunks_exact(8).map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect();
+    let offsets =
+        offsets.chunks_exact(8).map(|b| u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect();
     let indices = std::fs::read(folder.join(format!("{name}_indices.u32")))?;
     let indices = indices.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     Ok(((0..m).map(|i| format!("{i:05}")).collect(), offsets, indices))
 }
 
-fn timed<T>(repeats: usize, mut work: impl FnMut() -> cpsd::error::Result<T>, describe: impl Fn(&T) -> Value) -> Anything<Value> {
+fn timed<T>(
+    repeats: usize,
+    mut work: impl FnMut() -> cpsd::error::Result<T>,
+    describe: impl Fn(&T) -> Value,
+) -> Anything<Value> {
     let mut seconds = Vec::new();
     let mut result = Value::Null;
     for _ in 0..repeats {

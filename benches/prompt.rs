@@ -7,9 +7,13 @@ use cpsd::script::session::Session;
 
 fn prompt(criterion: &mut Criterion) {
     let mut session = Session::new();
-    let mut text = String::from("let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nimport \"method\" as method;\n");
+    let mut text = String::from(
+        "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nimport \"method\" as method;\n",
+    );
     for i in 0..200 {
-        text.push_str(&format!("let variable_{i} = #{{a: {i}, b: [data.train, data.test]}};\nfn helper_{i}(x) {{ x + {i} }}\n"));
+        text.push_str(&format!(
+            "let variable_{i} = #{{a: {i}, b: [data.train, data.test]}};\nfn helper_{i}(x) {{ x + {i} }}\n"
+        ));
     }
     session.eval(&text, "scope").expect("the scope is made");
     let mut tab = |name: &str, line: &str| {
@@ -19,7 +23,9 @@ fn prompt(criterion: &mut Criterion) {
     tab("Tab after a name's beginning", "let t = tr");
     tab("Tab after a chained receiver", "variable_150.b[0].labels.head(3).");
     tab("Tab inside an option's map", "train_teacher(data, data.train.names, #{epochs: 3, ");
-    criterion.bench_function("a line that does next to nothing", |b| b.iter(|| drop(session.eval("variable_7.a + 1", "line").expect("it runs"))));
+    criterion.bench_function("a line that does next to nothing", |b| {
+        b.iter(|| drop(session.eval("variable_7.a + 1", "line").expect("it runs")))
+    });
     criterion.bench_function("a session from nothing", |b| b.iter(Session::new));
 }
 

@@ -60,7 +60,8 @@ fn memory() -> f64 {
 /// The middle 640 × 480 of scenes of 640 × 640.
 fn prepare(folder: &Path, images: usize) -> Anything<()> {
     std::fs::create_dir_all(folder)?;
-    let options = SceneOptions { train: images, val: 1, test: 1, test_shifted: 1, size: 640, ..SceneOptions::default() };
+    let options =
+        SceneOptions { train: images, val: 1, test: 1, test_shifted: 1, size: 640, ..SceneOptions::default() };
     let train = splits(&options)?.remove(0).1;
     for i in 0..images {
         let scene = train.picture(i)?;
@@ -72,7 +73,11 @@ fn prepare(folder: &Path, images: usize) -> Anything<()> {
 }
 
 fn dataset(folder: &Path) -> Anything<Dataset> {
-    let mut paths: Vec<String> = std::fs::read_dir(folder)?.flatten().map(|e| e.path().display().to_string()).filter(|p| p.ends_with(".jpg")).collect();
+    let mut paths: Vec<String> = std::fs::read_dir(folder)?
+        .flatten()
+        .map(|e| e.path().display().to_string())
+        .filter(|p| p.ends_with(".jpg"))
+        .collect();
     paths.sort();
     let labels: Vec<String> = (0..LABELS).map(|i| format!("label {i}")).collect();
     Ok(Dataset::of_files(&paths, &labels)?)
@@ -80,7 +85,14 @@ fn dataset(folder: &Path) -> Anything<Dataset> {
 
 /// The authors' augmentation: resize to a square, Cutout, RandAugment.
 fn augmentation() -> AugmentOptions {
-    AugmentOptions { resized_crop_scale: (1.0, 1.0), flip: 0.0, cutout: 0.5, cutout_factor: 0.5, randaugment: 2, ..Default::default() }
+    AugmentOptions {
+        resized_crop_scale: (1.0, 1.0),
+        flip: 0.0,
+        cutout: 0.5,
+        cutout_factor: 0.5,
+        randaugment: 2,
+        ..Default::default()
+    }
 }
 
 fn input(folder: &Path, size: u32, repeat: u32) -> Anything<f64> {
@@ -124,7 +136,18 @@ fn step(net: &str, size: i64) -> Anything<f64> {
 fn epoch(net: &str, size: i64, folder: &Path, repeat: u64) -> Anything<f64> {
     let data = dataset(folder)?;
     let model = ModelSpec { backbone: net.into(), image_size: Some(size), ..Default::default() };
-    let options = TrainOptions { model, epochs: 1, batch: BATCH, views: 0, ema: 0.9997, augment: augmentation(), lr: 1e-4, seed: repeat, threads: 2, ..Default::default() };
+    let options = TrainOptions {
+        model,
+        epochs: 1,
+        batch: BATCH,
+        views: 0,
+        ema: 0.9997,
+        augment: augmentation(),
+        lr: 1e-4,
+        seed: repeat,
+        threads: 2,
+        ..Default::default()
+    };
     let val = data.take_first(1)?;
     let job = Job { name: "epoch".into(), train: data, val: Some(val), labels: labels(), options, distillation: None };
     let store = tempfile::tempdir()?;
@@ -136,7 +159,11 @@ fn epoch(net: &str, size: i64, folder: &Path, repeat: u64) -> Anything<f64> {
 /// Baseline, SD, CGPD, DGPD and CPSD with k = 3 as a script does them, from an empty run store.
 fn ablation(net: &str, size: i64, folder: &Path) -> Anything<f64> {
     let mut rows = String::from("image,label\n");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)?.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "jpg")).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)?
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "jpg"))
+        .collect();
     paths.sort();
     let root = tempfile::tempdir()?;
     for (i, path) in paths.iter().enumerate() {

@@ -55,7 +55,8 @@ pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
     let Some(gpu) = gpu else { return vec![("CPSD_DEVICE", "cpu".into())] };
     // GPUs are counted among those that this process sees itself.
     let seen = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-    let of_machine = seen.split(',').nth(gpu).filter(|id| !id.is_empty()).map_or(gpu.to_string(), |id| id.trim().to_string());
+    let of_machine =
+        seen.split(',').nth(gpu).filter(|id| !id.is_empty()).map_or(gpu.to_string(), |id| id.trim().to_string());
     vec![("CUDA_VISIBLE_DEVICES", of_machine), ("CPSD_DEVICE", "cuda:0".into())]
 }
 
@@ -84,7 +85,10 @@ fn parsed<'a>(names: impl Iterator<Item = &'a str>, gpus: usize) -> Result<Vec<D
                 };
                 return Err(Error::argument(format!("there is no device \"{name}\": libtorch sees {seen}")));
             }
-            _ => return Err(Error::argument(format!("unknown device \"{name}\"")).with_help("expected auto, cpu, cuda (the first GPU) or cuda:0, cuda:1, ...")),
+            _ => {
+                return Err(Error::argument(format!("unknown device \"{name}\""))
+                    .with_help("expected auto, cpu, cuda (the first GPU) or cuda:0, cuda:1, ..."));
+            }
         };
         for device in found {
             if !devices.contains(&device) {
@@ -112,7 +116,10 @@ mod tests {
         assert_eq!(of(&["auto"], 2), Ok(vec![Device::Cuda(0), Device::Cuda(1)]));
         assert_eq!(of(&["cuda:1", "cuda"], 2), Ok(vec![Device::Cuda(1), Device::Cuda(0)]));
         assert_eq!(of(&["cpu"], 2), Ok(vec![Device::Cpu]));
-        assert_eq!(of(&["cuda:2"], 2), Err("there is no device \"cuda:2\": libtorch sees 2 GPUs, cuda:0 to cuda:1".into()));
+        assert_eq!(
+            of(&["cuda:2"], 2),
+            Err("there is no device \"cuda:2\": libtorch sees 2 GPUs, cuda:0 to cuda:1".into())
+        );
         assert_eq!(of(&["cuda"], 0), Err("there is no device \"cuda\": libtorch sees no GPU".into()));
         assert_eq!(of(&["gpu"], 1), Err("unknown device \"gpu\"".into()));
         assert!(of(&["cuda:x"], 1).is_err() && of(&["cpu", "cuda"], 1).is_err() && of(&[], 1).is_err());

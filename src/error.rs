@@ -85,7 +85,9 @@ impl Error {
         let names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
         let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match nearest(&wanted, names.iter().map(String::as_str)) {
-            Some(near) if near != wanted => error.with_help(format!("did you mean \"{}\"?", path.with_file_name(near).display())),
+            Some(near) if near != wanted => {
+                error.with_help(format!("did you mean \"{}\"?", path.with_file_name(near).display()))
+            }
             _ => error,
         }
     }

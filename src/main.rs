@@ -104,7 +104,9 @@ fn run(cli: Cli) -> u8 {
     // A panic is caught where the session can go on; its own report says what a user needs.
     std::panic::set_hook(Box::new(|_| {}));
     // Without it nothing is asked of the GPUs' driver before it is needed.
-    if std::env::var_os("CPSD_DEVICE").is_some() && let Err(error) = cpsd::devices::from_environment() {
+    if std::env::var_os("CPSD_DEVICE").is_some()
+        && let Err(error) = cpsd::devices::from_environment()
+    {
         return fail(&Failure::plain(error));
     }
     let mut session = Session::new();
@@ -138,13 +140,15 @@ fn run(cli: Cli) -> u8 {
             }
             Err(error) => fail(&Failure::plain(error)),
         },
-        Some(Command::Doc { weave: Some(source), into: Some(into), .. }) => match cpsd::script::weave::weave(&source, &into) {
-            Ok(()) => {
-                print_line(&format!("{} from {}", into.display(), source.display()));
-                0
+        Some(Command::Doc { weave: Some(source), into: Some(into), .. }) => {
+            match cpsd::script::weave::weave(&source, &into) {
+                Ok(()) => {
+                    print_line(&format!("{} from {}", into.display(), source.display()));
+                    0
+                }
+                Err(failure) => fail(&failure),
             }
-            Err(failure) => fail(&failure),
-        },
+        }
         Some(Command::Doc { word, .. }) => match docs::doc(word.as_deref()) {
             Ok(text) => {
                 print_line(text.trim_end());
@@ -215,8 +219,15 @@ fn multirun(session: &mut Session, file: &Path, words: &[String]) -> u8 {
     let mut combinations: Vec<Vec<String>> = vec![vec![]];
     for word in words {
         let (key, values) = word.split_once('=').unwrap_or((word, ""));
-        let choices: Vec<String> = if word.contains('=') { values.split(',').map(|v| format!("{key}={v}")).collect() } else { vec![word.clone()] };
-        combinations = combinations.iter().flat_map(|c| choices.iter().map(|w| [c.as_slice(), std::slice::from_ref(w)].concat())).collect();
+        let choices: Vec<String> = if word.contains('=') {
+            values.split(',').map(|v| format!("{key}={v}")).collect()
+        } else {
+            vec![word.clone()]
+        };
+        combinations = combinations
+            .iter()
+            .flat_map(|c| choices.iter().map(|w| [c.as_slice(), std::slice::from_ref(w)].concat()))
+            .collect();
     }
     let mut failed = 0;
     for (i, combination) in combinations.iter().enumerate() {
@@ -334,7 +345,11 @@ fn check_files(session: &Session, files: &[PathBuf], strict: bool) -> u8 {
     if errors + warnings + unread == 0 {
         print_line(&format!("{} without a mistake", counted(files.len(), "file")));
     } else {
-        print_line(&format!("{} in {}", [counted(errors + unread, "error"), counted(warnings, "warning")].join(", "), counted(files.len(), "file")));
+        print_line(&format!(
+            "{} in {}",
+            [counted(errors + unread, "error"), counted(warnings, "warning")].join(", "),
+            counted(files.len(), "file")
+        ));
     }
     if errors + unread > 0 || (strict && warnings > 0) { FAILED } else { 0 }
 }

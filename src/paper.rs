@@ -71,7 +71,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The table of that name. Errors: an unknown name, with the nearest.
 pub fn published(name: &str) -> Result<Published> {
-    let (_, text) = FILES.iter().find(|f| f.0 == name).ok_or_else(|| Error::unknown("table of the paper", name, names()))?;
+    let (_, text) =
+        FILES.iter().find(|f| f.0 == name).ok_or_else(|| Error::unknown("table of the paper", name, names()))?;
     toml::from_str(text).map_err(|e| Error::internal(format!("datasets/paper/{name}.toml: {e}")))
 }
 
@@ -82,9 +83,25 @@ impl Published {
     pub fn table(&self) -> Result<Table> {
         if self.rows.is_empty() {
             let missing = self.missing.clone().unwrap_or_default();
-            return Err(Error::data(format!("no row of the paper's table \"{}\" is here", self.title)).with_help(missing));
+            return Err(
+                Error::data(format!("no row of the paper's table \"{}\" is here", self.title)).with_help(missing)
+            );
         }
-        let columns = ["method", "kind", "backbone", "resolution", "recipe", "mAP", "CP", "CR", "CF1", "OP", "OR", "OF1", "disagrees"];
+        let columns = [
+            "method",
+            "kind",
+            "backbone",
+            "resolution",
+            "recipe",
+            "mAP",
+            "CP",
+            "CR",
+            "CF1",
+            "OP",
+            "OR",
+            "OF1",
+            "disagrees",
+        ];
         let rows = self.rows.iter().map(|r| -> Vec<Cell> {
             let text = |t: &Option<String>| t.clone().map_or(Cell::Null, Cell::Text);
             let disagrees = (!r.disagrees.is_empty()).then(|| r.disagrees.join(", "));

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use colored::Colorize;
@@ -193,7 +193,14 @@ impl Progress {
     }
 
     fn state(&self, plain: &Plain, finished: bool) -> State {
-        State { what: self.what.clone(), unit: self.unit.clone(), done: plain.done, total: plain.total, note: plain.note.clone(), finished }
+        State {
+            what: self.what.clone(),
+            unit: self.unit.clone(),
+            done: plain.done,
+            total: plain.total,
+            note: plain.note.clone(),
+            finished,
+        }
     }
 
     /// Removes the live line; the caller prints what should stay.
@@ -218,7 +225,8 @@ fn bar(what: &str, total: u64, unit: &str) -> ProgressBar {
     let mut bars = BARS.lock().unwrap_or_else(|e| e.into_inner());
     let bars = bars.get_or_insert_with(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
     let bar = bars.add(ProgressBar::new(total));
-    let template = format!("{{prefix:>24.cyan}} {{bar:20.green/black}} {{percent:>3}}% {{rate}} {unit} {{eta:>4}} left {{msg}}");
+    let template =
+        format!("{{prefix:>24.cyan}} {{bar:20.green/black}} {{percent:>3}}% {{rate}} {unit} {{eta:>4}} left {{msg}}");
     let style = ProgressStyle::with_template(&template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
@@ -252,7 +260,9 @@ pub fn log(line: &str) {
 /// What a script prints: on standard output. While a line is being typed it appears above it, with its task's name.
 pub fn print(text: &str) {
     match task::current().as_background() {
-        Some(background) if locked_printer().is_some() => above(&format!("{} {text}", background.name.dimmed()), Stream::Output),
+        Some(background) if locked_printer().is_some() => {
+            above(&format!("{} {text}", background.name.dimmed()), Stream::Output)
+        }
         _ => above(text, Stream::Output),
     }
 }

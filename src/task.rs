@@ -33,7 +33,8 @@ pub struct Background {
     watched: AtomicBool,
 }
 
-static FOREGROUND: LazyLock<Arc<Task>> = LazyLock::new(|| Arc::new(Task { stop: Arc::default(), background: None, cores: None }));
+static FOREGROUND: LazyLock<Arc<Task>> =
+    LazyLock::new(|| Arc::new(Task { stop: Arc::default(), background: None, cores: None }));
 
 thread_local! {
     static CURRENT: RefCell<Arc<Task>> = RefCell::new(FOREGROUND.clone());
@@ -52,7 +53,12 @@ pub fn foreground() -> &'static Arc<Task> {
 impl Task {
     /// A background task; of `cores` cores, or of all.
     pub fn background(name: String, cores: Option<usize>) -> Arc<Task> {
-        let background = Background { name, pieces: Mutex::default(), said: Mutex::new(Instant::now()), watched: AtomicBool::new(false) };
+        let background = Background {
+            name,
+            pieces: Mutex::default(),
+            said: Mutex::new(Instant::now()),
+            watched: AtomicBool::new(false),
+        };
         Arc::new(Task { stop: Arc::default(), background: Some(background), cores })
     }
 

@@ -13,7 +13,10 @@ fn value(session: &mut Session, line: &str) -> String {
 fn session(folder: &std::path::Path) -> Session {
     let mut session = Session::new();
     *session.context.runs.borrow_mut() = folder.to_path_buf();
-    let _ = value(&mut session, "let data = dataset(\"emoji-scenes\", #{train: 64, val: 16, test: 16, test_shifted: 8, size: 48}); let o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 2, batch: 16};");
+    let _ = value(
+        &mut session,
+        "let data = dataset(\"emoji-scenes\", #{train: 64, val: 16, test: 16, test_shifted: 8, size: 48}); let o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 2, batch: 16};",
+    );
     session
 }
 
@@ -40,12 +43,20 @@ fn a_plan_is_of_the_task_that_asked_for_it() {
     let _ = value(&mut s, "let job = spawn(|| { sleep(0.3); train_teacher(data, [\"dog\"], o) });");
     let _ = value(&mut s, "let p = plan(|| { wait(job); train_teacher(data, [\"cat\"], o) }, #{timing: false});");
     assert_eq!(value(&mut s, "[p.table.len(), wait(job).run == (), runs().len()]"), "[1, false, 1]");
-    let told = s.eval("plan(|| wait(spawn(|| train_teacher(data, [\"cat\"], o))), #{timing: false})", "test").unwrap_err();
+    let told =
+        s.eval("plan(|| wait(spawn(|| train_teacher(data, [\"cat\"], o))), #{timing: false})", "test").unwrap_err();
     assert!(told.message.contains("spawn would train inside plan"), "{told}");
     // A sweep is planned whole, several points at a time or not; a job may plan.
-    let sweep = "sweep(#{label: [\"cat\", \"dog\", \"person\"]}, |at| { train_teacher(data, [at.label], o); 1 }, #{jobs: 2})";
-    assert_eq!(value(&mut s, &format!("plan(|| {sweep}, #{{timing: false}}).table.column(\"state\")")), "[\"to do\", \"stored\", \"to do\"]");
-    assert_eq!(value(&mut s, "wait(spawn(|| plan(|| train_teacher(data, [\"cat\"], o), #{timing: false}).table.len()))"), "1");
+    let sweep =
+        "sweep(#{label: [\"cat\", \"dog\", \"person\"]}, |at| { train_teacher(data, [at.label], o); 1 }, #{jobs: 2})";
+    assert_eq!(
+        value(&mut s, &format!("plan(|| {sweep}, #{{timing: false}}).table.column(\"state\")")),
+        "[\"to do\", \"stored\", \"to do\"]"
+    );
+    assert_eq!(
+        value(&mut s, "wait(spawn(|| plan(|| train_teacher(data, [\"cat\"], o), #{timing: false}).table.len()))"),
+        "1"
+    );
     assert_eq!(value(&mut s, "runs().len()"), "1");
 }
 
@@ -124,16 +135,29 @@ fn a_sweep_is_the_same_table_one_by_one_and_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let mut s = session(folder.path());
     let sweep = |jobs: usize| {
-        format!("let t = sweep(#{{seed: [0, 1], label: [\"cat\", \"dog\"]}}, |p| #{{id: train_teacher(data, [p.label], o + #{{seed: p.seed, threads: 1}}).id}}, #{{jobs: {jobs}}}); [t.columns, t.column(\"label\"), t.column(\"id\")]")
+        format!(
+            "let t = sweep(#{{seed: [0, 1], label: [\"cat\", \"dog\"]}}, |p| #{{id: train_teacher(data, [p.label], o + #{{seed: p.seed, threads: 1}}).id}}, #{{jobs: {jobs}}}); [t.columns, t.column(\"label\"), t.column(\"id\")]"
+        )
     };
     let side_by_side = value(&mut s, &sweep(2));
-    assert!(side_by_side.contains("[\"label\", \"seed\", \"id\"]") && side_by_side.contains("[\"cat\", \"cat\", \"dog\", \"dog\"]"), "{side_by_side}");
+    assert!(
+        side_by_side.contains("[\"label\", \"seed\", \"id\"]")
+            && side_by_side.contains("[\"cat\", \"cat\", \"dog\", \"dog\"]"),
+        "{side_by_side}"
+    );
     assert_eq!(value(&mut s, &sweep(1)), side_by_side);
     assert_eq!(value(&mut s, "runs().rows.len()"), "4");
     let failure = s.eval("sweep(#{k: [1, 0]}, |p| 6 / p.k, #{jobs: 2})", "line 9").unwrap_err();
     assert!(failure.render(false, 100).contains("line 9"), "{}", failure.render(false, 100));
-    assert_eq!(value(&mut s, "sweep(#{k: [1, 0]}, |p| 6 / p.k, #{jobs: 2, on_error: \"keep\"}).column(\"value\")"), "[6, ()]");
-    for (bad, says) in [("sweep(#{k: 3}, |p| 1)", "must be an array of values"), ("sweep(3, |p| 1)", "map of arrays"), ("sweep(#{}, |p| 1, #{jobs: 0})", "jobs")] {
+    assert_eq!(
+        value(&mut s, "sweep(#{k: [1, 0]}, |p| 6 / p.k, #{jobs: 2, on_error: \"keep\"}).column(\"value\")"),
+        "[6, ()]"
+    );
+    for (bad, says) in [
+        ("sweep(#{k: 3}, |p| 1)", "must be an array of values"),
+        ("sweep(3, |p| 1)", "map of arrays"),
+        ("sweep(#{}, |p| 1, #{jobs: 0})", "jobs"),
+    ] {
         let failure = s.eval(bad, "test").unwrap_err();
         assert!(failure.message.contains(says), "{}", failure.message);
     }

@@ -26,7 +26,11 @@ fn exit_codes_and_streams() {
     assert_eq!((sum.status.code(), out(&sum).as_str(), err(&sum).as_str()), (Some(0), "3\n", ""));
     let failed = cpsd(f, &["eval", "affinity(1)"]);
     assert_eq!((failed.status.code(), out(&failed).as_str()), (Some(1), ""));
-    assert!(err(&failed).contains("cpsd::argument") && err(&failed).contains("affinity takes 2 or 3 arguments"), "{}", err(&failed));
+    assert!(
+        err(&failed).contains("cpsd::argument") && err(&failed).contains("affinity takes 2 or 3 arguments"),
+        "{}",
+        err(&failed)
+    );
     assert!(!err(&failed).contains('\u{1b}'), "colour in a pipe");
     assert_eq!(cpsd(f, &["nonsense"]).status.code(), Some(2));
     assert_eq!(cpsd(f, &["doc", "merge"]).status.code(), Some(0));
@@ -44,7 +48,13 @@ fn scripts_take_arguments_and_list_them() {
     std::fs::write(f.join("any.rhai"), "print(arg(\"any\", [], \"of any kind\"))").unwrap();
     assert_eq!(out(&cpsd(f, &["script", "any.rhai", "any=2,0.5,x"])), "[2, 0.5, \"x\"]\n");
     let help = out(&cpsd(f, &["script", "s.rhai", "--help"]));
-    assert!(help.contains("Adds numbers.") && help.contains("k=3") && help.contains("how many") && help.contains("list=1,2"), "{help}");
+    assert!(
+        help.contains("Adds numbers.")
+            && help.contains("k=3")
+            && help.contains("how many")
+            && help.contains("list=1,2"),
+        "{help}"
+    );
     let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(err(&unknown).contains("has no argument \"kk\""), "{}", err(&unknown));
@@ -73,11 +83,17 @@ fn an_interrupted_training_leaves_130_and_goes_on_from_there() {
     let text = "let data = dataset(\"emoji-scenes\", #{train: 400, val: 20, test: 4, test_shifted: 4, size: 48});\n\
         let m = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", image_size: 48}, epochs: 400, batch: 32});";
     std::fs::write(f.join("s.rhai"), text).unwrap();
-    let mut child = Command::new(CPSD).args(["script", "s.rhai"]).current_dir(f).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(CPSD)
+        .args(["script", "s.rhai"])
+        .current_dir(f)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let work = f.join("runs/.work");
     let started = Instant::now();
     // Training is under way once the first epoch's line is written.
-    let begun = || std::fs::read_dir(&work).into_iter().flatten().flatten().any(|e| e.path().join("metrics.jsonl").exists());
+    let begun =
+        || std::fs::read_dir(&work).into_iter().flatten().flatten().any(|e| e.path().join("metrics.jsonl").exists());
     while !begun() && started.elapsed() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -92,7 +108,11 @@ fn an_interrupted_training_leaves_130_and_goes_on_from_there() {
 fn the_prompt_in_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(CPSD);
-    command.current_dir(folder.path()).env("CPSD_HISTORY", folder.path().join("history")).env("NO_COLOR", "1").env("TERM", "dumb");
+    command
+        .current_dir(folder.path())
+        .env("CPSD_HISTORY", folder.path().join("history"))
+        .env("NO_COLOR", "1")
+        .env("TERM", "dumb");
     let mut p = rexpect::session::spawn_command(command, Some(20_000)).unwrap();
     p.exp_string("cpsd> ").unwrap();
     p.send_line("let labels = [\"a\", \"b\", \"c\"];").unwrap();
@@ -149,13 +169,25 @@ fn tests_of_libraries_are_run() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     std::fs::create_dir(f.join("deep")).unwrap();
-    std::fs::write(f.join("deep/lib.rhai"), "fn half(x) { x / 2 }\nfn test_half() { assert(half(4) == 2); }\n").unwrap();
+    std::fs::write(f.join("deep/lib.rhai"), "fn half(x) { x / 2 }\nfn test_half() { assert(half(4) == 2); }\n")
+        .unwrap();
     let good = cpsd(f, &["test", "."]);
     assert_eq!((good.status.code(), out(&good).contains("1 passed, 0 failed")), (Some(0), true), "{}", out(&good));
-    std::fs::write(f.join("odd.rhai"), "fn test_odd() {\n    assert(3 / 2 == 1, \"whole\");\n    assert(3 / 2 == 2, \"rounded up\");\n}\n").unwrap();
+    std::fs::write(
+        f.join("odd.rhai"),
+        "fn test_odd() {\n    assert(3 / 2 == 1, \"whole\");\n    assert(3 / 2 == 2, \"rounded up\");\n}\n",
+    )
+    .unwrap();
     let bad = cpsd(f, &["test", "."]);
     assert_eq!(bad.status.code(), Some(1));
-    assert!(out(&bad).contains("1 passed, 1 failed") && err(&bad).contains("rounded up") && err(&bad).contains("odd.rhai:3:5"), "{}{}", out(&bad), err(&bad));
+    assert!(
+        out(&bad).contains("1 passed, 1 failed")
+            && err(&bad).contains("rounded up")
+            && err(&bad).contains("odd.rhai:3:5"),
+        "{}{}",
+        out(&bad),
+        err(&bad)
+    );
     let own = cpsd(f, &["test", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/libraries")]);
     assert_eq!(own.status.code(), Some(0), "{}{}", out(&own), err(&own));
     std::fs::create_dir(f.join("empty")).unwrap();
@@ -166,7 +198,11 @@ fn tests_of_libraries_are_run() {
 fn a_script_runs_for_every_combination_of_its_arguments() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    std::fs::write(f.join("s.rhai"), "let k = arg(\"k\", 3); let seed = arg(\"seed\", 0); assert(k != 9); print(`${k} ${seed}`);").unwrap();
+    std::fs::write(
+        f.join("s.rhai"),
+        "let k = arg(\"k\", 3); let seed = arg(\"seed\", 0); assert(k != 9); print(`${k} ${seed}`);",
+    )
+    .unwrap();
     let all = cpsd(f, &["script", "--multirun", "s.rhai", "k=2,3", "seed=0,1"]);
     let printed: Vec<String> = out(&all).lines().filter(|l| !l.starts_with("==")).map(str::to_string).collect();
     assert_eq!(printed, ["2 0", "2 1", "3 0", "3 1"], "{}", err(&all));
@@ -185,7 +221,11 @@ fn the_reference_is_what_the_words_say() {
     let folder = tempfile::tempdir().unwrap();
     let made = cpsd(folder.path(), &["doc", "--definitions", "definitions"]);
     assert_eq!(made.status.code(), Some(0), "{}", err(&made));
-    let texts: String = std::fs::read_dir(folder.path().join("definitions")).unwrap().flatten().map(|e| std::fs::read_to_string(e.path()).unwrap()).collect();
+    let texts: String = std::fs::read_dir(folder.path().join("definitions"))
+        .unwrap()
+        .flatten()
+        .map(|e| std::fs::read_to_string(e.path()).unwrap())
+        .collect();
     assert!(texts.contains("fn cooccurrence") && texts.contains("fn merge"));
 }
 

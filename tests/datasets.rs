@@ -19,12 +19,16 @@ fn options() -> SceneOptions {
 fn shown(split: &str, name: impl Fn(&str) -> Option<String>) -> Vec<BTreeSet<String>> {
     let all = splits(&options()).unwrap();
     let (_, dataset) = all.iter().find(|(s, _)| s == split).unwrap();
-    let rows = (0..dataset.len()).filter(|i| i % 13 != 5).map(|i| dataset.labels.row(i).iter().filter_map(|&l| name(&dataset.labels.labels()[l as usize])).collect());
+    let rows = (0..dataset.len())
+        .filter(|i| i % 13 != 5)
+        .map(|i| dataset.labels.row(i).iter().filter_map(|&l| name(&dataset.labels.labels()[l as usize])).collect());
     rows.filter(|row: &BTreeSet<String>| !row.is_empty()).collect()
 }
 
 fn labels(dataset: &Dataset) -> Vec<BTreeSet<String>> {
-    (0..dataset.len()).map(|i| dataset.labels.row(i).iter().map(|&l| dataset.labels.labels()[l as usize].clone()).collect()).collect()
+    (0..dataset.len())
+        .map(|i| dataset.labels.row(i).iter().map(|&l| dataset.labels.labels()[l as usize].clone()).collect())
+        .collect()
 }
 
 fn written(name: &str, folder: &Path, given: serde_json::Value) -> Vec<(String, Dataset)> {
@@ -78,9 +82,26 @@ fn cocos_labels_stand_in_the_authors_order() {
 #[test]
 fn voc_has_twenty_classes_and_difficult_objects() {
     const VOC: [(&str, &str); 20] = [
-        ("airplane", "aeroplane"), ("bicycle", "bicycle"), ("bird", "bird"), ("boat", "boat"), ("bottle", "bottle"), ("bus", "bus"), ("car", "car"), ("cat", "cat"),
-        ("chair", "chair"), ("cow", "cow"), ("dog", "dog"), ("horse", "horse"), ("motorcycle", "motorbike"), ("person", "person"), ("couch", "sofa"),
-        ("train", "train"), ("tv", "tvmonitor"), ("sheep", "sheep"), ("potted plant", "pottedplant"), ("dining table", "diningtable"),
+        ("airplane", "aeroplane"),
+        ("bicycle", "bicycle"),
+        ("bird", "bird"),
+        ("boat", "boat"),
+        ("bottle", "bottle"),
+        ("bus", "bus"),
+        ("car", "car"),
+        ("cat", "cat"),
+        ("chair", "chair"),
+        ("cow", "cow"),
+        ("dog", "dog"),
+        ("horse", "horse"),
+        ("motorcycle", "motorbike"),
+        ("person", "person"),
+        ("couch", "sofa"),
+        ("train", "train"),
+        ("tv", "tvmonitor"),
+        ("sheep", "sheep"),
+        ("potted plant", "pottedplant"),
+        ("dining table", "diningtable"),
     ];
     let class = |label: &str| VOC.iter().find(|(coco, _)| *coco == label).map(|(_, voc)| voc.to_string());
     for name in ["voc2007", "voc2012"] {
@@ -89,7 +110,8 @@ fn voc_has_twenty_classes_and_difficult_objects() {
         let test = split(&all, "test");
         assert_eq!(labels(test), shown("test", class), "{name}");
         let order = cpsd::images::card(name).unwrap().labels.clone();
-        let places: Vec<usize> = test.labels.labels().iter().map(|l| order.iter().position(|o| o == l).unwrap()).collect();
+        let places: Vec<usize> =
+            test.labels.labels().iter().map(|l| order.iter().position(|o| o == l).unwrap()).collect();
         assert!(places.is_sorted(), "{:?}", test.labels.labels());
         // Without difficult objects some labels are gone, and none is new.
         let easy = open(name, Some(folder.path()), &json!({ "difficult": false, "unlabelled": true })).unwrap();
@@ -102,15 +124,34 @@ fn voc_has_twenty_classes_and_difficult_objects() {
 #[test]
 fn nus_wide_has_81_concepts_and_pictures_in_folders() {
     const CONCEPTS: [(&str, &str); 13] = [
-        ("airplane", "plane"), ("bear", "bear"), ("bird", "birds"), ("boat", "boats"), ("book", "book"), ("car", "cars"), ("bus", "vehicle"), ("cat", "cat"),
-        ("cow", "cow"), ("dog", "dog"), ("horse", "horses"), ("person", "person"), ("train", "train"),
+        ("airplane", "plane"),
+        ("bear", "bear"),
+        ("bird", "birds"),
+        ("boat", "boats"),
+        ("book", "book"),
+        ("car", "cars"),
+        ("bus", "vehicle"),
+        ("cat", "cat"),
+        ("cow", "cow"),
+        ("dog", "dog"),
+        ("horse", "horses"),
+        ("person", "person"),
+        ("train", "train"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let all = written("nuswide", folder.path(), json!({}));
     let test = split(&all, "test");
     assert_eq!(test.labels.num_labels(), 81);
-    assert_eq!(labels(test), shown("test", |label| CONCEPTS.iter().find(|(coco, _)| *coco == label).map(|(_, c)| c.to_string())));
-    assert!(test.labels.images().iter().all(|image| image.contains('/') && folder.path().join("Flickr").join(image).is_file()));
+    assert_eq!(
+        labels(test),
+        shown("test", |label| CONCEPTS.iter().find(|(coco, _)| *coco == label).map(|(_, c)| c.to_string()))
+    );
+    assert!(
+        test.labels
+            .images()
+            .iter()
+            .all(|image| image.contains('/') && folder.path().join("Flickr").join(image).is_file())
+    );
     assert_eq!(test.picture(0).unwrap().height, 48);
 }
 
@@ -144,7 +185,12 @@ fn what_is_missing_is_said_with_the_layout_before_anything_is_read() {
             let error = open(miniature.name, root, &json!({})).map(|_| ()).unwrap_err();
             let help = error.help.unwrap_or_default();
             let card = cpsd::images::card(miniature.name).unwrap();
-            assert!(error.message.contains(miniature.name) && help.contains("ROOT/") && help.contains(&card.get), "{}: {} {help}", miniature.name, error.message);
+            assert!(
+                error.message.contains(miniature.name) && help.contains("ROOT/") && help.contains(&card.get),
+                "{}: {} {help}",
+                miniature.name,
+                error.message
+            );
         }
         let error = open(miniature.name, Some(folder.path()), &json!({ "unlabeled": true })).map(|_| ()).unwrap_err();
         assert!(error.help.unwrap_or_default().contains("unlabelled"), "{}", error.message);

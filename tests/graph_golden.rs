@@ -99,7 +99,10 @@ fn counts_are_the_published_ones() {
     }
     let top = &c.top_pairs(1)[0];
     assert_eq!(c.pair(40, 41).max(top.count), top.count);
-    assert_eq!(2 * c.never_pairs(usize::MAX).len(), g.file["P_plus_checks"]["zero_offdiag_entries"].as_u64().unwrap() as usize);
+    assert_eq!(
+        2 * c.never_pairs(usize::MAX).len(),
+        g.file["P_plus_checks"]["zero_offdiag_entries"].as_u64().unwrap() as usize
+    );
 }
 
 #[test]

@@ -52,7 +52,8 @@ fn spec(head: &str, m: usize) -> ModelSpec {
     };
     let head_options: BTreeMap<String, f64> =
         kind.options.iter().filter_map(|o| Some((o.name.to_string(), small(o.name)?))).collect();
-    let rows = (0..m).map(|i| (0..m).map(|j| if i == j { 0.0 } else { 0.9 / (1.0 + (i + 2 * j) as f64) }).collect()).collect();
+    let rows =
+        (0..m).map(|i| (0..m).map(|j| if i == j { 0.0 } else { 0.9 / (1.0 + (i + 2 * j) as f64) }).collect()).collect();
     ModelSpec {
         head: head.into(),
         head_options,
@@ -79,7 +80,8 @@ fn heads_equal_pytorch() {
     let features = formula("features", &[size("images"), size("channels"), size("height"), size("width")], 1.0);
     for case in goldens["cases"].as_array().unwrap() {
         let head = case["head"].as_str().unwrap();
-        let head_options = case["options"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.as_f64().unwrap())).collect();
+        let head_options =
+            case["options"].as_object().unwrap().iter().map(|(k, v)| (k.clone(), v.as_f64().unwrap())).collect();
         let words = find(head).unwrap().needs_words.then(|| "learned".to_string());
         let spec = ModelSpec { head: head.into(), head_options, word_vectors: words, ..ModelSpec::default() };
         let (params, built) = build(&spec, size("channels"), size("labels") as usize);
@@ -97,9 +99,15 @@ fn heads_equal_pytorch() {
             let param = params.list.iter().find(|p| p.name == *name).unwrap_or_else(|| panic!("{head} has no {name}"));
             let gradient = param.tensor.grad().to_kind(Kind::Double);
             let norm = reference["norm"].as_f64().unwrap();
-            let close = |came: f64, expected: f64, scale: f64| assert!((came - expected).abs() <= 1e-4 * scale, "{head}, {name}: {came} instead of {expected}");
+            let close = |came: f64, expected: f64, scale: f64| {
+                assert!((came - expected).abs() <= 1e-4 * scale, "{head}, {name}: {came} instead of {expected}")
+            };
             close(f64::try_from(gradient.norm()).unwrap(), norm, norm);
-            close(f64::try_from(gradient.sum(Kind::Double)).unwrap(), reference["sum"].as_f64().unwrap(), norm * (gradient.numel() as f64).sqrt());
+            close(
+                f64::try_from(gradient.sum(Kind::Double)).unwrap(),
+                reference["sum"].as_f64().unwrap(),
+                norm * (gradient.numel() as f64).sqrt(),
+            );
         }
     }
 }
@@ -129,21 +137,28 @@ fn every_head_learns_and_holds_its_memory() {
                 .filter(|p| p.role == Role::Weight && !p.frozen)
                 .map(|p| (p.name.clone(), p.tensor.shallow_clone()))
                 .collect();
-            let mut flat = Flat::of(leaves.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(), vec![]).unwrap();
+            let mut flat =
+                Flat::of(leaves.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(), vec![]).unwrap();
             let mut adam = Adam::new(&flat, Optimiser::Adam, 0.0).unwrap();
             let mut average = Average::new(&flat, 0.9, false).unwrap();
             let (mut losses, mut memory) = (Vec::new(), 0.0);
             for step in 0..60 {
                 flat.zero_gradients().unwrap();
                 let logits = head.logits(&features, Pass::step(0, 0, step)).unwrap();
-                let mut loss = logits.binary_cross_entropy_with_logits::<Tensor>(&targets, None, None, tch::Reduction::Mean);
+                let mut loss =
+                    logits.binary_cross_entropy_with_logits::<Tensor>(&targets, None, None, tch::Reduction::Mean);
                 if let Some(more) = head.auxiliary().unwrap() {
                     loss += more;
                 }
                 loss.backward();
                 if step == 0 {
                     for (name, leaf) in &leaves {
-                        assert!(leaf.grad().defined() && f64::try_from(leaf.grad().abs().sum(Kind::Double)).unwrap().is_finite(), "{}: {name}", kind.name);
+                        assert!(
+                            leaf.grad().defined()
+                                && f64::try_from(leaf.grad().abs().sum(Kind::Double)).unwrap().is_finite(),
+                            "{}: {name}",
+                            kind.name
+                        );
                     }
                 }
                 losses.push(f64::try_from(&loss).unwrap());
@@ -176,7 +191,11 @@ fn options_and_what_a_head_needs_are_checked() {
     assert!(of(with("q2l", &[("heads", 2.5)])).message.contains("must be an integer from 1 to 64; got 2.5"));
     assert!(of(with("csra", &[("lambda", -1.0)])).message.contains("must be a number from 0 to 10; got -1"));
     assert_eq!(of(with("q21", &[])).help.as_deref(), Some("did you mean \"q2l\"?"));
-    assert!(of(ModelSpec { word_vectors: Some("learned".into()), ..ModelSpec::default() }).message.contains("takes no word_vectors"));
+    assert!(
+        of(ModelSpec { word_vectors: Some("learned".into()), ..ModelSpec::default() })
+            .message
+            .contains("takes no word_vectors")
+    );
     let labels = labels(3);
     for (head, needs) in [("ml_gcn", "needs a label graph"), ("tf", "needs word vectors")] {
         let spec = with(head, &[]).resolved().unwrap();

@@ -30,9 +30,14 @@ fn every_operation_equals_torchvision() {
         let mut rgb = picture(height, width);
         apply(&mut Pixels { rgb: &mut rgb, width, height }, operation);
         let hex = case["bytes"].as_str().unwrap();
-        let expected: Vec<u8> = (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let expected: Vec<u8> =
+            (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
         let different = rgb.iter().zip(&expected).filter(|(a, b)| a != b).count();
-        assert!(rgb.len() == expected.len() && different == 0, "{operation:?} ({}): {different} bytes differ", case["name"]);
+        assert!(
+            rgb.len() == expected.len() && different == 0,
+            "{operation:?} ({}): {different} bytes differ",
+            case["name"]
+        );
         if rgb != picture(height, width) {
             changing.insert(index);
         }

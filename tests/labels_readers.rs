@@ -258,8 +258,12 @@ fn voc(folder: &Folder) -> PathBuf {
     };
     let picture =
         |name: &str, objects: &str| format!("<annotation>\n<filename>{name}.jpg</filename>\n{objects}</annotation>\n");
-    folder.put("VOC2007/Annotations/000002.xml", picture("000002", &(object("dog", "0") + object("dog", "0").as_str())));
-    folder.put("VOC2007/Annotations/000001.xml", picture("000001", &(object("person", "0") + object("cat", "1").as_str())));
+    folder
+        .put("VOC2007/Annotations/000002.xml", picture("000002", &(object("dog", "0") + object("dog", "0").as_str())));
+    folder.put(
+        "VOC2007/Annotations/000001.xml",
+        picture("000001", &(object("person", "0") + object("cat", "1").as_str())),
+    );
     folder.put("VOC2007/Annotations/000003.xml", picture("000003", ""));
     folder.put("VOC2007/ImageSets/Main/trainval.txt", "000003\n000001\n");
     folder.put("VOC2007/ImageSets/Main/test.txt", "000002\n");

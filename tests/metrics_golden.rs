@@ -78,7 +78,11 @@ fn ap_of_each_label_is_that_of_scikit_learn() {
         }
         assert_eq!(report.left_out, absent);
         close(report.map / 100.0, &case.value["mAP"], "mAP");
-        close(mean_average_precision(&case.scores, &case.targets, case.m).unwrap() / 100.0, &case.value["mAP"], "mAP alone");
+        close(
+            mean_average_precision(&case.scores, &case.targets, case.m).unwrap() / 100.0,
+            &case.value["mAP"],
+            "mAP alone",
+        );
     }
 }
 

@@ -85,7 +85,8 @@ fn parity(backbone: &str) {
     let golden = &goldens()[backbone];
     let kind = cpsd::models::backbones::find(backbone).unwrap();
     let size = golden["image_size"].as_i64().unwrap();
-    let spec = ModelSpec { backbone: backbone.into(), head: "gap".into(), image_size: Some(size), ..ModelSpec::default() };
+    let spec =
+        ModelSpec { backbone: backbone.into(), head: "gap".into(), image_size: Some(size), ..ModelSpec::default() };
     let mut model = Model::new(&spec, &labels(10), 0, Device::Cpu).unwrap();
     let state = fill(&mut model);
     let x = formula("input", &[2, 3, size, size], 1.0);
@@ -101,7 +102,12 @@ fn parity(backbone: &str) {
         let norm = reference["norm"].as_f64().unwrap();
         close(&format!("{backbone} gradient norm of {name}"), number(gradient.norm()), norm, norm);
         let scale = norm * (gradient.numel() as f64).sqrt();
-        close(&format!("{backbone} gradient sum of {name}"), number(gradient.sum(Kind::Double)), reference["sum"].as_f64().unwrap(), scale);
+        close(
+            &format!("{backbone} gradient sum of {name}"),
+            number(gradient.sum(Kind::Double)),
+            reference["sum"].as_f64().unwrap(),
+            scale,
+        );
     }
 
     // What documentation states.
@@ -110,7 +116,11 @@ fn parity(backbone: &str) {
     assert_eq!(model.num_parameters(), golden["parameters_10"].as_i64().unwrap() - positions(golden, backbone, size));
     assert_eq!(kind.parameters + (channels + 1) * 1000, golden["parameters_1000"].as_i64().unwrap());
     let gmacs = golden["gmacs"].as_f64().unwrap();
-    assert!((kind.gflops - gmacs).abs() < 0.005 * gmacs, "{backbone}: {} instead of {gmacs} billion multiply-adds", kind.gflops);
+    assert!(
+        (kind.gflops - gmacs).abs() < 0.005 * gmacs,
+        "{backbone}: {} instead of {gmacs} billion multiply-adds",
+        kind.gflops
+    );
 
     // The first half of the stages frozen: the same function, nothing there moves, and its features are the reference's.
     let references = golden["stages"].as_array().unwrap();
@@ -123,7 +133,12 @@ fn parity(backbone: &str) {
     let reference = &references[frozen - 1];
     let norm = reference["norm"].as_f64().unwrap();
     close(&format!("{backbone} features' norm"), number(features.to_kind(Kind::Double).norm()), norm, norm);
-    close(&format!("{backbone} features' sum"), number(features.sum(Kind::Double)), reference["sum"].as_f64().unwrap(), norm * (features.numel() as f64).sqrt());
+    close(
+        &format!("{backbone} features' sum"),
+        number(features.sum(Kind::Double)),
+        reference["sum"].as_f64().unwrap(),
+        norm * (features.numel() as f64).sqrt(),
+    );
     equal(&format!("{backbone} logit from features"), &half.forward_from(&features, false).unwrap(), &golden["logits"]);
     let moving: Vec<String> = half.trainable().into_iter().chain(half.buffers()).map(|(n, _)| n).collect();
     let _ = half.forward_from(&half.frozen_features(&x).unwrap(), true).unwrap();
@@ -145,16 +160,23 @@ fn bfloat16_is_pytorchs_autocast() {
     let goldens = goldens();
     for (backbone, logits) in autocast.as_object().unwrap().iter().filter(|(name, _)| *name != "torch") {
         let size = goldens[backbone]["image_size"].as_i64().unwrap();
-        let spec = ModelSpec { backbone: backbone.clone(), head: "gap".into(), image_size: Some(size), ..ModelSpec::default() };
+        let spec = ModelSpec {
+            backbone: backbone.clone(),
+            head: "gap".into(),
+            image_size: Some(size),
+            ..ModelSpec::default()
+        };
         let mut model = Model::new(&spec, &labels(10), 0, Device::Cpu).unwrap();
         fill(&mut model);
-        let came = model.forward(&formula("input", &[2, 3, size, size], 1.0), Pass::EVAL.within(Precision::BFloat16)).unwrap();
+        let came =
+            model.forward(&formula("input", &[2, 3, size, size], 1.0), Pass::EVAL.within(Precision::BFloat16)).unwrap();
         assert_eq!(came.kind(), Kind::Float);
         let golden: Vec<f64> = serde_json::from_value(logits.clone()).unwrap();
         let full: Vec<f64> = serde_json::from_value(goldens[backbone]["logits"].clone()).unwrap();
         let scale = full.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         let ours = to_vec_f32(&came).unwrap();
-        let apart = |other: &[f64]| ours.iter().zip(other).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max) / scale;
+        let apart =
+            |other: &[f64]| ours.iter().zip(other).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max) / scale;
         assert!(apart(&golden) < 0.01, "{backbone}: {} of the largest logit away from autocast", apart(&golden));
         assert!(apart(&full) > 1e-5, "{backbone} computes in f32");
         // Slow without hardware for it: once is enough.
@@ -169,7 +191,13 @@ fn bfloat16_is_pytorchs_autocast() {
 /// As torchvision's FrozenBatchNorm2d, which Query2Label's ResNet has: only convolutions and the head are trained.
 #[test]
 fn frozen_norms_stay_as_they_are() {
-    let spec = ModelSpec { backbone: "resnet18".into(), image_size: Some(64), freeze: 1, frozen_norms: true, ..ModelSpec::default() };
+    let spec = ModelSpec {
+        backbone: "resnet18".into(),
+        image_size: Some(64),
+        freeze: 1,
+        frozen_norms: true,
+        ..ModelSpec::default()
+    };
     let mut model = Model::new(&spec, &labels(4), 0, Device::Cpu).unwrap();
     fill(&mut model);
     let before: Vec<(String, Tensor)> = model.state().into_iter().map(|(name, t)| (name, t.copy())).collect();
@@ -206,14 +234,25 @@ fn saved_names_are_the_references() {
         let file = folder.path().join("model.safetensors");
         model.save(&file, &Value::Null).unwrap();
         let (tensors, _) = read_safetensors(&file).unwrap();
-        let came: BTreeMap<String, Vec<i64>> = tensors.into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+        let came: BTreeMap<String, Vec<i64>> =
+            tensors.into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
         let mut expected = BTreeMap::new();
         golden_names(&golden[kind.name], "", &mut expected);
         assert_eq!(came, expected, "{}", kind.name);
-        let config: Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("model.json")).unwrap()).unwrap();
+        let config: Value =
+            serde_json::from_str(&std::fs::read_to_string(folder.path().join("model.json")).unwrap()).unwrap();
         let classifier = config["pretrained_cfg"]["classifier"].as_str().unwrap();
-        assert_eq!(came[&format!("{classifier}.weight")], [10, config["num_features"].as_i64().unwrap()], "{}", kind.name);
-        assert!(came.contains_key(&format!("{}.weight", config["pretrained_cfg"]["first_conv"].as_str().unwrap())), "{}", kind.name);
+        assert_eq!(
+            came[&format!("{classifier}.weight")],
+            [10, config["num_features"].as_i64().unwrap()],
+            "{}",
+            kind.name
+        );
+        assert!(
+            came.contains_key(&format!("{}.weight", config["pretrained_cfg"]["first_conv"].as_str().unwrap())),
+            "{}",
+            kind.name
+        );
     }
 }
 
@@ -372,10 +411,16 @@ fn published(backbone: &str) {
     assert_eq!(serde_json::json!(features.size()), golden["stage5_shape"]);
     let first = features.select(0, 0).narrow(0, 0, 8).select(1, 3).select(1, 4);
     equal("a stage-5 feature", &first, &golden["stage5_first"]);
-    close("the sum of all stage-5 features", number(features.sum(Kind::Double)), golden["stage5_sum"].as_f64().unwrap(), 100.0);
+    close(
+        "the sum of all stage-5 features",
+        number(features.sum(Kind::Double)),
+        golden["stage5_sum"].as_f64().unwrap(),
+        100.0,
+    );
 
     // With as many labels as the file has classes its last layer is taken too.
-    let spec = ModelSpec { weights: Some(file), image_size: Some(128), backbone: backbone.into(), ..ModelSpec::default() };
+    let spec =
+        ModelSpec { weights: Some(file), image_size: Some(128), backbone: backbone.into(), ..ModelSpec::default() };
     let model = Model::new(&spec, &labels(1000), 0, Device::Cpu).unwrap();
     assert!(model.notes().is_empty(), "{:?}", model.notes());
     let logits = model.forward(&x, false).unwrap();

@@ -56,7 +56,8 @@ fn close(what: &str, came: f64, expected: f64, scale: f64) {
 /// A file of `state` with every name changed.
 fn renamed(folder: &Path, state: &[(String, Tensor)], change: impl Fn(&str) -> Option<String>) -> PathBuf {
     let path = folder.join("renamed.safetensors");
-    let state: Vec<(String, Tensor)> = state.iter().filter_map(|(n, t)| change(n).map(|n| (n, t.shallow_clone()))).collect();
+    let state: Vec<(String, Tensor)> =
+        state.iter().filter_map(|(n, t)| change(n).map(|n| (n, t.shallow_clone()))).collect();
     write_safetensors(&path, &state, &[]).unwrap();
     path
 }
@@ -73,7 +74,11 @@ fn same_backbone(a: &Model, b: &Model, classifier: &str) {
 fn pytorchs_files_load_in_every_form() {
     let golden = &golden("weights.json")["stage1"];
     for file in ["stage1.safetensors", "stage1.pth", "stage1_legacy.pth", "stage1.ckpt", "stage1_legacy.ckpt"] {
-        let spec = ModelSpec { weights: Some(golden_file(file).display().to_string()), freeze: 1, ..stage1("efficientnet_lite0") };
+        let spec = ModelSpec {
+            weights: Some(golden_file(file).display().to_string()),
+            freeze: 1,
+            ..stage1("efficientnet_lite0")
+        };
         let model = make(&spec, 3).unwrap_or_else(|e| panic!("{file}: {e}"));
         let features = model.frozen_features(&formula("input", &[2, 3, 64, 64], 1.0)).unwrap();
         let (norm, elements) = (golden["norm"].as_f64().unwrap(), golden["elements"].as_f64().unwrap());
@@ -93,7 +98,10 @@ fn tensors_of_every_form_are_read_as_pytorch_means_them() {
             assert_eq!(json!(tensor.size()), golden[&name]["shape"], "{file} {name}");
             let values: Vec<f64> = to_vec_f32(&tensor).unwrap().into_iter().map(f64::from).collect();
             let expected: Vec<f64> = serde_json::from_value(golden[&name]["values"].clone()).unwrap();
-            assert!(values.len() == expected.len() && values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{file} {name}");
+            assert!(
+                values.len() == expected.len() && values.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9),
+                "{file} {name}"
+            );
         }
     }
 }
@@ -140,7 +148,9 @@ fn broken_files_are_errors() {
         let path = folder.path().join(file);
         for keep in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
             std::fs::write(&path, &bytes[..keep]).unwrap();
-            let Err(error) = read(&path) else { panic!("{file} was read though cut to {keep} of {} bytes", bytes.len()) };
+            let Err(error) = read(&path) else {
+                panic!("{file} was read though cut to {keep} of {} bytes", bytes.len())
+            };
             assert!(error.message.contains(file) && !error.message.contains('\n'), "{}", error.message);
         }
         let mut seed = 12345u64;
@@ -188,7 +198,18 @@ fn pickles_that_nest_are_only_long() {
 fn prefixes_of_checkpoints_are_taken_off() {
     let folder = tempfile::tempdir().unwrap();
     let source = Model::new(&stage1("resnet18"), &labels(3), 99, Device::Cpu).unwrap();
-    for prefix in ["", "module.", "model.", "module.model.", "backbone.", "body.", "backbone.0.body.", "module.backbone.0.body.", "_orig_mod.", "student.net."] {
+    for prefix in [
+        "",
+        "module.",
+        "model.",
+        "module.model.",
+        "backbone.",
+        "body.",
+        "backbone.0.body.",
+        "module.backbone.0.body.",
+        "_orig_mod.",
+        "student.net.",
+    ] {
         let path = renamed(folder.path(), &source.state(), |n| match n.starts_with("fc.") {
             // A model around the backbone has a head of its own.
             true if prefix.contains("backbone") => Some(format!("module.{n}")),
@@ -209,7 +230,8 @@ fn a_changed_class_count_starts_the_last_layer_anew_and_says_so() {
     let model = make(&spec, 20).unwrap();
     same_backbone(&model, &source, "fc");
     let random = make(&stage1("resnet18"), 20).unwrap();
-    let last = |m: &Model| m.state().into_iter().filter(|(n, _)| n.starts_with("fc")).map(|(_, t)| t).collect::<Vec<_>>();
+    let last =
+        |m: &Model| m.state().into_iter().filter(|(n, _)| n.starts_with("fc")).map(|(_, t)| t).collect::<Vec<_>>();
     assert_eq!(last(&model), last(&random));
     assert_eq!(model.notes().len(), 1);
     assert!(model.notes()[0].contains("80 classes") && model.notes()[0].contains("20 labels"), "{:?}", model.notes());
@@ -237,12 +259,22 @@ fn what_does_not_fit_is_listed_by_name() {
     }
     write_safetensors(&path, &state, &[]).unwrap();
     let error = refused(with(&path));
-    assert!(error.message.contains("of another shape 1: \"conv1.weight\" is [64, 3, 3, 3] instead of [64, 3, 7, 7]"), "{}", error.message);
+    assert!(
+        error.message.contains("of another shape 1: \"conv1.weight\" is [64, 3, 3, 3] instead of [64, 3, 7, 7]"),
+        "{}",
+        error.message
+    );
 
     let path = folder.path().join("other.safetensors");
-    write_safetensors(&path, &[("encoder.weight".to_string(), Tensor::zeros([2], (Kind::Float, Device::Cpu)))], &[]).unwrap();
+    write_safetensors(&path, &[("encoder.weight".to_string(), Tensor::zeros([2], (Kind::Float, Device::Cpu)))], &[])
+        .unwrap();
     let error = refused(with(&path));
-    assert!(error.message.contains("none of its 1 tensors has a name that resnet18 knows") && error.help.unwrap().contains("torchvision"), "{}", error.message);
+    assert!(
+        error.message.contains("none of its 1 tensors has a name that resnet18 knows")
+            && error.help.unwrap().contains("torchvision"),
+        "{}",
+        error.message
+    );
 
     // What is too much is named, and does no harm.
     let small = ModelSpec { backbone: "small_cnn".into(), image_size: Some(32), ..ModelSpec::default() };
@@ -315,10 +347,14 @@ fn timms_transformers_have_every_tensor_of_torchvisions() {
         let (mut ours, mut theirs) = (vec![], vec![]);
         flatten(&names[backbone], "", &mut ours);
         flatten(&names[format!("{backbone} in timm")], "", &mut theirs);
-        let own: HashMap<String, Vec<i64>> = ours.into_iter().filter(|(n, _)| !n.ends_with("relative_position_index")).collect();
-        let given: Vec<(String, Tensor)> =
-            theirs.into_iter().map(|(n, s)| (format!("module.{n}"), Tensor::zeros(s.as_slice(), (Kind::Float, Device::Cpu)))).collect();
-        let fitted: HashMap<String, Vec<i64>> = fit(given, &own, &kind.weights).unwrap().into_iter().map(|(n, t)| (n, t.size())).collect();
+        let own: HashMap<String, Vec<i64>> =
+            ours.into_iter().filter(|(n, _)| !n.ends_with("relative_position_index")).collect();
+        let given: Vec<(String, Tensor)> = theirs
+            .into_iter()
+            .map(|(n, s)| (format!("module.{n}"), Tensor::zeros(s.as_slice(), (Kind::Float, Device::Cpu))))
+            .collect();
+        let fitted: HashMap<String, Vec<i64>> =
+            fit(given, &own, &kind.weights).unwrap().into_iter().map(|(n, t)| (n, t.size())).collect();
         for (name, shape) in own {
             assert_eq!(fitted.get(&name), Some(&shape), "{backbone} {name}");
         }
@@ -334,9 +370,17 @@ fn absent_imagenet_weights_say_what_to_get_and_where_to_put_it() {
             assert!(help.contains("leave \"weights\" out"), "{help}");
             continue;
         }
-        assert!(error.message.contains(kind.name) && error.message.contains(&format!("weights/{}", kind.weights.files[0])), "{}", error.message);
+        assert!(
+            error.message.contains(kind.name) && error.message.contains(&format!("weights/{}", kind.weights.files[0])),
+            "{}",
+            error.message
+        );
         assert!(help.contains("CPSD_WEIGHTS") && help.contains(kind.weights.source), "{help}");
-        assert!(kind.weights.source.contains("https://") || kind.weights.source.contains("Python package"), "{}", kind.name);
+        assert!(
+            kind.weights.source.contains("https://") || kind.weights.source.contains("Python package"),
+            "{}",
+            kind.name
+        );
     }
 }
 
@@ -352,7 +396,12 @@ fn the_table_of_backbones_is_complete() {
 }
 
 fn torchscript(file: &str) -> ModelSpec {
-    ModelSpec { backbone: "torchscript".into(), path: Some(golden_file(file).display().to_string()), image_size: Some(32), ..ModelSpec::default() }
+    ModelSpec {
+        backbone: "torchscript".into(),
+        path: Some(golden_file(file).display().to_string()),
+        image_size: Some(32),
+        ..ModelSpec::default()
+    }
 }
 
 /// The generator's last layer.
@@ -374,7 +423,18 @@ fn a_traced_module_is_a_backbone_and_trains() {
         let model = with_last_layer(make(&torchscript(file), 10).unwrap());
         assert_eq!(model.channels(), 12);
         let names: Vec<String> = model.trainable().into_iter().map(|(n, _)| n).collect();
-        assert_eq!(names, ["deep.bias", "deep.weight", "head.classifier.bias", "head.classifier.weight", "norm.bias", "norm.weight", "stem.weight"]);
+        assert_eq!(
+            names,
+            [
+                "deep.bias",
+                "deep.weight",
+                "head.classifier.bias",
+                "head.classifier.weight",
+                "norm.bias",
+                "norm.weight",
+                "stem.weight"
+            ]
+        );
         let expected: Vec<f64> = serde_json::from_value(golden["logits"].clone()).unwrap();
         let largest = expected.iter().fold(0.0f64, |a, b| a.max(b.abs()));
         let logits = model.forward(&x, true).unwrap();
@@ -431,7 +491,11 @@ fn bad_modules_are_one_clear_error() {
     let error = refused(make(&ModelSpec { path: Some("absent.pt".into()), ..torchscript("traced.pt") }, 3));
     assert_eq!(error.kind, ErrorKind::Io);
     let error = refused(make(&torchscript("stage1.pth"), 3));
-    assert!(error.message.contains("not a TorchScript module") && error.help.unwrap().contains("torch.jit.trace"), "{}", error.message);
+    assert!(
+        error.message.contains("not a TorchScript module") && error.help.unwrap().contains("torch.jit.trace"),
+        "{}",
+        error.message
+    );
     let bytes = std::fs::read(golden_file("traced.pt")).unwrap();
     let cut = folder.path().join("cut.pt");
     for keep in [0, 10, bytes.len() / 2, bytes.len() - 1] {

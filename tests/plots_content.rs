@@ -86,7 +86,12 @@ fn nan_makes_a_gap_in_a_line() {
 #[test]
 fn names_at_the_ends_of_lines_do_not_cover_each_other() {
     let series: Vec<Series> = (0..12)
-        .map(|i| Series { name: format!("run {i}"), x: vec![0.0, 1.0], y: vec![0.0, 90.0 + f64::from(i) * 0.01], band: None })
+        .map(|i| Series {
+            name: format!("run {i}"),
+            x: vec![0.0, 1.0],
+            y: vec![0.0, 90.0 + f64::from(i) * 0.01],
+            band: None,
+        })
         .collect();
     let figure = lines(&series, &LinesOptions::default()).unwrap();
     let ends: Vec<_> = texts(&parse(&figure)).into_iter().filter(|t| t.0.starts_with("run ")).collect();
@@ -107,7 +112,10 @@ fn bars_are_as_long_as_their_values() {
         .map(|n| n.attribute("height").unwrap().parse().unwrap())
         .collect();
     assert_eq!(heights.len(), 3);
-    assert!((heights[1] / heights[0] - 2.0).abs() < 0.01 && (heights[0] / heights[2] - 2.0).abs() < 0.01, "{heights:?}");
+    assert!(
+        (heights[1] / heights[0] - 2.0).abs() < 0.01 && (heights[0] / heights[2] - 2.0).abs() < 0.01,
+        "{heights:?}"
+    );
     let cut = BarsOptions { y_min: Some(5.0), ..Default::default() };
     let s = BarSeries { name: "s".into(), values: vec![10.0, 20.0, 7.0], errors: None };
     let figure = bars(&names(&["a", "b", "c"]), &[s], &cut).unwrap();

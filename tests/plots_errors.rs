@@ -69,7 +69,8 @@ fn lines() {
 #[test]
 fn bars() {
     let g = names(&["a", "b"]);
-    let one = |values: &[f64], errors: Option<Vec<f64>>| [BarSeries { name: "s".into(), values: values.to_vec(), errors }];
+    let one =
+        |values: &[f64], errors: Option<Vec<f64>>| [BarSeries { name: "s".into(), values: values.to_vec(), errors }];
     let draw = |s: &[BarSeries]| cpsd::plots::bars(&g, s, &Default::default());
     refused(draw(&[]), &["at least one series"]);
     refused(cpsd::plots::bars(&[], &one(&[], None), &Default::default()), &["at least one group"]);
@@ -103,12 +104,18 @@ fn scatter() {
 fn pictures() {
     let picture = plain(4, 4, [0; 3]);
     refused(picture_grid(&[], &[], &Default::default()), &["at least one picture"]);
-    refused(picture_grid(std::slice::from_ref(&picture), &names(&["a", "b"]), &Default::default()), &["1 captions", "got 2"]);
+    refused(
+        picture_grid(std::slice::from_ref(&picture), &names(&["a", "b"]), &Default::default()),
+        &["1 captions", "got 2"],
+    );
     let none = PictureGridOptions { columns: Some(0), ..Default::default() };
     refused(picture_grid(std::slice::from_ref(&picture), &[], &none), &["columns", "got 0"]);
     let cell = CamCell { picture, heat: None, caption: String::new() };
     let row = CamRow { title: String::new(), cells: vec![cell] };
-    refused(cam_panel(std::slice::from_ref(&row), &names(&["a", "b"]), &Default::default()), &["needs 2 cells", "row 1", "got 1"]);
+    refused(
+        cam_panel(std::slice::from_ref(&row), &names(&["a", "b"]), &Default::default()),
+        &["needs 2 cells", "row 1", "got 1"],
+    );
     refused(cam_panel(&[], &names(&["a"]), &Default::default()), &["at least one row"]);
     let loud = CamPanelOptions { opacity: 2.0, ..Default::default() };
     refused(cam_panel(&[row], &names(&["a"]), &loud), &["opacity", "0 to 1", "2"]);
@@ -118,8 +125,22 @@ fn pictures() {
 #[test]
 fn extreme_numbers_never_panic() {
     let extremes = [
-        0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, 1e300, -1e300, f64::MAX, f64::MIN, f64::INFINITY, f64::NEG_INFINITY, f64::NAN,
-        1e16, 1e16 + 2.0, 0.1 + 0.2,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        5e-324,
+        1e-300,
+        1e300,
+        -1e300,
+        f64::MAX,
+        f64::MIN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        1e16,
+        1e16 + 2.0,
+        0.1 + 0.2,
     ];
     let l = names(&["a", "b"]);
     let fine = |figure: Result<Figure>| match figure {
@@ -164,7 +185,9 @@ fn extreme_shapes_never_panic() {
         let (rows, cols): (Vec<String>, Vec<String>) =
             ((0..n).map(|i| format!("row {i}")).collect(), (0..m).map(|i| format!("column {i}")).collect());
         let values: Vec<f64> = (0..n * m).map(|i| (i % 17) as f64).collect();
-        for o in ["{}", r#"{"width": 500}"#, r#"{"height": 500}"#, r#"{"width": 700, "height": 600, "cell_text": true}"#] {
+        for o in
+            ["{}", r#"{"width": 500}"#, r#"{"height": 500}"#, r#"{"width": 700, "height": 600, "cell_text": true}"#]
+        {
             let figure = cpsd::plots::heatmap(&values, &rows, &cols, None, &serde_json::from_str(o).unwrap());
             let figure = figure.unwrap_or_else(|e| panic!("{n} × {m} {o}: {e}"));
             assert!(figure.width() < 2500 && figure.height() < 2500, "{n} × {m} {o}: {figure}");

@@ -10,7 +10,11 @@ use resvg::usvg;
 fn every_figure_is_valid_svg_of_its_size() {
     for (name, figure) in all() {
         let tree = parse(&figure);
-        assert_eq!((tree.size().width(), tree.size().height()), (figure.width() as f32, figure.height() as f32), "{name}");
+        assert_eq!(
+            (tree.size().width(), tree.size().height()),
+            (figure.width() as f32, figure.height() as f32),
+            "{name}"
+        );
         assert!(texts(&tree).len() >= 2, "{name} has text");
         let document = usvg::roxmltree::Document::parse(figure.svg()).unwrap();
         let number = |v: &str| v.parse::<f64>().is_ok_and(f64::is_finite);
@@ -78,7 +82,8 @@ fn the_same_input_is_the_same_bytes_on_any_number_of_threads() {
 fn names_come_back_as_they_were_given() {
     let odd = names(&["a<b", "c & d", "\"quoted\"", "it's", "größe λ"]);
     let n = odd.len();
-    let heat = heatmap(&vec![0.5; n * n], &odd, &odd, None, &HeatmapOptions { title: odd[0].clone(), ..Default::default() });
+    let heat =
+        heatmap(&vec![0.5; n * n], &odd, &odd, None, &HeatmapOptions { title: odd[0].clone(), ..Default::default() });
     let graph = label_graph(&odd, &vec![0.5; n * n], &[1.0; 5], None, &Default::default());
     let named = |name: &String| Series { name: name.clone(), x: vec![0.0, 1.0], y: vec![0.0, 1.0], band: None };
     let curves = lines(&odd.iter().map(named).collect::<Vec<_>>(), &LinesOptions::default());

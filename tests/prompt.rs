@@ -143,7 +143,11 @@ fn values_have_numbers_and_a_session_is_saved_with_them() {
     p.exp_string("50").unwrap();
     p.exp_string(":profile:1").unwrap();
     leave(p);
-    let again = Command::new(env!("CARGO_BIN_EXE_cpsd")).args(["script", "session.rhai"]).current_dir(folder.path()).output().unwrap();
+    let again = Command::new(env!("CARGO_BIN_EXE_cpsd"))
+        .args(["script", "session.rhai"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&again.stdout), "21\n7\n49\n", "{}", String::from_utf8_lossy(&again.stderr));
 }
 
@@ -198,8 +202,15 @@ fn figures_are_drawn_and_saved_and_long_texts_paged() {
 
 /// A picture that a terminal was sent is the figure that was saved.
 fn is_the_figure(sent: &image::RgbImage, saved: &Path) {
-    let saved = image::imageops::resize(&image::open(saved).unwrap().to_rgb8(), sent.width(), sent.height(), image::imageops::FilterType::Triangle);
-    let apart = |a: &image::RgbImage, b: &dyn Fn(usize) -> u8| a.as_raw().iter().enumerate().map(|(i, v)| f64::from(v.abs_diff(b(i)))).sum::<f64>() / a.as_raw().len() as f64;
+    let saved = image::imageops::resize(
+        &image::open(saved).unwrap().to_rgb8(),
+        sent.width(),
+        sent.height(),
+        image::imageops::FilterType::Triangle,
+    );
+    let apart = |a: &image::RgbImage, b: &dyn Fn(usize) -> u8| {
+        a.as_raw().iter().enumerate().map(|(i, v)| f64::from(v.abs_diff(b(i)))).sum::<f64>() / a.as_raw().len() as f64
+    };
     let (difference, ink) = (apart(sent, &|i| saved.as_raw()[i]), apart(sent, &|_| 255));
     assert!(ink > 1.0 && difference < ink / 4.0, "{difference} apart, {ink} of ink");
 }
@@ -275,7 +286,10 @@ fn another_size_of_the_terminal_is_noticed() {
     p.send_line("random_partition([\"a\"], 9)").unwrap();
     p.exp_string("Got 9").unwrap();
     p.exp_string("cpsd> ").unwrap();
-    p.send_line("let t = table([#{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1, bbbbbbbbbbbbbbbbbbbb: 2}]); 70000 + 7777").unwrap();
+    p.send_line(
+        "let t = table([#{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1, bbbbbbbbbbbbbbbbbbbb: 2}]); 70000 + 7777",
+    )
+    .unwrap();
     shows(&mut p, "77777");
     p.send_line("t").unwrap();
     let _ = p.exp_string("_2").unwrap();

@@ -102,20 +102,36 @@ fn a_page_of_trainings_in_a_browser() {
         texts(&seen["headings"]),
         ["<b>T & t</b>", "Results", "Configuration", "Learning curves", "Labels", "Label graph", "Activation maps"]
     );
-    assert_eq!((&seen["scripts"], &seen["anchors"], &seen["ids"]), (&Value::from(1), &Value::from(true), &Value::from(true)));
+    assert_eq!(
+        (&seen["scripts"], &seen["anchors"], &seen["ids"]),
+        (&Value::from(1), &Value::from(true), &Value::from(true))
+    );
     // Two curves, two differences, the graph and its heat map, the gallery: two pictures, plain and under three models.
     assert_eq!((seen["figures"].as_u64(), seen["pictures"].as_u64()), (Some(7), Some(8)));
 
     let summary = table(&seen, "metrics-test");
     let shown = rows(&summary["cells"]);
-    assert_eq!(shown.iter().map(|r| r[0].as_str()).collect::<Vec<_>>(), ["baseline", "<img src=x onerror=alert(1)> & b", "teachers"]);
+    assert_eq!(
+        shown.iter().map(|r| r[0].as_str()).collect::<Vec<_>>(),
+        ["baseline", "<img src=x onerror=alert(1)> & b", "teachers"]
+    );
     assert_eq!(texts(&summary["heads"])[..2], ["run", "mAP"]);
     assert_eq!(shown[0][1], format!("{map_of_a:.1}"));
-    assert_eq!(rows(&table(&seen, "metrics")["cells"])[0][1], format!("{map_of_a:.1}"), "the evaluation that was given");
+    assert_eq!(
+        rows(&table(&seen, "metrics")["cells"])[0][1],
+        format!("{map_of_a:.1}"),
+        "the evaluation that was given"
+    );
     let differing: Vec<String> = rows(&table(&seen, "differing")["cells"]).into_iter().map(|r| r[0].clone()).collect();
-    assert!(["seed", "epochs", "labels", "teachers"].iter().all(|k| differing.contains(&k.to_string())), "{differing:?}");
+    assert!(
+        ["seed", "epochs", "labels", "teachers"].iter().all(|k| differing.contains(&k.to_string())),
+        "{differing:?}"
+    );
     let shared = rows(&table(&seen, "shared")["cells"]);
-    assert!(shared.contains(&vec!["model.backbone".into(), "small_cnn".into()]) && !shared.iter().any(|r| r[0] == "seed"), "{shared:?}");
+    assert!(
+        shared.contains(&vec!["model.backbone".into(), "small_cnn".into()]) && !shared.iter().any(|r| r[0] == "seed"),
+        "{shared:?}"
+    );
 
     for table in seen["tables"].as_array().unwrap() {
         sorts_and_exports(table);
@@ -129,7 +145,11 @@ fn a_page_of_trainings_in_a_browser() {
     assert_eq!((of("light", "filter"), of("toggled", "page")), ("none".to_string(), of("dark", "page")));
     assert_ne!(of("dark", "filter"), "none", "figures are not dark");
     assert_ne!(of("light", "text"), of("dark", "text"), "the gallery's text is not dark");
-    assert_eq!((of("printed", "page"), of("printed", "filter")), ("rgb(255, 255, 255)".into(), "none".into()), "paper is white");
+    assert_eq!(
+        (of("printed", "page"), of("printed", "filter")),
+        ("rgb(255, 255, 255)".into(), "none".into()),
+        "paper is white"
+    );
     for width in seen["widths"].as_array().unwrap() {
         assert!(width[1].as_i64() <= width[0].as_i64(), "wider than the window: {width}");
     }
@@ -161,17 +181,24 @@ fn sorts_and_exports(table: &Value) {
         let known: Vec<f64> = values.iter().copied().flatten().collect();
         let sorted = known.windows(2).all(|w| if order == "ascending" { w[0] <= w[1] } else { w[0] >= w[1] });
         assert!(sorted, "{id}, column {column}, {order}: {known:?}");
-        assert!(values.iter().skip_while(|v| v.is_some()).all(Option::is_none), "{id}: cells without a value stand last");
+        assert!(
+            values.iter().skip_while(|v| v.is_some()).all(Option::is_none),
+            "{id}: cells without a value stand last"
+        );
     }
     let plain = |cell: &String| if cell == "–" { String::new() } else { cell.replace('−', "-") };
-    let expected: Vec<Vec<String>> = std::iter::once(texts(&table["heads"])).chain(first.iter().map(|r| r.iter().map(plain).collect())).collect();
-    let read = |rows: Vec<Vec<String>>| rows.iter().map(|r| r.iter().map(plain).collect::<Vec<_>>()).collect::<Vec<_>>();
+    let expected: Vec<Vec<String>> =
+        std::iter::once(texts(&table["heads"])).chain(first.iter().map(|r| r.iter().map(plain).collect())).collect();
+    let read =
+        |rows: Vec<Vec<String>>| rows.iter().map(|r| r.iter().map(plain).collect::<Vec<_>>()).collect::<Vec<_>>();
     assert_eq!(read(rows(&table["markdown"])), expected, "{id} as Markdown");
     // CSV has all digits.
     for (row, expected) in rows(&table["csv"]).iter().zip(&expected) {
         for (cell, expected) in row.iter().zip(expected) {
             match (cell.parse::<f64>(), expected.parse::<f64>()) {
-                (Ok(cell), Ok(expected)) => assert!((cell - expected).abs() <= 0.05001, "{id}: {cell} is not {expected}"),
+                (Ok(cell), Ok(expected)) => {
+                    assert!((cell - expected).abs() <= 0.05001, "{id}: {cell} is not {expected}")
+                }
                 _ => assert_eq!(plain(cell).trim(), expected, "{id} as CSV"),
             }
         }
@@ -182,7 +209,9 @@ fn sorts_and_exports(table: &Value) {
 #[test]
 fn labels_and_names_are_text_whatever_they_look_like() {
     let labels: Vec<String> =
-        ["<script>alert(1)</script>", "</table><h1>x</h1>", "a & b", "50 % \"q\" 'r'", "x_y{z}", "&amp;"].map(String::from).into();
+        ["<script>alert(1)</script>", "</table><h1>x</h1>", "a & b", "50 % \"q\" 'r'", "x_y{z}", "&amp;"]
+            .map(String::from)
+            .into();
     let (n, m) = (12, labels.len());
     let targets: Vec<u8> = (0..n * m).map(|i| u8::from(i % 5 == 0 || i % 7 == 0)).collect();
     let report = |scale: f32| {
@@ -191,11 +220,19 @@ fn labels_and_names_are_text_whatever_they_look_like() {
         Source::Report(Box::new(report))
     };
     let given = [Some("label"), None, None].into_iter().enumerate();
-    let given = given.map(|(i, name)| Given { name: name.map(String::from), grouped: false, source: report(i as f32 + 1.0) }).collect();
+    let given = given
+        .map(|(i, name)| Given { name: name.map(String::from), grouped: false, source: report(i as f32 + 1.0) })
+        .collect();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
     let store = RunStore::new(folder.path().join("runs"));
-    let text = page(&store, given, &Data::default(), &PageOptions { baseline: Some("evaluation".into()), ..Default::default() }).unwrap();
+    let text = page(
+        &store,
+        given,
+        &Data::default(),
+        &PageOptions { baseline: Some("evaluation".into()), ..Default::default() },
+    )
+    .unwrap();
     std::fs::write(&file, text).unwrap();
     let Some(seen) = look(&file) else { return };
     assert_eq!(texts(&seen["said"]), Vec::<String>::new());
@@ -211,17 +248,58 @@ fn labels_and_names_are_text_whatever_they_look_like() {
 fn readers_of_latex_markdown_and_csv_find_the_cells_again() {
     let Some(python) = python() else { return };
     let nasty = [
-        "a & b", "50 %", "x_y", "#1 $2", "{z}", "~ ^", "back\\slash", "<script>", "p | q", "[t]", "*star*", "**", "__init__", "`code`", "![a](b)",
-        "~~no~~", "http://x.y", "&lt;", "a, \"b\"", "Δ ± − × ≤ –", "- item", "1. one", "naïve 漢字", "tab\there", "\\", "\\\\", "%", "$x^2$",
+        "a & b",
+        "50 %",
+        "x_y",
+        "#1 $2",
+        "{z}",
+        "~ ^",
+        "back\\slash",
+        "<script>",
+        "p | q",
+        "[t]",
+        "*star*",
+        "**",
+        "__init__",
+        "`code`",
+        "![a](b)",
+        "~~no~~",
+        "http://x.y",
+        "&lt;",
+        "a, \"b\"",
+        "Δ ± − × ≤ –",
+        "- item",
+        "1. one",
+        "naïve 漢字",
+        "tab\there",
+        "\\",
+        "\\\\",
+        "%",
+        "$x^2$",
     ];
-    let rows: Vec<Vec<Cell>> = nasty.iter().enumerate().map(|(i, text)| vec![Cell::from(*text), Cell::from(i), Cell::from(i as f64 - 1.25)]).collect();
+    let rows: Vec<Vec<Cell>> = nasty
+        .iter()
+        .enumerate()
+        .map(|(i, text)| vec![Cell::from(*text), Cell::from(i), Cell::from(i as f64 - 1.25)])
+        .collect();
     let names = ["a_b & <c>", "n", "Δ %"].map(String::from);
     let table = Table::from_rows(&names, rows).unwrap();
-    let options = ExportOptions { signed: vec!["Δ %".into()], bold: vec!["n".into()], caption: "50 % of x_y & z".into(), label: "tab:a_b".into(), ..Default::default() };
+    let options = ExportOptions {
+        signed: vec!["Δ %".into()],
+        bold: vec!["n".into()],
+        caption: "50 % of x_y & z".into(),
+        label: "tab:a_b".into(),
+        ..Default::default()
+    };
     let made = serde_json::json!({
         "latex": latex(&table, &options).unwrap(), "markdown": markdown(&table, &options).unwrap(), "csv": table.to_csv().unwrap(),
     });
-    let mut reader = Command::new(python).arg(root("tests/reports_tables.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = Command::new(python)
+        .arg(root("tests/reports_tables.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     reader.stdin.take().unwrap().write_all(made.to_string().as_bytes()).unwrap();
     let read: Value = serde_json::from_slice(&reader.wait_with_output().unwrap().stdout).unwrap();
     let spaced = |s: &str| s.replace('\t', " ");
@@ -236,8 +314,12 @@ fn readers_of_latex_markdown_and_csv_find_the_cells_again() {
                 _ => vec![spaced(nasty[i - 1]), (i - 1).to_string(), format!("{:+.2}", i as f64 - 2.25)],
             };
             // LaTeX has one minus, and its reader another circumflex.
-            let row: Vec<String> = row.iter().map(|c| if form == "latex" { c.replace('−', "-").replace('ˆ', "^") } else { c.clone() }).collect();
-            let expected: Vec<String> = expected.iter().map(|c| if form == "latex" { c.replace('−', "-") } else { c.clone() }).collect();
+            let row: Vec<String> = row
+                .iter()
+                .map(|c| if form == "latex" { c.replace('−', "-").replace('ˆ', "^") } else { c.clone() })
+                .collect();
+            let expected: Vec<String> =
+                expected.iter().map(|c| if form == "latex" { c.replace('−', "-") } else { c.clone() }).collect();
             assert_eq!(row, expected, "{form}, row {i}");
         }
     }
@@ -250,9 +332,15 @@ fn readers_of_latex_markdown_and_csv_find_the_cells_again() {
 fn tables_of_scripts_have_the_same_texts() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
-    let _ = eval(&mut session, "let t = table([#{m: \"a_b\", AP: 1.25}, #{m: \"c\", AP: ()}, #{m: \"d\", AP: 3}], [\"m\", \"AP\"]);");
+    let _ = eval(
+        &mut session,
+        "let t = table([#{m: \"a_b\", AP: 1.25}, #{m: \"c\", AP: ()}, #{m: \"d\", AP: 3}], [\"m\", \"AP\"]);",
+    );
     let text = |session: &mut Session, code: &str| eval(session, code).into_string().unwrap();
-    assert_eq!(text(&mut session, "t.to_markdown(#{decimals: 1})"), "| m | AP |\n| :--- | ---: |\n| a\\_b | 1.2 |\n| c |  |\n| d | 3.0 |\n");
+    assert_eq!(
+        text(&mut session, "t.to_markdown(#{decimals: 1})"),
+        "| m | AP |\n| :--- | ---: |\n| a\\_b | 1.2 |\n| c |  |\n| d | 3.0 |\n"
+    );
     assert_eq!(text(&mut session, "t.to_csv()"), "m,AP\na_b,1.25\nc,\nd,3.0\n");
     let latex = "\\begin{tabular}{lr}\n\\toprule\nm & AP \\\\\n\\midrule\na\\_b & 1.250 \\\\\nc & -- \\\\\nd & \\textbf{3.000} \\\\\n\\bottomrule\n\\end{tabular}\n";
     assert_eq!(text(&mut session, "t.to_latex(#{decimals: #{AP: 3}, bold: [\"AP\"]})"), latex);
@@ -263,7 +351,11 @@ fn tables_of_scripts_have_the_same_texts() {
         ("t.to_latex(#{bold: [\"mAP\"]})", "unknown column \"mAP\"", "did you mean \"AP\"?"),
         ("t.to_latex(#{decimal: 1})", "to_latex has no option \"decimal\"", "did you mean \"decimals\"?"),
         ("t.to_markdown(#{decimals: 40})", "at most 17 decimals; got 40", ""),
-        ("t.to_markdown(#{decimals: \"two\"})", "must be an integer from 0 to 17, or a map of them by column; got \"two\"", ""),
+        (
+            "t.to_markdown(#{decimals: \"two\"})",
+            "must be an integer from 0 to 17, or a map of them by column; got \"two\"",
+            "",
+        ),
     ] {
         let failure = session.eval(code, "test").expect_err(code);
         assert!(failure.message.contains(says), "{code}: {}", failure.message);
@@ -292,7 +384,10 @@ fn runs_of_the_store_are_told_apart_and_mistakes_are_named() {
     // Several under one name are told apart, and have means.
     let _ = eval(&mut session, &format!("report(#{{both: [a, b]}}, \"{path}\", #{{dataset: data.test, pictures: 0}})"));
     let text = std::fs::read_to_string(&path).unwrap();
-    let mean = eval(&mut session, "let s = standard_error([evaluate(a, data.test).mAP, evaluate(b, data.test).mAP]); s.mean").as_float().unwrap();
+    let mean =
+        eval(&mut session, "let s = standard_error([evaluate(a, data.test).mAP, evaluate(b, data.test).mAP]); s.mean")
+            .as_float()
+            .unwrap();
     let error = eval(&mut session, "s.error").as_float().unwrap();
     assert!(text.contains("both, seed 0") && text.contains("both, seed 1") && text.contains("Means on test"), "{text}");
     assert!(text.contains(&format!(">{mean:.1} ± {error:.1}<")), "{mean} ± {error}");
@@ -301,16 +396,32 @@ fn runs_of_the_store_are_told_apart_and_mistakes_are_named() {
         ("report(1, \"r.html\")", "report compares Runs, Models, Ensembles, Predictions and Reports", ""),
         ("report([a, [\"x\"]], \"r.html\")", "got a string", ""),
         ("report(a, \"r.pdf\")", "report writes an .html file; got \"r.pdf\"", "try \"r.html\""),
-        ("report(#{one: a, two: b}, \"r.html\", #{baseline: \"on\"})", "unknown baseline \"on\"", "did you mean \"one\"?"),
+        (
+            "report(#{one: a, two: b}, \"r.html\", #{baseline: \"on\"})",
+            "unknown baseline \"on\"",
+            "did you mean \"one\"?",
+        ),
         ("report(a, \"r.html\", #{picture: 1})", "report has no option \"picture\"", "did you mean \"pictures\"?"),
         ("report(a, \"r.html\", #{pictures: 99})", "option pictures of report must be from 0 to 12; got 99", ""),
         ("report(a, \"r.html\", #{dataset: 7})", "the dataset must be a Dataset or a map of splits", ""),
-        ("report(a, \"r.html\", #{dataset: data, splits: [\"tset\"]})", "the data has no split \"tset\"", "did you mean \"test\"?"),
-        ("report(a, \"r.html\", #{dataset: data, partition: 3})", "report: option partition must be a Partition; got an integer", ""),
+        (
+            "report(a, \"r.html\", #{dataset: data, splits: [\"tset\"]})",
+            "the data has no split \"tset\"",
+            "did you mean \"test\"?",
+        ),
+        (
+            "report(a, \"r.html\", #{dataset: data, partition: 3})",
+            "report: option partition must be a Partition; got an integer",
+            "",
+        ),
         ("report(a, \"r.html\", #{dataset: data, evaluate: #{top: 1}})", "option \"evaluate\" of report", ""),
         ("report(table([#{x: 1}]), \"r.html\")", "unknown column \"id\"", ""),
         ("report(table([#{id: \"train-0\"}]), \"r.html\")", "the table's run \"train-0\" is not in the store", ""),
-        ("report(run(runs().column(\"id\").filter(|i| !i.starts_with(\"train\"))[0]), \"r.html\")", "is not a training", ""),
+        (
+            "report(run(runs().column(\"id\").filter(|i| !i.starts_with(\"train\"))[0]), \"r.html\")",
+            "is not a training",
+            "",
+        ),
     ] {
         let failure = session.eval(code, "test").expect_err(code);
         assert!(failure.message.contains(says), "{code}: {}", failure.message);

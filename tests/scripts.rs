@@ -17,7 +17,8 @@ fn root(path: &str) -> PathBuf {
 /// The scripts of a folder, by name.
 fn scripts(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
-    let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "rhai")).collect();
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "rhai")).collect();
     files.sort();
     assert!(!files.is_empty(), "{folder} has no scripts");
     files
@@ -27,12 +28,22 @@ fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { let _ = std::fs::copy(entry.path(), target).unwrap(); }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            let _ = std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(CPSD).args(arguments).current_dir(folder).env("CPSD_RUNS", folder.join("runs")).env_remove("COLUMNS").output().unwrap()
+    Command::new(CPSD)
+        .args(arguments)
+        .current_dir(folder)
+        .env("CPSD_RUNS", folder.join("runs"))
+        .env_remove("COLUMNS")
+        .output()
+        .unwrap()
 }
 
 /// What a bad script says. The snapshots beside the scripts are reviewed: a message that reads badly is mended in the
@@ -53,7 +64,8 @@ fn every_mistake_says_what_is_written_beside_it() {
         let text = std::fs::read_to_string(&script).unwrap();
         let said = match text.lines().next().and_then(|line| line.strip_prefix("// arguments: ")) {
             Some(arguments) => {
-                let output = run(folder.path(), &[&["script", name], &arguments.split(' ').collect::<Vec<_>>()[..]].concat());
+                let output =
+                    run(folder.path(), &[&["script", name], &arguments.split(' ').collect::<Vec<_>>()[..]].concat());
                 format!("{}exit code {}\n", String::from_utf8_lossy(&output.stderr), output.status.code().unwrap())
             }
             None => {
@@ -66,7 +78,16 @@ fn every_mistake_says_what_is_written_beside_it() {
             }
         };
         // Whatever it says, these never reach a user.
-        for leak in ["no mistake", "Exception raised", "frame #", "torch/csrc", "aten/", "alloc::", "ErrorFunctionNotFound", "anon$"] {
+        for leak in [
+            "no mistake",
+            "Exception raised",
+            "frame #",
+            "torch/csrc",
+            "aten/",
+            "alloc::",
+            "ErrorFunctionNotFound",
+            "anon$",
+        ] {
             assert!(!said.contains(leak), "{name} says \"{leak}\":\n{said}");
         }
         let expected = snapbox::Data::read_from(&script.with_extension("txt"), Some(snapbox::data::DataFormat::Text));
@@ -81,15 +102,21 @@ fn every_mistake_says_what_is_written_beside_it() {
 #[test]
 fn the_checker_finds_nothing_in_what_we_ship() {
     let session = Session::new();
-    let mut texts: Vec<(String, String)> = modules::STDLIB.iter().map(|(name, text)| (format!("stdlib/{name}"), text.to_string())).collect();
+    let mut texts: Vec<(String, String)> =
+        modules::STDLIB.iter().map(|(name, text)| (format!("stdlib/{name}"), text.to_string())).collect();
     for folder in ["scripts", "examples", "examples/libraries", "tests/libraries"] {
         texts.extend(scripts(folder).iter().map(|p| (p.display().to_string(), std::fs::read_to_string(p).unwrap())));
     }
     // The blocks of the tutorial are one script.
     let tutorial = std::fs::read_to_string(root("docs/tutorial.in.md")).unwrap();
-    texts.push(("docs/tutorial.in.md".into(), tutorial.split("```rust\n").skip(1).map(|block| format!("{};\n", block.split("```").next().unwrap())).collect()));
+    texts.push((
+        "docs/tutorial.in.md".into(),
+        tutorial.split("```rust\n").skip(1).map(|block| format!("{};\n", block.split("```").next().unwrap())).collect(),
+    ));
     for word in cpsd::primitives::WORDS {
-        texts.extend(word.examples.iter().map(|example| (format!("the example of {}", word.name), example.code.to_string())));
+        texts.extend(
+            word.examples.iter().map(|example| (format!("the example of {}", word.name), example.code.to_string())),
+        );
     }
     for (name, text) in texts {
         let findings = check::check(&session, &text, &name).unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
@@ -103,7 +130,13 @@ fn the_checker_finds_nothing_in_what_we_ship() {
 fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
     use Severity::{Error, Warning};
     let cases: &[(&str, &[(Severity, (usize, usize), &str)])] = &[
-        ("let used = 1;\nprint(useed);", &[(Warning, (1, 5), "the variable \"used\" is never read"), (Error, (2, 7), "there is no variable \"useed\"")]),
+        (
+            "let used = 1;\nprint(useed);",
+            &[
+                (Warning, (1, 5), "the variable \"used\" is never read"),
+                (Error, (2, 7), "there is no variable \"useed\""),
+            ],
+        ),
         ("k = 4;", &[(Error, (1, 1), "there is no variable \"k\"")]),
         ("let a = 1;\na = 2;", &[(Warning, (1, 5), "the variable \"a\" is never read")]),
         ("let a = 1;\na += 2;\nlet _b = 3;", &[]),
@@ -114,7 +147,10 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("let f = |x| |y| x + y + z; print(f);", &[(Error, (1, 25), "there is no variable \"z\"")]),
         ("fn f(a, b) { a }\nf(1, 2);", &[(Warning, (1, 9), "the parameter \"b\" is never read")]),
         ("fn f(a, _b) { a }\nprint([1].map(|x| 2)); f(1, 2);", &[]),
-        ("let k = 1; fn f() { k } f(); print(k);", &[(Error, (1, 21), "\"k\" is a variable of the script, which a function does not see")]),
+        (
+            "let k = 1; fn f() { k } f(); print(k);",
+            &[(Error, (1, 21), "\"k\" is a variable of the script, which a function does not see")],
+        ),
         ("const K = 1; fn f() { global::K } f();", &[]),
         ("fn f() { return 1; print(2); }\nf();", &[(Warning, (1, 20), "this is never reached")]),
         ("for i in 0..3 { if i > 1 { break; } print(1); }", &[]),
@@ -126,10 +162,19 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; 1 stand here")]),
         ("m::tasks(1);", &[(Error, (1, 1), "no library is imported as m")]),
         ("fn f(a) { a } f(1, 2);", &[(Error, (1, 15), "f does not take 2 arguments")]),
-        ("let p = random_partition;", &[(Warning, (1, 5), "the variable \"p\" is never read"), (Error, (1, 9), "\"random_partition\" is a function")]),
+        (
+            "let p = random_partition;",
+            &[
+                (Warning, (1, 5), "the variable \"p\" is never read"),
+                (Error, (1, 9), "\"random_partition\" is a function"),
+            ],
+        ),
         ("print([1].mapp(|x| x));", &[(Error, (1, 11), "there is no function mapp")]),
         ("let o = #{ run: |x| x };\no.run(2);", &[]),
-        ("let o = #{ seed: 1,\n  restart: 2 };\nasl(#{\n  gama: 1 });\nprint(o);", &[(Error, (4, 3), "asl has no option \"gama\"")]),
+        (
+            "let o = #{ seed: 1,\n  restart: 2 };\nasl(#{\n  gama: 1 });\nprint(o);",
+            &[(Error, (4, 3), "asl has no option \"gama\"")],
+        ),
         ("try { throw 1; } catch (e) { }", &[]),
         ("let name = \"x\"; print(`hello ${name}`);", &[]),
         ("let v = 3; eval(\"v\");", &[]),
@@ -138,10 +183,14 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
     let session = Session::new();
     for (text, expected) in cases {
         let findings = check::check(&session, text, "case").unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
-        let found: Vec<(Severity, (usize, usize), &str)> = findings.iter().map(|f| (f.severity, f.position, f.message.as_str())).collect();
+        let found: Vec<(Severity, (usize, usize), &str)> =
+            findings.iter().map(|f| (f.severity, f.position, f.message.as_str())).collect();
         assert_eq!(&found[..], *expected, "{text}");
         for finding in &findings {
-            assert!(text.get(finding.span.clone()).is_some_and(|t| !t.is_empty()), "{text}: nothing is underlined for {finding:?}");
+            assert!(
+                text.get(finding.span.clone()).is_some_and(|t| !t.is_empty()),
+                "{text}: nothing is underlined for {finding:?}"
+            );
         }
     }
     assert!(check::check(&session, "let a = (1;", "case").is_err());
@@ -165,7 +214,8 @@ fn warnings_fail_only_when_they_are_asked_to() {
 }
 
 /// Arguments that make an example a toy, where its defaults are not.
-const TOYS: &[(&str, &[&str])] = &[("fine_tuning", &["epochs=1", "scratch=1", "train=48", "held=24"]), ("own_loss", &["epochs=1", "train=64"])];
+const TOYS: &[(&str, &[&str])] =
+    &[("fine_tuning", &["epochs=1", "scratch=1", "train=48", "held=24"]), ("own_loss", &["epochs=1", "train=64"])];
 
 #[test]
 fn every_example_runs() {
@@ -219,14 +269,25 @@ fn the_tutorial_runs_and_its_page_is_not_stale() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let without_output = |text: &str| -> String {
-        text.split("```text\n").enumerate().map(|(i, part)| if i == 0 { part } else { part.split_once("```\n").unwrap().1 }).collect()
+        text.split("```text\n")
+            .enumerate()
+            .map(|(i, part)| if i == 0 { part } else { part.split_once("```\n").unwrap().1 })
+            .collect()
     };
-    let (made, kept) = (std::fs::read_to_string(&page).unwrap(), std::fs::read_to_string(root("docs/tutorial.md")).unwrap());
+    let (made, kept) =
+        (std::fs::read_to_string(&page).unwrap(), std::fs::read_to_string(root("docs/tutorial.md")).unwrap());
     assert!(without_output(&made) == without_output(&kept), "docs/tutorial.md is stale: make tutorial writes it again");
     assert_eq!(made.matches("```text\n").count(), kept.matches("```text\n").count());
     for figure in std::fs::read_dir(folder.path().join("img/tutorial")).unwrap().flatten() {
-        assert!(root("docs/img/tutorial").join(figure.file_name()).exists(), "docs/img/tutorial lacks {:?}: make tutorial", figure.file_name());
+        assert!(
+            root("docs/img/tutorial").join(figure.file_name()).exists(),
+            "docs/img/tutorial lacks {:?}: make tutorial",
+            figure.file_name()
+        );
     }
-    let leftover = std::fs::read_dir(folder.path()).unwrap().flatten().any(|e| e.file_name().to_string_lossy().starts_with(".cpsd-weave"));
+    let leftover = std::fs::read_dir(folder.path())
+        .unwrap()
+        .flatten()
+        .any(|e| e.file_name().to_string_lossy().starts_with(".cpsd-weave"));
     assert!(!leftover, "the working folder of the blocks stays behind");
 }

@@ -106,7 +106,10 @@ fn losses_and_their_gradients_equal_pytorch() {
         assert!((f64::try_from(&loss).unwrap() / value - 1.0).abs() < 1e-9, "{name}: {loss:?} instead of {value}");
         let gradient = Vec::<f64>::try_from(logits.grad().to_kind(Kind::Double).reshape([-1])).unwrap();
         for (came, expected) in gradient.iter().zip(numbers(&golden["gradient"])) {
-            assert!((came - expected).abs() < 1e-9 * expected.abs().max(1.0), "{name}: gradient {came} instead of {expected}");
+            assert!(
+                (came - expected).abs() < 1e-9 * expected.abs().max(1.0),
+                "{name}: gradient {came} instead of {expected}"
+            );
         }
     }
 }
@@ -129,7 +132,9 @@ fn discriminative_rates_are_those_of_groups() {
         let names = ["backbone.weight", "head.weight", "head.bias"];
         let leaves = || vec![leaf(names[0], &[3, 4]), leaf(names[1], &[2, 3]), leaf(names[2], &[2])];
         let factor = |name: &str| if name.starts_with("backbone") { 0.1 } else { 1.0 };
-        let copies = |leaves: &[(String, Tensor)]| leaves.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect::<Vec<_>>();
+        let copies = |leaves: &[(String, Tensor)]| {
+            leaves.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect::<Vec<_>>()
+        };
         let together = leaves();
         let mut flat = Flat::of(copies(&together), vec![]).unwrap();
         let mut adam = Adam::new(&flat, kind, 0.05).unwrap();
@@ -143,7 +148,9 @@ fn discriminative_rates_are_those_of_groups() {
             })
             .collect();
         for step in 0..10 {
-            let loss = |leaves: &[(String, Tensor)]| leaves.iter().map(|(_, t)| (t * (1.0 + f64::from(step))).square().sum(tch::Kind::Float)).sum::<Tensor>();
+            let loss = |leaves: &[(String, Tensor)]| {
+                leaves.iter().map(|(_, t)| (t * (1.0 + f64::from(step))).square().sum(tch::Kind::Float)).sum::<Tensor>()
+            };
             flat.zero_gradients().unwrap();
             loss(&together).backward();
             adam.update(&mut flat, 0.01, BETA1).unwrap();

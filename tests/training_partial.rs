@@ -43,7 +43,9 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     let turned: Vec<Vec<u32>> = (0..table.num_images())
         .map(|i| {
             let has = |j: u32| table.row(i).contains(&j);
-            (0..LABELS.len() as u32).filter(|&j| has(j) == known.knows(&table.images()[i], LABELS[j as usize])).collect()
+            (0..LABELS.len() as u32)
+                .filter(|&j| has(j) == known.knows(&table.images()[i], LABELS[j as usize]))
+                .collect()
         })
         .collect();
     let turned = LabelTable::from_lists(table.labels().to_vec(), table.images().to_vec(), &turned).unwrap();
@@ -61,7 +63,8 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     // A teacher of half of the pictures is a teacher of that half alone.
     let mut half = job(&data[0], &data[1], None);
     half.options.labelled = 0.5;
-    let kept: Vec<usize> = (0..table.num_images()).filter(|&i| half.options.known().has_labels(&table.images()[i])).collect();
+    let kept: Vec<usize> =
+        (0..table.num_images()).filter(|&i| half.options.known().has_labels(&table.images()[i])).collect();
     assert!((20..76).contains(&kept.len()), "{}", kept.len());
     let alone = run(&store, &job(&data[0].take(kept).unwrap(), &data[1], None)).unwrap();
     let half = run(&store, &half).unwrap();

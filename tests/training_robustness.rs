@@ -14,7 +14,12 @@ let o = #{model: #{backbone: \"small_cnn\", image_size: 32}, epochs: EPOCHS, bat
 fn call(folder: &Path, epochs: u32, runs: &str, code: &str) -> Command {
     let mut command = Command::new(CPSD);
     command.args(["eval", &format!("{}{code}", DATA.replace("EPOCHS", &epochs.to_string()))]);
-    command.env("CPSD_RUNS", runs).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env("CPSD_RUNS", runs)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -71,7 +76,14 @@ fn without_room_it_says_so_and_goes_on_when_there_is() {
     std::fs::remove_file(f.join("out.safetensors")).unwrap();
     // No file may grow beyond 1 MB, as on a full disk; the model alone is larger.
     let limited = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 2000; exec \"$@\"", "sh", CPSD, "eval", &format!("{}{code}", DATA.replace("EPOCHS", "12"))])
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 2000; exec \"$@\"",
+            "sh",
+            CPSD,
+            "eval",
+            &format!("{}{code}", DATA.replace("EPOCHS", "12")),
+        ])
         .env("CPSD_RUNS", "full")
         .current_dir(f)
         .output()
@@ -131,7 +143,8 @@ fn teachers_in_processes_are_those_of_threads_also_when_one_is_killed() {
     let mut first = None;
     wait_for("two deaths of one job", || {
         for pid in workers(id) {
-            let line = String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()).into_owned();
+            let line = String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+                .into_owned();
             let job = line.split('\0').find(|word| word.ends_with(".json")).map(str::to_string);
             if job.is_some() && (first.is_none() || first == job) {
                 first = job;
@@ -145,7 +158,11 @@ fn teachers_in_processes_are_those_of_threads_also_when_one_is_killed() {
     let dying = child.wait_with_output().unwrap();
     assert_eq!(dying.status.code(), Some(1), "{}", err(&dying));
     assert!(err(&dying).contains("died twice"), "{}", err(&dying));
-    let finished = std::fs::read_dir(f.join("dying")).unwrap().flatten().filter(|e| e.file_name().to_string_lossy().starts_with("train-")).count();
+    let finished = std::fs::read_dir(f.join("dying"))
+        .unwrap()
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with("train-"))
+        .count();
     assert_eq!(finished, 2);
 
     // Stopped from outside: the workers stop with their last update kept, and nobody is left behind.
@@ -157,6 +174,9 @@ fn teachers_in_processes_are_those_of_threads_also_when_one_is_killed() {
     let stopped = child.wait_with_output().unwrap();
     assert_eq!(stopped.status.code(), Some(130), "{}", err(&stopped));
     wait_for("the workers' end", || left.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()));
-    let kept = std::fs::read_dir(f.join("stopped/.work")).unwrap().flatten().any(|e| e.path().join("checkpoint.safetensors").exists());
+    let kept = std::fs::read_dir(f.join("stopped/.work"))
+        .unwrap()
+        .flatten()
+        .any(|e| e.path().join("checkpoint.safetensors").exists());
     assert!(kept);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::images::Dataset;
+use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
 use cpsd::training::options::{TeacherMode, TeacherWeights};
@@ -67,7 +67,8 @@ fn the_same_call_gives_the_same_bits_interrupted_or_not() {
     assert!(bytes(&whole) == bytes(&pieces), "a training in {stops} pieces differs from a whole one");
     let measured = |trained: &cpsd::training::Trained| -> Vec<serde_json::Value> {
         let lines = trained.run.as_ref().unwrap().metrics().unwrap();
-        let line = |l: &serde_json::Value| serde_json::json!([l["epoch"], l["loss"], l["lr"], l["val_mAP"], l["val_mAP_ema"]]);
+        let line =
+            |l: &serde_json::Value| serde_json::json!([l["epoch"], l["loss"], l["lr"], l["val_mAP"], l["val_mAP_ema"]]);
         lines.iter().map(line).collect()
     };
     assert_eq!(measured(&whole), measured(&pieces));
@@ -90,14 +91,16 @@ fn merged_teachers_predict_in_label_order_and_teach_a_student() {
     // Every second label to each teacher, so that concatenation is not label order.
     let tasks = [all.iter().step_by(2).copied().collect::<Vec<_>>(), all.iter().skip(1).step_by(2).copied().collect()];
     let teachers: Vec<_> = tasks.iter().map(|t| run(&store, &job(&data, t, 1)).unwrap()).collect();
-    let alone: Vec<_> = teachers.iter().map(|t| predict(&store, &Predictor::Model(t.clone()), &data[2]).unwrap()).collect();
+    let alone: Vec<_> =
+        teachers.iter().map(|t| predict(&store, &Predictor::Model(t.clone()), &data[2]).unwrap()).collect();
     let ensemble = Ensemble::merge(teachers, None).unwrap();
     let merged = predict(&store, &Predictor::Ensemble(ensemble.clone()), &data[2]).unwrap();
     assert_eq!(merged.labels, data[0].labels.labels());
     let m = merged.labels.len();
     for image in 0..merged.images.len() {
         for (j, label) in merged.labels.iter().enumerate() {
-            let (t, place) = (0..2).find_map(|t| alone[t].labels.iter().position(|l| l == label).map(|p| (t, p))).unwrap();
+            let (t, place) =
+                (0..2).find_map(|t| alone[t].labels.iter().position(|l| l == label).map(|p| (t, p))).unwrap();
             let own = alone[t].scores[image * alone[t].labels.len() + place];
             // Kept outputs are half precision.
             assert!((merged.scores[image * m + j] - own).abs() < 2e-3, "{label} of image {image}");
@@ -105,7 +108,14 @@ fn merged_teachers_predict_in_label_order_and_teach_a_student() {
     }
     // A student with an overwhelming weight on its teachers comes near them.
     let mut student = job(&data, &all, 6);
-    student.distillation = Some(Distillation { ensembles: vec![ensemble.clone()], weights: vec![10.0], loss: LossSpec::default_distillation(), label_weight: 1.0, teacher_mode: TeacherMode::Eval, teacher_weights: TeacherWeights::Even });
+    student.distillation = Some(Distillation {
+        ensembles: vec![ensemble.clone()],
+        weights: vec![10.0],
+        loss: LossSpec::default_distillation(),
+        label_weight: 1.0,
+        teacher_mode: TeacherMode::Eval,
+        teacher_weights: TeacherWeights::Even,
+    });
     let taught = run(&store, &student).unwrap();
     student.distillation = None;
     let untaught = run(&store, &student).unwrap();
@@ -174,7 +184,8 @@ fn gradients_add_up_and_training_stops_when_it_gets_no_better() {
     small.options.accumulate = 2;
     small.options.clip = 1.0;
     let run = run_of(&small);
-    let summary: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(run.path("summary.json")).unwrap()).unwrap();
+    let summary: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(run.path("summary.json")).unwrap()).unwrap();
     assert_eq!(summary["updates"], 12, "{summary}");
     assert!(run.path("events.out.tfevents.0.cpsd").metadata().unwrap().len() > 100);
 }

@@ -32,15 +32,23 @@ fn tensorboard_reads_what_a_training_wrote() {
     let read = Command::new(python).args(["-c", READER]).arg(&run).output().unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     let scalars: Value = serde_json::from_slice(&read.stdout).unwrap();
-    let lines: Vec<Value> = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<Value> = std::fs::read_to_string(run.join("metrics.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     assert_eq!(lines.len(), 3);
     for tag in ["loss", "lr", "val_mAP"] {
-        let expected: Vec<(i64, f64)> = lines.iter().filter_map(|l| Some((l["epoch"].as_i64()?, l[tag].as_f64()?))).collect();
+        let expected: Vec<(i64, f64)> =
+            lines.iter().filter_map(|l| Some((l["epoch"].as_i64()?, l[tag].as_f64()?))).collect();
         let came = scalars[tag].as_array().unwrap_or_else(|| panic!("no {tag} in {scalars}"));
         assert_eq!(came.len(), expected.len(), "{tag}");
         for (came, (epoch, value)) in came.iter().zip(expected) {
             assert_eq!(came[0].as_i64().unwrap(), epoch, "{tag}");
-            assert!((came[1].as_f64().unwrap() - value).abs() <= 1e-6 * value.abs(), "{tag}: {came} instead of {value}");
+            assert!(
+                (came[1].as_f64().unwrap() - value).abs() <= 1e-6 * value.abs(),
+                "{tag}: {came} instead of {value}"
+            );
         }
     }
 }

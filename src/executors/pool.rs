@@ -1,7 +1,7 @@
 //! A few long jobs at a time, each on a thread of its own, results in order.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::task;
 
@@ -12,7 +12,11 @@ pub fn cores() -> usize {
 
 /// `work` on every item, at most `at_once` at a time. After the first failure no new item is begun unless it was
 /// already waiting to start; a panic in one job is passed on.
-pub fn map<T: Sync, R: Send, E: Send>(at_once: usize, items: &[T], work: impl Fn(&T) -> Result<R, E> + Sync) -> Vec<Result<R, E>> {
+pub fn map<T: Sync, R: Send, E: Send>(
+    at_once: usize,
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, E> + Sync,
+) -> Vec<Result<R, E>> {
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
     let task = task::current();

@@ -63,7 +63,9 @@ pub fn run(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<V
             }
             Ended::Died(status) => {
                 return Err(Error::internal(format!("{}: its worker process died twice ({status})", task.name))
-                    .with_help("a process that is killed (signal 9) has often run out of memory: a smaller batch needs less"));
+                    .with_help(
+                        "a process that is killed (signal 9) has often run out of memory: a smaller batch needs less",
+                    ));
             }
         }
     }
@@ -112,7 +114,9 @@ fn attend(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<En
             Ok(Message::Progress(state)) => shown.show(state),
             Ok(Message::Log(line)) => progress::log(&line),
             Ok(Message::Epoch(line)) => {
-                if stopped.is_none() && let Err(error) = epoch(&line) {
+                if stopped.is_none()
+                    && let Err(error) = epoch(&line)
+                {
                     stopped = Some(error);
                     lifeline = None;
                 }

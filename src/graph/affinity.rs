@@ -142,7 +142,13 @@ impl Affinity {
     }
 
     /// Sums the degrees, and checks those that a literal complement can make negative.
-    fn held(labels: Arc<[String]>, branch: Branch, power: f64, complement: Complement, weights: Weights) -> Result<Self> {
+    fn held(
+        labels: Arc<[String]>,
+        branch: Branch,
+        power: f64,
+        complement: Complement,
+        weights: Weights,
+    ) -> Result<Self> {
         let own = own_weight(branch, complement);
         let degrees: Vec<f64> = weights.row_sums().into_iter().map(|d| own + d).collect();
         if own > 0.0

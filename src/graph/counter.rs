@@ -57,7 +57,10 @@ mod tests {
         counter.add(2, &[0, 2, 3], &[0, 1, 1]).unwrap();
         counter.add(3, &[0, 2, 2], &[0, 2]).unwrap();
         let c = counter.finish(&["z", "a", "m"].map(String::from)).unwrap();
-        assert_eq!((c.labels().to_vec(), c.counts(), c.num_images()), (vec!["a".into(), "m".into(), "z".into()], &[2, 1, 2][..], Some(4)));
+        assert_eq!(
+            (c.labels().to_vec(), c.counts(), c.num_images()),
+            (vec!["a".into(), "m".into(), "z".into()], &[2, 1, 2][..], Some(4))
+        );
         assert_eq!((c.pair(0, 2), c.pair(1, 2), c.pair(0, 1)), (1, 1, 0));
         assert!(Counter::default().finish(&[]).unwrap().is_empty());
     }

@@ -164,8 +164,8 @@ pub(super) fn calinski_harabasz(points: &Points, assignment: &[usize], k: usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::DMatrix;
     use crate::graph::{AffinityOptions, Branch, Cooccurrence};
+    use nalgebra::DMatrix;
 
     /// Two cliques of three, joined by one weak edge.
     fn affinity() -> Affinity {

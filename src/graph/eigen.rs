@@ -189,7 +189,10 @@ mod tests {
                 assert!((x - y).abs() < 1e-9, "{branch}: {:?} {:?}", large.values, dense.values);
             }
             // The eigenvalue 0: the large component, the pair and three labels on their own.
-            assert_eq!(large.values.iter().filter(|v| v.abs() < 1e-9).count(), if branch == Branch::Co { 5 } else { 1 });
+            assert_eq!(
+                large.values.iter().filter(|v| v.abs() < 1e-9).count(),
+                if branch == Branch::Co { 5 } else { 1 }
+            );
             let gram = large.vectors.transpose() * &large.vectors;
             assert!((gram - DMatrix::identity(k, k)).abs().max() < 1e-9);
             for (j, column) in large.vectors.column_iter().enumerate() {

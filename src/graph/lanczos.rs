@@ -81,7 +81,8 @@ pub(super) fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>)
             continue;
         }
         let size = basis.len() * BLOCK;
-        let Some(ritz) = SymmetricEigen::try_new(projected.view((0, 0), (size, size)).into_owned(), f64::EPSILON, 100 * size)
+        let Some(ritz) =
+            SymmetricEigen::try_new(projected.view((0, 0), (size, size)).into_owned(), f64::EPSILON, 100 * size)
         else {
             return Err(Error::internal("a small symmetric eigenvalue problem did not converge"));
         };

@@ -258,7 +258,8 @@ impl Weights {
                             joined.for_each(|(&j, _)| visit(j as usize));
                         } else {
                             // Joined to all but those whose own weight eats up the constant.
-                            let mut apart = columns.iter().zip(values).filter(|(_, w)| base + sign * **w <= 0.0).peekable();
+                            let mut apart =
+                                columns.iter().zip(values).filter(|(_, w)| base + sign * **w <= 0.0).peekable();
                             for j in 0..plus.len() {
                                 if apart.next_if(|(a, _)| **a as usize == j).is_none() {
                                     visit(j);

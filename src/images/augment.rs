@@ -46,7 +46,14 @@ impl Default for AugmentOptions {
 ///
 /// Crop parameters are drawn as torchvision's RandomResizedCrop draws them: area uniform, ratio log-uniform, ten tries,
 /// then the largest central crop within the ratios.
-pub fn augment(picture: &Picture, size: u32, options: &AugmentOptions, seed: u64, view: u32, image: u32) -> Result<Vec<u8>> {
+pub fn augment(
+    picture: &Picture,
+    size: u32,
+    options: &AugmentOptions,
+    seed: u64,
+    view: u32,
+    image: u32,
+) -> Result<Vec<u8>> {
     let mut rng = generator("view", &[seed, u64::from(view), u64::from(image)]);
     let (left, top, width, height) = crop(picture, options, &mut rng);
     let mut out = picture.crop_resize(Crop { left, top, width, height }, size, size)?;

@@ -49,7 +49,11 @@ impl Batches {
             return Err(Error::argument("a batch needs at least one picture; got 0"));
         }
         if let Some((bad, _)) = order.iter().find(|(image, _)| *image as usize >= dataset.len()) {
-            return Err(Error::argument(format!("picture {bad} is not there: {} has {}", dataset.split, dataset.len())));
+            return Err(Error::argument(format!(
+                "picture {bad} is not there: {} has {}",
+                dataset.split,
+                dataset.len()
+            )));
         }
         let (send, ready) = sync_channel(AHEAD);
         let stop = Arc::new(AtomicBool::new(false));
@@ -63,8 +67,9 @@ impl Batches {
                     }
                     let made = || make(&dataset, size, augmentation.as_ref(), part, seed);
                     // A decoder that panics on an odd file must not look like the end of the epoch.
-                    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(made))
-                        .unwrap_or_else(|_| Err(Error::internal("a picture decoder failed on one of the pictures of a batch")));
+                    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(made)).unwrap_or_else(|_| {
+                        Err(Error::internal("a picture decoder failed on one of the pictures of a batch"))
+                    });
                     let failed = made.is_err();
                     if send.send(made).is_err() || failed {
                         return;
@@ -76,7 +81,13 @@ impl Batches {
     }
 }
 
-fn make(dataset: &Dataset, size: u32, augmentation: Option<&AugmentOptions>, part: &[(u32, u32)], seed: u64) -> Result<Batch> {
+fn make(
+    dataset: &Dataset,
+    size: u32,
+    augmentation: Option<&AugmentOptions>,
+    part: &[(u32, u32)],
+    seed: u64,
+) -> Result<Batch> {
     let bytes = size as usize * size as usize * 3;
     let mut pixels = vec![0; part.len() * bytes];
     pixels.par_chunks_mut(bytes).zip(part).try_for_each(|(into, &(image, view))| -> Result<()> {

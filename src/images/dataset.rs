@@ -9,9 +9,9 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::images::{Picture, epoch_order};
-use crate::task;
 use crate::labels::LabelTable;
 use crate::progress::Progress;
+use crate::task;
 
 /// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
 #[derive(Clone)]
@@ -130,7 +130,10 @@ impl Dataset {
         }
         if self.len() < 2 {
             let n = ["no picture", "one picture"][self.len()];
-            return Err(Error::argument(format!("split \"{}\" of {} has {n}: none can be held out", self.split, self.name)));
+            return Err(Error::argument(format!(
+                "split \"{}\" of {} has {n}: none can be held out",
+                self.split, self.name
+            )));
         }
         if out == 0 || out >= self.len() {
             return Err(Error::argument(format!(

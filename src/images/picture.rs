@@ -88,9 +88,12 @@ impl Picture {
         let source = ImageRef::new(self.width, self.height, &self.rgb, PixelType::U8x3)
             .map_err(|cause| failed(cause.to_string()))?;
         let mut target = Image::new(width, height, PixelType::U8x3);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .crop(crop.left, crop.top, crop.width, crop.height);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+            crop.left,
+            crop.top,
+            crop.width,
+            crop.height,
+        );
         RESIZER
             .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
             .map_err(|cause| failed(cause.to_string()))?;
@@ -102,7 +105,9 @@ impl Picture {
         let mut bytes = Vec::new();
         JpegEncoder::new_with_quality(Cursor::new(&mut bytes), quality.clamp(1, 100))
             .write_image(&self.rgb, self.width, self.height, ExtendedColorType::Rgb8)
-            .map_err(|cause| Error::data(format!("a {}×{} JPEG cannot be written: {cause}", self.width, self.height)))?;
+            .map_err(|cause| {
+                Error::data(format!("a {}×{} JPEG cannot be written: {cause}", self.width, self.height))
+            })?;
         Ok(bytes)
     }
 

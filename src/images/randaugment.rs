@@ -65,7 +65,11 @@ pub fn op(index: usize, level: usize, negative: bool, width: usize, height: usiz
 /// Step `level` of [`LEVELS`] even ones, in single precision and from the nearer end, as the reference computes it.
 fn between(from: f64, to: f64, level: usize) -> f64 {
     let step = (to - from) as f32 / (LEVELS - 1) as f32;
-    f64::from(if level < LEVELS / 2 { from as f32 + step * level as f32 } else { to as f32 - step * (LEVELS - 1 - level) as f32 })
+    f64::from(if level < LEVELS / 2 {
+        from as f32 + step * level as f32
+    } else {
+        to as f32 - step * (LEVELS - 1 - level) as f32
+    })
 }
 
 /// Applies `count` operations drawn by chance, each at `level`.
@@ -125,8 +129,12 @@ fn warp(picture: &mut Pixels, matrix: [f32; 6]) {
     let (w, h) = (width as f32, height as f32);
     let mut out = vec![0; picture.rgb.len()];
     let [a, b, c, d, e, f] = [
-        matrix[0] / (0.5 * w), matrix[1] / (0.5 * w), matrix[2] / (0.5 * w),
-        matrix[3] / (0.5 * h), matrix[4] / (0.5 * h), matrix[5] / (0.5 * h),
+        matrix[0] / (0.5 * w),
+        matrix[1] / (0.5 * w),
+        matrix[2] / (0.5 * w),
+        matrix[3] / (0.5 * h),
+        matrix[4] / (0.5 * h),
+        matrix[5] / (0.5 * h),
     ];
     for row in 0..height {
         let y = row as f32 + 0.5 - 0.5 * h;

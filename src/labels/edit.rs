@@ -41,7 +41,8 @@ impl LabelTable {
             for member in members {
                 if let Some(other) = group_of[self.label_index(member)?].replace(g) {
                     return Err(Error::argument(format!(
-                        "label \"{member}\" is merged twice, into \"{}\" and \"{name}\"", groups[other].0
+                        "label \"{member}\" is merged twice, into \"{}\" and \"{name}\"",
+                        groups[other].0
                     )));
                 }
             }
@@ -81,10 +82,13 @@ impl LabelTable {
     /// Only the labels that at least `images` images have. Errors: none has as many.
     pub fn drop_rare(&self, images: u64) -> Result<Self> {
         let counts = self.counts();
-        let kept: Vec<&String> = self.labels().iter().zip(&counts).filter(|(_, n)| **n >= images).map(|(l, _)| l).collect();
+        let kept: Vec<&String> =
+            self.labels().iter().zip(&counts).filter(|(_, n)| **n >= images).map(|(l, _)| l).collect();
         if kept.is_empty() {
             let most = counts.iter().max().copied().unwrap_or(0);
-            return Err(Error::argument(format!("no label is in {images} images or more; the most frequent is in {most}")));
+            return Err(Error::argument(format!(
+                "no label is in {images} images or more; the most frequent is in {most}"
+            )));
         }
         self.take_labels(&kept)
     }
@@ -204,7 +208,10 @@ mod tests {
         assert_eq!(table().drop_rare(2).unwrap().labels(), ["bus", "cat"]);
         let e = |r: Result<LabelTable>| r.unwrap_err().message;
         assert_eq!(e(table().rename(&[("dog".into(), "cat".into())])), "two labels would be called \"cat\"");
-        assert!(e(table().merge(&[("a".into(), vec!["cat".into()]), ("b".into(), vec!["cat".into()])])).contains("merged twice"));
+        assert!(
+            e(table().merge(&[("a".into(), vec!["cat".into()]), ("b".into(), vec!["cat".into()])]))
+                .contains("merged twice")
+        );
         assert!(e(table().merge(&[("dog".into(), vec!["cat".into()])])).contains("\"dog\" stands twice"));
         assert!(e(table().drop_rare(9)).contains("the most frequent is in 2"));
         assert!(e(table().drop_labels(&["car", "bus", "cat", "dog"])).contains("no label would be left"));

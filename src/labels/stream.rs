@@ -26,7 +26,9 @@ pub fn count_files(paths: &[PathBuf]) -> Result<Cooccurrence> {
     let files = files(paths)?;
     match stream(&files, &mut Together::default())? {
         Some(counts) => Ok(counts),
-        None => stream(&files, &mut Apart::default())?.ok_or_else(|| Error::internal("images in any order were refused")),
+        None => {
+            stream(&files, &mut Apart::default())?.ok_or_else(|| Error::internal("images in any order were refused"))
+        }
     }
 }
 
@@ -130,7 +132,8 @@ fn part(file: &Path, start: usize) -> Result<DataFrame> {
     let names = parquet_long::names(file)?;
     let (image, label) = columns::long(file, &names)?;
     let wanted = [names[image].clone(), names[label].clone()];
-    let reader = parquet_long::open(file)?.with_columns(Some(wanted.to_vec())).with_slice(Some((start, parquet_long::ROWS)));
+    let reader =
+        parquet_long::open(file)?.with_columns(Some(wanted.to_vec())).with_slice(Some((start, parquet_long::ROWS)));
     let frame = reader.finish().map_err(|e| unreadable(file, e))?;
     let text = |name: &String, new: &str| -> Result<Column> {
         let column = frame.column(name).and_then(|c| c.cast(&DataType::String)).map_err(|e| unreadable(file, e))?;
@@ -140,7 +143,13 @@ fn part(file: &Path, start: usize) -> Result<DataFrame> {
     DataFrame::new(frame.height(), columns).map_err(|e| unreadable(file, e))
 }
 
-fn gather_part(file: &Path, start: usize, frame: &DataFrame, labels: &mut Labels, gather: &mut impl Gather) -> Result<bool> {
+fn gather_part(
+    file: &Path,
+    start: usize,
+    frame: &DataFrame,
+    labels: &mut Labels,
+    gather: &mut impl Gather,
+) -> Result<bool> {
     let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| unreadable(file, e));
     for (at, (image, label)) in column("image")?.iter().zip(column("label")?.iter()).enumerate() {
         let Some(image) = image.filter(|name| !name.is_empty()) else {
@@ -295,7 +304,8 @@ mod tests {
     #[test]
     fn any_order_of_rows_gives_the_counts_of_the_table() {
         let folder = tempfile::tempdir().unwrap();
-        let rows = [("a", Some("x")), ("a", Some("z")), ("b", None), ("c", Some("z")), ("c", Some("y")), ("c", Some("x"))];
+        let rows =
+            [("a", Some("x")), ("a", Some("z")), ("b", None), ("c", Some("z")), ("c", Some("y")), ("c", Some("x"))];
         let together = count_files(&[write(folder.path(), "1.parquet", &rows)]).unwrap();
         let labels = ["x", "y", "z"].map(String::from).to_vec();
         let images = ["a", "b", "c"].map(String::from).to_vec();
@@ -315,7 +325,9 @@ mod tests {
     #[test]
     fn mistakes_name_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let of = |rows: &[(&str, Option<&str>)]| count_files(&[write(folder.path(), "x.parquet", rows)]).unwrap_err().message;
+        let of = |rows: &[(&str, Option<&str>)]| {
+            count_files(&[write(folder.path(), "x.parquet", rows)]).unwrap_err().message
+        };
         let e = of(&[("a", Some("x")), ("a", Some("x"))]);
         assert!(e.ends_with("x.parquet, row 1: image \"a\" has label \"x\" a second time"), "{e}");
         assert!(of(&[("", Some("x"))]).ends_with("x.parquet, row 0: the image has no name"));

@@ -61,7 +61,11 @@ impl Synthetic {
             return bad("labels", "an integer from 1 to 10000000", o.labels.to_string());
         }
         if o.groups == 0 || o.groups > o.labels {
-            return bad("groups", &format!("an integer from 1 to {}, the number of labels", o.labels), o.groups.to_string());
+            return bad(
+                "groups",
+                &format!("an integer from 1 to {}, the number of labels", o.labels),
+                o.groups.to_string(),
+            );
         }
         if !(o.per_image.is_finite() && (1.0..=1000.0).contains(&o.per_image)) {
             return bad("per_image", "a number from 1 to 1000", o.per_image.to_string());

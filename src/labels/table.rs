@@ -45,7 +45,11 @@ impl LabelTable {
         if offsets.len() != images.len() + 1 || offsets.last() != Some(&(indices.len() as u64)) {
             return Err(Error::data(format!(
                 "a label table of {} images needs {} row offsets ending at {}; got {} ending at {:?}",
-                images.len(), images.len() + 1, indices.len(), offsets.len(), offsets.last()
+                images.len(),
+                images.len() + 1,
+                indices.len(),
+                offsets.len(),
+                offsets.last()
             )));
         }
         let mut seen = HashMap::with_capacity(labels.len());
@@ -63,7 +67,9 @@ impl LabelTable {
                 && last as usize >= labels.len()
             {
                 return Err(Error::data(format!(
-                    "image \"{}\" has label index {last}, but there are only {} labels", images[image], labels.len()
+                    "image \"{}\" has label index {last}, but there are only {} labels",
+                    images[image],
+                    labels.len()
                 )));
             }
         }

@@ -176,7 +176,9 @@ impl Table {
     /// The text that [`Table::write_csv`] writes.
     pub fn to_csv(&self) -> Result<String> {
         let mut bytes = Vec::new();
-        CsvWriter::new(&mut bytes).finish(&mut self.frame.clone()).map_err(|e| problem("a table cannot be written as CSV", e))?;
+        CsvWriter::new(&mut bytes)
+            .finish(&mut self.frame.clone())
+            .map_err(|e| problem("a table cannot be written as CSV", e))?;
         String::from_utf8(bytes).map_err(|_| Error::internal("a table's CSV is not UTF-8"))
     }
 

@@ -138,10 +138,15 @@ impl Table {
     /// The rows of `other` below these; both must have the same columns.
     pub fn vstack(&self, other: &Table) -> Result<Table> {
         let (ours, theirs) = (self.columns(), other.columns());
-        if let Some(odd) = ours.iter().find(|c| !theirs.contains(c)).or_else(|| theirs.iter().find(|c| !ours.contains(c))) {
-            return Err(Error::argument(format!("tables that are put together must have the same columns; only one has \"{odd}\"")));
+        if let Some(odd) =
+            ours.iter().find(|c| !theirs.contains(c)).or_else(|| theirs.iter().find(|c| !ours.contains(c)))
+        {
+            return Err(Error::argument(format!(
+                "tables that are put together must have the same columns; only one has \"{odd}\""
+            )));
         }
-        let tables = [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];
+        let tables =
+            [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];
         let arguments = UnionArgs { to_supertypes: true, ..Default::default() };
         collected("vstack", concat(tables, arguments).map_err(|e| problem("vstack", e))?)
     }
@@ -191,7 +196,8 @@ impl Table {
             }
             for name in leaves(expression) {
                 if self.frame.get_column_index(&name).is_none() {
-                    let mut error = Error::unknown("column", &name, self.frame.get_column_names().iter().map(|n| n.as_str()));
+                    let mut error =
+                        Error::unknown("column", &name, self.frame.get_column_names().iter().map(|n| n.as_str()));
                     error.message = format!("{word}: the table has no column \"{name}\"");
                     return Err(error);
                 }
@@ -229,7 +235,8 @@ mod tests {
     fn table() -> Table {
         let names = ["model", "k", "mAP"].map(String::from);
         let row = |m: &str, k: i64, x: f64| vec![m.into(), k.into(), x.into()];
-        Table::from_rows(&names, vec![row("a", 2, 80.0), row("b", 2, 82.0), row("a", 3, 84.0), row("b", 3, 83.0)]).unwrap()
+        Table::from_rows(&names, vec![row("a", 2, 80.0), row("b", 2, 82.0), row("a", 3, 84.0), row("b", 3, 83.0)])
+            .unwrap()
     }
 
     fn floats(t: &Table, column: &str) -> Vec<f64> {

@@ -53,7 +53,13 @@ impl Asl {
     }
 
     /// (1 - p_t)^γ, γ by the sign of the label.
-    fn weight(&self, positive: &Tensor, negative: &Tensor, targets: &Tensor, absent: &Tensor) -> Result<Option<Tensor>> {
+    fn weight(
+        &self,
+        positive: &Tensor,
+        negative: &Tensor,
+        targets: &Tensor,
+        absent: &Tensor,
+    ) -> Result<Option<Tensor>> {
         if self.gamma_neg == 0.0 && self.gamma_pos == 0.0 {
             return Ok(None);
         }

@@ -19,8 +19,12 @@ impl Bce {
     }
 
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-        let elements =
-            logits.f_binary_cross_entropy_with_logits(targets, None::<&Tensor>, None::<&Tensor>, tch::Reduction::None)?;
+        let elements = logits.f_binary_cross_entropy_with_logits(
+            targets,
+            None::<&Tensor>,
+            None::<&Tensor>,
+            tch::Reduction::None,
+        )?;
         self.reduction.apply(&elements)
     }
 }

@@ -30,8 +30,12 @@ impl Focal {
     }
 
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-        let entropy =
-            logits.f_binary_cross_entropy_with_logits(targets, None::<&Tensor>, None::<&Tensor>, tch::Reduction::None)?;
+        let entropy = logits.f_binary_cross_entropy_with_logits(
+            targets,
+            None::<&Tensor>,
+            None::<&Tensor>,
+            tch::Reduction::None,
+        )?;
         let p = logits.f_sigmoid()?;
         let absent = targets.f_neg()?.f_add_scalar(1.0)?;
         // 1 - p_t = p where the label is absent, 1 - p where it is there.

@@ -125,7 +125,9 @@ impl LossSpec {
             LossSpec::Focal(loss) => loss.compute(logits, targets),
             LossSpec::Mse(loss) => loss.compute(logits, targets),
             LossSpec::Kl(loss) => loss.compute(logits, targets),
-            LossSpec::Script(_) => Err(Error::argument("a loss that is a closure works in a training of the script that wrote it, and nowhere else")),
+            LossSpec::Script(_) => Err(Error::argument(
+                "a loss that is a closure works in a training of the script that wrote it, and nowhere else",
+            )),
         }
     }
 

@@ -9,5 +9,9 @@ pub fn check(loss: &str, option: &str, value: f64, range: RangeInclusive<f64>) -
     if range.contains(&value) {
         return Ok(());
     }
-    Err(Error::argument(format!("option \"{option}\" of {loss} must be from {} to {}; got {value}", range.start(), range.end())))
+    Err(Error::argument(format!(
+        "option \"{option}\" of {loss} must be from {} to {}; got {value}",
+        range.start(),
+        range.end()
+    )))
 }

@@ -23,8 +23,11 @@ impl Script {
     /// Errors: anything but one number that depends on the logits.
     pub fn checked(loss: Tensor, logits: &Tensor) -> Result<Tensor> {
         if loss.numel() != 1 {
-            return Err(Error::argument(format!("a loss must give one number a batch; the closure gave a Tensor of shape {:?}", loss.size()))
-                .with_help("end it with .sum() or .mean(); the recipes' learning rates assume .sum()"));
+            return Err(Error::argument(format!(
+                "a loss must give one number a batch; the closure gave a Tensor of shape {:?}",
+                loss.size()
+            ))
+            .with_help("end it with .sum() or .mean(); the recipes' learning rates assume .sum()"));
         }
         if logits.requires_grad() && !loss.requires_grad() {
             return Err(Error::argument("a loss must depend on the logits; what the closure gave has no gradient")

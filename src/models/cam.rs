@@ -22,7 +22,8 @@ pub struct Cam {
 /// Errors: a head without class maps, an output that is not there.
 pub fn cam(model: &Model, image: &Tensor, label: usize) -> Result<Cam> {
     let maps = model.class_maps(image)?.ok_or_else(|| {
-        Error::argument(format!("head \"{}\" has no class activation maps", model.spec.head)).with_help("heads \"gap\" and \"conv\" have")
+        Error::argument(format!("head \"{}\" has no class activation maps", model.spec.head))
+            .with_help("heads \"gap\" and \"conv\" have")
     })?;
     let size = maps.size();
     if label as i64 >= size[1] {

@@ -25,7 +25,15 @@ pub struct Conv {
 }
 
 impl Conv {
-    pub fn new(p: &mut Params, name: &str, channels: (i64, i64), kernel: i64, stride: i64, groups: i64, padding: Padding) -> Result<Conv> {
+    pub fn new(
+        p: &mut Params,
+        name: &str,
+        channels: (i64, i64),
+        kernel: i64,
+        stride: i64,
+        groups: i64,
+        padding: Padding,
+    ) -> Result<Conv> {
         let weight = p.conv(name, [channels.1, channels.0 / groups, kernel, kernel], groups)?;
         Ok(Conv { weight, kernel, stride, groups, padding })
     }
@@ -34,7 +42,8 @@ impl Conv {
         let mut pad = self.kernel / 2;
         let mut padded = None;
         if self.padding == Padding::Same {
-            let need = |size: i64| (((size + self.stride - 1) / self.stride - 1) * self.stride + self.kernel - size).max(0);
+            let need =
+                |size: i64| (((size + self.stride - 1) / self.stride - 1) * self.stride + self.kernel - size).max(0);
             let size = x.size();
             let (h, w) = (need(size[2]), need(size[3]));
             // An even pad is the convolution's own; an odd one needs a copy.
@@ -46,7 +55,14 @@ impl Conv {
             }
         }
         let x = lowered(padded.as_ref().unwrap_or(x))?;
-        Ok(x.f_conv2d(&lowered(&self.weight)?, None::<&Tensor>, [self.stride, self.stride], [pad, pad], [1, 1], self.groups)?)
+        Ok(x.f_conv2d(
+            &lowered(&self.weight)?,
+            None::<&Tensor>,
+            [self.stride, self.stride],
+            [pad, pad],
+            [1, 1],
+            self.groups,
+        )?)
     }
 }
 
@@ -70,7 +86,16 @@ impl BatchNorm {
 
     /// `train` normalises by the batch and moves the running statistics.
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        Ok(x.f_batch_norm(Some(&self.weight), Some(&self.bias), Some(&self.mean), Some(&self.variance), train, MOMENTUM, self.eps, true)?)
+        Ok(x.f_batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.mean),
+            Some(&self.variance),
+            train,
+            MOMENTUM,
+            self.eps,
+            true,
+        )?)
     }
 }
 
@@ -93,7 +118,8 @@ impl Linear {
 
     /// As [`new`](Self::new), for PyTorch's packed projections: `prefix` goes right before `weight` and `bias`.
     pub fn packed(p: &mut Params, prefix: &str, inputs: i64, outputs: i64) -> Result<Linear> {
-        let weight = p.normal(&format!("{prefix}weight"), &[outputs, inputs], (2.0 / (inputs + outputs) as f64).sqrt())?;
+        let weight =
+            p.normal(&format!("{prefix}weight"), &[outputs, inputs], (2.0 / (inputs + outputs) as f64).sqrt())?;
         let bias = p.filled(&format!("{prefix}bias"), &[outputs], 0.0)?;
         Ok(Linear { weight, bias })
     }
@@ -149,14 +175,22 @@ pub struct Patches {
 
 impl Patches {
     pub fn new(p: &mut Params, name: &str, width: i64, side: i64) -> Result<Patches> {
-        let weight = p.normal(&format!("{name}.weight"), &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
+        let weight =
+            p.normal(&format!("{name}.weight"), &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
         let bias = p.filled(&format!("{name}.bias"), &[width], 0.0)?;
         Ok(Patches { weight, bias, side })
     }
 
     /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(lowered(x)?.f_conv2d(&lowered(&self.weight)?, Some(&lowered(&self.bias)?), [self.side, self.side], [0, 0], [1, 1], 1)?)
+        Ok(lowered(x)?.f_conv2d(
+            &lowered(&self.weight)?,
+            Some(&lowered(&self.bias)?),
+            [self.side, self.side],
+            [0, 0],
+            [1, 1],
+            1,
+        )?)
     }
 }
 
@@ -176,9 +210,19 @@ pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor>
     let Some(packed) = size.pop() else { return Err(Error::internal("attention over a tensor without dimensions")) };
     let width = packed / 3;
     let split = [size.as_slice(), &[heads, width / heads]].concat();
-    let part = |i: i64| -> Result<Tensor> { Ok(qkv.f_narrow(-1, i * width, width)?.f_reshape(&split)?.f_transpose(-3, -2)?) };
+    let part =
+        |i: i64| -> Result<Tensor> { Ok(qkv.f_narrow(-1, i * width, width)?.f_reshape(&split)?.f_transpose(-3, -2)?) };
     let bias = bias.map(|b| b.f_to_kind(qkv.kind())).transpose()?;
-    let y = Tensor::f_scaled_dot_product_attention(&part(0)?, &part(1)?, &part(2)?, bias.as_ref(), 0.0, false, None::<f64>, false)?;
+    let y = Tensor::f_scaled_dot_product_attention(
+        &part(0)?,
+        &part(1)?,
+        &part(2)?,
+        bias.as_ref(),
+        0.0,
+        false,
+        None::<f64>,
+        false,
+    )?;
     size.push(width);
     Ok(y.f_transpose(-3, -2)?.f_reshape(&size)?)
 }

@@ -7,13 +7,13 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::{ModelSpec, Normalise};
 use super::backbones::{Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, Seen};
 use super::params::{Params, Role};
 use super::pass::Pass;
 use super::precision::{Precision, full};
 use super::weights;
+use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -81,16 +81,23 @@ impl Model {
             (None, Some(stage)) => stage.channels,
             (None, None) => return Err(Error::internal(format!("backbone \"{}\" has no stage {stages}", kind.name))),
         };
-        let head = (heads::find(&spec.head)?.build)(&mut params, &heads::Context::new(&spec, channels, labels, kind.classifier)?)?;
+        let head = (heads::find(&spec.head)?.build)(
+            &mut params,
+            &heads::Context::new(&spec, channels, labels, kind.classifier)?,
+        )?;
         let mut names: Vec<&str> = params.list.iter().map(|p| p.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::data(format!("two tensors of the model are named \"{}\", one of the backbone and one of the head", twice[0])));
+            return Err(Error::data(format!(
+                "two tensors of the model are named \"{}\", one of the backbone and one of the head",
+                twice[0]
+            )));
         }
         let (mean, std) = statistics(&spec, kind);
         let scale: Vec<f32> = std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect();
         let shift: Vec<f32> = mean.iter().zip(std).map(|(m, s)| (-m / s) as f32).collect();
-        let constant = |v: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(v)?.f_view([1, 3, 1, 1])?.f_to_device(device)?) };
+        let constant =
+            |v: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(v)?.f_view([1, 3, 1, 1])?.f_to_device(device)?) };
         Ok(Model {
             labels: labels.to_vec(),
             device,
@@ -110,7 +117,8 @@ impl Model {
 
     /// Weights of others: the whole backbone, and of the head what is there. Says what was left out.
     fn load_weights(&mut self, path: &Path) -> Result<()> {
-        let shapes: HashMap<String, Vec<i64>> = self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
+        let shapes: HashMap<String, Vec<i64>> =
+            self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
         let mut state = weights::fit(weights::read(path)?, &shapes, &self.kind.weights)?;
         let twins: Vec<(String, Tensor)> = (state.iter())
             .map(|(name, tensor)| (format!("{}{name}", heads::SECOND), tensor.shallow_clone()))
@@ -122,7 +130,9 @@ impl Model {
         let differs: Vec<(String, Vec<i64>, Vec<i64>)> = state
             .iter()
             .filter(|(name, _)| head.contains(name))
-            .filter_map(|(name, given)| shapes.get(name).filter(|s| **s != given.size()).map(|s| (name.clone(), s.clone(), given.size())))
+            .filter_map(|(name, given)| {
+                shapes.get(name).filter(|s| **s != given.size()).map(|s| (name.clone(), s.clone(), given.size()))
+            })
             .collect();
         let layer = |name: &str| name.rsplit_once('.').map_or_else(|| name.to_string(), |(layer, _)| layer.to_string());
         let dropped: HashSet<String> = differs.iter().map(|(name, ..)| layer(name)).collect();
@@ -137,7 +147,9 @@ impl Model {
         if of_backbone.missing.len() == self.backbone_params {
             let first = state.first().map_or("none", |(name, _)| name.as_str());
             let error = Error::data(format!(
-                "{file}: none of its {} tensors has a name that {} knows; the first is \"{first}\"", state.len(), self.kind.name
+                "{file}: none of its {} tensors has a name that {} knows; the first is \"{first}\"",
+                state.len(),
+                self.kind.name
             ));
             return Err(error.with_help(match self.kind.weights.note {
                 "" => format!("weights that Model.save wrote for {} fit", self.kind.name),
@@ -148,11 +160,14 @@ impl Model {
             return Err(Error::data(format!("{file}: does not fit {}: {of_backbone}", self.kind.name))
                 .with_help("the architecture, its stages and image_size decide names and shapes"));
         }
-        for (name, here, there) in differs.iter().filter(|(_, here, there)| here.len() > 1 && here.len() == there.len()) {
+        for (name, here, there) in differs.iter().filter(|(_, here, there)| here.len() > 1 && here.len() == there.len())
+        {
             if here[1..] == there[1..] {
                 self.notes.push(format!(
                     "{file}: the last layer \"{}\" is for {} classes; for {} labels it starts from random weights",
-                    layer(name), there[0], here[0]
+                    layer(name),
+                    there[0],
+                    here[0]
                 ));
             }
         }
@@ -162,7 +177,10 @@ impl Model {
             let strange: Vec<String> = report.unexpected.into_iter().filter(|n| !n.starts_with(&classifier)).collect();
             if !strange.is_empty() {
                 let report = LoadReport { unexpected: strange, ..LoadReport::default() };
-                self.notes.push(format!("{file}: read into {}, but for tensors that it has no place for: {report}", self.kind.name));
+                self.notes.push(format!(
+                    "{file}: read into {}, but for tensors that it has no place for: {report}",
+                    self.kind.name
+                ));
             }
         }
         self.notes.iter().for_each(|line| say_once(line));
@@ -190,7 +208,10 @@ impl Model {
         let mut x = x.shallow_clone();
         for stage in from + 1..=to {
             // What a head adds, it adds behind the frozen stages only.
-            if stage > 1 && stage > self.spec.freeze && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))? {
+            if stage > 1
+                && stage > self.spec.freeze
+                && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))?
+            {
                 x = x.f_add(&more)?;
             }
             x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
@@ -316,7 +337,8 @@ impl Model {
     /// Copies tensors in by name.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<LoadReport> {
         let mut report = LoadReport::default();
-        let by_name: HashMap<&str, &Tensor> = state.iter().rev().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let by_name: HashMap<&str, &Tensor> =
+            state.iter().rev().map(|(name, tensor)| (name.as_str(), tensor)).collect();
         for param in &self.params.list {
             let Some(given) = by_name.get(param.name.as_str()) else {
                 report.missing.push(param.name.clone());
@@ -331,8 +353,12 @@ impl Model {
         }
         let constants = self.params.constants.iter().map(|(name, _)| name.as_str());
         let own: HashSet<&str> = self.params.list.iter().map(|p| p.name.as_str()).chain(constants).collect();
-        report.unexpected =
-            state.iter().map(|(n, _)| n).filter(|n| !own.contains(n.as_str()) && !n.ends_with("num_batches_tracked")).cloned().collect();
+        report.unexpected = state
+            .iter()
+            .map(|(n, _)| n)
+            .filter(|n| !own.contains(n.as_str()) && !n.ends_with("num_batches_tracked"))
+            .cloned()
+            .collect();
         Ok(report)
     }
 
@@ -391,7 +417,8 @@ impl Model {
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
         let description: Value = serde_json::from_str(description).map_err(|e| bad(e.to_string()))?;
         let spec: ModelSpec = serde_json::from_value(description["spec"].clone()).map_err(|e| bad(e.to_string()))?;
-        let labels: Vec<String> = serde_json::from_value(description["labels"].clone()).map_err(|e| bad(e.to_string()))?;
+        let labels: Vec<String> =
+            serde_json::from_value(description["labels"].clone()).map_err(|e| bad(e.to_string()))?;
         let mut model = Self::random(&spec, &labels, 0, device)?;
         let report = LoadReport { unexpected: vec![], ..model.load_state(&state)? };
         if report != LoadReport::default() {
@@ -430,9 +457,16 @@ impl std::fmt::Display for LoadReport {
     /// `missing 7: "a", "b", "c", "d", ...; of another shape 1: "e" is [2] instead of [3]`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let quoted = |names: &[String]| names.iter().map(|n| format!("\"{n}\"")).collect();
-        let shapes = self.mismatched.iter().map(|(n, here, there)| format!("\"{n}\" is {there:?} instead of {here:?}")).collect();
-        let all: [(&str, Vec<String>); 3] =
-            [("missing", quoted(&self.missing)), ("unexpected", quoted(&self.unexpected)), ("of another shape", shapes)];
+        let shapes = self
+            .mismatched
+            .iter()
+            .map(|(n, here, there)| format!("\"{n}\" is {there:?} instead of {here:?}"))
+            .collect();
+        let all: [(&str, Vec<String>); 3] = [
+            ("missing", quoted(&self.missing)),
+            ("unexpected", quoted(&self.unexpected)),
+            ("of another shape", shapes),
+        ];
         let parts: Vec<String> = all
             .iter()
             .filter(|(_, items)| !items.is_empty())

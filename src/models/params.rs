@@ -39,7 +39,15 @@ pub struct Params {
 
 impl Params {
     pub fn new(seed: u64, device: Device) -> Self {
-        Params { list: Vec::new(), device, seed, freezing: false, freezing_norms: false, prefix: "", constants: Vec::new() }
+        Params {
+            list: Vec::new(),
+            device,
+            seed,
+            freezing: false,
+            freezing_norms: false,
+            prefix: "",
+            constants: Vec::new(),
+        }
     }
 
     /// Makes tensors whose names begin with `prefix`; what they start from follows from the names without it.
@@ -121,10 +129,18 @@ impl Params {
     pub fn adopt(&mut self, name: &str, value: Tensor) -> Result<()> {
         if value.kind() != Kind::Float || value.device() != self.device {
             let came = format!("{:?} on {:?}", value.kind(), value.device());
-            return Err(Error::data(format!("tensor \"{name}\" must be Float on {:?}. Got {came} instead.", self.device)));
+            return Err(Error::data(format!(
+                "tensor \"{name}\" must be Float on {:?}. Got {came} instead.",
+                self.device
+            )));
         }
         let value = value.f_set_requires_grad(!self.freezing)?;
-        self.list.push(Param { name: format!("{}{name}", self.prefix), role: Role::Weight, tensor: value, frozen: self.freezing });
+        self.list.push(Param {
+            name: format!("{}{name}", self.prefix),
+            role: Role::Weight,
+            tensor: value,
+            frozen: self.freezing,
+        });
         Ok(())
     }
 }

@@ -97,7 +97,9 @@ mod tests {
         assert!((dropped - 0.3).abs() < 0.01, "{dropped}");
         // Neighbours in rows and columns are dropped independently.
         let zero = y.eq(0.0).to_kind(Kind::Double);
-        for (a, b) in [(zero.narrow(0, 0, 199), zero.narrow(0, 1, 199)), (zero.narrow(1, 0, 299), zero.narrow(1, 1, 299))] {
+        for (a, b) in
+            [(zero.narrow(0, 0, 199), zero.narrow(0, 1, 199)), (zero.narrow(1, 0, 299), zero.narrow(1, 1, 299))]
+        {
             let both = f64::try_from((a * b).mean(Kind::Double)).unwrap();
             assert!((both - 0.09).abs() < 0.006, "{both}");
         }

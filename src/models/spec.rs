@@ -113,7 +113,10 @@ impl ModelSpec {
             )));
         }
         if self.frozen && self.freeze > 0 {
-            return Err(Error::argument(format!("frozen keeps all stages as they are; leave freeze out. Got {} instead.", self.freeze)));
+            return Err(Error::argument(format!(
+                "frozen keeps all stages as they are; leave freeze out. Got {} instead.",
+                self.freeze
+            )));
         }
         let freeze = if self.frozen { stages } else { self.freeze };
         if self.freeze > stages {
@@ -132,9 +135,8 @@ impl ModelSpec {
         let head_width = match (head.default_width, self.head_width) {
             (None, None) => None,
             (None, Some(_)) => {
-                return Err(Error::argument(format!("head \"{}\" takes no head_width", head.name)).with_help(
-                    format!("heads with a width: {}", heads::with_width().join(", ")),
-                ));
+                return Err(Error::argument(format!("head \"{}\" takes no head_width", head.name))
+                    .with_help(format!("heads with a width: {}", heads::with_width().join(", "))));
             }
             (Some(width), given) => Some(given.unwrap_or(width)),
         };

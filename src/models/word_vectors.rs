@@ -15,7 +15,12 @@ use crate::error::{Error, Result, nearest};
 /// does not have, all of them named.
 pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     let words = |label: &String| -> Vec<String> {
-        label.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_string).collect()
+        label
+            .to_lowercase()
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|w| !w.is_empty())
+            .map(str::to_string)
+            .collect()
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
     let file = File::open(path).map_err(|e| {
@@ -33,7 +38,12 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
         let at = |what: String| Error::data(format!("{}, line {}: {what}", path.display(), number + 1));
         let vector: Vec<f32> = numbers
             .split_whitespace()
-            .map(|x| x.parse::<f32>().ok().filter(|x| x.is_finite()).ok_or_else(|| at(format!("expected a number; got \"{x}\""))))
+            .map(|x| {
+                x.parse::<f32>()
+                    .ok()
+                    .filter(|x| x.is_finite())
+                    .ok_or_else(|| at(format!("expected a number; got \"{x}\"")))
+            })
             .collect::<Result<_>>()?;
         if width == 0 {
             width = vector.len();
@@ -43,13 +53,21 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
         }
         slot.get_or_insert(vector);
     }
-    let lacking: Vec<&String> = labels.iter().filter(|l| words(l).iter().any(|w| wanted[w].is_none()) || words(l).is_empty()).collect();
+    let lacking: Vec<&String> =
+        labels.iter().filter(|l| words(l).iter().any(|w| wanted[w].is_none()) || words(l).is_empty()).collect();
     if let Some(first) = lacking.first() {
         let names: Vec<String> = lacking.iter().take(8).map(|l| format!("\"{l}\"")).collect();
-        let error = Error::data(format!("{} has no vector for {} of the labels: {}", path.display(), lacking.len(), names.join(", ")));
+        let error = Error::data(format!(
+            "{} has no vector for {} of the labels: {}",
+            path.display(),
+            lacking.len(),
+            names.join(", ")
+        ));
         let missing = words(first).into_iter().find(|w| wanted[w].is_none()).unwrap_or_default();
         return Err(match nearest(&missing, known.iter().map(String::as_str)) {
-            Some(near) => error.with_help(format!("the nearest word to \"{missing}\" is \"{near}\"; word_vectors: \"learned\" needs no file")),
+            Some(near) => error.with_help(format!(
+                "the nearest word to \"{missing}\" is \"{near}\"; word_vectors: \"learned\" needs no file"
+            )),
             None => error.with_help("word_vectors: \"learned\" needs no file"),
         });
     }

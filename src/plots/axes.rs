@@ -130,8 +130,7 @@ fn log_ticks(lo: f64, hi: f64, count: usize) -> Vec<f64> {
     if decades.len() >= 3 {
         return decades;
     }
-    let finer: Vec<f64> =
-        (first..=last).flat_map(|n| [1.0, 2.0, 5.0].map(|s| s * power(n))).filter(inside).collect();
+    let finer: Vec<f64> = (first..=last).flat_map(|n| [1.0, 2.0, 5.0].map(|s| s * power(n))).filter(inside).collect();
     if finer.len() >= 2 { finer } else { ticks(lo, hi, count.min(4)) }
 }
 

@@ -40,7 +40,9 @@ pub fn range(figure: &str, what: &str, values: impl IntoIterator<Item = f64>) ->
     }
     // Differences of greater numbers overflow.
     if let Some(v) = [lo, hi].into_iter().find(|v| v.abs() > 1e300) {
-        return Err(Error::argument(format!("{figure} takes numbers from -1e300 to 1e300; got {v:e} among its {what}")));
+        return Err(Error::argument(format!(
+            "{figure} takes numbers from -1e300 to 1e300; got {v:e} among its {what}"
+        )));
     }
     Ok((lo, hi))
 }

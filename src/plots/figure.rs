@@ -117,8 +117,8 @@ impl Figure {
             let what = format!("a figure may have {} million pixels at most; got {w} × {h}", MOST_PIXELS / 1e6);
             return Err(Error::argument(what).with_help("give a smaller scale, width or height"));
         }
-        let mut pixmap = tiny_skia::Pixmap::new(w, h)
-            .ok_or_else(|| Error::internal(format!("no memory for {w} × {h} pixels")))?;
+        let mut pixmap =
+            tiny_skia::Pixmap::new(w, h).ok_or_else(|| Error::internal(format!("no memory for {w} × {h} pixels")))?;
         pixmap.fill(tiny_skia::Color::WHITE);
         let to_pixels = tiny_skia::Transform::from_scale(w as f32 / self.width as f32, h as f32 / self.height as f32);
         resvg::render(tree, to_pixels, &mut pixmap.as_mut());

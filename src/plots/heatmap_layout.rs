@@ -107,8 +107,8 @@ const BAR_ROOM: f64 = 38.0;
 
 /// Where the colour bar begins: beside the title and subtitle where they leave room for it, below them otherwise.
 fn bar_top(options: &HeatmapOptions, width: f64) -> f64 {
-    let taken = text::width(&options.title, theme::TITLE, true)
-        .max(text::width(&options.subtitle, theme::LABEL, false));
+    let taken =
+        text::width(&options.title, theme::TITLE, true).max(text::width(&options.subtitle, theme::LABEL, false));
     let unit = text::width(&options.unit, theme::NOTE, false);
     let below = theme::header_height(&options.title, &options.subtitle, width);
     match theme::MARGIN * 2.0 + taken + 40.0 + unit + BAR.0 <= width {

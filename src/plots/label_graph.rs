@@ -148,10 +148,8 @@ pub fn label_graph(
         svg.text(at[i].0, at[i].1, Text::new(&labels[i], font).colour(ink).anchor(Anchor::Middle).centred());
     }
     let order = beside;
-    let points: Vec<Point> = order
-        .iter()
-        .map(|&i| Point { x: at[i].0, y: at[i].1, radius: radius(i), name: &labels[i], font })
-        .collect();
+    let points: Vec<Point> =
+        order.iter().map(|&i| Point { x: at[i].0, y: at[i].1, radius: radius(i), name: &labels[i], font }).collect();
     for (i, rect) in order.iter().zip(placement::labels(&points, field, n <= ALL_NAMED)) {
         if let Some(r) = rect {
             let ink = colour(*i).as_ink().mix(theme::INK, 0.45);
@@ -182,13 +180,7 @@ fn strongest(weights: &[f64], n: usize, options: &LabelGraphOptions) -> Vec<Edge
     edges
 }
 
-fn draw_edges(
-    svg: &mut Svg,
-    edges: &[Edge],
-    at: &[(f64, f64)],
-    part_of: &[usize],
-    colour: impl Fn(usize) -> Colour,
-) {
+fn draw_edges(svg: &mut Svg, edges: &[Edge], at: &[(f64, f64)], part_of: &[usize], colour: impl Fn(usize) -> Colour) {
     // Between parts first, grey, so that the parts' own edges lie on top.
     for within in [false, true] {
         for e in edges.iter().filter(|e| (part_of[e.from] == part_of[e.to]) == within) {
@@ -215,9 +207,8 @@ fn draw_regions(svg: &mut Svg, parts: &[Vec<usize>], at: &[(f64, f64)], air: f64
 fn hull(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let mut hull: Vec<(f64, f64)> = Vec::new();
-    let left_turn = |a: (f64, f64), b: (f64, f64), c: (f64, f64)| {
-        (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0) > 0.0
-    };
+    let left_turn =
+        |a: (f64, f64), b: (f64, f64), c: (f64, f64)| (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0) > 0.0;
     for half in [points.clone(), points.into_iter().rev().collect()] {
         let start = hull.len();
         for p in half {

@@ -27,13 +27,7 @@ pub struct Room {
 
 /// The centres of all vertices in a field of `size` px: `parts` holds each vertex' part by its place, `rooms` what
 /// stands about it. The seed decides everything.
-pub fn place(
-    edges: &[Edge],
-    parts: &[usize],
-    rooms: &[Room],
-    size: (f64, f64),
-    seed: u64,
-) -> Result<Vec<(f64, f64)>> {
+pub fn place(edges: &[Edge], parts: &[usize], rooms: &[Room], size: (f64, f64), seed: u64) -> Result<Vec<(f64, f64)>> {
     let n = parts.len();
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6c61_796f_7574);
     let homes = homes(edges, parts, size);

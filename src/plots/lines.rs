@@ -234,7 +234,9 @@ fn axis_y(shown: &[Line], options: &LinesOptions) -> Result<Axis> {
     }
     if options.log_y {
         if from <= 0.0 {
-            return Err(Error::argument(format!("with log_y: true, the y_min of {FIGURE} must be above 0; got {from}")));
+            return Err(Error::argument(format!(
+                "with log_y: true, the y_min of {FIGURE} must be above 0; got {from}"
+            )));
         }
         let padded = Axis::log_padded(from, to);
         return Ok(Axis::log(options.y_min.unwrap_or(padded.lo()), options.y_max.unwrap_or(padded.hi())));

@@ -25,9 +25,8 @@ impl Picture {
             return Err(Error::argument(what));
         }
         let came = rgb.len();
-        let image = ImageBuffer::from_raw(width, height, rgb)
-            .filter(|_| came as u64 == pixels * 3)
-            .ok_or_else(|| {
+        let image =
+            ImageBuffer::from_raw(width, height, rgb).filter(|_| came as u64 == pixels * 3).ok_or_else(|| {
                 let needs = pixels * 3;
                 Error::argument(format!("a picture of {width} × {height} pixels needs {needs} bytes (RGB); got {came}"))
             })?;
@@ -157,7 +156,8 @@ mod tests {
     #[test]
     fn heat_is_bilinear_about_cell_centres() {
         let heat = Heat::new(2, 2, vec![0.0, 1.0, 0.5, 0.25]).unwrap();
-        let row = |y: usize| (0..4).map(|x| heat.at((x as f64 + 0.5) / 4.0, (y as f64 + 0.5) / 4.0)).collect::<Vec<_>>();
+        let row =
+            |y: usize| (0..4).map(|x| heat.at((x as f64 + 0.5) / 4.0, (y as f64 + 0.5) / 4.0)).collect::<Vec<_>>();
         assert_eq!(row(0), [0.0, 0.25, 0.75, 1.0]);
         assert_eq!(row(1), [0.125, 0.296875, 0.640625, 0.8125]);
         assert_eq!(row(3), [0.5, 0.4375, 0.3125, 0.25]);

@@ -70,7 +70,8 @@ impl Words {
         let anchor = text.chunks().first().map(|chunk| chunk.anchor());
         // Names of rows end at what they name: there is no room but before it.
         let room = if anchor == Some(usvg::TextAnchor::End) { (right.round() as usize).max(3) } else { self.columns };
-        let said = if said.chars().count() <= room { said } else { said.chars().take(room - 1).chain(['…']).collect() };
+        let said =
+            if said.chars().count() <= room { said } else { said.chars().take(room - 1).chain(['…']).collect() };
         let length = said.chars().count();
         let begin = match anchor {
             Some(usvg::TextAnchor::End) => right - length as f64,
@@ -86,7 +87,10 @@ impl Words {
         let from = row * self.columns + begin;
         // A space on both sides keeps words apart.
         let around = from.saturating_sub(1)..(from + length + 1).min(self.letters.len());
-        if length > self.columns || from + length > self.letters.len() || self.letters[around].iter().any(Option::is_some) {
+        if length > self.columns
+            || from + length > self.letters.len()
+            || self.letters[around].iter().any(Option::is_some)
+        {
             return;
         }
         for (cell, character) in self.letters[from..].iter_mut().zip(said.chars()) {
@@ -102,13 +106,18 @@ pub(super) fn blocks(samples: &[u8], words: &Words, rows: usize) -> String {
     for row in 0..rows {
         let mut last = None;
         for column in 0..columns {
-            let (above, below) = (pixel(samples, columns, column, 2 * row), pixel(samples, columns, column, 2 * row + 1));
+            let (above, below) =
+                (pixel(samples, columns, column, 2 * row), pixel(samples, columns, column, 2 * row + 1));
             let (front, back, character) = match words.letters[row * columns + column] {
                 Some(letter) => (letter.colour, mean([above, below].iter()), letter.character),
                 None => (above, below, '▀'),
             };
             if last != Some((front, back)) {
-                let _ = write!(text, "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m", front[0], front[1], front[2], back[0], back[1], back[2]);
+                let _ = write!(
+                    text,
+                    "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m",
+                    front[0], front[1], front[2], back[0], back[1], back[2]
+                );
                 last = Some((front, back));
             }
             text.push(character);

@@ -143,7 +143,8 @@ mod tests {
     // fontTools: TTFont("DejaVuSans.ttf")["hmtx"][cmap[ord(c)]][0], of 2048 units.
     #[test]
     fn widths_are_the_fonts() {
-        for (c, units) in [("A", 1401), ("i", 569), ("m", 1995), ("0", 1303), ("1", 1303), ("…", 2048), ("λ", 1212)] {
+        for (c, units) in [("A", 1401), ("i", 569), ("m", 1995), ("0", 1303), ("1", 1303), ("…", 2048), ("λ", 1212)]
+        {
             assert_eq!((width(c, 2048.0, false)).round() as i32, units, "{c}");
         }
         assert_eq!(width("A", 2048.0, true).round() as i32, 1585);

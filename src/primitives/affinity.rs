@@ -10,7 +10,10 @@ use crate::script::options;
 pub const WORD: Word = Word {
     name: "affinity",
     chapter: Chapter::Graph,
-    signatures: &["affinity(cooccurrence, branch) -> Affinity", "affinity(cooccurrence, branch, #{options}) -> Affinity"],
+    signatures: &[
+        "affinity(cooccurrence, branch) -> Affinity",
+        "affinity(cooccurrence, branch, #{options}) -> Affinity",
+    ],
     summary: "The label graph's weights on one branch: \"co\" joins labels that appear together, \"dis\" those that do not.",
     details: "With S_ij = e_ij / n_i: P+ = (S^p + (S^p)ᵀ)/2 on \"co\", element-wise 1 - P+ on \"dis\", zero diagonal (CPSD, IJCAI \
 2022). m × m for m labels; the power p is 1/2 in the paper.",

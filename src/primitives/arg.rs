@@ -37,7 +37,8 @@ fn arg(context: &Context, name: &str, default: Dynamic) -> Fallible<Dynamic> {
 }
 
 fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
-    let wrong = |expected: &str| Err(Error::argument(format!("argument \"{name}\" must be {expected}; got \"{text}\"")));
+    let wrong =
+        |expected: &str| Err(Error::argument(format!("argument \"{name}\" must be {expected}; got \"{text}\"")));
     if default.is_int() {
         return text.parse::<i64>().map(Dynamic::from).or_else(|_| wrong("an integer"));
     }
@@ -56,7 +57,8 @@ fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
         let Some(like) = array.first() else {
             return Ok(text.split(',').filter(|t| !t.is_empty()).map(guess).collect::<rhai::Array>().into());
         };
-        let items = text.split(',').filter(|t| !t.is_empty()).map(|t| read(name, t, like)).collect::<Result<rhai::Array>>()?;
+        let items =
+            text.split(',').filter(|t| !t.is_empty()).map(|t| read(name, t, like)).collect::<Result<rhai::Array>>()?;
         return Ok(items.into());
     }
     if default.is_string() || default.is_unit() {

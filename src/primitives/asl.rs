@@ -2,13 +2,18 @@
 
 use super::values::loss::register_loss;
 use super::{Chapter, Example, OptionDocs, Word};
-use crate::losses::{LossSpec, Asl};
+use crate::losses::{Asl, LossSpec};
 use crate::script::options;
 
 pub const WORD: Word = Word {
     name: "asl",
     chapter: Chapter::Tensors,
-    signatures: &["asl() -> Loss", "asl(#{options}) -> Loss", "asl(logits, targets) -> Tensor", "asl(logits, targets, #{options}) -> Tensor"],
+    signatures: &[
+        "asl() -> Loss",
+        "asl(#{options}) -> Loss",
+        "asl(logits, targets) -> Tensor",
+        "asl(logits, targets, #{options}) -> Tensor",
+    ],
     summary: "The asymmetric loss (Ridnik 2021), the loss of all recipes of the paper.",
     details: "L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0); logits and targets [N, m]. The focal weights carry no gradient unless focal_gradient is on. Summed over batch and labels, which the learning rates assume.",
     options: Some(OptionDocs {

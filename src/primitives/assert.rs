@@ -21,12 +21,16 @@ pub const WORD: Word = Word {
 fn register(engine: &mut Engine) {
     engine
         .register_fn("assert", |condition: bool| -> Fallible<()> { held(condition, None) })
-        .register_fn("assert", |condition: bool, message: Dynamic| -> Fallible<()> { held(condition, Some(show::plain(&message))) });
+        .register_fn("assert", |condition: bool, message: Dynamic| -> Fallible<()> {
+            held(condition, Some(show::plain(&message)))
+        });
 }
 
 fn held(condition: bool, message: Option<String>) -> Fallible<()> {
     match condition {
         true => Ok(()),
-        false => Err(raise(Error::argument(message.map_or("an assertion does not hold".into(), |m| format!("an assertion does not hold: {m}"))))),
+        false => Err(raise(Error::argument(
+            message.map_or("an assertion does not hold".into(), |m| format!("an assertion does not hold: {m}")),
+        ))),
     }
 }

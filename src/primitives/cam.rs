@@ -46,20 +46,30 @@ picture shows the one of its labels on whose probability the models differ most.
 fn register(engine: &mut Engine) {
     engine
         .register_fn("cam", |m: Dynamic, d: Dataset| -> Fallible<Figure> { draw(&m, &d, None, &Map::new()).or_raise() })
-        .register_fn("cam", |m: Dynamic, d: Dataset, l: &str| -> Fallible<Figure> { draw(&m, &d, Some(l), &Map::new()).or_raise() })
-        .register_fn("cam", |m: Dynamic, d: Dataset, map: Map| -> Fallible<Figure> { draw(&m, &d, None, &map).or_raise() })
-        .register_fn("cam", |m: Dynamic, d: Dataset, l: &str, map: Map| -> Fallible<Figure> { draw(&m, &d, Some(l), &map).or_raise() });
+        .register_fn("cam", |m: Dynamic, d: Dataset, l: &str| -> Fallible<Figure> {
+            draw(&m, &d, Some(l), &Map::new()).or_raise()
+        })
+        .register_fn("cam", |m: Dynamic, d: Dataset, map: Map| -> Fallible<Figure> {
+            draw(&m, &d, None, &map).or_raise()
+        })
+        .register_fn("cam", |m: Dynamic, d: Dataset, l: &str, map: Map| -> Fallible<Figure> {
+            draw(&m, &d, Some(l), &map).or_raise()
+        });
 }
 
 fn draw(models: &Dynamic, dataset: &Dataset, label: Option<&str>, map: &Map) -> Result<Figure> {
     let options: CamPanelOptions = options::parse("cam", map)?;
     let models: Vec<(String, Predictor)> = match models.as_map_ref() {
-        Ok(map) => map.iter().map(|(name, m)| one(&format!("\"{name}\""), "a Model", m).map(|m| (name.to_string(), m))).collect::<Result<_>>()?,
+        Ok(map) => map
+            .iter()
+            .map(|(name, m)| one(&format!("\"{name}\""), "a Model", m).map(|m| (name.to_string(), m)))
+            .collect::<Result<_>>()?,
         Err(_) => vec![("model".into(), one("the first argument", "a Model or a map of Models", models)?)],
     };
     plots::cam_panel(&cam_rows(&models, dataset, label)?, &cam_columns(&models), &options)
 }
 
 fn one(what: &str, expected: &str, value: &Dynamic) -> Result<Predictor> {
-    glue::predictor("cam", value).or_else(|_| glue::expect::<ModelValue>("cam", what, expected, value).map(|m| Predictor::Model(m.0)))
+    glue::predictor("cam", value)
+        .or_else(|_| glue::expect::<ModelValue>("cam", what, expected, value).map(|m| Predictor::Model(m.0)))
 }

@@ -35,7 +35,8 @@ impl Closures {
             Some(value) if value.is_unit() => None,
             Some(value) => Some(value.clone().try_cast::<FnPtr>().ok_or_else(|| {
                 Error::argument(format!(
-                    "option \"on_epoch\" of {word} must be a closure of one argument, as |line| print(line); got {}", show::a_type(&value)
+                    "option \"on_epoch\" of {word} must be a closure of one argument, as |line| print(line); got {}",
+                    show::a_type(&value)
                 ))
             })?),
         };
@@ -45,7 +46,12 @@ impl Closures {
             map.insert(key.into(), Dynamic::from(LossValue { spec }));
             Some(closure)
         };
-        Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation"), baton: context.jobs.baton.clone() })
+        Ok(Closures {
+            on_epoch,
+            loss: loss("loss"),
+            distillation: loss("distillation"),
+            baton: context.jobs.baton.clone(),
+        })
     }
 
     /// Trains one model; inside plan(...) puts it down instead.
@@ -80,14 +86,22 @@ impl Closures {
                 let value = closure.call_within_context::<Dynamic>(call, arguments).map_err(&stop)?;
                 match value.clone().try_cast::<TensorValue>() {
                     Some(tensor) => Ok(tensor.0.shallow_clone()),
-                    None => Err(Error::argument(format!("option \"{option}\": the closure must give a Tensor of one number; it gave {}", show::a_type(&value)))),
+                    None => Err(Error::argument(format!(
+                        "option \"{option}\": the closure must give a Tensor of one number; it gave {}",
+                        show::a_type(&value)
+                    ))),
                 }
             })
         };
         let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("loss", f, a, b));
-        let distillation = self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
+        let distillation =
+            self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
         let mut on_epoch = self.on_epoch.as_ref().map(|f| {
-            |line: &Value| self.baton.held(|| f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop))
+            |line: &Value| {
+                self.baton.held(|| {
+                    f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop)
+                })
+            }
         });
         let trained = self.baton.released(|| {
             train(Hooks {

@@ -34,7 +34,8 @@ is read in parts, so that a table larger than the memory can be counted; anythin
 fn register(engine: &mut Engine) {
     engine.register_fn("cooccurrence", |labels: LabelTable| count(&labels));
     engine.register_fn("cooccurrence", |dataset: Dataset| count(&dataset.labels));
-    engine.register_fn("cooccurrence", |path: &str| -> Fallible<Cooccurrence> { count_files(&[path.into()]).or_raise() });
+    engine
+        .register_fn("cooccurrence", |path: &str| -> Fallible<Cooccurrence> { count_files(&[path.into()]).or_raise() });
     engine.register_fn("cooccurrence", |paths: Array| -> Fallible<Cooccurrence> {
         let paths = glue::names("cooccurrence", "the paths", &paths).or_raise()?;
         count_files(&paths.into_iter().map(PathBuf::from).collect::<Vec<_>>()).or_raise()

@@ -67,12 +67,16 @@ fn open(context: &Context, name: &str, mut map: Map) -> Result<Map> {
         None => 0,
         Some(side) => match side.as_int() {
             Ok(side) => u32::try_from(side).unwrap_or(u32::MAX),
-            Err(came) => return Err(Error::argument(format!(
-                "option \"cache\" of dataset must be a side in pixels, or 0; got {}", super::a_user_name(came)
-            ))),
+            Err(came) => {
+                return Err(Error::argument(format!(
+                    "option \"cache\" of dataset must be a side in pixels, or 0; got {}",
+                    super::a_user_name(came)
+                )));
+            }
         },
     };
-    let value = options::to_json(&Dynamic::from(map)).map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
+    let value = options::to_json(&Dynamic::from(map))
+        .map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
     let splits = images::open(name, root.as_deref().map(std::path::Path::new), &value)?;
     let mut opened = Map::new();
     for (split, mut dataset) in splits {
@@ -82,7 +86,11 @@ fn open(context: &Context, name: &str, mut map: Map) -> Result<Map> {
                 progress::log(&format!("skipped: {}", error.message));
             }
             if !bad.is_empty() {
-                progress::log(&format!("{name} {split}: {} of {} pictures cannot be read and are left out", bad.len(), dataset.len()));
+                progress::log(&format!(
+                    "{name} {split}: {} of {} pictures cannot be read and are left out",
+                    bad.len(),
+                    dataset.len()
+                ));
             }
             dataset = readable;
         }

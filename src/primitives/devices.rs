@@ -22,7 +22,9 @@ environment variable CPSD_DEVICE decides (cuda:0,cuda:1), and without that auto.
 fn register(engine: &mut Engine) {
     engine
         .register_fn("devices", || shown(devices::all()))
-        .register_fn("devices", |name: &str| -> Fallible<Array> { devices::choose(&[name.to_string()]).map(shown).or_raise() })
+        .register_fn("devices", |name: &str| -> Fallible<Array> {
+            devices::choose(&[name.to_string()]).map(shown).or_raise()
+        })
         .register_fn("devices", |names: Array| -> Fallible<Array> {
             glue::names("devices", "the names", &names).and_then(|names| devices::choose(&names)).map(shown).or_raise()
         });

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
+use super::closures::Closures;
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
-use super::closures::Closures;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::error::{Error, Result};
 use crate::script::context::Context;
@@ -34,11 +34,21 @@ views their outputs are computed once and kept. The option on_epoch takes a clos
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic| distill(&a, &call, &data, &ensembles, Map::new()))
-        .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic, map: Map| distill(&b, &call, &data, &ensembles, map));
+        .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic| {
+            distill(&a, &call, &data, &ensembles, Map::new())
+        })
+        .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic, map: Map| {
+            distill(&b, &call, &data, &ensembles, map)
+        });
 }
 
-fn distill(context: &Context, call: &NativeCallContext, data: &Dynamic, ensembles: &Dynamic, mut map: Map) -> Fallible<ModelValue> {
+fn distill(
+    context: &Context,
+    call: &NativeCallContext,
+    data: &Dynamic,
+    ensembles: &Dynamic,
+    mut map: Map,
+) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
     let closures = Closures::take("distill", &mut map, call, context).or_raise()?;
     let options: DistillOptions = options::parse("distill", &map).or_raise()?;
@@ -64,10 +74,14 @@ pub fn job(data: &Dynamic, ensembles: &Dynamic, options: DistillOptions) -> Resu
     }
     if weights.len() != ensembles.len() {
         return Err(Error::argument(format!(
-            "option \"weights\" of distill must have one weight an ensemble, {}; got {}", ensembles.len(), weights.len()
+            "option \"weights\" of distill must have one weight an ensemble, {}; got {}",
+            ensembles.len(),
+            weights.len()
         )));
     }
-    if let Some(bad) = weights.iter().chain([&options.distill_weight, &options.label_weight]).find(|w| !w.is_finite() || **w < 0.0) {
+    if let Some(bad) =
+        weights.iter().chain([&options.distill_weight, &options.label_weight]).find(|w| !w.is_finite() || **w < 0.0)
+    {
         return Err(Error::argument(format!("weights of distill must be 0 or above; got {bad}")));
     }
     for weight in &mut weights {

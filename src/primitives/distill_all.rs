@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::values::model::ModelValue;
 use super::closures::Closures;
+use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, distill, glue, training_options};
 use crate::error::Result;
 use crate::script::context::Context;
@@ -31,18 +31,33 @@ distill_all(data, [one, co, dis, [co, dis]], options). Options are those of dist
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array| distill_all(&a, &call, &data, &list, Map::new()))
-        .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array, map: Map| distill_all(&b, &call, &data, &list, map));
+        .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array| {
+            distill_all(&a, &call, &data, &list, Map::new())
+        })
+        .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array, map: Map| {
+            distill_all(&b, &call, &data, &list, map)
+        });
 }
 
-fn distill_all(context: &Context, call: &NativeCallContext, data: &Dynamic, list: &Array, mut map: Map) -> Fallible<Array> {
+fn distill_all(
+    context: &Context,
+    call: &NativeCallContext,
+    data: &Dynamic,
+    list: &Array,
+    mut map: Map,
+) -> Fallible<Array> {
     glue::expand_names(&mut map);
     let closures = Closures::take("distill_all", &mut map, call, context).or_raise()?;
     let options: DistillOptions = options::parse("distill_all", &map).or_raise()?;
     let jobs = list
         .iter()
         .enumerate()
-        .map(|(i, ensembles)| Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..distill::job(data, ensembles, options.clone())? }))
+        .map(|(i, ensembles)| {
+            Ok(Job {
+                name: format!("student {}/{}", i + 1, list.len()),
+                ..distill::job(data, ensembles, options.clone())?
+            })
+        })
         .collect::<Result<Vec<_>>>()
         .or_raise()?;
     let trained = closures.train_all(context, call, jobs)?;

@@ -34,8 +34,12 @@ pub const WORD: Word = Word {
 
 fn register(engine: &mut Engine) {
     engine
-        .register_fn("eigenvalue_plot", |a: Affinity, k: i64| -> Fallible<Figure> { draw(&a, k, &Map::new()).or_raise() })
-        .register_fn("eigenvalue_plot", |a: Affinity, k: i64, map: Map| -> Fallible<Figure> { draw(&a, k, &map).or_raise() });
+        .register_fn("eigenvalue_plot", |a: Affinity, k: i64| -> Fallible<Figure> {
+            draw(&a, k, &Map::new()).or_raise()
+        })
+        .register_fn("eigenvalue_plot", |a: Affinity, k: i64, map: Map| -> Fallible<Figure> {
+            draw(&a, k, &map).or_raise()
+        });
 }
 
 fn draw(a: &Affinity, k: i64, map: &Map) -> Result<Figure> {

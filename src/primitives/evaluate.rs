@@ -31,10 +31,16 @@ out of the means and named.",
 
 /// A line for every key of `MetricOptions`.
 pub const METRIC_DOCS: &[(&str, &str)] = &[
-    ("threshold", "scores above it count as predicted: a number, or several for a row each; () is the convention's own"),
+    (
+        "threshold",
+        "scores above it count as predicted: a number, or several for a row each; () is the convention's own",
+    ),
     ("top_k", "so many highest scores of each image count as predicted in the second row; () leaves it out"),
     ("above_threshold", "in the top-k row, drop those under the threshold too"),
-    ("convention", "\"field\", \"ml-gcn\", \"cpsd\", \"asl\", \"srn\" or \"q2l\": how a published table computes its numbers; or several, side by side"),
+    (
+        "convention",
+        "\"field\", \"ml-gcn\", \"cpsd\", \"asl\", \"srn\" or \"q2l\": how a published table computes its numbers; or several, side by side",
+    ),
     ("context", "run the context probe: AP where a label's usual companions are absent"),
     ("companions", "how many companions of a label the probe looks at"),
 ];

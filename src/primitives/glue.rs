@@ -77,7 +77,10 @@ pub fn renames(word: &str, map: &Map) -> Result<Vec<(String, String)>> {
     map.iter()
         .map(|(old, new)| match new.as_immutable_string_ref() {
             Ok(new) => Ok((old.to_string(), new.to_string())),
-            Err(_) => Err(Error::argument(format!("{word}: the new name of \"{old}\" must be a string; got {}", show::a_type(new)))),
+            Err(_) => Err(Error::argument(format!(
+                "{word}: the new name of \"{old}\" must be a string; got {}",
+                show::a_type(new)
+            ))),
         })
         .collect()
 }
@@ -101,9 +104,10 @@ pub struct OnlySeed {
 
 /// A number; an integer is one.
 pub fn number(word: &str, what: &str, value: &Dynamic) -> Result<f64> {
-    value.as_float().or_else(|_| value.as_int().map(|i| i as f64)).map_err(|_| {
-        Error::argument(format!("{word}: {what} must be a number; got {}", show::a_type(value)))
-    })
+    value
+        .as_float()
+        .or_else(|_| value.as_int().map(|i| i as f64))
+        .map_err(|_| Error::argument(format!("{word}: {what} must be a number; got {}", show::a_type(value))))
 }
 
 /// An array of numbers.
@@ -120,22 +124,26 @@ pub fn numbers(word: &str, what: &str, array: &Array) -> Result<Vec<f64>> {
 
 /// A value of one kind, or an error that says what came.
 pub fn expect<T: Clone + 'static>(word: &str, what: &str, expected: &str, value: &Dynamic) -> Result<T> {
-    value.clone().try_cast::<T>().ok_or_else(|| {
-        Error::argument(format!("{word}: {what} must be {expected}; got {}", show::a_type(value)))
-    })
+    value
+        .clone()
+        .try_cast::<T>()
+        .ok_or_else(|| Error::argument(format!("{word}: {what} must be {expected}; got {}", show::a_type(value))))
 }
 
 /// The training and validation splits that a training word was given: a map of splits, or one data set.
 pub fn splits(word: &str, value: &Dynamic, select_on: SelectOn) -> Result<(Dataset, Option<Dataset>)> {
     if let Some(dataset) = value.clone().try_cast::<Dataset>() {
         if select_on == SelectOn::Test {
-            return Err(Error::argument(format!("{word}: to select on \"test\" the data must be a map of splits; got a Dataset")));
+            return Err(Error::argument(format!(
+                "{word}: to select on \"test\" the data must be a map of splits; got a Dataset"
+            )));
         }
         return Ok((dataset, None));
     }
     let Ok(map) = value.as_map_ref() else {
         return Err(Error::argument(format!(
-            "{word}: the data must be a Dataset or a map of splits as dataset(...) gives; got {}", show::a_type(value)
+            "{word}: the data must be a Dataset or a map of splits as dataset(...) gives; got {}",
+            show::a_type(value)
         )));
     };
     let train = split(word, &map, "train")?;

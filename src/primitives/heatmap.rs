@@ -60,16 +60,24 @@ fn register(engine: &mut Engine) {
         .register_fn("heatmap", |c: Cooccurrence, p: Partition, map: Map| of_counts(&c, Some(p), map))
         .register_fn("heatmap", |t: TensorValue| of_tensor(&t, None, Map::new()))
         .register_fn("heatmap", |t: TensorValue, map: Map| of_tensor(&t, None, map))
-        .register_fn("heatmap", |t: TensorValue, rows: Array, columns: Array| of_tensor(&t, Some((rows, columns)), Map::new()))
-        .register_fn("heatmap", |t: TensorValue, rows: Array, columns: Array, map: Map| of_tensor(&t, Some((rows, columns)), map));
+        .register_fn("heatmap", |t: TensorValue, rows: Array, columns: Array| {
+            of_tensor(&t, Some((rows, columns)), Map::new())
+        })
+        .register_fn("heatmap", |t: TensorValue, rows: Array, columns: Array, map: Map| {
+            of_tensor(&t, Some((rows, columns)), map)
+        });
 }
 
 fn of_affinity(a: &Affinity, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    options::parse("heatmap", &map).and_then(|options| figures::affinity_heatmap(a, partition.as_ref(), options)).or_raise()
+    options::parse("heatmap", &map)
+        .and_then(|options| figures::affinity_heatmap(a, partition.as_ref(), options))
+        .or_raise()
 }
 
 fn of_counts(c: &Cooccurrence, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    options::parse("heatmap", &map).and_then(|options| figures::conditional_heatmap(c, partition.as_ref(), options)).or_raise()
+    options::parse("heatmap", &map)
+        .and_then(|options| figures::conditional_heatmap(c, partition.as_ref(), options))
+        .or_raise()
 }
 
 fn of_tensor(t: &TensorValue, names: Option<(Array, Array)>, map: Map) -> Fallible<Figure> {

@@ -2,22 +2,23 @@
 
 use super::values::loss::register_loss;
 use super::{Chapter, Example, OptionDocs, Word};
-use crate::losses::{LossSpec, Kl};
+use crate::losses::{Kl, LossSpec};
 use crate::script::options;
 
 pub const WORD: Word = Word {
     name: "kl",
     chapter: Chapter::Tensors,
-    signatures: &["kl() -> Loss", "kl(#{options}) -> Loss", "kl(logits, targets) -> Tensor", "kl(logits, targets, #{options}) -> Tensor"],
+    signatures: &[
+        "kl() -> Loss",
+        "kl(#{options}) -> Loss",
+        "kl(logits, targets) -> Tensor",
+        "kl(logits, targets, #{options}) -> Tensor",
+    ],
     summary: "Kullback-Leibler divergence of a student's softened outputs from a teacher's.",
     details: "With temperature T and factor T²: per-label Bernoulli distributions, or one softmax over labels as in the authors' code; both arguments are logits [N, m].",
     options: Some(OptionDocs {
         defaults: options::defaults::<Kl>,
-        docs: &[
-            ("temperature", "T"),
-            ("form", "\"bernoulli\" or \"softmax\""),
-            ("reduction", "\"sum\" or \"mean\""),
-        ],
+        docs: &[("temperature", "T"), ("form", "\"bernoulli\" or \"softmax\""), ("reduction", "\"sum\" or \"mean\"")],
     }),
     examples: &[Example { code: "kl(tensor([[1.0]]), tensor([[1.0]])).item().abs() < 1e-6", prints: "true" }],
     register: |engine, _| register_loss(engine, "kl", LossSpec::Kl),

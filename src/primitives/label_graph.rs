@@ -13,7 +13,10 @@ use crate::script::options;
 pub const WORD: Word = Word {
     name: "label_graph",
     chapter: Chapter::Figures,
-    signatures: &["label_graph(cooccurrence, partition) -> Figure", "label_graph(cooccurrence, partition, #{options}) -> Figure"],
+    signatures: &[
+        "label_graph(cooccurrence, partition) -> Figure",
+        "label_graph(cooccurrence, partition, #{options}) -> Figure",
+    ],
     summary: "The label graph: discs as large as a label is frequent, lines as thick as two appear together, tasks in colours.",
     details: "Line weights are P+ at p = 1/2, (√S + √Sᵀ)/2; each label keeps its strongest ones.",
     options: Some(OptionDocs {
@@ -38,8 +41,12 @@ pub const WORD: Word = Word {
 
 fn register(engine: &mut Engine) {
     engine
-        .register_fn("label_graph", |c: Cooccurrence, p: Partition| -> Fallible<Figure> { draw(&c, &p, &Map::new()).or_raise() })
-        .register_fn("label_graph", |c: Cooccurrence, p: Partition, map: Map| -> Fallible<Figure> { draw(&c, &p, &map).or_raise() });
+        .register_fn("label_graph", |c: Cooccurrence, p: Partition| -> Fallible<Figure> {
+            draw(&c, &p, &Map::new()).or_raise()
+        })
+        .register_fn("label_graph", |c: Cooccurrence, p: Partition, map: Map| -> Fallible<Figure> {
+            draw(&c, &p, &map).or_raise()
+        });
 }
 
 fn draw(c: &Cooccurrence, p: &Partition, map: &Map) -> Result<Figure> {

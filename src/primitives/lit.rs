@@ -21,5 +21,7 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("lit", |value: Dynamic| -> Fallible<ExprValue> { operand("lit", &value).map(ExprValue).or_raise() });
+    engine.register_fn("lit", |value: Dynamic| -> Fallible<ExprValue> {
+        operand("lit", &value).map(ExprValue).or_raise()
+    });
 }

@@ -24,5 +24,7 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("load_model", |path: &str| -> Fallible<ModelValue> { Trained::load(Path::new(path), None).map(ModelValue).or_raise() });
+    engine.register_fn("load_model", |path: &str| -> Fallible<ModelValue> {
+        Trained::load(Path::new(path), None).map(ModelValue).or_raise()
+    });
 }

@@ -33,10 +33,16 @@ fn load(path: &Path) -> Result<Map> {
         Some("safetensors") => weights::read_safetensors(path)?.0,
         Some("npy") => {
             std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
-            let tensor = tch::Tensor::read_npy(path).map_err(|e| Error::data(format!("{}: not an array that can be read: {e}", path.display())))?;
+            let tensor = tch::Tensor::read_npy(path)
+                .map_err(|e| Error::data(format!("{}: not an array that can be read: {e}", path.display())))?;
             vec![("array".to_string(), tensor)]
         }
-        _ => return Err(Error::argument(format!("load_tensors reads .safetensors and .npy; got \"{}\"", path.display()))),
+        _ => {
+            return Err(Error::argument(format!(
+                "load_tensors reads .safetensors and .npy; got \"{}\"",
+                path.display()
+            )));
+        }
     };
     Ok(tensors.into_iter().map(|(name, t)| (name.into(), Dynamic::from(TensorValue::from(t)))).collect())
 }

@@ -25,16 +25,29 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue| -> Fallible<Report> { report(&scores, &targets, Map::new()).or_raise() });
-    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue, map: Map| -> Fallible<Report> { report(&scores, &targets, map).or_raise() });
+    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue| -> Fallible<Report> {
+        report(&scores, &targets, Map::new()).or_raise()
+    });
+    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue, map: Map| -> Fallible<Report> {
+        report(&scores, &targets, map).or_raise()
+    });
 }
 
 fn report(scores: &TensorValue, targets: &TensorValue, map: Map) -> Result<Report> {
     let options: MetricOptions = options::parse("metrics", &map)?;
     let (s, t) = (scores.0.size(), targets.0.size());
     if s.len() != 2 || s != t {
-        return Err(Error::argument(format!("metrics takes scores and targets of one shape [N, m]; got {s:?} and {t:?}")));
+        return Err(Error::argument(format!(
+            "metrics takes scores and targets of one shape [N, m]; got {s:?} and {t:?}"
+        )));
     }
     let labels: Vec<String> = (0..s[1]).map(|i| i.to_string()).collect();
-    metrics::evaluate(&crate::torch::to_vec_f32(&scores.0)?, &crate::torch::to_vec_f32(&targets.0)?, s[0] as usize, labels.len(), &labels, &options)
+    metrics::evaluate(
+        &crate::torch::to_vec_f32(&scores.0)?,
+        &crate::torch::to_vec_f32(&targets.0)?,
+        s[0] as usize,
+        labels.len(),
+        &labels,
+        &options,
+    )
 }

@@ -63,7 +63,10 @@ pub const WORD: Word = Word {
             ("graph", "for heads that read a label graph: a Cooccurrence or an Affinity"),
         ],
     }),
-    examples: &[Example { code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels", prints: "[\"cat\", \"dog\"]" }],
+    examples: &[Example {
+        code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels",
+        prints: "[\"cat\", \"dog\"]",
+    }],
     register: |engine, _| register(engine),
 };
 
@@ -74,7 +77,9 @@ fn register(engine: &mut Engine) {
 fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
     let o: Options = options::parse("model", map)?;
     if o.labels.is_empty() {
-        return Err(Error::argument("model needs the labels of its outputs, as in model(\"small_cnn\", #{labels: [\"cat\", \"dog\"]})"));
+        return Err(Error::argument(
+            "model needs the labels of its outputs, as in model(\"small_cnn\", #{labels: [\"cat\", \"dog\"]})",
+        ));
     }
     let spec = ModelSpec {
         backbone: backbone.to_string(),

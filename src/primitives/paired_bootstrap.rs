@@ -16,7 +16,10 @@ pub const WORD: Word = Word {
 p is twice the smaller share of resamples on either side of no difference. Source: Efron and Tibshirani, \"An Introduction to the Bootstrap\", 1993, section 13.3. \
 With few pairs the interval is too narrow: eight seeds are few.",
     options: Some(OptionDocs { defaults: options::defaults::<BootstrapOptions>, docs: DOCS }),
-    examples: &[Example { code: "let d = paired_bootstrap([83.0, 84.0, 83.5], [82.0, 83.5, 82.0]); [d.difference, d.n, d.low > 0.0]", prints: "[1.0, 3, true]" }],
+    examples: &[Example {
+        code: "let d = paired_bootstrap([83.0, 84.0, 83.5], [82.0, 83.5, 82.0]); [d.difference, d.n, d.low > 0.0]",
+        prints: "[1.0, 3, true]",
+    }],
     register: |engine, _| register(engine),
 };
 
@@ -37,7 +40,8 @@ fn compare(a: &Array, b: &Array, map: &Map) -> Fallible<Map> {
     let a = glue::numbers("paired_bootstrap", "the first numbers", a).or_raise()?;
     let b = glue::numbers("paired_bootstrap", "the second numbers", b).or_raise()?;
     let interval = paired_bootstrap(&a, &b, &options).or_raise()?;
-    let numbers = [("difference", interval.difference), ("low", interval.low), ("high", interval.high), ("p", interval.p)];
+    let numbers =
+        [("difference", interval.difference), ("low", interval.low), ("high", interval.high), ("p", interval.p)];
     let map = numbers.into_iter().map(|(name, number)| (name.into(), Dynamic::from(number)));
     Ok(map.chain([("n".into(), Dynamic::from(interval.n as i64))]).collect())
 }

@@ -22,7 +22,9 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("partition", |labels: Dynamic, tasks: Array| -> Fallible<Partition> { from_tasks(&labels, &tasks).or_raise() });
+    engine.register_fn("partition", |labels: Dynamic, tasks: Array| -> Fallible<Partition> {
+        from_tasks(&labels, &tasks).or_raise()
+    });
 }
 
 fn from_tasks(labels: &Dynamic, tasks: &Array) -> Result<Partition> {
@@ -31,7 +33,10 @@ fn from_tasks(labels: &Dynamic, tasks: &Array) -> Result<Partition> {
         .iter()
         .map(|task| match task.as_array_ref() {
             Ok(task) => glue::names("partition", "a task", &task),
-            Err(came) => Err(Error::argument(format!("partition: a task must be an array of names; got {}", super::a_user_name(came)))),
+            Err(came) => Err(Error::argument(format!(
+                "partition: a task must be an array of names; got {}",
+                super::a_user_name(came)
+            ))),
         })
         .collect::<Result<Vec<_>>>()?;
     Partition::from_tasks(&labels, &tasks)

@@ -24,7 +24,10 @@ pub const WORD: Word = Word {
             ("columns", "pictures in a row; () chooses"),
         ],
     }),
-    examples: &[Example { code: "pictures(dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48}).test.take(6))", prints: "Figure" }],
+    examples: &[Example {
+        code: "pictures(dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48}).test.take(6))",
+        prints: "Figure",
+    }],
     register: |engine, _| register(engine),
 };
 
@@ -42,7 +45,8 @@ fn draw(dataset: &Dataset, map: &Map) -> Result<Figure> {
     for i in 0..dataset.len().min(MOST) {
         let picture = dataset.picture(i)?;
         shown.push(Picture::new(picture.width, picture.height, picture.rgb)?);
-        let labels: Vec<&str> = dataset.labels.row(i).iter().map(|&l| dataset.labels.labels()[l as usize].as_str()).collect();
+        let labels: Vec<&str> =
+            dataset.labels.row(i).iter().map(|&l| dataset.labels.labels()[l as usize].as_str()).collect();
         captions.push(labels.join(", "));
     }
     plots::picture_grid(&shown, &captions, &options)

@@ -22,7 +22,10 @@ pub const WORD: Word = Word {
 its initial weights under the id that the trained one will have); evaluate gives a report of NaN; predict and spawn are errors. Everything else runs as it is, so what the \
 closure writes is written. Each kind of training is timed for two epochs on a few of its pictures, on the device and the cores that training would use; hours are \
 those of one training after the other. Evaluation on test splits is not counted.",
-    options: Some(OptionDocs { defaults: options::defaults::<PlanOptions>, docs: &[("timing", "time each kind of training; false lists them at once")] }),
+    options: Some(OptionDocs {
+        defaults: options::defaults::<PlanOptions>,
+        docs: &[("timing", "time each kind of training; false lists them at once")],
+    }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 7, batch: 16};\nlet p = plan(|| distill(data, merge(train_teachers(data, random_partition(data.train.names, 3), o)), o), #{timing: false});\np.table.column(\"name\")",
         prints: "\"student\"",
@@ -54,6 +57,7 @@ fn plan(context: &Context, call: &NativeCallContext, closure: &FnPtr, map: &Map)
     if context.plan().is_some() {
         return Err(Error::argument("plan cannot be called inside plan(...)")).or_raise();
     }
-    let (outcome, plan) = context.planned(Plan::new(options.timing), || closure.call_within_context::<Dynamic>(call, ()));
+    let (outcome, plan) =
+        context.planned(Plan::new(options.timing), || closure.call_within_context::<Dynamic>(call, ()));
     outcome.map(|_| PlanValue(Rc::new(plan)))
 }

@@ -68,14 +68,19 @@ fn one(value: &Dynamic) -> Result<Series> {
         match (table, value.as_immutable_string_ref()) {
             (Some(table), Ok(name)) => table.numbers(&name).map(Some),
             _ => Err(Error::argument(format!(
-                "plot: {key} of a series must be an array of numbers, or a column's name beside a table; got {}", show::a_type(value)
+                "plot: {key} of a series must be an array of numbers, or a column's name beside a table; got {}",
+                show::a_type(value)
             ))),
         }
     };
     let missing = |key: &str| Error::argument(format!("plot: a series has no \"{key}\""));
     let (x, y) = (column("x")?.ok_or_else(|| missing("x"))?, column("y")?.ok_or_else(|| missing("y"))?);
     if x.len() != y.len() {
-        return Err(Error::argument(format!("plot: x and y of a series must have the same length; got {} and {}", x.len(), y.len())));
+        return Err(Error::argument(format!(
+            "plot: x and y of a series must have the same length; got {} and {}",
+            x.len(),
+            y.len()
+        )));
     }
     let band = column("low")?.zip(column("high")?);
     let kept: Vec<usize> = (0..x.len()).filter(|&i| !x[i].is_nan() && !y[i].is_nan()).collect();

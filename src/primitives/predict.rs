@@ -29,22 +29,31 @@ sigmoids of the logits.",
 
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
-    engine
-        .register_fn("predict", move |model: Dynamic, dataset: Dataset| predict(&a, &model, &dataset))
-        .register_fn("predict", move |model: Dynamic, paths: Array| -> Fallible<PredictionsValue> {
+    engine.register_fn("predict", move |model: Dynamic, dataset: Dataset| predict(&a, &model, &dataset)).register_fn(
+        "predict",
+        move |model: Dynamic, paths: Array| -> Fallible<PredictionsValue> {
             let paths = glue::names("predict", "the paths", &paths).or_raise()?;
             let predictor = glue::predictor("predict", &model).or_raise()?;
             let dataset = Dataset::of_files(&paths, predictor.labels()).or_raise()?;
             predict(&b, &model, &dataset)
-        });
+        },
+    );
 }
 
 fn predict(context: &Context, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
     let predictor = glue::predictor("predict", model).or_raise()?;
     if context.plan().is_some() {
-        return Err(Error::argument("predict has nothing to predict with inside plan(...): its models are not trained")
-            .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan")).or_raise();
+        return Err(Error::argument(
+            "predict has nothing to predict with inside plan(...): its models are not trained",
+        )
+        .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan"))
+        .or_raise();
     }
     let store = glue::store(context);
-    context.jobs.baton.released(|| training::predict(&store, &predictor, dataset)).map(|p| PredictionsValue(Rc::new(p))).or_raise()
+    context
+        .jobs
+        .baton
+        .released(|| training::predict(&store, &predictor, dataset))
+        .map(|p| PredictionsValue(Rc::new(p)))
+        .or_raise()
 }

@@ -44,7 +44,10 @@ const DOCS: &[(&str, &str)] = &[
     ("partition", "a Partition or a map of names to Partitions: heat maps and tasks"),
     ("title", "the heading"),
     ("notes", "text below the first result; an empty line begins a paragraph"),
-    ("baseline", "the name of what the others are compared with; () takes the one called \"baseline\", or else the first"),
+    (
+        "baseline",
+        "the name of what the others are compared with; () takes the one called \"baseline\", or else the first",
+    ),
     ("splits", "which splits of a map of splits to evaluate on; the pictures are from the first"),
     ("pictures", "how many pictures are shown with class activation maps, 0 to 12"),
     ("evaluate", "options of evaluate: #{threshold, top_k, convention, context, ...}"),
@@ -52,7 +55,8 @@ const DOCS: &[(&str, &str)] = &[
 
 /// The options that are values of the language, not data, stand before the others.
 fn defaults() -> Value {
-    let mut all: serde_json::Map<String, Value> = [("dataset", Value::Null), ("partition", Value::Null)].map(|(k, v)| (k.into(), v)).into_iter().collect();
+    let mut all: serde_json::Map<String, Value> =
+        [("dataset", Value::Null), ("partition", Value::Null)].map(|(k, v)| (k.into(), v)).into_iter().collect();
     if let Value::Object(others) = options::defaults::<PageOptions>() {
         all.extend(others);
     }
@@ -62,8 +66,12 @@ fn defaults() -> Value {
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("report", move |runs: Dynamic, path: &str| -> Fallible<String> { write(&a, &runs, path, Map::new()).or_raise() })
-        .register_fn("report", move |runs: Dynamic, path: &str, map: Map| -> Fallible<String> { write(&b, &runs, path, map).or_raise() });
+        .register_fn("report", move |runs: Dynamic, path: &str| -> Fallible<String> {
+            write(&a, &runs, path, Map::new()).or_raise()
+        })
+        .register_fn("report", move |runs: Dynamic, path: &str, map: Map| -> Fallible<String> {
+            write(&b, &runs, path, map).or_raise()
+        });
 }
 
 fn write(context: &Context, runs: &Dynamic, path: &str, mut map: Map) -> Result<String> {
@@ -91,7 +99,13 @@ fn write(context: &Context, runs: &Dynamic, path: &str, mut map: Map) -> Result<
 }
 
 /// Puts what was given, with its name where it has one, at the end of `given`.
-fn collect(context: &Context, name: Option<&str>, grouped: bool, value: &Dynamic, given: &mut Vec<Given>) -> Result<()> {
+fn collect(
+    context: &Context,
+    name: Option<&str>,
+    grouped: bool,
+    value: &Dynamic,
+    given: &mut Vec<Given>,
+) -> Result<()> {
     let one = |source: Source, grouped: bool| Given { name: name.map(String::from), grouped, source };
 
     if let Some(table) = value.clone().try_cast::<TableValue>() {
@@ -132,7 +146,9 @@ fn trainings(context: &Context, table: &TableValue) -> Result<Vec<Source>> {
     let (store, mut found) = (glue::store(context), Vec::new());
     for id in table.0.column("id")? {
         let id = id.to_string();
-        let run = store.find(&id).ok_or_else(|| Error::argument(format!("report: the table's run \"{id}\" is not in the store")))?;
+        let run = store
+            .find(&id)
+            .ok_or_else(|| Error::argument(format!("report: the table's run \"{id}\" is not in the store")))?;
         if subject::is_training(&run)? {
             found.push(Source::Run(run));
         }
@@ -142,14 +158,20 @@ fn trainings(context: &Context, table: &TableValue) -> Result<Vec<Source>> {
 
 fn splits(data: &Dynamic, asked: &[String]) -> Result<Data> {
     if let Some(dataset) = data.clone().try_cast::<Dataset>() {
-        return Ok(Data { splits: vec![(dataset.split.clone(), dataset.clone())], graph: Some(dataset), partitions: vec![] });
+        return Ok(Data {
+            splits: vec![(dataset.split.clone(), dataset.clone())],
+            graph: Some(dataset),
+            partitions: vec![],
+        });
     }
     let Ok(map) = data.as_map_ref() else {
         return Err(Error::argument(format!(
-            "report: the dataset must be a Dataset or a map of splits as dataset(...) gives; got {}", show::a_type(data)
+            "report: the dataset must be a Dataset or a map of splits as dataset(...) gives; got {}",
+            show::a_type(data)
         )));
     };
-    let splits = asked.iter().map(|name| Ok((name.clone(), glue::split("report", &map, name)?))).collect::<Result<Vec<_>>>()?;
+    let splits =
+        asked.iter().map(|name| Ok((name.clone(), glue::split("report", &map, name)?))).collect::<Result<Vec<_>>>()?;
     let graph = match map.contains_key("train") {
         true => Some(glue::split("report", &map, "train")?),
         false => splits.first().map(|(_, dataset)| dataset.clone()),
@@ -160,7 +182,9 @@ fn splits(data: &Dynamic, asked: &[String]) -> Result<Data> {
 fn partitions(value: &Dynamic) -> Result<Vec<(String, Partition)>> {
     let one = |what: &str, value: &Dynamic| glue::expect::<Partition>("report", what, "a Partition", value);
     match value.as_map_ref() {
-        Ok(map) => map.iter().map(|(name, p)| Ok((name.to_string(), one(&format!("partition \"{name}\""), p)?))).collect(),
+        Ok(map) => {
+            map.iter().map(|(name, p)| Ok((name.to_string(), one(&format!("partition \"{name}\""), p)?))).collect()
+        }
         Err(_) => Ok(vec![(String::new(), one("option partition", value)?)]),
     }
 }

@@ -49,7 +49,14 @@ fn list(context: &Context) -> Result<TableValue> {
         let text = |key: &str| summary[key].as_str().map_or(Cell::Null, |s| Cell::Text(s.to_string()));
         let number = |key: &str| summary[key].as_f64().map_or(Cell::Null, Cell::Float);
         let whole = |key: &str| summary[key].as_i64().map_or(Cell::Null, Cell::Int);
-        rows.push(vec![Cell::Text(run.id.clone()), text("name"), whole("labels"), whole("epochs"), number("val_mAP"), number("seconds")]);
+        rows.push(vec![
+            Cell::Text(run.id.clone()),
+            text("name"),
+            whole("labels"),
+            whole("epochs"),
+            number("val_mAP"),
+            number("seconds"),
+        ]);
     }
     TableValue::from_rows(&["id", "name", "labels", "epochs", "val_mAP", "seconds"], rows)
 }

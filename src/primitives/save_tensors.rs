@@ -27,7 +27,8 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("save_tensors", |map: Map, path: &str| -> Fallible<()> { save(&map, Path::new(path)).or_raise() });
+    engine
+        .register_fn("save_tensors", |map: Map, path: &str| -> Fallible<()> { save(&map, Path::new(path)).or_raise() });
 }
 
 fn save(map: &Map, path: &Path) -> Result<()> {

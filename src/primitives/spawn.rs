@@ -25,7 +25,10 @@ the first that failed and was not waited for.",
     options: Some(OptionDocs { defaults: options::defaults::<SpawnOptions>, docs: DOCS }),
     examples: &[
         Example { code: "let x = 20; let job = spawn(|| x * 2 + 2); wait(job)", prints: "42" },
-        Example { code: "let job = spawn(|| throw \"no\", #{name: \"a test\"}); let said = (); try { wait(job) } catch (e) { said = `${job.name} ${job.state}: ${e}`; } said", prints: "a test failed: no" },
+        Example {
+            code: "let job = spawn(|| throw \"no\", #{name: \"a test\"}); let said = (); try { wait(job) } catch (e) { said = `${job.name} ${job.state}: ${e}`; } said",
+            prints: "a test failed: no",
+        },
     ],
     register,
 };
@@ -53,7 +56,8 @@ fn spawn(context: &Rc<Context>, call: &NativeCallContext, closure: FnPtr, map: &
     let options: SpawnOptions = options::parse("spawn", map).or_raise()?;
     if context.plan().is_some() {
         return Err(Error::argument("spawn would train inside plan(...), which only lists what would be trained")
-            .with_help("call the closure itself there, or plan inside the job")).or_raise();
+            .with_help("call the closure itself there, or plan inside the job"))
+        .or_raise();
     }
     let cores = cores("spawn", "cores", options.cores).or_raise()?;
     context.jobs.spawn(context, call, closure, options.name, cores).map(JobValue).or_raise()
@@ -63,7 +67,9 @@ fn spawn(context: &Rc<Context>, call: &NativeCallContext, closure: FnPtr, map: &
 pub fn cores(word: &str, option: &str, asked: Option<usize>) -> Result<Option<usize>> {
     let all = pool::cores();
     match asked {
-        Some(n) if n == 0 || n > all => Err(Error::argument(format!("option \"{option}\" of {word} must be an integer from 1 to {all}, the cores here; got {n}"))),
+        Some(n) if n == 0 || n > all => Err(Error::argument(format!(
+            "option \"{option}\" of {word} must be an integer from 1 to {all}, the cores here; got {n}"
+        ))),
         asked => Ok(asked),
     }
 }

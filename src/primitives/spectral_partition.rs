@@ -24,7 +24,10 @@ partitions of the same sizes.",
         docs: &[
             ("seed", "decides the starts of k-means"),
             ("restarts", "how many starts; the one with the least inertia is kept"),
-            ("embedding", "\"auto\": \"rw\" on \"co\", \"njw\" on \"dis\"; \"rw\": eigenvectors over √degree; \"njw\": rows of unit length; \"sym\": as they are"),
+            (
+                "embedding",
+                "\"auto\": \"rw\" on \"co\", \"njw\" on \"dis\"; \"rw\": eigenvectors over √degree; \"njw\": rows of unit length; \"sym\": as they are",
+            ),
             ("refine", "move single labels afterwards while the normalised cut falls"),
             ("preset", "\"authors\": \"rw\", the best of 4 runs of 20 starts by Calinski-Harabasz score"),
             ("assign", "\"kmeans\", \"discretize\" (Yu and Shi 2003) or \"cluster_qr\" (Damle, Minden and Ying 2019)"),

@@ -44,8 +44,12 @@ the least and greatest normalised cut.",
 
 fn register(engine: &mut Engine) {
     engine
-        .register_fn("stability", |a: Affinity, k: i64| -> Fallible<TableValue> { stability(&a, k, &Map::new()).or_raise() })
-        .register_fn("stability", |a: Affinity, k: i64, map: Map| -> Fallible<TableValue> { stability(&a, k, &map).or_raise() });
+        .register_fn("stability", |a: Affinity, k: i64| -> Fallible<TableValue> {
+            stability(&a, k, &Map::new()).or_raise()
+        })
+        .register_fn("stability", |a: Affinity, k: i64, map: Map| -> Fallible<TableValue> {
+            stability(&a, k, &map).or_raise()
+        });
 }
 
 /// All pairs of their partitions are compared.
@@ -55,7 +59,10 @@ fn stability(a: &Affinity, k: i64, map: &Map) -> Result<TableValue> {
     let options: Options = options::parse("stability", map)?;
     let k = glue::task_count("stability", k, a.len())?;
     if !(2..=MOST_SEEDS).contains(&options.seeds) {
-        return Err(Error::argument(format!("option \"seeds\" of stability must be an integer from 2 to {MOST_SEEDS}; got {}", options.seeds)));
+        return Err(Error::argument(format!(
+            "option \"seeds\" of stability must be an integer from 2 to {MOST_SEEDS}; got {}",
+            options.seeds
+        )));
     }
     let seeds: Vec<u64> = (0..options.seeds).collect();
     let s = graph::stability(a, k, &options.partition, &seeds)?;

@@ -12,7 +12,10 @@ pub const WORD: Word = Word {
     summary: "Asks a background job to end at its next safe point: between two batches of a training, which keeps a checkpoint.",
     details: "The same closure begun again goes on where its training stopped. wait(job) says that it was stopped.",
     options: None,
-    examples: &[Example { code: "let job = spawn(|| { loop { } }); stop(job); let said = (); try { wait(job) } catch (e) { said = `${job.state}: ${e}`; } said", prints: "stopped: job 1 was stopped" }],
+    examples: &[Example {
+        code: "let job = spawn(|| { loop { } }); stop(job); let said = (); try { wait(job) } catch (e) { said = `${job.state}: ${e}`; } said",
+        prints: "stopped: job 1 was stopped",
+    }],
     register: |engine, _| register(engine),
 };
 

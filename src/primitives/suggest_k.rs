@@ -33,7 +33,9 @@ fn register(engine: &mut Engine) {
         .register_fn("suggest_k", |a: Affinity, max_k: i64| -> Fallible<SuggestedK> {
             let bad = || {
                 let most = a.len().saturating_sub(1);
-                Error::argument(format!("The max_k parameter of suggest_k must be an integer from 2 to {most}. Got {max_k} instead."))
+                Error::argument(format!(
+                    "The max_k parameter of suggest_k must be an integer from 2 to {most}. Got {max_k} instead."
+                ))
             };
             let max_k = usize::try_from(max_k).map_err(|_| bad()).or_raise()?;
             graph::suggest_k(&a, max_k).or_raise()

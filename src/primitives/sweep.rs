@@ -27,15 +27,27 @@ maps, the points themselves. The closure takes a point and gives a map of result
 Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was.",
     options: Some(OptionDocs { defaults: options::defaults::<SweepOptions>, docs: DOCS }),
     examples: &[
-        Example { code: "sweep(#{k: [2, 3], seed: [0, 1]}, |p| #{score: 10 * p.k + p.seed}).column(\"score\")", prints: "[20, 21, 30, 31]" },
-        Example { code: "sweep([#{k: 1}, #{k: 0}], |p| 6 / p.k, #{on_error: \"keep\"}).columns", prints: "[\"k\", \"value\", \"error\"]" },
+        Example {
+            code: "sweep(#{k: [2, 3], seed: [0, 1]}, |p| #{score: 10 * p.k + p.seed}).column(\"score\")",
+            prints: "[20, 21, 30, 31]",
+        },
+        Example {
+            code: "sweep([#{k: 1}, #{k: 0}], |p| 6 / p.k, #{on_error: \"keep\"}).columns",
+            prints: "[\"k\", \"value\", \"error\"]",
+        },
     ],
     register,
 };
 
 const DOCS: &[(&str, &str)] = &[
-    ("jobs", "how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names"),
-    ("on_error", "\"stop\" throws the first error once what was begun has ended; \"keep\" writes it into a column error and goes on"),
+    (
+        "jobs",
+        "how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names",
+    ),
+    (
+        "on_error",
+        "\"stop\" throws the first error once what was begun has ended; \"keep\" writes it into a column error and goes on",
+    ),
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -61,19 +73,39 @@ impl Default for SweepOptions {
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr| sweep(&a, &call, &grid, &closure, &Map::new()))
-        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr, map: Map| sweep(&b, &call, &grid, &closure, &map));
+        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr| {
+            sweep(&a, &call, &grid, &closure, &Map::new())
+        })
+        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr, map: Map| {
+            sweep(&b, &call, &grid, &closure, &map)
+        });
 }
 
-fn sweep(context: &Rc<Context>, call: &NativeCallContext, grid: &Dynamic, closure: &FnPtr, map: &Map) -> Fallible<TableValue> {
+fn sweep(
+    context: &Rc<Context>,
+    call: &NativeCallContext,
+    grid: &Dynamic,
+    closure: &FnPtr,
+    map: &Map,
+) -> Fallible<TableValue> {
     let options: SweepOptions = options::parse("sweep", map).or_raise()?;
     let cores = pool::cores();
     if options.jobs == 0 || options.jobs > cores {
-        return Err(Error::argument(format!("option \"jobs\" of sweep must be an integer from 1 to {cores}, the cores here; got {}", options.jobs))).or_raise();
+        return Err(Error::argument(format!(
+            "option \"jobs\" of sweep must be an integer from 1 to {cores}, the cores here; got {}",
+            options.jobs
+        )))
+        .or_raise();
     }
     let points = points(grid).or_raise()?;
     let progress = Progress::new("sweep", points.len() as u64, "points");
-    let mut rows = Rows { points: &points, keep: options.on_error == OnError::Keep, made: vec![None; points.len()], shown: None, progress };
+    let mut rows = Rows {
+        points: &points,
+        keep: options.on_error == OnError::Keep,
+        made: vec![None; points.len()],
+        shown: None,
+        progress,
+    };
     // A job trains; inside plan(...) nothing may.
     if options.jobs == 1 || context.plan().is_some() {
         for (i, point) in points.iter().enumerate() {
@@ -85,11 +117,17 @@ fn sweep(context: &Rc<Context>, call: &NativeCallContext, grid: &Dynamic, closur
     let mut begun: Vec<(usize, Rc<Job>)> = Vec::new();
     let mut failure = None;
     loop {
-        while failure.is_none() && begun.len() < options.jobs && let Some((i, point)) = waiting.next() {
+        while failure.is_none()
+            && begun.len() < options.jobs
+            && let Some((i, point)) = waiting.next()
+        {
             let mut at = closure.clone();
             at.add_curry(Dynamic::from(point.clone()));
             let name = format!("sweep {}", show::short(&Dynamic::from(point.clone()), 40));
-            begun.push((i, context.jobs.spawn(context, call, at, Some(name), Some((cores / options.jobs).max(1))).or_raise()?));
+            begun.push((
+                i,
+                context.jobs.spawn(context, call, at, Some(name), Some((cores / options.jobs).max(1))).or_raise()?,
+            ));
         }
         if begun.is_empty() {
             break;
@@ -118,22 +156,34 @@ fn points(grid: &Dynamic) -> Result<Vec<Map>> {
             .iter()
             .map(|point| match point.as_map_ref() {
                 Ok(map) => Ok(map.clone()),
-                Err(_) => Err(Error::argument(format!("sweep: every point must be a map; got {}", show::a_type(point)))),
+                Err(_) => {
+                    Err(Error::argument(format!("sweep: every point must be a map; got {}", show::a_type(point))))
+                }
             })
             .collect();
     }
     let Ok(grid) = grid.as_map_ref() else {
-        return Err(Error::argument(format!("sweep: the grid must be a map of arrays or an array of maps; got {}", show::a_type(grid))));
+        return Err(Error::argument(format!(
+            "sweep: the grid must be a map of arrays or an array of maps; got {}",
+            show::a_type(grid)
+        )));
     };
     let mut points = vec![Map::new()];
     for (key, values) in grid.iter() {
         let Ok(values) = values.as_array_ref() else {
-            return Err(Error::argument(format!("sweep: \"{key}\" of the grid must be an array of values; got {}", show::a_type(values)))
-                .with_help(format!("one value is an array of one: {key}: [{}]", show::short(values, 20))));
+            return Err(Error::argument(format!(
+                "sweep: \"{key}\" of the grid must be an array of values; got {}",
+                show::a_type(values)
+            ))
+            .with_help(format!("one value is an array of one: {key}: [{}]", show::short(values, 20))));
         };
         points = points
             .iter()
-            .flat_map(|point| values.iter().map(|value| point.iter().map(|(k, v)| (k.clone(), v.clone())).chain([(key.clone(), value.clone())]).collect()))
+            .flat_map(|point| {
+                values.iter().map(|value| {
+                    point.iter().map(|(k, v)| (k.clone(), v.clone())).chain([(key.clone(), value.clone())]).collect()
+                })
+            })
             .collect();
     }
     Ok(points)
@@ -160,7 +210,8 @@ impl Rows<'_> {
             }
             Err(error) => return Err(error),
         };
-        let row: Vec<(String, Dynamic)> = self.points[i].iter().map(|(k, v)| (k.to_string(), v.clone())).chain(results).collect();
+        let row: Vec<(String, Dynamic)> =
+            self.points[i].iter().map(|(k, v)| (k.to_string(), v.clone())).chain(results).collect();
         self.show(&row);
         self.made[i] = Some(row);
         self.progress.advance(1);
@@ -171,7 +222,14 @@ impl Rows<'_> {
     fn show(&mut self, row: &[(String, Dynamic)]) {
         let names: Vec<String> = row.iter().map(|(name, _)| name.clone()).collect();
         let cells: Vec<String> = row.iter().map(|(_, value)| show::short(value, 24)).collect();
-        let line = |cells: &[String]| cells.iter().zip(&names).map(|(cell, name)| format!("{cell:>width$}", width = name.chars().count().max(8))).collect::<Vec<_>>().join("  ");
+        let line = |cells: &[String]| {
+            cells
+                .iter()
+                .zip(&names)
+                .map(|(cell, name)| format!("{cell:>width$}", width = name.chars().count().max(8)))
+                .collect::<Vec<_>>()
+                .join("  ")
+        };
         if self.shown.as_ref() != Some(&names) {
             progress::log(&line(&names));
         }
@@ -188,7 +246,8 @@ impl Rows<'_> {
                 columns.push(name.clone());
             }
         }
-        let rows: Array = made.into_iter().map(|row| row.into_iter().map(|(k, v)| (k.into(), v)).collect::<Map>().into()).collect();
+        let rows: Array =
+            made.into_iter().map(|row| row.into_iter().map(|(k, v)| (k.into(), v)).collect::<Map>().into()).collect();
         from_maps(&rows, Some(columns)).or_raise()
     }
 }
@@ -199,7 +258,8 @@ fn results(value: &Dynamic) -> Vec<(String, Dynamic)> {
         return map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     }
     if let Some(r) = value.clone().try_cast::<Report>() {
-        let numbers = [("mAP", r.map), ("CP", r.cp), ("CR", r.cr), ("CF1", r.cf1), ("OP", r.op), ("OR", r.or), ("OF1", r.of1)];
+        let numbers =
+            [("mAP", r.map), ("CP", r.cp), ("CR", r.cr), ("CF1", r.cf1), ("OP", r.op), ("OR", r.or), ("OF1", r.of1)];
         return numbers.into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();
     }
     if value.is_unit() { vec![] } else { vec![("value".into(), value.clone())] }

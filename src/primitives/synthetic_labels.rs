@@ -33,7 +33,9 @@ path a long Parquet file is written part by part: Open Images' size is #{images:
 
 fn register(engine: &mut Engine) {
     engine
-        .register_fn("synthetic_labels", |map: Map| -> Fallible<LabelTable> { made(&map).and_then(|s| s.table()).or_raise() })
+        .register_fn("synthetic_labels", |map: Map| -> Fallible<LabelTable> {
+            made(&map).and_then(|s| s.table()).or_raise()
+        })
         .register_fn("synthetic_labels", |path: &str, map: Map| -> Fallible<()> { write(path, &map).or_raise() });
 }
 

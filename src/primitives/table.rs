@@ -15,7 +15,10 @@ pub const WORD: Word = Word {
     summary: "A Table from an array of maps, one a row.",
     details: "columns gives their order; without it they stand in alphabetical order, as maps have none. A key that a row lacks is empty there.",
     options: None,
-    examples: &[Example { code: "table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.0}], [\"k\", \"mAP\"]).column(\"mAP\")", prints: "[80.5, 81.0]" }],
+    examples: &[Example {
+        code: "table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.0}], [\"k\", \"mAP\"]).column(\"mAP\")",
+        prints: "[80.5, 81.0]",
+    }],
     register: |engine, _| register(engine),
 };
 
@@ -31,7 +34,9 @@ fn register(engine: &mut Engine) {
 pub fn from_maps(rows: &Array, columns: Option<Vec<String>>) -> Result<TableValue> {
     let mut maps = Vec::new();
     for row in rows {
-        let map = row.as_map_ref().map_err(|came| Error::argument(format!("table takes an array of maps; got {} in it", super::a_user_name(came))))?;
+        let map = row.as_map_ref().map_err(|came| {
+            Error::argument(format!("table takes an array of maps; got {} in it", super::a_user_name(came)))
+        })?;
         maps.push(map.clone());
     }
     let columns = columns.unwrap_or_else(|| {
@@ -44,6 +49,7 @@ pub fn from_maps(rows: &Array, columns: Option<Vec<String>>) -> Result<TableValu
         all
     });
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let rows = maps.iter().map(|m| columns.iter().map(|c| m.get(c.as_str()).map_or(Cell::Null, cell)).collect()).collect();
+    let rows =
+        maps.iter().map(|m| columns.iter().map(|c| m.get(c.as_str()).map_or(Cell::Null, cell)).collect()).collect();
     TableValue::from_rows(&names, rows)
 }

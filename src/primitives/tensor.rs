@@ -18,5 +18,7 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("tensor", |value: Dynamic| -> Fallible<TensorValue> { from_value("tensor", &value).map(TensorValue::from).or_raise() });
+    engine.register_fn("tensor", |value: Dynamic| -> Fallible<TensorValue> {
+        from_value("tensor", &value).map(TensorValue::from).or_raise()
+    });
 }

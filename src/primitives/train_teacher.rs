@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::values::model::ModelValue;
 use super::closures::Closures;
+use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
@@ -33,18 +33,32 @@ run store; one that was interrupted goes on where it stopped. The option on_epoc
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array| train_teacher(&a, &call, &data, &labels, Map::new()))
-        .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array, map: Map| train_teacher(&b, &call, &data, &labels, map));
+        .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array| {
+            train_teacher(&a, &call, &data, &labels, Map::new())
+        })
+        .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array, map: Map| {
+            train_teacher(&b, &call, &data, &labels, map)
+        });
 }
 
-fn train_teacher(context: &Context, call: &NativeCallContext, data: &Dynamic, labels: &Array, mut map: Map) -> Fallible<ModelValue> {
+fn train_teacher(
+    context: &Context,
+    call: &NativeCallContext,
+    data: &Dynamic,
+    labels: &Array,
+    mut map: Map,
+) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
     let closures = Closures::take("train_teacher", &mut map, call, context).or_raise()?;
     let options: TrainOptions = options::parse("train_teacher", &map).or_raise()?;
     options.validate("train_teacher").or_raise()?;
     let (train, val) = glue::splits("train_teacher", data, options.select_on).or_raise()?;
     let labels = glue::names("train_teacher", "the labels", labels).or_raise()?;
-    let name = if labels.len() == train.labels.num_labels() { "baseline".into() } else { format!("teacher of {} labels", labels.len()) };
+    let name = if labels.len() == train.labels.num_labels() {
+        "baseline".into()
+    } else {
+        format!("teacher of {} labels", labels.len())
+    };
     let job = Job { name, train, val, labels, options, distillation: None };
     closures.train(context, call, &job).map(ModelValue)
 }

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::values::model::ModelValue;
 use super::closures::Closures;
+use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::graph::Partition;
 use crate::script::context::Context;
@@ -16,7 +16,10 @@ use crate::training::{Job, TrainOptions};
 pub const WORD: Word = Word {
     name: "train_teachers",
     chapter: Chapter::Training,
-    signatures: &["train_teachers(data, partition) -> array of Model", "train_teachers(data, partition, #{options}) -> array of Model"],
+    signatures: &[
+        "train_teachers(data, partition) -> array of Model",
+        "train_teachers(data, partition, #{options}) -> array of Model",
+    ],
     summary: "Trains one teacher for each task of a partition, side by side with the cores shared out among them.",
     details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
 on_epoch is told of all teachers (line.name says which), and with a loss of the script's own they train one after the other. \
@@ -32,11 +35,24 @@ The option workers says whether each trains in a process of its own.",
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
     engine
-        .register_fn("train_teachers", move |call: NativeCallContext, data: Dynamic, partition: Partition| train_teachers(&a, &call, &data, &partition, Map::new()))
-        .register_fn("train_teachers", move |call: NativeCallContext, data: Dynamic, partition: Partition, map: Map| train_teachers(&b, &call, &data, &partition, map));
+        .register_fn("train_teachers", move |call: NativeCallContext, data: Dynamic, partition: Partition| {
+            train_teachers(&a, &call, &data, &partition, Map::new())
+        })
+        .register_fn(
+            "train_teachers",
+            move |call: NativeCallContext, data: Dynamic, partition: Partition, map: Map| {
+                train_teachers(&b, &call, &data, &partition, map)
+            },
+        );
 }
 
-fn train_teachers(context: &Context, call: &NativeCallContext, data: &Dynamic, partition: &Partition, mut map: Map) -> Fallible<Array> {
+fn train_teachers(
+    context: &Context,
+    call: &NativeCallContext,
+    data: &Dynamic,
+    partition: &Partition,
+    mut map: Map,
+) -> Fallible<Array> {
     glue::expand_names(&mut map);
     let closures = Closures::take("train_teachers", &mut map, call, context).or_raise()?;
     let options: TrainOptions = options::parse("train_teachers", &map).or_raise()?;

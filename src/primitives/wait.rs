@@ -22,12 +22,17 @@ pub const WORD: Word = Word {
 
 fn register(engine: &mut Engine, context: &Rc<Context>) {
     let (a, b) = (context.clone(), context.clone());
-    engine
-        .register_fn("wait", move |job: JobValue| -> Fallible<Dynamic> { a.jobs.wait(&job.0) })
-        .register_fn("wait", move |jobs: Array| -> Fallible<Array> {
-            let jobs: Vec<JobValue> = jobs.iter().map(|job| glue::expect("wait", "every job", "a Job, as spawn(...) gives", job)).collect::<Result<_, _>>().or_raise()?;
+    engine.register_fn("wait", move |job: JobValue| -> Fallible<Dynamic> { a.jobs.wait(&job.0) }).register_fn(
+        "wait",
+        move |jobs: Array| -> Fallible<Array> {
+            let jobs: Vec<JobValue> = jobs
+                .iter()
+                .map(|job| glue::expect("wait", "every job", "a Job, as spawn(...) gives", job))
+                .collect::<Result<_, _>>()
+                .or_raise()?;
             let all: Vec<_> = jobs.iter().map(|job| &*job.0).collect();
             b.jobs.until_ended(&all).or_raise()?;
             all.into_iter().map(|job| b.jobs.wait(job)).collect()
-        });
+        },
+    );
 }

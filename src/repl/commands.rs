@@ -30,7 +30,10 @@ const COMMANDS: &[(&str, &str)] = &[
     (":why", "the last error once more, whole"),
     (":save FILE", "what was typed here and worked, as a script that runs"),
     (":load FILE", "run a script here: its variables and functions stay"),
-    (":set NAME VALUE", "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off"),
+    (
+        ":set NAME VALUE",
+        "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off",
+    ),
     (":sh COMMAND", "run a command of the shell"),
     (":reset", "forget variables, functions and imports"),
     ("_, _3", "the last value that was shown, and the third"),
@@ -95,7 +98,9 @@ fn help(prompt: &Prompt, word: &str) {
     }
     if word.len() > 1 && (word.starts_with('*') || word.ends_with('*')) {
         match docs::search(word.trim_matches('*')) {
-            found if found.is_empty() => complain(&format!("nothing has \"{}\" in its name or its line", word.trim_matches('*')), None),
+            found if found.is_empty() => {
+                complain(&format!("nothing has \"{}\" in its name or its line", word.trim_matches('*')), None)
+            }
             found => super::paging::print(found.trim_end()),
         }
         return;
@@ -125,7 +130,9 @@ fn find_source(prompt: &Prompt, word: &str) -> Option<String> {
     let (library, function) = word.rsplit_once("::").unwrap_or(("", word));
     let texts = prompt.session.sources.all();
     let typed = prompt.kept.iter().rev().map(|entry| entry.code.as_str());
-    let of_library = |name: &str| library.is_empty() || name == library || Path::new(name).file_stem().is_some_and(|stem| stem == library);
+    let of_library = |name: &str| {
+        library.is_empty() || name == library || Path::new(name).file_stem().is_some_and(|stem| stem == library)
+    };
     let kept = texts.iter().filter(|(name, _)| of_library(name)).map(|(_, text)| text.as_str());
     let embedded = STDLIB.iter().filter(|(name, _)| of_library(name)).map(|(_, text)| *text);
     let own: Vec<&str> = if library.is_empty() { typed.collect() } else { vec![] };
@@ -166,7 +173,10 @@ fn save(prompt: &Prompt, file: &str) {
                     text.push_str(&format!("let {numbered} = ans;\n"));
                 }
             }
-            None => text.push_str(&format!("{code}{}\n", if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" })),
+            None => text.push_str(&format!(
+                "{code}{}\n",
+                if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" }
+            )),
         }
     }
     match files::write(Path::new(file), text.as_bytes()) {
@@ -194,7 +204,12 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
         let (seconds, (source, number)) = (line.spent.as_secs_f64(), &line.place);
         let code: String = line.code.chars().take(60).collect();
         let share = 100.0 * seconds / all.max(1e-12);
-        println!("{seconds:>9.4} {share:>5.1}% {:>8}  {:<24} {}", line.hits, format!("{source}:{number}"), super::editor::highlight(&code));
+        println!(
+            "{seconds:>9.4} {share:>5.1}% {:>8}  {:<24} {}",
+            line.hits,
+            format!("{source}:{number}"),
+            super::editor::highlight(&code)
+        );
     }
     if lines.len() > MOST {
         println!("{}", format!("... {} more lines", lines.len() - MOST).dimmed());

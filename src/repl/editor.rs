@@ -24,8 +24,8 @@ pub struct Helper {
 }
 
 const KEYWORDS: &[&str] = &[
-    "let", "const", "fn", "if", "else", "for", "in", "while", "loop", "break", "continue", "return", "import", "as", "true",
-    "false", "try", "catch", "throw", "switch", "print",
+    "let", "const", "fn", "if", "else", "for", "in", "while", "loop", "break", "continue", "return", "import", "as",
+    "true", "false", "try", "catch", "throw", "switch", "print",
 ];
 
 impl Helper {
@@ -50,7 +50,11 @@ impl Helper {
             return kind.members.iter().map(|m| m.name()).collect();
         }
         let name = last_word(receiver);
-        let fields = self.variables.iter().filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.')).filter(|field| !field.contains(['.', '[']));
+        let fields = self
+            .variables
+            .iter()
+            .filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.'))
+            .filter(|field| !field.contains(['.', '[']));
         let fields: Vec<&str> = fields.collect();
         if !fields.is_empty() {
             return fields;
@@ -61,10 +65,15 @@ impl Helper {
 
 /// Takes note of a value's kind, and down to `depth` of what it holds.
 fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, depth: usize) {
-    if depth > 0 && let Ok(map) = value.as_map_ref() {
+    if depth > 0
+        && let Ok(map) = value.as_map_ref()
+    {
         map.iter().take(50).for_each(|(key, value)| known(all, format!("{path}.{key}"), value, depth - 1));
     }
-    if depth > 0 && let Ok(array) = value.as_array_ref() && let Some(first) = array.first() {
+    if depth > 0
+        && let Ok(array) = value.as_array_ref()
+        && let Some(first) = array.first()
+    {
         known(all, format!("{path}[]"), first, depth - 1);
     }
     all.push((path, show::type_name(value)));
@@ -78,7 +87,9 @@ fn names_inside(before: &str) -> Vec<&'static str> {
     match (word, call) {
         ("dataset", true) => crate::images::DATASETS.iter().map(|d| d.name).collect(),
         ("recipe", true) => crate::training::recipes::RECIPES.iter().map(|r| r.name).collect(),
-        ("model", true) | ("backbone" | "model", false) => crate::models::backbones::BACKBONES.iter().map(|b| b.name).collect(),
+        ("model", true) | ("backbone" | "model", false) => {
+            crate::models::backbones::BACKBONES.iter().map(|b| b.name).collect()
+        }
         ("head", false) => crate::models::heads::HEADS.iter().map(|h| h.name).collect(),
         ("loss" | "distillation", false) => crate::losses::LOSSES.iter().map(|l| l.0).collect(),
         ("reading", false) => crate::training::recipes::Reading::ALL.iter().map(|r| r.name()).collect(),
@@ -146,7 +157,9 @@ impl Completer for Helper {
             .iter()
             .map(|w| w.name)
             .chain(KEYWORDS.iter().copied())
-            .chain(self.variables.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains(['.', '[']) && !is_numbered(n)))
+            .chain(
+                self.variables.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains(['.', '[']) && !is_numbered(n)),
+            )
             .chain(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)));
         Ok((start, pairs(names, word)))
     }
@@ -266,7 +279,9 @@ impl Validator for Helper {
 /// Two empty lines at the end: the input is taken as it is, whatever is still open.
 fn gives_up(input: &str) -> bool {
     let mut lines = input.rsplit('\n');
-    input.matches('\n').count() >= 2 && lines.next().is_some_and(|l| l.trim().is_empty()) && lines.next().is_some_and(|l| l.trim().is_empty())
+    input.matches('\n').count() >= 2
+        && lines.next().is_some_and(|l| l.trim().is_empty())
+        && lines.next().is_some_and(|l| l.trim().is_empty())
 }
 
 /// Enter inside an open bracket begins a line that is indented as deep as brackets are open.

@@ -19,13 +19,21 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [(&'static str, Mode); 6] =
-        [("auto", Mode::Auto), ("blocks", Mode::Blocks), ("kitty", Mode::Kitty), ("iterm", Mode::Iterm), ("sixel", Mode::Sixel), ("off", Mode::Off)];
+    pub const ALL: [(&'static str, Mode); 6] = [
+        ("auto", Mode::Auto),
+        ("blocks", Mode::Blocks),
+        ("kitty", Mode::Kitty),
+        ("iterm", Mode::Iterm),
+        ("sixel", Mode::Sixel),
+        ("off", Mode::Off),
+    ];
 
     /// Errors: another name.
     pub fn named(name: &str) -> Result<Mode> {
         let found = Mode::ALL.iter().find(|(known, _)| *known == name);
-        found.map(|(_, mode)| *mode).ok_or_else(|| Error::unknown("way to draw figures", name, Mode::ALL.iter().map(|(name, _)| *name)))
+        found
+            .map(|(_, mode)| *mode)
+            .ok_or_else(|| Error::unknown("way to draw figures", name, Mode::ALL.iter().map(|(name, _)| *name)))
     }
 
     pub fn name(self) -> &'static str {
@@ -75,7 +83,8 @@ fn draw(figure: &Figure, mode: Mode, columns: u32) -> Result<()> {
     }
     // Ten pixels a character is what terminals have about.
     let (width, height, pixels) = figure.pixels(columns * 10, 4000)?;
-    let picture = image::RgbImage::from_raw(width, height, pixels).ok_or_else(|| Error::internal("a figure of another size than it says"))?;
+    let picture = image::RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| Error::internal("a figure of another size than it says"))?;
     let config = viuer::Config {
         absolute_offset: false,
         width: Some(columns),
@@ -84,7 +93,8 @@ fn draw(figure: &Figure, mode: Mode, columns: u32) -> Result<()> {
         use_sixel: mode == Mode::Sixel,
         ..viuer::Config::default()
     };
-    viuer::print(&image::DynamicImage::ImageRgb8(picture), &config).map_err(|e| Error::internal(format!("the terminal cannot draw it: {e}")))?;
+    viuer::print(&image::DynamicImage::ImageRgb8(picture), &config)
+        .map_err(|e| Error::internal(format!("the terminal cannot draw it: {e}")))?;
     println!();
     Ok(())
 }
@@ -100,7 +110,10 @@ mod tests {
 
     #[test]
     fn the_terminal_says_how_figures_are_drawn() {
-        let with = |pairs: &[(&str, &str)]| Mode::Auto.settled(|name| pairs.iter().find(|(n, _)| *n == name).map_or(String::new(), |(_, v)| v.to_string()));
+        let with = |pairs: &[(&str, &str)]| {
+            Mode::Auto
+                .settled(|name| pairs.iter().find(|(n, _)| *n == name).map_or(String::new(), |(_, v)| v.to_string()))
+        };
         assert_eq!(with(&[("TERM", "xterm-256color")]), Mode::Blocks);
         assert_eq!(with(&[("TERM", "xterm-kitty")]), Mode::Kitty);
         assert_eq!(with(&[("KITTY_WINDOW_ID", "1"), ("TERM", "xterm")]), Mode::Kitty);

@@ -24,7 +24,9 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
     if let Some(key) = &call.option {
         let options = primitives::find(call.name)?.options.as_ref()?;
         let (_, doc) = options.docs.iter().find(|(known, _)| known == key)?;
-        let default = (options.defaults)().get(key.as_str()).map_or(String::new(), |value| format!(" (default {})", crate::script::options::literal(value)));
+        let default = (options.defaults)()
+            .get(key.as_str())
+            .map_or(String::new(), |value| format!(" (default {})", crate::script::options::literal(value)));
         return Some(Signature(format!("   {doc}{default}")));
     }
     if call.in_options {
@@ -35,7 +37,8 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
         let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(')').next().unwrap_or(rest));
         inside.split(", ").filter(|p| !p.is_empty()).map(str::to_string).collect()
     };
-    let own: Vec<&str> = functions.iter().map(String::as_str).filter(|f| f.split('(').next() == Some(call.name)).collect();
+    let own: Vec<&str> =
+        functions.iter().map(String::as_str).filter(|f| f.split('(').next() == Some(call.name)).collect();
     let signatures: Vec<&str> = primitives::find(call.name).map_or(own, |word| word.signatures.to_vec());
     let signature = signatures.iter().find(|s| parameters(s).len() > call.argument).or(signatures.last())?;
     let marked: Vec<String> = parameters(signature)
@@ -75,7 +78,10 @@ fn innermost(line: &str) -> Option<Call<'_>> {
                 if name.is_empty() || before[..at - name.len()].ends_with('.') {
                     return None;
                 }
-                let option = option_from.filter(|_| in_options).and_then(|from| line[from..].split_once(':')).map(|(key, _)| key.trim().to_string());
+                let option = option_from
+                    .filter(|_| in_options)
+                    .and_then(|from| line[from..].split_once(':'))
+                    .map(|(key, _)| key.trim().to_string());
                 return Some(Call { name, argument: commas, in_options, option });
             }
             '[' | '{' if depth == 0 => return None,
@@ -100,10 +106,22 @@ mod tests {
 
     #[test]
     fn the_argument_that_is_being_typed_is_marked() {
-        assert_eq!(text("let p = spectral_partition(").as_deref(), Some("spectral_partition(▸affinity, k) -> Partition"));
-        assert_eq!(text("spectral_partition(affinity(c, \"co\"), ").as_deref(), Some("spectral_partition(affinity, ▸k) -> Partition"));
-        assert_eq!(text("spectral_partition(a, 2, ").as_deref(), Some("spectral_partition(affinity, k, ▸#{options}) -> Partition"));
-        assert_eq!(text("spectral_partition(affinity(").as_deref(), Some("affinity(▸cooccurrence, branch) -> Affinity"));
+        assert_eq!(
+            text("let p = spectral_partition(").as_deref(),
+            Some("spectral_partition(▸affinity, k) -> Partition")
+        );
+        assert_eq!(
+            text("spectral_partition(affinity(c, \"co\"), ").as_deref(),
+            Some("spectral_partition(affinity, ▸k) -> Partition")
+        );
+        assert_eq!(
+            text("spectral_partition(a, 2, ").as_deref(),
+            Some("spectral_partition(affinity, k, ▸#{options}) -> Partition")
+        );
+        assert_eq!(
+            text("spectral_partition(affinity(").as_deref(),
+            Some("affinity(▸cooccurrence, branch) -> Affinity")
+        );
         assert_eq!(text("double(1, ").as_deref(), Some("double(x, ▸y)"));
         assert_eq!(text("1 + 2"), None);
         assert_eq!(text("print([1, "), None);

@@ -37,7 +37,14 @@ impl ConditionalEventHandler for Search {
         // Below the line that is being typed, which is drawn again afterwards.
         let _ = write!(screen, "\r\n");
         let lines: Vec<String> = inputs.iter().map(|input| one_line(input)).collect();
-        let chosen = FuzzySelect::new().with_prompt("history").with_initial_text(context.line()).default(0).max_length(10).report(false).items(&lines).interact_opt();
+        let chosen = FuzzySelect::new()
+            .with_prompt("history")
+            .with_initial_text(context.line())
+            .default(0)
+            .max_length(10)
+            .report(false)
+            .items(&lines)
+            .interact_opt();
         let _ = write!(screen, "\x1b[1A").and_then(|()| screen.flush());
         match chosen {
             Ok(Some(i)) => Some(Cmd::Replace(Movement::WholeBuffer, Some(inputs[i].clone()))),

@@ -21,10 +21,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use colored::Colorize;
+use rhai::Dynamic;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rhai::Dynamic;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::plots::Figure;
@@ -37,7 +37,11 @@ use editor::Helper;
 /// Columns of the terminal, 100 where there is none.
 pub fn width() -> usize {
     // A pseudo-terminal that nobody gave a size says 0.
-    comfy_table::Table::new().width().map(usize::from).filter(|width| *width > 0).map_or(100, |width| width.clamp(40, 200))
+    comfy_table::Table::new()
+        .width()
+        .map(usize::from)
+        .filter(|width| *width > 0)
+        .map_or(100, |width| width.clamp(40, 200))
 }
 
 /// What Tab offers at the end of `line`, as it would be put there.
@@ -56,7 +60,8 @@ pub fn run(session: &mut Session) -> u8 {
     if !std::io::stdin().is_terminal() {
         return run_piped(session);
     }
-    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(false).bracketed_paste(true).build();
+    let config =
+        Config::builder().completion_type(CompletionType::List).auto_add_history(false).bracketed_paste(true).build();
     let mut editor: Editor<Helper, FileHistory> = match Editor::with_config(config) {
         Ok(editor) => editor,
         Err(error) => {
@@ -73,7 +78,12 @@ pub fn run(session: &mut Session) -> u8 {
     let inputs = history::Inputs::default();
     editor.history().iter().for_each(|input| inputs.add(input));
     editor.bind_sequence(KeyEvent::ctrl('R'), EventHandler::Conditional(Box::new(history::Search(inputs.clone()))));
-    println!("{} {}  {}", "cpsd".bold(), env!("CARGO_PKG_VERSION"), "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed());
+    println!(
+        "{} {}  {}",
+        "cpsd".bold(),
+        env!("CARGO_PKG_VERSION"),
+        "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed()
+    );
     let mut prompt = Prompt { session, kept: vec![], failure: None, numbered: 0, figures: figures::Mode::Auto };
     if let Some(file) = startup_file() {
         if let Ok(text) = std::fs::read_to_string(&file) {
@@ -109,7 +119,9 @@ pub fn run(session: &mut Session) -> u8 {
                     let _ = editor.append_history(path);
                 }
                 line_number += 1;
-                if commands::run(&mut prompt, line.trim()) == commands::Next::Leave && may_leave(prompt.session, &mut warned) {
+                if commands::run(&mut prompt, line.trim()) == commands::Next::Leave
+                    && may_leave(prompt.session, &mut warned)
+                {
                     return 0;
                 }
                 if !commands::is_command(line.trim()) {
@@ -139,7 +151,8 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
     if running == 0 || std::mem::replace(warned, true) {
         return true;
     }
-    let (they, leave) = if running == 1 { ("1 job is", "stops it") } else { (&*format!("{running} jobs are"), "stops them") };
+    let (they, leave) =
+        if running == 1 { ("1 job is", "stops it") } else { (&*format!("{running} jobs are"), "stops them") };
     eprintln!("{}", format!("{they} still running; leaving {leave}, with checkpoints. Once more to leave.").yellow());
     false
 }

@@ -72,7 +72,9 @@ fn member(kind: &str, name: &str) -> Option<String> {
 
 /// `Model` of `Model` or `Models`.
 fn element_kind(word: &str) -> Option<String> {
-    primitives::find_kind(word).or_else(|| primitives::find_kind(word.strip_suffix('s')?)).map(|kind| kind.name.to_string())
+    primitives::find_kind(word)
+        .or_else(|| primitives::find_kind(word.strip_suffix('s')?))
+        .map(|kind| kind.name.to_string())
 }
 
 fn element(kind: &str) -> Option<String> {
@@ -109,7 +111,9 @@ mod tests {
     #[test]
     fn receivers_are_known_through_fields_calls_and_elements() {
         let scope: Vec<(String, String)> =
-            [("data", "map"), ("data.train", "Dataset"), ("p", "Partition"), ("many", "array"), ("many[]", "Model")].map(|(a, b)| (a.into(), b.into())).into();
+            [("data", "map"), ("data.train", "Dataset"), ("p", "Partition"), ("many", "array"), ("many[]", "Model")]
+                .map(|(a, b)| (a.into(), b.into()))
+                .into();
         let of = |text: &str| kind(text, &scope);
         assert_eq!(of("p").as_deref(), Some("Partition"));
         assert_eq!(of("let x = data.train").as_deref(), Some("Dataset"));

@@ -86,8 +86,12 @@ impl Shown {
                 cells.iter().any(number) && cells.iter().all(|row| number(row) || row[j] == Cell::Null)
             })
             .collect();
-        let columns: Vec<Column> = names.iter().enumerate().map(|(j, name)| Column::new(name, j, &cells, options)).collect();
-        let rows = cells.iter().map(|row| row.iter().zip(&columns).map(|(cell, column)| column.show(cell)).collect()).collect();
+        let columns: Vec<Column> =
+            names.iter().enumerate().map(|(j, name)| Column::new(name, j, &cells, options)).collect();
+        let rows = cells
+            .iter()
+            .map(|row| row.iter().zip(&columns).map(|(cell, column)| column.show(cell)).collect())
+            .collect();
         Ok(Shown { names, numbers, rows })
     }
 }
@@ -124,7 +128,8 @@ impl Column {
         if !options.bold.contains(name) {
             return column;
         }
-        let greatest = rows.iter().map(|row| &row[at]).filter_map(|c| Some((value(c)?, c))).max_by(|a, b| a.0.total_cmp(&b.0));
+        let greatest =
+            rows.iter().map(|row| &row[at]).filter_map(|c| Some((value(c)?, c))).max_by(|a, b| a.0.total_cmp(&b.0));
         Column { best: greatest.map(|(_, cell)| column.text(cell)), ..column }
     }
 
@@ -184,7 +189,9 @@ fn in_markdown(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\r' | '\t' => escaped.push(' '),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!' | '$' => escaped.extend(['\\', c]),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&' | '!' | '$' => {
+                escaped.extend(['\\', c])
+            }
             c => escaped.push(c),
         }
     }

@@ -24,7 +24,12 @@ pub fn conditional_heatmap(c: &Cooccurrence, partition: Option<&Partition>, opti
     heatmap(&values, c.labels(), partition, options)
 }
 
-fn heatmap(values: &[f64], labels: &[String], partition: Option<&Partition>, mut options: HeatmapOptions) -> Result<Figure> {
+fn heatmap(
+    values: &[f64],
+    labels: &[String],
+    partition: Option<&Partition>,
+    mut options: HeatmapOptions,
+) -> Result<Figure> {
     if let (Some(p), true) = (partition, options.group_names.is_empty()) {
         options.group_names = task_names(p);
     }
@@ -143,7 +148,11 @@ pub fn differences(name: &str, colour: usize, baseline: &str, of: &[(String, f64
     }
     let groups: Vec<String> = sorted.iter().map(|(label, _)| label.clone()).collect();
     let series = [BarSeries { name: name.into(), values: sorted.iter().map(|(_, d)| *d).collect(), errors: None }];
-    let shown = if sorted.len() < all { format!("the {} greatest gains and losses of {all} labels", sorted.len()) } else { String::new() };
+    let shown = if sorted.len() < all {
+        format!("the {} greatest gains and losses of {all} labels", sorted.len())
+    } else {
+        String::new()
+    };
     let options = BarsOptions {
         title: format!("{name} − {baseline}"),
         subtitle: shown,

@@ -99,7 +99,8 @@ pub fn figure(figure: &Figure, pictures: bool, caption: &str) -> Markup {
 }
 
 fn file_name(title: &str) -> String {
-    let plain: String = title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let plain: String =
+        title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     let words: Vec<&str> = plain.split_whitespace().collect();
     format!("{}.svg", if words.is_empty() { "figure".into() } else { words.join("-") })
 }

@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
+use super::cams;
 use super::figures::{self, Curve};
 use super::html::{self, Section, document};
 use super::results::{self, Difference, Sheet, on};
 use super::settings;
 use super::subject::{Given, Subject, subjects};
-use super::cams;
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
 use crate::images::Dataset;
@@ -70,7 +70,11 @@ const MOST_LABELS: usize = 400;
 /// Errors: nothing to compare, an unknown baseline, what evaluating and reading runs can raise, Interrupted.
 pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOptions) -> Result<String> {
     if options.pictures > cams::MOST_PICTURES {
-        return Err(Error::argument(format!("option pictures of report must be from 0 to {}; got {}", cams::MOST_PICTURES, options.pictures)));
+        return Err(Error::argument(format!(
+            "option pictures of report must be from 0 to {}; got {}",
+            cams::MOST_PICTURES,
+            options.pictures
+        )));
     }
     let mut subjects = subjects(given)?;
     let baseline = baseline(&subjects, options.baseline.as_deref())?;
@@ -80,7 +84,8 @@ pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOpti
         }
     }
     let splits = splits_of(&subjects);
-    let differences = splits.iter().map(|split| results::differences(&subjects, baseline, split)).collect::<Result<Vec<_>>>()?;
+    let differences =
+        splits.iter().map(|split| results::differences(&subjects, baseline, split)).collect::<Result<Vec<_>>>()?;
     let compared = Compared { subjects: &subjects, baseline, splits: &splits, differences: &differences };
     let sections: Vec<Option<Section>> = vec![
         section("results", "Results", compared.results()?),
@@ -135,7 +140,8 @@ impl Compared<'_> {
 
     fn head(&self, data: &Data, notes: &str) -> Markup {
         let names = self.subjects.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut facts = vec![if names.chars().count() <= 60 { names } else { format!("{} compared", self.subjects.len()) }];
+        let mut facts =
+            vec![if names.chars().count() <= 60 { names } else { format!("{} compared", self.subjects.len()) }];
         if self.subjects.len() > 1 && !self.name(self.baseline).eq_ignore_ascii_case("baseline") {
             facts.push(format!("baseline: {}", self.name(self.baseline)));
         }
@@ -153,8 +159,14 @@ impl Compared<'_> {
 
     /// The first thing to know: who has the highest mAP, and how far it is from the baseline.
     fn found(&self, split: &str, differences: &[Difference]) -> Markup {
-        let all: Vec<(usize, f64)> = self.subjects.iter().enumerate().filter_map(|(i, s)| Some((i, s.report(split)?.map))).collect();
-        let Some((best, map)) = all.iter().copied().filter(|(_, map)| map.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else {
+        let all: Vec<(usize, f64)> =
+            self.subjects.iter().enumerate().filter_map(|(i, s)| Some((i, s.report(split)?.map))).collect();
+        let Some((best, map)) = all
+            .iter()
+            .copied()
+            .filter(|(_, map)| map.is_finite())
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
+        else {
             return html! {};
         };
         let apart = differences.iter().find(|d| d.subject == best);
@@ -197,7 +209,8 @@ impl Compared<'_> {
     /// The evaluations' own notes, and labels that means leave out.
     fn remarks(&self, split: &str) -> Markup {
         let mut remarks: Vec<(String, Vec<&str>)> = Vec::new();
-        let all: Vec<(&str, &Report)> = self.subjects.iter().filter_map(|s| Some((s.name.as_str(), s.report(split)?))).collect();
+        let all: Vec<(&str, &Report)> =
+            self.subjects.iter().filter_map(|s| Some((s.name.as_str(), s.report(split)?))).collect();
         for (name, report) in &all {
             let left_out = format!("without a positive{}: {}", on(split), report.left_out.join(", "));
             for note in report.notes.iter().cloned().chain((!report.left_out.is_empty()).then_some(left_out)) {
@@ -233,7 +246,13 @@ impl Compared<'_> {
                     _ => html::sheet(&Sheet::of("differing", "What differs", differing).wrapped())?,
                 });
             }
-            let (many, shared) = (shared.height(), html::sheet(&Sheet::of("shared", if trained.len() > 1 { "What they share" } else { "Settings" }, shared).wrapped())?);
+            let (many, shared) = (
+                shared.height(),
+                html::sheet(
+                    &Sheet::of("shared", if trained.len() > 1 { "What they share" } else { "Settings" }, shared)
+                        .wrapped(),
+                )?,
+            );
             parts.push(html! { details.more { summary { (if trained.len() > 1 { format!("{many} settings that they share") } else { format!("All {many} settings") }) } (shared) } });
         }
         Ok(together(parts))
@@ -250,7 +269,11 @@ impl Compared<'_> {
             }
         }
         let several = self.subjects.iter().filter(|s| s.runs.len() > 1).map(|s| s.name.as_str()).collect::<Vec<_>>();
-        let hint = if several.is_empty() { String::new() } else { format!("Without ensembles, which are several trainings: {}.", several.join(", ")) };
+        let hint = if several.is_empty() {
+            String::new()
+        } else {
+            format!("Without ensembles, which are several trainings: {}.", several.join(", "))
+        };
         Ok(together(drawn).map(|drawn| html! { div.figures { (drawn) } @if !hint.is_empty() { p.hint { (hint) } } }))
     }
 
@@ -258,8 +281,15 @@ impl Compared<'_> {
         let mut parts = Vec::new();
         for (split, differences) in self.splits.iter().zip(self.differences) {
             for d in differences {
-                let caption = format!("AP of each label{}, {} minus {}.", on(split), self.name(d.subject), self.name(self.baseline));
-                if let Some(figure) = figures::differences(self.name(d.subject), d.subject, self.name(self.baseline), &d.labels)? {
+                let caption = format!(
+                    "AP of each label{}, {} minus {}.",
+                    on(split),
+                    self.name(d.subject),
+                    self.name(self.baseline)
+                );
+                if let Some(figure) =
+                    figures::differences(self.name(d.subject), d.subject, self.name(self.baseline), &d.labels)?
+                {
                     parts.push(html::figure(&figure, false, &caption));
                 }
             }
@@ -273,9 +303,11 @@ impl Compared<'_> {
     /// The same pictures under every model that has class activation maps.
     fn gallery(&self, data: &Data, pictures: usize) -> Result<Option<Markup>> {
         let Some((split, dataset)) = data.splits.first().filter(|_| pictures > 0) else { return Ok(None) };
-        let models: Vec<(String, _)> = self.subjects.iter().filter_map(|s| Some((s.name.clone(), s.predictor.clone()?))).collect();
+        let models: Vec<(String, _)> =
+            self.subjects.iter().filter_map(|s| Some((s.name.clone(), s.predictor.clone()?))).collect();
         let names = dataset.labels.labels();
-        let shared: Vec<&String> = names.iter().filter(|l| models.iter().all(|(_, m)| m.labels().contains(l))).collect();
+        let shared: Vec<&String> =
+            names.iter().filter(|l| models.iter().all(|(_, m)| m.labels().contains(l))).collect();
         if models.is_empty() || shared.is_empty() {
             return Ok(None);
         }
@@ -286,10 +318,23 @@ impl Compared<'_> {
         }
         progress::log(&format!("class activation maps of {} pictures", chosen.len()));
         let rows = cams::cam_rows(&shown, &chosen, None)?;
-        let figure = plots::cam_panel(&rows, &cams::cam_columns(&shown), &CamPanelOptions { title: "Where each model sees a label".into(), ..Default::default() })?;
-        let left_out: Vec<&str> = models.iter().map(|(n, _)| n.as_str()).filter(|n| !shown.iter().any(|(s, _)| s == n)).collect();
-        let left_out = if left_out.is_empty() { String::new() } else { format!(" Without activation maps, and so not here: {}.", left_out.join(", ")) };
-        let which = if shared.len() < names.len() { format!(", of the {} that all answer for,", shared.len()) } else { String::new() };
+        let figure = plots::cam_panel(
+            &rows,
+            &cams::cam_columns(&shown),
+            &CamPanelOptions { title: "Where each model sees a label".into(), ..Default::default() },
+        )?;
+        let left_out: Vec<&str> =
+            models.iter().map(|(n, _)| n.as_str()).filter(|n| !shown.iter().any(|(s, _)| s == n)).collect();
+        let left_out = if left_out.is_empty() {
+            String::new()
+        } else {
+            format!(" Without activation maps, and so not here: {}.", left_out.join(", "))
+        };
+        let which = if shared.len() < names.len() {
+            format!(", of the {} that all answer for,", shared.len())
+        } else {
+            String::new()
+        };
         let caption = format!(
             "{} pictures evenly spread over {split}, each with the one of its labels{which} on whose probability the models differ most.{left_out}",
             chosen.len()
@@ -307,7 +352,8 @@ fn graph(data: &Data) -> Result<Option<Markup>> {
         }
         None => None,
     };
-    let counted = data.graph.as_ref().map_or(String::new(), |d| format!("Counted on {} ({} pictures).", d.split, d.len()));
+    let counted =
+        data.graph.as_ref().map_or(String::new(), |d| format!("Counted on {} ({} pictures).", d.split, d.len()));
     let mut parts = Vec::new();
     if let (Some(counts), true) = (&counts, data.partitions.is_empty()) {
         parts.push(graph_figures(counts, None, "", &counted)?);
@@ -323,21 +369,44 @@ fn graph(data: &Data) -> Result<Option<Markup>> {
 
 fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &str, counted: &str) -> Result<Markup> {
     if counts.len() > MOST_LABELS {
-        return Ok(html! { p.hint { "With " (counts.len()) " labels the label graph has no place here: figures show at most " (MOST_LABELS) "." } });
+        return Ok(
+            html! { p.hint { "With " (counts.len()) " labels the label graph has no place here: figures show at most " (MOST_LABELS) "." } },
+        );
     }
     let titled = |what: &str| if name.is_empty() { what.to_string() } else { format!("{what}: {name}") };
     let options = LabelGraphOptions { title: titled("Label graph"), ..Default::default() };
-    let graph = html::figure(&figures::label_graph(counts, partition, options)?, false, &format!("Discs: how often a label is; lines: how often two stand together. {counted}"));
+    let graph = html::figure(
+        &figures::label_graph(counts, partition, options)?,
+        false,
+        &format!("Discs: how often a label is; lines: how often two stand together. {counted}"),
+    );
     let heat = match partition {
         Some(partition) => {
             let branch = partition.branch().unwrap_or(Branch::Co);
             let affinity = Affinity::new(counts, branch, &AffinityOptions::default())?;
-            let options = HeatmapOptions { title: titled(&format!("Affinity, {}", branch.long_name())), strongest_first: true, ..Default::default() };
-            html::figure(&figures::affinity_heatmap(&affinity, Some(partition), options)?, false, "Labels in the order of their tasks.")
+            let options = HeatmapOptions {
+                title: titled(&format!("Affinity, {}", branch.long_name())),
+                strongest_first: true,
+                ..Default::default()
+            };
+            html::figure(
+                &figures::affinity_heatmap(&affinity, Some(partition), options)?,
+                false,
+                "Labels in the order of their tasks.",
+            )
         }
         None => {
-            let options = HeatmapOptions { title: "How often a label stands with another".into(), unit: "e_ij / n_i".into(), hide_diagonal: true, ..Default::default() };
-            html::figure(&figures::conditional_heatmap(counts, None, options)?, false, "Row: the label that is there; column: the other.")
+            let options = HeatmapOptions {
+                title: "How often a label stands with another".into(),
+                unit: "e_ij / n_i".into(),
+                hide_diagonal: true,
+                ..Default::default()
+            };
+            html::figure(
+                &figures::conditional_heatmap(counts, None, options)?,
+                false,
+                "Row: the label that is there; column: the other.",
+            )
         }
     };
     Ok(html! { (graph) (heat) })
@@ -345,11 +414,17 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
 
 /// A partition's tasks in a row each.
 fn tasks(at: usize, name: &str, partition: &Partition) -> Result<Sheet> {
-    let rows = partition.tasks().into_iter().enumerate().map(|(t, labels)| vec![Cell::from(t), Cell::from(labels.len()), Cell::from(labels.join(", "))]);
+    let rows = partition
+        .tasks()
+        .into_iter()
+        .enumerate()
+        .map(|(t, labels)| vec![Cell::from(t), Cell::from(labels.len()), Cell::from(labels.join(", "))]);
     let table = Table::from_rows(&["task", "size", "labels"].map(String::from), rows.collect())?;
     let title = if name.is_empty() { "Tasks".to_string() } else { format!("Tasks: {name}") };
     let cut = partition.ncut().map_or(String::new(), |ncut| format!("Normalised cut {ncut:.4}"));
-    let z = partition.z().map_or(String::new(), |z| format!(", z score against random partitions of the same sizes {:.1}", z.z).replace('-', "−"));
+    let z = partition.z().map_or(String::new(), |z| {
+        format!(", z score against random partitions of the same sizes {:.1}", z.z).replace('-', "−")
+    });
     let note = if cut.is_empty() { cut } else { format!("{cut}{z}.") };
     // A task's dot has the colour that it has in the figures.
     Ok(Sheet::of(&format!("tasks-{at}"), &title, table).note(note).wrapped().about((0..partition.k()).collect()))

@@ -25,7 +25,13 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    fn new(id: impl Into<String>, title: impl Into<String>, columns: &[&str], rows: Vec<Vec<Cell>>, options: ExportOptions) -> Result<Sheet> {
+    fn new(
+        id: impl Into<String>,
+        title: impl Into<String>,
+        columns: &[&str],
+        rows: Vec<Vec<Cell>>,
+        options: ExportOptions,
+    ) -> Result<Sheet> {
         let (id, title) = (id.into(), title.into());
         let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
         let subjects = vec![None; rows.len()];
@@ -103,12 +109,17 @@ pub fn summary(subjects: &[Subject], split: &str) -> Result<Vec<Sheet>> {
     if all.is_empty() {
         return Ok(sheets);
     }
-    let columns = |metrics: &[&'static str]| [if several { &["run", "labels"][..] } else { &["run"] }, metrics].concat();
+    let columns =
+        |metrics: &[&'static str]| [if several { &["run", "labels"][..] } else { &["run"] }, metrics].concat();
     let first = evaluated(subjects, split).next().map(|(_, _, r)| r);
     let reading = first.map_or(String::new(), |r| {
-        format!("In percent, over {} pictures; convention {}, threshold {}. The best of each column is bold.", r.images, r.convention, r.threshold)
+        format!(
+            "In percent, over {} pictures; convention {}, threshold {}. The best of each column is bold.",
+            r.images, r.convention, r.threshold
+        )
     });
-    let sheet = Sheet::new(id("metrics", split), format!("Metrics{}", on(split)), &columns(&METRICS), all, percents(&METRICS))?;
+    let sheet =
+        Sheet::new(id("metrics", split), format!("Metrics{}", on(split)), &columns(&METRICS), all, percents(&METRICS))?;
     sheets.push(sheet.note(reading).about(about));
     let (about, top) = rows(&|r| r.top.as_ref().map(|t| vec![t.cp, t.cr, t.cf1, t.op, t.or, t.of1]));
     if let Some(k) = first.and_then(|r| r.top.as_ref()).map(|t| t.k) {
@@ -134,15 +145,21 @@ pub fn means(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
         return Ok(None);
     }
     let rows = groups.iter().map(|(name, _, reports)| {
-        let numbers: [fn(&Report) -> f64; 7] = [|r| r.map, |r| r.cp, |r| r.cr, |r| r.cf1, |r| r.op, |r| r.or, |r| r.of1];
-        let spread = |of: fn(&Report) -> f64| Ok(Cell::from(mean_error(&reports.iter().map(|r| of(r)).collect::<Vec<_>>())?.to_string()));
+        let numbers: [fn(&Report) -> f64; 7] =
+            [|r| r.map, |r| r.cp, |r| r.cr, |r| r.cf1, |r| r.op, |r| r.or, |r| r.of1];
+        let spread = |of: fn(&Report) -> f64| {
+            Ok(Cell::from(mean_error(&reports.iter().map(|r| of(r)).collect::<Vec<_>>())?.to_string()))
+        };
         let spreads = numbers.into_iter().map(spread).collect::<Result<Vec<_>>>()?;
         Ok([Cell::from(*name), Cell::from(reports.len())].into_iter().chain(spreads).collect())
     });
     let columns = [&["run", "n"][..], &METRICS].concat();
     let title = format!("Means{}", on(split));
-    let sheet = Sheet::new(id("means", split), title, &columns, rows.collect::<Result<Vec<_>>>()?, ExportOptions::default())?;
-    Ok(Some(sheet.note("Mean ± standard error over the n runs of one name.").about(groups.iter().map(|g| g.1).collect())))
+    let sheet =
+        Sheet::new(id("means", split), title, &columns, rows.collect::<Result<Vec<_>>>()?, ExportOptions::default())?;
+    Ok(Some(
+        sheet.note("Mean ± standard error over the n runs of one name.").about(groups.iter().map(|g| g.1).collect()),
+    ))
 }
 
 /// How far a subject's AP lies above the baseline's, over the labels that both have.
@@ -175,7 +192,12 @@ pub fn differences(subjects: &[Subject], baseline: usize, split: &str) -> Result
 }
 
 /// The differences in a row each.
-pub fn difference_sheet(subjects: &[Subject], baseline: usize, split: &str, differences: &[Difference]) -> Result<Sheet> {
+pub fn difference_sheet(
+    subjects: &[Subject],
+    baseline: usize,
+    split: &str,
+    differences: &[Difference],
+) -> Result<Sheet> {
     let columns = ["run", "labels", "Δ mAP", "from", "to", "better", "worse"];
     let rows = differences.iter().map(|d| {
         let count = |keep: fn(f64) -> bool| Cell::from(d.labels.iter().filter(|(_, x)| keep(*x)).count());
@@ -203,7 +225,12 @@ Better, worse: labels with a higher or lower AP.";
 }
 
 /// AP of every label under every subject, and how far each lies from the baseline.
-pub fn per_label(subjects: &[Subject], baseline: usize, split: &str, differences: &[Difference]) -> Result<Option<Sheet>> {
+pub fn per_label(
+    subjects: &[Subject],
+    baseline: usize,
+    split: &str,
+    differences: &[Difference],
+) -> Result<Option<Sheet>> {
     /// Of more subjects, the differences are left to the figures.
     const MOST_DIFFERENCES: usize = 4;
     let all: Vec<(usize, &Subject, &Report)> = evaluated(subjects, split).collect();
@@ -218,9 +245,12 @@ pub fn per_label(subjects: &[Subject], baseline: usize, split: &str, differences
         return Ok(None);
     }
     let differences: &[Difference] = if differences.len() <= MOST_DIFFERENCES { differences } else { &[] };
-    let aps: Vec<BTreeMap<&str, f64>> =
-        all.iter().map(|(_, _, r)| r.per_label.iter().filter_map(|l| Some((l.label.as_str(), l.ap?))).collect()).collect();
-    let apart: Vec<BTreeMap<&str, f64>> = differences.iter().map(|d| d.labels.iter().map(|(l, x)| (l.as_str(), *x)).collect()).collect();
+    let aps: Vec<BTreeMap<&str, f64>> = all
+        .iter()
+        .map(|(_, _, r)| r.per_label.iter().filter_map(|l| Some((l.label.as_str(), l.ap?))).collect())
+        .collect();
+    let apart: Vec<BTreeMap<&str, f64>> =
+        differences.iter().map(|d| d.labels.iter().map(|(l, x)| (l.as_str(), *x)).collect()).collect();
     let delta = |d: &Difference| format!("Δ {}", subjects[d.subject].name);
     let mut columns: Vec<String> = vec!["label".into(), "positives".into()];
     columns.extend(all.iter().map(|(_, s, _)| s.name.clone()));
@@ -237,7 +267,11 @@ pub fn per_label(subjects: &[Subject], baseline: usize, split: &str, differences
     let title = format!("AP of each label{}", on(split));
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let sheet = Sheet::new(id("per-label", split), title, &columns, rows.collect(), options)?;
-    let note = if differences.is_empty() { String::new() } else { format!(" Δ: percentage points above {}.", subjects[baseline].name) };
+    let note = if differences.is_empty() {
+        String::new()
+    } else {
+        format!(" Δ: percentage points above {}.", subjects[baseline].name)
+    };
     Ok(Some(sheet.note(format!("In percent. Positives: pictures that have the label.{note}"))))
 }
 
@@ -246,14 +280,20 @@ pub fn context(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
     let (about, rows): (Vec<usize>, Vec<Vec<Cell>>) = evaluated(subjects, split)
         .filter_map(|(i, s, r)| {
             let c = r.context.as_ref()?;
-            Some((i, vec![s.name.as_str().into(), c.ap.into(), c.ap_alone.into(), c.gap.into(), c.gap_same_share.into()]))
+            Some((
+                i,
+                vec![s.name.as_str().into(), c.ap.into(), c.ap_alone.into(), c.gap.into(), c.gap_same_share.into()],
+            ))
         })
         .unzip();
     if rows.is_empty() {
         return Ok(None);
     }
     let columns = ["run", "AP", "AP alone", "gap", "gap, same share"];
-    let options = ExportOptions { decimals: decimals(columns[1..].iter().map(|c| (c.to_string(), 1))), ..ExportOptions::default() };
+    let options = ExportOptions {
+        decimals: decimals(columns[1..].iter().map(|c| (c.to_string(), 1))),
+        ..ExportOptions::default()
+    };
     let sheet = Sheet::new(id("context", split), format!("Context probe{}", on(split)), &columns, rows, options)?;
     let note = "AP alone: on pictures without the label's usual companions. Same share: with precision at the ordinary share of positives.";
     Ok(Some(sheet.note(note).about(about)))
@@ -291,7 +331,10 @@ pub fn runs(subjects: &[Subject]) -> Result<Option<Sheet>> {
         return Ok(None);
     }
     let columns = ["run", "id", "labels", "epochs", "best epoch", "weights", "val mAP", "minutes", "device", "cpsd"];
-    let options = ExportOptions { decimals: decimals([("val mAP".to_string(), 1), ("minutes".to_string(), 1)]), ..ExportOptions::default() };
+    let options = ExportOptions {
+        decimals: decimals([("val mAP".to_string(), 1), ("minutes".to_string(), 1)]),
+        ..ExportOptions::default()
+    };
     let sheet = Sheet::new("runs", "Trainings", &columns, rows, options)?;
     let note = "The id names the training in the run store; the best epoch and its weights were chosen by mAP on val, unless a note says test.";
     Ok(Some(sheet.note(note).about(about)))

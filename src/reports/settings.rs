@@ -144,8 +144,10 @@ pub fn short_differences(settings: &[Vec<Setting>]) -> Vec<String> {
     settings
         .iter()
         .map(|s| {
-            let parts: Vec<String> =
-                differing.iter().map(|key| format!("{} {}", key.rsplit('.').next().unwrap_or(key), value(s, key))).collect();
+            let parts: Vec<String> = differing
+                .iter()
+                .map(|key| format!("{} {}", key.rsplit('.').next().unwrap_or(key), value(s, key)))
+                .collect();
             parts.join(", ")
         })
         .collect()

@@ -50,7 +50,9 @@ impl Source {
         let of_run = |run: &Run| Ok(run.summary()?["name"].as_str().unwrap_or(&run.id).to_string());
         match self {
             Source::Run(run) => of_run(run),
-            Source::Predictor(Predictor::Model(model)) => model.run.as_ref().map_or_else(|| Ok(model.id.clone()), of_run),
+            Source::Predictor(Predictor::Model(model)) => {
+                model.run.as_ref().map_or_else(|| Ok(model.id.clone()), of_run)
+            }
             Source::Predictor(Predictor::Ensemble(ensemble)) => Ok(format!("ensemble of {}", ensemble.teachers.len())),
             Source::Report(_) => Ok("evaluation".into()),
             Source::Predictions(_) => Ok("predictions".into()),
@@ -114,7 +116,8 @@ fn tell_apart(subjects: &mut [(bool, Subject)]) -> Result<()> {
     let mut taken: BTreeSet<String> = ["run", "label", "positives", "setting"].map(String::from).into();
     for (_, subject) in subjects {
         let name = subject.name.clone();
-        let free = std::iter::once(name.clone()).chain((2..).map(|n| format!("{name} ({n})"))).find(|n| !taken.contains(n));
+        let free =
+            std::iter::once(name.clone()).chain((2..).map(|n| format!("{name} ({n})"))).find(|n| !taken.contains(n));
         subject.name = free.unwrap_or(name);
         taken.insert(subject.name.clone());
     }
@@ -145,7 +148,13 @@ impl Subject {
     /// Evaluates on a split, under its name; what has only numbers is left as it is.
     ///
     /// Errors: a picture that cannot be read, a label that the split does not have, Interrupted.
-    pub fn evaluate(&mut self, store: &RunStore, split: &str, dataset: &Dataset, options: &MetricOptions) -> Result<()> {
+    pub fn evaluate(
+        &mut self,
+        store: &RunStore,
+        split: &str,
+        dataset: &Dataset,
+        options: &MetricOptions,
+    ) -> Result<()> {
         self.load()?;
         let report = match (&self.predictor, &self.predictions) {
             (Some(predictor), _) => evaluate(&predict(store, predictor, dataset)?, dataset, options)?,

@@ -62,6 +62,9 @@ impl Context {
     /// The plan in which this thread's trainings are put down instead of run, if there is one.
     pub fn plan(&self) -> Option<RefMut<'_, Plan>> {
         let task = task::current();
-        RefMut::filter_map(self.plans.borrow_mut(), |plans| plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &task)).map(|(_, plan)| plan)).ok()
+        RefMut::filter_map(self.plans.borrow_mut(), |plans| {
+            plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &task)).map(|(_, plan)| plan)
+        })
+        .ok()
     }
 }

@@ -109,7 +109,11 @@ fn overview() -> String {
         }
         out.push('\n');
     }
-    out.push_str(&format!("{}\n  {}\n\n", "Values".bold(), primitives::KINDS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ")));
+    out.push_str(&format!(
+        "{}\n  {}\n\n",
+        "Values".bold(),
+        primitives::KINDS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ")
+    ));
     out.push_str(&format!("{}\n", "Libraries (import \"name\" as n;)".bold()));
     for (name, source) in STDLIB {
         out.push_str(&format!("  {:<20} {}\n", name.cyan(), first_line(source)));
@@ -212,7 +216,12 @@ fn models_text() -> String {
     let mut out = format!("{}\n", "Backbones".bold());
     for (kind, row) in crate::models::backbones::BACKBONES.iter().zip(crate::models::backbones::table()) {
         // A module from a file has stages that only the file knows.
-        let stages: Vec<String> = (kind.stages)().iter().filter(|s| s.stride > 0).enumerate().map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride)).collect();
+        let stages: Vec<String> = (kind.stages)()
+            .iter()
+            .filter(|s| s.stride > 0)
+            .enumerate()
+            .map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride))
+            .collect();
         let size = row.parameters.map_or(String::new(), |n| format!(", {:.1} M parameters", n as f64 / 1e6));
         let work = row.gflops.map_or(String::new(), |g| format!(", {g:.2} GFLOPs (multiply-adds)"));
         out.push_str(&format!("  {:<20} {} ({} px{size}{work})\n", row.name.cyan(), row.summary, row.input));
@@ -236,8 +245,16 @@ fn recipes_text() -> String {
 }
 
 fn readings_text() -> String {
-    let mut out = "Where the paper and its published code differ, and what each reading of a recipe takes.\n\n".to_string();
-    out.push_str(&format!("  {:<46} {:<28} {:<15} {:<12} {}\n", "difference".bold(), "where", "paper", "as-released", "fixed"));
+    let mut out =
+        "Where the paper and its published code differ, and what each reading of a recipe takes.\n\n".to_string();
+    out.push_str(&format!(
+        "  {:<46} {:<28} {:<15} {:<12} {}\n",
+        "difference".bold(),
+        "where",
+        "paper",
+        "as-released",
+        "fixed"
+    ));
     for [what, path, paper, as_released, fixed] in crate::training::recipes::readings_table() {
         out.push_str(&format!("  {what:<46} {:<28} {paper:<15} {as_released:<12} {fixed}\n", path.cyan()));
     }
@@ -245,19 +262,39 @@ fn readings_text() -> String {
 }
 
 fn heads_text() -> String {
-    let mut out = "Any head on any backbone: model: #{backbone: ..., head: \"tf\", head_options: #{layers: 2}}\n\n".to_string();
+    let mut out =
+        "Any head on any backbone: model: #{backbone: ..., head: \"tf\", head_options: #{layers: 2}}\n\n".to_string();
     for head in crate::models::heads::HEADS {
         let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
-        out.push_str(&format!("  {:<12} {}\n", head.name.cyan(), wrap(&format!("{}{paper}", head.summary), 100, &" ".repeat(15))));
-        let needs: Vec<&str> = [(head.needs_words, "word_vectors"), (head.needs_graph, "graph")].iter().filter(|n| n.0).map(|n| n.1).collect();
+        out.push_str(&format!(
+            "  {:<12} {}\n",
+            head.name.cyan(),
+            wrap(&format!("{}{paper}", head.summary), 100, &" ".repeat(15))
+        ));
+        let needs: Vec<&str> = [(head.needs_words, "word_vectors"), (head.needs_graph, "graph")]
+            .iter()
+            .filter(|n| n.0)
+            .map(|n| n.1)
+            .collect();
         if !needs.is_empty() {
             out.push_str(&format!("  {:<12} needs {}\n", "", needs.join(" and ")));
         }
         if let Some(width) = head.default_width {
-            out.push_str(&format!("  {:<12} {:<16} {:<8} width of its hidden layers\n", "", "head_width".green(), width));
+            out.push_str(&format!(
+                "  {:<12} {:<16} {:<8} width of its hidden layers\n",
+                "",
+                "head_width".green(),
+                width
+            ));
         }
         for option in head.options {
-            out.push_str(&format!("  {:<12} {:<16} {:<8} {}\n", "", option.name.green(), option.default, wrap(option.doc, 100, &" ".repeat(40))));
+            out.push_str(&format!(
+                "  {:<12} {:<16} {:<8} {}\n",
+                "",
+                option.name.green(),
+                option.default,
+                wrap(option.doc, 100, &" ".repeat(40))
+            ));
         }
     }
     out

@@ -67,7 +67,17 @@ pub struct Failure {
 
 impl Failure {
     pub fn plain(error: Error) -> Self {
-        Failure { kind: error.kind, message: error.message, help: error.help, source: None, span: None, open: None, chain: vec![], warning: false, exit: None }
+        Failure {
+            kind: error.kind,
+            message: error.message,
+            help: error.help,
+            source: None,
+            span: None,
+            open: None,
+            chain: vec![],
+            warning: false,
+            exit: None,
+        }
     }
 
     pub fn interrupted(&self) -> bool {
@@ -143,11 +153,16 @@ impl Failure {
         if let EvalAltResult::ErrorParsing(kind, _) = &error {
             let unreadable = syntax::explain(kind, position, known);
             let span = unreadable.span.map(|s| (s.start, s.len()));
-            return Failure { span, open: unreadable.open.map(|s| (s.start, s.len())), ..Failure::plain(unreadable.error) };
+            return Failure {
+                span,
+                open: unreadable.open.map(|s| (s.start, s.len())),
+                ..Failure::plain(unreadable.error)
+            };
         }
         let ours = matches!(&error, EvalAltResult::ErrorRuntime(value, _) if value.is::<Raised>());
         let at = spans::offset(known, position);
-        let failure = Failure::plain(explain::explain(error, &explain::Place { variables, text: known, at, in_function }));
+        let failure =
+            Failure::plain(explain::explain(error, &explain::Place { variables, text: known, at, in_function }));
         let span = at.map(|at| match ours.then(|| spans::argument(known, at, &failure.message)).flatten() {
             Some(argument) => argument,
             None => spans::token(known, at),
@@ -177,7 +192,8 @@ impl Failure {
     /// The whole report: code, sentence, source line with the place underlined, calls, help.
     pub fn render(&self, colour: bool, width: usize) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
+        let handler =
+            GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
         let mut out = String::new();
         if handler.render_report(&mut out, self).is_err() {
             out = self.to_string();

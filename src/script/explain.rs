@@ -44,15 +44,18 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
         EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_key(&name, place),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(&message),
         EvalAltResult::ErrorIndexingType(types, _) => not_indexed(&types),
-        EvalAltResult::ErrorMismatchDataType(expected, came, _) | EvalAltResult::ErrorMismatchOutputType(expected, came, _) => {
-            mismatch(&expected, &came)
-        }
+        EvalAltResult::ErrorMismatchDataType(expected, came, _)
+        | EvalAltResult::ErrorMismatchOutputType(expected, came, _) => mismatch(&expected, &came),
         EvalAltResult::ErrorModuleNotFound(name, _) => unknown_library(&name),
         EvalAltResult::ErrorArrayBounds(n, index, _) => out_of_bounds("an array", "element", n, index),
         EvalAltResult::ErrorStringBounds(n, index, _) => out_of_bounds("a string", "character", n, index),
-        EvalAltResult::ErrorFor(_) => Error::argument("for goes over an array, a range or a string, and this is none of them")
-            .with_help("a range is written 0..5; the rows of a Table are t.rows"),
-        EvalAltResult::ErrorAssignmentToConstant(name, _) => Error::argument(format!("\"{name}\" is a constant and cannot be given another value")),
+        EvalAltResult::ErrorFor(_) => {
+            Error::argument("for goes over an array, a range or a string, and this is none of them")
+                .with_help("a range is written 0..5; the rows of a Table are t.rows")
+        }
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => {
+            Error::argument(format!("\"{name}\" is a constant and cannot be given another value"))
+        }
         EvalAltResult::ErrorArithmetic(message, _) => arithmetic(&message),
         EvalAltResult::ErrorTooManyOperations(_) => Error::argument("the script ran too many operations"),
         EvalAltResult::ErrorStackOverflow(_) => {
@@ -134,7 +137,8 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
 fn unknown_function(signature: &str, place: &Place) -> Error {
     let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
     let name = name.trim();
-    let types: Vec<String> = split_types(arguments.trim_end_matches(')')).iter().map(|t| primitives::user_name(t)).collect();
+    let types: Vec<String> =
+        split_types(arguments.trim_end_matches(')')).iter().map(|t| primitives::user_name(t)).collect();
     let came = format!("({})", types.join(", "));
     if let Some((library, function)) = name.split_once("::") {
         return unknown_in_library(library.trim(), function.trim(), types.len(), place);
@@ -149,11 +153,18 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     let own = spans::functions(place.text);
     if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
         let parameters = parameters(signature).len();
-        return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len())).with_help(format!("it is {signature}"));
+        return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len()))
+            .with_help(format!("it is {signature}"));
     }
     if let Some(variable) = place.variables.iter().find(|v| v.name == name) {
-        let error = Error::argument(format!("\"{name}\" is {}, not a function", primitives::a_user_name(&variable.kind)));
-        return if variable.kind == "function" { Error::argument(format!("\"{name}\" holds a closure")).with_help(format!("it is called as {name}.call(...)")) } else { error };
+        let error =
+            Error::argument(format!("\"{name}\" is {}, not a function", primitives::a_user_name(&variable.kind)));
+        return if variable.kind == "function" {
+            Error::argument(format!("\"{name}\" holds a closure"))
+                .with_help(format!("it is called as {name}.call(...)"))
+        } else {
+            error
+        };
     }
     let words = primitives::WORDS.iter().map(|w| w.name);
     if let Some(kind) = types.first().and_then(|t| primitives::find_kind(t)) {
@@ -162,13 +173,20 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
         let usages: Vec<&str> = kind.members.iter().filter(|m| m.name() == name).map(|m| m.usage).collect();
         if let Some(member) = kind.members.iter().find(|m| m.name() == name) {
             return match usages.iter().all(|usage| usage.contains('(')) {
-                true => Error::argument(wrong_arguments(name, &usages, &types, 1))
-                    .with_help(format!("it is .{}: {}", usages.join(" or ."), member.doc)),
+                true => Error::argument(wrong_arguments(name, &usages, &types, 1)).with_help(format!(
+                    "it is .{}: {}",
+                    usages.join(" or ."),
+                    member.doc
+                )),
                 false => Error::argument(format!("{name} of {} is not called", primitives::a_user_name(kind.name)))
                     .with_help(format!("write .{name} without brackets: {}", member.doc)),
             };
         }
-        let mut error = Error::unknown("function", name, members.iter().copied().chain(words).chain(own.iter().map(|(f, _)| f.as_str())));
+        let mut error = Error::unknown(
+            "function",
+            name,
+            members.iter().copied().chain(words).chain(own.iter().map(|(f, _)| f.as_str())),
+        );
         error.message = format!("there is no function {name} for {came}");
         if !error.help.as_ref().is_some_and(|h| h.starts_with("did you")) {
             error.help = Some(format!("{} has: {}", primitives::a_user_name(kind.name), members.join(", ")));
@@ -188,11 +206,17 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
 fn unknown_in_library(library: &str, function: &str, arguments: usize, place: &Place) -> Error {
     let all = spans::pieces(place.text);
     let word = |i: usize| all.get(i).map_or("", |(range, _)| &place.text[range.clone()]);
-    let path = (0..all.len()).find(|&i| word(i) == "import" && word(i + 2) == "as" && word(i + 3) == library).map(|i| word(i + 1).trim_matches(['"', '`']));
-    let functions = path.and_then(|path| super::modules::find(path, None)).map(|(_, text)| spans::functions(&text)).unwrap_or_default();
+    let path = (0..all.len())
+        .find(|&i| word(i) == "import" && word(i + 2) == "as" && word(i + 3) == library)
+        .map(|i| word(i + 1).trim_matches(['"', '`']));
+    let functions = path
+        .and_then(|path| super::modules::find(path, None))
+        .map(|(_, text)| spans::functions(&text))
+        .unwrap_or_default();
     if let Some((_, signature)) = functions.iter().find(|(name, _)| name == function) {
         let takes = counted(parameters(signature).len(), "argument");
-        return Error::argument(format!("{library}::{function} takes {takes}; got {arguments}")).with_help(format!("it is {library}::{signature}"));
+        return Error::argument(format!("{library}::{function} takes {takes}; got {arguments}"))
+            .with_help(format!("it is {library}::{signature}"));
     }
     let error = Error::unknown("function", function, functions.iter().map(|(name, _)| name.as_str()));
     Error { message: format!("the library {library} has no function {function}"), ..error }
@@ -202,20 +226,32 @@ fn unknown_in_library(library: &str, function: &str, arguments: usize, place: &P
 fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: usize) -> String {
     let came = format!("({})", types[receiver.min(types.len())..].join(", "));
     let forms = overloads(name);
-    let same: Vec<&Vec<String>> = forms.iter().filter(|form| form.len() == types.len() && (receiver == 0 || form.first() == types.first())).collect();
+    let same: Vec<&Vec<String>> = forms
+        .iter()
+        .filter(|form| form.len() == types.len() && (receiver == 0 || form.first() == types.first()))
+        .collect();
     if same.is_empty() {
-        let mut counts: Vec<usize> =
-            forms.iter().filter(|f| receiver == 0 || f.first() == types.first()).map(|f| f.len().saturating_sub(receiver)).collect();
+        let mut counts: Vec<usize> = forms
+            .iter()
+            .filter(|f| receiver == 0 || f.first() == types.first())
+            .map(|f| f.len().saturating_sub(receiver))
+            .collect();
         counts.sort_unstable();
         counts.dedup();
         if let Some((last, others)) = counts.split_last() {
             let head: Vec<String> = others.iter().map(usize::to_string).collect();
-            let takes = if head.is_empty() { counted(*last, "argument") } else { format!("{} or {}", head.join(", "), counted(*last, "argument")) };
+            let takes = if head.is_empty() {
+                counted(*last, "argument")
+            } else {
+                format!("{} or {}", head.join(", "), counted(*last, "argument"))
+            };
             return format!("{name} takes {takes}; got {}", types.len() - receiver);
         }
         return format!("{name} cannot be called with {came}");
     }
-    let wrong = |form: &[String]| (0..types.len()).filter(|&i| !ANYTHING.contains(&form[i].as_str()) && form[i] != types[i]).collect::<Vec<_>>();
+    let wrong = |form: &[String]| {
+        (0..types.len()).filter(|&i| !ANYTHING.contains(&form[i].as_str()) && form[i] != types[i]).collect::<Vec<_>>()
+    };
     // Of the forms nearest to what came, all must agree on what is wrong.
     let least = same.iter().map(|form| wrong(form).len()).min().unwrap_or(0);
     let nearest: Vec<&&Vec<String>> = same.iter().filter(|form| wrong(form).len() == least).collect();
@@ -249,7 +285,11 @@ fn overloads(name: &str) -> &'static [Vec<String>] {
     static ALL: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
         let mut engine = Engine::new_raw();
         primitives::register(&mut engine, &std::rc::Rc::default());
-        let json: serde_json::Value = engine.gen_fn_metadata_to_json(false).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let json: serde_json::Value = engine
+            .gen_fn_metadata_to_json(false)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
         let mut all: HashMap<String, Vec<Vec<String>>> = HashMap::new();
         for function in json["functions"].as_array().into_iter().flatten() {
             let parameters = function["params"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -264,7 +304,9 @@ fn overloads(name: &str) -> &'static [Vec<String>] {
 
 /// The parameters of `name(a, b, #{options}) -> Kind`.
 fn parameters(signature: &str) -> Vec<String> {
-    let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(") ->").next().unwrap_or(rest).trim_end_matches(')'));
+    let inside = signature
+        .split_once('(')
+        .map_or("", |(_, rest)| rest.split(") ->").next().unwrap_or(rest).trim_end_matches(')'));
     split_types(inside)
 }
 
@@ -272,8 +314,12 @@ fn no_operator(name: &str, types: &[String]) -> Error {
     let kinds: Vec<String> = types.iter().map(|t| primitives::a_user_name(t)).collect();
     let error = Error::argument(format!("\"{}\" does not take {}", name.trim_end_matches('='), kinds.join(" and ")));
     match (name, types) {
-        ("+" | "+=", [a, b]) if a == "array" || b == "array" => error.with_help("arrays are joined with arrays; one item is added with push"),
-        ("/" | "*" | "-" | "%", [a, b]) if [a, b].contains(&&"string".to_string()) => error.with_help("a number is read from a string with parse_int or parse_float"),
+        ("+" | "+=", [a, b]) if a == "array" || b == "array" => {
+            error.with_help("arrays are joined with arrays; one item is added with push")
+        }
+        ("/" | "*" | "-" | "%", [a, b]) if [a, b].contains(&&"string".to_string()) => {
+            error.with_help("a number is read from a string with parse_int or parse_float")
+        }
         ("!" | "&&" | "||", _) => error.with_help("conditions are true or false, as in n != 0"),
         _ => error,
     }
@@ -292,10 +338,14 @@ fn unknown_key(name: &str, place: &Place) -> Error {
         (place.text.get(dot)? == "." && alone).then(|| place.text.get(name))?
     });
     match place.variables.iter().find(|v| Some(v.name.as_str()) == receiver && !place.in_function) {
-        Some(map) if !map.keys.is_empty() => Error { message: error.message, ..Error::unknown("key", name, map.keys.iter().map(String::as_str)) },
+        Some(map) if !map.keys.is_empty() => {
+            Error { message: error.message, ..Error::unknown("key", name, map.keys.iter().map(String::as_str)) }
+        }
         _ => match nearest(name, spans::keys(place.text).iter().map(String::as_str)) {
             Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
-            _ => error.with_help("a key that may be missing is read as map[\"key\"] ?? default, or asked for with \"key\" in map"),
+            _ => error.with_help(
+                "a key that may be missing is read as map[\"key\"] ?? default, or asked for with \"key\" in map",
+            ),
         },
     }
 }
@@ -310,15 +360,23 @@ fn unknown_property(message: &str) -> Error {
     let kind = primitives::find_kind(&user_type);
     if message.contains("setter") {
         let error = Error::argument(format!("\"{property}\" of {} cannot be set", primitives::a_user_name(type_name)));
-        return if kind.is_some() { error.with_help(format!("a value of kind {user_type} stays as it is; a changed one is made anew")) } else { error };
+        return if kind.is_some() {
+            error.with_help(format!("a value of kind {user_type} stays as it is; a changed one is made anew"))
+        } else {
+            error
+        };
     }
     let message = format!("{} has no \"{property}\"", primitives::a_user_name(type_name));
-    let members: Vec<&str> = kind.map_or_else(|| members_of(&user_type).to_vec(), |k| k.members.iter().map(|m| m.name()).collect());
+    let members: Vec<&str> =
+        kind.map_or_else(|| members_of(&user_type).to_vec(), |k| k.members.iter().map(|m| m.name()).collect());
     match (property, &user_type[..]) {
-        ("length" | "size" | "count", "string" | "array" | "map" | "LabelTable" | "Table" | "Dataset" | "Predictions") => {
-            Error::argument(message).with_help("the number of items is .len()")
+        (
+            "length" | "size" | "count",
+            "string" | "array" | "map" | "LabelTable" | "Table" | "Dataset" | "Predictions",
+        ) => Error::argument(message).with_help("the number of items is .len()"),
+        (_, "integer" | "number" | "boolean" | "function") if !members.contains(&property) => {
+            Error::argument(message).with_help("it is a single value, without fields")
         }
-        (_, "integer" | "number" | "boolean" | "function") if !members.contains(&property) => Error::argument(message).with_help("it is a single value, without fields"),
         // A method without its brackets.
         _ if members.contains(&property) => Error::argument(message).with_help(format!("it is called: .{property}()")),
         _ => Error { message, ..Error::unknown("property", property, members) },
@@ -326,7 +384,10 @@ fn unknown_property(message: &str) -> Error {
 }
 
 fn not_indexed(types: &str) -> Error {
-    let kinds: Vec<String> = split_types(types.split(" with ").next().unwrap_or(types).trim_matches(['[', ']'])).iter().map(|t| primitives::a_user_name(t)).collect();
+    let kinds: Vec<String> = split_types(types.split(" with ").next().unwrap_or(types).trim_matches(['[', ']']))
+        .iter()
+        .map(|t| primitives::a_user_name(t))
+        .collect();
     match kinds.first() {
         Some(kind) => Error::argument(format!("{kind} has no elements to take with [...]")),
         None => Error::argument("this has no elements to take with [...]"),
@@ -335,18 +396,27 @@ fn not_indexed(types: &str) -> Error {
 
 fn mismatch(expected: &str, came: &str) -> Error {
     let (expected, came) = (primitives::user_name(expected), primitives::user_name(came));
-    let error = Error::argument(format!("expected {}; got {}", primitives::a_user_name(&expected), primitives::a_user_name(&came)));
+    let error = Error::argument(format!(
+        "expected {}; got {}",
+        primitives::a_user_name(&expected),
+        primitives::a_user_name(&came)
+    ));
     match (&expected[..], &came[..]) {
         ("boolean", "integer" | "number") => error.with_help("a condition is true or false, as n != 0"),
         ("boolean", "nothing") => error.with_help("a condition is true or false, as value != ()"),
-        ("number", "integer") => error.with_help("an integer becomes a number with a decimal point, 1.0, or with to_float()"),
+        ("number", "integer") => {
+            error.with_help("an integer becomes a number with a decimal point, 1.0, or with to_float()")
+        }
         _ => error,
     }
 }
 
 fn unknown_library(name: &str) -> Error {
     let error = Error::unknown("library", name, super::modules::embedded_names());
-    Error { message: format!("no library \"{name}\": looked in the standard library, beside the script and in CPSD_PATH"), ..error }
+    Error {
+        message: format!("no library \"{name}\": looked in the standard library, beside the script and in CPSD_PATH"),
+        ..error
+    }
 }
 
 fn out_of_bounds(what: &str, item: &str, n: usize, index: i64) -> Error {
@@ -369,8 +439,12 @@ fn arithmetic(message: &str) -> Error {
 fn too_large(what: &str) -> Error {
     let limit = match what {
         w if w.contains("string") => format!("a string may have {} MiB at most", super::session::MOST_BYTES >> 20),
-        w if w.contains("array") => format!("an array may have {} million items at most", super::session::MOST_ITEMS / 1_000_000),
-        w if w.contains("map") => format!("a map may have {} million keys at most", super::session::MOST_KEYS / 1_000_000),
+        w if w.contains("array") => {
+            format!("an array may have {} million items at most", super::session::MOST_ITEMS / 1_000_000)
+        }
+        w if w.contains("map") => {
+            format!("a map may have {} million keys at most", super::session::MOST_KEYS / 1_000_000)
+        }
         w => format!("too large: {}", lower_first(w)),
     };
     Error::argument(limit)
@@ -380,16 +454,47 @@ fn too_large(what: &str) -> Error {
 fn members_of(kind: &str) -> &'static [&'static str] {
     match kind {
         "string" => &[
-            "len", "contains", "starts_with", "ends_with", "split", "sub_string", "replace", "to_upper", "to_lower", "trim", "index_of", "parse_int",
-            "parse_float", "is_empty", "chars", "pad",
+            "len",
+            "contains",
+            "starts_with",
+            "ends_with",
+            "split",
+            "sub_string",
+            "replace",
+            "to_upper",
+            "to_lower",
+            "trim",
+            "index_of",
+            "parse_int",
+            "parse_float",
+            "is_empty",
+            "chars",
+            "pad",
         ],
         "array" => &[
-            "len", "push", "pop", "map", "filter", "reduce", "sort", "reverse", "contains", "index_of", "insert", "remove", "is_empty", "some", "all",
-            "find", "append", "dedup", "extract", "for_each", "zip", "clear",
+            "len", "push", "pop", "map", "filter", "reduce", "sort", "reverse", "contains", "index_of", "insert",
+            "remove", "is_empty", "some", "all", "find", "append", "dedup", "extract", "for_each", "zip", "clear",
         ],
-        "map" => &["len", "keys", "values", "contains", "remove", "is_empty", "mixin", "get", "set", "clear", "to_json"],
+        "map" => {
+            &["len", "keys", "values", "contains", "remove", "is_empty", "mixin", "get", "set", "clear", "to_json"]
+        }
         "integer" => &["to_float", "to_string", "abs", "sign", "is_odd", "is_even", "is_zero"],
-        "number" => &["to_int", "to_string", "abs", "sqrt", "round", "floor", "ceiling", "exp", "log", "ln", "sin", "cos", "is_nan", "is_finite"],
+        "number" => &[
+            "to_int",
+            "to_string",
+            "abs",
+            "sqrt",
+            "round",
+            "floor",
+            "ceiling",
+            "exp",
+            "log",
+            "ln",
+            "sin",
+            "cos",
+            "is_nan",
+            "is_finite",
+        ],
         _ => &[],
     }
 }

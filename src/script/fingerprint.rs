@@ -34,7 +34,11 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, context: &Context) 
                 continue;
             }
             hasher.update(without_places(body).as_bytes());
-            waiting.extend(quoted(body).filter(|word| bodies.keys().any(|k| k.rsplit("::").next() == Some(word))).map(str::to_string));
+            waiting.extend(
+                quoted(body)
+                    .filter(|word| bodies.keys().any(|k| k.rsplit("::").next() == Some(word)))
+                    .map(str::to_string),
+            );
         }
     }
     for value in closure.iter_curry() {
@@ -110,21 +114,29 @@ mod tests {
     fn of(text: &str) -> String {
         let mut session = Session::new();
         let context: Rc<_> = session.context.clone();
-        session.engine.register_fn("name_of", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| super::of_closure(&closure, &call, &context));
+        session.engine.register_fn("name_of", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| {
+            super::of_closure(&closure, &call, &context)
+        });
         session.eval(text, "test").unwrap().into_string().unwrap()
     }
 
     #[test]
     fn code_counts_and_its_place_does_not() {
         let name = of("name_of(|a, b| { let d = a - b; (d * d).sum() * 0.5 })");
-        assert_eq!(name, of("let x = 1;\n\n  // a comment\nlet f = |a, b| {\n  let d = a - b; /* and here */\n  (d * d).sum() * 0.5\n};\nname_of(f)"));
+        assert_eq!(
+            name,
+            of(
+                "let x = 1;\n\n  // a comment\nlet f = |a, b| {\n  let d = a - b; /* and here */\n  (d * d).sum() * 0.5\n};\nname_of(f)"
+            )
+        );
         assert_ne!(name, of("name_of(|a, b| { let d = a - b; (d * d).sum() * 0.25 })"));
         assert_ne!(name, of("name_of(|a, b| { let d = a + b; (d * d).sum() * 0.5 })"));
     }
 
     #[test]
     fn what_it_calls_and_what_it_captured_count() {
-        let with = |body: &str| of(&format!("fn inner(x) {{ {body} }}\nfn outer(x) {{ inner(x) }}\nname_of(|a, b| outer(a))"));
+        let with =
+            |body: &str| of(&format!("fn inner(x) {{ {body} }}\nfn outer(x) {{ inner(x) }}\nname_of(|a, b| outer(a))"));
         assert_eq!(with("x * 2"), with("x  *  2"));
         assert_ne!(with("x * 2"), with("x * 3"));
         let capturing = |value: &str| of(&format!("let w = {value}; name_of(|a, b| (a - b) * w)"));

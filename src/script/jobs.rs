@@ -16,7 +16,7 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
 use super::baton::Baton;
 use super::context::Context;
-use super::errors::{Fallible, Failure, OrRaise, raise};
+use super::errors::{Failure, Fallible, OrRaise, raise};
 use super::session::{self, Sources};
 use crate::error::{Error, Result};
 use crate::progress::{self, Relayed};
@@ -114,7 +114,8 @@ impl Job {
     /// How far its pieces of work are, in a line.
     pub fn progress(&self) -> String {
         let pieces = self.task.as_background().map(|b| b.pieces()).unwrap_or_default();
-        let piece = |s: progress::State| format!("{} {:.0}% {}", s.what, 100.0 * s.done as f64 / s.total.max(1) as f64, s.note);
+        let piece =
+            |s: progress::State| format!("{} {:.0}% {}", s.what, 100.0 * s.done as f64 / s.total.max(1) as f64, s.note);
         pieces.into_iter().map(|s| piece(s).trim_end().to_string()).collect::<Vec<_>>().join("; ")
     }
 
@@ -127,7 +128,9 @@ impl Job {
     fn outcome(&self) -> Outcome {
         self.collected.set(true);
         if self.state() == State::Stopped {
-            return Err(Error::argument(format!("job {} was stopped", self.id)).with_help("the same call again goes on where its training stopped")).or_raise();
+            return Err(Error::argument(format!("job {} was stopped", self.id))
+                .with_help("the same call again goes on where its training stopped"))
+            .or_raise();
         }
         match self.ended().as_ref() {
             Some((Parcel(Ok(value)), _)) => Ok(value.clone()),
@@ -154,9 +157,13 @@ fn again(error: &EvalAltResult) -> Box<EvalAltResult> {
         ErrorRuntime(value, at) => ErrorRuntime(value.clone(), *at),
         ErrorVariableNotFound(name, at) => ErrorVariableNotFound(name.clone(), *at),
         ErrorFunctionNotFound(name, at) => ErrorFunctionNotFound(name.clone(), *at),
-        ErrorInFunctionCall(name, source, inner, at) => ErrorInFunctionCall(name.clone(), source.clone(), again(inner), *at),
+        ErrorInFunctionCall(name, source, inner, at) => {
+            ErrorInFunctionCall(name.clone(), source.clone(), again(inner), *at)
+        }
         ErrorInModule(name, inner, at) => ErrorInModule(name.clone(), again(inner), *at),
-        other => ErrorRuntime(Dynamic::from(super::errors::Raised(Error::argument(other.to_string()))), other.position()),
+        other => {
+            ErrorRuntime(Dynamic::from(super::errors::Raised(Error::argument(other.to_string()))), other.position())
+        }
     })
 }
 
@@ -165,7 +172,14 @@ impl Jobs {
     /// variables that it names, as they are now: a loop's variable is another in each turn.
     ///
     /// Errors: a thread that cannot be made.
-    pub fn spawn(&self, context: &Rc<Context>, call: &NativeCallContext, mut closure: FnPtr, name: Option<String>, cores: Option<usize>) -> Result<Rc<Job>> {
+    pub fn spawn(
+        &self,
+        context: &Rc<Context>,
+        call: &NativeCallContext,
+        mut closure: FnPtr,
+        name: Option<String>,
+        cores: Option<usize>,
+    ) -> Result<Rc<Job>> {
         let id = self.all.borrow().len() + 1;
         for captured in closure.iter_curry_mut() {
             *captured = captured.flatten_clone();
@@ -182,7 +196,16 @@ impl Jobs {
         let thread = thread.map_err(|e| Error::internal(format!("a thread for job {id} cannot be made: {e}")))?;
         let source = call.call_source().unwrap_or_default().to_string();
         let name = name.unwrap_or_else(|| format!("job {id}"));
-        let job = Rc::new(Job { id, name, task, ended, started, source, thread: RefCell::new(Some(thread)), collected: Cell::new(false) });
+        let job = Rc::new(Job {
+            id,
+            name,
+            task,
+            ended,
+            started,
+            source,
+            thread: RefCell::new(Some(thread)),
+            collected: Cell::new(false),
+        });
         self.all.borrow_mut().push(job.clone());
         Ok(job)
     }
@@ -286,6 +309,8 @@ fn tell(outcome: &Outcome, took: Duration, sources: &Sources) {
         Ok(value) if value.is_unit() => format!("done in {:.1} s", took.as_secs_f64()),
         Ok(value) => format!("done in {:.1} s: {}", took.as_secs_f64(), super::show::short(value, 80)),
         Err(error) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => "stopped".into(),
-        Err(error) => format!("failed: {}; wait(job) shows where", Failure::from_rhai(*again(error), "", sources, &[]).message),
+        Err(error) => {
+            format!("failed: {}; wait(job) shows where", Failure::from_rhai(*again(error), "", sources, &[]).message)
+        }
     });
 }

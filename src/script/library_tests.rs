@@ -22,7 +22,10 @@ pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
     files.retain(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("fn test_")));
     files.sort();
     if files.is_empty() {
-        return Err(Error::data(format!("{}: no script here has a function whose name begins with test_", path.display())));
+        return Err(Error::data(format!(
+            "{}: no script here has a function whose name begins with test_",
+            path.display()
+        )));
     }
     Ok(files)
 }

@@ -19,16 +19,15 @@ pub fn parse<T: Serialize + DeserializeOwned + Default>(word: &str, options: &Ma
         if !known.contains_key(key.as_str()) {
             return Err(unknown_option(word, key, known.keys().map(String::as_str)));
         }
-        let value = to_json(value).map_err(|what| {
-            Error::argument(format!("option \"{key}\" of {word} cannot take {what}"))
-        })?;
+        let value =
+            to_json(value).map_err(|what| Error::argument(format!("option \"{key}\" of {word} cannot take {what}")))?;
         // Alone among defaults, so that a failure is this key's.
         let alone: serde_json::Map<String, Value> = [(key.to_string(), value.clone())].into_iter().collect();
-        serde_json::from_value::<T>(Value::Object(alone))
-            .map_err(|e| bad_option(word, key, &value, &e.to_string()))?;
+        serde_json::from_value::<T>(Value::Object(alone)).map_err(|e| bad_option(word, key, &value, &e.to_string()))?;
         known.insert(key.to_string(), value);
     }
-    serde_json::from_value(whole).map_err(|e| Error::argument(format!("options of {word}: {}", expectation(&e.to_string()))))
+    serde_json::from_value(whole)
+        .map_err(|e| Error::argument(format!("options of {word}: {}", expectation(&e.to_string()))))
 }
 
 /// Every key with its default, in the struct's order.
@@ -51,9 +50,7 @@ fn bad_option(word: &str, key: &str, value: &Value, serde_says: &str) -> Error {
         let came = named.map_or_else(|| value.to_string(), str::to_string);
         let choices: Vec<&str> = choices.into_iter().filter(|c| *c != "script").collect();
         let mut error = Error::unknown("value", &came, choices.iter().copied());
-        error.message = format!(
-            "option \"{key}\" of {word} must be {}; got \"{came}\"", any_of(&choices)
-        );
+        error.message = format!("option \"{key}\" of {word} must be {}; got \"{came}\"", any_of(&choices));
         return error;
     }
     if let Some(rest) = serde_says.strip_prefix("unknown field ") {
@@ -119,7 +116,11 @@ pub fn to_json(value: &Dynamic) -> Result<Value, String> {
         return array.iter().map(to_json).collect::<Result<Vec<_>, _>>().map(Value::Array);
     }
     if let Ok(map) = value.as_map_ref() {
-        return map.iter().map(|(k, v)| Ok((k.to_string(), to_json(v)?))).collect::<Result<serde_json::Map<_, _>, String>>().map(Value::Object);
+        return map
+            .iter()
+            .map(|(k, v)| Ok((k.to_string(), to_json(v)?)))
+            .collect::<Result<serde_json::Map<_, _>, String>>()
+            .map(Value::Object);
     }
     if let Some(loss) = value.clone().try_cast::<crate::primitives::values::loss::LossValue>() {
         return serde_json::to_value(&loss.spec).map_err(|e| e.to_string());
@@ -155,7 +156,9 @@ pub fn literal(value: &Value) -> String {
     match value {
         Value::Null => "()".into(),
         Value::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) => format!("#{{{}}}", map.iter().map(|(k, v)| format!("{k}: {}", literal(v))).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            format!("#{{{}}}", map.iter().map(|(k, v)| format!("{k}: {}", literal(v))).collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }

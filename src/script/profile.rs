@@ -71,9 +71,14 @@ pub fn profile(session: &mut Session, text: &str, name: &str) -> (Result<Dynamic
     clock.borrow_mut().at(None);
     let spent = std::mem::take(&mut clock.borrow_mut().spent);
     let code = |(source, line): &(String, usize)| {
-        session.sources.text(source).and_then(|text| text.lines().nth(line - 1).map(|l| l.trim().to_string())).unwrap_or_default()
+        session
+            .sources
+            .text(source)
+            .and_then(|text| text.lines().nth(line - 1).map(|l| l.trim().to_string()))
+            .unwrap_or_default()
     };
-    let mut lines: Vec<Line> = spent.into_iter().map(|(place, (hits, spent))| Line { code: code(&place), place, hits, spent }).collect();
+    let mut lines: Vec<Line> =
+        spent.into_iter().map(|(place, (hits, spent))| Line { code: code(&place), place, hits, spent }).collect();
     lines.sort_by(|a, b| b.spent.cmp(&a.spent));
     (outcome, lines)
 }

@@ -12,7 +12,9 @@ use crate::primitives::{self, Chapter, Kind, Word};
 /// The pages: file name and text. A page a chapter, one of the kinds of values, one of the libraries, and a table of all.
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = Vec::new();
-    let mut index = "# Reference\n\nMade by `cpsd doc --reference docs/reference` from what `cpsd doc` and `?word` show.\n".to_string();
+    let mut index =
+        "# Reference\n\nMade by `cpsd doc --reference docs/reference` from what `cpsd doc` and `?word` show.\n"
+            .to_string();
     for chapter in Chapter::ALL {
         let words: Vec<&&Word> = primitives::WORDS.iter().filter(|w| w.chapter == chapter).collect();
         if words.is_empty() {
@@ -58,7 +60,8 @@ fn of_word(word: &Word) -> String {
         let defaults = (options.defaults)();
         page.push_str("\n| option | default | |\n|---|---|---|\n");
         for (key, line) in options.docs {
-            let default = defaults.get(key).map_or(String::new(), |value| format!("`{}`", cell(&options::literal(value))));
+            let default =
+                defaults.get(key).map_or(String::new(), |value| format!("`{}`", cell(&options::literal(value))));
             page.push_str(&format!("| `{key}` | {default} | {} |\n", cell(line)));
         }
     }

@@ -98,7 +98,9 @@ pub fn engine(context: &Rc<Context>) -> Engine {
     });
     let jobs = Rc::downgrade(context);
     engine.on_progress(move |operations| {
-        if operations.is_multiple_of(OPERATIONS_A_TURN) && let Some(context) = jobs.upgrade() {
+        if operations.is_multiple_of(OPERATIONS_A_TURN)
+            && let Some(context) = jobs.upgrade()
+        {
             context.jobs.baton.pass();
         }
         interrupt::requested().then(|| Dynamic::from(StopRequest))
@@ -202,7 +204,9 @@ impl Session {
     fn variables(&self) -> Vec<Variable> {
         let describe = |name: String| {
             let value = self.scope.get(&name);
-            let keys = value.and_then(|v| v.as_map_ref().ok().map(|map| map.keys().map(|k| k.to_string()).collect())).unwrap_or_default();
+            let keys = value
+                .and_then(|v| v.as_map_ref().ok().map(|map| map.keys().map(|k| k.to_string()).collect()))
+                .unwrap_or_default();
             Variable { kind: value.map(super::show::type_name).unwrap_or_default(), keys, name }
         };
         self.variable_names().into_iter().map(describe).collect()

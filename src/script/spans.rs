@@ -65,7 +65,9 @@ pub fn token(text: &str, at: usize) -> Range<usize> {
     let length = match rest.chars().next() {
         None | Some('\n') => 0,
         Some(quote @ ('"' | '`')) => quoted(rest, quote),
-        Some(c) if c.is_alphanumeric() || c == '_' => rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len()),
+        Some(c) if c.is_alphanumeric() || c == '_' => {
+            rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())
+        }
         Some(c) => c.len_utf8(),
     };
     at..at + length
@@ -76,7 +78,9 @@ pub fn token(text: &str, at: usize) -> Range<usize> {
 pub fn argument(text: &str, at: usize, message: &str) -> Option<Range<usize>> {
     let all = pieces(text);
     let name = all.iter().position(|(range, piece)| range.start == at && *piece == Piece::Word)?;
-    let sign = |i: usize, sign: &str| all.get(i).is_some_and(|(range, piece)| *piece == Piece::Sign && &text[range.clone()] == sign);
+    let sign = |i: usize, sign: &str| {
+        all.get(i).is_some_and(|(range, piece)| *piece == Piece::Sign && &text[range.clone()] == sign)
+    };
     if !sign(name + 1, "(") {
         return None;
     }
@@ -133,7 +137,11 @@ pub fn functions(text: &str) -> Vec<(String, String)> {
         if *piece != Piece::Word || &text[range.clone()] != "fn" {
             continue;
         }
-        let (Some((name, Piece::Word)), Some(close)) = (all.get(i + 1), all[i..].iter().find(|(r, _)| &text[r.clone()] == ")")) else { continue };
+        let (Some((name, Piece::Word)), Some(close)) =
+            (all.get(i + 1), all[i..].iter().find(|(r, _)| &text[r.clone()] == ")"))
+        else {
+            continue;
+        };
         found.push((text[name.clone()].to_string(), text[name.start..close.0.end].to_string()));
     }
     found
@@ -145,7 +153,10 @@ pub fn keys(text: &str) -> Vec<String> {
     let sign = |i: usize, sign: &str| all.get(i).is_some_and(|(range, _)| &text[range.clone()] == sign);
     let mut found: Vec<String> = (0..all.len())
         .filter(|&i| all[i].1 == Piece::Word)
-        .filter(|&i| (sign(i + 1, ":") && !sign(i + 2, ":")) || (i > 0 && sign(i - 1, ".") && sign(i + 1, "=") && !sign(i + 2, "=")))
+        .filter(|&i| {
+            (sign(i + 1, ":") && !sign(i + 2, ":"))
+                || (i > 0 && sign(i - 1, ".") && sign(i + 1, "=") && !sign(i + 2, "="))
+        })
         .map(|i| text[all[i].0.clone()].to_string())
         .collect();
     found.sort();

@@ -65,7 +65,10 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
                 span = before;
             }
             match found {
-                ":" => ("a statement ends here without a \";\"".into(), Some("a map is written #{ key: value }".to_string())),
+                ":" => (
+                    "a statement ends here without a \";\"".into(),
+                    Some("a map is written #{ key: value }".to_string()),
+                ),
                 _ => ("a \";\" is missing behind this".into(), None),
             }
         }
@@ -79,46 +82,76 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
                 _ => None,
             };
             let (token, why) = match (token.as_str(), why.as_str()) {
-                (",", why) if why.contains("array") => ("\",\" or \"]\"".to_string(), "after an item of this array".to_string()),
-                (",", why) if why.contains("map") => ("\",\" or \"}\"".to_string(), "after a value of this map".to_string()),
-                (",", why) if why.contains("arguments") => ("\",\" or \")\"".to_string(), "after an argument of this call".to_string()),
+                (",", why) if why.contains("array") => {
+                    ("\",\" or \"]\"".to_string(), "after an item of this array".to_string())
+                }
+                (",", why) if why.contains("map") => {
+                    ("\",\" or \"}\"".to_string(), "after a value of this map".to_string())
+                }
+                (",", why) if why.contains("arguments") => {
+                    ("\",\" or \")\"".to_string(), "after an argument of this call".to_string())
+                }
                 (")", _) => ("\")\"".to_string(), "to close this bracket".to_string()),
                 ("}", _) => ("\"}\"".to_string(), "to close this block".to_string()),
-                (token, why) => (format!("\"{token}\""), why.trim_end_matches(" literal").replace("the property '", "the key '").replace("object map", "map").replace('\'', "\"")),
+                (token, why) => (
+                    format!("\"{token}\""),
+                    why.trim_end_matches(" literal")
+                        .replace("the property '", "the key '")
+                        .replace("object map", "map")
+                        .replace('\'', "\""),
+                ),
             };
-            let came = if here.is_empty() || at >= end { "the text ends".to_string() } else { format!("found {}", in_quotes(found)) };
+            let came = if here.is_empty() || at >= end {
+                "the text ends".to_string()
+            } else {
+                format!("found {}", in_quotes(found))
+            };
             (format!("expected {token} {why}; {came}"), help)
         }
-        ParseErrorType::Reserved(word) => (format!("{} is a word of the language and cannot be a name", in_quotes(word)), None),
-        ParseErrorType::AssignmentToConstant(name) => {
-            (format!("\"{name}\" is a constant and cannot be given another value"), Some(format!("a variable is made with let {name} = ...")))
+        ParseErrorType::Reserved(word) => {
+            (format!("{} is a word of the language and cannot be a name", in_quotes(word)), None)
         }
-        ParseErrorType::AssignmentToInvalidLHS(_) => {
-            ("only a variable, a field or an element can be given a value".into(), Some("two values are compared with ==".to_string()))
-        }
+        ParseErrorType::AssignmentToConstant(name) => (
+            format!("\"{name}\" is a constant and cannot be given another value"),
+            Some(format!("a variable is made with let {name} = ...")),
+        ),
+        ParseErrorType::AssignmentToInvalidLHS(_) => (
+            "only a variable, a field or an element can be given a value".into(),
+            Some("two values are compared with ==".to_string()),
+        ),
         ParseErrorType::DuplicatedProperty(key) => (format!("the key \"{key}\" stands twice in this map"), None),
         ParseErrorType::FnDuplicatedDefinition(name, n) => (
             format!("there are two functions {name} with {n} parameter{}", if *n == 1 { "" } else { "s" }),
             Some("functions of one name must differ in the number of their parameters".to_string()),
         ),
         ParseErrorType::FnDuplicatedParam(_, name) => (format!("two parameters have the name \"{name}\""), None),
-        ParseErrorType::WrongFnDefinition => ("functions are defined at the top level of a text, not inside of something".into(), Some("a closure can be defined anywhere: let f = |x| x + 1;".to_string())),
+        ParseErrorType::WrongFnDefinition => (
+            "functions are defined at the top level of a text, not inside of something".into(),
+            Some("a closure can be defined anywhere: let f = |x| x + 1;".to_string()),
+        ),
         ParseErrorType::LoopBreak => ("break and continue stand inside a loop only".into(), None),
         ParseErrorType::MismatchedType(expected, came) if expected.contains("iterable") => (
             format!("for goes over an array, a range or a string; got {came}"),
             Some("a range is written 0..5".to_string()),
         ),
         ParseErrorType::MismatchedType(expected, came) => (format!("expected {expected}; got {came}"), None),
-        ParseErrorType::ExprTooDeep => ("brackets, blocks or operators are nested too deeply here".into(), Some("give parts of it names with let".to_string())),
+        ParseErrorType::ExprTooDeep => (
+            "brackets, blocks or operators are nested too deeply here".into(),
+            Some("give parts of it names with let".to_string()),
+        ),
         ParseErrorType::VariableExpected => (format!("expected a name{}", after(found)), None),
-        ParseErrorType::PropertyExpected => (format!("expected a field or method behind the dot, or a key of a map{}", after(found)), None),
+        ParseErrorType::PropertyExpected => {
+            (format!("expected a field or method behind the dot, or a key of a map{}", after(found)), None)
+        }
         ParseErrorType::ExprExpected(what) => (format!("expected {}{}", article(what), after(found)), None),
         other => (super::explain::lower_first(&other.to_string()).replace("object map", "map"), None),
     };
     // A word of another language, here or just before.
     let near = [Some(here), spans::before(text, at)];
     let foreign = near.into_iter().flatten().find_map(|range| {
-        let (_, hint) = ELSEWHERE.iter().find(|(word, _)| text.get(range.clone()) == Some(*word) && !text.contains(&format!("let {word}")))?;
+        let (_, hint) = ELSEWHERE
+            .iter()
+            .find(|(word, _)| text.get(range.clone()) == Some(*word) && !text.contains(&format!("let {word}")))?;
         Some((range, *hint))
     });
     if let Some((range, hint)) = foreign {
@@ -128,26 +161,41 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
         help = Some(hint.to_string());
     }
     let error = Error::argument(message);
-    Unreadable { error: match help { Some(help) => error.with_help(help), None => error }, span: Some(span), open }
+    Unreadable {
+        error: match help {
+            Some(help) => error.with_help(help),
+            None => error,
+        },
+        span: Some(span),
+        open,
+    }
 }
 
 fn lexical(error: &LexError) -> (String, Option<String>) {
     match error {
-        LexError::UnexpectedInput(sign) if [")", "]", "}"].contains(&sign.as_str()) => (format!("this \"{sign}\" closes nothing"), None),
+        LexError::UnexpectedInput(sign) if [")", "]", "}"].contains(&sign.as_str()) => {
+            (format!("this \"{sign}\" closes nothing"), None)
+        }
         LexError::UnexpectedInput(sign) => (format!("{} cannot stand here", in_quotes(sign)), None),
-        LexError::UnterminatedString => ("the string that begins here is not closed".into(), Some("a string over several lines stands in `backticks`".to_string())),
+        LexError::UnterminatedString => (
+            "the string that begins here is not closed".into(),
+            Some("a string over several lines stands in `backticks`".to_string()),
+        ),
         LexError::MalformedEscapeSequence(sequence) => (
             format!("{sequence} is no character that a string knows"),
             Some("a backslash is written \\\\, a new line \\n, a quote \\\"; in file names / works".to_string()),
         ),
-        LexError::MalformedChar(text) => {
-            (format!("'{text}' is more than one character"), Some(format!("strings stand in double quotes: \"{text}\"")))
-        }
+        LexError::MalformedChar(text) => (
+            format!("'{text}' is more than one character"),
+            Some(format!("strings stand in double quotes: \"{text}\"")),
+        ),
         LexError::MalformedNumber(text) => (format!("{} is no number", in_quotes(text)), None),
         LexError::ImproperSymbol(sign, hint) if sign == "=" && hint.contains("'=='") => {
             ("a condition compares with ==; this = would give a value".into(), Some("write a == b".to_string()))
         }
-        LexError::ImproperSymbol(sign, _) if let Some((_, instead)) = SIGNS.iter().find(|(foreign, _)| foreign == sign) => {
+        LexError::ImproperSymbol(sign, _)
+            if let Some((_, instead)) = SIGNS.iter().find(|(foreign, _)| foreign == sign) =>
+        {
             (format!("\"{sign}\" is no sign of this language"), Some(instead.to_string()))
         }
         LexError::ImproperSymbol(_, hint) if !hint.is_empty() => (super::explain::lower_first(hint), None),
@@ -160,7 +208,11 @@ fn after(found: &str) -> String {
 }
 
 fn article(what: &str) -> String {
-    if what.starts_with("a ") || what.starts_with("an ") || what.starts_with("the ") { what.to_string() } else { format!("a {what}") }
+    if what.starts_with("a ") || what.starts_with("an ") || what.starts_with("the ") {
+        what.to_string()
+    } else {
+        format!("a {what}")
+    }
 }
 
 /// A token in quotes; a string has its own.

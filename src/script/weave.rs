@@ -21,7 +21,8 @@ pub fn weave(source: &Path, into: &Path) -> Result<(), Failure> {
     let text = std::fs::read_to_string(source).map_err(|e| plain(Error::io(source, e)))?;
     let here = std::env::current_dir().map_err(|e| plain(Error::io(".", e)))?;
     let into = here.join(into);
-    let work = tempfile::Builder::new().prefix(".cpsd-weave-").tempdir_in(&here).map_err(|e| plain(Error::io(&here, e)))?;
+    let work =
+        tempfile::Builder::new().prefix(".cpsd-weave-").tempdir_in(&here).map_err(|e| plain(Error::io(&here, e)))?;
     let enter = |folder: &Path| std::env::set_current_dir(folder).map_err(|e| plain(Error::io(folder, e)));
     enter(work.path())?;
     let woven = Weaver::new(work.path(), &into).run(&text, &source.display().to_string());
@@ -103,7 +104,8 @@ impl<'a> Weaver<'a> {
     fn new_figures(&mut self) -> Result<Vec<String>> {
         let entries = std::fs::read_dir(self.work).map_err(|e| Error::io(self.work, e))?;
         let is_figure = |path: &PathBuf| path.extension().is_some_and(|e| e == "png" || e == "svg");
-        let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(is_figure).filter(|path| !self.figures.contains(path)).collect();
+        let mut found: Vec<PathBuf> =
+            entries.flatten().map(|e| e.path()).filter(is_figure).filter(|path| !self.figures.contains(path)).collect();
         found.sort();
         let page = self.into.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut shown = Vec::new();

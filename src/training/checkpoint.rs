@@ -80,7 +80,11 @@ impl State {
         let progress = metadata.get("progress").ok_or_else(|| bad("no progress in it".into()))?;
         let progress: Progress = serde_json::from_str(progress).map_err(|e| bad(e.to_string()))?;
         let find = |name: &str, like: &Tensor| {
-            let tensor = tensors.iter().find(|(n, _)| n == name).map(|(_, t)| t).ok_or_else(|| bad(format!("no {name} in it")))?;
+            let tensor = tensors
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, t)| t)
+                .ok_or_else(|| bad(format!("no {name} in it")))?;
             if tensor.size() != like.size() {
                 return Err(bad(format!("{name} is {:?}, not {:?}", tensor.size(), like.size())));
             }

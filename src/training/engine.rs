@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::checkpoint::{Best, Progress as Place, State};
-use super::inputs::{Inputs, Views, steps_per_epoch};
 use super::hooks::Hooks;
+use super::inputs::{Inputs, Views, steps_per_epoch};
 use super::job::Job;
 use super::optimiser::{Adam, Average, BETA1, CopyOf, Flat};
 use super::options::Select;
-use super::teachers::Teachers;
 use super::schedule::OneCycle;
+use super::teachers::Teachers;
 use super::tensorboard::Events;
 use crate::error::{Error, ErrorKind, Result};
 use crate::images::Dataset;
@@ -67,17 +67,29 @@ pub struct Engine<'a, 'h> {
 
 impl<'a, 'h> Engine<'a, 'h> {
     /// Prepares inputs, teacher outputs and optimiser; continues from the checkpoint in `work` when there is one.
-    pub fn new(store: &RunStore, job: &'a Job, model: &'a Model, train: &Dataset, val: &Dataset, work: &Work, hooks: Hooks<'h>) -> Result<Self> {
+    pub fn new(
+        store: &RunStore,
+        job: &'a Job,
+        model: &'a Model,
+        train: &Dataset,
+        val: &Dataset,
+        work: &Work,
+        hooks: Hooks<'h>,
+    ) -> Result<Self> {
         let options = &job.options;
-        let views = Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() };
+        let views =
+            Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() };
         let inputs = Inputs::new(store, model, train, views.clone())?;
         let val_inputs = Inputs::new(store, model, val, Views::centre())?;
         let m = job.labels.len() as i64;
-        let targets = Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+        let targets =
+            Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
         let known = options.known();
         let known = match known.everything() {
             true => None,
-            false => Some(Tensor::f_from_slice(&known.mask(train))?.f_view([train.len() as i64, m])?.f_to_device(model.device)?),
+            false => Some(
+                Tensor::f_from_slice(&known.mask(train))?.f_view([train.len() as i64, m])?.f_to_device(model.device)?,
+            ),
         };
         let teachers = match &job.distillation {
             None => None,
@@ -98,12 +110,26 @@ impl<'a, 'h> Engine<'a, 'h> {
         }
         let average = Average::new(&flat, options.ema, options.ema_warmup)?;
         let state = State { flat, adam, average, best: None, progress: Place::default() };
-        let mut engine =
-            Engine { job, model, inputs, val_inputs, targets, known, val_targets: val.labels.dense(), teachers, hooks, schedule, steps, state };
+        let mut engine = Engine {
+            job,
+            model,
+            inputs,
+            val_inputs,
+            targets,
+            known,
+            val_targets: val.labels.dense(),
+            teachers,
+            hooks,
+            schedule,
+            steps,
+            state,
+        };
         let checkpoint = work.path("checkpoint.safetensors");
         if checkpoint.exists() {
             match engine.state.load(&checkpoint) {
-                Ok(()) => crate::progress::log(&format!("{}: resumed at epoch {}", job.name, engine.state.progress.epoch + 1)),
+                Ok(()) => {
+                    crate::progress::log(&format!("{}: resumed at epoch {}", job.name, engine.state.progress.epoch + 1))
+                }
                 // A damaged checkpoint costs time, not the run.
                 Err(error) => crate::progress::log(&format!("{}: starting over: {error}", job.name)),
             }
@@ -184,7 +210,9 @@ impl<'a, 'h> Engine<'a, 'h> {
             let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.hooks.loss, known: known.as_ref() };
             let mut loss = answer.loss(label_loss, &targets)?;
-            if let Some(distillation) = &self.job.distillation && distillation.label_weight != 1.0 {
+            if let Some(distillation) = &self.job.distillation
+                && distillation.label_weight != 1.0
+            {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
             if let Some(teachers) = &self.teachers {
@@ -205,7 +233,8 @@ impl<'a, 'h> Engine<'a, 'h> {
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
             }
-            let beta1 = if options.cycle_momentum { self.schedule.momentum(self.state.progress.updates) } else { BETA1 };
+            let beta1 =
+                if options.cycle_momentum { self.schedule.momentum(self.state.progress.updates) } else { BETA1 };
             self.state.adam.update(&mut self.state.flat, lr, beta1)?;
             self.state.flat.zero_gradients()?;
             self.state.progress.updates += 1;
@@ -220,8 +249,12 @@ impl<'a, 'h> Engine<'a, 'h> {
                 let sum = f64::try_from(&sum)?;
                 if !sum.is_finite() {
                     return Err(Error::data(format!(
-                        "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})", epoch + 1
-                    )).with_help("a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept"));
+                        "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})",
+                        epoch + 1
+                    ))
+                    .with_help(
+                        "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept",
+                    ));
                 }
                 self.state.progress.loss_sum += sum;
                 self.state.progress.loss_images += unread_images;
@@ -229,7 +262,8 @@ impl<'a, 'h> Engine<'a, 'h> {
                 unread_images = 0;
                 shown.note(format!(
                     "epoch {}/{} loss {:.2} lr {lr:.1e}{}",
-                    epoch + 1, options.epochs,
+                    epoch + 1,
+                    options.epochs,
                     self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
                     self.state.progress.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
                 ));
@@ -300,7 +334,8 @@ impl<'a, 'h> Engine<'a, 'h> {
     fn validate(&mut self, averaged: bool) -> Result<f64> {
         let kept = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
         if averaged {
-            let (values, statistics) = (self.state.average.values.f_copy_of()?, self.state.average.statistics.f_copy_of()?);
+            let (values, statistics) =
+                (self.state.average.values.f_copy_of()?, self.state.average.statistics.f_copy_of()?);
             self.put(&values, &statistics)?;
         }
         let scores = (|| -> Result<Vec<f32>> {

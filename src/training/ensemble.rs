@@ -32,13 +32,20 @@ impl Ensemble {
             for (output, label) in teacher.labels.iter().enumerate() {
                 if let Some((other, _)) = owner.insert(label, (t, output)) {
                     return Err(Error::argument(format!(
-                        "merge: label \"{label}\" belongs to two teachers, number {} and number {}", other + 1, t + 1
-                    )).with_help("the teachers of one ensemble must have disjoint labels; ensembles are combined in distill"));
+                        "merge: label \"{label}\" belongs to two teachers, number {} and number {}",
+                        other + 1,
+                        t + 1
+                    ))
+                    .with_help(
+                        "the teachers of one ensemble must have disjoint labels; ensembles are combined in distill",
+                    ));
                 }
                 if !labels.contains(label) {
                     let mut error = Error::unknown("label", label, labels.iter().map(String::as_str));
                     error.message = format!(
-                        "merge: label \"{label}\" of teacher number {} is not among the {} labels to merge into", t + 1, labels.len()
+                        "merge: label \"{label}\" of teacher number {} is not among the {} labels to merge into",
+                        t + 1,
+                        labels.len()
                     );
                     return Err(error);
                 }
@@ -46,9 +53,9 @@ impl Ensemble {
         }
         let missing: Vec<&str> = labels.iter().map(String::as_str).filter(|l| !owner.contains_key(l)).collect();
         if !missing.is_empty() {
-            return Err(Error::argument(format!(
-                "merge: no teacher answers for {}", quoted(&missing)
-            )).with_help("the teachers must cover every label of the data set once; option \"labels\" names a smaller set"));
+            return Err(Error::argument(format!("merge: no teacher answers for {}", quoted(&missing))).with_help(
+                "the teachers must cover every label of the data set once; option \"labels\" names a smaller set",
+            ));
         }
         let places = labels.iter().map(|l| owner[l.as_str()]).collect();
         Ok(Ensemble { teachers, labels, places })
@@ -72,7 +79,10 @@ impl Ensemble {
             .map(|label| {
                 let j = self.labels.iter().position(|l| l == label).ok_or_else(|| {
                     let mut error = Error::unknown("label", label, self.labels.iter().map(String::as_str));
-                    error.message = format!("the ensemble of {} teachers does not answer for label \"{label}\"", self.teachers.len());
+                    error.message = format!(
+                        "the ensemble of {} teachers does not answer for label \"{label}\"",
+                        self.teachers.len()
+                    );
                     error
                 })?;
                 let (teacher, output) = self.places[j];

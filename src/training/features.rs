@@ -32,10 +32,13 @@ impl Rows {
     pub fn open(run: &Run) -> Result<Rows> {
         let path = run.path("data.f16");
         let summary = run.summary()?;
-        let bad = |what: &str| Error::data(format!("{}: {what}", path.display()))
-            .with_help(format!("remove the folder {} to have it made again", run.dir.display()));
+        let bad = |what: &str| {
+            Error::data(format!("{}: {what}", path.display()))
+                .with_help(format!("remove the folder {} to have it made again", run.dir.display()))
+        };
         let rows = summary["rows"].as_i64().ok_or_else(|| bad("its summary has no rows"))?;
-        let shape: Vec<i64> = serde_json::from_value(summary["shape"].clone()).map_err(|_| bad("its summary has no shape"))?;
+        let shape: Vec<i64> =
+            serde_json::from_value(summary["shape"].clone()).map_err(|_| bad("its summary has no shape"))?;
         let file = std::fs::File::open(&path).map_err(|e| Error::io(&path, e))?;
         // SAFETY: files of a finished run are never changed, so the mapping cannot shrink or move under us.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(&path, e))?;
@@ -97,7 +100,8 @@ pub fn features(store: &RunStore, model: &Model, dataset: &Dataset, views: &View
     let order = views.all(dataset.len());
     let total = order.len();
     let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-    let batches = Batches::new(dataset.clone(), model.image_size() as u32, views.augment.clone(), order, BATCH, views.seed)?;
+    let batches =
+        Batches::new(dataset.clone(), model.image_size() as u32, views.augment.clone(), order, BATCH, views.seed)?;
     let started = std::time::Instant::now();
     let mut shape: Vec<i64> = vec![];
     files::write_whole(&work.path("data.f16"), |out| {
@@ -105,7 +109,8 @@ pub fn features(store: &RunStore, model: &Model, dataset: &Dataset, views: &View
             interrupt::check()?;
             let batch = batch?;
             let n = batch.rows.len();
-            let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, model.image_size(), model.image_size(), 3])?;
+            let pixels =
+                Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, model.image_size(), model.image_size(), 3])?;
             let maps = model.frozen_features(&model.normalise(&pixels)?)?.f_permute([0, 2, 3, 1])?;
             shape = maps.size()[1..].to_vec();
             append_half(out, &maps)?;

@@ -83,7 +83,14 @@ impl Inputs {
     }
 
     /// The shuffled batches of one epoch from step `from` on; the last, smaller one is left out unless it is the only one.
-    pub fn epoch<'a>(&'a self, model: &'a Model, epoch: u64, from: u64, batch: usize, seed: u64) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
+    pub fn epoch<'a>(
+        &'a self,
+        model: &'a Model,
+        epoch: u64,
+        from: u64,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
         let order = epoch_order(seed, epoch, self.len());
         let views = self.views().clone();
         let order: Vec<(u32, u32)> = order.into_iter().map(|image| (image, views.of(epoch, image))).collect();
@@ -103,26 +110,39 @@ impl Inputs {
         }
     }
 
-    fn batches<'a>(&'a self, model: &'a Model, order: Vec<(u32, u32)>, batch: usize) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
+    fn batches<'a>(
+        &'a self,
+        model: &'a Model,
+        order: Vec<(u32, u32)>,
+        batch: usize,
+    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
         let n = self.len() as i64;
         match self {
             Inputs::Frozen { rows, .. } => {
                 let starts: Vec<usize> = (0..order.len()).step_by(batch).collect();
                 Ok(Box::new(starts.into_iter().map(move |start| {
                     let part = &order[start..(start + batch).min(order.len())];
-                    let which: Vec<i64> = part.iter().map(|&(image, view)| i64::from(view) * n + i64::from(image)).collect();
+                    let which: Vec<i64> =
+                        part.iter().map(|&(image, view)| i64::from(view) * n + i64::from(image)).collect();
                     let x = crate::torch::upload(&rows.take_maps(&which)?, model.device)?;
                     Ok(Batch { images: part.iter().map(|p| i64::from(p.0)).collect(), rows: which, x })
                 })))
             }
             Inputs::Pictures { dataset, views } => {
                 let side = model.image_size();
-                let batches = Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, batch, views.seed)?;
+                let batches =
+                    Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, batch, views.seed)?;
                 Ok(Box::new(batches.map(move |batch| {
                     let batch = batch?;
-                    let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([batch.rows.len() as i64, side, side, 3])?;
-                    let rows = batch.rows.iter().zip(&batch.views).map(|(&i, &v)| i64::from(v) * n + i64::from(i)).collect();
-                    Ok(Batch { images: batch.rows.iter().map(|&i| i64::from(i)).collect(), rows, x: model.normalise(&pixels)? })
+                    let pixels =
+                        Tensor::f_from_slice(&batch.pixels)?.f_view([batch.rows.len() as i64, side, side, 3])?;
+                    let rows =
+                        batch.rows.iter().zip(&batch.views).map(|(&i, &v)| i64::from(v) * n + i64::from(i)).collect();
+                    Ok(Batch {
+                        images: batch.rows.iter().map(|&i| i64::from(i)).collect(),
+                        rows,
+                        x: model.normalise(&pixels)?,
+                    })
                 })))
             }
         }

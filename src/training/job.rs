@@ -65,8 +65,14 @@ impl Job {
         if train.len() == 0 {
             return Err(Error::argument(match whole {
                 0 => "the training split has no images".into(),
-                n if containing == 0 => format!("none of the {n} images of the training split has one of the labels {}", self.labels.join(", ")),
-                _ => format!("option \"labelled\" of {} leaves none of the {containing} images of the training split", known.labelled),
+                n if containing == 0 => format!(
+                    "none of the {n} images of the training split has one of the labels {}",
+                    self.labels.join(", ")
+                ),
+                _ => format!(
+                    "option \"labelled\" of {} leaves none of the {containing} images of the training split",
+                    known.labelled
+                ),
             }));
         }
         Ok((train, val))

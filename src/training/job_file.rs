@@ -11,10 +11,10 @@ use super::options::{TeacherMode, TeacherWeights, TrainOptions};
 use super::run::{load, run_with};
 use crate::error::{Error, Result};
 use crate::executors::worker::Message;
+use crate::files;
 use crate::images::portable::DatasetSpec;
 use crate::losses::LossSpec;
 use crate::runs::{Run, RunStore};
-use crate::files;
 
 #[derive(Serialize, Deserialize)]
 struct JobFile {
@@ -49,8 +49,10 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
     let ensemble = |e: &Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &super::Trained| {
             t.run.as_ref().map(|run| run.dir.clone()).ok_or_else(|| {
-                Error::argument("a teacher that was loaded from a file is in no run store, where worker processes look for it")
-                    .with_help("workers: \"threads\" distils in this process")
+                Error::argument(
+                    "a teacher that was loaded from a file is in no run store, where worker processes look for it",
+                )
+                .with_help("workers: \"threads\" distils in this process")
             })
         };
         Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, labels: e.labels.clone() })
@@ -88,7 +90,8 @@ pub fn work(path: &Path) -> Result<String> {
         let id = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         load(Run { id, dir })
     };
-    let ensemble = |e: EnsembleFile| Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels));
+    let ensemble =
+        |e: EnsembleFile| Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels));
     let distillation = match file.distillation {
         None => None,
         Some(d) => Some(Distillation {

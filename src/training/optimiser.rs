@@ -121,7 +121,9 @@ impl Adam {
     /// their own.
     pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
         let parts: Vec<Tensor> = (flat.names.iter().zip(&flat.leaves))
-            .map(|(name, leaf)| Tensor::f_full([leaf.numel() as i64], factor(name), (flat.values.kind(), flat.values.device())))
+            .map(|(name, leaf)| {
+                Tensor::f_full([leaf.numel() as i64], factor(name), (flat.values.kind(), flat.values.device()))
+            })
             .collect::<Result<_, _>>()?;
         self.factors = Some(Tensor::f_cat(&parts, 0)?);
         Ok(())

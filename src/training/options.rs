@@ -163,21 +163,29 @@ impl TrainOptions {
         match self {
             o if o.epochs == 0 || o.epochs > 100_000 => fail("epochs", "from 1 to 100000", o.epochs.to_string()),
             o if o.batch == 0 || o.batch > 65_536 => fail("batch", "from 1 to 65536", o.batch.to_string()),
-            o if o.accumulate == 0 || o.accumulate > 65_536 => fail("accumulate", "from 1 to 65536", o.accumulate.to_string()),
+            o if o.accumulate == 0 || o.accumulate > 65_536 => {
+                fail("accumulate", "from 1 to 65536", o.accumulate.to_string())
+            }
             o if !(o.clip.is_finite() && o.clip >= 0.0) => fail("clip", "at least 0", o.clip.to_string()),
             o if !(o.lr > 0.0 && o.lr < 1e3) => fail("lr", "above 0", o.lr.to_string()),
-            o if !(0.0..=1e3).contains(&o.backbone_lr) => fail("backbone_lr", "from 0 to 1000", o.backbone_lr.to_string()),
+            o if !(0.0..=1e3).contains(&o.backbone_lr) => {
+                fail("backbone_lr", "from 0 to 1000", o.backbone_lr.to_string())
+            }
             o if !(0.0..1.0).contains(&o.pct_start) => fail("pct_start", "from 0 to below 1", o.pct_start.to_string()),
             o if !(o.div_factor > 0.0) => fail("div_factor", "above 0", o.div_factor.to_string()),
             o if !(o.final_div_factor > 0.0) => fail("final_div_factor", "above 0", o.final_div_factor.to_string()),
-            o if !(0.0..=1.0).contains(&o.weight_decay) => fail("weight_decay", "from 0 to 1", o.weight_decay.to_string()),
+            o if !(0.0..=1.0).contains(&o.weight_decay) => {
+                fail("weight_decay", "from 0 to 1", o.weight_decay.to_string())
+            }
             o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
             o if !(o.labelled > 0.0 && o.labelled <= 1.0) => fail("labelled", "above 0, to 1", o.labelled.to_string()),
             o if !(o.known > 0.0 && o.known <= 1.0) => fail("known", "above 0, to 1", o.known.to_string()),
             // Beyond any machine's cores, libtorch's thread pool ends the process.
             o if o.threads > 1024 => fail("threads", "from 0 (all cores) to 1024", o.threads.to_string()),
             o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
-            o if o.augment.randaugment > 20 => fail("augment.randaugment", "from 0 to 20", o.augment.randaugment.to_string()),
+            o if o.augment.randaugment > 20 => {
+                fail("augment.randaugment", "from 0 to 20", o.augment.randaugment.to_string())
+            }
             o if o.augment.randaugment_level > 30 => {
                 fail("augment.randaugment_level", "from 0 to 30", o.augment.randaugment_level.to_string())
             }

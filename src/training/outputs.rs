@@ -52,7 +52,15 @@ pub enum Targets {
 }
 
 impl Targets {
-    pub fn new(store: &RunStore, ensemble: &Ensemble, labels: &[String], dataset: &Dataset, views: &Views, student: &Model, mode: TeacherMode) -> Result<Targets> {
+    pub fn new(
+        store: &RunStore,
+        ensemble: &Ensemble,
+        labels: &[String],
+        dataset: &Dataset,
+        views: &Views,
+        student: &Model,
+        mode: TeacherMode,
+    ) -> Result<Targets> {
         let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
         if views.count == 0 || mode == TeacherMode::Train {
             if views.count > 0 && student.spec.freeze > 0 {
@@ -71,7 +79,9 @@ impl Targets {
                 teachers.push(match mode {
                     TeacherMode::Eval => teacher.clone(),
                     // Its batch statistics move: nobody else should see that.
-                    TeacherMode::Train => Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone()),
+                    TeacherMode::Train => {
+                        Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone())
+                    }
                 });
             }
             return Ok(Targets::Live { teachers, columns, mode });

@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn shares_come_out_and_more_is_known_of_the_same() {
         let (some, more) = (Known { labelled: 0.5, known: 0.3 }, Known { labelled: 0.6, known: 0.4 });
-        let pairs: Vec<(String, String)> = (0..200).flat_map(|i| (0..50).map(move |j| (format!("picture {i}"), format!("label {j}")))).collect();
+        let pairs: Vec<(String, String)> =
+            (0..200).flat_map(|i| (0..50).map(move |j| (format!("picture {i}"), format!("label {j}")))).collect();
         let labelled = (0..2000).filter(|i| some.has_labels(&format!("picture {i}"))).count();
         // Binomial: 2000 draws at 1/2 have a standard deviation of 22.
         assert!((900..1100).contains(&labelled), "{labelled}");

@@ -137,7 +137,9 @@ impl Plan {
                     let n = train.len() as f64;
                     let prepare = if first { cost.prepare * n } else { 0.0 };
                     planned.seconds = Some(
-                        prepare + cost.step * n * options.epochs as f64 + cost.validate * val.len() as f64 * evaluations as f64,
+                        prepare
+                            + cost.step * n * options.epochs as f64
+                            + cost.validate * val.len() as f64 * evaluations as f64,
                     );
                     planned.bytes += if first { (cost.bytes * n) as u64 } else { 0 };
                 }
@@ -188,14 +190,27 @@ fn kind(job: &Job) -> String {
         let of: Vec<Value> = d.ensembles.iter().flat_map(|e| &e.teachers).map(|t| json!(t.model().spec)).collect();
         json!([of, d.teacher_mode])
     });
-    json!([o.model, o.batch, o.precision, o.views, o.augment, o.accumulate, o.ema > 0.0, job.train.name, teachers]).to_string()
+    json!([o.model, o.batch, o.precision, o.views, o.augment, o.accumulate, o.ema > 0.0, job.train.name, teachers])
+        .to_string()
 }
 
 /// What names the frozen features that this training shares with others; none where there are none to share.
 fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
     let o = &job.options;
     let shared = o.model.freeze > 0 && o.views > 0 && job.distillation.is_none();
-    shared.then(|| json!([o.model.backbone, o.model.weights, o.model.image_size, o.model.freeze, o.views, o.augment, o.seed_of_views(), train.source.fingerprint()]).to_string())
+    shared.then(|| {
+        json!([
+            o.model.backbone,
+            o.model.weights,
+            o.model.image_size,
+            o.model.freeze,
+            o.views,
+            o.augment,
+            o.seed_of_views(),
+            train.source.fingerprint()
+        ])
+        .to_string()
+    })
 }
 
 /// Two epochs on a few pictures, in a store of their own: the first warms up, the second counts.
@@ -203,21 +218,37 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let device = crate::devices::first();
     let cuda = device.is_cuda();
     let o = &job.options;
-    let few = if cuda { 4 * o.batch } else if parameters > LARGE && o.model.freeze == 0 { FEW } else { MANY };
+    let few = if cuda {
+        4 * o.batch
+    } else if parameters > LARGE && o.model.freeze == 0 {
+        FEW
+    } else {
+        MANY
+    };
     let (train, val) = (train.take_first(few)?, val.take_first(few)?);
     let n = train.len() as f64;
     // A script's own loss is timed as the built-in one: what it costs beside the model is little.
     let plain = |loss: &LossSpec| if matches!(loss, LossSpec::Script(_)) { LossSpec::default() } else { loss.clone() };
     let options = TrainOptions {
-        epochs: 2, eval_every: 2, patience: 0, batch: o.batch.min(train.len()), accumulate: 1, images: Images::All,
-        labelled: 1.0, known: 1.0, loss: plain(&o.loss), threads: pool::cores(), ..o.clone()
+        epochs: 2,
+        eval_every: 2,
+        patience: 0,
+        batch: o.batch.min(train.len()),
+        accumulate: 1,
+        images: Images::All,
+        labelled: 1.0,
+        known: 1.0,
+        loss: plain(&o.loss),
+        threads: pool::cores(),
+        ..o.clone()
     };
     let distillation = job.distillation.clone().map(|mut d| {
         d.loss = plain(&d.loss);
         d
     });
     let name = format!("timing {} + {}", o.model.backbone, o.model.head);
-    let mini = Job { name, train: train.clone(), val: Some(val.clone()), labels: job.labels.clone(), options, distillation };
+    let mini =
+        Job { name, train: train.clone(), val: Some(val.clone()), labels: job.labels.clone(), options, distillation };
     tch::set_num_threads(pool::cores() as i32);
     let folder = tempfile::tempdir().map_err(|e| Error::io(std::env::temp_dir(), e))?;
     let store = RunStore::new(folder.path());

@@ -6,10 +6,10 @@ use super::ensemble::Ensemble;
 use super::inputs::{Inputs, Views};
 use super::outputs::outputs;
 use super::trained::Trained;
-use crate::models::Pass;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::metrics::{self, MetricOptions, Report};
+use crate::models::Pass;
 use crate::progress::Progress;
 use crate::runs::RunStore;
 use crate::{interrupt, torch};
@@ -47,7 +47,10 @@ impl Predictor {
 /// Errors: a picture that cannot be read (named), Interrupted.
 pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Result<Predictions> {
     if dataset.len() == 0 {
-        return Err(Error::argument(format!("split \"{}\" of {} has no images to predict", dataset.split, dataset.name)));
+        return Err(Error::argument(format!(
+            "split \"{}\" of {} has no images to predict",
+            dataset.split, dataset.name
+        )));
     }
     let logits = match predictor {
         Predictor::Model(model) => model_logits(store, model, dataset)?,
@@ -84,7 +87,11 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
     if predictions.images != dataset.labels.images() {
         return Err(Error::argument(format!(
             "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",
-            predictions.of, predictions.images.len(), dataset.split, dataset.name, dataset.len()
+            predictions.of,
+            predictions.images.len(),
+            dataset.split,
+            dataset.name,
+            dataset.len()
         )));
     }
     if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {
@@ -93,9 +100,18 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         return Err(error);
     }
     let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
-    let mut report = metrics::evaluate(&predictions.scores, &targets, predictions.images.len(), predictions.labels.len(), &predictions.labels, options)?;
+    let mut report = metrics::evaluate(
+        &predictions.scores,
+        &targets,
+        predictions.images.len(),
+        predictions.labels.len(),
+        &predictions.labels,
+        options,
+    )?;
     if predictions.selected_on_test {
-        report.notes.push("the epoch was selected on the test split (select_on: \"test\"): these numbers are optimistic".into());
+        report.notes.push(
+            "the epoch was selected on the test split (select_on: \"test\"): these numbers are optimistic".into(),
+        );
     }
     Ok(report)
 }

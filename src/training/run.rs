@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::executors::{pool, worker, worker::Task};
 use crate::images::Dataset;
 use crate::models::Model;
-use crate::{progress, task};
 use crate::runs::{Begun, Run, RunStore, id_of};
+use crate::{progress, task};
 
 const MODEL: &str = "model.safetensors";
 
@@ -66,9 +66,14 @@ pub fn run_with(store: &RunStore, job: &Job, mut hooks: Hooks) -> Result<Trained
     let run = work.finish(&summary)?;
     progress::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",
-        job.name, job.options.epochs, outcome.seconds,
+        job.name,
+        job.options.epochs,
+        outcome.seconds,
         best.map_or(String::new(), |b| format!(
-            ", mAP {:.1} on val at epoch {}{}", b.map, b.epoch, if b.averaged { " (averaged weights)" } else { "" }
+            ", mAP {:.1} on val at epoch {}{}",
+            b.map,
+            b.epoch,
+            if b.averaged { " (averaged weights)" } else { "" }
         )),
         run.id
     ));
@@ -174,7 +179,10 @@ fn watched<R: Send>(
             task.enter(|| work(&tell))
         });
         for line in lines {
-            if failure.is_none() && let Some(epoch) = &mut hooks.epoch && let Err(error) = epoch(&line) {
+            if failure.is_none()
+                && let Some(epoch) = &mut hooks.epoch
+                && let Err(error) = epoch(&line)
+            {
                 failure = Some(error);
                 stop.store(true, Ordering::Relaxed);
             }
@@ -192,7 +200,11 @@ fn watched<R: Send>(
 fn in_process(store: &RunStore, job: &Job, gpu: Option<usize>, tell: &dyn Fn(&Value) -> Result<()>) -> Result<Trained> {
     let folder = store.root().join(".work");
     std::fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
-    let file = tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder).map_err(|e| Error::io(&folder, e))?;
+    let file = tempfile::Builder::new()
+        .prefix("job-")
+        .suffix(".json")
+        .tempfile_in(&folder)
+        .map_err(|e| Error::io(&folder, e))?;
     job_file::write(store, job, file.path())?;
     let mut environment = vec![("RAYON_NUM_THREADS", job.options.threads.to_string())];
     environment.extend(crate::devices::for_worker(gpu));

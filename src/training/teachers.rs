@@ -24,13 +24,27 @@ pub struct Teachers<'a> {
 }
 
 impl<'a> Teachers<'a> {
-    pub fn new(store: &RunStore, job: &'a Job, distillation: &'a Distillation, train: &Dataset, val: &Dataset, views: &Views, student: &Model) -> Result<Self> {
-        let targets = |ensemble: &Ensemble| Targets::new(store, ensemble, &job.labels, train, views, student, distillation.teacher_mode);
+    pub fn new(
+        store: &RunStore,
+        job: &'a Job,
+        distillation: &'a Distillation,
+        train: &Dataset,
+        val: &Dataset,
+        views: &Views,
+        student: &Model,
+    ) -> Result<Self> {
+        let targets = |ensemble: &Ensemble| {
+            Targets::new(store, ensemble, &job.labels, train, views, student, distillation.teacher_mode)
+        };
         let ensembles = distillation.ensembles.iter().map(targets).collect::<Result<_>>()?;
         let shares = match distillation.teacher_weights {
             TeacherWeights::Even => None,
             TeacherWeights::ValAp => {
-                let aps = distillation.ensembles.iter().map(|e| label_aps(store, e, &job.labels, val)).collect::<Result<Vec<_>>>()?;
+                let aps = distillation
+                    .ensembles
+                    .iter()
+                    .map(|e| label_aps(store, e, &job.labels, val))
+                    .collect::<Result<Vec<_>>>()?;
                 let shares = shares(&distillation.weights, &aps);
                 let size = [aps.len() as i64, job.labels.len() as i64];
                 Some(Tensor::f_from_slice(&shares)?.f_view(size)?.f_to_kind(Kind::Float)?.f_to_device(student.device)?)
@@ -41,7 +55,15 @@ impl<'a> Teachers<'a> {
 
     /// `loss` with the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or rows.
     /// `function` is the latter where it is a script's; `pass` is the student's.
-    pub fn add_to(&self, mut loss: Tensor, function: Option<Function>, logits: &Tensor, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
+    pub fn add_to(
+        &self,
+        mut loss: Tensor,
+        function: Option<Function>,
+        logits: &Tensor,
+        rows: &[i64],
+        x: &Tensor,
+        pass: Pass,
+    ) -> Result<Tensor> {
         let Distillation { loss: apart, weights, .. } = self.distillation;
         let Some(shares) = &self.shares else {
             for (weight, ensemble) in weights.iter().zip(&self.ensembles) {
@@ -50,7 +72,8 @@ impl<'a> Teachers<'a> {
             return Ok(loss);
         };
         let said = self.ensembles.iter().map(|e| e.of(rows, x, pass)).collect::<Result<Vec<_>>>()?;
-        let mixed = Tensor::f_stack(&said, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
+        let mixed =
+            Tensor::f_stack(&said, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
         Ok(loss.f_add(&apart.by(function, logits, &mixed)?.f_mul_scalar(weights.iter().sum::<f64>())?)?)
     }
 }
@@ -60,7 +83,8 @@ fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dat
     let predictions = predict(store, &Predictor::Ensemble(ensemble.clone()), val)?;
     let (n, m) = (predictions.images.len(), predictions.labels.len());
     let targets = val.labels.take_labels(labels)?.dense();
-    let column = |values: &[f32], width: usize, j: usize| -> Vec<f32> { (0..n).map(|i| values[i * width + j]).collect() };
+    let column =
+        |values: &[f32], width: usize, j: usize| -> Vec<f32> { (0..n).map(|i| values[i * width + j]).collect() };
     Ok(labels
         .iter()
         .enumerate()
@@ -78,7 +102,8 @@ fn shares(weights: &[f64], aps: &[Vec<Option<f64>>]) -> Vec<f64> {
     let mut shares = vec![0.0; weights.len() * m];
     for j in 0..m {
         let known = aps.iter().all(|of| of[j].is_some());
-        let raw: Vec<f64> = weights.iter().zip(aps).map(|(w, of)| if known { w * of[j].unwrap_or(1.0) } else { *w }).collect();
+        let raw: Vec<f64> =
+            weights.iter().zip(aps).map(|(w, of)| if known { w * of[j].unwrap_or(1.0) } else { *w }).collect();
         let sum: f64 = raw.iter().sum();
         for (e, share) in raw.iter().enumerate() {
             shares[e * m + j] = if sum > 0.0 { share / sum } else { 1.0 / weights.len() as f64 };

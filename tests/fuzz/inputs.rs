@@ -25,40 +25,187 @@ impl Input {
 
 /// The variables of the world, by kind.
 const VARIABLES: &[(&str, &str)] = &[
-    ("LabelTable", "lt"), ("Dataset", "d"), ("Cooccurrence", "counts"), ("Affinity", "a"), ("Partition", "p"), ("Model", "m"),
-    ("Model", "one"), ("Model", "trained"), ("Ensemble", "e"), ("Predictions", "pr"), ("Report", "r"), ("Table", "t"), ("Expr", "x"),
-    ("GroupBy", "g"), ("SuggestedK", "sk"), ("Figure", "f"), ("Tensor", "ten"), ("Tensor", "ones"), ("Loss", "l"), ("Run", "ru"),
+    ("LabelTable", "lt"),
+    ("Dataset", "d"),
+    ("Cooccurrence", "counts"),
+    ("Affinity", "a"),
+    ("Partition", "p"),
+    ("Model", "m"),
+    ("Model", "one"),
+    ("Model", "trained"),
+    ("Ensemble", "e"),
+    ("Predictions", "pr"),
+    ("Report", "r"),
+    ("Table", "t"),
+    ("Expr", "x"),
+    ("GroupBy", "g"),
+    ("SuggestedK", "sk"),
+    ("Figure", "f"),
+    ("Tensor", "ten"),
+    ("Tensor", "ones"),
+    ("Loss", "l"),
+    ("Run", "ru"),
     ("Error", "err"),
 ];
 
 /// Values that a careless or malicious line may hold.
 const NASTY: &[&str] = &[
-    "()", "0", "1", "-1", "2", "3", "7", "255", "9223372036854775807", "-9223372036854775808", "1000000000000", "4294967296",
-    "100000", "0.0", "-0.0", "0.5", "-0.5", "1.5", "1e308", "-1e308", "1e-308", "(0.0 / 0.0)", "(1.0 / 0.0)", "(-1.0 / 0.0)", "true", "false",
-    "'c'", "'\\u00e9'", "\"\"", "\"co\"", "\"dis\"", "\"a\"", "\"b\"", "\"dog\"", "\"dgo\"", "\"person\"", "\"label 0\"", "\"missing.csv\"", "\"new.csv\"",
-    "\"new.png\"", "\"new.svg\"", "\"new.parquet\"", "\"new.json\"", "\"new.npy\"", "\"labels.csv\"", "\"table.csv\"", "\"table.parquet\"", "\"counts.csv\"",
-    "\"partition.json\"", "\"model.safetensors\"", "\"tensors.safetensors\"", "\"predictions.csv\"", "\".\"", "\"emoji-scenes\"", "\"coco2014\"", "\"folder\"",
-    "\"small_cnn\"", "\"resnet18\"", "\"asl\"", "\"\\u202e\\u0000\\u{1F600}\"", "\"e\\u0301\\u0301\\u0301\"", "\"\\n\\t\\x1b[31m\"", "\"%s {} ${x} \\\\ \"",
-    "\"<svg>&amp;\"", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
-    "[]", "[[]]", "[[], []]", "[0]", "[1, 2, 3]", "[1.0, 2.0]", "[0, 1, 99]", "[-1]", "[9223372036854775807]", "[(0.0 / 0.0)]", "[\"dog\"]", "[\"dog\", \"dog\"]",
-    "[\"a\", \"b\"]", "[\"label 0\", \"label 1\"]", "[\"\"]", "[()]", "[1, \"a\", ()]", "[[0.1, 0.2], [0.3]]", "[[1, 0], [0, 1]]", "[[[[[[[[1]]]]]]]]", "[true, false]",
-    "[m, one]", "[one]", "[e]", "[e, e]", "[x]", "[d]", "[lt, a]", "[#{}]", "[#{ a: 1 }, #{ b: \"x\" }]", "[0.5, 0.5]", "[0.8, 0.2]", "[0.0, 0.0]", "[1e308, 1e308]",
-    "[1000000, 1000000, 1000000]", "[-1, -1]", "[0, 5]",
-    "#{}", "#{ a: 1 }", "#{ seed: 1 }", "#{ seed: -1 }", "#{ k: 2 }", "#{ dog: \"cat\" }", "#{ \"label 0\": \"x\" }", "#{ \"label 0\": [\"label 1\"] }", "#{ a: ten }", "#{ m: m }",
-    "#{ a: #{ b: #{ c: [] } } }", "#{ epochs: 0 }", "#{ title: 5 }", "data", "data.test", "d.names", "a.labels", "lt.labels",
-    "|q| q", "|q, w| q", "|| 1", "|q| throw \"no\"", "|q| q.nothing", "|q, w| ten", "|q, w| ((q - w) * (q - w)).sum()", "Fn(\"nothing\")", "0..5", "0..9223372036854775807", "0..=0",
-    "blob(3)", "timestamp()",
+    "()",
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "7",
+    "255",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1000000000000",
+    "4294967296",
+    "100000",
+    "0.0",
+    "-0.0",
+    "0.5",
+    "-0.5",
+    "1.5",
+    "1e308",
+    "-1e308",
+    "1e-308",
+    "(0.0 / 0.0)",
+    "(1.0 / 0.0)",
+    "(-1.0 / 0.0)",
+    "true",
+    "false",
+    "'c'",
+    "'\\u00e9'",
+    "\"\"",
+    "\"co\"",
+    "\"dis\"",
+    "\"a\"",
+    "\"b\"",
+    "\"dog\"",
+    "\"dgo\"",
+    "\"person\"",
+    "\"label 0\"",
+    "\"missing.csv\"",
+    "\"new.csv\"",
+    "\"new.png\"",
+    "\"new.svg\"",
+    "\"new.parquet\"",
+    "\"new.json\"",
+    "\"new.npy\"",
+    "\"labels.csv\"",
+    "\"table.csv\"",
+    "\"table.parquet\"",
+    "\"counts.csv\"",
+    "\"partition.json\"",
+    "\"model.safetensors\"",
+    "\"tensors.safetensors\"",
+    "\"predictions.csv\"",
+    "\".\"",
+    "\"emoji-scenes\"",
+    "\"coco2014\"",
+    "\"folder\"",
+    "\"small_cnn\"",
+    "\"resnet18\"",
+    "\"asl\"",
+    "\"\\u202e\\u0000\\u{1F600}\"",
+    "\"e\\u0301\\u0301\\u0301\"",
+    "\"\\n\\t\\x1b[31m\"",
+    "\"%s {} ${x} \\\\ \"",
+    "\"<svg>&amp;\"",
+    "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+    "[]",
+    "[[]]",
+    "[[], []]",
+    "[0]",
+    "[1, 2, 3]",
+    "[1.0, 2.0]",
+    "[0, 1, 99]",
+    "[-1]",
+    "[9223372036854775807]",
+    "[(0.0 / 0.0)]",
+    "[\"dog\"]",
+    "[\"dog\", \"dog\"]",
+    "[\"a\", \"b\"]",
+    "[\"label 0\", \"label 1\"]",
+    "[\"\"]",
+    "[()]",
+    "[1, \"a\", ()]",
+    "[[0.1, 0.2], [0.3]]",
+    "[[1, 0], [0, 1]]",
+    "[[[[[[[[1]]]]]]]]",
+    "[true, false]",
+    "[m, one]",
+    "[one]",
+    "[e]",
+    "[e, e]",
+    "[x]",
+    "[d]",
+    "[lt, a]",
+    "[#{}]",
+    "[#{ a: 1 }, #{ b: \"x\" }]",
+    "[0.5, 0.5]",
+    "[0.8, 0.2]",
+    "[0.0, 0.0]",
+    "[1e308, 1e308]",
+    "[1000000, 1000000, 1000000]",
+    "[-1, -1]",
+    "[0, 5]",
+    "#{}",
+    "#{ a: 1 }",
+    "#{ seed: 1 }",
+    "#{ seed: -1 }",
+    "#{ k: 2 }",
+    "#{ dog: \"cat\" }",
+    "#{ \"label 0\": \"x\" }",
+    "#{ \"label 0\": [\"label 1\"] }",
+    "#{ a: ten }",
+    "#{ m: m }",
+    "#{ a: #{ b: #{ c: [] } } }",
+    "#{ epochs: 0 }",
+    "#{ title: 5 }",
+    "data",
+    "data.test",
+    "d.names",
+    "a.labels",
+    "lt.labels",
+    "|q| q",
+    "|q, w| q",
+    "|| 1",
+    "|q| throw \"no\"",
+    "|q| q.nothing",
+    "|q, w| ten",
+    "|q, w| ((q - w) * (q - w)).sum()",
+    "Fn(\"nothing\")",
+    "0..5",
+    "0..9223372036854775807",
+    "0..=0",
+    "blob(3)",
+    "timestamp()",
 ];
 
 /// What a parameter of that name would rightly be.
 fn right(parameter: &str) -> &'static [&'static str] {
     match parameter {
-        "labels" | "names" => &["lt", "d", "d.names", "counts", "a", "p", "[\"dog\", \"person\"]", "[\"label 0\", \"label 1\"]"],
+        "labels" | "names" => {
+            &["lt", "d", "d.names", "counts", "a", "p", "[\"dog\", \"person\"]", "[\"label 0\", \"label 1\"]"]
+        }
         "dataset" => &["d", "data.test", "data.val"],
         "data" => &["data", "d"],
         "path" | "csv" | "paths" | "file" => &[
-            "\"labels.csv\"", "\"table.csv\"", "\"table.parquet\"", "\"counts.csv\"", "\"partition.json\"", "\"model.safetensors\"", "\"tensors.safetensors\"",
-            "\"new.csv\"", "\"new.png\"", "\"new.svg\"", "\"new.safetensors\"", "\"new.parquet\"",
+            "\"labels.csv\"",
+            "\"table.csv\"",
+            "\"table.parquet\"",
+            "\"counts.csv\"",
+            "\"partition.json\"",
+            "\"model.safetensors\"",
+            "\"tensors.safetensors\"",
+            "\"new.csv\"",
+            "\"new.png\"",
+            "\"new.svg\"",
+            "\"new.safetensors\"",
+            "\"new.parquet\"",
         ],
         "folder" => &["\"scenes\""],
         "cooccurrence" => &["counts", "cooccurrence(d)"],
@@ -73,11 +220,16 @@ fn right(parameter: &str) -> &'static [&'static str] {
         "scores" | "logits" | "targets" | "tensor" => &["ten", "ones"],
         "seconds" => &["0.001", "0"],
         "numbers" => &["[1.0, 2.0, 4.0]", "[[1, 2], [3, 4]]", "3.5"],
-        "series" => &["[#{ name: \"a\", x: [1, 2, 3], y: [1.0, 4.0, 2.0] }]", "[#{ name: \"a\", table: t, x: \"a\", y: \"b\" }]"],
+        "series" => &[
+            "[#{ name: \"a\", x: [1, 2, 3], y: [1.0, 4.0, 2.0] }]",
+            "[#{ name: \"a\", table: t, x: \"a\", y: \"b\" }]",
+        ],
         "map" => &["#{ a: ten }", "#{ a: ten, b: ones }"],
         "rows" => &["[#{ a: 1, b: \"x\" }, #{ a: 2.5 }]"],
         "columns" | "on" | "by" | "column" => &["[\"a\"]", "\"a\"", "[\"a\", \"c\"]", "[x]", "[x + 1]", "\"c\""],
-        "expr" | "expressions" | "condition" => &["x > 1", "x.is_null()", "[x.sum()]", "true", "(x == 1) & (col(\"c\") == \"x\")"],
+        "expr" | "expressions" | "condition" => {
+            &["x > 1", "x.is_null()", "[x.sum()]", "true", "(x == 1) & (col(\"c\") == \"x\")"]
+        }
         "name" | "text" => &["\"a\"", "\"emoji-scenes\"", "\"k\"", "\"coco-cpsd-r101\""],
         "backbone" => &["\"small_cnn\""],
         "id" => &["ru.id"],
@@ -106,7 +258,12 @@ static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
         files.sort();
-        all.extend(files.iter().filter(|f| f.extension().is_some_and(|e| e == "rhai")).filter_map(|f| std::fs::read_to_string(f).ok()));
+        all.extend(
+            files
+                .iter()
+                .filter(|f| f.extension().is_some_and(|e| e == "rhai"))
+                .filter_map(|f| std::fs::read_to_string(f).ok()),
+        );
     }
     all.into_iter().map(|text| text.replace("//", "~~").replace('/', "_").replace("~~", "//")).collect()
 });
@@ -138,7 +295,11 @@ pub fn input(seed: u64, number: u64) -> Input {
 fn harmless(input: &Input) -> bool {
     let text = input.text();
     !["\"/", "`/", "'/", "}/", "..", "\\x2f", "\\u002f", "\\x2F", "\\u002F"].iter().any(|bad| text.contains(bad))
-        || (text.contains("..") && !text.contains("../") && !text.contains("\"/") && !text.contains("`/") && !text.contains("'/"))
+        || (text.contains("..")
+            && !text.contains("../")
+            && !text.contains("\"/")
+            && !text.contains("`/")
+            && !text.contains("'/"))
 }
 
 impl Source {
@@ -204,7 +365,8 @@ impl Source {
     fn word_call(&mut self, depth: usize) -> String {
         let word = WORDS[self.below(WORDS.len())];
         let signature = self.of(word.signatures);
-        let mut arguments: Vec<String> = parameters(signature).iter().map(|p| self.argument(p, Some(word), depth)).collect();
+        let mut arguments: Vec<String> =
+            parameters(signature).iter().map(|p| self.argument(p, Some(word), depth)).collect();
         self.disturb(&mut arguments, depth);
         format!("{}({})", word.name, arguments.join(", "))
     }
@@ -225,7 +387,8 @@ impl Source {
                 _ => format!("{receiver}.{}", member.usage),
             };
         }
-        let mut arguments: Vec<String> = parameters(member.usage).iter().map(|p| self.argument(p, None, depth)).collect();
+        let mut arguments: Vec<String> =
+            parameters(member.usage).iter().map(|p| self.argument(p, None, depth)).collect();
         self.disturb(&mut arguments, depth);
         format!("{receiver}.{}({})", member.name(), arguments.join(", "))
     }
@@ -244,11 +407,19 @@ impl Source {
     }
 
     fn operator(&mut self) -> String {
-        let operator = self.of(&["+", "-", "*", "/", "%", "**", "==", "!=", "<", "<=", ">", ">=", "&", "|", "^", "<<", ">>", "&&", "||", "in", "??"]);
+        let operator = self.of(&[
+            "+", "-", "*", "/", "%", "**", "==", "!=", "<", "<=", ">", ">=", "&", "|", "^", "<<", ">>", "&&", "||",
+            "in", "??",
+        ]);
         match self.below(5) {
             0 => format!("{}{}", self.of(&["-", "!", "+"]), self.value(1)),
             1 => format!("{}[{}]", self.value(1), self.value(1)),
-            2 => format!("let v = {}; v {}= {}; v", self.value(1), self.of(&["+", "-", "*", "/", "%", "**"]), self.value(1)),
+            2 => format!(
+                "let v = {}; v {}= {}; v",
+                self.value(1),
+                self.of(&["+", "-", "*", "/", "%", "**"]),
+                self.value(1)
+            ),
             _ => format!("{} {operator} {}", self.value(1), self.value(1)),
         }
     }
@@ -268,11 +439,40 @@ impl Source {
     fn nested(&mut self) -> String {
         let n = [3, 30, 63, 200, 3000][self.below(5)];
         let inner = self.value(1);
-        let (open, close) = [("(", ")"), ("[", "]"), ("#{ a: ", "}"), ("-", ""), ("!", ""), ("tensor([", "])"), ("{ ", " }"), ("if true { ", " }"), ("|q| ", ""), ("print(", ")"), ("1 + ", "")][self.below(11)];
+        let (open, close) = [
+            ("(", ")"),
+            ("[", "]"),
+            ("#{ a: ", "}"),
+            ("-", ""),
+            ("!", ""),
+            ("tensor([", "])"),
+            ("{ ", " }"),
+            ("if true { ", " }"),
+            ("|q| ", ""),
+            ("print(", ")"),
+            ("1 + ", ""),
+        ][self.below(11)];
         match self.below(4) {
-            0 => format!("let v = {inner}; for i in 0..{n} {{ v = [v]; }} {}", self.of(&["v", "tensor(v)", "print(v)", "table(v)", "v == v", "table([#{ a: v }])", "to_json(v)"])),
-            1 => format!("let v = {inner}; for i in 0..{n} {{ v = #{{ a: v }}; }} {}", self.of(&["v", "asl(v)", "v.to_json()", "print(v)", "train_teacher(data, [\"dog\"], v)", "model(\"small_cnn\", v)"])),
-            2 => format!("let v = x; for i in 0..{n} {{ v = v + {}; }} {}", self.of(&["1", "x", "col(\"b\")"]), self.of(&["v", "t.filter(v > 1)", "t.with_columns([v.alias(\"n\")])", "print(v)"])),
+            0 => format!(
+                "let v = {inner}; for i in 0..{n} {{ v = [v]; }} {}",
+                self.of(&["v", "tensor(v)", "print(v)", "table(v)", "v == v", "table([#{ a: v }])", "to_json(v)"])
+            ),
+            1 => format!(
+                "let v = {inner}; for i in 0..{n} {{ v = #{{ a: v }}; }} {}",
+                self.of(&[
+                    "v",
+                    "asl(v)",
+                    "v.to_json()",
+                    "print(v)",
+                    "train_teacher(data, [\"dog\"], v)",
+                    "model(\"small_cnn\", v)"
+                ])
+            ),
+            2 => format!(
+                "let v = x; for i in 0..{n} {{ v = v + {}; }} {}",
+                self.of(&["1", "x", "col(\"b\")"]),
+                self.of(&["v", "t.filter(v > 1)", "t.with_columns([v.alias(\"n\")])", "print(v)"])
+            ),
             _ => format!("{}{inner}{}", open.repeat(n), close.repeat(n)),
         }
     }
@@ -302,12 +502,18 @@ impl Source {
                 }
                 5 => text.truncate(at.start),
                 6 => {
-                    let odd = self.of(&["\u{202e}", "\u{0}", "é", "😀", "\u{feff}", "\"", "`", "(", ")", "{", "}", "[", "]", "#{", "/*", "*/", "//", "\\", "${", "|", ";", "\r\n", "$", "@", "~", "let ", "fn ", "return ", "import "]);
+                    let odd = self.of(&[
+                        "\u{202e}", "\u{0}", "é", "😀", "\u{feff}", "\"", "`", "(", ")", "{", "}", "[", "]", "#{",
+                        "/*", "*/", "//", "\\", "${", "|", ";", "\r\n", "$", "@", "~", "let ", "fn ", "return ",
+                        "import ",
+                    ]);
                     text.insert_str(at.start, odd);
                 }
                 _ => {
                     let number = self.of(&["0", "-1", "1e99", "9223372036854775807", "99999999999999999999"]);
-                    if let Some(found) = tokens.iter().find(|t| text[(*t).clone()].starts_with(|c: char| c.is_ascii_digit())) {
+                    if let Some(found) =
+                        tokens.iter().find(|t| text[(*t).clone()].starts_with(|c: char| c.is_ascii_digit()))
+                    {
                         text.replace_range(found.clone(), number);
                     }
                 }
@@ -321,8 +527,46 @@ impl Source {
         let mut text = String::new();
         for _ in 0..1 + self.below(30) {
             let piece = match self.below(4) {
-                0 => self.of(&["let", "const", "fn", "if", "else", "for", "in", "while", "loop", "break", "continue", "return", "import", "as", "try", "catch", "throw", "switch", "do", "until", "this", "global", "private", "export", "eval", "is_def_var", "type_of", "sleep", "exit"]).to_string(),
-                1 => self.of(&["(", ")", "[", "]", "{", "}", "#{", ",", ";", ":", "::", ".", "?.", "=", "==", "=>", "+", "-", "*", "|", "||", "&&", "\"", "`", "'", "${", "//", "/*", "*/", "\n", "..", "!", "?", "??", "@", "$", "\\"]).to_string(),
+                0 => self
+                    .of(&[
+                        "let",
+                        "const",
+                        "fn",
+                        "if",
+                        "else",
+                        "for",
+                        "in",
+                        "while",
+                        "loop",
+                        "break",
+                        "continue",
+                        "return",
+                        "import",
+                        "as",
+                        "try",
+                        "catch",
+                        "throw",
+                        "switch",
+                        "do",
+                        "until",
+                        "this",
+                        "global",
+                        "private",
+                        "export",
+                        "eval",
+                        "is_def_var",
+                        "type_of",
+                        "sleep",
+                        "exit",
+                    ])
+                    .to_string(),
+                1 => self
+                    .of(&[
+                        "(", ")", "[", "]", "{", "}", "#{", ",", ";", ":", "::", ".", "?.", "=", "==", "=>", "+", "-",
+                        "*", "|", "||", "&&", "\"", "`", "'", "${", "//", "/*", "*/", "\n", "..", "!", "?", "??", "@",
+                        "$", "\\",
+                    ])
+                    .to_string(),
                 2 => WORDS[self.below(WORDS.len())].name.to_string(),
                 _ => self.value(0),
             };
@@ -339,7 +583,11 @@ impl Source {
         let mut line = match self.below(5) {
             0 => self.mutated(),
             1 => self.soup(),
-            2 => format!("{}{}", self.of(&[":", "?", "??", "?*", ":doc ", ":set ", ":load ", ":type ", ":time ", ":e"]), self.soup()),
+            2 => format!(
+                "{}{}",
+                self.of(&[":", "?", "??", "?*", ":doc ", ":set ", ":load ", ":type ", ":time ", ":e"]),
+                self.soup()
+            ),
             3 => self.member(1),
             _ => self.word_call(1),
         };
@@ -357,9 +605,25 @@ impl Source {
 fn like(value: &serde_json::Value, s: &mut Source) -> String {
     match value {
         serde_json::Value::Bool(b) => (!b).to_string(),
-        serde_json::Value::Number(n) if n.is_f64() => s.of(&["0.0", "0.5", "1.0", "-1.0", "3.5", "1e30", "(0.0 / 0.0)"]).to_string(),
+        serde_json::Value::Number(n) if n.is_f64() => {
+            s.of(&["0.0", "0.5", "1.0", "-1.0", "3.5", "1e30", "(0.0 / 0.0)"]).to_string()
+        }
         serde_json::Value::Number(_) => s.of(&["0", "1", "2", "3", "10", "-5", "50000", "1000000000"]).to_string(),
-        serde_json::Value::String(_) => s.of(&["\"auto\"", "\"mean\"", "\"sum\"", "\"paper\"", "\"bfloat16\"", "\"threads\"", "\"ema\"", "\"test\"", "\"conv\"", "\"tf\"", "\"imagenet\""]).to_string(),
+        serde_json::Value::String(_) => s
+            .of(&[
+                "\"auto\"",
+                "\"mean\"",
+                "\"sum\"",
+                "\"paper\"",
+                "\"bfloat16\"",
+                "\"threads\"",
+                "\"ema\"",
+                "\"test\"",
+                "\"conv\"",
+                "\"tf\"",
+                "\"imagenet\"",
+            ])
+            .to_string(),
         serde_json::Value::Array(_) => s.of(&["[]", "[1]", "[0.5, 0.5]", "[\"dog\"]"]).to_string(),
         serde_json::Value::Object(map) => {
             let keys: Vec<&str> = map.keys().map(String::as_str).collect();
@@ -371,7 +635,8 @@ fn like(value: &serde_json::Value, s: &mut Source) -> String {
 
 /// The parameters of `name(a, b, #{options}) -> Kind`.
 fn parameters(signature: &str) -> Vec<String> {
-    let inside = signature.split_once('(').map_or("", |(_, rest)| rest.rsplit_once(')').map_or(rest, |(inside, _)| inside));
+    let inside =
+        signature.split_once('(').map_or("", |(_, rest)| rest.rsplit_once(')').map_or(rest, |(inside, _)| inside));
     let (mut depth, mut all, mut one) = (0, Vec::new(), String::new());
     for c in inside.chars() {
         match c {

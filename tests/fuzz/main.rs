@@ -26,7 +26,8 @@ const ENOUGH: usize = 40;
 
 #[test]
 fn nothing_that_is_typed_breaks_the_session() {
-    let (seed, count, from) = (setting("CPSD_FUZZ_SEED", 1), setting("CPSD_FUZZ_COUNT", 2500), setting("CPSD_FUZZ_FROM", 0));
+    let (seed, count, from) =
+        (setting("CPSD_FUZZ_SEED", 1), setting("CPSD_FUZZ_COUNT", 2500), setting("CPSD_FUZZ_FROM", 0));
     println!("fuzz: seed {seed}, inputs {from}..{}", from + count);
     let started = Instant::now();
     let mut findings = Vec::new();
@@ -35,7 +36,9 @@ fn nothing_that_is_typed_breaks_the_session() {
         let folder = tempfile::tempdir().unwrap();
         let killed = batch(folder.path(), seed, next, from + count);
         let said = std::fs::read_to_string(folder.path().join("stderr")).unwrap_or_default();
-        said.lines().filter(|line| line.contains("inputs did") || line.starts_with("slowest")).for_each(|line| println!("{line}"));
+        said.lines()
+            .filter(|line| line.contains("inputs did") || line.starts_with("slowest"))
+            .for_each(|line| println!("{line}"));
         let found = std::fs::read_to_string(folder.path().join("findings")).unwrap_or_default();
         findings.extend(found.split_terminator('\0').map(str::to_string));
         let Some(how) = killed else { break };

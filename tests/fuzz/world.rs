@@ -185,12 +185,22 @@ fn line_of(session: &mut Session, line: &str) -> (Option<String>, Ended) {
         Err(failure) if failure.interrupted() => (None, Ended::Stopped),
         Err(failure) => {
             let shown = failure.render(false, 80);
-            let leaks = ["Exception raised from", "torch/csrc", "/aten/", "frame #", "panicked at", "dyn ", "::vec::", "a Dynamic"];
+            let leaks = [
+                "Exception raised from",
+                "torch/csrc",
+                "/aten/",
+                "frame #",
+                "panicked at",
+                "dyn ",
+                "::vec::",
+                "a Dynamic",
+            ];
             let leak = leaks.iter().find(|leak| failure.message.contains(**leak) && !line.contains(**leak));
             let trouble = match leak {
                 Some(leak) => Some(format!("the message holds \"{leak}\": {}", failure.message)),
                 None if failure.message.trim().is_empty() => Some("the message is empty".into()),
-                None => (failure.kind == ErrorKind::Internal && failure.exit.is_none()).then(|| format!("a fault of cpsd's own\n{shown}")),
+                None => (failure.kind == ErrorKind::Internal && failure.exit.is_none())
+                    .then(|| format!("a fault of cpsd's own\n{shown}")),
             };
             (trouble, Ended::Failed)
         }

@@ -28,16 +28,32 @@ pub fn all() -> Vec<(&'static str, Figure)> {
     let x: Vec<f64> = (0..30).map(f64::from).collect();
     let y: Vec<f64> = x.iter().map(|x| if *x == 7.0 { f64::NAN } else { 90.0 - 50.0 * (-x / 5.0).exp() }).collect();
     let band = Some((y.iter().map(|y| y - 1.0).collect(), y.iter().map(|y| y + 1.0).collect()));
-    let curves = ["baseline", "SD", "CPSD"].map(|name| Series { name: name.into(), x: x.clone(), y: y.clone(), band: band.clone() });
-    let bar = |name: &str, v: f64| BarSeries { name: name.into(), values: vec![v, v + 1.0, f64::NAN], errors: Some(vec![0.5, 0.0, 1.0]) };
+    let curves = ["baseline", "SD", "CPSD"].map(|name| Series {
+        name: name.into(),
+        x: x.clone(),
+        y: y.clone(),
+        band: band.clone(),
+    });
+    let bar = |name: &str, v: f64| BarSeries {
+        name: name.into(),
+        values: vec![v, v + 1.0, f64::NAN],
+        errors: Some(vec![0.5, 0.0, 1.0]),
+    };
     let heat = Heat::new(2, 2, vec![0.0, 1.0, 0.2, 0.4]).unwrap();
     let cell = |heat: Option<Heat>| CamCell { picture: plain(40, 30, [90, 120, 60]), heat, caption: "dog 0.93".into() };
     let rows = [CamRow { title: "dog".into(), cells: vec![cell(None), cell(Some(heat))] }];
     let pictures = [plain(30, 20, [200, 0, 0]), plain(20, 30, [0, 200, 0]), plain(600, 5, [0, 0, 200])];
-    let captions = names(&["person, dog", "", "a caption that is so long that it has to be broken into more than three lines to be shown in whole, and is cut"]);
+    let captions = names(&[
+        "person, dog",
+        "",
+        "a caption that is so long that it has to be broken into more than three lines to be shown in whole, and is cut",
+    ]);
     vec![
         ("heatmap", heatmap(&weights, &labels, &labels, Some(&groups), &title("heat")).unwrap()),
-        ("label_graph", label_graph(&labels, &weights, &[9.0, 4.0, 4.0, 1.0, 0.0, 2.0], Some(&groups), &title("graph")).unwrap()),
+        (
+            "label_graph",
+            label_graph(&labels, &weights, &[9.0, 4.0, 4.0, 1.0, 0.0, 2.0], Some(&groups), &title("graph")).unwrap(),
+        ),
         ("lines", lines(&curves, &title("curves")).unwrap()),
         ("bars", bars(&names(&["one", "two", "three"]), &[bar("a", 3.0), bar("b", -2.0)], &title("bars")).unwrap()),
         ("eigenvalues", eigenvalues(&[0.0, 0.4, 0.5, 0.9, 0.95], Some(3), &title("eigen")).unwrap()),

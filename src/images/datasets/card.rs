@@ -45,10 +45,12 @@ macro_rules! cards {
 }
 
 /// All cards: a name each.
-const TEXTS: &[(&str, &str)] = cards!["coco2014", "coco2017", "nuswide", "voc2007", "voc2012", "openimages", "visual-genome-500"];
+const TEXTS: &[(&str, &str)] =
+    cards!["coco2014", "coco2017", "nuswide", "voc2007", "voc2012", "openimages", "visual-genome-500"];
 
-static CARDS: LazyLock<Vec<Result<Card, String>>> =
-    LazyLock::new(|| TEXTS.iter().map(|(name, text)| toml::from_str(text).map_err(|e| format!("the card of {name}: {e}"))).collect());
+static CARDS: LazyLock<Vec<Result<Card, String>>> = LazyLock::new(|| {
+    TEXTS.iter().map(|(name, text)| toml::from_str(text).map_err(|e| format!("the card of {name}: {e}"))).collect()
+});
 
 /// The card of a data set. Errors: there is none.
 pub fn card(name: &str) -> Result<&'static Card> {
@@ -78,7 +80,11 @@ impl Card {
             apart.push(format!("{labelled} with labels, not {}", counts.labelled.unwrap_or_default()));
         }
         if !apart.is_empty() {
-            progress::log(&format!("note: {split} of {} has {}: a part of it, or another edition", self.name, apart.join(" and ")));
+            progress::log(&format!(
+                "note: {split} of {} has {}: a part of it, or another edition",
+                self.name,
+                apart.join(" and ")
+            ));
         }
     }
 
@@ -95,7 +101,12 @@ impl Card {
         }
         let there: Vec<&String> = self.labels.iter().filter(|label| table.labels().contains(label)).collect();
         if there.len() < self.labels.len() {
-            progress::log(&format!("note: {} of the {} labels of {} are there", there.len(), self.labels.len(), self.name));
+            progress::log(&format!(
+                "note: {} of the {} labels of {} are there",
+                there.len(),
+                self.labels.len(),
+                self.name
+            ));
         }
         table.take_labels(&there)
     }

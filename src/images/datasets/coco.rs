@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::files::{self, Options, split, splits};
 use super::DatasetKind;
+use super::files::{self, Options, split, splits};
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::labels::{LoadOptions, load};

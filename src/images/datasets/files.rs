@@ -44,7 +44,14 @@ pub fn root<'a>(name: &str, root: Option<&'a Path>, needed: &[&str]) -> Result<(
 /// `path` gives a picture's place under `folder` from its name in the table.
 ///
 /// Errors: a label that the card does not have; a picture that is not there.
-pub fn split(card: &Card, official: &str, table: &LabelTable, options: &Options, folder: &Path, path: impl Fn(&str) -> String) -> Result<Dataset> {
+pub fn split(
+    card: &Card,
+    official: &str,
+    table: &LabelTable,
+    options: &Options,
+    folder: &Path,
+    path: impl Fn(&str) -> String,
+) -> Result<Dataset> {
     card.check(official, table.num_images(), table.num_images() - table.num_unlabelled());
     let table = card.in_order(table)?;
     let table = if options.unlabelled { table } else { table.drop_unlabelled()? };
@@ -52,10 +59,16 @@ pub fn split(card: &Card, official: &str, table: &LabelTable, options: &Options,
     // The first and the last tell a wrong folder; a picture that is missing in between is found when it is read.
     for path in [paths.first(), paths.last()].into_iter().flatten() {
         if !folder.join(path).is_file() {
-            return Err(Error::data(format!("dataset \"{}\": there is no {}", card.name, folder.join(path).display())).with_help(card.help()));
+            return Err(Error::data(format!("dataset \"{}\": there is no {}", card.name, folder.join(path).display()))
+                .with_help(card.help()));
         }
     }
-    Dataset::new(card.name.clone(), official, table, Arc::new(Files::new(folder, paths.into_iter().map(Into::into).collect())))
+    Dataset::new(
+        card.name.clone(),
+        official,
+        table,
+        Arc::new(Files::new(folder, paths.into_iter().map(Into::into).collect())),
+    )
 }
 
 /// The splits as trainings take them: a share of the training pictures is the validation split.

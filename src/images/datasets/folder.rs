@@ -18,7 +18,8 @@ pub const FOLDER: DatasetKind = DatasetKind {
     open: |root, given| open(need_root("folder", root, LAYOUT)?, &super::options("folder", given)?),
 };
 
-const LAYOUT: &str = "the folder holds labels.csv, whose image names are paths of JPEG or PNG files relative to the folder";
+const LAYOUT: &str =
+    "the folder holds labels.csv, whose image names are paths of JPEG or PNG files relative to the folder";
 
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
@@ -39,7 +40,8 @@ fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
     need_all("folder", root, &["labels.csv"], LAYOUT)?;
     let labels = load(&root.join("labels.csv"), &LoadOptions::default())?;
     if let Some(missing) = labels.images().iter().find(|name| !root.join(name).is_file()) {
-        return Err(Error::data(format!("dataset \"folder\": labels.csv names {missing}, which is not there")).with_help(LAYOUT));
+        return Err(Error::data(format!("dataset \"folder\": labels.csv names {missing}, which is not there"))
+            .with_help(LAYOUT));
     }
     let paths = labels.images().iter().map(Into::into).collect();
     let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;

@@ -45,7 +45,10 @@ pub const DATASETS: &[DatasetKind] = &[
 ///
 /// Errors: an unknown name or option, with the nearest; files that are missing, with the layout that is expected.
 pub fn open(name: &str, root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>> {
-    let kind = DATASETS.iter().find(|d| d.name == name).ok_or_else(|| Error::unknown("data set", name, DATASETS.iter().map(|d| d.name)))?;
+    let kind = DATASETS
+        .iter()
+        .find(|d| d.name == name)
+        .ok_or_else(|| Error::unknown("data set", name, DATASETS.iter().map(|d| d.name)))?;
     (kind.open)(root, options)
 }
 
@@ -63,7 +66,8 @@ fn options<T: serde::de::DeserializeOwned + serde::Serialize + Default>(name: &s
 /// The folder that a data set of files needs.
 fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a Path> {
     root.ok_or_else(|| {
-        Error::argument(format!("dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}})")).with_help(layout.to_string())
+        Error::argument(format!("dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}})"))
+            .with_help(layout.to_string())
     })
 }
 
@@ -71,6 +75,7 @@ fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a
 fn need_all(name: &str, root: &Path, needed: &[&str], layout: &str) -> Result<()> {
     match needed.iter().find(|n| !root.join(n).exists()) {
         None => Ok(()),
-        Some(missing) => Err(Error::data(format!("dataset \"{name}\": there is no {}", root.join(missing).display())).with_help(layout.to_string())),
+        Some(missing) => Err(Error::data(format!("dataset \"{name}\": there is no {}", root.join(missing).display()))
+            .with_help(layout.to_string())),
     }
 }

@@ -20,10 +20,18 @@ pub fn concepts() -> Vec<String> {
 }
 
 fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let needed = ["ImageList/ImageList/TrainImagelist.txt", "ImageList/ImageList/TestImagelist.txt", "Groundtruth/TrainTestLabels", "Flickr"];
+    let needed = [
+        "ImageList/ImageList/TrainImagelist.txt",
+        "ImageList/ImageList/TestImagelist.txt",
+        "Groundtruth/TrainTestLabels",
+        "Flickr",
+    ];
     let (root, card) = files::root("nuswide", root, &needed)?;
     let read = |official: &str| -> Result<Dataset> {
-        let table = load(root, &LoadOptions { format: Some("nuswide".into()), split: Some(official.into()), ..LoadOptions::default() })?;
+        let table = load(
+            root,
+            &LoadOptions { format: Some("nuswide".into()), split: Some(official.into()), ..LoadOptions::default() },
+        )?;
         split(card, official, &table, options, &root.join("Flickr"), str::to_string)
     };
     splits(read("train")?, read("test")?, options)

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::files::{self, Options, named, split};
 use super::DatasetKind;
+use super::files::{self, Options, named, split};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::{LabelTable, LoadOptions, load};
@@ -25,7 +25,10 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
             .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(part)))
             .collect();
         found.sort();
-        found.pop().ok_or_else(|| Error::data(format!("dataset \"openimages\": there is no file *{part}* in {}", root.display())).with_help(card.help()))
+        found.pop().ok_or_else(|| {
+            Error::data(format!("dataset \"openimages\": there is no file *{part}* in {}", root.display()))
+                .with_help(card.help())
+        })
     };
     let names = descriptions(&find("class-descriptions")?)?;
     let trainable = find("classes-trainable")?;
@@ -38,7 +41,11 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
     };
     Ok(vec![
         named("train", read("train", "train-annotations-human-imagelabels")?),
-        named("val", read("validation", "val-annotations-human-imagelabels").or_else(|_| read("validation", "validation-annotations-human-imagelabels"))?),
+        named(
+            "val",
+            read("validation", "val-annotations-human-imagelabels")
+                .or_else(|_| read("validation", "validation-annotations-human-imagelabels"))?,
+        ),
         named("test", read("test", "test-annotations-human-imagelabels")?),
     ])
 }

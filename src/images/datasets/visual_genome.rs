@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::files::{self, Options, split, splits};
 use super::DatasetKind;
+use super::files::{self, Options, split, splits};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::LabelTable;
@@ -18,21 +18,33 @@ pub const VISUAL_GENOME_500: DatasetKind = DatasetKind {
 const INDEX: &str = "vg_category_500_labels_index.json";
 
 fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let (root, card) = files::root("visual-genome-500", root, &[INDEX, "train_list_500.txt", "test_list_500.txt", "VG_100K", "VG_100K_2"])?;
+    let (root, card) = files::root(
+        "visual-genome-500",
+        root,
+        &[INDEX, "train_list_500.txt", "test_list_500.txt", "VG_100K", "VG_100K_2"],
+    )?;
     let path = root.join(INDEX);
     let text = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
-    let index: HashMap<String, Vec<u32>> =
-        serde_json::from_slice(&text).map_err(|e| Error::data(format!("{}: expected a map from picture names to label numbers: {e}", path.display())))?;
+    let index: HashMap<String, Vec<u32>> = serde_json::from_slice(&text).map_err(|e| {
+        Error::data(format!("{}: expected a map from picture names to label numbers: {e}", path.display()))
+    })?;
     let labels: Vec<String> = (0..card.num_labels).map(|n| format!("{n:03}")).collect();
     let read = |official: &str| -> Result<Dataset> {
         let list = root.join(format!("{official}_list_500.txt"));
         let text = std::fs::read_to_string(&list).map_err(|e| Error::io(&list, e))?;
-        let images: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+        let images: Vec<String> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
         let mut rows = Vec::with_capacity(images.len());
         for image in &images {
-            let numbers = index.get(image).ok_or_else(|| Error::data(format!("{}: {image} is not in {INDEX}", list.display())))?;
+            let numbers = index
+                .get(image)
+                .ok_or_else(|| Error::data(format!("{}: {image} is not in {INDEX}", list.display())))?;
             if let Some(bad) = numbers.iter().find(|&&n| n as usize >= labels.len()) {
-                return Err(Error::data(format!("{}: {image} has label number {bad}, but there are {}", path.display(), labels.len())));
+                return Err(Error::data(format!(
+                    "{}: {image} has label number {bad}, but there are {}",
+                    path.display(),
+                    labels.len()
+                )));
             }
             let mut row = numbers.clone();
             row.sort_unstable();
@@ -40,7 +52,13 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
             rows.push(row);
         }
         let table = LabelTable::from_lists(labels.clone(), images, &rows)?;
-        let folder = |image: &str| if root.join("VG_100K").join(image).exists() { format!("VG_100K/{image}") } else { format!("VG_100K_2/{image}") };
+        let folder = |image: &str| {
+            if root.join("VG_100K").join(image).exists() {
+                format!("VG_100K/{image}")
+            } else {
+                format!("VG_100K_2/{image}")
+            }
+        };
         split(card, official, &table, options, root, folder)
     };
     splits(read("train")?, read("test")?, options)

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::files::{self, Options, split, splits};
 use super::DatasetKind;
+use super::files::{self, Options, split, splits};
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::labels::{Choice, LoadOptions, load};
@@ -21,19 +21,31 @@ pub const VOC2012: DatasetKind = DatasetKind {
     open: |root, given| open("voc2012", "2012", ["train", "val"], root, &super::options("voc2012", given)?),
 };
 
-fn open(name: &str, year: &str, official: [&str; 2], root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
+fn open(
+    name: &str,
+    year: &str,
+    official: [&str; 2],
+    root: Option<&Path>,
+    options: &Options,
+) -> Result<Vec<(String, Dataset)>> {
     let folder = format!("VOCdevkit/VOC{year}");
     let lists = official.map(|split| format!("{folder}/ImageSets/Main/{split}.txt"));
     let needed = [format!("{folder}/Annotations"), format!("{folder}/JPEGImages")];
     let (root, card) = files::root(name, root, &[&lists[0], &lists[1], &needed[0], &needed[1]])?;
     let read = |official: &str| -> Result<Dataset> {
         let difficult = if options.difficult { Choice::Keep } else { Choice::Drop };
-        let load_options = LoadOptions { format: Some("voc".into()), split: Some(official.into()), difficult, ..LoadOptions::default() };
+        let load_options = LoadOptions {
+            format: Some("voc".into()),
+            split: Some(official.into()),
+            difficult,
+            ..LoadOptions::default()
+        };
         let table = load(&root.join(&folder), &load_options)?;
         split(card, official, &table, options, &root.join(&folder).join("JPEGImages"), str::to_string)
     };
     let (train, test) = (read(official[0])?, read(official[1])?);
     // A class that only one of the lists shows is still a class of both.
-    let both: Vec<&String> = card.labels.iter().filter(|l| train.labels.labels().contains(l) && test.labels.labels().contains(l)).collect();
+    let both: Vec<&String> =
+        card.labels.iter().filter(|l| train.labels.labels().contains(l) && test.labels.labels().contains(l)).collect();
     splits(train.take_labels(&both)?, test.take_labels(&both)?, options)
 }

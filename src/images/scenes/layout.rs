@@ -64,7 +64,11 @@ pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
     shuffle(&mut labels, &mut rng);
     labels.truncate(MOST_OBJECTS);
     // The place does not give its labels away: a fifth of the backgrounds are any other place's.
-    let place = if split == Split::TestShifted || rng.random::<f64>() < 0.2 { &CONTEXTS[rng.random_range(0..CONTEXTS.len())] } else { context };
+    let place = if split == Split::TestShifted || rng.random::<f64>() < 0.2 {
+        &CONTEXTS[rng.random_range(0..CONTEXTS.len())]
+    } else {
+        context
+    };
     let mut wanted: Vec<Option<u32>> = Vec::new();
     for label in labels {
         let copies = if rng.random::<f64>() < 0.15 { 2 } else { 1 };

@@ -9,8 +9,8 @@
 //! Picture i of a split depends on (seed, split, i) and the size alone. Graphics: Twemoji, CC-BY 4.0.
 
 mod catalogue;
-mod files;
 mod contexts;
+mod files;
 mod layout;
 mod paint;
 
@@ -87,7 +87,10 @@ pub fn labels() -> Vec<String> {
 /// Errors: a size or number of pictures out of range.
 pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
     if !(16..=2048).contains(&options.size) {
-        return Err(Error::argument(format!("option \"size\" of emoji-scenes must be from 16 to 2048 pixels; got {}", options.size)));
+        return Err(Error::argument(format!(
+            "option \"size\" of emoji-scenes must be from 16 to 2048 pixels; got {}",
+            options.size
+        )));
     }
     Split::ALL
         .iter()
@@ -95,9 +98,13 @@ pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
         .map(|&split| {
             let n = split.len(options);
             if n > 10_000_000 {
-                return Err(Error::argument(format!("option \"{}\" of emoji-scenes must be at most 10000000; got {n}", split.name())));
+                return Err(Error::argument(format!(
+                    "option \"{}\" of emoji-scenes must be at most 10000000; got {n}",
+                    split.name()
+                )));
             }
-            let lists: Vec<Vec<u32>> = (0..n).into_par_iter().map(|i| layout::scene(options.seed, split, i).labels()).collect();
+            let lists: Vec<Vec<u32>> =
+                (0..n).into_par_iter().map(|i| layout::scene(options.seed, split, i).labels()).collect();
             let names = (0..n).map(|i| format!("{}-{i:06}", split.name())).collect();
             let table = LabelTable::from_lists(labels(), names, &lists)?;
             let source = Arc::new(Scenes { seed: options.seed, split, n, size: options.size });
@@ -208,7 +215,11 @@ mod tests {
             assert_eq!(test.labels.row(i), drawn.labels.row(i));
             let (read, painted) = (test.picture(i).unwrap(), drawn.picture(i).unwrap());
             let apart: u64 = read.rgb.iter().zip(&painted.rgb).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-            assert!(apart < 12 * painted.rgb.len() as u64, "JPEG changed a pixel by {} on average", apart / painted.rgb.len() as u64);
+            assert!(
+                apart < 12 * painted.rgb.len() as u64,
+                "JPEG changed a pixel by {} on average",
+                apart / painted.rgb.len() as u64
+            );
         }
     }
 }

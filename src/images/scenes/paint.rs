@@ -109,7 +109,8 @@ fn draw(canvas: &mut [[f32; 3]], n: usize, object: &Object) {
     let (sin, cos) = (object.angle as f32).sin_cos();
     // A turned square reaches further than its side.
     let reach = side * 0.5 * (sin.abs() + cos.abs()) + 1.0;
-    let range = |centre: f32| (centre - reach).floor().max(0.0) as usize..((centre + reach).ceil().max(0.0) as usize).min(n);
+    let range =
+        |centre: f32| (centre - reach).floor().max(0.0) as usize..((centre + reach).ceil().max(0.0) as usize).min(n);
     let tint = object.tint.map(|t| t as f32);
     for y in range(cy) {
         for x in range(cx) {

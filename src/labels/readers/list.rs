@@ -33,7 +33,8 @@ fn detect(probe: &Probe) -> Option<bool> {
 
 fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
     let text = Text::read(path)?;
-    let rows: Vec<(usize, Vec<&str>)> = text.lines().map(|(line, row)| (line, row.split_whitespace().collect())).collect();
+    let rows: Vec<(usize, Vec<&str>)> =
+        text.lines().map(|(line, row)| (line, row.split_whitespace().collect())).collect();
     let names = names_beside(path)?;
     let width = rows.first().map_or(0, |(_, row)| row.len() - 1);
     // Flags, if every line has as many and nothing but 0 and 1. A single column of them would be label numbers.
@@ -65,20 +66,26 @@ fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
     builder.finish(&source, "line", Repeats::Refuse)
 }
 
-fn read_flags(text: &Text, rows: &[(usize, Vec<&str>)], width: usize, names: Option<Vec<String>>) -> Result<LabelTable> {
+fn read_flags(
+    text: &Text,
+    rows: &[(usize, Vec<&str>)],
+    width: usize,
+    names: Option<Vec<String>>,
+) -> Result<LabelTable> {
     let digits = (width - 1).max(1).ilog10() as usize + 1;
     let names = match names {
         Some(names) if names.len() != width => {
             let line = rows.first().map_or(1, |(line, _)| *line);
-            return Err(text.at(line, format!("{width} flags a line, but the file of names beside it has {}", names.len())));
+            return Err(
+                text.at(line, format!("{width} flags a line, but the file of names beside it has {}", names.len()))
+            );
         }
         Some(names) => names,
         None => (0..width).map(|label| format!("{label:0digits$}")).collect(),
     };
     let images = rows.iter().map(|(_, row)| row[0].replace('\\', "/")).collect();
-    let lists: Vec<Vec<u32>> = (rows.iter())
-        .map(|(_, row)| (0..width as u32).filter(|&l| row[l as usize + 1] == "1").collect())
-        .collect();
+    let lists: Vec<Vec<u32>> =
+        (rows.iter()).map(|(_, row)| (0..width as u32).filter(|&l| row[l as usize + 1] == "1").collect()).collect();
     let mut seen = std::collections::HashMap::new();
     for (line, row) in rows {
         if let Some(first) = seen.insert(row[0], line) {
@@ -116,12 +123,18 @@ mod tests {
     #[test]
     fn names_numbers_and_flags() {
         let t = written(&[("train.txt", "a/1.jpg sky sea\na\\2.jpg\n3.JPG sky\n")]).unwrap();
-        assert_eq!((t.labels(), t.images()), (&["sea".to_string(), "sky".into()][..], &["a/1.jpg".to_string(), "a/2.jpg".into(), "3.JPG".into()][..]));
+        assert_eq!(
+            (t.labels(), t.images()),
+            (&["sea".to_string(), "sky".into()][..], &["a/1.jpg".to_string(), "a/2.jpg".into(), "3.JPG".into()][..])
+        );
         assert_eq!([t.row(0), t.row(1), t.row(2)], [&[0_u32, 1][..], &[], &[1]]);
         let t = written(&[("train.txt", "1.jpg 0 2\n2.jpg 1\n"), ("classes.txt", "sky\nsea\nsun\n")]).unwrap();
         assert_eq!(t.row(0).iter().map(|&l| t.labels()[l as usize].as_str()).collect::<Vec<_>>(), ["sky", "sun"]);
         let t = written(&[("train.txt", "1.jpg 0 1 1\n2.jpg 0 0 0\n"), ("Concepts81.txt", "x\nb\na\n")]).unwrap();
-        assert_eq!((t.labels(), t.row(0), t.num_unlabelled()), (&["x".to_string(), "b".into(), "a".into()][..], &[1_u32, 2][..], 1));
+        assert_eq!(
+            (t.labels(), t.row(0), t.num_unlabelled()),
+            (&["x".to_string(), "b".into(), "a".into()][..], &[1_u32, 2][..], 1)
+        );
         let t = written(&[("train.txt", "1.jpg 0 1 1\n2.jpg 0 0 0\n")]).unwrap();
         assert_eq!(t.labels(), ["0", "1", "2"]);
     }
@@ -129,9 +142,17 @@ mod tests {
     #[test]
     fn mistakes_name_the_line() {
         let of = |files: &[(&str, &str)]| written(files).unwrap_err().message;
-        assert!(of(&[("t.txt", "1.jpg 0 9\n2.jpg 1\n"), ("classes.txt", "a\nb\n")]).contains("t.txt, line 1: label 9, but only 2"));
-        assert!(of(&[("t.txt", "1.jpg 0 1\n1.jpg 1 1\n")]).contains("line 2: image \"1.jpg\" stands twice, first on line 1"));
-        assert!(of(&[("t.txt", "1.jpg 0 1\n"), ("classes.txt", "a\n")]).contains("2 flags a line, but the file of names"));
+        assert!(
+            of(&[("t.txt", "1.jpg 0 9\n2.jpg 1\n"), ("classes.txt", "a\nb\n")])
+                .contains("t.txt, line 1: label 9, but only 2")
+        );
+        assert!(
+            of(&[("t.txt", "1.jpg 0 1\n1.jpg 1 1\n")])
+                .contains("line 2: image \"1.jpg\" stands twice, first on line 1")
+        );
+        assert!(
+            of(&[("t.txt", "1.jpg 0 1\n"), ("classes.txt", "a\n")]).contains("2 flags a line, but the file of names")
+        );
         assert!(of(&[("t.txt", "1.jpg sky sky\n")]).contains("a second time"));
         assert!(of(&[("t.txt", "1.jpg\n2.jpg\n")]).contains("none has a label"));
     }

@@ -139,7 +139,8 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     }
     let unlabelled = table.num_unlabelled();
     if unlabelled > 0 {
-        let what = if options.unlabelled == Choice::Drop { "dropped" } else { "kept (unlabelled: \"drop\" leaves them out)" };
+        let what =
+            if options.unlabelled == Choice::Drop { "dropped" } else { "kept (unlabelled: \"drop\" leaves them out)" };
         let (path, all) = (path.display(), table.num_images());
         progress::log(&format!("{path}: {unlabelled} of {all} images have no label; {what}"));
     }
@@ -163,7 +164,9 @@ fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
     }
     let entries = std::fs::read_dir(&probe.path).ok()?;
     let mut files = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| {
-        p.is_file() && p.extension().is_some_and(|e| ["csv", "tsv", "parquet"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+        p.is_file()
+            && p.extension()
+                .is_some_and(|e| ["csv", "tsv", "parquet"].iter().any(|known| e.eq_ignore_ascii_case(known)))
     });
     let only = files.next()?;
     files.next().is_none().then_some(only)

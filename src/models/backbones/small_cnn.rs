@@ -14,11 +14,7 @@ pub const SMALL_CNN: BackboneKind = BackboneKind {
     mean: [0.5; 3],
     std: [0.5; 3],
     stages: || {
-        WIDTHS
-            .iter()
-            .enumerate()
-            .map(|(i, &channels)| StageInfo { name: NAMES[i], channels, stride: 2 << i })
-            .collect()
+        WIDTHS.iter().enumerate().map(|(i, &channels)| StageInfo { name: NAMES[i], channels, stride: 2 << i }).collect()
     },
     build: |p, spec| {
         let (stages, freeze) = (spec.stages.unwrap_or(WIDTHS.len()), spec.freeze);

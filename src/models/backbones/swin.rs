@@ -94,7 +94,9 @@ impl Swin {
                     Some(Merge { norm: LayerNorm::new(p, &format!("{name}.norm"), 2 * width, EPS)?, reduction })
                 }
             };
-            let block = |b| Block::new(p, &format!("{}.{b}", NAMES[s]), width, HEADS[s], if b % 2 == 0 { 0 } else { WINDOW / 2 });
+            let block = |b| {
+                Block::new(p, &format!("{}.{b}", NAMES[s]), width, HEADS[s], if b % 2 == 0 { 0 } else { WINDOW / 2 })
+            };
             stages.push(Stage { merge, blocks: (0..BLOCKS[s]).map(block).collect::<Result<_>>()? });
         }
         let norm = match used == NAMES.len() {
@@ -138,7 +140,10 @@ impl Block {
             out: Linear::new(p, &n("attn.proj"), width, width)?,
             table,
             norm2: LayerNorm::new(p, &n("norm2"), width, EPS)?,
-            feed: FeedForward(Linear::new(p, &n("mlp.0"), width, 4 * width)?, Linear::new(p, &n("mlp.3"), 4 * width, width)?),
+            feed: FeedForward(
+                Linear::new(p, &n("mlp.0"), width, 4 * width)?,
+                Linear::new(p, &n("mlp.3"), 4 * width, width)?,
+            ),
             heads,
             shift,
         })
@@ -207,7 +212,9 @@ fn shift_mask(h: i64, w: i64, down: i64, right: i64, device: Device) -> Result<T
             let regions: Vec<i64> = (0..WINDOW * WINDOW)
                 .map(|i| region(top + i / WINDOW, h, down) * 3 + region(left + i % WINDOW, w, right))
                 .collect();
-            mask.extend(regions.iter().flat_map(|a| regions.iter().map(move |b| if a == b { 0.0 } else { FAR as f32 })));
+            mask.extend(
+                regions.iter().flat_map(|a| regions.iter().map(move |b| if a == b { 0.0 } else { FAR as f32 })),
+            );
         }
     }
     let area = WINDOW * WINDOW;

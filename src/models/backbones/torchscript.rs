@@ -51,15 +51,20 @@ impl Module {
                 .with_help("it is written by torch.jit.trace(model.eval(), example).save(path) or torch.jit.script(model).save(path)")
         };
         // From the bytes that are hashed, not from a file that may change meanwhile.
-        let mut module = CModule::load_data_on_device(&mut bytes.as_slice(), p.device).map_err(|e| bad(&Error::from(e).message))?;
+        let mut module =
+            CModule::load_data_on_device(&mut bytes.as_slice(), p.device).map_err(|e| bad(&Error::from(e).message))?;
         module.f_set_eval().map_err(|e| bad(&Error::from(e).message))?;
         for (name, tensor) in module.named_parameters()? {
             p.freezing = spec.freeze > 0 || !tensor.requires_grad();
             p.adopt(&name, tensor).map_err(|e| bad(&e.message))?;
         }
         p.freezing = false;
-        let mut module =
-            Module { module: Mutex::new(module), path: path.to_path_buf(), channels: 0, hash: blake3::hash(&bytes).to_hex().to_string() };
+        let mut module = Module {
+            module: Mutex::new(module),
+            path: path.to_path_buf(),
+            channels: 0,
+            hash: blake3::hash(&bytes).to_hex().to_string(),
+        };
         let side = spec.image_size.unwrap_or(TORCHSCRIPT.image_size);
         let picture = Tensor::f_zeros([1, 3, side, side], (Kind::Float, p.device))?;
         module.channels = tch::no_grad(|| module.run(&picture))?.size()[1];
@@ -68,7 +73,8 @@ impl Module {
         {
             return Err(Error::argument(format!(
                 "features of {} must be {}, which it gives for a picture of {side} pixels. Got {features} instead.",
-                path.display(), module.channels
+                path.display(),
+                module.channels
             )));
         }
         Ok(module)
@@ -81,7 +87,8 @@ impl Module {
         // from an uninterrupted one.
         tch::jit::f_set_graph_executor_optimize(false)?;
         let said = |e: Error| {
-            let message = format!("{}: the module failed on pictures {:?}: {}", self.path.display(), x.size(), e.message);
+            let message =
+                format!("{}: the module failed on pictures {:?}: {}", self.path.display(), x.size(), e.message);
             Error::new(ErrorKind::Tensor, message)
         };
         let y = module.forward_ts(&[x.f_contiguous()?]).map_err(|e| said(e.into()))?;

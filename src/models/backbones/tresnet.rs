@@ -20,7 +20,13 @@ pub const TRESNET_M: BackboneKind = BackboneKind {
     parameters: 29_340_032,
     gflops: 5.735,
     weights: PublishedWeights {
-        files: &["tresnet_m.pth", "tresnet_m.safetensors", "tresnet_m_448.pth", "tresnet_m_miil_in21k.pth", "tresnet_m_1k_miil_83_1.pth"],
+        files: &[
+            "tresnet_m.pth",
+            "tresnet_m.safetensors",
+            "tresnet_m_448.pth",
+            "tresnet_m_miil_in21k.pth",
+            "tresnet_m_1k_miil_83_1.pth",
+        ],
         source: "https://huggingface.co/timm/tresnet_m.miil_in1k_448 (model.safetensors, to be named tresnet_m.safetensors), or tresnet_m.pth \
                  of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
         ..WEIGHTS
@@ -206,7 +212,9 @@ fn space_to_depth(x: &Tensor) -> Result<Tensor> {
     let size = x.size();
     let (n, c, h, w) = (size[0], size[1], size[2], size[3]);
     if h % 4 != 0 || w % 4 != 0 {
-        return Err(Error::argument(format!("image_size of a TResNet must be a multiple of 4. Got {h} × {w} instead.")));
+        return Err(Error::argument(format!(
+            "image_size of a TResNet must be a multiple of 4. Got {h} × {w} instead."
+        )));
     }
     let x = x.f_reshape([n, c, h / 4, 4, w / 4, 4])?.f_permute([0, 3, 5, 1, 2, 4])?;
     Ok(x.f_reshape([n, c * 16, h / 4, w / 4])?)

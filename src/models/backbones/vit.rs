@@ -23,7 +23,13 @@ pub const VIT_B_16: BackboneKind = BackboneKind {
     gflops: 17.564,
     paper: "Dosovitskiy et al., An Image is Worth 16×16 Words, ICLR 2021",
     weights: PublishedWeights {
-        files: &["vit_b_16.pth", "vit_b_16.safetensors", "vit_b_16-c867db91.pth", "vit_b_16_swag-9ac1b537.pth", "vit_b_16_lc_swag-4e70ced5.pth"],
+        files: &[
+            "vit_b_16.pth",
+            "vit_b_16.safetensors",
+            "vit_b_16-c867db91.pth",
+            "vit_b_16_swag-9ac1b537.pth",
+            "vit_b_16_lc_swag-4e70ced5.pth",
+        ],
         source: "https://download.pytorch.org/models/vit_b_16-c867db91.pth (torchvision)",
         note: "torchvision; timm's vit_base_patch16_* and deit_base_patch16_* (positions are interpolated to another image_size)",
         rename: |name, _| rename(name),
@@ -64,7 +70,9 @@ impl Vit {
     fn build(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
         let (used, side) = (spec.stages.unwrap_or(NAMES.len()), spec.image_size.unwrap_or(VIT_B_16.image_size));
         if side % PATCH != 0 {
-            return Err(Error::argument(format!("image_size of vit_b_16 must be a multiple of {PATCH}. Got {side} instead.")));
+            return Err(Error::argument(format!(
+                "image_size of vit_b_16 must be a multiple of {PATCH}. Got {side} instead."
+            )));
         }
         p.freezing = spec.freeze > 0;
         let class_token = p.normal("class_token", &[1, 1, WIDTH], DEVIATION)?;
@@ -73,7 +81,11 @@ impl Vit {
         let mut stages = Vec::new();
         for s in 0..used {
             p.freezing = s < spec.freeze;
-            stages.push((s * DEPTH..(s + 1) * DEPTH).map(|i| Block::new(p, &format!("encoder.layers.encoder_layer_{i}"))).collect::<Result<_>>()?);
+            stages.push(
+                (s * DEPTH..(s + 1) * DEPTH)
+                    .map(|i| Block::new(p, &format!("encoder.layers.encoder_layer_{i}")))
+                    .collect::<Result<_>>()?,
+            );
         }
         let norm = match used == NAMES.len() {
             true => Some(LayerNorm::new(p, "encoder.ln", WIDTH, EPS)?),
@@ -90,7 +102,8 @@ impl Vit {
         if tokens.size()[1] != self.positions.size()[1] {
             return Err(Error::argument(format!(
                 "vit_b_16 was made for {} patches a picture. Got {} instead.",
-                self.positions.size()[1] - 1, tokens.size()[1] - 1
+                self.positions.size()[1] - 1,
+                tokens.size()[1] - 1
             )));
         }
         Ok(tokens.f_add(&self.positions)?)

@@ -38,7 +38,11 @@ impl AddGcn {
     fn new(p: &mut Params, c: &Context) -> Result<AddGcn> {
         let (m, d) = (c.num_labels(), c.integer("width"));
         Ok(AddGcn {
-            class_maps: p.normal("head.class_maps.weight", &[m, c.inputs, 1, 1], (1.0 / (3 * c.inputs) as f64).sqrt())?,
+            class_maps: p.normal(
+                "head.class_maps.weight",
+                &[m, c.inputs, 1, 1],
+                (1.0 / (3 * c.inputs) as f64).sqrt(),
+            )?,
             transform: Linear::pointwise(p, "head.conv_transform", c.inputs, d)?,
             static_adjacency: p.normal("head.static_adj.weight", &[m, m], (1.0 / (3 * m) as f64).sqrt())?,
             static_weight: Linear::new(p, "head.static_weight", d, d)?,

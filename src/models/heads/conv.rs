@@ -4,8 +4,8 @@ use tch::Tensor;
 
 use super::{COMMON, Head, HeadKind};
 use crate::error::Result;
-use crate::models::pass::Pass;
 use crate::models::layers::{BatchNorm, Conv, Linear, Padding, average_pool};
+use crate::models::pass::Pass;
 
 /// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps; small enough to
 /// train in seconds on kept features, and its class maps are exact: their averages are the logits.

@@ -74,7 +74,10 @@ impl Head for Cpcl {
         let v = self.feature.forward(&image.f_mul(&self.word.forward(&self.words)?)?.f_tanh()?)?;
         let apart = |map: &Linear| -> Result<Tensor> {
             let scale = (v.size()[2] as f64).sqrt();
-            Ok(v.f_sub(&map.forward(&prototypes)?)?.f_square()?.f_mean_dim(Some(&[2i64][..]), false, None)?.f_mul_scalar(scale)?)
+            Ok(v.f_sub(&map.forward(&prototypes)?)?
+                .f_square()?
+                .f_mean_dim(Some(&[2i64][..]), false, None)?
+                .f_mul_scalar(scale)?)
         };
         Ok(apart(&self.without)?.f_sub(&apart(&self.with)?)?)
     }
@@ -86,7 +89,9 @@ impl Head for Cpcl {
             logits,
             own_loss: Some(Box::new(move |loss, targets| {
                 if loss.known.is_some() {
-                    return Err(Error::argument("the head \"cpcl\" has a loss of its own, which cannot leave out unknown labels: known and labelled must be 1"));
+                    return Err(Error::argument(
+                        "the head \"cpcl\" has a loss of its own, which cannot leave out unknown labels: known and labelled must be 1",
+                    ));
                 }
                 let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
                 loss.spec.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)

@@ -17,7 +17,13 @@ pub const CSRA: HeadKind = HeadKind {
     summary: "class-specific residual attention: mean and softmax-weighted mean of unit-length class scores",
     paper: "Zhu and Wu, ICCV 2021",
     options: &[
-        HeadOption::whole("heads", 1.0, 1.0, 8.0, "attention heads: 1, 2, 4, 6 or 8, whose temperatures are the paper's"),
+        HeadOption::whole(
+            "heads",
+            1.0,
+            1.0,
+            8.0,
+            "attention heads: 1, 2, 4, 6 or 8, whose temperatures are the paper's",
+        ),
         HeadOption::real("lambda", 0.1, 0.0, 10.0, "weight of the attention beside the mean"),
     ],
     build: |p, c| Ok(Box::new(Csra::new(p, c)?)),
@@ -42,9 +48,17 @@ impl Csra {
             4 => &[1.0, 2.0, 4.0, MAXIMUM],
             6 => &[1.0, 2.0, 3.0, 4.0, 5.0, MAXIMUM],
             8 => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, MAXIMUM],
-            other => return Err(Error::argument(format!("option \"heads\" of head \"csra\" must be 1, 2, 4, 6 or 8; got {other}"))),
+            other => {
+                return Err(Error::argument(format!(
+                    "option \"heads\" of head \"csra\" must be 1, 2, 4, 6 or 8; got {other}"
+                )));
+            }
         };
-        let weight = p.normal(&format!("{}.weight", c.classifier), &[c.num_labels(), c.inputs, 1, 1], (1.0 / c.inputs as f64).sqrt())?;
+        let weight = p.normal(
+            &format!("{}.weight", c.classifier),
+            &[c.num_labels(), c.inputs, 1, 1],
+            (1.0 / c.inputs as f64).sqrt(),
+        )?;
         Ok(Csra { weight, temperatures, lambda: c.number("lambda") })
     }
 

@@ -4,8 +4,8 @@ use tch::Tensor;
 
 use super::{COMMON, Head, HeadKind};
 use crate::error::Result;
-use crate::models::pass::Pass;
 use crate::models::layers::{Linear, average_pool};
+use crate::models::pass::Pass;
 
 pub const GAP: HeadKind = HeadKind {
     name: "gap",

@@ -50,7 +50,11 @@ impl KssNet {
         let (mut layers, mut lateral) = (vec![], vec![]);
         for stage in first..=channels.len() {
             let outputs = channels[stage - 1];
-            layers.push(p.normal(&format!("head.gc{stage}.weight"), &[inputs, outputs], (1.0 / (3 * outputs) as f64).sqrt())?);
+            layers.push(p.normal(
+                &format!("head.gc{stage}.weight"),
+                &[inputs, outputs],
+                (1.0 / (3 * outputs) as f64).sqrt(),
+            )?);
             if stage < channels.len() {
                 lateral.push(Linear::pointwise(p, &format!("head.lateral{stage}"), c.num_labels(), outputs)?);
             }

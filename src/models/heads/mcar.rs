@@ -52,7 +52,8 @@ impl Mcar {
         let (y_scale, y_shift) = self.span(&maps.f_amax([2i64], false)?)?;
         let (x_scale, x_shift) = self.span(&maps.f_amax([1i64], false)?)?;
         let zero = x_scale.f_zeros_like()?;
-        let rows = [Tensor::f_stack(&[&x_scale, &zero, &x_shift], 1)?, Tensor::f_stack(&[&zero, &y_scale, &y_shift], 1)?];
+        let rows =
+            [Tensor::f_stack(&[&x_scale, &zero, &x_shift], 1)?, Tensor::f_stack(&[&zero, &y_scale, &y_shift], 1)?];
         let boxes = Tensor::f_stack(&rows, 1)?.f_to_kind(input.kind())?;
         let repeated = input.f_repeat_interleave_self_int(self.regions, 0, n * self.regions)?;
         let grid = Tensor::f_affine_grid_generator(&boxes, repeated.size(), false)?;

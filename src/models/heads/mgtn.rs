@@ -61,7 +61,10 @@ impl Mgtn {
         let eye = Tensor::f_eye(m, (Kind::Float, p.device))?;
         let edges = Tensor::f_stack(&[eye, strong.f_to_kind(Kind::Float)?, weak.f_to_kind(Kind::Float)?], 0)?;
         let second = community(&graph)?.f_unsqueeze(1)?;
-        let mask = Tensor::f_cat(&[second.f_logical_not()?.f_expand([m, c.inputs], false)?, second.f_expand([m, c.inputs], false)?], 1)?;
+        let mask = Tensor::f_cat(
+            &[second.f_logical_not()?.f_expand([m, c.inputs], false)?, second.f_expand([m, c.inputs], false)?],
+            1,
+        )?;
         Ok(Mgtn {
             edges,
             choices: p.normal("head.choices.weight", &[2, 3], 0.01)?,
@@ -77,7 +80,11 @@ impl Mgtn {
 
     /// `[m, 2C]`
     fn classifiers(&self) -> Result<Tensor> {
-        let chosen = Tensor::f_einsum("ce,eij->cij", &[self.choices.f_softmax(1, None::<Kind>)?, self.edges.shallow_clone()], None::<&[i64]>)?;
+        let chosen = Tensor::f_einsum(
+            "ce,eij->cij",
+            &[self.choices.f_softmax(1, None::<Kind>)?, self.edges.shallow_clone()],
+            None::<&[i64]>,
+        )?;
         let product = chosen.f_select(0, 0)?.f_matmul(&chosen.f_select(0, 1)?)?;
         let adjacency = normalised(&product.f_add(&self.edges.f_select(0, 0)?)?)?;
         let hidden = leaky_relu(&adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?, 0.2)?;
@@ -132,8 +139,13 @@ mod tests {
     #[test]
     fn communities_are_what_hangs_together() {
         // Labels {0, 1, 2} and {3, 4} with one weak edge between.
-        let rows: [[f32; 5]; 5] =
-            [[0., 1., 1., 0., 0.], [1., 0., 1., 0., 0.], [1., 1., 0., 0.1, 0.], [0., 0., 0.1, 0., 1.], [0., 0., 0., 1., 0.]];
+        let rows: [[f32; 5]; 5] = [
+            [0., 1., 1., 0., 0.],
+            [1., 0., 1., 0., 0.],
+            [1., 1., 0., 0.1, 0.],
+            [0., 0., 0.1, 0., 1.],
+            [0., 0., 0., 1., 0.],
+        ];
         let graph = Tensor::from_slice2(&rows);
         let second = Vec::<bool>::try_from(community(&graph).unwrap()).unwrap();
         assert_eq!(second, [false, false, false, true, true]);

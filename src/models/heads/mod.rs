@@ -212,7 +212,10 @@ pub fn resolved_options(kind: &HeadKind, given: &BTreeMap<String, f64>) -> Resul
         if !(option.least..=option.most).contains(&value) || (option.whole && value.fract() != 0.0) {
             return Err(Error::argument(format!(
                 "option \"{name}\" of head \"{}\" must be {} from {} to {}; got {value}",
-                kind.name, if option.whole { "an integer" } else { "a number" }, option.least, option.most
+                kind.name,
+                if option.whole { "an integer" } else { "a number" },
+                option.least,
+                option.most
             )));
         }
     }

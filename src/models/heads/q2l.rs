@@ -20,7 +20,13 @@ pub const Q2L: HeadKind = HeadKind {
     summary: "Query2Label: learned label queries attend to the positions of an encoder",
     paper: "Liu et al., 2021",
     options: &[
-        HeadOption::whole("width", 2048.0, 0.0, 8192.0, "width of the transformer, a multiple of 4; 0 is the backbone's channels"),
+        HeadOption::whole(
+            "width",
+            2048.0,
+            0.0,
+            8192.0,
+            "width of the transformer, a multiple of 4; 0 is the backbone's channels",
+        ),
         HeadOption::whole("encoder_layers", 1.0, 0.0, 12.0, "encoder layers"),
         HeadOption::whole("decoder_layers", 2.0, 1.0, 12.0, "decoder layers"),
         HeadOption::whole("heads", 4.0, 1.0, 64.0, "attention heads; width must be a multiple of it"),
@@ -49,7 +55,9 @@ impl Q2l {
         let (heads, hidden, dropout) = (c.integer("heads"), c.integer("feed_forward"), c.number("dropout"));
         let mut layers = |part: &str, names, count: i64, first: i64| -> Result<Vec<PostNorm>> {
             let name = |i: i64| format!("head.transformer.{part}.layers.{i}");
-            (0..count).map(|i| PostNorm::new(p, &name(i), names, width, heads, hidden, dropout, (first + i) as u64)).collect()
+            (0..count)
+                .map(|i| PostNorm::new(p, &name(i), names, width, heads, hidden, dropout, (first + i) as u64))
+                .collect()
         };
         let (before, after) = (c.integer("encoder_layers"), c.integer("decoder_layers"));
         let encoder = layers("encoder", &ENCODER, before, 0)?;
@@ -94,7 +102,9 @@ fn sine(maps: &Tensor) -> Result<Tensor> {
     let exponent = Tensor::f_arange(half, options)?.f_div_scalar_mode(2.0, "floor")?.f_mul_scalar(2.0 / half as f64)?;
     let wave = Tensor::f_full([1], 10_000.0, options)?.f_pow(&exponent)?;
     let axis = |n: i64| -> Result<Tensor> {
-        let at = Tensor::f_arange(n, options)?.f_add_scalar(1.0)?.f_mul_scalar(2.0 * std::f64::consts::PI / (n as f64 + 1e-6))?;
+        let at = Tensor::f_arange(n, options)?
+            .f_add_scalar(1.0)?
+            .f_mul_scalar(2.0 * std::f64::consts::PI / (n as f64 + 1e-6))?;
         let angle = at.f_unsqueeze(1)?.f_div(&wave)?.f_view([n, half / 2, 2])?;
         let both = [angle.f_select(2, 0)?.f_sin()?, angle.f_select(2, 1)?.f_cos()?];
         Ok(Tensor::f_stack(&both, 2)?.f_view([n, half])?)

@@ -57,8 +57,16 @@ impl Ssgrl {
         };
         let gates = [gate("update")?, gate("reset")?, gate("candidate")?];
         Ok(Ssgrl {
-            image: p.normal("head.attention.image.weight", &[hidden, channels], (1.0 / (3 * channels) as f64).sqrt())?,
-            word: p.normal("head.attention.word.weight", &[hidden, words.size()[1]], (1.0 / (3 * words.size()[1]) as f64).sqrt())?,
+            image: p.normal(
+                "head.attention.image.weight",
+                &[hidden, channels],
+                (1.0 / (3 * channels) as f64).sqrt(),
+            )?,
+            word: p.normal(
+                "head.attention.word.weight",
+                &[hidden, words.size()[1]],
+                (1.0 / (3 * words.size()[1]) as f64).sqrt(),
+            )?,
             bilinear: Linear::new(p, "head.attention.bilinear", hidden, hidden)?,
             attention: Linear::new(p, "head.attention.score", hidden, 1)?,
             gates,

@@ -26,9 +26,16 @@ pub struct Attended {
 impl Attention {
     pub fn new(p: &mut Params, name: &str, width: i64, heads: i64, layer: u64) -> Result<Attention> {
         // Xavier's uniform bound for [3d, d], as a normal of the same variance.
-        let in_weight = p.normal(&format!("{name}.in_proj_weight"), &[3 * width, width], (2.0 / (4 * width) as f64).sqrt())?;
+        let in_weight =
+            p.normal(&format!("{name}.in_proj_weight"), &[3 * width, width], (2.0 / (4 * width) as f64).sqrt())?;
         let in_bias = p.filled(&format!("{name}.in_proj_bias"), &[3 * width], 0.0)?;
-        Ok(Attention { in_weight, in_bias, out: Linear::new(p, &format!("{name}.out_proj"), width, width)?, heads, layer })
+        Ok(Attention {
+            in_weight,
+            in_bias,
+            out: Linear::new(p, &format!("{name}.out_proj"), width, width)?,
+            heads,
+            layer,
+        })
     }
 
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, dropout: f64, pass: Pass) -> Result<Attended> {
@@ -79,7 +86,16 @@ pub const DECODER: Names = Names { attention: "multihead_attn", norms: ["norm2",
 
 impl PostNorm {
     #[allow(clippy::too_many_arguments)] // the numbers of a transformer layer
-    pub fn new(p: &mut Params, name: &str, names: &Names, width: i64, heads: i64, hidden: i64, dropout: f64, layer: u64) -> Result<PostNorm> {
+    pub fn new(
+        p: &mut Params,
+        name: &str,
+        names: &Names,
+        width: i64,
+        heads: i64,
+        hidden: i64,
+        dropout: f64,
+        layer: u64,
+    ) -> Result<PostNorm> {
         Ok(PostNorm {
             attention: Attention::new(p, &format!("{name}.{}", names.attention), width, heads, 4 * layer)?,
             norm1: LayerNorm::new(p, &format!("{name}.{}", names.norms[0]), width, 1e-5)?,

@@ -15,7 +15,11 @@ const WRAPPERS: &[&str] = &["module.", "_orig_mod.", "model.", "ema.", "net.", "
 /// The backbone's names may stand anywhere in a larger model (`module.`, `backbone.0.body.`): of all the beginnings that
 /// names in the file share, the one under which most of them are known is taken off; and of our own names and the
 /// publisher's, those that are known to more. What is not under that beginning keeps its name, without a wrapper's.
-pub fn fit(given: Vec<(String, Tensor)>, own: &HashMap<String, Vec<i64>>, published: &PublishedWeights) -> Result<Vec<(String, Tensor)>> {
+pub fn fit(
+    given: Vec<(String, Tensor)>,
+    own: &HashMap<String, Vec<i64>>,
+    published: &PublishedWeights,
+) -> Result<Vec<(String, Tensor)>> {
     // The publisher's rename or none.
     let renamed = |name: &str, shape: &[i64], rename: bool| match rename {
         true => (published.rename)(name, shape).filter(|n| own.contains_key(n)),

@@ -21,7 +21,11 @@ pub fn find_imagenet(kind: &BackboneKind) -> Result<PathBuf> {
     }
     let candidates = folders.iter().flat_map(|folder| weights.files.iter().map(move |file| folder.join(file)));
     candidates.into_iter().find(|path| path.exists()).ok_or_else(|| {
-        Error::new(ErrorKind::Io, format!("the ImageNet weights of {} are not here: no file weights/{first}", kind.name)).with_help(format!(
+        Error::new(
+            ErrorKind::Io,
+            format!("the ImageNet weights of {} are not here: no file weights/{first}", kind.name),
+        )
+        .with_help(format!(
             "get it from {}, and put it there or into the folder that CPSD_WEIGHTS names; its names there may be {}",
             weights.source,
             weights.files.join(", ")

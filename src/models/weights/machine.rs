@@ -307,7 +307,8 @@ impl<'a> Machine<'a> {
         let form = || odd("a storage of another form");
         let id = self.pop()?;
         let id = self.list(&id).ok_or_else(form)?;
-        let Some([Value::Text(tag), Value::Global(class), Value::Text(key), _, Value::Int(elements)]) = id.get(..5) else {
+        let Some([Value::Text(tag), Value::Global(class), Value::Text(key), _, Value::Int(elements)]) = id.get(..5)
+        else {
             return Err(form());
         };
         if matches!(id.get(5), Some(Value::List(_))) {
@@ -407,7 +408,9 @@ impl<'a> Machine<'a> {
                 }
                 0x93 => {
                     let (name, module) = (self.pop()?, self.pop()?);
-                    let (Value::Text(name), Value::Text(module)) = (name, module) else { return Err(odd("a name that is no text")) };
+                    let (Value::Text(name), Value::Text(module)) = (name, module) else {
+                        return Err(odd("a name that is no text"));
+                    };
                     self.global(&module, &name)?;
                 }
                 b'R' | 0x81 => self.reduce()?,

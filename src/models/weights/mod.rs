@@ -26,7 +26,10 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
         Some("safetensors") => read_safetensors(path)?.0,
         Some("pth" | "pt" | "ckpt" | "bin") => read_pickle(path)?,
         _ => {
-            return Err(Error::argument(format!("weights are read from .safetensors, .pth, .pt, .ckpt or .bin files; got \"{}\"", path.display())));
+            return Err(Error::argument(format!(
+                "weights are read from .safetensors, .pth, .pt, .ckpt or .bin files; got \"{}\"",
+                path.display()
+            )));
         }
     };
     for (name, tensor) in &tensors {

@@ -65,7 +65,11 @@ fn read_legacy(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
             return Err(odd(&format!("storage \"{key}\" has {length} elements instead of {}", storage.elements)));
         }
         let start = at + 8;
-        let end = storage.elements.checked_mul(storage.kind.elt_size_in_bytes()).and_then(|n| start.checked_add(n)).ok_or_else(cut)?;
+        let end = storage
+            .elements
+            .checked_mul(storage.kind.elt_size_in_bytes())
+            .and_then(|n| start.checked_add(n))
+            .ok_or_else(cut)?;
         storages.insert(key.to_string(), bytes.get(start..end).ok_or_else(cut)?);
         at = end;
     }
@@ -82,15 +86,19 @@ fn read_zip(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
         .ok_or_else(|| odd("it has no data.pkl").with_help("a .pth file written by torch.save is expected"))?;
     let folder = name.trim_end_matches("data.pkl");
     if entry(&format!("{folder}constants.pkl")).is_some() {
-        return Err(odd("it is a TorchScript module, which holds code")
-            .with_help("backbone \"torchscript\" with its path trains it; for weights alone save module.state_dict()"));
+        return Err(odd("it is a TorchScript module, which holds code").with_help(
+            "backbone \"torchscript\" with its path trains it; for weights alone save module.state_dict()",
+        ));
     }
     if entry(&format!("{folder}byteorder")).is_some_and(|order| order != b"little") {
         return Err(odd("its numbers are big-endian"));
     }
     let (root, object, _) = machine::read(pickle, 0)?;
     let data = format!("{folder}data/");
-    let storages = entries.iter().filter_map(|(name, data_)| name.strip_prefix(&data).map(|key| (key.to_string(), *data_))).collect();
+    let storages = entries
+        .iter()
+        .filter_map(|(name, data_)| name.strip_prefix(&data).map(|key| (key.to_string(), *data_)))
+        .collect();
     tensors(&root, &object, &storages)
 }
 
@@ -98,7 +106,9 @@ fn read_zip(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
 fn state_dict<'a>(value: &Value, object: &'a Object, depth: usize) -> Option<&'a [(Value, Value)]> {
     let Value::Dict(dict) = value else { return None };
     let dict = object.dicts.get(*dict)?;
-    let under = |wanted: &str| dict.iter().find(|(key, _)| matches!(key, Value::Text(t) if &**t == wanted)).map(|(_, inner)| inner);
+    let under = |wanted: &str| {
+        dict.iter().find(|(key, _)| matches!(key, Value::Text(t) if &**t == wanted)).map(|(_, inner)| inner)
+    };
     let wrapped = match depth < DEPTH {
         true => WRAPPERS.iter().filter_map(|name| under(name)).find_map(|inner| state_dict(inner, object, depth + 1)),
         false => None,
@@ -125,7 +135,8 @@ fn tensor(name: &str, view: &TensorView, storages: &HashMap<String, &[u8]>) -> R
     let kind = view.storage.kind;
     let width = kind.elt_size_in_bytes();
     let whole = storage.len() / width;
-    let reach: i64 = view.size.iter().zip(&view.stride).map(|(n, s)| (n - 1).max(0).saturating_mul(*s)).fold(0, i64::saturating_add);
+    let reach: i64 =
+        view.size.iter().zip(&view.stride).map(|(n, s)| (n - 1).max(0).saturating_mul(*s)).fold(0, i64::saturating_add);
     let offset = i64::try_from(view.offset).map_err(|_| cut())?;
     let empty = view.size.contains(&0);
     if view.size.len() != view.stride.len() || (!empty && reach.saturating_add(offset) >= whole as i64) {

@@ -28,7 +28,10 @@ const TYPES: &[(Dtype, Kind)] = &[
 /// Errors: Io; Data for a file that is cut short or not safetensors, or with an element type that is not known.
 pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let bad = |what: String| match what.contains("incomplete metadata") || what.contains("TooShort") || what.contains("too short") {
+    let bad = |what: String| match what.contains("incomplete metadata")
+        || what.contains("TooShort")
+        || what.contains("too short")
+    {
         true => Error::data(format!("{}: the file is cut short", path.display())),
         false => Error::data(format!("{}: not a safetensors file that can be read: {what}", path.display())),
     };
@@ -58,10 +61,9 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[
             return Err(Error::argument(format!("two tensors are named \"{name}\"; a file holds one of each name")));
         }
         let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let (dtype, kind) = TYPES
-            .iter()
-            .find(|(_, kind)| *kind == tensor.kind())
-            .ok_or_else(|| Error::argument(format!("tensor \"{name}\" of type {:?} has no place in safetensors", tensor.kind())))?;
+        let (dtype, kind) = TYPES.iter().find(|(_, kind)| *kind == tensor.kind()).ok_or_else(|| {
+            Error::argument(format!("tensor \"{name}\" of type {:?} has no place in safetensors", tensor.kind()))
+        })?;
         let count = tensor.numel();
         let mut bytes = vec![0u8; count * kind.elt_size_in_bytes()];
         tensor.f_copy_data_u8(&mut bytes, count)?;
@@ -69,9 +71,15 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[
     }
     let views = buffers
         .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name.clone(), TensorView::new(*dtype, shape.clone(), bytes).map_err(|e| Error::internal(e.to_string()))?)))
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((
+                name.clone(),
+                TensorView::new(*dtype, shape.clone(), bytes).map_err(|e| Error::internal(e.to_string()))?,
+            ))
+        })
         .collect::<Result<Vec<_>>>()?;
     let metadata: HashMap<String, String> = metadata.iter().cloned().collect();
-    let bytes = safetensors::serialize(views, (!metadata.is_empty()).then_some(metadata)).map_err(|e| Error::internal(e.to_string()))?;
+    let bytes = safetensors::serialize(views, (!metadata.is_empty()).then_some(metadata))
+        .map_err(|e| Error::internal(e.to_string()))?;
     files::write(path, &bytes)
 }

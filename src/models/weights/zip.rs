@@ -6,8 +6,10 @@ use crate::error::{Error, Result};
 pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
     let cut = || Error::data("the archive is cut short");
     let u16_at = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]])).ok_or_else(cut);
-    let u32_at = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(cut);
-    let u64_at = |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes).ok_or_else(cut);
+    let u32_at =
+        |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(cut);
+    let u64_at =
+        |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes).ok_or_else(cut);
     // The end record is the last thing in the file, but for a comment of at most 64 KiB.
     let from = bytes.len().saturating_sub(66_000);
     let end = bytes[from..].windows(4).rposition(|w| w == b"PK\x05\x06").ok_or_else(cut)? + from;
@@ -29,7 +31,8 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
         }
         let method = u16_at(at + 10)?;
         let (mut size, mut offset) = (u64::from(u32_at(at + 24)?), u64::from(u32_at(at + 42)?));
-        let (name_length, extra, comment) = (u16_at(at + 28)? as usize, u16_at(at + 30)? as usize, u16_at(at + 32)? as usize);
+        let (name_length, extra, comment) =
+            (u16_at(at + 28)? as usize, u16_at(at + 30)? as usize, u16_at(at + 32)? as usize);
         let name = String::from_utf8_lossy(bytes.get(at + 46..at + 46 + name_length).ok_or_else(cut)?).into_owned();
         // Sizes of 4 GiB and more stand in an extra field, in this order, only those that do not fit.
         let (mut field, fields_end) = (at + 46 + name_length, at + 46 + name_length + extra);
@@ -49,7 +52,9 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
         }
         // A TorchScript module's code may be; nothing here reads it.
         if method != 0 && !name.contains("/code/") {
-            return Err(Error::data(format!("entry \"{name}\" of the archive is compressed, which PyTorch never does")));
+            return Err(Error::data(format!(
+                "entry \"{name}\" of the archive is compressed, which PyTorch never does"
+            )));
         }
         // Nothing that lies outside of the file can be meant; it also keeps the sums below from overflowing.
         let (offset, size) = (offset.min(bytes.len() as u64) as usize, size.min(bytes.len() as u64 + 1) as usize);

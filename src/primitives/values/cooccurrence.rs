@@ -21,7 +21,10 @@ pub const KIND: Kind = Kind {
         Member::new("pair(a, b)", "e_ij: images with both labels"),
         Member::new("conditional(a, b)", "e_ij / n_i: share of the images with a that have b too"),
         Member::new("top_pairs(n)", "a Table of the n most frequent pairs"),
-        Member::new("never_pairs()", "a Table of 100 pairs that never appear together, those that chance would bring together most often first"),
+        Member::new(
+            "never_pairs()",
+            "a Table of 100 pairs that never appear together, those that chance would bring together most often first",
+        ),
         Member::new("never_pairs(n)", "the same with n of them"),
         Member::new("take_labels(names)", "only these labels, in this order"),
         Member::new("save(path)", "write a square CSV, and x_nums.csv beside it"),
@@ -40,7 +43,9 @@ fn register(engine: &mut Engine) {
     glue::register_display::<Cooccurrence>(engine, "Cooccurrence");
     engine
         .register_get("labels", |c: &mut Cooccurrence| strings(c.labels()))
-        .register_get("num_images", |c: &mut Cooccurrence| c.num_images().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64)))
+        .register_get("num_images", |c: &mut Cooccurrence| {
+            c.num_images().map_or(Dynamic::UNIT, |n| Dynamic::from(n as i64))
+        })
         .register_get("num_pairs", |c: &mut Cooccurrence| c.num_pairs() as i64)
         .register_fn("count", |c: &mut Cooccurrence, label: &str| -> Fallible<i64> {
             Ok(c.counts()[place(c, label).or_raise()?] as i64)
@@ -58,17 +63,30 @@ fn register(engine: &mut Engine) {
             c.take_labels(&glue::names("take_labels", "the labels", &names).or_raise()?).or_raise()
         })
         .register_fn("save", |c: &mut Cooccurrence, path: &str| -> Fallible<()> { c.save_csv(path).or_raise() })
-        .register_fn("+", |a: Cooccurrence, b: Cooccurrence| -> Fallible<Cooccurrence> { a.checked_add(&b).or_raise() });
+        .register_fn("+", |a: Cooccurrence, b: Cooccurrence| -> Fallible<Cooccurrence> {
+            a.checked_add(&b).or_raise()
+        });
 }
 
 fn place(c: &Cooccurrence, label: &str) -> Result<usize> {
-    c.labels().iter().position(|l| l == label).ok_or_else(|| Error::unknown("label", label, c.labels().iter().map(String::as_str)))
+    c.labels()
+        .iter()
+        .position(|l| l == label)
+        .ok_or_else(|| Error::unknown("label", label, c.labels().iter().map(String::as_str)))
 }
 
 fn pairs(pairs: &[Pair]) -> Fallible<TableValue> {
     let rows = pairs
         .iter()
-        .map(|p| vec![p.a.as_str().into(), p.b.as_str().into(), (p.count as i64).into(), p.b_given_a.into(), p.a_given_b.into()])
+        .map(|p| {
+            vec![
+                p.a.as_str().into(),
+                p.b.as_str().into(),
+                (p.count as i64).into(),
+                p.b_given_a.into(),
+                p.a_given_b.into(),
+            ]
+        })
         .collect();
     TableValue::from_rows(&["a", "b", "images", "b_given_a", "a_given_b"], rows).or_raise()
 }

@@ -41,6 +41,12 @@ fn register(engine: &mut Engine) {
 impl fmt::Display for EnsembleValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sizes: Vec<String> = self.0.teachers.iter().map(|t| t.labels.len().to_string()).collect();
-        write!(f, "Ensemble of {} teachers for {} labels ({})", self.0.teachers.len(), self.0.labels.len(), sizes.join(" + "))
+        write!(
+            f,
+            "Ensemble of {} teachers for {} labels ({})",
+            self.0.teachers.len(),
+            self.0.labels.len(),
+            sizes.join(" + ")
+        )
     }
 }

@@ -133,28 +133,38 @@ fn register(engine: &mut Engine) {
         .register_fn("quantile", |e: ExprValue, q: Dynamic| -> Fallible<ExprValue> {
             let q = glue::number("quantile", "q", &q).or_raise()?;
             if !(0.0..=1.0).contains(&q) {
-                return Err(crate::script::errors::raise(Error::argument(format!("quantile: q must be from 0 to 1; got {q}"))));
+                return Err(crate::script::errors::raise(Error::argument(format!(
+                    "quantile: q must be from 0 to 1; got {q}"
+                ))));
             }
             Ok(ExprValue(e.0.quantile(pl::lit(q), pl::QuantileMethod::Linear)))
         })
         .register_fn("round", |e: ExprValue, digits: i64| -> Fallible<ExprValue> {
             let digits = u32::try_from(digits).ok().filter(|d| *d <= 18).ok_or_else(|| {
-                crate::script::errors::raise(Error::argument(format!("round: digits must be an integer from 0 to 18; got {digits}")))
+                crate::script::errors::raise(Error::argument(format!(
+                    "round: digits must be an integer from 0 to 18; got {digits}"
+                )))
             })?;
             Ok(ExprValue(e.0.round(digits, pl::RoundMode::HalfToEven)))
         })
         .register_fn("shift", |e: ExprValue, n: i64| ExprValue(e.0.shift(pl::lit(n))))
         .register_fn("over", |e: ExprValue, columns: Array| -> Fallible<ExprValue> {
             let columns = expressions("over", &columns).or_raise()?;
-            e.0.over(columns).map(ExprValue).map_err(|e| crate::script::errors::raise(Error::argument(format!("over: {e}"))))
+            e.0.over(columns)
+                .map(ExprValue)
+                .map_err(|e| crate::script::errors::raise(Error::argument(format!("over: {e}"))))
         })
         .register_fn("over", |e: ExprValue, column: &str| -> Fallible<ExprValue> {
-            e.0.over([pl::col(column)]).map(ExprValue).map_err(|e| crate::script::errors::raise(Error::argument(format!("over: {e}"))))
+            e.0.over([pl::col(column)])
+                .map(ExprValue)
+                .map_err(|e| crate::script::errors::raise(Error::argument(format!("over: {e}"))))
         })
         .register_fn("fill_null", |e: ExprValue, value: Dynamic| -> Fallible<ExprValue> {
             Ok(ExprValue(e.0.fill_null(operand("fill_null", &value).or_raise()?)))
         })
-        .register_fn("is_in", |e: ExprValue, values: Array| -> Fallible<ExprValue> { one_of(e.0, &values).map(ExprValue).or_raise() })
+        .register_fn("is_in", |e: ExprValue, values: Array| -> Fallible<ExprValue> {
+            one_of(e.0, &values).map(ExprValue).or_raise()
+        })
         .register_fn("is_between", |e: ExprValue, low: Dynamic, high: Dynamic| -> Fallible<ExprValue> {
             let (low, high) = (operand("is_between", &low).or_raise()?, operand("is_between", &high).or_raise()?);
             Ok(ExprValue(e.0.clone().gt_eq(low).and(e.0.lt_eq(high))))
@@ -162,7 +172,9 @@ fn register(engine: &mut Engine) {
         .register_fn("contains", |e: ExprValue, text: &str| ExprValue(e.0.str().contains_literal(pl::lit(text))))
         .register_fn("starts_with", |e: ExprValue, text: &str| ExprValue(e.0.str().starts_with(pl::lit(text))))
         .register_fn("ends_with", |e: ExprValue, text: &str| ExprValue(e.0.str().ends_with(pl::lit(text))))
-        .register_fn("cast", |e: ExprValue, kind: &str| -> Fallible<ExprValue> { cast(e.0, kind).map(ExprValue).or_raise() });
+        .register_fn("cast", |e: ExprValue, kind: &str| -> Fallible<ExprValue> {
+            cast(e.0, kind).map(ExprValue).or_raise()
+        });
 }
 
 /// A plain value or an expression, as one side of an operator.
@@ -200,19 +212,25 @@ pub fn expression(word: &str, value: &Dynamic) -> Result<Expr> {
     }
     match value.as_immutable_string_ref() {
         Ok(name) => Ok(pl::col(name.as_str())),
-        Err(_) => Err(Error::argument(format!("{word} takes column names and expressions; got {}", show::a_type(value)))),
+        Err(_) => {
+            Err(Error::argument(format!("{word} takes column names and expressions; got {}", show::a_type(value))))
+        }
     }
 }
 
 fn one_of(e: Expr, values: &Array) -> Result<Expr> {
     // Long lists of one kind as a set; short ones as comparisons, which may be of several kinds.
     if values.len() > 100 {
-        let names: Option<Vec<String>> = values.iter().map(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string())).collect();
+        let names: Option<Vec<String>> =
+            values.iter().map(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string())).collect();
         if let Some(names) = names {
             return Ok(e.is_in(pl::lit(pl::Series::new("values".into(), names)).implode(false), false));
         }
-        let numbers = super::super::glue::numbers("is_in", "a list of more than 100 values, unless of strings,", values)?;
-        return Ok(e.cast(pl::DataType::Float64).is_in(pl::lit(pl::Series::new("values".into(), numbers)).implode(false), false));
+        let numbers =
+            super::super::glue::numbers("is_in", "a list of more than 100 values, unless of strings,", values)?;
+        return Ok(e
+            .cast(pl::DataType::Float64)
+            .is_in(pl::lit(pl::Series::new("values".into(), numbers)).implode(false), false));
     }
     let mut any = pl::lit(false);
     for value in values {

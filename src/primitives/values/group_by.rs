@@ -38,7 +38,9 @@ fn register(engine: &mut Engine) {
         .register_fn("agg", |g: &mut GroupBy, array: Array| -> Fallible<TableValue> {
             g.agg(expressions("agg", &array).or_raise()?)
         })
-        .register_fn("agg", |g: &mut GroupBy, one: super::expr::ExprValue| -> Fallible<TableValue> { g.agg(vec![one.0]) })
+        .register_fn("agg", |g: &mut GroupBy, one: super::expr::ExprValue| -> Fallible<TableValue> {
+            g.agg(vec![one.0])
+        })
         .register_fn("len", |g: &mut GroupBy| -> Fallible<TableValue> {
             g.agg(vec![pl::len().cast(pl::DataType::Int64).alias("len")])
         });

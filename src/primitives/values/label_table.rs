@@ -9,8 +9,8 @@ use super::table::TableValue;
 use crate::error::{Error, Result};
 use crate::labels::tables::Table;
 use crate::labels::{LabelTable, Statistics, stratified_split};
-use crate::script::options;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
 
 pub const KIND: Kind = Kind {
     name: "LabelTable",
@@ -23,9 +23,18 @@ pub const KIND: Kind = Kind {
         Member::new("row(image)", "the labels of one image, by its position"),
         Member::same("take_labels(names)", "all images with only these labels, in this order"),
         Member::same("take_images(positions)", "only these images"),
-        Member::new("statistics()", "a map: images, labels, cardinality, density, unlabelled, imbalance_ratio, tail_share, ..."),
-        Member::new("split(shares, #{seed})", "parts with their share of every label (Sechidis 2011): [0.8, 0.2] gives two tables"),
-        Member::same("filter(expr)", "the images where it is true: labels.filter((col(\"dog\") == 1) & (col(\"cat\") == 0))"),
+        Member::new(
+            "statistics()",
+            "a map: images, labels, cardinality, density, unlabelled, imbalance_ratio, tail_share, ...",
+        ),
+        Member::new(
+            "split(shares, #{seed})",
+            "parts with their share of every label (Sechidis 2011): [0.8, 0.2] gives two tables",
+        ),
+        Member::same(
+            "filter(expr)",
+            "the images where it is true: labels.filter((col(\"dog\") == 1) & (col(\"cat\") == 0))",
+        ),
         Member::same("select(names)", "the same as take_labels"),
         Member::same("with_any(names)", "the images with at least one of these labels"),
         Member::same("with_all(names)", "the images with all of these labels"),
@@ -58,7 +67,8 @@ fn register(engine: &mut Engine) {
         .register_fn("row", |t: &mut LabelTable, image: i64| -> Fallible<Array> {
             let i = usize::try_from(image).ok().filter(|&i| i < t.num_images()).ok_or_else(|| {
                 crate::script::errors::raise(crate::error::Error::argument(format!(
-                    "row: the image must be an integer from 0 to {}; got {image}", t.num_images().saturating_sub(1)
+                    "row: the image must be an integer from 0 to {}; got {image}",
+                    t.num_images().saturating_sub(1)
                 )))
             })?;
             Ok(t.row(i).iter().map(|&l| t.labels()[l as usize].clone().into()).collect())
@@ -69,19 +79,23 @@ fn register(engine: &mut Engine) {
         .register_fn("take_images", |t: &mut LabelTable, at: Array| -> Fallible<LabelTable> {
             t.take_images(&positions("take_images", &at, t.num_images())?).or_raise()
         })
-        .register_fn("to_table", |t: &mut LabelTable| -> Fallible<TableValue> {
-            long(t).map(TableValue).or_raise()
-        })
+        .register_fn("to_table", |t: &mut LabelTable| -> Fallible<TableValue> { long(t).map(TableValue).or_raise() })
         .register_fn("to_wide_table", |t: &mut LabelTable| -> Fallible<TableValue> {
             t.to_frame_wide().map(|frame| TableValue(Table { frame })).or_raise()
         })
-        .register_fn("write_csv", |t: &mut LabelTable, path: &str| -> Fallible<()> { long(t).and_then(|t| t.write_csv(path)).or_raise() })
+        .register_fn("write_csv", |t: &mut LabelTable, path: &str| -> Fallible<()> {
+            long(t).and_then(|t| t.write_csv(path)).or_raise()
+        })
         .register_fn("write_parquet", |t: &mut LabelTable, path: &str| -> Fallible<()> {
             long(t).and_then(|t| t.write_parquet(path)).or_raise()
         })
         .register_fn("statistics", |t: &mut LabelTable| -> Fallible<Dynamic> { statistics(t) })
-        .register_fn("split", |t: &mut LabelTable, shares: Array| -> Fallible<Array> { split(t, &shares, &Map::new()).or_raise() })
-        .register_fn("split", |t: &mut LabelTable, shares: Array, map: Map| -> Fallible<Array> { split(t, &shares, &map).or_raise() })
+        .register_fn("split", |t: &mut LabelTable, shares: Array| -> Fallible<Array> {
+            split(t, &shares, &Map::new()).or_raise()
+        })
+        .register_fn("split", |t: &mut LabelTable, shares: Array, map: Map| -> Fallible<Array> {
+            split(t, &shares, &map).or_raise()
+        })
         .register_fn("filter", |t: &mut LabelTable, e: ExprValue| -> Fallible<LabelTable> { t.filter(e.0).or_raise() })
         .register_fn("select", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
             named("select", &names, |names| t.take_labels(names))
@@ -141,7 +155,8 @@ fn merge(t: &LabelTable, map: &Map) -> Result<LabelTable> {
     let group = |(name, members): (&rhai::Identifier, &Dynamic)| match members.as_array_ref() {
         Ok(members) => Ok((name.to_string(), glue::names("merge", "the labels of a group", &members)?)),
         Err(_) => Err(Error::argument(format!(
-            "merge: \"{name}\" must be given an array of label names; got {}", crate::script::show::a_type(members)
+            "merge: \"{name}\" must be given an array of label names; got {}",
+            crate::script::show::a_type(members)
         ))),
     };
     t.merge(&map.iter().map(group).collect::<Result<Vec<_>>>()?)
@@ -159,7 +174,9 @@ pub fn positions(word: &str, array: &Array, n: usize) -> Fallible<Vec<usize>> {
         .map(|item| {
             item.as_int().ok().and_then(|i| usize::try_from(i).ok()).filter(|&i| i < n).ok_or_else(|| {
                 crate::script::errors::raise(crate::error::Error::argument(format!(
-                    "{word}: positions must be integers from 0 to {}; got {}", n.saturating_sub(1), crate::script::show::show(item)
+                    "{word}: positions must be integers from 0 to {}; got {}",
+                    n.saturating_sub(1),
+                    crate::script::show::show(item)
                 )))
             })
         })

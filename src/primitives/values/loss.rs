@@ -32,7 +32,9 @@ pub const KIND: Kind = Kind {
 
 fn register(engine: &mut Engine) {
     glue::register_display::<LossValue>(engine, "Loss");
-    engine.register_fn("of", |loss: &mut LossValue, logits: TensorValue, targets: TensorValue| compute(&loss.spec, &logits, &targets));
+    engine.register_fn("of", |loss: &mut LossValue, logits: TensorValue, targets: TensorValue| {
+        compute(&loss.spec, &logits, &targets)
+    });
 }
 
 fn compute(spec: &LossSpec, logits: &TensorValue, targets: &TensorValue) -> Fallible<TensorValue> {

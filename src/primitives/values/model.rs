@@ -47,8 +47,14 @@ fn register(engine: &mut Engine) {
         .register_fn("forward", |m: &mut ModelValue, x: TensorValue| -> Fallible<TensorValue> {
             let (shape, side) = (x.0.size(), m.0.model().image_size());
             if shape.len() != 4 || shape[1] != 3 {
-                let error = Error::new(ErrorKind::Tensor, format!("forward takes normalised pictures [N, 3, H, W]; got a Tensor {shape:?}"));
-                return Err(error.with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]"))).or_raise();
+                let error = Error::new(
+                    ErrorKind::Tensor,
+                    format!("forward takes normalised pictures [N, 3, H, W]; got a Tensor {shape:?}"),
+                );
+                return Err(
+                    error.with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]"))
+                )
+                .or_raise();
             }
             tch::no_grad(|| m.0.model().forward(&x.0, false)).map(TensorValue::from).or_raise()
         })
@@ -61,7 +67,12 @@ impl fmt::Display for ModelValue {
         write!(
             f,
             "Model {} + {} at {} px: {} labels, {} parameters ({})",
-            model.spec.backbone, model.spec.head, model.image_size(), self.0.labels.len(), thousands(model.num_parameters()), self.0.id
+            model.spec.backbone,
+            model.spec.head,
+            model.image_size(),
+            self.0.labels.len(),
+            thousands(model.num_parameters()),
+            self.0.id
         )
     }
 }

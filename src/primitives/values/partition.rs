@@ -34,7 +34,9 @@ pub const KIND: Kind = Kind {
 fn register(engine: &mut Engine) {
     glue::register_display::<Partition>(engine, "Partition");
     engine
-        .register_get("tasks", |p: &mut Partition| -> Array { p.tasks().iter().map(|t| Dynamic::from(strings(t))).collect() })
+        .register_get("tasks", |p: &mut Partition| -> Array {
+            p.tasks().iter().map(|t| Dynamic::from(strings(t))).collect()
+        })
         .register_get("k", |p: &mut Partition| p.k() as i64)
         .register_get("sizes", |p: &mut Partition| integers(&p.sizes()))
         .register_get("labels", |p: &mut Partition| strings(p.labels()))
@@ -64,7 +66,9 @@ fn compare(p: &Partition, q: &Partition) -> Fallible<Map> {
             row.into()
         })
         .collect();
-    Ok([("ari".into(), c.ari.into()), ("nmi".into(), c.nmi.into()), ("moved".into(), moved.into())].into_iter().collect())
+    Ok([("ari".into(), c.ari.into()), ("nmi".into(), c.nmi.into()), ("moved".into(), moved.into())]
+        .into_iter()
+        .collect())
 }
 
 fn integers(values: &[usize]) -> Array {

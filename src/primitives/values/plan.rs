@@ -21,10 +21,16 @@ pub const KIND: Kind = Kind {
     name: "Plan",
     summary: "Trainings that a script would run, as plan(...) gives them.",
     members: &[
-        Member::new("table", "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row a training"),
+        Member::new(
+            "table",
+            "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row a training",
+        ),
         Member::new("len()", "number of trainings"),
         Member::new("to_do", "how many of them the run store does not have"),
-        Member::new("hours", "hours of all that is to do, one after the other, on this machine; () when it was not timed"),
+        Member::new(
+            "hours",
+            "hours of all that is to do, one after the other, on this machine; () when it was not timed",
+        ),
         Member::new("gigabytes", "what all that is to do leaves in the run store"),
     ],
     is: kind_of!(PlanValue).0,
@@ -89,7 +95,8 @@ impl fmt::Display for PlanValue {
         }
         if let Some(seconds) = plan.seconds() {
             let cuda = crate::devices::first().is_cuda();
-            let unit = if cuda { "GPU-hours on one of this machine's" } else { "hours of this machine (it has no GPU)" };
+            let unit =
+                if cuda { "GPU-hours on one of this machine's" } else { "hours of this machine (it has no GPU)" };
             write!(f, ": {:.2} {unit}, or {}", seconds / 3600.0, duration(seconds))?;
         }
         write!(f, "; {} on disk, and {} more while the largest trains", size(plan.bytes()), size(plan.checkpoint()))

@@ -44,10 +44,16 @@ fn register(engine: &mut Engine) {
         .register_get("labels", |p: &mut PredictionsValue| strings(&p.0.labels))
         .register_get("scores", |p: &mut PredictionsValue| -> Fallible<TensorValue> {
             let size = [p.0.images.len() as i64, p.0.labels.len() as i64];
-            tch::Tensor::f_from_slice(&p.0.scores).and_then(|t| t.f_view(size)).map(TensorValue::from).map_err(Error::from).or_raise()
+            tch::Tensor::f_from_slice(&p.0.scores)
+                .and_then(|t| t.f_view(size))
+                .map(TensorValue::from)
+                .map_err(Error::from)
+                .or_raise()
         })
         .register_fn("len", |p: &mut PredictionsValue| p.0.images.len() as i64)
-        .register_fn("top", |p: &mut PredictionsValue, image: i64, n: i64| -> Fallible<Array> { top(&p.0, image, n).or_raise() })
+        .register_fn("top", |p: &mut PredictionsValue, image: i64, n: i64| -> Fallible<Array> {
+            top(&p.0, image, n).or_raise()
+        })
         .register_fn("to_table", |p: &mut PredictionsValue| -> Fallible<TableValue> { table(&p.0).or_raise() })
         .register_fn("save", |p: &mut PredictionsValue, path: &str| -> Fallible<()> {
             table(&p.0).and_then(|t| t.save(Path::new(path))).or_raise()
@@ -56,7 +62,10 @@ fn register(engine: &mut Engine) {
 
 fn top(p: &Predictions, image: i64, n: i64) -> Result<Array> {
     let i = usize::try_from(image).ok().filter(|&i| i < p.images.len()).ok_or_else(|| {
-        Error::argument(format!("top: the image must be an integer from 0 to {}; got {image}", p.images.len().saturating_sub(1)))
+        Error::argument(format!(
+            "top: the image must be an integer from 0 to {}; got {image}",
+            p.images.len().saturating_sub(1)
+        ))
     })?;
     let m = p.labels.len();
     let mut ranked: Vec<(f32, &String)> = p.scores[i * m..(i + 1) * m].iter().copied().zip(&p.labels).collect();
@@ -66,7 +75,9 @@ fn top(p: &Predictions, image: i64, n: i64) -> Result<Array> {
         .take(n.max(0) as usize)
         .map(|(score, label)| {
             let map: rhai::Map =
-                [("label".into(), label.clone().into()), ("score".into(), Dynamic::from(f64::from(score)))].into_iter().collect();
+                [("label".into(), label.clone().into()), ("score".into(), Dynamic::from(f64::from(score)))]
+                    .into_iter()
+                    .collect();
             map.into()
         })
         .collect())

@@ -51,13 +51,16 @@ fn register(engine: &mut Engine) {
         .register_get("notes", |r: &mut Report| strings(&r.notes))
         .register_get("top", |r: &mut Report| -> Dynamic {
             let Some(top) = &r.top else { return Dynamic::UNIT };
-            let map: Map = [("CP", top.cp), ("CR", top.cr), ("CF1", top.cf1), ("OP", top.op), ("OR", top.or), ("OF1", top.of1)]
-                .into_iter()
-                .map(|(name, value)| (name.into(), Dynamic::from(value)))
-                .collect();
+            let map: Map =
+                [("CP", top.cp), ("CR", top.cr), ("CF1", top.cf1), ("OP", top.op), ("OR", top.or), ("OF1", top.of1)]
+                    .into_iter()
+                    .map(|(name, value)| (name.into(), Dynamic::from(value)))
+                    .collect();
             map.into()
         })
-        .register_get("context", |r: &mut Report| serde_json::to_value(&r.context).map_or(Dynamic::UNIT, |v| options::from_json(&v)))
+        .register_get("context", |r: &mut Report| {
+            serde_json::to_value(&r.context).map_or(Dynamic::UNIT, |v| options::from_json(&v))
+        })
         .register_get("raw", |r: &mut Report| options::from_json(&r.raw()))
         .register_get("per_label", |r: &mut Report| -> Fallible<TableValue> {
             let rows = r

@@ -38,8 +38,12 @@ fn register(engine: &mut Engine) {
     engine
         .register_get("id", |r: &mut RunValue| r.0.id.clone())
         .register_get("path", |r: &mut RunValue| r.0.dir.display().to_string())
-        .register_get("spec", |r: &mut RunValue| -> Fallible<Dynamic> { Ok(options::from_json(&r.0.spec().or_raise()?)) })
-        .register_get("summary", |r: &mut RunValue| -> Fallible<Dynamic> { Ok(options::from_json(&r.0.summary().or_raise()?)) })
+        .register_get("spec", |r: &mut RunValue| -> Fallible<Dynamic> {
+            Ok(options::from_json(&r.0.spec().or_raise()?))
+        })
+        .register_get("summary", |r: &mut RunValue| -> Fallible<Dynamic> {
+            Ok(options::from_json(&r.0.summary().or_raise()?))
+        })
         .register_get("metrics", |r: &mut RunValue| -> Fallible<TableValue> { metrics(&r.0) })
         .register_get("model", |r: &mut RunValue| -> Fallible<ModelValue> {
             crate::training::run::load(r.0.clone()).map(ModelValue).or_raise()

@@ -29,6 +29,7 @@ fn register(engine: &mut Engine) {
         .register_get("k", |s: &mut SuggestedK| s.k as i64)
         .register_get("eigenvalues", |s: &mut SuggestedK| -> Array { floats(&s.eigenvalues) })
         .register_get("gaps", |s: &mut SuggestedK| -> Fallible<TableValue> {
-            TableValue::from_rows(&["k", "gap"], s.gaps.iter().map(|&(k, gap)| vec![k.into(), gap.into()]).collect()).or_raise()
+            TableValue::from_rows(&["k", "gap"], s.gaps.iter().map(|&(k, gap)| vec![k.into(), gap.into()]).collect())
+                .or_raise()
         });
 }

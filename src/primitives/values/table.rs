@@ -37,7 +37,10 @@ pub const KIND: Kind = Kind {
         Member::new("join(other, on)", "rows of both with equal columns `on`, a name or an array of names"),
         Member::new("join(other, on, how)", "\"inner\", \"left\", \"right\", \"full\", \"semi\" or \"anti\""),
         Member::same("sort(column)", "rows in ascending order of a column, or of an array of columns"),
-        Member::same("sort(column, descending)", "rows in the order of a column, or of an array of them with an array of true and false"),
+        Member::same(
+            "sort(column, descending)",
+            "rows in the order of a column, or of an array of them with an array of true and false",
+        ),
         Member::same("head(n)", "the first n rows"),
         Member::same("tail(n)", "the last n rows"),
         Member::same("slice(offset, n)", "n rows from offset on"),
@@ -54,9 +57,15 @@ pub const KIND: Kind = Kind {
         Member::new("write_parquet(path)", "write as Parquet"),
         Member::new("to_csv()", "the text that write_csv writes"),
         Member::new("to_markdown()", "the table as Markdown"),
-        Member::new("to_markdown(#{decimals, signed, bold})", "decimals: an integer, or a map of column: integer; signed: columns of differences; bold: columns whose greatest number is bold"),
+        Member::new(
+            "to_markdown(#{decimals, signed, bold})",
+            "decimals: an integer, or a map of column: integer; signed: columns of differences; bold: columns whose greatest number is bold",
+        ),
         Member::new("to_latex()", "the table as a LaTeX tabular, for the package booktabs"),
-        Member::new("to_latex(#{decimals, signed, bold, caption, label})", "the same options; a caption or label puts it into a table environment"),
+        Member::new(
+            "to_latex(#{decimals, signed, bold, caption, label})",
+            "the same options; a caption or label puts it into a table environment",
+        ),
         Member::new("write_latex(path)", "write what to_latex gives"),
         Member::new("write_latex(path, #{options})", "the same with its options"),
     ],
@@ -80,7 +89,9 @@ fn register(engine: &mut Engine) {
         .register_fn("with_columns", |t: &mut TableValue, columns: Array| -> Fallible<TableValue> {
             made(expressions("with_columns", &columns).and_then(|columns| t.0.with_columns(columns)))
         })
-        .register_fn("with_columns", |t: &mut TableValue, e: ExprValue| -> Fallible<TableValue> { made(t.0.with_columns(vec![e.0])) })
+        .register_fn("with_columns", |t: &mut TableValue, e: ExprValue| -> Fallible<TableValue> {
+            made(t.0.with_columns(vec![e.0]))
+        })
         .register_fn("group_by", |t: &mut TableValue, keys: Dynamic| -> Fallible<GroupBy> {
             let keys = several("group_by", &keys).or_raise()?;
             Ok(GroupBy { table: t.0.clone(), keys })
@@ -98,9 +109,13 @@ fn register(engine: &mut Engine) {
             made(t.sort(&columns, &descending))
         })
         .register_fn("head", |t: &mut TableValue| TableValue(t.0.head(5)))
-        .register_fn("head", |t: &mut TableValue, n: i64| -> Fallible<TableValue> { made(glue::count("head", "n", n).map(|n| t.0.head(n))) })
+        .register_fn("head", |t: &mut TableValue, n: i64| -> Fallible<TableValue> {
+            made(glue::count("head", "n", n).map(|n| t.0.head(n)))
+        })
         .register_fn("tail", |t: &mut TableValue| TableValue(t.0.tail(5)))
-        .register_fn("tail", |t: &mut TableValue, n: i64| -> Fallible<TableValue> { made(glue::count("tail", "n", n).map(|n| t.0.tail(n))) })
+        .register_fn("tail", |t: &mut TableValue, n: i64| -> Fallible<TableValue> {
+            made(glue::count("tail", "n", n).map(|n| t.0.tail(n)))
+        })
         .register_fn("slice", |t: &mut TableValue, offset: i64, n: i64| -> Fallible<TableValue> {
             made(glue::count("slice", "n", n).map(|n| t.0.slice(offset, n)))
         })
@@ -122,11 +137,17 @@ fn register(engine: &mut Engine) {
             made(names_of("unique", &columns).and_then(|names| t.0.unique(Some(&names))))
         })
         .register_fn("drop_nulls", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.drop_nulls()) })
-        .register_fn("with_row_index", |t: &mut TableValue, name: &str| -> Fallible<TableValue> { made(t.0.with_row_index(name)) })
-        .register_fn("vstack", |t: &mut TableValue, other: TableValue| -> Fallible<TableValue> { made(t.0.vstack(&other.0)) })
+        .register_fn("with_row_index", |t: &mut TableValue, name: &str| -> Fallible<TableValue> {
+            made(t.0.with_row_index(name))
+        })
+        .register_fn("vstack", |t: &mut TableValue, other: TableValue| -> Fallible<TableValue> {
+            made(t.0.vstack(&other.0))
+        })
         .register_fn("describe", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.describe()) })
         .register_fn("write_csv", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_csv(path).or_raise() })
-        .register_fn("write_parquet", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_parquet(path).or_raise() })
+        .register_fn("write_parquet", |t: &mut TableValue, path: &str| -> Fallible<()> {
+            t.0.write_parquet(path).or_raise()
+        })
         .register_fn("to_csv", |t: &mut TableValue| -> Fallible<String> { t.0.to_csv().or_raise() })
         .register_fn("to_markdown", |t: &mut TableValue| t.text("to_markdown", markdown, &Map::new()))
         .register_fn("to_markdown", |t: &mut TableValue, map: Map| t.text("to_markdown", markdown, &map))
@@ -155,7 +176,8 @@ fn names_of(word: &str, value: &Dynamic) -> Result<Vec<String>> {
         Err(_) => match value.as_array_ref() {
             Ok(array) => glue::names(word, "the columns", &array),
             Err(_) => Err(Error::argument(format!(
-                "{word} takes the name of a column or an array of names; got {}", crate::script::show::a_type(value)
+                "{word} takes the name of a column or an array of names; got {}",
+                crate::script::show::a_type(value)
             ))),
         },
     }
@@ -176,7 +198,10 @@ impl TableValue {
         let names = names_of("sort", columns)?;
         let one = |value: &Dynamic| {
             value.as_bool().map_err(|_| {
-                Error::argument(format!("sort: descending must be true or false; got {}", crate::script::show::a_type(value)))
+                Error::argument(format!(
+                    "sort: descending must be true or false; got {}",
+                    crate::script::show::a_type(value)
+                ))
             })
         };
         let descending = match descending.as_array_ref() {
@@ -185,7 +210,9 @@ impl TableValue {
         };
         if descending.len() != names.len() {
             return Err(Error::argument(format!(
-                "sort: {} columns need as many values of descending; got {}", names.len(), descending.len()
+                "sort: {} columns need as many values of descending; got {}",
+                names.len(),
+                descending.len()
             )));
         }
         self.0.sort_by(&names, &descending)
@@ -207,7 +234,10 @@ impl TableValue {
                 }
             }
         }
-        let rows = lines.iter().map(|line| columns.iter().map(|c| json_cell(line.get(c).unwrap_or(&Value::Null))).collect()).collect();
+        let rows = lines
+            .iter()
+            .map(|line| columns.iter().map(|c| json_cell(line.get(c).unwrap_or(&Value::Null))).collect())
+            .collect();
         Ok(TableValue(Table::from_rows(&columns, rows)?))
     }
 
@@ -222,7 +252,11 @@ impl TableValue {
 
     /// A column as numbers; what is none becomes NaN. Errors: a column that is not there.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
-        Ok(self.column(name)?.iter().map(|v| v.as_float().or_else(|_| v.as_int().map(|i| i as f64)).unwrap_or(f64::NAN)).collect())
+        Ok(self
+            .column(name)?
+            .iter()
+            .map(|v| v.as_float().or_else(|_| v.as_int().map(|i| i as f64)).unwrap_or(f64::NAN))
+            .collect())
     }
 
     fn maps(&self) -> Array {
@@ -239,7 +273,10 @@ impl TableValue {
 
     fn column(&self, name: &str) -> Result<Array> {
         let columns = self.0.columns();
-        let at = columns.iter().position(|c| c == name).ok_or_else(|| Error::unknown("column", name, columns.iter().map(String::as_str)))?;
+        let at = columns
+            .iter()
+            .position(|c| c == name)
+            .ok_or_else(|| Error::unknown("column", name, columns.iter().map(String::as_str)))?;
         Ok(self.0.rows().into_iter().map(|mut row| dynamic(row.swap_remove(at))).collect())
     }
 }

@@ -119,7 +119,11 @@ fn register(engine: &mut Engine) {
         })
         .register_fn("mean", |t: &mut TensorValue, dim: i64| -> Fallible<TensorValue> {
             dimension("mean", &t.0, dim).or_raise()?;
-            wrap("mean", &[&t.0], t.0.f_to_kind(Element::Float).and_then(|t| t.f_mean_dim(Some(&[dim][..]), false, None)))
+            wrap(
+                "mean",
+                &[&t.0],
+                t.0.f_to_kind(Element::Float).and_then(|t| t.f_mean_dim(Some(&[dim][..]), false, None)),
+            )
         })
         .register_fn("argsort", |t: &mut TensorValue, dim: i64, descending: bool| -> Fallible<TensorValue> {
             dimension("argsort", &t.0, dim).or_raise()?;
@@ -137,15 +141,24 @@ fn register(engine: &mut Engine) {
         .register_fn("reshape", |t: &mut TensorValue, shape: Array| -> Fallible<TensorValue> {
             let shape = whole("reshape", "the shape", &shape).or_raise()?;
             let result = t.0.f_reshape(&shape[..]).map_err(|_| {
-                Error::new(ErrorKind::Tensor, format!("reshape: a Tensor {:?} of {} elements has no shape {shape:?}", t.0.size(), t.0.numel()))
+                Error::new(
+                    ErrorKind::Tensor,
+                    format!("reshape: a Tensor {:?} of {} elements has no shape {shape:?}", t.0.size(), t.0.numel()),
+                )
             });
             result.map(TensorValue::from).or_raise()
         })
         .register_fn("index", |t: &mut TensorValue, dim: i64, at: Array| -> Fallible<TensorValue> {
             let at = whole("index", "the positions", &at).or_raise()?;
-            let n = dimension("index", &t.0, dim).and_then(|()| Ok(t.0.size()[usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)])).or_raise()?;
+            let n = dimension("index", &t.0, dim)
+                .and_then(|()| Ok(t.0.size()[usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)]))
+                .or_raise()?;
             if let Some(outside) = at.iter().find(|at| !(0..n).contains(at)) {
-                return Err(Error::argument(format!("index: there is no position {outside} along dimension {dim} of a Tensor {:?}", t.0.size()))).or_raise();
+                return Err(Error::argument(format!(
+                    "index: there is no position {outside} along dimension {dim} of a Tensor {:?}",
+                    t.0.size()
+                )))
+                .or_raise();
             }
             wrap("index", &[&t.0], Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
         })
@@ -159,10 +172,18 @@ fn wrap(operation: &str, operands: &[&Tensor], result: Result<Tensor, TchError>)
         let error = Error::from(error);
         let shapes: Vec<String> = operands.iter().map(|t| format!("{:?}", t.size())).collect();
         let message = match (operation, &shapes[..]) {
-            ("matmul", [a, b]) => format!("matmul of Tensors {a} and {b}: the columns of the first must be as many as the rows of the second"),
-            ("cat", [a, b]) => format!("cat of Tensors {a} and {b}: all other sizes must be equal, and the kinds of element too"),
-            ("+" | "-" | "*" | "/" | ">" | ">=" | "<" | "<=" | "==" | "pow", [a, b]) if error.message.contains("must match the size") => {
-                format!("{operation} of Tensors {a} and {b}: the shapes do not broadcast, sizes from the right must be equal or 1")
+            ("matmul", [a, b]) => format!(
+                "matmul of Tensors {a} and {b}: the columns of the first must be as many as the rows of the second"
+            ),
+            ("cat", [a, b]) => {
+                format!("cat of Tensors {a} and {b}: all other sizes must be equal, and the kinds of element too")
+            }
+            ("+" | "-" | "*" | "/" | ">" | ">=" | "<" | "<=" | "==" | "pow", [a, b])
+                if error.message.contains("must match the size") =>
+            {
+                format!(
+                    "{operation} of Tensors {a} and {b}: the shapes do not broadcast, sizes from the right must be equal or 1"
+                )
             }
             (_, shapes) => {
                 let operands = if shapes.len() == 1 { "a Tensor" } else { "Tensors" };
@@ -181,12 +202,20 @@ fn dimension(operation: &str, t: &Tensor, dim: i64) -> Result<()> {
     if (-n.max(1)..n.max(1)).contains(&dim) {
         return Ok(());
     }
-    Err(Error::argument(format!("{operation}: a Tensor {:?} has no dimension {dim}", t.size())).with_help(format!("its dimensions are 0 to {}, or -1 for the last", n.max(1) - 1)))
+    Err(Error::argument(format!("{operation}: a Tensor {:?} has no dimension {dim}", t.size()))
+        .with_help(format!("its dimensions are 0 to {}, or -1 for the last", n.max(1) - 1)))
 }
 
 /// An array of integers.
 fn whole(word: &str, what: &str, array: &Array) -> Result<Vec<i64>> {
-    let one = |item: &Dynamic| item.as_int().map_err(|_| Error::argument(format!("{word}: {what} must be an array of integers; got {} in it", crate::script::show::a_type(item))));
+    let one = |item: &Dynamic| {
+        item.as_int().map_err(|_| {
+            Error::argument(format!(
+                "{word}: {what} must be an array of integers; got {} in it",
+                crate::script::show::a_type(item)
+            ))
+        })
+    };
     array.iter().map(one).collect()
 }
 
@@ -209,11 +238,18 @@ fn item(t: &Tensor) -> Result<f64> {
 }
 
 fn to_array(t: &Tensor) -> Result<Dynamic> {
-    let whole = matches!(t.kind(), Element::Int64 | Element::Int | Element::Int16 | Element::Int8 | Element::Uint8 | Element::Bool);
+    let whole = matches!(
+        t.kind(),
+        Element::Int64 | Element::Int | Element::Int16 | Element::Int8 | Element::Uint8 | Element::Bool
+    );
     if t.numel() > 10_000_000 {
-        return Err(Error::argument(format!("to_array of {} elements is too large; take a part with index", t.numel())));
+        return Err(Error::argument(format!(
+            "to_array of {} elements is too large; take a part with index",
+            t.numel()
+        )));
     }
-    let flat = t.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
+    let flat =
+        t.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
     let values = Vec::<f64>::try_from(&flat)?;
     let mut at = values.into_iter();
     Ok(nest(&t.size(), &mut at, whole))
@@ -234,7 +270,14 @@ pub fn from_value(word: &str, value: &Dynamic) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(&values)?.f_to_kind(kind)?.f_reshape(shape)?)
 }
 
-fn flatten(word: &str, value: &Dynamic, depth: usize, shape: &mut Vec<i64>, values: &mut Vec<f64>, whole: &mut bool) -> Result<()> {
+fn flatten(
+    word: &str,
+    value: &Dynamic,
+    depth: usize,
+    shape: &mut Vec<i64>,
+    values: &mut Vec<f64>,
+    whole: &mut bool,
+) -> Result<()> {
     if let Ok(array) = value.as_array_ref() {
         let n = array.len() as i64;
         match shape.get(depth) {
@@ -242,7 +285,8 @@ fn flatten(word: &str, value: &Dynamic, depth: usize, shape: &mut Vec<i64>, valu
             Some(&expected) if expected == n => {}
             _ => {
                 return Err(Error::argument(format!(
-                    "{word}: arrays at one level must have the same length; got one of {n} at level {}", depth + 1
+                    "{word}: arrays at one level must have the same length; got one of {n} at level {}",
+                    depth + 1
                 )));
             }
         }
@@ -255,7 +299,12 @@ fn flatten(word: &str, value: &Dynamic, depth: usize, shape: &mut Vec<i64>, valu
         (Ok(i), _, _) => (i as f64, true),
         (_, Ok(x), _) => (x, false),
         (_, _, Ok(b)) => (f64::from(b), true),
-        _ => return Err(Error::argument(format!("{word} takes numbers or arrays of numbers; got {}", crate::script::show::a_type(value)))),
+        _ => {
+            return Err(Error::argument(format!(
+                "{word} takes numbers or arrays of numbers; got {}",
+                crate::script::show::a_type(value)
+            )));
+        }
     };
     *whole &= is_whole;
     values.push(x);

@@ -23,7 +23,20 @@ pub struct Calls<'t> {
 }
 
 /// Rhai's own functions that are not in its registry.
-const BUILT_IN: &[&str] = &["Fn", "call", "curry", "is_def_var", "is_def_fn", "is_shared", "type_of", "eval", "print", "debug", "this", "import"];
+const BUILT_IN: &[&str] = &[
+    "Fn",
+    "call",
+    "curry",
+    "is_def_var",
+    "is_def_fn",
+    "is_shared",
+    "type_of",
+    "eval",
+    "print",
+    "debug",
+    "this",
+    "import",
+];
 
 impl<'t> Calls<'t> {
     pub fn new(engine: &Engine, ast: &AST, text: &'t str, name: &str) -> Self {
@@ -32,7 +45,9 @@ impl<'t> Calls<'t> {
             if let Stmt::Import(import, _) = statement
                 && let Expr::StringConstant(path, _) = &import.0
             {
-                let functions = modules::find(path, Some(name)).and_then(|(_, text)| engine.compile(text).ok()).map(|ast| functions(&ast));
+                let functions = modules::find(path, Some(name))
+                    .and_then(|(_, text)| engine.compile(text).ok())
+                    .map(|ast| functions(&ast));
                 libraries.insert(import.1.name.to_string(), functions);
             }
         };
@@ -73,8 +88,17 @@ impl<'t> Calls<'t> {
         let own = |n: usize| self.own.contains(&(name.to_string(), n));
         let native = |n: usize| self.native.contains(&(name.to_string(), n));
         if !self.own.iter().chain(&self.native).any(|(n, _)| n == name) {
-            let near = nearest(name, self.own.iter().chain(&self.native).map(|(n, _)| n.as_str()).filter(|n| n.starts_with(char::is_alphabetic) && !n.contains('$')));
-            findings.push(error(format!("there is no function {name}")).help(near.map(|near| format!("did you mean {near}?"))));
+            let near = nearest(
+                name,
+                self.own
+                    .iter()
+                    .chain(&self.native)
+                    .map(|(n, _)| n.as_str())
+                    .filter(|n| n.starts_with(char::is_alphabetic) && !n.contains('$')),
+            );
+            findings.push(
+                error(format!("there is no function {name}")).help(near.map(|near| format!("did you mean {near}?"))),
+            );
             return;
         }
         // A native method counts its receiver; a function of the script has it as `this`.
@@ -84,7 +108,8 @@ impl<'t> Calls<'t> {
                 Some(word) if !self.own_names().any(|n| n == name) => Some(word.signatures.join(" or ")),
                 _ => spans::functions(self.text).into_iter().find(|(n, _)| n == name).map(|(_, signature)| signature),
             };
-            let finding = error(format!("{name} does not take {arguments} argument{}", if arguments == 1 { "" } else { "s" }));
+            let finding =
+                error(format!("{name} does not take {arguments} argument{}", if arguments == 1 { "" } else { "s" }));
             findings.push(finding.help(signature.map(|s| format!("it is {s}"))));
         }
         self.options(call, findings);
@@ -94,7 +119,12 @@ impl<'t> Calls<'t> {
     fn options(&self, call: &FnCallExpr, findings: &mut Vec<Finding>) {
         let name = call.name.as_str();
         // The options of dataset are those of the data set; cam's and predict's first argument may be a map of models.
-        let Some(docs) = primitives::find(name).and_then(|w| w.options.as_ref()).filter(|_| name != "dataset" && call.args.len() > 1 || takes_only_options(name)) else { return };
+        let Some(docs) = primitives::find(name)
+            .and_then(|w| w.options.as_ref())
+            .filter(|_| name != "dataset" && call.args.len() > 1 || takes_only_options(name))
+        else {
+            return;
+        };
         let Some(Expr::Map(map, _)) = call.args.last() else { return };
         let known = || docs.docs.iter().map(|(key, _)| *key);
         for (key, _) in map.0.iter().filter(|(key, _)| known().all(|k| k != key.name)) {
@@ -114,10 +144,14 @@ impl<'t> Calls<'t> {
         let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
         if !functions.iter().any(|(n, _)| n == name) {
             let near = nearest(name, functions.iter().map(|(n, _)| n.as_str()));
-            findings.push(error(format!("library {alias} has no function {name}")).help(near.map(|near| format!("did you mean {near}?"))));
+            findings.push(
+                error(format!("library {alias} has no function {name}"))
+                    .help(near.map(|near| format!("did you mean {near}?"))),
+            );
         } else if !functions.contains(&(name.to_string(), arguments)) {
             let takes: Vec<String> = functions.iter().filter(|(n, _)| n == name).map(|(_, n)| n.to_string()).collect();
-            findings.push(error(format!("{alias}::{name} takes {} arguments; {arguments} stand here", takes.join(" or "))));
+            findings
+                .push(error(format!("{alias}::{name} takes {} arguments; {arguments} stand here", takes.join(" or "))));
         }
     }
 }

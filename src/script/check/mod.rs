@@ -61,7 +61,13 @@ fn reader(session: &Session) -> Engine {
 impl Finding {
     fn at(severity: Severity, text: &str, pos: Position, message: String) -> Self {
         let at = spans::offset(text, pos).unwrap_or(0);
-        Finding { severity, position: (pos.line().unwrap_or(0), pos.position().unwrap_or(0)), span: spans::token(text, at), message, help: None }
+        Finding {
+            severity,
+            position: (pos.line().unwrap_or(0), pos.position().unwrap_or(0)),
+            span: spans::token(text, at),
+            message,
+            help: None,
+        }
     }
 
     /// A finding at a byte of the text.

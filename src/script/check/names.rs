@@ -30,7 +30,17 @@ struct Name {
 
 /// All that is found in a text.
 pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
-    let mut walker = Walker { text, calls, names: vec![], findings: vec![], closures: BTreeMap::new(), waiting: vec![], top: BTreeSet::new(), constants: BTreeSet::new(), function: None };
+    let mut walker = Walker {
+        text,
+        calls,
+        names: vec![],
+        findings: vec![],
+        closures: BTreeMap::new(),
+        waiting: vec![],
+        top: BTreeSet::new(),
+        constants: BTreeSet::new(),
+        function: None,
+    };
     // A text that looks at itself may read any name.
     let reflects = spans::pieces(text).iter().any(|(range, _)| ["eval", "is_def_var"].contains(&&text[range.clone()]));
     for statement in ast.statements() {
@@ -96,9 +106,15 @@ impl Walker<'_> {
                 continue;
             }
             let (said, help) = match name.what {
-                What::Variable => (format!("the variable \"{}\" is never read", name.name), "a name that begins with _ need not be"),
-                What::Constant => (format!("the constant \"{}\" is never read", name.name), "functions read it as global::NAME"),
-                What::Parameter => (format!("the parameter \"{}\" is never read", name.name), "a name that begins with _ need not be"),
+                What::Variable => {
+                    (format!("the variable \"{}\" is never read", name.name), "a name that begins with _ need not be")
+                }
+                What::Constant => {
+                    (format!("the constant \"{}\" is never read", name.name), "functions read it as global::NAME")
+                }
+                What::Parameter => {
+                    (format!("the parameter \"{}\" is never read", name.name), "a name that begins with _ need not be")
+                }
                 What::Import => (format!("nothing of the library \"{}\" is used", name.name), "the import can go"),
                 What::Given => continue,
             };
@@ -107,7 +123,14 @@ impl Walker<'_> {
     }
 
     /// The body of a function or closure: nothing outside is seen but what it captured.
-    fn function(&mut self, ast: &AST, function: &str, parameters: &[rhai::ImmutableString], captured: usize, what: What) {
+    fn function(
+        &mut self,
+        ast: &AST,
+        function: &str,
+        parameters: &[rhai::ImmutableString],
+        captured: usize,
+        what: What,
+    ) {
         let outside = std::mem::take(&mut self.names);
         // Libraries that the text imports at its top level are seen.
         for statement in ast.statements() {
@@ -275,7 +298,9 @@ impl Walker<'_> {
     fn expression(&mut self, expression: &Expr) {
         match expression {
             Expr::DynamicConstant(value, _) => self.closure(value, 0),
-            Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => parts.iter().for_each(|part| self.expression(part)),
+            Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => {
+                parts.iter().for_each(|part| self.expression(part))
+            }
             Expr::Map(map, _) => map.0.iter().for_each(|(_, value)| self.expression(value)),
             Expr::Variable(variable, _, pos) => match variable.2.is_empty() {
                 true => self.read(&variable.1, *pos),
@@ -306,7 +331,9 @@ impl Walker<'_> {
                 self.expression(&sides.lhs);
                 self.expression(&sides.rhs);
             }
-            Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => parts.iter().for_each(|part| self.expression(part)),
+            Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => {
+                parts.iter().for_each(|part| self.expression(part))
+            }
             Expr::Custom(custom, _) => custom.inputs.iter().for_each(|part| self.expression(part)),
             _ => {}
         }
@@ -372,7 +399,8 @@ impl Walker<'_> {
             Some(found) => found.read = true,
             None if alias == "global" => {}
             None => {
-                let finding = Finding::at(Severity::Error, self.text, pos, format!("no library is imported as {alias}"));
+                let finding =
+                    Finding::at(Severity::Error, self.text, pos, format!("no library is imported as {alias}"));
                 self.findings.push(finding.help(Some(format!("import \"{alias}\" as {alias};"))));
             }
         }
@@ -382,7 +410,8 @@ impl Walker<'_> {
         if name == "this" {
             return;
         }
-        let unseen = self.function.is_some() && self.top.contains(name) && self.function.as_deref() != Some("a closure");
+        let unseen =
+            self.function.is_some() && self.top.contains(name) && self.function.as_deref() != Some("a closure");
         if unseen {
             self.constants.insert(name.to_string());
         }

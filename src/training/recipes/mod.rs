@@ -33,30 +33,105 @@ enum Family {
 
 use Family::{Common, Query2Label};
 
-const fn row(name: &'static str, data: &'static str, backbone: &'static str, head: &'static str, image_size: i64, family: Family, summary: &'static str) -> Recipe {
+const fn row(
+    name: &'static str,
+    data: &'static str,
+    backbone: &'static str,
+    head: &'static str,
+    image_size: i64,
+    family: Family,
+    summary: &'static str,
+) -> Recipe {
     Recipe { name, summary, data, backbone, head, image_size, family }
 }
 
 /// All recipes: a line each.
 pub const RECIPES: &[Recipe] = &[
     row("cpsd-coco-r101", "coco2014", "resnet101", "gap", 448, Common, "ResNet-101, average pooling"),
-    row("cpsd-coco-r101-tf", "coco2014", "resnet101", "tf", 448, Common, "ResNet-101 and a transformer over patches and label words"),
+    row(
+        "cpsd-coco-r101-tf",
+        "coco2014",
+        "resnet101",
+        "tf",
+        448,
+        Common,
+        "ResNet-101 and a transformer over patches and label words",
+    ),
     row("cpsd-coco-r101-tf-576", "coco2014", "resnet101", "tf", 576, Common, "the same at 576 pixels"),
-    row("cpsd-coco-q2l", "coco2014", "resnet101", "q2l", 448, Query2Label, "Query2Label on ResNet-101, as the authors' code means it"),
-    row("cpsd-coco-q2l-as-run", "coco2014", "resnet101", "q2l", 448, Common, "the same with the Adam recipe, which the authors' code comes to"),
+    row(
+        "cpsd-coco-q2l",
+        "coco2014",
+        "resnet101",
+        "q2l",
+        448,
+        Query2Label,
+        "Query2Label on ResNet-101, as the authors' code means it",
+    ),
+    row(
+        "cpsd-coco-q2l-as-run",
+        "coco2014",
+        "resnet101",
+        "q2l",
+        448,
+        Common,
+        "the same with the Adam recipe, which the authors' code comes to",
+    ),
     row("cpsd-coco-tresnet-l", "coco2014", "tresnet_l", "gap", 448, Common, "TResNet-L, average pooling"),
-    row("cpsd-coco-resnext50", "coco2014", "resnext50_32x4d", "gap", 448, Common, "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling"),
+    row(
+        "cpsd-coco-resnext50",
+        "coco2014",
+        "resnext50_32x4d",
+        "gap",
+        448,
+        Common,
+        "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling",
+    ),
     row("cpsd-nuswide-r101", "nuswide", "resnet101", "gap", 448, Common, "ResNet-101, average pooling"),
-    row("cpsd-nuswide-r101-tf", "nuswide", "resnet101", "tf", 448, Common, "ResNet-101 and a transformer over patches and label words"),
-    row("cpsd-nuswide-q2l", "nuswide", "resnet101", "q2l", 448, Query2Label, "Query2Label on ResNet-101, as the authors' code means it"),
-    row("cpsd-nuswide-q2l-as-run", "nuswide", "resnet101", "q2l", 448, Common, "the same with the Adam recipe, which the authors' code comes to"),
+    row(
+        "cpsd-nuswide-r101-tf",
+        "nuswide",
+        "resnet101",
+        "tf",
+        448,
+        Common,
+        "ResNet-101 and a transformer over patches and label words",
+    ),
+    row(
+        "cpsd-nuswide-q2l",
+        "nuswide",
+        "resnet101",
+        "q2l",
+        448,
+        Query2Label,
+        "Query2Label on ResNet-101, as the authors' code means it",
+    ),
+    row(
+        "cpsd-nuswide-q2l-as-run",
+        "nuswide",
+        "resnet101",
+        "q2l",
+        448,
+        Common,
+        "the same with the Adam recipe, which the authors' code comes to",
+    ),
     row("cpsd-nuswide-tresnet-l", "nuswide", "tresnet_l", "gap", 448, Common, "TResNet-L, average pooling"),
-    row("cpsd-nuswide-resnext50", "nuswide", "resnext50_32x4d", "gap", 448, Common, "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling"),
+    row(
+        "cpsd-nuswide-resnext50",
+        "nuswide",
+        "resnext50_32x4d",
+        "gap",
+        448,
+        Common,
+        "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling",
+    ),
 ];
 
 /// The recipe of that name in one reading of paper and code. Errors: an unknown name, with the nearest.
 pub fn recipe(name: &str, reading: Reading) -> Result<Value> {
-    let row = RECIPES.iter().find(|r| r.name == name).ok_or_else(|| Error::unknown("recipe", name, RECIPES.iter().map(|r| r.name)))?;
+    let row = RECIPES
+        .iter()
+        .find(|r| r.name == name)
+        .ok_or_else(|| Error::unknown("recipe", name, RECIPES.iter().map(|r| r.name)))?;
     let mut recipe = json!({
         "name": row.name,
         "reading": reading.name(),
@@ -123,9 +198,12 @@ impl Recipe {
         set("ema_warmup", json!(false));
         set("views", json!(0));
         // A plain resize to a square, Cutout, RandAugment.
-        set("augment", json!({
-            "resized_crop_scale": [1.0, 1.0], "flip": 0.0, "cutout": 0.5, "cutout_factor": 0.5, "randaugment": 2, "randaugment_level": 9,
-        }));
+        set(
+            "augment",
+            json!({
+                "resized_crop_scale": [1.0, 1.0], "flip": 0.0, "cutout": 0.5, "cutout_factor": 0.5, "randaugment": 2, "randaugment_level": 9,
+            }),
+        );
         set("eval_every", json!(1));
         if student {
             set("distillation", json!({ "name": "mse", "space": "logits" }));

@@ -56,18 +56,30 @@ impl Difference {
     }
 }
 
-const fn line(what: &'static str, path: &'static [&'static str], [paper, as_released, fixed]: [&'static str; 3]) -> Difference {
+const fn line(
+    what: &'static str,
+    path: &'static [&'static str],
+    [paper, as_released, fixed]: [&'static str; 3],
+) -> Difference {
     Difference { what, path, paper, as_released, fixed }
 }
 
 /// All differences: a line each, with the values of paper, as-released and fixed.
 pub const READINGS: &[Difference] = &[
-    line("exponent of S on the dis-occurrence branch", &["affinity", "dis", "power"], ["0.5", "0.3333333333333333", "0.3333333333333333"]),
+    line(
+        "exponent of S on the dis-occurrence branch",
+        &["affinity", "dis", "power"],
+        ["0.5", "0.3333333333333333", "0.3333333333333333"],
+    ),
     line("embedding and choice among partitions", &["partition", "preset"], ["null", "\"authors\"", "\"authors\""]),
     line("training images of a teacher", &["teacher", "images"], ["\"containing\"", "\"all\"", "\"all\""]),
     line("split that selects a teacher", &["teacher", "select_on"], ["\"val\"", "\"test\"", "\"val\""]),
     line("split that selects the student", &["student", "select_on"], ["\"val\"", "\"test\"", "\"val\""]),
-    line("what the distillation loss compares", &["student", "distillation", "space"], ["\"probabilities\"", "\"logits\"", "\"logits\""]),
+    line(
+        "what the distillation loss compares",
+        &["student", "distillation", "space"],
+        ["\"probabilities\"", "\"logits\"", "\"logits\""],
+    ),
     line("weight of the loss on labels", &["student", "label_weight"], ["1.0", "0.5", "0.5"]),
     line("weights of the two ensembles", &["student", "weights"], ["[0.5, 0.5]", "[0.25, 0.25]", "[0.25, 0.25]"]),
     line("teachers while they teach", &["student", "teacher_mode"], ["\"eval\"", "\"train\"", "\"eval\""]),

@@ -31,7 +31,8 @@ pub fn write(options: &SceneOptions, root: &Path, year: &str, odd: bool) -> Resu
             if odd && i % 17 == 2 && annotations.len() > first {
                 let mut crowd = annotations[first].clone();
                 crowd["iscrowd"] = json!(1);
-                crowd["segmentation"] = json!({ "counts": [0, options.size * options.size], "size": [options.size, options.size] });
+                crowd["segmentation"] =
+                    json!({ "counts": [0, options.size * options.size], "size": [options.size, options.size] });
                 annotations.push(crowd);
             }
         }

@@ -66,7 +66,13 @@ fn checked(options: &SceneOptions) -> Result<()> {
 
 /// Paints the scenes of a split into files under `root` and gives back what is in them. With `odd`, one picture in
 /// thirteen shows nothing that has a label, and some are grey or CMYK.
-fn pictures(options: &SceneOptions, split: Split, root: &Path, odd: bool, path: impl Fn(usize) -> PathBuf + Sync) -> Result<Vec<Scene>> {
+fn pictures(
+    options: &SceneOptions,
+    split: Split,
+    root: &Path,
+    odd: bool,
+    path: impl Fn(usize) -> PathBuf + Sync,
+) -> Result<Vec<Scene>> {
     let n = split.len(options);
     let progress = Progress::new(format!("writing {} pictures", split.name()), n as u64, "images");
     let task = task::current();
@@ -95,11 +101,16 @@ fn pictures(options: &SceneOptions, split: Split, root: &Path, odd: bool, path: 
 fn jpeg(picture: &Picture, colours: ColorType) -> Result<Vec<u8>> {
     let pixels: Vec<u8> = match colours {
         // ITU-R 601, as image libraries make grey.
-        ColorType::Luma => picture.rgb.chunks_exact(3).map(|p| ((299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000) as u8).collect(),
+        ColorType::Luma => picture
+            .rgb
+            .chunks_exact(3)
+            .map(|p| ((299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000) as u8)
+            .collect(),
         // Without black ink, so that nothing is lost on the way back.
         _ => picture.rgb.chunks_exact(3).flat_map(|p| [255 - p[0], 255 - p[1], 255 - p[2], 0]).collect(),
     };
-    let side = |n: u32| u16::try_from(n).map_err(|_| Error::argument(format!("a JPEG cannot be {n} pixels wide or high")));
+    let side =
+        |n: u32| u16::try_from(n).map_err(|_| Error::argument(format!("a JPEG cannot be {n} pixels wide or high")));
     let mut bytes = Vec::new();
     Encoder::new(&mut bytes, 92)
         .encode(&pixels, side(picture.width)?, side(picture.height)?, colours)
@@ -140,7 +151,8 @@ mod tests {
     fn grey_and_cmyk_pictures_come_back() {
         let options = SceneOptions { size: 64, ..SceneOptions::default() };
         let picture = paint(&scene(0, Split::Train, 1), options.size);
-        let apart = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64;
+        let apart =
+            |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64;
         let back = Picture::decode(&jpeg(&picture, ColorType::Cmyk).unwrap(), "cmyk").unwrap();
         assert!(apart(&back.rgb, &picture.rgb) < 6.0, "{}", apart(&back.rgb, &picture.rgb));
         let grey = Picture::decode(&jpeg(&picture, ColorType::Luma).unwrap(), "grey").unwrap();

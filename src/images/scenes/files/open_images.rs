@@ -22,11 +22,20 @@ pub fn write(options: &SceneOptions, root: &Path) -> Result<()> {
                 csv.push_str(&format!("{},verification,{},0\n", id(i), machine_id(absent.name)));
             }
         }
-        write_text(&root.join(format!("oidv7-{}-annotations-human-imagelabels.csv", if folder == "validation" { "val" } else { folder })), &csv)?;
+        write_text(
+            &root.join(format!(
+                "oidv7-{}-annotations-human-imagelabels.csv",
+                if folder == "validation" { "val" } else { folder }
+            )),
+            &csv,
+        )?;
     }
     let descriptions: String = LABELS.iter().map(|l| format!("{},{}\n", machine_id(l.name), l.name)).collect();
     // Described, but not one that models are trained on.
-    write_text(&root.join("oidv7-class-descriptions.csv"), &format!("LabelName,DisplayName\n{descriptions}/m/0zzzz,\"Emoji, in general\"\n"))?;
+    write_text(
+        &root.join("oidv7-class-descriptions.csv"),
+        &format!("LabelName,DisplayName\n{descriptions}/m/0zzzz,\"Emoji, in general\"\n"),
+    )?;
     let trainable: String = LABELS.iter().map(|l| machine_id(l.name) + "\n").collect();
     write_text(&root.join("oidv7-classes-trainable.txt"), &trainable)
 }

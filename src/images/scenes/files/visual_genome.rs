@@ -13,7 +13,9 @@ pub fn write(options: &SceneOptions, root: &Path) -> Result<()> {
     let mut index = Map::new();
     for (split, name) in [(Split::Train, "train"), (Split::Test, "test")] {
         let file = |i: usize| format!("{}.jpg", picture_id(split, i) + 2_315_000);
-        let scenes = pictures(options, split, root, true, |i| Path::new(if i % 3 == 0 { "VG_100K_2" } else { "VG_100K" }).join(file(i)))?;
+        let scenes = pictures(options, split, root, true, |i| {
+            Path::new(if i % 3 == 0 { "VG_100K_2" } else { "VG_100K" }).join(file(i))
+        })?;
         for (i, scene) in scenes.iter().enumerate() {
             // The catalogue's labels are every twelfth of the five hundred.
             let numbers: Vec<u32> = scene.labels().into_iter().map(|label| label * 12).collect();

@@ -17,11 +17,16 @@ const SPELLED: [(&str, &str); 6] = [
     ("potted plant", "pottedplant"),
     ("tv", "tvmonitor"),
 ];
-const SAME: [&str; 14] = ["bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dog", "horse", "person", "sheep", "train"];
+const SAME: [&str; 14] = [
+    "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dog", "horse", "person", "sheep",
+    "train",
+];
 
 /// VOC's name of a COCO label, if it is one of VOC's classes.
 fn class(label: &str) -> Option<&str> {
-    SAME.contains(&label).then_some(label).or_else(|| SPELLED.iter().find(|(coco, _)| *coco == label).map(|(_, voc)| *voc))
+    SAME.contains(&label)
+        .then_some(label)
+        .or_else(|| SPELLED.iter().find(|(coco, _)| *coco == label).map(|(_, voc)| *voc))
 }
 
 /// Writes `VOCdevkit/VOCyear`. 2007 has a test split; of 2012, whose test annotations were never published, the test
@@ -31,9 +36,13 @@ pub fn write(options: &SceneOptions, root: &Path, year: &str) -> Result<()> {
     let mut ids: [Vec<String>; 2] = Default::default();
     for (split, ids) in [Split::Train, Split::Test].into_iter().zip(&mut ids) {
         *ids = (0..split.len(options)).map(|i| id(split, i, year)).collect();
-        let scenes = pictures(options, split, &root.join("JPEGImages"), true, |i| format!("{}.jpg", id(split, i, year)).into())?;
+        let scenes =
+            pictures(options, split, &root.join("JPEGImages"), true, |i| format!("{}.jpg", id(split, i, year)).into())?;
         for (i, (scene, id)) in scenes.iter().zip(&*ids).enumerate() {
-            write_text(&root.join("Annotations").join(format!("{id}.xml")), &annotation(scene, options.size, id, year, i))?;
+            write_text(
+                &root.join("Annotations").join(format!("{id}.xml")),
+                &annotation(scene, options.size, id, year, i),
+            )?;
         }
     }
     let [train, test] = ids;
@@ -45,7 +54,11 @@ pub fn write(options: &SceneOptions, root: &Path, year: &str) -> Result<()> {
             ("val", train[half..].iter().collect()),
             ("test", test.iter().collect()),
         ],
-        _ => vec![("trainval", train.iter().chain(&test).collect()), ("train", train.iter().collect()), ("val", test.iter().collect())],
+        _ => vec![
+            ("trainval", train.iter().chain(&test).collect()),
+            ("train", train.iter().collect()),
+            ("val", test.iter().collect()),
+        ],
     };
     for (name, ids) in lists {
         let text: String = ids.iter().map(|id| format!("{id}\n")).collect();
@@ -73,7 +86,10 @@ fn annotation(scene: &Scene, size: u32, id: &str, year: &str, picture: usize) ->
             xml,
             "\t<object>\n\t\t<name>{class}</name>\n\t\t<pose>Unspecified</pose>\n\t\t<truncated>0</truncated>\n\t\t<difficult>{difficult}</difficult>\n\t\t\
 <bndbox><xmin>{:.0}</xmin><ymin>{:.0}</ymin><xmax>{:.0}</xmax><ymax>{:.0}</ymax></bndbox>\n\t</object>",
-            left + 1.0, top + 1.0, right, bottom
+            left + 1.0,
+            top + 1.0,
+            right,
+            bottom
         );
     }
     xml + "</annotation>\n"
