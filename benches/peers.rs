@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 type Anything<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Anything<()> {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {

@@ -23,7 +23,7 @@ const BATCH: usize = 16;
 const LABELS: usize = 20;
 
 fn main() -> Anything<()> {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -186,7 +186,7 @@ fn ablation(net: &str, size: i64, folder: &Path) -> Anything<f64> {
         root.path().display()
     );
     let mut session = cpsd::script::session::Session::new();
-    *session.context.runs.borrow_mut() = root.path().join("runs");
+    *session.host.runs.borrow_mut() = root.path().join("runs");
     let start = Instant::now();
     let _ = session.eval(&code, "ablation").map_err(|f| f.render(false, 100))?;
     Ok(start.elapsed().as_secs_f64())

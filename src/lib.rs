@@ -3,13 +3,13 @@
 //! The core folders (`labels graph images models losses training metrics runs executors plots reports`) are a library of their
 //! own; `primitives` turns them into words of a scripting language, `script` runs it, `repl` prompts for it.
 
+pub mod activity;
 pub mod devices;
 pub mod error;
 pub mod executors;
 pub mod files;
 pub mod graph;
 pub mod images;
-pub mod interrupt;
 pub mod labels;
 pub mod losses;
 pub mod metrics;
@@ -17,11 +17,9 @@ pub mod models;
 pub mod paper;
 pub mod plots;
 pub mod primitives;
-pub mod progress;
 pub mod repl;
 pub mod reports;
 pub mod runs;
 pub mod script;
-pub mod task;
 pub mod torch;
 pub mod training;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 use colored::Colorize;
-use cpsd::progress::print_line;
+use cpsd::activity::console::print_line;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 use cpsd::script::{check, docs, library_tests, reference, show};
@@ -91,7 +91,7 @@ fn start(cli: Cli) -> u8 {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1] {
         let _ = signal_hook::flag::register(signal, interrupt::flag());
     }
-    cpsd::progress::set_quiet(cli.quiet);
+    cpsd::activity::console::set_quiet(cli.quiet);
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let worker = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20).spawn(move || run(cli));
     match worker.map(std::thread::JoinHandle::join) {
@@ -111,7 +111,7 @@ fn run(cli: Cli) -> u8 {
     }
     let mut session = Session::new();
     if let Some(runs) = &cli.runs {
-        *session.context.runs.borrow_mut() = runs.clone();
+        *session.host.runs.borrow_mut() = runs.clone();
     }
     match cli.command {
         None => repl::run(&mut session),
@@ -174,7 +174,7 @@ fn worker(job: &Path, supervised: bool) -> u8 {
     if supervised {
         watch_lifeline();
     }
-    cpsd::progress::relay();
+    cpsd::activity::console::relay();
     match cpsd::training::job_file::work(job) {
         Ok(run) => {
             Message::Done(run.into()).say();
@@ -276,7 +276,7 @@ fn test(path: &Path) -> u8 {
 }
 
 /// The `arg("name", default, "help")` calls of a script, found in its text.
-fn declared(session: &Session, file: &Path) -> Result<Vec<cpsd::script::context::Declared>, Failure> {
+fn declared(session: &Session, file: &Path) -> Result<Vec<cpsd::script::host::Declared>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|e| Failure::plain(cpsd::error::Error::io(file, e)))?;
     cpsd::script::arguments::declared(session, &text, &file.display().to_string())
 }

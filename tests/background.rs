@@ -12,7 +12,7 @@ fn value(session: &mut Session, line: &str) -> String {
 
 fn session(folder: &std::path::Path) -> Session {
     let mut session = Session::new();
-    *session.context.runs.borrow_mut() = folder.to_path_buf();
+    *session.host.runs.borrow_mut() = folder.to_path_buf();
     let _ = value(
         &mut session,
         "let data = dataset(\"emoji-scenes\", #{train: 64, val: 16, test: 16, test_shifted: 8, size: 48}); let o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 2, batch: 16};",
@@ -100,7 +100,7 @@ fn a_stopped_training_goes_on_where_it_was_and_an_interrupt_stops_no_job() {
     let mut s = session(folder.path());
     let _ = value(&mut s, "let many = o + #{epochs: 400}; let job = spawn(|| train_teacher(data, [\"dog\"], many));");
     // Ctrl-C while the job is waited for.
-    let flag = cpsd::interrupt::flag();
+    let flag = cpsd::activity::interrupt::flag();
     let waker = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(1500));
         flag.store(true, std::sync::atomic::Ordering::SeqCst);

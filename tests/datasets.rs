@@ -11,7 +11,7 @@ const TRAIN: usize = 60;
 const TEST: usize = 40;
 
 fn options() -> SceneOptions {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     SceneOptions { train: TRAIN, val: TEST, test: TEST, test_shifted: 0, size: 48, ..SceneOptions::default() }
 }
 

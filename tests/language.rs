@@ -10,9 +10,9 @@ use cpsd::script::{check, docs, modules, show};
 
 /// A session whose run store and working folder are temporary.
 fn session(folder: &Path) -> Session {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let session = Session::new();
-    *session.context.runs.borrow_mut() = folder.join("runs");
+    *session.host.runs.borrow_mut() = folder.join("runs");
     session
 }
 

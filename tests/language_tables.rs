@@ -9,10 +9,10 @@ use cpsd::script::show;
 
 /// What the last line of a script prints.
 fn shown(code: &str) -> String {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let folder = tempfile::tempdir().unwrap();
     let session = Session::new();
-    *session.context.runs.borrow_mut() = folder.path().join("runs");
+    *session.host.runs.borrow_mut() = folder.path().join("runs");
     let mut session = session;
     match session.eval(&code.replace("FOLDER", folder.path().to_str().unwrap()), "test") {
         Ok(value) => show::plain(&value),

@@ -12,9 +12,9 @@ let some = [\"person\", \"dog\", \"car\"];
 ";
 
 fn session(runs: &Path) -> Session {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let session = Session::new();
-    *session.context.runs.borrow_mut() = runs.to_path_buf();
+    *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }
 
@@ -103,7 +103,7 @@ fn a_thrown_epoch_loses_nothing() {
     assert_eq!(eval(&mut session, "lines.map(|l| l.epoch)").into_typed_array::<i64>().unwrap(), [1, 2]);
     // The same as a training of another store that nobody stopped.
     let other = tempfile::tempdir().unwrap();
-    *session.context.runs.borrow_mut() = other.path().to_path_buf();
+    *session.host.runs.borrow_mut() = other.path().to_path_buf();
     run(&mut session, "let whole = []; train_teacher(data, some, o + #{on_epoch: |line| whole.push(line)});");
     assert!(
         eval(&mut session, "lines[1].loss == whole[1].loss && lines[1].val_mAP_ema == whole[1].val_mAP_ema")

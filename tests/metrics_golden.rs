@@ -1,7 +1,7 @@
 //! Metrics held to scikit-learn's and scipy's values; `goldens/metrics/generate.py` makes them.
 
 use cpsd::metrics::{
-    self, BootstrapOptions, MetricOptions, Report, average_precision, evaluate, mean_average_precision, mean_error,
+    self, BootstrapOptions, Evaluation, MetricOptions, average_precision, evaluate, mean_average_precision, mean_error,
     paired_bootstrap, voc_average_precision,
 };
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 impl Case {
-    fn report(&self, options: Value) -> Report {
+    fn report(&self, options: Value) -> Evaluation {
         let options: MetricOptions = serde_json::from_value(options).unwrap();
         evaluate(&self.scores, &self.targets, self.n, self.m, &[], &options).unwrap()
     }

@@ -40,9 +40,9 @@ fn look(file: &Path) -> Option<Value> {
 }
 
 fn session(runs: &Path) -> Session {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let session = Session::new();
-    *session.context.runs.borrow_mut() = runs.to_path_buf();
+    *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }
 
@@ -217,7 +217,7 @@ fn labels_and_names_are_text_whatever_they_look_like() {
     let report = |scale: f32| {
         let scores: Vec<f32> = (0..n * m).map(|i| (i as f32 * scale).sin() / 2.0 + 0.5).collect();
         let report = metrics::evaluate(&scores, &targets, n, m, &labels, &MetricOptions::default()).unwrap();
-        Source::Report(Box::new(report))
+        Source::Evaluation(Box::new(report))
     };
     let given = [Some("label"), None, None].into_iter().enumerate();
     let given = given

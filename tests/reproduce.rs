@@ -81,9 +81,9 @@ fn the_printed_rows_are_those_of_the_released_checkpoints_and_have_recipes() {
 }
 
 fn session(runs: &Path) -> Session {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let session = Session::new();
-    *session.context.runs.borrow_mut() = runs.to_path_buf();
+    *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }
 

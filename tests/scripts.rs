@@ -54,7 +54,7 @@ fn every_mistake_says_what_is_written_beside_it() {
     copy(&root("tests/errors"), folder.path());
     // Places and paths in messages are relative to here.
     std::env::set_current_dir(folder.path()).unwrap();
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let snapshots = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
     let mut failures = Vec::new();
     let all = scripts("tests/errors");
@@ -70,7 +70,7 @@ fn every_mistake_says_what_is_written_beside_it() {
             }
             None => {
                 let mut session = Session::new();
-                *session.context.runs.borrow_mut() = folder.path().join("runs");
+                *session.host.runs.borrow_mut() = folder.path().join("runs");
                 match session.run_file(Path::new(name), &[]) {
                     Ok(_) => "no mistake".to_string(),
                     Err(failure) => failure.render(false, 100),

@@ -12,7 +12,7 @@ use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, run};
 const LABELS: [&str; 4] = ["person", "car", "cup", "dog"];
 
 fn data() -> Vec<Dataset> {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let options = SceneOptions { train: 96, val: 24, test: 24, test_shifted: 1, size: 32, ..SceneOptions::default() };
     splits(&options).unwrap().into_iter().map(|(_, d)| d.take_labels(&LABELS).unwrap()).collect()
 }

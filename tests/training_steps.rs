@@ -140,7 +140,7 @@ fn compare(golden: &Value, job: &Job, folder: &Path) {
 
 #[test]
 fn twenty_steps_of_a_network_equal_pytorch() {
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let folder = tempfile::tempdir().unwrap();
     let data = data(folder.path());
     let start = folder.path().join("student.safetensors");

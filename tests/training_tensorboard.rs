@@ -21,10 +21,10 @@ fn tensorboard_reads_what_a_training_wrote() {
         eprintln!("skipped: target/python is absent (setup/tensorboard.sh makes it)");
         return;
     }
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     let folder = tempfile::tempdir().unwrap();
     let mut session = Session::new();
-    *session.context.runs.borrow_mut() = folder.path().to_path_buf();
+    *session.host.runs.borrow_mut() = folder.path().to_path_buf();
     let code = "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 1, test_shifted: 1, size: 32});
         train_teacher(data, [\"person\", \"dog\"], #{epochs: 3, batch: 16, threads: 1, eval_every: 2, model: #{backbone: \"small_cnn\", image_size: 32}}).id";
     let id = session.eval(code, "test").unwrap_or_else(|f| panic!("{}", f.render(false, 100))).into_string().unwrap();

@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::task;
+use crate::activity;
 
 /// How many cores this thread's task may use.
 pub fn cores() -> usize {
-    task::current().cores().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    activity::current().cores().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// `work` on every item, at most `at_once` at a time. After the first failure no new item is begun unless it was
@@ -19,7 +19,7 @@ pub fn map<T: Sync, R: Send, E: Send>(
 ) -> Vec<Result<R, E>> {
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    let task = task::current();
+    let task = activity::current();
     let each = || {
         loop {
             let i = next.fetch_add(1, Ordering::SeqCst);

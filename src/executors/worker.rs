@@ -9,60 +9,35 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt;
-use crate::progress::{self, Relayed, State};
+use crate::activity::message::Message;
+use crate::activity::progress::Relayed;
+use crate::activity::{console, interrupt};
+use crate::error::{Error, Result};
 
-/// What a worker says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Message {
-    /// How far a piece of its work is.
-    Progress(State),
-    /// A line for people.
-    Log(String),
-    /// An epoch's line of metrics.
-    Epoch(Value),
-    /// The last message of one that succeeded.
-    Done(Value),
-    /// The last message of one that failed.
-    Failed { kind: ErrorKind, message: String, help: Option<String> },
-}
-
-impl Message {
-    /// Says it, from inside a worker.
-    pub fn say(&self) {
-        if let Ok(line) = serde_json::to_string(self) {
-            progress::print_line(&line);
-        }
-    }
-}
-
-/// What a worker is begun with.
-pub struct Task<'a> {
-    /// What people call it.
+/// How to start a worker process.
+pub struct WorkerCommand<'a> {
+    /// The name in messages.
     pub name: &'a str,
     pub file: &'a Path,
     pub environment: &'a [(&'static str, String)],
 }
 
-/// Does a task in a process of its own and gives back what it said last. `epoch` is told of every epoch; its error stops
+/// Runs a job file in a process of its own and gives back what it said last. `epoch` is told of every epoch; its error stops
 /// the worker.
 ///
 /// Errors: the worker's own, as they are; Internal when it died twice; Interrupted.
-pub fn run(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {
+pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {
     for attempt in 1..=2 {
-        match attend(task, epoch)? {
+        match attend(command, epoch)? {
             Ended::Done(value) => return Ok(value),
             Ended::Died(status) if attempt == 1 => {
                 interrupt::check()?;
-                progress::log(&format!("{}: its worker process died ({status}); it is tried once more", task.name));
+                console::log(&format!("{}: its worker process died ({status}); it is tried once more", command.name));
             }
             Ended::Died(status) => {
-                return Err(Error::internal(format!("{}: its worker process died twice ({status})", task.name))
+                return Err(Error::internal(format!("{}: its worker process died twice ({status})", command.name))
                     .with_help(
                         "a process that is killed (signal 9) has often run out of memory: a smaller batch needs less",
                     ));
@@ -77,13 +52,13 @@ enum Ended {
     Died(ExitStatus),
 }
 
-fn attend(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Ended> {
+fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Ended> {
     let program = program()?;
     let failed = |e: std::io::Error| Error::io(&program, format!("a worker process cannot be begun: {e}"));
     let mut child = Command::new(&program)
         .args(["worker", "--supervised"])
-        .arg(task.file)
-        .envs(task.environment.iter().map(|(k, v)| (k, v)))
+        .arg(command.file)
+        .envs(command.environment.iter().map(|(k, v)| (k, v)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -112,7 +87,7 @@ fn attend(task: &Task, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<En
         }
         match said.recv_timeout(Duration::from_millis(100)) {
             Ok(Message::Progress(state)) => shown.show(state),
-            Ok(Message::Log(line)) => progress::log(&line),
+            Ok(Message::Log(line)) => console::log(&line),
             Ok(Message::Epoch(line)) => {
                 if stopped.is_none()
                     && let Err(error) = epoch(&line)

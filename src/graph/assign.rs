@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::embedding::Points;
 use super::kmeans::fill_empty;
 use super::random::{Use, generator};
+use crate::activity;
 use crate::error::{Error, Result};
-use crate::task;
 
 /// Rotations tried at most, as in scikit-learn.
 const ROTATIONS: usize = 20;
@@ -63,7 +63,7 @@ fn pivots(points: &Points, k: usize) -> Vec<usize> {
 /// singular values no longer grows.
 pub(super) fn discretize(points: &Points, k: usize, seed: u64, restarts: usize) -> Result<Vec<usize>> {
     let points = unit_rows(points);
-    let task = task::current();
+    let task = activity::current();
     let all: Vec<(f64, Vec<usize>)> = (0..restarts)
         .into_par_iter()
         .map(|restart| {

@@ -8,8 +8,8 @@ use super::cooccurrence::{Cooccurrence, Pairs};
 use super::inverted;
 use super::names;
 use super::pairs::{PairList, too_many};
+use crate::activity;
 use crate::error::{Error, Result};
-use crate::task;
 
 /// Above this many labels one m × m table a thread no longer fits its caches, and counting goes label by label.
 const BY_IMAGE_UP_TO: usize = 512;
@@ -111,7 +111,7 @@ fn by_image(rows: &Rows) -> Result<Counts> {
     // Enough pieces to even out, not so many that clearing and adding tables costs more than counting.
     let pieces = (rayon::current_num_threads() * 2).min(n / 4096 + 1);
     let a_piece = n.div_ceil(pieces).max(1);
-    let task = task::current();
+    let task = activity::current();
     let tables: Vec<Vec<u32>> = (0..pieces)
         .into_par_iter()
         .map(|piece| {

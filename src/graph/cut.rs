@@ -8,8 +8,8 @@ use super::names;
 use super::partition::Partition;
 use super::random::{Use, generator, shuffle};
 use super::weights::Weights;
+use crate::activity;
 use crate::error::{Error, Result};
-use crate::task;
 
 /// Where a cut stands among those of random partitions with the same sizes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,7 +124,7 @@ impl<'a> Graph<'a> {
             end += *e;
             *e = end;
         });
-        let task = task::current();
+        let task = activity::current();
         let cuts: Vec<f64> = (0..draws)
             .into_par_iter()
             .with_min_len(8)

@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 use super::count::Rows;
 use super::pairs::PairList;
+use crate::activity;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
-use crate::task;
 
 /// On the last label of an image.
 const LAST: u32 = 1 << 31;
@@ -33,7 +33,7 @@ pub(super) fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
     let ranked = renumbered(rows, &rank)?;
     let (starts, places) = places(&ranked, m)?;
     let seen = AtomicUsize::new(0);
-    let task = task::current();
+    let task = activity::current();
     let by_rank = (0..m)
         .into_par_iter()
         .with_max_len(1 + m / 512)
@@ -81,7 +81,7 @@ fn prefetch(list: &[u32], at: usize) {
 fn label_counts(rows: &Rows) -> Result<Vec<u64>> {
     let pieces = rayon::current_num_threads().max(1);
     let a_piece = rows.len().div_ceil(pieces).max(1);
-    let task = task::current();
+    let task = activity::current();
     let counted: Vec<Vec<u64>> = (0..pieces)
         .into_par_iter()
         .map(|piece| {
@@ -111,7 +111,7 @@ fn renumbered(rows: &Rows, rank: &[u32]) -> Result<Vec<u32>> {
         pieces.push((first, last, piece));
         rest = others;
     }
-    let task = task::current();
+    let task = activity::current();
     pieces.into_par_iter().try_for_each(|(first, last, mut piece)| {
         task.check()?;
         for image in first..last {

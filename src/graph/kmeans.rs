@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::embedding::{Points, distance2};
 use super::random::{Use, generator};
+use crate::activity;
 use crate::error::Result;
-use crate::task;
 
 /// One local optimum.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ const STEPS: usize = 300;
 
 /// `restarts` local optima, in the order of their seeds. `first` numbers the first of them among all of this seed.
 pub(super) fn restarts(points: &Points, k: usize, seed: u64, first: usize, restarts: usize) -> Result<Vec<Clustering>> {
-    let task = task::current();
+    let task = activity::current();
     (first..first + restarts)
         .into_par_iter()
         .map(|restart| {

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::random::{Use, generator};
 use super::weights::{BLOCK, Row, add_scaled};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::interrupt;
-use crate::progress::Progress;
 
 /// Anything symmetric that can be applied to [`BLOCK`] vectors at once.
 pub(super) trait Operator: Sync {

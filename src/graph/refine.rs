@@ -1,8 +1,8 @@
 //! Single-label moves for as long as the normalised cut falls.
 
 use super::cut::Graph;
+use crate::activity::interrupt;
 use crate::error::Result;
-use crate::interrupt;
 
 /// A cut must fall by more than this: anything less is rounding.
 const LEAST_GAIN: f64 = 1e-12;

@@ -14,8 +14,8 @@ use super::kmeans;
 use super::partition::{Partition, by_first_appearance};
 use super::random::check_k;
 use super::refine::refine;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
 
 /// How embedded labels become tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use super::affinity::Affinity;
 use super::partition::Partition;
 use super::spectral::{PartitionOptions, spectral_partition};
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
 
 /// One partition a seed, compared with each other.
 #[derive(Clone, Debug, PartialEq)]

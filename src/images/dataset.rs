@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::activity;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::images::{Picture, epoch_order};
 use crate::labels::LabelTable;
-use crate::progress::Progress;
-use crate::task;
 
 /// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl Dataset {
     /// Errors: Interrupted.
     pub fn readable(&self) -> Result<(Self, Vec<Error>)> {
         let progress = Progress::new(format!("checking {}", self.split), self.len() as u64, "images");
-        let task = task::current();
+        let task = activity::current();
         let read = |i: usize| -> Result<Option<Error>> {
             task.check()?;
             progress.advance(1);

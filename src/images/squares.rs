@@ -10,10 +10,11 @@ use serde_json::json;
 use super::portable::SourceSpec;
 use super::source::out_of_range;
 use super::{Picture, PictureSource};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::progress::Progress;
+use crate::files;
 use crate::runs::{Begun, Run, RunStore, id_of};
-use crate::{files, interrupt};
 
 /// Every picture of another source resized to one square, the aspect not kept.
 ///

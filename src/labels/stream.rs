@@ -8,10 +8,10 @@ use polars::prelude::*;
 
 use super::readers::{columns, parquet_long};
 use super::tables::problem;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Counter};
-use crate::interrupt;
-use crate::progress::Progress;
 
 /// Label indices that are gathered before they are counted: 256 MB.
 const A_BATCH: usize = 1 << 26;

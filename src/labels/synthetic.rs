@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::table::LabelTable;
 use super::tables::problem;
+use crate::activity;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::progress::Progress;
-use crate::{files, interrupt, task};
+use crate::files;
 
 /// Options of [`Synthetic::new`].
 ///
@@ -110,7 +112,7 @@ impl Synthetic {
     /// Images `from` up to `to` as compressed rows: offsets and label indices.
     pub fn rows(&self, from: usize, to: usize) -> Result<(Vec<u64>, Vec<u32>)> {
         const A_PIECE: usize = 1 << 14;
-        let task = task::current();
+        let task = activity::current();
         let pieces: Vec<(Vec<u32>, Vec<u32>)> = (from..to)
             .into_par_iter()
             .step_by(A_PIECE)

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
+use crate::activity;
 use crate::error::{Error, Result};
-use crate::task;
 
 /// A score: `f32` or `f64`. Keys are integers that stand in the opposite order of the scores.
 pub trait Score: Copy + PartialOrd + Send + Sync {
@@ -217,7 +217,7 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         work: impl Fn(Column<'_, S::Key>) -> R + Sync,
     ) -> Result<Vec<R>> {
         let rooms = Rooms(Mutex::new(Vec::new()));
-        let task = task::current();
+        let task = activity::current();
         let blocks: Vec<Option<Vec<R>>> = (0..self.m.div_ceil(BLOCK))
             .into_par_iter()
             .map(|block| {

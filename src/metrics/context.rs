@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::average_precision::{self, mean};
 use super::columns::{Column, Input, Score, Target};
 use super::top_k::Cut;
+use crate::activity;
 use crate::error::{Error, Result};
-use crate::task;
 
 /// The most frequent companions of every label.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +136,7 @@ pub(super) fn probe<S: Score, T: Target>(
             input.m
         )));
     }
-    let task = task::current();
+    let task = activity::current();
     let per_label = (0..input.m)
         .into_par_iter()
         .map(|label| {

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::context::ContextReport;
-use super::report::{LabelRow, Report, ThresholdRow, TopRow};
+use super::evaluation::{Evaluation, LabelRow, ThresholdRow, TopRow};
 
 /// Weakest labels shown.
 const WEAKEST: usize = 5;
 
-impl fmt::Display for Report {
+impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -96,7 +96,7 @@ fn top_line(top: &TopRow) -> Line {
     Line::new(format!("top-{}{}", top.k, if top.above_threshold { ", passing" } else { "" }), None, row, None)
 }
 
-impl Report {
+impl Evaluation {
     fn row(&self) -> ThresholdRow {
         ThresholdRow {
             threshold: self.threshold,

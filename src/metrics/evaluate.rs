@@ -4,9 +4,9 @@ use super::average_precision::{self, mean};
 use super::columns::{Column, Input, Score, Target};
 use super::context::{self, Companions};
 use super::conventions::Convention;
+use super::evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
 use super::options::MetricOptions;
 use super::precision_recall::{Counts, Means};
-use super::report::{ConventionRow, LabelRow, Report, ThresholdRow, TopRow};
 use super::top_k::{self, Cut};
 use super::voc_ap;
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ pub fn evaluate<S: Score, T: Target>(
     m: usize,
     labels: &[String],
     options: &MetricOptions,
-) -> Result<Report> {
+) -> Result<Evaluation> {
     evaluate_with(scores, targets, n, m, labels, options, None)
 }
 
@@ -37,7 +37,7 @@ pub fn evaluate_with<S: Score, T: Target>(
     labels: &[String],
     options: &MetricOptions,
     companions: Option<&Companions>,
-) -> Result<Report> {
+) -> Result<Evaluation> {
     options.check()?;
     let thresholds = options.thresholds()?;
     let input = Input::new(scores, targets, n, m)?;
@@ -107,7 +107,7 @@ pub fn evaluate_with<S: Score, T: Target>(
         false => None,
     };
     let report = own.rows;
-    Ok(Report {
+    Ok(Evaluation {
         images: n,
         labels: m,
         convention: main.name.into(),

@@ -1,4 +1,4 @@
-//! How good scores are: one file a metric, all of them in one [`Report`].
+//! How good scores are: one file a metric, all of them in one [`Evaluation`].
 //!
 //! | metric | file | source |
 //! |---|---|---|
@@ -19,10 +19,10 @@ pub mod context;
 mod conventions;
 mod display; // how a report prints
 mod evaluate; // one pass over the scores, all metrics
+mod evaluation;
 mod options;
 pub mod paired;
 mod precision_recall;
-mod report;
 mod top_k;
 mod voc_ap;
 
@@ -31,8 +31,8 @@ pub use columns::{Score, Target, same_shape};
 pub use context::{Companions, ContextReport, ContextRow};
 pub use conventions::{CONVENTIONS, Convention};
 pub use evaluate::{best_threshold, evaluate, evaluate_with};
+pub use evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
 pub use options::{ConventionList, MetricOptions, Thresholds};
 pub use paired::{BootstrapOptions, Interval, MeanError, mean_error, paired_bootstrap, paired_bootstrap_by};
 pub use precision_recall::Counts;
-pub use report::{ConventionRow, LabelRow, Report, ThresholdRow, TopRow};
 pub use voc_ap::voc_average_precision;

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::activity;
 use crate::error::{Error, Result};
-use crate::task;
 
 /// A mean over repetitions (seeds) and its standard error, s / √n with s² over n − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -107,7 +107,7 @@ pub fn paired_bootstrap_by(
         return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level)));
     }
     let whole: Vec<u32> = (0..n as u32).collect();
-    let task = task::current();
+    let task = activity::current();
     let mut resampled = (0..options.resamples as u64)
         .into_par_iter()
         .map_init(Vec::new, |drawn: &mut Vec<u32>, resample| {

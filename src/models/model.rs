@@ -484,6 +484,6 @@ impl std::fmt::Display for LoadReport {
 fn say_once(line: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if SAID.lock().unwrap_or_else(|e| e.into_inner()).insert(line.to_string()) {
-        crate::progress::log(line);
+        crate::activity::console::log(line);
     }
 }

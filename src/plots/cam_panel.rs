@@ -8,8 +8,8 @@ use super::figure::Figure;
 use super::pictures::{Heat, Paint, Picture, density};
 use super::svg::{Anchor, Style, Svg, Text};
 use super::{check, text, theme};
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
 
 /// One picture of a panel.
 #[derive(Clone, Debug)]

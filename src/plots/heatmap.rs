@@ -8,8 +8,8 @@ use super::figure::{Figure, encode_png};
 use super::heatmap_layout::{BAR, LONGEST_LABEL, Layout, caption};
 use super::svg::{Anchor, Style, Svg, Text};
 use super::{check, text, theme};
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
 
 /// How a [`heatmap`] looks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

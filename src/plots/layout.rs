@@ -5,8 +5,8 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::activity::interrupt;
 use crate::error::Result;
-use crate::interrupt;
 
 /// An edge between two vertices, its weight from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]

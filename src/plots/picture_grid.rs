@@ -7,8 +7,8 @@ use super::figure::Figure;
 use super::pictures::{Picture, density};
 use super::svg::{Style, Svg, Text};
 use super::{check, text, theme};
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
 
 /// How a [`picture_grid`] looks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

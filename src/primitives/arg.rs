@@ -6,8 +6,8 @@ use rhai::{Dynamic, Engine};
 
 use super::{Chapter, Example, Word};
 use crate::error::{Error, Result};
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::show;
 
 pub const WORD: Word = Word {
@@ -21,15 +21,15 @@ pub const WORD: Word = Word {
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("arg", move |name: &str, default: Dynamic| arg(&a, name, default))
         .register_fn("arg", move |name: &str, default: Dynamic, _help: &str| arg(&b, name, default));
 }
 
-fn arg(context: &Context, name: &str, default: Dynamic) -> Fallible<Dynamic> {
-    let given = context.arguments.borrow().get(name).cloned();
+fn arg(host: &Host, name: &str, default: Dynamic) -> Fallible<Dynamic> {
+    let given = host.arguments.borrow().get(name).cloned();
     match given {
         None => Ok(default),
         Some(text) => read(name, &text, &default).or_raise(),

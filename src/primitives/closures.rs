@@ -12,9 +12,9 @@ use super::values::tensor::TensorValue;
 use crate::error::{Error, Result};
 use crate::losses::{LossSpec, Script};
 use crate::primitives::values::loss::LossValue;
-use crate::script::baton::Baton;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
+use crate::script::lock::ScriptLock;
 use crate::script::{fingerprint, options, show};
 use crate::training::{Hooks, Job, Trained, run_all, run_with};
 
@@ -23,13 +23,13 @@ pub struct Closures {
     on_epoch: Option<FnPtr>,
     loss: Option<FnPtr>,
     distillation: Option<FnPtr>,
-    baton: Arc<Baton>,
+    lock: Arc<ScriptLock>,
 }
 
 impl Closures {
     /// Takes `on_epoch`, and `loss` and `distillation` where they are closures, out of the options of `word`. In place
     /// of a loss stays what names its code, so that it counts in the run's id.
-    pub fn take(word: &str, map: &mut Map, call: &NativeCallContext, context: &Context) -> Result<Closures> {
+    pub fn take(word: &str, map: &mut Map, call: &NativeCallContext, host: &Host) -> Result<Closures> {
         let on_epoch = match map.remove("on_epoch") {
             None => None,
             Some(value) if value.is_unit() => None,
@@ -42,7 +42,7 @@ impl Closures {
         };
         let mut loss = |key: &str| {
             let closure = map.get(key)?.clone().try_cast::<FnPtr>()?;
-            let spec = LossSpec::Script(Script { code: fingerprint::of_closure(&closure, call, context) });
+            let spec = LossSpec::Script(Script { code: fingerprint::of_closure(&closure, call, host) });
             map.insert(key.into(), Dynamic::from(LossValue { spec }));
             Some(closure)
         };
@@ -50,23 +50,23 @@ impl Closures {
             on_epoch,
             loss: loss("loss"),
             distillation: loss("distillation"),
-            baton: context.jobs.baton.clone(),
+            lock: host.background.lock.clone(),
         })
     }
 
     /// Trains one model; inside plan(...) puts it down instead.
-    pub fn train(&self, context: &Context, call: &NativeCallContext, job: &Job) -> Fallible<Trained> {
-        let store = glue::store(context);
-        if let Some(mut plan) = context.plan() {
+    pub fn train(&self, host: &Host, call: &NativeCallContext, job: &Job) -> Fallible<Trained> {
+        let store = glue::store(host);
+        if let Some(mut plan) = host.plan() {
             return plan.add(&store, job).or_raise();
         }
         self.during(call, |hooks| run_with(&store, job, hooks))
     }
 
     /// Trains several side by side; inside plan(...) puts them down instead.
-    pub fn train_all(&self, context: &Context, call: &NativeCallContext, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
-        let store = glue::store(context);
-        if let Some(mut plan) = context.plan() {
+    pub fn train_all(&self, host: &Host, call: &NativeCallContext, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
+        let store = glue::store(host);
+        if let Some(mut plan) = host.plan() {
             return jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>().or_raise();
         }
         self.during(call, |hooks| run_all(&store, jobs, hooks))
@@ -81,7 +81,7 @@ impl Closures {
             Error::interrupted()
         };
         let loss_of = |option: &str, closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
-            self.baton.held(|| {
+            self.lock.held(|| {
                 let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
                 let value = closure.call_within_context::<Dynamic>(call, arguments).map_err(&stop)?;
                 match value.clone().try_cast::<TensorValue>() {
@@ -98,12 +98,12 @@ impl Closures {
             self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
         let mut on_epoch = self.on_epoch.as_ref().map(|f| {
             |line: &Value| {
-                self.baton.held(|| {
+                self.lock.held(|| {
                     f.call_within_context::<Dynamic>(call, (options::from_json(line),)).map(|_| ()).map_err(&stop)
                 })
             }
         });
-        let trained = self.baton.released(|| {
+        let trained = self.lock.released(|| {
             train(Hooks {
                 epoch: on_epoch.as_mut().map(|f| f as _),
                 loss: loss.as_ref().map(|f| f as _),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine, Map};
 
 use super::{Chapter, Example, OptionDocs, Word, glue};
+use crate::activity::console;
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::images::{self, scenes::SceneOptions, squares::Squares};
-use crate::progress;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 
 pub const WORD: Word = Word {
@@ -45,14 +46,14 @@ The options below are those of emoji-scenes; every data set takes `root` where i
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("dataset", move |name: &str| -> Fallible<Map> { open(&a, name, Map::new()).or_raise() })
         .register_fn("dataset", move |name: &str, map: Map| -> Fallible<Map> { open(&b, name, map).or_raise() });
 }
 
-fn open(context: &Context, name: &str, mut map: Map) -> Result<Map> {
+fn open(host: &Host, name: &str, mut map: Map) -> Result<Map> {
     let root = take_string(&mut map, "root", "a path")?;
     let skip = match take_string(&mut map, "on_bad_image", "\"error\" or \"skip\"")?.as_deref() {
         None | Some("error") => false,
@@ -83,10 +84,10 @@ fn open(context: &Context, name: &str, mut map: Map) -> Result<Map> {
         if skip {
             let (readable, bad) = dataset.readable()?;
             for error in &bad {
-                progress::log(&format!("skipped: {}", error.message));
+                console::log(&format!("skipped: {}", error.message));
             }
             if !bad.is_empty() {
-                progress::log(&format!(
+                console::log(&format!(
                     "{name} {split}: {} of {} pictures cannot be read and are left out",
                     bad.len(),
                     dataset.len()
@@ -95,7 +96,7 @@ fn open(context: &Context, name: &str, mut map: Map) -> Result<Map> {
             dataset = readable;
         }
         if cache > 0 {
-            dataset.source = Arc::new(Squares::make(&glue::store(context), dataset.source, cache)?);
+            dataset.source = Arc::new(Squares::make(&glue::store(host), dataset.source, cache)?);
         }
         opened.insert(split.into(), Dynamic::from(dataset));
     }

@@ -9,8 +9,8 @@ use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::error::{Error, Result};
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 use crate::training::{DistillOptions, Distillation, Ensemble, Job};
 
@@ -31,8 +31,8 @@ views their outputs are computed once and kept. The option on_epoch takes a clos
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("distill", move |call: NativeCallContext, data: Dynamic, ensembles: Dynamic| {
             distill(&a, &call, &data, &ensembles, Map::new())
@@ -43,17 +43,17 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 }
 
 fn distill(
-    context: &Context,
+    host: &Host,
     call: &NativeCallContext,
     data: &Dynamic,
     ensembles: &Dynamic,
     mut map: Map,
 ) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
-    let closures = Closures::take("distill", &mut map, call, context).or_raise()?;
+    let closures = Closures::take("distill", &mut map, call, host).or_raise()?;
     let options: DistillOptions = options::parse("distill", &map).or_raise()?;
     let job = job(data, ensembles, options).or_raise()?;
-    closures.train(context, call, &job).map(ModelValue)
+    closures.train(host, call, &job).map(ModelValue)
 }
 
 /// The training of one student.

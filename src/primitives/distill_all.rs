@@ -8,8 +8,8 @@ use super::closures::Closures;
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, distill, glue, training_options};
 use crate::error::Result;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 use crate::training::{DistillOptions, Job};
 
@@ -28,8 +28,8 @@ distill_all(data, [one, co, dis, [co, dis]], options). Options are those of dist
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("distill_all", move |call: NativeCallContext, data: Dynamic, list: Array| {
             distill_all(&a, &call, &data, &list, Map::new())
@@ -39,15 +39,9 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
         });
 }
 
-fn distill_all(
-    context: &Context,
-    call: &NativeCallContext,
-    data: &Dynamic,
-    list: &Array,
-    mut map: Map,
-) -> Fallible<Array> {
+fn distill_all(host: &Host, call: &NativeCallContext, data: &Dynamic, list: &Array, mut map: Map) -> Fallible<Array> {
     glue::expand_names(&mut map);
-    let closures = Closures::take("distill_all", &mut map, call, context).or_raise()?;
+    let closures = Closures::take("distill_all", &mut map, call, host).or_raise()?;
     let options: DistillOptions = options::parse("distill_all", &map).or_raise()?;
     let jobs = list
         .iter()
@@ -60,6 +54,6 @@ fn distill_all(
         })
         .collect::<Result<Vec<_>>>()
         .or_raise()?;
-    let trained = closures.train_all(context, call, jobs)?;
+    let trained = closures.train_all(host, call, jobs)?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

@@ -7,9 +7,9 @@ use rhai::{Dynamic, Engine, Map};
 use super::values::predictions::PredictionsValue;
 use super::{Chapter, Example, OptionDocs, Word, glue};
 use crate::images::Dataset;
-use crate::metrics::{MetricOptions, Report};
-use crate::script::context::Context;
+use crate::metrics::{Evaluation, MetricOptions};
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 use crate::training::{self, predict};
 
@@ -45,24 +45,24 @@ pub const METRIC_DOCS: &[(&str, &str)] = &[
     ("companions", "how many companions of a label the probe looks at"),
 ];
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("evaluate", move |model: Dynamic, dataset: Dataset| evaluate(&a, &model, &dataset, Map::new()))
         .register_fn("evaluate", move |model: Dynamic, dataset: Dataset, map: Map| evaluate(&b, &model, &dataset, map));
 }
 
-fn evaluate(context: &Context, model: &Dynamic, dataset: &Dataset, map: Map) -> Fallible<Report> {
+fn evaluate(host: &Host, model: &Dynamic, dataset: &Dataset, map: Map) -> Fallible<Evaluation> {
     let options: MetricOptions = options::parse("evaluate", &map).or_raise()?;
     let predictions = match model.clone().try_cast::<PredictionsValue>() {
         Some(predictions) => predictions.0,
         None => {
             let predictor = glue::predictor("evaluate", model).or_raise()?;
-            if context.plan().is_some() {
-                return Ok(Report::planned(dataset.len(), predictor.labels().len()));
+            if host.plan().is_some() {
+                return Ok(Evaluation::planned(dataset.len(), predictor.labels().len()));
             }
-            let store = glue::store(context);
-            Rc::new(context.jobs.baton.released(|| predict(&store, &predictor, dataset)).or_raise()?)
+            let store = glue::store(host);
+            Rc::new(host.background.lock.released(|| predict(&store, &predictor, dataset)).or_raise()?)
         }
     };
     training::evaluate(&predictions, dataset, &options).or_raise()

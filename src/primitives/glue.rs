@@ -9,7 +9,7 @@ use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::images::Dataset;
 use crate::labels::LabelTable;
 use crate::runs::RunStore;
-use crate::script::context::Context;
+use crate::script::host::Host;
 use crate::script::{options, show};
 use crate::training::options::SelectOn;
 use crate::training::predict::Predictor;
@@ -176,8 +176,8 @@ pub fn predictor(word: &str, value: &Dynamic) -> Result<Predictor> {
 }
 
 /// The session's run store.
-pub fn store(context: &Context) -> RunStore {
-    RunStore::new(context.runs.borrow().clone())
+pub fn store(host: &Host) -> RunStore {
+    RunStore::new(host.runs.borrow().clone())
 }
 
 /// In the options of a training, `model: "resnet18"` and `loss: "bce"` stand for the whole map.

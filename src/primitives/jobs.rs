@@ -3,8 +3,8 @@
 use super::values::table::TableValue;
 use super::{Chapter, Example, Word};
 use crate::labels::tables::Cell;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 
 pub const WORD: Word = Word {
     name: "jobs",
@@ -14,14 +14,14 @@ pub const WORD: Word = Word {
     details: "",
     options: None,
     examples: &[Example { code: "let job = spawn(|| 1); wait(job); jobs().column(\"state\")", prints: "[\"done\"]" }],
-    register: |engine, context| {
-        let context = context.clone();
-        engine.register_fn("jobs", move || list(&context));
+    register: |engine, host| {
+        let host = host.clone();
+        engine.register_fn("jobs", move || list(&host));
     },
 };
 
-fn list(context: &Context) -> Fallible<TableValue> {
-    let rows = context.jobs.all().into_iter().map(|job| {
+fn list(host: &Host) -> Fallible<TableValue> {
+    let rows = host.background.all().into_iter().map(|job| {
         let seconds = (job.seconds() * 10.0).round() / 10.0;
         vec![
             Cell::Int(job.id as i64),

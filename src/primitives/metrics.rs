@@ -6,7 +6,7 @@ use super::evaluate::METRIC_DOCS;
 use super::values::tensor::TensorValue;
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::{Error, Result};
-use crate::metrics::{self, MetricOptions, Report};
+use crate::metrics::{self, Evaluation, MetricOptions};
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 
@@ -25,15 +25,15 @@ pub const WORD: Word = Word {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue| -> Fallible<Report> {
+    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue| -> Fallible<Evaluation> {
         report(&scores, &targets, Map::new()).or_raise()
     });
-    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue, map: Map| -> Fallible<Report> {
+    engine.register_fn("metrics", |scores: TensorValue, targets: TensorValue, map: Map| -> Fallible<Evaluation> {
         report(&scores, &targets, map).or_raise()
     });
 }
 
-fn report(scores: &TensorValue, targets: &TensorValue, map: Map) -> Result<Report> {
+fn report(scores: &TensorValue, targets: &TensorValue, map: Map) -> Result<Evaluation> {
     let options: MetricOptions = options::parse("metrics", &map)?;
     let (s, t) = (scores.0.size(), targets.0.size());
     if s.len() != 2 || s != t {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Engine};
 
-use crate::script::context::Context;
+use crate::script::host::Host;
 
 mod affinity;
 mod arg;
@@ -151,7 +151,7 @@ pub const KINDS: &[&Kind] = &[
     &values::model::KIND,
     &values::ensemble::KIND,
     &values::predictions::KIND,
-    &values::report::KIND,
+    &values::evaluation::KIND,
     &values::table::KIND,
     &values::expr::KIND,
     &values::group_by::KIND,
@@ -160,18 +160,18 @@ pub const KINDS: &[&Kind] = &[
     &values::tensor::KIND,
     &values::loss::KIND,
     &values::run::KIND,
-    &values::job::KIND,
+    &values::background_call::KIND,
     &values::plan::KIND,
     &values::error::KIND,
 ];
 
 /// Puts all words and kinds into an engine.
-pub fn register(engine: &mut Engine, context: &Rc<Context>) {
+pub fn register(engine: &mut Engine, host: &Rc<Host>) {
     for kind in KINDS {
-        (kind.register)(engine, context);
+        (kind.register)(engine, host);
     }
     for word in WORDS {
-        (word.register)(engine, context);
+        (word.register)(engine, host);
     }
     engine.register_fn("print", |value: &mut Dynamic| crate::script::show::plain(value));
     engine.register_fn("print", || String::new());

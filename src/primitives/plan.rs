@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::values::plan::PlanValue;
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::Error;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 use crate::training::Plan;
 
@@ -45,19 +45,18 @@ impl Default for PlanOptions {
     }
 }
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("plan", move |call: NativeCallContext, closure: FnPtr| plan(&a, &call, &closure, &Map::new()))
         .register_fn("plan", move |call: NativeCallContext, closure: FnPtr, map: Map| plan(&b, &call, &closure, &map));
 }
 
-fn plan(context: &Context, call: &NativeCallContext, closure: &FnPtr, map: &Map) -> Fallible<PlanValue> {
+fn plan(host: &Host, call: &NativeCallContext, closure: &FnPtr, map: &Map) -> Fallible<PlanValue> {
     let options: PlanOptions = options::parse("plan", map).or_raise()?;
-    if context.plan().is_some() {
+    if host.plan().is_some() {
         return Err(Error::argument("plan cannot be called inside plan(...)")).or_raise();
     }
-    let (outcome, plan) =
-        context.planned(Plan::new(options.timing), || closure.call_within_context::<Dynamic>(call, ()));
+    let (outcome, plan) = host.planned(Plan::new(options.timing), || closure.call_within_context::<Dynamic>(call, ()));
     outcome.map(|_| PlanValue(Rc::new(plan)))
 }

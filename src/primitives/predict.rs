@@ -8,8 +8,8 @@ use super::values::predictions::PredictionsValue;
 use super::{Chapter, Example, Word, glue};
 use crate::error::Error;
 use crate::images::Dataset;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::training;
 
 pub const WORD: Word = Word {
@@ -27,8 +27,8 @@ sigmoids of the logits.",
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine.register_fn("predict", move |model: Dynamic, dataset: Dataset| predict(&a, &model, &dataset)).register_fn(
         "predict",
         move |model: Dynamic, paths: Array| -> Fallible<PredictionsValue> {
@@ -40,19 +40,18 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
     );
 }
 
-fn predict(context: &Context, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
+fn predict(host: &Host, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
     let predictor = glue::predictor("predict", model).or_raise()?;
-    if context.plan().is_some() {
+    if host.plan().is_some() {
         return Err(Error::argument(
             "predict has nothing to predict with inside plan(...): its models are not trained",
         )
         .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan"))
         .or_raise();
     }
-    let store = glue::store(context);
-    context
-        .jobs
-        .baton
+    let store = glue::store(host);
+    host.jobs
+        .lock
         .released(|| training::predict(&store, &predictor, dataset))
         .map(|p| PredictionsValue(Rc::new(p)))
         .or_raise()

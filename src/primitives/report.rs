@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::Partition;
 use crate::images::Dataset;
-use crate::metrics::Report;
+use crate::metrics::Evaluation;
 use crate::reports::{Data, Given, PageOptions, Source, page, subject};
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::{options, show};
 
 pub const WORD: Word = Word {
@@ -63,8 +63,8 @@ fn defaults() -> Value {
     Value::Object(all)
 }
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("report", move |runs: Dynamic, path: &str| -> Fallible<String> {
             write(&a, &runs, path, Map::new()).or_raise()
@@ -74,7 +74,7 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
         });
 }
 
-fn write(context: &Context, runs: &Dynamic, path: &str, mut map: Map) -> Result<String> {
+fn write(host: &Host, runs: &Dynamic, path: &str, mut map: Map) -> Result<String> {
     if !Path::new(path).extension().is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm")) {
         let error = Error::argument(format!("report writes an .html file; got \"{path}\""));
         return Err(error.with_help(format!("try \"{}\"", Path::new(path).with_extension("html").display())));
@@ -85,7 +85,7 @@ fn write(context: &Context, runs: &Dynamic, path: &str, mut map: Map) -> Result<
     }
     let options: PageOptions = options::parse("report", &map)?;
     let mut given = Vec::new();
-    collect(context, None, false, runs, &mut given)?;
+    collect(host, None, false, runs, &mut given)?;
     let mut all = match data.filter(|d| !d.is_unit()) {
         Some(data) => splits(&data, &options.splits)?,
         None => Data::default(),
@@ -93,31 +93,25 @@ fn write(context: &Context, runs: &Dynamic, path: &str, mut map: Map) -> Result<
     if let Some(partition) = partition.filter(|p| !p.is_unit()) {
         all.partitions = partitions(&partition)?;
     }
-    let text = page(&glue::store(context), given, &all, &options)?;
+    let text = page(&glue::store(host), given, &all, &options)?;
     files::write(Path::new(path), text.as_bytes())?;
     Ok(path.to_string())
 }
 
 /// Puts what was given, with its name where it has one, at the end of `given`.
-fn collect(
-    context: &Context,
-    name: Option<&str>,
-    grouped: bool,
-    value: &Dynamic,
-    given: &mut Vec<Given>,
-) -> Result<()> {
+fn collect(host: &Host, name: Option<&str>, grouped: bool, value: &Dynamic, given: &mut Vec<Given>) -> Result<()> {
     let one = |source: Source, grouped: bool| Given { name: name.map(String::from), grouped, source };
 
     if let Some(table) = value.clone().try_cast::<TableValue>() {
-        given.extend(trainings(context, &table)?.into_iter().map(|run| one(run, name.is_some())));
+        given.extend(trainings(host, &table)?.into_iter().map(|run| one(run, name.is_some())));
         return Ok(());
     }
     if let Ok(array) = value.as_array_ref() {
         // An array under a name holds several of one kind, as the seeds of a method.
-        return array.iter().try_for_each(|item| collect(context, name, name.is_some(), item, given));
+        return array.iter().try_for_each(|item| collect(host, name, name.is_some(), item, given));
     }
     if let Ok(map) = value.as_map_ref() {
-        return map.iter().try_for_each(|(name, item)| collect(context, Some(name), false, item, given));
+        return map.iter().try_for_each(|(name, item)| collect(host, Some(name), false, item, given));
     }
     given.push(one(source(value)?, grouped));
     Ok(())
@@ -127,8 +121,8 @@ fn source(value: &Dynamic) -> Result<Source> {
     if let Some(run) = value.clone().try_cast::<RunValue>() {
         return Ok(Source::Run(run.0));
     }
-    if let Some(report) = value.clone().try_cast::<Report>() {
-        return Ok(Source::Report(Box::new(report)));
+    if let Some(report) = value.clone().try_cast::<Evaluation>() {
+        return Ok(Source::Evaluation(Box::new(report)));
     }
     if let Some(predictions) = value.clone().try_cast::<PredictionsValue>() {
         return Ok(Source::Predictions(predictions.0));
@@ -142,8 +136,8 @@ fn source(value: &Dynamic) -> Result<Source> {
 }
 
 /// The trainings among the runs that a table lists.
-fn trainings(context: &Context, table: &TableValue) -> Result<Vec<Source>> {
-    let (store, mut found) = (glue::store(context), Vec::new());
+fn trainings(host: &Host, table: &TableValue) -> Result<Vec<Source>> {
+    let (store, mut found) = (glue::store(host), Vec::new());
     for id in table.0.column("id")? {
         let id = id.to_string();
         let run = store

@@ -9,8 +9,8 @@ use super::values::table::TableValue;
 use super::{Chapter, Example, Word, glue};
 use crate::error::{Error, Result};
 use crate::labels::tables::Cell;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 
 pub const WORD: Word = Word {
     name: "runs",
@@ -20,9 +20,9 @@ pub const WORD: Word = Word {
     details: "The store is the folder `runs/`, or what CPSD_RUNS or --runs name.",
     options: None,
     examples: &[Example { code: "runs().columns", prints: "\"id\"" }],
-    register: |engine, context| {
-        let context = context.clone();
-        engine.register_fn("runs", move || -> Fallible<TableValue> { list(&context).or_raise() });
+    register: |engine, host| {
+        let host = host.clone();
+        engine.register_fn("runs", move || -> Fallible<TableValue> { list(&host).or_raise() });
     },
 };
 
@@ -34,17 +34,17 @@ pub const RUN: Word = Word {
     details: "",
     options: None,
     examples: &[],
-    register: |engine, context| register_run(engine, context),
+    register: |engine, host| register_run(engine, host),
 };
 
-fn register_run(engine: &mut Engine, context: &Rc<Context>) {
-    let context = context.clone();
-    engine.register_fn("run", move |id: &str| -> Fallible<RunValue> { find(&context, id).or_raise() });
+fn register_run(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn("run", move |id: &str| -> Fallible<RunValue> { find(&host, id).or_raise() });
 }
 
-fn list(context: &Context) -> Result<TableValue> {
+fn list(host: &Host) -> Result<TableValue> {
     let mut rows = Vec::new();
-    for run in glue::store(context).list() {
+    for run in glue::store(host).list() {
         let summary = run.summary()?;
         let text = |key: &str| summary[key].as_str().map_or(Cell::Null, |s| Cell::Text(s.to_string()));
         let number = |key: &str| summary[key].as_f64().map_or(Cell::Null, Cell::Float);
@@ -61,8 +61,8 @@ fn list(context: &Context) -> Result<TableValue> {
     TableValue::from_rows(&["id", "name", "labels", "epochs", "val_mAP", "seconds"], rows)
 }
 
-fn find(context: &Context, id: &str) -> Result<RunValue> {
-    let runs = glue::store(context).list();
+fn find(host: &Host, id: &str) -> Result<RunValue> {
+    let runs = glue::store(host).list();
     let mut found = runs.iter().filter(|r| r.id.starts_with(id));
     match (found.next(), found.next()) {
         (Some(run), None) => Ok(RunValue(run.clone())),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, Engine};
 
 use super::{Chapter, Example, Word, glue};
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::interrupt;
 use crate::script::errors::{Fallible, OrRaise};
 
 pub const WORD: Word = Word {

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use rhai::{Engine, FnPtr, Map, NativeCallContext};
 use serde::{Deserialize, Serialize};
 
-use super::values::job::JobValue;
+use super::values::background_call::JobValue;
 use super::{Chapter, Example, OptionDocs, Word};
 use crate::error::{Error, Result};
 use crate::executors::pool;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 
 pub const WORD: Word = Word {
@@ -45,22 +45,22 @@ struct SpawnOptions {
     cores: Option<usize>,
 }
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("spawn", move |call: NativeCallContext, closure: FnPtr| spawn(&a, &call, closure, &Map::new()))
         .register_fn("spawn", move |call: NativeCallContext, closure: FnPtr, map: Map| spawn(&b, &call, closure, &map));
 }
 
-fn spawn(context: &Rc<Context>, call: &NativeCallContext, closure: FnPtr, map: &Map) -> Fallible<JobValue> {
+fn spawn(host: &Rc<Host>, call: &NativeCallContext, closure: FnPtr, map: &Map) -> Fallible<JobValue> {
     let options: SpawnOptions = options::parse("spawn", map).or_raise()?;
-    if context.plan().is_some() {
+    if host.plan().is_some() {
         return Err(Error::argument("spawn would train inside plan(...), which only lists what would be trained")
             .with_help("call the closure itself there, or plan inside the job"))
         .or_raise();
     }
     let cores = cores("spawn", "cores", options.cores).or_raise()?;
-    context.jobs.spawn(context, call, closure, options.name, cores).map(JobValue).or_raise()
+    host.background.spawn(host, call, closure, options.name, cores).map(JobValue).or_raise()
 }
 
 /// A number of cores that there are.

@@ -51,7 +51,7 @@ fn partition(affinity: Affinity, k: i64, map: Map) -> Fallible<Partition> {
     let k = glue::task_count("spectral_partition", k, affinity.len()).or_raise()?;
     let partition = graph::spectral_partition(&affinity, k, &options).or_raise()?;
     for warning in partition.warnings() {
-        crate::progress::log(&format!("warning: {warning}"));
+        crate::activity::console::log(&format!("warning: {warning}"));
     }
     Ok(partition)
 }

@@ -2,7 +2,7 @@
 
 use rhai::Engine;
 
-use super::values::job::JobValue;
+use super::values::background_call::JobValue;
 use super::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {

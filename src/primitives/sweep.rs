@@ -8,18 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::table::from_maps;
 use super::values::table::TableValue;
 use super::{Chapter, Example, OptionDocs, Word};
+use crate::activity::console;
+use crate::activity::console;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::executors::pool;
-use crate::metrics::Report;
-use crate::progress::{self, Progress};
-use crate::script::context::Context;
+use crate::metrics::Evaluation;
+use crate::script::background::BackgroundCall;
 use crate::script::errors::{Failure, Fallible, OrRaise};
-use crate::script::jobs::Job;
+use crate::script::host::Host;
 use crate::script::{options, show};
 
 pub const WORD: Word = Word {
     name: "sweep",
-    chapter: Chapter::Jobs,
+    chapter: Chapter::BackgroundCalls,
     signatures: &["sweep(grid, closure) -> Table", "sweep(grid, closure, #{options}) -> Table"],
     summary: "Calls a closure at every point of a grid, several at a time where asked, and gives a Table of one row a point.",
     details: "grid is a map of arrays, of which every combination is a point (the last key in the alphabet changes fastest), or an array of \
@@ -70,8 +72,8 @@ impl Default for SweepOptions {
     }
 }
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr| {
             sweep(&a, &call, &grid, &closure, &Map::new())
@@ -82,7 +84,7 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 }
 
 fn sweep(
-    context: &Rc<Context>,
+    host: &Rc<Host>,
     call: &NativeCallContext,
     grid: &Dynamic,
     closure: &FnPtr,
@@ -107,14 +109,14 @@ fn sweep(
         progress,
     };
     // A job trains; inside plan(...) nothing may.
-    if options.jobs == 1 || context.plan().is_some() {
+    if options.jobs == 1 || host.plan().is_some() {
         for (i, point) in points.iter().enumerate() {
-            rows.add(i, closure.call_within_context::<Dynamic>(call, (point.clone(),)), context)?;
+            rows.add(i, closure.call_within_context::<Dynamic>(call, (point.clone(),)), host)?;
         }
         return rows.table();
     }
     let mut waiting = points.iter().enumerate();
-    let mut begun: Vec<(usize, Rc<Job>)> = Vec::new();
+    let mut begun: Vec<(usize, Rc<BackgroundCall>)> = Vec::new();
     let mut failure = None;
     loop {
         while failure.is_none()
@@ -126,20 +128,20 @@ fn sweep(
             let name = format!("sweep {}", show::short(&Dynamic::from(point.clone()), 40));
             begun.push((
                 i,
-                context.jobs.spawn(context, call, at, Some(name), Some((cores / options.jobs).max(1))).or_raise()?,
+                host.background.spawn(host, call, at, Some(name), Some((cores / options.jobs).max(1))).or_raise()?,
             ));
         }
         if begun.is_empty() {
             break;
         }
-        let all: Vec<&Job> = begun.iter().map(|(_, job)| &**job).collect();
-        if let Err(error) = context.jobs.until_one_ended(&all) {
+        let all: Vec<&BackgroundCall> = begun.iter().map(|(_, job)| &**job).collect();
+        if let Err(error) = host.background.until_one_ended(&all) {
             begun.iter().for_each(|(_, job)| job.stop());
             return Err(error).or_raise();
         }
         let ended = begun.iter().position(|(_, job)| !job.is_running()).unwrap_or(0);
         let (i, job) = begun.remove(ended);
-        if let Err(error) = rows.add(i, context.jobs.wait(&job), context) {
+        if let Err(error) = rows.add(i, host.background.wait(&job), host) {
             failure.get_or_insert(error);
         }
     }
@@ -201,11 +203,11 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     /// Adds what the closure gave at point `i`.
-    fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, context: &Context) -> Fallible<()> {
+    fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, host: &Host) -> Fallible<()> {
         let results = match outcome {
             Ok(value) => results(&value),
             Err(error) if self.keep && !matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)) => {
-                let failure = Failure::from_rhai(*error, "", &context.sources, &[]);
+                let failure = Failure::from_rhai(*error, "", &host.sources, &[]);
                 vec![("error".into(), failure.message.into())]
             }
             Err(error) => return Err(error),
@@ -231,9 +233,9 @@ impl Rows<'_> {
                 .join("  ")
         };
         if self.shown.as_ref() != Some(&names) {
-            progress::log(&line(&names));
+            console::log(&line(&names));
         }
-        progress::log(&line(&cells));
+        console::log(&line(&cells));
         self.shown = Some(names);
     }
 
@@ -257,7 +259,7 @@ fn results(value: &Dynamic) -> Vec<(String, Dynamic)> {
     if let Ok(map) = value.as_map_ref() {
         return map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     }
-    if let Some(r) = value.clone().try_cast::<Report>() {
+    if let Some(r) = value.clone().try_cast::<Evaluation>() {
         let numbers =
             [("mAP", r.map), ("CP", r.cp), ("CR", r.cr), ("CF1", r.cf1), ("OP", r.op), ("OR", r.or), ("OF1", r.of1)];
         return numbers.into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();

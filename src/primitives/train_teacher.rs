@@ -7,8 +7,8 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 use super::closures::Closures;
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 use crate::training::{Job, TrainOptions};
 
@@ -30,8 +30,8 @@ run store; one that was interrupted goes on where it stopped. The option on_epoc
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("train_teacher", move |call: NativeCallContext, data: Dynamic, labels: Array| {
             train_teacher(&a, &call, &data, &labels, Map::new())
@@ -42,14 +42,14 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 }
 
 fn train_teacher(
-    context: &Context,
+    host: &Host,
     call: &NativeCallContext,
     data: &Dynamic,
     labels: &Array,
     mut map: Map,
 ) -> Fallible<ModelValue> {
     glue::expand_names(&mut map);
-    let closures = Closures::take("train_teacher", &mut map, call, context).or_raise()?;
+    let closures = Closures::take("train_teacher", &mut map, call, host).or_raise()?;
     let options: TrainOptions = options::parse("train_teacher", &map).or_raise()?;
     options.validate("train_teacher").or_raise()?;
     let (train, val) = glue::splits("train_teacher", data, options.select_on).or_raise()?;
@@ -60,5 +60,5 @@ fn train_teacher(
         format!("teacher of {} labels", labels.len())
     };
     let job = Job { name, train, val, labels, options, distillation: None };
-    closures.train(context, call, &job).map(ModelValue)
+    closures.train(host, call, &job).map(ModelValue)
 }

@@ -8,8 +8,8 @@ use super::closures::Closures;
 use super::values::model::ModelValue;
 use super::{Chapter, Example, OptionDocs, Word, glue, training_options};
 use crate::graph::Partition;
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 use crate::script::options;
 use crate::training::{Job, TrainOptions};
 
@@ -32,8 +32,8 @@ The option workers says whether each trains in a process of its own.",
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine
         .register_fn("train_teachers", move |call: NativeCallContext, data: Dynamic, partition: Partition| {
             train_teachers(&a, &call, &data, &partition, Map::new())
@@ -47,14 +47,14 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
 }
 
 fn train_teachers(
-    context: &Context,
+    host: &Host,
     call: &NativeCallContext,
     data: &Dynamic,
     partition: &Partition,
     mut map: Map,
 ) -> Fallible<Array> {
     glue::expand_names(&mut map);
-    let closures = Closures::take("train_teachers", &mut map, call, context).or_raise()?;
+    let closures = Closures::take("train_teachers", &mut map, call, host).or_raise()?;
     let options: TrainOptions = options::parse("train_teachers", &map).or_raise()?;
     options.validate("train_teachers").or_raise()?;
     let (train, val) = glue::splits("train_teachers", data, options.select_on).or_raise()?;
@@ -72,6 +72,6 @@ fn train_teachers(
             distillation: None,
         })
         .collect();
-    let trained = closures.train_all(context, call, jobs)?;
+    let trained = closures.train_all(host, call, jobs)?;
     Ok(trained.into_iter().map(|t| Dynamic::from(ModelValue(t))).collect())
 }

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine};
 
-use super::values::job::JobValue;
+use super::values::background_call::JobValue;
 use super::{Chapter, Example, Word, glue};
-use crate::script::context::Context;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
 
 pub const WORD: Word = Word {
     name: "wait",
@@ -20,8 +20,8 @@ pub const WORD: Word = Word {
     register,
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let (a, b) = (context.clone(), context.clone());
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
     engine.register_fn("wait", move |job: JobValue| -> Fallible<Dynamic> { a.jobs.wait(&job.0) }).register_fn(
         "wait",
         move |jobs: Array| -> Fallible<Array> {

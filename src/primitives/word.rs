@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Engine};
 
-use crate::script::context::Context;
+use crate::script::host::Host;
 
 /// The chapter of the reference that a word stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +64,7 @@ pub struct Word {
     /// The keys of the options map, if it takes one.
     pub options: Option<OptionDocs>,
     pub examples: &'static [Example],
-    pub register: fn(&mut Engine, &Rc<Context>),
+    pub register: fn(&mut Engine, &Rc<Host>),
 }
 
 /// What is known of an options map. The defaults come from the option struct itself, so they cannot go stale.
@@ -94,7 +94,7 @@ pub struct Kind {
     pub show: fn(&Dynamic) -> String,
     /// Rust's name of the type, as it stands in Rhai's own messages.
     pub rust_name: fn() -> &'static str,
-    pub register: fn(&mut Engine, &Rc<Context>),
+    pub register: fn(&mut Engine, &Rc<Host>),
 }
 
 /// A field (`p.k`) or method (`p.save(path)`) of a kind.

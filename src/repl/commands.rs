@@ -5,10 +5,12 @@ use std::path::Path;
 use colored::Colorize;
 
 use super::Prompt;
+use crate::activity::console;
+use crate::activity::console;
 use crate::error::Error;
+use crate::files;
 use crate::script::modules::STDLIB;
 use crate::script::{docs, show};
-use crate::{files, progress};
 
 #[derive(PartialEq, Eq)]
 pub enum Next {
@@ -218,8 +220,8 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
 
 fn set(prompt: &mut Prompt, rest: &str) {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
-        Some(("runs", folder)) => *prompt.session.context.runs.borrow_mut() = folder.into(),
-        Some(("progress", value @ ("on" | "off"))) => progress::set_quiet(value == "off"),
+        Some(("runs", folder)) => *prompt.session.host.runs.borrow_mut() = folder.into(),
+        Some(("progress", value @ ("on" | "off"))) => console::set_quiet(value == "off"),
         Some(("paging", value @ ("on" | "off"))) => super::paging::set(value == "on"),
         Some(("figures", name)) => match super::figures::Mode::named(name) {
             Ok(mode) => prompt.figures = mode,
@@ -228,7 +230,7 @@ fn set(prompt: &mut Prompt, rest: &str) {
         _ => {
             println!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
             println!("  {:<16} {}", "paging".cyan(), if super::paging::on() { "on" } else { "off" });
-            println!("  {:<16} {}", "runs".cyan(), prompt.session.context.runs.borrow().display());
+            println!("  {:<16} {}", "runs".cyan(), prompt.session.host.runs.borrow().display());
             println!("  {:<16} on or off", "progress".cyan());
         }
     }

@@ -7,7 +7,7 @@ use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper as RustylineHelper, RepeatCount};
+use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Helper as RustylineHelper, Host, RepeatCount};
 
 use super::scan::{code_of, in_string, last_word, open_brackets};
 use super::{commands, hints, receivers};
@@ -169,7 +169,7 @@ impl Hinter for Helper {
     type Hint = hints::Signature;
 
     /// The signature of the call that is being typed.
-    fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<hints::Signature> {
+    fn hint(&self, line: &str, pos: usize, _ctx: &Host<'_>) -> Option<hints::Signature> {
         let typed = pos == line.len() && !line.contains('\n') && !commands::is_command(line);
         if typed && !in_string(line) { hints::hint(line, &self.functions) } else { None }
     }

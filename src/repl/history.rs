@@ -28,7 +28,7 @@ impl Inputs {
 pub struct Search(pub Inputs);
 
 impl ConditionalEventHandler for Search {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext) -> Option<Cmd> {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, event: &EventContext) -> Option<Cmd> {
         let inputs = self.0.newest();
         if inputs.is_empty() || !std::io::stderr().is_terminal() {
             return None;
@@ -39,7 +39,7 @@ impl ConditionalEventHandler for Search {
         let lines: Vec<String> = inputs.iter().map(|input| one_line(input)).collect();
         let chosen = FuzzySelect::new()
             .with_prompt("history")
-            .with_initial_text(context.line())
+            .with_initial_text(event.line())
             .default(0)
             .max_length(10)
             .report(false)

@@ -27,8 +27,9 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
+use crate::activity::console;
+use crate::activity::console;
 use crate::plots::Figure;
-use crate::progress;
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::show;
@@ -92,7 +93,7 @@ pub fn run(session: &mut Session) -> u8 {
         }
     }
     let printer = editor.create_external_printer().ok().map(|printer| Arc::new(Mutex::new(printer)));
-    let baton = prompt.session.context.jobs.baton.clone();
+    let lock = prompt.session.host.background.lock.clone();
     let mut line_number = 0;
     // The user was told that jobs are running, and asked to leave all the same.
     let mut warned = false;
@@ -101,13 +102,13 @@ pub fn run(session: &mut Session) -> u8 {
             helper.refresh(prompt.session);
         }
         // Background jobs have their turns while a line is typed, and print above it.
-        progress::set_printer(printer.clone().map(|printer| -> progress::Printer {
+        console::set_printer(printer.clone().map(|printer| -> console::Printer {
             Box::new(move |line| {
                 let _ = printer.lock().unwrap_or_else(|e| e.into_inner()).print(format!("{line}\n"));
             })
         }));
-        let read = baton.released(|| editor.readline("cpsd> "));
-        progress::set_printer(None);
+        let read = lock.released(|| editor.readline("cpsd> "));
+        console::set_printer(None);
         match read {
             Ok(line) => {
                 if line.trim().is_empty() {
@@ -147,7 +148,7 @@ pub fn run(session: &mut Session) -> u8 {
 
 /// Whether the prompt may be left: with jobs under way only when asked twice.
 fn may_leave(session: &Session, warned: &mut bool) -> bool {
-    let running = session.context.jobs.running().len();
+    let running = session.host.background.running().len();
     if running == 0 || std::mem::replace(warned, true) {
         return true;
     }

@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::images::{Dataset, augment};
-use crate::interrupt;
 use crate::models::cam::{Cam, cam};
 use crate::plots::{CamCell, CamRow, Heat, Picture};
 use crate::training::{Predictor, Trained};

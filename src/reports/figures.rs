@@ -3,7 +3,7 @@
 use super::subject::Subject;
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, Cooccurrence, Partition};
-use crate::metrics::Report;
+use crate::metrics::Evaluation;
 use crate::plots::{self, BarSeries, BarsOptions, Figure, HeatmapOptions, LabelGraphOptions, LinesOptions, Series};
 
 /// An affinity as a heat map; with a partition, its labels in the order of the tasks.
@@ -167,7 +167,7 @@ pub fn differences(name: &str, colour: usize, baseline: &str, of: &[(String, f64
 }
 
 /// AP of each label that both evaluations have, `report` minus `baseline`, in the order of `baseline`.
-pub fn ap_differences(report: &Report, baseline: &Report) -> Vec<(String, f64)> {
-    let of = |r: &Report, label: &str| r.per_label.iter().find(|l| l.label == label).and_then(|l| l.ap);
+pub fn ap_differences(report: &Evaluation, baseline: &Evaluation) -> Vec<(String, f64)> {
+    let of = |r: &Evaluation, label: &str| r.per_label.iter().find(|l| l.label == label).and_then(|l| l.ap);
     baseline.per_label.iter().filter_map(|l| Some((l.label.clone(), of(report, &l.label)? - l.ap?))).collect()
 }

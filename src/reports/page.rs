@@ -9,13 +9,14 @@ use super::html::{self, Section, document};
 use super::results::{self, Difference, Sheet, on};
 use super::settings;
 use super::subject::{Given, Subject, subjects};
+use crate::activity::console;
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
 use crate::images::Dataset;
 use crate::labels::tables::{Cell, Table};
-use crate::metrics::{MetricOptions, Report};
+use crate::metrics::{Evaluation, MetricOptions};
 use crate::plots::{self, CamPanelOptions, HeatmapOptions, LabelGraphOptions};
-use crate::progress;
 use crate::runs::RunStore;
 
 /// What a page is told beyond what it compares.
@@ -209,7 +210,7 @@ impl Compared<'_> {
     /// The evaluations' own notes, and labels that means leave out.
     fn remarks(&self, split: &str) -> Markup {
         let mut remarks: Vec<(String, Vec<&str>)> = Vec::new();
-        let all: Vec<(&str, &Report)> =
+        let all: Vec<(&str, &Evaluation)> =
             self.subjects.iter().filter_map(|s| Some((s.name.as_str(), s.report(split)?))).collect();
         for (name, report) in &all {
             let left_out = format!("without a positive{}: {}", on(split), report.left_out.join(", "));
@@ -316,7 +317,7 @@ impl Compared<'_> {
         if shown.is_empty() || chosen.is_empty() {
             return Ok(None);
         }
-        progress::log(&format!("class activation maps of {} pictures", chosen.len()));
+        console::log(&format!("class activation maps of {} pictures", chosen.len()));
         let rows = cams::cam_rows(&shown, &chosen, None)?;
         let figure = plots::cam_panel(
             &rows,

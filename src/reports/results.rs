@@ -7,7 +7,7 @@ use super::figures::ap_differences;
 use super::subject::Subject;
 use crate::error::Result;
 use crate::labels::tables::{Cell, Table};
-use crate::metrics::{BootstrapOptions, Interval, Report, mean_error, paired_bootstrap};
+use crate::metrics::{BootstrapOptions, Evaluation, Interval, mean_error, paired_bootstrap};
 
 /// A table with its place in the page and how its numbers are shown.
 pub struct Sheet {
@@ -86,7 +86,10 @@ fn id(what: &str, split: &str) -> String {
 }
 
 /// The subjects that were evaluated on `split`, by their places.
-fn evaluated<'a>(subjects: &'a [Subject], split: &'a str) -> impl Iterator<Item = (usize, &'a Subject, &'a Report)> {
+fn evaluated<'a>(
+    subjects: &'a [Subject],
+    split: &'a str,
+) -> impl Iterator<Item = (usize, &'a Subject, &'a Evaluation)> {
     subjects.iter().enumerate().filter_map(move |(i, s)| Some((i, s, s.report(split)?)))
 }
 
@@ -95,7 +98,7 @@ pub fn summary(subjects: &[Subject], split: &str) -> Result<Vec<Sheet>> {
     // How many labels each answers for is worth a column where they are not equally many.
     let counts: Vec<usize> = evaluated(subjects, split).map(|(_, _, r)| r.labels).collect();
     let several = counts.iter().any(|n| *n != counts[0]);
-    let rows = |cells: &dyn Fn(&Report) -> Option<Vec<f64>>| -> (Vec<usize>, Vec<Vec<Cell>>) {
+    let rows = |cells: &dyn Fn(&Evaluation) -> Option<Vec<f64>>| -> (Vec<usize>, Vec<Vec<Cell>>) {
         evaluated(subjects, split)
             .filter_map(|(i, s, r)| {
                 let cells = cells(r)?;
@@ -132,7 +135,7 @@ pub fn summary(subjects: &[Subject], split: &str) -> Result<Vec<Sheet>> {
 
 /// Mean ± standard error of the seven numbers over the subjects of each group.
 pub fn means(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
-    let mut groups: Vec<(&str, usize, Vec<&Report>)> = Vec::new();
+    let mut groups: Vec<(&str, usize, Vec<&Evaluation>)> = Vec::new();
     for (i, subject, report) in evaluated(subjects, split) {
         let Some(group) = subject.group.as_deref() else { continue };
         match groups.iter_mut().find(|(name, _, _)| *name == group) {
@@ -145,9 +148,9 @@ pub fn means(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
         return Ok(None);
     }
     let rows = groups.iter().map(|(name, _, reports)| {
-        let numbers: [fn(&Report) -> f64; 7] =
+        let numbers: [fn(&Evaluation) -> f64; 7] =
             [|r| r.map, |r| r.cp, |r| r.cr, |r| r.cf1, |r| r.op, |r| r.or, |r| r.of1];
-        let spread = |of: fn(&Report) -> f64| {
+        let spread = |of: fn(&Evaluation) -> f64| {
             Ok(Cell::from(mean_error(&reports.iter().map(|r| of(r)).collect::<Vec<_>>())?.to_string()))
         };
         let spreads = numbers.into_iter().map(spread).collect::<Result<Vec<_>>>()?;
@@ -233,7 +236,7 @@ pub fn per_label(
 ) -> Result<Option<Sheet>> {
     /// Of more subjects, the differences are left to the figures.
     const MOST_DIFFERENCES: usize = 4;
-    let all: Vec<(usize, &Subject, &Report)> = evaluated(subjects, split).collect();
+    let all: Vec<(usize, &Subject, &Evaluation)> = evaluated(subjects, split).collect();
     let mut labels: Vec<(&str, usize)> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for row in all.iter().flat_map(|(_, _, r)| &r.per_label) {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::settings;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::metrics::{MetricOptions, Report};
+use crate::metrics::{Evaluation, MetricOptions};
 use crate::runs::{Run, RunStore};
 use crate::training::run::load;
 use crate::training::{Predictions, Predictor, evaluate, predict};
@@ -16,7 +16,7 @@ use crate::training::{Predictions, Predictor, evaluate, predict};
 pub enum Source {
     Run(Run),
     Predictor(Predictor),
-    Report(Box<Report>),
+    Evaluation(Box<Evaluation>),
     Predictions(Rc<Predictions>),
 }
 
@@ -41,7 +41,7 @@ pub struct Subject {
     pub predictor: Option<Predictor>,
     predictions: Option<Rc<Predictions>>,
     /// Its evaluations, by the split's name; "" for one that was given as it is.
-    pub reports: Vec<(String, Report)>,
+    pub reports: Vec<(String, Evaluation)>,
 }
 
 impl Source {
@@ -54,7 +54,7 @@ impl Source {
                 model.run.as_ref().map_or_else(|| Ok(model.id.clone()), of_run)
             }
             Source::Predictor(Predictor::Ensemble(ensemble)) => Ok(format!("ensemble of {}", ensemble.teachers.len())),
-            Source::Report(_) => Ok("evaluation".into()),
+            Source::Evaluation(_) => Ok("evaluation".into()),
             Source::Predictions(_) => Ok("predictions".into()),
         }
     }
@@ -87,7 +87,7 @@ pub fn subjects(given: Vec<Given>) -> Result<Vec<Subject>> {
                 };
                 subject.predictor = Some(predictor);
             }
-            Source::Report(report) => subject.reports.push((String::new(), *report)),
+            Source::Evaluation(report) => subject.reports.push((String::new(), *report)),
             Source::Predictions(predictions) => subject.predictions = Some(predictions),
         }
         subjects.push((own, subject));
@@ -165,7 +165,7 @@ impl Subject {
         Ok(())
     }
 
-    pub fn report(&self, split: &str) -> Option<&Report> {
+    pub fn report(&self, split: &str) -> Option<&Evaluation> {
         self.reports.iter().find(|(name, _)| name == split).map(|(_, report)| report)
     }
 }

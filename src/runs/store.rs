@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::activity::console;
+use crate::activity::console;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::{files, interrupt, progress};
+use crate::files;
 
 /// A folder of runs.
 #[derive(Clone, Debug)]
@@ -93,7 +96,7 @@ impl RunStore {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {
                     if !said {
-                        progress::log(&format!("{id} is being made by another process or thread; waiting for it"));
+                        console::log(&format!("{id} is being made by another process or thread; waiting for it"));
                         said = true;
                     }
                     interrupt::check()?;

@@ -2,8 +2,8 @@
 
 use rhai::{ASTNode, Expr, Stmt};
 
-use super::context::Declared;
 use super::errors::Failure;
+use super::host::Declared;
 use super::session::Session;
 
 /// Every `arg("name", default, "help")` of a script with literal arguments, in order of appearance.

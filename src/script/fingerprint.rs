@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{Dynamic, FnPtr, Module, NativeCallContext};
 
-use super::context::Context;
+use super::host::Host;
 use super::options;
 use crate::primitives::values::tensor::TensorValue;
 
@@ -13,7 +13,7 @@ type Bodies = BTreeMap<String, String>;
 
 /// A hash of a closure's code, of the functions of the script and of imported libraries that it calls, and of the values
 /// that it captured. Comments, blank space and its place do not count.
-pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, context: &Context) -> String {
+pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> String {
     let mut bodies = Bodies::new();
     for module in call.iter_namespaces() {
         add(&mut bodies, "", module);
@@ -21,7 +21,7 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, context: &Context) 
     for (name, module) in call.iter_imports() {
         add(&mut bodies, name, module);
     }
-    for (name, module) in context.imports.borrow().iter() {
+    for (name, module) in host.imports.borrow().iter() {
         add(&mut bodies, name, module);
     }
     let mut hasher = blake3::Hasher::new_derive_key("cpsd closure 1");
@@ -113,9 +113,9 @@ mod tests {
 
     fn of(text: &str) -> String {
         let mut session = Session::new();
-        let context: Rc<_> = session.context.clone();
+        let host: Rc<_> = session.host.clone();
         session.engine.register_fn("name_of", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| {
-            super::of_closure(&closure, &call, &context)
+            super::of_closure(&closure, &call, &host)
         });
         session.eval(text, "test").unwrap().into_string().unwrap()
     }

@@ -1,9 +1,9 @@
 //! The language around the core: engine, options, errors, modules, arguments.
 //!
 //! - `session`: an engine with its variables; what the command line and the REPL drive
-//! - `context`: what words need to know of the process (run store, script arguments)
-//! - `jobs`: closures that run in the background
-//! - `baton`: what lets one thread at a time run a script
+//! - `host`: what words need to know of the process (run store, script arguments)
+//! - `background`: closures that run in the background
+//! - `script_lock`: what lets one thread at a time run a script
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `errors`: from the core's errors to Rhai's and from those to what a person reads
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be read; `spans`: what is underlined
@@ -19,19 +19,19 @@
 //! - `docs`: the documentation of words, kinds and library functions as text
 
 pub mod arguments;
-pub mod baton;
+pub mod background;
 pub mod check;
-pub mod context;
 pub mod docs;
 pub mod errors;
 pub mod explain;
 pub mod fingerprint;
-pub mod jobs;
+pub mod host;
 pub mod library_tests;
 pub mod modules;
 pub mod options;
 pub mod profile;
 pub mod reference;
+pub mod script_lock;
 pub mod session;
 pub mod show;
 pub mod spans;

@@ -48,7 +48,7 @@ impl Clock {
 /// Evaluates a text as [`Session::eval`] does, and says what each line took, the longest first.
 pub fn profile(session: &mut Session, text: &str, name: &str) -> (Result<Dynamic, Failure>, Vec<Line>) {
     let clock = Rc::new(RefCell::new(Clock::default()));
-    let mut engine = session::engine(&session.context);
+    let mut engine = session::engine(&session.host);
     let (seen, main) = (clock.clone(), name.to_string());
     // The call is not deprecated but volatile, as rhai says.
     #[allow(deprecated)]
@@ -65,7 +65,7 @@ pub fn profile(session: &mut Session, text: &str, name: &str) -> (Result<Dynamic
     let outcome = session.eval(text, name);
     std::mem::swap(&mut session.engine, &mut engine);
     // What the text imported stays for the next one.
-    for (name, module) in session.context.imports.borrow().iter() {
+    for (name, module) in session.host.imports.borrow().iter() {
         session.engine.register_static_module(name.as_str(), module.clone());
     }
     clock.borrow_mut().at(None);

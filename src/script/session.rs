@@ -8,12 +8,15 @@ use std::rc::Rc;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, Stmt, Token};
 
-use super::context::Context;
 use super::errors::{Failure, StopRequest};
 use super::explain::Variable;
+use super::host::Host;
 use super::modules;
+use crate::activity::console;
+use crate::activity::console;
+use crate::activity::interrupt;
 use crate::error::Error;
-use crate::{interrupt, primitives, progress};
+use crate::primitives;
 
 /// Operations between two looks at whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
@@ -67,7 +70,7 @@ impl Sources {
 pub struct Session {
     pub engine: Engine,
     pub scope: Scope<'static>,
-    pub context: Rc<Context>,
+    pub host: Rc<Host>,
     pub sources: Sources,
     functions: AST,
 }
@@ -79,7 +82,7 @@ impl Default for Session {
 }
 
 /// An engine with the language in it: one a session, and one a background job.
-pub fn engine(context: &Rc<Context>) -> Engine {
+pub fn engine(host: &Rc<Host>) -> Engine {
     let mut engine = Engine::new();
     // Full optimisation would call words with constant arguments while compiling.
     engine.set_optimization_level(OptimizationLevel::Simple);
@@ -96,20 +99,20 @@ pub fn engine(context: &Rc<Context>) -> Engine {
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
         token => token,
     });
-    let jobs = Rc::downgrade(context);
+    let jobs = Rc::downgrade(host);
     engine.on_progress(move |operations| {
         if operations.is_multiple_of(OPERATIONS_A_TURN)
-            && let Some(context) = jobs.upgrade()
+            && let Some(host) = jobs.upgrade()
         {
-            context.jobs.baton.pass();
+            host.background.lock.pass();
         }
         interrupt::requested().then(|| Dynamic::from(StopRequest))
     });
-    engine.on_print(progress::print);
-    engine.on_debug(|text, _, pos| progress::log(&format!("{pos} {text}")));
-    modules::install(&mut engine, context.sources.clone());
-    primitives::register(&mut engine, context);
-    for (name, module) in context.imports.borrow().iter() {
+    engine.on_print(console::print);
+    engine.on_debug(|text, _, pos| console::log(&format!("{pos} {text}")));
+    modules::install(&mut engine, host.sources.clone());
+    primitives::register(&mut engine, host);
+    for (name, module) in host.imports.borrow().iter() {
         engine.register_static_module(name.as_str(), module.clone());
     }
     engine
@@ -123,23 +126,23 @@ pub fn fault(panic: &(dyn std::any::Any + Send)) -> Error {
 
 impl Session {
     pub fn new() -> Self {
-        let context = Rc::new(Context::new());
-        let (engine, sources) = (engine(&context), context.sources.clone());
-        Session { engine, scope: Scope::new(), context, sources, functions: AST::empty() }
+        let host = Rc::new(Host::new());
+        let (engine, sources) = (engine(&host), host.sources.clone());
+        Session { engine, scope: Scope::new(), host, sources, functions: AST::empty() }
     }
 
     /// Runs a script file from an empty scope, to the end of its background jobs; `arguments` are its `key=value` words.
     pub fn run_file(&mut self, path: &Path, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         let text = std::fs::read_to_string(path).map_err(|e| Failure::plain(Error::io(path, e)))?;
-        *self.context.arguments.borrow_mut() = arguments.iter().cloned().collect();
+        *self.host.arguments.borrow_mut() = arguments.iter().cloned().collect();
         let name = path.display().to_string();
         let value = self.eval(&text, &name);
         if value.is_err() {
-            self.context.jobs.stop_all();
+            self.host.background.stop_all();
             return value;
         }
-        self.context.jobs.finish().map_err(|error| {
-            self.context.jobs.stop_all();
+        self.host.background.finish().map_err(|error| {
+            self.host.background.stop_all();
             Failure::from_rhai(*error, &name, &self.sources, &self.variables())
         })?;
         value
@@ -181,7 +184,7 @@ impl Session {
                 && !import.1.name.is_empty()
             {
                 let module = self.engine.module_resolver().resolve(&self.engine, Some(name), path, *pos)?;
-                self.context.imports.borrow_mut().insert(import.1.name.to_string(), module.clone());
+                self.host.imports.borrow_mut().insert(import.1.name.to_string(), module.clone());
                 self.engine.register_static_module(import.1.name.as_str(), module);
             }
         }
@@ -224,8 +227,8 @@ impl Session {
     pub fn reset(&mut self) {
         self.scope.clear();
         self.functions = AST::empty();
-        self.context.imports.borrow_mut().clear();
-        self.engine = engine(&self.context);
+        self.host.imports.borrow_mut().clear();
+        self.engine = engine(&self.host);
     }
 }
 
@@ -243,7 +246,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.context.jobs.stop_all();
+        self.host.background.stop_all();
     }
 }
 

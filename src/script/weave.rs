@@ -42,7 +42,7 @@ struct Weaver<'a> {
 impl<'a> Weaver<'a> {
     fn new(work: &'a Path, into: &'a Path) -> Self {
         let mut session = Session::new();
-        *session.context.runs.borrow_mut() = work.join("runs");
+        *session.host.runs.borrow_mut() = work.join("runs");
         let printed = Rc::new(RefCell::new(String::new()));
         let sink = printed.clone();
         session.engine.on_print(move |text| {

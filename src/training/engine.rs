@@ -16,13 +16,13 @@ use super::options::Select;
 use super::schedule::OneCycle;
 use super::teachers::Teachers;
 use super::tensorboard::Events;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::images::Dataset;
-use crate::interrupt;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::LabelLoss;
 use crate::models::{Model, Pass};
-use crate::progress::Progress;
 use crate::runs::{RunStore, Work};
 use crate::torch::upload;
 
@@ -127,11 +127,13 @@ impl<'a, 'h> Engine<'a, 'h> {
         let checkpoint = work.path("checkpoint.safetensors");
         if checkpoint.exists() {
             match engine.state.load(&checkpoint) {
-                Ok(()) => {
-                    crate::progress::log(&format!("{}: resumed at epoch {}", job.name, engine.state.progress.epoch + 1))
-                }
+                Ok(()) => crate::activity::console::log(&format!(
+                    "{}: resumed at epoch {}",
+                    job.name,
+                    engine.state.progress.epoch + 1
+                )),
                 // A damaged checkpoint costs time, not the run.
-                Err(error) => crate::progress::log(&format!("{}: starting over: {error}", job.name)),
+                Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
         }
         Ok(engine)

@@ -8,12 +8,13 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use super::inputs::Views;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::images::{Batches, Dataset};
 use crate::models::Model;
-use crate::progress::Progress;
 use crate::runs::{Begun, Run, RunStore, id_of};
-use crate::{files, interrupt};
 
 /// Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
 const BATCH: usize = 16;

@@ -8,12 +8,13 @@ use super::features::{Rows, append_half};
 use super::inputs::{Inputs, Views};
 use super::options::TeacherMode;
 use super::trained::Trained;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
-use crate::progress::Progress;
 use crate::runs::{Begun, RunStore, id_of};
-use crate::{files, interrupt};
 
 /// The logits of every view of every image, row `view * images + image`.
 pub fn outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<Rows> {

@@ -6,13 +6,14 @@ use super::ensemble::Ensemble;
 use super::inputs::{Inputs, Views};
 use super::outputs::outputs;
 use super::trained::Trained;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::metrics::{self, MetricOptions, Report};
+use crate::metrics::{self, Evaluation, MetricOptions};
 use crate::models::Pass;
-use crate::progress::Progress;
 use crate::runs::RunStore;
-use crate::{interrupt, torch};
+use crate::torch;
 
 /// Probabilities `[N, m]`, row-major, with the names of their rows and columns.
 #[derive(Clone, Debug)]
@@ -83,7 +84,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
 /// on those.
 ///
 /// Errors: predictions for other images or labels, options out of range.
-pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Report> {
+pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Evaluation> {
     if predictions.images != dataset.labels.images() {
         return Err(Error::argument(format!(
             "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",

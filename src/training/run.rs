@@ -11,12 +11,14 @@ use super::job::Job;
 use super::job_file;
 use super::options::{Select, SelectOn, Workers};
 use super::trained::Trained;
+use crate::activity;
+use crate::activity::console;
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::executors::{pool, worker, worker::Task};
 use crate::images::Dataset;
 use crate::models::Model;
 use crate::runs::{Begun, Run, RunStore, id_of};
-use crate::{progress, task};
 
 const MODEL: &str = "model.safetensors";
 
@@ -64,7 +66,7 @@ pub fn run_with(store: &RunStore, job: &Job, mut hooks: Hooks) -> Result<Trained
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
     let run = work.finish(&summary)?;
-    progress::log(&format!(
+    console::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",
         job.name,
         job.options.epochs,
@@ -167,7 +169,7 @@ fn watched<R: Send>(
     let stop = AtomicBool::new(false);
     let mut failure = None;
     let results = std::thread::scope(|scope| {
-        let (stop, task) = (&stop, task::current());
+        let (stop, task) = (&stop, activity::current());
         let tell = move |line: &Value| {
             // The other side listens until this side is done.
             let _ = send.send(line.clone());

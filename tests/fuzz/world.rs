@@ -70,13 +70,13 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     let start = Instant::now();
     let budget = Duration::from_millis(setting("CPSD_FUZZ_BUDGET_MS", 250));
     let patience = Duration::from_secs(setting("CPSD_FUZZ_HANG_S", 20));
-    cpsd::progress::set_quiet(true);
+    cpsd::activity::console::set_quiet(true);
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let work = folder.join("work");
     std::fs::create_dir(&work).unwrap();
     std::env::set_current_dir(&work).unwrap();
     let mut session = Session::new();
-    *session.context.runs.borrow_mut() = folder.join("runs");
+    *session.host.runs.borrow_mut() = folder.join("runs");
     if let Err(failure) = session.eval(WORLD, "world") {
         panic!("{}", failure.render(false, 100));
     }
@@ -136,7 +136,7 @@ fn watch(start: Instant, budget: Duration, patience: Duration) {
                 std::process::exit(99);
             }
             if ran > budget {
-                cpsd::interrupt::request();
+                cpsd::activity::interrupt::request();
             }
         }
     });
@@ -217,8 +217,8 @@ fn typed(session: &Session, line: &str, pos: usize) -> Option<String> {
         helper.refresh(session);
         let history = rustyline::history::MemHistory::new();
         let context = rustyline::Context::new(&history);
-        let _ = helper.complete(line, pos, &context);
-        let _ = helper.hint(line, pos, &context);
+        let _ = helper.complete(line, pos, &host);
+        let _ = helper.hint(line, pos, &host);
         let _ = helper.highlight_char(line, pos, CmdKind::Other);
         let _ = helper.highlight(line, pos);
     }));

@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::activity::console;
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
-use crate::progress;
 
 /// A file of `datasets/`.
 #[derive(Debug, Deserialize)]
@@ -80,7 +81,7 @@ impl Card {
             apart.push(format!("{labelled} with labels, not {}", counts.labelled.unwrap_or_default()));
         }
         if !apart.is_empty() {
-            progress::log(&format!(
+            console::log(&format!(
                 "note: {split} of {} has {}: a part of it, or another edition",
                 self.name,
                 apart.join(" and ")
@@ -101,7 +102,7 @@ impl Card {
         }
         let there: Vec<&String> = self.labels.iter().filter(|label| table.labels().contains(label)).collect();
         if there.len() < self.labels.len() {
-            progress::log(&format!(
+            console::log(&format!(
                 "note: {} of the {} labels of {} are there",
                 there.len(),
                 self.labels.len(),

@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{LoadOptions, Reader};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::interrupt;
 use crate::labels::LabelTable;
-use crate::progress::Progress;
 
 pub const READER: Reader = Reader {
     name: "coco",

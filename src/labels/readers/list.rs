@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::text::Text;
 use super::{Builder, LoadOptions, Probe, Reader, Repeats};
+use crate::activity::interrupt;
 use crate::error::Result;
-use crate::interrupt;
 use crate::labels::LabelTable;
 
 pub const READER: Reader = Reader {

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::table::LabelTable;
+use crate::activity::console;
+use crate::activity::console;
 use crate::error::{Error, Result, nearest};
-use crate::progress;
 
 mod builder; // image-label pairs, in any order, to a table
 mod coco;
@@ -142,7 +143,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         let what =
             if options.unlabelled == Choice::Drop { "dropped" } else { "kept (unlabelled: \"drop\" leaves them out)" };
         let (path, all) = (path.display(), table.num_images());
-        progress::log(&format!("{path}: {unlabelled} of {all} images have no label; {what}"));
+        console::log(&format!("{path}: {unlabelled} of {all} images have no label; {what}"));
     }
     if options.unlabelled == Choice::Drop && unlabelled > 0 {
         let labelled: Vec<usize> = (0..table.num_images()).filter(|&i| !table.row(i).is_empty()).collect();

@@ -8,9 +8,10 @@ use polars::prelude::*;
 use super::super::frame;
 use super::super::tables::problem;
 use super::{Builder, LoadOptions, Probe, Reader, Repeats, columns};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
-use crate::{interrupt, progress::Progress};
 
 pub const READER: Reader = Reader {
     name: "parquet-long",

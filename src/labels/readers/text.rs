@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::interrupt;
-use crate::progress::Progress;
 
 /// A text file read whole.
 pub struct Text {

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::text::Text;
 use super::{Builder, Choice, LoadOptions, Reader, Repeats, xml};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::interrupt;
 use crate::labels::LabelTable;
-use crate::progress::Progress;
 
 pub const READER: Reader = Reader {
     name: "voc",

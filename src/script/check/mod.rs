@@ -53,7 +53,7 @@ pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, 
 
 /// An engine that reads as the session's does, and folds nothing away.
 fn reader(session: &Session) -> Engine {
-    let mut engine = session::engine(&session.context);
+    let mut engine = session::engine(&session.host);
     engine.set_optimization_level(OptimizationLevel::None);
     engine
 }

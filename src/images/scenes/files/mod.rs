@@ -18,10 +18,11 @@ use super::catalogue::LABELS;
 use super::layout::{Object, Scene, scene};
 use super::paint::paint;
 use super::{SceneOptions, Split};
+use crate::activity;
+use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::images::Picture;
-use crate::progress::Progress;
-use crate::{files, task};
 
 /// A data set whose layout can be written.
 pub struct Miniature {
@@ -75,7 +76,7 @@ fn pictures(
 ) -> Result<Vec<Scene>> {
     let n = split.len(options);
     let progress = Progress::new(format!("writing {} pictures", split.name()), n as u64, "images");
-    let task = task::current();
+    let task = activity::current();
     (0..n)
         .into_par_iter()
         .map(|i| {

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::context::ContextReport;
 use super::precision_recall::Means;
 
-/// The metrics of one evaluation, in percent; [`Report::raw`] has them from 0 to 1.
+/// The metrics of one evaluation, in percent; [`Evaluation::raw`] has them from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct Evaluation {
     /// N.
     pub images: usize,
     /// m, labels without a positive included.
@@ -144,11 +144,11 @@ impl TopRow {
     }
 }
 
-impl Report {
+impl Evaluation {
     /// The report of a model that is planned and not trained: every number is NaN, and a note says so.
-    pub fn planned(images: usize, labels: usize) -> Report {
+    pub fn planned(images: usize, labels: usize) -> Evaluation {
         let none = f64::NAN;
-        Report {
+        Evaluation {
             images,
             labels,
             convention: "none".into(),

@@ -7,13 +7,13 @@ use rhai::{Dynamic, Engine};
 
 use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
-use crate::script::context::Context;
+use crate::script::background::{BackgroundCall, State};
 use crate::script::errors::Fallible;
-use crate::script::jobs::{Job, State};
+use crate::script::host::Host;
 
 /// A background job as scripts hold it.
 #[derive(Clone)]
-pub struct JobValue(pub Rc<Job>);
+pub struct JobValue(pub Rc<BackgroundCall>);
 
 pub const KIND: Kind = Kind {
     name: "Job",
@@ -29,11 +29,11 @@ pub const KIND: Kind = Kind {
     is: kind_of!(JobValue).0,
     show: kind_of!(JobValue).1,
     rust_name: kind_of!(JobValue).2,
-    register: |engine, context| register(engine, context),
+    register: |engine, host| register(engine, host),
 };
 
-fn register(engine: &mut Engine, context: &Rc<Context>) {
-    let context = context.clone();
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
     glue::register_display::<JobValue>(engine, "Job");
     engine
         .register_get("id", |job: &mut JobValue| job.0.id as i64)
@@ -41,7 +41,7 @@ fn register(engine: &mut Engine, context: &Rc<Context>) {
         .register_get("state", |job: &mut JobValue| job.0.state().name().to_string())
         .register_get("seconds", |job: &mut JobValue| job.0.seconds())
         .register_get("progress", |job: &mut JobValue| job.0.progress())
-        .register_get("value", move |job: &mut JobValue| -> Fallible<Dynamic> { context.jobs.wait(&job.0) });
+        .register_get("value", move |job: &mut JobValue| -> Fallible<Dynamic> { host.background.wait(&job.0) });
 }
 
 impl fmt::Display for JobValue {
@@ -57,6 +57,6 @@ impl fmt::Display for JobValue {
 }
 
 /// Its name, where it has one of its own.
-fn named(job: &Job) -> String {
+fn named(job: &BackgroundCall) -> String {
     if job.name == format!("job {}", job.id) { String::new() } else { format!("{}, ", job.name) }
 }

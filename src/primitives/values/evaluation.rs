@@ -7,7 +7,7 @@ use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::table::TableValue;
 use crate::labels::tables::Cell;
-use crate::metrics::Report;
+use crate::metrics::Evaluation;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 
@@ -30,26 +30,26 @@ pub const KIND: Kind = Kind {
         Member::new("context", "the context probe as a map, when it was asked for"),
         Member::new("raw", "everything as a map"),
     ],
-    is: kind_of!(Report).0,
-    show: kind_of!(Report).1,
-    rust_name: kind_of!(Report).2,
+    is: kind_of!(Evaluation).0,
+    show: kind_of!(Evaluation).1,
+    rust_name: kind_of!(Evaluation).2,
     register: |engine, _| register(engine),
 };
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<Report>(engine, "Report");
+    glue::register_display::<Evaluation>(engine, "Report");
     engine
-        .register_get("mAP", |r: &mut Report| r.map)
-        .register_get("CP", |r: &mut Report| r.cp)
-        .register_get("CR", |r: &mut Report| r.cr)
-        .register_get("CF1", |r: &mut Report| r.cf1)
-        .register_get("OP", |r: &mut Report| r.op)
-        .register_get("OR", |r: &mut Report| r.or)
-        .register_get("OF1", |r: &mut Report| r.of1)
-        .register_get("macro_F1", |r: &mut Report| r.macro_f1)
-        .register_get("left_out", |r: &mut Report| strings(&r.left_out))
-        .register_get("notes", |r: &mut Report| strings(&r.notes))
-        .register_get("top", |r: &mut Report| -> Dynamic {
+        .register_get("mAP", |r: &mut Evaluation| r.map)
+        .register_get("CP", |r: &mut Evaluation| r.cp)
+        .register_get("CR", |r: &mut Evaluation| r.cr)
+        .register_get("CF1", |r: &mut Evaluation| r.cf1)
+        .register_get("OP", |r: &mut Evaluation| r.op)
+        .register_get("OR", |r: &mut Evaluation| r.or)
+        .register_get("OF1", |r: &mut Evaluation| r.of1)
+        .register_get("macro_F1", |r: &mut Evaluation| r.macro_f1)
+        .register_get("left_out", |r: &mut Evaluation| strings(&r.left_out))
+        .register_get("notes", |r: &mut Evaluation| strings(&r.notes))
+        .register_get("top", |r: &mut Evaluation| -> Dynamic {
             let Some(top) = &r.top else { return Dynamic::UNIT };
             let map: Map =
                 [("CP", top.cp), ("CR", top.cr), ("CF1", top.cf1), ("OP", top.op), ("OR", top.or), ("OF1", top.of1)]
@@ -58,11 +58,11 @@ fn register(engine: &mut Engine) {
                     .collect();
             map.into()
         })
-        .register_get("context", |r: &mut Report| {
+        .register_get("context", |r: &mut Evaluation| {
             serde_json::to_value(&r.context).map_or(Dynamic::UNIT, |v| options::from_json(&v))
         })
-        .register_get("raw", |r: &mut Report| options::from_json(&r.raw()))
-        .register_get("per_label", |r: &mut Report| -> Fallible<TableValue> {
+        .register_get("raw", |r: &mut Evaluation| options::from_json(&r.raw()))
+        .register_get("per_label", |r: &mut Evaluation| -> Fallible<TableValue> {
             let rows = r
                 .per_label
                 .iter()

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use rhai::{Module, Shared};
 
-use super::jobs::Jobs;
+use super::background::Jobs;
 use super::session::Sources;
-use crate::task::{self, Task};
+use crate::activity::{self, Task};
 use crate::training::Plan;
 
 /// One value a session, shared by all words.
 #[derive(Default)]
-pub struct Context {
+pub struct Host {
     /// The run store's folder.
     pub runs: RefCell<PathBuf>,
     /// The script's `key=value` arguments, as typed.
@@ -38,16 +38,16 @@ pub struct Declared {
     pub help: String,
 }
 
-impl Context {
+impl Host {
     /// Runs are kept under `CPSD_RUNS`, or `runs/` in the working folder.
     pub fn new() -> Self {
         let runs = std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from);
-        Context { runs: RefCell::new(runs), ..Context::default() }
+        Host { runs: RefCell::new(runs), ..Context::default() }
     }
 
     /// Does `work` with this thread's trainings put down in `plan`, which is given back.
     pub fn planned<R>(&self, plan: Plan, work: impl FnOnce() -> R) -> (R, Plan) {
-        let task = task::current();
+        let task = activity::current();
         let mine = |plans: &[(Arc<Task>, Plan)]| plans.iter().position(|(of, _)| Arc::ptr_eq(of, &task));
         debug_assert!(mine(&self.plans.borrow()).is_none(), "plan in plan");
         self.plans.borrow_mut().push((task.clone(), plan));
@@ -61,7 +61,7 @@ impl Context {
 
     /// The plan in which this thread's trainings are put down instead of run, if there is one.
     pub fn plan(&self) -> Option<RefMut<'_, Plan>> {
-        let task = task::current();
+        let task = activity::current();
         RefMut::filter_map(self.plans.borrow_mut(), |plans| {
             plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &task)).map(|(_, plan)| plan)
         })

@@ -14,13 +14,15 @@ use std::time::{Duration, Instant};
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
-use super::baton::Baton;
-use super::context::Context;
 use super::errors::{Failure, Fallible, OrRaise, raise};
+use super::host::Host;
+use super::script_lock::ScriptLock;
 use super::session::{self, Sources};
+use crate::activity::console;
+use crate::activity::progress::Relayed;
+use crate::activity::update::ProgressUpdate;
+use crate::activity::{self, Activity};
 use crate::error::{Error, Result};
-use crate::progress::{self, Relayed};
-use crate::task::{self, Task};
 
 /// How often somebody who waits looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -32,22 +34,22 @@ struct Parcel<T>(T);
 // the thread that holds the session's baton; the baton's mutex orders what one thread did before what the next does.
 unsafe impl<T> Send for Parcel<T> {}
 
-/// How it stands with a job.
+/// The state of a background call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum CallState {
     Running,
     Done,
     Failed,
     Stopped,
 }
 
-impl State {
+impl CallState {
     pub fn name(self) -> &'static str {
         match self {
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-            State::Stopped => "stopped",
+            CallState::Running => "running",
+            CallState::Done => "done",
+            CallState::Failed => "failed",
+            CallState::Stopped => "stopped",
         }
     }
 }
@@ -58,10 +60,10 @@ type Outcome = Fallible<Dynamic>;
 type Ended = Mutex<Option<(Parcel<Outcome>, Duration)>>;
 
 /// A closure that runs in the background.
-pub struct Job {
+pub struct BackgroundCall {
     pub id: usize,
     pub name: String,
-    task: Arc<Task>,
+    activity: Arc<Activity>,
     ended: Arc<Ended>,
     started: Instant,
     /// The text that began it.
@@ -73,9 +75,9 @@ pub struct Job {
 
 /// All jobs of a session, oldest first.
 #[derive(Default)]
-pub struct Jobs {
-    pub baton: Arc<Baton>,
-    all: RefCell<Vec<Rc<Job>>>,
+pub struct BackgroundCalls {
+    pub lock: Arc<ScriptLock>,
+    all: RefCell<Vec<Rc<BackgroundCall>>>,
 }
 
 /// All that a job's thread is given.
@@ -83,20 +85,22 @@ struct Work {
     closure: FnPtr,
     #[allow(deprecated)]
     call: NativeCallContextStore,
-    context: Rc<Context>,
+    host: Rc<Host>,
 }
 
-impl Job {
+impl BackgroundCall {
     pub fn is_running(&self) -> bool {
         self.ended().is_none()
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> CallState {
         match self.ended().as_ref() {
-            None => State::Running,
-            Some((Parcel(Ok(_)), _)) => State::Done,
-            Some((Parcel(Err(error)), _)) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => State::Stopped,
-            Some(_) => State::Failed,
+            None => CallState::Running,
+            Some((Parcel(Ok(_)), _)) => CallState::Done,
+            Some((Parcel(Err(error)), _)) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => {
+                CallState::Stopped
+            }
+            Some(_) => CallState::Failed,
         }
     }
 
@@ -113,21 +117,21 @@ impl Job {
 
     /// How far its pieces of work are, in a line.
     pub fn progress(&self) -> String {
-        let pieces = self.task.as_background().map(|b| b.pieces()).unwrap_or_default();
+        let pieces = self.activity.as_background().map(|b| b.pieces()).unwrap_or_default();
         let piece =
-            |s: progress::State| format!("{} {:.0}% {}", s.what, 100.0 * s.done as f64 / s.total.max(1) as f64, s.note);
+            |s: ProgressUpdate| format!("{} {:.0}% {}", s.what, 100.0 * s.done as f64 / s.total.max(1) as f64, s.note);
         pieces.into_iter().map(|s| piece(s).trim_end().to_string()).collect::<Vec<_>>().join("; ")
     }
 
     /// Asks it to stop at its next safe point: between two batches of a training, which keeps a checkpoint, or two operations.
     pub fn stop(&self) {
-        self.task.stop();
+        self.activity.stop();
     }
 
     /// What its closure gave. Errors: the closure's, at its place; that it was stopped.
     fn outcome(&self) -> Outcome {
         self.collected.set(true);
-        if self.state() == State::Stopped {
+        if self.state() == CallState::Stopped {
             return Err(Error::argument(format!("job {} was stopped", self.id))
                 .with_help("the same call again goes on where its training stopped"))
             .or_raise();
@@ -167,39 +171,39 @@ fn again(error: &EvalAltResult) -> Box<EvalAltResult> {
     })
 }
 
-impl Jobs {
+impl BackgroundCalls {
     /// Begins `closure`, of no arguments, in the background: of `cores` cores, or of all. It works on copies of the
     /// variables that it names, as they are now: a loop's variable is another in each turn.
     ///
     /// Errors: a thread that cannot be made.
     pub fn spawn(
         &self,
-        context: &Rc<Context>,
+        host: &Rc<Host>,
         call: &NativeCallContext,
         mut closure: FnPtr,
         name: Option<String>,
         cores: Option<usize>,
-    ) -> Result<Rc<Job>> {
+    ) -> Result<Rc<BackgroundCall>> {
         let id = self.all.borrow().len() + 1;
         for captured in closure.iter_curry_mut() {
             *captured = captured.flatten_clone();
         }
-        let task = Task::background(format!("[{id}]"), cores);
+        let activity = Activity::background(format!("[{id}]"), cores);
         let ended = Arc::<Ended>::default();
         #[allow(deprecated)]
-        let work = Parcel(Work { closure, call: call.store_data(), context: context.clone() });
-        let (on, to, baton) = (task.clone(), ended.clone(), self.baton.clone());
+        let work = Parcel(Work { closure, call: call.store_data(), host: host.clone() });
+        let (on, to, lock) = (activity.clone(), ended.clone(), self.lock.clone());
         let started = Instant::now();
-        let body = move || on.enter(|| baton.held(|| run(work, &to, started)));
+        let body = move || on.enter(|| lock.held(|| run(work, &to, started)));
         // As deep as the main script's, of which only what is used is ever touched.
         let thread = std::thread::Builder::new().name(format!("job {id}")).stack_size(256 << 20).spawn(body);
         let thread = thread.map_err(|e| Error::internal(format!("a thread for job {id} cannot be made: {e}")))?;
         let source = call.call_source().unwrap_or_default().to_string();
         let name = name.unwrap_or_else(|| format!("job {id}"));
-        let job = Rc::new(Job {
+        let job = Rc::new(BackgroundCall {
             id,
             name,
-            task,
+            activity,
             ended,
             started,
             source,
@@ -210,48 +214,48 @@ impl Jobs {
         Ok(job)
     }
 
-    pub fn all(&self) -> Vec<Rc<Job>> {
+    pub fn all(&self) -> Vec<Rc<BackgroundCall>> {
         self.all.borrow().clone()
     }
 
-    pub fn running(&self) -> Vec<Rc<Job>> {
+    pub fn running(&self) -> Vec<Rc<BackgroundCall>> {
         self.all().into_iter().filter(|job| job.is_running()).collect()
     }
 
     /// Waits until `job` ends, shows its progress meanwhile, and gives what its closure gave. Interrupted, the job goes on.
     ///
     /// Errors: the closure's; Interrupted.
-    pub fn wait(&self, job: &Job) -> Outcome {
+    pub fn wait(&self, job: &BackgroundCall) -> Outcome {
         self.until_ended(std::slice::from_ref(&job)).or_raise()?;
         job.outcome()
     }
 
     /// Waits until one of `jobs` has ended, and shows the progress of all meanwhile.
-    pub fn until_one_ended(&self, jobs: &[&Job]) -> Result<()> {
+    pub fn until_one_ended(&self, jobs: &[&BackgroundCall]) -> Result<()> {
         self.watch(jobs, || jobs.is_empty() || jobs.iter().any(|job| !job.is_running()))
     }
 
     /// Waits until each of `jobs` has ended, and shows their progress meanwhile.
-    pub fn until_ended(&self, jobs: &[&Job]) -> Result<()> {
+    pub fn until_ended(&self, jobs: &[&BackgroundCall]) -> Result<()> {
         self.watch(jobs, || jobs.iter().all(|job| !job.is_running()))?;
         jobs.iter().for_each(|job| job.join());
         Ok(())
     }
 
-    fn watch(&self, jobs: &[&Job], ended: impl Fn() -> bool) -> Result<()> {
-        let waiter = task::current();
-        if jobs.iter().any(|job| Arc::ptr_eq(&job.task, &waiter)) {
+    fn watch(&self, jobs: &[&BackgroundCall], ended: impl Fn() -> bool) -> Result<()> {
+        let waiter = activity::current();
+        if jobs.iter().any(|job| Arc::ptr_eq(&job.activity, &waiter)) {
             return Err(Error::argument("a job cannot wait for itself"));
         }
-        let watched = |yes: bool| jobs.iter().filter_map(|job| job.task.as_background()).for_each(|b| b.watch(yes));
+        let watched = |yes: bool| jobs.iter().filter_map(|job| job.activity.as_background()).for_each(|b| b.watch(yes));
         watched(true);
         let mut shown: Vec<Relayed> = jobs.iter().map(|_| Relayed::default()).collect();
-        let tasks: Vec<Arc<Task>> = jobs.iter().map(|job| job.task.clone()).collect();
-        let outcome = self.baton.released(|| {
+        let tasks: Vec<Arc<Activity>> = jobs.iter().map(|job| job.activity.clone()).collect();
+        let outcome = self.lock.released(|| {
             while !ended() {
                 waiter.check()?;
-                for (task, shown) in tasks.iter().zip(&mut shown) {
-                    shown.show_all(task.as_background().map(|b| b.pieces()).unwrap_or_default());
+                for (activity, shown) in tasks.iter().zip(&mut shown) {
+                    shown.show_all(activity.as_background().map(|b| b.pieces()).unwrap_or_default());
                 }
                 std::thread::sleep(LOOK_EVERY);
             }
@@ -265,7 +269,7 @@ impl Jobs {
     pub fn finish(&self) -> Fallible<()> {
         let all = self.all();
         self.until_ended(&all.iter().map(|job| &**job).collect::<Vec<_>>()).or_raise()?;
-        match all.into_iter().find(|job| job.state() == State::Failed && !job.collected.get()) {
+        match all.into_iter().find(|job| job.state() == CallState::Failed && !job.collected.get()) {
             Some(job) => job.outcome().map(|_| ()),
             None => Ok(()),
         }
@@ -279,7 +283,7 @@ impl Jobs {
         if threads.is_empty() {
             return;
         }
-        self.baton.released(|| {
+        self.lock.released(|| {
             for thread in threads {
                 let _ = thread.join();
             }
@@ -289,23 +293,23 @@ impl Jobs {
 
 /// The job's thread, which holds the baton.
 fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
-    let engine = session::engine(&work.context);
+    let engine = session::engine(&work.host);
     #[allow(deprecated)]
     let call = NativeCallContext::from_stored_data(&engine, &work.call);
     // A panic below is a fault of ours: it ends the job, not the session.
     let outcome = catch_unwind(AssertUnwindSafe(|| work.closure.call_within_context::<Dynamic>(&call, ())));
     let outcome = outcome.unwrap_or_else(|panic| Err(raise(session::fault(&*panic))));
     let took = started.elapsed();
-    tell(&outcome, took, &work.context.sources);
+    tell(&outcome, took, &work.host.sources);
     *ended.lock().unwrap_or_else(|e| e.into_inner()) = Some((Parcel(outcome), took));
 }
 
 /// Says how a job that nobody waits for has ended.
 fn tell(outcome: &Outcome, took: Duration, sources: &Sources) {
-    if task::current().as_background().is_none_or(|b| b.is_watched()) {
+    if activity::current().as_background().is_none_or(|b| b.is_watched()) {
         return;
     }
-    progress::log(&match outcome {
+    console::log(&match outcome {
         Ok(value) if value.is_unit() => format!("done in {:.1} s", took.as_secs_f64()),
         Ok(value) => format!("done in {:.1} s: {}", took.as_secs_f64(), super::show::short(value, 80)),
         Err(error) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => "stopped".into(),

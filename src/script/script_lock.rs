@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
 /// One a session. Made held, by the thread that makes the session.
-pub struct Baton {
+pub struct ScriptLock {
     turns: Mutex<Turns>,
     passed: Condvar,
     waiting: AtomicUsize,
@@ -21,16 +21,20 @@ struct Turns {
     now: u64,
 }
 
-impl Default for Baton {
+impl Default for ScriptLock {
     fn default() -> Self {
-        Baton { turns: Mutex::new(Turns { next: 1, now: 0 }), passed: Condvar::new(), waiting: AtomicUsize::new(0) }
+        ScriptLock {
+            turns: Mutex::new(Turns { next: 1, now: 0 }),
+            passed: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 }
 
-impl Baton {
+impl ScriptLock {
     /// Does `work` holding it: on a thread that does not.
     pub fn held<R>(&self, work: impl FnOnce() -> R) -> R {
-        struct Give<'a>(&'a Baton);
+        struct Give<'a>(&'a ScriptLock);
         impl Drop for Give<'_> {
             fn drop(&mut self) {
                 self.0.give();
@@ -43,7 +47,7 @@ impl Baton {
 
     /// Does `work` without it: on the thread that holds it. `work` must touch no value of a script, but inside `held`.
     pub fn released<R>(&self, work: impl FnOnce() -> R) -> R {
-        struct Take<'a>(&'a Baton);
+        struct Take<'a>(&'a ScriptLock);
         impl Drop for Take<'_> {
             fn drop(&mut self) {
                 self.0.take();
@@ -85,18 +89,18 @@ mod tests {
 
     #[test]
     fn one_at_a_time_and_everybody_in_turn() {
-        let baton = Arc::new(Baton::default());
+        let lock = Arc::new(ScriptLock::default());
         let inside = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..4)
             .map(|_| {
-                let (baton, inside) = (baton.clone(), inside.clone());
+                let (lock, inside) = (lock.clone(), inside.clone());
                 std::thread::spawn(move || {
                     for _ in 0..200 {
-                        baton.held(|| {
+                        lock.held(|| {
                             assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                             std::thread::yield_now();
                             inside.fetch_sub(1, Ordering::SeqCst);
-                            baton.pass();
+                            lock.pass();
                             assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                             inside.fetch_sub(1, Ordering::SeqCst);
                         });
@@ -104,6 +108,6 @@ mod tests {
                 })
             })
             .collect();
-        baton.released(|| threads.into_iter().for_each(|t| t.join().unwrap()));
+        lock.released(|| threads.into_iter().for_each(|t| t.join().unwrap()));
     }
 }

@@ -1,0 +1,100 @@
+//! Lines for people: on standard output and standard error, above live progress lines and the line being typed.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use colored::Colorize;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use parking_lot::Mutex;
+
+use super::message::Message;
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+static RELAYING: AtomicBool = AtomicBool::new(false);
+static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
+static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+
+/// Turns off progress and log lines (tests, `--quiet`).
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+pub(super) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Makes this process a worker: progress and log lines become messages to its parent.
+pub fn relay() {
+    RELAYING.store(true, Ordering::Relaxed);
+}
+
+pub(super) fn is_relaying() -> bool {
+    RELAYING.load(Ordering::Relaxed)
+}
+
+/// Calls `with` with the live progress lines of standard error.
+pub(super) fn live_lines<R>(with: impl FnOnce(&MultiProgress) -> R) -> R {
+    let mut lines = LIVE.lock();
+    with(lines.get_or_insert_with(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8))))
+}
+
+/// A line that stays, on standard error, above any live progress lines or the line that is being typed. One of a
+/// background task begins with its name.
+pub fn log(line: &str) {
+    if is_quiet() {
+        return;
+    }
+    if is_relaying() {
+        return Message::Log(line.to_string()).send();
+    }
+    match super::current().as_background() {
+        Some(background) => above(&format!("{} {line}", background.name.dimmed()), Stream::Error),
+        None => above(line, Stream::Error),
+    }
+}
+
+/// What a script prints: on standard output. While a line is being typed it appears above it, with its task's name.
+pub fn print(text: &str) {
+    match super::current().as_background() {
+        Some(background) if PRINTER.lock().is_some() => {
+            above(&format!("{} {text}", background.name.dimmed()), Stream::Output)
+        }
+        _ => above(text, Stream::Output),
+    }
+}
+
+/// Where lines go while a line is being typed.
+pub type Printer = Box<dyn FnMut(&str) + Send>;
+
+/// Gives what prints above the line that is being typed; `None` once it was read.
+pub fn set_printer(printer: Option<Printer>) {
+    *PRINTER.lock() = printer;
+}
+
+#[derive(Clone, Copy)]
+enum Stream {
+    Output,
+    Error,
+}
+
+fn above(line: &str, stream: Stream) {
+    // A closed pipe (`cpsd script ... | head`) must not panic.
+    let write = || {
+        let _ = match stream {
+            Stream::Output => writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush()),
+            Stream::Error => writeln!(std::io::stderr(), "{line}"),
+        };
+    };
+    if let Some(printer) = PRINTER.lock().as_mut() {
+        return printer(line);
+    }
+    match LIVE.lock().as_ref() {
+        Some(lines) => lines.suspend(write),
+        None => write(),
+    }
+}
+
+/// A line on standard output; a closed pipe (`cpsd doc | head`) must not panic.
+pub fn print_line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

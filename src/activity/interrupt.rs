@@ -1,0 +1,33 @@
+//! The flag that Ctrl-C and SIGTERM raise, and that long work polls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::activity;
+use crate::error::Result;
+
+/// The foreground's flag, for a signal handler.
+pub fn flag() -> Arc<AtomicBool> {
+    activity::foreground().flag().clone()
+}
+
+/// Asks the foreground to stop at its next safe point.
+pub fn request() {
+    activity::foreground().stop();
+}
+
+/// Forgets an earlier request to this thread's activity: called before each new script or REPL line.
+pub fn clear() {
+    activity::current().flag().store(false, Ordering::SeqCst);
+}
+
+/// Whether this thread's activity was asked to stop.
+pub fn requested() -> bool {
+    activity::current().stopping()
+}
+
+/// `Err(Interrupted)` once a stop has been asked for. Long loops call this every few milliseconds of work; those on
+/// other threads check the activity of the thread that started them: `let activity = activity::current()` before, `activity.check()?` inside.
+pub fn check() -> Result<()> {
+    activity::current().check()
+}

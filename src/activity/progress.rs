@@ -1,0 +1,227 @@
+//! Progress of long work on standard error: a live line on a terminal, a plain line now and then elsewhere.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
+
+use super::message::Message;
+use super::update::ProgressUpdate;
+use super::{Activity, console};
+
+/// How often updates are sent to a parent process or recorded with a background activity.
+const RELAY_EVERY: Duration = Duration::from_millis(200);
+
+/// The lines of another process's or activity's work, shown here.
+#[derive(Default)]
+pub struct Relayed(HashMap<String, (Progress, u64)>);
+
+impl Relayed {
+    /// Shows these pieces of work and no others.
+    pub fn show_all(&mut self, updates: Vec<ProgressUpdate>) {
+        self.0.retain(|what, _| updates.iter().any(|update| &update.what == what));
+        updates.into_iter().for_each(|update| self.show(update));
+    }
+
+    pub fn show(&mut self, update: ProgressUpdate) {
+        if update.finished {
+            self.0.remove(&update.what);
+            return;
+        }
+        let (line, done) = self.0.entry(update.what.clone()).or_insert_with(|| {
+            let line = Progress::new(update.what, update.total, update.unit);
+            line.set(update.done);
+            (line, update.done)
+        });
+        line.advance(update.done.saturating_sub(*done));
+        *done = update.done;
+        line.note(update.note);
+    }
+}
+
+/// How far a piece of work is, how fast it goes and how long it still takes.
+///
+/// On a terminal the line is redrawn in place, several at once one below the other; in a pipe a line is
+/// printed at most every ten seconds, and none at all for work that takes less than a second. Of a background activity now
+/// and then a line is printed above the prompt.
+pub struct Progress {
+    what: String,
+    unit: String,
+    shown: Shown,
+}
+
+/// Where a piece of work is shown.
+enum Shown {
+    Nowhere,
+    /// A live line.
+    Bar(ProgressBar),
+    /// Lines now and then.
+    Lines(Mutex<Plain>),
+    /// Messages to the process that began this one.
+    Relayed(Mutex<Plain>),
+    /// Recorded with its background activity.
+    Background(Arc<Activity>, Mutex<Plain>),
+}
+
+struct Plain {
+    started: Instant,
+    last: Instant,
+    done: u64,
+    total: u64,
+    note: String,
+}
+
+impl Plain {
+    fn new(total: u64) -> Mutex<Plain> {
+        let now = Instant::now();
+        Mutex::new(Plain { started: now, last: now, done: 0, total, note: String::new() })
+    }
+
+    /// Whether `pause` has passed since this was last true.
+    fn due(&mut self, pause: Duration) -> bool {
+        let due = self.last.elapsed() > pause;
+        if due {
+            self.last = Instant::now();
+        }
+        due
+    }
+
+    fn line(&self, what: &str, unit: &str) -> String {
+        let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
+        let left = (self.total.saturating_sub(self.done)) as f64 / rate.max(1e-9);
+        format!("{what}: {}/{} {unit} ({}/s, {left:.0} s left) {}", self.done, self.total, short(rate), self.note)
+    }
+}
+
+impl Progress {
+    /// Starts a line for `total` pieces of work, counted in `unit` ("images", "rows").
+    pub fn new(what: impl Into<String>, total: u64, unit: impl Into<String>) -> Self {
+        let (what, unit) = (what.into(), unit.into());
+        let activity = super::current();
+        let shown = if activity.as_background().is_some() {
+            Shown::Background(activity, Plain::new(total))
+        } else if console::is_quiet() {
+            Shown::Nowhere
+        } else if console::is_relaying() {
+            Shown::Relayed(Plain::new(total))
+        } else if !std::io::stderr().is_terminal() {
+            Shown::Lines(Plain::new(total))
+        } else {
+            Shown::Bar(bar(&what, total, &unit))
+        };
+        Progress { what, unit, shown }
+    }
+
+    /// `n` more pieces are done.
+    pub fn advance(&self, n: u64) {
+        match &self.shown {
+            Shown::Nowhere => {}
+            Shown::Bar(bar) => bar.inc(n),
+            Shown::Lines(plain) => {
+                let mut plain = plain.lock();
+                plain.done += n;
+                if plain.due(Duration::from_secs(10)) {
+                    eprintln!("{}", plain.line(&self.what, &self.unit));
+                }
+            }
+            Shown::Relayed(plain) => {
+                let mut plain = plain.lock();
+                plain.done += n;
+                if plain.due(RELAY_EVERY) {
+                    Message::Progress(self.update(&plain, false)).send();
+                }
+            }
+            Shown::Background(activity, plain) => {
+                let mut plain = plain.lock();
+                plain.done += n;
+                if plain.due(RELAY_EVERY)
+                    && activity.as_background().is_some_and(|b| b.note(self.update(&plain, false)))
+                {
+                    console::log(&plain.line(&self.what, &self.unit));
+                }
+            }
+        }
+    }
+
+    /// Sets the position outright (a resumed training starts in the middle).
+    pub fn set(&self, done: u64) {
+        match &self.shown {
+            Shown::Nowhere => {}
+            Shown::Bar(bar) => {
+                bar.set_position(done);
+                bar.reset_eta();
+            }
+            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => plain.lock().done = done,
+        }
+    }
+
+    /// What stands behind the numbers: `epoch 3/12 loss 41.2 lr 1.2e-3`.
+    pub fn note(&self, note: impl Into<String>) {
+        match &self.shown {
+            Shown::Nowhere => {}
+            Shown::Bar(bar) => bar.set_message(note.into()),
+            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => {
+                plain.lock().note = note.into()
+            }
+        }
+    }
+
+    fn update(&self, plain: &Plain, finished: bool) -> ProgressUpdate {
+        ProgressUpdate {
+            what: self.what.clone(),
+            unit: self.unit.clone(),
+            done: plain.done,
+            total: plain.total,
+            note: plain.note.clone(),
+            finished,
+        }
+    }
+
+    /// Removes the live line; the caller prints what should stay.
+    pub fn finish(self) {}
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        match &self.shown {
+            Shown::Nowhere | Shown::Lines(_) => {}
+            Shown::Bar(bar) => bar.finish_and_clear(),
+            Shown::Relayed(plain) => Message::Progress(self.update(&plain.lock(), true)).send(),
+            Shown::Background(activity, plain) => {
+                let last = self.update(&plain.lock(), true);
+                let _ = activity.as_background().map(|background| background.note(last));
+            }
+        }
+    }
+}
+
+fn bar(what: &str, total: u64, unit: &str) -> ProgressBar {
+    let bar = console::live_lines(|lines| lines.add(ProgressBar::new(total)));
+    let template =
+        format!("{{prefix:>24.cyan}} {{bar:20.green/black}} {{percent:>3}}% {{rate}} {unit} {{eta:>4}} left {{msg}}");
+    let style = ProgressStyle::with_template(&template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+            let _ = write!(w, "{:>6}/s", short(state.per_sec()));
+        })
+        .progress_chars("━╸─");
+    bar.set_style(style);
+    bar.set_prefix(what.to_string());
+    bar
+}
+
+/// Three significant digits: 7.25, 72.5, 725, 7.3k.
+fn short(x: f64) -> String {
+    match x {
+        x if !x.is_finite() => "-".into(),
+        x if x >= 1e6 => format!("{:.1}M", x / 1e6),
+        x if x >= 1e4 => format!("{:.0}k", x / 1e3),
+        x if x >= 1e3 => format!("{:.1}k", x / 1e3),
+        x if x >= 100.0 => format!("{x:.0}"),
+        x if x >= 10.0 => format!("{x:.1}"),
+        x => format!("{x:.2}"),
+    }
+}
