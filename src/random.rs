@@ -1,8 +1,8 @@
 //! Random numbers: every generator of the crate, derived from an explicit key, and shuffling.
 //!
-//! A generator belongs to its key alone. What is drawn therefore depends on no other draw, no order and no number of
-//! threads. The derivations and their constants are fixed: they decide initial weights, views, splits and partitions,
-//! and with them the results of stored runs.
+//! A generator belongs to its key alone, so its numbers depend on no other draw, no order and no number of threads. The
+//! derivations and their constants are fixed: they decide initial weights, views, splits and partitions, and with them
+//! the results of stored runs.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -12,8 +12,8 @@ use crate::graph::label_names;
 impl Cooccurrence {
     /// Reads a square CSV whose header and first column are the label names.
     ///
-    /// The n_i are read from `nums` (columns `label` and `count`, others ignored), else from a file beside the CSV
-    /// (`coco_nums.csv` beside `coco_cooccurrence.csv`), else from the diagonal. The header gives the label order; rows
+    /// The n_i are read from `nums` (columns `label` and `count`, others ignored), else from a file next to the CSV
+    /// (`coco_nums.csv` next to `coco_cooccurrence.csv`), else from the diagonal. The header gives the label order; rows
     /// may have another order, unless the table has no first column of names. Errors name the file and line.
     pub fn load_csv(path: impl AsRef<Path>, nums: Option<&Path>) -> Result<Self> {
         let path = path.as_ref();
