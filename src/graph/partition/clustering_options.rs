@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::graph::spectral::{Embedding, Preset};
+use crate::options;
 
 /// How points are assigned to tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,43 +19,29 @@ pub enum Assign {
     ClusterQr,
 }
 
-/// Options of [`spectral_partition`](super::spectral_partition()).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PartitionOptions {
-    /// The seed of every random choice.
-    pub seed: u64,
-    /// Number of k-means runs, of which the one of least inertia is kept.
-    pub restarts: usize,
-    /// How eigenvectors become points.
-    pub embedding: Embedding,
-    /// Whether single labels are moved while the normalised cut falls, from several starts; the least cut is kept.
-    pub refine: bool,
-    /// `"authors"`: `rw` on both branches, best of 4 runs of 20 restarts by Calinski-Harabasz score.
-    pub preset: Option<Preset>,
-    /// How points are assigned to tasks.
-    pub assign: Assign,
-    /// No task holds more than this times the even share m / k, rounded up; at least 1, no bound when absent.
-    pub balance: Option<f64>,
-}
-
-impl Default for PartitionOptions {
-    fn default() -> Self {
-        PartitionOptions {
-            seed: 0,
-            restarts: 50,
-            embedding: Embedding::Auto,
-            refine: false,
-            preset: None,
-            assign: Assign::Kmeans,
-            balance: None,
-        }
+options! {
+    /// Options of [`spectral_partition`](super::spectral_partition()).
+    pub struct PartitionOptions {
+        /// decides the starts of k-means
+        pub seed: u64 = 0;
+        /// how many starts; the one with the least inertia is kept
+        pub restarts: usize = 50;
+        /// "auto": "rw" on "co", "njw" on "dis"; "rw": eigenvectors over √degree; "njw": rows of unit length; "sym": as they are
+        pub embedding: Embedding = Embedding::Auto;
+        /// move single labels afterwards while the normalised cut falls
+        pub refine: bool = false;
+        /// "authors": "rw", the best of 4 runs of 20 starts by Calinski-Harabasz score
+        pub preset: Option<Preset> = None;
+        /// "kmeans", "discretize" (Yu and Shi 2003) or "cluster_qr" (Damle, Minden and Ying 2019)
+        pub assign: Assign = Assign::Kmeans;
+        /// no task holds more than this times the even share of labels; at least 1, () sets no bound
+        pub balance: Option<f64> = None;
     }
 }
 
 impl PartitionOptions {
     /// Errors: no restarts, or an option that contradicts the preset.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn validate(&self) -> Result<()> {
         if self.restarts == 0 {
             return Err(Error::argument(
                 "The restarts option of spectral_partition must be an integer of at least 1. Got 0 instead.",

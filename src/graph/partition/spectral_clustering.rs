@@ -35,7 +35,7 @@ const AUTHORS_RESTARTS: usize = 20;
 pub fn spectral_partition(affinity: &Affinity, k: usize, options: &PartitionOptions) -> Result<Partition> {
     let m = affinity.len();
     check_k("spectral_partition", k, m)?;
-    options.check()?;
+    options.validate()?;
     let most = task_sizes::most(options.balance, m, k)?;
     // In alphabetical order, so that the result does not depend on label order.
     let (graph, order) = affinity.canonical()?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::branch::Branch;
 use crate::error::{Error, Result};
+use crate::options;
 
 /// The matrix that P+ is subtracted from in the dis-occurrence affinity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,24 +25,19 @@ pub enum Preset {
     Authors,
 }
 
-/// Options of [`Affinity::new`](super::Affinity::new).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AffinityOptions {
-    /// The exponent p in S^p; 1/2 is the paper's square root.
-    pub power: f64,
-    /// For the dis-occurrence branch only: `"ones"` or `"identity"`.
-    pub complement: Complement,
-    /// `"authors"` sets the power: 1/2 for co-occurrence, 1/3 for dis-occurrence.
-    pub preset: Option<Preset>,
-}
-
-impl Default for AffinityOptions {
-    fn default() -> Self {
-        AffinityOptions { power: PAPER_POWER, complement: Complement::Ones, preset: None }
+options! {
+    /// Options of [`Affinity::new`](super::Affinity::new).
+    pub struct AffinityOptions {
+        /// the exponent p
+        pub power: f64 = PAPER_POWER;
+        /// "ones": 1 - P+, as the authors ran it; "identity": I - P+, as printed
+        pub complement: Complement = Complement::Ones;
+        /// "authors": p = 1/2 on "co" and 1/3 on "dis"
+        pub preset: Option<Preset> = None;
     }
 }
 
+/// The paper's square root.
 const PAPER_POWER: f64 = 0.5;
 
 /// The exponent p in S^p. Errors: not a positive number, or given together with a preset that sets another.
