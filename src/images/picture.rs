@@ -1,4 +1,4 @@
-//! `Picture`: an RGB picture in memory, and its way from and to JPEG and PNG.
+//! `Picture`: an RGB picture in memory, from and to JPEG and PNG.
 
 use std::cell::RefCell;
 use std::io::Cursor;

@@ -2,9 +2,9 @@
 
 use super::values::table::TableValue;
 use super::{Chapter, Example, Word};
-use crate::labels::tables::Cell;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::host::Host;
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "jobs",

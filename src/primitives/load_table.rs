@@ -5,8 +5,8 @@ use rhai::Engine;
 use super::values::table::TableValue;
 use super::{Chapter, Example, Word};
 use crate::error::{Error, Result};
-use crate::labels::tables::Table;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::tables::Table;
 
 pub const WORD: Word = Word {
     name: "load_table",

@@ -8,9 +8,9 @@ use super::values::run::RunValue;
 use super::values::table::TableValue;
 use super::{Chapter, Example, Word, glue};
 use crate::error::{Error, Result};
-use crate::labels::tables::Cell;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::host::Host;
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "runs",

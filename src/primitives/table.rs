@@ -5,8 +5,8 @@ use rhai::{Array, Engine};
 use super::values::table::{TableValue, cell};
 use super::{Chapter, Example, Word};
 use crate::error::{Error, Result};
-use crate::labels::tables::Cell;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "table",

@@ -6,10 +6,10 @@ use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::table::TableValue;
-use crate::labels::tables::Cell;
 use crate::metrics::Evaluation;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
+use crate::tables::Cell;
 
 pub const KIND: Kind = Kind {
     name: "Report",

@@ -9,8 +9,8 @@ use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
 use super::expr::expressions;
 use super::table::TableValue;
-use crate::labels::tables::Table;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::tables::Table;
 
 /// A table and what its rows are grouped by.
 #[derive(Clone)]

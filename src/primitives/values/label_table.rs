@@ -7,10 +7,10 @@ use super::super::{Kind, Member};
 use super::expr::ExprValue;
 use super::table::TableValue;
 use crate::error::{Error, Result};
-use crate::labels::tables::Table;
 use crate::labels::{LabelTable, Statistics, stratified_split};
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
+use crate::tables::Table;
 
 pub const KIND: Kind = Kind {
     name: "LabelTable",

@@ -8,8 +8,8 @@ use rhai::{Dynamic, Engine};
 use super::super::glue::{self, kind_of};
 use super::super::{Kind, Member};
 use super::table::TableValue;
-use crate::labels::tables::{Cell, Table};
 use crate::script::errors::{Fallible, OrRaise};
+use crate::tables::{Cell, Table};
 use crate::training::Plan;
 use crate::training::plan::{Planned, State};
 
