@@ -17,6 +17,7 @@ pub mod models;
 pub mod paper;
 pub mod plots;
 pub mod primitives;
+pub mod random;
 pub mod repl;
 pub mod reports;
 pub mod runs;

@@ -122,7 +122,7 @@ impl Drop for Batches {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keyed_random::epoch_order;
+    use super::super::dataset::epoch_order;
     use super::super::scenes::{SceneOptions, splits};
     use super::*;
 

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use crate::activity;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::images::keyed_random::epoch_order;
 use crate::images::picture::Picture;
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::labels::LabelTable;
+use crate::random;
 
 /// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
 #[derive(Clone)]
@@ -186,6 +186,13 @@ impl fmt::Debug for Dataset {
     }
 }
 
+/// The order of `n` images in an epoch, from (seed, epoch) alone.
+pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    random::shuffle(&mut order, &mut random::numbered("epoch", &[seed, epoch]));
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +229,15 @@ mod tests {
         assert_ne!(whole.fingerprint(), whole.take_first(9).unwrap().fingerprint());
         let fewer = Dataset { labels: whole.labels.take_labels(&["odd"]).unwrap(), ..whole.clone() };
         assert_ne!(whole.fingerprint(), fewer.fingerprint());
+    }
+
+    #[test]
+    fn an_epochs_order_is_a_permutation_that_its_key_gives() {
+        let mut order = epoch_order(5, 2, 100);
+        assert_eq!(order, epoch_order(5, 2, 100));
+        assert_ne!(order, epoch_order(5, 3, 100));
+        order.sort_unstable();
+        assert_eq!(order, (0..100).collect::<Vec<u32>>());
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | RGB pixels, from and to JPEG and PNG | `picture` |
 //! | one view of a picture from (seed, view, image) | `augment`, `randaugment` |
-//! | random numbers from explicit keys | `keyed_random` |
 //! | sources of pictures: files, parts, a cache in memory | `source` |
 //! | a source of pictures resized once, in one mapped file | `resized_cache` |
 //! | pictures with labels | `dataset` |
@@ -18,7 +17,6 @@ mod batches;
 mod dataset;
 mod dataset_spec;
 mod datasets;
-mod keyed_random;
 mod picture;
 pub mod randaugment;
 mod resized_cache;
@@ -26,10 +24,9 @@ pub mod scenes;
 mod source;
 
 pub use batches::{Batch, Batches};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, epoch_order};
 pub use dataset_spec::DatasetSpec;
 pub use datasets::{Card, DATASETS, DatasetKind, card, open};
-pub use keyed_random::epoch_order;
 pub use picture::{Crop, Picture};
 pub use resized_cache::ResizedCache;
 pub use source::PictureSource;

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use polars::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::label_table::LabelTable;
 use crate::error::{Error, Result};
+use crate::random;
 use crate::tables::{Cell, Table, columns_of, polars_error};
 
 /// The column of row numbers in a filtered frame; no label has this name.
@@ -142,12 +141,7 @@ impl LabelTable {
         if n > all {
             return Err(Error::argument(format!("{n} images cannot be drawn out of {all}")));
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<usize> = (0..all).collect();
-        (0..n).for_each(|i| order.swap(i, rng.random_range(i..all)));
-        order.truncate(n);
-        order.sort_unstable();
-        self.take_images(&order)
+        self.take_images(&random::sample(all, n, &mut random::seeded(seed)))
     }
 
     /// The images of both tables. Labels are matched by name; those that only `other` has come last. Errors: an image

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use super::Split;
 use super::catalogue::{CLUTTER, LABELS, first_look, index};
 use super::contexts::{CONTEXTS, SceneContext};
-use crate::images::keyed_random::{generator, shuffle};
+use crate::random::{numbered, shuffle};
 
 /// One emoji in a scene. Lengths are shares of the picture's side.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ const GRID: usize = 40;
 
 /// Scene `i` of a split.
 pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
-    let mut rng = generator("scene", &[seed, split as u64, i as u64]);
+    let mut rng = numbered("scene", &[seed, split as u64, i as u64]);
     let context = draw_context(&mut rng);
     let mut labels = match split {
         Split::TestShifted => any_labels(&mut rng),
