@@ -93,9 +93,9 @@ impl Dataset {
     /// Errors: Interrupted.
     pub fn readable(&self) -> Result<(Self, Vec<Error>)> {
         let progress = Progress::new(format!("checking {}", self.split), self.len() as u64, "images");
-        let task = activity::current();
+        let activity = activity::current();
         let read = |i: usize| -> Result<Option<Error>> {
-            task.check()?;
+            activity.check()?;
             progress.advance(1);
             Ok(self.picture(i).err())
         };

@@ -25,7 +25,7 @@ mod source;
 
 pub use batches::{Batch, Batches};
 pub use dataset::{Dataset, epoch_order};
-pub use dataset_spec::DatasetSpec;
+pub use dataset_spec::{DatasetSpec, SourceSpec};
 pub use datasets::{Card, DATASETS, DatasetKind, card, open};
 pub use picture::{Crop, Picture};
 pub use resized_cache::ResizedCache;

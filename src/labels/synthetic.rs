@@ -112,12 +112,12 @@ impl Synthetic {
     /// Images `from` up to `to` as compressed rows: offsets and label indices.
     pub fn rows(&self, from: usize, to: usize) -> Result<(Vec<u64>, Vec<u32>)> {
         const PIECE: usize = 1 << 14;
-        let task = activity::current();
+        let activity = activity::current();
         let pieces: Vec<(Vec<u32>, Vec<u32>)> = (from..to)
             .into_par_iter()
             .step_by(PIECE)
             .map(|first| {
-                task.check()?;
+                activity.check()?;
                 let (mut lengths, mut indices, mut row) = (Vec::new(), Vec::new(), Vec::new());
                 for image in first..(first + PIECE).min(to) {
                     self.row(image, &mut row);

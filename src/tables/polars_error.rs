@@ -6,7 +6,7 @@ use polars::error::PolarsError;
 
 use crate::error::Error;
 
-/// What polars says, cut to its first sentence, after what it is about.
+/// An error about `what`, with the first sentence of polars.
 pub(crate) fn polars_error(what: impl fmt::Display, error: PolarsError) -> Error {
     let text = error.to_string();
     let first = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("no reason given");

@@ -44,7 +44,7 @@ fn open(
         split(card, official, &table, options, &root.join(&folder).join("JPEGImages"), str::to_string)
     };
     let (train, test) = (read(official[0])?, read(official[1])?);
-    // A class that only one of the lists shows is still a class of both.
+    // Classes of both lists, in the card's order.
     let both: Vec<&String> =
         card.labels.iter().filter(|l| train.labels.labels().contains(l) && test.labels.labels().contains(l)).collect();
     splits(train.take_labels(&both)?, test.take_labels(&both)?, options)

@@ -111,7 +111,7 @@ pub fn first_look(label: usize) -> usize {
     LABELS[..label].iter().map(|l| l.looks.len()).sum()
 }
 
-/// The position of a label.
+/// The position of the label of that name.
 pub fn index(name: &str) -> Option<u32> {
     LABELS.iter().position(|l| l.name == name).map(|i| i as u32)
 }

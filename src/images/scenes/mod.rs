@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_labelled_object_is_really_drawn() {
-        // A scene with one object less must look otherwise just where that object stands.
+        // Without one object, a scene must look different at the place of that object.
         for i in 0..40 {
             let whole = layout::scene(0, Split::Train, i);
             let picture = paint::paint(&whole, 64);
@@ -194,7 +194,7 @@ mod tests {
     fn shifted_scenes_have_lost_their_companions() {
         let all = splits(&tiny()).unwrap();
         let lift = |d: &Dataset| {
-            // How much more often two labels meet than their frequencies say, over the pairs that meet most in train.
+            // Conditional frequencies of pairs of labels that often appear together in train.
             let (offsets, indices) = d.labels.csr();
             let c = crate::graph::Cooccurrence::count(d.labels.labels(), offsets, indices).unwrap();
             let at = |name: &str| c.labels().iter().position(|l| l == name).unwrap();

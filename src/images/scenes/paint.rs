@@ -45,7 +45,7 @@ impl Sprite {
         Sprite { levels }
     }
 
-    /// The smallest level that is not smaller than `side`.
+    /// The smallest level that is not smaller than `side`, or the largest level.
     fn level(&self, side: f32) -> (usize, &[[f32; 4]]) {
         let best = self.levels.iter().rfind(|(s, _)| *s as f32 >= side).unwrap_or(&self.levels[0]);
         (best.0, &best.1)

@@ -141,9 +141,8 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         console::log(&format!("{path}: {unlabelled} of {all} images have no label; {what}"));
     }
     if options.unlabelled == Choice::Drop && unlabelled > 0 {
-        let labelled: Vec<usize> = (0..table.num_images()).filter(|&i| !table.row(i).is_empty()).collect();
-        table = table.take_images(&labelled)?;
-        if labelled.is_empty() {
+        table = table.drop_unlabelled()?;
+        if table.num_images() == 0 {
             return Err(Error::data(format!(
                 "{}: no image has a label, so none is left without the unlabelled ones",
                 path.display()

@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Error, Node, ParsingOptions};
 
-/// A mistake: its line, and what it is.
+/// A mistake: its line and a sentence.
 pub type Fault = (usize, String);
 
 /// Elements and texts of one file with its entities expanded. No annotation has as many.

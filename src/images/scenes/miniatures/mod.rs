@@ -76,11 +76,11 @@ fn pictures(
 ) -> Result<Vec<Scene>> {
     let n = split.len(options);
     let progress = Progress::new(format!("writing {} pictures", split.name()), n as u64, "images");
-    let task = activity::current();
+    let activity = activity::current();
     (0..n)
         .into_par_iter()
         .map(|i| {
-            task.check()?;
+            activity.check()?;
             let mut scene = scene(options.seed, split, i);
             if odd && i % 13 == 5 {
                 scene.objects.retain(|object| object.label.is_none());
