@@ -12,7 +12,7 @@ pub struct Line {
 
 /// All records that have a field that is not empty. A byte-order mark is skipped.
 ///
-/// Errors have the line: text that is not UTF-8, a quote that is not closed or not at the end of its field.
+/// Errors name the line: text that is not UTF-8, a quote that is not closed or not at the end of its field.
 pub fn read(path: &Path) -> Result<Vec<Line>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let text = String::from_utf8(bytes).map_err(|e| {
@@ -45,7 +45,7 @@ fn parse(text: &str) -> Result<Vec<Line>, (usize, &'static str)> {
 
 /// Finds quotes that are not closed or not at the end of a field, which the csv crate accepts.
 ///
-/// `raw` begins with the text of `record`. Errors have the line within the record, from 0.
+/// `raw` begins with the text of `record`. Errors give the line within the record, from 0.
 fn check_quotes(mut raw: &str, record: &csv::StringRecord) -> Result<(), (usize, &'static str)> {
     let mut line = 0;
     for field in record {
