@@ -23,5 +23,6 @@ pub mod repl;
 pub mod reports;
 pub mod runs;
 pub mod script;
+pub mod tables;
 pub mod torch;
 pub mod training;

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::labels::tables::{Cell, Table};
+use crate::tables::{Cell, Table};
 
 /// The files: a line each.
 const FILES: &[(&str, &str)] = &[

@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use cpsd::labels::tables::Table;
 use cpsd::labels::{Choice, LabelTable, LoadOptions, Statistics, load, stratified_split};
+use cpsd::tables::Table;
 
 fn shared() -> Option<PathBuf> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data"));

@@ -9,7 +9,7 @@ use cpsd::runs::RunStore;
 use cpsd::training::options::{TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, predict, run};
-use cpsd::{interrupt, losses::LossSpec};
+use cpsd::{activity::interrupt, losses::LossSpec};
 
 fn data() -> Vec<Dataset> {
     cpsd::activity::console::set_quiet(true);

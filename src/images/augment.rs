@@ -1,21 +1,20 @@
-//! One view of a picture, made again from (seed, view, image) whenever it is asked for.
+//! Views of a picture for training. A view depends on (seed, view, image) alone, so it can be made again at any time.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::Picture;
-use super::picture::Crop;
+use super::picture::{Crop, Picture};
 use super::randaugment::{Pixels, randaugment};
 use crate::error::Result;
 use crate::random::numbered;
 
-/// What a training view may change.
+/// Options of training views.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentOptions {
-    /// Share of the picture's area that a random resized crop keeps: least and most; (1, 1) keeps all.
+    /// Range of the share of the picture's area that a random resized crop keeps; (1, 1) keeps all.
     pub resized_crop_scale: (f64, f64),
-    /// Width over height of the crop: least and most.
+    /// Range of the crop's width over height.
     pub resized_crop_ratio: (f64, f64),
     /// Probability of a left-right flip.
     pub flip: f64,
@@ -23,7 +22,7 @@ pub struct AugmentOptions {
     pub cutout: f64,
     /// Its side as a share of the picture's.
     pub cutout_factor: f64,
-    /// RandAugment: operations a view; 0 turns it off.
+    /// Operations of RandAugment per view; 0 turns it off.
     pub randaugment: usize,
     /// Their strength, from 0 to 30.
     pub randaugment_level: usize,
@@ -45,8 +44,8 @@ impl Default for AugmentOptions {
 
 /// A training view: `size` × `size` × 3 bytes that depend on the key (seed, view, image) alone.
 ///
-/// Crop parameters are drawn as torchvision's RandomResizedCrop draws them: area uniform, ratio log-uniform, ten tries,
-/// then the largest central crop within the ratios.
+/// Crop parameters are drawn as in torchvision's RandomResizedCrop: area uniform, ratio log-uniform, ten tries, then the
+/// largest central crop within the ratios.
 pub fn augment(
     picture: &Picture,
     size: u32,

@@ -1,8 +1,8 @@
-//! Iterative stratified split: every label spread over the parts in their shares, the rarest first.
+//! Iterative stratified split: every label is spread over the parts in their shares, the rarest label first.
 
 use rand::RngExt;
 
-use super::table::LabelTable;
+use super::label_table::LabelTable;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::random::{self, Generator};
@@ -10,8 +10,8 @@ use crate::random::{self, Generator};
 /// The images (positions, ascending) of each part, so that every part has its share of the images and of every label.
 ///
 /// Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011, algorithm 1. Images
-/// without a label are dealt out last, to the parts that lack most. The seed breaks ties and decides in which order
-/// the images of a label come. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
+/// without a label are assigned last, to the parts that lack most. The seed breaks ties and decides the order of the
+/// images of a label. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
 /// fewer images than parts.
 pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result<Vec<Vec<usize>>> {
     let (n, m, parts) = (table.num_images(), table.num_labels(), shares.len());
@@ -37,7 +37,7 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     }
     let counts = table.counts();
     let mut left: Vec<u64> = counts.clone();
-    // How many images, and images with each label, every part still wants.
+    // How many images, and images per label, every part still lacks.
     let mut wanted: Vec<f64> = shares.iter().map(|s| s * n as f64).collect();
     let mut wanted_of: Vec<Vec<f64>> = counts.iter().map(|&c| shares.iter().map(|s| s * c as f64).collect()).collect();
     let mut part_of: Vec<Option<usize>> = vec![None; n];
@@ -71,7 +71,7 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     Ok(split)
 }
 
-/// The part with the highest first want, of equal ones that with the highest second, of equal ones any.
+/// The part with the highest first value. Ties are broken by the second value, then at random.
 fn neediest(first: &[f64], second: &[f64], rng: &mut Generator) -> usize {
     let mut best = vec![0];
     for part in 1..first.len() {

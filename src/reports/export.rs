@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::labels::tables::{Cell, Table};
+use crate::tables::{Cell, Table};
 
 /// How numbers stand in an exported table, and what LaTeX puts around it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

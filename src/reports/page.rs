@@ -13,10 +13,10 @@ use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
 use crate::images::Dataset;
-use crate::labels::tables::{Cell, Table};
 use crate::metrics::{Evaluation, MetricOptions};
 use crate::plots::{self, CamPanelOptions, HeatmapOptions, LabelGraphOptions};
 use crate::runs::RunStore;
+use crate::tables::{Cell, Table};
 
 /// What a page is told beyond what it compares.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

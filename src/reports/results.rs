@@ -6,8 +6,8 @@ use super::export::{Decimals, ExportOptions};
 use super::figures::ap_differences;
 use super::subject::Subject;
 use crate::error::Result;
-use crate::labels::tables::{Cell, Table};
 use crate::metrics::{BootstrapOptions, Evaluation, Interval, mean_error, paired_bootstrap};
+use crate::tables::{Cell, Table};
 
 /// A table with its place in the page and how its numbers are shown.
 pub struct Sheet {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::subject::Subject;
 use crate::error::Result;
-use crate::labels::tables::{Cell, Table};
+use crate::tables::{Cell, Table};
 
 /// One setting of a subject: `options.loss.name`'s key is `loss.name`.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use super::run::{load, run_with};
 use crate::activity::message::Message;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::images::portable::DatasetSpec;
+use crate::images::DatasetSpec;
 use crate::losses::LossSpec;
 use crate::runs::{Run, RunStore};
 

@@ -1,10 +1,10 @@
 //! `jobs`: the session's background jobs.
 
 use crate::error::Result;
-use crate::labels::tables::Cell;
 use crate::primitives::values::table::TableValue;
 use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "jobs",

@@ -1,11 +1,11 @@
 //! `runs` and `run`: the contents of the run store.
 
 use crate::error::{Error, Result};
-use crate::labels::tables::Cell;
 use crate::primitives::values::run::RunValue;
 use crate::primitives::values::table::TableValue;
 use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "runs",

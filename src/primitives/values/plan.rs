@@ -4,9 +4,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::table::TableValue;
-use crate::labels::tables::{Cell, Table};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::tables::{Cell, Table};
 use crate::training::Plan;
 use crate::training::plan::{Planned, State};
 

@@ -1,4 +1,4 @@
-//! What the data sets of files share: tables with their pictures, and which are left out.
+//! The parts that downloaded data sets share: options, folder and card, tables with their pictures, splits.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::images::Dataset;
 use crate::images::source::Files;
 use crate::labels::LabelTable;
 
-/// The options that all of them take.
+/// The options of all downloaded data sets.
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
@@ -32,7 +32,7 @@ impl Default for Options {
 
 /// The folder of a data set, and its card.
 ///
-/// Errors: no folder given, or something that must be in it missing: one message with the layout that is expected.
+/// Errors: no folder was given, or a needed file is missing, with the expected layout.
 pub fn root<'a>(name: &str, root: Option<&'a Path>, needed: &[&str]) -> Result<(&'a Path, &'static Card)> {
     let card = card(name)?;
     let root = super::need_root(name, root, &card.help())?;
@@ -40,10 +40,10 @@ pub fn root<'a>(name: &str, root: Option<&'a Path>, needed: &[&str]) -> Result<(
     Ok((root, card))
 }
 
-/// A split of the download: its table in the card's order and its pictures, those without a label left out unless asked for.
-/// `path` gives a picture's place under `folder` from its name in the table.
+/// A split of the download: its table with labels in the card's order, and its pictures. Pictures without a label are
+/// left out unless the options keep them. `path` gives a picture's path under `folder` from its name in the table.
 ///
-/// Errors: a label that the card does not have; a picture that is not there.
+/// Errors: a label that the card does not have; a missing picture.
 pub fn split(
     card: &Card,
     official: &str,
@@ -56,7 +56,7 @@ pub fn split(
     let table = card.in_order(table)?;
     let table = if options.unlabelled { table } else { table.drop_unlabelled()? };
     let paths: Vec<String> = table.images().iter().map(|name| path(name)).collect();
-    // The first and the last tell a wrong folder; a picture that is missing in between is found when it is read.
+    // The first and the last reveal a wrong folder; another missing picture is an error when it is read.
     for path in [paths.first(), paths.last()].into_iter().flatten() {
         if !folder.join(path).is_file() {
             return Err(Error::data(format!("dataset \"{}\": there is no {}", card.name, folder.join(path).display()))
@@ -71,7 +71,7 @@ pub fn split(
     )
 }
 
-/// The splits as trainings take them: a share of the training pictures is the validation split.
+/// The splits of a training: a share of the training pictures becomes the validation split.
 pub fn splits(train: Dataset, test: Dataset, options: &Options) -> Result<Vec<(String, Dataset)>> {
     let (train, val) = train.split(options.val, options.seed)?;
     Ok(vec![named("train", train), named("val", val), named("test", test)])

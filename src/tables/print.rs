@@ -1,20 +1,27 @@
-//! Rows and columns that fit the terminal.
+//! How a `Table` prints: the rows and columns that fit the terminal.
 
 use std::fmt::{self, Write as _};
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
-use super::tables::{Cell, Table};
+use super::cell::Cell;
+use super::table::Table;
 
 /// Rows shown of a long table, half from its start and half from its end.
 const ROWS: usize = 40;
-/// Where there is no terminal to ask.
+/// The width of the output where there is no terminal.
 const WIDTH: usize = 120;
 /// A longer text is cut.
 const WIDEST: usize = 48;
 
-/// Writes a table: all columns that fit, up to [`ROWS`] rows, and in words what is left out.
-pub fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, self)
+    }
+}
+
+/// Writes all columns that fit, up to [`ROWS`] rows, and a last line that names the rest.
+fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
     let height = table.height();
     let names = table.columns();
     if names.is_empty() {
@@ -115,7 +122,7 @@ impl Shown {
     }
 }
 
-/// As many decimals as the column needs, four at most.
+/// The decimals that the column needs, four at most.
 fn decimals(cells: &[Cell]) -> usize {
     let needed = |x: f64| {
         let text = format!("{x:.4}");
@@ -125,7 +132,7 @@ fn decimals(cells: &[Cell]) -> usize {
     floats.filter(|x| x.is_finite() && plain(*x)).map(needed).max().unwrap_or(1).max(1)
 }
 
-/// Whether a number is read more easily without an exponent.
+/// Whether a number is easier to read without an exponent.
 fn plain(x: f64) -> bool {
     x == 0.0 || (1e-3..1e9).contains(&x.abs())
 }
@@ -175,5 +182,12 @@ mod tests {
         assert_eq!(number(1.5e-6, 1), "1.500e-6");
         assert_eq!(number(0.0, 1), "0.0");
         assert_eq!(number(f64::NAN, 1), "NaN");
+    }
+    #[test]
+    fn an_empty_table_prints() {
+        let empty = Table::from_rows(&[String::from("a")], vec![]).unwrap();
+        assert!(empty.to_string().contains("0 rows"), "{empty}");
+        let nothing = Table::from_rows(&[], vec![]).unwrap();
+        assert!(!nothing.to_string().is_empty());
     }
 }

@@ -1,17 +1,17 @@
-//! `LabelTable` ↔ polars `DataFrame`, long and wide.
+//! `LabelTable` from and to a polars `DataFrame`, long and wide.
 
 use std::collections::HashMap;
 
 use polars::prelude::*;
 
-use super::readers::{Builder, Repeats};
-use super::table::LabelTable;
-use super::tables::problem;
+use super::label_table::LabelTable;
+use super::pairs::{PairBuilder, Repeats};
 use crate::error::{Error, Result};
+use crate::tables::polars_error;
 
 impl LabelTable {
-    /// One row a pair: the columns `image` and `label`. An image without labels has one row with a null label, so that
-    /// the way back loses nothing but labels without images and the order of the labels.
+    /// One row per image-label pair, in the columns `image` and `label`. An image without labels has one row with a
+    /// null label, so that [`LabelTable::from_frame_long`] loses only labels without images and the order of labels.
     pub fn to_frame_long(&self) -> Result<DataFrame> {
         let rows = self.csr().1.len() + self.num_unlabelled();
         let mut images = StringChunkedBuilder::new("image".into(), rows);
@@ -27,10 +27,10 @@ impl LabelTable {
             }
         }
         let columns = vec![images.finish().into_column(), labels.finish().into_column()];
-        DataFrame::new(rows, columns).map_err(|e| problem("a label table cannot be made a frame", e))
+        DataFrame::new(rows, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
     }
 
-    /// One row an image: the column `image` and a column of 0 and 1 (u8) for each label. Errors: a label named `image`.
+    /// One row per image: the column `image` and one column of 0 and 1 (u8) per label. Errors: a label named `image`.
     pub fn to_frame_wide(&self) -> Result<DataFrame> {
         if self.labels().iter().any(|l| l == "image") {
             return Err(Error::argument("a wide table has a column \"image\", so no label can have that name"));
@@ -47,21 +47,22 @@ impl LabelTable {
             .zip(held)
             .map(|(name, values)| UInt8Chunked::from_vec(name.as_str().into(), values).into_column());
         let columns = std::iter::once(images.into_column()).chain(labels).collect();
-        DataFrame::new(n, columns).map_err(|e| problem("a label table cannot be made a frame", e))
+        DataFrame::new(n, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
     }
 
-    /// From a frame with one row a pair; labels become alphabetical, and a null label is an image without labels.
+    /// From a frame with one row per image-label pair. Labels become alphabetical; a null label marks an image without
+    /// labels.
     ///
-    /// Errors: a column that is not there, a null image, a pair that stands twice (with its row, counted from 0).
+    /// Errors: a missing column, a null image, a repeated pair (with its row, counted from 0).
     pub fn from_frame_long(frame: &DataFrame, image: &str, label: &str) -> Result<LabelTable> {
-        let mut builder = Builder::new();
+        let mut builder = PairBuilder::new();
         push_long(&mut builder, frame, image, label, "the frame", 0)?;
         builder.finish("the frame", "row", Repeats::Refuse)
     }
 
-    /// From a frame with one row an image: every column but `image` is a label of 0 and 1, or true and false.
+    /// From a frame with one row per image: every column but `image` is a label of 0 and 1, or true and false.
     ///
-    /// Errors: a column that is not there, a value that is not 0 or 1, an image that stands twice (with its row).
+    /// Errors: a missing column, a value that is not 0 or 1, a repeated image (with its row).
     pub fn from_frame_wide(frame: &DataFrame, image: &str) -> Result<LabelTable> {
         let labels = frame.get_column_names().iter().map(|n| n.to_string()).filter(|n| n != image).collect();
         let mut rows = WideRows::new(labels);
@@ -72,7 +73,7 @@ impl LabelTable {
 
 /// Adds the pairs of a long frame whose first row is row `start` of `source`.
 pub(super) fn push_long(
-    builder: &mut Builder,
+    builder: &mut PairBuilder,
     frame: &DataFrame,
     image: &str,
     label: &str,
@@ -91,7 +92,7 @@ pub(super) fn push_long(
     Ok(())
 }
 
-/// The rows of wide frames, put together.
+/// Collects the rows of wide frames.
 pub(super) struct WideRows {
     labels: Vec<String>,
     images: Vec<String>,
@@ -121,11 +122,11 @@ impl WideRows {
         let first = self.rows.len();
         self.rows.resize(first + frame.height(), Vec::new());
         for (label, name) in self.labels.iter().enumerate() {
-            let column = frame.column(name).map_err(|e| problem(source, e))?;
+            let column = frame.column(name).map_err(|e| polars_error(source, e))?;
             // Text never becomes a number here, so that "yes" is refused and not made null.
             let numbers = match column.dtype() {
                 dtype if dtype.is_primitive_numeric() || dtype.is_bool() => {
-                    column.cast(&DataType::Float64).map_err(|e| problem(source, e))?
+                    column.cast(&DataType::Float64).map_err(|e| polars_error(source, e))?
                 }
                 other => {
                     return Err(Error::data(format!(
@@ -136,7 +137,7 @@ impl WideRows {
                     ));
                 }
             };
-            for (i, value) in numbers.f64().map_err(|e| problem(source, e))?.iter().enumerate() {
+            for (i, value) in numbers.f64().map_err(|e| polars_error(source, e))?.iter().enumerate() {
                 match value {
                     Some(0.0) => {}
                     Some(1.0) => self.rows[first + i].push(label as u32),
@@ -168,8 +169,8 @@ fn texts(frame: &DataFrame, name: &str, source: &str) -> Result<StringChunked> {
         error.message = format!("{source} has no column \"{name}\"");
         error
     })?;
-    let column = column.cast(&DataType::String).map_err(|e| problem(source, e))?;
-    Ok(column.str().map_err(|e| problem(source, e))?.clone())
+    let column = column.cast(&DataType::String).map_err(|e| polars_error(source, e))?;
+    Ok(column.str().map_err(|e| polars_error(source, e))?.clone())
 }
 
 #[cfg(test)]

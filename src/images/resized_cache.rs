@@ -1,4 +1,4 @@
-//! Pictures decoded and resized once, kept as one file that is mapped into memory.
+//! `ResizedCache`: pictures decoded and resized to a square once, in one file that is mapped into memory.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use memmap2::Mmap;
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::portable::SourceSpec;
-use super::source::out_of_range;
-use super::{Picture, PictureSource};
+use super::dataset_spec::SourceSpec;
+use super::picture::Picture;
+use super::source::{PictureSource, out_of_range};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -18,22 +18,22 @@ use crate::runs::{Begun, Run, RunStore, id_of};
 
 /// Every picture of another source resized to one square, the aspect not kept.
 ///
-/// A training that takes whole pictures at this size sees the same bytes as without: resizing to a square is then its
-/// first step. One that crops at random crops the squares.
-pub struct Squares {
+/// A training on whole pictures of this size sees the same bytes as without the cache, since resizing to a square is its
+/// first step. A training with random crops crops the squares.
+pub struct ResizedCache {
     source: Arc<dyn PictureSource>,
     run: Run,
     map: Mmap,
     side: u32,
 }
 
-/// Pictures made before the next are written: what is in memory at a time.
+/// Pictures that are in memory at a time while the cache is made.
 const AT_ONCE: usize = 256;
 
-impl Squares {
-    /// From the run store, or made now: `side` × `side` × 3 bytes a picture on disk.
+impl ResizedCache {
+    /// Opens the cache in the run store, or makes it: `side` × `side` × 3 bytes per picture on disk.
     ///
-    /// Errors: a picture that cannot be read, named; Io; Interrupted (what was made is dropped).
+    /// Errors: a picture that cannot be read, named; Io; Interrupted (the unfinished cache is dropped).
     pub fn make(store: &RunStore, source: Arc<dyn PictureSource>, side: u32) -> Result<Self> {
         if !(8..=4096).contains(&side) {
             return Err(Error::argument(format!("a cache keeps squares of 8 to 4096 pixels; got {side}")));
@@ -63,7 +63,7 @@ impl Squares {
         Self::open(source, &run.dir)
     }
 
-    /// What [`make`](Self::make) kept in the folder of a run. Errors: not there, or not of this source's length.
+    /// Opens the cache in the folder of a run. Errors: it is missing, or not of this source's length.
     pub fn open(source: Arc<dyn PictureSource>, run: &Path) -> Result<Self> {
         let id = run.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         let run = Run { id, dir: run.to_path_buf() };
@@ -81,11 +81,11 @@ impl Squares {
             ))
             .with_help(format!("remove the folder {} to have it made again", run.dir.display())));
         }
-        Ok(Squares { source, run, map, side })
+        Ok(ResizedCache { source, run, map, side })
     }
 }
 
-impl PictureSource for Squares {
+impl PictureSource for ResizedCache {
     fn len(&self) -> usize {
         self.source.len()
     }
@@ -105,7 +105,7 @@ impl PictureSource for Squares {
     }
 
     fn spec(&self) -> SourceSpec {
-        SourceSpec::Squares { of: Box::new(self.source.spec()), run: self.run.dir.clone() }
+        SourceSpec::Resized { of: Box::new(self.source.spec()), run: self.run.dir.clone() }
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
         let data = splits(&options).unwrap().remove(0).1;
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::new(folder.path());
-        let squares = Squares::make(&store, data.source.clone(), 32).unwrap();
+        let squares = ResizedCache::make(&store, data.source.clone(), 32).unwrap();
         let recipe = AugmentOptions { resized_crop_scale: (1.0, 1.0), randaugment: 2, ..AugmentOptions::default() };
         for i in 0..5 {
             let one = augment(&data.picture(i).unwrap(), 32, &recipe, 1, 2, 3).unwrap();
@@ -131,8 +131,8 @@ mod tests {
         assert_ne!(squares.fingerprint(), data.source.fingerprint());
         // A second time it is read, not made.
         assert_eq!(store.list().len(), 1);
-        Squares::make(&store, data.source.clone(), 32).unwrap();
+        ResizedCache::make(&store, data.source.clone(), 32).unwrap();
         assert_eq!(store.list().len(), 1);
-        assert!(Squares::make(&store, data.source, 4).is_err());
+        assert!(ResizedCache::make(&store, data.source, 4).is_err());
     }
 }

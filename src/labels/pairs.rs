@@ -1,11 +1,11 @@
-//! Image-label pairs, in any order, to a table.
+//! `PairBuilder`: makes a label table from image-label pairs in any order.
 
 use std::collections::HashMap;
 
-use super::super::table::LabelTable;
+use super::label_table::LabelTable;
 use crate::error::{Error, Result};
 
-/// What a pair that comes twice is.
+/// How a repeated pair is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
     /// A mistake in the file.
@@ -15,7 +15,7 @@ pub enum Repeats {
 }
 
 /// Collects pairs; images keep the order of their first appearance, labels become alphabetical.
-pub struct Builder {
+pub struct PairBuilder {
     images: Names,
     labels: Names,
     pairs: Vec<Pair>,
@@ -28,7 +28,7 @@ struct Pair {
     place: u32,
 }
 
-/// Names and their positions. Files tend to repeat the last one.
+/// Names and their positions. The last one is looked at first, since files tend to repeat it.
 #[derive(Default)]
 struct Names {
     places: HashMap<String, u32>,
@@ -55,17 +55,17 @@ impl Names {
     }
 }
 
-impl Builder {
-    pub fn new() -> Builder {
-        Builder { images: Names::default(), labels: Names::default(), pairs: Vec::new() }
+impl PairBuilder {
+    pub fn new() -> PairBuilder {
+        PairBuilder { images: Names::default(), labels: Names::default(), pairs: Vec::new() }
     }
 
-    /// An image that is there, with or without labels to come.
+    /// Adds an image, with or without labels to come.
     pub fn image(&mut self, image: &str) -> Result<()> {
         self.images.place(image).map(|_| ())
     }
 
-    /// An image that has a label; `place` is the line or row that says so.
+    /// Adds a label of an image; `place` is the line or row of the pair, for errors.
     pub fn pair(&mut self, image: &str, label: &str, place: usize) -> Result<()> {
         let image = self.images.place(image)?;
         let label = self.labels.place(label)?;
@@ -73,10 +73,10 @@ impl Builder {
         Ok(())
     }
 
-    /// The table. Errors: no image, no label, and under [`Repeats::Refuse`] a pair that stands twice, named by `source`
-    /// and the two places, which are called `unit` ("line", "row").
+    /// The table. Errors: no image, no label, and under [`Repeats::Refuse`] a repeated pair, with `source` and the two
+    /// places, which are called `unit` ("line", "row").
     pub fn finish(self, source: &str, unit: &str, repeats: Repeats) -> Result<LabelTable> {
-        let Builder { images, labels, pairs } = self;
+        let PairBuilder { images, labels, pairs } = self;
         if images.list.is_empty() {
             return Err(Error::data(format!("{source} has no images")));
         }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn pairs_in_any_order() {
-        let mut b = Builder::new();
+        let mut b = PairBuilder::new();
         for (line, (image, label)) in [("2", "dog"), ("1", "cat"), ("2", "ant")].into_iter().enumerate() {
             b.pair(image, label, line + 2).unwrap();
         }
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn the_first_repeat_is_named() {
         let build = || {
-            let mut b = Builder::new();
+            let mut b = PairBuilder::new();
             for (line, (image, label)) in
                 [("2", "dog"), ("1", "cat"), ("1", "cat"), ("2", "dog")].into_iter().enumerate()
             {

@@ -1,4 +1,4 @@
-//! COCO 2014 and 2017: instances JSON, and a folder of pictures a split.
+//! COCO 2014 and 2017: instances JSON, and one folder of pictures per split.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub fn write(options: &SceneOptions, root: &Path, year: &str, odd: bool) -> Resu
             }));
             let first = annotations.len();
             annotations.extend(of_picture(scene, options.size, id));
-            // A crowd of what is there anyway, with a mask in run lengths.
+            // A crowd of the first object, with a mask in run lengths.
             if odd && i % 17 == 2 && annotations.len() > first {
                 let mut crowd = annotations[first].clone();
                 crowd["iscrowd"] = json!(1);

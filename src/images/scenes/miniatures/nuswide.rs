@@ -1,4 +1,4 @@
-//! NUS-WIDE: a file of 0 and 1 a concept and split, lists of pictures with Windows' separators, pictures in folders.
+//! NUS-WIDE: one file of 0 and 1 per concept and split, lists of pictures with Windows' separators, pictures in folders.
 
 use std::path::Path;
 

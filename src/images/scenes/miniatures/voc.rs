@@ -1,4 +1,4 @@
-//! PASCAL VOC: an XML file a picture, and lists of the splits.
+//! PASCAL VOC: one XML file per picture, and lists of the splits.
 
 use std::fmt::Write;
 use std::path::Path;

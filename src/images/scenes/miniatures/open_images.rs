@@ -6,7 +6,7 @@ use super::super::catalogue::LABELS;
 use super::{SceneOptions, Split, names, pictures, write_text};
 use crate::error::Result;
 
-/// Writes class descriptions, the trainable classes, image labels a split, and the pictures in `train`, `validation`, `test`.
+/// Writes class descriptions, the trainable classes, image labels per split, and the pictures in `train`, `validation`, `test`.
 pub fn write(options: &SceneOptions, root: &Path) -> Result<()> {
     for (split, folder) in [(Split::Train, "train"), (Split::Val, "validation"), (Split::Test, "test")] {
         let id = |i: usize| format!("{:016x}", (split as u64 + 1) * 0x0101_0000_0000 + i as u64 * 0x9e37);

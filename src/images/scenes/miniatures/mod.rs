@@ -1,7 +1,7 @@
 //! emoji-scenes as files: a miniature of each public data set, in its exact layout.
 //!
-//! What real downloads hold beside well-behaved pictures is there too: grey-scale and CMYK JPEGs, pictures without any
-//! label, gaps between ids, and what the format itself marks (crowds, difficult objects, refuted labels).
+//! Miniatures have the oddities of real downloads: grey-scale and CMYK JPEGs, pictures without any label, gaps between
+//! ids, and the special marks of each format (crowds, difficult objects, refuted labels).
 
 mod coco;
 mod nuswide;
@@ -26,12 +26,12 @@ use crate::images::Picture;
 
 /// A data set whose layout can be written.
 pub struct Miniature {
-    /// As `dataset(name)` calls it.
+    /// Its name in `dataset(name)`.
     pub name: &'static str,
     pub write: fn(&SceneOptions, &Path) -> Result<()>,
 }
 
-/// All of them: a line each.
+/// All miniatures.
 pub const MINIATURES: &[Miniature] = &[
     Miniature { name: "coco2014", write: |options, root| coco::write(options, root, "2014", true) },
     Miniature { name: "coco2017", write: |options, root| coco::write(options, root, "2017", true) },
@@ -60,13 +60,13 @@ pub fn write_coco(options: &SceneOptions, root: &Path) -> Result<()> {
     coco::write(options, root, "2014", false)
 }
 
-/// The options are checked where the splits are made.
+/// Checks the options as `splits` does.
 fn checked(options: &SceneOptions) -> Result<()> {
     super::splits(&SceneOptions { train: 1, val: 0, test: 0, test_shifted: 0, ..options.clone() }).map(|_| ())
 }
 
-/// Paints the scenes of a split into files under `root` and gives back what is in them. With `odd`, one picture in
-/// thirteen shows nothing that has a label, and some are grey or CMYK.
+/// Paints the scenes of a split into files under `root` and returns them. With `odd`, one picture in thirteen shows no
+/// label, and some are grey or CMYK.
 fn pictures(
     options: &SceneOptions,
     split: Split,
@@ -76,11 +76,11 @@ fn pictures(
 ) -> Result<Vec<Scene>> {
     let n = split.len(options);
     let progress = Progress::new(format!("writing {} pictures", split.name()), n as u64, "images");
-    let task = activity::current();
+    let activity = activity::current();
     (0..n)
         .into_par_iter()
         .map(|i| {
-            task.check()?;
+            activity.check()?;
             let mut scene = scene(options.seed, split, i);
             if odd && i % 13 == 5 {
                 scene.objects.retain(|object| object.label.is_none());
@@ -98,16 +98,16 @@ fn pictures(
         .collect()
 }
 
-/// JPEG bytes in a colour space that is not the usual one.
+/// JPEG bytes in grey or CMYK.
 fn jpeg(picture: &Picture, colours: ColorType) -> Result<Vec<u8>> {
     let pixels: Vec<u8> = match colours {
-        // ITU-R 601, as image libraries make grey.
+        // ITU-R 601, as in image libraries.
         ColorType::Luma => picture
             .rgb
             .chunks_exact(3)
             .map(|p| ((299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500) / 1000) as u8)
             .collect(),
-        // Without black ink, so that nothing is lost on the way back.
+        // Without black ink, so that reading it back loses nothing.
         _ => picture.rgb.chunks_exact(3).flat_map(|p| [255 - p[0], 255 - p[1], 255 - p[2], 0]).collect(),
     };
     let side =
@@ -119,7 +119,8 @@ fn jpeg(picture: &Picture, colours: ColorType) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The objects of a scene that have a label, with its index in the catalogue and the box in pixels (left, top, right, bottom).
+/// The objects of a scene that have a label: its index in the catalogue, and the box in pixels (left, top, right,
+/// bottom).
 fn boxes(scene: &Scene, size: u32) -> Vec<(usize, [f64; 4])> {
     let n = f64::from(size);
     let inside = |o: &Object| {
@@ -129,12 +130,12 @@ fn boxes(scene: &Scene, size: u32) -> Vec<(usize, [f64; 4])> {
     scene.objects.iter().filter_map(|o| Some((o.label? as usize, inside(o)))).collect()
 }
 
-/// The names of what is in a scene, each once.
+/// The names of the labels of a scene.
 fn names(scene: &Scene) -> Vec<&'static str> {
     scene.labels().into_iter().map(|label| LABELS[label as usize].name).collect()
 }
 
-/// Ids with gaps, as real ones are, and none shared between the splits.
+/// Ids with gaps, as in real data sets, and none shared between the splits.
 fn picture_id(split: Split, i: usize) -> u64 {
     9 + i as u64 * 17 + (i as u64 % 3) * 4 + if split == Split::Train { 0 } else { 500_000 }
 }

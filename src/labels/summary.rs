@@ -1,11 +1,11 @@
-//! How a label table prints: what a person wants to know first.
+//! How a label table prints: size, density, most and least frequent labels.
 
 use std::fmt;
 
+use super::label_table::LabelTable;
 use super::statistics::Statistics;
-use super::table::LabelTable;
 
-/// Labels named at either end of the frequencies.
+/// Labels named at each end of the frequency order.
 const NAMED: usize = 6;
 
 impl fmt::Display for LabelTable {

@@ -1,4 +1,4 @@
-//! `LabelTable`: which image has which labels, as a compressed sparse row table.
+//! `LabelTable`: which image has which labels, in compressed sparse rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ struct Inner {
 }
 
 impl LabelTable {
-    /// Builds a table from one list of label indices an image; the lists are sorted and made unique.
+    /// Builds a table from one list of label indices per image; the lists are sorted and made unique.
     ///
-    /// Errors: as many lists as images are needed, every index below `labels.len()`, label names unique.
+    /// Errors: another number of lists than of images, an index that is not below `labels.len()`, a repeated label name.
     pub fn from_lists(labels: Vec<String>, images: Vec<String>, lists: &[Vec<u32>]) -> Result<Self> {
         let mut offsets = Vec::with_capacity(lists.len() + 1);
         let mut indices = Vec::with_capacity(lists.iter().map(Vec::len).sum());
@@ -119,7 +119,7 @@ impl LabelTable {
         self.inner.offsets.windows(2).filter(|w| w[0] == w[1]).count()
     }
 
-    /// The position of a label, or an error with the nearest name.
+    /// The position of a label. Errors: an unknown label, with the nearest name.
     pub fn label_index(&self, name: &str) -> Result<usize> {
         self.inner
             .labels

@@ -1,13 +1,14 @@
-//! polars' verbs on a [`Table`], under polars' names, with errors that name the column meant.
+//! Operations of polars on a [`Table`], under polars' names, with errors that name the nearest column.
 
 use polars::prelude::*;
 
-use super::tables::{Table, problem};
+use super::polars_error::polars_error;
+use super::table::Table;
 use crate::error::{Error, Result};
 use crate::random;
 
-/// How [`Table::join`] treats rows without a partner.
-pub const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cross"];
+/// The values of `how` in [`Table::join`].
+const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cross"];
 
 impl Table {
     /// The rows where an expression is true.
@@ -20,20 +21,21 @@ impl Table {
         self.lazily("select", &columns.clone(), |frame| frame.select(columns))
     }
 
-    /// These expressions as further columns; one of a name that is there takes its place.
+    /// Adds these expressions as columns; one replaces the column of its name.
     pub fn with_columns(&self, columns: Vec<Expr>) -> Result<Table> {
         self.lazily("with_columns", &columns.clone(), |frame| frame.with_columns(columns))
     }
 
-    /// One row a group of equal `keys`, in order of first appearance, with these aggregations.
+    /// One row per group of equal `keys`, in order of first appearance, with these aggregations.
     pub fn group_by_agg(&self, keys: Vec<Expr>, aggregations: Vec<Expr>) -> Result<Table> {
         let all: Vec<Expr> = keys.iter().chain(&aggregations).cloned().collect();
         self.lazily("group_by", &all, |frame| frame.group_by_stable(keys).agg(aggregations))
     }
 
-    /// Rows of both tables whose columns `on` are equal; a column that both have otherwise gets the suffix `_right`.
+    /// Rows of both tables whose columns `on` are equal. Of another column that both have, the second gets the suffix
+    /// `_right`.
     ///
-    /// Errors: another `how` than [`JOINS`], a column that one of them lacks.
+    /// Errors: an unknown `how`, a column that one of them lacks.
     pub fn join(&self, other: &Table, on: &[String], how: &str) -> Result<Table> {
         let kind = match how {
             "inner" => JoinType::Inner,
@@ -60,7 +62,7 @@ impl Table {
         collected("join", joined)
     }
 
-    /// Rows in the order of several columns, each ascending or descending; empty cells last, equal rows as they were.
+    /// Sorts by several columns, each ascending or descending. Empty cells come last; equal rows keep their order.
     pub fn sort_by(&self, columns: &[String], descending: &[bool]) -> Result<Table> {
         let keys: Vec<Expr> = columns.iter().map(|name| col(name.as_str())).collect();
         self.check("sort", &keys)?;
@@ -68,7 +70,7 @@ impl Table {
             .with_order_descending_multi(descending.iter().copied())
             .with_nulls_last(true)
             .with_maintain_order(true);
-        let frame = self.frame.sort(columns.iter().map(String::as_str), order).map_err(|e| problem("sort", e))?;
+        let frame = self.frame.sort(columns.iter().map(String::as_str), order).map_err(|e| polars_error("sort", e))?;
         Ok(Table { frame })
     }
 
@@ -82,7 +84,7 @@ impl Table {
         Table { frame: self.frame.slice(offset, n) }
     }
 
-    /// `n` rows by chance, in table order. Errors: more than there are.
+    /// `n` random rows, in table order. Errors: more than there are.
     pub fn sample(&self, n: usize, seed: u64) -> Result<Table> {
         let height = self.height();
         if n > height {
@@ -90,15 +92,15 @@ impl Table {
         }
         let rows = random::sample(height, n, &mut random::seeded(seed));
         let rows = IdxCa::from_vec("rows".into(), rows.into_iter().map(|row| row as IdxSize).collect());
-        Ok(Table { frame: self.frame.take(&rows).map_err(|e| problem("sample", e))? })
+        Ok(Table { frame: self.frame.take(&rows).map_err(|e| polars_error("sample", e))? })
     }
 
-    /// New names for some columns. Errors: an unknown column, a name that would stand twice.
+    /// New names for some columns. Errors: an unknown column, a name that two columns would have.
     pub fn rename(&self, names: &[(String, String)]) -> Result<Table> {
         let mut frame = self.frame.clone();
         for (old, new) in names {
             self.check("rename", &[col(old.as_str())])?;
-            frame.rename(old, new.as_str().into()).map_err(|e| problem("rename", e))?;
+            frame.rename(old, new.as_str().into()).map_err(|e| polars_error("rename", e))?;
         }
         Ok(Table { frame })
     }
@@ -109,28 +111,28 @@ impl Table {
         Ok(Table { frame: self.frame.drop_many(names.iter().map(String::as_str)) })
     }
 
-    /// The first of equal rows each; equal in the named columns, or in all.
+    /// The first row of each set of rows that are equal in the named columns, or in all.
     pub fn unique(&self, columns: Option<&[String]>) -> Result<Table> {
         if let Some(names) = columns {
             self.check("unique", &names.iter().map(|name| col(name.as_str())).collect::<Vec<_>>())?;
         }
         let frame = self.frame.unique_stable(columns, UniqueKeepStrategy::First, None);
-        Ok(Table { frame: frame.map_err(|e| problem("unique", e))? })
+        Ok(Table { frame: frame.map_err(|e| polars_error("unique", e))? })
     }
 
     /// The rows without any empty cell.
     pub fn drop_nulls(&self) -> Result<Table> {
-        let frame = self.frame.drop_nulls::<String>(None).map_err(|e| problem("drop_nulls", e))?;
+        let frame = self.frame.drop_nulls::<String>(None).map_err(|e| polars_error("drop_nulls", e))?;
         Ok(Table { frame })
     }
 
-    /// A column of row numbers from 0 first. Errors: a column of that name.
+    /// Adds a first column of row numbers from 0. Errors: a column of that name.
     pub fn with_row_index(&self, name: &str) -> Result<Table> {
-        let frame = self.frame.with_row_index(name.into(), None).map_err(|e| problem("with_row_index", e))?;
+        let frame = self.frame.with_row_index(name.into(), None).map_err(|e| polars_error("with_row_index", e))?;
         Ok(Table { frame })
     }
 
-    /// The rows of `other` below these; both must have the same columns.
+    /// Appends the rows of `other`; both must have the same columns.
     pub fn vstack(&self, other: &Table) -> Result<Table> {
         let (ours, theirs) = (self.columns(), other.columns());
         if let Some(odd) =
@@ -143,10 +145,10 @@ impl Table {
         let tables =
             [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];
         let arguments = UnionArgs { to_supertypes: true, ..Default::default() };
-        collected("vstack", concat(tables, arguments).map_err(|e| problem("vstack", e))?)
+        collected("vstack", concat(tables, arguments).map_err(|e| polars_error("vstack", e))?)
     }
 
-    /// Count, empty cells, mean, standard deviation, least, median and greatest of each numeric column: a row each.
+    /// One row per numeric column: count, empty cells, mean, standard deviation, minimum, median and maximum.
     pub fn describe(&self) -> Result<Table> {
         let numeric: Vec<PlSmallStr> = (self.frame.columns().iter())
             .filter(|c| c.dtype().is_primitive_numeric() || c.dtype().is_bool())
@@ -180,7 +182,7 @@ impl Table {
         collected(word, query(self.frame.clone().lazy()))
     }
 
-    /// Errors: a column that is not there, with the nearest; an expression of thousands of parts, on which polars' optimiser
+    /// Errors: an unknown column, with the nearest; an expression of thousands of parts, on which polars' optimiser
     /// would spend minutes that nothing can interrupt.
     fn check(&self, word: &str, expressions: &[Expr]) -> Result<()> {
         for expression in expressions {
@@ -189,7 +191,7 @@ impl Table {
                 return Err(Error::argument(format!("{word}: an expression may have {MOST_PARTS} parts at most"))
                     .with_help("put a part of it into a column with with_columns first"));
             }
-            for name in leaves(expression) {
+            for name in columns_of(expression) {
                 if self.frame.get_column_index(&name).is_none() {
                     let mut error =
                         Error::unknown("column", &name, self.frame.get_column_names().iter().map(|n| n.as_str()));
@@ -202,11 +204,11 @@ impl Table {
     }
 }
 
-/// Columns, constants and operations of one expression.
+/// Most columns, constants and operations of one expression.
 const MOST_PARTS: usize = 1000;
 
 /// The names of the columns that an expression reads.
-pub fn leaves(expression: &Expr) -> Vec<PlSmallStr> {
+pub fn columns_of(expression: &Expr) -> Vec<PlSmallStr> {
     let mut names: Vec<PlSmallStr> = Vec::new();
     for part in expression {
         if let Expr::Column(name) = part
@@ -219,13 +221,13 @@ pub fn leaves(expression: &Expr) -> Vec<PlSmallStr> {
 }
 
 fn collected(word: &str, query: LazyFrame) -> Result<Table> {
-    Ok(Table { frame: query.collect().map_err(|e| problem(word, e))? })
+    Ok(Table { frame: query.collect().map_err(|e| polars_error(word, e))? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labels::tables::Cell;
+    use crate::tables::Cell;
 
     fn table() -> Table {
         let names = ["model", "k", "mAP"].map(String::from);

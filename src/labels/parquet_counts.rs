@@ -1,4 +1,4 @@
-//! Co-occurrence straight from Parquet: the table is read in parts and never held.
+//! Co-occurrence counted from Parquet files that are read in parts and never held whole.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -7,28 +7,27 @@ use std::sync::mpsc::sync_channel;
 use polars::prelude::*;
 
 use super::readers::{columns, parquet_long};
-use super::tables::problem;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Counter};
+use crate::tables::polars_error;
 
-/// Label indices that are gathered before they are counted: 256 MB.
+/// Label indices that are collected before they are counted: 256 MB.
 const A_BATCH: usize = 1 << 26;
 
-/// Counts labels and pairs over long Parquet files (a row a pair; a null label is an image without labels), or over all
-/// `.parquet` files of a folder, as one table.
+/// Counts labels and pairs over long Parquet files (one row per pair; a null label marks an image without labels), or
+/// over all `.parquet` files of a folder, as one table.
 ///
-/// Memory: the counts, one part of a file, 256 MB of label indices, and 8 bytes an image to notice one whose rows do
-/// not stand together. If there is one, everything is read again and 8 bytes a row are held too. The labels come in
-/// alphabetical order. Errors: a file that is no Parquet or lacks a column, a null image, a pair that stands twice.
+/// Memory: the counts, one part of a file, 256 MB of label indices, and 8 bytes per image to notice an image whose rows
+/// are not adjacent. If there is one, all files are read again and 8 bytes per row are held too. The labels are in
+/// alphabetical order. Errors: a file that is not Parquet or lacks a column, a null image, a repeated pair.
 pub fn count_files(paths: &[PathBuf]) -> Result<Cooccurrence> {
     let files = files(paths)?;
-    match stream(&files, &mut Together::default())? {
+    match stream(&files, &mut Adjacent::default())? {
         Some(counts) => Ok(counts),
-        None => {
-            stream(&files, &mut Apart::default())?.ok_or_else(|| Error::internal("images in any order were refused"))
-        }
+        None => stream(&files, &mut Scattered::default())?
+            .ok_or_else(|| Error::internal("images in any order were refused")),
     }
 }
 
@@ -55,15 +54,15 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What gathers rows into images and counts them.
+/// Gathers rows into images and counts them.
 trait Gather {
-    /// A row: an image with a label or without. `false` where images in this order cannot be gathered.
+    /// Takes a row: an image with a label or without. Returns false if rows in this order cannot be gathered.
     fn row(&mut self, image: &str, label: Option<u32>, labels: &Labels) -> Result<bool>;
-    /// All rows were seen.
+    /// Counts the rest after the last row.
     fn finish(&mut self, labels: &Labels) -> Result<Counter>;
 }
 
-/// Label names in the order that they turned up.
+/// Label names in the order of their first rows.
 #[derive(Default)]
 struct Labels {
     places: PlHashMap<String, u32>,
@@ -82,7 +81,7 @@ impl Labels {
     }
 }
 
-/// Reads all files in parts, the next while one is worked on.
+/// Reads all files in parts, the next one while one is counted.
 fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurrence>> {
     let mut heights = Vec::new();
     for file in files {
@@ -97,7 +96,7 @@ fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurr
                 for start in (0..height).step_by(parquet_long::ROWS) {
                     let part = part(file, start).map(|frame| (file, start, frame));
                     let failed = part.is_err();
-                    // Nobody listens any more after an error or an interrupt.
+                    // The receiver is gone after an error or an interrupt.
                     if send.send(part).is_err() || failed {
                         return;
                     }
@@ -124,7 +123,7 @@ fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurr
 }
 
 fn unreadable(file: &Path, e: PolarsError) -> Error {
-    problem(format!("{} cannot be read", file.display()), e)
+    polars_error(format!("{} cannot be read", file.display()), e)
 }
 
 /// Two columns of text, image and label, of the rows from `start` on.
@@ -173,7 +172,7 @@ fn hash(image: &str) -> u128 {
     u128::from_le_bytes(bytes)
 }
 
-/// Rows as images, compressed, until there are enough to count.
+/// Images as compressed rows, until there are enough to count.
 #[derive(Default)]
 struct Batch {
     counter: Counter,
@@ -209,17 +208,17 @@ fn twice(image: &str, label: u32, labels: &Labels) -> Error {
     Error::data(format!("image \"{image}\" has label \"{}\" a second time", labels.names[label as usize]))
 }
 
-/// The rows of an image stand together.
+/// Gathers files in which the rows of an image are adjacent.
 #[derive(Default)]
-struct Together {
+struct Adjacent {
     batch: Batch,
     image: String,
     row: Vec<u32>,
-    /// Images that were left behind. A wrong "seen before" only costs a second reading.
+    /// Hashes of finished images. A collision costs a second reading, nothing else.
     seen: HashSet<u64>,
 }
 
-impl Gather for Together {
+impl Gather for Adjacent {
     fn row(&mut self, image: &str, label: Option<u32>, labels: &Labels) -> Result<bool> {
         if image != self.image {
             if !self.seen.insert(hash(image) as u64) {
@@ -249,14 +248,14 @@ impl Gather for Together {
     }
 }
 
-/// The rows of an image stand anywhere.
+/// Gathers files in which the rows of an image are anywhere.
 #[derive(Default)]
-struct Apart {
+struct Scattered {
     images: HashMap<u128, u32>,
     pairs: Vec<(u32, u32)>,
 }
 
-impl Gather for Apart {
+impl Gather for Scattered {
     fn row(&mut self, image: &str, label: Option<u32>, _: &Labels) -> Result<bool> {
         let next = self.images.len() as u32;
         let image = *self.images.entry(hash(image)).or_insert(next);
@@ -291,10 +290,10 @@ impl Gather for Apart {
 mod tests {
     use super::super::LabelTable;
     use super::*;
-    use crate::labels::tables::Table;
+    use crate::tables::Table;
 
     fn write(folder: &Path, name: &str, rows: &[(&str, Option<&str>)]) -> PathBuf {
-        let cells = |f: fn(&(&str, Option<&str>)) -> crate::labels::tables::Cell| rows.iter().map(f).collect();
+        let cells = |f: fn(&(&str, Option<&str>)) -> crate::tables::Cell| rows.iter().map(f).collect();
         let columns = vec![("image".into(), cells(|r| r.0.into())), ("label".into(), cells(|r| r.1.into()))];
         let path = folder.join(name);
         Table::from_columns(columns).unwrap().write_parquet(&path).unwrap();

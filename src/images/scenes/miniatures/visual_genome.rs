@@ -1,4 +1,4 @@
-//! Visual Genome 500: label numbers a picture as JSON, lists of the splits, pictures in two folders.
+//! Visual Genome 500: the label numbers of each picture as JSON, lists of the splits, pictures in two folders.
 
 use std::path::Path;
 

@@ -1,25 +1,38 @@
-//! Data sets as data, so that another process can open them again.
+//! Descriptions of picture sources and data sets, which job files hold for worker processes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::dataset::Dataset;
+use super::resized_cache::ResizedCache;
 use super::scenes::Scenes;
-use super::source::{Cached, Files, Taken};
-use super::squares::Squares;
-use super::{Dataset, PictureSource};
+use super::source::{Cached, Files, PictureSource, Taken};
 use crate::error::Result;
 use crate::labels::LabelTable;
 
-/// What makes a source of pictures again. A line for every kind of source.
+/// The description of a picture source, one variant per kind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceSpec {
-    Files { root: PathBuf, paths: Vec<PathBuf> },
-    Taken { of: Box<SourceSpec>, indices: Vec<usize> },
-    Cached { of: Box<SourceSpec>, max_bytes: usize },
-    Squares { of: Box<SourceSpec>, run: PathBuf },
+    Files {
+        root: PathBuf,
+        paths: Vec<PathBuf>,
+    },
+    Taken {
+        of: Box<SourceSpec>,
+        indices: Vec<usize>,
+    },
+    Cached {
+        of: Box<SourceSpec>,
+        max_bytes: usize,
+    },
+    #[serde(rename = "squares")]
+    Resized {
+        of: Box<SourceSpec>,
+        run: PathBuf,
+    },
     Scenes(Scenes),
 }
 
@@ -29,13 +42,13 @@ impl SourceSpec {
             SourceSpec::Files { root, paths } => Arc::new(Files::new(root, paths)),
             SourceSpec::Taken { of, indices } => Arc::new(Taken::new(of.open()?, indices)?),
             SourceSpec::Cached { of, max_bytes } => Arc::new(Cached::new(of.open()?, max_bytes)),
-            SourceSpec::Squares { of, run } => Arc::new(Squares::open(of.open()?, &run)?),
+            SourceSpec::Resized { of, run } => Arc::new(ResizedCache::open(of.open()?, &run)?),
             SourceSpec::Scenes(scenes) => Arc::new(scenes),
         })
     }
 }
 
-/// What makes a data set again.
+/// The description of a data set: its labels, and the description of its pictures.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DatasetSpec {
     name: String,
