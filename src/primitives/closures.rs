@@ -16,7 +16,7 @@ use crate::script::errors::{Fallible, OrRaise};
 use crate::script::host::Host;
 use crate::script::lock::ScriptLock;
 use crate::script::{fingerprint, options, show};
-use crate::training::{Hooks, Job, Trained, run_all, run_with};
+use crate::training::{Callbacks, Job, Trained, run_all, run_with};
 
 /// Functions of the script that a training calls.
 pub struct Closures {
@@ -60,7 +60,7 @@ impl Closures {
         if let Some(mut plan) = host.plan() {
             return plan.add(&store, job).or_raise();
         }
-        self.during(call, |hooks| run_with(&store, job, hooks))
+        self.during(call, |callbacks| run_with(&store, job, callbacks))
     }
 
     /// Trains several side by side; inside plan(...) puts them down instead.
@@ -69,12 +69,12 @@ impl Closures {
         if let Some(mut plan) = host.plan() {
             return jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>().or_raise();
         }
-        self.during(call, |hooks| run_all(&store, jobs, hooks))
+        self.during(call, |callbacks| run_all(&store, jobs, callbacks))
     }
 
     /// Runs a training that calls them; other threads of the session run meanwhile. What a closure throws is thrown on,
     /// with its place in the script. `train` must touch no value of a script.
-    pub fn during<R>(&self, call: &NativeCallContext, train: impl FnOnce(Hooks) -> Result<R>) -> Fallible<R> {
+    pub fn during<R>(&self, call: &NativeCallContext, train: impl FnOnce(Callbacks) -> Result<R>) -> Fallible<R> {
         let thrown: RefCell<Option<Box<EvalAltResult>>> = RefCell::new(None);
         let stop = |failure: Box<EvalAltResult>| {
             *thrown.borrow_mut() = Some(failure);
@@ -104,7 +104,7 @@ impl Closures {
             }
         });
         let trained = self.lock.released(|| {
-            train(Hooks {
+            train(Callbacks {
                 epoch: on_epoch.as_mut().map(|f| f as _),
                 loss: loss.as_ref().map(|f| f as _),
                 distillation: distillation.as_ref().map(|f| f as _),

@@ -1,16 +1,17 @@
-//! A job as a file: how a training comes to a worker process.
+//! A job as a file for a worker process.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::callbacks::Callbacks;
 use super::ensemble::Ensemble;
-use super::hooks::Hooks;
 use super::job::{Distillation, Job};
 use super::options::{TeacherMode, TeacherWeights, TrainOptions};
 use super::run::{load, run_with};
+use super::trained_model::Trained;
+use crate::activity::message::Message;
 use crate::error::{Error, Result};
-use crate::executors::worker::Message;
 use crate::files;
 use crate::images::portable::DatasetSpec;
 use crate::losses::LossSpec;
@@ -44,10 +45,10 @@ struct EnsembleFile {
     labels: Vec<String>,
 }
 
-/// Writes `job` for a worker. Errors: a teacher that is in no run store; Io.
+/// Writes a job for a worker process. Errors: a teacher that is in no run store; Io.
 pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
     let ensemble = |e: &Ensemble| -> Result<EnsembleFile> {
-        let folder = |t: &super::Trained| {
+        let folder = |t: &Trained| {
             t.run.as_ref().map(|run| run.dir.clone()).ok_or_else(|| {
                 Error::argument(
                     "a teacher that was loaded from a file is in no run store, where worker processes look for it",
@@ -81,7 +82,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
     files::write(path, &text)
 }
 
-/// Does the job of a file, saying every epoch's line; the id of its run.
+/// Runs the job of a file and sends every epoch's line to the parent process. Returns the id of its run.
 pub fn work(path: &Path) -> Result<String> {
     let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let file: JobFile = serde_json::from_slice(&text)
@@ -111,9 +112,9 @@ pub fn work(path: &Path) -> Result<String> {
         options: file.options,
         distillation,
     };
-    let mut say = |line: &serde_json::Value| -> Result<()> {
-        Message::Epoch(line.clone()).say();
+    let mut send = |line: &serde_json::Value| -> Result<()> {
+        Message::Epoch(line.clone()).send();
         Ok(())
     };
-    Ok(run_with(&RunStore::new(file.runs), &job, Hooks { epoch: Some(&mut say), ..Hooks::default() })?.id)
+    Ok(run_with(&RunStore::new(file.runs), &job, Callbacks { epoch: Some(&mut send), ..Callbacks::default() })?.id)
 }
