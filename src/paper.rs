@@ -87,21 +87,7 @@ impl Published {
                 Error::data(format!("no row of the paper's table \"{}\" is here", self.title)).with_help(missing)
             );
         }
-        let columns = [
-            "method",
-            "kind",
-            "backbone",
-            "resolution",
-            "recipe",
-            "mAP",
-            "CP",
-            "CR",
-            "CF1",
-            "OP",
-            "OR",
-            "OF1",
-            "disagrees",
-        ];
+        let columns = "method kind backbone resolution recipe mAP CP CR CF1 OP OR OF1 disagrees".split(' ');
         let rows = self.rows.iter().map(|r| -> Vec<Cell> {
             let text = |t: &Option<String>| t.clone().map_or(Cell::Null, Cell::Text);
             let disagrees = (!r.disagrees.is_empty()).then(|| r.disagrees.join(", "));
@@ -121,6 +107,6 @@ impl Published {
                 text(&disagrees),
             ]
         });
-        Table::from_rows(&columns.map(String::from), rows.collect())
+        Table::from_rows(&columns.map(String::from).collect::<Vec<_>>(), rows.collect())
     }
 }

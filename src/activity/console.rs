@@ -53,7 +53,8 @@ pub fn log(line: &str) {
     }
 }
 
-/// Prints a script's output on standard output, above the line being typed and then with the name of a background activity.
+/// Prints a script's output on standard output, above the line being typed and then with the name of a background
+/// activity.
 pub fn print(text: &str) {
     match super::current().as_background() {
         Some(background) if PRINTER.lock().is_some() => {

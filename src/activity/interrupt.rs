@@ -26,8 +26,8 @@ pub fn requested() -> bool {
     activity::current().stopping()
 }
 
-/// `Err(Interrupted)` once this thread's activity was asked to stop. Long loops call this every few milliseconds of work.
-/// Threads that a loop starts check the activity of their parent: `let activity = activity::current()` before,
+/// `Err(Interrupted)` once this thread's activity was asked to stop. Long loops call this every few milliseconds of
+/// work. Threads that a loop starts check the activity of their parent: `let activity = activity::current()` before,
 /// `activity.check()?` inside.
 pub fn check() -> Result<()> {
     activity::current().check()

@@ -44,8 +44,8 @@ impl Relayed {
 
 /// The progress of one piece of work: its position, its rate and the time left.
 ///
-/// On a terminal a live line is redrawn in place, several below each other. Elsewhere a line is printed every ten seconds
-/// at most. For a background activity a line is printed above the prompt from time to time.
+/// On a terminal a live line is redrawn in place, several below each other. Elsewhere a line is printed every ten
+/// seconds at most. For a background activity a line is printed above the prompt from time to time.
 pub struct Progress {
     what: String,
     unit: String,

@@ -1,7 +1,7 @@
 //! One job in a process of its own, which is started once more if it dies.
 //!
-//! The job is a file of JSON. `cpsd worker JOB.json` runs it and writes messages to its standard output, one line of JSON
-//! each. It stops when its standard input ends, so a worker never outlives its parent process.
+//! The job is a file of JSON. `cpsd worker JOB.json` runs it and writes messages to its standard output, one line of
+//! JSON each. It stops when its standard input ends, so a worker never outlives its parent process.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ pub struct WorkerCommand<'a> {
     pub environment: &'a [(&'static str, String)],
 }
 
-/// Runs a job file in a process of its own and returns the value of its last message. `epoch` receives every epoch's line;
-/// its error stops the worker.
+/// Runs a job file in a process of its own and returns the value of its last message. `epoch` receives every epoch's
+/// line; its error stops the worker.
 ///
 /// Errors: the worker's own, unchanged; Internal when it died twice; Interrupted.
 pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {

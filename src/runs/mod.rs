@@ -1,4 +1,5 @@
-//! The run store: the results of trainings, one immutable folder per run, found by a hash of everything that decides it.
+//! The run store: the results of trainings, one immutable folder per run, found by a hash of everything that decides
+//! it.
 //!
 //! - `key`: the hash of a specification
 //! - `store`: finding, beginning and finishing runs

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::error::Result;
 use crate::losses::Function;
 
-/// Receives an epoch's line of `metrics.jsonl` with the training's `name`. Its error stops the training like an interrupt.
+/// Receives an epoch's line of `metrics.jsonl` with the training's `name`. An error stops the training.
 pub type OnEpoch<'a> = &'a mut dyn FnMut(&Value) -> Result<()>;
 
 /// Functions that a training calls, on the thread that trains.

@@ -37,7 +37,7 @@ struct Cost {
     bytes: f64,
 }
 
-/// Pictures per timing: few if each is much work.
+/// Pictures per timing: few for a large model.
 const FEW: usize = 2;
 const MANY: usize = 32;
 /// Models above this number of parameters are timed on few pictures, on a CPU.
@@ -106,7 +106,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     };
     let (train, val) = (train.take_first(few)?, val.take_first(few)?);
     let n = train.len() as f64;
-    // A script's own loss is timed as the built-in one: its cost is small beside the model's.
+    // A script's own loss is timed as the built-in one: its cost is small compared with the model's.
     let plain = |loss: &LossSpec| if matches!(loss, LossSpec::Script(_)) { LossSpec::default() } else { loss.clone() };
     let options = TrainOptions {
         epochs: 2,

@@ -53,8 +53,8 @@ impl<'a> DistillationLoss<'a> {
         Ok(DistillationLoss { distillation, ensembles, shares })
     }
 
-    /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or rows.
-    /// `function` computes it when it is a script's own; `pass` is the student's.
+    /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or
+    /// rows. `function` computes it when it is a script's own; `pass` is the student's.
     pub fn add_to(
         &self,
         mut loss: Tensor,

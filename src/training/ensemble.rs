@@ -20,8 +20,8 @@ impl Ensemble {
     ///
     /// Source: CPSD (IJCAI 2022), the operator ρ that concatenates the teachers' outputs and restores label order.
     ///
-    /// Errors: no teachers; a label that two teachers predict; labels that no teacher predicts; a teacher's label that is
-    /// not among `labels`. All are named.
+    /// Errors: no teachers; a label that two teachers predict; labels that no teacher predicts; a teacher's label that
+    /// is not among `labels`. All are named.
     pub fn merge(teachers: Vec<Trained>, labels: Option<Vec<String>>) -> Result<Ensemble> {
         let Some(first) = teachers.first() else {
             return Err(Error::argument("merge needs at least one teacher; got an empty array"));

@@ -1,5 +1,6 @@
 //! One training as data: everything that decides its result, and so its id in the run store.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
@@ -24,9 +25,9 @@ pub struct Job {
 }
 
 /// The teachers of a student, and how they are weighted.
-#[derive(Clone)]
-pub struct Distillation {
-    pub ensembles: Vec<Ensemble>,
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Distillation<E = Ensemble> {
+    pub ensembles: Vec<E>,
     /// One weight per ensemble, the common factor included.
     pub weights: Vec<f64>,
     pub loss: LossSpec,
@@ -106,6 +107,15 @@ impl Job {
             "options": options,
             "distillation": self.distillation.as_ref().map(Distillation::spec),
         })
+    }
+}
+
+impl<E> Distillation<E> {
+    /// The same with other ensembles.
+    pub(super) fn map<F>(self, ensemble: impl FnMut(E) -> Result<F>) -> Result<Distillation<F>> {
+        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights } = self;
+        let ensembles = ensembles.into_iter().map(ensemble).collect::<Result<_>>()?;
+        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights })
     }
 }
 

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::callbacks::Callbacks;
 use super::ensemble::Ensemble;
 use super::job::{Distillation, Job};
-use super::options::{TeacherMode, TeacherWeights, TrainOptions};
+use super::options::TrainOptions;
 use super::run::{load, run_with};
 use super::trained_model::Trained;
 use crate::activity::message::Message;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::images::portable::DatasetSpec;
-use crate::losses::LossSpec;
 use crate::runs::{Run, RunStore};
 
 #[derive(Serialize, Deserialize)]
@@ -25,17 +24,7 @@ struct JobFile {
     val: Option<DatasetSpec>,
     labels: Vec<String>,
     options: TrainOptions,
-    distillation: Option<DistillationFile>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct DistillationFile {
-    ensembles: Vec<EnsembleFile>,
-    weights: Vec<f64>,
-    loss: LossSpec,
-    label_weight: f64,
-    teacher_mode: TeacherMode,
-    teacher_weights: TeacherWeights,
+    distillation: Option<Distillation<EnsembleFile>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,7 +36,7 @@ struct EnsembleFile {
 
 /// Writes a job for a worker process. Errors: a teacher that is in no run store; Io.
 pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
-    let ensemble = |e: &Ensemble| -> Result<EnsembleFile> {
+    let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             t.run.as_ref().map(|run| run.dir.clone()).ok_or_else(|| {
                 Error::argument(
@@ -56,18 +45,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
                 .with_help("workers: \"threads\" distils in this process")
             })
         };
-        Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, labels: e.labels.clone() })
-    };
-    let distillation = match &job.distillation {
-        None => None,
-        Some(d) => Some(DistillationFile {
-            ensembles: d.ensembles.iter().map(ensemble).collect::<Result<_>>()?,
-            weights: d.weights.clone(),
-            loss: d.loss.clone(),
-            label_weight: d.label_weight,
-            teacher_mode: d.teacher_mode,
-            teacher_weights: d.teacher_weights,
-        }),
+        Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, labels: e.labels })
     };
     let file = JobFile {
         runs: store.root().to_path_buf(),
@@ -76,7 +54,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
         val: job.val.as_ref().map(DatasetSpec::of),
         labels: job.labels.clone(),
         options: job.options.clone(),
-        distillation,
+        distillation: job.distillation.clone().map(|d| d.map(ensemble)).transpose()?,
     };
     let text = serde_json::to_vec(&file).map_err(|e| Error::internal(format!("a job cannot be written: {e}")))?;
     files::write(path, &text)
@@ -93,24 +71,13 @@ pub fn work(path: &Path) -> Result<String> {
     };
     let ensemble =
         |e: EnsembleFile| Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels));
-    let distillation = match file.distillation {
-        None => None,
-        Some(d) => Some(Distillation {
-            ensembles: d.ensembles.into_iter().map(ensemble).collect::<Result<_>>()?,
-            weights: d.weights,
-            loss: d.loss,
-            label_weight: d.label_weight,
-            teacher_mode: d.teacher_mode,
-            teacher_weights: d.teacher_weights,
-        }),
-    };
     let job = Job {
         name: file.name,
         train: file.train.open()?,
         val: file.val.map(DatasetSpec::open).transpose()?,
         labels: file.labels,
         options: file.options,
-        distillation,
+        distillation: file.distillation.map(|d| d.map(ensemble)).transpose()?,
     };
     let mut send = |line: &serde_json::Value| -> Result<()> {
         Message::Epoch(line.clone()).send();

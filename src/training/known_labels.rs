@@ -7,7 +7,7 @@ use crate::images::Dataset;
 pub struct KnownLabels {
     /// Share of the pictures that have labels at all. Students learn the others from their teachers alone.
     pub labelled: f64,
-    /// Share of the known labels of a picture that has labels, positives and negatives alike.
+    /// Share of a labelled picture's labels that are known, positives and negatives alike.
     pub known: f64,
 }
 
@@ -16,7 +16,8 @@ impl KnownLabels {
         self.labelled >= 1.0 && self.known >= 1.0
     }
 
-    /// Whether a picture has labels. Drawn from its name alone, so that teachers and students agree, whatever their seeds.
+    /// Whether a picture has labels. Drawn from its name alone, so that teachers and students agree, whatever their
+    /// seeds.
     pub fn has_labels(self, image: &str) -> bool {
         drawn(&["labelled", image]) < self.labelled
     }

@@ -45,7 +45,8 @@ impl ModelInputs {
         }
     }
 
-    /// The shuffled batches of one epoch from step `from` on. A smaller last batch is left out unless it is the only one.
+    /// The shuffled batches of one epoch from step `from` on. A smaller last batch is left out unless it is the only
+    /// one.
     pub fn epoch<'a>(
         &'a self,
         model: &'a Model,

@@ -69,8 +69,8 @@ impl Flat {
         Ok(Flat { values, gradients, statistics, decaying, names, leaves })
     }
 
-    /// Scales the gradients down to the Euclidean norm `most` if they are longer, like `clip_grad_norm_`. Nothing is read
-    /// back from the device.
+    /// Scales the gradients down to the Euclidean norm `most` if they are longer, like `clip_grad_norm_`. Nothing is
+    /// read back from the device.
     pub fn clip_gradients(&mut self, most: f64) -> Result<()> {
         let length = self.gradients.f_norm()?;
         let factor = length.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(most)?.f_clamp_max(1.0)?;
@@ -128,8 +128,8 @@ impl Adam {
         Ok(())
     }
 
-    /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value for
-    /// this step.
+    /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value
+    /// for this step.
     pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
         tch::no_grad(|| {
             self.step += 1;

@@ -41,9 +41,10 @@ pub struct TrainOptions {
     pub views: u32,
     pub augment: AugmentOptions,
     pub images: Images,
-    /// Share of the training pictures that have labels. Teachers leave out the others; students learn them from teachers alone.
+    /// Share of the training pictures that have labels. Teachers leave out the others; students learn them from
+    /// teachers alone.
     pub labelled: f64,
-    /// Share of the known labels of a training picture. The others count in no loss.
+    /// Share of a training picture's labels that are known. The others count in no loss.
     pub known: f64,
     pub select: Select,
     pub select_on: SelectOn,
@@ -193,8 +194,8 @@ impl TrainOptions {
         }
     }
 
-    /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen features
-    /// once; new views each epoch follow the seed.
+    /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
+    /// features once; new views each epoch follow the seed.
     pub fn seed_of_views(&self) -> u64 {
         if self.views > 0 { 0 } else { self.seed }
     }
@@ -215,7 +216,8 @@ impl TrainOptions {
 pub enum TeacherMode {
     /// In evaluation mode. Outputs for fixed views are computed once.
     Eval,
-    /// With batch statistics and dropout on each of the student's batches, like the authors' code, which forgets `.eval()`.
+    /// With batch statistics and dropout on each of the student's batches, like the authors' code, which forgets
+    /// `.eval()`.
     Train,
 }
 
@@ -230,7 +232,7 @@ pub enum TeacherWeights {
     ValAp,
 }
 
-/// The options of `distill`: those of a training and more.
+/// The options of `distill`, which include those of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DistillOptions {

@@ -1,7 +1,7 @@
 //! The trainings that a script would run: named, looked up in the run store and timed on a few pictures.
 //!
-//! The id of a run follows from its specification, which holds the ids of its teachers' runs and not their weights. So a
-//! whole chain of teachers and students can be named before the first of them is trained.
+//! The id of a run follows from its specification, which holds the ids of its teachers' runs and not their weights. So
+//! a whole chain of teachers and students can be named before the first of them is trained.
 
 use super::cost::Costs;
 use super::job::Job;

@@ -22,7 +22,7 @@ impl OneCycle {
         self.along(step, initial, self.max_lr, initial / self.final_div_factor)
     }
 
-    /// The momentum (Adam's first beta) of step `step` when it cycles: from 0.95 to 0.85 at the peak of the rate and back.
+    /// The cycling momentum (Adam's first beta) of step `step`: from 0.95 to 0.85 at the peak of the rate and back.
     pub fn momentum(&self, step: u64) -> f64 {
         self.along(step, MAX_MOMENTUM, BASE_MOMENTUM, MAX_MOMENTUM)
     }

@@ -19,7 +19,7 @@ pub struct StoredRows {
 }
 
 impl StoredRows {
-    /// The file in a run's folder.
+    /// The name of the file in its run's folder.
     pub const FILE: &str = "data.f16";
 
     /// Opens the matrix of a finished run whose summary holds `rows` and `shape`.
@@ -56,13 +56,13 @@ impl StoredRows {
         unsafe { Ok(Tensor::f_from_blob(self.map.as_ptr(), &size, &strides, Kind::Half, tch::Device::Cpu)?) }
     }
 
-    /// StoredRows `which` as f32 `[n, shape...]`.
+    /// Rows `which` as f32 `[n, shape...]`.
     pub fn take(&self, which: &[i64]) -> Result<Tensor> {
         let index = Tensor::f_from_slice(which)?;
         Ok(self.tensor()?.f_index_select(0, &index)?.f_to_kind(Kind::Float)?)
     }
 
-    /// StoredRows `which` of features as f32 `[n, channels, height, width]`, channels last in memory.
+    /// Rows `which` of features as f32 `[n, channels, height, width]`, channels last in memory.
     pub fn take_maps(&self, which: &[i64]) -> Result<Tensor> {
         Ok(self.take(which)?.f_permute([0, 3, 1, 2])?)
     }

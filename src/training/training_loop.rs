@@ -132,15 +132,15 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                     job.name,
                     engine.state.position.epoch + 1
                 )),
-                // A damaged checkpoint costs time, not the run.
+                // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
         }
         Ok(engine)
     }
 
-    /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's line,
-    /// those of earlier processes first. Its error stops the training like an interrupt.
+    /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
+    /// line, those of earlier processes first. Its error stops the training like an interrupt.
     ///
     /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
     /// checkpoint is kept); a picture that cannot be read, named.
@@ -188,7 +188,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         })
     }
 
-    /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can continue.
+    /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
+    /// continue.
     fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
         let options = &self.job.options;
         if self.state.position.step == 0 {

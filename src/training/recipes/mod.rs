@@ -1,7 +1,8 @@
 //! Recipes: how each row of the paper is trained, as data that a script can print, change and pass on.
 //!
-//! A recipe is a JSON object of sections: the data set and its division (`data`, `k`, `branches`) and the options of words
-//! (`affinity`, `partition`, `teacher`, `student`, `evaluate`). The values are those of the authors' code (CPSD, IJCAI 2022).
+//! A recipe is a JSON object of sections: the data set and its division (`data`, `k`, `branches`) and the options of
+//! words (`affinity`, `partition`, `teacher`, `student`, `evaluate`). The values are those of the authors' code (CPSD,
+//! IJCAI 2022).
 
 mod readings;
 
