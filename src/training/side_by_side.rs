@@ -58,34 +58,34 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
         })
         .enumerate()
         .collect();
-    with_epochs_here(&mut callbacks, |tell| {
+    with_epochs_here(&mut callbacks, |epoch| {
         pool::map(side_by_side, &jobs, |(i, job)| match processes {
-            false => run_with(store, job, Callbacks { epoch: Some(&mut |line| tell(line)), ..Callbacks::default() }),
-            true => in_process(store, job, gpus.get(i % gpus.len().max(1)).copied(), tell),
+            false => run_with(store, job, Callbacks { epoch: Some(&mut |line| epoch(line)), ..Callbacks::default() }),
+            true => in_process(store, job, gpus.get(i % gpus.len().max(1)).copied(), epoch),
         })
     })
 }
 
-/// Runs `work`, which may report epochs from any thread through its argument, and calls the callback for epochs on this
-/// thread. Once the callback has failed, every report fails with Interrupted, and the callback's error is returned.
+/// Runs `work`, which sends epochs from any thread through its argument, and calls the callback for epochs on this thread.
+/// Once the callback has failed, sending fails with Interrupted, and the callback's error is returned.
 fn with_epochs_here<R: Send>(
     callbacks: &mut Callbacks,
     work: impl FnOnce(&(dyn Fn(&Value) -> Result<()> + Sync)) -> Vec<Result<R>> + Send,
 ) -> Result<Vec<R>> {
-    let (send, lines) = mpsc::channel::<Value>();
+    let (sender, lines) = mpsc::channel::<Value>();
     let stop = AtomicBool::new(false);
     let mut failure = None;
     let results = std::thread::scope(|scope| {
         let (stop, activity) = (&stop, activity::current());
-        let tell = move |line: &Value| {
+        let send = move |line: &Value| {
             // The receiver lives until all senders are dropped.
-            let _ = send.send(line.clone());
+            let _ = sender.send(line.clone());
             if stop.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
         };
         let made = scope.spawn(move || {
             // Moved here, so that the sender is dropped when the work is done.
-            let tell = tell;
-            activity.enter(|| work(&tell))
+            let send = send;
+            activity.enter(|| work(&send))
         });
         for line in lines {
             if failure.is_none()
@@ -106,13 +106,18 @@ fn with_epochs_here<R: Send>(
 }
 
 /// Runs one job in a worker process, on one of the GPUs if there are any.
-fn in_process(store: &RunStore, job: &Job, gpu: Option<usize>, tell: &dyn Fn(&Value) -> Result<()>) -> Result<Trained> {
+fn in_process(
+    store: &RunStore,
+    job: &Job,
+    gpu: Option<usize>,
+    epoch: &dyn Fn(&Value) -> Result<()>,
+) -> Result<Trained> {
     let file = store.temporary_job_file()?;
     job_file::write(store, job, file.path())?;
     let mut environment = vec![("RAYON_NUM_THREADS", job.options.threads.to_string())];
     environment.extend(crate::devices::for_worker(gpu));
     let command = WorkerCommand { name: &job.name, file: file.path(), environment: &environment };
-    let done = worker::run(&command, &mut |line| tell(line))?;
+    let done = worker::run(&command, &mut |line| epoch(line))?;
     let run = done.as_str().and_then(|id| store.find(id));
     load(run.ok_or_else(|| Error::internal(format!("{}: its worker named a run that is not there", job.name)))?)
 }
