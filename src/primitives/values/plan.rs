@@ -8,7 +8,7 @@ use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::{Cell, Table};
 use crate::training::Plan;
-use crate::training::plan::{Planned, State};
+use crate::training::plan::{Planned, StoreStatus};
 
 /// A plan as scripts hold it.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> 
             Cell::Int(t.labels as i64),
             Cell::Int(t.pictures as i64),
             Cell::Int(t.epochs as i64),
-            Cell::Text(t.state.name().into()),
+            Cell::Text(t.status.name().into()),
             time,
             space,
             // Last: where a table is too wide for its place, this is what it can spare.
@@ -75,8 +75,8 @@ impl fmt::Display for PlanValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.0;
         let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "time", "disk", "run"];
-        let shown = rows(plan, &columns, |t| match t.state {
-            State::Stored => [Cell::Null, Cell::Null],
+        let shown = rows(plan, &columns, |t| match t.status {
+            StoreStatus::Stored => [Cell::Null, Cell::Null],
             _ => [t.seconds.map_or(Cell::Null, |s| Cell::Text(duration(s))), Cell::Text(size(t.bytes))],
         });
         if let Ok(table) = shown {

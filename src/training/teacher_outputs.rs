@@ -1,58 +1,58 @@
-//! What teachers say of every view of every image: computed once in large batches, kept in the run store.
+//! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
 
 use serde_json::json;
 use tch::Tensor;
 
 use super::ensemble::Ensemble;
-use super::features::{Rows, append_half};
-use super::inputs::{Inputs, Views};
+use super::model_inputs::ModelInputs;
 use super::options::TeacherMode;
-use super::trained::Trained;
+use super::stored_rows::{StoredRows, append_half};
+use super::trained_model::Trained;
+use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
-use crate::runs::{Begun, RunStore, id_of};
+use crate::runs::RunStore;
 
 /// The logits of every view of every image, row `view * images + image`.
-pub fn outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<Rows> {
+pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
     let spec = json!({
         "format": 1,
         "model": teacher.id,
         "data": dataset.source.fingerprint(),
         "views": views.fingerprint(),
     });
-    let work = match store.begin(&id_of("outputs", &spec), &spec)? {
-        Begun::Finished(run) => return Rows::open(&run),
-        Begun::Work(work) => work,
-    };
-    let model = teacher.model();
-    let inputs = Inputs::new(store, &model, dataset, views.clone())?;
-    let total = views.all(dataset.len()).len();
-    let progress = Progress::new("teacher outputs", total as u64, "images");
-    files::write_whole(&work.path("data.f16"), |out| {
-        for batch in inputs.all(&model, 256)? {
-            interrupt::check()?;
-            let batch = batch?;
-            append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
-            progress.advance(batch.rows.len() as u64);
-        }
-        Ok(())
+    let run = store.find_or_make("outputs", &spec, |work| {
+        let model = teacher.model();
+        let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
+        let total = views.all(dataset.len()).len();
+        let progress = Progress::new("teacher outputs", total as u64, "images");
+        files::write_whole(&work.path(StoredRows::FILE), |out| {
+            for batch in inputs.all(&model, 256)? {
+                interrupt::check()?;
+                let batch = batch?;
+                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
+                progress.advance(batch.rows.len() as u64);
+            }
+            Ok(())
+        })?;
+        Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
     })?;
-    Rows::open(&work.finish(&json!({ "rows": total, "shape": [model.labels.len()] }))?)
+    StoredRows::open(&run)
 }
 
 /// The merged logits of an ensemble in a student's label order.
-pub enum Targets {
+pub enum TeacherTargets {
     /// Kept for a fixed set of views: `[rows, m]`.
     Kept(Tensor),
-    /// Asked of the teachers at every step: when every epoch makes new views, or they are in training mode (then copies).
+    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies).
     Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
 }
 
-impl Targets {
+impl TeacherTargets {
     pub fn new(
         store: &RunStore,
         ensemble: &Ensemble,
@@ -61,7 +61,7 @@ impl Targets {
         views: &Views,
         student: &Model,
         mode: TeacherMode,
-    ) -> Result<Targets> {
+    ) -> Result<TeacherTargets> {
         let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
         if views.count == 0 || mode == TeacherMode::Train {
             if views.count > 0 && student.spec.freeze > 0 {
@@ -79,31 +79,31 @@ impl Targets {
                 }
                 teachers.push(match mode {
                     TeacherMode::Eval => teacher.clone(),
-                    // Its batch statistics move: nobody else should see that.
+                    // A copy, since its batch statistics change.
                     TeacherMode::Train => {
                         Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone())
                     }
                 });
             }
-            return Ok(Targets::Live { teachers, columns, mode });
+            return Ok(TeacherTargets::Live { teachers, columns, mode });
         }
         let mut parts = Vec::new();
         for teacher in &ensemble.teachers {
-            let rows = outputs(store, teacher, dataset, views)?;
+            let rows = teacher_outputs(store, teacher, dataset, views)?;
             let all: Vec<i64> = (0..rows.rows).collect();
             parts.push(rows.take(&all)?.f_to_device(student.device)?);
         }
-        Ok(Targets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
+        Ok(TeacherTargets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
     }
 
     /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's.
     pub fn of(&self, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
         match self {
-            Targets::Kept(all) => {
+            TeacherTargets::Kept(all) => {
                 let index = crate::torch::upload(&Tensor::f_from_slice(rows)?, all.device())?;
                 Ok(all.f_index_select(0, &index)?)
             }
-            Targets::Live { teachers, columns, mode } => tch::no_grad(|| {
+            TeacherTargets::Live { teachers, columns, mode } => tch::no_grad(|| {
                 let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
                 let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;
                 Ok(Tensor::f_cat(&parts, 1)?.f_index_select(1, columns)?)

@@ -1,27 +1,28 @@
-//! A model with its place in the run store and in the data set's labels.
+//! A model together with its run and its data set's labels.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::models::Model;
 use crate::runs::Run;
 
-/// A model and where it comes from. Cheap to clone; the weights are shared.
+/// A model and its origin. Cheap to clone; the weights are shared.
 #[derive(Clone)]
 pub struct Trained {
-    // One user at a time: libtorch tensors may be sent between threads, not shared.
+    // libtorch tensors may be sent between threads but not shared.
     model: Arc<Mutex<Model>>,
-    /// What names its weights: the run's id, or a hash of the file or of the initial weights.
+    /// Identifies its weights: the run's id, or a hash of the file or of the initial weights.
     pub id: String,
     pub run: Option<Run>,
     /// The labels of its outputs, in order.
     pub labels: Vec<String>,
-    /// All labels of the data set it was trained on, in the data set's order; its own when that is not known.
+    /// All labels of its data set, in the data set's order. Its own labels when the data set is not known.
     pub vocabulary: Vec<String>,
-    /// Whether its epoch was chosen by the split that it is tested on.
+    /// Whether its epoch was selected on the test split.
     pub selected_on_test: bool,
 }
 
@@ -31,24 +32,24 @@ impl Trained {
         Trained { model: Arc::new(Mutex::new(model)), id, run, labels, vocabulary, selected_on_test: false }
     }
 
-    /// The model itself.
+    /// Locks the model.
     pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock().unwrap_or_else(|e| e.into_inner())
+        self.model.lock()
     }
 
-    /// Writes the weights with all that is needed to load them again, as safetensors.
+    /// Writes the weights and everything needed to load them, as safetensors.
     pub fn save(&self, path: &Path) -> Result<()> {
         self.model().save(path, &self.extra())
     }
 
-    /// What travels with the weights beyond the model's own description.
+    /// Metadata of the file in addition to the model's own description.
     pub fn extra(&self) -> Value {
         json!({ "vocabulary": self.vocabulary, "run": self.id, "selected_on_test": self.selected_on_test })
     }
 
-    /// Reads what [`Trained::save`] wrote. `run` is given when the file is a run's own.
+    /// Reads a file that [`Trained::save`] wrote. `run` is its run, when the file belongs to one.
     ///
-    /// Errors: Io, Data for a file that is cut short or not of this form.
+    /// Errors: Io; Data for a file that is cut short or has another format.
     pub fn load(path: &Path, run: Option<Run>) -> Result<Self> {
         let (model, extra) = Model::load(path, crate::devices::first())?;
         let vocabulary = match extra.get("vocabulary") {

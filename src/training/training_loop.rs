@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::checkpoint::{Best, Progress as Place, State};
-use super::hooks::Hooks;
-use super::inputs::{Inputs, Views, steps_per_epoch};
+use super::callbacks::Callbacks;
+use super::checkpoint::{Best, TrainingPosition, TrainingState};
+use super::distillation_loss::DistillationLoss;
 use super::job::Job;
+use super::model_inputs::{ModelInputs, steps_per_epoch};
 use super::optimiser::{Adam, Average, BETA1, CopyOf, Flat};
 use super::options::Select;
 use super::schedule::OneCycle;
-use super::teachers::Teachers;
 use super::tensorboard::Events;
+use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,14 +27,14 @@ use crate::models::{Model, Pass};
 use crate::runs::{RunStore, Work};
 use crate::torch::upload;
 
-/// A checkpoint is written besides at the end of a sitting once this much time went by, and so much more than the last
-/// one took to write: little is lost to a killed process, and little time goes into writing.
+/// Checkpoints during training: at least this long after the last one, and at least this multiple of the time that it
+/// took to write. So a killed process loses little, and little time goes into writing.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 const CHECKPOINT_SHARE: u32 = 20;
-/// How often the loss is read back from the device.
+/// Steps between two reads of the loss from the device.
 const READ_LOSS_EVERY: u64 = 16;
 
-/// What a finished training reports.
+/// The result of a finished training.
 pub struct Outcome {
     pub best: Option<Best>,
     pub updates: u64,
@@ -41,32 +42,32 @@ pub struct Outcome {
     pub final_loss: f64,
 }
 
-/// The last checkpoint: when, and how long it took to write.
+/// The last checkpoint: its time, and how long it took to write.
 struct Saved {
     at: Instant,
     took: Duration,
 }
 
-/// One training under way.
-pub struct Engine<'a, 'h> {
+/// A running training.
+pub struct TrainingLoop<'a, 'h> {
     job: &'a Job,
     model: &'a Model,
-    inputs: Inputs,
-    val_inputs: Inputs,
+    inputs: ModelInputs,
+    val_inputs: ModelInputs,
     /// [images, m] on the model's device.
     targets: Tensor,
-    /// Of the same shape: which targets are known; all where there is none.
+    /// [images, m]: which targets are known. None if all are.
     known: Option<Tensor>,
     val_targets: Vec<f32>,
-    teachers: Option<Teachers<'a>>,
-    hooks: Hooks<'h>,
+    distillation: Option<DistillationLoss<'a>>,
+    callbacks: Callbacks<'h>,
     schedule: OneCycle,
     steps: u64,
-    state: State,
+    state: TrainingState,
 }
 
-impl<'a, 'h> Engine<'a, 'h> {
-    /// Prepares inputs, teacher outputs and optimiser; continues from the checkpoint in `work` when there is one.
+impl<'a, 'h> TrainingLoop<'a, 'h> {
+    /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one.
     pub fn new(
         store: &RunStore,
         job: &'a Job,
@@ -74,26 +75,25 @@ impl<'a, 'h> Engine<'a, 'h> {
         train: &Dataset,
         val: &Dataset,
         work: &Work,
-        hooks: Hooks<'h>,
+        callbacks: Callbacks<'h>,
     ) -> Result<Self> {
         let options = &job.options;
-        let views =
-            Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() };
-        let inputs = Inputs::new(store, model, train, views.clone())?;
-        let val_inputs = Inputs::new(store, model, val, Views::centre())?;
+        let views = Views::of_training(options);
+        let inputs = ModelInputs::new(store, model, train, views.clone())?;
+        let val_inputs = ModelInputs::new(store, model, val, Views::centre())?;
         let m = job.labels.len() as i64;
         let targets =
             Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = options.known();
-        let known = match known.everything() {
+        let known = options.known_labels();
+        let known = match known.all() {
             true => None,
             false => Some(
                 Tensor::f_from_slice(&known.mask(train))?.f_view([train.len() as i64, m])?.f_to_device(model.device)?,
             ),
         };
-        let teachers = match &job.distillation {
+        let distillation = match &job.distillation {
             None => None,
-            Some(distillation) => Some(Teachers::new(store, job, distillation, train, val, &views, model)?),
+            Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
         };
         let steps = steps_per_epoch(train.len(), options.batch);
         let schedule = OneCycle {
@@ -109,8 +109,8 @@ impl<'a, 'h> Engine<'a, 'h> {
             adam.set_factors(&flat, |name| if model.is_of_backbone(name) { options.backbone_lr } else { 1.0 })?;
         }
         let average = Average::new(&flat, options.ema, options.ema_warmup)?;
-        let state = State { flat, adam, average, best: None, progress: Place::default() };
-        let mut engine = Engine {
+        let state = TrainingState { flat, adam, average, best: None, position: TrainingPosition::default() };
+        let mut engine = TrainingLoop {
             job,
             model,
             inputs,
@@ -118,59 +118,59 @@ impl<'a, 'h> Engine<'a, 'h> {
             targets,
             known,
             val_targets: val.labels.dense(),
-            teachers,
-            hooks,
+            distillation,
+            callbacks,
             schedule,
             steps,
             state,
         };
-        let checkpoint = work.path("checkpoint.safetensors");
+        let checkpoint = work.checkpoint();
         if checkpoint.exists() {
             match engine.state.load(&checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
                     job.name,
-                    engine.state.progress.epoch + 1
+                    engine.state.position.epoch + 1
                 )),
-                // A damaged checkpoint costs time, not the run.
+                // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
         }
         Ok(engine)
     }
 
-    /// Trains to the end, and leaves the chosen weights in the model.
+    /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
+    /// line, those of earlier processes first. Its error stops the training like an interrupt.
     ///
     /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
-    /// checkpoint stays); a picture that cannot be read, named.
-    /// The hooks are told of every epoch's line, those of earlier sittings first; their error stops the training likewise.
+    /// checkpoint is kept); a picture that cannot be read, named.
     pub fn train(mut self, work: &Work) -> Result<Outcome> {
-        let checkpoint = work.path("checkpoint.safetensors");
+        let checkpoint = work.checkpoint();
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.steps * options.batch as u64, "images");
-        shown.set((self.state.progress.epoch * self.steps + self.state.progress.step) * options.batch as u64);
+        shown.set((self.state.position.epoch * self.steps + self.state.position.step) * options.batch as u64);
         let started = Instant::now();
-        let before = self.state.progress.seconds;
+        let before = self.state.position.seconds;
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
-        let earlier = earlier_lines(work, self.state.progress.metrics_bytes);
+        let earlier = earlier_lines(work, self.state.position.metrics_bytes);
         let mut events = Events::replay(work, &earlier)?;
-        earlier.iter().try_for_each(|line| self.hooks.tell(line, &self.job.name))?;
-        while self.state.progress.epoch < options.epochs && !self.out_of_patience() {
+        earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
+        while self.state.position.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, &checkpoint, &mut saved);
-            self.state.progress.seconds = before + started.elapsed().as_secs_f64();
+            self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
                 self.state.save(&checkpoint)?;
                 return Err(Error::interrupted());
             }
             match self.end_epoch(work, &mut events, &shown) {
                 Ok(line) => {
-                    if let Err(error) = self.hooks.tell(&line, &self.job.name) {
+                    if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
                         self.state.save(&checkpoint)?;
                         return Err(error);
                     }
                 }
                 Err(error) => {
-                    // The steps of the epoch are done: the next sitting begins with its evaluation.
+                    // The steps of the epoch are done: a resumed training begins with its evaluation.
                     if error.kind == ErrorKind::Interrupted {
                         self.state.save(&checkpoint)?;
                     }
@@ -181,44 +181,52 @@ impl<'a, 'h> Engine<'a, 'h> {
         shown.finish();
         self.choose()?;
         Ok(Outcome {
-            best: self.state.progress.best.clone(),
-            updates: self.state.progress.updates,
-            seconds: self.state.progress.seconds,
-            final_loss: self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
+            best: self.state.position.best.clone(),
+            updates: self.state.position.updates,
+            seconds: self.state.position.seconds,
+            final_loss: self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
         })
     }
 
-    /// The rest of the epoch that is under way; whether it was asked to stop, at a step from where it can go on.
+    /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
+    /// continue.
     fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
         let options = &self.job.options;
-        if self.state.progress.step == 0 {
-            self.state.progress.loss_sum = 0.0;
-            self.state.progress.loss_images = 0;
+        if self.state.position.step == 0 {
+            self.state.position.loss_sum = 0.0;
+            self.state.position.loss_images = 0;
         }
-        let (epoch, from) = (self.state.progress.epoch, self.state.progress.step);
+        let (epoch, from) = (self.state.position.epoch, self.state.position.step);
         let model = self.model;
-        // Losses stay on the device until they are read together.
+        // Losses are kept on the device and read together.
         let mut unread: Vec<Tensor> = Vec::new();
         let mut unread_images = 0;
         let mut done = from;
         self.state.flat.zero_gradients()?;
         for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
             let batch = batch?;
-            let lr = self.schedule.lr(self.state.progress.updates);
+            let lr = self.schedule.lr(self.state.position.updates);
             let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
             let answer = self.inputs.answer(model, &batch.x, pass)?;
             let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
-            let label_loss = LabelLoss { spec: &options.loss, function: self.hooks.loss, known: known.as_ref() };
+            let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
             let mut loss = answer.loss(label_loss, &targets)?;
             if let Some(distillation) = &self.job.distillation
                 && distillation.label_weight != 1.0
             {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
-            if let Some(teachers) = &self.teachers {
-                loss = teachers.add_to(loss, self.hooks.distillation, &answer.logits, &batch.rows, &batch.x, pass)?;
+            if let Some(distillation) = &self.distillation {
+                loss = distillation.add_to(
+                    loss,
+                    self.callbacks.distillation,
+                    &answer.logits,
+                    &batch.rows,
+                    &batch.x,
+                    pass,
+                )?;
             }
             if let Some(more) = model.auxiliary()? {
                 loss = loss.f_add(&more)?;
@@ -231,19 +239,19 @@ impl<'a, 'h> Engine<'a, 'h> {
             if done % options.accumulate as u64 != 0 && done != self.steps {
                 continue;
             }
-            // Between here and the next batch nothing is pending: the only place where a sitting may end.
+            // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
             }
             let beta1 =
-                if options.cycle_momentum { self.schedule.momentum(self.state.progress.updates) } else { BETA1 };
+                if options.cycle_momentum { self.schedule.momentum(self.state.position.updates) } else { BETA1 };
             self.state.adam.update(&mut self.state.flat, lr, beta1)?;
             self.state.flat.zero_gradients()?;
-            self.state.progress.updates += 1;
+            self.state.position.updates += 1;
             if options.ema > 0.0 {
-                self.state.average.update(&self.state.flat, self.state.progress.updates)?;
+                self.state.average.update(&self.state.flat, self.state.position.updates)?;
             }
-            self.state.progress.step = done;
+            self.state.position.step = done;
             let stopping = interrupt::requested();
             let saving = saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
             if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
@@ -258,16 +266,16 @@ impl<'a, 'h> Engine<'a, 'h> {
                         "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept",
                     ));
                 }
-                self.state.progress.loss_sum += sum;
-                self.state.progress.loss_images += unread_images;
+                self.state.position.loss_sum += sum;
+                self.state.position.loss_images += unread_images;
                 unread.clear();
                 unread_images = 0;
                 shown.note(format!(
                     "epoch {}/{} loss {:.2} lr {lr:.1e}{}",
                     epoch + 1,
                     options.epochs,
-                    self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
-                    self.state.progress.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
+                    self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+                    self.state.position.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
                 ));
             }
             if saving {
@@ -282,16 +290,16 @@ impl<'a, 'h> Engine<'a, 'h> {
         Ok(false)
     }
 
-    /// Evaluates when it is time, writes the epoch's line and gives it back, moves to the next epoch.
+    /// Evaluates if it is time, writes and returns the epoch's line, and moves to the next epoch.
     fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<Value> {
-        let epoch = self.state.progress.epoch + 1;
+        let epoch = self.state.position.epoch + 1;
         let options = &self.job.options;
         let mut line = json!({
             "epoch": epoch,
-            "loss": self.state.progress.loss_sum / self.state.progress.loss_images.max(1) as f64,
-            "lr": self.schedule.lr(self.state.progress.updates.saturating_sub(1)),
-            "images_per_second": (self.state.progress.updates * options.batch as u64) as f64 / self.state.progress.seconds.max(1e-9),
-            "seconds": self.state.progress.seconds,
+            "loss": self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+            "lr": self.schedule.lr(self.state.position.updates.saturating_sub(1)),
+            "images_per_second": (self.state.position.updates * options.batch as u64) as f64 / self.state.position.seconds.max(1e-9),
+            "seconds": self.state.position.seconds,
         });
         if epoch % options.eval_period() == 0 || epoch == options.epochs {
             let regular = self.validate(false)?;
@@ -303,26 +311,26 @@ impl<'a, 'h> Engine<'a, 'h> {
                 candidates.push((averaged, true));
             }
             for (map, averaged) in candidates {
-                // A validation split without any positive has no mAP, and selects nothing.
-                if map.is_finite() && self.state.progress.best.as_ref().is_none_or(|b| map > b.map) {
-                    self.state.progress.best = Some(Best { map, epoch, averaged });
+                // A validation split without positives has no mAP and selects nothing.
+                if map.is_finite() && self.state.position.best.as_ref().is_none_or(|b| map > b.map) {
+                    self.state.position.best = Some(Best { map, epoch, averaged });
                     let (values, statistics) = self.weights(averaged);
                     self.state.best = Some((values.f_copy_of()?, statistics.f_copy_of()?));
                     shown.note(format!("epoch {epoch}/{} mAP {map:.1}", options.epochs));
                 }
             }
         }
-        append_line(work, &mut self.state.progress, &line)?;
+        append_line(work, &mut self.state.position, &line)?;
         events.append(&line)?;
-        self.state.progress.epoch = epoch;
-        self.state.progress.step = 0;
+        self.state.position.epoch = epoch;
+        self.state.position.step = 0;
         Ok(line)
     }
 
-    /// Whether the last better mAP lies so many epochs back that training should stop.
+    /// Whether the best mAP is so many epochs back that training should stop.
     fn out_of_patience(&self) -> bool {
-        let (progress, patience) = (&self.state.progress, self.job.options.patience);
-        patience > 0 && progress.best.as_ref().is_some_and(|best| progress.epoch >= best.epoch + patience)
+        let (position, patience) = (&self.state.position, self.job.options.patience);
+        patience > 0 && position.best.as_ref().is_some_and(|best| position.epoch >= best.epoch + patience)
     }
 
     fn weights(&self, averaged: bool) -> (&Tensor, &Tensor) {
@@ -375,15 +383,15 @@ impl<'a, 'h> Engine<'a, 'h> {
     }
 }
 
-/// The lines of metrics.jsonl that belong to the epochs done.
+/// The lines of metrics.jsonl that belong to finished epochs.
 fn earlier_lines(work: &Work, bytes: u64) -> Vec<Value> {
     let text = std::fs::read(work.path("metrics.jsonl")).unwrap_or_default();
     let text = String::from_utf8_lossy(&text[..(bytes as usize).min(text.len())]).into_owned();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Appends to metrics.jsonl, first cutting off what a killed process may have written past the last checkpoint.
-fn append_line(work: &Work, progress: &mut Place, line: &Value) -> Result<()> {
+/// Appends to metrics.jsonl, after cutting off the lines that a killed process wrote past its last checkpoint.
+fn append_line(work: &Work, position: &mut TrainingPosition, line: &Value) -> Result<()> {
     let path = work.path("metrics.jsonl");
     let append = |length: u64| -> std::io::Result<u64> {
         let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(&path)?;
@@ -393,6 +401,6 @@ fn append_line(work: &Work, progress: &mut Place, line: &Value) -> Result<()> {
         file.write_all(text.as_bytes())?;
         Ok(length + text.len() as u64)
     };
-    progress.metrics_bytes = append(progress.metrics_bytes).map_err(|e| Error::io(&path, e))?;
+    position.metrics_bytes = append(position.metrics_bytes).map_err(|e| Error::io(&path, e))?;
     Ok(())
 }

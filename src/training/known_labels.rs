@@ -1,23 +1,24 @@
-//! Which labels of which training pictures are known, where only some are.
+//! Which labels of which training pictures are known, when only some are.
 
 use crate::images::Dataset;
 use crate::random::fraction;
 
-/// What is known of the labels, as shares.
+/// The shares of labels that are known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Known {
-    /// Of the pictures: those that have labels at all. The others teach through the teachers alone.
+pub struct KnownLabels {
+    /// Share of the pictures that have labels at all. Students learn the others from their teachers alone.
     pub labelled: f64,
-    /// Of the labels of a picture that has any, positives and negatives alike.
+    /// Share of a labelled picture's labels that are known, positives and negatives alike.
     pub known: f64,
 }
 
-impl Known {
-    pub fn everything(self) -> bool {
+impl KnownLabels {
+    pub fn all(self) -> bool {
         self.labelled >= 1.0 && self.known >= 1.0
     }
 
-    /// Whether a picture has labels. Drawn from its name alone, so that teachers and students agree whatever their seeds.
+    /// Whether a picture has labels. Drawn from its name alone, so that teachers and students agree, whatever their
+    /// seeds.
     pub fn has_labels(self, image: &str) -> bool {
         fraction(&["labelled", image]) < self.labelled
     }
@@ -40,7 +41,7 @@ mod tests {
 
     #[test]
     fn shares_come_out_and_more_is_known_of_the_same() {
-        let (some, more) = (Known { labelled: 0.5, known: 0.3 }, Known { labelled: 0.6, known: 0.4 });
+        let (some, more) = (KnownLabels { labelled: 0.5, known: 0.3 }, KnownLabels { labelled: 0.6, known: 0.4 });
         let pairs: Vec<(String, String)> =
             (0..200).flat_map(|i| (0..50).map(move |j| (format!("picture {i}"), format!("label {j}")))).collect();
         let labelled = (0..2000).filter(|i| some.has_labels(&format!("picture {i}"))).count();
@@ -50,6 +51,6 @@ mod tests {
         let share = of_labelled.iter().filter(|(i, l)| some.knows(i, l)).count() as f64 / of_labelled.len() as f64;
         assert!((share - 0.3).abs() < 0.03, "{share}");
         assert!(pairs.iter().all(|(i, l)| !some.knows(i, l) || more.knows(i, l)));
-        assert!(Known { labelled: 1.0, known: 1.0 }.knows("any", "label"));
+        assert!(KnownLabels { labelled: 1.0, known: 1.0 }.knows("any", "label"));
     }
 }

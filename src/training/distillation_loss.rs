@@ -1,13 +1,13 @@
-//! What all teachers of a student say of a batch, and how far the student is from it.
+//! The distillation loss: the distance of a student's logits to its teachers' on one batch.
 
 use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
-use super::inputs::Views;
 use super::job::{Distillation, Job};
 use super::options::TeacherWeights;
-use super::outputs::Targets;
 use super::predict::{Predictor, predict};
+use super::teacher_outputs::TeacherTargets;
+use super::views::Views;
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::losses::Function;
@@ -15,15 +15,15 @@ use crate::metrics::average_precision;
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
 
-/// The teachers of one training.
-pub struct Teachers<'a> {
+/// The distillation loss of one training.
+pub struct DistillationLoss<'a> {
     distillation: &'a Distillation,
-    ensembles: Vec<Targets>,
-    /// `[ensembles, m]`: the share of each in the one target of a label, where shares differ between labels.
+    ensembles: Vec<TeacherTargets>,
+    /// `[ensembles, m]`: each ensemble's share in the target of a label, when shares differ between labels.
     shares: Option<Tensor>,
 }
 
-impl<'a> Teachers<'a> {
+impl<'a> DistillationLoss<'a> {
     pub fn new(
         store: &RunStore,
         job: &'a Job,
@@ -34,7 +34,7 @@ impl<'a> Teachers<'a> {
         student: &Model,
     ) -> Result<Self> {
         let targets = |ensemble: &Ensemble| {
-            Targets::new(store, ensemble, &job.labels, train, views, student, distillation.teacher_mode)
+            TeacherTargets::new(store, ensemble, &job.labels, train, views, student, distillation.teacher_mode)
         };
         let ensembles = distillation.ensembles.iter().map(targets).collect::<Result<_>>()?;
         let shares = match distillation.teacher_weights {
@@ -50,11 +50,11 @@ impl<'a> Teachers<'a> {
                 Some(Tensor::f_from_slice(&shares)?.f_view(size)?.f_to_kind(Kind::Float)?.f_to_device(student.device)?)
             }
         };
-        Ok(Teachers { distillation, ensembles, shares })
+        Ok(DistillationLoss { distillation, ensembles, shares })
     }
 
-    /// `loss` with the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or rows.
-    /// `function` is the latter where it is a script's; `pass` is the student's.
+    /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or
+    /// rows. `function` computes it when it is a script's own; `pass` is the student's.
     pub fn add_to(
         &self,
         mut loss: Tensor,
@@ -64,21 +64,22 @@ impl<'a> Teachers<'a> {
         x: &Tensor,
         pass: Pass,
     ) -> Result<Tensor> {
-        let Distillation { loss: apart, weights, .. } = self.distillation;
+        let Distillation { loss: distance, weights, .. } = self.distillation;
         let Some(shares) = &self.shares else {
             for (weight, ensemble) in weights.iter().zip(&self.ensembles) {
-                loss = loss.f_add(&apart.by(function, logits, &ensemble.of(rows, x, pass)?)?.f_mul_scalar(*weight)?)?;
+                loss =
+                    loss.f_add(&distance.by(function, logits, &ensemble.of(rows, x, pass)?)?.f_mul_scalar(*weight)?)?;
             }
             return Ok(loss);
         };
-        let said = self.ensembles.iter().map(|e| e.of(rows, x, pass)).collect::<Result<Vec<_>>>()?;
+        let targets = self.ensembles.iter().map(|e| e.of(rows, x, pass)).collect::<Result<Vec<_>>>()?;
         let mixed =
-            Tensor::f_stack(&said, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
-        Ok(loss.f_add(&apart.by(function, logits, &mixed)?.f_mul_scalar(weights.iter().sum::<f64>())?)?)
+            Tensor::f_stack(&targets, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
+        Ok(loss.f_add(&distance.by(function, logits, &mixed)?.f_mul_scalar(weights.iter().sum::<f64>())?)?)
     }
 }
 
-/// The AP of an ensemble for each label on the validation split; none where a label has no positive there.
+/// The AP of an ensemble per label on the validation split. None for a label without positives there.
 fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dataset) -> Result<Vec<Option<f64>>> {
     let predictions = predict(store, &Predictor::Ensemble(ensemble.clone()), val)?;
     let (n, m) = (predictions.images.len(), predictions.labels.len());
@@ -96,7 +97,7 @@ fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dat
         .collect())
 }
 
-/// `[ensembles, m]`: weight times AP, made to add up to 1 for each label; the weights alone where no AP is known.
+/// `[ensembles, m]`: weight times AP, normalised per label. The weights alone if an AP of the label is not known.
 fn shares(weights: &[f64], aps: &[Vec<Option<f64>>]) -> Vec<f64> {
     let m = aps.first().map_or(0, Vec::len);
     let mut shares = vec![0.0; weights.len() * m];
