@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::Reduction;
-use super::range::check;
+use super::{Loss, LossKind, LossOption, Reduction};
 use crate::error::Result;
 
 /// Asymmetric loss. Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021:
@@ -27,15 +26,28 @@ impl Default for Asl {
     }
 }
 
-impl Asl {
-    pub fn validate(&self) -> Result<()> {
-        check("asl", "gamma_neg", self.gamma_neg, 0.0..=16.0)?;
-        check("asl", "gamma_pos", self.gamma_pos, 0.0..=16.0)?;
-        check("asl", "clip", self.clip, 0.0..=0.99)?;
-        check("asl", "eps", self.eps, 0.0..=0.1)
+impl Loss for Asl {
+    const KIND: LossKind = LossKind {
+        name: "asl",
+        line: "asymmetric loss (Ridnik 2021): focal weights for negatives, easy negatives cut off",
+        summary: "The asymmetric loss (Ridnik 2021), the loss of all recipes of the paper.",
+        details: "L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0); logits and targets [N, m]. The focal weights carry no gradient unless focal_gradient is on. Summed over batch and labels, which the learning rates assume.",
+        example: ("asl(tensor([[0.0]]), tensor([[1.0]])).item()", "0.69315"),
+        options: &[
+            LossOption::number("gamma_neg", 0.0, 16.0, "focusing exponent of negatives"),
+            LossOption::number("gamma_pos", 0.0, 16.0, "focusing exponent of positives"),
+            LossOption::number("clip", 0.0, 0.99, "how far negatives' probabilities are shifted down"),
+            LossOption::number("eps", 0.0, 0.1, "floor inside the logarithms"),
+            LossOption::choice("focal_gradient", "whether the gradient flows through the focal weights"),
+            LossOption::REDUCTION,
+        ],
+    };
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
-    pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         let positive = logits.f_sigmoid()?;
         let mut negative = positive.f_neg()?.f_add_scalar(1.0)?;
         if self.clip > 0.0 {
@@ -51,8 +63,10 @@ impl Asl {
         };
         self.reduction.apply(&loss)?.f_neg().map_err(Into::into)
     }
+}
 
-    /// (1 - p_t)^γ, γ by the sign of the label.
+impl Asl {
+    /// (1 - p_t)^γ, with γ by the sign of the label.
     fn weight(
         &self,
         positive: &Tensor,

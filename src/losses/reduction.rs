@@ -1,4 +1,4 @@
-//! From a loss an element to a scalar.
+//! From the elements of a loss to a scalar.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

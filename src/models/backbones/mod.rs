@@ -12,7 +12,7 @@ use tch::Tensor;
 
 use super::ModelSpec;
 use super::layers::average_pool;
-use super::params::Params;
+use super::params::Scope;
 use crate::error::{Error, Result};
 
 /// One stage of a backbone: what it gives.
@@ -71,7 +71,7 @@ pub struct BackboneKind {
     pub crop_pct: f64,
     pub stages: fn() -> Vec<StageInfo>,
     /// Builds the first `spec.stages` stages; those up to `spec.freeze` are made as frozen. The specification is resolved.
-    pub build: fn(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>>,
+    pub build: fn(p: &Scope, spec: &ModelSpec) -> Result<Box<dyn Backbone>>,
     /// Whether it comes as a file that `spec.path` names.
     pub from_file: bool,
     /// The names that torchvision or timm give the last linear layer and the first convolution.

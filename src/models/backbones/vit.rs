@@ -6,7 +6,7 @@
 use tch::Tensor;
 
 use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
-use super::super::params::Params;
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
@@ -67,31 +67,32 @@ struct Block {
 }
 
 impl Vit {
-    fn build(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+    fn build(p: &Scope, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
         let (used, side) = (spec.stages.unwrap_or(NAMES.len()), spec.image_size.unwrap_or(VIT_B_16.image_size));
         if side % PATCH != 0 {
             return Err(Error::argument(format!(
                 "image_size of vit_b_16 must be a multiple of {PATCH}. Got {side} instead."
             )));
         }
-        p.freezing = spec.freeze > 0;
-        let class_token = p.normal("class_token", &[1, 1, WIDTH], DEVIATION)?;
-        let patches = Patches::new(p, "conv_proj", WIDTH, PATCH)?;
-        let positions = p.normal("encoder.pos_embedding", &[1, (side / PATCH).pow(2) + 1, WIDTH], DEVIATION)?;
+        let stage = |s: usize| p.frozen_if(s < spec.freeze);
+        let first = stage(0);
+        let class_token = first.normal("class_token", &[1, 1, WIDTH], DEVIATION)?;
+        let patches = Patches::new(&first.at("conv_proj"), WIDTH, PATCH)?;
+        let shape = [1, (side / PATCH).pow(2) + 1, WIDTH];
+        let positions = first.at("encoder").normal("pos_embedding", &shape, DEVIATION)?;
         let mut stages = Vec::new();
         for s in 0..used {
-            p.freezing = s < spec.freeze;
+            let layers = stage(s).at("encoder.layers");
             stages.push(
                 (s * DEPTH..(s + 1) * DEPTH)
-                    .map(|i| Block::new(p, &format!("encoder.layers.encoder_layer_{i}")))
+                    .map(|i| Block::new(&layers.at(format!("encoder_layer_{i}"))))
                     .collect::<Result<_>>()?,
             );
         }
         let norm = match used == NAMES.len() {
-            true => Some(LayerNorm::new(p, "encoder.ln", WIDTH, EPS)?),
+            true => Some(LayerNorm::new(&stage(used - 1).at("encoder.ln"), WIDTH, EPS)?),
             false => None,
         };
-        p.freezing = false;
         Ok(Box::new(Vit { patches, class_token, positions, stages, norm }))
     }
 
@@ -111,14 +112,14 @@ impl Vit {
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str) -> Result<Block> {
-        let n = |part: &str| format!("{name}.{part}");
+    fn new(p: &Scope) -> Result<Block> {
+        let (attention, mlp) = (p.at("self_attention"), p.at("mlp"));
         Ok(Block {
-            norm1: LayerNorm::new(p, &n("ln_1"), WIDTH, EPS)?,
-            qkv: Linear::packed(p, &n("self_attention.in_proj_"), WIDTH, 3 * WIDTH)?,
-            out: Linear::new(p, &n("self_attention.out_proj"), WIDTH, WIDTH)?,
-            norm2: LayerNorm::new(p, &n("ln_2"), WIDTH, EPS)?,
-            feed: FeedForward(Linear::new(p, &n("mlp.0"), WIDTH, HIDDEN)?, Linear::new(p, &n("mlp.3"), HIDDEN, WIDTH)?),
+            norm1: LayerNorm::new(&p.at("ln_1"), WIDTH, EPS)?,
+            qkv: Linear::packed(&attention, WIDTH)?,
+            out: Linear::new(&attention.at("out_proj"), WIDTH, WIDTH)?,
+            norm2: LayerNorm::new(&p.at("ln_2"), WIDTH, EPS)?,
+            feed: FeedForward(Linear::new(&mlp.at(0), WIDTH, HIDDEN)?, Linear::new(&mlp.at(3), HIDDEN, WIDTH)?),
         })
     }
 

@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::{Error, Result};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Zhu and Wu, "Residual attention: a simple but effective method for multi-label recognition", ICCV 2021.
@@ -26,7 +26,7 @@ pub const CSRA: HeadKind = HeadKind {
         ),
         HeadOption::real("lambda", 0.1, 0.0, 10.0, "weight of the attention beside the mean"),
     ],
-    build: |p, c| Ok(Box::new(Csra::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Csra::new(p, setup)?)),
     ..COMMON
 };
 
@@ -41,8 +41,8 @@ struct Csra {
 const MAXIMUM: f64 = 99.0;
 
 impl Csra {
-    fn new(p: &mut Params, c: &Context) -> Result<Csra> {
-        let temperatures: &[f64] = match c.integer("heads") {
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Csra> {
+        let temperatures: &[f64] = match setup.integer("heads") {
             1 => &[1.0],
             2 => &[1.0, MAXIMUM],
             4 => &[1.0, 2.0, 4.0, MAXIMUM],
@@ -54,12 +54,9 @@ impl Csra {
                 )));
             }
         };
-        let weight = p.normal(
-            &format!("{}.weight", c.classifier),
-            &[c.num_labels(), c.inputs, 1, 1],
-            (1.0 / c.inputs as f64).sqrt(),
-        )?;
-        Ok(Csra { weight, temperatures, lambda: c.number("lambda") })
+        let shape = [setup.num_labels(), setup.inputs, 1, 1];
+        let weight = p.at(setup.classifier).normal("weight", &shape, (1.0 / setup.inputs as f64).sqrt())?;
+        Ok(Csra { weight, temperatures, lambda: setup.number("lambda") })
     }
 
     fn scores(&self, features: &Tensor) -> Result<Tensor> {

@@ -2,10 +2,10 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
 use crate::error::{Error, Result};
 use crate::models::layers::{Linear, average_pool};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Gao and Zhou, "Learning to discover multi-class attentional regions for multi-label image recognition", TIP 2021.
@@ -23,7 +23,7 @@ pub const MCAR: HeadKind = HeadKind {
         HeadOption::whole("regions", 4.0, 1.0, 64.0, "regions an image, one a label at most"),
         HeadOption::real("threshold", 0.5, 0.0, 1.0, "share of the greatest activation that still belongs to a region"),
     ],
-    build: |p, c| Ok(Box::new(Mcar::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Mcar::new(p, setup)?)),
     ..COMMON
 };
 
@@ -34,9 +34,13 @@ struct Mcar {
 }
 
 impl Mcar {
-    fn new(p: &mut Params, c: &Context) -> Result<Mcar> {
-        let last = Linear::pointwise(p, c.classifier, c.inputs, c.num_labels())?;
-        Ok(Mcar { last, regions: c.integer("regions").min(c.num_labels()), threshold: c.number("threshold") })
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Mcar> {
+        let last = Linear::pointwise(&p.at(setup.classifier), setup.inputs, setup.num_labels())?;
+        Ok(Mcar {
+            last,
+            regions: setup.integer("regions").min(setup.num_labels()),
+            threshold: setup.number("threshold"),
+        })
     }
 
     /// `input` `[N, ., H, W]` cut to the regions that class maps `[N, m, h, w]` point out, `regions` crops an image in
@@ -113,13 +117,17 @@ impl Head for Mcar {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cell::RefCell;
+
     use tch::Device;
+
+    use super::*;
 
     #[test]
     fn regions_are_where_the_maps_are_bright() {
-        let mut params = Params::new(0, Device::Cpu);
-        let head = Mcar { last: Linear::pointwise(&mut params, "fc", 1, 2).unwrap(), regions: 1, threshold: 0.5 };
+        let params = RefCell::default();
+        let last = Linear::pointwise(&Scope::root(&params, 0, Device::Cpu).at("fc"), 1, 2).unwrap();
+        let head = Mcar { last, regions: 1, threshold: 0.5 };
         // Label 0 is bright in rows 2..4 and columns 4..8 of 8 × 8; the picture numbers its 8 × 8 positions.
         let maps = Tensor::zeros([1, 2, 8, 8], (Kind::Float, Device::Cpu));
         let _ = maps.select(1, 0).narrow(1, 2, 2).narrow(2, 4, 4).fill_(1.0);

@@ -3,11 +3,11 @@
 use tch::{Kind, Tensor};
 
 use super::ml_gcn::normalised;
-use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
 use crate::error::Result;
-use crate::models::backbones::Backbone;
+use crate::models::backbones::{self, Backbone};
 use crate::models::layers::leaky_relu;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Nguyen, Vu and Le, "Modular graph transformer networks for multi-label image classification", AAAI 2021.
@@ -29,7 +29,7 @@ pub const MGTN: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(Mgtn::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Mgtn::new(p, setup)?)),
     ..COMMON
 };
 
@@ -52,29 +52,30 @@ struct Mgtn {
 }
 
 impl Mgtn {
-    fn new(p: &mut Params, c: &Context) -> Result<Mgtn> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let (hidden, m) = (c.integer("hidden"), c.num_labels());
-        let (strong, weak) = (graph.f_ge(c.number("strong"))?, graph.f_ge(c.number("weak"))?);
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Mgtn> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let (hidden, m) = (setup.integer("hidden"), setup.num_labels());
+        let (strong, weak) = (graph.f_ge(setup.number("strong"))?, graph.f_ge(setup.number("weak"))?);
         let weak = weak.f_logical_and(&strong.f_logical_not()?)?;
         let eye = Tensor::f_eye(m, (Kind::Float, p.device))?;
         let edges = Tensor::f_stack(&[eye, strong.f_to_kind(Kind::Float)?, weak.f_to_kind(Kind::Float)?], 0)?;
         let second = community(&graph)?.f_unsqueeze(1)?;
         let mask = Tensor::f_cat(
-            &[second.f_logical_not()?.f_expand([m, c.inputs], false)?, second.f_expand([m, c.inputs], false)?],
+            &[second.f_logical_not()?.f_expand([m, setup.inputs], false)?, second.f_expand([m, setup.inputs], false)?],
             1,
         )?;
         Ok(Mgtn {
             edges,
-            choices: p.normal("head.choices.weight", &[2, 3], 0.01)?,
-            first: p.normal("head.gc1.weight", &[words.size()[1], hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
-            second: p.normal("head.gc2.weight", &[hidden, 2 * c.inputs], (1.0 / (6 * c.inputs) as f64).sqrt())?,
+            choices: head.normal("choices.weight", &[2, 3], 0.01)?,
+            first: head.normal("gc1.weight", &[words.size()[1], hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
+            second: head.normal("gc2.weight", &[hidden, 2 * setup.inputs], (1.0 / (6 * setup.inputs) as f64).sqrt())?,
             words,
             mask: mask.f_to_kind(Kind::Float)?,
-            other: p.prefixed(SECOND, |p| (c.spec.kind()?.build)(p, c.spec))?,
-            freeze: c.spec.freeze,
-            stages: c.stage_channels()?.len(),
+            other: (backbones::find(&setup.spec.backbone)?.build)(&p.copy_under(SECOND), setup.spec)?,
+            freeze: setup.spec.freeze,
+            stages: setup.stage_channels()?.len(),
         })
     }
 

@@ -2,10 +2,10 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Chen et al., "Multi-label image recognition with graph convolutional networks", CVPR 2019.
@@ -25,7 +25,7 @@ pub const ML_GCN: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(MlGcn::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(MlGcn::new(p, setup)?)),
     ..COMMON
 };
 
@@ -37,15 +37,16 @@ struct MlGcn {
 }
 
 impl MlGcn {
-    fn new(p: &mut Params, c: &Context) -> Result<MlGcn> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let (d, hidden) = (words.size()[1], c.integer("hidden"));
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<MlGcn> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let (d, hidden) = (words.size()[1], setup.integer("hidden"));
         Ok(MlGcn {
-            adjacency: normalised(&reweighted(&graph, c.number("threshold"), c.number("neighbours"))?)?,
+            adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: p.normal("head.gc1.weight", &[d, hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
-            second: p.normal("head.gc2.weight", &[hidden, c.inputs], (1.0 / (3 * c.inputs) as f64).sqrt())?,
+            first: head.normal("gc1.weight", &[d, hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
+            second: head.normal("gc2.weight", &[hidden, setup.inputs], (1.0 / (3 * setup.inputs) as f64).sqrt())?,
         })
     }
 

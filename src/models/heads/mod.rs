@@ -29,10 +29,9 @@ use tch::Tensor;
 pub use answer::{Answer, LabelLoss, OwnLoss, Seen};
 pub use mgtn::SECOND;
 
-use super::ModelSpec;
-use super::params::Params;
+use super::params::Scope;
 use super::pass::Pass;
-use super::word_vectors;
+use super::{ModelSpec, backbones, word_vectors};
 use crate::error::{Error, Result};
 
 /// What turns features `[N, C, h, w]` into logits.
@@ -94,11 +93,11 @@ pub struct HeadKind {
     pub needs_graph: bool,
     /// Whether it reads the option `word_vectors`.
     pub needs_words: bool,
-    pub build: fn(p: &mut Params, c: &Context) -> Result<Box<dyn Head>>,
+    pub build: fn(p: &Scope, setup: &HeadSetup) -> Result<Box<dyn Head>>,
 }
 
 /// What a head is built for.
-pub struct Context<'a> {
+pub struct HeadSetup<'a> {
     /// Resolved.
     pub spec: &'a ModelSpec,
     /// Channels of the feature maps.
@@ -109,9 +108,9 @@ pub struct Context<'a> {
     kind: &'static HeadKind,
 }
 
-impl<'a> Context<'a> {
+impl<'a> HeadSetup<'a> {
     pub fn new(spec: &'a ModelSpec, inputs: i64, labels: &'a [String], classifier: &'a str) -> Result<Self> {
-        Ok(Context { spec, inputs, labels, classifier, kind: find(&spec.head)? })
+        Ok(HeadSetup { spec, inputs, labels, classifier, kind: find(&spec.head)? })
     }
 
     /// m.
@@ -121,7 +120,7 @@ impl<'a> Context<'a> {
 
     /// Channels of each used stage, the last as the built backbone has it.
     fn stage_channels(&self) -> Result<Vec<i64>> {
-        let kind = self.spec.kind()?;
+        let kind = backbones::find(&self.spec.backbone)?;
         let stages = self.spec.stages.unwrap_or(1);
         let mut channels: Vec<i64> = (kind.stages)().iter().take(stages).map(|s| s.channels).collect();
         if let Some(last) = channels.last_mut() {
@@ -149,9 +148,9 @@ impl<'a> Context<'a> {
     }
 
     /// `[m, d]`: the labels' word vectors, fixed ones from a file or 300 learned numbers each.
-    fn words(&self, p: &mut Params) -> Result<Tensor> {
+    fn words(&self, p: &Scope) -> Result<Tensor> {
         match self.spec.word_vectors.as_deref() {
-            Some("learned") => p.normal("head.words", &[self.num_labels(), 300], 1.0),
+            Some("learned") => p.at("head").normal("words", &[self.num_labels(), 300], 1.0),
             Some(path) => Ok(word_vectors::read(Path::new(path), self.labels)?.f_to_device(p.device)?),
             None => Err(Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
                 .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")),
@@ -168,7 +167,7 @@ const COMMON: HeadKind = HeadKind {
     options: &[],
     needs_graph: false,
     needs_words: false,
-    build: |_, c| Err(Error::internal(format!("head \"{}\" cannot be built", c.spec.head))),
+    build: |_, setup| Err(Error::internal(format!("head \"{}\" cannot be built", setup.spec.head))),
 };
 
 /// All heads: a line each.
