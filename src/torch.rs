@@ -1,4 +1,4 @@
-//! libtorch for the rest of the crate: errors in one sentence, tensors to and from plain numbers.
+//! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +12,7 @@ impl From<TchError> for Error {
     }
 }
 
-/// libtorch's message without its C++ trace: the first line that says something.
+/// The message of libtorch without its C++ trace: the first line that is not empty.
 fn first_sentence(message: &str) -> String {
     let text = message.split("\nException raised from").next().unwrap_or(message);
     let text = text.trim().trim_start_matches("Internal torch error:");
@@ -33,7 +33,7 @@ pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(Vec::<f32>::try_from(&flat)?)
 }
 
-/// The generator that belongs to (seed, name) alone: trainings side by side draw the same numbers as one by one.
+/// A generator that depends on (seed, name) only: concurrent trainings draw the same numbers as sequential ones.
 fn generator(seed: u64, name: &str) -> ChaCha8Rng {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());
@@ -41,7 +41,7 @@ fn generator(seed: u64, name: &str) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
 
-/// A tensor of independent normal numbers with that standard deviation (Box and Muller 1958).
+/// A tensor of independent normal numbers with mean 0 (Box and Muller 1958).
 pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
     let mut rng = generator(seed, name);
     let n = shape.iter().product::<i64>() as usize;

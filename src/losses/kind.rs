@@ -1,4 +1,4 @@
-//! What each loss declares: its function, and documentation of its options.
+//! The interface of a loss: its function, and documentation of its options.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,7 +28,7 @@ pub struct LossKind {
     /// One sentence, and the details that follow it, for the word of this name.
     pub summary: &'static str,
     pub details: &'static str,
-    /// Code of a script, and what it prints.
+    /// Code of a script, and its output.
     pub example: (&'static str, &'static str),
     /// In the order of the fields.
     pub options: &'static [LossOption],

@@ -1,6 +1,6 @@
 //! Losses on logits `[N, m]`, one per file, and the specification that names one with its options.
 //!
-//! Unless `reduction` says otherwise, losses are summed over batch and labels, as the learning rates of the recipes assume.
+//! By default losses are summed over batch and labels, as the learning rates of the recipes assume.
 
 mod asl;
 mod bce;
@@ -20,7 +20,7 @@ use tch::Tensor;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Makes [`LossSpec`], [`LOSSES`] and everything that depends on which losses there are.
+/// Defines [`LossSpec`], [`LOSSES`] and everything else that depends on the list of losses.
 macro_rules! losses {
     ($($file:ident::$Loss:ident),+ $(,)?) => {
         $(pub use $file::*;)+

@@ -1,4 +1,4 @@
-//! The identity of a loss that is a closure of a script. The function itself stays with the thread that runs the script.
+//! The identity of a loss that is a closure of a script. The function stays with the thread that runs the script.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// A hash of its code, of the functions that it calls and of what it captured.
+    /// A hash of its code, of the functions that it calls and of captured values.
     pub code: String,
 }
 

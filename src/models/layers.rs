@@ -8,12 +8,12 @@ use super::params::Scope;
 use super::precision::{full, lowered};
 use crate::error::{Error, Result};
 
-/// How a convolution's input is padded.
+/// Padding of a convolution's input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
     /// k/2 on all sides, as PyTorch models do.
     Half,
-    /// TensorFlow's "same": ⌈size/stride⌉ outputs, an odd pad goes right and below.
+    /// TensorFlow's "same": ⌈size/stride⌉ outputs; the extra pixel of an odd pad is on the right and bottom.
     Same,
 }
 
@@ -29,7 +29,7 @@ pub struct ConvConfig {
 }
 
 impl ConvConfig {
-    /// 1×1 at every position, in one group; numbers of channels are still to be given.
+    /// 1×1 with stride 1, in one group; the numbers of channels have no default.
     pub const PLAIN: ConvConfig =
         ConvConfig { inputs: 0, outputs: 0, kernel: 1, stride: 1, groups: 1, padding: Padding::Half };
 }
@@ -54,7 +54,7 @@ impl Conv {
             let need = |size: i64| (((size + stride - 1) / stride - 1) * stride + kernel - size).max(0);
             let size = x.size();
             let (h, w) = (need(size[2]), need(size[3]));
-            // An even pad is the convolution's own; an odd one needs a copy.
+            // The convolution itself can pad evenly; an odd pad needs a copy.
             if h == w && h % 2 == 0 {
                 pad = h / 2;
             } else {

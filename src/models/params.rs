@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::torch;
 
-/// What a tensor is for.
+/// The purpose of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A weight or bias: trained unless frozen.
@@ -43,7 +43,7 @@ pub struct Scope<'a> {
     seed: u64,
     /// Ends with a dot, unless this is the root.
     path: String,
-    /// Put before names, but not part of what first values follow from.
+    /// Put before names, without effect on first values.
     prefix: &'static str,
     frozen: bool,
     frozen_norms: bool,

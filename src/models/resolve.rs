@@ -4,8 +4,8 @@ use super::{ModelSpec, backbones, heads};
 use crate::error::{Error, Result};
 
 impl ModelSpec {
-    /// The same specification with every default written out, checked: two specifications that mean the same
-    /// model resolve to equal values, so this form is the one to hash.
+    /// The same specification with every default written out, checked. Two specifications of the same model resolve to
+    /// equal values, so this form is the one to hash.
     ///
     /// # Errors
     /// An unknown backbone or head, a stage count or size out of range, a dropout outside [0, 1).

@@ -14,52 +14,52 @@ pub struct ModelSpec {
     pub backbone: String,
     /// A name in [`HEADS`](super::heads::HEADS).
     pub head: String,
-    /// Where the first weights come from: `"imagenet"`, a path to a `.safetensors` or `.pth` file, or none (random).
+    /// The initial weights: `"imagenet"`, a path to a `.safetensors` or `.pth` file, or none (random).
     pub weights: Option<String>,
     /// Pixels of the square input; the backbone's own default when absent.
     pub image_size: Option<i64>,
-    /// How many of the backbone's stages are used; all when absent.
+    /// Number of the backbone's stages that are used; all when absent.
     pub stages: Option<usize>,
     /// Stages `1..=freeze` keep their weights and batch statistics; 0 trains everything.
     pub freeze: usize,
     /// The whole backbone keeps its weights: `freeze` at all of its stages.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub frozen: bool,
-    /// Every batch norm of the backbone keeps its weights and statistics, those of trainable stages too.
+    /// Every batch norm of the backbone keeps its weights and statistics, in trainable stages too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub frozen_norms: bool,
     /// Width of the `"conv"` head; 192 when absent.
     pub head_width: Option<i64>,
-    /// Probability with which a feature is dropped before the last linear layer, in training only.
+    /// Probability of dropping a feature map before the head, in training only.
     pub dropout: f64,
-    /// How pixels enter: as the backbone's weights expect, or plainly in [0, 1].
+    /// Normalisation of pixels: as the backbone's weights expect, or [0, 1].
     #[serde(skip_serializing_if = "Normalise::is_backbone")]
     pub normalise: Normalise,
-    /// Numbers for the head, by the names of its [`HeadOption`](super::heads::HeadOption)s; those left out are its defaults.
+    /// Values of the head's [`HeadOption`](super::heads::HeadOption)s by name; absent ones take their defaults.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub head_options: BTreeMap<String, f64>,
-    /// For heads that read word vectors: a file in GloVe's form, or `"learned"`.
+    /// For heads that read word vectors: a file in GloVe format, or `"learned"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word_vectors: Option<String>,
     /// For heads that read a label graph.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph: Option<LabelGraph>,
-    /// The file of a backbone that comes as one (`"torchscript"`).
+    /// The file of a backbone that is read from one (`"torchscript"`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Channels that this backbone gives; found by a dry run when absent.
+    /// Output channels of this backbone; found by a dry run when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<i64>,
 }
 
-/// How pixel values of 0 to 255 become what the first layer reads.
+/// Normalisation of pixel values of 0 to 255 for the first layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalise {
     /// (x / 255 - mean) / std with the backbone's mean and standard deviation.
     #[default]
     Backbone,
-    /// x / 255, as the authors of CPSD feed theirs.
+    /// x / 255, as in the published code of CPSD.
     None,
 }
 

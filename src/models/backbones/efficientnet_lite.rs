@@ -8,7 +8,7 @@ use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
-/// The weights are TensorFlow's: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
+/// The weights come from TensorFlow: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
 pub const EFFICIENTNET_LITE0: BackboneKind = BackboneKind {
     name: "efficientnet_lite0",
     summary: "EfficientNet-Lite0 (75.1 % ImageNet top-1 at 224 pixels)",
@@ -121,7 +121,7 @@ const LITE0: Stages = [
     StageSpec { name: "blocks.6", expansion: 6, channels: 320, blocks: 1, stride: 1, kernel: 3, scale: 32 },
 ];
 
-/// Depth × 1.1, rounded up, the first and last stage left alone.
+/// Depth × 1.1, rounded up, except in the first and last stage.
 const LITE1: Stages = scaled([16, 24, 40, 80, 112, 192, 320], [1, 3, 3, 4, 4, 5, 1]);
 
 /// Depth × 1.2 and width × 1.1, rounded to multiples of 8.

@@ -1,5 +1,5 @@
 //! ResNet and ResNeXt under torchvision's names. Sources: He et al., "Deep Residual Learning", CVPR 2016; Xie et al.,
-//! "Aggregated Residual Transformations", CVPR 2017. Bottlenecks stride in their 3×3 convolution, as torchvision's do.
+//! "Aggregated Residual Transformations", CVPR 2017. Bottlenecks stride in their 3×3 convolution, as in torchvision.
 
 use tch::Tensor;
 

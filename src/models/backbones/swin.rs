@@ -1,5 +1,5 @@
 //! Swin-T under torchvision's names. Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using
-//! Shifted Windows", ICCV 2021. Stochastic depth, which torchvision has in training, is left out.
+//! Shifted Windows", ICCV 2021. Without stochastic depth, which torchvision has in training.
 
 use tch::{Device, Kind, Tensor};
 
@@ -10,7 +10,7 @@ use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
-/// Stage 1 holds the patch embedding, each further one the merging of patches before it, the last the last norm.
+/// Stage 1 includes the patch embedding, each later stage the merging of patches before it, the last one the last norm.
 pub const SWIN_T: BackboneKind = BackboneKind {
     name: "swin_t",
     summary: "Swin-T as in torchvision, without stochastic depth",
@@ -39,7 +39,7 @@ const BLOCKS: [usize; 4] = [2, 2, 6, 2];
 const HEADS: [i64; 4] = [3, 6, 12, 24];
 const WINDOW: i64 = 7;
 const EPS: f64 = 1e-5;
-/// Of the first random weights of the table of position biases.
+/// Standard deviation of the initial position biases.
 const DEVIATION: f64 = 0.02;
 /// Added to the scores of tokens that only the shift has made neighbours, so that they ignore each other.
 const FAR: f64 = -100.0;
@@ -57,13 +57,13 @@ struct Stage {
     blocks: Vec<Block>,
 }
 
-/// Four neighbours to one position of twice the channels.
+/// Merges four neighbours to one position of twice the channels.
 struct Merge {
     norm: LayerNorm,
     reduction: Tensor,
 }
 
-/// A pre-norm transformer layer whose attention stays within windows, shifted by half of one in every second layer.
+/// A pre-norm transformer layer whose attention is within windows, shifted by half a window in every second layer.
 struct Block {
     norm1: LayerNorm,
     qkv: Linear,
@@ -166,7 +166,7 @@ impl Block {
         let x = x.f_reshape([n, h / WINDOW, WINDOW, w / WINDOW, WINDOW, c])?.f_permute([0, 1, 3, 2, 4, 5])?;
         let x = x.f_reshape([n, windows, area, c])?;
         let index = relative_positions()?.f_to_device(x.device())?;
-        // [heads, area, area], for all windows the same but for the mask.
+        // [heads, area, area]: except for the mask, the same for all windows.
         let mut bias = self.table.f_index_select(0, &index)?.f_view([area, area, self.heads])?.f_permute([2, 0, 1])?;
         if down + right > 0 {
             bias = bias.f_add(&shift_mask(h, w, down, right, x.device())?.f_unsqueeze(1)?)?;
@@ -236,8 +236,8 @@ impl Backbone for Swin {
     }
 }
 
-/// timm's names and the authors'. Theirs differ in whether the merging of patches belongs to the stage before or after
-/// it, which its shape tells.
+/// The names of timm and of the authors. They differ in whether the merging of patches belongs to the stage before or
+/// after it; its shape decides.
 fn rename(name: &str, shape: &[i64]) -> Option<String> {
     if let Some(leaf) = name.strip_prefix("patch_embed.proj.") {
         return Some(format!("features.0.0.{leaf}"));

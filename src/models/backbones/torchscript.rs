@@ -10,11 +10,11 @@ use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::ModelSpec;
 
-/// `spec.path` names the file; pictures come in [0, 1], so a module that wants another scale normalises them itself.
+/// The file is `spec.path`. Pictures are in [0, 1], so a module that expects another scale must normalise them itself.
 ///
-/// The module gives `[N, C, h, w]`, or `[N, C]`, which is taken as one position. Its parameters are trained in place, under their
-/// own names, except those that need no gradient in the file. It always runs in evaluation mode: its
-/// batch statistics stay as in the file, because a module's buffers cannot be reached from outside.
+/// The module returns `[N, C, h, w]`, or `[N, C]`, which counts as one position. Its parameters are trained in place,
+/// under their own names, except those that need no gradient in the file. It always runs in evaluation mode: its batch
+/// statistics stay as in the file, because the buffers of a module cannot be reached from outside.
 pub const TORCHSCRIPT: BackboneKind = BackboneKind {
     name: "torchscript",
     summary: "any traced or scripted PyTorch module: path names its file; pictures in [0, 1]; batch statistics stay fixed",
@@ -82,8 +82,8 @@ impl Module {
     /// `[N, 3, H, W]` → `[N, C, h, w]`.
     fn run(&self, x: &Tensor) -> Result<Tensor> {
         let module = self.module.lock();
-        // Otherwise the first runs profile and later ones may fuse, which changes the last bits: a resumed training would
-        // differ from an uninterrupted one.
+        // Otherwise the first runs profile and later ones may fuse, which changes the last bits, so that a resumed
+        // training would differ from an uninterrupted one.
         tch::jit::f_set_graph_executor_optimize(false)?;
         let said = |e: Error| {
             let message =

@@ -1,5 +1,5 @@
 //! TResNet-M and -L under timm's names. Source: Ridnik et al., "TResNet: High Performance GPU-Dedicated Architecture",
-//! WACV 2021. Batch norm and leaky ReLU replace the original's in-place ABN, which is the same function with a weight of
+//! WACV 2021. Batch norm and leaky ReLU replace the original's in-place ABN, which is the same function with weight
 //! |w| + eps.
 
 use tch::Tensor;
@@ -84,7 +84,7 @@ const M: Shape = Shape { blocks: [3, 4, 11, 3], width: 64 };
 const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76 };
 const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 const EPS: f64 = 1e-5;
-/// Slope of the leaky ReLU within blocks, and of the stem's, where the reference leaves PyTorch's default.
+/// Slope of the leaky ReLU within blocks, and in the stem, where the reference uses PyTorch's default.
 const SLOPE: f64 = 1e-3;
 const STEM_SLOPE: f64 = 1e-2;
 
@@ -247,8 +247,8 @@ impl Backbone for TResNet {
 }
 
 /// The authors' names: a convolution and its in-place ABN are `.0` and `.1` of a pair, which is wrapped once more where
-/// the anti-aliasing filter follows. `body.layer1.0.conv1.0.weight` → `body.layer1.0.conv1.conv.weight`; the part before
-/// `layer1` may be missing.
+/// the anti-aliasing filter follows. `body.layer1.0.conv1.0.weight` → `body.layer1.0.conv1.conv.weight`; `body.` may be
+/// missing.
 fn rename(name: &str) -> Option<String> {
     if name.ends_with("num_batches_tracked") {
         return None;

@@ -1,6 +1,6 @@
 //! ViT-B/16 under torchvision's names. Source: Dosovitskiy et al., "An Image is Worth 16×16 Words", ICLR 2021.
 //!
-//! Tokens go from stage to stage as `[N, C, T, 1]`, the class token first; heads read the patches' as maps
+//! Tokens go from stage to stage as `[N, C, T, 1]`, the class token first; heads read those of the patches as maps
 //! `[N, C, h, w]`, and `gap` reads the class token's vector instead of an average, as the published weights expect.
 
 use tch::Tensor;
@@ -11,7 +11,7 @@ use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
 
-/// Stage 1 holds the patch embedding too; the last norm belongs to stage 4.
+/// Stage 1 includes the patch embedding, stage 4 the last norm.
 pub const VIT_B_16: BackboneKind = BackboneKind {
     name: "vit_b_16",
     summary: "ViT-B/16 as in torchvision; its stages are three blocks each",
@@ -45,7 +45,7 @@ const HEADS: i64 = 12;
 const PATCH: i64 = 16;
 const DEPTH: usize = 3;
 const EPS: f64 = 1e-6;
-/// Of the first random weights of tokens and positions.
+/// Standard deviation of the initial tokens and positions.
 const DEVIATION: f64 = 0.02;
 
 struct Vit {
@@ -162,7 +162,7 @@ impl Backbone for Vit {
     }
 }
 
-/// timm's names, and torchvision's from before its feed-forward layers were numbered.
+/// The names of timm, and of torchvision before its feed-forward layers were numbered.
 fn rename(name: &str) -> Option<String> {
     let fixed = match name {
         "cls_token" => "class_token",
@@ -195,7 +195,7 @@ fn rename(name: &str) -> Option<String> {
     Some(name.replace("mlp.linear_1.", "mlp.0.").replace("mlp.linear_2.", "mlp.3."))
 }
 
-/// Positions of another number of patches, interpolated (bicubic, corners aligned, as torchvision does).
+/// Interpolates positions of another number of patches (bicubic, corners aligned, as in torchvision).
 fn positions(_from: &str, to: &str, tensor: Tensor, wanted: &[i64]) -> Result<Tensor> {
     let size = tensor.size();
     let fits = size.len() == 3 && wanted.len() == 3 && size[2] == wanted[2] && size[1] > 1 && size[1] != wanted[1];

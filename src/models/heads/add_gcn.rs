@@ -10,9 +10,9 @@ use crate::models::pass::Pass;
 
 /// Ye et al., "Attention-driven dynamic graph convolutional network for multi-label image recognition", ECCV 2020.
 ///
-/// Class maps (1×1, no bias), through a sigmoid, weigh the d transformed channels into a feature a label `[N, d, m]`. A
-/// static graph convolution over the labels is added to it; a dynamic one follows, whose adjacency is a sigmoid of a map
-/// of [global feature; V]. Logits: the mean of the class maps' maxima and of the diagonal of a last map d → m.
+/// The sigmoid of class maps (1×1, no bias) weights the d transformed channels to one feature per label `[N, d, m]`. A
+/// static graph convolution over the labels is added; a dynamic one follows, whose adjacency is a sigmoid of a linear
+/// map of [global feature; V]. Logits: the mean of the class maps' maxima and of the diagonal of a last map d → m.
 pub const ADD_GCN: HeadKind = HeadKind {
     name: "add_gcn",
     summary: "a feature a label from class maps, then a static and a dynamic graph convolution",
@@ -64,7 +64,7 @@ impl Head for AddGcn {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
         let scores = self.scores(features)?.f_flatten(2, 3)?;
         let direct = scores.f_amax([2i64], false)?;
-        // One row a label from here on: [N, m, d].
+        // One row per label from here on: [N, m, d].
         let transformed = self.transform.on_maps(features)?.f_flatten(2, 3)?.f_transpose(1, 2)?;
         let v = scores.f_sigmoid()?.f_matmul(&transformed)?;
         let fixed = leaky_relu(&self.static_adjacency.f_matmul(&v)?, 0.2)?;

@@ -10,9 +10,9 @@ use crate::models::pass::Pass;
 
 /// Lanchantin et al., "General multi-label image classification with transformers", CVPR 2021.
 ///
-/// Tokens `[N, h·w + m, C]`: the positions, and a learned embedding a label plus that of its state, through post-norm
-/// encoder layers; a linear map of a label's own token gives its logit. Departure: all labels are in the state
-/// "unknown", in training as in answering; the paper also trains with some labels shown (label mask training).
+/// Tokens `[N, h·w + m, C]`: the positions, and per label a learned embedding plus that of its state, through post-norm
+/// encoder layers; a linear map of a label's own token gives its logit. Difference from the paper: all labels are in
+/// the state "unknown", in training and evaluation; the paper also trains with some labels shown (label mask training).
 pub const C_TRAN: HeadKind = HeadKind {
     name: "c_tran",
     summary: "transformer over positions and label embeddings, all labels unknown",

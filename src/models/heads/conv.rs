@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::models::layers::{ConvConfig, ConvNorm, Linear, average_pool};
 use crate::models::pass::Pass;
 
-/// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps; small enough to
-/// train in seconds on kept features, and its class maps are exact: their averages are the logits.
+/// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps. Small enough to train
+/// in seconds on kept features, and its class maps are exact: their averages are the logits.
 pub const CONV: HeadKind = HeadKind {
     name: "conv",
     summary: "1×1, depthwise 3×3 and 1×1 convolutions, then class maps whose averages are the logits",

@@ -11,11 +11,11 @@ use crate::models::pass::Pass;
 
 /// Zhou et al., "Multi-label image classification via category prototype compositional learning", TCSVT 2021.
 ///
-/// Two graph convolutions 300 → hidden → d of the word vectors e give a prototype z a label. The feature of a label is
-/// v = W tanh(U f ⊙ V e), f the pooled maps. Two linear maps rebuild v from the prototype, one for images with the label
-/// (A), one for those without (B); the logit is ‖v − B z‖² − ‖v − A z‖². The loss, in place of the training's own, is
-/// max(0, margin − y · logit), y = ±1, with that loss's `reduction`. Chosen here, where the
-/// outline at hand says no more: both maps read the prototype alone; distances are means over the d numbers times √d.
+/// Two graph convolutions 300 → hidden → d of the word vectors e give one prototype z per label. The feature of a label
+/// is v = W tanh(U f ⊙ V e), f the pooled maps. Two linear maps reconstruct v from the prototype, one for images with
+/// the label (A), one for those without (B); the logit is ‖v − B z‖² − ‖v − A z‖². The loss max(0, margin − y · logit),
+/// y = ±1, replaces the training's own and has its `reduction`. Choices of this implementation: both maps read the
+/// prototype alone; distances are means over the d numbers times √d.
 pub const CPCL: HeadKind = HeadKind {
     name: "cpcl",
     summary: "which of two reconstructions from a label's prototype is nearer to the image",

@@ -9,9 +9,9 @@ use crate::models::pass::Pass;
 
 /// Zhu and Wu, "Residual attention: a simple but effective method for multi-label recognition", ICCV 2021.
 ///
-/// Scores are a 1×1 classifier without bias whose weights have unit length: `[N, m, h·w]`. A label's logit is their mean
-/// over positions and λ times their mean weighted by softmax(T · scores); with several heads of different T the logits
-/// add up. T = 99 is a maximum, as in the authors' code.
+/// Scores `[N, m, h·w]` are a 1×1 classifier without bias with weights of unit length. A label's logit is their mean
+/// over positions plus λ times their mean weighted by softmax(T · scores); the logits of several heads of different T
+/// are added. T = 99 is a maximum, as in the authors' code.
 pub const CSRA: HeadKind = HeadKind {
     name: "csra",
     summary: "class-specific residual attention: mean and softmax-weighted mean of unit-length class scores",
@@ -37,7 +37,7 @@ struct Csra {
     lambda: f64,
 }
 
-/// Of this temperature on the softmax is a maximum.
+/// From this temperature on, the softmax is replaced by the maximum.
 const MAXIMUM: f64 = 99.0;
 
 impl Csra {

@@ -11,8 +11,8 @@ use crate::models::pass::Pass;
 /// Zhou et al., "Deep semantic dictionary learning for multi-label image classification", AAAI 2021.
 ///
 /// The dictionary D = LeakyReLU(E W1) W2 `[m, C]` is made from the word vectors E; an image's scores are its ridge
-/// representation (D Dᵀ + αI)⁻¹ D f over the features pooled by their maximum. A tied decoder LeakyReLU(D W2ᵀ) W1ᵀ is held
-/// to E with weight β (`auxiliary`). The option `loss` of the training takes the place of the paper's soft margin.
+/// representation (D Dᵀ + αI)⁻¹ D f over the max-pooled features. A tied decoder LeakyReLU(D W2ᵀ) W1ᵀ reconstructs E
+/// with weight β (`auxiliary`). The option `loss` of the training replaces the paper's soft margin.
 pub const DSDL: HeadKind = HeadKind {
     name: "dsdl",
     summary: "ridge representation of the pooled feature in a dictionary made from word vectors",

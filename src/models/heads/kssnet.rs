@@ -11,10 +11,10 @@ use crate::models::pass::Pass;
 
 /// Wang et al., "Multi-label classification with label graph superimposing", AAAI 2020.
 ///
-/// A graph convolution of the word vectors runs beside each stage, `E_s` `[m, C_s]` (leaky ReLU 0.2 between them). Behind
-/// every stage but the last a lateral connection adds Conv₁ₓ₁(x · tanh(E_s)ᵀ) to the maps x. Logits: a linear map of the
-/// pooled feature f, plus f · Eᵀ of the last stage. The paper superimposes a knowledge graph on the statistics; here the
-/// graph is the statistics alone, binarised and reweighted as ML-GCN does. Frozen stages have no lateral connections.
+/// Each stage has a graph convolution of the word vectors, `E_s` `[m, C_s]` (leaky ReLU 0.2 between them). After every
+/// stage but the last, a lateral connection adds Conv₁ₓ₁(x · tanh(E_s)ᵀ) to the maps x. Logits: a linear map of the
+/// pooled feature f, plus f · Eᵀ of the last stage. The paper superimposes a knowledge graph on the statistics; here
+/// the graph is the statistics alone, binarised and reweighted as in ML-GCN. Frozen stages have no lateral connections.
 pub const KSSNET: HeadKind = HeadKind {
     name: "kssnet",
     summary: "graph convolutions of word vectors beside each stage, added to its maps",
@@ -32,9 +32,9 @@ pub const KSSNET: HeadKind = HeadKind {
 struct KssNet {
     words: Tensor,
     adjacency: Tensor,
-    /// One a stage from `first` on.
+    /// One per stage from `first` on.
     layers: Vec<Tensor>,
-    /// One fewer: m → C_s.
+    /// m → C_s, one per stage but the last.
     lateral: Vec<Linear>,
     first: usize,
     last: Linear,

@@ -10,11 +10,11 @@ use crate::models::pass::Pass;
 
 /// Gao and Zhou, "Learning to discover multi-class attentional regions for multi-label image recognition", TIP 2021.
 ///
-/// A 1×1 convolution makes class maps, whose means are the global logits. The maps of the `regions` best labels, scaled to
-/// 0..1, give a box each: from the first to the last row, and column, whose maximum reaches `threshold`. The crops go
-/// through the same network; the local logits are their maximum. The loss is that of global plus that of local logits;
-/// the answer is the larger of both. Chosen where the paper leaves it open: crops are resized, bilinearly, to the size
-/// of the input, so that backbones of a fixed size work too. With frozen stages the crops are cut out of their output.
+/// A 1×1 convolution makes class maps, whose means are the global logits. Each map of the `regions` best labels, scaled
+/// to 0..1, gives a box: from the first to the last row, and column, whose maximum reaches `threshold`. The crops go
+/// through the same network; the local logits are their maximum. The loss is the sum of the losses of global and local
+/// logits; the answer is the larger of both. The paper does not specify how crops are resized: here bilinearly to the
+/// size of the input, so that backbones of a fixed size work. With frozen stages, crops are cut out of their output.
 pub const MCAR: HeadKind = HeadKind {
     name: "mcar",
     summary: "class maps choose regions, which the same network looks at again",
@@ -43,8 +43,8 @@ impl Mcar {
         })
     }
 
-    /// `input` `[N, ., H, W]` cut to the regions that class maps `[N, m, h, w]` point out, `regions` crops an image in
-    /// turn `[N · regions, ., H, W]`.
+    /// `input` `[N, ., H, W]` cut to the regions of class maps `[N, m, h, w]`: `[N · regions, ., H, W]`, with the crops
+    /// of one image in sequence.
     fn crops(&self, input: &Tensor, maps: &Tensor) -> Result<Tensor> {
         let (_, best) = average_pool(maps)?.f_topk(self.regions, 1, true, true)?;
         let size = maps.size();
@@ -65,11 +65,11 @@ impl Mcar {
         Ok(repeated.f_grid_sampler(&grid, 0, 1, false)?)
     }
 
-    /// Of profiles `[R, n]` the span from the first to the last place that reaches the threshold: as scale and shift of
-    /// an axis that runs from -1 to 1, `[R]` each.
+    /// The span of profiles `[R, n]` from the first to the last position that reaches the threshold: scale and shift on
+    /// an axis from -1 to 1, `[R]` each.
     fn span(&self, profile: &Tensor) -> Result<(Tensor, Tensor)> {
         let n = profile.size()[1];
-        // The greatest is 1, but rounding must not leave a box empty.
+        // The maximum is 1, but rounding must not leave a box empty.
         let inside = profile.f_ge(self.threshold.min(1.0 - 1e-6))?;
         let place = Tensor::f_arange(n, (Kind::Float, profile.device()))?.f_expand_as(profile)?;
         let outside = inside.f_logical_not()?;

@@ -12,12 +12,12 @@ use crate::models::pass::Pass;
 
 /// Nguyen, Vu and Le, "Modular graph transformer networks for multi-label image classification", AAAI 2021.
 ///
-/// Two backbones, one a label community, each pooled by its maximum; features `[N, 2C]`. A graph transformer (Yun et al.
-/// 2019) chooses twice, by softmax, among the edges {identity, strong, weak} and multiplies the choices; two graph
-/// convolutions 300 → hidden → 2C of the word vectors over the product, normalised, give a classifier a label. The module
-/// mask keeps of it the half of the label's own community. Chosen here: the communities are the signs of the Laplacian's
-/// second eigenvector; edges are strong from `strong` on and weak from `weak` to there; the second backbone starts from
-/// the weights of the first and reads what its trainable stages read, so frozen stages are shared.
+/// Two backbones, one per label community, with max-pooled features `[N, 2C]`. A graph transformer (Yun et al. 2019)
+/// chooses twice, by softmax, among the edges {identity, strong, weak} and multiplies the choices; two graph
+/// convolutions 300 → hidden → 2C of the word vectors over the normalised product give one classifier per label. The
+/// module mask keeps the half of it that belongs to the label's community. Choices of this implementation: communities
+/// are the signs of the Laplacian's second eigenvector; edges are strong from `strong` on, and weak from `weak` up to
+/// `strong`; the second backbone starts from the weights of the first and has its input, so frozen stages are shared.
 pub const MGTN: HeadKind = HeadKind {
     name: "mgtn",
     summary: "a backbone a label community, classifiers from a graph transformer",
@@ -33,7 +33,7 @@ pub const MGTN: HeadKind = HeadKind {
     ..COMMON
 };
 
-/// Before the names of the second backbone's tensors; weights given for the first fill these too.
+/// Prefix of the second backbone's tensors. Weights given for the first backbone are loaded into these too.
 pub const SECOND: &str = "head.second.";
 
 struct Mgtn {
@@ -98,8 +98,8 @@ impl Mgtn {
     }
 }
 
-/// Which labels `[m]` are in the second of two communities: those on whose side of 0 the second eigenvector of the
-/// normalised Laplacian of (P + Pᵀ) / 2 lies with the last label.
+/// Whether each label `[m]` is in the second of two communities, which is that of the last label: communities are the
+/// signs of the second eigenvector of the normalised Laplacian of (P + Pᵀ) / 2.
 fn community(graph: &Tensor) -> Result<Tensor> {
     let both = graph.f_add(&graph.f_transpose(0, 1)?)?.f_mul_scalar(0.5)?.f_to_kind(Kind::Double)?;
     let m = both.size()[0];
@@ -115,7 +115,7 @@ fn community(graph: &Tensor) -> Result<Tensor> {
 }
 
 impl Head for Mgtn {
-    /// As if both backbones gave the same maps.
+    /// As if both backbones returned the same maps.
     fn logits(&self, maps: &Tensor, _: Pass) -> Result<Tensor> {
         self.of(maps, maps)
     }

@@ -13,7 +13,7 @@ use crate::models::pass::Pass;
 ///
 /// Positions through a linear map C → d and ReLU; at most `groups` fixed random queries attend to them in one decoder
 /// layer without self-attention (in its place: query + dropout(query), layer norm, as in the authors' code); each
-/// group's output gives the logits of its ⌈m / groups⌉ labels by a linear map of its own.
+/// group's output gives the logits of its ⌈m / groups⌉ labels by its own linear map.
 pub const ML_DECODER: HeadKind = HeadKind {
     name: "ml_decoder",
     summary: "ML-Decoder: fixed group queries attend to the positions, a linear map a group",
@@ -78,7 +78,7 @@ impl Head for MlDecoder {
         Ok(self.run(features, pass)?.0)
     }
 
-    /// A label looks where its group looks.
+    /// The attention of a label is that of its group.
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
         let weights = self.run(features, Pass::EVAL)?.1;
         let each = self.pooling.size()[2];

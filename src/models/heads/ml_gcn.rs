@@ -10,10 +10,10 @@ use crate::models::pass::Pass;
 
 /// Chen et al., "Multi-label image recognition with graph convolutional networks", CVPR 2019.
 ///
-/// Two graph convolutions d → hidden → C of the word vectors (leaky ReLU 0.2 between them) give a classifier a label;
-/// logits are its product with the features pooled by their maximum. The adjacency is P(j|i) binarised at `threshold`,
-/// its columns reweighted to `neighbours` in all, plus the identity, normalised as D^-1/2 A D^-1/2 transposed, as in the
-/// authors' code. `graph` gives P(j|i): a Cooccurrence; an Affinity's weights are taken as they are.
+/// Two graph convolutions d → hidden → C of the word vectors (leaky ReLU 0.2 between them) give one classifier per
+/// label; logits are its product with the max-pooled features. The adjacency is P(j|i) binarised at `threshold`, with
+/// columns reweighted to a sum of `neighbours`, plus the identity, normalised as D^-1/2 A D^-1/2 transposed, as in the
+/// authors' code. A Cooccurrence as `graph` gives P(j|i); the weights of an Affinity are used unchanged.
 pub const ML_GCN: HeadKind = HeadKind {
     name: "ml_gcn",
     summary: "classifiers from graph convolutions of word vectors over the label graph",
@@ -58,7 +58,7 @@ impl MlGcn {
     }
 }
 
-/// Binarised, columns scaled to `neighbours`, plus the identity.
+/// The graph binarised at `threshold`, columns scaled to a sum of `neighbours`, plus the identity.
 pub(super) fn reweighted(graph: &Tensor, threshold: f64, neighbours: f64) -> Result<Tensor> {
     let joined = graph.f_ge(threshold)?.f_to_kind(tch::Kind::Float)?;
     let sums = joined.f_sum_dim_intlist(&[0i64][..], true, None)?.f_add_scalar(1e-6)?;

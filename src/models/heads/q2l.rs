@@ -14,7 +14,7 @@ use crate::models::pass::Pass;
 ///
 /// A 1×1 convolution C → d, normalised sine positions added to queries and keys of post-norm encoder layers over the
 /// positions; learned label queries `[m, d]` attend to them in decoder layers without self-attention and a last layer
-/// norm; one dot product and bias a label. `width` 0 takes the backbone's channels.
+/// norm; one dot product and bias per label. `width` 0 means the backbone's channels.
 pub const Q2L: HeadKind = HeadKind {
     name: "q2l",
     summary: "Query2Label: learned label queries attend to the positions of an encoder",
@@ -94,7 +94,7 @@ impl Q2l {
 }
 
 /// Sine positions `[1, h·w, d]` of DETR: rows in the first half of the channels, columns in the second, counted from 1
-/// and normalised to 2π, sine and cosine in turn.
+/// and normalised to 2π, sine and cosine alternating.
 fn sine(maps: &Tensor) -> Result<Tensor> {
     let size = maps.size();
     let (d, h, w, options) = (size[1], size[2], size[3], (Kind::Float, maps.device()));

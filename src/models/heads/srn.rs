@@ -11,10 +11,11 @@ use crate::models::pass::Pass;
 /// Zhu et al., "Learning spatial regularization with image-level supervisions for multi-label image classification",
 /// CVPR 2017.
 ///
-/// An attention map a label (softmax over positions), weighed by sigmoid confidence maps, goes through two 1×1 maps with
-/// ReLU and a spatial filter a channel; a linear map gives logits, whose mean with those of global average pooling is the
-/// output. Departures: it reads the last stage (the paper: 14 × 14 × 1024 of the last but one), and the spatial filter,
-/// in the paper of the map's full size, is a 3 × 3 depthwise one with average pooling, so that any input size works.
+/// One attention map per label (softmax over positions), weighted by sigmoid confidence maps, goes through two 1×1 maps
+/// with ReLU and one spatial filter per channel; a linear map gives logits, whose mean with those of global average
+/// pooling is the output. Differences from the paper: the head reads the last stage (the paper: 14 × 14 × 1024 of the
+/// last but one), and the spatial filter is a depthwise 3 × 3 convolution with average pooling (the paper: of the map's
+/// full size), so that any input size works.
 pub const SRN: HeadKind = HeadKind {
     name: "srn",
     summary: "attention maps a label, weighed by confidence and read as a picture, beside average pooling",

@@ -11,10 +11,10 @@ use crate::models::pass::Pass;
 
 /// Chen et al., "Learning semantic-specific graph representation for multi-label image recognition", ICCV 2019.
 ///
-/// Each label's word vector guides attention over the positions (low-rank bilinear pooling, tanh), which gives a feature
-/// `[N, m, C]` a label. A gated graph network runs `steps` times over P(j|i) and its transpose; a linear map with tanh of
-/// [state; feature] and one dot product a label give the logits. Each gate has weights of its own, as in the paper (the
-/// authors' code shares one of them by a slip).
+/// Each label's word vector guides attention over the positions (low-rank bilinear pooling, tanh), which gives one
+/// feature per label `[N, m, C]`. A gated graph network runs `steps` times over P(j|i) and its transpose; a linear map
+/// with tanh of [state; feature] and one dot product per label give the logits. Each gate has its own weights, as in
+/// the paper (the authors' code shares one of them by mistake).
 pub const SSGRL: HeadKind = HeadKind {
     name: "ssgrl",
     summary: "word-guided attention a label, then a gated graph network over the label graph",
@@ -37,7 +37,7 @@ struct Ssgrl {
     word: Tensor,
     bilinear: Linear,
     attention: Linear,
-    /// Update, reset, candidate: of the messages, of the state.
+    /// Update, reset and candidate gates: linear maps of the messages and of the state.
     gates: [(Linear, Linear); 3],
     output: Linear,
     last: GroupWise,

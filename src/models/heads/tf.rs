@@ -1,4 +1,4 @@
-//! The paper's own head: a transformer over patches and label words.
+//! The head of the CPSD paper: a transformer over patches and label words.
 
 use tch::Tensor;
 
@@ -9,12 +9,12 @@ use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
-/// ResNet101+TF of Xu et al., "Boosting multi-label image classification with complementary parallel self-distillation",
-/// IJCAI 2022, as its code has it.
+/// ResNet101+TF of Xu et al., "Boosting multi-label image classification with complementary parallel
+/// self-distillation", IJCAI 2022, as in its code.
 ///
 /// Positions go through a linear map C → d, word vectors through a linear map 300 → d and ReLU. Both together are the
 /// tokens `[N, h·w + m, d]` of pre-norm layers (queries, keys and values without bias, GELU, no position encoding, no
-/// last norm); the outputs at the labels go through a linear map d → 1. A teacher gets its own labels' words only.
+/// last norm); the outputs at the labels go through a linear map d → 1. A teacher has the words of its own labels only.
 pub const TF: HeadKind = HeadKind {
     name: "tf",
     summary: "transformer over patches and label words, the paper's ResNet101+TF",
@@ -74,7 +74,7 @@ impl Tf {
         Ok(Tf { patches, words, labels, layers, last, heads: setup.integer("heads"), dropout: setup.number("dropout") })
     }
 
-    /// Logits, and how the labels of the last layer look at the positions `[N, m, h·w]`.
+    /// Logits, and the attention of the labels to the positions in the last layer `[N, m, h·w]`.
     fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
         let patches = self.patches.forward(&tokens(features)?)?;
         let size = patches.size();

@@ -22,7 +22,7 @@ pub struct LoadSummary {
 }
 
 impl Model {
-    /// Loads a file of any origin: the whole backbone, and the layers of the head that fit. Notes what was left out.
+    /// Loads a file of any origin: the whole backbone, and the layers of the head that fit. Notes the others.
     pub(super) fn load_weights(&mut self, path: &Path) -> Result<()> {
         let shapes: HashMap<String, Vec<i64>> =
             self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();

@@ -124,7 +124,7 @@ impl Model {
     fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
         let mut x = x.shallow_clone();
         for stage in from + 1..=to {
-            // Heads add to the outputs of stages that are not frozen only.
+            // Heads add to the outputs of stages after the frozen ones only.
             if stage > 1
                 && stage > self.spec.freeze
                 && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))?
@@ -151,7 +151,7 @@ impl Model {
         tch::no_grad(|| self.stages(images, 0, self.spec.freeze, false))
     }
 
-    /// Output of stage `freeze` → logits: the trainable rest.
+    /// Output of stage `freeze` → logits, by the trainable rest.
     pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
         Ok(self.answer(features, pass)?.logits)
     }
