@@ -1,46 +1,36 @@
 //! The asymmetric loss.
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Loss, LossKind, LossOption, Reduction};
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
+use crate::options::Range;
 
-/// Asymmetric loss. Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021:
-/// L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Asl {
-    pub gamma_neg: f64,
-    pub gamma_pos: f64,
-    pub clip: f64,
-    pub eps: f64,
-    /// Whether the gradient flows through the focal weights; not in the authors' code.
-    pub focal_gradient: bool,
-    pub reduction: Reduction,
-}
-
-impl Default for Asl {
-    fn default() -> Self {
-        Asl { gamma_neg: 4.0, gamma_pos: 0.0, clip: 0.05, eps: 1e-8, focal_gradient: false, reduction: Reduction::Sum }
+crate::options! {
+    /// Asymmetric loss. Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021:
+    /// L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0).
+    pub struct Asl {
+        /// focusing exponent of negatives
+        pub gamma_neg: f64 = 4.0, in Range::FromTo(0.0, 16.0);
+        /// focusing exponent of positives
+        pub gamma_pos: f64 = 0.0, in Range::FromTo(0.0, 16.0);
+        /// how far negatives' probabilities are shifted down
+        pub clip: f64 = 0.05, in Range::FromTo(0.0, 0.99);
+        /// floor inside the logarithms
+        pub eps: f64 = 1e-8, in Range::FromTo(0.0, 0.1);
+        /// whether the gradient flows through the focal weights
+        pub focal_gradient: bool = false;
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
     }
 }
 
 impl Loss for Asl {
-    const KIND: LossKind = LossKind {
-        name: "asl",
+    const DOCS: LossDocs = LossDocs {
         line: "asymmetric loss (Ridnik 2021): focal weights for negatives, easy negatives cut off",
         summary: "The asymmetric loss (Ridnik 2021), the loss of all recipes of the paper.",
         details: "L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0); logits and targets [N, m]. The focal weights carry no gradient unless focal_gradient is on. Summed over batch and labels, which the learning rates assume.",
         example: ("asl(tensor([[0.0]]), tensor([[1.0]])).item()", "0.69315"),
-        options: &[
-            LossOption::number("gamma_neg", 0.0, 16.0, "focusing exponent of negatives"),
-            LossOption::number("gamma_pos", 0.0, 16.0, "focusing exponent of positives"),
-            LossOption::number("clip", 0.0, 0.99, "how far negatives' probabilities are shifted down"),
-            LossOption::number("eps", 0.0, 0.1, "floor inside the logarithms"),
-            LossOption::choice("focal_gradient", "whether the gradient flows through the focal weights"),
-            LossOption::REDUCTION,
-        ],
     };
 
     fn reduction(&self) -> Reduction {

@@ -1,26 +1,24 @@
 //! Binary cross entropy.
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Loss, LossKind, LossOption, Reduction};
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
 
-/// L = -Σ [ y log p + (1-y) log(1-p) ], p = sigmoid(logits), computed stably from the logits.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Bce {
-    pub reduction: Reduction,
+crate::options! {
+    /// L = -Σ [ y log p + (1-y) log(1-p) ], p = sigmoid(logits), computed stably from the logits.
+    pub struct Bce {
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
+    }
 }
 
 impl Loss for Bce {
-    const KIND: LossKind = LossKind {
-        name: "bce",
+    const DOCS: LossDocs = LossDocs {
         line: "binary cross entropy with logits",
         summary: "Binary cross entropy with logits.",
         details: "L = -Σ [ y log p + (1-y) log(1-p) ], p = sigmoid(logits); logits and targets [N, m]; equals torch's binary_cross_entropy_with_logits.",
         example: ("bce(tensor([[0.0, 0.0]]), tensor([[1.0, 0.0]])).item()", "1.38629"),
-        options: &[LossOption::REDUCTION],
     };
 
     fn reduction(&self) -> Reduction {

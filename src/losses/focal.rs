@@ -1,39 +1,30 @@
 //! The focal loss.
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Loss, LossKind, LossOption, Reduction};
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
+use crate::options::Range;
 
-/// L = Σ α_t (1-p_t)^γ · BCE. Source: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017; as torchvision's
-/// `sigmoid_focal_loss`. A negative alpha leaves the classes unweighted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Focal {
-    pub gamma: f64,
-    pub alpha: f64,
-    pub reduction: Reduction,
-}
-
-impl Default for Focal {
-    fn default() -> Self {
-        Focal { gamma: 2.0, alpha: 0.25, reduction: Reduction::Sum }
+crate::options! {
+    /// L = Σ α_t (1-p_t)^γ · BCE. Source: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017; as torchvision's
+    /// `sigmoid_focal_loss`. A negative alpha leaves the classes unweighted.
+    pub struct Focal {
+        /// focusing exponent
+        pub gamma: f64 = 2.0, in Range::FromTo(0.0, 16.0);
+        /// weight of positives
+        pub alpha: f64 = 0.25, in Range::FromTo(-1.0, 1.0);
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
     }
 }
 
 impl Loss for Focal {
-    const KIND: LossKind = LossKind {
-        name: "focal",
+    const DOCS: LossDocs = LossDocs {
         line: "focal loss (Lin 2017)",
         summary: "The focal loss (Lin 2017).",
         details: "L = -Σ α_t (1-p_t)^γ log p_t; logits and targets [N, m].",
         example: ("focal().of(tensor([[3.0]]), tensor([[1.0]])).item() < 0.01", "true"),
-        options: &[
-            LossOption::number("gamma", 0.0, 16.0, "focusing exponent"),
-            LossOption::number("alpha", -1.0, 1.0, "weight of positives"),
-            LossOption::REDUCTION,
-        ],
     };
 
     fn reduction(&self) -> Reduction {

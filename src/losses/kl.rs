@@ -3,17 +3,21 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::{Loss, LossKind, LossOption, Reduction};
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
+use crate::options::Range;
 
-/// T² · KL(teacher ‖ student) at temperature T. Source: Hinton et al., "Distilling the Knowledge in a Neural Network",
-/// 2015; the softmax over labels is that of the published code of CPSD.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Kl {
-    pub temperature: f64,
-    pub form: KlForm,
-    pub reduction: Reduction,
+crate::options! {
+    /// T² · KL(teacher ‖ student) at temperature T. Source: Hinton et al., "Distilling the Knowledge in a Neural Network",
+    /// 2015; the softmax over labels is that of the published code of CPSD.
+    pub struct Kl {
+        /// T
+        pub temperature: f64 = 4.0, in Range::FromTo(0.01, 1000.0);
+        /// "bernoulli" or "softmax"
+        pub form: KlForm = KlForm::Bernoulli;
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
+    }
 }
 
 /// The distributions to compare.
@@ -27,24 +31,12 @@ pub enum KlForm {
     Softmax,
 }
 
-impl Default for Kl {
-    fn default() -> Self {
-        Kl { temperature: 4.0, form: KlForm::Bernoulli, reduction: Reduction::Sum }
-    }
-}
-
 impl Loss for Kl {
-    const KIND: LossKind = LossKind {
-        name: "kl",
+    const DOCS: LossDocs = LossDocs {
         line: "Kullback-Leibler divergence from a teacher's softened outputs",
         summary: "Kullback-Leibler divergence of a student's softened outputs from a teacher's.",
         details: "With temperature T and factor T²: per-label Bernoulli distributions, or one softmax over labels as in the authors' code; both arguments are logits [N, m].",
         example: ("kl(tensor([[1.0]]), tensor([[1.0]])).item().abs() < 1e-6", "true"),
-        options: &[
-            LossOption::number("temperature", 0.01, 1000.0, "T"),
-            LossOption::choice("form", "\"bernoulli\" or \"softmax\""),
-            LossOption::REDUCTION,
-        ],
     };
 
     fn reduction(&self) -> Reduction {

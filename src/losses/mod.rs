@@ -11,7 +11,7 @@ mod mse;
 mod reduction;
 mod script;
 
-pub use kind::{Loss, LossKind, LossOption};
+pub use kind::{Loss, LossDocs};
 pub use reduction::Reduction;
 pub use script::{Function, Script};
 
@@ -19,14 +19,29 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
+
+/// Calls the macro `$then` with all losses, by file and struct. The name of a loss is that of its file.
+macro_rules! losses {
+    ($then:ident) => {
+        $then! {
+            asl::Asl,
+            bce::Bce,
+            focal::Focal,
+            mse::Mse,
+            kl::Kl,
+        }
+    };
+}
+pub(crate) use losses;
 
 /// Defines [`LossSpec`], [`LOSSES`] and everything else that depends on the list of losses.
-macro_rules! losses {
-    ($($file:ident::$Loss:ident),+ $(,)?) => {
-        $(pub use $file::*;)+
+macro_rules! define {
+    ($($name:ident::$Loss:ident,)+) => {
+        $(pub use $name::*;)+
 
-        /// All losses.
-        pub const LOSSES: &[LossKind] = &[$($Loss::KIND),+];
+        /// Name and line of each loss.
+        pub const LOSSES: &[(&str, &str)] = &[$((stringify!($name), $Loss::DOCS.line)),+];
 
         /// A loss with its options: `{"name": "asl", "gamma_neg": 4}`; absent options take their defaults, unknown ones
         /// are refused.
@@ -45,11 +60,18 @@ macro_rules! losses {
         })+
 
         impl LossSpec {
-            /// The loss without values of its options; none for a script's.
-            pub fn kind(&self) -> Option<LossKind> {
+            /// The loss called `name` with its default options.
+            pub fn named(name: &str) -> Result<LossSpec> {
+                $(if name == stringify!($name) {
+                    return Ok($Loss::default().into());
+                })+
+                Err(Error::unknown("loss", name, LOSSES.iter().map(|l| l.0)))
+            }
+
+            pub fn name(&self) -> &'static str {
                 match self {
-                    $(LossSpec::$Loss(_) => Some($Loss::KIND),)+
-                    LossSpec::Script(_) => None,
+                    $(LossSpec::$Loss(_) => stringify!($name),)+
+                    LossSpec::Script(_) => "script",
                 }
             }
 
@@ -58,6 +80,14 @@ macro_rules! losses {
                 match self {
                     $(LossSpec::$Loss(loss) => loss.reduction(),)+
                     LossSpec::Script(_) => Reduction::Sum,
+                }
+            }
+
+            /// Checks the ranges of the options; `compute` assumes them.
+            pub fn validate(&self) -> Result<()> {
+                match self {
+                    $(LossSpec::$Loss(loss) => loss.check(stringify!($name)),)+
+                    LossSpec::Script(_) => Ok(()),
                 }
             }
 
@@ -72,14 +102,7 @@ macro_rules! losses {
         }
     };
 }
-
-losses! {
-    asl::Asl,
-    bce::Bce,
-    focal::Focal,
-    mse::Mse,
-    kl::Kl,
-}
+losses!(define);
 
 impl Default for LossSpec {
     fn default() -> Self {
@@ -91,36 +114,6 @@ impl LossSpec {
     /// Squared error between logits: the distillation loss of the method.
     pub fn default_distillation() -> Self {
         LossSpec::Mse(Mse::default())
-    }
-
-    /// The loss called `name` with its default options.
-    pub fn named(name: &str) -> Result<LossSpec> {
-        let names = || LOSSES.iter().map(|l| l.name);
-        if !names().any(|known| known == name) {
-            return Err(Error::unknown("loss", name, names()));
-        }
-        serde_json::from_value(serde_json::json!({ "name": name })).map_err(|e| Error::internal(e.to_string()))
-    }
-
-    pub fn name(&self) -> &'static str {
-        self.kind().map_or("script", |kind| kind.name)
-    }
-
-    /// Checks the ranges of the options; `compute` assumes them.
-    pub fn validate(&self) -> Result<()> {
-        let values = serde_json::to_value(self).map_err(|e| Error::internal(e.to_string()))?;
-        for LossOption { name: option, range, .. } in self.kind().map_or(&[][..], |kind| kind.options) {
-            let Some((least, most)) = range else { continue };
-            // JSON writes NaN as null.
-            let value = values[option].as_f64().unwrap_or(f64::NAN);
-            if !(*least..=*most).contains(&value) {
-                return Err(Error::argument(format!(
-                    "option \"{option}\" of {} must be from {least} to {most}; got {value}",
-                    self.name()
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// `logits` `[N, m]` against `targets` of the same shape (f32): a scalar that carries a gradient to the logits.

@@ -3,15 +3,17 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{Loss, LossKind, LossOption, Reduction};
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
 
-/// L = Σ (s - t)² between logits (the authors' code) or probabilities (the text of CPSD, IJCAI 2022).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Mse {
-    pub space: Space,
-    pub reduction: Reduction,
+crate::options! {
+    /// L = Σ (s - t)² between logits (the authors' code) or probabilities (the text of CPSD, IJCAI 2022).
+    pub struct Mse {
+        /// "logits" or "probabilities"
+        pub space: Space = Space::Logits;
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
+    }
 }
 
 /// The space in which outputs are compared.
@@ -24,13 +26,11 @@ pub enum Space {
 }
 
 impl Loss for Mse {
-    const KIND: LossKind = LossKind {
-        name: "mse",
+    const DOCS: LossDocs = LossDocs {
         line: "squared error to a teacher's logits or probabilities",
         summary: "Squared error between a student's and a teacher's outputs: the distillation loss of the method.",
         details: "L = Σ (s - t)², between logits (the authors' code) or probabilities (the paper's text); both arguments are logits [N, m].",
         example: ("mse(tensor([[1.0, 2.0]]), tensor([[0.0, 0.0]])).item()", "5.0"),
-        options: &[LossOption::choice("space", "\"logits\" or \"probabilities\""), LossOption::REDUCTION],
     };
 
     fn reduction(&self) -> Reduction {

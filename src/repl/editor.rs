@@ -91,7 +91,7 @@ fn names_inside(before: &str) -> Vec<&'static str> {
             crate::models::backbones::BACKBONES.iter().map(|b| b.name).collect()
         }
         ("head", false) => crate::models::heads::HEADS.iter().map(|h| h.name).collect(),
-        ("loss" | "distillation", false) => crate::losses::LOSSES.iter().map(|l| l.name).collect(),
+        ("loss" | "distillation", false) => crate::losses::LOSSES.iter().map(|l| l.0).collect(),
         ("reading", false) => crate::training::recipes::Reading::ALL.iter().map(|r| r.name()).collect(),
         ("import", false) => crate::script::modules::embedded_names().collect(),
         _ => vec![],

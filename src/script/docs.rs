@@ -304,7 +304,7 @@ fn heads_text() -> String {
 }
 
 fn losses_text() -> String {
-    crate::losses::LOSSES.iter().map(|loss| format!("  {:<10} {}\n", loss.name.cyan(), loss.line)).collect()
+    crate::losses::LOSSES.iter().map(|(name, line)| format!("  {:<10} {line}\n", name.cyan())).collect()
 }
 
 fn datasets_text() -> String {
