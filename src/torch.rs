@@ -1,4 +1,4 @@
-//! libtorch for the rest of the crate: errors in one sentence, tensors to and from plain numbers.
+//! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
@@ -12,7 +12,7 @@ impl From<TchError> for Error {
     }
 }
 
-/// libtorch's message without its C++ trace: the first line that says something.
+/// The message of libtorch without its C++ trace: the first line that is not empty.
 fn first_sentence(message: &str) -> String {
     let text = message.split("\nException raised from").next().unwrap_or(message);
     let text = text.trim().trim_start_matches("Internal torch error:");
@@ -33,7 +33,7 @@ pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(Vec::<f32>::try_from(&flat)?)
 }
 
-/// A tensor of independent normal numbers with that standard deviation (Box and Muller 1958).
+/// A tensor of independent normal numbers with mean 0 (Box and Muller 1958).
 pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
     let mut rng = random::named(seed, name);
     let n = shape.iter().product::<i64>() as usize;

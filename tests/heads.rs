@@ -2,10 +2,11 @@
 
 mod formula;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use cpsd::models::heads::{Context, HEADS, Head, find};
-use cpsd::models::params::{Params, Role};
+use cpsd::models::heads::{HEADS, Head, HeadSetup, find};
+use cpsd::models::params::{Params, Role, Scope};
 use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
 use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
@@ -67,10 +68,10 @@ fn spec(head: &str, m: usize) -> ModelSpec {
 fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
     let spec = spec.resolved().unwrap();
     let labels = labels(m);
-    let mut params = Params::new(3, Device::Cpu);
-    let context = Context::new(&spec, channels, &labels, "fc").unwrap();
-    let head = (find(&spec.head).unwrap().build)(&mut params, &context).unwrap();
-    (params, head)
+    let params = RefCell::new(Params::default());
+    let setup = HeadSetup::new(&spec, channels, &labels, "fc").unwrap();
+    let head = (find(&spec.head).unwrap().build)(&Scope::root(&params, 3, Device::Cpu), &setup).unwrap();
+    (params.into_inner(), head)
 }
 
 #[test]
@@ -199,8 +200,9 @@ fn options_and_what_a_head_needs_are_checked() {
     let labels = labels(3);
     for (head, needs) in [("ml_gcn", "needs a label graph"), ("tf", "needs word vectors")] {
         let spec = with(head, &[]).resolved().unwrap();
-        let context = Context::new(&spec, 16, &labels, "fc").unwrap();
-        let error = (find(head).unwrap().build)(&mut Params::new(0, Device::Cpu), &context).err().unwrap();
+        let setup = HeadSetup::new(&spec, 16, &labels, "fc").unwrap();
+        let params = RefCell::default();
+        let error = (find(head).unwrap().build)(&Scope::root(&params, 0, Device::Cpu), &setup).err().unwrap();
         assert!(error.message.contains(needs), "{error}");
     }
     let graph = LabelGraph { labels: labels[..2].to_vec(), rows: vec![vec![0.0; 2]; 2] };
@@ -226,7 +228,7 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
              evaluate(student, data.test).mAP",
             kind.name, numbers.join(", ")
         );
-        let mut session = cpsd::primitives::session();
+        let mut session = cpsd::script::session::Session::new();
         *session.host.runs.borrow_mut() = folder.path().join("runs");
         match session.eval(&code, kind.name) {
             Ok(map) => assert!((0.0..=100.0).contains(&map.as_float().unwrap()), "{}", kind.name),
@@ -240,7 +242,7 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
                  #{{epochs: {epochs}, batch: 16, views: 1, threads: 1, model: #{{{backbone}, image_size: 32}}}});"
         );
         let folder = tempfile::tempdir().unwrap();
-        let mut session = cpsd::primitives::session();
+        let mut session = cpsd::script::session::Session::new();
         *session.host.runs.borrow_mut() = folder.path().join("runs");
         let _ = session.eval(&code, "memory").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)));
         resident_mb()

@@ -1,4 +1,4 @@
-//! The label graph as a head reads it.
+//! The option `graph` of a model: a matrix of weights between labels.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 
-/// A matrix over named labels: from a co-occurrence S_ij = e_ij / n_i, from an affinity its weights.
+/// Weights between named labels: S_ij = e_ij / n_i of a co-occurrence, or the weights of an affinity.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LabelGraph {
@@ -17,7 +17,7 @@ pub struct LabelGraph {
 }
 
 impl LabelGraph {
-    /// The part of it between these labels, in their order: `[m, m]` f32. Errors: a label that it does not have.
+    /// The submatrix of these labels, in their order: `[m, m]` f32. Errors: a label that is missing.
     pub fn between(&self, labels: &[String]) -> Result<Tensor> {
         let m = self.labels.len();
         if self.rows.len() != m || self.rows.iter().any(|row| row.len() != m) {
