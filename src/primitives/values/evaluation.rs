@@ -2,24 +2,26 @@
 
 use rhai::{Dynamic, Engine, Map};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::table::TableValue;
 use crate::labels::tables::Cell;
 use crate::metrics::{DECISION_METRICS, Evaluation};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 
-pub const KIND: Kind = Kind {
-    name: "Report",
-    summary: "The metrics of one evaluation, in percent.",
-    members: &MEMBERS,
-    is: kind_of!(Evaluation).0,
-    show: kind_of!(Evaluation).1,
-    rust_name: kind_of!(Evaluation).2,
-    register: |engine, _| register(engine),
-};
+impl KindOfValue for Evaluation {
+    const NAME: &'static str = "Report";
+    const SUMMARY: &'static str = "The metrics of one evaluation, in percent.";
+    const MEMBERS: &'static [Member] = &MEMBERS;
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(Evaluation);
 
 const OTHERS: [Member; 7] = [
     Member::new("macro_F1", "mean of the labels' own F1"),
@@ -50,7 +52,6 @@ const MEMBERS: [Member; 1 + DECISION_METRICS.len() + OTHERS.len()] = {
 };
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<Evaluation>(engine, "Report");
     for metric in DECISION_METRICS {
         engine.register_get(metric.name, move |e: &mut Evaluation| (metric.of)(&e.decisions));
     }
