@@ -144,3 +144,29 @@ fn scale_map(map: &mut Map<String, Value>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Run stores and scripts hold this form.
+    #[test]
+    fn json_is_flat_and_its_keys_are_in_order() {
+        let decisions = DecisionMetrics { cp: 1.0, cr: 2.0, cf1: 3.0, op: 4.0, or: 5.0, of1: 6.0 };
+        let top = TopRow { k: 3, above_threshold: true, decisions };
+        let rows = ThresholdRow { threshold: 0.5, decisions, macro_f1: 7.0 };
+        let row = ConventionRow { name: "field".into(), map: 8.0, rows, top: Some(top.clone()) };
+        assert_eq!(
+            serde_json::to_string(&row).unwrap(),
+            "{\"name\":\"field\",\"mAP\":8.0,\"threshold\":0.5,\"CP\":1.0,\"CR\":2.0,\"CF1\":3.0,\"OP\":4.0,\"OR\":5.0,\
+             \"OF1\":6.0,\"macro_F1\":7.0,\"top\":{\"k\":3,\"above_threshold\":true,\"CP\":1.0,\"CR\":2.0,\"CF1\":3.0,\
+             \"OP\":4.0,\"OR\":5.0,\"OF1\":6.0}}"
+        );
+        let all = Evaluation { decisions, top: Some(top), conventions: vec![row], ..Evaluation::planned(2, 1) };
+        let text = serde_json::to_string(&all).unwrap();
+        let start = "{\"images\":2,\"labels\":1,\"convention\":\"none\",\"threshold\":null,\"mAP\":null,\"CP\":1.0,\"CR\":2.0,\
+                     \"CF1\":3.0,\"OP\":4.0,\"OR\":5.0,\"OF1\":6.0,\"macro_F1\":null,\"top\":{\"k\":3,";
+        assert!(text.starts_with(start), "{text}");
+        assert_eq!(all.raw()["conventions"][0]["top"]["OF1"], 0.06);
+    }
+}
