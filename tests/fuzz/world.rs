@@ -217,8 +217,8 @@ fn typed(session: &Session, line: &str, pos: usize) -> Option<String> {
         helper.refresh(session);
         let history = rustyline::history::MemHistory::new();
         let context = rustyline::Context::new(&history);
-        let _ = helper.complete(line, pos, &host);
-        let _ = helper.hint(line, pos, &host);
+        let _ = helper.complete(line, pos, &context);
+        let _ = helper.hint(line, pos, &context);
         let _ = helper.highlight_char(line, pos, CmdKind::Other);
         let _ = helper.highlight(line, pos);
     }));
