@@ -240,10 +240,8 @@ fn results(value: &Dynamic) -> Vec<(String, Dynamic)> {
     if let Ok(map) = value.as_map_ref() {
         return map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     }
-    if let Some(r) = value.clone().try_cast::<Evaluation>() {
-        let numbers =
-            [("mAP", r.map), ("CP", r.cp), ("CR", r.cr), ("CF1", r.cf1), ("OP", r.op), ("OR", r.or), ("OF1", r.of1)];
-        return numbers.into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();
+    if let Some(evaluation) = value.clone().try_cast::<Evaluation>() {
+        return evaluation.numbers().into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();
     }
     if value.is_unit() { vec![] } else { vec![("value".into(), value.clone())] }
 }

@@ -1,9 +1,9 @@
-//! What every figure asks of its input.
+//! The checks of every figure's input.
 
 use super::{text, theme};
 use crate::error::{Error, Result};
 
-/// A width or height in px, 120 to 8000, or `default` where none is given.
+/// A width or height in px, 120 to 8000, or `default` if none is given.
 pub fn size(figure: &str, name: &str, given: Option<f64>, default: f64) -> Result<f64> {
     match given {
         None => Ok(default),
@@ -12,7 +12,7 @@ pub fn size(figure: &str, name: &str, given: Option<f64>, default: f64) -> Resul
     }
 }
 
-/// `count` things where `expected` belong: `length("heatmap", "row labels", 3, 4, "one a row")`.
+/// Checks that `count` is `expected`: `length("heatmap", "row labels", 3, 4, "one a row")`.
 pub fn length(figure: &str, what: &str, count: usize, expected: usize, why: &str) -> Result<()> {
     if count == expected {
         return Ok(());
@@ -20,7 +20,7 @@ pub fn length(figure: &str, what: &str, count: usize, expected: usize, why: &str
     Err(Error::argument(format!("{figure} needs {expected} {what} ({why}); got {count}")))
 }
 
-/// At least one, and at most `most`, of `what`.
+/// Checks that there are from 1 to `most` of `what`.
 pub fn count(figure: &str, what: &str, count: usize, most: usize) -> Result<()> {
     match count {
         0 => Err(Error::argument(format!("{figure} needs at least one {what}; got none"))),
@@ -29,7 +29,7 @@ pub fn count(figure: &str, what: &str, count: usize, most: usize) -> Result<()> 
     }
 }
 
-/// The least and greatest finite value.
+/// The lowest and highest finite value.
 pub fn range(figure: &str, what: &str, values: impl IntoIterator<Item = f64>) -> Result<(f64, f64)> {
     let (lo, hi) = values
         .into_iter()
@@ -38,7 +38,7 @@ pub fn range(figure: &str, what: &str, values: impl IntoIterator<Item = f64>) ->
     if lo > hi {
         return Err(Error::argument(format!("{figure} needs a finite number among its {what}; there is none")));
     }
-    // Differences of greater numbers overflow.
+    // Differences of larger numbers overflow.
     if let Some(v) = [lo, hi].into_iter().find(|v| v.abs() > 1e300) {
         return Err(Error::argument(format!(
             "{figure} takes numbers from -1e300 to 1e300; got {v:e} among its {what}"
@@ -47,7 +47,7 @@ pub fn range(figure: &str, what: &str, values: impl IntoIterator<Item = f64>) ->
     Ok((lo, hi))
 }
 
-/// The parts of `groups`, each with its members, in ascending order of part.
+/// The members of each part of `groups`, in ascending order of part.
 pub fn parts(figure: &str, groups: &[usize], n: usize) -> Result<Vec<Vec<usize>>> {
     length(figure, "part numbers", groups.len(), n, "one a label")?;
     let mut ids: Vec<usize> = groups.to_vec();
@@ -56,7 +56,7 @@ pub fn parts(figure: &str, groups: &[usize], n: usize) -> Result<Vec<Vec<usize>>
     Ok(ids.iter().map(|id| (0..n).filter(|&i| groups[i] == *id).collect()).collect())
 }
 
-/// What part `index` is called: its name where names are given, `part 1` otherwise.
+/// The names of the parts: `names` if given, otherwise `part 1` and so on.
 pub fn part_names(figure: &str, names: &[String], parts: usize) -> Result<Vec<String>> {
     if names.is_empty() {
         return Ok((1..=parts).map(|p| format!("part {p}")).collect());

@@ -1,11 +1,11 @@
-//! The context probe: does a label's score lean on the labels that usually stand beside it?
+//! The context probe: does a label's score depend on the labels that usually occur with it?
 //!
-//! For label i with its most frequent companions C_i (the labels j with the highest e_ij): AP on the pictures where no
-//! label of C_i is present, beside the ordinary AP; and how often i is predicted where it is absent, with companions
-//! present and without.
+//! For label i with its most frequent companions C_i (the labels j with the highest e_ij), the probe compares AP on the
+//! pictures without any label of C_i with the ordinary AP. It also counts how often i is predicted where it is absent,
+//! with companions present and without.
 //!
-//! Pictures without companions have another share of positives, and AP falls with that share by itself. So a second
-//! gap takes precision at the ordinary share: negatives there are weighted by
+//! Pictures without companions have a different share of positives, and AP alone falls with that share. A second gap
+//! therefore takes precision at the ordinary share: negatives there are weighted by
 //! (negatives / positives of all) / (negatives / positives there), as in Hoiem, Chodpathumwan & Dai, "Diagnosing error
 //! in object detectors", ECCV 2012, section 2.2.
 
@@ -27,8 +27,8 @@ pub struct Companions {
 
 /// The context probe of one evaluation, in percent. Means are over the labels that have both APs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ContextReport {
-    /// How many companions were looked at, at most.
+pub struct ContextProbe {
+    /// The largest number of companions of a label.
     pub companions: usize,
     /// Where the companions were counted.
     pub source: String,
@@ -45,7 +45,7 @@ pub struct ContextReport {
     /// The same without companions.
     pub false_positives_without: Option<f64>,
     pub per_label: Vec<ContextRow>,
-    /// Labels without companions, or without a positive or negative picture where the companions are absent.
+    /// Labels without companions, or without a positive or a negative picture where the companions are absent.
     pub left_out: Vec<String>,
 }
 
@@ -67,10 +67,10 @@ pub struct ContextRow {
 }
 
 impl Companions {
-    /// The `k` labels with the highest count e_ij beside each label; labels that never appear beside it are none.
+    /// Per label, the `k` others with the highest count e_ij; labels that never occur with it are left out.
     ///
-    /// `counts` is m × m, row-major, with any diagonal, as counted on the training images. Of equal counts the label
-    /// whose name comes first is taken. Errors: a size that is not m × m.
+    /// `counts` is m × m, row-major, with any diagonal, as counted on the training images. Ties go to the name that
+    /// comes first. Errors: a size that is not m × m.
     pub fn from_counts(labels: &[String], counts: &[u64], k: usize) -> Result<Self> {
         Self::new(labels, counts, k, "training images")
     }
@@ -121,14 +121,14 @@ impl Companions {
     }
 }
 
-/// The probe of all labels; `aps` are their ordinary APs, and input is known to be sound.
+/// Probes all labels; `aps` are their ordinary APs, and the input has been checked.
 pub(super) fn probe<S: Score, T: Target>(
     input: &Input<'_, S, T>,
     labels: &[String],
     companions: &Companions,
     cut: Cut,
     aps: &[Option<f64>],
-) -> Result<ContextReport> {
+) -> Result<ContextProbe> {
     if companions.of.len() != input.m {
         return Err(Error::argument(format!(
             "the companions are those of {} labels, but the scores have {}",
@@ -136,11 +136,11 @@ pub(super) fn probe<S: Score, T: Target>(
             input.m
         )));
     }
-    let task = activity::current();
+    let activity = activity::current();
     let per_label = (0..input.m)
         .into_par_iter()
         .map(|label| {
-            task.check()?;
+            activity.check()?;
             Ok(row(input, labels, companions.of(label), label, cut, aps[label]))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -150,7 +150,7 @@ pub(super) fn probe<S: Score, T: Target>(
             .with_help("ask for fewer companions, or leave the probe out"));
     };
     let ap_alone = mean(per_label.iter().filter(both).map(|r| r.ap_alone)).unwrap_or(f64::NAN);
-    Ok(ContextReport {
+    Ok(ContextProbe {
         companions: companions.of.iter().map(Vec::len).max().unwrap_or(0),
         source: companions.source.into(),
         ap,
@@ -262,19 +262,19 @@ mod tests {
 
     #[test]
     fn a_case_by_hand() {
-        // Label 0 with companion 1: pictures 0 and 1 have both, 2 the label alone, 3 and 4 the companion alone, 5 neither.
+        // Label 0, companion 1: pictures 0 and 1 have both, 2 only the label, 3 and 4 only the companion, 5 neither.
         let targets: [u8; 12] = [1, 1, 1, 1, 1, 0, 0, 1, 0, 1, 0, 0];
         let scores: [f32; 12] = [0.9, 0.5, 0.8, 0.5, 0.3, 0.5, 0.7, 0.5, 0.2, 0.5, 0.4, 0.5];
         let input = Input::new(&scores, &targets, 6, 2).unwrap();
         let labels = names(&["mouse", "keyboard"]);
         let companions = Companions::from_targets(&input, &labels, 1).unwrap();
         let ap = (1.0 + 1.0 + 3.0 / 5.0) / 3.0;
-        let report =
+        let context =
             probe(&input, &labels, &companions, Cut { threshold: 0.5, strict: false }, &[Some(ap), Some(0.8)]).unwrap();
-        let mouse = &report.per_label[0];
+        let mouse = &context.per_label[0];
         assert_eq!(mouse.companions, vec!["keyboard"]);
         assert_eq!((mouse.positives, mouse.positives_alone), (3, 1));
-        // Alone: the negative (0.4) stands before the positive (0.3).
+        // Alone: the negative (0.4) ranks before the positive (0.3).
         assert_eq!(mouse.ap_alone, Some(50.0));
         assert!((mouse.gap.unwrap() - (100.0 * ap - 50.0)).abs() < 1e-12);
         // Three positives and three negatives in all, one and one alone: the same share, the same gap.

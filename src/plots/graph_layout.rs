@@ -1,6 +1,6 @@
-//! Where the vertices of a label graph stand: parts on a circle, forces within and between them, no two on each other.
+//! Positions of the vertices of a label graph: parts on a circle, forces within and between them, no overlap.
 //!
-//! Forces after Fruchterman and Reingold, "Graph drawing by force-directed placement", 1991.
+//! Forces as in Fruchterman and Reingold, "Graph drawing by force-directed placement", 1991.
 
 use rand::RngExt;
 
@@ -16,7 +16,7 @@ pub struct Edge {
     pub weight: f64,
 }
 
-/// The room that a vertex with its label takes about its centre, in px.
+/// The extent of a vertex with its label around its centre, in px.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     pub left: f64,
@@ -25,8 +25,8 @@ pub struct Room {
     pub down: f64,
 }
 
-/// The centres of all vertices in a field of `size` px: `parts` holds each vertex' part by its place, `rooms` what
-/// stands about it. The seed decides everything.
+/// The centres of all vertices in a field of `size` px. Per vertex, `parts` holds the index of its part and `rooms` its
+/// extent. The same seed gives the same layout.
 pub fn place(edges: &[Edge], parts: &[usize], rooms: &[Room], size: (f64, f64), seed: u64) -> Result<Vec<(f64, f64)>> {
     let n = parts.len();
     let mut rng = random::seeded(seed ^ 0x6c61_796f_7574);
@@ -44,7 +44,7 @@ pub fn place(edges: &[Edge], parts: &[usize], rooms: &[Room], size: (f64, f64), 
     Ok(at)
 }
 
-/// The middle and radius of each part: on an ellipse, parts that share much weight side by side.
+/// The centre and radius of each part, on an ellipse; parts that share much weight are neighbours.
 fn homes(edges: &[Edge], parts: &[usize], (w, h): (f64, f64)) -> Vec<(f64, f64, f64)> {
     let k = parts.iter().max().map_or(0, |p| p + 1);
     let mut sizes = vec![0.0f64; k];
@@ -60,7 +60,7 @@ fn homes(edges: &[Edge], parts: &[usize], (w, h): (f64, f64)) -> Vec<(f64, f64, 
         shared[a * k + b] += e.weight;
         shared[b * k + a] += e.weight;
     }
-    // From the largest part on, next to each the one that shares most weight with it for its size.
+    // The largest part first; then always the part that shares most weight with the last one, relative to its size.
     let mut order = vec![(0..k).max_by(|a, b| sizes[*a].total_cmp(&sizes[*b]).then(b.cmp(a))).unwrap_or(0)];
     let mut seated = vec![false; k];
     while order.len() < k {
@@ -70,7 +70,7 @@ fn homes(edges: &[Edge], parts: &[usize], (w, h): (f64, f64)) -> Vec<(f64, f64, 
         let next = (0..k).filter(|p| !seated[*p]).max_by(|a, b| pull(*a).total_cmp(&pull(*b)).then(b.cmp(a)));
         order.push(next.unwrap_or(0));
     }
-    // A part's share of the circle grows with its radius.
+    // The arc of a part is proportional to its radius.
     let total: f64 = sizes.iter().map(|s| s.sqrt()).sum();
     let mut homes = vec![(0.0, 0.0, 0.0); k];
     let mut turn = -std::f64::consts::PI * 0.75;
@@ -102,7 +102,7 @@ fn attract(
                 let (dx, dy) = (at[i].0 - at[j].0, at[i].1 - at[j].1);
                 let square = (dx * dx + dy * dy).max(1.0);
                 if square < 36.0 * ideal * ideal {
-                    // Parts keep more distance than vertices of one part.
+                    // Vertices of different parts keep more distance.
                     let push = ideal * ideal / square * if parts[i] == parts[j] { 1.0 } else { 1.5 };
                     force[i] = (force[i].0 + dx * push, force[i].1 + dy * push);
                     force[j] = (force[j].0 - dx * push, force[j].1 - dy * push);
@@ -136,7 +136,7 @@ fn fill(at: &mut [(f64, f64)], rooms: &[Room], (w, h): (f64, f64)) {
     let (left, right) = bounds(&|i| (at[i].0 - rooms[i].left, at[i].0 + rooms[i].right));
     let (top, bottom) = bounds(&|i| (at[i].1 - rooms[i].up, at[i].1 + rooms[i].down));
     let (sx, sy) = (w / (right - left).max(1.0), h / (bottom - top).max(1.0));
-    // Not so unevenly that clusters turn into stripes.
+    // Limited, so that clusters do not become stripes.
     let (sx, sy) = (sx.min(sy * 1.5), sy.min(sx * 1.5));
     let middle = ((left + right) / 2.0, (top + bottom) / 2.0);
     for p in at.iter_mut() {
@@ -162,7 +162,7 @@ fn separate(at: &mut [(f64, f64)], rooms: &[Room], (w, h): (f64, f64)) -> Result
                     continue;
                 }
                 moved = true;
-                // Along the shorter way out, half each.
+                // Along the shorter way out; each vertex moves half of it.
                 if x < y {
                     let push = (x / 2.0 + 0.01) * if left < right { 1.0 } else { -1.0 };
                     (at[i].0, at[j].0) = (at[i].0 + push, at[j].0 - push);

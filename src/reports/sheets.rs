@@ -1,26 +1,25 @@
-//! The tables of a page: metrics, differences from the baseline, APs label by label.
+//! The tables of a page: metrics, differences from the baseline, AP per label.
 
 use std::collections::BTreeMap;
 
 use super::export::{Decimals, ExportOptions};
-use super::figures::ap_differences;
 use super::subject::Subject;
 use crate::error::Result;
-use crate::metrics::{BootstrapOptions, Evaluation, Interval, mean_error, paired_bootstrap};
 use crate::tables::{Cell, Table};
+use crate::metrics::{BootstrapOptions, DECISION_METRICS, Evaluation, Interval, mean_error, paired_bootstrap};
 
-/// A table with its place in the page and how its numbers are shown.
+/// A table with its title, note and number formats.
 pub struct Sheet {
-    /// What the page and LaTeX call it: `per-label-test`.
+    /// Its name in HTML and LaTeX, such as `per-label-test`.
     pub id: String,
     pub title: String,
-    /// What a reader needs to know to read it; may be empty.
+    /// An explanation below the table; may be empty.
     pub note: String,
     pub table: Table,
     pub options: ExportOptions,
-    /// For each row the place of the subject that it is about, where there is one: its colour.
+    /// Per row, the index of its subject, which decides its colour.
     pub subjects: Vec<Option<usize>>,
-    /// Whether long text is broken into lines.
+    /// Whether long text is wrapped.
     pub wrapped: bool,
 }
 
@@ -40,7 +39,7 @@ impl Sheet {
         Ok(Sheet { id, title, note: String::new(), table, options, subjects, wrapped: false })
     }
 
-    /// Any table; numbers have two decimals.
+    /// A sheet of any table; numbers have two decimals.
     pub fn of(id: &str, title: &str, table: Table) -> Sheet {
         let options = ExportOptions { caption: title.into(), label: format!("tab:{id}"), ..ExportOptions::default() };
         let subjects = vec![None; table.height()];
@@ -64,9 +63,6 @@ fn decimals(of: impl IntoIterator<Item = (String, u8)>) -> Decimals {
     Decimals::Each(of.into_iter().collect::<BTreeMap<_, _>>())
 }
 
-const METRICS: [&str; 7] = ["mAP", "CP", "CR", "CF1", "OP", "OR", "OF1"];
-const TOP_METRICS: [&str; 6] = ["CP", "CR", "CF1", "OP", "OR", "OF1"];
-
 fn percents(columns: &[&str]) -> ExportOptions {
     ExportOptions {
         decimals: decimals(columns.iter().map(|c| (c.to_string(), 1))),
@@ -75,7 +71,7 @@ fn percents(columns: &[&str]) -> ExportOptions {
     }
 }
 
-/// A split as words: "on test", or nothing for an evaluation that was given.
+/// A split as words: "on test"; empty for an evaluation that was given without a split.
 pub fn on(split: &str) -> String {
     if split.is_empty() { String::new() } else { format!(" on {split}") }
 }
@@ -85,78 +81,77 @@ fn id(what: &str, split: &str) -> String {
     if split.is_empty() { what.into() } else { format!("{what}-{}", split.chars().map(plain).collect::<String>()) }
 }
 
-/// The subjects that were evaluated on `split`, by their places.
+/// The subjects that were evaluated on `split`, with their indices.
 fn evaluated<'a>(
     subjects: &'a [Subject],
     split: &'a str,
 ) -> impl Iterator<Item = (usize, &'a Subject, &'a Evaluation)> {
-    subjects.iter().enumerate().filter_map(move |(i, s)| Some((i, s, s.report(split)?)))
+    subjects.iter().enumerate().filter_map(move |(i, s)| Some((i, s, s.evaluation(split)?)))
 }
 
-/// The seven numbers of every subject, and those at top k where they were asked for.
+/// The metrics of every subject, and those at top k if they were computed.
 pub fn summary(subjects: &[Subject], split: &str) -> Result<Vec<Sheet>> {
-    // How many labels each answers for is worth a column where they are not equally many.
-    let counts: Vec<usize> = evaluated(subjects, split).map(|(_, _, r)| r.labels).collect();
+    // The number of labels has a column if it differs between subjects.
+    let Some((_, _, first)) = evaluated(subjects, split).next() else { return Ok(vec![]) };
+    let counts: Vec<usize> = evaluated(subjects, split).map(|(_, _, e)| e.labels).collect();
     let several = counts.iter().any(|n| *n != counts[0]);
     let rows = |cells: &dyn Fn(&Evaluation) -> Option<Vec<f64>>| -> (Vec<usize>, Vec<Vec<Cell>>) {
         evaluated(subjects, split)
-            .filter_map(|(i, s, r)| {
-                let cells = cells(r)?;
-                let front = std::iter::once(Cell::from(s.name.as_str())).chain(several.then(|| Cell::from(r.labels)));
+            .filter_map(|(i, s, e)| {
+                let cells = cells(e)?;
+                let front = std::iter::once(Cell::from(s.name.as_str())).chain(several.then(|| Cell::from(e.labels)));
                 Some((i, front.chain(cells.into_iter().map(Cell::from)).collect()))
             })
             .unzip()
     };
-    let mut sheets = Vec::new();
-    let (about, all) = rows(&|r| Some(vec![r.map, r.cp, r.cr, r.cf1, r.op, r.or, r.of1]));
-    if all.is_empty() {
-        return Ok(sheets);
-    }
     let columns =
         |metrics: &[&'static str]| [if several { &["run", "labels"][..] } else { &["run"] }, metrics].concat();
-    let first = evaluated(subjects, split).next().map(|(_, _, r)| r);
-    let reading = first.map_or(String::new(), |r| {
-        format!(
-            "In percent, over {} pictures; convention {}, threshold {}. The best of each column is bold.",
-            r.images, r.convention, r.threshold
-        )
-    });
+    let names = names(first);
+    let (about, all) = rows(&|e| Some(e.numbers().into_iter().map(|(_, number)| number).collect()));
     let sheet =
-        Sheet::new(id("metrics", split), format!("Metrics{}", on(split)), &columns(&METRICS), all, percents(&METRICS))?;
-    sheets.push(sheet.note(reading).about(about));
-    let (about, top) = rows(&|r| r.top.as_ref().map(|t| vec![t.cp, t.cr, t.cf1, t.op, t.or, t.of1]));
-    if let Some(k) = first.and_then(|r| r.top.as_ref()).map(|t| t.k) {
+        Sheet::new(id("metrics", split), format!("Metrics{}", on(split)), &columns(&names), all, percents(&names))?;
+    let note = format!(
+        "In percent, over {} pictures; convention {}, threshold {}. The best of each column is bold.",
+        first.images, first.convention, first.threshold
+    );
+    let mut sheets = vec![sheet.note(note).about(about)];
+    let names: Vec<&str> = DECISION_METRICS.iter().map(|m| m.name).collect();
+    let (about, top) =
+        rows(&|e| e.top.as_ref().map(|top| DECISION_METRICS.iter().map(|m| (m.of)(&top.decisions)).collect()));
+    if let Some(k) = first.top.as_ref().map(|t| t.k) {
         let title = format!("Top {k}{}", on(split));
-        let sheet = Sheet::new(id("top", split), title, &columns(&TOP_METRICS), top, percents(&TOP_METRICS))?;
+        let sheet = Sheet::new(id("top", split), title, &columns(&names), top, percents(&names))?;
         sheets.push(sheet.note(format!("The {k} highest scores of each picture count as predictions.")).about(about));
     }
     Ok(sheets)
 }
 
-/// Mean ± standard error of the seven numbers over the subjects of each group.
+fn names(evaluation: &Evaluation) -> Vec<&'static str> {
+    evaluation.numbers().into_iter().map(|(name, _)| name).collect()
+}
+
+/// Mean ± standard error of the metrics over the subjects of each group.
 pub fn means(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
     let mut groups: Vec<(&str, usize, Vec<&Evaluation>)> = Vec::new();
-    for (i, subject, report) in evaluated(subjects, split) {
+    for (i, subject, evaluation) in evaluated(subjects, split) {
         let Some(group) = subject.group.as_deref() else { continue };
         match groups.iter_mut().find(|(name, _, _)| *name == group) {
-            Some((_, _, reports)) => reports.push(report),
-            None => groups.push((group, i, vec![report])),
+            Some((_, _, evaluations)) => evaluations.push(evaluation),
+            None => groups.push((group, i, vec![evaluation])),
         }
     }
-    groups.retain(|(_, _, reports)| reports.len() > 1);
-    if groups.is_empty() {
-        return Ok(None);
-    }
-    let rows = groups.iter().map(|(name, _, reports)| {
-        let numbers: [fn(&Evaluation) -> f64; 7] =
-            [|r| r.map, |r| r.cp, |r| r.cr, |r| r.cf1, |r| r.op, |r| r.or, |r| r.of1];
-        let spread = |of: fn(&Evaluation) -> f64| {
-            Ok(Cell::from(mean_error(&reports.iter().map(|r| of(r)).collect::<Vec<_>>())?.to_string()))
+    groups.retain(|(_, _, evaluations)| evaluations.len() > 1);
+    let Some((_, _, first)) = groups.first() else { return Ok(None) };
+    let names = names(first[0]);
+    let rows = groups.iter().map(|(name, _, evaluations)| {
+        let spread = |metric: usize| {
+            let values: Vec<f64> = evaluations.iter().map(|e| e.numbers()[metric].1).collect();
+            Ok(Cell::from(mean_error(&values)?.to_string()))
         };
-        let spreads = numbers.into_iter().map(spread).collect::<Result<Vec<_>>>()?;
-        Ok([Cell::from(*name), Cell::from(reports.len())].into_iter().chain(spreads).collect())
+        let spreads = (0..names.len()).map(spread).collect::<Result<Vec<_>>>()?;
+        Ok([Cell::from(*name), Cell::from(evaluations.len())].into_iter().chain(spreads).collect())
     });
-    let columns = [&["run", "n"][..], &METRICS].concat();
+    let columns = [&["run", "n"][..], &names[..]].concat();
     let title = format!("Means{}", on(split));
     let sheet =
         Sheet::new(id("means", split), title, &columns, rows.collect::<Result<Vec<_>>>()?, ExportOptions::default())?;
@@ -165,7 +160,7 @@ pub fn means(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
     ))
 }
 
-/// How far a subject's AP lies above the baseline's, over the labels that both have.
+/// The AP differences of one subject from the baseline, over the labels that both have.
 pub struct Difference {
     pub subject: usize,
     /// `None` for fewer than two labels.
@@ -174,13 +169,13 @@ pub struct Difference {
     pub labels: Vec<(String, f64)>,
 }
 
-/// Every other subject of `split` against the baseline; none where the baseline was not evaluated or no label is shared.
+/// The differences of all other subjects on `split`; empty if the baseline was not evaluated or no label is shared.
 pub fn differences(subjects: &[Subject], baseline: usize, split: &str) -> Result<Vec<Difference>> {
-    let Some(base) = subjects[baseline].report(split) else { return Ok(vec![]) };
+    let Some(base) = subjects[baseline].evaluation(split) else { return Ok(vec![]) };
     let others = evaluated(subjects, split).filter(|(i, _, _)| *i != baseline);
     let mut found = Vec::new();
-    for (subject, _, report) in others {
-        let labels = ap_differences(report, base);
+    for (subject, _, evaluation) in others {
+        let labels = ap_differences(evaluation, base);
         if labels.is_empty() {
             continue;
         }
@@ -194,7 +189,13 @@ pub fn differences(subjects: &[Subject], baseline: usize, split: &str) -> Result
     Ok(found)
 }
 
-/// The differences in a row each.
+/// AP of each label that both evaluations have, `evaluation` minus `baseline`, in the order of `baseline`.
+fn ap_differences(evaluation: &Evaluation, baseline: &Evaluation) -> Vec<(String, f64)> {
+    let of = |e: &Evaluation, label: &str| e.per_label.iter().find(|l| l.label == label).and_then(|l| l.ap);
+    baseline.per_label.iter().filter_map(|l| Some((l.label.clone(), of(evaluation, &l.label)? - l.ap?))).collect()
+}
+
+/// The differences, one row per subject.
 pub fn difference_sheet(
     subjects: &[Subject],
     baseline: usize,
@@ -227,19 +228,19 @@ Better, worse: labels with a higher or lower AP.";
     Ok(sheet.note(note).about(differences.iter().map(|d| d.subject).collect()))
 }
 
-/// AP of every label under every subject, and how far each lies from the baseline.
+/// AP per label and subject, and the differences from the baseline.
 pub fn per_label(
     subjects: &[Subject],
     baseline: usize,
     split: &str,
     differences: &[Difference],
 ) -> Result<Option<Sheet>> {
-    /// Of more subjects, the differences are left to the figures.
+    /// With more, only the figures show the differences.
     const MOST_DIFFERENCES: usize = 4;
     let all: Vec<(usize, &Subject, &Evaluation)> = evaluated(subjects, split).collect();
     let mut labels: Vec<(&str, usize)> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
-    for row in all.iter().flat_map(|(_, _, r)| &r.per_label) {
+    for row in all.iter().flat_map(|(_, _, e)| &e.per_label) {
         if seen.insert(&row.label) {
             labels.push((&row.label, row.positives));
         }
@@ -250,7 +251,7 @@ pub fn per_label(
     let differences: &[Difference] = if differences.len() <= MOST_DIFFERENCES { differences } else { &[] };
     let aps: Vec<BTreeMap<&str, f64>> = all
         .iter()
-        .map(|(_, _, r)| r.per_label.iter().filter_map(|l| Some((l.label.as_str(), l.ap?))).collect())
+        .map(|(_, _, e)| e.per_label.iter().filter_map(|l| Some((l.label.as_str(), l.ap?))).collect())
         .collect();
     let apart: Vec<BTreeMap<&str, f64>> =
         differences.iter().map(|d| d.labels.iter().map(|(l, x)| (l.as_str(), *x)).collect()).collect();
@@ -278,11 +279,11 @@ pub fn per_label(
     Ok(Some(sheet.note(format!("In percent. Positives: pictures that have the label.{note}"))))
 }
 
-/// The context probe of the subjects that made one.
+/// The context probes of the subjects that have one.
 pub fn context(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
     let (about, rows): (Vec<usize>, Vec<Vec<Cell>>) = evaluated(subjects, split)
-        .filter_map(|(i, s, r)| {
-            let c = r.context.as_ref()?;
+        .filter_map(|(i, s, e)| {
+            let c = e.context.as_ref()?;
             Some((
                 i,
                 vec![s.name.as_str().into(), c.ap.into(), c.ap_alone.into(), c.gap.into(), c.gap_same_share.into()],
@@ -302,7 +303,7 @@ pub fn context(subjects: &[Subject], split: &str) -> Result<Option<Sheet>> {
     Ok(Some(sheet.note(note).about(about)))
 }
 
-/// Where each subject comes from: its trainings, and what they say of themselves.
+/// The trainings of each subject, with their summaries.
 pub fn runs(subjects: &[Subject]) -> Result<Option<Sheet>> {
     let (mut about, mut rows) = (Vec::new(), Vec::new());
     for (i, subject) in subjects.iter().enumerate() {

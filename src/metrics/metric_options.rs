@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::conventions::{CONVENTIONS, Convention, Named};
 use crate::error::{Error, Result};
 
-/// What [`evaluate`](super::evaluate) computes, and by which reading.
+/// Which metrics [`evaluate`](super::evaluate) computes, and by which conventions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricOptions {
-    /// From which probability on a label counts as predicted; a list gives a row for each. `None`: the convention's
-    /// own, 0.5 in most of the field.
+    /// The lowest probability at which a label counts as predicted; a list gives one row per threshold. `None`: the
+    /// convention's own, 0.5 in most of the field.
     pub threshold: Option<Thresholds>,
-    /// Also the metrics with the k highest scores of each image as predictions; `None` leaves them out.
+    /// Also computes the metrics with the k highest scores of each image as predictions; `None` leaves them out.
     pub top_k: Option<usize>,
     /// Of the top k, only scores that pass the threshold count.
     pub above_threshold: bool,
-    /// The convention of the report, or several, which then stand side by side; the first is the report's.
+    /// The convention of the evaluation, or several to compare; the first is the evaluation's own.
     pub convention: ConventionList,
-    /// Whether the context probe is made.
+    /// Whether to run the context probe.
     pub context: bool,
-    /// How many companions of a label the context probe looks at.
+    /// How many companions per label the context probe looks at.
     pub companions: usize,
 }
 
@@ -41,7 +41,7 @@ impl Default for MetricOptions {
 }
 
 impl MetricOptions {
-    /// The thresholds to evaluate at, the report's own first.
+    /// The thresholds to evaluate at; the first is the evaluation's own.
     pub(super) fn thresholds(&self) -> Result<Vec<f64>> {
         let thresholds = match &self.threshold {
             None => vec![self.convention.first().threshold],
@@ -65,7 +65,7 @@ impl MetricOptions {
         Ok(thresholds)
     }
 
-    /// Errors: a number that is out of range.
+    /// Errors: a number out of range.
     pub(super) fn check(&self) -> Result<()> {
         if self.top_k == Some(0) {
             return Err(Error::argument("option top_k must be at least 1; got 0"));
@@ -144,7 +144,7 @@ impl<'de> Deserialize<'de> for Thresholds {
 pub struct ConventionList(Vec<Named>);
 
 impl ConventionList {
-    /// By names. Errors: none given, an unknown one, one that stands twice.
+    /// By names. Errors: no name, an unknown one, a duplicate.
     pub fn new<N: AsRef<str>>(names: &[N]) -> Result<Self> {
         let list = names.iter().map(|n| Convention::named(n.as_ref()).map(Named)).collect::<Result<Vec<_>>>()?;
         if list.is_empty() {

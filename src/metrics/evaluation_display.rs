@@ -1,11 +1,12 @@
-//! How a report prints: the table that a person of this field wants.
+//! The text of an evaluation: the table that papers of this field print.
 
 use std::fmt;
 
-use super::context::ContextReport;
+use super::context_probe::ContextProbe;
+use super::decision_metrics::{DECISION_METRICS, DecisionMetrics};
 use super::evaluation::{Evaluation, LabelRow, ThresholdRow, TopRow};
 
-/// Weakest labels shown.
+/// How many of the weakest labels are shown.
 const WEAKEST: usize = 5;
 
 impl fmt::Display for Evaluation {
@@ -15,28 +16,26 @@ impl fmt::Display for Evaluation {
             "{} images, {} labels; in percent, convention {}, threshold {}",
             self.images, self.labels, self.convention, self.threshold
         )?;
-        let name = |name: &str, threshold: f64| format!("{name} at {threshold}");
-        let several = self.conventions.len() > 1;
-        let mut lines = vec![Line::new("all", Some(self.map), self.row(), Some(self.macro_f1))];
+        let mut lines = vec![Line {
+            name: "all".into(),
+            map: Some(self.map),
+            decisions: self.decisions,
+            macro_f1: Some(self.macro_f1),
+        }];
         lines.extend(self.top.as_ref().map(top_line));
         for row in &self.thresholds {
-            lines.push(Line::new(format!("at {}", row.threshold), Some(self.map), row.clone(), Some(row.macro_f1)));
+            lines.push(threshold_line(format!("at {}", row.threshold), self.map, row));
         }
-        if several {
+        if self.conventions.len() > 1 {
             for row in &self.conventions {
-                lines.push(Line::new(
-                    name(&row.name, row.rows.threshold),
-                    Some(row.map),
-                    row.rows.clone(),
-                    Some(row.rows.macro_f1),
-                ));
+                lines.push(threshold_line(format!("{} at {}", row.name, row.rows.threshold), row.map, &row.rows));
                 lines.extend(row.top.as_ref().map(top_line));
             }
         }
         let width = lines.iter().map(|l| l.name.chars().count()).max().unwrap_or(0).max(5);
         write!(f, "{:width$}", "")?;
-        for head in ["mAP", "CP", "CR", "CF1", "OP", "OR", "OF1"] {
-            write!(f, "{head:>7}")?;
+        for (name, _) in self.numbers() {
+            write!(f, "{name:>7}")?;
         }
         writeln!(f, "{:>10}", "macro F1")?;
         for line in &lines {
@@ -59,21 +58,16 @@ impl fmt::Display for Evaluation {
 struct Line {
     name: String,
     map: Option<f64>,
-    row: ThresholdRow,
+    decisions: DecisionMetrics,
     macro_f1: Option<f64>,
 }
 
 impl Line {
-    fn new(name: impl Into<String>, map: Option<f64>, row: ThresholdRow, macro_f1: Option<f64>) -> Line {
-        Line { name: name.into(), map, row, macro_f1 }
-    }
-
     fn print(&self, width: usize) -> String {
-        let r = &self.row;
         let mut text = format!("{:width$}", self.name);
         text += &self.map.map_or_else(|| " ".repeat(7), |map| format!("{map:>7.1}"));
-        for value in [r.cp, r.cr, r.cf1, r.op, r.or, r.of1] {
-            text += &format!("{value:>7.1}");
+        for metric in DECISION_METRICS {
+            text += &format!("{:>7.1}", (metric.of)(&self.decisions));
         }
         if let Some(f1) = self.macro_f1 {
             text += &format!("{f1:>10.1}");
@@ -82,33 +76,13 @@ impl Line {
     }
 }
 
-fn top_line(top: &TopRow) -> Line {
-    let row = ThresholdRow {
-        threshold: 0.0,
-        cp: top.cp,
-        cr: top.cr,
-        cf1: top.cf1,
-        op: top.op,
-        or: top.or,
-        of1: top.of1,
-        macro_f1: 0.0,
-    };
-    Line::new(format!("top-{}{}", top.k, if top.above_threshold { ", passing" } else { "" }), None, row, None)
+fn threshold_line(name: String, map: f64, row: &ThresholdRow) -> Line {
+    Line { name, map: Some(map), decisions: row.decisions, macro_f1: Some(row.macro_f1) }
 }
 
-impl Evaluation {
-    fn row(&self) -> ThresholdRow {
-        ThresholdRow {
-            threshold: self.threshold,
-            cp: self.cp,
-            cr: self.cr,
-            cf1: self.cf1,
-            op: self.op,
-            or: self.or,
-            of1: self.of1,
-            macro_f1: self.macro_f1,
-        }
-    }
+fn top_line(top: &TopRow) -> Line {
+    let name = format!("top-{}{}", top.k, if top.above_threshold { ", passing" } else { "" });
+    Line { name, map: None, decisions: top.decisions, macro_f1: None }
 }
 
 fn write_weakest(f: &mut fmt::Formatter<'_>, labels: &[LabelRow]) -> fmt::Result {
@@ -122,7 +96,7 @@ fn write_weakest(f: &mut fmt::Formatter<'_>, labels: &[LabelRow]) -> fmt::Result
     writeln!(f, "lowest AP (images): {}", items.join(", "))
 }
 
-/// The first dozen names, and how many more there are.
+/// The first twelve names, and the number of the others.
 fn shortened(names: &[String]) -> String {
     match names.len() {
         0..=12 => names.join(", "),
@@ -130,7 +104,7 @@ fn shortened(names: &[String]) -> String {
     }
 }
 
-impl fmt::Display for ContextReport {
+impl fmt::Display for ContextProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

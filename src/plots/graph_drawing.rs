@@ -1,13 +1,13 @@
-//! The label graph: discs for labels, lines for what appears together, colours for parts.
+//! Draws a label graph: labels as discs, co-occurrence as lines, parts as colours.
 
 use serde::{Deserialize, Serialize};
 
 use super::colours::{Colour, qualitative};
 use super::figure::Figure;
-use super::layout::{self, Edge, Room};
+use super::graph_layout::{self, Edge, Room};
 use super::placement::{self, Point, Rect};
 use super::svg::{Anchor, Style, Svg, Text};
-use super::{check, text, theme};
+use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
 /// How a [`label_graph`] looks.
@@ -22,13 +22,13 @@ pub struct LabelGraphOptions {
     pub width: Option<f64>,
     /// In px.
     pub height: Option<f64>,
-    /// Each label's strongest edges that are drawn; an edge is drawn if either end asks for it.
+    /// How many of each label's strongest edges are drawn; an edge is drawn if it is among those of either end.
     pub edges: usize,
     /// Edges below this weight are left out.
     pub min_weight: f64,
-    /// Decides the layout.
+    /// Seed of the layout.
     pub seed: u64,
-    /// Names of the parts; `part 1` and so on where none are given.
+    /// Names of the parts; by default `part 1` and so on.
     pub group_names: Vec<String>,
 }
 
@@ -49,14 +49,14 @@ impl Default for LabelGraphOptions {
 
 const FIGURE: &str = "label_graph";
 const MOST_LABELS: usize = 1000;
-/// Beyond this many labels, those that would cover others have no text.
+/// With more labels than this, names that would cover others are left out.
 const ALL_NAMED: usize = 120;
 
-/// Labels as discs (area by `sizes`, n_i ≥ 0), edges by `weights` (n × n row by row; the mean of both directions; 0 or
-/// less is no edge), colours by `groups` (the part of each label).
+/// Draws labels as discs (area by `sizes`, n_i ≥ 0), edges by `weights` (n × n row by row; the mean of both directions;
+/// 0 or less is no edge), colours by `groups` (the part of each label).
 ///
-/// Each label's `edges` strongest edges are drawn, wide and dark where the weight is great. Parts are kept together;
-/// the seed decides the rest of the layout.
+/// Each label's `edges` strongest edges are drawn, wider and darker with their weight. Parts are kept together; the
+/// seed decides the rest of the layout.
 ///
 /// Errors: Argument for lengths that disagree, more than 1,000 labels, weights or sizes that are not finite.
 pub fn label_graph(
@@ -67,9 +67,9 @@ pub fn label_graph(
     options: &LabelGraphOptions,
 ) -> Result<Figure> {
     let n = labels.len();
-    check::count(FIGURE, "label", n, MOST_LABELS)?;
-    check::length(FIGURE, "weights", weights.len(), n * n, &format!("{n} × {n} labels"))?;
-    check::length(FIGURE, "sizes", sizes.len(), n, "one a label")?;
+    validate::count(FIGURE, "label", n, MOST_LABELS)?;
+    validate::length(FIGURE, "weights", weights.len(), n * n, &format!("{n} × {n} labels"))?;
+    validate::length(FIGURE, "sizes", sizes.len(), n, "one a label")?;
     if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
         let (from, to) = (&labels[at / n], &labels[at % n]);
         let what = format!("{FIGURE} needs finite weights; that from \"{from}\" to \"{to}\" is {}", weights[at]);
@@ -80,23 +80,23 @@ pub fn label_graph(
         return Err(Error::argument(what));
     }
     let parts = match groups {
-        Some(groups) => check::parts(FIGURE, groups, n)?,
+        Some(groups) => validate::parts(FIGURE, groups, n)?,
         None => vec![(0..n).collect()],
     };
-    let names = check::part_names(FIGURE, &options.group_names, parts.len())?;
+    let names = validate::part_names(FIGURE, &options.group_names, parts.len())?;
     let mut part_of = vec![0; n];
     for (p, part) in parts.iter().enumerate() {
         part.iter().for_each(|i| part_of[*i] = p);
     }
 
     let growth = (n as f64 / 80.0).sqrt().clamp(0.55, 2.5);
-    let width = check::size(FIGURE, "width", options.width, (1150.0 * growth).max(520.0))?;
-    let height = check::size(FIGURE, "height", options.height, (860.0 * growth).max(420.0))?;
+    let width = validate::size(FIGURE, "width", options.width, (1150.0 * growth).max(520.0))?;
+    let height = validate::size(FIGURE, "height", options.height, (860.0 * growth).max(420.0))?;
     let edges = strongest(weights, n, options);
     let notes = notes(&edges, options, sizes);
     let legend = Legend::new(&names, &parts, groups.is_some() && parts.len() <= 40, width);
-    let top = theme::header_height(&options.title, &options.subtitle, width) + legend.height;
-    let bottom = theme::MARGIN + theme::notes_height(&notes, width);
+    let top = titles::header_height(&options.title, &options.subtitle, width) + legend.height;
+    let bottom = theme::MARGIN + titles::notes_height(&notes, width);
     let field = Rect {
         x: theme::MARGIN,
         y: top + 6.0,
@@ -106,7 +106,7 @@ pub fn label_graph(
     if field.height < 60.0 {
         return Err(Error::argument(format!("{FIGURE} has no room below its title; give a greater height")));
     }
-    // A small figure has smaller discs and letters.
+    // Discs and letters scale with the figure.
     let room = (field.width * field.height / n as f64).sqrt();
     let font = (room * 0.12).clamp(6.0, 11.0);
     let labels: Vec<String> = labels.iter().map(|l| text::fit(l, font, false, 16.0 * font)).collect();
@@ -122,13 +122,13 @@ pub fn label_graph(
             Room { left: side, right: side, up: r + 2.0, down: r + font * 1.15 + 3.0 }
         })
         .collect();
-    let at: Vec<(f64, f64)> = layout::place(&edges, &part_of, &rooms, (field.width, field.height), options.seed)?
+    let at: Vec<(f64, f64)> = graph_layout::place(&edges, &part_of, &rooms, (field.width, field.height), options.seed)?
         .into_iter()
         .map(|(x, y)| (field.x + x, field.y + y))
         .collect();
 
     let mut svg = Svg::new(width, height);
-    let below = theme::header(&mut svg, &options.title, &options.subtitle, width);
+    let below = titles::header(&mut svg, &options.title, &options.subtitle, width);
     legend.draw(&mut svg, below);
     if groups.is_some() && parts.len() > 1 {
         draw_regions(&mut svg, &parts, &at, (room * 0.3).min(30.0));
@@ -140,7 +140,7 @@ pub fn label_graph(
     for i in &order {
         svg.circle(at[*i].0, at[*i].1, radius(*i), Style::fill(colour(*i)).outlined(theme::PAPER, 1.2));
     }
-    // A disc that is large enough holds its own name.
+    // A disc that is large enough holds its name.
     let (inside, beside): (Vec<usize>, Vec<usize>) =
         order.iter().partition(|&&i| text::width(&labels[i], font, false) < 1.6 * radius(i) && radius(i) > 1.2 * font);
     for i in inside {
@@ -157,11 +157,11 @@ pub fn label_graph(
             svg.text(r.x + r.width / 2.0, r.y + r.height / 2.0, text);
         }
     }
-    theme::notes(&mut svg, &notes, height - bottom, width);
+    titles::notes(&mut svg, &notes, height - bottom, width);
     Ok(svg.finish(if options.title.is_empty() { "label graph" } else { &options.title }))
 }
 
-/// Each label's strongest edges, weakest first, weights scaled so that the strongest is 1.
+/// Each label's strongest edges, weakest first, with weights scaled so that the strongest is 1.
 fn strongest(weights: &[f64], n: usize, options: &LabelGraphOptions) -> Vec<Edge> {
     let weight = |i: usize, j: usize| weights[i * n + j] / 2.0 + weights[j * n + i] / 2.0;
     let mut kept: Vec<(usize, usize)> = Vec::new();
@@ -181,7 +181,7 @@ fn strongest(weights: &[f64], n: usize, options: &LabelGraphOptions) -> Vec<Edge
 }
 
 fn draw_edges(svg: &mut Svg, edges: &[Edge], at: &[(f64, f64)], part_of: &[usize], colour: impl Fn(usize) -> Colour) {
-    // Between parts first, grey, so that the parts' own edges lie on top.
+    // Edges between parts first, in grey, so that edges within parts are on top.
     for within in [false, true] {
         for e in edges.iter().filter(|e| (part_of[e.from] == part_of[e.to]) == within) {
             let (ink, opacity) = match within {
@@ -193,12 +193,12 @@ fn draw_edges(svg: &mut Svg, edges: &[Edge], at: &[(f64, f64)], part_of: &[usize
     }
 }
 
-/// A tinted region about the vertices of each part, `air` px wider than they are.
+/// Draws a tinted region around the vertices of each part, with a margin of `air` px.
 fn draw_regions(svg: &mut Svg, parts: &[Vec<usize>], at: &[(f64, f64)], air: f64) {
     for (p, part) in parts.iter().enumerate() {
         let hull = hull(part.iter().map(|i| at[*i]).collect());
         let tint = theme::PAPER.mix(qualitative(p), 0.5);
-        // The wide outline rounds the corners; opacity counts once for it and the inside.
+        // The wide outline rounds the corners; opacity applies once to outline and inside.
         svg.polygon(&hull, Style::fill(tint).outlined(tint, 2.0 * air).opacity(0.2));
     }
 }
@@ -236,7 +236,7 @@ fn notes(edges: &[Edge], options: &LabelGraphOptions, sizes: &[f64]) -> String {
     notes.join(" ")
 }
 
-/// Coloured names of the parts below the title, in as many lines as they need.
+/// The names of the parts in their colours, below the title, in as many lines as they need.
 struct Legend {
     entries: Vec<(f64, f64, String)>,
     height: f64,

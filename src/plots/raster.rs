@@ -1,4 +1,4 @@
-//! Pictures inside figures: RGB bytes, heat laid over them, and their form in an SVG.
+//! Raster pictures inside figures: RGB bytes, heat laid over them, and PNG encoding.
 
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Rgb, RgbImage};
@@ -7,17 +7,17 @@ use super::colours::{Colour, Ramp};
 use super::figure::encode_png;
 use crate::error::{Error, Result};
 
-/// A picture: `width` × `height` pixels, 3 bytes each, row by row from the top.
+/// A picture: `width` × `height` pixels of 3 bytes, row by row from the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     image: RgbImage,
 }
 
-/// More pixels than this have no place in a figure.
+/// The most pixels of a picture in a figure.
 const MOST_PIXELS: u64 = 100_000_000;
 
 impl Picture {
-    /// Errors: Argument where the bytes are not width × height × 3, or there are no pixels.
+    /// Errors: Argument if the bytes are not width × height × 3, or there are no pixels.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
         let pixels = u64::from(width) * u64::from(height);
         if pixels == 0 || pixels > MOST_PIXELS {
@@ -45,17 +45,17 @@ impl Picture {
     pub(super) fn fit(&self, width: f64, height: f64) -> (f64, f64) {
         let (w, h) = (f64::from(self.width()), f64::from(self.height()));
         let scale = (width / w).min(height / h);
-        // A thread of a picture still shows.
+        // A very narrow picture is still visible.
         ((w * scale).max(1.0), (h * scale).max(1.0))
     }
 
-    /// A PNG of at most `pixels` (width, height) with `heat` laid over.
+    /// A PNG of at most `pixels` (width, height) with `heat` laid over it.
     pub(super) fn png(&self, pixels: (f64, f64), heat: Option<(&Heat, Paint)>) -> Result<Vec<u8>> {
         let (w, h) = (pixels.0.round().max(1.0) as u32, pixels.1.round().max(1.0) as u32);
         let smaller = w < self.width() || h < self.height();
         let mut image = match (smaller, heat) {
             (true, _) => imageops::resize(&self.image, w, h, FilterType::Triangle),
-            // Heat is as smooth as the figure, however few pixels the picture has.
+            // Enlarged, so that the heat is as smooth as the figure even over few pixels.
             (false, Some(_)) => imageops::resize(&self.image, w, h, FilterType::CatmullRom),
             (false, None) => self.image.clone(),
         };
@@ -82,7 +82,7 @@ pub struct Heat {
     values: Vec<f32>,
 }
 
-/// How heat is painted: its colours, and how far the hottest hides the picture (0 to 1).
+/// How heat is painted: its colours, and the opacity of the highest heat (0 to 1).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paint {
     pub ramp: Ramp,
@@ -90,7 +90,7 @@ pub(super) struct Paint {
 }
 
 impl Paint {
-    /// What lies over the picture at `value`: colder is more transparent.
+    /// The colour and opacity at `value`: lower values are more transparent.
     pub fn at(&self, value: f64) -> (Colour, f64) {
         let cold = 1.0 - value.clamp(0.0, 1.0);
         (self.ramp.at(value), self.opacity * (1.0 - cold * cold))
@@ -100,7 +100,7 @@ impl Paint {
 impl Heat {
     /// Values below 0 count as 0, above 1 as 1.
     ///
-    /// Errors: Argument where there are not height × width values, none, or one is NaN.
+    /// Errors: Argument if there are not height × width values, if there are none, or if one is NaN.
     pub fn new(height: usize, width: usize, values: Vec<f32>) -> Result<Self> {
         if height == 0 || width == 0 || Some(values.len()) != height.checked_mul(width) {
             let came = values.len();
@@ -112,7 +112,7 @@ impl Heat {
         Ok(Heat { width, height, values: values.into_iter().map(|v| v.clamp(0.0, 1.0)).collect() })
     }
 
-    /// Bilinear between cell centres at (`x`, `y`), each 0 to 1 across the map.
+    /// Bilinear interpolation between cell centres at (`x`, `y`), each 0 to 1 across the map.
     fn at(&self, x: f64, y: f64) -> f64 {
         let place = |t: f64, n: usize| {
             let p = (t * n as f64 - 0.5).clamp(0.0, (n - 1) as f64);
@@ -126,7 +126,7 @@ impl Heat {
     }
 
     fn lay_over(&self, image: &mut RgbImage, paint: Paint) {
-        // Fine enough that no steps show.
+        // Fine enough that no steps are visible.
         let table: Vec<(Colour, f64)> = (0..=2000).map(|i| paint.at(f64::from(i) / 2000.0)).collect();
         let (w, h) = (f64::from(image.width()), f64::from(image.height()));
         for (x, y, Rgb(pixel)) in image.enumerate_pixels_mut() {
@@ -139,7 +139,7 @@ impl Heat {
     }
 }
 
-/// Pixels a px for `count` pictures in one figure: sharp where they are few, and not too large a file where many.
+/// Pixels per px for `count` pictures in one figure: sharp if they are few, a file of moderate size if they are many.
 pub(super) fn density(count: usize) -> f64 {
     match count {
         0..=30 => 2.0,
