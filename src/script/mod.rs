@@ -7,6 +7,7 @@
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `errors`: from the core's errors to Rhai's and from those to what a person reads
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be read; `spans`: what is underlined
+//! - `tokens`: the tokens of a text that need not be a whole script
 //! - `fingerprint`: what names the code of a closure
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
@@ -36,4 +37,5 @@ pub mod session;
 pub mod show;
 pub mod spans;
 pub mod syntax;
+pub mod tokens;
 pub mod weave;
