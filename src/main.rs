@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use cpsd::activity::{console, interrupt};
-use cpsd::repl;
 use cpsd::script::errors::Failure;
-use cpsd::script::session::Session;
+use cpsd::{primitives, repl};
 
 use commands::{check, doc, eval, exit, runs, script, test, worker};
 
@@ -64,7 +63,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if std::env::var_os("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
     }
-    let mut session = Session::new();
+    let mut session = primitives::session();
     if let Some(runs) = cli.runs {
         *session.host.runs.borrow_mut() = runs;
     }

@@ -11,7 +11,7 @@ fn value(session: &mut Session, line: &str) -> String {
 }
 
 fn session(folder: &std::path::Path) -> Session {
-    let mut session = Session::new();
+    let mut session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = folder.to_path_buf();
     let _ = value(
         &mut session,

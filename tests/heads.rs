@@ -69,7 +69,7 @@ fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
     let labels = labels(m);
     let mut params = Params::new(3, Device::Cpu);
     let context = Context::new(&spec, channels, &labels, "fc").unwrap();
-    let head = (find(&spec.head).unwrap().build)(&mut params, &host).unwrap();
+    let head = (find(&spec.head).unwrap().build)(&mut params, &context).unwrap();
     (params, head)
 }
 
@@ -200,7 +200,7 @@ fn options_and_what_a_head_needs_are_checked() {
     for (head, needs) in [("ml_gcn", "needs a label graph"), ("tf", "needs word vectors")] {
         let spec = with(head, &[]).resolved().unwrap();
         let context = Context::new(&spec, 16, &labels, "fc").unwrap();
-        let error = (find(head).unwrap().build)(&mut Params::new(0, Device::Cpu), &host).err().unwrap();
+        let error = (find(head).unwrap().build)(&mut Params::new(0, Device::Cpu), &context).err().unwrap();
         assert!(error.message.contains(needs), "{error}");
     }
     let graph = LabelGraph { labels: labels[..2].to_vec(), rows: vec![vec![0.0; 2]; 2] };
@@ -226,7 +226,7 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
              evaluate(student, data.test).mAP",
             kind.name, numbers.join(", ")
         );
-        let mut session = cpsd::script::session::Session::new();
+        let mut session = cpsd::primitives::session();
         *session.host.runs.borrow_mut() = folder.path().join("runs");
         match session.eval(&code, kind.name) {
             Ok(map) => assert!((0.0..=100.0).contains(&map.as_float().unwrap()), "{}", kind.name),
@@ -240,7 +240,7 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
                  #{{epochs: {epochs}, batch: 16, views: 1, threads: 1, model: #{{{backbone}, image_size: 32}}}});"
         );
         let folder = tempfile::tempdir().unwrap();
-        let mut session = cpsd::script::session::Session::new();
+        let mut session = cpsd::primitives::session();
         *session.host.runs.borrow_mut() = folder.path().join("runs");
         let _ = session.eval(&code, "memory").unwrap_or_else(|failure| panic!("{}", failure.render(false, 100)));
         resident_mb()

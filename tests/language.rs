@@ -11,7 +11,7 @@ use cpsd::script::{check, docs, modules, show};
 /// A session whose run store and working folder are temporary.
 fn session(folder: &Path) -> Session {
     cpsd::activity::console::set_quiet(true);
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = folder.join("runs");
     session
 }
@@ -47,7 +47,7 @@ fn every_word_and_kind_is_documented() {
         if let Some(options) = &word.options {
             let defaults = (options.defaults)();
             let keys: BTreeSet<&str> = defaults.as_object().unwrap().keys().map(String::as_str).collect();
-            let mut documented: BTreeSet<&str> = options.docs.iter().map(|(k, _)| *k).collect();
+            let mut documented: BTreeSet<&str> = (options.docs)().iter().map(|doc| doc.key).collect();
             // A closure: it has no default, and names no run.
             documented.remove("on_epoch");
             assert_eq!(documented, keys, "{}: documented options and real ones differ", word.name);

@@ -4,14 +4,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use cpsd::script::session::Session;
 use cpsd::script::show;
 
 /// What the last line of a script prints.
 fn shown(code: &str) -> String {
     cpsd::activity::console::set_quiet(true);
     let folder = tempfile::tempdir().unwrap();
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = folder.path().join("runs");
     let mut session = session;
     match session.eval(&code.replace("FOLDER", folder.path().to_str().unwrap()), "test") {
@@ -21,7 +20,7 @@ fn shown(code: &str) -> String {
 }
 
 fn message(code: &str) -> String {
-    let mut session = Session::new();
+    let mut session = cpsd::primitives::session();
     session.eval(code, "test").map(|v| show::plain(&v)).expect_err(code).message
 }
 

@@ -13,7 +13,7 @@ let some = [\"person\", \"dog\", \"car\"];
 
 fn session(runs: &Path) -> Session {
     cpsd::activity::console::set_quiet(true);
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }

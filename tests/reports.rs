@@ -41,7 +41,7 @@ fn look(file: &Path) -> Option<Value> {
 
 fn session(runs: &Path) -> Session {
     cpsd::activity::console::set_quiet(true);
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }

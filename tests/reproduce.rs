@@ -82,7 +82,7 @@ fn the_printed_rows_are_those_of_the_released_checkpoints_and_have_recipes() {
 
 fn session(runs: &Path) -> Session {
     cpsd::activity::console::set_quiet(true);
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }

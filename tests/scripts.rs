@@ -6,7 +6,6 @@ use std::process::{Command, Output};
 
 use cpsd::script::check::{self, Severity};
 use cpsd::script::modules;
-use cpsd::script::session::Session;
 
 const CPSD: &str = env!("CARGO_BIN_EXE_cpsd");
 
@@ -69,7 +68,7 @@ fn every_mistake_says_what_is_written_beside_it() {
                 format!("{}exit code {}\n", String::from_utf8_lossy(&output.stderr), output.status.code().unwrap())
             }
             None => {
-                let mut session = Session::new();
+                let mut session = cpsd::primitives::session();
                 *session.host.runs.borrow_mut() = folder.path().join("runs");
                 match session.run_file(Path::new(name), &[]) {
                     Ok(_) => "no mistake".to_string(),
@@ -101,7 +100,7 @@ fn every_mistake_says_what_is_written_beside_it() {
 /// Nothing that works is called a mistake.
 #[test]
 fn the_checker_finds_nothing_in_what_we_ship() {
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     let mut texts: Vec<(String, String)> =
         modules::STDLIB.iter().map(|(name, text)| (format!("stdlib/{name}"), text.to_string())).collect();
     for folder in ["scripts", "examples", "examples/libraries", "tests/libraries"] {
@@ -180,7 +179,7 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("let v = 3; eval(\"v\");", &[]),
         ("switch 3 { 3 if nothing => 1, _ => 2 }", &[(Error, (1, 17), "there is no variable \"nothing\"")]),
     ];
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     for (text, expected) in cases {
         let findings = check::check(&session, text, "case").unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
         let found: Vec<(Severity, (usize, usize), &str)> =

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use cpsd::script::session::Session;
 use serde_json::Value;
 
 const READER: &str = "
@@ -23,7 +22,7 @@ fn tensorboard_reads_what_a_training_wrote() {
     }
     cpsd::activity::console::set_quiet(true);
     let folder = tempfile::tempdir().unwrap();
-    let mut session = Session::new();
+    let mut session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = folder.path().to_path_buf();
     let code = "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 1, test_shifted: 1, size: 32});
         train_teacher(data, [\"person\", \"dog\"], #{epochs: 3, batch: 16, threads: 1, eval_every: 2, model: #{backbone: \"small_cnn\", image_size: 32}}).id";

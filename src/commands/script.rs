@@ -47,7 +47,7 @@ fn once(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Fail
         eprintln!("cpsd: {unknown}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
-    session.run_file(file, &arguments)?;
+    let _ = session.run_file(file, &arguments)?;
     Ok(exit::DONE)
 }
 

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use cpsd::activity::console;
+use cpsd::activity::message::Message;
 use cpsd::error::ErrorKind;
-use cpsd::executors::worker::{Message, watch_lifeline};
+use cpsd::executors::worker::watch_lifeline;
 use cpsd::training::job_file;
 
 use super::exit;
@@ -26,12 +27,12 @@ pub fn run(args: Args) -> u8 {
     console::relay();
     match job_file::work(&args.job) {
         Ok(run) => {
-            Message::Done(run.into()).say();
+            Message::Done(run.into()).send();
             exit::DONE
         }
         Err(error) => {
             let code = if error.kind == ErrorKind::Interrupted { exit::INTERRUPTED } else { exit::FAILED };
-            Message::Failed { kind: error.kind, message: error.message, help: error.help }.say();
+            Message::Failed { kind: error.kind, message: error.message, help: error.help }.send();
             code
         }
     }

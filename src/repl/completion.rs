@@ -7,9 +7,9 @@ use super::highlighting::KEYWORDS;
 use super::input::{in_string, last_word};
 use super::last_values::is_numbered;
 use super::{commands, infer};
-use crate::primitives;
 use crate::script::session::Session;
-use crate::script::{docs, show};
+use crate::script::word::Word;
+use crate::script::{docs, show, vocabulary};
 
 /// The names of a session, taken anew before each line.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Names {
     /// After `p.`: the members of p's kind, the fields of a map, or the members of all kinds when its kind is not known.
     fn members(&self, receiver: &str) -> Vec<&str> {
         let kind = infer::kind(receiver, &self.variables);
-        if let Some(kind) = kind.as_deref().and_then(primitives::find_kind) {
+        if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
             return kind.members.iter().map(|m| m.name()).collect();
         }
         let name = last_word(receiver);
@@ -52,7 +52,7 @@ impl Names {
         if !fields.is_empty() {
             return fields;
         }
-        primitives::KINDS.iter().flat_map(|k| k.members).map(|m| m.name()).collect()
+        vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| m.name()).collect()
     }
 }
 
@@ -92,7 +92,7 @@ fn names_inside(before: &str) -> Vec<&'static str> {
 }
 
 /// The innermost call around the cursor whose options map is open: `word(..., #{ here`.
-fn open_options(before: &str) -> Option<&'static primitives::Word> {
+fn open_options(before: &str) -> Option<&'static Word> {
     let map = before.rfind("#{")?;
     if before[map..].contains('}') {
         return None;
@@ -102,7 +102,7 @@ fn open_options(before: &str) -> Option<&'static primitives::Word> {
         match c {
             ')' | ']' | '}' => depth += 1,
             '(' if depth == 0 => {
-                return primitives::find(last_word(&head[..i]));
+                return vocabulary::find(last_word(&head[..i]));
             }
             '(' | '[' | '{' => depth -= 1,
             _ => {}
@@ -142,11 +142,11 @@ impl Completer for Names {
         if let Some(options) = open_options(before).and_then(|w| w.options.as_ref())
             && before[..start].trim_end().ends_with(['{', ','])
         {
-            let mut found = pairs(options.docs.iter().map(|(k, _)| *k), word);
+            let mut found = pairs((options.docs)().into_iter().map(|doc| doc.key), word);
             found.iter_mut().for_each(|p| p.replacement.push_str(": "));
             return Ok((start, found));
         }
-        let names = primitives::WORDS
+        let names = vocabulary::words()
             .iter()
             .map(|w| w.name)
             .chain(KEYWORDS.iter().copied())

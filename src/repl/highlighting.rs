@@ -3,8 +3,8 @@
 use colored::Colorize;
 
 use super::input::signs;
-use crate::primitives;
 use crate::script::tokens::{Piece, with_comments};
+use crate::script::vocabulary;
 
 pub const KEYWORDS: &[&str] = &[
     "let", "const", "fn", "if", "else", "for", "in", "while", "loop", "break", "continue", "return", "import", "as",
@@ -32,7 +32,7 @@ pub fn highlight_pair(code: &str, pair: Option<(usize, usize)>) -> String {
             Piece::Text | Piece::Open => token.yellow().to_string(),
             Piece::Word if token.starts_with(|c: char| c.is_ascii_digit()) => token.magenta().to_string(),
             Piece::Word if KEYWORDS.contains(&token) => token.blue().bold().to_string(),
-            Piece::Word if primitives::find(token).is_some() => token.cyan().to_string(),
+            Piece::Word if vocabulary::find(token).is_some() => token.cyan().to_string(),
             Piece::Word | Piece::Sign => token.to_string(),
         });
         end = range.end;
