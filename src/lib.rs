@@ -18,6 +18,7 @@ pub mod options;
 pub mod paper;
 pub mod plots;
 pub mod primitives;
+pub mod random;
 pub mod repl;
 pub mod reports;
 pub mod runs;

@@ -3,10 +3,11 @@
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::Picture;
 use super::picture::Crop;
 use super::randaugment::{Pixels, randaugment};
-use super::{Picture, generator};
 use crate::error::Result;
+use crate::random::numbered;
 
 /// What a training view may change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ pub fn augment(
     view: u32,
     image: u32,
 ) -> Result<Vec<u8>> {
-    let mut rng = generator("view", &[seed, u64::from(view), u64::from(image)]);
+    let mut rng = numbered("view", &[seed, u64::from(view), u64::from(image)]);
     let (left, top, width, height) = crop(picture, options, &mut rng);
     let mut out = picture.crop_resize(Crop { left, top, width, height }, size, size)?;
     if rng.random::<f64>() < options.flip {
@@ -141,7 +142,7 @@ mod tests {
     fn crops_follow_torchvisions_distribution() {
         let p = Picture { width: 400, height: 400, rgb: vec![] };
         let o = AugmentOptions { resized_crop_scale: (0.2, 0.9), ..AugmentOptions::default() };
-        let mut rng = generator("test", &[0]);
+        let mut rng = numbered("test", &[0]);
         let crops: Vec<_> = (0..4000).map(|_| crop(&p, &o, &mut rng)).collect();
         for &(x, y, w, h) in &crops {
             assert!(x >= 0.0 && y >= 0.0 && x + w <= 400.0 && y + h <= 400.0);

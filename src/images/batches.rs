@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use rand::RngExt;
 use rayon::prelude::*;
 
+use super::Dataset;
 use super::augment::{AugmentOptions, augment, center};
-use super::{Dataset, generator};
 use crate::error::{Error, Result};
+use crate::random;
 
 /// One batch of pictures.
 #[derive(Debug)]
@@ -123,11 +123,8 @@ impl Drop for Batches {
 
 /// The order of `n` images in an epoch (Fisher and Yates), from (seed, epoch) alone.
 pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
-    let mut rng = generator("epoch", &[seed, epoch]);
     let mut order: Vec<u32> = (0..n as u32).collect();
-    for i in (1..n).rev() {
-        order.swap(i, rng.random_range(0..=i));
-    }
+    random::shuffle(&mut order, &mut random::numbered("epoch", &[seed, epoch]));
     order
 }
 

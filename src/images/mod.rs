@@ -25,16 +25,3 @@ pub use dataset::Dataset;
 pub use datasets::{Card, DATASETS, DatasetKind, card, open};
 pub use picture::{Crop, Picture};
 pub use source::PictureSource;
-
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
-/// The generator that belongs to these numbers alone: what is drawn does not depend on threads or order.
-pub(crate) fn generator(what: &str, numbers: &[u64]) -> ChaCha8Rng {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(what.as_bytes());
-    for n in numbers {
-        hasher.update(&n.to_le_bytes());
-    }
-    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
-}

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use polars::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::table::LabelTable;
 use super::tables::{Cell, Table, problem};
 use super::verbs;
 use crate::error::{Error, Result};
+use crate::random;
 
 /// The name of a column that no label has.
 const ROW: &str = "\u{0}row";
@@ -142,12 +141,7 @@ impl LabelTable {
         if n > all {
             return Err(Error::argument(format!("{n} images cannot be drawn out of {all}")));
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<usize> = (0..all).collect();
-        (0..n).for_each(|i| order.swap(i, rng.random_range(i..all)));
-        order.truncate(n);
-        order.sort_unstable();
-        self.take_images(&order)
+        self.take_images(&random::sample(all, n, &mut random::seeded(seed)))
     }
 
     /// The images of both tables; labels by name, those that only `other` has last. Errors: an image in both.

@@ -1,11 +1,11 @@
 //! Iterative stratified split: every label spread over the parts in their shares, the rarest first.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 
 use super::table::LabelTable;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::random::{self, Generator};
 
 /// The images (positions, ascending) of each part, so that every part has its share of the images and of every label.
 ///
@@ -28,11 +28,9 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     if n < parts {
         return Err(Error::argument(format!("{n} images cannot be split into {parts} parts")));
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut rng = random::seeded(seed);
     let mut order: Vec<usize> = (0..n).collect();
-    for i in (1..n).rev() {
-        order.swap(i, rng.random_range(0..=i));
-    }
+    random::shuffle(&mut order, &mut rng);
     let mut by_label: Vec<Vec<usize>> = vec![Vec::new(); m];
     for &image in &order {
         table.row(image).iter().for_each(|&l| by_label[l as usize].push(image));
@@ -74,7 +72,7 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
 }
 
 /// The part with the highest first want, of equal ones that with the highest second, of equal ones any.
-fn neediest(first: &[f64], second: &[f64], rng: &mut ChaCha8Rng) -> usize {
+fn neediest(first: &[f64], second: &[f64], rng: &mut Generator) -> usize {
     let mut best = vec![0];
     for part in 1..first.len() {
         let order = first[part].total_cmp(&first[best[0]]).then(second[part].total_cmp(&second[best[0]]));
@@ -94,7 +92,7 @@ mod tests {
 
     /// Labels that get rarer, drawn independently; the last images have none.
     fn table(n: usize, m: usize) -> LabelTable {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = random::seeded(1);
         let lists: Vec<Vec<u32>> = (0..n)
             .map(|_| (0..m as u32).filter(|&l| rng.random::<f64>() < 0.5 / f64::from(l + 1).powf(1.5)).collect())
             .collect();

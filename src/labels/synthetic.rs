@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use polars::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +14,7 @@ use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::random::{self, Generator};
 
 /// Options of [`Synthetic::new`].
 ///
@@ -88,7 +88,7 @@ impl Synthetic {
     /// The labels of one image, ascending: the same for the same seed, whichever other images are asked for.
     pub fn row(&self, image: usize, row: &mut Vec<u32>) {
         let o = &self.options;
-        let mut rng = ChaCha8Rng::seed_from_u64(o.seed);
+        let mut rng = random::seeded(o.seed);
         rng.set_stream(image as u64);
         row.clear();
         let group = draw(&self.groups, &mut rng);
@@ -211,7 +211,7 @@ fn running(weights: impl Iterator<Item = f64>) -> Vec<f64> {
 }
 
 /// A position with the probability that running sums of weights give it.
-fn draw(sums: &[f64], rng: &mut ChaCha8Rng) -> usize {
+fn draw(sums: &[f64], rng: &mut Generator) -> usize {
     let target = rng.random::<f64>() * sums.last().copied().unwrap_or(0.0);
     sums.partition_point(|&s| s <= target).min(sums.len().saturating_sub(1))
 }

@@ -1,11 +1,10 @@
 //! polars' verbs on a [`Table`], under polars' names, with errors that name the column meant.
 
 use polars::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use super::tables::{Table, problem};
 use crate::error::{Error, Result};
+use crate::random;
 
 /// How [`Table::join`] treats rows without a partner.
 pub const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cross"];
@@ -89,12 +88,8 @@ impl Table {
         if n > height {
             return Err(Error::argument(format!("{n} rows cannot be drawn out of {height}")));
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<IdxSize> = (0..height as IdxSize).collect();
-        (0..n).for_each(|i| order.swap(i, rng.random_range(i..height)));
-        order.truncate(n);
-        order.sort_unstable();
-        let rows = IdxCa::from_vec("rows".into(), order);
+        let rows = random::sample(height, n, &mut random::seeded(seed));
+        let rows = IdxCa::from_vec("rows".into(), rows.into_iter().map(|row| row as IdxSize).collect());
         Ok(Table { frame: self.frame.take(&rows).map_err(|e| problem("sample", e))? })
     }
 

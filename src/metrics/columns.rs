@@ -295,8 +295,8 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
+    use crate::random;
+    use rand::RngExt;
 
     #[test]
     fn keys_fall_as_scores_rise() {
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn radix_sort_sorts() {
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut rng = random::seeded(0);
         for (n, mask) in [(10, u32::MAX), (5000, u32::MAX), (5000, 0x7ff), (5000, 0x3f80_0000), (3000, 0)] {
             let mut keys: Vec<u32> = (0..n).map(|_| rng.random::<u32>() & mask).collect();
             let mut expected = keys.clone();

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::activity;
 use crate::error::{Error, Result};
+use crate::random::{Use, indexed};
 
 /// A mean over repetitions (seeds) and its standard error, s / √n with s² over n − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -112,7 +112,7 @@ pub fn paired_bootstrap_by(
         .into_par_iter()
         .map_init(Vec::new, |drawn: &mut Vec<u32>, resample| {
             task.check()?;
-            let mut rng = generator(options.seed, resample);
+            let mut rng = indexed(options.seed, Use::Bootstrap, resample);
             drawn.clear();
             drawn.extend((0..n).map(|_| rng.random_range(0..n as u32)));
             Ok(difference(drawn))
@@ -134,15 +134,6 @@ pub fn paired_bootstrap_by(
         level: options.level,
         n,
     })
-}
-
-/// The generator of one resample, whatever thread draws it.
-fn generator(seed: u64, resample: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&resample.to_le_bytes());
-    key[16..24].copy_from_slice(b"bootstrp");
-    ChaCha8Rng::from_seed(key)
 }
 
 /// Linear between order statistics (type 7 of Hyndman & Fan 1996, numpy's default).

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::precision::Precision;
 use crate::error::Result;
+use crate::random::mixed;
 
 /// One forward pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,14 +58,6 @@ impl From<bool> for Pass {
     fn from(train: bool) -> Pass {
         Pass { train, ..Pass::EVAL }
     }
-}
-
-/// SplitMix64's finaliser.
-fn mixed(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// Numbers from 0 to below 1 that follow from (key, position) alone: a hash of whole numbers, on the device itself.

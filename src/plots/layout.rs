@@ -2,11 +2,11 @@
 //!
 //! Forces after Fruchterman and Reingold, "Graph drawing by force-directed placement", 1991.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 
 use crate::activity::interrupt;
 use crate::error::Result;
+use crate::random;
 
 /// An edge between two vertices, its weight from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Room {
 /// stands about it. The seed decides everything.
 pub fn place(edges: &[Edge], parts: &[usize], rooms: &[Room], size: (f64, f64), seed: u64) -> Result<Vec<(f64, f64)>> {
     let n = parts.len();
-    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6c61_796f_7574);
+    let mut rng = random::seeded(seed ^ 0x6c61_796f_7574);
     let homes = homes(edges, parts, size);
     let mut at: Vec<(f64, f64)> = (0..n)
         .map(|i| {

@@ -1,6 +1,7 @@
 //! Which labels of which training pictures are known, where only some are.
 
 use crate::images::Dataset;
+use crate::random::fraction;
 
 /// What is known of the labels, as shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,12 +19,12 @@ impl Known {
 
     /// Whether a picture has labels. Drawn from its name alone, so that teachers and students agree whatever their seeds.
     pub fn has_labels(self, image: &str) -> bool {
-        drawn(&["labelled", image]) < self.labelled
+        fraction(&["labelled", image]) < self.labelled
     }
 
     /// Whether one label of a picture is known.
     pub fn knows(self, image: &str, label: &str) -> bool {
-        self.has_labels(image) && drawn(&["known", image, label]) < self.known
+        self.has_labels(image) && fraction(&["known", image, label]) < self.known
     }
 
     /// `[images, labels]`, row-major: whether each entry is known.
@@ -31,18 +32,6 @@ impl Known {
         let (images, labels) = (dataset.labels.images(), dataset.labels.labels());
         images.iter().flat_map(|image| labels.iter().map(move |label| self.knows(image, label))).collect()
     }
-}
-
-/// A number in [0, 1) that the names decide.
-fn drawn(key: &[&str]) -> f64 {
-    let mut hash = blake3::Hasher::new();
-    for part in key {
-        hash.update(part.as_bytes());
-        hash.update(&[0]);
-    }
-    let mut bytes = [0; 8];
-    hash.finalize_xof().fill(&mut bytes);
-    (u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use super::Split;
 use super::catalogue::{CLUTTER, LABELS, first_look, index};
 use super::contexts::{CONTEXTS, Context};
-use crate::images::generator;
+use crate::random::{numbered, shuffle};
 
 /// One emoji in a scene. Lengths are shares of the picture's side.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ const GRID: usize = 40;
 
 /// Scene `i` of a split.
 pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
-    let mut rng = generator("scene", &[seed, split as u64, i as u64]);
+    let mut rng = numbered("scene", &[seed, split as u64, i as u64]);
     let context = draw_context(&mut rng);
     let mut labels = match split {
         Split::TestShifted => any_labels(&mut rng),
@@ -126,12 +126,6 @@ fn any_labels(rng: &mut impl Rng) -> Vec<u32> {
     shuffle(&mut all, rng);
     all.truncate(count);
     all
-}
-
-fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, rng.random_range(0..=i));
-    }
 }
 
 fn jitter(colour: [u8; 3], rng: &mut impl Rng) -> [f64; 3] {

@@ -6,7 +6,8 @@ use rand::RngExt;
 
 use super::catalogue::pictures;
 use super::layout::{Object, Scene};
-use crate::images::{Picture, generator};
+use crate::images::Picture;
+use crate::random::numbered;
 
 /// An emoji's pixels at several scales, each half of the one before; red, green, blue times alpha, and alpha, 0 to 1.
 struct Sprite {
@@ -58,7 +59,7 @@ pub fn paint(scene: &Scene, size: u32) -> Picture {
     for object in &scene.objects {
         draw(&mut canvas, n, object);
     }
-    let mut rng = generator("noise", &[scene.texture]);
+    let mut rng = numbered("noise", &[scene.texture]);
     let rgb = canvas
         .iter()
         .flat_map(|pixel| {
@@ -71,7 +72,7 @@ pub fn paint(scene: &Scene, size: u32) -> Picture {
 
 /// Two colours that meet at a horizon, under soft blots.
 fn background(scene: &Scene, n: usize) -> Vec<[f32; 3]> {
-    let mut rng = generator("texture", &[scene.texture]);
+    let mut rng = numbered("texture", &[scene.texture]);
     let blots: Vec<(f32, f32, f32, [f32; 3])> = (0..rng.random_range(4..14))
         .map(|_| {
             let light = (rng.random::<f32>() - 0.5) * 90.0;
