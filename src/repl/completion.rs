@@ -172,6 +172,7 @@ mod tests {
 
     #[test]
     fn option_keys_are_known_inside_an_open_map() {
+        crate::primitives::install();
         assert_eq!(open_options("spectral_partition(a, f(2), #{se").map(|w| w.name), Some("spectral_partition"));
         assert!(open_options("spectral_partition(a, 2, #{seed: 1})").is_none());
     }

@@ -61,7 +61,7 @@ impl Highlighter for Helper {
 }
 
 impl Validator for Helper {
-    /// An input continues on the next line while a bracket or a string in backticks is open; two empty lines end it anyway.
+    /// An input continues on the next line while a bracket or a string in backticks is open. Two empty lines end it.
     fn validate(&self, ctx: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
         let input = ctx.input();
         if commands::is_command(input.trim()) || gives_up(input) {

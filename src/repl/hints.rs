@@ -101,6 +101,7 @@ mod tests {
     use super::*;
 
     fn text(line: &str) -> Option<String> {
+        crate::primitives::install();
         hint(line, &["double(x, y)".into()]).map(|h| h.0.trim().to_string())
     }
 

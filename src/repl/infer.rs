@@ -58,7 +58,7 @@ fn result(word: &str) -> Option<String> {
     (kind != "value").then(|| kind.to_string())
 }
 
-/// The kind of a field or of a method's result, where its line begins with it: "a Table: label, AP", "an array of Models".
+/// The kind of a field or of a method's result, if its line begins with it: "a Table: label, AP", "an array of Models".
 fn member(kind: &str, name: &str) -> Option<String> {
     let members = vocabulary::find_kind(kind)?.members;
     let member = members.iter().find(|m| m.name() == name)?;
@@ -111,6 +111,7 @@ mod tests {
 
     #[test]
     fn receivers_are_known_through_fields_calls_and_elements() {
+        crate::primitives::install();
         let scope: Vec<(String, String)> =
             [("data", "map"), ("data.train", "Dataset"), ("p", "Partition"), ("many", "array"), ("many[]", "Model")]
                 .map(|(a, b)| (a.into(), b.into()))

@@ -33,8 +33,8 @@ impl<'s> Prompt<'s> {
         Prompt { session, kept: vec![], failure: None, figures: figures::Mode::Auto, numbered: 0 }
     }
 
-    /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold; a `;` at the
-    /// end silences it.
+    /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
+    /// the end silences it.
     pub fn evaluate(&mut self, line: &str, name: &str) {
         let line = last_values::with_ans(line);
         let outcome = self.session.eval(&line, name);

@@ -325,7 +325,7 @@ fn short_default(value: &serde_json::Value) -> String {
     }
 }
 
-/// Breaks text at spaces into lines of 100 columns, the indent included. Lines after the first begin with `indent` spaces.
+/// Breaks text at spaces into lines of 100 columns. Lines after the first begin with `indent` spaces.
 fn wrap(text: &str, indent: usize) -> String {
     let mut lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
     textwrap::fill_inplace(&mut lines, 100 - indent);

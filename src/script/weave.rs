@@ -11,8 +11,8 @@ use super::show;
 use crate::error::{Error, Result};
 use crate::files;
 
-/// Runs the ```` ```rust ```` blocks of `source` in order in one session, and writes `into` with the output of each block
-/// behind it, as the prompt shows it. Figures that a block saves are copied to `img/` beside `into`, and shown.
+/// Runs the ```` ```rust ```` blocks of `source` in order in one session, and writes `into` with the output of each
+/// block behind it, as the prompt shows it. Figures that a block saves are copied to `img/` beside `into`, and shown.
 ///
 /// The blocks run in a temporary folder inside the working folder, with a run store of their own.
 ///

@@ -14,8 +14,8 @@ use super::errors::Failure;
 use super::session::{self, Session};
 pub use finding::{Finding, Severity};
 
-/// Compiles the text and looks for mistakes. Errors: unknown functions, variables and options, wrong numbers of arguments.
-/// Warnings: unused variables, parameters and imports, unreachable code.
+/// Compiles the text and looks for mistakes. Errors: unknown functions, variables and options, wrong numbers of
+/// arguments. Warnings: unused variables, parameters and imports, unreachable code.
 ///
 /// Names that begin with `_` may be unused. Nothing is run. Errors: a text with a syntax error.
 pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, Failure> {
