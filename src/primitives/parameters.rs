@@ -1,6 +1,6 @@
 //! Parameters that several words have, beyond the kinds themselves and options.
 
-use rhai::{Array, Dynamic, ImmutableString, Map};
+use rhai::{Array, Dynamic, Identifier, ImmutableString, Map};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
@@ -105,8 +105,8 @@ impl Parameter for Renames {
     type Value = Map;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
-        let rename = |(old, new): (_, Dynamic)| match new.as_immutable_string_ref() {
-            Ok(new) => Ok((format!("{old}"), new.to_string())),
+        let rename = |(old, new): (Identifier, Dynamic)| match new.as_immutable_string_ref() {
+            Ok(new) => Ok((old.to_string(), new.to_string())),
             Err(_) => Err(Error::argument(format!(
                 "{}: the new name of \"{old}\" must be a string; got {}",
                 call.name,
@@ -114,11 +114,7 @@ impl Parameter for Renames {
             ))
             .about_name(old.as_str())),
         };
-        let map: Map = value.cast();
-        map.into_iter()
-            .map(|(old, new): (rhai::Identifier, Dynamic)| rename((old, new)))
-            .collect::<Result<_>>()
-            .map(Renames)
+        value.cast::<Map>().into_iter().map(rename).collect::<Result<_>>().map(Renames)
     }
 }
 
