@@ -4,7 +4,6 @@ use rhai::{Dynamic, Engine, Map};
 
 use super::label_table::strings;
 use super::table::TableValue;
-use crate::tables::Cell;
 use crate::metrics::{DECISION_METRICS, Evaluation};
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};

@@ -1,12 +1,13 @@
-//! Of what kind an expression is that is being typed, without evaluating it.
+//! Infers the kind of the expression being typed, without evaluating it.
 
-use super::scan::{code_of, ending, last_word};
+use super::input::{ending, last_word, signs};
+use crate::script::tokens::is_word;
 use crate::script::vocabulary;
 
-/// The kinds of what is in scope: `data` is a map, `data.train` a Dataset, `teachers[]` a Model.
+/// The kinds of the values in scope: `data` is a map, `data.train` a Dataset, `teachers[]` a Model.
 pub type Scope = [(String, String)];
 
-/// The kind of the expression that `text` ends with, as `primitives` names it, where names and signatures tell it.
+/// The kind of the expression that `text` ends with, if names and signatures determine it.
 pub fn kind(text: &str, scope: &Scope) -> Option<String> {
     let text = text.trim_end();
     match text.chars().next_back()? {
@@ -40,9 +41,9 @@ pub fn kind(text: &str, scope: &Scope) -> Option<String> {
     }
 }
 
-/// `a.b.c` where nothing else stands in it.
+/// `a.b.c`, if `text` ends with nothing but names and dots.
 fn path(text: &str) -> Option<String> {
-    let path = ending(text, |c| c.is_alphanumeric() || c == '_' || c == '.');
+    let path = ending(text, |c| is_word(c) || c == '.');
     (!path.is_empty() && !path.starts_with('.')).then(|| path.to_string())
 }
 
@@ -50,14 +51,14 @@ fn variable(name: &str, scope: &Scope) -> Option<String> {
     scope.iter().find(|(known, _)| known == name).map(|(_, kind)| kind.clone())
 }
 
-/// What a word gives, from its signature.
+/// The kind that a word returns, from its signature.
 fn result(word: &str) -> Option<String> {
     let signature = vocabulary::find(word)?.signatures.last()?;
     let kind = signature.split("-> ").nth(1)?.trim();
     (kind != "value").then(|| kind.to_string())
 }
 
-/// What a field or method of a kind gives, where its line says so: "a Table: label, AP", "an array of Models".
+/// The kind of a field or of a method's result, if its line begins with it: "a Table: label, AP", "an array of Models".
 fn member(kind: &str, name: &str) -> Option<String> {
     let members = vocabulary::find_kind(kind)?.members;
     let member = members.iter().find(|m| m.name() == name)?;
@@ -81,7 +82,7 @@ fn element(kind: &str) -> Option<String> {
     kind.strip_prefix("array of ").and_then(element_kind)
 }
 
-/// The values of `map of Dataset` are all of one kind.
+/// `Dataset` of `map of Dataset`.
 fn of_map(kind: &str) -> Option<String> {
     kind.strip_prefix("map of ").and_then(element_kind)
 }
@@ -89,7 +90,7 @@ fn of_map(kind: &str) -> Option<String> {
 /// The place of the bracket that the last one closes.
 fn opening(text: &str) -> Option<usize> {
     let mut depth = 0;
-    for (at, c) in code_of(text).into_iter().rev() {
+    for (at, c) in signs(text).rev() {
         match c {
             ')' | ']' | '}' => depth += 1,
             '(' | '[' | '{' => {
@@ -110,6 +111,7 @@ mod tests {
 
     #[test]
     fn receivers_are_known_through_fields_calls_and_elements() {
+        crate::primitives::install();
         let scope: Vec<(String, String)> =
             [("data", "map"), ("data.train", "Dataset"), ("p", "Partition"), ("many", "array"), ("many[]", "Model")]
                 .map(|(a, b)| (a.into(), b.into()))
