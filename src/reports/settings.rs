@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::tables::{Cell, Table};
 use crate::runs::Run;
+use crate::tables::{Cell, Table};
 
 /// One setting of a subject. The key of `options.loss.name` is `loss.name`.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::export::{Decimals, ExportOptions};
 use super::subject::Subject;
 use crate::error::Result;
-use crate::tables::{Cell, Table};
 use crate::metrics::{BootstrapOptions, DECISION_METRICS, Evaluation, Interval, mean_error, paired_bootstrap};
+use crate::tables::{Cell, Table};
 
 /// A table with its title, note and number formats.
 pub struct Sheet {

@@ -4,12 +4,12 @@ use rhai::{Dynamic, Engine, Map};
 
 use super::label_table::strings;
 use super::table::TableValue;
-use crate::tables::Cell;
 use crate::metrics::{DECISION_METRICS, Evaluation};
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
+use crate::tables::Cell;
 use crate::tables::Cell;
 
 impl KindOfValue for Evaluation {
