@@ -85,9 +85,16 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     let untaught = run(&store, &Job { distillation: Some(distillation(0.0)), ..student.clone() }).unwrap();
     assert_ne!(course(&taught), course(&untaught));
     // Its labels of those pictures do not count.
-    let lies_for_unlabelled: Vec<Vec<u32>> = (0..table.num_images())
-        .map(|i| if student.options.known_labels().has_labels(&table.images()[i]) { table.row(i).to_vec() } else { vec![] })
-        .collect();
+    let lies_for_unlabelled: Vec<Vec<u32>> =
+        (0..table.num_images())
+            .map(|i| {
+                if student.options.known_labels().has_labels(&table.images()[i]) {
+                    table.row(i).to_vec()
+                } else {
+                    vec![]
+                }
+            })
+            .collect();
     let table = LabelTable::from_lists(table.labels().to_vec(), table.images().to_vec(), &lies_for_unlabelled).unwrap();
     let same = run(&store, &Job { train: Dataset { labels: table, ..data[0].clone() }, ..student }).unwrap();
     assert_eq!(course(&same), course(&taught));

@@ -14,8 +14,7 @@ use super::input::{in_string, open_brackets};
 use super::{commands, hints};
 use crate::script::session::Session;
 
-#[derive(Completer, rustyline::Helper)]
-#[derive(Default)]
+#[derive(Completer, rustyline::Helper, Default)]
 pub struct Helper {
     #[rustyline(Completer)]
     names: Names,

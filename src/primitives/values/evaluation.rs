@@ -10,7 +10,6 @@ use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 use crate::tables::Cell;
-use crate::tables::Cell;
 
 impl KindOfValue for Evaluation {
     const NAME: &'static str = "Report";
