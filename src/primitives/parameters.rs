@@ -70,6 +70,8 @@ array_of_strings! {
     Paths "the paths";
     /// Column names.
     Columns "the columns";
+    /// Names of devices.
+    DeviceNames "the names";
 }
 
 /// Label names, or any value that has labels.
