@@ -1,4 +1,4 @@
-//! Images a second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
+//! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
 //!
 //! `cargo bench --bench frozen_features`; medians of nine runs.
 

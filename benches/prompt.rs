@@ -1,4 +1,4 @@
-//! What the prompt costs: Tab in a rich scope, a line that does next to nothing, and a session from nothing.
+//! Costs of the prompt: Tab in a rich scope, a line that does almost nothing, and a new session.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
