@@ -12,6 +12,13 @@ use serde_json::Value;
 /// The binary.
 pub const CPSD: &str = env!("CARGO_BIN_EXE_cpsd");
 
+/// A script's data set, options and labels, small enough for a test.
+pub const SMALL: &str =
+    "let data = dataset(\"emoji-scenes\", #{train: 48, val: 16, test: 16, test_shifted: 8, size: 32});
+let o = #{epochs: 2, batch: 16, views: 0, threads: 1, model: #{backbone: \"small_cnn\", image_size: 32}};
+let some = [\"person\", \"dog\", \"car\"];
+";
+
 /// A path inside the repository.
 pub fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -4,13 +4,7 @@ use std::path::Path;
 
 use cpsd::script::session::Session;
 
-use crate::common::{eval, files, session};
-
-/// A data set and options small enough for a test.
-const SMALL: &str = "let data = dataset(\"emoji-scenes\", #{train: 48, val: 16, test: 16, test_shifted: 8, size: 32});
-let o = #{epochs: 2, batch: 16, views: 0, threads: 1, model: #{backbone: \"small_cnn\", image_size: 32}};
-let some = [\"person\", \"dog\", \"car\"];
-";
+use crate::common::{SMALL, eval, files, session};
 
 fn run(session: &mut Session, code: &str) {
     let _ = eval(session, code);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cpsd::images::scenes::{SceneOptions, write_miniature};
 use cpsd::training::recipes::RECIPES;
 
-use crate::common::{CPSD, err, eval, out, root, session};
+use crate::common::{CPSD, SMALL, err, eval, out, root, session};
 
 /// F1 of precision and recall, all in percent.
 fn f1(p: f64, r: f64) -> f64 {
@@ -77,10 +77,8 @@ fn the_printed_rows_are_those_of_the_released_checkpoints_and_have_recipes() {
     assert_eq!(cpsd::paper::published("coca").unwrap_err().help.as_deref(), Some("did you mean \"coco\"?"));
 }
 
-/// A whole CPSD training, small enough for a test.
-const SMALL: &str = "let data = dataset(\"emoji-scenes\", #{train: 48, val: 16, test: 16, test_shifted: 8, size: 32});
-let o = #{epochs: 2, batch: 16, views: 0, threads: 1, model: #{backbone: \"small_cnn\", image_size: 32}};
-let all = || {
+/// A whole CPSD training on what `SMALL` defines.
+const ALL: &str = "let all = || {
     let ensembles = [];
     for branch in [\"co\", \"dis\"] {
         let p = spectral_partition(affinity(cooccurrence(data.train), branch), 2);
@@ -97,7 +95,7 @@ fn a_plan_names_the_runs_that_training_then_makes() {
     let mut session = session(folder.path());
     let _ = eval(
         &mut session,
-        &format!("{SMALL}\nlet p = plan(all); let seen = (); let q = plan(|| {{ seen = all.call(); }});"),
+        &format!("{SMALL}{ALL}\nlet p = plan(all); let seen = (); let q = plan(|| {{ seen = all.call(); }});"),
     );
     // Two teachers per branch, all of them once though asked for twice, and nothing in the store.
     assert_eq!(eval(&mut session, "[p.len(), p.to_do]").to_string(), "[5, 5]");
