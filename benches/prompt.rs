@@ -6,7 +6,7 @@ use cpsd::repl::completions;
 use cpsd::script::session::Session;
 
 fn prompt(criterion: &mut Criterion) {
-    let mut session = Session::new();
+    let mut session = cpsd::primitives::session();
     let mut text = String::from(
         "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nimport \"method\" as method;\n",
     );

@@ -185,7 +185,7 @@ fn ablation(net: &str, size: i64, folder: &Path) -> Anything<f64> {
          distill_all(data, [one, co, dis, [co, dis]], o);",
         root.path().display()
     );
-    let mut session = cpsd::script::session::Session::new();
+    let mut session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = root.path().join("runs");
     let start = Instant::now();
     let _ = session.eval(&code, "ablation").map_err(|f| f.render(false, 100))?;

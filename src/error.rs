@@ -1,7 +1,7 @@
-//! The one error type of the library: a sentence, its kind, and where there is one a line of help.
+//! The one error type of the library: a kind, a sentence, a line of help, and the part of the script it is about.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What went wrong, by who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,19 +37,35 @@ impl ErrorKind {
     }
 }
 
-/// An error that a user reads: one sentence saying what was expected and what came, and how to mend it.
+/// The part of a script that an error is about, so that it can be underlined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// An argument of the call, counted from 0; the receiver of a method is not counted.
+    Argument(usize),
+    /// A key of the options map, and the text given for it.
+    Option { key: String, value: Option<String> },
+    /// A name that was given: a label, a branch, a data set.
+    Name(String),
+    /// A file, as the script wrote its path.
+    File(PathBuf),
+    /// `exit(code)` was called.
+    Exit(u8),
+}
+
+/// An error that a user reads: one sentence with the expectation and the value that came, and a line of help.
 #[derive(Clone, Debug)]
 pub struct Error {
     pub kind: ErrorKind,
     pub message: String,
     pub help: Option<String>,
+    pub about: Option<About>,
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), help: None }
+        Error { kind, message: message.into(), help: None, about: None }
     }
 
     pub fn argument(message: impl Into<String>) -> Self {
@@ -72,12 +88,12 @@ impl Error {
             Some(36) => "the name is too long",
             _ => cause.as_str(),
         };
-        Self::new(ErrorKind::Io, format!("{}: {said}", path.display()))
+        Self::new(ErrorKind::Io, format!("{}: {said}", path.display())).about_file(path)
     }
 
     /// There is no such path: which of its folders is missing, or which file beside it was meant.
     pub fn missing(path: &Path) -> Self {
-        let error = Self::new(ErrorKind::Io, format!("{}: there is no such file", path.display()));
+        let error = Self::new(ErrorKind::Io, format!("{}: there is no such file", path.display())).about_file(path);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let Ok(entries) = std::fs::read_dir(folder) else {
             return error.with_help(format!("the folder {} is not there either", folder.display()));
@@ -100,6 +116,38 @@ impl Error {
         Self::new(ErrorKind::Interrupted, "interrupted")
     }
 
+    /// Data in a file that is not as expected: `PATH: message`.
+    pub fn in_file(path: impl AsRef<Path>, message: impl fmt::Display) -> Self {
+        let path = path.as_ref();
+        Self::data(format!("{}: {message}", path.display())).about_file(path)
+    }
+
+    /// An option of `word` (a word, head or data set) with a value that it cannot take.
+    pub fn option(key: &str, word: &str, expected: impl fmt::Display, came: impl fmt::Display) -> Self {
+        Self::argument(format!("option \"{key}\" of {word} must be {expected}; got {came}")).about_option(key)
+    }
+
+    /// Names what the error is about, unless that is known already.
+    pub fn about(mut self, about: About) -> Self {
+        self.about.get_or_insert(about);
+        self
+    }
+
+    /// The error is about the option `key`.
+    pub fn about_option(self, key: &str) -> Self {
+        self.about(About::Option { key: key.to_string(), value: None })
+    }
+
+    /// The error is about the file at `path`.
+    pub fn about_file(self, path: impl AsRef<Path>) -> Self {
+        self.about(About::File(path.as_ref().to_path_buf()))
+    }
+
+    /// The error is about something that was named `name`.
+    pub fn about_name(self, name: impl Into<String>) -> Self {
+        self.about(About::Name(name.into()))
+    }
+
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -108,7 +156,7 @@ impl Error {
     /// `unknown("label", "dgo", labels)`: names what came, and in the help line the nearest right name or all of them.
     pub fn unknown<'a>(what: &str, came: &str, among: impl IntoIterator<Item = &'a str>) -> Self {
         let among: Vec<&str> = among.into_iter().collect();
-        let error = Self::argument(format!("unknown {what} \"{came}\""));
+        let error = Self::argument(format!("unknown {what} \"{came}\"")).about_name(came);
         match nearest(came, among.iter().copied()) {
             Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
             None if among.is_empty() => error,

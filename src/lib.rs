@@ -14,6 +14,7 @@ pub mod labels;
 pub mod losses;
 pub mod metrics;
 pub mod models;
+pub mod options;
 pub mod paper;
 pub mod plots;
 pub mod primitives;

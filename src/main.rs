@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, Subcommand};
 use colored::Colorize;
 use cpsd::activity::console::print_line;
+use cpsd::activity::interrupt;
+use cpsd::repl;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 use cpsd::script::{check, docs, library_tests, reference, show};
-use cpsd::{interrupt, repl};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
@@ -109,7 +110,7 @@ fn run(cli: Cli) -> u8 {
     {
         return fail(&Failure::plain(error));
     }
-    let mut session = Session::new();
+    let mut session = cpsd::primitives::session();
     if let Some(runs) = &cli.runs {
         *session.host.runs.borrow_mut() = runs.clone();
     }
@@ -170,19 +171,20 @@ fn run(cli: Cli) -> u8 {
 }
 
 fn worker(job: &Path, supervised: bool) -> u8 {
-    use cpsd::executors::worker::{Message, watch_lifeline};
+    use cpsd::activity::message::Message;
+    use cpsd::executors::worker::watch_lifeline;
     if supervised {
         watch_lifeline();
     }
     cpsd::activity::console::relay();
     match cpsd::training::job_file::work(job) {
         Ok(run) => {
-            Message::Done(run.into()).say();
+            Message::Done(run.into()).send();
             0
         }
         Err(error) => {
             let code = if error.kind == cpsd::error::ErrorKind::Interrupted { INTERRUPTED } else { FAILED };
-            Message::Failed { kind: error.kind, message: error.message, help: error.help }.say();
+            Message::Failed { kind: error.kind, message: error.message, help: error.help }.send();
             code
         }
     }

@@ -153,6 +153,8 @@ impl Background {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
 
     #[test]
@@ -166,7 +168,7 @@ mod tests {
         assert!(current().as_background().is_none() && !foreground().stopping());
         assert!(job.check().is_err());
         // A panic leaves it too.
-        let _ = std::panic::catch_unwind(|| job.enter(|| panic!("on purpose")));
+        let _ = catch_unwind(AssertUnwindSafe(|| job.enter(|| panic!("on purpose"))));
         assert!(current().as_background().is_none());
     }
 }

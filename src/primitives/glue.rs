@@ -1,6 +1,6 @@
 //! What the words share: reading arguments that Rhai leaves loosely typed.
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Map};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
@@ -13,26 +13,6 @@ use crate::script::host::Host;
 use crate::script::{options, show};
 use crate::training::options::SelectOn;
 use crate::training::predict::Predictor;
-
-/// Registers how a kind is named and printed.
-pub fn register_display<T: std::fmt::Display + Clone + 'static>(engine: &mut Engine, name: &'static str) {
-    engine
-        .register_type_with_name::<T>(name)
-        .register_fn("to_string", |value: &mut T| value.to_string())
-        .register_fn("to_debug", |value: &mut T| value.to_string());
-}
-
-/// The entries of a [`Kind`](super::Kind) that follow from its Rust type alone.
-macro_rules! kind_of {
-    ($type:ty) => {
-        (
-            |value: &rhai::Dynamic| value.is::<$type>(),
-            |value: &rhai::Dynamic| value.read_lock::<$type>().map(|v| v.to_string()).unwrap_or_default(),
-            || std::any::type_name::<$type>(),
-        )
-    };
-}
-pub(crate) use kind_of;
 
 /// An array of names.
 pub fn names(word: &str, what: &str, array: &Array) -> Result<Vec<String>> {

@@ -1,222 +1,123 @@
 //! The words of the language, one file each, and the kinds of value they pass around.
 //!
-//! To add a word: a file with a `WORD`, a line in `mod` and a line in [`WORDS`]. To add a kind of value: a file
-//! under `values/` with a `KIND`, and a line in [`KINDS`]. Everything else (help, completion, reference, tests of
-//! the examples) reads these two lists.
+//! A folder per chapter of the reference. To add a word: a file with a `WORD`, its `mod` line and a line in [`WORDS`]. To
+//! add a kind of value: a file under `values/`, its `mod` line and a line in [`KINDS`]. Everything else (help, completion,
+//! reference, tests of the examples) follows from these two lists.
 
-use std::rc::Rc;
+use crate::script::kind::Kind;
+use crate::script::session::Session;
+use crate::script::vocabulary::{self, Vocabulary};
+use crate::script::word::Word;
 
-use rhai::{Dynamic, Engine};
-
-use crate::script::host::Host;
-
-mod affinity;
-mod arg;
-mod asl;
-mod assert;
-mod bce;
-mod cam;
-mod closures;
-mod col;
-mod cooccurrence;
-mod dataset;
-mod devices;
-mod distill;
-mod distill_all;
-mod eigenvalue_plot;
-mod evaluate;
-mod focal;
+mod evaluation;
+mod figures;
 mod glue;
-mod heatmap;
+mod graph;
 mod jobs;
-mod kl;
-mod label_graph;
-mod lit;
-mod load_cooccurrence;
-mod load_labels;
-mod load_model;
-mod load_partition;
-mod load_table;
-mod load_tensors;
-mod merge;
-mod metrics;
-mod model;
-mod mse;
-mod paired_bootstrap;
-mod paper_table;
-mod partition_of;
-mod pictures;
-mod plan;
-mod plot;
-mod predict;
-mod random_partition;
-mod recipe;
-mod report;
+mod labels;
+mod models;
+mod parameters;
 mod runs;
-mod save_tensors;
-mod single_label_partition;
-mod sleep;
-mod spawn;
-mod spectral_partition;
-mod stability;
-mod standard_error;
-mod stop;
-mod suggest_k;
-mod sweep;
-mod synthetic_labels;
-mod table;
-mod tensor;
-mod train_teacher;
-mod train_teachers;
-mod training_options;
+mod scripting;
+mod tensors;
+mod training;
 pub mod values;
-mod wait;
-mod word;
-mod write_miniature;
-mod write_scenes;
-
-pub use word::{Chapter, Example, Kind, Member, OptionDocs, Word};
 
 /// Every word, in the order of the reference.
 pub const WORDS: &[&Word] = &[
-    &load_labels::WORD,
-    &synthetic_labels::WORD,
-    &dataset::WORD,
-    &write_scenes::WORD,
-    &write_miniature::WORD,
-    &cooccurrence::WORD,
-    &load_cooccurrence::WORD,
-    &affinity::WORD,
-    &spectral_partition::WORD,
-    &suggest_k::WORD,
-    &stability::WORD,
-    &random_partition::WORD,
-    &single_label_partition::WORD,
-    &partition_of::WORD,
-    &load_partition::WORD,
-    &model::WORD,
-    &devices::WORD,
-    &load_model::WORD,
-    &recipe::WORD,
-    &train_teacher::WORD,
-    &train_teachers::WORD,
-    &merge::WORD,
-    &distill::WORD,
-    &distill_all::WORD,
-    &predict::WORD,
-    &evaluate::WORD,
-    &metrics::WORD,
-    &standard_error::WORD,
-    &paired_bootstrap::WORD,
-    &asl::WORD,
-    &bce::WORD,
-    &focal::WORD,
-    &mse::WORD,
-    &kl::WORD,
-    &tensor::WORD,
-    &load_tensors::WORD,
-    &save_tensors::WORD,
-    &table::WORD,
-    &load_table::WORD,
-    &paper_table::WORD,
-    &col::WORD,
-    &lit::WORD,
-    &heatmap::WORD,
-    &label_graph::WORD,
-    &plot::WORD,
-    &eigenvalue_plot::WORD,
-    &cam::WORD,
-    &pictures::WORD,
-    &runs::WORD,
-    &runs::RUN,
-    &spawn::WORD,
-    &jobs::WORD,
-    &wait::WORD,
-    &stop::WORD,
-    &sweep::WORD,
-    &report::WORD,
-    &plan::WORD,
-    &assert::WORD,
-    &arg::WORD,
-    &sleep::WORD,
+    &labels::load_labels::WORD,
+    &labels::synthetic_labels::WORD,
+    &labels::dataset::WORD,
+    &labels::write_scenes::WORD,
+    &labels::write_miniature::WORD,
+    &graph::cooccurrence::WORD,
+    &graph::load_cooccurrence::WORD,
+    &graph::affinity::WORD,
+    &graph::spectral_partition::WORD,
+    &graph::suggest_k::WORD,
+    &graph::stability::WORD,
+    &graph::random_partition::WORD,
+    &graph::single_label_partition::WORD,
+    &graph::partition_of::WORD,
+    &graph::load_partition::WORD,
+    &models::model::WORD,
+    &models::devices::WORD,
+    &models::load_model::WORD,
+    &training::recipe::WORD,
+    &training::train_teacher::WORD,
+    &training::train_teachers::WORD,
+    &training::merge::WORD,
+    &training::distill::WORD,
+    &training::distill_all::WORD,
+    &evaluation::predict::WORD,
+    &evaluation::evaluate::WORD,
+    &evaluation::metrics::WORD,
+    &evaluation::standard_error::WORD,
+    &evaluation::paired_bootstrap::WORD,
+    &tensors::asl::WORD,
+    &tensors::bce::WORD,
+    &tensors::focal::WORD,
+    &tensors::mse::WORD,
+    &tensors::kl::WORD,
+    &tensors::tensor::WORD,
+    &tensors::load_tensors::WORD,
+    &tensors::save_tensors::WORD,
+    &labels::table::WORD,
+    &labels::load_table::WORD,
+    &evaluation::paper_table::WORD,
+    &labels::col::WORD,
+    &labels::lit::WORD,
+    &figures::heatmap::WORD,
+    &figures::label_graph::WORD,
+    &figures::plot::WORD,
+    &figures::eigenvalue_plot::WORD,
+    &figures::cam::WORD,
+    &figures::pictures::WORD,
+    &runs::runs::WORD,
+    &runs::runs::RUN,
+    &jobs::spawn::WORD,
+    &jobs::jobs::WORD,
+    &jobs::wait::WORD,
+    &jobs::stop::WORD,
+    &jobs::sweep::WORD,
+    &runs::report::WORD,
+    &jobs::plan::WORD,
+    &scripting::assert::WORD,
+    &scripting::arg::WORD,
+    &scripting::sleep::WORD,
 ];
 
 /// Every kind of value beyond Rhai's own.
-pub const KINDS: &[&Kind] = &[
-    &values::label_table::KIND,
-    &values::dataset::KIND,
-    &values::cooccurrence::KIND,
-    &values::affinity::KIND,
-    &values::partition::KIND,
-    &values::model::KIND,
-    &values::ensemble::KIND,
-    &values::predictions::KIND,
-    &values::evaluation::KIND,
-    &values::table::KIND,
-    &values::expr::KIND,
-    &values::group_by::KIND,
-    &values::suggested_k::KIND,
-    &values::figure::KIND,
-    &values::tensor::KIND,
-    &values::loss::KIND,
-    &values::run::KIND,
-    &values::background_call::KIND,
-    &values::plan::KIND,
-    &values::error::KIND,
+pub const KINDS: &[Kind] = &[
+    Kind::of::<crate::labels::LabelTable>(),
+    Kind::of::<crate::images::Dataset>(),
+    Kind::of::<crate::graph::Cooccurrence>(),
+    Kind::of::<crate::graph::Affinity>(),
+    Kind::of::<crate::graph::Partition>(),
+    Kind::of::<values::model::ModelValue>(),
+    Kind::of::<values::ensemble::EnsembleValue>(),
+    Kind::of::<values::predictions::PredictionsValue>(),
+    Kind::of::<crate::metrics::Evaluation>(),
+    Kind::of::<values::table::TableValue>(),
+    Kind::of::<values::expr::ExprValue>(),
+    Kind::of::<values::group_by::GroupBy>(),
+    Kind::of::<crate::graph::SuggestedK>(),
+    Kind::of::<crate::plots::Figure>(),
+    Kind::of::<values::tensor::TensorValue>(),
+    Kind::of::<values::loss::LossValue>(),
+    Kind::of::<values::run::RunValue>(),
+    Kind::of::<values::background_call::BackgroundCallValue>(),
+    Kind::of::<values::plan::PlanValue>(),
+    Kind::of::<crate::script::errors::Raised>(),
 ];
 
-/// Puts all words and kinds into an engine.
-pub fn register(engine: &mut Engine, host: &Rc<Host>) {
-    for kind in KINDS {
-        (kind.register)(engine, host);
-    }
-    for word in WORDS {
-        (word.register)(engine, host);
-    }
-    engine.register_fn("print", |value: &mut Dynamic| crate::script::show::plain(value));
-    engine.register_fn("print", || String::new());
-    // Rhai's own for these two shows all digits, and keys in quotes.
-    engine.register_fn("print", |value: rhai::Array| crate::script::show::plain(&value.into()));
-    engine.register_fn("print", |value: rhai::Map| crate::script::show::plain(&value.into()));
+/// Installs the vocabulary. Every program calls this first.
+pub fn install() {
+    vocabulary::install(&Vocabulary { words: WORDS, kinds: KINDS });
 }
 
-/// The word of that name.
-pub fn find(name: &str) -> Option<&'static Word> {
-    WORDS.iter().find(|w| w.name == name).copied()
-}
-
-/// The kind that a user knows by that name.
-pub fn find_kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|k| k.name == name).copied()
-}
-
-/// The same with its article: `a Partition`, `an integer`.
-pub fn a_user_name(type_name: &str) -> String {
-    let name = user_name(type_name);
-    let article = if name.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
-    format!("{article} {name}")
-}
-
-/// A type's name as a user knows it, from Rust's or Rhai's.
-pub fn user_name(type_name: &str) -> String {
-    let name = type_name.trim().trim_start_matches("&mut ").trim_start_matches('&');
-    if let Some(kind) = KINDS.iter().find(|k| (k.rust_name)() == name || k.name == name) {
-        return kind.name.to_string();
-    }
-    match name {
-        "i64" | "int" | "INT" => "integer",
-        "f64" | "float" | "FLOAT" => "number",
-        "bool" => "boolean",
-        "()" => "nothing",
-        "char" => "character",
-        n if n.starts_with("&str | ") => "string",
-        "str" | "String" | "string" | "ImmutableString" | "alloc::string::String" => "string",
-        n if n.contains("ImmutableString") || n.contains("SmartString") => "string",
-        n if n.starts_with("alloc::vec::Vec<rhai::") || n.starts_with("array") || n == "Array" => "array",
-        n if n.contains("BTreeMap") || n == "map" || n == "Map" => "map",
-        n if n.ends_with("FnPtr") || n == "Fn" => "function",
-        n if n.starts_with("range") || n.contains("Range") => "range",
-        n => return n.rsplit("::").next().unwrap_or(n).to_string(),
-    }
-    .to_string()
+/// A session that knows all words.
+pub fn session() -> Session {
+    install();
+    Session::new()
 }

@@ -6,7 +6,6 @@ use colored::Colorize;
 
 use super::Prompt;
 use crate::activity::console;
-use crate::activity::console;
 use crate::error::Error;
 use crate::files;
 use crate::script::modules::STDLIB;
@@ -120,7 +119,7 @@ fn help(prompt: &Prompt, word: &str) {
 fn source(prompt: &Prompt, word: &str) {
     match find_source(prompt, word) {
         Some(text) => super::paging::print(&super::editor::highlight(&text)),
-        None if crate::primitives::find(word).is_some() => {
+        None if crate::script::vocabulary::find(word).is_some() => {
             println!("{word} is built in: its source is src/primitives/{word}.rs. ?{word} shows its documentation.");
         }
         None => complain(&format!("there is no function {word} whose source could be shown"), None),

@@ -7,12 +7,12 @@ use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Helper as RustylineHelper, Host, RepeatCount};
+use rustyline::{Cmd, ConditionalEventHandler, Context, Event, EventContext, Helper as RustylineHelper, RepeatCount};
 
 use super::scan::{code_of, in_string, last_word, open_brackets};
 use super::{commands, hints, receivers};
-use crate::primitives;
 use crate::script::session::Session;
+use crate::script::vocabulary;
 use crate::script::{docs, show};
 
 /// What completion knows of the session, taken anew before each line.
@@ -46,7 +46,7 @@ impl Helper {
     /// After `p.`: the members of p's kind, the fields of a map, or the members of all kinds when its kind is not known.
     fn members(&self, receiver: &str) -> Vec<&str> {
         let kind = receivers::kind(receiver, &self.variables);
-        if let Some(kind) = kind.as_deref().and_then(primitives::find_kind) {
+        if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
             return kind.members.iter().map(|m| m.name()).collect();
         }
         let name = last_word(receiver);
@@ -59,7 +59,7 @@ impl Helper {
         if !fields.is_empty() {
             return fields;
         }
-        primitives::KINDS.iter().flat_map(|k| k.members).map(|m| m.name()).collect()
+        vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| m.name()).collect()
     }
 }
 
@@ -99,7 +99,7 @@ fn names_inside(before: &str) -> Vec<&'static str> {
 }
 
 /// The innermost call around the cursor whose options map is open: `word(..., #{ here`.
-fn open_options(before: &str) -> Option<&'static primitives::Word> {
+fn open_options(before: &str) -> Option<&'static crate::script::word::Word> {
     let map = before.rfind("#{")?;
     if before[map..].contains('}') {
         return None;
@@ -109,7 +109,7 @@ fn open_options(before: &str) -> Option<&'static primitives::Word> {
         match c {
             ')' | ']' | '}' => depth += 1,
             '(' if depth == 0 => {
-                return primitives::find(last_word(&head[..i]));
+                return vocabulary::find(last_word(&head[..i]));
             }
             '(' | '[' | '{' => depth -= 1,
             _ => {}
@@ -149,11 +149,11 @@ impl Completer for Helper {
         if let Some(options) = open_options(before).and_then(|w| w.options.as_ref())
             && before[..start].trim_end().ends_with(['{', ','])
         {
-            let mut found = pairs(options.docs.iter().map(|(k, _)| *k), word);
+            let mut found = pairs((options.docs)().into_iter().map(|doc| doc.key), word);
             found.iter_mut().for_each(|p| p.replacement.push_str(": "));
             return Ok((start, found));
         }
-        let names = primitives::WORDS
+        let names = vocabulary::words()
             .iter()
             .map(|w| w.name)
             .chain(KEYWORDS.iter().copied())
@@ -169,7 +169,7 @@ impl Hinter for Helper {
     type Hint = hints::Signature;
 
     /// The signature of the call that is being typed.
-    fn hint(&self, line: &str, pos: usize, _ctx: &Host<'_>) -> Option<hints::Signature> {
+    fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<hints::Signature> {
         let typed = pos == line.len() && !line.contains('\n') && !commands::is_command(line);
         if typed && !in_string(line) { hints::hint(line, &self.functions) } else { None }
     }
@@ -256,7 +256,7 @@ fn highlight_pair(line: &str, pair: Option<(usize, usize)>) -> String {
             '/' if token.len() > 1 => token.dimmed().to_string(),
             c if c.is_ascii_digit() => token.magenta().to_string(),
             _ if KEYWORDS.contains(&token) => token.blue().bold().to_string(),
-            _ if primitives::find(token).is_some() => token.cyan().to_string(),
+            _ if vocabulary::find(token).is_some() => token.cyan().to_string(),
             _ => token.to_string(),
         };
         out.push_str(&shown);

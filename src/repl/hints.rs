@@ -3,7 +3,7 @@
 use rustyline::hint::Hint;
 
 use super::scan::{code_of, last_word};
-use crate::primitives;
+use crate::script::vocabulary;
 
 /// What stands behind the cursor. It is read, never taken over.
 pub struct Signature(String);
@@ -22,8 +22,8 @@ impl Hint for Signature {
 pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
     let call = innermost(line)?;
     if let Some(key) = &call.option {
-        let options = primitives::find(call.name)?.options.as_ref()?;
-        let (_, doc) = options.docs.iter().find(|(known, _)| known == key)?;
+        let options = vocabulary::find(call.name)?.options.as_ref()?;
+        let doc = (options.docs)().into_iter().find(|doc| doc.key == key)?.text;
         let default = (options.defaults)()
             .get(key.as_str())
             .map_or(String::new(), |value| format!(" (default {})", crate::script::options::literal(value)));
@@ -39,7 +39,7 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
     };
     let own: Vec<&str> =
         functions.iter().map(String::as_str).filter(|f| f.split('(').next() == Some(call.name)).collect();
-    let signatures: Vec<&str> = primitives::find(call.name).map_or(own, |word| word.signatures.to_vec());
+    let signatures: Vec<&str> = vocabulary::find(call.name).map_or(own, |word| word.signatures.to_vec());
     let signature = signatures.iter().find(|s| parameters(s).len() > call.argument).or(signatures.last())?;
     let marked: Vec<String> = parameters(signature)
         .into_iter()

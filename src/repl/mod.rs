@@ -28,7 +28,6 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::console;
-use crate::activity::console;
 use crate::plots::Figure;
 use crate::script::errors::Failure;
 use crate::script::session::Session;

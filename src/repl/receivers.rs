@@ -1,7 +1,7 @@
 //! Of what kind an expression is that is being typed, without evaluating it.
 
 use super::scan::{code_of, ending, last_word};
-use crate::primitives;
+use crate::script::vocabulary;
 
 /// The kinds of what is in scope: `data` is a map, `data.train` a Dataset, `teachers[]` a Model.
 pub type Scope = [(String, String)];
@@ -52,14 +52,14 @@ fn variable(name: &str, scope: &Scope) -> Option<String> {
 
 /// What a word gives, from its signature.
 fn result(word: &str) -> Option<String> {
-    let signature = primitives::find(word)?.signatures.last()?;
+    let signature = vocabulary::find(word)?.signatures.last()?;
     let kind = signature.split("-> ").nth(1)?.trim();
     (kind != "value").then(|| kind.to_string())
 }
 
 /// What a field or method of a kind gives, where its line says so: "a Table: label, AP", "an array of Models".
 fn member(kind: &str, name: &str) -> Option<String> {
-    let members = primitives::find_kind(kind)?.members;
+    let members = vocabulary::find_kind(kind)?.members;
     let member = members.iter().find(|m| m.name() == name)?;
     let words: Vec<&str> = member.doc.split(|c: char| !c.is_alphanumeric()).collect();
     match words.as_slice() {
@@ -72,8 +72,8 @@ fn member(kind: &str, name: &str) -> Option<String> {
 
 /// `Model` of `Model` or `Models`.
 fn element_kind(word: &str) -> Option<String> {
-    primitives::find_kind(word)
-        .or_else(|| primitives::find_kind(word.strip_suffix('s')?))
+    vocabulary::find_kind(word)
+        .or_else(|| vocabulary::find_kind(word.strip_suffix('s')?))
         .map(|kind| kind.name.to_string())
 }
 

@@ -10,7 +10,6 @@ use super::results::{self, Difference, Sheet, on};
 use super::settings;
 use super::subject::{Given, Subject, subjects};
 use crate::activity::console;
-use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
 use crate::images::Dataset;

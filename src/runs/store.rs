@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::activity::console;
-use crate::activity::console;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;

@@ -1,15 +1,16 @@
-//! Background jobs: closures of a session that run while the prompt, or the script, goes on.
+//! Background calls: closures of a session that run while the prompt or the script goes on. Users know them as jobs.
 //!
-//! A job has a thread and an engine of its own; it shares the session's values and run store, and takes turns with the
-//! session's other threads by the baton. So its trainings run beside whatever the session does, and the code between
-//! them runs when the session trains, waits or reads a line.
+//! A call has a thread and an engine of its own. It shares the session's values and run store, and takes turns with the
+//! session's other threads through the script lock. Its trainings run beside other work of the session; its script code
+//! runs while the session trains, waits or reads a line.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 #[allow(deprecated)] // Not deprecated but volatile, as rhai says; its version is pinned by Cargo.lock.
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
@@ -24,14 +25,14 @@ use crate::activity::update::ProgressUpdate;
 use crate::activity::{self, Activity};
 use crate::error::{Error, Result};
 
-/// How often somebody who waits looks.
+/// How often a waiting thread looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// A value of a session on its way to another of its threads.
+/// A value of a session that moves to another of its threads.
 struct Parcel<T>(T);
 
-// SAFETY: values of scripts are counted without locks. A parcel is opened, and what was in it used and dropped, only by
-// the thread that holds the session's baton; the baton's mutex orders what one thread did before what the next does.
+// SAFETY: values of scripts are counted without locks. The contents of a parcel are used and dropped only by the thread
+// that holds the session's script lock, which orders the accesses of one thread before those of the next.
 unsafe impl<T> Send for Parcel<T> {}
 
 /// The state of a background call.
@@ -56,7 +57,7 @@ impl CallState {
 
 type Outcome = Fallible<Dynamic>;
 
-/// What the job's thread leaves for the others: what its closure gave, and how long it took.
+/// The result of a call, left by its thread, and the time it took.
 type Ended = Mutex<Option<(Parcel<Outcome>, Duration)>>;
 
 /// A closure that runs in the background.
@@ -66,21 +67,21 @@ pub struct BackgroundCall {
     activity: Arc<Activity>,
     ended: Arc<Ended>,
     started: Instant,
-    /// The text that began it.
+    /// The text that spawned it.
     source: String,
     thread: RefCell<Option<std::thread::JoinHandle<()>>>,
-    /// Somebody was told how it ended.
+    /// A caller received its result.
     collected: Cell<bool>,
 }
 
-/// All jobs of a session, oldest first.
+/// All background calls of a session, oldest first.
 #[derive(Default)]
 pub struct BackgroundCalls {
     pub lock: Arc<ScriptLock>,
     all: RefCell<Vec<Rc<BackgroundCall>>>,
 }
 
-/// All that a job's thread is given.
+/// The input of a call's thread.
 struct Work {
     closure: FnPtr,
     #[allow(deprecated)]
@@ -105,7 +106,7 @@ impl BackgroundCall {
     }
 
     fn ended(&self) -> MutexGuard<'_, Option<(Parcel<Outcome>, Duration)>> {
-        self.ended.lock().unwrap_or_else(|e| e.into_inner())
+        self.ended.lock()
     }
 
     pub fn seconds(&self) -> f64 {
@@ -115,7 +116,7 @@ impl BackgroundCall {
         }
     }
 
-    /// How far its pieces of work are, in a line.
+    /// The progress of its pieces of work, in a line.
     pub fn progress(&self) -> String {
         let pieces = self.activity.as_background().map(|b| b.pieces()).unwrap_or_default();
         let piece =
@@ -128,7 +129,7 @@ impl BackgroundCall {
         self.activity.stop();
     }
 
-    /// What its closure gave. Errors: the closure's, at its place; that it was stopped.
+    /// The result of its closure. Errors: the closure's, at its place; that it was stopped.
     fn outcome(&self) -> Outcome {
         self.collected.set(true);
         if self.state() == CallState::Stopped {
@@ -172,8 +173,8 @@ fn again(error: &EvalAltResult) -> Box<EvalAltResult> {
 }
 
 impl BackgroundCalls {
-    /// Begins `closure`, of no arguments, in the background: of `cores` cores, or of all. It works on copies of the
-    /// variables that it names, as they are now: a loop's variable is another in each turn.
+    /// Starts `closure`, which takes no arguments, in the background, on at most `cores` cores or on all. It works on
+    /// copies of the variables that it names, as they are now.
     ///
     /// Errors: a thread that cannot be made.
     pub fn spawn(
@@ -222,7 +223,8 @@ impl BackgroundCalls {
         self.all().into_iter().filter(|job| job.is_running()).collect()
     }
 
-    /// Waits until `job` ends, shows its progress meanwhile, and gives what its closure gave. Interrupted, the job goes on.
+    /// Waits until `job` ends, shows its progress meanwhile, and gives the result of its closure. An interrupt ends the
+    /// waiting, not the job.
     ///
     /// Errors: the closure's; Interrupted.
     pub fn wait(&self, job: &BackgroundCall) -> Outcome {
@@ -250,11 +252,11 @@ impl BackgroundCalls {
         let watched = |yes: bool| jobs.iter().filter_map(|job| job.activity.as_background()).for_each(|b| b.watch(yes));
         watched(true);
         let mut shown: Vec<Relayed> = jobs.iter().map(|_| Relayed::default()).collect();
-        let tasks: Vec<Arc<Activity>> = jobs.iter().map(|job| job.activity.clone()).collect();
+        let activities: Vec<Arc<Activity>> = jobs.iter().map(|job| job.activity.clone()).collect();
         let outcome = self.lock.released(|| {
             while !ended() {
                 waiter.check()?;
-                for (activity, shown) in tasks.iter().zip(&mut shown) {
+                for (activity, shown) in activities.iter().zip(&mut shown) {
                     shown.show_all(activity.as_background().map(|b| b.pieces()).unwrap_or_default());
                 }
                 std::thread::sleep(LOOK_EVERY);
@@ -265,7 +267,7 @@ impl BackgroundCalls {
         outcome
     }
 
-    /// Waits for all jobs, as a script does at its end. The first failure of a job that nobody waited for is given back.
+    /// Waits for all calls, as a script does at its end. Gives the first failure of a call that nobody waited for.
     pub fn finish(&self) -> Fallible<()> {
         let all = self.all();
         self.until_ended(&all.iter().map(|job| &**job).collect::<Vec<_>>()).or_raise()?;
@@ -275,7 +277,7 @@ impl BackgroundCalls {
         }
     }
 
-    /// Stops all jobs and waits until they have.
+    /// Stops all calls and waits until they have ended.
     pub fn stop_all(&self) {
         let jobs = self.all();
         jobs.iter().for_each(|job| job.stop());
@@ -291,7 +293,7 @@ impl BackgroundCalls {
     }
 }
 
-/// The job's thread, which holds the baton.
+/// The body of a call's thread, which holds the script lock.
 fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
     let engine = session::engine(&work.host);
     #[allow(deprecated)]
@@ -301,10 +303,10 @@ fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
     let outcome = outcome.unwrap_or_else(|panic| Err(raise(session::fault(&*panic))));
     let took = started.elapsed();
     tell(&outcome, took, &work.host.sources);
-    *ended.lock().unwrap_or_else(|e| e.into_inner()) = Some((Parcel(outcome), took));
+    *ended.lock() = Some((Parcel(outcome), took));
 }
 
-/// Says how a job that nobody waits for has ended.
+/// Logs how a call ended that nobody waits for.
 fn tell(outcome: &Outcome, took: Duration, sources: &Sources) {
     if activity::current().as_background().is_none_or(|b| b.is_watched()) {
         return;

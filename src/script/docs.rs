@@ -2,10 +2,13 @@
 
 use colored::Colorize;
 
+use super::kind::Kind;
 use super::modules::STDLIB;
 use super::options;
+use super::vocabulary;
+use super::word::{Chapter, Word};
 use crate::error::Error;
-use crate::primitives::{self, Chapter, Kind, Word};
+use crate::options::OptionDoc;
 
 /// The text for one name: a word, a kind, a library, a topic; or all words by chapter when there is no name.
 ///
@@ -15,15 +18,15 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
     if let Some(topic) = TOPICS.iter().find(|t| t.0 == name) {
         return Ok((topic.2)());
     }
-    if let Some(word) = primitives::find(name) {
+    if let Some(word) = vocabulary::find(name) {
         let mut text = word_text(word);
-        if let Some(kind) = primitives::KINDS.iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
+        if let Some(kind) = vocabulary::kinds().iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
             text.push('\n');
             text.push_str(&kind_text(kind));
         }
         return Ok(text);
     }
-    if let Some(kind) = primitives::KINDS.iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
+    if let Some(kind) = vocabulary::kinds().iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
         return Ok(kind_text(kind));
     }
     let (library, function) = name.split_once("::").unwrap_or((name, ""));
@@ -35,10 +38,10 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
 
 /// Every name that `doc` knows.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    primitives::WORDS
+    vocabulary::words()
         .iter()
         .map(|w| w.name)
-        .chain(primitives::KINDS.iter().map(|k| k.name))
+        .chain(vocabulary::kinds().iter().map(|k| k.name))
         .chain(STDLIB.iter().map(|(n, _)| *n))
         .chain(TOPICS.iter().map(|t| t.0))
 }
@@ -47,9 +50,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn search(part: &str) -> String {
     let part = part.to_lowercase();
     let mut found: Vec<(String, String)> = Vec::new();
-    found.extend(primitives::WORDS.iter().map(|w| (w.name.to_string(), w.summary.to_string())));
-    found.extend(primitives::KINDS.iter().map(|k| (k.name.to_string(), k.summary.to_string())));
-    for kind in primitives::KINDS {
+    found.extend(vocabulary::words().iter().map(|w| (w.name.to_string(), w.summary.to_string())));
+    found.extend(vocabulary::kinds().iter().map(|k| (k.name.to_string(), k.summary.to_string())));
+    for kind in vocabulary::kinds() {
         found.extend(kind.members.iter().map(|m| (format!("{}.{}", kind.name, m.name()), m.doc.to_string())));
     }
     for (library, source) in STDLIB {
@@ -99,7 +102,7 @@ const TOPICS: &[(&str, &str, fn() -> String)] = &[
 fn overview() -> String {
     let mut out = String::new();
     for chapter in Chapter::ALL {
-        let words: Vec<&&Word> = primitives::WORDS.iter().filter(|w| w.chapter == chapter).collect();
+        let words: Vec<&&Word> = vocabulary::words().iter().filter(|w| w.chapter == chapter).collect();
         if words.is_empty() {
             continue;
         }
@@ -112,7 +115,7 @@ fn overview() -> String {
     out.push_str(&format!(
         "{}\n  {}\n\n",
         "Values".bold(),
-        primitives::KINDS.iter().map(|k| k.name).collect::<Vec<_>>().join(", ")
+        vocabulary::kinds().iter().map(|k| k.name).collect::<Vec<_>>().join(", ")
     ));
     out.push_str(&format!("{}\n", "Libraries (import \"name\" as n;)".bold()));
     for (name, source) in STDLIB {
@@ -139,10 +142,10 @@ pub fn word_text(word: &Word) -> String {
     if let Some(options) = &word.options {
         out.push_str(&format!("\n{}\n", "Options".bold()));
         let defaults = (options.defaults)();
-        for (key, line) in options.docs {
+        for OptionDoc { key, text } in (options.docs)() {
             let default = defaults.get(key).map_or(String::new(), short_default);
             let indent = " ".repeat(38);
-            out.push_str(&format!("  {:<16} {:<18} {}\n", key.green(), default.dimmed(), wrap(line, 100, &indent)));
+            out.push_str(&format!("  {:<16} {:<18} {}\n", key.green(), default.dimmed(), wrap(text, 100, &indent)));
         }
     }
     if !word.examples.is_empty() {

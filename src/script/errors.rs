@@ -9,9 +9,9 @@ use super::check::{self, Finding};
 use super::explain::{self, Variable};
 use super::session::Sources;
 use super::{spans, syntax};
-use crate::error::{Error, ErrorKind};
+use crate::error::{About, Error, ErrorKind};
 
-/// What a word of the language gives back to Rhai.
+/// The result of a function that Rhai calls.
 pub type Fallible<T> = std::result::Result<T, Box<EvalAltResult>>;
 
 /// The value that a script's `catch (error)` receives.
@@ -34,7 +34,14 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     })
 }
 
-/// `core_call().or_raise()?` inside the glue of a word.
+/// `?` on a core result in a function that also calls closures.
+impl From<Error> for Box<EvalAltResult> {
+    fn from(error: Error) -> Self {
+        raise(error)
+    }
+}
+
+/// `core_call().or_raise()?` in a function of a word that also calls closures.
 pub trait OrRaise<T> {
     fn or_raise(self) -> Fallible<T>;
 }
@@ -131,9 +138,6 @@ impl Failure {
         }
         let text = sources.text(&source);
         let mut failure = Failure::at(error, text.as_deref(), variables, in_function);
-        if let Some(code) = failure.message.strip_prefix(EXIT).and_then(|code| code.parse().ok()) {
-            failure.exit = Some(code);
-        }
         failure.source = text.map(|text| NamedSource::new(source, text));
         failure.chain = chain;
         failure
@@ -161,13 +165,17 @@ impl Failure {
         }
         let ours = matches!(&error, EvalAltResult::ErrorRuntime(value, _) if value.is::<Raised>());
         let at = spans::offset(known, position);
-        let failure =
-            Failure::plain(explain::explain(error, &explain::Place { variables, text: known, at, in_function }));
-        let span = at.map(|at| match ours.then(|| spans::argument(known, at, &failure.message)).flatten() {
-            Some(argument) => argument,
-            None => spans::token(known, at),
+        let mut failure = explain::explain(error, &explain::Place { variables, text: known, at, in_function });
+        let about = failure.about.take();
+        let span = at.map(|at| {
+            let part = about.as_ref().filter(|_| ours).and_then(|about| spans::about(known, at, about));
+            part.unwrap_or_else(|| spans::token(known, at))
         });
-        Failure { span: span.map(|s| (s.start, s.len())), ..failure }
+        let exit = match about {
+            Some(About::Exit(code)) => Some(code.into()),
+            _ => None,
+        };
+        Failure { span: span.map(|s| (s.start, s.len())), exit, ..Failure::plain(failure) }
     }
 
     /// A finding of the checker, to be shown like an error.
@@ -237,9 +245,6 @@ impl Diagnostic for Failure {
     }
 }
 
-/// `exit(n)` on its way out, as the message of an error.
-pub const EXIT: &str = "\u{0}exit ";
-
 fn place(source: &str, pos: Position) -> String {
     match (pos.line(), pos.position()) {
         (Some(line), Some(column)) => format!("{source}:{line}:{column}"),
@@ -247,6 +252,6 @@ fn place(source: &str, pos: Position) -> String {
     }
 }
 
-/// What the interrupt flag puts into Rhai's termination, to tell it from `exit()`.
+/// The value of a termination by the interrupt flag, which tells it from `exit()`.
 #[derive(Clone, Debug)]
 pub struct StopRequest;

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
-use super::errors::{EXIT, Raised, StopRequest};
+use super::errors::{Raised, StopRequest};
+use super::vocabulary;
 use super::{spans, syntax};
-use crate::error::{Error, ErrorKind, nearest};
-use crate::primitives;
+use crate::error::{About, Error, ErrorKind, nearest};
 
 /// A variable of the script's top level: its name, its type as a user knows it, and for a map its keys.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,8 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
         EvalAltResult::ErrorRuntime(value, _) => thrown(&value),
         EvalAltResult::ErrorTerminated(value, _) if value.is::<StopRequest>() => Error::interrupted(),
         EvalAltResult::ErrorTerminated(value, _) => {
-            Error::internal(format!("{EXIT}{}", value.as_int().unwrap_or(0).clamp(0, 255)))
+            let code = u8::try_from(value.as_int().unwrap_or(0).clamp(0, 255)).unwrap_or(u8::MAX);
+            Error::internal("exit").about(About::Exit(code))
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(&signature, place),
@@ -112,7 +113,7 @@ pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
 }
 
 fn unknown_variable(name: &str, place: &Place) -> Error {
-    let words = || primitives::WORDS.iter().map(|w| w.name);
+    let words = || vocabulary::words().iter().map(|w| w.name);
     let known = place.variables.iter().any(|v| v.name == name);
     if place.in_function && known {
         return Error::argument(format!("\"{name}\" is a variable of the script, which a function does not see"))
@@ -138,7 +139,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
     let name = name.trim();
     let types: Vec<String> =
-        split_types(arguments.trim_end_matches(')')).iter().map(|t| primitives::user_name(t)).collect();
+        split_types(arguments.trim_end_matches(')')).iter().map(|t| vocabulary::user_name(t)).collect();
     let came = format!("({})", types.join(", "));
     if let Some((library, function)) = name.split_once("::") {
         return unknown_in_library(library.trim(), function.trim(), types.len(), place);
@@ -146,7 +147,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     if !name.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
         return no_operator(name, &types);
     }
-    if let Some(word) = primitives::find(name) {
+    if let Some(word) = vocabulary::find(name) {
         let help = format!("it is {}", word.signatures.join("\n"));
         return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);
     }
@@ -158,7 +159,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     }
     if let Some(variable) = place.variables.iter().find(|v| v.name == name) {
         let error =
-            Error::argument(format!("\"{name}\" is {}, not a function", primitives::a_user_name(&variable.kind)));
+            Error::argument(format!("\"{name}\" is {}, not a function", vocabulary::a_user_name(&variable.kind)));
         return if variable.kind == "function" {
             Error::argument(format!("\"{name}\" holds a closure"))
                 .with_help(format!("it is called as {name}.call(...)"))
@@ -166,8 +167,8 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
             error
         };
     }
-    let words = primitives::WORDS.iter().map(|w| w.name);
-    if let Some(kind) = types.first().and_then(|t| primitives::find_kind(t)) {
+    let words = vocabulary::words().iter().map(|w| w.name);
+    if let Some(kind) = types.first().and_then(|t| vocabulary::find_kind(t)) {
         let mut members: Vec<&str> = kind.members.iter().map(|m| m.name()).collect();
         members.dedup();
         let usages: Vec<&str> = kind.members.iter().filter(|m| m.name() == name).map(|m| m.usage).collect();
@@ -178,7 +179,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
                     usages.join(" or ."),
                     member.doc
                 )),
-                false => Error::argument(format!("{name} of {} is not called", primitives::a_user_name(kind.name)))
+                false => Error::argument(format!("{name} of {} is not called", vocabulary::a_user_name(kind.name)))
                     .with_help(format!("write .{name} without brackets: {}", member.doc)),
             };
         }
@@ -189,7 +190,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
         );
         error.message = format!("there is no function {name} for {came}");
         if !error.help.as_ref().is_some_and(|h| h.starts_with("did you")) {
-            error.help = Some(format!("{} has: {}", primitives::a_user_name(kind.name), members.join(", ")));
+            error.help = Some(format!("{} has: {}", vocabulary::a_user_name(kind.name), members.join(", ")));
         }
         return error;
     }
@@ -261,7 +262,7 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
     if nearest.iter().any(|form| wrong(form).first() != Some(&at)) {
         return format!("{name} cannot be called with {came}");
     }
-    let mut expected: Vec<String> = nearest.iter().map(|form| primitives::a_user_name(&form[at])).collect();
+    let mut expected: Vec<String> = nearest.iter().map(|form| vocabulary::a_user_name(&form[at])).collect();
     expected.sort();
     expected.dedup();
     let parameter = signatures
@@ -274,7 +275,7 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
         Some(parameter) if parameter.chars().all(|c| c.is_alphanumeric() || c == '_') => parameter,
         _ => format!("argument {}", at + 1 - receiver),
     };
-    format!("{name}: {what} must be {}; got {}", expected.join(" or "), primitives::a_user_name(&types[at]))
+    format!("{name}: {what} must be {}; got {}", expected.join(" or "), vocabulary::a_user_name(&types[at]))
 }
 
 /// How a parameter that takes values of any kind stands in Rhai's list of functions.
@@ -284,7 +285,7 @@ const ANYTHING: &[&str] = &["?", "Dynamic"];
 fn overloads(name: &str) -> &'static [Vec<String>] {
     static ALL: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| {
         let mut engine = Engine::new_raw();
-        primitives::register(&mut engine, &std::rc::Rc::default());
+        vocabulary::register(&mut engine, &std::rc::Rc::default());
         let json: serde_json::Value = engine
             .gen_fn_metadata_to_json(false)
             .ok()
@@ -293,7 +294,7 @@ fn overloads(name: &str) -> &'static [Vec<String>] {
         let mut all: HashMap<String, Vec<Vec<String>>> = HashMap::new();
         for function in json["functions"].as_array().into_iter().flatten() {
             let parameters = function["params"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let kinds = parameters.iter().map(|p| primitives::user_name(p["type"].as_str().unwrap_or("?"))).collect();
+            let kinds = parameters.iter().map(|p| vocabulary::user_name(p["type"].as_str().unwrap_or("?"))).collect();
             let name = function["baseName"].as_str().or(function["name"].as_str()).unwrap_or_default();
             all.entry(name.to_string()).or_default().push(kinds);
         }
@@ -311,7 +312,7 @@ fn parameters(signature: &str) -> Vec<String> {
 }
 
 fn no_operator(name: &str, types: &[String]) -> Error {
-    let kinds: Vec<String> = types.iter().map(|t| primitives::a_user_name(t)).collect();
+    let kinds: Vec<String> = types.iter().map(|t| vocabulary::a_user_name(t)).collect();
     let error = Error::argument(format!("\"{}\" does not take {}", name.trim_end_matches('='), kinds.join(" and ")));
     match (name, types) {
         ("+" | "+=", [a, b]) if a == "array" || b == "array" => {
@@ -356,17 +357,17 @@ fn unknown_property(message: &str) -> Error {
     let (Some(property), Some(type_name)) = (quoted.next(), quoted.next()) else {
         return Error::argument(lower_first(message));
     };
-    let user_type = primitives::user_name(type_name);
-    let kind = primitives::find_kind(&user_type);
+    let user_type = vocabulary::user_name(type_name);
+    let kind = vocabulary::find_kind(&user_type);
     if message.contains("setter") {
-        let error = Error::argument(format!("\"{property}\" of {} cannot be set", primitives::a_user_name(type_name)));
+        let error = Error::argument(format!("\"{property}\" of {} cannot be set", vocabulary::a_user_name(type_name)));
         return if kind.is_some() {
             error.with_help(format!("a value of kind {user_type} stays as it is; a changed one is made anew"))
         } else {
             error
         };
     }
-    let message = format!("{} has no \"{property}\"", primitives::a_user_name(type_name));
+    let message = format!("{} has no \"{property}\"", vocabulary::a_user_name(type_name));
     let members: Vec<&str> =
         kind.map_or_else(|| members_of(&user_type).to_vec(), |k| k.members.iter().map(|m| m.name()).collect());
     match (property, &user_type[..]) {
@@ -386,7 +387,7 @@ fn unknown_property(message: &str) -> Error {
 fn not_indexed(types: &str) -> Error {
     let kinds: Vec<String> = split_types(types.split(" with ").next().unwrap_or(types).trim_matches(['[', ']']))
         .iter()
-        .map(|t| primitives::a_user_name(t))
+        .map(|t| vocabulary::a_user_name(t))
         .collect();
     match kinds.first() {
         Some(kind) => Error::argument(format!("{kind} has no elements to take with [...]")),
@@ -395,11 +396,11 @@ fn not_indexed(types: &str) -> Error {
 }
 
 fn mismatch(expected: &str, came: &str) -> Error {
-    let (expected, came) = (primitives::user_name(expected), primitives::user_name(came));
+    let (expected, came) = (vocabulary::user_name(expected), vocabulary::user_name(came));
     let error = Error::argument(format!(
         "expected {}; got {}",
-        primitives::a_user_name(&expected),
-        primitives::a_user_name(&came)
+        vocabulary::a_user_name(&expected),
+        vocabulary::a_user_name(&came)
     ));
     match (&expected[..], &came[..]) {
         ("boolean", "integer" | "number") => error.with_help("a condition is true or false, as n != 0"),

@@ -1,12 +1,11 @@
-//! What names the code of a closure: the same code, the same name, wherever it stands in a file.
+//! The identity of a closure's code: equal code has an equal fingerprint, wherever it is in a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{Dynamic, FnPtr, Module, NativeCallContext};
 
 use super::host::Host;
-use super::options;
-use crate::primitives::values::tensor::TensorValue;
+use super::{options, vocabulary};
 
 /// Bodies of the functions that a text can call, by name; those of imported libraries as `library::name`.
 type Bodies = BTreeMap<String, String>;
@@ -54,11 +53,10 @@ fn add(bodies: &mut Bodies, library: &str, module: &Module) {
     }
 }
 
-/// A value as it counts: what it holds, however it came.
+/// The identity of a captured value: its contents, whatever made it.
 fn captured(value: &Dynamic) -> String {
-    if let Some(tensor) = value.clone().try_cast::<TensorValue>() {
-        let numbers = crate::torch::to_vec_f32(&tensor.0).unwrap_or_default();
-        return format!("{:?} {numbers:?}", tensor.0.size());
+    if let Some(fingerprint) = vocabulary::kind_of(value).and_then(|kind| (kind.fingerprint)(value)) {
+        return fingerprint;
     }
     match options::to_json(value) {
         Ok(json) => json.to_string(),
@@ -109,10 +107,8 @@ fn without_places(tree: &str) -> String {
 mod tests {
     use std::rc::Rc;
 
-    use crate::script::session::Session;
-
     fn of(text: &str) -> String {
-        let mut session = Session::new();
+        let mut session = crate::primitives::session();
         let host: Rc<_> = session.host.clone();
         session.engine.register_fn("name_of", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| {
             super::of_closure(&closure, &call, &host)

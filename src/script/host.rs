@@ -1,4 +1,4 @@
-//! What words need to know of the process: where runs are kept, and the arguments of the script.
+//! The services of a session that words use: run store, script arguments, background calls.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use rhai::{Module, Shared};
 
-use super::background::Jobs;
+use super::background::BackgroundCalls;
 use super::session::Sources;
-use crate::activity::{self, Task};
+use crate::activity::{self, Activity};
 use crate::training::Plan;
 
-/// One value a session, shared by all words.
+/// The services of one session, shared by all its words.
 #[derive(Default)]
 pub struct Host {
     /// The run store's folder.
@@ -24,10 +24,10 @@ pub struct Host {
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
     /// The texts that errors quote from.
     pub sources: Sources,
-    /// What would be trained, while `plan` calls its closure: one a task, so that background jobs train meanwhile.
-    plans: RefCell<Vec<(Arc<Task>, Plan)>>,
-    /// What runs in the background.
-    pub jobs: Jobs,
+    /// The trainings noted while `plan` calls its closure: one plan per activity, so that background calls train meanwhile.
+    plans: RefCell<Vec<(Arc<Activity>, Plan)>>,
+    /// Closures that run in the background.
+    pub background: BackgroundCalls,
 }
 
 /// One `arg(name, default, help)` of a script.
@@ -42,15 +42,15 @@ impl Host {
     /// Runs are kept under `CPSD_RUNS`, or `runs/` in the working folder.
     pub fn new() -> Self {
         let runs = std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from);
-        Host { runs: RefCell::new(runs), ..Context::default() }
+        Host { runs: RefCell::new(runs), ..Host::default() }
     }
 
-    /// Does `work` with this thread's trainings put down in `plan`, which is given back.
+    /// Runs `work` with this thread's trainings noted in `plan`, which is given back.
     pub fn planned<R>(&self, plan: Plan, work: impl FnOnce() -> R) -> (R, Plan) {
-        let task = activity::current();
-        let mine = |plans: &[(Arc<Task>, Plan)]| plans.iter().position(|(of, _)| Arc::ptr_eq(of, &task));
+        let activity = activity::current();
+        let mine = |plans: &[(Arc<Activity>, Plan)]| plans.iter().position(|(of, _)| Arc::ptr_eq(of, &activity));
         debug_assert!(mine(&self.plans.borrow()).is_none(), "plan in plan");
-        self.plans.borrow_mut().push((task.clone(), plan));
+        self.plans.borrow_mut().push((activity.clone(), plan));
         let result = catch_unwind(AssertUnwindSafe(work));
         let mut plans = self.plans.borrow_mut();
         let at = mine(&plans).expect("nobody else takes it away");
@@ -59,11 +59,11 @@ impl Host {
         (result.unwrap_or_else(|panic| resume_unwind(panic)), plan)
     }
 
-    /// The plan in which this thread's trainings are put down instead of run, if there is one.
+    /// The plan in which this thread's trainings are noted instead of run, if there is one.
     pub fn plan(&self) -> Option<RefMut<'_, Plan>> {
-        let task = activity::current();
+        let activity = activity::current();
         RefMut::filter_map(self.plans.borrow_mut(), |plans| {
-            plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &task)).map(|(_, plan)| plan)
+            plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &activity)).map(|(_, plan)| plan)
         })
         .ok()
     }

@@ -1,31 +1,34 @@
-//! The language around the core: engine, options, errors, modules, arguments.
+//! The language around the core: words, values, engine, errors, libraries, checker.
 //!
-//! - `session`: an engine with its variables; what the command line and the REPL drive
-//! - `host`: what words need to know of the process (run store, script arguments)
-//! - `background`: closures that run in the background
-//! - `script_lock`: what lets one thread at a time run a script
+//! - `word`, `kind`: a word and a kind of value as data; `vocabulary`: all of them, installed by the layer above
+//! - `call`: how Rust functions become words and members
+//! - `session`: an engine with its variables, driven by the command line and the prompt
+//! - `host`: the services of a session that words use (run store, script arguments, background calls)
+//! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
-//! - `errors`: from the core's errors to Rhai's and from those to what a person reads
-//! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be read; `spans`: what is underlined
-//! - `fingerprint`: what names the code of a closure
+//! - `errors`: from the core's errors to Rhai's and from either to a message with its place
+//! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
+//!   text is underlined
+//! - `fingerprint`: the identity of a closure's code
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
-//! - `arguments`: what a script can be told on the command line
-//! - `check`: finding mistakes without running
+//! - `arguments`: the arguments of a script on the command line
+//! - `check`: finds mistakes without running
 //! - `library_tests`: the `test_...` functions of script libraries
-//! - `reference`: the documentation as Markdown, and as definitions for editors
+//! - `docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
-//! - `docs`: the documentation of words, kinds and library functions as text
 
 pub mod arguments;
 pub mod background;
+pub mod call;
 pub mod check;
 pub mod docs;
 pub mod errors;
 pub mod explain;
 pub mod fingerprint;
 pub mod host;
+pub mod kind;
 pub mod library_tests;
 pub mod modules;
 pub mod options;
@@ -36,4 +39,6 @@ pub mod session;
 pub mod show;
 pub mod spans;
 pub mod syntax;
+pub mod vocabulary;
 pub mod weave;
+pub mod word;

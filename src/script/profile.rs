@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_slow_line_comes_first_with_its_own_time() {
-        let mut session = Session::new();
+        let mut session = crate::primitives::session();
         let text = "let total = 0;\nfn slow(n) {\n    let s = 0;\n    for i in 0..n { s += i; }\n    s\n}\ntotal = slow(20000);\ntotal";
         let (outcome, lines) = profile(&mut session, text, "line 1");
         assert_eq!(outcome.unwrap().as_int(), Ok(199990000));

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use super::kind::Kind;
 use super::modules::STDLIB;
 use super::session::Session;
+use super::vocabulary;
+use super::word::{Chapter, Word};
 use super::{docs, options};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::primitives::{self, Chapter, Kind, Word};
+use crate::options::OptionDoc;
 
 /// The pages: file name and text. A page a chapter, one of the kinds of values, one of the libraries, and a table of all.
 pub fn pages() -> Vec<(String, String)> {
@@ -16,7 +19,7 @@ pub fn pages() -> Vec<(String, String)> {
         "# Reference\n\nMade by `cpsd doc --reference docs/reference` from what `cpsd doc` and `?word` show.\n"
             .to_string();
     for chapter in Chapter::ALL {
-        let words: Vec<&&Word> = primitives::WORDS.iter().filter(|w| w.chapter == chapter).collect();
+        let words: Vec<&&Word> = vocabulary::words().iter().filter(|w| w.chapter == chapter).collect();
         if words.is_empty() {
             continue;
         }
@@ -31,7 +34,7 @@ pub fn pages() -> Vec<(String, String)> {
     }
     index.push_str("\n## [Kinds of values](values.md)\n\n");
     let mut page = "# Kinds of values\n".to_string();
-    for kind in primitives::KINDS {
+    for kind in vocabulary::kinds() {
         index.push_str(&format!("- [`{}`](values.md#{}): {}\n", kind.name, kind.name.to_lowercase(), kind.summary));
         page.push_str(&of_kind(kind));
     }
@@ -59,10 +62,10 @@ fn of_word(word: &Word) -> String {
     if let Some(options) = &word.options {
         let defaults = (options.defaults)();
         page.push_str("\n| option | default | |\n|---|---|---|\n");
-        for (key, line) in options.docs {
+        for OptionDoc { key, text } in (options.docs)() {
             let default =
                 defaults.get(key).map_or(String::new(), |value| format!("`{}`", cell(&options::literal(value))));
-            page.push_str(&format!("| `{key}` | {default} | {} |\n", cell(line)));
+            page.push_str(&format!("| `{key}` | {default} | {} |\n", cell(text)));
         }
     }
     for example in word.examples {

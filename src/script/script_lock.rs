@@ -1,84 +1,57 @@
-//! What lets several threads run scripts of one session, one at a time.
+//! The lock that lets several threads run scripts of one session, one at a time.
 //!
-//! Values of scripts are counted without locks and must never be touched by two threads at once. So the thread that
-//! runs a script holds the session's baton; it gives it away while it trains, waits or reads a line, and now and then
-//! between two operations when somebody waits for it. As CPython's global lock, and as fair: first come, first served.
+//! Values of scripts are counted without locks and must never be touched by two threads at once. So the thread that runs
+//! a script holds the session's lock. It releases the lock while it trains, waits or reads a line, and between two
+//! operations when another thread waits. Like CPython's global lock, but fair: first come, first served.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use parking_lot::RawFairMutex;
+use parking_lot::lock_api::{RawMutex, RawMutexFair};
 
-/// One a session. Made held, by the thread that makes the session.
-pub struct ScriptLock {
-    turns: Mutex<Turns>,
-    passed: Condvar,
-    waiting: AtomicUsize,
-}
-
-struct Turns {
-    /// The number that the next one to ask is given.
-    next: u64,
-    /// The number whose turn it is.
-    now: u64,
-}
+/// One per session. The thread that makes it holds it.
+pub struct ScriptLock(RawFairMutex);
 
 impl Default for ScriptLock {
     fn default() -> Self {
-        ScriptLock {
-            turns: Mutex::new(Turns { next: 1, now: 0 }),
-            passed: Condvar::new(),
-            waiting: AtomicUsize::new(0),
-        }
+        let lock = RawFairMutex::INIT;
+        lock.lock();
+        ScriptLock(lock)
     }
 }
 
 impl ScriptLock {
-    /// Does `work` holding it: on a thread that does not.
+    /// Runs `work` with the lock, on a thread that does not hold it.
     pub fn held<R>(&self, work: impl FnOnce() -> R) -> R {
-        struct Give<'a>(&'a ScriptLock);
-        impl Drop for Give<'_> {
+        struct Unlock<'a>(&'a RawFairMutex);
+        impl Drop for Unlock<'_> {
             fn drop(&mut self) {
-                self.0.give();
+                // SAFETY: this thread locked it in `held`.
+                unsafe { self.0.unlock_fair() }
             }
         }
-        self.take();
-        let _give = Give(self);
+        self.0.lock();
+        let _unlock = Unlock(&self.0);
         work()
     }
 
-    /// Does `work` without it: on the thread that holds it. `work` must touch no value of a script, but inside `held`.
+    /// Runs `work` without the lock, on the thread that holds it. `work` must not touch a value of a script, except
+    /// inside `held`.
     pub fn released<R>(&self, work: impl FnOnce() -> R) -> R {
-        struct Take<'a>(&'a ScriptLock);
-        impl Drop for Take<'_> {
+        struct Lock<'a>(&'a RawFairMutex);
+        impl Drop for Lock<'_> {
             fn drop(&mut self) {
-                self.0.take();
+                self.0.lock();
             }
         }
-        self.give();
-        let _take = Take(self);
+        // SAFETY: this thread holds it.
+        unsafe { self.0.unlock_fair() }
+        let _lock = Lock(&self.0);
         work()
     }
 
-    /// Lets those that wait for it have their turns.
+    /// Lets a thread that waits for the lock have its turn, on the thread that holds it.
     pub fn pass(&self) {
-        if self.waiting.load(Ordering::Relaxed) > 0 {
-            self.released(|| ());
-        }
-    }
-
-    fn take(&self) {
-        let mut turns = self.turns.lock().unwrap_or_else(|e| e.into_inner());
-        let mine = turns.next;
-        turns.next += 1;
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        while turns.now != mine {
-            turns = self.passed.wait(turns).unwrap_or_else(|e| e.into_inner());
-        }
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    fn give(&self) {
-        self.turns.lock().unwrap_or_else(|e| e.into_inner()).now += 1;
-        self.passed.notify_all();
+        // SAFETY: this thread holds it.
+        unsafe { self.0.bump() }
     }
 }
 
@@ -86,6 +59,7 @@ impl ScriptLock {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn one_at_a_time_and_everybody_in_turn() {

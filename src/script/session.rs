@@ -12,11 +12,10 @@ use super::errors::{Failure, StopRequest};
 use super::explain::Variable;
 use super::host::Host;
 use super::modules;
-use crate::activity::console;
+use super::vocabulary;
 use crate::activity::console;
 use crate::activity::interrupt;
 use crate::error::Error;
-use crate::primitives;
 
 /// Operations between two looks at whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
@@ -111,7 +110,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.on_print(console::print);
     engine.on_debug(|text, _, pos| console::log(&format!("{pos} {text}")));
     modules::install(&mut engine, host.sources.clone());
-    primitives::register(&mut engine, host);
+    vocabulary::register(&mut engine, host);
     for (name, module) in host.imports.borrow().iter() {
         engine.register_static_module(name.as_str(), module.clone());
     }
@@ -260,7 +259,7 @@ mod tests {
 
     #[test]
     fn variables_functions_and_imports_survive_from_line_to_line() {
-        let mut s = Session::new();
+        let mut s = crate::primitives::session();
         let _ = eval(&mut s, "let x = 2; fn double(a) { a * 2 }").unwrap();
         assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(4));
         let _ = eval(&mut s, "fn double(a) { a * 3 }").unwrap();
@@ -275,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_failed_line_loses_nothing() {
-        let mut s = Session::new();
+        let mut s = crate::primitives::session();
         let _ = eval(&mut s, "let x = 2;").unwrap();
         assert!(eval(&mut s, "let y = 3; x = 5; nothing()").is_err());
         assert_eq!(eval(&mut s, "x + y").unwrap().as_int(), Ok(8));
@@ -283,7 +282,7 @@ mod tests {
 
     #[test]
     fn errors_say_where_and_what_was_meant() {
-        let mut s = Session::new();
+        let mut s = crate::primitives::session();
         let failure = eval(&mut s, "let a = 1;\nlet b = a + cooccurence(a);").unwrap_err();
         assert_eq!(failure.place().as_deref(), Some("test:2:13"));
         assert_eq!(failure.help.as_deref(), Some("did you mean \"cooccurrence\"?"));
@@ -291,14 +290,14 @@ mod tests {
 
     #[test]
     fn a_function_that_reads_a_script_variable_is_told_how() {
-        let mut s = Session::new();
+        let mut s = crate::primitives::session();
         let failure = eval(&mut s, "let k = 3; fn f() { k + 1 } f()").unwrap_err();
         assert!(failure.help.unwrap().contains("global::k"));
     }
 
     #[test]
     fn an_error_in_a_function_of_an_earlier_line_is_shown_there() {
-        let mut s = Session::new();
+        let mut s = crate::primitives::session();
         let _ = s.eval("// a comment\nfn f(x) {\n    x + nothing\n}", "line 1").unwrap();
         assert_eq!(s.eval("f(1)", "line 2").unwrap_err().place().as_deref(), Some("line 1:3:9"));
         let _ = s.eval("fn f(x) { x * missing }", "line 3").unwrap();
@@ -307,7 +306,7 @@ mod tests {
 
     #[test]
     fn endless_recursion_is_an_error() {
-        let mut s = Session::new();
+        let mut s = crate::primitives::session();
         assert!(eval(&mut s, "fn f(n) { f(n + 1) } f(0)").unwrap_err().message.contains("deeply"));
     }
 }

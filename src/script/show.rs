@@ -2,16 +2,16 @@
 
 use rhai::Dynamic;
 
-use crate::primitives;
+use super::vocabulary;
 
 /// The name of a value's type as a user knows it: `Partition`, `array`, `integer`.
 pub fn type_name(value: &Dynamic) -> String {
-    primitives::user_name(value.type_name())
+    vocabulary::user_name(value.type_name())
 }
 
 /// The same with its article: `a Partition`, `an integer`.
 pub fn a_type(value: &Dynamic) -> String {
-    primitives::a_user_name(value.type_name())
+    vocabulary::a_user_name(value.type_name())
 }
 
 /// A value as `print` shows it: strings as they are.
@@ -43,7 +43,7 @@ pub fn show(value: &Dynamic) -> String {
         let more = map.len().saturating_sub(MOST);
         return lay_out("#{", items, "}", more);
     }
-    if let Some(kind) = primitives::KINDS.iter().find(|k| (k.is)(value)) {
+    if let Some(kind) = vocabulary::kind_of(value) {
         // Whoever prints it ends the line.
         return (kind.show)(value).trim_end_matches('\n').to_string();
     }

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rhai::Position;
 
+use crate::error::About;
+
 /// What a token is, as far as underlining goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -73,42 +75,100 @@ pub fn token(text: &str, at: usize) -> Range<usize> {
     at..at + length
 }
 
-/// Of the call that starts with the name at `at`, the argument that a message speaks of: the option key or the string
-/// that it quotes, or the file that it begins with. `None` when it names none that is written there.
-pub fn argument(text: &str, at: usize, message: &str) -> Option<Range<usize>> {
-    let all = pieces(text);
-    let name = all.iter().position(|(range, piece)| range.start == at && *piece == Piece::Word)?;
-    let sign = |i: usize, sign: &str| {
-        all.get(i).is_some_and(|(range, piece)| *piece == Piece::Sign && &text[range.clone()] == sign)
-    };
-    if !sign(name + 1, "(") {
-        return None;
+/// The part of the call whose name starts at `at` that an error is about. `None` when it is not written there.
+pub fn about(text: &str, at: usize, about: &About) -> Option<Range<usize>> {
+    let call = Call::at(text, at)?;
+    match about {
+        About::Argument(i) => call.argument(*i),
+        About::Option { key, value } => {
+            value.as_deref().and_then(|value| call.string(|s| s == value)).or_else(|| call.key(key))
+        }
+        // As a string, or as the key of a map.
+        About::Name(name) => call.find(|i| call.is_key(i, name) || (!name.is_empty() && call.text_of(i) == Some(name))),
+        // A longer path was made of the one that was written.
+        About::File(path) => {
+            let path = path.display().to_string();
+            call.string(|s| s == path).or_else(|| call.string(|s| s.len() > 1 && path.starts_with(s)))
+        }
+        About::Exit(_) => None,
     }
-    let mut depth = 0;
-    let inside: Vec<usize> = (name + 1..all.len())
-        .take_while(|&i| {
-            depth += ["(", "[", "{"].iter().filter(|open| sign(i, open)).count() as i64;
-            depth -= [")", "]", "}"].iter().filter(|close| sign(i, close)).count() as i64;
-            depth > 0
-        })
-        .collect();
-    let string = |i: usize| match &all[i] {
-        (range, Piece::Text) => text[range.clone()].trim_matches(['"', '`']),
-        _ => "",
-    };
-    let spoken_of = |quoted: &str| {
-        let key = |i: usize| text[all[i].0.clone()] == *quoted && all[i].1 == Piece::Word && sign(i + 1, ":");
-        inside.iter().copied().find(|&i| key(i) || (!quoted.is_empty() && string(i) == quoted))
-    };
-    let found = message
-        .split('"')
-        .skip(1)
-        .step_by(2)
-        .filter_map(spoken_of)
-        // What came stands behind what was expected.
-        .last()
-        .or_else(|| inside.iter().copied().find(|&i| string(i).len() > 1 && message.starts_with(string(i))))?;
-    Some(all[found].0.clone())
+}
+
+/// The tokens between the brackets of one call.
+struct Call<'a> {
+    text: &'a str,
+    all: Vec<(Range<usize>, Piece)>,
+    inside: Range<usize>,
+}
+
+impl<'a> Call<'a> {
+    /// The call whose name starts at byte `at`.
+    fn at(text: &'a str, at: usize) -> Option<Self> {
+        let all = pieces(text);
+        let name = all.iter().position(|(range, piece)| range.start == at && *piece == Piece::Word)?;
+        let mut call = Call { text, all, inside: name + 2..name + 2 };
+        if !call.is_sign(name + 1, "(") {
+            return None;
+        }
+        let mut depth = 1;
+        while call.inside.end < call.all.len() {
+            depth += call.depth(call.inside.end);
+            if depth == 0 {
+                break;
+            }
+            call.inside.end += 1;
+        }
+        Some(call)
+    }
+
+    fn is_sign(&self, i: usize, sign: &str) -> bool {
+        self.all.get(i).is_some_and(|(range, piece)| *piece == Piece::Sign && &self.text[range.clone()] == sign)
+    }
+
+    /// 1 for an opening bracket, -1 for a closing one.
+    fn depth(&self, i: usize) -> i64 {
+        let any = |signs: [&str; 3]| i64::from(signs.iter().any(|sign| self.is_sign(i, sign)));
+        any(["(", "[", "{"]) - any([")", "]", "}"])
+    }
+
+    /// The contents of the string that token `i` is.
+    fn text_of(&self, i: usize) -> Option<&str> {
+        match &self.all[i] {
+            (range, Piece::Text) => Some(self.text[range.clone()].trim_matches(['"', '`'])),
+            _ => None,
+        }
+    }
+
+    fn is_key(&self, i: usize, key: &str) -> bool {
+        let (range, piece) = &self.all[i];
+        *piece == Piece::Word && &self.text[range.clone()] == key && self.is_sign(i + 1, ":")
+    }
+
+    fn find(&self, which: impl Fn(usize) -> bool) -> Option<Range<usize>> {
+        self.inside.clone().find(|&i| which(i)).map(|i| self.all[i].0.clone())
+    }
+
+    fn string(&self, which: impl Fn(&str) -> bool) -> Option<Range<usize>> {
+        self.find(|i| self.text_of(i).is_some_and(&which))
+    }
+
+    fn key(&self, key: &str) -> Option<Range<usize>> {
+        self.find(|i| self.is_key(i, key))
+    }
+
+    /// The whole argument `n`, or its first token when it goes over several lines.
+    fn argument(&self, n: usize) -> Option<Range<usize>> {
+        let (mut depth, mut commas) = (0, 0);
+        let mut tokens = self.inside.clone().filter(|&i| {
+            let comma = depth == 0 && self.is_sign(i, ",");
+            commas += usize::from(comma);
+            depth += self.depth(i);
+            commas == n && !comma
+        });
+        let first = self.all[tokens.next()?].0.clone();
+        let last = tokens.last().map_or(first.end, |i| self.all[i].0.end);
+        if self.text[first.start..last].contains('\n') { Some(first) } else { Some(first.start..last) }
+    }
 }
 
 /// The innermost bracket before `at` that is still open there.
@@ -169,12 +229,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_argument_that_a_message_names_is_found() {
-        let text = "let p = f(g(\"x\"), 3, #{ // \"odd\"\n  odd: 1, title: \"odd\" });";
+    fn the_part_that_an_error_is_about_is_found() {
+        let text = "let p = f(g(\"x\"), [3, 4], #{ // \"odd\"\n  odd: 1, title: \"odd\", kind: \"y\" });";
         let at = text.find("f(").unwrap();
-        assert_eq!(&text[argument(text, at, "f has no option \"odd\"").unwrap()], "odd");
-        assert_eq!(&text[argument(text, at, "unknown letter \"x\"").unwrap()], "\"x\"");
-        assert_eq!(argument(text, at, "unknown letter \"y\""), None);
+        let part = |about_: About| about(text, at, &about_).map(|range| &text[range]);
+        let option =
+            |key: &str, value: Option<&str>| About::Option { key: key.into(), value: value.map(str::to_string) };
+        assert_eq!(part(About::Name("odd".into())), Some("odd"));
+        assert_eq!(part(About::Name("x".into())), Some("\"x\""));
+        assert_eq!(part(About::Name("y".into())), Some("\"y\""));
+        assert_eq!(part(About::Name("z".into())), None);
+        assert_eq!(part(option("kind", Some("y"))), Some("\"y\""));
+        assert_eq!(part(option("title", Some("even"))), Some("title"));
+        assert_eq!(part(About::File("x/y.csv".into())), None);
+        assert_eq!(part(About::Argument(0)), Some("g(\"x\")"));
+        assert_eq!(part(About::Argument(1)), Some("[3, 4]"));
+        assert_eq!(part(About::Argument(3)), None);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::hooks::Hooks;
 use super::job::{Distillation, Job};
 use super::options::{TeacherMode, TeacherWeights, TrainOptions};
 use super::run::{load, run_with};
+use crate::activity::message::Message;
 use crate::error::{Error, Result};
-use crate::executors::worker::Message;
 use crate::files;
 use crate::images::portable::DatasetSpec;
 use crate::losses::LossSpec;
@@ -112,7 +112,7 @@ pub fn work(path: &Path) -> Result<String> {
         distillation,
     };
     let mut say = |line: &serde_json::Value| -> Result<()> {
-        Message::Epoch(line.clone()).say();
+        Message::Epoch(line.clone()).send();
         Ok(())
     };
     Ok(run_with(&RunStore::new(file.runs), &job, Hooks { epoch: Some(&mut say), ..Hooks::default() })?.id)

@@ -13,9 +13,8 @@ use super::options::{Select, SelectOn, Workers};
 use super::trained::Trained;
 use crate::activity;
 use crate::activity::console;
-use crate::activity::console;
 use crate::error::{Error, Result};
-use crate::executors::{pool, worker, worker::Task};
+use crate::executors::{pool, worker, worker::WorkerCommand};
 use crate::images::Dataset;
 use crate::models::Model;
 use crate::runs::{Begun, Run, RunStore, id_of};
@@ -210,7 +209,7 @@ fn in_process(store: &RunStore, job: &Job, gpu: Option<usize>, tell: &dyn Fn(&Va
     job_file::write(store, job, file.path())?;
     let mut environment = vec![("RAYON_NUM_THREADS", job.options.threads.to_string())];
     environment.extend(crate::devices::for_worker(gpu));
-    let task = Task { name: &job.name, file: file.path(), environment: &environment };
+    let task = WorkerCommand { name: &job.name, file: file.path(), environment: &environment };
     let done = worker::run(&task, &mut |line| tell(line))?;
     let run = done.as_str().and_then(|id| store.find(id));
     load(run.ok_or_else(|| Error::internal(format!("{}: its worker named a run that is not there", job.name)))?)

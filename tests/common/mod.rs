@@ -54,7 +54,7 @@ pub fn labels(n: usize) -> Vec<String> {
 /// A session that shows no progress and keeps its runs in `runs`.
 pub fn session(runs: &Path) -> Session {
     cpsd::activity::console::set_quiet(true);
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = runs.to_path_buf();
     session
 }

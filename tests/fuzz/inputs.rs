@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use cpsd::primitives::{KINDS, WORDS, Word};
+use cpsd::primitives::{KINDS, WORDS};
+use cpsd::script::word::Word;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -347,7 +348,8 @@ impl Source {
             entries.push(CHEAP.to_string());
         }
         for _ in 0..self.below(3) {
-            let (key, _) = options.docs[self.below(options.docs.len())];
+            let docs = (options.docs)();
+            let key = docs[self.below(docs.len())].key;
             let key = if self.chance(3) { "nonsense" } else { key };
             if training && entries[0].contains(&format!("{key}:")) && self.chance(80) {
                 continue;
@@ -373,7 +375,7 @@ impl Source {
 
     /// A field or method of any kind, mostly of a value that has it.
     fn member(&mut self, depth: usize) -> String {
-        let kind = KINDS[self.below(KINDS.len())];
+        let kind = &KINDS[self.below(KINDS.len())];
         let member = &kind.members[self.below(kind.members.len())];
         let own: Vec<&str> = VARIABLES.iter().filter(|(k, _)| *k == kind.name).map(|(_, v)| *v).collect();
         let receiver = if self.chance(90) && !own.is_empty() { self.of(&own).to_string() } else { self.value(depth) };

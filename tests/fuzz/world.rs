@@ -75,7 +75,7 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     let work = folder.join("work");
     std::fs::create_dir(&work).unwrap();
     std::env::set_current_dir(&work).unwrap();
-    let mut session = Session::new();
+    let mut session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = folder.join("runs");
     if let Err(failure) = session.eval(WORLD, "world") {
         panic!("{}", failure.render(false, 100));
@@ -217,8 +217,8 @@ fn typed(session: &Session, line: &str, pos: usize) -> Option<String> {
         helper.refresh(session);
         let history = rustyline::history::MemHistory::new();
         let context = rustyline::Context::new(&history);
-        let _ = helper.complete(line, pos, &host);
-        let _ = helper.hint(line, pos, &host);
+        let _ = helper.complete(line, pos, &context);
+        let _ = helper.hint(line, pos, &context);
         let _ = helper.highlight_char(line, pos, CmdKind::Other);
         let _ = helper.highlight(line, pos);
     }));

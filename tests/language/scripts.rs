@@ -6,7 +6,6 @@ use std::process::{Command, Output};
 
 use cpsd::script::check::{self, Severity};
 use cpsd::script::modules;
-use cpsd::script::session::Session;
 
 use crate::common::{CPSD, alone, err, out, root, session};
 
@@ -93,7 +92,7 @@ fn every_mistake_says_what_is_written_beside_it() {
 /// The checker reports nothing in scripts that work.
 #[test]
 fn the_checker_finds_nothing_in_what_we_ship() {
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     let mut texts: Vec<(String, String)> =
         modules::STDLIB.iter().map(|(name, text)| (format!("stdlib/{name}"), text.to_string())).collect();
     for folder in ["scripts", "examples", "examples/libraries", "tests/libraries"] {
@@ -172,7 +171,7 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("let v = 3; eval(\"v\");", &[]),
         ("switch 3 { 3 if nothing => 1, _ => 2 }", &[(Error, (1, 17), "there is no variable \"nothing\"")]),
     ];
-    let session = Session::new();
+    let session = cpsd::primitives::session();
     for (text, expected) in cases {
         let findings = check::check(&session, text, "case").unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
         let found: Vec<(Severity, (usize, usize), &str)> =

@@ -59,7 +59,7 @@ fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
     let labels = labels(m);
     let mut params = Params::new(3, Device::Cpu);
     let context = Context::new(&spec, channels, &labels, "fc").unwrap();
-    let head = (find(&spec.head).unwrap().build)(&mut params, &host).unwrap();
+    let head = (find(&spec.head).unwrap().build)(&mut params, &context).unwrap();
     (params, head)
 }
 
@@ -191,7 +191,7 @@ fn options_and_what_a_head_needs_are_checked() {
     for (head, needs) in [("ml_gcn", "needs a label graph"), ("tf", "needs word vectors")] {
         let spec = with(head, &[]).resolved().unwrap();
         let context = Context::new(&spec, 16, &labels, "fc").unwrap();
-        let error = (find(head).unwrap().build)(&mut Params::new(0, Device::Cpu), &host).err().unwrap();
+        let error = (find(head).unwrap().build)(&mut Params::new(0, Device::Cpu), &context).err().unwrap();
         assert!(error.message.contains(needs), "{error}");
     }
     let graph = LabelGraph { labels: labels[..2].to_vec(), rows: vec![vec![0.0; 2]; 2] };

@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::activity::console;
-use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
 

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::table::LabelTable;
 use crate::activity::console;
-use crate::activity::console;
 use crate::error::{Error, Result, nearest};
 
 mod builder; // image-label pairs, in any order, to a table

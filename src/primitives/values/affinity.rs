@@ -2,17 +2,18 @@
 
 use rhai::{Array, Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
+use super::super::glue;
 use super::label_table::strings;
 use crate::error::Error;
 use crate::graph::Affinity;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 
-pub const KIND: Kind = Kind {
-    name: "Affinity",
-    summary: "The label graph's weights on one branch: symmetric, m × m, zero diagonal.",
-    members: &[
+impl KindOfValue for Affinity {
+    const NAME: &'static str = "Affinity";
+    const SUMMARY: &'static str = "The label graph's weights on one branch: symmetric, m × m, zero diagonal.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the label names, in order"),
         Member::new("branch", "\"co\" or \"dis\""),
         Member::new("power", "the exponent p"),
@@ -22,15 +23,16 @@ pub const KIND: Kind = Kind {
         Member::new("weight(a, b)", "the weight between two labels"),
         Member::new("isolated", "labels without any weight"),
         Member::new("matrix", "the weights as an array of rows"),
-    ],
-    is: kind_of!(Affinity).0,
-    show: kind_of!(Affinity).1,
-    rust_name: kind_of!(Affinity).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(Affinity);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<Affinity>(engine, "Affinity");
     engine
         .register_get("labels", |a: &mut Affinity| strings(a.labels()))
         .register_get("branch", |a: &mut Affinity| a.branch().name().to_string())

@@ -2,16 +2,17 @@
 
 use rhai::Engine;
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
+use super::super::glue;
 use super::label_table::{positions, strings};
 use crate::images::Dataset;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 
-pub const KIND: Kind = Kind {
-    name: "Dataset",
-    summary: "Pictures with labels: one split of a data set.",
-    members: &[
+impl KindOfValue for Dataset {
+    const NAME: &'static str = "Dataset";
+    const SUMMARY: &'static str = "Pictures with labels: one split of a data set.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the LabelTable"),
         Member::new("names", "the label names, in order"),
         Member::new("name", "the data set's name"),
@@ -21,15 +22,16 @@ pub const KIND: Kind = Kind {
         Member::same("take(positions)", "only these pictures"),
         Member::same("take_labels(names)", "all pictures, with only these labels as targets"),
         Member::new("divide(share, seed)", "two Datasets, the second with that share of the pictures"),
-    ],
-    is: kind_of!(Dataset).0,
-    show: kind_of!(Dataset).1,
-    rust_name: kind_of!(Dataset).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(Dataset);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<Dataset>(engine, "Dataset");
     engine
         .register_get("labels", |d: &mut Dataset| d.labels.clone())
         .register_get("names", |d: &mut Dataset| strings(d.labels.labels()))

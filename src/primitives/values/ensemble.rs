@@ -4,32 +4,33 @@ use std::fmt;
 
 use rhai::{Array, Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::model::ModelValue;
+use crate::script::call::MemberRegistrar;
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Ensemble;
 
 /// An ensemble as scripts hold it.
 #[derive(Clone)]
 pub struct EnsembleValue(pub Ensemble);
 
-pub const KIND: Kind = Kind {
-    name: "Ensemble",
-    summary: "Teachers merged back into label order: it predicts and is evaluated like a Model.",
-    members: &[
+impl KindOfValue for EnsembleValue {
+    const NAME: &'static str = "Ensemble";
+    const SUMMARY: &'static str = "Teachers merged back into label order: it predicts and is evaluated like a Model.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the labels of the merged output, in order"),
         Member::new("teachers", "an array of Models"),
         Member::new("len()", "number of teachers"),
-    ],
-    is: kind_of!(EnsembleValue).0,
-    show: kind_of!(EnsembleValue).1,
-    rust_name: kind_of!(EnsembleValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(EnsembleValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<EnsembleValue>(engine, "Ensemble");
     engine
         .register_get("labels", |e: &mut EnsembleValue| strings(&e.0.labels))
         .register_get("teachers", |e: &mut EnsembleValue| -> Array {

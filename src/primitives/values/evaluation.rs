@@ -2,19 +2,19 @@
 
 use rhai::{Dynamic, Engine, Map};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::table::TableValue;
 use crate::labels::tables::Cell;
 use crate::metrics::Evaluation;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 
-pub const KIND: Kind = Kind {
-    name: "Report",
-    summary: "The metrics of one evaluation, in percent.",
-    members: &[
+impl KindOfValue for Evaluation {
+    const NAME: &'static str = "Report";
+    const SUMMARY: &'static str = "The metrics of one evaluation, in percent.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("mAP", "mean average precision over the labels that have a positive"),
         Member::new("CP", "mean precision over labels"),
         Member::new("CR", "mean recall over labels"),
@@ -29,15 +29,16 @@ pub const KIND: Kind = Kind {
         Member::new("notes", "what a reader should know of how the numbers were made"),
         Member::new("context", "the context probe as a map, when it was asked for"),
         Member::new("raw", "everything as a map"),
-    ],
-    is: kind_of!(Evaluation).0,
-    show: kind_of!(Evaluation).1,
-    rust_name: kind_of!(Evaluation).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(Evaluation);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<Evaluation>(engine, "Report");
     engine
         .register_get("mAP", |r: &mut Evaluation| r.map)
         .register_get("CP", |r: &mut Evaluation| r.cp)

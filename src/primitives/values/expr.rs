@@ -6,20 +6,21 @@ use polars::prelude as pl;
 use polars::prelude::{Expr, NamedFrom};
 use rhai::{Array, Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
+use super::super::glue;
 use crate::error::{Error, Result};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::show;
 
 /// A column, or something computed of columns.
 #[derive(Clone)]
 pub struct ExprValue(pub Expr);
 
-pub const KIND: Kind = Kind {
-    name: "Expr",
-    summary: "Something computed of the columns of a Table, as col(\"a\") > 1.",
-    members: &[
+impl KindOfValue for ExprValue {
+    const NAME: &'static str = "Expr";
+    const SUMMARY: &'static str = "Something computed of the columns of a Table, as col(\"a\") > 1.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("a + b", "with -, *, /, %, **: arithmetic, with another Expr or a plain value"),
         Member::new("a > b", "with >=, <, <=, ==, !=: a condition"),
         Member::new("a & b", "both conditions; a | b: one of them; !a: not"),
@@ -55,12 +56,14 @@ pub const KIND: Kind = Kind {
         Member::new("starts_with(text)", "whether a string begins so"),
         Member::new("ends_with(text)", "whether a string ends so"),
         Member::new("cast(kind)", "as \"integer\", \"number\", \"string\" or \"boolean\""),
-    ],
-    is: kind_of!(ExprValue).0,
-    show: kind_of!(ExprValue).1,
-    rust_name: kind_of!(ExprValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(ExprValue);
 
 type Binary = fn(Expr, Expr) -> Expr;
 type Unary = fn(Expr) -> Expr;
@@ -113,7 +116,6 @@ const METHODS: &[(&str, Unary)] = &[
 ];
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<ExprValue>(engine, "Expr");
     for &(name, operator) in OPERATORS {
         engine
             .register_fn(name, move |a: ExprValue, b: ExprValue| ExprValue(operator(a.0, b.0)))

@@ -5,12 +5,12 @@ use std::fmt;
 use polars::prelude as pl;
 use rhai::{Array, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::expr::expressions;
 use super::table::TableValue;
 use crate::labels::tables::Table;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 
 /// A table and what its rows are grouped by.
 #[derive(Clone)]
@@ -19,21 +19,22 @@ pub struct GroupBy {
     pub keys: Vec<pl::Expr>,
 }
 
-pub const KIND: Kind = Kind {
-    name: "GroupBy",
-    summary: "The rows of a Table in groups.",
-    members: &[
+impl KindOfValue for GroupBy {
+    const NAME: &'static str = "GroupBy";
+    const SUMMARY: &'static str = "The rows of a Table in groups.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("agg(expressions)", "a Table with one row a group: the keys and these aggregations"),
         Member::new("len()", "a Table with the number of rows of each group"),
-    ],
-    is: kind_of!(GroupBy).0,
-    show: kind_of!(GroupBy).1,
-    rust_name: kind_of!(GroupBy).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(GroupBy);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<GroupBy>(engine, "GroupBy");
     engine
         .register_fn("agg", |g: &mut GroupBy, array: Array| -> Fallible<TableValue> {
             g.agg(expressions("agg", &array).or_raise()?)

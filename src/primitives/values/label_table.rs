@@ -2,20 +2,21 @@
 
 use rhai::{Array, Dynamic, Engine, Map};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
+use super::super::glue;
 use super::expr::ExprValue;
 use super::table::TableValue;
 use crate::error::{Error, Result};
 use crate::labels::tables::Table;
 use crate::labels::{LabelTable, Statistics, stratified_split};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 
-pub const KIND: Kind = Kind {
-    name: "LabelTable",
-    summary: "Which image has which labels: N images by m labels.",
-    members: &[
+impl KindOfValue for LabelTable {
+    const NAME: &'static str = "LabelTable";
+    const SUMMARY: &'static str = "Which image has which labels: N images by m labels.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the label names, in order"),
         Member::new("images", "the image names, in order"),
         Member::new("len()", "number of images"),
@@ -50,15 +51,16 @@ pub const KIND: Kind = Kind {
         Member::new("to_wide_table()", "a wide Table: image, and a column of 0 and 1 for every label"),
         Member::new("write_csv(path)", "write a long CSV, image,label"),
         Member::new("write_parquet(path)", "write a long Parquet file"),
-    ],
-    is: kind_of!(LabelTable).0,
-    show: kind_of!(LabelTable).1,
-    rust_name: kind_of!(LabelTable).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(LabelTable);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<LabelTable>(engine, "LabelTable");
     engine
         .register_get("labels", |t: &mut LabelTable| strings(t.labels()))
         .register_get("images", |t: &mut LabelTable| strings(t.images()))

@@ -6,12 +6,12 @@ use rhai::{Engine, Map};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::tensor::TensorValue;
 use crate::error::Error;
 use crate::losses::LossSpec;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise, raise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 
 /// A loss with its options as scripts hold it.
@@ -20,18 +20,19 @@ pub struct LossValue {
     pub spec: LossSpec,
 }
 
-pub const KIND: Kind = Kind {
-    name: "Loss",
-    summary: "A loss with its options: an option of a training, or called on tensors.",
-    members: &[Member::new("of(logits, targets)", "the loss as a scalar Tensor")],
-    is: kind_of!(LossValue).0,
-    show: kind_of!(LossValue).1,
-    rust_name: kind_of!(LossValue).2,
-    register: |engine, _| register(engine),
-};
+impl KindOfValue for LossValue {
+    const NAME: &'static str = "Loss";
+    const SUMMARY: &'static str = "A loss with its options: an option of a training, or called on tensors.";
+    const MEMBERS: &'static [Member] = &[Member::new("of(logits, targets)", "the loss as a scalar Tensor")];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(LossValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<LossValue>(engine, "Loss");
     engine.register_fn("of", |loss: &mut LossValue, logits: TensorValue, targets: TensorValue| {
         compute(&loss.spec, &logits, &targets)
     });

@@ -5,23 +5,23 @@ use std::path::Path;
 
 use rhai::{Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::run::RunValue;
 use super::tensor::TensorValue;
 use crate::error::{Error, ErrorKind};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Trained;
 
 /// A model as scripts hold it.
 #[derive(Clone)]
 pub struct ModelValue(pub Trained);
 
-pub const KIND: Kind = Kind {
-    name: "Model",
-    summary: "An image classifier: a backbone, a head, one output a label.",
-    members: &[
+impl KindOfValue for ModelValue {
+    const NAME: &'static str = "Model";
+    const SUMMARY: &'static str = "An image classifier: a backbone, a head, one output a label.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the labels of its outputs, in order"),
         Member::new("id", "what names its weights: the run's id or a hash"),
         Member::new("run", "the Run that made it, or ()"),
@@ -29,15 +29,16 @@ pub const KIND: Kind = Kind {
         Member::new("image_size", "side of the square input, in pixels"),
         Member::new("forward(tensor)", "logits [N, m] of normalised pictures [N, 3, H, W]"),
         Member::new("save(path)", "write the weights as safetensors, with all that load_model needs"),
-    ],
-    is: kind_of!(ModelValue).0,
-    show: kind_of!(ModelValue).1,
-    rust_name: kind_of!(ModelValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(ModelValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<ModelValue>(engine, "Model");
     engine
         .register_get("labels", |m: &mut ModelValue| strings(&m.0.labels))
         .register_get("id", |m: &mut ModelValue| m.0.id.clone())

@@ -2,16 +2,16 @@
 
 use rhai::{Array, Dynamic, Engine, Map};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::label_table::strings;
 use crate::graph::{self, Affinity, Partition};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 
-pub const KIND: Kind = Kind {
-    name: "Partition",
-    summary: "Labels divided into k tasks.",
-    members: &[
+impl KindOfValue for Partition {
+    const NAME: &'static str = "Partition";
+    const SUMMARY: &'static str = "Labels divided into k tasks.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("tasks", "an array of k arrays of label names"),
         Member::new("k", "the number of tasks"),
         Member::new("sizes", "labels in each task"),
@@ -24,15 +24,16 @@ pub const KIND: Kind = Kind {
         Member::new("compare(other)", "a map: ari, nmi, and the labels that moved"),
         Member::new("cut_on(affinity)", "the normalised cut on that affinity"),
         Member::new("save(path)", "write the authors' JSON form"),
-    ],
-    is: kind_of!(Partition).0,
-    show: kind_of!(Partition).1,
-    rust_name: kind_of!(Partition).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(Partition);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<Partition>(engine, "Partition");
     engine
         .register_get("tasks", |p: &mut Partition| -> Array {
             p.tasks().iter().map(|t| Dynamic::from(strings(t))).collect()

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::table::TableValue;
 use crate::labels::tables::{Cell, Table};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Plan;
 use crate::training::plan::{Planned, State};
 
@@ -17,10 +17,10 @@ use crate::training::plan::{Planned, State};
 #[derive(Clone)]
 pub struct PlanValue(pub Rc<Plan>);
 
-pub const KIND: Kind = Kind {
-    name: "Plan",
-    summary: "Trainings that a script would run, as plan(...) gives them.",
-    members: &[
+impl KindOfValue for PlanValue {
+    const NAME: &'static str = "Plan";
+    const SUMMARY: &'static str = "Trainings that a script would run, as plan(...) gives them.";
+    const MEMBERS: &'static [Member] = &[
         Member::new(
             "table",
             "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row a training",
@@ -32,15 +32,16 @@ pub const KIND: Kind = Kind {
             "hours of all that is to do, one after the other, on this machine; () when it was not timed",
         ),
         Member::new("gigabytes", "what all that is to do leaves in the run store"),
-    ],
-    is: kind_of!(PlanValue).0,
-    show: kind_of!(PlanValue).1,
-    rust_name: kind_of!(PlanValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(PlanValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<PlanValue>(engine, "Plan");
     engine
         .register_get("table", |p: &mut PlanValue| -> Fallible<TableValue> { table(&p.0).map(TableValue).or_raise() })
         .register_fn("len", |p: &mut PlanValue| p.0.trainings.len() as i64)

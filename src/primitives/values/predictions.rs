@@ -5,24 +5,24 @@ use std::path::Path;
 
 use rhai::{Array, Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::label_table::strings;
 use super::table::TableValue;
 use super::tensor::TensorValue;
 use crate::error::{Error, Result};
 use crate::labels::tables::Cell;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Predictions;
 
 /// Predictions as scripts hold them.
 #[derive(Clone)]
 pub struct PredictionsValue(pub std::rc::Rc<Predictions>);
 
-pub const KIND: Kind = Kind {
-    name: "Predictions",
-    summary: "Probabilities [N, m] with the names of their images and labels.",
-    members: &[
+impl KindOfValue for PredictionsValue {
+    const NAME: &'static str = "Predictions";
+    const SUMMARY: &'static str = "Probabilities [N, m] with the names of their images and labels.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("images", "the image names, in order"),
         Member::new("labels", "the label names, in order"),
         Member::new("scores", "the probabilities as a Tensor [N, m]"),
@@ -30,15 +30,16 @@ pub const KIND: Kind = Kind {
         Member::new("top(image, n)", "the n most probable labels of one image: an array of maps label, score"),
         Member::new("to_table()", "a wide Table: image, then one column a label"),
         Member::new("save(path)", "write the wide table as .csv or .parquet"),
-    ],
-    is: kind_of!(PredictionsValue).0,
-    show: kind_of!(PredictionsValue).1,
-    rust_name: kind_of!(PredictionsValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(PredictionsValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<PredictionsValue>(engine, "Predictions");
     engine
         .register_get("images", |p: &mut PredictionsValue| strings(&p.0.images))
         .register_get("labels", |p: &mut PredictionsValue| strings(&p.0.labels))

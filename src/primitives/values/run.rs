@@ -4,37 +4,38 @@ use std::fmt;
 
 use rhai::{Dynamic, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::model::ModelValue;
 use super::table::TableValue;
 use crate::runs::Run;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 
 /// A finished run as scripts hold it.
 #[derive(Clone)]
 pub struct RunValue(pub Run);
 
-pub const KIND: Kind = Kind {
-    name: "Run",
-    summary: "A finished run of the store: an immutable folder.",
-    members: &[
+impl KindOfValue for RunValue {
+    const NAME: &'static str = "Run";
+    const SUMMARY: &'static str = "A finished run of the store: an immutable folder.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("id", "its name in the store"),
         Member::new("path", "its folder"),
         Member::new("spec", "a map of all that decided its result"),
         Member::new("summary", "a map of what came of it"),
         Member::new("metrics", "a Table: one row an epoch"),
         Member::new("model", "the Model, for a training"),
-    ],
-    is: kind_of!(RunValue).0,
-    show: kind_of!(RunValue).1,
-    rust_name: kind_of!(RunValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(RunValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<RunValue>(engine, "Run");
     engine
         .register_get("id", |r: &mut RunValue| r.0.id.clone())
         .register_get("path", |r: &mut RunValue| r.0.dir.display().to_string())

@@ -2,29 +2,30 @@
 
 use rhai::{Array, Engine};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
 use super::affinity::floats;
 use super::table::TableValue;
 use crate::graph::SuggestedK;
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 
-pub const KIND: Kind = Kind {
-    name: "SuggestedK",
-    summary: "The number of tasks that the eigenvalues speak for.",
-    members: &[
+impl KindOfValue for SuggestedK {
+    const NAME: &'static str = "SuggestedK";
+    const SUMMARY: &'static str = "The number of tasks that the eigenvalues speak for.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("k", "the k of the widest gap"),
         Member::new("gaps", "a Table: k and the gap behind the k-th eigenvalue"),
         Member::new("eigenvalues", "the smallest eigenvalues, ascending"),
-    ],
-    is: kind_of!(SuggestedK).0,
-    show: kind_of!(SuggestedK).1,
-    rust_name: kind_of!(SuggestedK).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(SuggestedK);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<SuggestedK>(engine, "SuggestedK");
     engine
         .register_get("k", |s: &mut SuggestedK| s.k as i64)
         .register_get("eigenvalues", |s: &mut SuggestedK| -> Array { floats(&s.eigenvalues) })

@@ -6,8 +6,7 @@ use std::path::Path;
 use rhai::{Array, Dynamic, Engine, Map};
 use serde_json::Value;
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
+use super::super::glue;
 use super::expr::{ExprValue, expression, expressions};
 use super::group_by::GroupBy;
 use super::label_table::strings;
@@ -15,17 +14,19 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::labels::tables::{Cell, Table};
 use crate::reports::export::{ExportOptions, latex, markdown};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
+use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
 
 /// A polars table as scripts hold it.
 #[derive(Clone)]
 pub struct TableValue(pub Table);
 
-pub const KIND: Kind = Kind {
-    name: "Table",
-    summary: "A table of named columns (polars).",
-    members: &[
+impl KindOfValue for TableValue {
+    const NAME: &'static str = "Table";
+    const SUMMARY: &'static str = "A table of named columns (polars).";
+    const MEMBERS: &'static [Member] = &[
         Member::new("columns", "the column names"),
         Member::new("len()", "number of rows"),
         Member::new("rows", "an array of maps"),
@@ -68,15 +69,16 @@ pub const KIND: Kind = Kind {
         ),
         Member::new("write_latex(path)", "write what to_latex gives"),
         Member::new("write_latex(path, #{options})", "the same with its options"),
-    ],
-    is: kind_of!(TableValue).0,
-    show: kind_of!(TableValue).1,
-    rust_name: kind_of!(TableValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(TableValue);
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<TableValue>(engine, "Table");
     engine
         .register_get("columns", |t: &mut TableValue| strings(&t.0.columns()))
         .register_get("rows", |t: &mut TableValue| -> Array { t.maps() })

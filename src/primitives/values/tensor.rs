@@ -6,11 +6,12 @@ use std::rc::Rc;
 use rhai::{Array, Dynamic, Engine};
 use tch::{Kind as Element, TchError, Tensor};
 
-use super::super::glue::{self, kind_of};
-use super::super::{Kind, Member};
+use super::super::glue;
 use crate::error::{Error, ErrorKind, Result};
+use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::explain::lower_first;
+use crate::script::kind::{KindOfValue, Member, kind_value};
 
 /// A libtorch tensor as scripts hold it.
 #[derive(Clone)]
@@ -22,10 +23,11 @@ impl From<Tensor> for TensorValue {
     }
 }
 
-pub const KIND: Kind = Kind {
-    name: "Tensor",
-    summary: "An n-dimensional array of libtorch, with broadcasting arithmetic: + - * / and comparisons.",
-    members: &[
+impl KindOfValue for TensorValue {
+    const NAME: &'static str = "Tensor";
+    const SUMMARY: &'static str =
+        "An n-dimensional array of libtorch, with broadcasting arithmetic: + - * / and comparisons.";
+    const MEMBERS: &'static [Member] = &[
         Member::new("shape", "the sizes, as an array"),
         Member::new("dtype", "the element type"),
         Member::new("item()", "the value of a tensor of one element"),
@@ -50,12 +52,14 @@ pub const KIND: Kind = Kind {
         Member::new("index(dim, positions)", "the slices at these positions"),
         Member::new("cat(other, dim)", "two tensors joined along a dimension"),
         Member::new("detach()", "the same values without a gradient"),
-    ],
-    is: kind_of!(TensorValue).0,
-    show: kind_of!(TensorValue).1,
-    rust_name: kind_of!(TensorValue).2,
-    register: |engine, _| register(engine),
-};
+    ];
+
+    fn register(members: &mut MemberRegistrar<Self>) {
+        register(members.engine)
+    }
+}
+
+kind_value!(TensorValue);
 
 type Unary = fn(&Tensor) -> Result<Tensor, TchError>;
 type Binary = fn(&Tensor, &Tensor) -> Result<Tensor, TchError>;
@@ -90,7 +94,6 @@ const BINARY: &[(&str, Binary)] = &[
 ];
 
 fn register(engine: &mut Engine) {
-    glue::register_display::<TensorValue>(engine, "Tensor");
     for &(name, operation) in UNARY {
         engine.register_fn(name, move |t: &mut TensorValue| wrap(name, &[&t.0], operation(&t.0)));
     }

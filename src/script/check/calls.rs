@@ -6,7 +6,7 @@ use rhai::{AST, Engine, Expr, FnCallExpr, Position, Stmt};
 
 use super::{Finding, Severity};
 use crate::error::nearest;
-use crate::primitives;
+use crate::script::vocabulary;
 use crate::script::{modules, options, spans};
 
 /// What can be called in a text.
@@ -66,7 +66,7 @@ impl<'t> Calls<'t> {
     }
 
     pub fn is_function(&self, name: &str) -> bool {
-        self.own.iter().any(|(n, _)| n == name) || primitives::find(name).is_some()
+        self.own.iter().any(|(n, _)| n == name) || vocabulary::find(name).is_some()
     }
 
     /// Looks at one call; `method` when it stands behind a dot.
@@ -104,7 +104,7 @@ impl<'t> Calls<'t> {
         // A native method counts its receiver; a function of the script has it as `this`.
         let fits = own(arguments) || if method { native(arguments + 1) } else { native(arguments) };
         if !fits {
-            let signature = match primitives::find(name) {
+            let signature = match vocabulary::find(name) {
                 Some(word) if !self.own_names().any(|n| n == name) => Some(word.signatures.join(" or ")),
                 _ => spans::functions(self.text).into_iter().find(|(n, _)| n == name).map(|(_, signature)| signature),
             };
@@ -119,14 +119,14 @@ impl<'t> Calls<'t> {
     fn options(&self, call: &FnCallExpr, findings: &mut Vec<Finding>) {
         let name = call.name.as_str();
         // The options of dataset are those of the data set; cam's and predict's first argument may be a map of models.
-        let Some(docs) = primitives::find(name)
+        let Some(docs) = vocabulary::find(name)
             .and_then(|w| w.options.as_ref())
             .filter(|_| name != "dataset" && call.args.len() > 1 || takes_only_options(name))
         else {
             return;
         };
         let Some(Expr::Map(map, _)) = call.args.last() else { return };
-        let known = || docs.docs.iter().map(|(key, _)| *key);
+        let known = || (docs.docs)().into_iter().map(|doc| doc.key);
         for (key, _) in map.0.iter().filter(|(key, _)| known().all(|k| k != key.name)) {
             let error = options::unknown_option(name, &key.name, known());
             findings.push(Finding::at(Severity::Error, self.text, key.pos, error.message).help(error.help));
@@ -158,7 +158,7 @@ impl<'t> Calls<'t> {
 
 /// Words whose only argument may be their options.
 fn takes_only_options(name: &str) -> bool {
-    primitives::find(name).is_some_and(|w| w.signatures.iter().any(|s| s.starts_with(&format!("{name}(#{{options}})"))))
+    vocabulary::find(name).is_some_and(|w| w.signatures.iter().any(|s| s.starts_with(&format!("{name}(#{{options}})"))))
 }
 
 /// Name and number of parameters of the functions that a text defines, closures left out.

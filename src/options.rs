@@ -1,0 +1,233 @@
+//! Options declared once: name, type, default, range, text.
+//!
+//! [`options!`](crate::options) makes a struct from such a declaration. Defaults, range checks, help, completion and the
+//! checker of scripts all follow from it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// One option as help shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionDoc {
+    /// The key in an options map.
+    pub key: &'static str,
+    /// One line: meaning and unit.
+    pub text: &'static str,
+}
+
+/// A struct of options, made by [`options!`](crate::options).
+pub trait Options: Serialize + DeserializeOwned + Default {
+    /// All options in the order of help.
+    fn docs() -> Vec<OptionDoc>;
+
+    /// Checks every declared range; `word` is named in errors.
+    ///
+    /// Errors: the first option out of its range.
+    fn check(&self, word: &str) -> Result<()>;
+}
+
+/// Docs from pairs of key and text.
+pub fn list(docs: &[(&'static str, &'static str)]) -> Vec<OptionDoc> {
+    docs.iter().map(|&(key, text)| OptionDoc { key, text }).collect()
+}
+
+/// The values that a numeric option accepts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Range {
+    /// Both ends are included.
+    FromTo(f64, f64),
+    /// The lower end is included, the upper is not.
+    FromBelow(f64, f64),
+    /// Greater than the lower end, up to and including the upper.
+    AboveTo(f64, f64),
+    Above(f64),
+    AtLeast(f64),
+}
+
+impl Range {
+    /// Whether a value lies in the range. NaN and infinity lie in none.
+    pub fn contains(self, value: f64) -> bool {
+        value.is_finite()
+            && match self {
+                Range::FromTo(from, to) => from <= value && value <= to,
+                Range::FromBelow(from, to) => from <= value && value < to,
+                Range::AboveTo(above, to) => above < value && value <= to,
+                Range::Above(above) => value > above,
+                Range::AtLeast(least) => value >= least,
+            }
+    }
+
+    /// Errors: `value` lies outside.
+    pub fn check(self, key: &str, word: &str, value: impl OptionNumber) -> Result<()> {
+        match value.number() {
+            Some(number) if !self.contains(number) => Err(Error::option(key, word, self, value.shown())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Range::FromTo(from, to) => write!(f, "from {from} to {to}"),
+            Range::FromBelow(from, to) => write!(f, "from {from} to below {to}"),
+            Range::AboveTo(above, to) => write!(f, "above {above}, to {to}"),
+            Range::Above(above) => write!(f, "above {above}"),
+            Range::AtLeast(least) => write!(f, "at least {least}"),
+        }
+    }
+}
+
+/// A type of option that a range can bound.
+pub trait OptionNumber: Copy {
+    /// The number, unless the option is left open.
+    fn number(self) -> Option<f64>;
+    /// The number as errors show it.
+    fn shown(self) -> String;
+}
+
+macro_rules! option_number {
+    ($($type:ty),*) => {$(
+        impl OptionNumber for $type {
+            fn number(self) -> Option<f64> {
+                Some(self as f64)
+            }
+            fn shown(self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+option_number!(u8, u16, u32, u64, usize, i32, i64, f32, f64);
+
+impl<T: OptionNumber> OptionNumber for Option<T> {
+    fn number(self) -> Option<f64> {
+        self.and_then(T::number)
+    }
+
+    fn shown(self) -> String {
+        self.map_or_else(|| "()".into(), T::shown)
+    }
+}
+
+/// Declares a struct of options.
+///
+/// Each field is `/// text` `name: type = default, in range;`, where the range may be left out. `also("key", "text")` in front of
+/// a field documents a key that a word reads by itself, such as a closure. `struct Name extends field: Type` takes over
+/// the options of another struct, after its own.
+///
+/// ```
+/// use cpsd::options::{Options, Range};
+/// cpsd::options! {
+///     /// How k-means runs.
+///     pub struct KMeansOptions {
+///         /// runs, of which the best is kept
+///         pub restarts: usize = 50, in Range::FromTo(1.0, 1e5);
+///         /// decides the first centres
+///         pub seed: u64 = 0;
+///     }
+/// }
+/// assert_eq!(KMeansOptions::default().restarts, 50);
+/// assert_eq!(KMeansOptions::docs()[1].text, "decides the first centres");
+/// assert!(KMeansOptions { restarts: 0, seed: 0 }.check("kmeans").is_err());
+/// ```
+#[macro_export]
+macro_rules! options {
+    ($(#[doc = $about:literal])* $vis:vis struct $name:ident { $($body:tt)* }) => {
+        $crate::options! { @make ($($about)*) (default, deny_unknown_fields) $vis $name () { $($body)* } }
+    };
+    // serde cannot deny unknown fields of a flattened struct; the keys of the whole map are checked before.
+    ($(#[doc = $about:literal])* $vis:vis struct $name:ident extends $inner:ident : $inner_type:ty { $($body:tt)* }) => {
+        $crate::options! { @make ($($about)*) (default) $vis $name ($inner: $inner_type) { $($body)* } }
+    };
+    (
+        @make ($($about:literal)*) $serde:tt $vis:vis $name:ident ($($inner:ident : $inner_type:ty)?) {
+            $(
+                $(also($also:literal, $also_text:literal))*
+                $(#[doc = $text:literal])+
+                $(#[serde $field_serde:tt])*
+                pub $field:ident : $type:ty = $default:expr $(, in $range:expr)?;
+            )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde $serde]
+        $vis struct $name {
+            $($(#[doc = $text])+ $(#[serde $field_serde])* pub $field: $type,)*
+            $(
+                /// The options taken over, in the same map.
+                #[serde(flatten)]
+                pub $inner: $inner_type,
+            )?
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $($field: $default,)* $($inner: <$inner_type>::default(),)? }
+            }
+        }
+
+        impl $crate::options::Options for $name {
+            fn docs() -> Vec<$crate::options::OptionDoc> {
+                let docs = vec![$(
+                    $($crate::options::OptionDoc { key: $also, text: $also_text },)*
+                    $crate::options::OptionDoc { key: stringify!($field), text: concat!($($text),+).trim_ascii() },
+                )*];
+                $(let docs = [docs, <$inner_type as $crate::options::Options>::docs()].concat();)?
+                docs
+            }
+
+            fn check(&self, _word: &str) -> $crate::error::Result<()> {
+                $($($range.check(stringify!($field), _word, self.$field)?;)?)*
+                $(self.$inner.check(_word)?;)?
+                Ok(())
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    options! {
+        /// Options of a test.
+        struct Sample {
+            /// how often
+            /// it is tried
+            pub tries: usize = 3, in Range::FromTo(1.0, 5.0);
+            also("on_try", "a closure that is called")
+            /// a share
+            pub part: Option<f64> = None, in Range::AboveTo(0.0, 1.0);
+        }
+    }
+
+    options! {
+        struct More extends sample: Sample {
+            /// a factor
+            pub scale: f64 = 1.0;
+        }
+    }
+
+    #[test]
+    fn one_declaration_gives_defaults_docs_and_checks() {
+        let keys: Vec<&str> = Sample::docs().iter().map(|doc| doc.key).collect();
+        assert_eq!(keys, ["tries", "on_try", "part"]);
+        assert_eq!(Sample::docs()[0].text, "how often it is tried");
+        assert!(Sample::default().check("sample").is_ok());
+        let error = Sample { tries: 6, part: None }.check("sample").unwrap_err();
+        assert_eq!(error.message, "option \"tries\" of sample must be from 1 to 5; got 6");
+        let error = Sample { tries: 1, part: Some(0.0) }.check("sample").unwrap_err();
+        assert_eq!(error.message, "option \"part\" of sample must be above 0, to 1; got 0");
+        assert!(serde_json::from_str::<Sample>(r#"{"trys": 1}"#).is_err());
+        let more: More = serde_json::from_str(r#"{"scale": 2.0, "tries": 4}"#).unwrap();
+        assert_eq!(more, More { scale: 2.0, sample: Sample { tries: 4, part: None } });
+        assert_eq!(More::docs().len(), 4);
+        assert!(More { scale: 1.0, sample: Sample { tries: 9, part: None } }.check("more").is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! Words for prediction and evaluation.
+
+pub mod evaluate;
+pub mod metrics;
+pub mod paired_bootstrap;
+pub mod paper_table;
+pub mod predict;
+pub mod standard_error;

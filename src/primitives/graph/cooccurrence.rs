@@ -1,0 +1,49 @@
+//! `cooccurrence`: how often labels appear together.
+
+use std::path::PathBuf;
+
+use rhai::{Array, Engine};
+
+use crate::graph::Cooccurrence;
+use crate::images::Dataset;
+use crate::labels::{LabelTable, count_files};
+use crate::primitives::glue;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::word::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "cooccurrence",
+    chapter: Chapter::Graph,
+    signatures: &[
+        "cooccurrence(labels) -> Cooccurrence",
+        "cooccurrence(dataset) -> Cooccurrence",
+        "cooccurrence(path) -> Cooccurrence",
+        "cooccurrence(paths) -> Cooccurrence",
+    ],
+    summary: "Counts how many images have each label (n_i) and each pair of labels (e_ij).",
+    details: "Counts of shards add up: cooccurrence(a) + cooccurrence(b) is the count of both tables together; a label \
+that only one of them has counts 0 in the other. A path is a long Parquet file (columns image,label) or a folder of them, which \
+is read in parts, so that a table larger than the memory can be counted; anything else goes through load_labels.",
+    options: None,
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 200, val: 1, test: 1, test_shifted: 1});\nlet c = cooccurrence(data.train);\nc.count(\"person\") >= c.pair(\"person\", \"dog\")",
+        prints: "true",
+    }],
+    register: |r| register(r.engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("cooccurrence", |labels: LabelTable| count(&labels));
+    engine.register_fn("cooccurrence", |dataset: Dataset| count(&dataset.labels));
+    engine
+        .register_fn("cooccurrence", |path: &str| -> Fallible<Cooccurrence> { count_files(&[path.into()]).or_raise() });
+    engine.register_fn("cooccurrence", |paths: Array| -> Fallible<Cooccurrence> {
+        let paths = glue::names("cooccurrence", "the paths", &paths).or_raise()?;
+        count_files(&paths.into_iter().map(PathBuf::from).collect::<Vec<_>>()).or_raise()
+    });
+}
+
+fn count(labels: &LabelTable) -> Fallible<Cooccurrence> {
+    let (offsets, indices) = labels.csr();
+    Cooccurrence::count(labels.labels(), offsets, indices).or_raise()
+}

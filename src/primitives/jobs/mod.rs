@@ -1,0 +1,8 @@
+//! Words for background calls and sweeps.
+
+pub mod jobs;
+pub mod plan;
+pub mod spawn;
+pub mod stop;
+pub mod sweep;
+pub mod wait;

@@ -1,0 +1,267 @@
+//! `sweep`: a closure at every point of a grid, as a table.
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+use serde::{Deserialize, Serialize};
+
+use crate::activity::console;
+use crate::activity::progress::Progress;
+use crate::error::{Error, Result};
+use crate::executors::pool;
+use crate::metrics::Evaluation;
+use crate::primitives::labels::table::from_maps;
+use crate::primitives::values::table::TableValue;
+use crate::script::background::BackgroundCall;
+use crate::script::errors::{Failure, Fallible, OrRaise};
+use crate::script::host::Host;
+use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::{options, show};
+
+pub const WORD: Word = Word {
+    name: "sweep",
+    chapter: Chapter::Jobs,
+    signatures: &["sweep(grid, closure) -> Table", "sweep(grid, closure, #{options}) -> Table"],
+    summary: "Calls a closure at every point of a grid, several at a time where asked, and gives a Table of one row a point.",
+    details: "grid is a map of arrays, of which every combination is a point (the last key in the alphabet changes fastest), or an array of \
+maps, the points themselves. The closure takes a point and gives a map of results, a Report, or one value, which becomes the column value. \
+Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was.",
+    options: Some(OptionDocs { defaults: options::defaults::<SweepOptions>, docs: || crate::options::list(DOCS) }),
+    examples: &[
+        Example {
+            code: "sweep(#{k: [2, 3], seed: [0, 1]}, |p| #{score: 10 * p.k + p.seed}).column(\"score\")",
+            prints: "[20, 21, 30, 31]",
+        },
+        Example {
+            code: "sweep([#{k: 1}, #{k: 0}], |p| 6 / p.k, #{on_error: \"keep\"}).columns",
+            prints: "[\"k\", \"value\", \"error\"]",
+        },
+    ],
+    register: |r| register(r.engine, r.host),
+};
+
+const DOCS: &[(&str, &str)] = &[
+    (
+        "jobs",
+        "how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names",
+    ),
+    (
+        "on_error",
+        "\"stop\" throws the first error once what was begun has ended; \"keep\" writes it into a column error and goes on",
+    ),
+];
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SweepOptions {
+    jobs: usize,
+    on_error: OnError,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum OnError {
+    Stop,
+    Keep,
+}
+
+impl Default for SweepOptions {
+    fn default() -> Self {
+        SweepOptions { jobs: 1, on_error: OnError::Stop }
+    }
+}
+
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
+    engine
+        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr| {
+            sweep(&a, &call, &grid, &closure, &Map::new())
+        })
+        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr, map: Map| {
+            sweep(&b, &call, &grid, &closure, &map)
+        });
+}
+
+fn sweep(
+    host: &Rc<Host>,
+    call: &NativeCallContext,
+    grid: &Dynamic,
+    closure: &FnPtr,
+    map: &Map,
+) -> Fallible<TableValue> {
+    let options: SweepOptions = options::parse("sweep", map).or_raise()?;
+    let cores = pool::cores();
+    if options.jobs == 0 || options.jobs > cores {
+        return Err(Error::argument(format!(
+            "option \"jobs\" of sweep must be an integer from 1 to {cores}, the cores here; got {}",
+            options.jobs
+        )))
+        .or_raise();
+    }
+    let points = points(grid).or_raise()?;
+    let progress = Progress::new("sweep", points.len() as u64, "points");
+    let mut rows = Rows {
+        points: &points,
+        keep: options.on_error == OnError::Keep,
+        made: vec![None; points.len()],
+        shown: None,
+        progress,
+    };
+    // A job trains; inside plan(...) nothing may.
+    if options.jobs == 1 || host.plan().is_some() {
+        for (i, point) in points.iter().enumerate() {
+            rows.add(i, closure.call_within_context::<Dynamic>(call, (point.clone(),)), host)?;
+        }
+        return rows.table();
+    }
+    let mut waiting = points.iter().enumerate();
+    let mut begun: Vec<(usize, Rc<BackgroundCall>)> = Vec::new();
+    let mut failure = None;
+    loop {
+        while failure.is_none()
+            && begun.len() < options.jobs
+            && let Some((i, point)) = waiting.next()
+        {
+            let mut at = closure.clone();
+            at.add_curry(Dynamic::from(point.clone()));
+            let name = format!("sweep {}", show::short(&Dynamic::from(point.clone()), 40));
+            begun.push((
+                i,
+                host.background.spawn(host, call, at, Some(name), Some((cores / options.jobs).max(1))).or_raise()?,
+            ));
+        }
+        if begun.is_empty() {
+            break;
+        }
+        let all: Vec<&BackgroundCall> = begun.iter().map(|(_, job)| &**job).collect();
+        if let Err(error) = host.background.until_one_ended(&all) {
+            begun.iter().for_each(|(_, job)| job.stop());
+            return Err(error).or_raise();
+        }
+        let ended = begun.iter().position(|(_, job)| !job.is_running()).unwrap_or(0);
+        let (i, job) = begun.remove(ended);
+        if let Err(error) = rows.add(i, host.background.wait(&job), host) {
+            failure.get_or_insert(error);
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => rows.table(),
+    }
+}
+
+/// Every combination of a map of arrays, or an array of maps as it is.
+fn points(grid: &Dynamic) -> Result<Vec<Map>> {
+    if let Ok(array) = grid.as_array_ref() {
+        return array
+            .iter()
+            .map(|point| match point.as_map_ref() {
+                Ok(map) => Ok(map.clone()),
+                Err(_) => {
+                    Err(Error::argument(format!("sweep: every point must be a map; got {}", show::a_type(point))))
+                }
+            })
+            .collect();
+    }
+    let Ok(grid) = grid.as_map_ref() else {
+        return Err(Error::argument(format!(
+            "sweep: the grid must be a map of arrays or an array of maps; got {}",
+            show::a_type(grid)
+        )));
+    };
+    let mut points = vec![Map::new()];
+    for (key, values) in grid.iter() {
+        let Ok(values) = values.as_array_ref() else {
+            return Err(Error::argument(format!(
+                "sweep: \"{key}\" of the grid must be an array of values; got {}",
+                show::a_type(values)
+            ))
+            .with_help(format!("one value is an array of one: {key}: [{}]", show::short(values, 20))));
+        };
+        points = points
+            .iter()
+            .flat_map(|point| {
+                values.iter().map(|value| {
+                    point.iter().map(|(k, v)| (k.clone(), v.clone())).chain([(key.clone(), value.clone())]).collect()
+                })
+            })
+            .collect();
+    }
+    Ok(points)
+}
+
+/// The table as it grows.
+struct Rows<'a> {
+    points: &'a [Map],
+    keep: bool,
+    made: Vec<Option<Vec<(String, Dynamic)>>>,
+    /// The columns whose names were shown.
+    shown: Option<Vec<String>>,
+    progress: Progress,
+}
+
+impl Rows<'_> {
+    /// Adds what the closure gave at point `i`.
+    fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, host: &Host) -> Fallible<()> {
+        let results = match outcome {
+            Ok(value) => results(&value),
+            Err(error) if self.keep && !matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)) => {
+                let failure = Failure::from_rhai(*error, "", &host.sources, &[]);
+                vec![("error".into(), failure.message.into())]
+            }
+            Err(error) => return Err(error),
+        };
+        let row: Vec<(String, Dynamic)> =
+            self.points[i].iter().map(|(k, v)| (k.to_string(), v.clone())).chain(results).collect();
+        self.show(&row);
+        self.made[i] = Some(row);
+        self.progress.advance(1);
+        Ok(())
+    }
+
+    /// Prints a row below the names of its columns, which are printed again when they change.
+    fn show(&mut self, row: &[(String, Dynamic)]) {
+        let names: Vec<String> = row.iter().map(|(name, _)| name.clone()).collect();
+        let cells: Vec<String> = row.iter().map(|(_, value)| show::short(value, 24)).collect();
+        let line = |cells: &[String]| {
+            cells
+                .iter()
+                .zip(&names)
+                .map(|(cell, name)| format!("{cell:>width$}", width = name.chars().count().max(8)))
+                .collect::<Vec<_>>()
+                .join("  ")
+        };
+        if self.shown.as_ref() != Some(&names) {
+            console::log(&line(&names));
+        }
+        console::log(&line(&cells));
+        self.shown = Some(names);
+    }
+
+    /// All rows, in the order of the points.
+    fn table(self) -> Fallible<TableValue> {
+        let made: Vec<Vec<(String, Dynamic)>> = self.made.into_iter().flatten().collect();
+        let mut columns: Vec<String> = Vec::new();
+        for (name, _) in made.iter().flatten() {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+        let rows: Array =
+            made.into_iter().map(|row| row.into_iter().map(|(k, v)| (k.into(), v)).collect::<Map>().into()).collect();
+        from_maps(&rows, Some(columns)).or_raise()
+    }
+}
+
+/// The columns of what a closure gave.
+fn results(value: &Dynamic) -> Vec<(String, Dynamic)> {
+    if let Ok(map) = value.as_map_ref() {
+        return map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    }
+    if let Some(r) = value.clone().try_cast::<Evaluation>() {
+        let numbers =
+            [("mAP", r.map), ("CP", r.cp), ("CR", r.cr), ("CF1", r.cf1), ("OP", r.op), ("OR", r.or), ("OF1", r.of1)];
+        return numbers.into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();
+    }
+    if value.is_unit() { vec![] } else { vec![("value".into(), value.clone())] }
+}

@@ -1,0 +1,35 @@
+//! `load_table`: a table from a CSV or Parquet file.
+
+use rhai::Engine;
+
+use crate::error::{Error, Result};
+use crate::labels::tables::Table;
+use crate::primitives::values::table::TableValue;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::word::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "load_table",
+    chapter: Chapter::Labels,
+    signatures: &["load_table(path) -> Table"],
+    summary: "Reads a Table from a .csv or .parquet file.",
+    details: "CSV has a header; the kinds of its columns are told from all rows. Errors name the file and the line.",
+    options: None,
+    examples: &[Example {
+        code: "table([#{k: 2, mAP: 80.5}]).write_csv(\"out/example/table.csv\");\nload_table(\"out/example/table.csv\").columns",
+        prints: "k",
+    }],
+    register: |r| register(r.engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("load_table", |path: &str| -> Fallible<TableValue> { load(path).map(TableValue).or_raise() });
+}
+
+fn load(path: &str) -> Result<Table> {
+    match std::path::Path::new(path).extension().and_then(|e| e.to_str()) {
+        Some("parquet") => Table::read_parquet(path),
+        Some("csv" | "tsv" | "txt") => Table::read_csv(path),
+        _ => Err(Error::argument(format!("load_table reads .csv and .parquet files; got \"{path}\""))),
+    }
+}

@@ -1,0 +1,5 @@
+//! Words for models.
+
+pub mod devices;
+pub mod load_model;
+pub mod model;

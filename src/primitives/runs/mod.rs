@@ -1,0 +1,4 @@
+//! Words for the run store.
+
+pub mod report;
+pub mod runs;

@@ -1,0 +1,76 @@
+//! `runs` and `run`: what the run store holds.
+
+use std::rc::Rc;
+
+use rhai::Engine;
+
+use crate::error::{Error, Result};
+use crate::labels::tables::Cell;
+use crate::primitives::glue;
+use crate::primitives::values::run::RunValue;
+use crate::primitives::values::table::TableValue;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
+use crate::script::word::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "runs",
+    chapter: Chapter::Runs,
+    signatures: &["runs() -> Table"],
+    summary: "A Table of the finished runs in the store: trainings, kept features and teacher outputs.",
+    details: "The store is the folder `runs/`, or what CPSD_RUNS or --runs name.",
+    options: None,
+    examples: &[Example { code: "runs().columns", prints: "\"id\"" }],
+    register: |r| {
+        let (engine, host) = (&mut *r.engine, r.host);
+        let host = host.clone();
+        engine.register_fn("runs", move || -> Fallible<TableValue> { list(&host).or_raise() });
+    },
+};
+
+pub const RUN: Word = Word {
+    name: "run",
+    chapter: Chapter::Runs,
+    signatures: &["run(id) -> Run"],
+    summary: "One finished run by its id, as runs() lists it; the beginning of an id is enough when it is the only one.",
+    details: "",
+    options: None,
+    examples: &[],
+    register: |r| register_run(r.engine, r.host),
+};
+
+fn register_run(engine: &mut Engine, host: &Rc<Host>) {
+    let host = host.clone();
+    engine.register_fn("run", move |id: &str| -> Fallible<RunValue> { find(&host, id).or_raise() });
+}
+
+fn list(host: &Host) -> Result<TableValue> {
+    let mut rows = Vec::new();
+    for run in glue::store(host).list() {
+        let summary = run.summary()?;
+        let text = |key: &str| summary[key].as_str().map_or(Cell::Null, |s| Cell::Text(s.to_string()));
+        let number = |key: &str| summary[key].as_f64().map_or(Cell::Null, Cell::Float);
+        let whole = |key: &str| summary[key].as_i64().map_or(Cell::Null, Cell::Int);
+        rows.push(vec![
+            Cell::Text(run.id.clone()),
+            text("name"),
+            whole("labels"),
+            whole("epochs"),
+            number("val_mAP"),
+            number("seconds"),
+        ]);
+    }
+    TableValue::from_rows(&["id", "name", "labels", "epochs", "val_mAP", "seconds"], rows)
+}
+
+fn find(host: &Host, id: &str) -> Result<RunValue> {
+    let runs = glue::store(host).list();
+    let mut found = runs.iter().filter(|r| r.id.starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(run), None) => Ok(RunValue(run.clone())),
+        (Some(a), Some(b)) => Err(Error::argument(format!("\"{id}\" begins several ids: {}, {}, ...", a.id, b.id))),
+        _ if runs.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
+            .with_help("the store is the folder runs/, or what CPSD_RUNS or --runs name")),
+        _ => Err(Error::argument(format!("unknown run \"{id}\"")).with_help("runs() lists the ids")),
+    }
+}

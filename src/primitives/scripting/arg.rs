@@ -1,0 +1,75 @@
+//! `arg`: a script's own argument.
+
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine};
+
+use crate::error::{Error, Result};
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::host::Host;
+use crate::script::show;
+use crate::script::word::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "arg",
+    chapter: Chapter::Scripting,
+    signatures: &["arg(name, default) -> value", "arg(name, default, help) -> value"],
+    summary: "Reads key=value from the command line, with a default whose type the value must have.",
+    details: "`cpsd script FILE --help` lists them. An array is written k=2,3,5. An argument that no arg(...) asks for is an error.",
+    options: None,
+    examples: &[Example { code: "arg(\"k\", 3, \"tasks per branch\")", prints: "3" }],
+    register: |r| register(r.engine, r.host),
+};
+
+fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let (a, b) = (host.clone(), host.clone());
+    engine
+        .register_fn("arg", move |name: &str, default: Dynamic| arg(&a, name, default))
+        .register_fn("arg", move |name: &str, default: Dynamic, _help: &str| arg(&b, name, default));
+}
+
+fn arg(host: &Host, name: &str, default: Dynamic) -> Fallible<Dynamic> {
+    let given = host.arguments.borrow().get(name).cloned();
+    match given {
+        None => Ok(default),
+        Some(text) => read(name, &text, &default).or_raise(),
+    }
+}
+
+fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
+    let wrong =
+        |expected: &str| Err(Error::argument(format!("argument \"{name}\" must be {expected}; got \"{text}\"")));
+    if default.is_int() {
+        return text.parse::<i64>().map(Dynamic::from).or_else(|_| wrong("an integer"));
+    }
+    if default.is_float() {
+        return text.parse::<f64>().map(Dynamic::from).or_else(|_| wrong("a number"));
+    }
+    if default.is_bool() {
+        return match text {
+            "true" | "yes" | "1" => Ok(true.into()),
+            "false" | "no" | "0" => Ok(false.into()),
+            _ => wrong("true or false"),
+        };
+    }
+    if let Ok(array) = default.as_array_ref() {
+        // An empty default says nothing of its items: what looks like a number is one.
+        let Some(like) = array.first() else {
+            return Ok(text.split(',').filter(|t| !t.is_empty()).map(guess).collect::<rhai::Array>().into());
+        };
+        let items =
+            text.split(',').filter(|t| !t.is_empty()).map(|t| read(name, t, like)).collect::<Result<rhai::Array>>()?;
+        return Ok(items.into());
+    }
+    if default.is_string() || default.is_unit() {
+        return Ok(text.into());
+    }
+    wrong(&show::a_type(default))
+}
+
+fn guess(text: &str) -> Dynamic {
+    if let Ok(i) = text.parse::<i64>() {
+        return i.into();
+    }
+    text.parse::<f64>().map_or_else(|_| text.into(), Dynamic::from)
+}

@@ -1,0 +1,5 @@
+//! Words for scripts themselves.
+
+pub mod arg;
+pub mod assert;
+pub mod sleep;

@@ -1,0 +1,46 @@
+//! `sleep`: waiting that Ctrl-C ends.
+
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, Engine};
+
+use crate::activity::interrupt;
+use crate::error::{Error, Result};
+use crate::primitives::glue;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::word::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "sleep",
+    chapter: Chapter::Scripting,
+    signatures: &["sleep(seconds)"],
+    summary: "Waits so many seconds; Ctrl-C ends it.",
+    details: "A tenth of a second is 0.1.",
+    options: None,
+    examples: &[Example { code: "sleep(0.01); \"awake\"", prints: "awake" }],
+    register: |r| register(r.engine),
+};
+
+fn register(engine: &mut Engine) {
+    // Rhai's own takes i64 and f64, cannot be interrupted, and panics on what no clock counts to.
+    engine
+        .register_fn("sleep", |seconds: i64| -> Fallible<()> { wait(&seconds.into()).or_raise() })
+        .register_fn("sleep", |seconds: f64| -> Fallible<()> { wait(&seconds.into()).or_raise() });
+}
+
+fn wait(seconds: &Dynamic) -> Result<()> {
+    let seconds = glue::number("sleep", "seconds", seconds)?;
+    let whole = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds <= MOST);
+    let Some(whole) = whole else {
+        return Err(Error::argument(format!("sleep: seconds must be from 0 to {MOST}; got {seconds}")));
+    };
+    let started = Instant::now();
+    while let Some(left) = whole.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
+        interrupt::check()?;
+        std::thread::sleep(left.min(Duration::from_millis(20)));
+    }
+    Ok(())
+}
+
+/// A year.
+const MOST: f64 = 31_536_000.0;

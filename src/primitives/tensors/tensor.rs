@@ -1,0 +1,24 @@
+//! `tensor`: a tensor from numbers.
+
+use rhai::{Dynamic, Engine};
+
+use crate::primitives::values::tensor::{TensorValue, from_value};
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::word::{Chapter, Example, Word};
+
+pub const WORD: Word = Word {
+    name: "tensor",
+    chapter: Chapter::Tensors,
+    signatures: &["tensor(numbers) -> Tensor"],
+    summary: "A Tensor from a number or from nested arrays of numbers.",
+    details: "Whole numbers alone give int64, anything else float, as in PyTorch.",
+    options: None,
+    examples: &[Example { code: "(tensor([[1.0, 2.0], [3.0, 4.0]]) * 2).sum().item()", prints: "20.0" }],
+    register: |r| register(r.engine),
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("tensor", |value: Dynamic| -> Fallible<TensorValue> {
+        from_value("tensor", &value).map(TensorValue::from).or_raise()
+    });
+}

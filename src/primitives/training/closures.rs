@@ -1,0 +1,139 @@
+//! The options of a training with the closures among them.
+
+use std::cell::RefCell;
+
+use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
+use serde_json::Value;
+use tch::Tensor;
+
+use crate::error::{Error, Result};
+use crate::losses::{LossSpec, Script};
+use crate::options::Options;
+use crate::primitives::values::loss::LossValue;
+use crate::primitives::values::tensor::TensorValue;
+use crate::script::call::{Call, Parameter};
+use crate::script::errors::Fallible;
+use crate::script::{fingerprint, options, show};
+use crate::training::{Hooks, Job, Trained, run_all, run_with};
+
+/// The options map of a training: options, and closures that the training calls.
+#[derive(Default)]
+pub struct Training<T> {
+    pub options: T,
+    pub closures: Closures,
+}
+
+impl<T: Options + 'static> Parameter for Training<T> {
+    type Value = Map;
+    const OPTIONAL: bool = true;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        let mut map: Map = value.cast();
+        // `model: "resnet18"` and `loss: "bce"` are short for the whole map.
+        for (key, inner) in [("model", "backbone"), ("loss", "name"), ("distillation", "name")] {
+            if let Some(value) = map.get_mut(key).filter(|value| value.is_string()) {
+                *value = Map::from_iter([(inner.into(), value.clone())]).into();
+            }
+        }
+        let closures = Closures::take(&mut map, call)?;
+        Ok(Training { options: T::read(map.into(), call)?, closures })
+    }
+
+    fn absent(_: &Call) -> Option<Self> {
+        Some(Training::default())
+    }
+}
+
+/// Closures of the script that a training calls.
+#[derive(Default)]
+pub struct Closures {
+    on_epoch: Option<FnPtr>,
+    loss: Option<FnPtr>,
+    distillation: Option<FnPtr>,
+}
+
+impl Closures {
+    /// Takes `on_epoch`, and `loss` and `distillation` where they are closures, out of the options. The fingerprint of
+    /// its code takes the place of a loss, so that it counts in the run's id.
+    fn take(map: &mut Map, call: &Call) -> Result<Closures> {
+        let on_epoch = match map.remove("on_epoch") {
+            None => None,
+            Some(value) if value.is_unit() => None,
+            Some(value) => Some(value.clone().try_cast::<FnPtr>().ok_or_else(|| {
+                Error::option(
+                    "on_epoch",
+                    call.name,
+                    "a closure of one argument, as |line| print(line)",
+                    show::a_type(&value),
+                )
+            })?),
+        };
+        let mut loss = |key: &str| {
+            let closure = map.get(key)?.clone().try_cast::<FnPtr>()?;
+            let spec = LossSpec::Script(Script { code: fingerprint::of_closure(&closure, call.native, call.host) });
+            map.insert(key.into(), Dynamic::from(LossValue { spec }));
+            Some(closure)
+        };
+        Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation") })
+    }
+
+    /// Trains one model. Inside plan(...), notes it instead.
+    pub fn train(&self, call: &Call, job: &Job) -> Fallible<Trained> {
+        if let Some(mut plan) = call.host.plan() {
+            return Ok(plan.add(&call.store(), job)?);
+        }
+        self.during(call, |hooks| run_with(&call.store(), job, hooks))
+    }
+
+    /// Trains several models side by side. Inside plan(...), notes them instead.
+    pub fn train_all(&self, call: &Call, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
+        let store = call.store();
+        if let Some(mut plan) = call.host.plan() {
+            return Ok(jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>()?);
+        }
+        self.during(call, |hooks| run_all(&store, jobs, hooks))
+    }
+
+    /// Runs a training that calls the closures. Other threads of the session run meanwhile. An error of a closure is
+    /// thrown on with its place in the script. `train` must touch no value of a script.
+    fn during<R>(&self, call: &Call, train: impl FnOnce(Hooks) -> Result<R>) -> Fallible<R> {
+        let lock = &call.host.background.lock;
+        let thrown: RefCell<Option<Box<EvalAltResult>>> = RefCell::new(None);
+        let stop = |failure: Box<EvalAltResult>| {
+            *thrown.borrow_mut() = Some(failure);
+            Error::interrupted()
+        };
+        let loss_of = |option: &str, closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
+            lock.held(|| {
+                let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
+                let value = call.closure(closure, arguments).map_err(&stop)?;
+                match value.clone().try_cast::<TensorValue>() {
+                    Some(tensor) => Ok(tensor.0.shallow_clone()),
+                    None => Err(Error::argument(format!(
+                        "option \"{option}\": the closure must give a Tensor of one number; it gave {}",
+                        show::a_type(&value)
+                    ))
+                    .about_option(option)),
+                }
+            })
+        };
+        let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("loss", f, a, b));
+        let distillation =
+            self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
+        let mut on_epoch = self.on_epoch.as_ref().map(|f| {
+            |line: &Value| lock.held(|| call.closure(f, (options::from_json(line),)).map(|_| ()).map_err(&stop))
+        });
+        let trained = lock.released(|| {
+            train(Hooks {
+                epoch: on_epoch.as_mut().map(|f| f as _),
+                loss: loss.as_ref().map(|f| f as _),
+                distillation: distillation.as_ref().map(|f| f as _),
+            })
+        });
+        let thrown = thrown.take();
+        match thrown {
+            Some(failure) => Err(failure),
+            None => Ok(trained?),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Words for training and distillation.
+
+pub mod closures;
+pub mod distill;
+pub mod distill_all;
+pub mod merge;
+pub mod recipe;
+pub mod train_teacher;
+pub mod train_teachers;
+pub mod training_options;

@@ -1,0 +1,41 @@
+//! `train_teacher`: one model on some of the labels.
+
+use crate::primitives::parameters::{Data, Names};
+use crate::primitives::training::closures::Training;
+use crate::primitives::values::model::ModelValue;
+use crate::script::call::Call;
+use crate::script::errors::Fallible;
+use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::training::{Job, TrainOptions};
+
+pub const WORD: Word = Word {
+    name: "train_teacher",
+    chapter: Chapter::Training,
+    signatures: &["train_teacher(data, labels) -> Model", "train_teacher(data, labels, #{options}) -> Model"],
+    summary: "Trains a model on the named labels: a teacher on one task of a partition, or with all labels a baseline.",
+    details: "data is what dataset(...) gives (it trains on train and selects on val), or one Dataset, of which a tenth is held out \
+to select on. The teacher sees all training images with only its own labels as targets. The same call again is answered by the \
+run store; one that was interrupted goes on where it stopped. The option on_epoch takes a closure, which is called with each epoch's line \
+(a map: name, epoch, loss, lr, seconds, and val_mAP where the epoch was evaluated). The option loss may be a closure \
+|logits, targets|, both Tensors of [batch, labels], that gives one number; its code counts in what names the run.",
+    options: Some(OptionDocs::of::<TrainOptions>()),
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmodel.labels",
+        prints: "[\"dog\", \"person\"]",
+    }],
+    register: |word| {
+        word.form(train_teacher);
+    },
+};
+
+fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<TrainOptions>) -> Fallible<ModelValue> {
+    let Training { options, closures } = training;
+    let (train, val) = data.splits(call, options.select_on)?;
+    let labels = labels.0;
+    let name = if labels.len() == train.labels.num_labels() {
+        "baseline".into()
+    } else {
+        format!("teacher of {} labels", labels.len())
+    };
+    closures.train(call, &Job { name, train, val, labels, options, distillation: None }).map(ModelValue)
+}

@@ -1,0 +1,56 @@
+//! `train_teachers`: one model a task of a partition, side by side.
+
+use crate::graph::Partition;
+use crate::primitives::parameters::Data;
+use crate::primitives::training::closures::Training;
+use crate::primitives::values::model::ModelValue;
+use crate::script::call::Call;
+use crate::script::errors::Fallible;
+use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::training::{Job, TrainOptions};
+
+pub const WORD: Word = Word {
+    name: "train_teachers",
+    chapter: Chapter::Training,
+    signatures: &[
+        "train_teachers(data, partition) -> array of Model",
+        "train_teachers(data, partition, #{options}) -> array of Model",
+    ],
+    summary: "Trains one teacher for each task of a partition, side by side with the cores shared out among them.",
+    details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
+on_epoch is told of all teachers (line.name says which), and with a loss of the script's own they train one after the other. \
+The option workers says whether each trains in a process of its own.",
+    options: Some(OptionDocs::of::<TrainOptions>()),
+    examples: &[Example {
+        code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet p = random_partition(data.train.names, 2);\nlet teachers = train_teachers(data, p, #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmerge(teachers).labels == data.train.names",
+        prints: "true",
+    }],
+    register: |word| {
+        word.form(train_teachers);
+    },
+};
+
+fn train_teachers(
+    call: &Call,
+    data: Data,
+    partition: Partition,
+    training: Training<TrainOptions>,
+) -> Fallible<Vec<ModelValue>> {
+    let Training { options, closures } = training;
+    let (train, val) = data.splits(call, options.select_on)?;
+    let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));
+    let jobs = partition
+        .tasks()
+        .into_iter()
+        .enumerate()
+        .map(|(i, labels)| Job {
+            name: format!("{branch}teacher {}/{}", i + 1, partition.k()),
+            train: train.clone(),
+            val: val.clone(),
+            labels,
+            options: options.clone(),
+            distillation: None,
+        })
+        .collect();
+    Ok(closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())
+}

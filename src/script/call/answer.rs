@@ -1,0 +1,127 @@
+//! Types that a word can give back.
+
+use std::any::type_name;
+use std::path::PathBuf;
+
+use rhai::{Dynamic, FnPtr, ImmutableString, Map};
+
+use crate::error::Result;
+use crate::script::errors::{Fallible, OrRaise};
+use crate::script::options;
+
+/// A Rust value that becomes a value of the language.
+pub trait IntoValue: 'static {
+    fn into_value(self) -> Dynamic;
+}
+
+/// What a function of a word returns: a value, or a result of one.
+pub trait Answer {
+    /// Rust's name of the type of value.
+    fn type_name() -> &'static str;
+
+    fn answer(self) -> Fallible<Dynamic>;
+}
+
+impl<T: IntoValue> Answer for T {
+    fn type_name() -> &'static str {
+        type_name::<T>()
+    }
+
+    fn answer(self) -> Fallible<Dynamic> {
+        Ok(self.into_value())
+    }
+}
+
+impl<T: IntoValue> Answer for Result<T> {
+    fn type_name() -> &'static str {
+        type_name::<T>()
+    }
+
+    fn answer(self) -> Fallible<Dynamic> {
+        self.map(T::into_value).or_raise()
+    }
+}
+
+impl<T: IntoValue> Answer for Fallible<T> {
+    fn type_name() -> &'static str {
+        type_name::<T>()
+    }
+
+    fn answer(self) -> Fallible<Dynamic> {
+        self.map(T::into_value)
+    }
+}
+
+/// Makes a kind's Rust type an answer as it is.
+macro_rules! value_as_it_is {
+    ($($type:ty),+ $(,)?) => {$(
+        impl $crate::script::call::IntoValue for $type {
+            fn into_value(self) -> rhai::Dynamic {
+                rhai::Dynamic::from(self)
+            }
+        }
+    )+};
+}
+pub(crate) use value_as_it_is;
+
+value_as_it_is!(i64, f64, bool, ImmutableString, Map, FnPtr, String);
+
+impl IntoValue for () {
+    fn into_value(self) -> Dynamic {
+        Dynamic::UNIT
+    }
+}
+
+impl IntoValue for Dynamic {
+    fn into_value(self) -> Dynamic {
+        self
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty),*) => {$(
+        impl IntoValue for $type {
+            fn into_value(self) -> Dynamic {
+                (self as i64).into()
+            }
+        }
+    )*};
+}
+integers!(usize, u64, u32, i32);
+
+impl IntoValue for f32 {
+    fn into_value(self) -> Dynamic {
+        f64::from(self).into()
+    }
+}
+
+impl IntoValue for &'static str {
+    fn into_value(self) -> Dynamic {
+        self.into()
+    }
+}
+
+impl IntoValue for PathBuf {
+    fn into_value(self) -> Dynamic {
+        self.display().to_string().into()
+    }
+}
+
+/// `()` where there is none.
+impl<T: IntoValue> IntoValue for Option<T> {
+    fn into_value(self) -> Dynamic {
+        self.map_or(Dynamic::UNIT, T::into_value)
+    }
+}
+
+impl<T: IntoValue> IntoValue for Vec<T> {
+    fn into_value(self) -> Dynamic {
+        self.into_iter().map(T::into_value).collect::<rhai::Array>().into()
+    }
+}
+
+impl IntoValue for serde_json::Value {
+    fn into_value(self) -> Dynamic {
+        options::from_json(&self)
+    }
+}

@@ -1,0 +1,131 @@
+//! Functions whose parameters and result the language can convert.
+
+use rhai::Dynamic;
+
+use super::{Answer, Call, Parameter, ParameterType};
+use crate::error::About;
+use crate::script::errors::{Fallible, raise};
+
+/// A function that can be a form of a word: `Fn(A, B, ...) -> R` or `Fn(&Call, A, B, ...) -> R`. `Marker` tells the two apart.
+pub trait Form<Marker>: 'static {
+    fn parameters() -> Vec<ParameterType>;
+
+    /// Rust's name of the type of the result.
+    fn answer() -> &'static str;
+
+    /// Reads the arguments and calls the function. There are as many as one of the overloads has.
+    fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic>;
+}
+
+/// A function that can be a member of a kind: `Fn(&T, A, ...) -> R` or `Fn(&Call, &T, A, ...) -> R`.
+pub trait MethodForm<T, Marker>: 'static {
+    /// Those behind the receiver.
+    fn parameters() -> Vec<ParameterType>;
+
+    fn answer() -> &'static str;
+
+    fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic>;
+}
+
+/// The function takes no call.
+pub struct Plain;
+
+/// The function takes the call first.
+pub struct WithCall;
+
+/// Argument `i`, or the value of one that was left out.
+fn argument<P: Parameter>(call: &Call, arguments: &mut [&mut Dynamic], i: usize) -> Fallible<P> {
+    match arguments.get_mut(i) {
+        Some(value) => P::read(value.take().flatten(), call).map_err(|error| raise(error.about(About::Argument(i)))),
+        None => P::absent(call).ok_or_else(|| {
+            raise(crate::error::Error::internal(format!("{}: argument {} is missing", call.name, i + 1)))
+        }),
+    }
+}
+
+macro_rules! forms {
+    ($($parameter:ident $i:literal),*) => {
+        #[allow(non_snake_case, unused_variables)]
+        impl<F, R: Answer, $($parameter: Parameter),*> Form<(Plain, $($parameter,)*)> for F
+        where
+            F: Fn($($parameter),*) -> R + 'static,
+        {
+            fn parameters() -> Vec<ParameterType> {
+                vec![$(ParameterType::of::<$parameter>()),*]
+            }
+
+            fn answer() -> &'static str {
+                R::type_name()
+            }
+
+            fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
+                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                self($($parameter),*).answer()
+            }
+        }
+
+        #[allow(non_snake_case, unused_variables)]
+        impl<F, R: Answer, $($parameter: Parameter),*> Form<(WithCall, $($parameter,)*)> for F
+        where
+            F: Fn(&Call, $($parameter),*) -> R + 'static,
+        {
+            fn parameters() -> Vec<ParameterType> {
+                vec![$(ParameterType::of::<$parameter>()),*]
+            }
+
+            fn answer() -> &'static str {
+                R::type_name()
+            }
+
+            fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
+                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                self(call, $($parameter),*).answer()
+            }
+        }
+
+        #[allow(non_snake_case, unused_variables)]
+        impl<F, T: 'static, R: Answer, $($parameter: Parameter),*> MethodForm<T, (Plain, $($parameter,)*)> for F
+        where
+            F: Fn(&T, $($parameter),*) -> R + 'static,
+        {
+            fn parameters() -> Vec<ParameterType> {
+                vec![$(ParameterType::of::<$parameter>()),*]
+            }
+
+            fn answer() -> &'static str {
+                R::type_name()
+            }
+
+            fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
+                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                self(receiver, $($parameter),*).answer()
+            }
+        }
+
+        #[allow(non_snake_case, unused_variables)]
+        impl<F, T: 'static, R: Answer, $($parameter: Parameter),*> MethodForm<T, (WithCall, $($parameter,)*)> for F
+        where
+            F: Fn(&Call, &T, $($parameter),*) -> R + 'static,
+        {
+            fn parameters() -> Vec<ParameterType> {
+                vec![$(ParameterType::of::<$parameter>()),*]
+            }
+
+            fn answer() -> &'static str {
+                R::type_name()
+            }
+
+            fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
+                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                self(call, receiver, $($parameter),*).answer()
+            }
+        }
+    };
+}
+
+forms!();
+forms!(A 0);
+forms!(A 0, B 1);
+forms!(A 0, B 1, C 2);
+forms!(A 0, B 1, C 2, D 3);
+forms!(A 0, B 1, C 2, D 3, E 4);

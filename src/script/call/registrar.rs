@@ -1,0 +1,125 @@
+//! Puts functions into an engine as words and members.
+
+use std::any::{TypeId, type_name};
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
+
+use super::{Call, Form, MethodForm, ParameterType};
+use crate::error::Error;
+use crate::script::errors::{Fallible, raise};
+use crate::script::host::Host;
+
+/// Registers the forms of one word.
+pub struct WordRegistrar<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) module: &'a mut Module,
+    pub(crate) engine: &'a mut Engine,
+    pub(crate) host: &'a Rc<Host>,
+}
+
+impl WordRegistrar<'_> {
+    /// Registers a form of the word, with an overload for each optional argument that is left out.
+    pub fn form<Marker, F: Form<Marker>>(&mut self, form: F) -> &mut Self {
+        let parameters = F::parameters();
+        let (name, host, form) = (self.name, self.host.clone(), Rc::new(form));
+        for n in overloads(&parameters) {
+            let (host, form) = (host.clone(), form.clone());
+            let func = move |native: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
+                let native = native.ok_or_else(no_context)?;
+                form.invoke(&Call { name, host: &host, native: &native }, arguments)
+            };
+            let func = RhaiFunc::Pure { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true };
+            add(self.module, self.engine, FuncRegistration::new(name), &parameters[..n], F::answer(), func);
+        }
+        self
+    }
+}
+
+/// Registers the fields, methods and operators of one kind of value, whose Rust type is `T`.
+pub struct MemberRegistrar<'a, T> {
+    pub(crate) module: &'a mut Module,
+    pub(crate) engine: &'a mut Engine,
+    pub(crate) host: &'a Rc<Host>,
+    pub(crate) kind: PhantomData<T>,
+}
+
+impl<T: Clone + 'static> MemberRegistrar<'_, T> {
+    /// Registers how `print` shows the kind.
+    pub fn display(&mut self, name: &'static str) -> &mut Self
+    where
+        T: fmt::Display,
+    {
+        self.engine.register_type_with_name::<T>(name);
+        self.method("to_string", |value: &T| value.to_string()).method("to_debug", |value: &T| value.to_string())
+    }
+
+    /// Registers a field that is read.
+    pub fn get<Marker, F: MethodForm<T, Marker>>(&mut self, name: &'static str, get: F) -> &mut Self {
+        self.add(FuncRegistration::new_getter(name), name, get)
+    }
+
+    /// Registers a method, with an overload for each optional argument that is left out.
+    pub fn method<Marker, F: MethodForm<T, Marker>>(&mut self, name: &'static str, method: F) -> &mut Self {
+        self.add(FuncRegistration::new(name), name, method)
+    }
+
+    /// Registers a function that is called without a receiver, such as an operator whose first operand is a number.
+    pub fn function<Marker, F: Form<Marker>>(&mut self, name: &'static str, form: F) -> &mut Self {
+        let mut word = WordRegistrar { name, module: self.module, engine: self.engine, host: self.host };
+        word.form(form);
+        self
+    }
+
+    fn add<Marker, F: MethodForm<T, Marker>>(
+        &mut self,
+        registration: FuncRegistration,
+        name: &'static str,
+        method: F,
+    ) -> &mut Self {
+        let parameters = F::parameters();
+        let method = Rc::new(method);
+        for n in overloads(&parameters) {
+            let (host, method) = (self.host.clone(), method.clone());
+            let func = move |native: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
+                let native = native.ok_or_else(no_context)?;
+                let call = Call { name, host: &host, native: &native };
+                let (receiver, arguments) = arguments.split_first_mut().ok_or_else(no_context)?;
+                let receiver = receiver.read_lock::<T>().ok_or_else(no_context)?;
+                method.invoke(&call, &receiver, arguments)
+            };
+            let func =
+                RhaiFunc::Method { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true };
+            let types = [&[ParameterType::receiver::<T>()], &parameters[..n]].concat();
+            add(self.module, self.engine, registration.clone(), &types, F::answer(), func);
+        }
+        self
+    }
+}
+
+/// The numbers of arguments that a form takes.
+fn overloads(parameters: &[ParameterType]) -> std::ops::RangeInclusive<usize> {
+    let required = parameters.iter().rposition(|p| !p.optional).map_or(0, |last| last + 1);
+    required..=parameters.len()
+}
+
+fn no_context() -> Box<rhai::EvalAltResult> {
+    raise(Error::internal("a function was called without its context"))
+}
+
+fn add(
+    module: &mut Module,
+    engine: &Engine,
+    registration: FuncRegistration,
+    parameters: &[ParameterType],
+    answer: &'static str,
+    func: RhaiFunc,
+) {
+    // As Rhai names them in its own list of functions: parameters, then the result.
+    let mut types: Vec<String> = parameters.iter().map(|p| format!("_: {}", engine.map_type_name(p.name))).collect();
+    types.push(engine.map_type_name(answer).to_string());
+    let ids: Vec<TypeId> = parameters.iter().map(|p| p.id).collect();
+    registration.in_global_namespace().with_params_info(types).set_into_module_raw(module, ids, func);
+}
