@@ -3,7 +3,6 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use cpsd::repl::completions;
-use cpsd::script::session::Session;
 
 fn prompt(criterion: &mut Criterion) {
     let mut session = cpsd::primitives::session();
@@ -26,7 +25,7 @@ fn prompt(criterion: &mut Criterion) {
     criterion.bench_function("a line that does next to nothing", |b| {
         b.iter(|| drop(session.eval("variable_7.a + 1", "line").expect("it runs")))
     });
-    criterion.bench_function("a session from nothing", |b| b.iter(Session::new));
+    criterion.bench_function("a session from nothing", |b| b.iter(cpsd::primitives::session));
 }
 
 criterion_group!(benches, prompt);
