@@ -1,6 +1,6 @@
 //! Helpers that several test programs share.
 // Each program uses a part of them.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports, unused_macros)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

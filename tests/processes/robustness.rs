@@ -1,7 +1,7 @@
 //! Trainings whose process is asked to stop, is killed or cannot write: each ends clearly and loses nothing.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{CPSD, err};
