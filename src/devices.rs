@@ -1,17 +1,16 @@
 //! The devices that models are made and trained on.
 
-use std::sync::RwLock;
-
+use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
 use crate::error::{Error, Result};
 
-/// What [`choose`] was last told; empty before that.
+/// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
 
-/// The devices that trainings may use, at least one: those chosen, else those of `CPSD_DEVICE`, else every GPU, else the CPU.
+/// The devices that trainings may use, at least one: those chosen, or those of `CPSD_DEVICE`, or every GPU, or the CPU.
 pub fn all() -> Vec<Device> {
-    let chosen = CHOSEN.read().unwrap_or_else(|e| e.into_inner()).clone();
+    let chosen = CHOSEN.read().clone();
     if chosen.is_empty() { from_environment().unwrap_or_else(|_| automatic(gpus())) } else { chosen }
 }
 
@@ -25,16 +24,16 @@ pub fn all_gpus() -> Vec<usize> {
     all().into_iter().filter_map(|device| if let Device::Cuda(i) = device { Some(i) } else { None }).collect()
 }
 
-/// Takes these devices from now on: "auto", "cpu", "cuda" (the first GPU) or "cuda:1". Models that are there stay where they are.
+/// Uses these devices from now on: "auto", "cpu", "cuda" (the first GPU) or "cuda:1". Existing models are not moved.
 ///
-/// Errors: another name, a GPU that is not there, the CPU beside GPUs.
+/// Errors: another name, a GPU that does not exist, the CPU together with GPUs.
 pub fn choose(names: &[String]) -> Result<Vec<Device>> {
     let devices = parsed(names.iter().map(String::as_str), gpus())?;
-    *CHOSEN.write().unwrap_or_else(|e| e.into_inner()) = devices.clone();
+    *CHOSEN.write() = devices.clone();
     Ok(devices)
 }
 
-/// Those that `CPSD_DEVICE` names, as in `cuda:0,cuda:1`; without it every GPU, or the CPU. Errors: as [`choose`].
+/// The devices in `CPSD_DEVICE`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU. Errors: those of [`choose`].
 pub fn from_environment() -> Result<Vec<Device>> {
     match std::env::var("CPSD_DEVICE") {
         Ok(names) => parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e }),
@@ -42,7 +41,7 @@ pub fn from_environment() -> Result<Vec<Device>> {
     }
 }
 
-/// How a script names a device.
+/// The name of a device in scripts.
 pub fn name(device: Device) -> String {
     match device {
         Device::Cuda(i) => format!("cuda:{i}"),
@@ -50,10 +49,10 @@ pub fn name(device: Device) -> String {
     }
 }
 
-/// What a process of its own needs to be told to work on one GPU of this process, or on its CPU.
+/// The environment variables of a worker process on one GPU of this process, or on the CPU.
 pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
     let Some(gpu) = gpu else { return vec![("CPSD_DEVICE", "cpu".into())] };
-    // GPUs are counted among those that this process sees itself.
+    // `gpu` counts the GPUs that this process sees.
     let seen = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
     let of_machine =
         seen.split(',').nth(gpu).filter(|id| !id.is_empty()).map_or(gpu.to_string(), |id| id.trim().to_string());

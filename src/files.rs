@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: write beside, fsync, rename.
+//! Files that are written whole or not at all: write a temporary file, fsync, rename.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -6,9 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Writes `path` through `fill`; on any failure the old file, if any, stays as it was.
+/// Writes `path` through `fill` and creates its parent folders. On failure an old file is left unchanged.
 ///
-/// Parent folders are made. Errors: Io, naming the path.
+/// Errors: Io, naming the path.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
@@ -21,7 +21,7 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Res
         fill(&mut writer)?;
         let temporary = writer.into_inner().map_err(|e| e.into_error())?;
         temporary.as_file().sync_all()?;
-        // A temporary file is private; what the user asked for has the permissions of any other file.
+        // A temporary file is private; the final file has the permissions of any other.
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -35,7 +35,7 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Res
     Ok(())
 }
 
-/// [`write_with`] for what can fail otherwise than by writing: that error comes back as it is.
+/// [`write_with`] for a `fill` with errors of its own, which are returned unchanged.
 pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut failure = None;
     let written = write_with(path, |out| {
@@ -51,12 +51,12 @@ pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>)
     }
 }
 
-/// Writes `bytes` to `path`, whole or not at all.
+/// Writes `bytes` to `path`.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |w| w.write_all(bytes))
 }
 
-/// Makes a rename survive a power cut. Not every file system can; then the rename itself is all there is.
+/// Makes a rename survive a power cut, on file systems that can.
 pub fn sync_folder(folder: &Path) {
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();

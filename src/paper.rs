@@ -1,14 +1,14 @@
-//! The paper's own numbers, as data: `datasets/paper/*.toml`, embedded.
+//! The numbers printed in the paper, as data: `datasets/paper/*.toml`, embedded.
 //!
-//! Rows hold what is printed, also where a printed F1 does not follow from the printed precision and recall; such a row
-//! says so in `disagrees`. What could not be found is not there, and `missing` says what.
+//! Rows hold the printed values. `disagrees` names each printed F1 that does not follow from the printed precision and
+//! recall; `missing` names the numbers that could not be found.
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::labels::tables::{Cell, Table};
+use crate::tables::{Cell, Table};
 
-/// The files: a line each.
+/// The files, one line each.
 const FILES: &[(&str, &str)] = &[
     ("coco", include_str!("../datasets/paper/coco.toml")),
     ("nuswide", include_str!("../datasets/paper/nuswide.toml")),
@@ -21,29 +21,29 @@ const FILES: &[(&str, &str)] = &[
 #[serde(deny_unknown_fields)]
 pub struct Published {
     pub title: String,
-    /// The paper, and which of its tables.
+    /// The paper and the number of the table.
     pub source: String,
-    /// Where the numbers were read.
+    /// The document that the numbers were read from.
     pub read_from: String,
     pub notes: Vec<String>,
-    /// What of it is not here, and why.
+    /// The numbers that are missing, and why.
     pub missing: Option<String>,
     #[serde(default)]
     pub rows: Vec<Row>,
 }
 
-/// One row as it is printed, in percent.
+/// One row as printed, in percent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     pub method: String,
-    /// Whom the table cites for it.
+    /// The work that the table cites for it.
     pub cited: Option<String>,
     /// "published": taken from another paper; "baseline": the authors' own run; "ours": with the method.
     pub kind: String,
     pub backbone: String,
     pub resolution: i64,
-    /// The recipe that makes it.
+    /// The recipe that reproduces it.
     pub recipe: Option<String>,
     #[serde(rename = "mAP")]
     pub map: f64,
@@ -59,7 +59,7 @@ pub struct Row {
     pub or: Option<f64>,
     #[serde(rename = "OF1")]
     pub of1: f64,
-    /// Which printed F1 does not follow from the printed precision and recall.
+    /// Each F1 that does not follow from the printed precision and recall.
     #[serde(default)]
     pub disagrees: Vec<String>,
 }
@@ -77,9 +77,9 @@ pub fn published(name: &str) -> Result<Published> {
 }
 
 impl Published {
-    /// All rows, one column a field; `disagrees` holds the names of the F1 that do, or nothing.
+    /// All rows, one column per field; `disagrees` holds names separated by commas.
     ///
-    /// Errors: no row is known.
+    /// Errors: a table without rows.
     pub fn table(&self) -> Result<Table> {
         if self.rows.is_empty() {
             let missing = self.missing.clone().unwrap_or_default();
@@ -87,21 +87,7 @@ impl Published {
                 Error::data(format!("no row of the paper's table \"{}\" is here", self.title)).with_help(missing)
             );
         }
-        let columns = [
-            "method",
-            "kind",
-            "backbone",
-            "resolution",
-            "recipe",
-            "mAP",
-            "CP",
-            "CR",
-            "CF1",
-            "OP",
-            "OR",
-            "OF1",
-            "disagrees",
-        ];
+        let columns = "method kind backbone resolution recipe mAP CP CR CF1 OP OR OF1 disagrees".split(' ');
         let rows = self.rows.iter().map(|r| -> Vec<Cell> {
             let text = |t: &Option<String>| t.clone().map_or(Cell::Null, Cell::Text);
             let disagrees = (!r.disagrees.is_empty()).then(|| r.disagrees.join(", "));
@@ -121,6 +107,6 @@ impl Published {
                 text(&disagrees),
             ]
         });
-        Table::from_rows(&columns.map(String::from), rows.collect())
+        Table::from_rows(&columns.map(String::from).collect::<Vec<_>>(), rows.collect())
     }
 }

@@ -1,10 +1,10 @@
-//! libtorch for the rest of the crate: errors in one sentence, tensors to and from plain numbers.
+//! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::random;
 
 impl From<TchError> for Error {
     fn from(error: TchError) -> Self {
@@ -12,7 +12,7 @@ impl From<TchError> for Error {
     }
 }
 
-/// libtorch's message without its C++ trace: the first line that says something.
+/// The message of libtorch without its C++ trace: the first line that is not empty.
 fn first_sentence(message: &str) -> String {
     let text = message.split("\nException raised from").next().unwrap_or(message);
     let text = text.trim().trim_start_matches("Internal torch error:");
@@ -33,22 +33,14 @@ pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(Vec::<f32>::try_from(&flat)?)
 }
 
-/// The generator that belongs to (seed, name) alone: trainings side by side draw the same numbers as one by one.
-fn generator(seed: u64, name: &str) -> ChaCha8Rng {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&seed.to_le_bytes());
-    hasher.update(name.as_bytes());
-    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
-}
-
-/// A tensor of independent normal numbers with that standard deviation (Box and Muller 1958).
+/// A tensor of independent normal numbers with mean 0 (Box and Muller 1958).
 pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
-    let mut rng = generator(seed, name);
+    let mut rng = random::named(seed, name);
     let n = shape.iter().product::<i64>() as usize;
     let mut values = Vec::with_capacity(n + 1);
     while values.len() < n {
-        let radius = (-2.0 * (1.0 - unit(&mut rng)).ln()).sqrt() * deviation;
-        let angle = std::f64::consts::TAU * unit(&mut rng);
+        let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * deviation;
+        let angle = std::f64::consts::TAU * rng.random::<f64>();
         values.push((radius * angle.cos()) as f32);
         values.push((radius * angle.sin()) as f32);
     }
@@ -58,15 +50,10 @@ pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Te
 
 /// A tensor of independent numbers, uniform in [-bound, bound).
 pub fn uniform(seed: u64, name: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
-    let mut rng = generator(seed, name);
+    let mut rng = random::named(seed, name);
     let n = shape.iter().product::<i64>() as usize;
-    let values: Vec<f32> = (0..n).map(|_| ((2.0 * unit(&mut rng) - 1.0) * bound) as f32).collect();
+    let values: Vec<f32> = (0..n).map(|_| ((2.0 * rng.random::<f64>() - 1.0) * bound) as f32).collect();
     Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
-}
-
-/// Uniform in [0, 1).
-fn unit(rng: &mut ChaCha8Rng) -> f64 {
-    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -38,8 +38,8 @@ pub(super) fn live_lines<R>(with: impl FnOnce(&MultiProgress) -> R) -> R {
     with(lines.get_or_insert_with(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8))))
 }
 
-/// A line that stays, on standard error, above any live progress lines or the line that is being typed. One of a
-/// background task begins with its name.
+/// Prints a line on standard error, above live progress lines and the line being typed. The lines of a background
+/// activity begin with its name.
 pub fn log(line: &str) {
     if is_quiet() {
         return;
@@ -53,7 +53,8 @@ pub fn log(line: &str) {
     }
 }
 
-/// What a script prints: on standard output. While a line is being typed it appears above it, with its task's name.
+/// Prints a script's output on standard output, above the line being typed and then with the name of a background
+/// activity.
 pub fn print(text: &str) {
     match super::current().as_background() {
         Some(background) if PRINTER.lock().is_some() => {
@@ -63,10 +64,10 @@ pub fn print(text: &str) {
     }
 }
 
-/// Where lines go while a line is being typed.
+/// Prints a line above the line being typed.
 pub type Printer = Box<dyn FnMut(&str) + Send>;
 
-/// Gives what prints above the line that is being typed; `None` once it was read.
+/// Sets the printer while a line is being typed, and `None` afterwards.
 pub fn set_printer(printer: Option<Printer>) {
     *PRINTER.lock() = printer;
 }
@@ -94,7 +95,7 @@ fn above(line: &str, stream: Stream) {
     }
 }
 
-/// A line on standard output; a closed pipe (`cpsd doc | head`) must not panic.
+/// Prints a line on standard output. A closed pipe (`cpsd doc | head`) is not an error.
 pub fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }

@@ -16,7 +16,7 @@ pub fn request() {
     activity::foreground().stop();
 }
 
-/// Forgets an earlier request to this thread's activity: called before each new script or REPL line.
+/// Clears an earlier request to this thread's activity. Called before each script and each line of the prompt.
 pub fn clear() {
     activity::current().flag().store(false, Ordering::SeqCst);
 }
@@ -26,8 +26,9 @@ pub fn requested() -> bool {
     activity::current().stopping()
 }
 
-/// `Err(Interrupted)` once a stop has been asked for. Long loops call this every few milliseconds of work; those on
-/// other threads check the activity of the thread that started them: `let activity = activity::current()` before, `activity.check()?` inside.
+/// `Err(Interrupted)` once this thread's activity was asked to stop. Long loops call this every few milliseconds of
+/// work. Threads that a loop starts check the activity of their parent: `let activity = activity::current()` before,
+/// `activity.check()?` inside.
 pub fn check() -> Result<()> {
     activity::current().check()
 }

@@ -1,4 +1,4 @@
-//! Progress of long work on standard error: a live line on a terminal, a plain line now and then elsewhere.
+//! Progress of long work on standard error: a live line on a terminal, plain lines elsewhere.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -15,7 +15,7 @@ use super::{Activity, console};
 /// How often updates are sent to a parent process or recorded with a background activity.
 const RELAY_EVERY: Duration = Duration::from_millis(200);
 
-/// The lines of another process's or activity's work, shown here.
+/// Shows the progress of another process or activity.
 #[derive(Default)]
 pub struct Relayed(HashMap<String, (Progress, u64)>);
 
@@ -42,25 +42,24 @@ impl Relayed {
     }
 }
 
-/// How far a piece of work is, how fast it goes and how long it still takes.
+/// The progress of one piece of work: its position, its rate and the time left.
 ///
-/// On a terminal the line is redrawn in place, several at once one below the other; in a pipe a line is
-/// printed at most every ten seconds, and none at all for work that takes less than a second. Of a background activity now
-/// and then a line is printed above the prompt.
+/// On a terminal a live line is redrawn in place, several below each other. Elsewhere a line is printed every ten
+/// seconds at most. For a background activity a line is printed above the prompt from time to time.
 pub struct Progress {
     what: String,
     unit: String,
     shown: Shown,
 }
 
-/// Where a piece of work is shown.
+/// The display of a piece of work.
 enum Shown {
     Nowhere,
     /// A live line.
     Bar(ProgressBar),
-    /// Lines now and then.
+    /// Lines from time to time.
     Lines(Mutex<Plain>),
-    /// Messages to the process that began this one.
+    /// Messages to the parent process.
     Relayed(Mutex<Plain>),
     /// Recorded with its background activity.
     Background(Arc<Activity>, Mutex<Plain>),
@@ -97,7 +96,7 @@ impl Plain {
 }
 
 impl Progress {
-    /// Starts a line for `total` pieces of work, counted in `unit` ("images", "rows").
+    /// Starts the display of `total` units of work ("images", "rows").
     pub fn new(what: impl Into<String>, total: u64, unit: impl Into<String>) -> Self {
         let (what, unit) = (what.into(), unit.into());
         let activity = super::current();
@@ -115,7 +114,7 @@ impl Progress {
         Progress { what, unit, shown }
     }
 
-    /// `n` more pieces are done.
+    /// Adds `n` finished units.
     pub fn advance(&self, n: u64) {
         match &self.shown {
             Shown::Nowhere => {}
@@ -146,7 +145,7 @@ impl Progress {
         }
     }
 
-    /// Sets the position outright (a resumed training starts in the middle).
+    /// Sets the position (a resumed training starts in the middle).
     pub fn set(&self, done: u64) {
         match &self.shown {
             Shown::Nowhere => {}
@@ -158,7 +157,7 @@ impl Progress {
         }
     }
 
-    /// What stands behind the numbers: `epoch 3/12 loss 41.2 lr 1.2e-3`.
+    /// Sets the text behind the numbers: `epoch 3/12 loss 41.2 lr 1.2e-3`.
     pub fn note(&self, note: impl Into<String>) {
         match &self.shown {
             Shown::Nowhere => {}
@@ -180,7 +179,7 @@ impl Progress {
         }
     }
 
-    /// Removes the live line; the caller prints what should stay.
+    /// Removes the live line.
     pub fn finish(self) {}
 }
 

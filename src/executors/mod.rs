@@ -1,4 +1,4 @@
-//! Where trainings run: side by side on this machine's cores, in threads or in processes.
+//! Runs trainings side by side on this machine's cores, in threads or in processes.
 
 pub mod pool;
 pub mod worker;

@@ -1,17 +1,17 @@
-//! A few long jobs at a time, each on a thread of its own, results in order.
+//! A few long pieces of work at a time, each on a thread of its own, with results in order.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::activity;
 
-/// How many cores this thread's task may use.
+/// The number of cores that this thread's activity may use.
 pub fn cores() -> usize {
     activity::current().cores().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// `work` on every item, at most `at_once` at a time. After the first failure no new item is begun unless it was
-/// already waiting to start; a panic in one job is passed on.
+/// Calls `work` on every item, at most `at_once` at a time. A failure does not stop the others; a panic is passed on.
 pub fn map<T: Sync, R: Send, E: Send>(
     at_once: usize,
     items: &[T],
@@ -19,21 +19,21 @@ pub fn map<T: Sync, R: Send, E: Send>(
 ) -> Vec<Result<R, E>> {
     let next = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<Result<R, E>>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    let task = activity::current();
+    let activity = activity::current();
     let each = || {
         loop {
             let i = next.fetch_add(1, Ordering::SeqCst);
             let Some(item) = items.get(i) else { break };
             let result = work(item);
-            *results[i].lock().unwrap_or_else(|e| e.into_inner()) = Some(result);
+            *results[i].lock() = Some(result);
         }
     };
     std::thread::scope(|scope| {
         for _ in 0..at_once.clamp(1, items.len().max(1)) {
-            scope.spawn(|| task.enter(&each));
+            scope.spawn(|| activity.enter(&each));
         }
     });
-    results.into_iter().filter_map(|r| r.into_inner().unwrap_or_else(|e| e.into_inner())).collect()
+    results.into_iter().filter_map(Mutex::into_inner).collect()
 }
 
 #[cfg(test)]

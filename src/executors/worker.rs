@@ -1,7 +1,7 @@
-//! One long job in a process of its own: begun, listened to, stopped, tried once more when it dies.
+//! One job in a process of its own, which is started once more if it dies.
 //!
-//! The job is a file of JSON; `cpsd worker JOB.json` does it and says how it goes on its standard output, a line of JSON
-//! a message. It stops when its standard input ends: a worker never outlives the process that began it.
+//! The job is a file of JSON. `cpsd worker JOB.json` runs it and writes messages to its standard output, one line of
+//! JSON each. It stops when its standard input ends, so a worker never outlives its parent process.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,10 +24,10 @@ pub struct WorkerCommand<'a> {
     pub environment: &'a [(&'static str, String)],
 }
 
-/// Runs a job file in a process of its own and gives back what it said last. `epoch` is told of every epoch; its error stops
-/// the worker.
+/// Runs a job file in a process of its own and returns the value of its last message. `epoch` receives every epoch's
+/// line; its error stops the worker.
 ///
-/// Errors: the worker's own, as they are; Internal when it died twice; Interrupted.
+/// Errors: the worker's own, unchanged; Internal when it died twice; Interrupted.
 pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {
     for attempt in 1..=2 {
         match attend(command, epoch)? {
@@ -63,13 +63,13 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
         .stdout(Stdio::piped())
         .spawn()
         .map_err(failed)?;
-    // Dropped, it tells the worker to stop.
+    // Dropping it makes the worker stop.
     let mut lifeline = child.stdin.take();
-    let (send, said) = channel();
+    let (send, messages) = channel();
     let reader = child.stdout.take().map(|out| {
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(std::io::Result::ok) {
-                // What is no message is something that a library printed.
+                // Other lines were printed by a library.
                 if let Ok(message) = serde_json::from_str::<Message>(&line)
                     && send.send(message).is_err()
                 {
@@ -85,8 +85,8 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
         if lifeline.is_some() && interrupt::requested() {
             lifeline = None;
         }
-        match said.recv_timeout(Duration::from_millis(100)) {
-            Ok(Message::Progress(state)) => shown.show(state),
+        match messages.recv_timeout(Duration::from_millis(100)) {
+            Ok(Message::Progress(update)) => shown.show(update),
             Ok(Message::Log(line)) => console::log(&line),
             Ok(Message::Epoch(line)) => {
                 if stopped.is_none()
@@ -115,7 +115,7 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
     }
 }
 
-/// This program, which is also the worker's; a program that only uses the library has none.
+/// The program of worker processes, which is this one. Errors: another program that uses the library.
 fn program() -> Result<PathBuf> {
     let own = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
     match own.file_stem().is_some_and(|name| name == "cpsd") {
@@ -125,7 +125,7 @@ fn program() -> Result<PathBuf> {
     }
 }
 
-/// Asks this process to stop once standard input ends.
+/// Stops this process when its standard input ends.
 pub fn watch_lifeline() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

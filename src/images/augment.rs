@@ -1,20 +1,20 @@
-//! One view of a picture, made again from (seed, view, image) whenever it is asked for.
+//! Views of a picture for training. A view depends on (seed, view, image) alone, so it can be made again at any time.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::picture::Crop;
+use super::picture::{Crop, Picture};
 use super::randaugment::{Pixels, randaugment};
-use super::{Picture, generator};
 use crate::error::Result;
+use crate::random::numbered;
 
-/// What a training view may change.
+/// Options of training views.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentOptions {
-    /// Share of the picture's area that a random resized crop keeps: least and most; (1, 1) keeps all.
+    /// Range of the share of the picture's area that a random resized crop keeps; (1, 1) keeps all.
     pub resized_crop_scale: (f64, f64),
-    /// Width over height of the crop: least and most.
+    /// Range of the crop's width over height.
     pub resized_crop_ratio: (f64, f64),
     /// Probability of a left-right flip.
     pub flip: f64,
@@ -22,7 +22,7 @@ pub struct AugmentOptions {
     pub cutout: f64,
     /// Its side as a share of the picture's.
     pub cutout_factor: f64,
-    /// RandAugment: operations a view; 0 turns it off.
+    /// Operations of RandAugment per view; 0 turns it off.
     pub randaugment: usize,
     /// Their strength, from 0 to 30.
     pub randaugment_level: usize,
@@ -44,8 +44,8 @@ impl Default for AugmentOptions {
 
 /// A training view: `size` × `size` × 3 bytes that depend on the key (seed, view, image) alone.
 ///
-/// Crop parameters are drawn as torchvision's RandomResizedCrop draws them: area uniform, ratio log-uniform, ten tries,
-/// then the largest central crop within the ratios.
+/// Crop parameters are drawn as in torchvision's RandomResizedCrop: area uniform, ratio log-uniform, ten tries, then the
+/// largest central crop within the ratios.
 pub fn augment(
     picture: &Picture,
     size: u32,
@@ -54,7 +54,7 @@ pub fn augment(
     view: u32,
     image: u32,
 ) -> Result<Vec<u8>> {
-    let mut rng = generator("view", &[seed, u64::from(view), u64::from(image)]);
+    let mut rng = numbered("view", &[seed, u64::from(view), u64::from(image)]);
     let (left, top, width, height) = crop(picture, options, &mut rng);
     let mut out = picture.crop_resize(Crop { left, top, width, height }, size, size)?;
     if rng.random::<f64>() < options.flip {
@@ -141,7 +141,7 @@ mod tests {
     fn crops_follow_torchvisions_distribution() {
         let p = Picture { width: 400, height: 400, rgb: vec![] };
         let o = AugmentOptions { resized_crop_scale: (0.2, 0.9), ..AugmentOptions::default() };
-        let mut rng = generator("test", &[0]);
+        let mut rng = numbered("test", &[0]);
         let crops: Vec<_> = (0..4000).map(|_| crop(&p, &o, &mut rng)).collect();
         for &(x, y, w, h) in &crops {
             assert!(x >= 0.0 && y >= 0.0 && x + w <= 400.0 && y + h <= 400.0);

@@ -1,15 +1,14 @@
-//! Batches made ahead of the step by worker threads: the same ones for any number of workers.
+//! Batches of pictures, made ahead by worker threads. Any number of workers gives the same batches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use rand::RngExt;
 use rayon::prelude::*;
 
 use super::augment::{AugmentOptions, augment, center};
-use super::{Dataset, generator};
+use super::dataset::Dataset;
 use crate::error::{Error, Result};
 
 /// One batch of pictures.
@@ -17,13 +16,13 @@ use crate::error::{Error, Result};
 pub struct Batch {
     /// Position of each picture in its data set.
     pub rows: Vec<u32>,
-    /// Which view of it.
+    /// The number of its view.
     pub views: Vec<u32>,
     /// B × H × W × 3 bytes.
     pub pixels: Vec<u8>,
 }
 
-/// An iterator of batches; at most `AHEAD` wait ready. Dropping it stops the workers.
+/// An iterator of batches, of which at most `AHEAD` are ready. Dropping it stops the workers.
 pub struct Batches {
     ready: Option<Receiver<Result<Batch>>>,
     stop: Arc<AtomicBool>,
@@ -33,10 +32,10 @@ pub struct Batches {
 const AHEAD: usize = 3;
 
 impl Batches {
-    /// Batches of `batch` pictures in `order`, a list of (image, view); the last may be smaller. No augmentation means
-    /// the centre view.
+    /// Batches of `batch` pictures in `order`, a list of (image, view); the last may be smaller. Without augmentation
+    /// every view is the whole picture, resized.
     ///
-    /// Errors: a batch of 0, an image that is not there. A picture that cannot be read becomes an item of the iterator.
+    /// Errors: a batch of 0, an unknown image. The error of a picture that cannot be read is an item of the iterator.
     pub fn new(
         dataset: Dataset,
         size: u32,
@@ -113,7 +112,7 @@ impl Iterator for Batches {
 impl Drop for Batches {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // The maker may be waiting to hand over: without a receiver it stops waiting.
+        // The thread may wait to send; without a receiver, sending fails.
         self.ready = None;
         if let Some(maker) = self.maker.take() {
             let _ = maker.join();
@@ -121,18 +120,9 @@ impl Drop for Batches {
     }
 }
 
-/// The order of `n` images in an epoch (Fisher and Yates), from (seed, epoch) alone.
-pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
-    let mut rng = generator("epoch", &[seed, epoch]);
-    let mut order: Vec<u32> = (0..n as u32).collect();
-    for i in (1..n).rev() {
-        order.swap(i, rng.random_range(0..=i));
-    }
-    order
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::dataset::epoch_order;
     use super::super::scenes::{SceneOptions, splits};
     use super::*;
 
@@ -154,15 +144,6 @@ mod tests {
         let one = all(1);
         assert_eq!(one.len(), 20 * 24 * 24 * 3);
         assert_eq!(one, all(3));
-    }
-
-    #[test]
-    fn an_epochs_order_is_a_permutation_that_its_key_gives() {
-        let mut order = epoch_order(5, 2, 100);
-        assert_eq!(order, epoch_order(5, 2, 100));
-        assert_ne!(order, epoch_order(5, 3, 100));
-        order.sort_unstable();
-        assert_eq!(order, (0..100).collect::<Vec<u32>>());
     }
 
     #[test]

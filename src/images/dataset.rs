@@ -1,4 +1,4 @@
-//! `Dataset`: the pictures of one split and their labels.
+//! `Dataset`: the pictures of one split with their labels.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use crate::activity;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::images::picture::Picture;
 use crate::images::source::{Cached, Files, PictureSource, Taken};
-use crate::images::{Picture, epoch_order};
 use crate::labels::LabelTable;
+use crate::random;
 
 /// One split: row i of `labels` belongs to picture i of `source`. Cheap to clone.
 #[derive(Clone)]
@@ -25,7 +26,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Errors where there are not as many pictures as rows of labels.
+    /// Errors: another number of pictures than of rows of labels.
     pub fn new(
         name: impl Into<String>,
         split: impl Into<String>,
@@ -57,7 +58,7 @@ impl Dataset {
         self.source.picture(index)
     }
 
-    /// A hash of the pictures' fingerprint and of all labels; the names of data set and split do not count.
+    /// A hash of the pictures' fingerprint and of all labels, without the names of data set and split.
     pub fn fingerprint(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("cpsd dataset 1");
         hasher.update(self.source.fingerprint().as_bytes());
@@ -75,26 +76,26 @@ impl Dataset {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// The pictures at `indices`, in that order. Errors where an index is out of range.
+    /// The pictures at `indices`, in that order. Errors: an index out of range.
     pub fn take(&self, indices: Vec<usize>) -> Result<Self> {
         let source = Taken::new(self.source.clone(), indices.clone())?;
         let labels = self.labels.take_images(&indices)?;
         Ok(Dataset { labels, source: Arc::new(source), ..self.clone() })
     }
 
-    /// All pictures, with only these labels as targets, in this order. Errors: a label that is not there.
+    /// All pictures with only these labels, in this order. Errors: an unknown label.
     pub fn take_labels<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
         Ok(Dataset { labels: self.labels.take_labels(names)?, ..self.clone() })
     }
 
-    /// Without the pictures that cannot be read, and what is wrong with each of these. Every picture is decoded once.
+    /// The pictures that can be read, and the errors of the others. Every picture is decoded once.
     ///
     /// Errors: Interrupted.
     pub fn readable(&self) -> Result<(Self, Vec<Error>)> {
         let progress = Progress::new(format!("checking {}", self.split), self.len() as u64, "images");
-        let task = activity::current();
+        let activity = activity::current();
         let read = |i: usize| -> Result<Option<Error>> {
-            task.check()?;
+            activity.check()?;
             progress.advance(1);
             Ok(self.picture(i).err())
         };
@@ -104,7 +105,7 @@ impl Dataset {
         Ok((self.take(kept)?, read.into_iter().flatten().collect()))
     }
 
-    /// Picture files whose labels are not known, to predict on. Errors: a file that is not there.
+    /// Picture files without labels, to predict on. Errors: a missing file.
     pub fn of_files(paths: &[String], labels: &[String]) -> Result<Self> {
         let files: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
         if let Some(missing) = files.iter().find(|p| !p.is_file()) {
@@ -119,10 +120,10 @@ impl Dataset {
         if n >= self.len() { Ok(self.clone()) } else { self.take((0..n).collect()) }
     }
 
-    /// Holds out a random `fraction` of the pictures: (the rest, the held out), each in its first order.
+    /// Holds out a random `fraction` of the pictures: (the rest, the held out), each in the order of this data set.
     ///
-    /// The same fraction, seed and number of pictures choose the same rows. Errors unless 0 < fraction < 1 and
-    /// both parts have a picture.
+    /// The same fraction, seed and number of pictures choose the same rows. Errors: a fraction not between 0 and 1, a
+    /// part without a picture.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         let out = (self.len() as f64 * fraction).round() as usize;
         if !(fraction > 0.0 && fraction < 1.0) {
@@ -152,13 +153,13 @@ impl Dataset {
         Ok((self.take(sorted(&order[out..]))?, self.take(sorted(&order[..out]))?))
     }
 
-    /// The same pictures under another split's name.
+    /// The same pictures under another name of the split.
     pub fn named(mut self, split: impl Into<String>) -> Self {
         self.split = split.into();
         self
     }
 
-    /// The same pictures, with up to `max_bytes` of them kept in memory once decoded or drawn.
+    /// The same pictures, of which up to `max_bytes` are kept in memory once decoded or drawn.
     pub fn cached(&self, max_bytes: usize) -> Self {
         Dataset { source: Arc::new(Cached::new(self.source.clone(), max_bytes)), ..self.clone() }
     }
@@ -183,6 +184,13 @@ impl fmt::Debug for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}, {} labels", self.name, self.split, self.source.describe(), self.labels.num_labels())
     }
+}
+
+/// The order of `n` images in an epoch, from (seed, epoch) alone.
+pub fn epoch_order(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    random::shuffle(&mut order, &mut random::numbered("epoch", &[seed, epoch]));
+    order
 }
 
 #[cfg(test)]
@@ -221,6 +229,15 @@ mod tests {
         assert_ne!(whole.fingerprint(), whole.take_first(9).unwrap().fingerprint());
         let fewer = Dataset { labels: whole.labels.take_labels(&["odd"]).unwrap(), ..whole.clone() };
         assert_ne!(whole.fingerprint(), fewer.fingerprint());
+    }
+
+    #[test]
+    fn an_epochs_order_is_a_permutation_that_its_key_gives() {
+        let mut order = epoch_order(5, 2, 100);
+        assert_eq!(order, epoch_order(5, 2, 100));
+        assert_ne!(order, epoch_order(5, 3, 100));
+        order.sort_unstable();
+        assert_eq!(order, (0..100).collect::<Vec<u32>>());
     }
 
     #[test]

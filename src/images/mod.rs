@@ -1,40 +1,32 @@
-//! Pictures: decoding, augmentation, batches ahead of the step, data sets and the emoji-scenes generator.
+//! Pictures: decoding, augmentation, data sets, batches made ahead, and the generator of emoji-scenes.
 //!
-//! - `picture`: RGB pixels, from and to JPEG and PNG
-//! - `augment`: one view of a picture from (seed, view, image)
-//! - `source`, `dataset`: where pictures come from; pictures with labels
-//! - `squares`: pictures decoded and resized once, in one mapped file
-//! - `portable`: data sets as data, for another process
-//! - `batches`: shuffled batches made by worker threads
-//! - `datasets`: one file a data set, and the list that `dataset(name)` looks in
-//! - `scenes`: the generator of the embedded data set
+//! | part | file |
+//! |---|---|
+//! | RGB pixels, from and to JPEG and PNG | `picture` |
+//! | one view of a picture from (seed, view, image) | `augment`, `randaugment` |
+//! | sources of pictures: files, parts, a cache in memory | `source` |
+//! | a source of pictures resized once, in one mapped file | `resized_cache` |
+//! | pictures with labels | `dataset` |
+//! | descriptions of data sets and their sources, for worker processes | `dataset_spec` |
+//! | shuffled batches made by worker threads | `batches` |
+//! | one file per public data set, and the list in which `dataset(name)` looks | `datasets` |
+//! | the generator of the embedded data set | `scenes` |
 
 pub mod augment;
 mod batches;
 mod dataset;
+mod dataset_spec;
 mod datasets;
 mod picture;
-pub mod portable;
 pub mod randaugment;
+mod resized_cache;
 pub mod scenes;
 mod source;
-pub mod squares;
 
-pub use batches::{Batch, Batches, epoch_order};
-pub use dataset::Dataset;
+pub use batches::{Batch, Batches};
+pub use dataset::{Dataset, epoch_order};
+pub use dataset_spec::{DatasetSpec, SourceSpec};
 pub use datasets::{Card, DATASETS, DatasetKind, card, open};
 pub use picture::{Crop, Picture};
+pub use resized_cache::ResizedCache;
 pub use source::PictureSource;
-
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
-/// The generator that belongs to these numbers alone: what is drawn does not depend on threads or order.
-pub(crate) fn generator(what: &str, numbers: &[u64]) -> ChaCha8Rng {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(what.as_bytes());
-    for n in numbers {
-        hasher.update(&n.to_le_bytes());
-    }
-    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
-}

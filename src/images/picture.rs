@@ -1,4 +1,4 @@
-//! `Picture`: an RGB picture in memory, and its way from and to JPEG and PNG.
+//! `Picture`: an RGB picture in memory, from and to JPEG and PNG.
 
 use std::cell::RefCell;
 use std::io::Cursor;
@@ -30,7 +30,7 @@ pub struct Crop {
 }
 
 impl Picture {
-    /// Takes `rgb` as it is. Errors when it is not width × height × 3 bytes, or a side is 0.
+    /// Errors: a side of 0, `rgb` of another length than width × height × 3.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
         if width == 0 || height == 0 || rgb.len() != width as usize * height as usize * 3 {
             return Err(Error::data(format!(
@@ -41,7 +41,7 @@ impl Picture {
         Ok(Picture { width, height, rgb })
     }
 
-    /// Reads a JPEG or PNG file, told apart by content. Errors name the path.
+    /// Reads a JPEG or PNG file; the format is detected from the content. Errors name the path.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
@@ -71,7 +71,7 @@ impl Picture {
         Self::new(width, height, rgb).map_err(|cause| corrupt(cause.message))
     }
 
-    /// The whole picture at another size, the aspect not kept: bilinear, antialiased when it shrinks (as Pillow's).
+    /// The whole picture at another size, the aspect not kept: bilinear, antialiased when it shrinks, as in Pillow.
     pub fn resize(&self, width: u32, height: u32) -> Result<Self> {
         if (width, height) == (self.width, self.height) {
             return Ok(self.clone());
@@ -80,7 +80,7 @@ impl Picture {
         Self::new(width, height, self.crop_resize(whole, width, height)?)
     }
 
-    /// One part of the picture at another size, in one pass; gives height × width × 3 bytes.
+    /// One part of the picture at another size, in one pass, as height × width × 3 bytes.
     pub fn crop_resize(&self, crop: Crop, width: u32, height: u32) -> Result<Vec<u8>> {
         // The resizer keeps its buffers between calls.
         thread_local!(static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new()));
@@ -134,7 +134,7 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     let mut at = 2;
     while let Some(&[mark, kind, high, low]) = bytes.get(at..at + 4) {
         if mark != 0xFF {
-            // Not a segment header: leave the verdict to the decoder.
+            // Not a segment header: the decoder decides.
             break;
         }
         match kind {

@@ -1,4 +1,4 @@
-//! RandAugment (Cubuk et al., CVPR workshops 2020) on bytes: operations and magnitudes as torchvision has them.
+//! RandAugment (Cubuk et al., CVPR workshops 2020) on bytes, with torchvision's operations and magnitudes.
 
 use rand::RngExt;
 
@@ -9,7 +9,7 @@ pub struct Pixels<'a> {
     pub height: usize,
 }
 
-/// An operation and how far it goes.
+/// An operation and its strength.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
     Identity,
@@ -21,24 +21,24 @@ pub enum Op {
     TranslateY(f64),
     /// Degrees, counter-clockwise.
     Rotate(f64),
-    /// 0 leaves the picture as it is, -1 takes all of it away, for these four.
+    /// For these four, 0 leaves the picture as it is and -1 is the opposite end: black, grey, flat, blurred.
     Brightness(f64),
     Color(f64),
     Contrast(f64),
     Sharpness(f64),
     /// Bits kept.
     Posterize(u32),
-    /// Bytes from this one on are turned round.
+    /// Inverts bytes from this value on.
     Solarize(f64),
     AutoContrast,
     Equalize,
 }
 
-/// Strengths from 0 to 30, of which RandAugment takes one.
+/// Number of strengths, counted from 0.
 pub const LEVELS: usize = 31;
 const OPERATIONS: usize = 14;
 
-/// Operation number `index` of 14 at `level` of [`LEVELS`], for pictures of this size; `negative` turns its direction.
+/// Operation number `index` of 14 at `level` of [`LEVELS`], for pictures of this size; `negative` reverses it.
 pub fn op(index: usize, level: usize, negative: bool, width: usize, height: usize) -> Op {
     let signed = |most: f64| {
         let strength = between(0.0, most, level);
@@ -62,7 +62,7 @@ pub fn op(index: usize, level: usize, negative: bool, width: usize, height: usiz
     }
 }
 
-/// Step `level` of [`LEVELS`] even ones, in single precision and from the nearer end, as the reference computes it.
+/// Step `level` of [`LEVELS`] equal steps, in single precision and from the nearer end, as in the reference.
 fn between(from: f64, to: f64, level: usize) -> f64 {
     let step = (to - from) as f32 / (LEVELS - 1) as f32;
     f64::from(if level < LEVELS / 2 {
@@ -72,7 +72,7 @@ fn between(from: f64, to: f64, level: usize) -> f64 {
     })
 }
 
-/// Applies `count` operations drawn by chance, each at `level`.
+/// Applies `count` random operations, each at `level`.
 pub fn randaugment(picture: &mut Pixels, count: usize, level: usize, rng: &mut impl rand::Rng) {
     for _ in 0..count {
         let (index, negative) = (rng.random_range(0..OPERATIONS), rng.random::<bool>());
@@ -110,7 +110,7 @@ pub fn apply(picture: &mut Pixels, op: Op) {
     }
 }
 
-/// The 2 × 3 matrix that finds a pixel's source, coordinates counted from the middle of the picture.
+/// The 2 × 3 matrix from a pixel to its source, in coordinates from the middle of the picture.
 ///
 /// `angle` and `shear` in radians; the same terms in the same order as torchvision's `_get_inverse_affine_matrix`.
 fn inverse(centre: (f64, f64), angle: f64, by: (f64, f64), shear: (f64, f64)) -> [f32; 6] {
@@ -123,7 +123,7 @@ fn inverse(centre: (f64, f64), angle: f64, by: (f64, f64), shear: (f64, f64)) ->
     [d, -b, d * x - b * y + centre.0, -c, a, -c * x + a * y + centre.1].map(|x| x as f32)
 }
 
-/// Every pixel from the nearest one of its source; black where that lies outside. Single precision, as the reference.
+/// Takes every pixel from the nearest pixel of its source, black outside. Single precision, as in the reference.
 fn warp(picture: &mut Pixels, matrix: [f32; 6]) {
     let (width, height) = (picture.width, picture.height);
     let (w, h) = (width as f32, height as f32);
@@ -152,12 +152,12 @@ fn warp(picture: &mut Pixels, matrix: [f32; 6]) {
     *picture.rgb = out;
 }
 
-/// ITU-R 601-2 luma, cut off.
+/// ITU-R 601-2 luma, truncated.
 fn grey(pixel: &[u8]) -> u8 {
     (0.2989 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2])) as u8
 }
 
-/// ratio · picture + (1 - ratio) · other, within a byte, cut off.
+/// ratio · picture + (1 - ratio) · other, clamped to a byte and truncated.
 fn blend(rgb: &mut [u8], ratio: f64, mut other: impl FnMut(&[u8]) -> [f32; 3]) {
     let (own, rest) = (ratio as f32, (1.0 - ratio) as f32);
     for pixel in rgb.chunks_exact_mut(3) {
@@ -168,7 +168,7 @@ fn blend(rgb: &mut [u8], ratio: f64, mut other: impl FnMut(&[u8]) -> [f32; 3]) {
     }
 }
 
-/// Blends with the picture blurred by 1 1 1, 1 5 1, 1 1 1 over 13; the rim is not blurred.
+/// Blends with the picture blurred by the kernel 1 1 1, 1 5 1, 1 1 1 over 13; the edge is not blurred.
 fn sharpen(picture: &mut Pixels, ratio: f64) {
     let (width, height) = (picture.width, picture.height);
     if width <= 2 || height <= 2 {
@@ -185,7 +185,7 @@ fn sharpen(picture: &mut Pixels, ratio: f64) {
             }
         }
     }
-    // The rim is blended with itself, which may round it down, as in the reference.
+    // The edge is blended with itself, which may round it down, as in the reference.
     let mut others = blurred.chunks_exact(3);
     blend(picture.rgb, ratio, |pixel| {
         let other = others.next().unwrap_or(pixel);
@@ -193,7 +193,7 @@ fn sharpen(picture: &mut Pixels, ratio: f64) {
     });
 }
 
-/// Replaces every byte by what a table made from its channel's histogram says.
+/// Maps every byte through a table that is made from the histogram of its channel.
 fn by_table(rgb: &mut [u8], table: fn(&[u32; 256]) -> Option<[u8; 256]>) {
     for c in 0..3 {
         let mut histogram = [0; 256];
@@ -204,7 +204,7 @@ fn by_table(rgb: &mut [u8], table: fn(&[u32; 256]) -> Option<[u8; 256]>) {
     }
 }
 
-/// The least value to 0, the greatest to 255.
+/// Maps the least value to 0 and the greatest to 255.
 fn stretched(histogram: &[u32; 256]) -> Option<[u8; 256]> {
     let low = histogram.iter().position(|&n| n > 0)?;
     let high = histogram.iter().rposition(|&n| n > 0)?;
@@ -216,7 +216,7 @@ fn stretched(histogram: &[u32; 256]) -> Option<[u8; 256]> {
     Some(std::array::from_fn(|x| ((x as f32 - low as f32) * scale).clamp(0.0, 255.0) as u8))
 }
 
-/// Every value as often as any other, as far as a table can.
+/// Makes all values equally frequent, as far as a table can.
 fn equalised(histogram: &[u32; 256]) -> Option<[u8; 256]> {
     let last = histogram.iter().rposition(|&n| n > 0)?;
     let step = histogram[..last].iter().sum::<u32>() / 255;

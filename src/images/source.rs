@@ -1,4 +1,4 @@
-//! Where pictures come from: the `PictureSource` trait, files in a folder, a part of a source, a cache.
+//! Sources of pictures: the trait `PictureSource`, files in a folder, a part of a source, a cache in memory.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use crate::error::{Error, Result};
+use crate::images::dataset_spec::SourceSpec;
 use crate::images::picture::Picture;
-use crate::images::portable::SourceSpec;
 
-/// N pictures that can be had in any order and from any thread.
+/// N pictures, readable in any order and from any thread.
 pub trait PictureSource: Send + Sync {
     fn len(&self) -> usize;
 
@@ -20,27 +20,27 @@ pub trait PictureSource: Send + Sync {
     /// Picture `index` of `0..len()`. The same index always gives the same picture; errors name the picture.
     fn picture(&self, index: usize) -> Result<Picture>;
 
-    /// A line for people: what this is and how much of it there is.
+    /// One line for people: kind and number of pictures.
     fn describe(&self) -> String;
 
-    /// A hash of what decides the pictures: sources with the same fingerprint hold the same pictures.
+    /// A hash of everything that decides the pictures. Sources with the same fingerprint hold the same pictures.
     fn fingerprint(&self) -> String;
 
-    /// What makes this source again, in another process too.
+    /// A description from which another process opens this source again.
     fn spec(&self) -> SourceSpec;
 }
 
-/// The error for an index that a source does not have.
+/// The error for an index out of range.
 pub fn out_of_range(index: usize, len: usize) -> Error {
     Error::argument(format!("there is no picture {index}: this source holds {len}, counted from 0"))
 }
 
-/// JPEG and PNG files under one folder, read when they are asked for.
+/// JPEG and PNG files under one folder, read on demand.
 ///
-/// The fingerprint hashes, file by file, the path under the folder, the size and the time of the last change (to the
-/// nanosecond): contents are not read, so that 120,000 files are fingerprinted in a second. A file that is written
-/// again counts as changed even if its bytes are the same; a copy of the folder that keeps times (`cp -a`, `rsync -a`)
-/// counts as the same.
+/// The fingerprint hashes the path under the folder, the size and the modification time (to the nanosecond) of every
+/// file. Contents are not read, so that 120,000 files are fingerprinted in a second. A file that is written again counts
+/// as changed even if its bytes are the same; a copy of the folder that keeps times (`cp -a`, `rsync -a`) counts as the
+/// same.
 #[derive(Debug)]
 pub struct Files {
     root: PathBuf,
@@ -49,7 +49,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Pictures at `root`/`paths[i]`. Whether they exist is found out when they are read.
+    /// Pictures at `root`/`paths[i]`. A missing file is an error when it is read.
     pub fn new(root: impl Into<PathBuf>, paths: Vec<PathBuf>) -> Self {
         Files { root: root.into(), paths, fingerprint: OnceLock::new() }
     }
@@ -93,21 +93,21 @@ impl PictureSource for Files {
     }
 }
 
-/// Bytes, and nanoseconds since 1970; zeros for a file that is not there (reading it will say so).
+/// Bytes, and nanoseconds since 1970; zeros for a missing file, which is an error when it is read.
 fn size_and_time(path: &Path) -> (u64, u128) {
     let Ok(meta) = std::fs::metadata(path) else { return (0, 0) };
     let changed = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     (meta.len(), changed.map_or(0, |since| since.as_nanos()))
 }
 
-/// Some pictures of another source, in an order of their own.
+/// Some pictures of another source, in any order.
 pub struct Taken {
     source: Arc<dyn PictureSource>,
     indices: Vec<usize>,
 }
 
 impl Taken {
-    /// Errors where an index is not below `source.len()`.
+    /// Errors: an index out of range.
     pub fn new(source: Arc<dyn PictureSource>, indices: Vec<usize>) -> Result<Self> {
         match indices.iter().find(|&&index| index >= source.len()) {
             Some(&index) => Err(out_of_range(index, source.len())),
@@ -144,7 +144,7 @@ impl PictureSource for Taken {
     }
 }
 
-/// Keeps pictures in memory once they have been made, up to a number of bytes; the others are made each time.
+/// Keeps pictures in memory once they are read, up to a number of bytes; the others are read each time.
 pub struct Cached {
     source: Arc<dyn PictureSource>,
     kept: Vec<OnceLock<Picture>>,

@@ -1,21 +1,19 @@
-//! Tables from tables: labels renamed, merged or dropped, images chosen, shards put together.
+//! Label tables from label tables: labels renamed, merged or dropped, images chosen, shards concatenated.
 
 use std::collections::HashMap;
 
 use polars::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
-use super::table::LabelTable;
-use super::tables::{Cell, Table, problem};
-use super::verbs;
+use super::label_table::LabelTable;
 use crate::error::{Error, Result};
+use crate::random;
+use crate::tables::{Cell, Table, columns_of, polars_error};
 
-/// The name of a column that no label has.
+/// The column of row numbers in a filtered frame; no label has this name.
 const ROW: &str = "\u{0}row";
 
 impl LabelTable {
-    /// New names for some labels, the others as they are. Errors: an unknown label, a name that would stand twice.
+    /// New names for some labels. Errors: an unknown label, a name that two labels would have.
     pub fn rename(&self, names: &[(String, String)]) -> Result<Self> {
         let mut labels = self.labels().to_vec();
         for (old, new) in names {
@@ -29,7 +27,8 @@ impl LabelTable {
         Self::from_csr(labels, self.images().to_vec(), offsets.to_vec(), indices.to_vec())
     }
 
-    /// One label in place of several: an image has it that had any of them. It stands where the first of them stood.
+    /// Merges groups of labels into one label each. An image has the new label if it had any of the group; the label
+    /// takes the position of the group's first.
     ///
     /// Errors: an unknown label, one in two groups, an empty group, a new name that another label has.
     pub fn merge(&self, groups: &[(String, Vec<String>)]) -> Result<Self> {
@@ -79,7 +78,7 @@ impl LabelTable {
         self.take_labels(&left)
     }
 
-    /// Only the labels that at least `images` images have. Errors: none has as many.
+    /// Only the labels of at least `images` images. Errors: there is none.
     pub fn drop_rare(&self, images: u64) -> Result<Self> {
         let counts = self.counts();
         let kept: Vec<&String> =
@@ -98,13 +97,13 @@ impl LabelTable {
         self.images_where(|row| !row.is_empty())
     }
 
-    /// The images where an expression is true; every label is a column of 0 and 1, and `image` one of names.
+    /// The images where an expression is true. Every label is a column of 0 and 1; the column `image` holds the names.
     ///
     /// Errors: a column that is no label, with the nearest; an expression that is no condition.
     pub fn filter(&self, predicate: Expr) -> Result<Self> {
         let n = self.num_images();
         let mut columns = Vec::new();
-        let mut names: Vec<String> = verbs::leaves(&predicate).iter().map(|name| name.to_string()).collect();
+        let mut names: Vec<String> = columns_of(&predicate).iter().map(|name| name.to_string()).collect();
         if !names.iter().any(|name| name == "image") {
             names.push("image".into());
         }
@@ -118,7 +117,7 @@ impl LabelTable {
             let held = (0..n).map(|i| i32::from(self.row(i).binary_search(&label).is_ok())).collect();
             columns.push(Int32Chunked::from_vec(name.as_str().into(), held).into_column());
         }
-        let frame = DataFrame::new(n, columns).map_err(|e| problem("filter", e))?;
+        let frame = DataFrame::new(n, columns).map_err(|e| polars_error("filter", e))?;
         let kept = Table { frame }.with_row_index(ROW)?.filter(predicate)?.column(ROW)?;
         let place = |cell: &Cell| if let Cell::Int(i) = cell { *i as usize } else { 0 };
         self.take_images(&kept.iter().map(place).collect::<Vec<_>>())
@@ -136,21 +135,17 @@ impl LabelTable {
         self.images_where(|row| wanted.iter().all(|label| row.binary_search(label).is_ok()))
     }
 
-    /// `n` images by chance, in table order. Errors: more than there are.
+    /// `n` random images, in table order. Errors: more than there are.
     pub fn sample(&self, n: usize, seed: u64) -> Result<Self> {
         let all = self.num_images();
         if n > all {
             return Err(Error::argument(format!("{n} images cannot be drawn out of {all}")));
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut order: Vec<usize> = (0..all).collect();
-        (0..n).for_each(|i| order.swap(i, rng.random_range(i..all)));
-        order.truncate(n);
-        order.sort_unstable();
-        self.take_images(&order)
+        self.take_images(&random::sample(all, n, &mut random::seeded(seed)))
     }
 
-    /// The images of both tables; labels by name, those that only `other` has last. Errors: an image in both.
+    /// The images of both tables. Labels are matched by name; those that only `other` has come last. Errors: an image
+    /// in both.
     pub fn concat(&self, other: &Self) -> Result<Self> {
         let mut labels = self.labels().to_vec();
         let here: HashMap<&str, u32> = self.labels().iter().enumerate().map(|(i, l)| (l.as_str(), i as u32)).collect();

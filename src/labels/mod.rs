@@ -2,29 +2,30 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | [`LabelTable`]: N images by m labels, compressed rows | `table` |
-//! | readers, one file a format, told apart by content | `readers` |
-//! | `LabelTable` ↔ polars `DataFrame`, long and wide | `frame` |
+//! | [`LabelTable`]: N images by m labels, compressed rows | `label_table` |
+//! | readers, one file per format, detected from the content | `readers` |
+//! | a label table from image-label pairs in any order | `pairs` |
+//! | a label table from and to a polars `DataFrame`, long and wide | `data_frame` |
+//! | labels renamed and merged, images chosen, shards concatenated | `edit` |
 //! | counts, cardinality, density, imbalance, tail | `statistics` |
 //! | iterative stratified split | `stratify` |
-//! | how a `LabelTable` prints | `display` |
-//! | [`tables::Table`]: a polars frame with reading, writing and printing | `tables` |
+//! | how a label table prints | `summary` |
+//! | co-occurrence counted from Parquet without the table in memory | `parquet_counts` |
+//! | synthetic tables of any size | `synthetic` |
 
-mod display;
-mod edit; // labels renamed and merged, images chosen, shards put together
-mod frame;
-mod grid; // rows and columns that fit the terminal
+mod data_frame;
+mod edit;
+mod label_table;
+mod pairs;
+mod parquet_counts;
 pub mod readers;
 mod statistics;
 mod stratify;
-mod stream; // co-occurrence from Parquet without the table in memory
+mod summary;
 pub mod synthetic;
-mod table;
-pub mod tables;
-pub mod verbs;
 
+pub use label_table::LabelTable;
+pub use parquet_counts::count_files;
 pub use readers::{Choice, LoadOptions, READERS, Reader, load};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;
-pub use stream::count_files;
-pub use table::LabelTable;

@@ -1,10 +1,10 @@
-//! How many, how dense, how uneven.
+//! Statistics of a label table: counts, cardinality, density, imbalance.
 
 use serde::Serialize;
 
-use super::table::LabelTable;
+use super::label_table::LabelTable;
 
-/// Numbers that describe a label table.
+/// Statistics of a label table.
 ///
 /// Cardinality and density: Tsoumakas & Katakis, "Multi-label classification: an overview", 2007. Imbalance ratios:
 /// Charte et al., "Addressing imbalance in multilabel classification", 2015.
@@ -16,7 +16,7 @@ pub struct Statistics {
     pub labels: usize,
     /// n_i, in label order.
     pub counts: Vec<u64>,
-    /// Labels an image, in the mean over all images.
+    /// Mean number of labels per image.
     pub cardinality: f64,
     /// Cardinality / m.
     pub density: f64,
@@ -34,7 +34,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Counts over the whole table; ratios of nothing are 0.
+    /// Statistics over the whole table. A ratio with a zero denominator is 0.
     pub fn of(table: &LabelTable) -> Statistics {
         let (images, labels) = (table.num_images(), table.num_labels());
         let counts = table.counts();

@@ -1,17 +1,17 @@
-//! Iterative stratified split: every label spread over the parts in their shares, the rarest first.
+//! Iterative stratified split: every label is spread over the parts in their shares, the rarest label first.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 
-use super::table::LabelTable;
+use super::label_table::LabelTable;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::random::{self, Generator};
 
 /// The images (positions, ascending) of each part, so that every part has its share of the images and of every label.
 ///
 /// Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011, algorithm 1. Images
-/// without a label are dealt out last, to the parts that lack most. The seed breaks ties and decides in which order
-/// the images of a label come. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
+/// without a label are assigned last, to the parts that lack most. The seed breaks ties and decides the order of the
+/// images of a label. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
 /// fewer images than parts.
 pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result<Vec<Vec<usize>>> {
     let (n, m, parts) = (table.num_images(), table.num_labels(), shares.len());
@@ -28,18 +28,16 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     if n < parts {
         return Err(Error::argument(format!("{n} images cannot be split into {parts} parts")));
     }
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut rng = random::seeded(seed);
     let mut order: Vec<usize> = (0..n).collect();
-    for i in (1..n).rev() {
-        order.swap(i, rng.random_range(0..=i));
-    }
+    random::shuffle(&mut order, &mut rng);
     let mut by_label: Vec<Vec<usize>> = vec![Vec::new(); m];
     for &image in &order {
         table.row(image).iter().for_each(|&l| by_label[l as usize].push(image));
     }
     let counts = table.counts();
     let mut left: Vec<u64> = counts.clone();
-    // How many images, and images with each label, every part still wants.
+    // How many images, and images per label, every part still lacks.
     let mut wanted: Vec<f64> = shares.iter().map(|s| s * n as f64).collect();
     let mut wanted_of: Vec<Vec<f64>> = counts.iter().map(|&c| shares.iter().map(|s| s * c as f64).collect()).collect();
     let mut part_of: Vec<Option<usize>> = vec![None; n];
@@ -73,8 +71,8 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     Ok(split)
 }
 
-/// The part with the highest first want, of equal ones that with the highest second, of equal ones any.
-fn neediest(first: &[f64], second: &[f64], rng: &mut ChaCha8Rng) -> usize {
+/// The part with the highest first value. Ties are broken by the second value, then at random.
+fn neediest(first: &[f64], second: &[f64], rng: &mut Generator) -> usize {
     let mut best = vec![0];
     for part in 1..first.len() {
         let order = first[part].total_cmp(&first[best[0]]).then(second[part].total_cmp(&second[best[0]]));
@@ -94,7 +92,7 @@ mod tests {
 
     /// Labels that get rarer, drawn independently; the last images have none.
     fn table(n: usize, m: usize) -> LabelTable {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut rng = random::seeded(1);
         let lists: Vec<Vec<u32>> = (0..n)
             .map(|_| (0..m as u32).filter(|&l| rng.random::<f64>() < 0.5 / f64::from(l + 1).powf(1.5)).collect())
             .collect();

@@ -1,25 +1,25 @@
-//! Label tables of any size, made up: to measure with, and to try things out on before the real table is there.
+//! Synthetic label tables of any size, for measurements and for trials without a real table.
 
 use std::path::Path;
 
 use polars::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::table::LabelTable;
-use super::tables::problem;
+use super::label_table::LabelTable;
 use crate::activity;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::random::{self, Generator};
+use crate::tables::polars_error;
 
 /// Options of [`Synthetic::new`].
 ///
-/// Labels have Zipf's frequencies, fall into groups, and an image draws most of its labels from one group: so the
-/// table has a label graph with a long tail and with parts that can be found again.
+/// Label frequencies follow Zipf's law. Labels fall into groups, and an image draws most of its labels from one group,
+/// so that the label graph has a long tail and parts that can be found again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyntheticOptions {
@@ -27,9 +27,9 @@ pub struct SyntheticOptions {
     pub labels: usize,
     /// Groups of labels; label i is in group i mod `groups`.
     pub groups: usize,
-    /// Labels drawn for an image, on average, each at least 1; some are drawn twice, so an image holds slightly fewer.
+    /// Mean number of labels drawn per image, at least 1. Some are drawn twice, so an image has slightly fewer.
     pub per_image: f64,
-    /// Part of the labels that come from the image's own group.
+    /// Share of the labels that come from the image's own group.
     pub within: f64,
     pub seed: u64,
 }
@@ -40,7 +40,7 @@ impl Default for SyntheticOptions {
     }
 }
 
-/// A made-up table whose images can be had one by one, in any order.
+/// A synthetic table whose images can be drawn one by one, in any order.
 pub struct Synthetic {
     options: SyntheticOptions,
     /// Running sums of the frequencies of all labels, and of those of a group.
@@ -49,7 +49,7 @@ pub struct Synthetic {
     groups: Vec<f64>,
 }
 
-/// Flattens the head of Zipf's law: without it the first label would be in nearly every image.
+/// Flattens the head of Zipf's law; without it the first label would be in nearly every image.
 const HEAD: f64 = 8.0;
 
 impl Synthetic {
@@ -85,10 +85,10 @@ impl Synthetic {
         })
     }
 
-    /// The labels of one image, ascending: the same for the same seed, whichever other images are asked for.
+    /// The labels of one image, ascending. They depend on the seed and the image alone.
     pub fn row(&self, image: usize, row: &mut Vec<u32>) {
         let o = &self.options;
-        let mut rng = ChaCha8Rng::seed_from_u64(o.seed);
+        let mut rng = random::seeded(o.seed);
         rng.set_stream(image as u64);
         row.clear();
         let group = draw(&self.groups, &mut rng);
@@ -111,15 +111,15 @@ impl Synthetic {
 
     /// Images `from` up to `to` as compressed rows: offsets and label indices.
     pub fn rows(&self, from: usize, to: usize) -> Result<(Vec<u64>, Vec<u32>)> {
-        const A_PIECE: usize = 1 << 14;
-        let task = activity::current();
+        const PIECE: usize = 1 << 14;
+        let activity = activity::current();
         let pieces: Vec<(Vec<u32>, Vec<u32>)> = (from..to)
             .into_par_iter()
-            .step_by(A_PIECE)
+            .step_by(PIECE)
             .map(|first| {
-                task.check()?;
+                activity.check()?;
                 let (mut lengths, mut indices, mut row) = (Vec::new(), Vec::new(), Vec::new());
-                for image in first..(first + A_PIECE).min(to) {
+                for image in first..(first + PIECE).min(to) {
                     self.row(image, &mut row);
                     lengths.push(row.len() as u32);
                     indices.extend_from_slice(&row);
@@ -145,7 +145,7 @@ impl Synthetic {
         (0..self.options.labels).map(|i| format!("label {i:0digits$}")).collect()
     }
 
-    /// A name of 16 hexadecimal digits, as Open Images has them.
+    /// A name of 16 hexadecimal digits, as in Open Images.
     pub fn image_name(&self, image: usize) -> String {
         format!("{:016x}", (image as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
@@ -154,42 +154,35 @@ impl Synthetic {
         self.options.images
     }
 
-    /// Writes long Parquet (a row a pair), part by part, so that the table need not fit in memory; whole or not at all.
+    /// Writes long Parquet (one row per pair) part by part, so that the table need not fit in memory; whole or not at
+    /// all.
     pub fn write_parquet(&self, path: &Path) -> Result<()> {
-        const A_PART: usize = 1 << 18;
+        const PART: usize = 1 << 18;
         let names = self.label_names();
         let progress = Progress::new("writing made-up labels", self.options.images as u64, "images");
-        let mut failed = None;
-        let written = files::write_with(path, |out| {
-            let write = || -> Result<()> {
-                let text = |name: &str| (PlSmallStr::from_str(name), DataType::String);
-                let schema = Schema::from_iter([text("image"), text("label")]);
-                let bad = |e: PolarsError| problem(path.display(), e);
-                let mut writer = ParquetWriter::new(out).batched(&schema).map_err(bad)?;
-                for first in (0..self.options.images).step_by(A_PART) {
-                    interrupt::check()?;
-                    let last = (first + A_PART).min(self.options.images);
-                    let (offsets, indices) = self.rows(first, last)?;
-                    let mut images = StringChunkedBuilder::new("image".into(), indices.len());
-                    for (i, row) in offsets.windows(2).enumerate() {
-                        let name = self.image_name(first + i);
-                        (row[0]..row[1]).for_each(|_| images.append_value(&name));
-                    }
-                    let labels = indices.iter().map(|&l| names[l as usize].as_str());
-                    let labels = StringChunked::from_iter_values("label".into(), labels);
-                    let columns = vec![images.finish().into_column(), labels.into_column()];
-                    let frame = DataFrame::new(indices.len(), columns).map_err(bad)?;
-                    writer.write_batch(&frame).map_err(bad)?;
-                    progress.advance((last - first) as u64);
+        let bad = |e: PolarsError| polars_error(path.display(), e);
+        files::write_whole(path, |out| {
+            let text = |name: &str| (PlSmallStr::from_str(name), DataType::String);
+            let schema = Schema::from_iter([text("image"), text("label")]);
+            let mut writer = ParquetWriter::new(out).batched(&schema).map_err(bad)?;
+            for first in (0..self.options.images).step_by(PART) {
+                interrupt::check()?;
+                let last = (first + PART).min(self.options.images);
+                let (offsets, indices) = self.rows(first, last)?;
+                let mut images = StringChunkedBuilder::new("image".into(), indices.len());
+                for (i, row) in offsets.windows(2).enumerate() {
+                    let name = self.image_name(first + i);
+                    (row[0]..row[1]).for_each(|_| images.append_value(&name));
                 }
-                writer.finish().map(|_| ()).map_err(bad)
-            };
-            write().map_err(|e| {
-                failed = Some(e);
-                std::io::Error::other("not written")
-            })
-        });
-        failed.map_or(written, Err)
+                let labels = indices.iter().map(|&l| names[l as usize].as_str());
+                let labels = StringChunked::from_iter_values("label".into(), labels);
+                let columns = vec![images.finish().into_column(), labels.into_column()];
+                let frame = DataFrame::new(indices.len(), columns).map_err(bad)?;
+                writer.write_batch(&frame).map_err(bad)?;
+                progress.advance((last - first) as u64);
+            }
+            writer.finish().map(|_| ()).map_err(bad)
+        })
     }
 
     /// The whole table in memory.
@@ -210,8 +203,8 @@ fn running(weights: impl Iterator<Item = f64>) -> Vec<f64> {
         .collect()
 }
 
-/// A position with the probability that running sums of weights give it.
-fn draw(sums: &[f64], rng: &mut ChaCha8Rng) -> usize {
+/// A random position, with probabilities proportional to the weights behind these running sums.
+fn draw(sums: &[f64], rng: &mut Generator) -> usize {
     let target = rng.random::<f64>() * sums.last().copied().unwrap_or(0.0);
     sums.partition_point(|&s| s <= target).min(sums.len().saturating_sub(1))
 }

@@ -1,41 +1,43 @@
 //! The asymmetric loss.
 
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::Reduction;
-use super::range::check;
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
+use crate::options::Range;
 
-/// Asymmetric loss. Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021:
-/// L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Asl {
-    pub gamma_neg: f64,
-    pub gamma_pos: f64,
-    pub clip: f64,
-    pub eps: f64,
-    /// Whether the gradient flows through the focal weights; not in the authors' code.
-    pub focal_gradient: bool,
-    pub reduction: Reduction,
-}
-
-impl Default for Asl {
-    fn default() -> Self {
-        Asl { gamma_neg: 4.0, gamma_pos: 0.0, clip: 0.05, eps: 1e-8, focal_gradient: false, reduction: Reduction::Sum }
+crate::options! {
+    /// Asymmetric loss. Source: Ridnik et al., "Asymmetric Loss For Multi-Label Classification", ICCV 2021:
+    /// L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0).
+    pub struct Asl {
+        /// focusing exponent of negatives
+        pub gamma_neg: f64 = 4.0, in Range::FromTo(0.0, 16.0);
+        /// focusing exponent of positives
+        pub gamma_pos: f64 = 0.0, in Range::FromTo(0.0, 16.0);
+        /// how far negatives' probabilities are shifted down
+        pub clip: f64 = 0.05, in Range::FromTo(0.0, 0.99);
+        /// floor inside the logarithms
+        pub eps: f64 = 1e-8, in Range::FromTo(0.0, 0.1);
+        /// whether the gradient flows through the focal weights
+        pub focal_gradient: bool = false;
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
     }
 }
 
-impl Asl {
-    pub fn validate(&self) -> Result<()> {
-        check("asl", "gamma_neg", self.gamma_neg, 0.0..=16.0)?;
-        check("asl", "gamma_pos", self.gamma_pos, 0.0..=16.0)?;
-        check("asl", "clip", self.clip, 0.0..=0.99)?;
-        check("asl", "eps", self.eps, 0.0..=0.1)
+impl Loss for Asl {
+    const DOCS: LossDocs = LossDocs {
+        line: "asymmetric loss (Ridnik 2021): focal weights for negatives, easy negatives cut off",
+        summary: "The asymmetric loss (Ridnik 2021), the loss of all recipes of the paper.",
+        details: "L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0); logits and targets [N, m]. The focal weights carry no gradient unless focal_gradient is on. Summed over batch and labels, which the learning rates assume.",
+        example: ("asl(tensor([[0.0]]), tensor([[1.0]])).item()", "0.69315"),
+    };
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
-    pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         let positive = logits.f_sigmoid()?;
         let mut negative = positive.f_neg()?.f_add_scalar(1.0)?;
         if self.clip > 0.0 {
@@ -51,8 +53,10 @@ impl Asl {
         };
         self.reduction.apply(&loss)?.f_neg().map_err(Into::into)
     }
+}
 
-    /// (1 - p_t)^γ, γ by the sign of the label.
+impl Asl {
+    /// (1 - p_t)^γ, with γ by the sign of the label.
     fn weight(
         &self,
         positive: &Tensor,

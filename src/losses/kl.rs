@@ -3,43 +3,47 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::Reduction;
-use super::range::check;
+use super::{Loss, LossDocs, Reduction};
 use crate::error::Result;
+use crate::options::Range;
 
-/// T² · KL(teacher ‖ student) at temperature T. Source: Hinton et al., "Distilling the Knowledge in a Neural Network",
-/// 2015; the softmax over labels is what the authors of CPSD have in their code.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Kl {
-    pub temperature: f64,
-    pub form: KlForm,
-    pub reduction: Reduction,
+crate::options! {
+    /// T² · KL(teacher ‖ student) at temperature T. Source: Hinton et al., "Distilling the Knowledge in a Neural Network",
+    /// 2015; the softmax over labels is that of the published code of CPSD.
+    pub struct Kl {
+        /// T
+        pub temperature: f64 = 4.0, in Range::FromTo(0.01, 1000.0);
+        /// "bernoulli" or "softmax"
+        pub form: KlForm = KlForm::Bernoulli;
+        /// "sum" or "mean"
+        pub reduction: Reduction = Reduction::Sum;
+    }
 }
 
-/// Which distributions are compared.
+/// The distributions to compare.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KlForm {
-    /// One Bernoulli distribution a label.
+    /// One Bernoulli distribution per label.
     #[default]
     Bernoulli,
     /// One softmax over all labels of an image.
     Softmax,
 }
 
-impl Default for Kl {
-    fn default() -> Self {
-        Kl { temperature: 4.0, form: KlForm::Bernoulli, reduction: Reduction::Sum }
-    }
-}
+impl Loss for Kl {
+    const DOCS: LossDocs = LossDocs {
+        line: "Kullback-Leibler divergence from a teacher's softened outputs",
+        summary: "Kullback-Leibler divergence of a student's softened outputs from a teacher's.",
+        details: "With temperature T and factor T²: per-label Bernoulli distributions, or one softmax over labels as in the authors' code; both arguments are logits [N, m].",
+        example: ("kl(tensor([[1.0]]), tensor([[1.0]])).item().abs() < 1e-6", "true"),
+    };
 
-impl Kl {
-    pub fn validate(&self) -> Result<()> {
-        check("kl", "temperature", self.temperature, 0.01..=1000.0)
+    fn reduction(&self) -> Reduction {
+        self.reduction
     }
 
-    pub fn compute(&self, student: &Tensor, teacher: &Tensor) -> Result<Tensor> {
+    fn compute(&self, student: &Tensor, teacher: &Tensor) -> Result<Tensor> {
         let t = self.temperature;
         let (s, z) = (student.f_mul_scalar(1.0 / t)?, teacher.f_mul_scalar(1.0 / t)?);
         let elements = match self.form {

@@ -1,51 +1,108 @@
-//! Losses on logits `[N, m]`, one file each, and the specification that names one with its options.
+//! Losses on logits `[N, m]`, one per file, and the specification that names one with its options.
 //!
-//! All are summed over batch and labels unless `reduction` says otherwise, which the recipes' learning rates assume.
+//! By default losses are summed over batch and labels, as the learning rates of the recipes assume.
 
 mod asl;
 mod bce;
 mod focal;
+mod kind;
 mod kl;
 mod mse;
-mod range;
 mod reduction;
 mod script;
 
-pub use asl::Asl;
-pub use bce::Bce;
-pub use focal::Focal;
-pub use kl::{Kl, KlForm};
-pub use mse::{Mse, Space};
+pub use kind::{Loss, LossDocs};
 pub use reduction::Reduction;
 pub use script::{Function, Script};
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Options;
 
-/// One line a loss: its name in scripts and what it is.
-pub const LOSSES: &[(&str, &str)] = &[
-    ("asl", "asymmetric loss (Ridnik 2021): focal weights for negatives, easy negatives cut off"),
-    ("bce", "binary cross entropy with logits"),
-    ("focal", "focal loss (Lin 2017)"),
-    ("mse", "squared error to a teacher's logits or probabilities"),
-    ("kl", "Kullback-Leibler divergence from a teacher's softened outputs"),
-];
-
-/// A loss with its options: `{"name": "asl", "gamma_neg": 4}`; absent options take their defaults, unknown ones are
-/// refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "lowercase")]
-pub enum LossSpec {
-    Asl(Asl),
-    Bce(Bce),
-    Focal(Focal),
-    Mse(Mse),
-    Kl(Kl),
-    /// A closure of a script; [`compute`](Self::compute) cannot, whoever runs the training brings the function.
-    Script(Script),
+/// Calls the macro `$then` with all losses, by file and struct. The name of a loss is that of its file.
+macro_rules! losses {
+    ($then:ident) => {
+        $then! {
+            asl::Asl,
+            bce::Bce,
+            focal::Focal,
+            mse::Mse,
+            kl::Kl,
+        }
+    };
 }
+pub(crate) use losses;
+
+/// Defines [`LossSpec`], [`LOSSES`] and everything else that depends on the list of losses.
+macro_rules! define {
+    ($($name:ident::$Loss:ident,)+) => {
+        $(pub use $name::*;)+
+
+        /// Name and line of each loss.
+        pub const LOSSES: &[(&str, &str)] = &[$((stringify!($name), $Loss::DOCS.line)),+];
+
+        /// A loss with its options: `{"name": "asl", "gamma_neg": 4}`; absent options take their defaults, unknown ones
+        /// are refused.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "name", rename_all = "lowercase")]
+        pub enum LossSpec {
+            $($Loss($Loss),)+
+            /// A closure of a script. [`compute`](Self::compute) fails: only the script can run it.
+            Script(Script),
+        }
+
+        $(impl From<$Loss> for LossSpec {
+            fn from(loss: $Loss) -> LossSpec {
+                LossSpec::$Loss(loss)
+            }
+        })+
+
+        impl LossSpec {
+            /// The loss called `name` with its default options.
+            pub fn named(name: &str) -> Result<LossSpec> {
+                $(if name == stringify!($name) {
+                    return Ok($Loss::default().into());
+                })+
+                Err(Error::unknown("loss", name, LOSSES.iter().map(|l| l.0)))
+            }
+
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(LossSpec::$Loss(_) => stringify!($name),)+
+                    LossSpec::Script(_) => "script",
+                }
+            }
+
+            /// How the elements become one number.
+            pub fn reduction(&self) -> Reduction {
+                match self {
+                    $(LossSpec::$Loss(loss) => loss.reduction(),)+
+                    LossSpec::Script(_) => Reduction::Sum,
+                }
+            }
+
+            /// Checks the ranges of the options; `compute` assumes them.
+            pub fn validate(&self) -> Result<()> {
+                match self {
+                    $(LossSpec::$Loss(loss) => loss.check(stringify!($name)),)+
+                    LossSpec::Script(_) => Ok(()),
+                }
+            }
+
+            fn of_same_shape(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+                match self {
+                    $(LossSpec::$Loss(loss) => loss.compute(logits, targets),)+
+                    LossSpec::Script(_) => Err(Error::argument(
+                        "a loss that is a closure works in a training of the script that wrote it, and nowhere else",
+                    )),
+                }
+            }
+        }
+    };
+}
+losses!(define);
 
 impl Default for LossSpec {
     fn default() -> Self {
@@ -59,53 +116,6 @@ impl LossSpec {
         LossSpec::Mse(Mse::default())
     }
 
-    /// The loss called `name` with its default options.
-    pub fn named(name: &str) -> Result<LossSpec> {
-        Ok(match name {
-            "asl" => LossSpec::Asl(Asl::default()),
-            "bce" => LossSpec::Bce(Bce::default()),
-            "focal" => LossSpec::Focal(Focal::default()),
-            "mse" => LossSpec::Mse(Mse::default()),
-            "kl" => LossSpec::Kl(Kl::default()),
-            _ => return Err(Error::unknown("loss", name, LOSSES.iter().map(|l| l.0))),
-        })
-    }
-
-    /// How it makes one number of its elements.
-    pub fn reduction(&self) -> Reduction {
-        match self {
-            LossSpec::Asl(l) => l.reduction,
-            LossSpec::Bce(l) => l.reduction,
-            LossSpec::Focal(l) => l.reduction,
-            LossSpec::Mse(l) => l.reduction,
-            LossSpec::Kl(l) => l.reduction,
-            LossSpec::Script(_) => Reduction::Sum,
-        }
-    }
-
-    pub fn name(&self) -> &'static str {
-        match self {
-            LossSpec::Asl(_) => "asl",
-            LossSpec::Bce(_) => "bce",
-            LossSpec::Focal(_) => "focal",
-            LossSpec::Mse(_) => "mse",
-            LossSpec::Kl(_) => "kl",
-            LossSpec::Script(_) => "script",
-        }
-    }
-
-    /// Checks the options' ranges; `compute` assumes them checked.
-    pub fn validate(&self) -> Result<()> {
-        match self {
-            LossSpec::Asl(loss) => loss.validate(),
-            LossSpec::Bce(loss) => loss.validate(),
-            LossSpec::Focal(loss) => loss.validate(),
-            LossSpec::Mse(loss) => loss.validate(),
-            LossSpec::Kl(loss) => loss.validate(),
-            LossSpec::Script(_) => Ok(()),
-        }
-    }
-
     /// `logits` `[N, m]` against `targets` of the same shape (f32): a scalar that carries a gradient to the logits.
     ///
     /// Targets of `asl`, `bce` and `focal` are labels in [0, 1]; those of `mse` and `kl` are a teacher's **logits**.
@@ -115,23 +125,14 @@ impl LossSpec {
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         if logits.size() != targets.size() {
             return Err(Error::new(
-                crate::error::ErrorKind::Tensor,
+                ErrorKind::Tensor,
                 format!("{}: logits {:?} and targets {:?} differ in shape", self.name(), logits.size(), targets.size()),
             ));
         }
-        match self {
-            LossSpec::Asl(loss) => loss.compute(logits, targets),
-            LossSpec::Bce(loss) => loss.compute(logits, targets),
-            LossSpec::Focal(loss) => loss.compute(logits, targets),
-            LossSpec::Mse(loss) => loss.compute(logits, targets),
-            LossSpec::Kl(loss) => loss.compute(logits, targets),
-            LossSpec::Script(_) => Err(Error::argument(
-                "a loss that is a closure works in a training of the script that wrote it, and nowhere else",
-            )),
-        }
+        self.of_same_shape(logits, targets)
     }
 
-    /// [`compute`](Self::compute), by `function` where the loss is a script's.
+    /// As [`compute`](Self::compute), but a script's loss is computed by `function`.
     pub fn by(&self, function: Option<Function>, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         match (self, function) {
             (LossSpec::Script(_), Some(function)) => Script::checked(function(logits, targets)?, logits),

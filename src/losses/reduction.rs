@@ -1,4 +1,4 @@
-//! From a loss an element to a scalar.
+//! From the elements of a loss to a scalar.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -9,7 +9,7 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reduction {
-    /// Over batch and labels, which the recipes' learning rates assume.
+    /// Over batch and labels, as the learning rates of the recipes assume.
     #[default]
     Sum,
     Mean,

@@ -1,24 +1,24 @@
-//! A loss that a script wrote: what names it. The function itself stays with the thread that runs the script.
+//! The identity of a loss that is a closure of a script. The function stays with the thread that runs the script.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
 
-/// A function `|logits, targets| scalar` of a script, as its code and the values that it captured: trainings with the
-/// same are the same run.
+/// A function `|logits, targets| scalar` of a script, identified by its code and captured values: equal ones give the
+/// same run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// A hash of its code, of the functions that it calls and of what it captured.
+    /// A hash of its code, of the functions that it calls and of captured values.
     pub code: String,
 }
 
-/// The function, as a training calls it: logits and targets `[N, m]` to a scalar that carries a gradient.
+/// The function as a training calls it: logits and targets `[N, m]` to a scalar with a gradient.
 pub type Function<'a> = &'a dyn Fn(&Tensor, &Tensor) -> Result<Tensor>;
 
 impl Script {
-    /// Checks what the function gave.
+    /// Checks the value that the function returned.
     ///
     /// Errors: anything but one number that depends on the logits.
     pub fn checked(loss: Tensor, logits: &Tensor) -> Result<Tensor> {

@@ -3,11 +3,10 @@
 use super::columns::{Column, Input, Score, Target};
 use crate::error::{ErrorKind, Result};
 
-/// AP of one label whose positives are there: Σ over distinct scores, the highest first, of
-/// (recall here − recall before) × precision here. Every score at once counts as predicted from its own value up, so
-/// tied scores share a threshold: scikit-learn's `average_precision_score`.
+/// AP of one label: Σ over distinct scores, the highest first, of (recall here − recall before) × precision here, as
+/// scikit-learn's `average_precision_score`. Tied scores share a threshold. `None` without a positive.
 ///
-/// `weight` is how much a negative counts (1 in the ordinary AP).
+/// `weight` is the weight of a negative (1 in the ordinary AP).
 pub(super) fn of_column<K: Copy + Ord>(column: &Column<'_, K>, weight: f64) -> Option<f64> {
     let mut sum = 0.0;
     steps(column, |gained, found, seen| {
@@ -27,7 +26,7 @@ pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>, mut step: impl FnMut(
         while found < column.positives.len() && column.positives[found] == key {
             found += 1;
         }
-        // The next threshold is seldom far: gallop, then halve.
+        // The next threshold is seldom far: double the stride, then bisect.
         let mut stride = 1;
         while seen + stride < column.all.len() && column.all[seen + stride] <= key {
             stride *= 2;
@@ -41,7 +40,7 @@ pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>, mut step: impl FnMut(
 
 /// AP of one label over N images, from 0 to 1; `None` without a positive, with NaN, or for lists of unequal length.
 ///
-/// `positive[i]` tells whether image i has the label. Ties as scikit-learn's `average_precision_score` takes them.
+/// `positive[i]` is 1 if image i has the label. Ties are treated as in scikit-learn's `average_precision_score`.
 pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> Option<f64> {
     let input = Input::new(scores, positive, scores.len(), 1).ok()?;
     let aps = input.by_label(&[String::new()], |column| of_column(&column, 1.0)).ok()?;
@@ -50,8 +49,8 @@ pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> O
 
 /// mAP in percent of row-major scores and targets [N, m]: the mean AP over the labels that have a positive.
 ///
-/// For selecting among epochs, where any increasing function of the probability, logits too, does. NaN where no label
-/// has a positive, a score is not finite, or the sizes do not fit; [`evaluate`](super::evaluate) says which.
+/// For selecting among epochs, where any increasing function of the probability will do, such as logits. NaN if no
+/// label has a positive, a score is not finite, or the sizes do not fit; [`evaluate`](super::evaluate) names the cause.
 ///
 /// Errors: Interrupted, which must not be mistaken for a NaN.
 pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], m: usize) -> Result<f64> {
@@ -65,7 +64,7 @@ pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], 
     }
 }
 
-/// The mean of those that are there, summed in order.
+/// The mean of the values that are not `None`, summed in order.
 pub(super) fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0_usize);
     for value in values.flatten() {

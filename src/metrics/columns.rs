@@ -1,13 +1,12 @@
-//! Scores and targets, label by label: checked, turned from rows into columns, sorted.
+//! Scores and targets, label by label: checked, transposed into columns, sorted.
 
-use std::sync::Mutex;
-
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use crate::activity;
 use crate::error::{Error, Result};
 
-/// A score: `f32` or `f64`. Keys are integers that stand in the opposite order of the scores.
+/// A predicted score: `f32` or `f64`. Keys are integers in the opposite order of the scores.
 pub trait Score: Copy + PartialOrd + Send + Sync {
     type Key: Copy + Ord + Default + Send + Sync;
     const HIGHEST: Self;
@@ -16,7 +15,7 @@ pub trait Score: Copy + PartialOrd + Send + Sync {
     fn key(self) -> Self::Key;
     fn from_f64(x: f64) -> Self;
     fn to_f64(self) -> f64;
-    /// Sorts keys; `spare` is room that is kept from call to call.
+    /// Sorts keys; `spare` is a buffer that is kept from call to call.
     fn sort(keys: &mut Vec<Self::Key>, spare: &mut Vec<Self::Key>);
 }
 
@@ -28,7 +27,7 @@ impl Score for f32 {
     #[inline]
     fn key(self) -> u32 {
         let bits = (self + 0.0).to_bits();
-        // Negative floats already fall with their bits; positive ones are turned round below them.
+        // Negative floats already fall with their bits; positive ones are reversed below them.
         if bits >> 31 == 0 { 0x7fff_ffff - bits } else { bits }
     }
 
@@ -101,7 +100,7 @@ target!(f32, 0.0, 1.0);
 target!(f64, 0.0, 1.0);
 target!(bool, false, true);
 
-/// Least-significant digit first, 11 bits a pass; a pass in which all keys share the digit is skipped.
+/// Least-significant digit first, 11 bits per pass; a pass in which all keys share the digit is skipped.
 fn radix_sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
     const BITS: u32 = 11;
     const SIZE: usize = 1 << BITS;
@@ -136,7 +135,7 @@ fn radix_sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
     }
 }
 
-/// N and m of two tensors that must have one shape. Errors name both shapes.
+/// N and m of two tensors that must have the same shape. Errors name both shapes.
 pub fn same_shape(scores: &[i64], targets: &[i64]) -> Result<(usize, usize)> {
     if let ([n, m], true) = (scores, scores == targets)
         && let (Ok(n), Ok(m)) = (usize::try_from(*n), usize::try_from(*m))
@@ -163,30 +162,26 @@ pub(super) struct Column<'a, K> {
     pub positives: &'a [K],
 }
 
-/// Labels that one task turns at once: a row's part is then half a cache line or more.
+/// Labels transposed at once: the part of a row is then at least half a cache line.
 const BLOCK: usize = 8;
-/// Rows turned at once: their cache lines fit the first-level cache.
+/// Rows transposed at once: their cache lines fit the first-level cache.
 const TILE: usize = 128;
 
-/// What a task needs and the next one can use again: fresh memory is slower than all the sorting.
-struct Room<K> {
+/// The buffers of one block, which later blocks reuse: fresh memory is slower than all the sorting.
+struct Buffers<K> {
     all: [Vec<K>; BLOCK],
     positives: [Vec<K>; BLOCK],
     spare: Vec<K>,
 }
 
-struct Rooms<K>(Mutex<Vec<Room<K>>>);
-
-impl<K> Rooms<K> {
-    fn take(&self) -> Room<K> {
-        let free = self.0.lock().unwrap_or_else(|e| e.into_inner()).pop();
-        free.unwrap_or_else(|| Room { all: Default::default(), positives: Default::default(), spare: Vec::new() })
-    }
-
-    fn give_back(&self, room: Room<K>) {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).push(room);
+impl<K> Default for Buffers<K> {
+    fn default() -> Self {
+        Buffers { all: Default::default(), positives: Default::default(), spare: Vec::new() }
     }
 }
+
+/// The buffers that no thread is using.
+type Pool<K> = Mutex<Vec<Buffers<K>>>;
 
 impl<'a, S: Score, T: Target> Input<'a, S, T> {
     /// Errors: sizes that are not n × m (both named), no image, no label.
@@ -208,7 +203,7 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         Ok(Input { scores, targets, n, m })
     }
 
-    /// `work` for each label, over all threads; results in label order.
+    /// Calls `work` for each label, over all threads; results in label order.
     ///
     /// Errors: the first score that is not finite or target that is not 0 or 1, by row and label name.
     pub fn by_label<R: Send>(
@@ -216,13 +211,13 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         labels: &[String],
         work: impl Fn(Column<'_, S::Key>) -> R + Sync,
     ) -> Result<Vec<R>> {
-        let rooms = Rooms(Mutex::new(Vec::new()));
-        let task = activity::current();
+        let pool = Pool::default();
+        let activity = activity::current();
         let blocks: Vec<Option<Vec<R>>> = (0..self.m.div_ceil(BLOCK))
             .into_par_iter()
             .map(|block| {
-                task.check()?;
-                Ok(self.block(block * BLOCK, &rooms, &work))
+                activity.check()?;
+                Ok(self.block(block * BLOCK, &pool, &work))
             })
             .collect::<Result<_>>()?;
         let mut results = Vec::with_capacity(self.m);
@@ -232,46 +227,46 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         Ok(results)
     }
 
-    /// `None` if a value in the block is not as it must be.
-    fn block<R>(&self, first: usize, rooms: &Rooms<S::Key>, work: &impl Fn(Column<'_, S::Key>) -> R) -> Option<Vec<R>> {
+    /// `None` if the block holds a score that is not finite or a target that is not 0 or 1.
+    fn block<R>(&self, first: usize, pool: &Pool<S::Key>, work: &impl Fn(Column<'_, S::Key>) -> R) -> Option<Vec<R>> {
         let width = BLOCK.min(self.m - first);
-        let mut room = rooms.take();
-        for (all, positives) in room.all.iter_mut().zip(&mut room.positives).take(width) {
+        let mut buffers = pool.lock().pop().unwrap_or_default();
+        for (all, positives) in buffers.all.iter_mut().zip(&mut buffers.positives).take(width) {
             all.clear();
             positives.clear();
         }
         let mut sound = true;
-        // A tile of rows at a time, so that what a column's turn skips over is still in the cache for the next one's.
+        // One tile of rows at a time, so that the cells that one column skips are still in the cache for the next.
         for from in (0..self.n).step_by(TILE) {
             let tile = from * self.m..(from + TILE).min(self.n) * self.m;
             let (scores, targets) = (&self.scores[tile.clone()], &self.targets[tile]);
             for j in 0..width {
-                room.all[j].extend(scores[first + j..].iter().step_by(self.m).map(|score| score.key()));
+                buffers.all[j].extend(scores[first + j..].iter().step_by(self.m).map(|score| score.key()));
                 for (row, target) in targets[first + j..].iter().step_by(self.m).enumerate() {
                     match target.truth() {
                         Some(false) => {}
-                        Some(true) => room.positives[j].push(room.all[j][from + row]),
+                        Some(true) => buffers.positives[j].push(buffers.all[j][from + row]),
                         None => sound = false,
                     }
                 }
             }
         }
         let mut results = Vec::with_capacity(width);
-        for (all, positives) in room.all.iter_mut().zip(&mut room.positives).take(width) {
-            S::sort(all, &mut room.spare);
-            // Infinities and NaN of either sign stand outside the keys of finite numbers.
+        for (all, positives) in buffers.all.iter_mut().zip(&mut buffers.positives).take(width) {
+            S::sort(all, &mut buffers.spare);
+            // Infinities and NaN of either sign are outside the keys of finite numbers.
             sound &= all.first().is_some_and(|&k| k >= S::HIGHEST.key())
                 && all.last().is_some_and(|&k| k <= S::LOWEST.key());
             if sound {
-                S::sort(positives, &mut room.spare);
+                S::sort(positives, &mut buffers.spare);
                 results.push(work(Column { all, positives }));
             }
         }
-        rooms.give_back(room);
+        pool.lock().push(buffers);
         sound.then_some(results)
     }
 
-    /// The sentence for the first bad value in row order.
+    /// The error for the first bad value in row order.
     fn first_fault(&self, labels: &[String]) -> Error {
         for (i, (score, target)) in self.scores.iter().zip(self.targets).enumerate() {
             let (image, label) = (i / self.m, &labels[i % self.m]);
@@ -295,8 +290,8 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
+    use crate::random;
+    use rand::RngExt;
 
     #[test]
     fn keys_fall_as_scores_rise() {
@@ -311,7 +306,7 @@ mod tests {
 
     #[test]
     fn radix_sort_sorts() {
-        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut rng = random::seeded(0);
         for (n, mask) in [(10, u32::MAX), (5000, u32::MAX), (5000, 0x7ff), (5000, 0x3f80_0000), (3000, 0)] {
             let mut keys: Vec<u32> = (0..n).map(|_| rng.random::<u32>() & mask).collect();
             let mut expected = keys.clone();

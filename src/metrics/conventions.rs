@@ -1,21 +1,21 @@
-//! Named ways of turning scores into the numbers of a table, since published tables mix them.
+//! Named conventions for turning scores into the numbers of a table, since published tables mix them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// How one line of published work computes its table.
+/// How one group of published works computes its tables.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Convention {
     pub name: &'static str,
     pub summary: &'static str,
-    /// On probabilities.
+    /// A probability.
     pub threshold: f64,
-    /// Whether a score has to be above the threshold, not just at it.
+    /// Whether a score must be above the threshold; otherwise a score equal to it passes too.
     pub strict: bool,
-    /// AP by VOC 2012 interpolation instead of the plain sum.
+    /// AP by VOC 2012 interpolation in place of the plain sum.
     pub voc_ap: bool,
-    /// CF1 is the mean of the labels' own F1 instead of the harmonic mean of CP and CR.
+    /// CF1 is the mean of the labels' own F1 in place of the harmonic mean of CP and CR.
     pub mean_f1: bool,
     /// Of the top k, only scores that pass the threshold count.
     pub top_above_threshold: bool,
@@ -81,7 +81,7 @@ impl Convention {
     }
 }
 
-/// The name of a convention, as options and reports hold it.
+/// A convention that is serialised as its name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Named(pub &'static Convention);
 

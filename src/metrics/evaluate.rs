@@ -1,21 +1,22 @@
-//! One pass over the scores, all metrics.
+//! Computes all metrics in one pass over the scores.
 
 use super::average_precision::{self, mean};
 use super::columns::{Column, Input, Score, Target};
-use super::context::{self, Companions};
+use super::context_probe::{self, Companions};
 use super::conventions::Convention;
+use super::decision_metrics::DecisionMetrics;
 use super::evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
-use super::options::MetricOptions;
-use super::precision_recall::{Counts, Means};
+use super::metric_options::MetricOptions;
+use super::precision_recall::{Counts, cf1, macro_f1};
 use super::top_k::{self, Cut};
 use super::voc_ap;
 use crate::error::{Error, Result};
 
 /// All metrics of probabilities `scores` against `targets`, both row-major [n, m].
 ///
-/// `labels` names the m columns; empty, they are called by their positions. Errors: sizes that do not fit (both
-/// named), an empty split, a score that is not finite or a target that is not 0 or 1 (row and label named), no label
-/// with a positive, options out of range.
+/// `labels` names the m columns; if it is empty, positions are the names. Errors: sizes that do not fit (both named),
+/// an empty split, a score that is not finite or a target that is not 0 or 1 (row and label named), no label with a
+/// positive, options out of range.
 pub fn evaluate<S: Score, T: Target>(
     scores: &[S],
     targets: &[T],
@@ -27,8 +28,8 @@ pub fn evaluate<S: Score, T: Target>(
     evaluate_with(scores, targets, n, m, labels, options, None)
 }
 
-/// [`evaluate`] with the companions for the context probe given, as counted on the training images; without them they
-/// are counted on `targets`.
+/// [`evaluate`] with given companions for the context probe, as counted on the training images. With `None` they are
+/// counted on `targets`.
 pub fn evaluate_with<S: Score, T: Target>(
     scores: &[S],
     targets: &[T],
@@ -45,7 +46,7 @@ pub fn evaluate_with<S: Score, T: Target>(
     let main = options.convention.first();
     let given = options.threshold.is_some();
 
-    // Every decision rule that any row needs; the report's own thresholds come first.
+    // Every decision rule that any row needs; the thresholds of the evaluation itself come first.
     let mut cuts: Vec<Cut> = thresholds.iter().map(|&threshold| Cut { threshold, strict: main.strict }).collect();
     let cut_of = |c: &Convention| Cut { threshold: if given { thresholds[0] } else { c.threshold }, strict: c.strict };
     for convention in options.convention.iter() {
@@ -61,10 +62,14 @@ pub fn evaluate_with<S: Score, T: Target>(
             "none of the {m} labels has a positive among the {n} images: mAP is not defined"
         )));
     };
-    let means: Vec<Means> =
-        (0..cuts.len()).map(|c| Means::of(&stats.iter().map(|s| s.counts[c]).collect::<Vec<_>>())).collect();
-    let position = |cut: Cut| cuts.iter().position(|&c| c == cut).unwrap_or(0);
-
+    let threshold_row = |cut: Cut, mean_f1: bool| {
+        let counts = counts_at(&stats, cuts.iter().position(|&c| c == cut).unwrap_or(0));
+        ThresholdRow {
+            threshold: cut.threshold,
+            decisions: DecisionMetrics::of(&counts, mean_f1),
+            macro_f1: 100.0 * macro_f1(&counts),
+        }
+    };
     let mut notes = Vec::new();
     let truths: Vec<u64> = stats.iter().map(|s| s.counts[0].truth).collect();
     let tops = Tops::count(&input, &truths, options, &cuts, &mut notes);
@@ -73,7 +78,7 @@ pub fn evaluate_with<S: Score, T: Target>(
         ConventionRow {
             name: convention.name.into(),
             map: 100.0 * if convention.voc_ap { voc } else { plain },
-            rows: ThresholdRow::new(cut.threshold, &means[position(cut)], convention.mean_f1),
+            rows: threshold_row(cut, convention.mean_f1),
             top: tops.row(options.above_threshold || convention.top_above_threshold, cut, convention.mean_f1),
         }
     };
@@ -102,32 +107,30 @@ pub fn evaluate_with<S: Score, T: Target>(
                     &counted
                 }
             };
-            Some(context::probe(&input, &labels, companions, cuts[0], &stats.iter().map(|s| s.ap).collect::<Vec<_>>())?)
+            Some(context_probe::probe(
+                &input,
+                &labels,
+                companions,
+                cuts[0],
+                &stats.iter().map(|s| s.ap).collect::<Vec<_>>(),
+            )?)
         }
         false => None,
     };
-    let report = own.rows;
     Ok(Evaluation {
         images: n,
         labels: m,
         convention: main.name.into(),
         threshold: thresholds[0],
         map: own.map,
-        cp: report.cp,
-        cr: report.cr,
-        cf1: report.cf1,
-        op: report.op,
-        or: report.or,
-        of1: report.of1,
-        macro_f1: report.macro_f1,
+        decisions: own.rows.decisions,
+        macro_f1: own.rows.macro_f1,
         top: own.top,
         per_label: labels.iter().zip(&stats).map(|(label, s)| s.row(label, main.voc_ap)).collect(),
         left_out,
         thresholds: match &thresholds[..] {
             [_] => Vec::new(),
-            several => {
-                several.iter().zip(&means).map(|(&t, means)| ThresholdRow::new(t, means, main.mean_f1)).collect()
-            }
+            several => cuts[..several.len()].iter().map(|&cut| threshold_row(cut, main.mean_f1)).collect(),
         },
         conventions: options.convention.iter().map(rows).collect(),
         context,
@@ -137,14 +140,14 @@ pub fn evaluate_with<S: Score, T: Target>(
 
 /// The threshold from 0.01 to 0.99, in steps of 0.01, with the highest CF1 (of CP and CR); the lowest of equals.
 ///
-/// To be found on a validation split and then given as `threshold`. Errors as [`evaluate`].
+/// Choose it on a validation split, then pass it as `threshold`. Errors as [`evaluate`].
 pub fn best_threshold<S: Score, T: Target>(scores: &[S], targets: &[T], n: usize, m: usize) -> Result<f64> {
     let input = Input::new(scores, targets, n, m)?;
     let cuts: Vec<Cut> = (1..100).map(|t| Cut { threshold: f64::from(t) / 100.0, strict: false }).collect();
     let stats = input.by_label(&names(&[], m)?, |column| Stats::of(&column, &cuts, S::from_f64, S::key))?;
     let mut best = (f64::NEG_INFINITY, 0.5);
     for (c, cut) in cuts.iter().enumerate() {
-        let cf1 = Means::of(&stats.iter().map(|s| s.counts[c]).collect::<Vec<_>>()).cf1;
+        let cf1 = cf1(&counts_at(&stats, c));
         if cf1 > best.0 {
             best = (cf1, cut.threshold);
         }
@@ -160,13 +163,13 @@ fn names(labels: &[String], m: usize) -> Result<Vec<String>> {
     }
 }
 
-/// What one label's column gives.
+/// The statistics of one label's column.
 struct Stats {
     ap: Option<f64>,
     voc_ap: Option<f64>,
-    /// One for each cut.
+    /// One entry per cut.
     counts: Vec<Counts>,
-    /// Scores that are no probabilities.
+    /// How many scores are not probabilities.
     outside: usize,
 }
 
@@ -214,11 +217,17 @@ impl Stats {
     }
 }
 
-/// The counts at top k under every filter that a row may ask for.
+/// The counts of all labels at a cut.
+fn counts_at(stats: &[Stats], cut: usize) -> Vec<Counts> {
+    stats.iter().map(|s| s.counts[cut]).collect()
+}
+
+/// The counts at top k under every filter that a row may need.
 struct Tops {
     k: usize,
     filters: Vec<Option<Cut>>,
-    means: Vec<Means>,
+    /// Per filter, the counts of all labels.
+    counts: Vec<Vec<Counts>>,
 }
 
 impl Tops {
@@ -229,7 +238,7 @@ impl Tops {
         cuts: &[Cut],
         notes: &mut Vec<String>,
     ) -> Tops {
-        let none = Tops { k: 0, filters: Vec::new(), means: Vec::new() };
+        let none = Tops { k: 0, filters: Vec::new(), counts: Vec::new() };
         let Some(k) = options.top_k else { return none };
         if k >= input.m {
             notes.push(format!("no top-{k} metrics: there are only {} labels", input.m));
@@ -246,11 +255,12 @@ impl Tops {
                 input.n
             ));
         }
-        Tops { k, filters, means: counts.iter().map(|c| Means::of(c)).collect() }
+        Tops { k, filters, counts }
     }
 
     fn row(&self, above: bool, cut: Cut, mean_f1: bool) -> Option<TopRow> {
         let at = self.filters.iter().position(|&f| f == above.then_some(cut))?;
-        Some(TopRow::new(self.k, above, &self.means[at], mean_f1))
+        let decisions = DecisionMetrics::of(&self.counts[at], mean_f1);
+        Some(TopRow { k: self.k, above_threshold: above, decisions })
     }
 }

@@ -1,10 +1,10 @@
-//! What an evaluation found.
+//! The metrics of one evaluation, as one value.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::context::ContextReport;
-use super::precision_recall::Means;
+use super::context_probe::ContextProbe;
+use super::decision_metrics::{DECISION_METRICS, DecisionMetrics};
 
 /// The metrics of one evaluation, in percent; [`Evaluation::raw`] has them from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,24 +19,9 @@ pub struct Evaluation {
     /// Mean AP over the labels that have a positive.
     #[serde(rename = "mAP")]
     pub map: f64,
-    /// Mean precision over the labels that have a positive.
-    #[serde(rename = "CP")]
-    pub cp: f64,
-    /// Mean recall over the labels that have a positive.
-    #[serde(rename = "CR")]
-    pub cr: f64,
-    /// Harmonic mean of CP and CR, or the mean of the labels' F1 where the convention says so.
-    #[serde(rename = "CF1")]
-    pub cf1: f64,
-    /// Precision over all decisions.
-    #[serde(rename = "OP")]
-    pub op: f64,
-    /// Recall over all decisions.
-    #[serde(rename = "OR")]
-    pub or: f64,
-    /// Harmonic mean of OP and OR.
-    #[serde(rename = "OF1")]
-    pub of1: f64,
+    /// At the threshold.
+    #[serde(flatten)]
+    pub decisions: DecisionMetrics,
     /// Mean of the labels' own F1.
     #[serde(rename = "macro_F1")]
     pub macro_f1: f64,
@@ -45,34 +30,24 @@ pub struct Evaluation {
     pub per_label: Vec<LabelRow>,
     /// Labels without a positive, which the means over labels leave out.
     pub left_out: Vec<String>,
-    /// A row for each threshold asked for, when there are several.
+    /// One row per requested threshold, when there are several.
     pub thresholds: Vec<ThresholdRow>,
-    /// A row for each convention asked for, at its own threshold unless one is given.
+    /// One row per requested convention, at its own threshold unless one is given.
     pub conventions: Vec<ConventionRow>,
-    /// The context probe, when asked for.
-    pub context: Option<ContextReport>,
-    /// What a reader should know of how the numbers were made.
+    /// The context probe, when requested.
+    pub context: Option<ContextProbe>,
+    /// Remarks on how the numbers were made, for the reader.
     pub notes: Vec<String>,
 }
 
-/// The six numbers at top k, in percent.
+/// The metrics at top k, in percent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TopRow {
     pub k: usize,
     /// Whether a score also had to pass the threshold.
     pub above_threshold: bool,
-    #[serde(rename = "CP")]
-    pub cp: f64,
-    #[serde(rename = "CR")]
-    pub cr: f64,
-    #[serde(rename = "CF1")]
-    pub cf1: f64,
-    #[serde(rename = "OP")]
-    pub op: f64,
-    #[serde(rename = "OR")]
-    pub or: f64,
-    #[serde(rename = "OF1")]
-    pub of1: f64,
+    #[serde(flatten)]
+    pub decisions: DecisionMetrics,
 }
 
 /// One label, in percent.
@@ -95,18 +70,8 @@ pub struct LabelRow {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ThresholdRow {
     pub threshold: f64,
-    #[serde(rename = "CP")]
-    pub cp: f64,
-    #[serde(rename = "CR")]
-    pub cr: f64,
-    #[serde(rename = "CF1")]
-    pub cf1: f64,
-    #[serde(rename = "OP")]
-    pub op: f64,
-    #[serde(rename = "OR")]
-    pub or: f64,
-    #[serde(rename = "OF1")]
-    pub of1: f64,
+    #[serde(flatten)]
+    pub decisions: DecisionMetrics,
     #[serde(rename = "macro_F1")]
     pub macro_f1: f64,
 }
@@ -122,55 +87,18 @@ pub struct ConventionRow {
     pub top: Option<TopRow>,
 }
 
-impl ThresholdRow {
-    pub(super) fn new(threshold: f64, means: &Means, mean_f1: bool) -> Self {
-        ThresholdRow {
-            threshold,
-            cp: 100.0 * means.cp,
-            cr: 100.0 * means.cr,
-            cf1: 100.0 * if mean_f1 { means.macro_f1 } else { means.cf1 },
-            op: 100.0 * means.op,
-            or: 100.0 * means.or,
-            of1: 100.0 * means.of1,
-            macro_f1: 100.0 * means.macro_f1,
-        }
-    }
-}
-
-impl TopRow {
-    pub(super) fn new(k: usize, above_threshold: bool, means: &Means, mean_f1: bool) -> Self {
-        let row = ThresholdRow::new(0.0, means, mean_f1);
-        TopRow { k, above_threshold, cp: row.cp, cr: row.cr, cf1: row.cf1, op: row.op, or: row.or, of1: row.of1 }
-    }
-}
-
 impl Evaluation {
-    /// The report of a model that is planned and not trained: every number is NaN, and a note says so.
+    /// The evaluation of a model that is planned and not trained: every number is NaN, with a note about it.
     pub fn planned(images: usize, labels: usize) -> Evaluation {
-        let none = f64::NAN;
         Evaluation {
             images,
             labels,
             convention: "none".into(),
-            threshold: none,
-            map: none,
-            cp: none,
-            cr: none,
-            cf1: none,
-            op: none,
-            or: none,
-            of1: none,
-            macro_f1: none,
-            top: Some(TopRow {
-                k: 3,
-                above_threshold: false,
-                cp: none,
-                cr: none,
-                cf1: none,
-                op: none,
-                or: none,
-                of1: none,
-            }),
+            threshold: f64::NAN,
+            map: f64::NAN,
+            decisions: DecisionMetrics::NAN,
+            macro_f1: f64::NAN,
+            top: Some(TopRow { k: 3, above_threshold: false, decisions: DecisionMetrics::NAN }),
             per_label: vec![],
             left_out: vec![],
             thresholds: vec![],
@@ -178,6 +106,12 @@ impl Evaluation {
             context: None,
             notes: vec!["planned: nothing was trained or evaluated".into()],
         }
+    }
+
+    /// mAP and the metrics of decisions, by name, in the order of tables.
+    pub fn numbers(&self) -> Vec<(&'static str, f64)> {
+        let decisions = DECISION_METRICS.iter().map(|m| (m.name, (m.of)(&self.decisions)));
+        std::iter::once(("mAP", self.map)).chain(decisions).collect()
     }
 
     /// The same as a JSON object with every percentage as a number from 0 to 1.
@@ -188,7 +122,7 @@ impl Evaluation {
     }
 }
 
-/// The keys whose numbers are no percentages.
+/// The keys whose numbers are not percentages.
 const PLAIN: &[&str] = &["images", "labels", "threshold", "k", "positives", "positives_alone", "companions"];
 
 fn scale(value: &mut Value) {
@@ -208,5 +142,31 @@ fn scale_map(map: &mut Map<String, Value>) {
             Some(percent) => *value = Value::from(percent / 100.0),
             None => scale(value),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Run stores and scripts hold this form.
+    #[test]
+    fn json_is_flat_and_its_keys_are_in_order() {
+        let decisions = DecisionMetrics { cp: 1.0, cr: 2.0, cf1: 3.0, op: 4.0, or: 5.0, of1: 6.0 };
+        let top = TopRow { k: 3, above_threshold: true, decisions };
+        let rows = ThresholdRow { threshold: 0.5, decisions, macro_f1: 7.0 };
+        let row = ConventionRow { name: "field".into(), map: 8.0, rows, top: Some(top.clone()) };
+        assert_eq!(
+            serde_json::to_string(&row).unwrap(),
+            "{\"name\":\"field\",\"mAP\":8.0,\"threshold\":0.5,\"CP\":1.0,\"CR\":2.0,\"CF1\":3.0,\"OP\":4.0,\"OR\":5.0,\
+             \"OF1\":6.0,\"macro_F1\":7.0,\"top\":{\"k\":3,\"above_threshold\":true,\"CP\":1.0,\"CR\":2.0,\"CF1\":3.0,\
+             \"OP\":4.0,\"OR\":5.0,\"OF1\":6.0}}"
+        );
+        let all = Evaluation { decisions, top: Some(top), conventions: vec![row], ..Evaluation::planned(2, 1) };
+        let text = serde_json::to_string(&all).unwrap();
+        let start = "{\"images\":2,\"labels\":1,\"convention\":\"none\",\"threshold\":null,\"mAP\":null,\"CP\":1.0,\"CR\":2.0,\
+                     \"CF1\":3.0,\"OP\":4.0,\"OR\":5.0,\"OF1\":6.0,\"macro_F1\":null,\"top\":{\"k\":3,";
+        assert!(text.starts_with(start), "{text}");
+        assert_eq!(all.raw()["conventions"][0]["top"]["OF1"], 0.06);
     }
 }

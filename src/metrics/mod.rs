@@ -1,4 +1,4 @@
-//! How good scores are: one file a metric, all of them in one [`Evaluation`].
+//! Metrics of predicted scores: one file per metric, all of them in one [`Evaluation`].
 //!
 //! | metric | file | source |
 //! |---|---|---|
@@ -7,32 +7,36 @@
 //! | CP CR CF1 OP OR OF1, macro F1 | `precision_recall` | Wu & Zhou 2017; harmonic means as in ML-GCN and CSRA |
 //! | the same at top k | `top_k` | Gong et al. 2014 |
 //! | named conventions | `conventions` | the published code of each |
-//! | context probe | `context` | cpsd's own |
+//! | context probe | `context_probe` | cpsd's own |
 //! | mean ± standard error, paired bootstrap | `paired` | Efron & Tibshirani 1993 |
 //!
-//! Scores are row-major [N, m], one row an image; targets are 0 or 1 of the same shape. Results are the same bits on
-//! any number of threads.
+//! A metric of decisions is a function of the labels' [`Counts`] and one line of the table in `decision_metrics`.
+//!
+//! Scores are row-major [N, m], one row per image; targets are 0 or 1 and have the same shape. Results are
+//! bit-identical on any number of threads.
 
 mod average_precision;
-mod columns; // scores and targets label by label: checked, turned, sorted
-pub mod context;
+mod columns; // scores and targets label by label: checked, transposed, sorted
+mod context_probe;
 mod conventions;
-mod display; // how a report prints
-mod evaluate; // one pass over the scores, all metrics
-mod evaluation;
-mod options;
-pub mod paired;
+mod decision_metrics; // CP, CR, CF1, OP, OR, OF1 as one struct and one table
+mod evaluate; // computes all metrics in one pass over the scores
+mod evaluation; // the struct
+mod evaluation_display; // its text
+mod metric_options;
+mod paired;
 mod precision_recall;
 mod top_k;
 mod voc_ap;
 
 pub use average_precision::{average_precision, mean_average_precision};
 pub use columns::{Score, Target, same_shape};
-pub use context::{Companions, ContextReport, ContextRow};
+pub use context_probe::{Companions, ContextProbe, ContextRow};
 pub use conventions::{CONVENTIONS, Convention};
+pub use decision_metrics::{DECISION_METRICS, DecisionMetric, DecisionMetrics};
 pub use evaluate::{best_threshold, evaluate, evaluate_with};
 pub use evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
-pub use options::{ConventionList, MetricOptions, Thresholds};
+pub use metric_options::{ConventionList, MetricOptions, Thresholds};
 pub use paired::{BootstrapOptions, Interval, MeanError, mean_error, paired_bootstrap, paired_bootstrap_by};
 pub use precision_recall::Counts;
 pub use voc_ap::voc_average_precision;

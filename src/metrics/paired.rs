@@ -1,16 +1,16 @@
-//! How sure a difference is: mean ± standard error, and the paired bootstrap.
+//! Uncertainty of differences: mean ± standard error, and the paired bootstrap.
 
 use std::fmt;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::activity;
 use crate::error::{Error, Result};
+use crate::random::{Use, indexed};
 
-/// A mean over repetitions (seeds) and its standard error, s / √n with s² over n − 1.
+/// A mean over repetitions (seeds) and its standard error s / √n, where s² is divided by n − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct MeanError {
     pub mean: f64,
@@ -42,11 +42,11 @@ impl fmt::Display for MeanError {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BootstrapOptions {
-    /// Resamples drawn.
+    /// Number of resamples.
     pub resamples: usize,
-    /// Share of the resamples' differences that the interval holds.
+    /// Share of the resampled differences that the interval holds.
     pub level: f64,
-    /// Decides every draw.
+    /// Seed of every draw.
     pub seed: u64,
 }
 
@@ -62,7 +62,7 @@ pub struct Interval {
     pub difference: f64,
     pub low: f64,
     pub high: f64,
-    /// Twice the smaller share of resamples on either side of no difference, at most 1.
+    /// Twice the smaller share of resamples on either side of 0, at most 1.
     pub p: f64,
     pub level: f64,
     pub n: usize,
@@ -77,7 +77,7 @@ impl fmt::Display for Interval {
 /// The mean of `a[i] - b[i]` with its percentile interval over resampled pairs (labels, seeds or images).
 ///
 /// Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3. Errors: lists of unequal length (both
-/// named), fewer than two pairs, values that are not finite, options out of range.
+/// lengths named), fewer than two pairs, values that are not finite, options out of range.
 pub fn paired_bootstrap(a: &[f64], b: &[f64], options: &BootstrapOptions) -> Result<Interval> {
     if a.len() != b.len() {
         return Err(Error::argument(format!("paired values must be equally many; got {} and {}", a.len(), b.len())));
@@ -90,8 +90,8 @@ pub fn paired_bootstrap(a: &[f64], b: &[f64], options: &BootstrapOptions) -> Res
     })
 }
 
-/// The same for any statistic: `difference` gets the positions (0 to n − 1, with repetition) of the drawn units, such
-/// as images, and gives the difference of two systems' metric on them.
+/// The same for any statistic: `difference` takes the positions (0 to n − 1, with repetition) of the drawn units, such
+/// as images, and returns the difference of two systems' metric on them.
 pub fn paired_bootstrap_by(
     n: usize,
     options: &BootstrapOptions,
@@ -107,12 +107,12 @@ pub fn paired_bootstrap_by(
         return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level)));
     }
     let whole: Vec<u32> = (0..n as u32).collect();
-    let task = activity::current();
+    let activity = activity::current();
     let mut resampled = (0..options.resamples as u64)
         .into_par_iter()
         .map_init(Vec::new, |drawn: &mut Vec<u32>, resample| {
-            task.check()?;
-            let mut rng = generator(options.seed, resample);
+            activity.check()?;
+            let mut rng = indexed(options.seed, Use::Bootstrap, resample);
             drawn.clear();
             drawn.extend((0..n).map(|_| rng.random_range(0..n as u32)));
             Ok(difference(drawn))
@@ -136,16 +136,7 @@ pub fn paired_bootstrap_by(
     })
 }
 
-/// The generator of one resample, whatever thread draws it.
-fn generator(seed: u64, resample: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&resample.to_le_bytes());
-    key[16..24].copy_from_slice(b"bootstrp");
-    ChaCha8Rng::from_seed(key)
-}
-
-/// Linear between order statistics (type 7 of Hyndman & Fan 1996, numpy's default).
+/// Linear interpolation between order statistics (type 7 of Hyndman & Fan 1996, numpy's default).
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (low, share) = (place.floor() as usize, place.fract());

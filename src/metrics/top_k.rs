@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::columns::{Input, Score, Target};
 use super::precision_recall::Counts;
 
-/// From which score on a prediction counts; `strict` leaves out the score itself.
+/// A decision rule: a label is predicted if its score reaches the threshold, or with `strict` exceeds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cut {
     pub threshold: f64,
@@ -13,17 +13,17 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// In the scores' own precision, as numpy and torch compare.
+    /// Compares in the scores' own precision, as numpy and torch do.
     pub fn passes<S: Score>(&self, score: S) -> bool {
         let threshold = S::from_f64(self.threshold);
         if self.strict { score > threshold } else { score >= threshold }
     }
 }
 
-/// Counts of each label for each of `filters`, where `None` takes all of the top k, and the number of images in which
-/// ranks k and k + 1 have one score (the label that stands first is then taken).
+/// The counts of each label per filter, where `None` takes all of the top k, and the number of images in which ranks k
+/// and k + 1 have the same score (the label that comes first is then taken).
 ///
-/// `truths` has the positives of each label, k is below m, scores and targets are known to be sound.
+/// `truths` has the positives of each label, k is below m, scores and targets have been checked.
 pub(super) fn count<S: Score, T: Target>(
     input: &Input<'_, S, T>,
     truths: &[u64],
@@ -69,10 +69,10 @@ pub(super) fn count<S: Score, T: Target>(
     (counts, tied)
 }
 
-/// Puts the k best (key, label) of a row into `best`; true if the next one has the last one's score.
+/// Puts the k best (key, label) of a row into `best`; true if the next one has the same score as the last of them.
 fn top<S: Score>(scores: &[S], k: usize, best: &mut Vec<(S::Key, usize)>) -> bool {
     best.clear();
-    // One more than k is kept, to see a tie; of equal keys the later one stands behind.
+    // One more than k is kept, to detect a tie; of equal keys the earlier label comes first.
     let (head, rest) = scores.split_at(scores.len().min(k + 1));
     best.extend(head.iter().map(|s| s.key()).zip(0..));
     best.sort_unstable();

@@ -1,4 +1,4 @@
-//! Average precision with the interpolation of VOC 2010 and later.
+//! Average precision with the interpolation of VOC 2010 and later years.
 
 use super::average_precision::steps;
 use super::columns::{Column, Input, Score, Target};

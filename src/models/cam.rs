@@ -1,4 +1,4 @@
-//! Class activation maps: where in a picture a label's evidence lies. Source: Zhou et al., CVPR 2016.
+//! Class activation maps: the evidence for a label at each position of a picture. Source: Zhou et al., CVPR 2016.
 
 use tch::Tensor;
 
@@ -11,7 +11,7 @@ use crate::torch::to_vec_f32;
 pub struct Cam {
     pub height: usize,
     pub width: usize,
-    /// Row-major, 0 where there is no evidence for the label, 1 at its strongest.
+    /// Row-major, 0 where there is no evidence for the label, 1 at the maximum.
     pub map: Vec<f32>,
     /// The label's probability.
     pub score: f32,
@@ -19,7 +19,7 @@ pub struct Cam {
 
 /// The map of output `label` for one normalised image `[1, 3, H, W]`.
 ///
-/// Errors: a head without class maps, an output that is not there.
+/// Errors: a head without class maps, an output that does not exist.
 pub fn cam(model: &Model, image: &Tensor, label: usize) -> Result<Cam> {
     let maps = model.class_maps(image)?.ok_or_else(|| {
         Error::argument(format!("head \"{}\" has no class activation maps", model.spec.head))
@@ -31,7 +31,7 @@ pub fn cam(model: &Model, image: &Tensor, label: usize) -> Result<Cam> {
     }
     let map = maps.f_select(0, 0)?.f_select(0, label as i64)?;
     let score = to_vec_f32(&map.f_mean(None)?.f_sigmoid()?)?[0];
-    // Negative evidence is cut off; what is left is scaled to the strongest.
+    // Negative evidence is cut off; the rest is scaled to a maximum of 1.
     let positive = map.f_relu()?;
     let strongest = to_vec_f32(&positive.f_max()?)?[0].max(1e-6);
     let map = to_vec_f32(&positive.f_div_scalar(f64::from(strongest))?)?;

@@ -1,52 +1,60 @@
-//! Layers that backbones and heads are made of.
+//! Layers of which backbones and heads are made.
+
+use std::fmt::Display;
 
 use tch::Tensor;
 
-use super::params::Params;
+use super::params::Scope;
 use super::precision::{full, lowered};
 use crate::error::{Error, Result};
 
-/// How a convolution's input is padded.
+/// Padding of a convolution's input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
     /// k/2 on all sides, as PyTorch models do.
     Half,
-    /// TensorFlow's "same": ⌈size/stride⌉ outputs, an odd pad goes right and below.
+    /// TensorFlow's "same": ⌈size/stride⌉ outputs; the extra pixel of an odd pad is on the right and bottom.
     Same,
+}
+
+/// The form of a convolution.
+#[derive(Clone, Copy)]
+pub struct ConvConfig {
+    pub inputs: i64,
+    pub outputs: i64,
+    pub kernel: i64,
+    pub stride: i64,
+    pub groups: i64,
+    pub padding: Padding,
+}
+
+impl ConvConfig {
+    /// 1×1 with stride 1, in one group; the numbers of channels have no default.
+    pub const PLAIN: ConvConfig =
+        ConvConfig { inputs: 0, outputs: 0, kernel: 1, stride: 1, groups: 1, padding: Padding::Half };
 }
 
 /// A convolution without bias.
 pub struct Conv {
     weight: Tensor,
-    kernel: i64,
-    stride: i64,
-    groups: i64,
-    padding: Padding,
+    config: ConvConfig,
 }
 
 impl Conv {
-    pub fn new(
-        p: &mut Params,
-        name: &str,
-        channels: (i64, i64),
-        kernel: i64,
-        stride: i64,
-        groups: i64,
-        padding: Padding,
-    ) -> Result<Conv> {
-        let weight = p.conv(name, [channels.1, channels.0 / groups, kernel, kernel], groups)?;
-        Ok(Conv { weight, kernel, stride, groups, padding })
+    pub fn new(p: &Scope, config: ConvConfig) -> Result<Conv> {
+        let ConvConfig { inputs, outputs, kernel, groups, .. } = config;
+        Ok(Conv { weight: p.conv([outputs, inputs / groups, kernel, kernel], groups)?, config })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut pad = self.kernel / 2;
+        let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
+        let mut pad = kernel / 2;
         let mut padded = None;
-        if self.padding == Padding::Same {
-            let need =
-                |size: i64| (((size + self.stride - 1) / self.stride - 1) * self.stride + self.kernel - size).max(0);
+        if padding == Padding::Same {
+            let need = |size: i64| (((size + stride - 1) / stride - 1) * stride + kernel - size).max(0);
             let size = x.size();
             let (h, w) = (need(size[2]), need(size[3]));
-            // An even pad is the convolution's own; an odd one needs a copy.
+            // The convolution itself can pad evenly; an odd pad needs a copy.
             if h == w && h % 2 == 0 {
                 pad = h / 2;
             } else {
@@ -55,14 +63,7 @@ impl Conv {
             }
         }
         let x = lowered(padded.as_ref().unwrap_or(x))?;
-        Ok(x.f_conv2d(
-            &lowered(&self.weight)?,
-            None::<&Tensor>,
-            [self.stride, self.stride],
-            [pad, pad],
-            [1, 1],
-            self.groups,
-        )?)
+        Ok(x.f_conv2d(&lowered(&self.weight)?, None::<&Tensor>, [stride, stride], [pad, pad], [1, 1], groups)?)
     }
 }
 
@@ -75,12 +76,12 @@ pub struct BatchNorm {
     eps: f64,
 }
 
-/// PyTorch's default: how far a running statistic moves towards a batch's.
+/// How far a running statistic moves towards that of a batch; PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
 impl BatchNorm {
-    pub fn new(p: &mut Params, name: &str, channels: i64, eps: f64) -> Result<BatchNorm> {
-        let [weight, bias, mean, variance] = p.batch_norm(name, channels)?;
+    pub fn new(p: &Scope, channels: i64, eps: f64) -> Result<BatchNorm> {
+        let [weight, bias, mean, variance] = p.batch_norm(channels)?;
         Ok(BatchNorm { weight, bias, mean, variance, eps })
     }
 
@@ -99,6 +100,24 @@ impl BatchNorm {
     }
 }
 
+/// A convolution and its batch norm.
+pub struct ConvNorm {
+    conv: Conv,
+    norm: BatchNorm,
+}
+
+impl ConvNorm {
+    /// `names`: those of the convolution and of the norm.
+    pub fn new(p: &Scope, names: [impl Display; 2], config: ConvConfig, eps: f64) -> Result<ConvNorm> {
+        let [conv, norm] = names.map(|name| p.at(name));
+        Ok(ConvNorm { conv: Conv::new(&conv, config)?, norm: BatchNorm::new(&norm, config.outputs, eps)? })
+    }
+
+    pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.norm.forward(&self.conv.forward(x)?, train)
+    }
+}
+
 /// A linear layer, or with a 4-dimensional weight a 1×1 convolution with bias.
 pub struct Linear {
     pub weight: Tensor,
@@ -106,22 +125,22 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub fn new(p: &mut Params, name: &str, inputs: i64, outputs: i64) -> Result<Linear> {
-        let (weight, bias) = p.linear(name, &[outputs, inputs])?;
+    pub fn new(p: &Scope, inputs: i64, outputs: i64) -> Result<Linear> {
+        let (weight, bias) = p.linear(&[outputs, inputs])?;
         Ok(Linear { weight, bias })
     }
 
-    pub fn pointwise(p: &mut Params, name: &str, inputs: i64, outputs: i64) -> Result<Linear> {
-        let (weight, bias) = p.linear(name, &[outputs, inputs, 1, 1])?;
+    /// A 1×1 convolution.
+    pub fn pointwise(p: &Scope, inputs: i64, outputs: i64) -> Result<Linear> {
+        let (weight, bias) = p.linear(&[outputs, inputs, 1, 1])?;
         Ok(Linear { weight, bias })
     }
 
-    /// As [`new`](Self::new), for PyTorch's packed projections: `prefix` goes right before `weight` and `bias`.
-    pub fn packed(p: &mut Params, prefix: &str, inputs: i64, outputs: i64) -> Result<Linear> {
-        let weight =
-            p.normal(&format!("{prefix}weight"), &[outputs, inputs], (2.0 / (inputs + outputs) as f64).sqrt())?;
-        let bias = p.filled(&format!("{prefix}bias"), &[outputs], 0.0)?;
-        Ok(Linear { weight, bias })
+    /// PyTorch's packed projection of queries, keys and values: `in_proj_weight` and `in_proj_bias`, which start from a
+    /// normal distribution with the variance of Xavier's.
+    pub fn packed(p: &Scope, width: i64) -> Result<Linear> {
+        let weight = p.normal("in_proj_weight", &[3 * width, width], (2.0 / (4 * width) as f64).sqrt())?;
+        Ok(Linear { weight, bias: p.filled("in_proj_bias", &[3 * width], 0.0)? })
     }
 
     /// `[..., in]` → `[..., out]`.
@@ -129,7 +148,7 @@ impl Linear {
         Ok(lowered(x)?.f_linear(&lowered(&self.weight)?, Some(&lowered(&self.bias)?))?)
     }
 
-    /// `[N, in, h, w]` → `[N, out, h, w]`, whatever the weight's own shape.
+    /// `[N, in, h, w]` → `[N, out, h, w]`, for weights of either shape.
     pub fn on_maps(&self, x: &Tensor) -> Result<Tensor> {
         let size = self.weight.size();
         let weight = lowered(&self.weight.f_reshape([size[0], size[1], 1, 1])?)?;
@@ -137,7 +156,7 @@ impl Linear {
     }
 }
 
-/// x where positive, else slope · x. libtorch's own leaky ReLU takes no slope here; its parametric one does.
+/// x where positive, else slope · x. In tch, leaky ReLU takes no slope; the parametric form does.
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     Ok(x.f_prelu(&Tensor::f_full([1], slope, (x.kind(), x.device()))?)?)
 }
@@ -155,8 +174,8 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    pub fn new(p: &mut Params, name: &str, width: i64, eps: f64) -> Result<LayerNorm> {
-        let (weight, bias) = p.layer_norm(name, width)?;
+    pub fn new(p: &Scope, width: i64, eps: f64) -> Result<LayerNorm> {
+        let (weight, bias) = p.layer_norm(width)?;
         Ok(LayerNorm { weight, bias, eps })
     }
 
@@ -174,11 +193,9 @@ pub struct Patches {
 }
 
 impl Patches {
-    pub fn new(p: &mut Params, name: &str, width: i64, side: i64) -> Result<Patches> {
-        let weight =
-            p.normal(&format!("{name}.weight"), &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
-        let bias = p.filled(&format!("{name}.bias"), &[width], 0.0)?;
-        Ok(Patches { weight, bias, side })
+    pub fn new(p: &Scope, width: i64, side: i64) -> Result<Patches> {
+        let weight = p.normal("weight", &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
+        Ok(Patches { weight, bias: p.filled("bias", &[width], 0.0)?, side })
     }
 
     /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
@@ -194,7 +211,7 @@ impl Patches {
     }
 }
 
-/// A transformer's two linear layers with GELU between them.
+/// The two linear layers of a transformer, with GELU between them.
 pub struct FeedForward(pub Linear, pub Linear);
 
 impl FeedForward {

@@ -1,25 +1,26 @@
-//! Image models: a backbone, a head, their weights, and the specification that names them.
+//! Image models: backbones, heads, their weights, and specifications of them.
 //!
-//! A [`Model`] is built from a [`ModelSpec`] and the labels it answers for. Its backbone is a row of stages
-//! ([`backbones::BACKBONES`]); the first `freeze` stages can be fixed, so that their output is computed once and
-//! kept. Its head ([`heads::HEADS`]) turns the last features into one logit a label. Parameter names are those of
-//! torchvision and timm, so that weights go both ways.
+//! A [`Model`] is built from a [`ModelSpec`] and labels. Its backbone is a sequence of stages
+//! ([`backbones::BACKBONES`]); the first `freeze` stages can be frozen, so that their output is computed once and
+//! kept. Its head ([`heads::HEADS`]) maps the last features to one logit per label. Parameter names are those of
+//! torchvision and timm, so that weights can be exchanged in both directions.
 
 pub mod backbones;
 pub mod cam;
+mod graph_option;
 pub mod heads;
-pub mod label_graph;
 pub mod layers;
 mod model;
 pub mod params;
 pub mod pass;
 pub mod precision;
+mod resolve;
 mod spec;
 pub mod weights;
 pub mod word_vectors;
 
-pub use label_graph::LabelGraph;
-pub use model::{LoadReport, Model};
+pub use graph_option::LabelGraph;
+pub use model::{LoadSummary, Model};
 pub use pass::Pass;
 pub use precision::Precision;
 pub use spec::{ModelSpec, Normalise};

@@ -1,11 +1,14 @@
-//! The named tensors of a model: made in order, found by name, some trained and some not.
+//! The named tensors of a model, and the scopes in which its layers make them.
+
+use std::cell::RefCell;
+use std::fmt::Display;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::torch;
 
-/// What a tensor is for.
+/// The purpose of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A weight or bias: trained unless frozen.
@@ -22,125 +25,155 @@ pub struct Param {
     pub frozen: bool,
 }
 
-/// All tensors of one model in the order of their making. Layers hold shallow clones, which share storage.
+/// All tensors of one model, in the order in which they were made. Layers hold shallow clones, which share storage.
+#[derive(Default)]
 pub struct Params {
     pub list: Vec<Param>,
-    pub device: Device,
-    seed: u64,
-    /// Whether what is made now is part of the frozen stages.
-    pub freezing: bool,
-    /// Whether batch norms made now are frozen in any case.
-    pub freezing_norms: bool,
-    /// Put before the names of what is made now.
-    prefix: &'static str,
-    /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, of no use in them.
+    /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, ignored when read.
     pub constants: Vec<(String, Tensor)>,
 }
 
-impl Params {
-    pub fn new(seed: u64, device: Device) -> Self {
-        Params {
-            list: Vec::new(),
-            device,
-            seed,
-            freezing: false,
-            freezing_norms: false,
-            prefix: "",
-            constants: Vec::new(),
-        }
+/// A prefix of parameter names, with the properties of the tensors that layers make under it.
+///
+/// [`at`](Self::at) gives a child, which inherits everything. First values follow from (seed, name) alone.
+#[derive(Clone)]
+pub struct Scope<'a> {
+    params: &'a RefCell<Params>,
+    pub device: Device,
+    seed: u64,
+    /// Ends with a dot, unless this is the root.
+    path: String,
+    /// Put before names, without effect on first values.
+    prefix: &'static str,
+    frozen: bool,
+    frozen_norms: bool,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope without a prefix, where everything is trained.
+    pub fn root(params: &'a RefCell<Params>, seed: u64, device: Device) -> Scope<'a> {
+        Scope { params, device, seed, path: String::new(), prefix: "", frozen: false, frozen_norms: false }
     }
 
-    /// Makes tensors whose names begin with `prefix`; what they start from follows from the names without it.
-    pub fn prefixed<T>(&mut self, prefix: &'static str, make: impl FnOnce(&mut Params) -> Result<T>) -> Result<T> {
-        let before = std::mem::replace(&mut self.prefix, prefix);
-        let made = make(self);
-        self.prefix = before;
-        made
+    /// The scope of names that go on with `name` and a dot.
+    pub fn at(&self, name: impl Display) -> Scope<'a> {
+        Scope { path: format!("{}{name}.", self.path), ..self.clone() }
     }
 
-    fn add(&mut self, name: String, role: Role, value: Tensor) -> Result<Tensor> {
+    /// The same names; if `frozen`, tensors made in the new scope are not trained.
+    pub fn frozen_if(&self, frozen: bool) -> Scope<'a> {
+        Scope { frozen: self.frozen || frozen, ..self.clone() }
+    }
+
+    /// The same names; if `frozen`, batch norms made in the new scope are not trained.
+    pub fn frozen_norms_if(&self, frozen: bool) -> Scope<'a> {
+        Scope { frozen_norms: self.frozen_norms || frozen, ..self.clone() }
+    }
+
+    /// A scope for a copy: names begin with `prefix`, first values are those of the names without it.
+    pub fn copy_under(&self, prefix: &'static str) -> Scope<'a> {
+        Scope { prefix, ..self.clone() }
+    }
+
+    fn path_of(&self, leaf: &str) -> String {
+        format!("{}{leaf}", self.path)
+    }
+
+    fn push(&self, leaf: &str, role: Role, tensor: Tensor) {
+        let name = format!("{}{}", self.prefix, self.path_of(leaf));
+        self.params.borrow_mut().list.push(Param { name, role, tensor, frozen: self.frozen });
+    }
+
+    fn add(&self, leaf: &str, role: Role, value: Tensor) -> Result<Tensor> {
         let mut tensor = value.f_to_device(self.device)?.f_to_kind(Kind::Float)?;
-        if role == Role::Weight && !self.freezing {
+        if role == Role::Weight && !self.frozen {
             tensor = tensor.f_set_requires_grad(true)?;
         }
-        let handle = tensor.shallow_clone();
-        self.list.push(Param { name: format!("{}{name}", self.prefix), role, tensor, frozen: self.freezing });
-        Ok(handle)
+        self.push(leaf, role, tensor.shallow_clone());
+        Ok(tensor)
     }
 
     /// A convolution's weight `[out, in/groups, k, k]`: normal with variance 2 / fan_out (He et al. 2015), as
     /// torchvision and timm initialise theirs.
-    pub fn conv(&mut self, name: &str, shape: [i64; 4], groups: i64) -> Result<Tensor> {
+    pub fn conv(&self, shape: [i64; 4], groups: i64) -> Result<Tensor> {
         let fan_out = (shape[0] * shape[2] * shape[3] / groups) as f64;
-        let name = format!("{name}.weight");
-        let value = torch::normal(self.seed, &name, &shape, (2.0 / fan_out).sqrt())?;
-        self.add(name, Role::Weight, value)
+        self.normal("weight", &shape, (2.0 / fan_out).sqrt())
     }
 
     /// A linear layer's weight `[out, in]` and bias `[out]`, uniform in ±1/√in as PyTorch's default; further dimensions
     /// of size 1 make it a 1×1 convolution.
-    pub fn linear(&mut self, name: &str, shape: &[i64]) -> Result<(Tensor, Tensor)> {
+    pub fn linear(&self, shape: &[i64]) -> Result<(Tensor, Tensor)> {
         let bound = 1.0 / (shape[1] as f64).sqrt();
-        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let w = torch::uniform(self.seed, &weight, shape, bound)?;
-        let b = torch::uniform(self.seed, &bias, &shape[..1], bound)?;
-        Ok((self.add(weight, Role::Weight, w)?, self.add(bias, Role::Weight, b)?))
+        let uniform = |leaf: &str, shape: &[i64]| {
+            self.add(leaf, Role::Weight, torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?)
+        };
+        Ok((uniform("weight", shape)?, uniform("bias", &shape[..1])?))
     }
 
     /// A batch norm's weight, bias, running mean and running variance, each `[channels]`.
-    pub fn batch_norm(&mut self, name: &str, channels: i64) -> Result<[Tensor; 4]> {
+    pub fn batch_norm(&self, channels: i64) -> Result<[Tensor; 4]> {
+        let p = self.frozen_if(self.frozen_norms);
         let options = (Kind::Float, Device::Cpu);
-        let before = self.freezing;
-        self.freezing |= self.freezing_norms;
-        let made = Ok([
-            self.add(format!("{name}.weight"), Role::Weight, Tensor::f_ones([channels], options)?)?,
-            self.add(format!("{name}.bias"), Role::Weight, Tensor::f_zeros([channels], options)?)?,
-            self.add(format!("{name}.running_mean"), Role::Statistic, Tensor::f_zeros([channels], options)?)?,
-            self.add(format!("{name}.running_var"), Role::Statistic, Tensor::f_ones([channels], options)?)?,
-        ]);
-        self.freezing = before;
-        made
+        Ok([
+            p.add("weight", Role::Weight, Tensor::f_ones([channels], options)?)?,
+            p.add("bias", Role::Weight, Tensor::f_zeros([channels], options)?)?,
+            p.add("running_mean", Role::Statistic, Tensor::f_zeros([channels], options)?)?,
+            p.add("running_var", Role::Statistic, Tensor::f_ones([channels], options)?)?,
+        ])
     }
 
     /// A layer norm's weight and bias `[width]`.
-    pub fn layer_norm(&mut self, name: &str, width: i64) -> Result<(Tensor, Tensor)> {
-        let weight = self.filled(&format!("{name}.weight"), &[width], 1.0)?;
-        Ok((weight, self.filled(&format!("{name}.bias"), &[width], 0.0)?))
+    pub fn layer_norm(&self, width: i64) -> Result<(Tensor, Tensor)> {
+        Ok((self.filled("weight", &[width], 1.0)?, self.filled("bias", &[width], 0.0)?))
     }
 
-    /// A weight of independent normal numbers; `name` is the whole name.
-    pub fn normal(&mut self, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
-        let value = torch::normal(self.seed, name, shape, deviation)?;
-        self.add(name.to_string(), Role::Weight, value)
+    /// A weight of independent normal numbers.
+    pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
+        self.add(leaf, Role::Weight, torch::normal(self.seed, &self.path_of(leaf), shape, deviation)?)
     }
 
-    /// A weight that starts from one number everywhere; `name` is the whole name.
-    pub fn filled(&mut self, name: &str, shape: &[i64], value: f64) -> Result<Tensor> {
-        let value = Tensor::f_full(shape, value, (Kind::Float, Device::Cpu))?;
-        self.add(name.to_string(), Role::Weight, value)
+    /// A weight that starts from one number everywhere.
+    pub fn filled(&self, leaf: &str, shape: &[i64], value: f64) -> Result<Tensor> {
+        self.add(leaf, Role::Weight, Tensor::f_full(shape, value, (Kind::Float, Device::Cpu))?)
     }
 
     /// A tensor that the architecture fixes.
-    pub fn constant(&mut self, name: &str, value: Tensor) {
-        self.constants.push((format!("{}{name}", self.prefix), value));
+    pub fn constant(&self, leaf: &str, value: Tensor) {
+        let name = format!("{}{}", self.prefix, self.path_of(leaf));
+        self.params.borrow_mut().constants.push((name, value));
     }
 
-    /// A weight that is there already, f32 and on the device: it is trained in place.
-    pub fn adopt(&mut self, name: &str, value: Tensor) -> Result<()> {
+    /// An existing weight, f32 and on the device: it is trained in place.
+    pub fn adopt(&self, leaf: &str, value: Tensor) -> Result<()> {
         if value.kind() != Kind::Float || value.device() != self.device {
             let came = format!("{:?} on {:?}", value.kind(), value.device());
             return Err(Error::data(format!(
-                "tensor \"{name}\" must be Float on {:?}. Got {came} instead.",
+                "tensor \"{leaf}\" must be Float on {:?}. Got {came} instead.",
                 self.device
             )));
         }
-        let value = value.f_set_requires_grad(!self.freezing)?;
-        self.list.push(Param {
-            name: format!("{}{name}", self.prefix),
-            role: Role::Weight,
-            tensor: value,
-            frozen: self.freezing,
-        });
+        self.push(leaf, Role::Weight, value.f_set_requires_grad(!self.frozen)?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_name_freeze_and_copy() {
+        let params = RefCell::new(Params::default());
+        let root = Scope::root(&params, 1, Device::Cpu);
+        let layer = root.at("layers").at(3).frozen_if(true);
+        layer.at("norm").frozen_if(false).batch_norm(2).unwrap();
+        let weight = root.at("fc").normal("weight", &[4], 1.0).unwrap();
+        let copy = root.copy_under("second.").at("fc").normal("weight", &[4], 1.0).unwrap();
+        root.frozen_norms_if(true).at("bn").batch_norm(2).unwrap();
+        assert_eq!(weight, copy);
+        let list = params.into_inner().list;
+        let frozen: Vec<(&str, bool)> = list.iter().step_by(4).map(|p| (p.name.as_str(), p.frozen)).collect();
+        assert_eq!(frozen, [("layers.3.norm.weight", true), ("fc.weight", false), ("bn.running_mean", true)]);
+        assert_eq!(list[5].name, "second.fc.weight");
     }
 }

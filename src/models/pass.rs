@@ -1,23 +1,24 @@
-//! How a model is run: to train or to answer, and where its chance comes from.
+//! One forward pass: training or evaluation, dropout key, precision.
 
 use tch::{Device, Kind, Tensor};
 
 use super::precision::Precision;
 use crate::error::Result;
+use crate::random::mixed;
 
 /// One forward pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pass {
-    /// Batch statistics and dropout are on.
+    /// Whether batch statistics and dropout are on.
     pub train: bool,
-    /// Decides what dropout drops: the same key, the same masks, on any device and beside any other training.
+    /// Determines the dropout masks: equal keys give equal masks, on any device.
     pub key: u64,
-    /// What the backbone computes in.
+    /// The precision of the backbone.
     pub precision: Precision,
 }
 
 impl Pass {
-    /// Without any chance: statistics as they were learned, nothing dropped.
+    /// Deterministic: running statistics, no dropout.
     pub const EVAL: Pass = Pass { train: false, key: 0, precision: Precision::Float32 };
 
     /// The pass of one training step.
@@ -30,8 +31,8 @@ impl Pass {
         Pass { precision, ..self }
     }
 
-    /// Drops single numbers with probability `p` and scales the others by 1 / (1 - p), in training only. `layer` tells
-    /// the dropouts of a model apart.
+    /// Drops single numbers with probability `p` and scales the others by 1 / (1 - p), in training only. `layer`
+    /// distinguishes the dropouts of a model.
     pub fn dropout(self, x: &Tensor, p: f64, layer: u64) -> Result<Tensor> {
         self.drop(x, &x.size(), p, layer)
     }
@@ -53,21 +54,13 @@ impl Pass {
 }
 
 impl From<bool> for Pass {
-    /// Training with one key, or answering.
+    /// Training with key 0, or evaluation.
     fn from(train: bool) -> Pass {
         Pass { train, ..Pass::EVAL }
     }
 }
 
-/// SplitMix64's finaliser.
-fn mixed(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
-/// Numbers from 0 to below 1 that follow from (key, position) alone: a hash of whole numbers, on the device itself.
+/// Numbers in [0, 1) that depend on (key, position) only: an integer hash, computed on the device.
 fn uniform(shape: &[i64], key: u64, device: Device) -> Result<Tensor> {
     let n: i64 = shape.iter().product();
     let mut x = Tensor::f_arange(n, (Kind::Int64, device))?.f_add_scalar(key as i64)?;

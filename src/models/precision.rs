@@ -1,4 +1,4 @@
-//! Mixed precision: in which element type the expensive layers of a backbone compute.
+//! Mixed precision: the element type in which the expensive layers of a backbone compute.
 //!
 //! The rules are those of PyTorch's autocast: convolutions, linear layers and attention compute in the lower type,
 //! normalisation layers keep their f32 parameters and layer normalisation its f32 input, sums take the wider type.
@@ -11,22 +11,23 @@ use tch::{Kind, Tensor};
 
 use crate::error::Result;
 
-/// The element type of a training's forward passes.
+/// The element type of the forward passes of a training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     #[default]
     Float32,
-    /// Needs no loss scaling: it has f32's range. Fast on GPUs from Ampere on and on CPUs with AVX-512 BF16 or AMX.
+    /// Needs no loss scaling, as it has the range of f32.
+    /// Fast on GPUs from Ampere on, and on CPUs with AVX-512 BF16 or AMX.
     BFloat16,
 }
 
 thread_local!(static ACTIVE: Cell<Precision> = const { Cell::new(Precision::Float32) });
 
 impl Precision {
-    /// Runs `work` with the layers of this thread in this precision; nests.
+    /// Runs `work` with the layers of this thread in this precision. Calls can be nested.
     pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
-        /// Also on a panic.
+        /// Restores the precision on a panic too.
         struct Restore(Precision);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -38,7 +39,7 @@ impl Precision {
     }
 }
 
-/// `x` as an expensive layer should see it: f32 in the active lower type, anything else as it is.
+/// The input of an expensive layer: f32 is converted to the active lower type, anything else is kept.
 pub fn lowered(x: &Tensor) -> Result<Tensor> {
     match (ACTIVE.get(), x.kind()) {
         (Precision::BFloat16, Kind::Float) => Ok(x.f_to_kind(Kind::BFloat16)?),

@@ -1,4 +1,4 @@
-//! Word vectors of labels, from a file in GloVe's form: a word and its numbers a line.
+//! Word vectors of labels, from a file in GloVe format: one word and its numbers per line.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,10 +9,10 @@ use tch::Tensor;
 
 use crate::error::{Error, Result, nearest};
 
-/// One vector a label `[m, d]`, the mean over the label's words; words are matched without case.
+/// One vector per label `[m, d]`, the mean over the label's words; words are matched regardless of case.
 ///
-/// Errors: a line that is no word with numbers (file and line), rows of unequal length, labels with a word that the file
-/// does not have, all of them named.
+/// Errors: a line that is not a word with numbers (file and line), rows of unequal length, labels with a word that the
+/// file does not have (all are named).
 pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     let words = |label: &String| -> Vec<String> {
         label

@@ -3,7 +3,7 @@
 use super::svg::{Anchor, Style, Svg, Text};
 use super::{text, theme};
 
-/// From values to their place between the two ends of an axis.
+/// Maps values to positions between the two ends of an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
     lo: f64,
@@ -17,12 +17,12 @@ impl Axis {
         if hi - lo > 1e-290 {
             return Axis { lo, hi, log: false };
         }
-        // A single value stands in the middle.
+        // A single value is in the middle.
         let room = if lo.abs() < 1e-290 { 1.0 } else { lo.abs() * 0.1 };
         Axis { lo: lo - room, hi: lo + room, log: false }
     }
 
-    /// `lo` to `hi` with a little air at both ends, but never across 0.
+    /// `lo` to `hi` with a small margin at both ends, but never across 0.
     pub fn padded(lo: f64, hi: f64) -> Self {
         let axis = Axis::exact(lo, hi);
         let air = (axis.hi - axis.lo) * 0.05;
@@ -34,7 +34,7 @@ impl Axis {
         }
     }
 
-    /// `padded`, but ending on a tick (of about `count`) where one is near, so that the lowest line is the axis.
+    /// `padded`, but with the lower end on a tick (of about `count`) if one is near; the lowest line is then the axis.
     pub fn neat(lo: f64, hi: f64, count: usize) -> Self {
         let padded = Axis::padded(lo, hi);
         let ticks = padded.ticks(count);
@@ -51,7 +51,7 @@ impl Axis {
         Axis { lo, hi, log: true }
     }
 
-    /// A logarithmic axis with a little air at both ends.
+    /// A logarithmic axis with a small margin at both ends.
     pub fn log_padded(lo: f64, hi: f64) -> Self {
         let axis = Axis::log(lo, hi);
         let air = (axis.hi / axis.lo).powf(0.04);
@@ -66,12 +66,12 @@ impl Axis {
         self.hi
     }
 
-    /// 0 at the lower end, 1 at the upper, beyond them outside; NaN for what has no place (≤ 0 on a log axis).
+    /// 0 at the lower end, 1 at the upper, less or more outside; NaN for a value without a place (≤ 0 on a log axis).
     pub fn place(&self, value: f64) -> f64 {
         match self.log {
             true if value <= 0.0 => f64::NAN,
             true => (value / self.lo).ln() / (self.hi / self.lo).ln(),
-            // Halves, so that the range of two huge values does not overflow.
+            // Halved, so that the range of two huge values does not overflow.
             false => (value / 2.0 - self.lo / 2.0) / (self.hi / 2.0 - self.lo / 2.0),
         }
     }
@@ -102,20 +102,20 @@ pub fn ticks(lo: f64, hi: f64, count: usize) -> Vec<f64> {
     (first as i64..=last as i64).map(|i| tidy(i as f64 * step, step)).collect()
 }
 
-/// Whole numbers only, for axes that count.
+/// Ticks at whole numbers only, for axes of counts.
 pub fn whole_ticks(lo: f64, hi: f64, count: usize) -> Vec<f64> {
     ticks(lo, hi, count).into_iter().filter(|t| t.fract() == 0.0).collect()
 }
 
-/// `i × step` without the dirt of binary fractions: 0.30000000000000004 becomes 0.3.
+/// `i × step` without the error of binary fractions: 0.30000000000000004 becomes 0.3.
 fn tidy(value: f64, step: f64) -> f64 {
     let digits = (1.0 - step.log10().floor()).clamp(0.0, 300.0) as usize;
     if digits == 0 { value.round() } else { format!("{value:.digits$}").parse().unwrap_or(value) }
 }
 
-/// Powers of ten; where there are fewer than three of them, 2 and 5 times these too.
+/// Powers of ten; if there are fewer than three, also 2 and 5 times these.
 fn log_ticks(lo: f64, hi: f64, count: usize) -> Vec<f64> {
-    // The logarithm of 0 is no decade to count from.
+    // 0 has no logarithm to count decades from.
     if !(lo > 0.0 && hi > lo && hi.is_finite()) {
         return vec![lo];
     }
@@ -151,7 +151,7 @@ pub fn tick_labels(ticks: &[f64]) -> Vec<String> {
     ticks.iter().map(|t| thousands(&format!("{t:.decimals$}"))).collect()
 }
 
-/// A number for reading, with `digits` significant ones at least: 0.0123, 12.3, 12,345.
+/// A number for readers, with at least `digits` significant digits: 0.0123, 12.3, 12,345.
 pub fn short(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "–".into() } else { format!("{value}") };
@@ -189,7 +189,7 @@ fn scientific(value: f64) -> String {
     }
 }
 
-/// A comma between thousands, a real minus.
+/// Commas between thousands, and a real minus sign.
 fn thousands(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |d| ("−", d));
     let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
@@ -205,7 +205,7 @@ fn thousands(number: &str) -> String {
     fraction.map_or_else(|| format!("{sign}{grouped}"), |f| format!("{sign}{grouped}.{f}"))
 }
 
-/// The rectangle that data is drawn in, y upwards in values and downwards in px.
+/// The rectangle of the data: y points upwards in values and downwards in px.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     pub left: f64,
@@ -216,13 +216,13 @@ pub struct Frame {
     pub y: Axis,
 }
 
-/// Room below a frame for tick labels, and for the axis' name where there is one.
+/// Height below a frame for the tick labels, and for the name of the axis if it has one.
 pub fn room_below(name: &str) -> f64 {
     if name.is_empty() { 24.0 } else { 44.0 }
 }
 
 impl Frame {
-    /// The px of a value; NaN for what has no place on a log axis.
+    /// The position of a point in px; NaN for a value without a place on a log axis.
     pub fn at(&self, x: f64, y: f64) -> (f64, f64) {
         (self.left + self.x.place(x) * self.width, self.top + (1.0 - self.y.place(y)) * self.height)
     }
@@ -235,7 +235,7 @@ impl Frame {
         self.left + self.width
     }
 
-    /// Light lines across and labels at the left of `ticks`; `name` stands above the axis, not turned.
+    /// Draws light lines across and labels at the left of `ticks`; `name` is above the axis, not rotated.
     pub fn draw_y(&self, svg: &mut Svg, ticks: &[f64], name: &str) {
         for (tick, label) in ticks.iter().zip(tick_labels(ticks)) {
             let y = self.at(self.x.lo, *tick).1;
@@ -246,7 +246,7 @@ impl Frame {
         svg.text(theme::MARGIN, self.top - 12.0, Text::new(name, theme::LABEL).colour(theme::MUTED));
     }
 
-    /// The line at the bottom, short ticks, their labels, and `name` below them in the middle.
+    /// Draws the line at the bottom, short ticks, their labels, and `name` centred below them.
     pub fn draw_x(&self, svg: &mut Svg, ticks: &[f64], name: &str) {
         let y = self.bottom();
         svg.line((self.left, y), (self.right(), y), Style::stroke(theme::AXIS, 1.0));
@@ -261,7 +261,7 @@ impl Frame {
     }
 }
 
-/// How far right of the margin a frame must begin for the labels of its y ticks.
+/// The left edge of a frame that leaves room for the labels of its y ticks.
 pub fn room_left(ticks: &[f64]) -> f64 {
     theme::MARGIN + text::widest(&tick_labels(ticks), theme::TICK) + 9.0
 }

@@ -6,28 +6,28 @@ use super::axes::{self, Axis, Frame};
 use super::colours::{Colour, qualitative};
 use super::figure::Figure;
 use super::svg::{Anchor, Style, Svg, Text};
-use super::{check, text, theme};
+use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
-/// One bar in every group.
+/// One bar per group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BarSeries {
     pub name: String,
-    /// One a group; NaN is a bar that is missing.
+    /// One per group; NaN is a missing bar.
     pub values: Vec<f64>,
     /// Half the length of each error bar; NaN or 0 for none.
     pub errors: Option<Vec<f64>>,
 }
 
-/// What stands for a value.
+/// The mark of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mark {
-    /// A bar from 0, whose length is the value.
+    /// A bar from 0 whose length is the value.
     #[default]
     Bar,
-    /// A dot; the axis covers just the values, so that small differences show.
+    /// A dot; the axis covers only the values, so that small differences are visible.
     Dot,
 }
 
@@ -45,17 +45,17 @@ pub struct BarsOptions {
     pub height: Option<f64>,
     /// Above the y axis.
     pub y_label: String,
-    /// The lower end of the y axis; bars that do not begin at 0 are said to.
+    /// The lower end of the y axis; a note tells if bars do not begin at 0.
     pub y_min: Option<f64>,
     /// The upper end of the y axis.
     pub y_max: Option<f64>,
     /// `"bar"` or `"dot"`.
     pub mark: Mark,
-    /// The numbers above the marks, where there is room.
+    /// Whether the numbers are above the marks, if there is room.
     pub numbers: bool,
     /// Decimals of the numbers.
     pub decimals: usize,
-    /// The palette's colour of the first series; the others follow.
+    /// The index of the first series' colour in the palette; the others follow.
     pub first_colour: usize,
 }
 
@@ -81,18 +81,18 @@ const FIGURE: &str = "bars";
 const MOST_GROUPS: usize = 200;
 const MOST_SERIES: usize = 20;
 
-/// `series` side by side in each of `groups`, whose names stand below.
+/// Draws `series` side by side in each of `groups`, with the names of the groups below.
 ///
 /// Errors: Argument for lengths that disagree, none or too many of either, no finite value, negative errors, limits
 /// the wrong way round.
 pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> Result<Figure> {
-    check::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
-    check::count(FIGURE, "series", series.len(), MOST_SERIES)?;
+    validate::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
+    validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
     for s in series {
         let why = format!("one a group, in series \"{}\"", s.name);
-        check::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
+        validate::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
         if let Some(errors) = &s.errors {
-            check::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;
+            validate::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;
             if let Some(e) = errors.iter().find(|e| **e < 0.0) {
                 return Err(Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e} in \"{}\"", s.name)));
             }
@@ -100,15 +100,15 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     }
     let axis = axis(series, options)?;
     let slots = (groups.len() * (series.len() + 1)) as f64;
-    let width = check::size(FIGURE, "width", options.width, (slots * 34.0 + 120.0).clamp(420.0, 1400.0))?;
-    let height = check::size(FIGURE, "height", options.height, 400.0)?;
+    let width = validate::size(FIGURE, "width", options.width, (slots * 34.0 + 120.0).clamp(420.0, 1400.0))?;
+    let height = validate::size(FIGURE, "height", options.height, 400.0)?;
     let y_ticks = axis.ticks(((height / 65.0) as usize).clamp(3, 8));
     let left = axes::room_left(&y_ticks);
     let inner = width - left - theme::MARGIN;
     let slot = inner / groups.len() as f64;
     let below = Below::new(groups, slot, height);
     let legend = Legend::new(series, width, options.first_colour);
-    let header = theme::header_height(&options.title, &options.subtitle, width);
+    let header = titles::header_height(&options.title, &options.subtitle, width);
     let top = header + legend.height + if options.y_label.is_empty() { 10.0 } else { 24.0 };
     let notes = match options.mark {
         Mark::Bar if axis.lo() > 0.0 => {
@@ -116,14 +116,14 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
         }
         _ => String::new(),
     };
-    let bottom = below.height + theme::notes_height(&notes, width) + 10.0;
+    let bottom = below.height + titles::notes_height(&notes, width) + 10.0;
     let frame = Frame { left, top, width: inner, height: height - top - bottom, x: Axis::exact(0.0, 1.0), y: axis };
     if frame.height < 40.0 || inner < 40.0 {
         let error = Error::argument(format!("{FIGURE} has no room beside its labels at {width} × {height} px"));
         return Err(error.with_help("give a greater width or height"));
     }
     let mut svg = Svg::new(width, height);
-    let y = theme::header(&mut svg, &options.title, &options.subtitle, width);
+    let y = titles::header(&mut svg, &options.title, &options.subtitle, width);
     legend.draw(&mut svg, y);
     frame.draw_y(&mut svg, &y_ticks, &options.y_label);
     let marks = Marks::new(series, slot, options);
@@ -136,7 +136,7 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     let base = frame.at(0.0, if axis.lo() < 0.0 { 0.0 } else { axis.lo() }).1;
     svg.line((left, base), (frame.right(), base), Style::stroke(theme::AXIS, 1.0));
     below.draw(&mut svg, &frame, slot);
-    theme::notes(&mut svg, &notes, height - theme::notes_height(&notes, width) - 10.0, width);
+    titles::notes(&mut svg, &notes, height - titles::notes_height(&notes, width) - 10.0, width);
     Ok(svg.finish(if options.title.is_empty() { FIGURE } else { &options.title }))
 }
 
@@ -148,7 +148,7 @@ fn axis(series: &[BarSeries], options: &BarsOptions) -> Result<Axis> {
             [v - e, v + e]
         })
     });
-    let (mut lo, mut hi) = check::range(FIGURE, "values", ends)?;
+    let (mut lo, mut hi) = validate::range(FIGURE, "values", ends)?;
     if options.mark == Mark::Bar {
         (lo, hi) = (lo.min(0.0), hi.max(0.0));
     }
@@ -157,13 +157,13 @@ fn axis(series: &[BarSeries], options: &BarsOptions) -> Result<Axis> {
     if !from.is_finite() || !to.is_finite() || (asked && from >= to) {
         return Err(Error::argument(format!("the y_min of {FIGURE} must be below its y_max; got {from} and {to}")));
     }
-    // Air for the numbers above.
+    // Room for the numbers above.
     let air = (to - from) * 0.08;
     let below = if options.mark == Mark::Bar && lo == 0.0 { 0.0 } else { air };
     Ok(Axis::exact(options.y_min.unwrap_or(from - below), options.y_max.unwrap_or(to + air)))
 }
 
-/// The marks of one figure: how wide, and what the numbers look like.
+/// The marks of one figure: their width, and the format of their numbers.
 struct Marks {
     slot: f64,
     bar: f64,
@@ -234,7 +234,7 @@ impl Marks {
     }
 }
 
-/// The groups' names: level where they fit, slanted where not.
+/// The names of the groups: level if they fit, slanted otherwise.
 struct Below {
     lines: Vec<Vec<String>>,
     slanted: bool,
@@ -275,7 +275,7 @@ impl Below {
     }
 }
 
-/// The series' names and colours, in the order of the bars; none where there is one series.
+/// The names and colours of the series, in the order of the bars; empty for a single series.
 struct Legend {
     names: Vec<String>,
     places: Vec<(f64, f64)>,

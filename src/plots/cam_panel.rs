@@ -1,13 +1,13 @@
-//! Class activation maps side by side: a row a label, a column a model, heat over the picture, the score below.
+//! Class activation maps side by side: one row per label, one column per model, heat over the picture, the score below.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::colours::Ramp;
 use super::figure::Figure;
-use super::pictures::{Heat, Paint, Picture, density};
+use super::raster::{Heat, Paint, Picture, density};
 use super::svg::{Anchor, Style, Svg, Text};
-use super::{check, text, theme};
+use super::{text, theme, titles, validate};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
@@ -17,14 +17,14 @@ pub struct CamCell {
     pub picture: Picture,
     /// Laid over the picture, stretched to its size.
     pub heat: Option<Heat>,
-    /// Below the picture, `person 0.93`; may be empty.
+    /// Below the picture, such as `person 0.93`; may be empty.
     pub caption: String,
 }
 
 /// One row of a panel.
 #[derive(Clone, Debug)]
 pub struct CamRow {
-    /// At the left, the label; may be empty.
+    /// The label, at the left; may be empty.
     pub title: String,
     pub cells: Vec<CamCell>,
 }
@@ -37,13 +37,13 @@ pub struct CamPanelOptions {
     pub title: String,
     /// Below the title.
     pub subtitle: String,
-    /// In px; pictures are as large as it allows, 200 px unless given.
+    /// In px; pictures are as large as it allows. By default pictures are 200 px wide.
     pub width: Option<f64>,
     /// The colours of heat: `"jet"`, `"inferno"`, ...
     pub colours: Ramp,
-    /// How far the hottest hides the picture, 0 to 1.
+    /// Opacity of the highest heat, 0 to 1.
     pub opacity: f64,
-    /// What the heat measures, beside its colours.
+    /// The quantity that the heat measures, shown next to its colours.
     pub heat_label: String,
 }
 
@@ -65,23 +65,23 @@ const MOST_CELLS: usize = 400;
 const GAP: f64 = 10.0;
 const CAPTION: f64 = 11.0;
 
-/// `rows` of pictures below `columns`' titles ("picture", "baseline", "CPSD").
+/// Draws `rows` of pictures below the titles `columns` ("picture", "baseline", "CPSD").
 ///
 /// Errors: Argument for no rows or columns, rows of another length than `columns`, more than 400 pictures, an opacity
 /// outside 0 to 1.
 pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions) -> Result<Figure> {
-    check::count(FIGURE, "row", rows.len(), MOST_CELLS)?;
-    check::count(FIGURE, "column", columns.len(), 40)?;
-    check::count(FIGURE, "pictures", rows.len() * columns.len(), MOST_CELLS)?;
+    validate::count(FIGURE, "row", rows.len(), MOST_CELLS)?;
+    validate::count(FIGURE, "column", columns.len(), 40)?;
+    validate::count(FIGURE, "pictures", rows.len() * columns.len(), MOST_CELLS)?;
     for (i, row) in rows.iter().enumerate() {
         let why = format!("one a column, in row {}", i + 1);
-        check::length(FIGURE, "cells", row.cells.len(), columns.len(), &why)?;
+        validate::length(FIGURE, "cells", row.cells.len(), columns.len(), &why)?;
     }
     if !(0.0..=1.0).contains(&options.opacity) {
         let what = format!("the opacity of {FIGURE} must be from 0 to 1; got {}", options.opacity);
         return Err(Error::argument(what));
     }
-    // As wide as they are drawn: bold.
+    // Measured in bold, as they are drawn.
     let side_room = match rows.iter().map(|r| text::width(&r.title, theme::LABEL, true)).fold(0.0, f64::max) {
         0.0 => 0.0,
         widest => widest.min(130.0) + 14.0,
@@ -89,7 +89,7 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
     let left = theme::MARGIN + side_room;
     let gaps = GAP * (columns.len() - 1) as f64;
     let natural = left + 200.0 * columns.len() as f64 + gaps + theme::MARGIN;
-    let width = check::size(FIGURE, "width", options.width, natural.clamp(260.0, 8000.0))?;
+    let width = validate::size(FIGURE, "width", options.width, natural.clamp(260.0, 8000.0))?;
     let side = ((width - left - gaps - theme::MARGIN) / columns.len() as f64).min(400.0);
     if side < 16.0 {
         let error = Error::argument(format!("{FIGURE} has no room for {} columns in {width} px", columns.len()));
@@ -103,7 +103,7 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
     let heights: Vec<f64> =
         rows.iter().map(|r| r.cells.iter().map(|c| c.picture.fit(side, side).1).fold(1.0, f64::max)).collect();
     let any_column = columns.iter().any(|c| !c.trim().is_empty());
-    let top = theme::header_height(&options.title, &options.subtitle, width) + if any_column { 20.0 } else { 0.0 };
+    let top = titles::header_height(&options.title, &options.subtitle, width) + if any_column { 20.0 } else { 0.0 };
     let bar = if any_heat { 24.0 } else { 0.0 };
     let height = top + heights.iter().map(|h| h + below).sum::<f64>() + bar + theme::MARGIN;
 
@@ -119,7 +119,7 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
         .collect::<Result<_>>()?;
 
     let mut svg = Svg::new(width, height);
-    theme::header(&mut svg, &options.title, &options.subtitle, width);
+    titles::header(&mut svg, &options.title, &options.subtitle, width);
     let x_of = |j: usize| left + j as f64 * (side + GAP);
     for (j, title) in columns.iter().enumerate() {
         let title = text::fit(title, theme::LABEL, true, side);
@@ -156,7 +156,7 @@ fn draw_row_title(svg: &mut Svg, title: &str, right: (f64, f64), room: f64) {
     }
 }
 
-/// The heat's colours as they look on a white picture, from low to high.
+/// Draws the colours of the heat as they look on a white picture, from low to high.
 fn draw_bar(svg: &mut Svg, paint: Paint, label: &str, (right, y): (f64, f64)) {
     let (w, h) = (110.0, 8.0);
     let high = text::width("high", theme::NOTE, false);

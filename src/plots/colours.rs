@@ -1,4 +1,4 @@
-//! Colours: single ones, ramps for numbers, and a palette for parts that colour-blind readers can tell apart.
+//! Colours: single colours, ramps for numbers, and a palette for parts that colour-blind readers can tell apart.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ impl Colour {
         format!("#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
     }
 
-    /// From this colour (`t` = 0) to `other` (`t` = 1), evenly to the eye: a straight line in OKLab
+    /// From this colour (`t` = 0) to `other` (`t` = 1), perceptually uniform: a straight line in OKLab
     /// (Ottosson, "A perceptual color space for image processing", 2020).
     pub fn mix(self, other: Colour, t: f64) -> Colour {
         let (a, b) = (self.oklab(), other.oklab());
@@ -25,7 +25,7 @@ impl Colour {
         if l <= 0.55 { self } else { Colour::from_oklab([0.55, a, b]) }
     }
 
-    /// 0 is black, 1 white, evenly to the eye.
+    /// 0 is black, 1 white, perceptually uniform.
     pub fn lightness(self) -> f64 {
         self.oklab()[0]
     }
@@ -62,11 +62,11 @@ impl Colour {
     }
 }
 
-/// Which colours stand for numbers.
+/// A colour scale for numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ramp {
-    /// White through blue-green to deep purple: little is paper, much is ink.
+    /// White through blue-green to deep purple: low values look like paper, high ones like ink.
     #[default]
     Paper,
     /// Dark purple through green to yellow.
@@ -154,7 +154,7 @@ impl Ramp {
         }
     }
 
-    /// The colour of `t`, 0 to 1; beyond, that of the nearer end.
+    /// The colour of `t`, 0 to 1; outside, the colour of the nearer end.
     pub fn at(self, t: f64) -> Colour {
         let stops = self.stops();
         let place = if t.is_nan() { 0.0 } else { t.clamp(0.0, 1.0) } * (stops.len() - 1) as f64;
@@ -163,9 +163,9 @@ impl Ramp {
     }
 }
 
-/// Okabe and Ito's colours ("Color Universal Design", 2008) without black and without yellow, which white paper
-/// swallows; then violet and nine more, chosen so that the least difference between any two, as people without red or
-/// without green cones see them too, is as great as can be.
+/// Okabe and Ito's colours ("Color Universal Design", 2008) without black and without yellow, which is invisible on
+/// white; then violet and nine more, chosen to maximise the least difference between any two, also as people without
+/// red or without green cones see them.
 const PALETTE: [Colour; 16] = [
     Colour(0x00, 0x72, 0xb2), // blue
     Colour(0xd5, 0x5e, 0x00), // vermilion
@@ -185,7 +185,7 @@ const PALETTE: [Colour; 16] = [
     Colour(0x9d, 0x3b, 0x5f), // rose
 ];
 
-/// The colour of part or series `index`; from the seventeenth on lighter and darker forms of the first sixteen.
+/// The colour of part or series `index`; from the seventeenth on, lighter and darker variants of the first sixteen.
 pub fn qualitative(index: usize) -> Colour {
     let base = PALETTE[index % PALETTE.len()];
     match index / PALETTE.len() % 3 {
@@ -199,7 +199,7 @@ pub fn qualitative(index: usize) -> Colour {
 mod tests {
     use super::*;
 
-    // Ottosson's page gives OKLab of XYZ white as (1, 0, 0); sRGB red as colour.js computes it.
+    // White: Ottosson's page gives (1, 0, 0). Red: computed by color.js.
     #[test]
     fn oklab_of_known_colours() {
         let close = |a: [f64; 3], b: [f64; 3]| a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-3);
@@ -227,8 +227,8 @@ mod tests {
         assert_eq!(Ramp::Diverging.at(7.0), Ramp::Diverging.at(1.0));
     }
 
-    /// What a dichromat sees (Viénot, Brettel, Mollon 1999: the cone response that is missing, made from the others),
-    /// as linear sRGB.
+    /// A colour as a dichromat sees it, in linear sRGB (Viénot, Brettel, Mollon 1999: the missing cone response is
+    /// replaced by a mixture of the others).
     fn seen_by(missing: usize, c: Colour) -> [f64; 3] {
         let [r, g, b] = [c.0, c.1, c.2].map(|c| (f64::from(c) / 255.0).powf(2.2));
         match missing {

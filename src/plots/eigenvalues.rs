@@ -1,4 +1,4 @@
-//! The eigenvalues of a label graph and the gaps between them: how many tasks the graph itself suggests.
+//! The eigenvalues of a label graph and the gaps between them, which suggest the number of parts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::axes::{self, Axis, Frame};
 use super::colours::qualitative;
 use super::figure::Figure;
 use super::svg::{Anchor, Style, Svg, Text};
-use super::{check, text, theme};
+use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
 /// How [`eigenvalues`] look.
@@ -21,15 +21,15 @@ pub struct EigenvaluesOptions {
     pub width: Option<f64>,
     /// In px.
     pub height: Option<f64>,
-    /// How many eigenvalues are shown, from the smallest on; 20, or twice k, unless given.
+    /// How many eigenvalues are shown, from the smallest on; by default 20 or twice k, whichever is greater.
     pub show: Option<usize>,
 }
 
 const FIGURE: &str = "eigenvalues";
 const MOST_SHOWN: usize = 1000;
 
-/// `values`, ascending, as dots, and below them the gap λ_{i+1} − λ_i after each; the gap after the k-th, which k
-/// parts would rest on, is marked (von Luxburg, "A tutorial on spectral clustering", 2007, section 8.3).
+/// Draws `values`, ascending, as dots, and below them the gap λ_{i+1} − λ_i after each. The gap after the k-th, which
+/// supports k parts, is marked (von Luxburg, "A tutorial on spectral clustering", 2007, section 8.3).
 ///
 /// Errors: Argument for fewer than two values, values that are not finite or not ascending, k not below their number.
 pub fn eigenvalues(values: &[f64], k: Option<usize>, options: &EigenvaluesOptions) -> Result<Figure> {
@@ -54,13 +54,13 @@ pub fn eigenvalues(values: &[f64], k: Option<usize>, options: &EigenvaluesOption
     let values = &values[..shown];
     let gaps: Vec<f64> = values.windows(2).map(|w| (w[1] - w[0]).max(0.0)).collect();
 
-    let width = check::size(FIGURE, "width", options.width, 680.0)?;
-    let height = check::size(FIGURE, "height", options.height, 460.0)?;
-    let top = theme::header_height(&options.title, &options.subtitle, width) + 24.0;
-    // Half a step of air at both ends, so that dots and stems stand clear.
+    let width = validate::size(FIGURE, "width", options.width, 680.0)?;
+    let height = validate::size(FIGURE, "height", options.height, 460.0)?;
+    let top = titles::header_height(&options.title, &options.subtitle, width) + 24.0;
+    // Half a step of margin at both ends, so that dots and stems do not touch the edge.
     let x = Axis::exact(0.5, shown as f64 + 0.5);
     let y = Axis::padded(values[0].min(0.0), values[shown - 1].max(values[0] + 1e-12));
-    // The first gap says only that the graph is connected, and would dwarf the others.
+    // The first gap only shows that the graph is connected, and would dwarf the others.
     let others = gaps.iter().skip(usize::from(k != Some(1) && gaps.len() > 1));
     let y_gaps = Axis::exact(0.0, others.fold(1e-12f64, |m, g| m.max(*g)) * 1.25);
     let inner = height - top - axes::room_below("x") - 8.0 - 46.0;
@@ -73,7 +73,7 @@ pub fn eigenvalues(values: &[f64], k: Option<usize>, options: &EigenvaluesOption
     let below = Frame { top: above.bottom() + 46.0, height: inner * 0.38, y: y_gaps, ..above };
 
     let mut svg = Svg::new(width, height);
-    theme::header(&mut svg, &options.title, &options.subtitle, width);
+    titles::header(&mut svg, &options.title, &options.subtitle, width);
     above.draw_y(&mut svg, &y_ticks, "eigenvalue λᵢ");
     below.draw_y(&mut svg, &gap_ticks, "gap λᵢ₊₁ − λᵢ");
     let marks = axes::whole_ticks(1.0, shown as f64, (width / 45.0) as usize);
@@ -88,14 +88,14 @@ pub fn eigenvalues(values: &[f64], k: Option<usize>, options: &EigenvaluesOption
     }
     for (i, gap) in gaps.iter().enumerate() {
         let colour = if k == Some(i + 1) { accent } else { plain };
-        // Between the two eigenvalues that it parts.
+        // Between the two eigenvalues that it separates.
         let (px, py) = below.at(i as f64 + 1.5, *gap);
         let wide = (dot * 1.3).max(1.0);
         let cut = *gap > y_gaps.hi();
         let py = if cut { below.top } else { py };
         svg.rect(px - wide / 2.0, py, wide, below.bottom() - py, Style::fill(colour));
         if cut {
-            // Two slanted white lines: this one goes on.
+            // Two slanted white lines mark a bar that is cut off.
             for y in [below.top + 9.0, below.top + 13.0] {
                 svg.line((px - wide, y + 1.5), (px + wide, y - 1.5), Style::stroke(theme::PAPER, 1.5));
             }
@@ -111,7 +111,7 @@ pub fn eigenvalues(values: &[f64], k: Option<usize>, options: &EigenvaluesOption
     }
     if let Some(k) = k {
         let label = format!("k = {k}: gap {}", axes::short(gaps[k - 1], 3));
-        // Beside the tinted column, on the side that has room; gaps fall off to the right.
+        // Next to the tinted column, on the side that has room; gaps decrease to the right.
         let (from, to) = (below.at(k as f64, 0.0).0 - 6.0, below.at(k as f64 + 1.0, 0.0).0 + 6.0);
         let fits = to + text::width(&label, theme::LABEL, true) <= below.right();
         let (px, anchor) = if fits { (to, Anchor::Start) } else { (from, Anchor::End) };

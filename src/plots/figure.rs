@@ -1,4 +1,4 @@
-//! A finished figure: an SVG document that can be saved, turned into pixels, or shown in a terminal.
+//! A finished figure: an SVG document that can be saved, rasterised, or shown in a terminal.
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::files;
 
 /// An SVG document and its size in px.
 ///
-/// Rasterised with the DejaVu Sans that is in the program and no other font, so that it looks the same everywhere.
+/// Rasterised with the embedded DejaVu Sans and no other font, so that it looks the same on every machine.
 #[derive(Clone)]
 pub struct Figure {
     svg: String,
@@ -23,9 +23,9 @@ pub struct Figure {
     title: String,
 }
 
-/// Pixels of a PNG for each px of the figure.
+/// Pixels of a PNG per px of the figure.
 const SCALE: f64 = 2.0;
-/// The most pixels that a figure is turned into.
+/// The most pixels of a rasterised figure.
 const MOST_PIXELS: f64 = 100e6;
 
 impl Figure {
@@ -48,13 +48,13 @@ impl Figure {
         self.height
     }
 
-    /// What the figure is called; may be empty.
+    /// The title; may be empty.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// Writes `path`, as PNG (two pixels a px) or SVG by its ending; parent folders are made, and an older file
-    /// stays as it is unless all goes well.
+    /// Writes `path`, as PNG (two pixels per px) or SVG by its ending. Parent folders are created, and an older file is
+    /// replaced only on success.
     ///
     /// Errors: Argument for another ending, Io where the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
@@ -71,7 +71,7 @@ impl Figure {
         }
     }
 
-    /// The bytes of a PNG, `scale` pixels a px.
+    /// The bytes of a PNG, `scale` pixels per px.
     ///
     /// Errors: Argument for a scale that is not positive or gives more than 100 million pixels.
     pub fn png(&self, scale: f64) -> Result<Vec<u8>> {
@@ -82,7 +82,7 @@ impl Figure {
         encode_png(&self.render(&tree(&self.svg)?, w, h)?, w, h)
     }
 
-    /// The figure as large as fits into `max_width` × `max_height` pixels: (width, height, RGB bytes row by row).
+    /// The largest raster within `max_width` × `max_height` pixels: (width, height, RGB bytes row by row).
     pub fn pixels(&self, max_width: u32, max_height: u32) -> Result<(u32, u32, Vec<u8>)> {
         if max_width == 0 || max_height == 0 {
             let what = format!("a figure needs at least one pixel each way; got {max_width} × {max_height}");
@@ -94,8 +94,8 @@ impl Figure {
         Ok((w, h, self.render(&tree(&self.svg)?, w, h)?))
     }
 
-    /// The figure `columns` characters wide, one line a row: two pixels a character (▀, 24-bit colour), and the words that
-    /// have room as themselves.
+    /// The figure as lines of `columns` characters: two pixels per character (▀, 24-bit colour), and words as text if
+    /// they have room.
     pub fn half_blocks(&self, columns: u32) -> Result<String> {
         if !(1..=1000).contains(&columns) {
             return Err(Error::argument(format!("a terminal has 1 to 1000 columns; got {columns}")));
@@ -108,7 +108,7 @@ impl Figure {
     }
 
     fn scaled(&self, length: u32, scale: f64) -> u32 {
-        // More than any figure may have; `render` refuses it.
+        // The upper bound is more than any figure may have; `render` refuses it.
         (f64::from(length) * scale).round().clamp(1.0, 1e6) as u32
     }
 
@@ -122,7 +122,7 @@ impl Figure {
         pixmap.fill(tiny_skia::Color::WHITE);
         let to_pixels = tiny_skia::Transform::from_scale(w as f32 / self.width as f32, h as f32 / self.height as f32);
         resvg::render(tree, to_pixels, &mut pixmap.as_mut());
-        // On white nothing is transparent, so premultiplied is plain.
+        // On white nothing is transparent, so premultiplied colours are the colours themselves.
         Ok(pixmap.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect())
     }
 }
@@ -169,7 +169,7 @@ fn options() -> usvg::Options<'static> {
     usvg::Options {
         fontdb: FONTS.clone(),
         font_family: "DejaVu Sans".into(),
-        // Pictures are inside the document; no figure reads a file.
+        // Pictures are embedded in the document; no figure reads a file.
         image_href_resolver: usvg::ImageHrefResolver {
             resolve_data: usvg::ImageHrefResolver::default_data_resolver(),
             resolve_string: Box::new(|_, _| None),

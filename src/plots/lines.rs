@@ -1,4 +1,4 @@
-//! Lines over a number: learning curves, with bands and names at the lines' ends.
+//! Line plots, such as learning curves, with bands and with names at the ends of the lines.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,18 +6,18 @@ use super::axes::{self, Axis, Frame};
 use super::colours::qualitative;
 use super::figure::Figure;
 use super::svg::{Style, Svg, Text};
-use super::{check, placement, text, theme};
+use super::{placement, text, theme, titles, validate};
 use crate::error::{Error, Result};
 
 /// One line: y over x, of equal length; NaN and infinities are gaps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Series {
-    /// At the line's end.
+    /// Shown at the end of the line.
     pub name: String,
     pub x: Vec<f64>,
     pub y: Vec<f64>,
-    /// Lower and upper edge of a band about the line, each as long as x.
+    /// Lower and upper edge of a band around the line, each as long as x.
     pub band: Option<(Vec<f64>, Vec<f64>)>,
 }
 
@@ -37,33 +37,33 @@ pub struct LinesOptions {
     pub x_label: String,
     /// Above the y axis.
     pub y_label: String,
-    /// Decades on the x axis; values of 0 and less are gaps.
+    /// Logarithmic x axis; values of 0 or less are gaps.
     pub log_x: bool,
-    /// Decades on the y axis; values of 0 and less are gaps.
+    /// Logarithmic y axis; values of 0 or less are gaps.
     pub log_y: bool,
     /// The lower end of the y axis.
     pub y_min: Option<f64>,
     /// The upper end of the y axis.
     pub y_max: Option<f64>,
-    /// A dot at each point.
+    /// Draws a dot at each point.
     pub markers: bool,
 }
 
 const FIGURE: &str = "lines";
 const MOST_SERIES: usize = 40;
 const MOST_POINTS: usize = 10_000_000;
-/// Longer lines are thinned to the least and greatest of each stretch, which looks the same.
+/// Longer lines are thinned to the minimum and maximum of each stretch, which looks the same.
 const STRETCHES: usize = 1000;
 
-/// `series` as lines, their names at their right ends.
+/// Draws `series` as lines, with their names at the right ends.
 ///
 /// Errors: Argument for no series, more than 40, lengths that disagree, no finite point, limits the wrong way round.
 pub fn lines(series: &[Series], options: &LinesOptions) -> Result<Figure> {
-    check::count(FIGURE, "series", series.len(), MOST_SERIES)?;
+    validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
     let shown: Vec<Line> = series.iter().map(|s| Line::new(s, options)).collect::<Result<_>>()?;
     let (x, y) = (axis_x(&shown, options)?, axis_y(&shown, options)?);
-    let width = check::size(FIGURE, "width", options.width, 760.0)?;
-    let height = check::size(FIGURE, "height", options.height, 440.0)?;
+    let width = validate::size(FIGURE, "width", options.width, 760.0)?;
+    let height = validate::size(FIGURE, "height", options.height, 440.0)?;
     let whole = shown.iter().all(|l| l.runs.iter().flatten().all(|p| p.0.fract() == 0.0));
     let (x_count, y_count) = ((width / 90.0) as usize, ((height / 65.0) as usize).clamp(3, 8));
     let x_ticks = if whole && !options.log_x { axes::whole_ticks(x.lo(), x.hi(), x_count) } else { x.ticks(x_count) };
@@ -72,7 +72,7 @@ pub fn lines(series: &[Series], options: &LinesOptions) -> Result<Figure> {
     let names: Vec<&str> = series.iter().map(|s| s.name.as_str()).collect();
     let longest = text::widest(&names, theme::LABEL).min(width * 0.3);
     let left = axes::room_left(&y_ticks);
-    let header = theme::header_height(&options.title, &options.subtitle, width);
+    let header = titles::header_height(&options.title, &options.subtitle, width);
     let top = header + if options.y_label.is_empty() { 8.0 } else { 24.0 };
     let notes = notes(&shown, options);
     let right = if longest > 0.0 { longest + 20.0 } else { 6.0 };
@@ -80,7 +80,7 @@ pub fn lines(series: &[Series], options: &LinesOptions) -> Result<Figure> {
         left,
         top,
         width: width - left - right - theme::MARGIN,
-        height: height - top - axes::room_below(&options.x_label) - theme::notes_height(&notes, width) - 8.0,
+        height: height - top - axes::room_below(&options.x_label) - titles::notes_height(&notes, width) - 8.0,
         x,
         y,
     };
@@ -89,33 +89,33 @@ pub fn lines(series: &[Series], options: &LinesOptions) -> Result<Figure> {
         return Err(error.with_help("give a greater width or height, or shorter names"));
     }
     let mut svg = Svg::new(width, height);
-    theme::header(&mut svg, &options.title, &options.subtitle, width);
+    titles::header(&mut svg, &options.title, &options.subtitle, width);
     frame.draw_y(&mut svg, &y_ticks, &options.y_label);
     frame.draw_x(&mut svg, &x_ticks, &options.x_label);
     shown.iter().enumerate().for_each(|(i, l)| l.draw_band(&mut svg, &frame, i));
     shown.iter().enumerate().for_each(|(i, l)| l.draw(&mut svg, &frame, i, options.markers));
     draw_names(&mut svg, &frame, series, &shown, longest);
-    theme::notes(&mut svg, &notes, height - theme::notes_height(&notes, width) - 8.0, width);
+    titles::notes(&mut svg, &notes, height - titles::notes_height(&notes, width) - 8.0, width);
     Ok(svg.finish(if options.title.is_empty() { FIGURE } else { &options.title }))
 }
 
-/// What is drawn of a series: runs of points without a gap.
+/// A series as it is drawn: runs of points without a gap.
 struct Line {
     runs: Vec<Vec<(f64, f64)>>,
     /// Runs of (x, lower, upper).
     band: Vec<Vec<(f64, f64, f64)>>,
-    /// Finite points that a log axis has no place for.
+    /// How many finite points have no place on a log axis.
     left_out: usize,
 }
 
 impl Line {
     fn new(s: &Series, options: &LinesOptions) -> Result<Self> {
         let why = format!("one for each y of \"{}\"", s.name);
-        check::length(FIGURE, "x values", s.x.len(), s.y.len(), &why)?;
-        check::count(FIGURE, "point in each series", s.x.len(), MOST_POINTS)?;
+        validate::length(FIGURE, "x values", s.x.len(), s.y.len(), &why)?;
+        validate::count(FIGURE, "point in each series", s.x.len(), MOST_POINTS)?;
         if let Some((lo, hi)) = &s.band {
-            check::length(FIGURE, "lower band values", lo.len(), s.x.len(), &why)?;
-            check::length(FIGURE, "upper band values", hi.len(), s.x.len(), &why)?;
+            validate::length(FIGURE, "lower band values", lo.len(), s.x.len(), &why)?;
+            validate::length(FIGURE, "upper band values", hi.len(), s.x.len(), &why)?;
         }
         let has_place = |x: f64, y: f64| {
             x.is_finite() && y.is_finite() && !(options.log_x && x <= 0.0) && !(options.log_y && y <= 0.0)
@@ -161,12 +161,12 @@ impl Line {
     }
 }
 
-/// Runs of `points` for which `keep` holds.
+/// The runs of `points` for which `keep` is true.
 fn split<T: Copy>(points: &[T], keep: impl Fn(&T) -> bool) -> Vec<Vec<T>> {
     points.chunk_by(|a, b| keep(a) == keep(b)).filter(|run| keep(&run[0])).map(<[T]>::to_vec).collect()
 }
 
-/// The first, least, greatest and last point of each of many stretches.
+/// The first, lowest, highest and last point of each stretch.
 fn thin(run: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     if run.len() <= 4 * STRETCHES {
         return run;
@@ -185,13 +185,13 @@ fn thin(run: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// The pieces of a line that lie between `top` and `bottom`.
+/// The pieces of a line between `top` and `bottom`.
 fn inside(points: &[(f64, f64)], top: f64, bottom: f64) -> Vec<Vec<(f64, f64)>> {
     let mut pieces: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut open = false;
     for pair in points.windows(2) {
         let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
-        // The share of the way at which the line enters and leaves (Liang and Barsky, 1984).
+        // The fractions of the segment at which the line enters and leaves (Liang and Barsky, 1984).
         let (mut enter, mut leave) = (0.0f64, 1.0f64);
         let dy = y1 - y0;
         for (towards, room) in [(-dy, y0 - top), (dy, bottom - y0)] {
@@ -219,14 +219,14 @@ fn inside(points: &[(f64, f64)], top: f64, bottom: f64) -> Vec<Vec<(f64, f64)>> 
 
 fn axis_x(shown: &[Line], options: &LinesOptions) -> Result<Axis> {
     let all = shown.iter().flat_map(|l| l.runs.iter().flatten()).map(|p| p.0);
-    let (lo, hi) = check::range(FIGURE, "points", all)?;
+    let (lo, hi) = validate::range(FIGURE, "points", all)?;
     Ok(if options.log_x { Axis::log(lo, hi) } else { Axis::exact(lo, hi) })
 }
 
 fn axis_y(shown: &[Line], options: &LinesOptions) -> Result<Axis> {
     let lines = shown.iter().flat_map(|l| l.runs.iter().flatten()).map(|p| p.1);
     let bands = shown.iter().flat_map(|l| l.band.iter().flatten()).flat_map(|b| [b.1, b.2]);
-    let (lo, hi) = check::range(FIGURE, "points", lines.chain(bands))?;
+    let (lo, hi) = validate::range(FIGURE, "points", lines.chain(bands))?;
     let (from, to) = (options.y_min.unwrap_or(lo), options.y_max.unwrap_or(hi));
     let asked = options.y_min.is_some() || options.y_max.is_some();
     if !from.is_finite() || !to.is_finite() || (asked && from >= to) {

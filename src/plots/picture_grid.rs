@@ -1,12 +1,12 @@
-//! A contact sheet: pictures in rows, a caption below each.
+//! A contact sheet: pictures in rows with a caption below each.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
-use super::pictures::{Picture, density};
+use super::raster::{Picture, density};
 use super::svg::{Style, Svg, Text};
-use super::{check, text, theme};
+use super::{text, theme, titles, validate};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
@@ -20,7 +20,7 @@ pub struct PictureGridOptions {
     pub subtitle: String,
     /// In px.
     pub width: Option<f64>,
-    /// Pictures a row; as many as make the sheet a little wider than high unless given.
+    /// Pictures per row; by default as many as make the sheet slightly wider than high.
     pub columns: Option<usize>,
 }
 
@@ -30,13 +30,13 @@ const GAP: f64 = 12.0;
 const CAPTION: f64 = 10.0;
 const CAPTION_LINES: usize = 3;
 
-/// `pictures` in rows of `columns`, with `captions` (none, or one a picture; three lines at most) below them.
+/// Draws `pictures` in rows of `columns`, with `captions` (none, or one per picture; at most three lines) below them.
 ///
 /// Errors: Argument for no pictures, more than 1,000, captions of another number, columns not from 1 to 100.
 pub fn picture_grid(pictures: &[Picture], captions: &[String], options: &PictureGridOptions) -> Result<Figure> {
-    check::count(FIGURE, "picture", pictures.len(), MOST_PICTURES)?;
+    validate::count(FIGURE, "picture", pictures.len(), MOST_PICTURES)?;
     if !captions.is_empty() {
-        check::length(FIGURE, "captions", captions.len(), pictures.len(), "one a picture, or none")?;
+        validate::length(FIGURE, "captions", captions.len(), pictures.len(), "one a picture, or none")?;
     }
     let usual = ((pictures.len() as f64 * 1.4).sqrt().ceil() as usize).clamp(1, 10);
     let columns = options.columns.unwrap_or(usual);
@@ -46,7 +46,7 @@ pub fn picture_grid(pictures: &[Picture], captions: &[String], options: &Picture
     let columns = columns.min(pictures.len());
     let gaps = GAP * (columns - 1) as f64;
     let natural = 2.0 * theme::MARGIN + gaps + columns as f64 * (900.0 / columns as f64).clamp(90.0, 180.0);
-    let width = check::size(FIGURE, "width", options.width, natural.clamp(220.0, 8000.0))?;
+    let width = validate::size(FIGURE, "width", options.width, natural.clamp(220.0, 8000.0))?;
     let side = ((width - 2.0 * theme::MARGIN - gaps) / columns as f64).min(400.0);
     if side < 8.0 {
         let error = Error::argument(format!("{FIGURE} has no room for {columns} columns in {width} px"));
@@ -61,7 +61,7 @@ pub fn picture_grid(pictures: &[Picture], captions: &[String], options: &Picture
             Row { high: row.iter().map(|p| p.fit(side, side).1).fold(1.0, f64::max), lines }
         })
         .collect();
-    let top = theme::header_height(&options.title, &options.subtitle, width);
+    let top = titles::header_height(&options.title, &options.subtitle, width);
     let height = top + rows.iter().map(Row::height).sum::<f64>() - GAP + theme::MARGIN;
     let many = density(pictures.len());
     let pngs: Vec<Vec<u8>> = pictures
@@ -74,7 +74,7 @@ pub fn picture_grid(pictures: &[Picture], captions: &[String], options: &Picture
         .collect::<Result<_>>()?;
 
     let mut svg = Svg::new(width, height);
-    theme::header(&mut svg, &options.title, &options.subtitle, width);
+    titles::header(&mut svg, &options.title, &options.subtitle, width);
     let mut y = top;
     for (r, row) in rows.iter().enumerate() {
         for i in r * columns..((r + 1) * columns).min(pictures.len()) {
@@ -106,7 +106,7 @@ impl Row {
     }
 }
 
-/// The lines of a caption; the last says with "…" that there is more.
+/// The lines of a caption; the last ends in "…" if the caption is cut.
 fn caption(text: &str, side: f64) -> Vec<String> {
     let mut lines = text::wrap(text, CAPTION, false, side);
     if lines.len() > CAPTION_LINES {

@@ -1,4 +1,4 @@
-//! Labels beside points: the side with the most room, and none at all rather than one on top of another.
+//! Positions of labels: next to points where there is room, and in a column without overlap.
 
 use super::text;
 
@@ -36,7 +36,7 @@ impl Point<'_> {
         Rect { x: self.x - r, y: self.y - r, width: 2.0 * r, height: 2.0 * r }
     }
 
-    /// Below, above, right, left, and the four corners.
+    /// Below, above, right, left, then the four corners.
     fn candidates(&self) -> [Rect; 8] {
         let (w, h, r) = (text::width(self.name, self.font, false), self.font * 1.05, self.radius);
         let (near, corner) = (r + 2.0, r * 0.7 + 1.0);
@@ -54,8 +54,8 @@ impl Point<'_> {
     }
 }
 
-/// The rectangle of each point's label, within `field`. Earlier points choose first. `crowded` labels, which cover
-/// another label or point wherever they stand, are kept or left out.
+/// The rectangle of each point's label, within `field`. Earlier points choose first. A label that covers another label
+/// or point in every position is kept if `crowded` is true, and left out otherwise.
 pub fn labels(points: &[Point<'_>], field: Rect, crowded: bool) -> Vec<Option<Rect>> {
     let discs: Vec<Rect> = points.iter().map(Point::disc).collect();
     let mut placed: Vec<Rect> = Vec::new();
@@ -68,7 +68,7 @@ pub fn labels(points: &[Point<'_>], field: Rect, crowded: bool) -> Vec<Option<Re
                 let others = discs.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, d)| r.overlap(d)).sum::<f64>();
                 2.0 * placed.iter().map(|p| r.overlap(p)).sum::<f64>() + others + 4.0 * outside(r)
             };
-            // The first of the best: below where nothing speaks against it.
+            // Of equal costs the first candidate is taken: below the point if nothing is in the way.
             let costs = point.candidates().into_iter().map(|r| (cost(&r), r));
             let best = costs.reduce(|a, b| if b.0 < a.0 - 1e-9 { b } else { a });
             let (cost, rect) = best?;
@@ -81,12 +81,12 @@ pub fn labels(points: &[Point<'_>], field: Rect, crowded: bool) -> Vec<Option<Re
         .collect()
 }
 
-/// Where labels `height` px high stand that would like to be centred at `wanted`, none on another, from `top` to
-/// `bottom` where there is room. In the order given.
+/// The centres of labels of `height` px, as near to `wanted` as possible without overlap, from `top` to `bottom` if
+/// there is room. In the order of `wanted`.
 pub fn column(wanted: &[f64], height: f64, top: f64, bottom: f64) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]).then(a.cmp(b)));
-    // Runs of labels that touch, each centred on the mean of what its labels want (pool adjacent violators).
+    // Runs of labels that touch, each centred on the mean of its wanted centres (pool adjacent violators).
     let mut runs: Vec<(f64, usize)> = Vec::new();
     let start = |sum: f64, count: usize| {
         let middle = sum / count as f64 - (count - 1) as f64 * height / 2.0;

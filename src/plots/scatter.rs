@@ -1,4 +1,4 @@
-//! Named points: a score against another, label by label.
+//! Scatter plots of named points, such as one score against another, label by label.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::colours::{Colour, qualitative};
 use super::figure::Figure;
 use super::placement::{self, Point, Rect};
 use super::svg::{Anchor, Style, Svg, Text};
-use super::{check, text, theme};
+use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
 /// How a [`scatter`] looks.
@@ -26,26 +26,26 @@ pub struct ScatterOptions {
     pub x_label: String,
     /// Above the y axis.
     pub y_label: String,
-    /// Decades on the x axis.
+    /// Logarithmic x axis.
     pub log_x: bool,
-    /// Decades on the y axis.
+    /// Logarithmic y axis.
     pub log_y: bool,
-    /// The line y = x, with both axes alike.
+    /// Draws the line y = x, with the same range on both axes.
     pub diagonal: bool,
-    /// Names of the groups; `part 1` and so on where none are given.
+    /// Names of the groups; by default `part 1` and so on.
     pub group_names: Vec<String>,
 }
 
 const FIGURE: &str = "scatter";
 const MOST_POINTS: usize = 50_000;
 const MOST_NAMED: usize = 1000;
-/// The font of names, px.
+/// The font size of names, px.
 const NAME: f64 = 9.5;
 
-/// Points (x, y) with `names` where there is room (`None`: dots only), coloured by `groups`.
+/// Draws points (x, y), with `names` if there is room (`None`: dots only), coloured by `groups`.
 ///
 /// Points that are not finite, or not positive on a log axis, are left out and counted below the figure. With
-/// `diagonal`, names go first to the points that are farthest from it.
+/// `diagonal`, the points farthest from it are named first.
 ///
 /// Errors: Argument for lengths that disagree, no point left, more than 50,000.
 pub fn scatter(
@@ -56,13 +56,13 @@ pub fn scatter(
     options: &ScatterOptions,
 ) -> Result<Figure> {
     let n = x.len();
-    check::count(FIGURE, "point", n, MOST_POINTS)?;
-    check::length(FIGURE, "y values", y.len(), n, "one for each x")?;
+    validate::count(FIGURE, "point", n, MOST_POINTS)?;
+    validate::length(FIGURE, "y values", y.len(), n, "one for each x")?;
     if let Some(names) = names {
-        check::length(FIGURE, "names", names.len(), n, "one a point")?;
+        validate::length(FIGURE, "names", names.len(), n, "one a point")?;
     }
-    let parts = groups.map(|g| check::parts(FIGURE, g, n)).transpose()?.unwrap_or_default();
-    let part_names = check::part_names(FIGURE, &options.group_names, parts.len())?;
+    let parts = groups.map(|g| validate::parts(FIGURE, g, n)).transpose()?.unwrap_or_default();
+    let part_names = validate::part_names(FIGURE, &options.group_names, parts.len())?;
     let mut part_of = vec![0; n];
     for (p, part) in parts.iter().enumerate() {
         part.iter().for_each(|i| part_of[*i] = p);
@@ -71,8 +71,8 @@ pub fn scatter(
         .filter(|&i| x[i].is_finite() && y[i].is_finite())
         .filter(|&i| (!options.log_x || x[i] > 0.0) && (!options.log_y || y[i] > 0.0))
         .collect();
-    let mut x_range = check::range(FIGURE, "points", shown.iter().map(|i| x[*i]))?;
-    let mut y_range = check::range(FIGURE, "points", shown.iter().map(|i| y[*i]))?;
+    let mut x_range = validate::range(FIGURE, "points", shown.iter().map(|i| x[*i]))?;
+    let mut y_range = validate::range(FIGURE, "points", shown.iter().map(|i| y[*i]))?;
     if options.diagonal {
         x_range = (x_range.0.min(y_range.0), x_range.1.max(y_range.1));
         y_range = x_range;
@@ -84,20 +84,20 @@ pub fn scatter(
     let (x_axis, y_axis) = (axis(x_range, options.log_x), axis(y_range, options.log_y));
 
     let usual = if options.diagonal { (600.0, 600.0) } else { (720.0, 520.0) };
-    let width = check::size(FIGURE, "width", options.width, usual.0)?;
-    let height = check::size(FIGURE, "height", options.height, usual.1)?;
+    let width = validate::size(FIGURE, "width", options.width, usual.0)?;
+    let height = validate::size(FIGURE, "height", options.height, usual.1)?;
     let notes = match n - shown.len() {
         0 => String::new(),
         1 => "1 point has no place on the axes.".to_string(),
         count => format!("{count} points have no place on the axes."),
     };
-    let header = theme::header_height(&options.title, &options.subtitle, width);
+    let header = titles::header_height(&options.title, &options.subtitle, width);
     let legend = if parts.is_empty() { 0.0 } else { theme::LABEL * 1.6 + 4.0 };
     let top = header + legend + if options.y_label.is_empty() { 8.0 } else { 24.0 };
     let y_ticks = y_axis.ticks(((height / 70.0) as usize).max(3));
     let x_ticks = if options.diagonal { y_ticks.clone() } else { x_axis.ticks((width / 90.0) as usize) };
     let left = axes::room_left(&y_ticks);
-    let bottom = axes::room_below(&options.x_label) + theme::notes_height(&notes, width) + 8.0;
+    let bottom = axes::room_below(&options.x_label) + titles::notes_height(&notes, width) + 8.0;
     let frame = Frame {
         left,
         top,
@@ -112,7 +112,7 @@ pub fn scatter(
     }
     let colour = |i: usize| qualitative(part_of[i]);
     let mut svg = Svg::new(width, height);
-    let y_legend = theme::header(&mut svg, &options.title, &options.subtitle, width);
+    let y_legend = titles::header(&mut svg, &options.title, &options.subtitle, width);
     draw_legend(&mut svg, &part_names, y_legend, width);
     frame.draw_y(&mut svg, &y_ticks, &options.y_label);
     frame.draw_x(&mut svg, &x_ticks, &options.x_label);
@@ -135,12 +135,12 @@ pub fn scatter(
             .collect();
         draw_names(&mut svg, points, field, &frame, options.diagonal);
     }
-    theme::notes(&mut svg, &notes, height - theme::notes_height(&notes, width) - 8.0, width);
+    titles::notes(&mut svg, &notes, height - titles::notes_height(&notes, width) - 8.0, width);
     Ok(svg.finish(if options.title.is_empty() { FIGURE } else { &options.title }))
 }
 
 fn draw_names(svg: &mut Svg, mut points: Vec<(Point<'_>, Colour)>, field: Rect, frame: &Frame, diagonal: bool) {
-    // What stands out is named first: far from the diagonal, or far from the middle.
+    // Points far from the diagonal, or far from the middle, are named first.
     let middle = (frame.left + frame.width / 2.0, frame.top + frame.height / 2.0);
     let stands_out = |p: &Point<'_>| match diagonal {
         true => ((p.x - frame.left) / frame.width - 1.0 + (p.y - frame.top) / frame.height).abs(),

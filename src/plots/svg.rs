@@ -1,8 +1,10 @@
-//! A small typed SVG writer: shapes in, escaped and rounded XML out.
+//! A small typed SVG writer: takes shapes, writes escaped XML with rounded numbers.
 
 use std::fmt::Write;
 
-use super::base64;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::colours::Colour;
 use super::figure::Figure;
 use super::theme;
@@ -32,7 +34,7 @@ impl Style {
         Style { stroke: Some(colour), width, ..self }
     }
 
-    /// 0 is invisible, 1 hides what is behind.
+    /// 0 is invisible, 1 opaque.
     pub fn opacity(self, opacity: f64) -> Self {
         Style { opacity: Some(opacity), ..self }
     }
@@ -57,7 +59,7 @@ impl Style {
             attribute(to, "stroke-width", &number(self.width));
         }
         if let Some(opacity) = self.opacity {
-            // A fill or a stroke alone needs no layer of its own, which takes a renderer long.
+            // A fill or a stroke alone needs no layer of its own, which is slow to render.
             let name = match (self.fill, self.stroke) {
                 (Some(_), None) => "fill-opacity",
                 (None, Some(_)) => "stroke-opacity",
@@ -71,7 +73,7 @@ impl Style {
     }
 }
 
-/// Which point of a text stands at its x.
+/// Which point of a text is at its x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Anchor {
     #[default]
@@ -80,7 +82,7 @@ pub enum Anchor {
     End,
 }
 
-/// A line of text: what it says and how it looks.
+/// One line of text and its style.
 #[derive(Clone, Debug)]
 pub struct Text<'a> {
     text: &'a str,
@@ -94,7 +96,7 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// `size` is the font's, in px.
+    /// `size` is the font size, in px.
     pub fn new(text: &'a str, size: f64) -> Self {
         Text {
             text,
@@ -120,23 +122,23 @@ impl<'a> Text<'a> {
         Text { bold: true, ..self }
     }
 
-    /// Turned about its point by `degrees`, clockwise.
+    /// Rotated around its point by `degrees`, clockwise.
     pub fn rotated(self, degrees: f64) -> Self {
         Text { rotation: degrees, ..self }
     }
 
-    /// A white rim of `width` px, so that the text can be read on top of lines.
+    /// A white outline of `width` px, so that the text is readable on top of lines.
     pub fn halo(self, width: f64) -> Self {
         Text { halo: width, ..self }
     }
 
-    /// The y given is the middle of the capitals and digits, not the base line.
+    /// Its y is the middle of capitals and digits, not the baseline.
     pub fn centred(self) -> Self {
         Text { centred: true, ..self }
     }
 }
 
-/// A document being written: a white page of `width` × `height` px, y downwards.
+/// An SVG document in progress: a white page of `width` × `height` px, y downwards.
 #[derive(Debug)]
 pub struct Svg {
     body: String,
@@ -146,7 +148,7 @@ pub struct Svg {
 
 impl Svg {
     pub fn new(width: f64, height: f64) -> Self {
-        // Whole pixels, so that the PNG's size is exactly a multiple of it.
+        // Whole px, so that the size of a PNG is an exact multiple.
         let (width, height) = (width.ceil().max(1.0), height.ceil().max(1.0));
         let mut svg = Svg { body: String::new(), width, height };
         svg.rect(0.0, 0.0, width, height, Style::fill(theme::PAPER));
@@ -180,7 +182,7 @@ impl Svg {
         self.points("polyline", points, style);
     }
 
-    /// The area that `points` go round.
+    /// The area enclosed by `points`.
     pub fn polygon(&mut self, points: &[(f64, f64)], style: Style) {
         self.points("polygon", points, style);
     }
@@ -198,13 +200,13 @@ impl Svg {
         self.close(style);
     }
 
-    /// `text` at (`x`, `y`); nothing at all where it is empty.
+    /// `text` at (`x`, `y`); nothing if it is empty.
     pub fn text(&mut self, x: f64, y: f64, text: Text<'_>) {
         if text.text.trim().is_empty() {
             return;
         }
         self.body.push_str("<text");
-        // Half the height of DejaVu's capitals, 0.729 em.
+        // Half the height of DejaVu's capitals (0.729 em).
         let down = if text.centred { 0.3645 * text.size } else { 0.0 };
         if text.rotation == 0.0 {
             self.numbers(&[("x", x), ("y", y + down)]);
@@ -234,29 +236,29 @@ impl Svg {
         self.body.push_str("</text>\n");
     }
 
-    /// A PNG stretched over a rectangle; `pixelated` keeps its pixels as squares.
+    /// A PNG stretched over a rectangle; with `pixelated` its pixels remain sharp squares.
     pub fn image(&mut self, x: f64, y: f64, width: f64, height: f64, png: &[u8], pixelated: bool) {
         self.body.push_str("<image");
         self.numbers(&[("x", x), ("y", y), ("width", width), ("height", height)]);
         attribute(&mut self.body, "preserveAspectRatio", "none");
         if pixelated {
-            // The attribute is SVG's own; browsers want the style.
+            // The attribute is part of SVG; browsers need the style.
             attribute(&mut self.body, "image-rendering", "optimizeSpeed");
             attribute(&mut self.body, "style", "image-rendering:pixelated");
         }
         self.body.push_str(" href=\"data:image/png;base64,");
-        base64::encode(&mut self.body, png);
+        STANDARD.encode_string(png, &mut self.body);
         self.body.push_str("\"/>\n");
     }
 
-    /// Shapes drawn without antialiasing, so that rectangles that touch show no seam.
+    /// Draws shapes without antialiasing, so that adjacent rectangles show no seam.
     pub fn crisp(&mut self, draw: impl FnOnce(&mut Svg)) {
         self.body.push_str("<g shape-rendering=\"crispEdges\">\n");
         draw(self);
         self.body.push_str("</g>\n");
     }
 
-    /// The finished document; `title` is what a screen reader says.
+    /// The finished document; `title` is for screen readers.
     pub fn finish(self, title: &str) -> Figure {
         let (w, h) = (number(self.width), number(self.height));
         let mut svg = String::with_capacity(self.body.len() + 512);
@@ -294,7 +296,7 @@ fn attribute(to: &mut String, name: &str, value: &str) {
     to.push('"');
 }
 
-/// At most two decimals and no trailing zeros: SVG files stay small and the same on every machine.
+/// At most two decimals and no trailing zeros, so that SVG files are small and the same on every machine.
 fn number(x: f64) -> String {
     if !x.is_finite() {
         return "0".into();
@@ -306,7 +308,7 @@ fn number(x: f64) -> String {
     if text == "-0" { "0".into() } else { text }
 }
 
-/// The five characters of XML as entities; what XML 1.0 cannot hold at all becomes U+FFFD.
+/// The five special characters of XML as entities; characters that XML 1.0 does not allow become U+FFFD.
 fn escape(to: &mut String, text: &str) {
     for c in text.chars() {
         match c {

@@ -1,4 +1,4 @@
-//! A figure in characters: two pixels a character (▀, 24-bit colour), and its words as themselves.
+//! A figure in characters: two pixels per character (▀, 24-bit colour), and its words as text.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -7,14 +7,14 @@ use resvg::usvg;
 
 type Rgb = [u8; 3];
 
-/// Samples of the figure that a pixel is made of, each way.
+/// Samples per pixel in each direction.
 pub(super) const SAMPLES: u32 = 6;
-/// Colours that differ by less in every channel are one.
+/// Colours that differ by less than this in every channel count as equal.
 const SAME: u8 = 24;
-/// A line that takes a third of a pixel fills it: thinner ones stay visible.
+/// A line that covers a third of a pixel fills it, so that thin lines remain visible.
 const FILLS: f64 = 1.0 / 3.0;
 
-/// One character that stands on its own.
+/// One character of text.
 #[derive(Clone, Copy)]
 struct Letter {
     character: char,
@@ -38,7 +38,7 @@ pub(super) fn without_words(svg: &str) -> String {
     out
 }
 
-/// The words of a figure in a grid of `columns` × `rows` characters: those that lie level and have room.
+/// The words of a figure in a grid of `columns` × `rows` characters: those that are level and have room.
 pub(super) struct Words {
     letters: Vec<Option<Letter>>,
     columns: usize,
@@ -68,7 +68,7 @@ impl Words {
         let row = (f64::from(area.top() + area.bottom()) / 2.0 * down) as usize;
         let (left, right) = (f64::from(area.left()) * across, f64::from(area.right()) * across);
         let anchor = text.chunks().first().map(|chunk| chunk.anchor());
-        // Names of rows end at what they name: there is no room but before it.
+        // Names of rows end where their row begins, so only the columns before it are free.
         let room = if anchor == Some(usvg::TextAnchor::End) { (right.round() as usize).max(3) } else { self.columns };
         let said =
             if said.chars().count() <= room { said } else { said.chars().take(room - 1).chain(['…']).collect() };
@@ -99,7 +99,7 @@ impl Words {
     }
 }
 
-/// The characters: `samples` are RGB bytes of a picture of `columns * SAMPLES` by `2 * rows * SAMPLES`.
+/// The text of all rows; `samples` are the RGB bytes of a picture of `columns * SAMPLES` by `2 * rows * SAMPLES`.
 pub(super) fn blocks(samples: &[u8], words: &Words, rows: usize) -> String {
     let columns = words.columns;
     let mut text = String::with_capacity(columns * rows * 8);
@@ -127,7 +127,7 @@ pub(super) fn blocks(samples: &[u8], words: &Words, rows: usize) -> String {
     text
 }
 
-/// The colour of a pixel: what is drawn on a plain ground is shown stronger than it is, lest thin lines fade away.
+/// The colour of a pixel. On a plain background, the drawn colour is strengthened so that thin lines do not fade.
 fn pixel(samples: &[u8], columns: usize, x: usize, y: usize) -> Rgb {
     let n = SAMPLES as usize;
     let all: Vec<Rgb> = (0..n * n)

@@ -1,7 +1,9 @@
-//! How wide text is in the embedded font, and lines broken or cut to a width.
+//! Text widths in the embedded font, and lines wrapped or cut to a width.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
+
+use parking_lot::Mutex;
 
 /// The width of `text` at `size` px, without kerning.
 pub fn width(text: &str, size: f64, bold: bool) -> f64 {
@@ -9,12 +11,12 @@ pub fn width(text: &str, size: f64, bold: bool) -> f64 {
     text.chars().map(|c| font.advance(c)).sum::<f64>() * size
 }
 
-/// The widest of `texts`.
+/// The width of the widest of `texts`.
 pub fn widest<S: AsRef<str>>(texts: &[S], size: f64) -> f64 {
     texts.iter().map(|t| width(t.as_ref(), size, false)).fold(0.0, f64::max)
 }
 
-/// `text` as lines of at most `limit` px, broken at spaces; a longer word is cut short.
+/// `text` as lines of at most `limit` px, broken at spaces; longer words are cut.
 pub fn wrap(text: &str, size: f64, bold: bool, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -30,7 +32,7 @@ pub fn wrap(text: &str, size: f64, bold: bool, limit: f64) -> Vec<String> {
     lines
 }
 
-/// `text`, its end replaced by "…" where it is wider than `limit` px.
+/// `text`, with its end replaced by "…" if it is wider than `limit` px.
 pub fn fit(text: &str, size: f64, bold: bool, limit: f64) -> String {
     if width(text, size, bold) <= limit {
         return text.to_string();
@@ -60,7 +62,7 @@ struct Font {
     known: Mutex<HashMap<char, f64>>,
 }
 
-/// What a glyph of unknown width is taken for, in em.
+/// The assumed width of a glyph that the font lacks, in em.
 const USUAL: f64 = 0.6;
 
 impl Font {
@@ -92,7 +94,7 @@ impl Font {
 
     /// In em.
     fn advance(&self, c: char) -> f64 {
-        let mut known = self.known.lock().unwrap_or_else(|e| e.into_inner());
+        let mut known = self.known.lock();
         *known.entry(c).or_insert_with(|| self.look_up(c).unwrap_or(USUAL))
     }
 

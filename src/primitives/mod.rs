@@ -1,8 +1,8 @@
 //! The words of the language, one file each, and the kinds of value they pass around.
 //!
-//! A folder per chapter of the reference. To add a word: a file with a `WORD`, its `mod` line and a line in [`WORDS`]. To
-//! add a kind of value: a file under `values/`, its `mod` line and a line in [`KINDS`]. Everything else (help, completion,
-//! reference, tests of the examples) follows from these two lists.
+//! A folder per chapter of the reference. To add a word: a file with a `WORD`, its `mod` line and a line in [`FIRST`] or
+//! [`LAST`]; losses have theirs from [`crate::losses`]. To add a kind of value: a file under `values/`, its `mod` line and
+//! a line in [`KINDS`]. Everything else (help, completion, reference, tests of the examples) follows from these lists.
 
 use crate::script::kind::Kind;
 use crate::script::session::Session;
@@ -23,8 +23,27 @@ mod tensors;
 mod training;
 pub mod values;
 
-/// Every word, in the order of the reference.
-pub const WORDS: &[&Word] = &[
+/// Every word, in the order of the reference: [`FIRST`], those of losses, [`LAST`].
+pub const WORDS: &[&Word] = &joined::<{ FIRST.len() + LOSSES.len() + LAST.len() }>([FIRST, LOSSES, LAST]);
+
+const LOSSES: &[&Word] = tensors::losses::WORDS;
+
+const fn joined<const N: usize>(lists: [&[&'static Word]; 3]) -> [&'static Word; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut list, mut i, mut n) = (0, 0, 0);
+    while n < N {
+        if i < lists[list].len() {
+            all[n] = lists[list][i];
+            (i, n) = (i + 1, n + 1);
+        } else {
+            (list, i) = (list + 1, 0);
+        }
+    }
+    all
+}
+
+/// Words before those of losses.
+const FIRST: &[&Word] = &[
     &labels::load_labels::WORD,
     &labels::synthetic_labels::WORD,
     &labels::dataset::WORD,
@@ -54,11 +73,10 @@ pub const WORDS: &[&Word] = &[
     &evaluation::metrics::WORD,
     &evaluation::standard_error::WORD,
     &evaluation::paired_bootstrap::WORD,
-    &tensors::asl::WORD,
-    &tensors::bce::WORD,
-    &tensors::focal::WORD,
-    &tensors::mse::WORD,
-    &tensors::kl::WORD,
+];
+
+/// Words after those of losses.
+const LAST: &[&Word] = &[
     &tensors::tensor::WORD,
     &tensors::load_tensors::WORD,
     &tensors::save_tensors::WORD,

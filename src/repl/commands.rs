@@ -1,10 +1,12 @@
-//! What is typed at the prompt and is not the language: `?word` and `:commands`.
+//! The prompt's commands beyond the language: `?word`, `:vars` and the rest of `COMMANDS`.
 
 use std::path::Path;
 
 use colored::Colorize;
 
-use super::Prompt;
+use super::highlighting::highlight;
+use super::prompt::Prompt;
+use super::{figures, last_values, pager};
 use crate::activity::console;
 use crate::error::Error;
 use crate::files;
@@ -17,7 +19,7 @@ pub enum Next {
     Leave,
 }
 
-/// One line a command: how it is written, and what it does.
+/// One line per command: its usage and its effect.
 const COMMANDS: &[(&str, &str)] = &[
     ("?word", "the documentation of a word, a kind of value or a library (?m::f: of a function)"),
     ("??word", "the source of a function, of a library or one's own"),
@@ -102,13 +104,13 @@ fn help(prompt: &Prompt, word: &str) {
             found if found.is_empty() => {
                 complain(&format!("nothing has \"{}\" in its name or its line", word.trim_matches('*')), None)
             }
-            found => super::paging::print(found.trim_end()),
+            found => pager::print(found.trim_end()),
         }
         return;
     }
     match docs::doc(if word.is_empty() { None } else { Some(word) }) {
-        Ok(text) => super::paging::print(text.trim_end()),
-        // A function of the user's own, or of a library that was imported, has its comment.
+        Ok(text) => pager::print(text.trim_end()),
+        // A function of the user's, or of an imported library, has its comment.
         Err(error) => match find_source(prompt, word) {
             Some(text) => println!("{}", signature_and_comment(&text)),
             None => complain(&error.message, error.help.as_deref()),
@@ -118,7 +120,7 @@ fn help(prompt: &Prompt, word: &str) {
 
 fn source(prompt: &Prompt, word: &str) {
     match find_source(prompt, word) {
-        Some(text) => super::paging::print(&super::editor::highlight(&text)),
+        Some(text) => pager::print(&highlight(&text)),
         None if crate::script::vocabulary::find(word).is_some() => {
             println!("{word} is built in: its source is src/primitives/{word}.rs. ?{word} shows its documentation.");
         }
@@ -126,7 +128,7 @@ fn source(prompt: &Prompt, word: &str) {
     }
 }
 
-/// The text of a function, newest definition first: typed here, of a loaded script, of an imported library.
+/// The text of a function: the newest typed here, else of an embedded library, else of a loaded script or library.
 fn find_source(prompt: &Prompt, word: &str) -> Option<String> {
     let (library, function) = word.rsplit_once("::").unwrap_or(("", word));
     let texts = prompt.session.sources.all();
@@ -148,8 +150,8 @@ fn signature_and_comment(text: &str) -> String {
 }
 
 fn vars(prompt: &Prompt) {
-    // The numbered values are there too, but nobody wants to read them all.
-    for name in prompt.session.variable_names().into_iter().filter(|name| !super::editor::is_numbered(name)) {
+    // The numbered values would make the list long.
+    for name in prompt.session.variable_names().into_iter().filter(|name| !last_values::is_numbered(name)) {
         let Some(value) = prompt.session.scope.get(&name) else { continue };
         println!("  {:<16} {:<12} {}", name.cyan(), show::type_name(value).dimmed(), show::short(value, 80));
     }
@@ -158,7 +160,7 @@ fn vars(prompt: &Prompt) {
     }
 }
 
-/// The inputs that worked, in order: as typed, but values that were shown are printed, and `ans` is given its name.
+/// Writes the inputs that worked, in order. Values that were shown are printed, and become `ans` and `ans_3`.
 fn save(prompt: &Prompt, file: &str) {
     if file.is_empty() {
         return complain(":save needs a file's name, as in :save session.rhai", None);
@@ -196,7 +198,7 @@ fn load(prompt: &mut Prompt, file: &str) {
 /// `:profile`: a table of the slowest lines.
 fn time_lines(prompt: &mut Prompt, text: &str) {
     const MOST: usize = 12;
-    let code = super::editor::with_ans(text);
+    let code = last_values::with_ans(text);
     let (outcome, lines) = crate::script::profile::profile(prompt.session, &code, ":profile");
     prompt.take(code, outcome);
     let all: f64 = lines.iter().map(|line| line.spent.as_secs_f64()).sum();
@@ -209,7 +211,7 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
             "{seconds:>9.4} {share:>5.1}% {:>8}  {:<24} {}",
             line.hits,
             format!("{source}:{number}"),
-            super::editor::highlight(&code)
+            highlight(&code)
         );
     }
     if lines.len() > MOST {
@@ -221,14 +223,14 @@ fn set(prompt: &mut Prompt, rest: &str) {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
         Some(("runs", folder)) => *prompt.session.host.runs.borrow_mut() = folder.into(),
         Some(("progress", value @ ("on" | "off"))) => console::set_quiet(value == "off"),
-        Some(("paging", value @ ("on" | "off"))) => super::paging::set(value == "on"),
-        Some(("figures", name)) => match super::figures::Mode::named(name) {
+        Some(("paging", value @ ("on" | "off"))) => pager::set(value == "on"),
+        Some(("figures", name)) => match figures::Mode::named(name) {
             Ok(mode) => prompt.figures = mode,
             Err(error) => complain(&error.message, error.help.as_deref()),
         },
         _ => {
             println!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
-            println!("  {:<16} {}", "paging".cyan(), if super::paging::on() { "on" } else { "off" });
+            println!("  {:<16} {}", "paging".cyan(), if pager::on() { "on" } else { "off" });
             println!("  {:<16} {}", "runs".cyan(), prompt.session.host.runs.borrow().display());
             println!("  {:<16} on or off", "progress".cyan());
         }

@@ -10,7 +10,7 @@ use crate::plots::Figure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Off,
-    /// What the terminal can.
+    /// The best that the terminal is known to support.
     Auto,
     Blocks,
     Kitty,
@@ -28,7 +28,7 @@ impl Mode {
         ("off", Mode::Off),
     ];
 
-    /// Errors: another name.
+    /// Errors: an unknown name.
     pub fn named(name: &str) -> Result<Mode> {
         let found = Mode::ALL.iter().find(|(known, _)| *known == name);
         found
@@ -40,14 +40,14 @@ impl Mode {
         Mode::ALL.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
     }
 
-    /// What `Auto` means in a terminal that says this of itself.
+    /// The mode that `Auto` means in a terminal with these environment variables.
     fn settled(self, variable: impl Fn(&str) -> String) -> Mode {
         if self != Mode::Auto {
             return self;
         }
         let (term, program) = (variable("TERM"), variable("TERM_PROGRAM"));
         if !variable("TMUX").is_empty() || term.starts_with("screen") {
-            // Pictures do not pass through a multiplexer that was not told to let them.
+            // Multiplexers let pictures pass only if configured to.
             return Mode::Blocks;
         }
         if !variable("KITTY_WINDOW_ID").is_empty() || term.contains("kitty") || term.contains("ghostty") {
@@ -63,7 +63,7 @@ impl Mode {
     }
 }
 
-/// Draws a figure where there is a terminal, and saves it anyway; the line that says where.
+/// Draws a figure if standard output is a terminal, and saves it in any case. Returns the line with its path.
 ///
 /// Errors: those of drawing and saving.
 pub fn show(figure: &Figure, mode: Mode, columns: usize) -> Result<String> {
@@ -81,7 +81,7 @@ fn draw(figure: &Figure, mode: Mode, columns: u32) -> Result<()> {
         print!("{}", figure.half_blocks(columns)?);
         return Ok(());
     }
-    // Ten pixels a character is what terminals have about.
+    // About ten pixels per character, as terminals have.
     let (width, height, pixels) = figure.pixels(columns * 10, 4000)?;
     let picture = image::RgbImage::from_raw(width, height, pixels)
         .ok_or_else(|| Error::internal("a figure of another size than it says"))?;
@@ -99,7 +99,7 @@ fn draw(figure: &Figure, mode: Mode, columns: u32) -> Result<()> {
     Ok(())
 }
 
-/// The first `out/figure-N.png` that is not there yet.
+/// The first `out/figure-N.png` that does not exist.
 fn free_name() -> PathBuf {
     (1..).map(|n| PathBuf::from(format!("out/figure-{n}.png"))).find(|path| !path.exists()).unwrap_or_default()
 }

@@ -1,11 +1,11 @@
-//! The signature of the call that is being typed, in grey behind the cursor.
+//! The signature of the call being typed, in grey behind the cursor.
 
 use rustyline::hint::Hint;
 
-use super::scan::{code_of, last_word};
+use super::input::{last_word, signs};
 use crate::script::vocabulary;
 
-/// What stands behind the cursor. It is read, never taken over.
+/// The text behind the cursor. No key takes it into the line.
 pub struct Signature(String);
 
 impl Hint for Signature {
@@ -18,7 +18,7 @@ impl Hint for Signature {
     }
 }
 
-/// The hint for a line whose cursor stands at its end; `functions` are the user's own signatures.
+/// The hint for a line with the cursor at its end; `functions` are the user's own signatures.
 pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
     let call = innermost(line)?;
     if let Some(key) = &call.option {
@@ -32,7 +32,7 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
     if call.in_options {
         return None;
     }
-    // Of several ways to call it the first that has room for this argument.
+    // Of several signatures the first that has this argument.
     let parameters = |signature: &str| -> Vec<String> {
         let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(')').next().unwrap_or(rest));
         inside.split(", ").filter(|p| !p.is_empty()).map(str::to_string).collect()
@@ -53,9 +53,9 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
 /// The call around the end of a line.
 struct Call<'l> {
     name: &'l str,
-    /// How many arguments stand before the one that is being typed.
+    /// The index of the argument being typed.
     argument: usize,
-    /// Inside its `#{...}`.
+    /// Whether the cursor is inside its `#{...}`.
     in_options: bool,
     /// The option whose value is being typed.
     option: Option<String>,
@@ -64,7 +64,7 @@ struct Call<'l> {
 fn innermost(line: &str) -> Option<Call<'_>> {
     let (mut depth, mut commas, mut in_options) = (0, 0, false);
     let mut option_from = None;
-    for (at, c) in code_of(line).into_iter().rev() {
+    for (at, c) in signs(line).rev() {
         match c {
             ')' | ']' | '}' => depth += 1,
             '{' if depth == 0 && line[..at].ends_with('#') => {
@@ -101,6 +101,7 @@ mod tests {
     use super::*;
 
     fn text(line: &str) -> Option<String> {
+        crate::primitives::install();
         hint(line, &["double(x, y)".into()]).map(|h| h.0.trim().to_string())
     }
 

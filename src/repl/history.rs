@@ -1,9 +1,11 @@
-//! Ctrl-R: earlier inputs found by parts of them, in any order.
+//! The history: its file, and the search for earlier inputs with Ctrl-R.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use dialoguer::FuzzySelect;
+use parking_lot::Mutex;
 use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
 
 /// Earlier inputs, oldest first, each once.
@@ -11,20 +13,20 @@ use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, Rep
 pub struct Inputs(Arc<Mutex<Vec<String>>>);
 
 impl Inputs {
-    /// Takes note of an input; one that was there before moves to the end.
+    /// Adds an input at the end; an equal earlier one is removed.
     pub fn add(&self, input: &str) {
-        let mut all = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let mut all = self.0.lock();
         all.retain(|known| known != input);
         all.push(input.to_string());
     }
 
     /// Newest first.
     fn newest(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).iter().rev().cloned().collect()
+        self.0.lock().iter().rev().cloned().collect()
     }
 }
 
-/// The search, bound to a key.
+/// The fuzzy search, bound to a key.
 pub struct Search(pub Inputs);
 
 impl ConditionalEventHandler for Search {
@@ -34,7 +36,7 @@ impl ConditionalEventHandler for Search {
             return None;
         }
         let mut screen = std::io::stderr();
-        // Below the line that is being typed, which is drawn again afterwards.
+        // Below the line being typed, which is drawn again afterwards.
         let _ = write!(screen, "\r\n");
         let lines: Vec<String> = inputs.iter().map(|input| one_line(input)).collect();
         let chosen = FuzzySelect::new()
@@ -53,9 +55,22 @@ impl ConditionalEventHandler for Search {
     }
 }
 
-/// An input of several lines on one.
+/// An input's lines joined into one.
 fn one_line(input: &str) -> String {
     input.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// `$CPSD_HISTORY`, or `cpsd/history` under the user's data folder.
+pub fn file() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CPSD_HISTORY") {
+        return Some(PathBuf::from(path));
+    }
+    let data = std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))?;
+    let folder = data.join("cpsd");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("history"))
 }
 
 #[cfg(test)]

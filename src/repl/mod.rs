@@ -1,50 +1,46 @@
 //! The prompt: reading lines, completing, highlighting, and showing values.
 //!
-//! - `editor`: rustyline's helper: completion, highlighting, when input is complete
-//! - `receivers`: of what kind an expression is that is being typed; `hints`: the signature behind the cursor
-//! - `scan`: words, strings and brackets of a line that is being typed
-//! - `history`: Ctrl-R
-//! - `figures`, `paging`: figures and long output in the terminal
-//! - `commands`: `:vars`, `?word` and the other things that are not the language
+//! - `prompt`: evaluates inputs, shows and numbers their values
+//! - `commands`: `?word`, `:vars` and the other commands beyond the language
+//! - `editor`: rustyline's helper, made of `completion`, `hints` (signatures) and `highlighting`
+//! - `infer`: the kind of the expression being typed, for completion
+//! - `input`: words, strings and brackets up to the cursor
+//! - `last_values`: `_` and `_3`
+//! - `history`: the history's file, and Ctrl-R
+//! - `figures`, `pager`, `terminal`: figures, long output and failures in the terminal
 
 mod commands;
+mod completion;
 pub mod editor;
 mod figures;
+mod highlighting;
 mod hints;
 mod history;
-mod paging;
-mod receivers;
-mod scan;
+mod infer;
+mod input;
+mod last_values;
+mod pager;
+mod prompt;
+mod terminal;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use colored::Colorize;
-use rhai::Dynamic;
+use parking_lot::Mutex;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::console;
-use crate::plots::Figure;
-use crate::script::errors::Failure;
 use crate::script::session::Session;
-use crate::script::show;
 use editor::Helper;
+use prompt::{Prompt, report};
+pub use terminal::{rendered, width};
 
-/// Columns of the terminal, 100 where there is none.
-pub fn width() -> usize {
-    // A pseudo-terminal that nobody gave a size says 0.
-    comfy_table::Table::new()
-        .width()
-        .map(usize::from)
-        .filter(|width| *width > 0)
-        .map_or(100, |width| width.clamp(40, 200))
-}
-
-/// What Tab offers at the end of `line`, as it would be put there.
+/// The completions at the end of `line`.
 pub fn completions(session: &Session, line: &str) -> Vec<String> {
     let mut helper = Helper::new();
     helper.refresh(session);
@@ -71,7 +67,7 @@ pub fn run(session: &mut Session) -> u8 {
     };
     editor.set_helper(Some(Helper::new()));
     editor.bind_sequence(KeyEvent::from('\r'), EventHandler::Conditional(Box::new(editor::Indent)));
-    let history = history_file();
+    let history = history::file();
     if let Some(path) = &history {
         let _ = editor.load_history(path);
     }
@@ -84,7 +80,7 @@ pub fn run(session: &mut Session) -> u8 {
         env!("CARGO_PKG_VERSION"),
         "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed()
     );
-    let mut prompt = Prompt { session, kept: vec![], failure: None, numbered: 0, figures: figures::Mode::Auto };
+    let mut prompt = Prompt::new(session);
     if let Some(file) = startup_file() {
         if let Ok(text) = std::fs::read_to_string(&file) {
             prompt.evaluate(&text, &file.display().to_string());
@@ -94,16 +90,16 @@ pub fn run(session: &mut Session) -> u8 {
     let printer = editor.create_external_printer().ok().map(|printer| Arc::new(Mutex::new(printer)));
     let lock = prompt.session.host.background.lock.clone();
     let mut line_number = 0;
-    // The user was told that jobs are running, and asked to leave all the same.
+    // Whether the user was told that jobs are running.
     let mut warned = false;
     loop {
         if let Some(helper) = editor.helper_mut() {
             helper.refresh(prompt.session);
         }
-        // Background jobs have their turns while a line is typed, and print above it.
+        // Background jobs run while a line is typed, and print above it.
         console::set_printer(printer.clone().map(|printer| -> console::Printer {
             Box::new(move |line| {
-                let _ = printer.lock().unwrap_or_else(|e| e.into_inner()).print(format!("{line}\n"));
+                let _ = printer.lock().print(format!("{line}\n"));
             })
         }));
         let read = lock.released(|| editor.readline("cpsd> "));
@@ -135,7 +131,7 @@ pub fn run(session: &mut Session) -> u8 {
                 }
             }
             Err(error) => {
-                // A byte that is not UTF-8, a resize in mid-read: say it, and go on.
+                // A byte that is not UTF-8, or a resize during the read: reported, and the prompt goes on.
                 eprintln!("cpsd: {error}");
                 if !std::io::stdin().is_terminal() {
                     return 1;
@@ -145,7 +141,7 @@ pub fn run(session: &mut Session) -> u8 {
     }
 }
 
-/// Whether the prompt may be left: with jobs under way only when asked twice.
+/// Whether the prompt may be left. While jobs run, only the second request is granted.
 fn may_leave(session: &Session, warned: &mut bool) -> bool {
     let running = session.host.background.running().len();
     if running == 0 || std::mem::replace(warned, true) {
@@ -157,75 +153,6 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
     false
 }
 
-/// An input that worked.
-struct Entry {
-    code: String,
-    /// The number that its value was shown under, if it was: it became `ans`, and `ans_3`.
-    shown: Option<usize>,
-}
-
-/// What the prompt knows beyond the session.
-struct Prompt<'s> {
-    session: &'s mut Session,
-    /// Inputs that worked, in order.
-    kept: Vec<Entry>,
-    /// The last failure, rendered.
-    failure: Option<String>,
-    /// How many values were shown.
-    numbered: usize,
-    figures: figures::Mode,
-}
-
-impl Prompt<'_> {
-    /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold; a `;` at the
-    /// end silences it.
-    fn evaluate(&mut self, line: &str, name: &str) {
-        let line = editor::with_ans(line);
-        let outcome = self.session.eval(&line, name);
-        self.take(line, outcome);
-    }
-
-    /// Shows what an input gave.
-    fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
-        match outcome {
-            Ok(value) => {
-                let silent = value.is_unit() || line.trim_end().ends_with(';');
-                let shown = (!silent).then(|| self.show(value));
-                self.kept.push(Entry { code: line, shown });
-            }
-            Err(failure) => self.report(&failure),
-        }
-    }
-
-    /// Shows a value under the next number.
-    fn show(&mut self, value: Dynamic) -> usize {
-        self.numbered += 1;
-        let mark = format!("_{}", self.numbered).dimmed();
-        let text = show::show(&value);
-        match text.contains('\n') {
-            false => paging::print(&format!("{mark} {text}")),
-            true => paging::print(&format!("{mark}\n{text}")),
-        }
-        if let Some(figure) = value.read_lock::<Figure>() {
-            match figures::show(&figure, self.figures, width()) {
-                Ok(line) => println!("{}", line.dimmed()),
-                Err(error) => eprintln!("{error}"),
-            }
-        }
-        self.session.scope.set_or_push(format!("ans_{}", self.numbered), value.clone());
-        self.session.scope.set_or_push("ans", value);
-        self.numbered
-    }
-
-    fn report(&mut self, failure: &Failure) {
-        // A stop is no error to look at again.
-        if !failure.interrupted() && failure.exit.is_none() {
-            self.failure = Some(rendered(failure));
-        }
-        report(failure);
-    }
-}
-
 /// `$CPSD_STARTUP`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
 fn startup_file() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("CPSD_STARTUP") {
@@ -235,21 +162,6 @@ fn startup_file() -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
     Some(folder.join("cpsd/startup.rhai"))
-}
-
-fn report(failure: &Failure) {
-    if failure.interrupted() {
-        eprintln!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
-    } else if let Some(code) = failure.exit {
-        eprintln!("exit({code}) ends a script; Ctrl-D leaves the prompt");
-    } else {
-        eprint!("{}", rendered(failure));
-    }
-}
-
-fn rendered(failure: &Failure) -> String {
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    failure.render(colour, width())
 }
 
 fn run_piped(session: &mut Session) -> u8 {
@@ -265,17 +177,4 @@ fn run_piped(session: &mut Session) -> u8 {
             if failure.interrupted() { 130 } else { failure.exit.map_or(1, |c| c as u8) }
         }
     }
-}
-
-/// `$CPSD_HISTORY`, or `cpsd/history` under the user's data folder.
-fn history_file() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CPSD_HISTORY") {
-        return Some(PathBuf::from(path));
-    }
-    let data = std::env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))?;
-    let folder = data.join("cpsd");
-    std::fs::create_dir_all(&folder).ok()?;
-    Some(folder.join("history"))
 }

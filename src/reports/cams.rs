@@ -9,14 +9,14 @@ use crate::models::cam::{Cam, cam};
 use crate::plots::{CamCell, CamRow, Heat, Picture};
 use crate::training::{Predictor, Trained};
 
-/// Pictures in one panel.
+/// The most pictures in one panel.
 pub const MOST_PICTURES: usize = 12;
 
-/// The first pictures of `dataset` (twelve at most), a row each: the picture itself, then the map of every model with its
-/// probability below. Without a `label`, each row shows the one of its picture's labels on whose probability the models
-/// differ most. An ensemble is asked the teacher that answers for the label.
+/// The first pictures of `dataset` (at most twelve), one per row: the picture itself, then the map of every model with
+/// its probability below. Without a `label`, each row shows the label of its picture on whose probability the models
+/// differ most. Of an ensemble, the teacher that answers for the label is used.
 ///
-/// Errors: no model or picture, a label that is not there or that a model does not answer for, a head without class maps.
+/// Errors: no model or picture, an unknown label, a label that a model does not answer for, a head without class maps.
 pub fn cam_rows(models: &[(String, Predictor)], dataset: &Dataset, label: Option<&str>) -> Result<Vec<CamRow>> {
     if models.is_empty() || dataset.is_empty() {
         return Err(Error::argument("cam needs at least one model and one picture"));
@@ -27,12 +27,12 @@ pub fn cam_rows(models: &[(String, Predictor)], dataset: &Dataset, label: Option
     (0..dataset.len().min(MOST_PICTURES)).map(|image| row(models, dataset, image, label)).collect()
 }
 
-/// The titles above the rows' cells.
+/// The titles of the columns.
 pub fn cam_columns(models: &[(String, Predictor)]) -> Vec<String> {
     std::iter::once("picture".to_string()).chain(models.iter().map(|(name, _)| name.clone())).collect()
 }
 
-/// Of `models`, which answer for the labels of `dataset`, those whose heads have class activation maps.
+/// The models whose heads have class activation maps. All models must answer for the labels of `dataset`.
 pub fn with_maps(models: &[(String, Predictor)], dataset: &Dataset) -> Result<Vec<(String, Predictor)>> {
     let (Some(label), false) = (dataset.labels.labels().first(), dataset.is_empty()) else { return Ok(vec![]) };
     let picture = dataset.picture(0)?;
@@ -59,7 +59,7 @@ fn row(models: &[(String, Predictor)], dataset: &Dataset, image: usize, label: O
         None => dataset.labels.row(image).iter().map(|&l| dataset.labels.labels()[l as usize].clone()).collect(),
     };
     let candidates = if candidates.is_empty() { dataset.labels.labels()[..1].to_vec() } else { candidates };
-    // For each label, the map of each model.
+    // The label with the largest spread of probabilities, and its maps.
     let mut best = None;
     for label in candidates {
         interrupt::check()?;
@@ -87,7 +87,7 @@ fn one(predictor: &Predictor, picture: &crate::images::Picture, label: &str) -> 
     cam(&model, &x, output)
 }
 
-/// The model that answers for a label, and by which of its outputs.
+/// The model that answers for a label, and the index of its output.
 fn answering<'a>(predictor: &'a Predictor, label: &str) -> Result<(&'a Trained, usize)> {
     let labels = predictor.labels();
     let at = labels
@@ -100,14 +100,14 @@ fn answering<'a>(predictor: &'a Predictor, label: &str) -> Result<(&'a Trained, 
     })
 }
 
-/// A picture's centre as the model reads it.
+/// The centre of a picture as input of the model.
 fn input(model: &crate::models::Model, picture: &crate::images::Picture) -> Result<Tensor> {
     let side = model.image_size();
     let pixels = Tensor::f_from_slice(&augment::center(picture, side as u32)?)?.f_view([1, side, side, 3])?;
     model.normalise(&pixels)
 }
 
-/// `n` pictures with labels, evenly spread over the data set, whatever the models make of them; all where there are fewer.
+/// `n` pictures with labels, evenly spread over the data set, independent of the models; all if there are fewer.
 pub fn spread(dataset: &Dataset, n: usize) -> Result<Dataset> {
     let labelled: Vec<usize> = (0..dataset.len()).filter(|&i| !dataset.labels.row(i).is_empty()).collect();
     let n = n.min(labelled.len());

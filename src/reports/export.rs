@@ -1,29 +1,29 @@
-//! A table as text for a paper, a README or another program.
+//! Tables as text for papers, READMEs and other programs.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::labels::tables::{Cell, Table};
+use crate::tables::{Cell, Table};
 
-/// How numbers stand in an exported table, and what LaTeX puts around it.
+/// The number formats of an exported table, and its LaTeX environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportOptions {
-    /// Decimals of numbers that are not whole.
+    /// Decimals of numbers that are not integers.
     pub decimals: Decimals,
-    /// Columns whose numbers carry a sign, as differences do.
+    /// Columns whose numbers have a sign, such as differences.
     pub signed: Vec<String>,
     /// Columns whose greatest number is bold.
     pub bold: Vec<String>,
-    /// Above the table, in LaTeX: makes it a `table` environment.
+    /// Above the table, in LaTeX; the table is then in a `table` environment.
     pub caption: String,
-    /// For `\ref`, in LaTeX: makes it a `table` environment.
+    /// For `\ref`, in LaTeX; the table is then in a `table` environment.
     pub label: String,
 }
 
-/// Decimals of all columns, or of each by its name.
+/// Decimals of all columns, or of each column by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "an integer from 0 to 17, or a map of them by column")]
 pub enum Decimals {
@@ -31,9 +31,9 @@ pub enum Decimals {
     Each(BTreeMap<String, u8>),
 }
 
-/// Of a column that is not named.
+/// The decimals of a column that is not named.
 const USUAL: u8 = 2;
-/// More say nothing of a 64-bit number.
+/// More decimals carry no information about a 64-bit number.
 const MOST: u8 = 17;
 
 impl Default for Decimals {
@@ -58,24 +58,24 @@ impl Decimals {
     }
 }
 
-/// A table's cells as they are shown, with what is known of its columns.
+/// The cells of a table as they are shown.
 pub(super) struct Shown {
     pub names: Vec<String>,
-    /// Whether a column holds numbers, which stand at the right.
+    /// Whether a column holds numbers, which are right-aligned.
     pub numbers: Vec<bool>,
     pub rows: Vec<Vec<ShownCell>>,
 }
 
 pub(super) struct ShownCell {
-    /// Empty where there is no value; a minus is `-`.
+    /// Empty without a value; a minus sign is `-`.
     pub text: String,
-    /// What it sorts by.
+    /// The sort key.
     pub value: Option<f64>,
     pub bold: bool,
 }
 
 impl Shown {
-    /// Errors: options that name a column which is not there, too many decimals.
+    /// Errors: options that name an unknown column, too many decimals.
     pub fn new(table: &Table, options: &ExportOptions) -> Result<Shown> {
         let names = table.columns();
         options.check(&names)?;
@@ -118,7 +118,7 @@ impl ExportOptions {
 struct Column {
     decimals: usize,
     signed: bool,
-    /// The greatest number as it is shown, where it is to be bold: what looks equal is equally bold.
+    /// The greatest number as shown, if it is bold; all numbers that look equal to it are bold.
     best: Option<String>,
 }
 
@@ -144,7 +144,7 @@ impl Column {
             Cell::Float(x) if !x.is_finite() => String::new(),
             Cell::Float(x) => {
                 let text = format!("{x:.decimals$}");
-                // Nothing is less than zero by rounding.
+                // A number that rounds to zero has no sign.
                 let zero = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
                 let text = if zero { text.trim_start_matches('-').to_string() } else { text };
                 if self.signed && !zero && *x > 0.0 { format!("+{text}") } else { text }
@@ -163,9 +163,9 @@ fn value(cell: &Cell) -> Option<f64> {
     }
 }
 
-/// GitHub's Markdown, which most others read: a header, a line of alignments, a line a row.
+/// GitHub's Markdown, which most other programs read: a header, a line of alignments, one line per row.
 ///
-/// Errors: options that name a column which is not there.
+/// Errors: options that name an unknown column.
 pub fn markdown(table: &Table, options: &ExportOptions) -> Result<String> {
     let shown = Shown::new(table, options)?;
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -174,7 +174,7 @@ pub fn markdown(table: &Table, options: &ExportOptions) -> Result<String> {
     for row in &shown.rows {
         let cells = row.iter().zip(&shown.numbers).map(|(cell, number)| match (cell.bold, number) {
             (true, _) => format!("**{}**", cell.text),
-            // Numbers have nothing that Markdown could take for its own.
+            // Numbers contain no Markdown syntax.
             (false, true) => cell.text.clone(),
             (false, false) => in_markdown(&cell.text),
         });
@@ -183,7 +183,7 @@ pub fn markdown(table: &Table, options: &ExportOptions) -> Result<String> {
     Ok(text)
 }
 
-/// Text that Markdown shows as it is.
+/// Text escaped for Markdown.
 fn in_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -198,9 +198,9 @@ fn in_markdown(text: &str) -> String {
     escaped.trim().to_string()
 }
 
-/// A LaTeX `tabular` with the rules of the package booktabs, in a `table` where there is a caption or a label.
+/// A LaTeX `tabular` with the rules of the package booktabs, in a `table` if there is a caption or a label.
 ///
-/// Errors: options that name a column which is not there.
+/// Errors: options that name an unknown column.
 pub fn latex(table: &Table, options: &ExportOptions) -> Result<String> {
     let shown = Shown::new(table, options)?;
     let floats = !options.caption.is_empty() || !options.label.is_empty();
@@ -239,7 +239,7 @@ pub fn latex(table: &Table, options: &ExportOptions) -> Result<String> {
     Ok(lines.join("\n") + "\n")
 }
 
-/// Text that LaTeX sets as it is, with any font encoding.
+/// Text escaped for LaTeX, with any font encoding.
 fn in_latex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -251,7 +251,7 @@ fn in_latex(text: &str) -> String {
             '<' => escaped.push_str("$<$"),
             '>' => escaped.push_str("$>$"),
             '|' => escaped.push_str("$|$"),
-            // After the end of a row these two would be taken for its arguments.
+            // After the end of a row these would be read as its arguments.
             '[' | ']' | '*' => escaped.extend(['{', c, '}']),
             '−' => escaped.push_str("$-$"),
             '±' => escaped.push_str("$\\pm$"),

@@ -1,9 +1,9 @@
-//! How tables and figures stand in a page.
+//! The HTML of tables, figures and the whole document.
 
 use maud::{Markup, PreEscaped, html};
 
 use super::export::{Shown, latex, markdown};
-use super::results::Sheet;
+use super::sheets::Sheet;
 use crate::error::Result;
 use crate::plots::{Figure, qualitative};
 
@@ -12,7 +12,7 @@ fn dot(subject: Option<usize>) -> Markup {
     html! { @if let Some(i) = subject { span.dot style={ "background:" (qualitative(i).hex()) } {} } }
 }
 
-/// A table whose headers sort it, with its text for papers.
+/// A table that is sorted by its headers, with its text for papers.
 pub fn sheet(sheet: &Sheet) -> Result<Markup> {
     let shown = Shown::new(&sheet.table, &sheet.options)?;
     Ok(html! {
@@ -55,7 +55,7 @@ pub fn sheet(sheet: &Sheet) -> Result<Markup> {
     })
 }
 
-/// A number with a real minus.
+/// A number with a real minus sign.
 fn minus(number: &str) -> String {
     number.replace('-', "−")
 }
@@ -76,7 +76,7 @@ fn exports(sheet: &Sheet) -> Result<Markup> {
                             strong { (name) @if *name == "LaTeX" { small { " booktabs" } } }
                             button.copy type="button" aria-label={ "Copy " (name) } { "Copy" }
                         }
-                        // A browser drops the line break that follows the tag.
+                        // Browsers drop a line break directly after the tag.
                         pre tabindex="0" { "\n" (text) }
                     }
                 }
@@ -85,7 +85,7 @@ fn exports(sheet: &Sheet) -> Result<Markup> {
     })
 }
 
-/// A figure on its card. `pictures` have colours of their own, which a dark page leaves as they are.
+/// A figure on a card. `pictures`: the figure contains pictures, whose colours a dark page does not change.
 pub fn figure(figure: &Figure, pictures: bool, caption: &str) -> Markup {
     html! {
         figure class={ "card " @if pictures { "pictures" } @else { "drawn" } } {
@@ -112,7 +112,7 @@ pub struct Section {
     pub body: Markup,
 }
 
-/// The whole document: nothing in it is fetched from elsewhere, and a policy says so to the browser.
+/// The whole document. It fetches nothing, which its content policy enforces.
 pub fn document(title: &str, head: &Markup, sections: &[Section]) -> String {
     const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
     html! {

@@ -1,25 +1,27 @@
-//! What people hand on: results as one HTML page, and tables for papers.
+//! Reports: results as one HTML page, and tables for papers.
 //!
-//! | file | what it makes |
+//! | file | content |
 //! |---|---|
-//! | [`page`] | the page: what it is made from, its sections in order |
-//! | [`subject`] | what a page compares: runs, models, ensembles, evaluations, each under a name |
-//! | [`settings`] | from specifications: what the runs share and what differs |
-//! | [`results`] | tables of metrics, per-label APs, differences from the baseline |
-//! | [`figures`] | learning curves, differences, heat maps and graphs of labels |
+//! | [`page`] | the page: its inputs, and its sections in order |
+//! | [`subject`] | the runs, models, ensembles and evaluations that a page compares, each with a name |
+//! | [`settings`] | the settings that runs share, and those that differ |
+//! | [`sheets`] | tables of metrics, AP per label, differences from the baseline |
+//! | [`comparison_figures`] | learning curves and differences |
+//! | [`graph_figures`] | heat maps and graphs of labels |
 //! | [`cams`] | class activation maps of several models over the same pictures |
-//! | [`export`] | a table as Markdown, LaTeX and CSV |
-//! | `html` | how tables and figures stand in the page |
+//! | [`export`] | tables as Markdown and LaTeX |
+//! | `html` | the HTML of tables, figures and the document |
 //!
-//! Numbers in, text out: nothing here trains. Whatever a user named is escaped.
+//! Reports take evaluations and write text; nothing is trained here. All names from users are escaped.
 
 pub mod cams;
+pub mod comparison_figures;
 pub mod export;
-pub mod figures;
+pub mod graph_figures;
 mod html;
 pub mod page;
-pub mod results;
 pub mod settings;
+pub mod sheets;
 pub mod subject;
 
 pub use page::{Data, PageOptions, page};

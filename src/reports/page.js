@@ -1,11 +1,11 @@
 "use strict";
-// Sorting, copying, the theme. Without it the page still shows everything.
+// Sorting, copying, theme. Without this script the page still shows everything.
 (() => {
   const root = document.documentElement;
   const said = document.getElementById("said");
   const say = (text) => { said.textContent = text; };
 
-  // Rows as they came, so that a third click gives their order back.
+  // The original order of the rows, which the third click restores.
   for (const table of document.querySelectorAll("table.sortable")) {
     const body = table.tBodies[0];
     const rows = [...body.rows];
@@ -28,7 +28,7 @@
         const sorted = rows.map((row) => [key(row), row]);
         if (next !== "none") {
           sorted.sort(([a], [b]) => {
-            // What has no value stands last either way.
+            // Rows without a value are last in both directions.
             if (number && (Number.isNaN(a) || Number.isNaN(b))) return Number.isNaN(a) - Number.isNaN(b);
             return next === "ascending" ? compare(a, b) : compare(b, a);
           });
@@ -43,7 +43,7 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Without the permission, or from a page that counts as insecure.
+      // Fallback without clipboard permission, or on a page that is not a secure context.
       const area = document.createElement("textarea");
       area.value = text;
       document.body.append(area);
@@ -68,13 +68,13 @@
     });
   }
 
-  // One menu at a time; a click beside it or Escape closes it.
+  // One menu is open at a time; a click outside it or Escape closes it.
   const menus = [...document.querySelectorAll("details.export")];
   for (const menu of menus) {
     menu.addEventListener("toggle", () => {
       if (!menu.open) return;
       menus.forEach((other) => { if (other !== menu) other.open = false; });
-      // Within the window, whatever the table's place.
+      // Moved into the window, wherever the table is.
       const box = menu.querySelector(".menu");
       box.style.translate = "";
       const place = box.getBoundingClientRect();

@@ -1,36 +1,37 @@
-//! The page: what it is made from, its sections in order.
+//! The page: its inputs, and its sections in order.
 
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
 use super::cams;
-use super::figures::{self, Curve};
+use super::comparison_figures::{self, Curve};
+use super::graph_figures;
 use super::html::{self, Section, document};
-use super::results::{self, Difference, Sheet, on};
 use super::settings;
+use super::sheets::{self, Difference, Sheet, on};
 use super::subject::{Given, Subject, subjects};
 use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
 use crate::images::Dataset;
-use crate::labels::tables::{Cell, Table};
 use crate::metrics::{Evaluation, MetricOptions};
 use crate::plots::{self, CamPanelOptions, HeatmapOptions, LabelGraphOptions};
 use crate::runs::RunStore;
+use crate::tables::{Cell, Table};
 
-/// What a page is told beyond what it compares.
+/// The options of a page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageOptions {
     /// The heading.
     pub title: String,
-    /// Below the first result; an empty line begins a paragraph.
+    /// Text below the first result; an empty line begins a paragraph.
     pub notes: String,
-    /// The name of what the others are compared with; the one called "baseline", or else the first.
+    /// The name of the subject that the others are compared with; by default "baseline" if there is one, or the first.
     pub baseline: Option<String>,
-    /// Which splits of the data set to evaluate on.
+    /// The splits of the data set to evaluate on.
     pub splits: Vec<String>,
-    /// How many pictures the gallery of class activation maps shows, from the first of the splits; 0 leaves it out.
+    /// How many pictures of the first split the gallery of class activation maps shows; 0 leaves it out.
     pub pictures: usize,
     /// The options of the evaluation.
     pub evaluate: MetricOptions,
@@ -49,25 +50,25 @@ impl Default for PageOptions {
     }
 }
 
-/// The data that a page evaluates on and shows.
+/// The data sets and partitions that a page evaluates on and shows.
 #[derive(Clone, Default)]
 pub struct Data {
-    /// The splits to evaluate on, by their names.
+    /// The splits to evaluate on, by name.
     pub splits: Vec<(String, Dataset)>,
-    /// The split whose labels make the label graph.
+    /// The split whose labels give the label graph.
     pub graph: Option<Dataset>,
     pub partitions: Vec<(String, Partition)>,
 }
 
-/// More labels have no place in a figure of a page.
+/// The most labels in a figure of a page.
 const MOST_LABELS: usize = 400;
 
 /// The page as HTML: one document that needs no other file and no network.
 ///
-/// `given` is what it compares. Evaluations and maps are computed where `data` has a
-/// split; the rest is read from the run store.
+/// The page compares `given`. Evaluations and maps are computed on the splits of `data`; the rest is read from the run
+/// store.
 ///
-/// Errors: nothing to compare, an unknown baseline, what evaluating and reading runs can raise, Interrupted.
+/// Errors: nothing to compare, an unknown baseline, errors of evaluating and reading runs, Interrupted.
 pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOptions) -> Result<String> {
     if options.pictures > cams::MOST_PICTURES {
         return Err(Error::argument(format!(
@@ -85,7 +86,7 @@ pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOpti
     }
     let splits = splits_of(&subjects);
     let differences =
-        splits.iter().map(|split| results::differences(&subjects, baseline, split)).collect::<Result<Vec<_>>>()?;
+        splits.iter().map(|split| sheets::differences(&subjects, baseline, split)).collect::<Result<Vec<_>>>()?;
     let compared = Compared { subjects: &subjects, baseline, splits: &splits, differences: &differences };
     let sections: Vec<Option<Section>> = vec![
         section("results", "Results", compared.results()?),
@@ -113,10 +114,10 @@ fn baseline(subjects: &[Subject], asked: Option<&str>) -> Result<usize> {
     }
 }
 
-/// The splits that anything was evaluated on, in order of first appearance.
+/// All splits with an evaluation, in order of first appearance.
 fn splits_of(subjects: &[Subject]) -> Vec<String> {
     let mut splits: Vec<String> = Vec::new();
-    for (split, _) in subjects.iter().flat_map(|s| &s.reports) {
+    for (split, _) in subjects.iter().flat_map(|s| &s.evaluations) {
         if !splits.contains(split) {
             splits.push(split.clone());
         }
@@ -129,7 +130,7 @@ struct Compared<'a> {
     subjects: &'a [Subject],
     baseline: usize,
     splits: &'a [String],
-    /// One list a split.
+    /// One list per split.
     differences: &'a [Vec<Difference>],
 }
 
@@ -157,10 +158,10 @@ impl Compared<'_> {
         }
     }
 
-    /// The first thing to know: who has the highest mAP, and how far it is from the baseline.
+    /// The main result: the highest mAP, and its difference from the baseline.
     fn found(&self, split: &str, differences: &[Difference]) -> Markup {
         let all: Vec<(usize, f64)> =
-            self.subjects.iter().enumerate().filter_map(|(i, s)| Some((i, s.report(split)?.map))).collect();
+            self.subjects.iter().enumerate().filter_map(|(i, s)| Some((i, s.evaluation(split)?.map))).collect();
         let Some((best, map)) = all
             .iter()
             .copied()
@@ -189,16 +190,16 @@ impl Compared<'_> {
         let mut all = Vec::new();
         for (split, differences) in self.splits.iter().zip(self.differences) {
             let mut parts = Vec::new();
-            for sheet in results::summary(self.subjects, split)? {
+            for sheet in sheets::summary(self.subjects, split)? {
                 parts.push(html::sheet(&sheet)?);
             }
-            if let Some(sheet) = results::means(self.subjects, split)? {
+            if let Some(sheet) = sheets::means(self.subjects, split)? {
                 parts.push(html::sheet(&sheet)?);
             }
             if !differences.is_empty() {
-                parts.push(html::sheet(&results::difference_sheet(self.subjects, self.baseline, split, differences)?)?);
+                parts.push(html::sheet(&sheets::difference_sheet(self.subjects, self.baseline, split, differences)?)?);
             }
-            if let Some(sheet) = results::context(self.subjects, split)? {
+            if let Some(sheet) = sheets::context(self.subjects, split)? {
                 parts.push(html::sheet(&sheet)?);
             }
             all.push(html! { div.sheets { @for part in parts { (part) } } (self.remarks(split)) });
@@ -206,14 +207,14 @@ impl Compared<'_> {
         Ok(together(all))
     }
 
-    /// The evaluations' own notes, and labels that means leave out.
+    /// The notes of the evaluations, and the labels that means leave out.
     fn remarks(&self, split: &str) -> Markup {
         let mut remarks: Vec<(String, Vec<&str>)> = Vec::new();
         let all: Vec<(&str, &Evaluation)> =
-            self.subjects.iter().filter_map(|s| Some((s.name.as_str(), s.report(split)?))).collect();
-        for (name, report) in &all {
-            let left_out = format!("without a positive{}: {}", on(split), report.left_out.join(", "));
-            for note in report.notes.iter().cloned().chain((!report.left_out.is_empty()).then_some(left_out)) {
+            self.subjects.iter().filter_map(|s| Some((s.name.as_str(), s.evaluation(split)?))).collect();
+        for (name, evaluation) in &all {
+            let left_out = format!("without a positive{}: {}", on(split), evaluation.left_out.join(", "));
+            for note in evaluation.notes.iter().cloned().chain((!evaluation.left_out.is_empty()).then_some(left_out)) {
                 match remarks.iter_mut().find(|(known, _)| *known == note) {
                     Some((_, names)) => names.push(name),
                     None => remarks.push((note, vec![name])),
@@ -223,7 +224,7 @@ impl Compared<'_> {
         html! {
             @if !remarks.is_empty() {
                 ul.remarks {
-                    // What holds for all needs no names.
+                    // A note that applies to all has no names.
                     @for (note, names) in &remarks { li { @if names.len() < all.len() { (names.join(", ")) ": " } (note) "." } }
                 }
             }
@@ -232,12 +233,12 @@ impl Compared<'_> {
 
     fn configuration(&self) -> Result<Option<Markup>> {
         let mut parts = Vec::new();
-        if let Some(sheet) = results::runs(self.subjects)? {
+        if let Some(sheet) = sheets::runs(self.subjects)? {
             parts.push(html::sheet(&sheet)?);
         }
         let trained: Vec<&Subject> = self.subjects.iter().filter(|s| !s.runs.is_empty()).collect();
         let names: Vec<String> = trained.iter().map(|s| s.name.clone()).collect();
-        let settings = trained.iter().map(|s| settings::of(s)).collect::<Result<Vec<_>>>()?;
+        let settings = trained.iter().map(|s| settings::of(&s.runs)).collect::<Result<Vec<_>>>()?;
         if !trained.is_empty() {
             let (shared, differing) = settings::tables(&names, &settings)?;
             if trained.len() > 1 {
@@ -264,7 +265,7 @@ impl Compared<'_> {
             (Curve::Loss, "A mean over the epoch. Losses of different kinds, and with other terms, do not compare."),
             (Curve::ValMap, "Of the averaged weights where they were evaluated."),
         ] {
-            if let Some(figure) = figures::curves(self.subjects, curve)? {
+            if let Some(figure) = comparison_figures::curves(self.subjects, curve)? {
                 drawn.push(html::figure(&figure, false, caption));
             }
         }
@@ -287,20 +288,23 @@ impl Compared<'_> {
                     self.name(d.subject),
                     self.name(self.baseline)
                 );
-                if let Some(figure) =
-                    figures::differences(self.name(d.subject), d.subject, self.name(self.baseline), &d.labels)?
-                {
+                if let Some(figure) = comparison_figures::differences(
+                    self.name(d.subject),
+                    d.subject,
+                    self.name(self.baseline),
+                    &d.labels,
+                )? {
                     parts.push(html::figure(&figure, false, &caption));
                 }
             }
-            if let Some(sheet) = results::per_label(self.subjects, self.baseline, split, differences)? {
+            if let Some(sheet) = sheets::per_label(self.subjects, self.baseline, split, differences)? {
                 parts.push(html::sheet(&sheet)?);
             }
         }
         Ok(together(parts))
     }
 
-    /// The same pictures under every model that has class activation maps.
+    /// The same pictures for every model that has class activation maps.
     fn gallery(&self, data: &Data, pictures: usize) -> Result<Option<Markup>> {
         let Some((split, dataset)) = data.splits.first().filter(|_| pictures > 0) else { return Ok(None) };
         let models: Vec<(String, _)> =
@@ -376,7 +380,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
     let titled = |what: &str| if name.is_empty() { what.to_string() } else { format!("{what}: {name}") };
     let options = LabelGraphOptions { title: titled("Label graph"), ..Default::default() };
     let graph = html::figure(
-        &figures::label_graph(counts, partition, options)?,
+        &graph_figures::label_graph(counts, partition, options)?,
         false,
         &format!("Discs: how often a label is; lines: how often two stand together. {counted}"),
     );
@@ -390,7 +394,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
                 ..Default::default()
             };
             html::figure(
-                &figures::affinity_heatmap(&affinity, Some(partition), options)?,
+                &graph_figures::affinity_heatmap(&affinity, Some(partition), options)?,
                 false,
                 "Labels in the order of their tasks.",
             )
@@ -403,7 +407,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
                 ..Default::default()
             };
             html::figure(
-                &figures::conditional_heatmap(counts, None, options)?,
+                &graph_figures::conditional_heatmap(counts, None, options)?,
                 false,
                 "Row: the label that is there; column: the other.",
             )
@@ -412,7 +416,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
     Ok(html! { (graph) (heat) })
 }
 
-/// A partition's tasks in a row each.
+/// The tasks of a partition, one row per task.
 fn tasks(at: usize, name: &str, partition: &Partition) -> Result<Sheet> {
     let rows = partition
         .tasks()
@@ -426,7 +430,7 @@ fn tasks(at: usize, name: &str, partition: &Partition) -> Result<Sheet> {
         format!(", z score against random partitions of the same sizes {:.1}", z.z).replace('-', "−")
     });
     let note = if cut.is_empty() { cut } else { format!("{cut}{z}.") };
-    // A task's dot has the colour that it has in the figures.
+    // Tasks have the same colours as in the figures.
     Ok(Sheet::of(&format!("tasks-{at}"), &title, table).note(note).wrapped().about((0..partition.k()).collect()))
 }
 

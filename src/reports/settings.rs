@@ -1,27 +1,27 @@
-//! From specifications of runs: what they share, and what differs.
+//! The settings of runs, read from their specifications: shared ones and differing ones.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::subject::Subject;
 use crate::error::Result;
-use crate::labels::tables::{Cell, Table};
+use crate::runs::Run;
+use crate::tables::{Cell, Table};
 
-/// One setting of a subject: `options.loss.name`'s key is `loss.name`.
+/// One setting of a subject. The key of `options.loss.name` is `loss.name`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     pub key: String,
     pub value: String,
 }
 
-/// Where a subject has no such setting.
+/// The value of a setting that a subject lacks.
 const NONE: &str = "–";
 
-/// All settings of a subject, in the order of its specification. An ensemble's are those of its teachers, each different
-/// value once. Without a run there are none.
-pub fn of(subject: &Subject) -> Result<Vec<Setting>> {
-    let specs = subject.runs.iter().map(|run| Ok(flat(&run.spec()?))).collect::<Result<Vec<_>>>()?;
+/// All settings of a subject's runs, in the order of the specification. Several runs are the teachers of an ensemble;
+/// each of their different values is listed once. Empty without a run.
+pub fn of(runs: &[Run]) -> Result<Vec<Setting>> {
+    let specs = runs.iter().map(|run| Ok(flat(&run.spec()?))).collect::<Result<Vec<_>>>()?;
     let [first, others @ ..] = &specs[..] else { return Ok(specs.into_iter().next().unwrap_or_default()) };
     if others.is_empty() {
         return Ok(first.clone());
@@ -37,12 +37,12 @@ pub fn of(subject: &Subject) -> Result<Vec<Setting>> {
     Ok(std::iter::once(count).chain(joined).collect())
 }
 
-/// The setting of that key, or a dash.
+/// The value of a setting, or a dash.
 pub fn value<'a>(settings: &'a [Setting], key: &str) -> &'a str {
     settings.iter().find(|s| s.key == key).map_or(NONE, |s| &s.value)
 }
 
-/// Every key of any of them, in order of first appearance.
+/// All keys, in order of first appearance.
 fn keys<'a>(all: impl Iterator<Item = &'a Vec<Setting>>) -> Vec<String> {
     let (mut seen, mut keys) = (BTreeSet::new(), Vec::new());
     for setting in all.flatten() {
@@ -71,7 +71,7 @@ fn flat(spec: &Value) -> Vec<Setting> {
     settings
 }
 
-/// How many labels, and the first of them.
+/// The number of labels, and the first of them.
 fn label_list(labels: &Value) -> String {
     const SHOWN: usize = 4;
     let names: Vec<&str> = labels.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -79,7 +79,7 @@ fn label_list(labels: &Value) -> String {
     format!("{}: {}{dots}", names.len(), names[..names.len().min(SHOWN)].join(", "))
 }
 
-/// A fingerprint's first letters tell it from others.
+/// The first characters of a fingerprint, which are enough to distinguish it.
 fn shortened(hash: &str) -> String {
     hash.chars().take(10).collect()
 }
@@ -96,13 +96,13 @@ fn walk(prefix: &str, value: &Value, push: &mut impl FnMut(&str, String)) {
     }
 }
 
-/// A value as a person writes it.
+/// A value as text for readers.
 fn written(value: &Value) -> String {
     match value {
         Value::Null => NONE.into(),
         Value::String(s) => s.clone(),
         Value::Array(items) => match items.len() {
-            // Nobody reads a matrix here.
+            // Too long to read here.
             n if n > 24 => format!("{n} values"),
             _ => items.iter().map(written).collect::<Vec<_>>().join(", "),
         },
@@ -110,7 +110,7 @@ fn written(value: &Value) -> String {
     }
 }
 
-/// What the subjects share (setting, value), and what differs (setting, then a column a subject).
+/// The shared settings (setting, value), and the differing ones (setting, then one column per subject).
 ///
 /// Errors: none that a user can cause.
 pub fn tables(names: &[String], settings: &[Vec<Setting>]) -> Result<(Table, Table)> {
@@ -128,12 +128,13 @@ pub fn tables(names: &[String], settings: &[Vec<Setting>]) -> Result<(Table, Tab
     Ok((Table::from_rows(&["setting".into(), "value".into()], shared)?, Table::from_rows(&columns, differing)?))
 }
 
-/// Whether a setting follows from others, or is a hash that says nothing to a reader.
+/// Whether a setting follows from others, or is a hash without meaning for a reader.
 fn is_dull(key: &str) -> bool {
     key.starts_with("pictures of") || key == "initial weights" || key == "distillation.ensembles"
 }
 
-/// Of each, a few of the settings that tell it from the others: `epochs 8, seed 1`; empty where nothing does.
+/// Per subject, up to three settings that distinguish it from the others, as in `epochs 8, seed 1`; empty if there are
+/// none.
 pub fn short_differences(settings: &[Vec<Setting>]) -> Vec<String> {
     const MOST: usize = 3;
     let differing: Vec<String> = keys(settings.iter())

@@ -1,4 +1,4 @@
-//! What a page compares: runs, models, ensembles and evaluations, each under a name.
+//! The subjects of a page: runs, models, ensembles and evaluations, each with a name.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use crate::runs::{Run, RunStore};
 use crate::training::run::load;
 use crate::training::{Predictions, Predictor, evaluate, predict};
 
-/// What can be put into a page.
+/// A value that a page can compare.
 #[derive(Clone)]
 pub enum Source {
     Run(Run),
@@ -20,32 +20,32 @@ pub enum Source {
     Predictions(Rc<Predictions>),
 }
 
-/// One thing that was given, before it has a name of its own.
+/// One source, before it has a unique name.
 #[derive(Clone)]
 pub struct Given {
-    /// As a user chose it.
+    /// The name that the user chose.
     pub name: Option<String>,
-    /// Whether the name is that of an array, whose values belong together.
+    /// Whether the name is shared by an array of sources, such as the seeds of a method.
     pub grouped: bool,
     pub source: Source,
 }
 
-/// One thing that is compared.
+/// One entry of the comparison.
 #[derive(Clone)]
 pub struct Subject {
     pub name: String,
-    /// The name of the group that it is one of several of, as the seeds of a method.
+    /// The group that it belongs to, such as the seeds of a method.
     pub group: Option<String>,
-    /// The trainings behind it: one, several for an ensemble, none where only numbers were given.
+    /// Its trainings: one, several for an ensemble, none if only numbers were given.
     pub runs: Vec<Run>,
     pub predictor: Option<Predictor>,
     predictions: Option<Rc<Predictions>>,
-    /// Its evaluations, by the split's name; "" for one that was given as it is.
-    pub reports: Vec<(String, Evaluation)>,
+    /// Its evaluations by split; the split is "" for an evaluation that was given.
+    pub evaluations: Vec<(String, Evaluation)>,
 }
 
 impl Source {
-    /// What it is called when nobody gave it a name.
+    /// Its name if the user gave none.
     fn own_name(&self) -> Result<String> {
         let of_run = |run: &Run| Ok(run.summary()?["name"].as_str().unwrap_or(&run.id).to_string());
         match self {
@@ -60,9 +60,9 @@ impl Source {
     }
 }
 
-/// Names and reads what was given.
+/// The subjects of all sources, with unique names.
 ///
-/// Errors: nothing was given, a run that is no training, a file of a run that is not there.
+/// Errors: no source, a run that is not a training, a missing file of a run.
 pub fn subjects(given: Vec<Given>) -> Result<Vec<Subject>> {
     if given.is_empty() {
         return Err(Error::argument("report needs at least one run, model or evaluation; got none"));
@@ -72,7 +72,8 @@ pub fn subjects(given: Vec<Given>) -> Result<Vec<Subject>> {
         let own = name.is_none() || grouped;
         let group = name.clone().filter(|_| grouped);
         let name = name.map_or_else(|| source.own_name(), Ok)?;
-        let mut subject = Subject { name, group, runs: vec![], predictor: None, predictions: None, reports: vec![] };
+        let mut subject =
+            Subject { name, group, runs: vec![], predictor: None, predictions: None, evaluations: vec![] };
         match source {
             Source::Run(run) => {
                 if !is_training(&run)? {
@@ -87,7 +88,7 @@ pub fn subjects(given: Vec<Given>) -> Result<Vec<Subject>> {
                 };
                 subject.predictor = Some(predictor);
             }
-            Source::Evaluation(report) => subject.reports.push((String::new(), *report)),
+            Source::Evaluation(evaluation) => subject.evaluations.push((String::new(), *evaluation)),
             Source::Predictions(predictions) => subject.predictions = Some(predictions),
         }
         subjects.push((own, subject));
@@ -96,23 +97,24 @@ pub fn subjects(given: Vec<Given>) -> Result<Vec<Subject>> {
     Ok(subjects.into_iter().map(|(_, subject)| subject).collect())
 }
 
-/// Whether a run of the store is a training, and not kept features or outputs.
+/// Whether a run of the store is a training, as opposed to stored features or outputs.
 pub fn is_training(run: &Run) -> Result<bool> {
     Ok(run.spec()?.get("options").is_some())
 }
 
-/// Gives equal names that are the store's, or a group's, what differs between the runs, `baseline, seed 1`; what is equal still, a number.
+/// Makes names unique. Equal names of the store or of a group get the settings that differ, as in `baseline, seed 1`;
+/// names that are still equal get a number.
 fn tell_apart(subjects: &mut [(bool, Subject)]) -> Result<()> {
     for name in repeated(subjects) {
         let these: Vec<usize> = (0..subjects.len()).filter(|&i| subjects[i].0 && subjects[i].1.name == name).collect();
-        let settings = these.iter().map(|&i| settings::of(&subjects[i].1)).collect::<Result<Vec<_>>>()?;
+        let settings = these.iter().map(|&i| settings::of(&subjects[i].1.runs)).collect::<Result<Vec<_>>>()?;
         for (&i, differing) in these.iter().zip(settings::short_differences(&settings)) {
             if !differing.is_empty() {
                 subjects[i].1.name = format!("{name}, {differing}");
             }
         }
     }
-    // Columns of the page's tables stand beside columns named by subjects.
+    // Tables of the page also have these columns.
     let mut taken: BTreeSet<String> = ["run", "label", "positives", "setting"].map(String::from).into();
     for (_, subject) in subjects {
         let name = subject.name.clone();
@@ -135,7 +137,7 @@ fn repeated(subjects: &[(bool, Subject)]) -> BTreeSet<String> {
 }
 
 impl Subject {
-    /// The model of a run that was given as a run.
+    /// Loads the model of a subject that was given as a run.
     ///
     /// Errors: a model file that cannot be read.
     pub fn load(&mut self) -> Result<()> {
@@ -145,7 +147,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Evaluates on a split, under its name; what has only numbers is left as it is.
+    /// Evaluates on a split. A subject that has only numbers is left unchanged.
     ///
     /// Errors: a picture that cannot be read, a label that the split does not have, Interrupted.
     pub fn evaluate(
@@ -156,16 +158,16 @@ impl Subject {
         options: &MetricOptions,
     ) -> Result<()> {
         self.load()?;
-        let report = match (&self.predictor, &self.predictions) {
+        let evaluation = match (&self.predictor, &self.predictions) {
             (Some(predictor), _) => evaluate(&predict(store, predictor, dataset)?, dataset, options)?,
             (None, Some(predictions)) => evaluate(predictions, dataset, options)?,
             (None, None) => return Ok(()),
         };
-        self.reports.push((split.to_string(), report));
+        self.evaluations.push((split.to_string(), evaluation));
         Ok(())
     }
 
-    pub fn report(&self, split: &str) -> Option<&Evaluation> {
-        self.reports.iter().find(|(name, _)| name == split).map(|(_, report)| report)
+    pub fn evaluation(&self, split: &str) -> Option<&Evaluation> {
+        self.evaluations.iter().find(|(name, _)| name == split).map(|(_, evaluation)| evaluation)
     }
 }

@@ -1,15 +1,15 @@
-//! The name of a run: its kind and a hash of its specification.
+//! The id of a run: its kind and a hash of its specification.
 
 use serde_json::Value;
 
-/// `train-3f29c0a81b52`: the same specification always gives the same name, whatever the order of its keys.
+/// `train-3f29c0a81b52`. The same specification always gives the same id, whatever the order of its keys.
 pub fn id_of(kind: &str, spec: &Value) -> String {
     let mut hasher = blake3::Hasher::new();
     feed(&mut hasher, spec);
     format!("{kind}-{}", &hasher.finalize().to_hex()[..12])
 }
 
-/// Feeds a canonical form: keys sorted, every value tagged with its type and length.
+/// Hashes a canonical form: keys sorted, every value tagged with its type and length.
 fn feed(hasher: &mut blake3::Hasher, value: &Value) {
     match value {
         Value::Object(map) => {

@@ -1,9 +1,10 @@
-//! The run store: what training makes, one immutable folder a run, found again by a hash of all that decides it.
+//! The run store: the results of trainings, one immutable folder per run, found by a hash of everything that decides
+//! it.
 //!
 //! - `key`: the hash of a specification
 //! - `store`: finding, beginning and finishing runs
 //!
-//! Folders are `<root>/<kind>-<hash>`; unfinished ones live under `<root>/.work/` and are renamed when whole.
+//! Folders are `<root>/<kind>-<hash>`. Unfinished ones are in a work folder and are renamed when they are complete.
 
 mod key;
 mod store;

@@ -1,15 +1,21 @@
-//! Finding, beginning and finishing runs, safe against a second process and against being killed.
+//! Finding, beginning and finishing runs, safe with several processes and when a process is killed.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
-use crate::activity::console;
-use crate::activity::interrupt;
+use super::key::id_of;
+use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
 use crate::files;
+
+/// The folder of unfinished runs, in the root.
+const WORK: &str = ".work";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const SUMMARY: &str = "summary.json";
 
 /// A folder of runs.
 #[derive(Clone, Debug)]
@@ -24,21 +30,21 @@ pub struct Run {
     pub dir: PathBuf,
 }
 
-/// A run that this process is making, and no other can make meanwhile.
+/// A run that this process makes. It is locked against other processes.
 pub struct Work {
     pub id: String,
-    /// Where its files are written; whatever an earlier, stopped process left is still there.
+    /// The folder of its files, with those that an earlier, stopped process left.
     pub dir: PathBuf,
-    root: PathBuf,
-    // Held for its lock, which the system releases even when the process is killed.
+    store: RunStore,
+    // The system releases the lock even when the process is killed.
     _lock: File,
 }
 
-/// What `begin` found.
+/// The result of [`RunStore::begin`].
 pub enum Begun {
-    /// It was made before: read it.
+    /// It was made before.
     Finished(Run),
-    /// It is this process's to make.
+    /// This process makes it.
     Work(Work),
 }
 
@@ -51,10 +57,10 @@ impl RunStore {
         &self.root
     }
 
-    /// The finished run of that id, if there is one.
+    /// The finished run with that id.
     pub fn find(&self, id: &str) -> Option<Run> {
         let dir = self.root.join(id);
-        dir.join("summary.json").exists().then(|| Run { id: id.to_string(), dir })
+        dir.join(SUMMARY).exists().then(|| Run { id: id.to_string(), dir })
     }
 
     /// Finished runs, oldest first.
@@ -64,7 +70,7 @@ impl RunStore {
             .flatten()
             .filter_map(|e| {
                 let run = self.find(e.file_name().to_str()?)?;
-                let made = std::fs::metadata(run.dir.join("summary.json")).and_then(|m| m.modified()).ok()?;
+                let made = std::fs::metadata(run.dir.join(SUMMARY)).and_then(|m| m.modified()).ok()?;
                 Some((made, run))
             })
             .collect();
@@ -72,31 +78,63 @@ impl RunStore {
         runs.into_iter().map(|(_, run)| run).collect()
     }
 
-    /// Answers with the finished run, or takes the work on. When another process is at the same run, waits for it.
+    /// Bytes of all finished runs.
+    pub fn bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+        entries.filter(|e| e.file_name() != WORK).map(|e| size(&e.path())).sum()
+    }
+
+    /// Whether an earlier, stopped process left a checkpoint of this run.
+    pub fn has_checkpoint(&self, id: &str) -> bool {
+        self.work_folder().join(id).join(CHECKPOINT).exists()
+    }
+
+    /// A temporary file for the job of a worker process. Errors: Io.
+    pub fn temporary_job_file(&self) -> Result<NamedTempFile> {
+        let folder = self.work_folder();
+        let made = std::fs::create_dir_all(&folder)
+            .and_then(|()| tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder));
+        made.map_err(|e| Error::io(&folder, e))
+    }
+
+    /// The run of this specification: finished before, or made now by `make`, which returns its summary.
+    ///
+    /// Errors: those of [`begin`](Self::begin) and of `make`.
+    pub fn find_or_make(&self, kind: &str, spec: &Value, make: impl FnOnce(&Work) -> Result<Value>) -> Result<Run> {
+        match self.begin(&id_of(kind, spec), spec)? {
+            Begun::Finished(run) => Ok(run),
+            Begun::Work(work) => {
+                let summary = make(&work)?;
+                work.finish(&summary)
+            }
+        }
+    }
+
+    /// Returns the finished run, or locks it for this process to make. Waits while another process makes it.
     ///
     /// Errors: Io when the folder cannot be written, Interrupted while waiting.
     pub fn begin(&self, id: &str, spec: &Value) -> Result<Begun> {
         if let Some(run) = self.find(id) {
             return Ok(Begun::Finished(run));
         }
-        let work = self.root.join(".work");
+        let work = self.work_folder();
         let dir = work.join(id);
         std::fs::create_dir_all(&work).map_err(|e| Error::io(&work, e))?;
-        let lock_path = work.join(format!("{id}.lock"));
+        let lock_path = self.lock_path(id);
         let lock = File::options()
             .create(true)
             .write(true)
             .truncate(false)
             .open(&lock_path)
             .map_err(|e| Error::io(&lock_path, e))?;
-        let mut said = false;
+        let mut logged = false;
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {
-                    if !said {
+                    if !logged {
                         console::log(&format!("{id} is being made by another process or thread; waiting for it"));
-                        said = true;
+                        logged = true;
                     }
                     interrupt::check()?;
                     std::thread::sleep(Duration::from_millis(100));
@@ -104,13 +142,21 @@ impl RunStore {
                 Err(TryLockError::Error(e)) => return Err(Error::io(&lock_path, e)),
             }
         }
-        // It may have been finished while we waited.
+        // Another process may have finished it meanwhile.
         if let Some(run) = self.find(id) {
             return Ok(Begun::Finished(run));
         }
         std::fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, e))?;
         files::write(&dir.join("spec.json"), &pretty(spec))?;
-        Ok(Begun::Work(Work { id: id.to_string(), dir, root: self.root.clone(), _lock: lock }))
+        Ok(Begun::Work(Work { id: id.to_string(), dir, store: self.clone(), _lock: lock }))
+    }
+
+    fn work_folder(&self) -> PathBuf {
+        self.root.join(WORK)
+    }
+
+    fn lock_path(&self, id: &str) -> PathBuf {
+        self.work_folder().join(format!("{id}.lock"))
     }
 }
 
@@ -119,14 +165,19 @@ impl Work {
         self.dir.join(name)
     }
 
-    /// Writes the summary and moves the folder to its place: from here on it is never changed.
+    /// The state of a training that was stopped.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path(CHECKPOINT)
+    }
+
+    /// Writes the summary and moves the folder to its place. From then on it never changes.
     pub fn finish(self, summary: &Value) -> Result<Run> {
-        files::write(&self.path("summary.json"), &pretty(summary))?;
+        files::write(&self.path(SUMMARY), &pretty(summary))?;
         files::sync_folder(&self.dir);
-        let dir = self.root.join(&self.id);
+        let dir = self.store.root.join(&self.id);
         std::fs::rename(&self.dir, &dir).map_err(|e| Error::io(&dir, e))?;
-        files::sync_folder(&self.root);
-        let _ = std::fs::remove_file(self.root.join(".work").join(format!("{}.lock", self.id)));
+        files::sync_folder(&self.store.root);
+        let _ = std::fs::remove_file(self.store.lock_path(&self.id));
         Ok(Run { id: self.id, dir })
     }
 }
@@ -136,14 +187,14 @@ impl Run {
         self.dir.join(name)
     }
 
-    /// All that decided the run.
+    /// The specification: everything that decided the run.
     pub fn spec(&self) -> Result<Value> {
         read_json(&self.path("spec.json"))
     }
 
-    /// What came of it.
+    /// The summary of its results.
     pub fn summary(&self) -> Result<Value> {
-        read_json(&self.path("summary.json"))
+        read_json(&self.path(SUMMARY))
     }
 
     /// The lines of `metrics.jsonl`.
@@ -156,6 +207,17 @@ impl Run {
                 serde_json::from_str(line).map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)))
             })
             .collect()
+    }
+}
+
+/// Bytes of a file, or of all files under a folder.
+fn size(path: &Path) -> u64 {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| size(&e.path())).sum()
+        }
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
     }
 }
 
@@ -181,11 +243,11 @@ mod tests {
         let store = RunStore::new(root.path());
         let spec = json!({"k": 3});
         let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("nothing was made yet") };
-        std::fs::write(work.path("checkpoint"), b"half").unwrap();
+        std::fs::write(work.checkpoint(), b"half").unwrap();
         drop(work); // as if the process had been killed
-        assert!(store.find("train-1").is_none());
+        assert!(store.find("train-1").is_none() && store.has_checkpoint("train-1"));
         let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("it was not finished") };
-        assert_eq!(std::fs::read(work.path("checkpoint")).unwrap(), b"half");
+        assert_eq!(std::fs::read(work.checkpoint()).unwrap(), b"half");
         work.finish(&json!({"mAP": 50.0})).unwrap();
         let Begun::Finished(run) = store.begin("train-1", &spec).unwrap() else { panic!("it was finished") };
         assert_eq!(run.summary().unwrap()["mAP"], 50.0);

@@ -1,4 +1,4 @@
-//! The arguments that a script takes, found without running it.
+//! Finds the arguments that a script takes, without running it.
 
 use rhai::{ASTNode, Expr, Stmt};
 
@@ -41,7 +41,7 @@ pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declare
     Ok(found.into_iter().map(|(_, d)| d).collect())
 }
 
-/// A default as one writes it on the command line.
+/// A default as written on the command line.
 fn written(expr: &Expr) -> String {
     match expr.get_literal_value(None) {
         Some(value) => match value.as_array_ref() {

@@ -1,18 +1,17 @@
-//! The documentation of words, kinds and libraries as text: what `cpsd doc` and `?word` print.
+//! The documentation of words, kinds and libraries as text, for `cpsd doc` and `?word`.
 
 use colored::Colorize;
 
 use super::kind::Kind;
 use super::modules::STDLIB;
-use super::options;
-use super::vocabulary;
 use super::word::{Chapter, Word};
+use super::{options, vocabulary};
 use crate::error::Error;
 use crate::options::OptionDoc;
 
-/// The text for one name: a word, a kind, a library, a topic; or all words by chapter when there is no name.
+/// The text for one name: a word, a kind, a library or a topic. Without a name, all words by chapter.
 ///
-/// Errors: an unknown name, with the nearest right one.
+/// Errors: an unknown name, with the nearest known one.
 pub fn doc(name: Option<&str>) -> Result<String, Error> {
     let Some(name) = name else { return Ok(overview()) };
     if let Some(topic) = TOPICS.iter().find(|t| t.0 == name) {
@@ -46,7 +45,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(TOPICS.iter().map(|t| t.0))
 }
 
-/// What has `part` in its name or in its line: words, kinds of values, functions of libraries, topics; a line each.
+/// Words, kinds, members, libraries, their functions and topics with `part` in name or line; one line per entry.
 pub fn search(part: &str) -> String {
     let part = part.to_lowercase();
     let mut found: Vec<(String, String)> = Vec::new();
@@ -64,7 +63,7 @@ pub fn search(part: &str) -> String {
     }
     found.extend(TOPICS.iter().map(|t| (t.0.to_string(), t.1.to_string())));
     found.retain(|(name, line)| name.to_lowercase().contains(&part) || line.to_lowercase().contains(&part));
-    found.iter().map(|(name, line)| format!("  {:<28} {}\n", name.cyan(), wrap(line, 100, &" ".repeat(31)))).collect()
+    found.iter().map(|(name, line)| format!("  {:<28} {}\n", name.cyan(), wrap(line, 31))).collect()
 }
 
 /// The text of the function `name` in `source`, its comment included: from its `fn` to the bracket that closes it.
@@ -89,7 +88,7 @@ pub fn function_source(source: &str, name: &str) -> Option<String> {
     None
 }
 
-/// Pages that are not one word: name, one line, text.
+/// Pages beyond words and kinds: name, one line, text.
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),
     ("heads", "heads, their options and papers", heads_text),
@@ -135,17 +134,16 @@ pub fn word_text(word: &Word) -> String {
     for signature in word.signatures {
         out.push_str(&format!("{}\n", signature.cyan().bold()));
     }
-    out.push_str(&format!("\n{}\n", wrap(word.summary, 100, "")));
+    out.push_str(&format!("\n{}\n", wrap(word.summary, 0)));
     if !word.details.is_empty() {
-        out.push_str(&format!("\n{}\n", wrap(word.details, 100, "")));
+        out.push_str(&format!("\n{}\n", wrap(word.details, 0)));
     }
     if let Some(options) = &word.options {
         out.push_str(&format!("\n{}\n", "Options".bold()));
         let defaults = (options.defaults)();
         for OptionDoc { key, text } in (options.docs)() {
             let default = defaults.get(key).map_or(String::new(), short_default);
-            let indent = " ".repeat(38);
-            out.push_str(&format!("  {:<16} {:<18} {}\n", key.green(), default.dimmed(), wrap(text, 100, &indent)));
+            out.push_str(&format!("  {:<16} {:<18} {}\n", key.green(), default.dimmed(), wrap(text, 38)));
         }
     }
     if !word.examples.is_empty() {
@@ -161,15 +159,15 @@ pub fn word_text(word: &Word) -> String {
 
 /// Summary, fields and methods of a kind of value.
 pub fn kind_text(kind: &Kind) -> String {
-    let mut out = format!("{}\n\n{}\n\n", kind.name.cyan().bold(), wrap(kind.summary, 100, ""));
+    let mut out = format!("{}\n\n{}\n\n", kind.name.cyan().bold(), wrap(kind.summary, 0));
     for member in kind.members {
         let usage = if member.usage.contains(' ') { member.usage.to_string() } else { format!(".{}", member.usage) };
-        out.push_str(&format!("  {:<30} {}\n", usage.green(), wrap(member.doc, 100, &" ".repeat(33))));
+        out.push_str(&format!("  {:<30} {}\n", usage.green(), wrap(member.doc, 33)));
     }
     out
 }
 
-/// A library's functions with their `///` comments; only those named `function` when it is not empty.
+/// A library's functions with their `///` comments; only those named `function` if it is not empty.
 fn library_text(library: &str, source: &str, function: &str) -> Result<String, Error> {
     let functions = library_functions(source);
     let mut out = String::new();
@@ -210,7 +208,7 @@ pub fn library_functions(source: &str) -> Vec<(String, String)> {
     functions
 }
 
-/// What a library says of itself: its first line, without the slashes.
+/// A library's summary: its first line, without the slashes.
 pub fn first_line(source: &str) -> &str {
     source.lines().next().unwrap_or_default().trim_start_matches('/').trim_start_matches('!').trim()
 }
@@ -218,7 +216,7 @@ pub fn first_line(source: &str) -> &str {
 fn models_text() -> String {
     let mut out = format!("{}\n", "Backbones".bold());
     for (kind, row) in crate::models::backbones::BACKBONES.iter().zip(crate::models::backbones::table()) {
-        // A module from a file has stages that only the file knows.
+        // The stages of a module from a file are known only from the file.
         let stages: Vec<String> = (kind.stages)()
             .iter()
             .filter(|s| s.stride > 0)
@@ -232,7 +230,7 @@ fn models_text() -> String {
             out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
         }
         for line in [row.paper, row.weights].into_iter().filter(|l| !l.is_empty()) {
-            out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 100, &" ".repeat(23))));
+            out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 23)));
         }
     }
     out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
@@ -269,11 +267,7 @@ fn heads_text() -> String {
         "Any head on any backbone: model: #{backbone: ..., head: \"tf\", head_options: #{layers: 2}}\n\n".to_string();
     for head in crate::models::heads::HEADS {
         let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
-        out.push_str(&format!(
-            "  {:<12} {}\n",
-            head.name.cyan(),
-            wrap(&format!("{}{paper}", head.summary), 100, &" ".repeat(15))
-        ));
+        out.push_str(&format!("  {:<12} {}\n", head.name.cyan(), wrap(&format!("{}{paper}", head.summary), 15)));
         let needs: Vec<&str> = [(head.needs_words, "word_vectors"), (head.needs_graph, "graph")]
             .iter()
             .filter(|n| n.0)
@@ -296,7 +290,7 @@ fn heads_text() -> String {
                 "",
                 option.name.green(),
                 option.default,
-                wrap(option.doc, 100, &" ".repeat(40))
+                wrap(option.doc, 40)
             ));
         }
     }
@@ -310,17 +304,17 @@ fn losses_text() -> String {
 fn datasets_text() -> String {
     let mut out = String::new();
     for kind in crate::images::DATASETS {
-        out.push_str(&format!("  {:<18} {}\n", kind.name.cyan(), wrap(kind.summary, 100, &" ".repeat(21))));
+        out.push_str(&format!("  {:<18} {}\n", kind.name.cyan(), wrap(kind.summary, 21)));
         let Ok(card) = crate::images::card(kind.name) else { continue };
         for text in [&card.use_in_papers, &card.get, &card.licence] {
-            out.push_str(&format!("{:21}{}\n", "", wrap(text, 100, &" ".repeat(21))));
+            out.push_str(&format!("{:21}{}\n", "", wrap(text, 21)));
         }
         card.layout.lines().for_each(|line| out.push_str(&format!("{:23}{}\n", "", line.green())));
     }
     out
 }
 
-/// Nested maps are long; their keys are in the documentation of the key.
+/// A default for the list of options. Nested maps are cut short; their keys are documented at the option.
 fn short_default(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Object(map) => match map.get("name").or_else(|| map.get("backbone")) {
@@ -331,21 +325,21 @@ fn short_default(value: &serde_json::Value) -> String {
     }
 }
 
-/// Breaks text at spaces; lines after the first start with `indent`, which counts towards the width.
-pub fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let (mut out, mut column) = (String::new(), indent.len());
-    for word in text.split_whitespace() {
-        let n = word.chars().count();
-        if column > indent.len() && column + 1 + n > width.max(indent.len() + 30) {
-            out.push('\n');
-            out.push_str(indent);
-            column = indent.len();
-        } else if !out.is_empty() {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += n;
+/// Breaks text at spaces into lines of 100 columns. Lines after the first begin with `indent` spaces.
+fn wrap(text: &str, indent: usize) -> String {
+    let mut lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    textwrap::fill_inplace(&mut lines, 100 - indent);
+    lines.replace('\n', &format!("\n{:indent$}", ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_at_spaces_and_indented() {
+        let (a, b, c) = ("a".repeat(40), "b".repeat(36), "c-c ".repeat(30).replace(' ', "-"));
+        assert_eq!(wrap(&format!("{a}  {b}\n× {c}"), 23), format!("{a} {b}\n{:23}×\n{:23}{c}", "", ""));
+        assert_eq!(wrap(&format!("{a} {b}b"), 23), format!("{a}\n{:23}{b}b", ""));
     }
-    out
 }

@@ -1,4 +1,4 @@
-//! `cpsd test`: the `test_...` functions of script libraries.
+//! Runs the `test_...` functions of script libraries, for `cpsd test`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use super::errors::Failure;
 use super::session::Session;
 use crate::error::{Error, Result};
 
-/// One function that was run.
+/// The outcome of one test.
 pub struct Outcome {
     /// `file::test_name`.
     pub name: String,
     pub failure: Option<Failure>,
 }
 
-/// The scripts under `path` that have a test, in order of their names; or the one file that `path` is.
+/// The scripts under `path` that have a test, in order of their names. `path` may be a file.
 ///
 /// Errors: a folder that cannot be read; no test at all.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
@@ -44,8 +44,9 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Runs every `test_...` function without parameters of one file, each in a session of its own, and tells `told` of each.
-pub fn run(file: &Path, told: &mut dyn FnMut(&Outcome)) -> Result<()> {
+/// Runs every `test_...` function without parameters of one file, each in a session of its own, and reports each
+/// outcome to `report`.
+pub fn run(file: &Path, report: &mut dyn FnMut(&Outcome)) -> Result<()> {
     let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, e))?;
     let name = file.display().to_string();
     let tests: Vec<String> = text
@@ -56,7 +57,7 @@ pub fn run(file: &Path, told: &mut dyn FnMut(&Outcome)) -> Result<()> {
     for test in tests {
         let mut session = Session::new();
         let failure = session.eval(&text, &name).and_then(|_| session.eval(&format!("{test}()"), &test)).err();
-        told(&Outcome { name: format!("{name}::{test}"), failure });
+        report(&Outcome { name: format!("{name}::{test}"), failure });
     }
     Ok(())
 }

@@ -9,6 +9,7 @@
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
 //!   text is underlined
+//! - `tokens`: the tokens of a text, which may be unfinished
 //! - `fingerprint`: the identity of a closure's code
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
@@ -39,6 +40,7 @@ pub mod session;
 pub mod show;
 pub mod spans;
 pub mod syntax;
+pub mod tokens;
 pub mod vocabulary;
 pub mod weave;
 pub mod word;

@@ -1,16 +1,15 @@
-//! Where `import "name"` looks: the embedded standard library, beside the script, then CPSD_PATH.
+//! Resolves `import "name"`: the embedded standard library, the script's folder, then CPSD_PATH.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use rhai::module_resolvers::ModuleResolversCollection;
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::session::Sources;
 
-/// The standard library: every file of `stdlib/`, compiled into the binary.
+/// The standard library: name and text of each file of `stdlib/`.
 pub const STDLIB: &[(&str, &str)] = &[
     ("experiment", include_str!("../../stdlib/experiment.rhai")),
     ("method", include_str!("../../stdlib/method.rhai")),
@@ -24,7 +23,7 @@ pub fn embedded_names() -> impl Iterator<Item = &'static str> {
     STDLIB.iter().map(|(name, _)| *name)
 }
 
-/// Finds libraries, compiles each once, and keeps its text for error reports.
+/// Finds libraries, compiles each once, and keeps its text for error messages.
 pub struct Libraries {
     sources: Sources,
     loaded: RefCell<BTreeMap<String, Shared<Module>>>,
@@ -36,7 +35,7 @@ impl Libraries {
     }
 }
 
-/// The name to show and the text of a library that `importer` asks for.
+/// The displayed name and the text of the library that `importer` imports as `path`.
 pub fn find(path: &str, importer: Option<&str>) -> Option<(String, String)> {
     if let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == path) {
         return Some((format!("stdlib/{name}.rhai"), text.to_string()));
@@ -85,9 +84,8 @@ impl ModuleResolver for Libraries {
 }
 
 /// Puts the resolver into an engine.
-pub fn install(engine: &mut Engine, sources: Sources) -> Rc<()> {
+pub fn install(engine: &mut Engine, sources: Sources) {
     let mut chain = ModuleResolversCollection::new();
     chain.push(Libraries::new(sources));
     engine.set_module_resolver(chain);
-    Rc::new(())
 }

@@ -1,4 +1,4 @@
-//! Where the time of a text goes, line by line, through functions and libraries.
+//! Measures the time per line of a text, through functions and libraries.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,21 +11,21 @@ use rhai::debugger::DebuggerCommand;
 use super::errors::Failure;
 use super::session::{self, Session};
 
-/// What one line of a text took.
+/// The time of one line.
 pub struct Line {
     /// The text's name and the line's number in it.
     pub place: (String, usize),
     pub code: String,
-    /// How often it was begun.
+    /// How often it was entered.
     pub hits: u64,
-    /// Its own time: that of functions of scripts that it called is theirs.
+    /// Its own time, without that of script functions it called.
     pub spent: Duration,
 }
 
 #[derive(Default)]
 struct Clock {
     spent: BTreeMap<(String, usize), (u64, Duration)>,
-    /// Where the script is, since when.
+    /// The line being run, and since when.
     now: Option<((String, usize), Instant)>,
 }
 
@@ -45,12 +45,12 @@ impl Clock {
     }
 }
 
-/// Evaluates a text as [`Session::eval`] does, and says what each line took, the longest first.
+/// Evaluates a text as [`Session::eval`] does, and returns the time of each line, longest first.
 pub fn profile(session: &mut Session, text: &str, name: &str) -> (Result<Dynamic, Failure>, Vec<Line>) {
     let clock = Rc::new(RefCell::new(Clock::default()));
     let mut engine = session::engine(&session.host);
     let (seen, main) = (clock.clone(), name.to_string());
-    // The call is not deprecated but volatile, as rhai says.
+    // Rhai marks unstable interfaces as deprecated.
     #[allow(deprecated)]
     engine.register_debugger(
         |_, debugger| debugger,
@@ -64,7 +64,7 @@ pub fn profile(session: &mut Session, text: &str, name: &str) -> (Result<Dynamic
     std::mem::swap(&mut session.engine, &mut engine);
     let outcome = session.eval(text, name);
     std::mem::swap(&mut session.engine, &mut engine);
-    // What the text imported stays for the next one.
+    // Imports of the text stay for the next one.
     for (name, module) in session.host.imports.borrow().iter() {
         session.engine.register_static_module(name.as_str(), module.clone());
     }
@@ -97,7 +97,7 @@ mod tests {
         // The call's own line has only its own time.
         let call = lines.iter().find(|l| l.place.1 == 7).unwrap();
         assert!(call.spent < lines[0].spent && call.hits >= 1);
-        // Nothing is lost, and what was imported stays.
+        // Nothing is lost, and imports stay.
         let (outcome, _) = profile(&mut session, "import \"method\" as m;", "line 2");
         let _ = outcome.unwrap();
         assert!(session.eval("m::defaults()", "line 3").unwrap().is_map());

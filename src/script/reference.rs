@@ -1,4 +1,4 @@
-//! The documentation of every word as Markdown (docs/reference), and as definitions that editors read.
+//! The documentation of every word as Markdown (docs/reference), and as definitions for editors.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::options::OptionDoc;
 
-/// The pages: file name and text. A page a chapter, one of the kinds of values, one of the libraries, and a table of all.
+/// The pages, as file name and text: one per chapter, one for the kinds of values, one for the libraries, and an index.
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = Vec::new();
     let mut index =
@@ -85,12 +85,12 @@ fn of_kind(kind: &Kind) -> String {
     page
 }
 
-/// A bar would end a table's cell.
+/// Escapes bars, which would end a table's cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Writes the pages into a folder. Errors: Io.
+/// Writes the pages into a folder, and returns their number. Errors: Io.
 pub fn write(folder: &Path) -> Result<usize> {
     let pages = pages();
     for (name, text) in &pages {
@@ -99,7 +99,7 @@ pub fn write(folder: &Path) -> Result<usize> {
     Ok(pages.len())
 }
 
-/// Writes `.d.rhai` files: what the language server of Rhai completes from. Errors: Io.
+/// Writes `.d.rhai` files, from which Rhai's language server completes. Errors: Io.
 pub fn write_definitions(session: &Session, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     session.engine.definitions().with_headers(true).write_to_dir(folder).map_err(|e| Error::io(folder, e))

@@ -4,54 +4,9 @@ use std::ops::Range;
 
 use rhai::Position;
 
+pub use super::tokens::{Piece, pieces};
+use super::tokens::{is_word, quoted};
 use crate::error::About;
-
-/// What a token is, as far as underlining goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// A name, keyword or number.
-    Word,
-    /// A string with its quotes.
-    Text,
-    /// One sign.
-    Sign,
-}
-
-/// The tokens of a text and where they are; comments and blank space are none.
-pub fn pieces(text: &str) -> Vec<(Range<usize>, Piece)> {
-    let mut all = Vec::new();
-    let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let (length, piece) = match c {
-            _ if rest.starts_with("//") => (rest.find('\n').unwrap_or(rest.len()), None),
-            _ if rest.starts_with("/*") => (rest.find("*/").map_or(rest.len(), |end| end + 2), None),
-            '"' | '`' => (quoted(rest, c), Some(Piece::Text)),
-            c if c.is_alphanumeric() || c == '_' => {
-                (rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len()), Some(Piece::Word))
-            }
-            c => (c.len_utf8(), (!c.is_whitespace()).then_some(Piece::Sign)),
-        };
-        all.extend(piece.map(|piece| (at..at + length, piece)));
-        at += length;
-    }
-    all
-}
-
-/// The length of the string that `text` begins with; to the end of the line when nothing closes it.
-fn quoted(text: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (i, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quote == '"' => escaped = true,
-            '\n' if quote == '"' => return i,
-            c if c == quote => return i + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
 
 /// The byte offset of a position.
 pub fn offset(text: &str, pos: Position) -> Option<usize> {
@@ -66,10 +21,8 @@ pub fn token(text: &str, at: usize) -> Range<usize> {
     let rest = text.get(at..).unwrap_or_default();
     let length = match rest.chars().next() {
         None | Some('\n') => 0,
-        Some(quote @ ('"' | '`')) => quoted(rest, quote),
-        Some(c) if c.is_alphanumeric() || c == '_' => {
-            rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())
-        }
+        Some(quote @ ('"' | '`')) => quoted(rest, quote).0,
+        Some(c) if is_word(c) => rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()),
         Some(c) => c.len_utf8(),
     };
     at..at + length

@@ -1,4 +1,4 @@
-//! Why a text cannot be read, in the words of this language.
+//! Explains syntax errors: a sentence for each of the parser's errors.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use rhai::{LexError, ParseErrorType, Position};
 use super::spans;
 use crate::error::Error;
 
-/// A sentence, what is underlined, and the bracket that waits for its partner.
+/// A syntax error: its sentence, the underlined range, and an open bracket that is not closed.
 pub struct Unreadable {
     pub error: Error,
     pub span: Option<Range<usize>>,
     pub open: Option<Range<usize>>,
 }
 
-/// What people write who think of another language, and what it is here.
+/// Words of other languages, and how this language writes the same.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("def", "a function is written fn name(a, b) { ... }"),
     ("function", "a function is written fn name(a, b) { ... }"),
@@ -30,7 +30,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("null", "nothing is written ()"),
 ];
 
-/// Likewise signs.
+/// The same for signs.
 const SIGNS: &[(&str, &str)] = &[
     ("===", "two values are compared with =="),
     ("!==", "two values are compared with !="),
@@ -46,7 +46,7 @@ const SIGNS: &[(&str, &str)] = &[
 
 /// The sentence for a text that the parser refused at `pos`.
 pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
-    // At the end of the text there is nothing to underline: the last token is.
+    // At the end of the text there is nothing to underline, so the last token is.
     let end = text.trim_end().len();
     let at = spans::offset(text, pos).filter(|at| *at < end).unwrap_or(end);
     let here = spans::token(text, at);
@@ -60,7 +60,7 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
         }
         ParseErrorType::BadInput(lex) => lexical(lex),
         ParseErrorType::MissingToken(token, _) if token == ";" => {
-            // The place is the next token, often on another line; what lacks its end stands before it.
+            // The place is the next token, often on another line; the statement without an end is before it.
             if let Some(before) = spans::before(text, at) {
                 span = before;
             }
@@ -215,7 +215,7 @@ fn article(what: &str) -> String {
     }
 }
 
-/// A token in quotes; a string has its own.
+/// A token in quotes; a string already has some.
 fn in_quotes(token: &str) -> String {
     if token.starts_with(['"', '`']) { token.to_string() } else { format!("\"{token}\"") }
 }

@@ -1,4 +1,4 @@
-//! `cpsd doc --weave`: a Markdown text whose code blocks are run, with what they show put behind them.
+//! `cpsd doc --weave`: runs the code blocks of a Markdown text, and puts their output behind them.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,10 +11,11 @@ use super::show;
 use crate::error::{Error, Result};
 use crate::files;
 
-/// Runs the ```` ```rust ```` blocks of `source` one after the other in one session, and writes `into` with the output of
-/// each behind it, as the prompt shows it. Figures that a block saves are copied beside `into`, under `img/`, and shown.
+/// Runs the ```` ```rust ```` blocks of `source` in order in one session, and writes `into` with the output of each
+/// block behind it, as the prompt shows it. Figures that a block saves are copied to `img/` beside `into`, and shown.
 ///
-/// The blocks run in a new folder inside the working folder, which is gone afterwards, and with a run store of their own.
+/// The blocks run in a temporary folder inside the working folder, with a run store of their own.
+///
 /// Errors: a block that fails, at its place in `source`; files that cannot be read or written.
 pub fn weave(source: &Path, into: &Path) -> Result<(), Failure> {
     let plain = Failure::plain;
@@ -35,7 +36,7 @@ struct Weaver<'a> {
     printed: Rc<RefCell<String>>,
     work: &'a Path,
     into: &'a Path,
-    /// Figures that are shown already.
+    /// Figures already shown.
     figures: BTreeSet<PathBuf>,
 }
 
@@ -59,7 +60,7 @@ impl<'a> Weaver<'a> {
             match &mut code {
                 None => {
                     if line.trim_end() == "```rust" {
-                        // Blank lines in front keep the places of errors right.
+                        // Blank lines in front keep line numbers in errors right.
                         code = Some("\n".repeat(i + 1));
                     }
                     out.push_str(line);
@@ -82,7 +83,7 @@ impl<'a> Weaver<'a> {
         Ok(out)
     }
 
-    /// What one block shows, as Markdown.
+    /// Runs one block; returns its output as Markdown.
     fn block(&mut self, code: &str, name: &str) -> Result<String, Failure> {
         let value = self.session.eval(code, name)?;
         let mut shown = std::mem::take(&mut *self.printed.borrow_mut());
@@ -100,7 +101,7 @@ impl<'a> Weaver<'a> {
         Ok(out)
     }
 
-    /// Copies the figures that the last block saved, and gives their Markdown.
+    /// Copies the figures that the last block saved; returns their Markdown.
     fn new_figures(&mut self) -> Result<Vec<String>> {
         let entries = std::fs::read_dir(self.work).map_err(|e| Error::io(self.work, e))?;
         let is_figure = |path: &PathBuf| path.extension().is_some_and(|e| e == "png" || e == "svg");
@@ -125,7 +126,7 @@ impl<'a> Weaver<'a> {
     }
 }
 
-/// A PNG of more bytes than a page should load, as JPEG: that is one with photographs in it.
+/// A large PNG as JPEG: it contains photographs.
 fn smaller(bytes: &[u8]) -> Option<Vec<u8>> {
     const MOST: usize = 100_000;
     if bytes.len() <= MOST {

@@ -1,4 +1,4 @@
-//! The state of a training between two steps, as one safetensors file that appears whole or not at all.
+//! The state of a training between two steps, as one safetensors file that is written whole or not at all.
 
 use std::path::Path;
 
@@ -9,44 +9,46 @@ use super::optimiser::{Adam, Average, Flat};
 use crate::error::{Error, Result};
 use crate::models::weights;
 
-/// Where a training stands.
+/// The position of a training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Progress {
-    /// Epochs done.
+pub struct TrainingPosition {
+    /// Finished epochs.
     pub epoch: u64,
-    /// Steps done within the epoch that is under way.
+    /// Finished steps of the current epoch.
     pub step: u64,
-    /// Optimiser updates done in all.
+    /// Optimiser updates over all epochs.
     pub updates: u64,
-    /// Sum of the losses of the steps of this epoch so far, and how many images they saw.
+    /// Sum of the losses of this epoch's finished steps, and their number of images.
     pub loss_sum: f64,
     pub loss_images: u64,
-    /// The best validation mAP so far (in percent), its epoch, and whether the averaged weights gave it.
+    /// The best evaluation so far.
     pub best: Option<Best>,
-    /// Seconds of training so far, over all its sittings.
+    /// Seconds of training so far, earlier processes included.
     pub seconds: f64,
-    /// Bytes of metrics.jsonl that belong to the epochs done: what comes after them is cut off on resuming.
+    /// Bytes of metrics.jsonl that belong to finished epochs. A resumed training cuts off the rest.
     pub metrics_bytes: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Best {
+    /// Validation mAP in percent.
     pub map: f64,
     pub epoch: u64,
+    /// Whether the averaged weights gave it.
     pub averaged: bool,
 }
 
 /// All tensors that change while training.
-pub struct State {
+pub struct TrainingState {
     pub flat: Flat,
     pub adam: Adam,
     pub average: Average,
     /// Values and statistics of the best epoch.
     pub best: Option<(Tensor, Tensor)>,
-    pub progress: Progress,
+    pub position: TrainingPosition,
 }
 
-impl State {
+impl TrainingState {
     fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
         let mut tensors = vec![
             ("values", &self.flat.values),
@@ -63,22 +65,22 @@ impl State {
         tensors
     }
 
-    /// Writes the checkpoint. Errors: Io (a full disk, a read-only folder); the previous checkpoint then stays.
+    /// Writes the checkpoint. Errors: Io (a full disk, a read-only folder); the previous checkpoint is then kept.
     pub fn save(&self, path: &Path) -> Result<()> {
         let tensors: Vec<(String, Tensor)> =
             self.tensors().into_iter().map(|(name, t)| (name.to_string(), t.shallow_clone())).collect();
-        let progress = serde_json::to_string(&self.progress).map_err(|e| Error::internal(e.to_string()))?;
-        weights::write_safetensors(path, &tensors, &[("progress".to_string(), progress)])
+        let position = serde_json::to_string(&self.position).map_err(|e| Error::internal(e.to_string()))?;
+        weights::write_safetensors(path, &tensors, &[("progress".to_string(), position)])
     }
 
     /// Continues from a checkpoint of the same model and options.
     ///
-    /// Errors: Data when it is cut short or of another model; the state is then unchanged.
+    /// Errors: Data when it is cut short or of another model. The state is then unchanged.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| Error::data(format!("{}: not a checkpoint of this training: {what}", path.display()));
         let (tensors, metadata) = weights::read_safetensors(path)?;
-        let progress = metadata.get("progress").ok_or_else(|| bad("no progress in it".into()))?;
-        let progress: Progress = serde_json::from_str(progress).map_err(|e| bad(e.to_string()))?;
+        let position = metadata.get("progress").ok_or_else(|| bad("no progress in it".into()))?;
+        let position: TrainingPosition = serde_json::from_str(position).map_err(|e| bad(e.to_string()))?;
         let find = |name: &str, like: &Tensor| {
             let tensor = tensors
                 .iter()
@@ -94,7 +96,7 @@ impl State {
         for (name, tensor) in self.tensors().into_iter().take(6) {
             read.push((tensor.shallow_clone(), find(name, tensor)?));
         }
-        let best = match progress.best {
+        let best = match position.best {
             Some(_) => Some((find("best.values", &self.flat.values)?, find("best.statistics", &self.flat.statistics)?)),
             None => None,
         };
@@ -102,8 +104,8 @@ impl State {
             tch::no_grad(|| into.f_copy_(&from))?;
         }
         self.best = best;
-        self.adam.step = progress.updates;
-        self.progress = progress;
+        self.adam.step = position.updates;
+        self.position = position;
         Ok(())
     }
 }

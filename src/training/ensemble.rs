@@ -1,27 +1,27 @@
-//! Teachers merged back into label order: the paper's ρ.
+//! Teachers whose outputs are merged into label order: the paper's ρ.
 
 use std::collections::HashMap;
 
-use super::trained::Trained;
+use super::trained_model::Trained;
 use crate::error::{Error, Result};
 
-/// Teachers whose outputs together answer for every label once. Cheap to clone.
+/// Teachers that together predict every label once. Cheap to clone.
 #[derive(Clone)]
 pub struct Ensemble {
     pub teachers: Vec<Trained>,
     /// The labels of the merged output, in order.
     pub labels: Vec<String>,
-    /// For merged output j: which teacher, and which of its outputs.
+    /// For merged output j: the teacher, and which of its outputs.
     pub places: Vec<(usize, usize)>,
 }
 
 impl Ensemble {
-    /// Merges `teachers` into the order of `labels`, or when that is not given of the data set they were trained on.
+    /// Merges `teachers` into the order of `labels`, or else of the data set that they were trained on.
     ///
     /// Source: CPSD (IJCAI 2022), the operator ρ that concatenates the teachers' outputs and restores label order.
     ///
-    /// Errors: no teachers; a label that two teachers answer for; labels that none answers for; a teacher's label
-    /// that is not among `labels`. All by name.
+    /// Errors: no teachers; a label that two teachers predict; labels that no teacher predicts; a teacher's label that
+    /// is not among `labels`. All are named.
     pub fn merge(teachers: Vec<Trained>, labels: Option<Vec<String>>) -> Result<Ensemble> {
         let Some(first) = teachers.first() else {
             return Err(Error::argument("merge needs at least one teacher; got an empty array"));
@@ -61,14 +61,14 @@ impl Ensemble {
         Ok(Ensemble { teachers, labels, places })
     }
 
-    /// What names its outputs: each teacher's id, in order.
+    /// The teachers' ids, in order.
     pub fn run_ids(&self) -> Vec<String> {
         self.teachers.iter().map(|t| t.id.clone()).collect()
     }
 
-    /// For label order `labels`: the column of the teachers' concatenated outputs that answers for each.
+    /// For each of `labels`, its column in the teachers' concatenated outputs.
     ///
-    /// Errors: a label that the ensemble does not answer for.
+    /// Errors: a label that the ensemble does not predict.
     pub fn columns(&self, labels: &[String]) -> Result<Vec<i64>> {
         let mut starts = vec![0];
         for teacher in &self.teachers {

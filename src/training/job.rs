@@ -1,5 +1,6 @@
-//! One training as data: what decides its result, and so its name in the run store.
+//! One training as data: everything that decides its result, and so its id in the run store.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
@@ -9,13 +10,13 @@ use crate::images::Dataset;
 use crate::losses::LossSpec;
 use crate::models::Precision;
 
-/// A training that is still to be run.
+/// A training to run.
 #[derive(Clone)]
 pub struct Job {
-    /// What the progress line calls it: `teacher 2 of 3`.
+    /// Its name in progress lines: `teacher 2 of 3`.
     pub name: String,
     pub train: Dataset,
-    /// The validation split that selects the weights; taken from `train` when there is none.
+    /// The validation split that selects the weights. None takes one from `train`.
     pub val: Option<Dataset>,
     /// The labels to learn, in the order of the model's outputs.
     pub labels: Vec<String>,
@@ -23,11 +24,11 @@ pub struct Job {
     pub distillation: Option<Distillation>,
 }
 
-/// What a student learns beyond the ground truth.
-#[derive(Clone)]
-pub struct Distillation {
-    pub ensembles: Vec<Ensemble>,
-    /// One an ensemble, the common factor included.
+/// The teachers of a student, and how they are weighted.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Distillation<E = Ensemble> {
+    pub ensembles: Vec<E>,
+    /// One weight per ensemble, the common factor included.
     pub weights: Vec<f64>,
     pub loss: LossSpec,
     /// Factor of the loss on the labels.
@@ -40,9 +41,9 @@ pub struct Distillation {
 const HELD_OUT: f64 = 0.1;
 
 impl Job {
-    /// The splits it trains and selects on, with only its labels as targets.
+    /// The splits that it trains on and selects on, with its labels only.
     ///
-    /// Errors: a label that the data set does not have, a split without images.
+    /// Errors: a label that is not in the data set, a split without images.
     pub fn splits(&self) -> Result<(Dataset, Dataset)> {
         let (train, val) = match &self.val {
             Some(val) => (self.train.clone(), val.clone()),
@@ -54,7 +55,7 @@ impl Job {
             train = train.take(kept)?;
         }
         let (whole, containing) = (self.train.len(), train.len());
-        let known = self.options.known();
+        let known = self.options.known_labels();
         if self.distillation.is_none() && known.labelled < 1.0 {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
             train = train.take(kept)?;
@@ -78,11 +79,11 @@ impl Job {
         Ok((train, val))
     }
 
-    /// Everything that decides the result, as JSON; `initial` names the initial weights.
+    /// Everything that decides the result, as JSON. `initial` is a fingerprint of the initial weights.
     pub fn spec(&self, train: &Dataset, val: &Dataset, initial: &str) -> Value {
         let mut options = serde_json::to_value(&self.options).unwrap_or(Value::Null);
         if let Some(map) = options.as_object_mut() {
-            // How a training is run decides nothing of its result.
+            // These do not change the result.
             map.shift_remove("threads");
             map.shift_remove("workers");
             if self.options.precision == Precision::Float32 {
@@ -91,7 +92,7 @@ impl Job {
             if !self.options.cycle_momentum {
                 map.shift_remove("cycle_momentum");
             }
-            // What is at its default was not yet an option when earlier runs were named.
+            // Left out at their defaults, since earlier runs were named before these options existed.
             for share in ["labelled", "known"] {
                 if map[share] == 1.0 {
                     map.shift_remove(share);
@@ -106,6 +107,15 @@ impl Job {
             "options": options,
             "distillation": self.distillation.as_ref().map(Distillation::spec),
         })
+    }
+}
+
+impl<E> Distillation<E> {
+    /// The same with other ensembles.
+    pub(super) fn map<F>(self, ensemble: impl FnMut(E) -> Result<F>) -> Result<Distillation<F>> {
+        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights } = self;
+        let ensembles = ensembles.into_iter().map(ensemble).collect::<Result<_>>()?;
+        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights })
     }
 }
 

@@ -1,46 +1,51 @@
 //! Training and distillation: from a data set and options to a model in the run store.
 //!
-//! - `options`: what a training can be told, with its defaults
-//! - `job`: one training as data: what decides its result, and so its name in the run store
-//! - `hooks`: what a script hangs into a training; `job_file`: a job on its way to a worker process
-//! - `run`: a job through the run store: found, resumed or trained
-//! - `engine`: the loop over epochs and steps
+//! - `options`: the options of a training and their defaults
+//! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
+//! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process
+//! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`, `optimiser`: one-cycle; Adam and EMA on flat buffers
-//! - `inputs`: batches, from pictures or from the kept features of a frozen backbone
-//! - `partial`: which labels are known; `teachers`: what all teachers of a student say of a batch
-//! - `features`, `outputs`: what frozen stages and teachers gave, kept in the run store
-//! - `checkpoint`: the state between two steps, as one file
-//! - `ensemble`: teachers merged back into label order
-//! - `plan`: what would be trained, named and timed without training it
-//! - `recipes`: how the paper's rows are trained, in three readings
-//! - `predict`: scores of a model or an ensemble on a data set, and their metrics
+//! - `checkpoint`: the state between two steps, as one file; `tensorboard`: the epochs as an event file
+//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
+//! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
+//! - `trained_model`: a model with its run; `ensemble`: teachers merged into label order
+//! - `predict`: scores of a model or an ensemble on a data set, and their evaluation
+//! - `plan`: the trainings that a script would run, found without training; `cost`: their seconds and bytes
+//! - `recipes`: how the rows of the paper are trained, in three readings
 
+pub mod callbacks;
 pub mod checkpoint;
-pub mod engine;
+mod cost;
+pub mod distillation_loss;
 pub mod ensemble;
-pub mod features;
-pub mod hooks;
-pub mod inputs;
+pub mod frozen_features;
 pub mod job;
 pub mod job_file;
+pub mod known_labels;
+pub mod model_inputs;
+mod naming;
 pub mod optimiser;
 pub mod options;
-pub mod outputs;
-pub mod partial;
 pub mod plan;
 pub mod predict;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
-pub mod teachers;
+pub mod side_by_side;
+pub mod stored_rows;
+pub mod teacher_outputs;
 pub mod tensorboard;
-pub mod trained;
+pub mod trained_model;
+pub mod training_loop;
+pub mod views;
 
+pub use callbacks::Callbacks;
 pub use ensemble::Ensemble;
-pub use hooks::Hooks;
 pub use job::{Distillation, Job};
 pub use options::{DistillOptions, TrainOptions};
 pub use plan::Plan;
 pub use predict::{Predictions, Predictor, evaluate, predict};
-pub use run::{run, run_all, run_with};
-pub use trained::Trained;
+pub use run::{run, run_with};
+pub use side_by_side::run_all;
+pub use trained_model::Trained;

@@ -1,4 +1,4 @@
-//! Adam and the moving average on flat buffers: a handful of kernels a step, however many parameters there are.
+//! Adam and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters.
 
 use tch::{Kind, Tensor};
 
@@ -6,21 +6,21 @@ use super::options::Optimiser;
 use crate::error::{Error, Result};
 use crate::models::Model;
 
-/// Every trainable value of a model in one buffer, every gradient in another, all batch statistics in a third.
+/// All trainable values of a model in one buffer, all gradients in another, all batch statistics in a third.
 ///
-/// The model's own tensors become views of these, so an update of the buffer is an update of the model.
+/// The model's tensors become views of these buffers, so updating a buffer updates the model.
 pub struct Flat {
-    /// [n] parameters: those that decay first.
+    /// [n] parameters. Those that decay come first.
     pub values: Tensor,
     /// [n] gradients, accumulated in place by the backward pass.
     pub gradients: Tensor,
     /// [b] batch-norm statistics.
     pub statistics: Tensor,
-    /// How many leading values are weights with more than one dimension, which alone decay.
+    /// The number of leading values that decay: weights with more than one dimension.
     decaying: i64,
-    /// The leaves' names, in the order of their values.
+    /// Names of the leaves, in the order of their values.
     names: Vec<String>,
-    /// Kept alive: the model reads its leaves, we their gradients.
+    /// Kept so that their gradients live as long as the buffers.
     leaves: Vec<Tensor>,
 }
 
@@ -40,7 +40,7 @@ impl Flat {
         let decaying = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| t.numel() as i64).sum();
         let (names, mut leaves): (Vec<String>, Vec<Tensor>) = leaves.into_iter().unzip();
         let values = tch::no_grad(|| join(&leaves))?;
-        // Backward adds into a gradient that is there already: let it be there, as a view.
+        // The backward pass adds to an existing gradient, so make one first and turn it into a view.
         let mut nothing = values.f_zeros_like()?.f_narrow(0, 0, 1)?;
         for leaf in &leaves {
             nothing = nothing.f_add(&leaf.f_sum(leaf.kind())?.f_mul_scalar(0.0)?)?;
@@ -69,8 +69,8 @@ impl Flat {
         Ok(Flat { values, gradients, statistics, decaying, names, leaves })
     }
 
-    /// Scales the gradients down to the Euclidean norm `most` where they are longer, as `clip_grad_norm_` does; nothing
-    /// is read back from the device.
+    /// Scales the gradients down to the Euclidean norm `most` if they are longer, like `clip_grad_norm_`. Nothing is
+    /// read back from the device.
     pub fn clip_gradients(&mut self, most: f64) -> Result<()> {
         let length = self.gradients.f_norm()?;
         let factor = length.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(most)?.f_clamp_max(1.0)?;
@@ -96,17 +96,17 @@ fn join(tensors: &[Tensor]) -> Result<Tensor> {
 pub struct Adam {
     kind: Optimiser,
     weight_decay: f64,
-    /// [n] factors on the learning rate, where they are not all 1.
+    /// [n] factors on the learning rate. None if all are 1.
     factors: Option<Tensor>,
     /// [n] running mean of the gradient.
     pub mean: Tensor,
-    /// [n] running mean of its square.
+    /// [n] running mean of the squared gradient.
     pub square: Tensor,
     /// Updates done so far.
     pub step: u64,
 }
 
-/// PyTorch's first beta, where the schedule does not cycle it.
+/// PyTorch's first beta, for schedules that do not cycle it.
 pub const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
@@ -117,8 +117,7 @@ impl Adam {
         Ok(Adam { kind, weight_decay, factors: None, mean, square, step: 0 })
     }
 
-    /// Discriminative learning rates: each named leaf's rate is multiplied by `factor`, as parameter groups with rates of
-    /// their own.
+    /// Multiplies the learning rate of each leaf by `factor` of its name (discriminative learning rates).
     pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
         let parts: Vec<Tensor> = (flat.names.iter().zip(&flat.leaves))
             .map(|(name, leaf)| {
@@ -129,8 +128,8 @@ impl Adam {
         Ok(())
     }
 
-    /// One update of `flat.values` from `flat.gradients` at learning rate `lr`; `beta1` is [`BETA1`], or what a schedule
-    /// says of this step.
+    /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value
+    /// for this step.
     pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
         tch::no_grad(|| {
             self.step += 1;
@@ -139,7 +138,7 @@ impl Adam {
                 match self.kind {
                     Optimiser::Adam => {
                         let mut gradients = flat.gradients.f_narrow(0, 0, flat.decaying)?;
-                        // addcmul would need a tensor of ones: the difference of a scaled sum is one kernel too.
+                        // addcmul would need a tensor of ones.
                         let _ = gradients.f_add_(&weights.f_mul_scalar(self.weight_decay)?)?;
                     }
                     Optimiser::AdamW => {

@@ -1,8 +1,8 @@
-//! What a training can be told, with its defaults.
+//! The options of a training and their defaults.
 
 use serde::{Deserialize, Serialize};
 
-use super::partial::Known;
+use super::known_labels::KnownLabels;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
@@ -16,45 +16,46 @@ pub struct TrainOptions {
     pub loss: LossSpec,
     pub epochs: u64,
     pub batch: usize,
-    /// Batches whose gradients add up to one update.
+    /// Batches per update; their gradients are added up.
     pub accumulate: usize,
-    /// Longest gradient, as the Euclidean norm over all parameters; longer ones are scaled down. 0 sets no bound.
+    /// Bound on the Euclidean norm of the gradient over all parameters. Longer ones are scaled down; 0 sets no bound.
     pub clip: f64,
     /// Peak of the one-cycle schedule.
     pub lr: f64,
-    /// Factor on the learning rate of the backbone's trainable stages: below 1, discriminative learning rates.
+    /// Factor on the learning rate of the backbone's trainable stages (discriminative learning rates).
     pub backbone_lr: f64,
     pub pct_start: f64,
     pub div_factor: f64,
     pub final_div_factor: f64,
-    /// Whether Adam's first beta cycles against the rate, from 0.95 to 0.85 and back; else it is 0.9.
+    /// Whether Adam's first beta cycles against the rate, from 0.95 to 0.85 and back. Otherwise it is 0.9.
     pub cycle_momentum: bool,
     pub optimiser: Optimiser,
-    /// Of the steps' forward passes, live teachers' too; evaluation and kept features are f32.
+    /// Precision of forward passes in steps, those of live teachers included. Evaluation and kept features are f32.
     pub precision: Precision,
     pub weight_decay: f64,
-    /// Decay of the exponential moving average of all state a step; 0 turns it off.
+    /// Decay per step of the exponential moving average of all state; 0 turns it off.
     pub ema: f64,
-    /// The averages start faster: decay at step t is min(ema, (1 + t) / (10 + t)).
+    /// Lets the average start faster: the decay at step t is min(ema, (1 + t) / (10 + t)).
     pub ema_warmup: bool,
-    /// How many fixed augmented views each picture has; 0 makes a new one each epoch.
+    /// Fixed augmented views per picture; 0 makes a new one each epoch.
     pub views: u32,
     pub augment: AugmentOptions,
     pub images: Images,
-    /// Share of the training pictures that have labels; teachers leave the others out, students hear of them from teachers alone.
+    /// Share of the training pictures that have labels. Teachers leave out the others; students learn them from
+    /// teachers alone.
     pub labelled: f64,
-    /// Share of the labels of a training picture that are known; the others count in no loss.
+    /// Share of a training picture's labels that are known. The others count in no loss.
     pub known: f64,
     pub select: Select,
     pub select_on: SelectOn,
-    /// Evaluate on the validation split every so many epochs; 0 chooses a tenth of the epochs.
+    /// Epochs between two evaluations on the validation split; 0 takes a tenth of the epochs.
     pub eval_every: u64,
-    /// Epochs without a better mAP on the validation split after which training stops; 0 never stops it.
+    /// Epochs without a better mAP on the validation split after which training stops; 0 never stops.
     pub patience: u64,
     pub seed: u64,
-    /// Threads for libtorch; 0 takes what the machine has. Not part of what names a run.
+    /// Threads of libtorch; 0 takes all cores. Not part of a run's id.
     pub threads: usize,
-    /// Where several trainings of one call run. Not part of what names a run.
+    /// Where several trainings of one call run. Not part of a run's id.
     pub workers: Workers,
 }
 
@@ -62,20 +63,20 @@ pub struct TrainOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Workers {
-    /// In processes where there are several GPUs, one a GPU; else in threads.
+    /// In processes, one per GPU, if there are several GPUs. Otherwise in threads.
     Auto,
     /// Side by side in this process.
     Threads,
-    /// Each in a process of its own: one that dies takes nothing with it, and is tried once more.
+    /// Each in a process of its own, which is started once more if it dies.
     Processes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Optimiser {
-    /// Weight decay is added to the gradient, as `torch.optim.Adam` does.
+    /// Adds weight decay to the gradient, like `torch.optim.Adam`.
     Adam,
-    /// Weight decay shrinks the weights directly (Loshchilov and Hutter 2019).
+    /// Shrinks the weights directly (Loshchilov and Hutter 2019).
     AdamW,
 }
 
@@ -83,13 +84,13 @@ pub enum Optimiser {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Images {
-    /// All; one without any of the teacher's labels is all-negative (the authors' code).
+    /// All. An image with none of the teacher's labels is negative for each (the authors' code).
     All,
-    /// Only those with at least one of the teacher's labels (the other reading of the paper).
+    /// Those with at least one of the teacher's labels (the other reading of the paper).
     Containing,
 }
 
-/// Which weights a training gives back.
+/// Which weights a training returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Select {
@@ -103,9 +104,9 @@ pub enum Select {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SelectOn {
-    /// The validation split, or a tenth of train where there is none.
+    /// The validation split, or a tenth of train if there is none.
     Val,
-    /// The test split, as the authors' code does: its results are then optimistic, and reports say so.
+    /// The test split, like the authors' code. The results are then optimistic, which evaluations note.
     Test,
 }
 
@@ -155,7 +156,7 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// Errors: the first option that is out of range, named.
+    /// Errors: names the first option that is out of range.
     pub fn validate(&self, word: &str) -> Result<()> {
         let fail = |option: &str, range: &str, came: String| {
             Err(Error::argument(format!("option \"{option}\" of {word} must be {range}; got {came}")))
@@ -180,7 +181,7 @@ impl TrainOptions {
             o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
             o if !(o.labelled > 0.0 && o.labelled <= 1.0) => fail("labelled", "above 0, to 1", o.labelled.to_string()),
             o if !(o.known > 0.0 && o.known <= 1.0) => fail("known", "above 0, to 1", o.known.to_string()),
-            // Beyond any machine's cores, libtorch's thread pool ends the process.
+            // libtorch's thread pool aborts the process when there are far too many.
             o if o.threads > 1024 => fail("threads", "from 0 (all cores) to 1024", o.threads.to_string()),
             o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
             o if o.augment.randaugment > 20 => {
@@ -193,17 +194,17 @@ impl TrainOptions {
         }
     }
 
-    /// The fixed views are the same for every seed, so that a sweep over seeds computes frozen features once;
-    /// new views each epoch follow the seed.
+    /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
+    /// features once; new views each epoch follow the seed.
     pub fn seed_of_views(&self) -> u64 {
         if self.views > 0 { 0 } else { self.seed }
     }
 
-    pub fn known(&self) -> Known {
-        Known { labelled: self.labelled, known: self.known }
+    pub fn known_labels(&self) -> KnownLabels {
+        KnownLabels { labelled: self.labelled, known: self.known }
     }
 
-    /// Every how many epochs the validation split is evaluated.
+    /// Epochs between two evaluations on the validation split.
     pub fn eval_period(&self) -> u64 {
         if self.eval_every > 0 { self.eval_every } else { self.epochs.div_ceil(10) }
     }
@@ -213,34 +214,35 @@ impl TrainOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TeacherMode {
-    /// Statistics as they were learned, nothing dropped; outputs of fixed views are computed once.
+    /// In evaluation mode. Outputs for fixed views are computed once.
     Eval,
-    /// Batch statistics and dropout of each of the student's batches, as in the authors' code, which forgets `.eval()`.
+    /// With batch statistics and dropout on each of the student's batches, like the authors' code, which forgets
+    /// `.eval()`.
     Train,
 }
 
-/// What says how much each ensemble has to say of each label.
+/// How ensembles are weighted per label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TeacherWeights {
-    /// Its weight, whatever the label.
+    /// The ensemble's weight, for every label.
     #[serde(rename = "even")]
     Even,
-    /// Its weight times its average precision for the label on the validation split.
+    /// The ensemble's weight times its average precision for the label on the validation split.
     #[serde(rename = "val_AP")]
     ValAp,
 }
 
-/// The options that `distill` has beyond those of a training.
+/// The options of `distill`, which include those of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DistillOptions {
-    /// How a student's output is held against the teachers'.
+    /// The loss between a student's outputs and the teachers'.
     pub distillation: LossSpec,
-    /// One weight an ensemble; empty shares one evenly (the paper's ½ and ½ for two).
+    /// One weight per ensemble. Empty divides 1 evenly (the paper's ½ and ½ for two).
     pub weights: Vec<f64>,
     /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e).
     pub distill_weight: f64,
-    /// Factor of L_cls: the authors' code has ½ (and ¼ an ensemble).
+    /// Factor of L_cls. The authors' code has ½ (and ¼ per ensemble).
     pub label_weight: f64,
     pub teacher_mode: TeacherMode,
     pub teacher_weights: TeacherWeights,

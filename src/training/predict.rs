@@ -1,11 +1,12 @@
-//! Scores of a model or an ensemble on the images of a data set.
+//! Scores of a model or an ensemble on the images of a data set, and their evaluation.
 
 use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
-use super::inputs::{Inputs, Views};
-use super::outputs::outputs;
-use super::trained::Trained;
+use super::model_inputs::ModelInputs;
+use super::teacher_outputs::teacher_outputs;
+use super::trained_model::Trained;
+use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -21,13 +22,13 @@ pub struct Predictions {
     pub images: Vec<String>,
     pub labels: Vec<String>,
     pub scores: Vec<f32>,
-    /// What made them, and on what: for printing.
+    /// The split and the data set, for printing.
     pub of: String,
-    /// Whether a model behind them was selected on the test split.
+    /// Whether one of the models was selected on the test split.
     pub selected_on_test: bool,
 }
 
-/// What can be asked for predictions.
+/// A source of predictions.
 #[derive(Clone)]
 pub enum Predictor {
     Model(Trained),
@@ -43,7 +44,7 @@ impl Predictor {
     }
 }
 
-/// The probabilities of every label for every image of `dataset`, seen by its centre view.
+/// The probabilities of every label for the centre view of every image of `dataset`.
 ///
 /// Errors: a picture that cannot be read (named), Interrupted.
 pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Result<Predictions> {
@@ -60,7 +61,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
                 .teachers
                 .iter()
                 .map(|t| {
-                    let rows = outputs(store, t, dataset, &Views::centre())?;
+                    let rows = teacher_outputs(store, t, dataset, &Views::centre())?;
                     rows.take(&(0..rows.rows).collect::<Vec<_>>())
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -80,8 +81,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
     })
 }
 
-/// The metrics of predictions on the data set that they are for. A model that answers for some of the labels is evaluated
-/// on those.
+/// Evaluates predictions on the data set that they were made for. A model of some of the labels is evaluated on those.
 ///
 /// Errors: predictions for other images or labels, options out of range.
 pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Evaluation> {
@@ -101,7 +101,7 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         return Err(error);
     }
     let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
-    let mut report = metrics::evaluate(
+    let mut evaluation = metrics::evaluate(
         &predictions.scores,
         &targets,
         predictions.images.len(),
@@ -110,16 +110,16 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         options,
     )?;
     if predictions.selected_on_test {
-        report.notes.push(
+        evaluation.notes.push(
             "the epoch was selected on the test split (select_on: \"test\"): these numbers are optimistic".into(),
         );
     }
-    Ok(report)
+    Ok(evaluation)
 }
 
 fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {
     let model = trained.model();
-    let inputs = Inputs::new(store, &model, dataset, Views::centre())?;
+    let inputs = ModelInputs::new(store, &model, dataset, Views::centre())?;
     let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
     let mut parts = Vec::new();
     for batch in inputs.all(&model, 128)? {

@@ -1,8 +1,8 @@
-//! The one-cycle learning rate, and the momentum that goes against it.
+//! The one-cycle learning rate and momentum.
 
-/// One-cycle with cosine annealing, as PyTorch's `OneCycleLR` with two phases.
+/// One-cycle with cosine annealing, like PyTorch's `OneCycleLR` with two phases.
 ///
-/// Source: Smith and Topin 2018; the parameters are PyTorch's. All rates are of one step, steps count from 0.
+/// Source: Smith and Topin 2018; the parameters are PyTorch's. Steps count from 0.
 #[derive(Clone, Copy, Debug)]
 pub struct OneCycle {
     pub max_lr: f64,
@@ -22,7 +22,7 @@ impl OneCycle {
         self.along(step, initial, self.max_lr, initial / self.final_div_factor)
     }
 
-    /// The momentum of step `step` where it cycles, Adam's first beta: 0.95, at the peak of the rate 0.85, and 0.95 again.
+    /// The cycling momentum (Adam's first beta) of step `step`: from 0.95 to 0.85 at the peak of the rate and back.
     pub fn momentum(&self, step: u64) -> f64 {
         self.along(step, MAX_MOMENTUM, BASE_MOMENTUM, MAX_MOMENTUM)
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::runs::Work;
 
-/// An event file that says what `metrics.jsonl` says.
+/// An event file with the numbers of `metrics.jsonl`.
 pub struct Events {
     file: File,
     path: PathBuf,
@@ -23,7 +23,7 @@ pub struct Events {
 const NAME: &str = "events.out.tfevents.0.cpsd";
 
 impl Events {
-    /// Writes the file anew from the lines of the epochs done so far, so that a resumed training has none twice.
+    /// Writes the file anew from the lines of finished epochs, so that a resumed training has none twice.
     pub fn replay(work: &Work, lines: &[Value]) -> Result<Events> {
         let path = work.path(NAME);
         let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
@@ -36,7 +36,7 @@ impl Events {
         Ok(events)
     }
 
-    /// One epoch: every number of the line but the epoch itself, at step `epoch`.
+    /// Appends one epoch: every number of the line except `epoch`, which is the step.
     pub fn append(&mut self, line: &Value) -> Result<()> {
         let epoch = line["epoch"].as_u64().unwrap_or(0);
         let mut summary = Vec::new();
@@ -87,7 +87,7 @@ fn double(field: u8, x: f64) -> Vec<u8> {
     out
 }
 
-/// A field of bytes with their length.
+/// A field of bytes, preceded by their length.
 fn bytes(field: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![field << 3 | 2];
     varint(&mut out, content.len() as u64);
@@ -95,7 +95,7 @@ fn bytes(field: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// CRC-32C (Castagnoli), rotated and shifted as TFRecord has it.
+/// CRC-32C (Castagnoli), rotated and shifted as in TFRecord.
 fn masked_crc(data: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in data {

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use cpsd::labels::tables::Table;
 use cpsd::labels::{Choice, LabelTable, LoadOptions, Statistics, load, stratified_split};
+use cpsd::tables::Table;
 
 use crate::common::shared;
 

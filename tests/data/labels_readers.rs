@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use cpsd::error::Error;
-use cpsd::labels::tables::Table;
 use cpsd::labels::{Choice, LabelTable, LoadOptions, load};
+use cpsd::tables::Table;
 use tempfile::TempDir;
 
 struct Folder(TempDir);

@@ -28,6 +28,7 @@ fn every_documented_example_runs() {
 
 #[test]
 fn every_word_and_kind_is_documented() {
+    cpsd::primitives::install();
     for word in WORDS {
         assert!(!word.signatures.is_empty() && !word.summary.is_empty(), "{}", word.name);
         assert!(word.signatures.iter().all(|s| s.starts_with(&format!("{}(", word.name))), "{}", word.name);

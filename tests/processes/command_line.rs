@@ -205,6 +205,7 @@ fn a_script_runs_for_every_combination_of_its_arguments() {
 
 #[test]
 fn the_reference_is_what_the_words_say() {
+    cpsd::primitives::install();
     for (name, text) in cpsd::script::reference::pages() {
         let file = root("docs/reference").join(&name);
         let kept = std::fs::read_to_string(&file).unwrap_or_default();

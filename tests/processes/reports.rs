@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cpsd::labels::tables::{Cell, Table};
 use cpsd::metrics::{self, MetricOptions};
 use cpsd::reports::export::{ExportOptions, latex, markdown};
 use cpsd::reports::{Data, Given, PageOptions, Source, page};
 use cpsd::runs::RunStore;
 use cpsd::script::session::Session;
+use cpsd::tables::{Cell, Table};
 use serde_json::Value;
 
 use crate::common::{err, eval, root, session};

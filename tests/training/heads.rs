@@ -1,9 +1,10 @@
 //! Heads held to modules built from torch.nn, and each of them trained. `goldens/heads/generate.py` writes the references.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use cpsd::models::heads::{Context, HEADS, Head, find};
-use cpsd::models::params::{Params, Role};
+use cpsd::models::heads::{HEADS, Head, HeadSetup, find};
+use cpsd::models::params::{Params, Role, Scope};
 use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
 use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
@@ -57,10 +58,10 @@ fn spec(head: &str, m: usize) -> ModelSpec {
 fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
     let spec = spec.resolved().unwrap();
     let labels = labels(m);
-    let mut params = Params::new(3, Device::Cpu);
-    let context = Context::new(&spec, channels, &labels, "fc").unwrap();
-    let head = (find(&spec.head).unwrap().build)(&mut params, &context).unwrap();
-    (params, head)
+    let params = RefCell::new(Params::default());
+    let setup = HeadSetup::new(&spec, channels, &labels, "fc").unwrap();
+    let head = (find(&spec.head).unwrap().build)(&Scope::root(&params, 3, Device::Cpu), &setup).unwrap();
+    (params.into_inner(), head)
 }
 
 #[test]
@@ -190,8 +191,9 @@ fn options_and_what_a_head_needs_are_checked() {
     let labels = labels(3);
     for (head, needs) in [("ml_gcn", "needs a label graph"), ("tf", "needs word vectors")] {
         let spec = with(head, &[]).resolved().unwrap();
-        let context = Context::new(&spec, 16, &labels, "fc").unwrap();
-        let error = (find(head).unwrap().build)(&mut Params::new(0, Device::Cpu), &context).err().unwrap();
+        let setup = HeadSetup::new(&spec, 16, &labels, "fc").unwrap();
+        let params = RefCell::default();
+        let error = (find(head).unwrap().build)(&Scope::root(&params, 0, Device::Cpu), &setup).err().unwrap();
         assert!(error.message.contains(needs), "{error}");
     }
     let graph = LabelGraph { labels: labels[..2].to_vec(), rows: vec![vec![0.0; 2]; 2] };

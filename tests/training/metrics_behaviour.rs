@@ -113,8 +113,8 @@ fn the_best_threshold_has_the_best_cf1() {
     let best = best_threshold(&scores, &targets, 400, 6).unwrap();
     let all: Vec<f64> = (1..100).map(|t| f64::from(t) / 100.0).collect();
     let report = evaluate(&scores, &targets, 400, 6, &[], &options(json!({ "threshold": all }))).unwrap();
-    let top = report.thresholds.iter().map(|r| r.cf1).fold(0.0, f64::max);
-    let at_best = report.thresholds.iter().find(|r| r.threshold == best).unwrap().cf1;
+    let top = report.thresholds.iter().map(|r| r.decisions.cf1).fold(0.0, f64::max);
+    let at_best = report.thresholds.iter().find(|r| r.threshold == best).unwrap().decisions.cf1;
     assert_eq!(at_best, top);
     assert!(best > 0.05 && best < 0.95);
 }
@@ -160,7 +160,7 @@ fn raw_values_are_shares() {
     let report = evaluate(&scores, &targets, 200, 5, &[], &options(json!({ "context": true }))).unwrap();
     let raw = report.raw();
     assert_eq!(raw["mAP"].as_f64().unwrap(), report.map / 100.0);
-    assert_eq!(raw["top"]["OF1"].as_f64().unwrap(), report.top.as_ref().unwrap().of1 / 100.0);
+    assert_eq!(raw["top"]["OF1"].as_f64().unwrap(), report.top.as_ref().unwrap().decisions.of1 / 100.0);
     assert_eq!(raw["per_label"][2]["AP"].as_f64().unwrap(), report.per_label[2].ap.unwrap() / 100.0);
     assert_eq!(raw["per_label"][2]["positives"].as_u64().unwrap() as usize, report.per_label[2].positives);
     assert_eq!(raw["conventions"][0]["threshold"], 0.5);

@@ -102,12 +102,12 @@ fn precision_recall_and_f1_are_those_of_scikit_learn() {
         for at in case.value["at"].as_array().unwrap() {
             let report = case.report(json!({ "threshold": at["threshold"], "top_k": null }));
             for (came, key) in [
-                (report.cp, "CP"),
-                (report.cr, "CR"),
-                (report.cf1, "CF1"),
-                (report.op, "OP"),
-                (report.or, "OR"),
-                (report.of1, "OF1"),
+                (report.decisions.cp, "CP"),
+                (report.decisions.cr, "CR"),
+                (report.decisions.cf1, "CF1"),
+                (report.decisions.op, "OP"),
+                (report.decisions.or, "OR"),
+                (report.decisions.of1, "OF1"),
                 (report.macro_f1, "macro_F1"),
             ] {
                 close(came / 100.0, &at[key], &format!("{key} at {} of \"{}\"", at["threshold"], case.value["name"]));
@@ -124,8 +124,8 @@ fn precision_recall_and_f1_are_those_of_scikit_learn() {
             let report = case.report(json!({ "threshold": all }));
             assert_eq!(report.thresholds.len(), all.len());
             for (row, at) in report.thresholds.iter().zip(case.value["at"].as_array().unwrap()) {
-                close(row.cf1 / 100.0, &at["CF1"], "CF1 of a list of thresholds");
-                close(row.op / 100.0, &at["OP"], "OP of a list of thresholds");
+                close(row.decisions.cf1 / 100.0, &at["CF1"], "CF1 of a list of thresholds");
+                close(row.decisions.op / 100.0, &at["OP"], "OP of a list of thresholds");
             }
         }
     }
@@ -139,9 +139,14 @@ fn top_k_is_that_of_a_stable_sort() {
             let options = json!({ "threshold": threshold, "top_k": case.value["k"], "above_threshold": above });
             let top = case.report(options).top.unwrap();
             let expected = &case.value[key];
-            for (came, name) in
-                [(top.cp, "CP"), (top.cr, "CR"), (top.cf1, "CF1"), (top.op, "OP"), (top.or, "OR"), (top.of1, "OF1")]
-            {
+            for (came, name) in [
+                (top.decisions.cp, "CP"),
+                (top.decisions.cr, "CR"),
+                (top.decisions.cf1, "CF1"),
+                (top.decisions.op, "OP"),
+                (top.decisions.or, "OR"),
+                (top.decisions.of1, "OF1"),
+            ] {
                 close(came / 100.0, &expected[name], &format!("{key} {name} of \"{}\"", case.value["name"]));
             }
         }
@@ -157,23 +162,23 @@ fn conventions_differ_where_they_should() {
         let at = &case.value["at"][0];
         assert_eq!(at["threshold"], 0.5);
         let [field, mlgcn, cpsd, asl, srn, q2l] = &report.conventions[..] else { panic!("six rows") };
-        close(field.rows.cf1 / 100.0, &at["CF1"], "field CF1");
-        close(mlgcn.rows.cf1 / 100.0, &at["CF1"], "ml-gcn CF1");
-        close(srn.rows.cf1 / 100.0, &at["macro_F1"], "srn CF1");
-        close(q2l.rows.cf1 / 100.0, &at["CF1"], "q2l CF1");
+        close(field.rows.decisions.cf1 / 100.0, &at["CF1"], "field CF1");
+        close(mlgcn.rows.decisions.cf1 / 100.0, &at["CF1"], "ml-gcn CF1");
+        close(srn.rows.decisions.cf1 / 100.0, &at["macro_F1"], "srn CF1");
+        close(q2l.rows.decisions.cf1 / 100.0, &at["CF1"], "q2l CF1");
         for (row, key) in
             [(field, "mAP"), (mlgcn, "mAP"), (cpsd, "mAP"), (asl, "mAP"), (srn, "voc_mAP"), (q2l, "voc_mAP")]
         {
             close(row.map / 100.0, &case.value[key], &format!("{key} of {}", row.name));
         }
-        close(mlgcn.top.as_ref().unwrap().of1 / 100.0, &case.value["top_passing"]["OF1"], "ml-gcn top OF1");
+        close(mlgcn.top.as_ref().unwrap().decisions.of1 / 100.0, &case.value["top_passing"]["OF1"], "ml-gcn top OF1");
         assert_eq!((cpsd.rows.threshold, asl.rows.threshold), (0.8, 0.8));
-        assert_eq!(asl.rows.cf1, asl.rows.macro_f1);
+        assert_eq!(asl.rows.decisions.cf1, asl.rows.macro_f1);
         if let Some(high) = case.value["at"].as_array().unwrap().iter().find(|a| a["threshold"] == 0.8)
             && !case.scores.contains(&0.8)
         {
-            close(cpsd.rows.cf1 / 100.0, &high["CF1"], "cpsd CF1");
-            close(asl.rows.cf1 / 100.0, &high["macro_F1"], "asl CF1");
+            close(cpsd.rows.decisions.cf1 / 100.0, &high["CF1"], "cpsd CF1");
+            close(asl.rows.decisions.cf1 / 100.0, &high["macro_F1"], "asl CF1");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cpsd::error::{Error, ErrorKind};
 use cpsd::models::backbones::{self, BACKBONES};
 use cpsd::models::weights::{find_imagenet, fit, read, read_safetensors, write_safetensors};
-use cpsd::models::{LoadReport, Model, ModelSpec};
+use cpsd::models::{LoadSummary, Model, ModelSpec};
 use cpsd::torch::to_vec_f32;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -278,8 +278,8 @@ fn what_does_not_fit_is_listed_by_name() {
     let model = make(&ModelSpec { weights: Some(path.display().to_string()), ..small }, 3).unwrap();
     assert!(model.notes()[0].contains("unexpected 1: \"extra.weight\""), "{:?}", model.notes());
 
-    let report = LoadReport { missing: (0..6).map(|i| i.to_string()).collect(), ..LoadReport::default() };
-    assert_eq!(report.to_string(), "missing 6: \"0\", \"1\", \"2\", \"3\", ...");
+    let summary = LoadSummary { missing: (0..6).map(|i| i.to_string()).collect(), ..LoadSummary::default() };
+    assert_eq!(summary.to_string(), "missing 6: \"0\", \"1\", \"2\", \"3\", ...");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is known of a public data set: labels in the field's order, counts, layout, licence, where to get it.
+//! Cards of public data sets: labels in the customary order, counts, layout, licence, where to get it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,34 +9,34 @@ use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
 
-/// A file of `datasets/`.
+/// The card of a data set, a file in `datasets/`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Card {
     pub name: String,
     pub summary: String,
-    /// In the field's order; empty where the download itself lists them.
+    /// In the customary order; empty if the download itself lists them.
     #[serde(default)]
     pub labels: Vec<String>,
-    /// How many there are.
+    /// The number of labels.
     pub num_labels: usize,
-    /// Folders and files, a line each.
+    /// Folders and files, one per line.
     pub layout: String,
     /// How to get it.
     pub get: String,
     pub licence: String,
     /// How papers use it.
     pub use_in_papers: String,
-    /// By the names of the download's own splits.
+    /// Keyed by the names of the download's own splits.
     pub splits: BTreeMap<String, Counts>,
 }
 
-/// How many pictures a split of the download has.
+/// The numbers of pictures in a split of the download.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
     pub images: Option<u64>,
-    /// Those that have a label.
+    /// Pictures with a label.
     pub labelled: Option<u64>,
 }
 
@@ -44,7 +44,7 @@ macro_rules! cards {
     ($($name:literal),*) => { &[$(($name, include_str!(concat!("../../../datasets/", $name, ".toml")))),*] };
 }
 
-/// All cards: a name each.
+/// Names and texts of all cards.
 const TEXTS: &[(&str, &str)] =
     cards!["coco2014", "coco2017", "nuswide", "voc2007", "voc2012", "openimages", "visual-genome-500"];
 
@@ -52,7 +52,7 @@ static CARDS: LazyLock<Vec<Result<Card, String>>> = LazyLock::new(|| {
     TEXTS.iter().map(|(name, text)| toml::from_str(text).map_err(|e| format!("the card of {name}: {e}"))).collect()
 });
 
-/// The card of a data set. Errors: there is none.
+/// The card of a data set. Errors: an unknown name.
 pub fn card(name: &str) -> Result<&'static Card> {
     let at = TEXTS.iter().position(|(known, _)| *known == name);
     match at.map(|at| &CARDS[at]) {
@@ -63,13 +63,13 @@ pub fn card(name: &str) -> Result<&'static Card> {
 }
 
 impl Card {
-    /// What a folder without what is needed is told: the layout, and how to get it.
+    /// The help for an incomplete folder: the layout, and how to get the data set.
     pub fn help(&self) -> String {
         format!("expected layout:\n{}\n{}", self.layout.trim_end(), self.get)
     }
 
-    /// Says where a split differs from the public one: a part or a miniature can be used, but nobody should take it for
-    /// the whole. `labelled` is how many of its pictures have a label, before any are left out.
+    /// Logs a note if a split differs from the public one, so that nobody takes a part or a miniature for the whole.
+    /// `labelled` is the number of its pictures with a label, before any are left out.
     pub fn check(&self, split: &str, images: usize, labelled: usize) {
         let Some(counts) = self.splits.get(split) else { return };
         let mut apart = Vec::new();
@@ -88,7 +88,7 @@ impl Card {
         }
     }
 
-    /// A table's labels in the card's order; those that the table does not have are left out, and said.
+    /// A table's labels in the card's order. Labels that the table does not have are left out, with a note.
     ///
     /// Errors: labels that the card does not have.
     pub fn in_order(&self, table: &LabelTable) -> Result<LabelTable> {

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::DatasetKind;
-use super::files::{self, Options, split, splits};
+use super::downloaded::{self, Options, split, splits};
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::labels::{LoadOptions, load};
 
-/// The field trains on train2014 and tests on val2014, pictures without labels left out (82,081 and 40,137 of COCO's).
-/// The validation split, which COCO has not, is a tenth of train by seed.
+/// Papers train on train2014 and test on val2014, without pictures that have no label (82,081 and 40,137 remain). The
+/// validation split is a tenth of train2014, drawn by seed.
 pub const COCO2014: DatasetKind = DatasetKind {
     name: "coco2014",
     summary: "COCO 2014: train (nine tenths of train2014), val (a tenth of it), test (val2014); pictures without labels left out",
@@ -25,7 +25,7 @@ pub const COCO2017: DatasetKind = DatasetKind {
 fn open(name: &str, year: &str, root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
     let (train, val) = (format!("train{year}"), format!("val{year}"));
     let annotations = [format!("annotations/instances_{train}.json"), format!("annotations/instances_{val}.json")];
-    let (root, card) = files::root(name, root, &[&annotations[0], &annotations[1], &train, &val])?;
+    let (root, card) = downloaded::root(name, root, &[&annotations[0], &annotations[1], &train, &val])?;
     let read = |official: &str, file: &str| -> Result<Dataset> {
         let table = load(&root.join(file), &LoadOptions { format: Some("coco".into()), ..LoadOptions::default() })?;
         split(card, official, &table, options, &root.join(official), str::to_string)

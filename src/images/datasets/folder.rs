@@ -1,11 +1,11 @@
-//! `folder`: pictures in a folder, and `labels.csv` beside them.
+//! `folder`: a folder of pictures with a file `labels.csv`.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::named;
+use super::downloaded::named;
 use super::{DatasetKind, need_all, need_root};
 use crate::error::{Error, Result};
 use crate::images::Dataset;

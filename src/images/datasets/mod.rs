@@ -1,9 +1,9 @@
-//! The data sets that `dataset(name)` opens: one file each, one line in the list.
+//! The data sets that `dataset(name)` opens: one file and one line in the list per data set.
 
 mod card;
 mod coco;
+mod downloaded;
 mod emoji_scenes;
-mod files;
 mod folder;
 mod nuswide;
 mod open_images;
@@ -20,7 +20,7 @@ pub use nuswide::concepts;
 use super::Dataset;
 use crate::error::{Error, Result};
 
-/// What is known of a data set before it is opened.
+/// A data set that can be opened.
 pub struct DatasetKind {
     pub name: &'static str,
     pub summary: &'static str,
@@ -28,7 +28,7 @@ pub struct DatasetKind {
     pub open: fn(root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>>,
 }
 
-/// All data sets: a line each.
+/// All data sets.
 pub const DATASETS: &[DatasetKind] = &[
     emoji_scenes::EMOJI_SCENES,
     folder::FOLDER,
@@ -43,7 +43,7 @@ pub const DATASETS: &[DatasetKind] = &[
 
 /// Opens a data set: its splits by name, in order.
 ///
-/// Errors: an unknown name or option, with the nearest; files that are missing, with the layout that is expected.
+/// Errors: an unknown name or option, with the nearest; missing files, with the expected layout.
 pub fn open(name: &str, root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>> {
     let kind = DATASETS
         .iter()
@@ -63,7 +63,7 @@ fn options<T: serde::de::DeserializeOwned + serde::Serialize + Default>(name: &s
     serde_json::from_value(given.clone()).map_err(|e| Error::argument(format!("options of dataset \"{name}\": {e}")))
 }
 
-/// The folder that a data set of files needs.
+/// The folder of a data set of files. Errors: none was given, with the expected layout.
 fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a Path> {
     root.ok_or_else(|| {
         Error::argument(format!("dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}})"))
@@ -71,7 +71,7 @@ fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a
     })
 }
 
-/// Errors: the first of these that is missing, with the layout that is expected.
+/// Errors: the first of these that is missing, with the expected layout.
 fn need_all(name: &str, root: &Path, needed: &[&str], layout: &str) -> Result<()> {
     match needed.iter().find(|n| !root.join(n).exists()) {
         None => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::files::{self, Options, split, splits};
+use super::downloaded::{self, Options, split, splits};
 use super::{DatasetKind, card::card};
 use crate::error::Result;
 use crate::images::Dataset;
@@ -26,7 +26,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
         "Groundtruth/TrainTestLabels",
         "Flickr",
     ];
-    let (root, card) = files::root("nuswide", root, &needed)?;
+    let (root, card) = downloaded::root("nuswide", root, &needed)?;
     let read = |official: &str| -> Result<Dataset> {
         let table = load(
             root,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::DatasetKind;
-use super::files::{self, Options, named, split};
+use super::downloaded::{self, Options, named, split};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::{LabelTable, LoadOptions, load};
@@ -17,7 +17,7 @@ pub const OPENIMAGES: DatasetKind = DatasetKind {
 
 /// Its files carry the edition in their names: `oidv7-class-descriptions.csv`, `oidv6-train-annotations-human-imagelabels.csv`.
 fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let (root, card) = files::root("openimages", root, &["train", "validation", "test"])?;
+    let (root, card) = downloaded::root("openimages", root, &["train", "validation", "test"])?;
     let find = |part: &str| -> Result<PathBuf> {
         let mut found: Vec<PathBuf> = std::fs::read_dir(root)
             .map_err(|e| Error::io(root, e))?
@@ -50,7 +50,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
     ])
 }
 
-/// All classes as labels, by their names; those that no picture of the table has too.
+/// All classes as labels, by their names, including those of no picture.
 fn of_classes(table: &LabelTable, classes: &[&str], names: &HashMap<String, String>) -> Result<LabelTable> {
     let place: HashMap<&str, u32> = classes.iter().enumerate().map(|(i, class)| (*class, i as u32)).collect();
     let to: Vec<Option<u32>> = table.labels().iter().map(|label| place.get(label.as_str()).copied()).collect();

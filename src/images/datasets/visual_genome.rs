@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::DatasetKind;
-use super::files::{self, Options, split, splits};
+use super::downloaded::{self, Options, split, splits};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::LabelTable;
@@ -18,7 +18,7 @@ pub const VISUAL_GENOME_500: DatasetKind = DatasetKind {
 const INDEX: &str = "vg_category_500_labels_index.json";
 
 fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let (root, card) = files::root(
+    let (root, card) = downloaded::root(
         "visual-genome-500",
         root,
         &[INDEX, "train_list_500.txt", "test_list_500.txt", "VG_100K", "VG_100K_2"],

@@ -1,9 +1,9 @@
-//! `voc2007` and `voc2012`: a folder of VOCdevkit.
+//! `voc2007` and `voc2012`: folders of VOCdevkit.
 
 use std::path::Path;
 
 use super::DatasetKind;
-use super::files::{self, Options, split, splits};
+use super::downloaded::{self, Options, split, splits};
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::labels::{Choice, LoadOptions, load};
@@ -31,7 +31,7 @@ fn open(
     let folder = format!("VOCdevkit/VOC{year}");
     let lists = official.map(|split| format!("{folder}/ImageSets/Main/{split}.txt"));
     let needed = [format!("{folder}/Annotations"), format!("{folder}/JPEGImages")];
-    let (root, card) = files::root(name, root, &[&lists[0], &lists[1], &needed[0], &needed[1]])?;
+    let (root, card) = downloaded::root(name, root, &[&lists[0], &lists[1], &needed[0], &needed[1]])?;
     let read = |official: &str| -> Result<Dataset> {
         let difficult = if options.difficult { Choice::Keep } else { Choice::Drop };
         let load_options = LoadOptions {
@@ -44,7 +44,7 @@ fn open(
         split(card, official, &table, options, &root.join(&folder).join("JPEGImages"), str::to_string)
     };
     let (train, test) = (read(official[0])?, read(official[1])?);
-    // A class that only one of the lists shows is still a class of both.
+    // Classes of both lists, in the card's order.
     let both: Vec<&String> =
         card.labels.iter().filter(|l| train.labels.labels().contains(l) && test.labels.labels().contains(l)).collect();
     splits(train.take_labels(&both)?, test.take_labels(&both)?, options)

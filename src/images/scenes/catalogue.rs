@@ -1,10 +1,10 @@
-//! The labels and the emoji that show them; emoji that are no label.
+//! The labels and the emoji that show them; emoji without a label.
 //!
 //! Only the emoji named here are linked into the binary.
 
 use twemoji_assets::png::codes::*;
 
-/// A label and the ways it can look.
+/// A label and the emoji that show it.
 pub struct Label {
     pub name: &'static str,
     /// COCO's category id (of 91) and supercategory.
@@ -20,7 +20,7 @@ macro_rules! label {
     };
 }
 
-/// All labels, in alphabetical order: a line each.
+/// All labels, in alphabetical order.
 pub const LABELS: &[Label] = &[
     label!("apple", 53, "food", U_1F34E, U_1F34F),
     label!("banana", 52, "food", U_1F34C),
@@ -64,7 +64,7 @@ pub const LABELS: &[Label] = &[
     label!("wine glass", 46, "kitchen", U_1F377),
 ];
 
-/// What stands about in scenes and is no label: many look like one.
+/// Emoji that scenes show and that have no label. Many look like a label's.
 pub const CLUTTER: &[&[u8]] = &[
     U_1F416.data.0, // pig
     U_1F410.data.0, // goat
@@ -105,12 +105,13 @@ pub fn pictures() -> impl Iterator<Item = &'static [u8]> {
     LABELS.iter().flat_map(|l| l.looks).chain(CLUTTER).copied()
 }
 
-/// Where the looks of label number `label` begin among [`pictures`]; clutter begins where a label past the last would.
+/// The position of the first look of label number `label` among [`pictures`]. For `LABELS.len()`, that of the first
+/// clutter.
 pub fn first_look(label: usize) -> usize {
     LABELS[..label].iter().map(|l| l.looks.len()).sum()
 }
 
-/// The position of a label by its name; used with the names of this file only.
+/// The position of the label of that name.
 pub fn index(name: &str) -> Option<u32> {
     LABELS.iter().position(|l| l.name == name).map(|i| i as u32)
 }

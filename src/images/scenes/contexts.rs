@@ -1,23 +1,23 @@
-//! Which labels appear where, and together with which.
+//! The kinds of places that scenes show, the labels in each, and the labels that appear together.
 
 /// A kind of place.
-pub struct Context {
+pub struct SceneContext {
     #[allow(dead_code, reason = "for the reader of the list below")]
     pub name: &'static str,
-    /// How often it comes, relative to the others: uneven, so that labels have a long tail.
+    /// Its frequency relative to the others: uneven, so that labels have a long tail.
     pub weight: f64,
-    /// Labels and the probability that one is there.
+    /// Labels and their probabilities.
     pub objects: &'static [(&'static str, f64)],
-    /// When the first is there, the second is too with this probability.
+    /// If a scene has the first label, it has the second with this probability.
     pub companions: &'static [(&'static str, &'static str, f64)],
     /// Colours of the upper and lower half, red green blue.
     pub above: [u8; 3],
     pub below: [u8; 3],
 }
 
-/// All contexts: an entry each.
-pub const CONTEXTS: &[Context] = &[
-    Context {
+/// All contexts.
+pub const CONTEXTS: &[SceneContext] = &[
+    SceneContext {
         name: "street",
         weight: 0.24,
         objects: &[
@@ -44,7 +44,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [150, 185, 215],
         below: [105, 105, 112],
     },
-    Context {
+    SceneContext {
         name: "office",
         weight: 0.18,
         objects: &[
@@ -69,7 +69,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [222, 218, 208],
         below: [168, 140, 110],
     },
-    Context {
+    SceneContext {
         name: "kitchen",
         weight: 0.15,
         objects: &[
@@ -97,7 +97,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [235, 228, 205],
         below: [205, 200, 195],
     },
-    Context {
+    SceneContext {
         name: "dining",
         weight: 0.11,
         objects: &[
@@ -119,7 +119,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [140, 95, 85],
         below: [190, 150, 115],
     },
-    Context {
+    SceneContext {
         name: "living room",
         weight: 0.11,
         objects: &[
@@ -139,7 +139,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [205, 195, 225],
         below: [150, 115, 95],
     },
-    Context {
+    SceneContext {
         name: "park",
         weight: 0.08,
         objects: &[
@@ -162,7 +162,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [140, 200, 240],
         below: [110, 170, 85],
     },
-    Context {
+    SceneContext {
         name: "beach",
         weight: 0.06,
         objects: &[
@@ -178,7 +178,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [110, 195, 235],
         below: [232, 214, 165],
     },
-    Context {
+    SceneContext {
         name: "farm",
         weight: 0.045,
         objects: &[
@@ -194,7 +194,7 @@ pub const CONTEXTS: &[Context] = &[
         above: [165, 210, 235],
         below: [150, 165, 75],
     },
-    Context {
+    SceneContext {
         name: "bedroom",
         weight: 0.025,
         objects: &[

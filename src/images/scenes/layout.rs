@@ -1,11 +1,11 @@
-//! What stands where in one scene, and so which labels it has: no pixel is needed to know.
+//! The objects of a scene and their places. The labels of a scene follow without painting it.
 
 use rand::{Rng, RngExt};
 
 use super::Split;
 use super::catalogue::{CLUTTER, LABELS, first_look, index};
-use super::contexts::{CONTEXTS, Context};
-use crate::images::generator;
+use super::contexts::{CONTEXTS, SceneContext};
+use crate::random::{numbered, shuffle};
 
 /// One emoji in a scene. Lengths are shares of the picture's side.
 #[derive(Clone, Debug)]
@@ -30,14 +30,14 @@ pub struct Scene {
     pub objects: Vec<Object>,
     pub above: [f64; 3],
     pub below: [f64; 3],
-    /// Where the upper colour ends.
+    /// The height at which the upper colour ends.
     pub horizon: f64,
-    /// What the background's texture and the noise are drawn from.
+    /// Key of the background's texture and of the noise.
     pub texture: u64,
 }
 
 impl Scene {
-    /// The labels that can be seen, ascending, each once.
+    /// The visible labels, ascending, each once.
     pub fn labels(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self.objects.iter().filter_map(|o| o.label).collect();
         all.sort_unstable();
@@ -48,14 +48,14 @@ impl Scene {
 
 /// No picture has more objects with a label.
 const MOST_OBJECTS: usize = 6;
-/// An object of which less can be seen is not placed.
+/// Least visible share of a placed object.
 const LEAST_VISIBLE: f64 = 0.55;
-/// Cells a side of the grid on which visibility is measured.
+/// Cells per side of the grid on which visibility is measured.
 const GRID: usize = 40;
 
 /// Scene `i` of a split.
 pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
-    let mut rng = generator("scene", &[seed, split as u64, i as u64]);
+    let mut rng = numbered("scene", &[seed, split as u64, i as u64]);
     let context = draw_context(&mut rng);
     let mut labels = match split {
         Split::TestShifted => any_labels(&mut rng),
@@ -63,7 +63,7 @@ pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
     };
     shuffle(&mut labels, &mut rng);
     labels.truncate(MOST_OBJECTS);
-    // The place does not give its labels away: a fifth of the backgrounds are any other place's.
+    // A fifth of the backgrounds are any place's, so that the background does not give the labels away.
     let place = if split == Split::TestShifted || rng.random::<f64>() < 0.2 {
         &CONTEXTS[rng.random_range(0..CONTEXTS.len())]
     } else {
@@ -89,7 +89,7 @@ pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
     }
 }
 
-fn draw_context(rng: &mut impl Rng) -> &'static Context {
+fn draw_context(rng: &mut impl Rng) -> &'static SceneContext {
     let total: f64 = CONTEXTS.iter().map(|c| c.weight).sum();
     let mut at = rng.random::<f64>() * total;
     for context in CONTEXTS {
@@ -101,8 +101,8 @@ fn draw_context(rng: &mut impl Rng) -> &'static Context {
     &CONTEXTS[0]
 }
 
-/// What a context holds: each label by its own probability, then companions; at least one.
-fn context_labels(context: &Context, rng: &mut impl Rng) -> Vec<u32> {
+/// The labels of a scene in a context: each by its own probability, then companions; at least one.
+fn context_labels(context: &SceneContext, rng: &mut impl Rng) -> Vec<u32> {
     let mut names: Vec<&str> = Vec::new();
     while names.is_empty() {
         for &(name, p) in context.objects {
@@ -119,7 +119,7 @@ fn context_labels(context: &Context, rng: &mut impl Rng) -> Vec<u32> {
     names.into_iter().filter_map(index).collect()
 }
 
-/// Two to five labels, each as likely as any other and without regard to each other.
+/// Two to five labels, uniform and independent of each other.
 fn any_labels(rng: &mut impl Rng) -> Vec<u32> {
     let count = rng.random_range(2..6);
     let mut all: Vec<u32> = (0..LABELS.len() as u32).collect();
@@ -128,28 +128,22 @@ fn any_labels(rng: &mut impl Rng) -> Vec<u32> {
     all
 }
 
-fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, rng.random_range(0..=i));
-    }
-}
-
 fn jitter(colour: [u8; 3], rng: &mut impl Rng) -> [f64; 3] {
     let light = 0.75 + 0.5 * rng.random::<f64>();
     colour.map(|c| (f64::from(c) * light + 36.0 * (rng.random::<f64>() - 0.5)).clamp(0.0, 255.0))
 }
 
-/// Objects placed so far, and which of them is in front at each cell.
+/// The objects placed so far, and the front object at each cell.
 #[derive(Default)]
 struct Placement {
     objects: Vec<Object>,
-    /// Cells that each object covers, in the picture or not.
+    /// Cells that each object covers, inside the picture or not.
     whole: Vec<usize>,
     owner: Vec<Option<usize>>,
 }
 
 impl Placement {
-    /// Tries places until everything, the new object included, can be seen well enough; gives up after a while.
+    /// Tries random places until every object, the new one included, is visible enough. Gives up after 24 tries.
     fn place(&mut self, label: Option<u32>, rng: &mut impl Rng) {
         if self.owner.is_empty() {
             self.owner = vec![None; GRID * GRID];
@@ -191,7 +185,7 @@ impl Placement {
     }
 }
 
-/// The cells that a disc of an emoji's extent covers, and how many it would cover with all of it in the picture.
+/// The cells that a disc of an emoji's extent covers, and their number with those outside the picture.
 fn cells(x: f64, y: f64, side: f64) -> (Vec<usize>, usize) {
     let radius = side * 0.5;
     let (mut covered, mut whole) = (Vec::new(), 0);

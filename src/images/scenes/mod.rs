@@ -1,17 +1,17 @@
 //! `emoji-scenes`: pictures composed from emoji, with COCO's label names and contexts that make labels co-occur.
 //!
-//! - `catalogue`: the labels and the emoji that show them; emoji that are no label
-//! - `contexts`: which labels appear where, and together with which
-//! - `layout`: what stands where in one scene, and so which labels it has
+//! - `catalogue`: the labels and the emoji that show them; emoji without a label
+//! - `contexts`: the kinds of places, the labels in each, and the labels that appear together
+//! - `layout`: the objects of one scene and their places, and so its labels
 //! - `paint`: a layout as pixels
-//! - `coco`: the scenes as files in COCO's layout
+//! - `miniatures`: the scenes as files in the layouts of public data sets
 //!
 //! Picture i of a split depends on (seed, split, i) and the size alone. Graphics: Twemoji, CC-BY 4.0.
 
 mod catalogue;
 mod contexts;
-mod files;
 mod layout;
+mod miniatures;
 mod paint;
 
 use std::sync::Arc;
@@ -19,14 +19,16 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::portable::SourceSpec;
-use super::{Dataset, Picture, PictureSource};
+use super::dataset::Dataset;
+use super::dataset_spec::SourceSpec;
+use super::picture::Picture;
+use super::source::{PictureSource, out_of_range};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
 
-pub use files::{MINIATURES, write_coco, write_miniature};
+pub use miniatures::{MINIATURES, write_coco, write_miniature};
 
-/// How many pictures, of what size, from which seed.
+/// Options of emoji-scenes: number and size of the pictures, seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SceneOptions {
@@ -46,7 +48,7 @@ impl Default for SceneOptions {
     }
 }
 
-/// One split's part of the seed space.
+/// A split. Each has its own part of the seed space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Split {
     Train,
@@ -82,7 +84,7 @@ pub fn labels() -> Vec<String> {
     catalogue::LABELS.iter().map(|l| l.name.to_string()).collect()
 }
 
-/// All splits that are not empty, in order. Labels come at once; pictures are painted when they are asked for.
+/// All splits that are not empty, in order. Labels are made at once, pictures are painted on demand.
 ///
 /// Errors: a size or number of pictures out of range.
 pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
@@ -113,7 +115,7 @@ pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
         .collect()
 }
 
-/// Scenes painted on the fly.
+/// Scenes painted on demand.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scenes {
     seed: u64,
@@ -122,7 +124,7 @@ pub struct Scenes {
     size: u32,
 }
 
-/// Changes whenever the same options would give other pictures: kept features and runs then no longer match.
+/// Changes whenever the same options would give other pictures, so that cached features and runs no longer match.
 const VERSION: u32 = 1;
 
 impl PictureSource for Scenes {
@@ -132,7 +134,7 @@ impl PictureSource for Scenes {
 
     fn picture(&self, index: usize) -> Result<Picture> {
         if index >= self.n {
-            return Err(super::source::out_of_range(index, self.n));
+            return Err(out_of_range(index, self.n));
         }
         Ok(paint::paint(&layout::scene(self.seed, self.split, index), self.size))
     }
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_labelled_object_is_really_drawn() {
-        // A scene with one object less must look otherwise just where that object stands.
+        // Without one object, a scene must look different at the place of that object.
         for i in 0..40 {
             let whole = layout::scene(0, Split::Train, i);
             let picture = paint::paint(&whole, 64);
@@ -192,7 +194,7 @@ mod tests {
     fn shifted_scenes_have_lost_their_companions() {
         let all = splits(&tiny()).unwrap();
         let lift = |d: &Dataset| {
-            // How much more often two labels meet than their frequencies say, over the pairs that meet most in train.
+            // Conditional frequencies of pairs of labels that often appear together in train.
             let (offsets, indices) = d.labels.csr();
             let c = crate::graph::Cooccurrence::count(d.labels.labels(), offsets, indices).unwrap();
             let at = |name: &str| c.labels().iter().position(|l| l == name).unwrap();

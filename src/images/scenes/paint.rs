@@ -1,4 +1,4 @@
-//! A layout as pixels.
+//! Paints the layout of a scene.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,8 @@ use rand::RngExt;
 
 use super::catalogue::pictures;
 use super::layout::{Object, Scene};
-use crate::images::{Picture, generator};
+use crate::images::picture::Picture;
+use crate::random::numbered;
 
 /// An emoji's pixels at several scales, each half of the one before; red, green, blue times alpha, and alpha, 0 to 1.
 struct Sprite {
@@ -44,7 +45,7 @@ impl Sprite {
         Sprite { levels }
     }
 
-    /// The level whose pixels are nearest to the picture's from above.
+    /// The smallest level that is not smaller than `side`, or the largest level.
     fn level(&self, side: f32) -> (usize, &[[f32; 4]]) {
         let best = self.levels.iter().rfind(|(s, _)| *s as f32 >= side).unwrap_or(&self.levels[0]);
         (best.0, &best.1)
@@ -58,7 +59,7 @@ pub fn paint(scene: &Scene, size: u32) -> Picture {
     for object in &scene.objects {
         draw(&mut canvas, n, object);
     }
-    let mut rng = generator("noise", &[scene.texture]);
+    let mut rng = numbered("noise", &[scene.texture]);
     let rgb = canvas
         .iter()
         .flat_map(|pixel| {
@@ -69,9 +70,9 @@ pub fn paint(scene: &Scene, size: u32) -> Picture {
     Picture { width: size, height: size, rgb }
 }
 
-/// Two colours that meet at a horizon, under soft blots.
+/// Two colours that meet at a horizon, under soft spots.
 fn background(scene: &Scene, n: usize) -> Vec<[f32; 3]> {
-    let mut rng = generator("texture", &[scene.texture]);
+    let mut rng = numbered("texture", &[scene.texture]);
     let blots: Vec<(f32, f32, f32, [f32; 3])> = (0..rng.random_range(4..14))
         .map(|_| {
             let light = (rng.random::<f32>() - 0.5) * 90.0;
@@ -99,7 +100,7 @@ fn background(scene: &Scene, n: usize) -> Vec<[f32; 3]> {
     canvas
 }
 
-/// One object over what is there: for each pixel, where in the emoji it comes from.
+/// Draws one object over the canvas: each pixel is sampled from the emoji.
 fn draw(canvas: &mut [[f32; 3]], n: usize, object: &Object) {
     let Some(sprite) = SPRITES.get(object.look) else { return };
     let side = (object.side * n as f64) as f32;

@@ -1,7 +1,7 @@
 //! COCO instances JSON.
 //!
-//! The file is streamed: of an annotation only its two ids are kept, polygons are passed over without being stored, so
-//! memory is bounded by the lists of images and of distinct image-category pairs.
+//! The file is streamed. Of an annotation only its two ids are kept and polygons are skipped, so memory is bounded by
+//! the lists of images and of distinct image-category pairs.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -49,12 +49,12 @@ struct Category {
     name: String,
 }
 
-/// What has been read, and which record is being read.
+/// The lists read so far, and the place of the record being read.
 #[derive(Default)]
 struct Content {
     images: Option<Vec<Image>>,
     categories: Option<Vec<Category>>,
-    /// Distinct (image id, category id), with the number of their first annotation.
+    /// Distinct (image id, category id), with the number of the first annotation of each.
     pairs: Option<Vec<(i64, i64, u64)>>,
     place: Place,
 }
@@ -146,7 +146,7 @@ impl Content {
     }
 }
 
-/// The object as a whole.
+/// Reads the object at the top of the file.
 struct Whole<'a>(&'a RefCell<Content>);
 
 impl<'de> DeserializeSeed<'de> for Whole<'_> {
@@ -212,7 +212,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    /// A picture often has many objects of a kind, mostly one after the other.
+    /// Keeps an annotation, unless it repeats a pair: a picture often has several objects of one kind.
     fn keep(&mut self, a: Annotation) {
         if self.seen.insert((a.image_id, a.category_id)) {
             self.list.push((a.image_id, a.category_id, self.count));
@@ -221,7 +221,7 @@ impl Pairs {
     }
 }
 
-/// A list whose records are kept one by one.
+/// Reads a list, record by record, into `into`.
 struct List<'a, T, C> {
     content: &'a RefCell<Content>,
     keep: fn(&mut C, T),
@@ -259,7 +259,7 @@ impl<'de, T: Deserialize<'de>, C> Visitor<'de> for List<'_, T, C> {
     }
 }
 
-/// The file, with a progress line where it is large.
+/// The file, with a progress line if it is large.
 struct Source {
     file: File,
     progress: Option<Progress>,

@@ -1,4 +1,4 @@
-//! Which column of a table holds the image, which the label.
+//! The names that columns of images and labels have.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn find(names: &[String], among: &[&str]) -> Option<usize> {
     among.iter().find_map(|wanted| names.iter().position(|n| n.eq_ignore_ascii_case(wanted)))
 }
 
-/// The column of image names, if one is called so.
+/// The column of image names, if there is one.
 pub fn image(names: &[String]) -> Option<usize> {
     find(names, IMAGE)
 }
@@ -21,7 +21,7 @@ pub fn is_long(names: &[String]) -> bool {
     find(names, IMAGE).is_some() && find(names, LABEL).is_some()
 }
 
-/// The columns of image and label in a long table. Errors: one is missing (with the nearest name that is there).
+/// The columns of image and label in a long table. Errors: one is missing, with the nearest name.
 pub fn long(path: &Path, names: &[String]) -> Result<(usize, usize)> {
     let one = |what: &str, among: &[&str]| {
         find(names, among).ok_or_else(|| {
@@ -39,7 +39,7 @@ pub fn long(path: &Path, names: &[String]) -> Result<(usize, usize)> {
     Ok((one("image", IMAGE)?, one("label", LABEL)?))
 }
 
-/// A column that says how sure a label is (Open Images); 0 means that the label was seen to be absent.
+/// The column of confidences (Open Images), if there is one; 0 marks a label that was verified to be absent.
 pub fn confidence(names: &[String]) -> Option<usize> {
     find(names, &["confidence"])
 }

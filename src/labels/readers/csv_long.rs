@@ -1,11 +1,12 @@
-//! CSV, one row an image-label pair.
+//! CSV with one row per image-label pair.
 
 use std::path::Path;
 
-use super::text::{Records, Text};
-use super::{Builder, LoadOptions, Probe, Reader, Repeats, columns};
+use super::{LoadOptions, Probe, Reader, columns};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
+use crate::labels::pairs::{PairBuilder, Repeats};
+use crate::tables::{CsvRecords, TextFile};
 
 pub const READER: Reader = Reader {
     name: "csv-long",
@@ -16,7 +17,7 @@ pub const READER: Reader = Reader {
     read,
 };
 
-/// The names in the first line of what may be a CSV file.
+/// The names in the first line of a file that may be CSV.
 pub fn header(probe: &Probe) -> Option<Vec<String>> {
     if probe.is_folder || probe.head.contains(&0) {
         return None;
@@ -28,12 +29,12 @@ pub fn header(probe: &Probe) -> Option<Vec<String>> {
 }
 
 fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
-    let text = Text::read(path)?;
-    let mut records = Records::new(&text)?;
+    let text = TextFile::read(path)?;
+    let mut records = CsvRecords::new(&text)?;
     let (names, _) = records.header("the columns image,label")?;
     let (image, label) = columns::long(path, &names)?;
     let confidence = columns::confidence(&names);
-    let mut builder = Builder::new();
+    let mut builder = PairBuilder::new();
     while let Some(line) = records.next()? {
         records.expect_fields(names.len(), line)?;
         let (image, label) = (records.field(image), records.field(label));

@@ -1,12 +1,12 @@
-//! CSV, one row an image, one column of 0 and 1 a label.
+//! CSV with one row per image and one column of 0 and 1 per label.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::text::{Records, Text};
 use super::{LoadOptions, Reader, columns, csv_long};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
+use crate::tables::{CsvRecords, TextFile};
 
 pub const READER: Reader = Reader {
     name: "csv-wide",
@@ -17,9 +17,9 @@ pub const READER: Reader = Reader {
     read,
 };
 
-/// The image column and the label columns with their names: those that `labels` asks for, otherwise all others.
+/// The image column, and the label columns with their names: those in the option `labels`, otherwise all others.
 ///
-/// Errors: no label column, a column name that is empty or stands twice, a label in `labels` without a column.
+/// Errors: no label column, an empty or repeated column name, a label in `labels` without a column.
 pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(usize, Vec<(usize, String)>)> {
     let image = columns::image(names).unwrap_or(0);
     let others: Vec<(usize, String)> = names.iter().cloned().enumerate().filter(|(i, _)| *i != image).collect();
@@ -50,8 +50,8 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
 }
 
 fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
-    let text = Text::read(path)?;
-    let mut records = Records::new(&text)?;
+    let text = TextFile::read(path)?;
+    let mut records = CsvRecords::new(&text)?;
     let (names, _) = records.header("a column of images and one column a label")?;
     let (image_column, labels) = layout(path, &names, options)?;
     let (mut images, mut offsets, mut indices) = (Vec::new(), vec![0_u64], Vec::new());

@@ -1,12 +1,13 @@
-//! Text lists: a line an image, the image first and its labels behind it, as the repositories around NUS-WIDE have them.
+//! Text lists with one line per image: the image, then its labels. Repositories around NUS-WIDE use them.
 
 use std::path::Path;
 
-use super::text::Text;
-use super::{Builder, LoadOptions, Probe, Reader, Repeats};
+use super::{LoadOptions, Probe, Reader};
 use crate::activity::interrupt;
 use crate::error::Result;
 use crate::labels::LabelTable;
+use crate::labels::pairs::{PairBuilder, Repeats};
+use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
     name: "list",
@@ -18,11 +19,11 @@ pub const READER: Reader = Reader {
     read,
 };
 
-/// Files beside a list that name its labels, a line each.
+/// Files beside a list that name its labels, one per line.
 const NAMES: &[&str] = &["classes.txt", "labels.txt", "categories.txt", "concepts.txt", "Concepts81.txt"];
 const PICTURES: &[&str] = &[".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"];
 
-/// A first line whose first word is a picture's file name, and that no other format would have.
+/// Whether the first word is a picture's file name, which no other format begins with.
 fn detect(probe: &Probe) -> Option<bool> {
     if probe.is_folder || probe.head.contains(&0) {
         return None;
@@ -32,12 +33,12 @@ fn detect(probe: &Probe) -> Option<bool> {
 }
 
 fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
-    let text = Text::read(path)?;
+    let text = TextFile::read(path)?;
     let rows: Vec<(usize, Vec<&str>)> =
         text.lines().map(|(line, row)| (line, row.split_whitespace().collect())).collect();
     let names = names_beside(path)?;
     let width = rows.first().map_or(0, |(_, row)| row.len() - 1);
-    // Flags, if every line has as many and nothing but 0 and 1. A single column of them would be label numbers.
+    // Flags, if every line has equally many and all are 0 or 1. A single column of them is label numbers.
     let flags = width > 1
         && rows.iter().all(|(_, row)| row.len() - 1 == width && row[1..].iter().all(|flag| matches!(*flag, "0" | "1")));
     let source = path.display().to_string();
@@ -45,7 +46,7 @@ fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
         return read_flags(&text, &rows, width, names);
     }
     let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|label| label.parse::<u32>().is_ok());
-    let mut builder = Builder::new();
+    let mut builder = PairBuilder::new();
     for (line, row) in &rows {
         interrupt::check()?;
         // Windows wrote some of these lists.
@@ -67,7 +68,7 @@ fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
 }
 
 fn read_flags(
-    text: &Text,
+    text: &TextFile,
     rows: &[(usize, Vec<&str>)],
     width: usize,
     names: Option<Vec<String>>,
@@ -95,13 +96,13 @@ fn read_flags(
     LabelTable::from_lists(names, images, &lists)
 }
 
-/// The names of labels by number, from the first file of [`NAMES`] that lies beside the list.
+/// The label names by number, from the first file of [`NAMES`] in the folder of the list.
 fn names_beside(path: &Path) -> Result<Option<Vec<String>>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     for name in NAMES {
         let file = folder.join(name);
         if file.is_file() && file != path {
-            return Ok(Some(Text::read(&file)?.lines().map(|(_, name)| name.to_string()).collect()));
+            return Ok(Some(TextFile::read(&file)?.lines().map(|(_, name)| name.to_string()).collect()));
         }
     }
     Ok(None)

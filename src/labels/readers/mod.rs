@@ -1,11 +1,11 @@
-//! Readers of label tables, one file a format, told apart by what the file holds.
+//! Readers of label tables: one file per format, detected from the content of the file.
 //!
-//! Memory, beside the table that comes out (about 4 bytes a label of an image, and the image names): COCO JSON is
+//! Memory in addition to the resulting table (about 4 bytes per label of an image, and the image names): COCO JSON is
 //! streamed, and its pairs are held with 40 bytes each until they are sorted; Parquet is read in parts of 2 million
-//! rows; text formats hold the file and 12 bytes a pair; VOC and NUS-WIDE one file a thread.
+//! rows; text formats hold the file and 12 bytes per pair; VOC and NUS-WIDE one file per thread.
 //!
-//! To add a format: a file with a [`Reader`] and a line in [`READERS`], before any format that would also take its
-//! files.
+//! To add a format, add a file with a [`Reader`] and a line in [`READERS`], before any format that would also accept
+//! its files.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,24 +13,20 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::table::LabelTable;
+use super::label_table::LabelTable;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
 
-mod builder; // image-label pairs, in any order, to a table
 mod coco;
-pub(super) mod columns; // which column of a table is which
+pub(super) mod columns;
 mod csv_long;
 mod csv_wide;
 mod list;
 mod nuswide;
 pub(super) mod parquet_long;
 mod parquet_wide;
-pub(super) mod text; // UTF-8 files, lines, CSV records
 mod voc;
-mod xml; // as much XML as annotations need
-
-pub(super) use builder::{Builder, Repeats};
+mod xml;
 
 /// Every format; the first whose `detect` is true reads the file.
 pub const READERS: &[Reader] = &[
@@ -46,16 +42,16 @@ pub const READERS: &[Reader] = &[
 
 /// A format of label files.
 pub struct Reader {
-    /// What the option `format` calls it.
+    /// Its name in the option `format`.
     pub name: &'static str,
     pub summary: &'static str,
-    /// Whether the file itself lists its labels, also those that no image has.
+    /// Whether the file itself lists its labels, including those of no image.
     pub lists_labels: bool,
     /// Whether it holds several splits, of which the option `split` takes one.
     pub has_splits: bool,
     /// Whether a file or folder looks like this format.
     pub detect: fn(&Probe) -> bool,
-    /// Reads all of it. `labels` and `unlabelled` of the options are applied to what comes back.
+    /// Reads all of it. The caller applies the options `labels` and `unlabelled` to the result.
     pub read: fn(&Path, &LoadOptions) -> Result<LabelTable>,
 }
 
@@ -63,13 +59,13 @@ pub struct Reader {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoadOptions {
-    /// The format's name, or `csv` or `parquet` for either of its forms; `None` tells it from the content.
+    /// The format's name, or `csv` or `parquet` for either of its forms; `None` detects it from the content.
     pub format: Option<String>,
     /// The labels to keep, in this order; `None` keeps all.
     pub labels: Option<Vec<String>>,
     /// Images without any label.
     pub unlabelled: Choice,
-    /// Which split, where the format holds several; `None` takes all.
+    /// The split to read, if the format holds several; `None` takes all.
     pub split: Option<String>,
     /// Objects that VOC marks as difficult.
     pub difficult: Choice,
@@ -84,7 +80,7 @@ pub enum Choice {
     Drop,
 }
 
-/// What can be seen of a file or folder without reading it.
+/// The start of a file, or a folder's path: enough to detect the format.
 pub struct Probe {
     pub path: PathBuf,
     pub is_folder: bool,
@@ -114,9 +110,9 @@ impl Probe {
 
 /// Reads a label table from a file or folder.
 ///
-/// Errors name the file and the line or record, and say what was expected: a path that is not there, a format that
-/// cannot be told or is unknown, a malformed file, an unknown label in `labels`, a split that the format does not hold,
-/// no image left.
+/// Errors name the file and the line or record, and what was expected: a missing path, a format that is unknown or
+/// cannot be detected, a malformed file, an unknown label in `labels`, a split that the format does not hold, no image
+/// left.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     let probe = Probe::new(path)?;
     if !probe.is_folder && probe.head.is_empty() {
@@ -145,9 +141,8 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         console::log(&format!("{path}: {unlabelled} of {all} images have no label; {what}"));
     }
     if options.unlabelled == Choice::Drop && unlabelled > 0 {
-        let labelled: Vec<usize> = (0..table.num_images()).filter(|&i| !table.row(i).is_empty()).collect();
-        table = table.take_images(&labelled)?;
-        if labelled.is_empty() {
+        table = table.drop_unlabelled()?;
+        if table.num_images() == 0 {
             return Err(Error::data(format!(
                 "{}: no image has a label, so none is left without the unlabelled ones",
                 path.display()
@@ -157,7 +152,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     Ok(table)
 }
 
-/// Of a folder in no known layout, its label file, if there is just one: a folder of pictures with a CSV beside them.
+/// The label file of a folder in no known layout, if there is exactly one: a folder of pictures with a CSV file.
 fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
     if !probe.is_folder || READERS.iter().any(|r| options.format.is_none() && (r.detect)(probe)) {
         return None;
@@ -195,8 +190,8 @@ fn choose(probe: &Probe, format: Option<&str>) -> Result<&'static Reader> {
     })
 }
 
-/// The named labels in their order. A label that the table does not have is an error where the file lists its labels,
-/// and where it looks like a slip for one that is there; otherwise it is a label that no image has.
+/// The named labels in their order. A label that the table does not have is an error if the file lists its labels or
+/// if the name is close to another; otherwise it is a label of no image.
 fn take_labels(table: &LabelTable, names: &[String], reader: &Reader) -> Result<LabelTable> {
     if names.is_empty() {
         return Err(Error::argument("option labels must name at least one label; got an empty array"));

@@ -1,16 +1,16 @@
-//! NUS-WIDE: a file of 0 and 1 a concept and split, and a list of images a split.
+//! NUS-WIDE: one file of 0 and 1 per concept and split, and one list of images per split.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::text::Text;
 use super::{LoadOptions, Reader};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
+use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
     name: "nuswide",
@@ -111,11 +111,11 @@ fn concepts(folder: &Path, splits: &[&(&str, &str)]) -> Result<Vec<String>> {
     Ok(concepts)
 }
 
-fn image_list(root: &Path, split: &str) -> Result<Text> {
+fn image_list(root: &Path, split: &str) -> Result<TextFile> {
     let name = format!("{split}Imagelist.txt");
     let places = [root.join("ImageList").join("ImageList").join(&name), root.join("ImageList").join(&name)];
     match places.iter().find(|p| p.is_file()) {
-        Some(place) => Text::read(place),
+        Some(place) => TextFile::read(place),
         None => Err(Error::data(format!("{} is not there", places[0].display()))),
     }
 }
@@ -123,7 +123,7 @@ fn image_list(root: &Path, split: &str) -> Result<Text> {
 /// The rows with a 1. Errors: another value, another number of lines than there are images.
 fn positives(file: &Path, images: usize) -> Result<Vec<usize>> {
     interrupt::check()?;
-    let text = Text::read(file)?;
+    let text = TextFile::read(file)?;
     let mut rows = Vec::new();
     let mut count = 0;
     for (line, value) in text.lines() {

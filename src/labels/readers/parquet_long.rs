@@ -1,17 +1,17 @@
-//! Parquet, one row an image-label pair.
+//! Parquet with one row per image-label pair.
 
 use std::fs::File;
 use std::path::Path;
 
 use polars::prelude::*;
 
-use super::super::frame;
-use super::super::tables::problem;
-use super::{Builder, LoadOptions, Probe, Reader, Repeats, columns};
+use super::{LoadOptions, Probe, Reader, columns};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::labels::LabelTable;
+use crate::labels::pairs::{PairBuilder, Repeats};
+use crate::labels::{LabelTable, data_frame};
+use crate::tables::polars_error;
 
 pub const READER: Reader = Reader {
     name: "parquet-long",
@@ -22,7 +22,7 @@ pub const READER: Reader = Reader {
     read,
 };
 
-/// Rows read at once: memory is bounded by these and by the table that comes out.
+/// Rows read at once; with the resulting table they bound the memory.
 pub const ROWS: usize = 1 << 21;
 
 pub fn is_parquet(probe: &Probe) -> bool {
@@ -32,7 +32,7 @@ pub fn is_parquet(probe: &Probe) -> bool {
 /// The column names.
 pub fn names(path: &Path) -> Result<Vec<String>> {
     let schema =
-        open(path)?.schema().map_err(|e| problem(format!("{} is no whole Parquet file", path.display()), e))?;
+        open(path)?.schema().map_err(|e| polars_error(format!("{} is no whole Parquet file", path.display()), e))?;
     Ok(schema.iter_names().map(|n| n.to_string()).collect())
 }
 
@@ -40,13 +40,13 @@ pub fn open(path: &Path) -> Result<ParquetReader<File>> {
     Ok(ParquetReader::new(File::open(path).map_err(|e| Error::io(path, e))?))
 }
 
-/// Calls `work` with the frames of some columns, one after the other, and the row that each starts at.
+/// Calls `work` with one part of the rows after the other, as a frame of some columns, and the first row of each.
 pub fn for_each_part(
     path: &Path,
     columns: &[String],
     mut work: impl FnMut(&DataFrame, usize) -> Result<()>,
 ) -> Result<()> {
-    let failed = |e| problem(format!("{} cannot be read", path.display()), e);
+    let failed = |e| polars_error(format!("{} cannot be read", path.display()), e);
     let height = open(path)?.num_rows().map_err(failed)?;
     let progress = (height > ROWS).then(|| Progress::new("reading Parquet", height as u64, "rows"));
     for start in (0..height).step_by(ROWS) {
@@ -65,9 +65,9 @@ fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
     let names = names(path)?;
     let (image, label) = columns::long(path, &names)?;
     let source = path.display().to_string();
-    let mut builder = Builder::new();
+    let mut builder = PairBuilder::new();
     for_each_part(path, &[names[image].clone(), names[label].clone()], |part, start| {
-        frame::push_long(&mut builder, part, &names[image], &names[label], &source, start)
+        data_frame::push_long(&mut builder, part, &names[image], &names[label], &source, start)
     })?;
     builder.finish(&source, "row", Repeats::Refuse)
 }

@@ -1,12 +1,11 @@
-//! Parquet, one row an image, one column of 0 and 1 a label.
+//! Parquet with one row per image and one column of 0 and 1 per label.
 
 use std::path::Path;
 
-use super::super::frame;
 use super::parquet_long::{for_each_part, is_parquet, names};
 use super::{LoadOptions, Reader, csv_wide};
 use crate::error::{Error, Result};
-use crate::labels::LabelTable;
+use crate::labels::{LabelTable, data_frame};
 
 pub const READER: Reader = Reader {
     name: "parquet-wide",
@@ -26,7 +25,7 @@ fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     let labels: Vec<String> = labels.into_iter().map(|(_, name)| name).collect();
     let columns: Vec<String> = std::iter::once(names[image].clone()).chain(labels.iter().cloned()).collect();
     let source = path.display().to_string();
-    let mut rows = frame::WideRows::new(labels);
+    let mut rows = data_frame::WideRows::new(labels);
     for_each_part(path, &columns, |part, start| rows.push(part, &names[image], &source, start))?;
     rows.finish(&source)
 }

@@ -1,15 +1,16 @@
-//! VOC: a folder with an XML file a picture.
+//! VOC: a folder with one XML file per picture.
 
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::text::Text;
-use super::{Builder, Choice, LoadOptions, Reader, Repeats, xml};
+use super::{Choice, LoadOptions, Reader, xml};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
+use crate::labels::pairs::{PairBuilder, Repeats};
+use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
     name: "voc",
@@ -67,7 +68,7 @@ fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     };
     let pictures = files.par_iter().map(read).collect::<Result<Vec<_>>>()?;
     progress.finish();
-    let mut builder = Builder::new();
+    let mut builder = PairBuilder::new();
     let mut names: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
     for (i, (name, labels)) in pictures.iter().enumerate() {
         if let Some(first) = names.insert(name.clone(), i) {
@@ -88,7 +89,7 @@ fn listed(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
     let lists = folder.parent().unwrap_or(folder).join("ImageSets").join("Main");
     let file = lists.join(format!("{split}.txt"));
     if !file.is_file() {
-        // Main also holds a list a class ("cat_train.txt"), which is no split.
+        // Main also holds one list per class ("cat_train.txt"), which is no split.
         let mut there: Vec<String> = std::fs::read_dir(&lists)
             .map(|entries| {
                 entries.filter_map(|e| Some(e.ok()?.path().file_stem()?.to_string_lossy().into_owned())).collect()
@@ -100,7 +101,7 @@ fn listed(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
         error.message = format!("{} is not there, so split \"{split}\" cannot be read", file.display());
         return Err(error);
     }
-    let text = Text::read(&file)?;
+    let text = TextFile::read(&file)?;
     text.lines()
         .map(|(line, content)| {
             let id = content.split_whitespace().next().unwrap_or(content);
@@ -113,26 +114,27 @@ fn listed(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
 /// The picture's name and its objects' labels, with repeats.
 fn picture(file: &Path, difficult: Choice) -> Result<(String, Vec<String>)> {
     interrupt::check()?;
-    let text = Text::read(file)?;
-    let root = xml::parse(text.without_mark()).map_err(|(line, what)| text.at(line, what))?;
-    if root.name != "annotation" {
-        return Err(text.at(root.line, format!("expected <annotation>; got <{}>", root.name)));
+    let text = TextFile::read(file)?;
+    let document = xml::parse(text.content()).map_err(|(line, what)| text.at(line, what))?;
+    let root = document.root_element();
+    if !root.has_tag_name("annotation") {
+        return Err(text.at(xml::line(root), format!("expected <annotation>; got <{}>", root.tag_name().name())));
     }
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = root.child("filename").map(|f| f.text.clone()).filter(|f| !f.is_empty()).unwrap_or(stem);
+    let text_of = |element, name| xml::child(element, name).map(xml::text).filter(|text| !text.is_empty());
+    let stem = || file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = text_of(root, "filename").unwrap_or_else(stem);
     let mut labels = Vec::new();
-    for object in root.children.iter().filter(|c| c.name == "object") {
-        let label = object
-            .child("name")
-            .filter(|n| !n.text.is_empty())
-            .ok_or_else(|| text.at(object.line, "an object has no <name>"))?;
-        let hard = match object.child("difficult").map(|d| d.text.as_str()) {
-            None | Some("" | "0") => false,
+    for object in root.children().filter(|c| c.has_tag_name("object")) {
+        let label = text_of(object, "name").ok_or_else(|| text.at(xml::line(object), "an object has no <name>"))?;
+        let hard = match text_of(object, "difficult").as_deref() {
+            None | Some("0") => false,
             Some("1") => true,
-            Some(other) => return Err(text.at(object.line, format!("<difficult> must be 0 or 1; got \"{other}\""))),
+            Some(other) => {
+                return Err(text.at(xml::line(object), format!("<difficult> must be 0 or 1; got \"{other}\"")));
+            }
         };
         if !(hard && difficult == Choice::Drop) {
-            labels.push(label.text.clone());
+            labels.push(label);
         }
     }
     Ok((name, labels))

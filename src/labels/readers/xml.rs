@@ -1,107 +1,101 @@
-//! As much XML as annotation files need: elements and their text. Attributes, comments and declarations are passed over.
+//! XML of annotation files, read by roxmltree, with errors in our own sentences.
 
-/// An element, its own text (trimmed) and the elements in it.
-#[derive(Debug, Default, PartialEq)]
-pub struct Element {
-    pub name: String,
-    pub text: String,
-    pub children: Vec<Element>,
-    /// The line that it starts on, from 1.
-    pub line: usize,
-}
+use roxmltree::{Document, Error, Node, ParsingOptions};
 
-/// A mistake: its line, and what it is.
+/// A mistake: its line and a sentence.
 pub type Fault = (usize, String);
 
-/// No annotation is nested like this; a file that is would exhaust the stack.
-const DEEPEST: usize = 64;
+/// Elements and texts of one file with its entities expanded. No annotation has as many.
+const MOST_NODES: u32 = 1 << 20;
 
-impl Element {
-    /// The first child of that name.
-    pub fn child(&self, name: &str) -> Option<&Element> {
-        self.children.iter().find(|c| c.name == name)
-    }
+/// Errors: text that is not well-formed XML, more than [`MOST_NODES`] nodes.
+pub fn parse(text: &str) -> Result<Document<'_>, Fault> {
+    let options = ParsingOptions { allow_dtd: true, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).map_err(|error| fault(text, &error))
 }
 
-/// The root element. Errors name the line.
-pub fn parse(text: &str) -> Result<Element, Fault> {
-    let mut open: Vec<Element> = vec![Element::default()];
-    let mut rest = text;
-    let line_at = |rest: &str| super::text::line_of(&text.as_bytes()[..text.len() - rest.len()]);
-    while let Some(start) = rest.find('<') {
-        let Some(current) = open.last_mut() else { break };
-        let own = rest[..start].trim();
-        if !own.is_empty() {
-            current.text += &unescape(own);
+/// The first child element of that name.
+pub fn child<'a, 'input>(element: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
+    element.children().find(|c| c.has_tag_name(name))
+}
+
+/// The text directly inside an element, trimmed.
+pub fn text(element: Node) -> String {
+    let texts: String = element.children().filter(Node::is_text).filter_map(|n| n.text()).collect();
+    texts.trim().to_string()
+}
+
+/// The line that an element starts on, from 1. For errors only: each call passes over the text.
+pub fn line(element: Node) -> usize {
+    element.document().text_pos_at(element.range().start).row as usize
+}
+
+fn fault(text: &str, error: &Error) -> Fault {
+    let place = error.pos();
+    let line = place.row as usize;
+    let line_of = |at: Option<usize>| 1 + text[..at.unwrap_or(0)].matches('\n').count();
+    match error {
+        Error::UnexpectedCloseTag(expected, actual, _) => {
+            let open = open_elements(text).last().map_or(1, |(_, line)| *line);
+            (line, format!("</{actual}> where </{expected}> (open since line {open}) was expected"))
         }
-        rest = &rest[start..];
-        let line = line_at(rest);
-        if let Some(inside) = rest.strip_prefix("<!--") {
-            rest = after(inside, "-->").ok_or((line, "a comment is not closed".to_string()))?.1;
-        } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
-            let (data, behind) = after(inside, "]]>").ok_or((line, "a CDATA section is not closed".to_string()))?;
-            current.text += data;
-            rest = behind;
-        } else {
-            let (tag, behind) =
-                after(&rest[1..], ">").ok_or((line, "a tag is not closed: the file ends in the middle".to_string()))?;
-            rest = behind;
-            if tag.starts_with(['?', '!']) {
-                continue;
+        Error::InvalidString("-->", _) => (line_of(text.rfind("<!--")), "a comment is not closed".into()),
+        Error::InvalidString("]]>", _) => (line_of(text.rfind("<![CDATA[")), "a CDATA section is not closed".into()),
+        Error::UnclosedRootNode | Error::UnexpectedEndOfStream | Error::NoRootNode => {
+            let last = text.rfind('<');
+            if last.is_some_and(|tag| !text[tag..].contains('>')) {
+                return (line_of(last), "a tag is not closed: the file ends in the middle".into());
             }
-            if let Some(name) = tag.strip_prefix('/') {
-                let (name, closed) = (name.trim(), open.pop());
-                match (closed, open.last_mut()) {
-                    (Some(closed), Some(parent)) if closed.name == name => parent.children.push(closed),
-                    (Some(closed), Some(_)) => {
-                        return Err((
-                            line,
-                            format!(
-                                "</{name}> where </{}> (open since line {}) was expected",
-                                closed.name, closed.line
-                            ),
-                        ));
-                    }
-                    _ => return Err((line, format!("</{name}> closes nothing"))),
+            match open_elements(text).last() {
+                Some((name, line)) => (*line, format!("<{name}> is not closed: the file ends in the middle")),
+                None => (1, "expected one root element; got 0".into()),
+            }
+        }
+        Error::InvalidName(_) | Error::UnknownToken(_) => {
+            let there = text.split('\n').nth(line - 1).unwrap_or("");
+            let there = there.char_indices().nth(place.col as usize - 1).map_or("", |(at, _)| &there[at..]);
+            // An invalid name is placed behind its "<".
+            let tag = there.strip_prefix('<').or(matches!(error, Error::InvalidName(_)).then_some(there));
+            match tag.map(|tag| (tag.strip_prefix('/'), name_of(tag))) {
+                Some((Some(closing), _)) => (line, format!("</{}> closes nothing", name_of(closing))),
+                Some((None, "")) => (line, "a tag has no name".into()),
+                Some((None, name)) if matches!(error, Error::InvalidName(_)) => {
+                    (line, format!("\"{name}\" is no name"))
                 }
-                continue;
-            }
-            let (tag, alone) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
-            let name = tag.split_whitespace().next().unwrap_or("").to_string();
-            if name.is_empty() {
-                return Err((line, "a tag has no name".into()));
-            }
-            let element = Element { name, line, ..Default::default() };
-            if alone {
-                current.children.push(element);
-            } else if open.len() > DEEPEST {
-                return Err((line, format!("elements are nested more than {DEEPEST} deep")));
-            } else {
-                open.push(element);
+                Some((None, name)) if name.starts_with(['!', '?']) => (line, format!("<{name} cannot stand here")),
+                Some(_) => (1, "expected one root element; got 2".into()),
+                None => (line, "text outside of the root element".into()),
             }
         }
-    }
-    match (open.pop(), open.is_empty()) {
-        (Some(mut whole), true) => match whole.children.len() {
-            1 => Ok(whole.children.remove(0)),
-            n => Err((1, format!("expected one root element; got {n}"))),
-        },
-        (Some(last), false) => Err((last.line, format!("<{}> is not closed: the file ends in the middle", last.name))),
-        (None, _) => Err((1, "expected one root element; got none".into())),
+        Error::MalformedEntityReference(_) => (line, "a & must begin a reference, as in &amp;".into()),
+        Error::UnknownEntityReference(name, _) => (line, format!("the entity &{name}; is not declared")),
+        Error::EntityReferenceLoop(_) => (line, "too many entities inside entities".into()),
+        Error::NodesLimitReached => (1, format!("expected at most {MOST_NODES} elements and texts")),
+        other => (line, format!("not well-formed XML: {}", other.to_string().replace(&format!(" at {place}"), ""))),
     }
 }
 
-/// What stands before and after the first `end`.
-fn after<'a>(text: &'a str, end: &str) -> Option<(&'a str, &'a str)> {
-    text.split_once(end)
+/// Names and lines of the elements that are open at the end or at the first closing tag that does not match.
+///
+/// For errors only: the text was parsed up to there. A tag inside a comment counts as one.
+fn open_elements(text: &str) -> Vec<(&str, usize)> {
+    let (mut open, mut line) = (Vec::new(), 1);
+    for (i, piece) in text.split('<').enumerate() {
+        let tag = piece.split('>').next().unwrap_or("");
+        match tag.strip_prefix('/') {
+            _ if i == 0 || tag.starts_with(['!', '?']) || tag.ends_with('/') => {}
+            Some(name) if open.last().is_none_or(|(last, _)| *last != name_of(name)) => break,
+            Some(_) => drop(open.pop()),
+            None => open.push((name_of(tag), line)),
+        }
+        line += piece.matches('\n').count();
+    }
+    open
 }
 
-fn unescape(text: &str) -> String {
-    if !text.contains('&') {
-        return text.into();
-    }
-    // The ampersand last, so that what it uncovers is not read again.
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&")
+/// The name at the start of the inside of a tag.
+fn name_of(tag: &str) -> &str {
+    tag.split(|c: char| c.is_whitespace() || "/>".contains(c)).next().unwrap_or("")
 }
 
 #[cfg(test)]
@@ -109,23 +103,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_text_and_what_is_passed_over() {
-        let root = parse("<?xml version=\"1.0\"?>\n<!-- <x> -->\n<a k=\"v\">\n <b>one &amp; <![CDATA[<two>]]></b><c/>\n <b>x</b>\n</a>\n").unwrap();
-        assert_eq!((root.name.as_str(), root.line, root.children.len()), ("a", 3, 3));
-        assert_eq!(root.child("b").unwrap().text, "one &<two>");
-        assert_eq!(root.children[2].text, "x");
+    fn elements_and_their_text() {
+        let document = parse("<?xml version=\"1.0\"?>\n<!-- <x> -->\n<a k=\"v\">\n <b>one &amp; <![CDATA[<two>]]></b><c/>\n <b>x</b>\n</a>\n").unwrap();
+        let root = document.root_element();
+        assert_eq!((root.tag_name().name(), line(root)), ("a", 3));
+        assert_eq!(root.children().filter(Node::is_element).map(text).collect::<Vec<_>>(), ["one & <two>", "", "x"]);
+        assert_eq!(child(root, "b").map(text).as_deref(), Some("one & <two>"));
+        assert_eq!(child(root, "b").map(line), Some(4));
+    }
+
+    #[test]
+    fn references_are_characters() {
+        let document = parse("<!DOCTYPE a [<!ENTITY owl 'Eule'>]>\n<a>caf&#233; &#xE9;&lt;&quot; &owl;</a>").unwrap();
+        assert_eq!(text(document.root_element()), "café é<\" Eule");
     }
 
     #[test]
     fn mistakes_have_lines() {
-        assert_eq!(
-            parse("<a>\n<b>\n</a>").unwrap_err(),
-            (3, "</a> where </b> (open since line 2) was expected".into())
-        );
-        assert_eq!(parse("<a>\n<b>x").unwrap_err(), (2, "<b> is not closed: the file ends in the middle".into()));
-        assert_eq!(parse("<a>\n<b").unwrap_err().0, 2);
-        assert_eq!(parse("").unwrap_err().1, "expected one root element; got 0");
-        assert_eq!(parse("</a>").unwrap_err().1, "</a> closes nothing");
-        assert!(parse(&"<a>".repeat(1000)).unwrap_err().1.contains("nested"));
+        let fault = |text: &str| parse(text).map(|_| ()).unwrap_err();
+        let at = |line: usize, what: &str| (line, what.to_string());
+        assert_eq!(fault("<a>\n<b>\n</a>"), at(3, "</a> where </b> (open since line 2) was expected"));
+        assert_eq!(fault("<a>\n<b>x"), at(2, "<b> is not closed: the file ends in the middle"));
+        assert_eq!(fault("<a>\n<b"), at(2, "a tag is not closed: the file ends in the middle"));
+        assert_eq!(fault(""), at(1, "expected one root element; got 0"));
+        assert_eq!(fault("<a/>\n<b/>"), at(1, "expected one root element; got 2"));
+        assert_eq!(fault("<a/>\nb"), at(2, "text outside of the root element"));
+        assert_eq!(fault("</a>"), at(1, "</a> closes nothing"));
+        assert_eq!(fault("<a>\n<></a>"), at(2, "a tag has no name"));
+        assert_eq!(fault("<a>\n<1/></a>"), at(2, "\"1\" is no name"));
+        assert_eq!(fault("<a>\n<!-- x"), at(2, "a comment is not closed"));
+        assert_eq!(fault("<a>\n<![CDATA[x"), at(2, "a CDATA section is not closed"));
+        assert_eq!(fault("<a>\nR&B</a>"), at(2, "a & must begin a reference, as in &amp;"));
+        assert_eq!(fault("<a>\n&nbsp;</a>"), at(2, "the entity &nbsp; is not declared"));
+        assert_eq!(fault("<a>\n<b k=1/></a>"), at(2, "not well-formed XML: expected a quote not '1'"));
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let mut bomb = String::from("<!DOCTYPE a [<!ENTITY e0 'boom'>");
+        (1..10).for_each(|i| bomb += &format!("<!ENTITY e{i} '{}'>", format!("&e{};", i - 1).repeat(10)));
+        assert_eq!(parse(&(bomb + "]><a>&e9;</a>")).unwrap_err().1, "too many entities inside entities");
+        assert!(parse(&"<a>".repeat(100_000)).unwrap_err().1.starts_with("<a> is not closed"));
+        let many = format!("<a>{}</a>", "<b/>".repeat(MOST_NODES as usize));
+        assert!(parse(&many).unwrap_err().1.starts_with("expected at most 1048576"));
     }
 }

@@ -2,13 +2,13 @@
 
 use tch::Tensor;
 
-use super::super::layers::{BatchNorm, Conv, Padding};
-use super::super::params::Params;
+use super::super::layers::{ConvConfig, ConvNorm, Padding};
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
-/// The weights are TensorFlow's: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
+/// The weights come from TensorFlow: pictures in [-1, 1], "same" padding, batch-norm eps 1e-3.
 pub const EFFICIENTNET_LITE0: BackboneKind = BackboneKind {
     name: "efficientnet_lite0",
     summary: "EfficientNet-Lite0 (75.1 % ImageNet top-1 at 224 pixels)",
@@ -75,7 +75,7 @@ pub const EFFICIENTNET_LITE2: BackboneKind = BackboneKind {
     ..LITE
 };
 
-/// What the whole family shares.
+/// Common to the whole family.
 const LITE: BackboneKind = BackboneKind {
     mean: [0.5; 3],
     std: [0.5; 3],
@@ -103,37 +103,25 @@ struct StageSpec {
     blocks: usize,
     stride: i64,
     kernel: i64,
-    /// Input pixels an output position spans.
+    /// Input pixels per output position.
     scale: i64,
 }
 
-const fn stage(
-    name: &'static str,
-    expansion: i64,
-    channels: i64,
-    blocks: usize,
-    stride: i64,
-    kernel: i64,
-    scale: i64,
-) -> StageSpec {
-    StageSpec { name, expansion, channels, blocks, stride, kernel, scale }
-}
-
-/// The stages of one network; stage 1 holds the stem too, and a last one of its own is the 1×1 convolution after them.
+/// The stages of one network. Stage 1 also holds the stem; the 1×1 convolution after them is a last stage of its own.
 type Stages = [StageSpec; 7];
 
 /// Stage 5 is the last at 1/16, with 112 channels.
 const LITE0: Stages = [
-    stage("blocks.0", 1, 16, 1, 1, 3, 2),
-    stage("blocks.1", 6, 24, 2, 2, 3, 4),
-    stage("blocks.2", 6, 40, 2, 2, 5, 8),
-    stage("blocks.3", 6, 80, 3, 2, 3, 16),
-    stage("blocks.4", 6, 112, 3, 1, 5, 16),
-    stage("blocks.5", 6, 192, 4, 2, 5, 32),
-    stage("blocks.6", 6, 320, 1, 1, 3, 32),
+    StageSpec { name: "blocks.0", expansion: 1, channels: 16, blocks: 1, stride: 1, kernel: 3, scale: 2 },
+    StageSpec { name: "blocks.1", expansion: 6, channels: 24, blocks: 2, stride: 2, kernel: 3, scale: 4 },
+    StageSpec { name: "blocks.2", expansion: 6, channels: 40, blocks: 2, stride: 2, kernel: 5, scale: 8 },
+    StageSpec { name: "blocks.3", expansion: 6, channels: 80, blocks: 3, stride: 2, kernel: 3, scale: 16 },
+    StageSpec { name: "blocks.4", expansion: 6, channels: 112, blocks: 3, stride: 1, kernel: 5, scale: 16 },
+    StageSpec { name: "blocks.5", expansion: 6, channels: 192, blocks: 4, stride: 2, kernel: 5, scale: 32 },
+    StageSpec { name: "blocks.6", expansion: 6, channels: 320, blocks: 1, stride: 1, kernel: 3, scale: 32 },
 ];
 
-/// Depth × 1.1, rounded up, the first and last stage left alone.
+/// Depth × 1.1, rounded up, except in the first and last stage.
 const LITE1: Stages = scaled([16, 24, 40, 80, 112, 192, 320], [1, 3, 3, 4, 4, 5, 1]);
 
 /// Depth × 1.2 and width × 1.1, rounded to multiples of 8.
@@ -165,56 +153,37 @@ struct EfficientNetLite {
 }
 
 impl EfficientNetLite {
-    fn build(p: &mut Params, all: &Stages, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
-        let (stages, freeze) = (spec.stages.unwrap_or(all.len() + 1), spec.freeze);
-        p.freezing = freeze > 0;
-        let stem = ConvNorm::new(p, ("conv_stem", "bn1"), (3, STEM), 3, 2, 1)?;
-        let (mut built, mut inputs, mut head) = (Vec::new(), STEM, None);
-        for (s, stage) in all.iter().enumerate().take(stages) {
-            p.freezing = s < freeze;
+    fn build(p: &Scope, all: &Stages, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+        let (used, freeze) = (spec.stages.unwrap_or(all.len() + 1), spec.freeze);
+        let stage = |s: usize| p.frozen_if(s < freeze);
+        let stem = ConvConfig { inputs: 3, outputs: STEM, kernel: 3, stride: 2, ..SAME };
+        let stem = ConvNorm::new(&stage(0), ["conv_stem", "bn1"], stem, EPS)?;
+        let (mut stages, mut inputs, mut head) = (Vec::new(), STEM, None);
+        for (s, form) in all.iter().enumerate().take(used) {
+            let p = stage(s).at("blocks").at(s);
             let mut blocks = Vec::new();
-            for b in 0..stage.blocks {
-                let stride = if b == 0 { stage.stride } else { 1 };
-                blocks.push(Block::new(p, &format!("blocks.{s}.{b}"), inputs, stage, stride)?);
-                inputs = stage.channels;
+            for b in 0..form.blocks {
+                let stride = if b == 0 { form.stride } else { 1 };
+                blocks.push(Block::new(&p.at(b), inputs, form, stride)?);
+                inputs = form.channels;
             }
-            built.push(blocks);
+            stages.push(blocks);
         }
-        if stages > all.len() {
-            p.freezing = freeze > all.len();
-            head = Some(ConvNorm::new(p, ("conv_head", "bn2"), (inputs, HEAD), 1, 1, 1)?);
+        if used > all.len() {
+            let config = ConvConfig { inputs, outputs: HEAD, ..SAME };
+            head = Some(ConvNorm::new(&stage(all.len()), ["conv_head", "bn2"], config, EPS)?);
         }
-        p.freezing = false;
-        Ok(Box::new(EfficientNetLite { stem, stages: built, head, freeze }))
+        Ok(Box::new(EfficientNetLite { stem, stages, head, freeze }))
     }
 }
 
-struct ConvNorm(Conv, BatchNorm);
+const SAME: ConvConfig = ConvConfig { padding: Padding::Same, ..ConvConfig::PLAIN };
 
-impl ConvNorm {
-    fn new(
-        p: &mut Params,
-        names: (&str, &str),
-        channels: (i64, i64),
-        kernel: i64,
-        stride: i64,
-        groups: i64,
-    ) -> Result<ConvNorm> {
-        Ok(ConvNorm(
-            Conv::new(p, names.0, channels, kernel, stride, groups, Padding::Same)?,
-            BatchNorm::new(p, names.1, channels.1, EPS)?,
-        ))
-    }
-
-    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        self.1.forward(&self.0.forward(x)?, train)
-    }
-
-    fn activated(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut y = self.forward(x, train)?;
-        // In place costs nothing where no gradient needs the value.
-        Ok(if y.requires_grad() { y.f_clamp(0.0, 6.0)? } else { y.f_clamp_(0.0, 6.0)? })
-    }
+/// A layer and ReLU6.
+fn activated(layer: &ConvNorm, x: &Tensor, train: bool) -> Result<Tensor> {
+    let mut y = layer.forward(x, train)?;
+    // In place costs nothing where no gradient needs the value.
+    Ok(if y.requires_grad() { y.f_clamp(0.0, 6.0)? } else { y.f_clamp_(0.0, 6.0)? })
 }
 
 /// Expansion (none in the first stage), depthwise convolution, projection, and a shortcut where shapes agree.
@@ -226,29 +195,33 @@ struct Block {
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str, inputs: i64, stage: &StageSpec, stride: i64) -> Result<Block> {
-        let n = |part: &str| format!("{name}.{part}");
-        let middle = inputs * stage.expansion;
+    fn new(p: &Scope, inputs: i64, stage: &StageSpec, stride: i64) -> Result<Block> {
+        let (middle, outputs) = (inputs * stage.expansion, stage.channels);
+        let conv = |names: [&str; 2], config: ConvConfig| ConvNorm::new(p, names, config, EPS);
         // timm numbers the norms by their place and calls the projection conv_pw where there is no expansion.
         let (expand, norms, projection) = match stage.expansion {
-            1 => (None, ("bn1", "bn2"), "conv_pw"),
-            _ => (
-                Some(ConvNorm::new(p, (&n("conv_pw"), &n("bn1")), (inputs, middle), 1, 1, 1)?),
-                ("bn2", "bn3"),
-                "conv_pwl",
-            ),
+            1 => (None, ["bn1", "bn2"], "conv_pw"),
+            _ => {
+                let config = ConvConfig { inputs, outputs: middle, ..SAME };
+                (Some(conv(["conv_pw", "bn1"], config)?), ["bn2", "bn3"], "conv_pwl")
+            }
         };
-        let depthwise = ConvNorm::new(p, (&n("conv_dw"), &n(norms.0)), (middle, middle), stage.kernel, stride, middle)?;
-        let project = ConvNorm::new(p, (&n(projection), &n(norms.1)), (middle, stage.channels), 1, 1, 1)?;
-        Ok(Block { expand, depthwise, project, shortcut: stride == 1 && inputs == stage.channels })
+        let spatial =
+            ConvConfig { inputs: middle, outputs: middle, kernel: stage.kernel, stride, groups: middle, ..SAME };
+        Ok(Block {
+            expand,
+            depthwise: conv(["conv_dw", norms[0]], spatial)?,
+            project: conv([projection, norms[1]], ConvConfig { inputs: middle, outputs, ..SAME })?,
+            shortcut: stride == 1 && inputs == outputs,
+        })
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let mut y = match &self.expand {
-            Some(expand) => expand.activated(x, train)?,
+            Some(expand) => activated(expand, x, train)?,
             None => x.shallow_clone(),
         };
-        y = self.depthwise.activated(&y, train)?;
+        y = activated(&self.depthwise, &y, train)?;
         y = self.project.forward(&y, train)?;
         if self.shortcut {
             y = y.f_add(x)?;
@@ -262,7 +235,7 @@ impl Backbone for EfficientNetLite {
         let train = train && stage > self.freeze;
         let mut x = x.shallow_clone();
         if stage == 1 {
-            x = self.stem.activated(&x, train)?;
+            x = activated(&self.stem, &x, train)?;
         }
         match (self.stages.get(stage - 1), &self.head) {
             (Some(blocks), _) => {
@@ -271,7 +244,7 @@ impl Backbone for EfficientNetLite {
                 }
                 Ok(x)
             }
-            (None, Some(head)) => head.activated(&x, train),
+            (None, Some(head)) => activated(head, &x, train),
             (None, None) => Ok(x),
         }
     }

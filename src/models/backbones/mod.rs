@@ -1,4 +1,4 @@
-//! Backbones: pictures to feature maps, in stages. One file a family, one line a backbone.
+//! Backbones: pictures to feature maps, in stages. One file per family, one line in the list per backbone.
 
 mod efficientnet_lite;
 mod resnet;
@@ -12,74 +12,74 @@ use tch::Tensor;
 
 use super::ModelSpec;
 use super::layers::average_pool;
-use super::params::Params;
+use super::params::Scope;
 use crate::error::{Error, Result};
 
-/// One stage of a backbone: what it gives.
+/// The output of one stage of a backbone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageInfo {
     pub name: &'static str,
-    /// 0 where only the built backbone knows ([`Backbone::channels`]).
+    /// 0 if only the built backbone knows ([`Backbone::channels`]).
     pub channels: i64,
-    /// Input pixels an output position spans in each direction; 0 where only a file decides.
+    /// Input pixels per output position in each direction; 0 if it depends on a file.
     pub stride: i64,
 }
 
-/// A row of stages. Stage s of `1..=n` reads what stage s - 1 gave; stage 1 reads normalised pictures.
+/// A sequence of stages. Stage s of `1..=n` reads the output of stage s - 1; stage 1 reads normalised pictures.
 pub trait Backbone: Send {
-    /// One stage, in training mode or not: four dimensions, `[N, C, h, w]` (for tokens `[N, C, T, 1]`).
+    /// Runs one stage, in training mode or not. The output is `[N, C, h, w]`, for tokens `[N, C, T, 1]`.
     fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor>;
 
-    /// The feature maps `[N, C, h, w]` in what a stage gave: all of it, except where other tokens travel along.
+    /// The feature maps `[N, C, h, w]` in the output of a stage: all of it, unless it has other tokens too.
     fn maps(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.shallow_clone())
     }
 
-    /// The pooled features `[N, C]` of what a stage gave, for heads that pool: the average over positions, except where
-    /// the architecture has its own, such as a class token.
+    /// The pooled features `[N, C]` of a stage's output, for heads that pool: the average over positions, unless the
+    /// architecture has its own, such as a class token.
     fn pooled(&self, x: &Tensor) -> Result<Tensor> {
         average_pool(x)
     }
 
-    /// Whether [`pooled`](Self::pooled) is something else than the average over positions.
+    /// Whether [`pooled`](Self::pooled) is not the average over positions.
     fn pools_itself(&self) -> bool {
         false
     }
 
-    /// Channels of the last used stage, where the registry cannot know them.
+    /// Channels of the last used stage, if [`StageInfo`] does not have them.
     fn channels(&self) -> Option<i64> {
         None
     }
 
-    /// What decides the function besides name, specification and weights: the code of a module that came as a file.
+    /// A hash of the code of a module from a file, which determines the function as name and weights do.
     fn fingerprint(&self) -> Option<String> {
         None
     }
 }
 
-/// What is known of a backbone before it is built.
+/// A backbone before it is built.
 pub struct BackboneKind {
     pub name: &'static str,
     pub summary: &'static str,
-    /// Side of the square input that its weights were trained for.
+    /// Side of the square input for which its weights were trained.
     pub image_size: i64,
-    /// Pixel values in [0, 1] are normalised as (x - mean) / std, by channel.
+    /// Pixel values in [0, 1] are normalised as (x - mean) / std, per channel.
     pub mean: [f64; 3],
     pub std: [f64; 3],
-    /// How the reference resizes pictures to evaluate: timm's name of the filter, and the share of the side it keeps.
+    /// How the reference resizes pictures for evaluation: timm's name of the filter, and the share of the side to keep.
     pub interpolation: &'static str,
     pub crop_pct: f64,
     pub stages: fn() -> Vec<StageInfo>,
-    /// Builds the first `spec.stages` stages; those up to `spec.freeze` are made as frozen. The specification is resolved.
-    pub build: fn(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>>,
-    /// Whether it comes as a file that `spec.path` names.
+    /// Builds the first `spec.stages` stages, those up to `spec.freeze` frozen. The specification must be resolved.
+    pub build: fn(p: &Scope, spec: &ModelSpec) -> Result<Box<dyn Backbone>>,
+    /// Whether it is read from the file `spec.path`.
     pub from_file: bool,
-    /// The names that torchvision or timm give the last linear layer and the first convolution.
+    /// The names of the last linear layer and the first convolution in torchvision or timm.
     pub classifier: &'static str,
     pub first_conv: &'static str,
-    /// What timm calls it, where that is another name than ours; none where timm has no model of these names.
+    /// Its name in timm; none if timm has no model with these parameter names.
     pub timm: Option<&'static str>,
-    /// Parameters of all stages, without a head; 0 where a file decides.
+    /// Parameters of all stages, without a head; 0 if it depends on a file.
     pub parameters: i64,
     /// Billions of multiply-adds of all convolutions and matrix products for one picture at `image_size`.
     pub gflops: f64,
@@ -87,22 +87,22 @@ pub struct BackboneKind {
     pub weights: PublishedWeights,
 }
 
-/// Weights of a backbone that others publish.
+/// Published weights of a backbone.
 pub struct PublishedWeights {
-    /// The names of files with ImageNet weights, any of which `weights: "imagenet"` takes; empty where there are none.
+    /// The names of files with ImageNet weights, any of which `weights: "imagenet"` accepts; empty if there are none.
     pub files: &'static [&'static str],
-    /// Where the first of them is had.
+    /// Where to get the first of them.
     pub source: &'static str,
-    /// Which checkpoints fit, in a line.
+    /// The checkpoints that fit, in one line.
     pub note: &'static str,
-    /// The published name of a tensor of that shape as this crate's; none for what it has no use for.
+    /// This crate's name for a published tensor of that name and shape; none for tensors without use.
     pub rename: fn(name: &str, shape: &[i64]) -> Option<String>,
-    /// The published tensor as this crate's: `(published name, own name, tensor, shape wanted)`.
+    /// Converts a published tensor to this crate's form: `(published name, own name, tensor, shape wanted)`.
     pub convert: fn(from: &str, to: &str, tensor: Tensor, shape: &[i64]) -> Result<Tensor>,
 }
 
 impl PublishedWeights {
-    /// None published, files under our own names.
+    /// No published weights; files use this crate's names.
     const NONE: PublishedWeights = PublishedWeights { files: &[], source: "", note: "", rename: same, convert: as_is };
 }
 
@@ -117,7 +117,7 @@ fn as_is(_from: &str, _to: &str, tensor: Tensor, _shape: &[i64]) -> Result<Tenso
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
-/// What most kinds share.
+/// Common to most kinds.
 const COMMON: BackboneKind = BackboneKind {
     name: "",
     summary: "",
@@ -138,7 +138,7 @@ const COMMON: BackboneKind = BackboneKind {
     weights: PublishedWeights::NONE,
 };
 
-/// All backbones: a line each.
+/// All backbones.
 pub const BACKBONES: &[BackboneKind] = &[
     small_cnn::SMALL_CNN,
     resnet::RESNET18,
@@ -169,14 +169,14 @@ pub fn find(name: &str) -> Result<&'static BackboneKind> {
 pub struct BackboneRow {
     pub name: &'static str,
     pub summary: &'static str,
-    /// Of all stages, without a head; none where a file decides.
+    /// Of all stages, without a head; none if it depends on a file.
     pub parameters: Option<i64>,
-    /// Side of the square input that the weights were trained for.
+    /// Side of the square input for which the weights were trained.
     pub input: i64,
-    /// Billions of multiply-adds at that size; none where a file decides.
+    /// Billions of multiply-adds at that size; none if it depends on a file.
     pub gflops: Option<f64>,
     pub paper: &'static str,
-    /// Which files of weights fit.
+    /// The files of weights that fit.
     pub weights: &'static str,
 }
 

@@ -1,10 +1,10 @@
 //! ResNet and ResNeXt under torchvision's names. Sources: He et al., "Deep Residual Learning", CVPR 2016; Xie et al.,
-//! "Aggregated Residual Transformations", CVPR 2017. Bottlenecks stride in their 3×3 convolution, as torchvision's do.
+//! "Aggregated Residual Transformations", CVPR 2017. Bottlenecks stride in their 3×3 convolution, as in torchvision.
 
 use tch::Tensor;
 
-use super::super::layers::{BatchNorm, Conv, Padding};
-use super::super::params::Params;
+use super::super::layers::{ConvConfig, ConvNorm};
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
 use crate::models::ModelSpec;
@@ -114,13 +114,13 @@ pub const RESNEXT50_32X4D: BackboneKind = BackboneKind {
     ..RESNET
 };
 
-/// What the whole family shares.
+/// Common to the whole family.
 const RESNET: BackboneKind = BackboneKind { stages: || stages(&BOTTLENECK), paper: HE, ..COMMON };
 
-/// What tells one network of the family from another.
+/// The differences between networks of the family.
 struct Shape {
     blocks: [usize; 4],
-    /// How many times a block's output is wider than its stage's nominal width; 1 for basic blocks.
+    /// Width of a block's output, in nominal widths of its stage; 1 for basic blocks.
     expansion: i64,
     groups: i64,
     base_width: i64,
@@ -138,74 +138,77 @@ fn stages(shape: &Shape) -> Vec<StageInfo> {
 }
 
 struct ResNet {
-    stem: (Conv, BatchNorm),
+    stem: ConvNorm,
     layers: Vec<Vec<Block>>,
     freeze: usize,
 }
 
-/// Two 3×3 convolutions, or 1×1, 3×3, 1×1; and a shortcut, a convolution where shapes differ.
+/// Two 3×3 convolutions, or 1×1, 3×3, 1×1; and a shortcut, which is a convolution where shapes differ.
 struct Block {
-    convs: Vec<(Conv, BatchNorm)>,
-    shortcut: Option<(Conv, BatchNorm)>,
+    convs: Vec<ConvNorm>,
+    shortcut: Option<ConvNorm>,
 }
 
 impl ResNet {
-    fn build(p: &mut Params, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
-        p.freezing = spec.freeze > 0;
-        let stem = (Conv::new(p, "conv1", (3, 64), 7, 2, 1, Padding::Half)?, BatchNorm::new(p, "bn1", 64, EPS)?);
+    fn build(p: &Scope, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+        let stage = |i: usize| p.frozen_if(i < spec.freeze);
+        let stem = ConvConfig { inputs: 3, outputs: 64, kernel: 7, stride: 2, ..ConvConfig::PLAIN };
+        let stem = ConvNorm::new(&stage(0), ["conv1", "bn1"], stem, EPS)?;
         let mut layers = Vec::new();
         let mut inputs = 64;
         for i in 0..spec.stages.unwrap_or(4) {
-            p.freezing = i < spec.freeze;
+            let p = stage(i).at(NAMES[i]);
             let mut layer = Vec::new();
             for b in 0..shape.blocks[i] {
                 let stride = if b == 0 && i > 0 { 2 } else { 1 };
-                layer.push(Block::new(p, &format!("{}.{b}", NAMES[i]), shape, inputs, WIDTHS[i], stride)?);
+                layer.push(Block::new(&p.at(b), shape, inputs, WIDTHS[i], stride)?);
                 inputs = WIDTHS[i] * shape.expansion;
             }
             layers.push(layer);
         }
-        p.freezing = false;
         Ok(Box::new(ResNet { stem, layers, freeze: spec.freeze }))
     }
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str, shape: &Shape, inputs: i64, nominal: i64, stride: i64) -> Result<Block> {
+    fn new(p: &Scope, shape: &Shape, inputs: i64, nominal: i64, stride: i64) -> Result<Block> {
         let outputs = nominal * shape.expansion;
         let width = nominal * shape.base_width / 64 * shape.groups;
-        // (inputs, outputs, kernel, stride, groups)
+        let plain = ConvConfig::PLAIN;
         let plan = match shape.expansion {
-            1 => vec![(inputs, outputs, 3, stride, 1), (outputs, outputs, 3, 1, 1)],
-            _ => vec![(inputs, width, 1, 1, 1), (width, width, 3, stride, shape.groups), (width, outputs, 1, 1, 1)],
+            1 => vec![
+                ConvConfig { inputs, outputs, kernel: 3, stride, ..plain },
+                ConvConfig { inputs: outputs, outputs, kernel: 3, ..plain },
+            ],
+            _ => vec![
+                ConvConfig { inputs, outputs: width, ..plain },
+                ConvConfig { inputs: width, outputs: width, kernel: 3, stride, groups: shape.groups, ..plain },
+                ConvConfig { inputs: width, outputs, ..plain },
+            ],
         };
-        let mut convs = Vec::new();
-        for (i, (from, to, kernel, stride, groups)) in (1..).zip(plan) {
-            convs.push((
-                Conv::new(p, &format!("{name}.conv{i}"), (from, to), kernel, stride, groups, Padding::Half)?,
-                BatchNorm::new(p, &format!("{name}.bn{i}"), to, EPS)?,
-            ));
-        }
+        let convs = (1..)
+            .zip(plan)
+            .map(|(i, config)| ConvNorm::new(p, [format!("conv{i}"), format!("bn{i}")], config, EPS))
+            .collect::<Result<_>>()?;
         let shortcut = match stride != 1 || inputs != outputs {
             false => None,
-            true => Some((
-                Conv::new(p, &format!("{name}.downsample.0"), (inputs, outputs), 1, stride, 1, Padding::Half)?,
-                BatchNorm::new(p, &format!("{name}.downsample.1"), outputs, EPS)?,
-            )),
+            true => {
+                Some(ConvNorm::new(&p.at("downsample"), [0, 1], ConvConfig { inputs, outputs, stride, ..plain }, EPS)?)
+            }
         };
         Ok(Block { convs, shortcut })
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let mut y = x.shallow_clone();
-        for (i, (conv, norm)) in self.convs.iter().enumerate() {
-            y = norm.forward(&conv.forward(&y)?, train)?;
+        for (i, conv) in self.convs.iter().enumerate() {
+            y = conv.forward(&y, train)?;
             if i + 1 < self.convs.len() {
                 y = y.f_relu()?;
             }
         }
         let shortcut = match &self.shortcut {
-            Some((conv, norm)) => norm.forward(&conv.forward(x)?, train)?,
+            Some(conv) => conv.forward(x, train)?,
             None => x.shallow_clone(),
         };
         Ok(y.f_add(&shortcut)?.f_relu()?)
@@ -217,7 +220,7 @@ impl Backbone for ResNet {
         let train = train && stage > self.freeze;
         let mut x = x.shallow_clone();
         if stage == 1 {
-            x = self.stem.1.forward(&self.stem.0.forward(&x)?, train)?.f_relu()?;
+            x = self.stem.forward(&x, train)?.f_relu()?;
             x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         }
         for block in &self.layers[stage - 1] {

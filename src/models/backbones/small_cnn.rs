@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use super::super::layers::{BatchNorm, Conv, Padding};
-use super::super::params::Params;
+use super::super::layers::{ConvConfig, ConvNorm};
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, StageInfo};
 use crate::error::Result;
 
@@ -21,11 +21,9 @@ pub const SMALL_CNN: BackboneKind = BackboneKind {
         let mut built = Vec::new();
         let mut inputs = 3;
         for (i, &width) in WIDTHS.iter().enumerate().take(stages) {
-            p.freezing = i < freeze;
-            built.push(Stage::new(p, NAMES[i], inputs, width)?);
+            built.push(Stage::new(&p.frozen_if(i < freeze).at(NAMES[i]), inputs, width)?);
             inputs = width;
         }
-        p.freezing = false;
         Ok(Box::new(SmallCnn { stages: built, freeze }))
     },
     first_conv: "stage1.down.conv",
@@ -47,26 +45,28 @@ struct SmallCnn {
 
 /// A strided convolution, then a residual pair at the new scale.
 struct Stage {
-    down: (Conv, BatchNorm),
-    first: (Conv, BatchNorm),
-    second: (Conv, BatchNorm),
+    down: ConvNorm,
+    first: ConvNorm,
+    second: ConvNorm,
 }
 
 impl Stage {
-    fn new(p: &mut Params, name: &str, inputs: i64, width: i64) -> Result<Stage> {
-        let mut pair = |part: &str, inputs, stride| -> Result<(Conv, BatchNorm)> {
-            Ok((
-                Conv::new(p, &format!("{name}.{part}.conv"), (inputs, width), 3, stride, 1, Padding::Half)?,
-                BatchNorm::new(p, &format!("{name}.{part}.bn"), width, EPS)?,
-            ))
+    fn new(p: &Scope, inputs: i64, outputs: i64) -> Result<Stage> {
+        let layer = |name: &str, inputs, stride| {
+            let config = ConvConfig { inputs, outputs, kernel: 3, stride, ..ConvConfig::PLAIN };
+            ConvNorm::new(&p.at(name), ["conv", "bn"], config, EPS)
         };
-        Ok(Stage { down: pair("down", inputs, 2)?, first: pair("first", width, 1)?, second: pair("second", width, 1)? })
+        Ok(Stage {
+            down: layer("down", inputs, 2)?,
+            first: layer("first", outputs, 1)?,
+            second: layer("second", outputs, 1)?,
+        })
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let x = self.down.1.forward(&self.down.0.forward(x)?, train)?.f_relu()?;
-        let y = self.first.1.forward(&self.first.0.forward(&x)?, train)?.f_relu()?;
-        let y = self.second.1.forward(&self.second.0.forward(&y)?, train)?;
+        let x = self.down.forward(x, train)?.f_relu()?;
+        let y = self.first.forward(&x, train)?.f_relu()?;
+        let y = self.second.forward(&y, train)?;
         Ok(x.f_add(&y)?.f_relu()?)
     }
 }

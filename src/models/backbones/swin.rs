@@ -1,16 +1,16 @@
 //! Swin-T under torchvision's names. Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using
-//! Shifted Windows", ICCV 2021. Stochastic depth, which torchvision has in training, is left out.
+//! Shifted Windows", ICCV 2021. Without stochastic depth, which torchvision has in training.
 
 use tch::{Device, Kind, Tensor};
 
 use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
-use super::super::params::Params;
+use super::super::params::Scope;
 use super::super::precision::lowered;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
-/// Stage 1 holds the patch embedding, each further one the merging of patches before it, the last the last norm.
+/// Stage 1 includes the patch embedding, each later stage the merging of patches before it, the last one the last norm.
 pub const SWIN_T: BackboneKind = BackboneKind {
     name: "swin_t",
     summary: "Swin-T as in torchvision, without stochastic depth",
@@ -39,9 +39,9 @@ const BLOCKS: [usize; 4] = [2, 2, 6, 2];
 const HEADS: [i64; 4] = [3, 6, 12, 24];
 const WINDOW: i64 = 7;
 const EPS: f64 = 1e-5;
-/// Of the first random weights of the table of position biases.
+/// Standard deviation of the initial position biases.
 const DEVIATION: f64 = 0.02;
-/// What keeps tokens that the shift has brought together from seeing each other.
+/// Added to the scores of tokens that only the shift has made neighbours, so that they ignore each other.
 const FAR: f64 = -100.0;
 
 struct Swin {
@@ -57,18 +57,18 @@ struct Stage {
     blocks: Vec<Block>,
 }
 
-/// Four neighbours to one position of twice the channels.
+/// Merges four neighbours to one position of twice the channels.
 struct Merge {
     norm: LayerNorm,
     reduction: Tensor,
 }
 
-/// A pre-norm transformer layer whose attention stays within windows, shifted by half of one in every second layer.
+/// A pre-norm transformer layer whose attention is within windows, shifted by half a window in every second layer.
 struct Block {
     norm1: LayerNorm,
     qkv: Linear,
     out: Linear,
-    /// A bias a head and relative position: `[(2·7 - 1)², heads]`.
+    /// One bias per relative position and head: `[(2·7 - 1)², heads]`.
     table: Tensor,
     norm2: LayerNorm,
     feed: FeedForward,
@@ -77,33 +77,31 @@ struct Block {
 }
 
 impl Swin {
-    fn build(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+    fn build(p: &Scope, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
         let used = spec.stages.unwrap_or(NAMES.len());
-        p.freezing = spec.freeze > 0;
-        let patches = Patches::new(p, "features.0.0", WIDTH, 4)?;
-        let embed_norm = LayerNorm::new(p, "features.0.2", WIDTH, EPS)?;
+        let stage = |s: usize| p.frozen_if(s < spec.freeze);
+        let patches = Patches::new(&stage(0).at("features.0.0"), WIDTH, 4)?;
+        let embed_norm = LayerNorm::new(&stage(0).at("features.0.2"), WIDTH, EPS)?;
         let mut stages = Vec::new();
         for s in 0..used {
-            p.freezing = s < spec.freeze;
+            let p = stage(s);
             let width = WIDTH << s;
             let merge = match s {
                 0 => None,
                 _ => {
-                    let name = format!("features.{}", 2 * s);
-                    let reduction = p.normal(&format!("{name}.reduction.weight"), &[width, 2 * width], DEVIATION)?;
-                    Some(Merge { norm: LayerNorm::new(p, &format!("{name}.norm"), 2 * width, EPS)?, reduction })
+                    let p = p.at("features").at(2 * s);
+                    let reduction = p.at("reduction").normal("weight", &[width, 2 * width], DEVIATION)?;
+                    Some(Merge { norm: LayerNorm::new(&p.at("norm"), 2 * width, EPS)?, reduction })
                 }
             };
-            let block = |b| {
-                Block::new(p, &format!("{}.{b}", NAMES[s]), width, HEADS[s], if b % 2 == 0 { 0 } else { WINDOW / 2 })
-            };
+            let p = p.at(NAMES[s]);
+            let block = |b| Block::new(&p.at(b), width, HEADS[s], if b % 2 == 0 { 0 } else { WINDOW / 2 });
             stages.push(Stage { merge, blocks: (0..BLOCKS[s]).map(block).collect::<Result<_>>()? });
         }
         let norm = match used == NAMES.len() {
-            true => Some(LayerNorm::new(p, "norm", WIDTH << (used - 1), EPS)?),
+            true => Some(LayerNorm::new(&stage(used - 1).at("norm"), WIDTH << (used - 1), EPS)?),
             false => None,
         };
-        p.freezing = false;
         Ok(Box::new(Swin { patches, embed_norm, stages, norm }))
     }
 }
@@ -130,20 +128,17 @@ fn pad(x: &Tensor, h: i64, w: i64) -> Result<Tensor> {
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str, width: i64, heads: i64, shift: i64) -> Result<Block> {
-        let n = |part: &str| format!("{name}.{part}");
-        let table = p.normal(&n("attn.relative_position_bias_table"), &[(2 * WINDOW - 1).pow(2), heads], DEVIATION)?;
-        p.constant(&n("attn.relative_position_index"), relative_positions()?);
+    fn new(p: &Scope, width: i64, heads: i64, shift: i64) -> Result<Block> {
+        let (attention, mlp) = (p.at("attn"), p.at("mlp"));
+        let table = attention.normal("relative_position_bias_table", &[(2 * WINDOW - 1).pow(2), heads], DEVIATION)?;
+        attention.constant("relative_position_index", relative_positions()?);
         Ok(Block {
-            norm1: LayerNorm::new(p, &n("norm1"), width, EPS)?,
-            qkv: Linear::new(p, &n("attn.qkv"), width, 3 * width)?,
-            out: Linear::new(p, &n("attn.proj"), width, width)?,
+            norm1: LayerNorm::new(&p.at("norm1"), width, EPS)?,
+            qkv: Linear::new(&attention.at("qkv"), width, 3 * width)?,
+            out: Linear::new(&attention.at("proj"), width, width)?,
             table,
-            norm2: LayerNorm::new(p, &n("norm2"), width, EPS)?,
-            feed: FeedForward(
-                Linear::new(p, &n("mlp.0"), width, 4 * width)?,
-                Linear::new(p, &n("mlp.3"), 4 * width, width)?,
-            ),
+            norm2: LayerNorm::new(&p.at("norm2"), width, EPS)?,
+            feed: FeedForward(Linear::new(&mlp.at(0), width, 4 * width)?, Linear::new(&mlp.at(3), 4 * width, width)?),
             heads,
             shift,
         })
@@ -171,7 +166,7 @@ impl Block {
         let x = x.f_reshape([n, h / WINDOW, WINDOW, w / WINDOW, WINDOW, c])?.f_permute([0, 1, 3, 2, 4, 5])?;
         let x = x.f_reshape([n, windows, area, c])?;
         let index = relative_positions()?.f_to_device(x.device())?;
-        // [heads, area, area], for all windows the same but for the mask.
+        // [heads, area, area]: except for the mask, the same for all windows.
         let mut bias = self.table.f_index_select(0, &index)?.f_view([area, area, self.heads])?.f_permute([2, 0, 1])?;
         if down + right > 0 {
             bias = bias.f_add(&shift_mask(h, w, down, right, x.device())?.f_unsqueeze(1)?)?;
@@ -187,7 +182,7 @@ impl Block {
     }
 }
 
-/// For each pair of positions of a window, which row of the table is theirs: i64 `[7⁴]`.
+/// The row of the table for each pair of positions of a window: i64 `[7⁴]`.
 fn relative_positions() -> Result<Tensor> {
     let area = WINDOW * WINDOW;
     let row = |a: i64, b: i64| {
@@ -198,8 +193,8 @@ fn relative_positions() -> Result<Tensor> {
     Ok(Tensor::f_from_slice(&all)?)
 }
 
-/// `[windows, 49, 49]`: 0 for pairs that were neighbours before the shift, -100 for the others. A shifted side falls
-/// into three regions: what no window shares, the last window's own part, and what came round.
+/// `[windows, 49, 49]`: 0 for pairs that were neighbours before the shift, -100 for the others. A shifted side has
+/// three regions: all windows but the last, and in the last its own part and the part that came round.
 fn shift_mask(h: i64, w: i64, down: i64, right: i64, device: Device) -> Result<Tensor> {
     let region = |at: i64, side: i64, shift: i64| match at {
         _ if at < side - WINDOW => 0,
@@ -241,8 +236,8 @@ impl Backbone for Swin {
     }
 }
 
-/// timm's names and the authors'. Theirs differ in whether the merging of patches belongs to the stage before or after
-/// it, which its shape tells.
+/// The names of timm and of the authors. They differ in whether the merging of patches belongs to the stage before or
+/// after it; its shape decides.
 fn rename(name: &str, shape: &[i64]) -> Option<String> {
     if let Some(leaf) = name.strip_prefix("patch_embed.proj.") {
         return Some(format!("features.0.0.{leaf}"));

@@ -1,20 +1,20 @@
 //! Any PyTorch model: a traced or scripted module from a file as a backbone of one stage.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
+use parking_lot::Mutex;
 use tch::{CModule, Kind, Tensor};
 
-use super::super::params::Params;
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::ModelSpec;
 
-/// `spec.path` names the file; pictures come in [0, 1], so a module that wants another scale normalises them itself.
+/// The file is `spec.path`. Pictures are in [0, 1], so a module that expects another scale must normalise them itself.
 ///
-/// The module gives `[N, C, h, w]`, or `[N, C]`, which is taken as one position. Its parameters are trained where they are,
-/// under their own names (those that the file says need no gradient are not). It always runs in evaluation mode: its
-/// batch statistics stay as in the file, because a module's buffers cannot be reached from outside.
+/// The module returns `[N, C, h, w]`, or `[N, C]`, which counts as one position. Its parameters are trained in place,
+/// under their own names, except those that need no gradient in the file. It always runs in evaluation mode: its batch
+/// statistics stay as in the file, because the buffers of a module cannot be reached from outside.
 pub const TORCHSCRIPT: BackboneKind = BackboneKind {
     name: "torchscript",
     summary: "any traced or scripted PyTorch module: path names its file; pictures in [0, 1]; batch statistics stay fixed",
@@ -32,16 +32,16 @@ pub const TORCHSCRIPT: BackboneKind = BackboneKind {
 };
 
 struct Module {
-    // libtorch's interpreter may run one module in many threads, but says so nowhere.
+    // libtorch does not document whether several threads may run one module.
     module: Mutex<CModule>,
     path: PathBuf,
     channels: i64,
-    /// Of the file: the code is part of what the model computes.
+    /// A hash of the file, whose code is part of the function that the model computes.
     hash: String,
 }
 
 impl Module {
-    fn load(p: &mut Params, spec: &ModelSpec) -> Result<Module> {
+    fn load(p: &Scope, spec: &ModelSpec) -> Result<Module> {
         let Some(path) = spec.path.as_deref().map(Path::new) else {
             return Err(Error::argument("backbone \"torchscript\" needs the path of a module"));
         };
@@ -50,15 +50,14 @@ impl Module {
             Error::data(format!("{}: not a TorchScript module that can be used: {what}", path.display()))
                 .with_help("it is written by torch.jit.trace(model.eval(), example).save(path) or torch.jit.script(model).save(path)")
         };
-        // From the bytes that are hashed, not from a file that may change meanwhile.
+        // Read from the bytes that are hashed: the file may change meanwhile.
         let mut module =
             CModule::load_data_on_device(&mut bytes.as_slice(), p.device).map_err(|e| bad(&Error::from(e).message))?;
         module.f_set_eval().map_err(|e| bad(&Error::from(e).message))?;
         for (name, tensor) in module.named_parameters()? {
-            p.freezing = spec.freeze > 0 || !tensor.requires_grad();
-            p.adopt(&name, tensor).map_err(|e| bad(&e.message))?;
+            let frozen = spec.freeze > 0 || !tensor.requires_grad();
+            p.frozen_if(frozen).adopt(&name, tensor).map_err(|e| bad(&e.message))?;
         }
-        p.freezing = false;
         let mut module = Module {
             module: Mutex::new(module),
             path: path.to_path_buf(),
@@ -82,9 +81,9 @@ impl Module {
 
     /// `[N, 3, H, W]` → `[N, C, h, w]`.
     fn run(&self, x: &Tensor) -> Result<Tensor> {
-        let module = self.module.lock().unwrap_or_else(|e| e.into_inner());
-        // Without it the first runs profile and later ones may fuse, with other last bits: a resumed training would part
-        // from an uninterrupted one.
+        let module = self.module.lock();
+        // Otherwise the first runs profile and later ones may fuse, which changes the last bits, so that a resumed
+        // training would differ from an uninterrupted one.
         tch::jit::f_set_graph_executor_optimize(false)?;
         let said = |e: Error| {
             let message =

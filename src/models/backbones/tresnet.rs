@@ -1,11 +1,11 @@
 //! TResNet-M and -L under timm's names. Source: Ridnik et al., "TResNet: High Performance GPU-Dedicated Architecture",
-//! WACV 2021. Batch norm and leaky ReLU stand for the original's in-place ABN, which is the same function with a weight
-//! of |w| + eps.
+//! WACV 2021. Batch norm and leaky ReLU replace the original's in-place ABN, which is the same function with weight
+//! |w| + eps.
 
 use tch::Tensor;
 
-use super::super::layers::{BatchNorm, Conv, Linear, Padding, leaky_relu};
-use super::super::params::Params;
+use super::super::layers::{ConvConfig, ConvNorm, Linear, leaky_relu};
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
@@ -52,7 +52,7 @@ pub const TRESNET_L: BackboneKind = BackboneKind {
     ..TRESNET
 };
 
-/// What the whole family shares: its weights expect pixels in [0, 1] as they are.
+/// Common to the whole family: its weights expect pixels in [0, 1] as they are.
 const TRESNET: BackboneKind = BackboneKind {
     mean: [0.0; 3],
     std: [1.0; 3],
@@ -84,11 +84,11 @@ const M: Shape = Shape { blocks: [3, 4, 11, 3], width: 64 };
 const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76 };
 const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 const EPS: f64 = 1e-5;
-/// Slope of the leaky ReLU within blocks, and of the stem's, where the reference leaves PyTorch's default.
+/// Slope of the leaky ReLU within blocks, and in the stem, where the reference uses PyTorch's default.
 const SLOPE: f64 = 1e-3;
 const STEM_SLOPE: f64 = 1e-2;
 
-/// Stages 1 and 2 are of basic blocks, 3 and 4 of bottlenecks, which are four times as wide.
+/// Stages 1 and 2 consist of basic blocks, 3 and 4 of bottlenecks, which are four times as wide.
 fn expansion(stage: usize) -> i64 {
     if stage < 2 { 1 } else { 4 }
 }
@@ -98,7 +98,7 @@ fn stages(shape: &Shape) -> Vec<StageInfo> {
 }
 
 struct TResNet {
-    stem: (Conv, BatchNorm),
+    stem: ConvNorm,
     layers: Vec<Vec<Block>>,
     freeze: usize,
 }
@@ -106,65 +106,59 @@ struct TResNet {
 /// Convolutions (two 3×3, or 1×1, 3×3, 1×1), squeeze-excite before the last of a bottleneck or after that of a basic
 /// block, a shortcut.
 struct Block {
-    convs: Vec<(Conv, BatchNorm)>,
-    /// Which convolution's output is halved in size, blurred first.
+    convs: Vec<ConvNorm>,
+    /// The convolution whose output is blurred and halved in size.
     blurred: Option<usize>,
     excite: Option<(usize, SqueezeExcite)>,
-    shortcut: Option<(Conv, BatchNorm)>,
+    shortcut: Option<ConvNorm>,
 }
 
 impl TResNet {
-    fn build(p: &mut Params, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
-        p.freezing = spec.freeze > 0;
-        let stem = pair(p, "body.conv1", (48, shape.width), 3)?;
+    fn build(p: &Scope, shape: &Shape, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+        let stage = |i: usize| p.at("body").frozen_if(i < spec.freeze);
+        let stem = conv(&stage(0).at("conv1"), 48, shape.width, 3)?;
         let mut layers = Vec::new();
         let mut inputs = shape.width;
         for (i, name) in NAMES.iter().enumerate().take(spec.stages.unwrap_or(4)) {
-            p.freezing = i < spec.freeze;
+            let p = stage(i).at(name);
             let mut layer = Vec::new();
             for b in 0..shape.blocks[i] {
-                let name = format!("body.{name}.{b}");
-                layer.push(Block::new(p, &name, i, inputs, shape.width << i, b == 0 && i > 0)?);
+                layer.push(Block::new(&p.at(b), i, inputs, shape.width << i, b == 0 && i > 0)?);
                 inputs = (shape.width << i) * expansion(i);
             }
             layers.push(layer);
         }
-        p.freezing = false;
         Ok(Box::new(TResNet { stem, layers, freeze: spec.freeze }))
     }
 }
 
 /// A convolution of stride 1 and its norm.
-fn pair(p: &mut Params, name: &str, channels: (i64, i64), kernel: i64) -> Result<(Conv, BatchNorm)> {
-    Ok((
-        Conv::new(p, &format!("{name}.conv"), channels, kernel, 1, 1, Padding::Half)?,
-        BatchNorm::new(p, &format!("{name}.bn"), channels.1, EPS)?,
-    ))
+fn conv(p: &Scope, inputs: i64, outputs: i64, kernel: i64) -> Result<ConvNorm> {
+    ConvNorm::new(p, ["conv", "bn"], ConvConfig { inputs, outputs, kernel, ..ConvConfig::PLAIN }, EPS)
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str, stage: usize, inputs: i64, width: i64, halve: bool) -> Result<Block> {
+    fn new(p: &Scope, stage: usize, inputs: i64, width: i64, halve: bool) -> Result<Block> {
         let outputs = width * expansion(stage);
-        let n = |part: &str| format!("{name}.{part}");
         let (plan, blurred, excited) = match expansion(stage) {
             1 => (vec![(inputs, width, 3), (width, width, 3)], 0, 1),
             _ => (vec![(inputs, width, 1), (width, width, 3), (width, outputs, 1)], 1, 1),
         };
-        let mut convs = Vec::new();
-        for (i, (from, to, kernel)) in (1..).zip(plan) {
-            convs.push(pair(p, &n(&format!("conv{i}")), (from, to), kernel)?);
-        }
+        let convs = (1..)
+            .zip(plan)
+            .map(|(i, (from, to, kernel))| conv(&p.at(format!("conv{i}")), from, to, kernel))
+            .collect::<Result<_>>()?;
         let excite = match stage {
             3 => None,
             _ => {
                 let hidden = (outputs / if expansion(stage) == 1 { 4 } else { 8 }).max(64);
-                Some((excited, SqueezeExcite::new(p, &n("se"), width, hidden)?))
+                Some((excited, SqueezeExcite::new(&p.at("se"), width, hidden)?))
             }
         };
         let shortcut = match (halve, inputs != outputs) {
             // Average pooling comes first and has no parameters.
-            (true, _) => Some(pair(p, &n("downsample.1"), (inputs, outputs), 1)?),
-            (false, true) => Some(pair(p, &n("downsample.0"), (inputs, outputs), 1)?),
+            (true, _) => Some(conv(&p.at("downsample.1"), inputs, outputs, 1)?),
+            (false, true) => Some(conv(&p.at("downsample.0"), inputs, outputs, 1)?),
             (false, false) => None,
         };
         Ok(Block { convs, blurred: halve.then_some(blurred), excite, shortcut })
@@ -172,8 +166,8 @@ impl Block {
 
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let mut y = x.shallow_clone();
-        for (i, (conv, norm)) in self.convs.iter().enumerate() {
-            y = norm.forward(&conv.forward(&y)?, train)?;
+        for (i, conv) in self.convs.iter().enumerate() {
+            y = conv.forward(&y, train)?;
             if i + 1 < self.convs.len() {
                 y = leaky_relu(&y, SLOPE)?;
             }
@@ -190,8 +184,8 @@ impl Block {
         if self.blurred.is_some() {
             shortcut = shortcut.f_avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None)?;
         }
-        if let Some((conv, norm)) = &self.shortcut {
-            shortcut = norm.forward(&conv.forward(&shortcut)?, train)?;
+        if let Some(conv) = &self.shortcut {
+            shortcut = conv.forward(&shortcut, train)?;
         }
         Ok(y.f_add(&shortcut)?.f_relu()?)
     }
@@ -207,7 +201,7 @@ fn blur(x: &Tensor) -> Result<Tensor> {
     Ok(x.f_conv2d(&filter, None::<&Tensor>, [2, 2], [0, 0], [1, 1], channels)?)
 }
 
-/// 4×4 pixels to one position of 48 channels: row, column, colour, the colour fastest.
+/// Moves 4×4 pixels to one position of 48 channels, ordered by row, column and colour, the colour fastest.
 fn space_to_depth(x: &Tensor) -> Result<Tensor> {
     let size = x.size();
     let (n, c, h, w) = (size[0], size[1], size[2], size[3]);
@@ -220,14 +214,14 @@ fn space_to_depth(x: &Tensor) -> Result<Tensor> {
     Ok(x.f_reshape([n, c * 16, h / 4, w / 4])?)
 }
 
-/// Channels weighted by what the whole map says (Hu et al. 2018).
+/// Weights each channel by a function of the means of all channels (Hu et al. 2018).
 struct SqueezeExcite(Linear, Linear);
 
 impl SqueezeExcite {
-    fn new(p: &mut Params, name: &str, channels: i64, hidden: i64) -> Result<SqueezeExcite> {
+    fn new(p: &Scope, channels: i64, hidden: i64) -> Result<SqueezeExcite> {
         Ok(SqueezeExcite(
-            Linear::pointwise(p, &format!("{name}.fc1"), channels, hidden)?,
-            Linear::pointwise(p, &format!("{name}.fc2"), hidden, channels)?,
+            Linear::pointwise(&p.at("fc1"), channels, hidden)?,
+            Linear::pointwise(&p.at("fc2"), hidden, channels)?,
         ))
     }
 
@@ -243,8 +237,7 @@ impl Backbone for TResNet {
         let train = train && stage > self.freeze;
         let mut x = x.shallow_clone();
         if stage == 1 {
-            let (conv, norm) = &self.stem;
-            x = leaky_relu(&norm.forward(&conv.forward(&space_to_depth(&x)?)?, train)?, STEM_SLOPE)?;
+            x = leaky_relu(&self.stem.forward(&space_to_depth(&x)?, train)?, STEM_SLOPE)?;
         }
         for block in &self.layers[stage - 1] {
             x = block.forward(&x, train)?;
@@ -253,9 +246,9 @@ impl Backbone for TResNet {
     }
 }
 
-/// The authors' names: a convolution and its in-place ABN are `.0` and `.1` of a pair, once more wrapped where the
-/// anti-aliasing filter follows. `body.layer1.0.conv1.0.weight` → `body.layer1.0.conv1.conv.weight`; the part before
-/// `layer1` may be missing.
+/// The authors' names: a convolution and its in-place ABN are `.0` and `.1` of a pair, which is wrapped once more where
+/// the anti-aliasing filter follows. `body.layer1.0.conv1.0.weight` → `body.layer1.0.conv1.conv.weight`; `body.` may be
+/// missing.
 fn rename(name: &str) -> Option<String> {
     if name.ends_with("num_batches_tracked") {
         return None;
@@ -266,7 +259,7 @@ fn rename(name: &str) -> Option<String> {
     let path = name.strip_prefix("body.").unwrap_or(name);
     let mut parts: Vec<&str> = path.split('.').collect();
     let leaf = parts.pop()?;
-    // Where the numbers within a pair begin: after `conv1`, or after the place in `downsample`.
+    // The numbers within a pair begin after `conv1`, or after the index in `downsample`.
     let pair = parts.iter().position(|p| p.starts_with("conv") || *p == "downsample");
     if let Some(at) = pair {
         let keep = at + if parts[at] == "downsample" { 2 } else { 1 };

@@ -1,17 +1,17 @@
 //! ViT-B/16 under torchvision's names. Source: Dosovitskiy et al., "An Image is Worth 16×16 Words", ICLR 2021.
 //!
-//! Tokens go from stage to stage as `[N, C, T, 1]`, the class token first; heads read the patches' as maps
+//! Tokens go from stage to stage as `[N, C, T, 1]`, the class token first; heads read those of the patches as maps
 //! `[N, C, h, w]`, and `gap` reads the class token's vector instead of an average, as the published weights expect.
 
 use tch::Tensor;
 
 use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
-use super::super::params::Params;
+use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
 
-/// Stage 1 holds the patch embedding too; the last norm belongs to stage 4.
+/// Stage 1 includes the patch embedding, stage 4 the last norm.
 pub const VIT_B_16: BackboneKind = BackboneKind {
     name: "vit_b_16",
     summary: "ViT-B/16 as in torchvision; its stages are three blocks each",
@@ -45,7 +45,7 @@ const HEADS: i64 = 12;
 const PATCH: i64 = 16;
 const DEPTH: usize = 3;
 const EPS: f64 = 1e-6;
-/// Of the first random weights of tokens and positions.
+/// Standard deviation of the initial tokens and positions.
 const DEVIATION: f64 = 0.02;
 
 struct Vit {
@@ -67,31 +67,32 @@ struct Block {
 }
 
 impl Vit {
-    fn build(p: &mut Params, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
+    fn build(p: &Scope, spec: &ModelSpec) -> Result<Box<dyn Backbone>> {
         let (used, side) = (spec.stages.unwrap_or(NAMES.len()), spec.image_size.unwrap_or(VIT_B_16.image_size));
         if side % PATCH != 0 {
             return Err(Error::argument(format!(
                 "image_size of vit_b_16 must be a multiple of {PATCH}. Got {side} instead."
             )));
         }
-        p.freezing = spec.freeze > 0;
-        let class_token = p.normal("class_token", &[1, 1, WIDTH], DEVIATION)?;
-        let patches = Patches::new(p, "conv_proj", WIDTH, PATCH)?;
-        let positions = p.normal("encoder.pos_embedding", &[1, (side / PATCH).pow(2) + 1, WIDTH], DEVIATION)?;
+        let stage = |s: usize| p.frozen_if(s < spec.freeze);
+        let first = stage(0);
+        let class_token = first.normal("class_token", &[1, 1, WIDTH], DEVIATION)?;
+        let patches = Patches::new(&first.at("conv_proj"), WIDTH, PATCH)?;
+        let shape = [1, (side / PATCH).pow(2) + 1, WIDTH];
+        let positions = first.at("encoder").normal("pos_embedding", &shape, DEVIATION)?;
         let mut stages = Vec::new();
         for s in 0..used {
-            p.freezing = s < spec.freeze;
+            let layers = stage(s).at("encoder.layers");
             stages.push(
                 (s * DEPTH..(s + 1) * DEPTH)
-                    .map(|i| Block::new(p, &format!("encoder.layers.encoder_layer_{i}")))
+                    .map(|i| Block::new(&layers.at(format!("encoder_layer_{i}"))))
                     .collect::<Result<_>>()?,
             );
         }
         let norm = match used == NAMES.len() {
-            true => Some(LayerNorm::new(p, "encoder.ln", WIDTH, EPS)?),
+            true => Some(LayerNorm::new(&stage(used - 1).at("encoder.ln"), WIDTH, EPS)?),
             false => None,
         };
-        p.freezing = false;
         Ok(Box::new(Vit { patches, class_token, positions, stages, norm }))
     }
 
@@ -111,14 +112,14 @@ impl Vit {
 }
 
 impl Block {
-    fn new(p: &mut Params, name: &str) -> Result<Block> {
-        let n = |part: &str| format!("{name}.{part}");
+    fn new(p: &Scope) -> Result<Block> {
+        let (attention, mlp) = (p.at("self_attention"), p.at("mlp"));
         Ok(Block {
-            norm1: LayerNorm::new(p, &n("ln_1"), WIDTH, EPS)?,
-            qkv: Linear::packed(p, &n("self_attention.in_proj_"), WIDTH, 3 * WIDTH)?,
-            out: Linear::new(p, &n("self_attention.out_proj"), WIDTH, WIDTH)?,
-            norm2: LayerNorm::new(p, &n("ln_2"), WIDTH, EPS)?,
-            feed: FeedForward(Linear::new(p, &n("mlp.0"), WIDTH, HIDDEN)?, Linear::new(p, &n("mlp.3"), HIDDEN, WIDTH)?),
+            norm1: LayerNorm::new(&p.at("ln_1"), WIDTH, EPS)?,
+            qkv: Linear::packed(&attention, WIDTH)?,
+            out: Linear::new(&attention.at("out_proj"), WIDTH, WIDTH)?,
+            norm2: LayerNorm::new(&p.at("ln_2"), WIDTH, EPS)?,
+            feed: FeedForward(Linear::new(&mlp.at(0), WIDTH, HIDDEN)?, Linear::new(&mlp.at(3), HIDDEN, WIDTH)?),
         })
     }
 
@@ -161,7 +162,7 @@ impl Backbone for Vit {
     }
 }
 
-/// timm's names, and torchvision's from before its feed-forward layers were numbered.
+/// The names of timm, and of torchvision before its feed-forward layers were numbered.
 fn rename(name: &str) -> Option<String> {
     let fixed = match name {
         "cls_token" => "class_token",
@@ -194,7 +195,7 @@ fn rename(name: &str) -> Option<String> {
     Some(name.replace("mlp.linear_1.", "mlp.0.").replace("mlp.linear_2.", "mlp.3."))
 }
 
-/// Positions of another number of patches, interpolated (bicubic, corners aligned, as torchvision does).
+/// Interpolates positions of another number of patches (bicubic, corners aligned, as in torchvision).
 fn positions(_from: &str, to: &str, tensor: Tensor, wanted: &[i64]) -> Result<Tensor> {
     let size = tensor.size();
     let fits = size.len() == 3 && wanted.len() == 3 && size[2] == wanted[2] && size[1] > 1 && size[1] != wanted[1];

@@ -2,23 +2,23 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{BatchNorm, Linear, leaky_relu};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Ye et al., "Attention-driven dynamic graph convolutional network for multi-label image recognition", ECCV 2020.
 ///
-/// Class maps (1×1, no bias), through a sigmoid, weigh the d transformed channels into a feature a label `[N, d, m]`. A
-/// static graph convolution over the labels is added to it; a dynamic one follows, whose adjacency is a sigmoid of a map
-/// of [global feature; V]. Logits: the mean of the class maps' maxima and of the diagonal of a last map d → m.
+/// The sigmoid of class maps (1×1, no bias) weights the d transformed channels to one feature per label `[N, d, m]`. A
+/// static graph convolution over the labels is added; a dynamic one follows, whose adjacency is a sigmoid of a linear
+/// map of [global feature; V]. Logits: the mean of the class maps' maxima and of the diagonal of a last map d → m.
 pub const ADD_GCN: HeadKind = HeadKind {
     name: "add_gcn",
     summary: "a feature a label from class maps, then a static and a dynamic graph convolution",
     paper: "Ye et al., ECCV 2020",
     options: &[HeadOption::whole("width", 1024.0, 1.0, 65536.0, "channels of the labels' features")],
-    build: |p, c| Ok(Box::new(AddGcn::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(AddGcn::new(p, setup)?)),
     ..COMMON
 };
 
@@ -35,22 +35,23 @@ struct AddGcn {
 }
 
 impl AddGcn {
-    fn new(p: &mut Params, c: &Context) -> Result<AddGcn> {
-        let (m, d) = (c.num_labels(), c.integer("width"));
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<AddGcn> {
+        let head = p.at("head");
+        let (m, d) = (setup.num_labels(), setup.integer("width"));
         Ok(AddGcn {
-            class_maps: p.normal(
-                "head.class_maps.weight",
-                &[m, c.inputs, 1, 1],
-                (1.0 / (3 * c.inputs) as f64).sqrt(),
+            class_maps: head.normal(
+                "class_maps.weight",
+                &[m, setup.inputs, 1, 1],
+                (1.0 / (3 * setup.inputs) as f64).sqrt(),
             )?,
-            transform: Linear::pointwise(p, "head.conv_transform", c.inputs, d)?,
-            static_adjacency: p.normal("head.static_adj.weight", &[m, m], (1.0 / (3 * m) as f64).sqrt())?,
-            static_weight: Linear::new(p, "head.static_weight", d, d)?,
-            global: Linear::new(p, "head.conv_global", d, d)?,
-            global_norm: BatchNorm::new(p, "head.bn_global", d, 1e-5)?,
-            dynamic_adjacency: Linear::new(p, "head.conv_create_co_mat", 2 * d, m)?,
-            dynamic_weight: Linear::new(p, "head.dynamic_weight", d, d)?,
-            last: Linear::new(p, c.classifier, d, m)?,
+            transform: Linear::pointwise(&head.at("conv_transform"), setup.inputs, d)?,
+            static_adjacency: head.normal("static_adj.weight", &[m, m], (1.0 / (3 * m) as f64).sqrt())?,
+            static_weight: Linear::new(&head.at("static_weight"), d, d)?,
+            global: Linear::new(&head.at("conv_global"), d, d)?,
+            global_norm: BatchNorm::new(&head.at("bn_global"), d, 1e-5)?,
+            dynamic_adjacency: Linear::new(&head.at("conv_create_co_mat"), 2 * d, m)?,
+            dynamic_weight: Linear::new(&head.at("dynamic_weight"), d, d)?,
+            last: Linear::new(&p.at(setup.classifier), d, m)?,
         })
     }
 
@@ -63,7 +64,7 @@ impl Head for AddGcn {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
         let scores = self.scores(features)?.f_flatten(2, 3)?;
         let direct = scores.f_amax([2i64], false)?;
-        // One row a label from here on: [N, m, d].
+        // One row per label from here on: [N, m, d].
         let transformed = self.transform.on_maps(features)?.f_flatten(2, 3)?.f_transpose(1, 2)?;
         let v = scores.f_sigmoid()?.f_matmul(&transformed)?;
         let fixed = leaky_relu(&self.static_adjacency.f_matmul(&v)?, 0.2)?;

@@ -1,17 +1,17 @@
-//! What a head is given of one pass, and what it gives back.
+//! Input and output of a head in one pass.
 
 use tch::Tensor;
 
 use crate::error::Result;
 use crate::losses::{Function, LossSpec};
 
-/// One pass as a head sees it.
+/// The input of a head in one pass.
 pub struct Seen<'a> {
     /// The last stage's feature maps `[N, C, h, w]`.
     pub maps: &'a Tensor,
-    /// What the trainable rest of the backbone read: normalised pictures, or the output of its frozen stages.
+    /// The input of the trainable rest of the backbone: normalised pictures, or the output of its frozen stages.
     pub input: &'a Tensor,
-    /// That rest on another input of this kind, as feature maps.
+    /// Runs that rest on another such input; gives feature maps.
     pub rest: &'a dyn Fn(&Tensor) -> Result<Tensor>,
 }
 
@@ -19,18 +19,18 @@ pub struct Seen<'a> {
 #[derive(Clone, Copy)]
 pub struct LabelLoss<'a> {
     pub spec: &'a LossSpec,
-    /// A script's own function, where `spec` stands for one.
+    /// The function of a script, if `spec` is [`LossSpec::Script`].
     pub function: Option<Function<'a>>,
-    /// Which entries `[N, m]` of the targets are known (boolean); all where there is none.
+    /// Which entries of the targets are known, boolean `[N, m]`; all if none.
     pub known: Option<&'a Tensor>,
 }
 
 impl LabelLoss<'_> {
-    /// Of what is known, without the rest.
+    /// The loss over the known entries.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         let Some(known) = self.known else { return self.spec.by(self.function, logits, targets) };
         let logits = logits.f_masked_select(known)?;
-        // The mean of nothing would be no number.
+        // The mean of no elements would be NaN.
         if logits.numel() == 0 {
             return Ok(logits.f_sum(None)?);
         }
@@ -38,14 +38,14 @@ impl LabelLoss<'_> {
     }
 }
 
-/// A loss that a head brings along: from the training's own loss and the targets `[N, m]`.
+/// A head's own loss: a function of the training's loss and the targets `[N, m]`.
 pub type OwnLoss = Box<dyn Fn(LabelLoss, &Tensor) -> Result<Tensor>>;
 
-/// What a head says of a batch.
+/// The output of a head for one batch.
 pub struct Answer {
     /// `[N, m]`.
     pub logits: Tensor,
-    /// Takes the place of the training's loss on the logits.
+    /// Replaces the training's loss on the logits.
     pub own_loss: Option<OwnLoss>,
 }
 

@@ -2,17 +2,17 @@
 
 use tch::Tensor;
 
-use super::transformer::{ENCODER, GroupWise, PostNorm, maps, tokens};
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::transformer::{ENCODER, GroupWise, PostNorm, PostNormConfig, maps, tokens};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Lanchantin et al., "General multi-label image classification with transformers", CVPR 2021.
 ///
-/// Tokens `[N, h·w + m, C]`: the positions, and a learned embedding a label plus that of its state, through post-norm
-/// encoder layers; a linear map of a label's own token gives its logit. Departure: all labels are in the state
-/// "unknown", in training as in answering; the paper also trains with some labels shown (label mask training).
+/// Tokens `[N, h·w + m, C]`: the positions, and per label a learned embedding plus that of its state, through post-norm
+/// encoder layers; a linear map of a label's own token gives its logit. Difference from the paper: all labels are in
+/// the state "unknown", in training and evaluation; the paper also trains with some labels shown (label mask training).
 pub const C_TRAN: HeadKind = HeadKind {
     name: "c_tran",
     summary: "transformer over positions and label embeddings, all labels unknown",
@@ -23,7 +23,7 @@ pub const C_TRAN: HeadKind = HeadKind {
         HeadOption::whole("feed_forward", 2048.0, 1.0, 65536.0, "width between the two linear maps of a layer"),
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
-    build: |p, c| Ok(Box::new(CTran::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(CTran::new(p, setup)?)),
     ..COMMON
 };
 
@@ -35,17 +35,17 @@ struct CTran {
 }
 
 impl CTran {
-    fn new(p: &mut Params, c: &Context) -> Result<CTran> {
-        let (m, d) = (c.num_labels(), c.inputs);
-        let (heads, hidden, dropout) = (c.integer("heads"), c.integer("feed_forward"), c.number("dropout"));
-        let layer = |p: &mut Params, i: i64| {
-            PostNorm::new(p, &format!("head.self_attn_layers.{i}"), &ENCODER, d, heads, hidden, dropout, i as u64)
-        };
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<CTran> {
+        let head = p.at("head");
+        let (m, d) = (setup.num_labels(), setup.inputs);
+        let config = PostNormConfig::new(setup, &ENCODER, d);
+        let layers = head.at("self_attn_layers");
+        let layer = |i: i64| PostNorm::new(&layers.at(i), PostNormConfig { layer: i as u64, ..config });
         Ok(CTran {
-            labels: p.normal("head.label_lt.weight", &[m, d], 0.02)?,
-            unknown: p.normal("head.unknown", &[d], 0.02)?,
-            layers: (0..c.integer("layers")).map(|i| layer(p, i)).collect::<Result<_>>()?,
-            last: GroupWise::new(p, c.classifier, m, d)?,
+            labels: head.normal("label_lt.weight", &[m, d], 0.02)?,
+            unknown: head.normal("unknown", &[d], 0.02)?,
+            layers: (0..setup.integer("layers")).map(layer).collect::<Result<_>>()?,
+            last: GroupWise::new(&p.at(setup.classifier), m, d)?,
         })
     }
 

@@ -4,46 +4,41 @@ use tch::Tensor;
 
 use super::{COMMON, Head, HeadKind};
 use crate::error::Result;
-use crate::models::layers::{BatchNorm, Conv, Linear, Padding, average_pool};
+use crate::models::layers::{ConvConfig, ConvNorm, Linear, average_pool};
 use crate::models::pass::Pass;
 
-/// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps; small enough to
-/// train in seconds on kept features, and its class maps are exact: their averages are the logits.
+/// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps. Small enough to train
+/// in seconds on kept features, and its class maps are exact: their averages are the logits.
 pub const CONV: HeadKind = HeadKind {
     name: "conv",
     summary: "1×1, depthwise 3×3 and 1×1 convolutions, then class maps whose averages are the logits",
     default_width: Some(192),
-    build: |p, c| {
-        let (inputs, labels) = (c.inputs, c.num_labels());
-        let width = c.spec.head_width.unwrap_or(192);
-        let conv = |p: &mut _, name: &str, inputs, kernel, groups| -> Result<(Conv, BatchNorm)> {
-            Ok((
-                Conv::new(p, &format!("head.{name}.conv"), (inputs, width), kernel, 1, groups, Padding::Half)?,
-                BatchNorm::new(p, &format!("head.{name}.bn"), width, 1e-5)?,
-            ))
-        };
+    build: |p, setup| {
+        let (inputs, width) = (setup.inputs, setup.spec.head_width.unwrap_or(192));
+        let plain = ConvConfig { inputs: width, outputs: width, ..ConvConfig::PLAIN };
+        let layer = |name: &str, config| ConvNorm::new(&p.at("head").at(name), ["conv", "bn"], config, 1e-5);
         Ok(Box::new(ConvHead {
             layers: [
-                conv(p, "reduce", inputs, 1, 1)?,
-                conv(p, "spread", width, 3, width)?,
-                conv(p, "mix", width, 1, 1)?,
+                layer("reduce", ConvConfig { inputs, ..plain })?,
+                layer("spread", ConvConfig { kernel: 3, groups: width, ..plain })?,
+                layer("mix", plain)?,
             ],
-            classes: Linear::pointwise(p, c.classifier, width, labels)?,
+            classes: Linear::pointwise(&p.at(setup.classifier), width, setup.num_labels())?,
         }))
     },
     ..COMMON
 };
 
 struct ConvHead {
-    layers: [(Conv, BatchNorm); 3],
+    layers: [ConvNorm; 3],
     classes: Linear,
 }
 
 impl ConvHead {
     fn hidden(&self, features: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = features.shallow_clone();
-        for (conv, norm) in &self.layers {
-            x = norm.forward(&conv.forward(&x)?, train)?.f_relu()?;
+        for layer in &self.layers {
+            x = layer.forward(&x, train)?.f_relu()?;
         }
         Ok(x)
     }

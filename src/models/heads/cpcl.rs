@@ -3,19 +3,19 @@
 use tch::Tensor;
 
 use super::ml_gcn::{normalised, reweighted};
-use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
 use crate::error::{Error, Result};
 use crate::models::layers::{Linear, average_pool, leaky_relu};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Zhou et al., "Multi-label image classification via category prototype compositional learning", TCSVT 2021.
 ///
-/// Two graph convolutions 300 → hidden → d of the word vectors e give a prototype z a label. The feature of a label is
-/// v = W tanh(U f ⊙ V e), f the pooled maps. Two linear maps rebuild v from the prototype, one for images with the label
-/// (A), one for those without (B); the logit is ‖v − B z‖² − ‖v − A z‖². The loss, in place of the training's own, is
-/// max(0, margin − y · logit), y = ±1, with that loss's `reduction`. Chosen here, where the
-/// outline at hand says no more: both maps read the prototype alone; distances are means over the d numbers times √d.
+/// Two graph convolutions 300 → hidden → d of the word vectors e give one prototype z per label. The feature of a label
+/// is v = W tanh(U f ⊙ V e), f the pooled maps. Two linear maps reconstruct v from the prototype, one for images with
+/// the label (A), one for those without (B); the logit is ‖v − B z‖² − ‖v − A z‖². The loss max(0, margin − y · logit),
+/// y = ±1, replaces the training's own and has its `reduction`. Choices of this implementation: both maps read the
+/// prototype alone; distances are means over the d numbers times √d.
 pub const CPCL: HeadKind = HeadKind {
     name: "cpcl",
     summary: "which of two reconstructions from a label's prototype is nearer to the image",
@@ -29,7 +29,7 @@ pub const CPCL: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(Cpcl::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Cpcl::new(p, setup)?)),
     ..COMMON
 };
 
@@ -47,21 +47,22 @@ struct Cpcl {
 }
 
 impl Cpcl {
-    fn new(p: &mut Params, c: &Context) -> Result<Cpcl> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let (d, hidden, width) = (words.size()[1], c.integer("hidden"), c.integer("width"));
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Cpcl> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let (d, hidden, width) = (words.size()[1], setup.integer("hidden"), setup.integer("width"));
         Ok(Cpcl {
-            adjacency: normalised(&reweighted(&graph, c.number("threshold"), c.number("neighbours"))?)?,
+            adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: p.normal("head.gc1.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
-            second: p.normal("head.gc2.weight", &[hidden, width], (1.0 / hidden as f64).sqrt())?,
-            image: Linear::new(p, "head.image", c.inputs, hidden)?,
-            word: Linear::new(p, "head.word", d, hidden)?,
-            feature: Linear::new(p, "head.feature", hidden, width)?,
-            with: Linear::new(p, "head.with", width, width)?,
-            without: Linear::new(p, "head.without", width, width)?,
-            margin: c.number("margin"),
+            first: head.normal("gc1.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
+            second: head.normal("gc2.weight", &[hidden, width], (1.0 / hidden as f64).sqrt())?,
+            image: Linear::new(&head.at("image"), setup.inputs, hidden)?,
+            word: Linear::new(&head.at("word"), d, hidden)?,
+            feature: Linear::new(&head.at("feature"), hidden, width)?,
+            with: Linear::new(&head.at("with"), width, width)?,
+            without: Linear::new(&head.at("without"), width, width)?,
+            margin: setup.number("margin"),
         })
     }
 }

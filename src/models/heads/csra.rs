@@ -2,16 +2,16 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::{Error, Result};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Zhu and Wu, "Residual attention: a simple but effective method for multi-label recognition", ICCV 2021.
 ///
-/// Scores are a 1×1 classifier without bias whose weights have unit length: `[N, m, h·w]`. A label's logit is their mean
-/// over positions and λ times their mean weighted by softmax(T · scores); with several heads of different T the logits
-/// add up. T = 99 is a maximum, as in the authors' code.
+/// Scores `[N, m, h·w]` are a 1×1 classifier without bias with weights of unit length. A label's logit is their mean
+/// over positions plus λ times their mean weighted by softmax(T · scores); the logits of several heads of different T
+/// are added. T = 99 is a maximum, as in the authors' code.
 pub const CSRA: HeadKind = HeadKind {
     name: "csra",
     summary: "class-specific residual attention: mean and softmax-weighted mean of unit-length class scores",
@@ -26,7 +26,7 @@ pub const CSRA: HeadKind = HeadKind {
         ),
         HeadOption::real("lambda", 0.1, 0.0, 10.0, "weight of the attention beside the mean"),
     ],
-    build: |p, c| Ok(Box::new(Csra::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Csra::new(p, setup)?)),
     ..COMMON
 };
 
@@ -37,12 +37,12 @@ struct Csra {
     lambda: f64,
 }
 
-/// Of this temperature on the softmax is a maximum.
+/// From this temperature on, the softmax is replaced by the maximum.
 const MAXIMUM: f64 = 99.0;
 
 impl Csra {
-    fn new(p: &mut Params, c: &Context) -> Result<Csra> {
-        let temperatures: &[f64] = match c.integer("heads") {
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Csra> {
+        let temperatures: &[f64] = match setup.integer("heads") {
             1 => &[1.0],
             2 => &[1.0, MAXIMUM],
             4 => &[1.0, 2.0, 4.0, MAXIMUM],
@@ -54,12 +54,9 @@ impl Csra {
                 )));
             }
         };
-        let weight = p.normal(
-            &format!("{}.weight", c.classifier),
-            &[c.num_labels(), c.inputs, 1, 1],
-            (1.0 / c.inputs as f64).sqrt(),
-        )?;
-        Ok(Csra { weight, temperatures, lambda: c.number("lambda") })
+        let shape = [setup.num_labels(), setup.inputs, 1, 1];
+        let weight = p.at(setup.classifier).normal("weight", &shape, (1.0 / setup.inputs as f64).sqrt())?;
+        Ok(Csra { weight, temperatures, lambda: setup.number("lambda") })
     }
 
     fn scores(&self, features: &Tensor) -> Result<Tensor> {

@@ -2,17 +2,17 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Zhou et al., "Deep semantic dictionary learning for multi-label image classification", AAAI 2021.
 ///
 /// The dictionary D = LeakyReLU(E W1) W2 `[m, C]` is made from the word vectors E; an image's scores are its ridge
-/// representation (D Dᵀ + αI)⁻¹ D f over the features pooled by their maximum. A tied decoder LeakyReLU(D W2ᵀ) W1ᵀ is held
-/// to E with weight β (`auxiliary`). The option `loss` of the training takes the place of the paper's soft margin.
+/// representation (D Dᵀ + αI)⁻¹ D f over the max-pooled features. A tied decoder LeakyReLU(D W2ᵀ) W1ᵀ reconstructs E
+/// with weight β (`auxiliary`). The option `loss` of the training replaces the paper's soft margin.
 pub const DSDL: HeadKind = HeadKind {
     name: "dsdl",
     summary: "ridge representation of the pooled feature in a dictionary made from word vectors",
@@ -23,7 +23,7 @@ pub const DSDL: HeadKind = HeadKind {
         HeadOption::real("reconstruction", 0.000001, 0.0, 1000.0, "the paper's β: weight of the decoder's error"),
     ],
     needs_words: true,
-    build: |p, c| Ok(Box::new(Dsdl::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Dsdl::new(p, setup)?)),
     ..COMMON
 };
 
@@ -36,15 +36,16 @@ struct Dsdl {
 }
 
 impl Dsdl {
-    fn new(p: &mut Params, c: &Context) -> Result<Dsdl> {
-        let words = c.words(p)?;
-        let (d, hidden) = (words.size()[1], c.integer("hidden"));
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Dsdl> {
+        let head = p.at("head");
+        let words = setup.words(p)?;
+        let (d, hidden) = (words.size()[1], setup.integer("hidden"));
         Ok(Dsdl {
             words,
-            first: p.normal("head.first.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
-            second: p.normal("head.second.weight", &[hidden, c.inputs], (1.0 / hidden as f64).sqrt())?,
-            ridge: c.number("ridge"),
-            reconstruction: c.number("reconstruction"),
+            first: head.normal("first.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
+            second: head.normal("second.weight", &[hidden, setup.inputs], (1.0 / hidden as f64).sqrt())?,
+            ridge: setup.number("ridge"),
+            reconstruction: setup.number("reconstruction"),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::models::pass::Pass;
 pub const GAP: HeadKind = HeadKind {
     name: "gap",
     summary: "global average pooling and one linear layer",
-    build: |p, c| Ok(Box::new(Gap(Linear::new(p, c.classifier, c.inputs, c.num_labels())?))),
+    build: |p, setup| Ok(Box::new(Gap(Linear::new(&p.at(setup.classifier), setup.inputs, setup.num_labels())?))),
     ..COMMON
 };
 

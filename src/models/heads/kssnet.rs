@@ -3,18 +3,18 @@
 use tch::Tensor;
 
 use super::ml_gcn::{normalised, reweighted};
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{Linear, average_pool, leaky_relu};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Wang et al., "Multi-label classification with label graph superimposing", AAAI 2020.
 ///
-/// A graph convolution of the word vectors runs beside each stage, `E_s` `[m, C_s]` (leaky ReLU 0.2 between them). Behind
-/// every stage but the last a lateral connection adds Conv₁ₓ₁(x · tanh(E_s)ᵀ) to the maps x. Logits: a linear map of the
-/// pooled feature f, plus f · Eᵀ of the last stage. The paper superimposes a knowledge graph on the statistics; here the
-/// graph is the statistics alone, binarised and reweighted as ML-GCN does. Frozen stages have no lateral connections.
+/// Each stage has a graph convolution of the word vectors, `E_s` `[m, C_s]` (leaky ReLU 0.2 between them). After every
+/// stage but the last, a lateral connection adds Conv₁ₓ₁(x · tanh(E_s)ᵀ) to the maps x. Logits: a linear map of the
+/// pooled feature f, plus f · Eᵀ of the last stage. The paper superimposes a knowledge graph on the statistics; here
+/// the graph is the statistics alone, binarised and reweighted as in ML-GCN. Frozen stages have no lateral connections.
 pub const KSSNET: HeadKind = HeadKind {
     name: "kssnet",
     summary: "graph convolutions of word vectors beside each stage, added to its maps",
@@ -25,48 +25,49 @@ pub const KSSNET: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(KssNet::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(KssNet::new(p, setup)?)),
     ..COMMON
 };
 
 struct KssNet {
     words: Tensor,
     adjacency: Tensor,
-    /// One a stage from `first` on.
+    /// One per stage from `first` on.
     layers: Vec<Tensor>,
-    /// One fewer: m → C_s.
+    /// m → C_s, one per stage but the last.
     lateral: Vec<Linear>,
     first: usize,
     last: Linear,
 }
 
 impl KssNet {
-    fn new(p: &mut Params, c: &Context) -> Result<KssNet> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let channels = c.stage_channels()?;
-        let first = c.spec.freeze.clamp(1, channels.len());
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<KssNet> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let channels = setup.stage_channels()?;
+        let first = setup.spec.freeze.clamp(1, channels.len());
         let mut inputs = words.size()[1];
         let (mut layers, mut lateral) = (vec![], vec![]);
         for stage in first..=channels.len() {
             let outputs = channels[stage - 1];
-            layers.push(p.normal(
-                &format!("head.gc{stage}.weight"),
+            layers.push(head.normal(
+                &format!("gc{stage}.weight"),
                 &[inputs, outputs],
                 (1.0 / (3 * outputs) as f64).sqrt(),
             )?);
             if stage < channels.len() {
-                lateral.push(Linear::pointwise(p, &format!("head.lateral{stage}"), c.num_labels(), outputs)?);
+                lateral.push(Linear::pointwise(&head.at(format!("lateral{stage}")), setup.num_labels(), outputs)?);
             }
             inputs = outputs;
         }
         Ok(KssNet {
-            adjacency: normalised(&reweighted(&graph, c.number("threshold"), c.number("neighbours"))?)?,
+            adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
             layers,
             lateral,
             first,
-            last: Linear::new(p, c.classifier, c.inputs, c.num_labels())?,
+            last: Linear::new(&p.at(setup.classifier), setup.inputs, setup.num_labels())?,
         })
     }
 

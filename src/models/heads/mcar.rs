@@ -2,19 +2,19 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
 use crate::error::{Error, Result};
 use crate::models::layers::{Linear, average_pool};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Gao and Zhou, "Learning to discover multi-class attentional regions for multi-label image recognition", TIP 2021.
 ///
-/// A 1×1 convolution makes class maps, whose means are the global logits. The maps of the `regions` best labels, scaled to
-/// 0..1, give a box each: from the first to the last row, and column, whose maximum reaches `threshold`. The crops go
-/// through the same network; the local logits are their maximum. The loss is that of global plus that of local logits;
-/// the answer is the larger of both. Chosen where the paper leaves it open: crops are resized, bilinearly, to the size
-/// of the input, so that backbones of a fixed size work too. With frozen stages the crops are cut out of their output.
+/// A 1×1 convolution makes class maps, whose means are the global logits. Each map of the `regions` best labels, scaled
+/// to 0..1, gives a box: from the first to the last row, and column, whose maximum reaches `threshold`. The crops go
+/// through the same network; the local logits are their maximum. The loss is the sum of the losses of global and local
+/// logits; the answer is the larger of both. The paper does not specify how crops are resized: here bilinearly to the
+/// size of the input, so that backbones of a fixed size work. With frozen stages, crops are cut out of their output.
 pub const MCAR: HeadKind = HeadKind {
     name: "mcar",
     summary: "class maps choose regions, which the same network looks at again",
@@ -23,7 +23,7 @@ pub const MCAR: HeadKind = HeadKind {
         HeadOption::whole("regions", 4.0, 1.0, 64.0, "regions an image, one a label at most"),
         HeadOption::real("threshold", 0.5, 0.0, 1.0, "share of the greatest activation that still belongs to a region"),
     ],
-    build: |p, c| Ok(Box::new(Mcar::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Mcar::new(p, setup)?)),
     ..COMMON
 };
 
@@ -34,13 +34,17 @@ struct Mcar {
 }
 
 impl Mcar {
-    fn new(p: &mut Params, c: &Context) -> Result<Mcar> {
-        let last = Linear::pointwise(p, c.classifier, c.inputs, c.num_labels())?;
-        Ok(Mcar { last, regions: c.integer("regions").min(c.num_labels()), threshold: c.number("threshold") })
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Mcar> {
+        let last = Linear::pointwise(&p.at(setup.classifier), setup.inputs, setup.num_labels())?;
+        Ok(Mcar {
+            last,
+            regions: setup.integer("regions").min(setup.num_labels()),
+            threshold: setup.number("threshold"),
+        })
     }
 
-    /// `input` `[N, ., H, W]` cut to the regions that class maps `[N, m, h, w]` point out, `regions` crops an image in
-    /// turn `[N · regions, ., H, W]`.
+    /// `input` `[N, ., H, W]` cut to the regions of class maps `[N, m, h, w]`: `[N · regions, ., H, W]`, with the crops
+    /// of one image in sequence.
     fn crops(&self, input: &Tensor, maps: &Tensor) -> Result<Tensor> {
         let (_, best) = average_pool(maps)?.f_topk(self.regions, 1, true, true)?;
         let size = maps.size();
@@ -61,11 +65,11 @@ impl Mcar {
         Ok(repeated.f_grid_sampler(&grid, 0, 1, false)?)
     }
 
-    /// Of profiles `[R, n]` the span from the first to the last place that reaches the threshold: as scale and shift of
-    /// an axis that runs from -1 to 1, `[R]` each.
+    /// The span of profiles `[R, n]` from the first to the last position that reaches the threshold: scale and shift on
+    /// an axis from -1 to 1, `[R]` each.
     fn span(&self, profile: &Tensor) -> Result<(Tensor, Tensor)> {
         let n = profile.size()[1];
-        // The greatest is 1, but rounding must not leave a box empty.
+        // The maximum is 1, but rounding must not leave a box empty.
         let inside = profile.f_ge(self.threshold.min(1.0 - 1e-6))?;
         let place = Tensor::f_arange(n, (Kind::Float, profile.device()))?.f_expand_as(profile)?;
         let outside = inside.f_logical_not()?;
@@ -113,13 +117,17 @@ impl Head for Mcar {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cell::RefCell;
+
     use tch::Device;
+
+    use super::*;
 
     #[test]
     fn regions_are_where_the_maps_are_bright() {
-        let mut params = Params::new(0, Device::Cpu);
-        let head = Mcar { last: Linear::pointwise(&mut params, "fc", 1, 2).unwrap(), regions: 1, threshold: 0.5 };
+        let params = RefCell::default();
+        let last = Linear::pointwise(&Scope::root(&params, 0, Device::Cpu).at("fc"), 1, 2).unwrap();
+        let head = Mcar { last, regions: 1, threshold: 0.5 };
         // Label 0 is bright in rows 2..4 and columns 4..8 of 8 × 8; the picture numbers its 8 × 8 positions.
         let maps = Tensor::zeros([1, 2, 8, 8], (Kind::Float, Device::Cpu));
         let _ = maps.select(1, 0).narrow(1, 2, 2).narrow(2, 4, 4).fill_(1.0);

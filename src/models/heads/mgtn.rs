@@ -3,21 +3,21 @@
 use tch::{Kind, Tensor};
 
 use super::ml_gcn::normalised;
-use super::{Answer, COMMON, Context, Head, HeadKind, HeadOption, Seen};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
 use crate::error::Result;
-use crate::models::backbones::Backbone;
+use crate::models::backbones::{self, Backbone};
 use crate::models::layers::leaky_relu;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Nguyen, Vu and Le, "Modular graph transformer networks for multi-label image classification", AAAI 2021.
 ///
-/// Two backbones, one a label community, each pooled by its maximum; features `[N, 2C]`. A graph transformer (Yun et al.
-/// 2019) chooses twice, by softmax, among the edges {identity, strong, weak} and multiplies the choices; two graph
-/// convolutions 300 → hidden → 2C of the word vectors over the product, normalised, give a classifier a label. The module
-/// mask keeps of it the half of the label's own community. Chosen here: the communities are the signs of the Laplacian's
-/// second eigenvector; edges are strong from `strong` on and weak from `weak` to there; the second backbone starts from
-/// the weights of the first and reads what its trainable stages read, so frozen stages are shared.
+/// Two backbones, one per label community, with max-pooled features `[N, 2C]`. A graph transformer (Yun et al. 2019)
+/// chooses twice, by softmax, among the edges {identity, strong, weak} and multiplies the choices; two graph
+/// convolutions 300 → hidden → 2C of the word vectors over the normalised product give one classifier per label. The
+/// module mask keeps the half of it that belongs to the label's community. Choices of this implementation: communities
+/// are the signs of the Laplacian's second eigenvector; edges are strong from `strong` on, and weak from `weak` up to
+/// `strong`; the second backbone starts from the weights of the first and has its input, so frozen stages are shared.
 pub const MGTN: HeadKind = HeadKind {
     name: "mgtn",
     summary: "a backbone a label community, classifiers from a graph transformer",
@@ -29,11 +29,11 @@ pub const MGTN: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(Mgtn::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Mgtn::new(p, setup)?)),
     ..COMMON
 };
 
-/// Before the names of the second backbone's tensors; weights given for the first fill these too.
+/// Prefix of the second backbone's tensors. Weights given for the first backbone are loaded into these too.
 pub const SECOND: &str = "head.second.";
 
 struct Mgtn {
@@ -52,29 +52,30 @@ struct Mgtn {
 }
 
 impl Mgtn {
-    fn new(p: &mut Params, c: &Context) -> Result<Mgtn> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let (hidden, m) = (c.integer("hidden"), c.num_labels());
-        let (strong, weak) = (graph.f_ge(c.number("strong"))?, graph.f_ge(c.number("weak"))?);
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Mgtn> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let (hidden, m) = (setup.integer("hidden"), setup.num_labels());
+        let (strong, weak) = (graph.f_ge(setup.number("strong"))?, graph.f_ge(setup.number("weak"))?);
         let weak = weak.f_logical_and(&strong.f_logical_not()?)?;
         let eye = Tensor::f_eye(m, (Kind::Float, p.device))?;
         let edges = Tensor::f_stack(&[eye, strong.f_to_kind(Kind::Float)?, weak.f_to_kind(Kind::Float)?], 0)?;
         let second = community(&graph)?.f_unsqueeze(1)?;
         let mask = Tensor::f_cat(
-            &[second.f_logical_not()?.f_expand([m, c.inputs], false)?, second.f_expand([m, c.inputs], false)?],
+            &[second.f_logical_not()?.f_expand([m, setup.inputs], false)?, second.f_expand([m, setup.inputs], false)?],
             1,
         )?;
         Ok(Mgtn {
             edges,
-            choices: p.normal("head.choices.weight", &[2, 3], 0.01)?,
-            first: p.normal("head.gc1.weight", &[words.size()[1], hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
-            second: p.normal("head.gc2.weight", &[hidden, 2 * c.inputs], (1.0 / (6 * c.inputs) as f64).sqrt())?,
+            choices: head.normal("choices.weight", &[2, 3], 0.01)?,
+            first: head.normal("gc1.weight", &[words.size()[1], hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
+            second: head.normal("gc2.weight", &[hidden, 2 * setup.inputs], (1.0 / (6 * setup.inputs) as f64).sqrt())?,
             words,
             mask: mask.f_to_kind(Kind::Float)?,
-            other: p.prefixed(SECOND, |p| (c.spec.kind()?.build)(p, c.spec))?,
-            freeze: c.spec.freeze,
-            stages: c.stage_channels()?.len(),
+            other: (backbones::find(&setup.spec.backbone)?.build)(&p.copy_under(SECOND), setup.spec)?,
+            freeze: setup.spec.freeze,
+            stages: setup.stage_channels()?.len(),
         })
     }
 
@@ -97,8 +98,8 @@ impl Mgtn {
     }
 }
 
-/// Which labels `[m]` are in the second of two communities: those on whose side of 0 the second eigenvector of the
-/// normalised Laplacian of (P + Pᵀ) / 2 lies with the last label.
+/// Whether each label `[m]` is in the second of two communities, which is that of the last label: communities are the
+/// signs of the second eigenvector of the normalised Laplacian of (P + Pᵀ) / 2.
 fn community(graph: &Tensor) -> Result<Tensor> {
     let both = graph.f_add(&graph.f_transpose(0, 1)?)?.f_mul_scalar(0.5)?.f_to_kind(Kind::Double)?;
     let m = both.size()[0];
@@ -114,7 +115,7 @@ fn community(graph: &Tensor) -> Result<Tensor> {
 }
 
 impl Head for Mgtn {
-    /// As if both backbones gave the same maps.
+    /// As if both backbones returned the same maps.
     fn logits(&self, maps: &Tensor, _: Pass) -> Result<Tensor> {
         self.of(maps, maps)
     }

@@ -2,18 +2,18 @@
 
 use tch::Tensor;
 
-use super::transformer::{DECODER, PostNorm, maps, tokens};
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::transformer::{DECODER, PostNorm, PostNormConfig, maps, tokens};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{LayerNorm, Linear};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Ridnik et al., "ML-Decoder: scalable and versatile classification head", WACV 2023.
 ///
 /// Positions through a linear map C → d and ReLU; at most `groups` fixed random queries attend to them in one decoder
 /// layer without self-attention (in its place: query + dropout(query), layer norm, as in the authors' code); each
-/// group's output gives the logits of its ⌈m / groups⌉ labels by a linear map of its own.
+/// group's output gives the logits of its ⌈m / groups⌉ labels by its own linear map.
 pub const ML_DECODER: HeadKind = HeadKind {
     name: "ml_decoder",
     summary: "ML-Decoder: fixed group queries attend to the positions, a linear map a group",
@@ -25,7 +25,7 @@ pub const ML_DECODER: HeadKind = HeadKind {
         HeadOption::whole("feed_forward", 2048.0, 1.0, 65536.0, "width between the two linear maps"),
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
-    build: |p, c| Ok(Box::new(MlDecoder::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(MlDecoder::new(p, setup)?)),
     ..COMMON
 };
 
@@ -42,30 +42,21 @@ struct MlDecoder {
 }
 
 impl MlDecoder {
-    fn new(p: &mut Params, c: &Context) -> Result<MlDecoder> {
-        let (m, d) = (c.num_labels(), c.integer("width"));
-        let groups = c.integer("groups").min(m);
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<MlDecoder> {
+        let head = p.at("head");
+        let (m, d) = (setup.num_labels(), setup.integer("width"));
+        let groups = setup.integer("groups").min(m);
         let each = (m + groups - 1) / groups;
-        let was = std::mem::replace(&mut p.freezing, true);
-        let queries = p.normal("head.query_embed.weight", &[groups, d], 1.0);
-        p.freezing = was;
+        let queries = head.frozen_if(true).normal("query_embed.weight", &[groups, d], 1.0)?;
+        let layer = head.at("decoder.layers.0");
         Ok(MlDecoder {
-            embed: Linear::new(p, "head.embed_standart", c.inputs, d)?,
-            queries: queries?,
-            norm: LayerNorm::new(p, "head.decoder.layers.0.norm1", d, 1e-5)?,
-            layer: PostNorm::new(
-                p,
-                "head.decoder.layers.0",
-                &DECODER,
-                d,
-                c.integer("heads"),
-                c.integer("feed_forward"),
-                c.number("dropout"),
-                0,
-            )?,
-            pooling: p.normal("head.duplicate_pooling", &[groups, d, each], (2.0 / (d + each) as f64).sqrt())?,
-            bias: p.filled("head.duplicate_pooling_bias", &[m], 0.0)?,
-            dropout: c.number("dropout"),
+            embed: Linear::new(&head.at("embed_standart"), setup.inputs, d)?,
+            queries,
+            norm: LayerNorm::new(&layer.at("norm1"), d, 1e-5)?,
+            layer: PostNorm::new(&layer, PostNormConfig::new(setup, &DECODER, d))?,
+            pooling: head.normal("duplicate_pooling", &[groups, d, each], (2.0 / (d + each) as f64).sqrt())?,
+            bias: head.filled("duplicate_pooling_bias", &[m], 0.0)?,
+            dropout: setup.number("dropout"),
         })
     }
 
@@ -87,7 +78,7 @@ impl Head for MlDecoder {
         Ok(self.run(features, pass)?.0)
     }
 
-    /// A label looks where its group looks.
+    /// The attention of a label is that of its group.
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
         let weights = self.run(features, Pass::EVAL)?.1;
         let each = self.pooling.size()[2];

@@ -2,18 +2,18 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Chen et al., "Multi-label image recognition with graph convolutional networks", CVPR 2019.
 ///
-/// Two graph convolutions d → hidden → C of the word vectors (leaky ReLU 0.2 between them) give a classifier a label;
-/// logits are its product with the features pooled by their maximum. The adjacency is P(j|i) binarised at `threshold`,
-/// its columns reweighted to `neighbours` in all, plus the identity, normalised as D^-1/2 A D^-1/2 transposed, as in the
-/// authors' code. `graph` gives P(j|i): a Cooccurrence; an Affinity's weights are taken as they are.
+/// Two graph convolutions d → hidden → C of the word vectors (leaky ReLU 0.2 between them) give one classifier per
+/// label; logits are its product with the max-pooled features. The adjacency is P(j|i) binarised at `threshold`, with
+/// columns reweighted to a sum of `neighbours`, plus the identity, normalised as D^-1/2 A D^-1/2 transposed, as in the
+/// authors' code. A Cooccurrence as `graph` gives P(j|i); the weights of an Affinity are used unchanged.
 pub const ML_GCN: HeadKind = HeadKind {
     name: "ml_gcn",
     summary: "classifiers from graph convolutions of word vectors over the label graph",
@@ -25,7 +25,7 @@ pub const ML_GCN: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(MlGcn::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(MlGcn::new(p, setup)?)),
     ..COMMON
 };
 
@@ -37,15 +37,16 @@ struct MlGcn {
 }
 
 impl MlGcn {
-    fn new(p: &mut Params, c: &Context) -> Result<MlGcn> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let (d, hidden) = (words.size()[1], c.integer("hidden"));
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<MlGcn> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let (d, hidden) = (words.size()[1], setup.integer("hidden"));
         Ok(MlGcn {
-            adjacency: normalised(&reweighted(&graph, c.number("threshold"), c.number("neighbours"))?)?,
+            adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: p.normal("head.gc1.weight", &[d, hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
-            second: p.normal("head.gc2.weight", &[hidden, c.inputs], (1.0 / (3 * c.inputs) as f64).sqrt())?,
+            first: head.normal("gc1.weight", &[d, hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
+            second: head.normal("gc2.weight", &[hidden, setup.inputs], (1.0 / (3 * setup.inputs) as f64).sqrt())?,
         })
     }
 
@@ -57,7 +58,7 @@ impl MlGcn {
     }
 }
 
-/// Binarised, columns scaled to `neighbours`, plus the identity.
+/// The graph binarised at `threshold`, columns scaled to a sum of `neighbours`, plus the identity.
 pub(super) fn reweighted(graph: &Tensor, threshold: f64, neighbours: f64) -> Result<Tensor> {
     let joined = graph.f_ge(threshold)?.f_to_kind(tch::Kind::Float)?;
     let sums = joined.f_sum_dim_intlist(&[0i64][..], true, None)?.f_add_scalar(1e-6)?;

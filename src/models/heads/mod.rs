@@ -1,9 +1,9 @@
-//! Heads: the last feature maps to one logit a label. One file a head, one line in the list.
+//! Heads: the last feature maps to one logit per label. One file and one line in the list per head.
 //!
-//! Left out: MS-CMA and CADM, of which no code was published and whose abstracts do not say enough to build them.
+//! MS-CMA and CADM are left out: no code was published, and the abstracts are not enough to build them.
 
 mod add_gcn;
-mod answer; // what a head is given, and what it gives back
+mod answer; // input and output of a head
 mod c_tran;
 mod conv;
 mod cpcl;
@@ -19,7 +19,7 @@ mod q2l;
 mod srn;
 mod ssgrl;
 mod tf;
-mod transformer; // attention and the layers that heads share
+mod transformer; // attention and other layers shared by heads
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,45 +29,43 @@ use tch::Tensor;
 pub use answer::{Answer, LabelLoss, OwnLoss, Seen};
 pub use mgtn::SECOND;
 
-use super::ModelSpec;
-use super::params::Params;
+use super::params::Scope;
 use super::pass::Pass;
-use super::word_vectors;
+use super::{ModelSpec, backbones, word_vectors};
 use crate::error::{Error, Result};
 
-/// What turns features `[N, C, h, w]` into logits.
+/// A function from features `[N, C, h, w]` to logits.
 pub trait Head: Send {
     /// `[N, m]`, from the last stage's maps alone.
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor>;
 
-    /// What the model says of a batch: `logits`, except where a head looks at more than the last maps or brings a loss of
-    /// its own.
+    /// The output for one batch: `logits`, unless the head reads more than the last maps or has its own loss.
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
         Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None })
     }
 
-    /// What is added to the output of a trainable stage `[N, C, h, w]` before the next one reads it.
+    /// Added to the output of a trainable stage `[N, C, h, w]` before the next stage.
     fn lateral(&self, _stage: usize, _x: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
     }
 
-    /// Class activation maps before pooling `[N, m, h, w]`, where the head has such (Zhou et al. 2016); for a head with
-    /// attention, how much each label looks at each position.
+    /// Class activation maps before pooling `[N, m, h, w]`, if the head has such (Zhou et al. 2016); for a head with
+    /// attention, the attention of each label to each position.
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>>;
 
-    /// A term of the loss that the head itself brings, which does not depend on the batch.
+    /// The head's own term of the loss that does not depend on the batch.
     fn auxiliary(&self) -> Result<Option<Tensor>> {
         Ok(None)
     }
 }
 
-/// A number that a head can be told, under its key in `head_options`.
+/// A numeric option of a head, under its name in `head_options`.
 pub struct HeadOption {
     pub name: &'static str,
     pub default: f64,
     pub least: f64,
     pub most: f64,
-    /// Whether it must be a whole number.
+    /// Whether it must be an integer.
     pub whole: bool,
     pub doc: &'static str,
 }
@@ -82,23 +80,23 @@ impl HeadOption {
     }
 }
 
-/// What is known of a head before it is built.
+/// A head before it is built.
 pub struct HeadKind {
     pub name: &'static str,
     pub summary: &'static str,
     pub paper: &'static str,
-    /// Width of its hidden layers, where `head_width` sets it.
+    /// Default of `head_width`, the width of its hidden layers; none if it takes no such option.
     pub default_width: Option<i64>,
     pub options: &'static [HeadOption],
     /// Whether it reads the option `graph`.
     pub needs_graph: bool,
     /// Whether it reads the option `word_vectors`.
     pub needs_words: bool,
-    pub build: fn(p: &mut Params, c: &Context) -> Result<Box<dyn Head>>,
+    pub build: fn(p: &Scope, setup: &HeadSetup) -> Result<Box<dyn Head>>,
 }
 
-/// What a head is built for.
-pub struct Context<'a> {
+/// The model for which a head is built.
+pub struct HeadSetup<'a> {
     /// Resolved.
     pub spec: &'a ModelSpec,
     /// Channels of the feature maps.
@@ -109,19 +107,19 @@ pub struct Context<'a> {
     kind: &'static HeadKind,
 }
 
-impl<'a> Context<'a> {
+impl<'a> HeadSetup<'a> {
     pub fn new(spec: &'a ModelSpec, inputs: i64, labels: &'a [String], classifier: &'a str) -> Result<Self> {
-        Ok(Context { spec, inputs, labels, classifier, kind: find(&spec.head)? })
+        Ok(HeadSetup { spec, inputs, labels, classifier, kind: find(&spec.head)? })
     }
 
-    /// m.
+    /// The number of labels, m.
     pub fn num_labels(&self) -> i64 {
         self.labels.len() as i64
     }
 
-    /// Channels of each used stage, the last as the built backbone has it.
+    /// Channels of each used stage, the last as in the built backbone.
     fn stage_channels(&self) -> Result<Vec<i64>> {
-        let kind = self.spec.kind()?;
+        let kind = backbones::find(&self.spec.backbone)?;
         let stages = self.spec.stages.unwrap_or(1);
         let mut channels: Vec<i64> = (kind.stages)().iter().take(stages).map(|s| s.channels).collect();
         if let Some(last) = channels.last_mut() {
@@ -148,10 +146,10 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// `[m, d]`: the labels' word vectors, fixed ones from a file or 300 learned numbers each.
-    fn words(&self, p: &mut Params) -> Result<Tensor> {
+    /// `[m, d]`: the labels' word vectors, fixed ones from a file or learned ones of 300 numbers.
+    fn words(&self, p: &Scope) -> Result<Tensor> {
         match self.spec.word_vectors.as_deref() {
-            Some("learned") => p.normal("head.words", &[self.num_labels(), 300], 1.0),
+            Some("learned") => p.at("head").normal("words", &[self.num_labels(), 300], 1.0),
             Some(path) => Ok(word_vectors::read(Path::new(path), self.labels)?.f_to_device(p.device)?),
             None => Err(Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
                 .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")),
@@ -159,7 +157,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What most heads have in common.
+/// Common to most heads.
 const COMMON: HeadKind = HeadKind {
     name: "",
     summary: "",
@@ -168,10 +166,10 @@ const COMMON: HeadKind = HeadKind {
     options: &[],
     needs_graph: false,
     needs_words: false,
-    build: |_, c| Err(Error::internal(format!("head \"{}\" cannot be built", c.spec.head))),
+    build: |_, setup| Err(Error::internal(format!("head \"{}\" cannot be built", setup.spec.head))),
 };
 
-/// All heads: a line each.
+/// All heads.
 pub const HEADS: &[HeadKind] = &[
     gap::GAP,
     conv::CONV,
@@ -201,7 +199,7 @@ pub fn with_width() -> Vec<&'static str> {
     HEADS.iter().filter(|k| k.default_width.is_some()).map(|k| k.name).collect()
 }
 
-/// The options of a head with every default written out. Errors: one that it does not have, or out of range.
+/// The options of a head with every default written out. Errors: an unknown option, a value out of range.
 pub fn resolved_options(kind: &HeadKind, given: &BTreeMap<String, f64>) -> Result<BTreeMap<String, f64>> {
     for (name, &value) in given {
         let Some(option) = kind.options.iter().find(|o| o.name == name) else {

@@ -2,11 +2,11 @@
 
 use tch::{Kind, Tensor};
 
-use super::transformer::{DECODER, ENCODER, GroupWise, PostNorm, maps, tokens};
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::transformer::{DECODER, ENCODER, GroupWise, PostNorm, PostNormConfig, maps, tokens};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{LayerNorm, Linear};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Liu et al., "Query2Label: a simple transformer way to multi-label classification", 2021, with the settings of its
@@ -14,7 +14,7 @@ use crate::models::pass::Pass;
 ///
 /// A 1×1 convolution C → d, normalised sine positions added to queries and keys of post-norm encoder layers over the
 /// positions; learned label queries `[m, d]` attend to them in decoder layers without self-attention and a last layer
-/// norm; one dot product and bias a label. `width` 0 takes the backbone's channels.
+/// norm; one dot product and bias per label. `width` 0 means the backbone's channels.
 pub const Q2L: HeadKind = HeadKind {
     name: "q2l",
     summary: "Query2Label: learned label queries attend to the positions of an encoder",
@@ -33,7 +33,7 @@ pub const Q2L: HeadKind = HeadKind {
         HeadOption::whole("feed_forward", 8192.0, 1.0, 65536.0, "width between the two linear maps of a layer"),
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
-    build: |p, c| Ok(Box::new(Q2l::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Q2l::new(p, setup)?)),
     ..COMMON
 };
 
@@ -47,28 +47,28 @@ struct Q2l {
 }
 
 impl Q2l {
-    fn new(p: &mut Params, c: &Context) -> Result<Q2l> {
-        let width = match c.integer("width") {
-            0 => c.inputs,
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Q2l> {
+        let head = p.at("head");
+        let width = match setup.integer("width") {
+            0 => setup.inputs,
             width => width,
         };
-        let (heads, hidden, dropout) = (c.integer("heads"), c.integer("feed_forward"), c.number("dropout"));
-        let mut layers = |part: &str, names, count: i64, first: i64| -> Result<Vec<PostNorm>> {
-            let name = |i: i64| format!("head.transformer.{part}.layers.{i}");
-            (0..count)
-                .map(|i| PostNorm::new(p, &name(i), names, width, heads, hidden, dropout, (first + i) as u64))
-                .collect()
+        let transformer = head.at("transformer");
+        let layers = |part: &str, names, count: i64, first: i64| -> Result<Vec<PostNorm>> {
+            let (p, config) = (transformer.at(part).at("layers"), PostNormConfig::new(setup, names, width));
+            let layer = |i: i64| PostNorm::new(&p.at(i), PostNormConfig { layer: (first + i) as u64, ..config });
+            (0..count).map(layer).collect()
         };
-        let (before, after) = (c.integer("encoder_layers"), c.integer("decoder_layers"));
+        let (before, after) = (setup.integer("encoder_layers"), setup.integer("decoder_layers"));
         let encoder = layers("encoder", &ENCODER, before, 0)?;
         let decoder = layers("decoder", &DECODER, after, before)?;
         Ok(Q2l {
-            project: Linear::pointwise(p, "head.input_proj", c.inputs, width)?,
-            queries: p.normal("head.query_embed.weight", &[c.num_labels(), width], 1.0)?,
+            project: Linear::pointwise(&head.at("input_proj"), setup.inputs, width)?,
+            queries: head.normal("query_embed.weight", &[setup.num_labels(), width], 1.0)?,
             encoder,
             decoder,
-            norm: LayerNorm::new(p, "head.transformer.decoder.norm", width, 1e-5)?,
-            last: GroupWise::new(p, c.classifier, c.num_labels(), width)?,
+            norm: LayerNorm::new(&transformer.at("decoder.norm"), width, 1e-5)?,
+            last: GroupWise::new(&p.at(setup.classifier), setup.num_labels(), width)?,
         })
     }
 
@@ -94,7 +94,7 @@ impl Q2l {
 }
 
 /// Sine positions `[1, h·w, d]` of DETR: rows in the first half of the channels, columns in the second, counted from 1
-/// and normalised to 2π, sine and cosine in turn.
+/// and normalised to 2π, sine and cosine alternating.
 fn sine(maps: &Tensor) -> Result<Tensor> {
     let size = maps.size();
     let (d, h, w, options) = (size[1], size[2], size[3], (Kind::Float, maps.device()));

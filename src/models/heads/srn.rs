@@ -2,25 +2,26 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{Linear, average_pool};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Zhu et al., "Learning spatial regularization with image-level supervisions for multi-label image classification",
 /// CVPR 2017.
 ///
-/// An attention map a label (softmax over positions), weighed by sigmoid confidence maps, goes through two 1×1 maps with
-/// ReLU and a spatial filter a channel; a linear map gives logits, whose mean with those of global average pooling is the
-/// output. Departures: it reads the last stage (the paper: 14 × 14 × 1024 of the last but one), and the spatial filter,
-/// in the paper of the map's full size, is a 3 × 3 depthwise one with average pooling, so that any input size works.
+/// One attention map per label (softmax over positions), weighted by sigmoid confidence maps, goes through two 1×1 maps
+/// with ReLU and one spatial filter per channel; a linear map gives logits, whose mean with those of global average
+/// pooling is the output. Differences from the paper: the head reads the last stage (the paper: 14 × 14 × 1024 of the
+/// last but one), and the spatial filter is a depthwise 3 × 3 convolution with average pooling (the paper: of the map's
+/// full size), so that any input size works.
 pub const SRN: HeadKind = HeadKind {
     name: "srn",
     summary: "attention maps a label, weighed by confidence and read as a picture, beside average pooling",
     paper: "Zhu et al., CVPR 2017",
     options: &[HeadOption::whole("width", 512.0, 1.0, 65536.0, "channels of the maps between")],
-    build: |p, c| Ok(Box::new(Srn::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Srn::new(p, setup)?)),
     ..COMMON
 };
 
@@ -35,18 +36,19 @@ struct Srn {
 }
 
 impl Srn {
-    fn new(p: &mut Params, c: &Context) -> Result<Srn> {
-        let (m, width) = (c.num_labels(), c.integer("width"));
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Srn> {
+        let head = p.at("head");
+        let (m, width) = (setup.num_labels(), setup.integer("width"));
         Ok(Srn {
             attention: [
-                Linear::pointwise(p, "head.attention.0", c.inputs, width)?,
-                Linear::pointwise(p, "head.attention.1", width, m)?,
+                Linear::pointwise(&head.at("attention.0"), setup.inputs, width)?,
+                Linear::pointwise(&head.at("attention.1"), width, m)?,
             ],
-            confidence: Linear::pointwise(p, "head.confidence", c.inputs, m)?,
-            mix: [Linear::pointwise(p, "head.mix.0", m, width)?, Linear::pointwise(p, "head.mix.1", width, width)?],
-            spatial: p.normal("head.spatial.weight", &[width, 1, 3, 3], (2.0_f64 / 9.0).sqrt())?,
-            regularised: Linear::new(p, "head.regularised", width, m)?,
-            direct: Linear::new(p, c.classifier, c.inputs, m)?,
+            confidence: Linear::pointwise(&head.at("confidence"), setup.inputs, m)?,
+            mix: [Linear::pointwise(&head.at("mix.0"), m, width)?, Linear::pointwise(&head.at("mix.1"), width, width)?],
+            spatial: head.normal("spatial.weight", &[width, 1, 3, 3], (2.0_f64 / 9.0).sqrt())?,
+            regularised: Linear::new(&head.at("regularised"), width, m)?,
+            direct: Linear::new(&p.at(setup.classifier), setup.inputs, m)?,
         })
     }
 

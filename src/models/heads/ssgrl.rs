@@ -3,18 +3,18 @@
 use tch::Tensor;
 
 use super::transformer::{GroupWise, maps, tokens};
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::Linear;
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Chen et al., "Learning semantic-specific graph representation for multi-label image recognition", ICCV 2019.
 ///
-/// Each label's word vector guides attention over the positions (low-rank bilinear pooling, tanh), which gives a feature
-/// `[N, m, C]` a label. A gated graph network runs `steps` times over P(j|i) and its transpose; a linear map with tanh of
-/// [state; feature] and one dot product a label give the logits. Each gate has weights of its own, as in the paper (the
-/// authors' code shares one of them by a slip).
+/// Each label's word vector guides attention over the positions (low-rank bilinear pooling, tanh), which gives one
+/// feature per label `[N, m, C]`. A gated graph network runs `steps` times over P(j|i) and its transpose; a linear map
+/// with tanh of [state; feature] and one dot product per label give the logits. Each gate has its own weights, as in
+/// the paper (the authors' code shares one of them by mistake).
 pub const SSGRL: HeadKind = HeadKind {
     name: "ssgrl",
     summary: "word-guided attention a label, then a gated graph network over the label graph",
@@ -26,7 +26,7 @@ pub const SSGRL: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
-    build: |p, c| Ok(Box::new(Ssgrl::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Ssgrl::new(p, setup)?)),
     ..COMMON
 };
 
@@ -37,7 +37,7 @@ struct Ssgrl {
     word: Tensor,
     bilinear: Linear,
     attention: Linear,
-    /// Update, reset, candidate: of the messages, of the state.
+    /// Update, reset and candidate gates: linear maps of the messages and of the state.
     gates: [(Linear, Linear); 3],
     output: Linear,
     last: GroupWise,
@@ -45,34 +45,32 @@ struct Ssgrl {
 }
 
 impl Ssgrl {
-    fn new(p: &mut Params, c: &Context) -> Result<Ssgrl> {
-        let graph = c.graph()?.f_to_device(p.device)?;
-        let words = c.words(p)?;
-        let (hidden, channels, width) = (c.integer("hidden"), c.inputs, c.integer("width"));
-        let mut gate = |name: &str| -> Result<(Linear, Linear)> {
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Ssgrl> {
+        let head = p.at("head");
+        let graph = setup.graph()?.f_to_device(p.device)?;
+        let words = setup.words(p)?;
+        let (hidden, channels, width) = (setup.integer("hidden"), setup.inputs, setup.integer("width"));
+        let gate = |name: &str| -> Result<(Linear, Linear)> {
+            let part = |part: &str| head.at("graph").at(format!("{name}_{part}"));
             Ok((
-                Linear::new(p, &format!("head.graph.{name}_message"), 2 * channels, channels)?,
-                Linear::new(p, &format!("head.graph.{name}_state"), channels, channels)?,
+                Linear::new(&part("message"), 2 * channels, channels)?,
+                Linear::new(&part("state"), channels, channels)?,
             ))
         };
         let gates = [gate("update")?, gate("reset")?, gate("candidate")?];
         Ok(Ssgrl {
-            image: p.normal(
-                "head.attention.image.weight",
-                &[hidden, channels],
-                (1.0 / (3 * channels) as f64).sqrt(),
-            )?,
-            word: p.normal(
-                "head.attention.word.weight",
+            image: head.normal("attention.image.weight", &[hidden, channels], (1.0 / (3 * channels) as f64).sqrt())?,
+            word: head.normal(
+                "attention.word.weight",
                 &[hidden, words.size()[1]],
                 (1.0 / (3 * words.size()[1]) as f64).sqrt(),
             )?,
-            bilinear: Linear::new(p, "head.attention.bilinear", hidden, hidden)?,
-            attention: Linear::new(p, "head.attention.score", hidden, 1)?,
+            bilinear: Linear::new(&head.at("attention.bilinear"), hidden, hidden)?,
+            attention: Linear::new(&head.at("attention.score"), hidden, 1)?,
             gates,
-            output: Linear::new(p, "head.output", 2 * channels, width)?,
-            last: GroupWise::new(p, c.classifier, c.num_labels(), width)?,
-            steps: c.integer("steps"),
+            output: Linear::new(&head.at("output"), 2 * channels, width)?,
+            last: GroupWise::new(&p.at(setup.classifier), setup.num_labels(), width)?,
+            steps: setup.integer("steps"),
             words,
             graph,
         })

@@ -1,20 +1,20 @@
-//! The paper's own head: a transformer over patches and label words.
+//! The head of the CPSD paper: a transformer over patches and label words.
 
 use tch::Tensor;
 
 use super::transformer::{maps, tokens, weighted};
-use super::{COMMON, Context, Head, HeadKind, HeadOption};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{LayerNorm, Linear};
-use crate::models::params::Params;
+use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
-/// ResNet101+TF of Xu et al., "Boosting multi-label image classification with complementary parallel self-distillation",
-/// IJCAI 2022, as its code has it.
+/// ResNet101+TF of Xu et al., "Boosting multi-label image classification with complementary parallel
+/// self-distillation", IJCAI 2022, as in its code.
 ///
 /// Positions go through a linear map C → d, word vectors through a linear map 300 → d and ReLU. Both together are the
 /// tokens `[N, h·w + m, d]` of pre-norm layers (queries, keys and values without bias, GELU, no position encoding, no
-/// last norm); the outputs at the labels go through a linear map d → 1. A teacher gets its own labels' words only.
+/// last norm); the outputs at the labels go through a linear map d → 1. A teacher has the words of its own labels only.
 pub const TF: HeadKind = HeadKind {
     name: "tf",
     summary: "transformer over patches and label words, the paper's ResNet101+TF",
@@ -27,7 +27,7 @@ pub const TF: HeadKind = HeadKind {
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
     needs_words: true,
-    build: |p, c| Ok(Box::new(Tf::new(p, c)?)),
+    build: |p, setup| Ok(Box::new(Tf::new(p, setup)?)),
     ..COMMON
 };
 
@@ -52,28 +52,29 @@ struct Layer {
 }
 
 impl Tf {
-    fn new(p: &mut Params, c: &Context) -> Result<Tf> {
-        let (d, hidden) = (c.integer("width"), c.integer("feed_forward"));
-        let words = c.words(p)?;
-        let patches = Linear::new(p, "head.patches", c.inputs, d)?;
-        let labels = Linear::new(p, "head.labels", words.size()[1], d)?;
-        let mut layer = |i: i64| -> Result<Layer> {
-            let name = |part: &str| format!("head.layers.{i}.{part}");
+    fn new(p: &Scope, setup: &HeadSetup) -> Result<Tf> {
+        let head = p.at("head");
+        let (d, hidden) = (setup.integer("width"), setup.integer("feed_forward"));
+        let words = setup.words(p)?;
+        let patches = Linear::new(&head.at("patches"), setup.inputs, d)?;
+        let labels = Linear::new(&head.at("labels"), words.size()[1], d)?;
+        let layer = |i: i64| -> Result<Layer> {
+            let p = head.at("layers").at(i);
             Ok(Layer {
-                norm1: LayerNorm::new(p, &name("norm1"), d, 1e-5)?,
-                qkv: p.normal(&name("qkv.weight"), &[3 * d, d], (1.0 / (3 * d) as f64).sqrt())?,
-                out: Linear::new(p, &name("out"), d, d)?,
-                norm2: LayerNorm::new(p, &name("norm2"), d, 1e-5)?,
-                up: Linear::new(p, &name("up"), d, hidden)?,
-                down: Linear::new(p, &name("down"), hidden, d)?,
+                norm1: LayerNorm::new(&p.at("norm1"), d, 1e-5)?,
+                qkv: p.normal("qkv.weight", &[3 * d, d], (1.0 / (3 * d) as f64).sqrt())?,
+                out: Linear::new(&p.at("out"), d, d)?,
+                norm2: LayerNorm::new(&p.at("norm2"), d, 1e-5)?,
+                up: Linear::new(&p.at("up"), d, hidden)?,
+                down: Linear::new(&p.at("down"), hidden, d)?,
             })
         };
-        let layers = (0..c.integer("layers")).map(&mut layer).collect::<Result<_>>()?;
-        let last = Linear::new(p, c.classifier, d, 1)?;
-        Ok(Tf { patches, words, labels, layers, last, heads: c.integer("heads"), dropout: c.number("dropout") })
+        let layers = (0..setup.integer("layers")).map(layer).collect::<Result<_>>()?;
+        let last = Linear::new(&p.at(setup.classifier), d, 1)?;
+        Ok(Tf { patches, words, labels, layers, last, heads: setup.integer("heads"), dropout: setup.number("dropout") })
     }
 
-    /// Logits, and how the labels of the last layer look at the positions `[N, m, h·w]`.
+    /// Logits, and the attention of the labels to the positions in the last layer `[N, m, h·w]`.
     fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
         let patches = self.patches.forward(&tokens(features)?)?;
         let size = patches.size();

@@ -1,48 +1,39 @@
-//! Attention and the layers that heads share. `[B, T, d]`: batch, tokens, width.
+//! Attention and other layers shared by heads. `[B, T, d]`: batch, tokens, width.
 
 use tch::Tensor;
 
-use super::super::layers::{LayerNorm, Linear};
-use super::super::params::Params;
-use super::super::pass::Pass;
+use super::HeadSetup;
 use crate::error::Result;
+use crate::models::layers::{LayerNorm, Linear};
+use crate::models::params::Scope;
+use crate::models::pass::Pass;
 
 /// Multi-head attention with PyTorch's parameters (`nn.MultiheadAttention`, Vaswani et al. 2017).
 pub struct Attention {
-    in_weight: Tensor,
-    in_bias: Tensor,
+    packed: Linear,
     out: Linear,
     heads: i64,
-    /// Tells the dropouts of a model apart.
+    /// Distinguishes the dropouts of a model.
     layer: u64,
 }
 
-/// What attention gives: `[B, T, d]`, and each query's weights over the keys `[B, T, S]`, the mean over heads.
+/// The output of attention `[B, T, d]`, and each query's weights over the keys `[B, T, S]`, the mean over heads.
 pub struct Attended {
     pub values: Tensor,
     pub weights: Tensor,
 }
 
 impl Attention {
-    pub fn new(p: &mut Params, name: &str, width: i64, heads: i64, layer: u64) -> Result<Attention> {
-        // Xavier's uniform bound for [3d, d], as a normal of the same variance.
-        let in_weight =
-            p.normal(&format!("{name}.in_proj_weight"), &[3 * width, width], (2.0 / (4 * width) as f64).sqrt())?;
-        let in_bias = p.filled(&format!("{name}.in_proj_bias"), &[3 * width], 0.0)?;
-        Ok(Attention {
-            in_weight,
-            in_bias,
-            out: Linear::new(p, &format!("{name}.out_proj"), width, width)?,
-            heads,
-            layer,
-        })
+    pub fn new(p: &Scope, width: i64, heads: i64, layer: u64) -> Result<Attention> {
+        let packed = Linear::packed(p, width)?;
+        Ok(Attention { packed, out: Linear::new(&p.at("out_proj"), width, width)?, heads, layer })
     }
 
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, dropout: f64, pass: Pass) -> Result<Attended> {
         let width = self.out.weight.size()[1];
         let project = |x: &Tensor, part: i64| -> Result<Tensor> {
-            let weight = self.in_weight.f_narrow(0, part * width, width)?;
-            let bias = self.in_bias.f_narrow(0, part * width, width)?;
+            let weight = self.packed.weight.f_narrow(0, part * width, width)?;
+            let bias = self.packed.bias.f_narrow(0, part * width, width)?;
             let size = x.size();
             let y = x.f_linear(&weight, Some(&bias))?.f_reshape([size[0], size[1], self.heads, width / self.heads])?;
             Ok(y.f_transpose(1, 2)?)
@@ -63,8 +54,8 @@ pub fn weighted(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64, layer: u64, pa
     Ok((values, weights.f_mean_dim(Some(&[1i64][..]), false, None)?))
 }
 
-/// x + dropout(attention), layer norm, x + dropout(feed-forward with ReLU), layer norm: what `nn.TransformerEncoderLayer`
-/// and, with attention to a memory in place of itself, a decoder layer without self-attention do (post-norm).
+/// x + dropout(attention), layer norm, x + dropout(feed-forward with ReLU), layer norm (post-norm): as
+/// `nn.TransformerEncoderLayer`, and with attention to a memory, as a decoder layer without self-attention.
 pub struct PostNorm {
     pub attention: Attention,
     norm1: LayerNorm,
@@ -75,7 +66,7 @@ pub struct PostNorm {
     layer: u64,
 }
 
-/// The names that a layer's parts have behind its own.
+/// The names of a layer's parts.
 pub struct Names {
     pub attention: &'static str,
     pub norms: [&'static str; 2],
@@ -84,30 +75,41 @@ pub struct Names {
 pub const ENCODER: Names = Names { attention: "self_attn", norms: ["norm1", "norm2"] };
 pub const DECODER: Names = Names { attention: "multihead_attn", norms: ["norm2", "norm3"] };
 
+/// The form of a [`PostNorm`] layer.
+#[derive(Clone, Copy)]
+pub struct PostNormConfig {
+    pub names: &'static Names,
+    pub width: i64,
+    pub heads: i64,
+    pub hidden: i64,
+    pub dropout: f64,
+    /// Distinguishes the dropouts of a model.
+    pub layer: u64,
+}
+
+impl PostNormConfig {
+    /// From the options `heads`, `feed_forward` and `dropout` of a head.
+    pub fn new(setup: &HeadSetup, names: &'static Names, width: i64) -> PostNormConfig {
+        let (heads, hidden) = (setup.integer("heads"), setup.integer("feed_forward"));
+        PostNormConfig { names, width, heads, hidden, dropout: setup.number("dropout"), layer: 0 }
+    }
+}
+
 impl PostNorm {
-    #[allow(clippy::too_many_arguments)] // the numbers of a transformer layer
-    pub fn new(
-        p: &mut Params,
-        name: &str,
-        names: &Names,
-        width: i64,
-        heads: i64,
-        hidden: i64,
-        dropout: f64,
-        layer: u64,
-    ) -> Result<PostNorm> {
+    pub fn new(p: &Scope, config: PostNormConfig) -> Result<PostNorm> {
+        let PostNormConfig { names, width, heads, hidden, dropout, layer } = config;
         Ok(PostNorm {
-            attention: Attention::new(p, &format!("{name}.{}", names.attention), width, heads, 4 * layer)?,
-            norm1: LayerNorm::new(p, &format!("{name}.{}", names.norms[0]), width, 1e-5)?,
-            linear1: Linear::new(p, &format!("{name}.linear1"), width, hidden)?,
-            linear2: Linear::new(p, &format!("{name}.linear2"), hidden, width)?,
-            norm2: LayerNorm::new(p, &format!("{name}.{}", names.norms[1]), width, 1e-5)?,
+            attention: Attention::new(&p.at(names.attention), width, heads, 4 * layer)?,
+            norm1: LayerNorm::new(&p.at(names.norms[0]), width, 1e-5)?,
+            linear1: Linear::new(&p.at("linear1"), width, hidden)?,
+            linear2: Linear::new(&p.at("linear2"), hidden, width)?,
+            norm2: LayerNorm::new(&p.at(names.norms[1]), width, 1e-5)?,
             dropout,
             layer,
         })
     }
 
-    /// The layer's output, and what its attention weighed.
+    /// The layer's output, and the weights of its attention.
     pub fn forward(&self, x: &Tensor, query: &Tensor, key: &Tensor, value: &Tensor, pass: Pass) -> Result<Attended> {
         let seen = self.attention.forward(query, key, value, self.dropout, pass)?;
         let x = self.norm1.forward(&x.f_add(&pass.dropout(&seen.values, self.dropout, 4 * self.layer + 1)?)?)?;
@@ -128,18 +130,18 @@ pub fn maps(weights: &Tensor, features: &Tensor) -> Result<Tensor> {
     Ok(weights.f_reshape([size[0], size[1], positions[2], positions[3]])?)
 }
 
-/// One dot product and one bias a label: `[N, m, d]` → `[N, m]` (Query2Label's group-wise linear).
+/// One dot product and one bias per label: `[N, m, d]` → `[N, m]` (Query2Label's group-wise linear).
 pub struct GroupWise {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl GroupWise {
-    pub fn new(p: &mut Params, name: &str, labels: i64, width: i64) -> Result<GroupWise> {
+    pub fn new(p: &Scope, labels: i64, width: i64) -> Result<GroupWise> {
         let deviation = 1.0 / (3.0 * width as f64).sqrt();
         Ok(GroupWise {
-            weight: p.normal(&format!("{name}.weight"), &[1, labels, width], deviation)?,
-            bias: p.filled(&format!("{name}.bias"), &[1, labels], 0.0)?,
+            weight: p.normal("weight", &[1, labels, width], deviation)?,
+            bias: p.filled("bias", &[1, labels], 0.0)?,
         })
     }
 

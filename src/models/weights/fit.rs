@@ -1,4 +1,4 @@
-//! Whose names are in a file: checkpoints of torchvision, timm and of papers' authors under this crate's names.
+//! Maps the names in checkpoints of torchvision, timm and authors of papers to this crate's names.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,20 +7,20 @@ use tch::Tensor;
 use crate::error::Result;
 use crate::models::backbones::PublishedWeights;
 
-/// Wrappers that some tools put before every name.
+/// Prefixes that some tools put before every name.
 const WRAPPERS: &[&str] = &["module.", "_orig_mod.", "model.", "ema.", "net.", "network."];
 
 /// `given` under the names in `own` (name → shape).
 ///
-/// The backbone's names may stand anywhere in a larger model (`module.`, `backbone.0.body.`): of all the beginnings that
-/// names in the file share, the one under which most of them are known is taken off; and of our own names and the
-/// publisher's, those that are known to more. What is not under that beginning keeps its name, without a wrapper's.
+/// The backbone may be part of a larger model (`module.`, `backbone.0.body.`): of all prefixes that names in the file
+/// share, the one under which most names are known is removed; and of this crate's names and the publisher's, the ones
+/// that match more are used. Names without that prefix are kept, except for prefixes of tools.
 pub fn fit(
     given: Vec<(String, Tensor)>,
     own: &HashMap<String, Vec<i64>>,
     published: &PublishedWeights,
 ) -> Result<Vec<(String, Tensor)>> {
-    // The publisher's rename or none.
+    // Renamed as the publisher's names, or not at all.
     let renamed = |name: &str, shape: &[i64], rename: bool| match rename {
         true => (published.rename)(name, shape).filter(|n| own.contains_key(n)),
         false => own.contains_key(name).then(|| name.to_string()),
@@ -56,7 +56,7 @@ pub fn fit(
             None => fitted.push((unwrapped(&name).to_string(), tensor)),
         }
     }
-    // Two wrappers of one name (a model and its average side by side): the first stands.
+    // One name under two prefixes (a model and its average): the first is used.
     let mut seen = std::collections::HashSet::new();
     fitted.retain(|(name, _)| seen.insert(name.clone()));
     Ok(fitted)
@@ -70,8 +70,8 @@ fn unwrapped(name: &str) -> &str {
     name
 }
 
-/// Every beginning up to a dot that names share, the empty one too, with how many names have it; the most shared first,
-/// of equally many the shorter.
+/// Every prefix up to a dot, including the empty one, with the number of names that have it; the most frequent first,
+/// and of equally frequent ones the shorter.
 fn beginnings(names: &[(&str, Vec<i64>)]) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, _) in names {

@@ -1,4 +1,4 @@
-//! Where published ImageNet weights are looked for.
+//! Finds published ImageNet weights on disk.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::models::backbones::BackboneKind;
 /// The weights file of a backbone, under any of its published names: in `$CPSD_WEIGHTS`, in `weights/` of the working
 /// folder, or of a folder above it.
 ///
-/// Errors: there is none, with the file to get and where to put it.
+/// Errors: no such file; the help names the file to get and where to put it.
 pub fn find_imagenet(kind: &BackboneKind) -> Result<PathBuf> {
     let weights = &kind.weights;
     let Some(first) = weights.files.first() else {

@@ -1,5 +1,5 @@
-//! A machine that reads Python's pickles as data: numbers, texts, lists, dicts and references to tensors. It calls
-//! nothing and knows no names but those listed here.
+//! A stack machine that reads Python's pickles as data: numbers, texts, lists, dicts and references to tensors. It
+//! calls nothing and knows only the names listed here.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,11 +8,11 @@ use tch::Kind;
 
 use crate::error::{Error, Result};
 
-/// What the machine can hold. Lists and dicts are places in an [`Object`], so that copies are small, shared ones stay
-/// shared, and no depth of nesting is a depth of recursion.
+/// A value on the stack. Lists and dicts are indices into an [`Object`], so that copies are small, shared ones stay
+/// shared, and nesting needs no recursion.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// A value that no tensor needs: None, a boolean, a float, an object of an inert class.
+    /// A value without use for tensors: None, a boolean, a float, an object of an inert class.
     Other,
     Int(i64),
     Text(Rc<str>),
@@ -43,16 +43,16 @@ pub struct TensorView {
     pub stride: Vec<i64>,
 }
 
-/// What one pickle holds.
+/// The contents of one pickle.
 #[derive(Debug, Default)]
 pub struct Object {
     pub lists: Vec<Vec<Value>>,
     pub dicts: Vec<Vec<(Value, Value)>>,
-    /// Every storage that anything refers to.
+    /// Every storage to which something refers.
     pub storages: Vec<Rc<Storage>>,
 }
 
-/// Storage classes and their element types: a line each.
+/// Storage classes and their element types.
 const STORAGES: &[(&str, Kind)] = &[
     ("FloatStorage", Kind::Float),
     ("DoubleStorage", Kind::Double),
@@ -66,13 +66,13 @@ const STORAGES: &[(&str, Kind)] = &[
     ("BoolStorage", Kind::Bool),
 ];
 
-/// Names with a meaning here, besides storages.
+/// Names that are interpreted, other than storages.
 const DICTS: &[&str] = &["collections OrderedDict"];
 const TENSORS: &[&str] = &["torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor"];
 const PARAMETERS: &[&str] = &["torch._utils _rebuild_parameter"];
 const SIZES: &[&str] = &["torch Size"];
 
-/// Classes that checkpoints hold beside weights: options, counters, types. Their objects are passed over, never made.
+/// Other classes in checkpoints: options, counters, types. Their objects are skipped, never made.
 const INERT: &[&str] = &[
     "argparse Namespace",
     "_codecs encode",
@@ -108,7 +108,7 @@ const INERT: &[&str] = &[
     "torch int64",
 ];
 
-/// A larger pickle is no list of tensors.
+/// The largest number of values; a larger pickle is not a state dict.
 const LARGEST: usize = 50_000_000;
 
 struct Machine<'a> {
@@ -127,10 +127,10 @@ pub fn odd(what: &str) -> Error {
     Error::data(format!("not a state dict: {what}"))
 }
 
-/// Reads the pickle that starts at `at`: its value, what that refers to, and where the pickle ends.
+/// Reads the pickle that starts at `at`: its value, the objects to which it refers, and the end of the pickle.
 ///
-/// Errors: Data for a pickle that is cut short, of a form that state dicts do not have, or that refers to a name which
-/// is not listed here; nothing is ever called.
+/// Errors: Data for a pickle that is cut short, has another form than state dicts, or refers to a name that is not
+/// listed here. Nothing is ever called.
 pub fn read(bytes: &[u8], at: usize) -> Result<(Value, Object, usize)> {
     let mut machine = Machine { bytes, at, stack: vec![], memo: HashMap::new(), object: Object::default() };
     let value = machine.run()?;
@@ -217,7 +217,7 @@ impl<'a> Machine<'a> {
             .with_help("save plain weights with torch.save(model.state_dict(), path), or as safetensors"))
     }
 
-    /// Sets items on the dict under them; on an object that is passed over they are too.
+    /// Sets items of the dict below them on the stack; those of a skipped object are skipped too.
     fn set_items(&mut self, items: Vec<Value>) -> Result<()> {
         match self.stack.last() {
             Some(Value::Dict(dict)) => {
@@ -260,7 +260,7 @@ impl<'a> Machine<'a> {
         values.iter().map(whole).collect()
     }
 
-    /// What a call of one of the known names would give.
+    /// Replaces a call of one of the known names by its result.
     fn reduce(&mut self) -> Result<()> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
         let Value::Global(name) = callee else {
@@ -324,7 +324,7 @@ impl<'a> Machine<'a> {
         self.push(Value::Storage(storage))
     }
 
-    /// Runs one pickle to its end and gives its value.
+    /// Runs one pickle to its end and returns its value.
     fn run(&mut self) -> Result<Value> {
         loop {
             if self.stack.len() + self.object.lists.len() + self.object.dicts.len() > LARGEST {
@@ -335,7 +335,7 @@ impl<'a> Machine<'a> {
                 0x95 => drop(self.take(8)?),
                 b'}' => self.push_dict()?,
                 b']' | b')' => self.push_list(vec![])?,
-                // A set: its items follow as a list's do.
+                // A set: its items follow like those of a list.
                 0x8f => self.push_list(vec![])?,
                 b'(' => self.push(Value::Mark)?,
                 b'N' | 0x88 | 0x89 => self.push(Value::Other)?,
@@ -414,7 +414,7 @@ impl<'a> Machine<'a> {
                     self.global(&module, &name)?;
                 }
                 b'R' | 0x81 => self.reduce()?,
-                // The state of an object: that of an OrderedDict (its `_metadata`) or of what is passed over.
+                // The state of an OrderedDict (its `_metadata`) or of a skipped object.
                 b'b' => drop(self.pop()?),
                 b's' => {
                     let items = self.pop_many(2)?;

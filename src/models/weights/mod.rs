@@ -1,4 +1,4 @@
-//! Weights on disk: safetensors both ways, PyTorch's pickles as data, and where published weights are looked for.
+//! Weights on disk: reading and writing safetensors, reading PyTorch's pickles, finding published weights.
 
 mod fit;
 mod imagenet;
@@ -20,7 +20,8 @@ pub use safetensors::{read_safetensors, write_safetensors};
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
 ///
-/// Errors: Io; Data for a file cut short, not of its form, or with anything but tensors in it; NaN, by name.
+/// Errors: Io; Data for a file that is cut short, has another format or contains anything but tensors, and for tensors
+/// with NaN (by name).
 pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let tensors = match path.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => read_safetensors(path)?.0,

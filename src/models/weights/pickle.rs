@@ -1,4 +1,4 @@
-//! PyTorch's `.pth` files, in the older form and in the zip form, read as data: nothing in them is ever run.
+//! Reads PyTorch's `.pth` files, in the older form and in the zip form, as data: nothing in them is ever run.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::machine::{self, Object, TensorView, Value, cut, odd};
 use super::zip;
 use crate::error::{Error, Result};
 
-/// Names under which checkpoints keep their state dict, the first that is there and holds tensors is taken.
+/// Names under which checkpoints keep their state dict; the first one that contains tensors is used.
 const WRAPPERS: &[&str] = &[
     "state_dict",
     "model",
@@ -26,13 +26,13 @@ const WRAPPERS: &[&str] = &[
     "params",
 ];
 
-/// How deep a state dict may be wrapped.
+/// The most names by which a state dict may be wrapped.
 const DEPTH: usize = 6;
 
-/// The tensors of a saved state dict. A dict that holds one under a name in [`WRAPPERS`] is looked into.
+/// The tensors of a saved state dict, which may be inside of another dict under a name in [`WRAPPERS`].
 ///
-/// Storage offsets and strides are respected. Errors: Io; Data for a file that is cut short, for anything in the
-/// pickle but what a checkpoint needs (named), for a tensor that reaches outside of its storage.
+/// Storage offsets and strides are respected. Errors: Io; Data for a file that is cut short, for names in the pickle
+/// that no checkpoint needs, for a tensor that reaches outside of its storage.
 pub fn read_pickle(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let read = if bytes.starts_with(b"PK\x03\x04") { read_zip(&bytes) } else { read_legacy(&bytes) };
@@ -102,7 +102,7 @@ fn read_zip(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     tensors(&root, &object, &storages)
 }
 
-/// The dict with the tensors: inside of a wrapper where there is one, else this one.
+/// The dict with the tensors: inside of a wrapper if there is one, else this one.
 fn state_dict<'a>(value: &Value, object: &'a Object, depth: usize) -> Option<&'a [(Value, Value)]> {
     let Value::Dict(dict) = value else { return None };
     let dict = object.dicts.get(*dict)?;
@@ -142,7 +142,7 @@ fn tensor(name: &str, view: &TensorView, storages: &HashMap<String, &[u8]>) -> R
     if view.size.len() != view.stride.len() || (!empty && reach.saturating_add(offset) >= whole as i64) {
         return Err(odd(&format!("tensor \"{name}\" reaches outside of its storage")));
     }
-    // A stride of 0 makes a tensor larger than its storage; weights are never so.
+    // A stride of 0 makes a tensor larger than its storage, which weights never are.
     let elements = view.size.iter().fold(1i64, |n, s| n.saturating_mul(*s));
     if !empty && elements > whole as i64 {
         return Err(odd(&format!("tensor \"{name}\" is larger than its storage")));

@@ -1,4 +1,4 @@
-//! safetensors, both ways.
+//! Reads and writes safetensors.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::files;
 
-/// Element types that both sides know: a line each.
+/// Element types that both safetensors and this crate know.
 const TYPES: &[(Dtype, Kind)] = &[
     (Dtype::F32, Kind::Float),
     (Dtype::F64, Kind::Double),
@@ -25,7 +25,7 @@ const TYPES: &[(Dtype, Kind)] = &[
 
 /// All tensors, sorted by name, and the metadata.
 ///
-/// Errors: Io; Data for a file that is cut short or not safetensors, or with an element type that is not known.
+/// Errors: Io; Data for a file that is cut short, is not safetensors, or has an unknown element type.
 pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let bad = |what: String| match what.contains("incomplete metadata")
@@ -52,7 +52,7 @@ pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<
     Ok((tensors, metadata))
 }
 
-/// Writes tensors and metadata; the file appears whole or not at all.
+/// Writes tensors and metadata. The file appears whole or not at all.
 pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[(String, String)]) -> Result<()> {
     let mut buffers = Vec::new();
     let mut names = HashSet::new();

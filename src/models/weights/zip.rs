@@ -10,7 +10,7 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
         |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(cut);
     let u64_at =
         |at: usize| bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes).ok_or_else(cut);
-    // The end record is the last thing in the file, but for a comment of at most 64 KiB.
+    // The end record is the last in the file, except for a comment of at most 64 KiB.
     let from = bytes.len().saturating_sub(66_000);
     let end = bytes[from..].windows(4).rposition(|w| w == b"PK\x05\x06").ok_or_else(cut)? + from;
     if end + 22 + u16_at(end + 20)? as usize != bytes.len() {
@@ -34,7 +34,7 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
         let (name_length, extra, comment) =
             (u16_at(at + 28)? as usize, u16_at(at + 30)? as usize, u16_at(at + 32)? as usize);
         let name = String::from_utf8_lossy(bytes.get(at + 46..at + 46 + name_length).ok_or_else(cut)?).into_owned();
-        // Sizes of 4 GiB and more stand in an extra field, in this order, only those that do not fit.
+        // Sizes of 4 GiB and more are in an extra field, in this order, which has only those that do not fit.
         let (mut field, fields_end) = (at + 46 + name_length, at + 46 + name_length + extra);
         while field + 4 <= fields_end {
             let (id, length) = (u16_at(field)?, u16_at(field + 2)? as usize);
@@ -50,13 +50,13 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
             }
             field += 4 + length;
         }
-        // A TorchScript module's code may be; nothing here reads it.
+        // The code of a TorchScript module may be compressed; it is never read.
         if method != 0 && !name.contains("/code/") {
             return Err(Error::data(format!(
                 "entry \"{name}\" of the archive is compressed, which PyTorch never does"
             )));
         }
-        // Nothing that lies outside of the file can be meant; it also keeps the sums below from overflowing.
+        // Clamped to the file, which also keeps the sums below from overflowing.
         let (offset, size) = (offset.min(bytes.len() as u64) as usize, size.min(bytes.len() as u64 + 1) as usize);
         let start = offset + 30 + u16_at(offset + 26)? as usize + u16_at(offset + 28)? as usize;
         let data = bytes.get(start..start + size).ok_or_else(cut)?;

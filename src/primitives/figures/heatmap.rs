@@ -7,7 +7,7 @@ use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::plots::{self, Figure, HeatmapOptions};
 use crate::primitives::glue;
 use crate::primitives::values::tensor::TensorValue;
-use crate::reports::figures;
+use crate::reports::graph_figures;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
@@ -74,13 +74,13 @@ fn register(engine: &mut Engine) {
 
 fn of_affinity(a: &Affinity, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
     options::parse("heatmap", &map)
-        .and_then(|options| figures::affinity_heatmap(a, partition.as_ref(), options))
+        .and_then(|options| graph_figures::affinity_heatmap(a, partition.as_ref(), options))
         .or_raise()
 }
 
 fn of_counts(c: &Cooccurrence, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
     options::parse("heatmap", &map)
-        .and_then(|options| figures::conditional_heatmap(c, partition.as_ref(), options))
+        .and_then(|options| graph_figures::conditional_heatmap(c, partition.as_ref(), options))
         .or_raise()
 }
 

@@ -5,7 +5,7 @@ use rhai::{Engine, Map};
 use crate::error::Result;
 use crate::graph::{Cooccurrence, Partition};
 use crate::plots::{Figure, LabelGraphOptions};
-use crate::reports::figures;
+use crate::reports::graph_figures;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::options;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
@@ -52,5 +52,5 @@ fn register(engine: &mut Engine) {
 }
 
 fn draw(c: &Cooccurrence, p: &Partition, map: &Map) -> Result<Figure> {
-    figures::label_graph(c, Some(p), options::parse("label_graph", map)?)
+    graph_figures::label_graph(c, Some(p), options::parse("label_graph", map)?)
 }

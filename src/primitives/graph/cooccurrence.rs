@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use rhai::{Array, Engine};
-
+use crate::error::Result;
 use crate::graph::Cooccurrence;
 use crate::images::Dataset;
 use crate::labels::{LabelTable, count_files};
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::Paths;
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -29,21 +27,15 @@ is read in parts, so that a table larger than the memory can be counted; anythin
         code: "let data = dataset(\"emoji-scenes\", #{train: 200, val: 1, test: 1, test_shifted: 1});\nlet c = cooccurrence(data.train);\nc.count(\"person\") >= c.pair(\"person\", \"dog\")",
         prints: "true",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(|labels: LabelTable| count(&labels))
+            .form(|dataset: Dataset| count(&dataset.labels))
+            .form(|path: PathBuf| count_files(std::slice::from_ref(&path)).map_err(|error| error.about_file(&path)))
+            .form(|paths: Paths| count_files(&paths.0.into_iter().map(PathBuf::from).collect::<Vec<_>>()));
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("cooccurrence", |labels: LabelTable| count(&labels));
-    engine.register_fn("cooccurrence", |dataset: Dataset| count(&dataset.labels));
-    engine
-        .register_fn("cooccurrence", |path: &str| -> Fallible<Cooccurrence> { count_files(&[path.into()]).or_raise() });
-    engine.register_fn("cooccurrence", |paths: Array| -> Fallible<Cooccurrence> {
-        let paths = glue::names("cooccurrence", "the paths", &paths).or_raise()?;
-        count_files(&paths.into_iter().map(PathBuf::from).collect::<Vec<_>>()).or_raise()
-    });
-}
-
-fn count(labels: &LabelTable) -> Fallible<Cooccurrence> {
+fn count(labels: &LabelTable) -> Result<Cooccurrence> {
     let (offsets, indices) = labels.csr();
-    Cooccurrence::count(labels.labels(), offsets, indices).or_raise()
+    Cooccurrence::count(labels.labels(), offsets, indices)
 }

@@ -1,10 +1,10 @@
 //! `load_partition`: a partition file in the authors' form.
 
-use rhai::{Array, Engine};
+use std::path::PathBuf;
 
+use crate::error::Result;
 use crate::graph::Partition;
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::Names;
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -18,12 +18,11 @@ pub const WORD: Word = Word {
         code: "let labels = [\"a\", \"b\", \"c\", \"d\"];\nlet p = random_partition(labels, 2);\np.save(\"out/example/tasks.json\");\nload_partition(\"out/example/tasks.json\", labels).ari(p)",
         prints: "1.0",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(load_partition);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("load_partition", |path: &str, labels: Array| -> Fallible<Partition> {
-        let labels = glue::names("load_partition", "the labels", &labels).or_raise()?;
-        Partition::load(path, &labels).or_raise()
-    });
+fn load_partition(path: PathBuf, labels: Names) -> Result<Partition> {
+    Partition::load(&path, &labels.0).map_err(|error| error.about_file(&path))
 }

@@ -1,11 +1,12 @@
 //! `partition`: tasks given by hand.
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use crate::error::{Error, Result};
 use crate::graph::Partition;
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::{LabelsOf, strings};
+use crate::script::call::Call;
+use crate::script::vocabulary;
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -19,26 +20,19 @@ pub const WORD: Word = Word {
         code: "partition([\"a\", \"b\", \"c\"], [[\"a\", \"c\"], [\"b\"]]).sizes",
         prints: "[2, 1]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(partition);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("partition", |labels: Dynamic, tasks: Array| -> Fallible<Partition> {
-        from_tasks(&labels, &tasks).or_raise()
-    });
-}
-
-fn from_tasks(labels: &Dynamic, tasks: &Array) -> Result<Partition> {
-    let labels = glue::labels_of("partition", labels)?;
-    let tasks = tasks
-        .iter()
-        .map(|task| match task.as_array_ref() {
-            Ok(task) => glue::names("partition", "a task", &task),
-            Err(came) => Err(Error::argument(format!(
-                "partition: a task must be an array of names; got {}",
-                crate::script::vocabulary::a_user_name(came)
-            ))),
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Partition::from_tasks(&labels, &tasks)
+fn partition(call: &Call, labels: LabelsOf, tasks: Array) -> Result<Partition> {
+    let task = |task: &Dynamic| match task.as_array_ref() {
+        Ok(task) => strings(&task, call, "a task"),
+        Err(came) => Err(Error::argument(format!(
+            "{}: a task must be an array of names; got {}",
+            call.name,
+            vocabulary::a_user_name(came)
+        ))),
+    };
+    Partition::from_tasks(&labels.0, &tasks.iter().map(task).collect::<Result<Vec<_>>>()?)
 }

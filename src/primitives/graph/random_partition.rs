@@ -1,19 +1,10 @@
 //! `random_partition`: k even tasks by chance, to compare with.
 
-use rhai::{Dynamic, Engine, Map};
-use serde::{Deserialize, Serialize};
-
+use crate::error::Result;
 use crate::graph::{self, Partition};
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::options;
+use crate::primitives::parameters::{LabelsOf, OnlySeed, TaskCount};
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Options {
-    seed: u64,
-}
 
 pub const WORD: Word = Word {
     name: "random_partition",
@@ -21,25 +12,16 @@ pub const WORD: Word = Word {
     signatures: &["random_partition(labels, k) -> Partition", "random_partition(labels, k, #{seed}) -> Partition"],
     summary: "Divides labels into k tasks of even size by chance: the control for any other partition.",
     details: "labels is an array of names, or anything that has labels: a LabelTable, Cooccurrence, Affinity or Partition.",
-    options: Some(OptionDocs {
-        defaults: options::defaults::<Options>,
-        docs: || crate::options::list(&[("seed", "decides the draw")]),
-    }),
+    options: Some(OptionDocs::of::<OnlySeed>()),
     examples: &[Example {
         code: "random_partition([\"a\", \"b\", \"c\", \"d\"], 2, #{seed: 1}).sizes",
         prints: "[2, 2]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(random_partition);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("random_partition", |labels: Dynamic, k: i64| random(labels, k, Map::new()));
-    engine.register_fn("random_partition", random);
-}
-
-fn random(labels: Dynamic, k: i64, map: Map) -> Fallible<Partition> {
-    let options: Options = options::parse("random_partition", &map).or_raise()?;
-    let labels = glue::labels_of("random_partition", &labels).or_raise()?;
-    let k = glue::task_count("random_partition", k, labels.len()).or_raise()?;
-    graph::random_partition(&labels, k, options.seed).or_raise()
+fn random_partition(call: &Call, labels: LabelsOf, k: TaskCount, options: OnlySeed) -> Result<Partition> {
+    graph::random_partition(&labels.0, k.of(labels.0.len(), call)?, options.seed)
 }

@@ -1,10 +1,7 @@
 //! `suggest_k`: how many tasks the spectrum of the label graph speaks for.
 
-use rhai::Engine;
-
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::graph::{self, Affinity, SuggestedK};
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -20,24 +17,22 @@ eigenvalue_plot(affinity, suggestion.k) draws it.",
         code: "let data = dataset(\"emoji-scenes\", #{train: 300, val: 1, test: 1, test_shifted: 1});\nsuggest_k(affinity(cooccurrence(data.train), \"co\"), 6).gaps",
         prints: "gap",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(suggest_k);
+    },
 };
 
+/// The largest k that is considered by default.
 const MAX_K: usize = 15;
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_fn("suggest_k", |a: Affinity| -> Fallible<SuggestedK> {
-            graph::suggest_k(&a, MAX_K.min(a.len().saturating_sub(1))).or_raise()
+fn suggest_k(affinity: Affinity, max_k: Option<i64>) -> Result<SuggestedK> {
+    let most = affinity.len().saturating_sub(1);
+    let max_k = max_k.map_or(Ok(MAX_K.min(most)), |max_k| {
+        usize::try_from(max_k).map_err(|_| {
+            Error::argument(format!(
+                "The max_k parameter of suggest_k must be an integer from 2 to {most}. Got {max_k} instead."
+            ))
         })
-        .register_fn("suggest_k", |a: Affinity, max_k: i64| -> Fallible<SuggestedK> {
-            let bad = || {
-                let most = a.len().saturating_sub(1);
-                Error::argument(format!(
-                    "The max_k parameter of suggest_k must be an integer from 2 to {most}. Got {max_k} instead."
-                ))
-            };
-            let max_k = usize::try_from(max_k).map_err(|_| bad()).or_raise()?;
-            graph::suggest_k(&a, max_k).or_raise()
-        });
+    })?;
+    graph::suggest_k(&affinity, max_k)
 }

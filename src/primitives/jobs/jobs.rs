@@ -1,10 +1,10 @@
 //! `jobs`: the session's background jobs.
 
-use crate::labels::tables::Cell;
+use crate::error::Result;
 use crate::primitives::values::table::TableValue;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::host::Host;
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "jobs",
@@ -14,15 +14,13 @@ pub const WORD: Word = Word {
     details: "",
     options: None,
     examples: &[Example { code: "let job = spawn(|| 1); wait(job); jobs().column(\"state\")", prints: "[\"done\"]" }],
-    register: |r| {
-        let (engine, host) = (&mut *r.engine, r.host);
-        let host = host.clone();
-        engine.register_fn("jobs", move || list(&host));
+    register: |word| {
+        word.form(jobs);
     },
 };
 
-fn list(host: &Host) -> Fallible<TableValue> {
-    let rows = host.background.all().into_iter().map(|job| {
+fn jobs(call: &Call) -> Result<TableValue> {
+    let rows = call.host.background.all().into_iter().map(|job| {
         let seconds = (job.seconds() * 10.0).round() / 10.0;
         vec![
             Cell::Int(job.id as i64),
@@ -32,5 +30,5 @@ fn list(host: &Host) -> Fallible<TableValue> {
             Cell::Text(job.progress()),
         ]
     });
-    TableValue::from_rows(&["id", "name", "state", "seconds", "progress"], rows.collect()).or_raise()
+    TableValue::from_rows(&["id", "name", "state", "seconds", "progress"], rows.collect())
 }

@@ -1,7 +1,5 @@
 //! `stop`: ends background jobs.
 
-use rhai::Engine;
-
 use crate::primitives::values::background_call::BackgroundCallValue;
 use crate::script::word::{Chapter, Example, Word};
 
@@ -16,9 +14,7 @@ pub const WORD: Word = Word {
         code: "let job = spawn(|| { loop { } }); stop(job); let said = (); try { wait(job) } catch (e) { said = `${job.state}: ${e}`; } said",
         prints: "stopped: job 1 was stopped",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(|job: BackgroundCallValue| job.0.stop());
+    },
 };
-
-fn register(engine: &mut Engine) {
-    engine.register_fn("stop", |job: BackgroundCallValue| job.0.stop());
-}

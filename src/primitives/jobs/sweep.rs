@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, Map};
 use serde::{Deserialize, Serialize};
 
 use crate::activity::console;
@@ -10,13 +10,15 @@ use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::executors::pool;
 use crate::metrics::Evaluation;
+use crate::options;
+use crate::primitives::jobs::spawn;
 use crate::primitives::labels::table::from_maps;
 use crate::primitives::values::table::TableValue;
 use crate::script::background::BackgroundCall;
-use crate::script::errors::{Failure, Fallible, OrRaise};
-use crate::script::host::Host;
+use crate::script::call::{Call, Parameter};
+use crate::script::errors::{Failure, Fallible};
+use crate::script::show;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
-use crate::script::{options, show};
 
 pub const WORD: Word = Word {
     name: "sweep",
@@ -26,7 +28,7 @@ pub const WORD: Word = Word {
     details: "grid is a map of arrays, of which every combination is a point (the last key in the alphabet changes fastest), or an array of \
 maps, the points themselves. The closure takes a point and gives a map of results, a Report, or one value, which becomes the column value. \
 Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was.",
-    options: Some(OptionDocs { defaults: options::defaults::<SweepOptions>, docs: || crate::options::list(DOCS) }),
+    options: Some(OptionDocs::of::<SweepOptions>()),
     examples: &[
         Example {
             code: "sweep(#{k: [2, 3], seed: [0, 1]}, |p| #{score: 10 * p.k + p.seed}).column(\"score\")",
@@ -37,68 +39,32 @@ Rows are shown as they come. Trainings are answered by the run store, so that a 
             prints: "[\"k\", \"value\", \"error\"]",
         },
     ],
-    register: |r| register(r.engine, r.host),
+    register: |word| {
+        word.form(sweep);
+    },
 };
 
-const DOCS: &[(&str, &str)] = &[
-    (
-        "jobs",
-        "how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names",
-    ),
-    (
-        "on_error",
-        "\"stop\" throws the first error once what was begun has ended; \"keep\" writes it into a column error and goes on",
-    ),
-];
-
-#[derive(Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct SweepOptions {
-    jobs: usize,
-    on_error: OnError,
+options! {
+    /// The options of `sweep`.
+    struct SweepOptions {
+        /// how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names
+        pub jobs: usize = 1;
+        /// "stop" throws the first error once what was begun has ended; "keep" writes it into a column error and goes on
+        pub on_error: OnError = OnError::Stop;
+    }
 }
 
-#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum OnError {
     Stop,
     Keep,
 }
 
-impl Default for SweepOptions {
-    fn default() -> Self {
-        SweepOptions { jobs: 1, on_error: OnError::Stop }
-    }
-}
-
-fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let (a, b) = (host.clone(), host.clone());
-    engine
-        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr| {
-            sweep(&a, &call, &grid, &closure, &Map::new())
-        })
-        .register_fn("sweep", move |call: NativeCallContext, grid: Dynamic, closure: FnPtr, map: Map| {
-            sweep(&b, &call, &grid, &closure, &map)
-        });
-}
-
-fn sweep(
-    host: &Rc<Host>,
-    call: &NativeCallContext,
-    grid: &Dynamic,
-    closure: &FnPtr,
-    map: &Map,
-) -> Fallible<TableValue> {
-    let options: SweepOptions = options::parse("sweep", map).or_raise()?;
+fn sweep(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fallible<TableValue> {
     let cores = pool::cores();
-    if options.jobs == 0 || options.jobs > cores {
-        return Err(Error::argument(format!(
-            "option \"jobs\" of sweep must be an integer from 1 to {cores}, the cores here; got {}",
-            options.jobs
-        )))
-        .or_raise();
-    }
-    let points = points(grid).or_raise()?;
+    spawn::cores(call, "jobs", Some(options.jobs))?;
+    let points = grid.0;
     let progress = Progress::new("sweep", points.len() as u64, "points");
     let mut rows = Rows {
         points: &points,
@@ -108,9 +74,9 @@ fn sweep(
         progress,
     };
     // A job trains; inside plan(...) nothing may.
-    if options.jobs == 1 || host.plan().is_some() {
+    if options.jobs == 1 || call.host.plan().is_some() {
         for (i, point) in points.iter().enumerate() {
-            rows.add(i, closure.call_within_context::<Dynamic>(call, (point.clone(),)), host)?;
+            rows.add(i, call.closure(&closure, (point.clone(),)), call)?;
         }
         return rows.table();
     }
@@ -127,20 +93,26 @@ fn sweep(
             let name = format!("sweep {}", show::short(&Dynamic::from(point.clone()), 40));
             begun.push((
                 i,
-                host.background.spawn(host, call, at, Some(name), Some((cores / options.jobs).max(1))).or_raise()?,
+                call.host.background.spawn(
+                    call.host,
+                    call.native,
+                    at,
+                    Some(name),
+                    Some((cores / options.jobs).max(1)),
+                )?,
             ));
         }
         if begun.is_empty() {
             break;
         }
         let all: Vec<&BackgroundCall> = begun.iter().map(|(_, job)| &**job).collect();
-        if let Err(error) = host.background.until_one_ended(&all) {
+        if let Err(error) = call.host.background.until_one_ended(&all) {
             begun.iter().for_each(|(_, job)| job.stop());
-            return Err(error).or_raise();
+            return Err(error.into());
         }
         let ended = begun.iter().position(|(_, job)| !job.is_running()).unwrap_or(0);
         let (i, job) = begun.remove(ended);
-        if let Err(error) = rows.add(i, host.background.wait(&job), host) {
+        if let Err(error) = rows.add(i, call.host.background.wait(&job), call) {
             failure.get_or_insert(error);
         }
     }
@@ -150,7 +122,17 @@ fn sweep(
     }
 }
 
-/// Every combination of a map of arrays, or an array of maps as it is.
+/// The points of a sweep: every combination of a map of arrays, or an array of maps as it is.
+struct Grid(Vec<Map>);
+
+impl Parameter for Grid {
+    type Value = Dynamic;
+
+    fn read(value: Dynamic, _: &Call) -> Result<Self> {
+        points(&value).map(Grid)
+    }
+}
+
 fn points(grid: &Dynamic) -> Result<Vec<Map>> {
     if let Ok(array) = grid.as_array_ref() {
         return array
@@ -202,11 +184,11 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     /// Adds what the closure gave at point `i`.
-    fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, host: &Host) -> Fallible<()> {
+    fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, call: &Call) -> Fallible<()> {
         let results = match outcome {
             Ok(value) => results(&value),
             Err(error) if self.keep && !matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)) => {
-                let failure = Failure::from_rhai(*error, "", &host.sources, &[]);
+                let failure = Failure::from_rhai(*error, "", &call.host.sources, &[]);
                 vec![("error".into(), failure.message.into())]
             }
             Err(error) => return Err(error),
@@ -249,7 +231,7 @@ impl Rows<'_> {
         }
         let rows: Array =
             made.into_iter().map(|row| row.into_iter().map(|(k, v)| (k.into(), v)).collect::<Map>().into()).collect();
-        from_maps(&rows, Some(columns)).or_raise()
+        Ok(from_maps(&rows, Some(columns))?)
     }
 }
 
@@ -258,10 +240,8 @@ fn results(value: &Dynamic) -> Vec<(String, Dynamic)> {
     if let Ok(map) = value.as_map_ref() {
         return map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
     }
-    if let Some(r) = value.clone().try_cast::<Evaluation>() {
-        let numbers =
-            [("mAP", r.map), ("CP", r.cp), ("CR", r.cr), ("CF1", r.cf1), ("OP", r.op), ("OR", r.or), ("OF1", r.of1)];
-        return numbers.into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();
+    if let Some(evaluation) = value.clone().try_cast::<Evaluation>() {
+        return evaluation.numbers().into_iter().map(|(name, number)| (name.to_string(), number.into())).collect();
     }
     if value.is_unit() { vec![] } else { vec![("value".into(), value.clone())] }
 }

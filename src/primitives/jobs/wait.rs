@@ -1,13 +1,12 @@
-//! `wait`: what background jobs gave.
+//! `wait`: the results of background jobs.
 
-use std::rc::Rc;
+use rhai::{Array, Dynamic};
 
-use rhai::{Array, Dynamic, Engine};
-
-use crate::primitives::glue;
+use crate::error::Result;
+use crate::primitives::parameters::expect;
 use crate::primitives::values::background_call::BackgroundCallValue;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::host::Host;
+use crate::script::call::Call;
+use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -18,21 +17,21 @@ pub const WORD: Word = Word {
     details: "Progress is shown meanwhile. An error of the closure is thrown here. Ctrl-C ends the waiting, not the job.",
     options: None,
     examples: &[Example { code: "wait([spawn(|| 1), spawn(|| 2)])", prints: "[1, 2]" }],
-    register: |r| register(r.engine, r.host),
+    register: |word| {
+        word.form(one).form(several);
+    },
 };
 
-fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let (a, b) = (host.clone(), host.clone());
-    engine
-        .register_fn("wait", move |job: BackgroundCallValue| -> Fallible<Dynamic> { a.background.wait(&job.0) })
-        .register_fn("wait", move |jobs: Array| -> Fallible<Array> {
-            let jobs: Vec<BackgroundCallValue> = jobs
-                .iter()
-                .map(|job| glue::expect("wait", "every job", "a Job, as spawn(...) gives", job))
-                .collect::<Result<_, _>>()
-                .or_raise()?;
-            let all: Vec<_> = jobs.iter().map(|job| &*job.0).collect();
-            b.background.until_ended(&all).or_raise()?;
-            all.into_iter().map(|job| b.background.wait(job)).collect()
-        });
+fn one(call: &Call, job: BackgroundCallValue) -> Fallible<Dynamic> {
+    call.host.background.wait(&job.0)
+}
+
+fn several(call: &Call, jobs: Array) -> Fallible<Vec<Dynamic>> {
+    let jobs = jobs
+        .iter()
+        .map(|job| expect(job, call, "every job", "a Job, as spawn(...) gives"))
+        .collect::<Result<Vec<BackgroundCallValue>>>()?;
+    let all: Vec<_> = jobs.iter().map(|job| &*job.0).collect();
+    call.host.background.until_ended(&all)?;
+    all.into_iter().map(|job| call.host.background.wait(job)).collect()
 }

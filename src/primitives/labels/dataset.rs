@@ -7,7 +7,7 @@ use rhai::{Dynamic, Engine, Map};
 
 use crate::activity::console;
 use crate::error::{Error, Result};
-use crate::images::{self, scenes::SceneOptions, squares::Squares};
+use crate::images::{self, ResizedCache, scenes::SceneOptions};
 use crate::primitives::glue;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::host::Host;
@@ -98,7 +98,7 @@ fn open(host: &Host, name: &str, mut map: Map) -> Result<Map> {
             dataset = readable;
         }
         if cache > 0 {
-            dataset.source = Arc::new(Squares::make(&glue::store(host), dataset.source, cache)?);
+            dataset.source = Arc::new(ResizedCache::make(&glue::store(host), dataset.source, cache)?);
         }
         opened.insert(split.into(), Dynamic::from(dataset));
     }

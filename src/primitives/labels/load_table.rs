@@ -3,10 +3,10 @@
 use rhai::Engine;
 
 use crate::error::{Error, Result};
-use crate::labels::tables::Table;
 use crate::primitives::values::table::TableValue;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
+use crate::tables::Table;
 
 pub const WORD: Word = Word {
     name: "load_table",

@@ -3,10 +3,10 @@
 use rhai::{Array, Engine};
 
 use crate::error::{Error, Result};
-use crate::labels::tables::Cell;
 use crate::primitives::values::table::{TableValue, cell};
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "table",

@@ -1,17 +1,11 @@
-//! `runs` and `run`: what the run store holds.
-
-use std::rc::Rc;
-
-use rhai::Engine;
+//! `runs` and `run`: the contents of the run store.
 
 use crate::error::{Error, Result};
-use crate::labels::tables::Cell;
-use crate::primitives::glue;
 use crate::primitives::values::run::RunValue;
 use crate::primitives::values::table::TableValue;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::host::Host;
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
+use crate::tables::Cell;
 
 pub const WORD: Word = Word {
     name: "runs",
@@ -21,10 +15,8 @@ pub const WORD: Word = Word {
     details: "The store is the folder `runs/`, or what CPSD_RUNS or --runs name.",
     options: None,
     examples: &[Example { code: "runs().columns", prints: "\"id\"" }],
-    register: |r| {
-        let (engine, host) = (&mut *r.engine, r.host);
-        let host = host.clone();
-        engine.register_fn("runs", move || -> Fallible<TableValue> { list(&host).or_raise() });
+    register: |word| {
+        word.form(runs);
     },
 };
 
@@ -36,17 +28,14 @@ pub const RUN: Word = Word {
     details: "",
     options: None,
     examples: &[],
-    register: |r| register_run(r.engine, r.host),
+    register: |word| {
+        word.form(run);
+    },
 };
 
-fn register_run(engine: &mut Engine, host: &Rc<Host>) {
-    let host = host.clone();
-    engine.register_fn("run", move |id: &str| -> Fallible<RunValue> { find(&host, id).or_raise() });
-}
-
-fn list(host: &Host) -> Result<TableValue> {
+fn runs(call: &Call) -> Result<TableValue> {
     let mut rows = Vec::new();
-    for run in glue::store(host).list() {
+    for run in call.store().list() {
         let summary = run.summary()?;
         let text = |key: &str| summary[key].as_str().map_or(Cell::Null, |s| Cell::Text(s.to_string()));
         let number = |key: &str| summary[key].as_f64().map_or(Cell::Null, Cell::Float);
@@ -63,14 +52,17 @@ fn list(host: &Host) -> Result<TableValue> {
     TableValue::from_rows(&["id", "name", "labels", "epochs", "val_mAP", "seconds"], rows)
 }
 
-fn find(host: &Host, id: &str) -> Result<RunValue> {
-    let runs = glue::store(host).list();
-    let mut found = runs.iter().filter(|r| r.id.starts_with(id));
+fn run(call: &Call, id: String) -> Result<RunValue> {
+    let runs = call.store().list();
+    let mut found = runs.iter().filter(|r| r.id.starts_with(&id));
     match (found.next(), found.next()) {
         (Some(run), None) => Ok(RunValue(run.clone())),
-        (Some(a), Some(b)) => Err(Error::argument(format!("\"{id}\" begins several ids: {}, {}, ...", a.id, b.id))),
+        (Some(a), Some(b)) => {
+            Err(Error::argument(format!("\"{id}\" begins several ids: {}, {}, ...", a.id, b.id)).about_name(id))
+        }
         _ if runs.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
+            .about_name(id)
             .with_help("the store is the folder runs/, or what CPSD_RUNS or --runs name")),
-        _ => Err(Error::argument(format!("unknown run \"{id}\"")).with_help("runs() lists the ids")),
+        _ => Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id).with_help("runs() lists the ids")),
     }
 }

@@ -1,12 +1,9 @@
 //! `arg`: a script's own argument.
 
-use std::rc::Rc;
-
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use crate::error::{Error, Result};
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::host::Host;
+use crate::script::call::Call;
 use crate::script::show;
 use crate::script::word::{Chapter, Example, Word};
 
@@ -18,27 +15,20 @@ pub const WORD: Word = Word {
     details: "`cpsd script FILE --help` lists them. An array is written k=2,3,5. An argument that no arg(...) asks for is an error.",
     options: None,
     examples: &[Example { code: "arg(\"k\", 3, \"tasks per branch\")", prints: "3" }],
-    register: |r| register(r.engine, r.host),
+    register: |word| {
+        word.form(arg);
+    },
 };
 
-fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let (a, b) = (host.clone(), host.clone());
-    engine
-        .register_fn("arg", move |name: &str, default: Dynamic| arg(&a, name, default))
-        .register_fn("arg", move |name: &str, default: Dynamic, _help: &str| arg(&b, name, default));
-}
-
-fn arg(host: &Host, name: &str, default: Dynamic) -> Fallible<Dynamic> {
-    let given = host.arguments.borrow().get(name).cloned();
-    match given {
-        None => Ok(default),
-        Some(text) => read(name, &text, &default).or_raise(),
-    }
+fn arg(call: &Call, name: String, default: Dynamic, _help: Option<String>) -> Result<Dynamic> {
+    let given = call.host.arguments.borrow().get(&name).cloned();
+    given.map_or(Ok(default.clone()), |text| read(&name, &text, &default))
 }
 
 fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
-    let wrong =
-        |expected: &str| Err(Error::argument(format!("argument \"{name}\" must be {expected}; got \"{text}\"")));
+    let wrong = |expected: &str| {
+        Err(Error::argument(format!("argument \"{name}\" must be {expected}; got \"{text}\"")).about_name(name))
+    };
     if default.is_int() {
         return text.parse::<i64>().map(Dynamic::from).or_else(|_| wrong("an integer"));
     }

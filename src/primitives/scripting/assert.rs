@@ -1,9 +1,8 @@
-//! `assert`: what must be true.
+//! `assert`: stops a script unless a condition is true.
 
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
-use crate::error::Error;
-use crate::script::errors::{Fallible, raise};
+use crate::error::{Error, Result};
 use crate::script::show;
 use crate::script::word::{Chapter, Example, Word};
 
@@ -15,22 +14,15 @@ pub const WORD: Word = Word {
     details: "In libraries, functions named test_... hold what is promised against what is: `cpsd test DIR` runs them all.",
     options: None,
     examples: &[Example { code: "assert(1 + 1 == 2, \"arithmetic\"); \"held\"", prints: "held" }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(assert);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_fn("assert", |condition: bool| -> Fallible<()> { held(condition, None) })
-        .register_fn("assert", |condition: bool, message: Dynamic| -> Fallible<()> {
-            held(condition, Some(show::plain(&message)))
-        });
-}
-
-fn held(condition: bool, message: Option<String>) -> Fallible<()> {
-    match condition {
-        true => Ok(()),
-        false => Err(raise(Error::argument(
-            message.map_or("an assertion does not hold".into(), |m| format!("an assertion does not hold: {m}")),
-        ))),
+fn assert(condition: bool, message: Option<Dynamic>) -> Result<()> {
+    if condition {
+        return Ok(());
     }
+    let message = message.map_or(String::new(), |message| format!(": {}", show::plain(&message)));
+    Err(Error::argument(format!("an assertion does not hold{message}")))
 }

@@ -1,13 +1,9 @@
-//! `sleep`: waiting that Ctrl-C ends.
+//! `sleep`: a wait that Ctrl-C ends.
 
 use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, Engine};
-
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -18,18 +14,16 @@ pub const WORD: Word = Word {
     details: "A tenth of a second is 0.1.",
     options: None,
     examples: &[Example { code: "sleep(0.01); \"awake\"", prints: "awake" }],
-    register: |r| register(r.engine),
+    register: |word| {
+        // Rhai's own takes i64 and f64, cannot be interrupted, and panics on what no clock counts to.
+        word.form(|seconds: i64| sleep(seconds as f64)).form(sleep);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    // Rhai's own takes i64 and f64, cannot be interrupted, and panics on what no clock counts to.
-    engine
-        .register_fn("sleep", |seconds: i64| -> Fallible<()> { wait(&seconds.into()).or_raise() })
-        .register_fn("sleep", |seconds: f64| -> Fallible<()> { wait(&seconds.into()).or_raise() });
-}
+/// The longest wait: a year.
+const MOST: f64 = 31_536_000.0;
 
-fn wait(seconds: &Dynamic) -> Result<()> {
-    let seconds = glue::number("sleep", "seconds", seconds)?;
+fn sleep(seconds: f64) -> Result<()> {
     let whole = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds <= MOST);
     let Some(whole) = whole else {
         return Err(Error::argument(format!("sleep: seconds must be from 0 to {MOST}; got {seconds}")));
@@ -41,6 +35,3 @@ fn wait(seconds: &Dynamic) -> Result<()> {
     }
     Ok(())
 }
-
-/// A year.
-const MOST: f64 = 31_536_000.0;

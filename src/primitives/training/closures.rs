@@ -14,7 +14,7 @@ use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::{fingerprint, options, show};
-use crate::training::{Hooks, Job, Trained, run_all, run_with};
+use crate::training::{Callbacks, Job, Trained, run_all, run_with};
 
 /// The options map of a training: options, and closures that the training calls.
 #[derive(Default)]
@@ -82,7 +82,7 @@ impl Closures {
         if let Some(mut plan) = call.host.plan() {
             return Ok(plan.add(&call.store(), job)?);
         }
-        self.during(call, |hooks| run_with(&call.store(), job, hooks))
+        self.during(call, |callbacks| run_with(&call.store(), job, callbacks))
     }
 
     /// Trains several models side by side. Inside plan(...), notes them instead.
@@ -91,12 +91,12 @@ impl Closures {
         if let Some(mut plan) = call.host.plan() {
             return Ok(jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>()?);
         }
-        self.during(call, |hooks| run_all(&store, jobs, hooks))
+        self.during(call, |callbacks| run_all(&store, jobs, callbacks))
     }
 
     /// Runs a training that calls the closures. Other threads of the session run meanwhile. An error of a closure is
     /// thrown on with its place in the script. `train` must touch no value of a script.
-    fn during<R>(&self, call: &Call, train: impl FnOnce(Hooks) -> Result<R>) -> Fallible<R> {
+    fn during<R>(&self, call: &Call, train: impl FnOnce(Callbacks) -> Result<R>) -> Fallible<R> {
         let lock = &call.host.background.lock;
         let thrown: RefCell<Option<Box<EvalAltResult>>> = RefCell::new(None);
         let stop = |failure: Box<EvalAltResult>| {
@@ -124,7 +124,7 @@ impl Closures {
             |line: &Value| lock.held(|| call.closure(f, (options::from_json(line),)).map(|_| ()).map_err(&stop))
         });
         let trained = lock.released(|| {
-            train(Hooks {
+            train(Callbacks {
                 epoch: on_epoch.as_mut().map(|f| f as _),
                 loss: loss.as_ref().map(|f| f as _),
                 distillation: distillation.as_ref().map(|f| f as _),

@@ -1,13 +1,10 @@
 //! `Affinity` in scripts.
 
-use rhai::{Array, Dynamic, Engine};
-
-use super::super::glue;
-use super::label_table::strings;
-use crate::error::Error;
+use super::cooccurrence::place;
+use crate::error::Result;
 use crate::graph::Affinity;
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::TaskCount;
+use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for Affinity {
@@ -26,38 +23,23 @@ impl KindOfValue for Affinity {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("labels", |a: &Self| a.labels().to_vec())
+            .get("branch", |a: &Self| a.branch().name())
+            .get("power", |a: &Self| a.power())
+            .get("degrees", |a: &Self| a.degrees().to_vec())
+            .get("isolated", |a: &Self| a.isolated())
+            .get("matrix", |a: &Self| -> Result<Vec<Vec<f64>>> {
+                Ok(a.matrix()?.row_iter().map(|row| row.iter().copied().collect()).collect())
+            })
+            .method("weight", |a: &Self, from: String, to: String| -> Result<f64> {
+                Ok(a.weight(place(a.labels(), &from)?, place(a.labels(), &to)?))
+            })
+            .method("eigenvalues", |call: &Call, a: &Self, n: Option<TaskCount>| match n {
+                Some(n) => Ok(a.smallest(n.of(a.len(), call)?)?.values),
+                None => a.eigenvalues(),
+            });
     }
 }
 
 kind_value!(Affinity);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("labels", |a: &mut Affinity| strings(a.labels()))
-        .register_get("branch", |a: &mut Affinity| a.branch().name().to_string())
-        .register_get("power", |a: &mut Affinity| a.power())
-        .register_get("degrees", |a: &mut Affinity| floats(a.degrees()))
-        .register_get("isolated", |a: &mut Affinity| strings(&a.isolated()))
-        .register_get("matrix", |a: &mut Affinity| -> Fallible<Array> {
-            let matrix = a.matrix().or_raise()?;
-            Ok(matrix.row_iter().map(|r| Dynamic::from(floats(&r.iter().copied().collect::<Vec<_>>()))).collect())
-        })
-        .register_fn("weight", |a: &mut Affinity, from: &str, to: &str| -> Fallible<f64> {
-            let place = |name: &str| {
-                let at = a.labels().iter().position(|l| l == name);
-                at.ok_or_else(|| Error::unknown("label", name, a.labels().iter().map(String::as_str)))
-            };
-            Ok(a.weight(place(from).or_raise()?, place(to).or_raise()?))
-        })
-        .register_fn("eigenvalues", |a: &mut Affinity| -> Fallible<Array> { Ok(floats(&a.eigenvalues().or_raise()?)) })
-        .register_fn("eigenvalues", |a: &mut Affinity, n: i64| -> Fallible<Array> {
-            let n = glue::task_count("eigenvalues", n, a.len()).or_raise()?;
-            Ok(floats(&a.smallest(n).or_raise()?.values))
-        });
-}
-
-/// Numbers as a script array.
-pub fn floats(values: &[f64]) -> Array {
-    values.iter().map(|&v| Dynamic::from(v)).collect()
-}

@@ -3,12 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine};
-
 use crate::script::background::{BackgroundCall, CallState};
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::Fallible;
-use crate::script::host::Host;
+use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 
 /// A background job as scripts hold it.
@@ -28,24 +24,17 @@ impl KindOfValue for BackgroundCallValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine, members.host)
+        members
+            .get("id", |job: &Self| job.0.id)
+            .get("name", |job: &Self| job.0.name.clone())
+            .get("state", |job: &Self| job.0.state().name())
+            .get("seconds", |job: &Self| job.0.seconds())
+            .get("progress", |job: &Self| job.0.progress())
+            .get("value", |call: &Call, job: &Self| call.host.background.wait(&job.0));
     }
 }
 
 kind_value!(BackgroundCallValue);
-
-fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let host = host.clone();
-    engine
-        .register_get("id", |job: &mut BackgroundCallValue| job.0.id as i64)
-        .register_get("name", |job: &mut BackgroundCallValue| job.0.name.clone())
-        .register_get("state", |job: &mut BackgroundCallValue| job.0.state().name().to_string())
-        .register_get("seconds", |job: &mut BackgroundCallValue| job.0.seconds())
-        .register_get("progress", |job: &mut BackgroundCallValue| job.0.progress())
-        .register_get("value", move |job: &mut BackgroundCallValue| -> Fallible<Dynamic> {
-            host.background.wait(&job.0)
-        });
-}
 
 impl fmt::Display for BackgroundCallValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

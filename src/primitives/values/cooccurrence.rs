@@ -38,12 +38,12 @@ impl KindOfValue for Cooccurrence {
             .get("labels", |c: &Self| c.labels().to_vec())
             .get("num_images", |c: &Self| c.num_images())
             .get("num_pairs", |c: &Self| c.num_pairs())
-            .method("count", |c: &Self, label: String| -> Result<u64> { Ok(c.counts()[place(c, &label)?]) })
+            .method("count", |c: &Self, label: String| -> Result<u64> { Ok(c.counts()[place(c.labels(), &label)?]) })
             .method("pair", |c: &Self, a: String, b: String| -> Result<u64> {
-                Ok(c.pair(place(c, &a)?, place(c, &b)?))
+                Ok(c.pair(place(c.labels(), &a)?, place(c.labels(), &b)?))
             })
             .method("conditional", |c: &Self, a: String, b: String| -> Result<f64> {
-                Ok(c.conditional(place(c, &a)?, place(c, &b)?))
+                Ok(c.conditional(place(c.labels(), &a)?, place(c.labels(), &b)?))
             })
             .method("top_pairs", |c: &Self, n: i64| pairs(&c.top_pairs(n.max(0) as usize)))
             .method("never_pairs", |c: &Self, n: Option<i64>| {
@@ -57,11 +57,10 @@ impl KindOfValue for Cooccurrence {
 
 kind_value!(Cooccurrence);
 
-fn place(c: &Cooccurrence, label: &str) -> Result<usize> {
-    c.labels()
-        .iter()
-        .position(|l| l == label)
-        .ok_or_else(|| Error::unknown("label", label, c.labels().iter().map(String::as_str)))
+/// The position of a label. Errors: none has that name.
+pub fn place(labels: &[String], label: &str) -> Result<usize> {
+    let at = labels.iter().position(|l| l == label);
+    at.ok_or_else(|| Error::unknown("label", label, labels.iter().map(String::as_str)))
 }
 
 fn pairs(pairs: &[Pair]) -> Result<TableValue> {

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use rhai::{Array, Dynamic, Engine};
-
-use super::label_table::strings;
 use super::model::ModelValue;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -24,20 +21,14 @@ impl KindOfValue for EnsembleValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("labels", |e: &Self| e.0.labels.clone())
+            .get("teachers", |e: &Self| e.0.teachers.iter().cloned().map(ModelValue).collect::<Vec<_>>())
+            .method("len", |e: &Self| e.0.teachers.len());
     }
 }
 
 kind_value!(EnsembleValue);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("labels", |e: &mut EnsembleValue| strings(&e.0.labels))
-        .register_get("teachers", |e: &mut EnsembleValue| -> Array {
-            e.0.teachers.iter().map(|t| Dynamic::from(ModelValue(t.clone()))).collect()
-        })
-        .register_fn("len", |e: &mut EnsembleValue| e.0.teachers.len() as i64);
-}
 
 impl fmt::Display for EnsembleValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

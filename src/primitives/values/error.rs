@@ -1,7 +1,5 @@
 //! `Error` in scripts: what `catch (error)` receives.
 
-use rhai::{Dynamic, Engine};
-
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::Raised;
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -16,15 +14,11 @@ impl KindOfValue for Raised {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("message", |e: &Self| e.0.message.clone())
+            .get("help", |e: &Self| e.0.help.clone())
+            .get("kind", |e: &Self| e.0.kind.code());
     }
 }
 
 kind_value!(Raised);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("message", |e: &mut Raised| e.0.message.clone())
-        .register_get("help", |e: &mut Raised| e.0.help.clone().map_or(Dynamic::UNIT, Dynamic::from))
-        .register_get("kind", |e: &mut Raised| e.0.kind.code().to_string());
-}

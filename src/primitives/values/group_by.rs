@@ -7,10 +7,10 @@ use rhai::{Array, Engine};
 
 use super::expr::expressions;
 use super::table::TableValue;
-use crate::labels::tables::Table;
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::tables::Table;
 
 /// A table and what its rows are grouped by.
 #[derive(Clone)]

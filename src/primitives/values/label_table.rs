@@ -6,12 +6,12 @@ use super::super::glue;
 use super::expr::ExprValue;
 use super::table::TableValue;
 use crate::error::{Error, Result};
-use crate::labels::tables::Table;
 use crate::labels::{LabelTable, Statistics, stratified_split};
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
+use crate::tables::Table;
 
 impl KindOfValue for LabelTable {
     const NAME: &'static str = "LabelTable";

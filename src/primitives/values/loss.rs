@@ -3,12 +3,10 @@
 use std::fmt;
 
 use rhai::{Engine, Map};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::tensor::TensorValue;
 use crate::error::Error;
-use crate::losses::LossSpec;
+use crate::losses::{Loss, LossSpec};
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise, raise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -43,13 +41,9 @@ fn compute(spec: &LossSpec, logits: &TensorValue, targets: &TensorValue) -> Fall
 }
 
 /// Registers `name()`, `name(#{options})`, `name(logits, targets)` and `name(logits, targets, #{options})`.
-pub fn register_loss<T: Serialize + DeserializeOwned + Default + 'static>(
-    engine: &mut Engine,
-    name: &'static str,
-    wrap: fn(T) -> LossSpec,
-) {
+pub fn register_loss<L: Loss>(engine: &mut Engine, name: &'static str) {
     let make = move |map: &Map| -> Fallible<LossSpec> {
-        let spec = wrap(options::parse::<T>(name, map).or_raise()?);
+        let spec: LossSpec = options::parse::<L>(name, map).or_raise()?.into();
         spec.validate().or_raise()?;
         Ok(spec)
     };

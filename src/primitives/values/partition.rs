@@ -1,11 +1,12 @@
 //! `Partition` in scripts.
 
-use rhai::{Array, Dynamic, Engine, Map};
+use std::path::PathBuf;
 
-use super::label_table::strings;
+use rhai::{Array, Map};
+
+use crate::error::Result;
 use crate::graph::{self, Affinity, Partition};
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for Partition {
@@ -27,32 +28,26 @@ impl KindOfValue for Partition {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("tasks", |p: &Self| p.tasks())
+            .get("k", |p: &Self| p.k())
+            .get("sizes", |p: &Self| p.sizes())
+            .get("labels", |p: &Self| p.labels().to_vec())
+            .get("assignment", |p: &Self| p.assignment().to_vec())
+            .get("ncut", |p: &Self| p.ncut())
+            .get("z", |p: &Self| p.z().map(|z| z.z))
+            .method("ari", |p: &Self, q: Self| p.ari(&q))
+            .method("nmi", |p: &Self, q: Self| p.nmi(&q))
+            .method("compare", |p: &Self, q: Self| compare(p, &q))
+            .method("cut_on", |p: &Self, a: Affinity| graph::ncut(&a, p))
+            .method("save", |p: &Self, path: PathBuf| p.save(path));
     }
 }
 
 kind_value!(Partition);
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("tasks", |p: &mut Partition| -> Array {
-            p.tasks().iter().map(|t| Dynamic::from(strings(t))).collect()
-        })
-        .register_get("k", |p: &mut Partition| p.k() as i64)
-        .register_get("sizes", |p: &mut Partition| integers(&p.sizes()))
-        .register_get("labels", |p: &mut Partition| strings(p.labels()))
-        .register_get("assignment", |p: &mut Partition| integers(p.assignment()))
-        .register_get("ncut", |p: &mut Partition| p.ncut().map_or(Dynamic::UNIT, Dynamic::from))
-        .register_get("z", |p: &mut Partition| p.z().map_or(Dynamic::UNIT, |z| Dynamic::from(z.z)))
-        .register_fn("ari", |p: &mut Partition, q: Partition| -> Fallible<f64> { p.ari(&q).or_raise() })
-        .register_fn("nmi", |p: &mut Partition, q: Partition| -> Fallible<f64> { p.nmi(&q).or_raise() })
-        .register_fn("compare", |p: &mut Partition, q: Partition| -> Fallible<Map> { compare(p, &q) })
-        .register_fn("cut_on", |p: &mut Partition, a: Affinity| -> Fallible<f64> { graph::ncut(&a, p).or_raise() })
-        .register_fn("save", |p: &mut Partition, path: &str| -> Fallible<()> { p.save(path).or_raise() });
-}
-
-fn compare(p: &Partition, q: &Partition) -> Fallible<Map> {
-    let c = graph::compare(p, q).or_raise()?;
+fn compare(p: &Partition, q: &Partition) -> Result<Map> {
+    let c = graph::compare(p, q)?;
     let moved: Array = c
         .moved
         .iter()
@@ -70,8 +65,4 @@ fn compare(p: &Partition, q: &Partition) -> Fallible<Map> {
     Ok([("ari".into(), c.ari.into()), ("nmi".into(), c.nmi.into()), ("moved".into(), moved.into())]
         .into_iter()
         .collect())
-}
-
-fn integers(values: &[usize]) -> Array {
-    values.iter().map(|&v| Dynamic::from(v as i64)).collect()
 }

@@ -3,15 +3,12 @@
 use std::fmt;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine};
-
 use super::table::TableValue;
-use crate::labels::tables::{Cell, Table};
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::tables::{Cell, Table};
 use crate::training::Plan;
-use crate::training::plan::{Planned, State};
+use crate::training::plan::{Planned, StoreStatus};
 
 /// A plan as scripts hold it.
 #[derive(Clone)]
@@ -35,20 +32,16 @@ impl KindOfValue for PlanValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("table", |p: &Self| table(&p.0).map(TableValue))
+            .method("len", |p: &Self| p.0.trainings.len())
+            .get("to_do", |p: &Self| p.0.to_do().count())
+            .get("hours", |p: &Self| p.0.seconds().map(|s| s / 3600.0))
+            .get("gigabytes", |p: &Self| p.0.bytes() as f64 / 1e9);
     }
 }
 
 kind_value!(PlanValue);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("table", |p: &mut PlanValue| -> Fallible<TableValue> { table(&p.0).map(TableValue).or_raise() })
-        .register_fn("len", |p: &mut PlanValue| p.0.trainings.len() as i64)
-        .register_get("to_do", |p: &mut PlanValue| p.0.to_do().count() as i64)
-        .register_get("hours", |p: &mut PlanValue| p.0.seconds().map_or(Dynamic::UNIT, |s| Dynamic::from(s / 3600.0)))
-        .register_get("gigabytes", |p: &mut PlanValue| p.0.bytes() as f64 / 1e9);
-}
 
 fn table(plan: &Plan) -> crate::error::Result<Table> {
     let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "seconds", "megabytes", "run"];
@@ -68,7 +61,7 @@ fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> 
             Cell::Int(t.labels as i64),
             Cell::Int(t.pictures as i64),
             Cell::Int(t.epochs as i64),
-            Cell::Text(t.state.name().into()),
+            Cell::Text(t.status.name().into()),
             time,
             space,
             // Last: where a table is too wide for its place, this is what it can spare.
@@ -82,8 +75,8 @@ impl fmt::Display for PlanValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.0;
         let columns = ["name", "model", "seed", "labels", "pictures", "epochs", "state", "time", "disk", "run"];
-        let shown = rows(plan, &columns, |t| match t.state {
-            State::Stored => [Cell::Null, Cell::Null],
+        let shown = rows(plan, &columns, |t| match t.status {
+            StoreStatus::Stored => [Cell::Null, Cell::Null],
             _ => [t.seconds.map_or(Cell::Null, |s| Cell::Text(duration(s))), Cell::Text(size(t.bytes))],
         });
         if let Ok(table) = shown {

@@ -9,10 +9,10 @@ use super::label_table::strings;
 use super::table::TableValue;
 use super::tensor::TensorValue;
 use crate::error::{Error, Result};
-use crate::labels::tables::Cell;
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::tables::Cell;
 use crate::training::Predictions;
 
 /// Predictions as scripts hold them.

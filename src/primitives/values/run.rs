@@ -2,15 +2,11 @@
 
 use std::fmt;
 
-use rhai::{Dynamic, Engine};
-
 use super::model::ModelValue;
 use super::table::TableValue;
 use crate::runs::Run;
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
-use crate::script::options;
 
 /// A finished run as scripts hold it.
 #[derive(Clone)]
@@ -29,32 +25,17 @@ impl KindOfValue for RunValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("id", |r: &Self| r.0.id.clone())
+            .get("path", |r: &Self| r.0.dir.clone())
+            .get("spec", |r: &Self| r.0.spec())
+            .get("summary", |r: &Self| r.0.summary())
+            .get("metrics", |r: &Self| TableValue::from_json_rows(&r.0.metrics()?))
+            .get("model", |r: &Self| crate::training::run::load(r.0.clone()).map(ModelValue));
     }
 }
 
 kind_value!(RunValue);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("id", |r: &mut RunValue| r.0.id.clone())
-        .register_get("path", |r: &mut RunValue| r.0.dir.display().to_string())
-        .register_get("spec", |r: &mut RunValue| -> Fallible<Dynamic> {
-            Ok(options::from_json(&r.0.spec().or_raise()?))
-        })
-        .register_get("summary", |r: &mut RunValue| -> Fallible<Dynamic> {
-            Ok(options::from_json(&r.0.summary().or_raise()?))
-        })
-        .register_get("metrics", |r: &mut RunValue| -> Fallible<TableValue> { metrics(&r.0) })
-        .register_get("model", |r: &mut RunValue| -> Fallible<ModelValue> {
-            crate::training::run::load(r.0.clone()).map(ModelValue).or_raise()
-        });
-}
-
-fn metrics(run: &Run) -> Fallible<TableValue> {
-    let lines = run.metrics().or_raise()?;
-    TableValue::from_json_rows(&lines).or_raise()
-}
 
 impl fmt::Display for RunValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

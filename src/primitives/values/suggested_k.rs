@@ -1,12 +1,8 @@
 //! `SuggestedK` in scripts.
 
-use rhai::{Array, Engine};
-
-use super::affinity::floats;
 use super::table::TableValue;
 use crate::graph::SuggestedK;
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for SuggestedK {
@@ -19,18 +15,14 @@ impl KindOfValue for SuggestedK {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members.get("k", |s: &Self| s.k).get("eigenvalues", |s: &Self| s.eigenvalues.clone()).get(
+            "gaps",
+            |s: &Self| {
+                let rows = s.gaps.iter().map(|&(k, gap)| vec![k.into(), gap.into()]).collect();
+                TableValue::from_rows(&["k", "gap"], rows)
+            },
+        );
     }
 }
 
 kind_value!(SuggestedK);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("k", |s: &mut SuggestedK| s.k as i64)
-        .register_get("eigenvalues", |s: &mut SuggestedK| -> Array { floats(&s.eigenvalues) })
-        .register_get("gaps", |s: &mut SuggestedK| -> Fallible<TableValue> {
-            TableValue::from_rows(&["k", "gap"], s.gaps.iter().map(|&(k, gap)| vec![k.into(), gap.into()]).collect())
-                .or_raise()
-        });
-}

@@ -12,12 +12,12 @@ use super::group_by::GroupBy;
 use super::label_table::strings;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::labels::tables::{Cell, Table};
 use crate::reports::export::{ExportOptions, latex, markdown};
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::options;
+use crate::tables::{Cell, Table};
 
 /// A polars table as scripts hold it.
 #[derive(Clone)]

@@ -1,28 +1,28 @@
-//! Calls that cannot go well.
+//! Calls of unknown functions, with wrong numbers of arguments or unknown options.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, Engine, Expr, FnCallExpr, Position, Stmt};
 
-use super::{Finding, Severity};
+use super::finding::{Finding, Severity};
 use crate::error::nearest;
 use crate::script::vocabulary;
 use crate::script::{modules, options, spans};
 
-/// What can be called in a text.
+/// The functions that a text can call.
 pub struct Calls<'t> {
     text: &'t str,
-    /// Name and number of parameters of the text's own functions.
+    /// Name and number of parameters of the functions that the text defines.
     own: BTreeSet<(String, usize)>,
     native: BTreeSet<(String, usize)>,
     /// The functions of the libraries that the text imports by name, as `("name", parameters)`; `None` for one that is
     /// not found or cannot be read.
     libraries: BTreeMap<String, Option<BTreeSet<(String, usize)>>>,
-    /// Keys of maps: a closure behind one is called like a method.
+    /// Keys of maps: a closure in a map is called like a method.
     keys: Vec<String>,
 }
 
-/// Rhai's own functions that are not in its registry.
+/// Rhai's functions that are not in its registry.
 const BUILT_IN: &[&str] = &[
     "Fn",
     "call",
@@ -60,7 +60,7 @@ impl<'t> Calls<'t> {
         Calls { text, own: functions(ast), native: native_functions(engine), libraries, keys: spans::keys(text) }
     }
 
-    /// The own functions, for suggestions.
+    /// The functions that the text defines, for suggestions.
     pub fn own_names(&self) -> impl Iterator<Item = &str> {
         self.own.iter().map(|(name, _)| name.as_str())
     }
@@ -69,18 +69,18 @@ impl<'t> Calls<'t> {
         self.own.iter().any(|(n, _)| n == name) || vocabulary::find(name).is_some()
     }
 
-    /// Looks at one call; `method` when it stands behind a dot.
+    /// Checks one call; `method` if it follows a dot.
     pub fn inspect(&self, call: &FnCallExpr, pos: Position, method: bool, findings: &mut Vec<Finding>) {
         if call.is_qualified() {
             return self.of_library(call, pos, findings);
         }
-        // Operators are resolved when they run.
+        // Operators are resolved at run time.
         let name = call.name.as_str();
         if call.op_token.is_some() || BUILT_IN.contains(&name) || name.contains('$') {
             return;
         }
         let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
-        // A closure behind a key of a map is called like a method.
+        // A closure in a map is called like a method.
         if method && self.keys.iter().any(|key| key == name) {
             return;
         }
@@ -101,7 +101,7 @@ impl<'t> Calls<'t> {
             );
             return;
         }
-        // A native method counts its receiver; a function of the script has it as `this`.
+        // A native method counts its receiver; a script function has it as `this`.
         let fits = own(arguments) || if method { native(arguments + 1) } else { native(arguments) };
         if !fits {
             let signature = match vocabulary::find(name) {
@@ -115,7 +115,7 @@ impl<'t> Calls<'t> {
         self.options(call, findings);
     }
 
-    /// Options that a word does not have.
+    /// Finds options that a word does not have.
     fn options(&self, call: &FnCallExpr, findings: &mut Vec<Finding>) {
         let name = call.name.as_str();
         // The options of dataset are those of the data set; cam's and predict's first argument may be a map of models.
@@ -133,7 +133,7 @@ impl<'t> Calls<'t> {
         }
     }
 
-    /// A function that a library does not have, or not with so many parameters.
+    /// Checks a call of a library's function.
     fn of_library(&self, call: &FnCallExpr, pos: Position, findings: &mut Vec<Finding>) {
         let alias = call.namespace.root();
         let Some(Some(functions)) = self.libraries.get(alias) else { return };

@@ -1,34 +1,34 @@
-//! Names that are not there, names that nothing reads, and code that is never reached.
+//! Unknown names, unused names, and unreachable code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Ident, Position, Stmt};
 
 use super::calls::Calls;
-use super::{Finding, Severity};
+use super::finding::{Finding, Severity};
 use crate::error::nearest;
 use crate::script::spans;
 
-/// What a name stands for.
+/// How a name is introduced.
 #[derive(Clone, Copy, PartialEq)]
-enum What {
+enum Origin {
     Variable,
     Constant,
     Parameter,
     Import,
-    /// Loop variables, closures' parameters, caught errors: their presence is not the author's choice.
+    /// Loop variables, closures' parameters, caught errors: the author may have to name them, so they may be unused.
     Given,
 }
 
 struct Name {
     name: String,
-    what: What,
-    /// Where it is made, as a byte of the text.
+    origin: Origin,
+    /// The byte of the text where it is introduced.
     at: usize,
     read: bool,
 }
 
-/// All that is found in a text.
+/// All findings of a text.
 pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
     let mut walker = Walker {
         text,
@@ -41,22 +41,22 @@ pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
         constants: BTreeSet::new(),
         function: None,
     };
-    // A text that looks at itself may read any name.
+    // A text that uses reflection may read any name.
     let reflects = spans::pieces(text).iter().any(|(range, _)| ["eval", "is_def_var"].contains(&&text[range.clone()]));
     for statement in ast.statements() {
         if let Stmt::Var(variable, _, _) = statement {
             walker.top.insert(variable.0.name.to_string());
         }
     }
-    // Functions first: what they read of the top level through global:: counts there.
+    // Functions first: their reads through global:: count for the top level.
     for function in ast.iter_fn_def().filter(|f| !f.name.contains('$')) {
-        walker.function(ast, &function.name, &function.params, 0, What::Parameter);
+        walker.function(ast, &function.name, &function.params, 0, Origin::Parameter);
     }
     walker.function = None;
     walker.block(ast.statements(), false);
     while let Some((closure, captured)) = walker.waiting.pop() {
         if let Some(function) = ast.iter_fn_def().find(|f| *f.name == *closure) {
-            walker.function(ast, &function.name, &function.params, captured, What::Given);
+            walker.function(ast, &function.name, &function.params, captured, Origin::Given);
         }
     }
     let Walker { names, constants, .. } = &mut walker;
@@ -74,14 +74,14 @@ struct Walker<'a> {
     /// Names in scope, innermost last.
     names: Vec<Name>,
     findings: Vec<Finding>,
-    /// Closures that were seen, and those whose bodies are still to be walked with the number of their captured variables.
+    /// Closures found so far, and those still to be walked, with the number of their captured variables.
     closures: BTreeMap<String, usize>,
     waiting: Vec<(String, usize)>,
     /// Variables of the top level, which functions do not see.
     top: BTreeSet<String>,
-    /// Names that functions read as `global::NAME`, or read although they do not see them: one mistake, not two.
+    /// Names that functions read as `global::NAME`, or read without seeing them: not reported as unused again.
     constants: BTreeSet<String>,
-    /// The function that is walked.
+    /// The function being walked.
     function: Option<String>,
 }
 
@@ -95,55 +95,55 @@ impl Walker<'_> {
         self.findings.push(finding);
     }
 
-    fn enter(&mut self, name: &str, what: What, at: usize) {
-        self.names.push(Name { name: name.to_string(), what, at, read: false });
+    fn enter(&mut self, name: &str, origin: Origin, at: usize) {
+        self.names.push(Name { name: name.to_string(), origin, at, read: false });
     }
 
-    /// Leaves a scope: what nothing has read is told.
+    /// Leaves a scope and warns of its unused names.
     fn leave(&mut self, depth: usize) {
         for name in self.names.split_off(depth) {
             if name.read || name.name.starts_with('_') || name.name.is_empty() {
                 continue;
             }
-            let (said, help) = match name.what {
-                What::Variable => {
+            let (said, help) = match name.origin {
+                Origin::Variable => {
                     (format!("the variable \"{}\" is never read", name.name), "a name that begins with _ need not be")
                 }
-                What::Constant => {
+                Origin::Constant => {
                     (format!("the constant \"{}\" is never read", name.name), "functions read it as global::NAME")
                 }
-                What::Parameter => {
+                Origin::Parameter => {
                     (format!("the parameter \"{}\" is never read", name.name), "a name that begins with _ need not be")
                 }
-                What::Import => (format!("nothing of the library \"{}\" is used", name.name), "the import can go"),
-                What::Given => continue,
+                Origin::Import => (format!("nothing of the library \"{}\" is used", name.name), "the import can go"),
+                Origin::Given => continue,
             };
             self.warn(name.at, said, Some(help));
         }
     }
 
-    /// The body of a function or closure: nothing outside is seen but what it captured.
+    /// Walks the body of a function or closure, which sees only its parameters, imports and captured variables.
     fn function(
         &mut self,
         ast: &AST,
         function: &str,
         parameters: &[rhai::ImmutableString],
         captured: usize,
-        what: What,
+        origin: Origin,
     ) {
         let outside = std::mem::take(&mut self.names);
-        // Libraries that the text imports at its top level are seen.
+        // Functions see the imports of the top level.
         for statement in ast.statements() {
             if let Stmt::Import(import, _) = statement {
-                self.enter(&import.1.name, What::Given, 0);
+                self.enter(&import.1.name, Origin::Given, 0);
             }
         }
         let places = self.parameters(function, parameters);
         for (i, parameter) in parameters.iter().enumerate() {
-            let what = if i < captured { What::Given } else { what };
-            self.enter(parameter, what, places.get(i).copied().unwrap_or(0));
+            let origin = if i < captured { Origin::Given } else { origin };
+            self.enter(parameter, origin, places.get(i).copied().unwrap_or(0));
         }
-        let name = if what == What::Parameter { function.to_string() } else { "a closure".to_string() };
+        let name = if origin == Origin::Parameter { function.to_string() } else { "a closure".to_string() };
         self.function = Some(name);
         let mut alone = ast.clone_functions_only();
         alone.retain_functions(|_, _, name, n| name == function && n == parameters.len());
@@ -155,14 +155,14 @@ impl Walker<'_> {
             }
             true
         });
-        // What functions use of the imports counts for these.
+        // An import used by a function is used.
         let used: Vec<String> = self.names.iter().filter(|n| n.read && n.at == 0).map(|n| n.name.clone()).collect();
         self.leave(0);
         self.names = outside;
         self.constants.extend(used);
     }
 
-    /// Where the parameters of a function are written.
+    /// The bytes of the text where a function's parameters are written.
     fn parameters(&self, function: &str, parameters: &[rhai::ImmutableString]) -> Vec<usize> {
         let all = spans::pieces(self.text);
         let word = |i: usize| all.get(i).map(|(range, _)| &self.text[range.clone()]);
@@ -182,7 +182,7 @@ impl Walker<'_> {
         vec![]
     }
 
-    /// A sequence of statements; with `scope` what they make is gone behind it.
+    /// Walks a sequence of statements; with `scope`, their names end with it.
     fn block(&mut self, statements: &[Stmt], scope: bool) {
         let depth = self.names.len();
         let mut ended = false;
@@ -195,7 +195,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Tells of the first statement behind one that ends the block.
+    /// Warns of the first statement after one that ends the block.
     fn reached(&mut self, statement: &Stmt, ended: &mut bool) {
         if *ended && !matches!(statement, Stmt::Noop(_)) {
             let at = self.offset(statement.position());
@@ -223,9 +223,9 @@ impl Walker<'_> {
                 self.expression(&flow.expr);
                 let depth = self.names.len();
                 let at = self.offset(variable.pos);
-                self.enter(&variable.name, What::Given, at);
+                self.enter(&variable.name, Origin::Given, at);
                 if let Some(counter) = counter {
-                    self.enter(&counter.name, What::Given, at);
+                    self.enter(&counter.name, Origin::Given, at);
                 }
                 self.block(flow.body.statements(), false);
                 self.leave(depth);
@@ -242,19 +242,19 @@ impl Walker<'_> {
                 let (ident, value, _) = &**inner;
                 self.expression(value);
                 let exported = flags.intersects(ASTFlags::EXPORTED);
-                let what = match (exported, flags.intersects(ASTFlags::CONSTANT)) {
-                    (true, _) => What::Given,
-                    (_, true) => What::Constant,
-                    _ => What::Variable,
+                let origin = match (exported, flags.intersects(ASTFlags::CONSTANT)) {
+                    (true, _) => Origin::Given,
+                    (_, true) => Origin::Constant,
+                    _ => Origin::Variable,
                 };
                 let at = self.offset(ident.pos);
-                self.enter(&ident.name, what, at);
+                self.enter(&ident.name, origin, at);
             }
             Stmt::Assignment(inner) => {
                 let (operation, sides) = &**inner;
                 self.expression(&sides.rhs);
                 match &sides.lhs {
-                    // Giving a variable a value does not read it.
+                    // An assignment does not read the variable.
                     Expr::Variable(variable, _, pos) if !operation.is_op_assignment() && variable.2.is_empty() => {
                         self.written(&variable.1, *pos);
                     }
@@ -268,7 +268,7 @@ impl Walker<'_> {
                 let depth = self.names.len();
                 if let Expr::Variable(variable, _, pos) = &flow.expr {
                     let at = self.offset(*pos);
-                    self.enter(&variable.1, What::Given, at);
+                    self.enter(&variable.1, Origin::Given, at);
                 }
                 self.block(flow.branch.statements(), false);
                 self.leave(depth);
@@ -283,7 +283,7 @@ impl Walker<'_> {
                 let (path, alias) = &**import;
                 self.expression(path);
                 let at = self.offset(if alias.pos.is_none() { path.position() } else { alias.pos });
-                self.enter(&alias.name, What::Import, at);
+                self.enter(&alias.name, Origin::Import, at);
             }
             Stmt::Export(export, _) => self.read(&export.0.name, export.0.pos),
             Stmt::Share(shared) => {
@@ -339,7 +339,7 @@ impl Walker<'_> {
         }
     }
 
-    /// What stands behind a dot: `x.a.b(c)` is `x` and `a.b(c)`.
+    /// Walks the part after a dot: `x.a.b(c)` is `x` and `a.b(c)`.
     fn behind_dot(&mut self, expression: &Expr) {
         match expression {
             Expr::Dot(sides, _, _) => {
@@ -363,7 +363,7 @@ impl Walker<'_> {
         call.args.iter().for_each(|argument| self.expression(argument));
     }
 
-    /// A closure among the constants: its body is walked later.
+    /// Puts off the body of a closure, which is a constant of the syntax tree.
     fn closure(&mut self, value: &Dynamic, captured: usize) {
         if let Some(closure) = value.clone().try_cast::<FnPtr>() {
             let name = closure.fn_name().to_string();
@@ -374,7 +374,7 @@ impl Walker<'_> {
     }
 
     fn read(&mut self, name: &str, pos: Position) {
-        match self.names.iter_mut().rev().find(|n| n.name == name && n.what != What::Import) {
+        match self.names.iter_mut().rev().find(|n| n.name == name && n.origin != Origin::Import) {
             Some(found) => found.read = true,
             None => self.unknown(name, pos),
         }

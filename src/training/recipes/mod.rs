@@ -1,7 +1,8 @@
-//! Recipes: how each row of the paper is trained, as data that a script prints, changes and passes on.
+//! Recipes: how each row of the paper is trained, as data that a script can print, change and pass on.
 //!
-//! A recipe is a JSON object of sections: what is trained (`data`, `k`, `branches`) and the options of the words that do
-//! it (`affinity`, `partition`, `teacher`, `student`, `evaluate`). Values: the authors' code (numerics of CPSD, IJCAI 2022).
+//! A recipe is a JSON object of sections: the data set and its division (`data`, `k`, `branches`) and the options of
+//! words (`affinity`, `partition`, `teacher`, `student`, `evaluate`). The values are those of the authors' code (CPSD,
+//! IJCAI 2022).
 
 mod readings;
 
@@ -22,12 +23,12 @@ pub struct Recipe {
     family: Family,
 }
 
-/// Which optimiser and loss a recipe is trained with.
+/// The optimiser and loss of a recipe.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
     /// Adam, ASL 4/0.
     Common,
-    /// AdamW, ASL 2/0, as Query2Label means it.
+    /// AdamW, ASL 2/0, as Query2Label intends.
     Query2Label,
 }
 
@@ -45,85 +46,26 @@ const fn row(
     Recipe { name, summary, data, backbone, head, image_size, family }
 }
 
-/// All recipes: a line each.
+const TRANSFORMER: &str = "ResNet-101 and a transformer over patches and label words";
+const Q2L: &str = "Query2Label on ResNet-101, as the authors' code means it";
+const Q2L_AS_RUN: &str = "the same with the Adam recipe, which the authors' code comes to";
+const RESNEXT: &str = "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling";
+
+/// All recipes, one line each.
 pub const RECIPES: &[Recipe] = &[
     row("cpsd-coco-r101", "coco2014", "resnet101", "gap", 448, Common, "ResNet-101, average pooling"),
-    row(
-        "cpsd-coco-r101-tf",
-        "coco2014",
-        "resnet101",
-        "tf",
-        448,
-        Common,
-        "ResNet-101 and a transformer over patches and label words",
-    ),
+    row("cpsd-coco-r101-tf", "coco2014", "resnet101", "tf", 448, Common, TRANSFORMER),
     row("cpsd-coco-r101-tf-576", "coco2014", "resnet101", "tf", 576, Common, "the same at 576 pixels"),
-    row(
-        "cpsd-coco-q2l",
-        "coco2014",
-        "resnet101",
-        "q2l",
-        448,
-        Query2Label,
-        "Query2Label on ResNet-101, as the authors' code means it",
-    ),
-    row(
-        "cpsd-coco-q2l-as-run",
-        "coco2014",
-        "resnet101",
-        "q2l",
-        448,
-        Common,
-        "the same with the Adam recipe, which the authors' code comes to",
-    ),
+    row("cpsd-coco-q2l", "coco2014", "resnet101", "q2l", 448, Query2Label, Q2L),
+    row("cpsd-coco-q2l-as-run", "coco2014", "resnet101", "q2l", 448, Common, Q2L_AS_RUN),
     row("cpsd-coco-tresnet-l", "coco2014", "tresnet_l", "gap", 448, Common, "TResNet-L, average pooling"),
-    row(
-        "cpsd-coco-resnext50",
-        "coco2014",
-        "resnext50_32x4d",
-        "gap",
-        448,
-        Common,
-        "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling",
-    ),
+    row("cpsd-coco-resnext50", "coco2014", "resnext50_32x4d", "gap", 448, Common, RESNEXT),
     row("cpsd-nuswide-r101", "nuswide", "resnet101", "gap", 448, Common, "ResNet-101, average pooling"),
-    row(
-        "cpsd-nuswide-r101-tf",
-        "nuswide",
-        "resnet101",
-        "tf",
-        448,
-        Common,
-        "ResNet-101 and a transformer over patches and label words",
-    ),
-    row(
-        "cpsd-nuswide-q2l",
-        "nuswide",
-        "resnet101",
-        "q2l",
-        448,
-        Query2Label,
-        "Query2Label on ResNet-101, as the authors' code means it",
-    ),
-    row(
-        "cpsd-nuswide-q2l-as-run",
-        "nuswide",
-        "resnet101",
-        "q2l",
-        448,
-        Common,
-        "the same with the Adam recipe, which the authors' code comes to",
-    ),
+    row("cpsd-nuswide-r101-tf", "nuswide", "resnet101", "tf", 448, Common, TRANSFORMER),
+    row("cpsd-nuswide-q2l", "nuswide", "resnet101", "q2l", 448, Query2Label, Q2L),
+    row("cpsd-nuswide-q2l-as-run", "nuswide", "resnet101", "q2l", 448, Common, Q2L_AS_RUN),
     row("cpsd-nuswide-tresnet-l", "nuswide", "tresnet_l", "gap", 448, Common, "TResNet-L, average pooling"),
-    row(
-        "cpsd-nuswide-resnext50",
-        "nuswide",
-        "resnext50_32x4d",
-        "gap",
-        448,
-        Common,
-        "ResNeXt-50 32x4d (semi-weakly supervised weights), average pooling",
-    ),
+    row("cpsd-nuswide-resnext50", "nuswide", "resnext50_32x4d", "gap", 448, Common, RESNEXT),
 ];
 
 /// The recipe of that name in one reading of paper and code. Errors: an unknown name, with the nearest.
@@ -163,14 +105,14 @@ impl Recipe {
             "head": self.head,
             "weights": "imagenet",
             "image_size": self.image_size,
-            // Pixel values in [0, 1] go in as they are.
+            // Pixel values in [0, 1] are not normalised.
             "normalise": "none",
         });
         if self.head == "tf" {
             model["word_vectors"] = json!("glove.txt");
         }
         if self.head == "q2l" {
-            // Stem and layer1; and all batch norms of the backbone.
+            // Freezes stem and layer1, and all batch norms of the backbone.
             model["freeze"] = json!(2);
             model["frozen_norms"] = json!(true);
         }
@@ -188,10 +130,10 @@ impl Recipe {
         set("pct_start", json!(0.1));
         set("div_factor", json!(25.0));
         set("final_div_factor", json!(1e4));
-        // PyTorch's OneCycleLR does so unless told not to, and the authors do not.
+        // PyTorch's OneCycleLR cycles by default, and the authors keep the default.
         set("cycle_momentum", json!(true));
         set("optimiser", json!(if q2l { "adamw" } else { "adam" }));
-        // The authors train in mixed precision of half floats with a gradient scaler; this one needs none.
+        // The authors train in mixed precision of half floats with a gradient scaler; bfloat16 needs none.
         set("precision", json!("bfloat16"));
         set("weight_decay", json!(if q2l && !student { 1e-2 } else { 1e-4 }));
         set("ema", json!(0.9997));
@@ -212,7 +154,7 @@ impl Recipe {
     }
 }
 
-/// The table of recipes for documentation: name, data set, summary.
+/// The recipes for the documentation: name, data set, summary.
 pub fn table() -> Vec<(&'static str, &'static str, &'static str)> {
     RECIPES.iter().map(|r| (r.name, r.data, r.summary)).collect()
 }

@@ -1,17 +1,18 @@
-//! Three consistent readings of where the paper and its published code differ: one table, one line a difference.
+//! Three consistent readings of the differences between the paper and its published code: one table, one line per
+//! difference.
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// Which of them a recipe follows.
+/// One of the readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reading {
-    /// What the text of the paper says.
+    /// The text of the paper.
     Paper,
-    /// What the authors' code does when it is run, its faults that change numbers included.
+    /// The authors' code as it runs, including faults that change numbers.
     AsReleased,
-    /// As released, with the faults put right.
+    /// As released, with the faults corrected.
     #[default]
     Fixed,
 }
@@ -36,10 +37,10 @@ impl Reading {
     }
 }
 
-/// One difference: where in a recipe it lies, and its value in each reading, as JSON.
+/// One difference: its place in a recipe and its value in each reading, as JSON.
 pub struct Difference {
     pub what: &'static str,
-    /// Keys from the recipe down.
+    /// Keys, from the recipe downwards.
     path: &'static [&'static str],
     paper: &'static str,
     as_released: &'static str,
@@ -64,7 +65,7 @@ const fn line(
     Difference { what, path, paper, as_released, fixed }
 }
 
-/// All differences: a line each, with the values of paper, as-released and fixed.
+/// All differences, one line each, with the values of paper, as-released and fixed.
 pub const READINGS: &[Difference] = &[
     line(
         "exponent of S on the dis-occurrence branch",
@@ -98,7 +99,7 @@ pub fn apply(recipe: &mut Value, reading: Reading) {
     }
 }
 
-/// A row a difference: what, where, and its value in each reading.
+/// One row per difference: its name, its place, and its value in each reading.
 pub fn readings_table() -> Vec<[String; 5]> {
     let shown = |text: &str| match serde_json::from_str::<Value>(text) {
         Ok(Value::Number(n)) => json!(n.as_f64().map(|x| (x * 1e4).round() / 1e4)).to_string(),

@@ -1,0 +1,55 @@
+//! `cpsd check`: prints what the checker finds, and counts it.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use cpsd::activity::console::print_line;
+use cpsd::error::Error;
+use cpsd::repl;
+use cpsd::script::check::{self, Severity};
+use cpsd::script::errors::Failure;
+use cpsd::script::session::Session;
+
+use super::exit;
+
+/// Look for mistakes in a script without running it
+#[derive(clap::Args)]
+pub struct Args {
+    files: Vec<PathBuf>,
+    /// Warnings fail too
+    #[arg(long)]
+    strict: bool,
+}
+
+/// On a terminal each finding has its line of code underlined; in a pipe it is one line.
+pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
+    let (mut errors, mut warnings) = (0, 0);
+    for file in &args.files {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|e| Failure::plain(Error::io(file, e)))?;
+        let findings = check::check(session, &text, &name).unwrap_or_else(|unreadable| {
+            exit::fail(&unreadable);
+            errors += 1;
+            vec![]
+        });
+        for finding in &findings {
+            match finding.severity {
+                Severity::Error => errors += 1,
+                Severity::Warning => warnings += 1,
+            }
+            if std::io::stdout().is_terminal() {
+                let colour = std::env::var_os("NO_COLOR").is_none();
+                print_line(Failure::found(finding, &name, &text).render(colour, repl::width()).trim_end());
+            } else {
+                print_line(&finding.line(&name));
+            }
+        }
+    }
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let files = counted(args.files.len(), "file");
+    match errors + warnings {
+        0 => print_line(&format!("{files} without a mistake")),
+        _ => print_line(&format!("{}, {} in {files}", counted(errors, "error"), counted(warnings, "warning"))),
+    }
+    Ok(if errors > 0 || (args.strict && warnings > 0) { exit::FAILED } else { exit::DONE })
+}

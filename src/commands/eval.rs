@@ -1,0 +1,22 @@
+//! `cpsd eval`.
+
+use cpsd::activity::console::print_line;
+use cpsd::script::errors::Failure;
+use cpsd::script::session::Session;
+use cpsd::script::show;
+
+use super::exit;
+
+/// Evaluate an expression and print its value
+#[derive(clap::Args)]
+pub struct Args {
+    expression: String,
+}
+
+pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
+    let value = session.eval(&args.expression, "eval")?;
+    if !value.is_unit() {
+        print_line(&show::plain(&value));
+    }
+    Ok(exit::DONE)
+}

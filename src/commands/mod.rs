@@ -1,0 +1,10 @@
+//! The subcommands, one file each: the clap arguments and `run`, which returns the exit code.
+
+pub mod check;
+pub mod doc;
+pub mod eval;
+pub mod exit;
+pub mod runs;
+pub mod script;
+pub mod test;
+pub mod worker;

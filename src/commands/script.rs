@@ -1,0 +1,116 @@
+//! `cpsd script`: runs a script, once or for every combination of its arguments, or lists its arguments.
+
+use std::path::{Path, PathBuf};
+
+use colored::Colorize;
+use cpsd::activity::console::print_line;
+use cpsd::error::Error;
+use cpsd::script::arguments;
+use cpsd::script::errors::Failure;
+use cpsd::script::host::Declared;
+use cpsd::script::session::Session;
+
+use super::exit;
+
+/// Run a script; `cpsd script FILE --help` lists its arguments
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub struct Args {
+    /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four
+    #[arg(long)]
+    multirun: bool,
+    file: PathBuf,
+    /// key=value arguments of the script, or --help
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
+    let run = if args.multirun { multiple } else { once };
+    run(session, &args.file, &args.arguments)
+}
+
+fn once(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Failure> {
+    if words.iter().any(|w| w == "--help" || w == "-h") {
+        return help(session, file);
+    }
+    let mut arguments = Vec::new();
+    for word in words {
+        let Some((key, value)) = word.split_once('=') else {
+            eprintln!("cpsd: arguments of a script are key=value; got \"{word}\"");
+            return Ok(exit::BAD_COMMAND_LINE);
+        };
+        arguments.push((key.trim_start_matches('-').to_string(), value.to_string()));
+    }
+    // Checked before the script runs, so that a misspelt argument costs no time.
+    if let Some(unknown) = unknown_argument(session, file, &arguments) {
+        eprintln!("cpsd: {unknown}");
+        return Ok(exit::BAD_COMMAND_LINE);
+    }
+    let _ = session.run_file(file, &arguments)?;
+    Ok(exit::DONE)
+}
+
+/// Runs the script once for each combination of the arguments' values; the last argument changes fastest. The others
+/// run on when one fails; an interrupt stops all.
+fn multiple(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Failure> {
+    let mut combinations: Vec<Vec<String>> = vec![vec![]];
+    for word in words {
+        let choices: Vec<String> = match word.split_once('=') {
+            Some((key, values)) => values.split(',').map(|v| format!("{key}={v}")).collect(),
+            None => vec![word.clone()],
+        };
+        combinations = combinations
+            .iter()
+            .flat_map(|c| choices.iter().map(|w| [c.as_slice(), std::slice::from_ref(w)].concat()))
+            .collect();
+    }
+    let mut failed = 0;
+    for (i, combination) in combinations.iter().enumerate() {
+        print_line(&format!("{}", format!("== {}/{} {}", i + 1, combinations.len(), combination.join(" ")).bold()));
+        session.reset();
+        match exit::code(once(session, file, combination)) {
+            exit::DONE => {}
+            code @ (exit::INTERRUPTED | exit::BAD_COMMAND_LINE) => return Ok(code),
+            _ => failed += 1,
+        }
+    }
+    if failed > 0 {
+        eprintln!("cpsd: {failed} of {} runs failed", combinations.len());
+        return Ok(exit::FAILED);
+    }
+    Ok(exit::DONE)
+}
+
+/// Prints the comment that the script begins with, and its arguments.
+fn help(session: &Session, file: &Path) -> Result<u8, Failure> {
+    let (text, known) = declared(session, file)?;
+    for line in text.lines().take_while(|l| l.starts_with("//")) {
+        print_line(line.trim_start_matches('/').trim_start_matches('!').trim());
+    }
+    print_line(&format!("\nUsage: cpsd script {} [key=value ...]", file.display()));
+    if known.is_empty() {
+        print_line("It takes no arguments.");
+    }
+    for argument in known {
+        print_line(&format!("  {:<28} {}", format!("{}={}", argument.name.cyan(), argument.default), argument.help));
+    }
+    Ok(exit::DONE)
+}
+
+/// The script's text, and the `arg("name", default, "help")` calls in it.
+fn declared(session: &Session, file: &Path) -> Result<(String, Vec<Declared>), Failure> {
+    let text = std::fs::read_to_string(file).map_err(|e| Failure::plain(Error::io(file, e)))?;
+    let known = arguments::declared(session, &text, &file.display().to_string())?;
+    Ok((text, known))
+}
+
+fn unknown_argument(session: &Session, file: &Path, arguments: &[(String, String)]) -> Option<String> {
+    let (_, known) = declared(session, file).ok()?;
+    let (key, _) = arguments.iter().find(|(key, _)| !known.iter().any(|d| &d.name == key))?;
+    let error = Error::unknown("argument", key, known.iter().map(|d| d.name.as_str()));
+    Some(match error.help {
+        Some(help) => format!("{} has no argument \"{key}\"; {help}", file.display()),
+        None => format!("{} takes no arguments; got \"{key}\"", file.display()),
+    })
+}

@@ -1,0 +1,40 @@
+//! `cpsd test`: runs the tests of script libraries and counts them.
+
+use std::path::PathBuf;
+
+use colored::Colorize;
+use cpsd::activity::console::print_line;
+use cpsd::activity::interrupt;
+use cpsd::script::errors::Failure;
+use cpsd::script::library_tests;
+
+use super::exit;
+
+/// Run the test_... functions of the scripts in a folder, or of one file
+#[derive(clap::Args)]
+pub struct Args {
+    path: PathBuf,
+}
+
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let (mut passed, mut failed) = (0, 0);
+    for file in library_tests::find(&args.path).map_err(Failure::plain)? {
+        let mut report = |outcome: &library_tests::Outcome| match &outcome.failure {
+            None => {
+                passed += 1;
+                print_line(&format!("{} {}", "pass".green(), outcome.name));
+            }
+            Some(failure) => {
+                failed += 1;
+                print_line(&format!("{} {}", "FAIL".red().bold(), outcome.name));
+                exit::fail(failure);
+            }
+        };
+        library_tests::run(&file, &mut report).map_err(Failure::plain)?;
+        if interrupt::requested() {
+            return Ok(exit::INTERRUPTED);
+        }
+    }
+    print_line(&format!("{passed} passed, {failed} failed"));
+    Ok(if failed > 0 { exit::FAILED } else { exit::DONE })
+}

@@ -1,0 +1,117 @@
+//! The smallest eigenpairs of a Laplacian: a dense solver for small graphs, Lanczos for large ones.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+
+use super::lanczos::{self, Operator};
+use super::laplacian::Laplacian;
+use crate::error::{Error, Result};
+
+/// Largest number of labels for which the dense solver is faster (measured: docs/results.md).
+const DENSE_SOLVER_UP_TO: usize = 160;
+
+/// Eigenpairs of a symmetric matrix, smallest eigenvalue first.
+#[derive(Clone, Debug)]
+pub struct Eigen {
+    /// k eigenvalues, ascending.
+    pub values: Vec<f64>,
+    /// m × k, orthonormal columns; the first of the largest entries of each column is positive.
+    pub vectors: DMatrix<f64>,
+}
+
+/// The `k` smallest eigenpairs of a Laplacian. Signs are fixed, so that the same graph gives the same bits.
+///
+/// Where a graph falls apart, the eigenvalue 0 has one vector per connected component; the largest components come
+/// first.
+pub fn smallest(laplacian: &Laplacian, k: usize) -> Result<Eigen> {
+    let m = laplacian.len();
+    let dense = || smallest_of_dense(&laplacian.to_dense(), k);
+    if m <= DENSE_SOLVER_UP_TO || m < lanczos::least_size(k) + k {
+        return dense();
+    }
+    let Some(known) = laplacian.known(k) else { return dense() };
+    let zeros = known.ncols();
+    if zeros == k {
+        return Ok(Eigen { values: vec![0.0; k], vectors: known });
+    }
+    let (found, others) = lanczos::smallest(laplacian, k - zeros, &known)?;
+    let values = std::iter::repeat_n(0.0, zeros).chain(found).collect();
+    let mut vectors = known.resize_horizontally(k, 0.0);
+    vectors.columns_mut(zeros, k - zeros).copy_from(&others);
+    fix_signs(&mut vectors);
+    Ok(Eigen { values, vectors })
+}
+
+/// The `k` smallest eigenpairs of the symmetric m × m `laplacian`, by the dense solver.
+///
+/// Signs are fixed, so that the same matrix gives the same bits. The solver chooses the basis of an eigenvalue that
+/// occurs more than once.
+pub fn smallest_of_dense(laplacian: &DMatrix<f64>, k: usize) -> Result<Eigen> {
+    let m = laplacian.nrows();
+    if laplacian.ncols() != m || k > m {
+        return Err(Error::internal(format!("{k} eigenpairs of a {m} x {} matrix", laplacian.ncols())));
+    }
+    if m == 0 {
+        return Ok(Eigen { values: Vec::new(), vectors: DMatrix::zeros(0, 0) });
+    }
+    if laplacian.iter().any(|x| !x.is_finite()) {
+        return Err(Error::internal("a Laplacian holds a number that is not finite"));
+    }
+    // Shifted implicit QR takes about two steps per eigenvalue; a hundred mean that something is wrong.
+    let all = SymmetricEigen::try_new(laplacian.clone(), f64::EPSILON, 100 * m)
+        .ok_or_else(|| Error::internal(format!("the eigenvalues of a {m} x {m} Laplacian did not converge")))?;
+    let mut order: Vec<usize> = (0..m).collect();
+    order.sort_by(|&a, &b| all.eigenvalues[a].total_cmp(&all.eigenvalues[b]));
+    order.truncate(k);
+    let values = order.iter().map(|&i| all.eigenvalues[i]).collect();
+    let mut vectors = all.eigenvectors.select_columns(&order);
+    fix_signs(&mut vectors);
+    Ok(Eigen { values, vectors })
+}
+
+/// Turns each column so that the first of its largest entries is positive.
+fn fix_signs(vectors: &mut DMatrix<f64>) {
+    for mut column in vectors.column_iter_mut() {
+        let largest = column.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        // Entries that differ only by rounding count as equally large.
+        let leads = column.iter().find(|x| x.abs() >= largest * (1.0 - 1e-9));
+        if leads.is_some_and(|&x| x < 0.0) {
+            column.neg_mut();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path of m vertices has the Laplacian eigenvalues 2 - 2 cos(pi j / m).
+    #[test]
+    fn a_path_graph_has_its_closed_form() {
+        let m = 30;
+        let l = DMatrix::from_fn(m, m, |i, j| match i.abs_diff(j) {
+            0 if i == 0 || i == m - 1 => 1.0,
+            0 => 2.0,
+            1 => -1.0,
+            _ => 0.0,
+        });
+        let e = smallest_of_dense(&l, 7).unwrap();
+        for (j, value) in e.values.iter().enumerate() {
+            assert!((value - (2.0 - 2.0 * (std::f64::consts::PI * j as f64 / m as f64).cos())).abs() < 1e-12);
+        }
+        let gram = e.vectors.transpose() * &e.vectors;
+        assert!((gram - DMatrix::identity(7, 7)).abs().max() < 1e-12);
+        for (j, column) in e.vectors.column_iter().enumerate() {
+            assert!((&l * column - column * e.values[j]).abs().max() < 1e-12);
+            assert!(column[column.iamax()] > 0.0 || (column[0].abs() - column.amax()).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn small_and_bad_matrices() {
+        assert!(smallest_of_dense(&DMatrix::zeros(0, 0), 0).unwrap().values.is_empty());
+        assert_eq!(smallest_of_dense(&DMatrix::from_element(1, 1, 0.5), 1).unwrap().values, vec![0.5]);
+        assert_eq!(smallest_of_dense(&DMatrix::zeros(3, 3), 3).unwrap().values, vec![0.0; 3]);
+        assert!(smallest_of_dense(&DMatrix::from_element(2, 2, f64::NAN), 1).is_err());
+        assert!(smallest_of_dense(&DMatrix::zeros(2, 2), 3).is_err());
+    }
+}

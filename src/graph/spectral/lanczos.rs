@@ -1,0 +1,270 @@
+//! The smallest eigenpairs of a large symmetric operator: block Lanczos with thick restarts.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+use rand::RngExt;
+use rayon::prelude::*;
+
+use super::vector_block::{BLOCK, Row, add_scaled};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
+use crate::error::{Error, Result};
+use crate::random::{Generator, Use, indexed};
+
+/// A symmetric operator that is applied to [`BLOCK`] vectors at once.
+pub trait Operator: Sync {
+    /// m, the number of rows.
+    fn len(&self) -> usize;
+    /// Y = A X; both have m rows.
+    fn apply(&self, x: &[Row], y: &mut [Row]);
+}
+
+/// Residuals below this part of the spectrum's width count as zero. The error of an eigenvalue is about its square.
+const TOLERANCE: f64 = 1e-9;
+/// Blocks that are added between two restarts.
+const BLOCKS_PER_CYCLE: usize = 10;
+/// Applications of the operator after which the search fails.
+const MOST_APPLICATIONS: usize = 20_000;
+/// A column whose length falls by this factor in orthogonalisation was in the space already.
+const LOST: f64 = 1e-10;
+
+/// How many rows the solver needs for `k` eigenpairs, in addition to the number of known ones.
+pub fn least_size(k: usize) -> usize {
+    4 * basis_size(k)
+}
+
+fn kept(k: usize) -> usize {
+    (k + (k / 2).clamp(4, 24)).next_multiple_of(BLOCK)
+}
+
+fn basis_size(k: usize) -> usize {
+    kept(k) + BLOCKS_PER_CYCLE * BLOCK
+}
+
+/// The `k` smallest eigenpairs of `operator` orthogonal to the orthonormal `locked` vectors: values ascending, and
+/// m × k vectors.
+///
+/// Wu and Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", 2000, with blocks, so that an
+/// eigenvalue that occurs up to [`BLOCK`] times is found as often, and with full orthogonalisation. The same operator
+/// gives the same bits on any number of threads.
+pub fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>) -> Result<(Vec<f64>, DMatrix<f64>)> {
+    let m = operator.len();
+    if m < least_size(k) + locked.ncols() {
+        return Err(Error::internal(format!("{k} eigenpairs of {m} labels are for the dense solver")));
+    }
+    let locked: Vec<Vec<Row>> = blocks_of(locked);
+    let mut rng = indexed(0, Use::Lanczos, 0);
+    let mut basis: Vec<Vec<Row>> = Vec::new();
+    let mut projected = DMatrix::<f64>::zeros(basis_size(k), basis_size(k));
+    let mut block = vec![[0.0; BLOCK]; m];
+    orthonormalise(&mut block, &locked, &basis, &mut rng);
+    let mut image = vec![[0.0; BLOCK]; m];
+    let progress = (m > 4096).then(|| Progress::new(format!("eigenvectors of {m} labels"), 100, "%"));
+    let (mut first_residual, mut shown) = (None, 0);
+    for application in 0..MOST_APPLICATIONS {
+        interrupt::check()?;
+        operator.apply(&block, &mut image);
+        basis.push(std::mem::replace(&mut block, std::mem::take(&mut image)));
+        image = vec![[0.0; BLOCK]; m];
+        let last = basis.len() - 1;
+        // From here on, `block` holds A times the newest block of the basis.
+        for (b, coefficients) in project(&basis, &block).iter().enumerate() {
+            for (r, row) in coefficients.iter().enumerate() {
+                for (c, &x) in row.iter().enumerate() {
+                    projected[(b * BLOCK + r, last * BLOCK + c)] = x;
+                    projected[(last * BLOCK + c, b * BLOCK + r)] = x;
+                }
+            }
+        }
+        let rest = orthonormalise(&mut block, &locked, &basis, &mut rng);
+        if basis.len() * BLOCK < basis_size(k) {
+            continue;
+        }
+        let size = basis.len() * BLOCK;
+        let Some(ritz) =
+            SymmetricEigen::try_new(projected.view((0, 0), (size, size)).into_owned(), f64::EPSILON, 100 * size)
+        else {
+            return Err(Error::internal("a small symmetric eigenvalue problem did not converge"));
+        };
+        let mut order: Vec<usize> = (0..size).collect();
+        order.sort_by(|&a, &b| ritz.eigenvalues[a].total_cmp(&ritz.eigenvalues[b]));
+        let width = ritz.eigenvalues[order[size - 1]] - ritz.eigenvalues[order[0]];
+        let residual = |i: usize| {
+            let end = ritz.eigenvectors.column(i);
+            let end = end.rows(size - BLOCK, BLOCK);
+            (0..BLOCK).map(|r| (0..BLOCK).map(|c| rest[r][c] * end[c]).sum::<f64>().powi(2)).sum::<f64>().sqrt()
+        };
+        let worst = order[..k].iter().map(|&i| residual(i)).fold(0.0, f64::max) / width;
+        let done = worst <= TOLERANCE;
+        if let Some(progress) = &progress {
+            // Residuals fall by a constant factor per cycle, so their logarithm shows the progress.
+            let from = *first_residual.get_or_insert(worst.max(TOLERANCE).ln() + 1.0);
+            let now = (100.0 * (from - worst.ln()) / (from - TOLERANCE.ln())).clamp(0.0, 100.0) as u64;
+            progress.advance(now.saturating_sub(shown));
+            shown = shown.max(now);
+        }
+        let keep = if done { k.next_multiple_of(BLOCK) } else { kept(k) };
+        basis = combined(&basis, &ritz.eigenvectors.select_columns(&order[..keep]));
+        if done {
+            let values = order[..k].iter().map(|&i| ritz.eigenvalues[i]).collect();
+            let vectors = DMatrix::from_fn(m, k, |i, j| basis[j / BLOCK][i][j % BLOCK]);
+            return Ok((values, vectors));
+        }
+        projected.fill(0.0);
+        order[..keep].iter().enumerate().for_each(|(at, &i)| projected[(at, at)] = ritz.eigenvalues[i]);
+        if application + 1 == MOST_APPLICATIONS {
+            break;
+        }
+    }
+    Err(Error::internal(format!(
+        "the {k} smallest eigenvectors of {m} labels did not converge in {MOST_APPLICATIONS} steps"
+    )))
+}
+
+/// Bᵀ X for every block B of the basis: entry (r, c) belongs to column r of B and column c of X.
+fn project(basis: &[Vec<Row>], x: &[Row]) -> Vec<[Row; BLOCK]> {
+    let of = |block: &Vec<Row>| {
+        let mut product = [[0.0; BLOCK]; BLOCK];
+        for (q, x) in block.iter().zip(x) {
+            for r in 0..BLOCK {
+                add_scaled(&mut product[r], q[r], x);
+            }
+        }
+        product
+    };
+    basis.par_iter().map(of).collect()
+}
+
+/// X − Σ B C over the blocks B of a basis.
+fn subtract(x: &mut [Row], basis: &[Vec<Row>], coefficients: &[[Row; BLOCK]]) {
+    const PIECE: usize = 256;
+    x.par_chunks_mut(PIECE).enumerate().for_each(|(piece, rows)| {
+        for (block, c) in basis.iter().zip(coefficients) {
+            for (q, x) in block[piece * PIECE..].iter().zip(rows.iter_mut()) {
+                for r in 0..BLOCK {
+                    add_scaled(x, -q[r], &c[r]);
+                }
+            }
+        }
+    });
+}
+
+/// Makes the columns of `block` orthonormal, and orthogonal to `locked` and `basis`.
+///
+/// Returns the upper triangle R for which (the old block, projected) = (the new block) R. A column that was in the
+/// space already is replaced by a random one, with zeros in R.
+fn orthonormalise(block: &mut [Row], locked: &[Vec<Row>], basis: &[Vec<Row>], rng: &mut Generator) -> [Row; BLOCK] {
+    let before = lengths(block);
+    // Once is not enough in floating point; twice is.
+    for _ in 0..2 {
+        for space in [locked, basis] {
+            let coefficients = project(space, block);
+            subtract(block, space, &coefficients);
+        }
+    }
+    let mut triangle = [[0.0; BLOCK]; BLOCK];
+    for c in 0..BLOCK {
+        let mut replaced = false;
+        loop {
+            for _ in 0..2 {
+                for r in 0..c {
+                    let along: f64 = block.iter().map(|row| row[r] * row[c]).sum();
+                    block.iter_mut().for_each(|row| row[c] -= along * row[r]);
+                    if !replaced {
+                        triangle[r][c] += along;
+                    }
+                }
+            }
+            let length = block.iter().map(|row| row[c] * row[c]).sum::<f64>().sqrt();
+            if length > LOST * if replaced { 1.0 } else { before[c].max(f64::MIN_POSITIVE) } {
+                block.iter_mut().for_each(|row| row[c] /= length);
+                if !replaced {
+                    triangle[c][c] = length;
+                }
+                break;
+            }
+            // Another direction, so that the space keeps growing. A zero start block gets here too.
+            replaced = true;
+            let mut fresh: Vec<Row> = vec![[0.0; BLOCK]; block.len()];
+            fresh.iter_mut().for_each(|row| row[c] = rng.random::<f64>() - 0.5);
+            for _ in 0..2 {
+                for space in [locked, basis] {
+                    let coefficients = project(space, &fresh);
+                    subtract(&mut fresh, space, &coefficients);
+                }
+            }
+            block.iter_mut().zip(fresh).for_each(|(row, fresh)| row[c] = fresh[c]);
+        }
+    }
+    triangle
+}
+
+fn lengths(block: &[Row]) -> Row {
+    let mut sums = [0.0; BLOCK];
+    block.iter().for_each(|row| (0..BLOCK).for_each(|c| sums[c] += row[c] * row[c]));
+    sums.map(f64::sqrt)
+}
+
+/// The columns of basis × turn, as blocks.
+fn combined(basis: &[Vec<Row>], turn: &DMatrix<f64>) -> Vec<Vec<Row>> {
+    let m = basis.first().map_or(0, Vec::len);
+    let of = |b: usize| {
+        let mut out = vec![[0.0; BLOCK]; m];
+        out.par_iter_mut().with_min_len(256).enumerate().for_each(|(i, out)| {
+            for (at, block) in basis.iter().enumerate() {
+                for r in 0..BLOCK {
+                    let from = at * BLOCK + r;
+                    for c in 0..BLOCK {
+                        out[c] += block[i][r] * turn[(from, b * BLOCK + c)];
+                    }
+                }
+            }
+        });
+        out
+    };
+    (0..turn.ncols() / BLOCK).map(of).collect()
+}
+
+/// Columns as blocks, the last one padded with zeros.
+fn blocks_of(columns: &DMatrix<f64>) -> Vec<Vec<Row>> {
+    let entry = |i: usize, j: usize| if j < columns.ncols() { columns[(i, j)] } else { 0.0 };
+    (0..columns.ncols().div_ceil(BLOCK))
+        .map(|b| (0..columns.nrows()).map(|i| std::array::from_fn(|c| entry(i, b * BLOCK + c))).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Diagonal(Vec<f64>);
+
+    impl Operator for Diagonal {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn apply(&self, x: &[Row], y: &mut [Row]) {
+            for ((y, x), d) in y.iter_mut().zip(x).zip(&self.0) {
+                *y = x.map(|x| x * d);
+            }
+        }
+    }
+
+    #[test]
+    fn eigenvalues_that_occur_often_are_found_as_often() {
+        let mut values: Vec<f64> = (0..1500).map(|i| 1.0 + (i as f64 * 0.7).sin()).collect();
+        // Five times -1, three times -0.5.
+        for (i, at) in [3, 700, 20, 1400, 999, 42, 77, 1033].into_iter().enumerate() {
+            values[at] = if i < 5 { -1.0 } else { -0.5 };
+        }
+        let (found, vectors) = smallest(&Diagonal(values.clone()), 10, &DMatrix::zeros(1500, 0)).unwrap();
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        assert!(found.iter().zip(&sorted).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?}");
+        assert!((vectors.transpose() * &vectors - DMatrix::identity(10, 10)).abs().max() < 1e-10);
+        let locked = DMatrix::from_fn(1500, 2, |i, j| f64::from(i == [3, 42][j]));
+        let (found, _) = smallest(&Diagonal(values), 6, &locked).unwrap();
+        let expected = [-1.0, -1.0, -1.0, -1.0, -0.5, -0.5];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?}");
+    }
+}

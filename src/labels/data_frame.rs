@@ -1,0 +1,229 @@
+//! `LabelTable` from and to a polars `DataFrame`, long and wide.
+
+use std::collections::HashMap;
+
+use polars::prelude::*;
+
+use super::label_table::LabelTable;
+use super::pairs::{PairBuilder, Repeats};
+use crate::error::{Error, Result};
+use crate::tables::polars_error;
+
+impl LabelTable {
+    /// One row per image-label pair, in the columns `image` and `label`. An image without labels has one row with a
+    /// null label, so that [`LabelTable::from_frame_long`] loses only labels without images and the order of labels.
+    pub fn to_frame_long(&self) -> Result<DataFrame> {
+        let rows = self.csr().1.len() + self.num_unlabelled();
+        let mut images = StringChunkedBuilder::new("image".into(), rows);
+        let mut labels = StringChunkedBuilder::new("label".into(), rows);
+        for (i, image) in self.images().iter().enumerate() {
+            for &label in self.row(i) {
+                images.append_value(image);
+                labels.append_value(&self.labels()[label as usize]);
+            }
+            if self.row(i).is_empty() {
+                images.append_value(image);
+                labels.append_null();
+            }
+        }
+        let columns = vec![images.finish().into_column(), labels.finish().into_column()];
+        DataFrame::new(rows, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
+    }
+
+    /// One row per image: the column `image` and one column of 0 and 1 (u8) per label. Errors: a label named `image`.
+    pub fn to_frame_wide(&self) -> Result<DataFrame> {
+        if self.labels().iter().any(|l| l == "image") {
+            return Err(Error::argument("a wide table has a column \"image\", so no label can have that name"));
+        }
+        let n = self.num_images();
+        let mut held = vec![vec![0_u8; n]; self.num_labels()];
+        for i in 0..n {
+            self.row(i).iter().for_each(|&l| held[l as usize][i] = 1);
+        }
+        let images = StringChunked::from_iter_values("image".into(), self.images().iter().map(String::as_str));
+        let labels = self
+            .labels()
+            .iter()
+            .zip(held)
+            .map(|(name, values)| UInt8Chunked::from_vec(name.as_str().into(), values).into_column());
+        let columns = std::iter::once(images.into_column()).chain(labels).collect();
+        DataFrame::new(n, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
+    }
+
+    /// From a frame with one row per image-label pair. Labels become alphabetical; a null label marks an image without
+    /// labels.
+    ///
+    /// Errors: a missing column, a null image, a repeated pair (with its row, counted from 0).
+    pub fn from_frame_long(frame: &DataFrame, image: &str, label: &str) -> Result<LabelTable> {
+        let mut builder = PairBuilder::new();
+        push_long(&mut builder, frame, image, label, "the frame", 0)?;
+        builder.finish("the frame", "row", Repeats::Refuse)
+    }
+
+    /// From a frame with one row per image: every column but `image` is a label of 0 and 1, or true and false.
+    ///
+    /// Errors: a missing column, a value that is not 0 or 1, a repeated image (with its row).
+    pub fn from_frame_wide(frame: &DataFrame, image: &str) -> Result<LabelTable> {
+        let labels = frame.get_column_names().iter().map(|n| n.to_string()).filter(|n| n != image).collect();
+        let mut rows = WideRows::new(labels);
+        rows.push(frame, image, "the frame", 0)?;
+        rows.finish("the frame")
+    }
+}
+
+/// Adds the pairs of a long frame whose first row is row `start` of `source`.
+pub(super) fn push_long(
+    builder: &mut PairBuilder,
+    frame: &DataFrame,
+    image: &str,
+    label: &str,
+    source: &str,
+    start: usize,
+) -> Result<()> {
+    let (images, labels) = (texts(frame, image, source)?, texts(frame, label, source)?);
+    for (i, (image, label)) in images.iter().zip(labels.iter()).enumerate() {
+        let row = start + i;
+        match (image, label) {
+            (None | Some(""), _) => return Err(Error::data(format!("{source}, row {row}: the image has no name"))),
+            (Some(image), None | Some("")) => builder.image(image)?,
+            (Some(image), Some(label)) => builder.pair(image, label, row)?,
+        }
+    }
+    Ok(())
+}
+
+/// Collects the rows of wide frames.
+pub(super) struct WideRows {
+    labels: Vec<String>,
+    images: Vec<String>,
+    rows: Vec<Vec<u32>>,
+    seen: HashMap<String, usize>,
+}
+
+impl WideRows {
+    pub fn new(labels: Vec<String>) -> WideRows {
+        WideRows { labels, images: Vec::new(), rows: Vec::new(), seen: HashMap::new() }
+    }
+
+    /// Adds a frame whose first row is row `start` of `source`.
+    pub fn push(&mut self, frame: &DataFrame, image: &str, source: &str, start: usize) -> Result<()> {
+        for (i, image) in texts(frame, image, source)?.iter().enumerate() {
+            let Some(image) = image.filter(|name| !name.is_empty()) else {
+                return Err(Error::data(format!("{source}, row {}: the image has no name", start + i)));
+            };
+            if let Some(first) = self.seen.insert(image.to_string(), start + i) {
+                return Err(Error::data(format!(
+                    "{source}, row {}: image \"{image}\" has a second row, its first is row {first}",
+                    start + i
+                )));
+            }
+            self.images.push(image.to_string());
+        }
+        let first = self.rows.len();
+        self.rows.resize(first + frame.height(), Vec::new());
+        for (label, name) in self.labels.iter().enumerate() {
+            let column = frame.column(name).map_err(|e| polars_error(source, e))?;
+            // Text never becomes a number here, so that "yes" is refused and not made null.
+            let numbers = match column.dtype() {
+                dtype if dtype.is_primitive_numeric() || dtype.is_bool() => {
+                    column.cast(&DataType::Float64).map_err(|e| polars_error(source, e))?
+                }
+                other => {
+                    return Err(Error::data(format!(
+                        "{source}: column \"{name}\" must hold 0 and 1; it holds {other}"
+                    ))
+                    .with_help(
+                        "option labels names the columns that are labels; a long table has the columns image and label",
+                    ));
+                }
+            };
+            for (i, value) in numbers.f64().map_err(|e| polars_error(source, e))?.iter().enumerate() {
+                match value {
+                    Some(0.0) => {}
+                    Some(1.0) => self.rows[first + i].push(label as u32),
+                    other => {
+                        let came = other.map_or("nothing".to_string(), |x| x.to_string());
+                        return Err(Error::data(format!(
+                            "{source}, row {}: column \"{name}\" must be 0 or 1; got {came}",
+                            start + i
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn finish(self, source: &str) -> Result<LabelTable> {
+        if self.images.is_empty() {
+            return Err(Error::data(format!("{source} has no rows")));
+        }
+        LabelTable::from_lists(self.labels, self.images, &self.rows)
+    }
+}
+
+/// A column as text; numbers become their digits.
+fn texts(frame: &DataFrame, name: &str, source: &str) -> Result<StringChunked> {
+    let column = frame.column(name).map_err(|_| {
+        let mut error = Error::unknown("column", name, frame.get_column_names().iter().map(|n| n.as_str()));
+        error.message = format!("{source} has no column \"{name}\"");
+        error
+    })?;
+    let column = column.cast(&DataType::String).map_err(|e| polars_error(source, e))?;
+    Ok(column.str().map_err(|e| polars_error(source, e))?.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> LabelTable {
+        let labels = ["cat", "dog", "owl"].map(String::from).to_vec();
+        let images = ["x", "y", "z"].map(String::from).to_vec();
+        LabelTable::from_lists(labels, images, &[vec![0, 2], vec![], vec![1]]).unwrap()
+    }
+
+    fn same(a: &LabelTable, b: &LabelTable) -> bool {
+        a.labels() == b.labels() && a.images() == b.images() && a.csr() == b.csr()
+    }
+
+    #[test]
+    fn there_and_back() {
+        let long = table().to_frame_long().unwrap();
+        assert_eq!(long.height(), 4);
+        assert!(same(&LabelTable::from_frame_long(&long, "image", "label").unwrap(), &table()));
+        let wide = table().to_frame_wide().unwrap();
+        assert_eq!(wide.shape(), (3, 4));
+        assert!(same(&LabelTable::from_frame_wide(&wide, "image").unwrap(), &table()));
+    }
+
+    #[test]
+    fn bad_frames_are_named() {
+        let frame = df!("image" => ["a", "b", "a"], "label" => ["cat", "cat", "cat"]).unwrap();
+        assert_eq!(
+            LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
+            "the frame, row 2: image \"a\" has label \"cat\" a second time, first on row 0"
+        );
+        assert_eq!(
+            LabelTable::from_frame_long(&frame, "image", "labels").unwrap_err().help.as_deref(),
+            Some("did you mean \"label\"?")
+        );
+        let frame = df!("image" => ["a", "b"], "label" => ["cat", "cat"]).unwrap();
+        assert!(
+            LabelTable::from_frame_wide(&frame, "image")
+                .unwrap_err()
+                .message
+                .contains("column \"label\" must hold 0 and 1")
+        );
+        let frame = df!("image" => ["a", "b"], "cat" => [1, 2]).unwrap();
+        assert_eq!(
+            LabelTable::from_frame_wide(&frame, "image").unwrap_err().message,
+            "the frame, row 1: column \"cat\" must be 0 or 1; got 2"
+        );
+        let frame = df!("image" => [Some("a"), None], "label" => ["cat", "cat"]).unwrap();
+        assert_eq!(
+            LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
+            "the frame, row 1: the image has no name"
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! Loads weights into a model: whole states by name, and files of other programs.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use parking_lot::Mutex;
+use tch::Tensor;
+
+use super::Model;
+use crate::error::{Error, Result};
+use crate::models::{heads, weights};
+
+/// How well given tensors fitted the parameters of a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LoadSummary {
+    /// Parameters that were not given; they keep their values.
+    pub missing: Vec<String>,
+    /// Given names that the model does not have; ignored.
+    pub unexpected: Vec<String>,
+    /// (name, shape here, shape given): not loaded.
+    pub mismatched: Vec<(String, Vec<i64>, Vec<i64>)>,
+}
+
+impl Model {
+    /// Loads a file of any origin: the whole backbone, and the layers of the head that fit. Notes the others.
+    pub(super) fn load_weights(&mut self, path: &Path) -> Result<()> {
+        let shapes: HashMap<String, Vec<i64>> =
+            self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
+        let mut state = weights::fit(weights::read(path)?, &shapes, &self.kind.weights)?;
+        let twins: Vec<(String, Tensor)> = (state.iter())
+            .map(|(name, tensor)| (format!("{}{name}", heads::SECOND), tensor.shallow_clone()))
+            .filter(|(name, _)| shapes.contains_key(name))
+            .collect();
+        state.extend(twins);
+        let head: HashSet<String> = self.params.list[self.backbone_params..].iter().map(|p| p.name.clone()).collect();
+        // A layer of the head is taken whole or not at all: a bias means nothing without its weight.
+        let differs: Vec<(String, Vec<i64>, Vec<i64>)> = state
+            .iter()
+            .filter(|(name, _)| head.contains(name))
+            .filter_map(|(name, given)| {
+                shapes.get(name).filter(|s| **s != given.size()).map(|s| (name.clone(), s.clone(), given.size()))
+            })
+            .collect();
+        let layer = |name: &str| name.rsplit_once('.').map_or_else(|| name.to_string(), |(layer, _)| layer.to_string());
+        let dropped: HashSet<String> = differs.iter().map(|(name, ..)| layer(name)).collect();
+        state.retain(|(name, _)| !(head.contains(name) && dropped.contains(&layer(name))));
+        let summary = self.load_state(&state)?;
+        let file = path.display();
+        let of_backbone = LoadSummary {
+            missing: summary.missing.iter().filter(|name| !head.contains(*name)).cloned().collect(),
+            unexpected: vec![],
+            mismatched: summary.mismatched,
+        };
+        if of_backbone.missing.len() == self.backbone_params {
+            let first = state.first().map_or("none", |(name, _)| name.as_str());
+            let error = Error::data(format!(
+                "{file}: none of its {} tensors has a name that {} knows; the first is \"{first}\"",
+                state.len(),
+                self.kind.name
+            ));
+            return Err(error.with_help(match self.kind.weights.note {
+                "" => format!("weights that Model.save wrote for {} fit", self.kind.name),
+                note => format!("what fits: {note}"),
+            }));
+        }
+        if of_backbone != LoadSummary::default() {
+            return Err(Error::data(format!("{file}: does not fit {}: {of_backbone}", self.kind.name))
+                .with_help("the architecture, its stages and image_size decide names and shapes"));
+        }
+        for (name, here, there) in differs.iter().filter(|(_, here, there)| here.len() > 1 && here.len() == there.len())
+        {
+            if here[1..] == there[1..] {
+                self.notes.push(format!(
+                    "{file}: the last layer \"{}\" is for {} classes; for {} labels it starts from random weights",
+                    layer(name),
+                    there[0],
+                    here[0]
+                ));
+            }
+        }
+        // Tensors of unused stages and of the file's own head are not worth a note.
+        if self.stages == (self.kind.stages)().len() {
+            let classifier = format!("{}.", self.kind.classifier);
+            let strange: Vec<String> = summary.unexpected.into_iter().filter(|n| !n.starts_with(&classifier)).collect();
+            if !strange.is_empty() {
+                let summary = LoadSummary { unexpected: strange, ..LoadSummary::default() };
+                self.notes.push(format!(
+                    "{file}: read into {}, but for tensors that it has no place for: {summary}",
+                    self.kind.name
+                ));
+            }
+        }
+        self.notes.iter().for_each(|line| log_once(line));
+        Ok(())
+    }
+
+    /// Copies tensors into the parameters of the same names.
+    pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<LoadSummary> {
+        let mut summary = LoadSummary::default();
+        let by_name: HashMap<&str, &Tensor> =
+            state.iter().rev().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        for param in &self.params.list {
+            let Some(given) = by_name.get(param.name.as_str()) else {
+                summary.missing.push(param.name.clone());
+                continue;
+            };
+            if given.size() != param.tensor.size() {
+                summary.mismatched.push((param.name.clone(), param.tensor.size(), given.size()));
+                continue;
+            }
+            let mut tensor = param.tensor.f_detach()?;
+            tch::no_grad(|| tensor.f_copy_(given))?;
+        }
+        let constants = self.params.constants.iter().map(|(name, _)| name.as_str());
+        let own: HashSet<&str> = self.params.list.iter().map(|p| p.name.as_str()).chain(constants).collect();
+        summary.unexpected = state
+            .iter()
+            .map(|(n, _)| n)
+            .filter(|n| !own.contains(n.as_str()) && !n.ends_with("num_batches_tracked"))
+            .cloned()
+            .collect();
+        Ok(summary)
+    }
+}
+
+impl std::fmt::Display for LoadSummary {
+    /// `missing 7: "a", "b", "c", "d", ...; of another shape 1: "e" is [2] instead of [3]`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let quoted = |names: &[String]| names.iter().map(|n| format!("\"{n}\"")).collect();
+        let shapes = self
+            .mismatched
+            .iter()
+            .map(|(n, here, there)| format!("\"{n}\" is {there:?} instead of {here:?}"))
+            .collect();
+        let all: [(&str, Vec<String>); 3] = [
+            ("missing", quoted(&self.missing)),
+            ("unexpected", quoted(&self.unexpected)),
+            ("of another shape", shapes),
+        ];
+        let parts: Vec<String> = all
+            .iter()
+            .filter(|(_, items)| !items.is_empty())
+            .map(|(what, items)| {
+                let first: Vec<&str> = items.iter().take(4).map(String::as_str).collect();
+                let more = if items.len() > 4 { ", ..." } else { "" };
+                format!("{what} {}: {}{more}", items.len(), first.join(", "))
+            })
+            .collect();
+        f.write_str(&parts.join("; "))
+    }
+}
+
+/// Logs a line once per process: many models of one run read the same file.
+fn log_once(line: &str) {
+    static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if LOGGED.lock().insert(line.to_string()) {
+        crate::activity::console::log(line);
+    }
+}

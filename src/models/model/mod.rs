@@ -1,0 +1,278 @@
+//! The model itself: images to logits, frozen features, parameters.
+
+mod load;
+mod save;
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
+pub use load::LoadSummary;
+
+use super::backbones::{self, Backbone, BackboneKind};
+use super::heads::{self, Answer, Head, HeadSetup, Seen};
+use super::params::{Params, Role, Scope};
+use super::pass::Pass;
+use super::precision::{Precision, full};
+use super::{ModelSpec, Normalise, weights};
+use crate::error::{Error, Result};
+use crate::torch::upload;
+
+/// A backbone and a head for `labels`.
+pub struct Model {
+    /// Resolved: every default written out.
+    pub spec: ModelSpec,
+    /// One name per logit, in order.
+    pub labels: Vec<String>,
+    pub device: Device,
+    kind: &'static BackboneKind,
+    stages: usize,
+    params: Params,
+    backbone: Box<dyn Backbone>,
+    head: Box<dyn Head>,
+    /// Number of the backbone's parameters, which come before the head's.
+    backbone_params: usize,
+    channels: i64,
+    notes: Vec<String>,
+    /// [1, 3, 1, 1]: pixels of 0 to 255 are normalised as `x * scale + shift`.
+    scale: Tensor,
+    shift: Tensor,
+}
+
+impl Model {
+    /// Builds the model; random weights follow from (`seed`, parameter name) alone. `spec.weights` then replaces all
+    /// weights of the backbone, and those of the head that the file has and that fit.
+    ///
+    /// Errors: those of the specification; no labels; weights that are missing or do not fit.
+    pub fn new(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
+        let mut model = Self::random(spec, labels, seed, device)?;
+        match model.spec.weights.clone().as_deref() {
+            None => {}
+            Some("imagenet") => model.load_weights(&weights::find_imagenet(model.kind)?)?,
+            Some(path) => model.load_weights(Path::new(path))?,
+        }
+        Ok(model)
+    }
+
+    fn random(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
+        if labels.is_empty() {
+            return Err(Error::argument("a model needs at least one label; got none"));
+        }
+        let spec = spec.resolved()?;
+        let kind = backbones::find(&spec.backbone)?;
+        let stages = spec.stages.unwrap_or(1);
+        let params = RefCell::new(Params::default());
+        let root = Scope::root(&params, seed, device);
+        let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
+        let backbone_params = params.borrow().list.len();
+        let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
+            (Some(channels), _) => channels,
+            (None, Some(stage)) => stage.channels,
+            (None, None) => return Err(Error::internal(format!("backbone \"{}\" has no stage {stages}", kind.name))),
+        };
+        let setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        let head = (heads::find(&spec.head)?.build)(&root, &setup)?;
+        let params = params.into_inner();
+        let mut names: Vec<&str> = params.list.iter().map(|p| p.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::data(format!(
+                "two tensors of the model are named \"{}\", one of the backbone and one of the head",
+                twice[0]
+            )));
+        }
+        let (mean, std) = statistics(&spec, kind);
+        let scale: Vec<f32> = std.iter().map(|s| (1.0 / (255.0 * s)) as f32).collect();
+        let shift: Vec<f32> = mean.iter().zip(std).map(|(m, s)| (-m / s) as f32).collect();
+        let constant =
+            |v: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(v)?.f_view([1, 3, 1, 1])?.f_to_device(device)?) };
+        Ok(Model {
+            labels: labels.to_vec(),
+            device,
+            kind,
+            stages,
+            params,
+            backbone,
+            head,
+            backbone_params,
+            channels,
+            notes: vec![],
+            scale: constant(&scale)?,
+            shift: constant(&shift)?,
+            spec,
+        })
+    }
+
+    /// Tensors of `spec.weights` that were left out, one sentence each; they were logged too.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Side of the square input, in pixels.
+    pub fn image_size(&self) -> i64 {
+        self.spec.image_size.unwrap_or(self.kind.image_size)
+    }
+
+    /// u8 pixels `[N, H, W, 3]` → f32 `[N, 3, H, W]`, channels-last in memory, on the model's device, normalised by
+    /// `spec.normalise`.
+    pub fn normalise(&self, pixels: &Tensor) -> Result<Tensor> {
+        let x = upload(pixels, self.device)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
+        Ok(x.f_mul(&self.scale)?.f_add(&self.shift)?)
+    }
+
+    fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
+        let mut x = x.shallow_clone();
+        for stage in from + 1..=to {
+            // Heads add to the outputs of stages after the frozen ones only.
+            if stage > 1
+                && stage > self.spec.freeze
+                && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))?
+            {
+                x = x.f_add(&more)?;
+            }
+            x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
+        }
+        Ok(x)
+    }
+
+    /// Normalised images `[N, 3, H, W]` → logits `[N, m]`. A training pass turns on batch statistics in the trainable
+    /// rest, and dropout.
+    pub fn forward(&self, images: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
+        self.forward_from(&self.frozen_features(images)?, pass.into())
+    }
+
+    /// Normalised images → the output of stage `freeze` `[N, C, h, w]` (a transformer's tokens as `[N, C, T, 1]`), no
+    /// gradient; the images themselves when freeze is 0.
+    pub fn frozen_features(&self, images: &Tensor) -> Result<Tensor> {
+        if self.spec.freeze == 0 {
+            return Ok(images.shallow_clone());
+        }
+        tch::no_grad(|| self.stages(images, 0, self.spec.freeze, false))
+    }
+
+    /// Output of stage `freeze` → logits, by the trainable rest.
+    pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
+        Ok(self.answer(features, pass)?.logits)
+    }
+
+    /// Output of stage `freeze` → logits, and the head's own loss if it has one.
+    pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Answer> {
+        let pass = pass.into();
+        let rest = |x: &Tensor| -> Result<Tensor> {
+            let x = full(&pass.precision.during(|| self.stages(x, self.spec.freeze, self.stages, pass.train))?)?;
+            // Whole feature maps are dropped; heads number their own dropouts from 0.
+            pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
+        };
+        let maps = rest(features)?;
+        self.head.answer(&Seen { maps: &maps, input: features, rest: &rest }, pass)
+    }
+
+    /// The head's input from the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
+    /// and a backbone with its own pooling (a class token), the pooled vector as `[N, C, 1, 1]`.
+    fn head_input(&self, x: &Tensor) -> Result<Tensor> {
+        if self.backbone.pools_itself() && self.spec.head == "gap" {
+            return Ok(self.backbone.pooled(x)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?);
+        }
+        self.backbone.maps(x)
+    }
+
+    /// The head's own term of the loss, if it has one.
+    pub fn auxiliary(&self) -> Result<Option<Tensor>> {
+        self.head.auxiliary()
+    }
+
+    /// Identifies the function `frozen_features`: equal strings, equal features.
+    pub fn frozen_fingerprint(&self) -> Result<String> {
+        let weights = self.fingerprint(|frozen| frozen)?;
+        let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
+        Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
+    }
+
+    /// Identifies the current weights.
+    pub fn initial_fingerprint(&self) -> Result<String> {
+        self.fingerprint(|_| true)
+    }
+
+    fn fingerprint(&self, which: impl Fn(bool) -> bool) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        for param in self.params.list.iter().filter(|p| which(p.frozen)) {
+            let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+            let count = tensor.numel();
+            let mut bytes = vec![0u8; count * 4];
+            tensor.f_copy_data_u8(&mut bytes, count)?;
+            hasher.update(param.name.as_bytes());
+            hasher.update(&bytes);
+        }
+        if let Some(code) = self.backbone.fingerprint() {
+            hasher.update(code.as_bytes());
+        }
+        Ok(hasher.finalize().to_hex()[..16].to_string())
+    }
+
+    /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
+    pub fn class_maps(&self, images: &Tensor) -> Result<Option<Tensor>> {
+        tch::no_grad(|| {
+            let x = self.stages(&self.frozen_features(images)?, self.spec.freeze, self.stages, false)?;
+            self.head.class_maps(&self.backbone.maps(&x)?)
+        })
+    }
+
+    fn select(&self, which: impl Fn(Role, bool) -> bool) -> Vec<(String, Tensor)> {
+        let mut all: Vec<(String, Tensor)> = self
+            .params
+            .list
+            .iter()
+            .filter(|p| which(p.role, p.frozen))
+            .map(|p| (p.name.clone(), p.tensor.shallow_clone()))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// The trained parameters, sorted by name: leaves with `requires_grad`, sharing the model's storage.
+    /// `set_data` on one of them changes the model.
+    pub fn trainable(&self) -> Vec<(String, Tensor)> {
+        self.select(|role, frozen| role == Role::Weight && !frozen)
+    }
+
+    /// Whether the parameter of that name belongs to the backbone or to a head's second backbone.
+    pub fn is_of_backbone(&self, name: &str) -> bool {
+        name.starts_with(heads::SECOND) || self.params.list[..self.backbone_params].iter().any(|p| p.name == name)
+    }
+
+    /// Batch statistics of the trainable rest, sorted by name (f32), sharing the model's storage.
+    pub fn buffers(&self) -> Vec<(String, Tensor)> {
+        self.select(|role, frozen| role == Role::Statistic && !frozen)
+    }
+
+    /// All weights and statistics, sorted by name.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.select(|_, _| true)
+    }
+
+    /// A copy that shares no storage.
+    pub fn twin(&self) -> Result<Model> {
+        let mut twin = Self::random(&self.spec, &self.labels, 0, self.device)?;
+        twin.load_state(&self.state())?;
+        Ok(twin)
+    }
+
+    /// Number of elements of all weights, head included.
+    pub fn num_parameters(&self) -> i64 {
+        self.params.list.iter().filter(|p| p.role == Role::Weight).map(|p| p.tensor.numel() as i64).sum()
+    }
+
+    /// Channels of the maps that the head reads.
+    pub fn channels(&self) -> i64 {
+        self.channels
+    }
+}
+
+/// Mean and standard deviation per channel by which pixel values in [0, 1] are normalised.
+fn statistics(spec: &ModelSpec, kind: &BackboneKind) -> ([f64; 3], [f64; 3]) {
+    match spec.normalise {
+        Normalise::Backbone => (kind.mean, kind.std),
+        Normalise::None => ([0.0; 3], [1.0; 3]),
+    }
+}

@@ -1,0 +1,78 @@
+//! Models as files: `.safetensors` with a description, from which alone a model can be restored.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tch::Device;
+
+use super::{LoadSummary, Model, statistics};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::models::{ModelSpec, weights};
+
+impl Model {
+    /// Writes a `.safetensors` file that alone restores the model (a TorchScript module's code stays in its own file),
+    /// under the names of timm or torchvision, and next to it a `.json` of the same name with timm's keys. `extra` is
+    /// stored in both.
+    pub fn save(&self, path: &Path, extra: &Value) -> Result<()> {
+        if path.extension().and_then(|e| e.to_str()) != Some("safetensors") {
+            return Err(Error::argument(format!("a model is saved as .safetensors; got \"{}\"", path.display())));
+        }
+        let description = json!({ "spec": self.spec, "labels": self.labels, "extra": extra });
+        // One key: the format does not keep an order of keys, and equal models should be equal files.
+        let metadata = [("cpsd".to_string(), description.to_string())];
+        let mut tensors = self.state();
+        tensors.extend(self.params.constants.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())));
+        weights::write_safetensors(path, &tensors, &metadata)?;
+        let side = self.image_size();
+        let kind = self.kind;
+        let stage = &(kind.stages)()[self.stages - 1];
+        let grid = (stage.stride > 0).then(|| (side + stage.stride - 1) / stage.stride);
+        let (mean, std) = statistics(&self.spec, kind);
+        let names = match (kind.timm, kind.weights.files.is_empty()) {
+            (Some(_), _) => "timm",
+            (None, false) => "torchvision",
+            (None, true) => "own",
+        };
+        let config = json!({
+            "architecture": kind.timm.unwrap_or(kind.name),
+            "num_classes": self.labels.len(),
+            "num_features": self.channels,
+            "global_pool": if self.backbone.pools_itself() { "token" } else { "avg" },
+            "label_names": self.labels,
+            "pretrained_cfg": {
+                "input_size": [3, side, side],
+                "pool_size": grid.map(|g| [g, g]),
+                "num_classes": self.labels.len(),
+                "mean": mean,
+                "std": std,
+                "interpolation": kind.interpolation,
+                "crop_pct": kind.crop_pct,
+                "crop_mode": "center",
+                "classifier": kind.classifier,
+                "first_conv": kind.first_conv,
+            },
+            "cpsd": { "spec": self.spec, "names": names, "extra": extra },
+        });
+        files::write(&path.with_extension("json"), format!("{config:#}\n").as_bytes())
+    }
+
+    /// Restores a model that `save` wrote, and its `extra`. Pretrained weights need not be present.
+    ///
+    /// Errors: Io; Data for a file that is cut short, was not written by `save`, or whose tensors do not fit.
+    pub fn load(path: &Path, device: Device) -> Result<(Model, Value)> {
+        let bad = |what: String| Error::data(format!("{}: not a model that save wrote: {what}", path.display()));
+        let (state, metadata) = weights::read_safetensors(path)?;
+        let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
+        let description: Value = serde_json::from_str(description).map_err(|e| bad(e.to_string()))?;
+        let spec: ModelSpec = serde_json::from_value(description["spec"].clone()).map_err(|e| bad(e.to_string()))?;
+        let labels: Vec<String> =
+            serde_json::from_value(description["labels"].clone()).map_err(|e| bad(e.to_string()))?;
+        let mut model = Self::random(&spec, &labels, 0, device)?;
+        let summary = LoadSummary { unexpected: vec![], ..model.load_state(&state)? };
+        if summary != LoadSummary::default() {
+            return Err(bad(summary.to_string()));
+        }
+        Ok((model, description["extra"].clone()))
+    }
+}

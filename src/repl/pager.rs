@@ -1,0 +1,43 @@
+//! Long output through a pager.
+
+use std::io::{IsTerminal, Write};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static PAGING: AtomicBool = AtomicBool::new(true);
+
+/// Turns paging on or off.
+pub fn set(on: bool) {
+    PAGING.store(on, Ordering::Relaxed);
+}
+
+/// Whether long output is paged.
+pub fn on() -> bool {
+    PAGING.load(Ordering::Relaxed)
+}
+
+/// Prints a text. On a terminal, one longer than the screen goes through `$PAGER`, or less.
+pub fn print(text: &str) {
+    let rows = usize::from(console::Term::stdout().size().0);
+    let long = text.lines().count() + 2 > rows;
+    let able = std::env::var("TERM").is_ok_and(|term| term != "dumb");
+    if !(on() && long && able && rows > 0 && std::io::stdout().is_terminal() && page(text)) {
+        // A terminal that disappears meanwhile is no failure.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+}
+
+/// Shows a text in the pager. Returns whether that worked.
+fn page(text: &str) -> bool {
+    let pager = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty()).unwrap_or_else(|| "less".into());
+    // As git does: colours pass, and a text that fits stays on the screen.
+    let less = std::env::var("LESS").unwrap_or_else(|_| "FRX".into());
+    let child = Command::new("sh").args(["-c", &pager]).env("LESS", less).stdin(Stdio::piped()).spawn();
+    let Ok(mut child) = child else { return false };
+    if let Some(mut input) = child.stdin.take() {
+        // A pager that is left early closes its end: no failure.
+        let _ = input.write_all(text.as_bytes());
+    }
+    // The shell exits with 127 where there is no such program.
+    child.wait().is_ok_and(|status| status.code() != Some(127))
+}

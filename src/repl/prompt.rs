@@ -1,0 +1,94 @@
+//! The state of the prompt: evaluates inputs, shows and numbers their values, keeps those that worked.
+
+use colored::Colorize;
+use rhai::Dynamic;
+
+use super::terminal::{rendered, width};
+use super::{figures, last_values, pager};
+use crate::plots::Figure;
+use crate::script::errors::Failure;
+use crate::script::session::Session;
+use crate::script::show;
+
+/// An input that worked.
+pub struct Entry {
+    pub code: String,
+    /// The number that its value was shown under, if it was: it became `ans`, and `ans_3`.
+    pub shown: Option<usize>,
+}
+
+pub struct Prompt<'s> {
+    pub session: &'s mut Session,
+    /// Inputs that worked, in order.
+    pub kept: Vec<Entry>,
+    /// The last failure, rendered.
+    pub failure: Option<String>,
+    pub figures: figures::Mode,
+    /// How many values were shown.
+    numbered: usize,
+}
+
+impl<'s> Prompt<'s> {
+    pub fn new(session: &'s mut Session) -> Self {
+        Prompt { session, kept: vec![], failure: None, figures: figures::Mode::Auto, numbered: 0 }
+    }
+
+    /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
+    /// the end silences it.
+    pub fn evaluate(&mut self, line: &str, name: &str) {
+        let line = last_values::with_ans(line);
+        let outcome = self.session.eval(&line, name);
+        self.take(line, outcome);
+    }
+
+    /// Shows the outcome of an input.
+    pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
+        match outcome {
+            Ok(value) => {
+                let silent = value.is_unit() || line.trim_end().ends_with(';');
+                let shown = (!silent).then(|| self.show(value));
+                self.kept.push(Entry { code: line, shown });
+            }
+            Err(failure) => self.report(&failure),
+        }
+    }
+
+    /// Shows a value under the next number.
+    fn show(&mut self, value: Dynamic) -> usize {
+        self.numbered += 1;
+        let mark = format!("_{}", self.numbered).dimmed();
+        let text = show::show(&value);
+        match text.contains('\n') {
+            false => pager::print(&format!("{mark} {text}")),
+            true => pager::print(&format!("{mark}\n{text}")),
+        }
+        if let Some(figure) = value.read_lock::<Figure>() {
+            match figures::show(&figure, self.figures, width()) {
+                Ok(line) => println!("{}", line.dimmed()),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+        self.session.scope.set_or_push(format!("ans_{}", self.numbered), value.clone());
+        self.session.scope.set_or_push("ans", value);
+        self.numbered
+    }
+
+    /// Prints a failure and keeps it for `:why`, unless it is a stop.
+    pub fn report(&mut self, failure: &Failure) {
+        if !failure.interrupted() && failure.exit.is_none() {
+            self.failure = Some(rendered(failure));
+        }
+        report(failure);
+    }
+}
+
+/// Prints a failure on standard error.
+pub fn report(failure: &Failure) {
+    if failure.interrupted() {
+        eprintln!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
+    } else if let Some(code) = failure.exit {
+        eprintln!("exit({code}) ends a script; Ctrl-D leaves the prompt");
+    } else {
+        eprint!("{}", rendered(failure));
+    }
+}

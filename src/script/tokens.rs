@@ -1,0 +1,76 @@
+//! The tokens of a text that need not be a whole script, for underlining, checking and the prompt.
+
+use std::ops::Range;
+
+/// The kinds of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A name, keyword or number.
+    Word,
+    /// A string with its quotes.
+    Text,
+    /// A string that nothing closes: to the end of its line, or of the text for a backtick.
+    Open,
+    /// One sign.
+    Sign,
+    Comment,
+}
+
+/// The tokens of a text with their byte ranges. Comments and blank space are left out.
+pub fn pieces(text: &str) -> Vec<(Range<usize>, Piece)> {
+    with_comments(text).filter(|(_, piece)| *piece != Piece::Comment).collect()
+}
+
+/// The tokens and comments of a text with their byte ranges.
+pub fn with_comments(text: &str) -> impl Iterator<Item = (Range<usize>, Piece)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += text[at..].len() - text[at..].trim_start().len();
+        let rest = &text[at..];
+        let c = rest.chars().next()?;
+        let (length, piece) = match c {
+            _ if rest.starts_with("//") => (rest.find('\n').unwrap_or(rest.len()), Piece::Comment),
+            _ if rest.starts_with("/*") => (rest.find("*/").map_or(rest.len(), |end| end + 2), Piece::Comment),
+            '"' | '`' => quoted(rest, c),
+            c if is_word(c) => (rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()), Piece::Word),
+            c => (c.len_utf8(), Piece::Sign),
+        };
+        at += length;
+        Some((at - length..at, piece))
+    })
+}
+
+/// Whether names, keywords and numbers consist of such characters.
+pub fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The string that `text` begins with: its length, and whether it is closed.
+pub fn quoted(text: &str, quote: char) -> (usize, Piece) {
+    let mut escaped = false;
+    for (i, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            '\n' if quote == '"' => return (i, Piece::Open),
+            c if c == quote => return (i + 1, Piece::Text),
+            _ => {}
+        }
+    }
+    (text.len(), Piece::Open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_end_where_rhai_ends_them() {
+        let of = |text: &str| pieces(text).into_iter().map(|(r, p)| (text[r].to_string(), p)).collect::<Vec<_>>();
+        let piece = |text: &str, piece| (text.to_string(), piece);
+        assert_eq!(of("\"a\\\"b\" c"), [piece("\"a\\\"b\"", Piece::Text), piece("c", Piece::Word)]);
+        assert_eq!(of("\"a\nb"), [piece("\"a", Piece::Open), piece("b", Piece::Word)]);
+        assert_eq!(of("`a\\` /* ` */ ("), [piece("`a\\`", Piece::Text), piece("(", Piece::Sign)]);
+        assert_eq!(of("`a\n\"b"), [piece("`a\n\"b", Piece::Open)]);
+    }
+}

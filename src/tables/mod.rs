@@ -1,0 +1,26 @@
+//! Tables of named columns: a polars frame that is made from cells, queried, printed, read and written.
+//!
+//! | part | file |
+//! |---|---|
+//! | [`Table`], made from cells and read as cells | `table`, `cell` |
+//! | filter, select, join, group and the other operations of polars | `operations` |
+//! | CSV and Parquet | `read_write` |
+//! | how a table prints | `print` |
+//! | text files and CSV records, whose errors name the line | `text_file`, `csv_records` |
+//! | errors of polars as errors of this program | `polars_error` |
+
+mod cell;
+mod csv_records;
+mod operations;
+mod polars_error;
+mod print;
+mod read_write;
+mod table;
+mod text_file;
+
+pub use cell::Cell;
+pub use csv_records::CsvRecords;
+pub use operations::columns_of;
+pub(crate) use polars_error::polars_error;
+pub use table::Table;
+pub use text_file::TextFile;

@@ -1,0 +1,117 @@
+//! Tables read from and written to CSV and Parquet.
+
+use std::fs::File;
+use std::path::Path;
+
+use polars::prelude::*;
+
+use super::csv_records::CsvRecords;
+use super::polars_error::polars_error;
+use super::table::Table;
+use super::text_file::TextFile;
+use crate::error::{Error, Result};
+use crate::files;
+
+impl Table {
+    /// Writes CSV with a header, whole or not at all.
+    pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut frame = self.frame.clone();
+        files::write_with(path.as_ref(), |out| CsvWriter::new(out).finish(&mut frame).map_err(std::io::Error::other))
+    }
+
+    /// The text that [`Table::write_csv`] writes.
+    pub fn to_csv(&self) -> Result<String> {
+        let mut bytes = Vec::new();
+        CsvWriter::new(&mut bytes)
+            .finish(&mut self.frame.clone())
+            .map_err(|e| polars_error("a table cannot be written as CSV", e))?;
+        String::from_utf8(bytes).map_err(|_| Error::internal("a table's CSV is not UTF-8"))
+    }
+
+    /// Writes Parquet, whole or not at all.
+    pub fn write_parquet(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut frame = self.frame.clone();
+        files::write_with(path.as_ref(), |out| {
+            ParquetWriter::new(out).finish(&mut frame).map(|_| ()).map_err(std::io::Error::other)
+        })
+    }
+
+    /// Reads CSV with a header; the types of the columns are inferred from all rows.
+    ///
+    /// Errors name the file and, where there is one, the line: not UTF-8, an open quote, a row of another length.
+    pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
+        let path = path.as_ref();
+        let text = TextFile::read(path)?;
+        // polars' errors name no line, so quotes and lengths of rows are checked first.
+        let mut records = CsvRecords::new(&text)?;
+        let (header, _) = records.header("a line of column names")?;
+        while let Some(line) = records.next()? {
+            records.expect_fields(header.len(), line)?;
+        }
+        if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
+            return Err(Error::data(format!("{}: column \"{}\" stands twice", path.display(), twice.1)));
+        }
+        let separator = records.separator();
+        let frame = CsvReadOptions::default()
+            .with_infer_schema_length(None)
+            .map_parse_options(|o| o.with_separator(separator))
+            .into_reader_with_file_handle(std::io::Cursor::new(text.content()))
+            .finish()
+            .map_err(|e| polars_error(path.display(), e))?;
+        Ok(Table { frame })
+    }
+
+    /// Reads Parquet. Errors name the file.
+    pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let frame = ParquetReader::new(file).finish().map_err(|e| polars_error(path.display(), e))?;
+        Ok(Table { frame })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Cell;
+    use super::*;
+
+    fn table() -> Table {
+        let columns = ["name", "n", "share", "yes", "empty"].map(String::from);
+        let cat = vec!["cat".into(), Cell::Int(3), Cell::Float(0.5), Cell::Bool(true), Cell::Null];
+        let dog = vec!["dog, big".into(), Cell::Int(1), Cell::Null, Cell::Bool(false), Cell::Null];
+        Table::from_rows(&columns, vec![cat, dog]).unwrap()
+    }
+
+    #[test]
+    fn written_tables_are_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (csv, parquet) = (folder.path().join("deep/a.csv"), folder.path().join("a.parquet"));
+        table().write_csv(&csv).unwrap();
+        table().write_parquet(&parquet).unwrap();
+        assert_eq!(Table::read_parquet(&parquet).unwrap().rows(), table().rows());
+        assert_eq!(Table::read_csv(&csv).unwrap().rows(), table().rows());
+        assert!(
+            std::fs::read_to_string(&csv)
+                .unwrap()
+                .starts_with("name,n,share,yes,empty\ncat,3,0.5,true,\n\"dog, big\",1,")
+        );
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let error = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            Table::read_csv(&path).unwrap_err().message
+        };
+        assert!(error(b"a,b\n1,2\n3\n").ends_with("x.csv, line 3: expected 2 fields; got 1"));
+        assert!(error(b"a,b\n1,2,3\n").ends_with("x.csv, line 2: expected 2 fields; got 3"));
+        assert!(error(b"a,b\n1,\"2\n3,4\n").ends_with("x.csv, line 2: a quote is not closed"));
+        assert!(error(b"a,b\n1,\xff\n").ends_with("x.csv, line 2: not UTF-8 text"));
+        assert!(error(b"").contains("is empty"));
+        assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" stands twice"));
+        std::fs::write(&path, b"PAR1 and no more").unwrap();
+        assert!(Table::read_parquet(&path).unwrap_err().message.contains("x.csv: "));
+    }
+}

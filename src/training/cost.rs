@@ -1,0 +1,161 @@
+//! The seconds and bytes that trainings would take, from two epochs on a few pictures.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::callbacks::Callbacks;
+use super::job::Job;
+use super::naming::NamedJob;
+use super::options::{Images, TrainOptions};
+use super::training_loop::TrainingLoop;
+use crate::error::{Error, Result};
+use crate::executors::pool;
+use crate::images::Dataset;
+use crate::losses::LossSpec;
+use crate::runs::{Begun, RunStore};
+
+/// The costs measured so far.
+#[derive(Default)]
+pub(super) struct Costs {
+    per_kind: HashMap<String, Cost>,
+    /// Frozen features that were counted already, since trainings share them.
+    features: HashSet<String>,
+}
+
+/// The cost of one kind of training per picture, in seconds on this machine and bytes on disk.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// Decoding and the frozen stages, or the teachers' outputs, of all views; once.
+    prepare: f64,
+    /// Per epoch.
+    step: f64,
+    /// Per evaluation.
+    validate: f64,
+    /// Kept in addition to the model.
+    bytes: f64,
+}
+
+/// Pictures per timing: few for a large model.
+const FEW: usize = 2;
+const MANY: usize = 32;
+/// Models above this number of parameters are timed on few pictures, on a CPU.
+const LARGE: i64 = 4_000_000;
+
+impl Costs {
+    /// The seconds of a training, and the bytes on disk that it takes in addition to its model. The first training of
+    /// its kind is timed.
+    pub fn of(&mut self, named: &NamedJob) -> Result<(f64, u64)> {
+        let NamedJob { job, model, train, val, .. } = named;
+        let kind = kind(job);
+        let cost = match self.per_kind.get(&kind) {
+            Some(cost) => *cost,
+            None => time(job, train, val, model.num_parameters())?,
+        };
+        self.per_kind.insert(kind, cost);
+        let first = shared_features(job, train).is_none_or(|key| self.features.insert(key));
+        let evaluations = job.options.epochs.div_ceil(job.options.eval_period());
+        let n = train.len() as f64;
+        let prepare = if first { cost.prepare * n } else { 0.0 };
+        let seconds =
+            prepare + cost.step * n * job.options.epochs as f64 + cost.validate * val.len() as f64 * evaluations as f64;
+        Ok((seconds, if first { (cost.bytes * n) as u64 } else { 0 }))
+    }
+}
+
+/// Everything that decides the time per picture: trainings that agree in it are timed once.
+fn kind(job: &Job) -> String {
+    let o = &job.options;
+    let teachers = job.distillation.as_ref().map(|d| {
+        let of: Vec<Value> = d.ensembles.iter().flat_map(|e| &e.teachers).map(|t| json!(t.model().spec)).collect();
+        json!([of, d.teacher_mode])
+    });
+    json!([o.model, o.batch, o.precision, o.views, o.augment, o.accumulate, o.ema > 0.0, job.train.name, teachers])
+        .to_string()
+}
+
+/// A key of the frozen features that this training shares with others, or none.
+fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
+    let o = &job.options;
+    let shared = o.model.freeze > 0 && o.views > 0 && job.distillation.is_none();
+    shared.then(|| {
+        json!([
+            o.model.backbone,
+            o.model.weights,
+            o.model.image_size,
+            o.model.freeze,
+            o.views,
+            o.augment,
+            o.seed_of_views(),
+            train.source.fingerprint()
+        ])
+        .to_string()
+    })
+}
+
+/// Times two epochs on a few pictures, in a store of their own: the first warms up, the second counts.
+fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Cost> {
+    let o = &job.options;
+    let few = if crate::devices::first().is_cuda() {
+        4 * o.batch
+    } else if parameters > LARGE && o.model.freeze == 0 {
+        FEW
+    } else {
+        MANY
+    };
+    let (train, val) = (train.take_first(few)?, val.take_first(few)?);
+    let n = train.len() as f64;
+    // A script's own loss is timed as the built-in one: its cost is small compared with the model's.
+    let plain = |loss: &LossSpec| if matches!(loss, LossSpec::Script(_)) { LossSpec::default() } else { loss.clone() };
+    let options = TrainOptions {
+        epochs: 2,
+        eval_every: 2,
+        patience: 0,
+        batch: o.batch.min(train.len()),
+        accumulate: 1,
+        images: Images::All,
+        labelled: 1.0,
+        known: 1.0,
+        loss: plain(&o.loss),
+        threads: pool::cores(),
+        ..o.clone()
+    };
+    let distillation = job.distillation.clone().map(|mut d| {
+        d.loss = plain(&d.loss);
+        d
+    });
+    let name = format!("timing {} + {}", o.model.backbone, o.model.head);
+    let mini =
+        Job { name, train: train.clone(), val: Some(val.clone()), labels: job.labels.clone(), options, distillation };
+    tch::set_num_threads(pool::cores() as i32);
+    let folder = tempfile::tempdir().map_err(|e| Error::io(std::env::temp_dir(), e))?;
+    let store = RunStore::new(folder.path());
+    let NamedJob { job: mini, model, spec, id, .. } = NamedJob::new(&mini)?;
+    let Begun::Work(work) = store.begin(&id, &spec)? else {
+        return Err(Error::internal("a new run store already holds a run"));
+    };
+    let started = Instant::now();
+    // The end of each epoch, evaluation included, and the seconds of all steps so far.
+    let mut ends: Vec<(Duration, f64)> = Vec::new();
+    let mut epoch = |line: &Value| -> Result<()> {
+        ends.push((started.elapsed(), line["seconds"].as_f64().unwrap_or(0.0)));
+        Ok(())
+    };
+    let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
+    let training = TrainingLoop::new(&store, &mini, &model, &train, &val, &work, callbacks)?;
+    let prepared = started.elapsed();
+    training.train(&work)?;
+    let [(first, before), (second, after)] = ends[..] else {
+        return Err(Error::internal("a timing of two epochs did not end after two"));
+    };
+    let steps = after - before;
+    let validation = ((second - first).as_secs_f64() - steps).max(0.0);
+    let fixed = o.views > 0;
+    Ok(Cost {
+        prepare: if fixed { prepared.as_secs_f64() / n } else { 0.0 },
+        step: steps / n,
+        validate: validation / val.len() as f64,
+        bytes: if fixed { store.bytes() as f64 / n } else { 0.0 },
+    })
+}

@@ -1,0 +1,55 @@
+//! The output of a backbone's frozen stages for a fixed set of views, computed once and kept in the run store.
+
+use std::time::Instant;
+
+use serde_json::json;
+use tch::Tensor;
+
+use super::stored_rows::{StoredRows, append_half};
+use super::views::Views;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
+use crate::error::Result;
+use crate::files;
+use crate::images::{Batches, Dataset};
+use crate::models::Model;
+use crate::runs::RunStore;
+
+/// Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
+const BATCH: usize = 16;
+
+/// The frozen features of every view of every image of `dataset`, from the store or computed now.
+///
+/// Errors: a picture that cannot be read (named), Io, Interrupted (the rows computed so far are dropped).
+pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
+    let spec = json!({
+        "format": 1,
+        "frozen": model.frozen_fingerprint()?,
+        "data": dataset.source.fingerprint(),
+        "views": views.fingerprint(),
+    });
+    let run = store.find_or_make("features", &spec, |work| {
+        let order = views.all(dataset.len());
+        let total = order.len();
+        let side = model.image_size();
+        let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
+        let batches = Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, BATCH, views.seed)?;
+        let started = Instant::now();
+        let mut shape: Vec<i64> = vec![];
+        files::write_whole(&work.path(StoredRows::FILE), |out| {
+            for batch in batches {
+                interrupt::check()?;
+                let batch = batch?;
+                let n = batch.rows.len();
+                let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, side, side, 3])?;
+                let maps = model.frozen_features(&model.normalise(&pixels)?)?.f_permute([0, 2, 3, 1])?;
+                shape = maps.size()[1..].to_vec();
+                append_half(out, &maps)?;
+                progress.advance(n as u64);
+            }
+            Ok(())
+        })?;
+        Ok(json!({ "rows": total, "shape": shape, "seconds": started.elapsed().as_secs_f64() }))
+    })?;
+    StoredRows::open(&run)
+}

@@ -1,0 +1,56 @@
+//! Which labels of which training pictures are known, when only some are.
+
+use crate::images::Dataset;
+use crate::random::fraction;
+
+/// The shares of labels that are known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KnownLabels {
+    /// Share of the pictures that have labels at all. Students learn the others from their teachers alone.
+    pub labelled: f64,
+    /// Share of a labelled picture's labels that are known, positives and negatives alike.
+    pub known: f64,
+}
+
+impl KnownLabels {
+    pub fn all(self) -> bool {
+        self.labelled >= 1.0 && self.known >= 1.0
+    }
+
+    /// Whether a picture has labels. Drawn from its name alone, so that teachers and students agree, whatever their
+    /// seeds.
+    pub fn has_labels(self, image: &str) -> bool {
+        fraction(&["labelled", image]) < self.labelled
+    }
+
+    /// Whether one label of a picture is known.
+    pub fn knows(self, image: &str, label: &str) -> bool {
+        self.has_labels(image) && fraction(&["known", image, label]) < self.known
+    }
+
+    /// `[images, labels]`, row-major: whether each entry is known.
+    pub fn mask(self, dataset: &Dataset) -> Vec<bool> {
+        let (images, labels) = (dataset.labels.images(), dataset.labels.labels());
+        images.iter().flat_map(|image| labels.iter().map(move |label| self.knows(image, label))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_come_out_and_more_is_known_of_the_same() {
+        let (some, more) = (KnownLabels { labelled: 0.5, known: 0.3 }, KnownLabels { labelled: 0.6, known: 0.4 });
+        let pairs: Vec<(String, String)> =
+            (0..200).flat_map(|i| (0..50).map(move |j| (format!("picture {i}"), format!("label {j}")))).collect();
+        let labelled = (0..2000).filter(|i| some.has_labels(&format!("picture {i}"))).count();
+        // Binomial: 2000 draws at 1/2 have a standard deviation of 22.
+        assert!((900..1100).contains(&labelled), "{labelled}");
+        let of_labelled: Vec<&(String, String)> = pairs.iter().filter(|(image, _)| some.has_labels(image)).collect();
+        let share = of_labelled.iter().filter(|(i, l)| some.knows(i, l)).count() as f64 / of_labelled.len() as f64;
+        assert!((share - 0.3).abs() < 0.03, "{share}");
+        assert!(pairs.iter().all(|(i, l)| !some.knows(i, l) || more.knows(i, l)));
+        assert!(KnownLabels { labelled: 1.0, known: 1.0 }.knows("any", "label"));
+    }
+}

@@ -1,0 +1,113 @@
+//! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
+
+use serde_json::json;
+use tch::Tensor;
+
+use super::ensemble::Ensemble;
+use super::model_inputs::ModelInputs;
+use super::options::TeacherMode;
+use super::stored_rows::{StoredRows, append_half};
+use super::trained_model::Trained;
+use super::views::Views;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::images::Dataset;
+use crate::models::{Model, Pass};
+use crate::runs::RunStore;
+
+/// The logits of every view of every image, row `view * images + image`.
+pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
+    let spec = json!({
+        "format": 1,
+        "model": teacher.id,
+        "data": dataset.source.fingerprint(),
+        "views": views.fingerprint(),
+    });
+    let run = store.find_or_make("outputs", &spec, |work| {
+        let model = teacher.model();
+        let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
+        let total = views.all(dataset.len()).len();
+        let progress = Progress::new("teacher outputs", total as u64, "images");
+        files::write_whole(&work.path(StoredRows::FILE), |out| {
+            for batch in inputs.all(&model, 256)? {
+                interrupt::check()?;
+                let batch = batch?;
+                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
+                progress.advance(batch.rows.len() as u64);
+            }
+            Ok(())
+        })?;
+        Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
+    })?;
+    StoredRows::open(&run)
+}
+
+/// The merged logits of an ensemble in a student's label order.
+pub enum TeacherTargets {
+    /// Kept for a fixed set of views: `[rows, m]`.
+    Kept(Tensor),
+    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies).
+    Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
+}
+
+impl TeacherTargets {
+    pub fn new(
+        store: &RunStore,
+        ensemble: &Ensemble,
+        labels: &[String],
+        dataset: &Dataset,
+        views: &Views,
+        student: &Model,
+        mode: TeacherMode,
+    ) -> Result<TeacherTargets> {
+        let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
+        if views.count == 0 || mode == TeacherMode::Train {
+            if views.count > 0 && student.spec.freeze > 0 {
+                return Err(Error::argument("teacher_mode \"train\" needs pictures at every step, which a student with kept frozen features does not read")
+                    .with_help("views: 0 makes new views each epoch; or leave out freeze"));
+            }
+            let mut teachers = Vec::new();
+            for teacher in &ensemble.teachers {
+                let size = teacher.model().image_size();
+                if size != student.image_size() || teacher.model().spec.normalise != student.spec.normalise {
+                    return Err(Error::argument(format!(
+                        "with new views each epoch teachers see what the student sees: image_size and normalise must be equal; got {size} and {} pixels",
+                        student.image_size()
+                    )).with_help("a fixed set of views (views: 3) lets each see its own size"));
+                }
+                teachers.push(match mode {
+                    TeacherMode::Eval => teacher.clone(),
+                    // A copy, since its batch statistics change.
+                    TeacherMode::Train => {
+                        Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone())
+                    }
+                });
+            }
+            return Ok(TeacherTargets::Live { teachers, columns, mode });
+        }
+        let mut parts = Vec::new();
+        for teacher in &ensemble.teachers {
+            let rows = teacher_outputs(store, teacher, dataset, views)?;
+            let all: Vec<i64> = (0..rows.rows).collect();
+            parts.push(rows.take(&all)?.f_to_device(student.device)?);
+        }
+        Ok(TeacherTargets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
+    }
+
+    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's.
+    pub fn of(&self, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
+        match self {
+            TeacherTargets::Kept(all) => {
+                let index = crate::torch::upload(&Tensor::f_from_slice(rows)?, all.device())?;
+                Ok(all.f_index_select(0, &index)?)
+            }
+            TeacherTargets::Live { teachers, columns, mode } => tch::no_grad(|| {
+                let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
+                let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;
+                Ok(Tensor::f_cat(&parts, 1)?.f_index_select(1, columns)?)
+            }),
+        }
+    }
+}

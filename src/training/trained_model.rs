@@ -1,0 +1,70 @@
+//! A model together with its run and its data set's labels.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::models::Model;
+use crate::runs::Run;
+
+/// A model and its origin. Cheap to clone; the weights are shared.
+#[derive(Clone)]
+pub struct Trained {
+    // libtorch tensors may be sent between threads but not shared.
+    model: Arc<Mutex<Model>>,
+    /// Identifies its weights: the run's id, or a hash of the file or of the initial weights.
+    pub id: String,
+    pub run: Option<Run>,
+    /// The labels of its outputs, in order.
+    pub labels: Vec<String>,
+    /// All labels of its data set, in the data set's order. Its own labels when the data set is not known.
+    pub vocabulary: Vec<String>,
+    /// Whether its epoch was selected on the test split.
+    pub selected_on_test: bool,
+}
+
+impl Trained {
+    pub fn new(model: Model, id: String, run: Option<Run>, vocabulary: Vec<String>) -> Self {
+        let labels = model.labels.clone();
+        Trained { model: Arc::new(Mutex::new(model)), id, run, labels, vocabulary, selected_on_test: false }
+    }
+
+    /// Locks the model.
+    pub fn model(&self) -> MutexGuard<'_, Model> {
+        self.model.lock()
+    }
+
+    /// Writes the weights and everything needed to load them, as safetensors.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.model().save(path, &self.extra())
+    }
+
+    /// Metadata of the file in addition to the model's own description.
+    pub fn extra(&self) -> Value {
+        json!({ "vocabulary": self.vocabulary, "run": self.id, "selected_on_test": self.selected_on_test })
+    }
+
+    /// Reads a file that [`Trained::save`] wrote. `run` is its run, when the file belongs to one.
+    ///
+    /// Errors: Io; Data for a file that is cut short or has another format.
+    pub fn load(path: &Path, run: Option<Run>) -> Result<Self> {
+        let (model, extra) = Model::load(path, crate::devices::first())?;
+        let vocabulary = match extra.get("vocabulary") {
+            Some(list) => serde_json::from_value(list.clone())
+                .map_err(|e| Error::data(format!("{}: its vocabulary is not a list of names: {e}", path.display())))?,
+            None => model.labels.clone(),
+        };
+        let id = match &run {
+            Some(run) => run.id.clone(),
+            None => {
+                let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+                format!("file-{}", &blake3::hash(&bytes).to_hex()[..12])
+            }
+        };
+        let selected_on_test = extra["selected_on_test"].as_bool().unwrap_or(false);
+        Ok(Trained { selected_on_test, ..Trained::new(model, id, run, vocabulary) })
+    }
+}

@@ -1,0 +1,406 @@
+//! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use super::callbacks::Callbacks;
+use super::checkpoint::{Best, TrainingPosition, TrainingState};
+use super::distillation_loss::DistillationLoss;
+use super::job::Job;
+use super::model_inputs::{ModelInputs, steps_per_epoch};
+use super::optimiser::{Adam, Average, BETA1, CopyOf, Flat};
+use super::options::Select;
+use super::schedule::OneCycle;
+use super::tensorboard::Events;
+use super::views::Views;
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::images::Dataset;
+use crate::metrics::mean_average_precision;
+use crate::models::heads::LabelLoss;
+use crate::models::{Model, Pass};
+use crate::runs::{RunStore, Work};
+use crate::torch::upload;
+
+/// Checkpoints during training: at least this long after the last one, and at least this multiple of the time that it
+/// took to write. So a killed process loses little, and little time goes into writing.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+const CHECKPOINT_SHARE: u32 = 20;
+/// Steps between two reads of the loss from the device.
+const READ_LOSS_EVERY: u64 = 16;
+
+/// The result of a finished training.
+pub struct Outcome {
+    pub best: Option<Best>,
+    pub updates: u64,
+    pub seconds: f64,
+    pub final_loss: f64,
+}
+
+/// The last checkpoint: its time, and how long it took to write.
+struct Saved {
+    at: Instant,
+    took: Duration,
+}
+
+/// A running training.
+pub struct TrainingLoop<'a, 'h> {
+    job: &'a Job,
+    model: &'a Model,
+    inputs: ModelInputs,
+    val_inputs: ModelInputs,
+    /// [images, m] on the model's device.
+    targets: Tensor,
+    /// [images, m]: which targets are known. None if all are.
+    known: Option<Tensor>,
+    val_targets: Vec<f32>,
+    distillation: Option<DistillationLoss<'a>>,
+    callbacks: Callbacks<'h>,
+    schedule: OneCycle,
+    steps: u64,
+    state: TrainingState,
+}
+
+impl<'a, 'h> TrainingLoop<'a, 'h> {
+    /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one.
+    pub fn new(
+        store: &RunStore,
+        job: &'a Job,
+        model: &'a Model,
+        train: &Dataset,
+        val: &Dataset,
+        work: &Work,
+        callbacks: Callbacks<'h>,
+    ) -> Result<Self> {
+        let options = &job.options;
+        let views = Views::of_training(options);
+        let inputs = ModelInputs::new(store, model, train, views.clone())?;
+        let val_inputs = ModelInputs::new(store, model, val, Views::centre())?;
+        let m = job.labels.len() as i64;
+        let targets =
+            Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+        let known = options.known_labels();
+        let known = match known.all() {
+            true => None,
+            false => Some(
+                Tensor::f_from_slice(&known.mask(train))?.f_view([train.len() as i64, m])?.f_to_device(model.device)?,
+            ),
+        };
+        let distillation = match &job.distillation {
+            None => None,
+            Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
+        };
+        let steps = steps_per_epoch(train.len(), options.batch);
+        let schedule = OneCycle {
+            max_lr: options.lr,
+            total_steps: steps.div_ceil(options.accumulate as u64) * options.epochs,
+            pct_start: options.pct_start,
+            div_factor: options.div_factor,
+            final_div_factor: options.final_div_factor,
+        };
+        let flat = Flat::new(model)?;
+        let mut adam = Adam::new(&flat, options.optimiser, options.weight_decay)?;
+        if options.backbone_lr != 1.0 {
+            adam.set_factors(&flat, |name| if model.is_of_backbone(name) { options.backbone_lr } else { 1.0 })?;
+        }
+        let average = Average::new(&flat, options.ema, options.ema_warmup)?;
+        let state = TrainingState { flat, adam, average, best: None, position: TrainingPosition::default() };
+        let mut engine = TrainingLoop {
+            job,
+            model,
+            inputs,
+            val_inputs,
+            targets,
+            known,
+            val_targets: val.labels.dense(),
+            distillation,
+            callbacks,
+            schedule,
+            steps,
+            state,
+        };
+        let checkpoint = work.checkpoint();
+        if checkpoint.exists() {
+            match engine.state.load(&checkpoint) {
+                Ok(()) => crate::activity::console::log(&format!(
+                    "{}: resumed at epoch {}",
+                    job.name,
+                    engine.state.position.epoch + 1
+                )),
+                // With a damaged checkpoint the training starts over instead of failing.
+                Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
+            }
+        }
+        Ok(engine)
+    }
+
+    /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
+    /// line, those of earlier processes first. Its error stops the training like an interrupt.
+    ///
+    /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
+    /// checkpoint is kept); a picture that cannot be read, named.
+    pub fn train(mut self, work: &Work) -> Result<Outcome> {
+        let checkpoint = work.checkpoint();
+        let options = &self.job.options;
+        let shown = Progress::new(self.job.name.clone(), options.epochs * self.steps * options.batch as u64, "images");
+        shown.set((self.state.position.epoch * self.steps + self.state.position.step) * options.batch as u64);
+        let started = Instant::now();
+        let before = self.state.position.seconds;
+        let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
+        let earlier = earlier_lines(work, self.state.position.metrics_bytes);
+        let mut events = Events::replay(work, &earlier)?;
+        earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
+        while self.state.position.epoch < options.epochs && !self.out_of_patience() {
+            let stopped = self.epoch(&shown, &checkpoint, &mut saved);
+            self.state.position.seconds = before + started.elapsed().as_secs_f64();
+            if stopped? {
+                self.state.save(&checkpoint)?;
+                return Err(Error::interrupted());
+            }
+            match self.end_epoch(work, &mut events, &shown) {
+                Ok(line) => {
+                    if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
+                        self.state.save(&checkpoint)?;
+                        return Err(error);
+                    }
+                }
+                Err(error) => {
+                    // The steps of the epoch are done: a resumed training begins with its evaluation.
+                    if error.kind == ErrorKind::Interrupted {
+                        self.state.save(&checkpoint)?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        shown.finish();
+        self.choose()?;
+        Ok(Outcome {
+            best: self.state.position.best.clone(),
+            updates: self.state.position.updates,
+            seconds: self.state.position.seconds,
+            final_loss: self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+        })
+    }
+
+    /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
+    /// continue.
+    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
+        let options = &self.job.options;
+        if self.state.position.step == 0 {
+            self.state.position.loss_sum = 0.0;
+            self.state.position.loss_images = 0;
+        }
+        let (epoch, from) = (self.state.position.epoch, self.state.position.step);
+        let model = self.model;
+        // Losses are kept on the device and read together.
+        let mut unread: Vec<Tensor> = Vec::new();
+        let mut unread_images = 0;
+        let mut done = from;
+        self.state.flat.zero_gradients()?;
+        for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
+            let batch = batch?;
+            let lr = self.schedule.lr(self.state.position.updates);
+            let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
+            let targets = self.targets.f_index_select(0, &index)?;
+            let pass = Pass::step(options.seed, epoch, done).within(options.precision);
+            let answer = self.inputs.answer(model, &batch.x, pass)?;
+            let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
+            let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
+            let mut loss = answer.loss(label_loss, &targets)?;
+            if let Some(distillation) = &self.job.distillation
+                && distillation.label_weight != 1.0
+            {
+                loss = loss.f_mul_scalar(distillation.label_weight)?;
+            }
+            if let Some(distillation) = &self.distillation {
+                loss = distillation.add_to(
+                    loss,
+                    self.callbacks.distillation,
+                    &answer.logits,
+                    &batch.rows,
+                    &batch.x,
+                    pass,
+                )?;
+            }
+            if let Some(more) = model.auxiliary()? {
+                loss = loss.f_add(&more)?;
+            }
+            loss.f_backward()?;
+            unread.push(loss.f_detach()?);
+            unread_images += batch.images.len() as u64;
+            done += 1;
+            shown.advance(batch.images.len() as u64);
+            if done % options.accumulate as u64 != 0 && done != self.steps {
+                continue;
+            }
+            // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
+            if options.clip > 0.0 {
+                self.state.flat.clip_gradients(options.clip)?;
+            }
+            let beta1 =
+                if options.cycle_momentum { self.schedule.momentum(self.state.position.updates) } else { BETA1 };
+            self.state.adam.update(&mut self.state.flat, lr, beta1)?;
+            self.state.flat.zero_gradients()?;
+            self.state.position.updates += 1;
+            if options.ema > 0.0 {
+                self.state.average.update(&self.state.flat, self.state.position.updates)?;
+            }
+            self.state.position.step = done;
+            let stopping = interrupt::requested();
+            let saving = saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
+            if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
+                let sum = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
+                let sum = f64::try_from(&sum)?;
+                if !sum.is_finite() {
+                    return Err(Error::data(format!(
+                        "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})",
+                        epoch + 1
+                    ))
+                    .with_help(
+                        "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept",
+                    ));
+                }
+                self.state.position.loss_sum += sum;
+                self.state.position.loss_images += unread_images;
+                unread.clear();
+                unread_images = 0;
+                shown.note(format!(
+                    "epoch {}/{} loss {:.2} lr {lr:.1e}{}",
+                    epoch + 1,
+                    options.epochs,
+                    self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+                    self.state.position.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
+                ));
+            }
+            if saving {
+                let start = Instant::now();
+                self.state.save(checkpoint)?;
+                *saved = Saved { at: Instant::now(), took: start.elapsed() };
+            }
+            if stopping {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Evaluates if it is time, writes and returns the epoch's line, and moves to the next epoch.
+    fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<Value> {
+        let epoch = self.state.position.epoch + 1;
+        let options = &self.job.options;
+        let mut line = json!({
+            "epoch": epoch,
+            "loss": self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+            "lr": self.schedule.lr(self.state.position.updates.saturating_sub(1)),
+            "images_per_second": (self.state.position.updates * options.batch as u64) as f64 / self.state.position.seconds.max(1e-9),
+            "seconds": self.state.position.seconds,
+        });
+        if epoch % options.eval_period() == 0 || epoch == options.epochs {
+            let regular = self.validate(false)?;
+            line["val_mAP"] = json!(regular);
+            let mut candidates = vec![(regular, false)];
+            if options.ema > 0.0 {
+                let averaged = self.validate(true)?;
+                line["val_mAP_ema"] = json!(averaged);
+                candidates.push((averaged, true));
+            }
+            for (map, averaged) in candidates {
+                // A validation split without positives has no mAP and selects nothing.
+                if map.is_finite() && self.state.position.best.as_ref().is_none_or(|b| map > b.map) {
+                    self.state.position.best = Some(Best { map, epoch, averaged });
+                    let (values, statistics) = self.weights(averaged);
+                    self.state.best = Some((values.f_copy_of()?, statistics.f_copy_of()?));
+                    shown.note(format!("epoch {epoch}/{} mAP {map:.1}", options.epochs));
+                }
+            }
+        }
+        append_line(work, &mut self.state.position, &line)?;
+        events.append(&line)?;
+        self.state.position.epoch = epoch;
+        self.state.position.step = 0;
+        Ok(line)
+    }
+
+    /// Whether the best mAP is so many epochs back that training should stop.
+    fn out_of_patience(&self) -> bool {
+        let (position, patience) = (&self.state.position, self.job.options.patience);
+        patience > 0 && position.best.as_ref().is_some_and(|best| position.epoch >= best.epoch + patience)
+    }
+
+    fn weights(&self, averaged: bool) -> (&Tensor, &Tensor) {
+        match averaged {
+            true => (&self.state.average.values, &self.state.average.statistics),
+            false => (&self.state.flat.values, &self.state.flat.statistics),
+        }
+    }
+
+    /// mAP in percent on the validation split, with the averaged weights or the regular ones.
+    fn validate(&mut self, averaged: bool) -> Result<f64> {
+        let kept = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
+        if averaged {
+            let (values, statistics) =
+                (self.state.average.values.f_copy_of()?, self.state.average.statistics.f_copy_of()?);
+            self.put(&values, &statistics)?;
+        }
+        let scores = (|| -> Result<Vec<f32>> {
+            let mut scores = Vec::with_capacity(self.val_targets.len());
+            for batch in self.val_inputs.all(self.model, 256)? {
+                let batch = batch?;
+                let logits = tch::no_grad(|| self.val_inputs.logits(self.model, &batch.x, Pass::EVAL))?;
+                scores.extend(crate::torch::to_vec_f32(&logits)?);
+            }
+            Ok(scores)
+        })();
+        self.put(&kept.0, &kept.1)?;
+        mean_average_precision(&scores?, &self.val_targets, self.job.labels.len())
+    }
+
+    fn put(&mut self, values: &Tensor, statistics: &Tensor) -> Result<()> {
+        tch::no_grad(|| {
+            self.state.flat.values.f_copy_(values)?;
+            self.state.flat.statistics.f_copy_(statistics)?;
+            Ok(())
+        })
+    }
+
+    /// Leaves the selected weights in the model.
+    fn choose(&mut self) -> Result<()> {
+        let chosen = match (self.job.options.select, self.state.best.take()) {
+            (Select::Best, Some(best)) => best,
+            _ => {
+                let averaged = self.job.options.ema > 0.0;
+                let (values, statistics) = self.weights(averaged);
+                (values.f_copy_of()?, statistics.f_copy_of()?)
+            }
+        };
+        self.put(&chosen.0, &chosen.1)
+    }
+}
+
+/// The lines of metrics.jsonl that belong to finished epochs.
+fn earlier_lines(work: &Work, bytes: u64) -> Vec<Value> {
+    let text = std::fs::read(work.path("metrics.jsonl")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[..(bytes as usize).min(text.len())]).into_owned();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Appends to metrics.jsonl, after cutting off the lines that a killed process wrote past its last checkpoint.
+fn append_line(work: &Work, position: &mut TrainingPosition, line: &Value) -> Result<()> {
+    let path = work.path("metrics.jsonl");
+    let append = |length: u64| -> std::io::Result<u64> {
+        let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(&path)?;
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        let text = format!("{line}\n");
+        file.write_all(text.as_bytes())?;
+        Ok(length + text.len() as u64)
+    };
+    position.metrics_bytes = append(position.metrics_bytes).map_err(|e| Error::io(&path, e))?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The views of each picture that a training or an evaluation sees.
+
+use serde_json::{Value, json};
+
+use super::options::TrainOptions;
+use crate::images::augment::AugmentOptions;
+
+/// A set of augmented views per picture, or a new view per epoch.
+#[derive(Clone, Debug)]
+pub struct Views {
+    /// Views per picture; 0 makes a new one each epoch.
+    pub count: u32,
+    /// None is the one centre view of evaluation.
+    pub augment: Option<AugmentOptions>,
+    pub seed: u64,
+}
+
+impl Views {
+    /// The one view that evaluation sees.
+    pub fn centre() -> Self {
+        Views { count: 1, augment: None, seed: 0 }
+    }
+
+    /// The views that a training sees.
+    pub fn of_training(options: &TrainOptions) -> Self {
+        Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() }
+    }
+
+    pub fn fingerprint(&self) -> Value {
+        match &self.augment {
+            None => json!("centre"),
+            Some(augment) => json!({ "count": self.count, "augment": augment, "seed": self.seed }),
+        }
+    }
+
+    /// Every (image, view) of `n` images, in the order of [`StoredRows`](super::stored_rows::StoredRows).
+    pub fn all(&self, n: usize) -> Vec<(u32, u32)> {
+        (0..self.count.max(1)).flat_map(|view| (0..n as u32).map(move |image| (image, view))).collect()
+    }
+
+    /// The view of image `image` in epoch `epoch`. Each view of a fixed set comes equally often.
+    pub fn of(&self, epoch: u64, image: u32) -> u32 {
+        match self.count {
+            0 => epoch as u32,
+            count => ((epoch + u64::from(image)) % u64::from(count)) as u32,
+        }
+    }
+}
