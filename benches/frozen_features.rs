@@ -27,7 +27,7 @@ fn main() {
             let mut seconds: Vec<f64> = (0..9)
                 .map(|_| {
                     let started = Instant::now();
-                    model.frozen_features(&x).unwrap();
+                    let _ = model.frozen_features(&x).unwrap();
                     started.elapsed().as_secs_f64()
                 })
                 .collect();

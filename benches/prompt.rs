@@ -14,7 +14,7 @@ fn prompt(criterion: &mut Criterion) {
             "let variable_{i} = #{{a: {i}, b: [data.train, data.test]}};\nfn helper_{i}(x) {{ x + {i} }}\n"
         ));
     }
-    session.eval(&text, "scope").expect("the scope is made");
+    let _ = session.eval(&text, "scope").expect("the scope is made");
     let mut tab = |name: &str, line: &str| {
         assert!(!completions(&session, line).is_empty(), "{line} completes to nothing");
         criterion.bench_function(name, |b| b.iter(|| completions(&session, line)));

@@ -60,10 +60,10 @@ impl Job {
             let kept: Vec<usize> = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
             train = train.take(kept)?;
         }
-        if val.len() == 0 {
+        if val.is_empty() {
             return Err(Error::argument("the validation split has no images"));
         }
-        if train.len() == 0 {
+        if train.is_empty() {
             return Err(Error::argument(match whole {
                 0 => "the training split has no images".into(),
                 n if containing == 0 => format!(

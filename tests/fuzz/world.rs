@@ -213,7 +213,7 @@ fn typed(session: &Session, line: &str, pos: usize) -> Option<String> {
     use rustyline::highlight::{CmdKind, Highlighter};
     use rustyline::hint::Hinter;
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let mut helper = cpsd::repl::editor::Helper::new();
+        let mut helper = cpsd::repl::editor::Helper::default();
         helper.refresh(session);
         let history = rustyline::history::MemHistory::new();
         let context = rustyline::Context::new(&history);

@@ -37,7 +37,7 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     let store = RunStore::new(folder.path());
     let mut partial = job(&data[0], &data[1], None);
     partial.options.known = 0.6;
-    let known = partial.options.known();
+    let known = partial.options.known_labels();
     // Every entry that is unknown is turned into the opposite: nothing else may change.
     let table = &data[0].labels;
     let turned: Vec<Vec<u32>> = (0..table.num_images())
@@ -64,7 +64,7 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     let mut half = job(&data[0], &data[1], None);
     half.options.labelled = 0.5;
     let kept: Vec<usize> =
-        (0..table.num_images()).filter(|&i| half.options.known().has_labels(&table.images()[i])).collect();
+        (0..table.num_images()).filter(|&i| half.options.known_labels().has_labels(&table.images()[i])).collect();
     assert!((20..76).contains(&kept.len()), "{}", kept.len());
     let alone = run(&store, &job(&data[0].take(kept).unwrap(), &data[1], None)).unwrap();
     let half = run(&store, &half).unwrap();
@@ -85,9 +85,16 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     let untaught = run(&store, &Job { distillation: Some(distillation(0.0)), ..student.clone() }).unwrap();
     assert_ne!(course(&taught), course(&untaught));
     // Its labels of those pictures do not count.
-    let lies_for_unlabelled: Vec<Vec<u32>> = (0..table.num_images())
-        .map(|i| if student.options.known().has_labels(&table.images()[i]) { table.row(i).to_vec() } else { vec![] })
-        .collect();
+    let lies_for_unlabelled: Vec<Vec<u32>> =
+        (0..table.num_images())
+            .map(|i| {
+                if student.options.known_labels().has_labels(&table.images()[i]) {
+                    table.row(i).to_vec()
+                } else {
+                    vec![]
+                }
+            })
+            .collect();
     let table = LabelTable::from_lists(table.labels().to_vec(), table.images().to_vec(), &lies_for_unlabelled).unwrap();
     let same = run(&store, &Job { train: Dataset { labels: table, ..data[0].clone() }, ..student }).unwrap();
     assert_eq!(course(&same), course(&taught));

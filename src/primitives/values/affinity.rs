@@ -1,6 +1,8 @@
 //! `Affinity` in scripts.
 
-use super::cooccurrence::place;
+use serde_json::Value;
+
+use super::cooccurrence::{graph_json, place};
 use crate::error::Result;
 use crate::graph::Affinity;
 use crate::primitives::parameters::TaskCount;
@@ -39,6 +41,10 @@ impl KindOfValue for Affinity {
                 Some(n) => Ok(a.smallest(n.of(a.len(), call)?)?.values),
                 None => a.eigenvalues(),
             });
+    }
+
+    fn to_json(&self) -> Option<Result<Value, String>> {
+        Some(graph_json(self.labels(), |i, j| self.weight(i, j)))
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::table::TableValue;
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Pair};
+use crate::models::LabelGraph;
 use crate::primitives::parameters::Names;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -53,9 +56,24 @@ impl KindOfValue for Cooccurrence {
             .method("save", |c: &Self, path: PathBuf| c.save_csv(path))
             .method("+", |a: &Self, b: Self| a.checked_add(&b));
     }
+
+    fn to_json(&self) -> Option<Result<Value, String>> {
+        Some(graph_json(self.labels(), |i, j| self.conditional(i, j)))
+    }
 }
 
 kind_value!(Cooccurrence);
+
+/// A label graph as the option `graph` of a model holds it. `Err`: there are too many labels.
+pub fn graph_json(labels: &[String], weight: impl Fn(usize, usize) -> f64) -> Result<Value, String> {
+    const MOST: usize = 4096;
+    let m = labels.len();
+    if m > MOST {
+        return Err(format!("a label graph of {m} labels; at most {MOST} fit into an option"));
+    }
+    let rows = (0..m).map(|i| (0..m).map(|j| if i == j { 0.0 } else { weight(i, j) }).collect()).collect();
+    serde_json::to_value(LabelGraph { labels: labels.to_vec(), rows }).map_err(|e| e.to_string())
+}
 
 /// The position of a label. Errors: none has that name.
 pub fn place(labels: &[String], label: &str) -> Result<usize> {
