@@ -113,7 +113,8 @@ impl Parameter for Renames {
                 "{}: the new name of \"{old}\" must be a string; got {}",
                 call.name,
                 show::a_type(&new)
-            ))),
+            ))
+            .about_name(old.as_str())),
         };
         let map: Map = value.cast();
         map.into_iter()
