@@ -1,6 +1,6 @@
 //! Parameters that several words have, beyond the kinds themselves and options.
 
-use rhai::{Array, Dynamic, Identifier, ImmutableString, Map};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
@@ -70,6 +70,8 @@ array_of_strings! {
     Paths "the paths";
     /// Column names.
     Columns "the columns";
+    /// Names of devices.
+    DeviceNames "the names";
 }
 
 /// Label names, or any value that has labels.
@@ -105,16 +107,16 @@ impl Parameter for Renames {
     type Value = Map;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
-        let rename = |(old, new): (Identifier, Dynamic)| match new.as_immutable_string_ref() {
+        let rename = |(old, new): (&rhai::Identifier, &Dynamic)| match new.as_immutable_string_ref() {
             Ok(new) => Ok((old.to_string(), new.to_string())),
             Err(_) => Err(Error::argument(format!(
                 "{}: the new name of \"{old}\" must be a string; got {}",
                 call.name,
-                show::a_type(&new)
+                show::a_type(new)
             ))
             .about_name(old.as_str())),
         };
-        value.cast::<Map>().into_iter().map(rename).collect::<Result<_>>().map(Renames)
+        value.cast::<Map>().iter().map(rename).collect::<Result<_>>().map(Renames)
     }
 }
 

@@ -13,7 +13,8 @@ const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cros
 impl Table {
     /// The rows where an expression is true.
     pub fn filter(&self, predicate: Expr) -> Result<Table> {
-        self.lazily("filter", &[predicate.clone()], |frame| frame.filter(predicate))
+        let expressions = [predicate];
+        self.lazily("filter", &expressions, |frame| frame.filter(expressions[0].clone()))
     }
 
     /// Only these expressions as columns.
