@@ -5,7 +5,7 @@
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
 	@echo "make results     train what docs/results.md shows of the method (two hours on two cores)"
-	@echo "make test        bring what is missing, build, run every test"
+	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd"
 	@echo "make bench       criterion benches of the label graph and the prompt"
 	@echo "make fuzz        100,000 random and mutated inputs to the language: no panic, no hang (an hour; CPSD_FUZZ_SEED, _COUNT)"
@@ -49,6 +49,11 @@ test: libtorch
 	else \
 		cargo test --release --no-fail-fast; \
 	fi
+	@echo "== Formatting and lints: five minutes the first time on two cores, seconds after that"
+	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; \
+		else echo "== skipped: rustfmt is absent (rustup component add rustfmt)"; fi
+	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --release --all-targets -- -D warnings; \
+		else echo "== skipped: clippy is absent (rustup component add clippy)"; fi
 
 # Nightly. Every night another seed: what it was is printed, and the same seed gives the same inputs.
 fuzz: libtorch

@@ -1,4 +1,4 @@
-//! Images a second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
+//! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
 //!
 //! `cargo bench --bench frozen_features`; medians of nine runs.
 
@@ -27,7 +27,7 @@ fn main() {
             let mut seconds: Vec<f64> = (0..9)
                 .map(|_| {
                     let started = Instant::now();
-                    model.frozen_features(&x).unwrap();
+                    let _ = model.frozen_features(&x).unwrap();
                     started.elapsed().as_secs_f64()
                 })
                 .collect();

@@ -1,7 +1,7 @@
-//! cpsd's side of `make bench-peers`: makes the data, and does each piece of work that a peer does, timed from inside.
+//! cpsd's side of `make bench-peers`: writes the data and does the same work as each peer, timed from inside.
 //!
 //! `prepare FOLDER [small]` writes the data; `TASK FOLDER REPEATS` prints one line of JSON: the seconds of each repeat,
-//! the most memory that the process held (MB), and what came out, to be compared with the peer's.
+//! the peak memory of the process (MB), and the result, to be compared with the peer's.
 
 use std::io::Write;
 use std::path::Path;
@@ -192,7 +192,7 @@ fn timed<T>(
     Ok(json!({ "seconds": seconds, "peak_mb": peak_mb(), "result": result }))
 }
 
-/// The most memory that this process held, where the system says.
+/// The peak memory of this process, where the system tells it.
 fn peak_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;

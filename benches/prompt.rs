@@ -1,9 +1,8 @@
-//! What the prompt costs: Tab in a rich scope, a line that does next to nothing, and a session from nothing.
+//! Costs of the prompt: Tab in a rich scope, a line that does almost nothing, and a new session.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use cpsd::repl::completions;
-use cpsd::script::session::Session;
 
 fn prompt(criterion: &mut Criterion) {
     let mut session = cpsd::primitives::session();
@@ -15,7 +14,7 @@ fn prompt(criterion: &mut Criterion) {
             "let variable_{i} = #{{a: {i}, b: [data.train, data.test]}};\nfn helper_{i}(x) {{ x + {i} }}\n"
         ));
     }
-    session.eval(&text, "scope").expect("the scope is made");
+    let _ = session.eval(&text, "scope").expect("the scope is made");
     let mut tab = |name: &str, line: &str| {
         assert!(!completions(&session, line).is_empty(), "{line} completes to nothing");
         criterion.bench_function(name, |b| b.iter(|| completions(&session, line)));
@@ -26,7 +25,7 @@ fn prompt(criterion: &mut Criterion) {
     criterion.bench_function("a line that does next to nothing", |b| {
         b.iter(|| drop(session.eval("variable_7.a + 1", "line").expect("it runs")))
     });
-    criterion.bench_function("a session from nothing", |b| b.iter(Session::new));
+    criterion.bench_function("a session from nothing", |b| b.iter(cpsd::primitives::session));
 }
 
 criterion_group!(benches, prompt);

@@ -50,7 +50,7 @@ fn main() -> Anything<()> {
     }
 }
 
-/// The most memory held so far, in MB.
+/// The peak memory so far, in MB.
 fn memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));

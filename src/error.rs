@@ -38,7 +38,7 @@ impl ErrorKind {
 }
 
 /// The part of a script that an error is about, so that it can be underlined.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum About {
     /// An argument of the call, counted from 0; the receiver of a method is not counted.
     Argument(usize),

@@ -30,7 +30,7 @@ pub fn map<T: Sync, R: Send, E: Send>(
     };
     std::thread::scope(|scope| {
         for _ in 0..at_once.clamp(1, items.len().max(1)) {
-            scope.spawn(|| activity.enter(&each));
+            scope.spawn(|| activity.enter(each));
         }
     });
     results.into_iter().filter_map(Mutex::into_inner).collect()

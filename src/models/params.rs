@@ -166,10 +166,10 @@ mod tests {
         let params = RefCell::new(Params::default());
         let root = Scope::root(&params, 1, Device::Cpu);
         let layer = root.at("layers").at(3).frozen_if(true);
-        layer.at("norm").frozen_if(false).batch_norm(2).unwrap();
+        let _ = layer.at("norm").frozen_if(false).batch_norm(2).unwrap();
         let weight = root.at("fc").normal("weight", &[4], 1.0).unwrap();
         let copy = root.copy_under("second.").at("fc").normal("weight", &[4], 1.0).unwrap();
-        root.frozen_norms_if(true).at("bn").batch_norm(2).unwrap();
+        let _ = root.frozen_norms_if(true).at("bn").batch_norm(2).unwrap();
         assert_eq!(weight, copy);
         let list = params.into_inner().list;
         let frozen: Vec<(&str, bool)> = list.iter().step_by(4).map(|p| (p.name.as_str(), p.frozen)).collect();

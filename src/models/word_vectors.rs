@@ -35,7 +35,8 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             known.push(word.to_lowercase());
         }
         let Some(slot) = wanted.get_mut(&word.to_lowercase()) else { continue };
-        let at = |what: String| Error::data(format!("{}, line {}: {what}", path.display(), number + 1));
+        let at =
+            |what: String| Error::data(format!("{}, line {}: {what}", path.display(), number + 1)).about_file(path);
         let vector: Vec<f32> = numbers
             .split_whitespace()
             .map(|x| {
@@ -62,7 +63,8 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             path.display(),
             lacking.len(),
             names.join(", ")
-        ));
+        ))
+        .about_name(lacking[names.len() - 1]);
         let missing = words(first).into_iter().find(|w| wanted[w].is_none()).unwrap_or_default();
         return Err(match nearest(&missing, known.iter().map(String::as_str)) {
             Some(near) => error.with_help(format!(

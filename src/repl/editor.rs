@@ -14,17 +14,13 @@ use super::input::{in_string, open_brackets};
 use super::{commands, hints};
 use crate::script::session::Session;
 
-#[derive(Completer, rustyline::Helper)]
+#[derive(Completer, rustyline::Helper, Default)]
 pub struct Helper {
     #[rustyline(Completer)]
     names: Names,
 }
 
 impl Helper {
-    pub fn new() -> Self {
-        Helper { names: Names::default() }
-    }
-
     /// Takes the names of the session anew.
     pub fn refresh(&mut self, session: &Session) {
         self.names.refresh(session);

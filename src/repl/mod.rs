@@ -42,7 +42,7 @@ pub use terminal::{rendered, width};
 
 /// The completions at the end of `line`.
 pub fn completions(session: &Session, line: &str) -> Vec<String> {
-    let mut helper = Helper::new();
+    let mut helper = Helper::default();
     helper.refresh(session);
     let history = rustyline::history::DefaultHistory::new();
     let found = helper.complete(line, line.len(), &rustyline::Context::new(&history));
@@ -65,7 +65,7 @@ pub fn run(session: &mut Session) -> u8 {
             return 1;
         }
     };
-    editor.set_helper(Some(Helper::new()));
+    editor.set_helper(Some(Helper::default()));
     editor.bind_sequence(KeyEvent::from('\r'), EventHandler::Conditional(Box::new(editor::Indent)));
     let history = history::file();
     if let Some(path) = &history {
@@ -81,11 +81,11 @@ pub fn run(session: &mut Session) -> u8 {
         "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed()
     );
     let mut prompt = Prompt::new(session);
-    if let Some(file) = startup_file() {
-        if let Ok(text) = std::fs::read_to_string(&file) {
-            prompt.evaluate(&text, &file.display().to_string());
-            prompt.kept.clear();
-        }
+    if let Some(file) = startup_file()
+        && let Ok(text) = std::fs::read_to_string(&file)
+    {
+        prompt.evaluate(&text, &file.display().to_string());
+        prompt.kept.clear();
     }
     let printer = editor.create_external_printer().ok().map(|printer| Arc::new(Mutex::new(printer)));
     let lock = prompt.session.host.background.lock.clone();

@@ -79,7 +79,7 @@ pub fn profile(session: &mut Session, text: &str, name: &str) -> (Result<Dynamic
     };
     let mut lines: Vec<Line> =
         spent.into_iter().map(|(place, (hits, spent))| Line { code: code(&place), place, hits, spent }).collect();
-    lines.sort_by(|a, b| b.spent.cmp(&a.spent));
+    lines.sort_by_key(|line| std::cmp::Reverse(line.spent));
     (outcome, lines)
 }
 

@@ -62,7 +62,7 @@ pub fn register(engine: &mut Engine, host: &Rc<Host>) {
     }
     engine.register_global_module(module.into());
     engine.register_fn("print", |value: &mut Dynamic| show::plain(value));
-    engine.register_fn("print", || String::new());
+    engine.register_fn("print", String::new);
     // Rhai's own for these two shows all digits, and keys in quotes.
     engine.register_fn("print", |value: rhai::Array| show::plain(&value.into()));
     engine.register_fn("print", |value: rhai::Map| show::plain(&value.into()));

@@ -13,7 +13,8 @@ const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cros
 impl Table {
     /// The rows where an expression is true.
     pub fn filter(&self, predicate: Expr) -> Result<Table> {
-        self.lazily("filter", &[predicate.clone()], |frame| frame.filter(predicate))
+        let expressions = [predicate];
+        self.lazily("filter", &expressions, |frame| frame.filter(expressions[0].clone()))
     }
 
     /// Only these expressions as columns.
@@ -48,7 +49,7 @@ impl Table {
             other => return Err(Error::unknown("join", other, JOINS.iter().copied())),
         };
         if on.is_empty() != (how == "cross") {
-            return Err(Error::argument("join needs columns to join on, and a \"cross\" join none".to_string()));
+            return Err(Error::argument("join needs columns to join on, and a \"cross\" join none").about_name("cross"));
         }
         let keys: Vec<Expr> = on.iter().map(|name| col(name.as_str())).collect();
         self.check("join", &keys)?;
@@ -140,7 +141,8 @@ impl Table {
         {
             return Err(Error::argument(format!(
                 "tables that are put together must have the same columns; only one has \"{odd}\""
-            )));
+            ))
+            .about_name(odd));
         }
         let tables =
             [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];

@@ -49,7 +49,7 @@ impl Table {
             records.expect_fields(header.len(), line)?;
         }
         if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
-            return Err(Error::data(format!("{}: column \"{}\" stands twice", path.display(), twice.1)));
+            return Err(Error::in_file(path, format!("column \"{}\" stands twice", twice.1)));
         }
         let separator = records.separator();
         let frame = CsvReadOptions::default()
@@ -57,7 +57,7 @@ impl Table {
             .map_parse_options(|o| o.with_separator(separator))
             .into_reader_with_file_handle(std::io::Cursor::new(text.content()))
             .finish()
-            .map_err(|e| polars_error(path.display(), e))?;
+            .map_err(|e| polars_error(path.display(), e).about_file(path))?;
         Ok(Table { frame })
     }
 
@@ -65,7 +65,8 @@ impl Table {
     pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let frame = ParquetReader::new(file).finish().map_err(|e| polars_error(path.display(), e))?;
+        let read = ParquetReader::new(file).finish();
+        let frame = read.map_err(|e| polars_error(path.display(), e).about_file(path))?;
         Ok(Table { frame })
     }
 }

@@ -48,11 +48,12 @@ impl Predictor {
 ///
 /// Errors: a picture that cannot be read (named), Interrupted.
 pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Result<Predictions> {
-    if dataset.len() == 0 {
+    if dataset.is_empty() {
         return Err(Error::argument(format!(
             "split \"{}\" of {} has no images to predict",
             dataset.split, dataset.name
-        )));
+        ))
+        .about_name(&dataset.split));
     }
     let logits = match predictor {
         Predictor::Model(model) => model_logits(store, model, dataset)?,

@@ -301,7 +301,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             "images_per_second": (self.state.position.updates * options.batch as u64) as f64 / self.state.position.seconds.max(1e-9),
             "seconds": self.state.position.seconds,
         });
-        if epoch % options.eval_period() == 0 || epoch == options.epochs {
+        if epoch.is_multiple_of(options.eval_period()) || epoch == options.epochs {
             let regular = self.validate(false)?;
             line["val_mAP"] = json!(regular);
             let mut candidates = vec![(regular, false)];

@@ -186,7 +186,7 @@ const NASTY: &[&str] = &[
     "timestamp()",
 ];
 
-/// What a parameter of that name would rightly be.
+/// Right values for a parameter of that name.
 fn right(parameter: &str) -> &'static [&'static str] {
     match parameter {
         "labels" | "names" => {
@@ -249,7 +249,7 @@ fn right(parameter: &str) -> &'static [&'static str] {
     }
 }
 
-/// Cheap settings, so that a training gets to its end within the budget now and then.
+/// Cheap settings, so that some trainings end within the budget.
 const CHEAP: &str = "model: #{ backbone: \"small_cnn\", image_size: 32 }, epochs: 1, batch: 8, views: 0";
 
 /// Scripts whose text is mutated. Without slashes no mutation can name a file outside the folder.
@@ -292,7 +292,7 @@ pub fn input(seed: u64, number: u64) -> Input {
     Input::Script(vec!["1".into()])
 }
 
-/// Nothing that could name a file outside the working folder.
+/// Whether the input cannot name a file outside the working folder.
 fn harmless(input: &Input) -> bool {
     let text = input.text();
     !["\"/", "`/", "'/", "}/", "..", "\\x2f", "\\u002f", "\\x2F", "\\u002F"].iter().any(|bad| text.contains(bad))
@@ -603,7 +603,7 @@ impl Source {
     }
 }
 
-/// A value like this default, but other.
+/// Another value of the same kind as this default.
 fn like(value: &serde_json::Value, s: &mut Source) -> String {
     match value {
         serde_json::Value::Bool(b) => (!b).to_string(),
@@ -657,7 +657,7 @@ fn parameters(signature: &str) -> Vec<String> {
     all
 }
 
-/// Where the words, numbers, strings and signs of a text are; blank space is no token.
+/// The ranges of the words, numbers, strings and signs of a text; blank space is no token.
 fn tokens(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut all: Vec<std::ops::Range<usize>> = Vec::new();
     let mut chars = text.char_indices().peekable();

@@ -1,8 +1,8 @@
 //! Random and mutated scripts and lines of the prompt, over every word, every member of every kind and every option, with
-//! wrong kinds and extreme values. Whatever comes: no panic, no abort, no hang, and no variable lost.
+//! wrong kinds and extreme values. No input may cause a panic, an abort or a hang, or lose a variable.
 //!
-//! The inputs follow from a seed and a number alone. They run in a child process, because what must not happen would take
-//! this one along; the child is started again behind an input that killed it, and all such inputs are reported.
+//! The inputs follow from a seed and a number alone. They run in a child process, because a crash would end this one too;
+//! after an input that killed it the child is started again, and all such inputs are reported.
 //!
 //!     CPSD_FUZZ_COUNT=100000 CPSD_FUZZ_SEED=7 cargo test --release --test fuzz     (make fuzz)
 //!     CPSD_FUZZ_FROM=4711 CPSD_FUZZ_COUNT=1 ...                                     one input again
@@ -21,7 +21,7 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// So many findings are enough to work on.
+/// The run ends after this many findings.
 const ENOUGH: usize = 40;
 
 #[test]
@@ -50,7 +50,7 @@ fn nothing_that_is_typed_breaks_the_session() {
     assert!(findings.is_empty(), "seed {seed}: {} findings\n\n{}\n", findings.len(), findings.join("\n\n"));
 }
 
-/// Runs the inputs `from..end` in a child; how it ended, unless it did all of them.
+/// Runs the inputs `from..end` in a child. Returns how the child ended, unless it ran all of them.
 fn batch(folder: &Path, seed: u64, from: u64, end: u64) -> Option<String> {
     let log = |name: &str| File::create(folder.join(name)).unwrap();
     // Memory that no machine has must be refused, not asked for: 12 GB of addresses are all there is.

@@ -46,12 +46,12 @@ pr.save("predictions.csv");
 save_tensors(#{ a: ten, b: ones }, "tensors.safetensors");
 "#;
 
-/// Milliseconds since the start when the running input began; 0 between inputs.
+/// When the running input began, in milliseconds since the start; 0 between inputs.
 static BEGAN: AtomicU64 = AtomicU64::new(0);
-/// What the process had computed then, in milliseconds.
+/// The processor time of the process at that moment, in milliseconds.
 static COMPUTED: AtomicU64 = AtomicU64::new(0);
 
-/// The processor time of this process, in milliseconds: on a busy machine nothing hangs for having to wait.
+/// The processor time of this process, in milliseconds. Unlike wall time it does not grow on a busy machine.
 fn computed() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call fills the struct it is given.
@@ -142,7 +142,7 @@ fn watch(start: Instant, budget: Duration, patience: Duration) {
     });
 }
 
-/// How an input ended: most must get somewhere, or nothing is tested.
+/// How an input ended.
 #[derive(Clone, Copy, PartialEq)]
 enum Ended {
     Done,
@@ -150,7 +150,7 @@ enum Ended {
     Stopped,
 }
 
-/// What is wrong with how the session took the input, if anything is, and how its last line ended.
+/// Gives the input to the session. Returns a fault of the session, if there is one, and how the last line ended.
 fn feed(session: &mut Session, input: &Input) -> (Option<String>, Ended) {
     match input {
         Input::Script(lines) => {
@@ -213,7 +213,7 @@ fn typed(session: &Session, line: &str, pos: usize) -> Option<String> {
     use rustyline::highlight::{CmdKind, Highlighter};
     use rustyline::hint::Hinter;
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let mut helper = cpsd::repl::editor::Helper::new();
+        let mut helper = cpsd::repl::editor::Helper::default();
         helper.refresh(session);
         let history = rustyline::history::MemHistory::new();
         let context = rustyline::Context::new(&history);

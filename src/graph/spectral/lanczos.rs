@@ -211,10 +211,10 @@ fn combined(basis: &[Vec<Row>], turn: &DMatrix<f64>) -> Vec<Vec<Row>> {
         let mut out = vec![[0.0; BLOCK]; m];
         out.par_iter_mut().with_min_len(256).enumerate().for_each(|(i, out)| {
             for (at, block) in basis.iter().enumerate() {
-                for r in 0..BLOCK {
+                for (r, value) in block[i].iter().enumerate() {
                     let from = at * BLOCK + r;
                     for c in 0..BLOCK {
-                        out[c] += block[i][r] * turn[(from, b * BLOCK + c)];
+                        out[c] += value * turn[(from, b * BLOCK + c)];
                     }
                 }
             }

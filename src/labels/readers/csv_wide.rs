@@ -25,18 +25,16 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
     let others: Vec<(usize, String)> = names.iter().cloned().enumerate().filter(|(i, _)| *i != image).collect();
     for (k, (column, name)) in others.iter().enumerate() {
         if name.is_empty() {
-            return Err(Error::data(format!("{}: column {} has no name", path.display(), column + 1)));
+            return Err(Error::in_file(path, format!("column {} has no name", column + 1)));
         }
         if others[..k].iter().any(|(_, other)| other == name) {
-            return Err(Error::data(format!("{}: column \"{name}\" stands twice", path.display())));
+            return Err(Error::in_file(path, format!("column \"{name}\" stands twice")));
         }
     }
     if others.is_empty() {
-        return Err(Error::data(format!(
-            "{}: a wide label table needs a column of 0 and 1 for each label; it has only \"{}\"",
-            path.display(),
-            names[image]
-        )));
+        let only = &names[image];
+        let message = format!("a wide label table needs a column of 0 and 1 for each label; it has only \"{only}\"");
+        return Err(Error::in_file(path, message));
     }
     let Some(wanted) = &options.labels else { return Ok((image, others)) };
     let chosen = wanted

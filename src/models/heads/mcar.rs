@@ -94,6 +94,7 @@ impl Head for Mcar {
         let size = seen.input.size();
         if size[3] == 1 && size[2] > 1 {
             return Err(Error::argument("head \"mcar\" cuts regions out of pictures or feature maps; the frozen stages of this backbone give tokens")
+                .about_name("mcar")
                 .with_help("leave out freeze"));
         }
         let maps = self.last.on_maps(seen.maps)?;

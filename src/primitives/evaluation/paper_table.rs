@@ -1,6 +1,5 @@
 //! `paper_table`: the paper's own numbers.
 
-use crate::error::Result;
 use crate::paper;
 use crate::primitives::values::table::TableValue;
 use crate::script::word::{Chapter, Example, Word};
@@ -19,10 +18,6 @@ known by name, and the error says why they hold no rows. Sources stand in datase
         prints: "[83.1, 85.2, 84.9, 86.7, 87.3, 87.7]",
     }],
     register: |word| {
-        word.form(paper_table);
+        word.form(|name: String| paper::published(&name)?.table().map(TableValue));
     },
 };
-
-fn paper_table(name: String) -> Result<TableValue> {
-    paper::published(&name)?.table().map(TableValue)
-}

@@ -1,10 +1,8 @@
 //! `devices`: what trainings run on.
 
-use rhai::{Array, Engine};
-
 use crate::devices;
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::error::Result;
+use crate::primitives::parameters::DeviceNames;
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -17,20 +15,23 @@ workers: \"processes\" trains the teachers of a branch on all. Models that are t
 environment variable CPSD_DEVICE decides (cuda:0,cuda:1), and without that auto. Of what a training is named by, devices are no part.",
     options: None,
     examples: &[Example { code: "devices(\"cpu\")", prints: "[\"cpu\"]" }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(all).form(choose_one).form(choose);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_fn("devices", || shown(devices::all()))
-        .register_fn("devices", |name: &str| -> Fallible<Array> {
-            devices::choose(&[name.to_string()]).map(shown).or_raise()
-        })
-        .register_fn("devices", |names: Array| -> Fallible<Array> {
-            glue::names("devices", "the names", &names).and_then(|names| devices::choose(&names)).map(shown).or_raise()
-        });
+fn all() -> Vec<String> {
+    shown(devices::all())
 }
 
-fn shown(devices: Vec<tch::Device>) -> Array {
-    devices.into_iter().map(|device| devices::name(device).into()).collect()
+fn choose_one(name: String) -> Result<Vec<String>> {
+    devices::choose(&[name]).map(shown)
+}
+
+fn choose(names: DeviceNames) -> Result<Vec<String>> {
+    devices::choose(&names.0).map(shown)
+}
+
+fn shown(devices: Vec<tch::Device>) -> Vec<String> {
+    devices.into_iter().map(devices::name).collect()
 }

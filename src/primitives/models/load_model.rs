@@ -1,11 +1,9 @@
 //! `load_model`: a model from its file.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use rhai::Engine;
-
+use crate::error::Result;
 use crate::primitives::values::model::ModelValue;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
 use crate::training::Trained;
 
@@ -20,11 +18,11 @@ pub const WORD: Word = Word {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",
         prints: "[\"cat\", \"dog\"]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(load_model);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("load_model", |path: &str| -> Fallible<ModelValue> {
-        Trained::load(Path::new(path), None).map(ModelValue).or_raise()
-    });
+fn load_model(path: PathBuf) -> Result<ModelValue> {
+    Trained::load(&path, None).map(ModelValue)
 }

@@ -61,6 +61,7 @@ pub fn ensembles(value: &Dynamic, call: &Call) -> Result<Vec<Ensemble>> {
 
 /// The training of one student.
 pub fn job(call: &Call, data: &Data, ensembles: Vec<Ensemble>, options: DistillOptions) -> Result<Job> {
+    options.train.check_further(call.name)?;
     options.distillation.validate()?;
     let (train, val) = data.splits(call, options.train.select_on)?;
     if ensembles.is_empty() {

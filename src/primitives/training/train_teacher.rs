@@ -30,6 +30,7 @@ run store; one that was interrupted goes on where it stopped. The option on_epoc
 
 fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<TrainOptions>) -> Fallible<ModelValue> {
     let Training { options, closures } = training;
+    options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let labels = labels.0;
     let name = if labels.len() == train.labels.num_labels() {

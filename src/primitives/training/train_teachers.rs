@@ -37,6 +37,7 @@ fn train_teachers(
     training: Training<TrainOptions>,
 ) -> Fallible<Vec<ModelValue>> {
     let Training { options, closures } = training;
+    options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));
     let jobs = partition

@@ -1,8 +1,11 @@
 //! `Affinity` in scripts.
 
+use serde_json::Value;
+
 use super::cooccurrence::place;
 use crate::error::Result;
 use crate::graph::Affinity;
+use crate::models::LabelGraph;
 use crate::primitives::parameters::TaskCount;
 use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -39,6 +42,10 @@ impl KindOfValue for Affinity {
                 Some(n) => Ok(a.smallest(n.of(a.len(), call)?)?.values),
                 None => a.eigenvalues(),
             });
+    }
+
+    fn to_json(&self) -> Option<Result<Value, String>> {
+        Some(LabelGraph::to_json(self.labels(), |i, j| self.weight(i, j)))
     }
 }
 

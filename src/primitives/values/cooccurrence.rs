@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::table::TableValue;
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Pair};
+use crate::models::LabelGraph;
 use crate::primitives::parameters::Names;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -52,6 +55,10 @@ impl KindOfValue for Cooccurrence {
             .method("take_labels", |c: &Self, names: Names| c.take_labels(&names.0))
             .method("save", |c: &Self, path: PathBuf| c.save_csv(path))
             .method("+", |a: &Self, b: Self| a.checked_add(&b));
+    }
+
+    fn to_json(&self) -> Option<Result<Value, String>> {
+        Some(LabelGraph::to_json(self.labels(), |i, j| self.conditional(i, j)))
     }
 }
 

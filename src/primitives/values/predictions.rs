@@ -40,9 +40,7 @@ impl KindOfValue for PredictionsValue {
             .method("len", |p: &Self| p.0.images.len())
             .method("top", |p: &Self, image: i64, n: i64| top(&p.0, image, n))
             .method("to_table", |p: &Self| table(&p.0))
-            .method("save", |p: &Self, path: PathBuf| -> Result<()> {
-                table(&p.0)?.save(&path).map_err(|error| error.about_file(&path))
-            });
+            .method("save", |p: &Self, path: PathBuf| -> Result<()> { table(&p.0)?.save(&path) });
     }
 }
 

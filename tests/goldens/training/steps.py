@@ -1,6 +1,6 @@
 """Writes steps.json: twenty steps of training a small network in PyTorch, alone and under a teacher, as cpsd should do them.
 
-Pictures, weights and labels follow from formulas that tests/training_steps.rs repeats, so that only results are kept.
+Pictures, weights and labels follow from formulas that tests/training/steps.rs repeats, so that only results are kept.
 Run in an environment with torch: python tests/goldens/training/steps.py
 """
 import json

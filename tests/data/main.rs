@@ -1,0 +1,15 @@
+//! Labels, label graphs, pictures, data sets and figures, held to references; the rules for the folders of src/.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod datasets;
+mod figures;
+mod graph_golden;
+mod graph_properties;
+mod house;
+mod labels_coco;
+mod labels_readers;
+mod plots_content;
+mod plots_errors;
+mod plots_figures;
+mod randaugment;

@@ -1,0 +1,284 @@
+//! Scripts as files: the message of every mistake in tests/errors, the checker over all that we ship, every example, the
+//! tutorial.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use cpsd::script::check::{self, Severity};
+use cpsd::script::modules;
+
+use crate::common::{CPSD, alone, err, out, root, session};
+
+/// The scripts of a folder, by name.
+fn scripts(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root(folder)).unwrap_or_else(|e| panic!("{folder}: {e}"));
+    let mut files: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "rhai")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder} has no scripts");
+    files
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            let _ = std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(CPSD)
+        .args(arguments)
+        .current_dir(folder)
+        .env("CPSD_RUNS", folder.join("runs"))
+        .env_remove("COLUMNS")
+        .output()
+        .unwrap()
+}
+
+/// The message of each bad script is its reviewed snapshot. A message that reads badly is mended in the sources; then
+/// `SNAPSHOTS=overwrite cargo test --release --test language scripts::every_mistake` writes the snapshot again.
+#[test]
+fn every_mistake_says_what_is_written_beside_it() {
+    alone!();
+    let folder = tempfile::tempdir().unwrap();
+    copy(&root("tests/errors"), folder.path());
+    // Places and paths in messages are relative to here.
+    std::env::set_current_dir(folder.path()).unwrap();
+    let snapshots = snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false);
+    let mut failures = Vec::new();
+    let all = scripts("tests/errors");
+    assert!(all.len() >= 50, "{} scripts", all.len());
+    for script in all {
+        let name = script.file_name().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&script).unwrap();
+        let said = match text.lines().next().and_then(|line| line.strip_prefix("// arguments: ")) {
+            Some(arguments) => {
+                let output =
+                    run(folder.path(), &[&["script", name], &arguments.split(' ').collect::<Vec<_>>()[..]].concat());
+                format!("{}exit code {}\n", err(&output), output.status.code().unwrap())
+            }
+            None => match session(&folder.path().join("runs")).run_file(Path::new(name), &[]) {
+                Ok(_) => "no mistake".to_string(),
+                Err(failure) => failure.render(false, 100),
+            },
+        };
+        // Whatever it says, these never reach a user.
+        for leak in [
+            "no mistake",
+            "Exception raised",
+            "frame #",
+            "torch/csrc",
+            "aten/",
+            "alloc::",
+            "ErrorFunctionNotFound",
+            "anon$",
+        ] {
+            assert!(!said.contains(leak), "{name} says \"{leak}\":\n{said}");
+        }
+        let expected = snapbox::Data::read_from(&script.with_extension("txt"), Some(snapbox::data::DataFormat::Text));
+        if let Err(difference) = snapshots.try_eq(Some(&name), said.into(), expected) {
+            failures.push(difference.to_string());
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The checker reports nothing in scripts that work.
+#[test]
+fn the_checker_finds_nothing_in_what_we_ship() {
+    let session = cpsd::primitives::session();
+    let mut texts: Vec<(String, String)> =
+        modules::STDLIB.iter().map(|(name, text)| (format!("stdlib/{name}"), text.to_string())).collect();
+    for folder in ["scripts", "examples", "examples/libraries", "tests/libraries"] {
+        texts.extend(scripts(folder).iter().map(|p| (p.display().to_string(), std::fs::read_to_string(p).unwrap())));
+    }
+    // The blocks of the tutorial are one script.
+    let tutorial = std::fs::read_to_string(root("docs/tutorial.in.md")).unwrap();
+    texts.push((
+        "docs/tutorial.in.md".into(),
+        tutorial.split("```rust\n").skip(1).map(|block| format!("{};\n", block.split("```").next().unwrap())).collect(),
+    ));
+    for word in cpsd::primitives::WORDS {
+        texts.extend(
+            word.examples.iter().map(|example| (format!("the example of {}", word.name), example.code.to_string())),
+        );
+    }
+    for (name, text) in texts {
+        let findings = check::check(&session, &text, &name).unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
+        let lines: Vec<String> = findings.iter().map(|f| f.line(&name)).collect();
+        assert!(lines.is_empty(), "{}", lines.join("\n"));
+    }
+}
+
+/// Texts, and the findings in each with their places.
+#[test]
+fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
+    use Severity::{Error, Warning};
+    let cases: &[(&str, &[(Severity, (usize, usize), &str)])] = &[
+        (
+            "let used = 1;\nprint(useed);",
+            &[
+                (Warning, (1, 5), "the variable \"used\" is never read"),
+                (Error, (2, 7), "there is no variable \"useed\""),
+            ],
+        ),
+        ("k = 4;", &[(Error, (1, 1), "there is no variable \"k\"")]),
+        ("let a = 1;\na = 2;", &[(Warning, (1, 5), "the variable \"a\" is never read")]),
+        ("let a = 1;\na += 2;\nlet _b = 3;", &[]),
+        ("let a = 1; let a = a + 1; print(a);", &[]),
+        ("let a = 1; if true { let a = 2; } print(a);", &[(Warning, (1, 26), "the variable \"a\" is never read")]),
+        ("let a = 1; let f = |x| x + a; print(f.call(2));", &[]),
+        ("let a = []; [1].for_each(|x| a.push(x)); ", &[]),
+        ("let f = |x| |y| x + y + z; print(f);", &[(Error, (1, 25), "there is no variable \"z\"")]),
+        ("fn f(a, b) { a }\nf(1, 2);", &[(Warning, (1, 9), "the parameter \"b\" is never read")]),
+        ("fn f(a, _b) { a }\nprint([1].map(|x| 2)); f(1, 2);", &[]),
+        (
+            "let k = 1; fn f() { k } f(); print(k);",
+            &[(Error, (1, 21), "\"k\" is a variable of the script, which a function does not see")],
+        ),
+        ("const K = 1; fn f() { global::K } f();", &[]),
+        ("fn f() { return 1; print(2); }\nf();", &[(Warning, (1, 20), "this is never reached")]),
+        ("for i in 0..3 { if i > 1 { break; } print(1); }", &[]),
+        ("fn f(x) { throw x; 2 } f(1);", &[(Warning, (1, 20), "this is never reached")]),
+        ("import \"method\" as m;", &[(Warning, (1, 20), "nothing of the library \"m\" is used")]),
+        ("import \"method\" as m; fn f() { m::defaults() } f();", &[]),
+        ("import \"method\" as m; print([1].map(|_x| m::defaults()));", &[]),
+        ("import \"method\" as m; m::defalts();", &[(Error, (1, 26), "library m has no function defalts")]),
+        ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; 1 stand here")]),
+        ("m::tasks(1);", &[(Error, (1, 1), "no library is imported as m")]),
+        ("fn f(a) { a } f(1, 2);", &[(Error, (1, 15), "f does not take 2 arguments")]),
+        (
+            "let p = random_partition;",
+            &[
+                (Warning, (1, 5), "the variable \"p\" is never read"),
+                (Error, (1, 9), "\"random_partition\" is a function"),
+            ],
+        ),
+        ("print([1].mapp(|x| x));", &[(Error, (1, 11), "there is no function mapp")]),
+        ("let o = #{ run: |x| x };\no.run(2);", &[]),
+        (
+            "let o = #{ seed: 1,\n  restart: 2 };\nasl(#{\n  gama: 1 });\nprint(o);",
+            &[(Error, (4, 3), "asl has no option \"gama\"")],
+        ),
+        ("try { throw 1; } catch (e) { }", &[]),
+        ("let name = \"x\"; print(`hello ${name}`);", &[]),
+        ("let v = 3; eval(\"v\");", &[]),
+        ("switch 3 { 3 if nothing => 1, _ => 2 }", &[(Error, (1, 17), "there is no variable \"nothing\"")]),
+    ];
+    let session = cpsd::primitives::session();
+    for (text, expected) in cases {
+        let findings = check::check(&session, text, "case").unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
+        let found: Vec<(Severity, (usize, usize), &str)> =
+            findings.iter().map(|f| (f.severity, f.position, f.message.as_str())).collect();
+        assert_eq!(&found[..], *expected, "{text}");
+        for finding in &findings {
+            assert!(
+                text.get(finding.span.clone()).is_some_and(|t| !t.is_empty()),
+                "{text}: nothing is underlined for {finding:?}"
+            );
+        }
+    }
+    assert!(check::check(&session, "let a = (1;", "case").is_err());
+}
+
+#[test]
+fn warnings_fail_only_when_they_are_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("warning.rhai"), "let unread = 1;").unwrap();
+    std::fs::write(folder.path().join("error.rhai"), "nothing(1);").unwrap();
+    let code = |arguments: &[&str]| run(folder.path(), arguments).status.code();
+    assert_eq!(code(&["check", "warning.rhai"]), Some(0));
+    assert_eq!(code(&["check", "--strict", "warning.rhai"]), Some(1));
+    assert_eq!(code(&["check", "error.rhai", "warning.rhai"]), Some(1));
+    let said = out(&run(folder.path(), &["check", "warning.rhai", "error.rhai"]));
+    assert_eq!(
+        said,
+        "warning.rhai:1:5: warning: the variable \"unread\" is never read (a name that begins with _ need not be)\n\
+         error.rhai:1:1: error: there is no function nothing\n1 error, 1 warning in 2 files\n"
+    );
+}
+
+/// Arguments that make an example a toy, where its defaults are not.
+const TOYS: &[(&str, &[&str])] =
+    &[("fine_tuning", &["epochs=1", "scratch=1", "train=48", "held=24"]), ("own_loss", &["epochs=1", "train=64"])];
+
+#[test]
+fn every_example_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut failures = Vec::new();
+    for example in scripts("examples") {
+        let name = example.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&example).unwrap();
+        assert!(text.starts_with("// "), "{name} does not begin with what it shows");
+        if text.contains("\"imagenet\"") && !root("weights/efficientnet_lite0.pth").exists() {
+            println!("skipped: {name} needs weights/efficientnet_lite0.pth (make weights)");
+            continue;
+        }
+        let arguments = TOYS.iter().find(|(toy, _)| *toy == name).map_or(&[][..], |(_, arguments)| arguments);
+        let output = Command::new(CPSD)
+            .arg("script")
+            .arg(&example)
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("CPSD_RUNS", folder.path().join("runs"))
+            .env("CPSD_WEIGHTS", root("weights"))
+            .output()
+            .unwrap();
+        if output.status.code() != Some(0) || output.stdout.is_empty() {
+            failures.push(format!("{name}: {}\n{}", output.status, err(&output)));
+        }
+    }
+    let tests = run(folder.path(), &["test", root("examples/libraries").to_str().unwrap()]);
+    assert!(tests.status.success(), "{}", out(&tests));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The blocks of the tutorial run, and its page follows from its source: prose, code and names of figures agree. The
+/// output of the blocks is not compared, since trained numbers depend on the processor.
+#[test]
+fn the_tutorial_runs_and_its_page_is_not_stale() {
+    if !root("weights/efficientnet_lite0.pth").exists() {
+        println!("skipped: the tutorial needs weights/efficientnet_lite0.pth (make weights)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("tutorial.md");
+    let output = Command::new(CPSD)
+        .args(["doc", "--weave"])
+        .arg(root("docs/tutorial.in.md"))
+        .arg("--into")
+        .arg(&page)
+        .current_dir(folder.path())
+        .env("CPSD_WEIGHTS", root("weights"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    let without_output = |text: &str| -> String {
+        text.split("```text\n")
+            .enumerate()
+            .map(|(i, part)| if i == 0 { part } else { part.split_once("```\n").unwrap().1 })
+            .collect()
+    };
+    let (made, kept) =
+        (std::fs::read_to_string(&page).unwrap(), std::fs::read_to_string(root("docs/tutorial.md")).unwrap());
+    assert!(without_output(&made) == without_output(&kept), "docs/tutorial.md is stale: make tutorial writes it again");
+    assert_eq!(made.matches("```text\n").count(), kept.matches("```text\n").count());
+    for figure in std::fs::read_dir(folder.path().join("img/tutorial")).unwrap().flatten() {
+        assert!(
+            root("docs/img/tutorial").join(figure.file_name()).exists(),
+            "docs/img/tutorial lacks {:?}: make tutorial",
+            figure.file_name()
+        );
+    }
+    let leftover = std::fs::read_dir(folder.path())
+        .unwrap()
+        .flatten()
+        .any(|e| e.file_name().to_string_lossy().starts_with(".cpsd-weave"));
+    assert!(!leftover, "the working folder of the blocks stays behind");
+}

@@ -1,0 +1,298 @@
+//! The prompt in a pseudo-terminal: typed input and the screen that follows.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::common::{CPSD, err, out};
+
+const PATIENCE: u64 = 120_000;
+
+/// A prompt in `folder`, in a terminal of 24 rows and 100 columns.
+fn prompt(folder: &Path) -> PtySession {
+    prompt_in(folder, 100, &[])
+}
+
+/// The same in a terminal of another width, with more environment variables.
+fn prompt_in(folder: &Path, columns: usize, variables: &[(&str, &str)]) -> PtySession {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("stty rows 24 cols {columns}; exec {CPSD}")])
+        .current_dir(folder)
+        .env("CPSD_HISTORY", folder.join("history"))
+        .env("CPSD_STARTUP", folder.join("startup.rhai"))
+        .env("CPSD_RUNS", folder.join("runs"))
+        .env("PAGER", "sed 's/^/| /'")
+        .env("TERM", "xterm-256color")
+        .env("NO_COLOR", "1")
+        .env_remove("TMUX")
+        .env_remove("TERM_PROGRAM")
+        .env_remove("KITTY_WINDOW_ID")
+        .envs(variables.iter().copied());
+    let mut session = spawn_command(command, Some(PATIENCE)).unwrap();
+    session.exp_string("Ctrl-D leaves").unwrap();
+    session
+}
+
+/// A text as rexpect sees it: one character per byte.
+fn latin(text: &str) -> String {
+    text.bytes().map(char::from).collect()
+}
+
+/// Waits for the output of an input and for the next prompt.
+fn shows(p: &mut PtySession, text: &str) {
+    p.exp_string(text).unwrap();
+    p.exp_string("cpsd> ").unwrap();
+}
+
+/// Types a text without an end of line; rexpect sends it only after a flush.
+fn types(p: &mut PtySession, text: &str) {
+    p.send(text).unwrap();
+    p.flush().unwrap();
+}
+
+/// Types a line once the prompt is there.
+fn line(p: &mut PtySession, text: &str) {
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line(text).unwrap();
+}
+
+fn leave(mut p: PtySession) {
+    p.send_line(":quit").unwrap();
+    p.exp_eof().unwrap();
+}
+
+#[test]
+fn tab_knows_names_and_the_kinds_of_receivers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let part = random_partition([\"a\", \"b\", \"c\", \"d\"], 2); 11111 + 11111");
+    shows(&mut p, "22222");
+    // One candidate is taken over: of a variable's kind, of a field of a map, of what a call gives.
+    types(&mut p, "part.assi\t == [0] // 1");
+    p.send_line("").unwrap();
+    shows(&mut p, "false");
+    p.send_line("let m = #{inner: part}; 30000 + 3333").unwrap();
+    shows(&mut p, "33333");
+    types(&mut p, "m.inner.siz\t.len() + 40");
+    p.send_line("").unwrap();
+    shows(&mut p, "42");
+    types(&mut p, "random_partition([\"a\", \"b\"], 2).siz\t.len() + 60");
+    p.send_line("").unwrap();
+    shows(&mut p, "62");
+    // The signature, with the argument that is being typed.
+    types(&mut p, "random_partition(part, ");
+    p.exp_string(&latin("▸k")).unwrap();
+    p.send_line("2).k + 70").unwrap();
+    shows(&mut p, "72");
+    leave(p);
+}
+
+#[test]
+fn several_lines_pastes_and_inputs_that_do_not_close() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "fn area(w, h) {");
+    p.send_line("w * h").unwrap();
+    p.send_line("}").unwrap();
+    p.send_line("area(60, 70)").unwrap();
+    shows(&mut p, "4200");
+    // A whole script, pasted: one input.
+    types(&mut p, "\x1b[200~let total = 0;\nfor i in 0..10 {\n    total += i;\n}\ntotal * 100\x1b[201~");
+    p.send_line("").unwrap();
+    shows(&mut p, "4500");
+    // What will not close is given up with two empty lines, or with Ctrl-C.
+    p.send_line("area(1, [").unwrap();
+    p.send_line("").unwrap();
+    p.send_line("").unwrap();
+    shows(&mut p, "opened here");
+    p.send_line("area(1, (").unwrap();
+    p.exp_string("area(1, (").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    p.send_control('c').unwrap();
+    // Ctrl-C takes what arrives in the same moment with it: the next prompt begins after bracketed paste was left.
+    p.exp_string("\x1b[?2004l").unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line("area(50, 51)").unwrap();
+    shows(&mut p, "2550");
+    // Ctrl-C in a loop keeps what the loop did.
+    p.send_line("let n = 0; loop { n += 1; }").unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    p.send_control('c').unwrap();
+    shows(&mut p, "variables are kept");
+    p.send_line("if n > 0 { \"kept\" + 1 }").unwrap();
+    shows(&mut p, "kept1");
+    leave(p);
+}
+
+#[test]
+fn values_have_numbers_and_a_session_is_saved_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "20 + 1");
+    p.exp_string("21").unwrap();
+    line(&mut p, "3 + 4");
+    p.exp_string("7").unwrap();
+    line(&mut p, "_1 * 2 + _");
+    p.exp_string("49").unwrap();
+    line(&mut p, ":save session.rhai");
+    p.exp_string("3 inputs").unwrap();
+    line(&mut p, ":profile area_of_nothing(1)");
+    p.exp_string("area_of_nothing").unwrap();
+    line(&mut p, ":profile _3 + 1");
+    p.exp_string("50").unwrap();
+    p.exp_string(":profile:1").unwrap();
+    leave(p);
+    let again = Command::new(CPSD).args(["script", "session.rhai"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(out(&again), "21\n7\n49\n", "{}", err(&again));
+}
+
+#[test]
+fn earlier_inputs_are_found_by_parts_in_later_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let alpha_of_it = 1000 + 234");
+    line(&mut p, "let beta = 2");
+    leave(p);
+    let mut p = prompt(folder.path());
+    p.exp_string("cpsd> ").unwrap();
+    p.send_control('r').unwrap();
+    p.exp_string("history").unwrap();
+    // Parts in order, with gaps between them.
+    types(&mut p, "alph234");
+    p.exp_string("alpha_of_it").unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    // The first Enter chooses, the second runs it.
+    types(&mut p, "\r");
+    std::thread::sleep(Duration::from_millis(500));
+    types(&mut p, "\r");
+    line(&mut p, "alpha_of_it + 1");
+    p.exp_string("1235").unwrap();
+    leave(p);
+}
+
+#[test]
+fn figures_are_drawn_and_saved_and_long_texts_paged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "plot([#{name: \"line\", x: [1, 2, 3], y: [1, 4, 9]}])");
+    p.exp_string(&latin("▀")).unwrap();
+    p.exp_string("saved as out/figure-1.png").unwrap();
+    line(&mut p, ":set figures off");
+    line(&mut p, "_");
+    p.exp_string("saved as out/figure-2.png").unwrap();
+    for figure in ["out/figure-1.png", "out/figure-2.png"] {
+        let bytes = std::fs::read(folder.path().join(figure)).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG"), "{figure}");
+    }
+    line(&mut p, ":set figures kity");
+    p.exp_string("did you mean").unwrap();
+    // The words are more lines than the screen has.
+    line(&mut p, "?");
+    p.exp_string("| ").unwrap();
+    line(&mut p, ":set paging off");
+    line(&mut p, "let x = 5; x * 11");
+    p.exp_string("55").unwrap();
+    leave(p);
+}
+
+/// Asserts that the picture sent to a terminal is the saved figure.
+fn is_the_figure(sent: &image::RgbImage, saved: &Path) {
+    let saved = image::imageops::resize(
+        &image::open(saved).unwrap().to_rgb8(),
+        sent.width(),
+        sent.height(),
+        image::imageops::FilterType::Triangle,
+    );
+    let apart = |a: &image::RgbImage, b: &dyn Fn(usize) -> u8| {
+        a.as_raw().iter().enumerate().map(|(i, v)| f64::from(v.abs_diff(b(i)))).sum::<f64>() / a.as_raw().len() as f64
+    };
+    let (difference, ink) = (apart(sent, &|i| saved.as_raw()[i]), apart(sent, &|_| 255));
+    assert!(ink > 1.0 && difference < ink / 4.0, "{difference} apart, {ink} of ink");
+}
+
+#[test]
+fn terminals_that_draw_pictures_are_sent_the_figure() {
+    let decode = |text: &str| base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+    let plot = "plot([#{name: \"line\", x: [1, 2, 3], y: [1, 4, 9]}])";
+    // iTerm2: a PNG in one piece.
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt_in(folder.path(), 60, &[("TERM_PROGRAM", "iTerm.app")]);
+    line(&mut p, plot);
+    p.exp_string("\x1b]1337;File=").unwrap();
+    p.exp_string(":").unwrap();
+    let sent = p.exp_string("\x07").unwrap();
+    p.exp_string("saved as out/figure-1.png").unwrap();
+    is_the_figure(&image::load_from_memory(&decode(&sent)).unwrap().to_rgb8(), &folder.path().join("out/figure-1.png"));
+    leave(p);
+    // kitty, which is asked first: pixels in pieces.
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt_in(folder.path(), 60, &[("TERM", "xterm-kitty")]);
+    line(&mut p, plot);
+    p.exp_string("a=q,t=d").unwrap();
+    types(&mut p, "\x1b_Gi=31;OK\x1b\\\x1b[?62c");
+    p.exp_string("a=q,t=t").unwrap();
+    types(&mut p, "\x1b_Gi=31;EBADF\x1b\\");
+    p.exp_string("a=T").unwrap();
+    let first = p.exp_string(";").unwrap();
+    let of = |key: &str| first.split(',').find_map(|part| part.strip_prefix(key)?.parse::<u32>().ok()).unwrap();
+    let mut sent = p.exp_string("\x1b\\").unwrap();
+    let mut more = first.ends_with("m=1");
+    while more {
+        p.exp_string("\x1b_G").unwrap();
+        more = p.exp_string(";").unwrap().ends_with("m=1");
+        sent.push_str(&p.exp_string("\x1b\\").unwrap());
+    }
+    p.exp_string("saved as out/figure-1.png").unwrap();
+    let pixels = image::RgbaImage::from_raw(of("s="), of("v="), decode(&sent)).unwrap();
+    is_the_figure(&image::DynamicImage::ImageRgba8(pixels).to_rgb8(), &folder.path().join("out/figure-1.png"));
+    leave(p);
+}
+
+#[test]
+fn jobs_run_behind_the_prompt_and_speak_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let job = spawn(|| { let s = 0; for i in 0..300000 { s += 1; } print(\"halfway \" + s); s + 7 });");
+    // The line that is being typed survives what the job prints meanwhile.
+    p.exp_string("cpsd> ").unwrap();
+    types(&mut p, "let typed = 6");
+    p.exp_string("halfway 300000").unwrap();
+    p.exp_string("done in").unwrap();
+    p.send_line(" * 7; typed").unwrap();
+    p.exp_string("42").unwrap();
+    line(&mut p, "wait(job)");
+    p.exp_string("300007").unwrap();
+    line(&mut p, "let endless = spawn(|| { loop { } }); jobs().column(\"state\")");
+    p.exp_string("[\"done\", \"running\"]").unwrap();
+    // Leaving with a job under way asks once.
+    line(&mut p, ":quit");
+    p.exp_string("still running").unwrap();
+    line(&mut p, "stop(endless)");
+    p.exp_string("stopped").unwrap();
+    leave(p);
+}
+
+#[test]
+fn another_size_of_the_terminal_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, ":sh stty cols 50; echo resi\"\"zed");
+    shows(&mut p, "resized");
+    p.send_line("random_partition([\"a\"], 9)").unwrap();
+    p.exp_string("Got 9").unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line(
+        "let t = table([#{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1, bbbbbbbbbbbbbbbbbbbb: 2}]); 70000 + 7777",
+    )
+    .unwrap();
+    shows(&mut p, "77777");
+    p.send_line("t").unwrap();
+    let _ = p.exp_string("_2").unwrap();
+    // Wider than 50 columns were the table as it is.
+    let shown = p.exp_string("cpsd> ").unwrap();
+    assert!(shown.contains("aaa") && shown.lines().all(|l| console::measure_text_width(l.trim_end()) <= 50), "{shown}");
+    leave(p);
+}

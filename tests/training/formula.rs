@@ -1,0 +1,23 @@
+//! Tensors that the tests and the Python generators of goldens both compute, so that no weights are stored.
+
+use tch::Tensor;
+
+/// zlib's CRC-32, which gives the formula its phase.
+pub fn crc32(text: &str) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in text.bytes() {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+/// The generators' `formula`: sines of the index times `scale`, with a phase that the name gives.
+pub fn formula(name: &str, shape: &[i64], scale: f64) -> Tensor {
+    let phase = f64::from(crc32(name) % 1000);
+    let n: i64 = shape.iter().product();
+    let values: Vec<f32> = (0..n).map(|i| ((i as f64 * 0.37 + phase).sin() * scale) as f32).collect();
+    Tensor::from_slice(&values).reshape(shape)
+}

@@ -1,0 +1,16 @@
+//! Models, heads, training and metrics, held to PyTorch, timm, scikit-learn and scipy; the paper's experiments.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod formula;
+mod heads;
+mod metrics_behaviour;
+mod metrics_golden;
+mod models_parity;
+mod models_weights;
+mod parity;
+mod partial;
+mod reproduce;
+mod runs;
+mod steps;
+mod tensorboard;

@@ -1,0 +1,201 @@
+//! Metrics held to scikit-learn's and scipy's values; `goldens/metrics/generate.py` makes them.
+
+use cpsd::metrics::{
+    self, BootstrapOptions, Evaluation, MetricOptions, average_precision, evaluate, mean_average_precision, mean_error,
+    paired_bootstrap, voc_average_precision,
+};
+use serde_json::{Value, json};
+
+use crate::common::{golden, numbers};
+
+struct Case {
+    value: Value,
+    n: usize,
+    m: usize,
+    scores: Vec<f32>,
+    targets: Vec<u8>,
+}
+
+fn cases() -> Vec<Case> {
+    let golden = golden("metrics/golden.json");
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() >= 4);
+    cases
+        .iter()
+        .map(|value| Case {
+            n: value["images"].as_u64().unwrap() as usize,
+            m: value["labels"].as_u64().unwrap() as usize,
+            scores: numbers(&value["scores"]).iter().map(|&s| s as f32).collect(),
+            targets: numbers(&value["targets"]).iter().map(|&t| t as u8).collect(),
+            value: value.clone(),
+        })
+        .collect()
+}
+
+impl Case {
+    fn report(&self, options: Value) -> Evaluation {
+        let options: MetricOptions = serde_json::from_value(options).unwrap();
+        evaluate(&self.scores, &self.targets, self.n, self.m, &[], &options).unwrap()
+    }
+
+    fn column<T: Copy>(&self, matrix: &[T], label: usize) -> Vec<T> {
+        matrix.iter().skip(label).step_by(self.m).copied().collect()
+    }
+}
+
+#[track_caller]
+fn close(came: f64, expected: &Value, what: &str) {
+    let expected = expected.as_f64().unwrap();
+    assert!((came - expected).abs() < 1e-12 * expected.abs().max(1.0), "{what}: got {came}, expected {expected}");
+}
+
+#[test]
+fn ap_of_each_label_is_that_of_scikit_learn() {
+    for case in cases() {
+        let report = case.report(json!({ "top_k": null }));
+        let mut absent = Vec::new();
+        for label in 0..case.m {
+            let (scores, truth) = (case.column(&case.scores, label), case.column(&case.targets, label));
+            let expected = &case.value["ap"][label];
+            if expected.is_null() {
+                assert_eq!(average_precision(&scores, &truth), None);
+                assert_eq!(report.per_label[label].ap, None);
+                absent.push(label.to_string());
+                continue;
+            }
+            close(average_precision(&scores, &truth).unwrap(), expected, "ap");
+            close(report.per_label[label].ap.unwrap() / 100.0, expected, "ap of the report");
+            close(voc_average_precision(&scores, &truth).unwrap(), &case.value["voc_ap"][label], "voc ap");
+            let wide: Vec<f64> = scores.iter().map(|&s| f64::from(s)).collect();
+            let bools: Vec<bool> = truth.iter().map(|&t| t == 1).collect();
+            close(average_precision(&wide, &bools).unwrap(), expected, "ap of f64 scores");
+        }
+        assert_eq!(report.left_out, absent);
+        close(report.map / 100.0, &case.value["mAP"], "mAP");
+        close(
+            mean_average_precision(&case.scores, &case.targets, case.m).unwrap() / 100.0,
+            &case.value["mAP"],
+            "mAP alone",
+        );
+    }
+}
+
+#[test]
+fn logits_rank_as_probabilities_do() {
+    for case in cases() {
+        // Exact in floating point, and through zero: halving and shifting by a power of two keep every tie and order.
+        let shifted: Vec<f64> = case.scores.iter().map(|&s| 2.0 * f64::from(s) - 1.0).collect();
+        close(
+            mean_average_precision(&shifted, &case.targets, case.m).unwrap() / 100.0,
+            &case.value["mAP"],
+            "mAP of shifted scores",
+        );
+        let narrow: Vec<f32> = case.scores.iter().map(|&s| -1.0 / (s + 1e-3)).collect();
+        let direct = metrics::mean_average_precision(&narrow, &case.targets, case.m).unwrap();
+        assert!((direct / 100.0 - case.value["mAP"].as_f64().unwrap()).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn precision_recall_and_f1_are_those_of_scikit_learn() {
+    for case in cases() {
+        for at in case.value["at"].as_array().unwrap() {
+            let report = case.report(json!({ "threshold": at["threshold"], "top_k": null }));
+            for (came, key) in [
+                (report.decisions.cp, "CP"),
+                (report.decisions.cr, "CR"),
+                (report.decisions.cf1, "CF1"),
+                (report.decisions.op, "OP"),
+                (report.decisions.or, "OR"),
+                (report.decisions.of1, "OF1"),
+                (report.macro_f1, "macro_F1"),
+            ] {
+                close(came / 100.0, &at[key], &format!("{key} at {} of \"{}\"", at["threshold"], case.value["name"]));
+            }
+            for (label, row) in report.per_label.iter().enumerate() {
+                close(row.precision / 100.0, &at["precision"][label], "precision");
+                close(row.recall / 100.0, &at["recall"][label], "recall");
+                close(row.f1 / 100.0, &at["f1"][label], "f1");
+            }
+        }
+        let all: Vec<f64> =
+            case.value["at"].as_array().unwrap().iter().map(|a| a["threshold"].as_f64().unwrap()).collect();
+        if all.len() > 1 {
+            let report = case.report(json!({ "threshold": all }));
+            assert_eq!(report.thresholds.len(), all.len());
+            for (row, at) in report.thresholds.iter().zip(case.value["at"].as_array().unwrap()) {
+                close(row.decisions.cf1 / 100.0, &at["CF1"], "CF1 of a list of thresholds");
+                close(row.decisions.op / 100.0, &at["OP"], "OP of a list of thresholds");
+            }
+        }
+    }
+}
+
+#[test]
+fn top_k_is_that_of_a_stable_sort() {
+    for case in cases() {
+        for (above, key) in [(false, "top"), (true, "top_passing")] {
+            let threshold = &case.value["at"][0]["threshold"];
+            let options = json!({ "threshold": threshold, "top_k": case.value["k"], "above_threshold": above });
+            let top = case.report(options).top.unwrap();
+            let expected = &case.value[key];
+            for (came, name) in [
+                (top.decisions.cp, "CP"),
+                (top.decisions.cr, "CR"),
+                (top.decisions.cf1, "CF1"),
+                (top.decisions.op, "OP"),
+                (top.decisions.or, "OR"),
+                (top.decisions.of1, "OF1"),
+            ] {
+                close(came / 100.0, &expected[name], &format!("{key} {name} of \"{}\"", case.value["name"]));
+            }
+        }
+    }
+}
+
+#[test]
+fn conventions_differ_where_they_should() {
+    for case in cases() {
+        let names = ["field", "ml-gcn", "cpsd", "asl", "srn", "q2l"];
+        let report = case.report(json!({ "convention": names, "top_k": case.value["k"] }));
+        assert!(report.conventions.iter().map(|r| r.name.as_str()).eq(names));
+        let at = &case.value["at"][0];
+        assert_eq!(at["threshold"], 0.5);
+        let [field, mlgcn, cpsd, asl, srn, q2l] = &report.conventions[..] else { panic!("six rows") };
+        close(field.rows.decisions.cf1 / 100.0, &at["CF1"], "field CF1");
+        close(mlgcn.rows.decisions.cf1 / 100.0, &at["CF1"], "ml-gcn CF1");
+        close(srn.rows.decisions.cf1 / 100.0, &at["macro_F1"], "srn CF1");
+        close(q2l.rows.decisions.cf1 / 100.0, &at["CF1"], "q2l CF1");
+        for (row, key) in
+            [(field, "mAP"), (mlgcn, "mAP"), (cpsd, "mAP"), (asl, "mAP"), (srn, "voc_mAP"), (q2l, "voc_mAP")]
+        {
+            close(row.map / 100.0, &case.value[key], &format!("{key} of {}", row.name));
+        }
+        close(mlgcn.top.as_ref().unwrap().decisions.of1 / 100.0, &case.value["top_passing"]["OF1"], "ml-gcn top OF1");
+        assert_eq!((cpsd.rows.threshold, asl.rows.threshold), (0.8, 0.8));
+        assert_eq!(asl.rows.decisions.cf1, asl.rows.macro_f1);
+        if let Some(high) = case.value["at"].as_array().unwrap().iter().find(|a| a["threshold"] == 0.8)
+            && !case.scores.contains(&0.8)
+        {
+            close(cpsd.rows.decisions.cf1 / 100.0, &high["CF1"], "cpsd CF1");
+            close(asl.rows.decisions.cf1 / 100.0, &high["macro_F1"], "asl CF1");
+        }
+    }
+}
+
+#[test]
+fn standard_error_and_bootstrap_are_those_of_scipy() {
+    let golden = golden("metrics/golden.json");
+    let paired = &golden["paired"];
+    let (a, b) = (numbers(&paired["a"]), numbers(&paired["b"]));
+    let m = mean_error(&a).unwrap();
+    close(m.mean, &paired["mean"], "mean");
+    close(m.error.unwrap(), &paired["sem"], "standard error");
+    let options = BootstrapOptions { resamples: 100_000, level: paired["level"].as_f64().unwrap(), seed: 3 };
+    let interval = paired_bootstrap(&a, &b, &options).unwrap();
+    close(interval.difference, &paired["difference"], "difference");
+    // Both are Monte Carlo: a quantile of 100,000 draws is sure to about sd × 0.007.
+    let slack = 0.05 * paired["sd"].as_f64().unwrap();
+    assert!((interval.low - paired["low"].as_f64().unwrap()).abs() < slack, "{interval:?}");
+    assert!((interval.high - paired["high"].as_f64().unwrap()).abs() < slack, "{interval:?}");
+}
