@@ -120,11 +120,6 @@ fn merge(call: &Call, t: &LabelTable, groups: Map) -> Result<LabelTable> {
     t.merge(&groups.iter().map(group).collect::<Result<Vec<_>>>()?)
 }
 
-/// Names as a script array.
-pub fn strings(names: &[String]) -> Array {
-    names.iter().map(|n| Dynamic::from(n.clone())).collect()
-}
-
 /// An array of positions below `n`.
 pub fn positions(call: &Call, array: &Array, n: usize) -> Result<Vec<usize>> {
     let position = |item: &Dynamic| {
