@@ -23,14 +23,6 @@ pub fn names(word: &str, what: &str, array: &Array) -> Result<Vec<String>> {
         .collect()
 }
 
-/// A number; an integer is one.
-pub fn number(word: &str, what: &str, value: &Dynamic) -> Result<f64> {
-    value
-        .as_float()
-        .or_else(|_| value.as_int().map(|i| i as f64))
-        .map_err(|_| Error::argument(format!("{word}: {what} must be a number; got {}", show::a_type(value))))
-}
-
 /// An array of numbers.
 pub fn numbers(word: &str, what: &str, array: &Array) -> Result<Vec<f64>> {
     array
