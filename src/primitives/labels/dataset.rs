@@ -25,7 +25,7 @@ They take `val` (share of the training pictures held out, 0.1), `seed` (which on
 The options below are those of emoji-scenes; every data set takes `root` where it needs files, and `on_bad_image`: \
 \"skip\" reads every picture once and leaves out those that cannot be read, by path; \"error\", the default, stops a training at the first. \
 `cache: 448` decodes every picture once, resized to a square of that side, and keeps them all in one file of the run store \
-(side × side × 3 bytes a picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
+(side × side × 3 bytes per picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
     options: Some(OptionDocs::of::<SceneOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 40, val: 10, test: 10, test_shifted: 10, size: 64});\ndata.keys()",

@@ -68,7 +68,7 @@ impl KindOfValue for TableValue {
             "to_latex(#{decimals, signed, bold, caption, label})",
             "the same options; a caption or label puts it into a table environment",
         ),
-        Member::new("write_latex(path)", "write what to_latex gives"),
+        Member::new("write_latex(path)", "write the text of to_latex"),
         Member::new("write_latex(path, #{options})", "the same with its options"),
     ];
 
