@@ -39,7 +39,7 @@ pub fn evaluate_with<S: Score, T: Target>(
     options: &MetricOptions,
     companions: Option<&Companions>,
 ) -> Result<Evaluation> {
-    options.check()?;
+    options.validate()?;
     let thresholds = options.thresholds()?;
     let input = Input::new(scores, targets, n, m)?;
     let labels = names(labels, m)?;

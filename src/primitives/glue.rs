@@ -5,13 +5,10 @@ use rhai::{Array, Dynamic, Map};
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
 use crate::error::{Error, Result};
-use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::images::Dataset;
-use crate::labels::LabelTable;
 use crate::runs::RunStore;
 use crate::script::host::Host;
-use crate::script::{options, show};
-use crate::training::options::SelectOn;
+use crate::script::show;
 use crate::training::predict::Predictor;
 
 /// An array of names.
@@ -24,62 +21,6 @@ pub fn names(word: &str, what: &str, array: &Array) -> Result<Vec<String>> {
             })
         })
         .collect()
-}
-
-/// Label names, from an array of them or from any value that has labels.
-pub fn labels_of(word: &str, value: &Dynamic) -> Result<Vec<String>> {
-    if let Ok(array) = value.as_array_ref() {
-        return names(word, "the labels", &array);
-    }
-    if let Some(table) = value.clone().try_cast::<LabelTable>() {
-        return Ok(table.labels().to_vec());
-    }
-    if let Some(dataset) = value.clone().try_cast::<Dataset>() {
-        return Ok(dataset.labels.labels().to_vec());
-    }
-    if let Some(counts) = value.clone().try_cast::<Cooccurrence>() {
-        return Ok(counts.labels().to_vec());
-    }
-    if let Some(affinity) = value.clone().try_cast::<Affinity>() {
-        return Ok(affinity.labels().to_vec());
-    }
-    if let Some(partition) = value.clone().try_cast::<Partition>() {
-        return Ok(partition.labels().to_vec());
-    }
-    Err(Error::argument(format!(
-        "{word}: the labels must be an array of names, or a LabelTable, Dataset, Cooccurrence, Affinity or Partition; got {}",
-        show::a_type(value)
-    )))
-}
-
-/// A map of names to names, in the order of the keys.
-pub fn renames(word: &str, map: &Map) -> Result<Vec<(String, String)>> {
-    map.iter()
-        .map(|(old, new)| match new.as_immutable_string_ref() {
-            Ok(new) => Ok((old.to_string(), new.to_string())),
-            Err(_) => Err(Error::argument(format!(
-                "{word}: the new name of \"{old}\" must be a string; got {}",
-                show::a_type(new)
-            ))),
-        })
-        .collect()
-}
-
-/// A count: an integer from 0.
-pub fn count(word: &str, what: &str, n: i64) -> Result<usize> {
-    usize::try_from(n).map_err(|_| Error::argument(format!("{word}: {what} must be an integer from 0; got {n}")))
-}
-
-/// The seed of an options map that has no other key.
-pub fn only_seed(word: &str, map: &Map) -> Result<u64> {
-    options::parse::<OnlySeed>(word, map).map(|options| options.seed)
-}
-
-/// Options of words that draw by chance and take nothing else.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OnlySeed {
-    pub seed: u64,
 }
 
 /// A number; an integer is one.
@@ -110,30 +51,6 @@ pub fn expect<T: Clone + 'static>(word: &str, what: &str, expected: &str, value:
         .ok_or_else(|| Error::argument(format!("{word}: {what} must be {expected}; got {}", show::a_type(value))))
 }
 
-/// The training and validation splits that a training word was given: a map of splits, or one data set.
-pub fn splits(word: &str, value: &Dynamic, select_on: SelectOn) -> Result<(Dataset, Option<Dataset>)> {
-    if let Some(dataset) = value.clone().try_cast::<Dataset>() {
-        if select_on == SelectOn::Test {
-            return Err(Error::argument(format!(
-                "{word}: to select on \"test\" the data must be a map of splits; got a Dataset"
-            )));
-        }
-        return Ok((dataset, None));
-    }
-    let Ok(map) = value.as_map_ref() else {
-        return Err(Error::argument(format!(
-            "{word}: the data must be a Dataset or a map of splits as dataset(...) gives; got {}",
-            show::a_type(value)
-        )));
-    };
-    let train = split(word, &map, "train")?;
-    if select_on == SelectOn::Test {
-        return Ok((train, Some(split(word, &map, "test")?)));
-    }
-    let val = if map.contains_key("val") { Some(split(word, &map, "val")?) } else { None };
-    Ok((train, val))
-}
-
 /// One split of a map of them.
 pub fn split(word: &str, map: &Map, name: &str) -> Result<Dataset> {
     let value = map.get(name).ok_or_else(|| {
@@ -158,18 +75,6 @@ pub fn predictor(word: &str, value: &Dynamic) -> Result<Predictor> {
 /// The session's run store.
 pub fn store(host: &Host) -> RunStore {
     RunStore::new(host.runs.borrow().clone())
-}
-
-/// In the options of a training, `model: "resnet18"` and `loss: "bce"` stand for the whole map.
-pub fn expand_names(options: &mut Map) {
-    for (key, inner) in [("model", "backbone"), ("loss", "name"), ("distillation", "name")] {
-        if let Some(value) = options.get_mut(key)
-            && value.is_string()
-        {
-            let map: Map = [(inner.into(), value.clone())].into_iter().collect();
-            *value = map.into();
-        }
-    }
 }
 
 /// `k` as the core takes it.

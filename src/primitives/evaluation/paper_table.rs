@@ -1,7 +1,10 @@
 //! `paper_table`: the paper's own numbers.
 
+use rhai::Engine;
+
 use crate::paper;
 use crate::primitives::values::table::TableValue;
+use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -17,7 +20,11 @@ known by name, and the error says why they hold no rows. Sources stand in datase
         code: "paper_table(\"coco\").filter(col(\"kind\") == \"ours\").column(\"mAP\")",
         prints: "[83.1, 85.2, 84.9, 86.7, 87.3, 87.7]",
     }],
-    register: |word| {
-        word.form(|name: String| paper::published(&name)?.table().map(TableValue));
-    },
+    register: |r| register(r.engine),
 };
+
+fn register(engine: &mut Engine) {
+    engine.register_fn("paper_table", |name: &str| -> Fallible<TableValue> {
+        paper::published(name).and_then(|p| p.table()).map(TableValue).or_raise()
+    });
+}

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::primitives::values::table::TableValue;
 use crate::script::word::{Chapter, Example, Word};
 use crate::tables::Table;
 
@@ -23,14 +22,13 @@ pub const WORD: Word = Word {
     },
 };
 
-fn load_table(path: PathBuf) -> Result<TableValue> {
-    let table = match path.extension().and_then(|e| e.to_str()) {
+fn load_table(path: PathBuf) -> Result<Table> {
+    match path.extension().and_then(|e| e.to_str()) {
         Some("parquet") => Table::read_parquet(&path),
         Some("csv" | "tsv" | "txt") => Table::read_csv(&path),
         _ => {
             let message = format!("load_table reads .csv and .parquet files; got \"{}\"", path.display());
             Err(Error::argument(message).about_file(&path))
         }
-    };
-    table.map(TableValue)
+    }
 }

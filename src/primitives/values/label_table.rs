@@ -65,8 +65,8 @@ impl KindOfValue for LabelTable {
             .method("take_images", |call: &Call, t: &Self, at: Array| {
                 t.take_images(&positions(call, &at, t.num_images())?)
             })
-            .method("to_table", |t: &Self| long(t).map(TableValue))
-            .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| TableValue(Table { frame })))
+            .method("to_table", long)
+            .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| Table { frame }))
             .method("write_csv", |t: &Self, path: PathBuf| long(t)?.write_csv(path))
             .method("write_parquet", |t: &Self, path: PathBuf| long(t)?.write_parquet(path))
             .method("statistics", |t: &Self| {
