@@ -121,10 +121,15 @@ fn help(prompt: &Prompt, word: &str) {
 fn source(prompt: &Prompt, word: &str) {
     match find_source(prompt, word) {
         Some(text) => pager::print(&highlight(&text)),
-        None if crate::script::vocabulary::find(word).is_some() => {
-            println!("{word} is built in: its source is src/primitives/{word}.rs. ?{word} shows its documentation.");
-        }
-        None => complain(&format!("there is no function {word} whose source could be shown"), None),
+        None => match crate::script::vocabulary::find(word) {
+            Some(built_in) => {
+                let chapter = format!("{:?}", built_in.chapter).to_lowercase();
+                println!(
+                    "{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation."
+                );
+            }
+            None => complain(&format!("there is no function {word} whose source could be shown"), None),
+        },
     }
 }
 

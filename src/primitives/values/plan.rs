@@ -28,7 +28,7 @@ impl KindOfValue for PlanValue {
             "hours",
             "hours of all that is to do, one after the other, on this machine; () when it was not timed",
         ),
-        Member::new("gigabytes", "bytes that all that is to do takes in the run store"),
+        Member::new("gigabytes", "gigabytes that the trainings to do take in the run store"),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
