@@ -197,7 +197,7 @@ impl TableValue {
         Ok(TableValue(Table::from_rows(&columns, rows)?))
     }
 
-    /// A table from JSON objects; a key that a row lacks is empty there. Columns stand in order of first appearance.
+    /// A table from JSON objects; a key that a row lacks is empty there. Columns are in order of first appearance.
     pub fn from_json_rows(lines: &[Value]) -> Result<TableValue> {
         let mut columns: Vec<String> = vec![];
         for object in lines.iter().filter_map(Value::as_object) {
