@@ -14,7 +14,6 @@ use crate::script::word::Word;
 
 mod evaluation;
 mod figures;
-mod glue;
 mod graph;
 mod jobs;
 mod labels;

@@ -8,7 +8,7 @@ use super::expr::ExprValue;
 use super::table::TableValue;
 use crate::error::{Error, Result};
 use crate::labels::{LabelTable, Statistics, stratified_split};
-use crate::primitives::parameters::{self, Names, OnlySeed, Renames, numbers};
+use crate::primitives::parameters::{Names, OnlySeed, Renames, numbers, strings};
 use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::show;
@@ -109,7 +109,7 @@ fn split(call: &Call, t: &LabelTable, shares: Array, options: OnlySeed) -> Resul
 
 fn merge(call: &Call, t: &LabelTable, groups: Map) -> Result<LabelTable> {
     let group = |(name, members): (&Identifier, &Dynamic)| match members.as_array_ref() {
-        Ok(members) => Ok((name.to_string(), parameters::strings(&members, call, "the labels of a group")?)),
+        Ok(members) => Ok((name.to_string(), strings(&members, call, "the labels of a group")?)),
         Err(_) => Err(Error::argument(format!(
             "{}: \"{name}\" must be given an array of label names; got {}",
             call.name,
@@ -118,11 +118,6 @@ fn merge(call: &Call, t: &LabelTable, groups: Map) -> Result<LabelTable> {
         .about_name(name.as_str())),
     };
     t.merge(&groups.iter().map(group).collect::<Result<Vec<_>>>()?)
-}
-
-/// Names as a script array.
-pub fn strings(names: &[String]) -> Array {
-    names.iter().map(|n| Dynamic::from(n.clone())).collect()
 }
 
 /// An array of positions below `n`.

@@ -14,7 +14,7 @@ use crate::primitives::parameters::{OnlySeed, Renames, strings};
 use crate::reports::export::{ExportOptions, latex, markdown};
 use crate::script::call::{Call, IntoValue, MemberRegistrar, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
-use crate::script::{options, show};
+use crate::script::show;
 use crate::tables::{Cell, Table};
 
 /// Rows that `head` and `tail` show by default.
@@ -101,9 +101,11 @@ impl KindOfValue for TableValue {
             .method("write_csv", |t: &Self, path: PathBuf| t.0.write_csv(path))
             .method("write_parquet", |t: &Self, path: PathBuf| t.0.write_parquet(path))
             .method("to_csv", |t: &Self| t.0.to_csv())
-            .method("to_markdown", |call: &Call, t: &Self, options: Option<Map>| text(call, t, markdown, options))
-            .method("to_latex", |call: &Call, t: &Self, options: Option<Map>| text(call, t, latex, options))
-            .method("write_latex", write_latex);
+            .method("to_markdown", |t: &Self, options: ExportOptions| markdown(&t.0, &options))
+            .method("to_latex", |t: &Self, options: ExportOptions| latex(&t.0, &options))
+            .method("write_latex", |t: &Self, path: PathBuf, options: ExportOptions| {
+                files::write(&path, latex(&t.0, &options)?.as_bytes())
+            });
     }
 }
 
@@ -174,20 +176,6 @@ fn sort(call: &Call, t: &TableValue, columns: ColumnNames, descending: Option<Dy
         )));
     }
     t.0.sort_by(&names, &descending)
-}
-
-/// The table in one of the forms that `reports::export` writes.
-fn text(
-    call: &Call,
-    t: &TableValue,
-    form: fn(&Table, &ExportOptions) -> Result<String>,
-    options: Option<Map>,
-) -> Result<String> {
-    form(&t.0, &options::parse(call.name, &options.unwrap_or_default())?)
-}
-
-fn write_latex(call: &Call, t: &TableValue, path: PathBuf, options: Option<Map>) -> Result<()> {
-    files::write(&path, text(call, t, latex, options)?.as_bytes())
 }
 
 impl TableValue {
