@@ -82,7 +82,7 @@ impl Error {
         let said = match os_error(&cause) {
             Some(2) => return Error::missing(path),
             Some(13) => "permission denied",
-            Some(17 | 20) => "a file stands where a folder must be",
+            Some(17 | 20) => "there is a file where a folder must be",
             Some(21) => "this is a folder, not a file",
             Some(28) => "no space is left on the disk",
             Some(36) => "the name is too long",

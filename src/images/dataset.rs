@@ -172,7 +172,7 @@ impl fmt::Display for Dataset {
         let (_, indices) = self.labels.csr();
         write!(
             f,
-            "Dataset {} {}: {} pictures, {} labels, {:.2} labels a picture",
+            "Dataset {} {}: {} pictures, {} labels, {:.2} labels per picture",
             self.name,
             self.split,
             self.len(),

@@ -34,7 +34,7 @@ impl Picture {
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
         if width == 0 || height == 0 || rgb.len() != width as usize * height as usize * 3 {
             return Err(Error::data(format!(
-                "a picture of {width}×{height} pixels needs sides of at least 1 and 3 bytes a pixel; got {} bytes",
+                "a picture of {width}×{height} pixels needs sides of at least 1 and 3 bytes per pixel; got {} bytes",
                 rgb.len()
             )));
         }

@@ -209,7 +209,7 @@ mod tests {
             e(table().merge(&[("a".into(), vec!["cat".into()]), ("b".into(), vec!["cat".into()])]))
                 .contains("merged twice")
         );
-        assert!(e(table().merge(&[("dog".into(), vec!["cat".into()])])).contains("\"dog\" stands twice"));
+        assert!(e(table().merge(&[("dog".into(), vec!["cat".into()])])).contains("\"dog\" appears twice"));
         assert!(e(table().drop_rare(9)).contains("the most frequent is in 2"));
         assert!(e(table().drop_labels(&["car", "bus", "cat", "dog"])).contains("no label would be left"));
     }

@@ -251,7 +251,7 @@ impl Tops {
         let (counts, tied) = top_k::count(input, truths, k, &filters);
         if tied > 0 {
             notes.push(format!(
-                "in {tied} of {} images scores tie at rank {k}: the label that stands first counts as predicted",
+                "in {tied} of {} images scores tie at rank {k}: the label that comes first counts as predicted",
                 input.n
             ));
         }

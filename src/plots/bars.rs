@@ -71,7 +71,7 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     validate::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
     validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
     for s in series {
-        let why = format!("one a group, in series \"{}\"", s.name);
+        let why = format!("one per group, in series \"{}\"", s.name);
         validate::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
         if let Some(errors) = &s.errors {
             validate::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;

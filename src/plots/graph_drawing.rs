@@ -52,7 +52,7 @@ pub fn label_graph(
     let n = labels.len();
     validate::count(FIGURE, "label", n, MOST_LABELS)?;
     validate::length(FIGURE, "weights", weights.len(), n * n, &format!("{n} × {n} labels"))?;
-    validate::length(FIGURE, "sizes", sizes.len(), n, "one a label")?;
+    validate::length(FIGURE, "sizes", sizes.len(), n, "one per label")?;
     if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
         let (from, to) = (&labels[at / n], &labels[at % n]);
         let what = format!("{FIGURE} needs finite weights; that from \"{from}\" to \"{to}\" is {}", weights[at]);

@@ -35,7 +35,7 @@ const CAPTION_LINES: usize = 3;
 pub fn picture_grid(pictures: &[Picture], captions: &[String], options: &PictureGridOptions) -> Result<Figure> {
     validate::count(FIGURE, "picture", pictures.len(), MOST_PICTURES)?;
     if !captions.is_empty() {
-        validate::length(FIGURE, "captions", captions.len(), pictures.len(), "one a picture, or none")?;
+        validate::length(FIGURE, "captions", captions.len(), pictures.len(), "one per picture, or none")?;
     }
     let usual = ((pictures.len() as f64 * 1.4).sqrt().ceil() as usize).clamp(1, 10);
     let columns = options.columns.unwrap_or(usual);

@@ -57,7 +57,7 @@ pub fn scatter(
     validate::count(FIGURE, "point", n, MOST_POINTS)?;
     validate::length(FIGURE, "y values", y.len(), n, "one for each x")?;
     if let Some(names) = names {
-        validate::length(FIGURE, "names", names.len(), n, "one a point")?;
+        validate::length(FIGURE, "names", names.len(), n, "one per point")?;
     }
     let parts = groups.map(|g| validate::parts(FIGURE, g, n)).transpose()?.unwrap_or_default();
     let part_names = validate::part_names(FIGURE, &options.group_names, parts.len())?;

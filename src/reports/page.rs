@@ -27,7 +27,7 @@ crate::options! {
         pub title: String = "Report".into();
         /// text below the first result; an empty line begins a paragraph
         pub notes: String = String::new();
-        /// the name of what the others are compared with; () takes the one called "baseline", or else the first
+        /// the name of the one that the others are compared with; () takes the one called "baseline", or else the first
         pub baseline: Option<String> = None;
         /// which splits of a map of splits to evaluate on; the pictures are from the first
         pub splits: Vec<String> = vec!["test".into()];
@@ -370,7 +370,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
     let graph = html::figure(
         &graph_figures::label_graph(counts, partition, options)?,
         false,
-        &format!("Discs: how often a label is; lines: how often two stand together. {counted}"),
+        &format!("Discs: how often a label is; lines: how often two appear together. {counted}"),
     );
     let heat = match partition {
         Some(partition) => {
@@ -389,7 +389,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
         }
         None => {
             let options = HeatmapOptions {
-                title: "How often a label stands with another".into(),
+                title: "How often a label appears with another".into(),
                 unit: "e_ij / n_i".into(),
                 hide_diagonal: true,
                 ..Default::default()

@@ -112,7 +112,7 @@ impl<'a> CsvRecords<'a> {
                 };
                 if rest.first().is_some_and(|&b| b != self.separator) {
                     let line = line + newlines(&raw[..raw.len() - rest.len()]);
-                    return Err(self.at(line, "a closing quote must stand at the end of its field"));
+                    return Err(self.at(line, "a closing quote must be at the end of its field"));
                 }
             }
             match rest.iter().position(|&b| b == self.separator) {
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(records("a,b\n1,\"2").unwrap_err().message, "x.csv, line 2: a quote is not closed");
         assert_eq!(
             records("a,b\n\"1\"x,2").unwrap_err().message,
-            "x.csv, line 2: a closing quote must stand at the end of its field"
+            "x.csv, line 2: a closing quote must be at the end of its field"
         );
         assert_eq!(records(" \n\n").unwrap_err().message, "x.csv is empty");
     }

@@ -49,7 +49,7 @@ impl Table {
             records.expect_fields(header.len(), line)?;
         }
         if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
-            return Err(Error::in_file(path, format!("column \"{}\" stands twice", twice.1)));
+            return Err(Error::in_file(path, format!("column \"{}\" appears twice", twice.1)));
         }
         let separator = records.separator();
         let frame = CsvReadOptions::default()
@@ -111,7 +111,7 @@ mod tests {
         assert!(error(b"a,b\n1,\"2\n3,4\n").ends_with("x.csv, line 2: a quote is not closed"));
         assert!(error(b"a,b\n1,\xff\n").ends_with("x.csv, line 2: not UTF-8 text"));
         assert!(error(b"").contains("is empty"));
-        assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" stands twice"));
+        assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" appears twice"));
         std::fs::write(&path, b"PAR1 and no more").unwrap();
         assert!(Table::read_parquet(&path).unwrap_err().message.contains("x.csv: "));
     }

@@ -21,7 +21,7 @@ crate::options! {
         pub loss: LossSpec = LossSpec::default();
         /// passes over the training images
         pub epochs: u64 = 30, in Range::FromTo(1.0, 1e5);
-        /// images a step
+        /// images per step
         pub batch: usize = 64, in Range::FromTo(1.0, 65_536.0);
         /// batches whose gradients add up to one update
         pub accumulate: usize = 1, in Range::FromTo(1.0, 65_536.0);
@@ -46,13 +46,13 @@ crate::options! {
         pub precision: Precision = Precision::Float32;
         /// on weights with more than one dimension only
         pub weight_decay: f64 = 1e-4, in Range::FromTo(0.0, 1.0);
-        /// decay of the moving average of all state a step; 0 turns it off
+        /// decay of the moving average of all state per step; 0 turns it off
         pub ema: f64 = 0.99, in Range::FromBelow(0.0, 1.0);
         /// let the average follow faster in the first steps
         pub ema_warmup: bool = true;
-        /// fixed augmented views a picture; 0 makes a new view each epoch
+        /// fixed augmented views per picture; 0 makes a new view each epoch
         pub views: u32 = 3, in Range::FromTo(0.0, 1e4);
-        /// a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations a view),
+        /// a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations per view),
         /// randaugment_level
         pub augment: AugmentOptions = AugmentOptions::default();
         /// "all" training images, or those "containing" one of the labels
@@ -64,7 +64,7 @@ crate::options! {
         pub known: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
         /// "best" epoch by mAP on val, regular or averaged weights; or "last"
         pub select: Select = Select::Best;
-        /// "val", or "test" as the authors' code does; reports then say so
+        /// "val", or "test" as the authors' code does; evaluations then carry a note
         pub select_on: SelectOn = SelectOn::Val;
         /// epochs between evaluations on val; 0 is a tenth of all
         pub eval_every: u64 = 0;
@@ -210,7 +210,7 @@ crate::options! {
     pub struct DistillOptions extends train: TrainOptions {
         /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits
         pub distillation: LossSpec = LossSpec::default_distillation();
-        /// one weight an ensemble; empty shares one evenly
+        /// one weight per ensemble; empty shares one evenly
         pub weights: Vec<f64> = vec![];
         /// factor of the whole distillation loss beside the loss on the labels
         pub distill_weight: f64 = 1.0;

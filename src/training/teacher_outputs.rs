@@ -74,7 +74,7 @@ impl TeacherTargets {
                 let size = teacher.model().image_size();
                 if size != student.image_size() || teacher.model().spec.normalise != student.spec.normalise {
                     return Err(Error::argument(format!(
-                        "with new views each epoch teachers see what the student sees: image_size and normalise must be equal; got {size} and {} pixels",
+                        "with new views each epoch teachers see the student's pictures: image_size and normalise must be equal; got {size} and {} pixels",
                         student.image_size()
                     )).with_help("a fixed set of views (views: 3) lets each see its own size"));
                 }

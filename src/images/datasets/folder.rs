@@ -12,7 +12,7 @@ use crate::labels::{LoadOptions, load};
 
 pub const FOLDER: DatasetKind = DatasetKind {
     name: "folder",
-    summary: "pictures in a folder with a labels.csv (image,label rows, or one 0/1 column a label); options val and test are shares",
+    summary: "pictures in a folder with a labels.csv (image,label rows, or one 0/1 column per label); options val and test are shares",
     open: |root, given| open(need_root("folder", root, LAYOUT)?, &super::options("folder", given)?),
 };
 

@@ -10,7 +10,7 @@ use crate::tables::{CsvRecords, TextFile};
 
 pub const READER: Reader = Reader {
     name: "csv-wide",
-    summary: "CSV with a row an image and a column of 0 and 1 a label; the images' column is called image or stands first",
+    summary: "CSV with one row per image and one column of 0 and 1 per label; the images' column is called image or comes first",
     lists_labels: true,
     has_splits: false,
     detect: |probe| csv_long::header(probe).is_some_and(|names| names.len() > 1),
@@ -28,7 +28,7 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
             return Err(Error::in_file(path, format!("column {} has no name", column + 1)));
         }
         if others[..k].iter().any(|(_, other)| other == name) {
-            return Err(Error::in_file(path, format!("column \"{name}\" stands twice")));
+            return Err(Error::in_file(path, format!("column \"{name}\" appears twice")));
         }
     }
     if others.is_empty() {
@@ -50,7 +50,7 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
 fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     let text = TextFile::read(path)?;
     let mut records = CsvRecords::new(&text)?;
-    let (names, _) = records.header("a column of images and one column a label")?;
+    let (names, _) = records.header("a column of images and one column per label")?;
     let (image_column, labels) = layout(path, &names, options)?;
     let (mut images, mut offsets, mut indices) = (Vec::new(), vec![0_u64], Vec::new());
     let mut seen: HashMap<String, usize> = HashMap::new();

@@ -15,7 +15,7 @@ use crate::tables::polars_error;
 
 pub const READER: Reader = Reader {
     name: "parquet-long",
-    summary: "Parquet with the columns image and label: a row a pair; a null label is an image without labels",
+    summary: "Parquet with the columns image and label: one row per pair; a null label is an image without labels",
     lists_labels: false,
     has_splits: false,
     detect: |probe| is_parquet(probe) && names(&probe.path).is_ok_and(|names| columns::is_long(&names)),

@@ -20,7 +20,7 @@ pub const MCAR: HeadKind = HeadKind {
     summary: "class maps choose regions, which the same network looks at again",
     paper: "Gao and Zhou, TIP 2021",
     options: &[
-        HeadOption::whole("regions", 4.0, 1.0, 64.0, "regions an image, one a label at most"),
+        HeadOption::whole("regions", 4.0, 1.0, 64.0, "regions per image, at most one per label"),
         HeadOption::real("threshold", 0.5, 0.0, 1.0, "share of the greatest activation that still belongs to a region"),
     ],
     build: |p, setup| Ok(Box::new(Mcar::new(p, setup)?)),

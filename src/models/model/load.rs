@@ -59,7 +59,7 @@ impl Model {
             let error = Error::in_file(path, message);
             return Err(error.with_help(match self.kind.weights.note {
                 "" => format!("weights that Model.save wrote for {} fit", self.kind.name),
-                note => format!("what fits: {note}"),
+                note => format!("weights that fit: {note}"),
             }));
         }
         if of_backbone != LoadSummary::default() {

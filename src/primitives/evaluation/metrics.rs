@@ -9,7 +9,7 @@ use crate::torch;
 pub const WORD: Word = Word {
     name: "metrics",
     chapter: Chapter::Evaluation,
-    signatures: &["metrics(scores, targets) -> Report", "metrics(scores, targets, #{options}) -> Report"],
+    signatures: &["metrics(scores, targets) -> Evaluation", "metrics(scores, targets, #{options}) -> Evaluation"],
     summary: "All metrics from two Tensors [N, m]: probabilities, and targets of 0 and 1.",
     details: "NaN or infinite scores are refused with their place. Labels are called 0, 1, ... here.",
     options: Some(OptionDocs::of::<MetricOptions>()),

@@ -10,9 +10,9 @@ pub const WORD: Word = Word {
     chapter: Chapter::Evaluation,
     signatures: &["paper_table(name) -> Table"],
     summary: "A table of the paper (CPSD, IJCAI 2022) as it is printed: \"coco\" or \"nuswide\", in percent.",
-    details: "One row a method: kind is \"published\" (taken from another paper), \"baseline\" or \"ours\"; recipe names what trains it. Numbers are \
+    details: "One row per method: kind is \"published\" (taken from another paper), \"baseline\" or \"ours\"; recipe names the recipe that trains it. Numbers are \
 kept as printed; column disagrees names an F1 that does not follow from the printed precision and recall. \"components\" and \"k\" (the two ablations) are \
-known by name, and the error says why they hold no rows. Sources stand in datasets/paper.",
+known by name, and the error explains why they hold no rows. Sources are in datasets/paper.",
     options: None,
     examples: &[Example {
         code: "paper_table(\"coco\").filter(col(\"kind\") == \"ours\").column(\"mAP\")",

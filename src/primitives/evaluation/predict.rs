@@ -32,7 +32,9 @@ fn predict(call: &Call, model: Predictor, dataset: Dataset) -> Result<Prediction
         return Err(Error::argument(
             "predict has nothing to predict with inside plan(...): its models are not trained",
         )
-        .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan"));
+        .with_help(
+            "evaluate gives an Evaluation without numbers there; leave predict out, or call it after the plan",
+        ));
     }
     let store = call.store();
     call.unlocked(|| training::predict(&store, &model, &dataset)).map(|p| PredictionsValue(Rc::new(p)))

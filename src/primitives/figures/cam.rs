@@ -23,7 +23,7 @@ pub const WORD: Word = Word {
         "cam(#{name: model}, dataset, label, #{options}) -> Figure",
     ],
     summary: "Class activation maps over pictures: where each model sees the evidence for a label.",
-    details: "One row a picture of the dataset (twelve at most), one column a model, the models' probabilities below. Without a label, each \
+    details: "One row per picture of the dataset (twelve at most), one column per model, the models' probabilities below. Without a label, each \
 picture shows the one of its labels on whose probability the models differ most. Source: Zhou et al., CVPR 2016.",
     options: Some(OptionDocs::of::<CamPanelOptions>()),
     examples: &[Example {

@@ -22,7 +22,7 @@ pub const WORD: Word = Word {
         "heatmap(tensor, #{options}) -> Figure",
         "heatmap(tensor, row_names, column_names, #{options}) -> Figure",
     ],
-    summary: "A matrix as colours; with a partition, labels stand in its order and its tasks are outlined.",
+    summary: "A matrix as colours; with a partition, labels are in its order and its tasks are outlined.",
     details: "Co-occurrences are shown as conditional probabilities e_ij / n_i.",
     options: Some(OptionDocs::of::<HeatmapOptions>()),
     examples: &[Example {

@@ -20,12 +20,12 @@ pub const WORD: Word = Word {
     details: "\"emoji-scenes\" is made on the fly and needs no file: scenes of emoji under COCO's label names, with splits train, \
 val, test (from the same contexts) and test_shifted (contexts broken: objects out of place, usual companions missing). \
 All others read from `root` (?datasets lists them): \"folder\", \"coco2014\", \"coco2017\", \"nuswide\", \"voc2007\", \"voc2012\", \"openimages\", \"visual-genome-500\"; \
-when something is missing, the error shows the layout that is expected and where to get it, and a split whose counts are not the published ones is said to be a part. \
+when something is missing, the error shows the layout that is expected and where to get it, and a split whose counts are not the published ones is reported as a part. \
 They take `val` (share of the training pictures held out, 0.1), `seed` (which ones), `unlabelled` (true keeps pictures without labels) and, for VOC, `difficult`. \
 The options below are those of emoji-scenes; every data set takes `root` where it needs files, and `on_bad_image`: \
 \"skip\" reads every picture once and leaves out those that cannot be read, by path; \"error\", the default, stops a training at the first. \
 `cache: 448` decodes every picture once, resized to a square of that side, and keeps them all in one file of the run store \
-(side × side × 3 bytes a picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
+(side × side × 3 bytes per picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
     options: Some(OptionDocs::of::<SceneOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 40, val: 10, test: 10, test_shifted: 10, size: 64});\ndata.keys()",

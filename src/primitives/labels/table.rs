@@ -13,8 +13,8 @@ pub const WORD: Word = Word {
     name: "table",
     chapter: Chapter::Labels,
     signatures: &["table(rows) -> Table", "table(rows, columns) -> Table"],
-    summary: "A Table from an array of maps, one a row.",
-    details: "columns gives their order; without it they stand in alphabetical order, as maps have none. A key that a row lacks is empty there.",
+    summary: "A Table from an array of maps, one per row.",
+    details: "columns gives their order; without it they are in alphabetical order, as maps have none. A key that a row lacks is empty there.",
     options: None,
     examples: &[Example {
         code: "table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.0}], [\"k\", \"mAP\"]).column(\"mAP\")",

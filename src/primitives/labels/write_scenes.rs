@@ -10,7 +10,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Labels,
     signatures: &["write_scenes(folder)", "write_scenes(folder, #{options})"],
     summary: "Writes emoji-scenes as JPEG folders and instances JSON in the exact layout of COCO 2014.",
-    details: "`dataset(\"coco2014\", #{root: folder})` reads it back; write_miniature has other layouts, and what real downloads hold beside well-behaved pictures. Category ids, supercategories, id gaps, boxes and areas are \
+    details: "`dataset(\"coco2014\", #{root: folder})` reads it back; write_miniature has other layouts, and the irregular pictures and annotations of real downloads. Category ids, supercategories, id gaps, boxes and areas are \
 COCO's. Takes the options of dataset(\"emoji-scenes\").",
     options: Some(OptionDocs {
         docs: || {

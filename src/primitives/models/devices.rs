@@ -12,7 +12,7 @@ pub const WORD: Word = Word {
     summary: "The devices that trainings may use, or the choice of them.",
     details: "names is one of \"auto\" (every GPU, or the CPU), \"cpu\", \"cuda\" and \"cuda:1\", or an array of such. Models are made on the first; \
 workers: \"processes\" trains the teachers of a branch on all. Models that are there already stay where they are. Without a choice the \
-environment variable CPSD_DEVICE decides (cuda:0,cuda:1), and without that auto. Of what a training is named by, devices are no part.",
+environment variable CPSD_DEVICE decides (cuda:0,cuda:1), and without that auto. Devices are not part of a training's id.",
     options: None,
     examples: &[Example { code: "devices(\"cpu\")", prints: "[\"cpu\"]" }],
     register: |word| {

@@ -11,7 +11,7 @@ pub const WORD: Word = Word {
     name: "load_model",
     chapter: Chapter::Models,
     signatures: &["load_model(path) -> Model"],
-    summary: "Reads what model.save(path) wrote, or a run's model.safetensors.",
+    summary: "Reads a file that model.save(path) wrote, or a run's model.safetensors.",
     details: "The file alone is enough: architecture and labels are in its metadata.",
     options: None,
     examples: &[Example {

@@ -25,11 +25,11 @@ pub const WORD: Word = Word {
     chapter: Chapter::Runs,
     signatures: &["report(runs, path) -> string", "report(runs, path, #{options}) -> string"],
     summary: "Writes one self-contained HTML page that compares runs: metrics, settings, learning curves, labels, class activation maps.",
-    details: "runs is a Run, Model, Ensemble, Predictions or Report, an array of them, the Table that runs() gives (what is no training in it \
-is left out), or a map of names to them; an array of one-entry maps, [#{baseline: a}, #{CPSD: b}], gives names and an order, and a name may stand for an \
+    details: "runs is a Run, Model, Ensemble, Predictions or Evaluation, an array of them, the Table that runs() gives (runs in it that are not \
+trainings are left out), or a map of names to them; an array of one-entry maps, [#{baseline: a}, #{CPSD: b}], gives names and an order, and a name may stand for an \
 array, as the seeds of a method, of which the page shows means too. With \
 dataset: (a Dataset, or the map of splits that dataset() gives) all are evaluated on option splits, the label graph is drawn from \
-train, and the same pictures are shown under all models; without it the page holds what the store and given Reports know. Tables \
+train, and the same pictures are shown under all models; without it the page holds the values of the store and of given Evaluations. Tables \
 sort by their headers, and have their text as LaTeX, Markdown and CSV. The page loads nothing from elsewhere. Gives back the path.",
     options: Some(OptionDocs { defaults, docs: PageOptions::docs }),
     examples: &[Example {
@@ -129,7 +129,7 @@ fn source(value: &Dynamic, call: &Call) -> Result<Source> {
     }
     predictor(value, call).map(Source::Predictor).map_err(|_| {
         Error::argument(format!(
-            "report compares Runs, Models, Ensembles, Predictions and Reports, in an array, a map of names or the Table of runs(); got {}",
+            "report compares Runs, Models, Ensembles, Predictions and Evaluations, in an array, a map of names or the Table of runs(); got {}",
             show::a_type(value)
         ))
     })

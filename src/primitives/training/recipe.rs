@@ -18,8 +18,8 @@ pub const WORD: Word = Word {
     chapter: Chapter::Training,
     signatures: &["recipe(name) -> map", "recipe(name, #{reading}) -> map"],
     summary: "How a row of the paper is trained: a map of the options of every word involved, to print, change and pass on.",
-    details: "Keys: data, k, branches, affinity (by branch), partition, teacher, student, evaluate; recipe.teacher is what train_teachers takes, \
-recipe.student what distill takes. Where paper and code differ a recipe follows one reading: \"paper\", \"as-released\" (the authors' code as it runs) \
+    details: "Keys: data, k, branches, affinity (by branch), partition, teacher, student, evaluate; recipe.teacher holds the options of \
+train_teachers, recipe.student those of distill. Where paper and code differ a recipe follows one reading: \"paper\", \"as-released\" (the authors' code as it runs) \
 or \"fixed\" (as released, its faults put right). cpsd doc recipes lists the names, cpsd doc readings the differences.",
     options: Some(OptionDocs::of::<RecipeOptions>()),
     examples: &[Example {

@@ -1,4 +1,4 @@
-//! `Report` in scripts.
+//! `Evaluation` in scripts.
 
 use rhai::Map;
 
@@ -10,7 +10,7 @@ use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::Cell;
 
 impl KindOfValue for Evaluation {
-    const NAME: &'static str = "Report";
+    const NAME: &'static str = "Evaluation";
     const SUMMARY: &'static str = "The metrics of one evaluation, in percent.";
     const MEMBERS: &'static [Member] = &MEMBERS;
 
@@ -37,7 +37,7 @@ const OTHERS: [Member; 7] = [
     Member::new("top", "the same six when each image's three highest scores count as predicted: a map"),
     Member::new("per_label", "a Table: label, AP, positives, precision, recall, F1"),
     Member::new("left_out", "labels without a positive, which the mean leaves out"),
-    Member::new("notes", "what a reader should know of how the numbers were made"),
+    Member::new("notes", "remarks on how the numbers were made"),
     Member::new("context", "the context probe as a map, when it was asked for"),
     Member::new("raw", "everything as a map"),
 ];

@@ -148,7 +148,7 @@ impl Parameter for Operand {
     }
 }
 
-/// An array of expressions; a string stands for the column of that name.
+/// An array of expressions; a string is the column of that name.
 pub struct Expressions(pub Vec<Expr>);
 
 impl Parameter for Expressions {

@@ -22,7 +22,7 @@ impl KindOfValue for GroupBy {
     const NAME: &'static str = "GroupBy";
     const SUMMARY: &'static str = "The rows of a Table in groups.";
     const MEMBERS: &'static [Member] = &[
-        Member::new("agg(expressions)", "a Table with one row a group: the keys and these aggregations"),
+        Member::new("agg(expressions)", "a Table with one row per group: the keys and these aggregations"),
         Member::new("len()", "a Table with the number of rows of each group"),
     ];
 

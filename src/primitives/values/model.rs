@@ -16,10 +16,10 @@ pub struct ModelValue(pub Trained);
 
 impl KindOfValue for ModelValue {
     const NAME: &'static str = "Model";
-    const SUMMARY: &'static str = "An image classifier: a backbone, a head, one output a label.";
+    const SUMMARY: &'static str = "An image classifier: a backbone, a head, one output per label.";
     const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the labels of its outputs, in order"),
-        Member::new("id", "what names its weights: the run's id or a hash"),
+        Member::new("id", "the name of its weights: the run's id or a hash"),
         Member::new("run", "the Run that made it, or ()"),
         Member::new("parameters", "number of parameters"),
         Member::new("image_size", "side of the square input, in pixels"),

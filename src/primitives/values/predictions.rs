@@ -28,7 +28,7 @@ impl KindOfValue for PredictionsValue {
         Member::new("scores", "the probabilities as a Tensor [N, m]"),
         Member::new("len()", "number of images"),
         Member::new("top(image, n)", "the n most probable labels of one image: an array of maps label, score"),
-        Member::new("to_table()", "a wide Table: image, then one column a label"),
+        Member::new("to_table()", "a wide Table: image, then one column per label"),
         Member::new("save(path)", "write the wide table as .csv or .parquet"),
     ];
 

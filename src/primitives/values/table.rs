@@ -68,7 +68,7 @@ impl KindOfValue for TableValue {
             "to_latex(#{decimals, signed, bold, caption, label})",
             "the same options; a caption or label puts it into a table environment",
         ),
-        Member::new("write_latex(path)", "write what to_latex gives"),
+        Member::new("write_latex(path)", "write the text of to_latex"),
         Member::new("write_latex(path, #{options})", "the same with its options"),
     ];
 
@@ -185,7 +185,7 @@ impl TableValue {
         Ok(TableValue(Table::from_rows(&columns, rows)?))
     }
 
-    /// A table from JSON objects; a key that a row lacks is empty there. Columns stand in order of first appearance.
+    /// A table from JSON objects; a key that a row lacks is empty there. Columns are in order of first appearance.
     pub fn from_json_rows(lines: &[Value]) -> Result<TableValue> {
         let mut columns: Vec<String> = vec![];
         for object in lines.iter().filter_map(Value::as_object) {
