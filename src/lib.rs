@@ -1,7 +1,8 @@
 //! cpsd: complementary parallel self-distillation for multi-label image classification.
 //!
-//! The core folders (`labels graph images models losses training metrics runs executors plots reports`) are a library of their
-//! own; `primitives` turns them into words of a scripting language, `script` runs it, `repl` prompts for it.
+//! The folders below `script` are a library of their own without the language: see docs/architecture.md.
+//!
+//! `script` is the language, `primitives` its words, `repl` the prompt.
 
 pub mod activity;
 pub mod devices;

@@ -37,9 +37,7 @@ impl LabelTable {
         }
         let n = self.num_images();
         let mut held = vec![vec![0_u8; n]; self.num_labels()];
-        for i in 0..n {
-            self.row(i).iter().for_each(|&l| held[l as usize][i] = 1);
-        }
+        (0..n).for_each(|i| self.row(i).iter().for_each(|&l| held[l as usize][i] = 1));
         let images = StringChunked::from_iter_values("image".into(), self.images().iter().map(String::as_str));
         let labels = self
             .labels()
