@@ -38,7 +38,8 @@ impl ModelInputs {
         Ok(ModelInputs::Pictures { dataset: dataset.clone(), views })
     }
 
-    pub fn len(&self) -> usize {
+    /// Number of pictures.
+    pub fn num_pictures(&self) -> usize {
         match self {
             ModelInputs::Frozen { n, .. } => *n,
             ModelInputs::Pictures { dataset, .. } => dataset.len(),
@@ -55,17 +56,17 @@ impl ModelInputs {
         batch: usize,
         seed: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
-        let order = epoch_order(seed, epoch, self.len());
+        let order = epoch_order(seed, epoch, self.num_pictures());
         let views = self.views().clone();
         let order: Vec<(u32, u32)> = order.into_iter().map(|image| (image, views.of(epoch, image))).collect();
-        let steps = steps_per_epoch(self.len(), batch) as usize;
+        let steps = steps_per_epoch(self.num_pictures(), batch) as usize;
         let order = order[(from as usize * batch).min(order.len())..(steps * batch).min(order.len())].to_vec();
         self.batches(model, order, batch)
     }
 
     /// Every (image, view) once, in the order of [`StoredRows`].
     pub fn all<'a>(&'a self, model: &'a Model, batch: usize) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
-        self.batches(model, self.views().all(self.len()), batch)
+        self.batches(model, self.views().all(self.num_pictures()), batch)
     }
 
     fn views(&self) -> &Views {
@@ -80,7 +81,7 @@ impl ModelInputs {
         order: Vec<(u32, u32)>,
         batch: usize,
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
-        let n = self.len() as i64;
+        let n = self.num_pictures() as i64;
         match self {
             ModelInputs::Frozen { rows, .. } => {
                 let starts: Vec<usize> = (0..order.len()).step_by(batch).collect();
