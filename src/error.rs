@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What went wrong, by who can mend it.
+/// The class of an error, by who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ErrorKind {
     /// An argument or option is of the wrong type, out of range or unknown.
@@ -14,7 +14,7 @@ pub enum ErrorKind {
     Io,
     /// libtorch refused an operation (shapes, types, memory).
     Tensor,
-    /// The user asked to stop; what was done so far is kept.
+    /// The user asked to stop; finished work is kept.
     Interrupted,
     /// A value that the script itself threw.
     Thrown,
@@ -76,7 +76,7 @@ impl Error {
         Self::new(ErrorKind::Data, message)
     }
 
-    /// A failure to read or write `path`. What is not there is said so, with the nearest name that is.
+    /// A failure to read or write `path`. For a path that does not exist, the nearest existing name is given.
     pub fn io(path: impl AsRef<Path>, cause: impl fmt::Display) -> Self {
         let (path, cause) = (path.as_ref(), cause.to_string());
         let said = match os_error(&cause) {
@@ -91,7 +91,7 @@ impl Error {
         Self::new(ErrorKind::Io, format!("{}: {said}", path.display())).about_file(path)
     }
 
-    /// There is no such path: which of its folders is missing, or which file beside it was meant.
+    /// There is no such path. The help line names its missing folder or the nearest file in it.
     pub fn missing(path: &Path) -> Self {
         let error = Self::new(ErrorKind::Io, format!("{}: there is no such file", path.display())).about_file(path);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -179,8 +179,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The name in `among` that `word` was most likely meant to be, if any is near enough: a mistake in three letters, as
-/// compilers allow, or a part of it left out at the end. Of equally near ones that of the same length, or the first.
+/// The name in `among` that is nearest to `word`, if any is near enough: one mistake per three letters, as compilers
+/// allow, or a missing end. Among equally near names, the one of the same length, or else the first.
 pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let allowed = lower.chars().count().max(3) / 3;

@@ -1,4 +1,4 @@
-//! From the core's errors to Rhai's, and from either to what a person reads.
+//! From the core's errors to Rhai's, and from either to a message with its place.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ pub struct Failure {
     open: Option<(usize, usize)>,
     /// Calls that led here, outermost first.
     chain: Vec<String>,
-    /// Something that the checker warns of.
+    /// A warning of the checker.
     warning: bool,
     /// `exit(n)` was called: not an error.
     pub exit: Option<i32>,
@@ -106,8 +106,8 @@ impl Failure {
                     if !from.is_empty() {
                         source = from;
                     }
-                    // A function of an earlier line of the prompt is said to come from the latest, and a closure from the
-                    // library that calls it.
+                    // Rhai attributes a function of an earlier line of the prompt to the latest line, and a closure to
+                    // the library that calls it.
                     let here = sources.text(&source).is_some_and(|text| text.contains(&format!("fn {name}(")));
                     if let Some(written) = closure {
                         source = written;
@@ -132,11 +132,11 @@ impl Failure {
         failure
     }
 
-    /// The sentence and what is underlined in `text`.
+    /// The sentence and the underlined part of `text`.
     fn at(error: EvalAltResult, text: Option<&str>, variables: &[Variable], in_function: bool) -> Self {
         let known = text.unwrap_or_default();
         let position = match &error {
-            // What a script caught and throws again is shown where it came up.
+            // An error that a script caught and throws again is shown at its first place.
             EvalAltResult::ErrorRuntime(value, pos) => {
                 let first = value.as_map_ref().ok().and_then(|map| explain::caught(&map)).map(|(_, pos)| pos);
                 first.filter(|pos| !pos.is_none()).unwrap_or(*pos)

@@ -18,7 +18,7 @@ pub struct Variable {
     pub keys: Vec<String>,
 }
 
-/// What is known of the place where an error came up.
+/// The surroundings of an error in the script.
 pub struct Place<'a> {
     pub variables: &'a [Variable],
     /// The text of the innermost place, and the byte offset in it.
@@ -72,7 +72,7 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
     }
 }
 
-/// A value that the script threw. What it caught of Rhai's own and throws again is said as if it had not been caught.
+/// A value that the script threw. An error of Rhai's own that it caught and throws again is explained as if uncaught.
 fn thrown(value: &Dynamic) -> Error {
     let kind = ErrorKind::Thrown;
     if let Ok(text) = value.as_immutable_string_ref() {
@@ -223,7 +223,7 @@ fn unknown_in_library(library: &str, function: &str, arguments: usize, place: &P
     Error { message: format!("the library {library} has no function {function}"), ..error }
 }
 
-/// What is wrong with the arguments of a word or method (then `receiver` is 1): their number, or the first of a wrong kind.
+/// The mistake in the arguments of a word or method (then `receiver` is 1): their number, or the first of a wrong kind.
 fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: usize) -> String {
     let came = format!("({})", types[receiver.min(types.len())..].join(", "));
     let forms = overloads(name);
@@ -278,7 +278,7 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
     format!("{name}: {what} must be {}; got {}", expected.join(" or "), vocabulary::a_user_name(&types[at]))
 }
 
-/// How a parameter that takes values of any kind stands in Rhai's list of functions.
+/// The types of a parameter that takes values of any kind, in Rhai's list of functions.
 const ANYTHING: &[&str] = &["?", "Dynamic"];
 
 /// The kinds of the parameters of every form of a word or method.

@@ -1,4 +1,4 @@
-//! An engine with its variables: what the command line and the REPL drive.
+//! An engine with its variables, driven by the command line and the prompt.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use crate::activity::console;
 use crate::activity::interrupt;
 use crate::error::Error;
 
-/// Operations between two looks at whether another thread of the session waits for its turn.
+/// Operations between two checks whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
 
-/// What an array, a map and a string may hold at most.
+/// The limits of an array, a map and a string.
 pub const MOST_ITEMS: usize = 20_000_000;
 pub const MOST_KEYS: usize = 1_000_000;
 pub const MOST_BYTES: usize = 256 << 20;
@@ -36,7 +36,7 @@ impl Sources {
         all.push((name.to_string(), text.to_string()));
     }
 
-    /// Remembers where the closures of a text are written: they run under the name of whoever calls them.
+    /// Records the text of each closure: closures run under the name of their caller.
     pub fn add_closures(&self, name: &str, ast: &AST) {
         let closures = ast.iter_functions().filter(|f| f.name.starts_with("anon$"));
         self.1.borrow_mut().extend(closures.map(|f| (f.name.to_string(), name.to_string())));
@@ -63,8 +63,6 @@ impl Sources {
     }
 }
 
-// The resolver must be `'static`, and Rhai asks for nothing more without its `sync` feature.
-
 /// One user's language state: engine, variables, functions and imports that live from one line to the next.
 pub struct Session {
     pub engine: Engine,
@@ -80,7 +78,7 @@ impl Default for Session {
     }
 }
 
-/// An engine with the language in it: one a session, and one a background job.
+/// An engine with the language in it: one per session and one per background call.
 pub fn engine(host: &Rc<Host>) -> Engine {
     let mut engine = Engine::new();
     // Full optimisation would call words with constant arguments while compiling.
@@ -92,7 +90,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_map_size(MOST_KEYS);
     engine.set_max_string_size(MOST_BYTES);
     engine.set_fail_on_invalid_map_property(true);
-    // A word of ours that Rhai keeps for a future of its own. (The call is not deprecated but volatile, as rhai says.)
+    // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
     engine.on_parse_token(|token, _, _| match token {
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
@@ -117,7 +115,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine
 }
 
-/// What a panic is to a user.
+/// The error that a user reads for a panic.
 pub fn fault(panic: &(dyn std::any::Any + Send)) -> Error {
     Error::internal(format!("a fault inside cpsd: {}", panic_text(panic)))
         .with_help("please report it with the line that led here; the session goes on")

@@ -1,4 +1,4 @@
-//! How values are printed: what `print`, the prompt and error messages show.
+//! How values are printed by `print`, the prompt and error messages.
 
 use rhai::Dynamic;
 
@@ -60,7 +60,7 @@ pub fn short(value: &Dynamic, most: usize) -> String {
 /// An array of ten thousand names is summarised, not printed.
 const MOST: usize = 200;
 
-/// On one line when it fits in 100 columns, else one item a line.
+/// On one line when it fits in 100 columns, otherwise one item per line.
 fn lay_out(open: &str, items: Vec<String>, close: &str, more: usize) -> String {
     let mut items = items;
     if more > 0 {

@@ -1,4 +1,4 @@
-//! From the point that Rhai gives to what a person sees underlined.
+//! From the point that Rhai gives to the underlined part of a text.
 
 use std::ops::Range;
 

@@ -183,7 +183,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Adds what the closure gave at point `i`.
+    /// Adds the closure's result at point `i`.
     fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, call: &Call) -> Fallible<()> {
         let results = match outcome {
             Ok(value) => results(&value),
@@ -235,7 +235,7 @@ impl Rows<'_> {
     }
 }
 
-/// The columns of what a closure gave.
+/// The columns of a closure's result.
 fn results(value: &Dynamic) -> Vec<(String, Dynamic)> {
     if let Ok(map) = value.as_map_ref() {
         return map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();

@@ -43,7 +43,7 @@ fn read(name: &str, text: &str, default: &Dynamic) -> Result<Dynamic> {
         };
     }
     if let Ok(array) = default.as_array_ref() {
-        // An empty default says nothing of its items: what looks like a number is one.
+        // An empty default does not tell the kind of its items: a text that looks like a number is one.
         let Some(like) = array.first() else {
             return Ok(text.split(',').filter(|t| !t.is_empty()).map(guess).collect::<rhai::Array>().into());
         };

@@ -1,4 +1,4 @@
-//! `train_teachers`: one model a task of a partition, side by side.
+//! `train_teachers`: one model per task of a partition, side by side.
 
 use crate::graph::Partition;
 use crate::primitives::parameters::Data;

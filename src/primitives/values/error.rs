@@ -1,4 +1,4 @@
-//! `Error` in scripts: what `catch (error)` receives.
+//! `Error` in scripts: the value that `catch (error)` receives.
 
 use crate::script::call::MemberRegistrar;
 use crate::script::errors::Raised;

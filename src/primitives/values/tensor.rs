@@ -113,7 +113,7 @@ kind_value!(TensorValue);
 type Unary = fn(&Tensor) -> Result<Tensor, TchError>;
 type Binary = fn(&Tensor, &Tensor) -> Result<Tensor, TchError>;
 
-/// Operations on one tensor: a line each.
+/// Operations on one tensor, one per line.
 const UNARY: &[(&str, Unary)] = &[
     ("sigmoid", Tensor::f_sigmoid),
     ("log", Tensor::f_log),
@@ -128,7 +128,7 @@ const UNARY: &[(&str, Unary)] = &[
     ("-", Tensor::f_neg),
 ];
 
-/// Operations on two tensors, or a tensor and a number on either side: a line each.
+/// Operations on two tensors, or a tensor and a number on either side, one per line.
 const BINARY: &[(&str, Binary)] = &[
     ("+", Tensor::f_add),
     ("-", Tensor::f_sub),
@@ -265,7 +265,7 @@ fn nest(shape: &[i64], values: &mut impl Iterator<Item = f64>, whole: bool) -> D
     }
 }
 
-/// A tensor from a number or nested arrays of numbers of one length a level.
+/// A tensor from a number or nested arrays of numbers of one length per level.
 pub fn from_value(word: &str, value: &Dynamic) -> Result<Tensor> {
     let (mut shape, mut values, mut whole) = (vec![], vec![], true);
     flatten(word, value, 0, &mut shape, &mut values, &mut whole)?;
