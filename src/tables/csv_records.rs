@@ -9,8 +9,7 @@ use crate::error::{Error, Result};
 
 /// The records of a CSV file (RFC 4180). Blank lines are skipped.
 ///
-/// Fields are separated by commas, or by semicolons or tabs where the first line has no comma. A quoted field may hold
-/// separators, line ends and doubled quotes.
+/// A quoted field may hold separators, line ends and doubled quotes.
 pub struct CsvRecords<'a> {
     file: &'a TextFile,
     separator: u8,
@@ -27,13 +26,20 @@ pub struct CsvRecords<'a> {
 const LARGE: usize = 64 << 20;
 
 impl<'a> CsvRecords<'a> {
+    /// Fields are separated by commas, or by semicolons or tabs where the first line has no comma.
+    ///
     /// Errors: an empty file.
     pub fn new(file: &'a TextFile) -> Result<Self> {
-        let content = file.content();
-        let Some(first) = content.lines().find(|l| !l.trim().is_empty()) else {
+        let Some(first) = file.content().lines().find(|l| !l.trim().is_empty()) else {
             return Err(Error::data(format!("{} is empty", file.path.display())).about_file(&file.path));
         };
         let separator = [b',', b';', b'\t'].into_iter().find(|s| first.as_bytes().contains(s)).unwrap_or(b',');
+        Ok(Self::separated_by(file, separator))
+    }
+
+    /// An empty file has no records.
+    pub fn separated_by(file: &'a TextFile, separator: u8) -> Self {
+        let content = file.content();
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -47,7 +53,7 @@ impl<'a> CsvRecords<'a> {
             Progress::new(format!("reading {name}"), content.len() as u64, "bytes")
         });
         let record = StringRecord::new();
-        Ok(CsvRecords { file, separator, reader, record, carriage_return: false, count: 0, progress, shown: 0 })
+        CsvRecords { file, separator, reader, record, carriage_return: false, count: 0, progress, shown: 0 }
     }
 
     pub fn separator(&self) -> u8 {
@@ -188,6 +194,9 @@ mod tests {
             records("a,b\n\"1\"x,2").unwrap_err().message,
             "x.csv, line 2: a closing quote must be at the end of its field"
         );
+        // Lines are counted through line ends within quotes, from where the quote opens or closes.
+        assert!(records("x\n1,\"a\nb\"c").unwrap_err().message.contains("line 3: a closing quote"));
+        assert!(records("x,y\r\n1,\"a\nb\"\"").unwrap_err().message.contains("line 2: a quote is not closed"));
         assert_eq!(records(" \n\n").unwrap_err().message, "x.csv is empty");
     }
 }

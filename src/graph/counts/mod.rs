@@ -5,7 +5,6 @@ mod count_batches; // counting images that come in batches
 mod count_by_image; // counting a few labels: one square table per piece of the images
 mod count_by_label; // counting many labels: one row of counts per label
 mod count_images; // counting images given as label lists
-mod csv_lines; // the lines of small CSV files
 mod image_rows; // label lists of images as compressed rows
 mod pair_counts; // pair counts as a square table or a list
 mod pair_list; // the pairs seen, where a square table would be too large

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::cooccurrence_counts::Cooccurrence;
-use super::csv_lines::{self, Line};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::label_names;
+use crate::tables::{CsvRecords, TextFile};
 
 impl Cooccurrence {
     /// Reads a square CSV whose header and first column are the label names.
@@ -17,7 +17,7 @@ impl Cooccurrence {
     /// may have another order, unless the table has no first column of names. Errors name the file and line.
     pub fn load_csv(path: impl AsRef<Path>, nums: Option<&Path>) -> Result<Self> {
         let path = path.as_ref();
-        let lines = csv_lines::read(path)?;
+        let lines = lines(path)?;
         let (labels, pairs) = square(path, &lines)?;
         let m = labels.len();
         let diagonal: Vec<u64> = (0..m).map(|i| pairs[i * m + i]).collect();
@@ -64,11 +64,11 @@ impl Cooccurrence {
         let mut text = String::from("label");
         for label in self.labels().iter() {
             text.push(',');
-            text.push_str(&csv_lines::quote(label));
+            text.push_str(&quote(label));
         }
         text.push('\n');
         for (i, label) in self.labels().iter().enumerate() {
-            text.push_str(&csv_lines::quote(label));
+            text.push_str(&quote(label));
             for j in 0..m {
                 let n = if i == j { self.counts()[i] } else { self.pair(i, j) };
                 let _ = write!(text, ",{n}");
@@ -84,6 +84,50 @@ fn nums_beside(path: &Path) -> Option<PathBuf> {
     let stem = path.file_stem()?.to_str()?;
     let stem = stem.strip_suffix("_cooccurrence").unwrap_or(stem);
     Some(path.with_file_name(format!("{stem}_nums.csv")))
+}
+
+/// One record, and the number of its first line, from 1.
+struct Line {
+    number: usize,
+    fields: Vec<String>,
+}
+
+/// All records that have a field that is not empty. Errors name the line.
+fn lines(path: &Path) -> Result<Vec<Line>> {
+    let file = TextFile::read(path)?;
+    // A single label may be named "a;b".
+    let mut records = CsvRecords::separated_by(&file, b',');
+    let mut lines = Vec::new();
+    while let Some(number) = records.next()? {
+        let fields: Vec<String> = (0..records.len()).map(|i| records.field(i).to_string()).collect();
+        if fields.iter().any(|f| !f.is_empty()) {
+            lines.push(Line { number, fields });
+        }
+    }
+    Ok(lines)
+}
+
+/// A count: digits, or a whole number in the form of a float (`12.0`). An empty field is 0.
+fn count(field: &str) -> Option<u64> {
+    let field = field.trim();
+    if field.is_empty() {
+        return Some(0);
+    }
+    if let Ok(n) = field.parse() {
+        return Some(n);
+    }
+    let x: f64 = field.parse().ok()?;
+    // Above 2^53 a float does not hold every whole number.
+    (x >= 0.0 && x.fract() == 0.0 && x <= 9_007_199_254_740_992.0).then_some(x as u64)
+}
+
+/// A field as it is written to a CSV file, in quotes where it needs them.
+fn quote(field: &str) -> String {
+    if field.contains(['"', ',', '\n', '\r']) || field.is_empty() {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_string()
+    }
 }
 
 /// The label names and m × m numbers, row-major in the order of the header.
@@ -134,7 +178,7 @@ fn square(path: &Path, lines: &[Line]) -> Result<(Vec<String>, Vec<u64>)> {
             return Err(at(line, format!("label \"{}\" has a second row", labels[i])));
         }
         for (j, field) in line.fields[first..].iter().enumerate() {
-            pairs[i * m + j] = csv_lines::count(field).ok_or_else(|| {
+            pairs[i * m + j] = count(field).ok_or_else(|| {
                 at(
                     line,
                     format!(
@@ -150,7 +194,7 @@ fn square(path: &Path, lines: &[Line]) -> Result<(Vec<String>, Vec<u64>)> {
 
 /// n_i in label order, from a table with the columns `label` and `count`.
 fn label_counts(path: &Path, labels: &[String]) -> Result<Vec<u64>> {
-    let lines = csv_lines::read(path)?;
+    let lines = lines(path)?;
     let at = |line: &Line, what: String| Error::data(format!("{}, line {}: {what}", path.display(), line.number));
     let Some((header, rows)) = lines.split_first() else {
         return Err(Error::data(format!(
@@ -165,17 +209,17 @@ fn label_counts(path: &Path, labels: &[String]) -> Result<Vec<u64>> {
             .position(|f| f.trim().eq_ignore_ascii_case(name))
             .ok_or_else(|| at(header, format!("expected a column \"{name}\"; got {}", header.fields.join(", "))))
     };
-    let (label, count) = (column("label")?, column("count")?);
+    let (label_column, count_column) = (column("label")?, column("count")?);
     let places = label_names::index(labels)?;
     let mut counts = vec![None; labels.len()];
     for line in rows {
-        let [Some(name), Some(n)] = [label, count].map(|c| line.fields.get(c).map(|f| f.trim())) else {
+        let [Some(name), Some(n)] = [label_column, count_column].map(|c| line.fields.get(c).map(|f| f.trim())) else {
             let (expected, came) = (header.fields.len(), line.fields.len());
             return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
         };
         // Counts of labels that are not in the graph are ignored.
         if let Some(&i) = places.get(name) {
-            let n = csv_lines::count(n)
+            let n = count(n)
                 .ok_or_else(|| at(line, format!("the count of \"{name}\" must be a whole number; got \"{n}\"")))?;
             if counts[i].replace(n).is_some() {
                 return Err(at(line, format!("label \"{name}\" has a second count")));
@@ -185,7 +229,7 @@ fn label_counts(path: &Path, labels: &[String]) -> Result<Vec<u64>> {
     let missing = counts.iter().position(Option::is_none);
     if let Some(i) = missing {
         let mut error = Error::data(format!("{}: label \"{}\" has no count", path.display(), labels[i]));
-        let names = rows.iter().filter_map(|l| l.fields.get(label).map(|f| f.trim()));
+        let names = rows.iter().filter_map(|l| l.fields.get(label_column).map(|f| f.trim()));
         error.help =
             crate::error::nearest(&labels[i], names).map(|near| format!("the nearest name there is \"{near}\""));
         return Err(error);
@@ -222,8 +266,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let labels = ["a, b".to_string(), "c \"d\"".to_string()];
-        let c = Cooccurrence::from_parts(&labels, vec![3, 2], vec![0, 1, 1, 0]).unwrap();
+        let labels = ["a, b", "c \"d\"", "e\nf", "g\r\nh;\ri"].map(String::from);
+        let pairs = vec![0, 1, 0, 2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1, 0];
+        let c = Cooccurrence::from_parts(&labels, vec![3, 2, 1, 4], pairs).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("graph.csv");
         c.save_csv(&path).unwrap();
@@ -231,9 +276,21 @@ mod tests {
     }
 
     #[test]
+    fn only_commas_separate_fields() {
+        let c = load(&[("x.csv", "\u{feff}a;b\r\n\r\n5\r\n")]).unwrap();
+        assert_eq!((c.labels().join("|"), c.counts()), ("a;b".into(), &[5][..]));
+    }
+
+    #[test]
+    fn counts_are_whole_and_not_negative() {
+        assert_eq!([count("12"), count(" 12.0 "), count("")], [Some(12), Some(12), Some(0)]);
+        assert_eq!([count("-1"), count("1.5"), count("x"), count("NaN"), count("1e99")], [None; 5]);
+    }
+
+    #[test]
     fn malformed_tables_name_the_line() {
         let of = |text: &str| load(&[("x.csv", text)]).unwrap_err().message;
-        assert!(of("").contains("the file is empty"));
+        assert!(of("").contains("the file is empty") && of("\n,,\n").contains("the file is empty"));
         assert!(of("label,cat,dog\ncat,1,0\n").contains("2 label names in the header need 2 rows; got 1"));
         assert!(of("label,cat,dog\ncat,1,0\ndog,1\n").contains("line 3: expected 3 fields"));
         assert!(of("label,cat,dog\ncat,1,0\ndgo,0,1\n").contains("line 3: row label \"dgo\""));
@@ -241,6 +298,11 @@ mod tests {
         assert!(of("label,cat,cat\ncat,1,0\ncat,0,1\n").contains("line 1: label \"cat\" appears twice"));
         assert!(of("label,cat,dog\ncat,1,0\ncat,0,1\n").contains("line 3: label \"cat\" has a second row"));
         assert!(of("label,cat,dog\ncat,1,3\ndog,3,9\n").contains("x.csv: \"cat\" and \"dog\" are counted together 3"));
+        assert!(
+            of("label,\"a\nb\",c\r\n,,\r\n\r\n\"a\nb\",1,0\nc,0,x\n").contains("line 7: the count of \"c\" with \"c\"")
+        );
+        assert!(of("label,cat\n\"cat,1\n").contains("line 2: a quote is not closed"));
+        assert!(of("label,cat\n\"cat\"s,1\n").contains("line 2: a closing quote must be at the end of its field"));
         let nums = |text: &str| load(&[("x_cooccurrence.csv", SQUARE), ("x_nums.csv", text)]).unwrap_err();
         assert!(nums("name,count\ncat,1\n").message.contains("expected a column \"label\""));
         let e = nums("label,count\ncat,4\ndogs,5\n");
