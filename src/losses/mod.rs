@@ -46,7 +46,7 @@ macro_rules! define {
         /// A loss with its options: `{"name": "asl", "gamma_neg": 4}`; absent options take their defaults, unknown ones
         /// are refused.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "name", rename_all = "lowercase")]
+        #[serde(tag = "name", rename_all = "snake_case")]
         pub enum LossSpec {
             $($Loss($Loss),)+
             /// A closure of a script. [`compute`](Self::compute) fails: only the script can run it.
