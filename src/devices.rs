@@ -82,10 +82,13 @@ fn parsed<'a>(names: impl Iterator<Item = &'a str>, gpus: usize) -> Result<Vec<D
                     1 => "one GPU, cuda:0".to_string(),
                     n => format!("{n} GPUs, cuda:0 to cuda:{}", n - 1),
                 };
-                return Err(Error::argument(format!("there is no device \"{name}\": libtorch sees {seen}")));
+                return Err(
+                    Error::argument(format!("there is no device \"{name}\": libtorch sees {seen}")).about_name(name)
+                );
             }
             _ => {
                 return Err(Error::argument(format!("unknown device \"{name}\""))
+                    .about_name(name)
                     .with_help("expected auto, cpu, cuda (the first GPU) or cuda:0, cuda:1, ..."));
             }
         };

@@ -38,7 +38,7 @@ impl ErrorKind {
 }
 
 /// The part of a script that an error is about, so that it can be underlined.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum About {
     /// An argument of the call, counted from 0; the receiver of a method is not counted.
     Argument(usize),
@@ -82,7 +82,7 @@ impl Error {
         let said = match os_error(&cause) {
             Some(2) => return Error::missing(path),
             Some(13) => "permission denied",
-            Some(17 | 20) => "a file stands where a folder must be",
+            Some(17 | 20) => "there is a file where a folder must be",
             Some(21) => "this is a folder, not a file",
             Some(28) => "no space is left on the disk",
             Some(36) => "the name is too long",

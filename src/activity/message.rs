@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::update::ProgressUpdate;
-use crate::error::ErrorKind;
+use crate::error::{About, ErrorKind};
 
 /// A message of a worker process to its parent: one line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub enum Message {
     /// The last message of one that succeeded.
     Done(Value),
     /// The last message of one that failed.
-    Failed { kind: ErrorKind, message: String, help: Option<String> },
+    Failed { kind: ErrorKind, message: String, help: Option<String>, about: Option<About> },
 }
 
 impl Message {

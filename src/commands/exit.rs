@@ -20,7 +20,7 @@ pub fn fail(failure: &Failure) -> u8 {
         return code as u8;
     }
     if failure.interrupted() {
-        eprintln!("{}", "interrupted; what was finished is kept, and the same command goes on from there".yellow());
+        eprintln!("{}", "interrupted; finished work is kept, and the same command goes on from there".yellow());
         return INTERRUPTED;
     }
     eprint!("{}", repl::rendered(failure));

@@ -32,7 +32,7 @@ pub fn run(args: Args) -> u8 {
         }
         Err(error) => {
             let code = if error.kind == ErrorKind::Interrupted { exit::INTERRUPTED } else { exit::FAILED };
-            Message::Failed { kind: error.kind, message: error.message, help: error.help }.send();
+            Message::Failed { kind: error.kind, message: error.message, help: error.help, about: error.about }.send();
             code
         }
     }

@@ -97,7 +97,9 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
                 }
             }
             Ok(Message::Done(value)) => last = Some(Ok(value)),
-            Ok(Message::Failed { kind, message, help }) => last = Some(Err(Error { kind, message, help, about: None })),
+            Ok(Message::Failed { kind, message, help, about }) => {
+                last = Some(Err(Error { kind, message, help, about }))
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }

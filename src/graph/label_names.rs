@@ -9,7 +9,7 @@ pub fn index(labels: &[String]) -> Result<HashMap<&str, usize>> {
     let mut places = HashMap::with_capacity(labels.len());
     for (i, label) in labels.iter().enumerate() {
         if let Some(first) = places.insert(label.as_str(), i) {
-            return Err(Error::data(format!("label \"{label}\" stands twice, at positions {first} and {i}")));
+            return Err(Error::data(format!("label \"{label}\" appears twice, at positions {first} and {i}")));
         }
     }
     Ok(places)

@@ -1,44 +1,29 @@
 //! Views of a picture for training. A view depends on (seed, view, image) alone, so it can be made again at any time.
 
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 
 use super::picture::{Crop, Picture};
 use super::randaugment::{Pixels, randaugment};
 use crate::error::Result;
 use crate::random::numbered;
 
-/// Options of training views.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AugmentOptions {
-    /// Range of the share of the picture's area that a random resized crop keeps; (1, 1) keeps all.
-    pub resized_crop_scale: (f64, f64),
-    /// Range of the crop's width over height.
-    pub resized_crop_ratio: (f64, f64),
-    /// Probability of a left-right flip.
-    pub flip: f64,
-    /// Probability of Cutout: one square set to a random colour (DeVries and Taylor 2017).
-    pub cutout: f64,
-    /// Its side as a share of the picture's.
-    pub cutout_factor: f64,
-    /// Operations of RandAugment per view; 0 turns it off.
-    pub randaugment: usize,
-    /// Their strength, from 0 to 30.
-    pub randaugment_level: usize,
-}
-
-impl Default for AugmentOptions {
-    fn default() -> Self {
-        AugmentOptions {
-            resized_crop_scale: (0.6, 1.0),
-            resized_crop_ratio: (3.0 / 4.0, 4.0 / 3.0),
-            flip: 0.5,
-            cutout: 0.5,
-            cutout_factor: 0.3,
-            randaugment: 0,
-            randaugment_level: 9,
-        }
+crate::options! {
+    /// Options of training views. `TrainOptions` checks their ranges, since errors name them as keys of `augment`.
+    pub struct AugmentOptions {
+        /// range of the share of the picture's area that a random resized crop keeps; (1, 1) keeps all
+        pub resized_crop_scale: (f64, f64) = (0.6, 1.0);
+        /// range of the crop's width over height
+        pub resized_crop_ratio: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
+        /// probability of a left-right flip
+        pub flip: f64 = 0.5;
+        /// probability of Cutout: one square set to a random colour (DeVries and Taylor 2017)
+        pub cutout: f64 = 0.5;
+        /// side of that square as a share of the picture's
+        pub cutout_factor: f64 = 0.3;
+        /// operations of RandAugment per view; 0 turns it off
+        pub randaugment: usize = 0;
+        /// strength of these operations, from 0 to 30
+        pub randaugment_level: usize = 9;
     }
 }
 

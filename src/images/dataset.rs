@@ -134,7 +134,8 @@ impl Dataset {
             return Err(Error::argument(format!(
                 "split \"{}\" of {} has {n}: none can be held out",
                 self.split, self.name
-            )));
+            ))
+            .about_name(&self.split));
         }
         if out == 0 || out >= self.len() {
             return Err(Error::argument(format!(
@@ -142,7 +143,8 @@ impl Dataset {
                 self.len(),
                 self.split,
                 self.name
-            )));
+            ))
+            .about_name(&self.split));
         }
         let order = epoch_order(seed, u64::MAX, self.len());
         let sorted = |part: &[u32]| {
@@ -170,7 +172,7 @@ impl fmt::Display for Dataset {
         let (_, indices) = self.labels.csr();
         write!(
             f,
-            "Dataset {} {}: {} pictures, {} labels, {:.2} labels a picture",
+            "Dataset {} {}: {} pictures, {} labels, {:.2} labels per picture",
             self.name,
             self.split,
             self.len(),

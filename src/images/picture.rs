@@ -34,7 +34,7 @@ impl Picture {
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self> {
         if width == 0 || height == 0 || rgb.len() != width as usize * height as usize * 3 {
             return Err(Error::data(format!(
-                "a picture of {width}×{height} pixels needs sides of at least 1 and 3 bytes a pixel; got {} bytes",
+                "a picture of {width}×{height} pixels needs sides of at least 1 and 3 bytes per pixel; got {} bytes",
                 rgb.len()
             )));
         }
@@ -54,8 +54,7 @@ impl Picture {
     /// EXIF data is not applied, as in torchvision's loaders. A file that ends too early is an error, not a picture
     /// with a grey rest.
     pub fn decode(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref().display();
-        let corrupt = |cause: String| Error::data(format!("{path}: not a readable picture: {cause}"));
+        let corrupt = |cause: String| Error::in_file(&path, format!("not a readable picture: {cause}"));
         let format = match image::guess_format(bytes) {
             Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
             Ok(other) => return Err(corrupt(format!("expected JPEG or PNG, found {other:?}"))),

@@ -74,12 +74,8 @@ impl ResizedCache {
         let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(&path, e))?;
         let expected = source.len() * side as usize * side as usize * 3;
         if side == 0 || map.len() != expected {
-            return Err(Error::data(format!(
-                "{}: cut short: {} bytes instead of {expected}",
-                path.display(),
-                map.len()
-            ))
-            .with_help(format!("remove the folder {} to have it made again", run.dir.display())));
+            return Err(Error::in_file(&path, format!("cut short: {} bytes instead of {expected}", map.len()))
+                .with_help(format!("remove the folder {} to have it made again", run.dir.display())));
         }
         Ok(ResizedCache { source, run, map, side })
     }

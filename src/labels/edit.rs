@@ -21,6 +21,7 @@ impl LabelTable {
         }
         if let Some((_, twice)) = labels.iter().enumerate().find(|(i, l)| labels[..*i].contains(l)) {
             return Err(Error::argument(format!("two labels would be called \"{twice}\""))
+                .about_name(twice)
                 .with_help("merge makes one label of several"));
         }
         let (offsets, indices) = self.csr();
@@ -35,14 +36,15 @@ impl LabelTable {
         let mut group_of: Vec<Option<usize>> = vec![None; self.num_labels()];
         for (g, (name, members)) in groups.iter().enumerate() {
             if members.is_empty() {
-                return Err(Error::argument(format!("label \"{name}\" would be merged from no label")));
+                return Err(Error::argument(format!("label \"{name}\" would be merged from no label")).about_name(name));
             }
             for member in members {
                 if let Some(other) = group_of[self.label_index(member)?].replace(g) {
                     return Err(Error::argument(format!(
                         "label \"{member}\" is merged twice, into \"{}\" and \"{name}\"",
                         groups[other].0
-                    )));
+                    ))
+                    .about_name(name));
                 }
             }
         }
@@ -207,7 +209,7 @@ mod tests {
             e(table().merge(&[("a".into(), vec!["cat".into()]), ("b".into(), vec!["cat".into()])]))
                 .contains("merged twice")
         );
-        assert!(e(table().merge(&[("dog".into(), vec!["cat".into()])])).contains("\"dog\" stands twice"));
+        assert!(e(table().merge(&[("dog".into(), vec!["cat".into()])])).contains("\"dog\" appears twice"));
         assert!(e(table().drop_rare(9)).contains("the most frequent is in 2"));
         assert!(e(table().drop_labels(&["car", "bus", "cat", "dog"])).contains("no label would be left"));
     }

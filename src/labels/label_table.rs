@@ -55,7 +55,8 @@ impl LabelTable {
         let mut seen = HashMap::with_capacity(labels.len());
         for (i, label) in labels.iter().enumerate() {
             if let Some(first) = seen.insert(label.as_str(), i) {
-                return Err(Error::data(format!("label \"{label}\" stands twice, at positions {first} and {i}")));
+                return Err(Error::data(format!("label \"{label}\" appears twice, at positions {first} and {i}"))
+                    .about_name(label));
             }
         }
         for (image, row) in offsets.windows(2).enumerate() {

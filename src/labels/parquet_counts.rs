@@ -43,7 +43,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             entries.map(|e| e.map(|e| e.path())).collect::<std::io::Result<_>>().map_err(|e| Error::io(path, e))?;
         inside.retain(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")));
         if inside.is_empty() {
-            return Err(Error::data(format!("{} holds no .parquet files", path.display())));
+            return Err(Error::data(format!("{} holds no .parquet files", path.display())).about_file(path));
         }
         inside.sort();
         files.extend(inside);
@@ -117,13 +117,13 @@ fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurr
         return Ok(None);
     }
     if labels.names.is_empty() {
-        return Err(Error::data(format!("{} has no image with a label", files[0].display())));
+        return Err(Error::data(format!("{} has no image with a label", files[0].display())).about_file(&files[0]));
     }
     gather.finish(&labels)?.finish(&labels.names).map(Some)
 }
 
 fn unreadable(file: &Path, e: PolarsError) -> Error {
-    polars_error(format!("{} cannot be read", file.display()), e)
+    polars_error(format!("{} cannot be read", file.display()), e).about_file(file)
 }
 
 /// Two columns of text, image and label, of the rows from `start` on.
@@ -152,12 +152,13 @@ fn gather_part(
     let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| unreadable(file, e));
     for (at, (image, label)) in column("image")?.iter().zip(column("label")?.iter()).enumerate() {
         let Some(image) = image.filter(|name| !name.is_empty()) else {
-            return Err(Error::data(format!("{}, row {}: the image has no name", file.display(), start + at)));
+            let message = format!("{}, row {}: the image has no name", file.display(), start + at);
+            return Err(Error::data(message).about_file(file));
         };
         let label = label.filter(|name| !name.is_empty()).map(|name| labels.place(name));
         let taken = gather.row(image, label, labels).map_err(|mut e| {
             e.message = format!("{}, row {}: {}", file.display(), start + at, e.message);
-            e
+            e.about_file(file)
         })?;
         if !taken {
             return Ok(false);

@@ -5,7 +5,6 @@ use std::path::Path;
 use polars::prelude::*;
 use rand::RngExt;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::label_table::LabelTable;
 use crate::activity;
@@ -16,27 +15,24 @@ use crate::files;
 use crate::random::{self, Generator};
 use crate::tables::polars_error;
 
-/// Options of [`Synthetic::new`].
-///
-/// Label frequencies follow Zipf's law. Labels fall into groups, and an image draws most of its labels from one group,
-/// so that the label graph has a long tail and parts that can be found again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SyntheticOptions {
-    pub images: usize,
-    pub labels: usize,
-    /// Groups of labels; label i is in group i mod `groups`.
-    pub groups: usize,
-    /// Mean number of labels drawn per image, at least 1. Some are drawn twice, so an image has slightly fewer.
-    pub per_image: f64,
-    /// Share of the labels that come from the image's own group.
-    pub within: f64,
-    pub seed: u64,
-}
-
-impl Default for SyntheticOptions {
-    fn default() -> Self {
-        SyntheticOptions { images: 10_000, labels: 80, groups: 5, per_image: 4.0, within: 0.8, seed: 0 }
+crate::options! {
+    /// Options of [`Synthetic::new`].
+    ///
+    /// Label frequencies follow Zipf's law. Label i is in group i mod `groups`, and an image draws most of its labels from
+    /// one group, so that the label graph has a long tail and parts that can be found again. `per_image` is at least 1.
+    pub struct SyntheticOptions {
+        /// how many images
+        pub images: usize = 10_000;
+        /// how many labels
+        pub labels: usize = 80;
+        /// how many groups of labels
+        pub groups: usize = 5;
+        /// labels drawn for an image, on average; doubles fall together
+        pub per_image: f64 = 4.0;
+        /// part of them that come from the image's own group
+        pub within: f64 = 0.8;
+        /// decides everything
+        pub seed: u64 = 0;
     }
 }
 
@@ -160,7 +156,7 @@ impl Synthetic {
         const PART: usize = 1 << 18;
         let names = self.label_names();
         let progress = Progress::new("writing made-up labels", self.options.images as u64, "images");
-        let bad = |e: PolarsError| polars_error(path.display(), e);
+        let bad = |e: PolarsError| polars_error(path.display(), e).about_file(path);
         files::write_whole(path, |out| {
             let text = |name: &str| (PlSmallStr::from_str(name), DataType::String);
             let schema = Schema::from_iter([text("image"), text("label")]);

@@ -24,13 +24,13 @@ impl Script {
     pub fn checked(loss: Tensor, logits: &Tensor) -> Result<Tensor> {
         if loss.numel() != 1 {
             return Err(Error::argument(format!(
-                "a loss must give one number a batch; the closure gave a Tensor of shape {:?}",
+                "a loss must give one number per batch; the closure gave a Tensor of shape {:?}",
                 loss.size()
             ))
             .with_help("end it with .sum() or .mean(); the recipes' learning rates assume .sum()"));
         }
         if logits.requires_grad() && !loss.requires_grad() {
-            return Err(Error::argument("a loss must depend on the logits; what the closure gave has no gradient")
+            return Err(Error::argument("a loss must depend on the logits; the closure's result has no gradient")
                 .with_help("item, to_array and comparisons lose the gradient"));
         }
         Ok(loss.f_reshape([] as [i64; 0])?)

@@ -274,13 +274,15 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
                 return Error::data(format!(
                     "scores must be finite numbers; got {} for image row {image}, label \"{label}\"",
                     score.to_f64()
-                ));
+                ))
+                .about_name(label);
             }
             if target.truth().is_none() {
                 return Error::data(format!(
                     "targets must be 0 or 1; got {} for image row {image}, label \"{label}\"",
                     target.shown()
-                ));
+                ))
+                .about_name(label);
             }
         }
         Error::internal("a fault in the scores was seen and not found again")

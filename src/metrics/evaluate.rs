@@ -39,7 +39,7 @@ pub fn evaluate_with<S: Score, T: Target>(
     options: &MetricOptions,
     companions: Option<&Companions>,
 ) -> Result<Evaluation> {
-    options.check()?;
+    options.validate()?;
     let thresholds = options.thresholds()?;
     let input = Input::new(scores, targets, n, m)?;
     let labels = names(labels, m)?;
@@ -251,7 +251,7 @@ impl Tops {
         let (counts, tied) = top_k::count(input, truths, k, &filters);
         if tied > 0 {
             notes.push(format!(
-                "in {tied} of {} images scores tie at rank {k}: the label that stands first counts as predicted",
+                "in {tied} of {} images scores tie at rank {k}: the label that comes first counts as predicted",
                 input.n
             ));
         }

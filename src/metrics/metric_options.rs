@@ -8,35 +8,22 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::conventions::{CONVENTIONS, Convention, Named};
 use crate::error::{Error, Result};
 
-/// Which metrics [`evaluate`](super::evaluate) computes, and by which conventions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MetricOptions {
-    /// The lowest probability at which a label counts as predicted; a list gives one row per threshold. `None`: the
-    /// convention's own, 0.5 in most of the field.
-    pub threshold: Option<Thresholds>,
-    /// Also computes the metrics with the k highest scores of each image as predictions; `None` leaves them out.
-    pub top_k: Option<usize>,
-    /// Of the top k, only scores that pass the threshold count.
-    pub above_threshold: bool,
-    /// The convention of the evaluation, or several to compare; the first is the evaluation's own.
-    pub convention: ConventionList,
-    /// Whether to run the context probe.
-    pub context: bool,
-    /// How many companions per label the context probe looks at.
-    pub companions: usize,
-}
-
-impl Default for MetricOptions {
-    fn default() -> Self {
-        MetricOptions {
-            threshold: None,
-            top_k: Some(3),
-            above_threshold: false,
-            convention: ConventionList(vec![Named(&CONVENTIONS[0])]),
-            context: false,
-            companions: 3,
-        }
+crate::options! {
+    /// Which metrics [`evaluate`](super::evaluate) computes, and by which conventions.
+    pub struct MetricOptions {
+        /// scores above it count as predicted: a number, or several for a row each; () is the convention's own
+        pub threshold: Option<Thresholds> = None;
+        /// so many highest scores of each image count as predicted in the second row; () leaves it out
+        pub top_k: Option<usize> = Some(3);
+        /// in the top-k row, drop those under the threshold too
+        pub above_threshold: bool = false;
+        /// "field", "ml-gcn", "cpsd", "asl", "srn" or "q2l": how a published table computes its numbers; or several,
+        /// side by side
+        pub convention: ConventionList = ConventionList(vec![Named(&CONVENTIONS[0])]);
+        /// run the context probe: AP where a label's usual companions are absent
+        pub context: bool = false;
+        /// how many companions of a label the probe looks at
+        pub companions: usize = 3;
     }
 }
 
@@ -54,6 +41,7 @@ impl MetricOptions {
                 return Err(Error::argument(
                     "the threshold \"best_CF1\" is chosen on a validation split, and none is given here",
                 )
+                .about_name(BEST_CF1)
                 .with_help("find it there first, then give it as a number"));
             }
         };
@@ -66,7 +54,7 @@ impl MetricOptions {
     }
 
     /// Errors: a number out of range.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn validate(&self) -> Result<()> {
         if self.top_k == Some(0) {
             return Err(Error::argument("option top_k must be at least 1; got 0"));
         }
@@ -151,7 +139,8 @@ impl ConventionList {
             return Err(Error::argument("option convention must name at least one convention; got an empty array"));
         }
         if let Some(twice) = list.iter().enumerate().find(|(i, c)| list[..*i].contains(c)) {
-            return Err(Error::argument(format!("option convention names \"{}\" twice", twice.1.0.name)));
+            let name = twice.1.0.name;
+            return Err(Error::argument(format!("option convention names \"{name}\" twice")).about_name(name));
         }
         Ok(ConventionList(list))
     }

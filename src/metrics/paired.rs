@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::RngExt;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::activity;
 use crate::error::{Error, Result};
@@ -38,21 +38,15 @@ impl fmt::Display for MeanError {
     }
 }
 
-/// Options of the bootstrap.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BootstrapOptions {
-    /// Number of resamples.
-    pub resamples: usize,
-    /// Share of the resampled differences that the interval holds.
-    pub level: f64,
-    /// Seed of every draw.
-    pub seed: u64,
-}
-
-impl Default for BootstrapOptions {
-    fn default() -> Self {
-        BootstrapOptions { resamples: 10_000, level: 0.95, seed: 0 }
+crate::options! {
+    /// Options of the bootstrap.
+    pub struct BootstrapOptions {
+        /// how many times pairs are drawn
+        pub resamples: usize = 10_000;
+        /// share of the resamples that the interval holds
+        pub level: f64 = 0.95;
+        /// decides every draw
+        pub seed: u64 = 0;
     }
 }
 

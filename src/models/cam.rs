@@ -23,6 +23,7 @@ pub struct Cam {
 pub fn cam(model: &Model, image: &Tensor, label: usize) -> Result<Cam> {
     let maps = model.class_maps(image)?.ok_or_else(|| {
         Error::argument(format!("head \"{}\" has no class activation maps", model.spec.head))
+            .about_name(&model.spec.head)
             .with_help("heads \"gap\" and \"conv\" have")
     })?;
     let size = maps.size();

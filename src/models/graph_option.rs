@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tch::Tensor;
 
 use crate::error::{Error, Result};
@@ -17,6 +18,19 @@ pub struct LabelGraph {
 }
 
 impl LabelGraph {
+    /// The most labels of a graph that is given as an option.
+    const MOST: usize = 4096;
+
+    /// A graph as JSON, as options hold it. `Err` names a graph that is too large.
+    pub fn to_json(labels: &[String], weight: impl Fn(usize, usize) -> f64) -> Result<Value, String> {
+        let (m, most) = (labels.len(), Self::MOST);
+        if m > most {
+            return Err(format!("a label graph of {m} labels; at most {most} fit into an option"));
+        }
+        let rows = (0..m).map(|i| (0..m).map(|j| if i == j { 0.0 } else { weight(i, j) }).collect()).collect();
+        serde_json::to_value(LabelGraph { labels: labels.to_vec(), rows }).map_err(|e| e.to_string())
+    }
+
     /// The submatrix of these labels, in their order: `[m, m]` f32. Errors: a label that is missing.
     pub fn between(&self, labels: &[String]) -> Result<Tensor> {
         let m = self.labels.len();

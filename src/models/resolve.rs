@@ -18,7 +18,8 @@ impl ModelSpec {
             return Err(Error::argument(format!(
                 "stages of backbone \"{}\" must be an integer from 1 to {all}. Got {stages} instead.",
                 kind.name
-            )));
+            ))
+            .about_name(kind.name));
         }
         if self.frozen && self.freeze > 0 {
             return Err(Error::argument(format!(
@@ -32,7 +33,8 @@ impl ModelSpec {
                 "freeze must be an integer from 0 to {stages}, the number of stages of \"{}\" that are used. \
                  Got {} instead.",
                 kind.name, self.freeze
-            )));
+            ))
+            .about_name(kind.name));
         }
         let image_size = self.image_size.unwrap_or(kind.image_size);
         if !(16..=4096).contains(&image_size) {
@@ -44,6 +46,7 @@ impl ModelSpec {
             (None, None) => None,
             (None, Some(_)) => {
                 return Err(Error::argument(format!("head \"{}\" takes no head_width", head.name))
+                    .about_name(head.name)
                     .with_help(format!("heads with a width: {}", heads::with_width().join(", "))));
             }
             (Some(width), given) => Some(given.unwrap_or(width)),
@@ -62,7 +65,9 @@ impl ModelSpec {
             )));
         }
         let head_options = heads::resolved_options(head, &self.head_options)?;
-        let needless = |option: &str| Err(Error::argument(format!("head \"{}\" takes no {option}", head.name)));
+        let needless = |option: &str| {
+            Err(Error::argument(format!("head \"{}\" takes no {option}", head.name)).about_name(head.name))
+        };
         if self.word_vectors.is_some() && !head.needs_words {
             return needless("word_vectors");
         }
@@ -71,10 +76,12 @@ impl ModelSpec {
         }
         if kind.from_file && self.path.is_none() {
             return Err(Error::argument(format!("backbone \"{}\" needs path, the file of its module", kind.name))
+                .about_name(kind.name)
                 .with_help("as in model(\"torchscript\", #{path: \"net.pt\", labels: [...]})"));
         }
         if !kind.from_file && (self.path.is_some() || self.features.is_some()) {
             return Err(Error::argument(format!("backbone \"{}\" takes neither path nor features", kind.name))
+                .about_name(kind.name)
                 .with_help("they are those of backbone \"torchscript\"; a file of weights is given as weights"));
         }
         Ok(ModelSpec {

@@ -24,7 +24,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
     let file = File::open(path).map_err(|e| {
-        Error::io(path, e).with_help("word vectors in GloVe's form, a word and its numbers a line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
+        Error::io(path, e).with_help("word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
     })?;
     let mut width = 0;
     let mut known = Vec::new();
@@ -35,7 +35,8 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             known.push(word.to_lowercase());
         }
         let Some(slot) = wanted.get_mut(&word.to_lowercase()) else { continue };
-        let at = |what: String| Error::data(format!("{}, line {}: {what}", path.display(), number + 1));
+        let at =
+            |what: String| Error::data(format!("{}, line {}: {what}", path.display(), number + 1)).about_file(path);
         let vector: Vec<f32> = numbers
             .split_whitespace()
             .map(|x| {
@@ -62,7 +63,8 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             path.display(),
             lacking.len(),
             names.join(", ")
-        ));
+        ))
+        .about_name(lacking[names.len() - 1]);
         let missing = words(first).into_iter().find(|w| wanted[w].is_none()).unwrap_or_default();
         return Err(match nearest(&missing, known.iter().map(String::as_str)) {
             Some(near) => error.with_help(format!(

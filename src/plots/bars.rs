@@ -31,49 +31,31 @@ pub enum Mark {
     Dot,
 }
 
-/// How [`bars`] look.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BarsOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px.
-    pub width: Option<f64>,
-    /// In px.
-    pub height: Option<f64>,
-    /// Above the y axis.
-    pub y_label: String,
-    /// The lower end of the y axis; a note tells if bars do not begin at 0.
-    pub y_min: Option<f64>,
-    /// The upper end of the y axis.
-    pub y_max: Option<f64>,
-    /// `"bar"` or `"dot"`.
-    pub mark: Mark,
-    /// Whether the numbers are above the marks, if there is room.
-    pub numbers: bool,
-    /// Decimals of the numbers.
-    pub decimals: usize,
-    /// The index of the first series' colour in the palette; the others follow.
-    pub first_colour: usize,
-}
-
-impl Default for BarsOptions {
-    fn default() -> Self {
-        BarsOptions {
-            title: String::new(),
-            subtitle: String::new(),
-            width: None,
-            height: None,
-            y_label: String::new(),
-            y_min: None,
-            y_max: None,
-            mark: Mark::Bar,
-            numbers: true,
-            decimals: 1,
-            first_colour: 0,
-        }
+crate::options! {
+    /// How [`bars`] look.
+    pub struct BarsOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels
+        pub width: Option<f64> = None;
+        /// pixels
+        pub height: Option<f64> = None;
+        /// above the vertical axis
+        pub y_label: String = String::new();
+        /// where the vertical axis begins; () fits the data
+        pub y_min: Option<f64> = None;
+        /// where it ends; () fits the data
+        pub y_max: Option<f64> = None;
+        /// "bar" or "dot"
+        pub mark: Mark = Mark::Bar;
+        /// write the numbers above the marks where they fit
+        pub numbers: bool = true;
+        /// decimals of the numbers
+        pub decimals: usize = 1;
+        /// place of the first series' colour in the palette
+        pub first_colour: usize = 0;
     }
 }
 
@@ -89,12 +71,13 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     validate::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
     validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
     for s in series {
-        let why = format!("one a group, in series \"{}\"", s.name);
+        let why = format!("one per group, in series \"{}\"", s.name);
         validate::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
         if let Some(errors) = &s.errors {
             validate::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;
             if let Some(e) = errors.iter().find(|e| **e < 0.0) {
-                return Err(Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e} in \"{}\"", s.name)));
+                let error = Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e} in \"{}\"", s.name));
+                return Err(error.about_name(&s.name));
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Class activation maps side by side: one row per label, one column per model, heat over the picture, the score below.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::colours::Ramp;
 use super::figure::Figure;
@@ -29,34 +28,21 @@ pub struct CamRow {
     pub cells: Vec<CamCell>,
 }
 
-/// How a [`cam_panel`] looks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CamPanelOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px; pictures are as large as it allows. By default pictures are 200 px wide.
-    pub width: Option<f64>,
-    /// The colours of heat: `"jet"`, `"inferno"`, ...
-    pub colours: Ramp,
-    /// Opacity of the highest heat, 0 to 1.
-    pub opacity: f64,
-    /// The quantity that the heat measures, shown next to its colours.
-    pub heat_label: String,
-}
-
-impl Default for CamPanelOptions {
-    fn default() -> Self {
-        CamPanelOptions {
-            title: String::new(),
-            subtitle: String::new(),
-            width: None,
-            colours: Ramp::Jet,
-            opacity: 0.6,
-            heat_label: "activation".to_string(),
-        }
+crate::options! {
+    /// How a [`cam_panel`] looks.
+    pub struct CamPanelOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels
+        pub width: Option<f64> = None;
+        /// the ramp of the heat
+        pub colours: Ramp = Ramp::Jet;
+        /// of the heat over the picture
+        pub opacity: f64 = 0.6;
+        /// beside the colour bar
+        pub heat_label: String = "activation".to_string();
     }
 }
 
@@ -74,7 +60,7 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
     validate::count(FIGURE, "column", columns.len(), 40)?;
     validate::count(FIGURE, "pictures", rows.len() * columns.len(), MOST_CELLS)?;
     for (i, row) in rows.iter().enumerate() {
-        let why = format!("one a column, in row {}", i + 1);
+        let why = format!("one per column, in row {}", i + 1);
         validate::length(FIGURE, "cells", row.cells.len(), columns.len(), &why)?;
     }
     if !(0.0..=1.0).contains(&options.opacity) {

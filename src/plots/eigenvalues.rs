@@ -1,7 +1,5 @@
 //! The eigenvalues of a label graph and the gaps between them, which suggest the number of parts.
 
-use serde::{Deserialize, Serialize};
-
 use super::axes::{self, Axis, Frame};
 use super::colours::qualitative;
 use super::figure::Figure;
@@ -9,20 +7,20 @@ use super::svg::{Anchor, Style, Svg, Text};
 use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
-/// How [`eigenvalues`] look.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EigenvaluesOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px.
-    pub width: Option<f64>,
-    /// In px.
-    pub height: Option<f64>,
-    /// How many eigenvalues are shown, from the smallest on; by default 20 or twice k, whichever is greater.
-    pub show: Option<usize>,
+crate::options! {
+    /// How [`eigenvalues`] look.
+    pub struct EigenvaluesOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels
+        pub width: Option<f64> = None;
+        /// pixels
+        pub height: Option<f64> = None;
+        /// so many eigenvalues; () chooses
+        pub show: Option<usize> = None;
+    }
 }
 
 const FIGURE: &str = "eigenvalues";

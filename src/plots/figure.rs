@@ -66,7 +66,8 @@ impl Figure {
             _ => {
                 let came = ending.map_or_else(|| "has no ending".to_string(), |e| format!("ends in .{e}"));
                 let what = format!("a figure is saved as .png or .svg; \"{}\" {came}", path.display());
-                Err(Error::argument(what).with_help(format!("try \"{}\"", path.with_extension("png").display())))
+                let help = format!("try \"{}\"", path.with_extension("png").display());
+                Err(Error::argument(what).about_file(path).with_help(help))
             }
         }
     }

@@ -1,7 +1,5 @@
 //! Draws a label graph: labels as discs, co-occurrence as lines, parts as colours.
 
-use serde::{Deserialize, Serialize};
-
 use super::colours::{Colour, qualitative};
 use super::figure::Figure;
 use super::graph_layout::{self, Edge, Room};
@@ -10,40 +8,25 @@ use super::svg::{Anchor, Style, Svg, Text};
 use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
-/// How a [`label_graph`] looks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LabelGraphOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px.
-    pub width: Option<f64>,
-    /// In px.
-    pub height: Option<f64>,
-    /// How many of each label's strongest edges are drawn; an edge is drawn if it is among those of either end.
-    pub edges: usize,
-    /// Edges below this weight are left out.
-    pub min_weight: f64,
-    /// Seed of the layout.
-    pub seed: u64,
-    /// Names of the parts; by default `part 1` and so on.
-    pub group_names: Vec<String>,
-}
-
-impl Default for LabelGraphOptions {
-    fn default() -> Self {
-        LabelGraphOptions {
-            title: String::new(),
-            subtitle: String::new(),
-            width: None,
-            height: None,
-            edges: 3,
-            min_weight: 0.0,
-            seed: 0,
-            group_names: Vec::new(),
-        }
+crate::options! {
+    /// How a [`label_graph`] looks.
+    pub struct LabelGraphOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels; () fits the content
+        pub width: Option<f64> = None;
+        /// pixels; () fits the content
+        pub height: Option<f64> = None;
+        /// strongest lines that each label keeps
+        pub edges: usize = 3;
+        /// weaker lines are left out
+        pub min_weight: f64 = 0.0;
+        /// decides the layout
+        pub seed: u64 = 0;
+        /// names of the tasks
+        pub group_names: Vec<String> = Vec::new();
     }
 }
 
@@ -69,7 +52,7 @@ pub fn label_graph(
     let n = labels.len();
     validate::count(FIGURE, "label", n, MOST_LABELS)?;
     validate::length(FIGURE, "weights", weights.len(), n * n, &format!("{n} × {n} labels"))?;
-    validate::length(FIGURE, "sizes", sizes.len(), n, "one a label")?;
+    validate::length(FIGURE, "sizes", sizes.len(), n, "one per label")?;
     if let Some(at) = weights.iter().position(|w| !w.is_finite()) {
         let (from, to) = (&labels[at / n], &labels[at % n]);
         let what = format!("{FIGURE} needs finite weights; that from \"{from}\" to \"{to}\" is {}", weights[at]);

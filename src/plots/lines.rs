@@ -21,32 +21,32 @@ pub struct Series {
     pub band: Option<(Vec<f64>, Vec<f64>)>,
 }
 
-/// How [`lines`] look.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LinesOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px.
-    pub width: Option<f64>,
-    /// In px.
-    pub height: Option<f64>,
-    /// Below the x axis.
-    pub x_label: String,
-    /// Above the y axis.
-    pub y_label: String,
-    /// Logarithmic x axis; values of 0 or less are gaps.
-    pub log_x: bool,
-    /// Logarithmic y axis; values of 0 or less are gaps.
-    pub log_y: bool,
-    /// The lower end of the y axis.
-    pub y_min: Option<f64>,
-    /// The upper end of the y axis.
-    pub y_max: Option<f64>,
-    /// Draws a dot at each point.
-    pub markers: bool,
+crate::options! {
+    /// How [`lines`] look.
+    pub struct LinesOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels
+        pub width: Option<f64> = None;
+        /// pixels
+        pub height: Option<f64> = None;
+        /// under the horizontal axis
+        pub x_label: String = String::new();
+        /// beside the vertical axis
+        pub y_label: String = String::new();
+        /// logarithmic horizontal axis
+        pub log_x: bool = false;
+        /// logarithmic vertical axis
+        pub log_y: bool = false;
+        /// where the vertical axis begins; () fits the data
+        pub y_min: Option<f64> = None;
+        /// where it ends; () fits the data
+        pub y_max: Option<f64> = None;
+        /// a dot at every point
+        pub markers: bool = false;
+    }
 }
 
 const FIGURE: &str = "lines";

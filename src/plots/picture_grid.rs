@@ -1,7 +1,6 @@
 //! A contact sheet: pictures in rows with a caption below each.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
 use super::raster::{Picture, density};
@@ -10,18 +9,18 @@ use super::{text, theme, titles, validate};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
-/// How a [`picture_grid`] looks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PictureGridOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px.
-    pub width: Option<f64>,
-    /// Pictures per row; by default as many as make the sheet slightly wider than high.
-    pub columns: Option<usize>,
+crate::options! {
+    /// How a [`picture_grid`] looks.
+    pub struct PictureGridOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels
+        pub width: Option<f64> = None;
+        /// pictures in a row; () chooses
+        pub columns: Option<usize> = None;
+    }
 }
 
 const FIGURE: &str = "picture_grid";
@@ -36,7 +35,7 @@ const CAPTION_LINES: usize = 3;
 pub fn picture_grid(pictures: &[Picture], captions: &[String], options: &PictureGridOptions) -> Result<Figure> {
     validate::count(FIGURE, "picture", pictures.len(), MOST_PICTURES)?;
     if !captions.is_empty() {
-        validate::length(FIGURE, "captions", captions.len(), pictures.len(), "one a picture, or none")?;
+        validate::length(FIGURE, "captions", captions.len(), pictures.len(), "one per picture, or none")?;
     }
     let usual = ((pictures.len() as f64 * 1.4).sqrt().ceil() as usize).clamp(1, 10);
     let columns = options.columns.unwrap_or(usual);

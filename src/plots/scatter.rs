@@ -1,7 +1,5 @@
 //! Scatter plots of named points, such as one score against another, label by label.
 
-use serde::{Deserialize, Serialize};
-
 use super::axes::{self, Axis, Frame};
 use super::colours::{Colour, qualitative};
 use super::figure::Figure;
@@ -10,30 +8,30 @@ use super::svg::{Anchor, Style, Svg, Text};
 use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
 
-/// How a [`scatter`] looks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ScatterOptions {
-    /// Bold, above the figure.
-    pub title: String,
-    /// Below the title.
-    pub subtitle: String,
-    /// In px.
-    pub width: Option<f64>,
-    /// In px.
-    pub height: Option<f64>,
-    /// Below the x axis.
-    pub x_label: String,
-    /// Above the y axis.
-    pub y_label: String,
-    /// Logarithmic x axis.
-    pub log_x: bool,
-    /// Logarithmic y axis.
-    pub log_y: bool,
-    /// Draws the line y = x, with the same range on both axes.
-    pub diagonal: bool,
-    /// Names of the groups; by default `part 1` and so on.
-    pub group_names: Vec<String>,
+crate::options! {
+    /// How a [`scatter`] looks.
+    pub struct ScatterOptions {
+        /// above the figure
+        pub title: String = String::new();
+        /// below the title
+        pub subtitle: String = String::new();
+        /// pixels
+        pub width: Option<f64> = None;
+        /// pixels
+        pub height: Option<f64> = None;
+        /// under the horizontal axis
+        pub x_label: String = String::new();
+        /// beside the vertical axis
+        pub y_label: String = String::new();
+        /// logarithmic horizontal axis
+        pub log_x: bool = false;
+        /// logarithmic vertical axis
+        pub log_y: bool = false;
+        /// draw the line y = x, with one range on both axes
+        pub diagonal: bool = false;
+        /// names of the groups
+        pub group_names: Vec<String> = Vec::new();
+    }
 }
 
 const FIGURE: &str = "scatter";
@@ -59,7 +57,7 @@ pub fn scatter(
     validate::count(FIGURE, "point", n, MOST_POINTS)?;
     validate::length(FIGURE, "y values", y.len(), n, "one for each x")?;
     if let Some(names) = names {
-        validate::length(FIGURE, "names", names.len(), n, "one a point")?;
+        validate::length(FIGURE, "names", names.len(), n, "one per point")?;
     }
     let parts = groups.map(|g| validate::parts(FIGURE, g, n)).transpose()?.unwrap_or_default();
     let part_names = validate::part_names(FIGURE, &options.group_names, parts.len())?;

@@ -49,7 +49,7 @@ pub fn range(figure: &str, what: &str, values: impl IntoIterator<Item = f64>) ->
 
 /// The members of each part of `groups`, in ascending order of part.
 pub fn parts(figure: &str, groups: &[usize], n: usize) -> Result<Vec<Vec<usize>>> {
-    length(figure, "part numbers", groups.len(), n, "one a label")?;
+    length(figure, "part numbers", groups.len(), n, "one per label")?;
     let mut ids: Vec<usize> = groups.to_vec();
     ids.sort_unstable();
     ids.dedup();
@@ -61,6 +61,6 @@ pub fn part_names(figure: &str, names: &[String], parts: usize) -> Result<Vec<St
     if names.is_empty() {
         return Ok((1..=parts).map(|p| format!("part {p}")).collect());
     }
-    length(figure, "group names", names.len(), parts, "one a part")?;
+    length(figure, "group names", names.len(), parts, "one per part")?;
     Ok(names.iter().map(|n| text::fit(n, theme::LABEL, true, 180.0)).collect())
 }

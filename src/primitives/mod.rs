@@ -1,9 +1,12 @@
 //! The words of the language, one file each, and the kinds of value they pass around.
 //!
-//! A folder per chapter of the reference. To add a word: a file with a `WORD`, its `mod` line and a line in [`FIRST`] or
-//! [`LAST`]; losses have theirs from [`crate::losses`]. To add a kind of value: a file under `values/`, its `mod` line and
-//! a line in [`KINDS`]. Everything else (help, completion, reference, tests of the examples) follows from these lists.
+//! A folder per chapter of the reference. To add a word: a file with a `WORD`, its `mod` line and a line in [`WORDS`];
+//! those of losses follow from the list in [`crate::losses`]. To add a kind of value: a file under `values/`, its `mod`
+//! line and a line in [`KINDS`]. Everything else (help, completion, reference, tests of the examples) follows from these
+//! lists.
 
+use self::tensors::losses::LossWord;
+use crate::losses::losses;
 use crate::script::kind::Kind;
 use crate::script::session::Session;
 use crate::script::vocabulary::{self, Vocabulary};
@@ -11,7 +14,6 @@ use crate::script::word::Word;
 
 mod evaluation;
 mod figures;
-mod glue;
 mod graph;
 mod jobs;
 mod labels;
@@ -23,87 +25,71 @@ mod tensors;
 mod training;
 pub mod values;
 
-/// Every word, in the order of the reference: [`FIRST`], those of losses, [`LAST`].
-pub const WORDS: &[&Word] = &joined::<{ FIRST.len() + LOSSES.len() + LAST.len() }>([FIRST, LOSSES, LAST]);
-
-const LOSSES: &[&Word] = tensors::losses::WORDS;
-
-const fn joined<const N: usize>(lists: [&[&'static Word]; 3]) -> [&'static Word; N] {
-    let mut all = [lists[0][0]; N];
-    let (mut list, mut i, mut n) = (0, 0, 0);
-    while n < N {
-        if i < lists[list].len() {
-            all[n] = lists[list][i];
-            (i, n) = (i + 1, n + 1);
-        } else {
-            (list, i) = (list + 1, 0);
-        }
-    }
-    all
+macro_rules! words {
+    ($($name:ident::$Loss:ident,)+) => {
+        /// Every word, in the order of the reference.
+        pub const WORDS: &[&Word] = &[
+            &labels::load_labels::WORD,
+            &labels::synthetic_labels::WORD,
+            &labels::dataset::WORD,
+            &labels::write_scenes::WORD,
+            &labels::write_miniature::WORD,
+            &graph::cooccurrence::WORD,
+            &graph::load_cooccurrence::WORD,
+            &graph::affinity::WORD,
+            &graph::spectral_partition::WORD,
+            &graph::suggest_k::WORD,
+            &graph::stability::WORD,
+            &graph::random_partition::WORD,
+            &graph::single_label_partition::WORD,
+            &graph::partition_of::WORD,
+            &graph::load_partition::WORD,
+            &models::model::WORD,
+            &models::devices::WORD,
+            &models::load_model::WORD,
+            &training::recipe::WORD,
+            &training::train_teacher::WORD,
+            &training::train_teachers::WORD,
+            &training::merge::WORD,
+            &training::distill::WORD,
+            &training::distill_all::WORD,
+            &evaluation::predict::WORD,
+            &evaluation::evaluate::WORD,
+            &evaluation::metrics::WORD,
+            &evaluation::standard_error::WORD,
+            &evaluation::paired_bootstrap::WORD,
+            // One per loss in the list of `crate::losses`.
+            $(&<crate::losses::$Loss as LossWord>::WORD,)+
+            &tensors::tensor::WORD,
+            &tensors::load_tensors::WORD,
+            &tensors::save_tensors::WORD,
+            &labels::table::WORD,
+            &labels::load_table::WORD,
+            &evaluation::paper_table::WORD,
+            &labels::col::WORD,
+            &labels::lit::WORD,
+            &figures::heatmap::WORD,
+            &figures::label_graph::WORD,
+            &figures::plot::WORD,
+            &figures::eigenvalue_plot::WORD,
+            &figures::cam::WORD,
+            &figures::pictures::WORD,
+            &runs::runs::WORD,
+            &runs::runs::RUN,
+            &jobs::spawn::WORD,
+            &jobs::jobs::WORD,
+            &jobs::wait::WORD,
+            &jobs::stop::WORD,
+            &jobs::sweep::WORD,
+            &runs::report::WORD,
+            &jobs::plan::WORD,
+            &scripting::assert::WORD,
+            &scripting::arg::WORD,
+            &scripting::sleep::WORD,
+        ];
+    };
 }
-
-/// Words before those of losses.
-const FIRST: &[&Word] = &[
-    &labels::load_labels::WORD,
-    &labels::synthetic_labels::WORD,
-    &labels::dataset::WORD,
-    &labels::write_scenes::WORD,
-    &labels::write_miniature::WORD,
-    &graph::cooccurrence::WORD,
-    &graph::load_cooccurrence::WORD,
-    &graph::affinity::WORD,
-    &graph::spectral_partition::WORD,
-    &graph::suggest_k::WORD,
-    &graph::stability::WORD,
-    &graph::random_partition::WORD,
-    &graph::single_label_partition::WORD,
-    &graph::partition_of::WORD,
-    &graph::load_partition::WORD,
-    &models::model::WORD,
-    &models::devices::WORD,
-    &models::load_model::WORD,
-    &training::recipe::WORD,
-    &training::train_teacher::WORD,
-    &training::train_teachers::WORD,
-    &training::merge::WORD,
-    &training::distill::WORD,
-    &training::distill_all::WORD,
-    &evaluation::predict::WORD,
-    &evaluation::evaluate::WORD,
-    &evaluation::metrics::WORD,
-    &evaluation::standard_error::WORD,
-    &evaluation::paired_bootstrap::WORD,
-];
-
-/// Words after those of losses.
-const LAST: &[&Word] = &[
-    &tensors::tensor::WORD,
-    &tensors::load_tensors::WORD,
-    &tensors::save_tensors::WORD,
-    &labels::table::WORD,
-    &labels::load_table::WORD,
-    &evaluation::paper_table::WORD,
-    &labels::col::WORD,
-    &labels::lit::WORD,
-    &figures::heatmap::WORD,
-    &figures::label_graph::WORD,
-    &figures::plot::WORD,
-    &figures::eigenvalue_plot::WORD,
-    &figures::cam::WORD,
-    &figures::pictures::WORD,
-    &runs::runs::WORD,
-    &runs::runs::RUN,
-    &jobs::spawn::WORD,
-    &jobs::jobs::WORD,
-    &jobs::wait::WORD,
-    &jobs::stop::WORD,
-    &jobs::sweep::WORD,
-    &runs::report::WORD,
-    &jobs::plan::WORD,
-    &scripting::assert::WORD,
-    &scripting::arg::WORD,
-    &scripting::sleep::WORD,
-];
+losses!(words);
 
 /// Every kind of value beyond Rhai's own.
 pub const KINDS: &[Kind] = &[

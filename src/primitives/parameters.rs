@@ -70,6 +70,8 @@ array_of_strings! {
     Paths "the paths";
     /// Column names.
     Columns "the columns";
+    /// Names of devices.
+    DeviceNames "the names";
 }
 
 /// Label names, or any value that has labels.
@@ -105,19 +107,16 @@ impl Parameter for Renames {
     type Value = Map;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
-        let rename = |(old, new): (_, Dynamic)| match new.as_immutable_string_ref() {
-            Ok(new) => Ok((format!("{old}"), new.to_string())),
+        let rename = |(old, new): (&rhai::Identifier, &Dynamic)| match new.as_immutable_string_ref() {
+            Ok(new) => Ok((old.to_string(), new.to_string())),
             Err(_) => Err(Error::argument(format!(
                 "{}: the new name of \"{old}\" must be a string; got {}",
                 call.name,
-                show::a_type(&new)
-            ))),
+                show::a_type(new)
+            ))
+            .about_name(old.as_str())),
         };
-        let map: Map = value.cast();
-        map.into_iter()
-            .map(|(old, new): (rhai::Identifier, Dynamic)| rename((old, new)))
-            .collect::<Result<_>>()
-            .map(Renames)
+        value.cast::<Map>().iter().map(rename).collect::<Result<_>>().map(Renames)
     }
 }
 

@@ -26,12 +26,12 @@ const COMMANDS: &[(&str, &str)] = &[
     ("?*part*", "everything with that part in its name or its line"),
     ("?", "all words"),
     (":doc TOPIC", "as ?word: models, heads, recipes, readings, losses, datasets"),
-    (":vars", "the variables and what they hold"),
+    (":vars", "the variables and their values"),
     (":type EXPR", "the type of an expression's value"),
-    (":time EXPR", "evaluate and say how long it took"),
-    (":profile EXPR", "evaluate and say where the time went, line by line, through functions and libraries"),
+    (":time EXPR", "evaluate and show how long it took"),
+    (":profile EXPR", "evaluate and show where the time went, line by line, through functions and libraries"),
     (":why", "the last error once more, whole"),
-    (":save FILE", "what was typed here and worked, as a script that runs"),
+    (":save FILE", "the inputs that worked here, as a script that runs"),
     (":load FILE", "run a script here: its variables and functions stay"),
     (
         ":set NAME VALUE",
@@ -121,10 +121,15 @@ fn help(prompt: &Prompt, word: &str) {
 fn source(prompt: &Prompt, word: &str) {
     match find_source(prompt, word) {
         Some(text) => pager::print(&highlight(&text)),
-        None if crate::script::vocabulary::find(word).is_some() => {
-            println!("{word} is built in: its source is src/primitives/{word}.rs. ?{word} shows its documentation.");
-        }
-        None => complain(&format!("there is no function {word} whose source could be shown"), None),
+        None => match crate::script::vocabulary::find(word) {
+            Some(built_in) => {
+                let chapter = format!("{:?}", built_in.chapter).to_lowercase();
+                println!(
+                    "{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation."
+                );
+            }
+            None => complain(&format!("there is no function {word} whose source could be shown"), None),
+        },
     }
 }
 

@@ -84,7 +84,7 @@ fn draw(figure: &Figure, mode: Mode, columns: u32) -> Result<()> {
     // About ten pixels per character, as terminals have.
     let (width, height, pixels) = figure.pixels(columns * 10, 4000)?;
     let picture = image::RgbImage::from_raw(width, height, pixels)
-        .ok_or_else(|| Error::internal("a figure of another size than it says"))?;
+        .ok_or_else(|| Error::internal("a figure of another size than it declares"))?;
     let config = viuer::Config {
         absolute_offset: false,
         width: Some(columns),

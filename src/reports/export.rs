@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::tables::{Cell, Table};
 
-/// The number formats of an exported table, and its LaTeX environment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExportOptions {
-    /// Decimals of numbers that are not integers.
-    pub decimals: Decimals,
-    /// Columns whose numbers have a sign, such as differences.
-    pub signed: Vec<String>,
-    /// Columns whose greatest number is bold.
-    pub bold: Vec<String>,
-    /// Above the table, in LaTeX; the table is then in a `table` environment.
-    pub caption: String,
-    /// For `\ref`, in LaTeX; the table is then in a `table` environment.
-    pub label: String,
+crate::options! {
+    /// The number formats of an exported table, and its LaTeX environment.
+    pub struct ExportOptions {
+        /// decimals of numbers that are not integers: one number, or a map of them by column
+        pub decimals: Decimals = Decimals::default();
+        /// columns whose numbers have a sign, such as differences
+        pub signed: Vec<String> = Vec::new();
+        /// columns whose greatest number is bold
+        pub bold: Vec<String> = Vec::new();
+        /// above the table, in LaTeX; the table is then in a `table` environment
+        pub caption: String = String::new();
+        /// for `\ref`, in LaTeX; the table is then in a `table` environment
+        pub label: String = String::new();
+    }
 }
 
 /// Decimals of all columns, or of each column by name.
@@ -78,7 +78,7 @@ impl Shown {
     /// Errors: options that name an unknown column, too many decimals.
     pub fn new(table: &Table, options: &ExportOptions) -> Result<Shown> {
         let names = table.columns();
-        options.check(&names)?;
+        options.check_columns(&names)?;
         let cells = table.rows();
         let numbers: Vec<bool> = (0..names.len())
             .map(|j| {
@@ -97,7 +97,7 @@ impl Shown {
 }
 
 impl ExportOptions {
-    fn check(&self, names: &[String]) -> Result<()> {
+    fn check_columns(&self, names: &[String]) -> Result<()> {
         let decimals: Vec<&String> = match &self.decimals {
             Decimals::Each(map) => map.keys().collect(),
             Decimals::All(_) => vec![],

@@ -1,7 +1,6 @@
 //! The page: its inputs, and its sections in order.
 
 use maud::{Markup, html};
-use serde::{Deserialize, Serialize};
 
 use super::cams;
 use super::comparison_figures::{self, Curve};
@@ -19,34 +18,23 @@ use crate::plots::{self, CamPanelOptions, HeatmapOptions, LabelGraphOptions};
 use crate::runs::RunStore;
 use crate::tables::{Cell, Table};
 
-/// The options of a page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PageOptions {
-    /// The heading.
-    pub title: String,
-    /// Text below the first result; an empty line begins a paragraph.
-    pub notes: String,
-    /// The name of the subject that the others are compared with; by default "baseline" if there is one, or the first.
-    pub baseline: Option<String>,
-    /// The splits of the data set to evaluate on.
-    pub splits: Vec<String>,
-    /// How many pictures of the first split the gallery of class activation maps shows; 0 leaves it out.
-    pub pictures: usize,
-    /// The options of the evaluation.
-    pub evaluate: MetricOptions,
-}
-
-impl Default for PageOptions {
-    fn default() -> Self {
-        PageOptions {
-            title: "Report".into(),
-            notes: String::new(),
-            baseline: None,
-            splits: vec!["test".into()],
-            pictures: 6,
-            evaluate: MetricOptions::default(),
-        }
+crate::options! {
+    /// The options of a page.
+    pub struct PageOptions {
+        also("dataset", "a Dataset or a map of splits: evaluated on, drawn as a label graph, shown as pictures")
+        also("partition", "a Partition or a map of names to Partitions: heat maps and tasks")
+        /// the heading
+        pub title: String = "Report".into();
+        /// text below the first result; an empty line begins a paragraph
+        pub notes: String = String::new();
+        /// the name of the one that the others are compared with; () takes the one called "baseline", or else the first
+        pub baseline: Option<String> = None;
+        /// which splits of a map of splits to evaluate on; the pictures are from the first
+        pub splits: Vec<String> = vec!["test".into()];
+        /// how many pictures are shown with class activation maps, 0 to 12
+        pub pictures: usize = 6;
+        /// options of evaluate: #{threshold, top_k, convention, context, ...}
+        pub evaluate: MetricOptions = MetricOptions::default();
     }
 }
 
@@ -382,7 +370,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
     let graph = html::figure(
         &graph_figures::label_graph(counts, partition, options)?,
         false,
-        &format!("Discs: how often a label is; lines: how often two stand together. {counted}"),
+        &format!("Discs: how often a label is; lines: how often two appear together. {counted}"),
     );
     let heat = match partition {
         Some(partition) => {
@@ -401,7 +389,7 @@ fn graph_figures(counts: &Cooccurrence, partition: Option<&Partition>, name: &st
         }
         None => {
             let options = HeatmapOptions {
-                title: "How often a label stands with another".into(),
+                title: "How often a label appears with another".into(),
                 unit: "e_ij / n_i".into(),
                 hide_diagonal: true,
                 ..Default::default()

@@ -222,7 +222,7 @@ pub fn difference_sheet(
     };
     let title = format!("Differences from {}{}", subjects[baseline].name, on(split));
     let note = "Percentage points of AP, the mean over the labels that both have. From, to: 95 % bootstrap interval over labels \
-(10,000 resamples of label pairs); it says how even the difference is over labels, not how it would fall out with other seeds. \
+(10,000 resamples of label pairs); it shows how even the difference is over labels, not how it would fall out with other seeds. \
 Better, worse: labels with a higher or lower AP.";
     let sheet = Sheet::new(id("differences", split), title, &columns, rows.collect(), options)?;
     Ok(sheet.note(note).about(differences.iter().map(|d| d.subject).collect()))
@@ -340,6 +340,6 @@ pub fn runs(subjects: &[Subject]) -> Result<Option<Sheet>> {
         ..ExportOptions::default()
     };
     let sheet = Sheet::new("runs", "Trainings", &columns, rows, options)?;
-    let note = "The id names the training in the run store; the best epoch and its weights were chosen by mAP on val, unless a note says test.";
+    let note = "The id names the training in the run store; the best epoch and its weights were chosen by mAP on val, unless a note names test.";
     Ok(Some(sheet.note(note).about(about)))
 }

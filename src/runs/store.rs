@@ -204,7 +204,8 @@ impl Run {
         text.lines()
             .enumerate()
             .map(|(i, line)| {
-                serde_json::from_str(line).map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)))
+                serde_json::from_str(line)
+                    .map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)).about_file(&path))
             })
             .collect()
     }
@@ -223,7 +224,7 @@ fn size(path: &Path) -> u64 {
 
 fn read_json(path: &Path) -> Result<Value> {
     let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    serde_json::from_slice(&text).map_err(|e| Error::data(format!("{}: {e}", path.display())))
+    serde_json::from_slice(&text).map_err(|e| Error::in_file(path, e))
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

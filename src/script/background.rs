@@ -15,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
-use super::errors::{Failure, Fallible, OrRaise, raise};
+use super::errors::{Failure, Fallible, raise};
 use super::host::Host;
 use super::script_lock::ScriptLock;
 use super::session::{self, Sources};
@@ -134,8 +134,8 @@ impl BackgroundCall {
         self.collected.set(true);
         if self.state() == CallState::Stopped {
             return Err(Error::argument(format!("job {} was stopped", self.id))
-                .with_help("the same call again goes on where its training stopped"))
-            .or_raise();
+                .with_help("the same call again goes on where its training stopped")
+                .into());
         }
         match self.ended().as_ref() {
             Some((Parcel(Ok(value)), _)) => Ok(value.clone()),
@@ -143,7 +143,7 @@ impl BackgroundCall {
                 let (name, source) = (format!("job {}", self.id), self.source.clone());
                 Err(EvalAltResult::ErrorInFunctionCall(name, source, again(error), rhai::Position::NONE).into())
             }
-            None => Err(Error::internal(format!("job {} is not finished", self.id))).or_raise(),
+            None => Err(Error::internal(format!("job {} is not finished", self.id)).into()),
         }
     }
 
@@ -228,7 +228,7 @@ impl BackgroundCalls {
     ///
     /// Errors: the closure's; Interrupted.
     pub fn wait(&self, job: &BackgroundCall) -> Outcome {
-        self.until_ended(std::slice::from_ref(&job)).or_raise()?;
+        self.until_ended(std::slice::from_ref(&job))?;
         job.outcome()
     }
 
@@ -270,7 +270,7 @@ impl BackgroundCalls {
     /// Waits for all calls, as a script does at its end. Gives the first failure of a call that nobody waited for.
     pub fn finish(&self) -> Fallible<()> {
         let all = self.all();
-        self.until_ended(&all.iter().map(|job| &**job).collect::<Vec<_>>()).or_raise()?;
+        self.until_ended(&all.iter().map(|job| &**job).collect::<Vec<_>>())?;
         match all.into_iter().find(|job| job.state() == CallState::Failed && !job.collected.get()) {
             Some(job) => job.outcome().map(|_| ()),
             None => Ok(()),

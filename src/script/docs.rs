@@ -93,8 +93,8 @@ const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),
     ("heads", "heads, their options and papers", heads_text),
     ("recipes", "how the paper's rows are trained", recipes_text),
-    ("readings", "where paper and code differ, and what a recipe's reading takes", readings_text),
-    ("losses", "losses and what they are", losses_text),
+    ("readings", "where paper and code differ, and the choice of each reading", readings_text),
+    ("losses", "losses and their options", losses_text),
     ("datasets", "data sets and where they come from", datasets_text),
 ];
 
@@ -247,7 +247,7 @@ fn recipes_text() -> String {
 
 fn readings_text() -> String {
     let mut out =
-        "Where the paper and its published code differ, and what each reading of a recipe takes.\n\n".to_string();
+        "Where the paper and its published code differ, and the choice of each reading of a recipe.\n\n".to_string();
     out.push_str(&format!(
         "  {:<46} {:<28} {:<15} {:<12} {}\n",
         "difference".bold(),

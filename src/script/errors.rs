@@ -41,17 +41,6 @@ impl From<Error> for Box<EvalAltResult> {
     }
 }
 
-/// `core_call().or_raise()?` in a function of a word that also calls closures.
-pub trait OrRaise<T> {
-    fn or_raise(self) -> Fallible<T>;
-}
-
-impl<T> OrRaise<T> for crate::error::Result<T> {
-    fn or_raise(self) -> Fallible<T> {
-        self.map_err(raise)
-    }
-}
-
 /// Why a script or a line of the REPL did not finish, with its place.
 #[derive(Debug)]
 pub struct Failure {

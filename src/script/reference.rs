@@ -16,7 +16,7 @@ use crate::options::OptionDoc;
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = Vec::new();
     let mut index =
-        "# Reference\n\nMade by `cpsd doc --reference docs/reference` from what `cpsd doc` and `?word` show.\n"
+        "# Reference\n\nMade by `cpsd doc --reference docs/reference` from the output of `cpsd doc` and `?word`.\n"
             .to_string();
     for chapter in Chapter::ALL {
         let words: Vec<&&Word> = vocabulary::words().iter().filter(|w| w.chapter == chapter).collect();

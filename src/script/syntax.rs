@@ -34,7 +34,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const SIGNS: &[(&str, &str)] = &[
     ("===", "two values are compared with =="),
     ("!==", "two values are compared with !="),
-    ("->", "what a function gives is not declared: fn name(a, b) { ... }"),
+    ("->", "the kind of a function's result is not declared: fn name(a, b) { ... }"),
     ("<-", "a value is given with =; smaller or equal is <="),
     (":=", "a value is given with ="),
     (":;", "a function of a library is written library::name"),
@@ -119,7 +119,7 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
             "only a variable, a field or an element can be given a value".into(),
             Some("two values are compared with ==".to_string()),
         ),
-        ParseErrorType::DuplicatedProperty(key) => (format!("the key \"{key}\" stands twice in this map"), None),
+        ParseErrorType::DuplicatedProperty(key) => (format!("the key \"{key}\" appears twice in this map"), None),
         ParseErrorType::FnDuplicatedDefinition(name, n) => (
             format!("there are two functions {name} with {n} parameter{}", if *n == 1 { "" } else { "s" }),
             Some("functions of one name must differ in the number of their parameters".to_string()),
@@ -129,7 +129,7 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
             "functions are defined at the top level of a text, not inside of something".into(),
             Some("a closure can be defined anywhere: let f = |x| x + 1;".to_string()),
         ),
-        ParseErrorType::LoopBreak => ("break and continue stand inside a loop only".into(), None),
+        ParseErrorType::LoopBreak => ("break and continue are allowed inside a loop only".into(), None),
         ParseErrorType::MismatchedType(expected, came) if expected.contains("iterable") => (
             format!("for goes over an array, a range or a string; got {came}"),
             Some("a range is written 0..5".to_string()),
@@ -176,10 +176,10 @@ fn lexical(error: &LexError) -> (String, Option<String>) {
         LexError::UnexpectedInput(sign) if [")", "]", "}"].contains(&sign.as_str()) => {
             (format!("this \"{sign}\" closes nothing"), None)
         }
-        LexError::UnexpectedInput(sign) => (format!("{} cannot stand here", in_quotes(sign)), None),
+        LexError::UnexpectedInput(sign) => (format!("{} is not allowed here", in_quotes(sign)), None),
         LexError::UnterminatedString => (
             "the string that begins here is not closed".into(),
-            Some("a string over several lines stands in `backticks`".to_string()),
+            Some("a string over several lines is written in `backticks`".to_string()),
         ),
         LexError::MalformedEscapeSequence(sequence) => (
             format!("{sequence} is no character that a string knows"),
@@ -187,7 +187,7 @@ fn lexical(error: &LexError) -> (String, Option<String>) {
         ),
         LexError::MalformedChar(text) => (
             format!("'{text}' is more than one character"),
-            Some(format!("strings stand in double quotes: \"{text}\"")),
+            Some(format!("strings are written in double quotes: \"{text}\"")),
         ),
         LexError::MalformedNumber(text) => (format!("{} is no number", in_quotes(text)), None),
         LexError::ImproperSymbol(sign, hint) if sign == "=" && hint.contains("'=='") => {

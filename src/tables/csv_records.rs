@@ -31,7 +31,7 @@ impl<'a> CsvRecords<'a> {
     pub fn new(file: &'a TextFile) -> Result<Self> {
         let content = file.content();
         let Some(first) = content.lines().find(|l| !l.trim().is_empty()) else {
-            return Err(Error::data(format!("{} is empty", file.path.display())));
+            return Err(Error::data(format!("{} is empty", file.path.display())).about_file(&file.path));
         };
         let separator = [b',', b';', b'\t'].into_iter().find(|s| first.as_bytes().contains(s)).unwrap_or(b',');
         let reader = ReaderBuilder::new()
@@ -56,8 +56,7 @@ impl<'a> CsvRecords<'a> {
 
     /// The names in the first record, trimmed, and its line. Errors: no record at all.
     pub fn header(&mut self, expected: &str) -> Result<(Vec<String>, usize)> {
-        let line =
-            self.next()?.ok_or_else(|| Error::data(format!("{}: expected {expected}", self.file.path.display())))?;
+        let line = self.next()?.ok_or_else(|| Error::in_file(&self.file.path, format!("expected {expected}")))?;
         Ok(((0..self.len()).map(|i| self.field(i).trim().to_string()).collect(), line))
     }
 
@@ -113,7 +112,7 @@ impl<'a> CsvRecords<'a> {
                 };
                 if rest.first().is_some_and(|&b| b != self.separator) {
                     let line = line + newlines(&raw[..raw.len() - rest.len()]);
-                    return Err(self.at(line, "a closing quote must stand at the end of its field"));
+                    return Err(self.at(line, "a closing quote must be at the end of its field"));
                 }
             }
             match rest.iter().position(|&b| b == self.separator) {
@@ -187,7 +186,7 @@ mod tests {
         assert_eq!(records("a,b\n1,\"2").unwrap_err().message, "x.csv, line 2: a quote is not closed");
         assert_eq!(
             records("a,b\n\"1\"x,2").unwrap_err().message,
-            "x.csv, line 2: a closing quote must stand at the end of its field"
+            "x.csv, line 2: a closing quote must be at the end of its field"
         );
         assert_eq!(records(" \n\n").unwrap_err().message, "x.csv is empty");
     }

@@ -49,7 +49,7 @@ impl Table {
             other => return Err(Error::unknown("join", other, JOINS.iter().copied())),
         };
         if on.is_empty() != (how == "cross") {
-            return Err(Error::argument("join needs columns to join on, and a \"cross\" join none".to_string()));
+            return Err(Error::argument("join needs columns to join on, and a \"cross\" join none").about_name("cross"));
         }
         let keys: Vec<Expr> = on.iter().map(|name| col(name.as_str())).collect();
         self.check("join", &keys)?;
@@ -141,7 +141,8 @@ impl Table {
         {
             return Err(Error::argument(format!(
                 "tables that are put together must have the same columns; only one has \"{odd}\""
-            )));
+            ))
+            .about_name(odd));
         }
         let tables =
             [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];

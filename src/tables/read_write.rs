@@ -49,7 +49,7 @@ impl Table {
             records.expect_fields(header.len(), line)?;
         }
         if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
-            return Err(Error::data(format!("{}: column \"{}\" stands twice", path.display(), twice.1)));
+            return Err(Error::in_file(path, format!("column \"{}\" appears twice", twice.1)));
         }
         let separator = records.separator();
         let frame = CsvReadOptions::default()
@@ -57,7 +57,7 @@ impl Table {
             .map_parse_options(|o| o.with_separator(separator))
             .into_reader_with_file_handle(std::io::Cursor::new(text.content()))
             .finish()
-            .map_err(|e| polars_error(path.display(), e))?;
+            .map_err(|e| polars_error(path.display(), e).about_file(path))?;
         Ok(Table { frame })
     }
 
@@ -65,7 +65,8 @@ impl Table {
     pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let frame = ParquetReader::new(file).finish().map_err(|e| polars_error(path.display(), e))?;
+        let read = ParquetReader::new(file).finish();
+        let frame = read.map_err(|e| polars_error(path.display(), e).about_file(path))?;
         Ok(Table { frame })
     }
 }
@@ -110,7 +111,7 @@ mod tests {
         assert!(error(b"a,b\n1,\"2\n3,4\n").ends_with("x.csv, line 2: a quote is not closed"));
         assert!(error(b"a,b\n1,\xff\n").ends_with("x.csv, line 2: not UTF-8 text"));
         assert!(error(b"").contains("is empty"));
-        assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" stands twice"));
+        assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" appears twice"));
         std::fs::write(&path, b"PAR1 and no more").unwrap();
         assert!(Table::read_parquet(&path).unwrap_err().message.contains("x.csv: "));
     }

@@ -26,10 +26,13 @@ impl Table {
                     "column \"{name}\" has {} rows, but column \"{}\" has {height}",
                     cells.len(),
                     made.first().map_or("", |c| c.name().as_str())
-                )));
+                ))
+                .about_name(name));
             }
             if made.iter().any(|c| c.name().as_str() == name) {
-                return Err(Error::argument(format!("a table cannot have two columns named \"{name}\"")));
+                return Err(
+                    Error::argument(format!("a table cannot have two columns named \"{name}\"")).about_name(name)
+                );
             }
             made.push(column_of(&name, cells));
         }

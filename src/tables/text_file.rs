@@ -38,5 +38,5 @@ impl TextFile {
 }
 
 fn at(path: &Path, line: usize, what: impl std::fmt::Display) -> Error {
-    Error::data(format!("{}, line {line}: {what}", path.display()))
+    Error::data(format!("{}, line {line}: {what}", path.display())).about_file(path)
 }

@@ -77,7 +77,7 @@ impl TrainingState {
     ///
     /// Errors: Data when it is cut short or of another model. The state is then unchanged.
     pub fn load(&mut self, path: &Path) -> Result<()> {
-        let bad = |what: String| Error::data(format!("{}: not a checkpoint of this training: {what}", path.display()));
+        let bad = |what: String| Error::in_file(path, format!("not a checkpoint of this training: {what}"));
         let (tensors, metadata) = weights::read_safetensors(path)?;
         let position = metadata.get("progress").ok_or_else(|| bad("no progress in it".into()))?;
         let position: TrainingPosition = serde_json::from_str(position).map_err(|e| bad(e.to_string()))?;

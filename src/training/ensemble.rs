@@ -36,6 +36,7 @@ impl Ensemble {
                         other + 1,
                         t + 1
                     ))
+                    .about_name(label)
                     .with_help(
                         "the teachers of one ensemble must have disjoint labels; ensembles are combined in distill",
                     ));
@@ -53,9 +54,12 @@ impl Ensemble {
         }
         let missing: Vec<&str> = labels.iter().map(String::as_str).filter(|l| !owner.contains_key(l)).collect();
         if !missing.is_empty() {
-            return Err(Error::argument(format!("merge: no teacher answers for {}", quoted(&missing))).with_help(
-                "the teachers must cover every label of the data set once; option \"labels\" names a smaller set",
-            ));
+            let shown = &missing[..missing.len().min(SHOWN)];
+            return Err(Error::argument(format!("merge: no teacher answers for {}", quoted(&missing)))
+                .about_name(shown[shown.len() - 1])
+                .with_help(
+                    "the teachers must cover every label of the data set once; option \"labels\" names a smaller set",
+                ));
         }
         let places = labels.iter().map(|l| owner[l.as_str()]).collect();
         Ok(Ensemble { teachers, labels, places })
@@ -92,10 +96,13 @@ impl Ensemble {
     }
 }
 
+/// The most names that an error lists.
+const SHOWN: usize = 8;
+
 fn quoted(names: &[&str]) -> String {
-    let shown: Vec<String> = names.iter().take(8).map(|n| format!("\"{n}\"")).collect();
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("\"{n}\"")).collect();
     match names.len() {
-        n if n > 8 => format!("{} and {} more", shown.join(", "), n - 8),
+        n if n > SHOWN => format!("{} and {} more", shown.join(", "), n - SHOWN),
         _ => shown.join(", "),
     }
 }

@@ -64,17 +64,18 @@ impl Job {
             return Err(Error::argument("the validation split has no images"));
         }
         if train.is_empty() {
-            return Err(Error::argument(match whole {
-                0 => "the training split has no images".into(),
-                n if containing == 0 => format!(
+            return Err(match whole {
+                0 => Error::argument("the training split has no images"),
+                n if containing == 0 => Error::argument(format!(
                     "none of the {n} images of the training split has one of the labels {}",
                     self.labels.join(", ")
-                ),
-                _ => format!(
+                )),
+                _ => Error::argument(format!(
                     "option \"labelled\" of {} leaves none of the {containing} images of the training split",
                     known.labelled
-                ),
-            }));
+                ))
+                .about_option("labelled"),
+            });
         }
         Ok((train, val))
     }

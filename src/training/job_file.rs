@@ -63,8 +63,8 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
 /// Runs the job of a file and sends every epoch's line to the parent process. Returns the id of its run.
 pub fn work(path: &Path) -> Result<String> {
     let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let file: JobFile = serde_json::from_slice(&text)
-        .map_err(|e| Error::data(format!("{}: not a job that cpsd wrote: {e}", path.display())))?;
+    let file: JobFile =
+        serde_json::from_slice(&text).map_err(|e| Error::in_file(path, format!("not a job that cpsd wrote: {e}")))?;
     let teacher = |dir: PathBuf| {
         let id = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         load(Run { id, dir })

@@ -7,56 +7,92 @@ use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
 use crate::models::{ModelSpec, Precision};
+use crate::options::Range;
 
-/// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainOptions {
-    pub model: ModelSpec,
-    pub loss: LossSpec,
-    pub epochs: u64,
-    pub batch: usize,
-    /// Batches per update; their gradients are added up.
-    pub accumulate: usize,
-    /// Bound on the Euclidean norm of the gradient over all parameters. Longer ones are scaled down; 0 sets no bound.
-    pub clip: f64,
-    /// Peak of the one-cycle schedule.
-    pub lr: f64,
-    /// Factor on the learning rate of the backbone's trainable stages (discriminative learning rates).
-    pub backbone_lr: f64,
-    pub pct_start: f64,
-    pub div_factor: f64,
-    pub final_div_factor: f64,
-    /// Whether Adam's first beta cycles against the rate, from 0.95 to 0.85 and back. Otherwise it is 0.9.
-    pub cycle_momentum: bool,
-    pub optimiser: Optimiser,
-    /// Precision of forward passes in steps, those of live teachers included. Evaluation and kept features are f32.
-    pub precision: Precision,
-    pub weight_decay: f64,
-    /// Decay per step of the exponential moving average of all state; 0 turns it off.
-    pub ema: f64,
-    /// Lets the average start faster: the decay at step t is min(ema, (1 + t) / (10 + t)).
-    pub ema_warmup: bool,
-    /// Fixed augmented views per picture; 0 makes a new one each epoch.
-    pub views: u32,
-    pub augment: AugmentOptions,
-    pub images: Images,
-    /// Share of the training pictures that have labels. Teachers leave out the others; students learn them from
-    /// teachers alone.
-    pub labelled: f64,
-    /// Share of a training picture's labels that are known. The others count in no loss.
-    pub known: f64,
-    pub select: Select,
-    pub select_on: SelectOn,
-    /// Epochs between two evaluations on the validation split; 0 takes a tenth of the epochs.
-    pub eval_every: u64,
-    /// Epochs without a better mAP on the validation split after which training stops; 0 never stops.
-    pub patience: u64,
-    pub seed: u64,
-    /// Threads of libtorch; 0 takes all cores. Not part of a run's id.
-    pub threads: usize,
-    /// Where several trainings of one call run. Not part of a run's id.
-    pub workers: Workers,
+crate::options! {
+    /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
+    ///
+    /// `threads` and `workers` are not part of a run's id.
+    pub struct TrainOptions {
+        /// a map: backbone, head, weights, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
+        /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
+        pub model: ModelSpec = default_model();
+        /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number
+        pub loss: LossSpec = LossSpec::default();
+        /// passes over the training images
+        pub epochs: u64 = 30, in Range::FromTo(1.0, 1e5);
+        /// images per step
+        pub batch: usize = 64, in Range::FromTo(1.0, 65_536.0);
+        /// batches whose gradients add up to one update
+        pub accumulate: usize = 1, in Range::FromTo(1.0, 65_536.0);
+        /// longest gradient (norm over all parameters); 0 sets no bound
+        pub clip: f64 = 0.0, in Range::AtLeast(0.0);
+        /// peak learning rate of the one-cycle schedule
+        pub lr: f64 = 3e-3, in Range::Above(0.0);
+        /// factor on the rate of the backbone's stages, as 0.1 to fine-tune gently; the head's stays lr
+        pub backbone_lr: f64 = 1.0, in Range::FromTo(0.0, 1e3);
+        /// share of the steps in which the rate rises
+        pub pct_start: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
+        /// peak over first rate
+        pub div_factor: f64 = 25.0, in Range::Above(0.0);
+        /// first over last rate
+        pub final_div_factor: f64 = 1e4, in Range::Above(0.0);
+        /// let Adam's first beta cycle against the rate, from 0.95 to 0.85 and back, as PyTorch's OneCycleLR does by
+        /// default; off, it is 0.9
+        pub cycle_momentum: bool = false;
+        /// "adam" (decay added to the gradient) or "adamw" (decay applied to the weights)
+        pub optimiser: Optimiser = Optimiser::Adam;
+        /// "float32", or "bfloat16" for the expensive layers of the backbone in the steps
+        pub precision: Precision = Precision::Float32;
+        /// on weights with more than one dimension only
+        pub weight_decay: f64 = 1e-4, in Range::FromTo(0.0, 1.0);
+        /// decay of the moving average of all state per step; 0 turns it off
+        pub ema: f64 = 0.99, in Range::FromBelow(0.0, 1.0);
+        /// let the average follow faster in the first steps
+        pub ema_warmup: bool = true;
+        /// fixed augmented views per picture; 0 makes a new view each epoch
+        pub views: u32 = 3, in Range::FromTo(0.0, 1e4);
+        /// a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations per view),
+        /// randaugment_level
+        pub augment: AugmentOptions = AugmentOptions::default();
+        /// "all" training images, or those "containing" one of the labels
+        pub images: Images = Images::All;
+        /// share of the training pictures that have labels: teachers leave the others out, students hear of them from
+        /// teachers alone
+        pub labelled: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
+        /// share of the labels of a training picture that are known; the others are masked in the loss
+        pub known: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
+        /// "best" epoch by mAP on val, regular or averaged weights; or "last"
+        pub select: Select = Select::Best;
+        /// "val", or "test" as the authors' code does; evaluations then carry a note
+        pub select_on: SelectOn = SelectOn::Val;
+        /// epochs between evaluations on val; 0 is a tenth of all
+        pub eval_every: u64 = 0;
+        /// epochs without a better mAP on val after which training stops; 0 never
+        pub patience: u64 = 0;
+        /// decides initial weights, order and views
+        pub seed: u64 = 0;
+        also("on_epoch", "a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, \
+                          val_mAP where it was evaluated")
+        /// CPU threads; 0 takes all
+        pub threads: usize = 0;
+        /// where several trainings of one call run: "threads", "processes" (one that dies is tried once more), or
+        /// "auto": processes where there are several GPUs
+        pub workers: Workers = Workers::Auto;
+    }
+}
+
+fn default_model() -> ModelSpec {
+    ModelSpec {
+        backbone: "efficientnet_lite0".into(),
+        head: "conv".into(),
+        weights: Some("imagenet".into()),
+        image_size: Some(128),
+        stages: Some(5),
+        freeze: 5,
+        head_width: Some(128),
+        ..ModelSpec::default()
+    }
 }
 
 /// Where the trainings of `train_teachers` and `distill_all` run.
@@ -110,88 +146,22 @@ pub enum SelectOn {
     Test,
 }
 
-impl Default for TrainOptions {
-    fn default() -> Self {
-        TrainOptions {
-            model: ModelSpec {
-                backbone: "efficientnet_lite0".into(),
-                head: "conv".into(),
-                weights: Some("imagenet".into()),
-                image_size: Some(128),
-                stages: Some(5),
-                freeze: 5,
-                head_width: Some(128),
-                ..ModelSpec::default()
-            },
-            loss: LossSpec::default(),
-            epochs: 30,
-            batch: 64,
-            accumulate: 1,
-            clip: 0.0,
-            lr: 3e-3,
-            backbone_lr: 1.0,
-            pct_start: 0.1,
-            div_factor: 25.0,
-            final_div_factor: 1e4,
-            cycle_momentum: false,
-            optimiser: Optimiser::Adam,
-            precision: Precision::Float32,
-            weight_decay: 1e-4,
-            ema: 0.99,
-            ema_warmup: true,
-            views: 3,
-            augment: AugmentOptions::default(),
-            images: Images::All,
-            labelled: 1.0,
-            known: 1.0,
-            select: Select::Best,
-            select_on: SelectOn::Val,
-            eval_every: 0,
-            patience: 0,
-            seed: 0,
-            threads: 0,
-            workers: Workers::Auto,
-        }
-    }
-}
-
 impl TrainOptions {
+    /// Checks what [`check`](crate::options::Options::check) cannot: bounds that errors word differently, and those of
+    /// `augment`. `word` is named in errors.
+    ///
     /// Errors: names the first option that is out of range.
-    pub fn validate(&self, word: &str) -> Result<()> {
-        let fail = |option: &str, range: &str, came: String| {
-            Err(Error::argument(format!("option \"{option}\" of {word} must be {range}; got {came}")))
-        };
-        match self {
-            o if o.epochs == 0 || o.epochs > 100_000 => fail("epochs", "from 1 to 100000", o.epochs.to_string()),
-            o if o.batch == 0 || o.batch > 65_536 => fail("batch", "from 1 to 65536", o.batch.to_string()),
-            o if o.accumulate == 0 || o.accumulate > 65_536 => {
-                fail("accumulate", "from 1 to 65536", o.accumulate.to_string())
-            }
-            o if !(o.clip.is_finite() && o.clip >= 0.0) => fail("clip", "at least 0", o.clip.to_string()),
-            o if !(o.lr > 0.0 && o.lr < 1e3) => fail("lr", "above 0", o.lr.to_string()),
-            o if !(0.0..=1e3).contains(&o.backbone_lr) => {
-                fail("backbone_lr", "from 0 to 1000", o.backbone_lr.to_string())
-            }
-            o if !(0.0..1.0).contains(&o.pct_start) => fail("pct_start", "from 0 to below 1", o.pct_start.to_string()),
-            o if !(o.div_factor > 0.0) => fail("div_factor", "above 0", o.div_factor.to_string()),
-            o if !(o.final_div_factor > 0.0) => fail("final_div_factor", "above 0", o.final_div_factor.to_string()),
-            o if !(0.0..=1.0).contains(&o.weight_decay) => {
-                fail("weight_decay", "from 0 to 1", o.weight_decay.to_string())
-            }
-            o if !(0.0..1.0).contains(&o.ema) => fail("ema", "from 0 to below 1", o.ema.to_string()),
-            o if !(o.labelled > 0.0 && o.labelled <= 1.0) => fail("labelled", "above 0, to 1", o.labelled.to_string()),
-            o if !(o.known > 0.0 && o.known <= 1.0) => fail("known", "above 0, to 1", o.known.to_string()),
-            // libtorch's thread pool aborts the process when there are far too many.
-            o if o.threads > 1024 => fail("threads", "from 0 (all cores) to 1024", o.threads.to_string()),
-            o if o.views > 10_000 => fail("views", "from 0 to 10000", o.views.to_string()),
-            o if o.augment.randaugment > 20 => {
-                fail("augment.randaugment", "from 0 to 20", o.augment.randaugment.to_string())
-            }
-            o if o.augment.randaugment_level > 30 => {
-                fail("augment.randaugment_level", "from 0 to 30", o.augment.randaugment_level.to_string())
-            }
-            _ => Ok(()),
+    pub fn check_further(&self, word: &str) -> Result<()> {
+        if self.lr >= 1e3 {
+            return Err(Error::option("lr", word, Range::Above(0.0), self.lr));
         }
+        // libtorch's thread pool aborts the process when there are far too many.
+        if self.threads > 1024 {
+            return Err(Error::option("threads", word, "from 0 (all cores) to 1024", self.threads));
+        }
+        let AugmentOptions { randaugment, randaugment_level, .. } = self.augment;
+        Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
+        Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)
     }
 
     /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
@@ -232,34 +202,24 @@ pub enum TeacherWeights {
     ValAp,
 }
 
-/// The options of `distill`, which include those of a training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DistillOptions {
-    /// The loss between a student's outputs and the teachers'.
-    pub distillation: LossSpec,
-    /// One weight per ensemble. Empty divides 1 evenly (the paper's ½ and ½ for two).
-    pub weights: Vec<f64>,
-    /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e).
-    pub distill_weight: f64,
-    /// Factor of L_cls. The authors' code has ½ (and ¼ per ensemble).
-    pub label_weight: f64,
-    pub teacher_mode: TeacherMode,
-    pub teacher_weights: TeacherWeights,
-    #[serde(flatten)]
-    pub train: TrainOptions,
-}
-
-impl Default for DistillOptions {
-    fn default() -> Self {
-        DistillOptions {
-            distillation: LossSpec::default_distillation(),
-            weights: vec![],
-            distill_weight: 1.0,
-            label_weight: 1.0,
-            teacher_mode: TeacherMode::Eval,
-            teacher_weights: TeacherWeights::Even,
-            train: TrainOptions::default(),
-        }
+crate::options! {
+    /// The options of `distill`, which include those of a training.
+    ///
+    /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e). The authors' code has ½ for
+    /// `label_weight` and ¼ per ensemble; the paper has ½ and ½ as `weights` of two ensembles.
+    pub struct DistillOptions extends train: TrainOptions {
+        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits
+        pub distillation: LossSpec = LossSpec::default_distillation();
+        /// one weight per ensemble; empty shares one evenly
+        pub weights: Vec<f64> = vec![];
+        /// factor of the whole distillation loss beside the loss on the labels
+        pub distill_weight: f64 = 1.0;
+        /// factor of the loss on the labels
+        pub label_weight: f64 = 1.0;
+        /// "eval"; "train" leaves batch statistics and dropout on in the teachers, as the authors' code does
+        pub teacher_mode: TeacherMode = TeacherMode::Eval;
+        /// "even": ensembles count by their weights; "val_AP": for each label also by their AP on val, and one mixture
+        /// of them is the target
+        pub teacher_weights: TeacherWeights = TeacherWeights::Even;
     }
 }

@@ -52,7 +52,8 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
         return Err(Error::argument(format!(
             "split \"{}\" of {} has no images to predict",
             dataset.split, dataset.name
-        )));
+        ))
+        .about_name(&dataset.split));
     }
     let logits = match predictor {
         Predictor::Model(model) => model_logits(store, model, dataset)?,

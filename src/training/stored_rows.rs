@@ -27,7 +27,7 @@ impl StoredRows {
         let path = run.path(Self::FILE);
         let summary = run.summary()?;
         let bad = |what: &str| {
-            Error::data(format!("{}: {what}", path.display()))
+            Error::in_file(&path, what)
                 .with_help(format!("remove the folder {} to have it made again", run.dir.display()))
         };
         let rows = summary["rows"].as_i64().ok_or_else(|| bad("its summary has no rows"))?;

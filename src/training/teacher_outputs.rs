@@ -11,7 +11,7 @@ use super::trained_model::Trained;
 use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
-use crate::error::{Error, Result};
+use crate::error::{About, Error, Result};
 use crate::files;
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
@@ -66,6 +66,7 @@ impl TeacherTargets {
         if views.count == 0 || mode == TeacherMode::Train {
             if views.count > 0 && student.spec.freeze > 0 {
                 return Err(Error::argument("teacher_mode \"train\" needs pictures at every step, which a student with kept frozen features does not read")
+                    .about(About::Option { key: "teacher_mode".into(), value: Some("train".into()) })
                     .with_help("views: 0 makes new views each epoch; or leave out freeze"));
             }
             let mut teachers = Vec::new();
@@ -73,7 +74,7 @@ impl TeacherTargets {
                 let size = teacher.model().image_size();
                 if size != student.image_size() || teacher.model().spec.normalise != student.spec.normalise {
                     return Err(Error::argument(format!(
-                        "with new views each epoch teachers see what the student sees: image_size and normalise must be equal; got {size} and {} pixels",
+                        "with new views each epoch teachers see the student's pictures: image_size and normalise must be equal; got {size} and {} pixels",
                         student.image_size()
                     )).with_help("a fixed set of views (views: 3) lets each see its own size"));
                 }

@@ -129,7 +129,7 @@ fn csv_wide_refuses() {
         error_of("x.csv", "image,cat\n1,1\n1,0\n"),
         "x.csv, line 3: image \"1\" has a second row, its first is line 2"
     );
-    assert_eq!(error_of("x.csv", "image,cat,cat\n1,1,0\n"), "x.csv: column \"cat\" stands twice");
+    assert_eq!(error_of("x.csv", "image,cat,cat\n1,1,0\n"), "x.csv: column \"cat\" appears twice");
     assert_eq!(error_of("x.csv", "image,cat,\n1,1,0\n"), "x.csv: column 3 has no name");
     assert_eq!(error_of("x.csv", "image,cat\n"), "x.csv has a header, but no rows");
     assert_eq!(error_of("x.csv", b"image,cat\n\xff,1\n"), "x.csv, line 2: not UTF-8 text");
@@ -217,10 +217,10 @@ fn coco_refuses() {
     );
     assert_eq!(
         with("\"id\": 30", "\"id\": 9"),
-        "x.json, record 2 of \"images\": image id 9 stands twice, first in record 1"
+        "x.json, record 2 of \"images\": image id 9 appears twice, first in record 1"
     );
-    assert_eq!(with("\"id\": 91", "\"id\": 3"), "x.json: category id 3 stands twice");
-    assert_eq!(with("\"boat\"", "\"car\""), "x.json: label \"car\" stands twice, at positions 0 and 1");
+    assert_eq!(with("\"id\": 91", "\"id\": 3"), "x.json: category id 3 appears twice");
+    assert_eq!(with("\"boat\"", "\"car\""), "x.json: label \"car\" appears twice, at positions 0 and 1");
     assert_eq!(
         with("\"categories\"", "\"classes\""),
         "x.json has no list \"categories\"; a COCO instances file has images, annotations and categories"
@@ -373,7 +373,7 @@ fn nuswide_refuses() {
     folder.put("NUS/ImageList/ImageList/TestImagelist.txt", "zoo/0002.jpg\n");
     assert_eq!(
         message(),
-        "ImageList/ImageList/TestImagelist.txt, line 1: image \"zoo/0002.jpg\" stands twice, first on line 2 of the train list"
+        "ImageList/ImageList/TestImagelist.txt, line 1: image \"zoo/0002.jpg\" appears twice, first on line 2 of the train list"
     );
     std::fs::remove_file(root.join("ImageList/ImageList/TestImagelist.txt")).unwrap();
     assert_eq!(message(), "ImageList/ImageList/TestImagelist.txt is not there");

@@ -36,7 +36,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("Model", "trained"),
     ("Ensemble", "e"),
     ("Predictions", "pr"),
-    ("Report", "r"),
+    ("Evaluation", "r"),
     ("Table", "t"),
     ("Expr", "x"),
     ("GroupBy", "g"),

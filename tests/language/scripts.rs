@@ -150,7 +150,7 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("import \"method\" as m; fn f() { m::defaults() } f();", &[]),
         ("import \"method\" as m; print([1].map(|_x| m::defaults()));", &[]),
         ("import \"method\" as m; m::defalts();", &[(Error, (1, 26), "library m has no function defalts")]),
-        ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; 1 stand here")]),
+        ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; got 1")]),
         ("m::tasks(1);", &[(Error, (1, 1), "no library is imported as m")]),
         ("fn f(a) { a } f(1, 2);", &[(Error, (1, 15), "f does not take 2 arguments")]),
         (

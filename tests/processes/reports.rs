@@ -381,7 +381,7 @@ fn runs_of_the_store_are_told_apart_and_mistakes_are_named() {
     assert!(text.contains(&format!(">{mean:.1} ± {error:.1}<")), "{mean} ± {error}");
     for (code, says, helps) in [
         ("report([], \"r.html\")", "report needs at least one run, model or evaluation; got none", ""),
-        ("report(1, \"r.html\")", "report compares Runs, Models, Ensembles, Predictions and Reports", ""),
+        ("report(1, \"r.html\")", "report compares Runs, Models, Ensembles, Predictions and Evaluations", ""),
         ("report([a, [\"x\"]], \"r.html\")", "got a string", ""),
         ("report(a, \"r.pdf\")", "report writes an .html file; got \"r.pdf\"", "try \"r.html\""),
         (

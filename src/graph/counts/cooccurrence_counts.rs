@@ -38,7 +38,7 @@ impl Cooccurrence {
             let own = std::mem::take(&mut pairs[i * m + i]);
             if own != 0 && own != counts[i] {
                 return Err(Error::data(format!(
-                    "label \"{}\" is in {} images, but the diagonal says {own}",
+                    "label \"{}\" is in {} images, but the diagonal has {own}",
                     labels[i], counts[i]
                 )));
             }

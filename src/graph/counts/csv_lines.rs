@@ -56,7 +56,7 @@ fn check_quotes(mut raw: &str, record: &csv::StringRecord) -> Result<(), (usize,
             }
             line += field.matches('\n').count();
             if !raw.starts_with(&expected) {
-                return Err((line, "text stands behind a closing quote"));
+                return Err((line, "there is text after a closing quote"));
             }
             expected.len()
         } else {
@@ -104,12 +104,12 @@ mod tests {
         assert_eq!(fields("a,\"b, \"\"c\"\"\"\r\n\r\n1,2\n"), vec![vec!["a", "b, \"c\""], vec!["1", "2"]]);
         assert_eq!(fields("a,b"), vec![vec!["a", "b"]]);
         assert_eq!(parse("x\n\"a").err(), Some((2, "a quote is not closed")));
-        assert_eq!(parse("\"a\"b").err(), Some((1, "text stands behind a closing quote")));
+        assert_eq!(parse("\"a\"b").err(), Some((1, "there is text after a closing quote")));
         // Lines are counted through blank lines, \r\n and line ends within quotes.
         let lines = parse("a\r\n\r\n\"b\nc\",d\"\r\n,\r\n\"e\"\"\",\r\nf").unwrap_or_default();
         assert_eq!(lines.iter().map(|l| l.number).collect::<Vec<_>>(), [1, 3, 6, 7]);
         assert_eq!((lines[1].fields.join("|"), lines[2].fields.join("|")), ("b\nc|d\"".into(), "e\"|".into()));
-        assert_eq!(parse("x\n1,\"a\nb\"c").err(), Some((3, "text stands behind a closing quote")));
+        assert_eq!(parse("x\n1,\"a\nb\"c").err(), Some((3, "there is text after a closing quote")));
         assert_eq!(parse("x\r\n1,\"a\nb\"\"").err(), Some((2, "a quote is not closed")));
         assert_eq!(fields(&format!("{},1", quote("b, \"c\""))), vec![vec!["b, \"c\"", "1"]]);
     }

@@ -27,7 +27,7 @@ impl Cooccurrence {
                 let counts = label_counts(nums, &labels)?;
                 if let Some(i) = (0..m).find(|&i| diagonal[i] != 0 && diagonal[i] != counts[i]) {
                     return Err(Error::data(format!(
-                        "label \"{}\" is in {} images by {}, but the diagonal of {} says {}",
+                        "label \"{}\" is in {} images by {}, but the diagonal of {} has {}",
                         labels[i],
                         counts[i],
                         nums.display(),
@@ -238,7 +238,7 @@ mod tests {
         assert!(of("label,cat,dog\ncat,1,0\ndog,1\n").contains("line 3: expected 3 fields"));
         assert!(of("label,cat,dog\ncat,1,0\ndgo,0,1\n").contains("line 3: row label \"dgo\""));
         assert!(of("label,cat,dog\ncat,1,x\ndog,0,1\n").contains("line 2: the count of \"cat\" with \"dog\""));
-        assert!(of("label,cat,cat\ncat,1,0\ncat,0,1\n").contains("line 1: label \"cat\" stands twice"));
+        assert!(of("label,cat,cat\ncat,1,0\ncat,0,1\n").contains("line 1: label \"cat\" appears twice"));
         assert!(of("label,cat,dog\ncat,1,0\ncat,0,1\n").contains("line 3: label \"cat\" has a second row"));
         assert!(of("label,cat,dog\ncat,1,3\ndog,3,9\n").contains("x.csv: \"cat\" and \"dog\" are counted together 3"));
         let nums = |text: &str| load(&[("x_cooccurrence.csv", SQUARE), ("x_nums.csv", text)]).unwrap_err();

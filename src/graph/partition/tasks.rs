@@ -52,7 +52,7 @@ impl Partition {
             for &i in task {
                 match task_of[i].replace(t) {
                     Some(other) if other == t => {
-                        return Err(Error::argument(format!("label \"{}\" stands twice in task {t}", labels[i])));
+                        return Err(Error::argument(format!("label \"{}\" appears twice in task {t}", labels[i])));
                     }
                     Some(other) => {
                         return Err(Error::argument(format!(
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(of(&[vec!["cat"], vec!["tv"]]).message, "2 of 4 labels are in no task: \"dog\", \"sofa\"");
         let e = of(&[vec!["cat", "dog"], vec!["dog", "tv", "sofa"]]);
         assert_eq!(e.message, "label \"dog\" is in two tasks, 0 and 1; tasks must not overlap");
-        assert_eq!(of(&[vec!["cat", "cat"]]).message, "label \"cat\" stands twice in task 0");
+        assert_eq!(of(&[vec!["cat", "cat"]]).message, "label \"cat\" appears twice in task 0");
         assert_eq!(of(&[vec!["sofas"]]).help.as_deref(), Some("did you mean \"sofa\"?"));
         assert_eq!(of(&[vec![]]).message, "task 0 of the partition is empty");
     }

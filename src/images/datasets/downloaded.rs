@@ -3,30 +3,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::card::{Card, card};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::images::Dataset;
 use crate::images::source::Files;
 use crate::labels::LabelTable;
 
-/// The options of all downloaded data sets.
-#[derive(Serialize, Deserialize)]
-#[serde(default)]
-pub struct Options {
-    /// Share of the training pictures that is the validation split, and the seed that chooses it.
-    pub val: f64,
-    pub seed: u64,
-    /// Keep pictures without any label.
-    pub unlabelled: bool,
-    /// Count objects that VOC marks as difficult.
-    pub difficult: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { val: 0.1, seed: 0, unlabelled: false, difficult: true }
+crate::options! {
+    /// The options of all downloaded data sets.
+    pub struct Options {
+        /// share of the training pictures that is the validation split
+        pub val: f64 = 0.1;
+        /// decides which pictures these are
+        pub seed: u64 = 0;
+        /// keep pictures without any label
+        pub unlabelled: bool = false;
+        /// count objects that VOC marks as difficult
+        pub difficult: bool = true;
     }
 }
 
@@ -59,8 +52,7 @@ pub fn split(
     // The first and the last reveal a wrong folder; another missing picture is an error when it is read.
     for path in [paths.first(), paths.last()].into_iter().flatten() {
         if !folder.join(path).is_file() {
-            return Err(Error::data(format!("dataset \"{}\": there is no {}", card.name, folder.join(path).display()))
-                .with_help(card.help()));
+            return Err(super::missing(&card.name, &folder.join(path), &card.help()));
         }
     }
     Dataset::new(

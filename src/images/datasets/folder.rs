@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::downloaded::named;
 use super::{DatasetKind, need_all, need_root};
 use crate::error::{Error, Result};
@@ -14,25 +12,22 @@ use crate::labels::{LoadOptions, load};
 
 pub const FOLDER: DatasetKind = DatasetKind {
     name: "folder",
-    summary: "pictures in a folder with a labels.csv (image,label rows, or one 0/1 column a label); options val and test are shares",
+    summary: "pictures in a folder with a labels.csv (image,label rows, or one 0/1 column per label); options val and test are shares",
     open: |root, given| open(need_root("folder", root, LAYOUT)?, &super::options("folder", given)?),
 };
 
 const LAYOUT: &str =
     "the folder holds labels.csv, whose image names are paths of JPEG or PNG files relative to the folder";
 
-#[derive(Serialize, Deserialize)]
-#[serde(default)]
-struct Options {
-    /// Shares of the pictures held out.
-    val: f64,
-    test: f64,
-    seed: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { val: 0.1, test: 0.2, seed: 0 }
+crate::options! {
+    /// The options of a folder.
+    struct Options {
+        /// share of the pictures that is the validation split
+        pub val: f64 = 0.1;
+        /// share of the pictures that is the test split
+        pub test: f64 = 0.2;
+        /// decides which pictures these are
+        pub seed: u64 = 0;
     }
 }
 
@@ -41,6 +36,7 @@ fn open(root: &Path, options: &Options) -> Result<Vec<(String, Dataset)>> {
     let labels = load(&root.join("labels.csv"), &LoadOptions::default())?;
     if let Some(missing) = labels.images().iter().find(|name| !root.join(name).is_file()) {
         return Err(Error::data(format!("dataset \"folder\": labels.csv names {missing}, which is not there"))
+            .about_name("folder")
             .with_help(LAYOUT));
     }
     let paths = labels.images().iter().map(Into::into).collect();

@@ -19,6 +19,7 @@ pub use nuswide::concepts;
 
 use super::Dataset;
 use crate::error::{Error, Result};
+use crate::options::Options;
 
 /// A data set that can be opened.
 pub struct DatasetKind {
@@ -52,22 +53,29 @@ pub fn open(name: &str, root: Option<&Path>, options: &Value) -> Result<Vec<(Str
     (kind.open)(root, options)
 }
 
-/// Reads options into a struct whose `Default` holds every key.
-fn options<T: serde::de::DeserializeOwned + serde::Serialize + Default>(name: &str, given: &Value) -> Result<T> {
-    let known = serde_json::to_value(T::default()).unwrap_or_default();
-    let known: Vec<&str> = known.as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
-    if let Some((bad, _)) = given.as_object().into_iter().flatten().find(|(k, _)| !known.contains(&k.as_str())) {
+/// The options that were given to the data set `name`, and the defaults of the others.
+fn options<T: Options>(name: &str, given: &Value) -> Result<T> {
+    let known: Vec<&str> = T::docs().iter().map(|option| option.key).collect();
+    let given_keys = || given.as_object().into_iter().flatten();
+    if let Some((bad, _)) = given_keys().find(|(key, _)| !known.contains(&key.as_str())) {
         let error = Error::unknown("option", bad, known.iter().copied().chain(["root"]));
         return Err(Error { message: format!("dataset \"{name}\" has no option \"{bad}\""), ..error });
     }
-    serde_json::from_value(given.clone()).map_err(|e| Error::argument(format!("options of dataset \"{name}\": {e}")))
+    let options: T = serde_json::from_value(given.clone()).map_err(|e| {
+        // All options are numbers or true and false, so a string among them is the wrong value.
+        let wrong = given_keys().find_map(|(_, value)| value.as_str());
+        Error::argument(format!("options of dataset \"{name}\": {e}")).about_name(wrong.unwrap_or(name))
+    })?;
+    options.check(name)?;
+    Ok(options)
 }
 
 /// The folder of a data set of files. Errors: none was given, with the expected layout.
 fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a Path> {
     root.ok_or_else(|| {
         Error::argument(format!("dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}})"))
-            .with_help(layout.to_string())
+            .about_name(name)
+            .with_help(layout)
     })
 }
 
@@ -75,7 +83,11 @@ fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a
 fn need_all(name: &str, root: &Path, needed: &[&str], layout: &str) -> Result<()> {
     match needed.iter().find(|n| !root.join(n).exists()) {
         None => Ok(()),
-        Some(missing) => Err(Error::data(format!("dataset \"{name}\": there is no {}", root.join(missing).display()))
-            .with_help(layout.to_string())),
+        Some(file) => Err(missing(name, &root.join(file), layout)),
     }
+}
+
+/// A file of a data set is not there.
+fn missing(name: &str, path: &Path, layout: &str) -> Error {
+    Error::data(format!("dataset \"{name}\": there is no {}", path.display())).about_name(name).with_help(layout)
 }

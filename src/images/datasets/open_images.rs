@@ -27,6 +27,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
         found.sort();
         found.pop().ok_or_else(|| {
             Error::data(format!("dataset \"openimages\": there is no file *{part}* in {}", root.display()))
+                .about_name("openimages")
                 .with_help(card.help())
         })
     };

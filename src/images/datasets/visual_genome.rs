@@ -25,9 +25,8 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
     )?;
     let path = root.join(INDEX);
     let text = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
-    let index: HashMap<String, Vec<u32>> = serde_json::from_slice(&text).map_err(|e| {
-        Error::data(format!("{}: expected a map from picture names to label numbers: {e}", path.display()))
-    })?;
+    let index: HashMap<String, Vec<u32>> = serde_json::from_slice(&text)
+        .map_err(|e| Error::in_file(&path, format!("expected a map from picture names to label numbers: {e}")))?;
     let labels: Vec<String> = (0..card.num_labels).map(|n| format!("{n:03}")).collect();
     let read = |official: &str| -> Result<Dataset> {
         let list = root.join(format!("{official}_list_500.txt"));
@@ -36,15 +35,11 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
         let mut rows = Vec::with_capacity(images.len());
         for image in &images {
-            let numbers = index
-                .get(image)
-                .ok_or_else(|| Error::data(format!("{}: {image} is not in {INDEX}", list.display())))?;
+            let numbers =
+                index.get(image).ok_or_else(|| Error::in_file(&list, format!("{image} is not in {INDEX}")))?;
             if let Some(bad) = numbers.iter().find(|&&n| n as usize >= labels.len()) {
-                return Err(Error::data(format!(
-                    "{}: {image} has label number {bad}, but there are {}",
-                    path.display(),
-                    labels.len()
-                )));
+                let message = format!("{image} has label number {bad}, but there are {}", labels.len());
+                return Err(Error::in_file(&path, message));
             }
             let mut row = numbers.clone();
             row.sort_unstable();

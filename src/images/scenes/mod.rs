@@ -28,23 +28,22 @@ use crate::labels::LabelTable;
 
 pub use miniatures::{MINIATURES, write_coco, write_miniature};
 
-/// Options of emoji-scenes: number and size of the pictures, seed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SceneOptions {
-    pub seed: u64,
-    pub train: usize,
-    pub val: usize,
-    pub test: usize,
-    /// Pictures whose contexts are broken: labels drawn one by one, on any background.
-    pub test_shifted: usize,
-    /// Side of the square pictures, in pixels.
-    pub size: u32,
-}
-
-impl Default for SceneOptions {
-    fn default() -> Self {
-        SceneOptions { seed: 0, train: 2000, val: 500, test: 500, test_shifted: 500, size: 128 }
+crate::options! {
+    /// Options of emoji-scenes: number and size of the pictures, seed. In the split `test_shifted` labels are drawn one
+    /// by one, on any background.
+    pub struct SceneOptions {
+        /// decides every picture
+        pub seed: u64 = 0;
+        /// number of training pictures
+        pub train: usize = 2000;
+        /// number of validation pictures
+        pub val: usize = 500;
+        /// number of test pictures
+        pub test: usize = 500;
+        /// number of test pictures with broken contexts
+        pub test_shifted: usize = 500;
+        /// side of the square pictures, in pixels
+        pub size: u32 = 128;
     }
 }
 
@@ -89,10 +88,7 @@ pub fn labels() -> Vec<String> {
 /// Errors: a size or number of pictures out of range.
 pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
     if !(16..=2048).contains(&options.size) {
-        return Err(Error::argument(format!(
-            "option \"size\" of emoji-scenes must be from 16 to 2048 pixels; got {}",
-            options.size
-        )));
+        return Err(Error::option("size", "emoji-scenes", "from 16 to 2048 pixels", options.size));
     }
     Split::ALL
         .iter()
@@ -100,10 +96,7 @@ pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
         .map(|&split| {
             let n = split.len(options);
             if n > 10_000_000 {
-                return Err(Error::argument(format!(
-                    "option \"{}\" of emoji-scenes must be at most 10000000; got {n}",
-                    split.name()
-                )));
+                return Err(Error::option(split.name(), "emoji-scenes", "at most 10000000", n));
             }
             let lists: Vec<Vec<u32>> =
                 (0..n).into_par_iter().map(|i| layout::scene(options.seed, split, i).labels()).collect();

@@ -119,14 +119,14 @@ impl Content {
         let mut label_of = HashMap::with_capacity(categories.len());
         for (label, &c) in order.iter().enumerate() {
             if label_of.insert(categories[c].id, label as u32).is_some() {
-                return Err(Error::data(format!("{path}: category id {} stands twice", categories[c].id)));
+                return Err(Error::data(format!("{path}: category id {} appears twice", categories[c].id)));
             }
         }
         let mut row_of = HashMap::with_capacity(images.len());
         for (row, image) in images.iter().enumerate() {
             if let Some(first) = row_of.insert(image.id, row) {
                 return Err(Error::data(format!(
-                    "{path}, record {row} of \"images\": image id {} stands twice, first in record {first}",
+                    "{path}, record {row} of \"images\": image id {} appears twice, first in record {first}",
                     image.id
                 )));
             }
@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for Whole<'_> {
 
 impl Whole<'_> {
     fn once<E: serde::de::Error>(&self, list: &str, put: impl FnOnce(&mut Content) -> bool) -> Result<(), E> {
-        if put(&mut self.0.borrow_mut()) { Err(E::custom(format!("\"{list}\" stands twice"))) } else { Ok(()) }
+        if put(&mut self.0.borrow_mut()) { Err(E::custom(format!("\"{list}\" appears twice"))) } else { Ok(()) }
     }
 }
 

@@ -25,11 +25,9 @@ pub fn is_long(names: &[String]) -> bool {
 pub fn long(path: &Path, names: &[String]) -> Result<(usize, usize)> {
     let one = |what: &str, among: &[&str]| {
         find(names, among).ok_or_else(|| {
-            let error = Error::data(format!(
-                "{}: a long label table needs a column \"{what}\"; its columns are {}",
-                path.display(),
-                names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")
-            ));
+            let there = names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ");
+            let message = format!("a long label table needs a column \"{what}\"; its columns are {there}");
+            let error = Error::in_file(path, message);
             match nearest(what, names.iter().map(String::as_str)) {
                 Some(near) => error.with_help(format!("rename \"{near}\" to \"{what}\"?")),
                 None => error,

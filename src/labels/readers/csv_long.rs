@@ -10,7 +10,7 @@ use crate::tables::{CsvRecords, TextFile};
 
 pub const READER: Reader = Reader {
     name: "csv-long",
-    summary: "CSV with the columns image,label: a row a pair; an empty label is an image without labels",
+    summary: "CSV with the columns image,label: one row per pair; an empty label is an image without labels",
     lists_labels: false,
     has_splits: false,
     detect: |probe| header(probe).is_some_and(|names| columns::is_long(&names)),

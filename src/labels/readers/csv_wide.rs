@@ -10,7 +10,7 @@ use crate::tables::{CsvRecords, TextFile};
 
 pub const READER: Reader = Reader {
     name: "csv-wide",
-    summary: "CSV with a row an image and a column of 0 and 1 a label; the images' column is called image or stands first",
+    summary: "CSV with one row per image and one column of 0 and 1 per label; the images' column is called image or comes first",
     lists_labels: true,
     has_splits: false,
     detect: |probe| csv_long::header(probe).is_some_and(|names| names.len() > 1),
@@ -25,18 +25,16 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
     let others: Vec<(usize, String)> = names.iter().cloned().enumerate().filter(|(i, _)| *i != image).collect();
     for (k, (column, name)) in others.iter().enumerate() {
         if name.is_empty() {
-            return Err(Error::data(format!("{}: column {} has no name", path.display(), column + 1)));
+            return Err(Error::in_file(path, format!("column {} has no name", column + 1)));
         }
         if others[..k].iter().any(|(_, other)| other == name) {
-            return Err(Error::data(format!("{}: column \"{name}\" stands twice", path.display())));
+            return Err(Error::in_file(path, format!("column \"{name}\" appears twice")));
         }
     }
     if others.is_empty() {
-        return Err(Error::data(format!(
-            "{}: a wide label table needs a column of 0 and 1 for each label; it has only \"{}\"",
-            path.display(),
-            names[image]
-        )));
+        let only = &names[image];
+        let message = format!("a wide label table needs a column of 0 and 1 for each label; it has only \"{only}\"");
+        return Err(Error::in_file(path, message));
     }
     let Some(wanted) = &options.labels else { return Ok((image, others)) };
     let chosen = wanted
@@ -52,7 +50,7 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
 fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     let text = TextFile::read(path)?;
     let mut records = CsvRecords::new(&text)?;
-    let (names, _) = records.header("a column of images and one column a label")?;
+    let (names, _) = records.header("a column of images and one column per label")?;
     let (image_column, labels) = layout(path, &names, options)?;
     let (mut images, mut offsets, mut indices) = (Vec::new(), vec![0_u64], Vec::new());
     let mut seen: HashMap<String, usize> = HashMap::new();

@@ -78,7 +78,7 @@ fn read_flags(
         Some(names) if names.len() != width => {
             let line = rows.first().map_or(1, |(line, _)| *line);
             return Err(
-                text.at(line, format!("{width} flags a line, but the file of names beside it has {}", names.len()))
+                text.at(line, format!("{width} flags per line, but the file of names beside it has {}", names.len()))
             );
         }
         Some(names) => names,
@@ -90,7 +90,7 @@ fn read_flags(
     let mut seen = std::collections::HashMap::new();
     for (line, row) in rows {
         if let Some(first) = seen.insert(row[0], line) {
-            return Err(text.at(*line, format!("image \"{}\" stands twice, first on line {first}", row[0])));
+            return Err(text.at(*line, format!("image \"{}\" appears twice, first on line {first}", row[0])));
         }
     }
     LabelTable::from_lists(names, images, &lists)
@@ -149,10 +149,10 @@ mod tests {
         );
         assert!(
             of(&[("t.txt", "1.jpg 0 1\n1.jpg 1 1\n")])
-                .contains("line 2: image \"1.jpg\" stands twice, first on line 1")
+                .contains("line 2: image \"1.jpg\" appears twice, first on line 1")
         );
         assert!(
-            of(&[("t.txt", "1.jpg 0 1\n"), ("classes.txt", "a\n")]).contains("2 flags a line, but the file of names")
+            of(&[("t.txt", "1.jpg 0 1\n"), ("classes.txt", "a\n")]).contains("2 flags per line, but the file of names")
         );
         assert!(of(&[("t.txt", "1.jpg sky sky\n")]).contains("a second time"));
         assert!(of(&[("t.txt", "1.jpg\n2.jpg\n")]).contains("none has a label"));

@@ -55,27 +55,26 @@ pub struct Reader {
     pub read: fn(&Path, &LoadOptions) -> Result<LabelTable>,
 }
 
-/// Options of [`load`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LoadOptions {
-    /// The format's name, or `csv` or `parquet` for either of its forms; `None` detects it from the content.
-    pub format: Option<String>,
-    /// The labels to keep, in this order; `None` keeps all.
-    pub labels: Option<Vec<String>>,
-    /// Images without any label.
-    pub unlabelled: Choice,
-    /// The split to read, if the format holds several; `None` takes all.
-    pub split: Option<String>,
-    /// Objects that VOC marks as difficult.
-    pub difficult: Choice,
+crate::options! {
+    /// Options of [`load`]. The format may be `csv` or `parquet` for either of its forms.
+    pub struct LoadOptions {
+        /// the format's name; () tells it from the content
+        pub format: Option<String> = None;
+        /// the labels to keep, in this order; () keeps all that occur
+        pub labels: Option<Vec<String>> = None;
+        /// "keep" or "drop" images without any label
+        pub unlabelled: Choice = Choice::Keep;
+        /// for formats that hold several splits: which one; () takes all
+        pub split: Option<String> = None;
+        /// "keep" or "drop" objects that VOC marks as difficult
+        pub difficult: Choice = Choice::Keep;
+    }
 }
 
 /// Whether something stays in the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    #[default]
     Keep,
     Drop,
 }
@@ -114,6 +113,11 @@ impl Probe {
 /// cannot be detected, a malformed file, an unknown label in `labels`, a split that the format does not hold, no image
 /// left.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    // Errors about something else than the file keep that.
+    load_from(path, options).map_err(|error| error.about_file(path))
+}
+
+fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     let probe = Probe::new(path)?;
     if !probe.is_folder && probe.head.is_empty() {
         return Err(Error::data(format!("{} is empty", path.display())));
@@ -127,7 +131,8 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
             "{}: split \"{split}\" was asked for, but {} files hold no splits",
             path.display(),
             reader.name
-        )));
+        ))
+        .about_name(split));
     }
     let mut table = (reader.read)(path, options)?;
     if let Some(labels) = &options.labels {
@@ -143,10 +148,7 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     if options.unlabelled == Choice::Drop && unlabelled > 0 {
         table = table.drop_unlabelled()?;
         if table.num_images() == 0 {
-            return Err(Error::data(format!(
-                "{}: no image has a label, so none is left without the unlabelled ones",
-                path.display()
-            )));
+            return Err(Error::in_file(path, "no image has a label, so none is left without the unlabelled ones"));
         }
     }
     Ok(table)
@@ -185,8 +187,7 @@ fn choose(probe: &Probe, format: Option<&str>) -> Result<&'static Reader> {
             "this file looks like no known format"
         };
         let formats: Vec<String> = READERS.iter().map(|r| format!("{} ({})", r.name, r.summary)).collect();
-        Error::data(format!("{}: {what}", probe.path.display()))
-            .with_help(format!("known formats: {}", formats.join("; ")))
+        Error::in_file(&probe.path, what).with_help(format!("known formats: {}", formats.join("; ")))
     })
 }
 
@@ -197,7 +198,7 @@ fn take_labels(table: &LabelTable, names: &[String], reader: &Reader) -> Result<
         return Err(Error::argument("option labels must name at least one label; got an empty array"));
     }
     if let Some((_, twice)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-        return Err(Error::argument(format!("option labels names \"{twice}\" twice")));
+        return Err(Error::argument(format!("option labels names \"{twice}\" twice")).about_name(twice));
     }
     let mut place = vec![u32::MAX; table.num_labels()];
     for (new, name) in names.iter().enumerate() {

@@ -56,7 +56,7 @@ fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
             if let Some((other, before)) = seen.insert(name.clone(), (s, line)) {
                 return Err(text.at(
                     line,
-                    format!("image \"{name}\" stands twice, first on line {before} of the {} list", splits[other].0),
+                    format!("image \"{name}\" appears twice, first on line {before} of the {} list", splits[other].0),
                 ));
             }
             images.push(name);

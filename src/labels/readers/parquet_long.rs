@@ -15,7 +15,7 @@ use crate::tables::polars_error;
 
 pub const READER: Reader = Reader {
     name: "parquet-long",
-    summary: "Parquet with the columns image and label: a row a pair; a null label is an image without labels",
+    summary: "Parquet with the columns image and label: one row per pair; a null label is an image without labels",
     lists_labels: false,
     has_splits: false,
     detect: |probe| is_parquet(probe) && names(&probe.path).is_ok_and(|names| columns::is_long(&names)),
@@ -31,8 +31,8 @@ pub fn is_parquet(probe: &Probe) -> bool {
 
 /// The column names.
 pub fn names(path: &Path) -> Result<Vec<String>> {
-    let schema =
-        open(path)?.schema().map_err(|e| polars_error(format!("{} is no whole Parquet file", path.display()), e))?;
+    let failed = |e| polars_error(format!("{} is no whole Parquet file", path.display()), e).about_file(path);
+    let schema = open(path)?.schema().map_err(failed)?;
     Ok(schema.iter_names().map(|n| n.to_string()).collect())
 }
 
@@ -46,7 +46,7 @@ pub fn for_each_part(
     columns: &[String],
     mut work: impl FnMut(&DataFrame, usize) -> Result<()>,
 ) -> Result<()> {
-    let failed = |e| polars_error(format!("{} cannot be read", path.display()), e);
+    let failed = |e| polars_error(format!("{} cannot be read", path.display()), e).about_file(path);
     let height = open(path)?.num_rows().map_err(failed)?;
     let progress = (height > ROWS).then(|| Progress::new("reading Parquet", height as u64, "rows"));
     for start in (0..height).step_by(ROWS) {

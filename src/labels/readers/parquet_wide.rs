@@ -9,7 +9,7 @@ use crate::labels::{LabelTable, data_frame};
 
 pub const READER: Reader = Reader {
     name: "parquet-wide",
-    summary: "Parquet with a row an image and a column of 0 and 1 (or true and false) a label",
+    summary: "Parquet with one row per image and one column of 0 and 1 (or true and false) per label",
     lists_labels: true,
     has_splits: false,
     detect: is_parquet,

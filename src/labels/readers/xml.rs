@@ -88,7 +88,7 @@ fn fault(text: &str, error: &Error) -> Fault {
                 Some((None, name)) if matches!(error, Error::InvalidName(_)) => {
                     (line, format!("\"{name}\" is no name"))
                 }
-                Some((None, name)) if name.starts_with(['!', '?']) => (line, format!("<{name} cannot stand here")),
+                Some((None, name)) if name.starts_with(['!', '?']) => (line, format!("<{name} is not allowed here")),
                 Some(_) => (1, "expected one root element; got 2".into()),
                 None => (line, "text outside of the root element".into()),
             }

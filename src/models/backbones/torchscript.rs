@@ -43,11 +43,13 @@ struct Module {
 impl Module {
     fn load(p: &Scope, spec: &ModelSpec) -> Result<Module> {
         let Some(path) = spec.path.as_deref().map(Path::new) else {
-            return Err(Error::argument("backbone \"torchscript\" needs the path of a module"));
+            return Err(
+                Error::argument("backbone \"torchscript\" needs the path of a module").about_name("torchscript")
+            );
         };
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let bad = |what: &str| {
-            Error::data(format!("{}: not a TorchScript module that can be used: {what}", path.display()))
+            Error::in_file(path, format!("not a TorchScript module that can be used: {what}"))
                 .with_help("it is written by torch.jit.trace(model.eval(), example).save(path) or torch.jit.script(model).save(path)")
         };
         // Read from the bytes that are hashed: the file may change meanwhile.
@@ -88,17 +90,17 @@ impl Module {
         let said = |e: Error| {
             let message =
                 format!("{}: the module failed on pictures {:?}: {}", self.path.display(), x.size(), e.message);
-            Error::new(ErrorKind::Tensor, message)
+            Error::new(ErrorKind::Tensor, message).about_file(&self.path)
         };
         let y = module.forward_ts(&[x.f_contiguous()?]).map_err(|e| said(e.into()))?;
         let size = y.size();
         match (y.kind(), size.len()) {
             (Kind::Float, 4) => Ok(y),
             (Kind::Float, 2) => Ok(y.f_view([size[0], size[1], 1, 1])?),
-            (kind, _) => Err(Error::data(format!(
-                "{}: the module must give Float [N, C, h, w] or [N, C]. Got {kind:?} {size:?} instead.",
-                self.path.display()
-            ))),
+            (kind, _) => Err(Error::in_file(
+                &self.path,
+                format!("the module must give Float [N, C, h, w] or [N, C]. Got {kind:?} {size:?} instead."),
+            )),
         }
     }
 }

@@ -102,7 +102,7 @@ impl Vit {
         let tokens = Tensor::f_cat(&[class, patches], 1)?;
         if tokens.size()[1] != self.positions.size()[1] {
             return Err(Error::argument(format!(
-                "vit_b_16 was made for {} patches a picture. Got {} instead.",
+                "vit_b_16 was made for {} patches per picture. Got {} instead.",
                 self.positions.size()[1] - 1,
                 tokens.size()[1] - 1
             )));

@@ -15,7 +15,7 @@ use crate::models::pass::Pass;
 /// map of [global feature; V]. Logits: the mean of the class maps' maxima and of the diagonal of a last map d → m.
 pub const ADD_GCN: HeadKind = HeadKind {
     name: "add_gcn",
-    summary: "a feature a label from class maps, then a static and a dynamic graph convolution",
+    summary: "one feature per label from class maps, then a static and a dynamic graph convolution",
     paper: "Ye et al., ECCV 2020",
     options: &[HeadOption::whole("width", 1024.0, 1.0, 65536.0, "channels of the labels' features")],
     build: |p, setup| Ok(Box::new(AddGcn::new(p, setup)?)),

@@ -92,7 +92,8 @@ impl Head for Cpcl {
                 if loss.known.is_some() {
                     return Err(Error::argument(
                         "the head \"cpcl\" has a loss of its own, which cannot leave out unknown labels: known and labelled must be 1",
-                    ));
+                    )
+                    .about_name("cpcl"));
                 }
                 let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
                 loss.spec.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)

@@ -48,11 +48,7 @@ impl Csra {
             4 => &[1.0, 2.0, 4.0, MAXIMUM],
             6 => &[1.0, 2.0, 3.0, 4.0, 5.0, MAXIMUM],
             8 => &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, MAXIMUM],
-            other => {
-                return Err(Error::argument(format!(
-                    "option \"heads\" of head \"csra\" must be 1, 2, 4, 6 or 8; got {other}"
-                )));
-            }
+            other => return Err(Error::option("heads", "head \"csra\"", "1, 2, 4, 6 or 8", other)),
         };
         let shape = [setup.num_labels(), setup.inputs, 1, 1];
         let weight = p.at(setup.classifier).normal("weight", &shape, (1.0 / setup.inputs as f64).sqrt())?;

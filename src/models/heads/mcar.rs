@@ -20,7 +20,7 @@ pub const MCAR: HeadKind = HeadKind {
     summary: "class maps choose regions, which the same network looks at again",
     paper: "Gao and Zhou, TIP 2021",
     options: &[
-        HeadOption::whole("regions", 4.0, 1.0, 64.0, "regions an image, one a label at most"),
+        HeadOption::whole("regions", 4.0, 1.0, 64.0, "regions per image, at most one per label"),
         HeadOption::real("threshold", 0.5, 0.0, 1.0, "share of the greatest activation that still belongs to a region"),
     ],
     build: |p, setup| Ok(Box::new(Mcar::new(p, setup)?)),
@@ -94,6 +94,7 @@ impl Head for Mcar {
         let size = seen.input.size();
         if size[3] == 1 && size[2] > 1 {
             return Err(Error::argument("head \"mcar\" cuts regions out of pictures or feature maps; the frozen stages of this backbone give tokens")
+                .about_name("mcar")
                 .with_help("leave out freeze"));
         }
         let maps = self.last.on_maps(seen.maps)?;

@@ -20,7 +20,7 @@ use crate::models::pass::Pass;
 /// `strong`; the second backbone starts from the weights of the first and has its input, so frozen stages are shared.
 pub const MGTN: HeadKind = HeadKind {
     name: "mgtn",
-    summary: "a backbone a label community, classifiers from a graph transformer",
+    summary: "one backbone per label community, classifiers from a graph transformer",
     paper: "Nguyen et al., AAAI 2021",
     options: &[
         HeadOption::whole("hidden", 2048.0, 1.0, 65536.0, "width between the graph convolutions"),

@@ -16,7 +16,7 @@ use crate::models::pass::Pass;
 /// group's output gives the logits of its ⌈m / groups⌉ labels by its own linear map.
 pub const ML_DECODER: HeadKind = HeadKind {
     name: "ml_decoder",
-    summary: "ML-Decoder: fixed group queries attend to the positions, a linear map a group",
+    summary: "ML-Decoder: fixed group queries attend to the positions, one linear map per group",
     paper: "Ridnik et al., WACV 2023",
     options: &[
         HeadOption::whole("width", 768.0, 4.0, 8192.0, "width of the decoder"),

@@ -33,6 +33,7 @@ use super::params::Scope;
 use super::pass::Pass;
 use super::{ModelSpec, backbones, word_vectors};
 use crate::error::{Error, Result};
+use crate::options::Range;
 
 /// A function from features `[N, C, h, w]` to logits.
 pub trait Head: Send {
@@ -63,8 +64,7 @@ pub trait Head: Send {
 pub struct HeadOption {
     pub name: &'static str,
     pub default: f64,
-    pub least: f64,
-    pub most: f64,
+    pub range: Range,
     /// Whether it must be an integer.
     pub whole: bool,
     pub doc: &'static str,
@@ -72,11 +72,11 @@ pub struct HeadOption {
 
 impl HeadOption {
     const fn whole(name: &'static str, default: f64, least: f64, most: f64, doc: &'static str) -> Self {
-        HeadOption { name, default, least, most, whole: true, doc }
+        HeadOption { name, default, range: Range::FromTo(least, most), whole: true, doc }
     }
 
     const fn real(name: &'static str, default: f64, least: f64, most: f64, doc: &'static str) -> Self {
-        HeadOption { name, default, least, most, whole: false, doc }
+        HeadOption { name, default, range: Range::FromTo(least, most), whole: false, doc }
     }
 }
 
@@ -142,6 +142,7 @@ impl<'a> HeadSetup<'a> {
         match &self.spec.graph {
             Some(graph) => graph.between(self.labels),
             None => Err(Error::argument(format!("head \"{}\" needs a label graph", self.kind.name))
+                .about_name(self.kind.name)
                 .with_help("give it one: #{head: ..., graph: cooccurrence(data.train)}")),
         }
     }
@@ -152,6 +153,7 @@ impl<'a> HeadSetup<'a> {
             Some("learned") => p.at("head").normal("words", &[self.num_labels(), 300], 1.0),
             Some(path) => Ok(word_vectors::read(Path::new(path), self.labels)?.f_to_device(p.device)?),
             None => Err(Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
+                .about_name(self.kind.name)
                 .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")),
         }
     }
@@ -207,14 +209,10 @@ pub fn resolved_options(kind: &HeadKind, given: &BTreeMap<String, f64>) -> Resul
             error.message = format!("head \"{}\" has no option \"{name}\"", kind.name);
             return Err(error);
         };
-        if !(option.least..=option.most).contains(&value) || (option.whole && value.fract() != 0.0) {
-            return Err(Error::argument(format!(
-                "option \"{name}\" of head \"{}\" must be {} from {} to {}; got {value}",
-                kind.name,
-                if option.whole { "an integer" } else { "a number" },
-                option.least,
-                option.most
-            )));
+        if !option.range.contains(value) || (option.whole && value.fract() != 0.0) {
+            let number = if option.whole { "an integer" } else { "a number" };
+            let head = format!("head \"{}\"", kind.name);
+            return Err(Error::option(name, &head, format!("{number} {}", option.range), value));
         }
     }
     Ok(kind.options.iter().map(|o| (o.name.to_string(), given.get(o.name).copied().unwrap_or(o.default))).collect())

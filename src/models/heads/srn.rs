@@ -18,7 +18,7 @@ use crate::models::pass::Pass;
 /// full size), so that any input size works.
 pub const SRN: HeadKind = HeadKind {
     name: "srn",
-    summary: "attention maps a label, weighed by confidence and read as a picture, beside average pooling",
+    summary: "attention maps per label, weighed by confidence and read as a picture, beside average pooling",
     paper: "Zhu et al., CVPR 2017",
     options: &[HeadOption::whole("width", 512.0, 1.0, 65536.0, "channels of the maps between")],
     build: |p, setup| Ok(Box::new(Srn::new(p, setup)?)),

@@ -17,7 +17,7 @@ use crate::models::pass::Pass;
 /// the paper (the authors' code shares one of them by mistake).
 pub const SSGRL: HeadKind = HeadKind {
     name: "ssgrl",
-    summary: "word-guided attention a label, then a gated graph network over the label graph",
+    summary: "word-guided attention per label, then a gated graph network over the label graph",
     paper: "Chen et al., ICCV 2019",
     options: &[
         HeadOption::whole("hidden", 1024.0, 1.0, 65536.0, "width of the bilinear attention"),

@@ -53,18 +53,17 @@ impl Model {
         };
         if of_backbone.missing.len() == self.backbone_params {
             let first = state.first().map_or("none", |(name, _)| name.as_str());
-            let error = Error::data(format!(
-                "{file}: none of its {} tensors has a name that {} knows; the first is \"{first}\"",
-                state.len(),
-                self.kind.name
-            ));
+            let (tensors, backbone) = (state.len(), self.kind.name);
+            let message =
+                format!("none of its {tensors} tensors has a name that {backbone} knows; the first is \"{first}\"");
+            let error = Error::in_file(path, message);
             return Err(error.with_help(match self.kind.weights.note {
                 "" => format!("weights that Model.save wrote for {} fit", self.kind.name),
-                note => format!("what fits: {note}"),
+                note => format!("weights that fit: {note}"),
             }));
         }
         if of_backbone != LoadSummary::default() {
-            return Err(Error::data(format!("{file}: does not fit {}: {of_backbone}", self.kind.name))
+            return Err(Error::in_file(path, format!("does not fit {}: {of_backbone}", self.kind.name))
                 .with_help("the architecture, its stages and image_size decide names and shapes"));
         }
         for (name, here, there) in differs.iter().filter(|(_, here, there)| here.len() > 1 && here.len() == there.len())

@@ -16,7 +16,8 @@ impl Model {
     /// stored in both.
     pub fn save(&self, path: &Path, extra: &Value) -> Result<()> {
         if path.extension().and_then(|e| e.to_str()) != Some("safetensors") {
-            return Err(Error::argument(format!("a model is saved as .safetensors; got \"{}\"", path.display())));
+            let message = format!("a model is saved as .safetensors; got \"{}\"", path.display());
+            return Err(Error::argument(message).about_file(path));
         }
         let description = json!({ "spec": self.spec, "labels": self.labels, "extra": extra });
         // One key: the format does not keep an order of keys, and equal models should be equal files.
@@ -61,7 +62,7 @@ impl Model {
     ///
     /// Errors: Io; Data for a file that is cut short, was not written by `save`, or whose tensors do not fit.
     pub fn load(path: &Path, device: Device) -> Result<(Model, Value)> {
-        let bad = |what: String| Error::data(format!("{}: not a model that save wrote: {what}", path.display()));
+        let bad = |what: String| Error::in_file(path, format!("not a model that save wrote: {what}"));
         let (state, metadata) = weights::read_safetensors(path)?;
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
         let description: Value = serde_json::from_str(description).map_err(|e| bad(e.to_string()))?;

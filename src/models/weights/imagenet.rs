@@ -13,6 +13,7 @@ pub fn find_imagenet(kind: &BackboneKind) -> Result<PathBuf> {
     let weights = &kind.weights;
     let Some(first) = weights.files.first() else {
         return Err(Error::argument(format!("backbone \"{}\" has no ImageNet weights", kind.name))
+            .about_name(kind.name)
             .with_help("leave \"weights\" out to start from random ones, or name a file"));
     };
     let mut folders: Vec<PathBuf> = std::env::var_os("CPSD_WEIGHTS").map(PathBuf::from).into_iter().collect();

@@ -203,7 +203,7 @@ impl<'a> Machine<'a> {
     }
 
     fn recall(&mut self, key: u32) -> Result<()> {
-        let value = self.memo.get(&key).cloned().ok_or_else(|| odd("it recalls what it never remembered"))?;
+        let value = self.memo.get(&key).cloned().ok_or_else(|| odd("it recalls a value that it never stored"))?;
         self.push(value)
     }
 
@@ -229,7 +229,7 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             Some(Value::Other) => Ok(()),
-            _ => Err(odd("items are set on what is not a dict")),
+            _ => Err(odd("items are set on a value that is not a dict")),
         }
     }
 
@@ -240,7 +240,7 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             Some(Value::Other) => Ok(()),
-            _ => Err(odd("items are added to what is not a list")),
+            _ => Err(odd("items are added to a value that is not a list")),
         }
     }
 
@@ -266,7 +266,7 @@ impl<'a> Machine<'a> {
         let Value::Global(name) = callee else {
             return match callee {
                 Value::Other => self.push(Value::Other),
-                _ => Err(odd("a call of what is no function")),
+                _ => Err(odd("a call of a value that is no function")),
             };
         };
         let arguments: Vec<Value> = self.list(&arguments).ok_or_else(|| odd("a call without arguments"))?.to_vec();

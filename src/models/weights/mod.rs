@@ -30,12 +30,13 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
             return Err(Error::argument(format!(
                 "weights are read from .safetensors, .pth, .pt, .ckpt or .bin files; got \"{}\"",
                 path.display()
-            )));
+            ))
+            .about_file(path));
         }
     };
     for (name, tensor) in &tensors {
         if tensor.is_floating_point() && i64::try_from(&tensor.f_isfinite()?.f_all()?)? == 0 {
-            return Err(Error::data(format!("{}: tensor \"{name}\" holds NaN or infinite values", path.display()))
+            return Err(Error::in_file(path, format!("tensor \"{name}\" holds NaN or infinite values"))
                 .with_help("the training that wrote them diverged; take an earlier checkpoint"));
         }
     }

@@ -36,7 +36,7 @@ const DEPTH: usize = 6;
 pub fn read_pickle(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let read = if bytes.starts_with(b"PK\x03\x04") { read_zip(&bytes) } else { read_legacy(&bytes) };
-    read.map_err(|e| Error { message: format!("{}: {}", path.display(), e.message), ..e })
+    read.map_err(|e| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path))
 }
 
 /// The older form: magic number, protocol, system, object, storage keys, then each storage with its length.

@@ -32,8 +32,8 @@ pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<
         || what.contains("TooShort")
         || what.contains("too short")
     {
-        true => Error::data(format!("{}: the file is cut short", path.display())),
-        false => Error::data(format!("{}: not a safetensors file that can be read: {what}", path.display())),
+        true => Error::in_file(path, "the file is cut short"),
+        false => Error::in_file(path, format!("not a safetensors file that can be read: {what}")),
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
@@ -63,6 +63,7 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[
         let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
         let (dtype, kind) = TYPES.iter().find(|(_, kind)| *kind == tensor.kind()).ok_or_else(|| {
             Error::argument(format!("tensor \"{name}\" of type {:?} has no place in safetensors", tensor.kind()))
+                .about_name(name)
         })?;
         let count = tensor.numel();
         let mut bytes = vec![0u8; count * kind.elt_size_in_bytes()];

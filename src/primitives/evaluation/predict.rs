@@ -2,16 +2,13 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine};
-
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::primitives::glue;
+use crate::primitives::parameters::Paths;
 use crate::primitives::values::predictions::PredictionsValue;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::host::Host;
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
-use crate::training;
+use crate::training::{self, Predictor};
 
 pub const WORD: Word = Word {
     name: "predict",
@@ -25,35 +22,25 @@ sigmoids of the logits.",
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet m = model(\"small_cnn\", #{labels: data.test.names, image_size: 48});\npredict(m, data.test).scores.shape[0]",
         prints: "16",
     }],
-    register: |r| register(r.engine, r.host),
+    register: |word| {
+        word.form(predict).form(predict_files);
+    },
 };
 
-fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let (a, b) = (host.clone(), host.clone());
-    engine.register_fn("predict", move |model: Dynamic, dataset: Dataset| predict(&a, &model, &dataset)).register_fn(
-        "predict",
-        move |model: Dynamic, paths: Array| -> Fallible<PredictionsValue> {
-            let paths = glue::names("predict", "the paths", &paths).or_raise()?;
-            let predictor = glue::predictor("predict", &model).or_raise()?;
-            let dataset = Dataset::of_files(&paths, predictor.labels()).or_raise()?;
-            predict(&b, &model, &dataset)
-        },
-    );
-}
-
-fn predict(host: &Host, model: &Dynamic, dataset: &Dataset) -> Fallible<PredictionsValue> {
-    let predictor = glue::predictor("predict", model).or_raise()?;
-    if host.plan().is_some() {
+fn predict(call: &Call, model: Predictor, dataset: Dataset) -> Result<PredictionsValue> {
+    if call.host.plan().is_some() {
         return Err(Error::argument(
             "predict has nothing to predict with inside plan(...): its models are not trained",
         )
-        .with_help("evaluate gives a report without numbers there; leave predict out, or call it after the plan"))
-        .or_raise();
+        .with_help(
+            "evaluate gives an Evaluation without numbers there; leave predict out, or call it after the plan",
+        ));
     }
-    let store = glue::store(host);
-    host.background
-        .lock
-        .released(|| training::predict(&store, &predictor, dataset))
-        .map(|p| PredictionsValue(Rc::new(p)))
-        .or_raise()
+    let store = call.store();
+    call.unlocked(|| training::predict(&store, &model, &dataset)).map(|p| PredictionsValue(Rc::new(p)))
+}
+
+fn predict_files(call: &Call, model: Predictor, paths: Paths) -> Result<PredictionsValue> {
+    let dataset = Dataset::of_files(&paths.0, model.labels())?;
+    predict(call, model, dataset)
 }

@@ -1,10 +1,11 @@
 //! `standard_error`: mean and standard error over seeds.
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Map};
 
+use crate::error::Result;
 use crate::metrics::mean_error;
-use crate::primitives::glue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::numbers;
+use crate::script::call::{Call, IntoValue};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -15,19 +16,16 @@ pub const WORD: Word = Word {
     details: "With a single number the error is (). No number at all is an error.",
     options: None,
     examples: &[Example { code: "standard_error([1.0, 2.0, 3.0]).mean", prints: "2.0" }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(standard_error);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("standard_error", |values: Array| -> Fallible<Map> {
-        let values = glue::numbers("standard_error", "the numbers", &values).or_raise()?;
-        let spread = mean_error(&values).or_raise()?;
-        Ok([
-            ("mean".into(), Dynamic::from(spread.mean)),
-            ("error".into(), spread.error.map_or(Dynamic::UNIT, Dynamic::from)),
-            ("n".into(), Dynamic::from(values.len() as i64)),
-        ]
-        .into_iter()
-        .collect())
-    });
+fn standard_error(call: &Call, values: Array) -> Result<Map> {
+    let spread = mean_error(&numbers(&values, call, "the numbers")?)?;
+    Ok(Map::from_iter([
+        ("mean".into(), spread.mean.into()),
+        ("error".into(), spread.error.into_value()),
+        ("n".into(), Dynamic::from(spread.n as i64)),
+    ]))
 }

@@ -1,16 +1,16 @@
 //! `heatmap`: a matrix as colours.
 
-use rhai::{Array, Engine, Map};
+use rhai::Array;
 
 use crate::error::{Error, Result};
 use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::plots::{self, Figure, HeatmapOptions};
-use crate::primitives::glue;
+use crate::primitives::parameters::strings;
 use crate::primitives::values::tensor::TensorValue;
-use crate::reports::graph_figures;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::options;
+use crate::reports::graph_figures::{affinity_heatmap, conditional_heatmap};
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::torch;
 
 pub const WORD: Word = Word {
     name: "heatmap",
@@ -22,81 +22,47 @@ pub const WORD: Word = Word {
         "heatmap(tensor, #{options}) -> Figure",
         "heatmap(tensor, row_names, column_names, #{options}) -> Figure",
     ],
-    summary: "A matrix as colours; with a partition, labels stand in its order and its tasks are outlined.",
+    summary: "A matrix as colours; with a partition, labels are in its order and its tasks are outlined.",
     details: "Co-occurrences are shown as conditional probabilities e_ij / n_i.",
-    options: Some(OptionDocs {
-        defaults: options::defaults::<HeatmapOptions>,
-        docs: || crate::options::list(HEATMAP_DOCS),
-    }),
+    options: Some(OptionDocs::of::<HeatmapOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 200, val: 1, test: 1, test_shifted: 1});\nlet a = affinity(cooccurrence(data.train), \"co\");\nlet figure = heatmap(a, spectral_partition(a, 3), #{title: \"co-occurrence\"});\nfigure.save(\"out/example/heatmap.svg\");\nfigure",
         prints: "Figure",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(|a: Affinity, options: HeatmapOptions| affinity_heatmap(&a, None, options))
+            .form(|a: Affinity, p: Partition, options: HeatmapOptions| affinity_heatmap(&a, Some(&p), options))
+            .form(|c: Cooccurrence, options: HeatmapOptions| conditional_heatmap(&c, None, options))
+            .form(|c: Cooccurrence, p: Partition, options: HeatmapOptions| conditional_heatmap(&c, Some(&p), options))
+            .form(of_tensor)
+            .form(of_named_tensor);
+    },
 };
 
-/// A line for every key of `HeatmapOptions`.
-const HEATMAP_DOCS: &[(&str, &str)] = &[
-    ("title", "above the figure"),
-    ("subtitle", "below the title"),
-    ("width", "pixels; () fits the content"),
-    ("height", "pixels; () fits the content"),
-    ("log", "colours by logarithm"),
-    ("vmin", "value of the first colour; () is the least"),
-    ("vmax", "value of the last colour; () is the greatest"),
-    ("colours", "the ramp's name; () chooses one"),
-    ("unit", "beside the colour bar"),
-    ("cell_text", "write values into cells; () does where they fit"),
-    ("hide_diagonal", "leave the diagonal out of the colours"),
-    ("strongest_first", "labels of one task in order of their weight"),
-    ("group_names", "names of the tasks"),
-];
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_fn("heatmap", |a: Affinity| of_affinity(&a, None, Map::new()))
-        .register_fn("heatmap", |a: Affinity, map: Map| of_affinity(&a, None, map))
-        .register_fn("heatmap", |a: Affinity, p: Partition| of_affinity(&a, Some(p), Map::new()))
-        .register_fn("heatmap", |a: Affinity, p: Partition, map: Map| of_affinity(&a, Some(p), map))
-        .register_fn("heatmap", |c: Cooccurrence| of_counts(&c, None, Map::new()))
-        .register_fn("heatmap", |c: Cooccurrence, map: Map| of_counts(&c, None, map))
-        .register_fn("heatmap", |c: Cooccurrence, p: Partition| of_counts(&c, Some(p), Map::new()))
-        .register_fn("heatmap", |c: Cooccurrence, p: Partition, map: Map| of_counts(&c, Some(p), map))
-        .register_fn("heatmap", |t: TensorValue| of_tensor(&t, None, Map::new()))
-        .register_fn("heatmap", |t: TensorValue, map: Map| of_tensor(&t, None, map))
-        .register_fn("heatmap", |t: TensorValue, rows: Array, columns: Array| {
-            of_tensor(&t, Some((rows, columns)), Map::new())
-        })
-        .register_fn("heatmap", |t: TensorValue, rows: Array, columns: Array, map: Map| {
-            of_tensor(&t, Some((rows, columns)), map)
-        });
+fn of_tensor(tensor: TensorValue, options: HeatmapOptions) -> Result<Figure> {
+    let [rows, columns] = size(&tensor)?.map(|n| (0..n).map(|i| i.to_string()).collect::<Vec<_>>());
+    draw(&tensor, &rows, &columns, &options)
 }
 
-fn of_affinity(a: &Affinity, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    options::parse("heatmap", &map)
-        .and_then(|options| graph_figures::affinity_heatmap(a, partition.as_ref(), options))
-        .or_raise()
+fn of_named_tensor(
+    call: &Call,
+    tensor: TensorValue,
+    rows: Array,
+    columns: Array,
+    options: HeatmapOptions,
+) -> Result<Figure> {
+    size(&tensor)?;
+    let (rows, columns) = (strings(&rows, call, "the row names")?, strings(&columns, call, "the column names")?);
+    draw(&tensor, &rows, &columns, &options)
 }
 
-fn of_counts(c: &Cooccurrence, partition: Option<Partition>, map: Map) -> Fallible<Figure> {
-    options::parse("heatmap", &map)
-        .and_then(|options| graph_figures::conditional_heatmap(c, partition.as_ref(), options))
-        .or_raise()
+fn size(tensor: &TensorValue) -> Result<[i64; 2]> {
+    let size = tensor.0.size();
+    <[i64; 2]>::try_from(&size[..])
+        .map_err(|_| Error::argument(format!("heatmap takes a tensor of two dimensions; got shape {size:?}")))
 }
 
-fn of_tensor(t: &TensorValue, names: Option<(Array, Array)>, map: Map) -> Fallible<Figure> {
-    tensor_figure(t, names, map).or_raise()
-}
-
-fn tensor_figure(t: &TensorValue, names: Option<(Array, Array)>, map: Map) -> Result<Figure> {
-    let options: HeatmapOptions = options::parse("heatmap", &map)?;
-    let [rows, columns] = t.0.size()[..] else {
-        return Err(Error::argument(format!("heatmap takes a tensor of two dimensions; got shape {:?}", t.0.size())));
-    };
-    let values: Vec<f64> = crate::torch::to_vec_f32(&t.0)?.into_iter().map(f64::from).collect();
-    let (rows, columns) = match names {
-        Some((r, c)) => (glue::names("heatmap", "the row names", &r)?, glue::names("heatmap", "the column names", &c)?),
-        None => ((0..rows).map(|i| i.to_string()).collect(), (0..columns).map(|i| i.to_string()).collect()),
-    };
-    plots::heatmap(&values, &rows, &columns, None, &options)
+fn draw(tensor: &TensorValue, rows: &[String], columns: &[String], options: &HeatmapOptions) -> Result<Figure> {
+    let values: Vec<f64> = torch::to_vec_f32(&tensor.0)?.into_iter().map(f64::from).collect();
+    plots::heatmap(&values, rows, columns, None, options)
 }

@@ -1,14 +1,14 @@
 //! `plot`: curves.
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic};
 
 use crate::error::{Error, Result};
 use crate::plots::{self, Figure, LinesOptions, Series};
-use crate::primitives::glue;
+use crate::primitives::parameters::numbers;
 use crate::primitives::values::table::TableValue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
-use crate::script::{options, show};
+use crate::script::{options, show, vocabulary};
 
 pub const WORD: Word = Word {
     name: "plot",
@@ -17,48 +17,26 @@ pub const WORD: Word = Word {
     summary: "Curves with their names at their ends.",
     details: "series is an array of maps: #{name, x: [..], y: [..]}, or #{name, table, x: \"column\", y: \"column\"} from a Table such as a \
 run's metrics; low and high, of the same form as y, draw a band. Rows without a value are left out.",
-    options: Some(OptionDocs {
-        defaults: options::defaults::<LinesOptions>,
-        docs: || {
-            crate::options::list(&[
-                ("title", "above the figure"),
-                ("subtitle", "below the title"),
-                ("width", "pixels"),
-                ("height", "pixels"),
-                ("x_label", "under the horizontal axis"),
-                ("y_label", "beside the vertical axis"),
-                ("log_x", "logarithmic horizontal axis"),
-                ("log_y", "logarithmic vertical axis"),
-                ("y_min", "where the vertical axis begins; () fits the data"),
-                ("y_max", "where it ends; () fits the data"),
-                ("markers", "a dot at every point"),
-            ])
-        },
-    }),
+    options: Some(OptionDocs::of::<LinesOptions>()),
     examples: &[Example {
         code: "plot([#{name: \"squares\", x: [1, 2, 3], y: [1, 4, 9]}], #{title: \"a curve\"})",
         prints: "Figure",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(plot);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_fn("plot", |series: Array| -> Fallible<Figure> { draw(&series, &Map::new()).or_raise() })
-        .register_fn("plot", |series: Array, map: Map| -> Fallible<Figure> { draw(&series, &map).or_raise() });
-}
-
-fn draw(series: &Array, map: &Map) -> Result<Figure> {
-    let options: LinesOptions = options::parse("plot", map)?;
-    let series = series.iter().map(one).collect::<Result<Vec<_>>>()?;
+fn plot(call: &Call, series: Array, options: LinesOptions) -> Result<Figure> {
+    let series = series.iter().map(|series| one(series, call)).collect::<Result<Vec<_>>>()?;
     plots::lines(&series, &options)
 }
 
-fn one(value: &Dynamic) -> Result<Series> {
+fn one(value: &Dynamic, call: &Call) -> Result<Series> {
     let map = value.as_map_ref().map_err(|came| {
         Error::argument(format!(
             "plot takes an array of maps #{{name, x, y}}; got {} in it",
-            crate::script::vocabulary::a_user_name(came)
+            vocabulary::a_user_name(came)
         ))
     })?;
     let known = ["name", "table", "x", "y", "low", "high"];
@@ -68,7 +46,7 @@ fn one(value: &Dynamic) -> Result<Series> {
     let column = |key: &str| -> Result<Option<Vec<f64>>> {
         let Some(value) = map.get(key) else { return Ok(None) };
         if let Ok(array) = value.as_array_ref() {
-            return glue::numbers("plot", key, &array).map(Some);
+            return numbers(&array, call, key).map(Some);
         }
         let table = map.get("table").and_then(|t| t.clone().try_cast::<TableValue>());
         match (table, value.as_immutable_string_ref()) {

@@ -11,7 +11,7 @@ pub const WORD: Word = Word {
     name: "load_partition",
     chapter: Chapter::Graph,
     signatures: &["load_partition(path, labels) -> Partition"],
-    summary: "Reads a partition in the authors' form: a JSON list, one object a task, {\"label index\": position in the teacher's output}.",
+    summary: "Reads a partition in the authors' form: a JSON list, one object per task, {\"label index\": position in the teacher's output}.",
     details: "labels is the array of names that the indices count; p.save(path) writes the same form.",
     options: None,
     examples: &[Example {

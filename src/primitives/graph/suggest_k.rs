@@ -10,7 +10,7 @@ pub const WORD: Word = Word {
     signatures: &["suggest_k(affinity) -> SuggestedK", "suggest_k(affinity, max_k) -> SuggestedK"],
     summary: "The number of tasks behind which the eigenvalues of the normalised Laplacian jump most.",
     details: "The eigengap heuristic (von Luxburg 2007, section 8.3): the k from 2 to max_k (15 when left out) with the widest gap \
-between the k-th and the next eigenvalue. Of the dis-occurrence branch, whose eigenvalues all lie near 1, it says little. \
+between the k-th and the next eigenvalue. On the dis-occurrence branch, whose eigenvalues all lie near 1, it is of little use. \
 eigenvalue_plot(affinity, suggestion.k) draws it.",
     options: None,
     examples: &[Example {

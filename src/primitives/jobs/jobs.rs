@@ -10,7 +10,7 @@ pub const WORD: Word = Word {
     name: "jobs",
     chapter: Chapter::Jobs,
     signatures: &["jobs() -> Table"],
-    summary: "A Table of the session's background jobs: how each stands, how long it has run, how far its trainings are.",
+    summary: "A Table of the session's background jobs: their states, how long each has run, how far its trainings are.",
     details: "",
     options: None,
     examples: &[Example { code: "let job = spawn(|| 1); wait(job); jobs().column(\"state\")", prints: "[\"done\"]" }],

@@ -14,9 +14,9 @@ pub const WORD: Word = Word {
     chapter: Chapter::Jobs,
     signatures: &["spawn(closure) -> Job", "spawn(closure, #{options}) -> Job"],
     summary: "Begins a closure in the background, so that the prompt or the script goes on while it trains.",
-    details: "The closure takes no arguments and works on copies of the variables that it names, as they are when it begins; what it finds out it gives back. Its trainings run beside whatever else runs; \
-the code between them takes turns with the session's. Its lines are printed above the prompt, after its number. wait(job) gives what the \
-closure gave, jobs() lists them, stop(job) ends one at a safe point; Ctrl-C never stops one. A script ends when its jobs have, and fails with \
+    details: "The closure takes no arguments and works on copies of the variables that it names, as they are when it begins; only its result comes back. Its trainings run beside everything else that runs; \
+the code between them takes turns with the session's. Its lines are printed above the prompt, after its number. wait(job) gives the closure's \
+result, jobs() lists them, stop(job) ends one at a safe point; Ctrl-C never stops one. A script ends when its jobs have, and fails with \
 the first that failed and was not waited for.",
     options: Some(OptionDocs::of::<SpawnOptions>()),
     examples: &[
@@ -34,7 +34,7 @@ the first that failed and was not waited for.",
 options! {
     /// The options of `spawn`.
     struct SpawnOptions {
-        /// what jobs() and its lines call it; () for its number
+        /// its name in jobs() and in its lines; () for its number
         pub name: Option<String> = None;
         /// how many cores its trainings may use; () for all
         pub cores: Option<usize> = None;

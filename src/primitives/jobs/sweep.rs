@@ -24,9 +24,9 @@ pub const WORD: Word = Word {
     name: "sweep",
     chapter: Chapter::Jobs,
     signatures: &["sweep(grid, closure) -> Table", "sweep(grid, closure, #{options}) -> Table"],
-    summary: "Calls a closure at every point of a grid, several at a time where asked, and gives a Table of one row a point.",
+    summary: "Calls a closure at every point of a grid, several at a time where asked, and gives a Table of one row per point.",
     details: "grid is a map of arrays, of which every combination is a point (the last key in the alphabet changes fastest), or an array of \
-maps, the points themselves. The closure takes a point and gives a map of results, a Report, or one value, which becomes the column value. \
+maps, the points themselves. The closure takes a point and gives a map of results, an Evaluation, or one value, which becomes the column value. \
 Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was.",
     options: Some(OptionDocs::of::<SweepOptions>()),
     examples: &[
@@ -49,7 +49,7 @@ options! {
     struct SweepOptions {
         /// how many points at a time, the cores shared out among them; above 1 the closure works on copies of the variables that it names
         pub jobs: usize = 1;
-        /// "stop" throws the first error once what was begun has ended; "keep" writes it into a column error and goes on
+        /// "stop" throws the first error once the points that were begun have ended; "keep" writes it into a column error and goes on
         pub on_error: OnError = OnError::Stop;
     }
 }

@@ -13,7 +13,7 @@ pub const WORD: Word = Word {
     name: "wait",
     chapter: Chapter::Jobs,
     signatures: &["wait(job) -> value", "wait(jobs) -> array"],
-    summary: "Waits until a background job, or each of an array of them, has ended, and gives what its closure gave.",
+    summary: "Waits until a background job, or each of an array of them, has ended, and gives its closure's result.",
     details: "Progress is shown meanwhile. An error of the closure is thrown here. Ctrl-C ends the waiting, not the job.",
     options: None,
     examples: &[Example { code: "wait([spawn(|| 1), spawn(|| 2)])", prints: "[1, 2]" }],

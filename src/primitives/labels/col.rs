@@ -1,7 +1,6 @@
 //! `col`: a column in an expression.
 
 use polars::prelude as pl;
-use rhai::Engine;
 
 use crate::primitives::values::expr::ExprValue;
 use crate::script::word::{Chapter, Example, Word};
@@ -18,9 +17,7 @@ and turned round with !. ?Expr lists what an expression can do.",
         code: "let t = table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.5}]);\nt.filter(col(\"mAP\") > 81).column(\"k\")",
         prints: "[3]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(|name: String| ExprValue(pl::col(name)));
+    },
 };
-
-fn register(engine: &mut Engine) {
-    engine.register_fn("col", |name: &str| ExprValue(pl::col(name)));
-}

@@ -1,9 +1,6 @@
 //! `lit`: a constant in an expression.
 
-use rhai::{Dynamic, Engine};
-
-use crate::primitives::values::expr::{ExprValue, operand};
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::values::expr::{ExprValue, Operand};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -17,11 +14,7 @@ pub const WORD: Word = Word {
         code: "table([#{k: 2}, #{k: 3}]).with_columns([lit(\"co\").alias(\"branch\")]).column(\"branch\")",
         prints: "[\"co\", \"co\"]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(|value: Operand| ExprValue(value.0));
+    },
 };
-
-fn register(engine: &mut Engine) {
-    engine.register_fn("lit", |value: Dynamic| -> Fallible<ExprValue> {
-        operand("lit", &value).map(ExprValue).or_raise()
-    });
-}

@@ -1,10 +1,8 @@
 //! `load_table`: a table from a CSV or Parquet file.
 
-use rhai::Engine;
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::primitives::values::table::TableValue;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
 use crate::tables::Table;
 
@@ -19,17 +17,18 @@ pub const WORD: Word = Word {
         code: "table([#{k: 2, mAP: 80.5}]).write_csv(\"out/example/table.csv\");\nload_table(\"out/example/table.csv\").columns",
         prints: "k",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(load_table);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("load_table", |path: &str| -> Fallible<TableValue> { load(path).map(TableValue).or_raise() });
-}
-
-fn load(path: &str) -> Result<Table> {
-    match std::path::Path::new(path).extension().and_then(|e| e.to_str()) {
-        Some("parquet") => Table::read_parquet(path),
-        Some("csv" | "tsv" | "txt") => Table::read_csv(path),
-        _ => Err(Error::argument(format!("load_table reads .csv and .parquet files; got \"{path}\""))),
+fn load_table(path: PathBuf) -> Result<Table> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("parquet") => Table::read_parquet(&path),
+        Some("csv" | "tsv" | "txt") => Table::read_csv(&path),
+        _ => {
+            let message = format!("load_table reads .csv and .parquet files; got \"{}\"", path.display());
+            Err(Error::argument(message).about_file(&path))
+        }
     }
 }

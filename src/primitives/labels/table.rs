@@ -1,10 +1,11 @@
 //! `table`: a table from maps.
 
-use rhai::{Array, Engine};
+use rhai::Array;
 
 use crate::error::{Error, Result};
+use crate::primitives::parameters::Columns;
 use crate::primitives::values::table::{TableValue, cell};
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::vocabulary;
 use crate::script::word::{Chapter, Example, Word};
 use crate::tables::Cell;
 
@@ -12,33 +13,24 @@ pub const WORD: Word = Word {
     name: "table",
     chapter: Chapter::Labels,
     signatures: &["table(rows) -> Table", "table(rows, columns) -> Table"],
-    summary: "A Table from an array of maps, one a row.",
-    details: "columns gives their order; without it they stand in alphabetical order, as maps have none. A key that a row lacks is empty there.",
+    summary: "A Table from an array of maps, one per row.",
+    details: "columns gives their order; without it they are in alphabetical order, as maps have none. A key that a row lacks is empty there.",
     options: None,
     examples: &[Example {
         code: "table([#{k: 2, mAP: 80.5}, #{k: 3, mAP: 81.0}], [\"k\", \"mAP\"]).column(\"mAP\")",
         prints: "[80.5, 81.0]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(|rows: Array, columns: Option<Columns>| from_maps(&rows, columns.map(|columns| columns.0)));
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("table", |rows: Array| -> Fallible<TableValue> { from_maps(&rows, None).or_raise() });
-    engine.register_fn("table", |rows: Array, columns: Array| -> Fallible<TableValue> {
-        let columns = crate::primitives::glue::names("table", "the columns", &columns).or_raise()?;
-        from_maps(&rows, Some(columns)).or_raise()
-    });
-}
-
-/// One row a map; `columns`, or all keys in order of appearance.
+/// One row per map; `columns`, or all keys in order of appearance.
 pub fn from_maps(rows: &Array, columns: Option<Vec<String>>) -> Result<TableValue> {
     let mut maps = Vec::new();
     for row in rows {
         let map = row.as_map_ref().map_err(|came| {
-            Error::argument(format!(
-                "table takes an array of maps; got {} in it",
-                crate::script::vocabulary::a_user_name(came)
-            ))
+            Error::argument(format!("table takes an array of maps; got {} in it", vocabulary::a_user_name(came)))
         })?;
         maps.push(map.clone());
     }

@@ -2,37 +2,54 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{Engine, Map};
-use serde::{Deserialize, Serialize};
+use rhai::Map;
 
 use crate::error::{Error, Result};
 use crate::models::{LabelGraph, Model, ModelSpec, Normalise};
+use crate::options::Options;
 use crate::primitives::values::model::ModelValue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::call::{Call, Parameter};
 use crate::script::options;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 use crate::training::Trained;
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Options {
-    labels: Vec<String>,
-    seed: u64,
-    head: Option<String>,
-    weights: Option<String>,
-    image_size: Option<i64>,
-    stages: Option<usize>,
-    freeze: usize,
-    frozen: bool,
-    frozen_norms: bool,
-    head_width: Option<i64>,
-    dropout: f64,
-    normalise: Normalise,
-    head_options: BTreeMap<String, f64>,
-    word_vectors: Option<String>,
-    graph: Option<LabelGraph>,
-    path: Option<String>,
-    features: Option<i64>,
+crate::options! {
+    struct ModelOptions {
+        /// the labels of its outputs, in order
+        pub labels: Vec<String> = vec![];
+        /// decides random initial weights
+        pub seed: u64 = 0;
+        /// "gap", "conv", "tf", "q2l", "csra" and others: `cpsd doc heads` lists them
+        pub head: Option<String> = None;
+        /// "imagenet", or a path to weights
+        pub weights: Option<String> = None;
+        /// side of the square input, in pixels; () is the backbone's own
+        pub image_size: Option<i64> = None;
+        /// use only so many of the backbone's stages
+        pub stages: Option<usize> = None;
+        /// keep the weights of the first so many stages as they are
+        pub freeze: usize = 0;
+        /// keep the weights of all stages as they are: features are computed once and kept
+        pub frozen: bool = false;
+        /// keep every batch norm of the backbone as it is, in trainable stages too
+        pub frozen_norms: bool = false;
+        /// channels of the "conv" head
+        pub head_width: Option<i64> = None;
+        /// share of feature maps dropped before the head in training
+        pub dropout: f64 = 0.0;
+        /// pixels as the "backbone"'s weights expect them, or "none": plainly from 0 to 1
+        pub normalise: Normalise = Normalise::Backbone;
+        /// a map of numbers for the head, as `cpsd doc heads` lists them
+        pub head_options: BTreeMap<String, f64> = BTreeMap::new();
+        /// for heads that read words: a file in GloVe's form, or "learned"
+        pub word_vectors: Option<String> = None;
+        /// for heads that read a label graph: a Cooccurrence or an Affinity
+        pub graph: Option<LabelGraph> = None;
+        /// for backbone "torchscript": the file of a traced or scripted module
+        pub path: Option<String> = None;
+        /// for backbone "torchscript": the channels it gives; () finds them by a dry run
+        pub features: Option<i64> = None;
+    }
 }
 
 pub const WORD: Word = Word {
@@ -42,49 +59,32 @@ pub const WORD: Word = Word {
     summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
     details: "Backbones and heads are listed by `cpsd doc models`.",
     options: Some(OptionDocs {
-        defaults: options::defaults::<Options>,
+        defaults: options::defaults::<ModelOptions>,
         docs: || {
-            crate::options::list(&[
-                ("labels", "the labels of its outputs, in order"),
-                ("seed", "decides random initial weights"),
-                ("head", "\"gap\", \"conv\", \"tf\", \"q2l\", \"csra\" and others: `cpsd doc heads` lists them"),
-                ("weights", "\"imagenet\", or a path to weights"),
-                ("image_size", "side of the square input, in pixels; () is the backbone's own"),
-                ("stages", "use only so many of the backbone's stages"),
-                ("freeze", "keep the weights of the first so many stages as they are"),
-                ("frozen", "keep the weights of all stages as they are: features are computed once and kept"),
-                ("frozen_norms", "keep every batch norm of the backbone as it is, in trainable stages too"),
-                ("head_width", "channels of the \"conv\" head"),
-                ("dropout", "share of feature maps dropped before the head in training"),
-                ("normalise", "pixels as the \"backbone\"'s weights expect them, or \"none\": plainly from 0 to 1"),
-                ("head_options", "a map of numbers for the head, as `cpsd doc heads` lists them"),
-                ("word_vectors", "for heads that read words: a file in GloVe's form, or \"learned\""),
-                ("path", "for backbone \"torchscript\": the file of a traced or scripted module"),
-                ("features", "for backbone \"torchscript\": the channels it gives; () finds them by a dry run"),
-                ("graph", "for heads that read a label graph: a Cooccurrence or an Affinity"),
-            ])
+            let mut docs = ModelOptions::docs();
+            docs.sort_by_key(|option| option.key == "graph"); // last in help
+            docs
         },
     }),
     examples: &[Example {
         code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels",
         prints: "[\"cat\", \"dog\"]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(model);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("model", |backbone: &str, map: Map| -> Fallible<ModelValue> { make(backbone, &map).or_raise() });
-}
-
-fn make(backbone: &str, map: &Map) -> Result<ModelValue> {
-    let o: Options = options::parse("model", map)?;
+/// The map cannot be left out: labels have no default.
+fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
+    let o = ModelOptions::read(options.into(), call)?;
     if o.labels.is_empty() {
         return Err(Error::argument(
             "model needs the labels of its outputs, as in model(\"small_cnn\", #{labels: [\"cat\", \"dog\"]})",
         ));
     }
     let spec = ModelSpec {
-        backbone: backbone.to_string(),
+        backbone,
         head: o.head.unwrap_or_else(|| ModelSpec::default().head),
         weights: o.weights,
         image_size: o.image_size,

@@ -12,7 +12,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Runs,
     signatures: &["runs() -> Table"],
     summary: "A Table of the finished runs in the store: trainings, kept features and teacher outputs.",
-    details: "The store is the folder `runs/`, or what CPSD_RUNS or --runs name.",
+    details: "The store is the folder `runs/`, or the one that CPSD_RUNS or --runs names.",
     options: None,
     examples: &[Example { code: "runs().columns", prints: "\"id\"" }],
     register: |word| {
@@ -62,7 +62,7 @@ fn run(call: &Call, id: String) -> Result<RunValue> {
         }
         _ if runs.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
             .about_name(id)
-            .with_help("the store is the folder runs/, or what CPSD_RUNS or --runs name")),
+            .with_help("the store is the folder runs/, or the one that CPSD_RUNS or --runs names")),
         _ => Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id).with_help("runs() lists the ids")),
     }
 }

@@ -11,7 +11,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Scripting,
     signatures: &["assert(condition)", "assert(condition, message)"],
     summary: "Stops with an error unless the condition is true.",
-    details: "In libraries, functions named test_... hold what is promised against what is: `cpsd test DIR` runs them all.",
+    details: "In libraries, functions named test_... are tests: `cpsd test DIR` runs them all.",
     options: None,
     examples: &[Example { code: "assert(1 + 1 == 2, \"arithmetic\"); \"held\"", prints: "held" }],
     register: |word| {

@@ -1,13 +1,12 @@
 //! `load_tensors`: tensors from a file.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use rhai::{Dynamic, Engine, Map};
+use rhai::{Dynamic, Map};
 
 use crate::error::{Error, Result};
 use crate::models::weights;
 use crate::primitives::values::tensor::TensorValue;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -21,27 +20,23 @@ pub const WORD: Word = Word {
         code: "save_tensors(#{a: tensor([1.0, 2.0])}, \"out/example/a.safetensors\");\nload_tensors(\"out/example/a.safetensors\").a.sum().item()",
         prints: "3.0",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(load_tensors);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("load_tensors", |path: &str| -> Fallible<Map> { load(Path::new(path)).or_raise() });
-}
-
-fn load(path: &Path) -> Result<Map> {
+fn load_tensors(path: PathBuf) -> Result<Map> {
     let tensors = match path.extension().and_then(|e| e.to_str()) {
-        Some("safetensors") => weights::read_safetensors(path)?.0,
+        Some("safetensors") => weights::read_safetensors(&path)?.0,
         Some("npy") => {
-            std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
-            let tensor = tch::Tensor::read_npy(path)
-                .map_err(|e| Error::data(format!("{}: not an array that can be read: {e}", path.display())))?;
+            std::fs::metadata(&path).map_err(|e| Error::io(&path, e))?;
+            let tensor = tch::Tensor::read_npy(&path)
+                .map_err(|e| Error::in_file(&path, format!("not an array that can be read: {e}")))?;
             vec![("array".to_string(), tensor)]
         }
         _ => {
-            return Err(Error::argument(format!(
-                "load_tensors reads .safetensors and .npy; got \"{}\"",
-                path.display()
-            )));
+            let message = format!("load_tensors reads .safetensors and .npy; got \"{}\"", path.display());
+            return Err(Error::argument(message).about_file(path));
         }
     };
     Ok(tensors.into_iter().map(|(name, t)| (name.into(), Dynamic::from(TensorValue::from(t)))).collect())

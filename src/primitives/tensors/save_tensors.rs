@@ -1,16 +1,16 @@
 //! `save_tensors`: tensors to a file.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use rhai::{Engine, Map};
+use rhai::{Dynamic, Map};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::models::weights;
-use crate::primitives::glue;
+use crate::primitives::parameters::expect;
 use crate::primitives::values::tensor::TensorValue;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::call::{Call, Parameter};
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -24,31 +24,40 @@ pub const WORD: Word = Word {
         code: "save_tensors(#{array: tensor([[1.0], [2.0]])}, \"out/example/a.npy\");\nload_tensors(\"out/example/a.npy\").array.shape",
         prints: "[2, 1]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(save_tensors);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_fn("save_tensors", |map: Map, path: &str| -> Fallible<()> { save(&map, Path::new(path)).or_raise() });
+/// A map of tensors, in the order of its keys.
+struct Tensors(Vec<(String, Tensor)>);
+
+impl Parameter for Tensors {
+    type Value = Map;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        let named = |(name, value): (&rhai::Identifier, &Dynamic)| {
+            let tensor: TensorValue =
+                expect(value, call, &format!("\"{name}\""), "a Tensor").map_err(|e| e.about_name(name.as_str()))?;
+            Ok((name.to_string(), tensor.0.shallow_clone()))
+        };
+        value.cast::<Map>().iter().map(named).collect::<Result<_>>().map(Tensors)
+    }
 }
 
-fn save(map: &Map, path: &Path) -> Result<()> {
-    let tensors = map
-        .iter()
-        .map(|(name, value)| {
-            let tensor: TensorValue = glue::expect("save_tensors", &format!("\"{name}\""), "a Tensor", value)?;
-            Ok((name.to_string(), tensor.0.shallow_clone()))
-        })
-        .collect::<Result<Vec<(String, Tensor)>>>()?;
+fn save_tensors(Tensors(tensors): Tensors, path: PathBuf) -> Result<()> {
     match (path.extension().and_then(|e| e.to_str()), tensors.as_slice()) {
-        (Some("safetensors"), tensors) => weights::write_safetensors(path, tensors, &[]),
+        (Some("safetensors"), tensors) => weights::write_safetensors(&path, tensors, &[]),
         (Some("npy"), [(_, tensor)]) => {
-            // libtorch's writer takes a path: write beside, then move the bytes through the one atomic way.
-            let beside = tempfile::NamedTempFile::new().map_err(|e| Error::io(path, e))?;
-            tensor.write_npy(beside.path()).map_err(|e| Error::io(path, e))?;
-            files::write(path, &std::fs::read(beside.path()).map_err(|e| Error::io(path, e))?)
+            // libtorch's writer takes a path: write to a temporary file, then move the bytes through the one atomic way.
+            let temporary = tempfile::NamedTempFile::new().map_err(|e| Error::io(&path, e))?;
+            tensor.write_npy(temporary.path()).map_err(|e| Error::io(&path, e))?;
+            files::write(&path, &std::fs::read(temporary.path()).map_err(|e| Error::io(&path, e))?)
         }
         (Some("npy"), tensors) => Err(Error::argument(format!("a .npy file holds one tensor; got {}", tensors.len()))),
-        _ => Err(Error::argument(format!("save_tensors writes .safetensors and .npy; got \"{}\"", path.display()))),
+        _ => {
+            let message = format!("save_tensors writes .safetensors and .npy; got \"{}\"", path.display());
+            Err(Error::argument(message).about_file(path))
+        }
     }
 }

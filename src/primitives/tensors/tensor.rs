@@ -1,9 +1,10 @@
 //! `tensor`: a tensor from numbers.
 
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
+use crate::error::Result;
 use crate::primitives::values::tensor::{TensorValue, from_value};
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
 
 pub const WORD: Word = Word {
@@ -14,11 +15,11 @@ pub const WORD: Word = Word {
     details: "Whole numbers alone give int64, anything else float, as in PyTorch.",
     options: None,
     examples: &[Example { code: "(tensor([[1.0, 2.0], [3.0, 4.0]]) * 2).sum().item()", prints: "20.0" }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(tensor);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("tensor", |value: Dynamic| -> Fallible<TensorValue> {
-        from_value("tensor", &value).map(TensorValue::from).or_raise()
-    });
+fn tensor(call: &Call, value: Dynamic) -> Result<TensorValue> {
+    from_value(call.name, &value).map(TensorValue::from)
 }

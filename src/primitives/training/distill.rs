@@ -17,7 +17,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Training,
     signatures: &["distill(data, ensembles) -> Model", "distill(data, ensembles, #{options}) -> Model"],
     summary: "Trains one student from the ground truth and from merged teachers.",
-    details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model stands for an ensemble of one. \
+    details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model counts as an ensemble of one. \
 L = label_weight · L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
 each for two ensembles, as in the paper. Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
 views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|.",
@@ -61,6 +61,7 @@ pub fn ensembles(value: &Dynamic, call: &Call) -> Result<Vec<Ensemble>> {
 
 /// The training of one student.
 pub fn job(call: &Call, data: &Data, ensembles: Vec<Ensemble>, options: DistillOptions) -> Result<Job> {
+    options.train.check_further(call.name)?;
     options.distillation.validate()?;
     let (train, val) = data.splits(call, options.train.select_on)?;
     if ensembles.is_empty() {
@@ -72,7 +73,7 @@ pub fn job(call: &Call, data: &Data, ensembles: Vec<Ensemble>, options: DistillO
     }
     if weights.len() != ensembles.len() {
         return Err(Error::argument(format!(
-            "option \"weights\" of {} must have one weight an ensemble, {}; got {}",
+            "option \"weights\" of {} must have one weight per ensemble, {}; got {}",
             call.name,
             ensembles.len(),
             weights.len()

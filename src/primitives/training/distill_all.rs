@@ -17,7 +17,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Training,
     signatures: &["distill_all(data, list) -> array of Model", "distill_all(data, list, #{options}) -> array of Model"],
     summary: "Trains several students side by side, the cores shared out among them: one for each item of the list.",
-    details: "Each item is what distill takes as its ensembles: one Ensemble or Model, or an array of Ensembles. The whole component ablation is \
+    details: "Each item is the ensembles argument of one distill: one Ensemble or Model, or an array of Ensembles. The whole component ablation is \
 distill_all(data, [one, co, dis, [co, dis]], options). Options are those of distill.",
     options: Some(OptionDocs::of::<DistillOptions>()),
     examples: &[Example {

@@ -1,20 +1,20 @@
 //! `merge`: teachers back into label order.
 
-use rhai::{Array, Engine, Map};
-use serde::{Deserialize, Serialize};
+use rhai::{Array, Dynamic};
 
-use crate::primitives::glue;
+use crate::error::Result;
+use crate::primitives::parameters::expect;
 use crate::primitives::values::ensemble::EnsembleValue;
 use crate::primitives::values::model::ModelValue;
-use crate::script::errors::{Fallible, OrRaise};
-use crate::script::options;
+use crate::script::call::{Call, Parameter};
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
-use crate::training::Ensemble;
+use crate::training::{Ensemble, Trained};
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Options {
-    labels: Option<Vec<String>>,
+crate::options! {
+    struct MergeOptions {
+        /// the order to merge into; () is the data set's own
+        pub labels: Option<Vec<String>> = None;
+    }
 }
 
 pub const WORD: Word = Word {
@@ -23,28 +23,28 @@ pub const WORD: Word = Word {
     signatures: &["merge(teachers) -> Ensemble", "merge(teachers, #{labels}) -> Ensemble"],
     summary: "Concatenates teachers' outputs and puts them back into label order: the paper's ρ.",
     details: "Every label of the data set must belong to exactly one teacher: gaps and overlaps are refused by name.",
-    options: Some(OptionDocs {
-        defaults: options::defaults::<Options>,
-        docs: || crate::options::list(&[("labels", "the order to merge into; () is the data set's own")]),
-    }),
+    options: Some(OptionDocs::of::<MergeOptions>()),
     examples: &[Example {
         code: "let a = model(\"small_cnn\", #{labels: [\"dog\"]});\nlet b = model(\"small_cnn\", #{labels: [\"cat\"]});\nmerge([a, b], #{labels: [\"cat\", \"dog\"]}).labels",
         prints: "[\"cat\", \"dog\"]",
     }],
-    register: |r| register(r.engine),
+    register: |word| {
+        word.form(merge);
+    },
 };
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("merge", |teachers: Array| merge(&teachers, Map::new()));
-    engine.register_fn("merge", |teachers: Array, map: Map| merge(&teachers, map));
+/// An array of models.
+struct Teachers(Vec<Trained>);
+
+impl Parameter for Teachers {
+    type Value = Array;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        let teacher = |item: &Dynamic| expect(item, call, "every teacher", "a Model").map(|model: ModelValue| model.0);
+        value.cast::<Array>().iter().map(teacher).collect::<Result<_>>().map(Teachers)
+    }
 }
 
-fn merge(teachers: &Array, map: Map) -> Fallible<EnsembleValue> {
-    let options: Options = options::parse("merge", &map).or_raise()?;
-    let teachers = teachers
-        .iter()
-        .map(|t| glue::expect::<ModelValue>("merge", "every teacher", "a Model", t).map(|m| m.0))
-        .collect::<Result<Vec<_>, _>>()
-        .or_raise()?;
-    Ensemble::merge(teachers, options.labels).map(EnsembleValue).or_raise()
+fn merge(teachers: Teachers, options: MergeOptions) -> Result<EnsembleValue> {
+    Ensemble::merge(teachers.0, options.labels).map(EnsembleValue)
 }

@@ -7,4 +7,3 @@ pub mod merge;
 pub mod recipe;
 pub mod train_teacher;
 pub mod train_teachers;
-pub mod training_options;

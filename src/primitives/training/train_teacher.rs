@@ -13,11 +13,11 @@ pub const WORD: Word = Word {
     chapter: Chapter::Training,
     signatures: &["train_teacher(data, labels) -> Model", "train_teacher(data, labels, #{options}) -> Model"],
     summary: "Trains a model on the named labels: a teacher on one task of a partition, or with all labels a baseline.",
-    details: "data is what dataset(...) gives (it trains on train and selects on val), or one Dataset, of which a tenth is held out \
+    details: "data is the map that dataset(...) gives (it trains on train and selects on val), or one Dataset, of which a tenth is held out \
 to select on. The teacher sees all training images with only its own labels as targets. The same call again is answered by the \
 run store; one that was interrupted goes on where it stopped. The option on_epoch takes a closure, which is called with each epoch's line \
 (a map: name, epoch, loss, lr, seconds, and val_mAP where the epoch was evaluated). The option loss may be a closure \
-|logits, targets|, both Tensors of [batch, labels], that gives one number; its code counts in what names the run.",
+|logits, targets|, both Tensors of [batch, labels], that gives one number; its code is part of the run's id.",
     options: Some(OptionDocs::of::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmodel.labels",
@@ -30,6 +30,7 @@ run store; one that was interrupted goes on where it stopped. The option on_epoc
 
 fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<TrainOptions>) -> Fallible<ModelValue> {
     let Training { options, closures } = training;
+    options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let labels = labels.0;
     let name = if labels.len() == train.labels.num_labels() {

@@ -18,8 +18,8 @@ pub const WORD: Word = Word {
     ],
     summary: "Trains one teacher for each task of a partition, side by side with the cores shared out among them.",
     details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
-on_epoch is told of all teachers (line.name says which), and with a loss of the script's own they train one after the other. \
-The option workers says whether each trains in a process of its own.",
+on_epoch is told of all teachers (line.name tells which), and with a loss of the script's own they train one after the other. \
+The option workers decides whether each trains in a process of its own.",
     options: Some(OptionDocs::of::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet p = random_partition(data.train.names, 2);\nlet teachers = train_teachers(data, p, #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmerge(teachers).labels == data.train.names",
@@ -37,6 +37,7 @@ fn train_teachers(
     training: Training<TrainOptions>,
 ) -> Fallible<Vec<ModelValue>> {
     let Training { options, closures } = training;
+    options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));
     let jobs = partition

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::cooccurrence::{graph_json, place};
+use super::cooccurrence::place;
 use crate::error::Result;
 use crate::graph::Affinity;
+use crate::models::LabelGraph;
 use crate::primitives::parameters::TaskCount;
 use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -44,7 +45,7 @@ impl KindOfValue for Affinity {
     }
 
     fn to_json(&self) -> Option<Result<Value, String>> {
-        Some(graph_json(self.labels(), |i, j| self.weight(i, j)))
+        Some(LabelGraph::to_json(self.labels(), |i, j| self.weight(i, j)))
     }
 }
 

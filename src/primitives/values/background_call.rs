@@ -16,11 +16,11 @@ impl KindOfValue for BackgroundCallValue {
     const SUMMARY: &'static str = "A closure that runs in the background, as spawn(...) gives it.";
     const MEMBERS: &'static [Member] = &[
         Member::new("id", "its number in the session"),
-        Member::new("name", "what it is called"),
+        Member::new("name", "its name"),
         Member::new("state", "\"running\", \"done\", \"failed\" or \"stopped\""),
         Member::new("seconds", "how long it has run"),
         Member::new("progress", "how far its trainings are, in a line"),
-        Member::new("value", "what its closure gave; waits for it, as wait(job) does"),
+        Member::new("value", "its closure's result; waits for it, as wait(job) does"),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {

@@ -58,22 +58,11 @@ impl KindOfValue for Cooccurrence {
     }
 
     fn to_json(&self) -> Option<Result<Value, String>> {
-        Some(graph_json(self.labels(), |i, j| self.conditional(i, j)))
+        Some(LabelGraph::to_json(self.labels(), |i, j| self.conditional(i, j)))
     }
 }
 
 kind_value!(Cooccurrence);
-
-/// A label graph as the option `graph` of a model holds it. `Err`: there are too many labels.
-pub fn graph_json(labels: &[String], weight: impl Fn(usize, usize) -> f64) -> Result<Value, String> {
-    const MOST: usize = 4096;
-    let m = labels.len();
-    if m > MOST {
-        return Err(format!("a label graph of {m} labels; at most {MOST} fit into an option"));
-    }
-    let rows = (0..m).map(|i| (0..m).map(|j| if i == j { 0.0 } else { weight(i, j) }).collect()).collect();
-    serde_json::to_value(LabelGraph { labels: labels.to_vec(), rows }).map_err(|e| e.to_string())
-}
 
 /// The position of a label. Errors: none has that name.
 pub fn place(labels: &[String], label: &str) -> Result<usize> {

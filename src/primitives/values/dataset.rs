@@ -1,13 +1,14 @@
 //! `Dataset` in scripts.
 
-use rhai::Engine;
+use rhai::{Array, Dynamic};
 
-use super::super::glue;
-use super::label_table::{positions, strings};
+use super::label_table::positions;
+use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::Names;
+use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::script::show;
 
 impl KindOfValue for Dataset {
     const NAME: &'static str = "Dataset";
@@ -25,32 +26,25 @@ impl KindOfValue for Dataset {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("labels", |d: &Self| d.labels.clone())
+            .get("names", |d: &Self| d.labels.labels().to_vec())
+            .get("name", |d: &Self| d.name.clone())
+            .get("split", |d: &Self| d.split.clone())
+            .method("len", |d: &Self| d.len())
+            .method("take", |d: &Self, n: i64| d.take((0..n.clamp(0, d.len() as i64) as usize).collect()))
+            .method("take", |call: &Call, d: &Self, at: Array| d.take(positions(call, &at, d.len())?))
+            .method("take_labels", |d: &Self, names: Names| d.take_labels(&names.0))
+            .method("divide", divide);
     }
 }
 
 kind_value!(Dataset);
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("labels", |d: &mut Dataset| d.labels.clone())
-        .register_get("names", |d: &mut Dataset| strings(d.labels.labels()))
-        .register_get("name", |d: &mut Dataset| d.name.clone())
-        .register_get("split", |d: &mut Dataset| d.split.clone())
-        .register_fn("len", |d: &mut Dataset| d.len() as i64)
-        .register_fn("take", |d: &mut Dataset, n: i64| -> Fallible<Dataset> {
-            let n = n.clamp(0, d.len() as i64) as usize;
-            d.take((0..n).collect()).or_raise()
-        })
-        .register_fn("take", |d: &mut Dataset, at: rhai::Array| -> Fallible<Dataset> {
-            d.take(positions("take", &at, d.len())?).or_raise()
-        })
-        .register_fn("take_labels", |d: &mut Dataset, names: rhai::Array| -> Fallible<Dataset> {
-            d.take_labels(&glue::names("take_labels", "the labels", &names).or_raise()?).or_raise()
-        })
-        .register_fn("divide", |d: &mut Dataset, share: rhai::Dynamic, seed: i64| -> Fallible<rhai::Array> {
-            let share = glue::number("divide", "the share", &share).or_raise()?;
-            let (a, b) = d.split(share, seed as u64).or_raise()?;
-            Ok(vec![rhai::Dynamic::from(a), rhai::Dynamic::from(b)])
-        });
+fn divide(call: &Call, dataset: &Dataset, share: Dynamic, seed: i64) -> Result<Vec<Dataset>> {
+    let number = Number::of(&share).ok_or_else(|| {
+        Error::argument(format!("{}: the share must be a number; got {}", call.name, show::a_type(&share)))
+    })?;
+    let (rest, out) = dataset.split(number, seed as u64)?;
+    Ok(vec![rest, out])
 }

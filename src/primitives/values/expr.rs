@@ -4,12 +4,11 @@ use std::fmt;
 
 use polars::prelude as pl;
 use polars::prelude::{Expr, NamedFrom};
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
-use super::super::glue;
 use crate::error::{Error, Result};
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::numbers;
+use crate::script::call::{Call, MemberRegistrar, Number, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::show;
 
@@ -59,7 +58,30 @@ impl KindOfValue for ExprValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        for &(name, operator) in OPERATORS {
+            members
+                .method(name, move |a: &Self, b: Self| ExprValue(operator(a.0.clone(), b.0)))
+                .method(name, move |a: &Self, b: Operand| ExprValue(operator(a.0.clone(), b.0)))
+                .function(name, move |a: Operand, b: Self| ExprValue(operator(a.0, b.0)));
+        }
+        for &(name, method) in METHODS {
+            members.method(name, move |e: &Self| ExprValue(method(e.0.clone())));
+        }
+        members
+            .method("-", |e: &Self| ExprValue(pl::lit(0) - e.0.clone()))
+            .method("alias", |e: &Self, name: String| ExprValue(e.0.clone().alias(name)))
+            .method("quantile", quantile)
+            .method("round", round)
+            .method("shift", |e: &Self, n: i64| ExprValue(e.0.clone().shift(pl::lit(n))))
+            .method("over", |call: &Call, e: &Self, columns: Expressions| over(call, e, columns.0))
+            .method("over", |call: &Call, e: &Self, column: String| over(call, e, vec![pl::col(column)]))
+            .method("fill_null", |e: &Self, value: Operand| ExprValue(e.0.clone().fill_null(value.0)))
+            .method("is_in", is_in)
+            .method("is_between", is_between)
+            .method("contains", |e: &Self, text: String| ExprValue(e.0.clone().str().contains_literal(pl::lit(text))))
+            .method("starts_with", |e: &Self, text: String| ExprValue(e.0.clone().str().starts_with(pl::lit(text))))
+            .method("ends_with", |e: &Self, text: String| ExprValue(e.0.clone().str().ends_with(pl::lit(text))))
+            .method("cast", cast);
     }
 }
 
@@ -115,74 +137,54 @@ const METHODS: &[(&str, Unary)] = &[
     ("!", Expr::not),
 ];
 
-fn register(engine: &mut Engine) {
-    for &(name, operator) in OPERATORS {
-        engine
-            .register_fn(name, move |a: ExprValue, b: ExprValue| ExprValue(operator(a.0, b.0)))
-            .register_fn(name, move |a: ExprValue, b: Dynamic| -> Fallible<ExprValue> {
-                Ok(ExprValue(operator(a.0, operand(name, &b).or_raise()?)))
-            })
-            .register_fn(name, move |a: Dynamic, b: ExprValue| -> Fallible<ExprValue> {
-                Ok(ExprValue(operator(operand(name, &a).or_raise()?, b.0)))
-            });
+/// An expression, or a plain value as one.
+pub struct Operand(pub Expr);
+
+impl Parameter for Operand {
+    type Value = Dynamic;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        operand(&value, call).map(Operand)
     }
-    for &(name, method) in METHODS {
-        engine.register_fn(name, move |e: ExprValue| ExprValue(method(e.0)));
+}
+
+/// An array of expressions; a string is the column of that name.
+pub struct Expressions(pub Vec<Expr>);
+
+impl Parameter for Expressions {
+    type Value = Array;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        several(&value, call).map(Expressions)
     }
-    engine
-        .register_fn("-", |e: ExprValue| ExprValue(pl::lit(0) - e.0))
-        .register_fn("alias", |e: ExprValue, name: &str| ExprValue(e.0.alias(name)))
-        .register_fn("quantile", |e: ExprValue, q: Dynamic| -> Fallible<ExprValue> {
-            let q = glue::number("quantile", "q", &q).or_raise()?;
-            if !(0.0..=1.0).contains(&q) {
-                return Err(crate::script::errors::raise(Error::argument(format!(
-                    "quantile: q must be from 0 to 1; got {q}"
-                ))));
-            }
-            Ok(ExprValue(e.0.quantile(pl::lit(q), pl::QuantileMethod::Linear)))
-        })
-        .register_fn("round", |e: ExprValue, digits: i64| -> Fallible<ExprValue> {
-            let digits = u32::try_from(digits).ok().filter(|d| *d <= 18).ok_or_else(|| {
-                crate::script::errors::raise(Error::argument(format!(
-                    "round: digits must be an integer from 0 to 18; got {digits}"
-                )))
-            })?;
-            Ok(ExprValue(e.0.round(digits, pl::RoundMode::HalfToEven)))
-        })
-        .register_fn("shift", |e: ExprValue, n: i64| ExprValue(e.0.shift(pl::lit(n))))
-        .register_fn("over", |e: ExprValue, columns: Array| -> Fallible<ExprValue> {
-            let columns = expressions("over", &columns).or_raise()?;
-            e.0.over(columns)
-                .map(ExprValue)
-                .map_err(|e| crate::script::errors::raise(Error::argument(format!("over: {e}"))))
-        })
-        .register_fn("over", |e: ExprValue, column: &str| -> Fallible<ExprValue> {
-            e.0.over([pl::col(column)])
-                .map(ExprValue)
-                .map_err(|e| crate::script::errors::raise(Error::argument(format!("over: {e}"))))
-        })
-        .register_fn("fill_null", |e: ExprValue, value: Dynamic| -> Fallible<ExprValue> {
-            Ok(ExprValue(e.0.fill_null(operand("fill_null", &value).or_raise()?)))
-        })
-        .register_fn("is_in", |e: ExprValue, values: Array| -> Fallible<ExprValue> {
-            one_of(e.0, &values).map(ExprValue).or_raise()
-        })
-        .register_fn("is_between", |e: ExprValue, low: Dynamic, high: Dynamic| -> Fallible<ExprValue> {
-            let (low, high) = (operand("is_between", &low).or_raise()?, operand("is_between", &high).or_raise()?);
-            Ok(ExprValue(e.0.clone().gt_eq(low).and(e.0.lt_eq(high))))
-        })
-        .register_fn("contains", |e: ExprValue, text: &str| ExprValue(e.0.str().contains_literal(pl::lit(text))))
-        .register_fn("starts_with", |e: ExprValue, text: &str| ExprValue(e.0.str().starts_with(pl::lit(text))))
-        .register_fn("ends_with", |e: ExprValue, text: &str| ExprValue(e.0.str().ends_with(pl::lit(text))))
-        .register_fn("cast", |e: ExprValue, kind: &str| -> Fallible<ExprValue> {
-            cast(e.0, kind).map(ExprValue).or_raise()
-        });
+}
+
+/// An array of expressions and names of columns, or one of them.
+pub fn several(value: &Dynamic, call: &Call) -> Result<Vec<Expr>> {
+    match value.as_array_ref() {
+        Ok(array) => array.iter().map(|item| expression(item, call)).collect(),
+        Err(_) => Ok(vec![expression(value, call)?]),
+    }
+}
+
+/// An expression, or the name of a column.
+fn expression(value: &Dynamic, call: &Call) -> Result<Expr> {
+    if let Some(e) = value.read_lock::<ExprValue>() {
+        return Ok(e.0.clone());
+    }
+    match value.as_immutable_string_ref() {
+        Ok(name) => Ok(pl::col(name.as_str())),
+        Err(_) => {
+            let came = show::a_type(value);
+            Err(Error::argument(format!("{} takes column names and expressions; got {came}", call.name)))
+        }
+    }
 }
 
 /// A plain value or an expression, as one side of an operator.
-pub fn operand(word: &str, value: &Dynamic) -> Result<Expr> {
-    if let Some(e) = value.clone().try_cast::<ExprValue>() {
-        return Ok(e.0);
+fn operand(value: &Dynamic, call: &Call) -> Result<Expr> {
+    if let Some(e) = value.read_lock::<ExprValue>() {
+        return Ok(e.0.clone());
     }
     if value.is_unit() {
         return Ok(pl::lit(pl::NULL));
@@ -199,49 +201,58 @@ pub fn operand(word: &str, value: &Dynamic) -> Result<Expr> {
     if let Ok(s) = value.as_immutable_string_ref() {
         return Ok(pl::lit(s.as_str()));
     }
-    Err(Error::argument(format!("{word} takes an Expr, a number, a string or a boolean; got {}", show::a_type(value))))
+    let came = show::a_type(value);
+    Err(Error::argument(format!("{} takes an Expr, a number, a string or a boolean; got {came}", call.name)))
 }
 
-/// An array of expressions; a string stands for the column of that name.
-pub fn expressions(word: &str, array: &Array) -> Result<Vec<Expr>> {
-    array.iter().map(|item| expression(word, item)).collect()
-}
-
-/// An expression, or the name of a column.
-pub fn expression(word: &str, value: &Dynamic) -> Result<Expr> {
-    if let Some(e) = value.clone().try_cast::<ExprValue>() {
-        return Ok(e.0);
+fn quantile(call: &Call, e: &ExprValue, q: Dynamic) -> Result<ExprValue> {
+    let expected =
+        |expected: &str, came: String| Error::argument(format!("{}: q must be {expected}; got {came}", call.name));
+    let q = Number::of(&q).ok_or_else(|| expected("a number", show::a_type(&q)))?;
+    if !(0.0..=1.0).contains(&q) {
+        return Err(expected("from 0 to 1", q.to_string()));
     }
-    match value.as_immutable_string_ref() {
-        Ok(name) => Ok(pl::col(name.as_str())),
-        Err(_) => {
-            Err(Error::argument(format!("{word} takes column names and expressions; got {}", show::a_type(value))))
-        }
-    }
+    Ok(ExprValue(e.0.clone().quantile(pl::lit(q), pl::QuantileMethod::Linear)))
 }
 
-fn one_of(e: Expr, values: &Array) -> Result<Expr> {
+fn round(call: &Call, e: &ExprValue, digits: i64) -> Result<ExprValue> {
+    let digits = u32::try_from(digits).ok().filter(|d| *d <= 18).ok_or_else(|| {
+        Error::argument(format!("{}: digits must be an integer from 0 to 18; got {digits}", call.name))
+    })?;
+    Ok(ExprValue(e.0.clone().round(digits, pl::RoundMode::HalfToEven)))
+}
+
+fn over(call: &Call, e: &ExprValue, columns: Vec<Expr>) -> Result<ExprValue> {
+    let over = e.0.clone().over(columns);
+    over.map(ExprValue).map_err(|e| Error::argument(format!("{}: {e}", call.name)))
+}
+
+fn is_between(e: &ExprValue, low: Operand, high: Operand) -> ExprValue {
+    ExprValue(e.0.clone().gt_eq(low.0).and(e.0.clone().lt_eq(high.0)))
+}
+
+fn is_in(call: &Call, e: &ExprValue, values: Array) -> Result<ExprValue> {
+    let e = e.0.clone();
     // Long lists of one kind as a set; short ones as comparisons, which may be of several kinds.
     if values.len() > 100 {
+        let among = |series: pl::Series| pl::lit(series).implode(false);
         let names: Option<Vec<String>> =
             values.iter().map(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string())).collect();
         if let Some(names) = names {
-            return Ok(e.is_in(pl::lit(pl::Series::new("values".into(), names)).implode(false), false));
+            return Ok(ExprValue(e.is_in(among(pl::Series::new("values".into(), names)), false)));
         }
-        let numbers =
-            super::super::glue::numbers("is_in", "a list of more than 100 values, unless of strings,", values)?;
-        return Ok(e
-            .cast(pl::DataType::Float64)
-            .is_in(pl::lit(pl::Series::new("values".into(), numbers)).implode(false), false));
+        let numbers = numbers(&values, call, "a list of more than 100 values, unless of strings,")?;
+        let numbers = among(pl::Series::new("values".into(), numbers));
+        return Ok(ExprValue(e.cast(pl::DataType::Float64).is_in(numbers, false)));
     }
     let mut any = pl::lit(false);
-    for value in values {
-        any = any.or(e.clone().eq(operand("is_in", value)?));
+    for value in &values {
+        any = any.or(e.clone().eq(operand(value, call)?));
     }
-    Ok(any)
+    Ok(ExprValue(any))
 }
 
-fn cast(e: Expr, kind: &str) -> Result<Expr> {
+fn cast(e: &ExprValue, kind: String) -> Result<ExprValue> {
     let kinds = [
         ("integer", pl::DataType::Int64),
         ("number", pl::DataType::Float64),
@@ -249,8 +260,8 @@ fn cast(e: Expr, kind: &str) -> Result<Expr> {
         ("boolean", pl::DataType::Boolean),
     ];
     match kinds.iter().find(|(name, _)| *name == kind) {
-        Some((_, kind)) => Ok(e.cast(kind.clone())),
-        None => Err(Error::unknown("kind", kind, kinds.iter().map(|k| k.0))),
+        Some((_, kind)) => Ok(ExprValue(e.0.clone().cast(kind.clone()))),
+        None => Err(Error::unknown("kind", &kind, kinds.iter().map(|k| k.0))),
     }
 }
 

@@ -1,12 +1,9 @@
 //! `Figure` in scripts.
 
-use std::path::Path;
-
-use rhai::Engine;
+use std::path::PathBuf;
 
 use crate::plots::Figure;
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for Figure {
@@ -19,15 +16,11 @@ impl KindOfValue for Figure {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("svg", |f: &Self| f.svg().to_string())
+            .method("show", |f: &Self| f.half_blocks(100))
+            .method("save", |f: &Self, path: PathBuf| f.save(path));
     }
 }
 
 kind_value!(Figure);
-
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("svg", |f: &mut Figure| f.svg().to_string())
-        .register_fn("show", |f: &mut Figure| -> Fallible<String> { f.half_blocks(100).or_raise() })
-        .register_fn("save", |f: &mut Figure, path: &str| -> Fallible<()> { f.save(Path::new(path)).or_raise() });
-}

@@ -1,16 +1,17 @@
 //! `LabelTable` in scripts.
 
-use rhai::{Array, Dynamic, Engine, Map};
+use std::path::PathBuf;
 
-use super::super::glue;
+use rhai::{Array, Dynamic, Identifier, Map};
+
 use super::expr::ExprValue;
 use super::table::TableValue;
 use crate::error::{Error, Result};
 use crate::labels::{LabelTable, Statistics, stratified_split};
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::primitives::parameters::{Names, OnlySeed, Renames, numbers, strings};
+use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
-use crate::script::options;
+use crate::script::show;
 use crate::tables::Table;
 
 impl KindOfValue for LabelTable {
@@ -54,138 +55,83 @@ impl KindOfValue for LabelTable {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("labels", |t: &Self| t.labels().to_vec())
+            .get("images", |t: &Self| t.images().to_vec())
+            .method("len", |t: &Self| t.num_images())
+            .method("counts", counts)
+            .method("row", row)
+            .method("take_labels", |t: &Self, names: Names| t.take_labels(&names.0))
+            .method("take_images", |call: &Call, t: &Self, at: Array| {
+                t.take_images(&positions(call, &at, t.num_images())?)
+            })
+            .method("to_table", long)
+            .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| Table { frame }))
+            .method("write_csv", |t: &Self, path: PathBuf| long(t)?.write_csv(path))
+            .method("write_parquet", |t: &Self, path: PathBuf| long(t)?.write_parquet(path))
+            .method("statistics", |t: &Self| {
+                serde_json::to_value(Statistics::of(t)).map_err(|e| Error::internal(e.to_string()))
+            })
+            .method("split", split)
+            .method("filter", |t: &Self, condition: ExprValue| t.filter(condition.0))
+            .method("select", |t: &Self, names: Names| t.take_labels(&names.0))
+            .method("with_any", |t: &Self, names: Names| t.with_any(&names.0))
+            .method("with_all", |t: &Self, names: Names| t.with_all(&names.0))
+            .method("drop", |t: &Self, names: Names| t.drop_labels(&names.0))
+            .method("head", |t: &Self, n: usize| t.take_images(&(0..n.min(t.num_images())).collect::<Vec<_>>()))
+            .method("sample", |t: &Self, n: usize, options: OnlySeed| t.sample(n, options.seed))
+            .method("rename", |t: &Self, names: Renames| t.rename(&names.0))
+            .method("merge", merge)
+            .method("drop_rare", |t: &Self, n: usize| t.drop_rare(n as u64))
+            .method("drop_unlabelled", |t: &Self| t.drop_unlabelled())
+            .method("+", |a: &Self, b: Self| a.concat(&b));
     }
 }
 
 kind_value!(LabelTable);
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("labels", |t: &mut LabelTable| strings(t.labels()))
-        .register_get("images", |t: &mut LabelTable| strings(t.images()))
-        .register_fn("len", |t: &mut LabelTable| t.num_images() as i64)
-        .register_fn("counts", |t: &mut LabelTable| -> Fallible<TableValue> { counts(t) })
-        .register_fn("row", |t: &mut LabelTable, image: i64| -> Fallible<Array> {
-            let i = usize::try_from(image).ok().filter(|&i| i < t.num_images()).ok_or_else(|| {
-                crate::script::errors::raise(crate::error::Error::argument(format!(
-                    "row: the image must be an integer from 0 to {}; got {image}",
-                    t.num_images().saturating_sub(1)
-                )))
-            })?;
-            Ok(t.row(i).iter().map(|&l| t.labels()[l as usize].clone().into()).collect())
-        })
-        .register_fn("take_labels", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
-            t.take_labels(&glue::names("take_labels", "the labels", &names).or_raise()?).or_raise()
-        })
-        .register_fn("take_images", |t: &mut LabelTable, at: Array| -> Fallible<LabelTable> {
-            t.take_images(&positions("take_images", &at, t.num_images())?).or_raise()
-        })
-        .register_fn("to_table", |t: &mut LabelTable| -> Fallible<TableValue> { long(t).map(TableValue).or_raise() })
-        .register_fn("to_wide_table", |t: &mut LabelTable| -> Fallible<TableValue> {
-            t.to_frame_wide().map(|frame| TableValue(Table { frame })).or_raise()
-        })
-        .register_fn("write_csv", |t: &mut LabelTable, path: &str| -> Fallible<()> {
-            long(t).and_then(|t| t.write_csv(path)).or_raise()
-        })
-        .register_fn("write_parquet", |t: &mut LabelTable, path: &str| -> Fallible<()> {
-            long(t).and_then(|t| t.write_parquet(path)).or_raise()
-        })
-        .register_fn("statistics", |t: &mut LabelTable| -> Fallible<Dynamic> { statistics(t) })
-        .register_fn("split", |t: &mut LabelTable, shares: Array| -> Fallible<Array> {
-            split(t, &shares, &Map::new()).or_raise()
-        })
-        .register_fn("split", |t: &mut LabelTable, shares: Array, map: Map| -> Fallible<Array> {
-            split(t, &shares, &map).or_raise()
-        })
-        .register_fn("filter", |t: &mut LabelTable, e: ExprValue| -> Fallible<LabelTable> { t.filter(e.0).or_raise() })
-        .register_fn("select", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
-            named("select", &names, |names| t.take_labels(names))
-        })
-        .register_fn("with_any", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
-            named("with_any", &names, |names| t.with_any(names))
-        })
-        .register_fn("with_all", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
-            named("with_all", &names, |names| t.with_all(names))
-        })
-        .register_fn("drop", |t: &mut LabelTable, names: Array| -> Fallible<LabelTable> {
-            named("drop", &names, |names| t.drop_labels(names))
-        })
-        .register_fn("head", |t: &mut LabelTable, n: i64| -> Fallible<LabelTable> {
-            let n = glue::count("head", "n", n).or_raise()?.min(t.num_images());
-            t.take_images(&(0..n).collect::<Vec<_>>()).or_raise()
-        })
-        .register_fn("sample", |t: &mut LabelTable, n: i64| -> Fallible<LabelTable> {
-            glue::count("sample", "n", n).and_then(|n| t.sample(n, 0)).or_raise()
-        })
-        .register_fn("sample", |t: &mut LabelTable, n: i64, map: Map| -> Fallible<LabelTable> {
-            let seed = glue::only_seed("sample", &map).or_raise()?;
-            glue::count("sample", "n", n).and_then(|n| t.sample(n, seed)).or_raise()
-        })
-        .register_fn("rename", |t: &mut LabelTable, map: Map| -> Fallible<LabelTable> {
-            glue::renames("rename", &map).and_then(|names| t.rename(&names)).or_raise()
-        })
-        .register_fn("merge", |t: &mut LabelTable, map: Map| -> Fallible<LabelTable> { merge(t, &map).or_raise() })
-        .register_fn("drop_rare", |t: &mut LabelTable, n: i64| -> Fallible<LabelTable> {
-            glue::count("drop_rare", "n", n).and_then(|n| t.drop_rare(n as u64)).or_raise()
-        })
-        .register_fn("drop_unlabelled", |t: &mut LabelTable| -> Fallible<LabelTable> { t.drop_unlabelled().or_raise() })
-        .register_fn("+", |a: LabelTable, b: LabelTable| -> Fallible<LabelTable> { a.concat(&b).or_raise() });
+fn row(call: &Call, t: &LabelTable, image: i64) -> Result<Vec<String>> {
+    let i = usize::try_from(image).ok().filter(|&i| i < t.num_images()).ok_or_else(|| {
+        let last = t.num_images().saturating_sub(1);
+        Error::argument(format!("{}: the image must be an integer from 0 to {last}; got {image}", call.name))
+    })?;
+    Ok(t.row(i).iter().map(|&label| t.labels()[label as usize].clone()).collect())
 }
 
 fn long(t: &LabelTable) -> Result<Table> {
     Ok(Table { frame: t.to_frame_long()? })
 }
 
-/// A table made of this one and an array of label names.
-fn named(word: &str, names: &Array, make: impl FnOnce(&[String]) -> Result<LabelTable>) -> Fallible<LabelTable> {
-    glue::names(word, "the labels", names).and_then(|names| make(&names)).or_raise()
+fn split(call: &Call, t: &LabelTable, shares: Array, options: OnlySeed) -> Result<Vec<LabelTable>> {
+    let parts = stratified_split(t, &numbers(&shares, call, "the shares")?, options.seed)?;
+    parts.iter().map(|images| t.take_images(images)).collect()
 }
 
-fn statistics(t: &LabelTable) -> Fallible<Dynamic> {
-    let all = serde_json::to_value(Statistics::of(t)).map_err(|e| Error::internal(e.to_string())).or_raise()?;
-    Ok(options::from_json(&all))
-}
-
-fn split(t: &LabelTable, shares: &Array, map: &Map) -> Result<Array> {
-    let shares = glue::numbers("split", "the shares", shares)?;
-    let parts = stratified_split(t, &shares, glue::only_seed("split", map)?)?;
-    parts.iter().map(|images| Ok(Dynamic::from(t.take_images(images)?))).collect()
-}
-
-fn merge(t: &LabelTable, map: &Map) -> Result<LabelTable> {
-    let group = |(name, members): (&rhai::Identifier, &Dynamic)| match members.as_array_ref() {
-        Ok(members) => Ok((name.to_string(), glue::names("merge", "the labels of a group", &members)?)),
+fn merge(call: &Call, t: &LabelTable, groups: Map) -> Result<LabelTable> {
+    let group = |(name, members): (&Identifier, &Dynamic)| match members.as_array_ref() {
+        Ok(members) => Ok((name.to_string(), strings(&members, call, "the labels of a group")?)),
         Err(_) => Err(Error::argument(format!(
-            "merge: \"{name}\" must be given an array of label names; got {}",
-            crate::script::show::a_type(members)
-        ))),
+            "{}: \"{name}\" must be given an array of label names; got {}",
+            call.name,
+            show::a_type(members)
+        ))
+        .about_name(name.as_str())),
     };
-    t.merge(&map.iter().map(group).collect::<Result<Vec<_>>>()?)
-}
-
-/// Names as a script array.
-pub fn strings(names: &[String]) -> Array {
-    names.iter().map(|n| Dynamic::from(n.clone())).collect()
+    t.merge(&groups.iter().map(group).collect::<Result<Vec<_>>>()?)
 }
 
 /// An array of positions below `n`.
-pub fn positions(word: &str, array: &Array, n: usize) -> Fallible<Vec<usize>> {
-    array
-        .iter()
-        .map(|item| {
-            item.as_int().ok().and_then(|i| usize::try_from(i).ok()).filter(|&i| i < n).ok_or_else(|| {
-                crate::script::errors::raise(crate::error::Error::argument(format!(
-                    "{word}: positions must be integers from 0 to {}; got {}",
-                    n.saturating_sub(1),
-                    crate::script::show::show(item)
-                )))
-            })
+pub fn positions(call: &Call, array: &Array, n: usize) -> Result<Vec<usize>> {
+    let position = |item: &Dynamic| {
+        item.as_int().ok().and_then(|i| usize::try_from(i).ok()).filter(|&i| i < n).ok_or_else(|| {
+            let (last, came) = (n.saturating_sub(1), show::show(item));
+            Error::argument(format!("{}: positions must be integers from 0 to {last}; got {came}", call.name))
         })
-        .collect()
+    };
+    array.iter().map(position).collect()
 }
 
-fn counts(t: &LabelTable) -> Fallible<TableValue> {
+fn counts(t: &LabelTable) -> Result<TableValue> {
     let n = t.num_images().max(1) as f64;
     let rows = t
         .labels()
@@ -193,5 +139,5 @@ fn counts(t: &LabelTable) -> Fallible<TableValue> {
         .zip(t.counts())
         .map(|(label, count)| vec![label.as_str().into(), (count as i64).into(), (count as f64 / n).into()])
         .collect();
-    TableValue::from_rows(&["label", "images", "share"], rows).or_raise()
+    TableValue::from_rows(&["label", "images", "share"], rows)
 }

@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use rhai::{Engine, Map};
+use serde_json::Value;
 
 use super::tensor::TensorValue;
-use crate::error::Error;
-use crate::losses::{Loss, LossSpec};
+use crate::error::Result;
+use crate::losses::LossSpec;
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise, raise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
-use crate::script::options;
 
 /// A loss with its options as scripts hold it.
 #[derive(Clone)]
@@ -24,38 +22,21 @@ impl KindOfValue for LossValue {
     const MEMBERS: &'static [Member] = &[Member::new("of(logits, targets)", "the loss as a scalar Tensor")];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members.method("of", |loss: &Self, logits: TensorValue, targets: TensorValue| loss.compute(&logits, &targets));
+    }
+
+    fn to_json(&self) -> Option<Result<Value, String>> {
+        Some(serde_json::to_value(&self.spec).map_err(|e| e.to_string()))
     }
 }
 
 kind_value!(LossValue);
 
-fn register(engine: &mut Engine) {
-    engine.register_fn("of", |loss: &mut LossValue, logits: TensorValue, targets: TensorValue| {
-        compute(&loss.spec, &logits, &targets)
-    });
-}
-
-fn compute(spec: &LossSpec, logits: &TensorValue, targets: &TensorValue) -> Fallible<TensorValue> {
-    spec.compute(&logits.0, &targets.0).map(TensorValue::from).or_raise()
-}
-
-/// Registers `name()`, `name(#{options})`, `name(logits, targets)` and `name(logits, targets, #{options})`.
-pub fn register_loss<L: Loss>(engine: &mut Engine, name: &'static str) {
-    let make = move |map: &Map| -> Fallible<LossSpec> {
-        let spec: LossSpec = options::parse::<L>(name, map).or_raise()?.into();
-        spec.validate().or_raise()?;
-        Ok(spec)
-    };
-    engine
-        .register_fn(name, move || -> Fallible<LossValue> { Ok(LossValue { spec: make(&Map::new())? }) })
-        .register_fn(name, move |map: Map| -> Fallible<LossValue> { Ok(LossValue { spec: make(&map)? }) })
-        .register_fn(name, move |logits: TensorValue, targets: TensorValue| -> Fallible<TensorValue> {
-            compute(&make(&Map::new())?, &logits, &targets)
-        })
-        .register_fn(name, move |logits: TensorValue, targets: TensorValue, map: Map| -> Fallible<TensorValue> {
-            compute(&make(&map)?, &logits, &targets)
-        });
+impl LossValue {
+    /// The loss as a scalar tensor.
+    pub fn compute(&self, logits: &TensorValue, targets: &TensorValue) -> Result<TensorValue> {
+        self.spec.compute(&logits.0, &targets.0).map(TensorValue::from)
+    }
 }
 
 impl fmt::Display for LossValue {
@@ -70,9 +51,4 @@ impl fmt::Display for LossValue {
             .collect();
         write!(f, "{}(#{{{}}})", self.spec.name(), options.join(", "))
     }
-}
-
-/// For words that take a loss but were given something else.
-pub fn not_a_loss(word: &str, came: &str) -> Box<rhai::EvalAltResult> {
-    raise(Error::argument(format!("{word} takes a Loss such as asl(#{{gamma_neg: 2}}); got a {came}")))
 }

@@ -1,16 +1,12 @@
 //! `Model` in scripts.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
-use rhai::{Dynamic, Engine};
-
-use super::label_table::strings;
 use super::run::RunValue;
 use super::tensor::TensorValue;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Trained;
 
@@ -20,10 +16,10 @@ pub struct ModelValue(pub Trained);
 
 impl KindOfValue for ModelValue {
     const NAME: &'static str = "Model";
-    const SUMMARY: &'static str = "An image classifier: a backbone, a head, one output a label.";
+    const SUMMARY: &'static str = "An image classifier: a backbone, a head, one output per label.";
     const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the labels of its outputs, in order"),
-        Member::new("id", "what names its weights: the run's id or a hash"),
+        Member::new("id", "the name of its weights: the run's id or a hash"),
         Member::new("run", "the Run that made it, or ()"),
         Member::new("parameters", "number of parameters"),
         Member::new("image_size", "side of the square input, in pixels"),
@@ -32,34 +28,30 @@ impl KindOfValue for ModelValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("labels", |m: &Self| m.0.labels.clone())
+            .get("id", |m: &Self| m.0.id.clone())
+            .get("run", |m: &Self| m.0.run.clone().map(RunValue))
+            .get("parameters", |m: &Self| m.0.model().num_parameters())
+            .get("image_size", |m: &Self| m.0.model().image_size())
+            .method("forward", |m: &Self, x: TensorValue| m.forward(&x))
+            .method("save", |m: &Self, path: PathBuf| m.0.save(&path));
     }
 }
 
 kind_value!(ModelValue);
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("labels", |m: &mut ModelValue| strings(&m.0.labels))
-        .register_get("id", |m: &mut ModelValue| m.0.id.clone())
-        .register_get("run", |m: &mut ModelValue| m.0.run.clone().map_or(Dynamic::UNIT, |r| Dynamic::from(RunValue(r))))
-        .register_get("parameters", |m: &mut ModelValue| m.0.model().num_parameters())
-        .register_get("image_size", |m: &mut ModelValue| m.0.model().image_size())
-        .register_fn("forward", |m: &mut ModelValue, x: TensorValue| -> Fallible<TensorValue> {
-            let (shape, side) = (x.0.size(), m.0.model().image_size());
-            if shape.len() != 4 || shape[1] != 3 {
-                let error = Error::new(
-                    ErrorKind::Tensor,
-                    format!("forward takes normalised pictures [N, 3, H, W]; got a Tensor {shape:?}"),
-                );
-                return Err(
-                    error.with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]"))
-                )
-                .or_raise();
-            }
-            tch::no_grad(|| m.0.model().forward(&x.0, false)).map(TensorValue::from).or_raise()
-        })
-        .register_fn("save", |m: &mut ModelValue, path: &str| -> Fallible<()> { m.0.save(Path::new(path)).or_raise() });
+impl ModelValue {
+    /// Logits `[N, m]` of normalised pictures `[N, 3, H, W]`.
+    fn forward(&self, x: &TensorValue) -> Result<TensorValue> {
+        let (shape, side) = (x.0.size(), self.0.model().image_size());
+        if shape.len() != 4 || shape[1] != 3 {
+            let message = format!("forward takes normalised pictures [N, 3, H, W]; got a Tensor {shape:?}");
+            return Err(Error::new(ErrorKind::Tensor, message)
+                .with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]")));
+        }
+        tch::no_grad(|| self.0.model().forward(&x.0, false)).map(TensorValue::from)
+    }
 }
 
 impl fmt::Display for ModelValue {

@@ -20,7 +20,7 @@ impl KindOfValue for PlanValue {
     const MEMBERS: &'static [Member] = &[
         Member::new(
             "table",
-            "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row a training",
+            "a Table: name, model, seed, labels, pictures, epochs, state, seconds, megabytes, run; one row per training",
         ),
         Member::new("len()", "number of trainings"),
         Member::new("to_do", "how many of them the run store does not have"),
@@ -28,7 +28,7 @@ impl KindOfValue for PlanValue {
             "hours",
             "hours of all that is to do, one after the other, on this machine; () when it was not timed",
         ),
-        Member::new("gigabytes", "what all that is to do leaves in the run store"),
+        Member::new("gigabytes", "gigabytes that the trainings to do take in the run store"),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {

@@ -19,8 +19,8 @@ impl KindOfValue for RunValue {
         Member::new("id", "its name in the store"),
         Member::new("path", "its folder"),
         Member::new("spec", "a map of all that decided its result"),
-        Member::new("summary", "a map of what came of it"),
-        Member::new("metrics", "a Table: one row an epoch"),
+        Member::new("summary", "a map of its results"),
+        Member::new("metrics", "a Table: one row per epoch"),
         Member::new("model", "the Model, for a training"),
     ];
 

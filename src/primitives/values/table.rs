@@ -1,23 +1,24 @@
 //! `Table` in scripts.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Dynamic, Map};
 use serde_json::Value;
 
-use super::super::glue;
-use super::expr::{ExprValue, expression, expressions};
+use super::expr::{ExprValue, Expressions, several};
 use super::group_by::GroupBy;
-use super::label_table::strings;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::primitives::parameters::{OnlySeed, Renames, strings};
 use crate::reports::export::{ExportOptions, latex, markdown};
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::call::{Call, IntoValue, MemberRegistrar, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
-use crate::script::options;
+use crate::script::show;
 use crate::tables::{Cell, Table};
+
+/// Rows that `head` and `tail` show by default.
+const SHOWN: usize = 5;
 
 /// A polars table as scripts hold it.
 #[derive(Clone)]
@@ -67,166 +68,124 @@ impl KindOfValue for TableValue {
             "to_latex(#{decimals, signed, bold, caption, label})",
             "the same options; a caption or label puts it into a table environment",
         ),
-        Member::new("write_latex(path)", "write what to_latex gives"),
+        Member::new("write_latex(path)", "write the text of to_latex"),
         Member::new("write_latex(path, #{options})", "the same with its options"),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        members
+            .get("columns", |t: &Self| t.0.columns())
+            .get("rows", |t: &Self| t.maps())
+            .method("len", |t: &Self| t.0.height())
+            .method("column", |t: &Self, name: String| t.0.column(&name))
+            .method("filter", |t: &Self, condition: ExprValue| t.0.filter(condition.0))
+            .method("select", |t: &Self, columns: Expressions| t.0.select(columns.0))
+            .method("with_columns", |t: &Self, columns: Expressions| t.0.with_columns(columns.0))
+            .method("with_columns", |t: &Self, one: ExprValue| t.0.with_columns(vec![one.0]))
+            .method("group_by", group_by)
+            .method("join", |t: &Self, other: Self, on: ColumnNames, how: Option<String>| {
+                t.0.join(&other.0, &on.0, how.as_deref().unwrap_or("inner"))
+            })
+            .method("sort", sort)
+            .method("head", |t: &Self, n: Option<usize>| t.0.head(n.unwrap_or(SHOWN)))
+            .method("tail", |t: &Self, n: Option<usize>| t.0.tail(n.unwrap_or(SHOWN)))
+            .method("slice", |t: &Self, offset: i64, n: usize| t.0.slice(offset, n))
+            .method("sample", |t: &Self, n: usize, options: OnlySeed| t.0.sample(n, options.seed))
+            .method("rename", |t: &Self, names: Renames| t.0.rename(&names.0))
+            .method("drop", |t: &Self, columns: ColumnNames| t.0.drop_columns(&columns.0))
+            .method("unique", |t: &Self, columns: Option<ColumnNames>| t.0.unique(columns.as_ref().map(|c| &c.0[..])))
+            .method("drop_nulls", |t: &Self| t.0.drop_nulls())
+            .method("with_row_index", |t: &Self, name: String| t.0.with_row_index(&name))
+            .method("vstack", |t: &Self, other: Self| t.0.vstack(&other.0))
+            .method("describe", |t: &Self| t.0.describe())
+            .method("write_csv", |t: &Self, path: PathBuf| t.0.write_csv(path))
+            .method("write_parquet", |t: &Self, path: PathBuf| t.0.write_parquet(path))
+            .method("to_csv", |t: &Self| t.0.to_csv())
+            .method("to_markdown", |t: &Self, options: ExportOptions| markdown(&t.0, &options))
+            .method("to_latex", |t: &Self, options: ExportOptions| latex(&t.0, &options))
+            .method("write_latex", |t: &Self, path: PathBuf, options: ExportOptions| {
+                files::write(&path, latex(&t.0, &options)?.as_bytes())
+            });
     }
 }
 
 kind_value!(TableValue);
 
-fn register(engine: &mut Engine) {
-    engine
-        .register_get("columns", |t: &mut TableValue| strings(&t.0.columns()))
-        .register_get("rows", |t: &mut TableValue| -> Array { t.maps() })
-        .register_fn("len", |t: &mut TableValue| t.0.frame.height() as i64)
-        .register_fn("column", |t: &mut TableValue, name: &str| -> Fallible<Array> { t.column(name).or_raise() })
-        .register_fn("filter", |t: &mut TableValue, e: ExprValue| -> Fallible<TableValue> { made(t.0.filter(e.0)) })
-        .register_fn("select", |t: &mut TableValue, columns: Array| -> Fallible<TableValue> {
-            made(expressions("select", &columns).and_then(|columns| t.0.select(columns)))
-        })
-        .register_fn("with_columns", |t: &mut TableValue, columns: Array| -> Fallible<TableValue> {
-            made(expressions("with_columns", &columns).and_then(|columns| t.0.with_columns(columns)))
-        })
-        .register_fn("with_columns", |t: &mut TableValue, e: ExprValue| -> Fallible<TableValue> {
-            made(t.0.with_columns(vec![e.0]))
-        })
-        .register_fn("group_by", |t: &mut TableValue, keys: Dynamic| -> Fallible<GroupBy> {
-            let keys = several("group_by", &keys).or_raise()?;
-            Ok(GroupBy { table: t.0.clone(), keys })
-        })
-        .register_fn("join", |t: &mut TableValue, other: TableValue, on: Dynamic| -> Fallible<TableValue> {
-            made(names_of("join", &on).and_then(|on| t.0.join(&other.0, &on, "inner")))
-        })
-        .register_fn("join", |t: &mut TableValue, other: TableValue, on: Dynamic, how: &str| -> Fallible<TableValue> {
-            made(names_of("join", &on).and_then(|on| t.0.join(&other.0, &on, how)))
-        })
-        .register_fn("sort", |t: &mut TableValue, columns: Dynamic| -> Fallible<TableValue> {
-            made(names_of("sort", &columns).and_then(|names| t.0.sort_by(&names, &vec![false; names.len()])))
-        })
-        .register_fn("sort", |t: &mut TableValue, columns: Dynamic, descending: Dynamic| -> Fallible<TableValue> {
-            made(t.sort(&columns, &descending))
-        })
-        .register_fn("head", |t: &mut TableValue| TableValue(t.0.head(5)))
-        .register_fn("head", |t: &mut TableValue, n: i64| -> Fallible<TableValue> {
-            made(glue::count("head", "n", n).map(|n| t.0.head(n)))
-        })
-        .register_fn("tail", |t: &mut TableValue| TableValue(t.0.tail(5)))
-        .register_fn("tail", |t: &mut TableValue, n: i64| -> Fallible<TableValue> {
-            made(glue::count("tail", "n", n).map(|n| t.0.tail(n)))
-        })
-        .register_fn("slice", |t: &mut TableValue, offset: i64, n: i64| -> Fallible<TableValue> {
-            made(glue::count("slice", "n", n).map(|n| t.0.slice(offset, n)))
-        })
-        .register_fn("sample", |t: &mut TableValue, n: i64| -> Fallible<TableValue> {
-            made(glue::count("sample", "n", n).and_then(|n| t.0.sample(n, 0)))
-        })
-        .register_fn("sample", |t: &mut TableValue, n: i64, map: Map| -> Fallible<TableValue> {
-            let seed = glue::only_seed("sample", &map).or_raise()?;
-            made(glue::count("sample", "n", n).and_then(|n| t.0.sample(n, seed)))
-        })
-        .register_fn("rename", |t: &mut TableValue, map: Map| -> Fallible<TableValue> {
-            made(glue::renames("rename", &map).and_then(|names| t.0.rename(&names)))
-        })
-        .register_fn("drop", |t: &mut TableValue, columns: Dynamic| -> Fallible<TableValue> {
-            made(names_of("drop", &columns).and_then(|names| t.0.drop_columns(&names)))
-        })
-        .register_fn("unique", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.unique(None)) })
-        .register_fn("unique", |t: &mut TableValue, columns: Dynamic| -> Fallible<TableValue> {
-            made(names_of("unique", &columns).and_then(|names| t.0.unique(Some(&names))))
-        })
-        .register_fn("drop_nulls", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.drop_nulls()) })
-        .register_fn("with_row_index", |t: &mut TableValue, name: &str| -> Fallible<TableValue> {
-            made(t.0.with_row_index(name))
-        })
-        .register_fn("vstack", |t: &mut TableValue, other: TableValue| -> Fallible<TableValue> {
-            made(t.0.vstack(&other.0))
-        })
-        .register_fn("describe", |t: &mut TableValue| -> Fallible<TableValue> { made(t.0.describe()) })
-        .register_fn("write_csv", |t: &mut TableValue, path: &str| -> Fallible<()> { t.0.write_csv(path).or_raise() })
-        .register_fn("write_parquet", |t: &mut TableValue, path: &str| -> Fallible<()> {
-            t.0.write_parquet(path).or_raise()
-        })
-        .register_fn("to_csv", |t: &mut TableValue| -> Fallible<String> { t.0.to_csv().or_raise() })
-        .register_fn("to_markdown", |t: &mut TableValue| t.text("to_markdown", markdown, &Map::new()))
-        .register_fn("to_markdown", |t: &mut TableValue, map: Map| t.text("to_markdown", markdown, &map))
-        .register_fn("to_latex", |t: &mut TableValue| t.text("to_latex", latex, &Map::new()))
-        .register_fn("to_latex", |t: &mut TableValue, map: Map| t.text("to_latex", latex, &map))
-        .register_fn("write_latex", |t: &mut TableValue, path: &str| t.write_latex(path, &Map::new()))
-        .register_fn("write_latex", |t: &mut TableValue, path: &str, map: Map| t.write_latex(path, &map));
-}
-
-fn made(table: Result<Table>) -> Fallible<TableValue> {
-    table.map(TableValue).or_raise()
-}
-
-/// An array of names and expressions, or one of them.
-fn several(word: &str, value: &Dynamic) -> Result<Vec<polars::prelude::Expr>> {
-    match value.as_array_ref() {
-        Ok(array) => expressions(word, &array),
-        Err(_) => Ok(vec![expression(word, value)?]),
+impl IntoValue for Table {
+    fn into_value(self) -> Dynamic {
+        Dynamic::from(TableValue(self))
     }
 }
 
-/// An array of names, or one.
-fn names_of(word: &str, value: &Dynamic) -> Result<Vec<String>> {
-    match value.as_immutable_string_ref() {
-        Ok(name) => Ok(vec![name.to_string()]),
-        Err(_) => match value.as_array_ref() {
-            Ok(array) => glue::names(word, "the columns", &array),
+impl IntoValue for Cell {
+    fn into_value(self) -> Dynamic {
+        match self {
+            Cell::Null => Dynamic::UNIT,
+            Cell::Bool(b) => b.into(),
+            Cell::Int(i) => i.into(),
+            Cell::Float(x) => x.into(),
+            Cell::Text(s) => s.into(),
+        }
+    }
+}
+
+/// The name of a column, or an array of names.
+struct ColumnNames(Vec<String>);
+
+impl Parameter for ColumnNames {
+    type Value = Dynamic;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        if let Ok(name) = value.as_immutable_string_ref() {
+            return Ok(ColumnNames(vec![name.to_string()]));
+        }
+        match value.as_array_ref() {
+            Ok(array) => strings(&array, call, "the columns").map(ColumnNames),
             Err(_) => Err(Error::argument(format!(
-                "{word} takes the name of a column or an array of names; got {}",
-                crate::script::show::a_type(value)
+                "{} takes the name of a column or an array of names; got {}",
+                call.name,
+                show::a_type(&value)
             ))),
-        },
+        }
     }
+}
+
+fn group_by(call: &Call, t: &TableValue, keys: Dynamic) -> Result<GroupBy> {
+    Ok(GroupBy { table: t.0.clone(), keys: several(&keys, call)? })
+}
+
+fn sort(call: &Call, t: &TableValue, columns: ColumnNames, descending: Option<Dynamic>) -> Result<Table> {
+    let names = columns.0;
+    let one = |value: &Dynamic| {
+        value.as_bool().map_err(|_| {
+            let came = show::a_type(value);
+            Error::argument(format!("{}: descending must be true or false; got {came}", call.name))
+        })
+    };
+    let descending = descending.unwrap_or(false.into());
+    let descending = match descending.as_array_ref() {
+        Ok(array) => array.iter().map(one).collect::<Result<Vec<_>>>()?,
+        Err(_) => vec![one(&descending)?; names.len()],
+    };
+    if descending.len() != names.len() {
+        return Err(Error::argument(format!(
+            "{}: {} columns need as many values of descending; got {}",
+            call.name,
+            names.len(),
+            descending.len()
+        )));
+    }
+    t.0.sort_by(&names, &descending)
 }
 
 impl TableValue {
-    /// The table in one of the forms that `reports::export` writes.
-    fn text(&self, word: &str, form: fn(&Table, &ExportOptions) -> Result<String>, map: &Map) -> Fallible<String> {
-        options::parse(word, map).and_then(|options| form(&self.0, &options)).or_raise()
-    }
-
-    fn write_latex(&self, path: &str, map: &Map) -> Fallible<()> {
-        let text = self.text("write_latex", latex, map)?;
-        files::write(Path::new(path), text.as_bytes()).or_raise()
-    }
-
-    fn sort(&self, columns: &Dynamic, descending: &Dynamic) -> Result<Table> {
-        let names = names_of("sort", columns)?;
-        let one = |value: &Dynamic| {
-            value.as_bool().map_err(|_| {
-                Error::argument(format!(
-                    "sort: descending must be true or false; got {}",
-                    crate::script::show::a_type(value)
-                ))
-            })
-        };
-        let descending = match descending.as_array_ref() {
-            Ok(array) => array.iter().map(one).collect::<Result<Vec<_>>>()?,
-            Err(_) => vec![one(descending)?; names.len()],
-        };
-        if descending.len() != names.len() {
-            return Err(Error::argument(format!(
-                "sort: {} columns need as many values of descending; got {}",
-                names.len(),
-                descending.len()
-            )));
-        }
-        self.0.sort_by(&names, &descending)
-    }
-
     /// A table from named columns and rows of cells.
     pub fn from_rows(columns: &[&str], rows: Vec<Vec<Cell>>) -> Result<TableValue> {
         let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
         Ok(TableValue(Table::from_rows(&columns, rows)?))
     }
 
-    /// A table from JSON objects; a key that a row lacks is empty there. Columns stand in order of first appearance.
+    /// A table from JSON objects; a key that a row lacks is empty there. Columns are in order of first appearance.
     pub fn from_json_rows(lines: &[Value]) -> Result<TableValue> {
         let mut columns: Vec<String> = vec![];
         for object in lines.iter().filter_map(Value::as_object) {
@@ -248,38 +207,30 @@ impl TableValue {
         match path.extension().and_then(|e| e.to_str()) {
             Some("csv") => self.0.write_csv(path),
             Some("parquet") => self.0.write_parquet(path),
-            _ => Err(Error::argument(format!("a table is saved as .csv or .parquet; got \"{}\"", path.display()))),
+            _ => {
+                let message = format!("a table is saved as .csv or .parquet; got \"{}\"", path.display());
+                Err(Error::argument(message).about_file(path))
+            }
         }
     }
 
-    /// A column as numbers; what is none becomes NaN. Errors: a column that is not there.
+    /// A column as numbers; NaN for a cell that is none. Errors: no column of that name.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
-        Ok(self
-            .column(name)?
-            .iter()
-            .map(|v| v.as_float().or_else(|_| v.as_int().map(|i| i as f64)).unwrap_or(f64::NAN))
-            .collect())
+        let number = |cell| match cell {
+            Cell::Int(i) => i as f64,
+            Cell::Float(x) => x,
+            _ => f64::NAN,
+        };
+        Ok(self.0.column(name)?.into_iter().map(number).collect())
     }
 
-    fn maps(&self) -> Array {
+    /// One map per row.
+    fn maps(&self) -> Vec<Map> {
         let columns = self.0.columns();
-        self.0
-            .rows()
-            .into_iter()
-            .map(|row| {
-                let map: Map = columns.iter().zip(row).map(|(c, cell)| (c.as_str().into(), dynamic(cell))).collect();
-                map.into()
-            })
-            .collect()
-    }
-
-    fn column(&self, name: &str) -> Result<Array> {
-        let columns = self.0.columns();
-        let at = columns
-            .iter()
-            .position(|c| c == name)
-            .ok_or_else(|| Error::unknown("column", name, columns.iter().map(String::as_str)))?;
-        Ok(self.0.rows().into_iter().map(|mut row| dynamic(row.swap_remove(at))).collect())
+        let map = |row: Vec<Cell>| {
+            columns.iter().zip(row).map(|(name, cell)| (name.as_str().into(), cell.into_value())).collect()
+        };
+        self.0.rows().into_iter().map(map).collect()
     }
 }
 
@@ -290,17 +241,6 @@ fn json_cell(value: &Value) -> Cell {
         Value::String(s) => Cell::Text(s.clone()),
         Value::Null => Cell::Null,
         other => Cell::Text(other.to_string()),
-    }
-}
-
-/// A cell as a script value.
-pub fn dynamic(cell: Cell) -> Dynamic {
-    match cell {
-        Cell::Null => Dynamic::UNIT,
-        Cell::Bool(b) => b.into(),
-        Cell::Int(i) => i.into(),
-        Cell::Float(x) => x.into(),
-        Cell::Text(s) => s.into(),
     }
 }
 
@@ -317,7 +257,7 @@ pub fn cell(value: &Dynamic) -> Cell {
     }
     match value.as_float() {
         Ok(x) => Cell::Float(x),
-        Err(_) => Cell::Text(crate::script::show::plain(value)),
+        Err(_) => Cell::Text(show::plain(value)),
     }
 }
 

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 use tch::{Kind as Element, TchError, Tensor};
 
-use super::super::glue;
 use crate::error::{Error, ErrorKind, Result};
-use crate::script::call::MemberRegistrar;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::explain::lower_first;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::script::show;
+use crate::torch::to_vec_f32;
 
 /// A libtorch tensor as scripts hold it.
 #[derive(Clone)]
@@ -55,7 +55,56 @@ impl KindOfValue for TensorValue {
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
-        register(members.engine)
+        for &(name, operation) in UNARY {
+            members.method(name, move |t: &Self| wrap(name, &[&t.0], operation(&t.0)));
+        }
+        for &(name, operation) in BINARY {
+            let apply = move |a: &Tensor, b: &Tensor| wrap(name, &[a, b], operation(a, b));
+            members
+                .method(name, move |a: &Self, b: Self| apply(&a.0, &b.0))
+                .method(name, move |a: &Self, b: f64| apply(&a.0, &number(b, &a.0)?))
+                .method(name, move |a: &Self, b: i64| apply(&a.0, &number(b as f64, &a.0)?))
+                .function(name, move |a: f64, b: Self| apply(&number(a, &b.0)?, &b.0))
+                .function(name, move |a: i64, b: Self| apply(&number(a as f64, &b.0)?, &b.0));
+        }
+        members
+            .get("shape", |t: &Self| t.0.size())
+            .get("dtype", |t: &Self| format!("{:?}", t.0.kind()).to_lowercase())
+            .method("clamp", |call: &Call, t: &Self, low: Dynamic, high: Dynamic| {
+                let (low, high) = (bound(call, "low", &low, &t.0)?, bound(call, "high", &high, &t.0)?);
+                wrap(call.name, &[&t.0], t.0.f_clamp(low, high))
+            })
+            .method("sum", |call: &Call, t: &Self, dim: i64| {
+                dimension(call, &t.0, dim)?;
+                wrap(call.name, &[&t.0], t.0.f_sum_dim_intlist(Some(&[dim][..]), false, None))
+            })
+            .method("mean", |call: &Call, t: &Self, dim: i64| {
+                dimension(call, &t.0, dim)?;
+                let float = t.0.f_to_kind(Element::Float);
+                wrap(call.name, &[&t.0], float.and_then(|t| t.f_mean_dim(Some(&[dim][..]), false, None)))
+            })
+            .method("argsort", |call: &Call, t: &Self, dim: i64, descending: bool| {
+                dimension(call, &t.0, dim)?;
+                wrap(call.name, &[&t.0], t.0.f_argsort(dim, descending))
+            })
+            .method("matmul", |call: &Call, a: &Self, b: Self| wrap(call.name, &[&a.0, &b.0], a.0.f_matmul(&b.0)))
+            .method("transpose", |call: &Call, t: &Self, a: i64, b: i64| {
+                dimension(call, &t.0, a)?;
+                dimension(call, &t.0, b)?;
+                wrap(call.name, &[&t.0], t.0.f_transpose(a, b))
+            })
+            .method("cat", |call: &Call, a: &Self, b: Self, dim: i64| {
+                dimension(call, &a.0, dim)?;
+                wrap(call.name, &[&a.0, &b.0], Tensor::f_cat(&[a.0.as_ref(), b.0.as_ref()], dim))
+            })
+            .method("reshape", reshape)
+            .method("index", index)
+            .method("item", |t: &Self| item(&t.0))
+            .method("to_array", |t: &Self| to_array(&t.0));
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{:?} {:?}", self.0.size(), to_vec_f32(&self.0).unwrap_or_default()))
     }
 }
 
@@ -93,84 +142,38 @@ const BINARY: &[(&str, Binary)] = &[
     ("pow", Tensor::f_pow),
 ];
 
-fn register(engine: &mut Engine) {
-    for &(name, operation) in UNARY {
-        engine.register_fn(name, move |t: &mut TensorValue| wrap(name, &[&t.0], operation(&t.0)));
-    }
-    for &(name, operation) in BINARY {
-        let apply = move |a: &Tensor, b: &Tensor| wrap(name, &[a, b], operation(a, b));
-        engine
-            .register_fn(name, move |a: TensorValue, b: TensorValue| apply(&a.0, &b.0))
-            .register_fn(name, move |a: TensorValue, b: f64| apply(&a.0, &number(b, &a.0)?))
-            .register_fn(name, move |a: TensorValue, b: i64| apply(&a.0, &number(b as f64, &a.0)?))
-            .register_fn(name, move |a: f64, b: TensorValue| apply(&number(a, &b.0)?, &b.0))
-            .register_fn(name, move |a: i64, b: TensorValue| apply(&number(a as f64, &b.0)?, &b.0));
-    }
-    engine
-        .register_get("shape", |t: &mut TensorValue| -> Array { t.0.size().into_iter().map(Dynamic::from).collect() })
-        .register_get("dtype", |t: &mut TensorValue| format!("{:?}", t.0.kind()).to_lowercase())
-        .register_fn("clamp", |t: &mut TensorValue, low: Dynamic, high: Dynamic| -> Fallible<TensorValue> {
-            let double = t.0.kind() == tch::Kind::Double;
-            // libtorch panics on a bound that a single-precision number cannot hold; beyond them is no limit.
-            let within = |x: f64| if double || x.abs() <= f64::from(f32::MAX) { x } else { x.signum() * f64::INFINITY };
-            let bound = |what: &str, value: &Dynamic| glue::number("clamp", what, value).map(within).or_raise();
-            wrap("clamp", &[&t.0], t.0.f_clamp(bound("low", &low)?, bound("high", &high)?))
-        })
-        .register_fn("sum", |t: &mut TensorValue, dim: i64| -> Fallible<TensorValue> {
-            dimension("sum", &t.0, dim).or_raise()?;
-            wrap("sum", &[&t.0], t.0.f_sum_dim_intlist(Some(&[dim][..]), false, None))
-        })
-        .register_fn("mean", |t: &mut TensorValue, dim: i64| -> Fallible<TensorValue> {
-            dimension("mean", &t.0, dim).or_raise()?;
-            wrap(
-                "mean",
-                &[&t.0],
-                t.0.f_to_kind(Element::Float).and_then(|t| t.f_mean_dim(Some(&[dim][..]), false, None)),
-            )
-        })
-        .register_fn("argsort", |t: &mut TensorValue, dim: i64, descending: bool| -> Fallible<TensorValue> {
-            dimension("argsort", &t.0, dim).or_raise()?;
-            wrap("argsort", &[&t.0], t.0.f_argsort(dim, descending))
-        })
-        .register_fn("matmul", |a: &mut TensorValue, b: TensorValue| wrap("matmul", &[&a.0, &b.0], a.0.f_matmul(&b.0)))
-        .register_fn("transpose", |t: &mut TensorValue, a: i64, b: i64| -> Fallible<TensorValue> {
-            dimension("transpose", &t.0, a).and_then(|()| dimension("transpose", &t.0, b)).or_raise()?;
-            wrap("transpose", &[&t.0], t.0.f_transpose(a, b))
-        })
-        .register_fn("cat", |a: &mut TensorValue, b: TensorValue, dim: i64| -> Fallible<TensorValue> {
-            dimension("cat", &a.0, dim).or_raise()?;
-            wrap("cat", &[&a.0, &b.0], Tensor::f_cat(&[a.0.as_ref(), b.0.as_ref()], dim))
-        })
-        .register_fn("reshape", |t: &mut TensorValue, shape: Array| -> Fallible<TensorValue> {
-            let shape = whole("reshape", "the shape", &shape).or_raise()?;
-            let result = t.0.f_reshape(&shape[..]).map_err(|_| {
-                Error::new(
-                    ErrorKind::Tensor,
-                    format!("reshape: a Tensor {:?} of {} elements has no shape {shape:?}", t.0.size(), t.0.numel()),
-                )
-            });
-            result.map(TensorValue::from).or_raise()
-        })
-        .register_fn("index", |t: &mut TensorValue, dim: i64, at: Array| -> Fallible<TensorValue> {
-            let at = whole("index", "the positions", &at).or_raise()?;
-            let n = dimension("index", &t.0, dim)
-                .and_then(|()| Ok(t.0.size()[usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)]))
-                .or_raise()?;
-            if let Some(outside) = at.iter().find(|at| !(0..n).contains(at)) {
-                return Err(Error::argument(format!(
-                    "index: there is no position {outside} along dimension {dim} of a Tensor {:?}",
-                    t.0.size()
-                )))
-                .or_raise();
-            }
-            wrap("index", &[&t.0], Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
-        })
-        .register_fn("item", |t: &mut TensorValue| -> Fallible<f64> { item(&t.0).or_raise() })
-        .register_fn("to_array", |t: &mut TensorValue| -> Fallible<Dynamic> { to_array(&t.0).or_raise() });
+fn reshape(call: &Call, t: &TensorValue, shape: Array) -> Result<TensorValue> {
+    let shape = whole(call, "the shape", &shape)?;
+    t.0.f_reshape(&shape[..]).map(TensorValue::from).map_err(|_| {
+        let (size, count) = (t.0.size(), t.0.numel());
+        let message = format!("reshape: a Tensor {size:?} of {count} elements has no shape {shape:?}");
+        Error::new(ErrorKind::Tensor, message)
+    })
 }
 
-/// What libtorch made of the operands, or its refusal with the operation and their shapes.
-fn wrap(operation: &str, operands: &[&Tensor], result: Result<Tensor, TchError>) -> Fallible<TensorValue> {
+fn index(call: &Call, t: &TensorValue, dim: i64, at: Array) -> Result<TensorValue> {
+    let at = whole(call, "the positions", &at)?;
+    dimension(call, &t.0, dim)?;
+    let size = t.0.size();
+    let n = size[usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)];
+    if let Some(outside) = at.iter().find(|at| !(0..n).contains(at)) {
+        let message = format!("index: there is no position {outside} along dimension {dim} of a Tensor {size:?}");
+        return Err(Error::argument(message));
+    }
+    wrap(call.name, &[&t.0], Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
+}
+
+/// A bound of `clamp`. libtorch panics on one that a single-precision number cannot hold; beyond them is no limit.
+fn bound(call: &Call, what: &str, value: &Dynamic, t: &Tensor) -> Result<f64> {
+    let x = Number::of(value).ok_or_else(|| {
+        Error::argument(format!("{}: {what} must be a number; got {}", call.name, show::a_type(value)))
+    })?;
+    let held = t.kind() == Element::Double || x.abs() <= f64::from(f32::MAX);
+    Ok(if held { x } else { x.signum() * f64::INFINITY })
+}
+
+/// The result, or libtorch's refusal with the operation and the shapes of its operands.
+fn wrap(operation: &str, operands: &[&Tensor], result: Result<Tensor, TchError>) -> Result<TensorValue> {
     let refused = |error: TchError| {
         let error = Error::from(error);
         let shapes: Vec<String> = operands.iter().map(|t| format!("{:?}", t.size())).collect();
@@ -195,42 +198,39 @@ fn wrap(operation: &str, operands: &[&Tensor], result: Result<Tensor, TchError>)
         };
         Error { message, ..error }
     };
-    result.map(TensorValue::from).map_err(refused).or_raise()
+    result.map(TensorValue::from).map_err(refused)
 }
 
 /// Errors unless the tensor has that dimension; negative ones count from the last.
-fn dimension(operation: &str, t: &Tensor, dim: i64) -> Result<()> {
+fn dimension(call: &Call, t: &Tensor, dim: i64) -> Result<()> {
     let n = t.dim() as i64;
     // A single number counts as having one dimension, as in PyTorch.
     if (-n.max(1)..n.max(1)).contains(&dim) {
         return Ok(());
     }
-    Err(Error::argument(format!("{operation}: a Tensor {:?} has no dimension {dim}", t.size()))
+    Err(Error::argument(format!("{}: a Tensor {:?} has no dimension {dim}", call.name, t.size()))
         .with_help(format!("its dimensions are 0 to {}, or -1 for the last", n.max(1) - 1)))
 }
 
 /// An array of integers.
-fn whole(word: &str, what: &str, array: &Array) -> Result<Vec<i64>> {
+fn whole(call: &Call, what: &str, array: &Array) -> Result<Vec<i64>> {
     let one = |item: &Dynamic| {
         item.as_int().map_err(|_| {
-            Error::argument(format!(
-                "{word}: {what} must be an array of integers; got {} in it",
-                crate::script::show::a_type(item)
-            ))
+            let came = show::a_type(item);
+            Error::argument(format!("{}: {what} must be an array of integers; got {came} in it", call.name))
         })
     };
     array.iter().map(one).collect()
 }
 
 /// A number beside a tensor takes the tensor's own element type, as in PyTorch, unless it would lose its fraction.
-fn number(x: f64, beside: &Tensor) -> Fallible<Tensor> {
+fn number(x: f64, beside: &Tensor) -> Result<Tensor> {
     let kind = match beside.kind() {
         Element::Float | Element::Double | Element::Half | Element::BFloat16 => beside.kind(),
         kind if x.fract() == 0.0 && kind != Element::Bool => kind,
         _ => Element::Float,
     };
-    let scalar = || Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?.f_to_device(beside.device());
-    scalar().map_err(Error::from).or_raise()
+    Ok(Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?.f_to_device(beside.device())?)
 }
 
 fn item(t: &Tensor) -> Result<f64> {
@@ -305,7 +305,7 @@ fn flatten(
         _ => {
             return Err(Error::argument(format!(
                 "{word} takes numbers or arrays of numbers; got {}",
-                crate::script::show::a_type(value)
+                show::a_type(value)
             )));
         }
     };
@@ -319,15 +319,15 @@ impl fmt::Display for TensorValue {
         let size: Vec<String> = self.0.size().iter().map(i64::to_string).collect();
         write!(f, "Tensor [{}] {:?}", size.join(", "), self.0.kind())?;
         match to_array(&self.0) {
-            Ok(values) if self.0.numel() <= 64 => write!(f, " {}", crate::script::show::show(&values)),
+            Ok(values) if self.0.numel() <= 64 => write!(f, " {}", show::show(&values)),
             Ok(_) if self.0.kind() != Element::Bool => {
                 let summary = |op: Unary| op(&self.0).map_err(Error::from).and_then(|t| item(&t)).unwrap_or(f64::NAN);
                 write!(
                     f,
                     " (min {}, mean {}, max {})",
-                    crate::script::show::number(summary(Tensor::f_min)),
-                    crate::script::show::number(summary(|t| t.f_to_kind(Element::Double)?.f_mean(None))),
-                    crate::script::show::number(summary(Tensor::f_max))
+                    show::number(summary(Tensor::f_min)),
+                    show::number(summary(|t| t.f_to_kind(Element::Double)?.f_mean(None))),
+                    show::number(summary(Tensor::f_max))
                 )
             }
             _ => Ok(()),

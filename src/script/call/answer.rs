@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rhai::{Dynamic, FnPtr, ImmutableString, Map};
 
 use crate::error::Result;
-use crate::script::errors::{Fallible, OrRaise};
+use crate::script::errors::{Fallible, raise};
 use crate::script::options;
 
 /// A Rust value that becomes a value of the language.
@@ -38,7 +38,7 @@ impl<T: IntoValue> Answer for Result<T> {
     }
 
     fn answer(self) -> Fallible<Dynamic> {
-        self.map(T::into_value).or_raise()
+        self.map(T::into_value).map_err(raise)
     }
 }
 

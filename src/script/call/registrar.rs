@@ -1,6 +1,6 @@
 //! Puts functions into an engine as words and members.
 
-use std::any::{TypeId, type_name};
+use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFun
 
 use super::{Call, Form, MethodForm, ParameterType};
 use crate::error::Error;
-use crate::script::errors::{Fallible, raise};
+use crate::script::errors::raise;
 use crate::script::host::Host;
 
 /// Registers the forms of one word.

@@ -150,8 +150,7 @@ impl<'t> Calls<'t> {
             );
         } else if !functions.contains(&(name.to_string(), arguments)) {
             let takes: Vec<String> = functions.iter().filter(|(n, _)| n == name).map(|(_, n)| n.to_string()).collect();
-            findings
-                .push(error(format!("{alias}::{name} takes {} arguments; {arguments} stand here", takes.join(" or "))));
+            findings.push(error(format!("{alias}::{name} takes {} arguments; got {arguments}", takes.join(" or "))));
         }
     }
 }

@@ -162,6 +162,7 @@ pub fn table() -> Vec<(&'static str, &'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Options;
     use crate::training::{DistillOptions, TrainOptions};
 
     #[test]
@@ -170,11 +171,13 @@ mod tests {
             for reading in Reading::ALL {
                 let recipe = recipe(row.name, reading).unwrap();
                 let teacher: TrainOptions = serde_json::from_value(recipe["teacher"].clone()).unwrap();
-                teacher.validate("train_teacher").unwrap();
+                teacher.check("train_teacher").unwrap();
+                teacher.check_further("train_teacher").unwrap();
                 teacher.loss.validate().unwrap();
                 teacher.model.resolved().unwrap();
                 let student: DistillOptions = serde_json::from_value(recipe["student"].clone()).unwrap();
-                student.train.validate("distill").unwrap();
+                student.check("distill").unwrap();
+                student.train.check_further("distill").unwrap();
                 student.distillation.validate().unwrap();
                 serde_json::from_value::<crate::graph::PartitionOptions>(recipe["partition"].clone()).unwrap();
                 serde_json::from_value::<crate::metrics::MetricOptions>(recipe["evaluate"].clone()).unwrap();
