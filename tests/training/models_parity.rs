@@ -87,12 +87,17 @@ fn parity(backbone: &str) {
     equal(&format!("{backbone} logit"), &logits, &golden["logits"]);
     logits.square().sum(Kind::Float).backward();
     let parameters = model.trainable();
-    for (name, reference) in golden["gradients"].as_object().unwrap() {
+    let references = golden["gradients"].as_object().unwrap();
+    let largest = references.values().map(|r| r["norm"].as_f64().unwrap()).fold(0.0, f64::max);
+    for (name, reference) in references {
         let (_, parameter) = parameters.iter().find(|(n, _)| n == name).unwrap();
         let gradient = parameter.grad().to_kind(Kind::Double);
         let norm = reference["norm"].as_f64().unwrap();
-        close(&format!("{backbone} gradient norm of {name}"), number(gradient.norm()), norm, norm);
-        let scale = norm * (gradient.numel() as f64).sqrt();
+        // A gradient that vanishes (efficientnet_lite2's stem: 10⁻¹¹ of the last layers') comes through few units. One of
+        // them that a processor rounds to the other side of a kink of ReLU6 moves it by up to a percent: 5 % are allowed.
+        let slack = if norm < largest * 2.0f64.powi(-24) { 500.0 } else { 1.0 };
+        close(&format!("{backbone} gradient norm of {name}"), number(gradient.norm()), norm, norm * slack);
+        let scale = norm * slack * (gradient.numel() as f64).sqrt();
         close(
             &format!("{backbone} gradient sum of {name}"),
             number(gradient.sum(Kind::Double)),
@@ -155,7 +160,7 @@ fn parity(backbone: &str) {
 fn bfloat16_stays_near_float32_and_is_not_float32() {
     const U: f64 = 1.0 / 256.0;
     let goldens = golden("models/models.json");
-    for kind in BACKBONES.iter().filter(|kind| goldens.get(kind.name).is_some()) {
+    for kind in BACKBONES.iter().filter(|kind| goldens[kind.name]["image_size"].is_i64()) {
         let (backbone, golden) = (kind.name, &goldens[kind.name]);
         let size = golden["image_size"].as_i64().unwrap();
         let spec =
