@@ -672,7 +672,7 @@ fn tokens(text: &str) -> Vec<std::ops::Range<usize>> {
                 chars.next();
             }
         } else if c == '"' {
-            while let Some((at, c)) = chars.next() {
+            for (at, c) in chars.by_ref() {
                 end = at + c.len_utf8();
                 if c == '"' || c == '\n' {
                     break;

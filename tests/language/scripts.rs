@@ -120,7 +120,8 @@ fn the_checker_finds_nothing_in_what_we_ship() {
 #[test]
 fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
     use Severity::{Error, Warning};
-    let cases: &[(&str, &[(Severity, (usize, usize), &str)])] = &[
+    type Finding = (Severity, (usize, usize), &'static str);
+    let cases: &[(&str, &[Finding])] = &[
         (
             "let used = 1;\nprint(useed);",
             &[

@@ -34,8 +34,9 @@ fn data(folder: &Path) -> Dataset {
         })
         .collect();
     let unlabelled = Dataset::of_files(&paths, &labels(LABELS)).unwrap();
-    let lists: Vec<Vec<u32>> =
-        (0..IMAGES).map(|i| (0..LABELS as u32).filter(|j| (i as u32 * 3 + j * j) % 4 == 0).collect()).collect();
+    let lists: Vec<Vec<u32>> = (0..IMAGES)
+        .map(|i| (0..LABELS as u32).filter(|j| (i as u32 * 3 + j * j).is_multiple_of(4)).collect())
+        .collect();
     let labels = cpsd::labels::LabelTable::from_lists(labels(LABELS), paths, &lists).unwrap();
     Dataset { labels, ..unlabelled }
 }
