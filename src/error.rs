@@ -127,7 +127,7 @@ impl Error {
         Self::argument(format!("option \"{key}\" of {word} must be {expected}; got {came}")).about_option(key)
     }
 
-    /// Names what the error is about, unless that is known already.
+    /// Sets the subject of the error, unless it is known already.
     pub fn about(mut self, about: About) -> Self {
         self.about.get_or_insert(about);
         self
@@ -153,7 +153,7 @@ impl Error {
         self
     }
 
-    /// `unknown("label", "dgo", labels)`: names what came, and in the help line the nearest right name or all of them.
+    /// `unknown("label", "dgo", labels)`: names the given name, and in the help line the nearest valid one or all of them.
     pub fn unknown<'a>(what: &str, came: &str, among: impl IntoIterator<Item = &'a str>) -> Self {
         let among: Vec<&str> = among.into_iter().collect();
         let error = Self::argument(format!("unknown {what} \"{came}\"")).about_name(came);

@@ -1,7 +1,6 @@
 //! cpsd: complementary parallel self-distillation for multi-label image classification.
 //!
-//! The folders below `script` are a library of their own without the language: see docs/architecture.md.
-//!
+//! The folders that `script` is built on are a library of their own without the language: see docs/architecture.md.
 //! `script` is the language, `primitives` its words, `repl` the prompt.
 
 pub mod activity;

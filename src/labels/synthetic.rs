@@ -53,7 +53,8 @@ impl Synthetic {
     pub fn new(options: &SyntheticOptions) -> Result<Self> {
         let o = options;
         let bad = |name: &str, expected: &str, came: String| {
-            Err(Error::argument(format!("The {name} option must be {expected}. Got {came} instead.")))
+            Err(Error::argument(format!("The {name} option must be {expected}. Got {came} instead."))
+                .about_option(name))
         };
         if o.labels == 0 || o.labels > 10_000_000 {
             return bad("labels", "an integer from 1 to 10000000", o.labels.to_string());

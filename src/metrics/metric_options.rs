@@ -47,7 +47,8 @@ impl MetricOptions {
         };
         for t in &thresholds {
             if !(0.0..=1.0).contains(t) {
-                return Err(Error::argument(format!("option threshold must be a probability from 0 to 1; got {t}")));
+                return Err(Error::argument(format!("option threshold must be a probability from 0 to 1; got {t}"))
+                    .about_option("threshold"));
             }
         }
         Ok(thresholds)
@@ -56,10 +57,10 @@ impl MetricOptions {
     /// Errors: a number out of range.
     pub(super) fn validate(&self) -> Result<()> {
         if self.top_k == Some(0) {
-            return Err(Error::argument("option top_k must be at least 1; got 0"));
+            return Err(Error::argument("option top_k must be at least 1; got 0").about_option("top_k"));
         }
         if self.context && self.companions == 0 {
-            return Err(Error::argument("option companions must be at least 1; got 0"));
+            return Err(Error::argument("option companions must be at least 1; got 0").about_option("companions"));
         }
         Ok(())
     }

@@ -95,10 +95,12 @@ pub fn paired_bootstrap_by(
         return Err(Error::argument(format!("the bootstrap needs from 2 to {} pairs; got {n}", u32::MAX)));
     }
     if options.resamples < 2 {
-        return Err(Error::argument(format!("option resamples must be at least 2; got {}", options.resamples)));
+        return Err(Error::argument(format!("option resamples must be at least 2; got {}", options.resamples))
+            .about_option("resamples"));
     }
     if !(options.level > 0.0 && options.level < 1.0) {
-        return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level)));
+        return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level))
+            .about_option("level"));
     }
     let whole: Vec<u32> = (0..n as u32).collect();
     let activity = activity::current();

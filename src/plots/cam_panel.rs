@@ -65,7 +65,7 @@ pub fn cam_panel(rows: &[CamRow], columns: &[String], options: &CamPanelOptions)
     }
     if !(0.0..=1.0).contains(&options.opacity) {
         let what = format!("the opacity of {FIGURE} must be from 0 to 1; got {}", options.opacity);
-        return Err(Error::argument(what));
+        return Err(Error::argument(what).about_option("opacity"));
     }
     // Measured in bold, as they are drawn.
     let side_room = match rows.iter().map(|r| text::width(&r.title, theme::LABEL, true)).fold(0.0, f64::max) {

@@ -63,7 +63,8 @@ pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOpti
             "option pictures of report must be from 0 to {}; got {}",
             cams::MOST_PICTURES,
             options.pictures
-        )));
+        ))
+        .about_option("pictures"));
     }
     let mut subjects = subjects(given)?;
     let baseline = baseline(&subjects, options.baseline.as_deref())?;
@@ -238,7 +239,7 @@ impl Compared<'_> {
             let (many, shared) = (
                 shared.height(),
                 html::sheet(
-                    &Sheet::of("shared", if trained.len() > 1 { "What they share" } else { "Settings" }, shared)
+                    &Sheet::of("shared", if trained.len() > 1 { "Shared settings" } else { "Settings" }, shared)
                         .wrapped(),
                 )?,
             );

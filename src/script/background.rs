@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-#[allow(deprecated)] // Not deprecated but volatile, as rhai says; its version is pinned by Cargo.lock.
+#[allow(deprecated)] // Rhai marks it as volatile, not as deprecated; its version is pinned by Cargo.lock.
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
@@ -196,7 +196,7 @@ impl BackgroundCalls {
         let (on, to, lock) = (activity.clone(), ended.clone(), self.lock.clone());
         let started = Instant::now();
         let body = move || on.enter(|| lock.held(|| run(work, &to, started)));
-        // As deep as the main script's, of which only what is used is ever touched.
+        // As deep as the main script's; only the used part is ever touched.
         let thread = std::thread::Builder::new().name(format!("job {id}")).stack_size(256 << 20).spawn(body);
         let thread = thread.map_err(|e| Error::internal(format!("a thread for job {id} cannot be made: {e}")))?;
         let source = call.call_source().unwrap_or_default().to_string();

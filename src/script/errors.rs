@@ -186,7 +186,7 @@ impl Failure {
         Some(format!("{}:{line}:{column}", source.name()))
     }
 
-    /// The whole report: code, sentence, source line with the place underlined, calls, help.
+    /// The whole message: code, sentence, source line with the place underlined, calls, help.
     pub fn render(&self, colour: bool, width: usize) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler =

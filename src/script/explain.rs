@@ -253,7 +253,7 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
     let wrong = |form: &[String]| {
         (0..types.len()).filter(|&i| !ANYTHING.contains(&form[i].as_str()) && form[i] != types[i]).collect::<Vec<_>>()
     };
-    // Of the forms nearest to what came, all must agree on what is wrong.
+    // All forms nearest to the given arguments must agree on the mistake.
     let least = same.iter().map(|form| wrong(form).len()).min().unwrap_or(0);
     let nearest: Vec<&&Vec<String>> = same.iter().filter(|form| wrong(form).len() == least).collect();
     let (Some(at), 1..=2) = (nearest.first().and_then(|form| wrong(form).first().copied()), least) else {

@@ -96,10 +96,10 @@ pub fn engine(host: &Rc<Host>) -> Engine {
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
         token => token,
     });
-    let jobs = Rc::downgrade(host);
+    let weak = Rc::downgrade(host);
     engine.on_progress(move |operations| {
         if operations.is_multiple_of(OPERATIONS_A_TURN)
-            && let Some(host) = jobs.upgrade()
+            && let Some(host) = weak.upgrade()
         {
             host.background.lock.pass();
         }

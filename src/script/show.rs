@@ -50,7 +50,7 @@ pub fn show(value: &Dynamic) -> String {
     value.to_string()
 }
 
-/// The beginning of what `show` gives: its first line, at most `most` characters of it.
+/// The first line of `show`'s text, at most `most` characters of it.
 pub fn short(value: &Dynamic, most: usize) -> String {
     let text = show(value);
     let line: String = text.lines().next().unwrap_or_default().chars().take(most).collect();

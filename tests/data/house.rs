@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::common::{files, root};
 
 /// Folders and files directly in src/ that may use rhai.
-const LANGUAGE: [&str; 4] = ["primitives", "script", "repl", "main"];
+const LANGUAGE: [&str; 3] = ["primitives", "script", "repl"];
 
 /// A source file, cut into identifiers, `::` and other signs, without comments, texts and tests.
 struct Source {
@@ -199,6 +199,21 @@ fn the_core_never_uses_rhai_and_the_prompt_never_uses_tch() {
     // The scanner sees what is allowed.
     assert!(!paths(&|s| s.room() == "script" && s.names("rhai")).is_empty());
     assert!(!paths(&|s| s.room() == "models" && s.names("tch")).is_empty());
+}
+
+#[test]
+fn rooms_use_only_rooms_above_them_in_the_architecture() {
+    let text = std::fs::read_to_string(root("docs/architecture.md")).unwrap();
+    let cells = text.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let order: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let at = |room: &str| order.iter().position(|r| *r == room).unwrap_or_else(|| panic!("{room} is not in the table"));
+    let sources = Source::all();
+    let rooms: BTreeSet<&str> = sources.iter().map(Source::room).filter(|room| *room != "lib").collect();
+    for source in sources.iter().filter(|source| source.room() != "lib") {
+        for used in source.uses().into_iter().filter(|used| *used != source.room() && rooms.contains(used)) {
+            assert!(at(used) < at(source.room()), "{} uses {used}, which is below it", source.path);
+        }
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ impl PartitionOptions {
         if self.restarts == 0 {
             return Err(Error::argument(
                 "The restarts option of spectral_partition must be an integer of at least 1. Got 0 instead.",
-            ));
+            )
+            .about_option("restarts"));
         }
         if self.preset == Some(Preset::Authors) {
             if !matches!(self.embedding, Embedding::Auto | Embedding::Rw) {

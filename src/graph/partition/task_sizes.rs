@@ -12,7 +12,8 @@ pub fn most(balance: Option<f64>, m: usize, k: usize) -> Result<usize> {
         Some(b) if b.is_finite() && b >= 1.0 => Ok(((b * m as f64 / k as f64).ceil() as usize).max(m.div_ceil(k))),
         Some(b) => Err(Error::argument(format!(
             "The balance option of spectral_partition must be a number of at least 1. Got {b} instead."
-        ))),
+        ))
+        .about_option("balance")),
     }
 }
 

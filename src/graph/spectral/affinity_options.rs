@@ -47,7 +47,8 @@ pub fn power(branch: Branch, options: &AffinityOptions) -> Result<f64> {
             return Err(Error::argument(format!(
                 "The power option of affinity must be a number above 0. Got {} instead.",
                 options.power
-            )));
+            ))
+            .about_option("power"));
         }
         return Ok(options.power);
     };
@@ -60,7 +61,8 @@ pub fn power(branch: Branch, options: &AffinityOptions) -> Result<f64> {
             "The power option of affinity must not be given beside preset \"authors\", which sets it to {preset:.4}. \
              Got {} instead.",
             options.power
-        )));
+        ))
+        .about_option("power"));
     }
     Ok(preset)
 }

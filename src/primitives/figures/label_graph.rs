@@ -1,4 +1,4 @@
-//! `label_graph`: labels as discs, what appears together as lines.
+//! `label_graph`: labels as discs, co-occurrences as lines.
 
 use crate::error::Result;
 use crate::graph::{Cooccurrence, Partition};

@@ -121,8 +121,8 @@ fn source(value: &Dynamic, call: &Call) -> Result<Source> {
     if let Some(run) = value.clone().try_cast::<RunValue>() {
         return Ok(Source::Run(run.0));
     }
-    if let Some(report) = value.clone().try_cast::<Evaluation>() {
-        return Ok(Source::Evaluation(Box::new(report)));
+    if let Some(evaluation) = value.clone().try_cast::<Evaluation>() {
+        return Ok(Source::Evaluation(Box::new(evaluation)));
     }
     if let Some(predictions) = value.clone().try_cast::<PredictionsValue>() {
         return Ok(Source::Predictions(predictions.0));

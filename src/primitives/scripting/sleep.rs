@@ -15,7 +15,7 @@ pub const WORD: Word = Word {
     options: None,
     examples: &[Example { code: "sleep(0.01); \"awake\"", prints: "awake" }],
     register: |word| {
-        // Rhai's own takes i64 and f64, cannot be interrupted, and panics on what no clock counts to.
+        // Rhai's own takes i64 and f64, cannot be interrupted, and panics on durations that no clock can count.
         word.form(|seconds: i64| sleep(seconds as f64)).form(sleep);
     },
 };

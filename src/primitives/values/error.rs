@@ -6,9 +6,9 @@ use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for Raised {
     const NAME: &'static str = "Error";
-    const SUMMARY: &'static str = "What a script's catch receives.";
+    const SUMMARY: &'static str = "The error that a script's catch receives.";
     const MEMBERS: &'static [Member] = &[
-        Member::new("message", "one sentence: what was expected and what came"),
+        Member::new("message", "one sentence: the expectation and the actual value"),
         Member::new("help", "how to mend it, or ()"),
         Member::new("kind", "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor, cpsd::thrown or cpsd::internal"),
     ];

@@ -1,4 +1,4 @@
-//! `GroupBy` in scripts: rows of a table in groups, waiting for an aggregation.
+//! `GroupBy` in scripts: rows of a table in groups, before an aggregation.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::Table;
 
-/// A table and what its rows are grouped by.
+/// A table and the columns that group its rows.
 #[derive(Clone)]
 pub struct GroupBy {
     pub table: Table,

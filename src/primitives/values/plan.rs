@@ -64,7 +64,7 @@ fn rows(plan: &Plan, columns: &[&str], cost: impl Fn(&Planned) -> [Cell; 2]) -> 
             Cell::Text(t.status.name().into()),
             time,
             space,
-            // Last: where a table is too wide for its place, this is what it can spare.
+            // Last, so that a table too wide for its place loses this column.
             Cell::Text(t.id.clone()),
         ]
     });

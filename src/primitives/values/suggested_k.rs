@@ -7,7 +7,7 @@ use crate::script::kind::{KindOfValue, Member, kind_value};
 
 impl KindOfValue for SuggestedK {
     const NAME: &'static str = "SuggestedK";
-    const SUMMARY: &'static str = "The number of tasks that the eigenvalues speak for.";
+    const SUMMARY: &'static str = "The number of tasks that the eigenvalues suggest.";
     const MEMBERS: &'static [Member] = &[
         Member::new("k", "the k of the widest gap"),
         Member::new("gaps", "a Table: k and the gap behind the k-th eigenvalue"),

@@ -14,7 +14,7 @@ pub trait IntoValue: 'static {
     fn into_value(self) -> Dynamic;
 }
 
-/// What a function of a word returns: a value, or a result of one.
+/// The result of a word's function: a value, or a `Result` of one.
 pub trait Answer {
     /// Rust's name of the type of value.
     fn type_name() -> &'static str;
