@@ -296,7 +296,7 @@ mod tests {
         let of = |n: Vec<u64>, p: Vec<u64>| Cooccurrence::from_parts(&labels(), n, p).unwrap_err().message;
         assert!(of(vec![1], vec![0; 9]).contains("need 3 numbers and 3 x 3 pairs; got 1 and 9"));
         assert!(of(vec![4, 5, 2], vec![0, 3, 2, 1, 0, 0, 2, 0, 0]).contains("\"cat\" with \"dog\" is 3"));
-        assert!(of(vec![4, 5, 2], vec![7, 3, 2, 3, 0, 0, 2, 0, 0]).contains("the diagonal says 7"));
+        assert!(of(vec![4, 5, 2], vec![7, 3, 2, 3, 0, 0, 2, 0, 0]).contains("the diagonal has 7"));
     }
 
     #[test]

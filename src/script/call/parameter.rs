@@ -142,9 +142,7 @@ impl<T: Options + 'static> Parameter for T {
     const OPTIONAL: bool = true;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
-        let read: T = options::parse(call.name, &value.cast())?;
-        read.check(call.name)?;
-        Ok(read)
+        options::parse(call.name, &value.cast())
     }
 
     fn absent(_: &Call) -> Option<Self> {

@@ -7,19 +7,18 @@ mod json;
 mod problem;
 
 use rhai::Map;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use json::{from_json, literal, to_json};
 
 use self::problem::{Json, Problem};
 use crate::error::{About, Error, Result};
+use crate::options::Options;
 
-/// Reads the options of `word` into `T`, whose `Default` holds every key.
+/// Reads the options of `word` into `T`, whose `Default` holds every key, and checks their ranges.
 ///
 /// Errors name the word, the option, the expectation and the value that came; an unknown key names the nearest right one.
-pub fn parse<T: Serialize + DeserializeOwned + Default>(word: &str, options: &Map) -> Result<T> {
+pub fn parse<T: Options>(word: &str, options: &Map) -> Result<T> {
     let mut whole = defaults::<T>();
     let known = whole.as_object_mut().ok_or_else(|| Error::internal(format!("the options of {word} are not a map")))?;
     for (key, value) in options {
@@ -34,12 +33,14 @@ pub fn parse<T: Serialize + DeserializeOwned + Default>(word: &str, options: &Ma
         T::deserialize(Json(&alone)).map_err(|problem| bad_option(word, key, &value, problem))?;
         known.insert(key.to_string(), value);
     }
-    T::deserialize(Json(&whole))
-        .map_err(|problem| Error::argument(format!("options of {word}: {}", problem.expected())))
+    let read = T::deserialize(Json(&whole))
+        .map_err(|problem| Error::argument(format!("options of {word}: {}", problem.expected())))?;
+    read.check(word)?;
+    Ok(read)
 }
 
 /// Every key with its default, in the struct's order.
-pub fn defaults<T: Serialize + Default>() -> Value {
+pub fn defaults<T: Options>() -> Value {
     serde_json::to_value(T::default()).unwrap_or(Value::Null)
 }
 
