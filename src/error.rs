@@ -40,7 +40,7 @@ impl ErrorKind {
 /// The part of a script that an error is about, so that it can be underlined.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum About {
-    /// An argument of the call, counted from 0; the receiver of a method is not counted.
+    /// An argument of the call, counted from 0. The receiver of a method is argument 0.
     Argument(usize),
     /// A key of the options map, and the text given for it.
     Option { key: String, value: Option<String> },

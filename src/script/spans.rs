@@ -32,6 +32,9 @@ pub fn token(text: &str, at: usize) -> Range<usize> {
 pub fn about(text: &str, at: usize, about: &About) -> Option<Range<usize>> {
     let call = Call::at(text, at)?;
     match about {
+        // Of a method the receiver is not between the brackets, nor are curried arguments of a pointer.
+        About::Argument(_) if call.name() == "call" => None,
+        About::Argument(i) if call.is_method() => i.checked_sub(1).and_then(|i| call.argument(i)),
         About::Argument(i) => call.argument(*i),
         About::Option { key, value } => {
             value.as_deref().and_then(|value| call.string(|s| s == value)).or_else(|| call.key(key))
@@ -72,6 +75,15 @@ impl<'a> Call<'a> {
             call.inside.end += 1;
         }
         Some(call)
+    }
+
+    fn name(&self) -> &str {
+        &self.text[self.all[self.inside.start - 2].0.clone()]
+    }
+
+    /// Whether a dot precedes the name.
+    fn is_method(&self) -> bool {
+        self.inside.start >= 3 && self.is_sign(self.inside.start - 3, ".")
     }
 
     fn is_sign(&self, i: usize, sign: &str) -> bool {
@@ -198,6 +210,12 @@ mod tests {
         assert_eq!(part(About::Argument(0)), Some("g(\"x\")"));
         assert_eq!(part(About::Argument(1)), Some("[3, 4]"));
         assert_eq!(part(About::Argument(3)), None);
+        let text = "t?.head(-1); head(t, -1); f.call([1])";
+        let at = |call: &str, i: usize| about(text, text.find(call).unwrap(), &About::Argument(i)).map(|r| &text[r]);
+        assert_eq!(at("head(-1)", 1), Some("-1"));
+        assert_eq!(at("head(-1)", 0), None);
+        assert_eq!(at("head(t", 1), Some("-1"));
+        assert_eq!(at("call([1])", 0), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rhai::ImmutableString;
 use serde_json::Value;
 
 use super::table::TableValue;
@@ -41,11 +42,13 @@ impl KindOfValue for Cooccurrence {
             .get("labels", |c: &Self| c.labels().to_vec())
             .get("num_images", |c: &Self| c.num_images())
             .get("num_pairs", |c: &Self| c.num_pairs())
-            .method("count", |c: &Self, label: String| -> Result<u64> { Ok(c.counts()[place(c.labels(), &label)?]) })
-            .method("pair", |c: &Self, a: String, b: String| -> Result<u64> {
+            .method("count", |c: &Self, label: ImmutableString| -> Result<u64> {
+                Ok(c.counts()[place(c.labels(), &label)?])
+            })
+            .method("pair", |c: &Self, a: ImmutableString, b: ImmutableString| -> Result<u64> {
                 Ok(c.pair(place(c.labels(), &a)?, place(c.labels(), &b)?))
             })
-            .method("conditional", |c: &Self, a: String, b: String| -> Result<f64> {
+            .method("conditional", |c: &Self, a: ImmutableString, b: ImmutableString| -> Result<f64> {
                 Ok(c.conditional(place(c.labels(), &a)?, place(c.labels(), &b)?))
             })
             .method("top_pairs", |c: &Self, n: i64| pairs(&c.top_pairs(n.max(0) as usize)))

@@ -11,6 +11,11 @@ use crate::script::options;
 
 /// A Rust value that becomes a value of the language.
 pub trait IntoValue: 'static {
+    /// Rust's name of the type of value that it becomes.
+    fn type_name() -> &'static str {
+        type_name::<Self>()
+    }
+
     fn into_value(self) -> Dynamic;
 }
 
@@ -24,7 +29,7 @@ pub trait Answer {
 
 impl<T: IntoValue> Answer for T {
     fn type_name() -> &'static str {
-        type_name::<T>()
+        <T as IntoValue>::type_name()
     }
 
     fn answer(self) -> Fallible<Dynamic> {
@@ -34,7 +39,7 @@ impl<T: IntoValue> Answer for T {
 
 impl<T: IntoValue> Answer for Result<T> {
     fn type_name() -> &'static str {
-        type_name::<T>()
+        <T as IntoValue>::type_name()
     }
 
     fn answer(self) -> Fallible<Dynamic> {
@@ -44,7 +49,7 @@ impl<T: IntoValue> Answer for Result<T> {
 
 impl<T: IntoValue> Answer for Fallible<T> {
     fn type_name() -> &'static str {
-        type_name::<T>()
+        <T as IntoValue>::type_name()
     }
 
     fn answer(self) -> Fallible<Dynamic> {
@@ -81,6 +86,10 @@ impl IntoValue for Dynamic {
 macro_rules! integers {
     ($($type:ty),*) => {$(
         impl IntoValue for $type {
+            fn type_name() -> &'static str {
+                type_name::<i64>()
+            }
+
             fn into_value(self) -> Dynamic {
                 (self as i64).into()
             }
@@ -90,18 +99,30 @@ macro_rules! integers {
 integers!(usize, u64, u32, i32);
 
 impl IntoValue for f32 {
+    fn type_name() -> &'static str {
+        type_name::<f64>()
+    }
+
     fn into_value(self) -> Dynamic {
         f64::from(self).into()
     }
 }
 
 impl IntoValue for &'static str {
+    fn type_name() -> &'static str {
+        type_name::<ImmutableString>()
+    }
+
     fn into_value(self) -> Dynamic {
         self.into()
     }
 }
 
 impl IntoValue for PathBuf {
+    fn type_name() -> &'static str {
+        type_name::<ImmutableString>()
+    }
+
     fn into_value(self) -> Dynamic {
         self.display().to_string().into()
     }
@@ -109,18 +130,30 @@ impl IntoValue for PathBuf {
 
 /// `()` where there is none.
 impl<T: IntoValue> IntoValue for Option<T> {
+    fn type_name() -> &'static str {
+        type_name::<Dynamic>()
+    }
+
     fn into_value(self) -> Dynamic {
         self.map_or(Dynamic::UNIT, T::into_value)
     }
 }
 
 impl<T: IntoValue> IntoValue for Vec<T> {
+    fn type_name() -> &'static str {
+        type_name::<rhai::Array>()
+    }
+
     fn into_value(self) -> Dynamic {
         self.into_iter().map(T::into_value).collect::<rhai::Array>().into()
     }
 }
 
 impl IntoValue for serde_json::Value {
+    fn type_name() -> &'static str {
+        type_name::<Dynamic>()
+    }
+
     fn into_value(self) -> Dynamic {
         options::from_json(&self)
     }

@@ -3,7 +3,7 @@
 use rhai::Dynamic;
 
 use super::{Answer, Call, Parameter, ParameterType};
-use crate::error::About;
+use crate::error::{About, Error};
 use crate::script::errors::{Fallible, raise};
 
 /// A function that can be a form of a word: `Fn(A, B, ...) -> R` or `Fn(&Call, A, B, ...) -> R`. `Marker` tells the two apart.
@@ -33,13 +33,14 @@ pub struct Plain;
 /// The function takes the call first.
 pub struct WithCall;
 
-/// Argument `i`, or the value of one that was left out.
-fn argument<P: Parameter>(call: &Call, arguments: &mut [&mut Dynamic], i: usize) -> Fallible<P> {
+/// Argument `i`, or the value of one that was left out. `before` is 1 for methods, whose receiver is argument 0 in errors.
+fn argument<P: Parameter>(call: &Call, arguments: &mut [&mut Dynamic], i: usize, before: usize) -> Fallible<P> {
     match arguments.get_mut(i) {
-        Some(value) => P::read(value.take().flatten(), call).map_err(|error| raise(error.about(About::Argument(i)))),
-        None => P::absent(call).ok_or_else(|| {
-            raise(crate::error::Error::internal(format!("{}: argument {} is missing", call.name, i + 1)))
-        }),
+        Some(value) => {
+            P::read(value.take().flatten(), call).map_err(|error| raise(error.about(About::Argument(before + i))))
+        }
+        None => P::absent(call)
+            .ok_or_else(|| raise(Error::internal(format!("{}: argument {} is missing", call.name, i + 1)))),
     }
 }
 
@@ -59,7 +60,7 @@ macro_rules! forms {
             }
 
             fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
-                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                $(let $parameter: $parameter = argument(call, arguments, $i, 0)?;)*
                 self($($parameter),*).answer()
             }
         }
@@ -78,7 +79,7 @@ macro_rules! forms {
             }
 
             fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
-                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                $(let $parameter: $parameter = argument(call, arguments, $i, 0)?;)*
                 self(call, $($parameter),*).answer()
             }
         }
@@ -97,7 +98,7 @@ macro_rules! forms {
             }
 
             fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
-                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                $(let $parameter: $parameter = argument(call, arguments, $i, 1)?;)*
                 self(receiver, $($parameter),*).answer()
             }
         }
@@ -116,7 +117,7 @@ macro_rules! forms {
             }
 
             fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
-                $(let $parameter: $parameter = argument(call, arguments, $i)?;)*
+                $(let $parameter: $parameter = argument(call, arguments, $i, 1)?;)*
                 self(call, receiver, $($parameter),*).answer()
             }
         }

@@ -58,6 +58,10 @@ impl Error for Problem {
         Problem::Type(expected.to_string())
     }
 
+    fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
+        Problem::Type(expected.to_string())
+    }
+
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
         Problem::UnknownVariant(expected)
     }
@@ -128,12 +132,21 @@ impl<'de> Deserializer<'de> for Json<'de> {
                 let entry = map.iter().map(|(key, value)| (key.as_str(), Json(value)));
                 visitor.visit_enum(serde::de::value::MapAccessDeserializer::new(MapDeserializer::new(entry)))
             }
+            Value::Object(_) => Err(Problem::Type("map with a single key".into())),
             _ => Err(Problem::Type("string or map".into())),
+        }
+    }
+
+    // A number would be taken for the position of a variant.
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        match self.0 {
+            Value::String(s) => visitor.visit_borrowed_str(s),
+            _ => Err(Problem::Type("variant identifier".into())),
         }
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map struct ignored_any
     }
 }
