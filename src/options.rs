@@ -30,11 +30,6 @@ pub trait Options: Serialize + DeserializeOwned + Default {
     fn check(&self, word: &str) -> Result<()>;
 }
 
-/// Docs from pairs of key and text.
-pub fn list(docs: &[(&'static str, &'static str)]) -> Vec<OptionDoc> {
-    docs.iter().map(|&(key, text)| OptionDoc { key, text }).collect()
-}
-
 /// The values that a numeric option accepts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Range {

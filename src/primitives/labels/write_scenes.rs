@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::images::scenes::{self, SceneOptions};
+use crate::options::{OptionDoc, Options};
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 
 pub const WORD: Word = Word {
@@ -13,15 +14,16 @@ pub const WORD: Word = Word {
     details: "`dataset(\"coco2014\", #{root: folder})` reads it back; write_miniature has other layouts, and the irregular pictures and annotations of real downloads. Category ids, supercategories, id gaps, boxes and areas are \
 COCO's. Takes the options of dataset(\"emoji-scenes\").",
     options: Some(OptionDocs {
+        // The files hold other splits than the data set.
         docs: || {
-            crate::options::list(&[
-                ("seed", "decides every picture"),
-                ("train", "number of pictures in train2014"),
-                ("val", "not written: coco2014 takes its validation split from train"),
-                ("test", "number of pictures in val2014"),
-                ("test_shifted", "not written"),
-                ("size", "side of the square pictures, in pixels"),
-            ])
+            let text = |doc: OptionDoc| match doc.key {
+                "train" => "number of pictures in train2014",
+                "val" => "not written: coco2014 takes its validation split from train",
+                "test" => "number of pictures in val2014",
+                "test_shifted" => "not written",
+                _ => doc.text,
+            };
+            SceneOptions::docs().into_iter().map(|doc| OptionDoc { text: text(doc), ..doc }).collect()
         },
         ..OptionDocs::of::<SceneOptions>()
     }),

@@ -44,6 +44,19 @@ fn argument<P: Parameter>(call: &Call, arguments: &mut [&mut Dynamic], i: usize,
     }
 }
 
+/// The parameters and the result of a function, for each of the four shapes below.
+macro_rules! signature {
+    ($($parameter:ident),*) => {
+        fn parameters() -> Vec<ParameterType> {
+            vec![$(ParameterType::of::<$parameter>()),*]
+        }
+
+        fn answer() -> &'static str {
+            R::type_name()
+        }
+    };
+}
+
 macro_rules! forms {
     ($($parameter:ident $i:literal),*) => {
         #[allow(non_snake_case, unused_variables)]
@@ -51,13 +64,7 @@ macro_rules! forms {
         where
             F: Fn($($parameter),*) -> R + 'static,
         {
-            fn parameters() -> Vec<ParameterType> {
-                vec![$(ParameterType::of::<$parameter>()),*]
-            }
-
-            fn answer() -> &'static str {
-                R::type_name()
-            }
+            signature!($($parameter),*);
 
             fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
                 $(let $parameter: $parameter = argument(call, arguments, $i, 0)?;)*
@@ -70,13 +77,7 @@ macro_rules! forms {
         where
             F: Fn(&Call, $($parameter),*) -> R + 'static,
         {
-            fn parameters() -> Vec<ParameterType> {
-                vec![$(ParameterType::of::<$parameter>()),*]
-            }
-
-            fn answer() -> &'static str {
-                R::type_name()
-            }
+            signature!($($parameter),*);
 
             fn invoke(&self, call: &Call, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
                 $(let $parameter: $parameter = argument(call, arguments, $i, 0)?;)*
@@ -89,13 +90,7 @@ macro_rules! forms {
         where
             F: Fn(&T, $($parameter),*) -> R + 'static,
         {
-            fn parameters() -> Vec<ParameterType> {
-                vec![$(ParameterType::of::<$parameter>()),*]
-            }
-
-            fn answer() -> &'static str {
-                R::type_name()
-            }
+            signature!($($parameter),*);
 
             fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
                 $(let $parameter: $parameter = argument(call, arguments, $i, 1)?;)*
@@ -108,13 +103,7 @@ macro_rules! forms {
         where
             F: Fn(&Call, &T, $($parameter),*) -> R + 'static,
         {
-            fn parameters() -> Vec<ParameterType> {
-                vec![$(ParameterType::of::<$parameter>()),*]
-            }
-
-            fn answer() -> &'static str {
-                R::type_name()
-            }
+            signature!($($parameter),*);
 
             fn invoke(&self, call: &Call, receiver: &T, arguments: &mut [&mut Dynamic]) -> Fallible<Dynamic> {
                 $(let $parameter: $parameter = argument(call, arguments, $i, 1)?;)*
