@@ -20,6 +20,8 @@ struct Inner {
     /// N + 1 entries; row i is `indices[offsets[i]..offsets[i + 1]]`.
     offsets: Vec<u64>,
     indices: Vec<u32>,
+    /// Entries of unknown truth in the same form, none of them a positive. None where all are known.
+    unknown: Option<(Vec<u64>, Vec<u32>)>,
 }
 
 impl LabelTable {
@@ -27,16 +29,7 @@ impl LabelTable {
     ///
     /// Errors: another number of lists than of images, an index that is not below `labels.len()`, a repeated label name.
     pub fn from_lists(labels: Vec<String>, images: Vec<String>, lists: &[Vec<u32>]) -> Result<Self> {
-        let mut offsets = Vec::with_capacity(lists.len() + 1);
-        let mut indices = Vec::with_capacity(lists.iter().map(Vec::len).sum());
-        offsets.push(0);
-        for list in lists {
-            let mut row = list.clone();
-            row.sort_unstable();
-            row.dedup();
-            indices.extend_from_slice(&row);
-            offsets.push(indices.len() as u64);
-        }
+        let (offsets, indices) = compressed(lists);
         Self::from_csr(labels, images, offsets, indices)
     }
 
@@ -59,22 +52,34 @@ impl LabelTable {
                     .about_name(label));
             }
         }
-        for (image, row) in offsets.windows(2).enumerate() {
-            let row = &indices[row[0] as usize..row[1] as usize];
-            if row.windows(2).any(|w| w[0] >= w[1]) {
-                return Err(Error::data(format!("labels of image \"{}\" are not ascending and unique", images[image])));
-            }
-            if let Some(&last) = row.last()
-                && last as usize >= labels.len()
-            {
-                return Err(Error::data(format!(
-                    "image \"{}\" has label index {last}, but there are only {} labels",
-                    images[image],
-                    labels.len()
-                )));
-            }
+        check_rows(&labels, &images, &offsets, &indices)?;
+        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown: None }) })
+    }
+
+    /// This table with entries of unknown truth in place of those that it had: one list of label indices per image,
+    /// sorted and made unique. Losses and metrics leave these entries out.
+    ///
+    /// Errors: another number of lists than of images, an index that is not below `num_labels()`, an entry that is a
+    /// positive too.
+    pub fn with_unknown(&self, lists: &[Vec<u32>]) -> Result<Self> {
+        let (n, came) = (self.num_images(), lists.len());
+        if came != n {
+            return Err(Error::data(format!("unknown entries of {came} images were given for a table of {n}")));
         }
-        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices }) })
+        let (offsets, indices) = compressed(lists);
+        check_rows(self.labels(), self.images(), &offsets, &indices)?;
+        let both = |image: usize| {
+            let row = &indices[offsets[image] as usize..offsets[image + 1] as usize];
+            Some((image, *row.iter().find(|&label| self.row(image).binary_search(label).is_ok())?))
+        };
+        if let Some((image, label)) = (0..n).find_map(both) {
+            let (image, label) = (&self.images()[image], &self.labels()[label as usize]);
+            return Err(Error::data(format!("label \"{label}\" of image \"{image}\" is both present and unknown")));
+        }
+        let unknown = (!indices.is_empty()).then_some((offsets, indices));
+        let Inner { labels, images, offsets, indices, .. } = &*self.inner;
+        let (labels, images, offsets, indices) = (labels.clone(), images.clone(), offsets.clone(), indices.clone());
+        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown }) })
     }
 
     pub fn num_images(&self) -> usize {
@@ -99,6 +104,19 @@ impl LabelTable {
     pub fn row(&self, image: usize) -> &[u32] {
         let o = &self.inner.offsets;
         &self.inner.indices[o[image] as usize..o[image + 1] as usize]
+    }
+
+    /// The labels of one image whose truth is not known, ascending.
+    pub fn unknown_row(&self, image: usize) -> &[u32] {
+        match &self.inner.unknown {
+            Some((o, indices)) => &indices[o[image] as usize..o[image + 1] as usize],
+            None => &[],
+        }
+    }
+
+    /// How many entries (image, label) are of unknown truth.
+    pub fn num_unknown(&self) -> u64 {
+        self.inner.unknown.as_ref().map_or(0, |(_, indices)| indices.len() as u64)
     }
 
     /// The whole table as compressed rows.
@@ -131,9 +149,8 @@ impl LabelTable {
 
     /// The rows at `images`, in that order.
     pub fn take_images(&self, images: &[usize]) -> Result<Self> {
-        let lists: Vec<Vec<u32>> = images.iter().map(|&i| self.row(i).to_vec()).collect();
         let names = images.iter().map(|&i| self.inner.images[i].clone()).collect();
-        Self::from_lists(self.inner.labels.clone(), names, &lists)
+        self.map_rows(self.inner.labels.clone(), names, |row| images.iter().map(|&i| row(i).to_vec()).collect())
     }
 
     /// All images, with only the named labels, in the order given. Images left without a label stay.
@@ -142,11 +159,27 @@ impl LabelTable {
         for (new, name) in names.iter().enumerate() {
             place[self.label_index(name.as_ref())?] = new as u32;
         }
-        let lists: Vec<Vec<u32>> = (0..self.num_images())
-            .map(|i| self.row(i).iter().map(|&l| place[l as usize]).filter(|&l| l != u32::MAX).collect())
-            .collect();
         let labels = names.iter().map(|n| n.as_ref().to_string()).collect();
-        Self::from_lists(labels, self.inner.images.clone(), &lists)
+        self.with_labels_at(labels, &place)
+    }
+
+    /// The same images with the labels `labels`, of which label `place[l]` is this table's label l; `u32::MAX` drops it.
+    pub(super) fn with_labels_at(&self, labels: Vec<String>, place: &[u32]) -> Result<Self> {
+        let moved = |row: &[u32]| row.iter().map(|&l| place[l as usize]).filter(|&l| l != u32::MAX).collect();
+        let n = self.num_images();
+        self.map_rows(labels, self.inner.images.clone(), |row| (0..n).map(|i| moved(row(i))).collect())
+    }
+
+    /// A table of other rows: `lists` makes them from a function that gives this table's rows, called for the positives
+    /// and, where there are any, for the unknown entries.
+    fn map_rows<'a>(
+        &'a self,
+        labels: Vec<String>,
+        images: Vec<String>,
+        lists: impl Fn(&dyn Fn(usize) -> &'a [u32]) -> Vec<Vec<u32>>,
+    ) -> Result<Self> {
+        let table = Self::from_lists(labels, images, &lists(&|i| self.row(i)))?;
+        if self.inner.unknown.is_none() { Ok(table) } else { table.with_unknown(&lists(&|i| self.unknown_row(i))) }
     }
 
     /// Row-major N × m matrix of 0.0 and 1.0.
@@ -160,6 +193,41 @@ impl LabelTable {
         }
         dense
     }
+}
+
+/// Offsets and indices of rows, each sorted and made unique.
+fn compressed(lists: &[Vec<u32>]) -> (Vec<u64>, Vec<u32>) {
+    let mut offsets = Vec::with_capacity(lists.len() + 1);
+    let mut indices = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    offsets.push(0);
+    for list in lists {
+        let mut row = list.clone();
+        row.sort_unstable();
+        row.dedup();
+        indices.extend_from_slice(&row);
+        offsets.push(indices.len() as u64);
+    }
+    (offsets, indices)
+}
+
+/// Errors: a row that is not ascending and unique, an index that is not below `labels.len()`.
+fn check_rows(labels: &[String], images: &[String], offsets: &[u64], indices: &[u32]) -> Result<()> {
+    for (image, row) in offsets.windows(2).enumerate() {
+        let row = &indices[row[0] as usize..row[1] as usize];
+        if row.windows(2).any(|w| w[0] >= w[1]) {
+            return Err(Error::data(format!("labels of image \"{}\" are not ascending and unique", images[image])));
+        }
+        if let Some(&last) = row.last()
+            && last as usize >= labels.len()
+        {
+            return Err(Error::data(format!(
+                "image \"{}\" has label index {last}, but there are only {} labels",
+                images[image],
+                labels.len()
+            )));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -185,6 +253,19 @@ mod tests {
         let t = table().take_labels(&["c", "a"]).unwrap();
         assert_eq!(t.row(0), &[0, 1]);
         assert!(table().take_labels(&["z"]).is_err());
+    }
+
+    #[test]
+    fn unknown_entries_follow_images_and_labels() {
+        let t = table().with_unknown(&[vec![1], vec![2, 0, 2], vec![]]).unwrap();
+        assert_eq!((t.num_unknown(), t.unknown_row(1)), (3, &[0_u32, 2][..]));
+        let part = t.take_labels(&["c", "b"]).unwrap().take_images(&[1, 0]).unwrap();
+        assert_eq!([part.unknown_row(0), part.unknown_row(1)], [&[0_u32][..], &[1]]);
+        assert_eq!([part.row(0), part.row(1)], [&[][..], &[0_u32]]);
+        let both = table().with_unknown(&[vec![0], vec![], vec![]]).unwrap_err();
+        assert_eq!(both.message, "label \"a\" of image \"1\" is both present and unknown");
+        assert!(table().with_unknown(&[vec![3], vec![], vec![]]).is_err());
+        assert!(table().with_unknown(&[]).is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{LoadOptions, Reader};
+use super::{LoadOptions, Probe, Reader};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub const READER: Reader = Reader {
     summary: "COCO instances JSON (images, annotations, categories); labels are the category names in alphabetical order",
     lists_labels: true,
     has_splits: false,
-    detect: |probe| {
+    detect: |probe, _| {
         let start = probe.head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&probe.head).trim_ascii_start();
         start.first() == Some(&b'{')
     },
@@ -65,7 +65,8 @@ struct Place {
     record: u64,
 }
 
-fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let source = Source::new(file, path)?;
     let content = RefCell::new(Content::default());

@@ -1,7 +1,5 @@
 //! CSV with one row per image-label pair.
 
-use std::path::Path;
-
 use super::{LoadOptions, Probe, Reader, columns};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
@@ -13,7 +11,7 @@ pub const READER: Reader = Reader {
     summary: "CSV with the columns image,label: one row per pair; an empty label is an image without labels",
     lists_labels: false,
     has_splits: false,
-    detect: |probe| header(probe).is_some_and(|names| columns::is_long(&names)),
+    detect: |probe, _| header(probe).is_some_and(|names| columns::is_long(&names)),
     read,
 };
 
@@ -28,7 +26,8 @@ pub fn header(probe: &Probe) -> Option<Vec<String>> {
     Some(line.split(separator).map(|name| name.trim().trim_matches('"').to_string()).collect())
 }
 
-fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let text = TextFile::read(path)?;
     let mut records = CsvRecords::new(&text)?;
     let (names, _) = records.header("the columns image,label")?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{LoadOptions, Reader, columns, csv_long};
+use super::{LoadOptions, Probe, Reader, columns, csv_long};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
 use crate::tables::{CsvRecords, TextFile};
@@ -13,7 +13,7 @@ pub const READER: Reader = Reader {
     summary: "CSV with one row per image and one column of 0 and 1 per label; the images' column is called image or comes first",
     lists_labels: true,
     has_splits: false,
-    detect: |probe| csv_long::header(probe).is_some_and(|names| names.len() > 1),
+    detect: |probe, _| csv_long::header(probe).is_some_and(|names| names.len() > 1),
     read,
 };
 
@@ -47,7 +47,8 @@ pub fn layout(path: &Path, names: &[String], options: &LoadOptions) -> Result<(u
     Ok((image, chosen))
 }
 
-fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let text = TextFile::read(path)?;
     let mut records = CsvRecords::new(&text)?;
     let (names, _) = records.header("a column of images and one column per label")?;

@@ -15,7 +15,7 @@ pub const READER: Reader = Reader {
               for numbers from a file classes.txt, labels.txt or Concepts81.txt beside it",
     lists_labels: false,
     has_splits: false,
-    detect: |probe| detect(probe).unwrap_or(false),
+    detect: |probe, _| detect(probe).unwrap_or(false),
     read,
 };
 
@@ -32,7 +32,8 @@ fn detect(probe: &Probe) -> Option<bool> {
     Some(!first.contains(',') && PICTURES.iter().any(|end| first.ends_with(end)))
 }
 
-fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let text = TextFile::read(path)?;
     let rows: Vec<(usize, Vec<&str>)> =
         text.lines().map(|(line, row)| (line, row.split_whitespace().collect())).collect();

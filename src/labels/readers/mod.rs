@@ -7,6 +7,7 @@
 //! To add a format, add a file with a [`Reader`] and a line in [`READERS`], before any format that would also accept
 //! its files.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::label_table::LabelTable;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
+use crate::tables::TextFile;
 
 mod coco;
 pub(super) mod columns;
@@ -50,9 +52,9 @@ pub struct Reader {
     /// Whether it holds several splits, of which the option `split` takes one.
     pub has_splits: bool,
     /// Whether a file or folder looks like this format.
-    pub detect: fn(&Probe) -> bool,
+    pub detect: fn(&Probe, &LoadOptions) -> bool,
     /// Reads all of it. The caller applies the options `labels` and `unlabelled` to the result.
-    pub read: fn(&Path, &LoadOptions) -> Result<LabelTable>,
+    pub read: fn(&Probe, &LoadOptions) -> Result<LabelTable>,
 }
 
 crate::options! {
@@ -62,6 +64,23 @@ crate::options! {
         pub format: Option<String> = None;
         /// the labels to keep, in this order; () keeps all that occur
         pub labels: Option<Vec<String>> = None;
+        /// the column of image names; () finds it by its name or content
+        pub image: Option<String> = None;
+        /// the column of labels: one per row, or several in a cell; () finds it by its name or content
+        pub label: Option<String> = None;
+        /// the text between two labels of a cell, as "|"; "" says that a cell is one label; () finds it from the content
+        pub separator: Option<String> = None;
+        /// what an entry of unknown truth counts as (-1, as in CheXpert, and empty cells of a wide table): "negative",
+        /// "positive", "masked" (left out of losses and metrics) or "error"
+        pub unknown: Unknown = Unknown::Error;
+        /// the same for empty cells alone; () takes unknown, but never "positive"
+        pub empty: Option<Unknown> = None;
+        /// the text between two cells of a CSV file, as ";"; () finds it from the content
+        pub delimiter: Option<String> = None;
+        /// whether the first row of a CSV file names its columns
+        pub header: bool = true;
+        /// a text file's encoding, as "latin1"; () takes UTF-8, or UTF-16 with a byte-order mark
+        pub encoding: Option<String> = None;
         /// "keep" or "drop" images without any label
         pub unlabelled: Choice = Choice::Keep;
         /// for formats that hold several splits: which one; () takes all
@@ -79,12 +98,26 @@ pub enum Choice {
     Drop,
 }
 
-/// The start of a file, or a folder's path: enough to detect the format.
+/// What an entry of unknown truth counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unknown {
+    Negative,
+    Positive,
+    /// Left out of losses and metrics.
+    Masked,
+    /// Refused, with its place.
+    Error,
+}
+
+/// A file or folder whose format is to be told: its path, and a file's first bytes. The whole text is read once, for
+/// detection and reading.
 pub struct Probe {
     pub path: PathBuf,
     pub is_folder: bool,
     /// The first bytes of a file.
     pub head: Vec<u8>,
+    text: OnceCell<Result<TextFile>>,
 }
 
 impl Probe {
@@ -97,7 +130,12 @@ impl Probe {
             let file = File::open(path).map_err(|e| Error::io(path, e))?;
             file.take(Self::HEAD).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
         }
-        Ok(Probe { path: path.to_path_buf(), is_folder: metadata.is_dir(), head })
+        Ok(Probe { path: path.to_path_buf(), is_folder: metadata.is_dir(), head, text: OnceCell::new() })
+    }
+
+    /// The whole file as text. Errors: Io; text in another encoding than `options.encoding`.
+    pub fn text(&self, _: &LoadOptions) -> Result<&TextFile> {
+        self.text.get_or_init(|| TextFile::read(&self.path)).as_ref().map_err(Clone::clone)
     }
 
     /// The first line, as far as it is text.
@@ -125,7 +163,7 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     if let Some(inside) = only_label_file(&probe, options) {
         return load(&inside, options);
     }
-    let reader = choose(&probe, options.format.as_deref())?;
+    let reader = choose(&probe, options)?;
     if let (Some(split), false) = (&options.split, reader.has_splits) {
         return Err(Error::argument(format!(
             "{}: split \"{split}\" was asked for, but {} files hold no splits",
@@ -134,7 +172,7 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         ))
         .about_name(split));
     }
-    let mut table = (reader.read)(path, options)?;
+    let mut table = (reader.read)(&probe, options)?;
     if let Some(labels) = &options.labels {
         table = take_labels(&table, labels, reader)?;
     }
@@ -156,7 +194,7 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
 
 /// The label file of a folder in no known layout, if there is exactly one: a folder of pictures with a CSV file.
 fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
-    if !probe.is_folder || READERS.iter().any(|r| options.format.is_none() && (r.detect)(probe)) {
+    if !probe.is_folder || READERS.iter().any(|r| options.format.is_none() && (r.detect)(probe, options)) {
         return None;
     }
     let entries = std::fs::read_dir(&probe.path).ok()?;
@@ -169,18 +207,18 @@ fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
     files.next().is_none().then_some(only)
 }
 
-fn choose(probe: &Probe, format: Option<&str>) -> Result<&'static Reader> {
-    if let Some(name) = format {
+fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
+    if let Some(name) = options.format.as_deref() {
         if let Some(reader) = READERS.iter().find(|r| r.name == name) {
             return Ok(reader);
         }
         let family: Vec<&Reader> = READERS.iter().filter(|r| r.name.split('-').next() == Some(name)).collect();
-        return match (family.iter().find(|r| (r.detect)(probe)), family.last()) {
+        return match (family.iter().find(|r| (r.detect)(probe, options)), family.last()) {
             (Some(reader), _) | (None, Some(reader)) => Ok(reader),
             (None, None) => Err(Error::unknown("format", name, READERS.iter().map(|r| r.name))),
         };
     }
-    READERS.iter().find(|r| (r.detect)(probe)).ok_or_else(|| {
+    READERS.iter().find(|r| (r.detect)(probe, options)).ok_or_else(|| {
         let what = if probe.is_folder {
             "this folder looks like no known layout"
         } else {
@@ -212,10 +250,7 @@ fn take_labels(table: &LabelTable, names: &[String], reader: &Reader) -> Result<
             }
         }
     }
-    let lists: Vec<Vec<u32>> = (0..table.num_images())
-        .map(|i| table.row(i).iter().map(|&l| place[l as usize]).filter(|&l| l != u32::MAX).collect())
-        .collect();
-    LabelTable::from_lists(names.to_vec(), table.images().to_vec(), &lists)
+    table.with_labels_at(names.to_vec(), &place)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{LoadOptions, Reader};
+use super::{LoadOptions, Probe, Reader};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ pub const READER: Reader = Reader {
     summary: "NUS-WIDE folder: Groundtruth/TrainTestLabels/Labels_<concept>_<Train|Test>.txt and ImageList/ImageList/<Train|Test>Imagelist.txt",
     lists_labels: true,
     has_splits: true,
-    detect: |probe| probe.is_folder && root(&probe.path).is_some(),
+    detect: |probe, _| probe.is_folder && root(&probe.path).is_some(),
     read,
 };
 
@@ -32,7 +32,8 @@ fn root(path: &Path) -> Option<PathBuf> {
     path.ancestors().take(3).find(|p| labels_of(p).is_dir()).map(Path::to_path_buf)
 }
 
-fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let root = root(path).ok_or_else(|| {
         Error::data(format!("{} is no NUS-WIDE folder: {} is not there", path.display(), labels_of(path).display()))
     })?;

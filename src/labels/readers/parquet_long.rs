@@ -18,7 +18,7 @@ pub const READER: Reader = Reader {
     summary: "Parquet with the columns image and label: one row per pair; a null label is an image without labels",
     lists_labels: false,
     has_splits: false,
-    detect: |probe| is_parquet(probe) && names(&probe.path).is_ok_and(|names| columns::is_long(&names)),
+    detect: |probe, _| is_parquet(probe) && names(&probe.path).is_ok_and(|names| columns::is_long(&names)),
     read,
 };
 
@@ -61,7 +61,8 @@ pub fn for_each_part(
     Ok(())
 }
 
-fn read(path: &Path, _: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let names = names(path)?;
     let (image, label) = columns::long(path, &names)?;
     let source = path.display().to_string();

@@ -1,9 +1,7 @@
 //! Parquet with one row per image and one column of 0 and 1 per label.
 
-use std::path::Path;
-
 use super::parquet_long::{for_each_part, is_parquet, names};
-use super::{LoadOptions, Reader, csv_wide};
+use super::{LoadOptions, Probe, Reader, csv_wide};
 use crate::error::{Error, Result};
 use crate::labels::{LabelTable, data_frame};
 
@@ -12,11 +10,12 @@ pub const READER: Reader = Reader {
     summary: "Parquet with one row per image and one column of 0 and 1 (or true and false) per label",
     lists_labels: true,
     has_splits: false,
-    detect: is_parquet,
+    detect: |probe, _| is_parquet(probe),
     read,
 };
 
-fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let names = names(path)?;
     if names.is_empty() {
         return Err(Error::data(format!("{} has no columns", path.display())));

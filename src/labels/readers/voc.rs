@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Choice, LoadOptions, Reader, xml};
+use super::{Choice, LoadOptions, Probe, Reader, xml};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ pub const READER: Reader = Reader {
     summary: "VOC folder: Annotations/*.xml, and ImageSets/Main/<split>.txt for the option split",
     lists_labels: false,
     has_splits: true,
-    detect: |probe| probe.is_folder && annotations(&probe.path).is_some(),
+    detect: |probe, _| probe.is_folder && annotations(&probe.path).is_some(),
     read,
 };
 
@@ -40,7 +40,8 @@ fn is_xml(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"))
 }
 
-fn read(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
+    let path = &probe.path;
     let folder = annotations(path).ok_or_else(|| {
         Error::data(format!("{} is no VOC folder: it has no folder \"Annotations\" and no XML files", path.display()))
     })?;
