@@ -24,7 +24,8 @@ pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
     if !device.is_cuda() {
         return Ok(tensor.f_to_device(device)?);
     }
-    Ok(tensor.f_pin_memory(device)?.f_to_device_(device, tensor.kind(), true, false)?)
+    // `f_pin_memory` warns on each call that its argument is deprecated.
+    Ok(tensor.f_internal_pin_memory(device)?.f_to_device_(device, tensor.kind(), true, false)?)
 }
 
 /// All elements in row-major order, from any device and element type.

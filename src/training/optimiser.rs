@@ -8,7 +8,8 @@ use crate::models::Model;
 
 /// All trainable values of a model in one buffer, all gradients in another, all batch statistics in a third.
 ///
-/// The model's tensors become views of these buffers, so updating a buffer updates the model.
+/// The model's tensors become views of these buffers, so updating a buffer updates the model. Each view begins at a multiple
+/// of [`ALIGNMENT`]; the elements between two views are 0 and stay 0.
 pub struct Flat {
     /// [n] parameters. Those that decay come first.
     pub values: Tensor,
@@ -24,6 +25,15 @@ pub struct Flat {
     leaves: Vec<Tensor>,
 }
 
+/// Elements: 512 bytes of f32, as in PyTorch's allocator. Kernels of cuBLAS and fused attention fail on parameters that are not
+/// aligned ("misaligned address").
+const ALIGNMENT: i64 = 128;
+
+/// The number of elements that a tensor takes in a flat buffer.
+fn room(tensor: &Tensor) -> i64 {
+    (tensor.numel() as i64 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
+}
+
 impl Flat {
     /// Moves the trainable leaves and float buffers of `model` into flat storage.
     pub fn new(model: &Model) -> Result<Flat> {
@@ -37,7 +47,7 @@ impl Flat {
             return Err(Error::argument("the model has nothing to train: all of it is frozen"));
         }
         leaves.sort_by_key(|(name, tensor)| (tensor.dim() <= 1, name.clone()));
-        let decaying = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| t.numel() as i64).sum();
+        let decaying = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| room(t)).sum();
         let (names, mut leaves): (Vec<String>, Vec<Tensor>) = leaves.into_iter().unzip();
         let values = tch::no_grad(|| join(&leaves))?;
         // The backward pass adds to an existing gradient, so make one first and turn it into a view.
@@ -53,7 +63,7 @@ impl Flat {
             let n = leaf.numel() as i64;
             leaf.f_grad()?.f_set_data(&gradients.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
             leaf.f_set_data(&values.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
-            at += n;
+            at += room(leaf);
         }
         let statistics = match buffers.is_empty() {
             true => values.f_zeros_like()?.f_narrow(0, 0, 0)?,
@@ -64,7 +74,7 @@ impl Flat {
             let size = buffer.size();
             let n = buffer.numel() as i64;
             buffer.f_set_data(&statistics.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
-            at += n;
+            at += room(buffer);
         }
         Ok(Flat { values, gradients, statistics, decaying, names, leaves })
     }
@@ -84,12 +94,13 @@ impl Flat {
     }
 }
 
+/// The tensors one behind the other, each with its room.
 fn join(tensors: &[Tensor]) -> Result<Tensor> {
-    let flat: Vec<Tensor> = tensors
-        .iter()
-        .map(|t| t.f_detach().and_then(|t| t.f_contiguous()).and_then(|t| t.f_view([-1])))
-        .collect::<Result<_, _>>()?;
-    Ok(Tensor::f_cat(&flat, 0)?)
+    let padded = |t: &Tensor| -> Result<Tensor> {
+        let flat = t.f_detach()?.f_contiguous()?.f_view([-1])?;
+        Ok(flat.f_constant_pad_nd([0, room(t) - t.numel() as i64])?)
+    };
+    Ok(Tensor::f_cat(&tensors.iter().map(padded).collect::<Result<Vec<_>>>()?, 0)?)
 }
 
 /// Adam (Kingma and Ba 2015), and AdamW, with PyTorch's betas and eps.
@@ -120,9 +131,7 @@ impl Adam {
     /// Multiplies the learning rate of each leaf by `factor` of its name (discriminative learning rates).
     pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
         let parts: Vec<Tensor> = (flat.names.iter().zip(&flat.leaves))
-            .map(|(name, leaf)| {
-                Tensor::f_full([leaf.numel() as i64], factor(name), (flat.values.kind(), flat.values.device()))
-            })
+            .map(|(name, leaf)| Tensor::f_full([room(leaf)], factor(name), (flat.values.kind(), flat.values.device())))
             .collect::<Result<_, _>>()?;
         self.factors = Some(Tensor::f_cat(&parts, 0)?);
         Ok(())

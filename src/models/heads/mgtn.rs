@@ -54,14 +54,16 @@ struct Mgtn {
 impl Mgtn {
     fn new(p: &Scope, setup: &HeadSetup) -> Result<Mgtn> {
         let head = p.at("head");
-        let graph = setup.graph()?.f_to_device(p.device)?;
+        let graph = setup.graph()?;
+        // Found on the CPU on every device: another solver may give another vector of a repeated eigenvalue.
+        let second = community(&graph)?.f_to_device(p.device)?.f_unsqueeze(1)?;
+        let graph = graph.f_to_device(p.device)?;
         let words = setup.words(p)?;
         let (hidden, m) = (setup.integer("hidden"), setup.num_labels());
         let (strong, weak) = (graph.f_ge(setup.number("strong"))?, graph.f_ge(setup.number("weak"))?);
         let weak = weak.f_logical_and(&strong.f_logical_not()?)?;
         let eye = Tensor::f_eye(m, (Kind::Float, p.device))?;
         let edges = Tensor::f_stack(&[eye, strong.f_to_kind(Kind::Float)?, weak.f_to_kind(Kind::Float)?], 0)?;
-        let second = community(&graph)?.f_unsqueeze(1)?;
         let mask = Tensor::f_cat(
             &[second.f_logical_not()?.f_expand([m, setup.inputs], false)?, second.f_expand([m, setup.inputs], false)?],
             1,

@@ -4,14 +4,14 @@ use std::fmt;
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic};
-use tch::{Kind as Element, TchError, Tensor};
+use tch::{Device, Kind as Element, TchError, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::explain::lower_first;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::show;
-use crate::torch::to_vec_f32;
+use crate::torch::{to_vec_f32, upload};
 
 /// A libtorch tensor as scripts hold it.
 #[derive(Clone)]
@@ -59,7 +59,10 @@ impl KindOfValue for TensorValue {
             members.method(name, move |t: &Self| wrap(name, &[&t.0], operation(&t.0)));
         }
         for &(name, operation) in BINARY {
-            let apply = move |a: &Tensor, b: &Tensor| wrap(name, &[a, b], operation(a, b));
+            let apply = move |a: &Tensor, b: &Tensor| {
+                let (a, b) = &on_one_device(a, b)?;
+                wrap(name, &[a, b], operation(a, b))
+            };
             members
                 .method(name, move |a: &Self, b: Self| apply(&a.0, &b.0))
                 .method(name, move |a: &Self, b: f64| apply(&a.0, &number(b, &a.0)?))
@@ -87,7 +90,10 @@ impl KindOfValue for TensorValue {
                 dimension(call, &t.0, dim)?;
                 wrap(call.name, &[&t.0], t.0.f_argsort(dim, descending))
             })
-            .method("matmul", |call: &Call, a: &Self, b: Self| wrap(call.name, &[&a.0, &b.0], a.0.f_matmul(&b.0)))
+            .method("matmul", |call: &Call, a: &Self, b: Self| {
+                let (a, b) = &on_one_device(&a.0, &b.0)?;
+                wrap(call.name, &[a, b], a.f_matmul(b))
+            })
             .method("transpose", |call: &Call, t: &Self, a: i64, b: i64| {
                 dimension(call, &t.0, a)?;
                 dimension(call, &t.0, b)?;
@@ -95,7 +101,8 @@ impl KindOfValue for TensorValue {
             })
             .method("cat", |call: &Call, a: &Self, b: Self, dim: i64| {
                 dimension(call, &a.0, dim)?;
-                wrap(call.name, &[&a.0, &b.0], Tensor::f_cat(&[a.0.as_ref(), b.0.as_ref()], dim))
+                let (a, b) = &on_one_device(&a.0, &b.0)?;
+                wrap(call.name, &[a, b], Tensor::f_cat(&[a, b], dim))
             })
             .method("reshape", reshape)
             .method("index", index)
@@ -160,7 +167,8 @@ fn index(call: &Call, t: &TensorValue, dim: i64, at: Array) -> Result<TensorValu
         let message = format!("index: there is no position {outside} along dimension {dim} of a Tensor {size:?}");
         return Err(Error::argument(message));
     }
-    wrap(call.name, &[&t.0], Tensor::f_from_slice(&at).and_then(|at| t.0.f_index_select(dim, &at)))
+    let at = upload(&Tensor::f_from_slice(&at)?, t.0.device())?;
+    wrap(call.name, &[&t.0], t.0.f_index_select(dim, &at))
 }
 
 /// A bound of `clamp`. libtorch panics on one that a single-precision number cannot hold; beyond them is no limit.
@@ -223,6 +231,16 @@ fn whole(call: &Call, what: &str, array: &Array) -> Result<Vec<i64>> {
     array.iter().map(one).collect()
 }
 
+/// Two operands on one device. One that a script made of numbers is on the CPU, and follows the other to its GPU. A single
+/// number stays: libtorch passes it to the kernel.
+fn on_one_device(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor)> {
+    let (here, there) = (a.device(), b.device());
+    let follows = |t: &Tensor, device: Device| device == Device::Cpu && here != there && t.dim() > 0;
+    let a = if follows(a, here) { upload(a, there)? } else { a.shallow_clone() };
+    let b = if follows(b, there) { upload(b, here)? } else { b.shallow_clone() };
+    Ok((a, b))
+}
+
 /// A number beside a tensor takes the tensor's own element type, as in PyTorch, unless it would lose its fraction.
 fn number(x: f64, beside: &Tensor) -> Result<Tensor> {
     let kind = match beside.kind() {
@@ -230,7 +248,7 @@ fn number(x: f64, beside: &Tensor) -> Result<Tensor> {
         kind if x.fract() == 0.0 && kind != Element::Bool => kind,
         _ => Element::Float,
     };
-    Ok(Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?.f_to_device(beside.device())?)
+    Ok(Tensor::f_from_slice(&[x])?.f_to_kind(kind)?.f_squeeze()?)
 }
 
 fn item(t: &Tensor) -> Result<f64> {
@@ -251,8 +269,7 @@ fn to_array(t: &Tensor) -> Result<Dynamic> {
             t.numel()
         )));
     }
-    let flat =
-        t.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
+    let flat = t.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
     let values = Vec::<f64>::try_from(&flat)?;
     let mut at = values.into_iter();
     Ok(nest(&t.size(), &mut at, whole))
