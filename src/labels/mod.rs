@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`LabelTable`]: N images by m labels, compressed rows | `label_table` |
 //! | readers, one file per format, detected from the content | `readers` |
+//! | rows of CSV, Parquet and tables: columns by name and content, truths, several labels in a cell | `records` |
 //! | a label table from image-label pairs in any order | `pairs` |
 //! | a label table from and to a polars `DataFrame`, long and wide | `data_frame` |
 //! | labels renamed and merged, images chosen, shards concatenated | `edit` |
@@ -19,6 +20,7 @@ mod label_table;
 mod pairs;
 mod parquet_counts;
 pub mod readers;
+mod records;
 mod statistics;
 mod stratify;
 mod summary;

@@ -3,15 +3,24 @@
 use std::collections::HashMap;
 
 use super::label_table::LabelTable;
+use crate::activity::console;
 use crate::error::{Error, Result};
 
-/// How a repeated pair is taken.
+/// Whether repeated pairs, which count once, are said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
-    /// A mistake in the file.
-    Refuse,
+    /// The rows of a table: the file may be wrong.
+    Said,
     /// Several objects of one kind in a picture.
-    Merge,
+    Expected,
+}
+
+/// The truth of an entry (image, label).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entry {
+    Present,
+    Unknown,
+    Absent,
 }
 
 /// Collects pairs; images keep the order of their first appearance, labels become alphabetical.
@@ -24,7 +33,8 @@ pub struct PairBuilder {
 struct Pair {
     image: u32,
     label: u32,
-    /// Line or row, for errors.
+    entry: Entry,
+    /// Line or row, for messages.
     place: u32,
 }
 
@@ -65,38 +75,47 @@ impl PairBuilder {
         self.images.place(image).map(|_| ())
     }
 
-    /// Adds a label of an image; `place` is the line or row of the pair, for errors.
+    /// Adds a label of an image; `place` is the line or row of the pair, for messages.
     pub fn pair(&mut self, image: &str, label: &str, place: usize) -> Result<()> {
+        self.entry(image, label, Entry::Present, place)
+    }
+
+    /// Adds an entry of an image. Of several for one label a present one counts before an unknown one, and that before an
+    /// absent one. A label that is only ever absent is none of the table's.
+    pub fn entry(&mut self, image: &str, label: &str, entry: Entry, place: usize) -> Result<()> {
         let image = self.images.place(image)?;
         let label = self.labels.place(label)?;
-        self.pairs.push(Pair { image, label, place: place as u32 });
+        self.pairs.push(Pair { image, label, entry, place: place as u32 });
         Ok(())
     }
 
-    /// The table. Errors: no image, no label, and under [`Repeats::Refuse`] a repeated pair, with `source` and the two
-    /// places, which are called `unit` ("line", "row").
+    /// The table. Contradictory and repeated pairs are said with `source` and two places, which are called `unit`
+    /// ("line", "row"). Errors: no image, no label.
     pub fn finish(self, source: &str, unit: &str, repeats: Repeats) -> Result<LabelTable> {
         let PairBuilder { images, labels, pairs } = self;
         if images.list.is_empty() {
             return Err(Error::data(format!("{source} has no images")));
         }
-        if labels.list.is_empty() {
+        let mut used = vec![false; labels.list.len()];
+        pairs.iter().filter(|p| p.entry != Entry::Absent).for_each(|p| used[p.label as usize] = true);
+        let mut order: Vec<u32> = (0..labels.list.len() as u32).filter(|&label| used[label as usize]).collect();
+        if order.is_empty() {
             return Err(Error::data(format!("{source} has {} images, but none has a label", images.list.len())));
         }
-        let mut order: Vec<u32> = (0..labels.list.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| labels.list[a as usize].cmp(&labels.list[b as usize]));
-        let mut place = vec![0; order.len()];
+        let mut place = vec![u32::MAX; labels.list.len()];
         order.iter().enumerate().for_each(|(new, &old)| place[old as usize] = new as u32);
 
         // Counting sort by image.
+        let kept = || pairs.iter().filter(|p| used[p.label as usize]);
         let mut offsets = vec![0_u64; images.list.len() + 1];
-        pairs.iter().for_each(|p| offsets[p.image as usize + 1] += 1);
+        kept().for_each(|p| offsets[p.image as usize + 1] += 1);
         (1..offsets.len()).for_each(|i| offsets[i] += offsets[i - 1]);
         let mut next = offsets.clone();
-        let mut rows = vec![(0_u32, 0_u32); pairs.len()];
-        for pair in &pairs {
+        let mut rows = vec![(0_u32, Entry::Absent, 0_u32); next.last().map_or(0, |&n| n as usize)];
+        for pair in kept() {
             let at = &mut next[pair.image as usize];
-            rows[*at as usize] = (place[pair.label as usize], pair.place);
+            rows[*at as usize] = (place[pair.label as usize], pair.entry, pair.place);
             *at += 1;
         }
         drop((pairs, next));
@@ -104,34 +123,65 @@ impl PairBuilder {
         let mut indices = Vec::with_capacity(rows.len());
         let mut ends = Vec::with_capacity(offsets.len());
         ends.push(0);
-        let mut first_repeat: Option<(u32, u32, usize, u32)> = None;
+        let mut unknown: Vec<Vec<u32>> = Vec::new();
+        let (mut repeated, mut contradictory) = (Doubles::default(), Doubles::default());
         for (image, row) in offsets.windows(2).enumerate() {
             let row = &mut rows[row[0] as usize..row[1] as usize];
             row.sort_unstable();
-            let mut last = None;
-            for &(label, at) in row.iter() {
-                match last {
-                    Some((before, first)) if before == label => {
-                        if first_repeat.is_none_or(|(second, ..)| at < second) {
-                            first_repeat = Some((at, first, image, label));
-                        }
+            for same in row.chunk_by(|a, b| a.0 == b.0) {
+                let (label, entry, first) = same[0];
+                match entry {
+                    Entry::Present => indices.push(label),
+                    Entry::Unknown => {
+                        unknown.resize(images.list.len(), Vec::new());
+                        unknown[image].push(label);
                     }
-                    _ => {
-                        indices.push(label);
-                        last = Some((label, at));
-                    }
+                    Entry::Absent => {}
+                }
+                if let Some(&(_, _, second)) = same.get(1).filter(|second| second.1 == entry) {
+                    repeated.add(image, label, first, second);
+                }
+                if let Some(&(_, _, second)) = same.iter().find(|other| other.1 == Entry::Absent)
+                    && entry == Entry::Present
+                {
+                    contradictory.add(image, label, first, second);
                 }
             }
             ends.push(indices.len() as u64);
         }
         let names: Vec<String> = order.into_iter().map(|old| labels.list[old as usize].clone()).collect();
-        if let (Some((second, first, image, label)), Repeats::Refuse) = (first_repeat, repeats) {
-            return Err(Error::data(format!(
-                "{source}, {unit} {second}: image \"{}\" has label \"{}\" a second time, first on {unit} {first}",
-                images.list[image], names[label as usize]
-            )));
+        let say = |doubles: &Doubles, what: &str| {
+            if let Some((image, label, first, second)) = doubles.first {
+                let (image, label) = (&images.list[image], &names[label as usize]);
+                console::log(&format!(
+                    "{source}: {} {what}, first image \"{image}\" with label \"{label}\" on {unit}s {first} and {second}",
+                    doubles.count
+                ));
+            }
+        };
+        if repeats == Repeats::Said {
+            say(&repeated, "repeated pairs count once");
         }
-        LabelTable::from_csr(names, images.list, ends, indices)
+        say(&contradictory, "pairs are given as present and as absent, and count as present");
+        let table = LabelTable::from_csr(names, images.list, ends, indices)?;
+        if unknown.is_empty() { Ok(table) } else { table.with_unknown(&unknown) }
+    }
+}
+
+/// Pairs that come twice: how many, and the one whose second place comes first.
+#[derive(Default)]
+struct Doubles {
+    count: u64,
+    first: Option<(usize, u32, u32, u32)>,
+}
+
+impl Doubles {
+    fn add(&mut self, image: usize, label: u32, one: u32, other: u32) {
+        let (first, second) = (one.min(other), one.max(other));
+        self.count += 1;
+        if self.first.is_none_or(|(.., before)| second < before) {
+            self.first = Some((image, label, first, second));
+        }
     }
 }
 
@@ -147,27 +197,32 @@ mod tests {
         }
         b.image("3").unwrap();
         b.image("1").unwrap();
-        let t = b.finish("x", "line", Repeats::Refuse).unwrap();
+        let t = b.finish("x", "line", Repeats::Said).unwrap();
         assert_eq!(t.images(), ["2", "1", "3"]);
         assert_eq!(t.labels(), ["ant", "cat", "dog"]);
         assert_eq!([t.row(0), t.row(1), t.row(2)], [&[0_u32, 2][..], &[1], &[]]);
     }
 
     #[test]
-    fn the_first_repeat_is_named() {
-        let build = || {
-            let mut b = PairBuilder::new();
-            for (line, (image, label)) in
-                [("2", "dog"), ("1", "cat"), ("1", "cat"), ("2", "dog")].into_iter().enumerate()
-            {
-                b.pair(image, label, line + 2).unwrap();
-            }
-            b
-        };
-        assert_eq!(
-            build().finish("x.csv", "line", Repeats::Refuse).unwrap_err().message,
-            "x.csv, line 4: image \"1\" has label \"cat\" a second time, first on line 3"
-        );
-        assert_eq!(build().finish("x.csv", "line", Repeats::Merge).unwrap().counts(), vec![1, 1]);
+    fn a_repeated_pair_counts_once_and_a_present_one_first() {
+        let mut b = PairBuilder::new();
+        for (line, (image, label, entry)) in [
+            ("1", "cat", Entry::Absent),
+            ("1", "cat", Entry::Present),
+            ("1", "cat", Entry::Present),
+            ("2", "cat", Entry::Unknown),
+            ("2", "cat", Entry::Absent),
+            ("2", "owl", Entry::Absent),
+            ("3", "dog", Entry::Unknown),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            b.entry(image, label, entry, line + 2).unwrap();
+        }
+        let t = b.finish("x.csv", "line", Repeats::Said).unwrap();
+        assert_eq!(t.labels(), ["cat", "dog"]);
+        assert_eq!([t.row(0), t.row(1), t.row(2)], [&[0_u32][..], &[], &[]]);
+        assert_eq!([t.unknown_row(0), t.unknown_row(1), t.unknown_row(2)], [&[][..], &[0_u32], &[1]]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::sync_channel;
 
 use polars::prelude::*;
 
-use super::readers::{columns, parquet_long};
+use super::records::{columns, parquet};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ impl Labels {
 fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurrence>> {
     let mut heights = Vec::new();
     for file in files {
-        heights.push(parquet_long::open(file)?.num_rows().map_err(|e| unreadable(file, e))?);
+        heights.push(parquet::height(file)?);
     }
     let progress = Progress::new("counting pairs", heights.iter().sum::<usize>() as u64, "rows");
     let mut labels = Labels::default();
@@ -93,7 +93,7 @@ fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurr
         let (send, parts) = sync_channel(1);
         scope.spawn(move || {
             for (file, height) in files.iter().zip(heights) {
-                for start in (0..height).step_by(parquet_long::ROWS) {
+                for start in (0..height).step_by(parquet::ROWS) {
                     let part = part(file, start).map(|frame| (file, start, frame));
                     let failed = part.is_err();
                     // The receiver is gone after an error or an interrupt.
@@ -128,11 +128,11 @@ fn unreadable(file: &Path, e: PolarsError) -> Error {
 
 /// Two columns of text, image and label, of the rows from `start` on.
 fn part(file: &Path, start: usize) -> Result<DataFrame> {
-    let names = parquet_long::names(file)?;
+    let names = parquet::names(file)?;
     let (image, label) = columns::long(file, &names)?;
     let wanted = [names[image].clone(), names[label].clone()];
     let reader =
-        parquet_long::open(file)?.with_columns(Some(wanted.to_vec())).with_slice(Some((start, parquet_long::ROWS)));
+        parquet_long::open(file)?.with_columns(Some(wanted.to_vec())).with_slice(Some((start, parquet::ROWS)));
     let frame = reader.finish().map_err(|e| unreadable(file, e))?;
     let text = |name: &String, new: &str| -> Result<Column> {
         let column = frame.column(name).and_then(|c| c.cast(&DataType::String)).map_err(|e| unreadable(file, e))?;

@@ -12,11 +12,16 @@ use crate::error::{Error, Result};
 /// A quoted field may hold separators, line ends and doubled quotes.
 pub struct CsvRecords<'a> {
     file: &'a TextFile,
-    separator: u8,
+    text: &'a str,
+    delimiter: u8,
+    /// Lines of the file above `text`.
+    above: usize,
     reader: csv::Reader<&'a [u8]>,
     record: StringRecord,
     /// Whether the last field of the record holds the carriage return of its line end.
     carriage_return: bool,
+    /// The fields of the record that are quoted: blanks at their ends belong to them.
+    quoted: Vec<bool>,
     count: u64,
     progress: Option<Progress>,
     shown: u64,
@@ -24,46 +29,52 @@ pub struct CsvRecords<'a> {
 
 /// Reading a file of this size takes a second or more.
 const LARGE: usize = 64 << 20;
+pub(super) const NOT_CLOSED: &str = "a quote is not closed";
 
 impl<'a> CsvRecords<'a> {
-    /// Fields are separated by commas, or by semicolons or tabs where the first line has no comma.
-    ///
-    /// Errors: an empty file.
-    pub fn new(file: &'a TextFile) -> Result<Self> {
-        let Some(first) = file.content().lines().find(|l| !l.trim().is_empty()) else {
-            return Err(Error::data(format!("{} is empty", file.path.display())).about_file(&file.path));
-        };
-        let separator = [b',', b';', b'\t'].into_iter().find(|s| first.as_bytes().contains(s)).unwrap_or(b',');
-        Ok(Self::separated_by(file, separator))
-    }
-
-    /// An empty file has no records.
-    pub fn separated_by(file: &'a TextFile, separator: u8) -> Self {
-        let content = file.content();
+    /// The records of `text`, which begins `above` lines below the start of `file`. No text has no records.
+    pub(super) fn new(file: &'a TextFile, text: &'a str, delimiter: u8, above: usize) -> Self {
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            .delimiter(separator)
+            .delimiter(delimiter)
             // A lone carriage return is part of a field.
             .terminator(Terminator::Any(b'\n'))
             .buffer_capacity(1 << 16)
-            .from_reader(content.as_bytes());
-        let progress = (content.len() > LARGE).then(|| {
-            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-            Progress::new(format!("reading {name}"), content.len() as u64, "bytes")
+            .from_reader(text.as_bytes());
+        CsvRecords {
+            file,
+            text,
+            delimiter,
+            above,
+            reader,
+            record: StringRecord::new(),
+            carriage_return: false,
+            quoted: Vec::new(),
+            count: 0,
+            progress: None,
+            shown: 0,
+        }
+    }
+
+    /// Shows progress if the text is large.
+    pub(super) fn with_progress(mut self) -> Self {
+        self.progress = (self.text.len() > LARGE).then(|| {
+            let name = self.file.path.file_name().unwrap_or_default().to_string_lossy();
+            Progress::new(format!("reading {name}"), self.text.len() as u64, "bytes")
         });
-        let record = StringRecord::new();
-        CsvRecords { file, separator, reader, record, carriage_return: false, count: 0, progress, shown: 0 }
+        self
     }
 
-    pub fn separator(&self) -> u8 {
-        self.separator
+    /// The records of a whole file with this delimiter.
+    pub fn separated_by(file: &'a TextFile, delimiter: u8) -> Self {
+        Self::new(file, file.content(), delimiter, 0).with_progress()
     }
 
-    /// The names in the first record, trimmed, and its line. Errors: no record at all.
+    /// The names in the first record and its line. Errors: no record at all.
     pub fn header(&mut self, expected: &str) -> Result<(Vec<String>, usize)> {
         let line = self.next()?.ok_or_else(|| Error::in_file(&self.file.path, format!("expected {expected}")))?;
-        Ok(((0..self.len()).map(|i| self.field(i).trim().to_string()).collect(), line))
+        Ok(((0..self.len()).map(|i| self.name(i).to_string()).collect(), line))
     }
 
     /// Moves to the next record and returns the number of its first line; `None` at the end.
@@ -80,14 +91,15 @@ impl<'a> CsvRecords<'a> {
                 self.shown = place;
             }
         }
-        let file = self.file;
         loop {
-            let (start, line) = (self.reader.position().byte() as usize, self.reader.position().line() as usize);
-            if !self.reader.read_record(&mut self.record).map_err(|e| file.at(line, e))? {
+            let position = self.reader.position();
+            let (start, line) = (position.byte() as usize, position.line() as usize + self.above);
+            let read = self.reader.read_record(&mut self.record);
+            if !read.map_err(|_| self.file.at(line, "no record of a CSV file"))? {
                 return Ok(None);
             }
             // The reader starts at the blank lines before a record. It takes one with a carriage return for a record.
-            let read = &file.content()[start..self.reader.position().byte() as usize];
+            let read = &self.text[start..self.reader.position().byte() as usize];
             let raw = read.trim_start_matches(['\r', '\n']);
             if raw.is_empty() {
                 continue;
@@ -96,6 +108,7 @@ impl<'a> CsvRecords<'a> {
             let raw = raw.strip_suffix('\n').unwrap_or(raw);
             self.carriage_return = raw.ends_with('\r');
             let raw = raw.strip_suffix('\r').unwrap_or(raw);
+            self.quoted.clear();
             if raw.contains('"') {
                 self.check_quotes(raw, line)?;
             }
@@ -103,25 +116,27 @@ impl<'a> CsvRecords<'a> {
         }
     }
 
-    /// Errors: a field that begins with a quote and does not end with one, which the csv crate accepts.
-    fn check_quotes(&self, raw: &str, line: usize) -> Result<()> {
+    /// Notes which fields are quoted. Errors: a field that begins with a quote and does not end with one, which the csv
+    /// crate accepts.
+    fn check_quotes(&mut self, raw: &str, line: usize) -> Result<()> {
         let mut rest = raw.as_bytes();
         loop {
+            self.quoted.push(rest.starts_with(b"\""));
             if let Some(mut inside) = rest.strip_prefix(b"\"") {
                 rest = loop {
                     let quote = inside.iter().position(|&b| b == b'"');
-                    let behind = &inside[quote.ok_or_else(|| self.at(line, "a quote is not closed"))? + 1..];
+                    let behind = &inside[quote.ok_or_else(|| self.at(line, NOT_CLOSED))? + 1..];
                     match behind.strip_prefix(b"\"") {
                         Some(more) => inside = more,
                         None => break behind,
                     }
                 };
-                if rest.first().is_some_and(|&b| b != self.separator) {
+                if rest.first().is_some_and(|&b| b != self.delimiter) {
                     let line = line + newlines(&raw[..raw.len() - rest.len()]);
                     return Err(self.at(line, "a closing quote must be at the end of its field"));
                 }
             }
-            match rest.iter().position(|&b| b == self.separator) {
+            match rest.iter().position(|&b| b == self.delimiter) {
                 Some(end) => rest = &rest[end + 1..],
                 None => return Ok(()),
             }
@@ -138,6 +153,12 @@ impl<'a> CsvRecords<'a> {
     pub fn field(&self, i: usize) -> &str {
         let field = self.record.get(i).unwrap_or("");
         if self.carriage_return && i + 1 == self.len() { field.strip_suffix('\r').unwrap_or(field) } else { field }
+    }
+
+    /// A name in the current record: blanks around it belong to it only within quotes.
+    pub fn name(&self, i: usize) -> &str {
+        let field = self.field(i);
+        if self.quoted.get(i) == Some(&true) { field } else { field.trim() }
     }
 
     /// Errors: another number of fields than `expected`.
@@ -164,7 +185,8 @@ mod tests {
 
     fn records(content: &str) -> Result<Vec<(usize, Vec<String>)>> {
         let text = TextFile { path: "x.csv".into(), text: content.into() };
-        let mut records = CsvRecords::new(&text)?;
+        let csv = super::super::CsvFile::new(&text, None)?;
+        let mut records = csv.records();
         let mut all = Vec::new();
         while let Some(line) = records.next()? {
             all.push((line, (0..records.len()).map(|i| records.field(i).to_string()).collect()));
@@ -197,6 +219,6 @@ mod tests {
         // Lines are counted through line ends within quotes, from where the quote opens or closes.
         assert!(records("x\n1,\"a\nb\"c").unwrap_err().message.contains("line 3: a closing quote"));
         assert!(records("x,y\r\n1,\"a\nb\"\"").unwrap_err().message.contains("line 2: a quote is not closed"));
-        assert_eq!(records(" \n\n").unwrap_err().message, "x.csv is empty");
+        assert_eq!(records(" \n\n").unwrap_err().message, "x.csv: the file is empty");
     }
 }

@@ -6,10 +6,11 @@
 //! | filter, select, join, group and the other operations of polars | `operations` |
 //! | CSV and Parquet | `read_write` |
 //! | how a table prints | `print` |
-//! | text files and CSV records, whose errors name the line | `text_file`, `csv_records` |
+//! | text files, CSV files and their records, whose errors name the line | `text_file`, `csv_file`, `csv_records` |
 //! | errors of polars as errors of this program | `polars_error` |
 
 mod cell;
+mod csv_file;
 mod csv_records;
 mod operations;
 mod polars_error;
@@ -19,6 +20,7 @@ mod table;
 mod text_file;
 
 pub use cell::Cell;
+pub use csv_file::CsvFile;
 pub use csv_records::CsvRecords;
 pub use operations::columns_of;
 pub(crate) use polars_error::polars_error;

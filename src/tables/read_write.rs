@@ -5,10 +5,11 @@ use std::path::Path;
 
 use polars::prelude::*;
 
-use super::csv_records::CsvRecords;
+use super::csv_file::CsvFile;
 use super::polars_error::polars_error;
 use super::table::Table;
 use super::text_file::TextFile;
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -43,7 +44,8 @@ impl Table {
         let path = path.as_ref();
         let text = TextFile::read(path)?;
         // polars' errors name no line, so quotes and lengths of rows are checked first.
-        let mut records = CsvRecords::new(&text)?;
+        let csv = CsvFile::new(&text, None)?;
+        let mut records = csv.records();
         let (header, _) = records.header("a line of column names")?;
         while let Some(line) = records.next()? {
             records.expect_fields(header.len(), line)?;
@@ -51,11 +53,13 @@ impl Table {
         if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
             return Err(Error::in_file(path, format!("column \"{}\" appears twice", twice.1)));
         }
-        let separator = records.separator();
+        for note in &csv.notes {
+            console::log(&format!("{}: {note}", path.display()));
+        }
         let frame = CsvReadOptions::default()
             .with_infer_schema_length(None)
-            .map_parse_options(|o| o.with_separator(separator))
-            .into_reader_with_file_handle(std::io::Cursor::new(text.content()))
+            .map_parse_options(|o| o.with_separator(csv.delimiter()))
+            .into_reader_with_file_handle(std::io::Cursor::new(csv.text()))
             .finish()
             .map_err(|e| polars_error(path.display(), e).about_file(path))?;
         Ok(Table { frame })

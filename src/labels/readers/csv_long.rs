@@ -1,63 +1,29 @@
-//! CSV with one row per image-label pair.
+//! CSV with one row per image-label pair, or per image with several labels in a cell.
 
-use super::{LoadOptions, Probe, Reader, columns};
-use crate::error::{Error, Result};
+use super::{LoadOptions, Probe, Reader};
+use crate::error::Result;
 use crate::labels::LabelTable;
-use crate::labels::pairs::{PairBuilder, Repeats};
-use crate::tables::{CsvRecords, TextFile};
+use crate::labels::records::{self, CsvSource, Form, Layout};
 
 pub const READER: Reader = Reader {
     name: "csv-long",
-    summary: "CSV with the columns image,label: one row per pair; an empty label is an image without labels",
+    summary: "CSV with the columns image,label: one row per pair, or several labels in a cell (a|b, ['a', 'b']); an empty \
+              label is an image without labels",
     lists_labels: false,
     has_splits: false,
-    detect: |probe, _| header(probe).is_some_and(|names| columns::is_long(&names)),
-    read,
+    detect: |probe, options| {
+        let layout = |probe: &Probe| Layout::find(&CsvSource::new(probe.text(options)?, options)?, options, None);
+        is_csv(probe) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
+    },
+    read: |probe, options| read(probe, options, Form::Long),
 };
 
-/// The names in the first line of a file that may be CSV.
-pub fn header(probe: &Probe) -> Option<Vec<String>> {
-    if probe.is_folder || probe.head.contains(&0) {
-        return None;
-    }
-    // JSON and XML have commas too.
-    let line = probe.first_line().filter(|line| !line.trim_start().starts_with(['[', '{', '<']))?;
-    let separator = [',', ';', '\t'].into_iter().find(|&s| line.contains(s))?;
-    Some(line.split(separator).map(|name| name.trim().trim_matches('"').to_string()).collect())
+/// Whether a file may be CSV: JSON and XML have commas too, and a list of pictures has none in its first line.
+pub fn is_csv(probe: &Probe) -> bool {
+    let line = probe.first_line().map(str::trim_start);
+    !probe.is_folder && line.is_some_and(|line| !line.starts_with(['[', '{', '<']) && line.contains([',', ';', '\t', '|']))
 }
 
-fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
-    let path = &probe.path;
-    let text = TextFile::read(path)?;
-    let mut records = CsvRecords::new(&text)?;
-    let (names, _) = records.header("the columns image,label")?;
-    let (image, label) = columns::long(path, &names)?;
-    let confidence = columns::confidence(&names);
-    let mut builder = PairBuilder::new();
-    while let Some(line) = records.next()? {
-        records.expect_fields(names.len(), line)?;
-        let (image, label) = (records.field(image), records.field(label));
-        if image.is_empty() {
-            return Err(records.at(line, "the image has no name"));
-        }
-        let absent = match confidence {
-            None => false,
-            Some(column) => sure(records.field(column)).map_err(|e| records.at(line, e.message))? == 0.0,
-        };
-        if label.is_empty() || absent {
-            builder.image(image)?;
-        } else {
-            builder.pair(image, label, line)?;
-        }
-    }
-    builder.finish(&path.display().to_string(), "line", Repeats::Refuse)
-}
-
-fn sure(field: &str) -> Result<f64> {
-    field
-        .trim()
-        .parse()
-        .ok()
-        .filter(|x| (0.0..=1.0).contains(x))
-        .ok_or_else(|| Error::data(format!("confidence must be a number from 0 to 1; got \"{field}\"")))
+pub fn read(probe: &Probe, options: &LoadOptions, form: Form) -> Result<LabelTable> {
+    records::read(&CsvSource::new(probe.text(options)?, options)?, options, Some(form))
 }

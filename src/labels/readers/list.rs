@@ -65,7 +65,7 @@ fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
             }
         }
     }
-    builder.finish(&source, "line", Repeats::Refuse)
+    builder.finish(&source, "line", Repeats::Said)
 }
 
 fn read_flags(

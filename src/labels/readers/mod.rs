@@ -20,12 +20,11 @@ use crate::error::{Error, Result, nearest};
 use crate::tables::TextFile;
 
 mod coco;
-pub(super) mod columns;
 mod csv_long;
 mod csv_wide;
 mod list;
 mod nuswide;
-pub(super) mod parquet_long;
+mod parquet_long;
 mod parquet_wide;
 mod voc;
 mod xml;

@@ -82,7 +82,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         builder.image(name)?;
         labels.iter().try_for_each(|label| builder.pair(name, label, i))?;
     }
-    builder.finish(&folder.display().to_string(), "file", Repeats::Merge)
+    builder.finish(&folder.display().to_string(), "file", Repeats::Expected)
 }
 
 /// The XML files of a split, in the order of its list.

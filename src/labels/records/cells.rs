@@ -1,0 +1,230 @@
+//! Several labels in a cell: `a|b`, `a;b`, `sea, beach`, `clear primary`, `['cat', 'dog']`.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+/// How the cells of a column of labels are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cells {
+    /// A cell is one label.
+    One,
+    /// Labels are separated by this text; blanks around them do not count. A blank separates by any run of blanks.
+    Split(String),
+    /// A cell is a list, as JSON or Python writes it.
+    List,
+}
+
+/// Separators that are recognised, in order of preference.
+const SEPARATORS: [&str; 4] = ["|", ";", ",", " "];
+
+/// How the cells of a column are taken for read, and a sentence where another reading is possible.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    pub cells: Cells,
+    pub note: Option<String>,
+}
+
+impl Cells {
+    /// Tells from the distinct cells of column `name` how they are read.
+    ///
+    /// `plural`: the column is called labels, tags or the like, so several labels are expected. `repeated`: an image has
+    /// several rows, so a cell is one label. Otherwise cells hold several labels if parts of them are known labels:
+    /// cells of their own, or parts of other cells.
+    pub fn tell(name: &str, values: &HashSet<String>, plural: bool, repeated: bool) -> Told {
+        let told = |cells, note| Told { cells, note };
+        let filled: Vec<&str> = values.iter().map(|v| v.trim()).filter(|v| !v.is_empty()).collect();
+        if !filled.is_empty() && filled.iter().all(|value| list(value).is_some()) && !repeated {
+            let note = format!("the cells of column \"{name}\" are lists of labels (option separator: \"\" keeps them whole)");
+            return told(Cells::List, Some(note));
+        }
+        for separator in SEPARATORS {
+            let several: Vec<&&str> = filled.iter().filter(|value| value.contains(separator)).collect();
+            let Some(example) = several.iter().min() else { continue };
+            let shown = if separator == " " { "blanks".to_string() } else { format!("\"{separator}\"") };
+            let whole = Cells::Split(separator.into());
+            let known = known_parts(&filled, separator);
+            let split = !repeated
+                && match separator {
+                    "|" | ";" => plural || known.parts > 0,
+                    "," => plural || known.cells > 0,
+                    _ => plural && 2 * known.several >= several.len(),
+                };
+            let of_all = format!("column \"{name}\": {} of {} different cells hold {shown}", several.len(), filled.len());
+            if split {
+                let note = format!("{of_all} and are read as several labels (option separator: \"\" keeps them whole)");
+                return told(whole, Some(note));
+            }
+            // Words of a name are the usual reason for a blank.
+            if separator != " " || plural {
+                let note = format!(
+                    "{of_all}, as \"{example}\", and are read as one label each (option separator: \"{separator}\" reads several)"
+                );
+                return told(Cells::One, Some(note));
+            }
+        }
+        told(Cells::One, None)
+    }
+
+    /// The labels of a cell. Errors: a cell that is no list where lists are expected.
+    pub fn split(&self, cell: &str) -> Option<Vec<String>> {
+        let cell = cell.trim();
+        match self {
+            _ if cell.is_empty() => Some(Vec::new()),
+            Cells::One => Some(vec![cell.to_string()]),
+            Cells::List => list(cell),
+            Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
+            Cells::Split(separator) => {
+                Some(cell.split(separator.as_str()).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect())
+            }
+        }
+    }
+}
+
+/// How well the parts of cells are known.
+struct Known {
+    /// Parts that are in another cell too.
+    parts: usize,
+    /// Parts that are cells of their own.
+    cells: usize,
+    /// Cells of several parts of which one is in another cell too.
+    several: usize,
+}
+
+fn known_parts(cells: &[&str], separator: &str) -> Known {
+    let split = |cell: &str| -> HashSet<String> {
+        cell.split(separator).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect()
+    };
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let parts: Vec<HashSet<String>> = cells.iter().map(|cell| split(cell)).collect();
+    parts.iter().flatten().for_each(|part| *seen.entry(part.clone()).or_default() += 1);
+    let whole: HashSet<&str> = cells.iter().copied().collect();
+    let several = parts.iter().filter(|parts| parts.len() > 1);
+    Known {
+        parts: seen.values().filter(|&&times| times > 1).count(),
+        cells: several.clone().flatten().filter(|part| whole.contains(part.as_str())).count(),
+        several: several.filter(|parts| parts.iter().any(|part| seen.get(part).is_some_and(|&times| times > 1))).count(),
+    }
+}
+
+/// The items of a list as JSON, Python or numpy writes it: `["cat"]`, `['cat', 'dog']`, `['cat' 'dog']`, `{'cat'}`,
+/// `(1, 2)`, `set()`.
+pub fn list(text: &str) -> Option<Vec<String>> {
+    let text = text.trim();
+    if text == "set()" {
+        return Some(Vec::new());
+    }
+    if let Ok(items) = serde_json::from_str::<Vec<Value>>(text) {
+        return items.iter().map(scalar).collect();
+    }
+    let close = match text.chars().next()? {
+        '[' => ']',
+        '(' => ')',
+        '{' => '}',
+        _ => return None,
+    };
+    let mut rest = text.get(1..)?.strip_suffix(close)?.trim();
+    let mut items = Vec::new();
+    while let Some(first) = rest.chars().next() {
+        let (item, behind) = if matches!(first, '\'' | '"') {
+            quoted(rest)?
+        } else {
+            let end = rest.find([',', '[', ']', '(', ')', '{', '}', ':', '\'', '"']).unwrap_or(rest.len());
+            (rest[..end].trim().to_string(), &rest[end..])
+        };
+        items.push(item);
+        rest = behind.trim_start();
+        match rest.strip_prefix(',') {
+            Some(next) => rest = next.trim_start(),
+            // numpy writes no comma.
+            None if rest.is_empty() || rest.starts_with(['\'', '"']) => {}
+            None => return None,
+        }
+    }
+    items.iter().all(|item| !item.is_empty()).then_some(items)
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A quoted item at the start, without its quotes and escapes, and the text behind it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut characters = text.char_indices();
+    let (_, quote) = characters.next()?;
+    let mut item = String::new();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => match characters.next()?.1 {
+                'n' => item.push('\n'),
+                't' => item.push('\t'),
+                'r' => item.push('\r'),
+                other => item.push(other),
+            },
+            _ if character == quote => return Some((item, &text[at + character.len_utf8()..])),
+            _ => item.push(character),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tell(plural: bool, repeated: bool, cells: &[&str]) -> (Cells, bool) {
+        let told = Cells::tell("x", &cells.iter().map(|c| c.to_string()).collect(), plural, repeated);
+        (told.cells, told.note.is_some())
+    }
+
+    fn by(separator: &str) -> Cells {
+        Cells::Split(separator.into())
+    }
+
+    #[test]
+    fn several_labels_are_told_where_it_is_plain() {
+        assert_eq!(tell(true, false, &["Cardiomegaly|Effusion", "No Finding"]), (by("|"), true));
+        assert_eq!(tell(false, false, &["Cardiomegaly|Effusion", "Cardiomegaly"]), (by("|"), true));
+        assert_eq!(tell(true, false, &["a;b", "c"]), (by(";"), true));
+        assert_eq!(tell(false, false, &["beach, sea", "sea"]), (by(","), true));
+        assert_eq!(tell(true, false, &["haze primary", "clear primary"]), (by(" "), true));
+        assert_eq!(tell(true, false, &["scab frog_eye complex", "healthy", "scab"]), (by(" "), true));
+        assert_eq!(tell(false, false, &["['cat', 'dog']", "['cat']", "[]", ""]), (Cells::List, true));
+    }
+
+    #[test]
+    fn names_stay_whole_and_doubt_is_said() {
+        assert_eq!(tell(false, false, &["bear, brown", "dog"]), (Cells::One, true));
+        assert_eq!(tell(false, false, &["ant, red", "ant, black"]), (Cells::One, true));
+        assert_eq!(tell(false, false, &["traffic light", "red light"]), (Cells::One, false));
+        assert_eq!(tell(true, false, &["traffic light", "dog"]), (Cells::One, true));
+        assert_eq!(tell(false, false, &["x|y", "z"]), (Cells::One, true));
+        // Several rows per image: a cell is one label.
+        assert_eq!(tell(true, true, &["a|b", "a"]), (Cells::One, true));
+        assert_eq!(tell(false, false, &["cat", "dog"]), (Cells::One, false));
+        assert_eq!(tell(true, false, &["", " "]), (Cells::One, false));
+    }
+
+    #[test]
+    fn lists_as_tools_write_them() {
+        let of = |text: &str| list(text);
+        let items = |items: &[&str]| Some(items.iter().map(|i| i.to_string()).collect::<Vec<_>>());
+        assert_eq!(of("['cat', 'dog']"), items(&["cat", "dog"]));
+        assert_eq!(of("[\"it's\", 'a \"b\"', 'c\\'d']"), items(&["it's", "a \"b\"", "c'd"]));
+        assert_eq!(of("['cat' 'dog']"), items(&["cat", "dog"]));
+        assert_eq!(of("['cat'\n 'dog']"), items(&["cat", "dog"]));
+        assert_eq!(of("[3, 14]"), items(&["3", "14"]));
+        assert_eq!(of("(1,)"), items(&["1"]));
+        assert_eq!(of("{'a', 'b, c'}"), items(&["a", "b, c"]));
+        assert_eq!(of("[cat, big dog]"), items(&["cat", "big dog"]));
+        assert_eq!((of("[]"), of("set()"), of("{}")), (items(&[]), items(&[]), items(&[])));
+        assert_eq!((of("cat"), of("['cat'"), of("['cat"), of("{'a': 1}"), of("[[1], [2]]"), of("[")), (None, None, None, None, None, None));
+        assert_eq!(by(" ").split(" a  b "), items(&["a", "b"]));
+        assert_eq!(by("|").split("a| b||"), items(&["a", "b"]));
+        assert_eq!(by(" - ").split("a - b-c"), items(&["a", "b-c"]));
+    }
+}

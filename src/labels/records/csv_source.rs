@@ -1,0 +1,129 @@
+//! Records of a CSV file.
+
+use super::{Field, Records, Source, columns};
+use crate::error::{Error, Result};
+use crate::labels::readers::LoadOptions;
+use crate::tables::{CsvFile, CsvRecords, TextFile};
+
+/// A CSV file, with a header or without.
+pub struct CsvSource<'a> {
+    file: &'a TextFile,
+    csv: CsvFile<'a>,
+    names: Vec<String>,
+    header: bool,
+}
+
+/// Ends of picture files' names: a header does not hold them.
+const PICTURES: &[&str] = &[".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"];
+
+impl<'a> CsvSource<'a> {
+    /// Errors: an empty file; a first row that is data although a header was expected.
+    pub fn new(file: &'a TextFile, options: &LoadOptions) -> Result<Self> {
+        let csv = CsvFile::new(file, options.delimiter.as_deref())?;
+        let mut records = csv.records();
+        let (names, line) = records.header("a line of column names")?;
+        let names = if options.header {
+            if let Some(what) = data(&names) {
+                let message = format!("the header is missing: the first row holds \"{what}\", which is data");
+                return Err(file.at(line, message).with_help(
+                    "header: false reads such a file: its first column is that of images; or write the columns' names above",
+                ));
+            }
+            names
+        } else {
+            (0..names.len()).map(|column| unnamed(column, names.len())).collect()
+        };
+        Ok(CsvSource { file, csv, names, header: options.header })
+    }
+}
+
+/// The names of columns without a header: image and label for two, else image and numbers.
+fn unnamed(column: usize, width: usize) -> String {
+    match (column, width) {
+        (0, _) => "image".into(),
+        (1, 2) => "label".into(),
+        _ => column.to_string(),
+    }
+}
+
+/// A value that is data where names of columns are expected: a picture's name; 0 and 1 alone behind a name that is none
+/// of a column.
+fn data(names: &[String]) -> Option<&str> {
+    let picture = |name: &&String| {
+        let lower = name.to_lowercase();
+        PICTURES.iter().any(|end| lower.ends_with(end) && lower.len() > end.len())
+    };
+    if let Some(name) = names.iter().find(picture) {
+        return Some(name);
+    }
+    let rest = names.get(1..)?;
+    let flag = |name: &String| matches!(name.as_str(), "0" | "1" | "0.0" | "1.0" | "True" | "False" | "-1" | "-1.0");
+    let first = names.first().map(String::as_str).unwrap_or_default();
+    let is_column = columns::image(names).is_some() || columns::maybe_image(names).is_some() || first.is_empty();
+    (!rest.is_empty() && rest.iter().all(flag) && !is_column).then_some(first)
+}
+
+impl Source for CsvSource<'_> {
+    type Records<'b>
+        = CsvFields<'b>
+    where
+        Self: 'b;
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn records(&self, columns: &[usize], most: usize) -> Result<CsvFields<'_>> {
+        let mut records = self.csv.records();
+        if self.header {
+            records.next()?;
+        }
+        Ok(CsvFields { records, columns: columns.to_vec(), width: self.names.len(), left: most })
+    }
+
+    fn name(&self) -> String {
+        self.file.path.display().to_string()
+    }
+
+    fn unit(&self) -> &'static str {
+        "line"
+    }
+
+    fn error(&self, place: Option<usize>, message: String) -> Error {
+        match place {
+            Some(line) => self.file.at(line, message),
+            None => Error::in_file(&self.file.path, message),
+        }
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.csv.notes
+    }
+}
+
+/// The records of a CSV file as fields.
+pub struct CsvFields<'a> {
+    records: CsvRecords<'a>,
+    columns: Vec<usize>,
+    width: usize,
+    left: usize,
+}
+
+impl Records for CsvFields<'_> {
+    fn next(&mut self) -> Result<Option<usize>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let line = self.records.next()?;
+        if let Some(line) = line {
+            self.records.expect_fields(self.width, line)?;
+        }
+        Ok(line)
+    }
+
+    #[inline]
+    fn field(&self, column: usize) -> Result<Field<'_>> {
+        Ok(Field::Text(self.records.name(self.columns[column])))
+    }
+}

@@ -1,0 +1,204 @@
+//! Records of a polars frame, or of a Parquet file that is read in parts.
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+
+use super::{Field, Records, Source, parquet};
+use crate::activity::interrupt;
+use crate::activity::progress::Progress;
+use crate::error::{Error, Result};
+use crate::tables::polars_error;
+
+/// A frame in memory or a Parquet file.
+pub struct FrameSource {
+    origin: Origin,
+    names: Vec<String>,
+    height: usize,
+}
+
+enum Origin {
+    /// With its name for messages.
+    Frame(DataFrame, String),
+    Parquet(PathBuf),
+}
+
+impl FrameSource {
+    /// `name` is for messages.
+    pub fn of_frame(frame: &DataFrame, name: &str) -> FrameSource {
+        let names = frame.get_column_names().iter().map(|n| n.to_string()).collect();
+        FrameSource { height: frame.height(), names, origin: Origin::Frame(frame.clone(), name.into()) }
+    }
+
+    /// Errors: no whole Parquet file.
+    pub fn of_parquet(path: &Path) -> Result<FrameSource> {
+        let (names, height) = (parquet::names(path)?, parquet::height(path)?);
+        Ok(FrameSource { origin: Origin::Parquet(path.to_path_buf()), names, height })
+    }
+}
+
+impl Source for FrameSource {
+    type Records<'a> = FrameFields<'a>;
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn records(&self, columns: &[usize], most: usize) -> Result<FrameFields<'_>> {
+        let height = self.height.min(most);
+        let large = matches!(self.origin, Origin::Parquet(_)) && height > parquet::ROWS;
+        let progress = large.then(|| Progress::new("reading Parquet", height as u64, "rows"));
+        // A column may be asked for twice, a frame gives it once.
+        let names = columns.iter().map(|&column| self.names[column].clone()).collect();
+        Ok(FrameFields { source: self, names, height, part: Vec::new(), start: 0, rows: 0, row: 0, progress })
+    }
+
+    fn name(&self) -> String {
+        match &self.origin {
+            Origin::Frame(_, name) => name.clone(),
+            Origin::Parquet(path) => path.display().to_string(),
+        }
+    }
+
+    fn unit(&self) -> &'static str {
+        "row"
+    }
+
+    fn error(&self, place: Option<usize>, message: String) -> Error {
+        let place = place.map_or(String::new(), |row| format!(", row {row}"));
+        let error = Error::data(format!("{}{place}: {message}", self.name()));
+        match &self.origin {
+            Origin::Frame(..) => error,
+            Origin::Parquet(path) => error.about_file(path),
+        }
+    }
+}
+
+/// The rows of a frame as fields.
+pub struct FrameFields<'a> {
+    source: &'a FrameSource,
+    names: Vec<String>,
+    height: usize,
+    part: Vec<Values>,
+    /// The first row of the part, its number of rows, and the rows taken of it.
+    start: usize,
+    rows: usize,
+    row: usize,
+    progress: Option<Progress>,
+}
+
+/// A column in one of the forms that a field can have.
+enum Values {
+    Text(StringChunked),
+    Bool(BooleanChunked),
+    Int(Int64Chunked),
+    Float(Float64Chunked),
+    Lists(ListChunked),
+    Missing,
+}
+
+impl Values {
+    /// Errors: a type that is neither text, a number, true and false, nor a list of these.
+    fn of(column: &Column) -> Result<Values, DataType> {
+        let series = column.as_materialized_series().rechunk();
+        let dtype = series.dtype().clone();
+        let cast = |to: &DataType| series.cast(to).map_err(|_| dtype.clone());
+        let text = || -> Result<Values, DataType> {
+            Ok(Values::Text(cast(&DataType::String)?.str().map_err(|_| dtype.clone())?.clone()))
+        };
+        Ok(match &dtype {
+            DataType::Null => Values::Missing,
+            DataType::Boolean => Values::Bool(series.bool().map_err(|_| dtype.clone())?.clone()),
+            DataType::Float32 | DataType::Float64 => {
+                Values::Float(cast(&DataType::Float64)?.f64().map_err(|_| dtype.clone())?.clone())
+            }
+            // Not all of these fit a signed number.
+            DataType::UInt64 => text()?,
+            integer if integer.is_integer() => {
+                Values::Int(cast(&DataType::Int64)?.i64().map_err(|_| dtype.clone())?.clone())
+            }
+            DataType::List(inner) if inner.is_primitive_numeric() || inner.is_bool() || inner.is_string() || inner.is_null() => {
+                Values::Lists(series.list().map_err(|_| dtype.clone())?.clone())
+            }
+            // Hugging Face's pictures: bytes and path.
+            DataType::Struct(fields) if fields.iter().any(|f| f.name() == "path") => {
+                let path = series.struct_().and_then(|s| s.field_by_name("path")).map_err(|_| dtype.clone())?;
+                Values::Text(path.str().map_err(|_| dtype.clone())?.clone())
+            }
+            DataType::List(_) | DataType::Struct(_) | DataType::Binary => return Err(dtype),
+            _ => text()?,
+        })
+    }
+
+    fn field(&self, row: usize) -> Result<Field<'_>> {
+        Ok(match self {
+            Values::Missing => Field::Null,
+            Values::Text(values) => values.get(row).map_or(Field::Null, Field::Text),
+            Values::Bool(values) => values.get(row).map_or(Field::Null, Field::Bool),
+            Values::Int(values) => values.get(row).map_or(Field::Null, Field::Int),
+            Values::Float(values) => values.get(row).map_or(Field::Null, Field::Float),
+            Values::Lists(values) => match values.get_as_series(row) {
+                Some(items) => Field::List(texts(&items)?),
+                None => Field::Null,
+            },
+        })
+    }
+}
+
+/// The items of a list as names; nulls are none.
+fn texts(items: &Series) -> Result<Vec<String>> {
+    if items.dtype().is_float() {
+        let items = items.cast(&DataType::Float64).map_err(|e| polars_error("a list of numbers", e))?;
+        let items = items.f64().map_err(|e| polars_error("a list of numbers", e))?;
+        return Ok(items.iter().flatten().map(|x| x.to_string()).collect());
+    }
+    let items = items.cast(&DataType::String).map_err(|e| polars_error("a list of labels", e))?;
+    let items = items.str().map_err(|e| polars_error("a list of labels", e))?;
+    Ok(items.iter().flatten().filter(|item| !item.is_empty()).map(str::to_string).collect())
+}
+
+impl FrameFields<'_> {
+    /// Reads the part that begins at `self.start`.
+    fn load(&mut self) -> Result<()> {
+        interrupt::check()?;
+        let rows = parquet::ROWS.min(self.height - self.start);
+        let frame = match &self.source.origin {
+            Origin::Frame(frame, _) => frame.slice(self.start as i64, rows),
+            Origin::Parquet(path) => parquet::part(path, &self.names, self.start, rows)?,
+        };
+        self.part = (self.names.iter())
+            .map(|name| {
+                let column = frame.column(name).map_err(|e| polars_error(self.source.name(), e))?;
+                Values::of(column).map_err(|dtype| {
+                    let message = format!("column \"{name}\" must hold texts, numbers or lists of them; it holds {dtype}");
+                    self.source.error(None, message)
+                })
+            })
+            .collect::<Result<_>>()?;
+        (self.rows, self.row) = (rows, 0);
+        if let Some(progress) = &self.progress {
+            progress.advance(rows as u64);
+        }
+        Ok(())
+    }
+}
+
+impl Records for FrameFields<'_> {
+    fn next(&mut self) -> Result<Option<usize>> {
+        self.row += 1;
+        if self.row > self.rows {
+            self.start += self.rows;
+            if self.start >= self.height {
+                return Ok(None);
+            }
+            self.load()?;
+            self.row = 1;
+        }
+        Ok(Some(self.start + self.row - 1))
+    }
+
+    #[inline]
+    fn field(&self, column: usize) -> Result<Field<'_>> {
+        self.part[column].field(self.row - 1)
+    }
+}

@@ -1,0 +1,419 @@
+//! `Layout`: whether records are long or wide, and which columns hold images and labels.
+
+use std::collections::{HashMap, HashSet};
+
+use super::cells::{Cells, list};
+use super::columns::{self, Value, quoted};
+use super::truth::Truth;
+use super::{Field, Records, Source};
+use crate::error::{Error, Result, nearest};
+use crate::labels::readers::LoadOptions;
+
+/// Fields that decide the layout, and the fewest and most records.
+const SAMPLE_FIELDS: usize = 400_000;
+const SAMPLE_LEAST: usize = 20;
+const SAMPLE_MOST: usize = 10_000;
+/// Distinct values that a column is asked for.
+const DISTINCT: usize = 20_000;
+
+/// The form of a label table as records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One record per image and label, or per image with several labels in a cell.
+    Long,
+    /// One record per image, one column per label.
+    Wide,
+}
+
+/// Which columns hold what.
+#[derive(Debug)]
+pub struct Layout {
+    pub form: Form,
+    pub image: usize,
+    /// Long: the column of labels, and how its cells are read.
+    pub label: Option<usize>,
+    pub cells: Cells,
+    /// Long: the column of truths or confidences.
+    pub value: Option<(usize, Value)>,
+    /// Wide: the columns of labels, with their names.
+    pub labels: Vec<(usize, String)>,
+    /// Choices that could have been others, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What the sample of a column holds.
+#[derive(Default)]
+struct Content {
+    empty: usize,
+    /// 0, 1, -1, true, false.
+    flags: usize,
+    other: usize,
+    lists: usize,
+    distinct: HashSet<String>,
+    /// Whether the values are consecutive integers.
+    counting: bool,
+    first: Option<String>,
+}
+
+impl Content {
+    /// Whether the column may be one of a wide table.
+    fn is_flags(&self) -> bool {
+        self.other == 0 && self.flags > 0
+    }
+
+    fn is_empty(&self) -> bool {
+        self.other == 0 && self.flags == 0
+    }
+}
+
+struct Sample<'a, S> {
+    source: &'a S,
+    columns: Vec<Content>,
+    records: usize,
+}
+
+impl<'a, S: Source> Sample<'a, S> {
+    fn of(source: &'a S) -> Result<Self> {
+        let width = source.names().len();
+        let most = (SAMPLE_FIELDS / width.max(1)).clamp(SAMPLE_LEAST, SAMPLE_MOST);
+        let all: Vec<usize> = (0..width).collect();
+        let mut records = source.records(&all, most)?;
+        let mut columns: Vec<Content> =
+            (0..width).map(|_| Content { counting: true, ..Content::default() }).collect();
+        let mut count = 0;
+        while records.next()?.is_some() {
+            for (i, content) in columns.iter_mut().enumerate() {
+                content.add(&records.field(i)?, count);
+            }
+            count += 1;
+        }
+        Ok(Sample { source, columns, records: count })
+    }
+
+    fn names(&self) -> &'a [String] {
+        self.source.names()
+    }
+
+    fn error(&self, message: String) -> Error {
+        self.source.error(None, message)
+    }
+
+    /// A column that an option names. Errors: there is none, or there are two.
+    fn named(&self, option: &str, name: &str) -> Result<usize> {
+        let mut found = self.names().iter().enumerate().filter(|(_, column)| *column == name).map(|(i, _)| i);
+        match (found.next(), found.next()) {
+            (Some(column), None) => Ok(column),
+            (Some(_), Some(_)) => Err(self.error(format!("column \"{name}\" appears twice")).about_name(name)),
+            (None, _) => {
+                let message = format!(
+                    "option {option} names column \"{name}\", which is not there; the columns are {}",
+                    quoted(self.names())
+                );
+                let error = self.error(message).about_name(name);
+                Err(match nearest(name, self.names().iter().map(String::as_str)) {
+                    Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
+                    None => error,
+                })
+            }
+        }
+    }
+
+    /// Whether an image has several records.
+    fn repeats(&self, image: usize) -> bool {
+        let content = &self.columns[image];
+        content.distinct.len() < DISTINCT && content.distinct.len() + content.empty < self.records
+    }
+
+    fn is_unnamed(&self, column: usize) -> bool {
+        columns::is_unnamed(&self.names()[column])
+    }
+}
+
+impl Content {
+    fn add(&mut self, field: &Field<'_>, place: usize) {
+        match field {
+            Field::List(_) => self.lists += 1,
+            _ => match Truth::of(field) {
+                Ok(Truth::Empty) => self.empty += 1,
+                Ok(_) => self.flags += 1,
+                Err(_) => self.other += 1,
+            },
+        }
+        let text = match field {
+            Field::Text(text) => Some((*text).to_string()),
+            Field::Int(value) => Some(value.to_string()),
+            Field::Float(value) => Some(value.to_string()),
+            Field::Bool(value) => Some(value.to_string()),
+            Field::Null | Field::List(_) => None,
+        };
+        if let Some(text) = &text
+            && !text.is_empty()
+            && self.distinct.len() < DISTINCT
+            && !self.distinct.contains(text)
+        {
+            self.distinct.insert(text.clone());
+        }
+        let number = |text: &Option<String>| text.as_ref().and_then(|t| t.parse::<u64>().ok());
+        if place == 0 {
+            self.counting = number(&text).is_some_and(|first| first <= 1);
+            self.first = text;
+        } else if self.counting {
+            self.counting = number(&text).is_some_and(|now| number(&self.first) == Some(now.wrapping_sub(place as u64)));
+        }
+    }
+}
+
+impl Layout {
+    /// Tells the layout from the names and the content of columns, and from the options. `form` is given where a format
+    /// was asked for by name.
+    ///
+    /// Errors: a named column that is not there; no column that can be that of images or labels, with the option that
+    /// names it.
+    pub fn find(source: &impl Source, options: &LoadOptions, form: Option<Form>) -> Result<Layout> {
+        let sample = Sample::of(source)?;
+        let names = sample.names();
+        if names.is_empty() {
+            return Err(sample.error("there are no columns".into()));
+        }
+        let mut notes = Vec::new();
+        let image = image_column(&sample, options, form, &mut notes)?;
+        // Columns that are no labels: an index of pandas, empty columns behind trailing delimiters.
+        let mut passed_over: Vec<usize> = Vec::new();
+        for (column, content) in sample.columns.iter().enumerate().filter(|(c, _)| *c != image) {
+            if !sample.is_unnamed(column) || options.label.as_ref() == Some(&names[column]) {
+                continue;
+            }
+            if content.counting && content.lists == 0 && sample.records > 0 {
+                notes.push(format!("column {} has no name and counts the rows; it is passed over", column + 1));
+                passed_over.push(column);
+            } else if content.is_empty() && content.lists == 0 {
+                notes.push(format!("column {} has no name and is empty; it is passed over", column + 1));
+                passed_over.push(column);
+            }
+        }
+        let others: Vec<usize> = (0..names.len()).filter(|c| *c != image && !passed_over.contains(c)).collect();
+        let mut layout = Layout {
+            form: Form::Long,
+            image,
+            label: None,
+            cells: Cells::One,
+            value: None,
+            labels: Vec::new(),
+            notes,
+        };
+        let called = columns::label(names).filter(|(column, _)| others.contains(column));
+        let wanted = options.labels.as_deref().unwrap_or_default();
+        let flags = |column: &usize| sample.columns[*column].is_flags();
+        if let Some(name) = &options.label {
+            let label = sample.named("label", name)?;
+            if flags(&label) && form.is_none() {
+                layout.notes.push(format!(
+                    "column \"{name}\" holds 0 and 1, which are taken for names of labels (option labels: [\"{name}\"] takes the column as one label)"
+                ));
+            }
+            return layout.long(&sample, options, label);
+        }
+        if form == Some(Form::Wide) {
+            return layout.wide(&sample, options, &others);
+        }
+        if form == Some(Form::Long) {
+            let label = called.map(|(column, _)| column).or_else(|| only_text(&sample, &others));
+            return match label {
+                Some(label) => layout.long(&sample, options, label),
+                None => Err(no_label(&sample, image, &others)),
+            };
+        }
+        // Columns that the options name as labels win over guesses.
+        let columns_named = |name: &String| others.iter().any(|&c| names[c] == *name && flags(&c));
+        if wanted.iter().any(columns_named) {
+            return layout.wide(&sample, options, &others);
+        }
+        if let Some((label, _)) = called {
+            if !flags(&label) {
+                return layout.long(&sample, options, label);
+            }
+            let name = &names[label];
+            let alone = others.len() == 1;
+            if others.iter().all(flags) && !sample.repeats(image) {
+                layout.notes.push(if alone {
+                    format!("column \"{name}\" holds 0 and 1 and is taken for one label (format: \"csv-long\" or \"parquet-long\" takes 0 and 1 for names of labels)")
+                } else {
+                    format!("read as one column per label, \"{name}\" among them, since all hold 0 and 1 (option label: \"{name}\" takes that column for names of labels)")
+                });
+                return layout.wide(&sample, options, &others);
+            }
+            layout.notes.push(format!(
+                "column \"{name}\" holds 0 and 1, which are taken for names of labels (option labels names columns that are labels)"
+            ));
+            return layout.long(&sample, options, label);
+        }
+        let wide: Vec<usize> = others.iter().copied().filter(flags).collect();
+        if wide.len() == others.len() && !others.is_empty() {
+            return layout.wide(&sample, options, &others);
+        }
+        // One column beside that of images: its cells are labels.
+        if let (Some(label), true) = (only_text(&sample, &others), columns::image(names) == Some(image) || options.image.is_some()) {
+            return layout.long(&sample, options, label);
+        }
+        Err(no_label(&sample, image, &others))
+    }
+
+    fn long<S: Source>(mut self, sample: &Sample<'_, S>, options: &LoadOptions, label: usize) -> Result<Layout> {
+        let names = sample.names();
+        if label == self.image {
+            return Err(sample.error(format!("column \"{}\" cannot hold both images and labels", names[label])));
+        }
+        self.value = columns::value(names).filter(|&(column, value)| {
+            column != label && column != self.image && (value == Value::Confidence || sample.columns[column].is_flags())
+        });
+        let content = &sample.columns[label];
+        self.cells = match options.separator.as_deref() {
+            Some("") => Cells::One,
+            Some("[]") => Cells::List,
+            Some(separator) => Cells::Split(separator.into()),
+            None if content.lists > 0 => Cells::One,
+            None => {
+                let plural = columns::label(&names[label..=label]).is_some_and(|(_, plural)| plural);
+                let told = Cells::tell(&names[label], &content.distinct, plural, sample.repeats(self.image));
+                self.notes.extend(told.note);
+                told.cells
+            }
+        };
+        self.form = Form::Long;
+        self.label = Some(label);
+        Ok(self)
+    }
+
+    /// The label columns: those in the option `labels`, otherwise all others.
+    fn wide<S: Source>(mut self, sample: &Sample<'_, S>, options: &LoadOptions, others: &[usize]) -> Result<Layout> {
+        let names = sample.names();
+        if others.is_empty() {
+            let only = &names[self.image];
+            return Err(sample.error(format!(
+                "a wide label table needs a column of 0 and 1 for each label; it has only \"{only}\""
+            )));
+        }
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for &column in others {
+            if first.insert(&names[column], column).is_some() {
+                return Err(sample.error(format!("column \"{}\" appears twice", names[column])));
+            }
+        }
+        self.form = Form::Wide;
+        self.labels = match &options.labels {
+            Some(wanted) => wanted
+                .iter()
+                .map(|name| match first.get(name.as_str()) {
+                    Some(&column) => Ok((column, name.clone())),
+                    None => Err(Error::unknown("label", name, others.iter().map(|&c| names[c].as_str()))),
+                })
+                .collect::<Result<_>>()?,
+            None => {
+                if let Some(unnamed) = others.iter().find(|&&c| names[c].is_empty()) {
+                    return Err(sample.error(format!("column {} has no name", unnamed + 1)));
+                }
+                let stray: Vec<usize> =
+                    others.iter().copied().filter(|&c| sample.columns[c].other > 0 || sample.columns[c].lists > 0).collect();
+                if let Some(&column) = stray.first()
+                    && stray.len() < others.len()
+                {
+                    return Err(not_flags(sample, column, others));
+                }
+                others.iter().map(|&column| (column, names[column].clone())).collect()
+            }
+        };
+        Ok(self)
+    }
+}
+
+/// The only column that holds texts or lists.
+fn only_text<S: Source>(sample: &Sample<'_, S>, others: &[usize]) -> Option<usize> {
+    match others {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
+fn image_column<S: Source>(
+    sample: &Sample<'_, S>,
+    options: &LoadOptions,
+    form: Option<Form>,
+    notes: &mut Vec<String>,
+) -> Result<usize> {
+    let names = sample.names();
+    if let Some(name) = &options.image {
+        return sample.named("image", name);
+    }
+    let label = options.label.as_deref();
+    let may_be = |column: usize| Some(names[column].as_str()) != label;
+    if let Some(column) = columns::image(names).filter(|&c| may_be(c)) {
+        return Ok(column);
+    }
+    // The index of a frame that pandas wrote.
+    if sample.is_unnamed(0) && !sample.columns[0].counting && !sample.columns[0].is_empty() {
+        notes.push("column 1 has no name and is taken for that of images (option image names another)".into());
+        return Ok(0);
+    }
+    if let Some(column) = columns::maybe_image(names).filter(|&c| may_be(c)) {
+        notes.push(format!("column \"{}\" is taken for that of images (option image names another)", names[column]));
+        return Ok(column);
+    }
+    // All other columns hold 0 and 1: what is left names the images.
+    let texts: Vec<usize> = (0..names.len())
+        .filter(|&c| may_be(c) && !sample.columns[c].is_flags() && !sample.columns[c].is_empty())
+        .filter(|&c| !(sample.is_unnamed(c) && sample.columns[c].counting))
+        .collect();
+    let wide = names.len() > 1 && (form == Some(Form::Wide) || sample.columns.iter().any(Content::is_flags));
+    match texts[..] {
+        [only] if wide || (label.is_some() && names.len() == 2) => {
+            notes.push(format!("column \"{}\" is taken for that of images (option image names another)", names[only]));
+            Ok(only)
+        }
+        _ if wide && texts.contains(&0) => Ok(0),
+        [] if wide && sample.columns[0].counting => {
+            notes.push("images are called by the numbers in column 1 (option image names another column)".into());
+            Ok(0)
+        }
+        _ => Err(sample
+            .error(format!("no column is called as one of images; the columns are {}", quoted(names)))
+            .with_help("option image names the column of image names, option label that of labels; header: false if the first row is data")),
+    }
+}
+
+/// The error for a column among flags that holds something else.
+fn not_flags<S: Source>(sample: &Sample<'_, S>, column: usize, others: &[usize]) -> Error {
+    let names = sample.names();
+    let flags: Vec<String> =
+        others.iter().filter(|&&c| sample.columns[c].is_flags()).map(|&c| names[c].clone()).collect();
+    let example = sample.columns[column].distinct.iter().min().cloned().unwrap_or_default();
+    sample
+        .error(format!("column \"{}\" does not hold 0 and 1 as a label's column does, but \"{example}\"", names[column]))
+        .with_help(format!("option labels names the columns that are labels: {}", quoted(&flags)))
+}
+
+/// The error where no column is that of labels.
+fn no_label<S: Source>(sample: &Sample<'_, S>, image: usize, others: &[usize]) -> Error {
+    let names = sample.names();
+    let stray = others.iter().find(|&&c| !sample.columns[c].is_flags());
+    if let Some(&column) = stray
+        && others.iter().filter(|&&c| sample.columns[c].is_flags()).count() > 1
+    {
+        return not_flags(sample, column, others);
+    }
+    let columns: Vec<String> = others.iter().map(|&c| names[c].clone()).collect();
+    let lists = others.iter().find(|&&c| {
+        sample.columns[c].lists > 0 || sample.columns[c].distinct.iter().next().is_some_and(|v| list(v).is_some())
+    });
+    let near = lists.map(|&c| names[c].clone());
+    let near = near.or_else(|| nearest("label", columns.iter().map(String::as_str)).map(str::to_string));
+    let help = match near {
+        Some(near) => format!("option label names the column: label: \"{near}\"?"),
+        None => "option label names the column whose cells are labels, option labels the columns that are labels".into(),
+    };
+    let message = if columns.is_empty() {
+        format!("a label table needs a column of labels; its only column is \"{}\"", names[image])
+    } else {
+        format!("no column is called as one of labels, and the others do not all hold 0 and 1: {}", quoted(&columns))
+    };
+    sample.error(message).with_help(help)
+}

@@ -1,0 +1,224 @@
+//! Label tables from records: rows of CSV files, Parquet files and tables of scripts, read by one set of rules.
+//!
+//! | part | file |
+//! |---|---|
+//! | [`Source`] and [`Records`]: records of named fields, from the start as often as needed | this one |
+//! | the names that columns of images and labels have | `columns` |
+//! | [`Layout`]: long or wide, and the columns, from names and content | `layout` |
+//! | several labels in a cell | `cells` |
+//! | 0, 1, -1, true, empty: the truth of an entry | `truth` |
+//! | sources: CSV files; frames and Parquet files in parts | `csv_source`, `frame_source`, `parquet` |
+
+mod cells;
+pub(super) mod columns;
+mod csv_source;
+mod frame_source;
+mod layout;
+pub(super) mod parquet;
+mod truth;
+
+use std::collections::HashMap;
+
+pub use csv_source::CsvSource;
+pub use frame_source::FrameSource;
+pub use layout::{Form, Layout};
+
+use self::cells::Cells;
+use self::truth::{Policy, Truth};
+use super::label_table::LabelTable;
+use super::pairs::{Entry, PairBuilder, Repeats};
+use super::readers::LoadOptions;
+use crate::activity::console;
+use crate::error::{Error, Result};
+
+/// One value of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field<'a> {
+    Null,
+    Text(&'a str),
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    List(Vec<String>),
+}
+
+/// Records of named columns.
+pub trait Source {
+    type Records<'a>: Records
+    where
+        Self: 'a;
+
+    /// The column names. Two may be equal, and one may be empty.
+    fn names(&self) -> &[String];
+
+    /// Records of these columns only, in this order, from the first; at most `most` of them.
+    fn records(&self, columns: &[usize], most: usize) -> Result<Self::Records<'_>>;
+
+    /// The file's name, or another one, for messages.
+    fn name(&self) -> String;
+
+    /// What a place of a record is called: "line" or "row".
+    fn unit(&self) -> &'static str;
+
+    /// An error at a record, or about all of them.
+    fn error(&self, place: Option<usize>, message: String) -> Error;
+
+    /// Choices made while opening it that could have been others.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+}
+
+/// Records, one at a time.
+pub trait Records {
+    /// Moves to the next record and returns its place; `None` at the end.
+    fn next(&mut self) -> Result<Option<usize>>;
+
+    /// A field of the current record, by the position of its column among those asked for.
+    fn field(&self, column: usize) -> Result<Field<'_>>;
+}
+
+/// Reads a label table. Choices that could have been others are said on the console.
+///
+/// Errors name the source and the line or row: no column that fits, with the option that names it; an image without a
+/// name; a value that is no truth; an image with a second row in a wide table.
+pub fn read(source: &impl Source, options: &LoadOptions, form: Option<Form>) -> Result<LabelTable> {
+    let layout = Layout::find(source, options, form)?;
+    for note in source.notes().iter().chain(&layout.notes) {
+        console::log(&format!("{}: {note}", source.name()));
+    }
+    match &layout.form {
+        Form::Long => read_long(source, &layout, options),
+        Form::Wide => read_wide(source, &layout, options),
+    }
+}
+
+/// The name of an image or label, or nothing for an empty field.
+fn name_of<S: Source>(source: &S, place: usize, field: Field<'_>, buffer: &mut String) -> Result<bool> {
+    buffer.clear();
+    match field {
+        Field::Null => {}
+        Field::Text(text) => buffer.push_str(text),
+        Field::Bool(value) => buffer.push_str(if value { "true" } else { "false" }),
+        Field::Int(value) => buffer.push_str(&value.to_string()),
+        // pandas makes floats of integers beside an empty cell.
+        Field::Float(value) if value.is_nan() => {}
+        Field::Float(value) => buffer.push_str(&value.to_string()),
+        Field::List(_) => return Err(source.error(Some(place), "expected the name of an image; got a list".into())),
+    }
+    Ok(!buffer.is_empty())
+}
+
+fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> Result<LabelTable> {
+    let columns: Vec<usize> =
+        [Some(layout.image), layout.label, layout.value.map(|(column, _)| column)].into_iter().flatten().collect();
+    let cells = &layout.cells;
+    let policy = Policy::of(options);
+    let mut records = source.records(&columns, usize::MAX)?;
+    let mut builder = PairBuilder::new();
+    let (mut image, mut label) = (String::new(), String::new());
+    let mut unsure = 0_u64;
+    let mut taken = truth::Taken::default();
+    while let Some(place) = records.next()? {
+        if !name_of(source, place, records.field(0)?, &mut image)? {
+            if (1..columns.len()).all(|i| matches!(records.field(i), Ok(Field::Null | Field::Text("")))) {
+                continue; // a row of empty cells, as spreadsheets write them
+            }
+            return Err(source.error(Some(place), "the image has no name".into()));
+        }
+        builder.image(&image)?;
+        let field = records.field(1)?;
+        if matches!(field, Field::Null | Field::Text("")) {
+            continue;
+        }
+        let entry = match layout.value {
+            None => Entry::Present,
+            Some((column, columns::Value::Truth)) => {
+                let name = &source.names()[column];
+                let truth = Truth::of(&records.field(2)?).map_err(|came| {
+                    source.error(Some(place), format!("column \"{name}\" must be 1, 0 or -1; got {came}"))
+                })?;
+                policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))?
+            }
+            Some((_, columns::Value::Confidence)) => {
+                let sure = truth::confidence(&records.field(2)?).map_err(|message| source.error(Some(place), message))?;
+                unsure += u64::from(sure != 0.0 && sure != 1.0);
+                if sure == 0.0 { Entry::Absent } else { Entry::Present }
+            }
+        };
+        if let (Cells::Split(_) | Cells::List, Field::Text(text)) = (cells, &field) {
+            let items = cells.split(text).ok_or_else(|| {
+                let message = format!("expected a list of labels, as in ['cat', 'dog']; got \"{text}\"");
+                source.error(Some(place), message)
+            })?;
+            items.iter().try_for_each(|item| builder.entry(&image, item, entry, place))?;
+        } else if let Field::List(items) = field {
+            items.iter().try_for_each(|item| builder.entry(&image, item, entry, place))?;
+        } else if name_of(source, place, field, &mut label)? {
+            builder.entry(&image, &label, entry, place)?;
+        }
+    }
+    taken.report(&source.name(), &policy);
+    if unsure > 0 {
+        console::log(&format!(
+            "{}: {unsure} rows have a confidence between 0 and 1; they count as present",
+            source.name()
+        ));
+    }
+    builder.finish(&source.name(), source.unit(), Repeats::Said).map_err(|e| source.error(None, e.message))
+}
+
+fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> Result<LabelTable> {
+    let columns: Vec<usize> =
+        std::iter::once(layout.image).chain(layout.labels.iter().map(|(column, _)| *column)).collect();
+    let policy = Policy::of(options);
+    let mut records = source.records(&columns, usize::MAX)?;
+    let (mut images, mut offsets, mut indices) = (Vec::new(), vec![0_u64], Vec::new());
+    let mut unknown: Vec<(usize, u32)> = Vec::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut taken = truth::Taken::default();
+    let mut image = String::new();
+    while let Some(place) = records.next()? {
+        if !name_of(source, place, records.field(0)?, &mut image)? {
+            if (1..columns.len()).all(|i| matches!(records.field(i), Ok(Field::Null | Field::Text("")))) {
+                continue;
+            }
+            return Err(source.error(Some(place), "the image has no name".into()));
+        }
+        if let Some(first) = seen.insert(image.clone(), place) {
+            let unit = source.unit();
+            let message = format!("image \"{image}\" has a second row, its first is {unit} {first}");
+            return Err(source.error(Some(place), message));
+        }
+        for (label, (_, name)) in layout.labels.iter().enumerate() {
+            let truth = Truth::of(&records.field(label + 1)?).map_err(|came| {
+                source.error(Some(place), format!("column \"{name}\" must be 0 or 1; got {came}")).with_help(
+                    "option labels names the columns that are labels; option label the one whose cells are labels",
+                )
+            })?;
+            match policy
+                .apply(truth, &mut taken)
+                .ok_or_else(|| truth::undecided(source, place, name, truth))?
+            {
+                Entry::Present => indices.push(label as u32),
+                Entry::Unknown => unknown.push((images.len(), label as u32)),
+                Entry::Absent => {}
+            }
+        }
+        images.push(image.clone());
+        offsets.push(indices.len() as u64);
+    }
+    if images.is_empty() {
+        return Err(source.error(None, "there is a header, but no rows".into()));
+    }
+    taken.report(&source.name(), &policy);
+    let n = images.len();
+    let names = layout.labels.iter().map(|(_, name)| name.clone()).collect();
+    let table = LabelTable::from_csr(names, images, offsets, indices)?;
+    if unknown.is_empty() {
+        return Ok(table);
+    }
+    let mut lists = vec![Vec::new(); n];
+    unknown.into_iter().for_each(|(image, label)| lists[image].push(label));
+    table.with_unknown(&lists)
+}
