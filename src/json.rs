@@ -204,6 +204,10 @@ impl<R: Read> Lenient<R> {
 
     /// How many of the last bytes may be the beginning of a number that is not finite.
     fn unfinished(&self) -> usize {
+        // Its last letter is its first one too.
+        if self.block[..self.filled].ends_with(b"NaN") {
+            return 0;
+        }
         let half = |n: &usize| {
             let tail = &self.block[self.filled - n..self.filled];
             NOT_FINITE.iter().any(|number| number.len() > tail.len() && number.as_bytes().starts_with(tail))

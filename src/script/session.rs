@@ -272,6 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_a_script() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("main.rhai");
+        std::fs::write(folder.path().join("lib.rhai"), "\u{feff}fn two() { 2 }").unwrap();
+        std::fs::write(&path, "\u{feff}import \"lib\" as lib;\nlib::two() + 1").unwrap();
+        let mut s = crate::primitives::session();
+        assert_eq!(s.run_file(&path, &[]).unwrap().as_int(), Ok(3));
+        std::fs::write(&path, b"// ok\n\xff").unwrap();
+        assert!(s.run_file(&path, &[]).unwrap_err().message.ends_with("main.rhai, line 2: not UTF-8 text"));
+    }
+
+    #[test]
     fn a_failed_line_loses_nothing() {
         let mut s = crate::primitives::session();
         let _ = eval(&mut s, "let x = 2;").unwrap();
