@@ -101,11 +101,7 @@ mod tests {
         let of = |text: &str| parse(text, &labels()).unwrap_err().message;
         assert!(of("[{\"0\": 0").contains("expected a JSON list"));
         assert!(of("{}").contains("expected a JSON list"));
-        assert!(
-            of("[[1]]").ends_with("for each task: expected an object; got a list, at line 1 column 1"),
-            "{}",
-            of("[[1]]")
-        );
+        assert!(of("[[1]]").contains("for each task: expected an object; got a list, at line 1"));
         assert!(of(r#"[{"cat": 0}]"#).contains("the key \"cat\" is not a label index"));
         assert!(of(r#"[{"0": 0, "1": 1, "3": 2}]"#).contains("label index 3, but there are only 3"));
         assert!(of(r#"[{"0": 0, "1": 1}]"#).contains("1 of 3 labels are in no task: \"sofa\""));
