@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all: write a temporary file, fsync, rename.
+//! Files that are written whole or not at all: write a temporary file, fsync, rename. Reading a text.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -51,6 +51,30 @@ pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>)
     }
 }
 
+/// Reads a UTF-8 text; a byte-order mark is no part of it.
+///
+/// Errors: Io; Data for another encoding, with the line.
+pub fn read_text(path: &Path) -> Result<String> {
+    let mut bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
+        let what = match e.as_bytes() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the text is UTF-16; it must be UTF-8",
+            _ => "not UTF-8 text",
+        };
+        Error::data(format!("{}, line {line}: {what}", path.display())).about_file(path)
+    })
+}
+
+/// A text without the byte-order mark that some programs write first.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// Writes `bytes` to `path`.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |w| w.write_all(bytes))
@@ -66,6 +90,20 @@ pub fn sync_folder(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_has_no_mark_and_an_encoding() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.txt");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read_text(&path).map_err(|e| e.message.replace(&path.display().to_string(), "x.txt"))
+        };
+        assert_eq!(read("\u{feff}a\u{feff}\n".as_bytes()).unwrap(), "a\u{feff}\n");
+        assert_eq!(read(b"a\n\xe9\n").unwrap_err(), "x.txt, line 2: not UTF-8 text");
+        assert_eq!(read(b"\xff\xfea\0").unwrap_err(), "x.txt, line 1: the text is UTF-16; it must be UTF-8");
+        assert_eq!((without_mark("\u{feff}a"), without_mark("a")), ("a", "a"));
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_file() {

@@ -10,6 +10,7 @@ pub mod executors;
 pub mod files;
 pub mod graph;
 pub mod images;
+pub mod json;
 pub mod labels;
 pub mod losses;
 pub mod metrics;

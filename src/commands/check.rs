@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use cpsd::activity::console::print_line;
-use cpsd::error::Error;
+use cpsd::files;
 use cpsd::repl;
 use cpsd::script::check::{self, Severity};
 use cpsd::script::errors::Failure;
@@ -26,7 +26,7 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let (mut errors, mut warnings) = (0, 0);
     for file in &args.files {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|e| Failure::plain(Error::io(file, e)))?;
+        let text = files::read_text(file).map_err(Failure::plain)?;
         let findings = check::check(session, &text, &name).unwrap_or_else(|unreadable| {
             exit::fail(&unreadable);
             errors += 1;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use colored::Colorize;
 use cpsd::activity::console::print_line;
 use cpsd::error::Error;
+use cpsd::files;
 use cpsd::script::arguments;
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Declared;
@@ -100,7 +101,7 @@ fn help(session: &Session, file: &Path) -> Result<u8, Failure> {
 
 /// The script's text, and the `arg("name", default, "help")` calls in it.
 fn declared(session: &Session, file: &Path) -> Result<(String, Vec<Declared>), Failure> {
-    let text = std::fs::read_to_string(file).map_err(|e| Failure::plain(Error::io(file, e)))?;
+    let text = files::read_text(file).map_err(Failure::plain)?;
     let known = arguments::declared(session, &text, &file.display().to_string())?;
     Ok((text, known))
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use tch::Tensor;
 
 use crate::error::{Error, Result, nearest};
+use crate::files;
 
 /// One vector per label `[m, d]`, the mean over the label's words; words are matched regardless of case.
 ///
@@ -29,7 +30,13 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     let mut width = 0;
     let mut known = Vec::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(|e| Error::io(path, e))?;
+        let line = line.map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => {
+                Error::data(format!("{}, line {}: not UTF-8 text", path.display(), number + 1)).about_file(path)
+            }
+            _ => Error::io(path, e),
+        })?;
+        let line = if number == 0 { files::without_mark(&line) } else { &line };
         let Some((word, numbers)) = line.trim_end().split_once(' ') else { continue };
         if known.len() < 20_000 {
             known.push(word.to_lowercase());

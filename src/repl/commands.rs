@@ -8,7 +8,6 @@ use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::{figures, last_values, pager};
 use crate::activity::console;
-use crate::error::Error;
 use crate::files;
 use crate::script::modules::STDLIB;
 use crate::script::{docs, show};
@@ -194,9 +193,9 @@ fn save(prompt: &Prompt, file: &str) {
 }
 
 fn load(prompt: &mut Prompt, file: &str) {
-    match std::fs::read_to_string(file) {
+    match files::read_text(Path::new(file)) {
         Ok(text) => prompt.evaluate(&text, file),
-        Err(cause) => complain(&Error::io(file, cause).message, None),
+        Err(error) => complain(&error.message, error.help.as_deref()),
     }
 }
 

@@ -35,6 +35,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::console;
+use crate::files;
 use crate::script::session::Session;
 use editor::Helper;
 use prompt::{Prompt, report};
@@ -82,7 +83,7 @@ pub fn run(session: &mut Session) -> u8 {
     );
     let mut prompt = Prompt::new(session);
     if let Some(file) = startup_file()
-        && let Ok(text) = std::fs::read_to_string(&file)
+        && let Ok(text) = files::read_text(&file)
     {
         prompt.evaluate(&text, &file.display().to_string());
         prompt.kept.clear();
@@ -170,7 +171,7 @@ fn run_piped(session: &mut Session) -> u8 {
         eprintln!("cpsd: standard input cannot be read: {error}");
         return 1;
     }
-    match session.eval(&text, "standard input") {
+    match session.eval(files::without_mark(&text), "standard input") {
         Ok(_) => 0,
         Err(failure) => {
             report(&failure);

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use super::key::id_of;
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
-use crate::files;
+use crate::{files, json};
 
 /// The folder of unfinished runs, in the root.
 const WORK: &str = ".work";
@@ -189,22 +189,22 @@ impl Run {
 
     /// The specification: everything that decided the run.
     pub fn spec(&self) -> Result<Value> {
-        read_json(&self.path("spec.json"))
+        json::read(&self.path("spec.json"))
     }
 
     /// The summary of its results.
     pub fn summary(&self) -> Result<Value> {
-        read_json(&self.path(SUMMARY))
+        json::read(&self.path(SUMMARY))
     }
 
     /// The lines of `metrics.jsonl`.
     pub fn metrics(&self) -> Result<Vec<Value>> {
         let path = self.path("metrics.jsonl");
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
+        let text = files::read_text(&path)?;
         text.lines()
             .enumerate()
             .map(|(i, line)| {
-                serde_json::from_str(line)
+                json::parse(line.as_bytes())
                     .map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)).about_file(&path))
             })
             .collect()
@@ -220,11 +220,6 @@ fn size(path: &Path) -> u64 {
         Ok(meta) => meta.len(),
         Err(_) => 0,
     }
-}
-
-fn read_json(path: &Path) -> Result<Value> {
-    let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    serde_json::from_slice(&text).map_err(|e| Error::in_file(path, e))
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::errors::Failure;
 use super::session::Session;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// The outcome of one test.
 pub struct Outcome {
@@ -19,7 +20,7 @@ pub struct Outcome {
 pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     collect(path, &mut files)?;
-    files.retain(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("fn test_")));
+    files.retain(|file| files::read_text(file).is_ok_and(|text| text.contains("fn test_")));
     files.sort();
     if files.is_empty() {
         return Err(Error::data(format!(
@@ -47,7 +48,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 /// Runs every `test_...` function without parameters of one file, each in a session of its own, and reports each
 /// outcome to `report`.
 pub fn run(file: &Path, report: &mut dyn FnMut(&Outcome)) -> Result<()> {
-    let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, e))?;
+    let text = files::read_text(file)?;
     let name = file.display().to_string();
     let tests: Vec<String> = text
         .lines()

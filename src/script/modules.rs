@@ -8,6 +8,7 @@ use rhai::module_resolvers::ModuleResolversCollection;
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::session::Sources;
+use crate::files;
 
 /// The standard library: name and text of each file of `stdlib/`.
 pub const STDLIB: &[(&str, &str)] = &[
@@ -50,7 +51,7 @@ pub fn find(path: &str, importer: Option<&str>) -> Option<(String, String)> {
         if file.extension().is_none() {
             file.set_extension("rhai");
         }
-        std::fs::read_to_string(&file).ok().map(|text| (file.display().to_string(), text))
+        files::read_text(&file).ok().map(|text| (file.display().to_string(), text))
     })
 }
 

@@ -16,6 +16,7 @@ use super::vocabulary;
 use crate::activity::console;
 use crate::activity::interrupt;
 use crate::error::Error;
+use crate::files;
 
 /// Operations between two checks whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
@@ -130,7 +131,7 @@ impl Session {
 
     /// Runs a script file from an empty scope, to the end of its background jobs; `arguments` are its `key=value` words.
     pub fn run_file(&mut self, path: &Path, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::plain(Error::io(path, e)))?;
+        let text = files::read_text(path).map_err(Failure::plain)?;
         *self.host.arguments.borrow_mut() = arguments.iter().cloned().collect();
         let name = path.display().to_string();
         let value = self.eval(&text, &name);
@@ -268,6 +269,18 @@ mod tests {
         for gone in ["x", "double(1)", "m::defaults()"] {
             assert!(eval(&mut s, gone).is_err(), "{gone}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_script() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("main.rhai");
+        std::fs::write(folder.path().join("lib.rhai"), "\u{feff}fn two() { 2 }").unwrap();
+        std::fs::write(&path, "\u{feff}import \"lib\" as lib;\nlib::two() + 1").unwrap();
+        let mut s = crate::primitives::session();
+        assert_eq!(s.run_file(&path, &[]).unwrap().as_int(), Ok(3));
+        std::fs::write(&path, b"// ok\n\xff").unwrap();
+        assert!(s.run_file(&path, &[]).unwrap_err().message.ends_with("main.rhai, line 2: not UTF-8 text"));
     }
 
     #[test]

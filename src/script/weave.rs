@@ -19,7 +19,7 @@ use crate::files;
 /// Errors: a block that fails, at its place in `source`; files that cannot be read or written.
 pub fn weave(source: &Path, into: &Path) -> Result<(), Failure> {
     let plain = Failure::plain;
-    let text = std::fs::read_to_string(source).map_err(|e| plain(Error::io(source, e)))?;
+    let text = files::read_text(source).map_err(plain)?;
     let here = std::env::current_dir().map_err(|e| plain(Error::io(".", e)))?;
     let into = here.join(into);
     let work =

@@ -6,7 +6,7 @@ use std::path::Path;
 use polars::prelude::*;
 
 use super::csv_file::CsvFile;
-use super::polars_error::polars_error;
+use super::polars_error::{polars_error, said};
 use super::table::Table;
 use super::text_file::TextFile;
 use crate::activity::console;
@@ -17,7 +17,9 @@ impl Table {
     /// Writes CSV with a header, whole or not at all.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut frame = self.frame.clone();
-        files::write_with(path.as_ref(), |out| CsvWriter::new(out).finish(&mut frame).map_err(std::io::Error::other))
+        files::write_with(path.as_ref(), |out| {
+            CsvWriter::new(out).finish(&mut frame).map_err(|e| std::io::Error::other(said(e)))
+        })
     }
 
     /// The text that [`Table::write_csv`] writes.
@@ -33,7 +35,7 @@ impl Table {
     pub fn write_parquet(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut frame = self.frame.clone();
         files::write_with(path.as_ref(), |out| {
-            ParquetWriter::new(out).finish(&mut frame).map(|_| ()).map_err(std::io::Error::other)
+            ParquetWriter::new(out).finish(&mut frame).map(|_| ()).map_err(|e| std::io::Error::other(said(e)))
         })
     }
 

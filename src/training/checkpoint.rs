@@ -80,7 +80,7 @@ impl TrainingState {
         let bad = |what: String| Error::in_file(path, format!("not a checkpoint of this training: {what}"));
         let (tensors, metadata) = weights::read_safetensors(path)?;
         let position = metadata.get("progress").ok_or_else(|| bad("no progress in it".into()))?;
-        let position: TrainingPosition = serde_json::from_str(position).map_err(|e| bad(e.to_string()))?;
+        let position: TrainingPosition = crate::json::parse(position.as_bytes()).map_err(bad)?;
         let find = |name: &str, like: &Tensor| {
             let tensor = tensors
                 .iter()

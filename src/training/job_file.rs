@@ -14,6 +14,7 @@ use crate::activity::message::Message;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::images::DatasetSpec;
+use crate::json;
 use crate::runs::{Run, RunStore};
 
 #[derive(Serialize, Deserialize)]
@@ -64,7 +65,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
 pub fn work(path: &Path) -> Result<String> {
     let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let file: JobFile =
-        serde_json::from_slice(&text).map_err(|e| Error::in_file(path, format!("not a job that cpsd wrote: {e}")))?;
+        json::parse(&text).map_err(|e| Error::in_file(path, format!("not a job that cpsd wrote: {e}")))?;
     let teacher = |dir: PathBuf| {
         let id = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         load(Run { id, dir })

@@ -54,7 +54,7 @@ impl Trained {
         let (model, extra) = Model::load(path, crate::devices::first())?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
-                .map_err(|e| Error::in_file(path, format!("its vocabulary is not a list of names: {e}")))?,
+                .map_err(|_| Error::in_file(path, "its vocabulary is not a list of names"))?,
             None => model.labels.clone(),
         };
         let id = match &run {

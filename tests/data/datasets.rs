@@ -165,6 +165,48 @@ fn open_images_names_its_classes_and_keeps_refuted_labels_out() {
 }
 
 #[test]
+fn open_images_tells_classes_of_one_name_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = written("openimages", folder.path(), json!({}));
+    let path = folder.path().join("oidv7-class-descriptions.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let id = |name: &str| text.lines().find_map(|l| l.strip_suffix(&format!(",{name}"))).unwrap().to_string();
+    let (cat, dog) = (id("cat"), id("dog"));
+    std::fs::write(&path, format!("\u{feff}{}", text.replace(&format!("{dog},dog"), &format!("{dog},cat")))).unwrap();
+    let told = open("openimages", Some(folder.path()), &json!({})).unwrap();
+    for name in ["train", "val", "test"] {
+        let (before, after) = (split(&plain, name), split(&told, name));
+        let renamed: Vec<String> = (before.labels.labels().iter())
+            .map(|label| match label.as_str() {
+                "cat" => format!("cat ({cat})"),
+                "dog" => format!("cat ({dog})"),
+                other => other.to_string(),
+            })
+            .collect();
+        assert_eq!(after.labels.labels(), renamed);
+        assert!(before.labels.csr() == after.labels.csr());
+    }
+    std::fs::write(&path, format!("{text}{dog},wolf\n")).unwrap();
+    let error = open("openimages", Some(folder.path()), &json!({})).map(|_| ()).unwrap_err();
+    assert!(error.message.contains("class-descriptions.csv, line ") && error.message.contains(&dog), "{error}");
+}
+
+#[test]
+fn options_of_a_wrong_type_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |given| open("coco2014", Some(folder.path()), &given).map(|_| ()).unwrap_err().message;
+    assert_eq!(of(json!({"val": "x"})), "option \"val\" of dataset \"coco2014\" must be a number; got \"x\"");
+    assert_eq!(
+        of(json!({"seed": -1})),
+        "option \"seed\" of dataset \"coco2014\" must be a whole number of 0 or more; got -1"
+    );
+    assert_eq!(
+        of(json!({"unlabelled": 1})),
+        "option \"unlabelled\" of dataset \"coco2014\" must be true or false; got 1"
+    );
+}
+
+#[test]
 fn visual_genome_numbers_its_labels() {
     let folder = tempfile::tempdir().unwrap();
     let all = written("visual-genome-500", folder.path(), json!({}));

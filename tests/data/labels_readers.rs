@@ -220,20 +220,15 @@ fn coco_refuses() {
         "x.json, record 2 of \"images\": image id 9 appears twice, first in record 1"
     );
     assert_eq!(with("\"id\": 91", "\"id\": 3"), "x.json: category id 3 appears twice");
-    assert_eq!(with("\"boat\"", "\"car\""), "x.json: label \"car\" appears twice, at positions 0 and 1");
     assert_eq!(
         with("\"categories\"", "\"classes\""),
         "x.json has no list \"categories\"; a COCO instances file has images, annotations and categories"
     );
     let missing = with("\"file_name\": \"9.jpg\", ", "");
-    assert!(
-        missing.starts_with("x.json, record 1 of \"images\" (counted from 0): missing field `file_name` at line 5"),
-        "{missing}"
-    );
-    let text = with("\"image_id\": 25", "\"image_id\": \"x\"");
-    assert!(
-        text.starts_with("x.json, record 3 of \"annotations\" (counted from 0): invalid type: string \"x\""),
-        "{text}"
+    assert_eq!(missing, "x.json, record 1 of \"images\" (counted from 0): field \"file_name\" is missing");
+    assert_eq!(
+        with("\"image_id\": 25", "\"image_id\": \"x\""),
+        "x.json, record 3 of \"annotations\": image_id x is not in \"images\""
     );
     let cut = error_of("x.json", &COCO[..COCO.find("\"category_id\": 3}").unwrap()]);
     assert!(
@@ -243,12 +238,12 @@ fn coco_refuses() {
         "{cut}"
     );
     let behind = error_of("x.json", format!("{COCO} x"));
-    assert!(behind.starts_with("x.json: trailing characters at line 6"), "{behind}");
+    assert!(behind.starts_with("x.json: there is more behind the end of the JSON, at line 6"), "{behind}");
     assert!(error_of("x.json", "{").starts_with("x.json: the JSON ends in the middle"));
     let bytes = COCO.replacen("9.jpg", "9\u{e9}.jpg", 1).into_bytes();
     let latin: Vec<u8> = bytes.into_iter().filter(|&b| b != 0xc3).collect();
     let latin = error_of("x.json", latin);
-    assert!(latin.contains("record 1 of \"images\"") && latin.contains("unicode"), "{latin}");
+    assert!(latin.contains("record 1 of \"images\"") && latin.contains("a text is not UTF-8"), "{latin}");
     assert!(error_of("x.json", "[1, 2]").contains("looks like no known format"));
 }
 

@@ -1,14 +1,13 @@
 //! Reading and writing a partition in the authors' JSON form.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::tasks::Partition;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::graph::label_names;
+use crate::{files, json};
 
 impl Partition {
     /// Writes a JSON list with one object per task: `{"label index": position in the teacher's output}`.
@@ -29,7 +28,7 @@ impl Partition {
     /// file and the label that is out of range, in two tasks or in none.
     pub fn load(path: impl AsRef<Path>, labels: &[String]) -> Result<Self> {
         let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
+        let text = files::read_text(path)?;
         parse(&text, labels).map_err(|mut e| {
             e.message = format!("{}: {}", path.display(), e.message);
             e
@@ -41,7 +40,7 @@ fn parse(text: &str, labels: &[String]) -> Result<Partition> {
     label_names::index(labels)?;
     let form = "a JSON list with an object {\"label index\": position} for each task";
     let tasks: Vec<Map<String, Value>> =
-        serde_json::from_str(text).map_err(|e| Error::data(format!("expected {form}; {e}")))?;
+        json::parse(text.as_bytes()).map_err(|what| Error::data(format!("expected {form}: {what}")))?;
     let mut lists = Vec::with_capacity(tasks.len());
     for (t, task) in tasks.iter().enumerate() {
         let mut list = vec![None; task.len()];
@@ -73,6 +72,8 @@ fn parse(text: &str, labels: &[String]) -> Result<Partition> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn labels() -> Vec<String> {
@@ -87,6 +88,8 @@ mod tests {
         p.save(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "[\n  {\"0\": 0, \"2\": 1},\n  {\"1\": 0}\n]\n");
         assert_eq!(Partition::load(&path, &labels()).unwrap(), p);
+        fs::write(&path, format!("\u{feff}{}", fs::read_to_string(&path).unwrap())).unwrap();
+        assert_eq!(Partition::load(&path, &labels()).unwrap(), p);
         p.save(&path).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no part file is left");
         let swapped = parse(r#"[{"1": 0}, {"0": 1, "2": 0}]"#, &labels()).unwrap();
@@ -98,6 +101,7 @@ mod tests {
         let of = |text: &str| parse(text, &labels()).unwrap_err().message;
         assert!(of("[{\"0\": 0").contains("expected a JSON list"));
         assert!(of("{}").contains("expected a JSON list"));
+        assert!(of("[[1]]").contains("for each task: expected an object; got a list, at line 1"));
         assert!(of(r#"[{"cat": 0}]"#).contains("the key \"cat\" is not a label index"));
         assert!(of(r#"[{"0": 0, "1": 1, "3": 2}]"#).contains("label index 3, but there are only 3"));
         assert!(of(r#"[{"0": 0, "1": 1}]"#).contains("1 of 3 labels are in no task: \"sofa\""));

@@ -18,7 +18,8 @@ pub use card::{Card, card};
 pub use nuswide::concepts;
 
 use super::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{About, Error, Result};
+use crate::json;
 use crate::options::Options;
 
 /// A data set that can be opened.
@@ -61,10 +62,27 @@ fn options<T: Options>(name: &str, given: &Value) -> Result<T> {
         let error = Error::unknown("option", bad, known.iter().copied().chain(["root"]));
         return Err(Error { message: format!("dataset \"{name}\" has no option \"{bad}\""), ..error });
     }
+    let word = format!("dataset \"{name}\"");
     let options: T = serde_json::from_value(given.clone()).map_err(|e| {
-        // All options are numbers or true and false, so a string among them is the wrong value.
-        let wrong = given_keys().find_map(|(_, value)| value.as_str());
-        Error::argument(format!("options of dataset \"{name}\": {e}")).about_name(wrong.unwrap_or(name))
+        // Each alone among the defaults tells which one it is.
+        let alone = |(key, value): &(&String, &Value)| {
+            let alone = Value::Object([((*key).clone(), (*value).clone())].into_iter().collect());
+            serde_json::from_value::<T>(alone).err()
+        };
+        match given_keys().find_map(|entry| Some((entry, alone(&entry)?))) {
+            Some(((key, value), e)) => {
+                let expected = json::expected(&e).unwrap_or_else(|| json::fault(&e));
+                let error = Error::option(key, &word, expected, value);
+                match value.as_str() {
+                    Some(text) => {
+                        let about = About::Option { key: key.clone(), value: Some(text.to_string()) };
+                        Error { about: Some(about), ..error }
+                    }
+                    None => error,
+                }
+            }
+            None => Error::argument(format!("options of {word}: {}", json::fault(&e))).about_name(name),
+        }
     })?;
     options.check(name)?;
     Ok(options)

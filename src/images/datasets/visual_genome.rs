@@ -7,7 +7,9 @@ use super::DatasetKind;
 use super::downloaded::{self, Options, split, splits};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
+use crate::json;
 use crate::labels::LabelTable;
+use crate::tables::TextFile;
 
 pub const VISUAL_GENOME_500: DatasetKind = DatasetKind {
     name: "visual-genome-500",
@@ -24,19 +26,21 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
         &[INDEX, "train_list_500.txt", "test_list_500.txt", "VG_100K", "VG_100K_2"],
     )?;
     let path = root.join(INDEX);
-    let text = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
-    let index: HashMap<String, Vec<u32>> = serde_json::from_slice(&text)
-        .map_err(|e| Error::in_file(&path, format!("expected a map from picture names to label numbers: {e}")))?;
+    let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
+    let index: HashMap<String, Vec<u32>> = json::parse(&bytes).map_err(|what| {
+        Error::in_file(&path, format!("it must be an object with a list of label numbers for each picture: {what}"))
+    })?;
     let labels: Vec<String> = (0..card.num_labels).map(|n| format!("{n:03}")).collect();
     let read = |official: &str| -> Result<Dataset> {
         let list = root.join(format!("{official}_list_500.txt"));
-        let text = std::fs::read_to_string(&list).map_err(|e| Error::io(&list, e))?;
-        let images: Vec<String> =
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
-        let mut rows = Vec::with_capacity(images.len());
-        for image in &images {
-            let numbers =
-                index.get(image).ok_or_else(|| Error::in_file(&list, format!("{image} is not in {INDEX}")))?;
+        let text = TextFile::read(&list)?;
+        let (mut images, mut rows) = (Vec::new(), Vec::new());
+        let mut seen = HashMap::new();
+        for (line, image) in text.lines() {
+            if let Some(first) = seen.insert(image, line) {
+                return Err(text.at(line, format!("image \"{image}\" appears twice, first on line {first}")));
+            }
+            let numbers = index.get(image).ok_or_else(|| text.at(line, format!("{image} is not in {INDEX}")))?;
             if let Some(bad) = numbers.iter().find(|&&n| n as usize >= labels.len()) {
                 let message = format!("{image} has label number {bad}, but there are {}", labels.len());
                 return Err(Error::in_file(&path, message));
@@ -44,6 +48,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
             let mut row = numbers.clone();
             row.sort_unstable();
             row.dedup();
+            images.push(image.to_string());
             rows.push(row);
         }
         let table = LabelTable::from_lists(labels.clone(), images, &rows)?;

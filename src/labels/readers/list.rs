@@ -46,6 +46,10 @@ fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
     if flags {
         return read_flags(&text, &rows, width, names);
     }
+    // Lines of one label each may be pairs. Otherwise a line is an image, and a second one of it is a mistake.
+    if rows.iter().any(|(_, row)| row.len() > 2) {
+        one_line_each(&text, &rows)?;
+    }
     let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|label| label.parse::<u32>().is_ok());
     let mut builder = PairBuilder::new();
     for (line, row) in &rows {
@@ -88,13 +92,21 @@ fn read_flags(
     let images = rows.iter().map(|(_, row)| row[0].replace('\\', "/")).collect();
     let lists: Vec<Vec<u32>> =
         (rows.iter()).map(|(_, row)| (0..width as u32).filter(|&l| row[l as usize + 1] == "1").collect()).collect();
-    let mut seen = std::collections::HashMap::new();
-    for (line, row) in rows {
-        if let Some(first) = seen.insert(row[0], line) {
-            return Err(text.at(*line, format!("image \"{}\" appears twice, first on line {first}", row[0])));
-        }
-    }
+    one_line_each(text, rows)?;
     LabelTable::from_lists(names, images, &lists)
+}
+
+/// Errors: an image with a second line.
+fn one_line_each(text: &TextFile, rows: &[(usize, Vec<&str>)]) -> Result<()> {
+    let mut seen = std::collections::HashMap::with_capacity(rows.len());
+    for (line, row) in rows {
+        let image = row[0].replace('\\', "/");
+        if let Some(first) = seen.get(&image) {
+            return Err(text.at(*line, format!("image \"{image}\" appears twice, first on line {first}")));
+        }
+        seen.insert(image, line);
+    }
+    Ok(())
 }
 
 /// The label names by number, from the first file of [`NAMES`] in the folder of the list.
@@ -156,6 +168,12 @@ mod tests {
             of(&[("t.txt", "1.jpg 0 1\n"), ("classes.txt", "a\n")]).contains("2 flags per line, but the file of names")
         );
         assert!(of(&[("t.txt", "1.jpg sky sky\n")]).contains("a second time"));
+        assert!(
+            of(&[("t.txt", "a/1.jpg sky sea\n2.jpg sea\na\\1.jpg sun\n")])
+                .contains("line 3: image \"a/1.jpg\" appears twice, first on line 1")
+        );
+        // One label per line may be pairs.
+        assert_eq!(written(&[("t.txt", "1.jpg sky\n1.jpg sea\n")]).unwrap().row(0), &[0_u32, 1]);
         assert!(of(&[("t.txt", "1.jpg\n2.jpg\n")]).contains("none has a label"));
     }
 }

@@ -7,8 +7,8 @@ use tch::Device;
 
 use super::{LoadSummary, Model, statistics};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::models::{ModelSpec, weights};
+use crate::{files, json};
 
 impl Model {
     /// Writes a `.safetensors` file that alone restores the model (a TorchScript module's code stays in its own file),
@@ -65,10 +65,11 @@ impl Model {
         let bad = |what: String| Error::in_file(path, format!("not a model that save wrote: {what}"));
         let (state, metadata) = weights::read_safetensors(path)?;
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
-        let description: Value = serde_json::from_str(description).map_err(|e| bad(e.to_string()))?;
-        let spec: ModelSpec = serde_json::from_value(description["spec"].clone()).map_err(|e| bad(e.to_string()))?;
-        let labels: Vec<String> =
-            serde_json::from_value(description["labels"].clone()).map_err(|e| bad(e.to_string()))?;
+        let description: Value = json::parse(description.as_bytes()).map_err(bad)?;
+        let spec: ModelSpec = serde_json::from_value(description["spec"].clone())
+            .map_err(|e| bad(format!("in its specification, {}", json::fault(&e))))?;
+        let labels: Vec<String> = serde_json::from_value(description["labels"].clone())
+            .map_err(|_| bad("its labels are not a list of names".into()))?;
         let mut model = Self::random(&spec, &labels, 0, device)?;
         let summary = LoadSummary { unexpected: vec![], ..model.load_state(&state)? };
         if summary != LoadSummary::default() {

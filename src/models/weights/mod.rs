@@ -1,8 +1,10 @@
-//! Weights on disk: reading and writing safetensors, reading PyTorch's pickles, finding published weights.
+//! Weights on disk: reading and writing safetensors, reading PyTorch's pickles and NumPy's arrays, finding published
+//! weights.
 
 mod fit;
 mod imagenet;
 mod machine;
+mod npy;
 mod pickle;
 mod safetensors;
 mod zip;
@@ -15,6 +17,7 @@ use crate::error::{Error, Result};
 
 pub use fit::fit;
 pub use imagenet::find_imagenet;
+pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
 pub use safetensors::{read_safetensors, write_safetensors};
 

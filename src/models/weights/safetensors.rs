@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
@@ -28,23 +28,32 @@ const TYPES: &[(Dtype, Kind)] = &[
 /// Errors: Io; Data for a file that is cut short, is not safetensors, or has an unknown element type.
 pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let bad = |what: String| match what.contains("incomplete metadata")
-        || what.contains("TooShort")
-        || what.contains("too short")
-    {
-        true => Error::in_file(path, "the file is cut short"),
-        false => Error::in_file(path, format!("not a safetensors file that can be read: {what}")),
+    let bad = |what: &str| Error::in_file(path, format!("not a safetensors file that can be read: {what}"));
+    let broken = |error: SafeTensorError| match error {
+        SafeTensorError::HeaderTooSmall | SafeTensorError::MetadataIncompleteBuffer => {
+            Error::in_file(path, "the file is cut short")
+        }
+        SafeTensorError::HeaderTooLarge | SafeTensorError::InvalidHeaderLength => {
+            bad("its first 8 bytes are not the length of a header, or the file ends within it")
+        }
+        SafeTensorError::InvalidHeader(_) => bad("its header is not UTF-8 text"),
+        SafeTensorError::InvalidHeaderDeserialization(e) => bad(&format!("in its header, {}", crate::json::fault(&e))),
+        SafeTensorError::InvalidOffset(name) => {
+            bad(&format!("the place of tensor \"{name}\" does not follow the one before"))
+        }
+        SafeTensorError::TensorInvalidInfo => bad("a tensor's place does not have the size of its shape and type"),
+        _ => bad("its header does not describe its tensors"),
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
         let kind = TYPES
             .iter()
             .find(|(dtype, _)| *dtype == view.dtype())
             .map(|(_, kind)| *kind)
-            .ok_or_else(|| bad(format!("tensor \"{name}\" has element type {:?}", view.dtype())))?;
+            .ok_or_else(|| bad(&format!("tensor \"{name}\" has the element type {:?}", view.dtype())))?;
         let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
         tensors.push((name.to_string(), Tensor::f_from_data_size(view.data(), &shape, kind)?));
     }

@@ -1,9 +1,30 @@
-//! The entries of a PyTorch zip archive, which are stored uncompressed.
+//! The entries of zip archives: PyTorch's, which are stored uncompressed, and NumPy's.
 
 use crate::error::{Error, Result};
 
+/// An entry with its bytes as they are stored.
+pub struct Entry<'a> {
+    pub name: String,
+    /// 0 for stored, 8 for DEFLATE.
+    pub method: u16,
+    /// Of the bytes when they are no longer compressed.
+    pub size: u64,
+    pub data: &'a [u8],
+}
+
 /// Name and bytes of each entry. Errors: not such an archive, cut short, or compressed.
 pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
+    let entries = all_entries(bytes)?;
+    // The code of a TorchScript module may be compressed; it is never read.
+    if let Some(entry) = entries.iter().find(|e| e.method != 0 && !e.name.contains("/code/")) {
+        let message = format!("entry \"{}\" of the archive is compressed, which PyTorch never does", entry.name);
+        return Err(Error::data(message));
+    }
+    Ok(entries.into_iter().map(|entry| (entry.name, entry.data)).collect())
+}
+
+/// Each entry, compressed or not. Errors: not a zip archive, cut short.
+pub fn all_entries(bytes: &[u8]) -> Result<Vec<Entry<'_>>> {
     let cut = || Error::data("the archive is cut short");
     let u16_at = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]])).ok_or_else(cut);
     let u32_at =
@@ -30,7 +51,8 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
             return Err(cut());
         }
         let method = u16_at(at + 10)?;
-        let (mut size, mut offset) = (u64::from(u32_at(at + 24)?), u64::from(u32_at(at + 42)?));
+        let (mut stored, mut size) = (u64::from(u32_at(at + 20)?), u64::from(u32_at(at + 24)?));
+        let mut offset = u64::from(u32_at(at + 42)?);
         let (name_length, extra, comment) =
             (u16_at(at + 28)? as usize, u16_at(at + 30)? as usize, u16_at(at + 32)? as usize);
         let name = String::from_utf8_lossy(bytes.get(at + 46..at + 46 + name_length).ok_or_else(cut)?).into_owned();
@@ -42,7 +64,11 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
                 let mut value = field + 4;
                 if size == 0xffff_ffff {
                     size = u64_at(value)?;
-                    value += 16;
+                    value += 8;
+                }
+                if stored == 0xffff_ffff {
+                    stored = u64_at(value)?;
+                    value += 8;
                 }
                 if offset == 0xffff_ffff {
                     offset = u64_at(value)?;
@@ -50,17 +76,11 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
             }
             field += 4 + length;
         }
-        // The code of a TorchScript module may be compressed; it is never read.
-        if method != 0 && !name.contains("/code/") {
-            return Err(Error::data(format!(
-                "entry \"{name}\" of the archive is compressed, which PyTorch never does"
-            )));
-        }
         // Clamped to the file, which also keeps the sums below from overflowing.
-        let (offset, size) = (offset.min(bytes.len() as u64) as usize, size.min(bytes.len() as u64 + 1) as usize);
+        let (offset, stored) = (offset.min(bytes.len() as u64) as usize, stored.min(bytes.len() as u64 + 1) as usize);
         let start = offset + 30 + u16_at(offset + 26)? as usize + u16_at(offset + 28)? as usize;
-        let data = bytes.get(start..start + size).ok_or_else(cut)?;
-        entries.push((name, data));
+        let data = bytes.get(start..start + stored).ok_or_else(cut)?;
+        entries.push(Entry { name, method, size, data });
         at += 46 + name_length + extra + comment;
     }
     Ok(entries)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::graph::Cooccurrence;
 use crate::options;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
@@ -25,7 +25,15 @@ the diagonal. e_ij > min(n_i, n_j) is an error that names both labels: a publish
 };
 
 fn load_cooccurrence(path: PathBuf, options: LoadCooccurrenceOptions) -> Result<Cooccurrence> {
-    Cooccurrence::load_csv(&path, options.nums.as_deref().map(Path::new)).map_err(|error| error.about_file(&path))
+    Cooccurrence::load_csv(&path, options.nums.as_deref().map(Path::new)).map_err(|error| {
+        let error = error.about_file(&path);
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("npy" | "npz" | "json" | "parquet" | "safetensors") if error.kind == ErrorKind::Data => {
+                error.with_help("counts are read from a square CSV with the label names in its first line")
+            }
+            _ => error,
+        }
+    })
 }
 
 options! {

@@ -6,11 +6,12 @@ use polars::prelude as pl;
 use polars::prelude::{Expr, NamedFrom};
 use rhai::{Array, Dynamic};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::primitives::parameters::numbers;
 use crate::script::call::{Call, MemberRegistrar, Number, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::show;
+use crate::tables::polars_error;
 
 /// A column, or something computed of columns.
 #[derive(Clone)]
@@ -224,7 +225,7 @@ fn round(call: &Call, e: &ExprValue, digits: i64) -> Result<ExprValue> {
 
 fn over(call: &Call, e: &ExprValue, columns: Vec<Expr>) -> Result<ExprValue> {
     let over = e.0.clone().over(columns);
-    over.map(ExprValue).map_err(|e| Error::argument(format!("{}: {e}", call.name)))
+    over.map(ExprValue).map_err(|e| Error { kind: ErrorKind::Argument, ..polars_error(call.name, e) })
 }
 
 fn is_between(e: &ExprValue, low: Operand, high: Operand) -> ExprValue {

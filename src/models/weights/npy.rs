@@ -1,0 +1,266 @@
+//! Reads NumPy's .npy and .npz (NEP 1): both orders of axes, both orders of bytes.
+
+use std::io::Read;
+use std::path::Path;
+
+use tch::{Kind, Tensor};
+
+use super::zip;
+use crate::error::{Error, Result};
+
+/// Element types by NumPy's kind and size in bytes. libtorch's types of 16 bits and more without a sign know few
+/// operations, so such numbers are read into the next wider type.
+const TYPES: &[(&str, Kind)] = &[
+    ("b1", Kind::Bool),
+    ("i1", Kind::Int8),
+    ("i2", Kind::Int16),
+    ("i4", Kind::Int),
+    ("i8", Kind::Int64),
+    ("u1", Kind::Uint8),
+    ("u2", Kind::Int),
+    ("u4", Kind::Int64),
+    ("u8", Kind::Int64),
+    ("f2", Kind::Half),
+    ("f4", Kind::Float),
+    ("f8", Kind::Double),
+];
+
+/// The array of a .npy file `[shape of the file]`.
+///
+/// Errors: Io; Data for a file that is cut short or no array, and for an element type that is not read (by its name).
+pub fn read_npy(path: &Path) -> Result<Tensor> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    array(&bytes).map_err(|e| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path))
+}
+
+/// The arrays of a .npz file by name, in the order of the file; compressed or not.
+pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    if !bytes.starts_with(b"PK") {
+        return Err(Error::in_file(path, "not a .npz file, which is a zip archive of .npy files"));
+    }
+    let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
+    let mut arrays = Vec::new();
+    for entry in zip::all_entries(&bytes).map_err(in_file)? {
+        let of_entry = |what: &str| Error::in_file(path, format!("array \"{}\": {what}", entry.name));
+        let whole = match entry.method {
+            0 => array(entry.data),
+            8 => {
+                let mut inflated = Vec::new();
+                let read = flate2::read::DeflateDecoder::new(entry.data).take(entry.size).read_to_end(&mut inflated);
+                read.map_err(|_| of_entry("its compressed bytes are damaged"))?;
+                array(&inflated)
+            }
+            _ => return Err(of_entry("it is compressed in another way than NumPy does it")),
+        };
+        let name = entry.name.strip_suffix(".npy").unwrap_or(&entry.name).to_string();
+        arrays.push((name, whole.map_err(|e| of_entry(&e.message))?));
+    }
+    Ok(arrays)
+}
+
+/// The parts of a header `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
+struct Header<'a> {
+    /// `<f8`
+    descr: &'a str,
+    fortran_order: bool,
+    shape: Vec<i64>,
+}
+
+impl Header<'_> {
+    fn parse(text: &str) -> Option<Header<'_>> {
+        let value = |key: &str| {
+            let (_, behind) = text.split_once(&format!("'{key}'"))?;
+            Some(behind.trim_start().strip_prefix(':')?.trim_start())
+        };
+        let descr = value("descr")?;
+        let descr = match descr.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'')?.0,
+            None => "a record of fields",
+        };
+        let order = value("fortran_order")?;
+        let fortran_order = order.starts_with("True");
+        let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
+        // Python 2 wrote 3L.
+        let sizes = shape.split(',').map(|size| size.trim().trim_end_matches('L')).filter(|size| !size.is_empty());
+        let shape = sizes.map(|size| size.parse().ok().filter(|n: &i64| *n >= 0)).collect::<Option<Vec<i64>>>()?;
+        (fortran_order || order.starts_with("False")).then_some(Header { descr, fortran_order, shape })
+    }
+}
+
+fn array(bytes: &[u8]) -> Result<Tensor> {
+    let bad = |what: &str| Error::data(format!("not a NumPy array that can be read: {what}"));
+    let cut = || bad("the file is cut short");
+    let Some(behind) = bytes.strip_prefix(b"\x93NUMPY") else {
+        return Err(bad("it does not begin as a .npy file does"));
+    };
+    let (length, begin) = match behind {
+        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]) as usize, 4),
+        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
+        [1..=3, ..] | [] => return Err(cut()),
+        [version, ..] => return Err(bad(&format!("it has version {version} of the format"))),
+    };
+    let header = behind.get(begin..).and_then(|rest| rest.get(..length)).ok_or_else(cut)?;
+    let header = String::from_utf8_lossy(header);
+    let header = Header::parse(&header).ok_or_else(|| bad("its header does not tell type, order and shape"))?;
+    let (order, name) = match header.descr.as_bytes() {
+        [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &header.descr[1..]),
+        _ => (b'=', header.descr),
+    };
+    let Some(&(_, kind)) = TYPES.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
+        return Err(bad(&format!("its elements are {}", said_type(header.descr))).with_help(format!(
+            "read are the element types {}; array.astype(\"float32\") converts",
+            known.join(", ")
+        )));
+    };
+    let size = (name.as_bytes()[1] - b'0') as usize;
+    let data = &behind[begin + length..];
+    let expected = (header.shape.iter()).try_fold(size, |all, &n| all.checked_mul(usize::try_from(n).ok()?));
+    match expected {
+        Some(expected) if data.len() == expected => {}
+        Some(expected) if data.len() > expected => return Err(bad("there is more behind the array")),
+        _ => return Err(cut()),
+    }
+    let mut data = data.to_vec();
+    if order == b'>' {
+        data.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+    }
+    let data = match name {
+        "u2" => widened::<2, 4>(&data),
+        "u4" => widened::<4, 8>(&data),
+        // The highest byte is the last.
+        "u8" if data.chunks_exact(8).any(|n| n[7] >= 128) => {
+            return Err(bad("it holds a whole number of 2^63 or more"));
+        }
+        _ => data,
+    };
+    let axes: Vec<i64> = (0..header.shape.len() as i64).rev().collect();
+    match header.fortran_order {
+        false => Ok(Tensor::f_from_data_size(&data, &header.shape, kind)?),
+        true => {
+            let reversed: Vec<i64> = header.shape.iter().rev().copied().collect();
+            Ok(Tensor::f_from_data_size(&data, &reversed, kind)?.f_permute(&axes[..])?.f_contiguous()?)
+        }
+    }
+}
+
+/// Numbers without a sign, little end first, in twice the bytes.
+fn widened<const FROM: usize, const TO: usize>(data: &[u8]) -> Vec<u8> {
+    let mut wide = vec![0; data.len() / FROM * TO];
+    wide.chunks_exact_mut(TO).zip(data.chunks_exact(FROM)).for_each(|(to, from)| to[..FROM].copy_from_slice(from));
+    wide
+}
+
+/// A type as NumPy's documentation calls it: `<U2` is text.
+fn said_type(descr: &str) -> String {
+    let kind = match descr.trim_start_matches(['<', '>', '=', '|']).chars().next() {
+        Some('U' | 'S' | 'a') => "text",
+        Some('c') => "complex numbers",
+        Some('O') => "Python objects",
+        Some('M' | 'm') => "dates or times",
+        Some('f') => "floats of a size that libtorch does not have",
+        _ => return descr.chars().take(40).collect(),
+    };
+    format!("{kind} ({})", descr.chars().take(20).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file as `numpy.save` writes it (NumPy 2.4).
+    fn npy(header: &str, data: &[u8]) -> Vec<u8> {
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        let header = format!("{header:<117}\n");
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+    }
+
+    fn values(header: &str, data: &str) -> (Vec<i64>, Kind, Vec<f64>) {
+        let t = array(&npy(header, &hex(data))).unwrap();
+        let flat = t.to_kind(Kind::Double).contiguous().view([-1]);
+        (t.size(), t.kind(), Vec::try_from(&flat).unwrap())
+    }
+
+    fn refused(header: &str, data: &str) -> String {
+        array(&npy(header, &hex(data))).unwrap_err().message
+    }
+
+    #[test]
+    fn arrays_that_numpy_wrote() {
+        // np.asfortranarray(np.arange(6.).reshape(2, 3))
+        let fortran =
+            "00000000000000000000000000000840000000000000f03f000000000000104000000000000000400000000000001440";
+        let header = "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }";
+        assert_eq!(values(header, fortran), (vec![2, 3], Kind::Double, vec![0., 1., 2., 3., 4., 5.]));
+        // np.arange(3, dtype=">i4")
+        let header = "{'descr': '>i4', 'fortran_order': False, 'shape': (3,), }";
+        assert_eq!(values(header, "000000000000000100000002"), (vec![3], Kind::Int, vec![0., 1., 2.]));
+        // np.array([65535, 1], "<u2")
+        let header = "{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }";
+        assert_eq!(values(header, "ffff0100"), (vec![2], Kind::Int, vec![65535., 1.]));
+        // np.array([True, False]); np.array(3.5, "<f4")
+        let header = "{'descr': '|b1', 'fortran_order': False, 'shape': (2,), }";
+        assert_eq!(values(header, "0100"), (vec![2], Kind::Bool, vec![1., 0.]));
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (), }";
+        assert_eq!(values(header, "00006040"), (vec![], Kind::Float, vec![3.5]));
+        assert_eq!(values("{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }", "").0, [0, 3]);
+    }
+
+    #[test]
+    fn other_types_and_damage_are_named() {
+        let of = |descr: &str, data: &str| {
+            refused(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,), }}"), data)
+        };
+        let begin = "not a NumPy array that can be read: ";
+        assert_eq!(of("'<U2'", "6100000062000000"), format!("{begin}its elements are text (<U2)"));
+        assert_eq!(
+            of("'<c16'", "0000000000000000000000000000f03f"),
+            format!("{begin}its elements are complex numbers (<c16)")
+        );
+        assert_eq!(of("'<u8'", "0000000000000080"), format!("{begin}it holds a whole number of 2^63 or more"));
+        assert_eq!(of("[('a', '<i4')]", "00000000"), format!("{begin}its elements are a record of fields"));
+        assert_eq!(of("'<i4'", "0000"), format!("{begin}the file is cut short"));
+        assert_eq!(of("'<i4'", "0000000000"), format!("{begin}there is more behind the array"));
+        assert!(refused("{'descr': '<i4', 'shape': (1,)}", "00000000").contains("its header does not tell"));
+        let huge = "{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 9223372036854775807), }";
+        assert!(refused(huge, "").ends_with("the file is cut short"));
+        for cut in [&b""[..], b"\x93NUM", b"\x93NUMPY", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{"] {
+            assert!(array(cut).is_err());
+        }
+    }
+
+    #[test]
+    fn archives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npz");
+        // np.savez_compressed("x.npz", a=np.zeros(64, "i1"), b=np.arange(2, dtype=">i2")), with a fixed date.
+        std::fs::write(&path, hex(ARCHIVE)).unwrap();
+        let arrays = read_npz(&path).unwrap();
+        assert_eq!(arrays.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((arrays[0].1.size(), arrays[0].1.kind()), (vec![64], Kind::Int8));
+        assert_eq!(Vec::<i64>::try_from(&arrays[1].1.to_kind(Kind::Int64)).unwrap(), [0, 1]);
+        let bytes = hex(ARCHIVE);
+        for end in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            assert!(read_npz(&path).is_err(), "{end}");
+        }
+    }
+
+    const ARCHIVE: &str = concat!(
+        "504b03042d000000080000002100a3dd0d49ffffffffffffffff05001400612e6e707901001000c0000000000000004800000000000000",
+        "9bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a05e9369a8aea3a09e965f54529498179f5f94920a12774bcc294e058a17672416a402",
+        "f91a66263a9a3a0ab50ae4032e060a0100504b03042d000000080000002100f1a00431ffffffffffffffff05001400622e6e7079010010",
+        "00840000000000000048000000000000009bec17ea1b10c9c850c650ad9e925a9c5ca46ea5a06e9769a4aea3a09e965f54529498179f5f",
+        "94920a12774bcc294e058a17672416a402f91a463a9a3a0ab50a14002e0606064600504b01022d032d000000080000002100a3dd0d4948",
+        "000000c0000000050000000000000000000000800100000000612e6e7079504b01022d032d000000080000002100f1a004314800000084",
+        "00000005000000000000000000000080017f000000622e6e7079504b0506000000000200020066000000fe0000000000",
+    );
+}
