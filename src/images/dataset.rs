@@ -252,8 +252,9 @@ mod tests {
     #[test]
     fn unknown_entries_count_in_the_fingerprint() {
         let whole = dataset(4);
-        // A hash that does not change as long as all entries are known: it names runs.
-        assert_eq!(whole.fingerprint(), FOUR_PICTURES);
+        // BLAKE3 by Python's package of the bytes of a table without unknown entries: this hash is part of runs' names.
+        let hash = "c400176651c2adf7b771af98186d7db410a542a290684ecb4a2ff705cc6f1696";
+        assert_eq!(whole.fingerprint(), hash);
         let partly =
             |lists: &[Vec<u32>]| Dataset { labels: whole.labels.with_unknown(lists).unwrap(), ..whole.clone() };
         let none = partly(&[vec![], vec![], vec![], vec![]]);

@@ -1,8 +1,7 @@
 //! The k highest scores of each image as its predictions.
 //!
 //! A label whose truth is unknown in an image takes no rank there: the k highest are those among its known labels, as
-//! torchmetrics' retrieval metrics rank with `ignore_index`, and as Sakai, "Alternatives to Bpref", SIGIR 2007, section 2.1,
-//! condenses ranked lists with unjudged documents.
+//! torchmetrics' retrieval metrics drop targets of `ignore_index` before they rank.
 
 use rayon::prelude::*;
 
