@@ -57,12 +57,16 @@ pub struct DatasetSpec {
     images: Vec<String>,
     offsets: Vec<u64>,
     indices: Vec<u32>,
+    /// The labels of unknown truth per image; empty where all are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<Vec<u32>>,
     source: SourceSpec,
 }
 
 impl DatasetSpec {
     pub fn of(dataset: &Dataset) -> Self {
         let (offsets, indices) = dataset.labels.csr();
+        let with_unknown = if dataset.labels.num_unknown() > 0 { dataset.labels.num_images() } else { 0 };
         DatasetSpec {
             name: dataset.name.clone(),
             split: dataset.split.clone(),
@@ -70,12 +74,16 @@ impl DatasetSpec {
             images: dataset.labels.images().to_vec(),
             offsets: offsets.to_vec(),
             indices: indices.to_vec(),
+            unknown: (0..with_unknown).map(|image| dataset.labels.unknown_row(image).to_vec()).collect(),
             source: dataset.source.spec(),
         }
     }
 
     pub fn open(self) -> Result<Dataset> {
-        let labels = LabelTable::from_csr(self.labels, self.images, self.offsets, self.indices)?;
+        let mut labels = LabelTable::from_csr(self.labels, self.images, self.offsets, self.indices)?;
+        if !self.unknown.is_empty() {
+            labels = labels.with_unknown(&self.unknown)?;
+        }
         Dataset::new(self.name, self.split, labels, self.source.open()?)
     }
 }
@@ -94,5 +102,20 @@ mod tests {
         assert_eq!(part.fingerprint(), back.fingerprint());
         assert_eq!(part.picture(1).unwrap(), back.picture(1).unwrap());
         assert_eq!(part.labels.images(), back.labels.images());
+        // As before there were unknown entries.
+        assert!(!json.contains("\"unknown\""));
+    }
+
+    #[test]
+    fn unknown_entries_come_back_from_json() {
+        let options = SceneOptions { train: 2, val: 1, test: 1, test_shifted: 1, size: 32, ..SceneOptions::default() };
+        let mut part = splits(&options).unwrap().remove(0).1;
+        let absent = |image: usize| (0..).find(|label| !part.labels.row(image).contains(label)).unwrap();
+        let lists = [vec![absent(0)], vec![]];
+        part.labels = part.labels.with_unknown(&lists).unwrap();
+        let json = serde_json::to_string(&DatasetSpec::of(&part)).unwrap();
+        let back = serde_json::from_str::<DatasetSpec>(&json).unwrap().open().unwrap();
+        assert_eq!(part.fingerprint(), back.fingerprint());
+        assert_eq!(back.labels.unknown_row(0), lists[0]);
     }
 }

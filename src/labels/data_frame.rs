@@ -12,7 +12,13 @@ use crate::tables::polars_error;
 impl LabelTable {
     /// One row per image-label pair, in the columns `image` and `label`. An image without labels has one row with a
     /// null label, so that [`LabelTable::from_frame_long`] loses only labels without images and the order of labels.
+    ///
+    /// A table with entries of unknown truth has them as rows too, and a third column `value` (i64): 1 for a present
+    /// label, -1 for an unknown one, null beside a null label.
     pub fn to_frame_long(&self) -> Result<DataFrame> {
+        if self.num_unknown() > 0 {
+            return self.to_frame_of_values();
+        }
         let rows = self.csr().1.len() + self.num_unlabelled();
         let mut images = StringChunkedBuilder::new("image".into(), rows);
         let mut labels = StringChunkedBuilder::new("label".into(), rows);
@@ -30,7 +36,38 @@ impl LabelTable {
         DataFrame::new(rows, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
     }
 
-    /// One row per image: the column `image` and one column of 0 and 1 (u8) per label. Errors: a label named `image`.
+    /// The long form with the column `value`.
+    fn to_frame_of_values(&self) -> Result<DataFrame> {
+        let rows = self.csr().1.len() + self.num_unknown() as usize;
+        let mut images = StringChunkedBuilder::new("image".into(), rows);
+        let mut labels = StringChunkedBuilder::new("label".into(), rows);
+        let mut values: Vec<Option<i64>> = Vec::with_capacity(rows);
+        for (i, image) in self.images().iter().enumerate() {
+            for (row, value) in [(self.row(i), 1), (self.unknown_row(i), -1)] {
+                for &label in row {
+                    images.append_value(image);
+                    labels.append_value(&self.labels()[label as usize]);
+                    values.push(Some(value));
+                }
+            }
+            if self.row(i).is_empty() && self.unknown_row(i).is_empty() {
+                images.append_value(image);
+                labels.append_null();
+                values.push(None);
+            }
+        }
+        let height = values.len();
+        let values: Int64Chunked = values.into_iter().collect();
+        let columns = vec![
+            images.finish().into_column(),
+            labels.finish().into_column(),
+            values.with_name("value".into()).into_column(),
+        ];
+        DataFrame::new(height, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
+    }
+
+    /// One row per image: the column `image` and one column of 0 and 1 (u8) per label, with null where the truth is
+    /// unknown. Errors: a label named `image`.
     pub fn to_frame_wide(&self) -> Result<DataFrame> {
         if self.labels().iter().any(|l| l == "image") {
             return Err(Error::argument("a wide table has a column \"image\", so no label can have that name"));
@@ -38,12 +75,18 @@ impl LabelTable {
         let n = self.num_images();
         let mut held = vec![vec![0_u8; n]; self.num_labels()];
         (0..n).for_each(|i| self.row(i).iter().for_each(|&l| held[l as usize][i] = 1));
+        let mut unknown = vec![Vec::new(); self.num_labels()];
+        (0..n).for_each(|i| self.unknown_row(i).iter().for_each(|&l| unknown[l as usize].push(i)));
         let images = StringChunked::from_iter_values("image".into(), self.images().iter().map(String::as_str));
-        let labels = self
-            .labels()
-            .iter()
-            .zip(held)
-            .map(|(name, values)| UInt8Chunked::from_vec(name.as_str().into(), values).into_column());
+        let labels = self.labels().iter().zip(held).zip(unknown).map(|((name, values), unknown)| {
+            if unknown.is_empty() {
+                return UInt8Chunked::from_vec(name.as_str().into(), values).into_column();
+            }
+            let mut values: Vec<Option<u8>> = values.into_iter().map(Some).collect();
+            unknown.into_iter().for_each(|image| values[image] = None);
+            let values: UInt8Chunked = values.into_iter().collect();
+            values.with_name(name.as_str().into()).into_column()
+        });
         let columns = std::iter::once(images.into_column()).chain(labels).collect();
         DataFrame::new(n, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
     }
@@ -193,6 +236,26 @@ mod tests {
         let wide = table().to_frame_wide().unwrap();
         assert_eq!(wide.shape(), (3, 4));
         assert!(same(&LabelTable::from_frame_wide(&wide, "image").unwrap(), &table()));
+    }
+
+    #[test]
+    fn unknown_entries_are_cells_of_their_own() {
+        let t = table().with_unknown(&[vec![1], vec![], vec![0, 2]]).unwrap();
+        let wide = t.to_frame_wide().unwrap();
+        let cells = |name: &str| wide.column(name).unwrap().u8().unwrap().iter().collect::<Vec<_>>();
+        assert_eq!(cells("cat"), [Some(1), Some(0), None]);
+        assert_eq!(cells("dog"), [None, Some(0), Some(1)]);
+        assert_eq!(cells("owl"), [Some(1), Some(0), None]);
+        let long = t.to_frame_long().unwrap();
+        let text = |name: &str| {
+            let column = long.column(name).unwrap().str().unwrap();
+            column.iter().map(|cell| cell.unwrap_or("").to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(text("image"), ["x", "x", "x", "y", "z", "z", "z"]);
+        assert_eq!(text("label"), ["cat", "owl", "dog", "", "dog", "cat", "owl"]);
+        let values: Vec<Option<i64>> = long.column("value").unwrap().i64().unwrap().iter().collect();
+        assert_eq!(values, [Some(1), Some(1), Some(-1), None, Some(1), Some(-1), Some(-1)]);
+        assert_eq!(table().to_frame_long().unwrap().width(), 2);
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! Label tables from label tables: labels renamed, merged or dropped, images chosen, shards concatenated.
+//!
+//! Entries of unknown truth follow their images and labels. An image has a label if that is known.
 
 use std::collections::HashMap;
 
@@ -24,12 +26,11 @@ impl LabelTable {
                 .about_name(twice)
                 .with_help("merge makes one label of several"));
         }
-        let (offsets, indices) = self.csr();
-        Self::from_csr(labels, self.images().to_vec(), offsets.to_vec(), indices.to_vec())
+        self.with_labels_at(labels, &(0..self.num_labels() as u32).collect::<Vec<_>>())
     }
 
-    /// Merges groups of labels into one label each. An image has the new label if it had any of the group; the label
-    /// takes the position of the group's first.
+    /// Merges groups of labels into one label each. An image has the new label if it had any of the group; otherwise,
+    /// the entry is unknown if any of the group was. The label takes the position of the group's first.
     ///
     /// Errors: an unknown label, one in two groups, an empty group, a new name that another label has.
     pub fn merge(&self, groups: &[(String, Vec<String>)]) -> Result<Self> {
@@ -62,9 +63,18 @@ impl LabelTable {
                 }
             })
             .collect();
-        let lists: Vec<Vec<u32>> =
-            (0..self.num_images()).map(|i| self.row(i).iter().map(|&l| place[l as usize]).collect()).collect();
-        Self::from_lists(labels, self.images().to_vec(), &lists)
+        let moved = |row: &[u32]| row.iter().map(|&l| place[l as usize]).collect::<Vec<u32>>();
+        let lists: Vec<Vec<u32>> = (0..self.num_images()).map(|i| moved(self.row(i))).collect();
+        let merged = Self::from_lists(labels, self.images().to_vec(), &lists)?;
+        if self.num_unknown() == 0 {
+            return Ok(merged);
+        }
+        let undecided = |i: usize| {
+            let mut row = moved(self.unknown_row(i));
+            row.retain(|label| merged.row(i).binary_search(label).is_err());
+            row
+        };
+        merged.with_unknown(&(0..self.num_images()).map(undecided).collect::<Vec<_>>())
     }
 
     /// Without the named labels. Errors: an unknown one, none left.
@@ -80,7 +90,7 @@ impl LabelTable {
         self.take_labels(&left)
     }
 
-    /// Only the labels of at least `images` images. Errors: there is none.
+    /// Only the labels that at least `images` images are known to have. Errors: there is none.
     pub fn drop_rare(&self, images: u64) -> Result<Self> {
         let counts = self.counts();
         let kept: Vec<&String> =
@@ -94,12 +104,13 @@ impl LabelTable {
         self.take_labels(&kept)
     }
 
-    /// Only the images that have a label.
+    /// Only the images that are known to have a label.
     pub fn drop_unlabelled(&self) -> Result<Self> {
         self.images_where(|row| !row.is_empty())
     }
 
-    /// The images where an expression is true. Every label is a column of 0 and 1; the column `image` holds the names.
+    /// The images where an expression is true. Every label is a column of 0 and 1, and null where the truth is unknown;
+    /// the column `image` holds the names.
     ///
     /// Errors: a column that is no label, with the nearest; an expression that is no condition.
     pub fn filter(&self, predicate: Expr) -> Result<Self> {
@@ -116,8 +127,13 @@ impl LabelTable {
                 continue;
             }
             let label = self.label_index(name)? as u32;
-            let held = (0..n).map(|i| i32::from(self.row(i).binary_search(&label).is_ok())).collect();
-            columns.push(Int32Chunked::from_vec(name.as_str().into(), held).into_column());
+            let held = |i: usize| i32::from(self.row(i).binary_search(&label).is_ok());
+            let known = |i: usize| self.unknown_row(i).binary_search(&label).is_err();
+            let values: Int32Chunked = match self.num_unknown() {
+                0 => Int32Chunked::from_vec(PlSmallStr::EMPTY, (0..n).map(held).collect()),
+                _ => (0..n).map(|i| known(i).then(|| held(i))).collect(),
+            };
+            columns.push(values.with_name(name.as_str().into()).into_column());
         }
         let frame = DataFrame::new(n, columns).map_err(|e| polars_error("filter", e))?;
         let kept = Table { frame }.with_row_index(ROW)?.filter(predicate)?.column(ROW)?;
@@ -125,13 +141,13 @@ impl LabelTable {
         self.take_images(&kept.iter().map(place).collect::<Vec<_>>())
     }
 
-    /// The images with at least one of the named labels. Errors: an unknown label.
+    /// The images that are known to have at least one of the named labels. Errors: an unknown label.
     pub fn with_any<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
         let wanted = self.indices_of(names)?;
         self.images_where(|row| wanted.iter().any(|label| row.binary_search(label).is_ok()))
     }
 
-    /// The images with every one of the named labels. Errors: an unknown label.
+    /// The images that are known to have every one of the named labels. Errors: an unknown label.
     pub fn with_all<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
         let wanted = self.indices_of(names)?;
         self.images_where(|row| wanted.iter().all(|label| row.binary_search(label).is_ok()))
@@ -146,8 +162,8 @@ impl LabelTable {
         self.take_images(&random::sample(all, n, &mut random::seeded(seed)))
     }
 
-    /// The images of both tables. Labels are matched by name; those that only `other` has come last. Errors: an image
-    /// in both.
+    /// The images of both tables. Labels are matched by name; those that only `other` has come last. A label that one
+    /// of them does not have is absent from its images. Errors: an image in both.
     pub fn concat(&self, other: &Self) -> Result<Self> {
         let mut labels = self.labels().to_vec();
         let here: HashMap<&str, u32> = self.labels().iter().enumerate().map(|(i, l)| (l.as_str(), i as u32)).collect();
@@ -163,11 +179,22 @@ impl LabelTable {
         if let Some(twice) = other.images().iter().find(|name| images.contains(name.as_str())) {
             return Err(Error::data(format!("image \"{twice}\" is in both tables")));
         }
-        let ours = (0..self.num_images()).map(|i| self.row(i).to_vec());
-        let theirs = (0..other.num_images()).map(|i| other.row(i).iter().map(|&l| place[l as usize]).collect());
-        let lists: Vec<Vec<u32>> = ours.chain(theirs).collect();
+        fn chained<'a>(
+            ours: &'a LabelTable,
+            theirs: &'a LabelTable,
+            place: &[u32],
+            row: fn(&'a LabelTable, usize) -> &'a [u32],
+        ) -> Vec<Vec<u32>> {
+            let first = (0..ours.num_images()).map(|i| row(ours, i).to_vec());
+            let second = (0..theirs.num_images()).map(|i| row(theirs, i).iter().map(|&l| place[l as usize]).collect());
+            first.chain(second).collect()
+        }
         let images = self.images().iter().chain(other.images()).cloned().collect();
-        Self::from_lists(labels, images, &lists)
+        let both = Self::from_lists(labels, images, &chained(self, other, &place, LabelTable::row))?;
+        if self.num_unknown() + other.num_unknown() == 0 {
+            return Ok(both);
+        }
+        both.with_unknown(&chained(self, other, &place, LabelTable::unknown_row))
     }
 
     fn indices_of<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<u32>> {
@@ -238,5 +265,62 @@ mod tests {
         let both = table().concat(&other).unwrap();
         assert_eq!(both.labels(), ["car", "bus", "cat", "dog", "owl"]);
         assert_eq!(pairs(&both)[7], "8:dog+owl");
+    }
+
+    /// Image 1 may have a cat, 3 a car and a dog.
+    fn partly_unknown() -> LabelTable {
+        table().with_unknown(&[vec![2], vec![], vec![0, 3], vec![]]).unwrap()
+    }
+
+    fn unknown(t: &LabelTable) -> Vec<String> {
+        let row = |i: usize| t.unknown_row(i).iter().map(|&l| t.labels()[l as usize].as_str()).collect::<Vec<_>>();
+        (0..t.num_images()).map(|i| format!("{}:{}", t.images()[i], row(i).join("+"))).collect()
+    }
+
+    #[test]
+    fn unknown_entries_stay_unknown() {
+        let t = partly_unknown();
+        assert_eq!(unknown(&t.rename(&[("cat".into(), "kitten".into())]).unwrap())[0], "1:kitten");
+        // Present beats unknown, unknown beats absent.
+        let merged = t.merge(&[("any".into(), vec!["car".into(), "cat".into()])]).unwrap();
+        assert_eq!(pairs(&merged), ["1:any+bus", "2:any+bus", "3:", "4:any+dog"]);
+        assert_eq!(unknown(&merged), ["1:", "2:", "3:any+dog", "4:"]);
+        let all = t.merge(&[("any".into(), vec!["bus".into(), "car".into(), "cat".into()])]).unwrap();
+        assert_eq!(unknown(&all), ["1:", "2:", "3:any+dog", "4:"]);
+        assert_eq!(unknown(&t.drop_labels(&["car", "bus"]).unwrap()), ["1:cat", "2:", "3:dog", "4:"]);
+        assert_eq!(unknown(&t.drop_rare(2).unwrap()), ["1:cat", "2:", "3:", "4:"]);
+        // An image whose labels may be there has none that is known.
+        assert_eq!(t.drop_unlabelled().unwrap().images(), ["1", "2", "4"]);
+        assert_eq!(t.with_any(&["car", "dog"]).unwrap().images(), ["1", "4"]);
+        assert_eq!(unknown(&t.sample(4, 1).unwrap()), unknown(&t));
+        assert_eq!(t.drop_labels(&["cat", "car", "dog"]).unwrap().num_unknown(), 0);
+    }
+
+    #[test]
+    fn an_unknown_entry_is_neither_0_nor_1_in_a_filter() {
+        let t = partly_unknown();
+        assert_eq!(t.filter(col("cat").eq(lit(1))).unwrap().images(), ["2", "4"]);
+        assert_eq!(t.filter(col("cat").eq(lit(0))).unwrap().images(), ["3"]);
+        assert_eq!(t.filter(col("cat").is_null()).unwrap().images(), ["1"]);
+        assert_eq!(
+            unknown(&t.filter(col("dog").is_null().or(col("cat").eq(lit(1)))).unwrap()),
+            ["2:", "3:car+dog", "4:"]
+        );
+    }
+
+    #[test]
+    fn shards_keep_their_unknown_entries() {
+        let images = ["5", "6", "7", "8"].map(String::from).to_vec();
+        let whole = table();
+        let (offsets, indices) = whole.csr();
+        let other = LabelTable::from_csr(whole.labels().to_vec(), images, offsets.to_vec(), indices.to_vec()).unwrap();
+        let other = other.take_labels(&["dog", "cat"]).unwrap();
+        let both = partly_unknown().concat(&other).unwrap();
+        assert_eq!(unknown(&both)[..4], unknown(&partly_unknown()));
+        // The labels that it does not have are absent from its images.
+        assert_eq!(unknown(&both)[4..], ["5:", "6:", "7:", "8:"]);
+        let both = other.with_unknown(&[vec![1], vec![0], vec![], vec![]]).unwrap().concat(&table()).unwrap();
+        assert_eq!(unknown(&both)[..2], ["5:cat", "6:dog"]);
+        assert_eq!(both.num_unknown(), 2);
     }
 }

@@ -119,12 +119,21 @@ impl LabelTable {
         self.inner.unknown.as_ref().map_or(0, |(_, indices)| indices.len() as u64)
     }
 
-    /// The whole table as compressed rows.
+    /// The present labels as compressed rows: offsets and indices. Entries of unknown truth are not among them.
     pub fn csr(&self) -> (&[u64], &[u32]) {
         (&self.inner.offsets, &self.inner.indices)
     }
 
-    /// n_i: how many images have each label.
+    /// How many images have each label of unknown truth.
+    pub fn unknown_counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.num_labels()];
+        if let Some((_, indices)) = &self.inner.unknown {
+            indices.iter().for_each(|&label| counts[label as usize] += 1);
+        }
+        counts
+    }
+
+    /// n_i: how many images are known to have each label.
     pub fn counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.num_labels()];
         for &label in &self.inner.indices {
@@ -133,7 +142,7 @@ impl LabelTable {
         counts
     }
 
-    /// How many images have no label at all.
+    /// How many images have no label that is known to be present.
     pub fn num_unlabelled(&self) -> usize {
         self.inner.offsets.windows(2).filter(|w| w[0] == w[1]).count()
     }
@@ -182,7 +191,19 @@ impl LabelTable {
         if self.inner.unknown.is_none() { Ok(table) } else { table.with_unknown(&lists(&|i| self.unknown_row(i))) }
     }
 
-    /// Row-major N × m matrix of 0.0 and 1.0.
+    /// Row-major N × m matrix: 1.0 present, 0.0 absent, -1.0 unknown. The targets of metrics, which leave out -1.
+    pub fn targets(&self) -> Vec<f32> {
+        let m = self.num_labels();
+        let mut targets = self.dense();
+        for image in 0..self.num_images() {
+            for &label in self.unknown_row(image) {
+                targets[image * m + label as usize] = -1.0;
+            }
+        }
+        targets
+    }
+
+    /// Row-major N × m matrix: 1.0 present, 0.0 absent or unknown. [`LabelTable::targets`] tells these two apart.
     pub fn dense(&self) -> Vec<f32> {
         let m = self.num_labels();
         let mut dense = vec![0.0; self.num_images() * m];
@@ -259,6 +280,9 @@ mod tests {
     fn unknown_entries_follow_images_and_labels() {
         let t = table().with_unknown(&[vec![1], vec![2, 0, 2], vec![]]).unwrap();
         assert_eq!((t.num_unknown(), t.unknown_row(1)), (3, &[0_u32, 2][..]));
+        assert_eq!((t.counts(), t.unknown_counts()), (vec![1, 1, 1], vec![1, 1, 1]));
+        assert_eq!(t.targets(), vec![1., -1., 1., -1., 0., -1., 0., 1., 0.]);
+        assert_eq!((t.dense(), table().targets()), (table().dense(), table().dense()));
         let part = t.take_labels(&["c", "b"]).unwrap().take_images(&[1, 0]).unwrap();
         assert_eq!([part.unknown_row(0), part.unknown_row(1)], [&[0_u32][..], &[1]]);
         assert_eq!([part.row(0), part.row(1)], [&[][..], &[0_u32]]);

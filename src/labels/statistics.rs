@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::label_table::LabelTable;
 
-/// Statistics of a label table.
+/// Statistics of a label table. Entries of unknown truth have a number of their own and otherwise count as absent.
 ///
 /// Cardinality and density: Tsoumakas & Katakis, "Multi-label classification: an overview", 2007. Imbalance ratios:
 /// Charte et al., "Addressing imbalance in multilabel classification", 2015.
@@ -22,6 +22,8 @@ pub struct Statistics {
     pub density: f64,
     /// Images without any label.
     pub unlabelled: usize,
+    /// Entries (image, label) of unknown truth.
+    pub unknown: u64,
     /// Labels without any image; the ratios below leave them out.
     pub absent: usize,
     /// Images of the most frequent label / images of the least frequent one.
@@ -50,6 +52,7 @@ impl Statistics {
             cardinality,
             density: ratio(cardinality, labels as f64),
             unlabelled: table.num_unlabelled(),
+            unknown: table.num_unknown(),
             absent: labels - present.len(),
             imbalance_ratio: ratio(most, present.first().copied().unwrap_or(0) as f64),
             mean_imbalance_ratio: ratio(present.iter().map(|&n| most / n as f64).sum(), present.len() as f64),
@@ -78,6 +81,9 @@ mod tests {
         assert_eq!(s.imbalance_ratio, 4.0);
         assert!((s.mean_imbalance_ratio - (1.0 + 2.0 + 4.0) / 3.0).abs() < 1e-15);
         assert_eq!(s.tail_share, 1.0 / 7.0);
+        // Unknown entries count as absent everywhere else.
+        let partly = Statistics::of(&t.with_unknown(&[vec![3], vec![], vec![3], vec![], vec![0]]).unwrap());
+        assert_eq!((s.unknown, &partly), (0, &Statistics { unknown: 3, ..s.clone() }));
     }
 
     #[test]

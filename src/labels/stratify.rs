@@ -11,7 +11,7 @@ use crate::random::{self, Generator};
 ///
 /// Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011, algorithm 1. Images
 /// without a label are assigned last, to the parts that lack most. The seed breaks ties and decides the order of the
-/// images of a label. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
+/// images of a label. Entries of unknown truth are not spread. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
 /// fewer images than parts.
 pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result<Vec<Vec<usize>>> {
     let (n, m, parts) = (table.num_images(), table.num_labels(), shares.len());

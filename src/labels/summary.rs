@@ -21,6 +21,10 @@ impl fmt::Display for LabelTable {
             let share = 100.0 * s.unlabelled as f64 / s.images as f64;
             row(f, "without a label", format!("{} images ({share:.1} %)", grouped(s.unlabelled as u64)))?;
         }
+        if s.unknown > 0 {
+            let share = 100.0 * s.unknown as f64 / (s.images as f64 * s.labels as f64);
+            row(f, "unknown", format!("{} entries ({share:.1} %)", grouped(s.unknown)))?;
+        }
         let mut order: Vec<usize> = (0..s.labels).collect();
         order.sort_by(|&a, &b| s.counts[b].cmp(&s.counts[a]).then_with(|| self.labels()[a].cmp(&self.labels()[b])));
         let named = |labels: &[usize]| {
@@ -76,5 +80,11 @@ LabelTable: 4 images, 3 labels
   images a label   dog 3, cat 1, owl 0
 ";
         assert_eq!(t.to_string(), expected);
+        let partly = t.with_unknown(&[vec![2], vec![0, 2], vec![], vec![]]).unwrap().to_string();
+        assert_eq!(partly.lines().nth(3), Some("  unknown          3 entries (25.0 %)"));
+        assert_eq!(
+            partly.lines().filter(|l| !l.contains("unknown")).collect::<Vec<_>>(),
+            expected.lines().collect::<Vec<_>>()
+        );
     }
 }

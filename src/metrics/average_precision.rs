@@ -2,6 +2,7 @@
 
 use super::columns::{Column, Input, Score, Target};
 use crate::error::{ErrorKind, Result};
+use crate::labels::Unknown;
 
 /// AP of one label: Σ over distinct scores, the highest first, of (recall here − recall before) × precision here, as
 /// scikit-learn's `average_precision_score`. Tied scores share a threshold. `None` without a positive.
@@ -40,14 +41,16 @@ pub(super) fn steps<K: Copy + Ord>(column: &Column<'_, K>, mut step: impl FnMut(
 
 /// AP of one label over N images, from 0 to 1; `None` without a positive, with NaN, or for lists of unequal length.
 ///
-/// `positive[i]` is 1 if image i has the label. Ties are treated as in scikit-learn's `average_precision_score`.
+/// `positive[i]` is 1 if image i has the label; images where it is unknown are left out. Ties are treated as in
+/// scikit-learn's `average_precision_score`.
 pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> Option<f64> {
-    let input = Input::new(scores, positive, scores.len(), 1).ok()?;
+    let input = Input::new(scores, positive, scores.len(), 1).ok()?.counting_unknown(Unknown::Masked);
     let aps = input.by_label(&[String::new()], |column| of_column(&column, 1.0)).ok()?;
     aps.first().copied().flatten()
 }
 
-/// mAP in percent of row-major scores and targets [N, m]: the mean AP over the labels that have a positive.
+/// mAP in percent of row-major scores and targets [N, m]: the mean AP over the labels that have a positive, each over the
+/// images where its truth is known.
 ///
 /// For selecting among epochs, where any increasing function of the probability will do, such as logits. NaN if no
 /// label has a positive, a score is not finite, or the sizes do not fit; [`evaluate`](super::evaluate) names the cause.
@@ -56,8 +59,8 @@ pub fn average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> O
 pub fn mean_average_precision<S: Score, T: Target>(scores: &[S], targets: &[T], m: usize) -> Result<f64> {
     let n = scores.len().checked_div(m).unwrap_or(0);
     let labels = vec![String::new(); m];
-    let aps =
-        Input::new(scores, targets, n, m).and_then(|input| input.by_label(&labels, |column| of_column(&column, 1.0)));
+    let aps = Input::new(scores, targets, n, m)
+        .and_then(|input| input.counting_unknown(Unknown::Masked).by_label(&labels, |column| of_column(&column, 1.0)));
     match aps {
         Err(error) if error.kind == ErrorKind::Interrupted => Err(error),
         aps => Ok(aps.ok().and_then(|aps| mean(aps.iter().copied())).map_or(f64::NAN, |map| 100.0 * map)),
@@ -102,5 +105,20 @@ mod tests {
     fn labels_without_a_positive_are_left_out_of_the_mean() {
         let scores = [0.9_f32, 0.2, 0.1, 0.8];
         assert_eq!(mean_average_precision(&scores, &[1.0_f32, 0.0, 0.0, 0.0], 2).unwrap(), 100.0);
+    }
+
+    #[test]
+    fn unknown_targets_are_left_out() {
+        // Without the second image the positives have the ranks 1 and 2.
+        let scores = [0.9_f32, 0.8, 0.7, 0.1];
+        assert_eq!(average_precision(&scores, &[1_i8, -1, 1, 0]), Some(1.0));
+        assert_eq!(average_precision(&scores, &[1.0_f64, f64::NAN, 1.0, 0.0]), Some(1.0));
+        assert_eq!(average_precision(&scores, &[-1_i8; 4]), None);
+        assert_eq!(average_precision(&scores, &[1_i8, 2, 1, 0]), None);
+        // A score that is not finite is an error there too.
+        assert_eq!(average_precision(&[0.9_f32, f32::NAN, 0.7, 0.1], &[1_i8, -1, 1, 0]), None);
+        // The second label is unknown in every image but one, where it is absent.
+        let targets = [1_i8, -1, 0, 0, 1, -1, -1, -1];
+        assert_eq!(mean_average_precision(&[0.9_f32, 0.5, 0.1, 0.5, 0.8, 0.5, 0.85, 0.5], &targets, 2).unwrap(), 100.0);
     }
 }

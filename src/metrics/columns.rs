@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::activity;
 use crate::error::{Error, Result};
+use crate::labels::Unknown;
 
 /// A predicted score: `f32` or `f64`. Keys are integers in the opposite order of the scores.
 pub trait Score: Copy + PartialOrd + Send + Sync {
@@ -68,15 +69,17 @@ impl Score for f64 {
     }
 }
 
-/// A target: 0 or 1 as `u8`, `f32`, `f64` or `bool`.
+/// A target: 0 or 1 as `u8`, `i8`, `f32`, `f64` or `bool`. Of unknown truth: -1 as `i8`, -1 or NaN as `f32` or `f64`.
 pub trait Target: Copy + Send + Sync {
     /// `None` for anything but 0 and 1.
     fn truth(self) -> Option<bool>;
+    /// Whether the truth is unknown.
+    fn is_unknown(self) -> bool;
     fn shown(self) -> String;
 }
 
 macro_rules! target {
-    ($type:ty, $zero:expr, $one:expr) => {
+    ($type:ty, $zero:expr, $one:expr, $unknown:expr) => {
         impl Target for $type {
             #[inline]
             fn truth(self) -> Option<bool> {
@@ -89,16 +92,22 @@ macro_rules! target {
                 }
             }
 
+            fn is_unknown(self) -> bool {
+                let unknown: fn($type) -> bool = $unknown;
+                unknown(self)
+            }
+
             fn shown(self) -> String {
                 self.to_string()
             }
         }
     };
 }
-target!(u8, 0, 1);
-target!(f32, 0.0, 1.0);
-target!(f64, 0.0, 1.0);
-target!(bool, false, true);
+target!(u8, 0, 1, |_| false);
+target!(i8, 0, 1, |t| t == -1);
+target!(f32, 0.0, 1.0, |t| t == -1.0 || t.is_nan());
+target!(f64, 0.0, 1.0, |t| t == -1.0 || t.is_nan());
+target!(bool, false, true, |_| false);
 
 /// Least-significant digit first, 11 bits per pass; a pass in which all keys share the digit is skipped.
 fn radix_sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
@@ -154,13 +163,18 @@ pub(super) struct Input<'a, S, T> {
     pub targets: &'a [T],
     pub n: usize,
     pub m: usize,
+    /// What targets of unknown truth count as.
+    pub unknown: Unknown,
 }
 
-/// The keys of one label's scores, both lists ascending: the best score first.
+/// The keys of one label's scores, both lists ascending: the best score first. Images where the truth is unknown are in
+/// neither.
 pub(super) struct Column<'a, K> {
     pub all: &'a [K],
     pub positives: &'a [K],
 }
+
+const UNKNOWN_HELP: &str = "a target of -1 or NaN is of unknown truth: unknown: \"masked\" leaves it out, \"negative\" counts it as 0, \"positive\" as 1";
 
 /// Labels transposed at once: the part of a row is then at least half a cache line.
 const BLOCK: usize = 8;
@@ -177,6 +191,15 @@ struct Buffers<K> {
 impl<K> Default for Buffers<K> {
     fn default() -> Self {
         Buffers { all: Default::default(), positives: Default::default(), spare: Vec::new() }
+    }
+}
+
+impl<K> Buffers<K> {
+    fn clear(&mut self, width: usize) {
+        for (all, positives) in self.all.iter_mut().zip(&mut self.positives).take(width) {
+            all.clear();
+            positives.clear();
+        }
     }
 }
 
@@ -200,7 +223,25 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         if u32::try_from(n).is_err() {
             return Err(Error::argument(format!("at most {} images can be evaluated at once; got {n}", u32::MAX)));
         }
-        Ok(Input { scores, targets, n, m })
+        Ok(Input { scores, targets, n, m, unknown: Unknown::Error })
+    }
+
+    /// The same, with targets of unknown truth counted in that way; by default they are refused.
+    pub fn counting_unknown(self, unknown: Unknown) -> Self {
+        Input { unknown, ..self }
+    }
+
+    /// Whether a target counts as present. `None` where it counts as neither, or is no target.
+    #[inline]
+    pub fn truth(&self, target: T) -> Option<bool> {
+        match target.truth() {
+            None if target.is_unknown() => match self.unknown {
+                Unknown::Negative => Some(false),
+                Unknown::Positive => Some(true),
+                Unknown::Masked | Unknown::Error => None,
+            },
+            truth => truth,
+        }
     }
 
     /// Calls `work` for each label, over all threads; results in label order.
@@ -231,10 +272,26 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
     fn block<R>(&self, first: usize, pool: &Pool<S::Key>, work: &impl Fn(Column<'_, S::Key>) -> R) -> Option<Vec<R>> {
         let width = BLOCK.min(self.m - first);
         let mut buffers = pool.lock().pop().unwrap_or_default();
+        let mut sound = self.transpose(first, width, &mut buffers)
+            || (self.unknown != Unknown::Error && self.transpose_with_unknown(first, width, &mut buffers));
+        let mut results = Vec::with_capacity(width);
         for (all, positives) in buffers.all.iter_mut().zip(&mut buffers.positives).take(width) {
-            all.clear();
-            positives.clear();
+            S::sort(all, &mut buffers.spare);
+            // Infinities and NaN of either sign are outside the keys of finite numbers.
+            sound &=
+                all.first().is_none_or(|&k| k >= S::HIGHEST.key()) && all.last().is_none_or(|&k| k <= S::LOWEST.key());
+            if sound {
+                S::sort(positives, &mut buffers.spare);
+                results.push(work(Column { all, positives }));
+            }
         }
+        pool.lock().push(buffers);
+        sound.then_some(results)
+    }
+
+    /// Fills the buffers with the columns from `first` on. False if a target is neither 0 nor 1.
+    fn transpose(&self, first: usize, width: usize, buffers: &mut Buffers<S::Key>) -> bool {
+        buffers.clear(width);
         let mut sound = true;
         // One tile of rows at a time, so that the cells that one column skips are still in the cache for the next.
         for from in (0..self.n).step_by(TILE) {
@@ -250,20 +307,38 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
                     }
                 }
             }
-        }
-        let mut results = Vec::with_capacity(width);
-        for (all, positives) in buffers.all.iter_mut().zip(&mut buffers.positives).take(width) {
-            S::sort(all, &mut buffers.spare);
-            // Infinities and NaN of either sign are outside the keys of finite numbers.
-            sound &= all.first().is_some_and(|&k| k >= S::HIGHEST.key())
-                && all.last().is_some_and(|&k| k <= S::LOWEST.key());
-            if sound {
-                S::sort(positives, &mut buffers.spare);
-                results.push(work(Column { all, positives }));
+            if !sound {
+                return false;
             }
         }
-        pool.lock().push(buffers);
-        sound.then_some(results)
+        true
+    }
+
+    /// The same with targets of unknown truth, by `self.unknown`. False if there is another target, or a score that is
+    /// not finite, also where the truth is unknown.
+    fn transpose_with_unknown(&self, first: usize, width: usize, buffers: &mut Buffers<S::Key>) -> bool {
+        buffers.clear(width);
+        let (highest, lowest) = (S::HIGHEST.key(), S::LOWEST.key());
+        for start in (first..self.n * self.m).step_by(self.m) {
+            let cells = start..start + width;
+            for (j, (score, target)) in self.scores[cells.clone()].iter().zip(&self.targets[cells]).enumerate() {
+                let key = score.key();
+                if key < highest || key > lowest {
+                    return false;
+                }
+                match self.truth(*target) {
+                    Some(positive) => {
+                        buffers.all[j].push(key);
+                        if positive {
+                            buffers.positives[j].push(key);
+                        }
+                    }
+                    None if target.is_unknown() => {}
+                    None => return false,
+                }
+            }
+        }
+        true
     }
 
     /// The error for the first bad value in row order.
@@ -277,12 +352,16 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
                 ))
                 .about_name(label);
             }
-            if target.truth().is_none() {
-                return Error::data(format!(
+            if self.truth(*target).is_none() && !(target.is_unknown() && self.unknown == Unknown::Masked) {
+                let error = Error::data(format!(
                     "targets must be 0 or 1; got {} for image row {image}, label \"{label}\"",
                     target.shown()
                 ))
                 .about_name(label);
+                return match target.is_unknown() {
+                    true => error.with_help(UNKNOWN_HELP),
+                    false => error,
+                };
             }
         }
         Error::internal("a fault in the scores was seen and not found again")

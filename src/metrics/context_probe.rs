@@ -8,6 +8,9 @@
 //! therefore takes precision at the ordinary share: negatives there are weighted by
 //! (negatives / positives of all) / (negatives / positives there), as in Hoiem, Chodpathumwan & Dai, "Diagnosing error
 //! in object detectors", ECCV 2012, section 2.2.
+//!
+//! Where the label's truth is unknown, a picture is left out. Where companions are unknown and none is known to be there,
+//! the picture counts in the ordinary AP alone.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -107,7 +110,7 @@ impl Companions {
         let mut present = Vec::new();
         for row in input.targets.chunks(m) {
             present.clear();
-            present.extend((0..m).filter(|&j| row[j].truth() == Some(true)));
+            present.extend((0..m).filter(|&j| input.truth(row[j]) == Some(true)));
             for &i in &present {
                 present.iter().for_each(|&j| counts[i * m + j] += 1);
             }
@@ -175,11 +178,11 @@ fn row<S: Score, T: Target>(
     let (mut all, mut positives) = (Vec::new(), Vec::new());
     let mut with = Rate::default();
     let mut without = Rate::default();
-    let mut truths = 0;
+    let (mut truths, mut absences) = (0, 0);
     for (scores, targets) in input.scores.chunks(input.m).zip(input.targets.chunks(input.m)) {
-        let truth = targets[label].truth() == Some(true);
-        let accompanied = companions.iter().any(|&j| targets[j].truth() == Some(true));
-        truths += usize::from(truth);
+        let Some(truth) = input.truth(targets[label]) else { continue };
+        *(if truth { &mut truths } else { &mut absences }) += 1;
+        let Some(accompanied) = any(companions.iter().map(|&j| input.truth(targets[j]))) else { continue };
         if !truth {
             if accompanied { &mut with } else { &mut without }.add(cut.passes(scores[label]));
         }
@@ -199,7 +202,7 @@ fn row<S: Score, T: Target>(
     let told = !companions.is_empty() && !positives.is_empty() && negatives > 0;
     let alone = if told { average_precision::of_column(&column, 1.0) } else { None };
     let same_share = if told {
-        let weight = ((input.n - truths) as f64 / truths as f64) / (negatives as f64 / positives.len() as f64);
+        let weight = (absences as f64 / truths as f64) / (negatives as f64 / positives.len() as f64);
         average_precision::of_column(&column, weight)
     } else {
         None
@@ -217,6 +220,19 @@ fn row<S: Score, T: Target>(
         false_positives_with: with.percent(),
         false_positives_without: without.percent(),
     }
+}
+
+/// Whether one of them is true; `None` if that is not known.
+fn any(truths: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all_known = true;
+    for truth in truths {
+        match truth {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => all_known = false,
+        }
+    }
+    all_known.then_some(false)
 }
 
 #[derive(Default)]
@@ -239,6 +255,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::Unknown;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|n| n.to_string()).collect()
@@ -281,5 +298,19 @@ mod tests {
         assert_eq!(mouse.gap_same_share, mouse.gap);
         assert_eq!(mouse.false_positives_with, Some(50.0));
         assert_eq!(mouse.false_positives_without, Some(0.0));
+
+        // Two more pictures: one where the label is unknown, and one without it where the companion is unknown. The first
+        // counts nowhere, the second in the ordinary share of negatives alone: four for three positives.
+        let targets: Vec<i8> = targets.iter().map(|&t| t as i8).chain([-1, 1, 0, -1]).collect();
+        let scores: Vec<f32> = scores.iter().copied().chain([0.95, 0.5, 0.85, 0.5]).collect();
+        let input = Input::new(&scores, &targets, 8, 2).unwrap().counting_unknown(Unknown::Masked);
+        assert_eq!(Companions::from_targets(&input, &labels, 1).unwrap(), companions);
+        let context =
+            probe(&input, &labels, &companions, Cut { threshold: 0.5, strict: false }, &[Some(ap), Some(0.8)]).unwrap();
+        let partly = &context.per_label[0];
+        assert_eq!((partly.positives, partly.positives_alone, partly.ap_alone), (3, 1, Some(50.0)));
+        assert_eq!((partly.false_positives_with, partly.false_positives_without), (Some(50.0), Some(0.0)));
+        // Precision at the positive: 1 / (1 + 4/3).
+        assert!((partly.gap_same_share.unwrap() - 100.0 * (ap - 3.0 / 7.0)).abs() < 1e-12);
     }
 }

@@ -11,12 +11,15 @@ use super::precision_recall::{Counts, cf1, macro_f1};
 use super::top_k::{self, Cut};
 use super::voc_ap;
 use crate::error::{Error, Result};
+use crate::labels::Unknown;
 
 /// All metrics of probabilities `scores` against `targets`, both row-major [n, m].
 ///
-/// `labels` names the m columns; if it is empty, positions are the names. Errors: sizes that do not fit (both named),
-/// an empty split, a score that is not finite or a target that is not 0 or 1 (row and label named), no label with a
-/// positive, options out of range.
+/// `labels` names the m columns; if it is empty, positions are the names. Targets of unknown truth count as
+/// `options.unknown` says; masked ones are left out of every metric, as if a label had only the images where it is known.
+///
+/// Errors: sizes that do not fit (both named), an empty split, a score that is not finite or a target that is not 0 or 1
+/// (row and label named), no label with a positive, options out of range.
 pub fn evaluate<S: Score, T: Target>(
     scores: &[S],
     targets: &[T],
@@ -41,7 +44,7 @@ pub fn evaluate_with<S: Score, T: Target>(
 ) -> Result<Evaluation> {
     options.validate()?;
     let thresholds = options.thresholds()?;
-    let input = Input::new(scores, targets, n, m)?;
+    let input = Input::new(scores, targets, n, m)?.counting_unknown(options.unknown.unwrap_or(Unknown::Error));
     let labels = names(labels, m)?;
     let main = options.convention.first();
     let given = options.threshold.is_some();
@@ -71,8 +74,22 @@ pub fn evaluate_with<S: Score, T: Target>(
         }
     };
     let mut notes = Vec::new();
+    let masked: usize = stats.iter().map(|s| n - s.images).sum();
+    let counted_as = match input.unknown {
+        Unknown::Negative => Some("negative"),
+        Unknown::Positive => Some("positive"),
+        Unknown::Masked | Unknown::Error => None,
+    };
+    if masked > 0 {
+        notes.push(format!("{masked} of {} targets are of unknown truth: left out of every metric", n * m));
+    } else if let Some(counted_as) = counted_as {
+        let unknown = targets.iter().filter(|target| target.is_unknown()).count();
+        if unknown > 0 {
+            notes.push(format!("{unknown} of {} targets are of unknown truth: counted as {counted_as}", n * m));
+        }
+    }
     let truths: Vec<u64> = stats.iter().map(|s| s.counts[0].truth).collect();
-    let tops = Tops::count(&input, &truths, options, &cuts, &mut notes);
+    let tops = Tops::count(&input, &truths, masked > 0, options, &cuts, &mut notes);
     let rows = |convention: &Convention| {
         let cut = cut_of(convention);
         ConventionRow {
@@ -120,13 +137,14 @@ pub fn evaluate_with<S: Score, T: Target>(
     Ok(Evaluation {
         images: n,
         labels: m,
+        unknown: masked,
         convention: main.name.into(),
         threshold: thresholds[0],
         map: own.map,
         decisions: own.rows.decisions,
         macro_f1: own.rows.macro_f1,
         top: own.top,
-        per_label: labels.iter().zip(&stats).map(|(label, s)| s.row(label, main.voc_ap)).collect(),
+        per_label: labels.iter().zip(&stats).map(|(label, s)| s.row(label, n, main.voc_ap)).collect(),
         left_out,
         thresholds: match &thresholds[..] {
             [_] => Vec::new(),
@@ -140,9 +158,10 @@ pub fn evaluate_with<S: Score, T: Target>(
 
 /// The threshold from 0.01 to 0.99, in steps of 0.01, with the highest CF1 (of CP and CR); the lowest of equals.
 ///
-/// Choose it on a validation split, then pass it as `threshold`. Errors as [`evaluate`].
+/// Choose it on a validation split, then pass it as `threshold`. Targets of unknown truth are left out. Errors as
+/// [`evaluate`].
 pub fn best_threshold<S: Score, T: Target>(scores: &[S], targets: &[T], n: usize, m: usize) -> Result<f64> {
-    let input = Input::new(scores, targets, n, m)?;
+    let input = Input::new(scores, targets, n, m)?.counting_unknown(Unknown::Masked);
     let cuts: Vec<Cut> = (1..100).map(|t| Cut { threshold: f64::from(t) / 100.0, strict: false }).collect();
     let stats = input.by_label(&names(&[], m)?, |column| Stats::of(&column, &cuts, S::from_f64, S::key))?;
     let mut best = (f64::NEG_INFINITY, 0.5);
@@ -165,6 +184,8 @@ fn names(labels: &[String], m: usize) -> Result<Vec<String>> {
 
 /// The statistics of one label's column.
 struct Stats {
+    /// How many images there are, those of unknown truth left out.
+    images: usize,
     ap: Option<f64>,
     voc_ap: Option<f64>,
     /// One entry per cut.
@@ -197,6 +218,7 @@ impl Stats {
         let above = column.all.partition_point(|&k| k < one);
         let below = column.all.len() - column.all.partition_point(|&k| k <= zero);
         Stats {
+            images: column.all.len(),
             ap: average_precision::of_column(column, 1.0),
             voc_ap: voc_ap::of_column(column),
             counts,
@@ -204,12 +226,13 @@ impl Stats {
         }
     }
 
-    fn row(&self, label: &str, voc: bool) -> LabelRow {
+    fn row(&self, label: &str, n: usize, voc: bool) -> LabelRow {
         let counts = self.counts[0];
         LabelRow {
             label: label.into(),
             ap: if voc { self.voc_ap } else { self.ap }.map(|ap| 100.0 * ap),
             positives: counts.truth as usize,
+            unknown: n - self.images,
             precision: 100.0 * counts.precision(),
             recall: 100.0 * counts.recall(),
             f1: 100.0 * counts.f1(),
@@ -234,6 +257,7 @@ impl Tops {
     fn count<S: Score, T: Target>(
         input: &Input<'_, S, T>,
         truths: &[u64],
+        masked: bool,
         options: &MetricOptions,
         cuts: &[Cut],
         notes: &mut Vec<String>,
@@ -248,10 +272,17 @@ impl Tops {
         if options.above_threshold || options.convention.iter().any(|c| c.top_above_threshold) {
             filters.extend(cuts.iter().copied().map(Some));
         }
-        let (counts, tied) = top_k::count(input, truths, k, &filters);
+        let (counts, odd) = top_k::count(input, truths, masked, k, &filters);
+        let top_k::Odd { tied, few } = odd;
         if tied > 0 {
             notes.push(format!(
                 "in {tied} of {} images scores tie at rank {k}: the label that comes first counts as predicted",
+                input.n
+            ));
+        }
+        if few > 0 {
+            notes.push(format!(
+                "in {few} of {} images at most {k} labels are of known truth: in the top {k} all of them count as predicted",
                 input.n
             ));
         }

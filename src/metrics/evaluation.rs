@@ -13,6 +13,9 @@ pub struct Evaluation {
     pub images: usize,
     /// m, labels without a positive included.
     pub labels: usize,
+    /// Targets of unknown truth, which every number leaves out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown: usize,
     /// The convention that the numbers below follow.
     pub convention: String,
     pub threshold: f64,
@@ -59,6 +62,9 @@ pub struct LabelRow {
     pub ap: Option<f64>,
     /// Images that have the label.
     pub positives: usize,
+    /// Images where its truth is unknown, which the other numbers leave out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown: usize,
     /// 0 where nothing is predicted.
     pub precision: f64,
     /// 0 without a positive.
@@ -93,6 +99,7 @@ impl Evaluation {
         Evaluation {
             images,
             labels,
+            unknown: 0,
             convention: "none".into(),
             threshold: f64::NAN,
             map: f64::NAN,
@@ -123,7 +130,11 @@ impl Evaluation {
 }
 
 /// The keys whose numbers are not percentages.
-const PLAIN: &[&str] = &["images", "labels", "threshold", "k", "positives", "positives_alone", "companions"];
+const PLAIN: &[&str] = &["images", "labels", "unknown", "threshold", "k", "positives", "positives_alone", "companions"];
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
 
 fn scale(value: &mut Value) {
     match value {

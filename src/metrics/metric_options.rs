@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::conventions::{CONVENTIONS, Convention, Named};
 use crate::error::{Error, Result};
+use crate::labels::Unknown;
 
 crate::options! {
     /// Which metrics [`evaluate`](super::evaluate) computes, and by which conventions.
@@ -24,6 +25,9 @@ crate::options! {
         pub context: bool = false;
         /// how many companions of a label the probe looks at
         pub companions: usize = 3;
+        /// what a target of unknown truth (-1 or NaN) counts as: "negative", "positive", "masked" (left out of every
+        /// metric) or "error"; () is "error" for tensors, and "masked" for the unknown entries of a data set
+        pub unknown: Option<Unknown> = None;
     }
 }
 
@@ -212,7 +216,11 @@ mod tests {
 
     #[test]
     fn written_options_are_read_back() {
-        for value in [json!({}), json!({ "threshold": "best_CF1", "top_k": null, "convention": ["field", "q2l"] })] {
+        for value in [
+            json!({}),
+            json!({ "threshold": "best_CF1", "top_k": null, "convention": ["field", "q2l"] }),
+            json!({ "unknown": "masked" }),
+        ] {
             let options = parse(value).unwrap();
             assert_eq!(parse(serde_json::to_value(&options).unwrap()).unwrap(), options);
         }

@@ -14,6 +14,9 @@
 //!
 //! Scores are row-major [N, m], one row per image; targets are 0 or 1 and have the same shape. Results are
 //! bit-identical on any number of threads.
+//!
+//! A target of -1 or NaN is of unknown truth. Masked, it takes no part in any metric: a label's numbers are over the
+//! images where it is known, OP, OR and OF1 over all known targets, the top k over an image's known labels.
 
 mod average_precision;
 mod columns; // scores and targets label by label: checked, transposed, sorted

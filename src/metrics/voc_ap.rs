@@ -2,6 +2,7 @@
 
 use super::average_precision::steps;
 use super::columns::{Column, Input, Score, Target};
+use crate::labels::Unknown;
 
 /// AP = Σ over distinct recalls r of (r − r before) × max of precision at recall ≥ r: Everingham et al., "The PASCAL
 /// Visual Object Classes Challenge 2012 (VOC2012) Development Kit", section 3.4.1. Tied scores share a threshold, so
@@ -18,9 +19,9 @@ pub(super) fn of_column<K: Copy + Ord>(column: &Column<'_, K>) -> Option<f64> {
 }
 
 /// VOC 2012 AP of one label over N images, from 0 to 1; `None` without a positive, with NaN, or for lists of unequal
-/// length.
+/// length. Images where the label is unknown are left out.
 pub fn voc_average_precision<S: Score, T: Target>(scores: &[S], positive: &[T]) -> Option<f64> {
-    let input = Input::new(scores, positive, scores.len(), 1).ok()?;
+    let input = Input::new(scores, positive, scores.len(), 1).ok()?.counting_unknown(Unknown::Masked);
     let aps = input.by_label(&[String::new()], |column| of_column(&column)).ok()?;
     aps.first().copied().flatten()
 }

@@ -345,8 +345,10 @@ fn graph(data: &Data) -> Result<Option<Markup>> {
         }
         None => None,
     };
-    let counted =
-        data.graph.as_ref().map_or(String::new(), |d| format!("Counted on {} ({} pictures).", d.split, d.len()));
+    let counted = data.graph.as_ref().map_or(String::new(), |d| {
+        let unknown = if d.labels.num_unknown() > 0 { "; unknown entries count as absent" } else { "" };
+        format!("Counted on {} ({} pictures{unknown}).", d.split, d.len())
+    });
     let mut parts = Vec::new();
     if let (Some(counts), true) = (&counts, data.partitions.is_empty()) {
         parts.push(graph_figures(counts, None, "", &counted)?);

@@ -54,7 +54,7 @@ impl<'a> DistillationLoss<'a> {
     }
 
     /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or
-    /// rows. `function` computes it when it is a script's own; `pass` is the student's.
+    /// rows. Teachers teach every label, also where the truth is unknown. `function` computes it when it is a script's own; `pass` is the student's.
     pub fn add_to(
         &self,
         mut loss: Tensor,
@@ -79,11 +79,12 @@ impl<'a> DistillationLoss<'a> {
     }
 }
 
-/// The AP of an ensemble per label on the validation split. None for a label without positives there.
+/// The AP of an ensemble per label on the validation split, over the pictures where the label is known. None for a label
+/// without positives there.
 fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dataset) -> Result<Vec<Option<f64>>> {
     let predictions = predict(store, &Predictor::Ensemble(ensemble.clone()), val)?;
     let (n, m) = (predictions.images.len(), predictions.labels.len());
-    let targets = val.labels.take_labels(labels)?.dense();
+    let targets = val.labels.take_labels(labels)?.targets();
     let column =
         |values: &[f32], width: usize, j: usize| -> Vec<f32> { (0..n).map(|i| values[i * width + j]).collect() };
     Ok(labels
@@ -91,8 +92,7 @@ fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dat
         .enumerate()
         .map(|(j, label)| {
             let theirs = predictions.labels.iter().position(|l| l == label)?;
-            let positive: Vec<bool> = column(&targets, labels.len(), j).into_iter().map(|t| t > 0.5).collect();
-            average_precision(&column(&predictions.scores, m, theirs), &positive)
+            average_precision(&column(&predictions.scores, m, theirs), &column(&targets, labels.len(), j))
         })
         .collect())
 }

@@ -1,4 +1,5 @@
-//! Which labels of which training pictures are known, when only some are.
+//! Which labels of which training pictures are known, when only some are: by the options of a training, and by the entries
+//! of unknown truth in its label table.
 
 use crate::images::Dataset;
 use crate::random::fraction;
@@ -28,16 +29,32 @@ impl KnownLabels {
         self.has_labels(image) && fraction(&["known", image, label]) < self.known
     }
 
-    /// `[images, labels]`, row-major: whether each entry is known.
-    pub fn mask(self, dataset: &Dataset) -> Vec<bool> {
-        let (images, labels) = (dataset.labels.images(), dataset.labels.labels());
-        images.iter().flat_map(|image| labels.iter().map(move |label| self.knows(image, label))).collect()
+    /// `[images, labels]`, row-major: whether each entry is known, by the shares and in the data set itself. None if all
+    /// are.
+    pub fn mask(self, dataset: &Dataset) -> Option<Vec<bool>> {
+        let table = &dataset.labels;
+        if self.all() && table.num_unknown() == 0 {
+            return None;
+        }
+        let (images, labels) = (table.images(), table.labels());
+        let mut mask: Vec<bool> = match self.all() {
+            true => vec![true; images.len() * labels.len()],
+            false => images.iter().flat_map(|image| labels.iter().map(move |label| self.knows(image, label))).collect(),
+        };
+        for image in 0..images.len() {
+            for &label in table.unknown_row(image) {
+                mask[image * labels.len() + label as usize] = false;
+            }
+        }
+        Some(mask)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::scenes::{SceneOptions, splits};
+    use crate::labels::LabelTable;
 
     #[test]
     fn shares_come_out_and_more_is_known_of_the_same() {
@@ -52,5 +69,24 @@ mod tests {
         assert!((share - 0.3).abs() < 0.03, "{share}");
         assert!(pairs.iter().all(|(i, l)| !some.knows(i, l) || more.knows(i, l)));
         assert!(KnownLabels { labelled: 1.0, known: 1.0 }.knows("any", "label"));
+    }
+
+    #[test]
+    fn unknown_entries_of_the_data_set_are_masked_too() {
+        let names = |n: usize| (0..n).map(|i| i.to_string()).collect::<Vec<_>>();
+        let table = LabelTable::from_lists(names(3), names(20), &vec![vec![1]; 20]).unwrap();
+        let lists: Vec<Vec<u32>> = (0..20).map(|i| if i % 2 == 0 { vec![0, 2] } else { vec![] }).collect();
+        let options = SceneOptions { train: 20, val: 1, test: 1, test_shifted: 1, ..SceneOptions::default() };
+        let scenes = splits(&options).unwrap().remove(0).1;
+        let of = |labels: LabelTable| Dataset { labels, ..scenes.clone() };
+        let (all, partly) = (of(table.clone()), of(table.with_unknown(&lists).unwrap()));
+        let (every, some) = (KnownLabels { labelled: 1.0, known: 1.0 }, KnownLabels { labelled: 1.0, known: 0.5 });
+        assert_eq!(every.mask(&all), None);
+        let own = every.mask(&partly).unwrap();
+        assert_eq!(own[..6], [false, true, false, true, true, true]);
+        let drawn = some.mask(&all).unwrap();
+        let both: Vec<bool> = own.iter().zip(&drawn).map(|(a, b)| *a && *b).collect();
+        assert_eq!(some.mask(&partly).unwrap(), both);
+        assert_ne!(drawn, both);
     }
 }

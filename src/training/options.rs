@@ -17,7 +17,8 @@ crate::options! {
         /// a map: backbone, head, weights, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
         pub model: ModelSpec = default_model();
-        /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number
+        /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number; where
+        /// labels are unknown, logits and targets are the known entries alone, [entries] in place of [images, labels]
         pub loss: LossSpec = LossSpec::default();
         /// passes over the training images
         pub epochs: u64 = 30, in Range::FromTo(1.0, 1e5);
@@ -60,7 +61,8 @@ crate::options! {
         /// share of the training pictures that have labels: teachers leave the others out, students hear of them from
         /// teachers alone
         pub labelled: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
-        /// share of the labels of a training picture that are known; the others are masked in the loss
+        /// share of the labels of a training picture that are known; the others are masked in the loss, as the unknown
+        /// entries of the data set always are
         pub known: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
         /// "best" epoch by mAP on val, regular or averaged weights; or "last"
         pub select: Select = Select::Best;

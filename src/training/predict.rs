@@ -11,6 +11,7 @@ use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
+use crate::labels::Unknown;
 use crate::metrics::{self, Evaluation, MetricOptions};
 use crate::models::Pass;
 use crate::runs::RunStore;
@@ -83,6 +84,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
 }
 
 /// Evaluates predictions on the data set that they were made for. A model of some of the labels is evaluated on those.
+/// The data set's entries of unknown truth are left out of the metrics, unless `options.unknown` says otherwise.
 ///
 /// Errors: predictions for other images or labels, options out of range.
 pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Evaluation> {
@@ -101,14 +103,15 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         error.message = format!("evaluate: the model predicts \"{label}\", which is no label of {}", dataset.name);
         return Err(error);
     }
-    let targets = dataset.labels.take_labels(&predictions.labels)?.dense();
+    let targets = dataset.labels.take_labels(&predictions.labels)?.targets();
+    let options = MetricOptions { unknown: options.unknown.or(Some(Unknown::Masked)), ..options.clone() };
     let mut evaluation = metrics::evaluate(
         &predictions.scores,
         &targets,
         predictions.images.len(),
         predictions.labels.len(),
         &predictions.labels,
-        options,
+        &options,
     )?;
     if predictions.selected_on_test {
         evaluation.notes.push(

@@ -58,6 +58,7 @@ pub struct TrainingLoop<'a, 'h> {
     targets: Tensor,
     /// [images, m]: which targets are known. None if all are.
     known: Option<Tensor>,
+    /// -1 where the truth is unknown.
     val_targets: Vec<f32>,
     distillation: Option<DistillationLoss<'a>>,
     callbacks: Callbacks<'h>,
@@ -84,12 +85,11 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let m = job.labels.len() as i64;
         let targets =
             Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = options.known_labels();
-        let known = match known.all() {
-            true => None,
-            false => Some(
-                Tensor::f_from_slice(&known.mask(train))?.f_view([train.len() as i64, m])?.f_to_device(model.device)?,
-            ),
+        let known = match options.known_labels().mask(train) {
+            None => None,
+            Some(mask) => {
+                Some(Tensor::f_from_slice(&mask)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?)
+            }
         };
         let distillation = match &job.distillation {
             None => None,
@@ -117,7 +117,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             val_inputs,
             targets,
             known,
-            val_targets: val.labels.dense(),
+            val_targets: val.labels.targets(),
             distillation,
             callbacks,
             schedule,

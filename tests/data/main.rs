@@ -14,3 +14,4 @@ mod plots_content;
 mod plots_errors;
 mod plots_figures;
 mod randaugment;
+mod unknown_labels;

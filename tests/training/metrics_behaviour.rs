@@ -42,6 +42,89 @@ fn bad_scores_name_row_and_label() {
     assert_eq!(error.unwrap_err().message, "targets must be 0 or 1; got 0.5 for image row 0, label \"cow\"");
 }
 
+/// `drawn` with a third of the targets unknown, as -1.
+fn partly_unknown(n: usize, m: usize, seed: u64) -> (Vec<f32>, Vec<i8>) {
+    let (scores, targets) = drawn(n, m, seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed + 100);
+    let hidden = targets.iter().map(|&t| if rng.random::<f64>() < 0.33 { -1 } else { t as i8 }).collect();
+    (scores, hidden)
+}
+
+#[test]
+fn unknown_targets_are_refused_unless_an_option_says_what_they_are() {
+    let labels = names(&["cat", "dog"]);
+    let scores = [0.9_f32, 0.2, 0.1, 0.8];
+    let go = |targets: &[f32], value: serde_json::Value| evaluate(&scores, targets, 2, 2, &labels, &options(value));
+    for (bad, shown) in [(-1.0, "-1"), (f32::NAN, "NaN")] {
+        for value in [json!({}), json!({ "unknown": "error" })] {
+            let error = go(&[1.0, 0.0, 0.0, bad], value).unwrap_err();
+            assert_eq!(error.message, format!("targets must be 0 or 1; got {shown} for image row 1, label \"dog\""));
+            assert!(error.help.unwrap().contains("unknown: \"masked\""));
+        }
+    }
+    // Other numbers are no targets under any option, and a broken score is one wherever it is.
+    let error = go(&[1.0, -1.0, 0.0, 2.0], json!({ "unknown": "masked" })).unwrap_err();
+    assert_eq!(error.message, "targets must be 0 or 1; got 2 for image row 1, label \"dog\"");
+    assert_eq!(error.help, None);
+    let broken =
+        evaluate(&[0.9_f32, f32::NAN], &[1.0_f32, -1.0], 1, 2, &labels, &options(json!({ "unknown": "masked" })));
+    assert_eq!(broken.unwrap_err().message, "scores must be finite numbers; got NaN for image row 0, label \"dog\"");
+    assert!(options_error(json!({ "unknown": "maybe" })).contains("`masked`"));
+}
+
+fn options_error(value: serde_json::Value) -> String {
+    serde_json::from_value::<MetricOptions>(value).unwrap_err().to_string()
+}
+
+#[test]
+fn unknown_targets_count_as_the_option_says() {
+    let (scores, targets) = partly_unknown(300, 7, 5);
+    let number = targets.iter().filter(|&&t| t < 0).count();
+    let go = |targets: &[i8], unknown: &str| {
+        let options = json!({ "unknown": unknown, "context": true, "convention": ["field", "cpsd", "srn"] });
+        evaluate(&scores, targets, 300, 7, &[], &self::options(options)).unwrap()
+    };
+    for (name, value) in [("negative", 0), ("positive", 1)] {
+        let told: Vec<i8> = targets.iter().map(|&t| if t < 0 { value } else { t }).collect();
+        let (mut counted, plain) = (go(&targets, name), go(&told, "error"));
+        let note = format!("{number} of 2100 targets are of unknown truth: counted as {name}");
+        assert!(counted.notes.contains(&note), "{:?}", counted.notes);
+        counted.notes.retain(|n| *n != note);
+        assert_eq!(counted, plain);
+        // Where nothing is unknown, the option changes nothing, and there is no word of it.
+        assert_eq!(go(&told, "masked"), plain);
+        assert!(serde_json::to_value(plain).unwrap().get("unknown").is_none());
+    }
+    let masked = go(&targets, "masked");
+    assert_eq!(masked.unknown, number);
+    assert_eq!(masked.raw()["unknown"], number);
+    assert!(masked.raw()["per_label"][0]["unknown"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_scores_of_unknown_targets_do_not_matter() {
+    for seed in 0..5 {
+        let (n, m) = (200, 6);
+        let (mut scores, targets) = partly_unknown(n, m, seed);
+        scores.iter_mut().for_each(|s| *s = (*s * 20.0).round() / 20.0); // ties
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let other: Vec<f32> = (scores.iter().zip(&targets))
+            .map(|(&s, &t)| if t < 0 { rng.random::<f32>() * 10.0 - 5.0 } else { s })
+            .collect();
+        assert_ne!(scores, other);
+        let value = json!({ "unknown": "masked", "context": true, "top_k": 2, "threshold": [0.5, 0.3],
+                            "convention": ["field", "ml-gcn", "asl", "q2l"] });
+        let of = |scores: &[f32], threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| evaluate(scores, &targets, n, m, &[], &options(value.clone())).unwrap())
+        };
+        assert_eq!(of(&scores, 1), of(&other, 3));
+        let best = |scores: &[f32]| best_threshold(scores, &targets, n, m).unwrap();
+        assert_eq!(best(&scores), best(&other));
+        assert_eq!(of(&scores, 1).map, mean_average_precision(&other, &targets, m).unwrap());
+    }
+}
+
 #[test]
 fn bad_shapes_name_both_sizes() {
     let go = |scores: usize, targets: usize, labels: &[&str]| {

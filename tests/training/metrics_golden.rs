@@ -183,6 +183,90 @@ fn conventions_differ_where_they_should() {
     }
 }
 
+/// `goldens/metrics/unknown.py` makes the values.
+#[test]
+fn unknown_targets_are_left_out_as_scikit_learn_leaves_out_rows() {
+    let golden = golden("metrics/unknown.json");
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() >= 2);
+    for case in cases {
+        let [n, m, k, few] = ["images", "labels", "k", "few"].map(|key| case[key].as_u64().unwrap() as usize);
+        let scores: Vec<f32> = numbers(&case["scores"]).iter().map(|&s| s as f32).collect();
+        let targets: Vec<i8> = numbers(&case["targets"]).iter().map(|&t| t as i8).collect();
+        let report = |mut options: Value| {
+            options["unknown"] = json!("masked");
+            let options: MetricOptions = serde_json::from_value(options).unwrap();
+            let report = evaluate(&scores, &targets, n, m, &[], &options).unwrap();
+            // NaN is another form of the same.
+            let floats: Vec<f64> = targets.iter().map(|&t| if t < 0 { f64::NAN } else { f64::from(t) }).collect();
+            assert_eq!(report, evaluate(&scores, &floats, n, m, &[], &options).unwrap());
+            report
+        };
+        let column = |label: usize| -> (Vec<f32>, Vec<i8>) {
+            let at = |i: usize| i * m + label;
+            ((0..n).map(|i| scores[at(i)]).collect(), (0..n).map(|i| targets[at(i)]).collect())
+        };
+        for at in case["at"].as_array().unwrap() {
+            let options = json!({ "threshold": at["threshold"], "top_k": k, "convention": ["field", "srn"] });
+            let report = report(options);
+            for (came, key) in [
+                (report.decisions.cp, "CP"),
+                (report.decisions.cr, "CR"),
+                (report.decisions.cf1, "CF1"),
+                (report.decisions.op, "OP"),
+                (report.decisions.or, "OR"),
+                (report.decisions.of1, "OF1"),
+                (report.macro_f1, "macro_F1"),
+            ] {
+                close(came / 100.0, &at[key], &format!("{key} at {} of \"{}\"", at["threshold"], case["name"]));
+            }
+            close(report.map / 100.0, &case["mAP"], "mAP");
+            close(report.conventions[1].map / 100.0, &case["voc_mAP"], "VOC mAP");
+            for (label, row) in report.per_label.iter().enumerate() {
+                close(row.precision / 100.0, &at["precision"][label], "precision");
+                close(row.recall / 100.0, &at["recall"][label], "recall");
+                close(row.f1 / 100.0, &at["f1"][label], "f1");
+                assert_eq!(row.unknown as u64, case["unknown"][label].as_u64().unwrap());
+                let (scores, truth) = column(label);
+                match row.ap {
+                    Some(ap) => {
+                        close(ap / 100.0, &case["ap"][label], "AP");
+                        close(average_precision(&scores, &truth).unwrap(), &case["ap"][label], "AP alone");
+                        close(voc_average_precision(&scores, &truth).unwrap(), &case["voc_ap"][label], "VOC AP");
+                    }
+                    None => {
+                        assert!(case["ap"][label].is_null());
+                        assert_eq!(average_precision(&scores, &truth), None);
+                    }
+                }
+            }
+            assert_eq!(report.unknown, report.per_label.iter().map(|row| row.unknown).sum::<usize>());
+            let notes = report.notes.join("\n");
+            let left_out =
+                format!("{} of {} targets are of unknown truth: left out of every metric", report.unknown, n * m);
+            assert!(notes.contains(&left_out), "{notes}");
+            let all = format!("in {few} of {n} images at most {k} labels are of known truth");
+            assert!(notes.contains(&all), "{notes}");
+        }
+        for (above, key) in [(false, "top"), (true, "top_passing")] {
+            let threshold = &case["at"][0]["threshold"];
+            let top = report(json!({ "threshold": threshold, "top_k": k, "above_threshold": above })).top.unwrap();
+            for (came, name) in [
+                (top.decisions.cp, "CP"),
+                (top.decisions.cr, "CR"),
+                (top.decisions.cf1, "CF1"),
+                (top.decisions.op, "OP"),
+                (top.decisions.or, "OR"),
+                (top.decisions.of1, "OF1"),
+            ] {
+                close(came / 100.0, &case[key][name], &format!("{key} {name} of \"{}\"", case["name"]));
+            }
+        }
+        let alone = mean_average_precision(&scores, &targets, m).unwrap();
+        close(alone / 100.0, &case["mAP"], "mAP alone");
+    }
+}
+
 #[test]
 fn standard_error_and_bootstrap_are_those_of_scipy() {
     let golden = golden("metrics/golden.json");

@@ -2,12 +2,14 @@
 
 use cpsd::images::Dataset;
 use cpsd::images::scenes::{SceneOptions, splits};
-use cpsd::labels::LabelTable;
-use cpsd::losses::LossSpec;
-use cpsd::models::ModelSpec;
+use cpsd::labels::{LabelTable, Unknown};
+use cpsd::losses::{Kl, KlForm, LossSpec};
+use cpsd::metrics::MetricOptions;
+use cpsd::models::{LabelGraph, ModelSpec};
 use cpsd::runs::RunStore;
 use cpsd::training::options::{TeacherMode, TeacherWeights};
-use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, run};
+use cpsd::training::predict::Predictor;
+use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, evaluate, predict, run};
 
 const LABELS: [&str; 4] = ["person", "car", "cup", "dog"];
 
@@ -98,6 +100,116 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
     let table = LabelTable::from_lists(table.labels().to_vec(), table.images().to_vec(), &lies_for_unlabelled).unwrap();
     let same = run(&store, &Job { train: Dataset { labels: table, ..data[0].clone() }, ..student }).unwrap();
     assert_eq!(course(&same), course(&taught));
+}
+
+#[test]
+fn unknown_entries_of_the_table_teach_nothing() {
+    let data = data();
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::new(folder.path());
+    let mut partial = job(&data[0], &data[1], None);
+    partial.options.known = 0.6;
+    let known = partial.options.known_labels();
+    let table = &data[0].labels;
+    // The labels of each image for which `kept` is true of (is present, is known).
+    let lists = |kept: fn(bool, bool) -> bool| -> Vec<Vec<u32>> {
+        let row = |i: usize| {
+            let knows = |j: u32| known.knows(&table.images()[i], LABELS[j as usize]);
+            (0..LABELS.len() as u32).filter(|&j| kept(table.row(i).contains(&j), knows(j))).collect()
+        };
+        (0..table.num_images()).map(row).collect()
+    };
+    let (names, images) = (table.labels().to_vec(), table.images().to_vec());
+    let certain = LabelTable::from_lists(names, images, &lists(|present, known| present && known)).unwrap();
+    assert_ne!(certain.dense(), table.dense());
+    let masked = certain.with_unknown(&lists(|_, known| !known)).unwrap();
+    let of = |labels: LabelTable| Dataset { labels, ..data[0].clone() };
+    let (absent, masked) = (of(certain), of(masked));
+
+    // The option hides the same entries of a table in which some of them are present: their truth changes no bit.
+    let by_option = run(&store, &partial).unwrap();
+    let by_table = run(&store, &job(&masked, &data[1], None)).unwrap();
+    assert_ne!(by_option.id, by_table.id);
+    assert_eq!(course(&by_option), course(&by_table));
+    assert_eq!(course(&by_table), course(&run(&store, &Job { train: masked.clone(), ..partial.clone() }).unwrap()));
+    // Known to be absent, they are learned.
+    assert_ne!(course(&by_table), course(&run(&store, &job(&absent, &data[1], None)).unwrap()));
+
+    // A student's teacher teaches them all the same.
+    let distillation = Distillation {
+        ensembles: vec![Ensemble::merge(vec![by_table.clone()], None).unwrap()],
+        weights: vec![0.1],
+        loss: LossSpec::default_distillation(),
+        label_weight: 1.0,
+        teacher_mode: TeacherMode::Eval,
+        teacher_weights: TeacherWeights::Even,
+    };
+    let student = run(&store, &job(&masked, &data[1], Some(distillation.clone()))).unwrap();
+    let student_by_option = Job { distillation: Some(distillation), ..partial.clone() };
+    assert_eq!(course(&student), course(&run(&store, &student_by_option).unwrap()));
+    assert_ne!(course(&student), course(&by_table));
+
+    // Losses of heads leave them out as well.
+    for head in ["cpcl", "mcar"] {
+        let course_of = |mut job: Job| {
+            let rows = (0..4).map(|i| (0..4).map(|j| if i == j { 0.0 } else { 0.5 }).collect()).collect();
+            let labels = job.labels.clone();
+            let model = &mut job.options.model;
+            model.head = head.into();
+            if head == "cpcl" {
+                model.word_vectors = Some("learned".into());
+                model.graph = Some(LabelGraph { labels, rows });
+            }
+            job.options.epochs = 1;
+            course(&run(&store, &job).unwrap())
+        };
+        let masked = course_of(job(&masked, &data[1], None));
+        assert_eq!(masked, course_of(partial.clone()), "{head}");
+        assert_ne!(masked, course_of(job(&absent, &data[1], None)), "{head}");
+    }
+
+    // A loss that compares labels with each other cannot leave some out.
+    let mut softmax = job(&masked, &data[1], None);
+    softmax.options.loss = LossSpec::Kl(Kl { form: KlForm::Softmax, ..Kl::default() });
+    let error = run(&store, &softmax).unwrap_err();
+    assert!(error.message.contains("none may be unknown"), "{error}");
+}
+
+#[test]
+fn unknown_entries_are_left_out_of_validation_and_evaluation() {
+    let data = data();
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::new(folder.path());
+    let table = &data[1].labels;
+    let lists = |hidden: bool| -> Vec<Vec<u32>> {
+        let hides = |i: usize, j: u32| (i as u32 + j).is_multiple_of(3);
+        let row =
+            |i: usize| (0..4).filter(|&j| hides(i, j) == hidden && (hidden || table.row(i).contains(&j))).collect();
+        (0..table.num_images()).map(row).collect()
+    };
+    let certain = LabelTable::from_lists(table.labels().to_vec(), table.images().to_vec(), &lists(false)).unwrap();
+    let of = |labels: LabelTable| Dataset { labels, ..data[1].clone() };
+    let (masked, absent) = (of(certain.with_unknown(&lists(true)).unwrap()), of(certain));
+    let trained = run(&store, &job(&data[0], &masked, None)).unwrap();
+    let whole = run(&store, &job(&data[0], &data[1], None)).unwrap();
+    let losses = |t: &Trained| course(t).into_iter().map(|[loss, ..]| loss).collect::<Vec<_>>();
+    assert_eq!(losses(&trained), losses(&whole));
+    assert_ne!(course(&trained), course(&whole));
+
+    // What selected the epoch is what the evaluation says.
+    let predictions = predict(&store, &Predictor::Model(trained.clone()), &masked).unwrap();
+    let go = |dataset: &Dataset, unknown: Option<Unknown>| {
+        let options = MetricOptions { unknown, ..MetricOptions::default() };
+        evaluate(&predictions, dataset, &options)
+    };
+    let evaluation = go(&masked, None).unwrap();
+    let selected = trained.run.as_ref().unwrap().summary().unwrap()["val_mAP"].as_f64().unwrap();
+    assert!((evaluation.map - selected).abs() < 1e-3, "{} {selected}", evaluation.map);
+    let note = format!("{} of 96 targets are of unknown truth: left out of every metric", masked.labels.num_unknown());
+    assert!(evaluation.notes.contains(&note), "{:?}", evaluation.notes);
+    assert_eq!(go(&masked, Some(Unknown::Masked)).unwrap(), evaluation);
+    assert_eq!(go(&masked, Some(Unknown::Negative)).unwrap().map, go(&absent, None).unwrap().map);
+    assert!(go(&masked, Some(Unknown::Error)).unwrap_err().message.starts_with("targets must be 0 or 1; got -1"));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use crate::error::Result;
-use crate::losses::{Function, LossSpec};
+use crate::error::{Error, Result};
+use crate::losses::{Function, Kl, KlForm, LossSpec};
 
 /// The input of a head in one pass.
 pub struct Seen<'a> {
@@ -26,9 +26,17 @@ pub struct LabelLoss<'a> {
 }
 
 impl LabelLoss<'_> {
-    /// The loss over the known entries.
+    /// The loss over the known entries. Errors: one that compares the labels of a picture with each other, when some are
+    /// unknown.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
         let Some(known) = self.known else { return self.spec.by(self.function, logits, targets) };
+        if let LossSpec::Kl(Kl { form: KlForm::Softmax, .. }) = self.spec {
+            return Err(Error::argument(
+                "the loss kl with form \"softmax\" compares all labels of a picture with each other, so none may be unknown",
+            )
+            .about_option("loss")
+            .with_help("form: \"bernoulli\" takes each label by itself"));
+        }
         let logits = logits.f_masked_select(known)?;
         // The mean of no elements would be NaN.
         if logits.numel() == 0 {

@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::ml_gcn::{normalised, reweighted};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::models::layers::{Linear, average_pool, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -89,14 +89,16 @@ impl Head for Cpcl {
         Ok(Answer {
             logits,
             own_loss: Some(Box::new(move |loss, targets| {
-                if loss.known.is_some() {
-                    return Err(Error::argument(
-                        "the head \"cpcl\" has a loss of its own, which cannot leave out unknown labels: known and labelled must be 1",
-                    )
-                    .about_name("cpcl"));
-                }
                 let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
-                loss.spec.reduction().apply(&scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?)
+                let mut elements = scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?;
+                if let Some(known) = loss.known {
+                    elements = elements.f_masked_select(known)?;
+                    // The mean of no elements would be NaN.
+                    if elements.numel() == 0 {
+                        return Ok(elements.f_sum(None)?);
+                    }
+                }
+                loss.spec.reduction().apply(&elements)
             })),
         })
     }

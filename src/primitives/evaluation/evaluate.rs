@@ -20,7 +20,8 @@ pub const WORD: Word = Word {
     summary: "mAP, CP, CR, CF1, OP, OR, OF1 and the top-3 ones of a model, an ensemble or predictions on a data set.",
     details: "In percent, by the field's conventions (numerics: AP as scikit-learn's average_precision_score, CF1 the harmonic mean of CP \
 and CR, threshold 0.5). A model that answers for only some of the labels is evaluated on those. Labels without a positive are left \
-out of the means and named.",
+out of the means and named. Entries of unknown truth (labels read with `unknown: \"masked\"`) are left out of every metric, and a note says how \
+many; a number of a label is then over the images where it is known.",
     options: Some(OptionDocs::of::<MetricOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet m = model(\"small_cnn\", #{labels: data.test.names, image_size: 48});\nevaluate(m, data.test).mAP > 0.0",

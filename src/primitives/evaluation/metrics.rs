@@ -11,7 +11,9 @@ pub const WORD: Word = Word {
     chapter: Chapter::Evaluation,
     signatures: &["metrics(scores, targets) -> Evaluation", "metrics(scores, targets, #{options}) -> Evaluation"],
     summary: "All metrics from two Tensors [N, m]: probabilities, and targets of 0 and 1.",
-    details: "NaN or infinite scores are refused with their place. Labels are called 0, 1, ... here.",
+    details: "NaN or infinite scores are refused with their place. Labels are called 0, 1, ... here. A target of -1 or NaN is of unknown truth and refused \
+too, unless the option unknown says what it counts as. With \"masked\" a label's AP, precision, recall and F1 are over the images where it is known, as \
+scikit-learn gives them on those rows; OP, OR and OF1 are over all known targets; the top k are an image's k highest scores among its known labels.",
     options: Some(OptionDocs::of::<MetricOptions>()),
     examples: &[Example {
         code: "metrics(tensor([[0.9, 0.2], [0.1, 0.8]]), tensor([[1, 0], [0, 1]])).mAP",

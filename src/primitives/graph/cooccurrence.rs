@@ -20,7 +20,7 @@ pub const WORD: Word = Word {
     ],
     summary: "Counts how many images have each label (n_i) and each pair of labels (e_ij).",
     details: "Counts of shards add up: cooccurrence(a) + cooccurrence(b) is the count of both tables together; a label \
-that only one of them has counts 0 in the other. A path is a long Parquet file (columns image,label) or a folder of them, which \
+that only one of them has counts 0 in the other. Entries of unknown truth count as absent. A path is a long Parquet file (columns image,label) or a folder of them, which \
 is read in parts, so that a table larger than the memory can be counted; anything else goes through load_labels.",
     options: None,
     examples: &[Example {

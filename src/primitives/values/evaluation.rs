@@ -21,6 +21,7 @@ impl KindOfValue for Evaluation {
         members
             .get("mAP", |e: &Self| e.map)
             .get("macro_F1", |e: &Self| e.macro_f1)
+            .get("unknown", |e: &Self| e.unknown)
             .get("left_out", |e: &Self| e.left_out.clone())
             .get("notes", |e: &Self| e.notes.clone())
             .get("top", |e: &Self| e.top.as_ref().map(|top| by_name(&top.decisions)))
@@ -32,10 +33,14 @@ impl KindOfValue for Evaluation {
 
 kind_value!(Evaluation);
 
-const OTHERS: [Member; 7] = [
+const OTHERS: [Member; 8] = [
     Member::new("macro_F1", "mean of the labels' own F1"),
     Member::new("top", "the same six when each image's three highest scores count as predicted: a map"),
-    Member::new("per_label", "a Table: label, AP, positives, precision, recall, F1"),
+    Member::new(
+        "per_label",
+        "a Table: label, AP, positives, precision, recall, F1; unknown, where targets were left out",
+    ),
+    Member::new("unknown", "how many targets were left out, since their truth is unknown"),
     Member::new("left_out", "labels without a positive, which the mean leaves out"),
     Member::new("notes", "remarks on how the numbers were made"),
     Member::new("context", "the context probe as a map, when it was asked for"),
@@ -65,15 +70,19 @@ fn by_name(decisions: &DecisionMetrics) -> Map {
 }
 
 fn per_label(e: &Evaluation) -> Result<TableValue> {
+    let with_unknown = e.unknown > 0;
     let rows = e.per_label.iter().map(|l| {
-        vec![
+        let mut cells = vec![
             Cell::Text(l.label.clone()),
             l.ap.map_or(Cell::Null, Cell::Float),
             Cell::Int(l.positives as i64),
             Cell::Float(l.precision),
             Cell::Float(l.recall),
             Cell::Float(l.f1),
-        ]
+        ];
+        cells.extend(with_unknown.then_some(Cell::Int(l.unknown as i64)));
+        cells
     });
-    TableValue::from_rows(&["label", "AP", "positives", "precision", "recall", "F1"], rows.collect())
+    let columns = ["label", "AP", "positives", "precision", "recall", "F1", "unknown"];
+    TableValue::from_rows(if with_unknown { &columns } else { &columns[..6] }, rows.collect())
 }

@@ -12,22 +12,25 @@ use crate::primitives::parameters::{Names, OnlySeed, Renames, numbers, strings};
 use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::show;
-use crate::tables::Table;
+use crate::tables::{Cell, Table};
 
 impl KindOfValue for LabelTable {
     const NAME: &'static str = "LabelTable";
-    const SUMMARY: &'static str = "Which image has which labels: N images by m labels.";
+    const SUMMARY: &'static str = "Which image has which labels: N images by m labels. An entry is present, absent or unknown; unknown ones \
+follow every operation, are left out of losses and metrics, and count as absent elsewhere.";
     const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the label names, in order"),
         Member::new("images", "the image names, in order"),
         Member::new("len()", "number of images"),
-        Member::new("counts()", "a Table: label, images, share"),
+        Member::new("counts()", "a Table: label, images, share; unknown, where entries are: how many of each label"),
         Member::new("row(image)", "the labels of one image, by its position"),
+        Member::new("unknown", "how many entries are of unknown truth"),
+        Member::new("unknown_row(image)", "the labels of one image whose truth is unknown"),
         Member::same("take_labels(names)", "all images with only these labels, in this order"),
         Member::same("take_images(positions)", "only these images"),
         Member::new(
             "statistics()",
-            "a map: images, labels, cardinality, density, unlabelled, imbalance_ratio, tail_share, ...",
+            "a map: images, labels, cardinality, density, unlabelled, unknown, imbalance_ratio, tail_share, ...",
         ),
         Member::new(
             "split(shares, #{seed})",
@@ -35,7 +38,7 @@ impl KindOfValue for LabelTable {
         ),
         Member::same(
             "filter(expr)",
-            "the images where it is true: labels.filter((col(\"dog\") == 1) & (col(\"cat\") == 0))",
+            "the images where it is true: labels.filter((col(\"dog\") == 1) & (col(\"cat\") == 0)); col(\"dog\").is_null() where it is unknown",
         ),
         Member::same("select(names)", "the same as take_labels"),
         Member::same("with_any(names)", "the images with at least one of these labels"),
@@ -43,14 +46,23 @@ impl KindOfValue for LabelTable {
         Member::same("head(n)", "the first n images"),
         Member::same("sample(n, #{seed})", "n images by chance"),
         Member::same("rename(#{old: new})", "labels under other names"),
-        Member::same("merge(#{new: names})", "one label in place of several: #{vehicle: [\"car\", \"bus\"]}"),
+        Member::same(
+            "merge(#{new: names})",
+            "one label in place of several, #{vehicle: [\"car\", \"bus\"]}: present where one is, else unknown where one is",
+        ),
         Member::same("drop(names)", "without these labels"),
         Member::same("drop_rare(n)", "without the labels that fewer than n images have"),
         Member::same("drop_unlabelled()", "without the images that have no label"),
         Member::new("a + b", "the images of two tables; labels by name"),
-        Member::new("to_table()", "a long Table: image, label"),
-        Member::new("to_wide_table()", "a wide Table: image, and a column of 0 and 1 for every label"),
-        Member::new("write_csv(path)", "write a long CSV, image,label"),
+        Member::new(
+            "to_table()",
+            "a long Table: image, label; value (1, or -1 for unknown), where entries are unknown",
+        ),
+        Member::new(
+            "to_wide_table()",
+            "a wide Table: image, and a column of 0 and 1 for every label, empty where unknown",
+        ),
+        Member::new("write_csv(path)", "write a long CSV, image,label, or image,label,value where entries are unknown"),
         Member::new("write_parquet(path)", "write a long Parquet file"),
     ];
 
@@ -61,6 +73,8 @@ impl KindOfValue for LabelTable {
             .method("len", |t: &Self| t.num_images())
             .method("counts", counts)
             .method("row", row)
+            .get("unknown", |t: &Self| t.num_unknown())
+            .method("unknown_row", unknown_row)
             .method("take_labels", |t: &Self, names: Names| t.take_labels(&names.0))
             .method("take_images", |call: &Call, t: &Self, at: Array| {
                 t.take_images(&positions(call, &at, t.num_images())?)
@@ -91,11 +105,22 @@ impl KindOfValue for LabelTable {
 kind_value!(LabelTable);
 
 fn row(call: &Call, t: &LabelTable, image: i64) -> Result<Vec<String>> {
-    let i = usize::try_from(image).ok().filter(|&i| i < t.num_images()).ok_or_else(|| {
+    Ok(names(t, t.row(position(call, t, image)?)))
+}
+
+fn unknown_row(call: &Call, t: &LabelTable, image: i64) -> Result<Vec<String>> {
+    Ok(names(t, t.unknown_row(position(call, t, image)?)))
+}
+
+fn position(call: &Call, t: &LabelTable, image: i64) -> Result<usize> {
+    usize::try_from(image).ok().filter(|&i| i < t.num_images()).ok_or_else(|| {
         let last = t.num_images().saturating_sub(1);
         Error::argument(format!("{}: the image must be an integer from 0 to {last}; got {image}", call.name))
-    })?;
-    Ok(t.row(i).iter().map(|&label| t.labels()[label as usize].clone()).collect())
+    })
+}
+
+fn names(t: &LabelTable, row: &[u32]) -> Vec<String> {
+    row.iter().map(|&label| t.labels()[label as usize].clone()).collect()
 }
 
 fn long(t: &LabelTable) -> Result<Table> {
@@ -133,11 +158,12 @@ pub fn positions(call: &Call, array: &Array, n: usize) -> Result<Vec<usize>> {
 
 fn counts(t: &LabelTable) -> Result<TableValue> {
     let n = t.num_images().max(1) as f64;
-    let rows = t
-        .labels()
-        .iter()
-        .zip(t.counts())
-        .map(|(label, count)| vec![label.as_str().into(), (count as i64).into(), (count as f64 / n).into()])
-        .collect();
-    TableValue::from_rows(&["label", "images", "share"], rows)
+    let with_unknown = t.num_unknown() > 0;
+    let rows = t.labels().iter().zip(t.counts()).zip(t.unknown_counts()).map(|((label, count), unknown)| {
+        let mut cells = vec![label.as_str().into(), (count as i64).into(), (count as f64 / n).into()];
+        cells.extend(with_unknown.then_some(Cell::from(unknown as i64)));
+        cells
+    });
+    let columns = ["label", "images", "share", "unknown"];
+    TableValue::from_rows(if with_unknown { &columns } else { &columns[..3] }, rows.collect())
 }
