@@ -1,11 +1,10 @@
 //! `LabelTable` from and to a polars `DataFrame`, long and wide.
 
-use std::collections::HashMap;
-
 use polars::prelude::*;
 
 use super::label_table::LabelTable;
-use super::pairs::{PairBuilder, Repeats};
+use super::readers::LoadOptions;
+use super::records::{self, Form, FrameSource};
 use crate::error::{Error, Result};
 use crate::tables::polars_error;
 
@@ -94,124 +93,38 @@ impl LabelTable {
     /// From a frame with one row per image-label pair. Labels become alphabetical; a null label marks an image without
     /// labels.
     ///
-    /// Errors: a missing column, a null image, a repeated pair (with its row, counted from 0).
+    /// Errors: a missing column, a null image (with its row, counted from 0).
     pub fn from_frame_long(frame: &DataFrame, image: &str, label: &str) -> Result<LabelTable> {
-        let mut builder = PairBuilder::new();
-        push_long(&mut builder, frame, image, label, "the frame", 0)?;
-        builder.finish("the frame", "row", Repeats::Refuse)
+        let options = LoadOptions { label: Some(label.into()), ..of_image(image) };
+        records::read(&FrameSource::of_frame(frame, FRAME), &options, Some(Form::Long))
     }
 
     /// From a frame with one row per image: every column but `image` is a label of 0 and 1, or true and false.
     ///
     /// Errors: a missing column, a value that is not 0 or 1, a repeated image (with its row).
     pub fn from_frame_wide(frame: &DataFrame, image: &str) -> Result<LabelTable> {
-        let labels = frame.get_column_names().iter().map(|n| n.to_string()).filter(|n| n != image).collect();
-        let mut rows = WideRows::new(labels);
-        rows.push(frame, image, "the frame", 0)?;
-        rows.finish("the frame")
+        records::read(&FrameSource::of_frame(frame, FRAME), &of_image(image), Some(Form::Wide))
+    }
+
+    /// From a frame in either form, by the rules of files.
+    ///
+    /// Errors: those of [`super::load`], with rows counted from 0.
+    pub fn from_frame(frame: &DataFrame, options: &LoadOptions) -> Result<LabelTable> {
+        let source = FrameSource::of_frame(frame, FRAME);
+        if let Some(other) = options.format.as_deref().filter(|name| !["long", "wide"].contains(name)) {
+            let message = format!("option format of a table must be \"long\" or \"wide\"; got \"{other}\"");
+            return Err(Error::argument(message).about_option("format"));
+        }
+        let table = records::read(&source, options, Form::asked(options))?;
+        super::readers::finish(FRAME, table, options, false)
     }
 }
 
-/// Adds the pairs of a long frame whose first row is row `start` of `source`.
-pub(super) fn push_long(
-    builder: &mut PairBuilder,
-    frame: &DataFrame,
-    image: &str,
-    label: &str,
-    source: &str,
-    start: usize,
-) -> Result<()> {
-    let (images, labels) = (texts(frame, image, source)?, texts(frame, label, source)?);
-    for (i, (image, label)) in images.iter().zip(labels.iter()).enumerate() {
-        let row = start + i;
-        match (image, label) {
-            (None | Some(""), _) => return Err(Error::data(format!("{source}, row {row}: the image has no name"))),
-            (Some(image), None | Some("")) => builder.image(image)?,
-            (Some(image), Some(label)) => builder.pair(image, label, row)?,
-        }
-    }
-    Ok(())
-}
+/// The name of a frame in messages.
+const FRAME: &str = "the table";
 
-/// Collects the rows of wide frames.
-pub(super) struct WideRows {
-    labels: Vec<String>,
-    images: Vec<String>,
-    rows: Vec<Vec<u32>>,
-    seen: HashMap<String, usize>,
-}
-
-impl WideRows {
-    pub fn new(labels: Vec<String>) -> WideRows {
-        WideRows { labels, images: Vec::new(), rows: Vec::new(), seen: HashMap::new() }
-    }
-
-    /// Adds a frame whose first row is row `start` of `source`.
-    pub fn push(&mut self, frame: &DataFrame, image: &str, source: &str, start: usize) -> Result<()> {
-        for (i, image) in texts(frame, image, source)?.iter().enumerate() {
-            let Some(image) = image.filter(|name| !name.is_empty()) else {
-                return Err(Error::data(format!("{source}, row {}: the image has no name", start + i)));
-            };
-            if let Some(first) = self.seen.insert(image.to_string(), start + i) {
-                return Err(Error::data(format!(
-                    "{source}, row {}: image \"{image}\" has a second row, its first is row {first}",
-                    start + i
-                )));
-            }
-            self.images.push(image.to_string());
-        }
-        let first = self.rows.len();
-        self.rows.resize(first + frame.height(), Vec::new());
-        for (label, name) in self.labels.iter().enumerate() {
-            let column = frame.column(name).map_err(|e| polars_error(source, e))?;
-            // Text never becomes a number here, so that "yes" is refused and not made null.
-            let numbers = match column.dtype() {
-                dtype if dtype.is_primitive_numeric() || dtype.is_bool() => {
-                    column.cast(&DataType::Float64).map_err(|e| polars_error(source, e))?
-                }
-                other => {
-                    return Err(Error::data(format!(
-                        "{source}: column \"{name}\" must hold 0 and 1; it holds {other}"
-                    ))
-                    .with_help(
-                        "option labels names the columns that are labels; a long table has the columns image and label",
-                    ));
-                }
-            };
-            for (i, value) in numbers.f64().map_err(|e| polars_error(source, e))?.iter().enumerate() {
-                match value {
-                    Some(0.0) => {}
-                    Some(1.0) => self.rows[first + i].push(label as u32),
-                    other => {
-                        let came = other.map_or("nothing".to_string(), |x| x.to_string());
-                        return Err(Error::data(format!(
-                            "{source}, row {}: column \"{name}\" must be 0 or 1; got {came}",
-                            start + i
-                        )));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub fn finish(self, source: &str) -> Result<LabelTable> {
-        if self.images.is_empty() {
-            return Err(Error::data(format!("{source} has no rows")));
-        }
-        LabelTable::from_lists(self.labels, self.images, &self.rows)
-    }
-}
-
-/// A column as text; numbers become their digits.
-fn texts(frame: &DataFrame, name: &str, source: &str) -> Result<StringChunked> {
-    let column = frame.column(name).map_err(|_| {
-        let mut error = Error::unknown("column", name, frame.get_column_names().iter().map(|n| n.as_str()));
-        error.message = format!("{source} has no column \"{name}\"");
-        error
-    })?;
-    let column = column.cast(&DataType::String).map_err(|e| polars_error(source, e))?;
-    Ok(column.str().map_err(|e| polars_error(source, e))?.clone())
+fn of_image(image: &str) -> LoadOptions {
+    LoadOptions { image: Some(image.into()), separator: Some(String::new()), ..LoadOptions::default() }
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::sync::mpsc::sync_channel;
 
 use polars::prelude::*;
 
-use super::records::{columns, parquet};
+use super::readers::{LoadOptions, Unknown, load};
+use super::records::{FrameSource, Layout, Source, parquet};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Counter};
-use crate::tables::polars_error;
 
 /// Label indices that are collected before they are counted: 256 MB.
 const A_BATCH: usize = 1 << 26;
@@ -21,14 +21,35 @@ const A_BATCH: usize = 1 << 26;
 ///
 /// Memory: the counts, one part of a file, 256 MB of label indices, and 8 bytes per image to notice an image whose rows
 /// are not adjacent. If there is one, all files are read again and 8 bytes per row are held too. The labels are in
-/// alphabetical order. Errors: a file that is not Parquet or lacks a column, a null image, a repeated pair.
+/// alphabetical order. Errors: a file that is not Parquet or lacks a column, a null image.
 pub fn count_files(paths: &[PathBuf]) -> Result<Cooccurrence> {
     let files = files(paths)?;
+    let mut columns = Vec::new();
+    for file in &files {
+        let source = FrameSource::of_parquet(file)?;
+        let layout = Layout::find(&source, &LoadOptions::default(), None)?;
+        let (Some(label), true) = (layout.label, layout.is_plain()) else {
+            return loaded(&files);
+        };
+        columns.push([source.names()[layout.image].clone(), source.names()[label].clone()]);
+    }
+    let files: Vec<(PathBuf, [String; 2])> = files.into_iter().zip(columns).collect();
     match stream(&files, &mut Adjacent::default())? {
         Some(counts) => Ok(counts),
         None => stream(&files, &mut Scattered::default())?
             .ok_or_else(|| Error::internal("images in any order were refused")),
     }
+}
+
+/// Counts over tables in memory: wide ones, and those whose cells are more than one present label.
+fn loaded(files: &[PathBuf]) -> Result<Cooccurrence> {
+    let options = LoadOptions { unknown: Unknown::Masked, ..LoadOptions::default() };
+    let mut all = load(&files[0], &options)?;
+    for file in &files[1..] {
+        all = all.concat(&load(file, &options)?)?;
+    }
+    let (offsets, indices) = all.csr();
+    Cooccurrence::count(all.labels(), offsets, indices)
 }
 
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
@@ -82,9 +103,9 @@ impl Labels {
 }
 
 /// Reads all files in parts, the next one while one is counted.
-fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurrence>> {
+fn stream(files: &[(PathBuf, [String; 2])], gather: &mut impl Gather) -> Result<Option<Cooccurrence>> {
     let mut heights = Vec::new();
-    for file in files {
+    for (file, _) in files {
         heights.push(parquet::height(file)?);
     }
     let progress = Progress::new("counting pairs", heights.iter().sum::<usize>() as u64, "rows");
@@ -92,9 +113,9 @@ fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurr
     let all = std::thread::scope(|scope| {
         let (send, parts) = sync_channel(1);
         scope.spawn(move || {
-            for (file, height) in files.iter().zip(heights) {
+            for ((file, columns), height) in files.iter().zip(heights) {
                 for start in (0..height).step_by(parquet::ROWS) {
-                    let part = part(file, start).map(|frame| (file, start, frame));
+                    let part = part(file, columns, start).map(|frame| (file, start, frame));
                     let failed = part.is_err();
                     // The receiver is gone after an error or an interrupt.
                     if send.send(part).is_err() || failed {
@@ -117,29 +138,21 @@ fn stream(files: &[PathBuf], gather: &mut impl Gather) -> Result<Option<Cooccurr
         return Ok(None);
     }
     if labels.names.is_empty() {
-        return Err(Error::data(format!("{} has no image with a label", files[0].display())).about_file(&files[0]));
+        let first = &files[0].0;
+        return Err(Error::data(format!("{} has no image with a label", first.display())).about_file(first));
     }
     gather.finish(&labels)?.finish(&labels.names).map(Some)
 }
 
-fn unreadable(file: &Path, e: PolarsError) -> Error {
-    polars_error(format!("{} cannot be read", file.display()), e).about_file(file)
-}
-
 /// Two columns of text, image and label, of the rows from `start` on.
-fn part(file: &Path, start: usize) -> Result<DataFrame> {
-    let names = parquet::names(file)?;
-    let (image, label) = columns::long(file, &names)?;
-    let wanted = [names[image].clone(), names[label].clone()];
-    let reader =
-        parquet_long::open(file)?.with_columns(Some(wanted.to_vec())).with_slice(Some((start, parquet::ROWS)));
-    let frame = reader.finish().map_err(|e| unreadable(file, e))?;
+fn part(file: &Path, columns: &[String; 2], start: usize) -> Result<DataFrame> {
+    let frame = parquet::part(file, columns, start, parquet::ROWS)?;
     let text = |name: &String, new: &str| -> Result<Column> {
-        let column = frame.column(name).and_then(|c| c.cast(&DataType::String)).map_err(|e| unreadable(file, e))?;
-        Ok(column.with_name(new.into()))
+        let column = frame.column(name).and_then(|c| c.cast(&DataType::String));
+        Ok(column.map_err(|e| parquet::unreadable(file, e))?.with_name(new.into()))
     };
-    let columns = vec![text(&wanted[0], "image")?, text(&wanted[1], "label")?];
-    DataFrame::new(frame.height(), columns).map_err(|e| unreadable(file, e))
+    let columns = vec![text(&columns[0], "image")?, text(&columns[1], "label")?];
+    DataFrame::new(frame.height(), columns).map_err(|e| parquet::unreadable(file, e))
 }
 
 fn gather_part(
@@ -149,7 +162,7 @@ fn gather_part(
     labels: &mut Labels,
     gather: &mut impl Gather,
 ) -> Result<bool> {
-    let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| unreadable(file, e));
+    let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| parquet::unreadable(file, e));
     for (at, (image, label)) in column("image")?.iter().zip(column("label")?.iter()).enumerate() {
         let Some(image) = image.filter(|name| !name.is_empty()) else {
             let message = format!("{}, row {}: the image has no name", file.display(), start + at);
@@ -205,10 +218,6 @@ impl Batch {
     }
 }
 
-fn twice(image: &str, label: u32, labels: &Labels) -> Error {
-    Error::data(format!("image \"{image}\" has label \"{}\" a second time", labels.names[label as usize]))
-}
-
 /// Gathers files in which the rows of an image are adjacent.
 #[derive(Default)]
 struct Adjacent {
@@ -232,10 +241,10 @@ impl Gather for Adjacent {
             self.image.push_str(image);
         }
         if let Some(label) = label {
-            if self.row.contains(&label) {
-                return Err(twice(image, label, labels));
+            // A repeated pair counts once.
+            if !self.row.contains(&label) {
+                self.row.push(label);
             }
-            self.row.push(label);
         }
         Ok(true)
     }
@@ -269,10 +278,7 @@ impl Gather for Scattered {
     fn finish(&mut self, labels: &Labels) -> Result<Counter> {
         let mut pairs = std::mem::take(&mut self.pairs);
         pairs.sort_unstable();
-        if let Some(pair) = pairs.windows(2).find(|pair| pair[0] == pair[1]) {
-            let name = &labels.names[pair[0].1 as usize];
-            return Err(Error::data(format!("an image has label \"{name}\" a second time")));
-        }
+        pairs.dedup();
         let mut batch = Batch::default();
         let (mut at, mut row) = (0, Vec::new());
         for image in 0..self.images.len() as u32 {
@@ -328,10 +334,7 @@ mod tests {
         let of = |rows: &[(&str, Option<&str>)]| {
             count_files(&[write(folder.path(), "x.parquet", rows)]).unwrap_err().message
         };
-        let e = of(&[("a", Some("x")), ("a", Some("x"))]);
-        assert!(e.ends_with("x.parquet, row 1: image \"a\" has label \"x\" a second time"), "{e}");
         assert!(of(&[("", Some("x"))]).ends_with("x.parquet, row 0: the image has no name"));
-        assert!(of(&[("a", Some("x")), ("b", Some("y")), ("a", Some("x"))]).contains("has label \"x\" a second time"));
         assert!(count_files(&[folder.path().join("none")]).is_err());
         let empty = tempfile::tempdir().unwrap();
         assert!(count_files(&[empty.path().to_path_buf()]).unwrap_err().message.contains("no .parquet files"));

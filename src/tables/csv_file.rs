@@ -38,28 +38,25 @@ impl<'a> CsvFile<'a> {
         let given = delimiter.map(one_byte).transpose()?;
         let (mut skipped, mut notes) = (0, Vec::new());
         let mut told = None;
-        let mut skip_line = |text: &mut &'a str| {
-            *text = text.split_once('\n').map_or("", |(_, rest)| rest);
-            skipped += 1;
-        };
+        let below = |text: &'a str| text.split_once('\n').map_or("", |(_, rest)| rest);
         let first = text.lines().next().unwrap_or("");
         if let Some(character) = first.trim().trim_matches('"').strip_prefix("sep=")
             && let Ok(byte) = one_byte(character)
         {
             told = Some(byte);
-            skip_line(&mut text);
+            (text, skipped) = (below(text), skipped + 1);
         }
         while text.trim_start_matches(' ').starts_with('#') {
             let mut lines = text.lines();
             let comment = lines.next().unwrap_or("");
             // A header may begin with #. A comment has no delimiter where the line below it has one.
-            let below = lines.find(|line| !line.trim().is_empty()).unwrap_or("");
+            let next = lines.find(|line| !line.trim().is_empty()).unwrap_or("");
             let holds = |line: &str, byte: u8| line.as_bytes().contains(&byte);
-            if DELIMITERS.iter().any(|&d| holds(comment, d) && holds(below, d)) || below.is_empty() {
+            if DELIMITERS.iter().any(|&d| holds(comment, d) && holds(next, d)) || next.is_empty() {
                 break;
             }
-            notes.push(format!("line {} is taken for a comment", skipped + 1));
-            skip_line(&mut text);
+            (text, skipped) = (below(text), skipped + 1);
+            notes.push(format!("line {skipped} is taken for a comment"));
         }
         let mut csv = CsvFile { file, text: Cow::Borrowed(text), delimiter: b',', skipped, notes };
         csv.delimiter = match given.or(told) {

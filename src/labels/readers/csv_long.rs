@@ -15,15 +15,17 @@ pub const READER: Reader = Reader {
         let layout = |probe: &Probe| Layout::find(&CsvSource::new(probe.text(options)?, options)?, options, None);
         is_csv(probe) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
     },
-    read: |probe, options| read(probe, options, Form::Long),
+    read,
 };
 
 /// Whether a file may be CSV: JSON and XML have commas too, and a list of pictures has none in its first line.
 pub fn is_csv(probe: &Probe) -> bool {
     let line = probe.first_line().map(str::trim_start);
-    !probe.is_folder && line.is_some_and(|line| !line.starts_with(['[', '{', '<']) && line.contains([',', ';', '\t', '|']))
+    !probe.is_folder
+        && line.is_some_and(|line| !line.starts_with(['[', '{', '<']) && line.contains([',', ';', '\t', '|']))
 }
 
-pub fn read(probe: &Probe, options: &LoadOptions, form: Form) -> Result<LabelTable> {
-    records::read(&CsvSource::new(probe.text(options)?, options)?, options, Some(form))
+/// Reads either form: the one that was asked for by name, or the one that the content has.
+pub fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
+    records::read(&CsvSource::new(probe.text(options)?, options)?, options, Form::asked(options))
 }

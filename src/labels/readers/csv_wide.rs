@@ -1,7 +1,6 @@
 //! CSV with one row per image and one column of 0 and 1 per label.
 
 use super::{Reader, csv_long};
-use crate::labels::records::Form;
 
 pub const READER: Reader = Reader {
     name: "csv-wide",
@@ -9,5 +8,5 @@ pub const READER: Reader = Reader {
     lists_labels: true,
     has_splits: false,
     detect: |probe, _| csv_long::is_csv(probe),
-    read: |probe, options| csv_long::read(probe, options, Form::Wide),
+    read: csv_long::read,
 };

@@ -171,21 +171,32 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         ))
         .about_name(split));
     }
-    let mut table = (reader.read)(&probe, options)?;
+    let table = (reader.read)(&probe, options)?;
+    finish(&path.display().to_string(), table, options, reader.lists_labels)
+}
+
+/// Applies the options `labels` and `unlabelled` to a table that was read from `source`.
+pub(super) fn finish(
+    source: &str,
+    mut table: LabelTable,
+    options: &LoadOptions,
+    lists_labels: bool,
+) -> Result<LabelTable> {
     if let Some(labels) = &options.labels {
-        table = take_labels(&table, labels, reader)?;
+        table = take_labels(&table, labels, lists_labels)?;
     }
     let unlabelled = table.num_unlabelled();
     if unlabelled > 0 {
         let what =
             if options.unlabelled == Choice::Drop { "dropped" } else { "kept (unlabelled: \"drop\" leaves them out)" };
-        let (path, all) = (path.display(), table.num_images());
-        console::log(&format!("{path}: {unlabelled} of {all} images have no label; {what}"));
+        let all = table.num_images();
+        console::log(&format!("{source}: {unlabelled} of {all} images have no label; {what}"));
     }
     if options.unlabelled == Choice::Drop && unlabelled > 0 {
         table = table.drop_unlabelled()?;
         if table.num_images() == 0 {
-            return Err(Error::in_file(path, "no image has a label, so none is left without the unlabelled ones"));
+            let message = format!("{source}: no image has a label, so none is left without the unlabelled ones");
+            return Err(Error::data(message));
         }
     }
     Ok(table)
@@ -230,7 +241,7 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
 
 /// The named labels in their order. A label that the table does not have is an error if the file lists its labels or
 /// if the name is close to another; otherwise it is a label of no image.
-fn take_labels(table: &LabelTable, names: &[String], reader: &Reader) -> Result<LabelTable> {
+fn take_labels(table: &LabelTable, names: &[String], lists_labels: bool) -> Result<LabelTable> {
     if names.is_empty() {
         return Err(Error::argument("option labels must name at least one label; got an empty array"));
     }
@@ -243,7 +254,7 @@ fn take_labels(table: &LabelTable, names: &[String], reader: &Reader) -> Result<
             Some(old) => place[old] = new as u32,
             None => {
                 let others = table.labels().iter().filter(|l| !names.contains(l)).map(String::as_str);
-                if reader.lists_labels || nearest(name, others).is_some() {
+                if lists_labels || nearest(name, others).is_some() {
                     table.label_index(name)?;
                 }
             }

@@ -15,13 +15,14 @@ pub const READER: Reader = Reader {
         let layout = |probe: &Probe| Layout::find(&FrameSource::of_parquet(&probe.path)?, options, None);
         is_parquet(probe) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
     },
-    read: |probe, options| read(probe, options, Form::Long),
+    read,
 };
 
 pub fn is_parquet(probe: &Probe) -> bool {
     probe.head.starts_with(b"PAR1")
 }
 
-pub fn read(probe: &Probe, options: &LoadOptions, form: Form) -> Result<LabelTable> {
-    records::read(&FrameSource::of_parquet(&probe.path)?, options, Some(form))
+/// Reads either form: the one that was asked for by name, or the one that the content has.
+pub fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
+    records::read(&FrameSource::of_parquet(&probe.path)?, options, Form::asked(options))
 }

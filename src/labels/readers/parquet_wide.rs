@@ -1,7 +1,6 @@
 //! Parquet with one row per image and one column of 0 and 1 per label.
 
 use super::{Reader, parquet_long};
-use crate::labels::records::Form;
 
 pub const READER: Reader = Reader {
     name: "parquet-wide",
@@ -9,5 +8,5 @@ pub const READER: Reader = Reader {
     lists_labels: true,
     has_splits: false,
     detect: |probe, _| parquet_long::is_parquet(probe),
-    read: |probe, options| parquet_long::read(probe, options, Form::Wide),
+    read: parquet_long::read,
 };

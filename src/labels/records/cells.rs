@@ -35,7 +35,8 @@ impl Cells {
         let told = |cells, note| Told { cells, note };
         let filled: Vec<&str> = values.iter().map(|v| v.trim()).filter(|v| !v.is_empty()).collect();
         if !filled.is_empty() && filled.iter().all(|value| list(value).is_some()) && !repeated {
-            let note = format!("the cells of column \"{name}\" are lists of labels (option separator: \"\" keeps them whole)");
+            let note =
+                format!("the cells of column \"{name}\" are lists of labels (option separator: \"\" keeps them whole)");
             return told(Cells::List, Some(note));
         }
         for separator in SEPARATORS {
@@ -50,7 +51,8 @@ impl Cells {
                     "," => plural || known.cells > 0,
                     _ => plural && 2 * known.several >= several.len(),
                 };
-            let of_all = format!("column \"{name}\": {} of {} different cells hold {shown}", several.len(), filled.len());
+            let of_all =
+                format!("column \"{name}\": {} of {} different cells hold {shown}", several.len(), filled.len());
             if split {
                 let note = format!("{of_all} and are read as several labels (option separator: \"\" keeps them whole)");
                 return told(whole, Some(note));
@@ -74,9 +76,9 @@ impl Cells {
             Cells::One => Some(vec![cell.to_string()]),
             Cells::List => list(cell),
             Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
-            Cells::Split(separator) => {
-                Some(cell.split(separator.as_str()).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect())
-            }
+            Cells::Split(separator) => Some(
+                cell.split(separator.as_str()).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect(),
+            ),
         }
     }
 }
@@ -103,7 +105,9 @@ fn known_parts(cells: &[&str], separator: &str) -> Known {
     Known {
         parts: seen.values().filter(|&&times| times > 1).count(),
         cells: several.clone().flatten().filter(|part| whole.contains(part.as_str())).count(),
-        several: several.filter(|parts| parts.iter().any(|part| seen.get(part).is_some_and(|&times| times > 1))).count(),
+        several: several
+            .filter(|parts| parts.iter().any(|part| seen.get(part).is_some_and(|&times| times > 1)))
+            .count(),
     }
 }
 
@@ -222,7 +226,10 @@ mod tests {
         assert_eq!(of("{'a', 'b, c'}"), items(&["a", "b, c"]));
         assert_eq!(of("[cat, big dog]"), items(&["cat", "big dog"]));
         assert_eq!((of("[]"), of("set()"), of("{}")), (items(&[]), items(&[]), items(&[])));
-        assert_eq!((of("cat"), of("['cat'"), of("['cat"), of("{'a': 1}"), of("[[1], [2]]"), of("[")), (None, None, None, None, None, None));
+        assert_eq!(
+            (of("cat"), of("['cat'"), of("['cat"), of("{'a': 1}"), of("[[1], [2]]"), of("[")),
+            (None, None, None, None, None, None)
+        );
         assert_eq!(by(" ").split(" a  b "), items(&["a", "b"]));
         assert_eq!(by("|").split("a| b||"), items(&["a", "b"]));
         assert_eq!(by(" - ").split("a - b-c"), items(&["a", "b-c"]));

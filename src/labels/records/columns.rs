@@ -1,25 +1,63 @@
 //! The names that columns of images and labels have.
 
-use std::path::Path;
-
-use crate::error::{Error, Result, nearest};
-
 /// Names of a column of images, without case and punctuation.
 const IMAGE: &[&str] = &[
-    "image", "imageid", "imagename", "imageindex", "imagepath", "imagefile", "imagefilename", "img", "imgid", "imgname",
-    "imgpath", "imgfile", "file", "filename", "filepath", "path", "picture", "picturename", "photo", "photoid",
+    "image",
+    "imageid",
+    "imagename",
+    "imageindex",
+    "imagepath",
+    "imagefile",
+    "imagefilename",
+    "img",
+    "imgid",
+    "imgname",
+    "imgpath",
+    "imgfile",
+    "file",
+    "filename",
+    "filepath",
+    "path",
+    "picture",
+    "picturename",
+    "photo",
+    "photoid",
 ];
 /// Names of a column of images where none of [`IMAGE`] is there.
 const MAYBE_IMAGE: &[&str] = &["id", "name", "key", "uid", "sopinstanceuid", "url"];
 /// Names of a column of labels, one per cell.
 const LABEL: &[&str] = &[
-    "label", "labelname", "class", "classname", "category", "categoryname", "concept", "tag", "finding", "object",
-    "objectname", "attribute",
+    "label",
+    "labelname",
+    "class",
+    "classname",
+    "category",
+    "categoryname",
+    "concept",
+    "tag",
+    "finding",
+    "object",
+    "objectname",
+    "attribute",
 ];
 /// Names of a column of several labels per cell.
 const LABELS: &[&str] = &[
-    "labels", "tags", "classes", "categories", "concepts", "findings", "findinglabels", "objects", "attributes",
-    "attributeids", "labelnames", "classnames", "target", "targets", "keywords", "genres",
+    "labels",
+    "tags",
+    "classes",
+    "categories",
+    "concepts",
+    "findings",
+    "findinglabels",
+    "objects",
+    "attributes",
+    "attributeids",
+    "labelnames",
+    "classnames",
+    "target",
+    "targets",
+    "keywords",
+    "genres",
 ];
 
 fn plain(name: &str) -> String {
@@ -64,20 +102,6 @@ pub enum Value {
 pub fn value(names: &[String]) -> Option<(usize, Value)> {
     let confidence = find(names, &["confidence"]).map(|at| (at, Value::Confidence));
     confidence.or_else(|| find(names, &["value"]).map(|at| (at, Value::Truth)))
-}
-
-/// The columns of image and label of a long table, by name. Errors: one is missing, with the nearest name.
-pub fn long(path: &Path, names: &[String]) -> Result<(usize, usize)> {
-    let missing = |what: &str| {
-        let message = format!("a long label table needs a column \"{what}\"; its columns are {}", quoted(names));
-        let error = Error::in_file(path, message);
-        match nearest(what, names.iter().map(String::as_str)) {
-            Some(near) => error.with_help(format!("rename \"{near}\" to \"{what}\"?")),
-            None => error,
-        }
-    };
-    let image = image(names).ok_or_else(|| missing("image"))?;
-    Ok((image, label(names).ok_or_else(|| missing("label"))?.0))
 }
 
 /// Names in quotes, the first dozen of them.

@@ -117,7 +117,9 @@ impl Values {
             integer if integer.is_integer() => {
                 Values::Int(cast(&DataType::Int64)?.i64().map_err(|_| dtype.clone())?.clone())
             }
-            DataType::List(inner) if inner.is_primitive_numeric() || inner.is_bool() || inner.is_string() || inner.is_null() => {
+            DataType::List(inner)
+                if inner.is_primitive_numeric() || inner.is_bool() || inner.is_string() || inner.is_null() =>
+            {
                 Values::Lists(series.list().map_err(|_| dtype.clone())?.clone())
             }
             // Hugging Face's pictures: bytes and path.
@@ -170,7 +172,8 @@ impl FrameFields<'_> {
             .map(|name| {
                 let column = frame.column(name).map_err(|e| polars_error(self.source.name(), e))?;
                 Values::of(column).map_err(|dtype| {
-                    let message = format!("column \"{name}\" must hold texts, numbers or lists of them; it holds {dtype}");
+                    let message =
+                        format!("column \"{name}\" must hold texts, numbers or lists of them; it holds {dtype}");
                     self.source.error(None, message)
                 })
             })

@@ -25,6 +25,17 @@ pub enum Form {
     Wide,
 }
 
+impl Form {
+    /// The form that the option `format` asks for: "csv-long", "parquet-wide", or "long" of a table.
+    pub fn asked(options: &LoadOptions) -> Option<Form> {
+        match options.format.as_deref()?.rsplit('-').next()? {
+            "long" => Some(Form::Long),
+            "wide" => Some(Form::Wide),
+            _ => None,
+        }
+    }
+}
+
 /// Which columns hold what.
 #[derive(Debug)]
 pub struct Layout {
@@ -78,8 +89,7 @@ impl<'a, S: Source> Sample<'a, S> {
         let most = (SAMPLE_FIELDS / width.max(1)).clamp(SAMPLE_LEAST, SAMPLE_MOST);
         let all: Vec<usize> = (0..width).collect();
         let mut records = source.records(&all, most)?;
-        let mut columns: Vec<Content> =
-            (0..width).map(|_| Content { counting: true, ..Content::default() }).collect();
+        let mut columns: Vec<Content> = (0..width).map(|_| Content { counting: true, ..Content::default() }).collect();
         let mut count = 0;
         while records.next()?.is_some() {
             for (i, content) in columns.iter_mut().enumerate() {
@@ -158,12 +168,18 @@ impl Content {
             self.counting = number(&text).is_some_and(|first| first <= 1);
             self.first = text;
         } else if self.counting {
-            self.counting = number(&text).is_some_and(|now| number(&self.first) == Some(now.wrapping_sub(place as u64)));
+            self.counting =
+                number(&text).is_some_and(|now| number(&self.first) == Some(now.wrapping_sub(place as u64)));
         }
     }
 }
 
 impl Layout {
+    /// Whether every record is an image and at most one label, so that nothing but two columns of names is needed.
+    pub fn is_plain(&self) -> bool {
+        self.form == Form::Long && self.value.is_none() && self.cells == Cells::One
+    }
+
     /// Tells the layout from the names and the content of columns, and from the options. `form` is given where a format
     /// was asked for by name.
     ///
@@ -192,15 +208,8 @@ impl Layout {
             }
         }
         let others: Vec<usize> = (0..names.len()).filter(|c| *c != image && !passed_over.contains(c)).collect();
-        let mut layout = Layout {
-            form: Form::Long,
-            image,
-            label: None,
-            cells: Cells::One,
-            value: None,
-            labels: Vec::new(),
-            notes,
-        };
+        let mut layout =
+            Layout { form: Form::Long, image, label: None, cells: Cells::One, value: None, labels: Vec::new(), notes };
         let called = columns::label(names).filter(|(column, _)| others.contains(column));
         let wanted = options.labels.as_deref().unwrap_or_default();
         let flags = |column: &usize| sample.columns[*column].is_flags();
@@ -217,7 +226,7 @@ impl Layout {
             return layout.wide(&sample, options, &others);
         }
         if form == Some(Form::Long) {
-            let label = called.map(|(column, _)| column).or_else(|| only_text(&sample, &others));
+            let label = called.map(|(column, _)| column).or_else(|| only(&others));
             return match label {
                 Some(label) => layout.long(&sample, options, label),
                 None => Err(no_label(&sample, image, &others)),
@@ -252,7 +261,7 @@ impl Layout {
             return layout.wide(&sample, options, &others);
         }
         // One column beside that of images: its cells are labels.
-        if let (Some(label), true) = (only_text(&sample, &others), columns::image(names) == Some(image) || options.image.is_some()) {
+        if let (Some(label), true) = (only(&others), columns::image(names) == Some(image) || options.image.is_some()) {
             return layout.long(&sample, options, label);
         }
         Err(no_label(&sample, image, &others))
@@ -271,7 +280,7 @@ impl Layout {
             Some("") => Cells::One,
             Some("[]") => Cells::List,
             Some(separator) => Cells::Split(separator.into()),
-            None if content.lists > 0 => Cells::One,
+            None if content.lists > 0 => Cells::List,
             None => {
                 let plural = columns::label(&names[label..=label]).is_some_and(|(_, plural)| plural);
                 let told = Cells::tell(&names[label], &content.distinct, plural, sample.repeats(self.image));
@@ -312,8 +321,11 @@ impl Layout {
                 if let Some(unnamed) = others.iter().find(|&&c| names[c].is_empty()) {
                     return Err(sample.error(format!("column {} has no name", unnamed + 1)));
                 }
-                let stray: Vec<usize> =
-                    others.iter().copied().filter(|&c| sample.columns[c].other > 0 || sample.columns[c].lists > 0).collect();
+                let stray: Vec<usize> = others
+                    .iter()
+                    .copied()
+                    .filter(|&c| sample.columns[c].other > 0 || sample.columns[c].lists > 0)
+                    .collect();
                 if let Some(&column) = stray.first()
                     && stray.len() < others.len()
                 {
@@ -326,8 +338,8 @@ impl Layout {
     }
 }
 
-/// The only column that holds texts or lists.
-fn only_text<S: Source>(sample: &Sample<'_, S>, others: &[usize]) -> Option<usize> {
+/// The only column of these.
+fn only(others: &[usize]) -> Option<usize> {
     match others {
         [only] => Some(*only),
         _ => None,
@@ -387,7 +399,10 @@ fn not_flags<S: Source>(sample: &Sample<'_, S>, column: usize, others: &[usize])
         others.iter().filter(|&&c| sample.columns[c].is_flags()).map(|&c| names[c].clone()).collect();
     let example = sample.columns[column].distinct.iter().min().cloned().unwrap_or_default();
     sample
-        .error(format!("column \"{}\" does not hold 0 and 1 as a label's column does, but \"{example}\"", names[column]))
+        .error(format!(
+            "column \"{}\" does not hold 0 and 1 as a label's column does, but \"{example}\"",
+            names[column]
+        ))
         .with_help(format!("option labels names the columns that are labels: {}", quoted(&flags)))
 }
 
@@ -408,7 +423,9 @@ fn no_label<S: Source>(sample: &Sample<'_, S>, image: usize, others: &[usize]) -
     let near = near.or_else(|| nearest("label", columns.iter().map(String::as_str)).map(str::to_string));
     let help = match near {
         Some(near) => format!("option label names the column: label: \"{near}\"?"),
-        None => "option label names the column whose cells are labels, option labels the columns that are labels".into(),
+        None => {
+            "option label names the column whose cells are labels, option labels the columns that are labels".into()
+        }
     };
     let message = if columns.is_empty() {
         format!("a label table needs a column of labels; its only column is \"{}\"", names[image])

@@ -141,7 +141,8 @@ fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
                 policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))?
             }
             Some((_, columns::Value::Confidence)) => {
-                let sure = truth::confidence(&records.field(2)?).map_err(|message| source.error(Some(place), message))?;
+                let sure =
+                    truth::confidence(&records.field(2)?).map_err(|message| source.error(Some(place), message))?;
                 unsure += u64::from(sure != 0.0 && sure != 1.0);
                 if sure == 0.0 { Entry::Absent } else { Entry::Present }
             }
@@ -196,10 +197,7 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
                     "option labels names the columns that are labels; option label the one whose cells are labels",
                 )
             })?;
-            match policy
-                .apply(truth, &mut taken)
-                .ok_or_else(|| truth::undecided(source, place, name, truth))?
-            {
+            match policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))? {
                 Entry::Present => indices.push(label as u32),
                 Entry::Unknown => unknown.push((images.len(), label as u32)),
                 Entry::Absent => {}

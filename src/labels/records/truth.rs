@@ -156,7 +156,9 @@ pub fn undecided(source: &impl Source, place: usize, column: &str, truth: Truth)
         ),
         _ => ("empty", "empty: \"negative\" takes empty cells as absent, \"masked\" as unknown"),
     };
-    source.error(Some(place), format!("column \"{column}\" is {what}, which can be read in several ways")).with_help(help)
+    source
+        .error(Some(place), format!("column \"{column}\" is {what}, which can be read in several ways"))
+        .with_help(help)
 }
 
 #[cfg(test)]

@@ -2,14 +2,20 @@
 
 use std::path::PathBuf;
 
-use crate::labels::{LoadOptions, load};
+use crate::labels::{LabelTable, LoadOptions, load};
+use crate::primitives::values::table::TableValue;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 
 pub const WORD: Word = Word {
     name: "load_labels",
     chapter: Chapter::Labels,
-    signatures: &["load_labels(path) -> LabelTable", "load_labels(path, #{options}) -> LabelTable"],
-    summary: "Reads which image has which labels from a file or folder.",
+    signatures: &[
+        "load_labels(path) -> LabelTable",
+        "load_labels(path, #{options}) -> LabelTable",
+        "load_labels(table) -> LabelTable",
+        "load_labels(table, #{options}) -> LabelTable",
+    ],
+    summary: "Reads which image has which labels from a file, a folder or a Table.",
     details: "Formats: CSV and Parquet, long (columns image,label; one row per pair) or wide (one 0/1 column per label), COCO \
 instances JSON, NUS-WIDE lists, VOC XML. The format is told from the content unless it is given. Errors name the file, the \
 line or record, and what was expected.",
@@ -19,6 +25,7 @@ line or record, and what was expected.",
         prints: "\"cat\", \"sofa\"",
     }],
     register: |word| {
-        word.form(|path: PathBuf, options: LoadOptions| load(&path, &options));
+        word.form(|path: PathBuf, options: LoadOptions| load(&path, &options))
+            .form(|table: TableValue, options: LoadOptions| LabelTable::from_frame(&table.0.frame, &options));
     },
 };
