@@ -4,7 +4,7 @@ use polars::prelude::*;
 
 use super::label_table::LabelTable;
 use super::readers::LoadOptions;
-use super::records::{self, Form, FrameSource};
+use super::records::{self, Field, Form, FrameSource, SAMPLE_MOST, Truth, cells};
 use crate::error::{Error, Result};
 use crate::tables::polars_error;
 
@@ -13,9 +13,10 @@ impl LabelTable {
     /// null label, so that [`LabelTable::from_frame_long`] loses only labels without images and the order of labels.
     ///
     /// A table with entries of unknown truth has them as rows too, and a third column `value` (i64): 1 for a present
-    /// label, -1 for an unknown one, null beside a null label.
+    /// label, -1 for an unknown one, null beside a null label. So has a table whose labels could be taken for something
+    /// else, such as one whose labels are called 0 and 1.
     pub fn to_frame_long(&self) -> Result<DataFrame> {
-        if self.num_unknown() > 0 {
+        if self.num_unknown() > 0 || self.is_ambiguous_long() {
             return self.to_frame_of_values();
         }
         let rows = self.csr().1.len() + self.num_unlabelled();
@@ -33,6 +34,22 @@ impl LabelTable {
         }
         let columns = vec![images.finish().into_column(), labels.finish().into_column()];
         DataFrame::new(rows, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
+    }
+
+    /// Whether the columns image and label alone could be read as a wide table of one label, or their cells as several
+    /// labels: the names look so, and no image shows by several rows that a cell is one label.
+    fn is_ambiguous_long(&self) -> bool {
+        let flag = |name: &String| Truth::of(&Field::Text(name)).is_ok();
+        let several = |name: &String| name.contains(['|', ';', ',']) || cells::list(name).is_some();
+        if !self.labels().iter().all(flag) && !self.labels().iter().any(several) {
+            return false;
+        }
+        let mut rows = 0;
+        let sampled = (0..self.num_images()).take_while(|&i| {
+            rows += self.row(i).len().max(1);
+            rows <= SAMPLE_MOST
+        });
+        sampled.map(|i| self.row(i).len()).all(|labels| labels < 2)
     }
 
     /// The long form with the column `value`.

@@ -1,6 +1,7 @@
 //! Tables read from and written to CSV and Parquet.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use polars::prelude::*;
@@ -22,10 +23,19 @@ impl Table {
         })
     }
 
+    /// Texts are quoted where they must be. All are if blanks at the ends of one belong to it.
+    fn csv_writer<W: Write>(&self, out: W) -> CsvWriter<W> {
+        let ends = |text: &str| text != text.trim();
+        let cells = |column: &Column| column.str().is_ok_and(|texts| texts.iter().flatten().any(ends));
+        let names = self.frame.get_column_names().iter().any(|name| ends(name));
+        let blanks = names || self.frame.columns().iter().any(cells);
+        CsvWriter::new(out).with_quote_style(if blanks { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary })
+    }
+
     /// The text that [`Table::write_csv`] writes.
     pub fn to_csv(&self) -> Result<String> {
         let mut bytes = Vec::new();
-        CsvWriter::new(&mut bytes)
+        self.csv_writer(&mut bytes)
             .finish(&mut self.frame.clone())
             .map_err(|e| polars_error("a table cannot be written as CSV", e))?;
         String::from_utf8(bytes).map_err(|_| Error::internal("a table's CSV is not UTF-8"))

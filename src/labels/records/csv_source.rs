@@ -46,9 +46,13 @@ fn unnamed(column: usize, width: usize) -> String {
     }
 }
 
-/// A value that is data where names of columns are expected: a picture's name; 0 and 1 alone behind a name that is none
-/// of a column.
+/// A value that is data where names of columns are expected, if no name is one of columns: a picture's name; 0 and 1 alone
+/// behind another value.
 fn data(names: &[String]) -> Option<&str> {
+    let first = names.first()?;
+    if columns::image(names).is_some() || columns::label(names).is_some() || columns::is_unnamed(first) {
+        return None;
+    }
     let picture = |name: &&String| {
         let lower = name.to_lowercase();
         PICTURES.iter().any(|end| lower.ends_with(end) && lower.len() > end.len())
@@ -56,11 +60,9 @@ fn data(names: &[String]) -> Option<&str> {
     if let Some(name) = names.iter().find(picture) {
         return Some(name);
     }
-    let rest = names.get(1..)?;
     let flag = |name: &String| matches!(name.as_str(), "0" | "1" | "0.0" | "1.0" | "True" | "False" | "-1" | "-1.0");
-    let first = names.first().map(String::as_str).unwrap_or_default();
-    let is_column = columns::image(names).is_some() || columns::maybe_image(names).is_some() || first.is_empty();
-    (!rest.is_empty() && rest.iter().all(flag) && !is_column).then_some(first)
+    let named = columns::maybe_image(names).is_some();
+    (names.len() > 1 && names[1..].iter().all(flag) && !named).then_some(first)
 }
 
 impl Source for CsvSource<'_> {

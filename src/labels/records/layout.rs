@@ -12,7 +12,7 @@ use crate::labels::readers::LoadOptions;
 /// Fields that decide the layout, and the fewest and most records.
 const SAMPLE_FIELDS: usize = 400_000;
 const SAMPLE_LEAST: usize = 20;
-const SAMPLE_MOST: usize = 10_000;
+pub const SAMPLE_MOST: usize = 10_000;
 /// Distinct values that a column is asked for.
 const DISTINCT: usize = 20_000;
 
@@ -210,6 +210,17 @@ impl Layout {
         let others: Vec<usize> = (0..names.len()).filter(|c| *c != image && !passed_over.contains(c)).collect();
         let mut layout =
             Layout { form: Form::Long, image, label: None, cells: Cells::One, value: None, labels: Vec::new(), notes };
+        // As cpsd writes a table with unknown entries, or one whose labels could be taken for something else.
+        if names == ["image", "label", "value"]
+            && options.image.is_none()
+            && options.label.is_none()
+            && form != Some(Form::Wide)
+            && sample.columns[2].is_flags()
+            && !sample.columns[2].distinct.contains("0")
+        {
+            let value = Some((2, Value::Truth));
+            return Ok(Layout { label: Some(1), value, ..layout });
+        }
         let called = columns::label(names).filter(|(column, _)| others.contains(column));
         let wanted = options.labels.as_deref().unwrap_or_default();
         let flags = |column: &usize| sample.columns[*column].is_flags();
@@ -256,8 +267,8 @@ impl Layout {
             ));
             return layout.long(&sample, options, label);
         }
-        let wide: Vec<usize> = others.iter().copied().filter(flags).collect();
-        if wide.len() == others.len() && !others.is_empty() {
+        let fits = |&column: &usize| sample.columns[column].is_flags() || sample.columns[column].is_empty();
+        if others.iter().any(flags) && others.iter().all(fits) {
             return layout.wide(&sample, options, &others);
         }
         // One column beside that of images: its cells are labels.

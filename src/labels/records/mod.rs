@@ -9,7 +9,7 @@
 //! | 0, 1, -1, true, empty: the truth of an entry | `truth` |
 //! | sources: CSV files; frames and Parquet files in parts | `csv_source`, `frame_source`, `parquet` |
 
-mod cells;
+pub(super) mod cells;
 pub(super) mod columns;
 mod csv_source;
 mod frame_source;
@@ -21,10 +21,11 @@ use std::collections::HashMap;
 
 pub use csv_source::CsvSource;
 pub use frame_source::FrameSource;
-pub use layout::{Form, Layout};
+pub use layout::{Form, Layout, SAMPLE_MOST};
+pub use truth::Truth;
 
 use self::cells::Cells;
-use self::truth::{Policy, Truth};
+use self::truth::Policy;
 use super::label_table::LabelTable;
 use super::pairs::{Entry, PairBuilder, Repeats};
 use super::readers::LoadOptions;
@@ -113,7 +114,7 @@ fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
     let columns: Vec<usize> =
         [Some(layout.image), layout.label, layout.value.map(|(column, _)| column)].into_iter().flatten().collect();
     let cells = &layout.cells;
-    let policy = Policy::of(options);
+    let policy = Policy::of_values(options);
     let mut records = source.records(&columns, usize::MAX)?;
     let mut builder = PairBuilder::new();
     let (mut image, mut label) = (String::new(), String::new());
