@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | RGB pixels, from and to JPEG and PNG | `picture` |
+//! | RGB pixels, from picture files, to JPEG and PNG | `picture` |
 //! | one view of a picture from (seed, view, image) | `augment`, `randaugment` |
 //! | sources of pictures: files, parts, a cache in memory | `source` |
 //! | a source of pictures resized once, in one mapped file | `resized_cache` |
