@@ -77,14 +77,18 @@ fn malformed_files_are_errors() {
 
 #[test]
 fn a_header_that_claims_a_huge_picture_is_refused() {
-    // 100,000 × 100,000 pixels: the header of a BMP file.
+    // 60,000 × 60,000 pixels: the header of a BMP file.
     let mut bmp = written(ImageFormat::Bmp);
-    bmp[18..22].copy_from_slice(&100_000_u32.to_le_bytes());
-    bmp[22..26].copy_from_slice(&100_000_u32.to_le_bytes());
+    bmp[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
+    bmp[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
+    // 100,000 × 100,000 in PNG, whose headers have a checksum (zlib.crc32 of b"IHDR" and the 13 bytes).
+    let mut png = written(ImageFormat::Png);
+    png[16..29].copy_from_slice(&[0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0, 8, 2, 0, 0, 0]);
+    png[29..33].copy_from_slice(&0x27309c9f_u32.to_be_bytes());
     // 65,535 × 65,535, the most that GIF can claim.
     let mut gif = written(ImageFormat::Gif);
     gif[6..10].copy_from_slice(&[0xff; 4]);
-    for (bytes, claimed) in [(bmp, "100000×100000"), (gif, "65535×65535")] {
+    for (bytes, claimed) in [(bmp, "60000×60000"), (png, "100000×100000"), (gif, "65535×65535")] {
         let error = Picture::decode(&bytes, "bomb").unwrap_err();
         assert!(error.message.contains(claimed) || error.message.contains("512 MiB"), "{}", error.message);
     }
