@@ -34,6 +34,21 @@ pub trait Options: Serialize + DeserializeOwned + Default {
     fn check(&self, word: &str) -> Result<()>;
 }
 
+/// The keys of an options map with their defaults and texts, all from the declaration of the options.
+#[derive(Clone, Copy)]
+pub struct OptionDocs {
+    /// The default of every key as JSON.
+    pub defaults: fn() -> Value,
+    /// One entry per key in the order of help. A closure has no default.
+    pub docs: fn() -> Vec<OptionDoc>,
+}
+
+impl OptionDocs {
+    pub const fn of<T: Options>() -> Self {
+        OptionDocs { defaults: defaults::<T>, docs: T::docs }
+    }
+}
+
 /// The values that a numeric option accepts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Range {

@@ -26,7 +26,7 @@ mod source;
 pub use batches::{Batch, Batches};
 pub use dataset::{Dataset, epoch_order};
 pub use dataset_spec::{DatasetSpec, SourceSpec};
-pub use datasets::{Card, DATASETS, DatasetKind, card, open};
+pub use datasets::{Card, DATASETS, DatasetKind, FolderOptions, OnBadImage, Request, card, open, open_with};
 pub use picture::{Crop, Picture};
 pub use resized_cache::ResizedCache;
 pub use source::PictureSource;

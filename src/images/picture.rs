@@ -136,14 +136,8 @@ impl Picture {
 }
 
 /// The formats that are read.
-const READ: &[ImageFormat] = &[
-    ImageFormat::Jpeg,
-    ImageFormat::Png,
-    ImageFormat::WebP,
-    ImageFormat::Bmp,
-    ImageFormat::Gif,
-    ImageFormat::Tiff,
-];
+const READ: &[ImageFormat] =
+    &[ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff];
 const EXPECTED: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
 
 /// The bytes of a decoded picture at most: a header may claim any size.
@@ -153,7 +147,9 @@ const MOST_BYTES: u64 = 512 << 20;
 fn decoded(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, String> {
     let explain = |cause: ImageError| match cause {
         ImageError::Limits(_) => format!("it needs more than {} MiB of memory", MOST_BYTES >> 20),
-        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => "the file is cut short".into(),
+        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the file is cut short".into()
+        }
         other => match other.to_string() {
             text if text.to_lowercase().contains("unexpected end of file") => "the file is cut short".into(),
             text => text,

@@ -3,21 +3,24 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::DatasetKind;
-use super::downloaded::{self, Options, named, split};
+use super::downloaded::{Download, Options, named};
+use super::{DatasetKind, Request};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::{LabelTable, LoadOptions, load};
+use crate::options::OptionDocs;
 
 pub const OPENIMAGES: DatasetKind = DatasetKind {
     name: "openimages",
     summary: "Open Images: train, val (its validation split), test; the trainable classes, confirmed labels positive",
-    open: |root, given| open(root, &super::options("openimages", given)?),
+    options: OptionDocs::of::<Options>(),
+    open: |request| open(request),
 };
 
 /// Its files carry the edition in their names: `oidv7-class-descriptions.csv`, `oidv6-train-annotations-human-imagelabels.csv`.
-fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let (root, card) = downloaded::root("openimages", root, &["train", "validation", "test"])?;
+fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
+    let download = Download::new("openimages", request, &["train", "validation", "test"])?;
+    let (root, card) = (download.root, download.card);
     let find = |part: &str| -> Result<PathBuf> {
         let mut found: Vec<PathBuf> = std::fs::read_dir(root)
             .map_err(|e| Error::io(root, e))?
@@ -38,7 +41,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
     let read = |official: &str, part: &str| -> Result<Dataset> {
         let table = load(&find(part)?, &LoadOptions { format: Some("csv-long".into()), ..LoadOptions::default() })?;
         let table = of_classes(&table, &classes, &names)?;
-        split(card, official, &table, options, &root.join(official), |id| format!("{id}.jpg"))
+        download.split(official, &table, &root.join(official), |id| format!("{id}.jpg"))
     };
     Ok(vec![
         named("train", read("train", "train-annotations-human-imagelabels")?),
