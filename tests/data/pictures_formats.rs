@@ -29,10 +29,14 @@ fn every_format_is_read_as_pillow_reads_it() {
     for (case, file) in &cases {
         let name = case["name"].as_str().unwrap();
         let picture = Picture::decode(file, name).unwrap_or_else(|e| panic!("{name}: {}", e.message));
-        assert_eq!([picture.width, picture.height], [&case["width"], &case["height"]].map(|n| n.as_u64().unwrap() as u32));
+        assert_eq!(
+            [picture.width, picture.height],
+            [&case["width"], &case["height"]].map(|n| n.as_u64().unwrap() as u32)
+        );
         let (step, tolerance) = (case["step"].as_u64().unwrap() as usize, case["tolerance"].as_u64().unwrap() as u8);
         let [width, height] = [picture.width as usize, picture.height as usize];
-        let places = (step / 2..height).step_by(step).flat_map(|y| (step / 2..width).step_by(step).map(move |x| (y, x)));
+        let places =
+            (step / 2..height).step_by(step).flat_map(|y| (step / 2..width).step_by(step).map(move |x| (y, x)));
         let ours: Vec<u8> = places.flat_map(|(y, x)| [0, 1, 2].map(|c| picture.rgb[(y * width + x) * 3 + c])).collect();
         let theirs: Vec<u8> = case["rgb"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u8).collect();
         assert_eq!(ours.len(), theirs.len(), "{name}");
@@ -43,14 +47,9 @@ fn every_format_is_read_as_pillow_reads_it() {
 
 #[test]
 fn a_file_that_ends_early_is_no_picture() {
-    for format in [
-        ImageFormat::Jpeg,
-        ImageFormat::Png,
-        ImageFormat::WebP,
-        ImageFormat::Bmp,
-        ImageFormat::Gif,
-        ImageFormat::Tiff,
-    ] {
+    for format in
+        [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff]
+    {
         let whole = written(format);
         assert_eq!(Picture::decode(&whole, "whole").unwrap().width, 40, "{format:?}");
         for share in [0.1, 0.3, 0.5, 0.8] {

@@ -26,13 +26,16 @@ impl Share<'_> {
             let (option, given, of, n) = (self.option, self.given, self.of, data.len());
             let whole = format!("{n} picture{}", if n == 1 { "" } else { "s" });
             let left = match (n as f64 * fraction).round() as usize {
-                0 => "none of them is held out",
-                _ => "none of them is left to train on",
+                0 => "none is held out",
+                _ => "none is left to train on",
             };
             let help = format!("{option}: 0 holds none out");
-            Error { message: format!("option \"{option}\" of dataset \"{of}\" is {given}: of {whole} {left}"), ..error }
-                .about_option(option)
-                .with_help(help)
+            Error {
+                message: format!("option \"{option}\" of dataset \"{of}\" is {given}: of {whole}, {left}"),
+                ..error
+            }
+            .about_option(option)
+            .with_help(help)
         })
     }
 }
