@@ -8,7 +8,7 @@ use crate::labels::{LoadOptions, load};
 use crate::options::OptionDocs;
 
 /// Papers train on train2014 and test on val2014, without pictures that have no label (82,081 and 40,137 remain). The
-/// validation split is a tenth of train2014, drawn by seed.
+/// validation split is a tenth of train2014, drawn by seed; `val: 0` holds nothing out.
 pub const COCO2014: DatasetKind = DatasetKind {
     name: "coco2014",
     summary: "COCO 2014: train (nine tenths of train2014), val (a tenth of it), test (val2014); pictures without labels left out",

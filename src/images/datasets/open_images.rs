@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::downloaded::{Download, Options, named};
 use super::{DatasetKind, Request};
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::{LabelTable, LoadOptions, load};
@@ -21,6 +22,9 @@ pub const OPENIMAGES: DatasetKind = DatasetKind {
 fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     let download = Download::new("openimages", request, &["train", "validation", "test"])?;
     let (root, card) = (download.root, download.card);
+    if request.options.get("val").is_some() {
+        console::log("openimages has a validation split of its own: option \"val\" is not used");
+    }
     let find = |part: &str| -> Result<PathBuf> {
         let mut found: Vec<PathBuf> = std::fs::read_dir(root)
             .map_err(|e| Error::io(root, e))?
