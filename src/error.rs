@@ -99,7 +99,9 @@ impl Error {
         let Ok(entries) = std::fs::read_dir(folder) else {
             return error.with_help(format!("the folder {} is not there either", folder.display()));
         };
-        let names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+        // A folder of a data set may have millions of entries.
+        let entries = entries.flatten().take(20_000);
+        let names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
         let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         match nearest(&wanted, names.iter().map(String::as_str)) {
             Some(near) if near != wanted => {

@@ -1,10 +1,20 @@
-//! Files that are written whole or not at all: write a temporary file, fsync, rename. Reading a text.
+//! Files that are written whole or not at all: write a temporary file, fsync, rename. Reading a text. The endings of
+//! picture files.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+
+/// The endings of the picture files that can be read, without the dot.
+pub const PICTURES: &[&str] = &["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif"];
+
+/// Whether a name ends like a picture file, in letters of either case.
+pub fn is_picture(name: impl AsRef<Path>) -> bool {
+    let ending = name.as_ref().extension().and_then(|e| e.to_str());
+    ending.is_some_and(|ending| PICTURES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+}
 
 /// Writes `path` through `fill` and creates its parent folders. On failure an old file is left unchanged.
 ///

@@ -3,12 +3,16 @@
 //! [`options!`](crate::options) makes a struct from such a declaration. Defaults, range checks, help, completion and the
 //! checker of scripts all follow from it.
 
+mod problem;
+
 use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use self::problem::{Json, Problem};
+use crate::error::{About, Error, Result};
 
 /// One option as help shows it.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +32,21 @@ pub trait Options: Serialize + DeserializeOwned + Default {
     ///
     /// Errors: the first option out of its range.
     fn check(&self, word: &str) -> Result<()>;
+}
+
+/// The keys of an options map with their defaults and texts, all from the declaration of the options.
+#[derive(Clone, Copy)]
+pub struct OptionDocs {
+    /// The default of every key as JSON.
+    pub defaults: fn() -> Value,
+    /// One entry per key in the order of help. A closure has no default.
+    pub docs: fn() -> Vec<OptionDoc>,
+}
+
+impl OptionDocs {
+    pub const fn of<T: Options>() -> Self {
+        OptionDocs { defaults: defaults::<T>, docs: T::docs }
+    }
 }
 
 /// The values that a numeric option accepts.
@@ -106,6 +125,84 @@ impl<T: OptionNumber> OptionNumber for Option<T> {
 
     fn shown(self) -> String {
         self.map_or_else(|| "()".into(), T::shown)
+    }
+}
+
+/// Reads the options of `word` from JSON into `T`, whose `Default` holds every key, and checks their ranges.
+///
+/// Errors name the word, the option, the expectation and the value that came; an unknown key names the nearest right one.
+pub fn read<T: Options>(word: &str, options: &Map<String, Value>) -> Result<T> {
+    known_keys::<T>(word, options.keys().map(String::as_str))?;
+    let mut whole = defaults::<T>();
+    for (key, value) in options {
+        // Alone among defaults, so that a failure is this key's.
+        let alone = Value::Object([(key.clone(), value.clone())].into_iter().collect());
+        T::deserialize(Json(&alone)).map_err(|problem| bad_option(word, key, value, problem))?;
+        whole[key] = value.clone();
+    }
+    let read = T::deserialize(Json(&whole))
+        .map_err(|problem| Error::argument(format!("options of {word}: {}", problem.expected())))?;
+    read.check(word)?;
+    Ok(read)
+}
+
+/// Errors: the first key that `T` does not have.
+pub fn known_keys<'a, T: Options>(word: &str, keys: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let whole = defaults::<T>();
+    let Some(known) = whole.as_object() else {
+        return Err(Error::internal(format!("the options of {word} are not a map")));
+    };
+    match keys.into_iter().find(|key| !known.contains_key(*key)) {
+        Some(key) => Err(unknown_option(word, key, known.keys().map(String::as_str))),
+        None => Ok(()),
+    }
+}
+
+/// Every key with its default, in the struct's order.
+pub fn defaults<T: Options>() -> Value {
+    serde_json::to_value(T::default()).unwrap_or(Value::Null)
+}
+
+/// `word` has no option `key`; the nearest of those that it has is named.
+pub fn unknown_option<'a>(word: &str, key: &str, among: impl IntoIterator<Item = &'a str>) -> Error {
+    let mut error = Error::unknown("option", key, among);
+    error.message = format!("{word} has no option \"{key}\"");
+    error
+}
+
+/// The sentence for a value that the option `key` cannot take.
+fn bad_option(word: &str, key: &str, value: &Value, problem: Problem) -> Error {
+    let about = |value: Option<String>| Some(About::Option { key: key.to_string(), value });
+    match problem {
+        Problem::UnknownVariant(choices) => {
+            // A name may be given for a map that holds it: `loss: "bce"`.
+            let named = value.as_str().or(value.get("name").and_then(Value::as_str));
+            let came = named.map_or_else(|| value.to_string(), str::to_string);
+            let choices: Vec<&str> = choices.iter().copied().filter(|c| *c != "script").collect();
+            let mut error = Error::unknown("value", &came, choices.iter().copied());
+            error.message = format!("option \"{key}\" of {word} must be {}; got \"{came}\"", any_of(&choices));
+            error.about = about(Some(came));
+            error
+        }
+        Problem::UnknownField(came, choices) => {
+            let mut error = Error::unknown("option", &came, choices.iter().copied());
+            error.message = format!("option \"{key}\" of {word} has no key \"{came}\"");
+            error
+        }
+        problem => {
+            let mut error = Error::option(key, word, problem.expected(), value);
+            error.about = about(value.as_str().map(str::to_string));
+            error
+        }
+    }
+}
+
+/// `"a", "b" or "c"`.
+fn any_of(choices: &[&str]) -> String {
+    let quoted: Vec<String> = choices.iter().map(|c| format!("\"{c}\"")).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
     }
 }
 

@@ -117,7 +117,7 @@ impl Dataset {
         Ok((self.take(kept)?, read.into_iter().flatten().collect()))
     }
 
-    /// Picture files without labels, to predict on. Errors: a missing file.
+    /// Picture files without labels, to predict on. Errors: a missing file, with the nearest that is there.
     pub fn of_files(paths: &[String], labels: &[String]) -> Result<Self> {
         let files: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
         if let Some(missing) = files.iter().find(|p| !p.is_file()) {
@@ -139,7 +139,9 @@ impl Dataset {
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         let out = (self.len() as f64 * fraction).round() as usize;
         if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::argument(format!("the fraction to hold out must lie between 0 and 1, got {fraction}")));
+            return Err(Error::argument(format!(
+                "the share to hold out must lie between 0 and 1, both excluded; got {fraction}"
+            )));
         }
         if self.len() < 2 {
             let n = ["no picture", "one picture"][self.len()];

@@ -2,7 +2,7 @@
 //!
 //! | part | file |
 //! |---|---|
-//! | RGB pixels, from and to JPEG and PNG | `picture` |
+//! | RGB pixels, from picture files, to JPEG and PNG | `picture` |
 //! | one view of a picture from (seed, view, image) | `augment`, `randaugment` |
 //! | sources of pictures: files, parts, a cache in memory | `source` |
 //! | a source of pictures resized once, in one mapped file | `resized_cache` |
@@ -26,7 +26,7 @@ mod source;
 pub use batches::{Batch, Batches};
 pub use dataset::{Dataset, epoch_order};
 pub use dataset_spec::{DatasetSpec, SourceSpec};
-pub use datasets::{Card, DATASETS, DatasetKind, card, open};
+pub use datasets::{Card, DATASETS, DatasetKind, FolderOptions, OnBadImage, Request, card, open, open_with};
 pub use picture::{Crop, Picture};
 pub use resized_cache::ResizedCache;
 pub use source::PictureSource;

@@ -1,4 +1,4 @@
-//! `Picture`: an RGB picture in memory, from and to JPEG and PNG.
+//! `Picture`: an RGB picture in memory, from picture files, to JPEG and PNG.
 
 use std::cell::RefCell;
 use std::io::Cursor;
@@ -8,7 +8,10 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat};
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
+};
 
 use crate::error::{Error, Result};
 
@@ -41,30 +44,42 @@ impl Picture {
         Ok(Picture { width, height, rgb })
     }
 
-    /// Reads a JPEG or PNG file; the format is detected from the content. Errors name the path.
+    /// Reads a picture file as [`Picture::decode`] does. Errors name the path.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
         Self::decode(&bytes, path)
     }
 
-    /// Decodes JPEG or PNG bytes; `path` is only for error messages.
+    /// Decodes the bytes of a JPEG, PNG, WebP, BMP, GIF or TIFF file, told from the content; `path` is only for error
+    /// messages.
     ///
-    /// Grey and CMYK become RGB, 16 bits become 8, transparent parts are laid over white. An orientation in the
-    /// EXIF data is not applied, as in torchvision's loaders. A file that ends too early is an error, not a picture
-    /// with a grey rest.
+    /// The picture is turned as the orientation in its EXIF data says, so it is the one that people see. Grey, palettes
+    /// and CMYK become RGB, 16 bits become 8, transparent parts are laid over white. Of an animation the first frame is
+    /// read, of a TIFF file the first page.
+    ///
+    /// Errors: another format; more than 512 MiB once decoded, before any of it is allocated; samples that are no integers
+    /// of up to 16 bits; a file that ends too early, which is never a picture with a grey rest. (A file that lacks only
+    /// the part behind its first frame or page is whole.)
     pub fn decode(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self> {
         let corrupt = |cause: String| Error::in_file(&path, format!("not a readable picture: {cause}"));
-        let format = match image::guess_format(bytes) {
-            Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
-            Ok(other) => return Err(corrupt(format!("expected JPEG or PNG, found {other:?}"))),
-            Err(_) if bytes.is_empty() => return Err(corrupt("the file is empty".into())),
-            Err(_) => return Err(corrupt("expected JPEG or PNG, found neither".into())),
+        let Some(format) = image::guess_format(bytes).ok().filter(|format| READ.contains(format)) else {
+            if bytes.is_empty() {
+                return Err(corrupt("the file is empty".into()));
+            }
+            let Some((found, help)) = foreign(bytes) else {
+                return Err(corrupt(format!("expected {EXPECTED}, found none of them")));
+            };
+            let error = corrupt(format!("expected {EXPECTED}, found {found}"));
+            return Err(if help.is_empty() { error } else { error.with_help(help) });
         };
         if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
             return Err(corrupt("the JPEG is cut short".into()));
         }
-        let decoded = image::load_from_memory_with_format(bytes, format).map_err(|cause| corrupt(cause.to_string()))?;
+        // A decoder that panics on a malformed file is no more than one that refuses it.
+        let decoded = std::panic::catch_unwind(|| decoded(bytes, format))
+            .unwrap_or_else(|_| Err(format!("the decoder for {format:?} failed on it")))
+            .map_err(corrupt)?;
         let (width, height) = (decoded.width(), decoded.height());
         let rgb = if decoded.color().has_alpha() { over_white(&decoded) } else { decoded.into_rgb8().into_raw() };
         Self::new(width, height, rgb).map_err(|cause| corrupt(cause.message))
@@ -117,6 +132,106 @@ impl Picture {
             .write_image(&self.rgb, self.width, self.height, ExtendedColorType::Rgb8)
             .map_err(|cause| Error::data(format!("a {}×{} PNG cannot be written: {cause}", self.width, self.height)))?;
         Ok(bytes)
+    }
+}
+
+/// The formats that are read.
+const READ: &[ImageFormat] =
+    &[ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff];
+const EXPECTED: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
+
+/// The bytes of a decoded picture at most: a header may claim any size.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// The upright picture. `Err` is the reason.
+fn decoded(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, String> {
+    let explain = |cause: ImageError| match cause {
+        ImageError::Limits(_) => format!("it needs more than {} MiB of memory", MOST_BYTES >> 20),
+        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the file is cut short".into()
+        }
+        other => match other.to_string() {
+            text if text.to_lowercase().contains("unexpected end of file") => "the file is cut short".into(),
+            text => text,
+        },
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(MOST_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(explain)?;
+    let (width, height) = decoder.dimensions();
+    if decoder.total_bytes() > MOST_BYTES {
+        return Err(format!("it claims {width}×{height} pixels, which take more than {} MiB", MOST_BYTES >> 20));
+    }
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        // What is white in it is not said in the file.
+        return Err("its samples are floating-point numbers; expected integers of 8 or 16 bits".into());
+    }
+    let orientation = orientation(&mut decoder, format);
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;
+    decoded.apply_orientation(orientation);
+    Ok(decoded)
+}
+
+/// The orientation in the file's EXIF data; a file without one, or with one that makes no sense, is upright.
+fn orientation(decoder: &mut impl ImageDecoder, format: ImageFormat) -> Orientation {
+    // A TIFF file is EXIF data itself.
+    if format == ImageFormat::Tiff {
+        return decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    }
+    let Ok(Some(exif)) = decoder.exif_metadata() else { return Orientation::NoTransforms };
+    // Some programs leave JPEG's marker in front in other formats too.
+    let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif);
+    Orientation::from_exif_chunk(exif).unwrap_or(Orientation::NoTransforms)
+}
+
+/// A format that is known and not read, with help; the help may be empty.
+fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const CONVERT: &str = "convert it to JPEG or PNG first, as with ImageMagick: magick FILE FILE.png";
+    const DRAWING: &str = "draw it at a size first, as with ImageMagick: magick -density 150 FILE FILE.png";
+    const PAGE: &str = "perhaps a download saved an error page in place of the picture; fetch it again";
+    if let Some(brand) = bytes.get(4..12).and_then(|b| b.strip_prefix(b"ftyp")) {
+        return Some(match brand {
+            b"avif" | b"avis" => ("AVIF", CONVERT),
+            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => ("HEIC", CONVERT),
+            _ => ("a film (MP4 or QuickTime)", ""),
+        });
+    }
+    let starts: [(&[u8], &str, &str); 13] = [
+        (b"\xff\x0a", "JPEG XL", CONVERT),
+        (b"\0\0\0\x0cJXL ", "JPEG XL", CONVERT),
+        (b"\0\0\0\x0cjP  ", "JPEG 2000", CONVERT),
+        (b"\xff\x4f\xff\x51", "JPEG 2000", CONVERT),
+        (b"8BPS", "a Photoshop file", CONVERT),
+        (b"II+\0", "a BigTIFF file", CONVERT),
+        (b"MM\0+", "a BigTIFF file", CONVERT),
+        (b"%PDF", "a PDF file", DRAWING),
+        (b"\0\0\x01\0", "an icon (ICO)", CONVERT),
+        (b"\x76\x2f\x31\x01", "OpenEXR", CONVERT),
+        (b"qoif", "QOI", CONVERT),
+        (b"PK\x03\x04", "a ZIP archive", "unpack it first"),
+        (b"\x1f\x8b", "a gzip archive", "unpack it first"),
+    ];
+    if let Some((_, name, help)) = starts.iter().find(|(start, _, _)| bytes.starts_with(start)) {
+        return Some((name, help));
+    }
+    if bytes.get(128..132) == Some(b"DICM") {
+        return Some(("DICOM", "convert it to PNG first, with the window of grey values that you need"));
+    }
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_lowercase();
+    let head = head.trim_start_matches('\u{feff}').trim_start();
+    let has = |tag: &str| head.starts_with('<') && head.contains(tag);
+    match head {
+        _ if has("<svg") => Some(("SVG", DRAWING)),
+        _ if has("<html") || has("<!doctype html") => Some(("an HTML page", PAGE)),
+        _ if head.starts_with("version https://git-lfs") => {
+            Some(("a pointer of Git LFS", "git lfs pull fetches the pictures"))
+        }
+        _ if head.starts_with(['p']) && matches!(head.as_bytes().get(1), Some(b'1'..=b'7')) => {
+            Some(("PNM (PGM, PPM)", CONVERT))
+        }
+        _ => None,
     }
 }
 
@@ -175,8 +290,8 @@ mod tests {
                 assert!(error.message.starts_with(path), "{}", error.message);
             }
         }
-        let error = Picture::decode(b"GIF89a..........", "a.gif").unwrap_err();
-        assert!(error.message.contains("expected JPEG or PNG"), "{}", error.message);
+        let error = Picture::decode(b"nothing of the kind", "a.gif").unwrap_err();
+        assert!(error.message.ends_with("GIF or TIFF, found none of them"), "{}", error.message);
         let error = Picture::open("no/such/picture.jpg").unwrap_err();
         assert!(error.message.starts_with("no/such/picture.jpg"), "{}", error.message);
     }

@@ -35,7 +35,7 @@ pub fn out_of_range(index: usize, len: usize) -> Error {
     Error::argument(format!("there is no picture {index}: this source holds {len}, counted from 0"))
 }
 
-/// JPEG and PNG files under one folder, read on demand.
+/// Picture files under one folder, read on demand.
 ///
 /// The fingerprint hashes the path under the folder, the size and the modification time (to the nanosecond) of every
 /// file. Contents are not read, so that 120,000 files are fingerprinted in a second. A file that is written again counts

@@ -28,6 +28,6 @@ pub mod synthetic;
 
 pub use label_table::LabelTable;
 pub use parquet_counts::count_files;
-pub use readers::{Choice, LoadOptions, READERS, Reader, Unknown, load};
+pub use readers::{Choice, LoadOptions, READERS, Reader, Unknown, layout_of, load};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;

@@ -11,7 +11,8 @@ use crate::random::{self, Generator};
 ///
 /// Sechidis, Tsoumakas & Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011, algorithm 1. Images
 /// without a label are assigned last, to the parts that lack most. The seed breaks ties and decides the order of the
-/// images of a label. Entries of unknown truth are not spread. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
+/// images of a label. Entries of unknown truth are not spread. A part whose share is too small for an image gets one all
+/// the same: no part is empty. Errors: fewer than two shares, a share that is not above 0, shares that do not sum to 1,
 /// fewer images than parts.
 pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result<Vec<Vec<usize>>> {
     let (n, m, parts) = (table.num_images(), table.num_labels(), shares.len());
@@ -68,7 +69,24 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     for (image, part) in part_of.into_iter().enumerate() {
         split[part.unwrap_or(0)].push(image);
     }
+    fill_empty_parts(&mut split, &counts, table, &wanted);
     Ok(split)
+}
+
+/// Gives every empty part an image of the part with most images above its share: the image whose rarest label is the
+/// most frequent, which the donor misses least. `wanted` is how many images each part lacks.
+fn fill_empty_parts(split: &mut [Vec<usize>], counts: &[u64], table: &LabelTable, wanted: &[f64]) {
+    let mut lacking = wanted.to_vec();
+    while let Some(empty) = split.iter().position(Vec::is_empty) {
+        let donors = (0..split.len()).filter(|&part| split[part].len() > 1);
+        let Some(donor) = donors.min_by(|&a, &b| lacking[a].total_cmp(&lacking[b])) else { return };
+        let rarest = |image: usize| table.row(image).iter().map(|&l| counts[l as usize]).min().unwrap_or(u64::MAX);
+        let Some(at) = (0..split[donor].len()).max_by_key(|&at| rarest(split[donor][at])) else { return };
+        let image = split[donor].remove(at);
+        split[empty].push(image);
+        lacking[donor] += 1.0;
+        lacking[empty] -= 1.0;
+    }
 }
 
 /// The part with the highest first value. Ties are broken by the second value, then at random.
@@ -139,6 +157,20 @@ mod tests {
         let split = stratified_split(&t, &[0.25; 4], 3).unwrap();
         let held: Vec<u64> = split.iter().map(|p| t.take_images(p).unwrap().counts()[rarest]).collect();
         assert!(held.iter().max().unwrap() - held.iter().min().unwrap() <= 1, "{held:?}");
+    }
+
+    #[test]
+    fn no_part_is_empty() {
+        let t = table(60, 8);
+        for (shares, seed) in [(&[0.99, 0.01][..], 0), (&[0.001, 0.998, 0.001][..], 1), (&[0.01; 100][..60], 2)] {
+            let sum: f64 = shares.iter().sum();
+            let shares: Vec<f64> = shares.iter().map(|s| s / sum).collect();
+            let split = stratified_split(&t, &shares, seed).unwrap();
+            assert!(split.iter().all(|part| !part.is_empty() && part.is_sorted()), "{shares:?}: {split:?}");
+            let mut all = split.concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..60).collect::<Vec<_>>());
+        }
     }
 
     #[test]

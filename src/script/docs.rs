@@ -305,6 +305,12 @@ fn datasets_text() -> String {
     let mut out = String::new();
     for kind in crate::images::DATASETS {
         out.push_str(&format!("  {:<18} {}\n", kind.name.cyan(), wrap(kind.summary, 21)));
+        let defaults = (kind.options.defaults)();
+        for OptionDoc { key, text } in (kind.options.docs)() {
+            let default = defaults.get(key).map_or(String::new(), short_default);
+            let line = format!("{key}: {text} (default {default})");
+            out.push_str(&format!("{:21}{}\n", "", wrap(&line, 23)));
+        }
         let Ok(card) = crate::images::card(kind.name) else { continue };
         for text in [&card.use_in_papers, &card.get, &card.licence] {
             out.push_str(&format!("{:21}{}\n", "", wrap(text, 21)));

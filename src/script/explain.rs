@@ -438,13 +438,13 @@ fn arithmetic(message: &str) -> Error {
 }
 
 fn too_large(what: &str) -> Error {
+    let limits = super::limits::LIMITS;
     let limit = match what {
-        w if w.contains("string") => format!("a string may have {} MiB at most", super::session::MOST_BYTES >> 20),
-        w if w.contains("array") => {
-            format!("an array may have {} million items at most", super::session::MOST_ITEMS / 1_000_000)
-        }
-        w if w.contains("map") => {
-            format!("a map may have {} million keys at most", super::session::MOST_KEYS / 1_000_000)
+        w if w.contains("string") => format!("a string may have {} MiB at most", limits.text >> 20),
+        w if w.contains("array") => format!("an array may have {} million items at most", limits.items / 1_000_000),
+        w if w.contains("map") => format!("a map may have {} million keys at most", limits.keys / 1_000_000),
+        w if w.contains("Memory") => {
+            format!("the arrays and maps in a variable may take {} GiB at most", limits.memory >> 30)
         }
         w => format!("too large: {}", lower_first(w)),
     };

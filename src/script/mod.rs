@@ -3,6 +3,7 @@
 //! - `word`, `kind`: a word and a kind of value as data; `vocabulary`: all of them, installed by the layer above
 //! - `call`: how Rust functions become words and members
 //! - `session`: an engine with its variables, driven by the command line and the prompt
+//! - `limits`: bounds on the memory of a script's values
 //! - `host`: the services of a session that words use (run store, script arguments, background calls)
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
@@ -31,6 +32,7 @@ pub mod fingerprint;
 pub mod host;
 pub mod kind;
 pub mod library_tests;
+pub mod limits;
 pub mod modules;
 pub mod options;
 pub mod profile;

@@ -11,6 +11,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, 
 use super::errors::{Failure, StopRequest};
 use super::explain::Variable;
 use super::host::Host;
+use super::limits;
 use super::modules;
 use super::vocabulary;
 use crate::activity::console;
@@ -20,11 +21,6 @@ use crate::files;
 
 /// Operations between two checks whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
-
-/// The limits of an array, a map and a string.
-pub const MOST_ITEMS: usize = 20_000_000;
-pub const MOST_KEYS: usize = 1_000_000;
-pub const MOST_BYTES: usize = 256 << 20;
 
 /// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
 #[derive(Clone, Default)]
@@ -87,9 +83,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     // The defaults differ between debug and release builds.
     engine.set_max_call_levels(96);
     engine.set_max_expr_depths(128, 64);
-    engine.set_max_array_size(MOST_ITEMS);
-    engine.set_max_map_size(MOST_KEYS);
-    engine.set_max_string_size(MOST_BYTES);
+    limits::install(&mut engine, limits::LIMITS);
     engine.set_fail_on_invalid_map_property(true);
     // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]

@@ -1,8 +1,8 @@
 //! A word of the language: signatures, documentation, options, examples and functions in one value.
 
 use super::call::WordRegistrar;
-use super::options;
-use crate::options::{OptionDoc, Options};
+
+pub use crate::options::OptionDocs;
 
 /// The chapter of the reference that documents a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,21 +63,6 @@ pub struct Word {
     pub options: Option<OptionDocs>,
     pub examples: &'static [Example],
     pub register: fn(&mut WordRegistrar),
-}
-
-/// The keys of an options map with their defaults and texts, all from the declaration of the options.
-#[derive(Clone, Copy)]
-pub struct OptionDocs {
-    /// The default of every key as JSON.
-    pub defaults: fn() -> serde_json::Value,
-    /// One entry per key in the order of help. A closure has no default.
-    pub docs: fn() -> Vec<OptionDoc>,
-}
-
-impl OptionDocs {
-    pub const fn of<T: Options>() -> Self {
-        OptionDocs { defaults: options::defaults::<T>, docs: T::docs }
-    }
 }
 
 /// A few lines that run as a test.

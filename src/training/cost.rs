@@ -155,7 +155,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     Ok(Cost {
         prepare: if fixed { prepared.as_secs_f64() / n } else { 0.0 },
         step: steps / n,
-        validate: validation / val.len() as f64,
+        validate: validation / val.len().max(1) as f64,
         bytes: if fixed { store.bytes() as f64 / n } else { 0.0 },
     })
 }

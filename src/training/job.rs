@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
-use super::options::{Images, TeacherMode, TeacherWeights, TrainOptions};
+use super::options::{Images, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -16,7 +16,7 @@ pub struct Job {
     /// Its name in progress lines: `teacher 2 of 3`.
     pub name: String,
     pub train: Dataset,
-    /// The validation split that selects the weights. None takes one from `train`.
+    /// The validation split that selects the weights. None takes one from `train`; one without images selects nothing.
     pub val: Option<Dataset>,
     /// The labels to learn, in the order of the model's outputs.
     pub labels: Vec<String>,
@@ -43,7 +43,9 @@ const HELD_OUT: f64 = 0.1;
 impl Job {
     /// The splits that it trains on and selects on, with its labels only.
     ///
-    /// Errors: a label that is not in the data set, a split without images.
+    /// The second has no images where the options do without: the last epoch's weights are taken.
+    ///
+    /// Errors: a label that is not in the data set, a split without images that is needed.
     pub fn splits(&self) -> Result<(Dataset, Dataset)> {
         let (train, val) = match &self.val {
             Some(val) => (self.train.clone(), val.clone()),
@@ -61,7 +63,7 @@ impl Job {
             train = train.take(kept)?;
         }
         if val.is_empty() {
-            return Err(Error::argument("the validation split has no images"));
+            self.check_without_validation()?;
         }
         if train.is_empty() {
             return Err(match whole {
@@ -78,6 +80,22 @@ impl Job {
             });
         }
         Ok((train, val))
+    }
+
+    /// Errors: an option that needs a validation split with images.
+    fn check_without_validation(&self) -> Result<()> {
+        let split = if self.options.select_on == SelectOn::Test { "test" } else { "validation" };
+        let by_ap = self.distillation.as_ref().is_some_and(|d| d.teacher_weights != TeacherWeights::Even);
+        let needs = match self.options.select {
+            Select::Best => "select: \"best\" selects among epochs",
+            Select::Last if self.options.patience > 0 => "patience stops a training",
+            Select::Last if by_ap => "teacher_weights: \"val_AP\" weighs teachers",
+            Select::Last => return Ok(()),
+        };
+        Err(Error::argument(format!("the {split} split has no images, by which {needs}")).with_help(
+            "to train on all images without one: select: \"last\", patience: 0, teacher_weights: \"even\"; \
+             to hold images out: the option val of dataset, above 0",
+        ))
     }
 
     /// Everything that decides the result, as JSON. `initial` is a fingerprint of the initial weights.

@@ -64,7 +64,7 @@ crate::options! {
         /// share of the labels of a training picture that are known; the others are masked in the loss, as the unknown
         /// entries of the data set always are
         pub known: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
-        /// "best" epoch by mAP on val, regular or averaged weights; or "last"
+        /// "best" epoch by mAP on val, regular or averaged weights; or "last", which needs no val
         pub select: Select = Select::Best;
         /// "val", or "test" as the authors' code does; evaluations then carry a note
         pub select_on: SelectOn = SelectOn::Val;

@@ -132,6 +132,8 @@ fn compute_features(store: &RunStore, job: &Job) -> Result<()> {
     let (train, val) = job.splits()?;
     let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, crate::devices::first())?;
     frozen_features(store, &model, &train, &Views::of_training(options))?;
-    frozen_features(store, &model, &val, &Views::centre())?;
+    if !val.is_empty() {
+        frozen_features(store, &model, &val, &Views::centre())?;
+    }
     Ok(())
 }

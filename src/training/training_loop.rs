@@ -53,7 +53,8 @@ pub struct TrainingLoop<'a, 'h> {
     job: &'a Job,
     model: &'a Model,
     inputs: ModelInputs,
-    val_inputs: ModelInputs,
+    /// None without validation images.
+    val_inputs: Option<ModelInputs>,
     /// [images, m] on the model's device.
     targets: Tensor,
     /// [images, m]: which targets are known. None if all are.
@@ -81,7 +82,10 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let options = &job.options;
         let views = Views::of_training(options);
         let inputs = ModelInputs::new(store, model, train, views.clone())?;
-        let val_inputs = ModelInputs::new(store, model, val, Views::centre())?;
+        let val_inputs = match val.is_empty() {
+            true => None,
+            false => Some(ModelInputs::new(store, model, val, Views::centre())?),
+        };
         let m = job.labels.len() as i64;
         let targets =
             Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
@@ -301,7 +305,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             "images_per_second": (self.state.position.updates * options.batch as u64) as f64 / self.state.position.seconds.max(1e-9),
             "seconds": self.state.position.seconds,
         });
-        if epoch.is_multiple_of(options.eval_period()) || epoch == options.epochs {
+        if self.val_inputs.is_some() && (epoch.is_multiple_of(options.eval_period()) || epoch == options.epochs) {
             let regular = self.validate(false)?;
             line["val_mAP"] = json!(regular);
             let mut candidates = vec![(regular, false)];
@@ -340,8 +344,11 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         }
     }
 
-    /// mAP in percent on the validation split, with the averaged weights or the regular ones.
+    /// mAP in percent on the validation split, with the averaged weights or the regular ones; NaN without one.
     fn validate(&mut self, averaged: bool) -> Result<f64> {
+        if self.val_inputs.is_none() {
+            return Ok(f64::NAN);
+        }
         let kept = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
         if averaged {
             let (values, statistics) =
@@ -350,9 +357,10 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         }
         let scores = (|| -> Result<Vec<f32>> {
             let mut scores = Vec::with_capacity(self.val_targets.len());
-            for batch in self.val_inputs.all(self.model, 256)? {
+            let Some(inputs) = &self.val_inputs else { return Ok(scores) };
+            for batch in inputs.all(self.model, 256)? {
                 let batch = batch?;
-                let logits = tch::no_grad(|| self.val_inputs.logits(self.model, &batch.x, Pass::EVAL))?;
+                let logits = tch::no_grad(|| inputs.logits(self.model, &batch.x, Pass::EVAL))?;
                 scores.extend(crate::torch::to_vec_f32(&logits)?);
             }
             Ok(scores)

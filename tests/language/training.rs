@@ -123,6 +123,28 @@ fn teachers_in_training_mode_teach_otherwise_and_stay_as_they_are() {
 }
 
 #[test]
+fn all_pictures_are_trained_on_without_a_validation_split() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    run(&mut session, SMALL);
+    run(&mut session, "let whole = #{ train: data.train, val: data.val.take(0), test: data.test };");
+    let wrong = failure(&mut session, "train_teacher(whole, some, o)");
+    assert!(wrong.contains("the validation split has no images") && wrong.contains("select: \"last\""), "{wrong}");
+    let wrong = failure(&mut session, "train_teacher(whole, some, o + #{ select: \"last\", patience: 2 })");
+    assert!(wrong.contains("patience stops a training"), "{wrong}");
+    let lines = "let lines = []; let m = train_teacher(whole, some, o + #{ select: \"last\", on_epoch: |line| lines.push(line) });";
+    run(&mut session, lines);
+    assert!(
+        eval(&mut session, "lines.len() == 2 && !(\"val_mAP\" in lines[1]) && lines[1].loss > 0.0").as_bool().unwrap()
+    );
+    assert!(eval(&mut session, "evaluate(m, data.test).mAP >= 0.0").as_bool().unwrap());
+    // A student too, whose teachers are weighed evenly.
+    run(&mut session, "let s = distill(whole, m, o + #{ select: \"last\" });");
+    let wrong = failure(&mut session, "distill(whole, m, o + #{ select: \"last\", teacher_weights: \"val_AP\" })");
+    assert!(wrong.contains("\"val_AP\" weighs teachers"), "{wrong}");
+}
+
+#[test]
 fn pictures_that_cannot_be_read_are_left_out_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(&folder.path().join("runs"));

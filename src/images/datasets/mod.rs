@@ -5,6 +5,9 @@ mod coco;
 mod downloaded;
 mod emoji_scenes;
 mod folder;
+mod folder_pictures;
+mod held_out;
+mod missing;
 mod nuswide;
 mod open_images;
 mod visual_genome;
@@ -15,19 +18,37 @@ use std::path::Path;
 use serde_json::Value;
 
 pub use card::{Card, card};
+pub use folder::FolderOptions;
 pub use nuswide::concepts;
 
 use super::Dataset;
-use crate::error::{About, Error, Result};
-use crate::json;
-use crate::options::Options;
+use crate::error::{Error, Result};
+use crate::options::{OptionDocs, Options, known_keys, read, unknown_option};
 
 /// A data set that can be opened.
 pub struct DatasetKind {
     pub name: &'static str,
     pub summary: &'static str,
-    /// `options` is a JSON object of the keys that the user gave.
-    pub open: fn(root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>>,
+    pub options: OptionDocs,
+    pub open: fn(&Request) -> Result<Vec<(String, Dataset)>>,
+}
+
+/// How a data set is to be opened.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The folder of its files.
+    pub root: Option<&'a Path>,
+    /// A JSON object of the keys that the user gave.
+    pub options: &'a Value,
+    pub on_bad_image: OnBadImage,
+}
+
+/// What becomes of pictures that are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadImage {
+    Error,
+    /// Left out; their number and the first few are logged.
+    Skip,
 }
 
 /// All data sets.
@@ -43,49 +64,33 @@ pub const DATASETS: &[DatasetKind] = &[
     visual_genome::VISUAL_GENOME_500,
 ];
 
-/// Opens a data set: its splits by name, in order.
+/// Opens a data set: its splits by name, in order. A split for which no share is held out has no pictures.
 ///
 /// Errors: an unknown name or option, with the nearest; missing files, with the expected layout.
 pub fn open(name: &str, root: Option<&Path>, options: &Value) -> Result<Vec<(String, Dataset)>> {
+    open_with(name, &Request { root, options, on_bad_image: OnBadImage::Error })
+}
+
+/// As [`open`], with a choice for missing pictures.
+pub fn open_with(name: &str, request: &Request) -> Result<Vec<(String, Dataset)>> {
     let kind = DATASETS
         .iter()
         .find(|d| d.name == name)
         .ok_or_else(|| Error::unknown("data set", name, DATASETS.iter().map(|d| d.name)))?;
-    (kind.open)(root, options)
+    (kind.open)(request)
 }
 
 /// The options that were given to the data set `name`, and the defaults of the others.
 fn options<T: Options>(name: &str, given: &Value) -> Result<T> {
-    let known: Vec<&str> = T::docs().iter().map(|option| option.key).collect();
-    let given_keys = || given.as_object().into_iter().flatten();
-    if let Some((bad, _)) = given_keys().find(|(key, _)| !known.contains(&key.as_str())) {
-        let error = Error::unknown("option", bad, known.iter().copied().chain(["root"]));
-        return Err(Error { message: format!("dataset \"{name}\" has no option \"{bad}\""), ..error });
-    }
     let word = format!("dataset \"{name}\"");
-    let options: T = serde_json::from_value(given.clone()).map_err(|e| {
-        // Each alone among the defaults tells which one it is.
-        let alone = |(key, value): &(&String, &Value)| {
-            let alone = Value::Object([((*key).clone(), (*value).clone())].into_iter().collect());
-            serde_json::from_value::<T>(alone).err()
-        };
-        match given_keys().find_map(|entry| Some((entry, alone(&entry)?))) {
-            Some(((key, value), e)) => {
-                let expected = json::expected(&e).unwrap_or_else(|| json::fault(&e));
-                let error = Error::option(key, &word, expected, value);
-                match value.as_str() {
-                    Some(text) => {
-                        let about = About::Option { key: key.clone(), value: Some(text.to_string()) };
-                        Error { about: Some(about), ..error }
-                    }
-                    None => error,
-                }
-            }
-            None => Error::argument(format!("options of {word}: {}", json::fault(&e))).about_name(name),
-        }
-    })?;
-    options.check(name)?;
-    Ok(options)
+    let Some(given) = given.as_object() else {
+        return Err(Error::argument(format!("the options of {word} must be a map; got {given}")));
+    };
+    if let Some(bad) = given.keys().find(|key| known_keys::<T>(&word, [key.as_str()]).is_err()) {
+        let known = T::docs().into_iter().map(|option| option.key).chain(["root", "on_bad_image", "cache"]);
+        return Err(unknown_option(&word, bad, known));
+    }
+    read(&word, given)
 }
 
 /// The folder of a data set of files. Errors: none was given, with the expected layout.

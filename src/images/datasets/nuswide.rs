@@ -1,17 +1,17 @@
 //! `nuswide`: NUS-WIDE's own folders.
 
-use std::path::Path;
-
-use super::downloaded::{self, Options, split, splits};
-use super::{DatasetKind, card::card};
+use super::downloaded::{Download, Options};
+use super::{DatasetKind, Request, card::card};
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::labels::{LoadOptions, load};
+use crate::options::OptionDocs;
 
 pub const NUSWIDE: DatasetKind = DatasetKind {
     name: "nuswide",
     summary: "NUS-WIDE, 81 concepts: train and val from its train list, test; pictures without any concept left out",
-    open: |root, given| open(root, &super::options("nuswide", given)?),
+    options: OptionDocs::of::<Options>(),
+    open: |request| open(request),
 };
 
 /// The 81 concepts in the order of Concepts81.txt.
@@ -19,20 +19,20 @@ pub fn concepts() -> Vec<String> {
     card("nuswide").map(|card| card.labels.clone()).unwrap_or_default()
 }
 
-fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
+fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     let needed = [
         "ImageList/ImageList/TrainImagelist.txt",
         "ImageList/ImageList/TestImagelist.txt",
         "Groundtruth/TrainTestLabels",
         "Flickr",
     ];
-    let (root, card) = downloaded::root("nuswide", root, &needed)?;
+    let download = Download::new("nuswide", request, &needed)?;
     let read = |official: &str| -> Result<Dataset> {
         let table = load(
-            root,
+            download.root,
             &LoadOptions { format: Some("nuswide".into()), split: Some(official.into()), ..LoadOptions::default() },
         )?;
-        split(card, official, &table, options, &root.join("Flickr"), str::to_string)
+        download.split(official, &table, &download.root.join("Flickr"), str::to_string)
     };
-    splits(read("train")?, read("test")?, options)
+    download.splits(read("train")?, read("test")?)
 }

@@ -3,23 +3,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::DatasetKind;
-use super::downloaded::{self, Options, named, split};
+use super::downloaded::{Download, Options, named};
+use super::{DatasetKind, Request};
 use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::labels::{LabelTable, LoadOptions, load};
+use crate::options::OptionDocs;
 use crate::tables::{CsvRecords, TextFile};
 
 pub const OPENIMAGES: DatasetKind = DatasetKind {
     name: "openimages",
     summary: "Open Images: train, val (its validation split), test; the trainable classes, confirmed labels positive",
-    open: |root, given| open(root, &super::options("openimages", given)?),
+    options: OptionDocs::of::<Options>(),
+    open: |request| open(request),
 };
 
 /// Its files carry the edition in their names: `oidv7-class-descriptions.csv`, `oidv6-train-annotations-human-imagelabels.csv`.
-fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let (root, card) = downloaded::root("openimages", root, &["train", "validation", "test"])?;
+fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
+    let download = Download::new("openimages", request, &["train", "validation", "test"])?;
+    let (root, card) = (download.root, download.card);
+    if request.options.get("val").is_some() {
+        console::log("openimages has a validation split of its own: option \"val\" is not used");
+    }
     let entries = std::fs::read_dir(root).map_err(|e| Error::io(root, e))?;
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.sort();
@@ -36,7 +42,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
     let classes = Classes::read(find("classes-trainable")?, find("class-descriptions")?)?;
     let read = |official: &str, part: &str| -> Result<Dataset> {
         let table = load(find(part)?, &LoadOptions { format: Some("csv-long".into()), ..LoadOptions::default() })?;
-        split(card, official, &classes.table(&table)?, options, &root.join(official), |id| format!("{id}.jpg"))
+        download.split(official, &classes.table(&table)?, &root.join(official), |id| format!("{id}.jpg"))
     };
     // Editions differ in the name of this file.
     let val = ["val-annotations-human-imagelabels", "validation-annotations-human-imagelabels"];

@@ -1,30 +1,32 @@
 //! `visual-genome-500`: Visual Genome's pictures with the 500 most frequent categories.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use super::DatasetKind;
-use super::downloaded::{self, Options, split, splits};
+use super::downloaded::{Download, Options};
+use super::{DatasetKind, Request};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::json;
 use crate::labels::LabelTable;
+use crate::options::OptionDocs;
 use crate::tables::TextFile;
 
 pub const VISUAL_GENOME_500: DatasetKind = DatasetKind {
     name: "visual-genome-500",
     summary: "Visual Genome, the 500 most frequent categories by number: train and val from its train list, test",
-    open: |root, given| open(root, &super::options("visual-genome-500", given)?),
+    options: OptionDocs::of::<Options>(),
+    open: |request| open(request),
 };
 
 const INDEX: &str = "vg_category_500_labels_index.json";
 
-fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>> {
-    let (root, card) = downloaded::root(
+fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
+    let download = Download::new(
         "visual-genome-500",
-        root,
+        request,
         &[INDEX, "train_list_500.txt", "test_list_500.txt", "VG_100K", "VG_100K_2"],
     )?;
+    let (root, card) = (download.root, download.card);
     let path = root.join(INDEX);
     let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
     let index: HashMap<String, Vec<u32>> = json::parse(&bytes).map_err(|what| {
@@ -59,7 +61,7 @@ fn open(root: Option<&Path>, options: &Options) -> Result<Vec<(String, Dataset)>
                 format!("VG_100K_2/{image}")
             }
         };
-        split(card, official, &table, options, root, folder)
+        download.split(official, &table, root, folder)
     };
-    splits(read("train")?, read("test")?, options)
+    download.splits(read("train")?, read("test")?)
 }

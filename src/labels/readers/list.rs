@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{LoadOptions, Probe, Reader};
 use crate::activity::interrupt;
 use crate::error::Result;
+use crate::files::is_picture;
 use crate::labels::LabelTable;
 use crate::labels::pairs::{PairBuilder, Repeats};
 use crate::tables::TextFile;
@@ -21,15 +22,14 @@ pub const READER: Reader = Reader {
 
 /// Files beside a list that name its labels, one per line.
 const NAMES: &[&str] = &["classes.txt", "labels.txt", "categories.txt", "concepts.txt", "Concepts81.txt"];
-const PICTURES: &[&str] = &[".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"];
 
 /// Whether the first word is a picture's file name, which no other format begins with.
 fn detect(probe: &Probe) -> Option<bool> {
     if probe.is_folder || probe.head.contains(&0) {
         return None;
     }
-    let first = probe.first_line()?.split_whitespace().next()?.to_ascii_lowercase();
-    Some(!first.contains(',') && PICTURES.iter().any(|end| first.ends_with(end)))
+    let first = probe.first_line()?.split_whitespace().next()?;
+    Some(!first.contains(',') && is_picture(first))
 }
 
 fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {

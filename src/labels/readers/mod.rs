@@ -144,6 +144,12 @@ impl Probe {
     }
 }
 
+/// The name of the format whose layout a folder has.
+pub fn layout_of(folder: &Path, options: &LoadOptions) -> Option<&'static str> {
+    let probe = Probe::new(folder).ok().filter(|probe| probe.is_folder)?;
+    READERS.iter().find(|reader| (reader.detect)(&probe, options)).map(|reader| reader.name)
+}
+
 /// Reads a label table from a file or folder.
 ///
 /// Errors name the file and the line or record, and what was expected: a missing path, a format that is unknown or

@@ -102,6 +102,14 @@ impl Policy {
         Policy { unknown: options.unknown, empty }
     }
 
+    /// The policy for a column `value` of a long table: cpsd writes -1 there for an unknown entry, so it is masked unless
+    /// the options say otherwise.
+    pub fn of_values(options: &LoadOptions) -> Policy {
+        let policy = Policy::of(options);
+        let unknown = if options.unknown == Unknown::Error { Unknown::Masked } else { options.unknown };
+        Policy { unknown, ..policy }
+    }
+
     /// The entry; nothing where the policy is to refuse.
     #[inline]
     pub fn apply(&self, truth: Truth, taken: &mut Taken) -> Option<Entry> {

@@ -7,7 +7,7 @@ use rhai::{Dynamic, Map};
 
 use crate::activity::console;
 use crate::error::{About, Error, Result};
-use crate::images::{self, ResizedCache, scenes::SceneOptions};
+use crate::images::{self, OnBadImage, Request, ResizedCache, scenes::SceneOptions};
 use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 use crate::script::{options, vocabulary};
@@ -21,9 +21,17 @@ pub const WORD: Word = Word {
 val, test (from the same contexts) and test_shifted (contexts broken: objects out of place, usual companions missing). \
 All others read from `root` (?datasets lists them): \"folder\", \"coco2014\", \"coco2017\", \"nuswide\", \"voc2007\", \"voc2012\", \"openimages\", \"visual-genome-500\"; \
 when something is missing, the error shows the layout that is expected and where to get it, and a split whose counts are not the published ones is reported as a part. \
-They take `val` (share of the training pictures held out, 0.1), `seed` (which ones), `unlabelled` (true keeps pictures without labels) and, for VOC, `difficult`. \
-The options below are those of emoji-scenes; every data set takes `root` where it needs files, and `on_bad_image`: \
-\"skip\" reads every picture once and leaves out those that cannot be read, by path; \"error\", the default, stops a training at the first. \
+They take `val` (share of the training pictures held out, 0.1; at 0 the split val is empty and all of train is trained on, with `select: \"last\"`), \
+`seed` (which ones), `unlabelled` (true keeps pictures without labels) and, for VOC, `difficult`. \
+\"folder\" is a folder of your own: `val` and `test` are shares of its pictures (0.1 and 0.2), and it takes the options of load_labels (`image`, `label`, `separator`, \
+`unknown`, `labels`, `format`, ...) and three more: `file` (another label file than labels.csv, in any format that load_labels reads), `folder` (where the pictures are) \
+and `extension` (the ending of image names that have none). Where these are not given, the only label file and the folder and ending under which \
+the pictures are found are taken, and said. YOLO, VOC and Hugging Face folders are read as they are. \
+Pictures are JPEG, PNG, WebP, BMP, GIF (the first frame) or TIFF (the first page), told from the content; they are turned as the orientation in their EXIF data says, \
+and transparent parts are laid over white. \
+The options below are those of emoji-scenes, and ?datasets lists those of every data set. Every data set takes `root` where it needs files, and `on_bad_image`: \
+\"skip\" reads every picture once and leaves out those that are missing or cannot be read, with their number and the first few said; \
+\"error\", the default, stops at the first: a missing one when the data set is opened (of the published ones only the first and the last picture are looked for then), another when it is read. \
 `cache: 448` decodes every picture once, resized to a square of that side, and keeps them all in one file of the run store \
 (side × side × 3 bytes per picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
     options: Some(OptionDocs::of::<SceneOptions>()),
@@ -39,9 +47,9 @@ The options below are those of emoji-scenes; every data set takes `root` where i
 fn dataset(call: &Call, name: String, options: Option<Map>) -> Result<Map> {
     let mut options = options.unwrap_or_default();
     let root = take_string(call, &mut options, "root", "a path")?;
-    let skip = match take_string(call, &mut options, "on_bad_image", "\"error\" or \"skip\"")?.as_deref() {
-        None | Some("error") => false,
-        Some("skip") => true,
+    let on_bad_image = match take_string(call, &mut options, "on_bad_image", "\"error\" or \"skip\"")?.as_deref() {
+        None | Some("error") => OnBadImage::Error,
+        Some("skip") => OnBadImage::Skip,
         Some(came) => {
             let about = Some(About::Option { key: "on_bad_image".into(), value: Some(came.into()) });
             let message = format!("option \"on_bad_image\" of dataset must be \"error\" or \"skip\"; got \"{came}\"");
@@ -57,23 +65,23 @@ fn dataset(call: &Call, name: String, options: Option<Map>) -> Result<Map> {
     };
     let options = options::to_json(&options.into())
         .map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
+    let request = Request { root: root.as_deref().map(Path::new), options: &options, on_bad_image };
     let mut opened = Map::new();
-    for (split, mut dataset) in images::open(&name, root.as_deref().map(Path::new), &options)? {
-        if skip {
+    for (split, mut dataset) in images::open_with(&name, &request)? {
+        if on_bad_image == OnBadImage::Skip {
             let (readable, bad) = dataset.readable()?;
-            for error in &bad {
-                console::log(&format!("skipped: {}", error.message));
-            }
             if !bad.is_empty() {
+                let (n, all) = (bad.len(), dataset.len());
+                let few: Vec<&str> = bad.iter().take(3).map(|error| error.message.as_str()).collect();
+                let more = if n > few.len() { "; ..." } else { "" };
                 console::log(&format!(
-                    "{name} {split}: {} of {} pictures cannot be read and are left out",
-                    bad.len(),
-                    dataset.len()
+                    "{name} {split}: {n} of {all} pictures cannot be read and are left out: {}{more}",
+                    few.join("; ")
                 ));
             }
             dataset = readable;
         }
-        if cache > 0 {
+        if cache > 0 && !dataset.is_empty() {
             dataset.source = Arc::new(ResizedCache::make(&call.store(), dataset.source, cache)?);
         }
         opened.insert(split.into(), Dynamic::from(dataset));

@@ -1,0 +1,273 @@
+//! Bounds on the memory of a script's values.
+//!
+//! Rhai's own limits walk through a whole value after every call that may have changed it, so an array that grows item
+//! by item takes quadratic time. They are off. Instead, values are walked through at times, such that all walks together
+//! take at most a fifth of a script's time: after a walk of t seconds the next one comes 4t seconds later. A script
+//! cannot make values much faster than a walk passes them, so they exceed a limit by a small factor at most before that
+//! is noticed, and the time that all walks take stays proportional to the time that the script itself takes. Functions
+//! that can make a value of any size in one step are checked by themselves.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, EvalContext, INT, ImmutableString, Position};
+
+/// How large a value may be.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Values inside a value: items of arrays and entries of maps, at any depth, and bytes of blobs.
+    pub items: usize,
+    /// Keys of one map.
+    pub keys: usize,
+    /// Bytes of a string, and of all strings inside a value.
+    pub text: usize,
+    /// Bytes of all arrays and maps inside a value, about.
+    pub memory: usize,
+}
+
+pub const LIMITS: Limits = Limits { items: 20_000_000, keys: 1_000_000, text: 256 << 20, memory: 1 << 30 };
+
+/// Between two readings of the clock, in accesses to variables. Each can at most double a value.
+const ACCESSES_A_READING: u32 = 4;
+/// A walk is followed by this many times its duration without one.
+const REST: u32 = 4;
+/// At least so long there is no walk: time for a megabyte.
+const SHORTEST_REST: Duration = Duration::from_micros(100);
+
+/// Bytes of an item in an array; of an array, a map and a map's entry in addition.
+const OF_ITEM: usize = size_of::<Dynamic>();
+const OF_ARRAY: usize = 64;
+const OF_MAP: usize = 512;
+const OF_ENTRY: usize = 48;
+
+type Checked<T = ()> = Result<T, Box<EvalAltResult>>;
+
+/// Bounds the values of all scripts that `engine` runs.
+pub fn install(engine: &mut Engine, limits: Limits) {
+    let watch = Watch { limits, accesses: Cell::new(0), next: Cell::new(None) };
+    // (The call is not deprecated but volatile, as rhai says.)
+    #[allow(deprecated)]
+    engine.on_var(move |_, _, context| watch.look(&context).map(|()| None));
+    engine.register_fn("pad", move |array: &mut Array, len: INT, item: Dynamic| limits.pad_array(array, len, item));
+    engine.register_fn("pad", move |blob: &mut Blob, len: INT, value: INT| limits.pad_blob(blob, len, value));
+    engine.register_fn("pad", move |text: &mut ImmutableString, len: INT, with: char| {
+        limits.pad_text(text, len, with.encode_utf8(&mut [0; 4]))
+    });
+    engine.register_fn("pad", move |text: &mut ImmutableString, len: INT, with: ImmutableString| {
+        limits.pad_text(text, len, &with)
+    });
+    engine.register_fn("blob", move |len: INT| limits.blob(len, 0));
+    engine.register_fn("blob", move |len: INT, value: INT| limits.blob(len, value));
+}
+
+/// When to walk through the variables again.
+struct Watch {
+    limits: Limits,
+    accesses: Cell<u32>,
+    next: Cell<Option<Instant>>,
+}
+
+impl Watch {
+    /// Called at every access to a variable: walks through all variables in sight, if it is time.
+    fn look(&self, context: &EvalContext) -> Checked {
+        let accesses = self.accesses.get().wrapping_add(1);
+        self.accesses.set(accesses);
+        if !accesses.is_multiple_of(ACCESSES_A_READING) {
+            return Ok(());
+        }
+        let start = Instant::now();
+        if self.next.get().is_some_and(|next| start < next) {
+            return Ok(());
+        }
+        let variables = context.scope().iter_raw().map(|(_, _, value)| value);
+        variables.chain(context.this_ptr()).try_for_each(|value| self.limits.check(value))?;
+        let end = Instant::now();
+        self.next.set(Some(end + SHORTEST_REST.max(REST * end.duration_since(start))));
+        Ok(())
+    }
+}
+
+/// The size of a value, as far as it was added up.
+struct Size {
+    limits: Limits,
+    items: usize,
+    text: usize,
+    memory: usize,
+}
+
+impl Size {
+    /// Adds `value`, `times` times. Errors: that exceeds a limit.
+    fn add(&mut self, value: &Dynamic, times: usize) -> Checked {
+        if value.is_array() {
+            let Ok(array) = value.as_array_ref() else { return Ok(()) };
+            self.items(array.len(), OF_ARRAY + OF_ITEM * array.len(), times)?;
+            array.iter().try_for_each(|item| self.add(item, times))
+        } else if value.is_map() {
+            let Ok(map) = value.as_map_ref() else { return Ok(()) };
+            if map.len() > self.limits.keys {
+                return Err(too_large("Size of object map"));
+            }
+            self.items(map.len(), OF_MAP + OF_ENTRY * map.len(), times)?;
+            map.values().try_for_each(|item| self.add(item, times))
+        } else if value.is_string() {
+            let bytes = value.as_immutable_string_ref().map_or(0, |text| text.len());
+            self.text = self.text.saturating_add(bytes.saturating_mul(times));
+            if self.text > self.limits.text { Err(too_large("Length of string")) } else { Ok(()) }
+        } else if value.is_blob() {
+            let bytes = value.as_blob_ref().map_or(0, |blob| blob.len());
+            self.items(bytes, bytes, times)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn items(&mut self, n: usize, bytes: usize, times: usize) -> Checked {
+        self.items = self.items.saturating_add(n.saturating_mul(times));
+        self.memory = self.memory.saturating_add(bytes.saturating_mul(times));
+        if self.items > self.limits.items {
+            return Err(too_large("Size of array/BLOB"));
+        }
+        if self.memory > self.limits.memory { Err(too_large("Memory of a value")) } else { Ok(()) }
+    }
+}
+
+fn too_large(what: &str) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorDataTooLarge(what.into(), Position::NONE).into()
+}
+
+impl Limits {
+    fn size(self) -> Size {
+        Size { limits: self, items: 0, text: 0, memory: 0 }
+    }
+
+    /// Errors: the value exceeds a limit.
+    fn check(self, value: &Dynamic) -> Checked {
+        if value.is_shared() {
+            // A value that is being changed at the moment is looked at another time.
+            return value.read_lock::<Dynamic>().map_or(Ok(()), |inner| self.size().add(&inner, 1));
+        }
+        self.size().add(value, 1)
+    }
+
+    /// As Rhai's own `pad`: the array has at least `len` items, the added ones are `item`.
+    fn pad_array(self, array: &mut Array, len: INT, item: Dynamic) -> Checked {
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len > array.len()) else { return Ok(()) };
+        let mut size = self.size();
+        size.items(len, OF_ITEM.saturating_mul(len), 1)?;
+        size.add(&item, len - array.len())?;
+        array.resize(len, item);
+        Ok(())
+    }
+
+    fn pad_blob(self, blob: &mut Blob, len: INT, value: INT) -> Checked {
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len > blob.len()) else { return Ok(()) };
+        self.size().items(len, len, 1)?;
+        blob.resize(len, (value & 0xff) as u8);
+        Ok(())
+    }
+
+    /// As Rhai's own `pad`: the text has at least `len` characters, filled up with `with`, whose last repetition is cut.
+    fn pad_text(self, text: &mut ImmutableString, len: INT, with: &str) -> Checked {
+        let there = text.chars().count();
+        let Some(missing) = usize::try_from(len).ok().and_then(|len| len.checked_sub(there)).filter(|n| *n > 0) else {
+            return Ok(());
+        };
+        // (A character has 4 bytes at most.)
+        if missing > self.text || text.len() + missing.saturating_mul(with.len().min(4)) > self.text.saturating_mul(4) {
+            return Err(too_large("Length of string"));
+        }
+        text.make_mut().extend(with.chars().cycle().take(missing));
+        if text.len() > self.text { Err(too_large("Length of string")) } else { Ok(()) }
+    }
+
+    fn blob(self, len: INT, value: INT) -> Checked<Blob> {
+        let len = usize::try_from(len).unwrap_or(0);
+        self.size().items(len, len, 1)?;
+        Ok(vec![(value & 0xff) as u8; len])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Smaller limits than a session's, so that the tests need little memory.
+    const SMALL: Limits = Limits { items: 200_000, keys: 10_000, text: 2 << 20, memory: 10 << 20 };
+
+    fn engine(limits: Limits) -> Engine {
+        let mut engine = Engine::new();
+        install(&mut engine, limits);
+        engine
+    }
+
+    fn refused(script: &str) -> String {
+        // (An error in a function is wrapped in the call.)
+        match engine(SMALL).run(script).unwrap_err().unwrap_inner() {
+            EvalAltResult::ErrorDataTooLarge(what, _) => what.clone(),
+            other => panic!("{script}: {other}"),
+        }
+    }
+
+    #[test]
+    fn growth_without_an_end_is_stopped_wherever_it_happens() {
+        assert_eq!(refused(r#"let a = "0123456789"; loop { a += a; }"#), "Length of string");
+        for script in [
+            "let a = [0]; loop { a += a; }",
+            "let a = [0]; loop { a = a + a; }",
+            "let a = [0]; loop { a.append(a); }",
+            "let a = []; loop { a.push(0); }",
+            "let m = #{ a: [0] }; loop { m.a += m.a; }",
+            "let a = [0]; let f = || { loop { a += a; } }; f.call();",
+            "fn double(a) { loop { a += a; } } double([0]);",
+            "let b = blob(9); loop { b += b; }",
+        ] {
+            assert_eq!(refused(script), "Size of array/BLOB", "{script}");
+        }
+        assert!(["Size of array/BLOB", "Memory of a value"].contains(&&*refused("let a = [0]; loop { a = [a, a]; }")));
+        assert_eq!(refused("let m = #{ a: 0 }; loop { m = #{ a: m, b: m }; }"), "Memory of a value");
+        assert_eq!(refused("let m = #{}; let i = 0; loop { m[`${i}`] = i; i += 1; }"), "Size of object map");
+    }
+
+    #[test]
+    fn one_step_makes_no_value_of_any_size() {
+        for script in [
+            "let a = []; a.pad(1000000000000, 0);",
+            "let b = []; b.pad(1000, 0); let a = []; a.pad(10000, b);",
+            "blob(1000000000000)",
+            "blob(1000000000000, 7)",
+            "let b = blob(1); b.pad(1000000000000, 7);",
+        ] {
+            assert_eq!(refused(script), "Size of array/BLOB", "{script}");
+        }
+        for script in [
+            r#"let s = ""; s.pad(1000000000000, '$');"#,
+            r#"let s = ""; s.pad(1000000000000, "ab");"#,
+            r#"let s = ""; s.pad(1000, 'x'); let a = []; a.pad(10000, s);"#,
+        ] {
+            assert_eq!(refused(script), "Length of string", "{script}");
+        }
+    }
+
+    #[test]
+    fn padding_is_as_in_rhai() {
+        for script in [
+            "let a = [1]; a.pad(3, [2]); a.pad(2, 9); a.pad(-1, 9); a.to_string()",
+            "let b = blob(2, 258); b.pad(4, 7); b.pad(1, 3); b.to_string()",
+            "blob(3).to_string()",
+            "blob(-3).to_string()",
+            r#"let s = "äb"; s.pad(4, 'ö'); s.pad(1, 'x'); s"#,
+            r#"let s = "äb"; s.pad(7, "xyz"); s.pad(-5, "q"); s"#,
+        ] {
+            let rhais = Engine::new().eval::<String>(script).unwrap();
+            assert_eq!(engine(LIMITS).eval::<String>(script).unwrap(), rhais, "{script}");
+        }
+        // Rhai's own does not end here.
+        assert_eq!(engine(LIMITS).eval::<String>(r#"let s = "a"; s.pad(4, ""); s"#).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_table_of_many_rows_may_be_built() {
+        let rows = "let rows = []; for i in 0..300000 { rows.push(#{ image: `a${i}`, a: 1, b: 2, c: 3 }); } rows.len()";
+        assert_eq!(engine(LIMITS).eval::<INT>(rows).unwrap(), 300_000);
+    }
+}
