@@ -154,15 +154,15 @@ impl PairBuilder {
             if let Some((image, label, first, second)) = doubles.first {
                 let (image, label) = (&images.list[image], &names[label as usize]);
                 console::log(&format!(
-                    "{source}: {} {what}, first image \"{image}\" with label \"{label}\" on {unit}s {first} and {second}",
+                    "{source}: {what}: {}, first image \"{image}\" with label \"{label}\" on {unit}s {first} and {second}",
                     doubles.count
                 ));
             }
         };
         if repeats == Repeats::Said {
-            say(&repeated, "repeated pairs count once");
+            say(&repeated, "repeated pairs, which count once");
         }
-        say(&contradictory, "pairs are given as present and as absent, and count as present");
+        say(&contradictory, "pairs given as present and as absent, which count as present");
         let table = LabelTable::from_csr(names, images.list, ends, indices)?;
         if unknown.is_empty() { Ok(table) } else { table.with_unknown(&unknown) }
     }

@@ -13,16 +13,27 @@ pub const READER: Reader = Reader {
     has_splits: false,
     detect: |probe, options| {
         let layout = |probe: &Probe| Layout::find(&CsvSource::new(probe.text(options)?, options)?, options, None);
-        is_csv(probe) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
+        is_csv(probe, options) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
     },
     read,
 };
 
-/// Whether a file may be CSV: JSON and XML have commas too, and a list of pictures has none in its first line.
-pub fn is_csv(probe: &Probe) -> bool {
-    let line = probe.first_line().map(str::trim_start);
-    !probe.is_folder
-        && line.is_some_and(|line| !line.starts_with(['[', '{', '<']) && line.contains([',', ';', '\t', '|']))
+/// Whether a file may be CSV: JSON and XML have commas too, and a list of pictures has none.
+pub fn is_csv(probe: &Probe, options: &LoadOptions) -> bool {
+    const LINES: usize = 20;
+    if probe.is_folder {
+        return false;
+    }
+    let looks = |text: &str| {
+        let delimiters = options.delimiter.as_deref().unwrap_or(",;\t|");
+        !text.trim_start().starts_with(['[', '{', '<'])
+            && text.lines().take(LINES).any(|line| line.contains(|c| delimiters.contains(c)))
+    };
+    match probe.text(options) {
+        Ok(text) => looks(text.content()),
+        // Reading it gives the error.
+        Err(_) => probe.first_line().is_some_and(looks),
+    }
 }
 
 /// Reads either form: the one that was asked for by name, or the one that the content has.

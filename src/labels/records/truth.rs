@@ -157,16 +157,11 @@ impl Taken {
 
 /// The error for an entry whose truth the options leave open.
 pub fn undecided(source: &impl Source, place: usize, column: &str, truth: Truth) -> Error {
-    let (what, help) = match truth {
-        Truth::Unknown => (
-            "-1",
-            "unknown: \"masked\", \"positive\" or \"negative\" says what -1 counts as (\"negative\" where -1 means absent)",
-        ),
-        _ => ("empty", "empty: \"negative\" takes empty cells as absent, \"masked\" as unknown"),
-    };
-    source
-        .error(Some(place), format!("column \"{column}\" is {what}, which can be read in several ways"))
-        .with_help(help)
+    let what = if truth == Truth::Unknown { "-1" } else { "empty" };
+    source.error(Some(place), format!("column \"{column}\" is {what}, which can be read in several ways")).with_help(
+        "unknown: \"masked\", \"positive\" or \"negative\" says what -1 counts as (\"negative\" where -1 means absent); \
+         empty: \"negative\" takes empty cells as absent, \"masked\" as unknown",
+    )
 }
 
 #[cfg(test)]
