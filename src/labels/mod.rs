@@ -6,6 +6,7 @@
 //! | readers, one file per format, detected from the content | `readers` |
 //! | a label table from image-label pairs in any order | `pairs` |
 //! | a label table from and to a polars `DataFrame`, long and wide | `data_frame` |
+//! | names without the blanks around them, names that look like one | `names` |
 //! | labels renamed and merged, images chosen, shards concatenated | `edit` |
 //! | counts, cardinality, density, imbalance, tail | `statistics` |
 //! | iterative stratified split | `stratify` |
@@ -16,6 +17,7 @@
 mod data_frame;
 mod edit;
 mod label_table;
+mod names;
 mod pairs;
 mod parquet_counts;
 pub mod readers;
@@ -26,6 +28,6 @@ pub mod synthetic;
 
 pub use label_table::LabelTable;
 pub use parquet_counts::count_files;
-pub use readers::{Choice, LoadOptions, READERS, Reader, Unknown, load};
+pub use readers::{Choice, Difficult, LoadOptions, READERS, Reader, Unknown, load};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;

@@ -6,7 +6,7 @@ use super::DatasetKind;
 use super::downloaded::{self, Options, split, splits};
 use crate::error::Result;
 use crate::images::Dataset;
-use crate::labels::{Choice, LoadOptions, load};
+use crate::labels::{Difficult, LoadOptions, load};
 
 pub const VOC2007: DatasetKind = DatasetKind {
     name: "voc2007",
@@ -33,7 +33,7 @@ fn open(
     let needed = [format!("{folder}/Annotations"), format!("{folder}/JPEGImages")];
     let (root, card) = downloaded::root(name, root, &[&lists[0], &lists[1], &needed[0], &needed[1]])?;
     let read = |official: &str| -> Result<Dataset> {
-        let difficult = if options.difficult { Choice::Keep } else { Choice::Drop };
+        let difficult = if options.difficult { Difficult::Keep } else { Difficult::Drop };
         let load_options = LoadOptions {
             format: Some("voc".into()),
             split: Some(official.into()),

@@ -15,28 +15,40 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::label_table::LabelTable;
+use super::names;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
-use crate::tables::TextFile;
+use crate::tables::{TextFile, start_of_text};
 
+mod arff;
 mod coco;
 pub(super) mod columns;
 mod csv_long;
 mod csv_wide;
+mod huggingface;
+mod json_lines;
 mod list;
+mod mulan;
 mod nuswide;
 pub(super) mod parquet_long;
 mod parquet_wide;
 mod voc;
+mod voc_lists;
 mod xml;
+mod yaml;
+mod yolo;
 
 /// Every format; the first whose `detect` is true reads the file.
 pub const READERS: &[Reader] = &[
+    huggingface::READER,
     coco::READER,
     parquet_long::READER,
     parquet_wide::READER,
     nuswide::READER,
     voc::READER,
+    voc_lists::READER,
+    yolo::READER,
+    mulan::READER,
     list::READER,
     csv_long::READER,
     csv_wide::READER,
@@ -85,8 +97,9 @@ crate::options! {
         pub unlabelled: Choice = Choice::Keep;
         /// for formats that hold several splits: which one; () takes all
         pub split: Option<String> = None;
-        /// "keep" or "drop" objects that VOC marks as difficult
-        pub difficult: Choice = Choice::Keep;
+        /// objects that VOC marks as difficult: "keep", "drop", or "mask" where a label has no other object (left out of
+        /// losses and metrics)
+        pub difficult: Difficult = Difficult::Keep;
     }
 }
 
@@ -96,6 +109,18 @@ crate::options! {
 pub enum Choice {
     Keep,
     Drop,
+}
+
+/// What VOC's mark "difficult" does to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Difficult {
+    /// It counts as any other.
+    Keep,
+    /// It does not count.
+    Drop,
+    /// Its label is of unknown truth, unless the image has another object of it.
+    Mask,
 }
 
 /// What an entry of unknown truth counts as.
@@ -134,8 +159,15 @@ impl Probe {
     }
 
     /// The whole file as text. Errors: Io; text in another encoding than `options.encoding`.
-    pub fn text(&self, _: &LoadOptions) -> Result<&TextFile> {
-        self.text.get_or_init(|| TextFile::read(&self.path)).as_ref().map_err(Clone::clone)
+    pub fn text(&self, options: &LoadOptions) -> Result<&TextFile> {
+        let read = || TextFile::read_as(&self.path, options.encoding.as_deref());
+        self.text.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The first bytes of a file as text, for detection; the last line may be cut. `None` for a folder or another kind
+    /// of file.
+    pub fn start(&self, options: &LoadOptions) -> Option<String> {
+        if self.is_folder { None } else { start_of_text(&self.head, options.encoding.as_deref()) }
     }
 
     /// The first line, as far as it is text.
@@ -155,13 +187,14 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     load_from(path, options).map_err(|error| error.about_file(path))
 }
 
-fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+/// The table as its file has it, and the reader that read it.
+fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static Reader)> {
     let probe = Probe::new(path)?;
     if !probe.is_folder && probe.head.is_empty() {
         return Err(Error::data(format!("{} is empty", path.display())));
     }
     if let Some(inside) = only_label_file(&probe, options) {
-        return load(&inside, options);
+        return read_from(&inside, options);
     }
     let reader = choose(&probe, options)?;
     if let (Some(split), false) = (&options.split, reader.has_splits) {
@@ -172,7 +205,12 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         ))
         .about_name(split));
     }
-    let mut table = (reader.read)(&probe, options)?;
+    Ok(((reader.read)(&probe, options)?, reader))
+}
+
+fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    let (mut table, reader) = read_from(path, options)?;
+    names::report_similar(&path.display().to_string(), table.labels());
     if let Some(labels) = &options.labels {
         table = take_labels(&table, labels, reader)?;
     }
@@ -201,7 +239,7 @@ fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
     let mut files = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| {
         p.is_file()
             && p.extension()
-                .is_some_and(|e| ["csv", "tsv", "parquet"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+                .is_some_and(|e| ["csv", "tsv", "parquet", "jsonl", "arff"].iter().any(|known| e.eq_ignore_ascii_case(known)))
     });
     let only = files.next()?;
     files.next().is_none().then_some(only)
