@@ -238,8 +238,9 @@ fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
     let entries = std::fs::read_dir(&probe.path).ok()?;
     let mut files = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| {
         p.is_file()
-            && p.extension()
-                .is_some_and(|e| ["csv", "tsv", "parquet", "jsonl", "arff"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+            && p.extension().is_some_and(|e| {
+                ["csv", "tsv", "parquet", "jsonl", "arff"].iter().any(|known| e.eq_ignore_ascii_case(known))
+            })
     });
     let only = files.next()?;
     files.next().is_none().then_some(only)

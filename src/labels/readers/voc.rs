@@ -128,7 +128,9 @@ fn report_paths(folder: &Path, pictures: &[Picture]) {
     if let Some((path, name)) = paths.next() {
         let n = 1 + paths.count();
         let folder = folder.display();
-        console::log(&format!("{folder}: {n} <filename> are paths; their last part is taken, as \"{name}\" of \"{path}\""));
+        console::log(&format!(
+            "{folder}: {n} <filename> are paths; their last part is taken, as \"{name}\" of \"{path}\""
+        ));
     }
 }
 

@@ -150,7 +150,10 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         if flags.len() < images.len() {
             let missing = (0..images.len()).find(|row| !flags.contains_key(row)).unwrap_or(0);
             let n = images.len() - flags.len();
-            let mut message = format!("no list of class \"{class}\" has image \"{}\", which other classes' lists have", images[missing]);
+            let mut message = format!(
+                "no list of class \"{class}\" has image \"{}\", which other classes' lists have",
+                images[missing]
+            );
             if n > 1 {
                 message += &format!(" (and {} more)", n - 1);
             }
@@ -167,7 +170,9 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         }
     }
     if passed_over > 0 {
-        console::log(&format!("{root}: {passed_over} other files with names of class lists hold no -1, 0 or 1; passed over"));
+        console::log(&format!(
+            "{root}: {passed_over} other files with names of class lists hold no -1, 0 or 1; passed over"
+        ));
     }
     if difficult > 0 {
         let how = match options.difficult {

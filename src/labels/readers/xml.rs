@@ -228,7 +228,9 @@ mod tests {
         assert_eq!(text(parse(file.content()).unwrap().root_element()), "Bär");
         std::fs::write(&path, b"<?xml version='1.0' encoding='iso-8859-99'?>\n<a/>").unwrap();
         let error = super::read(&path, None).unwrap_err();
-        assert!(error.message.ends_with("x.xml, line 1: the XML declaration names the unknown encoding \"iso-8859-99\""));
+        assert!(
+            error.message.ends_with("x.xml, line 1: the XML declaration names the unknown encoding \"iso-8859-99\"")
+        );
         assert!(error.help.is_some());
     }
 

@@ -139,10 +139,7 @@ mod tests {
     fn scalars_stay_texts_and_have_lines() {
         let text = "# c\npath: ../x  # root\ntrain: [a, 'b, c']\nnames:\n  0: no\n  1: \"é: 1\"\n  2: 1.0\n";
         let node = parsed(text).unwrap();
-        assert_eq!(
-            plain(&node),
-            r#"{path: "../x", train: ["a", "b, c"], names: {0: "no", 1: "é: 1", 2: "1.0"}}"#
-        );
+        assert_eq!(plain(&node), r#"{path: "../x", train: ["a", "b, c"], names: {0: "no", 1: "é: 1", 2: "1.0"}}"#);
         assert_eq!(node.get("names").and_then(|n| n.get("1")).map(|n| n.line), Some(6));
         assert_eq!(node.get("path").and_then(Node::text), Some("../x"));
         let empty = parsed("a:\nb: null\nc: ~\nd: ''\n").unwrap();

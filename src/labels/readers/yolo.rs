@@ -1,12 +1,13 @@
 //! YOLO folders: one text file of boxes or polygons per image, and a list of class names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::yaml::{self, Node, Value};
-use super::{LoadOptions, Probe, Reader};
+use super::{LoadOptions, Probe, Reader, list};
 use crate::activity::progress::Progress;
 use crate::activity::{self, console, interrupt};
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ fn detect(probe: &Probe, options: &LoadOptions) -> bool {
             && probe.start(options).is_some_and(|text| has_key(&text, &["names:", "nc:"]));
     }
     let labels = ["labels", "train/labels", "val/labels", "valid/labels", "test/labels"];
-    let folders = labels.iter().any(|folder| probe.path.join(folder).is_dir());
+    let folders = labels.iter().any(|folder| has_texts(&probe.path.join(folder)));
     if folders && (probe.path.join("images").is_dir() || !probe.path.join("labels").is_dir()) {
         return true;
     }
@@ -49,6 +50,17 @@ fn detect(probe: &Probe, options: &LoadOptions) -> bool {
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     path.extension().is_some_and(|e| extensions.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+/// Whether one of the first files of a folder, or of the folders in it, is a text file.
+fn has_texts(folder: &Path) -> bool {
+    const TRIED: usize = 64;
+    let entries = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path())).take(TRIED)
+    };
+    let is_text = |path: &Path| has_extension(path, &["txt"]);
+    entries(folder).any(|path| is_text(&path) || (path.is_dir() && entries(&path).any(|inner| is_text(&inner))))
 }
 
 /// Whether a line of YAML begins with one of these.
@@ -77,7 +89,7 @@ fn yaml_files(folder: &Path, options: &LoadOptions) -> Vec<(PathBuf, bool)> {
 }
 
 fn names_file(folder: &Path) -> Option<PathBuf> {
-    let files = PLACES.iter().flat_map(|place| NAMES.iter().map(|name| folder.join(place).join(name)));
+    let files = PLACES.iter().flat_map(|place| NAMES.iter().map(move |name| folder.join(place).join(name)));
     files.into_iter().find(|file| file.is_file())
 }
 
@@ -96,7 +108,11 @@ struct Classes {
 }
 
 fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
-    let folder = if probe.is_folder { &probe.path } else { probe.path.parent().unwrap_or(Path::new("")) };
+    let folder = match probe.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        _ if probe.is_folder => probe.path.as_path(),
+        Some(parent) => parent,
+        None => Path::new("."),
+    };
     let described = match probe.is_folder {
         false => vec![(probe.path.clone(), true)],
         true => yaml_files(folder, options),
@@ -106,7 +122,10 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         return Err(Error::in_file(folder, message).with_help("give the path of one of them instead of the folder's"));
     }
     let encoding = options.encoding.as_deref();
-    let yaml = described.first().map(|(file, _)| Ok((file, yaml::read(file, encoding)?))).transpose()?;
+    let yaml = match described.first() {
+        Some((file, _)) => Some((file, yaml::read(file, encoding)?)),
+        None => None,
+    };
     let classes = match &yaml {
         Some((file, yaml)) => classes_of_yaml(file, yaml, encoding)?,
         None => classes_of_list(folder, encoding)?,
@@ -119,7 +138,10 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         Some(images) => images,
         None => images_of_folder(folder, options)?,
     };
-    table(folder, &classes, images, encoding)
+    // Image names are relative to the folder, or to the one that the description names.
+    let mut roots = vec![folder.to_path_buf(), without_dots(folder)];
+    roots.extend(yaml.and_then(|(file, yaml)| named_folder(file, &yaml)).map(|root| without_dots(&root)));
+    table(folder, &roots, &classes, images, encoding)
 }
 
 fn classes_of_list(folder: &Path, encoding: Option<&str>) -> Result<Classes> {
@@ -131,14 +153,7 @@ fn classes_of_list(folder: &Path, encoding: Option<&str>) -> Result<Classes> {
 }
 
 fn listed_classes(file: PathBuf, encoding: Option<&str>) -> Result<Classes> {
-    let text = TextFile::read_as(&file, encoding)?;
-    let mut names = BTreeMap::new();
-    for (line, name) in text.lines() {
-        if line != names.len() + 1 {
-            return Err(text.at(line - 1, "a blank line between class names, which are numbered by their lines"));
-        }
-        names.insert(names.len() as u64, trimmed(name).to_string());
-    }
+    let names = (0..).zip(list::numbered_names(&TextFile::read_as(&file, encoding)?)?).collect();
     Classes { file, names }.checked()
 }
 
@@ -177,7 +192,9 @@ fn classes_of_yaml(file: &Path, yaml: &Node, encoding: Option<&str>) -> Result<C
         Some(node) => return Err(at(node.line, "names must be a list of names or a map of numbers to names".into())),
         None => {
             let Some((_, n)) = count else {
-                return Err(Error::in_file(file, "the class names are missing").with_help("names: [cat, dog] holds them"));
+                return Err(
+                    Error::in_file(file, "the class names are missing").with_help("names: [cat, dog] holds them")
+                );
             };
             console::log(&format!("{}: no names, so labels are the class numbers", file.display()));
             (0..n).map(|i| (i, i.to_string())).collect()
@@ -200,8 +217,11 @@ impl Classes {
         let mut seen: HashMap<&str, u64> = HashMap::new();
         for (number, name) in &self.names {
             if let Some(first) = seen.insert(name, *number) {
-                return Err(Error::in_file(&self.file, format!("classes {first} and {number} are both called \"{name}\""))
-                    .with_help("labels are told apart by their names: rename one"));
+                return Err(Error::in_file(
+                    &self.file,
+                    format!("classes {first} and {number} are both called \"{name}\""),
+                )
+                .with_help("labels are told apart by their names: rename one"));
             }
         }
         Ok(self)
@@ -213,14 +233,20 @@ struct Images {
     paths: Vec<PathBuf>,
     /// Whether they are the files of folders, so that label files of no image are a surprise.
     of_folders: bool,
+    /// Whether there are no images, so that the label files name them: their ending is not known.
+    only_labels: bool,
+}
+
+/// The folder that a description calls its `path`, if it is there.
+fn named_folder(file: &Path, yaml: &Node) -> Option<PathBuf> {
+    let path = file.parent()?.join(yaml.get("path")?.text()?);
+    path.is_dir().then_some(path)
 }
 
 /// The images that the description's paths lead to, or `None` if it has no paths that exist.
 fn described_images(folder: &Path, file: &Path, yaml: &Node, options: &LoadOptions) -> Result<Option<Images>> {
-    let beside = file.parent().unwrap_or(Path::new(""));
-    let mut bases: Vec<PathBuf> = yaml.get("path").and_then(Node::text).map(|p| beside.join(p)).into_iter().collect();
-    bases.retain(|base| base.is_dir());
-    bases.extend([beside.to_path_buf(), folder.to_path_buf()]);
+    let mut bases: Vec<PathBuf> = named_folder(file, yaml).into_iter().collect();
+    bases.push(folder.to_path_buf());
     let mut splits: Vec<(&str, Vec<PathBuf>)> = Vec::new();
     let mut missing: Vec<(&str, &str)> = Vec::new();
     for &split in SPLITS {
@@ -242,17 +268,21 @@ fn described_images(folder: &Path, file: &Path, yaml: &Node, options: &LoadOptio
         }
     }
     let wanted = options.split.as_deref().map(usual_split);
-    if let (Some((split, entry)), true) = (missing.iter().find(|(split, _)| wanted.is_none_or(|w| w == *split)), wanted.is_some()) {
-        return Err(Error::in_file(file, format!("the path of {split}, \"{entry}\", is not there")).about_name(*split));
-    }
     if splits.is_empty() {
         if let Some((split, entry)) = missing.first() {
             let (file, folder) = (file.display(), folder.display());
-            console::log(&format!("{file}: the path of {split}, \"{entry}\", is not there; all images in {folder} are taken"));
+            console::log(&format!(
+                "{file}: the path of {split}, \"{entry}\", is not there; images are searched in {folder}"
+            ));
         }
         return Ok(None);
     }
-    if let Some((split, entry)) = missing.first() {
+    if let Some(wanted) = wanted
+        && let Some((split, entry)) = missing.iter().find(|(split, _)| *split == wanted)
+    {
+        return Err(Error::in_file(file, format!("the path of {split}, \"{entry}\", is not there")).about_name(*split));
+    }
+    if let (Some((split, entry)), None) = (missing.first(), wanted) {
         console::log(&format!("{}: the path of {split}, \"{entry}\", is not there; left out", file.display()));
     }
     if let (Some(wanted), Some(given)) = (wanted, &options.split) {
@@ -273,7 +303,7 @@ fn described_images(folder: &Path, file: &Path, yaml: &Node, options: &LoadOptio
         };
         paths.extend(images.into_iter().filter(|image| seen.insert(image.clone())));
     }
-    Ok(Some(Images { paths, of_folders }))
+    Ok(Some(Images { paths, of_folders, only_labels: false }))
 }
 
 /// The first place where a path of a description is. Exports of Roboflow begin with a `../` too much.
@@ -313,7 +343,8 @@ fn listed_images(list: &Path, bases: &[PathBuf], options: &LoadOptions) -> Resul
         if !has_extension(Path::new(&entry), IMAGES) {
             return Err(text.at(line, format!("expected the path of an image; got \"{content}\"")));
         }
-        let mut places = std::iter::once(beside).chain(bases.iter().map(PathBuf::as_path)).map(|base| base.join(&entry));
+        let mut places =
+            std::iter::once(beside).chain(bases.iter().map(PathBuf::as_path)).map(|base| base.join(&entry));
         let first = bases.first().map_or(beside, PathBuf::as_path).join(&entry);
         images.push(without_dots(&places.find(|place| place.is_file()).unwrap_or(first)));
     }
@@ -324,10 +355,13 @@ fn listed_images(list: &Path, bases: &[PathBuf], options: &LoadOptions) -> Resul
 fn images_of_folder(folder: &Path, options: &LoadOptions) -> Result<Images> {
     let files = walk(folder)?;
     let mut paths: Vec<PathBuf> = files.iter().filter(|file| has_extension(file, IMAGES)).cloned().collect();
-    if paths.is_empty() {
-        // Labels without their images.
+    let only_labels = paths.is_empty();
+    if only_labels {
         let labels = files.iter().filter(|file| has_extension(file, &["txt"]) && is_inside(file, folder, "labels"));
-        paths = labels.filter(|file| !is_names_file(file)).filter_map(|file| image_of_labels(file)).collect();
+        paths = labels
+            .filter(|file| !is_names_file(file))
+            .filter_map(|file| with_last_folder(file, "labels", "images"))
+            .collect();
         if !paths.is_empty() {
             let folder = folder.display();
             console::log(&format!("{folder}: there are no images; the label files name them, without an ending"));
@@ -342,7 +376,7 @@ fn images_of_folder(folder: &Path, options: &LoadOptions) -> Result<Images> {
         }
         paths.retain(|path| split_of(path) == Some(wanted));
     }
-    Ok(Images { paths, of_folders: true })
+    Ok(Images { paths, of_folders: true, only_labels })
 }
 
 fn is_names_file(file: &Path) -> bool {
@@ -354,18 +388,12 @@ fn is_inside(file: &Path, folder: &Path, name: &str) -> bool {
     inside.is_some_and(|path| path.components().any(|part| part.as_os_str() == name))
 }
 
-/// `images/x` for `labels/x.txt`.
-fn image_of_labels(file: &Path) -> Option<PathBuf> {
-    let plain = file.with_extension("");
-    Some(with_last_folder(&plain, "labels", "images").unwrap_or(plain))
-}
-
 /// The path with its last folder of one name replaced by another.
 fn with_last_folder(path: &Path, old: &str, new: &str) -> Option<PathBuf> {
     let parts: Vec<Component> = path.components().collect();
     let folders = &parts[..parts.len().saturating_sub(1)];
     let at = folders.iter().rposition(|part| part.as_os_str() == old)?;
-    Some(parts.iter().enumerate().map(|(i, part)| if i == at { new.as_ref() } else { part.as_os_str() }).collect())
+    Some(parts.iter().enumerate().map(|(i, part)| if i == at { OsStr::new(new) } else { part.as_os_str() }).collect())
 }
 
 fn usual_split(split: &str) -> &str {
@@ -416,7 +444,13 @@ fn label_files(image: &Path) -> Vec<PathBuf> {
     parallel.into_iter().chain([beside]).chain(folder).collect()
 }
 
-fn table(folder: &Path, classes: &Classes, images: Images, encoding: Option<&str>) -> Result<LabelTable> {
+fn table(
+    folder: &Path,
+    roots: &[PathBuf],
+    classes: &Classes,
+    images: Images,
+    encoding: Option<&str>,
+) -> Result<LabelTable> {
     if images.paths.is_empty() {
         return Err(Error::in_file(folder, "this YOLO folder has no images"));
     }
@@ -437,19 +471,20 @@ fn table(folder: &Path, classes: &Classes, images: Images, encoding: Option<&str
     progress.finish();
     if rows.iter().all(|(file, _)| file.is_none()) {
         let (image, label) = (&images.paths[0], &label_files(&images.paths[0])[0]);
-        return Err(Error::in_file(folder, "no image has a label file")
-            .with_help(format!("{} would be that of {}", label.display(), image.display())));
+        return Err(Error::in_file(folder, "no image has a label file").with_help(format!(
+            "{} would be that of {}",
+            label.display(),
+            image.display()
+        )));
     }
     let (files, lists): (Vec<Option<PathBuf>>, Vec<Vec<u32>>) = rows.into_iter().unzip();
     if images.of_folders {
         report_orphans(folder, files.into_iter().flatten().collect())?;
     }
     let names = images.paths.iter().map(|path| {
-        let inside = path.strip_prefix(without_dots(folder)).or_else(|_| path.strip_prefix(folder));
-        let parts: Vec<_> = inside.unwrap_or(path).components().map(|c| c.as_os_str().to_string_lossy()).collect();
-        let name = parts.join("/");
-        // The root of an absolute path is a part of its own.
-        name.strip_prefix("//").map_or(name.clone(), |rest| format!("/{rest}"))
+        let plain = if images.only_labels { path.with_extension("") } else { path.clone() };
+        let inside = roots.iter().find_map(|root| plain.strip_prefix(root).ok()).unwrap_or(&plain);
+        inside.to_string_lossy().into_owned()
     });
     LabelTable::from_lists(classes.names.values().cloned().collect(), names.collect(), &lists)
 }
@@ -468,7 +503,9 @@ fn boxes(file: &Path, classes: &Classes, label_of: &HashMap<u64, u32>, encoding:
         });
         let (Some(class), true, true) = (class, only_numbers, numbers >= 4) else {
             let came: String = content.chars().take(60).collect();
-            return Err(text.at(line, format!("expected a class number, and a box or polygon of numbers; got \"{came}\"")));
+            return Err(
+                text.at(line, format!("expected a class number, and a box or polygon of numbers; got \"{came}\""))
+            );
         };
         let label = label_of.get(&class).ok_or_else(|| {
             let (n, file) = (classes.names.len(), classes.file.display());
@@ -492,8 +529,11 @@ fn class_number(word: &str) -> Option<u64> {
 
 /// Says how many label files in the folders `labels` belong to no image.
 fn report_orphans(folder: &Path, used: HashSet<PathBuf>) -> Result<()> {
-    let folders: BTreeSet<&Path> =
-        used.iter().filter_map(|file| file.parent()).filter(|f| f.components().any(|c| c.as_os_str() == "labels")).collect();
+    let folders: BTreeSet<&Path> = used
+        .iter()
+        .filter_map(|file| file.parent())
+        .filter(|f| f.components().any(|c| c.as_os_str() == "labels"))
+        .collect();
     let mut orphans = Vec::new();
     for labels in folders {
         let entries = std::fs::read_dir(labels).map_err(|e| Error::io(labels, e))?;
@@ -526,15 +566,9 @@ mod tests {
 
     #[test]
     fn class_numbers() {
-        assert_eq!(["0", "12", "3.0", "-1", "1.5", "cat", "nan", "1e3"].map(class_number), [
-            Some(0),
-            Some(12),
-            Some(3),
-            None,
-            None,
-            None,
-            None,
-            Some(1000)
-        ]);
+        assert_eq!(
+            ["0", "12", "3.0", "-1", "1.5", "cat", "nan", "1e3"].map(class_number),
+            [Some(0), Some(12), Some(3), None, None, None, None, Some(1000)]
+        );
     }
 }

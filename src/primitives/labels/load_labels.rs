@@ -11,7 +11,8 @@ pub const WORD: Word = Word {
     signatures: &["load_labels(path) -> LabelTable", "load_labels(path, #{options}) -> LabelTable"],
     summary: "Reads which image has which labels from a file or folder.",
     details: "Formats: CSV and Parquet, long (columns image,label; one row per pair) or wide (one 0/1 column per label), COCO \
-instances JSON, NUS-WIDE lists, VOC XML. The format is told from the content unless it is given. Errors name the file, the \
+instances JSON, NUS-WIDE lists, VOC (XML and class lists), YOLO folders, ARFF of MULAN and MEKA, Hugging Face metadata and JSON lines, \
+text lists. The format is told from the content unless it is given. Errors name the file, the \
 line or record, and what was expected.",
     options: Some(OptionDocs::of::<LoadOptions>()),
     examples: &[Example {
