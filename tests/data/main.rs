@@ -8,6 +8,7 @@ mod graph_golden;
 mod graph_properties;
 mod house;
 mod labels_coco;
+mod labels_formats;
 mod labels_readers;
 mod plots_content;
 mod plots_errors;
