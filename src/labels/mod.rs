@@ -7,6 +7,7 @@
 //! | rows of CSV, Parquet and tables: columns by name and content, truths, several labels in a cell | `records` |
 //! | a label table from image-label pairs in any order | `pairs` |
 //! | a label table from and to a polars `DataFrame`, long and wide | `data_frame` |
+//! | names without the blanks around them, names that look like one | `names` |
 //! | labels renamed and merged, images chosen, shards concatenated | `edit` |
 //! | counts, cardinality, density, imbalance, tail | `statistics` |
 //! | iterative stratified split | `stratify` |
@@ -17,6 +18,7 @@
 mod data_frame;
 mod edit;
 mod label_table;
+mod names;
 mod pairs;
 mod parquet_counts;
 pub mod readers;
@@ -28,6 +30,6 @@ pub mod synthetic;
 
 pub use label_table::LabelTable;
 pub use parquet_counts::count_files;
-pub use readers::{Choice, LoadOptions, READERS, Reader, Unknown, layout_of, load};
+pub use readers::{Choice, Difficult, LoadOptions, READERS, Reader, Unknown, layout_of, load};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;

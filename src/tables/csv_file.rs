@@ -31,14 +31,21 @@ impl<'a> CsvFile<'a> {
     ///
     /// Errors: an empty file, a delimiter that is no single ASCII character.
     pub fn new(file: &'a TextFile, delimiter: Option<&str>) -> Result<Self> {
-        let mut text = file.content();
+        // Old Macs end lines with carriage returns alone.
+        let content = match file.ends_lines_with_carriage_returns() {
+            true => Cow::Owned(file.content().replace('\r', "\n")),
+            false => Cow::Borrowed(file.content()),
+        };
+        let mut text: &str = &content;
         if text.trim().is_empty() {
             return Err(Error::in_file(&file.path, "the file is empty"));
         }
         let given = delimiter.map(one_byte).transpose()?;
         let (mut skipped, mut notes) = (0, Vec::new());
         let mut told = None;
-        let below = |text: &'a str| text.split_once('\n').map_or("", |(_, rest)| rest);
+        fn below(text: &str) -> &str {
+            text.split_once('\n').map_or("", |(_, rest)| rest)
+        }
         let first = text.lines().next().unwrap_or("");
         if let Some(character) = first.trim().trim_matches('"').strip_prefix("sep=")
             && let Ok(byte) = one_byte(character)
@@ -58,7 +65,12 @@ impl<'a> CsvFile<'a> {
             (text, skipped) = (below(text), skipped + 1);
             notes.push(format!("line {skipped} is taken for a comment"));
         }
-        let mut csv = CsvFile { file, text: Cow::Borrowed(text), delimiter: b',', skipped, notes };
+        let start = content.len() - text.len();
+        let text = match content {
+            Cow::Borrowed(content) => Cow::Borrowed(&content[start..]),
+            Cow::Owned(content) => Cow::Owned(content[start..].to_string()),
+        };
+        let mut csv = CsvFile { file, text, delimiter: b',', skipped, notes };
         csv.delimiter = match given.or(told) {
             Some(byte) => byte,
             None => csv.sniff(),

@@ -2,7 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord, Terminator};
 
-use super::text_file::TextFile;
+use super::text_file::{TextFile, trimmed};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -158,7 +158,7 @@ impl<'a> CsvRecords<'a> {
     /// A name in the current record: blanks around it belong to it only within quotes.
     pub fn name(&self, i: usize) -> &str {
         let field = self.field(i);
-        if self.quoted.get(i) == Some(&true) { field } else { field.trim() }
+        if self.quoted.get(i) == Some(&true) { field } else { trimmed(field) }
     }
 
     /// Errors: another number of fields than `expected`.

@@ -26,3 +26,4 @@ pub use operations::columns_of;
 pub(crate) use polars_error::polars_error;
 pub use table::Table;
 pub use text_file::TextFile;
+pub(crate) use text_file::{is_blank, start_of_text, trimmed};

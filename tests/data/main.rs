@@ -9,6 +9,7 @@ mod graph_properties;
 mod house;
 mod labels_coco;
 mod labels_coco_tools;
+mod labels_formats;
 mod labels_readers;
 mod pictures_formats;
 mod plots_content;

@@ -4,7 +4,7 @@ use super::downloaded::{Download, Options};
 use super::{DatasetKind, Request};
 use crate::error::Result;
 use crate::images::Dataset;
-use crate::labels::{Choice, LoadOptions, load};
+use crate::labels::{Difficult, LoadOptions, load};
 use crate::options::OptionDocs;
 
 pub const VOC2007: DatasetKind = DatasetKind {
@@ -29,7 +29,7 @@ fn open(name: &str, year: &str, official: [&str; 2], request: &Request) -> Resul
     let download = Download::new(name, request, &[&lists[0], &lists[1], &needed[0], &needed[1]])?;
     let folder = download.root.join(folder);
     let read = |official: &str| -> Result<Dataset> {
-        let difficult = if download.options.difficult { Choice::Keep } else { Choice::Drop };
+        let difficult = if download.options.difficult { Difficult::Keep } else { Difficult::Drop };
         let load_options = LoadOptions {
             format: Some("voc".into()),
             split: Some(official.into()),

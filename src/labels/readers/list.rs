@@ -1,12 +1,14 @@
 //! Text lists with one line per image: the image, then its labels. Repositories around NUS-WIDE use them.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::{LoadOptions, Probe, Reader};
-use crate::activity::interrupt;
+use super::{LoadOptions, Probe, Reader, Unknown};
+use crate::activity::{console, interrupt};
 use crate::error::Result;
 use crate::files::is_picture;
 use crate::labels::LabelTable;
+use crate::labels::names::trimmed;
 use crate::labels::pairs::{PairBuilder, Repeats};
 use crate::tables::TextFile;
 
@@ -16,7 +18,7 @@ pub const READER: Reader = Reader {
               for numbers from a file classes.txt, labels.txt or Concepts81.txt beside it",
     lists_labels: false,
     has_splits: false,
-    detect: |probe, _| detect(probe).unwrap_or(false),
+    detect: |probe, options| detect(probe, options).unwrap_or(false),
     read,
 };
 
@@ -24,40 +26,46 @@ pub const READER: Reader = Reader {
 const NAMES: &[&str] = &["classes.txt", "labels.txt", "categories.txt", "concepts.txt", "Concepts81.txt"];
 
 /// Whether the first word is a picture's file name, which no other format begins with.
-fn detect(probe: &Probe) -> Option<bool> {
-    if probe.is_folder || probe.head.contains(&0) {
-        return None;
-    }
-    let first = probe.first_line()?.split_whitespace().next()?;
+fn detect(probe: &Probe, options: &LoadOptions) -> Option<bool> {
+    let start = probe.start(options)?;
+    let line = start.split(['\n', '\r']).map(trimmed).find(|line| !line.is_empty())?;
+    let first = line.split_whitespace().next()?;
     Some(!first.contains(',') && is_picture(first))
 }
 
-fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
+fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let path = &probe.path;
-    let text = TextFile::read(path)?;
+    let text = probe.text(options)?;
     let rows: Vec<(usize, Vec<&str>)> =
-        text.lines().map(|(line, row)| (line, row.split_whitespace().collect())).collect();
-    let names = names_beside(path)?;
+        text.lines().map(|(line, row)| (line, row.split_whitespace().map(trimmed).collect())).collect();
+    let names = names_beside(path, options)?;
     let width = rows.first().map_or(0, |(_, row)| row.len() - 1);
-    // Flags, if every line has equally many and all are 0 or 1. A single column of them is label numbers.
-    let flags = width > 1
-        && rows.iter().all(|(_, row)| row.len() - 1 == width && row[1..].iter().all(|flag| matches!(*flag, "0" | "1")));
-    let source = path.display().to_string();
-    if flags {
-        return read_flags(&text, &rows, width, names);
+    // Flags, if every line has equally many and all are 0, 1 or -1. A single column of 0 and 1 is label numbers.
+    let all = |among: &[&str]| {
+        rows.iter().all(|(_, row)| row.len() - 1 == width && row[1..].iter().all(|flag| among.contains(flag)))
+    };
+    if (width > 1 && all(&["0", "1", "-1"])) || (width == 1 && all(&["1", "-1"]) && !all(&["1"])) {
+        return read_flags(text, &rows, width, names, options.unknown);
     }
     // Lines of one label each may be pairs. Otherwise a line is an image, and a second one of it is a mistake.
     if rows.iter().any(|(_, row)| row.len() > 2) {
-        one_line_each(&text, &rows)?;
+        one_line_each(text, &rows)?;
     }
-    let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|label| label.parse::<u32>().is_ok());
+    let separator = separator(text, &rows, options);
+    // No word holds a line end.
+    let cut = separator.as_deref().unwrap_or("\n");
+    let is_number = |label: &str| label.parse::<u32>().is_ok();
+    let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|word| labels_in(word, cut).all(is_number));
     let mut builder = PairBuilder::new();
     for (line, row) in &rows {
         interrupt::check()?;
         // Windows wrote some of these lists.
         let image = row[0].replace('\\', "/");
+        if image.is_empty() {
+            return Err(text.at(*line, "the image has no name"));
+        }
         builder.image(&image)?;
-        for &label in &row[1..] {
+        for label in row[1..].iter().flat_map(|word| labels_in(word, cut)) {
             match (&names, numbers) {
                 (Some(names), true) => {
                     let name = label.parse::<usize>().ok().and_then(|at| names.get(at)).ok_or_else(|| {
@@ -69,7 +77,24 @@ fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
             }
         }
     }
-    builder.finish(&source, "line", Repeats::Said)
+    builder.finish(&path.display().to_string(), "line", Repeats::Said)
+}
+
+fn labels_in<'a>(word: &'a str, cut: &'a str) -> impl Iterator<Item = &'a str> {
+    word.split(cut).map(trimmed).filter(|label| !label.is_empty())
+}
+
+/// The sign between labels that are written without blanks, as `cat,dog`.
+fn separator(text: &TextFile, rows: &[(usize, Vec<&str>)], options: &LoadOptions) -> Option<String> {
+    if let Some(given) = &options.separator {
+        // Blanks separate anyway.
+        return Some(trimmed(given)).filter(|given| !given.is_empty()).map(String::from);
+    }
+    let holds = |sign: &str| rows.iter().flat_map(|(_, row)| &row[1..]).filter(|label| label.contains(sign)).count();
+    let sign = ["|", ";", ","].into_iter().find(|sign| holds(sign) > 0)?;
+    let (path, n) = (text.path.display(), holds(sign));
+    console::log(&format!("{path}: {n} words hold several labels, cut at \"{sign}\" (separator: \"\" does not)"));
+    Some(sign.to_string())
 }
 
 fn read_flags(
@@ -77,6 +102,7 @@ fn read_flags(
     rows: &[(usize, Vec<&str>)],
     width: usize,
     names: Option<Vec<String>>,
+    unknown: Unknown,
 ) -> Result<LabelTable> {
     let digits = (width - 1).max(1).ilog10() as usize + 1;
     let names = match names {
@@ -89,16 +115,40 @@ fn read_flags(
         Some(names) => names,
         None => (0..width).map(|label| format!("{label:0digits$}")).collect(),
     };
-    let images = rows.iter().map(|(_, row)| row[0].replace('\\', "/")).collect();
-    let lists: Vec<Vec<u32>> =
-        (rows.iter()).map(|(_, row)| (0..width as u32).filter(|&l| row[l as usize + 1] == "1").collect()).collect();
     one_line_each(text, rows)?;
-    LabelTable::from_lists(names, images, &lists)
+    for (line, row) in rows {
+        if let (Some(flag), Unknown::Error) = (row[1..].iter().position(|flag| *flag == "-1"), unknown) {
+            let what = format!("flag {} must be 0 or 1; got -1, which is unknown", flag + 1);
+            return Err(text
+                .at(*line, what)
+                .with_help("the option unknown: \"negative\", \"positive\" or \"masked\" says what it counts as"));
+        }
+    }
+    let images = rows.iter().map(|(_, row)| row[0].replace('\\', "/")).collect();
+    let with = |wanted: &[&str]| -> Vec<Vec<u32>> {
+        let list = |row: &[&str]| (0..width as u32).filter(|&l| wanted.contains(&row[l as usize + 1])).collect();
+        rows.iter().map(|(_, row)| list(row)).collect()
+    };
+    let present: &[&str] = if unknown == Unknown::Positive { &["1", "-1"] } else { &["1"] };
+    let table = LabelTable::from_lists(names, images, &with(present))?;
+    if unknown == Unknown::Masked { table.with_unknown(&with(&["-1"])) } else { Ok(table) }
+}
+
+/// Names that are numbered by their lines. Errors: a blank line between them.
+pub(super) fn numbered_names(text: &TextFile) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for (line, name) in text.lines() {
+        if line != names.len() + 1 {
+            return Err(text.at(line - 1, "a blank line between class names, which are numbered by their lines"));
+        }
+        names.push(trimmed(name).to_string());
+    }
+    Ok(names)
 }
 
 /// Errors: an image with a second line.
 fn one_line_each(text: &TextFile, rows: &[(usize, Vec<&str>)]) -> Result<()> {
-    let mut seen = std::collections::HashMap::with_capacity(rows.len());
+    let mut seen = HashMap::with_capacity(rows.len());
     for (line, row) in rows {
         let image = row[0].replace('\\', "/");
         if let Some(first) = seen.get(&image) {
@@ -110,12 +160,12 @@ fn one_line_each(text: &TextFile, rows: &[(usize, Vec<&str>)]) -> Result<()> {
 }
 
 /// The label names by number, from the first file of [`NAMES`] in the folder of the list.
-fn names_beside(path: &Path) -> Result<Option<Vec<String>>> {
+pub(super) fn names_beside(path: &Path, options: &LoadOptions) -> Result<Option<Vec<String>>> {
     let folder = path.parent().unwrap_or(Path::new("."));
     for name in NAMES {
         let file = folder.join(name);
         if file.is_file() && file != path {
-            return Ok(Some(TextFile::read(&file)?.lines().map(|(_, name)| name.to_string()).collect()));
+            return numbered_names(&TextFile::read_as(&file, options.encoding.as_deref())?).map(Some);
         }
     }
     Ok(None)

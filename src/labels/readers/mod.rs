@@ -15,27 +15,39 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::label_table::LabelTable;
+use super::names;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
-use crate::tables::TextFile;
+use crate::tables::{TextFile, start_of_text};
 
+mod arff;
 mod coco;
 mod csv_long;
 mod csv_wide;
+mod huggingface;
+mod json_lines;
 mod list;
+mod mulan;
 mod nuswide;
 mod parquet_long;
 mod parquet_wide;
 mod voc;
+mod voc_lists;
 mod xml;
+mod yaml;
+mod yolo;
 
 /// Every format; the first whose `detect` is true reads the file.
 pub const READERS: &[Reader] = &[
+    huggingface::READER,
     coco::READER,
     parquet_long::READER,
     parquet_wide::READER,
     nuswide::READER,
     voc::READER,
+    voc_lists::READER,
+    yolo::READER,
+    mulan::READER,
     list::READER,
     csv_long::READER,
     csv_wide::READER,
@@ -69,8 +81,8 @@ crate::options! {
         pub label: Option<String> = None;
         /// the text between two labels of a cell, as "|"; "" says that a cell is one label; () finds it from the content
         pub separator: Option<String> = None;
-        /// what an entry of unknown truth counts as (-1, as in CheXpert, and empty cells of a wide table): "negative",
-        /// "positive", "masked" (left out of losses and metrics) or "error"
+        /// what an entry of unknown truth counts as (-1, as in CheXpert, ? in ARFF, and empty cells of a wide table):
+        /// "negative", "positive", "masked" (left out of losses and metrics) or "error"
         pub unknown: Unknown = Unknown::Error;
         /// the same for empty cells alone; () takes unknown, but never "positive"
         pub empty: Option<Unknown> = None;
@@ -84,8 +96,9 @@ crate::options! {
         pub unlabelled: Choice = Choice::Keep;
         /// for formats that hold several splits: which one; () takes all
         pub split: Option<String> = None;
-        /// "keep" or "drop" objects that VOC marks as difficult
-        pub difficult: Choice = Choice::Keep;
+        /// objects that VOC marks as difficult: "keep", "drop", or "mask" where a label has no other object (left out of
+        /// losses and metrics)
+        pub difficult: Difficult = Difficult::Keep;
     }
 }
 
@@ -95,6 +108,18 @@ crate::options! {
 pub enum Choice {
     Keep,
     Drop,
+}
+
+/// What VOC's mark "difficult" does to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Difficult {
+    /// It counts as any other.
+    Keep,
+    /// It does not count.
+    Drop,
+    /// Its label is of unknown truth, unless the image has another object of it.
+    Mask,
 }
 
 /// What an entry of unknown truth counts as.
@@ -133,8 +158,15 @@ impl Probe {
     }
 
     /// The whole file as text. Errors: Io; text in another encoding than `options.encoding`.
-    pub fn text(&self, _: &LoadOptions) -> Result<&TextFile> {
-        self.text.get_or_init(|| TextFile::read(&self.path)).as_ref().map_err(Clone::clone)
+    pub fn text(&self, options: &LoadOptions) -> Result<&TextFile> {
+        let read = || TextFile::read_as(&self.path, options.encoding.as_deref());
+        self.text.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The first bytes of a file as text, for detection; the last line may be cut. `None` for a folder or another kind
+    /// of file.
+    pub fn start(&self, options: &LoadOptions) -> Option<String> {
+        if self.is_folder { None } else { start_of_text(&self.head, options.encoding.as_deref()) }
     }
 
     /// The first line, as far as it is text.
@@ -160,13 +192,14 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     load_from(path, options).map_err(|error| error.about_file(path))
 }
 
-fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+/// The table as its file has it, and the reader that read it.
+fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static Reader)> {
     let probe = Probe::new(path)?;
     if !probe.is_folder && probe.head.is_empty() {
         return Err(Error::data(format!("{} is empty", path.display())));
     }
     if let Some(inside) = only_label_file(&probe, options) {
-        return load(&inside, options);
+        return read_from(&inside, options);
     }
     let reader = choose(&probe, options)?;
     if let (Some(split), false) = (&options.split, reader.has_splits) {
@@ -177,17 +210,23 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
         ))
         .about_name(split));
     }
-    let table = (reader.read)(&probe, options)?;
+    Ok(((reader.read)(&probe, options)?, reader))
+}
+
+fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    let (table, reader) = read_from(path, options)?;
     finish(&path.display().to_string(), table, options, reader.lists_labels)
 }
 
-/// Applies the options `labels` and `unlabelled` to a table that was read from `source`.
+/// Applies the options `labels` and `unlabelled` to a table that was read from `source`. Names that look like one are
+/// said.
 pub(super) fn finish(
     source: &str,
     mut table: LabelTable,
     options: &LoadOptions,
     lists_labels: bool,
 ) -> Result<LabelTable> {
+    names::report_similar(source, table.labels());
     if let Some(labels) = &options.labels {
         table = take_labels(&table, labels, lists_labels)?;
     }
@@ -216,8 +255,9 @@ fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
     let entries = std::fs::read_dir(&probe.path).ok()?;
     let mut files = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| {
         p.is_file()
-            && p.extension()
-                .is_some_and(|e| ["csv", "tsv", "parquet"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+            && p.extension().is_some_and(|e| {
+                ["csv", "tsv", "parquet", "jsonl", "arff"].iter().any(|known| e.eq_ignore_ascii_case(known))
+            })
     });
     let only = files.next()?;
     files.next().is_none().then_some(only)

@@ -10,6 +10,7 @@ use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
+use crate::labels::names::trimmed;
 use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
@@ -49,11 +50,11 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let mut seen: HashMap<String, (usize, usize)> = HashMap::new();
     let mut lists: Vec<Vec<u32>> = Vec::new();
     for (s, (_, split)) in splits.iter().enumerate() {
-        let text = image_list(&root, split)?;
+        let text = image_list(&root, split, options)?;
         let first = images.len();
         for (line, name) in text.lines() {
             // The lists were written on Windows.
-            let name = name.replace('\\', "/");
+            let name = trimmed(name).replace('\\', "/");
             if let Some((other, before)) = seen.insert(name.clone(), (s, line)) {
                 return Err(text.at(
                     line,
@@ -66,7 +67,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         lists.resize(images.len(), Vec::new());
         let progress = Progress::new(format!("reading {split} concepts"), concepts.len() as u64, "concepts");
         let read = |concept: &String| {
-            let rows = positives(&labels_of(&root).join(format!("Labels_{concept}_{split}.txt")), count);
+            let rows = positives(&labels_of(&root).join(format!("Labels_{concept}_{split}.txt")), count, options);
             progress.advance(1);
             rows
         };
@@ -112,23 +113,23 @@ fn concepts(folder: &Path, splits: &[&(&str, &str)]) -> Result<Vec<String>> {
     Ok(concepts)
 }
 
-fn image_list(root: &Path, split: &str) -> Result<TextFile> {
+fn image_list(root: &Path, split: &str, options: &LoadOptions) -> Result<TextFile> {
     let name = format!("{split}Imagelist.txt");
     let places = [root.join("ImageList").join("ImageList").join(&name), root.join("ImageList").join(&name)];
     match places.iter().find(|p| p.is_file()) {
-        Some(place) => TextFile::read(place),
+        Some(place) => TextFile::read_as(place, options.encoding.as_deref()),
         None => Err(Error::data(format!("{} is not there", places[0].display()))),
     }
 }
 
 /// The rows with a 1. Errors: another value, another number of lines than there are images.
-fn positives(file: &Path, images: usize) -> Result<Vec<usize>> {
+fn positives(file: &Path, images: usize, options: &LoadOptions) -> Result<Vec<usize>> {
     interrupt::check()?;
-    let text = TextFile::read(file)?;
+    let text = TextFile::read_as(file, options.encoding.as_deref())?;
     let mut rows = Vec::new();
     let mut count = 0;
     for (line, value) in text.lines() {
-        match value {
+        match trimmed(value) {
             "0" => {}
             "1" => rows.push(count),
             other => return Err(text.at(line, format!("expected 0 or 1; got \"{other}\""))),

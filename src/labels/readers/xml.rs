@@ -1,6 +1,11 @@
 //! XML of annotation files, read by roxmltree, with errors in our own sentences.
 
+use std::path::Path;
+
 use roxmltree::{Document, Error, Node, ParsingOptions};
+
+use crate::error::{self, Error as FileError};
+use crate::tables::TextFile;
 
 /// A mistake: its line and a sentence.
 pub type Fault = (usize, String);
@@ -9,6 +14,48 @@ pub type Fault = (usize, String);
 const MOST_NODES: u32 = 1 << 20;
 const MOST_ATTRIBUTES: usize = 1000;
 const MOST_NAMESPACES: usize = 1000;
+
+/// Reads a file in the encoding of its byte-order mark, in the given one, or in that of its XML declaration; in UTF-8
+/// where there is none.
+///
+/// Errors: Io; an unknown encoding; text in another encoding.
+pub fn read(path: &Path, encoding: Option<&str>) -> error::Result<TextFile> {
+    let bytes = std::fs::read(path).map_err(|e| FileError::io(path, e))?;
+    if encoding.is_some() {
+        return TextFile::decoded(path, bytes, encoding);
+    }
+    let declared = declared(&bytes);
+    TextFile::decoded(path, bytes, declared.as_deref()).map_err(|error| match (&declared, error.about.as_ref()) {
+        (Some(name), Some(error::About::Name(_))) => {
+            let what = format!("the XML declaration names the unknown encoding \"{name}\"");
+            FileError { help: error.help, ..FileError::data(format!("{}, line 1: {what}", path.display())) }
+                .about_file(path)
+        }
+        _ => error,
+    })
+}
+
+/// The encoding that the XML declaration names, if it is not UTF-8. A declaration that can be read as ASCII is not
+/// UTF-16, whatever it says.
+fn declared(bytes: &[u8]) -> Option<String> {
+    if bytes.starts_with(b"<\0?\0x\0") {
+        return Some("utf-16le".into());
+    }
+    if bytes.starts_with(b"\0<\0?\0x") {
+        return Some("utf-16be".into());
+    }
+    let head = &bytes[..bytes.len().min(256)];
+    let head = head.strip_prefix(b"<?xml")?;
+    let end = head.windows(2).position(|w| w == b"?>")?;
+    let declaration = std::str::from_utf8(&head[..end]).ok()?;
+    let (_, value) = declaration.split_once("encoding")?;
+    let value = value.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|q| matches!(q, '"' | '\''))?;
+    let name = value[1..].split(quote).next()?.trim().to_string();
+    let lower = name.to_ascii_lowercase();
+    let other = !["utf-8", "utf8"].contains(&lower.as_str()) && !lower.starts_with("utf-16");
+    other.then_some(name)
+}
 
 /// Errors: text that is not well-formed XML, that declares entities, or that exceeds a limit.
 pub fn parse(text: &str) -> Result<Document<'_>, Fault> {
@@ -161,6 +208,30 @@ mod tests {
         assert_eq!(fault("<a>\nR&B</a>"), at(2, "a & must begin a reference, as in &amp;"));
         assert_eq!(fault("<a>\n&nbsp;</a>"), at(2, "the entity &nbsp; is not declared"));
         assert_eq!(fault("<a>\n<b k=1/></a>"), at(2, "not well-formed XML: expected a quote not '1'"));
+    }
+
+    #[test]
+    fn encodings_that_declarations_name() {
+        let of = |text: &str| declared(text.as_bytes());
+        assert_eq!(of("<?xml version='1.0' encoding='ISO-8859-1'?><a/>").as_deref(), Some("ISO-8859-1"));
+        assert_eq!(of("<?xml version=\"1.0\" encoding = \"gbk\" standalone=\"yes\"?>\n<a/>").as_deref(), Some("gbk"));
+        for none in
+            ["<?xml version='1.0' encoding='UTF-8'?>", "<?xml encoding='utf-16'?>", "<?xml version='1.0'?>", "<a/>", ""]
+        {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(declared(b"<\0?\0x\0m\0l\0").as_deref(), Some("utf-16le"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.xml");
+        std::fs::write(&path, b"<?xml version='1.0' encoding='iso-8859-1'?>\n<a>B\xe4r</a>").unwrap();
+        let file = super::read(&path, None).unwrap();
+        assert_eq!(text(parse(file.content()).unwrap().root_element()), "Bär");
+        std::fs::write(&path, b"<?xml version='1.0' encoding='iso-8859-99'?>\n<a/>").unwrap();
+        let error = super::read(&path, None).unwrap_err();
+        assert!(
+            error.message.ends_with("x.xml, line 1: the XML declaration names the unknown encoding \"iso-8859-99\"")
+        );
+        assert!(error.help.is_some());
     }
 
     #[test]

@@ -16,9 +16,11 @@ pub const WORD: Word = Word {
         "load_labels(table, #{options}) -> LabelTable",
     ],
     summary: "Reads which image has which labels from a file, a folder or a Table.",
-    details: "Formats: CSV and Parquet, long (columns image,label; one row per pair) or wide (one 0/1 column per label), COCO \
-instances JSON, NUS-WIDE lists, VOC XML. The format is told from the content unless it is given. Errors name the file, the \
-line or record, and what was expected.",
+    details: "The format is told from the content unless it is given: CSV and Parquet, long (one row per pair, or several labels in a \
+cell: a|b, ['a', 'b']) or wide (one column of 0 and 1 per label), COCO instances JSON, VOC XML and class lists, NUS-WIDE, YOLO, MULAN's ARFF, \
+Hugging Face's metadata files, text lists; docs/labels.md says for each what to type. Where a file can be read in two ways, a line says which \
+was taken and which option chooses. A pair that comes twice counts once; one that is given as present and as absent counts as present. \
+Errors name the file, the line or record, and what was expected.",
     options: Some(OptionDocs::of::<LoadOptions>()),
     examples: &[Example {
         code: "table([#{image: \"1.jpg\", label: \"cat\"}, #{image: \"1.jpg\", label: \"sofa\"}, #{image: \"2.jpg\", label: \"cat\"}]).write_csv(\"out/example/labels.csv\");\nlet labels = load_labels(\"out/example/labels.csv\");\nlabels.labels",
