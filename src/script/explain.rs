@@ -446,6 +446,7 @@ fn too_large(what: &str) -> Error {
         w if w.contains("Memory") => {
             format!("the arrays and maps in a variable may take {} GiB at most", limits.memory >> 30)
         }
+        w if w.contains("Depth") => format!("arrays and maps may be nested {} deep at most", super::limits::DEPTH),
         w => format!("too large: {}", lower_first(w)),
     };
     Error::argument(limit)

@@ -27,6 +27,9 @@ pub struct Limits {
 
 pub const LIMITS: Limits = Limits { items: 20_000_000, keys: 1_000_000, text: 256 << 20, memory: 1 << 30 };
 
+/// Arrays and maps inside each other. Deeper ones would overflow the stack where they are printed or dropped.
+pub const DEPTH: usize = 1000;
+
 /// Between two readings of the clock, in accesses to variables. Each can at most double a value.
 const ACCESSES_A_READING: u32 = 4;
 /// A walk is followed by this many times its duration without one.
@@ -96,19 +99,22 @@ struct Size {
 }
 
 impl Size {
-    /// Adds `value`, `times` times. Errors: that exceeds a limit.
-    fn add(&mut self, value: &Dynamic, times: usize) -> Checked {
+    /// Adds `value`, `times` times, which is `depth` arrays or maps deep. Errors: that exceeds a limit.
+    fn add(&mut self, value: &Dynamic, times: usize, depth: usize) -> Checked {
+        if depth > DEPTH {
+            return Err(too_large("Depth of a value"));
+        }
         if value.is_array() {
             let Ok(array) = value.as_array_ref() else { return Ok(()) };
             self.items(array.len(), OF_ARRAY + OF_ITEM * array.len(), times)?;
-            array.iter().try_for_each(|item| self.add(item, times))
+            array.iter().try_for_each(|item| self.add(item, times, depth + 1))
         } else if value.is_map() {
             let Ok(map) = value.as_map_ref() else { return Ok(()) };
             if map.len() > self.limits.keys {
                 return Err(too_large("Size of object map"));
             }
             self.items(map.len(), OF_MAP + OF_ENTRY * map.len(), times)?;
-            map.values().try_for_each(|item| self.add(item, times))
+            map.values().try_for_each(|item| self.add(item, times, depth + 1))
         } else if value.is_string() {
             let bytes = value.as_immutable_string_ref().map_or(0, |text| text.len());
             self.text = self.text.saturating_add(bytes.saturating_mul(times));
@@ -144,9 +150,9 @@ impl Limits {
     fn check(self, value: &Dynamic) -> Checked {
         if value.is_shared() {
             // A value that is being changed at the moment is looked at another time.
-            return value.read_lock::<Dynamic>().map_or(Ok(()), |inner| self.size().add(&inner, 1));
+            return value.read_lock::<Dynamic>().map_or(Ok(()), |inner| self.size().add(&inner, 1, 0));
         }
-        self.size().add(value, 1)
+        self.size().add(value, 1, 0)
     }
 
     /// As Rhai's own `pad`: the array has at least `len` items, the added ones are `item`.
@@ -154,7 +160,7 @@ impl Limits {
         let Some(len) = usize::try_from(len).ok().filter(|len| *len > array.len()) else { return Ok(()) };
         let mut size = self.size();
         size.items(len, OF_ITEM.saturating_mul(len), 1)?;
-        size.add(&item, len - array.len())?;
+        size.add(&item, len - array.len(), 0)?;
         array.resize(len, item);
         Ok(())
     }
@@ -224,6 +230,7 @@ mod tests {
             assert_eq!(refused(script), "Size of array/BLOB", "{script}");
         }
         assert!(["Size of array/BLOB", "Memory of a value"].contains(&&*refused("let a = [0]; loop { a = [a, a]; }")));
+        assert_eq!(refused("let a = []; loop { a = [a]; }"), "Depth of a value");
         assert_eq!(refused("let m = #{ a: 0 }; loop { m = #{ a: m, b: m }; }"), "Memory of a value");
         assert_eq!(refused("let m = #{}; let i = 0; loop { m[`${i}`] = i; i += 1; }"), "Size of object map");
     }

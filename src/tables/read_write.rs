@@ -9,7 +9,7 @@ use polars::prelude::*;
 use super::csv_file::CsvFile;
 use super::polars_error::{polars_error, said};
 use super::table::Table;
-use super::text_file::TextFile;
+use super::text_file::{TextFile, trimmed};
 use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::files;
@@ -25,7 +25,7 @@ impl Table {
 
     /// Texts are quoted where they must be. All are if blanks at the ends of one belong to it.
     fn csv_writer<W: Write>(&self, out: W) -> CsvWriter<W> {
-        let ends = |text: &str| text != text.trim();
+        let ends = |text: &str| text != trimmed(text);
         let cells = |column: &Column| column.str().is_ok_and(|texts| texts.iter().flatten().any(ends));
         let names = self.frame.get_column_names().iter().any(|name| ends(name));
         let blanks = names || self.frame.columns().iter().any(cells);

@@ -11,6 +11,7 @@ mod labels_coco;
 mod labels_coco_tools;
 mod labels_formats;
 mod labels_readers;
+mod labels_records;
 mod pictures_formats;
 mod plots_content;
 mod plots_errors;

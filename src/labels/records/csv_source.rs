@@ -2,6 +2,7 @@
 
 use super::{Field, Records, Source, columns};
 use crate::error::{Error, Result};
+use crate::files::is_picture;
 use crate::labels::readers::LoadOptions;
 use crate::tables::{CsvFile, CsvRecords, TextFile};
 
@@ -12,9 +13,6 @@ pub struct CsvSource<'a> {
     names: Vec<String>,
     header: bool,
 }
-
-/// Ends of picture files' names: a header does not hold them.
-const PICTURES: &[&str] = &[".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"];
 
 impl<'a> CsvSource<'a> {
     /// Errors: an empty file; a first row that is data although a header was expected.
@@ -53,11 +51,7 @@ fn data(names: &[String]) -> Option<&str> {
     if columns::image(names).is_some() || columns::label(names).is_some() || columns::is_unnamed(first) {
         return None;
     }
-    let picture = |name: &&String| {
-        let lower = name.to_lowercase();
-        PICTURES.iter().any(|end| lower.ends_with(end) && lower.len() > end.len())
-    };
-    if let Some(name) = names.iter().find(picture) {
+    if let Some(name) = names.iter().find(|name| is_picture(name)) {
         return Some(name);
     }
     let flag = |name: &String| matches!(name.as_str(), "0" | "1" | "0.0" | "1.0" | "True" | "False" | "-1" | "-1.0");

@@ -1,0 +1,279 @@
+//! CSV, Parquet and tables: files as people have them, held to pandas; names that come back as they were written; choices
+//! that are said and refusals that tell the way on.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cpsd::labels::{LabelTable, LoadOptions, count_files, load};
+use cpsd::tables::Table;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::common::golden;
+
+fn options(json: Value) -> LoadOptions {
+    serde_json::from_value(json).unwrap()
+}
+
+fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> std::path::PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+/// The labels of each image, sorted; of row `row` of `row(table, image)`.
+fn rows<'a>(t: &'a LabelTable, row: impl Fn(&'a LabelTable, usize) -> &'a [u32]) -> Vec<(String, Vec<String>)> {
+    let names = |i| {
+        let mut names: Vec<String> = row(t, i).iter().map(|&l| t.labels()[l as usize].clone()).collect();
+        names.sort();
+        names
+    };
+    (0..t.num_images()).map(|i| (t.images()[i].clone(), names(i))).collect()
+}
+
+#[test]
+fn tables_as_pandas_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = golden("labels/tables.json");
+    let cases = golden["cases"].as_array().unwrap();
+    assert!(cases.len() > 30);
+    for case in cases {
+        let content = match case["text"].as_str() {
+            Some(text) => text.as_bytes().to_vec(),
+            None => {
+                let hex = case["hex"].as_str().unwrap();
+                (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+            }
+        };
+        let path = put(folder.path(), case["file"].as_str().unwrap(), content);
+        let name = &case["name"];
+        let table =
+            load(&path, &options(case["options"].clone())).unwrap_or_else(|e| panic!("{name}: {e} ({:?})", e.help));
+        let expected = |key: &str| serde_json::from_value::<Vec<(String, Vec<String>)>>(case[key].clone()).unwrap();
+        assert_eq!(rows(&table, LabelTable::row), expected("rows"), "{name}");
+        if case["unknown"].is_array() {
+            assert_eq!(rows(&table, LabelTable::unknown_row), expected("unknown"), "{name}, unknown");
+        } else {
+            assert_eq!(table.num_unknown(), 0, "{name}");
+        }
+    }
+}
+
+/// Names that formats have trouble with, and any others.
+fn name() -> impl Strategy<Value = String> {
+    let hard = [
+        "label",
+        "labels",
+        "class",
+        "value",
+        "confidence",
+        "id",
+        "0",
+        "1",
+        "-1",
+        "0.0",
+        "NaN",
+        "null",
+        "None",
+        "True",
+        "?",
+        "[]",
+        "['a']",
+        "a|b",
+        "a;b",
+        "a, b",
+        "bear, brown",
+        "say \"hi\"",
+        "\"",
+        "'",
+        "two\nlines",
+        "cr\rlf\r\n",
+        " blanks ",
+        "tab\t",
+        "ünïcödé",
+        "🦊",
+        "é",
+        "#hash",
+        "sep=;",
+        "=1+1",
+        "x.jpg",
+        "\u{a0}no-break",
+        "Unnamed: 0",
+        "{",
+        "<a>",
+        ";",
+        "|",
+        ",",
+        "a b",
+        "clear primary",
+        "primary",
+    ];
+    prop_oneof![3 => proptest::sample::select(hard.to_vec()).prop_map(String::from), 1 => "[ -~]{1,8}", 1 => "\\PC{1,4}"]
+        .prop_filter("names are not empty", |name| !name.is_empty())
+}
+
+/// A table in which each label is that of some image, with entries of unknown truth or without.
+fn any_table() -> impl Strategy<Value = LabelTable> {
+    let labels = proptest::collection::btree_set(name(), 1..6);
+    (labels, proptest::collection::btree_set(name(), 1..7), any::<u64>(), 0..3_u32).prop_map(
+        |(labels, images, seed, kind)| {
+            let labels: Vec<String> = labels.into_iter().collect();
+            let (m, n) = (labels.len() as u32, images.len());
+            let bit = |i: usize, l: u32, of: u64| (seed.rotate_left(i as u32 * 7 + l * 13) ^ of).count_ones() % 3 == 0;
+            // Kind 0: at most one label per image.
+            let mut lists: Vec<Vec<u32>> = (0..n)
+                .map(|i| match kind {
+                    0 => {
+                        if bit(i, 0, 1) {
+                            vec![]
+                        } else {
+                            vec![(seed.wrapping_add(i as u64) % u64::from(m)) as u32]
+                        }
+                    }
+                    _ => (0..m).filter(|&l| bit(i, l, 2)).collect(),
+                })
+                .collect();
+            let lacking: Vec<u32> = (0..m).filter(|l| !lists.iter().flatten().any(|x| x == l)).collect();
+            let images: Vec<String> = images.into_iter().chain(lacking.iter().map(|l| format!("more {l}"))).collect();
+            lists.extend(lacking.iter().map(|&l| vec![l]));
+            let table = LabelTable::from_lists(labels, images, &lists).unwrap();
+            if kind < 2 {
+                return table;
+            }
+            let unknown: Vec<Vec<u32>> = lists
+                .iter()
+                .enumerate()
+                .map(|(i, row)| (0..m).filter(|l| !row.contains(l) && bit(i, *l, 9)).collect())
+                .collect();
+            table.with_unknown(&unknown).unwrap()
+        },
+    )
+}
+
+fn same(a: &LabelTable, b: &LabelTable) -> Result<(), TestCaseError> {
+    prop_assert_eq!(a.labels(), b.labels());
+    prop_assert_eq!(a.images(), b.images());
+    prop_assert_eq!(rows(a, LabelTable::row), rows(b, LabelTable::row));
+    prop_assert_eq!(rows(a, LabelTable::unknown_row), rows(b, LabelTable::unknown_row));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn long_tables_come_back(table in any_table()) {
+        let folder = tempfile::tempdir().unwrap();
+        let long = Table { frame: table.to_frame_long().unwrap() };
+        let (csv, parquet) = (folder.path().join("x.csv"), folder.path().join("x.parquet"));
+        long.write_csv(&csv).unwrap();
+        long.write_parquet(&parquet).unwrap();
+        let default = LoadOptions::default();
+        same(&load(&csv, &default).map_err(|e| TestCaseError::fail(format!("{e}: {}", std::fs::read_to_string(&csv).unwrap())))?, &table)?;
+        same(&load(&parquet, &default).unwrap(), &table)?;
+        same(&LabelTable::from_frame(&long.frame, &default).unwrap(), &table)?;
+        let counted = count_files(&[parquet]).unwrap();
+        prop_assert_eq!(counted.labels(), table.labels());
+    }
+
+    #[test]
+    fn wide_tables_come_back(table in any_table()) {
+        let folder = tempfile::tempdir().unwrap();
+        let wide = Table { frame: table.to_frame_wide().unwrap() };
+        let (csv, parquet) = (folder.path().join("x.csv"), folder.path().join("x.parquet"));
+        wide.write_csv(&csv).unwrap();
+        wide.write_parquet(&parquet).unwrap();
+        let masked = options(json!({"unknown": "masked"}));
+        same(&load(&csv, &masked).map_err(|e| TestCaseError::fail(format!("{e}: {}", std::fs::read_to_string(&csv).unwrap())))?, &table)?;
+        same(&load(&parquet, &masked).unwrap(), &table)?;
+        same(&LabelTable::from_frame(&wide.frame, &masked).unwrap(), &table)?;
+    }
+}
+
+/// The error of a CSV file with this content, and its help.
+fn refused(content: &str, given: Value) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = put(folder.path(), "x.csv", content);
+    let error = load(&path, &options(given)).map(|t| t.to_string()).unwrap_err();
+    (error.message.replace(&format!("{}/", folder.path().display()), ""), error.help.unwrap_or_default())
+}
+
+#[test]
+fn refusals_name_the_option_that_helps() {
+    let (message, help) = refused("image,cat,dog\na,1,-1\n", json!({}));
+    assert_eq!(message, "x.csv, line 2: column \"dog\" is -1, which can be read in several ways");
+    assert!(help.contains("unknown: \"masked\"") && help.contains("empty: \"negative\""), "{help}");
+    assert!(refused("image,cat,dog\na,1,\n", json!({})).0.contains("column \"dog\" is empty"));
+    let (message, help) = refused("Path,Sex,Edema,Lesion\na,F,1,0\nb,M,0,1\n", json!({}));
+    assert_eq!(message, "x.csv: column \"Sex\" does not hold 0 and 1 as a label's column does, but \"F\"");
+    assert_eq!(help, "option labels names the columns that are labels: \"Edema\", \"Lesion\"");
+    let (message, help) = refused("bild,wort\na,cat\nb,dog\n", json!({}));
+    assert_eq!(message, "x.csv: no column is called as one of images; the columns are \"bild\", \"wort\"");
+    assert!(help.contains("option image") && help.contains("header: false"), "{help}");
+    let (message, help) = refused("image,size,wort\na,big,cat\nb,small,dog\n", json!({}));
+    assert!(message.contains("no column is called as one of labels"), "{message}");
+    assert!(help.contains("option label"), "{help}");
+    let (message, help) = refused("image,label\na,b\n", json!({"label": "labels"}));
+    assert!(message.contains("option label names column \"labels\", which is not there"), "{message}");
+    assert_eq!(help, "did you mean \"label\"?");
+    let (message, help) = refused("a.jpg,1,0\nb.jpg,0,1\n", json!({}));
+    assert!(message.starts_with("x.csv, line 1: the header is missing"), "{message}");
+    assert!(help.contains("header: false"), "{help}");
+    assert!(refused("image,cat\na,0.5\n", json!({})).0.contains("column \"cat\" must be 0 or 1; got \"0.5\""));
+    assert!(
+        refused("image,cat\na,1\na,0\n", json!({}))
+            .0
+            .contains("line 3: image \"a\" has a second row, its first is line 2")
+    );
+}
+
+#[test]
+fn parquet_lists_and_types() {
+    use polars::prelude::*;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |frame: DataFrame| {
+        let path = folder.path().join("x.parquet");
+        Table { frame }.write_parquet(&path).unwrap();
+        path
+    };
+    let list = |items: &[&str]| Series::new("".into(), items);
+    let lists = Series::new("labels".into(), [list(&["cat", "dog"]), list(&["cat"]), list(&[])]);
+    let frame = DataFrame::new(3, vec![Series::new("image_id".into(), [7_i64, 8, 9]).into(), lists.into()]).unwrap();
+    let table = load(&write(frame.clone()), &LoadOptions::default()).unwrap();
+    let expected = |rows: &[(&str, &[&str])]| -> Vec<(String, Vec<String>)> {
+        rows.iter().map(|(i, l)| (i.to_string(), l.iter().map(|l| l.to_string()).collect())).collect()
+    };
+    assert_eq!(rows(&table, LabelTable::row), expected(&[("7", &["cat", "dog"]), ("8", &["cat"]), ("9", &[])]));
+    let counts = count_files(&[write(frame)]).unwrap();
+    assert_eq!(counts.labels(), ["cat", "dog"]);
+    // Numbers of labels, floats beside a missing value.
+    let frame = df!("image" => ["a", "b", "c"], "label" => [Some(3.0), Some(11.0), None]).unwrap();
+    assert_eq!(load(&write(frame), &LoadOptions::default()).unwrap().labels(), ["11", "3"]);
+    let frame = df!("image" => ["a", "b"], "cat" => [Some(true), None], "dog" => [Some(false), Some(true)]).unwrap();
+    let table = load(&write(frame), &options(json!({"unknown": "masked"}))).unwrap();
+    assert_eq!(
+        (rows(&table, LabelTable::row), table.num_unknown()),
+        (expected(&[("a", &["cat"]), ("b", &["dog"])]), 1)
+    );
+}
+
+#[test]
+fn names_of_several_meanings_are_decided_by_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |content: &str, given: Value| {
+        let table = load(&put(folder.path(), "x.csv", content), &options(given)).unwrap();
+        table.labels().iter().cloned().collect::<BTreeSet<_>>()
+    };
+    let set = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<BTreeSet<_>>();
+    let flags = "image,label,cat\na,1,0\nb,0,1\n";
+    assert_eq!(of(flags, json!({})), set(&["label", "cat"]));
+    assert_eq!(of(flags, json!({"label": "label"})), set(&["0", "1"]));
+    assert_eq!(of(flags, json!({"format": "csv-long"})), set(&["0", "1"]));
+    let cells = "image,tags\na,cat|dog\nb,cat\n";
+    assert_eq!(of(cells, json!({})), set(&["cat", "dog"]));
+    assert_eq!(of(cells, json!({"separator": ""})), set(&["cat|dog", "cat"]));
+    // An image with several rows: a cell is one label.
+    assert_eq!(of("image,label\na,x|y\na,x\nb,y\n", json!({})), set(&["x|y", "x", "y"]));
+    assert_eq!(of("a;b;c\nx;1;0\n", json!({"image": "a"})), set(&["b", "c"]));
+    assert_eq!(of("image,label\n1,cat\n2,dog\n", json!({"delimiter": ","})), set(&["cat", "dog"]));
+}
