@@ -23,6 +23,29 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).map_err(|e| fault(&e))
 }
 
+/// Parses JSON as Python's json writes it: NaN, Infinity and -Infinity become null.
+pub fn parse_lenient(bytes: &[u8]) -> Result<serde_json::Value, String> {
+    fn finite(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) if not_finite(text).is_some() => *value = serde_json::Value::Null,
+            serde_json::Value::Array(list) => list.iter_mut().for_each(finite),
+            serde_json::Value::Object(object) => object.values_mut().for_each(finite),
+            _ => {}
+        }
+    }
+    let mut value: serde_json::Value =
+        match NOT_FINITE.iter().any(|n| contains(bytes, n.trim_start_matches('-').as_bytes())) {
+            true => serde_json::from_reader(Lenient::new(bytes)).map_err(|e| fault(&e))?,
+            false => return parse(bytes),
+        };
+    finite(&mut value);
+    Ok(value)
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 /// The encoding of a JSON text, told from its first bytes, if it is not UTF-8. The first character is ASCII.
 pub fn other_encoding(head: &[u8]) -> Option<&'static str> {
     match head {

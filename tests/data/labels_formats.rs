@@ -433,30 +433,31 @@ fn huggingface_refuses() {
     let of = |lines: &str| Folder::of(&[("x.jsonl", lines)]).message("x.jsonl");
     let first = "{\"file_name\": \"a.jpg\", \"labels\": [\"x\"]}\n";
     let second = |line: &str| of(&format!("{first}\n{line}\n"));
-    assert_eq!(second(first), "x.jsonl, line 3: image \"a.jpg\" appears twice, first on line 1");
     assert_eq!(
         second("{\"file_name\": \"b\", \"labels\": ["),
-        "x.jsonl, line 3: the JSON object ends in the middle of the line"
+        "x.jsonl, line 3: the JSON ends in the middle, at character 31"
     );
-    assert_eq!(second("{\"file_name\": b}"), "x.jsonl, line 3: not well-formed JSON at character 15");
+    assert!(second("{\"file_name\": b}").starts_with("x.jsonl, line 3: expected a value: text in double quotes"));
     assert_eq!(second("[1]"), "x.jsonl, line 3: expected a JSON object per line; got a list");
-    assert_eq!(second("{\"labels\": []}"), "x.jsonl, line 3: the record has no \"file_name\"; its keys are labels");
-    let kinds = "x.jsonl, line 3: \"labels\" must hold texts, whole numbers or lists of them; got ";
-    assert_eq!(second("{\"file_name\": \"b\", \"labels\": [0.5]}"), format!("{kinds}0.5"));
-    assert_eq!(second("{\"file_name\": \"b\", \"labels\": true}"), format!("{kinds}true"));
-    assert_eq!(second("{\"file_name\": \"b\", \"labels\": {\"a\": 1}}"), format!("{kinds}an object"));
+    assert_eq!(second("{\"labels\": [\"x\"]}"), "x.jsonl, line 3: the image has no name");
+    assert_eq!(
+        second("{\"file_name\": \"b\", \"labels\": {\"a\": 1}}"),
+        "x.jsonl, line 3: expected a name; got an object"
+    );
+    let lists = "x.jsonl, line 3: expected a name; got a list of lists or objects";
+    assert_eq!(second("{\"file_name\": \"b\", \"labels\": [[\"a\"]]}"), lists);
     assert!(of("{\"file\": \"\", \"labels\": [\"x\"]}\n").ends_with("line 1: the image has no name"));
     assert!(
-        of("{\"name\": \"a\", \"labels\": [\"x\"]}\n")
-            .contains("no record has the key \"file_name\"; their keys are labels, name")
+        of("{\"text\": \"a\", \"labels\": [\"x\"]}\n")
+            .contains("no column is called as one of images; the columns are")
     );
-    assert_eq!(of("{\"file_name\": \"a\", \"text\": \"x\"}\n"), "x.jsonl has 1 images, but none has a label");
+    assert!(
+        of("{\"file_name\": \"a\", \"text\": 1.5, \"x\": \"y\"}\n").contains("no column is called as one of labels")
+    );
     let folder = Folder::of(&[("x.jsonl", first)]);
     let error = folder.refused("x.jsonl", json!({"label": "lables"}));
-    assert_eq!(
-        (error.message.as_str(), error.help.as_deref()),
-        ("unknown key \"lables\"", Some("did you mean \"labels\"?"))
-    );
+    assert!(error.message.contains("option label names column \"lables\", which is not there"), "{}", error.message);
+    assert_eq!(error.help.as_deref(), Some("did you mean \"labels\"?"));
     assert_eq!(of(&"{\"file_name\":".repeat(2)).split(':').next(), Some("x.jsonl, line 1"));
     assert!(of(&format!("{first}{}", "[".repeat(100_000))).starts_with("x.jsonl, line 2: "));
 }

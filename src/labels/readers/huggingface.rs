@@ -164,7 +164,9 @@ fn joined(parts: Vec<(&Metadata, LabelTable)>) -> Result<LabelTable> {
             .collect();
         let moved = |row: &[u32]| row.iter().map(|&label| place[label as usize]).collect::<Vec<u32>>();
         for (i, image) in table.images().iter().enumerate() {
-            let image = if folder.is_empty() { image.clone() } else { format!("{folder}/{image}") };
+            let image = image.replace('\\', "/");
+            let image = image.strip_prefix("./").unwrap_or(&image);
+            let image = if folder.is_empty() { image.to_string() } else { format!("{folder}/{image}") };
             if let Some(first) = seen.insert(image.clone(), path) {
                 let (first, second) = (first.display(), path.display());
                 return Err(Error::data(format!("image \"{image}\" is in {first} and in {second}")));

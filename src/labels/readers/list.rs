@@ -10,6 +10,7 @@ use crate::files::is_picture;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
 use crate::labels::pairs::{PairBuilder, Repeats};
+use crate::labels::records::numbers;
 use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
@@ -36,8 +37,15 @@ fn detect(probe: &Probe, options: &LoadOptions) -> Option<bool> {
 fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let path = &probe.path;
     let text = probe.text(options)?;
-    let rows: Vec<(usize, Vec<&str>)> =
+    let mut rows: Vec<(usize, Vec<&str>)> =
         text.lines().map(|(line, row)| (line, row.split_whitespace().map(trimmed).collect())).collect();
+    if let Some(separator) = separator(text, &rows, options) {
+        for (_, row) in &mut rows {
+            let labels = row.split_off(1);
+            let parts = labels.into_iter().flat_map(|word| word.split(separator.as_str()));
+            row.extend(parts.map(trimmed).filter(|label| !label.is_empty()));
+        }
+    }
     let names = names_beside(path, options)?;
     let width = rows.first().map_or(0, |(_, row)| row.len() - 1);
     // Flags, if every line has equally many and all are 0, 1 or -1. A single column of 0 and 1 is label numbers.
@@ -51,11 +59,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     if rows.iter().any(|(_, row)| row.len() > 2) {
         one_line_each(text, &rows)?;
     }
-    let separator = separator(text, &rows, options);
-    // No word holds a line end.
-    let cut = separator.as_deref().unwrap_or("\n");
-    let is_number = |label: &str| label.parse::<u32>().is_ok();
-    let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|word| labels_in(word, cut).all(is_number));
+    let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|label| label.parse::<u32>().is_ok());
     let mut builder = PairBuilder::new();
     for (line, row) in &rows {
         interrupt::check()?;
@@ -65,7 +69,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             return Err(text.at(*line, "the image has no name"));
         }
         builder.image(&image)?;
-        for label in row[1..].iter().flat_map(|word| labels_in(word, cut)) {
+        for &label in &row[1..] {
             match (&names, numbers) {
                 (Some(names), true) => {
                     let name = label.parse::<usize>().ok().and_then(|at| names.get(at)).ok_or_else(|| {
@@ -78,10 +82,6 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         }
     }
     builder.finish(&path.display().to_string(), "line", Repeats::Said)
-}
-
-fn labels_in<'a>(word: &'a str, cut: &'a str) -> impl Iterator<Item = &'a str> {
-    word.split(cut).map(trimmed).filter(|label| !label.is_empty())
 }
 
 /// The sign between labels that are written without blanks, as `cat,dog`.
@@ -104,7 +104,6 @@ fn read_flags(
     names: Option<Vec<String>>,
     unknown: Unknown,
 ) -> Result<LabelTable> {
-    let digits = (width - 1).max(1).ilog10() as usize + 1;
     let names = match names {
         Some(names) if names.len() != width => {
             let line = rows.first().map_or(1, |(line, _)| *line);
@@ -113,7 +112,7 @@ fn read_flags(
             );
         }
         Some(names) => names,
-        None => (0..width).map(|label| format!("{label:0digits$}")).collect(),
+        None => numbers(width),
     };
     one_line_each(text, rows)?;
     for (line, row) in rows {

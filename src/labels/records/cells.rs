@@ -68,6 +68,17 @@ impl Cells {
         told(Cells::One, None)
     }
 
+    /// How the cells are cut, and into how many, if each is one 0 or 1 for every label, as `0,1,0,0` or `[0, 1, 0, 0]`.
+    pub fn flags(values: &HashSet<String>) -> Option<(Cells, usize)> {
+        let filled: Vec<&str> = values.iter().map(|v| v.trim()).filter(|v| !v.is_empty()).collect();
+        let forms = std::iter::once(Cells::List).chain(SEPARATORS.map(|s| Cells::Split(s.into())));
+        forms.into_iter().find_map(|cells| {
+            let mut flags = Flags::default();
+            filled.iter().try_for_each(|cell| Some(flags.add(&cells.split(cell)?)))?;
+            Some((cells, flags.width()?))
+        })
+    }
+
     /// The labels of a cell. Errors: a cell that is no list where lists are expected.
     pub fn split(&self, cell: &str) -> Option<Vec<String>> {
         let cell = cell.trim();
@@ -80,6 +91,33 @@ impl Cells {
                 cell.split(separator.as_str()).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect(),
             ),
         }
+    }
+}
+
+/// Whether lists are flags: as long as each other, of 0 and 1 alone, and one holds a value twice, which no list of labels
+/// does.
+#[derive(Default)]
+pub struct Flags {
+    lists: usize,
+    width: usize,
+    other: bool,
+    repeated: bool,
+}
+
+impl Flags {
+    pub fn add<S: AsRef<str>>(&mut self, items: &[S]) {
+        if self.lists == 0 {
+            self.width = items.len();
+        }
+        self.lists += 1;
+        self.other |= items.len() != self.width || items.iter().any(|item| !matches!(item.as_ref(), "0" | "1"));
+        let ones = items.iter().filter(|item| item.as_ref() == "1").count();
+        self.repeated |= ones > 1 || items.len() > ones + 1;
+    }
+
+    /// The number of labels, if the lists are flags.
+    pub fn width(&self) -> Option<usize> {
+        (self.lists > 0 && self.width > 1 && !self.other && self.repeated).then_some(self.width)
     }
 }
 
@@ -211,6 +249,20 @@ mod tests {
         assert_eq!(tell(true, true, &["a|b", "a"]), (Cells::One, true));
         assert_eq!(tell(false, false, &["cat", "dog"]), (Cells::One, false));
         assert_eq!(tell(true, false, &["", " "]), (Cells::One, false));
+    }
+
+    #[test]
+    fn flags_are_told_from_labels() {
+        let of = |cells: &[&str]| Cells::flags(&cells.iter().map(|c| c.to_string()).collect());
+        assert_eq!(of(&["0,1,0,0", "1,0,0,1"]), Some((by(","), 4)));
+        assert_eq!(of(&["0 1 1", "", "0 0 0"]), Some((by(" "), 3)));
+        assert_eq!(of(&["[0, 1, 0]", "[1, 1, 0]"]), Some((Cells::List, 3)));
+        // Labels called 0 and 1: no cell holds one twice.
+        assert_eq!(of(&["0,1", "1,0"]), None);
+        assert_eq!(
+            (of(&["0,1,1", "0,1"]), of(&["0,2,2", "1,1,1"]), of(&["0", "1"]), of(&[])),
+            (None, None, None, None)
+        );
     }
 
     #[test]

@@ -58,6 +58,13 @@ const LABELS: &[&str] = &[
     "targets",
     "keywords",
     "genres",
+    "objectscategories",
+    "objectscategory",
+    "objectslabels",
+    "objectslabel",
+    "objectsclasses",
+    "objectsclass",
+    "objectsname",
 ];
 
 fn plain(name: &str) -> String {

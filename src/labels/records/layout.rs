@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::cells::{Cells, list};
+use super::cells::{Cells, Flags, list};
 use super::columns::{self, Value, quoted};
 use super::truth::Truth;
 use super::{Field, Records, Source};
@@ -44,6 +44,10 @@ pub struct Layout {
     /// Long: the column of labels, and how its cells are read.
     pub label: Option<usize>,
     pub cells: Cells,
+    /// Long: whether cells of the sample are lists, as Parquet and JSON hold them.
+    pub lists: bool,
+    /// Long: the number of labels, if a cell is one 0 or 1 for every label.
+    pub flags: Option<usize>,
     /// Long: the column of truths or confidences.
     pub value: Option<(usize, Value)>,
     /// Wide: the columns of labels, with their names.
@@ -60,6 +64,7 @@ struct Content {
     flags: usize,
     other: usize,
     lists: usize,
+    flag_lists: Flags,
     distinct: HashSet<String>,
     /// Whether the values are consecutive integers.
     counting: bool,
@@ -142,7 +147,11 @@ impl<'a, S: Source> Sample<'a, S> {
 impl Content {
     fn add(&mut self, field: &Field<'_>, place: usize) {
         match field {
-            Field::List(_) => self.lists += 1,
+            Field::Other(_) => self.other += 1,
+            Field::List(items) => {
+                self.lists += 1;
+                self.flag_lists.add(items);
+            }
             _ => match Truth::of(field) {
                 Ok(Truth::Empty) => self.empty += 1,
                 Ok(_) => self.flags += 1,
@@ -154,7 +163,7 @@ impl Content {
             Field::Int(value) => Some(value.to_string()),
             Field::Float(value) => Some(value.to_string()),
             Field::Bool(value) => Some(value.to_string()),
-            Field::Null | Field::List(_) => None,
+            Field::Null | Field::List(_) | Field::Other(_) => None,
         };
         if let Some(text) = &text
             && !text.is_empty()
@@ -177,7 +186,7 @@ impl Content {
 impl Layout {
     /// Whether every record is an image and at most one label, so that nothing but two columns of names is needed.
     pub fn is_plain(&self) -> bool {
-        self.form == Form::Long && self.value.is_none() && self.cells == Cells::One
+        self.form == Form::Long && self.value.is_none() && self.cells == Cells::One && !self.lists
     }
 
     /// Tells the layout from the names and the content of columns, and from the options. `form` is given where a format
@@ -208,8 +217,17 @@ impl Layout {
             }
         }
         let others: Vec<usize> = (0..names.len()).filter(|c| *c != image && !passed_over.contains(c)).collect();
-        let mut layout =
-            Layout { form: Form::Long, image, label: None, cells: Cells::One, value: None, labels: Vec::new(), notes };
+        let mut layout = Layout {
+            form: Form::Long,
+            image,
+            label: None,
+            cells: Cells::One,
+            lists: false,
+            flags: None,
+            value: None,
+            labels: Vec::new(),
+            notes,
+        };
         // As cpsd writes a table with unknown entries, or one whose labels could be taken for something else.
         if names == ["image", "label", "value"]
             && options.image.is_none()
@@ -273,6 +291,8 @@ impl Layout {
         }
         // One column beside that of images: its cells are labels.
         if let (Some(label), true) = (only(&others), columns::image(names) == Some(image) || options.image.is_some()) {
+            let name = &names[label];
+            layout.notes.push(format!("column \"{name}\" is taken for that of labels (option label names another)"));
             return layout.long(&sample, options, label);
         }
         Err(no_label(&sample, image, &others))
@@ -286,20 +306,34 @@ impl Layout {
         self.value = columns::value(names).filter(|&(column, value)| {
             column != label && column != self.image && (value == Value::Confidence || sample.columns[column].is_flags())
         });
-        let content = &sample.columns[label];
-        self.cells = match options.separator.as_deref() {
-            Some("") => Cells::One,
-            Some("[]") => Cells::List,
-            Some(separator) => Cells::Split(separator.into()),
-            None if content.lists > 0 => Cells::List,
-            None => {
+        let (name, content) = (&names[label], &sample.columns[label]);
+        let flags = match options.separator {
+            Some(_) => None,
+            None if content.lists > 0 => content.flag_lists.width().map(|width| (Cells::List, width)),
+            None => Cells::flags(&content.distinct),
+        };
+        self.cells = match (options.separator.as_deref(), flags) {
+            (Some(""), _) => Cells::One,
+            (Some("[]"), _) => Cells::List,
+            (Some(separator), _) => Cells::Split(separator.into()),
+            (None, Some((cells, width))) => {
+                self.flags = Some(width);
+                self.notes.push(format!(
+                    "the cells of column \"{name}\" are {width} flags of 0 and 1 (option labels names them, in order)"
+                ));
+                cells
+            }
+            // A text among lists is one label.
+            (None, None) if content.lists > 0 => Cells::One,
+            (None, None) => {
                 let plural = columns::label(&names[label..=label]).is_some_and(|(_, plural)| plural);
-                let told = Cells::tell(&names[label], &content.distinct, plural, sample.repeats(self.image));
+                let told = Cells::tell(name, &content.distinct, plural, sample.repeats(self.image));
                 self.notes.extend(told.note);
                 told.cells
             }
         };
         self.form = Form::Long;
+        self.lists = content.lists > 0;
         self.label = Some(label);
         Ok(self)
     }

@@ -7,12 +7,13 @@
 //! | [`Layout`]: long or wide, and the columns, from names and content | `layout` |
 //! | several labels in a cell | `cells` |
 //! | 0, 1, -1, true, empty: the truth of an entry | `truth` |
-//! | sources: CSV files; frames and Parquet files in parts | `csv_source`, `frame_source`, `parquet` |
+//! | sources: CSV files; JSON lines; frames and Parquet files in parts | `csv_source`, `json_source`, `frame_source`, `parquet` |
 
 pub(super) mod cells;
 pub(super) mod columns;
 mod csv_source;
 mod frame_source;
+mod json_source;
 mod layout;
 pub(super) mod parquet;
 mod truth;
@@ -21,6 +22,7 @@ use std::collections::HashMap;
 
 pub use csv_source::CsvSource;
 pub use frame_source::FrameSource;
+pub use json_source::JsonSource;
 pub use layout::{Form, Layout, SAMPLE_MOST};
 pub use truth::Truth;
 
@@ -41,6 +43,8 @@ pub enum Field<'a> {
     Int(i64),
     Float(f64),
     List(Vec<String>),
+    /// A value of another kind, as messages call it.
+    Other(&'static str),
 }
 
 /// Records of named columns.
@@ -89,6 +93,7 @@ pub fn read(source: &impl Source, options: &LoadOptions, form: Option<Form>) -> 
         console::log(&format!("{}: {note}", source.name()));
     }
     match &layout.form {
+        Form::Long if layout.flags.is_some() => read_flags(source, &layout, options),
         Form::Long => read_long(source, &layout, options),
         Form::Wide => read_wide(source, &layout, options),
     }
@@ -105,7 +110,8 @@ fn name_of<S: Source>(source: &S, place: usize, field: Field<'_>, buffer: &mut S
         // pandas makes floats of integers beside an empty cell.
         Field::Float(value) if value.is_nan() => {}
         Field::Float(value) => buffer.push_str(&value.to_string()),
-        Field::List(_) => return Err(source.error(Some(place), "expected the name of an image; got a list".into())),
+        Field::List(_) => return Err(source.error(Some(place), "expected a name; got a list".into())),
+        Field::Other(kind) => return Err(source.error(Some(place), format!("expected a name; got {kind}"))),
     }
     Ok(!buffer.is_empty())
 }
@@ -170,6 +176,59 @@ fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
     builder.finish(&source.name(), source.unit(), Repeats::Said).map_err(|e| source.error(None, e.message))
 }
 
+/// A table whose cells are one 0 or 1 for every label. The option `labels` names them if it has as many names; otherwise
+/// they are called by their positions.
+fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> Result<LabelTable> {
+    let (Some(label), Some(width)) = (layout.label, layout.flags) else {
+        return Err(Error::internal("a layout of flags without a column of them"));
+    };
+    let mut records = source.records(&[layout.image, label], usize::MAX)?;
+    let (mut images, mut lists) = (Vec::new(), Vec::new());
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut image = String::new();
+    while let Some(place) = records.next()? {
+        if !name_of(source, place, records.field(0)?, &mut image)? {
+            return Err(source.error(Some(place), "the image has no name".into()));
+        }
+        once(source, &mut seen, &image, place)?;
+        let flags = match records.field(1)? {
+            Field::Text(text) => layout.cells.split(text),
+            Field::List(items) => Some(items),
+            _ => None,
+        };
+        let flags = flags.filter(|f| f.len() == width && f.iter().all(|f| matches!(f.as_str(), "0" | "1")));
+        let flags = flags.ok_or_else(|| {
+            let name = &source.names()[label];
+            source.error(Some(place), format!("column \"{name}\" must hold {width} flags of 0 and 1 in every row"))
+        })?;
+        images.push(image.clone());
+        lists.push((0..width as u32).filter(|&label| flags[label as usize] == "1").collect());
+    }
+    let names = match &options.labels {
+        Some(names) if names.len() == width => names.clone(),
+        _ => numbers(width),
+    };
+    LabelTable::from_lists(names, images, &lists)
+}
+
+/// Names of labels without names: their positions, all of one length.
+pub(super) fn numbers(width: usize) -> Vec<String> {
+    let digits = (width.max(2) - 1).ilog10() as usize + 1;
+    (0..width).map(|label| format!("{label:0digits$}")).collect()
+}
+
+/// Errors: the image has an earlier record.
+fn once<S: Source>(source: &S, seen: &mut HashMap<String, usize>, image: &str, place: usize) -> Result<()> {
+    match seen.insert(image.to_string(), place) {
+        None => Ok(()),
+        Some(first) => {
+            let unit = source.unit();
+            let message = format!("image \"{image}\" has a second row, its first is {unit} {first}");
+            Err(source.error(Some(place), message))
+        }
+    }
+}
+
 fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> Result<LabelTable> {
     let columns: Vec<usize> =
         std::iter::once(layout.image).chain(layout.labels.iter().map(|(column, _)| *column)).collect();
@@ -187,11 +246,7 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
             }
             return Err(source.error(Some(place), "the image has no name".into()));
         }
-        if let Some(first) = seen.insert(image.clone(), place) {
-            let unit = source.unit();
-            let message = format!("image \"{image}\" has a second row, its first is {unit} {first}");
-            return Err(source.error(Some(place), message));
-        }
+        once(source, &mut seen, &image, place)?;
         for (label, (_, name)) in layout.labels.iter().enumerate() {
             let truth = Truth::of(&records.field(label + 1)?).map_err(|came| {
                 source.error(Some(place), format!("column \"{name}\" must be 0 or 1; got {came}")).with_help(

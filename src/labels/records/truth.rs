@@ -38,6 +38,7 @@ impl Truth {
             Field::Int(value) => number(*value as f64).ok_or_else(|| value.to_string()),
             Field::Float(value) => number(*value).ok_or_else(|| value.to_string()),
             Field::List(_) => Err("a list".into()),
+            Field::Other(kind) => Err((*kind).into()),
             Field::Text("0") => Ok(Truth::Absent),
             Field::Text("1") => Ok(Truth::Present),
             Field::Text(text) => {
@@ -64,7 +65,7 @@ pub fn confidence(field: &Field<'_>) -> Result<f64, String> {
         Field::Float(value) => Some(*value),
         Field::Bool(value) => Some(f64::from(*value)),
         Field::Text(text) => text.trim().parse().ok(),
-        Field::Null | Field::List(_) => None,
+        Field::Null | Field::List(_) | Field::Other(_) => None,
     };
     let came = match field {
         Field::Text(text) => format!("\"{text}\""),
@@ -73,6 +74,7 @@ pub fn confidence(field: &Field<'_>) -> Result<f64, String> {
         Field::Bool(value) => value.to_string(),
         Field::Null => "nothing".into(),
         Field::List(_) => "a list".into(),
+        Field::Other(kind) => (*kind).into(),
     };
     value
         .filter(|x| (0.0..=1.0).contains(x))
