@@ -9,16 +9,27 @@ use crate::error::{Error, Result};
 use crate::tables::polars_error;
 
 impl LabelTable {
-    /// One row per image-label pair, in the columns `image` and `label`. An image without labels has one row with a
-    /// null label, so that [`LabelTable::from_frame_long`] loses only labels without images and the order of labels.
+    /// One row per image-label pair, in the columns `image` and `label`. An image without labels has one row with a null
+    /// label.
     ///
     /// A table with entries of unknown truth has them as rows too, and a third column `value` (i64): 1 for a present
-    /// label, -1 for an unknown one, null beside a null label. So has a table whose labels could be taken for something
-    /// else, such as one whose labels are called 0 and 1.
+    /// label, -1 for an unknown one, null beside a null label.
     pub fn to_frame_long(&self) -> Result<DataFrame> {
+        if self.num_unknown() > 0 { self.to_frame_of_values(false) } else { self.to_frame_of_pairs() }
+    }
+
+    /// The long form that files have, from which [`super::load`] makes the same table but for the order of labels.
+    ///
+    /// It has the column `value` too if the labels could be taken for something else, such as labels called 0 and 1, or if a
+    /// label is that of no image: then its value is 0 beside the first image.
+    pub fn to_frame_for_files(&self) -> Result<DataFrame> {
         if self.num_unknown() > 0 || self.is_ambiguous_long() {
-            return self.to_frame_of_values();
+            return self.to_frame_of_values(true);
         }
+        self.to_frame_of_pairs()
+    }
+
+    fn to_frame_of_pairs(&self) -> Result<DataFrame> {
         let rows = self.csr().1.len() + self.num_unlabelled();
         let mut images = StringChunkedBuilder::new("image".into(), rows);
         let mut labels = StringChunkedBuilder::new("label".into(), rows);
@@ -36,11 +47,15 @@ impl LabelTable {
         DataFrame::new(rows, columns).map_err(|e| polars_error("a label table cannot be made a frame", e))
     }
 
-    /// Whether the columns image and label alone could be read as a wide table of one label, or their cells as several
-    /// labels: the names look so, and no image shows by several rows that a cell is one label.
+    /// Whether the columns image and label alone could be read otherwise: as a wide table of one label, their cells as
+    /// several labels or as a list, or without a label that no image has.
     fn is_ambiguous_long(&self) -> bool {
         let flag = |name: &String| Truth::of(&Field::Text(name)).is_ok();
-        let several = |name: &String| name.contains(['|', ';', ',']) || cells::list(name).is_some();
+        let several = |name: &String| name.contains(['|', ';', ',']);
+        let list = |name: &String| cells::list(name).is_some();
+        if self.labels().iter().any(list) || self.counts().contains(&0) {
+            return true;
+        }
         if !self.labels().iter().all(flag) && !self.labels().iter().any(several) {
             return false;
         }
@@ -52,9 +67,14 @@ impl LabelTable {
         sampled.map(|i| self.row(i).len()).all(|labels| labels < 2)
     }
 
-    /// The long form with the column `value`.
-    fn to_frame_of_values(&self) -> Result<DataFrame> {
+    /// The long form with the column `value`, with the labels of no image or without.
+    fn to_frame_of_values(&self, with_absent: bool) -> Result<DataFrame> {
         let rows = self.csr().1.len() + self.num_unknown() as usize;
+        let unknown = self.unknown_counts();
+        let of_none: Vec<usize> = (self.counts().iter().zip(&unknown).enumerate())
+            .filter(|(_, (present, unknown))| with_absent && **present == 0 && **unknown == 0)
+            .map(|(label, _)| label)
+            .collect();
         let mut images = StringChunkedBuilder::new("image".into(), rows);
         let mut labels = StringChunkedBuilder::new("label".into(), rows);
         let mut values: Vec<Option<i64>> = Vec::with_capacity(rows);
@@ -66,7 +86,13 @@ impl LabelTable {
                     values.push(Some(value));
                 }
             }
-            if self.row(i).is_empty() && self.unknown_row(i).is_empty() {
+            // The first image lacks the labels that no image has.
+            for &label in of_none.iter().filter(|_| i == 0) {
+                images.append_value(image);
+                labels.append_value(&self.labels()[label]);
+                values.push(Some(0));
+            }
+            if self.row(i).is_empty() && self.unknown_row(i).is_empty() && (i > 0 || of_none.is_empty()) {
                 images.append_value(image);
                 labels.append_null();
                 values.push(None);

@@ -1,6 +1,6 @@
 //! `PairBuilder`: makes a label table from image-label pairs in any order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::label_table::LabelTable;
 use crate::activity::console;
@@ -27,6 +27,8 @@ pub enum Entry {
 pub struct PairBuilder {
     images: Names,
     labels: Names,
+    /// Labels of the table, present or not.
+    own: HashSet<u32>,
     pairs: Vec<Pair>,
 }
 
@@ -67,12 +69,24 @@ impl Names {
 
 impl PairBuilder {
     pub fn new() -> PairBuilder {
-        PairBuilder { images: Names::default(), labels: Names::default(), pairs: Vec::new() }
+        PairBuilder { images: Names::default(), labels: Names::default(), own: HashSet::new(), pairs: Vec::new() }
     }
 
     /// Adds an image, with or without labels to come.
     pub fn image(&mut self, image: &str) -> Result<()> {
         self.images.place(image).map(|_| ())
+    }
+
+    /// Adds a label, of an image or of none.
+    pub fn label(&mut self, label: &str) -> Result<()> {
+        let label = self.labels.place(label)?;
+        self.own.insert(label);
+        Ok(())
+    }
+
+    /// The labels so far, in the order of their first appearance.
+    pub fn labels(&self) -> &[String] {
+        &self.labels.list
     }
 
     /// Adds a label of an image; `place` is the line or row of the pair, for messages.
@@ -81,7 +95,7 @@ impl PairBuilder {
     }
 
     /// Adds an entry of an image. Of several for one label a present one counts before an unknown one, and that before an
-    /// absent one. A label that is only ever absent is none of the table's.
+    /// absent one. A label that is only ever absent is none of the table's, unless [`PairBuilder::label`] adds it.
     pub fn entry(&mut self, image: &str, label: &str, entry: Entry, place: usize) -> Result<()> {
         let image = self.images.place(image)?;
         let label = self.labels.place(label)?;
@@ -92,12 +106,13 @@ impl PairBuilder {
     /// The table. Contradictory and repeated pairs are said with `source` and two places, which are called `unit`
     /// ("line", "row"). Errors: no image, no label.
     pub fn finish(self, source: &str, unit: &str, repeats: Repeats) -> Result<LabelTable> {
-        let PairBuilder { images, labels, pairs } = self;
+        let PairBuilder { images, labels, own, pairs } = self;
         if images.list.is_empty() {
             return Err(Error::data(format!("{source} has no images")));
         }
         let mut used = vec![false; labels.list.len()];
         pairs.iter().filter(|p| p.entry != Entry::Absent).for_each(|p| used[p.label as usize] = true);
+        own.into_iter().for_each(|label| used[label as usize] = true);
         let mut order: Vec<u32> = (0..labels.list.len() as u32).filter(|&label| used[label as usize]).collect();
         if order.is_empty() {
             return Err(Error::data(format!("{source} has {} images, but none has a label", images.list.len())));

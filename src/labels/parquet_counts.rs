@@ -8,8 +8,8 @@ use polars::prelude::*;
 
 use super::readers::{LoadOptions, Unknown, load};
 use super::records::{FrameSource, Layout, Source, parquet};
-use crate::activity::interrupt;
 use crate::activity::progress::Progress;
+use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Counter};
 
@@ -25,12 +25,17 @@ const A_BATCH: usize = 1 << 26;
 pub fn count_files(paths: &[PathBuf]) -> Result<Cooccurrence> {
     let files = files(paths)?;
     let mut columns = Vec::new();
-    for file in &files {
+    for (i, file) in files.iter().enumerate() {
         let source = FrameSource::of_parquet(file)?;
         let layout = Layout::find(&source, &LoadOptions::default(), None)?;
-        let (Some(label), true) = (layout.label, layout.is_plain()) else {
+        let plain =
+            |column: &usize| layout.is_plain() && source.holds_names(layout.image) && source.holds_names(*column);
+        let Some(label) = layout.label.filter(plain) else {
             return loaded(&files);
         };
+        for note in layout.notes.iter().filter(|_| i == 0) {
+            console::log(&format!("{}: {note}", source.name()));
+        }
         columns.push([source.names()[layout.image].clone(), source.names()[label].clone()]);
     }
     let files: Vec<(PathBuf, [String; 2])> = files.into_iter().zip(columns).collect();

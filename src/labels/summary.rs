@@ -16,7 +16,7 @@ impl fmt::Display for LabelTable {
             return Ok(());
         }
         let row = |f: &mut fmt::Formatter<'_>, name: &str, text: String| writeln!(f, "  {name:<16} {text}");
-        row(f, "labels an image", format!("{:.2} (density {:.2} %)", s.cardinality, 100.0 * s.density))?;
+        row(f, "labels per image", format!("{:.2} (density {:.2} %)", s.cardinality, 100.0 * s.density))?;
         if s.unlabelled > 0 {
             let share = 100.0 * s.unlabelled as f64 / s.images as f64;
             row(f, "without a label", format!("{} images ({share:.1} %)", grouped(s.unlabelled as u64)))?;
@@ -35,7 +35,7 @@ impl fmt::Display for LabelTable {
                 .join(", ")
         };
         if s.labels <= 2 * NAMED {
-            return row(f, "images a label", named(&order));
+            return row(f, "images per label", named(&order));
         }
         row(f, "most frequent", named(&order[..NAMED]))?;
         row(f, "least frequent", named(&order[s.labels - NAMED..]))?;
@@ -75,9 +75,9 @@ mod tests {
         let t = LabelTable::from_lists(labels, images, &[vec![0, 1], vec![1], vec![], vec![1]]).unwrap();
         let expected = "\
 LabelTable: 4 images, 3 labels
-  labels an image  1.00 (density 33.33 %)
+  labels per image  1.00 (density 33.33 %)
   without a label  1 images (25.0 %)
-  images a label   dog 3, cat 1, owl 0
+  images per label   dog 3, cat 1, owl 0
 ";
         assert_eq!(t.to_string(), expected);
         let partly = t.with_unknown(&[vec![2], vec![0, 2], vec![], vec![]]).unwrap().to_string();

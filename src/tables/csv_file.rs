@@ -106,7 +106,9 @@ impl<'a> CsvFile<'a> {
         };
         let found: Vec<(u8, usize, bool)> =
             DELIMITERS.iter().filter_map(|&d| widths(d).map(|(fields, equal)| (d, fields, equal))).collect();
-        let fitting: Vec<&(u8, usize, bool)> = found.iter().filter(|(.., equal)| *equal).collect();
+        // The one that gives most fields; a comma inside texts gives fewer.
+        let mut fitting: Vec<&(u8, usize, bool)> = found.iter().filter(|(.., equal)| *equal).collect();
+        fitting.sort_by_key(|(_, fields, _)| std::cmp::Reverse(*fields));
         if let [first, second, ..] = fitting[..] {
             let name = |byte: u8| if byte == b'\t' { "tab".to_string() } else { format!("\"{}\"", byte as char) };
             self.notes.push(format!(
@@ -154,16 +156,17 @@ fn without_blanks_behind(text: &str, delimiter: u8) -> Option<String> {
         return None;
     }
     let mut cleaned = Vec::with_capacity(text.len());
-    let (mut inside, mut at_start) = (false, true);
+    // Whether the field began with a quote, whether a quote is open, whether only blanks came since the delimiter.
+    let (mut quoted, mut open, mut at_start) = (false, false, true);
     for &byte in text.as_bytes() {
         match byte {
-            b'"' if at_start || inside => inside = !inside,
-            // The second of two quotes within quotes.
-            b'"' if cleaned.last() == Some(&b'"') => inside = true,
-            b' ' | b'\t' if at_start && !inside && byte != delimiter => continue,
+            b' ' | b'\t' if at_start && byte != delimiter => continue,
+            b'"' if at_start => (quoted, open) = (true, true),
+            b'"' if quoted => open = !open,
             _ => {}
         }
-        at_start = !inside && (byte == delimiter || byte == b'\n');
+        at_start = !open && (byte == delimiter || byte == b'\n');
+        quoted &= !at_start;
         cleaned.push(byte);
     }
     String::from_utf8(cleaned).ok()
@@ -193,6 +196,7 @@ mod tests {
         assert_eq!(of("image|label\na|b\n"), b'|');
         assert_eq!(of("image,label\na.jpg,cat|dog\n"), b',');
         assert_eq!(of("image;size\na.jpg;1,5\n"), b';');
+        assert_eq!(of("image;size, cm;label\na.jpg;1,5;cat\n"), b';');
         assert_eq!(of("sep=;\nimage;label\na,b;c\n"), b';');
         assert_eq!(all("a;b\n1;2\n", Some(",")).unwrap().1[0], ["a;b"]);
         assert!(all("a,b\n", Some(";;")).unwrap_err().message.contains("one ASCII character"));
@@ -205,6 +209,8 @@ mod tests {
         assert_eq!(rows[0], ["image", "label"]);
         assert_eq!(rows[1], ["a.jpg", "bear, \"big\" , brown"]);
         assert_eq!(rows[2], ["b.jpg", "dog"]);
+        let (_, rows) = all("a, b\n5\"\" wide, \"x, y\"\n", None).unwrap();
+        assert_eq!(rows[1], ["5\"\" wide", "x, y"]);
         assert_eq!(all("#id,label\na,b\n", None).unwrap().1[0], ["#id", "label"]);
         assert_eq!(all(" \n\n", None).unwrap_err().message, "x.csv: the file is empty");
     }

@@ -1,8 +1,10 @@
 //! Tables read from and written to CSV and Parquet.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use polars::prelude::*;
 
@@ -19,7 +21,7 @@ impl Table {
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut frame = self.frame.clone();
         files::write_with(path.as_ref(), |out| {
-            CsvWriter::new(out).finish(&mut frame).map_err(|e| std::io::Error::other(said(e)))
+            self.csv_writer(out).finish(&mut frame).map_err(|e| std::io::Error::other(said(e)))
         })
     }
 
@@ -49,7 +51,8 @@ impl Table {
         })
     }
 
-    /// Reads CSV with a header; the types of the columns are inferred from all rows.
+    /// Reads CSV with a header; the types of the columns are inferred from all rows. A column in which digits begin with a
+    /// zero (000005) is text, so that names keep their zeros.
     ///
     /// Errors name the file and, where there is one, the line: not UTF-8, an open quote, a row of another length.
     pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
@@ -59,17 +62,23 @@ impl Table {
         let csv = CsvFile::new(&text, None)?;
         let mut records = csv.records();
         let (header, _) = records.header("a line of column names")?;
+        let mut codes = vec![false; header.len()];
         while let Some(line) = records.next()? {
             records.expect_fields(header.len(), line)?;
+            codes.iter_mut().enumerate().for_each(|(i, code)| *code |= is_code(records.field(i)));
         }
-        if let Some(twice) = header.iter().enumerate().find(|(i, name)| header[..*i].contains(name)) {
-            return Err(Error::in_file(path, format!("column \"{}\" appears twice", twice.1)));
+        let mut seen = HashSet::new();
+        if let Some(twice) = header.iter().find(|name| !seen.insert(name.as_str())) {
+            return Err(Error::in_file(path, format!("column \"{twice}\" appears twice")));
         }
+        let codes = header.iter().zip(codes).filter(|(_, code)| *code);
+        let texts: Schema = codes.map(|(name, _)| Field::new(name.as_str().into(), DataType::String)).collect();
         for note in &csv.notes {
             console::log(&format!("{}: {note}", path.display()));
         }
         let frame = CsvReadOptions::default()
             .with_infer_schema_length(None)
+            .with_schema_overwrite(Some(Arc::new(texts)))
             .map_parse_options(|o| o.with_separator(csv.delimiter()))
             .into_reader_with_file_handle(std::io::Cursor::new(csv.text()))
             .finish()
@@ -85,6 +94,11 @@ impl Table {
         let frame = read.map_err(|e| polars_error(path.display(), e).about_file(path))?;
         Ok(Table { frame })
     }
+}
+
+/// Whether a field is digits that a number would not give back, such as 000005.
+fn is_code(field: &str) -> bool {
+    matches!(field.as_bytes(), [b'0', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
 }
 
 #[cfg(test)]
@@ -112,6 +126,20 @@ mod tests {
                 .unwrap()
                 .starts_with("name,n,share,yes,empty\ncat,3,0.5,true,\n\"dog, big\",1,")
         );
+    }
+
+    #[test]
+    fn digits_keep_their_zeros_and_names_their_blanks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        std::fs::write(&path, "id,n,zero\n000005,5,0\n12,7,0\n").unwrap();
+        let table = Table::read_csv(&path).unwrap();
+        assert_eq!(table.column("id").unwrap(), ["000005".into(), Cell::from("12")]);
+        assert_eq!(table.column("n").unwrap(), [Cell::Int(5), Cell::Int(7)]);
+        assert_eq!(table.column("zero").unwrap(), [Cell::Int(0), Cell::Int(0)]);
+        let blanks = Table::from_rows(&["a".to_string()], vec![vec![" x ".into()], vec!["y".into()]]).unwrap();
+        blanks.write_csv(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "\"a\"\n\" x \"\n\"y\"\n");
     }
 
     #[test]

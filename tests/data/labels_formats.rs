@@ -447,12 +447,9 @@ fn huggingface_refuses() {
     let lists = "x.jsonl, line 3: expected a name; got a list of lists or objects";
     assert_eq!(second("{\"file_name\": \"b\", \"labels\": [[\"a\"]]}"), lists);
     assert!(of("{\"file\": \"\", \"labels\": [\"x\"]}\n").ends_with("line 1: the image has no name"));
+    assert!(of("{\"text\": \"a\", \"labels\": [\"x\"]}\n").contains("no column has a usual name for images"));
     assert!(
-        of("{\"text\": \"a\", \"labels\": [\"x\"]}\n")
-            .contains("no column is called as one of images; the columns are")
-    );
-    assert!(
-        of("{\"file_name\": \"a\", \"text\": 1.5, \"x\": \"y\"}\n").contains("no column is called as one of labels")
+        of("{\"file_name\": \"a\", \"text\": 1.5, \"x\": \"y\"}\n").contains("no column has a usual name for labels")
     );
     let folder = Folder::of(&[("x.jsonl", first)]);
     let error = folder.refused("x.jsonl", json!({"label": "lables"}));

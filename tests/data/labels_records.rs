@@ -112,7 +112,7 @@ fn name() -> impl Strategy<Value = String> {
         .prop_filter("names are not empty", |name| !name.is_empty())
 }
 
-/// A table in which each label is that of some image, with entries of unknown truth or without.
+/// A table with labels of no image and images without labels, with entries of unknown truth or without.
 fn any_table() -> impl Strategy<Value = LabelTable> {
     let labels = proptest::collection::btree_set(name(), 1..6);
     (labels, proptest::collection::btree_set(name(), 1..7), any::<u64>(), 0..3_u32).prop_map(
@@ -164,7 +164,7 @@ proptest! {
     #[test]
     fn long_tables_come_back(table in any_table()) {
         let folder = tempfile::tempdir().unwrap();
-        let long = Table { frame: table.to_frame_long().unwrap() };
+        let long = Table { frame: table.to_frame_for_files().unwrap() };
         let (csv, parquet) = (folder.path().join("x.csv"), folder.path().join("x.parquet"));
         long.write_csv(&csv).unwrap();
         long.write_parquet(&parquet).unwrap();
@@ -208,10 +208,13 @@ fn refusals_name_the_option_that_helps() {
     assert_eq!(message, "x.csv: column \"Sex\" does not hold 0 and 1 as a label's column does, but \"F\"");
     assert_eq!(help, "option labels names the columns that are labels: \"Edema\", \"Lesion\"");
     let (message, help) = refused("bild,wort\na,cat\nb,dog\n", json!({}));
-    assert_eq!(message, "x.csv: no column is called as one of images; the columns are \"bild\", \"wort\"");
+    assert_eq!(
+        message,
+        "x.csv: no column has a usual name for images (image, file_name, path); the columns are \"bild\", \"wort\""
+    );
     assert!(help.contains("option image") && help.contains("header: false"), "{help}");
     let (message, help) = refused("image,size,wort\na,big,cat\nb,small,dog\n", json!({}));
-    assert!(message.contains("no column is called as one of labels"), "{message}");
+    assert!(message.contains("no column has a usual name for labels"), "{message}");
     assert!(help.contains("option label"), "{help}");
     let (message, help) = refused("image,label\na,b\n", json!({"label": "labels"}));
     assert!(message.contains("option label names column \"labels\", which is not there"), "{message}");
@@ -276,4 +279,21 @@ fn names_of_several_meanings_are_decided_by_options() {
     assert_eq!(of("image,label\na,x|y\na,x\nb,y\n", json!({})), set(&["x|y", "x", "y"]));
     assert_eq!(of("a;b;c\nx;1;0\n", json!({"image": "a"})), set(&["b", "c"]));
     assert_eq!(of("image,label\n1,cat\n2,dog\n", json!({"delimiter": ","})), set(&["cat", "dog"]));
+    // The sample does not decide for the rows behind it.
+    let many: String = (0..10_050).map(|i| format!("{i},{}\n", if i < 10_001 { "cat" } else { "cat|dog" })).collect();
+    assert_eq!(of(&format!("image,label\n{many}"), json!({})), set(&["cat", "dog"]));
+    // An exact repetition is no sign of one label per row.
+    assert_eq!(of("image,tags\n1,a|b\n2,b\n2,b\n3,a\n", json!({})), set(&["a", "b"]));
+    // Names of files and classes come before their numbers.
+    let numbers = "image_id,file_name,class,class_name\n1,a.jpg,3,cat\n2,b.jpg,4,dog\n";
+    assert_eq!(of(numbers, json!({})), set(&["cat", "dog"]));
+    assert_eq!(of(numbers, json!({"label": "class"})), set(&["3", "4"]));
+    assert_eq!(of("image,label,present\na,cat,0\na,dog,1\n", json!({})), set(&["cat", "dog"]));
+    // Flags.
+    assert_eq!(of("image,tags\na,\"[0, 1, 1]\"\nb,\"[1, 0, 0]\"\n", json!({})), set(&["0", "1", "2"]));
+    let flags = "image,labels\na,0 1 1 0\nb,1 0 0 0\n";
+    assert_eq!(of(flags, json!({"labels": ["p", "q", "r", "s"]})), set(&["p", "q", "r", "s"]));
+    // A frame without a part of its rows, as pandas writes it.
+    assert_eq!(of(",image,cat,dog\n5,a.jpg,1,0\n2,b.jpg,0,1\n", json!({})), set(&["cat", "dog"]));
+    assert_eq!(of("image,label,confidence\na,cat,97.5\n", json!({})), set(&["cat"]));
 }

@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use super::{LoadOptions, list};
 use crate::activity::console;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels::LabelTable;
-use crate::labels::records::{self, JsonSource, columns};
+use crate::labels::records::{self, Form, JsonSource, Layout, columns};
 use crate::tables::TextFile;
 
 /// Whether the first line of a text is a record, and the text no COCO file.
 pub fn is_record(line: &str, options: &LoadOptions) -> bool {
     let Ok(Value::Object(record)) = serde_json::from_str(line) else { return false };
     let keys: Vec<String> = record.keys().cloned().collect();
-    let any = options.image.as_ref().map_or(columns::image(&keys).is_some(), |key| keys.contains(key));
+    let any = options.image.as_ref().map_or(!columns::images(&keys).is_empty(), |key| keys.contains(key));
     any && !["images", "annotations"].iter().any(|key| record.contains_key(*key))
 }
 
@@ -30,7 +30,13 @@ pub fn has_extension(path: &Path) -> bool {
 /// Errors name the file and the line: text that is not JSON, a record without an image, a number without a name where
 /// names are given; and no key of labels.
 pub fn read(text: &TextFile, options: &LoadOptions) -> Result<LabelTable> {
-    let table = records::read(&JsonSource::new(text)?, options, None)?;
+    let source = JsonSource::new(text)?;
+    let mut layout = Layout::find(&source, options, None)?;
+    if layout.form == Form::Wide && layout.labels.len() == 1 && options.labels.is_none() {
+        // One number per record is that of a class.
+        layout = Layout::find(&source, options, Some(Form::Long))?;
+    }
+    let table = records::read_as(&source, &layout, options)?;
     let numbers: Option<Vec<usize>> = table.labels().iter().map(|label| label.parse().ok()).collect();
     let Some(numbers) = numbers else { return Ok(table) };
     let Some(names) = list::names_beside(&text.path, options)? else {
@@ -40,9 +46,13 @@ pub fn read(text: &TextFile, options: &LoadOptions) -> Result<LabelTable> {
         ));
         return Ok(table);
     };
+    if let Some(width) = layout.flags.filter(|&width| width != names.len()) {
+        let what = format!("{width} flags per record, but the file of names beside it has {}", names.len());
+        return Err(Error::in_file(&text.path, what));
+    }
     if let Some(beyond) = numbers.iter().find(|&&number| number >= names.len()) {
         let what = format!("there is a label {beyond}, but the file of names beside it has {}", names.len());
-        return Err(crate::error::Error::in_file(&text.path, what));
+        return Err(Error::in_file(&text.path, what));
     }
     let place: Vec<u32> = numbers.iter().map(|&number| number as u32).collect();
     table.with_labels_at(names, &place)

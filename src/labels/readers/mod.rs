@@ -79,18 +79,19 @@ crate::options! {
         pub image: Option<String> = None;
         /// the column of labels: one per row, or several in a cell; () finds it by its name or content
         pub label: Option<String> = None;
-        /// the text between two labels of a cell, as "|"; "" says that a cell is one label; () finds it from the content
+        /// the text between two labels of a cell, for example "|"; "[]" says that cells are lists, "" that a cell is one label;
+        /// () finds it from the content
         pub separator: Option<String> = None;
         /// what an entry of unknown truth counts as (-1, as in CheXpert, ? in ARFF, and empty cells of a wide table):
         /// "negative", "positive", "masked" (left out of losses and metrics) or "error"
         pub unknown: Unknown = Unknown::Error;
         /// the same for empty cells alone; () takes unknown, but never "positive"
         pub empty: Option<Unknown> = None;
-        /// the text between two cells of a CSV file, as ";"; () finds it from the content
+        /// the text between two cells of a CSV file, for example ";"; () finds it from the content
         pub delimiter: Option<String> = None;
         /// whether the first row of a CSV file names its columns
         pub header: bool = true;
-        /// a text file's encoding, as "latin1"; () takes UTF-8, or UTF-16 with a byte-order mark
+        /// a text file's encoding, for example "latin1"; () takes UTF-8, or UTF-16 with a byte-order mark
         pub encoding: Option<String> = None;
         /// "keep" or "drop" images without any label
         pub unlabelled: Choice = Choice::Keep;

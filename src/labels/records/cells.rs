@@ -4,6 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::Field;
+use super::truth::Truth;
+use crate::labels::names::trimmed;
+
 /// How the cells of a column of labels are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cells {
@@ -33,10 +37,19 @@ impl Cells {
     /// cells of their own, or parts of other cells.
     pub fn tell(name: &str, values: &HashSet<String>, plural: bool, repeated: bool) -> Told {
         let told = |cells, note| Told { cells, note };
-        let filled: Vec<&str> = values.iter().map(|v| v.trim()).filter(|v| !v.is_empty()).collect();
-        if !filled.is_empty() && filled.iter().all(|value| list(value).is_some()) && !repeated {
+        let filled: Vec<&str> = values.iter().map(|v| trimmed(v)).filter(|v| !v.is_empty()).collect();
+        let lists = filled.iter().filter(|value| list(value).is_some()).count();
+        if lists > 0 && lists == filled.len() {
             let note =
                 format!("the cells of column \"{name}\" are lists of labels (option separator: \"\" keeps them whole)");
+            return told(Cells::List, Some(note));
+        }
+        if let Some(example) = filled.iter().filter(|value| is_plainly_list(value)).min() {
+            let note = format!(
+                "column \"{name}\": {lists} of {} different cells are lists of labels, for example {example}; the others are one label \
+                 each (option separator: \"\" keeps all whole)",
+                filled.len()
+            );
             return told(Cells::List, Some(note));
         }
         for separator in SEPARATORS {
@@ -60,7 +73,7 @@ impl Cells {
             // Words of a name are the usual reason for a blank.
             if separator != " " || plural {
                 let note = format!(
-                    "{of_all}, as \"{example}\", and are read as one label each (option separator: \"{separator}\" reads several)"
+                    "{of_all}, for example \"{example}\", and are read as one label each (option separator: \"{separator}\" reads several)"
                 );
                 return told(Cells::One, Some(note));
             }
@@ -70,7 +83,7 @@ impl Cells {
 
     /// How the cells are cut, and into how many, if each is one 0 or 1 for every label, as `0,1,0,0` or `[0, 1, 0, 0]`.
     pub fn flags(values: &HashSet<String>) -> Option<(Cells, usize)> {
-        let filled: Vec<&str> = values.iter().map(|v| v.trim()).filter(|v| !v.is_empty()).collect();
+        let filled: Vec<&str> = values.iter().map(|v| trimmed(v)).filter(|v| !v.is_empty()).collect();
         let forms = std::iter::once(Cells::List).chain(SEPARATORS.map(|s| Cells::Split(s.into())));
         forms.into_iter().find_map(|cells| {
             let mut flags = Flags::default();
@@ -81,20 +94,21 @@ impl Cells {
 
     /// The labels of a cell. Errors: a cell that is no list where lists are expected.
     pub fn split(&self, cell: &str) -> Option<Vec<String>> {
-        let cell = cell.trim();
+        let cell = trimmed(cell);
         match self {
             _ if cell.is_empty() => Some(Vec::new()),
             Cells::One => Some(vec![cell.to_string()]),
-            Cells::List => list(cell),
+            Cells::List if cell == "set()" || cell.starts_with(['[', '(', '{']) => list(cell),
+            Cells::List => Some(vec![cell.to_string()]),
             Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
             Cells::Split(separator) => Some(
-                cell.split(separator.as_str()).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect(),
+                cell.split(separator.as_str()).map(trimmed).filter(|p| !p.is_empty()).map(str::to_string).collect(),
             ),
         }
     }
 }
 
-/// Whether lists are flags: as long as each other, of 0 and 1 alone, and one holds a value twice, which no list of labels
+/// Whether lists are flags: as long as each other, of 0, 1 and -1 (or true and false) alone, and one holds a value twice, which no list of labels
 /// does.
 #[derive(Default)]
 pub struct Flags {
@@ -110,9 +124,15 @@ impl Flags {
             self.width = items.len();
         }
         self.lists += 1;
-        self.other |= items.len() != self.width || items.iter().any(|item| !matches!(item.as_ref(), "0" | "1"));
-        let ones = items.iter().filter(|item| item.as_ref() == "1").count();
-        self.repeated |= ones > 1 || items.len() > ones + 1;
+        let truths =
+            items.iter().map(|item| Truth::of(&Field::Text(item.as_ref())).ok().filter(|t| *t != Truth::Empty));
+        let Some(truths) = truths.collect::<Option<Vec<Truth>>>() else {
+            self.other = true;
+            return;
+        };
+        let count = |truth: Truth| truths.iter().filter(|t| **t == truth).count();
+        self.other |= items.len() != self.width;
+        self.repeated |= [Truth::Absent, Truth::Present, Truth::Unknown].into_iter().any(|truth| count(truth) > 1);
     }
 
     /// The number of labels, if the lists are flags.
@@ -133,7 +153,7 @@ struct Known {
 
 fn known_parts(cells: &[&str], separator: &str) -> Known {
     let split = |cell: &str| -> HashSet<String> {
-        cell.split(separator).map(str::trim).filter(|p| !p.is_empty()).map(str::to_string).collect()
+        cell.split(separator).map(trimmed).filter(|p| !p.is_empty()).map(str::to_string).collect()
     };
     let mut seen: HashMap<String, usize> = HashMap::new();
     let parts: Vec<HashSet<String>> = cells.iter().map(|cell| split(cell)).collect();
@@ -149,10 +169,16 @@ fn known_parts(cells: &[&str], separator: &str) -> Known {
     }
 }
 
+/// Whether a text can hardly be the name of a label: a bracketed list of quoted items or numbers, or of nothing.
+fn is_plainly_list(text: &str) -> bool {
+    let quoted_or_number = |item: &String| item.parse::<f64>().is_ok() || text.contains(['\'', '"']);
+    text.starts_with('[') && list(text).is_some_and(|items| items.iter().all(quoted_or_number))
+}
+
 /// The items of a list as JSON, Python or numpy writes it: `["cat"]`, `['cat', 'dog']`, `['cat' 'dog']`, `{'cat'}`,
 /// `(1, 2)`, `set()`.
 pub fn list(text: &str) -> Option<Vec<String>> {
-    let text = text.trim();
+    let text = trimmed(text);
     if text == "set()" {
         return Some(Vec::new());
     }
@@ -166,6 +192,11 @@ pub fn list(text: &str) -> Option<Vec<String>> {
         _ => return None,
     };
     let mut rest = text.get(1..)?.strip_suffix(close)?.trim();
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    if words.len() > 1 && words.iter().all(|word| word.parse::<f64>().is_ok()) {
+        // numpy's print of an array of numbers.
+        return Some(words.into_iter().map(str::to_string).collect());
+    }
     let mut items = Vec::new();
     while let Some(first) = rest.chars().next() {
         let (item, behind) = if matches!(first, '\'' | '"') {
@@ -236,6 +267,8 @@ mod tests {
         assert_eq!(tell(true, false, &["haze primary", "clear primary"]), (by(" "), true));
         assert_eq!(tell(true, false, &["scab frog_eye complex", "healthy", "scab"]), (by(" "), true));
         assert_eq!(tell(false, false, &["['cat', 'dog']", "['cat']", "[]", ""]), (Cells::List, true));
+        assert_eq!(tell(true, true, &["['cat', 'dog']", "cat"]), (Cells::List, true));
+        assert_eq!(tell(true, false, &["[cat]", "dog"]), (Cells::One, false));
     }
 
     #[test]
@@ -257,6 +290,8 @@ mod tests {
         assert_eq!(of(&["0,1,0,0", "1,0,0,1"]), Some((by(","), 4)));
         assert_eq!(of(&["0 1 1", "", "0 0 0"]), Some((by(" "), 3)));
         assert_eq!(of(&["[0, 1, 0]", "[1, 1, 0]"]), Some((Cells::List, 3)));
+        assert_eq!(of(&["[0 1 0]", "[1. -1. 0.]"]), Some((Cells::List, 3)));
+        assert_eq!(of(&["[False, True, False]", "[True, False, False]"]), Some((Cells::List, 3)));
         // Labels called 0 and 1: no cell holds one twice.
         assert_eq!(of(&["0,1", "1,0"]), None);
         assert_eq!(
@@ -275,6 +310,7 @@ mod tests {
         assert_eq!(of("['cat'\n 'dog']"), items(&["cat", "dog"]));
         assert_eq!(of("[3, 14]"), items(&["3", "14"]));
         assert_eq!(of("(1,)"), items(&["1"]));
+        assert_eq!(of("[0 1  0]"), items(&["0", "1", "0"]));
         assert_eq!(of("{'a', 'b, c'}"), items(&["a", "b, c"]));
         assert_eq!(of("[cat, big dog]"), items(&["cat", "big dog"]));
         assert_eq!((of("[]"), of("set()"), of("{}")), (items(&[]), items(&[]), items(&[])));
@@ -282,6 +318,7 @@ mod tests {
             (of("cat"), of("['cat'"), of("['cat"), of("{'a': 1}"), of("[[1], [2]]"), of("[")),
             (None, None, None, None, None, None)
         );
+        assert_eq!((Cells::List.split("a, b"), Cells::List.split("['a'")), (items(&["a, b"]), None));
         assert_eq!(by(" ").split(" a  b "), items(&["a", "b"]));
         assert_eq!(by("|").split("a| b||"), items(&["a", "b"]));
         assert_eq!(by(" - ").split("a - b-c"), items(&["a", "b-c"]));

@@ -1,44 +1,45 @@
 //! The names that columns of images and labels have.
 
-/// Names of a column of images, without case and punctuation.
+/// Names of a column of images, without case and punctuation. Names of files come before numbers.
 const IMAGE: &[&str] = &[
     "image",
-    "imageid",
     "imagename",
-    "imageindex",
-    "imagepath",
     "imagefile",
     "imagefilename",
-    "img",
-    "imgid",
-    "imgname",
-    "imgpath",
-    "imgfile",
-    "file",
+    "imagepath",
     "filename",
     "filepath",
+    "file",
     "path",
+    "img",
+    "imgname",
+    "imgfile",
+    "imgpath",
     "picture",
     "picturename",
     "photo",
+    "imageindex",
+    "imageid",
+    "imgid",
     "photoid",
 ];
 /// Names of a column of images where none of [`IMAGE`] is there.
 const MAYBE_IMAGE: &[&str] = &["id", "name", "key", "uid", "sopinstanceuid", "url"];
-/// Names of a column of labels, one per cell.
+/// Names of a column of labels, one per cell. Names come before numbers.
 const LABEL: &[&str] = &[
-    "label",
     "labelname",
-    "class",
     "classname",
-    "category",
     "categoryname",
+    "label",
+    "class",
+    "category",
     "concept",
     "tag",
     "finding",
-    "object",
     "objectname",
+    "object",
     "attribute",
+    "target",
 ];
 /// Names of a column of several labels per cell.
 const LABELS: &[&str] = &[
@@ -54,7 +55,6 @@ const LABELS: &[&str] = &[
     "attributeids",
     "labelnames",
     "classnames",
-    "target",
     "targets",
     "keywords",
     "genres",
@@ -71,24 +71,30 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-fn find(names: &[String], among: &[&str]) -> Option<usize> {
+/// The columns that are called so, in the order of `among`.
+fn find<'a>(names: &'a [String], among: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
     let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
-    among.iter().find_map(|wanted| plain.iter().position(|name| name == wanted))
+    among.iter().filter_map(move |wanted| plain.iter().position(|name| name == wanted))
 }
 
-/// The column of image names, if one is called so.
-pub fn image(names: &[String]) -> Option<usize> {
-    find(names, IMAGE)
+/// The columns whose names are usual ones for images, the likeliest first.
+pub fn images(names: &[String]) -> Vec<usize> {
+    find(names, IMAGE).collect()
 }
 
-/// A column that is called as one of images or of other things may be.
+/// A column whose name may be that of images or of other things.
 pub fn maybe_image(names: &[String]) -> Option<usize> {
-    find(names, MAYBE_IMAGE)
+    find(names, MAYBE_IMAGE).next()
 }
 
-/// The column of labels, if one is called so, and whether its name is a plural.
-pub fn label(names: &[String]) -> Option<(usize, bool)> {
-    find(names, LABEL).map(|at| (at, false)).or_else(|| find(names, LABELS).map(|at| (at, true)))
+/// The columns whose names are usual ones for labels, the likeliest first.
+pub fn labels(names: &[String]) -> Vec<usize> {
+    find(names, LABEL).chain(find(names, LABELS)).collect()
+}
+
+/// Whether a name is a usual one for several labels per cell.
+pub fn is_plural(name: &str) -> bool {
+    LABELS.contains(&plain(name).as_str())
 }
 
 /// Whether a column has no name, or the one that pandas gives to such a column.
@@ -107,8 +113,9 @@ pub enum Value {
 
 /// The column of truths or confidences, if one is called so.
 pub fn value(names: &[String]) -> Option<(usize, Value)> {
-    let confidence = find(names, &["confidence"]).map(|at| (at, Value::Confidence));
-    confidence.or_else(|| find(names, &["value"]).map(|at| (at, Value::Truth)))
+    const TRUTH: &[&str] = &["value", "present", "ispresent", "presence", "positive", "ispositive"];
+    let confidence = find(names, &["confidence"]).next().map(|at| (at, Value::Confidence));
+    confidence.or_else(|| find(names, TRUTH).next().map(|at| (at, Value::Truth)))
 }
 
 /// Names in quotes, the first dozen of them.
@@ -126,10 +133,11 @@ mod tests {
     fn case_and_punctuation_do_not_matter() {
         let names = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
         let nih = names(&["Image Index", "Finding Labels", "Patient ID"]);
-        assert_eq!((image(&nih), label(&nih)), (Some(0), Some((1, true))));
-        let boxes = names(&["width", "File_Name", "class", "xmin"]);
-        assert_eq!((image(&boxes), label(&boxes)), (Some(1), Some((2, false))));
-        assert_eq!(image(&names(&["id", "tags"])), None);
+        assert_eq!((images(&nih), labels(&nih)), (vec![0], vec![1]));
+        assert!(is_plural("Finding Labels") && !is_plural("class"));
+        let boxes = names(&["image_id", "width", "File_Name", "class", "class_name", "xmin"]);
+        assert_eq!((images(&boxes), labels(&boxes)), (vec![2, 0], vec![4, 3]));
+        assert_eq!(images(&names(&["id", "tags"])), []);
         assert_eq!(maybe_image(&names(&["tags", "Id"])), Some(1));
         assert!(is_unnamed("Unnamed: 0") && is_unnamed("") && !is_unnamed("Unnamed: x"));
         assert_eq!(value(&names(&["ImageID", "LabelName", "Confidence"])), Some((2, Value::Confidence)));

@@ -48,7 +48,7 @@ fn unnamed(column: usize, width: usize) -> String {
 /// behind another value.
 fn data(names: &[String]) -> Option<&str> {
     let first = names.first()?;
-    if columns::image(names).is_some() || columns::label(names).is_some() || columns::is_unnamed(first) {
+    if !columns::images(names).is_empty() || !columns::labels(names).is_empty() || columns::is_unnamed(first) {
         return None;
     }
     if let Some(name) = names.iter().find(|name| is_picture(name)) {
@@ -113,7 +113,11 @@ impl Records for CsvFields<'_> {
         self.left -= 1;
         let line = self.records.next()?;
         if let Some(line) = line {
-            self.records.expect_fields(self.width, line)?;
+            self.records.expect_fields(self.width, line).map_err(|e| {
+                e.with_help(
+                    "several labels of an image stand in one cell, in quotes where they are separated by the delimiter",
+                )
+            })?;
         }
         Ok(line)
     }

@@ -14,6 +14,7 @@ use crate::tables::polars_error;
 pub struct FrameSource {
     origin: Origin,
     names: Vec<String>,
+    types: Vec<DataType>,
     height: usize,
 }
 
@@ -27,13 +28,21 @@ impl FrameSource {
     /// `name` is for messages.
     pub fn of_frame(frame: &DataFrame, name: &str) -> FrameSource {
         let names = frame.get_column_names().iter().map(|n| n.to_string()).collect();
-        FrameSource { height: frame.height(), names, origin: Origin::Frame(frame.clone(), name.into()) }
+        let types = frame.dtypes();
+        FrameSource { height: frame.height(), names, types, origin: Origin::Frame(frame.clone(), name.into()) }
     }
 
     /// Errors: no whole Parquet file.
     pub fn of_parquet(path: &Path) -> Result<FrameSource> {
-        let (names, height) = (parquet::names(path)?, parquet::height(path)?);
-        Ok(FrameSource { origin: Origin::Parquet(path.to_path_buf()), names, height })
+        let ((names, types), height) = (parquet::columns(path)?, parquet::height(path)?);
+        Ok(FrameSource { origin: Origin::Parquet(path.to_path_buf()), names, types, height })
+    }
+}
+
+impl FrameSource {
+    /// Whether a column holds texts or whole numbers.
+    pub fn holds_names(&self, column: usize) -> bool {
+        self.types[column].is_string() || self.types[column].is_integer()
     }
 }
 
@@ -48,9 +57,11 @@ impl Source for FrameSource {
         let height = self.height.min(most);
         let large = matches!(self.origin, Origin::Parquet(_)) && height > parquet::ROWS;
         let progress = large.then(|| Progress::new("reading Parquet", height as u64, "rows"));
-        // A column may be asked for twice, a frame gives it once.
-        let names = columns.iter().map(|&column| self.names[column].clone()).collect();
-        Ok(FrameFields { source: self, names, height, part: Vec::new(), start: 0, rows: 0, row: 0, progress })
+        // A sample leaves pictures out, which may be gigabytes.
+        let sampled = most < usize::MAX;
+        let kind = |column: usize| unread(&self.types[column]).filter(|_| sampled && columns.len() > 2);
+        let columns = columns.iter().map(|&column| (self.names[column].clone(), kind(column))).collect();
+        Ok(FrameFields { source: self, columns, height, part: Vec::new(), start: 0, rows: 0, row: 0, progress })
     }
 
     fn name(&self) -> String {
@@ -77,7 +88,8 @@ impl Source for FrameSource {
 /// The rows of a frame as fields.
 pub struct FrameFields<'a> {
     source: &'a FrameSource,
-    names: Vec<String>,
+    /// Names; and for a column that is not read, its kind.
+    columns: Vec<(String, Option<&'static str>)>,
     height: usize,
     part: Vec<Values>,
     /// The first row of the part, its number of rows, and the rows taken of it.
@@ -95,10 +107,12 @@ enum Values {
     Float(Float64Chunked),
     Lists(ListChunked),
     Missing,
+    /// A type that holds no names, or a column that is not read.
+    Other(&'static str),
 }
 
 impl Values {
-    /// Errors: a type that is neither text, a number, true and false, nor a list of these.
+    /// Errors: a column that polars cannot convert.
     fn of(column: &Column) -> Result<Values, DataType> {
         let series = column.as_materialized_series().rechunk();
         let dtype = series.dtype().clone();
@@ -127,7 +141,7 @@ impl Values {
                 let path = series.struct_().and_then(|s| s.field_by_name("path")).map_err(|_| dtype.clone())?;
                 Values::Text(path.str().map_err(|_| dtype.clone())?.clone())
             }
-            DataType::List(_) | DataType::Struct(_) | DataType::Binary => return Err(dtype),
+            other if unread(other).is_some() => Values::Other(unread(other).unwrap_or_default()),
             _ => text()?,
         })
     }
@@ -135,6 +149,7 @@ impl Values {
     fn field(&self, row: usize) -> Result<Field<'_>> {
         Ok(match self {
             Values::Missing => Field::Null,
+            Values::Other(kind) => Field::Other(kind),
             Values::Text(values) => values.get(row).map_or(Field::Null, Field::Text),
             Values::Bool(values) => values.get(row).map_or(Field::Null, Field::Bool),
             Values::Int(values) => values.get(row).map_or(Field::Null, Field::Int),
@@ -144,6 +159,16 @@ impl Values {
                 None => Field::Null,
             },
         })
+    }
+}
+
+/// A type that holds no names and may be large, as messages call it.
+fn unread(dtype: &DataType) -> Option<&'static str> {
+    match dtype {
+        DataType::Binary => Some("bytes"),
+        DataType::Struct(_) => Some("a structure"),
+        DataType::List(inner) if inner.is_nested() || inner.is_binary() => Some("a list of lists or structures"),
+        _ => None,
     }
 }
 
@@ -166,16 +191,22 @@ impl FrameFields<'_> {
         let rows = parquet::ROWS.min(self.height - self.start);
         let frame = match &self.source.origin {
             Origin::Frame(frame, _) => frame.slice(self.start as i64, rows),
-            Origin::Parquet(path) => parquet::part(path, &self.names, self.start, rows)?,
+            Origin::Parquet(path) => {
+                let read: Vec<String> =
+                    self.columns.iter().filter(|(_, kind)| kind.is_none()).map(|(name, _)| name.clone()).collect();
+                parquet::part(path, &read, self.start, rows)?
+            }
         };
-        self.part = (self.names.iter())
-            .map(|name| {
-                let column = frame.column(name).map_err(|e| polars_error(self.source.name(), e))?;
-                Values::of(column).map_err(|dtype| {
-                    let message =
-                        format!("column \"{name}\" must hold texts, numbers or lists of them; it holds {dtype}");
-                    self.source.error(None, message)
-                })
+        self.part = (self.columns.iter())
+            .map(|(name, kind)| match kind {
+                Some(kind) => Ok(Values::Other(kind)),
+                None => {
+                    let column = frame.column(name).map_err(|e| polars_error(self.source.name(), e))?;
+                    Values::of(column).map_err(|dtype| {
+                        let message = format!("column \"{name}\" must hold texts or numbers; it holds {dtype}");
+                        self.source.error(None, message)
+                    })
+                }
             })
             .collect::<Result<_>>()?;
         (self.rows, self.row) = (rows, 0);

@@ -13,8 +13,6 @@ use crate::labels::readers::LoadOptions;
 const SAMPLE_FIELDS: usize = 400_000;
 const SAMPLE_LEAST: usize = 20;
 pub const SAMPLE_MOST: usize = 10_000;
-/// Distinct values that a column is asked for.
-const DISTINCT: usize = 20_000;
 
 /// The form of a label table as records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +44,11 @@ pub struct Layout {
     pub cells: Cells,
     /// Long: whether cells of the sample are lists, as Parquet and JSON hold them.
     pub lists: bool,
+    /// Long: whether the cells are read so by an option, whether an image has different cells, and whether doubt about
+    /// them was noted.
+    pub decided: bool,
+    pub repeated: bool,
+    pub doubted: bool,
     /// Long: the number of labels, if a cell is one 0 or 1 for every label.
     pub flags: Option<usize>,
     /// Long: the column of truths or confidences.
@@ -66,8 +69,12 @@ struct Content {
     lists: usize,
     flag_lists: Flags,
     distinct: HashSet<String>,
-    /// Whether the values are consecutive integers.
+    /// Whether the values are consecutive integers, and whether all are whole numbers.
     counting: bool,
+    whole: bool,
+    /// Whether all values are numbers, and one is none from 0 to 1.
+    numbers: bool,
+    beyond_one: bool,
     first: Option<String>,
 }
 
@@ -94,7 +101,8 @@ impl<'a, S: Source> Sample<'a, S> {
         let most = (SAMPLE_FIELDS / width.max(1)).clamp(SAMPLE_LEAST, SAMPLE_MOST);
         let all: Vec<usize> = (0..width).collect();
         let mut records = source.records(&all, most)?;
-        let mut columns: Vec<Content> = (0..width).map(|_| Content { counting: true, ..Content::default() }).collect();
+        let mut columns: Vec<Content> =
+            (0..width).map(|_| Content { counting: true, whole: true, numbers: true, ..Content::default() }).collect();
         let mut count = 0;
         while records.next()?.is_some() {
             for (i, content) in columns.iter_mut().enumerate() {
@@ -135,8 +143,32 @@ impl<'a, S: Source> Sample<'a, S> {
 
     /// Whether an image has several records.
     fn repeats(&self, image: usize) -> bool {
-        let content = &self.columns[image];
-        content.distinct.len() < DISTINCT && content.distinct.len() + content.empty < self.records
+        self.columns[image].distinct.len() + self.columns[image].empty < self.records
+    }
+
+    /// Whether an image has records with different cells in a column.
+    fn differs(&self, image: usize, column: usize) -> Result<bool> {
+        if !self.repeats(image) {
+            return Ok(false);
+        }
+        let mut records = self.source.records(&[image, column], self.records)?;
+        let mut first: HashMap<String, String> = HashMap::new();
+        let text = |field: Field<'_>| match field {
+            Field::Text(text) => text.to_string(),
+            other => format!("{other:?}"),
+        };
+        while records.next()?.is_some() {
+            let (image, cell) = (text(records.field(0)?), text(records.field(1)?));
+            if cell.is_empty() {
+                continue;
+            }
+            match first.get(&image) {
+                Some(before) if *before != cell => return Ok(true),
+                Some(_) => {}
+                None => drop(first.insert(image, cell)),
+            }
+        }
+        Ok(false)
     }
 
     fn is_unnamed(&self, column: usize) -> bool {
@@ -167,10 +199,15 @@ impl Content {
         };
         if let Some(text) = &text
             && !text.is_empty()
-            && self.distinct.len() < DISTINCT
             && !self.distinct.contains(text)
         {
             self.distinct.insert(text.clone());
+        }
+        if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
+            let value = text.parse::<f64>().ok().filter(|x| x.is_finite());
+            self.numbers &= value.is_some();
+            self.whole &= value.is_some_and(|x| x.fract() == 0.0);
+            self.beyond_one |= value.is_some_and(|x| !(0.0..=1.0).contains(&x));
         }
         let number = |text: &Option<String>| text.as_ref().and_then(|t| t.parse::<u64>().ok());
         if place == 0 {
@@ -208,8 +245,9 @@ impl Layout {
             if !sample.is_unnamed(column) || options.label.as_ref() == Some(&names[column]) {
                 continue;
             }
-            if content.counting && content.lists == 0 && sample.records > 0 {
-                notes.push(format!("column {} has no name and counts the rows; it is passed over", column + 1));
+            let numbered = content.whole && content.lists == 0 && content.distinct.len() == sample.records;
+            if numbered && sample.records > 0 {
+                notes.push(format!("column {} has no name and numbers the rows; it is passed over", column + 1));
                 passed_over.push(column);
             } else if content.is_empty() && content.lists == 0 {
                 notes.push(format!("column {} has no name and is empty; it is passed over", column + 1));
@@ -223,6 +261,9 @@ impl Layout {
             label: None,
             cells: Cells::One,
             lists: false,
+            decided: false,
+            repeated: false,
+            doubted: false,
             flags: None,
             value: None,
             labels: Vec::new(),
@@ -234,12 +275,27 @@ impl Layout {
             && options.label.is_none()
             && form != Some(Form::Wide)
             && sample.columns[2].is_flags()
-            && !sample.columns[2].distinct.contains("0")
+            && !(sample.columns[1].is_flags() && sample.columns[2].distinct.contains("0") && !sample.repeats(0))
         {
+            if sample.columns[1].is_flags() && form.is_none() {
+                layout.notes.push(
+                    "rows are pairs of image and label (format: \"csv-wide\" or \"parquet-wide\" takes the columns label and value for labels)"
+                        .into(),
+                );
+            }
             let value = Some((2, Value::Truth));
-            return Ok(Layout { label: Some(1), value, ..layout });
+            return Ok(Layout { label: Some(1), value, decided: true, ..layout });
         }
-        let called = columns::label(names).filter(|(column, _)| others.contains(column));
+        let mut called = columns::labels(names).into_iter().filter(|column| others.contains(column));
+        let (called, other) = (called.next(), called.find(|&column| !sample.columns[column].is_flags()));
+        if let (Some(called), Some(other), None) = (called, other, &options.label)
+            && !sample.columns[called].is_flags()
+        {
+            let (called, other) = (&names[called], &names[other]);
+            layout
+                .notes
+                .push(format!("labels are read from column \"{called}\", not \"{other}\" (option label chooses)"));
+        }
         let wanted = options.labels.as_deref().unwrap_or_default();
         let flags = |column: &usize| sample.columns[*column].is_flags();
         if let Some(name) = &options.label {
@@ -255,7 +311,7 @@ impl Layout {
             return layout.wide(&sample, options, &others);
         }
         if form == Some(Form::Long) {
-            let label = called.map(|(column, _)| column).or_else(|| only(&others));
+            let label = called.or_else(|| only(&others));
             return match label {
                 Some(label) => layout.long(&sample, options, label),
                 None => Err(no_label(&sample, image, &others)),
@@ -263,16 +319,20 @@ impl Layout {
         }
         // Columns that the options name as labels win over guesses.
         let columns_named = |name: &String| others.iter().any(|&c| names[c] == *name && flags(&c));
-        if wanted.iter().any(columns_named) {
+        let are_columns = |name: &String| others.iter().any(|&c| names[c] == *name);
+        if wanted.iter().any(columns_named)
+            || (called.is_none() && !wanted.is_empty() && wanted.iter().all(are_columns))
+        {
             return layout.wide(&sample, options, &others);
         }
-        if let Some((label, _)) = called {
+        let fits = |&column: &usize| sample.columns[column].is_flags() || sample.columns[column].is_empty();
+        if let Some(label) = called {
             if !flags(&label) {
                 return layout.long(&sample, options, label);
             }
             let name = &names[label];
             let alone = others.len() == 1;
-            if others.iter().all(flags) && !sample.repeats(image) {
+            if others.iter().all(fits) && !sample.repeats(image) {
                 layout.notes.push(if alone {
                     format!("column \"{name}\" holds 0 and 1 and is taken for one label (format: \"csv-long\" or \"parquet-long\" takes 0 and 1 for names of labels)")
                 } else {
@@ -285,14 +345,16 @@ impl Layout {
             ));
             return layout.long(&sample, options, label);
         }
-        let fits = |&column: &usize| sample.columns[column].is_flags() || sample.columns[column].is_empty();
         if others.iter().any(flags) && others.iter().all(fits) {
             return layout.wide(&sample, options, &others);
         }
         // One column beside that of images: its cells are labels.
-        if let (Some(label), true) = (only(&others), columns::image(names) == Some(image) || options.image.is_some()) {
+        if let (Some(label), true) = (only(&others), columns::images(names).contains(&image) || options.image.is_some())
+        {
             let name = &names[label];
-            layout.notes.push(format!("column \"{name}\" is taken for that of labels (option label names another)"));
+            layout
+                .notes
+                .push(format!("column \"{name}\" is used as the column of labels (option label names another)"));
             return layout.long(&sample, options, label);
         }
         Err(no_label(&sample, image, &others))
@@ -306,6 +368,14 @@ impl Layout {
         self.value = columns::value(names).filter(|&(column, value)| {
             column != label && column != self.image && (value == Value::Confidence || sample.columns[column].is_flags())
         });
+        if let Some((column, Value::Confidence)) = self.value {
+            let content = &sample.columns[column];
+            if content.numbers && content.beyond_one {
+                let name = &names[column];
+                self.notes.push(format!("column \"{name}\" holds numbers beyond 0 to 1 and is not read"));
+                self.value = None;
+            }
+        }
         let (name, content) = (&names[label], &sample.columns[label]);
         let flags = match options.separator {
             Some(_) => None,
@@ -326,14 +396,16 @@ impl Layout {
             // A text among lists is one label.
             (None, None) if content.lists > 0 => Cells::One,
             (None, None) => {
-                let plural = columns::label(&names[label..=label]).is_some_and(|(_, plural)| plural);
-                let told = Cells::tell(name, &content.distinct, plural, sample.repeats(self.image));
+                self.repeated = sample.differs(self.image, label)?;
+                let told = Cells::tell(name, &content.distinct, columns::is_plural(name), self.repeated);
+                self.doubted = told.note.is_some();
                 self.notes.extend(told.note);
                 told.cells
             }
         };
         self.form = Form::Long;
         self.lists = content.lists > 0;
+        self.decided = options.separator.is_some();
         self.label = Some(label);
         Ok(self)
     }
@@ -403,16 +475,22 @@ fn image_column<S: Source>(
     }
     let label = options.label.as_deref();
     let may_be = |column: usize| Some(names[column].as_str()) != label;
-    if let Some(column) = columns::image(names).filter(|&c| may_be(c)) {
+    let mut called = columns::images(names).into_iter().filter(|&c| may_be(c));
+    if let Some(column) = called.next() {
+        if let Some(other) = called.find(|&other| !sample.columns[other].is_flags()) {
+            let (name, other) = (&names[column], &names[other]);
+            notes.push(format!("images are named by column \"{name}\", not \"{other}\" (option image chooses)"));
+        }
         return Ok(column);
     }
     // The index of a frame that pandas wrote.
-    if sample.is_unnamed(0) && !sample.columns[0].counting && !sample.columns[0].is_empty() {
-        notes.push("column 1 has no name and is taken for that of images (option image names another)".into());
+    if sample.is_unnamed(0) && !sample.columns[0].counting && sample.columns[0].distinct.len() > 1 {
+        notes.push("column 1 has no name and is used as the column of images (option image names another)".into());
         return Ok(0);
     }
     if let Some(column) = columns::maybe_image(names).filter(|&c| may_be(c)) {
-        notes.push(format!("column \"{}\" is taken for that of images (option image names another)", names[column]));
+        notes
+            .push(format!("column \"{}\" is used as the column of images (option image names another)", names[column]));
         return Ok(column);
     }
     // All other columns hold 0 and 1: what is left names the images.
@@ -423,16 +501,16 @@ fn image_column<S: Source>(
     let wide = names.len() > 1 && (form == Some(Form::Wide) || sample.columns.iter().any(Content::is_flags));
     match texts[..] {
         [only] if wide || (label.is_some() && names.len() == 2) => {
-            notes.push(format!("column \"{}\" is taken for that of images (option image names another)", names[only]));
+            notes.push(format!("column \"{}\" is used as the column of images (option image names another)", names[only]));
             Ok(only)
         }
         _ if wide && texts.contains(&0) => Ok(0),
         [] if wide && sample.columns[0].counting => {
-            notes.push("images are called by the numbers in column 1 (option image names another column)".into());
+            notes.push("column 1 is used as the column of images (option image names another)".into());
             Ok(0)
         }
         _ => Err(sample
-            .error(format!("no column is called as one of images; the columns are {}", quoted(names)))
+            .error(format!("no column has a usual name for images (image, file_name, path); the columns are {}", quoted(names)))
             .with_help("option image names the column of image names, option label that of labels; header: false if the first row is data")),
     }
 }
@@ -475,7 +553,10 @@ fn no_label<S: Source>(sample: &Sample<'_, S>, image: usize, others: &[usize]) -
     let message = if columns.is_empty() {
         format!("a label table needs a column of labels; its only column is \"{}\"", names[image])
     } else {
-        format!("no column is called as one of labels, and the others do not all hold 0 and 1: {}", quoted(&columns))
+        format!(
+            "no column has a usual name for labels (label, class, tags), and the others do not all hold 0 and 1: {}",
+            quoted(&columns)
+        )
     };
     sample.error(message).with_help(help)
 }

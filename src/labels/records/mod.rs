@@ -29,6 +29,7 @@ pub use truth::Truth;
 use self::cells::Cells;
 use self::truth::Policy;
 use super::label_table::LabelTable;
+use super::names::trimmed;
 use super::pairs::{Entry, PairBuilder, Repeats};
 use super::readers::LoadOptions;
 use crate::activity::console;
@@ -88,14 +89,18 @@ pub trait Records {
 /// Errors name the source and the line or row: no column that fits, with the option that names it; an image without a
 /// name; a value that is no truth; an image with a second row in a wide table.
 pub fn read(source: &impl Source, options: &LoadOptions, form: Option<Form>) -> Result<LabelTable> {
-    let layout = Layout::find(source, options, form)?;
+    read_as(source, &Layout::find(source, options, form)?, options)
+}
+
+/// Reads a label table of this layout.
+pub fn read_as(source: &impl Source, layout: &Layout, options: &LoadOptions) -> Result<LabelTable> {
     for note in source.notes().iter().chain(&layout.notes) {
         console::log(&format!("{}: {note}", source.name()));
     }
     match &layout.form {
-        Form::Long if layout.flags.is_some() => read_flags(source, &layout, options),
-        Form::Long => read_long(source, &layout, options),
-        Form::Wide => read_wide(source, &layout, options),
+        Form::Long if layout.flags.is_some() => read_flags(source, layout, options),
+        Form::Long => read_long(source, layout, options),
+        Form::Wide => read_wide(source, layout, options),
     }
 }
 
@@ -116,10 +121,35 @@ fn name_of<S: Source>(source: &S, place: usize, field: Field<'_>, buffer: &mut S
     Ok(!buffer.is_empty())
 }
 
+/// The cells of the whole column may say otherwise than those of the sample how they are read: then they are read again.
 fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> Result<LabelTable> {
+    let builder = pairs(source, layout, &layout.cells, options)?;
+    let (Some(column), true) = (layout.label, layout.cells == Cells::One && !layout.lists && !layout.decided) else {
+        return finish(source, builder);
+    };
+    let name = &source.names()[column];
+    let told =
+        Cells::tell(name, &builder.labels().iter().cloned().collect(), columns::is_plural(name), layout.repeated);
+    // Doubt that the sample raised was said.
+    if told.cells == Cells::One && layout.doubted {
+        return finish(source, builder);
+    }
+    if let Some(note) = told.note {
+        console::log(&format!("{}: {note}", source.name()));
+    }
+    match told.cells {
+        Cells::One => finish(source, builder),
+        cells => finish(source, pairs(source, layout, &cells, options)?),
+    }
+}
+
+fn finish<S: Source>(source: &S, builder: PairBuilder) -> Result<LabelTable> {
+    builder.finish(&source.name(), source.unit(), Repeats::Said).map_err(|e| source.error(None, e.message))
+}
+
+fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOptions) -> Result<PairBuilder> {
     let columns: Vec<usize> =
         [Some(layout.image), layout.label, layout.value.map(|(column, _)| column)].into_iter().flatten().collect();
-    let cells = &layout.cells;
     let policy = Policy::of_values(options);
     let mut records = source.records(&columns, usize::MAX)?;
     let mut builder = PairBuilder::new();
@@ -138,33 +168,43 @@ fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
         if matches!(field, Field::Null | Field::Text("")) {
             continue;
         }
-        let entry = match layout.value {
-            None => Entry::Present,
+        // In a table of truths a label that is absent everywhere is one of the table's.
+        let (entry, own) = match layout.value {
+            None => (Entry::Present, false),
             Some((column, columns::Value::Truth)) => {
                 let name = &source.names()[column];
                 let truth = Truth::of(&records.field(2)?).map_err(|came| {
                     source.error(Some(place), format!("column \"{name}\" must be 1, 0 or -1; got {came}"))
                 })?;
-                policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))?
+                (policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))?, true)
             }
             Some((_, columns::Value::Confidence)) => {
                 let sure =
                     truth::confidence(&records.field(2)?).map_err(|message| source.error(Some(place), message))?;
                 unsure += u64::from(sure != 0.0 && sure != 1.0);
-                if sure == 0.0 { Entry::Absent } else { Entry::Present }
+                (if sure == 0.0 { Entry::Absent } else { Entry::Present }, false)
             }
         };
-        if let (Cells::Split(_) | Cells::List, Field::Text(text)) = (cells, &field) {
-            let items = cells.split(text).ok_or_else(|| {
-                let message = format!("expected a list of labels, as in ['cat', 'dog']; got \"{text}\"");
+        let mut add = |label: &str| -> Result<()> {
+            if own {
+                builder.label(label)?;
+            }
+            builder.entry(&image, label, entry, place)
+        };
+        let items = match field {
+            Field::List(items) => items,
+            Field::Text(text) if *cells != Cells::One => cells.split(text).ok_or_else(|| {
+                let message = format!("expected a list of labels, for example ['cat', 'dog']; got \"{text}\"");
                 source.error(Some(place), message)
-            })?;
-            items.iter().try_for_each(|item| builder.entry(&image, item, entry, place))?;
-        } else if let Field::List(items) = field {
-            items.iter().try_for_each(|item| builder.entry(&image, item, entry, place))?;
-        } else if name_of(source, place, field, &mut label)? {
-            builder.entry(&image, &label, entry, place)?;
-        }
+            })?,
+            field => {
+                if name_of(source, place, field, &mut label)? {
+                    add(&label)?;
+                }
+                continue;
+            }
+        };
+        items.iter().map(|item| trimmed(item)).filter(|item| !item.is_empty()).try_for_each(add)?;
     }
     taken.report(&source.name(), &policy);
     if unsure > 0 {
@@ -173,7 +213,7 @@ fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
             source.name()
         ));
     }
-    builder.finish(&source.name(), source.unit(), Repeats::Said).map_err(|e| source.error(None, e.message))
+    Ok(builder)
 }
 
 /// A table whose cells are one 0 or 1 for every label. The option `labels` names them if it has as many names; otherwise
@@ -183,9 +223,12 @@ fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> 
         return Err(Error::internal("a layout of flags without a column of them"));
     };
     let mut records = source.records(&[layout.image, label], usize::MAX)?;
-    let (mut images, mut lists) = (Vec::new(), Vec::new());
+    let policy = Policy::of(options);
+    let mut taken = truth::Taken::default();
+    let (mut images, mut present, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut image = String::new();
+    let name = &source.names()[label];
     while let Some(place) = records.next()? {
         if !name_of(source, place, records.field(0)?, &mut image)? {
             return Err(source.error(Some(place), "the image has no name".into()));
@@ -196,19 +239,28 @@ fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> 
             Field::List(items) => Some(items),
             _ => None,
         };
-        let flags = flags.filter(|f| f.len() == width && f.iter().all(|f| matches!(f.as_str(), "0" | "1")));
-        let flags = flags.ok_or_else(|| {
-            let name = &source.names()[label];
+        let truths = flags
+            .filter(|flags| flags.len() == width)
+            .and_then(|flags| flags.iter().map(|flag| Truth::of(&Field::Text(flag)).ok()).collect::<Option<Vec<_>>>());
+        let truths = truths.ok_or_else(|| {
             source.error(Some(place), format!("column \"{name}\" must hold {width} flags of 0 and 1 in every row"))
         })?;
+        let entry = |&truth: &Truth| {
+            policy.apply(truth, &mut taken).ok_or_else(|| truth::undecided(source, place, name, truth))
+        };
+        let entries = truths.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        let of = |wanted| (0..width as u32).filter(|&label| entries[label as usize] == wanted).collect::<Vec<u32>>();
         images.push(image.clone());
-        lists.push((0..width as u32).filter(|&label| flags[label as usize] == "1").collect());
+        present.push(of(Entry::Present));
+        unknown.push(of(Entry::Unknown));
     }
+    taken.report(&source.name(), &policy);
     let names = match &options.labels {
         Some(names) if names.len() == width => names.clone(),
         _ => numbers(width),
     };
-    LabelTable::from_lists(names, images, &lists)
+    let table = LabelTable::from_lists(names, images, &present)?;
+    if unknown.iter().all(Vec::is_empty) { Ok(table) } else { table.with_unknown(&unknown) }
 }
 
 /// Names of labels without names: their positions, all of one length.

@@ -15,11 +15,12 @@ pub fn open(path: &Path) -> Result<ParquetReader<File>> {
     Ok(ParquetReader::new(File::open(path).map_err(|e| Error::io(path, e))?))
 }
 
-/// The column names.
-pub fn names(path: &Path) -> Result<Vec<String>> {
-    let failed = |e| polars_error(format!("{} is no whole Parquet file", path.display()), e).about_file(path);
+/// The column names and types.
+pub fn columns(path: &Path) -> Result<(Vec<String>, Vec<DataType>)> {
+    let failed = |e| polars_error(format!("{} is not a complete Parquet file", path.display()), e).about_file(path);
     let schema = open(path)?.schema().map_err(failed)?;
-    Ok(schema.iter_names().map(|n| n.to_string()).collect())
+    let schema = Schema::from_arrow_schema(&schema);
+    Ok(schema.iter().map(|(name, dtype)| (name.to_string(), dtype.clone())).unzip())
 }
 
 /// The number of rows.

@@ -62,8 +62,11 @@ follow every operation, are left out of losses and metrics, and count as absent 
             "to_wide_table()",
             "a wide Table: image, and a column of 0 and 1 for every label, empty where unknown",
         ),
-        Member::new("write_csv(path)", "write a long CSV, image,label, or image,label,value where entries are unknown"),
-        Member::new("write_parquet(path)", "write a long Parquet file"),
+        Member::new(
+            "write_csv(path)",
+            "write a long CSV: image,label; and value (1, 0, -1) where that is needed to read the same table back",
+        ),
+        Member::new("write_parquet(path)", "the same as Parquet"),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
@@ -81,8 +84,8 @@ follow every operation, are left out of losses and metrics, and count as absent 
             })
             .method("to_table", long)
             .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| Table { frame }))
-            .method("write_csv", |t: &Self, path: PathBuf| long(t)?.write_csv(path))
-            .method("write_parquet", |t: &Self, path: PathBuf| long(t)?.write_parquet(path))
+            .method("write_csv", |t: &Self, path: PathBuf| for_files(t)?.write_csv(path))
+            .method("write_parquet", |t: &Self, path: PathBuf| for_files(t)?.write_parquet(path))
             .method("statistics", |t: &Self| {
                 serde_json::to_value(Statistics::of(t)).map_err(|e| Error::internal(e.to_string()))
             })
@@ -125,6 +128,10 @@ fn names(t: &LabelTable, row: &[u32]) -> Vec<String> {
 
 fn long(t: &LabelTable) -> Result<Table> {
     Ok(Table { frame: t.to_frame_long()? })
+}
+
+fn for_files(t: &LabelTable) -> Result<Table> {
+    Ok(Table { frame: t.to_frame_for_files()? })
 }
 
 fn split(call: &Call, t: &LabelTable, shares: Array, options: OnlySeed) -> Result<Vec<LabelTable>> {
