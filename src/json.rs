@@ -34,16 +34,12 @@ pub fn parse_lenient(bytes: &[u8]) -> Result<serde_json::Value, String> {
         }
     }
     let mut value: serde_json::Value =
-        match NOT_FINITE.iter().any(|n| contains(bytes, n.trim_start_matches('-').as_bytes())) {
+        match ["NaN", "Infinity"].iter().any(|n| memchr::memmem::find(bytes, n.as_bytes()).is_some()) {
             true => serde_json::from_reader(Lenient::new(bytes)).map_err(|e| fault(&e))?,
             false => return parse(bytes),
         };
     finite(&mut value);
     Ok(value)
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// The encoding of a JSON text, told from its first bytes, if it is not UTF-8. The first character is ASCII.
@@ -168,7 +164,7 @@ const NOT_FINITE: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
 /// Passes JSON on without a byte-order mark and with a text in place of each bare NaN, Infinity and -Infinity.
 ///
 /// The text has the length of the number, so that places in errors stay right; [`not_finite`] recognises it. Texts of
-/// the file are not touched. Blocks without the letters N and I cost three passes of simple comparisons.
+/// the file are not touched. Blocks without the letters N and I cost two passes of simple comparisons.
 pub struct Lenient<R> {
     inner: R,
     /// `at..ready` can be passed on; `ready..filled` may be the first half of such a number.
@@ -240,8 +236,8 @@ impl<R: Read> Lenient<R> {
 
     fn mend(&mut self) {
         let part = &mut self.block[..self.ready];
-        if !self.escaped && !part.contains(&b'\\') && !part.contains(&b'N') && !part.contains(&b'I') {
-            let quotes = part.iter().filter(|&&b| b == b'"').count();
+        if !self.escaped && memchr::memchr3(b'\\', b'N', b'I', part).is_none() {
+            let quotes = memchr::memchr_iter(b'"', part).count();
             self.in_text ^= quotes % 2 == 1;
             return;
         }

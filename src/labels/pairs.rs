@@ -1,6 +1,8 @@
 //! `PairBuilder`: makes a label table from image-label pairs in any order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use polars::prelude::PlHashMap;
 
 use super::label_table::LabelTable;
 use crate::activity::console;
@@ -18,7 +20,7 @@ pub enum Repeats {
 /// The truth of an entry (image, label).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Entry {
-    Present,
+    Present = 0,
     Unknown,
     Absent,
 }
@@ -43,7 +45,7 @@ struct Pair {
 /// Names and their positions. The last one is looked at first, since files tend to repeat it.
 #[derive(Default)]
 struct Names {
-    places: HashMap<String, u32>,
+    places: PlHashMap<String, u32>,
     list: Vec<String>,
     last: u32,
 }
@@ -72,9 +74,9 @@ impl PairBuilder {
         PairBuilder { images: Names::default(), labels: Names::default(), own: HashSet::new(), pairs: Vec::new() }
     }
 
-    /// Adds an image, with or without labels to come.
-    pub fn image(&mut self, image: &str) -> Result<()> {
-        self.images.place(image).map(|_| ())
+    /// Adds an image, with or without labels to come, and returns its row.
+    pub fn image(&mut self, image: &str) -> Result<u32> {
+        self.images.place(image)
     }
 
     /// Adds a label, of an image or of none.
@@ -91,13 +93,13 @@ impl PairBuilder {
 
     /// Adds a label of an image; `place` is the line or row of the pair, for messages.
     pub fn pair(&mut self, image: &str, label: &str, place: usize) -> Result<()> {
+        let image = self.images.place(image)?;
         self.entry(image, label, Entry::Present, place)
     }
 
-    /// Adds an entry of an image. Of several for one label a present one counts before an unknown one, and that before an
+    /// Adds an entry of the image in row `image`. Of several for one label a present one counts before an unknown one, and that before an
     /// absent one. A label that is only ever absent is none of the table's, unless [`PairBuilder::label`] adds it.
-    pub fn entry(&mut self, image: &str, label: &str, entry: Entry, place: usize) -> Result<()> {
-        let image = self.images.place(image)?;
+    pub fn entry(&mut self, image: u32, label: &str, entry: Entry, place: usize) -> Result<()> {
         let label = self.labels.place(label)?;
         self.pairs.push(Pair { image, label, entry, place: place as u32 });
         Ok(())
@@ -127,10 +129,10 @@ impl PairBuilder {
         kept().for_each(|p| offsets[p.image as usize + 1] += 1);
         (1..offsets.len()).for_each(|i| offsets[i] += offsets[i - 1]);
         let mut next = offsets.clone();
-        let mut rows = vec![(0_u32, Entry::Absent, 0_u32); next.last().map_or(0, |&n| n as usize)];
+        let mut rows = vec![Sorted(0); next.last().map_or(0, |&n| n as usize)];
         for pair in kept() {
             let at = &mut next[pair.image as usize];
-            rows[*at as usize] = (place[pair.label as usize], pair.entry, pair.place);
+            rows[*at as usize] = Sorted::of(place[pair.label as usize], pair.entry, pair.place);
             *at += 1;
         }
         drop((pairs, next));
@@ -143,8 +145,8 @@ impl PairBuilder {
         for (image, row) in offsets.windows(2).enumerate() {
             let row = &mut rows[row[0] as usize..row[1] as usize];
             row.sort_unstable();
-            for same in row.chunk_by(|a, b| a.0 == b.0) {
-                let (label, entry, first) = same[0];
+            for same in row.chunk_by(|a, b| a.label() == b.label()) {
+                let (label, entry, first) = (same[0].label(), same[0].entry(), same[0].place());
                 match entry {
                     Entry::Present => indices.push(label),
                     Entry::Unknown => {
@@ -153,13 +155,13 @@ impl PairBuilder {
                     }
                     Entry::Absent => {}
                 }
-                if let Some(&(_, _, second)) = same.get(1).filter(|second| second.1 == entry) {
-                    repeated.add(image, label, first, second);
+                if let Some(second) = same.get(1).filter(|second| second.entry() == entry) {
+                    repeated.add(image, label, first, second.place());
                 }
-                if let Some(&(_, _, second)) = same.iter().find(|other| other.1 == Entry::Absent)
+                if let Some(second) = same.iter().find(|other| other.entry() == Entry::Absent)
                     && entry == Entry::Present
                 {
-                    contradictory.add(image, label, first, second);
+                    contradictory.add(image, label, first, second.place());
                 }
             }
             ends.push(indices.len() as u64);
@@ -180,6 +182,35 @@ impl PairBuilder {
         say(&contradictory, "pairs given as present and as absent, which count as present");
         let table = LabelTable::from_csr(names, images.list, ends, indices)?;
         if unknown.is_empty() { Ok(table) } else { table.with_unknown(&unknown) }
+    }
+}
+
+/// A label, an entry and a place in one number, in the order in which they are sorted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Sorted(u64);
+
+impl Sorted {
+    /// Places beyond a billion are not told apart.
+    const PLACE: u64 = (1 << 30) - 1;
+
+    fn of(label: u32, entry: Entry, place: u32) -> Sorted {
+        Sorted(u64::from(label) << 32 | (entry as u64) << 30 | u64::from(place).min(Self::PLACE))
+    }
+
+    fn label(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn entry(self) -> Entry {
+        match (self.0 >> 30) & 3 {
+            0 => Entry::Present,
+            1 => Entry::Unknown,
+            _ => Entry::Absent,
+        }
+    }
+
+    fn place(self) -> u32 {
+        (self.0 & Self::PLACE) as u32
     }
 }
 
@@ -233,6 +264,7 @@ mod tests {
         .into_iter()
         .enumerate()
         {
+            let image = b.image(image).unwrap();
             b.entry(image, label, entry, line + 2).unwrap();
         }
         let t = b.finish("x.csv", "line", Repeats::Said).unwrap();

@@ -150,9 +150,10 @@ fn one_byte(delimiter: &str) -> Result<u8> {
 /// The text without blanks behind delimiters outside quotes, where a quoted field follows such blanks. Elsewhere names
 /// are trimmed anyway, so the text stays as it is.
 fn without_blanks_behind(text: &str, delimiter: u8) -> Option<String> {
-    let pattern = format!("{} ", delimiter as char);
     let quoted = |at: usize| text[at + 1..].trim_start_matches([' ', '\t']).starts_with('"');
-    if delimiter == b' ' || !text.match_indices(&pattern).any(|(at, _)| quoted(at)) {
+    let pattern = [delimiter, b' '];
+    let mut places = memchr::memmem::find_iter(text.as_bytes(), &pattern);
+    if delimiter == b' ' || memchr::memchr(b'"', text.as_bytes()).is_none() || !places.any(quoted) {
         return None;
     }
     let mut cleaned = Vec::with_capacity(text.len());

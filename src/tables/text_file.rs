@@ -172,7 +172,12 @@ impl TextFile {
 
 /// A name without the white space around it. No-break spaces and characters of no width count as white space.
 pub(crate) fn trimmed(name: &str) -> &str {
-    name.trim_matches(is_blank)
+    match name.as_bytes() {
+        // The common case, without a look at characters.
+        [only] if only.is_ascii_graphic() => name,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => name,
+        _ => name.trim_matches(is_blank),
+    }
 }
 
 pub(crate) fn is_blank(c: char) -> bool {

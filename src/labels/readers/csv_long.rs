@@ -12,8 +12,7 @@ pub const READER: Reader = Reader {
     lists_labels: false,
     has_splits: false,
     detect: |probe, options| {
-        let layout = |probe: &Probe| Layout::find(&CsvSource::new(probe.text(options)?, options)?, options, None);
-        is_csv(probe, options) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
+        is_csv(probe, options) && layout(probe, options).is_ok_and(|layout| layout.form == Form::Long)
     },
     read,
 };
@@ -36,7 +35,12 @@ pub fn is_csv(probe: &Probe, options: &LoadOptions) -> bool {
     }
 }
 
+fn layout<'a>(probe: &'a Probe, options: &LoadOptions) -> Result<&'a Layout> {
+    probe.layout(|| Layout::find(&CsvSource::new(probe.text(options)?, options)?, options, Form::asked(options)))
+}
+
 /// Reads either form: the one that was asked for by name, or the one that the content has.
 pub fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
-    records::read(&CsvSource::new(probe.text(options)?, options)?, options, Form::asked(options))
+    let layout = layout(probe, options)?;
+    records::read_as(&CsvSource::new(probe.text(options)?, options)?, layout, options)
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::label_table::LabelTable;
 use super::names;
+use super::records::Layout;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
 use crate::tables::{TextFile, start_of_text};
@@ -143,6 +144,7 @@ pub struct Probe {
     /// The first bytes of a file.
     pub head: Vec<u8>,
     text: OnceCell<Result<TextFile>>,
+    layout: OnceCell<Result<Layout>>,
 }
 
 impl Probe {
@@ -155,13 +157,24 @@ impl Probe {
             let file = File::open(path).map_err(|e| Error::io(path, e))?;
             file.take(Self::HEAD).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
         }
-        Ok(Probe { path: path.to_path_buf(), is_folder: metadata.is_dir(), head, text: OnceCell::new() })
+        Ok(Probe {
+            path: path.to_path_buf(),
+            is_folder: metadata.is_dir(),
+            head,
+            text: OnceCell::new(),
+            layout: OnceCell::new(),
+        })
     }
 
     /// The whole file as text. Errors: Io; text in another encoding than `options.encoding`.
     pub fn text(&self, options: &LoadOptions) -> Result<&TextFile> {
         let read = || TextFile::read_as(&self.path, options.encoding.as_deref());
         self.text.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The layout of a table, told once for detection and reading.
+    fn layout(&self, find: impl FnOnce() -> Result<Layout>) -> Result<&Layout> {
+        self.layout.get_or_init(find).as_ref().map_err(Clone::clone)
     }
 
     /// The first bytes of a file as text, for detection; the last line may be cut. `None` for a folder or another kind

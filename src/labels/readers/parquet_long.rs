@@ -11,10 +11,7 @@ pub const READER: Reader = Reader {
               without labels",
     lists_labels: false,
     has_splits: false,
-    detect: |probe, options| {
-        let layout = |probe: &Probe| Layout::find(&FrameSource::of_parquet(&probe.path)?, options, None);
-        is_parquet(probe) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)
-    },
+    detect: |probe, options| is_parquet(probe) && layout(probe, options).is_ok_and(|layout| layout.form == Form::Long),
     read,
 };
 
@@ -22,7 +19,11 @@ pub fn is_parquet(probe: &Probe) -> bool {
     probe.head.starts_with(b"PAR1")
 }
 
+fn layout<'a>(probe: &'a Probe, options: &LoadOptions) -> Result<&'a Layout> {
+    probe.layout(|| Layout::find(&FrameSource::of_parquet(&probe.path)?, options, Form::asked(options)))
+}
+
 /// Reads either form: the one that was asked for by name, or the one that the content has.
 pub fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
-    records::read(&FrameSource::of_parquet(&probe.path)?, options, Form::asked(options))
+    records::read_as(&FrameSource::of_parquet(&probe.path)?, layout(probe, options)?, options)
 }

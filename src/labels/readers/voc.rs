@@ -100,14 +100,14 @@ fn table(folder: &Path, files: &[PathBuf], pictures: Vec<Picture>, difficult: Di
     drop(first);
     let mut builder = PairBuilder::new();
     for (i, picture) in pictures.iter().enumerate() {
-        builder.image(&picture.name)?;
+        let image = builder.image(&picture.name)?;
         for (label, hard) in &picture.objects {
             let entry = match (hard, difficult) {
                 (true, Difficult::Drop) => continue,
                 (true, Difficult::Mask) => Entry::Unknown,
                 _ => Entry::Present,
             };
-            builder.entry(&picture.name, label, entry, i)?;
+            builder.entry(image, label, entry, i)?;
         }
     }
     report_paths(folder, &pictures);

@@ -146,14 +146,16 @@ impl Values {
         })
     }
 
+    /// The columns have one chunk each.
+    #[inline]
     fn field(&self, row: usize) -> Result<Field<'_>> {
         Ok(match self {
             Values::Missing => Field::Null,
             Values::Other(kind) => Field::Other(kind),
-            Values::Text(values) => values.get(row).map_or(Field::Null, Field::Text),
-            Values::Bool(values) => values.get(row).map_or(Field::Null, Field::Bool),
-            Values::Int(values) => values.get(row).map_or(Field::Null, Field::Int),
-            Values::Float(values) => values.get(row).map_or(Field::Null, Field::Float),
+            Values::Text(values) => values.downcast_as_array().get(row).map_or(Field::Null, Field::Text),
+            Values::Bool(values) => values.downcast_as_array().get(row).map_or(Field::Null, Field::Bool),
+            Values::Int(values) => values.downcast_as_array().get(row).map_or(Field::Null, Field::Int),
+            Values::Float(values) => values.downcast_as_array().get(row).map_or(Field::Null, Field::Float),
             Values::Lists(values) => match values.get_as_series(row) {
                 Some(items) => Field::List(texts(&items)?),
                 None => Field::Null,
@@ -188,7 +190,7 @@ impl FrameFields<'_> {
     /// Reads the part that begins at `self.start`.
     fn load(&mut self) -> Result<()> {
         interrupt::check()?;
-        let rows = parquet::ROWS.min(self.height - self.start);
+        let rows = (parquet::FIELDS / self.columns.len().max(1)).clamp(1, parquet::ROWS).min(self.height - self.start);
         let frame = match &self.source.origin {
             Origin::Frame(frame, _) => frame.slice(self.start as i64, rows),
             Origin::Parquet(path) => {

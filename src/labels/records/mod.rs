@@ -18,7 +18,9 @@ mod layout;
 pub(super) mod parquet;
 mod truth;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+
+use polars::prelude::PlHashMap;
 
 pub use csv_source::CsvSource;
 pub use frame_source::FrameSource;
@@ -104,21 +106,40 @@ pub fn read_as(source: &impl Source, layout: &Layout, options: &LoadOptions) -> 
     }
 }
 
-/// The name of an image or label, or nothing for an empty field.
-fn name_of<S: Source>(source: &S, place: usize, field: Field<'_>, buffer: &mut String) -> Result<bool> {
-    buffer.clear();
-    match field {
-        Field::Null => {}
-        Field::Text(text) => buffer.push_str(text),
-        Field::Bool(value) => buffer.push_str(if value { "true" } else { "false" }),
-        Field::Int(value) => buffer.push_str(&value.to_string()),
+/// The name of an image or label; an empty one for an empty field.
+#[inline]
+fn name_of<'a, S: Source>(source: &S, place: usize, field: Field<'a>) -> Result<Cow<'a, str>> {
+    Ok(match field {
+        Field::Text(text) => Cow::Borrowed(text),
+        Field::Null => Cow::Borrowed(""),
+        Field::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),
+        Field::Int(value) => Cow::Owned(value.to_string()),
         // pandas makes floats of integers beside an empty cell.
-        Field::Float(value) if value.is_nan() => {}
-        Field::Float(value) => buffer.push_str(&value.to_string()),
+        Field::Float(value) if value.is_nan() => Cow::Borrowed(""),
+        Field::Float(value) => Cow::Owned(value.to_string()),
         Field::List(_) => return Err(source.error(Some(place), "expected a name; got a list".into())),
         Field::Other(kind) => return Err(source.error(Some(place), format!("expected a name; got {kind}"))),
+    })
+}
+
+/// The name of the image of a record. `None` for a record of empty fields, as spreadsheets write them.
+///
+/// Errors: a record without an image that holds something else.
+#[inline]
+fn image_of<'a, S: Source, R: Records>(
+    source: &S,
+    records: &'a R,
+    columns: usize,
+    place: usize,
+) -> Result<Option<Cow<'a, str>>> {
+    let image = name_of(source, place, records.field(0)?)?;
+    if !image.is_empty() {
+        return Ok(Some(image));
     }
-    Ok(!buffer.is_empty())
+    if (1..columns).all(|i| matches!(records.field(i), Ok(Field::Null | Field::Text("")))) {
+        return Ok(None);
+    }
+    Err(source.error(Some(place), "the image has no name".into()))
 }
 
 /// The cells of the whole column may say otherwise than those of the sample how they are read: then they are read again.
@@ -153,17 +174,11 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
     let policy = Policy::of_values(options);
     let mut records = source.records(&columns, usize::MAX)?;
     let mut builder = PairBuilder::new();
-    let (mut image, mut label) = (String::new(), String::new());
     let mut unsure = 0_u64;
     let mut taken = truth::Taken::default();
     while let Some(place) = records.next()? {
-        if !name_of(source, place, records.field(0)?, &mut image)? {
-            if (1..columns.len()).all(|i| matches!(records.field(i), Ok(Field::Null | Field::Text("")))) {
-                continue; // a row of empty cells, as spreadsheets write them
-            }
-            return Err(source.error(Some(place), "the image has no name".into()));
-        }
-        builder.image(&image)?;
+        let Some(image) = image_of(source, &records, columns.len(), place)? else { continue };
+        let image = builder.image(&image)?;
         let field = records.field(1)?;
         if matches!(field, Field::Null | Field::Text("")) {
             continue;
@@ -189,7 +204,7 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             if own {
                 builder.label(label)?;
             }
-            builder.entry(&image, label, entry, place)
+            builder.entry(image, label, entry, place)
         };
         let items = match field {
             Field::List(items) => items,
@@ -198,7 +213,8 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
                 source.error(Some(place), message)
             })?,
             field => {
-                if name_of(source, place, field, &mut label)? {
+                let label = name_of(source, place, field)?;
+                if !label.is_empty() {
                     add(&label)?;
                 }
                 continue;
@@ -226,13 +242,10 @@ fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> 
     let policy = Policy::of(options);
     let mut taken = truth::Taken::default();
     let (mut images, mut present, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut image = String::new();
+    let mut seen: PlHashMap<String, usize> = PlHashMap::default();
     let name = &source.names()[label];
     while let Some(place) = records.next()? {
-        if !name_of(source, place, records.field(0)?, &mut image)? {
-            return Err(source.error(Some(place), "the image has no name".into()));
-        }
+        let Some(image) = image_of(source, &records, 2, place)? else { continue };
         once(source, &mut seen, &image, place)?;
         let flags = match records.field(1)? {
             Field::Text(text) => layout.cells.split(text),
@@ -250,7 +263,7 @@ fn read_flags<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> 
         };
         let entries = truths.iter().map(entry).collect::<Result<Vec<_>>>()?;
         let of = |wanted| (0..width as u32).filter(|&label| entries[label as usize] == wanted).collect::<Vec<u32>>();
-        images.push(image.clone());
+        images.push(image.into_owned());
         present.push(of(Entry::Present));
         unknown.push(of(Entry::Unknown));
     }
@@ -270,7 +283,7 @@ pub(super) fn numbers(width: usize) -> Vec<String> {
 }
 
 /// Errors: the image has an earlier record.
-fn once<S: Source>(source: &S, seen: &mut HashMap<String, usize>, image: &str, place: usize) -> Result<()> {
+fn once<S: Source>(source: &S, seen: &mut PlHashMap<String, usize>, image: &str, place: usize) -> Result<()> {
     match seen.insert(image.to_string(), place) {
         None => Ok(()),
         Some(first) => {
@@ -288,16 +301,10 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
     let mut records = source.records(&columns, usize::MAX)?;
     let (mut images, mut offsets, mut indices) = (Vec::new(), vec![0_u64], Vec::new());
     let mut unknown: Vec<(usize, u32)> = Vec::new();
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut seen: PlHashMap<String, usize> = PlHashMap::default();
     let mut taken = truth::Taken::default();
-    let mut image = String::new();
     while let Some(place) = records.next()? {
-        if !name_of(source, place, records.field(0)?, &mut image)? {
-            if (1..columns.len()).all(|i| matches!(records.field(i), Ok(Field::Null | Field::Text("")))) {
-                continue;
-            }
-            return Err(source.error(Some(place), "the image has no name".into()));
-        }
+        let Some(image) = image_of(source, &records, columns.len(), place)? else { continue };
         once(source, &mut seen, &image, place)?;
         for (label, (_, name)) in layout.labels.iter().enumerate() {
             let truth = Truth::of(&records.field(label + 1)?).map_err(|came| {
@@ -311,7 +318,7 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
                 Entry::Absent => {}
             }
         }
-        images.push(image.clone());
+        images.push(image.into_owned());
         offsets.push(indices.len() as u64);
     }
     if images.is_empty() {

@@ -10,6 +10,8 @@ use crate::tables::polars_error;
 
 /// Rows read at once; with the resulting table they bound the memory.
 pub const ROWS: usize = 1 << 21;
+/// Fields read at once in a table of many columns.
+pub const FIELDS: usize = 1 << 24;
 
 pub fn open(path: &Path) -> Result<ParquetReader<File>> {
     Ok(ParquetReader::new(File::open(path).map_err(|e| Error::io(path, e))?))

@@ -24,6 +24,7 @@ impl Truth {
     /// Numbers equal to 0, 1 and -1 in any form (`1.0`, `1e0`, `+1`), true and false in any case, nothing, `NaN`.
     ///
     /// Errors: another value, as it is shown in messages.
+    #[inline]
     pub fn of(field: &Field<'_>) -> Result<Truth, String> {
         let number = |value: f64| match value {
             0.0 => Some(Truth::Absent),
