@@ -36,7 +36,7 @@ crate::options! {
         pub file: Option<String> = None;
         /// where the pictures are, relative to root; () finds them in root or the folder below that holds them
         pub folder: Option<String> = None;
-        /// the ending of image names that have none, as ".jpg"; () finds it
+        /// the ending of image names that have none, for example ".jpg"; () finds it
         pub extension: Option<String> = None;
     }
 }

@@ -114,7 +114,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     if table.num_labels() == 0 {
         let message = format!("{} has {} images, but none has a label", path.display(), table.num_images());
         return Err(Error::data(message)
-            .with_help("the option label names the key of labels, as label: \"objects.categories\""));
+            .with_help("the option label names the key of labels, for example label: \"objects.categories\""));
     }
     if !all_json {
         return Ok(table);

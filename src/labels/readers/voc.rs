@@ -120,7 +120,7 @@ fn report_paths(folder: &Path, pictures: &[Picture]) {
         let n = 1 + paths.count();
         let folder = folder.display();
         console::log(&format!(
-            "{folder}: {n} <filename> are paths; their last part is taken, as \"{name}\" of \"{path}\""
+            "{folder}: {n} <filename> are paths; their last part is taken, for example \"{name}\" of \"{path}\""
         ));
     }
 }

@@ -180,7 +180,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             Difficult::Drop => "counted as absent",
             Difficult::Mask => "masked",
         };
-        console::log(&format!("{root}: {difficult} entries are 0, of difficult objects alone; {how}"));
+        console::log(&format!("{root}: {difficult} entries are 0: all objects of the class are difficult; {how}"));
     }
     let table = LabelTable::from_lists(labels, images, &present)?;
     if options.difficult == Difficult::Mask { table.with_unknown(&unknown) } else { Ok(table) }

@@ -542,7 +542,7 @@ fn report_orphans(folder: &Path, used: HashSet<PathBuf>) -> Result<()> {
     }
     if let Some(first) = orphans.iter().min() {
         let (folder, n, first) = (folder.display(), orphans.len(), first.display());
-        console::log(&format!("{folder}: {n} label files belong to no image and are left out, as {first}"));
+        console::log(&format!("{folder}: {n} label files belong to no image and are left out, for example {first}"));
     }
     Ok(())
 }

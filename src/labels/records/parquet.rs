@@ -17,7 +17,7 @@ pub fn open(path: &Path) -> Result<ParquetReader<File>> {
 
 /// The column names.
 pub fn names(path: &Path) -> Result<Vec<String>> {
-    let failed = |e| polars_error(format!("{} is no whole Parquet file", path.display()), e).about_file(path);
+    let failed = |e| polars_error(format!("{} is not a complete Parquet file", path.display()), e).about_file(path);
     let schema = open(path)?.schema().map_err(failed)?;
     Ok(schema.iter_names().map(|n| n.to_string()).collect())
 }
