@@ -19,6 +19,7 @@ pub const READER: Reader = Reader {
               for numbers from a file classes.txt, labels.txt or Concepts81.txt beside it",
     lists_labels: false,
     has_splits: false,
+    options: &["separator", "unknown", "empty", "encoding"],
     detect: |probe, options| detect(probe, options).unwrap_or(false),
     read,
 };

@@ -17,6 +17,7 @@ pub const READER: Reader = Reader {
               string attribute id or image, or else numbered from 0; features are not read",
     lists_labels: true,
     has_splits: false,
+    options: &["image", "unknown", "empty", "encoding"],
     detect: |probe, options| detect(probe, options).unwrap_or(false),
     read,
 };

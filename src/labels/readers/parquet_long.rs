@@ -11,6 +11,7 @@ pub const READER: Reader = Reader {
               without labels",
     lists_labels: false,
     has_splits: false,
+    options: &["image", "label", "separator", "unknown", "empty"],
     detect: |probe, options| {
         let layout = |probe: &Probe| Layout::find(&FrameSource::of_parquet(&probe.path)?, options, None);
         is_parquet(probe) && layout(probe).is_ok_and(|layout| layout.form == Form::Long)

@@ -19,6 +19,7 @@ pub const READER: Reader = Reader {
     summary: "VOC folder: Annotations/*.xml, and ImageSets/Main/<split>.txt for the option split",
     lists_labels: false,
     has_splits: true,
+    options: &["difficult", "encoding"],
     detect: |probe, _| probe.is_folder && annotations(&probe.path).is_some(),
     read,
 };

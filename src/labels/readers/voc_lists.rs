@@ -18,6 +18,7 @@ pub const READER: Reader = Reader {
               (difficult) or `image -1` (absent)",
     lists_labels: true,
     has_splits: true,
+    options: &["difficult", "encoding"],
     // A folder with annotations has the labels there.
     detect: |probe, options| {
         probe.is_folder && voc::annotations(&probe.path).is_none() && looks_so(&probe.path, options).unwrap_or(false)
