@@ -86,10 +86,11 @@ fn has_flags(path: &Path, options: &LoadOptions) -> Option<bool> {
 /// The image and the flag of a line.
 fn flag_of(line: &str) -> Option<(&str, i8)> {
     let (image, flag) = line.rsplit_once(char::is_whitespace)?;
-    let flag = match flag {
-        "-1" => -1,
-        "0" => 0,
-        "1" | "+1" => 1,
+    // Not as truths elsewhere: -1 is absent and 0 difficult.
+    let flag = match flag.parse::<f64>().ok()? {
+        -1.0 => -1,
+        0.0 => 0,
+        1.0 => 1,
         _ => return None,
     };
     Some((trimmed(image), flag)).filter(|(image, _)| !image.is_empty())

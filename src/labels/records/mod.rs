@@ -16,7 +16,7 @@ mod frame_source;
 mod json_source;
 mod layout;
 pub(super) mod parquet;
-mod truth;
+pub(super) mod truth;
 
 use std::collections::HashMap;
 
