@@ -191,13 +191,14 @@ fn divided(folder: &Folder, options: Value) -> Vec<Vec<String>> {
 
 #[test]
 fn the_splits_of_a_folder_are_those_of_the_data_set() {
-    let folder = Folder::of(&[("data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n")]);
+    let folder =
+        Folder::of(&[("data.yaml", "train: images/train\nval: images/val\ntest: images/test\nnames: [cat, dog]\n")]);
     for i in 0..10 {
         let split = if i < 8 { "train" } else { "val" };
         folder.put(&format!("images/{split}/{i}.jpg"), "");
         folder.put(&format!("labels/{split}/{i}.txt"), format!("{} 0.5 0.5 0.1 0.1\n", usize::from(i > 7)));
     }
-    // Test is a share of train.
+    // The path of test is not there, so it is a share of train.
     let splits = divided(&folder, json!({"test": 0.25}));
     assert_eq!(splits.iter().map(Vec::len).collect::<Vec<_>>(), [6, 2, 2]);
     assert_eq!(splits[1], ["images/val/8.jpg", "images/val/9.jpg"]);

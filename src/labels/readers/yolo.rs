@@ -280,7 +280,8 @@ fn described_images(folder: &Path, file: &Path, yaml: &Node, options: &LoadOptio
     if let Some(wanted) = wanted
         && let Some((split, entry)) = missing.iter().find(|(split, _)| *split == wanted)
     {
-        return Err(Error::in_file(file, format!("the path of {split}, \"{entry}\", is not there")).about_name(*split));
+        let message = format!("{}: the path of {split}, \"{entry}\", is not there", file.display());
+        return Err(Error::data(message).about_name(*split));
     }
     if let (Some((split, entry)), None) = (missing.first(), wanted) {
         console::log(&format!("{}: the path of {split}, \"{entry}\", is not there; left out", file.display()));
