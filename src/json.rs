@@ -95,7 +95,9 @@ fn syntax(text: &str) -> &'static str {
         "invalid number" => "a number is not written as JSON has it",
         "number out of range" => "a number is too large",
         "invalid unicode code point" => "a text is not UTF-8",
-        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => "an escape \\u in a text is half",
+        "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
+            "an escape \\u in a text is incomplete"
+        }
         "trailing comma" => "there is a comma behind the last item",
         "trailing characters" => "there is more behind the end of the JSON",
         "recursion limit exceeded" => "lists and objects are nested more than 128 deep",

@@ -1,5 +1,6 @@
 //! Lines for people: on standard output and standard error, above live progress lines and the line being typed.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +14,9 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 static RELAYING: AtomicBool = AtomicBool::new(false);
 static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+thread_local! {
+    static MUTED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Turns off progress and log lines (tests, `--quiet`).
 pub fn set_quiet(quiet: bool) {
@@ -21,6 +25,18 @@ pub fn set_quiet(quiet: bool) {
 
 pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
+}
+
+/// Runs `work` without the log lines of this thread: for what was done, and said, before.
+pub fn muted<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            MUTED.set(self.0);
+        }
+    }
+    let _before = Before(MUTED.replace(true));
+    work()
 }
 
 /// Makes this process a worker: progress and log lines become messages to its parent.
@@ -41,7 +57,7 @@ pub(super) fn live_lines<R>(with: impl FnOnce(&MultiProgress) -> R) -> R {
 /// Prints a line on standard error, above live progress lines and the line being typed. The lines of a background
 /// activity begin with its name.
 pub fn log(line: &str) {
-    if is_quiet() {
+    if is_quiet() || MUTED.get() {
         return;
     }
     if is_relaying() {

@@ -195,7 +195,7 @@ fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some(match brand {
             b"avif" | b"avis" => ("AVIF", CONVERT),
             b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => ("HEIC", CONVERT),
-            _ => ("a film (MP4 or QuickTime)", ""),
+            _ => ("a video (MP4 or QuickTime)", ""),
         });
     }
     let starts: [(&[u8], &str, &str); 13] = [

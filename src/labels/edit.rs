@@ -2,7 +2,7 @@
 //!
 //! Entries of unknown truth follow their images and labels. An image has a label if that is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use polars::prelude::*;
 
@@ -18,10 +18,13 @@ impl LabelTable {
     /// New names for some labels. Errors: an unknown label, a name that two labels would have.
     pub fn rename(&self, names: &[(String, String)]) -> Result<Self> {
         let mut labels = self.labels().to_vec();
+        let place: HashMap<&str, usize> = self.labels().iter().enumerate().map(|(i, l)| (l.as_str(), i)).collect();
         for (old, new) in names {
-            labels[self.label_index(old)?] = new.clone();
+            let at = place.get(old.as_str()).copied().map_or_else(|| self.label_index(old), Ok)?;
+            labels[at] = new.clone();
         }
-        if let Some((_, twice)) = labels.iter().enumerate().find(|(i, l)| labels[..*i].contains(l)) {
+        let mut seen = HashSet::with_capacity(labels.len());
+        if let Some(twice) = labels.iter().find(|label| !seen.insert(*label)) {
             return Err(Error::argument(format!("two labels would be called \"{twice}\""))
                 .about_name(twice)
                 .with_help("merge makes one label of several"));

@@ -30,6 +30,6 @@ pub mod synthetic;
 
 pub use label_table::LabelTable;
 pub use parquet_counts::count_files;
-pub use readers::{Choice, Difficult, LoadOptions, READERS, Reader, Unknown, layout_of, load};
+pub use readers::{Choice, Difficult, LoadOptions, READERS, Reader, Unknown, label_files, layout_of, load, own_splits};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;

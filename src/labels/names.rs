@@ -35,7 +35,7 @@ fn sentence(source: &str, labels: &[String]) -> Option<String> {
     let (first, second) = (quoted(first, forms), quoted(second, forms));
     let more = if pairs.len() > SHOWN { ", ..." } else { "" };
     Some(format!(
-        "{source}: {} of {} labels may be another one written otherwise: {}{more}; labels.merge(#{{{first}: [{first}, \
+        "{source}: {} of {} labels may be spelling variants: {}{more}; labels.merge(#{{{first}: [{first}, \
          {second}]}}) makes one label of two",
         pairs.len(),
         labels.len(),
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(line(&[]), None);
         // Python: unicodedata.normalize("NFD", "café").
         let forms = line(&["café", "cat", "cafe\u{301}"]).unwrap();
-        assert!(forms.starts_with("x.csv: 1 of 3 labels may be another one"), "{forms}");
+        assert!(forms.starts_with("x.csv: 1 of 3 labels may be spelling variants"), "{forms}");
         assert!(forms.contains("\"caf\\u00e9\" and \"cafe\\u0301\" (one word in two Unicode forms)"), "{forms}");
         let merge = "; labels.merge(#{\"caf\\u00e9\": [\"caf\\u00e9\", \"cafe\\u0301\"]}) makes one label of two";
         assert!(forms.ends_with(merge), "{forms}");

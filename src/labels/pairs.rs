@@ -36,10 +36,25 @@ pub struct PairBuilder {
 
 struct Pair {
     image: u32,
+    /// By first appearance.
     label: u32,
-    entry: Entry,
-    /// Line or row, for messages.
-    place: u32,
+    /// The entry in the two upper bits, below it the line or row for messages.
+    entry_and_place: u32,
+}
+
+impl Pair {
+    /// Places beyond a billion are not told apart.
+    const PLACE: u32 = (1 << 30) - 1;
+
+    fn of(image: u32, label: u32, entry: Entry, place: usize) -> Pair {
+        let place = u32::try_from(place).map_or(Self::PLACE, |place| place.min(Self::PLACE));
+        Pair { image, label, entry_and_place: (entry as u32) << 30 | place }
+    }
+
+    /// Label, entry and place in one number, in the order in which they are sorted, with another number of the label.
+    fn sorted(&self, label: u32) -> Sorted {
+        Sorted(u64::from(label) << 32 | u64::from(self.entry_and_place))
+    }
 }
 
 /// Names and their positions. The last one is looked at first, since files tend to repeat it.
@@ -101,7 +116,7 @@ impl PairBuilder {
     /// absent one. A label that is only ever absent is none of the table's, unless [`PairBuilder::label`] adds it.
     pub fn entry(&mut self, image: u32, label: &str, entry: Entry, place: usize) -> Result<()> {
         let label = self.labels.place(label)?;
-        self.pairs.push(Pair { image, label, entry, place: place as u32 });
+        self.pairs.push(Pair::of(image, label, entry, place));
         Ok(())
     }
 
@@ -113,7 +128,8 @@ impl PairBuilder {
             return Err(Error::data(format!("{source} has no images")));
         }
         let mut used = vec![false; labels.list.len()];
-        pairs.iter().filter(|p| p.entry != Entry::Absent).for_each(|p| used[p.label as usize] = true);
+        let absent = |p: &&Pair| p.sorted(0).entry() == Entry::Absent;
+        pairs.iter().filter(|p| !absent(p)).for_each(|p| used[p.label as usize] = true);
         own.into_iter().for_each(|label| used[label as usize] = true);
         let mut order: Vec<u32> = (0..labels.list.len() as u32).filter(|&label| used[label as usize]).collect();
         if order.is_empty() {
@@ -132,7 +148,7 @@ impl PairBuilder {
         let mut rows = vec![Sorted(0); next.last().map_or(0, |&n| n as usize)];
         for pair in kept() {
             let at = &mut next[pair.image as usize];
-            rows[*at as usize] = Sorted::of(place[pair.label as usize], pair.entry, pair.place);
+            rows[*at as usize] = pair.sorted(place[pair.label as usize]);
             *at += 1;
         }
         drop((pairs, next));
@@ -190,13 +206,6 @@ impl PairBuilder {
 struct Sorted(u64);
 
 impl Sorted {
-    /// Places beyond a billion are not told apart.
-    const PLACE: u64 = (1 << 30) - 1;
-
-    fn of(label: u32, entry: Entry, place: u32) -> Sorted {
-        Sorted(u64::from(label) << 32 | (entry as u64) << 30 | u64::from(place).min(Self::PLACE))
-    }
-
     fn label(self) -> u32 {
         (self.0 >> 32) as u32
     }
@@ -210,7 +219,7 @@ impl Sorted {
     }
 
     fn place(self) -> u32 {
-        (self.0 & Self::PLACE) as u32
+        self.0 as u32 & Pair::PLACE
     }
 }
 

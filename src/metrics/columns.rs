@@ -75,11 +75,13 @@ pub trait Target: Copy + Send + Sync {
     fn truth(self) -> Option<bool>;
     /// Whether the truth is unknown.
     fn is_unknown(self) -> bool;
+    /// Whether it is unknown because there is no value: NaN.
+    fn is_missing(self) -> bool;
     fn shown(self) -> String;
 }
 
 macro_rules! target {
-    ($type:ty, $zero:expr, $one:expr, $unknown:expr) => {
+    ($type:ty, $zero:expr, $one:expr, $unknown:expr, $missing:expr) => {
         impl Target for $type {
             #[inline]
             fn truth(self) -> Option<bool> {
@@ -97,17 +99,22 @@ macro_rules! target {
                 unknown(self)
             }
 
+            fn is_missing(self) -> bool {
+                let missing: fn($type) -> bool = $missing;
+                missing(self)
+            }
+
             fn shown(self) -> String {
                 self.to_string()
             }
         }
     };
 }
-target!(u8, 0, 1, |_| false);
-target!(i8, 0, 1, |t| t == -1);
-target!(f32, 0.0, 1.0, |t| t == -1.0 || t.is_nan());
-target!(f64, 0.0, 1.0, |t| t == -1.0 || t.is_nan());
-target!(bool, false, true, |_| false);
+target!(u8, 0, 1, |_| false, |_| false);
+target!(i8, 0, 1, |t| t == -1, |_| false);
+target!(f32, 0.0, 1.0, |t| t == -1.0 || t.is_nan(), f32::is_nan);
+target!(f64, 0.0, 1.0, |t| t == -1.0 || t.is_nan(), f64::is_nan);
+target!(bool, false, true, |_| false, |_| false);
 
 /// Least-significant digit first, 11 bits per pass; a pass in which all keys share the digit is skipped.
 fn radix_sort(keys: &mut Vec<u32>, spare: &mut Vec<u32>) {
@@ -174,7 +181,7 @@ pub(super) struct Column<'a, K> {
     pub positives: &'a [K],
 }
 
-const UNKNOWN_HELP: &str = "a target of -1 or NaN is of unknown truth: unknown: \"masked\" leaves it out, \"negative\" counts it as 0, \"positive\" as 1";
+const UNKNOWN_HELP: &str = "a target of -1 or NaN is of unknown truth: unknown: \"masked\" leaves it out, \"negative\" counts it as 0, \"positive\" counts -1 as 1 and NaN as 0";
 
 /// Labels transposed at once: the part of a row is then at least half a cache line.
 const BLOCK: usize = 8;
@@ -237,7 +244,8 @@ impl<'a, S: Score, T: Target> Input<'a, S, T> {
         match target.truth() {
             None if target.is_unknown() => match self.unknown {
                 Unknown::Negative => Some(false),
-                Unknown::Positive => Some(true),
+                // Nobody leaves out a value to say that the label is there.
+                Unknown::Positive => Some(!target.is_missing()),
                 Unknown::Masked | Unknown::Error => None,
             },
             truth => truth,
@@ -395,6 +403,17 @@ mod tests {
             radix_sort(&mut keys, &mut Vec::new());
             assert_eq!(keys, expected);
         }
+    }
+
+    #[test]
+    fn a_missing_target_is_never_positive() {
+        let of = |unknown| {
+            let input = Input::new(&[0.5_f32; 2], &[-1.0_f32, f32::NAN], 2, 1).unwrap().counting_unknown(unknown);
+            [input.truth(-1.0), input.truth(f32::NAN)]
+        };
+        assert_eq!(of(Unknown::Positive), [Some(true), Some(false)]);
+        assert_eq!(of(Unknown::Negative), [Some(false), Some(false)]);
+        assert_eq!(of(Unknown::Masked), [None, None]);
     }
 
     #[test]

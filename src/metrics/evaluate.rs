@@ -83,9 +83,15 @@ pub fn evaluate_with<S: Score, T: Target>(
     if masked > 0 {
         notes.push(format!("{masked} of {} targets are of unknown truth: left out of every metric", n * m));
     } else if let Some(counted_as) = counted_as {
-        let unknown = targets.iter().filter(|target| target.is_unknown()).count();
-        if unknown > 0 {
-            notes.push(format!("{unknown} of {} targets are of unknown truth: counted as {counted_as}", n * m));
+        let missing = match input.unknown {
+            Unknown::Positive => targets.iter().filter(|target| target.is_missing()).count(),
+            _ => 0,
+        };
+        let unknown = targets.iter().filter(|target| target.is_unknown()).count() - missing;
+        for (number, what, counted_as) in [(unknown, "of unknown truth", counted_as), (missing, "NaN", "negative")] {
+            if number > 0 {
+                notes.push(format!("{number} of {} targets are {what}: counted as {counted_as}", n * m));
+            }
         }
     }
     let truths: Vec<u64> = stats.iter().map(|s| s.counts[0].truth).collect();

@@ -27,7 +27,8 @@ crate::options! {
         /// how many companions of a label the probe looks at
         pub companions: usize = 3;
         /// what a target of unknown truth (-1 or NaN) counts as: "negative", "positive", "masked" (left out of every
-        /// metric) or "error"; () is "error" for tensors, and "masked" for the unknown entries of a data set
+        /// metric) or "error"; under "positive" -1 counts as positive and NaN as negative; () is "error" for tensors, and
+        /// "masked" for the unknown entries of a data set
         pub unknown: Option<Unknown> = None;
     }
 }

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use cpsd::error::{Error, Result};
+use cpsd::error::{About, Error, Result};
+use cpsd::images::{Dataset, open};
 use cpsd::labels::{LabelTable, LoadOptions, load};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -103,8 +104,138 @@ fn lists_with_commas_and_unknown_flags() {
     assert_eq!(read("negative"), ["1.jpg | 0", "2.jpg | 1 | 2"]);
     assert_eq!(read("positive"), ["1.jpg | 0 | 1", "2.jpg | 1 | 2"]);
     assert_eq!(read("masked"), ["1.jpg | 0 | ?1", "2.jpg | 1 | 2"]);
+    let other = Folder::of(&[("f.txt", "1.jpg 1.0 -1.0 FALSE\n2.jpg 0.0 true ?\n")]);
+    let read = |options: Value| rows(&other.load("f.txt", options).unwrap());
+    assert_eq!(read(json!({"unknown": "positive"})), ["1.jpg | 0 | 1", "2.jpg | 1"]);
+    assert_eq!(read(json!({"unknown": "negative", "empty": "masked"})), ["1.jpg | 0", "2.jpg | 1 | ?2"]);
+    let error = other.refused("f.txt", json!({"unknown": "negative", "empty": "error"}));
+    assert_eq!(error.message, "f.txt, line 2: flag 3 must be 0 or 1; got ?, which is unknown");
     folder.put("classes.txt", "a\n\nb\n");
     assert!(folder.message("f.txt").contains("classes.txt, line 2: a blank line between class names"));
+}
+
+#[test]
+fn lists_with_tabs_and_brackets() {
+    let of = |text: &str, options: Value| rows(&Folder::of(&[("t.txt", text)]).load("t.txt", options).unwrap());
+    let tabs = "my dog.jpg\ttraffic light\tcat\nb.jpg\tcat\nc.jpg\n";
+    assert_eq!(of(tabs, json!({})), ["my dog.jpg | cat | traffic light", "b.jpg | cat", "c.jpg"]);
+    assert_eq!(of(tabs, json!({"separator": " "}))[0], "my dog.jpg | cat | light | traffic");
+    assert_eq!(of("a.jpg\t0 1 1\nb.jpg\t1 0 0\n", json!({})), ["a.jpg | 1 | 2", "b.jpg | 0"]);
+    // Not every line has a tab, so blanks separate.
+    assert_eq!(of("a.jpg\tbig cat\nb.jpg cat\n", json!({})), ["a.jpg | big | cat", "b.jpg | cat"]);
+    assert_eq!(of("a.jpg [0, 1, 1]\nb.jpg [1, 0, 0]\n", json!({})), ["a.jpg | 1 | 2", "b.jpg | 0"]);
+    assert_eq!(of("a.jpg [0 1 1]\nb.jpg [1. 0. 0.]\n", json!({})), ["a.jpg | 1 | 2", "b.jpg | 0"]);
+    assert_eq!(of("a.jpg ['big cat', 'dog']\nb.jpg []\n", json!({})), ["a.jpg | big cat | dog", "b.jpg"]);
+    assert_eq!(of("a.jpg [cat]\n", json!({"separator": ""})), ["a.jpg | [cat]"]);
+    let message = Folder::of(&[("t.txt", "a.jpg cat\nmy dog.jpg cat\n")]).message("t.txt");
+    // The image would be "my".
+    assert_eq!(message, "t.txt, line 2: \"dog.jpg\" stands where a label is expected; has the image's name a blank?");
+}
+
+// Options, files and splits
+
+#[test]
+fn options_that_a_reader_does_not_take_are_refused() {
+    let coco = json!({"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"image_id": 1, "category_id": 1}],
+                      "categories": [{"id": 1, "name": "cat"}]});
+    let folder = Folder::of(&[
+        ("instances.json", &coco.to_string()),
+        ("x.csv", "image,label\n1,cat\n"),
+        ("t.txt", "1.jpg cat\n"),
+        ("voc/Annotations/1.xml", "<annotation><object><name>cat</name></object></annotation>"),
+    ]);
+    let of = |inside: &str, options: Value| folder.refused(inside, options);
+    let error = of("instances.json", json!({"separator": "|"}));
+    assert_eq!(
+        error.message,
+        "instances.json: option separator is not taken by the format coco, whose options are labels, unlabelled"
+    );
+    assert!(matches!(error.about, Some(About::Option { ref key, .. }) if key == "separator"), "{:?}", error.about);
+    assert!(
+        of("x.csv", json!({"difficult": "drop"}))
+            .message
+            .contains("option difficult is not taken by the format csv-long")
+    );
+    assert!(of("t.txt", json!({"header": false})).message.contains("option header is not taken by the format list"));
+    let error = of("voc", json!({"unknown": "masked"}));
+    assert!(error.message.ends_with("whose options are difficult, encoding, labels, unlabelled, split"), "{error}");
+    // A default changes nothing.
+    assert_eq!(rows(&folder.load("t.txt", json!({"header": true, "unknown": "error"})).unwrap()), ["1.jpg | cat"]);
+}
+
+#[test]
+fn a_table_called_labels_is_read_before_the_metadata_of_folders() {
+    let record = "{\"file_name\": \"1.jpg\", \"labels\": [\"dog\"]}\n";
+    let folder = Folder::of(&[("train/metadata.jsonl", record), ("about.csv", "a,b\n1,2\n")]);
+    assert_eq!(rows(&folder.read("")), ["train/1.jpg | dog"]);
+    folder.put("labels.csv", "image,label\ntrain/1.jpg,cat\n");
+    assert_eq!(rows(&folder.read("")), ["train/1.jpg | cat"]);
+    assert_eq!(rows(&folder.load("", json!({"format": "huggingface"})).unwrap()), ["train/1.jpg | dog"]);
+    let deep = Folder::of(&[(
+        "metadata.jsonl",
+        "{\"file_name\": \"images/train/1.jpg\", \"labels\": [\"a\"]}\n\
+         {\"file_name\": \"images/dev/1.jpg\", \"labels\": [\"b\"]}\n",
+    )]);
+    assert_eq!(rows(&deep.load("", json!({"split": "train"})).unwrap()), ["images/train/1.jpg | a"]);
+    assert_eq!(rows(&deep.load("", json!({"split": "validation"})).unwrap()), ["images/dev/1.jpg | b"]);
+}
+
+/// Images of train, val and test as data set "folder" divides them.
+fn divided(folder: &Folder, options: Value) -> Vec<Vec<String>> {
+    cpsd::activity::console::set_quiet(true);
+    let all: Vec<(String, Dataset)> = open("folder", Some(folder.path()), &options).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["train", "val", "test"]);
+    assert!(all.iter().all(|(_, split)| split.labels.labels() == all[0].1.labels.labels()));
+    all.iter().map(|(_, split)| split.labels.images().to_vec()).collect()
+}
+
+#[test]
+fn the_splits_of_a_folder_are_those_of_the_data_set() {
+    let folder =
+        Folder::of(&[("data.yaml", "train: images/train\nval: images/val\ntest: images/test\nnames: [cat, dog]\n")]);
+    for i in 0..10 {
+        let split = if i < 8 { "train" } else { "val" };
+        folder.put(&format!("images/{split}/{i}.jpg"), "");
+        folder.put(&format!("labels/{split}/{i}.txt"), format!("{} 0.5 0.5 0.1 0.1\n", usize::from(i > 7)));
+    }
+    // The path of test is not there, so it is a share of train.
+    let splits = divided(&folder, json!({"test": 0.25}));
+    assert_eq!(splits.iter().map(Vec::len).collect::<Vec<_>>(), [6, 2, 2]);
+    assert_eq!(splits[1], ["images/val/8.jpg", "images/val/9.jpg"]);
+    // A split alone is divided by the shares.
+    let train = divided(&folder, json!({"test": 0.25, "val": 0.25, "split": "train"}));
+    assert_eq!(train.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 2]);
+    assert!(train.iter().flatten().all(|image| image.starts_with("images/train/")));
+
+    let voc = Folder::new();
+    for i in 0..6 {
+        let label = if i < 5 { "cat" } else { "dog" };
+        voc.put(
+            &format!("Annotations/{i}.xml"),
+            format!("<annotation><filename>{i}.jpg</filename><object><name>{label}</name></object></annotation>"),
+        );
+        voc.put(&format!("JPEGImages/{i}.jpg"), "");
+    }
+    voc.put("ImageSets/Main/trainval.txt", "0\n1\n2\n3\n");
+    voc.put("ImageSets/Main/test.txt", "4\n5\n");
+    assert_eq!(
+        divided(&voc, json!({"val": 0.0})),
+        [&["0.jpg", "1.jpg", "2.jpg", "3.jpg"][..], &[], &["4.jpg", "5.jpg"]]
+    );
+    voc.put("ImageSets/Main/train.txt", "0\n1\n");
+    voc.put("ImageSets/Main/val.txt", "2\n");
+    // Picture 3 is in no split of these.
+    assert_eq!(divided(&voc, json!({})), [&["0.jpg", "1.jpg"][..], &["2.jpg"], &["4.jpg", "5.jpg"]]);
+
+    let face = Folder::new();
+    for (split, n) in [("train", 4), ("validation", 1), ("test", 2)] {
+        let record = |i: i32| format!("{{\"file_name\": \"{i}.jpg\", \"labels\": [\"{split}\"]}}\n");
+        face.put(&format!("{split}/metadata.jsonl"), (0..n).map(record).collect::<String>());
+        (0..n).for_each(|i| drop(face.put(&format!("{split}/{i}.jpg"), "")));
+    }
+    let splits = divided(&face, json!({}));
+    assert_eq!(splits.iter().map(Vec::len).collect::<Vec<_>>(), [4, 1, 2]);
+    assert!(splits[2].iter().all(|image| image.starts_with("test/")));
 }
 
 // VOC
@@ -178,6 +309,8 @@ fn voc_class_lists() {
         (error.message.as_str(), error.help.as_deref()),
         ("unknown split \"trian\"", Some("did you mean \"train\"?"))
     );
+    let floats = Folder::of(&[("cat_train.txt", "1 1.0\n2 -1.0\n3 +1\n4 0.0\n")]);
+    assert_eq!(rows(&floats.load("", json!({"difficult": "mask"})).unwrap()), ["1 | cat", "2", "3 | cat", "4 | ?cat"]);
     // A folder with annotations has the labels there, unless the format says otherwise.
     folder.put("Annotations/000012.xml", "<annotation><object><name>fox</name></object></annotation>");
     assert_eq!(folder.read("").labels(), ["fox"]);
@@ -339,7 +472,15 @@ fn arff_refuses() {
     assert!(error.help.unwrap().contains("unknown: \"negative\""));
     let read = |unknown: &str| rows(&folder.load("x.arff", json!({ "unknown": unknown })).unwrap());
     assert_eq!(read("negative"), ["0 | dog", "1 | cat"]);
-    assert_eq!(read("positive"), ["0 | cat | dog", "1 | cat | dog"]);
+    // A missing value is never positive by itself.
+    assert_eq!(read("positive"), ["0 | dog", "1 | cat | dog"]);
+    let options = json!({"unknown": "positive", "empty": "masked"});
+    assert_eq!(rows(&folder.load("x.arff", options).unwrap()), ["0 | dog | ?cat", "1 | cat | dog"]);
+    let words =
+        "@relation 'x: -C 2'\n@attribute a {no,yes}\n@attribute b {-1,1}\n@data\nyes,1.0\nNo,-1\n{}\n{0 yes,1 1}\n";
+    let folder = Folder::of(&[("w.arff", words)]);
+    let masked = rows(&folder.load("w.arff", json!({"unknown": "masked"})).unwrap());
+    assert_eq!(masked, ["0 | a | b", "1 | ?b", "2 | ?b", "3 | a | b"]);
     assert_eq!(read("masked"), ["0 | dog | ?cat", "1 | cat | ?dog"]);
     let header = |text: &str| Folder::of(&[("x.arff", text)]).message("x.arff");
     assert!(
@@ -608,8 +749,11 @@ proptest! {
         let row = |row: &Vec<bool>| held(&names, row).into_iter().cloned().collect::<Vec<String>>();
         let lines: String =
             held_by.iter().enumerate().map(|(i, held)| format!("{i}.jpg {}\n", row(held).join(" "))).collect();
-        let numbers = names.iter().all(|name| ["0", "1", "-1"].contains(&name.as_str()));
-        prop_assume!(!numbers);
+        // Nothing but 0, 1, -1 and signs of missing values are flags.
+        let is_flag = |name: &String| {
+            name.parse::<f64>().is_ok_and(|x| x.is_nan() || [0.0, 1.0, -1.0].contains(&x)) || name == "?"
+        };
+        prop_assume!(!held_by.iter().flat_map(|held| row(held)).all(|name| is_flag(&name)));
         let folder = Folder::new();
         folder.put("x.txt", lines);
         let table = folder.load("x.txt", json!({"separator": ""})).map_err(|e| TestCaseError::fail(e.message))?;

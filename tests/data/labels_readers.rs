@@ -179,7 +179,7 @@ fn parquet_refuses() {
     assert!(message("image,cat\n1,1\n", Some("csv")).contains("not UTF-8"));
     let whole = std::fs::read(folder.0.path().join("x.parquet")).unwrap();
     let cut = error_of("cut.parquet", &whole[..whole.len() / 2]);
-    assert!(cut.starts_with("cut.parquet is no whole Parquet file: "), "{cut}");
+    assert!(cut.starts_with("cut.parquet is not a complete Parquet file: "), "{cut}");
 }
 
 const COCO: &str = r#"{"info": {"year": 2014}, "annotations": [

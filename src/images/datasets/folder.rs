@@ -1,5 +1,6 @@
 //! `folder`: a folder of pictures with a label file in any format.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ use crate::activity::console;
 use crate::error::{Error, Result, nearest};
 use crate::images::Dataset;
 use crate::images::source::Files;
-use crate::labels::{LoadOptions, layout_of, load};
+use crate::labels::{LoadOptions, label_files, layout_of, load, own_splits};
 use crate::options::{OptionDocs, Range};
 
 pub const FOLDER: DatasetKind = DatasetKind {
     name: "folder",
-    summary: "pictures in a folder with labels.csv or another label file, which is read as load_labels does; options val and test are shares",
+    summary: "pictures in a folder with labels.csv or another label file, which is read as load_labels does; its own splits, or shares by the options val and test",
     options: OptionDocs::of::<FolderOptions>(),
     open,
 };
@@ -26,9 +27,9 @@ const LAYOUT: &str = "the folder holds labels.csv, or one other label file, and 
 crate::options! {
     /// The options of a folder: its own, and those of label files.
     pub struct FolderOptions extends labels: LoadOptions {
-        /// share of the pictures that is the validation split; 0 holds none out
+        /// share of the pictures that is the validation split, unless the label files have one; 0 holds none out
         pub val: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
-        /// share of the pictures that is the test split; 0 holds none out
+        /// share of the pictures that is the test split, unless the label files have one; 0 holds none out
         pub test: f64 = 0.2, in Range::FromBelow(0.0, 1.0);
         /// decides which pictures these are
         pub seed: u64 = 0;
@@ -36,7 +37,7 @@ crate::options! {
         pub file: Option<String> = None;
         /// where the pictures are, relative to root; () finds them in root or the folder below that holds them
         pub folder: Option<String> = None;
-        /// the ending of image names that have none, as ".jpg"; () finds it
+        /// the ending of image names that have none, for example ".jpg"; () finds it
         pub extension: Option<String> = None;
     }
 }
@@ -72,10 +73,82 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
         paths = kept.iter().map(|&i| paths[i].clone()).collect();
     }
     let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;
+    let own = match &options.labels.split {
+        // The user asked for the pictures of this one.
+        Some(_) => Vec::new(),
+        None => own_splits(&file, &options.labels)?,
+    };
+    let own = Own::of(&all, own, if file == root { "the folder" } else { &shown })?;
     let share = |option, given| Share { option, given, of: "folder" };
-    let (rest, test_split) = share("test", test).hold_out(&all, test, seed)?;
-    let (train, val_split) = share("val", val).hold_out(&rest, val / (1.0 - test), seed)?;
+    // Without pictures to train on, there are none to hold out.
+    let none = own.train.is_empty() && !own.found.is_empty();
+    let hold_out = |rest: &Dataset, option, given: f64, fraction: f64| match none {
+        true => Ok((rest.clone(), rest.clone())),
+        false => share(option, given).hold_out(rest, fraction, seed),
+    };
+    let held_out = if own.test.is_some() { 0.0 } else { test };
+    let (rest, test_split) = match own.test {
+        Some(own_test) => (own.train, own_test),
+        None => hold_out(&own.train, "test", test, test)?,
+    };
+    let (train, val_split) = match own.val {
+        Some(own_val) => (rest, own_val),
+        None => hold_out(&rest, "val", val, val / (1.0 - held_out))?,
+    };
     Ok(vec![named("train", train), named("val", val_split), named("test", test_split)])
+}
+
+/// The pictures by the splits that the label files have themselves.
+struct Own {
+    /// Those of the split train or, without one, those in no other split.
+    train: Dataset,
+    val: Option<Dataset>,
+    test: Option<Dataset>,
+    /// The splits that there are.
+    found: Vec<&'static str>,
+}
+
+impl Own {
+    /// Says which splits are the folder's own, and how many pictures are in none or in several.
+    fn of(all: &Dataset, splits: Vec<(&'static str, Vec<String>)>, shown: &str) -> Result<Own> {
+        let found: Vec<&str> = splits.iter().map(|(split, _)| *split).collect();
+        if found.is_empty() {
+            return Ok(Own { train: all.clone(), val: None, test: None, found });
+        }
+        let mut split_of: HashMap<&str, &str> = HashMap::new();
+        let mut twice = 0;
+        // Test pictures stay test pictures: later splits win.
+        for (split, images) in &splits {
+            for image in images {
+                twice += usize::from(split_of.insert(image, split).is_some());
+            }
+        }
+        let of = |wanted: Option<&str>| -> Vec<usize> {
+            let images = all.labels.images().iter().enumerate();
+            images.filter(|(_, image)| split_of.get(image.as_str()).copied() == wanted).map(|(i, _)| i).collect()
+        };
+        let own = |split| if found.contains(&split) { all.take(of(Some(split))).map(Some) } else { Ok(None) };
+        let rest = of(None);
+        let n = rest.len();
+        let (train, what) = match own("train")? {
+            Some(train) => (train, "left out"),
+            None => (all.take(rest)?, "the pictures to train on"),
+        };
+        let splits = if found.len() == 1 { "split" } else { "splits" };
+        let mut line = format!("dataset \"folder\": {splits} {} as {shown} divides the pictures", found.join(", "));
+        if n > 0 {
+            line += &format!("; {n} pictures of no split are {what}");
+        }
+        if twice > 0 {
+            line += &format!("; {twice} pictures are in two splits and taken for the later one of train, val, test");
+        }
+        let lacking: Vec<&str> = ["val", "test"].into_iter().filter(|split| !found.contains(split)).collect();
+        if !lacking.is_empty() {
+            line += &format!("; {} by a share of train", lacking.join(" and "));
+        }
+        console::log(&line);
+        Ok(Own { train, val: own("val")?, test: own("test")?, found })
+    }
 }
 
 /// The file or folder from which the labels are read. Errors: there is none, or there are several, with their names.
@@ -131,18 +204,4 @@ fn label_file(root: &Path, options: &FolderOptions) -> Result<PathBuf> {
             ))
         }
     }
-}
-
-/// Files of `root` that may name labels, in order.
-fn label_files(root: &Path) -> Vec<PathBuf> {
-    const ENDINGS: [&str; 6] = ["csv", "tsv", "parquet", "json", "jsonl", "ndjson"];
-    let entries = std::fs::read_dir(root).into_iter().flatten();
-    let is_table = |path: &PathBuf| {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let ending = path.extension().and_then(|e| e.to_str());
-        !hidden && ending.is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) && path.is_file()
-    };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_table).collect();
-    files.sort();
-    files
 }

@@ -32,6 +32,7 @@ pub const READER: Reader = Reader {
     summary: "COCO instances JSON (images, annotations, categories); labels are the category names in alphabetical order",
     lists_labels: true,
     has_splits: false,
+    options: &[],
     detect: |probe, _| !probe.is_folder && looks_like_json(&probe.head),
     read,
 };

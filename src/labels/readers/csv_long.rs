@@ -5,12 +5,16 @@ use crate::error::Result;
 use crate::labels::LabelTable;
 use crate::labels::records::{self, CsvSource, Form, Layout};
 
+/// The options of CSV files.
+pub const OPTIONS: &[&str] = &["image", "label", "separator", "unknown", "empty", "delimiter", "header", "encoding"];
+
 pub const READER: Reader = Reader {
     name: "csv-long",
     summary: "CSV with the columns image,label: one row per pair, or several labels in a cell (a|b, ['a', 'b']); an empty \
               label is an image without labels",
     lists_labels: false,
     has_splits: false,
+    options: OPTIONS,
     detect: |probe, options| {
         is_csv(probe, options) && layout(probe, options).is_ok_and(|layout| layout.form == Form::Long)
     },

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::{LoadOptions, Probe, Reader, json_lines};
+use super::{LoadOptions, Probe, Reader, csv_long, json_lines, known_split, usual_split};
 use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
@@ -16,6 +16,7 @@ pub const READER: Reader = Reader {
               and labels as a text, number or list, or in objects.categories",
     lists_labels: false,
     has_splits: true,
+    options: csv_long::OPTIONS,
     detect,
     read,
 };
@@ -29,7 +30,10 @@ struct Metadata {
 
 fn detect(probe: &Probe, options: &LoadOptions) -> bool {
     if probe.is_folder {
-        return !metadata(&probe.path).is_empty();
+        let files = metadata(&probe.path);
+        // A table of labels at the top is about all folders.
+        let top = || super::main_label_file(&probe.path).is_some_and(|file| super::is_called_labels(&file));
+        return !files.is_empty() && (files.iter().any(|file| file.folder.is_empty()) || !top());
     }
     let Some(start) = probe.start(options) else { return false };
     let Some(line) = start.split(['\n', '\r']).map(str::trim).find(|line| !line.is_empty()) else { return false };
@@ -73,6 +77,12 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     if files.is_empty() {
         return Err(Error::in_file(path, "this folder has no metadata.jsonl and no metadata.csv"));
     }
+    if probe.is_folder
+        && files.iter().all(|file| !file.folder.is_empty())
+        && let Some(other) = super::label_files(path).first()
+    {
+        console::log(&format!("{}: the metadata in its folders is read, not {}", path.display(), other.display()));
+    }
     let wanted = options.split.as_deref().map(usual_split);
     let mut all_json = true;
     for file in &files {
@@ -114,7 +124,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     if table.num_labels() == 0 {
         let message = format!("{} has {} images, but none has a label", path.display(), table.num_images());
         return Err(Error::data(message)
-            .with_help("the option label names the key of labels, as label: \"objects.categories\""));
+            .with_help("the option label names the key of labels, for example label: \"objects.categories\""));
     }
     if !all_json {
         return Ok(table);
@@ -124,17 +134,11 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     table.take_labels(&labels)
 }
 
-/// The split that the folder of an image is named after.
+/// The split that a folder of an image is named after: one with a known name, or else the first.
 fn split_of(image: &str) -> Option<&str> {
     let (folders, _) = image.rsplit_once('/')?;
-    folders.split('/').find(|folder| *folder != "data")
-}
-
-fn usual_split(split: &str) -> &str {
-    match split {
-        "valid" | "val" | "dev" => "validation",
-        other => other,
-    }
+    let known = folders.split('/').find(|folder| known_split(folder).is_some());
+    known.or_else(|| folders.split('/').find(|folder| !matches!(*folder, "data" | ".")))
 }
 
 /// The table of a metadata.csv, by the reader that its content asks for.

@@ -1,24 +1,27 @@
 //! Text lists with one line per image: the image, then its labels. Repositories around NUS-WIDE use them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{LoadOptions, Probe, Reader, Unknown};
+use super::{LoadOptions, Probe, Reader};
 use crate::activity::{console, interrupt};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::is_picture;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
-use crate::labels::pairs::{PairBuilder, Repeats};
-use crate::labels::records::numbers;
+use crate::labels::pairs::{Entry, PairBuilder, Repeats};
+use crate::labels::records::truth::{Policy, Taken};
+use crate::labels::records::{Field, Truth, cells, numbers};
 use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
     name: "list",
-    summary: "text lines `image label label ...`, labels as names, as numbers, or as one 0 or 1 for every label; names \
+    summary: "text lines `image label label ...` (or tabs, or a list [a, b]), labels as names, as numbers, or as one 0 or 1 for every label; names \
               for numbers from a file classes.txt, labels.txt or Concepts81.txt beside it",
     lists_labels: false,
     has_splits: false,
+    options: &["separator", "unknown", "empty", "encoding"],
     detect: |probe, options| detect(probe, options).unwrap_or(false),
     read,
 };
@@ -26,58 +29,124 @@ pub const READER: Reader = Reader {
 /// Files beside a list that name its labels, one per line.
 const NAMES: &[&str] = &["classes.txt", "labels.txt", "categories.txt", "concepts.txt", "Concepts81.txt"];
 
-/// Whether the first word is a picture's file name, which no other format begins with.
+/// Whether the first word, or what is before the first tab, is a picture's file name, which no other format begins with.
 fn detect(probe: &Probe, options: &LoadOptions) -> Option<bool> {
     let start = probe.start(options)?;
     let line = start.split(['\n', '\r']).map(trimmed).find(|line| !line.is_empty())?;
-    let first = line.split_whitespace().next()?;
-    Some(!first.contains(',') && is_picture(first))
+    let is_image = |name: &str| !name.contains(',') && is_picture(trimmed(name));
+    Some(is_image(line.split_whitespace().next()?) || line.split_once('\t').is_some_and(|(name, _)| is_image(name)))
+}
+
+/// A line: its number, the image and its labels.
+struct Row<'a> {
+    line: usize,
+    image: String,
+    labels: Vec<Cow<'a, str>>,
+}
+
+/// The lines, cut into image and labels.
+///
+/// Where every line has a tab, tabs separate, and names may hold blanks. What follows each image may also be one list in
+/// brackets. Otherwise blanks separate.
+fn rows_of<'a>(text: &'a TextFile, options: &LoadOptions) -> Vec<Row<'a>> {
+    let path = text.path.display();
+    let mut tabs = 0;
+    // An image without labels needs no tab behind it.
+    let by_tabs = text.lines().all(|(_, line)| {
+        tabs += usize::from(line.contains('\t'));
+        line.contains('\t') || is_picture(line)
+    }) && tabs > 0;
+    let parts = text.lines().map(|(line, content)| {
+        let cut = if by_tabs { content.split_once('\t') } else { content.split_once(char::is_whitespace) };
+        let (image, rest) = cut.unwrap_or((content, ""));
+        // Windows wrote some of these lists.
+        (line, trimmed(image).replace('\\', "/"), trimmed(rest))
+    });
+    let parts: Vec<(usize, String, &str)> = parts.collect();
+    let mut filled = parts.iter().map(|(_, _, rest)| *rest).filter(|rest| !rest.is_empty()).peekable();
+    let lists =
+        options.separator.is_none() && filled.peek().is_some() && filled.all(|rest| cells::list(rest).is_some());
+    if lists {
+        console::log(&format!("{path}: behind the images are lists of labels (separator: \"\" keeps them whole)"));
+    }
+    let labels = |rest: &'a str| -> Vec<Cow<'a, str>> {
+        let words = |words: &mut dyn Iterator<Item = &'a str>| {
+            words.map(trimmed).filter(|word| !word.is_empty()).map(Cow::Borrowed).collect()
+        };
+        match (lists, by_tabs) {
+            (true, _) => cells::list(rest).unwrap_or_default().into_iter().map(Cow::Owned).collect(),
+            (_, true) => words(&mut rest.split('\t')),
+            _ => words(&mut rest.split_whitespace()),
+        }
+    };
+    let mut rows: Vec<Row> =
+        parts.into_iter().map(|(line, image, rest)| Row { line, image, labels: labels(rest) }).collect();
+    let has_blank = |label: &Cow<str>| label.contains(char::is_whitespace);
+    let blanks = rows.iter().flat_map(|row| &row.labels).filter(|label| has_blank(label)).count();
+    if blanks > 0 {
+        let numbers = |label: &Cow<str>| label.split_whitespace().all(|word| word.parse::<f64>().is_ok());
+        // Numbers behind a tab, and lists as numpy writes them.
+        let cut = options.separator.as_deref().is_some_and(|given| !given.is_empty() && trimmed(given).is_empty())
+            || (options.separator.is_none() && rows.iter().flat_map(|row| &row.labels).all(numbers));
+        if cut {
+            for row in &mut rows {
+                let words = row.labels.iter().flat_map(|label| label.split_whitespace());
+                row.labels = words.map(|word| Cow::Owned(word.to_string())).collect();
+            }
+        } else if by_tabs && !lists {
+            console::log(&format!(
+                "{path}: tabs separate the labels, of which {blanks} hold blanks (separator: \" \" cuts them there)"
+            ));
+        }
+    }
+    rows
 }
 
 fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let path = &probe.path;
     let text = probe.text(options)?;
-    let mut rows: Vec<(usize, Vec<&str>)> =
-        text.lines().map(|(line, row)| (line, row.split_whitespace().map(trimmed).collect())).collect();
+    let mut rows = rows_of(text, options);
     if let Some(separator) = separator(text, &rows, options) {
-        for (_, row) in &mut rows {
-            let labels = row.split_off(1);
-            let parts = labels.into_iter().flat_map(|word| word.split(separator.as_str()));
-            row.extend(parts.map(trimmed).filter(|label| !label.is_empty()));
+        for row in &mut rows {
+            let parts = row.labels.iter().flat_map(|word| word.split(separator.as_str()));
+            row.labels = parts
+                .map(trimmed)
+                .filter(|label| !label.is_empty())
+                .map(|label| Cow::Owned(label.to_string()))
+                .collect();
+        }
+    }
+    for row in &rows {
+        if row.image.is_empty() {
+            return Err(text.at(row.line, "the image has no name"));
+        }
+        if let Some(label) = row.labels.iter().find(|label| is_picture(label.as_ref())) {
+            let what = format!("\"{label}\" stands where a label is expected; has the image's name a blank?");
+            return Err(text.at(row.line, what).with_help("tabs between image and labels allow blanks in names"));
         }
     }
     let names = names_beside(path, options)?;
-    let width = rows.first().map_or(0, |(_, row)| row.len() - 1);
-    // Flags, if every line has equally many and all are 0, 1 or -1. A single column of 0 and 1 is label numbers.
-    let all = |among: &[&str]| {
-        rows.iter().all(|(_, row)| row.len() - 1 == width && row[1..].iter().all(|flag| among.contains(flag)))
-    };
-    if (width > 1 && all(&["0", "1", "-1"])) || (width == 1 && all(&["1", "-1"]) && !all(&["1"])) {
-        return read_flags(text, &rows, width, names, options.unknown);
+    if let Some(flags) = flags(&rows) {
+        return read_flags(text, rows, &flags, names, options);
     }
     // Lines of one label each may be pairs. Otherwise a line is an image, and a second one of it is a mistake.
-    if rows.iter().any(|(_, row)| row.len() > 2) {
+    if rows.iter().any(|row| row.labels.len() > 1) {
         one_line_each(text, &rows)?;
     }
-    let numbers = rows.iter().flat_map(|(_, row)| &row[1..]).all(|label| label.parse::<u32>().is_ok());
+    let numbers = rows.iter().flat_map(|row| &row.labels).all(|label| label.parse::<u32>().is_ok());
     let mut builder = PairBuilder::new();
-    for (line, row) in &rows {
+    for Row { line, image, labels } in &rows {
         interrupt::check()?;
-        // Windows wrote some of these lists.
-        let image = row[0].replace('\\', "/");
-        if image.is_empty() {
-            return Err(text.at(*line, "the image has no name"));
-        }
-        builder.image(&image)?;
-        for &label in &row[1..] {
+        builder.image(image)?;
+        for label in labels {
             match (&names, numbers) {
                 (Some(names), true) => {
                     let name = label.parse::<usize>().ok().and_then(|at| names.get(at)).ok_or_else(|| {
                         text.at(*line, format!("label {label}, but only {} labels have names", names.len()))
                     })?;
-                    builder.pair(&image, name, *line)?;
+                    builder.pair(image, name, *line)?;
                 }
-                _ => builder.pair(&image, label, *line)?,
+                _ => builder.pair(image, label, *line)?,
             }
         }
     }
@@ -85,28 +154,46 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
 }
 
 /// The sign between labels that are written without blanks, as `cat,dog`.
-fn separator(text: &TextFile, rows: &[(usize, Vec<&str>)], options: &LoadOptions) -> Option<String> {
+fn separator(text: &TextFile, rows: &[Row], options: &LoadOptions) -> Option<String> {
     if let Some(given) = &options.separator {
-        // Blanks separate anyway.
+        // Blanks are cut at before.
         return Some(trimmed(given)).filter(|given| !given.is_empty()).map(String::from);
     }
-    let holds = |sign: &str| rows.iter().flat_map(|(_, row)| &row[1..]).filter(|label| label.contains(sign)).count();
+    let holds = |sign: &str| rows.iter().flat_map(|row| &row.labels).filter(|label| label.contains(sign)).count();
     let sign = ["|", ";", ","].into_iter().find(|sign| holds(sign) > 0)?;
     let (path, n) = (text.path.display(), holds(sign));
     console::log(&format!("{path}: {n} words hold several labels, cut at \"{sign}\" (separator: \"\" does not)"));
     Some(sign.to_string())
 }
 
+/// The truths of each line, if every line has equally many and nothing else. A single column of 0 and 1 is label numbers.
+fn flags(rows: &[Row]) -> Option<Vec<Vec<Truth>>> {
+    let width = rows.first()?.labels.len();
+    let truths = |row: &Row| -> Option<Vec<Truth>> {
+        let truths = row.labels.iter().map(|label| Truth::of(&Field::Text(label)).ok());
+        if row.labels.len() == width { truths.collect() } else { None }
+    };
+    let truths = rows.iter().map(truths).collect::<Option<Vec<_>>>()?;
+    let all = |of: &[Truth]| truths.iter().flatten().all(|truth| of.contains(truth));
+    let is_flags = match width {
+        0 => false,
+        1 => all(&[Truth::Present, Truth::Unknown]) && !all(&[Truth::Present]),
+        _ => !all(&[Truth::Empty]),
+    };
+    is_flags.then_some(truths)
+}
+
 fn read_flags(
     text: &TextFile,
-    rows: &[(usize, Vec<&str>)],
-    width: usize,
+    rows: Vec<Row>,
+    flags: &[Vec<Truth>],
     names: Option<Vec<String>>,
-    unknown: Unknown,
+    options: &LoadOptions,
 ) -> Result<LabelTable> {
+    let width = flags.first().map_or(0, Vec::len);
     let names = match names {
         Some(names) if names.len() != width => {
-            let line = rows.first().map_or(1, |(line, _)| *line);
+            let line = rows.first().map_or(1, |row| row.line);
             return Err(
                 text.at(line, format!("{width} flags per line, but the file of names beside it has {}", names.len()))
             );
@@ -114,23 +201,37 @@ fn read_flags(
         Some(names) => names,
         None => numbers(width),
     };
-    one_line_each(text, rows)?;
-    for (line, row) in rows {
-        if let (Some(flag), Unknown::Error) = (row[1..].iter().position(|flag| *flag == "-1"), unknown) {
-            let what = format!("flag {} must be 0 or 1; got -1, which is unknown", flag + 1);
-            return Err(text
-                .at(*line, what)
-                .with_help("the option unknown: \"negative\", \"positive\" or \"masked\" says what it counts as"));
+    one_line_each(text, &rows)?;
+    let (policy, mut taken) = (Policy::of(options), Taken::default());
+    let (mut present, mut unknown) = (vec![Vec::new(); rows.len()], vec![Vec::new(); rows.len()]);
+    for (i, (row, truths)) in rows.iter().zip(flags).enumerate() {
+        interrupt::check()?;
+        for (label, truth) in truths.iter().enumerate() {
+            match policy.apply(*truth, &mut taken) {
+                Some(Entry::Present) => present[i].push(label as u32),
+                Some(Entry::Unknown) => unknown[i].push(label as u32),
+                Some(Entry::Absent) => {}
+                None => {
+                    let flag = format!("flag {}", label + 1);
+                    return Err(undecided(text, row.line, &flag, &row.labels[label], *truth));
+                }
+            }
         }
     }
-    let images = rows.iter().map(|(_, row)| row[0].replace('\\', "/")).collect();
-    let with = |wanted: &[&str]| -> Vec<Vec<u32>> {
-        let list = |row: &[&str]| (0..width as u32).filter(|&l| wanted.contains(&row[l as usize + 1])).collect();
-        rows.iter().map(|(_, row)| list(row)).collect()
+    taken.report(&text.path.display().to_string(), &policy);
+    let table = LabelTable::from_lists(names, rows.into_iter().map(|row| row.image).collect(), &present)?;
+    if unknown.iter().any(|row| !row.is_empty()) { table.with_unknown(&unknown) } else { Ok(table) }
+}
+
+/// The error for an entry whose truth the options leave open.
+pub(super) fn undecided(text: &TextFile, line: usize, what: &str, came: &str, truth: Truth) -> Error {
+    let help = match truth {
+        Truth::Empty => {
+            "the option unknown: \"negative\" or \"masked\" says what it counts as, or empty, for missing values alone"
+        }
+        _ => "the option unknown: \"negative\", \"positive\" or \"masked\" says what it counts as",
     };
-    let present: &[&str] = if unknown == Unknown::Positive { &["1", "-1"] } else { &["1"] };
-    let table = LabelTable::from_lists(names, images, &with(present))?;
-    if unknown == Unknown::Masked { table.with_unknown(&with(&["-1"])) } else { Ok(table) }
+    text.at(line, format!("{what} must be 0 or 1; got {came}, which is unknown")).with_help(help)
 }
 
 /// Names that are numbered by their lines. Errors: a blank line between them.
@@ -146,14 +247,12 @@ pub(super) fn numbered_names(text: &TextFile) -> Result<Vec<String>> {
 }
 
 /// Errors: an image with a second line.
-fn one_line_each(text: &TextFile, rows: &[(usize, Vec<&str>)]) -> Result<()> {
+fn one_line_each(text: &TextFile, rows: &[Row]) -> Result<()> {
     let mut seen = HashMap::with_capacity(rows.len());
-    for (line, row) in rows {
-        let image = row[0].replace('\\', "/");
-        if let Some(first) = seen.get(&image) {
+    for Row { line, image, .. } in rows {
+        if let Some(first) = seen.insert(image, line) {
             return Err(text.at(*line, format!("image \"{image}\" appears twice, first on line {first}")));
         }
-        seen.insert(image, line);
     }
     Ok(())
 }

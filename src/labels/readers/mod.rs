@@ -8,6 +8,7 @@
 //! its files.
 
 use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -32,11 +33,15 @@ mod mulan;
 mod nuswide;
 mod parquet_long;
 mod parquet_wide;
+mod splits;
 mod voc;
 mod voc_lists;
 mod xml;
 mod yaml;
 mod yolo;
+
+pub use splits::own_splits;
+use splits::{known_split, usual_split};
 
 /// Every format; the first whose `detect` is true reads the file.
 pub const READERS: &[Reader] = &[
@@ -54,6 +59,9 @@ pub const READERS: &[Reader] = &[
     csv_wide::READER,
 ];
 
+/// The endings of label files, without the dot.
+const ENDINGS: &[&str] = &["csv", "tsv", "parquet", "json", "jsonl", "ndjson", "arff"];
+
 /// A format of label files.
 pub struct Reader {
     /// Its name in the option `format`.
@@ -63,6 +71,8 @@ pub struct Reader {
     pub lists_labels: bool,
     /// Whether it holds several splits, of which the option `split` takes one.
     pub has_splits: bool,
+    /// The options that `read` takes, besides format, labels and unlabelled, and split where there are several.
+    pub options: &'static [&'static str],
     /// Whether a file or folder looks like this format.
     pub detect: fn(&Probe, &LoadOptions) -> bool,
     /// Reads all of it. The caller applies the options `labels` and `unlabelled` to the result.
@@ -208,12 +218,18 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
 
 /// The table as its file has it, and the reader that read it.
 fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static Reader)> {
+    let (probe, reader) = opened(path, options)?;
+    Ok(((reader.read)(&probe, options)?, reader))
+}
+
+/// The file or folder that is read, and its reader. Errors: none, or an option that it does not take.
+fn opened(path: &Path, options: &LoadOptions) -> Result<(Probe, &'static Reader)> {
     let probe = Probe::new(path)?;
     if !probe.is_folder && probe.head.is_empty() {
         return Err(Error::data(format!("{} is empty", path.display())));
     }
     if let Some(inside) = only_label_file(&probe, options) {
-        return read_from(&inside, options);
+        return opened(&inside, options);
     }
     let reader = choose(&probe, options)?;
     if let (Some(split), false) = (&options.split, reader.has_splits) {
@@ -224,7 +240,25 @@ fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static
         ))
         .about_name(split));
     }
-    Ok(((reader.read)(&probe, options)?, reader))
+    check_options(path, reader, options)?;
+    Ok((probe, reader))
+}
+
+/// Errors: an option that the reader does not take, with another value than its default.
+fn check_options(path: &Path, reader: &Reader, options: &LoadOptions) -> Result<()> {
+    const OF_ALL: &[&str] = &["format", "labels", "unlabelled", "split"];
+    let values = |options: &LoadOptions| {
+        serde_json::to_value(options).map_err(|e| Error::internal(format!("options that are no JSON: {e}")))
+    };
+    let (given, default) = (values(options)?, values(&LoadOptions::default())?);
+    let keys = given.as_object().into_iter().flat_map(|map| map.keys());
+    let mut other = keys.filter(|key| !OF_ALL.contains(&key.as_str()) && !reader.options.contains(&key.as_str()));
+    let Some(key) = other.find(|key| given[key.as_str()] != default[key.as_str()]) else { return Ok(()) };
+    let split = if reader.has_splits { &["split"][..] } else { &[] };
+    let taken = [reader.options, &["labels", "unlabelled"], split].concat().join(", ");
+    let (path, name) = (path.display(), reader.name);
+    let message = format!("{path}: option {key} is not taken by the format {name}, whose options are {taken}");
+    Err(Error::argument(message).about_option(key).with_help("option format names another format"))
 }
 
 fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
@@ -263,18 +297,45 @@ pub(super) fn finish(
 
 /// The label file of a folder in no known layout, if there is exactly one: a folder of pictures with a CSV file.
 fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
-    if !probe.is_folder || READERS.iter().any(|r| options.format.is_none() && (r.detect)(probe, options)) {
+    let asked = |reader: &&Reader| {
+        let format = options.format.as_deref();
+        format.is_none_or(|format| reader.name == format || reader.name.split('-').next() == Some(format))
+    };
+    let detected = |probe: &Probe| READERS.iter().filter(asked).any(|reader| (reader.detect)(probe, options));
+    if !probe.is_folder || detected(probe) {
         return None;
     }
-    let entries = std::fs::read_dir(&probe.path).ok()?;
-    let mut files = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| {
-        p.is_file()
-            && p.extension().is_some_and(|e| {
-                ["csv", "tsv", "parquet", "jsonl", "arff"].iter().any(|known| e.eq_ignore_ascii_case(known))
-            })
-    });
-    let only = files.next()?;
-    files.next().is_none().then_some(only)
+    let only = main_label_file(&probe.path)?;
+    // Another format may have been asked for than that of the file.
+    (options.format.is_none() || Probe::new(&only).is_ok_and(|inside| detected(&inside))).then_some(only)
+}
+
+/// Files directly in a folder that may name labels, in the order of their names.
+pub fn label_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let is_table = |path: &PathBuf| {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let ending = path.extension().and_then(|e| e.to_str());
+        !hidden && ending.is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) && path.is_file()
+    };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_table).collect();
+    files.sort();
+    files
+}
+
+/// The only label file of a folder, or the only one that is called labels.
+fn main_label_file(folder: &Path) -> Option<PathBuf> {
+    let files = label_files(folder);
+    if let [only] = &files[..] {
+        return Some(only.clone());
+    }
+    let mut called = files.into_iter().filter(|file| is_called_labels(file));
+    let first = called.next()?;
+    called.next().is_none().then_some(first)
+}
+
+fn is_called_labels(file: &Path) -> bool {
+    file.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case("labels"))
 }
 
 fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
@@ -305,15 +366,17 @@ fn take_labels(table: &LabelTable, names: &[String], lists_labels: bool) -> Resu
     if names.is_empty() {
         return Err(Error::argument("option labels must name at least one label; got an empty array"));
     }
-    if let Some((_, twice)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+    let mut asked = HashSet::with_capacity(names.len());
+    if let Some(twice) = names.iter().find(|name| !asked.insert(*name)) {
         return Err(Error::argument(format!("option labels names \"{twice}\" twice")).about_name(twice));
     }
     let mut place = vec![u32::MAX; table.num_labels()];
+    let place_of: HashMap<&String, usize> = table.labels().iter().enumerate().map(|(i, label)| (label, i)).collect();
     for (new, name) in names.iter().enumerate() {
-        match table.labels().iter().position(|l| l == name) {
-            Some(old) => place[old] = new as u32,
+        match place_of.get(name) {
+            Some(&old) => place[old] = new as u32,
             None => {
-                let others = table.labels().iter().filter(|l| !names.contains(l)).map(String::as_str);
+                let others = table.labels().iter().filter(|l| !asked.contains(l)).map(String::as_str);
                 if lists_labels || nearest(name, others).is_some() {
                     table.label_index(name)?;
                 }

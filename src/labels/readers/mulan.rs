@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::arff::{Arff, Kind};
-use super::{LoadOptions, Probe, Reader, Unknown, xml};
+use super::{LoadOptions, Probe, Reader, list, xml};
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
+use crate::labels::pairs::Entry;
+use crate::labels::records::truth::{Policy, Taken};
+use crate::labels::records::{Field, Truth};
 use crate::tables::TextFile;
 
 pub const READER: Reader = Reader {
@@ -17,6 +20,7 @@ pub const READER: Reader = Reader {
               string attribute id or image, or else numbered from 0; features are not read",
     lists_labels: true,
     has_splits: false,
+    options: &["image", "unknown", "empty", "encoding"],
     detect: |probe, options| detect(probe, options).unwrap_or(false),
     read,
 };
@@ -36,7 +40,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let text = probe.text(options)?;
     let arff = Arff::new(text)?;
     let labels = labels_of(&probe.path, &arff, options)?;
-    let defaults = labels.iter().map(|&at| default_of(text, &arff, at)).collect::<Result<Vec<bool>>>()?;
+    let defaults = labels.iter().map(|&at| default_of(text, &arff, at)).collect::<Result<Vec<Truth>>>()?;
     let image = image_attribute(&arff, &labels, text, options)?;
     let mut wanted = vec![false; arff.attributes.len()];
     labels.iter().chain(&image).for_each(|&at| wanted[at] = true);
@@ -46,6 +50,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let mut first_line: HashMap<String, usize> = HashMap::new();
     let (mut present, mut unknown) = (Vec::new(), Vec::new());
     let mut any_sparse = false;
+    let (policy, mut taken) = (Policy::of(options), Taken::default());
     for (i, &(line, content)) in arff.rows.iter().enumerate() {
         if i % 256 == 0 {
             interrupt::check()?;
@@ -53,8 +58,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         let row = arff.row(line, content, &wanted)?;
         any_sparse |= row.sparse;
         let mut name = image.is_none().then(|| i.to_string());
-        let mut truth: Vec<Option<bool>> =
-            if row.sparse { defaults.iter().map(|d| Some(*d)).collect() } else { vec![None; labels.len()] };
+        let mut truths = if row.sparse { defaults.clone() } else { vec![Truth::Empty; labels.len()] };
         for (at, value) in row.values {
             if image == Some(at) {
                 name = value.map(|value| trimmed(&value).to_string());
@@ -62,19 +66,8 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             }
             let Some(&label) = label_of.get(&at) else { continue };
             let name = &arff.attributes[at].name;
-            truth[label] = match value.as_deref() {
-                None | Some("-1" | "-1.0") => {
-                    let came = value.as_deref().unwrap_or("?");
-                    decided(options.unknown).map_err(|help| {
-                        text.at(line, format!("label \"{name}\" must be 0 or 1; got {came}, which is unknown"))
-                            .with_help(help)
-                    })?
-                }
-                Some(value) => Some(
-                    truth_of(value)
-                        .ok_or_else(|| text.at(line, format!("label \"{name}\" must be 0 or 1; got \"{value}\"")))?,
-                ),
-            };
+            truths[label] = truth_of(value.as_deref())
+                .map_err(|came| text.at(line, format!("label \"{name}\" must be 0 or 1; got {came}")))?;
         }
         let name = name.filter(|name| !name.is_empty()).ok_or_else(|| text.at(line, "the image has no name"))?;
         if image.is_some()
@@ -83,19 +76,31 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             return Err(text.at(line, format!("image \"{name}\" has a second row, its first is line {first}")));
         }
         images.push(name);
-        let of = |wanted: Option<bool>| {
-            (0..).zip(&truth).filter(|(_, t)| **t == wanted).map(|(label, _)| label).collect::<Vec<u32>>()
-        };
-        present.push(of(Some(true)));
-        unknown.push(of(None));
+        let (mut present_here, mut unknown_here) = (Vec::new(), Vec::new());
+        for (label, truth) in truths.into_iter().enumerate() {
+            match policy.apply(truth, &mut taken) {
+                Some(Entry::Present) => present_here.push(label as u32),
+                Some(Entry::Unknown) => unknown_here.push(label as u32),
+                Some(Entry::Absent) => {}
+                None => {
+                    let name = format!("label \"{}\"", arff.attributes[labels[label]].name);
+                    let came = if truth == Truth::Empty { "?" } else { "-1" };
+                    return Err(list::undecided(text, line, &name, came, truth));
+                }
+            }
+        }
+        present.push(present_here);
+        unknown.push(unknown_here);
     }
+    taken.report(&probe.path.display().to_string(), &policy);
     if images.is_empty() {
         return Err(Error::in_file(&probe.path, "there are no rows behind @data"));
     }
-    if any_sparse && let Some(label) = defaults.iter().position(|default| *default) {
+    if any_sparse && let Some(label) = defaults.iter().position(|default| *default != Truth::Absent) {
         let (path, name) = (probe.path.display(), &arff.attributes[labels[label]].name);
+        let first = if defaults[label] == Truth::Present { "1" } else { "-1" };
         console::log(&format!(
-            "{path}: label \"{name}\" is declared with 1 first, so it is 1 where a sparse row leaves it out"
+            "{path}: label \"{name}\" is declared with {first} first, so it is {first} where a sparse row leaves it out"
         ));
     }
     let names = labels.iter().map(|&at| trimmed(&arff.attributes[at].name).to_string()).collect();
@@ -103,45 +108,33 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     if unknown.iter().any(|row| !row.is_empty()) { table.with_unknown(&unknown) } else { Ok(table) }
 }
 
-/// The truth that an unknown entry counts as; `None` for a masked one. Errors: the help of the option.
-fn decided(unknown: Unknown) -> Result<Option<bool>, &'static str> {
-    match unknown {
-        Unknown::Negative => Ok(Some(false)),
-        Unknown::Positive => Ok(Some(true)),
-        Unknown::Masked => Ok(None),
-        Unknown::Error => Err("the option unknown: \"negative\", \"positive\" or \"masked\" says what it counts as"),
-    }
-}
-
-fn truth_of(value: &str) -> Option<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "0" | "false" | "no" => Some(false),
-        "1" | "true" | "yes" => Some(true),
-        other => match other.parse::<f64>() {
-            Ok(0.0) => Some(false),
-            Ok(1.0) => Some(true),
-            _ => None,
-        },
+/// The truth of a value; nothing is a missing one. Errors: another value, as it is shown in messages.
+fn truth_of(value: Option<&str>) -> Result<Truth, String> {
+    let Some(value) = value else { return Ok(Truth::Empty) };
+    match value {
+        _ if value.eq_ignore_ascii_case("yes") => Ok(Truth::Present),
+        _ if value.eq_ignore_ascii_case("no") => Ok(Truth::Absent),
+        _ => Truth::of(&Field::Text(value)),
     }
 }
 
 /// The truth of a label that a sparse row leaves out: its first value. Errors: an attribute that holds anything else
 /// than 0 and 1.
-fn default_of(text: &TextFile, arff: &Arff, at: usize) -> Result<bool> {
+fn default_of(text: &TextFile, arff: &Arff, at: usize) -> Result<Truth> {
     let attribute = &arff.attributes[at];
     let wrong = |came: &str| {
         let name = &attribute.name;
         text.at(attribute.line, format!("label \"{name}\" must be {{0,1}} or numeric; it is {came}"))
     };
     match &attribute.kind {
-        Kind::Numeric => Ok(false),
+        Kind::Numeric => Ok(Truth::Absent),
         Kind::String => Err(wrong("string")),
         Kind::Date => Err(wrong("date")),
         Kind::Nominal(values) => {
-            let known = |value: &String| truth_of(value).is_some() || value == "-1";
-            match values.first() {
-                Some(first) if values.iter().all(known) => Ok(truth_of(first) == Some(true)),
-                _ => Err(wrong(&format!("{{{}}}", values.iter().take(8).cloned().collect::<Vec<_>>().join(",")))),
+            let truths = values.iter().map(|value| truth_of(Some(value))).collect::<Result<Vec<_>, _>>();
+            match truths.ok().and_then(|truths| truths.first().copied()) {
+                Some(first) => Ok(first),
+                None => Err(wrong(&format!("{{{}}}", values.iter().take(8).cloned().collect::<Vec<_>>().join(",")))),
             }
         }
     }

@@ -18,6 +18,7 @@ pub const READER: Reader = Reader {
     summary: "NUS-WIDE folder: Groundtruth/TrainTestLabels/Labels_<concept>_<Train|Test>.txt and ImageList/ImageList/<Train|Test>Imagelist.txt",
     lists_labels: true,
     has_splits: true,
+    options: &["encoding"],
     detect: |probe, _| probe.is_folder && root(&probe.path).is_some(),
     read,
 };

@@ -11,6 +11,7 @@ pub const READER: Reader = Reader {
               without labels",
     lists_labels: false,
     has_splits: false,
+    options: &["image", "label", "separator", "unknown", "empty"],
     detect: |probe, options| is_parquet(probe) && layout(probe, options).is_ok_and(|layout| layout.form == Form::Long),
     read,
 };

@@ -19,6 +19,7 @@ pub const READER: Reader = Reader {
     summary: "VOC folder: Annotations/*.xml, and ImageSets/Main/<split>.txt for the option split",
     lists_labels: false,
     has_splits: true,
+    options: &["difficult", "encoding"],
     detect: |probe, _| probe.is_folder && annotations(&probe.path).is_some(),
     read,
 };
@@ -120,7 +121,7 @@ fn report_paths(folder: &Path, pictures: &[Picture]) {
         let n = 1 + paths.count();
         let folder = folder.display();
         console::log(&format!(
-            "{folder}: {n} <filename> are paths; their last part is taken, as \"{name}\" of \"{path}\""
+            "{folder}: {n} <filename> are paths; their last part is taken, for example \"{name}\" of \"{path}\""
         ));
     }
 }

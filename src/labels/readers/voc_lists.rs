@@ -18,6 +18,7 @@ pub const READER: Reader = Reader {
               (difficult) or `image -1` (absent)",
     lists_labels: true,
     has_splits: true,
+    options: &["difficult", "encoding"],
     // A folder with annotations has the labels there.
     detect: |probe, options| {
         probe.is_folder && voc::annotations(&probe.path).is_none() && looks_so(&probe.path, options).unwrap_or(false)
@@ -85,10 +86,11 @@ fn has_flags(path: &Path, options: &LoadOptions) -> Option<bool> {
 /// The image and the flag of a line.
 fn flag_of(line: &str) -> Option<(&str, i8)> {
     let (image, flag) = line.rsplit_once(char::is_whitespace)?;
-    let flag = match flag {
-        "-1" => -1,
-        "0" => 0,
-        "1" | "+1" => 1,
+    // Not as truths elsewhere: -1 is absent and 0 difficult.
+    let flag = match flag.parse::<f64>().ok()? {
+        -1.0 => -1,
+        0.0 => 0,
+        1.0 => 1,
         _ => return None,
     };
     Some((trimmed(image), flag)).filter(|(image, _)| !image.is_empty())
@@ -180,7 +182,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             Difficult::Drop => "counted as absent",
             Difficult::Mask => "masked",
         };
-        console::log(&format!("{root}: {difficult} entries are 0, of difficult objects alone; {how}"));
+        console::log(&format!("{root}: {difficult} entries are 0: all objects of the class are difficult; {how}"));
     }
     let table = LabelTable::from_lists(labels, images, &present)?;
     if options.difficult == Difficult::Mask { table.with_unknown(&unknown) } else { Ok(table) }

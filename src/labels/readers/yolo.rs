@@ -7,10 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 
 use super::yaml::{self, Node, Value};
-use super::{LoadOptions, Probe, Reader, list};
+use super::{LoadOptions, Probe, Reader, known_split, list, usual_split};
 use crate::activity::progress::Progress;
 use crate::activity::{self, console, interrupt};
 use crate::error::{Error, Result};
+use crate::files::is_picture;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
 use crate::tables::TextFile;
@@ -21,12 +22,11 @@ pub const READER: Reader = Reader {
               data.yaml, classes.txt or obj.names; or its data.yaml",
     lists_labels: true,
     has_splits: true,
+    options: &["encoding"],
     detect,
     read,
 };
 
-const IMAGES: &[&str] =
-    &["jpg", "jpeg", "png", "bmp", "webp", "gif", "tif", "tiff", "avif", "heic", "mpo", "dng", "pfm"];
 /// Files of class names, one per line.
 const NAMES: &[&str] = &["classes.txt", "obj.names", "classes.names", "names.txt"];
 /// Folders that may hold them.
@@ -98,7 +98,7 @@ fn has_boxes_beside(folder: &Path) -> bool {
     const TRIED: usize = 64;
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.filter(|path| has_extension(path, IMAGES)).take(TRIED).any(|image| image.with_extension("txt").is_file())
+    paths.filter(|path| is_picture(path)).take(TRIED).any(|image| image.with_extension("txt").is_file())
 }
 
 /// The class names by number, and the file that has them.
@@ -280,7 +280,8 @@ fn described_images(folder: &Path, file: &Path, yaml: &Node, options: &LoadOptio
     if let Some(wanted) = wanted
         && let Some((split, entry)) = missing.iter().find(|(split, _)| *split == wanted)
     {
-        return Err(Error::in_file(file, format!("the path of {split}, \"{entry}\", is not there")).about_name(*split));
+        let message = format!("{}: the path of {split}, \"{entry}\", is not there", file.display());
+        return Err(Error::data(message).about_name(*split));
     }
     if let (Some((split, entry)), None) = (missing.first(), wanted) {
         console::log(&format!("{}: the path of {split}, \"{entry}\", is not there; left out", file.display()));
@@ -295,7 +296,7 @@ fn described_images(folder: &Path, file: &Path, yaml: &Node, options: &LoadOptio
     for path in splits.into_iter().flat_map(|(_, paths)| paths) {
         let images = if path.is_dir() {
             let mut files = walk(&path)?;
-            files.retain(|file| has_extension(file, IMAGES));
+            files.retain(|file| is_picture(file));
             files
         } else {
             of_folders = false;
@@ -340,7 +341,7 @@ fn listed_images(list: &Path, bases: &[PathBuf], options: &LoadOptions) -> Resul
             interrupt::check()?;
         }
         let entry = trimmed(content).replace('\\', "/");
-        if !has_extension(Path::new(&entry), IMAGES) {
+        if !is_picture(&entry) {
             return Err(text.at(line, format!("expected the path of an image; got \"{content}\"")));
         }
         let mut places =
@@ -354,7 +355,7 @@ fn listed_images(list: &Path, bases: &[PathBuf], options: &LoadOptions) -> Resul
 /// All images in a folder, or those of a split, which a folder on the way to them names.
 fn images_of_folder(folder: &Path, options: &LoadOptions) -> Result<Images> {
     let files = walk(folder)?;
-    let mut paths: Vec<PathBuf> = files.iter().filter(|file| has_extension(file, IMAGES)).cloned().collect();
+    let mut paths: Vec<PathBuf> = files.iter().filter(|file| is_picture(file)).cloned().collect();
     let only_labels = paths.is_empty();
     if only_labels {
         let labels = files.iter().filter(|file| has_extension(file, &["txt"]) && is_inside(file, folder, "labels"));
@@ -396,18 +397,10 @@ fn with_last_folder(path: &Path, old: &str, new: &str) -> Option<PathBuf> {
     Some(parts.iter().enumerate().map(|(i, part)| if i == at { OsStr::new(new) } else { part.as_os_str() }).collect())
 }
 
-fn usual_split(split: &str) -> &str {
-    match split {
-        "valid" | "validation" => "val",
-        other => other,
-    }
-}
-
 /// The split that a folder of a path is named after, as `train` or `val2017`.
 fn split_of(path: &Path) -> Option<&'static str> {
-    let parts = path.parent()?.components().filter_map(|part| part.as_os_str().to_str());
-    let names = parts.map(|part| usual_split(part.trim_end_matches(|c: char| c.is_ascii_digit())));
-    names.filter_map(|name| SPLITS.iter().find(|split| **split == name)).next().copied()
+    let mut parts = path.parent()?.components().filter_map(|part| part.as_os_str().to_str());
+    parts.find_map(|part| known_split(part.trim_end_matches(|c: char| c.is_ascii_digit())))
 }
 
 /// All files in a folder and its folders, in the order of their paths. Links are followed, each folder once.
@@ -542,7 +535,7 @@ fn report_orphans(folder: &Path, used: HashSet<PathBuf>) -> Result<()> {
     }
     if let Some(first) = orphans.iter().min() {
         let (folder, n, first) = (folder.display(), orphans.len(), first.display());
-        console::log(&format!("{folder}: {n} label files belong to no image and are left out, as {first}"));
+        console::log(&format!("{folder}: {n} label files belong to no image and are left out, for example {first}"));
     }
     Ok(())
 }

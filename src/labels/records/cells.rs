@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use polars::prelude::PlHashSet;
 use serde_json::Value;
 
 use super::Field;
@@ -35,7 +36,7 @@ impl Cells {
     /// `plural`: the column is called labels, tags or the like, so several labels are expected. `repeated`: an image has
     /// several rows, so a cell is one label. Otherwise cells hold several labels if parts of them are known labels:
     /// cells of their own, or parts of other cells.
-    pub fn tell(name: &str, values: &HashSet<String>, plural: bool, repeated: bool) -> Told {
+    pub fn tell(name: &str, values: &PlHashSet<String>, plural: bool, repeated: bool) -> Told {
         let told = |cells, note| Told { cells, note };
         let filled: Vec<&str> = values.iter().map(|v| trimmed(v)).filter(|v| !v.is_empty()).collect();
         let lists = filled.iter().filter(|value| list(value).is_some()).count();
@@ -82,7 +83,7 @@ impl Cells {
     }
 
     /// How the cells are cut, and into how many, if each is one 0 or 1 for every label, as `0,1,0,0` or `[0, 1, 0, 0]`.
-    pub fn flags(values: &HashSet<String>) -> Option<(Cells, usize)> {
+    pub fn flags(values: &PlHashSet<String>) -> Option<(Cells, usize)> {
         let filled: Vec<&str> = values.iter().map(|v| trimmed(v)).filter(|v| !v.is_empty()).collect();
         let forms = std::iter::once(Cells::List).chain(SEPARATORS.map(|s| Cells::Split(s.into())));
         forms.into_iter().find_map(|cells| {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use super::{Field, Records, Source, parquet};
+use super::{Field, Records, Source, Truth, parquet};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
@@ -101,6 +101,8 @@ pub struct FrameFields<'a> {
 
 /// A column in one of the forms that a field can have.
 enum Values {
+    /// Numbers or true and false, all of them 0 or 1.
+    Flags(Vec<u8>),
     Text(StringChunked),
     Bool(BooleanChunked),
     Int(Int64Chunked),
@@ -120,6 +122,9 @@ impl Values {
         let text = || -> Result<Values, DataType> {
             Ok(Values::Text(cast(&DataType::String)?.str().map_err(|_| dtype.clone())?.clone()))
         };
+        if let Some(flags) = flags(&series) {
+            return Ok(Values::Flags(flags));
+        }
         Ok(match &dtype {
             DataType::Null => Values::Missing,
             DataType::Boolean => Values::Bool(series.bool().map_err(|_| dtype.clone())?.clone()),
@@ -150,6 +155,7 @@ impl Values {
     #[inline]
     fn field(&self, row: usize) -> Result<Field<'_>> {
         Ok(match self {
+            Values::Flags(values) => Field::Int(i64::from(values[row])),
             Values::Missing => Field::Null,
             Values::Other(kind) => Field::Other(kind),
             Values::Text(values) => values.downcast_as_array().get(row).map_or(Field::Null, Field::Text),
@@ -161,6 +167,31 @@ impl Values {
                 None => Field::Null,
             },
         })
+    }
+}
+
+/// The values of a column that holds 0 and 1 alone.
+fn flags(series: &Series) -> Option<Vec<u8>> {
+    if series.null_count() > 0 {
+        return None;
+    }
+    macro_rules! of_numbers {
+        ($values:expr, $zero:literal, $one:literal) => {{
+            let values = $values.ok()?.cont_slice().ok()?;
+            values
+                .iter()
+                .all(|x| *x == $zero || *x == $one)
+                .then(|| values.iter().map(|x| u8::from(*x == $one)).collect())
+        }};
+    }
+    match series.dtype() {
+        DataType::UInt8 => of_numbers!(series.u8(), 0, 1),
+        DataType::Int8 => of_numbers!(series.i8(), 0, 1),
+        DataType::Int32 => of_numbers!(series.i32(), 0, 1),
+        DataType::Int64 => of_numbers!(series.i64(), 0, 1),
+        DataType::Float32 => of_numbers!(series.f32(), 0.0, 1.0),
+        DataType::Float64 => of_numbers!(series.f64(), 0.0, 1.0),
+        _ => None,
     }
 }
 
@@ -236,5 +267,13 @@ impl Records for FrameFields<'_> {
     #[inline]
     fn field(&self, column: usize) -> Result<Field<'_>> {
         self.part[column].field(self.row - 1)
+    }
+
+    #[inline]
+    fn truth(&self, column: usize) -> Result<Result<Truth, String>> {
+        match &self.part[column] {
+            Values::Flags(values) => Ok(Ok(if values[self.row - 1] == 1 { Truth::Present } else { Truth::Absent })),
+            other => Ok(Truth::of(&other.field(self.row - 1)?)),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! `Layout`: whether records are long or wide, and which columns hold images and labels.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use polars::prelude::PlHashSet;
 
 use super::cells::{Cells, Flags, list};
 use super::columns::{self, Value, quoted};
@@ -62,20 +65,22 @@ pub struct Layout {
 /// What the sample of a column holds.
 #[derive(Default)]
 struct Content {
+    /// Records without a value.
     empty: usize,
-    /// 0, 1, -1, true, false.
+    /// Distinct values: 0, 1, -1, true, false; others.
     flags: usize,
     other: usize,
+    /// Records with a list.
     lists: usize,
     flag_lists: Flags,
-    distinct: HashSet<String>,
+    distinct: PlHashSet<String>,
     /// Whether the values are consecutive integers, and whether all are whole numbers.
     counting: bool,
     whole: bool,
     /// Whether all values are numbers, and one is none from 0 to 1.
     numbers: bool,
     beyond_one: bool,
-    first: Option<String>,
+    first: Option<u64>,
 }
 
 impl Content {
@@ -178,44 +183,42 @@ impl<'a, S: Source> Sample<'a, S> {
 
 impl Content {
     fn add(&mut self, field: &Field<'_>, place: usize) {
-        match field {
-            Field::Other(_) => self.other += 1,
+        let text = match field {
+            Field::Text(text) => Cow::Borrowed(*text),
+            Field::Int(value) => Cow::Owned(value.to_string()),
+            Field::Float(value) => Cow::Owned(value.to_string()),
+            Field::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Field::Null => Cow::Borrowed(""),
+            Field::Other(_) => {
+                self.other += 1;
+                return;
+            }
             Field::List(items) => {
                 self.lists += 1;
                 self.flag_lists.add(items);
+                return;
             }
-            _ => match Truth::of(field) {
-                Ok(Truth::Empty) => self.empty += 1,
+        };
+        let number = |text: &str| text.parse::<u64>().ok();
+        if place == 0 {
+            self.first = number(&text);
+            self.counting = self.first.is_some_and(|first| first <= 1);
+        } else if self.counting {
+            self.counting = number(&text).is_some_and(|now| self.first == Some(now.wrapping_sub(place as u64)));
+        }
+        if text.is_empty() {
+            self.empty += 1;
+        } else if !self.distinct.contains(&*text) {
+            match Truth::of(field) {
+                Ok(Truth::Empty) => {}
                 Ok(_) => self.flags += 1,
                 Err(_) => self.other += 1,
-            },
-        }
-        let text = match field {
-            Field::Text(text) => Some((*text).to_string()),
-            Field::Int(value) => Some(value.to_string()),
-            Field::Float(value) => Some(value.to_string()),
-            Field::Bool(value) => Some(value.to_string()),
-            Field::Null | Field::List(_) | Field::Other(_) => None,
-        };
-        if let Some(text) = &text
-            && !text.is_empty()
-            && !self.distinct.contains(text)
-        {
-            self.distinct.insert(text.clone());
-        }
-        if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
+            }
             let value = text.parse::<f64>().ok().filter(|x| x.is_finite());
             self.numbers &= value.is_some();
             self.whole &= value.is_some_and(|x| x.fract() == 0.0);
             self.beyond_one |= value.is_some_and(|x| !(0.0..=1.0).contains(&x));
-        }
-        let number = |text: &Option<String>| text.as_ref().and_then(|t| t.parse::<u64>().ok());
-        if place == 0 {
-            self.counting = number(&text).is_some_and(|first| first <= 1);
-            self.first = text;
-        } else if self.counting {
-            self.counting =
-                number(&text).is_some_and(|now| number(&self.first) == Some(now.wrapping_sub(place as u64)));
+            self.distinct.insert(text.into_owned());
         }
     }
 }

@@ -16,7 +16,7 @@ mod frame_source;
 mod json_source;
 mod layout;
 pub(super) mod parquet;
-mod truth;
+pub(super) mod truth;
 
 use std::borrow::Cow;
 
@@ -84,6 +84,12 @@ pub trait Records {
 
     /// A field of the current record, by the position of its column among those asked for.
     fn field(&self, column: usize) -> Result<Field<'_>>;
+
+    /// The truth that a field holds, or the other value as messages show it.
+    #[inline]
+    fn truth(&self, column: usize) -> Result<Result<Truth, String>> {
+        Ok(Truth::of(&self.field(column)?))
+    }
 }
 
 /// Reads a label table. Choices that could have been others are said on the console.
@@ -307,7 +313,7 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
         let Some(image) = image_of(source, &records, columns.len(), place)? else { continue };
         once(source, &mut seen, &image, place)?;
         for (label, (_, name)) in layout.labels.iter().enumerate() {
-            let truth = Truth::of(&records.field(label + 1)?).map_err(|came| {
+            let truth = records.truth(label + 1)?.map_err(|came| {
                 source.error(Some(place), format!("column \"{name}\" must be 0 or 1; got {came}")).with_help(
                     "option labels names the columns that are labels; option label the one whose cells are labels",
                 )

@@ -45,12 +45,7 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
         let of_entry = |what: &str| Error::in_file(path, format!("array \"{}\": {what}", entry.name));
         let whole = match entry.method {
             0 => array(entry.data),
-            8 => {
-                let mut inflated = Vec::new();
-                let read = flate2::read::DeflateDecoder::new(entry.data).take(entry.size).read_to_end(&mut inflated);
-                read.map_err(|_| of_entry("its compressed bytes are damaged"))?;
-                array(&inflated)
-            }
+            8 => inflated(entry.data, entry.size).and_then(|bytes| array(&bytes)),
             _ => return Err(of_entry("it is compressed in another way than NumPy does it")),
         };
         let name = entry.name.strip_suffix(".npy").unwrap_or(&entry.name).to_string();
@@ -59,16 +54,39 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
     Ok(arrays)
 }
 
+/// The bytes of a compressed array: at most as many as its header asks for, whatever the archive says.
+fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
+    let mut stream = flate2::read::DeflateDecoder::new(compressed);
+    let mut bytes = Vec::new();
+    let mut read_to = |bytes: &mut Vec<u8>, end: usize| {
+        let more = end.saturating_sub(bytes.len()) as u64;
+        let read = stream.by_ref().take(more).read_to_end(bytes);
+        read.map(|_| ()).map_err(|_| Error::data("its compressed bytes are damaged"))
+    };
+    read_to(&mut bytes, PREFIX)?;
+    let (_, end) = header_place(&bytes)?;
+    read_to(&mut bytes, end)?;
+    let whole = Described::of(&bytes)?.whole();
+    if whole.map(|whole| whole as u64) != Some(size) {
+        return Err(bad(&format!("the archive gives it {size} bytes, which its header does not need")));
+    }
+    read_to(&mut bytes, whole.unwrap_or(0))?;
+    // One more would be too many.
+    let end = bytes.len() + 1;
+    read_to(&mut bytes, end)?;
+    Ok(bytes)
+}
+
 /// The parts of a header `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
-struct Header<'a> {
+struct Header {
     /// `<f8`
-    descr: &'a str,
+    descr: String,
     fortran_order: bool,
     shape: Vec<i64>,
 }
 
-impl Header<'_> {
-    fn parse(text: &str) -> Option<Header<'_>> {
+impl Header {
+    fn parse(text: &str) -> Option<Header> {
         let value = |key: &str| {
             let (_, behind) = text.split_once(&format!("'{key}'"))?;
             Some(behind.trim_start().strip_prefix(':')?.trim_start())
@@ -84,44 +102,90 @@ impl Header<'_> {
         // Python 2 wrote 3L.
         let sizes = shape.split(',').map(|size| size.trim().trim_end_matches('L')).filter(|size| !size.is_empty());
         let shape = sizes.map(|size| size.parse().ok().filter(|n: &i64| *n >= 0)).collect::<Option<Vec<i64>>>()?;
-        (fortran_order || order.starts_with("False")).then_some(Header { descr, fortran_order, shape })
+        (fortran_order || order.starts_with("False")).then(|| Header { descr: descr.to_string(), fortran_order, shape })
     }
 }
 
-fn array(bytes: &[u8]) -> Result<Tensor> {
-    let bad = |what: &str| Error::data(format!("not a NumPy array that can be read: {what}"));
-    let cut = || bad("the file is cut short");
+/// The bytes before a header: the format's name, its version and the header's length.
+const PREFIX: usize = 12;
+/// The longest header that is read. NumPy itself stops at 10,000 characters.
+const HEADER: usize = 1 << 16;
+
+fn bad(what: &str) -> Error {
+    Error::data(format!("not a NumPy array that can be read: {what}"))
+}
+
+fn cut_short() -> Error {
+    bad("the file is cut short")
+}
+
+/// Where the header begins and where it ends, from the first [`PREFIX`] bytes.
+fn header_place(bytes: &[u8]) -> Result<(usize, usize)> {
     let Some(behind) = bytes.strip_prefix(b"\x93NUMPY") else {
         return Err(bad("it does not begin as a .npy file does"));
     };
     let (length, begin) = match behind {
-        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]) as usize, 4),
-        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
-        [1..=3, ..] | [] => return Err(cut()),
+        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]) as usize, 10),
+        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 12),
+        [1..=3, ..] | [] => return Err(cut_short()),
         [version, ..] => return Err(bad(&format!("it has version {version} of the format"))),
     };
-    let header = behind.get(begin..).and_then(|rest| rest.get(..length)).ok_or_else(cut)?;
-    let header = String::from_utf8_lossy(header);
-    let header = Header::parse(&header).ok_or_else(|| bad("its header does not tell type, order and shape"))?;
-    let (order, name) = match header.descr.as_bytes() {
-        [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &header.descr[1..]),
-        _ => (b'=', header.descr),
-    };
-    let Some(&(_, kind)) = TYPES.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
-        return Err(bad(&format!("its elements are {}", said_type(header.descr))).with_help(format!(
-            "read are the element types {}; array.astype(\"float32\") converts",
-            known.join(", ")
-        )));
-    };
-    let size = (name.as_bytes()[1] - b'0') as usize;
-    let data = &behind[begin + length..];
-    let expected = (header.shape.iter()).try_fold(size, |all, &n| all.checked_mul(usize::try_from(n).ok()?));
-    match expected {
-        Some(expected) if data.len() == expected => {}
-        Some(expected) if data.len() > expected => return Err(bad("there is more behind the array")),
-        _ => return Err(cut()),
+    if length > HEADER {
+        return Err(bad(&format!("its header would have {length} bytes; at most {HEADER} are read")));
     }
+    Ok((begin, begin + length))
+}
+
+/// What a header says.
+struct Described {
+    header: Header,
+    /// `<`, `>`, `=` or `|`.
+    order: u8,
+    /// Name and kind of the elements, and the bytes of each.
+    name: &'static str,
+    kind: Kind,
+    size: usize,
+    /// Where the elements begin.
+    start: usize,
+}
+
+impl Described {
+    fn of(bytes: &[u8]) -> Result<Described> {
+        let (begin, start) = header_place(bytes)?;
+        let header = String::from_utf8_lossy(bytes.get(begin..start).ok_or_else(cut_short)?);
+        let header = Header::parse(&header).ok_or_else(|| bad("its header does not tell type, order and shape"))?;
+        let (order, name) = match header.descr.as_bytes() {
+            [order @ (b'<' | b'>' | b'=' | b'|'), ..] => (*order, &header.descr[1..]),
+            _ => (b'=', header.descr.as_str()),
+        };
+        let Some(&(name, kind)) = TYPES.iter().find(|(known, _)| *known == name) else {
+            let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
+            return Err(bad(&format!("its elements are {}", said_type(&header.descr))).with_help(format!(
+                "read are the element types {}; array.astype(\"float32\") converts",
+                known.join(", ")
+            )));
+        };
+        let size = (name.as_bytes()[1] - b'0') as usize;
+        Ok(Described { header, order, name, kind, size, start })
+    }
+
+    /// The bytes of the file, if they can be counted.
+    fn whole(&self) -> Option<usize> {
+        let mut sizes = self.header.shape.iter();
+        let data = sizes.try_fold(self.size, |all, &n| all.checked_mul(usize::try_from(n).ok()?))?;
+        data.checked_add(self.start)
+    }
+}
+
+fn array(bytes: &[u8]) -> Result<Tensor> {
+    let described = Described::of(bytes)?;
+    match described.whole() {
+        Some(whole) if bytes.len() == whole => {}
+        Some(whole) if bytes.len() > whole => return Err(bad("there is more behind the array")),
+        _ => return Err(cut_short()),
+    }
+    let data = &bytes[described.start..];
+    let Described { header, order, name, kind, size, .. } = described;
     let mut data = data.to_vec();
     if order == b'>' {
         data.chunks_exact_mut(size).for_each(<[u8]>::reverse);
@@ -235,6 +299,30 @@ mod tests {
         for cut in [&b""[..], b"\x93NUM", b"\x93NUMPY", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00\xff\xff\xff\xff{"] {
             assert!(array(cut).is_err());
         }
+    }
+
+    #[test]
+    fn a_compressed_array_is_read_as_far_as_its_header_asks() {
+        let compressed = |bytes: &[u8]| {
+            let mut out = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut out, bytes).unwrap();
+            out.finish().unwrap()
+        };
+        let whole = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", &[1, 2, 3]);
+        let size = whole.len() as u64;
+        assert_eq!(inflated(&compressed(&whole), size).unwrap(), whole);
+        // 64 MiB of zeros behind it: one byte too many is enough to know.
+        let long = compressed(&[whole.clone(), vec![0; 1 << 26]].concat());
+        assert_eq!(inflated(&long, size).unwrap().len(), whole.len() + 1);
+        assert!(
+            array(&inflated(&long, size).unwrap()).unwrap_err().message.ends_with("there is more behind the array")
+        );
+        let lies = inflated(&long, size + (1 << 26)).unwrap_err().message;
+        assert!(lies.ends_with("bytes, which its header does not need"), "{lies}");
+        let header = [&b"\x93NUMPY\x02\x00\xff\xff\xff\x7f"[..], &vec![b' '; 1 << 20]].concat();
+        let long = inflated(&compressed(&header), 1 << 31).unwrap_err().message;
+        assert!(long.ends_with("its header would have 2147483647 bytes; at most 65536 are read"), "{long}");
+        assert!(array(&inflated(&compressed(&whole[..whole.len() - 1]), size).unwrap()).is_err());
     }
 
     #[test]
