@@ -109,7 +109,7 @@ impl<'a> CsvRecords<'a> {
             self.carriage_return = raw.ends_with('\r');
             let raw = raw.strip_suffix('\r').unwrap_or(raw);
             self.quoted.clear();
-            if raw.contains('"') {
+            if memchr::memchr(b'"', raw.as_bytes()).is_some() {
                 self.check_quotes(raw, line)?;
             }
             return Ok(Some(line));
@@ -150,12 +150,14 @@ impl<'a> CsvRecords<'a> {
     }
 
     /// A field of the current record; empty past the last one.
+    #[inline]
     pub fn field(&self, i: usize) -> &str {
         let field = self.record.get(i).unwrap_or("");
         if self.carriage_return && i + 1 == self.len() { field.strip_suffix('\r').unwrap_or(field) } else { field }
     }
 
     /// A name in the current record: blanks around it belong to it only within quotes.
+    #[inline]
     pub fn name(&self, i: usize) -> &str {
         let field = self.field(i);
         if self.quoted.get(i) == Some(&true) { field } else { trimmed(field) }

@@ -550,7 +550,7 @@ fn huggingface_objects_numbers_and_flags() {
 fn huggingface_folders_of_splits() {
     let record = |name: &str, label: &str| format!("{{\"file_name\": \"{name}\", \"labels\": [\"{label}\"]}}\n");
     let folder = Folder::new();
-    folder.put("train/metadata.jsonl", record("1.jpg", "dog") + &record("2.jpg", "owl"));
+    folder.put("train/metadata.jsonl", record("1.jpg", "dog") + record("2.jpg", "owl").as_str());
     folder.put("validation/metadata.jsonl", record("1.jpg", "cat"));
     assert_eq!(folder.read("").labels(), ["cat", "dog", "owl"]);
     assert_eq!(rows(&folder.read("")), ["train/1.jpg | dog", "train/2.jpg | owl", "validation/1.jpg | cat"]);
@@ -562,7 +562,7 @@ fn huggingface_folders_of_splits() {
     );
     // One file for all.
     let one = Folder::new();
-    one.put("metadata.jsonl", record("train/1.jpg", "dog") + &record("test/2.jpg", "cat"));
+    one.put("metadata.jsonl", record("train/1.jpg", "dog") + record("test/2.jpg", "cat").as_str());
     assert_eq!(rows(&one.load("", json!({"split": "test"})).unwrap()), ["test/2.jpg | cat"]);
     assert_eq!(one.refused("", json!({"split": "validation"})).message, "unknown split \"validation\"");
     let csv = Folder::of(&[("test/metadata.csv", "file_name,label\n1.jpg,cat\n2.jpg,dog\n")]);

@@ -173,7 +173,7 @@ proptest! {
         same(&load(&parquet, &default).unwrap(), &table)?;
         same(&LabelTable::from_frame(&long.frame, &default).unwrap(), &table)?;
         let counted = count_files(&[parquet]).unwrap();
-        prop_assert_eq!(counted.labels(), table.labels());
+        prop_assert_eq!(&counted.labels()[..], table.labels());
     }
 
     #[test]
@@ -248,7 +248,7 @@ fn parquet_lists_and_types() {
     };
     assert_eq!(rows(&table, LabelTable::row), expected(&[("7", &["cat", "dog"]), ("8", &["cat"]), ("9", &[])]));
     let counts = count_files(&[write(frame)]).unwrap();
-    assert_eq!(counts.labels(), ["cat", "dog"]);
+    assert_eq!(counts.labels()[..], ["cat", "dog"]);
     // Numbers of labels, floats beside a missing value.
     let frame = df!("image" => ["a", "b", "c"], "label" => [Some(3.0), Some(11.0), None]).unwrap();
     assert_eq!(load(&write(frame), &LoadOptions::default()).unwrap().labels(), ["11", "3"]);

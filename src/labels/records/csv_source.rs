@@ -1,6 +1,6 @@
 //! Records of a CSV file.
 
-use super::{Field, Records, Source, columns};
+use super::{Field, Records, Source, Truth, columns};
 use crate::error::{Error, Result};
 use crate::files::is_picture;
 use crate::labels::readers::LoadOptions;
@@ -125,5 +125,11 @@ impl Records for CsvFields<'_> {
     #[inline]
     fn field(&self, column: usize) -> Result<Field<'_>> {
         Ok(Field::Text(self.records.name(self.columns[column])))
+    }
+
+    #[inline]
+    fn truth(&self, column: usize) -> Result<Result<Truth, String>> {
+        // Blanks are no part of a truth in any case.
+        Ok(Truth::of(&Field::Text(self.records.field(self.columns[column]))))
     }
 }

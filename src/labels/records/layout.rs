@@ -13,9 +13,9 @@ use crate::error::{Error, Result, nearest};
 use crate::labels::readers::LoadOptions;
 
 /// Fields that decide the layout, and the fewest and most records.
-const SAMPLE_FIELDS: usize = 400_000;
+const SAMPLE_FIELDS: usize = 100_000;
 const SAMPLE_LEAST: usize = 20;
-pub const SAMPLE_MOST: usize = 10_000;
+pub const SAMPLE_MOST: usize = 2_000;
 
 /// The form of a label table as records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
