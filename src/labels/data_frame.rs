@@ -217,10 +217,7 @@ mod tests {
     #[test]
     fn bad_frames_are_named() {
         let frame = df!("image" => ["a", "b", "a"], "label" => ["cat", "cat", "cat"]).unwrap();
-        assert_eq!(
-            LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
-            "the frame, row 2: image \"a\" has label \"cat\" a second time, first on row 0"
-        );
+        assert_eq!(LabelTable::from_frame_long(&frame, "image", "label").unwrap().counts(), [2]);
         assert_eq!(
             LabelTable::from_frame_long(&frame, "image", "labels").unwrap_err().help.as_deref(),
             Some("did you mean \"label\"?")
@@ -230,17 +227,17 @@ mod tests {
             LabelTable::from_frame_wide(&frame, "image")
                 .unwrap_err()
                 .message
-                .contains("column \"label\" must hold 0 and 1")
+                .contains("column \"label\" must be 0 or 1; got \"cat\"")
         );
         let frame = df!("image" => ["a", "b"], "cat" => [1, 2]).unwrap();
         assert_eq!(
             LabelTable::from_frame_wide(&frame, "image").unwrap_err().message,
-            "the frame, row 1: column \"cat\" must be 0 or 1; got 2"
+            "the table, row 1: column \"cat\" must be 0 or 1; got 2"
         );
         let frame = df!("image" => [Some("a"), None], "label" => ["cat", "cat"]).unwrap();
         assert_eq!(
             LabelTable::from_frame_long(&frame, "image", "label").unwrap_err().message,
-            "the frame, row 1: the image has no name"
+            "the table, row 1: the image has no name"
         );
     }
 }

@@ -15,7 +15,7 @@ impl fmt::Display for LabelTable {
         if s.images == 0 || s.labels == 0 {
             return Ok(());
         }
-        let row = |f: &mut fmt::Formatter<'_>, name: &str, text: String| writeln!(f, "  {name:<16} {text}");
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, text: String| writeln!(f, "  {name:<17}{text}");
         row(f, "labels per image", format!("{:.2} (density {:.2} %)", s.cardinality, 100.0 * s.density))?;
         if s.unlabelled > 0 {
             let share = 100.0 * s.unlabelled as f64 / s.images as f64;
@@ -75,9 +75,9 @@ mod tests {
         let t = LabelTable::from_lists(labels, images, &[vec![0, 1], vec![1], vec![], vec![1]]).unwrap();
         let expected = "\
 LabelTable: 4 images, 3 labels
-  labels per image  1.00 (density 33.33 %)
+  labels per image 1.00 (density 33.33 %)
   without a label  1 images (25.0 %)
-  images per label   dog 3, cat 1, owl 0
+  images per label dog 3, cat 1, owl 0
 ";
         assert_eq!(t.to_string(), expected);
         let partly = t.with_unknown(&[vec![2], vec![0, 2], vec![], vec![]]).unwrap().to_string();

@@ -198,7 +198,7 @@ fn options_of_a_wrong_type_are_named() {
     assert_eq!(of(json!({"val": "x"})), "option \"val\" of dataset \"coco2014\" must be a number; got \"x\"");
     assert_eq!(
         of(json!({"seed": -1})),
-        "option \"seed\" of dataset \"coco2014\" must be a whole number of 0 or more; got -1"
+        "option \"seed\" of dataset \"coco2014\" must be a non-negative integer; got -1"
     );
     assert_eq!(
         of(json!({"unlabelled": 1})),

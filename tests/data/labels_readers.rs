@@ -84,24 +84,24 @@ fn csv_in_the_form_of_open_images() {
 #[test]
 fn csv_long_refuses() {
     assert_eq!(error_of("x.csv", ""), "x.csv is empty");
-    assert_eq!(error_of("x.csv", "image,label\n"), "x.csv has no images");
+    assert_eq!(error_of("x.csv", "image,label\n"), "x.csv: there is a header, but no rows");
     assert_eq!(error_of("x.csv", "image,label\n1,\n2,\n"), "x.csv has 2 images, but none has a label");
     assert_eq!(error_of("x.csv", "image,label\n1,cat\n2\n"), "x.csv, line 3: expected 2 fields; got 1");
     assert_eq!(error_of("x.csv", "image,label\n1,cat\n,cat\n"), "x.csv, line 3: the image has no name");
     assert_eq!(error_of("x.csv", "image,label\n1,\"cat\n"), "x.csv, line 2: a quote is not closed");
     assert_eq!(error_of("x.csv", b"image,label\n1,cat\n2,d\xe9j\xe0\n"), "x.csv, line 3: not UTF-8 text");
-    assert_eq!(
-        error_of("x.csv", "image,label\n1,cat\n2,cat\n1,cat\n"),
-        "x.csv, line 4: image \"1\" has label \"cat\" a second time, first on line 2"
-    );
     let folder = Folder::new();
-    let path = folder.put("x.csv", "image,lable\n1,cat\n");
+    let path = folder.put("x.csv", "image,lable,size\n1,cat,big\n");
     let error = load(&path, &options(serde_json::json!({ "format": "csv-long" }))).unwrap_err();
-    assert!(
-        error.message.ends_with("a long label table needs a column \"label\"; its columns are \"image\", \"lable\""),
-        "{error}"
-    );
-    assert_eq!(error.help.as_deref(), Some("rename \"lable\" to \"label\"?"));
+    assert!(error.message.contains("no column has a usual name for labels"), "{error}");
+    assert_eq!(error.help.as_deref(), Some("option label names the column: label: \"lable\"?"));
+}
+
+#[test]
+fn a_repeated_pair_counts_once() {
+    let folder = Folder::new();
+    let path = folder.put("x.csv", "image,label\n1,cat\n2,cat\n1,cat\n1,dog\n");
+    expect(&read(&path), &["cat", "dog"], &[("1", &["cat", "dog"]), ("2", &["cat"])]);
 }
 
 #[test]
@@ -123,7 +123,10 @@ fn csv_wide_refuses() {
         error_of("x.csv", "image,cat,dog\n1,1,0\n2,0,2\n"),
         "x.csv, line 3: column \"dog\" must be 0 or 1; got \"2\""
     );
-    assert_eq!(error_of("x.csv", "image,cat\n1,\n"), "x.csv, line 2: column \"cat\" must be 0 or 1; got \"\"");
+    assert_eq!(
+        error_of("x.csv", "image,cat\n1,\n2,1\n"),
+        "x.csv, line 2: column \"cat\" is empty, which can be read in several ways"
+    );
     assert_eq!(error_of("x.csv", "image,cat\n1,yes\n"), "x.csv, line 2: column \"cat\" must be 0 or 1; got \"yes\"");
     assert_eq!(
         error_of("x.csv", "image,cat\n1,1\n1,0\n"),
@@ -131,7 +134,7 @@ fn csv_wide_refuses() {
     );
     assert_eq!(error_of("x.csv", "image,cat,cat\n1,1,0\n"), "x.csv: column \"cat\" appears twice");
     assert_eq!(error_of("x.csv", "image,cat,\n1,1,0\n"), "x.csv: column 3 has no name");
-    assert_eq!(error_of("x.csv", "image,cat\n"), "x.csv has a header, but no rows");
+    assert_eq!(error_of("x.csv", "image,cat\n"), "x.csv: there is a header, but no rows");
     assert_eq!(error_of("x.csv", b"image,cat\n\xff,1\n"), "x.csv, line 2: not UTF-8 text");
     let folder = Folder::new();
     let error = load(&folder.put("x.csv", WIDE), &options(serde_json::json!({ "labels": ["dgo"] }))).unwrap_err();
@@ -164,18 +167,17 @@ fn parquet_refuses() {
         load(&path, &options).unwrap_err().message.replace(&format!("{}/", folder.0.path().display()), "")
     };
     assert_eq!(message("image,cat\n1,1\n2,3\n", None), "x.parquet, row 1: column \"cat\" must be 0 or 1; got 3");
-    assert_eq!(message("image,cat\n1,1\n2,\n", None), "x.parquet, row 1: column \"cat\" must be 0 or 1; got nothing");
+    assert_eq!(
+        message("image,cat\n1,1\n2,\n", None),
+        "x.parquet, row 1: column \"cat\" is empty, which can be read in several ways"
+    );
     assert_eq!(
         message("image,cat\n1,1\n1,0\n", None),
         "x.parquet, row 1: image \"1\" has a second row, its first is row 0"
     );
-    assert_eq!(message("image,cat\n1,yes\n", None), "x.parquet: column \"cat\" must hold 0 and 1; it holds str");
-    assert_eq!(
-        message("image,label\n1,cat\n1,cat\n", None),
-        "x.parquet, row 1: image \"1\" has label \"cat\" a second time, first on row 0"
-    );
+    assert_eq!(message("image,cat\n1,yes\n", None), "x.parquet, row 0: column \"cat\" must be 0 or 1; got \"yes\"");
     assert_eq!(message("image,label\n,cat\n", None), "x.parquet, row 0: the image has no name");
-    assert!(message("image,cat\n1,1\n", Some("parquet-long")).contains("needs a column \"label\""));
+    assert!(message("image,cat,dog\n1,1,0\n", Some("parquet-long")).contains("no column has a usual name for labels"));
     assert!(message("image,cat\n1,1\n", Some("csv")).contains("not UTF-8"));
     let whole = std::fs::read(folder.0.path().join("x.parquet")).unwrap();
     let cut = error_of("cut.parquet", &whole[..whole.len() / 2]);
@@ -222,7 +224,7 @@ fn coco_refuses() {
     assert_eq!(with("\"id\": 91", "\"id\": 3"), "x.json: category id 3 appears twice");
     assert_eq!(
         with("\"categories\"", "\"classes\""),
-        "x.json has no list \"categories\"; a COCO instances file has images, annotations and categories"
+        "x.json has no list \"categories\"; a COCO instances file is an object with the lists images, annotations and categories"
     );
     let missing = with("\"file_name\": \"9.jpg\", ", "");
     assert_eq!(missing, "x.json, record 1 of \"images\" (counted from 0): field \"file_name\" is missing");
@@ -401,6 +403,9 @@ fn a_folder_of_pictures_with_one_csv() {
     folder.put("1.jpg", "not looked at");
     let path = folder.put("labels.csv", "image,label\n1.jpg,cat\n");
     expect(&read(path.parent().unwrap()), &["cat"], &[("1.jpg", &["cat"])]);
-    folder.put("more.csv", "image,label\n");
+    // labels.csv is the usual name; two files of other names leave the choice open.
+    folder.put("more.csv", "image,label\n1.jpg,dog\n");
+    expect(&read(path.parent().unwrap()), &["cat"], &[("1.jpg", &["cat"])]);
+    std::fs::rename(&path, path.with_file_name("other.csv")).unwrap();
     assert!(load(path.parent().unwrap(), &LoadOptions::default()).is_err());
 }

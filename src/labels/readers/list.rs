@@ -315,7 +315,6 @@ mod tests {
         assert!(
             of(&[("t.txt", "1.jpg 0 1\n"), ("classes.txt", "a\n")]).contains("2 flags per line, but the file of names")
         );
-        assert!(of(&[("t.txt", "1.jpg sky sky\n")]).contains("a second time"));
         assert!(
             of(&[("t.txt", "a/1.jpg sky sea\n2.jpg sea\na\\1.jpg sun\n")])
                 .contains("line 3: image \"a/1.jpg\" appears twice, first on line 1")

@@ -67,6 +67,8 @@ fn next<'t>(
         Ok(Value::Object(record)) => Ok(Some((line, record))),
         Ok(other) => Err(text.at(line, format!("expected a JSON object per line; got {}", kind(&other)))),
         Err(what) => {
+            // The text is one line.
+            let what = what.replace("at line 1 column", "at character");
             Err(text.at(line, what).with_help("each line holds one whole object, as in Hugging Face's metadata.jsonl"))
         }
     }

@@ -70,6 +70,8 @@ struct Content {
     /// Distinct values: 0, 1, -1, true, false; others.
     flags: usize,
     other: usize,
+    /// The first of these, with its place.
+    first_other: Option<(usize, String)>,
     /// Records with a list.
     lists: usize,
     flag_lists: Flags,
@@ -109,9 +111,9 @@ impl<'a, S: Source> Sample<'a, S> {
         let mut columns: Vec<Content> =
             (0..width).map(|_| Content { counting: true, whole: true, numbers: true, ..Content::default() }).collect();
         let mut count = 0;
-        while records.next()?.is_some() {
+        while let Some(place) = records.next()? {
             for (i, content) in columns.iter_mut().enumerate() {
-                content.add(&records.field(i)?, count);
+                content.add(&records.field(i)?, count, place);
             }
             count += 1;
         }
@@ -182,15 +184,17 @@ impl<'a, S: Source> Sample<'a, S> {
 }
 
 impl Content {
-    fn add(&mut self, field: &Field<'_>, place: usize) {
+    /// Adds the field of record `row` of the sample, which is at `place` of the file.
+    fn add(&mut self, field: &Field<'_>, row: usize, place: usize) {
         let text = match field {
             Field::Text(text) => Cow::Borrowed(*text),
             Field::Int(value) => Cow::Owned(value.to_string()),
             Field::Float(value) => Cow::Owned(value.to_string()),
             Field::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Field::Null => Cow::Borrowed(""),
-            Field::Other(_) => {
+            Field::Other(kind) => {
                 self.other += 1;
+                self.first_other.get_or_insert_with(|| (place, (*kind).into()));
                 return;
             }
             Field::List(items) => {
@@ -200,11 +204,11 @@ impl Content {
             }
         };
         let number = |text: &str| text.parse::<u64>().ok();
-        if place == 0 {
+        if row == 0 {
             self.first = number(&text);
             self.counting = self.first.is_some_and(|first| first <= 1);
         } else if self.counting {
-            self.counting = number(&text).is_some_and(|now| self.first == Some(now.wrapping_sub(place as u64)));
+            self.counting = number(&text).is_some_and(|now| self.first == Some(now.wrapping_sub(row as u64)));
         }
         if text.is_empty() {
             self.empty += 1;
@@ -212,7 +216,10 @@ impl Content {
             match Truth::of(field) {
                 Ok(Truth::Empty) => {}
                 Ok(_) => self.flags += 1,
-                Err(_) => self.other += 1,
+                Err(came) => {
+                    self.other += 1;
+                    self.first_other.get_or_insert((place, came));
+                }
             }
             let value = text.parse::<f64>().ok().filter(|x| x.is_finite());
             self.numbers &= value.is_some();
@@ -240,6 +247,9 @@ impl Layout {
         if names.is_empty() {
             return Err(sample.error("there are no columns".into()));
         }
+        if sample.records == 0 {
+            return Err(sample.error("there is a header, but no rows".into()));
+        }
         let mut notes = Vec::new();
         let image = image_column(&sample, options, form, &mut notes)?;
         // Columns that are no labels: an index of pandas, empty columns behind trailing delimiters.
@@ -249,7 +259,8 @@ impl Layout {
                 continue;
             }
             let numbered = content.whole && content.lists == 0 && content.distinct.len() == sample.records;
-            if numbered && sample.records > 0 {
+            let first = (0..column).all(|before| passed_over.contains(&before));
+            if numbered && first {
                 notes.push(format!("column {} has no name and numbers the rows; it is passed over", column + 1));
                 passed_over.push(column);
             } else if content.is_empty() && content.lists == 0 {
@@ -315,6 +326,12 @@ impl Layout {
         }
         if form == Some(Form::Long) {
             let label = called.or_else(|| only(&others));
+            if let (None, Some(label)) = (called, label) {
+                let name = &names[label];
+                layout
+                    .notes
+                    .push(format!("column \"{name}\" is used as the column of labels (option label names another)"));
+            }
             return match label {
                 Some(label) => layout.long(&sample, options, label),
                 None => Err(no_label(&sample, image, &others)),
@@ -523,21 +540,24 @@ fn not_flags<S: Source>(sample: &Sample<'_, S>, column: usize, others: &[usize])
     let names = sample.names();
     let flags: Vec<String> =
         others.iter().filter(|&&c| sample.columns[c].is_flags()).map(|&c| names[c].clone()).collect();
-    let example = sample.columns[column].distinct.iter().min().cloned().unwrap_or_default();
-    sample
-        .error(format!(
-            "column \"{}\" does not hold 0 and 1 as a label's column does, but \"{example}\"",
+    let (place, came) = sample.columns[column].first_other.clone().unzip();
+    let came = came.unwrap_or_else(|| "a list".into());
+    let error = sample.source.error(place, format!("column \"{}\" must be 0 or 1; got {came}", names[column]));
+    if flags.is_empty() {
+        return error.with_help(format!(
+            "option label: \"{}\" reads its cells as labels; 0 and 1, true and false say whether an image has a label",
             names[column]
-        ))
-        .with_help(format!("option labels names the columns that are labels: {}", quoted(&flags)))
+        ));
+    }
+    error.with_help(format!("option labels names the columns that are labels: {}", quoted(&flags)))
 }
 
 /// The error where no column is that of labels.
 fn no_label<S: Source>(sample: &Sample<'_, S>, image: usize, others: &[usize]) -> Error {
     let names = sample.names();
-    let stray = others.iter().find(|&&c| !sample.columns[c].is_flags());
+    let stray = others.iter().find(|&&c| sample.columns[c].first_other.is_some());
     if let Some(&column) = stray
-        && others.iter().filter(|&&c| sample.columns[c].is_flags()).count() > 1
+        && (others.len() == 1 || others.iter().any(|&c| sample.columns[c].is_flags()))
     {
         return not_flags(sample, column, others);
     }

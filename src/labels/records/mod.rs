@@ -171,7 +171,7 @@ fn read_long<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
 }
 
 fn finish<S: Source>(source: &S, builder: PairBuilder) -> Result<LabelTable> {
-    builder.finish(&source.name(), source.unit(), Repeats::Said).map_err(|e| source.error(None, e.message))
+    builder.finish(&source.name(), source.unit(), Repeats::Said)
 }
 
 fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOptions) -> Result<PairBuilder> {
@@ -326,9 +326,6 @@ fn read_wide<S: Source>(source: &S, layout: &Layout, options: &LoadOptions) -> R
         }
         images.push(image.into_owned());
         offsets.push(indices.len() as u64);
-    }
-    if images.is_empty() {
-        return Err(source.error(None, "there is a header, but no rows".into()));
     }
     taken.report(&source.name(), &policy);
     let n = images.len();

@@ -219,7 +219,7 @@ fn widened<const FROM: usize, const TO: usize>(data: &[u8]) -> Vec<u8> {
 /// A type as NumPy's documentation calls it: `<U2` is text.
 fn said_type(descr: &str) -> String {
     let kind = match descr.trim_start_matches(['<', '>', '=', '|']).chars().next() {
-        Some('U' | 'S' | 'a') => "text",
+        Some('U' | 'S') => "text",
         Some('c') => "complex numbers",
         Some('O') => "Python objects",
         Some('M' | 'm') => "dates or times",
