@@ -48,7 +48,7 @@ pub fn count_files(paths: &[PathBuf]) -> Result<Cooccurrence> {
 
 /// Counts over tables in memory: wide ones, and those whose cells are more than one present label.
 fn loaded(files: &[PathBuf]) -> Result<Cooccurrence> {
-    let options = LoadOptions { unknown: Unknown::Masked, ..LoadOptions::default() };
+    let options = LoadOptions { unknown: Some(Unknown::Masked), ..LoadOptions::default() };
     let mut all = load(&files[0], &options)?;
     for file in &files[1..] {
         all = all.concat(&load(file, &options)?)?;

@@ -185,6 +185,13 @@ fn label_file(root: &Path, options: &FolderOptions) -> Result<PathBuf> {
         // The format says that the folder itself is in a layout.
         [] if options.labels.format.is_some() => Ok(root.to_path_buf()),
         [] => match folder_pictures::subfolders_with_pictures(root) {
+            parts if parts.iter().any(|part| !label_files(&root.join(part)).is_empty()) => {
+                let few: Vec<String> = parts.iter().take(3).map(|part| format!("{part}/")).collect();
+                refused(format!(
+                    "dataset \"folder\": there is no label file in {place}, but in folders below: {}; each is a root of its own",
+                    some(&few, parts.len())
+                ))
+            }
             classes if classes.len() > 1 => {
                 let few: Vec<String> = classes.iter().take(3).map(|c| format!("{c}/")).collect();
                 refused(format!(

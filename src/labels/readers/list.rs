@@ -199,8 +199,12 @@ fn read_flags(
             );
         }
         Some(names) => names,
-        None => numbers(width),
+        None => match &options.labels {
+            Some(names) if names.len() == width => names.clone(),
+            _ => numbers(width),
+        },
     };
+    console::log(&format!("{}: each line holds {width} flags of 0 and 1", text.path.display()));
     one_line_each(text, &rows)?;
     let (policy, mut taken) = (Policy::of(options), Taken::default());
     let (mut present, mut unknown) = (vec![Vec::new(); rows.len()], vec![Vec::new(); rows.len()]);

@@ -84,7 +84,7 @@ crate::options! {
     pub struct LoadOptions {
         /// the format's name; () tells it from the content
         pub format: Option<String> = None;
-        /// the labels to keep, in this order; () keeps all that occur
+        /// the labels to keep, in this order, or the names of flags; () keeps all that the file lists, or that occur
         pub labels: Option<Vec<String>> = None;
         /// the column of image names; () finds it by its name or content
         pub image: Option<String> = None;
@@ -94,8 +94,9 @@ crate::options! {
         /// () finds it from the content
         pub separator: Option<String> = None;
         /// what an entry of unknown truth counts as (-1, as in CheXpert, ? in ARFF, and empty cells of a wide table):
-        /// "negative", "positive", "masked" (left out of losses and metrics) or "error"
-        pub unknown: Unknown = Unknown::Error;
+        /// "negative", "positive", "masked" (left out of losses and metrics) or "error"; () is "error", but "masked" in a column
+        /// `value`, as cpsd writes it
+        pub unknown: Option<Unknown> = None;
         /// the same for empty cells alone; () takes unknown, but never "positive"
         pub empty: Option<Unknown> = None;
         /// the text between two cells of a CSV file, for example ";"; () finds it from the content
@@ -355,8 +356,15 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
         } else {
             "this file looks like no known format"
         };
-        let formats: Vec<String> = READERS.iter().map(|r| format!("{} ({})", r.name, r.summary)).collect();
-        Error::in_file(&probe.path, what).with_help(format!("known formats: {}", formats.join("; ")))
+        let formats: Vec<&str> = READERS.iter().map(|r| r.name).collect();
+        let error = Error::in_file(&probe.path, what);
+        match probe.head.starts_with(b"\x1f\x8b") {
+            true => error.with_help("it is compressed by gzip: unpack it first"),
+            false => error.with_help(format!(
+                "option format names one of {}; option delimiter the text between two cells of a CSV file",
+                formats.join(", ")
+            )),
+        }
     })
 }
 

@@ -59,8 +59,12 @@ impl Cells {
             let shown = if separator == " " { "blanks".to_string() } else { format!("\"{separator}\"") };
             let whole = Cells::Split(separator.into());
             let known = known_parts(&filled, separator);
+            // Numbers of labels, as in "16 0": a number holds no blank.
+            let numbers = separator == " "
+                && filled.iter().all(|value| value.split_whitespace().all(|part| part.parse::<u64>().is_ok()));
             let split = !repeated
                 && match separator {
+                    _ if numbers => true,
                     "|" | ";" => plural || known.parts > 0,
                     "," => plural || known.cells > 0,
                     _ => plural && 2 * known.several >= several.len(),
@@ -72,7 +76,7 @@ impl Cells {
                 return told(whole, Some(note));
             }
             // Words of a name are the usual reason for a blank.
-            if separator != " " || plural {
+            if separator != " " || plural || known.cells > 0 {
                 let note = format!(
                     "{of_all}, for example \"{example}\", and are read as one label each (option separator: \"{separator}\" reads several)"
                 );
@@ -277,6 +281,8 @@ mod tests {
         assert_eq!(tell(false, false, &["bear, brown", "dog"]), (Cells::One, true));
         assert_eq!(tell(false, false, &["ant, red", "ant, black"]), (Cells::One, true));
         assert_eq!(tell(false, false, &["traffic light", "red light"]), (Cells::One, false));
+        assert_eq!(tell(false, false, &["x y", "x", "y"]), (Cells::One, true));
+        assert_eq!(tell(false, false, &["16 0", "7 1 2 0", "5"]), (by(" "), true));
         assert_eq!(tell(true, false, &["traffic light", "dog"]), (Cells::One, true));
         assert_eq!(tell(false, false, &["x|y", "z"]), (Cells::One, true));
         // Several rows per image: a cell is one label.

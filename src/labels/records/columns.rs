@@ -97,9 +97,19 @@ pub fn is_plural(name: &str) -> bool {
     LABELS.contains(&plain(name).as_str())
 }
 
+/// Whether a column is the index of a frame in Parquet.
+pub fn is_index(name: &str) -> bool {
+    name.starts_with("__index_level_")
+}
+
+/// Whether a column tells parts of the data, as training and test rows.
+pub fn is_split(name: &str) -> bool {
+    ["split", "subset", "fold", "partition", "set", "dataset"].contains(&plain(name).as_str())
+}
+
 /// Whether a column has no name, or the one that pandas gives to such a column.
 pub fn is_unnamed(name: &str) -> bool {
-    name.is_empty() || name.strip_prefix("Unnamed: ").is_some_and(|n| n.parse::<u32>().is_ok())
+    name.is_empty() || is_index(name) || name.strip_prefix("Unnamed: ").is_some_and(|n| n.parse::<u32>().is_ok())
 }
 
 /// The meaning of a third column of a long table.

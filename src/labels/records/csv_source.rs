@@ -29,7 +29,13 @@ impl<'a> CsvSource<'a> {
             }
             names
         } else {
-            (0..names.len()).map(|column| unnamed(column, names.len())).collect()
+            let given = options.labels.as_ref().filter(|labels| labels.len() + 1 == names.len());
+            (0..names.len())
+                .map(|column| match given {
+                    Some(labels) if column > 0 && names.len() > 2 => labels[column - 1].clone(),
+                    _ => unnamed(column, names.len()),
+                })
+                .collect()
         };
         Ok(CsvSource { file, csv, names, header: options.header })
     }

@@ -260,7 +260,10 @@ impl Layout {
             }
             let numbered = content.whole && content.lists == 0 && content.distinct.len() == sample.records;
             let first = (0..column).all(|before| passed_over.contains(&before));
-            if numbered && first {
+            if columns::is_index(&names[column]) {
+                notes.push(format!("column \"{}\" is an index; it is passed over", names[column]));
+                passed_over.push(column);
+            } else if numbered && first {
                 notes.push(format!("column {} has no name and numbers the rows; it is passed over", column + 1));
                 passed_over.push(column);
             } else if content.is_empty() && content.lists == 0 {
@@ -341,7 +344,7 @@ impl Layout {
         let columns_named = |name: &String| others.iter().any(|&c| names[c] == *name && flags(&c));
         let are_columns = |name: &String| others.iter().any(|&c| names[c] == *name);
         if wanted.iter().any(columns_named)
-            || (called.is_none() && !wanted.is_empty() && wanted.iter().all(are_columns))
+            || (called.is_none() && !wanted.is_empty() && (wanted.iter().all(are_columns) || others.iter().any(flags)))
         {
             return layout.wide(&sample, options, &others);
         }
@@ -394,6 +397,20 @@ impl Layout {
                 let name = &names[column];
                 self.notes.push(format!("column \"{name}\" holds numbers beyond 0 to 1 and is not read"));
                 self.value = None;
+            }
+        }
+        if let (None, Some((column, Value::Truth))) = (self.value, columns::value(names))
+            && column != label
+            && column != self.image
+        {
+            let name = &names[column];
+            self.notes.push(format!("column \"{name}\" holds other values than 1, 0 and -1 and is not read"));
+        }
+        for name in names.iter().enumerate().filter(|&(c, _)| c != label && c != self.image).map(|(_, name)| name) {
+            if columns::is_split(name) {
+                self.notes.push(format!(
+                    "column \"{name}\" is not read; load_table(...).filter(col(\"{name}\") == ...) chooses rows for load_labels"
+                ));
             }
         }
         let (name, content) = (&names[label], &sample.columns[label]);

@@ -228,6 +228,15 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
         };
         items.iter().map(|item| trimmed(item)).filter(|item| !item.is_empty()).try_for_each(add)?;
     }
+    let missing: Vec<String> =
+        builder.labels().iter().filter(|label| truth::is_missing(label)).map(|label| format!("\"{label}\"")).collect();
+    if !missing.is_empty() && !layout.decided {
+        console::log(&format!(
+            "{}: {} are read as names of labels; an empty cell says that an image has no label",
+            source.name(),
+            missing.join(", ")
+        ));
+    }
     taken.report(&source.name(), &policy);
     if unsure > 0 {
         console::log(&format!(

@@ -20,6 +20,11 @@ pub enum Truth {
 /// Texts that tools write for a missing value.
 const MISSING: &[&str] = &["nan", "na", "n/a", "null", "none", "<na>", "?"];
 
+/// Whether a text is one that tools write for a missing value.
+pub fn is_missing(text: &str) -> bool {
+    MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 impl Truth {
     /// Numbers equal to 0, 1 and -1 in any form (`1.0`, `1e0`, `+1`), true and false in any case, nothing, `NaN`.
     ///
@@ -45,7 +50,7 @@ impl Truth {
             Field::Text(text) => {
                 let text = text.trim();
                 let is = |word: &str| text.eq_ignore_ascii_case(word);
-                if text.is_empty() || MISSING.iter().any(|word| is(word)) {
+                if text.is_empty() || is_missing(text) {
                     Ok(Truth::Empty)
                 } else if is("true") {
                     Ok(Truth::Present)
@@ -98,19 +103,19 @@ pub struct Taken {
 impl Policy {
     pub fn of(options: &LoadOptions) -> Policy {
         // Nobody leaves a cell empty to say that the label is there.
-        let empty = options.empty.unwrap_or(match options.unknown {
+        let unknown = options.unknown.unwrap_or(Unknown::Error);
+        let empty = options.empty.unwrap_or(match unknown {
             Unknown::Positive => Unknown::Negative,
             other => other,
         });
-        Policy { unknown: options.unknown, empty }
+        Policy { unknown, empty }
     }
 
     /// The policy for a column `value` of a long table: cpsd writes -1 there for an unknown entry, so it is masked unless
     /// the options say otherwise.
     pub fn of_values(options: &LoadOptions) -> Policy {
         let policy = Policy::of(options);
-        let unknown = if options.unknown == Unknown::Error { Unknown::Masked } else { options.unknown };
-        Policy { unknown, ..policy }
+        Policy { unknown: options.unknown.unwrap_or(Unknown::Masked), ..policy }
     }
 
     /// The entry; nothing where the policy is to refuse.
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_empty_cell_is_never_positive_by_itself() {
-        let options = |unknown, empty| LoadOptions { unknown, empty, ..LoadOptions::default() };
+        let options = |unknown, empty| LoadOptions { unknown: Some(unknown), empty, ..LoadOptions::default() };
         let of = |options: &LoadOptions, truth| Policy::of(options).apply(truth, &mut Taken::default());
         let positive = options(Unknown::Positive, None);
         assert_eq!(of(&positive, Truth::Unknown), Some(Entry::Present));
