@@ -576,7 +576,7 @@ fn huggingface_refuses() {
     let second = |line: &str| of(&format!("{first}\n{line}\n"));
     assert_eq!(
         second("{\"file_name\": \"b\", \"labels\": ["),
-        "x.jsonl, line 3: the JSON ends in the middle, at character 31"
+        "x.jsonl, line 3: the JSON ends in the middle, at character 30"
     );
     assert!(second("{\"file_name\": b}").starts_with("x.jsonl, line 3: expected a value: text in double quotes"));
     assert_eq!(second("[1]"), "x.jsonl, line 3: expected a JSON object per line; got a list");

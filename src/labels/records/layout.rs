@@ -372,8 +372,14 @@ impl Layout {
             return layout.wide(&sample, options, &others);
         }
         // One column beside that of images: its cells are labels.
-        if let (Some(label), true) = (only(&others), columns::images(names).contains(&image) || options.image.is_some())
-        {
+        let is_text = |column: &usize| {
+            const ANSWERS: [&str; 4] = ["yes", "no", "y", "n"];
+            let content = &sample.columns[*column];
+            let answers = content.distinct.iter().all(|value| ANSWERS.contains(&value.to_lowercase().as_str()));
+            content.lists > 0 || !(content.numbers || answers)
+        };
+        let image_is_sure = columns::images(names).contains(&image) || options.image.is_some();
+        if let Some(label) = only(&others).filter(|column| image_is_sure && is_text(column)) {
             let name = &names[label];
             layout
                 .notes
