@@ -86,6 +86,7 @@ impl Error {
             Some(21) => "this is a folder, not a file",
             Some(28) => "no space is left on the disk",
             Some(36) => "the name is too long",
+            Some(40) => "links lead in a circle",
             None if cause == "stream did not contain valid UTF-8" => "not UTF-8 text",
             _ => cause.as_str(),
         };

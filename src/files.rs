@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The endings of the picture files that can be read, without the dot.
 pub const PICTURES: &[&str] = &["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "jfif"];
@@ -16,10 +16,18 @@ pub fn is_picture(name: impl AsRef<Path>) -> bool {
     ending.is_some_and(|ending| PICTURES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
-/// Writes `path` through `fill` and creates its parent folders. On failure an old file is left unchanged.
+/// Writes `path` through `fill` and creates its parent folders. On failure an old file is left unchanged. A link stays one, and
+/// the file that it names is written.
 ///
-/// Errors: Io, naming the path.
+/// Errors: Io, naming the path; a folder, device or pipe in place of a file.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let named = path.is_symlink().then(|| std::fs::canonicalize(path).ok()).flatten();
+    let path = named.as_deref().unwrap_or(path);
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(
+            Error::new(ErrorKind::Io, format!("{}: this is not a regular file", path.display())).about_file(path)
+        );
+    }
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),

@@ -39,6 +39,9 @@ impl LabelTable {
     pub fn merge(&self, groups: &[(String, Vec<String>)]) -> Result<Self> {
         let mut group_of: Vec<Option<usize>> = vec![None; self.num_labels()];
         for (g, (name, members)) in groups.iter().enumerate() {
+            if name.trim().is_empty() {
+                return Err(Error::argument(format!("merged labels must get a name; got \"{name}\"")));
+            }
             if members.is_empty() {
                 return Err(Error::argument(format!("label \"{name}\" would be merged from no label")).about_name(name));
             }

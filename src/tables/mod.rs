@@ -24,6 +24,7 @@ pub use csv_file::CsvFile;
 pub use csv_records::CsvRecords;
 pub use operations::columns_of;
 pub(crate) use polars_error::polars_error;
+pub(crate) use read_write::parquet_columns;
 pub use table::Table;
 pub use text_file::TextFile;
 pub(crate) use text_file::{is_blank, start_of_text, trimmed};

@@ -31,7 +31,15 @@ fn translated(text: &str) -> Option<String> {
         _ if has("file must end with PAR1") || has("at least 12 bytes") => {
             "the file is cut short, or it is no Parquet".into()
         }
-        _ if text.starts_with("parquet: ") || has("File out of specification") => {
+        [name, ..] if text.starts_with("duplicate: ") => {
+            format!("column \"{}\" appears twice", name.trim_matches('\''))
+        }
+        _ if text.starts_with("duplicate: ") => "a column name appears twice".into(),
+        _ if text.starts_with("parquet: ")
+            || has("File out of specification")
+            || has("ARROW:schema")
+            || has("source_location") =>
+        {
             "the file is damaged, or its form of Parquet is not supported".into()
         }
         _ if has("cannot cast List type") || has("cannot cast list") => {

@@ -24,7 +24,8 @@ pub const READER: Reader = Reader {
 /// Whether a file may be CSV: JSON and XML have commas too, and a list of pictures has none.
 pub fn is_csv(probe: &Probe, options: &LoadOptions) -> bool {
     const LINES: usize = 20;
-    if probe.is_folder {
+    // No text: the whole file is not read to find that out.
+    if probe.is_folder || probe.start(options).is_none() {
         return false;
     }
     let looks = |text: &str| {

@@ -20,7 +20,7 @@ use super::names;
 use super::records::Layout;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
-use crate::tables::{TextFile, start_of_text};
+use crate::tables::{CsvFile, TextFile, start_of_text};
 
 mod arff;
 mod coco;
@@ -163,6 +163,9 @@ impl Probe {
 
     fn new(path: &Path) -> Result<Probe> {
         let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
+        if !metadata.is_dir() && !metadata.is_file() {
+            return Err(Error::in_file(path, "this is neither a file nor a folder"));
+        }
         let mut head = Vec::new();
         if !metadata.is_dir() {
             let file = File::open(path).map_err(|e| Error::io(path, e))?;
@@ -350,22 +353,24 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
             (None, None) => Err(Error::unknown("format", name, READERS.iter().map(|r| r.name))),
         };
     }
-    READERS.iter().find(|r| (r.detect)(probe, options)).ok_or_else(|| {
-        let what = if probe.is_folder {
-            "this folder looks like no known layout"
-        } else {
-            "this file looks like no known format"
-        };
-        let formats: Vec<&str> = READERS.iter().map(|r| r.name).collect();
-        let error = Error::in_file(&probe.path, what);
-        match probe.head.starts_with(b"\x1f\x8b") {
-            true => error.with_help("it is compressed by gzip: unpack it first"),
-            false => error.with_help(format!(
-                "option format names one of {}; option delimiter the text between two cells of a CSV file",
-                formats.join(", ")
-            )),
+    if let Some(reader) = READERS.iter().find(|r| (r.detect)(probe, options)) {
+        return Ok(reader);
+    }
+    if !probe.is_folder && (options.encoding.is_some() || options.delimiter.is_some()) {
+        // A wrong value of these hides what the file is.
+        CsvFile::new(probe.text(options)?, options.delimiter.as_deref())?;
+    }
+    let what =
+        if probe.is_folder { "this folder looks like no known layout" } else { "this file looks like no known format" };
+    let help = match probe.head.starts_with(b"\x1f\x8b") {
+        true => "it is compressed by gzip: unpack it first".to_string(),
+        false => {
+            let formats: Vec<&str> = READERS.iter().map(|r| r.name).collect();
+            let formats = formats.join(", ");
+            format!("option format names one of {formats}; option delimiter the text between two cells of a CSV file")
         }
-    })
+    };
+    Err(Error::in_file(&probe.path, what).with_help(help))
 }
 
 /// The named labels in their order. A label that the table does not have is an error if the file lists its labels or

@@ -6,7 +6,7 @@ use polars::prelude::PlHashSet;
 use serde_json::Value;
 
 use super::Field;
-use super::truth::Truth;
+use super::truth::{Truth, is_missing};
 use crate::labels::names::trimmed;
 
 /// How the cells of a column of labels are read.
@@ -53,6 +53,11 @@ impl Cells {
             );
             return told(Cells::List, Some(note));
         }
+        if let Some(example) = filled.iter().filter(|value| is_bracketed(value) && list(value).is_none()).min() {
+            // Reading it gives the error, with its place.
+            let note = format!("column \"{name}\" holds what looks like a list and cannot be read as one: {example}");
+            return told(Cells::List, Some(note));
+        }
         for separator in SEPARATORS {
             let several: Vec<&&str> = filled.iter().filter(|value| value.contains(separator)).collect();
             let Some(example) = several.iter().min() else { continue };
@@ -87,13 +92,15 @@ impl Cells {
     }
 
     /// How the cells are cut, and into how many, if each is one 0 or 1 for every label, as `0,1,0,0` or `[0, 1, 0, 0]`.
-    pub fn flags(values: &PlHashSet<String>) -> Option<(Cells, usize)> {
+    ///
+    /// `named`: how many labels the options name.
+    pub fn flags(values: &PlHashSet<String>, named: Option<usize>) -> Option<(Cells, usize)> {
         let filled: Vec<&str> = values.iter().map(|v| trimmed(v)).filter(|v| !v.is_empty()).collect();
         let forms = std::iter::once(Cells::List).chain(SEPARATORS.map(|s| Cells::Split(s.into())));
         forms.into_iter().find_map(|cells| {
             let mut flags = Flags::default();
             filled.iter().try_for_each(|cell| Some(flags.add(&cells.split(cell)?)))?;
-            Some((cells, flags.width()?))
+            Some((cells, flags.width(named)?))
         })
     }
 
@@ -103,7 +110,7 @@ impl Cells {
         match self {
             _ if cell.is_empty() => Some(Vec::new()),
             Cells::One => Some(vec![cell.to_string()]),
-            Cells::List if cell == "set()" || cell.starts_with(['[', '(', '{']) => list(cell),
+            Cells::List if cell == "set()" || is_bracketed(cell) => list(cell),
             Cells::List => Some(vec![cell.to_string()]),
             Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
             Cells::Split(separator) => Some(
@@ -129,20 +136,25 @@ impl Flags {
             self.width = items.len();
         }
         self.lists += 1;
-        let truths =
-            items.iter().map(|item| Truth::of(&Field::Text(item.as_ref())).ok().filter(|t| *t != Truth::Empty));
+        let truths = items.iter().map(|item| Truth::of(&Field::Text(item.as_ref())).ok());
         let Some(truths) = truths.collect::<Option<Vec<Truth>>>() else {
             self.other = true;
             return;
         };
         let count = |truth: Truth| truths.iter().filter(|t| **t == truth).count();
-        self.other |= items.len() != self.width;
+        self.other |= items.len() != self.width || truths.iter().all(|truth| *truth == Truth::Empty);
         self.repeated |= [Truth::Absent, Truth::Present, Truth::Unknown].into_iter().any(|truth| count(truth) > 1);
     }
 
-    /// The number of labels, if the lists are flags.
-    pub fn width(&self) -> Option<usize> {
-        (self.lists > 0 && self.width > 1 && !self.other && self.repeated).then_some(self.width)
+    /// The number of labels, if the lists are flags, for which `named` labels have names.
+    pub fn width(&self, named: Option<usize>) -> Option<usize> {
+        let plain = self.repeated || named == Some(self.width);
+        (self.looks_so() && self.width > 1 && plain).then_some(self.width)
+    }
+
+    /// Whether the lists may be flags and may be lists of labels called 0 and 1.
+    pub fn looks_so(&self) -> bool {
+        self.lists > 0 && !self.other
     }
 }
 
@@ -174,6 +186,14 @@ fn known_parts(cells: &[&str], separator: &str) -> Known {
     }
 }
 
+/// Whether a text looks like a list of Python, numpy or torch, or like an object.
+fn is_bracketed(text: &str) -> bool {
+    let inside = ["array(", "tensor(", "frozenset("].iter().find_map(|start| text.strip_prefix(start)).unwrap_or(text);
+    [('[', ']'), ('{', '}'), ('(', ')')]
+        .iter()
+        .any(|(open, close)| inside.starts_with(*open) && text.ends_with([*close, ')']))
+}
+
 /// Whether a text can hardly be the name of a label: a bracketed list of quoted items or numbers, or of nothing.
 fn is_plainly_list(text: &str) -> bool {
     let quoted_or_number = |item: &String| item.parse::<f64>().is_ok() || text.contains(['\'', '"']);
@@ -184,7 +204,7 @@ fn is_plainly_list(text: &str) -> bool {
 /// `(1, 2)`, `set()`.
 pub fn list(text: &str) -> Option<Vec<String>> {
     let text = trimmed(text);
-    if text == "set()" {
+    if matches!(text, "set()" | "frozenset()") {
         return Some(Vec::new());
     }
     if let Ok(items) = serde_json::from_str::<Vec<Value>>(text) {
@@ -203,13 +223,11 @@ pub fn list(text: &str) -> Option<Vec<String>> {
         return Some(words.into_iter().map(str::to_string).collect());
     }
     let mut items = Vec::new();
-    while let Some(first) = rest.chars().next() {
-        let (item, behind) = if matches!(first, '\'' | '"') {
-            quoted(rest)?
-        } else {
-            let end = rest.find([',', '[', ']', '(', ')', '{', '}', ':', '\'', '"']).unwrap_or(rest.len());
-            (rest[..end].trim().to_string(), &rest[end..])
-        };
+    while !rest.is_empty() {
+        if items.len() == MOST_ITEMS {
+            return None;
+        }
+        let (item, behind) = item(rest)?;
         items.push(item);
         rest = behind.trim_start();
         match rest.strip_prefix(',') {
@@ -219,15 +237,51 @@ pub fn list(text: &str) -> Option<Vec<String>> {
             None => return None,
         }
     }
-    items.iter().all(|item| !item.is_empty()).then_some(items)
+    Some(items)
+}
+
+/// Labels of a cell at most.
+pub const MOST_ITEMS: usize = 1 << 20;
+
+/// The first item of a list and the text behind it: quoted, bare, or in numpy's form `np.str_('cat')`. A missing value is an
+/// empty item.
+fn item(text: &str) -> Option<(String, &str)> {
+    if let Some(inner) = text.strip_prefix("np.").and_then(|rest| rest.split_once('(')) {
+        let (item, behind) = item_inside(inner.1)?;
+        return Some((item, behind.trim_start().strip_prefix(')')?));
+    }
+    item_inside(text)
+}
+
+fn item_inside(text: &str) -> Option<(String, &str)> {
+    // Prefixes of Python's literals for bytes and texts.
+    let literal = text.strip_prefix(['b', 'u', 'r']).filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(text);
+    if literal.starts_with(['\'', '"']) {
+        return quoted(literal);
+    }
+    let end = text.find([',', '[', ']', '(', ')', '{', '}', ':', '\'', '"']).unwrap_or(text.len());
+    let bare = text[..end].trim();
+    if bare.is_empty() || bare.contains("...") {
+        return None;
+    }
+    let item = if is_missing(bare) { String::new() } else { bare.to_string() };
+    Some((item, &text[end..]))
 }
 
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        _ => None,
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// The character of an escape of so many hexadecimal digits.
+fn escaped(characters: &mut std::str::CharIndices<'_>, digits: usize) -> Option<char> {
+    let hex: String = characters.take(digits).map(|(_, c)| c).collect();
+    char::from_u32(u32::from_str_radix(&hex, 16).ok()?)
 }
 
 /// A quoted item at the start, without its quotes and escapes, and the text behind it.
@@ -241,6 +295,9 @@ fn quoted(text: &str) -> Option<(String, &str)> {
                 'n' => item.push('\n'),
                 't' => item.push('\t'),
                 'r' => item.push('\r'),
+                'x' => item.push(escaped(&mut characters, 2)?),
+                'u' => item.push(escaped(&mut characters, 4)?),
+                'U' => item.push(escaped(&mut characters, 8)?),
                 other => item.push(other),
             },
             _ if character == quote => return Some((item, &text[at + character.len_utf8()..])),
@@ -274,6 +331,7 @@ mod tests {
         assert_eq!(tell(false, false, &["['cat', 'dog']", "['cat']", "[]", ""]), (Cells::List, true));
         assert_eq!(tell(true, true, &["['cat', 'dog']", "cat"]), (Cells::List, true));
         assert_eq!(tell(true, false, &["[cat]", "dog"]), (Cells::One, false));
+        assert_eq!(tell(true, false, &["tensor([1, 0])", "dog"]), (Cells::List, true));
     }
 
     #[test]
@@ -293,7 +351,7 @@ mod tests {
 
     #[test]
     fn flags_are_told_from_labels() {
-        let of = |cells: &[&str]| Cells::flags(&cells.iter().map(|c| c.to_string()).collect());
+        let of = |cells: &[&str]| Cells::flags(&cells.iter().map(|c| c.to_string()).collect(), None);
         assert_eq!(of(&["0,1,0,0", "1,0,0,1"]), Some((by(","), 4)));
         assert_eq!(of(&["0 1 1", "", "0 0 0"]), Some((by(" "), 3)));
         assert_eq!(of(&["[0, 1, 0]", "[1, 1, 0]"]), Some((Cells::List, 3)));
@@ -320,6 +378,11 @@ mod tests {
         assert_eq!(of("[0 1  0]"), items(&["0", "1", "0"]));
         assert_eq!(of("{'a', 'b, c'}"), items(&["a", "b, c"]));
         assert_eq!(of("[cat, big dog]"), items(&["cat", "big dog"]));
+        assert_eq!(of("['sea\\xa0lion', 'caf\\u00e9', b'x']"), items(&["sea\u{a0}lion", "café", "x"]));
+        assert_eq!(of("[np.str_('cat'), np.int64(3)]"), items(&["cat", "3"]));
+        assert_eq!(of("['cat', None, nan]"), items(&["cat", "", ""]));
+        assert_eq!(of("[true, false]"), items(&["true", "false"]));
+        assert_eq!((of("[0 1 ... 1 0]"), of("[['a'], ['b']]"), of("tensor([1, 0])")), (None, None, None));
         assert_eq!((of("[]"), of("set()"), of("{}")), (items(&[]), items(&[]), items(&[])));
         assert_eq!(
             (of("cat"), of("['cat'"), of("['cat"), of("{'a': 1}"), of("[[1], [2]]"), of("[")),

@@ -20,6 +20,13 @@ impl<'a> CsvSource<'a> {
         let csv = CsvFile::new(file, options.delimiter.as_deref())?;
         let mut records = csv.records();
         let (names, line) = records.header("a line of column names")?;
+        if names.len() > 1 && names.iter().all(|name| name.len() > 1 && name.starts_with('\'') && name.ends_with('\''))
+        {
+            let message = "the names of columns are in single quotes; CSV has double ones";
+            return Err(file
+                .at(line, message)
+                .with_help("pandas: read_csv(..., quotechar=\"'\").to_csv(...) writes it again"));
+        }
         let names = if options.header {
             if let Some(what) = data(&names) {
                 let message = format!("the header is missing: the first row holds \"{what}\", which is data");

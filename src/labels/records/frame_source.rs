@@ -4,17 +4,19 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
+use super::cells::MOST_ITEMS;
 use super::{Field, Records, Source, Truth, parquet};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::tables::polars_error;
+use crate::tables::{parquet_columns, polars_error};
 
 /// A frame in memory or a Parquet file.
 pub struct FrameSource {
     origin: Origin,
     names: Vec<String>,
-    types: Vec<DataType>,
+    /// None for a type that is never read.
+    types: Vec<Option<DataType>>,
     height: usize,
 }
 
@@ -28,13 +30,14 @@ impl FrameSource {
     /// `name` is for messages.
     pub fn of_frame(frame: &DataFrame, name: &str) -> FrameSource {
         let names = frame.get_column_names().iter().map(|n| n.to_string()).collect();
-        let types = frame.dtypes();
+        let types = frame.dtypes().into_iter().map(Some).collect();
         FrameSource { height: frame.height(), names, types, origin: Origin::Frame(frame.clone(), name.into()) }
     }
 
     /// Errors: no whole Parquet file.
     pub fn of_parquet(path: &Path) -> Result<FrameSource> {
-        let ((names, types), height) = (parquet::columns(path)?, parquet::height(path)?);
+        let (names, types) = parquet_columns(path)?.into_iter().unzip();
+        let height = parquet::height(path)?;
         Ok(FrameSource { origin: Origin::Parquet(path.to_path_buf()), names, types, height })
     }
 }
@@ -42,7 +45,7 @@ impl FrameSource {
 impl FrameSource {
     /// Whether a column holds texts or whole numbers.
     pub fn holds_names(&self, column: usize) -> bool {
-        self.types[column].is_string() || self.types[column].is_integer()
+        self.types[column].as_ref().is_some_and(|dtype| dtype.is_string() || dtype.is_integer())
     }
 }
 
@@ -59,7 +62,10 @@ impl Source for FrameSource {
         let progress = large.then(|| Progress::new("reading Parquet", height as u64, "rows"));
         // A sample leaves pictures out, which may be gigabytes.
         let sampled = most < usize::MAX;
-        let kind = |column: usize| unread(&self.types[column]).filter(|_| sampled && columns.len() > 2);
+        let kind = |column: usize| match &self.types[column] {
+            None => Some("values of a type that is not read"),
+            Some(dtype) => unread(dtype).filter(|_| sampled && columns.len() > 2),
+        };
         let columns = columns.iter().map(|&column| (self.names[column].clone(), kind(column))).collect();
         Ok(FrameFields { source: self, columns, height, part: Vec::new(), start: 0, rows: 0, row: 0, progress })
     }
@@ -205,16 +211,20 @@ fn unread(dtype: &DataType) -> Option<&'static str> {
     }
 }
 
-/// The items of a list as names; nulls are none.
+/// The items of a list as names; a missing one is empty. Errors: more items than an image can have labels.
 fn texts(items: &Series) -> Result<Vec<String>> {
+    if items.len() > MOST_ITEMS {
+        return Err(Error::data(format!("a list holds {} items; at most {MOST_ITEMS} can be labels", items.len())));
+    }
     if items.dtype().is_float() {
         let items = items.cast(&DataType::Float64).map_err(|e| polars_error("a list of numbers", e))?;
         let items = items.f64().map_err(|e| polars_error("a list of numbers", e))?;
-        return Ok(items.iter().flatten().map(|x| x.to_string()).collect());
+        let text = |x: Option<f64>| x.filter(|x| !x.is_nan()).map_or(String::new(), |x| x.to_string());
+        return Ok(items.iter().map(text).collect());
     }
     let items = items.cast(&DataType::String).map_err(|e| polars_error("a list of labels", e))?;
     let items = items.str().map_err(|e| polars_error("a list of labels", e))?;
-    Ok(items.iter().flatten().filter(|item| !item.is_empty()).map(str::to_string).collect())
+    Ok(items.iter().map(|item| item.unwrap_or_default().to_string()).collect())
 }
 
 impl FrameFields<'_> {

@@ -108,7 +108,9 @@ fn scalar(value: &Value) -> Option<String> {
             _ => number.to_string(),
         }),
         Value::Bool(value) => Some(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        // A missing item: empty.
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -122,17 +124,15 @@ fn field<'v>(values: &[&'v Value]) -> Field<'v> {
             (None, Some(value)) => Field::Float(value),
             (None, None) => Field::Null,
         },
-        [Value::Array(list)] => match list.iter().filter(|item| !item.is_null()).map(scalar).collect::<Option<_>>() {
+        [Value::Array(list)] => match list.iter().map(scalar).collect::<Option<_>>() {
             Some(items) => Field::List(items),
             None => Field::Other("a list of lists or objects"),
         },
         [Value::Object(_)] => Field::Other("an object"),
-        several => {
-            match several.iter().filter(|item| !item.is_null()).map(|item| scalar(item)).collect::<Option<_>>() {
-                Some(items) => Field::List(items),
-                None => Field::Other("a list of lists or objects"),
-            }
-        }
+        several => match several.iter().map(|item| scalar(item)).collect::<Option<_>>() {
+            Some(items) => Field::List(items),
+            None => Field::Other("a list of lists or objects"),
+        },
     }
 }
 

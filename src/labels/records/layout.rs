@@ -412,6 +412,18 @@ impl Layout {
             let name = &names[column];
             self.notes.push(format!("column \"{name}\" holds other values than 1, 0 and -1 and is not read"));
         }
+        for column in [self.image, label] {
+            if names.iter().filter(|name| **name == names[column]).count() > 1 {
+                return Err(sample
+                    .error(format!("column \"{}\" appears twice", names[column]))
+                    .with_help("several labels of an image stand in one cell, or in a column of 0 and 1 each"));
+            }
+        }
+        for (column, name) in names.iter().enumerate() {
+            if name.is_empty() && !sample.columns[column].is_empty() && !sample.columns[column].whole {
+                self.notes.push(format!("column {} has no name and is not read", column + 1));
+            }
+        }
         for name in names.iter().enumerate().filter(|&(c, _)| c != label && c != self.image).map(|(_, name)| name) {
             if columns::is_split(name) {
                 self.notes.push(format!(
@@ -420,11 +432,17 @@ impl Layout {
             }
         }
         let (name, content) = (&names[label], &sample.columns[label]);
+        let named = options.labels.as_ref().map(Vec::len);
         let flags = match options.separator {
             Some(_) => None,
-            None if content.lists > 0 => content.flag_lists.width().map(|width| (Cells::List, width)),
-            None => Cells::flags(&content.distinct),
+            None if content.lists > 0 => content.flag_lists.width(named).map(|width| (Cells::List, width)),
+            None => Cells::flags(&content.distinct, named),
         };
+        if flags.is_none() && content.flag_lists.looks_so() {
+            self.notes.push(format!(
+                "the lists of column \"{name}\" hold 0 and 1 alone and are read as labels called 0 and 1 (option labels with a name per item takes them for flags)"
+            ));
+        }
         self.cells = match (options.separator.as_deref(), flags) {
             (Some(""), _) => Cells::One,
             (Some("[]"), _) => Cells::List,
@@ -526,7 +544,14 @@ fn image_column<S: Source>(
         }
         return Ok(column);
     }
-    // The index of a frame that pandas wrote.
+    // The index of a frame that pandas wrote. A shuffled one numbers the rows.
+    let maybe = columns::maybe_image(names).filter(|&c| may_be(c) && c > 0 && !sample.columns[c].is_flags());
+    if sample.is_unnamed(0) && sample.columns[0].whole && maybe.is_some() {
+        let column = maybe.unwrap_or_default();
+        notes
+            .push(format!("column \"{}\" is used as the column of images (option image names another)", names[column]));
+        return Ok(column);
+    }
     if sample.is_unnamed(0) && !sample.columns[0].counting && sample.columns[0].distinct.len() > 1 {
         notes.push("column 1 has no name and is used as the column of images (option image names another)".into());
         return Ok(0);

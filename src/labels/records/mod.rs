@@ -183,11 +183,17 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
     let mut unsure = 0_u64;
     let mut taken = truth::Taken::default();
     while let Some(place) = records.next()? {
-        let Some(image) = image_of(source, &records, columns.len(), place)? else { continue };
-        let image = builder.image(&image)?;
+        let Some(image_name) = image_of(source, &records, columns.len(), place)? else { continue };
+        let image = builder.image(&image_name)?;
         let field = records.field(1)?;
         if matches!(field, Field::Null | Field::Text("")) {
             continue;
+        }
+        if let (Field::Text(text), true) = (&field, *image_name == source.names()[layout.image])
+            && *text == source.names()[columns[1]]
+        {
+            let message = "the header comes again: two files were joined".to_string();
+            return Err(source.error(Some(place), message).with_help("remove the line"));
         }
         // In a table of truths a label that is absent everywhere is one of the table's.
         let (entry, own) = match layout.value {
@@ -227,6 +233,19 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
             }
         };
         items.iter().map(|item| trimmed(item)).filter(|item| !item.is_empty()).try_for_each(add)?;
+    }
+    if let Cells::Split(taken) = cells
+        && options.separator.is_none()
+    {
+        for other in ["|", ";"].into_iter().filter(|other| other != taken) {
+            let holding = builder.labels().iter().filter(|label| label.contains(other)).count();
+            if holding > 0 {
+                console::log(&format!(
+                    "{}: {holding} labels hold \"{other}\" (option separator chooses)",
+                    source.name()
+                ));
+            }
+        }
     }
     let missing: Vec<String> =
         builder.labels().iter().filter(|label| truth::is_missing(label)).map(|label| format!("\"{label}\"")).collect();

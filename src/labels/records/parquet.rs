@@ -17,14 +17,6 @@ pub fn open(path: &Path) -> Result<ParquetReader<File>> {
     Ok(ParquetReader::new(File::open(path).map_err(|e| Error::io(path, e))?))
 }
 
-/// The column names and types.
-pub fn columns(path: &Path) -> Result<(Vec<String>, Vec<DataType>)> {
-    let failed = |e| polars_error(format!("{} is not a complete Parquet file", path.display()), e).about_file(path);
-    let schema = open(path)?.schema().map_err(failed)?;
-    let schema = Schema::from_arrow_schema(&schema);
-    Ok(schema.iter().map(|(name, dtype)| (name.to_string(), dtype.clone())).unzip())
-}
-
 /// The number of rows.
 pub fn height(path: &Path) -> Result<usize> {
     open(path)?.num_rows().map_err(|e| unreadable(path, e))
