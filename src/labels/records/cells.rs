@@ -110,7 +110,7 @@ impl Cells {
         match self {
             _ if cell.is_empty() => Some(Vec::new()),
             Cells::One => Some(vec![cell.to_string()]),
-            Cells::List if cell == "set()" || is_bracketed(cell) => list(cell),
+            Cells::List if cell == "set()" || cell.starts_with('[') || is_bracketed(cell) => list(cell),
             Cells::List => Some(vec![cell.to_string()]),
             Cells::Split(separator) if separator == " " => Some(cell.split_whitespace().map(str::to_string).collect()),
             Cells::Split(separator) => Some(

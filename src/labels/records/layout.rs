@@ -252,6 +252,13 @@ impl Layout {
         }
         let mut notes = Vec::new();
         let image = image_column(&sample, options, form, &mut notes)?;
+        let single = |name: &String| name.len() > 1 && name.starts_with('\'') && name.ends_with('\'');
+        if !sample.columns[image].distinct.is_empty() && sample.columns[image].distinct.iter().all(single) {
+            let name = &names[image];
+            notes.push(format!(
+                "the names in column \"{name}\" are in single quotes, which belong to them: CSV quotes with \""
+            ));
+        }
         // Columns that are no labels: an index of pandas, empty columns behind trailing delimiters.
         let mut passed_over: Vec<usize> = Vec::new();
         for (column, content) in sample.columns.iter().enumerate().filter(|(c, _)| *c != image) {

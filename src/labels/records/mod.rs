@@ -234,10 +234,8 @@ fn pairs<S: Source>(source: &S, layout: &Layout, cells: &Cells, options: &LoadOp
         };
         items.iter().map(|item| trimmed(item)).filter(|item| !item.is_empty()).try_for_each(add)?;
     }
-    if let Cells::Split(taken) = cells
-        && options.separator.is_none()
-    {
-        for other in ["|", ";"].into_iter().filter(|other| other != taken) {
+    if *cells != Cells::One && options.separator.is_none() {
+        for other in ["|", ";"].into_iter().filter(|other| *cells != Cells::Split((*other).into())) {
             let holding = builder.labels().iter().filter(|label| label.contains(other)).count();
             if holding > 0 {
                 console::log(&format!(
