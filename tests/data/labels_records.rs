@@ -118,7 +118,9 @@ fn any_table() -> impl Strategy<Value = LabelTable> {
         |(labels, images, seed, kind)| {
             let labels: Vec<String> = labels.into_iter().collect();
             let (m, n) = (labels.len() as u32, images.len());
-            let bit = |i: usize, l: u32, of: u64| (seed.rotate_left(i as u32 * 7 + l * 13) ^ of).count_ones() % 3 == 0;
+            let bit = |i: usize, l: u32, of: u64| {
+                (seed.rotate_left(i as u32 * 7 + l * 13) ^ of).count_ones().is_multiple_of(3)
+            };
             // Kind 0: at most one label per image.
             let mut lists: Vec<Vec<u32>> = (0..n)
                 .map(|i| match kind {

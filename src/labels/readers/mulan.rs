@@ -156,7 +156,7 @@ fn image_attribute(arff: &Arff, labels: &[usize], text: &TextFile, options: &Loa
     let named = |known: &&str| {
         (0..arff.attributes.len()).filter(candidates).find(|at| arff.attributes[*at].name.eq_ignore_ascii_case(known))
     };
-    Ok(IMAGE.iter().find_map(|known| named(&known)))
+    Ok(IMAGE.iter().find_map(named))
 }
 
 /// The positions of the labels among the attributes, ascending.

@@ -99,7 +99,9 @@ impl Cells {
         let forms = std::iter::once(Cells::List).chain(SEPARATORS.map(|s| Cells::Split(s.into())));
         forms.into_iter().find_map(|cells| {
             let mut flags = Flags::default();
-            filled.iter().try_for_each(|cell| Some(flags.add(&cells.split(cell)?)))?;
+            for cell in &filled {
+                flags.add(&cells.split(cell)?);
+            }
             Some((cells, flags.width(named)?))
         })
     }
