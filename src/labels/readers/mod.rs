@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::label_table::LabelTable;
 use super::names;
-use super::records::Layout;
+use super::records::{FrameSource, Layout};
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
 use crate::tables::{CsvFile, TextFile, start_of_text};
@@ -156,6 +156,7 @@ pub struct Probe {
     pub head: Vec<u8>,
     text: OnceCell<Result<TextFile>>,
     layout: OnceCell<Result<Layout>>,
+    parquet: OnceCell<Result<FrameSource>>,
 }
 
 impl Probe {
@@ -177,6 +178,7 @@ impl Probe {
             head,
             text: OnceCell::new(),
             layout: OnceCell::new(),
+            parquet: OnceCell::new(),
         })
     }
 
@@ -184,6 +186,12 @@ impl Probe {
     pub fn text(&self, options: &LoadOptions) -> Result<&TextFile> {
         let read = || TextFile::read_as(&self.path, options.encoding.as_deref());
         self.text.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// A Parquet file, opened once for detection and reading.
+    fn parquet(&self) -> Result<&FrameSource> {
+        let open = || FrameSource::of_parquet(&self.path).map(FrameSource::sharing);
+        self.parquet.get_or_init(open).as_ref().map_err(Clone::clone)
     }
 
     /// The layout of a table, told once for detection and reading.

@@ -3,7 +3,7 @@
 use super::{LoadOptions, Probe, Reader};
 use crate::error::Result;
 use crate::labels::LabelTable;
-use crate::labels::records::{self, Form, FrameSource, Layout};
+use crate::labels::records::{self, Form, Layout};
 
 pub const READER: Reader = Reader {
     name: "parquet-long",
@@ -21,10 +21,10 @@ pub fn is_parquet(probe: &Probe) -> bool {
 }
 
 fn layout<'a>(probe: &'a Probe, options: &LoadOptions) -> Result<&'a Layout> {
-    probe.layout(|| Layout::find(&FrameSource::of_parquet(&probe.path)?, options, Form::asked(options)))
+    probe.layout(|| Layout::find(probe.parquet()?, options, Form::asked(options)))
 }
 
 /// Reads either form: the one that was asked for by name, or the one that the content has.
 pub fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
-    records::read_as(&FrameSource::of_parquet(&probe.path)?, layout(probe, options)?, options)
+    records::read_as(probe.parquet()?, layout(probe, options)?, options)
 }

@@ -1,5 +1,6 @@
 //! Records of a polars frame, or of a Parquet file that is read in parts.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
@@ -11,6 +12,9 @@ use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::tables::{parquet_columns, polars_error};
 
+/// Columns of a Parquet file whose first part is kept.
+const FEW: usize = 4;
+
 /// A frame in memory or a Parquet file.
 pub struct FrameSource {
     origin: Origin,
@@ -18,6 +22,9 @@ pub struct FrameSource {
     /// None for a type that is never read.
     types: Vec<Option<DataType>>,
     height: usize,
+    /// Whether the sample and the reading share the first part of a file of few columns, and that part.
+    shares: bool,
+    first: OnceCell<DataFrame>,
 }
 
 enum Origin {
@@ -31,18 +38,37 @@ impl FrameSource {
     pub fn of_frame(frame: &DataFrame, name: &str) -> FrameSource {
         let names = frame.get_column_names().iter().map(|n| n.to_string()).collect();
         let types = frame.dtypes().into_iter().map(Some).collect();
-        FrameSource { height: frame.height(), names, types, origin: Origin::Frame(frame.clone(), name.into()) }
+        let (height, first) = (frame.height(), OnceCell::new());
+        FrameSource { names, types, height, shares: false, first, origin: Origin::Frame(frame.clone(), name.into()) }
     }
 
     /// Errors: no whole Parquet file.
     pub fn of_parquet(path: &Path) -> Result<FrameSource> {
         let (names, types) = parquet_columns(path)?.into_iter().unzip();
         let height = parquet::height(path)?;
-        Ok(FrameSource { origin: Origin::Parquet(path.to_path_buf()), names, types, height })
+        let (origin, first) = (Origin::Parquet(path.to_path_buf()), OnceCell::new());
+        Ok(FrameSource { origin, names, types, height, shares: false, first })
     }
 }
 
 impl FrameSource {
+    /// Reads the first part of a file of few columns whole, for the sample and the reading after it.
+    pub fn sharing(self) -> FrameSource {
+        FrameSource { shares: true, ..self }
+    }
+
+    /// The first rows of all columns, if these are few and of types that are small. Read once.
+    fn first(&self, path: &Path) -> Result<Option<&DataFrame>> {
+        let small = |dtype: &Option<DataType>| dtype.as_ref().is_some_and(|dtype| unread(dtype).is_none());
+        if !self.shares || self.names.len() > FEW || !self.types.iter().all(small) {
+            return Ok(None);
+        }
+        if self.first.get().is_none() {
+            let _ = self.first.set(parquet::part(path, &self.names, 0, parquet::ROWS.min(self.height))?);
+        }
+        Ok(self.first.get())
+    }
+
     /// Whether a column holds texts or whole numbers.
     pub fn holds_names(&self, column: usize) -> bool {
         self.types[column].as_ref().is_some_and(|dtype| dtype.is_string() || dtype.is_integer())
@@ -232,9 +258,15 @@ impl FrameFields<'_> {
     fn load(&mut self) -> Result<()> {
         interrupt::check()?;
         let rows = (parquet::FIELDS / self.columns.len().max(1)).clamp(1, parquet::ROWS).min(self.height - self.start);
-        let frame = match &self.source.origin {
-            Origin::Frame(frame, _) => frame.slice(self.start as i64, rows),
-            Origin::Parquet(path) => {
+        let shared = match &self.source.origin {
+            Origin::Parquet(path) if self.start == 0 => self.source.first(path)?,
+            _ => None,
+        };
+        let rows = shared.map_or(rows, |first| rows.min(first.height()));
+        let frame = match (&self.source.origin, shared) {
+            (_, Some(first)) => first.slice(0, rows),
+            (Origin::Frame(frame, _), None) => frame.slice(self.start as i64, rows),
+            (Origin::Parquet(path), None) => {
                 let read: Vec<String> =
                     self.columns.iter().filter(|(_, kind)| kind.is_none()).map(|(name, _)| name.clone()).collect();
                 parquet::part(path, &read, self.start, rows)?
