@@ -112,8 +112,8 @@ impl PairBuilder {
         self.entry(image, label, Entry::Present, place)
     }
 
-    /// Adds an entry of the image in row `image`. Of several for one label a present one counts before an unknown one, and that before an
-    /// absent one. A label that is only ever absent is none of the table's, unless [`PairBuilder::label`] adds it.
+    /// Adds an entry of the image in row `image`. Of several for one label a present one counts before an unknown one,
+    /// and that before an absent one. A label that is only ever absent is none of the table's, unless [`PairBuilder::label`] adds it.
     pub fn entry(&mut self, image: u32, label: &str, entry: Entry, place: usize) -> Result<()> {
         let label = self.labels.place(label)?;
         self.pairs.push(Pair::of(image, label, entry, place));

@@ -7,7 +7,7 @@ use super::text_file::TextFile;
 use crate::error::{Error, Result};
 
 /// The delimiters that are recognised, in order of preference.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Lines that decide the delimiter.
 const SAMPLE: usize = 200;
 

@@ -20,7 +20,7 @@ mod table;
 mod text_file;
 
 pub use cell::Cell;
-pub use csv_file::CsvFile;
+pub use csv_file::{CsvFile, DELIMITERS};
 pub use csv_records::CsvRecords;
 pub use operations::columns_of;
 pub(crate) use polars_error::polars_error;

@@ -218,3 +218,37 @@ impl CopyOf for Tensor {
         Ok(copy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn views_are_aligned_and_the_room_between_them_stays_zero() {
+        let sizes = [[3, 5], [1, 1], [7, 40]];
+        let leaf = |(i, size): (usize, &[i64; 2])| {
+            (format!("{i}"), Tensor::full(size, 1.0 + i as f64, (Kind::Float, Device::Cpu)).set_requires_grad(true))
+        };
+        let leaves: Vec<(String, Tensor)> = sizes.iter().enumerate().map(leaf).collect();
+        let buffer = Tensor::ones([5], (Kind::Float, Device::Cpu));
+        let copies = leaves.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+        let mut flat = Flat::of(copies, vec![buffer.shallow_clone()]).unwrap();
+        let start = flat.values.data_ptr() as usize;
+        for (name, leaf) in &leaves {
+            assert_eq!((leaf.data_ptr() as usize - start) % 512, 0, "{name}");
+            assert_eq!((leaf.grad().data_ptr() as usize - flat.gradients.data_ptr() as usize) % 512, 0, "{name}");
+        }
+        assert_eq!((flat.values.numel(), flat.statistics.numel()), (128 + 128 + 384, 128));
+        let mut adam = Adam::new(&flat, Optimiser::AdamW, 0.1).unwrap();
+        adam.set_factors(&flat, |name| if name == "1" { 0.5 } else { 1.0 }).unwrap();
+        leaves.iter().map(|(_, leaf)| leaf.square().sum(Kind::Float)).sum::<Tensor>().backward();
+        adam.update(&mut flat, 0.01, BETA1).unwrap();
+        let held: f64 = leaves.iter().map(|(_, leaf)| f64::try_from(leaf.detach().sum(Kind::Double)).unwrap()).sum();
+        assert_eq!(f64::try_from(flat.values.sum(Kind::Double)).unwrap(), held);
+        // The buffer is a view too.
+        let _ = flat.statistics.f_fill_(3.0).unwrap();
+        assert_eq!(f64::try_from(buffer.f_max().unwrap()).unwrap(), 3.0);
+    }
+}

@@ -696,6 +696,26 @@ proptest! {
         }
         same("voc-lists", lists.load("", json!({"format": "voc-lists"})))?;
 
+        let nuswide = Folder::new();
+        let images: String = (0..held_by.len()).map(|i| format!("{i}.jpg\n")).collect();
+        nuswide.put("ImageList/ImageList/TrainImagelist.txt", images);
+        for (k, name) in names.iter().enumerate() {
+            let flags: String = held_by.iter().map(|row| format!("{}\n", u8::from(row[k]))).collect();
+            nuswide.put(&format!("Groundtruth/TrainTestLabels/Labels_{name}_Train.txt"), flags);
+        }
+        same("nuswide", nuswide.load("", json!({"split": "train"})))?;
+
+        let coco = Folder::new();
+        let of = |i: usize, row: &[bool]| -> Vec<Value> {
+            (0..names.len()).filter(|&k| row[k]).map(|k| json!({"image_id": i, "category_id": k})).collect()
+        };
+        let annotations: Vec<Value> = held_by.iter().enumerate().flat_map(|(i, row)| of(i, row)).collect();
+        let images: Vec<Value> = (0..held_by.len()).map(|i| json!({"id": i, "file_name": format!("{i}.jpg")})).collect();
+        let categories: Vec<Value> = names.iter().enumerate().map(|(k, name)| json!({"id": k, "name": name})).collect();
+        let instances = json!({"images": images, "annotations": annotations, "categories": categories});
+        coco.put("x.json", instances.to_string());
+        same("coco", coco.load("x.json", json!({})))?;
+
         let (described, listed) = (Folder::new(), Folder::new());
         let quoted: Vec<String> = names.iter().map(|name| serde_json::to_string(name).unwrap()).collect();
         described.put("data.yaml", format!("train: images\nnames: [{}]\n", quoted.join(", ")));

@@ -4,6 +4,7 @@ use super::{LoadOptions, Probe, Reader};
 use crate::error::Result;
 use crate::labels::LabelTable;
 use crate::labels::records::{self, CsvSource, Form, Layout};
+use crate::tables::DELIMITERS;
 
 /// The options of CSV files.
 pub const OPTIONS: &[&str] = &["image", "label", "separator", "unknown", "empty", "delimiter", "header", "encoding"];
@@ -24,20 +25,13 @@ pub const READER: Reader = Reader {
 /// Whether a file may be CSV: JSON and XML have commas too, and a list of pictures has none.
 pub fn is_csv(probe: &Probe, options: &LoadOptions) -> bool {
     const LINES: usize = 20;
-    // No text: the whole file is not read to find that out.
-    if probe.is_folder || probe.start(options).is_none() {
-        return false;
-    }
-    let looks = |text: &str| {
-        let delimiters = options.delimiter.as_deref().unwrap_or(",;\t|");
-        !text.trim_start().starts_with(['[', '{', '<'])
-            && text.lines().take(LINES).any(|line| line.contains(|c| delimiters.contains(c)))
-    };
-    match probe.text(options) {
-        Ok(text) => looks(text.content()),
-        // Reading it gives the error.
-        Err(_) => probe.first_line().is_some_and(looks),
-    }
+    let given = |c: char| options.delimiter.as_deref().is_some_and(|delimiters| delimiters.contains(c));
+    let usual = |c: char| options.delimiter.is_none() && DELIMITERS.iter().any(|&d| c == char::from(d));
+    probe.start(options).is_some_and(|start| {
+        let start = start.trim_start_matches('\u{feff}').trim_start();
+        !start.starts_with(['[', '{', '<'])
+            && start.lines().take(LINES).any(|line| line.contains(|c| given(c) || usual(c)))
+    })
 }
 
 fn layout<'a>(probe: &'a Probe, options: &LoadOptions) -> Result<&'a Layout> {

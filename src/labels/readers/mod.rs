@@ -24,6 +24,7 @@ use crate::tables::{CsvFile, TextFile, start_of_text};
 
 mod arff;
 mod coco;
+mod coco_fields;
 mod csv_long;
 mod csv_wide;
 mod huggingface;
@@ -203,12 +204,6 @@ impl Probe {
     /// of file.
     pub fn start(&self, options: &LoadOptions) -> Option<String> {
         if self.is_folder { None } else { start_of_text(&self.head, options.encoding.as_deref()) }
-    }
-
-    /// The first line, as far as it is text.
-    fn first_line(&self) -> Option<&str> {
-        let line = self.head.split(|&b| b == b'\n').find(|l| !l.trim_ascii().is_empty())?;
-        std::str::from_utf8(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).ok()
     }
 }
 

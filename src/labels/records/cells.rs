@@ -122,8 +122,8 @@ impl Cells {
     }
 }
 
-/// Whether lists are flags: as long as each other, of 0, 1 and -1 (or true and false) alone, and one holds a value twice, which no list of labels
-/// does.
+/// Whether lists are flags: as long as each other, of 0, 1 and -1 (or true and false) alone, and one holds a value twice,
+/// which no list of labels does.
 #[derive(Default)]
 pub struct Flags {
     lists: usize,

@@ -5,6 +5,7 @@
 //! | [`Source`] and [`Records`]: records of named fields, from the start as often as needed | this one |
 //! | the names that columns of images and labels have | `columns` |
 //! | [`Layout`]: long or wide, and the columns, from names and content | `layout` |
+//! | what the columns hold, from the first records | `sample` |
 //! | several labels in a cell | `cells` |
 //! | 0, 1, -1, true, empty: the truth of an entry | `truth` |
 //! | sources: CSV files; JSON lines; frames and Parquet files in parts | `csv_source`, `json_source`, `frame_source`, `parquet` |
@@ -16,6 +17,7 @@ mod frame_source;
 mod json_source;
 mod layout;
 pub(super) mod parquet;
+mod sample;
 pub(super) mod truth;
 
 use std::borrow::Cow;
@@ -25,7 +27,8 @@ use polars::prelude::PlHashMap;
 pub use csv_source::CsvSource;
 pub use frame_source::FrameSource;
 pub use json_source::JsonSource;
-pub use layout::{Form, Layout, SAMPLE_MOST};
+pub use layout::{Form, Layout};
+pub use sample::SAMPLE_MOST;
 pub use truth::Truth;
 
 use self::cells::Cells;
