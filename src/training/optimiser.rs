@@ -145,7 +145,7 @@ impl Adam {
             if self.weight_decay > 0.0 && flat.decaying > 0 {
                 let mut weights = flat.values.f_narrow(0, 0, flat.decaying)?;
                 match self.kind {
-                    Optimiser::Adam => {
+                    Optimiser::Adam | Optimiser::Sgd => {
                         let mut gradients = flat.gradients.f_narrow(0, 0, flat.decaying)?;
                         // addcmul would need a tensor of ones.
                         let _ = gradients.f_add_(&weights.f_mul_scalar(self.weight_decay)?)?;
