@@ -3,7 +3,7 @@
 //! | part | file |
 //! |---|---|
 //! | RGB pixels, from picture files, to JPEG and PNG | `picture` |
-//! | one view of a picture from (seed, view, image) | `augment`, `randaugment` |
+//! | one view of a picture from (seed, view, image) | `augment`, `fixed_crops`, `randaugment`, `randaugment_uda` |
 //! | sources of pictures: files, parts, a cache in memory | `source` |
 //! | a source of pictures resized once, in one mapped file | `resized_cache` |
 //! | pictures with labels | `dataset` |
@@ -17,8 +17,10 @@ mod batches;
 mod dataset;
 mod dataset_spec;
 mod datasets;
+mod fixed_crops;
 mod picture;
 pub mod randaugment;
+pub mod randaugment_uda;
 mod resized_cache;
 pub mod scenes;
 mod source;

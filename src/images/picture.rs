@@ -13,6 +13,7 @@ use image::{
     ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader,
 };
 
+use super::fixed_crops::Rectangle;
 use crate::error::{Error, Result};
 
 /// Height × width × 3 bytes of red, green, blue, row by row from the top left.
@@ -112,6 +113,20 @@ impl Picture {
             .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
             .map_err(|cause| failed(cause.to_string()))?;
         Ok(target.into_vec())
+    }
+
+    /// A part of the picture, pixel by pixel. Errors: a part that is empty or reaches outside.
+    pub fn part(&self, part: Rectangle) -> Result<Self> {
+        let Rectangle { left, top, width, height } = part;
+        let reaches = |from: u32, length: u32, whole: u32| from.checked_add(length).is_none_or(|end| end > whole);
+        if reaches(left, width, self.width) || reaches(top, height, self.height) {
+            return Err(Error::argument(format!("{part:?} is not inside a picture of {}×{}", self.width, self.height)));
+        }
+        let row = self.width as usize * 3;
+        let columns = left as usize * 3..(left + width) as usize * 3;
+        let rows = self.rgb.chunks_exact(row.max(1)).skip(top as usize).take(height as usize);
+        let rgb = rows.flat_map(|pixels| pixels.get(columns.clone()).unwrap_or_default()).copied().collect();
+        Self::new(width, height, rgb)
     }
 
     /// JPEG bytes; quality from 1 to 100.

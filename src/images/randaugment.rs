@@ -194,7 +194,7 @@ fn sharpen(picture: &mut Pixels, ratio: f64) {
 }
 
 /// Maps every byte through a table that is made from the histogram of its channel.
-fn by_table(rgb: &mut [u8], table: fn(&[u32; 256]) -> Option<[u8; 256]>) {
+pub(super) fn by_table(rgb: &mut [u8], table: fn(&[u32; 256]) -> Option<[u8; 256]>) {
     for c in 0..3 {
         let mut histogram = [0; 256];
         rgb.iter().skip(c).step_by(3).for_each(|&x| histogram[usize::from(x)] += 1);
@@ -217,7 +217,7 @@ fn stretched(histogram: &[u32; 256]) -> Option<[u8; 256]> {
 }
 
 /// Makes all values equally frequent, as far as a table can.
-fn equalised(histogram: &[u32; 256]) -> Option<[u8; 256]> {
+pub(super) fn equalised(histogram: &[u32; 256]) -> Option<[u8; 256]> {
     let last = histogram.iter().rposition(|&n| n > 0)?;
     let step = histogram[..last].iter().sum::<u32>() / 255;
     if step == 0 {

@@ -19,6 +19,8 @@ pub struct Convention {
     pub mean_f1: bool,
     /// Of the top k, only scores that pass the threshold count.
     pub top_above_threshold: bool,
+    /// A label that is predicted in no image counts as one wrong prediction, in OP and OF1 (`Np[Np == 0] = 1` in the code).
+    pub never_is_one: bool,
 }
 
 const FIELD: Convention = Convention {
@@ -29,6 +31,7 @@ const FIELD: Convention = Convention {
     voc_ap: false,
     mean_f1: false,
     top_above_threshold: false,
+    never_is_one: false,
 };
 
 /// All conventions; the first is the default.
@@ -36,16 +39,17 @@ pub const CONVENTIONS: &[Convention] = &[
     FIELD,
     Convention {
         name: "ml-gcn",
-        summary: "as field; threshold at logit 0, which the top k must pass too",
+        summary: "as field; threshold at logit 0, which the top k must pass too; a label that is never predicted counts as one prediction",
         top_above_threshold: true,
+        never_is_one: true,
         ..FIELD
     },
     Convention {
         name: "cpsd",
-        summary: "as field with threshold 0.8, which the top k must pass too (the authors' validation script)",
+        summary: "as ml-gcn with threshold 0.8 (the authors' validation script)",
         threshold: 0.8,
-        strict: true,
         top_above_threshold: true,
+        never_is_one: true,
         ..FIELD
     },
     Convention {

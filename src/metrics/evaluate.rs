@@ -7,7 +7,7 @@ use super::conventions::Convention;
 use super::decision_metrics::DecisionMetrics;
 use super::evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
 use super::metric_options::MetricOptions;
-use super::precision_recall::{Counts, cf1, macro_f1};
+use super::precision_recall::{Counts, cf1, macro_f1, never_as_one};
 use super::top_k::{self, Cut};
 use super::voc_ap;
 use crate::error::{Error, Result};
@@ -65,11 +65,11 @@ pub fn evaluate_with<S: Score, T: Target>(
             "none of the {m} labels has a positive among the {n} images: mAP is not defined"
         )));
     };
-    let threshold_row = |cut: Cut, mean_f1: bool| {
+    let threshold_row = |cut: Cut, convention: &Convention| {
         let counts = counts_at(&stats, cuts.iter().position(|&c| c == cut).unwrap_or(0));
         ThresholdRow {
             threshold: cut.threshold,
-            decisions: DecisionMetrics::of(&counts, mean_f1),
+            decisions: decisions(&counts, convention),
             macro_f1: 100.0 * macro_f1(&counts),
         }
     };
@@ -101,8 +101,8 @@ pub fn evaluate_with<S: Score, T: Target>(
         ConventionRow {
             name: convention.name.into(),
             map: 100.0 * if convention.voc_ap { voc } else { plain },
-            rows: threshold_row(cut, convention.mean_f1),
-            top: tops.row(options.above_threshold || convention.top_above_threshold, cut, convention.mean_f1),
+            rows: threshold_row(cut, convention),
+            top: tops.row(options.above_threshold || convention.top_above_threshold, cut, convention),
         }
     };
     let own = rows(main);
@@ -154,7 +154,7 @@ pub fn evaluate_with<S: Score, T: Target>(
         left_out,
         thresholds: match &thresholds[..] {
             [_] => Vec::new(),
-            several => cuts[..several.len()].iter().map(|&cut| threshold_row(cut, main.mean_f1)).collect(),
+            several => cuts[..several.len()].iter().map(|&cut| threshold_row(cut, main)).collect(),
         },
         conventions: options.convention.iter().map(rows).collect(),
         context,
@@ -246,6 +246,14 @@ impl Stats {
     }
 }
 
+/// The metrics of one decision rule as a convention computes them.
+fn decisions(counts: &[Counts], convention: &Convention) -> DecisionMetrics {
+    match convention.never_is_one {
+        true => DecisionMetrics::of(&never_as_one(counts), convention.mean_f1),
+        false => DecisionMetrics::of(counts, convention.mean_f1),
+    }
+}
+
 /// The counts of all labels at a cut.
 fn counts_at(stats: &[Stats], cut: usize) -> Vec<Counts> {
     stats.iter().map(|s| s.counts[cut]).collect()
@@ -295,9 +303,8 @@ impl Tops {
         Tops { k, filters, counts }
     }
 
-    fn row(&self, above: bool, cut: Cut, mean_f1: bool) -> Option<TopRow> {
+    fn row(&self, above: bool, cut: Cut, convention: &Convention) -> Option<TopRow> {
         let at = self.filters.iter().position(|&f| f == above.then_some(cut))?;
-        let decisions = DecisionMetrics::of(&self.counts[at], mean_f1);
-        Some(TopRow { k: self.k, above_threshold: above, decisions })
+        Some(TopRow { k: self.k, above_threshold: above, decisions: decisions(&self.counts[at], convention) })
     }
 }

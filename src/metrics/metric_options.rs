@@ -12,8 +12,8 @@ use crate::labels::Unknown;
 crate::options! {
     /// Which metrics [`evaluate`](super::evaluate) computes, and by which conventions.
     pub struct MetricOptions {
-        /// scores from it on count as predicted, one equal to it too (with the conventions "cpsd" and "asl" only those
-        /// above it, as in their authors' code): a number, or several for a row each; () is the convention's own
+        /// scores from it on count as predicted, one equal to it too (with the convention "asl" only those above it, as in
+        /// its authors' code): a number, or several for a row each; () is the convention's own
         pub threshold: Option<Thresholds> = None;
         /// so many highest scores of each image count as predicted in the second row; () leaves it out
         pub top_k: Option<usize> = Some(3);

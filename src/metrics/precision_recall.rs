@@ -25,6 +25,11 @@ impl Counts {
     }
 }
 
+/// The counts in which a label that is predicted in no image counts as predicted once, wrongly.
+pub(super) fn never_as_one(counts: &[Counts]) -> Vec<Counts> {
+    counts.iter().map(|c| Counts { predicted: c.predicted.max(1), ..*c }).collect()
+}
+
 fn ratio(a: u64, b: u64) -> f64 {
     if b == 0 { 0.0 } else { a as f64 / b as f64 }
 }

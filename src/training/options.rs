@@ -92,8 +92,9 @@ crate::options! {
         pub ema_start: EmaStart = EmaStart::Weights;
         /// fixed augmented views per picture; 0 makes a new view each epoch
         pub views: u32 = 3, in Range::FromTo(0.0, 1e4);
-        /// a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations per view),
-        /// randaugment_level
+        /// a map: crop ("resized", "multi_scale" as ML-GCN, "squares" as SSGRL), resize_first (pixels), resized_crop_scale,
+        /// resized_crop_ratio, flip, color_jitter, cutout, cutout_factor, cutout_inclusive, randaugment (operations per view),
+        /// randaugment_level, randaugment_policy ("torchvision", or "uda": that of the package randaugment)
         pub augment: AugmentOptions = AugmentOptions::default();
         /// "all" training images, or those "containing" one of the labels
         pub images: Images = Images::All;
@@ -245,7 +246,9 @@ impl TrainOptions {
         if self.threads > 1024 {
             return Err(Error::option("threads", word, "from 0 (all cores) to 1024", self.threads));
         }
-        let AugmentOptions { randaugment, randaugment_level, .. } = self.augment;
+        let AugmentOptions { randaugment, randaugment_level, resize_first, color_jitter, .. } = self.augment;
+        Range::FromTo(0.0, 4096.0).check("augment.resize_first", word, resize_first)?;
+        Range::FromTo(0.0, 1.0).check("augment.color_jitter", word, color_jitter)?;
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
         Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)
     }

@@ -17,5 +17,6 @@ mod plots_content;
 mod plots_errors;
 mod plots_figures;
 mod randaugment;
+mod randaugment_uda;
 mod shares;
 mod unknown_labels;

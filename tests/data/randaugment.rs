@@ -4,7 +4,7 @@ use cpsd::images::randaugment::{Pixels, apply, op};
 
 use crate::common::golden;
 
-fn picture(height: usize, width: usize) -> Vec<u8> {
+pub fn picture(height: usize, width: usize) -> Vec<u8> {
     let mut rgb = Vec::new();
     for y in 0..height {
         for x in 0..width {

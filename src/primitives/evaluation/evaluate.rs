@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     signatures: &["evaluate(model, dataset) -> Evaluation", "evaluate(model, dataset, #{options}) -> Evaluation"],
     summary: "mAP, CP, CR, CF1, OP, OR, OF1 and the top-3 ones of a model, an ensemble or predictions on a data set.",
     details: "In percent, by the field's conventions (numerics: AP as scikit-learn's average_precision_score, CF1 the harmonic mean of CP \
-and CR, threshold 0.5). A score equal to the threshold counts as predicted; with the conventions \"cpsd\" and \"asl\", as in their authors' code, \
+and CR, threshold 0.5). A score equal to the threshold counts as predicted; with the convention \"asl\", as in its authors' code, \
 only a higher one does. A model that answers for only some of the labels is evaluated on those. Labels without a positive are left \
 out of the means and named. Entries of unknown truth (labels read with `unknown: \"masked\"`) are left out of every metric, and a note says how \
 many; a number of a label is then over the images where it is known.",
