@@ -104,10 +104,7 @@ impl<'a> Scope<'a> {
     /// of size 1 make it a 1×1 convolution.
     pub fn linear(&self, shape: &[i64]) -> Result<(Tensor, Tensor)> {
         let bound = 1.0 / (shape[1] as f64).sqrt();
-        let uniform = |leaf: &str, shape: &[i64]| {
-            self.add(leaf, Role::Weight, torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?)
-        };
-        Ok((uniform("weight", shape)?, uniform("bias", &shape[..1])?))
+        Ok((self.uniform("weight", shape, bound)?, self.uniform("bias", &shape[..1], bound)?))
     }
 
     /// A batch norm's weight, bias, running mean and running variance, each `[channels]`.
@@ -130,6 +127,21 @@ impl<'a> Scope<'a> {
     /// A weight of independent normal numbers.
     pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
         self.add(leaf, Role::Weight, torch::normal(self.seed, &self.path_of(leaf), shape, deviation)?)
+    }
+
+    /// A weight of independent numbers, uniform in ±`bound`.
+    pub fn uniform(&self, leaf: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
+        self.add(leaf, Role::Weight, torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?)
+    }
+
+    /// A weight `[out, in]`, uniform in ±√(6 / (in + out)) (Glorot and Bengio 2010, as `xavier_uniform_` with gain 1).
+    pub fn xavier(&self, leaf: &str, shape: [i64; 2]) -> Result<Tensor> {
+        self.uniform(leaf, &shape, (6.0 / (shape[0] + shape[1]) as f64).sqrt())
+    }
+
+    /// A weight that starts from this value.
+    pub fn given(&self, leaf: &str, value: Tensor) -> Result<Tensor> {
+        self.add(leaf, Role::Weight, value)
     }
 
     /// A weight that starts from one number everywhere.

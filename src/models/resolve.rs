@@ -1,6 +1,6 @@
 //! Checks a specification and writes its defaults out.
 
-use super::{ModelSpec, backbones, heads};
+use super::{LabelGraph, ModelSpec, backbones, heads};
 use crate::error::{Error, Result};
 
 impl ModelSpec {
@@ -84,8 +84,14 @@ impl ModelSpec {
                 .about_name(kind.name)
                 .with_help("they are those of backbone \"torchscript\"; a file of weights is given as weights"));
         }
+        // Runs of heads that do not read the shares are named without them.
+        let graph = self.graph.clone().map(|graph| match head.needs_shares {
+            true => graph,
+            false => LabelGraph { shares: vec![], ..graph },
+        });
         Ok(ModelSpec {
             head_options,
+            graph,
             freeze,
             frozen: false,
             image_size: Some(image_size),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::graph_option::LabelGraph;
+use super::heads::HeadValue;
 
 /// Architecture and initial weights of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct ModelSpec {
     pub normalise: Normalise,
     /// Values of the head's [`HeadOption`](super::heads::HeadOption)s by name; absent ones take their defaults.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub head_options: BTreeMap<String, f64>,
+    pub head_options: BTreeMap<String, HeadValue>,
     /// For heads that read word vectors: a file in GloVe format, or `"learned"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub word_vectors: Option<String>,

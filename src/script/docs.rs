@@ -268,6 +268,17 @@ fn heads_text() -> String {
     for head in crate::models::heads::HEADS {
         let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
         out.push_str(&format!("  {:<12} {}\n", head.name.cyan(), wrap(&format!("{}{paper}", head.summary), 15)));
+        let published = &head.published;
+        let mut about = |name: &str, text: &str| {
+            if !text.is_empty() {
+                out.push_str(&format!("  {:<12} {:<16} {}\n", "", name, wrap(text, 32)));
+            }
+        };
+        about("code", published.code);
+        about("differs", published.differs);
+        for layout in published.layouts {
+            about("weights", layout.system);
+        }
         let needs: Vec<&str> = [(head.needs_words, "word_vectors"), (head.needs_graph, "graph")]
             .iter()
             .filter(|n| n.0)
@@ -289,7 +300,7 @@ fn heads_text() -> String {
                 "  {:<12} {:<16} {:<8} {}\n",
                 "",
                 option.name.green(),
-                option.default,
+                option.default().to_string(),
                 wrap(option.doc, 40)
             ));
         }

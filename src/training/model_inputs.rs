@@ -7,7 +7,7 @@ use super::stored_rows::StoredRows;
 use super::views::Views;
 use crate::error::Result;
 use crate::images::{Batches, Dataset, epoch_order};
-use crate::models::heads::Answer;
+use crate::models::heads::{Answer, Truth};
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
 
@@ -113,17 +113,17 @@ impl ModelInputs {
         }
     }
 
-    /// The model's answer to a batch of these inputs.
-    pub fn answer(&self, model: &Model, x: &Tensor, pass: Pass) -> Result<Answer> {
+    /// The model's answer to a batch of these inputs; `truth` is that of a training step.
+    pub fn answer(&self, model: &Model, x: &Tensor, pass: Pass, truth: Option<Truth>) -> Result<Answer> {
         match self {
-            ModelInputs::Frozen { .. } => model.answer(x, pass),
-            ModelInputs::Pictures { .. } => model.answer(&model.frozen_features(x)?, pass),
+            ModelInputs::Frozen { .. } => model.answer(x, pass, truth),
+            ModelInputs::Pictures { .. } => model.answer(&model.frozen_features(x)?, pass, truth),
         }
     }
 
     /// Logits `[n, m]` of a batch of these inputs.
     pub fn logits(&self, model: &Model, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.answer(model, x, pass)?.logits)
+        Ok(self.answer(model, x, pass, None)?.logits)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
-use crate::models::heads::LabelLoss;
+use crate::models::heads::{LabelLoss, Truth};
 use crate::models::{Model, Pass};
 use crate::runs::{RunStore, Work};
 use crate::torch::upload;
@@ -213,8 +213,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
-            let answer = self.inputs.answer(model, &batch.x, pass)?;
             let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
+            let truth = Truth { targets: &targets, known: known.as_ref() };
+            let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
             let mut loss = answer.loss(label_loss, &targets)?;
             if let Some(distillation) = &self.job.distillation

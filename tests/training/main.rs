@@ -10,6 +10,7 @@ mod models_parity;
 mod models_weights;
 mod parity;
 mod partial;
+mod published_heads;
 mod reproduce;
 mod runs;
 mod steps;

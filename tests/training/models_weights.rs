@@ -345,8 +345,12 @@ fn timms_transformers_have_every_tensor_of_torchvisions() {
             .into_iter()
             .map(|(n, s)| (format!("module.{n}"), Tensor::zeros(s.as_slice(), (Kind::Float, Device::Cpu))))
             .collect();
-        let fitted: HashMap<String, Vec<i64>> =
-            fit(given, &own, &kind.weights).unwrap().into_iter().map(|(n, t)| (n, t.size())).collect();
+        let fitted: HashMap<String, Vec<i64>> = fit(given, &own, &kind.weights, &[], kind.classifier)
+            .unwrap()
+            .tensors
+            .into_iter()
+            .map(|(n, t)| (n, t.size()))
+            .collect();
         for (name, shape) in own {
             assert_eq!(fitted.get(&name), Some(&shape), "{backbone} {name}");
         }

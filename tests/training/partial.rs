@@ -158,7 +158,7 @@ fn unknown_entries_of_the_table_teach_nothing() {
             model.head = head.into();
             if head == "cpcl" {
                 model.word_vectors = Some("learned".into());
-                model.graph = Some(LabelGraph { labels, rows });
+                model.graph = Some(LabelGraph { labels, rows, shares: vec![] });
             }
             job.options.epochs = 1;
             course(&run(&store, &job).unwrap())

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{golden, labels, numbers};
-use crate::formula::crc32;
+use crate::formula::scattered;
 
 const IMAGES: usize = 12;
 const SIDE: usize = 24;
@@ -39,17 +39,6 @@ fn data(folder: &Path) -> Dataset {
         .collect();
     let labels = cpsd::labels::LabelTable::from_lists(labels(LABELS), paths, &lists).unwrap();
     Dataset { labels, ..unlabelled }
-}
-
-/// The generator's `scattered`.
-fn scattered(name: &str, shape: &[i64], scale: f64) -> Tensor {
-    let phase = f64::from(crc32(name) % 1000);
-    let value = |i: i64| {
-        let x = (i as f64 * 12.9898 + phase).sin() * 43758.5453;
-        (((x - x.floor()) * 2.0 - 1.0) * scale) as f32
-    };
-    let values: Vec<f32> = (0..shape.iter().product::<i64>()).map(value).collect();
-    Tensor::from_slice(&values).reshape(shape)
 }
 
 /// The weights of the generator's network under `prefix`.

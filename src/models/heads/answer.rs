@@ -9,10 +9,23 @@ use crate::losses::{Function, Kl, KlForm, LossSpec};
 pub struct Seen<'a> {
     /// The last stage's feature maps `[N, C, h, w]`.
     pub maps: &'a Tensor,
+    /// The maps of as many stages before the last as [`Head::earlier`](super::Head::earlier) asks for, the nearest first.
+    pub earlier: &'a [Tensor],
     /// The input of the trainable rest of the backbone: normalised pictures, or the output of its frozen stages.
     pub input: &'a Tensor,
     /// Runs that rest on another such input; gives feature maps.
     pub rest: &'a dyn Fn(&Tensor) -> Result<Tensor>,
+    /// The truth of the images, in a training step only.
+    pub truth: Option<Truth<'a>>,
+}
+
+/// The labels of the images of a training step.
+#[derive(Clone, Copy)]
+pub struct Truth<'a> {
+    /// `[N, m]`, 0 or 1.
+    pub targets: &'a Tensor,
+    /// Which entries are known, boolean `[N, m]`; all if none.
+    pub known: Option<&'a Tensor>,
 }
 
 /// The training's loss on the labels.

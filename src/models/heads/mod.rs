@@ -1,6 +1,6 @@
 //! Heads: the last feature maps to one logit per label. One file and one line in the list per head.
 //!
-//! MS-CMA and CADM are left out: no code was published, and the abstracts are not enough to build them.
+//! A head is as its authors' code has it: structure, first weights, losses of its own, and which weights are trained.
 
 mod add_gcn;
 mod answer; // input and output of a head
@@ -15,25 +15,27 @@ mod mcar;
 mod mgtn;
 mod ml_decoder;
 mod ml_gcn;
+mod option; // options of heads: names, ranges, defaults
+mod published; // the systems behind heads
 mod q2l;
 mod srn;
 mod ssgrl;
 mod tf;
 mod transformer; // attention and other layers shared by heads
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use tch::Tensor;
 
-pub use answer::{Answer, LabelLoss, OwnLoss, Seen};
+pub use answer::{Answer, LabelLoss, OwnLoss, Seen, Truth};
 pub use mgtn::SECOND;
+pub use option::{HeadOption, HeadValue, Takes, resolved_options};
+pub use published::{Layout, Published};
 
 use super::params::Scope;
 use super::pass::Pass;
 use super::{ModelSpec, backbones, word_vectors};
 use crate::error::{Error, Result};
-use crate::options::Range;
 
 /// A function from features `[N, C, h, w]` to logits.
 pub trait Head: Send {
@@ -43,6 +45,11 @@ pub trait Head: Send {
     /// The output for one batch: `logits`, unless the head reads more than the last maps or has its own loss.
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
         Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None })
+    }
+
+    /// The number of stages before the last whose maps the head reads too ([`Seen::earlier`]).
+    fn earlier(&self) -> usize {
+        0
     }
 
     /// Added to the output of a trainable stage `[N, C, h, w]` before the next stage.
@@ -60,26 +67,6 @@ pub trait Head: Send {
     }
 }
 
-/// A numeric option of a head, under its name in `head_options`.
-pub struct HeadOption {
-    pub name: &'static str,
-    pub default: f64,
-    pub range: Range,
-    /// Whether it must be an integer.
-    pub whole: bool,
-    pub doc: &'static str,
-}
-
-impl HeadOption {
-    const fn whole(name: &'static str, default: f64, least: f64, most: f64, doc: &'static str) -> Self {
-        HeadOption { name, default, range: Range::FromTo(least, most), whole: true, doc }
-    }
-
-    const fn real(name: &'static str, default: f64, least: f64, most: f64, doc: &'static str) -> Self {
-        HeadOption { name, default, range: Range::FromTo(least, most), whole: false, doc }
-    }
-}
-
 /// A head before it is built.
 pub struct HeadKind {
     pub name: &'static str,
@@ -90,8 +77,11 @@ pub struct HeadKind {
     pub options: &'static [HeadOption],
     /// Whether it reads the option `graph`.
     pub needs_graph: bool,
+    /// Whether it reads the labels' shares of the training images, which a co-occurrence given as `graph` has.
+    pub needs_shares: bool,
     /// Whether it reads the option `word_vectors`.
     pub needs_words: bool,
+    pub published: Published,
     pub build: fn(p: &Scope, setup: &HeadSetup) -> Result<Box<dyn Head>>,
 }
 
@@ -128,22 +118,53 @@ impl<'a> HeadSetup<'a> {
         Ok(channels)
     }
 
+    fn option(&self, name: &str) -> HeadValue {
+        let default = || self.kind.options.iter().find(|o| o.name == name).map(HeadOption::default);
+        self.spec.head_options.get(name).cloned().or_else(default).unwrap_or(HeadValue::Number(0.0))
+    }
+
     fn number(&self, name: &str) -> f64 {
-        let default = || self.kind.options.iter().find(|o| o.name == name).map_or(0.0, |o| o.default);
-        self.spec.head_options.get(name).copied().unwrap_or_else(default)
+        match self.option(name) {
+            HeadValue::Number(number) => number,
+            _ => 0.0,
+        }
     }
 
     fn integer(&self, name: &str) -> i64 {
         self.number(name) as i64
     }
 
+    fn flag(&self, name: &str) -> bool {
+        self.option(name) == HeadValue::Flag(true)
+    }
+
+    /// The value of an option that takes a name.
+    fn choice(&self, name: &str) -> String {
+        match self.option(name) {
+            HeadValue::Name(name) => name,
+            other => other.to_string(),
+        }
+    }
+
+    /// `[m]`: each label's share of the training images.
+    fn shares(&self) -> Result<Tensor> {
+        match self.spec.graph.as_ref().map(|graph| graph.shares_of(self.labels)) {
+            Some(shares) => shares,
+            None => Err(self.no_graph()),
+        }
+    }
+
+    fn no_graph(&self) -> Error {
+        Error::argument(format!("head \"{}\" needs a label graph", self.kind.name))
+            .about_name(self.kind.name)
+            .with_help("give it one: #{head: ..., graph: cooccurrence(data.train)}")
+    }
+
     /// `[m, m]`: the label graph between this model's labels.
     fn graph(&self) -> Result<Tensor> {
         match &self.spec.graph {
             Some(graph) => graph.between(self.labels),
-            None => Err(Error::argument(format!("head \"{}\" needs a label graph", self.kind.name))
-                .about_name(self.kind.name)
-                .with_help("give it one: #{head: ..., graph: cooccurrence(data.train)}")),
+            None => Err(self.no_graph()),
         }
     }
 
@@ -167,7 +188,9 @@ const COMMON: HeadKind = HeadKind {
     default_width: None,
     options: &[],
     needs_graph: false,
+    needs_shares: false,
     needs_words: false,
+    published: Published::NONE,
     build: |_, setup| Err(Error::internal(format!("head \"{}\" cannot be built", setup.spec.head))),
 };
 
@@ -199,21 +222,4 @@ pub fn find(name: &str) -> Result<&'static HeadKind> {
 /// The names of the heads that have a width.
 pub fn with_width() -> Vec<&'static str> {
     HEADS.iter().filter(|k| k.default_width.is_some()).map(|k| k.name).collect()
-}
-
-/// The options of a head with every default written out. Errors: an unknown option, a value out of range.
-pub fn resolved_options(kind: &HeadKind, given: &BTreeMap<String, f64>) -> Result<BTreeMap<String, f64>> {
-    for (name, &value) in given {
-        let Some(option) = kind.options.iter().find(|o| o.name == name) else {
-            let mut error = Error::unknown("option", name, kind.options.iter().map(|o| o.name));
-            error.message = format!("head \"{}\" has no option \"{name}\"", kind.name);
-            return Err(error);
-        };
-        if !option.range.contains(value) || (option.whole && value.fract() != 0.0) {
-            let number = if option.whole { "an integer" } else { "a number" };
-            let head = format!("head \"{}\"", kind.name);
-            return Err(Error::option(name, &head, format!("{number} {}", option.range), value));
-        }
-    }
-    Ok(kind.options.iter().map(|o| (o.name.to_string(), given.get(o.name).copied().unwrap_or(o.default))).collect())
 }

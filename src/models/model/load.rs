@@ -26,7 +26,10 @@ impl Model {
     pub(super) fn load_weights(&mut self, path: &Path) -> Result<()> {
         let shapes: HashMap<String, Vec<i64>> =
             self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
-        let mut state = weights::fit(weights::read(path)?, &shapes, &self.kind.weights)?;
+        let head = heads::find(&self.spec.head)?;
+        let (layouts, classifier) = (head.published.layouts, self.kind.classifier);
+        let weights::Fitted { tensors: mut state, system } =
+            weights::fit(weights::read(path)?, &shapes, &self.kind.weights, layouts, classifier)?;
         let twins: Vec<(String, Tensor)> = (state.iter())
             .map(|(name, tensor)| (format!("{}{name}", heads::SECOND), tensor.shallow_clone()))
             .filter(|(name, _)| shapes.contains_key(name))
@@ -88,6 +91,9 @@ impl Model {
                     self.kind.name
                 ));
             }
+        }
+        if let Some(system) = system {
+            self.notes.push(format!("{file}: read as a checkpoint of {system}"));
         }
         self.notes.iter().for_each(|line| log_once(line));
         Ok(())

@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 pub use load::LoadSummary;
 
 use super::backbones::{self, Backbone, BackboneKind};
-use super::heads::{self, Answer, Head, HeadSetup, Seen};
+use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
@@ -73,6 +73,7 @@ impl Model {
         };
         let setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
         let head = (heads::find(&spec.head)?.build)(&root, &setup)?;
+        check_earlier(&spec, stages, head.earlier())?;
         let params = params.into_inner();
         let mut names: Vec<&str> = params.list.iter().map(|p| p.name.as_str()).collect();
         names.sort_unstable();
@@ -122,6 +123,18 @@ impl Model {
     }
 
     fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
+        self.stages_seen(x, from, to, train, &mut |_, _| Ok(()))
+    }
+
+    /// The same; `see` gets the number and the output of every stage from `from` to the last but one.
+    fn stages_seen(
+        &self,
+        x: &Tensor,
+        from: usize,
+        to: usize,
+        train: bool,
+        see: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
         let mut x = x.shallow_clone();
         for stage in from + 1..=to {
             // Heads add to the outputs of stages after the frozen ones only.
@@ -131,6 +144,7 @@ impl Model {
             {
                 x = x.f_add(&more)?;
             }
+            see(stage - 1, &x)?;
             x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
         }
         Ok(x)
@@ -153,19 +167,27 @@ impl Model {
 
     /// Output of stage `freeze` → logits, by the trainable rest.
     pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
-        Ok(self.answer(features, pass)?.logits)
+        Ok(self.answer(features, pass, None)?.logits)
     }
 
-    /// Output of stage `freeze` → logits, and the head's own loss if it has one.
-    pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Answer> {
+    /// Output of stage `freeze` → logits, and the head's own loss if it has one. `truth` is that of a training step.
+    pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
         let pass = pass.into();
-        let rest = |x: &Tensor| -> Result<Tensor> {
-            let x = full(&pass.precision.during(|| self.stages(x, self.spec.freeze, self.stages, pass.train))?)?;
+        let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
+        let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
+            let through = || self.stages_seen(x, self.spec.freeze, self.stages, pass.train, see);
+            let x = full(&pass.precision.during(through)?)?;
             // Whole feature maps are dropped; heads number their own dropouts from 0.
             pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
         };
-        let maps = rest(features)?;
-        self.head.answer(&Seen { maps: &maps, input: features, rest: &rest }, pass)
+        let maps = rest(features, &mut |stage, x| {
+            if stage + wanted >= self.stages {
+                earlier.insert(0, full(&self.backbone.maps(x)?)?);
+            }
+            Ok(())
+        })?;
+        let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
+        self.head.answer(&Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth }, pass)
     }
 
     /// The head's input from the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
@@ -266,6 +288,28 @@ impl Model {
     /// Channels of the maps that the head reads.
     pub fn channels(&self) -> i64 {
         self.channels
+    }
+}
+
+/// Errors: stages before the last that the head reads, of which the backbone has too few or which lie inside the frozen ones.
+fn check_earlier(spec: &ModelSpec, stages: usize, earlier: usize) -> Result<()> {
+    let error = |message: String| Err(Error::argument(message).about_name(spec.head.as_str()));
+    match earlier {
+        0 => Ok(()),
+        n if stages <= n => error(format!(
+            "head \"{}\" reads the last {} stages; only {stages} of \"{}\" is used",
+            spec.head,
+            n + 1,
+            spec.backbone
+        )),
+        n if spec.freeze + n > stages => error(format!(
+            "head \"{}\" reads the last {} stages, so freeze must be at most {}. Got {} instead.",
+            spec.head,
+            n + 1,
+            stages - n,
+            spec.freeze
+        )),
+        _ => Ok(()),
     }
 }
 

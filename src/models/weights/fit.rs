@@ -6,45 +6,54 @@ use tch::Tensor;
 
 use crate::error::Result;
 use crate::models::backbones::PublishedWeights;
+use crate::models::heads::Layout;
 
 /// Prefixes that some tools put before every name.
 const WRAPPERS: &[&str] = &["module.", "_orig_mod.", "model.", "ema.", "net.", "network."];
 
-/// `given` under the names in `own` (name → shape).
+/// `given` under the names in `own` (name → shape), and the system whose checkpoint it is, if it has one of `layouts`.
 ///
 /// The backbone may be part of a larger model (`module.`, `backbone.0.body.`): of all prefixes that names in the file
-/// share, the one under which most names are known is removed; and of this crate's names and the publisher's, the ones
-/// that match more are used. Names without that prefix are kept, except for prefixes of tools.
+/// share, the one under which most names are known is removed; and of this crate's names, those of the backbone's publisher
+/// and those of `layouts`, the ones that match more are used. Names without that prefix are kept, except for prefixes of
+/// tools. `classifier` is the name of the last layer.
 pub fn fit(
     given: Vec<(String, Tensor)>,
     own: &HashMap<String, Vec<i64>>,
     published: &PublishedWeights,
-) -> Result<Vec<(String, Tensor)>> {
-    // Renamed as the publisher's names, or not at all.
-    let renamed = |name: &str, shape: &[i64], rename: bool| match rename {
-        true => (published.rename)(name, shape).filter(|n| own.contains_key(n)),
-        false => own.contains_key(name).then(|| name.to_string()),
+    layouts: &[Layout],
+    classifier: &str,
+) -> Result<Fitted> {
+    let of_backbone = |name: &str, shape: &[i64]| (published.rename)(name, shape).filter(|n| own.contains_key(n));
+    let renamed = |name: &str, shape: &[i64], names: Names| match names {
+        Names::Own => own.contains_key(name).then(|| name.to_string()),
+        Names::Backbone => of_backbone(name, shape),
+        Names::Layout(at) => {
+            let name = (layouts[at].rename)(name, classifier)?;
+            if own.contains_key(&name) { Some(name) } else { of_backbone(&name, shape) }
+        }
     };
     let shapes: Vec<(&str, Vec<i64>)> = given.iter().map(|(n, t)| (n.as_str(), t.size())).collect();
-    let known = |prefix: &str, rename: bool| {
-        shapes.iter().filter(|(n, s)| n.strip_prefix(prefix).is_some_and(|n| renamed(n, s, rename).is_some())).count()
+    let known = |prefix: &str, names: Names| {
+        shapes.iter().filter(|(n, s)| n.strip_prefix(prefix).is_some_and(|n| renamed(n, s, names).is_some())).count()
     };
-    let (mut best, mut prefix, mut rename) = (0, String::new(), false);
+    let (mut best, mut prefix, mut names) = (0, String::new(), Names::Own);
     for (candidate, covered) in beginnings(&shapes) {
         if covered <= best {
             break;
         }
-        for theirs in [false, true] {
+        let all = [Names::Own, Names::Backbone].into_iter().chain((0..layouts.len()).map(Names::Layout));
+        for theirs in all {
             let n = known(&candidate, theirs);
             if n > best {
-                (best, prefix, rename) = (n, candidate.clone(), theirs);
+                (best, prefix, names) = (n, candidate.clone(), theirs);
             }
         }
     }
     let mut fitted = Vec::new();
     for (name, tensor) in given {
         let shape = tensor.size();
-        let rest = name.strip_prefix(&prefix).and_then(|rest| renamed(rest, &shape, rename).map(|to| (rest, to)));
+        let rest = name.strip_prefix(&prefix).and_then(|rest| renamed(rest, &shape, names).map(|to| (rest, to)));
         match rest {
             Some((from, to)) => {
                 let tensor = match own.get(&to) {
@@ -59,7 +68,29 @@ pub fn fit(
     // One name under two prefixes (a model and its average): the first is used.
     let mut seen = std::collections::HashSet::new();
     fitted.retain(|(name, _)| seen.insert(name.clone()));
-    Ok(fitted)
+    let system = match names {
+        Names::Layout(at) => Some(layouts[at].system),
+        Names::Own | Names::Backbone => None,
+    };
+    Ok(Fitted { tensors: fitted, system })
+}
+
+/// Whose names a file has.
+#[derive(Clone, Copy)]
+enum Names {
+    /// This crate's.
+    Own,
+    /// The publisher's of the backbone.
+    Backbone,
+    /// Those of one of the layouts.
+    Layout(usize),
+}
+
+/// Tensors under this crate's names.
+pub struct Fitted {
+    pub tensors: Vec<(String, Tensor)>,
+    /// The system of the layout that they had.
+    pub system: Option<&'static str>,
 }
 
 fn unwrapped(name: &str) -> &str {

@@ -15,7 +15,7 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 
-pub use fit::fit;
+pub use fit::{Fitted, fit};
 pub use imagenet::find_imagenet;
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rhai::Map;
 
 use crate::error::{Error, Result};
+use crate::models::heads::HeadValue;
 use crate::models::{LabelGraph, Model, ModelSpec, Normalise};
 use crate::options::Options;
 use crate::primitives::values::model::ModelValue;
@@ -40,7 +41,7 @@ crate::options! {
         /// pixels as the "backbone"'s weights expect them, or "none": plainly from 0 to 1
         pub normalise: Normalise = Normalise::Backbone;
         /// a map of numbers for the head, as `cpsd doc heads` lists them
-        pub head_options: BTreeMap<String, f64> = BTreeMap::new();
+        pub head_options: BTreeMap<String, HeadValue> = BTreeMap::new();
         /// for heads that read words: a file in GloVe's form, or "learned"
         pub word_vectors: Option<String> = None;
         /// for heads that read a label graph: a Cooccurrence or an Affinity

@@ -45,7 +45,7 @@ impl KindOfValue for Affinity {
     }
 
     fn to_json(&self) -> Option<Result<Value, String>> {
-        Some(LabelGraph::to_json(self.labels(), |i, j| self.weight(i, j)))
+        Some(LabelGraph::to_json(self.labels(), |i, j| self.weight(i, j), vec![]))
     }
 }
 

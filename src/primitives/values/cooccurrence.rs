@@ -61,7 +61,11 @@ impl KindOfValue for Cooccurrence {
     }
 
     fn to_json(&self) -> Option<Result<Value, String>> {
-        Some(LabelGraph::to_json(self.labels(), |i, j| self.conditional(i, j)))
+        let shares = match self.num_images() {
+            Some(images) if images > 0 => self.counts().iter().map(|&n| n as f64 / images as f64).collect(),
+            _ => vec![],
+        };
+        Some(LabelGraph::to_json(self.labels(), |i, j| self.conditional(i, j), shares))
     }
 }
 

@@ -1,0 +1,166 @@
+//! Heads held to the published classes. Each file of `goldens/heads/` has the source of its numbers: repository, commit, class and
+//! options. The class ran with weights and inputs of formulas that this test repeats, under the names of its own state dict, so
+//! the test also holds the names of its checkpoints.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use cpsd::models::heads::{Head, HeadSetup, HeadValue, LabelLoss, Seen, Truth, find};
+use cpsd::models::params::{Params, Scope};
+use cpsd::models::{LabelGraph, ModelSpec, Pass};
+use cpsd::torch::to_vec_f32;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::common::{golden, labels, numbers};
+use crate::formula::{drawn, scattered};
+
+/// The largest relative difference that rounding explains.
+const TOLERANCE: f64 = 1e-5;
+
+/// A head with the golden's weights, and the names here of the golden's tensors.
+struct Built {
+    params: Params,
+    head: Box<dyn Head>,
+    names: HashMap<String, String>,
+}
+
+fn build(case: &Value) -> Built {
+    let size = |key: &str| case[key].as_i64().unwrap();
+    let (m, here) = (size("labels"), &case["cpsd"]);
+    let head_options: BTreeMap<String, HeadValue> =
+        here.get("head_options").map_or_else(BTreeMap::new, |o| serde_json::from_value(o.clone()).unwrap());
+    let kind = find(here["head"].as_str().unwrap()).unwrap();
+    let graph = case.get("graph").map(|rows| LabelGraph {
+        labels: labels(m as usize),
+        rows: serde_json::from_value(rows.clone()).unwrap(),
+        shares: case.get("shares").map_or(vec![], numbers),
+    });
+    let spec = ModelSpec {
+        backbone: here.get("backbone").and_then(Value::as_str).unwrap_or("resnet101").into(),
+        head: kind.name.into(),
+        head_options,
+        head_width: here.get("head_width").and_then(Value::as_i64),
+        word_vectors: kind.needs_words.then(|| "learned".into()),
+        graph,
+        ..ModelSpec::default()
+    };
+    let spec = spec.resolved().unwrap();
+    let names = labels(m as usize);
+    let params = RefCell::new(Params::default());
+    let setup = HeadSetup::new(&spec, size("channels"), &names, "fc").unwrap();
+    let head = (kind.build)(&Scope::root(&params, 3, Device::Cpu), &setup).unwrap();
+    let params = params.into_inner();
+    // The golden's tensors, by the layout of its checkpoints.
+    let layout = &kind.published.layouts[here.get("layout").and_then(Value::as_u64).unwrap_or(0) as usize];
+    let mut filled = HashMap::new();
+    for entry in case["state"].as_array().unwrap() {
+        let name = entry[0].as_str().unwrap();
+        let shape: Vec<i64> = serde_json::from_value(entry[1].clone()).unwrap();
+        let scale = entry.get(2).and_then(Value::as_f64).unwrap_or(1.0);
+        let own = (layout.rename)(name, "fc").unwrap_or_else(|| panic!("{}: no place for {name}", kind.name));
+        let param = params.list.iter().find(|p| p.name == own);
+        let param = param.unwrap_or_else(|| panic!("{}: {name} is {own}, which the head does not have", kind.name));
+        assert_eq!(param.tensor.size(), shape, "{}: {name}", kind.name);
+        tch::no_grad(|| param.tensor.detach().copy_(&drawn(name, &shape, scale)));
+        assert!(filled.insert(own, name.to_string()).is_none(), "{}: {name} is a second one", kind.name);
+    }
+    if kind.needs_words {
+        let words = params.list.iter().find(|p| p.name == "head.words").unwrap();
+        let shape = words.tensor.size();
+        tch::no_grad(|| words.tensor.detach().copy_(&scattered("words", &shape, 1.0)));
+        filled.insert("head.words".into(), "words".into());
+    }
+    for param in &params.list {
+        assert!(filled.contains_key(&param.name), "{}: the golden has no {}", kind.name, param.name);
+    }
+    Built { params, head, names: filled.into_iter().map(|(own, theirs)| (theirs, own)).collect() }
+}
+
+/// The numbers of one golden; returns the largest relative difference.
+fn check(file: &str, case: &Value) -> f64 {
+    let size = |key: &str| case[key].as_i64().unwrap();
+    let (n, m) = (size("images"), size("labels"));
+    let Built { params, head, names } = build(case);
+    let features = scattered("features", &[n, size("channels"), size("height"), size("width")], 1.0);
+    // The maps of the stage before the last, for heads that read them.
+    let earlier: Vec<Tensor> = case.get("earlier").map_or(vec![], |shape| {
+        vec![scattered("earlier", &serde_json::from_value::<Vec<i64>>(shape.clone()).unwrap(), 1.0)]
+    });
+    let rest = |x: &Tensor| Ok(x.shallow_clone());
+    let seen = |truth| Seen { maps: &features, earlier: &earlier, input: &features, rest: &rest, truth };
+    let mut largest = 0.0_f64;
+    let mut held = |what: &str, came: f64, expected: f64, scale: f64| {
+        let difference = (came - expected).abs() / scale;
+        assert!(difference <= TOLERANCE, "{file}, {what}: {came} instead of {expected} ({difference:.1e} of {scale})");
+        largest = largest.max(difference);
+    };
+    let answer = head.answer(&seen(None), Pass::EVAL).unwrap();
+    let expected = numbers(&case["logits"]);
+    let scale = expected.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+    let came = to_vec_f32(&answer.logits).unwrap();
+    assert_eq!(came.len(), expected.len(), "{file}");
+    for (came, expected) in came.iter().zip(&expected) {
+        held("logits", f64::from(*came), *expected, scale);
+    }
+    // Gradients of the sum of the logits, each times a number of its own.
+    if let Some(gradients) = case.get("gradients").and_then(Value::as_object) {
+        (answer.logits * scattered("probe", &[n, m], 1.0)).sum(Kind::Float).backward();
+        for (name, reference) in gradients {
+            let own = &names[name];
+            let tensor = &params.list.iter().find(|p| p.name == *own).unwrap().tensor;
+            let gradient = tensor.grad().to_kind(Kind::Double);
+            let probe = scattered(&format!("probe {name}"), &tensor.size(), 1.0).to_kind(Kind::Double);
+            let norm = reference["norm"].as_f64().unwrap();
+            held(&format!("gradient of {name}"), f64::try_from(gradient.norm()).unwrap(), norm, norm);
+            let dot = f64::try_from((gradient * &probe).sum(Kind::Double)).unwrap();
+            held(&format!("gradient of {name}"), dot, reference["dot"].as_f64().unwrap(), norm);
+        }
+    }
+    // The head's own loss, in evaluation mode so that nothing is random.
+    if let Some(loss) = case.get("loss") {
+        let targets = scattered("targets", &[n, m], 1.0).gt(0.0).to_kind(Kind::Float);
+        let answer = head.answer(&seen(Some(Truth { targets: &targets, known: None })), Pass::EVAL).unwrap();
+        let spec = serde_json::from_value(loss["spec"].clone()).unwrap();
+        let label_loss = LabelLoss { spec: &spec, function: None, known: None };
+        let mut value = answer.loss(label_loss, &targets).unwrap();
+        if let Some(more) = head.auxiliary().unwrap() {
+            value += more;
+        }
+        let expected = loss["value"].as_f64().unwrap();
+        held("loss", f64::try_from(&value).unwrap(), expected, expected.abs());
+    }
+    largest
+}
+
+macro_rules! goldens {
+    ($($name:ident,)*) => {$(
+        #[test]
+        fn $name() {
+            let file = concat!("heads/", stringify!($name), ".json");
+            let golden = golden(file);
+            for case in golden["cases"].as_array().unwrap() {
+                let largest = check(file, case);
+                println!("{file}: largest relative difference {largest:.1e}");
+            }
+        }
+    )*};
+}
+
+goldens! {
+    add_gcn,
+    c_tran,
+    cpcl,
+    csra,
+    dsdl,
+    gap,
+    kssnet,
+    mcar,
+    mgtn,
+    ml_decoder,
+    ml_gcn,
+    q2l,
+    srn,
+    ssgrl,
+    tf,
+}
