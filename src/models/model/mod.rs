@@ -49,7 +49,9 @@ impl Model {
         let mut model = Self::random(spec, labels, seed, device)?;
         match model.spec.weights.clone().as_deref() {
             None => {}
-            Some("imagenet") => model.load_weights(&weights::find_imagenet(model.kind)?)?,
+            Some(name) if name == "imagenet" || model.kind.weights.set(name).is_some() => {
+                model.load_weights(&weights::find_published(model.kind, name)?)?
+            }
             Some(path) => model.load_weights(Path::new(path))?,
         }
         Ok(model)

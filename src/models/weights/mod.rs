@@ -2,10 +2,10 @@
 //! weights.
 
 mod fit;
-mod imagenet;
 mod machine;
 mod npy;
 mod pickle;
+mod published;
 mod safetensors;
 mod zip;
 
@@ -16,9 +16,9 @@ use tch::Tensor;
 use crate::error::{Error, Result};
 
 pub use fit::{Fitted, fit};
-pub use imagenet::find_imagenet;
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
+pub use published::find_published;
 pub use safetensors::{read_safetensors, write_safetensors};
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
