@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
 use crate::models::Precision;
-use crate::options;
+use crate::options::defaults;
 
 /// A training to run.
 #[derive(Clone)]
@@ -137,7 +137,7 @@ impl Job {
                     map.shift_remove(share);
                 }
             }
-            let defaults = options::defaults::<TrainOptions>();
+            let defaults = defaults::<TrainOptions>();
             for key in LATER_OPTIONS {
                 if map.get(key) == defaults.get(key) {
                     map.shift_remove(key);

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::known_labels::KnownLabels;
+use super::rate_factors::RateFactors;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
-use crate::losses::LossSpec;
+use crate::losses::{LossSpec, Script};
 use crate::models::{ModelSpec, Precision};
 use crate::options::Range;
 
@@ -42,8 +43,10 @@ crate::options! {
         pub lr_factors: BTreeMap<String, f64> = BTreeMap::new();
         /// factor on the rate per stage below the head: of n stages, stage s has layer_decay^(n + 1 - s)
         pub layer_decay: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
-        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); or "constant"
-        pub schedule: ScheduleName = ScheduleName::OneCycle;
+        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); "constant"; or a
+        /// closure |now| that gives a factor on lr, where now is a map: progress (0 to 1), epoch (with its fraction), epochs,
+        /// update, updates
+        pub schedule: ScheduleKind = ScheduleKind::OneCycle;
         /// onecycle: share of the steps in which the rate rises
         pub pct_start: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
         /// onecycle: peak over first rate
@@ -161,9 +164,9 @@ pub enum Optimiser {
 }
 
 /// How the learning rate changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ScheduleName {
+pub enum ScheduleKind {
     /// A rise and a fall along half cosines, per update (Smith and Topin 2018).
     OneCycle,
     /// Multiplied by `gamma` at the beginning of some epochs.
@@ -171,9 +174,11 @@ pub enum ScheduleName {
     /// A fall along half a cosine (Loshchilov and Hutter 2017, without restarts).
     Cosine,
     Constant,
+    /// A closure of a script, identified by its code.
+    Script(Script),
 }
 
-/// When the rate of [`ScheduleName::Cosine`] falls.
+/// When the rate of [`ScheduleKind::Cosine`] falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AnnealPer {
@@ -250,7 +255,9 @@ impl TrainOptions {
         Range::FromTo(0.0, 4096.0).check("augment.resize_first", word, resize_first)?;
         Range::FromTo(0.0, 1.0).check("augment.color_jitter", word, color_jitter)?;
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
-        Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)
+        Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)?;
+        self.check_together(word)?;
+        RateFactors::check(self, word)
     }
 
     /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
