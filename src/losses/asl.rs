@@ -22,6 +22,8 @@ crate::options! {
         pub focal_gradient: bool = false;
         /// "sum" or "mean"
         pub reduction: Reduction = Reduction::Sum;
+        /// factor of the whole loss; Query2Label has 1000 and reduction "mean"
+        pub scale: f64 = 1.0, in Range::Above(0.0);
     }
 }
 
@@ -29,7 +31,7 @@ impl Loss for Asl {
     const DOCS: LossDocs = LossDocs {
         line: "asymmetric loss (Ridnik 2021): focal weights for negatives, easy negatives cut off",
         summary: "The asymmetric loss (Ridnik 2021), the loss of all recipes of the paper.",
-        details: "L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0); logits and targets [N, m]. The focal weights carry no gradient unless focal_gradient is on. Summed over batch and labels, which the learning rates assume.",
+        details: "L = -Σ [ y (1-p)^γ+ log p + (1-y) q^γ- log(1-q) ], p = sigmoid(logits), q = max(p - clip, 0); logits and targets [N, m]. The focal weights carry no gradient unless focal_gradient is on. Summed over batch and labels, which the learning rates assume; Query2Label's code has the mean times 1000 (reduction: \"mean\", scale: 1000).",
         example: ("asl(tensor([[0.0]]), tensor([[1.0]])).item()", "0.69315"),
     };
 
@@ -51,7 +53,8 @@ impl Loss for Asl {
             Some(weight) => loss.f_mul(&weight)?,
             None => loss,
         };
-        self.reduction.apply(&loss)?.f_neg().map_err(Into::into)
+        // Multiplied by -1 alone where there is no scale: the same bits as before the option existed.
+        Ok(self.reduction.apply(&loss)?.f_mul_scalar(-self.scale)?)
     }
 }
 

@@ -16,6 +16,7 @@ pub use reduction::Reduction;
 pub use script::{Function, Script};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tch::Tensor;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -130,6 +131,18 @@ impl LossSpec {
             ));
         }
         self.of_same_shape(logits, targets)
+    }
+
+    /// Its JSON in the specification of a run. Options that came later are left out at their defaults, since the ids of earlier
+    /// runs do not contain them.
+    pub fn to_spec(&self) -> Value {
+        let mut spec = serde_json::to_value(self).unwrap_or(Value::Null);
+        if let (LossSpec::Asl(asl), Some(map)) = (self, spec.as_object_mut())
+            && asl.scale == Asl::default().scale
+        {
+            map.shift_remove("scale");
+        }
+        spec
     }
 
     /// As [`compute`](Self::compute), but a script's loss is computed by `function`.

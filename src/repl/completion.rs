@@ -79,7 +79,7 @@ fn names_inside(before: &str) -> Vec<&'static str> {
     let call = head.ends_with('(');
     match (word, call) {
         ("dataset", true) => crate::images::DATASETS.iter().map(|d| d.name).collect(),
-        ("recipe", true) => crate::training::recipes::RECIPES.iter().map(|r| r.name).collect(),
+        ("recipe", true) => crate::training::recipes::names().collect(),
         ("model", true) | ("backbone" | "model", false) => {
             crate::models::backbones::BACKBONES.iter().map(|b| b.name).collect()
         }

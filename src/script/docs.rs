@@ -92,7 +92,7 @@ pub fn function_source(source: &str, name: &str) -> Option<String> {
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),
     ("heads", "heads, their options and papers", heads_text),
-    ("recipes", "how the paper's rows are trained", recipes_text),
+    ("recipes", "how the rows of the paper's tables are trained", recipes_text),
     ("readings", "where paper and code differ, and the choice of each reading", readings_text),
     ("losses", "losses and their options", losses_text),
     ("datasets", "data sets and where they come from", datasets_text),
@@ -238,9 +238,27 @@ fn models_text() -> String {
 }
 
 fn recipes_text() -> String {
+    use crate::training::recipes::{SYSTEMS, table};
+
     let mut out = "recipe(NAME) gives one as a map; recipe(NAME, #{reading: \"paper\"}) in another reading (cpsd doc readings).\n\n".to_string();
-    for (name, data, summary) in crate::training::recipes::table() {
+    for (name, data, summary) in table() {
         out.push_str(&format!("  {:<26} {:<10} {summary}\n", name.cyan(), data));
+    }
+    out.push_str(&format!(
+        "\n{}\n{}\n\n",
+        "Compared systems".bold(),
+        wrap(
+            "As their authors trained them: recipe(NAME).train holds the options of train_teacher. None of these has been run at \
+             size here. All train on the whole training split and select the epoch on the test split, as the published scripts do. \
+             scripts/compared.rhai trains one.",
+            0
+        )
+    ));
+    for system in SYSTEMS {
+        out.push_str(&format!("  {:<26} {:<10} {}\n", system.name.cyan(), system.data, system.summary));
+        for (what, text) in [("from", system.source), ("differs", system.differs)] {
+            out.push_str(&format!("  {:<26} {:<10} {}\n", "", what, wrap(text, 40)));
+        }
     }
     out
 }
@@ -258,6 +276,10 @@ fn readings_text() -> String {
     ));
     for [what, path, paper, as_released, fixed] in crate::training::recipes::readings_table() {
         out.push_str(&format!("  {what:<46} {:<28} {paper:<15} {as_released:<12} {fixed}\n", path.cyan()));
+    }
+    out.push('\n');
+    for note in crate::training::recipes::READING_NOTES {
+        out.push_str(&format!("  {}\n", wrap(note, 6)));
     }
     out
 }

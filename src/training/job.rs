@@ -125,6 +125,7 @@ impl Job {
             // These do not change the result.
             map.shift_remove("threads");
             map.shift_remove("workers");
+            map.insert("loss".into(), self.options.loss.to_spec());
             if self.options.precision == Precision::Float32 {
                 map.shift_remove("precision");
             }
@@ -169,7 +170,7 @@ impl Distillation {
         let mut spec = json!({
             "ensembles": self.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
             "weights": self.weights,
-            "loss": self.loss,
+            "loss": self.loss.to_spec(),
             "label_weight": self.label_weight,
             "teacher_mode": self.teacher_mode,
         });

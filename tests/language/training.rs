@@ -36,9 +36,11 @@ fn a_recipe_is_printed_changed_and_trained() {
     let shown = eval(&mut session, "report.to_string()").into_string().unwrap();
     assert!(shown.contains("selected on the test split"), "{shown}");
     assert_eq!(eval(&mut session, "r.student.teacher_mode + r.student.weights.len()").into_string().unwrap(), "train2");
-    // 1e-4 × batch / 256.
+    // The peak that OneCycleLR sets, not the optimiser's own rate.
     let lr = eval(&mut session, "recipe(\"cpsd-coco-q2l\").teacher.lr").as_float().unwrap();
-    assert!((lr - 9.375e-6).abs() < 1e-18, "{lr}");
+    assert!((lr - 1e-4).abs() < 1e-18, "{lr}");
+    let system = eval(&mut session, "let s = recipe(\"ml-gcn-coco\"); s.train.optimiser + s.graph + s.dataset.val");
+    assert_eq!(system.into_string().unwrap(), "sgdcooccurrence0.0");
     let wrong = failure(&mut session, "recipe(\"cpsd-coco-r102\")");
     assert!(wrong.contains("cpsd-coco-r101"), "{wrong}");
     let wrong = failure(&mut session, "recipe(\"cpsd-coco-r101\", #{reading: \"papers\"})");

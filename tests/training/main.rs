@@ -11,6 +11,7 @@ mod models_weights;
 mod parity;
 mod partial;
 mod published_heads;
+mod recipes;
 mod reproduce;
 mod runs;
 mod steps;
