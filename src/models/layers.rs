@@ -86,7 +86,15 @@ impl BatchNorm {
     }
 
     /// `train` normalises by the batch and moves the running statistics.
+    ///
+    /// Errors: in training, one value per channel, which has no variance.
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        if train && x.numel() as i64 <= self.weight.size()[0] {
+            return Err(Error::argument(
+                "batch norm in training needs more than one value per channel; a batch of one image has one here",
+            )
+            .with_help("drop_last: true leaves out a last batch of one image, as does another batch size; or train on larger images"));
+        }
         Ok(x.f_batch_norm(
             Some(&self.weight),
             Some(&self.bias),

@@ -31,6 +31,8 @@ pub struct Params {
     pub list: Vec<Param>,
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, ignored when read.
     pub constants: Vec<(String, Tensor)>,
+    /// Only names and shapes matter: random first values are not drawn.
+    pub names_only: bool,
 }
 
 /// A prefix of parameter names, with the properties of the tensors that layers make under it.
@@ -126,12 +128,20 @@ impl<'a> Scope<'a> {
 
     /// A weight of independent normal numbers.
     pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
-        self.add(leaf, Role::Weight, torch::normal(self.seed, &self.path_of(leaf), shape, deviation)?)
+        self.random(leaf, shape, |name| torch::normal(self.seed, name, shape, deviation))
+    }
+
+    fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
+        let value = match self.params.borrow().names_only {
+            true => nothing(shape)?,
+            false => draw(&self.path_of(leaf))?,
+        };
+        self.add(leaf, Role::Weight, value)
     }
 
     /// A weight of independent numbers, uniform in ±`bound`.
     pub fn uniform(&self, leaf: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
-        self.add(leaf, Role::Weight, torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?)
+        self.random(leaf, shape, |name| torch::uniform(self.seed, name, shape, bound))
     }
 
     /// A weight `[out, in]`, uniform in ±√(6 / (in + out)) (Glorot and Bengio 2010, as `xavier_uniform_` with gain 1).
@@ -167,6 +177,11 @@ impl<'a> Scope<'a> {
         self.push(leaf, Role::Weight, value.f_set_requires_grad(!self.frozen)?);
         Ok(())
     }
+}
+
+/// Zeros that take no memory.
+fn nothing(shape: &[i64]) -> Result<Tensor> {
+    Ok(Tensor::f_zeros([1], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod metrics_behaviour;
 mod metrics_golden;
 mod models_parity;
 mod models_weights;
+mod optimisers;
 mod parity;
 mod partial;
 mod published_heads;

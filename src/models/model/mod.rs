@@ -1,6 +1,7 @@
 //! The model itself: images to logits, frozen features, parameters.
 
 mod load;
+mod parts;
 mod save;
 
 use std::cell::RefCell;
@@ -9,6 +10,7 @@ use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
+pub use parts::Part;
 
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
