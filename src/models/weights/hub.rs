@@ -30,7 +30,6 @@ const ARRIVING: &str = ".cpsd-";
 const ABANDONED: Duration = Duration::from_secs(86_400);
 /// How long a server may be silent, unless HF_HUB_DOWNLOAD_TIMEOUT says it.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Broken connections after which a download is given up; each goes on where the last one broke.
 const RETRIES: usize = 4;
 const LARGEST: usize = 1 << 40;
 
@@ -46,6 +45,8 @@ pub struct Hub {
     pub token: Option<String>,
     /// How long the server may be silent.
     pub patience: Duration,
+    /// Broken connections after which a download is given up; each new one goes on where the last one broke.
+    pub retries: usize,
 }
 
 /// Where a file came from.
@@ -87,6 +88,7 @@ impl Hub {
             offline: is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE"),
             token: token.map(|t| t.trim().to_string()).filter(|t| !t.is_empty()),
             patience: seconds.map_or(PATIENCE, Duration::from_secs),
+            retries: RETRIES,
         }
     }
 
@@ -189,7 +191,7 @@ impl Hub {
             .with_token(self.token.clone())
             .with_user_agent("cpsd", env!("CARGO_PKG_VERSION"))
             .with_progress(false)
-            .with_retries(RETRIES)
+            .with_retries(self.retries)
             .build()
             .map_err(|e| self.cause(&e))
     }

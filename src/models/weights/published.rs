@@ -71,7 +71,7 @@ impl Places {
             return Ok(Found { path, origin: Some(origin) });
         }
         if self.hub.offline {
-            return Err(self.absent(&wanted, Some("HF_HUB_OFFLINE forbids to download it".into())));
+            return Err(self.absent(&wanted, Some("HF_HUB_OFFLINE forbids downloads".into())));
         }
         let permitted = download || self.download;
         if !permitted && !console::can_ask() {

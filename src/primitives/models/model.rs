@@ -59,7 +59,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Models,
     signatures: &["model(backbone, #{labels, options}) -> Model"],
     summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
-    details: "Backbones and heads are listed by `cpsd doc models`.",
+    details: "Backbones and heads are listed by `cpsd doc models`; `cpsd doc weights` says how published weights are found and downloaded.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
         docs: || {
