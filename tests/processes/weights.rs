@@ -69,7 +69,7 @@ fn a_script_downloads_with_permission_and_its_run_keeps_the_revision() {
     let f = folder.path();
     let content = content(f);
     let server = FakeHub::start(content.clone());
-    let code = format!("model(\"efficientnet_lite0\", #{{ labels: [\"dog\"], weights: \"imagenet\", {} }}).id", FORM);
+    let code = format!("model(\"efficientnet_lite0\", #{{ labels: [\"dog\"], weights: \"imagenet\", {FORM} }}).id");
     let refused = eval(f, &server, &code, &[]);
     assert_eq!(refused.status.code(), Some(1));
     let said = err(&refused).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
@@ -112,8 +112,7 @@ fn the_prompt_asks_before_it_downloads() {
     command.args(["-c", &format!("stty rows 24 cols 200; exec {CPSD}")]).env("TERM", "xterm-256color");
     let mut p = spawn_command(command, Some(120_000)).unwrap();
     p.exp_string("cpsd> ").unwrap();
-    let make =
-        format!("model(\"efficientnet_lite0\", #{{ labels: [\"dog\"], weights: \"imagenet\", {} }}).labels", FORM);
+    let make = format!("model(\"efficientnet_lite0\", #{{ labels: [\"dog\"], weights: \"imagenet\", {FORM} }}).labels");
     p.send_line(&make).unwrap();
     p.exp_string("the weights \"imagenet\" of efficientnet_lite0 are not on this machine").unwrap();
     p.exp_string(&format!("download {REPOSITORY} (model.safetensors, 1 MB, revision {COMMIT}) from")).unwrap();
