@@ -16,3 +16,4 @@ mod reproduce;
 mod runs;
 mod steps;
 mod tensorboard;
+mod weights_hub;

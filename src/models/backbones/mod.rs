@@ -87,12 +87,23 @@ pub struct BackboneKind {
     pub weights: PublishedWeights,
 }
 
-/// Published weights of a backbone.
-pub struct PublishedWeights {
-    /// The names of files with ImageNet weights, any of which `weights: "imagenet"` accepts; empty if there are none.
+/// One set of published weights of a backbone, which `weights: "NAME"` takes.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightSet {
+    /// How they were trained: `"imagenet"`, `"swsl"`, `"dinov2"`. Unique within a backbone.
+    pub name: &'static str,
+    /// The names of files with these weights, any of which is accepted; not empty.
     pub files: &'static [&'static str],
     /// Where to get the first of them.
     pub source: &'static str,
+    /// The repository of the Hugging Face Hub whose `model.safetensors` holds them.
+    pub hub: Option<&'static str>,
+}
+
+/// Published weights of a backbone.
+pub struct PublishedWeights {
+    /// The sets that have a name, the usual one first; empty if there are none.
+    pub sets: &'static [WeightSet],
     /// The checkpoints that fit, in one line.
     pub note: &'static str,
     /// This crate's name for a published tensor of that name and shape; none for tensors without use.
@@ -102,8 +113,13 @@ pub struct PublishedWeights {
 }
 
 impl PublishedWeights {
+    /// The set of that name.
+    pub fn set(&self, name: &str) -> Option<&'static WeightSet> {
+        self.sets.iter().find(|set| set.name == name)
+    }
+
     /// No published weights; files use this crate's names.
-    const NONE: PublishedWeights = PublishedWeights { files: &[], source: "", note: "", rename: same, convert: as_is };
+    const NONE: PublishedWeights = PublishedWeights { sets: &[], note: "", rename: same, convert: as_is };
 }
 
 fn same(name: &str, _shape: &[i64]) -> Option<String> {

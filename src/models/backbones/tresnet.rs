@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::super::layers::{ConvConfig, ConvNorm, Linear, leaky_relu};
 use super::super::params::Scope;
-use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
 
@@ -20,15 +20,26 @@ pub const TRESNET_M: BackboneKind = BackboneKind {
     parameters: 29_340_032,
     gflops: 5.735,
     weights: PublishedWeights {
-        files: &[
-            "tresnet_m.pth",
-            "tresnet_m.safetensors",
-            "tresnet_m_448.pth",
-            "tresnet_m_miil_in21k.pth",
-            "tresnet_m_1k_miil_83_1.pth",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["tresnet_m.pth", "tresnet_m.safetensors", "tresnet_m_448.pth"],
+                source: "tresnet_m.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                hub: Some("timm/tresnet_m.miil_in1k_448"),
+            },
+            WeightSet {
+                name: "in21k",
+                files: &["tresnet_m_miil_in21k.pth", "tresnet_m_miil_in21k.safetensors"],
+                source: "tresnet_m_miil_in21k.pth of the model zoo of https://github.com/Alibaba-MIIL/ImageNet21K",
+                hub: Some("timm/tresnet_m.miil_in21k"),
+            },
+            WeightSet {
+                name: "in21k_ft_in1k",
+                files: &["tresnet_m_1k_miil_83_1.pth", "tresnet_m_1k_miil_83_1.safetensors"],
+                source: "tresnet_m_1k_miil_83_1.pth of the model zoo of https://github.com/Alibaba-MIIL/ImageNet21K",
+                hub: Some("timm/tresnet_m.miil_in21k_ft_in1k"),
+            },
         ],
-        source: "https://huggingface.co/timm/tresnet_m.miil_in1k_448 (model.safetensors, to be named tresnet_m.safetensors), or tresnet_m.pth \
-                 of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
         ..WEIGHTS
     },
     ..TRESNET
@@ -44,9 +55,20 @@ pub const TRESNET_L: BackboneKind = BackboneKind {
     parameters: 53_556_256,
     gflops: 43.495,
     weights: PublishedWeights {
-        files: &["tresnet_l.pth", "tresnet_l.safetensors", "tresnet_l_448.pth", "MS_COCO_TResNet_L_448_86.6.pth"],
-        source: "https://huggingface.co/timm/tresnet_l.miil_in1k_448 (model.safetensors, to be named tresnet_l.safetensors), or tresnet_l_448.pth \
-                 of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["tresnet_l.pth", "tresnet_l.safetensors", "tresnet_l_448.pth"],
+                source: "tresnet_l_448.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                hub: Some("timm/tresnet_l.miil_in1k_448"),
+            },
+            WeightSet {
+                name: "coco",
+                files: &["MS_COCO_TResNet_L_448_86.6.pth"],
+                source: "the model zoo of https://github.com/Alibaba-MIIL/ASL (trained on the pictures of COCO: not for experiments on COCO)",
+                hub: None,
+            },
+        ],
         ..WEIGHTS
     },
     ..TRESNET

@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
 use super::super::params::Scope;
-use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
 
@@ -23,14 +23,36 @@ pub const VIT_B_16: BackboneKind = BackboneKind {
     gflops: 17.564,
     paper: "Dosovitskiy et al., An Image is Worth 16×16 Words, ICLR 2021",
     weights: PublishedWeights {
-        files: &[
-            "vit_b_16.pth",
-            "vit_b_16.safetensors",
-            "vit_b_16-c867db91.pth",
-            "vit_b_16_swag-9ac1b537.pth",
-            "vit_b_16_lc_swag-4e70ced5.pth",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["vit_b_16.pth", "vit_b_16.safetensors", "vit_b_16-c867db91.pth"],
+                source: "https://download.pytorch.org/models/vit_b_16-c867db91.pth (torchvision)",
+                hub: None,
+            },
+            WeightSet {
+                name: "swag",
+                files: &["vit_b_16_swag-9ac1b537.pth", "vit_b_16_swag.safetensors"],
+                source: "https://download.pytorch.org/models/vit_b_16_swag-9ac1b537.pth (torchvision; for image_size 384)",
+                hub: None,
+            },
+            WeightSet {
+                name: "swag_linear",
+                files: &["vit_b_16_lc_swag-4e70ced5.pth", "vit_b_16_lc_swag.safetensors"],
+                source: "https://download.pytorch.org/models/vit_b_16_lc_swag-4e70ced5.pth (torchvision; only the classifier was trained on ImageNet)",
+                hub: None,
+            },
+            WeightSet {
+                name: "deit",
+                files: &[
+                    "deit_base_patch16_224-b5f2ef4d.pth",
+                    "deit_base_patch16_224.pth",
+                    "deit_base_patch16_224.safetensors",
+                ],
+                source: "https://dl.fbaipublicfiles.com/deit/deit_base_patch16_224-b5f2ef4d.pth",
+                hub: Some("timm/deit_base_patch16_224.fb_in1k"),
+            },
         ],
-        source: "https://download.pytorch.org/models/vit_b_16-c867db91.pth (torchvision)",
         note: "torchvision; timm's vit_base_patch16_* and deit_base_patch16_* (positions are interpolated to another image_size)",
         rename: |name, _| rename(name),
         convert: positions,

@@ -30,7 +30,7 @@ impl Model {
         let stage = &(kind.stages)()[self.stages - 1];
         let grid = (stage.stride > 0).then(|| (side + stage.stride - 1) / stage.stride);
         let (mean, std) = statistics(&self.spec, kind);
-        let names = match (kind.timm, kind.weights.files.is_empty()) {
+        let names = match (kind.timm, kind.weights.sets.is_empty()) {
             (Some(_), _) => "timm",
             (None, false) => "torchvision",
             (None, true) => "own",
