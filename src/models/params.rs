@@ -128,20 +128,20 @@ impl<'a> Scope<'a> {
 
     /// A weight of independent normal numbers.
     pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
+        self.random(leaf, shape, |name| torch::normal(self.seed, name, shape, deviation))
+    }
+
+    fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
         let value = match self.params.borrow().names_only {
             true => nothing(shape)?,
-            false => torch::normal(self.seed, &self.path_of(leaf), shape, deviation)?,
+            false => draw(&self.path_of(leaf))?,
         };
         self.add(leaf, Role::Weight, value)
     }
 
     /// A weight of independent numbers, uniform in ±`bound`.
     pub fn uniform(&self, leaf: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
-        let value = match self.params.borrow().names_only {
-            true => nothing(shape)?,
-            false => torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?,
-        };
-        self.add(leaf, Role::Weight, value)
+        self.random(leaf, shape, |name| torch::uniform(self.seed, name, shape, bound))
     }
 
     /// A weight `[out, in]`, uniform in ±√(6 / (in + out)) (Glorot and Bengio 2010, as `xavier_uniform_` with gain 1).

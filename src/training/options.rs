@@ -17,7 +17,7 @@ crate::options! {
     ///
     /// `threads` and `workers` are not part of a run's id.
     pub struct TrainOptions {
-        /// a map: backbone, head, weights, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
+        /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
         pub model: ModelSpec = default_model();
         /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number; where
@@ -57,7 +57,7 @@ crate::options! {
         /// PyTorch's OneCycleLR does by default; off, Adam's is 0.9
         pub cycle_momentum: bool = false;
         /// epochs, or a fraction of one, in which the rate rises with every update, linearly from warmup_start * lr to the
-        /// schedule's; "onecycle" has pct_start instead
+        /// schedule's; "cosine" begins after it, "onecycle" has pct_start instead
         pub warmup: f64 = 0.0, in Range::FromTo(0.0, 1e5);
         /// warmup: first rate as a factor of lr
         pub warmup_start: f64 = 0.0, in Range::FromTo(0.0, 1.0);
@@ -68,7 +68,7 @@ crate::options! {
         pub step_every: u64 = 0;
         /// step: factor on the rate
         pub gamma: f64 = 0.1, in Range::AboveTo(0.0, 1.0);
-        /// cosine: last rate
+        /// cosine: the rate that the last update comes near to; the factors by part multiply it too
         pub min_lr: f64 = 0.0, in Range::AtLeast(0.0);
         /// cosine: the rate falls after every "update", or every "epoch"
         pub anneal_per: AnnealPer = AnnealPer::Update;
