@@ -84,6 +84,24 @@ impl Policy {
     }
 }
 
+impl AugmentOptions {
+    /// The first option that differs from its default and changes nothing beside the others, and what it needs.
+    pub fn without_effect(&self) -> Option<(&'static str, &'static str)> {
+        let usual = AugmentOptions::default();
+        let resized = self.crop == CropName::Resized;
+        if !resized && self.resized_crop_scale != usual.resized_crop_scale {
+            return Some(("resized_crop_scale", "crop: \"resized\""));
+        }
+        if !resized && self.resized_crop_ratio != usual.resized_crop_ratio {
+            return Some(("resized_crop_ratio", "crop: \"resized\""));
+        }
+        if self.randaugment_policy == Policy::Uda && self.randaugment_level != usual.randaugment_level {
+            return Some(("randaugment_level", "randaugment_policy: \"torchvision\"; \"uda\" draws the strength"));
+        }
+        None
+    }
+}
+
 fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -270,6 +288,16 @@ mod tests {
         assert_eq!(sides.iter().map(|s| s.1).min(), Some(6));
         let plain = AugmentOptions { cutout_inclusive: false, ..half };
         assert_eq!(cut(&plain, 21).iter().map(|s| s.0).max(), Some(10));
+    }
+
+    #[test]
+    fn options_without_effect_are_named() {
+        let none = AugmentOptions::default();
+        assert_eq!(none.without_effect(), None);
+        let crop = AugmentOptions { crop: CropName::Squares, resized_crop_scale: (0.5, 1.0), ..none.clone() };
+        assert_eq!(crop.without_effect().unwrap().0, "resized_crop_scale");
+        let level = AugmentOptions { randaugment_policy: Policy::Uda, randaugment_level: 5, ..none };
+        assert_eq!(level.without_effect().unwrap().0, "randaugment_level");
     }
 
     #[test]

@@ -252,6 +252,12 @@ impl TrainOptions {
             return Err(Error::option("threads", word, "from 0 (all cores) to 1024", self.threads));
         }
         let AugmentOptions { randaugment, randaugment_level, resize_first, color_jitter, .. } = self.augment;
+        if let Some((key, needs)) = self.augment.without_effect() {
+            return Err(Error::argument(format!(
+                "option \"augment.{key}\" of {word} has no effect beside the others: it needs {needs}"
+            ))
+            .about_option("augment"));
+        }
         Range::FromTo(0.0, 4096.0).check("augment.resize_first", word, resize_first)?;
         Range::FromTo(0.0, 1.0).check("augment.color_jitter", word, color_jitter)?;
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
