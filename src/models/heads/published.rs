@@ -21,7 +21,7 @@ impl Published {
 pub struct Layout {
     /// Whose checkpoints these are, and which files: `Query2Label (Q2L-R101-448.pth)`.
     pub system: &'static str,
-    /// The name here of a tensor of that name; none for a tensor without use. Tensors of the backbone get the names that
+    /// The name here of a tensor of that name; empty for a tensor without use here, none for one of another layout. Tensors of the backbone get the names that
     /// [`PublishedWeights::rename`](crate::models::backbones::PublishedWeights::rename) knows or this crate's; `classifier` is
     /// the name of the last layer.
     pub rename: fn(name: &str, classifier: &str) -> Option<String>,

@@ -12,7 +12,7 @@ pub use load::LoadSummary;
 
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
-use super::params::{Params, Role, Scope};
+use super::params::{Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
 use super::{ModelSpec, Normalise, weights};
@@ -206,19 +206,20 @@ impl Model {
 
     /// Identifies the function `frozen_features`: equal strings, equal features.
     pub fn frozen_fingerprint(&self) -> Result<String> {
-        let weights = self.fingerprint(|frozen| frozen)?;
+        // A head may have frozen tensors of its own, which the features do not depend on.
+        let weights = self.fingerprint(self.params.list[..self.backbone_params].iter().filter(|p| p.frozen))?;
         let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
         Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
     }
 
     /// Identifies the current weights.
     pub fn initial_fingerprint(&self) -> Result<String> {
-        self.fingerprint(|_| true)
+        self.fingerprint(self.params.list.iter())
     }
 
-    fn fingerprint(&self, which: impl Fn(bool) -> bool) -> Result<String> {
+    fn fingerprint<'a>(&self, params: impl Iterator<Item = &'a Param>) -> Result<String> {
         let mut hasher = blake3::Hasher::new();
-        for param in self.params.list.iter().filter(|p| which(p.frozen)) {
+        for param in params {
             let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
             let count = tensor.numel();
             let mut bytes = vec![0u8; count * 4];

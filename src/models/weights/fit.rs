@@ -30,7 +30,7 @@ pub fn fit(
         Names::Backbone => of_backbone(name, shape),
         Names::Layout(at) => {
             let name = (layouts[at].rename)(name, classifier)?;
-            if own.contains_key(&name) { Some(name) } else { of_backbone(&name, shape) }
+            if name.is_empty() || own.contains_key(&name) { Some(name) } else { of_backbone(&name, shape) }
         }
     };
     let shapes: Vec<(&str, Vec<i64>)> = given.iter().map(|(n, t)| (n.as_str(), t.size())).collect();
@@ -55,6 +55,8 @@ pub fn fit(
         let shape = tensor.size();
         let rest = name.strip_prefix(&prefix).and_then(|rest| renamed(rest, &shape, names).map(|to| (rest, to)));
         match rest {
+            // Without use here.
+            Some((_, to)) if to.is_empty() => {}
             Some((from, to)) => {
                 let tensor = match own.get(&to) {
                     Some(wanted) => (published.convert)(from, &to, tensor, wanted)?,
