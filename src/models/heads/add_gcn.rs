@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::published::{moved, resnet_children};
+use super::published::{moved, moved_one_of, resnet_children, useless};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
 use crate::models::layers::{BatchNorm, Linear, leaky_relu};
@@ -38,14 +38,16 @@ fn their_name(name: &str, classifier: &str) -> Option<String> {
     }
     // The identity, which takes the diagonal of the last map.
     if name == "mask_mat" {
-        return Some(String::new());
+        return useless();
     }
-    (moved(name, "fc.", "head.class_maps."))
-        .or_else(|| moved(name, "conv_transform.", "head.conv_transform."))
-        .or_else(|| moved(name, "gcn.static_adj.0.", "head.static_adj."))
-        .or_else(|| moved(name, "gcn.static_weight.0.", "head.static_weight."))
-        .or_else(|| moved(name, "gcn.", "head."))
-        .or_else(|| moved(name, "last_linear.", &format!("{classifier}.")))
+    let head = [
+        ("fc.", "head.class_maps."),
+        ("conv_transform.", "head.conv_transform."),
+        ("gcn.static_adj.0.", "head.static_adj."),
+        ("gcn.static_weight.0.", "head.static_weight."),
+        ("gcn.", "head."),
+    ];
+    moved_one_of(name, &head).or_else(|| moved(name, "last_linear.", &format!("{classifier}.")))
 }
 
 struct AddGcn {

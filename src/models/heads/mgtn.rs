@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::ml_gcn::normalised;
-use super::published::{moved, resnet_children};
+use super::published::{moved, resnet_children, useless};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
 use crate::models::backbones::{self, Backbone};
@@ -76,7 +76,7 @@ fn their_name(name: &str, _: &str) -> Option<String> {
         "gtn.conv1.weight" => Some("head.choices.first".into()),
         "gtn.conv2.weight" => Some("head.choices.second".into()),
         // The forward pass does not read them.
-        "gtn.conv1.scale" | "gtn.conv2.scale" => Some(String::new()),
+        "gtn.conv1.scale" | "gtn.conv2.scale" => useless(),
         _ => match (name.strip_prefix("backbones.0."), name.strip_prefix("backbones.1.")) {
             (Some(rest), _) => resnet_children(rest),
             (_, Some(rest)) => Some(format!("{SECOND}{}", resnet_children(rest)?)),

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::published::{moved, resnet_children};
+use super::published::{moved, resnet_children, useless};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
@@ -41,7 +41,7 @@ pub const ML_GCN: HeadKind = HeadKind {
 fn their_name(name: &str, _: &str) -> Option<String> {
     match name {
         // Never trained: what `reweighted` makes, in the order of their labels.
-        "A" => Some(String::new()),
+        "A" => useless(),
         _ => match name.strip_prefix("features.") {
             Some(rest) => resnet_children(rest),
             None => moved(name, "gc", "head.gc"),

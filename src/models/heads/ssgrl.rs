@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::published::moved;
+use super::published::{moved, moved_one_of};
 use super::transformer::{maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
@@ -46,19 +46,21 @@ pub const SSGRL: HeadKind = HeadKind {
 };
 
 fn their_name(name: &str, classifier: &str) -> Option<String> {
-    (moved(name, "resnet_101.", ""))
-        .or_else(|| moved(name, "word_semantic.fc_1.", "head.attention.image."))
-        .or_else(|| moved(name, "word_semantic.fc_2.", "head.attention.word."))
-        .or_else(|| moved(name, "word_semantic.fc_3.", "head.attention.bilinear."))
-        .or_else(|| moved(name, "word_semantic.fc_a.", "head.attention.score."))
-        .or_else(|| moved(name, "graph_net.fc_eq3_w.", "head.graph.update_message."))
-        .or_else(|| moved(name, "graph_net.fc_eq3_u.", "head.graph.update_state."))
-        .or_else(|| moved(name, "graph_net.fc_eq4_w.", "head.graph.reset_message."))
-        .or_else(|| moved(name, "graph_net.fc_eq4_u.", "head.graph.reset_state."))
-        .or_else(|| moved(name, "graph_net.fc_eq5_w.", "head.graph.candidate_message."))
-        .or_else(|| moved(name, "graph_net.fc_eq5_u.", "head.graph.candidate_state."))
-        .or_else(|| moved(name, "fc_output.", "head.output."))
-        .or_else(|| moved(name, "classifiers.", &format!("{classifier}.")))
+    let parts = [
+        ("resnet_101.", ""),
+        ("word_semantic.fc_1.", "head.attention.image."),
+        ("word_semantic.fc_2.", "head.attention.word."),
+        ("word_semantic.fc_3.", "head.attention.bilinear."),
+        ("word_semantic.fc_a.", "head.attention.score."),
+        ("graph_net.fc_eq3_w.", "head.graph.update_message."),
+        ("graph_net.fc_eq3_u.", "head.graph.update_state."),
+        ("graph_net.fc_eq4_w.", "head.graph.reset_message."),
+        ("graph_net.fc_eq4_u.", "head.graph.reset_state."),
+        ("graph_net.fc_eq5_w.", "head.graph.candidate_message."),
+        ("graph_net.fc_eq5_u.", "head.graph.candidate_state."),
+        ("fc_output.", "head.output."),
+    ];
+    moved_one_of(name, &parts).or_else(|| moved(name, "classifiers.", &format!("{classifier}.")))
 }
 
 struct Ssgrl {
@@ -157,5 +159,48 @@ impl Head for Ssgrl {
         let (pooled, size) = (self.pooled(features)?, features.size());
         let looks = maps(&self.looks(&tokens(&pooled)?)?, &pooled)?;
         Ok(Some(looks.f_upsample_nearest2d([size[2], size[3]], None, None)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tch::{Device, Kind};
+
+    use super::super::{HeadValue, find};
+    use super::*;
+    use crate::models::params::Params;
+    use crate::models::{LabelGraph, ModelSpec};
+
+    #[test]
+    fn the_reset_gate_reads_through_shared_or_its_own_weights() {
+        let labels = ["a".to_string(), "b".to_string()];
+        let graph = LabelGraph { labels: labels.to_vec(), rows: vec![vec![0.0, 0.5], vec![0.4, 0.0]], shares: vec![] };
+        let x = Tensor::arange(2 * 4 * 3 * 3, (Kind::Float, Device::Cpu)).sin().reshape([2, 4, 3, 3]);
+        // Logits before and after the reset gate's own weights on the state change.
+        let logits = |gate: &str| -> [Tensor; 2] {
+            let options = [("reset_gate", HeadValue::Name(gate.into())), ("width", 6.0.into()), ("hidden", 5.0.into())];
+            let spec = ModelSpec {
+                head: "ssgrl".into(),
+                head_options: options.map(|(name, value)| (name.to_string(), value)).into(),
+                word_vectors: Some("learned".into()),
+                graph: Some(graph.clone()),
+                ..ModelSpec::default()
+            };
+            let params = RefCell::new(Params::default());
+            let setup = HeadSetup::new(&spec, 4, &labels, "fc").unwrap();
+            let head = (find("ssgrl").unwrap().build)(&Scope::root(&params, 1, Device::Cpu), &setup).unwrap();
+            let before = head.logits(&x, Pass::EVAL).unwrap();
+            let params = params.into_inner();
+            let own = params.list.iter().find(|p| p.name == "head.graph.reset_state.weight").unwrap();
+            assert_eq!(own.frozen, gate == "shared");
+            let _ = tch::no_grad(|| own.tensor.detach().fill_(0.7));
+            [before, head.logits(&x, Pass::EVAL).unwrap()]
+        };
+        let ([shared, same], [own, other]) = (logits("shared"), logits("own"));
+        assert_eq!(shared, same);
+        assert_ne!(own, other);
+        assert_ne!(shared, own);
     }
 }

@@ -206,31 +206,16 @@ impl Model {
 
     /// Identifies the function `frozen_features`: equal strings, equal features.
     pub fn frozen_fingerprint(&self) -> Result<String> {
-        // A head may have frozen tensors of its own, which the features do not depend on.
-        let weights = self.fingerprint(self.params.list[..self.backbone_params].iter().filter(|p| p.frozen))?;
+        // Those of a head have no part in it: models with any labels share the features.
+        let weights =
+            fingerprint(self.params.list[..self.backbone_params].iter().filter(|p| p.frozen), &*self.backbone)?;
         let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
         Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
     }
 
     /// Identifies the current weights.
     pub fn initial_fingerprint(&self) -> Result<String> {
-        self.fingerprint(self.params.list.iter())
-    }
-
-    fn fingerprint<'a>(&self, params: impl Iterator<Item = &'a Param>) -> Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        for param in params {
-            let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-            let count = tensor.numel();
-            let mut bytes = vec![0u8; count * 4];
-            tensor.f_copy_data_u8(&mut bytes, count)?;
-            hasher.update(param.name.as_bytes());
-            hasher.update(&bytes);
-        }
-        if let Some(code) = self.backbone.fingerprint() {
-            hasher.update(code.as_bytes());
-        }
-        Ok(hasher.finalize().to_hex()[..16].to_string())
+        fingerprint(self.params.list.iter(), &*self.backbone)
     }
 
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
@@ -290,6 +275,23 @@ impl Model {
     pub fn channels(&self) -> i64 {
         self.channels
     }
+}
+
+/// Identifies these tensors and a backbone that is code from a file.
+fn fingerprint<'a>(params: impl Iterator<Item = &'a Param>, backbone: &dyn Backbone) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for param in params {
+        let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let count = tensor.numel();
+        let mut bytes = vec![0u8; count * 4];
+        tensor.f_copy_data_u8(&mut bytes, count)?;
+        hasher.update(param.name.as_bytes());
+        hasher.update(&bytes);
+    }
+    if let Some(code) = backbone.fingerprint() {
+        hasher.update(code.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_string())
 }
 
 /// Errors: stages before the last that the head reads, of which the backbone has too few or which lie inside the frozen ones.
