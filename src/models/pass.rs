@@ -44,11 +44,16 @@ impl Pass {
         self.drop(x, &shape, p, layer)
     }
 
+    /// Numbers in [0, 1) that follow from the key, `layer` and the position.
+    pub fn uniform(self, shape: &[i64], layer: u64, device: Device) -> Result<Tensor> {
+        uniform(shape, mixed(self.key ^ mixed(layer)), device)
+    }
+
     fn drop(self, x: &Tensor, shape: &[i64], p: f64, layer: u64) -> Result<Tensor> {
         if !self.train || p <= 0.0 {
             return Ok(x.shallow_clone());
         }
-        let kept = uniform(shape, mixed(self.key ^ mixed(layer)), x.device())?.f_ge(p)?;
+        let kept = self.uniform(shape, layer, x.device())?.f_ge(p)?;
         Ok(x.f_mul(&kept.f_to_kind(x.kind())?)?.f_mul_scalar(1.0 / (1.0 - p))?)
     }
 }

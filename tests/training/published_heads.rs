@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use cpsd::models::heads::{Head, HeadSetup, HeadValue, LabelLoss, Seen, Truth, find};
+use cpsd::models::heads::{Answer, Head, HeadSetup, HeadValue, LabelLoss, SECOND, Seen, Truth, find};
 use cpsd::models::params::{Params, Scope};
 use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
@@ -71,7 +71,12 @@ fn build(case: &Value) -> Built {
         tch::no_grad(|| words.tensor.detach().copy_(&scattered("words", &shape, 1.0)));
         filled.insert("head.words".into(), "words".into());
     }
-    for param in &params.list {
+    // What the class makes of the graph by itself, so the head must have made the same.
+    for name in case.get("made").and_then(Value::as_array).into_iter().flatten() {
+        let own = (layout.rename)(name.as_str().unwrap(), "fc").unwrap();
+        filled.insert(own, name.as_str().unwrap().into());
+    }
+    for param in params.list.iter().filter(|p| !p.name.starts_with(SECOND)) {
         assert!(filled.contains_key(&param.name), "{}: the golden has no {}", kind.name, param.name);
     }
     Built { params, head, names: filled.into_iter().map(|(own, theirs)| (theirs, own)).collect() }
@@ -82,7 +87,9 @@ fn check(file: &str, case: &Value) -> f64 {
     let size = |key: &str| case[key].as_i64().unwrap();
     let (n, m) = (size("images"), size("labels"));
     let Built { params, head, names } = build(case);
-    let features = scattered("features", &[n, size("channels"), size("height"), size("width")], 1.0);
+    // Of a head with two backbones, the class sees the maps of both side by side in place of them.
+    let backbones = case.get("backbones").and_then(Value::as_i64).unwrap_or(1);
+    let features = scattered("features", &[n, backbones * size("channels"), size("height"), size("width")], 1.0);
     // The maps of the stage before the last, for heads that read them.
     let earlier: Vec<Tensor> = case.get("earlier").map_or(vec![], |shape| {
         vec![scattered("earlier", &serde_json::from_value::<Vec<i64>>(shape.clone()).unwrap(), 1.0)]
@@ -95,7 +102,10 @@ fn check(file: &str, case: &Value) -> f64 {
         assert!(difference <= TOLERANCE, "{file}, {what}: {came} instead of {expected} ({difference:.1e} of {scale})");
         largest = largest.max(difference);
     };
-    let answer = head.answer(&seen(None), Pass::EVAL).unwrap();
+    let answer = match backbones {
+        1 => head.answer(&seen(None), Pass::EVAL).unwrap(),
+        _ => Answer { logits: head.logits(&features, Pass::EVAL).unwrap(), own_loss: None },
+    };
     let expected = numbers(&case["logits"]);
     let scale = expected.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
     let came = to_vec_f32(&answer.logits).unwrap();

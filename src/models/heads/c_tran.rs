@@ -1,75 +1,191 @@
 //! C-Tran: general multi-label classification with transformers.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use super::transformer::{ENCODER, GroupWise, PostNorm, PostNormConfig, maps, tokens};
-use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
-use crate::error::Result;
+use super::published::{Layout, Published, moved_one_of, useless};
+use super::transformer::{ENCODER, Init, PostNorm, PostNormConfig, maps, tokens};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, LabelLoss, OwnLoss, Seen, Truth};
+use crate::error::{Error, Result};
+use crate::losses::{Kl, KlForm, LossSpec};
+use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Lanchantin et al., "General multi-label image classification with transformers", CVPR 2021.
 ///
-/// Tokens `[N, h·w + m, C]`: the positions, and per label a learned embedding plus that of its state, through post-norm
-/// encoder layers; a linear map of a label's own token gives its logit. Difference from the paper: all labels are in
-/// the state "unknown", in training and evaluation; the paper also trains with some labels shown (label mask training).
+/// Tokens `[N, h·w + m, C]`: the positions, and per label a learned embedding plus that of its state (unknown, absent, present).
+/// Layer norm, then post-norm encoder layers; the dot product of a label's own token with its row of a linear map gives its logit.
+///
+/// Training masks labels (`label_mask`): of each picture a number of labels, uniform in 0 to ⌊0.75 m⌋, is drawn and shown by their
+/// states, and the training's loss is taken over the hidden ones alone. The pass's key decides which, so a resumed training shows the
+/// same. Labels of unknown truth are never shown and not learned. In evaluation all labels are unknown. The embedding of "unknown"
+/// keeps its first value, unless weights decay: it is the padding of the authors' embedding, which gets no gradient. Teachers teach
+/// a student all labels, shown or hidden.
 pub const C_TRAN: HeadKind = HeadKind {
     name: "c_tran",
-    summary: "transformer over positions and label embeddings, all labels unknown",
+    summary: "transformer over positions, label embeddings and label states, trained with some labels shown",
     paper: "Lanchantin et al., CVPR 2021",
     options: &[
         HeadOption::whole("layers", 3.0, 1.0, 24.0, "transformer layers"),
         HeadOption::whole("heads", 4.0, 1.0, 64.0, "attention heads; the backbone's channels must be a multiple of it"),
-        HeadOption::whole("feed_forward", 2048.0, 1.0, 65536.0, "width between the two linear maps of a layer"),
+        HeadOption::whole(
+            "feed_forward",
+            0.0,
+            0.0,
+            65536.0,
+            "width between the two linear maps of a layer; 0 is the backbone's channels",
+        ),
+        HeadOption::flag(
+            "label_mask",
+            true,
+            "training shows a random part of the labels and learns the others (label mask training); without it there are no states",
+        ),
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
+    published: Published {
+        code: "github.com/QData/C-Tran 560cf6f, CTranModel (models/CTran.py) and run_epoch.py with --use_lmt",
+        differs: "no label can be shown in evaluation",
+        layouts: &[Layout { system: "C-Tran with ResNet-101", rename }],
+    },
     build: |p, setup| Ok(Box::new(CTran::new(p, setup)?)),
     ..COMMON
 };
 
+/// `self_attn_layers.0.transformer_layer.linear1.weight` → `head.self_attn_layers.0.linear1.weight`.
+fn rename(name: &str, classifier: &str) -> Option<String> {
+    // The ImageNet classifier, which the authors' backbone keeps.
+    if name.starts_with("backbone.base_network.fc.") {
+        return useless();
+    }
+    if let Some(rest) = name.strip_prefix("self_attn_layers.") {
+        let (layer, rest) = rest.split_once('.')?;
+        return Some(format!("head.self_attn_layers.{layer}.{}", rest.strip_prefix("transformer_layer.")?));
+    }
+    let last = format!("{classifier}.");
+    let parts = [
+        ("backbone.base_network.", ""),
+        ("label_lt.", "head.label_lt."),
+        ("known_label_lt.", "head.known_label_lt."),
+        ("LayerNorm.", "head.norm."),
+        ("output_linear.", &last),
+    ];
+    moved_one_of(name, &parts)
+}
+
+/// The most labels of a picture that are shown, as a share of all.
+const SHOWN: f64 = 0.75;
+/// Numbers of the random draws of a pass, far from those of dropouts.
+const ORDER: u64 = 1 << 32;
+const HOW_MANY: u64 = ORDER + 1;
+
 struct CTran {
+    /// [m, C]
     labels: Tensor,
-    unknown: Tensor,
+    /// [3, C]: unknown, absent, present.
+    states: Option<Tensor>,
+    norm: LayerNorm,
     layers: Vec<PostNorm>,
-    last: GroupWise,
+    last: Linear,
 }
 
 impl CTran {
     fn new(p: &Scope, setup: &HeadSetup) -> Result<CTran> {
         let head = p.at("head");
         let (m, d) = (setup.num_labels(), setup.inputs);
-        let config = PostNormConfig::new(setup, &ENCODER, d);
+        let config = PostNormConfig::new(setup, &ENCODER, d, Init::Uniform)?;
         let layers = head.at("self_attn_layers");
         let layer = |i: i64| PostNorm::new(&layers.at(i), PostNormConfig { layer: i as u64, ..config });
+        let bound = 1.0 / (d as f64).sqrt();
         Ok(CTran {
-            labels: head.normal("label_lt.weight", &[m, d], 0.02)?,
-            unknown: head.normal("unknown", &[d], 0.02)?,
+            labels: head.uniform("label_lt.weight", &[m, d], bound)?,
+            states: match setup.flag("label_mask") {
+                true => Some(head.uniform("known_label_lt.weight", &[3, d], bound)?),
+                false => None,
+            },
+            norm: LayerNorm::new(&head.at("norm"), d, 1e-5)?,
             layers: (0..setup.integer("layers")).map(layer).collect::<Result<_>>()?,
-            last: GroupWise::new(&p.at(setup.classifier), m, d)?,
+            last: Linear::new(&p.at(setup.classifier), d, m)?,
         })
     }
 
-    fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
+    /// `[N, m]`, boolean: which labels a training step shows.
+    fn shown(&self, truth: Truth, pass: Pass) -> Result<Tensor> {
+        let (size, device) = (truth.targets.size(), truth.targets.device());
+        let (n, m) = (size[0], size[1]);
+        // The place of each label in a random order of the picture's labels.
+        let places = pass.uniform(&[n, m], ORDER, device)?.f_argsort(1, false)?.f_argsort(1, false)?;
+        let most = (SHOWN * m as f64).floor();
+        let count = pass.uniform(&[n, 1], HOW_MANY, device)?.f_mul_scalar(most + 1.0)?.f_floor()?;
+        let shown = places.f_lt_tensor(&count)?;
+        match truth.known {
+            Some(known) => Ok(shown.f_logical_and(known)?),
+            None => Ok(shown),
+        }
+    }
+
+    /// Logits, and the attention of the labels to the positions in the last layer `[N, m, h·w]`. `states`: `[N, m]`, 0 to 2; all
+    /// unknown if none.
+    fn run(&self, features: &Tensor, states: Option<&Tensor>, pass: Pass) -> Result<(Tensor, Tensor)> {
         let patches = tokens(features)?;
         let (size, m) = (patches.size(), self.labels.size()[0]);
-        let labels = self.labels.f_add(&self.unknown)?.f_unsqueeze(0)?.f_expand([size[0], m, size[2]], false)?;
-        let mut x = Tensor::f_cat(&[patches, labels], 1)?;
+        let mut labels = self.labels.f_unsqueeze(0)?.f_expand([size[0], m, size[2]], false)?;
+        if let Some(embeddings) = &self.states {
+            let states = match states {
+                Some(states) => states.shallow_clone(),
+                None => Tensor::f_zeros([size[0], m], (Kind::Int64, features.device()))?,
+            };
+            labels = labels.f_add(&Tensor::f_embedding(embeddings, &states, 0, false, false)?)?;
+        }
+        let mut x = self.norm.forward(&Tensor::f_cat(&[patches, labels], 1)?)?;
         let mut looked = None;
         for layer in &self.layers {
             let seen = layer.forward(&x, &x, &x, &x, pass)?;
             (x, looked) = (seen.values, Some(seen.weights));
         }
-        let looked = looked.ok_or_else(|| crate::error::Error::internal("a transformer without layers"))?;
-        Ok((self.last.forward(&x.f_narrow(1, size[1], m)?)?, looked.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])?))
+        let looked = looked.ok_or_else(|| Error::internal("a transformer without layers"))?;
+        let own = x.f_narrow(1, size[1], m)?.f_mul(&self.last.weight)?.f_sum_dim_intlist(&[-1i64][..], false, None)?;
+        Ok((own.f_add(&self.last.bias)?, looked.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])?))
     }
+}
+
+/// The training's loss over the labels that were not shown.
+fn over_hidden(logits: &Tensor, shown: &Tensor) -> Result<OwnLoss> {
+    let (logits, hidden) = (logits.shallow_clone(), shown.f_logical_not()?);
+    Ok(Box::new(move |loss: LabelLoss, targets: &Tensor| {
+        if let LossSpec::Kl(Kl { form: KlForm::Softmax, .. }) = loss.spec {
+            return Err(Error::argument(
+                "head \"c_tran\" learns the labels that a step hides, so its loss may not be kl with form \"softmax\", which compares \
+                 all labels of a picture with each other",
+            )
+            .about_option("loss")
+            .with_help("form: \"bernoulli\" takes each label by itself; head_options: #{label_mask: false} hides no label"));
+        }
+        let known = match loss.known {
+            Some(known) => hidden.f_logical_and(known)?,
+            None => hidden.shallow_clone(),
+        };
+        LabelLoss { known: Some(&known), ..loss }.compute(&logits, targets)
+    }))
 }
 
 impl Head for CTran {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, pass)?.0)
+        Ok(self.run(features, None, pass)?.0)
+    }
+
+    fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
+        let (true, Some(_), Some(truth)) = (pass.train, &self.states, seen.truth) else {
+            return Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None });
+        };
+        let shown = self.shown(truth, pass)?;
+        let states =
+            truth.targets.f_gt(0.5)?.f_to_kind(Kind::Int64)?.f_add_scalar(1)?.f_mul(&shown.f_to_kind(Kind::Int64)?)?;
+        let logits = self.run(seen.maps, Some(&states), pass)?.0;
+        let own_loss = over_hidden(&logits, &shown)?;
+        Ok(Answer { logits, own_loss: Some(own_loss) })
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(maps(&self.run(features, Pass::EVAL)?.1, features)?))
+        Ok(Some(maps(&self.run(features, None, Pass::EVAL)?.1, features)?))
     }
 }

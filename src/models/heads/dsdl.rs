@@ -1,8 +1,9 @@
 //! DSDL: deep semantic dictionary learning.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
+use super::published::resnet_children;
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
@@ -11,21 +12,55 @@ use crate::models::pass::Pass;
 /// Zhou et al., "Deep semantic dictionary learning for multi-label image classification", AAAI 2021.
 ///
 /// The dictionary D = LeakyReLU(E W1) W2 `[m, C]` is made from the word vectors E; an image's scores are its ridge
-/// representation (D Dᵀ + αI)⁻¹ D f over the max-pooled features. A tied decoder LeakyReLU(D W2ᵀ) W1ᵀ reconstructs E
-/// with weight β (`auxiliary`). The option `loss` of the training replaces the paper's soft margin.
+/// representation s = (D Dᵀ + λI)⁻¹ D f over the max-pooled features f `[C]`. A tied decoder Ê = LeakyReLU(D W2ᵀ) W1ᵀ
+/// reconstructs E.
+///
+/// The loss of a batch is (L + β (‖f - s D‖ + λ ‖s‖)) / mean cos(E, Ê), with Frobenius norms over the batch, the mean over
+/// labels, and L the option `loss` of the training; the authors' is the soft margin, which is `bce` with reduction
+/// "mean". Unknown labels are left out of L; the other terms read no labels.
 pub const DSDL: HeadKind = HeadKind {
     name: "dsdl",
     summary: "ridge representation of the pooled feature in a dictionary made from word vectors",
     paper: "Zhou et al., AAAI 2021",
     options: &[
         HeadOption::whole("hidden", 1024.0, 1.0, 65536.0, "width between the two maps of the dictionary"),
-        HeadOption::real("ridge", 0.1, 0.000001, 1000.0, "the paper's λ: weight of the ridge"),
-        HeadOption::real("reconstruction", 0.000001, 0.0, 1000.0, "the paper's β: weight of the decoder's error"),
+        HeadOption::real(
+            "ridge",
+            0.1,
+            0.000001,
+            1000.0,
+            "λ, the weight of the ridge and of sparse scores; 0.1 on COCO, 10 on VOC",
+        ),
+        HeadOption::real(
+            "reconstruction",
+            0.000001,
+            0.0,
+            1000.0,
+            "β, the weight of the error of representation; 0.000001 on COCO, 0.0001 on VOC",
+        ),
     ],
     needs_words: true,
+    published: Published {
+        code: "github.com/ZFT-CQU/DSDL 024b3a6, DSDL (coco/models.py), MyLoss (coco/loss.py)",
+        differs: "the label loss is the training's option loss (theirs: bce with reduction \"mean\"); the mean cosine that divides \
+                  the loss counts as 0.000001 at least",
+        layouts: &[Layout {
+            system: "DSDL (coco_checkpoint.pth.tar, voc2007_checkpoint.pth.tar, voc2012_checkpoint.pth.tar; COCO's labels \
+                     in the order of their names in the alphabet)",
+            rename: their_name,
+        }],
+    },
     build: |p, setup| Ok(Box::new(Dsdl::new(p, setup)?)),
     ..COMMON
 };
+
+fn their_name(name: &str, _: &str) -> Option<String> {
+    match name {
+        "W1" => Some("head.first.weight".into()),
+        "W2" => Some("head.second.weight".into()),
+        _ => resnet_children(name.strip_prefix("features.")?),
+    }
+}
 
 struct Dsdl {
     words: Tensor,
@@ -39,11 +74,11 @@ impl Dsdl {
     fn new(p: &Scope, setup: &HeadSetup) -> Result<Dsdl> {
         let head = p.at("head");
         let words = setup.words(p)?;
-        let (d, hidden) = (words.size()[1], setup.integer("hidden"));
+        let (d, hidden, channels) = (words.size()[1], setup.integer("hidden"), setup.inputs);
         Ok(Dsdl {
             words,
-            first: head.normal("first.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
-            second: head.normal("second.weight", &[hidden, setup.inputs], (1.0 / hidden as f64).sqrt())?,
+            first: head.at("first").uniform("weight", &[d, hidden], 1.0 / (hidden as f64).sqrt())?,
+            second: head.at("second").uniform("weight", &[hidden, channels], 1.0 / (channels as f64).sqrt())?,
             ridge: setup.number("ridge"),
             reconstruction: setup.number("reconstruction"),
         })
@@ -53,33 +88,51 @@ impl Dsdl {
         Ok(leaky_relu(&self.words.f_matmul(&self.first)?, 0.2)?.f_matmul(&self.second)?)
     }
 
-    /// (D Dᵀ + αI)⁻¹ D, `[m, C]`.
-    fn classifiers(&self) -> Result<Tensor> {
-        let d = self.dictionary()?;
+    /// (D Dᵀ + λI)⁻¹ D, `[m, C]`.
+    fn classifiers(&self, d: &Tensor) -> Result<Tensor> {
         let m = d.size()[0];
         let gram = d.f_matmul(&d.f_transpose(0, 1)?)?;
-        let ridge = Tensor::f_eye(m, (tch::Kind::Float, d.device()))?.f_mul_scalar(self.ridge)?;
-        Ok(Tensor::f_linalg_solve(&gram.f_add(&ridge)?, &d, true)?)
+        let ridge = Tensor::f_eye(m, (Kind::Float, d.device()))?.f_mul_scalar(self.ridge)?;
+        Ok(Tensor::f_linalg_solve(&gram.f_add(&ridge)?, d, true)?)
     }
+
+    /// The mean cosine between the labels' word vectors and their reconstructions.
+    fn cosine(&self, d: &Tensor) -> Result<Tensor> {
+        let hidden = leaky_relu(&d.f_matmul(&self.second.f_transpose(0, 1)?)?, 0.2)?;
+        let back = hidden.f_matmul(&self.first.f_transpose(0, 1)?)?;
+        Ok(Tensor::f_cosine_similarity(&self.words, &back, 1, 1e-8)?.f_mean(Kind::Float)?)
+    }
+}
+
+fn pooled(features: &Tensor) -> Result<Tensor> {
+    Ok(features.f_amax([2i64, 3], false)?)
 }
 
 impl Head for Dsdl {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
-        Ok(features.f_amax([2i64, 3], false)?.f_matmul(&self.classifiers()?.f_transpose(0, 1)?)?)
+        Ok(pooled(features)?.f_matmul(&self.classifiers(&self.dictionary()?)?.f_transpose(0, 1)?)?)
+    }
+
+    fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
+        if seen.truth.is_none() {
+            return Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None });
+        }
+        let (f, d) = (pooled(seen.maps)?, self.dictionary()?);
+        let logits = f.f_matmul(&self.classifiers(&d)?.f_transpose(0, 1)?)?;
+        let error = logits.f_matmul(&d)?.f_sub(&f)?.f_norm()?;
+        let terms = error.f_add(&logits.f_norm()?.f_mul_scalar(self.ridge)?)?.f_mul_scalar(self.reconstruction)?;
+        let cosine = self.cosine(&d)?.f_clamp_min(1e-6)?;
+        let scores = logits.shallow_clone();
+        Ok(Answer {
+            logits,
+            own_loss: Some(Box::new(move |loss, targets| {
+                Ok(loss.compute(&scores, targets)?.f_add(&terms)?.f_div(&cosine)?)
+            })),
+        })
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        let weight = self.classifiers()?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
+        let weight = self.classifiers(&self.dictionary()?)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
         Ok(Some(features.f_conv2d(&weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?))
-    }
-
-    fn auxiliary(&self) -> Result<Option<Tensor>> {
-        if self.reconstruction == 0.0 {
-            return Ok(None);
-        }
-        let hidden = leaky_relu(&self.dictionary()?.f_matmul(&self.second.f_transpose(0, 1)?)?, 0.2)?;
-        let back = hidden.f_matmul(&self.first.f_transpose(0, 1)?)?;
-        let error = back.f_sub(&self.words)?.f_square()?.f_sum(tch::Kind::Float)?;
-        Ok(Some(error.f_mul_scalar(self.reconstruction)?))
     }
 }

@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use super::transformer::{DECODER, PostNorm, PostNormConfig, maps, tokens};
+use super::published::{Layout, Published, moved_one_of};
+use super::transformer::{DECODER, Init, PostNorm, PostNormConfig, maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::layers::{LayerNorm, Linear};
@@ -25,9 +26,27 @@ pub const ML_DECODER: HeadKind = HeadKind {
         HeadOption::whole("feed_forward", 2048.0, 1.0, 65536.0, "width between the two linear maps"),
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
+    published: Published {
+        code: "github.com/Alibaba-MIIL/ML_Decoder 8a9e984, MLDecoder (src_files/ml_decoder/ml_decoder.py)",
+        differs: "no word queries for unseen classes (zsl)",
+        layouts: &[Layout {
+            system: "ML-Decoder (tresnet_l_COCO__448_90_0.pth on tresnet_v2_l, tresnet_m_COCO_224_84_2.pth on tresnet_m)",
+            rename,
+        }],
+    },
     build: |p, setup| Ok(Box::new(MlDecoder::new(p, setup)?)),
     ..COMMON
 };
+
+/// `head.decoder.embed_standart.weight` → `head.embed_standart.weight`; the head is `fc` in a ResNet of timm. The backbone has
+/// its own names.
+fn rename(name: &str, _: &str) -> Option<String> {
+    let Some(rest) = ["head.decoder.", "fc.decoder."].iter().find_map(|prefix| name.strip_prefix(prefix)) else {
+        return Some(name.to_string());
+    };
+    let parts = [("layers.", "head.decoder.layers."), ("", "head.")];
+    moved_one_of(rest, &parts)
+}
 
 struct MlDecoder {
     embed: Linear,
@@ -53,8 +72,13 @@ impl MlDecoder {
             embed: Linear::new(&head.at("embed_standart"), setup.inputs, d)?,
             queries,
             norm: LayerNorm::new(&layer.at("norm1"), d, 1e-5)?,
-            layer: PostNorm::new(&layer, PostNormConfig::new(setup, &DECODER, d))?,
-            pooling: head.normal("duplicate_pooling", &[groups, d, each], (2.0 / (d + each) as f64).sqrt())?,
+            layer: PostNorm::new(&layer, PostNormConfig::new(setup, &DECODER, d, Init::Torch)?)?,
+            // `xavier_normal_` takes the first dimension for the outputs and the last for a kernel.
+            pooling: head.normal(
+                "duplicate_pooling",
+                &[groups, d, each],
+                (2.0 / ((d + groups) * each) as f64).sqrt(),
+            )?,
             bias: head.filled("duplicate_pooling_bias", &[m], 0.0)?,
             dropout: setup.number("dropout"),
         })

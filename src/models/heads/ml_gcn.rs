@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
+use super::published::{moved, resnet_children, useless};
+use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
@@ -25,9 +26,28 @@ pub const ML_GCN: HeadKind = HeadKind {
     ],
     needs_graph: true,
     needs_words: true,
+    published: Published {
+        code: "github.com/Megvii-Nanjing/ML-GCN 5517d6f, GCNResnet (models.py)",
+        differs: "",
+        layouts: &[Layout {
+            system: "ML-GCN (coco_checkpoint.pth.tar, voc_checkpoint.pth.tar; its adjacency comes from the option graph)",
+            rename: their_name,
+        }],
+    },
     build: |p, setup| Ok(Box::new(MlGcn::new(p, setup)?)),
     ..COMMON
 };
+
+fn their_name(name: &str, _: &str) -> Option<String> {
+    match name {
+        // Never trained: what `reweighted` makes, in the order of their labels.
+        "A" => useless(),
+        _ => match name.strip_prefix("features.") {
+            Some(rest) => resnet_children(rest),
+            None => moved(name, "gc", "head.gc"),
+        },
+    }
+}
 
 struct MlGcn {
     words: Tensor,
@@ -42,11 +62,14 @@ impl MlGcn {
         let graph = setup.graph()?.f_to_device(p.device)?;
         let words = setup.words(p)?;
         let (d, hidden) = (words.size()[1], setup.integer("hidden"));
+        let layer = |name: &str, inputs: i64, outputs: i64| {
+            head.at(name).uniform("weight", &[inputs, outputs], 1.0 / (outputs as f64).sqrt())
+        };
         Ok(MlGcn {
             adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: head.normal("gc1.weight", &[d, hidden], (1.0 / (3 * hidden) as f64).sqrt())?,
-            second: head.normal("gc2.weight", &[hidden, setup.inputs], (1.0 / (3 * setup.inputs) as f64).sqrt())?,
+            first: layer("gc1", d, hidden)?,
+            second: layer("gc2", hidden, setup.inputs)?,
         })
     }
 

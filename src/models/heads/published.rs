@@ -21,10 +21,16 @@ impl Published {
 pub struct Layout {
     /// Whose checkpoints these are, and which files: `Query2Label (Q2L-R101-448.pth)`.
     pub system: &'static str,
-    /// The name here of a tensor of that name; none for a tensor without use. Tensors of the backbone get the names that
+    /// The name here of a tensor of that name; none for a name that is not of this system, [`useless`] for a tensor of the
+    /// system that has no place here. Tensors of the backbone get the names that
     /// [`PublishedWeights::rename`](crate::models::backbones::PublishedWeights::rename) knows or this crate's; `classifier` is
     /// the name of the last layer.
     pub rename: fn(name: &str, classifier: &str) -> Option<String>,
+}
+
+/// For a tensor that checkpoints of a system hold and this crate does not need: a constant, a layer without use.
+pub fn useless() -> Option<String> {
+    Some(String::new())
 }
 
 /// The name with the beginning `from` replaced by `to`; none if it begins otherwise.
@@ -46,4 +52,9 @@ pub fn resnet_children(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{module}.{rest}"))
+}
+
+/// The name after one of the beginnings, with the beginning that belongs to it here put before it.
+pub fn moved_one_of(name: &str, beginnings: &[(&str, &str)]) -> Option<String> {
+    beginnings.iter().find_map(|(from, to)| moved(name, from, to))
 }

@@ -2,9 +2,10 @@
 
 use tch::{Kind, Tensor};
 
-use super::transformer::{DECODER, ENCODER, GroupWise, PostNorm, PostNormConfig, maps, tokens};
+use super::published::{Layout, Published, moved_one_of, useless};
+use super::transformer::{DECODER, ENCODER, GroupWise, Init, PostNorm, PostNormConfig, maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -12,9 +13,13 @@ use crate::models::pass::Pass;
 /// Liu et al., "Query2Label: a simple transformer way to multi-label classification", 2021, with the settings of its
 /// ResNet-101 rows.
 ///
-/// A 1×1 convolution C → d, normalised sine positions added to queries and keys of post-norm encoder layers over the
-/// positions; learned label queries `[m, d]` attend to them in decoder layers without self-attention and a last layer
-/// norm; one dot product and bias per label. `width` 0 means the backbone's channels.
+/// Normalised sine positions are added to queries and keys of post-norm encoder layers over the positions. Decoder layers without
+/// self-attention start from 0 `[N, m, d]`: each asks the positions with its input plus the learned label queries `[m, d]`, and
+/// adds the answer to its input. A last layer norm; one dot product and bias per label.
+///
+/// The positions' features go through a 1×1 convolution C → d first (`input_proj`), as in the code of CPSD, whose Query2Label rows
+/// this head reproduces by default. The code of Query2Label itself leaves it out unless asked, and so do the checkpoints of its
+/// ResNet-101 rows: `input_proj: false`.
 pub const Q2L: HeadKind = HeadKind {
     name: "q2l",
     summary: "Query2Label: learned label queries attend to the positions of an encoder",
@@ -31,14 +36,49 @@ pub const Q2L: HeadKind = HeadKind {
         HeadOption::whole("decoder_layers", 2.0, 1.0, 12.0, "decoder layers"),
         HeadOption::whole("heads", 4.0, 1.0, 64.0, "attention heads; width must be a multiple of it"),
         HeadOption::whole("feed_forward", 8192.0, 1.0, 65536.0, "width between the two linear maps of a layer"),
+        HeadOption::flag(
+            "input_proj",
+            true,
+            "1×1 convolution before the encoder, as in CPSD's code; Query2Label's own code and checkpoints have none",
+        ),
         HeadOption::real("dropout", 0.1, 0.0, 0.9, "dropout in training"),
     ],
+    published: Published {
+        code: "github.com/Robbie-Xu/CPSD bf8784b, Qeruy2Label (model/model_q2l.py); github.com/SlongLiu/query2labels 55eb050, Qeruy2Label \
+               (lib/models/query2label.py)",
+        differs: "positions follow the size of the maps; the published code fixes it when the model is built",
+        layouts: &[Layout {
+            system: "Query2Label (CPSD-Q2L-448-COCO; with input_proj: false Q2L-R101-448 and Q2L-R101-576)",
+            rename,
+        }],
+    },
     build: |p, setup| Ok(Box::new(Q2l::new(p, setup)?)),
     ..COMMON
 };
 
+fn rename(name: &str, classifier: &str) -> Option<String> {
+    // The positions, a constant.
+    if name == "backbone.1.pe" {
+        return useless();
+    }
+    if let Some(leaf) = name.strip_prefix("fc.") {
+        return match leaf {
+            "W" => Some(format!("{classifier}.weight")),
+            "b" => Some(format!("{classifier}.bias")),
+            _ => None,
+        };
+    }
+    let parts = [
+        ("backbone.0.body.", ""),
+        ("transformer.", "head.transformer."),
+        ("input_proj.", "head.input_proj."),
+        ("query_embed.", "head.query_embed."),
+    ];
+    moved_one_of(name, &parts)
+}
+
 struct Q2l {
-    project: Linear,
+    project: Option<Linear>,
     queries: Tensor,
     encoder: Vec<PostNorm>,
     decoder: Vec<PostNorm>,
@@ -53,9 +93,26 @@ impl Q2l {
             0 => setup.inputs,
             width => width,
         };
+        if width % 4 != 0 {
+            let expected = "a multiple of 4, for sine and cosine of rows and columns";
+            return Err(Error::option("width", "head \"q2l\"", expected, width));
+        }
+        let project = match setup.flag("input_proj") {
+            true => Some(Linear::pointwise(&head.at("input_proj"), setup.inputs, width)?),
+            false if width != setup.inputs => {
+                return Err(Error::argument(format!(
+                    "head \"q2l\" without input_proj has the backbone's width, {}. Got width {width} instead.",
+                    setup.inputs
+                ))
+                .about_option("width")
+                .with_help("width: 0 is the backbone's"));
+            }
+            false => None,
+        };
         let transformer = head.at("transformer");
         let layers = |part: &str, names, count: i64, first: i64| -> Result<Vec<PostNorm>> {
-            let (p, config) = (transformer.at(part).at("layers"), PostNormConfig::new(setup, names, width));
+            let config = PostNormConfig::new(setup, names, width, Init::Xavier)?;
+            let p = transformer.at(part).at("layers");
             let layer = |i: i64| PostNorm::new(&p.at(i), PostNormConfig { layer: (first + i) as u64, ..config });
             (0..count).map(layer).collect()
         };
@@ -63,7 +120,7 @@ impl Q2l {
         let encoder = layers("encoder", &ENCODER, before, 0)?;
         let decoder = layers("decoder", &DECODER, after, before)?;
         Ok(Q2l {
-            project: Linear::pointwise(&head.at("input_proj"), setup.inputs, width)?,
+            project,
             queries: head.normal("query_embed.weight", &[setup.num_labels(), width], 1.0)?,
             encoder,
             decoder,
@@ -73,7 +130,10 @@ impl Q2l {
     }
 
     fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
-        let maps = self.project.on_maps(features)?;
+        let maps = match &self.project {
+            Some(project) => project.on_maps(features)?,
+            None => features.shallow_clone(),
+        };
         let positions = sine(&maps)?;
         let mut memory = tokens(&maps)?;
         for layer in &self.encoder {
@@ -81,11 +141,11 @@ impl Q2l {
             memory = layer.forward(&memory, &placed, &placed, &memory, pass)?.values;
         }
         let (n, size) = (features.size()[0], self.queries.size());
-        let mut x = self.queries.f_unsqueeze(0)?.f_expand([n, size[0], size[1]], false)?;
+        let mut x = Tensor::f_zeros([n, size[0], size[1]], (Kind::Float, features.device()))?;
         let placed = memory.f_add(&positions)?;
         let mut looked = None;
         for layer in &self.decoder {
-            let seen = layer.forward(&x, &x, &placed, &memory, pass)?;
+            let seen = layer.forward(&x, &x.f_add(&self.queries)?, &placed, &memory, pass)?;
             (x, looked) = (seen.values, Some(seen.weights));
         }
         let looked = looked.ok_or_else(|| crate::error::Error::internal("a decoder without layers"))?;

@@ -3,10 +3,45 @@
 use tch::Tensor;
 
 use super::HeadSetup;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+
+/// First weights of a transformer layer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// PyTorch's: the packed projection Xavier uniform, its bias and the output's 0, other layers uniform in ±1/√in.
+    Torch,
+    /// The same, with every matrix Xavier uniform: `_reset_parameters` of DETR and its descendants.
+    Xavier,
+    /// PyTorch's, with the output's bias uniform too: C-Tran's `weights_init`.
+    Uniform,
+}
+
+impl Init {
+    fn weight(self, p: &Scope, inputs: i64, outputs: i64) -> Result<Tensor> {
+        match self {
+            Init::Xavier => p.xavier("weight", [outputs, inputs]),
+            Init::Torch | Init::Uniform => p.uniform("weight", &[outputs, inputs], 1.0 / (inputs as f64).sqrt()),
+        }
+    }
+
+    fn linear(self, p: &Scope, inputs: i64, outputs: i64) -> Result<Linear> {
+        let weight = self.weight(p, inputs, outputs)?;
+        Ok(Linear { weight, bias: p.uniform("bias", &[outputs], 1.0 / (inputs as f64).sqrt())? })
+    }
+
+    /// The map of the heads' values to the output.
+    fn output(self, p: &Scope, width: i64) -> Result<Linear> {
+        match self {
+            Init::Uniform => self.linear(p, width, width),
+            Init::Torch | Init::Xavier => {
+                Ok(Linear { weight: self.weight(p, width, width)?, bias: p.filled("bias", &[width], 0.0)? })
+            }
+        }
+    }
+}
 
 /// Multi-head attention with PyTorch's parameters (`nn.MultiheadAttention`, Vaswani et al. 2017).
 pub struct Attention {
@@ -24,9 +59,10 @@ pub struct Attended {
 }
 
 impl Attention {
-    pub fn new(p: &Scope, width: i64, heads: i64, layer: u64) -> Result<Attention> {
-        let packed = Linear::packed(p, width)?;
-        Ok(Attention { packed, out: Linear::new(&p.at("out_proj"), width, width)?, heads, layer })
+    pub fn new(p: &Scope, width: i64, heads: i64, init: Init, layer: u64) -> Result<Attention> {
+        let weight = p.xavier("in_proj_weight", [3 * width, width])?;
+        let packed = Linear { weight, bias: p.filled("in_proj_bias", &[3 * width], 0.0)? };
+        Ok(Attention { packed, out: init.output(&p.at("out_proj"), width)?, heads, layer })
     }
 
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, dropout: f64, pass: Pass) -> Result<Attended> {
@@ -83,26 +119,39 @@ pub struct PostNormConfig {
     pub heads: i64,
     pub hidden: i64,
     pub dropout: f64,
+    pub init: Init,
     /// Distinguishes the dropouts of a model.
     pub layer: u64,
 }
 
 impl PostNormConfig {
-    /// From the options `heads`, `feed_forward` and `dropout` of a head.
-    pub fn new(setup: &HeadSetup, names: &'static Names, width: i64) -> PostNormConfig {
-        let (heads, hidden) = (setup.integer("heads"), setup.integer("feed_forward"));
-        PostNormConfig { names, width, heads, hidden, dropout: setup.number("dropout"), layer: 0 }
+    /// From the options `heads`, `feed_forward` (0 is the width) and `dropout` of a head. Errors: a width that the heads do
+    /// not divide.
+    pub fn new(setup: &HeadSetup, names: &'static Names, width: i64, init: Init) -> Result<PostNormConfig> {
+        let heads = setup.integer("heads");
+        if width % heads != 0 {
+            return Err(Error::argument(format!(
+                "head \"{}\" of width {width} needs a number of attention heads that divides it. Got heads {heads} instead.",
+                setup.spec.head
+            ))
+            .about_option("heads"));
+        }
+        let hidden = match setup.integer("feed_forward") {
+            0 => width,
+            hidden => hidden,
+        };
+        Ok(PostNormConfig { names, width, heads, hidden, dropout: setup.number("dropout"), init, layer: 0 })
     }
 }
 
 impl PostNorm {
     pub fn new(p: &Scope, config: PostNormConfig) -> Result<PostNorm> {
-        let PostNormConfig { names, width, heads, hidden, dropout, layer } = config;
+        let PostNormConfig { names, width, heads, hidden, dropout, init, layer } = config;
         Ok(PostNorm {
-            attention: Attention::new(&p.at(names.attention), width, heads, 4 * layer)?,
+            attention: Attention::new(&p.at(names.attention), width, heads, init, 4 * layer)?,
             norm1: LayerNorm::new(&p.at(names.norms[0]), width, 1e-5)?,
-            linear1: Linear::new(&p.at("linear1"), width, hidden)?,
-            linear2: Linear::new(&p.at("linear2"), hidden, width)?,
+            linear1: init.linear(&p.at("linear1"), width, hidden)?,
+            linear2: init.linear(&p.at("linear2"), hidden, width)?,
             norm2: LayerNorm::new(&p.at(names.norms[1]), width, 1e-5)?,
             dropout,
             layer,
@@ -130,7 +179,8 @@ pub fn maps(weights: &Tensor, features: &Tensor) -> Result<Tensor> {
     Ok(weights.f_reshape([size[0], size[1], positions[2], positions[3]])?)
 }
 
-/// One dot product and one bias per label: `[N, m, d]` → `[N, m]` (Query2Label's group-wise linear).
+/// One dot product and one bias per label: `[N, m, d]` → `[N, m]` (Query2Label's group-wise linear, SSGRL's element-wise
+/// layer).
 pub struct GroupWise {
     weight: Tensor,
     bias: Tensor,
@@ -138,10 +188,10 @@ pub struct GroupWise {
 
 impl GroupWise {
     pub fn new(p: &Scope, labels: i64, width: i64) -> Result<GroupWise> {
-        let deviation = 1.0 / (3.0 * width as f64).sqrt();
+        let bound = 1.0 / (width as f64).sqrt();
         Ok(GroupWise {
-            weight: p.normal("weight", &[1, labels, width], deviation)?,
-            bias: p.filled("bias", &[1, labels], 0.0)?,
+            weight: p.uniform("weight", &[1, labels, width], bound)?,
+            bias: p.uniform("bias", &[1, labels], bound)?,
         })
     }
 

@@ -48,6 +48,7 @@ impl Model {
         let dropped: HashSet<String> = differs.iter().map(|(name, ..)| layer(name)).collect();
         state.retain(|(name, _)| !(head.contains(name) && dropped.contains(&layer(name))));
         let summary = self.load_state(&state)?;
+        let without: Vec<String> = summary.missing.iter().filter(|name| head.contains(*name)).cloned().collect();
         let file = path.display();
         let of_backbone = LoadSummary {
             missing: summary.missing.iter().filter(|name| !head.contains(*name)).cloned().collect(),
@@ -93,6 +94,13 @@ impl Model {
             }
         }
         if let Some(system) = system {
+            let missing: Vec<String> =
+                without.into_iter().filter(|name| !differs.iter().any(|d| layer(&d.0) == layer(name))).collect();
+            if !missing.is_empty() {
+                let lacks = LoadSummary { missing, ..LoadSummary::default() };
+                self.notes
+                    .push(format!("{file}: tensors of head \"{}\" start from random weights: {lacks}", self.spec.head));
+            }
             self.notes.push(format!("{file}: read as a checkpoint of {system}"));
         }
         self.notes.iter().for_each(|line| log_once(line));

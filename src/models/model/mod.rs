@@ -13,7 +13,7 @@ pub use parts::Part;
 
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
-use super::params::{Params, Role, Scope};
+use super::params::{Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
 use super::weights::Origin;
@@ -216,30 +216,16 @@ impl Model {
 
     /// Identifies the function `frozen_features`: equal strings, equal features.
     pub fn frozen_fingerprint(&self) -> Result<String> {
-        let weights = self.fingerprint(|frozen| frozen)?;
+        // Those of a head have no part in it: models with any labels share the features.
+        let weights =
+            fingerprint(self.params.list[..self.backbone_params].iter().filter(|p| p.frozen), &*self.backbone)?;
         let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
         Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
     }
 
     /// Identifies the current weights.
     pub fn initial_fingerprint(&self) -> Result<String> {
-        self.fingerprint(|_| true)
-    }
-
-    fn fingerprint(&self, which: impl Fn(bool) -> bool) -> Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        for param in self.params.list.iter().filter(|p| which(p.frozen)) {
-            let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-            let count = tensor.numel();
-            let mut bytes = vec![0u8; count * 4];
-            tensor.f_copy_data_u8(&mut bytes, count)?;
-            hasher.update(param.name.as_bytes());
-            hasher.update(&bytes);
-        }
-        if let Some(code) = self.backbone.fingerprint() {
-            hasher.update(code.as_bytes());
-        }
-        Ok(hasher.finalize().to_hex()[..16].to_string())
+        fingerprint(self.params.list.iter(), &*self.backbone)
     }
 
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
@@ -299,6 +285,23 @@ impl Model {
     pub fn channels(&self) -> i64 {
         self.channels
     }
+}
+
+/// Identifies these tensors and a backbone that is code from a file.
+fn fingerprint<'a>(params: impl Iterator<Item = &'a Param>, backbone: &dyn Backbone) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for param in params {
+        let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let count = tensor.numel();
+        let mut bytes = vec![0u8; count * 4];
+        tensor.f_copy_data_u8(&mut bytes, count)?;
+        hasher.update(param.name.as_bytes());
+        hasher.update(&bytes);
+    }
+    if let Some(code) = backbone.fingerprint() {
+        hasher.update(code.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_string())
 }
 
 /// Errors: stages before the last that the head reads, of which the backbone has too few or which lie inside the frozen ones.

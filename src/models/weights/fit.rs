@@ -30,12 +30,19 @@ pub fn fit(
         Names::Backbone => of_backbone(name, shape),
         Names::Layout(at) => {
             let name = (layouts[at].rename)(name, classifier)?;
-            if own.contains_key(&name) { Some(name) } else { of_backbone(&name, shape) }
+            // An empty name stands for a tensor that is known and not needed.
+            if name.is_empty() || own.contains_key(&name) { Some(name) } else { of_backbone(&name, shape) }
         }
     };
     let shapes: Vec<(&str, Vec<i64>)> = given.iter().map(|(n, t)| (n.as_str(), t.size())).collect();
     let known = |prefix: &str, names: Names| {
         shapes.iter().filter(|(n, s)| n.strip_prefix(prefix).is_some_and(|n| renamed(n, s, names).is_some())).count()
+    };
+    // Weights of the backbone alone have the same names in some systems; with a last layer of this model's shape it is the system's.
+    let of_system = |prefix: &str, names: Names| {
+        let last = format!("{classifier}.weight");
+        let fits = |name: &str, shape: &[i64]| renamed(name, shape, names).as_deref() == Some(&*last);
+        shapes.iter().any(|(n, s)| n.strip_prefix(prefix).is_some_and(|n| fits(n, s)) && own.get(&last) == Some(s))
     };
     let (mut best, mut prefix, mut names) = (0, String::new(), Names::Own);
     for (candidate, covered) in beginnings(&shapes) {
@@ -45,7 +52,9 @@ pub fn fit(
         let all = [Names::Own, Names::Backbone].into_iter().chain((0..layouts.len()).map(Names::Layout));
         for theirs in all {
             let n = known(&candidate, theirs);
-            if n > best {
+            let same =
+                n == best && prefix == candidate && matches!((names, theirs), (Names::Backbone, Names::Layout(_)));
+            if n > best || (n > 0 && same && of_system(&candidate, theirs)) {
                 (best, prefix, names) = (n, candidate.clone(), theirs);
             }
         }
@@ -55,6 +64,7 @@ pub fn fit(
         let shape = tensor.size();
         let rest = name.strip_prefix(&prefix).and_then(|rest| renamed(rest, &shape, names).map(|to| (rest, to)));
         match rest {
+            Some((_, to)) if to.is_empty() => {}
             Some((from, to)) => {
                 let tensor = match own.get(&to) {
                     Some(wanted) => (published.convert)(from, &to, tensor, wanted)?,

@@ -23,17 +23,17 @@ pub use pickle::read_pickle;
 pub use published::{Found, Places};
 pub use safetensors::{read_safetensors, write_safetensors};
 
-/// The named tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
+/// The named tensors of a `.safetensors`, `.pth`, `.pt`, `.ckpt`, `.pkl` or `.pth.tar` file.
 ///
 /// Errors: Io; Data for a file that is cut short, has another format or contains anything but tensors, and for tensors
 /// with NaN (by name).
 pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let tensors = match path.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => read_safetensors(path)?.0,
-        Some("pth" | "pt" | "ckpt" | "bin") => read_pickle(path)?,
+        Some("pth" | "pt" | "ckpt" | "bin" | "pkl" | "tar") => read_pickle(path)?,
         _ => {
             return Err(Error::argument(format!(
-                "weights are read from .safetensors, .pth, .pt, .ckpt or .bin files; got \"{}\"",
+                "weights are read from .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar files; got \"{}\"",
                 path.display()
             ))
             .about_file(path));
