@@ -185,38 +185,70 @@ impl LayerNorm {
     }
 }
 
-/// Square patches that do not overlap, each through one linear map: a convolution with bias whose stride is its kernel.
+/// Square patches that do not overlap, each through one linear map: a convolution whose stride is its kernel.
 pub struct Patches {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     side: i64,
 }
 
 impl Patches {
     pub fn new(p: &Scope, width: i64, side: i64) -> Result<Patches> {
+        let patches = Patches::without_bias(p, width, side)?;
+        Ok(Patches { bias: Some(p.filled("bias", &[width], 0.0)?), ..patches })
+    }
+
+    pub fn without_bias(p: &Scope, width: i64, side: i64) -> Result<Patches> {
         let weight = p.normal("weight", &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
-        Ok(Patches { weight, bias: p.filled("bias", &[width], 0.0)?, side })
+        Ok(Patches { weight, bias: None, side })
     }
 
     /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(lowered(x)?.f_conv2d(
-            &lowered(&self.weight)?,
-            Some(&lowered(&self.bias)?),
-            [self.side, self.side],
-            [0, 0],
-            [1, 1],
-            1,
-        )?)
+        let bias = self.bias.as_ref().map(lowered).transpose()?;
+        Ok(lowered(x)?.f_conv2d(&lowered(&self.weight)?, bias.as_ref(), [self.side, self.side], [0, 0], [1, 1], 1)?)
     }
 }
 
-/// The two linear layers of a transformer, with GELU between them.
-pub struct FeedForward(pub Linear, pub Linear);
+/// The function between the linear layers of a transformer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x · Φ(x), without approximation (Hendrycks and Gimpel, arXiv:1606.08415).
+    Gelu,
+    /// x · σ(1.702 x), an approximation of it with which OpenAI's CLIP was trained.
+    QuickGelu,
+}
+
+impl Activation {
+    pub fn forward(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Activation::Gelu => Ok(x.f_gelu("none")?),
+            Activation::QuickGelu => Ok(x.f_mul(&x.f_mul_scalar(1.702)?.f_sigmoid()?)?),
+        }
+    }
+}
+
+/// The two linear layers of a transformer, the inner one four times as wide.
+pub struct FeedForward {
+    first: Linear,
+    second: Linear,
+    activation: Activation,
+}
 
 impl FeedForward {
+    /// `scopes`: those of the two layers.
+    pub fn new(scopes: [&Scope; 2], width: i64, activation: Activation) -> Result<FeedForward> {
+        let [first, second] = scopes;
+        Ok(FeedForward {
+            first: Linear::new(first, width, 4 * width)?,
+            second: Linear::new(second, 4 * width, width)?,
+            activation,
+        })
+    }
+
+    /// `[..., width]` → the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.1.forward(&self.0.forward(x)?.f_gelu("none")?)
+        self.second.forward(&self.activation.forward(&self.first.forward(x)?)?)
     }
 }
 

@@ -20,6 +20,7 @@ pub fn fit(
     own: &HashMap<String, Vec<i64>>,
     published: &PublishedWeights,
 ) -> Result<Vec<(String, Tensor)>> {
+    let given = (published.arrange)(given)?;
     // Renamed as the publisher's names, or not at all.
     let renamed = |name: &str, shape: &[i64], rename: bool| match rename {
         true => (published.rename)(name, shape).filter(|n| own.contains_key(n)),
