@@ -275,3 +275,24 @@ pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor>
     size.push(width);
     Ok(y.f_transpose(-3, -2)?.f_reshape(&size)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_have_their_closed_forms() {
+        let x = Tensor::from_slice(&[-1.0f32, 0.0, 1.0, 3.0]);
+        let values = |activation: Activation| crate::torch::to_vec_f32(&activation.forward(&x).unwrap()).unwrap();
+        // x Φ(x) and x / (1 + exp(-1.702 x)).
+        for (activation, expected) in [
+            (Activation::Gelu, [-0.158_655_25, 0.0, 0.841_344_75, 2.995_950_3]),
+            (Activation::QuickGelu, [-0.154_203_84, 0.0, 0.845_796_2, 2.981_928_7]),
+        ] {
+            for (came, expected) in values(activation).into_iter().zip(expected) {
+                let gap: f32 = came - expected;
+                assert!(gap.abs() < 1e-5, "{activation:?}: {came} instead of {expected}");
+            }
+        }
+    }
+}

@@ -229,6 +229,7 @@ def of_timm(name, goldens, names):
             names[name] = tree(compared(10, default).state_dict())
     config = get_pretrained_cfg(f"{name}.{tag}")
     golden["config"] = {key: getattr(config, key) for key in ["mean", "std", "interpolation", "crop_pct", "classifier", "first_conv", "hf_hub_id"]}
+    golden["repositories"] = [get_pretrained_cfg(full).hf_hub_id for full in timm.list_pretrained(f"{name}.*")]
     goldens[name] = golden
 
 
