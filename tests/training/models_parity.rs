@@ -544,6 +544,15 @@ fn own_pooling_is_built_for_heads_that_pool() {
         logits.square().sum(Kind::Float).backward();
         assert!(model.trainable().iter().all(|(_, parameter)| parameter.grad().defined()), "{head}");
     }
+    // Another head leaves a file's pooling out without a word.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.safetensors");
+    let spec = ModelSpec { backbone: "convnext_tiny".into(), image_size: Some(32), ..ModelSpec::default() };
+    Model::new(&spec, &labels(3), 1, Device::Cpu).unwrap().save(&file, &Value::Null).unwrap();
+    let spec = ModelSpec { head: "conv".into(), weights: Some(file.display().to_string()), ..spec };
+    let model = Model::new(&spec, &labels(3), 1, Device::Cpu).unwrap();
+    assert!(model.notes().is_empty(), "{:?}", model.notes());
+
     let spec = ModelSpec { backbone: "convnext_tiny".into(), image_size: Some(24), ..ModelSpec::default() };
     let error = Model::new(&spec, &labels(3), 1, Device::Cpu).map(|_| ()).unwrap_err();
     assert!(error.message.contains("at least 32. Got 24"), "{}", error.message);

@@ -104,7 +104,7 @@ const CONVNEXT: BackboneKind = BackboneKind {
 };
 
 const WEIGHTS: PublishedWeights = PublishedWeights {
-    note: "timm's of the same name, the authors' and torchvision's",
+    note: "timm's of the same name, the authors' and torchvision's; timm's clip_* expect pixels normalised by CLIP's mean, which this is not",
     rename: |name, _| rename(name),
     convert: |_, to, tensor, _| match to.ends_with(".gamma") && tensor.dim() == 3 {
         // torchvision's factors are [C, 1, 1].
