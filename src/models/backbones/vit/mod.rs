@@ -5,7 +5,8 @@
 //! weights expect: the class token's, or SigLIP's attention pooling.
 //!
 //! A picture must be a whole number of patches. Positions of weights for another size are interpolated when they are
-//! loaded, as torchvision and timm do. SigLIP has exact GELU, as in timm; its authors' JAX code approximates it. All kinds start from the same distributions, those of ViT-B/16; timm's differ.
+//! loaded, as torchvision and timm do. SigLIP has exact GELU, as in timm; its authors' JAX code approximates it. All
+//! kinds start from the same distributions, those of ViT-B/16; timm's differ.
 
 mod names; // the names and forms of published weights
 mod network;
