@@ -28,6 +28,8 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
     let Some(first) = jobs.first() else {
         return Err(Error::argument("there is nothing to train: the partition has no tasks"));
     };
+    // Downloaded once, and here, where a question can be asked.
+    jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
     if callbacks.has_losses() {
         let (loss, distillation) = (callbacks.loss, callbacks.distillation);
         let mut each = |job: &Job| {

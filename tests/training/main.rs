@@ -14,3 +14,4 @@ mod reproduce;
 mod runs;
 mod steps;
 mod tensorboard;
+mod weights_hub;

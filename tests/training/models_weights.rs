@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cpsd::error::{Error, ErrorKind};
 use cpsd::models::backbones::{self, BACKBONES};
-use cpsd::models::weights::{find_published, fit, read, read_safetensors, write_safetensors};
+use cpsd::models::weights::{fit, read, read_safetensors, write_safetensors};
 use cpsd::models::{LoadSummary, Model, ModelSpec};
 use cpsd::torch::to_vec_f32;
 use serde_json::{Value, json};
@@ -349,24 +349,6 @@ fn timms_transformers_have_every_tensor_of_torchvisions() {
             fit(given, &own, &kind.weights).unwrap().into_iter().map(|(n, t)| (n, t.size())).collect();
         for (name, shape) in own {
             assert_eq!(fitted.get(&name), Some(&shape), "{backbone} {name}");
-        }
-    }
-}
-
-#[test]
-fn absent_published_weights_say_what_to_get_and_where_to_put_it() {
-    for kind in BACKBONES {
-        if kind.weights.sets.is_empty() {
-            let help = find_published(kind, "imagenet").unwrap_err().help.unwrap();
-            assert!(help.contains("leave \"weights\" out"), "{help}");
-        }
-        for (i, set) in kind.weights.sets.iter().enumerate() {
-            assert!(kind.weights.sets[..i].iter().all(|other| other.name != set.name), "{} twice", set.name);
-            assert!(set.source.contains("https://") || set.source.contains("Python package"), "{}", kind.name);
-            let Err(error) = find_published(kind, set.name) else { continue };
-            let (message, help) = (error.message, error.help.unwrap());
-            assert!(message.contains(kind.name) && message.contains(&format!("weights/{}", set.files[0])), "{message}");
-            assert!(help.contains("CPSD_WEIGHTS") && help.contains(set.source), "{help}");
         }
     }
 }

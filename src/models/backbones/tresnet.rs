@@ -24,19 +24,19 @@ pub const TRESNET_M: BackboneKind = BackboneKind {
             WeightSet {
                 name: "imagenet",
                 files: &["tresnet_m.pth", "tresnet_m.safetensors", "tresnet_m_448.pth"],
-                source: "https://huggingface.co/timm/tresnet_m.miil_in1k_448 (model.safetensors, to be named tresnet_m.safetensors), or tresnet_m.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                source: "tresnet_m.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
                 hub: Some("timm/tresnet_m.miil_in1k_448"),
             },
             WeightSet {
                 name: "in21k",
                 files: &["tresnet_m_miil_in21k.pth", "tresnet_m_miil_in21k.safetensors"],
-                source: "https://huggingface.co/timm/tresnet_m.miil_in21k (model.safetensors, to be named tresnet_m_miil_in21k.safetensors)",
+                source: "tresnet_m_miil_in21k.pth of the model zoo of https://github.com/Alibaba-MIIL/ImageNet21K",
                 hub: Some("timm/tresnet_m.miil_in21k"),
             },
             WeightSet {
                 name: "in21k_ft_in1k",
                 files: &["tresnet_m_1k_miil_83_1.pth", "tresnet_m_1k_miil_83_1.safetensors"],
-                source: "https://huggingface.co/timm/tresnet_m.miil_in21k_ft_in1k (model.safetensors, to be named tresnet_m_1k_miil_83_1.safetensors)",
+                source: "tresnet_m_1k_miil_83_1.pth of the model zoo of https://github.com/Alibaba-MIIL/ImageNet21K",
                 hub: Some("timm/tresnet_m.miil_in21k_ft_in1k"),
             },
         ],
@@ -59,7 +59,7 @@ pub const TRESNET_L: BackboneKind = BackboneKind {
             WeightSet {
                 name: "imagenet",
                 files: &["tresnet_l.pth", "tresnet_l.safetensors", "tresnet_l_448.pth"],
-                source: "https://huggingface.co/timm/tresnet_l.miil_in1k_448 (model.safetensors, to be named tresnet_l.safetensors), or tresnet_l_448.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                source: "tresnet_l_448.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
                 hub: Some("timm/tresnet_l.miil_in1k_448"),
             },
             WeightSet {

@@ -4,7 +4,6 @@ mod load;
 mod save;
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
@@ -15,7 +14,8 @@ use super::heads::{self, Answer, Head, HeadSetup, Seen};
 use super::params::{Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
-use super::{ModelSpec, Normalise, weights};
+use super::weights::Origin;
+use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
 use crate::torch::upload;
 
@@ -35,6 +35,7 @@ pub struct Model {
     backbone_params: usize,
     channels: i64,
     notes: Vec<String>,
+    weights_from: Option<Origin>,
     /// [1, 3, 1, 1]: pixels of 0 to 255 are normalised as `x * scale + shift`.
     scale: Tensor,
     shift: Tensor,
@@ -44,15 +45,14 @@ impl Model {
     /// Builds the model; random weights follow from (`seed`, parameter name) alone. `spec.weights` then replaces all
     /// weights of the backbone, and those of the head that the file has and that fit.
     ///
+    /// Weights that are on the Hub alone are downloaded if `spec.download` or the environment permits it.
+    ///
     /// Errors: those of the specification; no labels; weights that are missing or do not fit.
     pub fn new(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
         let mut model = Self::random(spec, labels, seed, device)?;
-        match model.spec.weights.clone().as_deref() {
-            None => {}
-            Some(name) if name == "imagenet" || model.kind.weights.set(name).is_some() => {
-                model.load_weights(&weights::find_published(model.kind, name)?)?
-            }
-            Some(path) => model.load_weights(Path::new(path))?,
+        if let Some(found) = spec.find_weights()? {
+            model.load_weights(&found.path)?;
+            model.weights_from = found.origin;
         }
         Ok(model)
     }
@@ -61,7 +61,7 @@ impl Model {
         if labels.is_empty() {
             return Err(Error::argument("a model needs at least one label; got none"));
         }
-        let spec = spec.resolved()?;
+        let spec = ModelSpec { download: false, ..spec.resolved()? };
         let kind = backbones::find(&spec.backbone)?;
         let stages = spec.stages.unwrap_or(1);
         let params = RefCell::new(Params::default());
@@ -100,6 +100,7 @@ impl Model {
             backbone_params,
             channels,
             notes: vec![],
+            weights_from: None,
             scale: constant(&scale)?,
             shift: constant(&shift)?,
             spec,
@@ -109,6 +110,11 @@ impl Model {
     /// Tensors of `spec.weights` that were left out, one sentence each; they were logged too.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Repository and commit of initial weights that are from the Hugging Face Hub.
+    pub fn weights_from(&self) -> Option<&Origin> {
+        self.weights_from.as_ref()
     }
 
     /// Side of the square input, in pixels.

@@ -1,7 +1,8 @@
 //! Weights on disk: reading and writing safetensors, reading PyTorch's pickles and NumPy's arrays, finding published
-//! weights.
+//! weights and bringing them from the Hugging Face Hub.
 
 mod fit;
+mod hub;
 mod machine;
 mod npy;
 mod pickle;
@@ -16,9 +17,10 @@ use tch::Tensor;
 use crate::error::{Error, Result};
 
 pub use fit::fit;
+pub use hub::{Hub, Origin, Remote};
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
-pub use published::find_published;
+pub use published::{Found, Places};
 pub use safetensors::{read_safetensors, write_safetensors};
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
