@@ -218,12 +218,16 @@ fn models_text() -> String {
     let mut out = format!("{}\n", "Backbones".bold());
     for (kind, row) in crate::models::backbones::BACKBONES.iter().zip(crate::models::backbones::table()) {
         // The stages of a module from a file are known only from the file.
-        let stages: Vec<String> = (kind.stages)()
-            .iter()
-            .filter(|s| s.stride > 0)
-            .enumerate()
-            .map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride))
-            .collect();
+        let known: Vec<(i64, i64)> =
+            (kind.stages)().iter().filter(|s| s.stride > 0).map(|s| (s.channels, s.stride)).collect();
+        let mut stages = Vec::new();
+        let mut first = 1;
+        for equal in known.chunk_by(|a, b| a == b) {
+            let last = first + equal.len() - 1;
+            let numbers = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            stages.push(format!("{numbers}: {}×1/{}", equal[0].0, equal[0].1));
+            first = last + 1;
+        }
         let size = row.parameters.map_or(String::new(), |n| format!(", {:.1} M parameters", n as f64 / 1e6));
         let work = row.gflops.map_or(String::new(), |g| format!(", {g:.2} GFLOPs (multiply-adds)"));
         out.push_str(&format!("  {:<20} {} ({} px{size}{work})\n", row.name.cyan(), row.summary, row.input));

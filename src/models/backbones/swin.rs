@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
+use super::super::layers::{Activation, FeedForward, LayerNorm, Linear, Patches, attend};
 use super::super::params::Scope;
 use super::super::precision::lowered;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
@@ -142,7 +142,7 @@ impl Block {
             out: Linear::new(&attention.at("proj"), width, width)?,
             table,
             norm2: LayerNorm::new(&p.at("norm2"), width, EPS)?,
-            feed: FeedForward(Linear::new(&mlp.at(0), width, 4 * width)?, Linear::new(&mlp.at(3), 4 * width, width)?),
+            feed: FeedForward::new([&mlp.at(0), &mlp.at(3)], width, Activation::Gelu)?,
             heads,
             shift,
         })

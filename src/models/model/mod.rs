@@ -201,7 +201,7 @@ impl Model {
     }
 
     /// The head's input from the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
-    /// and a backbone with its own pooling (a class token), the pooled vector as `[N, C, 1, 1]`.
+    /// and a backbone with its own pooling (a class token, say), the pooled vector as `[N, C, 1, 1]`.
     fn head_input(&self, x: &Tensor) -> Result<Tensor> {
         if self.backbone.pools_itself() && self.spec.head == "gap" {
             return Ok(self.backbone.pooled(x)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?);

@@ -39,7 +39,7 @@ impl Model {
             "architecture": kind.timm.unwrap_or(kind.name),
             "num_classes": self.labels.len(),
             "num_features": self.channels,
-            "global_pool": if self.backbone.pools_itself() { "token" } else { "avg" },
+            "global_pool": self.backbone.pooling(),
             "label_names": self.labels,
             "pretrained_cfg": {
                 "input_size": [3, side, side],
