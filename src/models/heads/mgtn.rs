@@ -59,7 +59,7 @@ pub const MGTN: HeadKind = HeadKind {
                   the leading eigenvector of the modularity matrix (Newman 2006) of the graph joined at communities, which on the \
                   authors' COCO counts are theirs for 79 of 80 labels; a checkpoint of theirs brings its own",
         layouts: &[Layout {
-            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d; labels in the order of COCO's names in the alphabet)",
+            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d; labels in the alphabetical order of COCO's names)",
             rename: their_name,
         }],
     },
