@@ -73,7 +73,10 @@ fn golden_names(node: &Value, path: &str, out: &mut BTreeMap<String, Vec<i64>>) 
 }
 
 fn parity(backbone: &str) {
-    let golden = &golden("models/models.json")[backbone];
+    parity_with(backbone, &golden("models/models.json")[backbone]);
+}
+
+fn parity_with(backbone: &str, golden: &Value) {
     let kind = cpsd::models::backbones::find(backbone).unwrap();
     let size = golden["image_size"].as_i64().unwrap();
     let spec =
@@ -322,6 +325,11 @@ fn tresnet_m_equals_timm() {
 #[test]
 fn tresnet_l_equals_timm() {
     parity("tresnet_l");
+}
+
+#[test]
+fn tresnet_v2_l_equals_timm() {
+    parity_with("tresnet_v2_l", &golden("models/tresnet_v2_l.json"));
 }
 
 #[test]

@@ -148,6 +148,7 @@ pub const BACKBONES: &[BackboneKind] = &[
     resnet::RESNEXT50_32X4D,
     tresnet::TRESNET_M,
     tresnet::TRESNET_L,
+    tresnet::TRESNET_V2_L,
     efficientnet_lite::EFFICIENTNET_LITE0,
     efficientnet_lite::EFFICIENTNET_LITE1,
     efficientnet_lite::EFFICIENTNET_LITE2,
