@@ -19,6 +19,7 @@ fn spec(head: &str, m: usize) -> ModelSpec {
     let small = |name: &str| match name {
         "width" | "feed_forward" => Some(16.0),
         "hidden" => Some(12.0),
+        "dim_head" => Some(4.0),
         "groups" => Some(3.0),
         "heads" if head == "csra" => Some(2.0),
         "ridge" => Some(1.0),

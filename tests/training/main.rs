@@ -1,9 +1,11 @@
 //! Models, heads, training and metrics, held to PyTorch, timm, scikit-learn and scipy; the paper's experiments.
 
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
 mod formula;
 mod heads;
+mod label_mask;
 mod metrics_behaviour;
 mod metrics_golden;
 mod models_parity;

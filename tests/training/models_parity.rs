@@ -122,7 +122,10 @@ fn golden_names(node: &Value, path: &str, out: &mut BTreeMap<String, Vec<i64>>) 
 }
 
 fn parity(backbone: &str) {
-    let golden = &golden("models/models.json")[backbone];
+    parity_with(backbone, &golden("models/models.json")[backbone]);
+}
+
+fn parity_with(backbone: &str, golden: &Value) {
     let kind = cpsd::models::backbones::find(backbone).unwrap();
     let size = golden["image_size"].as_i64().unwrap();
     // Of large ones the first stages alone are compared.
@@ -394,6 +397,11 @@ fn tresnet_m_equals_timm() {
 #[test]
 fn tresnet_l_equals_timm() {
     parity("tresnet_l");
+}
+
+#[test]
+fn tresnet_v2_l_equals_timm() {
+    parity_with("tresnet_v2_l", &golden("models/tresnet_v2_l.json"));
 }
 
 #[test]

@@ -180,6 +180,7 @@ pub const BACKBONES: &[BackboneKind] = &[
     tresnet::TRESNET_M,
     tresnet::TRESNET_L,
     tresnet::TRESNET_XL,
+    tresnet::TRESNET_V2_L,
     efficientnet_lite::EFFICIENTNET_LITE0,
     efficientnet_lite::EFFICIENTNET_LITE1,
     efficientnet_lite::EFFICIENTNET_LITE2,

@@ -1,4 +1,5 @@
-//! TResNet-M, -L and -XL under timm's names. Source: Ridnik et al., "TResNet: High Performance GPU-Dedicated Architecture",
+//! TResNet-M, -L and -XL, and -L of the second version, under timm's names. Source: Ridnik et al., "TResNet: High Performance
+//! GPU-Dedicated Architecture",
 //! WACV 2021. Batch norm and leaky ReLU replace the original's in-place ABN, which is the same function with weight
 //! |w| + eps.
 
@@ -109,6 +110,21 @@ pub const TRESNET_XL: BackboneKind = BackboneKind {
     ..TRESNET
 };
 
+/// Ridnik et al. use it for ML-Decoder, under the name TResNet-L.
+pub const TRESNET_V2_L: BackboneKind = BackboneKind {
+    name: "tresnet_v2_l",
+    summary: "TResNet-L of the second version (bottlenecks everywhere, layers 3-4-23-3, width 64) with plain batch norm, as in timm; \
+              ML-Decoder's TResNet-L",
+    image_size: 448,
+    stages: || stages(&V2_L),
+    build: |p, spec| TResNet::build(p, &V2_L, spec),
+    timm: Some("tresnet_v2_l"),
+    parameters: 44_125_824,
+    gflops: 35.242,
+    weights: WEIGHTS,
+    ..TRESNET
+};
+
 /// Common to the whole family: its weights expect pixels in [0, 1] as they are.
 const TRESNET: BackboneKind = BackboneKind {
     mean: [0.0; 3],
@@ -135,24 +151,32 @@ const WEIGHTS: PublishedWeights = PublishedWeights {
 struct Shape {
     blocks: [usize; 4],
     width: i64,
+    /// The first stages, which consist of basic blocks; the others consist of bottlenecks, which are four times as wide.
+    basic: usize,
 }
 
-const M: Shape = Shape { blocks: [3, 4, 11, 3], width: 64 };
-const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76 };
-const XL: Shape = Shape { blocks: [4, 5, 24, 3], width: 83 };
+const M: Shape = Shape { blocks: [3, 4, 11, 3], width: 64, basic: 2 };
+const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76, basic: 2 };
+const XL: Shape = Shape { blocks: [4, 5, 24, 3], width: 83, basic: 2 };
+const V2_L: Shape = Shape { blocks: [3, 4, 23, 3], width: 64, basic: 0 };
 const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 const EPS: f64 = 1e-5;
 /// Slope of the leaky ReLU within blocks, and in the stem, where the reference uses PyTorch's default.
 const SLOPE: f64 = 1e-3;
 const STEM_SLOPE: f64 = 1e-2;
 
-/// Stages 1 and 2 consist of basic blocks, 3 and 4 of bottlenecks, which are four times as wide.
-fn expansion(stage: usize) -> i64 {
-    if stage < 2 { 1 } else { 4 }
+impl Shape {
+    fn expansion(&self, stage: usize) -> i64 {
+        if stage < self.basic { 1 } else { 4 }
+    }
+
+    fn outputs(&self, stage: usize) -> i64 {
+        (self.width << stage) * self.expansion(stage)
+    }
 }
 
 fn stages(shape: &Shape) -> Vec<StageInfo> {
-    (0..4).map(|i| StageInfo { name: NAMES[i], channels: (shape.width << i) * expansion(i), stride: 4 << i }).collect()
+    (0..4).map(|i| StageInfo { name: NAMES[i], channels: shape.outputs(i), stride: 4 << i }).collect()
 }
 
 struct TResNet {
@@ -181,8 +205,8 @@ impl TResNet {
             let p = stage(i).at(name);
             let mut layer = Vec::new();
             for b in 0..shape.blocks[i] {
-                layer.push(Block::new(&p.at(b), i, inputs, shape.width << i, b == 0 && i > 0)?);
-                inputs = (shape.width << i) * expansion(i);
+                layer.push(Block::new(&p.at(b), shape, i, inputs, b == 0 && i > 0)?);
+                inputs = shape.outputs(i);
             }
             layers.push(layer);
         }
@@ -196,9 +220,9 @@ fn conv(p: &Scope, inputs: i64, outputs: i64, kernel: i64) -> Result<ConvNorm> {
 }
 
 impl Block {
-    fn new(p: &Scope, stage: usize, inputs: i64, width: i64, halve: bool) -> Result<Block> {
-        let outputs = width * expansion(stage);
-        let (plan, blurred, excited) = match expansion(stage) {
+    fn new(p: &Scope, shape: &Shape, stage: usize, inputs: i64, halve: bool) -> Result<Block> {
+        let (width, outputs, expansion) = (shape.width << stage, shape.outputs(stage), shape.expansion(stage));
+        let (plan, blurred, excited) = match expansion {
             1 => (vec![(inputs, width, 3), (width, width, 3)], 0, 1),
             _ => (vec![(inputs, width, 1), (width, width, 3), (width, outputs, 1)], 1, 1),
         };
@@ -209,7 +233,7 @@ impl Block {
         let excite = match stage {
             3 => None,
             _ => {
-                let hidden = (outputs / if expansion(stage) == 1 { 4 } else { 8 }).max(64);
+                let hidden = (outputs / if expansion == 1 { 4 } else { 8 }).max(64);
                 Some((excited, SqueezeExcite::new(&p.at("se"), width, hidden)?))
             }
         };

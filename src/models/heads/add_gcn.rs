@@ -24,7 +24,7 @@ pub const ADD_GCN: HeadKind = HeadKind {
         code: "github.com/Yejin0111/ADD-GCN b7653fe, ADD_GCN (models/add_gcn.py)",
         differs: "a training batch of one image uses the running statistics of the global feature's norm (there PyTorch refuses it)",
         layouts: &[Layout {
-            system: "ADD-GCN (COCO, 448; labels in the order of COCO's names in the alphabet)",
+            system: "ADD-GCN (the authors' file for COCO; labels in the alphabetical order of COCO's names)",
             rename: their_name,
         }],
     },

@@ -45,8 +45,7 @@ pub const DSDL: HeadKind = HeadKind {
         differs: "the label loss is the training's option loss (theirs: bce with reduction \"mean\"); the mean cosine that divides \
                   the loss counts as 0.000001 at least",
         layouts: &[Layout {
-            system: "DSDL (coco_checkpoint.pth.tar, voc2007_checkpoint.pth.tar, voc2012_checkpoint.pth.tar; COCO's labels \
-                     in the order of their names in the alphabet)",
+            system: "DSDL (coco_checkpoint.pth.tar, voc2007_checkpoint.pth.tar, voc2012_checkpoint.pth.tar)",
             rename: their_name,
         }],
     },
@@ -134,5 +133,50 @@ impl Head for Dsdl {
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
         let weight = self.classifiers(&self.dictionary()?)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
         Ok(Some(features.f_conv2d(&weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tch::Device;
+
+    use super::super::{LabelLoss, Truth, find};
+    use super::*;
+    use crate::losses::LossSpec;
+    use crate::models::ModelSpec;
+    use crate::models::params::Params;
+
+    #[test]
+    fn the_loss_reads_known_labels_only() {
+        let labels = ["a", "b", "c"].map(String::from);
+        let options = [("hidden", 5.0.into()), ("ridge", 1.0.into()), ("reconstruction", 0.1.into())];
+        let spec = ModelSpec {
+            head: "dsdl".into(),
+            head_options: options.map(|(name, value)| (name.to_string(), value)).into(),
+            word_vectors: Some("learned".into()),
+            ..ModelSpec::default()
+        };
+        let params = RefCell::new(Params::default());
+        let setup = HeadSetup::new(&spec, 4, &labels, "fc").unwrap();
+        let head = (find("dsdl").unwrap().build)(&Scope::root(&params, 1, Device::Cpu), &setup).unwrap();
+        let maps = Tensor::arange(2 * 4 * 3 * 3, (Kind::Float, Device::Cpu)).sin().reshape([2, 4, 3, 3]);
+        let rest = |x: &Tensor| Ok(x.shallow_clone());
+        let spec: LossSpec = serde_json::from_str(r#"{"name": "bce", "reduction": "mean"}"#).unwrap();
+        let loss = |targets: &[f32; 6], known: &[bool; 6]| {
+            let (targets, known) = (Tensor::from_slice(targets).view([2, 3]), Tensor::from_slice(known).view([2, 3]));
+            let truth = Some(Truth { targets: &targets, known: Some(&known) });
+            let answer =
+                head.answer(&Seen { maps: &maps, earlier: &[], input: &maps, rest: &rest, truth }, Pass::EVAL).unwrap();
+            let label_loss = LabelLoss { spec: &spec, function: None, known: Some(&known) };
+            f64::try_from(answer.loss(label_loss, &targets).unwrap()).unwrap()
+        };
+        let known = [true, false, true, true, true, true];
+        assert_eq!(loss(&[1., 0., 0., 1., 0., 1.], &known), loss(&[1., 1., 0., 1., 0., 1.], &known));
+        assert_ne!(loss(&[1., 0., 0., 1., 0., 1.], &known), loss(&[0., 0., 0., 1., 0., 1.], &known));
+        // No known label: the terms that read none.
+        let without = loss(&[1.0; 6], &[false; 6]);
+        assert!(without > 0.0 && without < loss(&[1.0; 6], &[true; 6]), "{without}");
     }
 }

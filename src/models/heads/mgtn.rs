@@ -59,7 +59,7 @@ pub const MGTN: HeadKind = HeadKind {
                   the leading eigenvector of the modularity matrix (Newman 2006) of the graph joined at communities, which on the \
                   authors' COCO counts are theirs for 79 of 80 labels; a checkpoint of theirs brings its own",
         layouts: &[Layout {
-            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d; labels in the order of COCO's names in the alphabet)",
+            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d; labels in the alphabetical order of COCO's names)",
             rename: their_name,
         }],
     },
@@ -73,8 +73,8 @@ pub const SECOND: &str = "head.second.";
 fn their_name(name: &str, _: &str) -> Option<String> {
     match name {
         "mods" => Some("head.mask.weight".into()),
-        "gtn.conv1.weight" => Some("head.choices.first".into()),
-        "gtn.conv2.weight" => Some("head.choices.second".into()),
+        "gtn.conv1.weight" => Some("head.choices.first.weight".into()),
+        "gtn.conv2.weight" => Some("head.choices.second.weight".into()),
         // The forward pass does not read them.
         "gtn.conv1.scale" | "gtn.conv2.scale" => useless(),
         _ => match (name.strip_prefix("backbones.0."), name.strip_prefix("backbones.1.")) {
@@ -124,12 +124,13 @@ impl Mgtn {
             edges_between(&graph, weak, strong, neighbours)?,
         ];
         let choices = head.at("choices").frozen_if(!setup.flag("train_choices"));
+        let equal = |name: &str| choices.at(name).filled("weight", &[1, 3, 1, 1], 0.1);
         let layer = |name: &str, inputs: i64, outputs: i64| {
             head.at(name).uniform("weight", &[inputs, outputs], 1.0 / (outputs as f64).sqrt())
         };
         Ok(Mgtn {
             edges: Tensor::f_stack(&edges, 0)?.f_unsqueeze(0)?,
-            choices: [choices.filled("first", &[1, 3, 1, 1], 0.1)?, choices.filled("second", &[1, 3, 1, 1], 0.1)?],
+            choices: [equal("first")?, equal("second")?],
             first: layer("gc1", words.size()[1], hidden)?,
             second: layer("gc2", hidden, 2 * setup.inputs)?,
             words,

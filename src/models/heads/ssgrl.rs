@@ -39,7 +39,10 @@ pub const SSGRL: HeadKind = HeadKind {
         code: "github.com/HCPLab-SYSU/SSGRL ea47ccb, SSGRL (models.py), semantic, GGNN, Element_Wise_Layer",
         differs: "the authors' matrix of label statistics (prob_train.npy) is not in their repository: here it is P(j|i) of the \
                   option graph, with a zero diagonal",
-        layouts: &[Layout { system: "SSGRL (model_best_*.pth.tar)", rename: their_name }],
+        layouts: &[Layout {
+            system: "SSGRL (model_best_*.pth.tar; the order of its labels is that of category.json in the authors' data)",
+            rename: their_name,
+        }],
     },
     build: |p, setup| Ok(Box::new(Ssgrl::new(p, setup)?)),
     ..COMMON

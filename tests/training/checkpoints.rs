@@ -1,0 +1,176 @@
+//! Checkpoints of the authors' whole systems: state dicts of random weights in their layouts, loaded as `weights` of a model. The names
+//! and shapes in `goldens/heads/checkpoints_*.json` come from the authors' classes, whose repositories, commits and names stand
+//! beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cpsd::models::heads::{HeadValue, find};
+use cpsd::models::weights::write_safetensors;
+use cpsd::models::{LabelGraph, Model, ModelSpec};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::common::{golden, labels, root};
+use crate::formula::crc32;
+
+/// A tensor that tells its name: a start and a step that the name gives.
+fn told(name: &str, shape: &[i64]) -> Tensor {
+    let code = crc32(name);
+    let (start, step) = (0.5 + f64::from(code >> 16) / 4096.0, f64::from(code & 0xffff) / 65536.0);
+    let n: i64 = shape.iter().product();
+    let steps = Tensor::arange(n, (Kind::Float, Device::Cpu)).remainder(7.0);
+    (steps * step + start).reshape(shape)
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().map_or(vec![], |all| all.iter().map(|s| s.as_str().unwrap().to_string()).collect())
+}
+
+fn options(value: &Value) -> BTreeMap<String, HeadValue> {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+/// The model for a system: `smaller` keeps its file small by fewer layers.
+fn spec(system: &Value, path: &std::path::Path) -> ModelSpec {
+    let (here, m) = (&system["cpsd"], system["labels"].as_u64().unwrap() as usize);
+    let kind = find(here["head"].as_str().unwrap()).unwrap();
+    let mut head_options = options(&here["head_options"]);
+    head_options.extend(options(&system["smaller"]["head_options"]));
+    let rows = vec![vec![0.0; m]; m];
+    ModelSpec {
+        backbone: here["backbone"].as_str().unwrap().into(),
+        head: kind.name.into(),
+        head_options,
+        weights: Some(path.display().to_string()),
+        word_vectors: kind.needs_words.then(|| "learned".into()),
+        graph: kind.needs_graph.then(|| LabelGraph { labels: labels(m), rows, shares: vec![0.1; m] }),
+        ..ModelSpec::default()
+    }
+}
+
+/// Every tensor of the file that has a place goes to one tensor of the model, and none is left over.
+fn loads(system: &Value) {
+    let what = system["system"].as_str().unwrap();
+    let entry = |entry: &Value| -> (String, Vec<i64>) { serde_json::from_value(entry.clone()).unwrap() };
+    let without = strings(&system["smaller"]["without"]);
+    let names: Vec<(String, Vec<i64>)> = (system["state"].as_array().unwrap().iter().map(entry))
+        .filter(|(name, _)| !without.iter().any(|beginning| name.starts_with(beginning.as_str())))
+        .collect();
+    let counter = |name: &str| name.ends_with("num_batches_tracked");
+    let prefix = system["prefix"].as_str().unwrap_or_default();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.safetensors");
+    let state: Vec<(String, Tensor)> = (names.iter())
+        .map(|(name, shape)| {
+            let tensor = match counter(name) {
+                true => Tensor::zeros(shape.as_slice(), (Kind::Int64, Device::Cpu)),
+                false => told(name, shape),
+            };
+            (format!("{prefix}{name}"), tensor)
+        })
+        .collect();
+    write_safetensors(&path, &state, &[]).unwrap();
+    drop(state);
+    let spec = spec(system, &path);
+    let labels = labels(system["labels"].as_u64().unwrap() as usize);
+    let model = Model::new(&spec, &labels, 1, Device::Cpu).unwrap_or_else(|e| panic!("{what}: {e}"));
+
+    // By their values, independent of names.
+    let useless = strings(&system["useless"]);
+    let mut left: Vec<&(String, Vec<i64>)> =
+        names.iter().filter(|(name, _)| !counter(name) && !useless.contains(name)).collect();
+    let mut missing = Vec::new();
+    for (name, tensor) in model.state() {
+        let leaf = |name: &str| name.rsplit('.').next().unwrap().to_string();
+        let is = |theirs: &&(String, Vec<i64>)| {
+            // In-place ABN's weights get 1e-5 more.
+            theirs.1 == tensor.size()
+                && f64::try_from((&tensor - told(&theirs.0, &theirs.1)).abs().max()).unwrap() < 3e-5
+        };
+        match left.iter().position(is) {
+            Some(at) => {
+                let theirs = leaf(&left.swap_remove(at).0);
+                let plain = ["weight", "bias", "running_mean", "running_var"];
+                assert!(!plain.contains(&&*theirs) || theirs == leaf(&name), "{what}: {name} is their {theirs}");
+            }
+            None => missing.push(name),
+        }
+    }
+    assert_eq!(missing, strings(&system["missing"]), "{what}");
+    assert!(left.is_empty(), "{what}: no place for {left:?}");
+
+    let notes = model.notes();
+    let kind = find(&spec.head).unwrap();
+    let said = |text: &str| notes.iter().any(|note| note.contains(text));
+    let systems = kind.published.layouts.iter().map(|l| format!("read as a checkpoint of {}", l.system));
+    assert!(systems.into_iter().any(|text| said(&text)), "{what}: {notes:?}");
+    assert!(!said("no place for"), "{what}: {notes:?}");
+    assert_eq!(said("start from random weights"), !missing.is_empty(), "{what}: {notes:?}");
+}
+
+/// The layers that `smaller` leaves out have names of their own too.
+fn every_name_is_known(system: &Value) {
+    let kind = find(system["cpsd"]["head"].as_str().unwrap()).unwrap();
+    let backbone = cpsd::models::backbones::find(system["cpsd"]["backbone"].as_str().unwrap()).unwrap();
+    let names: Vec<String> =
+        system["state"].as_array().unwrap().iter().map(|entry| entry[0].as_str().unwrap().to_string()).collect();
+    let named = |layout: &cpsd::models::heads::Layout| {
+        let own: Vec<String> = (names.iter())
+            .filter(|name| !name.ends_with("num_batches_tracked"))
+            .filter_map(|name| (layout.rename)(name, backbone.classifier))
+            .filter(|name| !name.is_empty())
+            .collect();
+        (own.iter().collect::<BTreeSet<_>>().len() == own.len()).then_some(own.len())
+    };
+    let counted = names.iter().filter(|name| !name.ends_with("num_batches_tracked")).count();
+    let all = counted - strings(&system["useless"]).len();
+    assert!(kind.published.layouts.iter().any(|layout| named(layout) == Some(all)), "{}", system["system"]);
+}
+
+#[test]
+fn checkpoints_of_the_published_systems_load() {
+    let mut files: Vec<String> = std::fs::read_dir(root("tests/goldens/heads"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("checkpoints_"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for file in files {
+        for system in golden(&format!("heads/{file}"))["systems"].as_array().unwrap() {
+            every_name_is_known(system);
+            loads(system);
+        }
+    }
+}
+
+/// Query2Label's own checkpoints have no input_proj, the default head has one: said, not silent.
+#[test]
+fn a_checkpoint_without_a_layer_of_the_head_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.safetensors");
+    let base = ModelSpec { backbone: "resnet18".into(), stages: Some(1), head: "q2l".into(), ..ModelSpec::default() };
+    let small: BTreeMap<String, HeadValue> =
+        [("width", 64.0), ("heads", 2.0), ("feed_forward", 8.0)].map(|(k, v)| (k.to_string(), v.into())).into();
+    let without = [("input_proj".to_string(), HeadValue::Flag(false))];
+    let theirs = ModelSpec { head_options: small.clone().into_iter().chain(without).collect(), ..base.clone() };
+    let source = Model::new(&theirs, &labels(3), 5, Device::Cpu).unwrap();
+    let renamed: Vec<(String, Tensor)> = (source.state().into_iter())
+        .map(|(name, tensor)| {
+            let name = match name.strip_prefix("head.") {
+                Some(rest) => rest.to_string(),
+                None if name.starts_with("fc.") => name.replace("weight", "W").replace("bias", "b"),
+                None => format!("backbone.0.body.{name}"),
+            };
+            (name, tensor)
+        })
+        .collect();
+    write_safetensors(&path, &renamed, &[]).unwrap();
+    let weights = Some(path.display().to_string());
+    let fits = Model::new(&ModelSpec { weights: weights.clone(), ..theirs }, &labels(3), 6, Device::Cpu).unwrap();
+    assert_eq!(fits.notes().len(), 1, "{:?}", fits.notes());
+    assert!(fits.state().iter().zip(source.state()).all(|((_, came), (_, given))| *came == given));
+    let other = Model::new(&ModelSpec { weights, head_options: small, ..base }, &labels(3), 6, Device::Cpu).unwrap();
+    let note = other.notes().iter().find(|note| note.contains("start from random weights")).unwrap();
+    assert!(note.contains("head.input_proj.weight") && note.contains("head.input_proj.bias"), "{note}");
+}
