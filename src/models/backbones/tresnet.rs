@@ -121,7 +121,23 @@ pub const TRESNET_V2_L: BackboneKind = BackboneKind {
     timm: Some("tresnet_v2_l"),
     parameters: 44_125_824,
     gflops: 35.242,
-    weights: WEIGHTS,
+    weights: PublishedWeights {
+        sets: &[
+            WeightSet {
+                name: "in21k",
+                files: &["tresnet_v2_l_in21k.pth", "tresnet_v2_l.miil_in21k.safetensors"],
+                source: "https://huggingface.co/timm/tresnet_v2_l.miil_in21k (model.safetensors, to be named tresnet_v2_l.miil_in21k.safetensors)",
+                hub: Some("timm/tresnet_v2_l.miil_in21k"),
+            },
+            WeightSet {
+                name: "in21k_ft_in1k",
+                files: &["tresnet_v2_l.pth", "tresnet_v2_l.safetensors"],
+                source: "https://huggingface.co/timm/tresnet_v2_l.miil_in21k_ft_in1k (model.safetensors, to be named tresnet_v2_l.safetensors)",
+                hub: Some("timm/tresnet_v2_l.miil_in21k_ft_in1k"),
+            },
+        ],
+        ..WEIGHTS
+    },
     ..TRESNET
 };
 

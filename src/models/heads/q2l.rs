@@ -183,3 +183,34 @@ impl Head for Q2l {
         Ok(Some(maps(&self.run(features, Pass::EVAL)?.1, features)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use tch::Device;
+
+    use super::*;
+    use crate::models::ModelSpec;
+    use crate::models::heads::HeadValue;
+    use crate::models::params::Params;
+
+    fn error(options: &[(&str, HeadValue)]) -> String {
+        let head_options = options.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+        let spec = ModelSpec { head: "q2l".into(), head_options, ..ModelSpec::default() }.resolved().unwrap();
+        let (params, labels) = (RefCell::new(Params::default()), ["a".to_string()]);
+        let setup = HeadSetup::new(&spec, 16, &labels, "fc").unwrap();
+        (Q2L.build)(&Scope::root(&params, 0, Device::Cpu), &setup).err().unwrap().message
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_errors() {
+        let (off, number) = (HeadValue::Flag(false), HeadValue::Number);
+        let wide = error(&[("input_proj", off), ("width", number(32.0))]);
+        assert!(wide.contains("without input_proj has the backbone's width, 16. Got width 32"), "{wide}");
+        let odd = error(&[("width", number(6.0)), ("heads", number(2.0))]);
+        assert!(odd.contains("must be a multiple of 4") && odd.contains("got 6"), "{odd}");
+        let heads = error(&[("width", number(16.0)), ("heads", number(3.0))]);
+        assert!(heads.contains("of width 16") && heads.contains("Got heads 3"), "{heads}");
+    }
+}

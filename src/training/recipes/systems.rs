@@ -343,12 +343,12 @@ pub const SYSTEMS: &[System] = &[
     System {
         name: "ml-decoder-coco",
         data: "coco2014",
-        summary: "ML-Decoder on TResNet-L (Ridnik et al. 2023)",
+        summary: "ML-Decoder on TResNet-L of the second version (Ridnik et al. 2023)",
         source: "github.com/Alibaba-MIIL/ML_Decoder 8a9e984, train.py",
-        differs: "the authors start from their own weights with an ML-Decoder head (tresnet_l_pretrain_ml_decoder.pth), which a script may \
-                  give as model.weights; half floats with a gradient scaler there, bfloat16 here",
+        differs: "the authors start from their own weights of ImageNet-21K with an ML-Decoder head (tresnet_l_pretrain_ml_decoder.pth), \
+                  which a script may give as model.weights; those of ImageNet-21K in timm are without such a head; half floats with a gradient scaler there, bfloat16 here",
         base: one_cycle,
-        train: r#"{"model": {"backbone": "tresnet_l", "head": "ml_decoder"}, "epochs": 40, "batch": 56}"#,
+        train: r#"{"model": {"backbone": "tresnet_v2_l", "weights": "in21k", "head": "ml_decoder"}, "epochs": 40, "batch": 56}"#,
         convention: "asl",
     },
     System {
