@@ -6,6 +6,7 @@ use std::fmt::Display;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::random::{self, Generator};
 use crate::torch;
 
 /// The purpose of a tensor.
@@ -47,12 +48,22 @@ pub struct Scope<'a> {
     prefix: &'static str,
     frozen: bool,
     frozen_norms: bool,
+    blank: bool,
 }
 
 impl<'a> Scope<'a> {
     /// The scope without a prefix, where everything is trained.
     pub fn root(params: &'a RefCell<Params>, seed: u64, device: Device) -> Scope<'a> {
-        Scope { params, device, seed, path: String::new(), prefix: "", frozen: false, frozen_norms: false }
+        Scope {
+            params,
+            device,
+            seed,
+            path: String::new(),
+            prefix: "",
+            frozen: false,
+            frozen_norms: false,
+            blank: false,
+        }
     }
 
     /// The scope of names that go on with `name` and a dot.
@@ -68,6 +79,22 @@ impl<'a> Scope<'a> {
     /// The same names; if `frozen`, batch norms made in the new scope are not trained.
     pub fn frozen_norms_if(&self, frozen: bool) -> Scope<'a> {
         Scope { frozen_norms: self.frozen_norms || frozen, ..self.clone() }
+    }
+
+    /// The same names, for a model whose tensors all get their values from a file or another model: nothing is drawn or
+    /// computed, and such tensors start from zeros.
+    pub fn blank(&self) -> Scope<'a> {
+        Scope { blank: true, ..self.clone() }
+    }
+
+    /// Whether first values are not needed.
+    pub fn is_blank(&self) -> bool {
+        self.blank
+    }
+
+    /// The generator of the first values of that name, for a tensor that a layer computes.
+    pub fn generator(&self, leaf: &str) -> Generator {
+        random::named(self.seed, &self.path_of(leaf))
     }
 
     /// A scope for a copy: names begin with `prefix`, first values are those of the names without it.
@@ -126,11 +153,17 @@ impl<'a> Scope<'a> {
 
     /// A weight of independent normal numbers.
     pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
+        if self.blank {
+            return self.filled(leaf, shape, 0.0);
+        }
         self.add(leaf, Role::Weight, torch::normal(self.seed, &self.path_of(leaf), shape, deviation)?)
     }
 
     /// A weight of independent numbers, uniform in ±`bound`.
     pub fn uniform(&self, leaf: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
+        if self.blank {
+            return self.filled(leaf, shape, 0.0);
+        }
         self.add(leaf, Role::Weight, torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?)
     }
 
@@ -187,5 +220,10 @@ mod tests {
         let frozen: Vec<(&str, bool)> = list.iter().step_by(4).map(|p| (p.name.as_str(), p.frozen)).collect();
         assert_eq!(frozen, [("layers.3.norm.weight", true), ("fc.weight", false), ("bn.running_mean", true)]);
         assert_eq!(list[5].name, "second.fc.weight");
+        let params = RefCell::new(Params::default());
+        let blank = Scope::root(&params, 1, Device::Cpu).blank().at("fc");
+        let weight = blank.normal("weight", &[4], 1.0).unwrap();
+        assert_eq!(f64::try_from(weight.abs().sum(Kind::Double)).unwrap(), 0.0);
+        assert_eq!(blank.generator("weight"), random::named(1, "fc.weight"));
     }
 }

@@ -11,6 +11,7 @@ mod models_weights;
 mod parity;
 mod partial;
 mod published_heads;
+mod reconstructed_heads;
 mod reproduce;
 mod runs;
 mod steps;

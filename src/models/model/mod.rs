@@ -12,7 +12,7 @@ pub use load::LoadSummary;
 
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
-use super::params::{Params, Role, Scope};
+use super::params::{Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
 use super::{ModelSpec, Normalise, weights};
@@ -56,6 +56,11 @@ impl Model {
     }
 
     fn random(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
+        Self::build(spec, labels, Some(seed), device)
+    }
+
+    /// Without a seed, a model whose tensors are then all replaced.
+    fn build(spec: &ModelSpec, labels: &[String], seed: Option<u64>, device: Device) -> Result<Model> {
         if labels.is_empty() {
             return Err(Error::argument("a model needs at least one label; got none"));
         }
@@ -63,7 +68,10 @@ impl Model {
         let kind = backbones::find(&spec.backbone)?;
         let stages = spec.stages.unwrap_or(1);
         let params = RefCell::new(Params::default());
-        let root = Scope::root(&params, seed, device);
+        let root = match seed {
+            Some(seed) => Scope::root(&params, seed, device),
+            None => Scope::root(&params, 0, device).blank(),
+        };
         let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
@@ -206,30 +214,16 @@ impl Model {
 
     /// Identifies the function `frozen_features`: equal strings, equal features.
     pub fn frozen_fingerprint(&self) -> Result<String> {
-        let weights = self.fingerprint(|frozen| frozen)?;
+        // Those of a head have no part in it: models with any labels share the features.
+        let weights =
+            fingerprint(self.params.list[..self.backbone_params].iter().filter(|p| p.frozen), &*self.backbone)?;
         let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
         Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
     }
 
     /// Identifies the current weights.
     pub fn initial_fingerprint(&self) -> Result<String> {
-        self.fingerprint(|_| true)
-    }
-
-    fn fingerprint(&self, which: impl Fn(bool) -> bool) -> Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        for param in self.params.list.iter().filter(|p| which(p.frozen)) {
-            let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-            let count = tensor.numel();
-            let mut bytes = vec![0u8; count * 4];
-            tensor.f_copy_data_u8(&mut bytes, count)?;
-            hasher.update(param.name.as_bytes());
-            hasher.update(&bytes);
-        }
-        if let Some(code) = self.backbone.fingerprint() {
-            hasher.update(code.as_bytes());
-        }
-        Ok(hasher.finalize().to_hex()[..16].to_string())
+        fingerprint(self.params.list.iter(), &*self.backbone)
     }
 
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
@@ -275,7 +269,7 @@ impl Model {
 
     /// A copy that shares no storage.
     pub fn twin(&self) -> Result<Model> {
-        let mut twin = Self::random(&self.spec, &self.labels, 0, self.device)?;
+        let mut twin = Self::build(&self.spec, &self.labels, None, self.device)?;
         twin.load_state(&self.state())?;
         Ok(twin)
     }
@@ -289,6 +283,23 @@ impl Model {
     pub fn channels(&self) -> i64 {
         self.channels
     }
+}
+
+/// Identifies these tensors and a backbone that is code from a file.
+fn fingerprint<'a>(params: impl Iterator<Item = &'a Param>, backbone: &dyn Backbone) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for param in params {
+        let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let count = tensor.numel();
+        let mut bytes = vec![0u8; count * 4];
+        tensor.f_copy_data_u8(&mut bytes, count)?;
+        hasher.update(param.name.as_bytes());
+        hasher.update(&bytes);
+    }
+    if let Some(code) = backbone.fingerprint() {
+        hasher.update(code.as_bytes());
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_string())
 }
 
 /// Errors: stages before the last that the head reads, of which the backbone has too few or which lie inside the frozen ones.
