@@ -29,6 +29,7 @@ pub mod docs;
 pub mod errors;
 pub mod explain;
 pub mod fingerprint;
+mod head_docs;
 pub mod host;
 pub mod kind;
 pub mod library_tests;
