@@ -14,6 +14,7 @@ static QUIET: AtomicBool = AtomicBool::new(false);
 static RELAYING: AtomicBool = AtomicBool::new(false);
 static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+static ASKER: Mutex<Option<Asker>> = Mutex::new(None);
 thread_local! {
     static MUTED: Cell<bool> = const { Cell::new(false) };
 }
@@ -108,6 +109,32 @@ fn above(line: &str, stream: Stream) {
     match LIVE.lock().as_ref() {
         Some(lines) => lines.suspend(write),
         None => write(),
+    }
+}
+
+/// Puts a question to the person at the prompt and returns whether the answer is yes.
+pub type Asker = Box<dyn Fn(&str) -> bool + Send>;
+
+/// Sets who is asked. Scripts have nobody.
+pub fn set_asker(asker: Option<Asker>) {
+    *ASKER.lock() = asker;
+}
+
+/// Whether [`confirm`] would ask: not in scripts, and not behind the prompt.
+pub fn can_ask() -> bool {
+    super::current().as_background().is_none() && !is_relaying() && ASKER.lock().is_some()
+}
+
+/// The answer to a yes-or-no question, or none where nobody can be asked.
+pub fn confirm(question: &str) -> Option<bool> {
+    if !can_ask() {
+        return None;
+    }
+    let lines = LIVE.lock().clone();
+    let ask = || ASKER.lock().as_ref().map(|ask| ask(question));
+    match lines {
+        Some(lines) => lines.suspend(ask),
+        None => ask(),
     }
 }
 

@@ -86,7 +86,15 @@ impl BatchNorm {
     }
 
     /// `train` normalises by the batch and moves the running statistics.
+    ///
+    /// Errors: in training, one value per channel, which has no variance.
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        if train && x.numel() as i64 <= self.weight.size()[0] {
+            return Err(Error::argument(
+                "batch norm in training needs more than one value per channel; a batch of one image has one here",
+            )
+            .with_help("drop_last: true leaves out a last batch of one image, as does another batch size; or train on larger images"));
+        }
         Ok(x.f_batch_norm(
             Some(&self.weight),
             Some(&self.bias),
@@ -193,38 +201,70 @@ impl LayerNorm {
     }
 }
 
-/// Square patches that do not overlap, each through one linear map: a convolution with bias whose stride is its kernel.
+/// Square patches that do not overlap, each through one linear map: a convolution whose stride is its kernel.
 pub struct Patches {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     side: i64,
 }
 
 impl Patches {
     pub fn new(p: &Scope, width: i64, side: i64) -> Result<Patches> {
+        let patches = Patches::without_bias(p, width, side)?;
+        Ok(Patches { bias: Some(p.filled("bias", &[width], 0.0)?), ..patches })
+    }
+
+    pub fn without_bias(p: &Scope, width: i64, side: i64) -> Result<Patches> {
         let weight = p.normal("weight", &[width, 3, side, side], (1.0 / (3 * side * side) as f64).sqrt())?;
-        Ok(Patches { weight, bias: p.filled("bias", &[width], 0.0)?, side })
+        Ok(Patches { weight, bias: None, side })
     }
 
     /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(lowered(x)?.f_conv2d(
-            &lowered(&self.weight)?,
-            Some(&lowered(&self.bias)?),
-            [self.side, self.side],
-            [0, 0],
-            [1, 1],
-            1,
-        )?)
+        let bias = self.bias.as_ref().map(lowered).transpose()?;
+        Ok(lowered(x)?.f_conv2d(&lowered(&self.weight)?, bias.as_ref(), [self.side, self.side], [0, 0], [1, 1], 1)?)
     }
 }
 
-/// The two linear layers of a transformer, with GELU between them.
-pub struct FeedForward(pub Linear, pub Linear);
+/// The function between the linear layers of a transformer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x · Φ(x), without approximation (Hendrycks and Gimpel, arXiv:1606.08415).
+    Gelu,
+    /// x · σ(1.702 x), an approximation of it with which OpenAI's CLIP was trained.
+    QuickGelu,
+}
+
+impl Activation {
+    pub fn forward(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Activation::Gelu => Ok(x.f_gelu("none")?),
+            Activation::QuickGelu => Ok(x.f_mul(&x.f_mul_scalar(1.702)?.f_sigmoid()?)?),
+        }
+    }
+}
+
+/// The two linear layers of a transformer, the inner one four times as wide.
+pub struct FeedForward {
+    first: Linear,
+    second: Linear,
+    activation: Activation,
+}
 
 impl FeedForward {
+    /// `scopes`: those of the two layers.
+    pub fn new(scopes: [&Scope; 2], width: i64, activation: Activation) -> Result<FeedForward> {
+        let [first, second] = scopes;
+        Ok(FeedForward {
+            first: Linear::new(first, width, 4 * width)?,
+            second: Linear::new(second, 4 * width, width)?,
+            activation,
+        })
+    }
+
+    /// `[..., width]` → the same.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.1.forward(&self.0.forward(x)?.f_gelu("none")?)
+        self.second.forward(&self.activation.forward(&self.first.forward(x)?)?)
     }
 }
 
@@ -250,4 +290,25 @@ pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor>
     )?;
     size.push(width);
     Ok(y.f_transpose(-3, -2)?.f_reshape(&size)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_have_their_closed_forms() {
+        let x = Tensor::from_slice(&[-1.0f32, 0.0, 1.0, 3.0]);
+        let values = |activation: Activation| crate::torch::to_vec_f32(&activation.forward(&x).unwrap()).unwrap();
+        // x Φ(x) and x / (1 + exp(-1.702 x)).
+        for (activation, expected) in [
+            (Activation::Gelu, [-0.158_655_25, 0.0, 0.841_344_75, 2.995_950_3]),
+            (Activation::QuickGelu, [-0.154_203_84, 0.0, 0.845_796_2, 2.981_928_7]),
+        ] {
+            for (came, expected) in values(activation).into_iter().zip(expected) {
+                let gap: f32 = came - expected;
+                assert!(gap.abs() < 1e-5, "{activation:?}: {came} instead of {expected}");
+            }
+        }
+    }
 }

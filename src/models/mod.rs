@@ -20,7 +20,7 @@ pub mod weights;
 pub mod word_vectors;
 
 pub use graph_option::LabelGraph;
-pub use model::{LoadSummary, Model};
+pub use model::{LoadSummary, Model, Part};
 pub use pass::Pass;
 pub use precision::Precision;
 pub use spec::{ModelSpec, Normalise};

@@ -32,6 +32,19 @@ pub struct Params {
     pub list: Vec<Param>,
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, ignored when read.
     pub constants: Vec<(String, Tensor)>,
+    pub first: FirstValues,
+}
+
+/// The first values of random tensors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstValues {
+    /// From seed and name.
+    #[default]
+    Drawn,
+    /// Zeros, for a model whose tensors are then all replaced.
+    Zeros,
+    /// Only names and shapes matter: tensors without memory.
+    None,
 }
 
 /// A prefix of parameter names, with the properties of the tensors that layers make under it.
@@ -48,7 +61,6 @@ pub struct Scope<'a> {
     prefix: &'static str,
     frozen: bool,
     frozen_norms: bool,
-    blank: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -81,15 +93,9 @@ impl<'a> Scope<'a> {
         Scope { frozen_norms: self.frozen_norms || frozen, ..self.clone() }
     }
 
-    /// The same names, for a model whose tensors all get their values from a file or another model: nothing is drawn or
-    /// computed, and such tensors start from zeros.
-    pub fn blank(&self) -> Scope<'a> {
-        Scope { blank: true, ..self.clone() }
-    }
-
-    /// Whether first values are not needed.
-    pub fn is_blank(&self) -> bool {
-        self.blank
+    /// Whether first values matter; if not, a layer need not compute one.
+    pub fn draws(&self) -> bool {
+        self.params.borrow().first == FirstValues::Drawn
     }
 
     /// The generator of the first values of that name, for a tensor that a layer computes.
@@ -153,18 +159,22 @@ impl<'a> Scope<'a> {
 
     /// A weight of independent normal numbers.
     pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
-        if self.blank {
-            return self.filled(leaf, shape, 0.0);
-        }
-        self.add(leaf, Role::Weight, torch::normal(self.seed, &self.path_of(leaf), shape, deviation)?)
+        self.random(leaf, shape, |name| torch::normal(self.seed, name, shape, deviation))
+    }
+
+    fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
+        let first = self.params.borrow().first;
+        let value = match first {
+            FirstValues::Drawn => draw(&self.path_of(leaf))?,
+            FirstValues::Zeros => Tensor::f_zeros(shape, (Kind::Float, Device::Cpu))?,
+            FirstValues::None => nothing(shape)?,
+        };
+        self.add(leaf, Role::Weight, value)
     }
 
     /// A weight of independent numbers, uniform in ±`bound`.
     pub fn uniform(&self, leaf: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
-        if self.blank {
-            return self.filled(leaf, shape, 0.0);
-        }
-        self.add(leaf, Role::Weight, torch::uniform(self.seed, &self.path_of(leaf), shape, bound)?)
+        self.random(leaf, shape, |name| torch::uniform(self.seed, name, shape, bound))
     }
 
     /// A weight `[out, in]`, uniform in ±√(6 / (in + out)) (Glorot and Bengio 2010, as `xavier_uniform_` with gain 1).
@@ -202,6 +212,11 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// Zeros that take no memory.
+fn nothing(shape: &[i64]) -> Result<Tensor> {
+    Ok(Tensor::f_zeros([1], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,10 +235,10 @@ mod tests {
         let frozen: Vec<(&str, bool)> = list.iter().step_by(4).map(|p| (p.name.as_str(), p.frozen)).collect();
         assert_eq!(frozen, [("layers.3.norm.weight", true), ("fc.weight", false), ("bn.running_mean", true)]);
         assert_eq!(list[5].name, "second.fc.weight");
-        let params = RefCell::new(Params::default());
-        let blank = Scope::root(&params, 1, Device::Cpu).blank().at("fc");
+        assert!(root.generator("fc.weight") == random::named(1, "fc.weight") && root.draws());
+        let params = RefCell::new(Params { first: FirstValues::Zeros, ..Params::default() });
+        let blank = Scope::root(&params, 1, Device::Cpu).at("fc");
         let weight = blank.normal("weight", &[4], 1.0).unwrap();
-        assert_eq!(f64::try_from(weight.abs().sum(Kind::Double)).unwrap(), 0.0);
-        assert_eq!(blank.generator("weight"), random::named(1, "fc.weight"));
+        assert!(!blank.draws() && f64::try_from(weight.abs().sum(Kind::Double)).unwrap() == 0.0);
     }
 }

@@ -1,9 +1,18 @@
 //! Checks a specification and writes its defaults out.
 
+use super::weights::{Found, Places};
 use super::{LabelGraph, ModelSpec, backbones, heads};
 use crate::error::{Error, Result};
 
 impl ModelSpec {
+    /// The file of the initial weights, downloaded if need be; none for random ones.
+    ///
+    /// Errors: an unknown backbone; weights that are missing ([`Places::find`]).
+    pub fn find_weights(&self) -> Result<Option<Found>> {
+        let Some(given) = &self.weights else { return Ok(None) };
+        Places::from_environment().find(backbones::find(&self.backbone)?, given, self.download).map(Some)
+    }
+
     /// The same specification with every default written out, checked. Two specifications of the same model resolve to
     /// equal values, so this form is the one to hash.
     ///

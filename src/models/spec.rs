@@ -15,8 +15,12 @@ pub struct ModelSpec {
     pub backbone: String,
     /// A name in [`HEADS`](super::heads::HEADS).
     pub head: String,
-    /// The initial weights: `"imagenet"`, a path to a `.safetensors` or `.pth` file, or none (random).
+    /// The initial weights: a set of the backbone's published ones (`"imagenet"`), one with a revision
+    /// (`"imagenet@COMMIT"`), a path to a `.safetensors` or `.pth` file, or none (random).
     pub weights: Option<String>,
+    /// Whether weights that are not on this machine may be downloaded. No part of the model, so it is never written.
+    #[serde(skip_serializing)]
+    pub download: bool,
     /// Pixels of the square input; the backbone's own default when absent.
     pub image_size: Option<i64>,
     /// Number of the backbone's stages that are used; all when absent.
@@ -76,6 +80,7 @@ impl Default for ModelSpec {
             backbone: "small_cnn".into(),
             head: "gap".into(),
             weights: None,
+            download: false,
             image_size: None,
             stages: None,
             freeze: 0,

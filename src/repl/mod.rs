@@ -81,6 +81,7 @@ pub fn run(session: &mut Session) -> u8 {
         env!("CARGO_PKG_VERSION"),
         "?word for help, Tab completes, :help for more, Ctrl-D leaves".dimmed()
     );
+    console::set_asker(Some(Box::new(ask)));
     let mut prompt = Prompt::new(session);
     if let Some(file) = startup_file()
         && let Ok(text) = files::read_text(&file)
@@ -138,6 +139,20 @@ pub fn run(session: &mut Session) -> u8 {
                     return 1;
                 }
             }
+        }
+    }
+}
+
+/// Asks until the answer is yes or no. Ctrl-C and Ctrl-D mean no.
+fn ask(question: &str) -> bool {
+    let Ok(mut editor) = rustyline::DefaultEditor::new() else { return false };
+    println!("{question}");
+    loop {
+        match editor.readline("y/n> ").map(|answer| answer.trim().to_lowercase()) {
+            Ok(answer) if ["y", "yes"].contains(&answer.as_str()) => return true,
+            Ok(answer) if ["n", "no"].contains(&answer.as_str()) => return false,
+            Ok(_) => {}
+            Err(_) => return false,
         }
     }
 }

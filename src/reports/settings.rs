@@ -63,6 +63,11 @@ fn flat(spec: &Value) -> Vec<Setting> {
     }
     push("labels", label_list(&spec["labels"]));
     push("initial weights", shortened(spec["initial_weights"].as_str().unwrap_or(NONE)));
+    if let (Some(repository), Some(revision)) =
+        (spec["weights_from"]["repository"].as_str(), spec["weights_from"]["revision"].as_str())
+    {
+        push("initial weights from", format!("{repository} at {}", shortened(revision)));
+    }
     walk("", &spec["options"], &mut push);
     match &spec["distillation"] {
         Value::Null => {}

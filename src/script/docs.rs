@@ -92,6 +92,7 @@ pub fn function_source(source: &str, name: &str) -> Option<String> {
 /// Pages beyond words and kinds: name, one line, text.
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),
+    ("weights", "published weights: their names, where they are looked for, downloads", weights_text),
     ("heads", "heads, their papers, published code and options", heads_text),
     ("recipes", "how the paper's rows are trained", recipes_text),
     ("readings", "where paper and code differ, and the choice of each reading", readings_text),
@@ -218,25 +219,96 @@ fn models_text() -> String {
     let mut out = format!("{}\n", "Backbones".bold());
     for (kind, row) in crate::models::backbones::BACKBONES.iter().zip(crate::models::backbones::table()) {
         // The stages of a module from a file are known only from the file.
-        let stages: Vec<String> = (kind.stages)()
-            .iter()
-            .filter(|s| s.stride > 0)
-            .enumerate()
-            .map(|(i, s)| format!("{}: {}×1/{}", i + 1, s.channels, s.stride))
-            .collect();
+        let known: Vec<(i64, i64)> =
+            (kind.stages)().iter().filter(|s| s.stride > 0).map(|s| (s.channels, s.stride)).collect();
+        let mut stages = Vec::new();
+        let mut first = 1;
+        for equal in known.chunk_by(|a, b| a == b) {
+            let last = first + equal.len() - 1;
+            let numbers = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            stages.push(format!("{numbers}: {}×1/{}", equal[0].0, equal[0].1));
+            first = last + 1;
+        }
         let size = row.parameters.map_or(String::new(), |n| format!(", {:.1} M parameters", n as f64 / 1e6));
         let work = row.gflops.map_or(String::new(), |g| format!(", {g:.2} GFLOPs (multiply-adds)"));
         out.push_str(&format!("  {:<20} {} ({} px{size}{work})\n", row.name.cyan(), row.summary, row.input));
         if !stages.is_empty() {
             out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
         }
+        let sets: Vec<String> = (kind.weights.sets.iter())
+            .map(|set| match set.hub {
+                Some(repository) => format!("\"{}\" ({repository})", set.name),
+                None => format!("\"{}\"", set.name),
+            })
+            .collect();
+        if !sets.is_empty() {
+            out.push_str(&format!("  {:<20} {}\n", "", wrap(&format!("weights: {}", sets.join(", ")), 23)));
+        }
         for line in [row.paper, row.weights].into_iter().filter(|l| !l.is_empty()) {
             out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 23)));
         }
     }
     out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
+    out.push_str(&format!("{}: cpsd doc weights\n", "How weights are found".bold()));
     out
 }
+
+fn weights_text() -> String {
+    let mut out = format!("{}\n\n", wrap(WEIGHTS, 0));
+    let rows = |out: &mut String, title: &str, rows: &[(&str, &str)]| {
+        out.push_str(&format!("{}\n", title.bold()));
+        for (name, text) in rows {
+            out.push_str(&format!("  {:<26} {}\n", name.cyan(), wrap(text, 29)));
+        }
+    };
+    rows(&mut out, "weights", WEIGHTS_FORMS);
+    out.push_str(&format!("\n{}\n", "Places, in this order".bold()));
+    for (i, place) in WEIGHTS_PLACES.iter().enumerate() {
+        out.push_str(&format!("  {}. {}\n", i + 1, wrap(place, 5)));
+    }
+    out.push('\n');
+    rows(&mut out, "Environment", WEIGHTS_VARIABLES);
+    out
+}
+
+const WEIGHTS: &str = "The initial weights of a model, as in model(\"resnet101\", #{labels: [...], weights: \"imagenet\"}) or in \
+    the option model of a training. `cpsd doc models` lists the sets of every backbone. A download is never silent: the prompt \
+    asks, and a script permits it by download: true beside weights, or by CPSD_DOWNLOAD=1. The file goes into the cache of the \
+    Hugging Face Python library, which finds it there, and is checked before it appears. The name of a training contains the \
+    weights themselves, not their place; the repository and the revision of downloaded ones are in its spec.json (weights_from).";
+
+const WEIGHTS_FORMS: &[(&str, &str)] = &[
+    ("\"imagenet\"", "a set of published weights, by its name"),
+    (
+        "\"imagenet@REVISION\"",
+        "as they were at a commit, branch or tag of their repository; files in folders are passed over",
+    ),
+    (
+        "\"folder/file.pth\"",
+        "a .safetensors, .pth, .pt, .ckpt or .bin file; a text with a slash, a dot or the name of a file",
+    ),
+    ("()", "random weights, from the seed"),
+];
+
+const WEIGHTS_PLACES: &[&str] = &[
+    "the folder that CPSD_WEIGHTS names",
+    "weights/ in the working folder and in the three above it",
+    "weights/ beside the program",
+    "cpsd/weights in the user's cache folder (XDG_CACHE_HOME, or ~/.cache)",
+    "the cache of the Hugging Face Python library (HF_HUB_CACHE, or hub/ in HF_HOME, or ~/.cache/huggingface/hub)",
+    "the Hugging Face Hub, where that is permitted",
+];
+
+const WEIGHTS_VARIABLES: &[(&str, &str)] = &[
+    ("CPSD_WEIGHTS", "a folder of weights"),
+    ("CPSD_DOWNLOAD", "1 permits downloads everywhere"),
+    ("HF_HOME, HF_HUB_CACHE", "the folders of the Hub's cache"),
+    ("HF_ENDPOINT", "another server than https://huggingface.co, such as a mirror"),
+    ("HF_TOKEN, HF_TOKEN_PATH", "a token for the server, or a file that holds it; without them token in HF_HOME"),
+    ("HF_HUB_OFFLINE", "1 forbids downloads, whatever else permits them"),
+    ("HF_HUB_DOWNLOAD_TIMEOUT", "seconds for which the server may be silent (30)"),
+    ("HTTPS_PROXY, NO_PROXY", "a proxy, and the servers that need none"),
+];
 
 fn recipes_text() -> String {
     let mut out = "recipe(NAME) gives one as a map; recipe(NAME, #{reading: \"paper\"}) in another reading (cpsd doc readings).\n\n".to_string();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::schedule::ScheduleFunction;
 use crate::error::Result;
 use crate::losses::Function;
 
@@ -16,12 +17,14 @@ pub struct Callbacks<'a> {
     pub loss: Option<Function<'a>>,
     /// The loss between a student and its teachers, when the options name a script's own.
     pub distillation: Option<Function<'a>>,
+    /// The schedule of the learning rate, when the options name a script's own.
+    pub schedule: Option<ScheduleFunction<'a>>,
 }
 
 impl Callbacks<'_> {
     /// Whether the training must stay on the script's thread.
-    pub fn has_losses(&self) -> bool {
-        self.loss.is_some() || self.distillation.is_some()
+    pub fn has_functions(&self) -> bool {
+        self.loss.is_some() || self.distillation.is_some() || self.schedule.is_some()
     }
 
     pub(super) fn epoch_done(&mut self, line: &Value, name: &str) -> Result<()> {

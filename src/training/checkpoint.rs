@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::optimiser::{Adam, Average, Flat};
+use super::optimiser::{Average, Flat, UpdateRule};
 use crate::error::{Error, Result};
 use crate::models::weights;
 
@@ -41,7 +41,7 @@ pub struct Best {
 /// All tensors that change while training.
 pub struct TrainingState {
     pub flat: Flat,
-    pub adam: Adam,
+    pub rule: UpdateRule,
     pub average: Average,
     /// Values and statistics of the best epoch.
     pub best: Option<(Tensor, Tensor)>,
@@ -49,15 +49,20 @@ pub struct TrainingState {
 }
 
 impl TrainingState {
-    fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
+    /// The tensors that every checkpoint holds.
+    fn current(&self) -> Vec<(&'static str, &Tensor)> {
         let mut tensors = vec![
             ("values", &self.flat.values),
             ("statistics", &self.flat.statistics),
-            ("adam.mean", &self.adam.mean),
-            ("adam.square", &self.adam.square),
             ("average.values", &self.average.values),
             ("average.statistics", &self.average.statistics),
         ];
+        tensors.extend(self.rule.state());
+        tensors
+    }
+
+    fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
+        let mut tensors = self.current();
         if let Some((values, statistics)) = &self.best {
             tensors.push(("best.values", values));
             tensors.push(("best.statistics", statistics));
@@ -75,7 +80,7 @@ impl TrainingState {
 
     /// Continues from a checkpoint of the same model and options.
     ///
-    /// Errors: Data when it is cut short or of another model. The state is then unchanged.
+    /// Errors: Data when it is cut short, of another model or of another optimiser. The state is then unchanged.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| Error::in_file(path, format!("not a checkpoint of this training: {what}"));
         let (tensors, metadata) = weights::read_safetensors(path)?;
@@ -93,7 +98,7 @@ impl TrainingState {
             Ok(tensor.f_to_device(like.device())?)
         };
         let mut read = Vec::new();
-        for (name, tensor) in self.tensors().into_iter().take(6) {
+        for (name, tensor) in self.current() {
             read.push((tensor.shallow_clone(), find(name, tensor)?));
         }
         let best = match position.best {
@@ -104,7 +109,7 @@ impl TrainingState {
             tch::no_grad(|| into.f_copy_(&from))?;
         }
         self.best = best;
-        self.adam.step = position.updates;
+        self.rule.resume(position.updates);
         self.position = position;
         Ok(())
     }

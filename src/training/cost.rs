@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::callbacks::Callbacks;
 use super::job::Job;
 use super::naming::NamedJob;
-use super::options::{Images, TrainOptions};
+use super::options::{Images, ScheduleKind, TrainOptions};
 use super::training_loop::TrainingLoop;
 use crate::error::{Error, Result};
 use crate::executors::pool;
@@ -118,6 +118,10 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
         labelled: 1.0,
         known: 1.0,
         loss: plain(&o.loss),
+        schedule: match &o.schedule {
+            ScheduleKind::Script(_) => ScheduleKind::Constant,
+            schedule => schedule.clone(),
+        },
         threads: pool::cores(),
         ..o.clone()
     };

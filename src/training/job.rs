@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
 use crate::models::Precision;
+use crate::options::defaults;
 
 /// A training to run.
 #[derive(Clone)]
@@ -36,6 +37,25 @@ pub struct Distillation<E = Ensemble> {
     pub teacher_mode: TeacherMode,
     pub teacher_weights: TeacherWeights,
 }
+
+/// Options that did not exist when the first runs were named.
+const LATER_OPTIONS: [&str; 15] = [
+    "drop_last",
+    "lr_factors",
+    "layer_decay",
+    "schedule",
+    "warmup",
+    "warmup_start",
+    "milestones",
+    "step_every",
+    "gamma",
+    "min_lr",
+    "anneal_per",
+    "momentum",
+    "nesterov",
+    "decay_on",
+    "ema_start",
+];
 
 /// Share of the training split held out when no validation split is given.
 const HELD_OUT: f64 = 0.1;
@@ -115,6 +135,12 @@ impl Job {
             for share in ["labelled", "known"] {
                 if map[share] == 1.0 {
                     map.shift_remove(share);
+                }
+            }
+            let defaults = defaults::<TrainOptions>();
+            for key in LATER_OPTIONS {
+                if map.get(key) == defaults.get(key) {
+                    map.shift_remove(key);
                 }
             }
         }

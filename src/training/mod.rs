@@ -1,10 +1,10 @@
 //! Training and distillation: from a data set and options to a model in the run store.
 //!
-//! - `options`: the options of a training and their defaults
+//! - `options`: the options of a training and their defaults; `options_together`: those that exclude each other
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
 //! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
-//! - `schedule`, `optimiser`: one-cycle; Adam and EMA on flat buffers
+//! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `tensorboard`: the epochs as an event file
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
@@ -27,8 +27,10 @@ pub mod model_inputs;
 mod naming;
 pub mod optimiser;
 pub mod options;
+mod options_together;
 pub mod plan;
 pub mod predict;
+mod rate_factors;
 pub mod recipes;
 pub mod run;
 pub mod schedule;

@@ -1,5 +1,7 @@
 //! Batches of inputs for a model: from pictures, or from the kept features of a frozen backbone.
 
+use std::ops::Range;
+
 use tch::Tensor;
 
 use super::frozen_features::frozen_features;
@@ -46,21 +48,20 @@ impl ModelInputs {
         }
     }
 
-    /// The shuffled batches of one epoch from step `from` on. A smaller last batch is left out unless it is the only
-    /// one.
+    /// The shuffled batches of one epoch: those of `steps`. The last batch of the epoch may be smaller.
     pub fn epoch<'a>(
         &'a self,
         model: &'a Model,
         epoch: u64,
-        from: u64,
+        steps: Range<u64>,
         batch: usize,
         seed: u64,
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
         let order = epoch_order(seed, epoch, self.num_pictures());
         let views = self.views().clone();
         let order: Vec<(u32, u32)> = order.into_iter().map(|image| (image, views.of(epoch, image))).collect();
-        let steps = steps_per_epoch(self.num_pictures(), batch) as usize;
-        let order = order[(from as usize * batch).min(order.len())..(steps * batch).min(order.len())].to_vec();
+        let at = |step: u64| (step as usize * batch).min(order.len());
+        let order = order[at(steps.start)..at(steps.end)].to_vec();
         self.batches(model, order, batch)
     }
 
@@ -127,7 +128,8 @@ impl ModelInputs {
     }
 }
 
-/// The number of whole batches, at least one.
-pub fn steps_per_epoch(images: usize, batch: usize) -> u64 {
-    ((images / batch) as u64).max(1)
+/// The number of batches of an epoch, at least one: of whole ones if `drop_last`, else of all.
+pub fn steps_per_epoch(images: usize, batch: usize, drop_last: bool) -> u64 {
+    let batches = if drop_last { images / batch } else { images.div_ceil(batch) };
+    (batches as u64).max(1)
 }

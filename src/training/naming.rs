@@ -1,6 +1,6 @@
 //! A job with its data, its model at the initial weights and the id of its run: all that is known before training.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::job::Job;
 use crate::error::Result;
@@ -27,8 +27,12 @@ impl NamedJob {
         let mut job = job.clone();
         job.options.model = job.options.model.resolved()?;
         let model = Model::new(&job.options.model, &job.labels, job.options.seed, crate::devices::first())?;
-        let spec = job.spec(&train, &val, &model.initial_fingerprint()?);
+        let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);
         let id = id_of("train", &spec);
+        // Noted after the name is made: the same weights from another place make the same run.
+        if let Some(origin) = model.weights_from() {
+            spec["weights_from"] = json!(origin);
+        }
         Ok(NamedJob { job, model, train, val, spec, id })
     }
 }

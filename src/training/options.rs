@@ -1,11 +1,14 @@
 //! The options of a training and their defaults.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::known_labels::KnownLabels;
+use super::rate_factors::RateFactors;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
-use crate::losses::LossSpec;
+use crate::losses::{LossSpec, Script};
 use crate::models::{ModelSpec, Precision};
 use crate::options::Range;
 
@@ -14,7 +17,7 @@ crate::options! {
     ///
     /// `threads` and `workers` are not part of a run's id.
     pub struct TrainOptions {
-        /// a map: backbone, head, weights, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
+        /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
         pub model: ModelSpec = default_model();
         /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number; where
@@ -24,33 +27,72 @@ crate::options! {
         pub epochs: u64 = 30, in Range::FromTo(1.0, 1e5);
         /// images per step
         pub batch: usize = 64, in Range::FromTo(1.0, 65_536.0);
+        /// leave out the last batch of an epoch where it is smaller, unless it is the only one; false keeps it, as PyTorch's
+        /// DataLoader does by default
+        pub drop_last: bool = true;
         /// batches whose gradients add up to one update
         pub accumulate: usize = 1, in Range::FromTo(1.0, 65_536.0);
         /// longest gradient (norm over all parameters); 0 sets no bound
         pub clip: f64 = 0.0, in Range::AtLeast(0.0);
-        /// peak learning rate of the one-cycle schedule
+        /// learning rate: the peak of schedule "onecycle", the highest rate of the others
         pub lr: f64 = 3e-3, in Range::Above(0.0);
         /// factor on the rate of the backbone's stages, as 0.1 to fine-tune gently; the head's stays lr
         pub backbone_lr: f64 = 1.0, in Range::FromTo(0.0, 1e3);
-        /// share of the steps in which the rate rises
+        /// factors on the rate by part, as #{stage1: 0.1, stage2: 0.1, head: 10}; parts left out have 1. They multiply
+        /// backbone_lr and layer_decay
+        pub lr_factors: BTreeMap<String, f64> = BTreeMap::new();
+        /// factor on the rate per stage below the head: of n stages, stage s has layer_decay^(n + 1 - s)
+        pub layer_decay: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
+        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); "constant"; or a
+        /// closure |now| that gives a factor on lr, where now is a map: progress (0 to 1), epoch (with its fraction), epochs,
+        /// update, updates
+        pub schedule: ScheduleKind = ScheduleKind::OneCycle;
+        /// onecycle: share of the steps in which the rate rises
         pub pct_start: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
-        /// peak over first rate
+        /// onecycle: peak over first rate
         pub div_factor: f64 = 25.0, in Range::Above(0.0);
-        /// first over last rate
+        /// onecycle: first over last rate
         pub final_div_factor: f64 = 1e4, in Range::Above(0.0);
-        /// let Adam's first beta cycle against the rate, from 0.95 to 0.85 and back, as PyTorch's OneCycleLR does by
-        /// default; off, it is 0.9
+        /// onecycle: let Adam's first beta, or the momentum of "sgd", cycle against the rate, from 0.95 to 0.85 and back, as
+        /// PyTorch's OneCycleLR does by default; off, Adam's is 0.9
         pub cycle_momentum: bool = false;
-        /// "adam" (decay added to the gradient) or "adamw" (decay applied to the weights)
+        /// epochs, or a fraction of one, in which the rate rises with every update, linearly from warmup_start * lr to the
+        /// schedule's; "cosine" begins after it, "onecycle" has pct_start instead
+        pub warmup: f64 = 0.0, in Range::FromTo(0.0, 1e5);
+        /// warmup: first rate as a factor of lr
+        pub warmup_start: f64 = 0.0, in Range::FromTo(0.0, 1.0);
+        /// step: the rate is multiplied by gamma after so many epochs each, warm-up included, as PyTorch's MultiStepLR per
+        /// epoch
+        pub milestones: Vec<u64> = vec![];
+        /// step: the rate is multiplied by gamma every so many epochs, as PyTorch's StepLR per epoch; 0 never
+        pub step_every: u64 = 0;
+        /// step: factor on the rate
+        pub gamma: f64 = 0.1, in Range::AboveTo(0.0, 1.0);
+        /// cosine: the rate that the last update comes near to; the factors by part multiply it too
+        pub min_lr: f64 = 0.0, in Range::AtLeast(0.0);
+        /// cosine: the rate falls after every "update", or every "epoch"
+        pub anneal_per: AnnealPer = AnnealPer::Update;
+        /// "adam" (decay added to the gradient), "adamw" (decay applied to the weights), or "sgd" (with momentum; decay added
+        /// to the gradient), as PyTorch's
         pub optimiser: Optimiser = Optimiser::Adam;
+        /// sgd: share of the last update's direction that is kept; 0 is plain gradient descent (PyTorch's default)
+        pub momentum: f64 = 0.9, in Range::FromBelow(0.0, 1.0);
+        /// sgd: Nesterov's momentum
+        pub nesterov: bool = false;
         /// "float32", or "bfloat16" for the expensive layers of the backbone in the steps
         pub precision: Precision = Precision::Float32;
-        /// on weights with more than one dimension only
+        /// decay of the parameters that decay_on names
         pub weight_decay: f64 = 1e-4, in Range::FromTo(0.0, 1.0);
+        /// "weights": those with more than one dimension; or "all": biases and norms too, as an optimiser of PyTorch that was
+        /// given model.parameters()
+        pub decay_on: DecayOn = DecayOn::Weights;
         /// decay of the moving average of all state per step; 0 turns it off
         pub ema: f64 = 0.99, in Range::FromBelow(0.0, 1.0);
         /// let the average follow faster in the first steps
         pub ema_warmup: bool = true;
+        /// "weights": the average starts from the initial weights; or "another_head": its head starts from other random
+        /// weights, as the average of a student in the authors' code of CPSD
+        pub ema_start: EmaStart = EmaStart::Weights;
         /// fixed augmented views per picture; 0 makes a new view each epoch
         pub views: u32 = 3, in Range::FromTo(0.0, 1e4);
         /// a map: resized_crop_scale, resized_crop_ratio, flip, cutout, cutout_factor, randaugment (operations per view),
@@ -116,6 +158,53 @@ pub enum Optimiser {
     Adam,
     /// Shrinks the weights directly (Loshchilov and Hutter 2019).
     AdamW,
+    /// Gradient descent with momentum, like `torch.optim.SGD`.
+    Sgd,
+}
+
+/// How the learning rate changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScheduleKind {
+    /// A rise and a fall along half cosines, per update (Smith and Topin 2018).
+    OneCycle,
+    /// Multiplied by `gamma` at the beginning of some epochs.
+    Step,
+    /// A fall along half a cosine (Loshchilov and Hutter 2017, without restarts).
+    Cosine,
+    Constant,
+    /// A closure of a script, identified by its code.
+    Script(Script),
+}
+
+/// When the rate of [`ScheduleKind::Cosine`] falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnnealPer {
+    Update,
+    /// Like PyTorch's `CosineAnnealingLR` with one `step()` per epoch.
+    Epoch,
+}
+
+/// The parameters that decay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecayOn {
+    /// Those with more than one dimension.
+    Weights,
+    /// All, biases and norms included.
+    All,
+}
+
+/// The values from which the moving average starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmaStart {
+    /// The initial weights of the training.
+    Weights,
+    /// The same, but for parameters that no file gave: they are drawn anew, with another seed. In the authors' code of CPSD
+    /// a student's average is a second model, built like the student (`ema.set(model_ema)`).
+    AnotherHead,
 }
 
 /// Which training images a teacher sees.
@@ -163,7 +252,9 @@ impl TrainOptions {
         }
         let AugmentOptions { randaugment, randaugment_level, .. } = self.augment;
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
-        Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)
+        Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)?;
+        self.check_together(word)?;
+        RateFactors::check(self, word)
     }
 
     /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen

@@ -59,8 +59,8 @@ impl StoreStatus {
     }
 }
 
-/// A checkpoint holds values, both of Adam's moments, averages, and the best values so far.
-const CHECKPOINT: u64 = 5;
+/// A checkpoint holds values, averages and the best values so far, in addition to the optimiser's state.
+const CHECKPOINT: u64 = 3;
 
 impl Plan {
     /// An empty plan. With `timing`, a few steps of every kind of training are run to estimate the time of all.
@@ -96,7 +96,7 @@ impl Plan {
             };
             if found.is_none() {
                 planned.bytes = 4 * model.num_parameters().max(0) as u64;
-                planned.checkpoint = CHECKPOINT * planned.bytes;
+                planned.checkpoint = (CHECKPOINT + job.options.optimiser.state_tensors()) * planned.bytes;
                 if let Some(costs) = &mut self.costs {
                     let (seconds, bytes) = costs.of(&named)?;
                     planned.seconds = Some(seconds);

@@ -21,21 +21,23 @@ use crate::models::Model;
 use crate::runs::RunStore;
 
 /// Runs jobs side by side and shares the cores or GPUs among them. Every job that can be finished is; then the first
-/// error is returned. Jobs whose losses are a script's run one after the other, on its thread.
+/// error is returned. Jobs whose losses or schedule are a script's run one after the other, on its thread.
 ///
 /// Results do not depend on the number of jobs at once, except for the rounding that depends on the threads of each.
 pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Result<Vec<Trained>> {
     let Some(first) = jobs.first() else {
         return Err(Error::argument("there is nothing to train: the partition has no tasks"));
     };
-    if callbacks.has_losses() {
-        let (loss, distillation) = (callbacks.loss, callbacks.distillation);
+    // Downloaded once, and here, where a question can be asked.
+    jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
+    if callbacks.has_functions() {
+        let (loss, distillation, schedule) = (callbacks.loss, callbacks.distillation, callbacks.schedule);
         let mut each = |job: &Job| {
             let epoch: Option<OnEpoch> = match &mut callbacks.epoch {
                 Some(epoch) => Some(&mut **epoch),
                 None => None,
             };
-            run_with(store, job, Callbacks { epoch, loss, distillation })
+            run_with(store, job, Callbacks { epoch, loss, distillation, schedule })
         };
         return jobs.iter().map(&mut each).collect();
     }

@@ -12,9 +12,10 @@ use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::distillation_loss::DistillationLoss;
 use super::job::Job;
 use super::model_inputs::{ModelInputs, steps_per_epoch};
-use super::optimiser::{Adam, Average, BETA1, CopyOf, Flat};
-use super::options::Select;
-use super::schedule::OneCycle;
+use super::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
+use super::options::{EmaStart, Select};
+use super::rate_factors::RateFactors;
+use super::schedule::Schedule;
 use super::tensorboard::Events;
 use super::views::Views;
 use crate::activity::interrupt;
@@ -24,6 +25,7 @@ use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::{LabelLoss, Truth};
 use crate::models::{Model, Pass};
+use crate::random::mixed;
 use crate::runs::{RunStore, Work};
 use crate::torch::upload;
 
@@ -63,7 +65,8 @@ pub struct TrainingLoop<'a, 'h> {
     val_targets: Vec<f32>,
     distillation: Option<DistillationLoss<'a>>,
     callbacks: Callbacks<'h>,
-    schedule: OneCycle,
+    schedule: Schedule,
+    /// Batches per epoch.
     steps: u64,
     state: TrainingState,
 }
@@ -99,21 +102,18 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             None => None,
             Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
         };
-        let steps = steps_per_epoch(train.len(), options.batch);
-        let schedule = OneCycle {
-            max_lr: options.lr,
-            total_steps: steps.div_ceil(options.accumulate as u64) * options.epochs,
-            pct_start: options.pct_start,
-            div_factor: options.div_factor,
-            final_div_factor: options.final_div_factor,
-        };
+        let steps = steps_per_epoch(train.len(), options.batch, options.drop_last);
+        let schedule = Schedule::new(options, steps.div_ceil(options.accumulate as u64));
         let flat = Flat::new(model)?;
-        let mut adam = Adam::new(&flat, options.optimiser, options.weight_decay)?;
-        if options.backbone_lr != 1.0 {
-            adam.set_factors(&flat, |name| if model.is_of_backbone(name) { options.backbone_lr } else { 1.0 })?;
+        let mut groups = Groups::new(&flat, options.weight_decay, options.decay_on);
+        RateFactors::set(options, model, &flat, &mut groups)?;
+        let rule = UpdateRule::new(&flat, options, groups)?;
+        let mut average = Average::new(&flat, options.ema, options.ema_warmup)?;
+        if options.ema > 0.0 && options.ema_start == EmaStart::AnotherHead {
+            let other = Model::new(&model.spec, &model.labels, mixed(options.seed), model.device)?;
+            average.start_from(&Flat::new(&other)?)?;
         }
-        let average = Average::new(&flat, options.ema, options.ema_warmup)?;
-        let state = TrainingState { flat, adam, average, best: None, position: TrainingPosition::default() };
+        let state = TrainingState { flat, rule, average, best: None, position: TrainingPosition::default() };
         let mut engine = TrainingLoop {
             job,
             model,
@@ -151,8 +151,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     pub fn train(mut self, work: &Work) -> Result<Outcome> {
         let checkpoint = work.checkpoint();
         let options = &self.job.options;
-        let shown = Progress::new(self.job.name.clone(), options.epochs * self.steps * options.batch as u64, "images");
-        shown.set((self.state.position.epoch * self.steps + self.state.position.step) * options.batch as u64);
+        let shown = Progress::new(self.job.name.clone(), options.epochs * self.images(self.steps), "images");
+        shown.set(self.state.position.epoch * self.images(self.steps) + self.images(self.state.position.step));
         let started = Instant::now();
         let before = self.state.position.seconds;
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
@@ -192,6 +192,11 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         })
     }
 
+    /// The number of images in the first `steps` steps of an epoch.
+    fn images(&self, steps: u64) -> u64 {
+        (steps * self.job.options.batch as u64).min(self.inputs.num_pictures() as u64)
+    }
+
     /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
     /// continue.
     fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
@@ -207,9 +212,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut unread_images = 0;
         let mut done = from;
         self.state.flat.zero_gradients()?;
-        for batch in self.inputs.epoch(model, epoch, from, options.batch, options.seed)? {
+        for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed)? {
             let batch = batch?;
-            let lr = self.schedule.lr(self.state.position.updates);
+            let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
             let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
@@ -248,9 +253,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
             }
-            let beta1 =
-                if options.cycle_momentum { self.schedule.momentum(self.state.position.updates) } else { BETA1 };
-            self.state.adam.update(&mut self.state.flat, lr, beta1)?;
+            let momentum = self.schedule.momentum(self.state.position.updates);
+            self.state.rule.update(&mut self.state.flat, lr, momentum)?;
             self.state.flat.zero_gradients()?;
             self.state.position.updates += 1;
             if options.ema > 0.0 {
@@ -302,8 +306,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut line = json!({
             "epoch": epoch,
             "loss": self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
-            "lr": self.schedule.lr(self.state.position.updates.saturating_sub(1)),
-            "images_per_second": (self.state.position.updates * options.batch as u64) as f64 / self.state.position.seconds.max(1e-9),
+            "lr": self.schedule.lr(self.state.position.updates.saturating_sub(1), self.callbacks.schedule)?,
+            "images_per_second": (epoch * self.images(self.steps)) as f64 / self.state.position.seconds.max(1e-9),
             "seconds": self.state.position.seconds,
         });
         if self.val_inputs.is_some() && (epoch.is_multiple_of(options.eval_period()) || epoch == options.epochs) {

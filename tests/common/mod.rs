@@ -2,6 +2,8 @@
 // Each program uses a part of them.
 #![allow(dead_code, unused_imports, unused_macros)]
 
+pub mod hub;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -59,6 +59,7 @@ fn batch(folder: &Path, seed: u64, from: u64, end: u64) -> Option<String> {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"])
         .env("CPSD_FUZZ_FOLDER", folder)
+        .env("HF_HUB_OFFLINE", "1")
         .env("CPSD_FUZZ_SEED", seed.to_string())
         .env("CPSD_FUZZ_FROM", from.to_string())
         .env("CPSD_FUZZ_END", end.to_string())

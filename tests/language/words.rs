@@ -47,7 +47,7 @@ fn every_word_and_kind_is_documented() {
         assert!(!kind.members.is_empty() && !kind.summary.is_empty(), "{}", kind.name);
         docs::doc(Some(kind.name)).unwrap();
     }
-    for topic in ["models", "heads", "losses", "datasets"] {
+    for topic in ["models", "weights", "heads", "losses", "datasets"] {
         assert!(docs::doc(Some(topic)).unwrap().lines().count() > 1);
     }
     assert_eq!(docs::doc(Some("murge")).unwrap_err().help.as_deref(), Some("did you mean \"merge\"?"));

@@ -7,3 +7,4 @@ mod common;
 mod prompt;
 mod reports;
 mod robustness;
+mod weights;

@@ -14,11 +14,23 @@ pub fn crc32(text: &str) -> u32 {
     !crc
 }
 
+/// `formula` or `chirp`: a tensor of that name and shape, with values in ±scale.
+pub type Formula = fn(name: &str, shape: &[i64], scale: f64) -> Tensor;
+
 /// The generators' `formula`: sines of the index times `scale`, with a phase that the name gives.
 pub fn formula(name: &str, shape: &[i64], scale: f64) -> Tensor {
+    sines(name, shape, scale, |i| i * 0.37)
+}
+
+/// The generators' `chirp`: as `formula`, with a frequency that rises, so that matrices have full rank.
+pub fn chirp(name: &str, shape: &[i64], scale: f64) -> Tensor {
+    sines(name, shape, scale, |i| i * 0.37 + i * i * 1e-4)
+}
+
+fn sines(name: &str, shape: &[i64], scale: f64, angle: impl Fn(f64) -> f64) -> Tensor {
     let phase = f64::from(crc32(name) % 1000);
     let n: i64 = shape.iter().product();
-    let values: Vec<f32> = (0..n).map(|i| ((i as f64 * 0.37 + phase).sin() * scale) as f32).collect();
+    let values: Vec<f32> = (0..n).map(|i| ((angle(i as f64) + phase).sin() * scale) as f32).collect();
     Tensor::from_slice(&values).reshape(shape)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cpsd::error::{Error, ErrorKind};
 use cpsd::models::backbones::{self, BACKBONES};
-use cpsd::models::weights::{find_imagenet, fit, read, read_safetensors, write_safetensors};
+use cpsd::models::weights::{fit, read, read_safetensors, write_safetensors};
 use cpsd::models::{LoadSummary, Model, ModelSpec};
 use cpsd::torch::to_vec_f32;
 use serde_json::{Value, json};
@@ -354,29 +354,6 @@ fn timms_transformers_have_every_tensor_of_torchvisions() {
         for (name, shape) in own {
             assert_eq!(fitted.get(&name), Some(&shape), "{backbone} {name}");
         }
-    }
-}
-
-#[test]
-fn absent_imagenet_weights_say_what_to_get_and_where_to_put_it() {
-    for kind in BACKBONES {
-        let Err(error) = find_imagenet(kind) else { continue };
-        let help = error.help.unwrap();
-        if kind.weights.files.is_empty() {
-            assert!(help.contains("leave \"weights\" out"), "{help}");
-            continue;
-        }
-        assert!(
-            error.message.contains(kind.name) && error.message.contains(&format!("weights/{}", kind.weights.files[0])),
-            "{}",
-            error.message
-        );
-        assert!(help.contains("CPSD_WEIGHTS") && help.contains(kind.weights.source), "{help}");
-        assert!(
-            kind.weights.source.contains("https://") || kind.weights.source.contains("Python package"),
-            "{}",
-            kind.name
-        );
     }
 }
 

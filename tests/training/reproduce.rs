@@ -291,13 +291,13 @@ fn all_that_is_missing_is_said_at_once_before_anything_is_trained() {
         "nothing is trained yet",
         "annotations/instances_train2014.json",
         "cocodataset.org",
-        "weights of resnet101",
+        "weights \"imagenet\" of resnet101",
         "CPSD_WEIGHTS",
     ] {
         assert!(message.contains(part), "no \"{part}\": {message}");
     }
     // Both rows lack the same weights: reported once.
-    assert_eq!(message.matches("the ImageNet weights of resnet101").count(), 1, "{message}");
+    assert_eq!(message.matches("weights \"imagenet\" of resnet101").count(), 1, "{message}");
     let message = failed(&toy.command(&["rows=cpsd-coco-r102"]).output().unwrap());
     assert!(
         message.contains("there is no row \"cpsd-coco-r102\"") && message.contains("cpsd-coco-tresnet-l"),

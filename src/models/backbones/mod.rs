@@ -1,5 +1,6 @@
 //! Backbones: pictures to feature maps, in stages. One file per family, one line in the list per backbone.
 
+mod convnext;
 mod efficientnet_lite;
 mod resnet;
 mod small_cnn;
@@ -46,6 +47,11 @@ pub trait Backbone: Send {
         false
     }
 
+    /// timm's name of [`pooled`](Self::pooled): `"avg"`, `"token"` or `"map"`.
+    fn pooling(&self) -> &'static str {
+        "avg"
+    }
+
     /// Channels of the last used stage, if [`StageInfo`] does not have them.
     fn channels(&self) -> Option<i64> {
         None
@@ -77,6 +83,9 @@ pub struct BackboneKind {
     /// The names of the last linear layer and the first convolution in torchvision or timm.
     pub classifier: &'static str,
     pub first_conv: &'static str,
+    /// The beginning of the names of weights that only its own pooling has; none if it has no such weights. They are
+    /// built for heads that pool.
+    pub pool: Option<&'static str>,
     /// Its name in timm; none if timm has no model with these parameter names.
     pub timm: Option<&'static str>,
     /// Parameters of all stages, without a head; 0 if it depends on a file.
@@ -87,23 +96,41 @@ pub struct BackboneKind {
     pub weights: PublishedWeights,
 }
 
-/// Published weights of a backbone.
-pub struct PublishedWeights {
-    /// The names of files with ImageNet weights, any of which `weights: "imagenet"` accepts; empty if there are none.
+/// One set of published weights of a backbone, which `weights: "NAME"` takes.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightSet {
+    /// How they were trained: `"imagenet"`, `"swsl"`, `"dinov2"`. Unique within a backbone.
+    pub name: &'static str,
+    /// The names of files with these weights, any of which is accepted; not empty.
     pub files: &'static [&'static str],
     /// Where to get the first of them.
     pub source: &'static str,
+    /// The repository of the Hugging Face Hub whose `model.safetensors` holds them.
+    pub hub: Option<&'static str>,
+}
+
+/// Published weights of a backbone.
+pub struct PublishedWeights {
+    /// The sets that have a name, the usual one first; empty if there are none.
+    pub sets: &'static [WeightSet],
     /// The checkpoints that fit, in one line.
     pub note: &'static str,
     /// This crate's name for a published tensor of that name and shape; none for tensors without use.
     pub rename: fn(name: &str, shape: &[i64]) -> Option<String>,
     /// Converts a published tensor to this crate's form: `(published name, own name, tensor, shape wanted)`.
     pub convert: fn(from: &str, to: &str, tensor: Tensor, shape: &[i64]) -> Result<Tensor>,
+    /// Conversions that need several tensors of a file, before the others; names may have any common prefix.
+    pub arrange: fn(tensors: Vec<(String, Tensor)>) -> Result<Vec<(String, Tensor)>>,
 }
 
 impl PublishedWeights {
+    /// The set of that name.
+    pub fn set(&self, name: &str) -> Option<&'static WeightSet> {
+        self.sets.iter().find(|set| set.name == name)
+    }
+
     /// No published weights; files use this crate's names.
-    const NONE: PublishedWeights = PublishedWeights { files: &[], source: "", note: "", rename: same, convert: as_is };
+    const NONE: PublishedWeights = PublishedWeights { sets: &[], note: "", rename: same, convert: as_is, arrange: Ok };
 }
 
 fn same(name: &str, _shape: &[i64]) -> Option<String> {
@@ -116,6 +143,9 @@ fn as_is(_from: &str, _to: &str, tensor: Tensor, _shape: &[i64]) -> Result<Tenso
 
 const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
+/// Of OpenAI's CLIP and its successors.
+const CLIP_MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
+const CLIP_STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 
 /// Common to most kinds.
 const COMMON: BackboneKind = BackboneKind {
@@ -131,6 +161,7 @@ const COMMON: BackboneKind = BackboneKind {
     from_file: false,
     classifier: "fc",
     first_conv: "conv1",
+    pool: None,
     timm: None,
     parameters: 0,
     gflops: 0.0,
@@ -148,10 +179,22 @@ pub const BACKBONES: &[BackboneKind] = &[
     resnet::RESNEXT50_32X4D,
     tresnet::TRESNET_M,
     tresnet::TRESNET_L,
+    tresnet::TRESNET_XL,
     efficientnet_lite::EFFICIENTNET_LITE0,
     efficientnet_lite::EFFICIENTNET_LITE1,
     efficientnet_lite::EFFICIENTNET_LITE2,
+    convnext::CONVNEXT_TINY,
+    convnext::CONVNEXT_BASE,
     vit::VIT_B_16,
+    vit::VIT_SMALL_PATCH14_REG4_DINOV2,
+    vit::VIT_BASE_PATCH14_REG4_DINOV2,
+    vit::VIT_LARGE_PATCH14_REG4_DINOV2,
+    vit::VIT_SMALL_PATCH14_DINOV2,
+    vit::VIT_BASE_PATCH14_DINOV2,
+    vit::VIT_LARGE_PATCH14_DINOV2,
+    vit::VIT_BASE_PATCH16_CLIP_224,
+    vit::VIT_BASE_PATCH16_CLIP_QUICKGELU_224,
+    vit::VIT_BASE_PATCH16_SIGLIP_224,
     swin::SWIN_T,
     torchscript::TORCHSCRIPT,
 ];

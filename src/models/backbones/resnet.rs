@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::super::layers::{ConvConfig, ConvNorm};
 use super::super::params::Scope;
-use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
@@ -21,8 +21,30 @@ pub const RESNET18: BackboneKind = BackboneKind {
     parameters: 11_176_512,
     gflops: 1.814,
     weights: PublishedWeights {
-        files: &["resnet18.pth", "resnet18.safetensors", "resnet18-f37072fd.pth", "resnet18-5c106cde.pth"],
-        source: "https://download.pytorch.org/models/resnet18-f37072fd.pth (torchvision)",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["resnet18.pth", "resnet18.safetensors", "resnet18-f37072fd.pth", "resnet18-5c106cde.pth"],
+                source: "https://download.pytorch.org/models/resnet18-f37072fd.pth (torchvision)",
+                hub: Some("timm/resnet18.tv_in1k"),
+            },
+            WeightSet {
+                name: "swsl",
+                files: &[
+                    "semi_weakly_supervised_resnet18-118f1556.pth",
+                    "resnet18_swsl.pth",
+                    "resnet18_swsl.safetensors",
+                ],
+                source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_weakly_supervised_resnet18-118f1556.pth",
+                hub: Some("timm/resnet18.fb_swsl_ig1b_ft_in1k"),
+            },
+            WeightSet {
+                name: "ssl",
+                files: &["semi_supervised_resnet18-d92f0530.pth", "resnet18_ssl.pth", "resnet18_ssl.safetensors"],
+                source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_supervised_resnet18-d92f0530.pth",
+                hub: Some("timm/resnet18.fb_ssl_yfcc100m_ft_in1k"),
+            },
+        ],
         note: NOTE,
         ..PublishedWeights::NONE
     },
@@ -38,8 +60,12 @@ pub const RESNET34: BackboneKind = BackboneKind {
     parameters: 21_284_672,
     gflops: 3.663,
     weights: PublishedWeights {
-        files: &["resnet34.pth", "resnet34.safetensors", "resnet34-b627a593.pth", "resnet34-333f7ec4.pth"],
-        source: "https://download.pytorch.org/models/resnet34-b627a593.pth (torchvision)",
+        sets: &[WeightSet {
+            name: "imagenet",
+            files: &["resnet34.pth", "resnet34.safetensors", "resnet34-b627a593.pth", "resnet34-333f7ec4.pth"],
+            source: "https://download.pytorch.org/models/resnet34-b627a593.pth (torchvision)",
+            hub: Some("timm/resnet34.tv_in1k"),
+        }],
         note: NOTE,
         ..PublishedWeights::NONE
     },
@@ -54,14 +80,36 @@ pub const RESNET50: BackboneKind = BackboneKind {
     parameters: 23_508_032,
     gflops: 4.087,
     weights: PublishedWeights {
-        files: &[
-            "resnet50.pth",
-            "resnet50.safetensors",
-            "resnet50-0676ba61.pth",
-            "resnet50-11ad3fa6.pth",
-            "resnet50-19c8e357.pth",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &[
+                    "resnet50.pth",
+                    "resnet50.safetensors",
+                    "resnet50-0676ba61.pth",
+                    "resnet50-11ad3fa6.pth",
+                    "resnet50-19c8e357.pth",
+                ],
+                source: "https://download.pytorch.org/models/resnet50-0676ba61.pth (torchvision)",
+                hub: Some("timm/resnet50.tv_in1k"),
+            },
+            WeightSet {
+                name: "swsl",
+                files: &[
+                    "semi_weakly_supervised_resnet50-16a12f1b.pth",
+                    "resnet50_swsl.pth",
+                    "resnet50_swsl.safetensors",
+                ],
+                source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_weakly_supervised_resnet50-16a12f1b.pth",
+                hub: Some("timm/resnet50.fb_swsl_ig1b_ft_in1k"),
+            },
+            WeightSet {
+                name: "ssl",
+                files: &["semi_supervised_resnet50-08389792.pth", "resnet50_ssl.pth", "resnet50_ssl.safetensors"],
+                source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_supervised_resnet50-08389792.pth",
+                hub: Some("timm/resnet50.fb_ssl_yfcc100m_ft_in1k"),
+            },
         ],
-        source: "https://download.pytorch.org/models/resnet50-0676ba61.pth (torchvision)",
         note: NOTE,
         ..PublishedWeights::NONE
     },
@@ -76,14 +124,18 @@ pub const RESNET101: BackboneKind = BackboneKind {
     parameters: 42_500_160,
     gflops: 7.799,
     weights: PublishedWeights {
-        files: &[
-            "resnet101.pth",
-            "resnet101.safetensors",
-            "resnet101-63fe2227.pth",
-            "resnet101-cd907fc2.pth",
-            "resnet101-5d3b4d8f.pth",
-        ],
-        source: "https://download.pytorch.org/models/resnet101-63fe2227.pth (torchvision)",
+        sets: &[WeightSet {
+            name: "imagenet",
+            files: &[
+                "resnet101.pth",
+                "resnet101.safetensors",
+                "resnet101-63fe2227.pth",
+                "resnet101-cd907fc2.pth",
+                "resnet101-5d3b4d8f.pth",
+            ],
+            source: "https://download.pytorch.org/models/resnet101-63fe2227.pth (torchvision)",
+            hub: Some("timm/resnet101.tv_in1k"),
+        }],
         note: "torchvision and timm, same names; the CPSD, ASL and Query2Label authors' checkpoints",
         ..PublishedWeights::NONE
     },
@@ -99,15 +151,39 @@ pub const RESNEXT50_32X4D: BackboneKind = BackboneKind {
     gflops: 4.228,
     paper: "Xie et al., Aggregated Residual Transformations, CVPR 2017; Yalniz et al., arXiv:1905.00546 (SWSL)",
     weights: PublishedWeights {
-        files: &[
-            "resnext50_32x4d.pth",
-            "resnext50_32x4d.safetensors",
-            "semi_weakly_supervised_resnext50_32x4-72679e44.pth",
-            "resnext50_32x4d-7cdf4587.pth",
-            "resnext50_32x4d-1a0047aa.pth",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &[
+                    "resnext50_32x4d.pth",
+                    "resnext50_32x4d.safetensors",
+                    "resnext50_32x4d-7cdf4587.pth",
+                    "resnext50_32x4d-1a0047aa.pth",
+                ],
+                source: "https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth (torchvision)",
+                hub: Some("timm/resnext50_32x4d.tv_in1k"),
+            },
+            WeightSet {
+                name: "swsl",
+                files: &[
+                    "semi_weakly_supervised_resnext50_32x4-72679e44.pth",
+                    "resnext50_32x4d_swsl.pth",
+                    "resnext50_32x4d_swsl.safetensors",
+                ],
+                source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_weakly_supervised_resnext50_32x4-72679e44.pth",
+                hub: Some("timm/resnext50_32x4d.fb_swsl_ig1b_ft_in1k"),
+            },
+            WeightSet {
+                name: "ssl",
+                files: &[
+                    "semi_supervised_resnext50_32x4-ddb3e555.pth",
+                    "resnext50_32x4d_ssl.pth",
+                    "resnext50_32x4d_ssl.safetensors",
+                ],
+                source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_supervised_resnext50_32x4-ddb3e555.pth",
+                hub: Some("timm/resnext50_32x4d.fb_ssl_yfcc100m_ft_in1k"),
+            },
         ],
-        source: "https://dl.fbaipublicfiles.com/semiweaksupervision/model_files/semi_weakly_supervised_resnext50_32x4-72679e44.pth \
-                 (SWSL, as in the paper) or https://download.pytorch.org/models/resnext50_32x4d-7cdf4587.pth (torchvision)",
         note: "SWSL, torchvision and timm, same names",
         ..PublishedWeights::NONE
     },

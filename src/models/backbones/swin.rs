@@ -3,10 +3,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::layers::{FeedForward, LayerNorm, Linear, Patches, attend};
+use super::super::layers::{Activation, FeedForward, LayerNorm, Linear, Patches, attend};
 use super::super::params::Scope;
 use super::super::precision::lowered;
-use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::Result;
 use crate::models::ModelSpec;
 
@@ -24,8 +24,12 @@ pub const SWIN_T: BackboneKind = BackboneKind {
     gflops: 4.49,
     paper: "Liu et al., Swin Transformer: Hierarchical Vision Transformer using Shifted Windows, ICCV 2021",
     weights: PublishedWeights {
-        files: &["swin_t.pth", "swin_t.safetensors", "swin_t-704ceda3.pth", "swin_tiny_patch4_window7_224.pth"],
-        source: "https://download.pytorch.org/models/swin_t-704ceda3.pth (torchvision)",
+        sets: &[WeightSet {
+            name: "imagenet",
+            files: &["swin_t.pth", "swin_t.safetensors", "swin_t-704ceda3.pth", "swin_tiny_patch4_window7_224.pth"],
+            source: "https://download.pytorch.org/models/swin_t-704ceda3.pth (torchvision)",
+            hub: Some("timm/swin_tiny_patch4_window7_224.ms_in1k"),
+        }],
         note: "torchvision; timm's and the authors' swin_tiny_patch4_window7_224",
         rename,
         ..PublishedWeights::NONE
@@ -138,7 +142,7 @@ impl Block {
             out: Linear::new(&attention.at("proj"), width, width)?,
             table,
             norm2: LayerNorm::new(&p.at("norm2"), width, EPS)?,
-            feed: FeedForward(Linear::new(&mlp.at(0), width, 4 * width)?, Linear::new(&mlp.at(3), 4 * width, width)?),
+            feed: FeedForward::new([&mlp.at(0), &mlp.at(3)], width, Activation::Gelu)?,
             heads,
             shift,
         })

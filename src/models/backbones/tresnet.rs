@@ -1,4 +1,4 @@
-//! TResNet-M and -L under timm's names. Source: Ridnik et al., "TResNet: High Performance GPU-Dedicated Architecture",
+//! TResNet-M, -L and -XL under timm's names. Source: Ridnik et al., "TResNet: High Performance GPU-Dedicated Architecture",
 //! WACV 2021. Batch norm and leaky ReLU replace the original's in-place ABN, which is the same function with weight
 //! |w| + eps.
 
@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::super::layers::{ConvConfig, ConvNorm, Linear, leaky_relu};
 use super::super::params::Scope;
-use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
+use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
 
@@ -20,15 +20,26 @@ pub const TRESNET_M: BackboneKind = BackboneKind {
     parameters: 29_340_032,
     gflops: 5.735,
     weights: PublishedWeights {
-        files: &[
-            "tresnet_m.pth",
-            "tresnet_m.safetensors",
-            "tresnet_m_448.pth",
-            "tresnet_m_miil_in21k.pth",
-            "tresnet_m_1k_miil_83_1.pth",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["tresnet_m.pth", "tresnet_m.safetensors", "tresnet_m_448.pth"],
+                source: "tresnet_m.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                hub: Some("timm/tresnet_m.miil_in1k_448"),
+            },
+            WeightSet {
+                name: "in21k",
+                files: &["tresnet_m_miil_in21k.pth", "tresnet_m_miil_in21k.safetensors"],
+                source: "tresnet_m_miil_in21k.pth of the model zoo of https://github.com/Alibaba-MIIL/ImageNet21K",
+                hub: Some("timm/tresnet_m.miil_in21k"),
+            },
+            WeightSet {
+                name: "in21k_ft_in1k",
+                files: &["tresnet_m_1k_miil_83_1.pth", "tresnet_m_1k_miil_83_1.safetensors"],
+                source: "tresnet_m_1k_miil_83_1.pth of the model zoo of https://github.com/Alibaba-MIIL/ImageNet21K",
+                hub: Some("timm/tresnet_m.miil_in21k_ft_in1k"),
+            },
         ],
-        source: "https://huggingface.co/timm/tresnet_m.miil_in1k_448 (model.safetensors, to be named tresnet_m.safetensors), or tresnet_m.pth \
-                 of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
         ..WEIGHTS
     },
     ..TRESNET
@@ -44,9 +55,55 @@ pub const TRESNET_L: BackboneKind = BackboneKind {
     parameters: 53_556_256,
     gflops: 43.495,
     weights: PublishedWeights {
-        files: &["tresnet_l.pth", "tresnet_l.safetensors", "tresnet_l_448.pth", "MS_COCO_TResNet_L_448_86.6.pth"],
-        source: "https://huggingface.co/timm/tresnet_l.miil_in1k_448 (model.safetensors, to be named tresnet_l.safetensors), or tresnet_l_448.pth \
-                 of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["tresnet_l.pth", "tresnet_l.safetensors", "tresnet_l_448.pth"],
+                source: "tresnet_l_448.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                hub: Some("timm/tresnet_l.miil_in1k_448"),
+            },
+            WeightSet {
+                name: "coco",
+                files: &["MS_COCO_TResNet_L_448_86.6.pth"],
+                source: "the model zoo of https://github.com/Alibaba-MIIL/ASL (trained on the pictures of COCO: not for experiments on COCO)",
+                hub: None,
+            },
+        ],
+        ..WEIGHTS
+    },
+    ..TRESNET
+};
+
+pub const TRESNET_XL: BackboneKind = BackboneKind {
+    name: "tresnet_xl",
+    summary: "TResNet-XL (layers 4-5-24-3, width 83) with plain batch norm, as in timm",
+    image_size: 448,
+    stages: || stages(&XL),
+    build: |p, spec| TResNet::build(p, &XL, spec),
+    timm: Some("tresnet_xl"),
+    parameters: 75_779_244,
+    gflops: 60.652,
+    weights: PublishedWeights {
+        sets: &[
+            WeightSet {
+                name: "imagenet",
+                files: &["tresnet_xl.pth", "tresnet_xl.safetensors", "tresnet_xl_448.pth"],
+                source: "https://huggingface.co/timm/tresnet_xl.miil_in1k_448 (model.safetensors, to be named tresnet_xl.safetensors), or tresnet_xl_448.pth of the model zoo of https://github.com/Alibaba-MIIL/TResNet",
+                hub: Some("timm/tresnet_xl.miil_in1k_448"),
+            },
+            WeightSet {
+                name: "coco",
+                files: &["MS_COCO_TResNet_xl_640_88.4.pth"],
+                source: "the model zoo of https://github.com/Alibaba-MIIL/ASL, that is https://miil-public-eu.oss-eu-central-1.aliyuncs.com/model-zoo/ASL/MS_COCO_TResNet_xl_640_88.4.pth (for image_size 640; trained on the pictures of COCO: not for experiments on COCO)",
+                hub: None,
+            },
+            WeightSet {
+                name: "voc",
+                files: &["PASCAL_VOC_TResNet_xl_448_96.0.pth"],
+                source: "the model zoo of https://github.com/Alibaba-MIIL/ASL, that is https://miil-public-eu.oss-eu-central-1.aliyuncs.com/model-zoo/ASL/PASCAL_VOC_TResNet_xl_448_96.0.pth (trained on the pictures of Pascal VOC: not for experiments on it)",
+                hub: None,
+            },
+        ],
         ..WEIGHTS
     },
     ..TRESNET
@@ -82,6 +139,7 @@ struct Shape {
 
 const M: Shape = Shape { blocks: [3, 4, 11, 3], width: 64 };
 const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76 };
+const XL: Shape = Shape { blocks: [4, 5, 24, 3], width: 83 };
 const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 const EPS: f64 = 1e-5;
 /// Slope of the leaky ReLU within blocks, and in the stem, where the reference uses PyTorch's default.

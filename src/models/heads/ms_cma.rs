@@ -96,9 +96,9 @@ impl MsCma {
             .about_option("graph")
             .with_help("a co-occurrence has them: graph: cooccurrence(data.train)"));
         }
-        let embeddings = match head.is_blank() {
-            true => Tensor::f_zeros([m, d], (tch::Kind::Float, tch::Device::Cpu))?,
-            false => {
+        let embeddings = match head.draws() {
+            false => Tensor::f_zeros([m, d], (tch::Kind::Float, tch::Device::Cpu))?,
+            true => {
                 let generator = head.generator("label_embeddings");
                 let alpha = setup.number("alpha");
                 Tensor::f_from_slice(&label_embeddings(&cooccurrence, m as usize, d as usize, alpha, generator)?)?

@@ -80,10 +80,12 @@ impl Model {
                 ));
             }
         }
-        // Tensors of unused stages and of the file's own head are not worth a note.
+        // Tensors of unused stages, of the file's own head and of pooling that the head does without are not worth a note.
         if self.stages == (self.kind.stages)().len() {
             let classifier = format!("{}.", self.kind.classifier);
-            let strange: Vec<String> = summary.unexpected.into_iter().filter(|n| !n.starts_with(&classifier)).collect();
+            let known =
+                |name: &str| name.starts_with(&classifier) || self.kind.pool.is_some_and(|pool| name.starts_with(pool));
+            let strange: Vec<String> = summary.unexpected.into_iter().filter(|name| !known(name)).collect();
             if !strange.is_empty() {
                 let summary = LoadSummary { unexpected: strange, ..LoadSummary::default() };
                 self.notes.push(format!(

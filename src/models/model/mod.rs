@@ -1,21 +1,23 @@
 //! The model itself: images to logits, frozen features, parameters.
 
 mod load;
+mod parts;
 mod save;
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
+pub use parts::Part;
 
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
-use super::params::{Param, Params, Role, Scope};
+use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
-use super::{ModelSpec, Normalise, weights};
+use super::weights::Origin;
+use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
 use crate::torch::upload;
 
@@ -35,6 +37,7 @@ pub struct Model {
     backbone_params: usize,
     channels: i64,
     notes: Vec<String>,
+    weights_from: Option<Origin>,
     /// [1, 3, 1, 1]: pixels of 0 to 255 are normalised as `x * scale + shift`.
     scale: Tensor,
     shift: Tensor,
@@ -44,13 +47,14 @@ impl Model {
     /// Builds the model; random weights follow from (`seed`, parameter name) alone. `spec.weights` then replaces all
     /// weights of the backbone, and those of the head that the file has and that fit.
     ///
+    /// Weights that are on the Hub alone are downloaded if `spec.download` or the environment permits it.
+    ///
     /// Errors: those of the specification; no labels; weights that are missing or do not fit.
     pub fn new(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
         let mut model = Self::random(spec, labels, seed, device)?;
-        match model.spec.weights.clone().as_deref() {
-            None => {}
-            Some("imagenet") => model.load_weights(&weights::find_imagenet(model.kind)?)?,
-            Some(path) => model.load_weights(Path::new(path))?,
+        if let Some(found) = spec.find_weights()? {
+            model.load_weights(&found.path)?;
+            model.weights_from = found.origin;
         }
         Ok(model)
     }
@@ -64,14 +68,12 @@ impl Model {
         if labels.is_empty() {
             return Err(Error::argument("a model needs at least one label; got none"));
         }
-        let spec = spec.resolved()?;
+        let spec = ModelSpec { download: false, ..spec.resolved()? };
         let kind = backbones::find(&spec.backbone)?;
         let stages = spec.stages.unwrap_or(1);
-        let params = RefCell::new(Params::default());
-        let root = match seed {
-            Some(seed) => Scope::root(&params, seed, device),
-            None => Scope::root(&params, 0, device).blank(),
-        };
+        let first = if seed.is_some() { FirstValues::Drawn } else { FirstValues::Zeros };
+        let params = RefCell::new(Params { first, ..Params::default() });
+        let root = Scope::root(&params, seed.unwrap_or(0), device);
         let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
@@ -107,6 +109,7 @@ impl Model {
             backbone_params,
             channels,
             notes: vec![],
+            weights_from: None,
             scale: constant(&scale)?,
             shift: constant(&shift)?,
             spec,
@@ -116,6 +119,11 @@ impl Model {
     /// Tensors of `spec.weights` that were left out, one sentence each; they were logged too.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Repository and commit of initial weights that are from the Hugging Face Hub.
+    pub fn weights_from(&self) -> Option<&Origin> {
+        self.weights_from.as_ref()
     }
 
     /// Side of the square input, in pixels.
@@ -199,7 +207,7 @@ impl Model {
     }
 
     /// The head's input from the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
-    /// and a backbone with its own pooling (a class token), the pooled vector as `[N, C, 1, 1]`.
+    /// and a backbone with its own pooling (a class token, say), the pooled vector as `[N, C, 1, 1]`.
     fn head_input(&self, x: &Tensor) -> Result<Tensor> {
         if self.backbone.pools_itself() && self.spec.head == "gap" {
             return Ok(self.backbone.pooled(x)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?);

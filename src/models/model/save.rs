@@ -30,7 +30,7 @@ impl Model {
         let stage = &(kind.stages)()[self.stages - 1];
         let grid = (stage.stride > 0).then(|| (side + stage.stride - 1) / stage.stride);
         let (mean, std) = statistics(&self.spec, kind);
-        let names = match (kind.timm, kind.weights.files.is_empty()) {
+        let names = match (kind.timm, kind.weights.sets.is_empty()) {
             (Some(_), _) => "timm",
             (None, false) => "torchvision",
             (None, true) => "own",
@@ -39,7 +39,7 @@ impl Model {
             "architecture": kind.timm.unwrap_or(kind.name),
             "num_classes": self.labels.len(),
             "num_features": self.channels,
-            "global_pool": if self.backbone.pools_itself() { "token" } else { "avg" },
+            "global_pool": self.backbone.pooling(),
             "label_names": self.labels,
             "pretrained_cfg": {
                 "input_size": [3, side, side],

@@ -24,6 +24,7 @@ pub fn fit(
     layouts: &[Layout],
     classifier: &str,
 ) -> Result<Fitted> {
+    let given = (published.arrange)(given)?;
     let of_backbone = |name: &str, shape: &[i64]| (published.rename)(name, shape).filter(|n| own.contains_key(n));
     let renamed = |name: &str, shape: &[i64], names: Names| match names {
         Names::Own => own.contains_key(name).then(|| name.to_string()),

@@ -1,11 +1,12 @@
 //! Weights on disk: reading and writing safetensors, reading PyTorch's pickles and NumPy's arrays, finding published
-//! weights.
+//! weights and bringing them from the Hugging Face Hub.
 
 mod fit;
-mod imagenet;
+mod hub;
 mod machine;
 mod npy;
 mod pickle;
+mod published;
 mod safetensors;
 mod zip;
 
@@ -16,9 +17,10 @@ use tch::Tensor;
 use crate::error::{Error, Result};
 
 pub use fit::{Fitted, fit};
-pub use imagenet::find_imagenet;
+pub use hub::{Hub, Origin, Remote};
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
+pub use published::{Found, Places};
 pub use safetensors::{read_safetensors, write_safetensors};
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.

@@ -22,8 +22,10 @@ crate::options! {
         pub seed: u64 = 0;
         /// "gap", "conv", "tf", "q2l", "csra" and others: `cpsd doc heads` lists them
         pub head: Option<String> = None;
-        /// "imagenet", or a path to weights
+        /// a published set such as "imagenet" (`cpsd doc weights`), one at a revision as in "imagenet@COMMIT", or a path
         pub weights: Option<String> = None;
+        /// weights that are not on this machine may be downloaded from the Hugging Face Hub
+        pub download: bool = false;
         /// side of the square input, in pixels; () is the backbone's own
         pub image_size: Option<i64> = None;
         /// use only so many of the backbone's stages
@@ -58,7 +60,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Models,
     signatures: &["model(backbone, #{labels, options}) -> Model"],
     summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
-    details: "Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`.",
+    details: "Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
         docs: || {
@@ -88,6 +90,7 @@ fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
         backbone,
         head: o.head.unwrap_or_else(|| ModelSpec::default().head),
         weights: o.weights,
+        download: o.download,
         image_size: o.image_size,
         stages: o.stages,
         freeze: o.freeze,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
@@ -14,6 +14,8 @@ use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::{fingerprint, options, show};
+use crate::training::options::ScheduleKind;
+use crate::training::schedule::ScheduleFunction;
 use crate::training::{Callbacks, Job, Trained, run_all, run_with};
 
 /// The options map of a training: options, and closures that the training calls.
@@ -50,11 +52,12 @@ pub struct Closures {
     on_epoch: Option<FnPtr>,
     loss: Option<FnPtr>,
     distillation: Option<FnPtr>,
+    schedule: Option<FnPtr>,
 }
 
 impl Closures {
-    /// Takes `on_epoch`, and `loss` and `distillation` where they are closures, out of the options. The fingerprint of
-    /// its code takes the place of a loss, so that it counts in the run's id.
+    /// Takes `on_epoch`, and `loss`, `distillation` and `schedule` where they are closures, out of the options. The
+    /// fingerprint of its code takes the place of a loss or schedule, so that it counts in the run's id.
     fn take(map: &mut Map, call: &Call) -> Result<Closures> {
         let on_epoch = match map.remove("on_epoch") {
             None => None,
@@ -68,13 +71,20 @@ impl Closures {
                 )
             })?),
         };
-        let mut loss = |key: &str| {
+        let mut take = |key: &str, option: fn(Script) -> Dynamic| {
             let closure = map.get(key)?.clone().try_cast::<FnPtr>()?;
-            let spec = LossSpec::Script(Script { code: fingerprint::of_closure(&closure, call.native, call.host) });
-            map.insert(key.into(), Dynamic::from(LossValue { spec }));
+            let script = Script { code: fingerprint::of_closure(&closure, call.native, call.host) };
+            map.insert(key.into(), option(script));
             Some(closure)
         };
-        Ok(Closures { on_epoch, loss: loss("loss"), distillation: loss("distillation") })
+        let loss = |script| Dynamic::from(LossValue { spec: LossSpec::Script(script) });
+        let schedule = |script| options::from_json(&json!(ScheduleKind::Script(script)));
+        Ok(Closures {
+            on_epoch,
+            loss: take("loss", loss),
+            distillation: take("distillation", loss),
+            schedule: take("schedule", schedule),
+        })
     }
 
     /// Trains one model. Inside plan(...), notes it instead.
@@ -120,6 +130,21 @@ impl Closures {
         let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("loss", f, a, b));
         let distillation =
             self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
+        let factor = |now: &Value| -> Result<f64> {
+            let Some(closure) = &self.schedule else { return Ok(1.0) };
+            lock.held(|| {
+                let value = call.closure(closure, (options::from_json(now),)).map_err(&stop)?;
+                let number = value.as_float().ok().or_else(|| value.as_int().ok().map(|i| i as f64));
+                number.ok_or_else(|| {
+                    Error::argument(format!(
+                        "option \"schedule\": the closure must give a factor on lr, a number; it gave {}",
+                        show::a_type(&value)
+                    ))
+                    .about_option("schedule")
+                })
+            })
+        };
+        let schedule: Option<ScheduleFunction> = self.schedule.as_ref().map(|_| &factor as _);
         let mut on_epoch = self.on_epoch.as_ref().map(|f| {
             |line: &Value| lock.held(|| call.closure(f, (options::from_json(line),)).map(|_| ()).map_err(&stop))
         });
@@ -128,6 +153,7 @@ impl Closures {
                 epoch: on_epoch.as_mut().map(|f| f as _),
                 loss: loss.as_ref().map(|f| f as _),
                 distillation: distillation.as_ref().map(|f| f as _),
+                schedule,
             })
         });
         let thrown = thrown.take();

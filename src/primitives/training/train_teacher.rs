@@ -17,7 +17,8 @@ pub const WORD: Word = Word {
 to select on. The teacher sees all training images with only its own labels as targets. The same call again is answered by the \
 run store; one that was interrupted goes on where it stopped. The option on_epoch takes a closure, which is called with each epoch's line \
 (a map: name, epoch, loss, lr, seconds, and val_mAP where the epoch was evaluated). The option loss may be a closure \
-|logits, targets|, both Tensors of [batch, labels], that gives one number; its code is part of the run's id.",
+|logits, targets|, both Tensors of [batch, labels], that gives one number, and schedule one |now| that gives a factor on lr for every update (now: progress, epoch, epochs, update, \
+updates); their code is part of the run's id. An option that belongs to another optimiser or schedule is refused.",
     options: Some(OptionDocs::of::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmodel.labels",

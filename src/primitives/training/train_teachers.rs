@@ -18,7 +18,7 @@ pub const WORD: Word = Word {
     ],
     summary: "Trains one teacher for each task of a partition, side by side with the cores shared out among them.",
     details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
-on_epoch is told of all teachers (line.name tells which), and with a loss of the script's own they train one after the other. \
+on_epoch is told of all teachers (line.name tells which), and with a loss or schedule of the script's own they train one after the other. \
 The option workers decides whether each trains in a process of its own.",
     options: Some(OptionDocs::of::<TrainOptions>()),
     examples: &[Example {

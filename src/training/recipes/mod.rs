@@ -103,7 +103,8 @@ impl Recipe {
         let mut model = json!({
             "backbone": self.backbone,
             "head": self.head,
-            "weights": "imagenet",
+            // The paper's ResNeXt-50 is the semi-weakly supervised one.
+            "weights": if self.backbone == "resnext50_32x4d" { "swsl" } else { "imagenet" },
             "image_size": self.image_size,
             // Pixel values in [0, 1] are not normalised.
             "normalise": "none",

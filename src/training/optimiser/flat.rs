@@ -1,8 +1,7 @@
-//! Adam and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters.
+//! The trainable values of a model, their gradients and the batch statistics as three flat buffers.
 
 use tch::{Kind, Tensor};
 
-use super::options::Optimiser;
 use crate::error::{Error, Result};
 use crate::models::Model;
 
@@ -11,18 +10,18 @@ use crate::models::Model;
 /// The model's tensors become views of these buffers, so updating a buffer updates the model. Each view begins at a multiple
 /// of [`ALIGNMENT`]; the elements between two views are 0 and stay 0.
 pub struct Flat {
-    /// [n] parameters. Those that decay come first.
+    /// [n] parameters. Those with more than one dimension come first.
     pub values: Tensor,
     /// [n] gradients, accumulated in place by the backward pass.
     pub gradients: Tensor,
     /// [b] batch-norm statistics.
     pub statistics: Tensor,
-    /// The number of leading values that decay: weights with more than one dimension.
-    decaying: i64,
+    /// The number of leading values that belong to parameters with more than one dimension.
+    pub(super) weights: i64,
     /// Names of the leaves, in the order of their values.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
     /// Kept so that their gradients live as long as the buffers.
-    leaves: Vec<Tensor>,
+    pub(super) leaves: Vec<Tensor>,
 }
 
 /// Elements: 512 bytes of f32, as in PyTorch's allocator. Kernels of cuBLAS and fused attention fail on parameters that are not
@@ -30,7 +29,7 @@ pub struct Flat {
 const ALIGNMENT: i64 = 128;
 
 /// The number of elements that a tensor takes in a flat buffer.
-fn room(tensor: &Tensor) -> i64 {
+pub(super) fn room(tensor: &Tensor) -> i64 {
     (tensor.numel() as i64 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
 }
 
@@ -47,7 +46,7 @@ impl Flat {
             return Err(Error::argument("the model has nothing to train: all of it is frozen"));
         }
         leaves.sort_by_key(|(name, tensor)| (tensor.dim() <= 1, name.clone()));
-        let decaying = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| room(t)).sum();
+        let weights = leaves.iter().filter(|(_, t)| t.dim() > 1).map(|(_, t)| room(t)).sum();
         let (names, mut leaves): (Vec<String>, Vec<Tensor>) = leaves.into_iter().unzip();
         let values = tch::no_grad(|| join(&leaves))?;
         // The backward pass adds to an existing gradient, so make one first and turn it into a view.
@@ -76,7 +75,7 @@ impl Flat {
             buffer.f_set_data(&statistics.f_narrow(0, at, n)?.f_view(size.as_slice())?)?;
             at += room(buffer);
         }
-        Ok(Flat { values, gradients, statistics, decaying, names, leaves })
+        Ok(Flat { values, gradients, statistics, weights, names, leaves })
     }
 
     /// Scales the gradients down to the Euclidean norm `most` if they are longer, like `clip_grad_norm_`. Nothing is
@@ -103,109 +102,6 @@ fn join(tensors: &[Tensor]) -> Result<Tensor> {
     Ok(Tensor::f_cat(&tensors.iter().map(padded).collect::<Result<Vec<_>>>()?, 0)?)
 }
 
-/// Adam (Kingma and Ba 2015), and AdamW, with PyTorch's betas and eps.
-pub struct Adam {
-    kind: Optimiser,
-    weight_decay: f64,
-    /// [n] factors on the learning rate. None if all are 1.
-    factors: Option<Tensor>,
-    /// [n] running mean of the gradient.
-    pub mean: Tensor,
-    /// [n] running mean of the squared gradient.
-    pub square: Tensor,
-    /// Updates done so far.
-    pub step: u64,
-}
-
-/// PyTorch's first beta, for schedules that do not cycle it.
-pub const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPS: f64 = 1e-8;
-
-impl Adam {
-    pub fn new(flat: &Flat, kind: Optimiser, weight_decay: f64) -> Result<Adam> {
-        let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
-        Ok(Adam { kind, weight_decay, factors: None, mean, square, step: 0 })
-    }
-
-    /// Multiplies the learning rate of each leaf by `factor` of its name (discriminative learning rates).
-    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
-        let parts: Vec<Tensor> = (flat.names.iter().zip(&flat.leaves))
-            .map(|(name, leaf)| Tensor::f_full([room(leaf)], factor(name), (flat.values.kind(), flat.values.device())))
-            .collect::<Result<_, _>>()?;
-        self.factors = Some(Tensor::f_cat(&parts, 0)?);
-        Ok(())
-    }
-
-    /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value
-    /// for this step.
-    pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
-        tch::no_grad(|| {
-            self.step += 1;
-            if self.weight_decay > 0.0 && flat.decaying > 0 {
-                let mut weights = flat.values.f_narrow(0, 0, flat.decaying)?;
-                match self.kind {
-                    Optimiser::Adam => {
-                        let mut gradients = flat.gradients.f_narrow(0, 0, flat.decaying)?;
-                        // addcmul would need a tensor of ones.
-                        let _ = gradients.f_add_(&weights.f_mul_scalar(self.weight_decay)?)?;
-                    }
-                    Optimiser::AdamW => {
-                        let decayed = lr * self.weight_decay;
-                        let _ = match &self.factors {
-                            None => weights.f_mul_scalar_(1.0 - decayed)?,
-                            Some(factors) => {
-                                let factors = factors.f_narrow(0, 0, flat.decaying)?;
-                                weights.f_mul_(&factors.f_mul_scalar(-decayed)?.f_add_scalar_(1.0)?)?
-                            }
-                        };
-                    }
-                }
-            }
-            let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - beta1)?;
-            let _ = self.square.f_mul_scalar_(BETA2)?;
-            let gradient = flat.gradients.f_mul_scalar((1.0 - BETA2).sqrt())?;
-            let _ = self.square.f_addcmul_(&gradient, &gradient)?;
-            let t = self.step as f64;
-            let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - BETA2.powf(t));
-            let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
-            let _ = denominator.f_add_scalar_(EPS)?;
-            let mut update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
-            if let Some(factors) = &self.factors {
-                update = update.f_mul_(factors)?;
-            }
-            let _ = flat.values.f_add_(&update)?;
-            Ok(())
-        })
-    }
-}
-
-/// The exponential moving average of all state, batch-norm statistics included.
-pub struct Average {
-    pub values: Tensor,
-    pub statistics: Tensor,
-    decay: f64,
-    warmup: bool,
-}
-
-impl Average {
-    /// Starts from the initial weights.
-    pub fn new(flat: &Flat, decay: f64, warmup: bool) -> Result<Average> {
-        Ok(Average { values: flat.values.f_copy_of()?, statistics: flat.statistics.f_copy_of()?, decay, warmup })
-    }
-
-    /// Follows the state after update number `step` (from 1).
-    pub fn update(&mut self, flat: &Flat, step: u64) -> Result<()> {
-        let t = step as f64;
-        let decay = if self.warmup { self.decay.min((1.0 + t) / (10.0 + t)) } else { self.decay };
-        tch::no_grad(|| {
-            let _ = self.values.f_lerp_(&flat.values, 1.0 - decay)?;
-            let _ = self.statistics.f_lerp_(&flat.statistics, 1.0 - decay)?;
-            Ok(())
-        })
-    }
-}
-
 /// A copy with storage of its own.
 pub trait CopyOf {
     fn f_copy_of(&self) -> Result<Tensor>;
@@ -223,7 +119,9 @@ impl CopyOf for Tensor {
 mod tests {
     use tch::Device;
 
+    use super::super::{Adam, BETA1};
     use super::*;
+    use crate::training::options::Optimiser;
 
     #[test]
     fn views_are_aligned_and_the_room_between_them_stays_zero() {

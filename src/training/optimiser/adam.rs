@@ -1,0 +1,71 @@
+//! Adam and AdamW.
+
+use tch::Tensor;
+
+use super::flat::Flat;
+use super::groups::Groups;
+use crate::error::{Error, Result};
+use crate::training::options::{DecayOn, Optimiser};
+
+/// Adam (Kingma and Ba 2015), and AdamW (Loshchilov and Hutter 2019), with PyTorch's betas and eps.
+pub struct Adam {
+    /// Whether the decay shrinks the weights, as in AdamW, or is added to the gradient.
+    decoupled: bool,
+    groups: Groups,
+    /// [n] running mean of the gradient.
+    pub mean: Tensor,
+    /// [n] running mean of the squared gradient.
+    pub square: Tensor,
+    /// Updates done so far.
+    pub step: u64,
+}
+
+/// PyTorch's first beta, for schedules that do not cycle it.
+pub const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPS: f64 = 1e-8;
+
+impl Adam {
+    /// Adam or AdamW with decay on parameters of more than one dimension.
+    pub fn new(flat: &Flat, kind: Optimiser, weight_decay: f64) -> Result<Adam> {
+        Adam::of(flat, kind, Groups::new(flat, weight_decay, DecayOn::Weights))
+    }
+
+    /// Errors: `kind` is neither Adam nor AdamW.
+    pub fn of(flat: &Flat, kind: Optimiser, groups: Groups) -> Result<Adam> {
+        let decoupled = match kind {
+            Optimiser::Adam => false,
+            Optimiser::AdamW => true,
+            Optimiser::Sgd => return Err(Error::internal("Adam was made for the options of another optimiser")),
+        };
+        let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
+        Ok(Adam { decoupled, groups, mean, square, step: 0 })
+    }
+
+    /// Multiplies the learning rate of each leaf by `factor` of its name.
+    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
+        self.groups.set_factors(flat, factor)
+    }
+
+    /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value
+    /// for this step.
+    pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
+        tch::no_grad(|| {
+            self.step += 1;
+            match self.decoupled {
+                false => self.groups.add_to_gradients(flat)?,
+                true => self.groups.shrink(flat, lr)?,
+            }
+            let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - beta1)?;
+            let _ = self.square.f_mul_scalar_(BETA2)?;
+            let gradient = flat.gradients.f_mul_scalar((1.0 - BETA2).sqrt())?;
+            let _ = self.square.f_addcmul_(&gradient, &gradient)?;
+            let t = self.step as f64;
+            let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - BETA2.powf(t));
+            let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
+            let _ = denominator.f_add_scalar_(EPS)?;
+            let update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
+            self.groups.apply(flat, update)
+        })
+    }
+}

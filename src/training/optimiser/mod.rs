@@ -1,0 +1,69 @@
+//! Optimisers and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters.
+
+mod adam;
+mod average;
+mod flat;
+mod groups;
+mod sgd;
+
+use tch::Tensor;
+
+pub use adam::{Adam, BETA1};
+pub use average::Average;
+pub use flat::{CopyOf, Flat};
+pub use groups::Groups;
+pub use sgd::Sgd;
+
+use super::options::{Optimiser, TrainOptions};
+use crate::error::Result;
+
+/// The update rule of a training, with its state.
+pub enum UpdateRule {
+    Adam(Adam),
+    Sgd(Sgd),
+}
+
+impl UpdateRule {
+    /// The optimiser of `options`, for parameters in the given groups.
+    pub fn new(flat: &Flat, options: &TrainOptions, groups: Groups) -> Result<UpdateRule> {
+        Ok(match options.optimiser {
+            kind @ (Optimiser::Adam | Optimiser::AdamW) => UpdateRule::Adam(Adam::of(flat, kind, groups)?),
+            Optimiser::Sgd => UpdateRule::Sgd(Sgd::new(flat, options.momentum, options.nesterov, groups)?),
+        })
+    }
+
+    /// Updates `flat.values` from `flat.gradients`, which it may change, at learning rate `lr`. `momentum` is the schedule's
+    /// momentum or first beta; none is the optimiser's own.
+    pub fn update(&mut self, flat: &mut Flat, lr: f64, momentum: Option<f64>) -> Result<()> {
+        match self {
+            UpdateRule::Adam(adam) => adam.update(flat, lr, momentum.unwrap_or(BETA1)),
+            UpdateRule::Sgd(sgd) => sgd.update(flat, lr, momentum),
+        }
+    }
+
+    /// Its tensors in a checkpoint, each of as many elements as the values.
+    pub fn state(&self) -> Vec<(&'static str, &Tensor)> {
+        match self {
+            UpdateRule::Adam(adam) => vec![("adam.mean", &adam.mean), ("adam.square", &adam.square)],
+            UpdateRule::Sgd(sgd) => vec![("sgd.velocity", &sgd.velocity)],
+        }
+    }
+
+    /// Goes on after so many updates, once the tensors were read from a checkpoint.
+    pub fn resume(&mut self, updates: u64) {
+        match self {
+            UpdateRule::Adam(adam) => adam.step = updates,
+            UpdateRule::Sgd(_) => {}
+        }
+    }
+}
+
+impl Optimiser {
+    /// The number of tensors in its state.
+    pub fn state_tensors(self) -> u64 {
+        match self {
+            Optimiser::Adam | Optimiser::AdamW => 2,
+            Optimiser::Sgd => 1,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Cosine annealing.
+
+/// Half a cosine from the highest rate to the lowest, like PyTorch's `CosineAnnealingLR`.
+///
+/// Source: Loshchilov and Hutter, "SGDR", ICLR 2017, without restarts.
+#[derive(Clone, Copy, Debug)]
+pub struct Cosine {
+    pub max_lr: f64,
+    pub min_lr: f64,
+}
+
+impl Cosine {
+    /// The rate after a share of the time, from 0 to 1.
+    pub fn lr(self, share: f64) -> f64 {
+        let height = (1.0 + (std::f64::consts::PI * share.clamp(0.0, 1.0)).cos()) / 2.0;
+        self.min_lr + (self.max_lr - self.min_lr) * height
+    }
+}
