@@ -66,16 +66,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// The scope without a prefix, where everything is trained.
     pub fn root(params: &'a RefCell<Params>, seed: u64, device: Device) -> Scope<'a> {
-        Scope {
-            params,
-            device,
-            seed,
-            path: String::new(),
-            prefix: "",
-            frozen: false,
-            frozen_norms: false,
-            blank: false,
-        }
+        Scope { params, device, seed, path: String::new(), prefix: "", frozen: false, frozen_norms: false }
     }
 
     /// The scope of names that go on with `name` and a dot.

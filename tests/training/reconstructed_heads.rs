@@ -319,7 +319,13 @@ fn losses_and_gradients_stay_finite_in_every_corner() {
                     let targets = Tensor::zeros([n, m as i64], (Kind::Float, Device::Cpu));
                     let _ = targets.get(0).fill_(1.0);
                     let known = targets.full_like(f64::from(u8::from(known))).to_kind(Kind::Bool);
-                    let answer = head_.answer(&seen(&maps, &earlier, &same), Pass::step(0, 0, 0)).unwrap();
+                    let answer = head_.answer(&seen(&maps, &earlier, &same), Pass::step(0, 0, 0));
+                    if head == "ms_cma" && n * side == 1 {
+                        let message = answer.err().unwrap().message;
+                        assert!(message.contains("more than one value per channel"), "{message}");
+                        continue;
+                    }
+                    let answer = answer.unwrap();
                     let spec = bce(Reduction::Mean);
                     let label_loss = LabelLoss { spec: &spec, function: None, known: Some(&known) };
                     let loss = answer.loss(label_loss, &targets).unwrap();

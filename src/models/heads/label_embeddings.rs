@@ -29,7 +29,7 @@ const BETAS: (f64, f64) = (0.9, 0.999);
 /// One-hot labels go through three linear maps of `width` numbers; batch norm over the labels and ReLU follow the first two.
 /// Adam minimises Σ σ_ij (cos(e_i, e_j) - A_ij)² over i ≠ j; σ_ij is 0 where A_ij and the cosine are both below `threshold`, else 1
 /// (You et al. 2020). All labels are one batch. A step multiplies 6 m width² + 2 m² width pairs of numbers: a training
-/// takes a fraction of a second for 80 labels, about half a minute for 1000.
+/// takes a fraction of a second for 80 labels, up to a minute for 1000.
 ///
 /// Errors: Interrupted.
 pub fn label_embeddings(

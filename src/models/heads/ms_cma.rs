@@ -56,7 +56,7 @@ pub const MS_CMA: HeadKind = HeadKind {
                   Guesses: alpha 0.3; embeddings of 256 numbers from layers of 256; their training before the model's (at most \
                   300 steps of Adam on all labels at once), and that they stay fixed; 1×1 convolutions of 1024 and 256 channels, \
                   the last without ReLU; the last two stages as the scales; the loss on the mean probability. The embeddings \
-                  take a fraction of a second for 80 labels, about half a minute for 1000, and minutes for 4000",
+                  take a fraction of a second for 80 labels, up to a minute for 1000, some ten minutes for 4000",
         layouts: &[],
     },
     build: |p, setup| Ok(Box::new(MsCma::new(p, setup)?)),
@@ -134,11 +134,8 @@ impl MsCma {
 
     /// The attention of each label to each position, `[N, m, h, w]`.
     fn attention(&self, scale: &Scale, maps: &Tensor, pass: Pass) -> Result<Tensor> {
-        let size = maps.size();
-        // One position of one image has no statistics.
-        let train = pass.train && size[0] * size[2] * size[3] > 1;
-        let hidden = scale.hidden.forward(maps, train)?.f_relu()?;
-        let positions = unit(&scale.projection.forward(&hidden, train)?, 1)?;
+        let hidden = scale.hidden.forward(maps, pass.train)?.f_relu()?;
+        let positions = unit(&scale.projection.forward(&hidden, pass.train)?, 1)?;
         let labels = unit(&self.embeddings, 1)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
         let near = positions.f_conv2d(&labels, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?.f_relu()?;
         let sum = near.f_sum_dim_intlist(Some(&[2i64, 3][..]), true, None)?.f_add_scalar(1e-6)?;
