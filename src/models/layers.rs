@@ -174,6 +174,14 @@ pub fn average_pool(x: &Tensor) -> Result<Tensor> {
     Ok(x.f_mean_dim(Some(&[2i64, 3][..]), false, None)?)
 }
 
+/// Vectors along dimension `dim`, scaled to length 1. A vector of zeros stays one, with a bounded gradient.
+pub fn unit(x: &Tensor, dim: i64) -> Result<Tensor> {
+    /// Far below the squares of lengths that occur.
+    const EPS: f64 = 1e-9;
+    let length = x.f_square()?.f_sum_dim_intlist(Some(&[dim][..]), true, None)?.f_add_scalar(EPS)?.f_sqrt()?;
+    Ok(x.f_div(&length)?)
+}
+
 /// Layer normalisation over the last dimension.
 pub struct LayerNorm {
     weight: Tensor,

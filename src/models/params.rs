@@ -6,6 +6,7 @@ use std::fmt::Display;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::random::{self, Generator};
 use crate::torch;
 
 /// The purpose of a tensor.
@@ -31,8 +32,19 @@ pub struct Params {
     pub list: Vec<Param>,
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, ignored when read.
     pub constants: Vec<(String, Tensor)>,
-    /// Only names and shapes matter: random first values are not drawn.
-    pub names_only: bool,
+    pub first: FirstValues,
+}
+
+/// The first values of random tensors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstValues {
+    /// From seed and name.
+    #[default]
+    Drawn,
+    /// Zeros, for a model whose tensors are then all replaced.
+    Zeros,
+    /// Only names and shapes matter: tensors without memory.
+    None,
 }
 
 /// A prefix of parameter names, with the properties of the tensors that layers make under it.
@@ -70,6 +82,16 @@ impl<'a> Scope<'a> {
     /// The same names; if `frozen`, batch norms made in the new scope are not trained.
     pub fn frozen_norms_if(&self, frozen: bool) -> Scope<'a> {
         Scope { frozen_norms: self.frozen_norms || frozen, ..self.clone() }
+    }
+
+    /// Whether first values matter; if not, a layer need not compute one.
+    pub fn draws(&self) -> bool {
+        self.params.borrow().first == FirstValues::Drawn
+    }
+
+    /// The generator of the first values of that name, for a tensor that a layer computes.
+    pub fn generator(&self, leaf: &str) -> Generator {
+        random::named(self.seed, &self.path_of(leaf))
     }
 
     /// A scope for a copy: names begin with `prefix`, first values are those of the names without it.
@@ -132,9 +154,11 @@ impl<'a> Scope<'a> {
     }
 
     fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
-        let value = match self.params.borrow().names_only {
-            true => nothing(shape)?,
-            false => draw(&self.path_of(leaf))?,
+        let first = self.params.borrow().first;
+        let value = match first {
+            FirstValues::Drawn => draw(&self.path_of(leaf))?,
+            FirstValues::Zeros => Tensor::f_zeros(shape, (Kind::Float, Device::Cpu))?,
+            FirstValues::None => nothing(shape)?,
         };
         self.add(leaf, Role::Weight, value)
     }
@@ -198,9 +222,14 @@ mod tests {
         let copy = root.copy_under("second.").at("fc").normal("weight", &[4], 1.0).unwrap();
         let _ = root.frozen_norms_if(true).at("bn").batch_norm(2).unwrap();
         assert_eq!(weight, copy);
+        assert!(root.generator("fc.weight") == random::named(1, "fc.weight") && root.draws());
         let list = params.into_inner().list;
         let frozen: Vec<(&str, bool)> = list.iter().step_by(4).map(|p| (p.name.as_str(), p.frozen)).collect();
         assert_eq!(frozen, [("layers.3.norm.weight", true), ("fc.weight", false), ("bn.running_mean", true)]);
         assert_eq!(list[5].name, "second.fc.weight");
+        let params = RefCell::new(Params { first: FirstValues::Zeros, ..Params::default() });
+        let blank = Scope::root(&params, 1, Device::Cpu).at("fc");
+        let weight = blank.normal("weight", &[4], 1.0).unwrap();
+        assert!(!blank.draws() && f64::try_from(weight.abs().sum(Kind::Double)).unwrap() == 0.0);
     }
 }

@@ -2,6 +2,7 @@
 
 use colored::Colorize;
 
+use super::head_docs::heads_text;
 use super::kind::Kind;
 use super::modules::STDLIB;
 use super::word::{Chapter, Word};
@@ -92,7 +93,7 @@ pub fn function_source(source: &str, name: &str) -> Option<String> {
 const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("models", "backbones", models_text),
     ("weights", "published weights: their names, where they are looked for, downloads", weights_text),
-    ("heads", "heads, their options and papers", heads_text),
+    ("heads", "heads, their papers, published code and options", heads_text),
     ("recipes", "how the rows of the paper's tables are trained", recipes_text),
     ("readings", "where paper and code differ, and the choice of each reading", readings_text),
     ("losses", "losses and their options", losses_text),
@@ -356,52 +357,6 @@ fn readings_text() -> String {
     out
 }
 
-fn heads_text() -> String {
-    let mut out =
-        "Any head on any backbone: model: #{backbone: ..., head: \"tf\", head_options: #{layers: 2}}\n\n".to_string();
-    for head in crate::models::heads::HEADS {
-        let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
-        out.push_str(&format!("  {:<12} {}\n", head.name.cyan(), wrap(&format!("{}{paper}", head.summary), 15)));
-        let published = &head.published;
-        let mut about = |name: &str, text: &str| {
-            if !text.is_empty() {
-                out.push_str(&format!("  {:<12} {:<16} {}\n", "", name, wrap(text, 32)));
-            }
-        };
-        about("code", published.code);
-        about("differs", published.differs);
-        for layout in published.layouts {
-            about("weights", layout.system);
-        }
-        let needs: Vec<&str> = [(head.needs_words, "word_vectors"), (head.needs_graph, "graph")]
-            .iter()
-            .filter(|n| n.0)
-            .map(|n| n.1)
-            .collect();
-        if !needs.is_empty() {
-            out.push_str(&format!("  {:<12} needs {}\n", "", needs.join(" and ")));
-        }
-        if let Some(width) = head.default_width {
-            out.push_str(&format!(
-                "  {:<12} {:<16} {:<8} width of its hidden layers\n",
-                "",
-                "head_width".green(),
-                width
-            ));
-        }
-        for option in head.options {
-            out.push_str(&format!(
-                "  {:<12} {:<16} {:<8} {}\n",
-                "",
-                option.name.green(),
-                option.default().to_string(),
-                wrap(option.doc, 40)
-            ));
-        }
-    }
-    out
-}
-
 fn losses_text() -> String {
     crate::losses::LOSSES.iter().map(|(name, line)| format!("  {:<10} {line}\n", name.cyan())).collect()
 }
@@ -437,7 +392,7 @@ fn short_default(value: &serde_json::Value) -> String {
 }
 
 /// Breaks text at spaces into lines of 100 columns. Lines after the first begin with `indent` spaces.
-fn wrap(text: &str, indent: usize) -> String {
+pub(super) fn wrap(text: &str, indent: usize) -> String {
     let mut lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
     textwrap::fill_inplace(&mut lines, 100 - indent);
     lines.replace('\n', &format!("\n{:indent$}", ""))

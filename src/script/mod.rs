@@ -17,7 +17,7 @@
 //! - `arguments`: the arguments of a script on the command line
 //! - `check`: finds mistakes without running
 //! - `library_tests`: the `test_...` functions of script libraries
-//! - `docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
+//! - `docs`, `head_docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
@@ -29,6 +29,7 @@ pub mod docs;
 pub mod errors;
 pub mod explain;
 pub mod fingerprint;
+mod head_docs;
 pub mod host;
 pub mod kind;
 pub mod library_tests;

@@ -17,7 +17,7 @@ use crate::formula::formula;
 fn spec(head: &str, m: usize) -> ModelSpec {
     let kind = find(head).unwrap();
     let small = |name: &str| match name {
-        "width" | "feed_forward" => Some(16.0),
+        "width" | "feed_forward" | "embedding" => Some(16.0),
         "hidden" => Some(12.0),
         "dim_head" => Some(4.0),
         "groups" => Some(3.0),
@@ -203,7 +203,7 @@ families! {
     every_head_on_a_resnext: "backbone: \"resnext50_32x4d\", stages: 2",
     every_head_on_a_tresnet: "backbone: \"tresnet_m\", stages: 2",
     every_head_on_an_efficientnet: "backbone: \"efficientnet_lite0\", stages: 3",
-    every_head_on_a_vision_transformer: "backbone: \"vit_b_16\", stages: 1",
+    every_head_on_a_vision_transformer: "backbone: \"vit_b_16\", stages: 2",
     every_head_on_a_convnext: "backbone: \"convnext_tiny\", stages: 2",
     every_head_on_a_dinov2: "backbone: \"vit_small_patch14_reg4_dinov2\", stages: 2",
     every_head_on_a_swin: "backbone: \"swin_t\", stages: 2",

@@ -15,6 +15,7 @@ mod parity;
 mod partial;
 mod published_heads;
 mod recipes;
+mod reconstructed_heads;
 mod reproduce;
 mod runs;
 mod steps;

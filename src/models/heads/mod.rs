@@ -5,16 +5,19 @@
 mod add_gcn;
 mod answer; // input and output of a head
 mod c_tran;
+mod cadm;
 mod conv;
 mod cpcl;
 mod csra;
 mod dsdl;
 mod gap;
 mod kssnet;
+mod label_embeddings; // vectors whose cosines are co-occurrences
 mod mcar;
 mod mgtn;
 mod ml_decoder;
 mod ml_gcn;
+mod ms_cma;
 mod option; // options of heads: names, ranges, defaults
 mod published; // the systems behind heads
 mod q2l;
@@ -212,6 +215,8 @@ pub const HEADS: &[HeadKind] = &[
     kssnet::KSSNET,
     cpcl::CPCL,
     mgtn::MGTN,
+    ms_cma::MS_CMA,
+    cadm::CADM,
 ];
 
 /// The head of that name. Errors: an unknown name, with the nearest.

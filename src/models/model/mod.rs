@@ -13,7 +13,7 @@ pub use parts::Part;
 
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
-use super::params::{Param, Params, Role, Scope};
+use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::{Precision, full};
 use super::weights::Origin;
@@ -60,14 +60,20 @@ impl Model {
     }
 
     fn random(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
+        Self::build(spec, labels, Some(seed), device)
+    }
+
+    /// Without a seed, a model whose tensors are then all replaced.
+    fn build(spec: &ModelSpec, labels: &[String], seed: Option<u64>, device: Device) -> Result<Model> {
         if labels.is_empty() {
             return Err(Error::argument("a model needs at least one label; got none"));
         }
         let spec = ModelSpec { download: false, ..spec.resolved()? };
         let kind = backbones::find(&spec.backbone)?;
         let stages = spec.stages.unwrap_or(1);
-        let params = RefCell::new(Params::default());
-        let root = Scope::root(&params, seed, device);
+        let first = if seed.is_some() { FirstValues::Drawn } else { FirstValues::Zeros };
+        let params = RefCell::new(Params { first, ..Params::default() });
+        let root = Scope::root(&params, seed.unwrap_or(0), device);
         let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
@@ -271,7 +277,7 @@ impl Model {
 
     /// A copy that shares no storage.
     pub fn twin(&self) -> Result<Model> {
-        let mut twin = Self::random(&self.spec, &self.labels, 0, self.device)?;
+        let mut twin = Self::build(&self.spec, &self.labels, None, self.device)?;
         twin.load_state(&self.state())?;
         Ok(twin)
     }

@@ -9,7 +9,7 @@ use super::Model;
 use crate::error::Result;
 use crate::models::ModelSpec;
 use crate::models::heads::SECOND;
-use crate::models::params::{Params, Scope};
+use crate::models::params::{FirstValues, Params, Scope};
 
 /// The part of a model that a parameter belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Model {
 
     /// Names of the backbone's parameters that `freeze` stages keep.
     fn frozen_at(&self, freeze: usize) -> Result<Vec<String>> {
-        let params = RefCell::new(Params { names_only: true, ..Params::default() });
+        let params = RefCell::new(Params { first: FirstValues::None, ..Params::default() });
         let spec = ModelSpec { freeze, ..self.spec.clone() };
         (self.kind.build)(&Scope::root(&params, 0, Device::Cpu), &spec)?;
         let frozen = params.into_inner().list.into_iter().filter(|p| p.frozen);

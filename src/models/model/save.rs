@@ -70,7 +70,7 @@ impl Model {
             .map_err(|e| bad(format!("in its specification, {}", json::fault(&e))))?;
         let labels: Vec<String> = serde_json::from_value(description["labels"].clone())
             .map_err(|_| bad("its labels are not a list of names".into()))?;
-        let mut model = Self::random(&spec, &labels, 0, device)?;
+        let mut model = Self::build(&spec, &labels, None, device)?;
         let summary = LoadSummary { unexpected: vec![], ..model.load_state(&state)? };
         if summary != LoadSummary::default() {
             return Err(bad(summary.to_string()));

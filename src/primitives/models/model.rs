@@ -42,7 +42,7 @@ crate::options! {
         pub dropout: f64 = 0.0;
         /// pixels as the "backbone"'s weights expect them, or "none": plainly from 0 to 1
         pub normalise: Normalise = Normalise::Backbone;
-        /// a map of numbers for the head, as `cpsd doc heads` lists them
+        /// a map of the head's own options, as `cpsd doc heads` lists them
         pub head_options: BTreeMap<String, HeadValue> = BTreeMap::new();
         /// for heads that read words: a file in GloVe's form, or "learned"
         pub word_vectors: Option<String> = None;
@@ -60,7 +60,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Models,
     signatures: &["model(backbone, #{labels, options}) -> Model"],
     summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
-    details: "Backbones and heads are listed by `cpsd doc models`; `cpsd doc weights` says how published weights are found and downloaded.",
+    details: "Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
         docs: || {
