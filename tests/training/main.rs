@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod formula;
+mod head_parts;
 mod heads;
 mod metrics_behaviour;
 mod metrics_golden;
