@@ -123,3 +123,17 @@ fn kssnet_drops_features_in_training_and_adds_to_trained_stages() {
     assert_eq!(added(3, 128), Some(vec![2, 128, 3, 3]));
     assert_eq!(added(4, 16), None);
 }
+
+#[test]
+fn layouts_name_the_backbone_too() {
+    let own = |head: &str, name: &str| (find(head).unwrap().published.layouts[0].rename)(name, "fc");
+    for head in ["cpcl", "mcar"] {
+        assert_eq!(own(head, "features.0.weight").as_deref(), Some("conv1.weight"));
+        assert_eq!(own(head, "features.4.0.conv1.weight").as_deref(), Some("layer1.0.conv1.weight"));
+        assert_eq!(own(head, "features.7.2.bn3.running_var").as_deref(), Some("layer4.2.bn3.running_var"));
+    }
+    // The graph is an option, and the class has its distances' maps under each other's name.
+    assert_eq!(own("cpcl", "A"), None);
+    assert_eq!(own("cpcl", "coupling_network.fc.bias").as_deref(), Some("head.decompose.bias"));
+    assert_eq!(own("mcar", "convclass.bias").as_deref(), Some("fc.bias"));
+}
