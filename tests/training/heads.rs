@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use cpsd::models::heads::{HEADS, Head, HeadSetup, HeadValue, find};
+use cpsd::models::backbones;
+use cpsd::models::heads::{HEADS, Head, HeadSetup, HeadValue, Seen, find};
 use cpsd::models::params::{Params, Role, Scope};
 use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
@@ -23,6 +24,7 @@ fn spec(head: &str, m: usize) -> ModelSpec {
         "groups" => Some(3.0),
         "heads" if head == "csra" => Some(2.0),
         "ridge" => Some(1.0),
+        "filter" => Some(4.0),
         _ => None,
     };
     let head_options: BTreeMap<String, HeadValue> =
@@ -48,6 +50,20 @@ fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
     (params.into_inner(), head)
 }
 
+/// The logits of a head, which gets maps of the stages before the last too if it reads them.
+fn logits(head: &dyn Head, spec: &ModelSpec, features: &Tensor, pass: Pass) -> Tensor {
+    if head.earlier() == 0 {
+        return head.logits(features, pass).unwrap();
+    }
+    let stages = (backbones::find(&spec.backbone).unwrap().stages)();
+    let maps = |stage: &backbones::StageInfo| formula(stage.name, &[features.size()[0], stage.channels, 4, 4], 1.0);
+    let earlier: Vec<Tensor> = stages.iter().rev().skip(1).take(head.earlier()).map(maps).collect();
+    let rest = |x: &Tensor| Ok(x.shallow_clone());
+    head.answer(&Seen { maps: features, earlier: &earlier, input: features, rest: &rest, truth: None }, pass)
+        .unwrap()
+        .logits
+}
+
 fn resident_mb() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4096.0 / 1e6
@@ -59,12 +75,13 @@ fn every_head_learns_and_holds_its_memory() {
     tch::set_num_threads(1);
     for kind in HEADS {
         for m in [2, 5] {
-            let (params, head) = build(&spec(kind.name, m), 16, m);
+            let spec = spec(kind.name, m);
+            let (params, head) = build(&spec, 16, m);
             // A label's images have something in common: a channel.
             let targets = formula("targets", &[6, m as i64], 1.0).gt(0.0).to_kind(Kind::Float);
             let features = formula("features", &[6, 16, 4, 4], 1.0);
             let _ = features.narrow(1, 0, m as i64).f_add_(&(&targets * 3.0).unsqueeze(-1).unsqueeze(-1)).unwrap();
-            let eval = |head: &dyn Head| head.logits(&features, Pass::EVAL).unwrap();
+            let eval = |head: &dyn Head| logits(head, &spec, &features, Pass::EVAL);
             assert_eq!(eval(&*head).size(), [6, m as i64], "{}", kind.name);
             assert_eq!(eval(&*head), eval(&*head), "{}", kind.name);
             if let Some(maps) = head.class_maps(&features).unwrap() {
@@ -81,7 +98,7 @@ fn every_head_learns_and_holds_its_memory() {
             let (mut losses, mut memory) = (Vec::new(), 0.0);
             for step in 0..60 {
                 flat.zero_gradients().unwrap();
-                let logits = head.logits(&features, Pass::step(0, 0, step)).unwrap();
+                let logits = logits(&*head, &spec, &features, Pass::step(0, 0, step));
                 let mut loss =
                     logits.binary_cross_entropy_with_logits::<Tensor>(&targets, None, None, tch::Reduction::Mean);
                 if let Some(more) = head.auxiliary().unwrap() {

@@ -4,6 +4,7 @@ mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
 mod formula;
+mod head_parts;
 mod heads;
 mod label_mask;
 mod metrics_behaviour;

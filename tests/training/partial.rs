@@ -150,7 +150,7 @@ fn unknown_entries_of_the_table_teach_nothing() {
     assert_ne!(course(&student), course(&by_table));
 
     // Losses of heads leave them out as well.
-    for head in ["cpcl", "mcar"] {
+    for head in ["cpcl", "mcar", "srn"] {
         let course_of = |mut job: Job| {
             let rows = (0..4).map(|i| (0..4).map(|j| if i == j { 0.0 } else { 0.5 }).collect()).collect();
             let labels = job.labels.clone();

@@ -3,47 +3,76 @@
 use tch::Tensor;
 
 use super::ml_gcn::{normalised, reweighted};
-use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Seen};
+use super::published::{Layout, moved, resnet_children};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Published, Seen};
 use crate::error::Result;
-use crate::models::layers::{Linear, average_pool, leaky_relu};
+use crate::models::layers::{Linear, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
 /// Zhou et al., "Multi-label image classification via category prototype compositional learning", TCSVT 2021.
 ///
-/// Two graph convolutions 300 → hidden → d of the word vectors e give one prototype z per label. The feature of a label
-/// is v = W tanh(U f ⊙ V e), f the pooled maps. Two linear maps reconstruct v from the prototype, one for images with
-/// the label (A), one for those without (B); the logit is ‖v − B z‖² − ‖v − A z‖². The loss max(0, margin − y · logit),
-/// y = ±1, replaces the training's own and has its `reduction`. Choices of this implementation: both maps read the
-/// prototype alone; distances are means over the d numbers times √d.
+/// Two graph convolutions of the word vectors e, d → hidden → width, give one prototype z per label, over the adjacency
+/// of ML-GCN. The feature of a label is v = W tanh(U f ⊙ V e) + b, f the max-pooled maps, U and V without bias. Two linear
+/// maps of [v ⊙ z; z] compose v with its prototype and decompose it; the logit is ‖v − decomposed‖ − ‖v − composed‖. The loss
+/// is the training's plus β times the hinge max(0, margin − y · logit), y = ±1, with the same reduction (a sum if the
+/// training's loss is a closure). The authors' loss is `bce` with reduction "mean".
 pub const CPCL: HeadKind = HeadKind {
     name: "cpcl",
-    summary: "which of two reconstructions from a label's prototype is nearer to the image",
+    summary: "whether a label's feature composed with its prototype is nearer to it than decomposed",
     paper: "Zhou et al., TCSVT 2021",
     options: &[
-        HeadOption::whole("hidden", 512.0, 1.0, 65536.0, "width between the graph convolutions, and of U f ⊙ V e"),
-        HeadOption::whole("width", 1024.0, 1.0, 65536.0, "d: numbers in a prototype"),
-        HeadOption::real("margin", 2.0, 0.0, 100.0, "margin of the hinge (the paper: 2 for COCO, 1 for NUS-WIDE)"),
+        HeadOption::whole("hidden", 512.0, 1.0, 65536.0, "width between the graph convolutions"),
+        HeadOption::whole("width", 1024.0, 1.0, 65536.0, "numbers in a prototype and in a label's feature"),
+        HeadOption::real(
+            "margin",
+            2.0,
+            0.0,
+            1000.0,
+            "margin of the hinge (the authors' scripts: 2 for COCO and VOC, 1 for NUS-WIDE)",
+        ),
+        HeadOption::real("beta", 1.0, 0.0, 1000.0, "weight of the hinge beside the training's loss"),
         HeadOption::real("threshold", 0.4, 0.0, 1.0, "P(j|i) from which on labels are joined"),
         HeadOption::real("neighbours", 0.25, 0.0, 1.0, "weight of all neighbours together beside a label's own 1"),
     ],
     needs_graph: true,
     needs_words: true,
+    published: Published {
+        code: "github.com/FT-ZHOU-ZZZ/CPCL 9e2efed, Model (MS-COCO/models.py), MyLoss (MS-COCO/loss.py)",
+        differs: "maps of any size are max-pooled (theirs: 14 × 14)",
+        layouts: &[Layout { system: "CPCL (model_best.pth.tar of its program)", rename }],
+    },
     build: |p, setup| Ok(Box::new(Cpcl::new(p, setup)?)),
     ..COMMON
 };
+
+/// Their class names the two maps by the wrong distance: `coupling_network` gives the decoupling distance.
+fn rename(name: &str, _: &str) -> Option<String> {
+    if let Some(rest) = name.strip_prefix("features.") {
+        return resnet_children(rest);
+    }
+    moved(name, "decoupling_network.fc.", "head.compose.")
+        .or_else(|| moved(name, "coupling_network.fc.", "head.decompose."))
+        .or_else(|| moved(name, "semantic_special.feature_trans.", "head.image."))
+        .or_else(|| moved(name, "semantic_special.semantic_trans.", "head.word."))
+        .or_else(|| moved(name, "semantic_special.joint_trans.", "head.feature."))
+        .or_else(|| name.starts_with("gc").then(|| format!("head.{name}")))
+}
 
 struct Cpcl {
     words: Tensor,
     adjacency: Tensor,
     first: Tensor,
     second: Tensor,
-    image: Linear,
-    word: Linear,
+    /// U, `[width, C]`.
+    image: Tensor,
+    /// V, `[width, d]`.
+    word: Tensor,
     feature: Linear,
-    with: Linear,
-    without: Linear,
+    compose: Linear,
+    decompose: Linear,
     margin: f64,
+    beta: f64,
 }
 
 impl Cpcl {
@@ -52,53 +81,62 @@ impl Cpcl {
         let graph = setup.graph()?.f_to_device(p.device)?;
         let words = setup.words(p)?;
         let (d, hidden, width) = (words.size()[1], setup.integer("hidden"), setup.integer("width"));
+        let convolution = |name: &str, inputs: i64, outputs: i64| {
+            head.uniform(name, &[inputs, outputs], 1.0 / (outputs as f64).sqrt())
+        };
+        let unbiased =
+            |name: &str, inputs: i64| head.at(name).uniform("weight", &[width, inputs], 1.0 / (inputs as f64).sqrt());
         Ok(Cpcl {
             adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: head.normal("gc1.weight", &[d, hidden], (1.0 / d as f64).sqrt())?,
-            second: head.normal("gc2.weight", &[hidden, width], (1.0 / hidden as f64).sqrt())?,
-            image: Linear::new(&head.at("image"), setup.inputs, hidden)?,
-            word: Linear::new(&head.at("word"), d, hidden)?,
-            feature: Linear::new(&head.at("feature"), hidden, width)?,
-            with: Linear::new(&head.at("with"), width, width)?,
-            without: Linear::new(&head.at("without"), width, width)?,
+            first: convolution("gc1.weight", d, hidden)?,
+            second: convolution("gc2.weight", hidden, width)?,
+            image: unbiased("image", setup.inputs)?,
+            word: unbiased("word", d)?,
+            feature: Linear::new(&head.at("feature"), width, width)?,
+            compose: Linear::new(&head.at("compose"), 2 * width, width)?,
+            decompose: Linear::new(&head.at("decompose"), 2 * width, width)?,
             margin: setup.number("margin"),
+            beta: setup.number("beta"),
         })
+    }
+
+    /// `[m, width]`
+    fn prototypes(&self) -> Result<Tensor> {
+        let hidden = leaky_relu(&self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?, 0.2)?;
+        Ok(self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?)
     }
 }
 
 impl Head for Cpcl {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
-        let hidden = leaky_relu(&self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?, 0.2)?;
-        let prototypes = self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?;
-        let image = self.image.forward(&average_pool(features)?)?.f_unsqueeze(1)?;
-        let v = self.feature.forward(&image.f_mul(&self.word.forward(&self.words)?)?.f_tanh()?)?;
+        let image = features.f_amax([2i64, 3], false)?.f_linear(&self.image, None::<&Tensor>)?.f_unsqueeze(1)?;
+        let word = self.words.f_linear(&self.word, None::<&Tensor>)?;
+        let v = self.feature.forward(&image.f_mul(&word)?.f_tanh()?)?;
+        let z = self.prototypes()?.f_expand_as(&v)?;
+        let both = Tensor::f_cat(&[&v.f_mul(&z)?, &z], 2)?;
         let apart = |map: &Linear| -> Result<Tensor> {
-            let scale = (v.size()[2] as f64).sqrt();
-            Ok(v.f_sub(&map.forward(&prototypes)?)?
-                .f_square()?
-                .f_mean_dim(Some(&[2i64][..]), false, None)?
-                .f_mul_scalar(scale)?)
+            Ok(v.f_sub(&map.forward(&both)?)?.f_norm_scalaropt_dim(2, [2i64], false)?)
         };
-        Ok(apart(&self.without)?.f_sub(&apart(&self.with)?)?)
+        Ok(apart(&self.decompose)?.f_sub(&apart(&self.compose)?)?)
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
         let logits = self.logits(seen.maps, pass)?;
-        let (scores, margin) = (logits.shallow_clone(), self.margin);
+        let (scores, margin, beta) = (logits.shallow_clone(), self.margin, self.beta);
         Ok(Answer {
             logits,
             own_loss: Some(Box::new(move |loss, targets| {
-                let y = targets.f_mul_scalar(-2.0)?.f_add_scalar(1.0)?;
-                let mut elements = scores.f_mul(&y)?.f_add_scalar(margin)?.f_relu()?;
+                let absent = scores.f_add_scalar(margin)?.f_relu()?.f_mul(&targets.f_rsub_scalar(1.0)?)?;
+                let present = scores.f_neg()?.f_add_scalar(margin)?.f_relu()?.f_mul(targets)?;
+                let mut hinge = absent.f_add(&present)?;
                 if let Some(known) = loss.known {
-                    elements = elements.f_masked_select(known)?;
-                    // The mean of no elements would be NaN.
-                    if elements.numel() == 0 {
-                        return Ok(elements.f_sum(None)?);
-                    }
+                    hinge = hinge.f_masked_select(known)?;
                 }
-                loss.spec.reduction().apply(&elements)
+                // The mean of no elements would be NaN.
+                let hinge =
+                    if hinge.numel() == 0 { hinge.f_sum(None)? } else { loss.spec.reduction().apply(&hinge)? };
+                Ok(loss.compute(&scores, targets)?.f_add(&hinge.f_mul_scalar(beta)?)?)
             })),
         })
     }
