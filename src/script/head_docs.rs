@@ -114,8 +114,9 @@ mod tests {
             let own = head_text(head);
             assert!(text.contains(&own), "{}", head.name);
             for o in head.options {
-                let line = own.lines().find(|line| line.trim_start().starts_with(&format!("{} ", o.name)));
-                assert!(line.is_some_and(|line| line.contains(&o.default().to_string())), "{}: {}", head.name, o.name);
+                let (start, default) = (format!("  {} ", o.name), o.default().to_string());
+                let found = own.lines().any(|line| line.starts_with(&start) && line.contains(&default));
+                assert!(found, "{}: {}", head.name, o.name);
             }
         }
         // Ends of lines that no space can break are excepted.
