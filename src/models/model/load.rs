@@ -95,9 +95,12 @@ impl Model {
                 ));
             }
         }
-        if let Some(system) = system {
-            let missing: Vec<String> =
-                without.into_iter().filter(|name| !differs.iter().any(|d| layer(&d.0) == layer(name))).collect();
+        let missing: Vec<String> =
+            without.into_iter().filter(|name| !differs.iter().any(|d| layer(&d.0) == layer(name))).collect();
+        // A file of the backbone alone is nobody's system.
+        if let Some(system) = system
+            && missing.len() < head.len()
+        {
             if !missing.is_empty() {
                 let lacks = LoadSummary { missing, ..LoadSummary::default() };
                 self.notes
