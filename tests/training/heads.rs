@@ -167,6 +167,9 @@ fn every_head_goes_through_the_whole_method_on(backbone: &str) {
     // A whole number of patches.
     let side = if backbone.contains("patch14") { 28 } else { 32 };
     for kind in HEADS {
+        // Two stages of a large backbone for heads that read two only: its weights take long to draw.
+        let reads_two = build(&spec(kind.name, 4), 16, 4).1.earlier() > 0;
+        let backbone = if reads_two { backbone.replace("stages: 1", "stages: 2") } else { backbone.to_string() };
         // One store per head: checkpoints and weights of all heads together are gigabytes.
         let folder = tempfile::tempdir().unwrap();
         let numbers: Vec<String> = spec(kind.name, 4).head_options.iter().map(|(k, v)| format!("{k}: {v}")).collect();
@@ -220,7 +223,7 @@ families! {
     every_head_on_a_resnext: "backbone: \"resnext50_32x4d\", stages: 2",
     every_head_on_a_tresnet: "backbone: \"tresnet_m\", stages: 2",
     every_head_on_an_efficientnet: "backbone: \"efficientnet_lite0\", stages: 3",
-    every_head_on_a_vision_transformer: "backbone: \"vit_b_16\", stages: 2",
+    every_head_on_a_vision_transformer: "backbone: \"vit_b_16\", stages: 1",
     every_head_on_a_convnext: "backbone: \"convnext_tiny\", stages: 2",
     every_head_on_a_dinov2: "backbone: \"vit_small_patch14_reg4_dinov2\", stages: 2",
     every_head_on_a_swin: "backbone: \"swin_t\", stages: 2",
