@@ -142,9 +142,16 @@ fn checkpoints_of_the_published_systems_load() {
     files.sort();
     assert!(!files.is_empty());
     for file in files {
-        for system in golden(&format!("heads/{file}"))["systems"].as_array().unwrap() {
+        let golden = golden(&format!("heads/{file}"));
+        let mut loaded: Vec<[&Value; 2]> = Vec::new();
+        for system in golden["systems"].as_array().unwrap() {
             every_name_is_known(system);
-            loads(system);
+            // Two systems of one state dict (ASL's and CPSD's TResNet) are one file.
+            let file = [&system["cpsd"], &system["state"]];
+            if !loaded.contains(&file) {
+                loaded.push(file);
+                loads(system);
+            }
         }
     }
 }
