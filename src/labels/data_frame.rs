@@ -52,7 +52,7 @@ impl LabelTable {
     fn is_ambiguous_long(&self) -> bool {
         let flag = |name: &String| Truth::of(&Field::Text(name)).is_ok();
         let several = |name: &String| name.contains(['|', ';', ',']);
-        let list = |name: &String| cells::list(name).is_some();
+        let list = |name: &String| cells::may_be_list(name);
         if self.labels().iter().any(list) || self.counts().contains(&0) {
             return true;
         }

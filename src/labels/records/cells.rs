@@ -196,6 +196,11 @@ fn is_bracketed(text: &str) -> bool {
         .any(|(open, close)| inside.starts_with(*open) && text.ends_with([*close, ')']))
 }
 
+/// Whether the name of a label may be read as a list, as a whole one or as one that is broken.
+pub fn may_be_list(name: &str) -> bool {
+    name.starts_with('[') || is_bracketed(name) || list(name).is_some()
+}
+
 /// Whether a text can hardly be the name of a label: a bracketed list of quoted items or numbers, or of nothing.
 fn is_plainly_list(text: &str) -> bool {
     let quoted_or_number = |item: &String| item.parse::<f64>().is_ok() || text.contains(['\'', '"']);

@@ -100,7 +100,7 @@ impl Recipe {
         }
         if self.head == "q2l" {
             // Freezes stem and layer1, and all batch norms of the backbone.
-            model["freeze"] = json!(2);
+            model["freeze"] = json!(1);
             model["frozen_norms"] = json!(true);
         }
         let mut loss = json!({ "name": "asl", "gamma_neg": 4.0, "gamma_pos": 0.0, "clip": 0.05, "eps": 1e-8 });

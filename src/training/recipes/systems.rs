@@ -358,7 +358,7 @@ pub const SYSTEMS: &[System] = &[
         source: Q2L,
         differs: Q2L_DIFFERS,
         base: query2label,
-        train: r#"{"model": {"freeze": 2, "frozen_norms": true}}"#,
+        train: r#"{"model": {"freeze": 1, "frozen_norms": true}}"#,
         convention: "q2l",
     },
     System {
@@ -368,7 +368,7 @@ pub const SYSTEMS: &[System] = &[
         source: Q2L,
         differs: Q2L_DIFFERS,
         base: query2label,
-        train: r#"{"model": {"freeze": 2, "frozen_norms": true, "image_size": 576}}"#,
+        train: r#"{"model": {"freeze": 1, "frozen_norms": true, "image_size": 576}}"#,
         convention: "q2l",
     },
     System {
@@ -379,7 +379,7 @@ pub const SYSTEMS: &[System] = &[
         differs: "as q2l-coco; the README's command is for ResNet-101. The first stages keep their batch statistics here, their weights \
                   alone there",
         base: query2label,
-        train: r#"{"model": {"backbone": "tresnet_l", "freeze": 2}}"#,
+        train: r#"{"model": {"backbone": "tresnet_l", "freeze": 1}}"#,
         convention: "q2l",
     },
     System {
@@ -389,7 +389,7 @@ pub const SYSTEMS: &[System] = &[
         source: Q2L,
         differs: "as q2l-coco; the script is for COCO, NUS-WIDE has its values",
         base: query2label,
-        train: r#"{"model": {"freeze": 2, "frozen_norms": true}}"#,
+        train: r#"{"model": {"freeze": 1, "frozen_norms": true}}"#,
         convention: "q2l",
     },
     System {
@@ -399,7 +399,7 @@ pub const SYSTEMS: &[System] = &[
         source: Q2L,
         differs: "as q2l-tresnet-l-coco; the script is for COCO, NUS-WIDE has its values",
         base: query2label,
-        train: r#"{"model": {"backbone": "tresnet_l", "freeze": 2}}"#,
+        train: r#"{"model": {"backbone": "tresnet_l", "freeze": 1}}"#,
         convention: "q2l",
     },
 ];
@@ -417,7 +417,7 @@ const SRN_TRAIN: &str = r#"{"model": {"head": "srn", "image_size": 224}, "lr": 1
      "milestones": [20, 30], "batch": 96, "weight_decay": 5e-4, "augment": {"resize_first": 256}}"#;
 
 const SSGRL_DIFFERS: &str = "the script tests on the middle 576 of 640 pixels, here on the whole picture";
-const SSGRL_TRAIN: &str = r#"{"model": {"head": "ssgrl", "image_size": 576, "freeze": 4, "word_vectors": "glove.txt"}, "lr": 1e-5,
+const SSGRL_TRAIN: &str = r#"{"model": {"head": "ssgrl", "image_size": 576, "freeze": 3, "word_vectors": "glove.txt"}, "lr": 1e-5,
      "epochs": 200, "batch": 4, "augment": {"crop": "squares", "resize_first": 640, "flip": 0.0}}"#;
 
 const C_TRAN_DIFFERS: &str = "the script divides the rate by ten where the loss has not fallen for five epochs, here it is constant; it \
