@@ -186,3 +186,28 @@ fn a_checkpoint_without_a_layer_of_the_head_is_noted() {
     let note = other.notes().iter().find(|note| note.contains("start from random weights")).unwrap();
     assert!(note.contains("head.input_proj.weight") && note.contains("head.input_proj.bias"), "{note}");
 }
+
+#[test]
+fn a_checkpoint_of_coco_is_read_by_the_names_of_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("csra.safetensors");
+    let spec = ModelSpec { backbone: "resnet18".into(), head: "csra".into(), stages: Some(1), ..ModelSpec::default() };
+    let mut state = Model::new(&spec, &labels(3), 1, Device::Cpu).unwrap().state();
+    state.retain(|(name, _)| !name.starts_with("fc."));
+    // Row i is i everywhere.
+    let rows =
+        Tensor::arange(80, (Kind::Float, Device::Cpu)).view([80, 1, 1, 1]).expand([80, 64, 1, 1], false).contiguous();
+    state.push(("classifier.multi_head.0.head.weight".into(), rows));
+    write_safetensors(&path, &state, &[]).unwrap();
+    let spec = ModelSpec { weights: Some(path.display().to_string()), ..spec };
+    // The first, the last and the second by COCO's ids.
+    let names: Vec<String> = ["person", "toothbrush", "bicycle"].map(String::from).into();
+    let model = Model::new(&spec, &names, 1, Device::Cpu).unwrap();
+    let (_, last) = model.state().into_iter().find(|(name, _)| name == "fc.0.weight").unwrap();
+    assert_eq!(Vec::<f32>::try_from(last.select(1, 0).flatten(0, -1)).unwrap(), [0.0, 79.0, 1.0]);
+    assert!(model.notes().iter().any(|n| n.contains("category ids, are taken by name")), "{:?}", model.notes());
+    // Labels that are not COCO's are taken one after the other, which is said.
+    let model = Model::new(&spec, &labels(80), 1, Device::Cpu).unwrap();
+    let said = "its labels, in the order of COCO's category ids, are taken as this model's, one after the other";
+    assert!(model.notes().iter().any(|n| n.contains(said)), "{:?}", model.notes());
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cpsd::models::backbones;
 use cpsd::models::heads::{HEADS, Head, HeadSetup, HeadValue, Seen, find};
 use cpsd::models::params::{Params, Role, Scope};
-use cpsd::models::{LabelGraph, ModelSpec, Pass};
+use cpsd::models::{LabelGraph, Model, ModelSpec, Part, Pass};
 use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
 use cpsd::training::options::Optimiser;
 use tch::{Device, Kind, Tensor};
@@ -128,6 +128,17 @@ fn every_head_learns_and_holds_its_memory() {
             // A few copies of all parameters may be in use at once; one per step would be ten times that.
             let copies = 6.0 * 4e-6 * flat.values.numel() as f64;
             assert!(resident_mb() < memory + 20.0 + copies, "{}: from {memory} to {} MB", kind.name, resident_mb());
+        }
+    }
+}
+
+#[test]
+fn the_rate_of_the_backbone_is_that_of_its_parameters_alone() {
+    for kind in HEADS {
+        let spec = ModelSpec { backbone: "small_cnn".into(), ..spec(kind.name, 4) };
+        let model = Model::new(&spec, &labels(4), 1, Device::Cpu).unwrap();
+        for (name, part) in model.parts().unwrap() {
+            assert_eq!(model.is_of_backbone(&name), part != Part::Head, "{}: {name}", kind.name);
         }
     }
 }

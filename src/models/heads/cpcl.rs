@@ -6,6 +6,7 @@ use super::ml_gcn::{normalised, reweighted};
 use super::published::{Layout, moved, resnet_children};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Published, Seen};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{Linear, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -40,7 +41,11 @@ pub const CPCL: HeadKind = HeadKind {
     published: Published {
         code: "github.com/FT-ZHOU-ZZZ/CPCL 9e2efed, Model (MS-COCO/models.py), MyLoss (MS-COCO/loss.py)",
         differs: "maps of any size are max-pooled (theirs: 14 × 14)",
-        layouts: &[Layout { system: "CPCL (model_best.pth.tar of its program)", rename }],
+        layouts: &[Layout {
+            system: "CPCL (model_best.pth.tar of its program)",
+            rename,
+            labels: LabelOrder::Alphabetical,
+        }],
     },
     build: |p, setup| Ok(Box::new(Cpcl::new(p, setup)?)),
     ..COMMON

@@ -7,6 +7,7 @@ use super::published::{moved, resnet_children, useless};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
 use crate::models::backbones::{self, Backbone};
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -59,8 +60,9 @@ pub const MGTN: HeadKind = HeadKind {
                   the leading eigenvector of the modularity matrix (Newman 2006) of the graph joined at communities, which on the \
                   authors' COCO counts are theirs for 79 of 80 labels; a checkpoint of theirs brings its own",
         layouts: &[Layout {
-            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d; labels in the alphabetical order of COCO's names)",
+            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d)",
             rename: their_name,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(Mgtn::new(p, setup)?)),
