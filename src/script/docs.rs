@@ -2,15 +2,19 @@
 
 use colored::Colorize;
 
+use super::head_docs::head_text;
 use super::head_docs::heads_text;
 use super::kind::Kind;
 use super::modules::STDLIB;
 use super::word::{Chapter, Word};
 use super::{options, vocabulary};
 use crate::error::Error;
+use crate::models::backbones::{BACKBONES, BackboneKind};
+use crate::models::heads::HEADS;
 use crate::options::OptionDoc;
+use crate::training::recipes::{self, SYSTEMS, System};
 
-/// The text for one name: a word, a kind, a library or a topic. Without a name, all words by chapter.
+/// The text for one name: a word, a kind, a library, a topic, a head, a backbone or a recipe. Without a name, all words by chapter.
 ///
 /// Errors: an unknown name, with the nearest known one.
 pub fn doc(name: Option<&str>) -> Result<String, Error> {
@@ -33,6 +37,18 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
     if let Some((_, source)) = STDLIB.iter().find(|(n, _)| *n == library) {
         return library_text(library, source, function);
     }
+    if let Some(head) = HEADS.iter().find(|head| head.name == name) {
+        return Ok(head_text(head));
+    }
+    if let Some(kind) = BACKBONES.iter().find(|kind| kind.name == name) {
+        return Ok(backbone_text(kind));
+    }
+    if let Some(system) = SYSTEMS.iter().find(|system| system.name == name) {
+        return Ok(system_text(system));
+    }
+    if let Some((name, data, summary)) = recipes::table().into_iter().find(|row| row.0 == name) {
+        return Ok(format!("{}\n  {summary}, on {data}: recipe(\"{name}\")\n", name.cyan().bold()));
+    }
     Err(Error::unknown("word", name, names()))
 }
 
@@ -44,6 +60,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(vocabulary::kinds().iter().map(|k| k.name))
         .chain(STDLIB.iter().map(|(n, _)| *n))
         .chain(TOPICS.iter().map(|t| t.0))
+        .chain(HEADS.iter().map(|h| h.name))
+        .chain(BACKBONES.iter().map(|b| b.name))
+        .chain(recipes::table().into_iter().map(|r| r.0))
+        .chain(SYSTEMS.iter().map(|s| s.name))
 }
 
 /// Words, kinds, members, libraries, their functions and topics with `part` in name or line; one line per entry.
@@ -217,39 +237,48 @@ pub fn first_line(source: &str) -> &str {
 
 fn models_text() -> String {
     let mut out = format!("{}\n", "Backbones".bold());
-    for (kind, row) in crate::models::backbones::BACKBONES.iter().zip(crate::models::backbones::table()) {
-        // The stages of a module from a file are known only from the file.
-        let known: Vec<(i64, i64)> =
-            (kind.stages)().iter().filter(|s| s.stride > 0).map(|s| (s.channels, s.stride)).collect();
-        let mut stages = Vec::new();
-        let mut first = 1;
-        for equal in known.chunk_by(|a, b| a == b) {
-            let last = first + equal.len() - 1;
-            let numbers = if first == last { first.to_string() } else { format!("{first} to {last}") };
-            stages.push(format!("{numbers}: {}×1/{}", equal[0].0, equal[0].1));
-            first = last + 1;
-        }
-        let size = row.parameters.map_or(String::new(), |n| format!(", {:.1} M parameters", n as f64 / 1e6));
-        let work = row.gflops.map_or(String::new(), |g| format!(", {g:.2} GFLOPs (multiply-adds)"));
-        out.push_str(&format!("  {:<20} {} ({} px{size}{work})\n", row.name.cyan(), row.summary, row.input));
-        if !stages.is_empty() {
-            out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
-        }
-        let sets: Vec<String> = (kind.weights.sets.iter())
-            .map(|set| match set.hub {
-                Some(repository) => format!("\"{}\" ({repository})", set.name),
-                None => format!("\"{}\"", set.name),
-            })
-            .collect();
-        if !sets.is_empty() {
-            out.push_str(&format!("  {:<20} {}\n", "", wrap(&format!("weights: {}", sets.join(", ")), 23)));
-        }
-        for line in [row.paper, row.weights].into_iter().filter(|l| !l.is_empty()) {
-            out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 23)));
-        }
-    }
+    BACKBONES.iter().for_each(|kind| out.push_str(&backbone_text(kind)));
     out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
     out.push_str(&format!("{}: cpsd doc weights\n", "How weights are found".bold()));
+    out
+}
+
+fn backbone_text(kind: &BackboneKind) -> String {
+    // The stages of a module from a file are known only from the file.
+    let known: Vec<(i64, i64)> =
+        (kind.stages)().iter().filter(|s| s.stride > 0).map(|s| (s.channels, s.stride)).collect();
+    let mut stages = Vec::new();
+    let mut first = 1;
+    for equal in known.chunk_by(|a, b| a == b) {
+        let last = first + equal.len() - 1;
+        let numbers = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        stages.push(format!("{numbers}: {}×1/{}", equal[0].0, equal[0].1));
+        first = last + 1;
+    }
+    let size = match kind.parameters {
+        0 => String::new(),
+        n => format!(", {:.1} M parameters", n as f64 / 1e6),
+    };
+    let work = if kind.gflops > 0.0 { format!(", {:.2} GFLOPs (multiply-adds)", kind.gflops) } else { String::new() };
+    let mut out = format!("  {:<20} {} ({} px{size}{work})\n", kind.name.cyan(), kind.summary, kind.image_size);
+    if !stages.is_empty() {
+        out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
+    }
+    let sets: Vec<String> = (kind.weights.sets.iter())
+        .map(|set| match set.hub {
+            Some(repository) => format!("\"{}\" ({repository})", set.name),
+            None => format!("\"{}\"", set.name),
+        })
+        .collect();
+    if !sets.is_empty() {
+        out.push_str(&format!("  {:<20} {}\n", "", wrap(&format!("weights: {}", sets.join(", ")), 23)));
+    }
+    for line in [kind.paper, if kind.weights.note.is_empty() { "no weights published" } else { kind.weights.note }]
+        .into_iter()
+        .filter(|l| !l.is_empty())
+    {
+        out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 23)));
+    }
     out
 }
 
@@ -274,8 +303,8 @@ fn weights_text() -> String {
 const WEIGHTS: &str = "The initial weights of a model, as in model(\"resnet101\", #{labels: [...], weights: \"imagenet\"}) or in \
     the option model of a training. `cpsd doc models` lists the sets of every backbone. A download is never silent: the prompt \
     asks, and a script permits it by download: true beside weights, or by CPSD_DOWNLOAD=1. The file goes into the cache of the \
-    Hugging Face Python library, which finds it there, and is checked before it appears. The name of a training contains the \
-    weights themselves, not their place; the repository and the revision of downloaded ones are in its spec.json (weights_from).";
+    Hugging Face Python library, which finds it there, and is checked before it appears. The name of a training follows from \
+    the weights themselves and the text of this option, not from the place where a set by name was found; the repository and the revision of downloaded ones are in its spec.json (weights_from).";
 
 const WEIGHTS_FORMS: &[(&str, &str)] = &[
     ("\"imagenet\"", "a set of published weights, by its name"),
@@ -311,10 +340,8 @@ const WEIGHTS_VARIABLES: &[(&str, &str)] = &[
 ];
 
 fn recipes_text() -> String {
-    use crate::training::recipes::{SYSTEMS, table};
-
     let mut out = "recipe(NAME) gives one as a map; recipe(NAME, #{reading: \"paper\"}) in another reading (cpsd doc readings).\n\n".to_string();
-    for (name, data, summary) in table() {
+    for (name, data, summary) in recipes::table() {
         out.push_str(&format!("  {:<26} {:<10} {summary}\n", name.cyan(), data));
     }
     out.push_str(&format!(
@@ -327,11 +354,14 @@ fn recipes_text() -> String {
             0
         )
     ));
-    for system in SYSTEMS {
-        out.push_str(&format!("  {:<26} {:<10} {}\n", system.name.cyan(), system.data, system.summary));
-        for (what, text) in [("from", system.source), ("differs", system.differs)] {
-            out.push_str(&format!("  {:<26} {:<10} {}\n", "", what, wrap(text, 40)));
-        }
+    SYSTEMS.iter().for_each(|system| out.push_str(&system_text(system)));
+    out
+}
+
+fn system_text(system: &System) -> String {
+    let mut out = format!("  {:<26} {:<10} {}\n", system.name.cyan(), system.data, system.summary);
+    for (what, text) in [("from", system.source), ("differs", system.differs)] {
+        out.push_str(&format!("  {:<26} {:<10} {}\n", "", what, wrap(text, 40)));
     }
     out
 }

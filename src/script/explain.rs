@@ -147,6 +147,10 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     if !name.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
         return no_operator(name, &types);
     }
+    if name.starts_with("anon$") {
+        let arguments = counted(types.len(), "argument");
+        return Error::argument(format!("this closure is called with {arguments} {came} and takes another number"));
+    }
     if let Some(word) = vocabulary::find(name) {
         let help = format!("it is {}", word.signatures.join("\n"));
         return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);

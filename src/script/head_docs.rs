@@ -37,7 +37,8 @@ pub fn heads_text() -> String {
     out
 }
 
-fn head_text(head: &HeadKind) -> String {
+/// One head.
+pub fn head_text(head: &HeadKind) -> String {
     let paper = if head.paper.is_empty() { String::new() } else { format!(" ({})", head.paper) };
     let mut out = format!("{}\n  {}\n", head.name.cyan().bold(), wrap(&format!("{}{paper}", head.summary), 2));
     out.push_str(&about("code", head.published.code));

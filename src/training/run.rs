@@ -64,8 +64,9 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
         job.options.epochs,
         outcome.seconds,
         best.map_or(String::new(), |b| format!(
-            ", mAP {:.1} on val at epoch {}{}",
+            ", mAP {:.1} on {} at epoch {}{}",
             b.map,
+            if job.options.select_on == SelectOn::Test { "test" } else { "val" },
             b.epoch,
             if b.averaged { " (averaged weights)" } else { "" }
         )),

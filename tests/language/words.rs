@@ -50,6 +50,15 @@ fn every_word_and_kind_is_documented() {
     for topic in ["models", "weights", "heads", "losses", "datasets"] {
         assert!(docs::doc(Some(topic)).unwrap().lines().count() > 1);
     }
+    for (name, says) in [
+        ("csra", "Kevinz-code/CSRA"),
+        ("resnet101", "He et al."),
+        ("ml-gcn-coco", "Megvii-Nanjing"),
+        ("cpsd-coco-q2l", "Query2Label"),
+    ] {
+        let text = docs::doc(Some(name)).unwrap();
+        assert!(text.contains(name) && text.contains(says), "{text}");
+    }
     assert_eq!(docs::doc(Some("murge")).unwrap_err().help.as_deref(), Some("did you mean \"merge\"?"));
 }
 

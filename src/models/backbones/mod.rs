@@ -207,33 +207,3 @@ pub fn find(name: &str) -> Result<&'static BackboneKind> {
         .find(|k| k.name == name)
         .ok_or_else(|| Error::unknown("backbone", name, BACKBONES.iter().map(|k| k.name)))
 }
-
-/// One line of the table of backbones.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BackboneRow {
-    pub name: &'static str,
-    pub summary: &'static str,
-    /// Of all stages, without a head; none if it depends on a file.
-    pub parameters: Option<i64>,
-    /// Side of the square input for which the weights were trained.
-    pub input: i64,
-    /// Billions of multiply-adds at that size; none if it depends on a file.
-    pub gflops: Option<f64>,
-    pub paper: &'static str,
-    /// The files of weights that fit.
-    pub weights: &'static str,
-}
-
-/// The table of backbones for documentation.
-pub fn table() -> Vec<BackboneRow> {
-    let row = |k: &'static BackboneKind| BackboneRow {
-        name: k.name,
-        summary: k.summary,
-        parameters: (k.parameters > 0).then_some(k.parameters),
-        input: k.image_size,
-        gflops: (k.gflops > 0.0).then_some(k.gflops),
-        paper: k.paper,
-        weights: if k.weights.note.is_empty() { "none published" } else { k.weights.note },
-    };
-    BACKBONES.iter().map(row).collect()
-}

@@ -65,7 +65,8 @@ pub const TRESNET_L: BackboneKind = BackboneKind {
             },
             WeightSet {
                 name: "coco",
-                files: &["MS_COCO_TResNet_L_448_86.6.pth"],
+                // The authors' file is spelled so.
+                files: &["MS_COCO_TRresNet_L_448_86.6.pth", "MS_COCO_TResNet_L_448_86.6.pth"],
                 source: "the model zoo of https://github.com/Alibaba-MIIL/ASL (trained on the pictures of COCO: not for experiments on COCO)",
                 hub: None,
             },
