@@ -137,13 +137,31 @@ pub fn read<T: Options>(word: &str, options: &Map<String, Value>) -> Result<T> {
     for (key, value) in options {
         // Alone among defaults, so that a failure is this key's.
         let alone = Value::Object([(key.clone(), value.clone())].into_iter().collect());
-        T::deserialize(Json(&alone)).map_err(|problem| bad_option(word, key, value, problem))?;
+        T::deserialize(Json(&alone)).map_err(|problem| {
+            bad_part::<T>(word, key, value).unwrap_or_else(|| bad_option(word, key, value, problem))
+        })?;
         whole[key] = value.clone();
     }
     let read = T::deserialize(Json(&whole))
         .map_err(|problem| Error::argument(format!("options of {word}: {}", problem.expected())))?;
     read.check(word)?;
     Ok(read)
+}
+
+/// The error of the first part of a map that is given for `key`, if its parts have defaults of their own: `augment.flip`.
+fn bad_part<T: Options>(word: &str, key: &str, value: &Value) -> Option<Error> {
+    let with = |map: Map<String, Value>| {
+        let alone = Value::Object([(key.to_string(), Value::Object(map))].into_iter().collect());
+        T::deserialize(Json(&alone)).map(drop)
+    };
+    with(Map::new()).ok()?;
+    value.as_object()?.iter().find_map(|(part, value)| {
+        let problem = with([(part.clone(), value.clone())].into_iter().collect()).err()?;
+        match problem {
+            Problem::UnknownField(..) => Some(bad_option(word, key, value, problem)),
+            problem => Some(bad_option(word, &format!("{key}.{part}"), value, problem)),
+        }
+    })
 }
 
 /// Errors: the first key that `T` does not have.
@@ -321,5 +339,26 @@ mod tests {
         assert_eq!(more, More { scale: 2.0, sample: Sample { tries: 4, part: None } });
         assert_eq!(More::docs().len(), 4);
         assert!(More { scale: 1.0, sample: Sample { tries: 9, part: None } }.check("more").is_err());
+    }
+
+    options! {
+        struct Outer {
+            /// a map
+            pub sample: Sample = Sample::default();
+            /// a number
+            pub other: f64 = 0.0;
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_map_is_named() {
+        let problem = |options: Value| read::<Outer>("word", options.as_object().unwrap()).unwrap_err().message;
+        let of = |sample: Value| problem(serde_json::json!({ "sample": sample }));
+        assert_eq!(
+            of(serde_json::json!({"part": 0.5, "tries": "ten"})),
+            "option \"sample.tries\" of word must be a non-negative integer; got \"ten\""
+        );
+        assert_eq!(of(serde_json::json!({"trie": 1})), "option \"sample\" of word has no key \"trie\"");
+        assert_eq!(of(serde_json::json!("none")), "option \"sample\" of word must be a map; got \"none\"");
     }
 }

@@ -31,6 +31,7 @@ impl Problem {
                 "f64" | "f32" => "a number".into(),
                 "a boolean" => "true or false".into(),
                 "a sequence" => "an array".into(),
+                other if other.starts_with("struct ") => "a map".into(),
                 other => other.to_string(),
             },
         }

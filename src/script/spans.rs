@@ -37,7 +37,9 @@ pub fn about(text: &str, at: usize, about: &About) -> Option<Range<usize>> {
         About::Argument(i) if call.is_method() => i.checked_sub(1).and_then(|i| call.argument(i)),
         About::Argument(i) => call.argument(*i),
         About::Option { key, value } => {
-            value.as_deref().and_then(|value| call.string(|s| s == value)).or_else(|| call.key(key))
+            // Of a part of a map, as `augment.flip`, only the part is a key of its own.
+            let part = key.rsplit('.').next().unwrap_or(key);
+            value.as_deref().and_then(|value| call.string(|s| s == value)).or_else(|| call.key(part))
         }
         // As a string, or as the key of a map.
         About::Name(name) => call.find(|i| call.is_key(i, name) || (!name.is_empty() && call.text_of(i) == Some(name))),
