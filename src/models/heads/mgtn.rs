@@ -6,7 +6,7 @@ use super::graph_convolution::{GraphConvolutions, normalised};
 use super::published::{moved, resnet_children, useless};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
-use crate::graph::partition::two_communities;
+use crate::graph::two_communities;
 use crate::models::backbones::{self, Backbone};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
