@@ -9,6 +9,7 @@ pub mod backbones;
 pub mod cam;
 mod graph_option;
 pub mod heads;
+pub mod label_order;
 pub mod layers;
 mod model;
 pub mod params;

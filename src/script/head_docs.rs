@@ -4,6 +4,7 @@ use colored::Colorize;
 
 use super::docs::wrap;
 use crate::models::heads::{HEADS, HeadKind, HeadOption, Takes};
+use crate::models::label_order::LabelOrder;
 
 /// Column at which the text about a head begins, and the one of its options.
 const ABOUT: usize = 13;
@@ -15,7 +16,7 @@ pub fn heads_text() -> String {
         "A head turns the feature maps of a backbone into one logit per label. Every head works on every backbone:",
         0,
     );
-    out.push_str("\n  model: #{backbone: \"resnet101\", head: \"q2l\", head_options: #{layers: 1}}\n\n");
+    out.push_str("\n  model: #{backbone: \"resnet101\", head: \"q2l\", head_options: #{decoder_layers: 1}}\n\n");
     for (name, text) in [
         ("code", "the published class that the head equals: repository, commit, class"),
         ("differs", "differences that remain; without published code, the guesses"),
@@ -42,7 +43,11 @@ fn head_text(head: &HeadKind) -> String {
     out.push_str(&about("code", head.published.code));
     out.push_str(&about("differs", head.published.differs));
     for layout in head.published.layouts {
-        out.push_str(&about("weights", layout.system));
+        let labels = match layout.labels {
+            LabelOrder::Unknown => "",
+            order => &format!("; labels {}", order.text()),
+        };
+        out.push_str(&about("weights", &format!("{}{labels}", layout.system)));
     }
     if head.needs_words {
         out.push_str(&about("needs", "word_vectors: a file in GloVe's form, or \"learned\""));

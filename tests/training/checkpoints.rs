@@ -132,28 +132,60 @@ fn every_name_is_known(system: &Value) {
     assert!(kind.published.layouts.iter().any(|layout| named(layout) == Some(all)), "{}", system["system"]);
 }
 
-#[test]
-fn checkpoints_of_the_published_systems_load() {
-    let mut files: Vec<String> = std::fs::read_dir(root("tests/goldens/heads"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("checkpoints_"))
-        .collect();
-    files.sort();
-    assert!(!files.is_empty());
-    for file in files {
-        let golden = golden(&format!("heads/{file}"));
-        let mut loaded: Vec<[&Value; 2]> = Vec::new();
-        for system in golden["systems"].as_array().unwrap() {
-            every_name_is_known(system);
-            // Two systems of one state dict (ASL's and CPSD's TResNet) are one file.
-            let file = [&system["cpsd"], &system["state"]];
-            if !loaded.contains(&file) {
-                loaded.push(file);
-                loads(system);
+/// The systems of all files, by name.
+fn systems() -> Vec<Value> {
+    let files = std::fs::read_dir(root("tests/goldens/heads")).unwrap();
+    let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let goldens = names.filter(|name| name.starts_with("checkpoints_")).map(|name| golden(&format!("heads/{name}")));
+    goldens.flat_map(|golden| golden["systems"].as_array().unwrap().clone()).collect()
+}
+
+/// One test per system, since each writes and reads a whole model.
+macro_rules! loaded {
+    ($($test:ident: $system:literal,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                loads(systems().iter().find(|system| system["system"] == $system).unwrap());
+            }
+        )*
+
+        #[test]
+        fn every_published_system_is_loaded_or_equal_to_one_that_is() {
+            let (all, tested) = (systems(), [$($system),*]);
+            let state = |system: &Value| [system["cpsd"].clone(), system["state"].clone()];
+            let of_tested: Vec<_> = (all.iter())
+                .filter(|system| tested.contains(&system["system"].as_str().unwrap()))
+                .map(state)
+                .collect();
+            assert_eq!(of_tested.len(), tested.len());
+            for system in &all {
+                every_name_is_known(system);
+                assert!(of_tested.contains(&state(system)), "{}", system["system"]);
             }
         }
-    }
+    };
+}
+
+loaded! {
+    the_checkpoint_of_cpsd_resnet_101: "CPSD ResNet-101",
+    the_checkpoint_of_cpsd_resnext_50: "CPSD ResNeXt-50",
+    the_checkpoint_of_cpsd_resnet_101_tf: "CPSD ResNet-101 + TF",
+    the_checkpoint_of_cpsd_tresnet_l: "CPSD TResNet-L",
+    the_checkpoint_of_cpsd_query2label: "CPSD Query2Label",
+    the_checkpoint_of_query2label_resnet_101: "Query2Label ResNet-101",
+    the_checkpoint_of_ml_decoder_tresnet_m: "ML-Decoder TResNet-M",
+    the_checkpoint_of_ml_decoder_tresnet_l: "ML-Decoder TResNet-L",
+    the_checkpoint_of_csra_resnet_101_1_head: "CSRA ResNet-101, 1 head",
+    the_checkpoint_of_csra_resnet_101_6_heads: "CSRA ResNet-101, 6 heads",
+    the_checkpoint_of_c_tran_resnet_101: "C-Tran ResNet-101",
+    the_checkpoint_of_ml_gcn: "ML-GCN",
+    the_checkpoint_of_add_gcn: "ADD-GCN",
+    the_checkpoint_of_ssgrl: "SSGRL",
+    the_checkpoint_of_dsdl: "DSDL",
+    the_checkpoint_of_mgtn: "MGTN",
+    the_checkpoint_of_cpcl: "CPCL",
+    the_checkpoint_of_mcar: "MCAR",
 }
 
 /// Query2Label's own checkpoints have no input_proj, the default head has one: said, not silent.
@@ -185,4 +217,29 @@ fn a_checkpoint_without_a_layer_of_the_head_is_noted() {
     let other = Model::new(&ModelSpec { weights, head_options: small, ..base }, &labels(3), 6, Device::Cpu).unwrap();
     let note = other.notes().iter().find(|note| note.contains("start from random weights")).unwrap();
     assert!(note.contains("head.input_proj.weight") && note.contains("head.input_proj.bias"), "{note}");
+}
+
+#[test]
+fn a_checkpoint_of_coco_is_read_by_the_names_of_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("csra.safetensors");
+    let spec = ModelSpec { backbone: "resnet18".into(), head: "csra".into(), stages: Some(1), ..ModelSpec::default() };
+    let mut state = Model::new(&spec, &labels(3), 1, Device::Cpu).unwrap().state();
+    state.retain(|(name, _)| !name.starts_with("fc."));
+    // Row i is i everywhere.
+    let rows =
+        Tensor::arange(80, (Kind::Float, Device::Cpu)).view([80, 1, 1, 1]).expand([80, 64, 1, 1], false).contiguous();
+    state.push(("classifier.multi_head.0.head.weight".into(), rows));
+    write_safetensors(&path, &state, &[]).unwrap();
+    let spec = ModelSpec { weights: Some(path.display().to_string()), ..spec };
+    // The first, the last and the second by COCO's ids.
+    let names: Vec<String> = ["person", "toothbrush", "bicycle"].map(String::from).into();
+    let model = Model::new(&spec, &names, 1, Device::Cpu).unwrap();
+    let (_, last) = model.state().into_iter().find(|(name, _)| name == "fc.0.weight").unwrap();
+    assert_eq!(Vec::<f32>::try_from(last.select(1, 0).flatten(0, -1)).unwrap(), [0.0, 79.0, 1.0]);
+    assert!(model.notes().iter().any(|n| n.contains("category ids, are taken by name")), "{:?}", model.notes());
+    // Labels that are not COCO's are taken one after the other, which is said.
+    let model = Model::new(&spec, &labels(80), 1, Device::Cpu).unwrap();
+    let said = "its labels, in the order of COCO's category ids, are taken as this model's, one after the other";
+    assert!(model.notes().iter().any(|n| n.contains(said)), "{:?}", model.notes());
 }

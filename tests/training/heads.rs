@@ -7,7 +7,7 @@ use cpsd::losses::{Bce, LossSpec, Reduction};
 use cpsd::models::backbones;
 use cpsd::models::heads::{Answer, HEADS, Head, HeadSetup, HeadValue, LabelLoss, Seen, Truth, find};
 use cpsd::models::params::{Params, Role, Scope};
-use cpsd::models::{LabelGraph, ModelSpec, Pass};
+use cpsd::models::{LabelGraph, Model, ModelSpec, Part, Pass};
 use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
 use cpsd::training::options::Optimiser;
 use tch::{Device, Kind, Tensor};
@@ -136,7 +136,18 @@ fn every_head_learns_and_holds_its_memory() {
 }
 
 #[test]
-fn options_and_what_a_head_needs_are_checked() {
+fn the_rate_of_the_backbone_is_that_of_its_parameters_alone() {
+    for kind in HEADS {
+        let spec = ModelSpec { backbone: "small_cnn".into(), ..spec(kind.name, 4) };
+        let model = Model::new(&spec, &labels(4), 1, Device::Cpu).unwrap();
+        for (name, part) in model.parts().unwrap() {
+            assert_eq!(model.is_of_backbone(&name), part != Part::Head, "{}: {name}", kind.name);
+        }
+    }
+}
+
+#[test]
+fn options_and_needs_of_a_head_are_checked() {
     let of = |spec: ModelSpec| spec.resolved().unwrap_err();
     let with = |head: &str, options: &[(&str, f64)]| ModelSpec {
         head: head.into(),

@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::published::{moved, moved_one_of, resnet_children, useless};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{BatchNorm, Linear, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -24,8 +25,9 @@ pub const ADD_GCN: HeadKind = HeadKind {
         code: "github.com/Yejin0111/ADD-GCN b7653fe, ADD_GCN (models/add_gcn.py)",
         differs: "a training batch of one image uses the running statistics of the global feature's norm (there PyTorch refuses it)",
         layouts: &[Layout {
-            system: "ADD-GCN (the authors' file for COCO; labels in the alphabetical order of COCO's names)",
+            system: "ADD-GCN (the authors' file for COCO)",
             rename: their_name,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(AddGcn::new(p, setup)?)),

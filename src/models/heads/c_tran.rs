@@ -7,6 +7,7 @@ use super::transformer::{ENCODER, GroupWise, Init, PostNorm, PostNormConfig, map
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, LabelLoss, OwnLoss, Seen, Truth};
 use crate::error::{Error, Result};
 use crate::losses::{Kl, KlForm, LossSpec};
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::LayerNorm;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -45,7 +46,7 @@ pub const C_TRAN: HeadKind = HeadKind {
     published: Published {
         code: "github.com/QData/C-Tran 560cf6f, CTranModel (models/CTran.py) and run_epoch.py with --use_lmt",
         differs: "no label can be shown in evaluation",
-        layouts: &[Layout { system: "C-Tran with ResNet-101", rename }],
+        layouts: &[Layout { system: "C-Tran with ResNet-101", rename, labels: LabelOrder::Unknown }],
     },
     build: |p, setup| Ok(Box::new(CTran::new(p, setup)?)),
     ..COMMON

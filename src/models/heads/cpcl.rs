@@ -6,6 +6,7 @@ use super::graph_convolution::{GraphConvolutions, normalised, reweighted};
 use super::published::{Layout, moved, resnet_children, useless};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Published, Seen};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::Linear;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -43,6 +44,7 @@ pub const CPCL: HeadKind = HeadKind {
         layouts: &[Layout {
             system: "CPCL (model_best.pth.tar of its program; its adjacency comes from the option graph)",
             rename,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(Cpcl::new(p, setup)?)),

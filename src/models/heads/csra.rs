@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::published::{Layout, Published};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::{Error, Result};
+use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
@@ -30,7 +31,7 @@ pub const CSRA: HeadKind = HeadKind {
     published: Published {
         code: "github.com/Kevinz-code/CSRA c8480d1, MHA (pipeline/csra.py)",
         differs: "",
-        layouts: &[Layout { system: "CSRA with a ResNet", rename }],
+        layouts: &[Layout { system: "CSRA with a ResNet", rename, labels: LabelOrder::CategoryIds }],
     },
     build: |p, setup| Ok(Box::new(Csra::new(p, setup)?)),
     ..COMMON

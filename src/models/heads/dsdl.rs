@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::published::resnet_children;
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -47,6 +48,7 @@ pub const DSDL: HeadKind = HeadKind {
         layouts: &[Layout {
             system: "DSDL (coco_checkpoint.pth.tar, voc2007_checkpoint.pth.tar, voc2012_checkpoint.pth.tar)",
             rename: their_name,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(Dsdl::new(p, setup)?)),

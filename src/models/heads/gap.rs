@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::published::{Layout, Published, resnet_children};
 use super::{COMMON, Head, HeadKind, HeadSetup};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{Linear, average_pool};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -17,10 +18,16 @@ pub const GAP: HeadKind = HeadKind {
                github.com/Alibaba-MIIL/ASL 8c9e0bd, TResNet (src/models/tresnet/tresnet.py)",
         differs: "",
         layouts: &[
-            Layout { system: "CPSD with a ResNet (CPSD-R101-448-COCO, CPSD-ResNeXt-448-COCO)", rename: rename_cpsd },
+            Layout {
+                system: "CPSD with a ResNet (CPSD-R101-448-COCO, CPSD-ResNeXt-448-COCO)",
+                rename: rename_cpsd,
+                labels: LabelOrder::Alphabetical,
+            },
             Layout {
                 system: "ASL or CPSD with TResNet (MS_COCO_TRresNet_L_448_86.6.pth, CPSD-TResNet-448-COCO, CPSD-TResNet-448-NUS)",
                 rename: rename_tresnet,
+                // ASL's are by category id, CPSD's alphabetical, and their files have the same names.
+                labels: LabelOrder::Unknown,
             },
         ],
     },

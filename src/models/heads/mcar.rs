@@ -5,6 +5,7 @@ use tch::Tensor;
 use super::published::{Layout, moved, resnet_children};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Published, Seen};
 use crate::error::{Error, Result};
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{Linear, average_pool};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -41,7 +42,11 @@ pub const MCAR: HeadKind = HeadKind {
     published: Published {
         code: "github.com/gaobb/MCAR 04a442e, MCARResnet (src/models.py), obj_loc (src/util.py)",
         differs: "with freeze, crops are cut out of the frozen stages' output, not of the picture",
-        layouts: &[Layout { system: "MCAR on a ResNet (model_best.pth.tar of its program)", rename }],
+        layouts: &[Layout {
+            system: "MCAR on a ResNet (model_best.pth.tar of its program)",
+            rename,
+            labels: LabelOrder::Alphabetical,
+        }],
     },
     build: |p, setup| Ok(Box::new(Mcar::new(p, setup)?)),
     ..COMMON

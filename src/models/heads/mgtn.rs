@@ -8,6 +8,7 @@ use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Publi
 use crate::error::Result;
 use crate::graph::two_communities;
 use crate::models::backbones::{self, Backbone};
+use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::precision::full;
@@ -60,8 +61,9 @@ pub const MGTN: HeadKind = HeadKind {
                   the leading eigenvector of the modularity matrix (Newman 2006) of the graph joined at communities, which on the \
                   authors' COCO counts are theirs for 79 of 80 labels; a checkpoint of theirs brings its own",
         layouts: &[Layout {
-            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d; labels in the alphabetical order of COCO's names)",
+            system: "MGTN (mgtn_final_86.9762.pth.tar, for resnext50_32x4d)",
             rename: their_name,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(Mgtn::new(p, setup)?)),
@@ -269,7 +271,7 @@ mod tests {
     ];
 
     #[test]
-    fn communities_are_what_hangs_together() {
+    fn communities_hang_together() {
         let found = |rows, threshold| Vec::<bool>::try_from(communities(&of(rows), threshold).unwrap()).unwrap();
         assert_eq!(found(&TWO, 0.12), [false, false, false, true, true]);
         assert_eq!(found(&TWO, 0.05), [false, false, false, true, true]);

@@ -6,6 +6,7 @@ use super::published::{Layout, Published, moved_one_of};
 use super::transformer::{DECODER, Init, PostNorm, PostNormConfig, maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -32,6 +33,7 @@ pub const ML_DECODER: HeadKind = HeadKind {
         layouts: &[Layout {
             system: "ML-Decoder (tresnet_l_COCO__448_90_0.pth on tresnet_v2_l, tresnet_m_COCO_224_84_2.pth on tresnet_m)",
             rename,
+            labels: LabelOrder::CategoryIds,
         }],
     },
     build: |p, setup| Ok(Box::new(MlDecoder::new(p, setup)?)),

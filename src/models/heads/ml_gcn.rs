@@ -6,6 +6,7 @@ use super::graph_convolution::{GraphConvolutions, normalised, reweighted};
 use super::published::{moved, resnet_children, useless};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
@@ -32,6 +33,7 @@ pub const ML_GCN: HeadKind = HeadKind {
         layouts: &[Layout {
             system: "ML-GCN (coco_checkpoint.pth.tar, voc_checkpoint.pth.tar; its adjacency comes from the option graph)",
             rename: their_name,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(MlGcn::new(p, setup)?)),

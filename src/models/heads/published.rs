@@ -1,5 +1,7 @@
 //! Published systems behind heads: their code, and the layouts of their checkpoints.
 
+use crate::models::label_order::LabelOrder;
+
 /// The source of a head.
 #[derive(Clone, Copy)]
 pub struct Published {
@@ -26,6 +28,8 @@ pub struct Layout {
     /// [`PublishedWeights::rename`](crate::models::backbones::PublishedWeights::rename) knows or this crate's; `classifier` is
     /// the name of the last layer.
     pub rename: fn(name: &str, classifier: &str) -> Option<String>,
+    /// The order of the labels in its checkpoints of COCO.
+    pub labels: LabelOrder,
 }
 
 /// For a tensor that checkpoints of a system hold and this crate does not need: a constant, a layer without use.

@@ -6,6 +6,7 @@ use super::published::{Layout, Published, moved_one_of, useless};
 use super::transformer::{DECODER, ENCODER, GroupWise, Init, PostNorm, PostNormConfig, maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::{Error, Result};
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -47,10 +48,15 @@ pub const Q2L: HeadKind = HeadKind {
         code: "github.com/Robbie-Xu/CPSD bf8784b, Qeruy2Label (model/model_q2l.py); github.com/SlongLiu/query2labels 55eb050, Qeruy2Label \
                (lib/models/query2label.py)",
         differs: "positions follow the size of the maps; the published code fixes it when the model is built",
-        layouts: &[Layout {
-            system: "Query2Label (CPSD-Q2L-448-COCO; with input_proj: false Q2L-R101-448 and Q2L-R101-576)",
-            rename,
-        }],
+        // The first of equals is taken: a file without input_proj is Query2Label's own.
+        layouts: &[
+            Layout {
+                system: "Query2Label, with input_proj: false (Q2L-R101-448, Q2L-R101-576)",
+                rename: |name, classifier| rename(name, classifier).filter(|_| !name.starts_with("input_proj.")),
+                labels: LabelOrder::CategoryIds,
+            },
+            Layout { system: "CPSD with Query2Label (CPSD-Q2L-448-COCO)", rename, labels: LabelOrder::Alphabetical },
+        ],
     },
     build: |p, setup| Ok(Box::new(Q2l::new(p, setup)?)),
     ..COMMON

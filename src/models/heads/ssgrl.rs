@@ -6,6 +6,7 @@ use super::published::{moved, moved_one_of};
 use super::transformer::{GroupWise, maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::Linear;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -39,10 +40,7 @@ pub const SSGRL: HeadKind = HeadKind {
         code: "github.com/HCPLab-SYSU/SSGRL ea47ccb, SSGRL (models.py), semantic, GGNN, Element_Wise_Layer",
         differs: "the authors' matrix of label statistics (prob_train.npy) is not in their repository: here it is P(j|i) of the \
                   option graph, with a zero diagonal",
-        layouts: &[Layout {
-            system: "SSGRL (model_best_*.pth.tar; the order of its labels is that of category.json in the authors' data)",
-            rename: their_name,
-        }],
+        layouts: &[Layout { system: "SSGRL (model_best_*.pth.tar)", rename: their_name, labels: LabelOrder::Unknown }],
     },
     build: |p, setup| Ok(Box::new(Ssgrl::new(p, setup)?)),
     ..COMMON

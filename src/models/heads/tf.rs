@@ -6,6 +6,7 @@ use super::published::{Layout, Published, moved_one_of, resnet_children};
 use super::transformer::{maps, tokens, weighted};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
+use crate::models::label_order::LabelOrder;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -43,6 +44,7 @@ pub const TF: HeadKind = HeadKind {
         layouts: &[Layout {
             system: "CPSD with ResNet101+TF (CPSD-R101TF-448-COCO, CPSD-R101TF-576-COCO, CPSD-R101TF-448-NUS)",
             rename,
+            labels: LabelOrder::Alphabetical,
         }],
     },
     build: |p, setup| Ok(Box::new(Tf::new(p, setup)?)),

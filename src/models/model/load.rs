@@ -8,6 +8,7 @@ use tch::Tensor;
 
 use super::Model;
 use crate::error::{Error, Result};
+use crate::models::label_order::{self, LabelOrder};
 use crate::models::{heads, weights};
 
 /// How well given tensors fitted the parameters of a model.
@@ -28,14 +29,20 @@ impl Model {
             self.params.list.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
         let head = heads::find(&self.spec.head)?;
         let (layouts, classifier) = (head.published.layouts, self.kind.classifier);
-        let weights::Fitted { tensors: mut state, system } =
-            weights::fit(weights::read(path)?, &shapes, &self.kind.weights, layouts, classifier)?;
+        let given = weights::read(path)?;
+        let (tensors, first) = (given.len(), given.first().map_or("none", |(name, _)| name.as_str()).to_string());
+        let weights::Fitted { tensors: mut state, layout } =
+            weights::fit(given, &shapes, &self.kind.weights, layouts, classifier)?;
         let twins: Vec<(String, Tensor)> = (state.iter())
             .map(|(name, tensor)| (format!("{}{name}", heads::SECOND), tensor.shallow_clone()))
             .filter(|(name, _)| shapes.contains_key(name))
             .collect();
         state.extend(twins);
         let head: HashSet<String> = self.params.list[self.backbone_params..].iter().map(|p| p.name.clone()).collect();
+        let by_name = match layout {
+            Some(layout) => self.take_labels(layout.labels, &mut state, &shapes, &head)?,
+            None => false,
+        };
         // A layer of the head is taken whole or not at all: a bias means nothing without its weight.
         let differs: Vec<(String, Vec<i64>, Vec<i64>)> = state
             .iter()
@@ -56,8 +63,7 @@ impl Model {
             mismatched: summary.mismatched,
         };
         if of_backbone.missing.len() == self.backbone_params {
-            let first = state.first().map_or("none", |(name, _)| name.as_str());
-            let (tensors, backbone) = (state.len(), self.kind.name);
+            let backbone = self.kind.name;
             let message =
                 format!("none of its {tensors} tensors has a name that {backbone} knows; the first is \"{first}\"");
             let error = Error::in_file(path, message);
@@ -98,7 +104,7 @@ impl Model {
         let missing: Vec<String> =
             without.into_iter().filter(|name| !differs.iter().any(|d| layer(&d.0) == layer(name))).collect();
         // A file of the backbone alone is nobody's system.
-        if let Some(system) = system
+        if let Some(layout) = layout
             && missing.len() < head.len()
         {
             if !missing.is_empty() {
@@ -106,10 +112,40 @@ impl Model {
                 self.notes
                     .push(format!("{file}: tensors of head \"{}\" start from random weights: {lacks}", self.spec.head));
             }
-            self.notes.push(format!("{file}: read as a checkpoint of {system}"));
+            let m = self.labels.len() as i64;
+            let per_label = state.iter().any(|(name, tensor)| head.contains(name) && tensor.size().contains(&m));
+            let labels = match (by_name, per_label) {
+                (true, _) => format!("; its labels, {}, are taken by name", layout.labels.text()),
+                (false, true) if m == label_order::COCO => {
+                    format!("; its labels, {}, are taken as this model's, one after the other", layout.labels.text())
+                }
+                (false, true) => "; its labels are taken as this model's, one after the other".to_string(),
+                (false, false) => String::new(),
+            };
+            self.notes.push(format!("{file}: read as a checkpoint of {}{labels}", layout.system));
         }
         self.notes.iter().for_each(|line| log_once(line));
         Ok(())
+    }
+
+    /// Replaces the head's tensors of a checkpoint of COCO by those for this model's labels, by name. Returns whether it did: the
+    /// file's order is known, all labels are COCO's, and a tensor has one of its dimensions per label.
+    fn take_labels(
+        &self,
+        order: LabelOrder,
+        state: &mut [(String, Tensor)],
+        shapes: &HashMap<String, Vec<i64>>,
+        head: &HashSet<String>,
+    ) -> Result<bool> {
+        let Some(places) = order.places(&self.labels) else { return Ok(false) };
+        let mut any = false;
+        for (name, tensor) in state.iter_mut().filter(|(name, _)| head.contains(name)) {
+            let Some(shape) = shapes.get(name) else { continue };
+            if let Some(taken) = label_order::for_labels(tensor, shape, &places)? {
+                (*tensor, any) = (taken, true);
+            }
+        }
+        Ok(any)
     }
 
     /// Copies tensors into the parameters of the same names.

@@ -262,7 +262,8 @@ impl Model {
 
     /// Whether the parameter of that name belongs to the backbone or to a head's second backbone.
     pub fn is_of_backbone(&self, name: &str) -> bool {
-        name.starts_with(heads::SECOND) || self.params.list[..self.backbone_params].iter().any(|p| p.name == name)
+        let own = name.strip_prefix(heads::SECOND).unwrap_or(name);
+        self.params.list[..self.backbone_params].iter().any(|p| p.name == own)
     }
 
     /// Batch statistics of the trainable rest, sorted by name (f32), sharing the model's storage.

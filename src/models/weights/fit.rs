@@ -21,7 +21,7 @@ pub fn fit(
     given: Vec<(String, Tensor)>,
     own: &HashMap<String, Vec<i64>>,
     published: &PublishedWeights,
-    layouts: &[Layout],
+    layouts: &'static [Layout],
     classifier: &str,
 ) -> Result<Fitted> {
     let given = (published.arrange)(given)?;
@@ -79,11 +79,11 @@ pub fn fit(
     // One name under two prefixes (a model and its average): the first is used.
     let mut seen = std::collections::HashSet::new();
     fitted.retain(|(name, _)| seen.insert(name.clone()));
-    let system = match names {
-        Names::Layout(at) => Some(layouts[at].system),
+    let layout = match names {
+        Names::Layout(at) => layouts.get(at),
         Names::Own | Names::Backbone => None,
     };
-    Ok(Fitted { tensors: fitted, system })
+    Ok(Fitted { tensors: fitted, layout })
 }
 
 /// Whose names a file has.
@@ -100,8 +100,8 @@ enum Names {
 /// Tensors under this crate's names.
 pub struct Fitted {
     pub tensors: Vec<(String, Tensor)>,
-    /// The system of the layout that they had.
-    pub system: Option<&'static str>,
+    /// The layout that they had.
+    pub layout: Option<&'static Layout>,
 }
 
 fn unwrapped(name: &str) -> &str {
