@@ -7,6 +7,7 @@
 //! | k tasks | [`Partition`] | [`spectral_partition`], [`random_partition`], `from_tasks`, `load` |
 //! | scores of a partition | numbers | [`ncut`], [`z_score`], [`stability`], [`compare`](compare()), [`lloyd_mismatches`] |
 //! | a choice of k | [`SuggestedK`] | [`suggest_k`] |
+//! | two communities of labels | booleans | [`two_communities`] |
 //!
 //! Labels are matched by name and never by position: results do not depend on the order of the labels. All random
 //! choices follow from a seed, on any number of threads.
@@ -24,6 +25,6 @@ mod spectral; // the weighted graph of a branch and its eigenvectors
 pub use counts::{Cooccurrence, Counter, Pair};
 pub use partition::{
     Assign, Comparison, Move, Partition, PartitionOptions, Stability, ZScore, compare, lloyd_mismatches, ncut,
-    random_partition, spectral_partition, stability, z_score,
+    random_partition, spectral_partition, stability, two_communities, z_score,
 };
 pub use spectral::{Affinity, AffinityOptions, Branch, Complement, Eigen, Embedding, Preset, SuggestedK, suggest_k};

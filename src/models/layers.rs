@@ -81,7 +81,12 @@ const MOMENTUM: f64 = 0.1;
 
 impl BatchNorm {
     pub fn new(p: &Scope, channels: i64, eps: f64) -> Result<BatchNorm> {
-        let [weight, bias, mean, variance] = p.batch_norm(channels)?;
+        BatchNorm::starting(p, channels, eps, 1.0)
+    }
+
+    /// Its weight starts from `weight` everywhere.
+    fn starting(p: &Scope, channels: i64, eps: f64, weight: f64) -> Result<BatchNorm> {
+        let [weight, bias, mean, variance] = p.batch_norm(channels, weight)?;
         Ok(BatchNorm { weight, bias, mean, variance, eps })
     }
 
@@ -121,6 +126,12 @@ impl ConvNorm {
         Ok(ConvNorm { conv: Conv::new(&conv, config)?, norm: BatchNorm::new(&norm, config.outputs, eps)? })
     }
 
+    /// As [`new`](Self::new), with an output of 0 at first: the norm's weight starts from 0.
+    pub fn from_zero(p: &Scope, names: [impl Display; 2], config: ConvConfig, eps: f64) -> Result<ConvNorm> {
+        let [conv, norm] = names.map(|name| p.at(name));
+        Ok(ConvNorm { conv: Conv::new(&conv, config)?, norm: BatchNorm::starting(&norm, config.outputs, eps, 0.0)? })
+    }
+
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         self.norm.forward(&self.conv.forward(x)?, train)
     }
@@ -136,6 +147,12 @@ impl Linear {
     pub fn new(p: &Scope, inputs: i64, outputs: i64) -> Result<Linear> {
         let (weight, bias) = p.linear(&[outputs, inputs])?;
         Ok(Linear { weight, bias })
+    }
+
+    /// Starts from normal numbers of that standard deviation, and a bias of 0.
+    pub fn normal(p: &Scope, inputs: i64, outputs: i64, deviation: f64) -> Result<Linear> {
+        let weight = p.normal("weight", &[outputs, inputs], deviation)?;
+        Ok(Linear { weight, bias: p.filled("bias", &[outputs], 0.0)? })
     }
 
     /// A 1×1 convolution.
@@ -246,9 +263,9 @@ impl Activation {
 
 /// The two linear layers of a transformer, the inner one four times as wide.
 pub struct FeedForward {
-    first: Linear,
-    second: Linear,
-    activation: Activation,
+    pub first: Linear,
+    pub second: Linear,
+    pub activation: Activation,
 }
 
 impl FeedForward {

@@ -131,12 +131,12 @@ impl<'a> Scope<'a> {
         Ok((self.uniform("weight", shape, bound)?, self.uniform("bias", &shape[..1], bound)?))
     }
 
-    /// A batch norm's weight, bias, running mean and running variance, each `[channels]`.
-    pub fn batch_norm(&self, channels: i64) -> Result<[Tensor; 4]> {
+    /// A batch norm's weight, which starts from `weight` everywhere, bias, running mean and running variance, each `[channels]`.
+    pub fn batch_norm(&self, channels: i64, weight: f64) -> Result<[Tensor; 4]> {
         let p = self.frozen_if(self.frozen_norms);
         let options = (Kind::Float, Device::Cpu);
         Ok([
-            p.add("weight", Role::Weight, Tensor::f_ones([channels], options)?)?,
+            p.add("weight", Role::Weight, Tensor::f_full([channels], weight, options)?)?,
             p.add("bias", Role::Weight, Tensor::f_zeros([channels], options)?)?,
             p.add("running_mean", Role::Statistic, Tensor::f_zeros([channels], options)?)?,
             p.add("running_var", Role::Statistic, Tensor::f_ones([channels], options)?)?,
@@ -217,10 +217,10 @@ mod tests {
         let params = RefCell::new(Params::default());
         let root = Scope::root(&params, 1, Device::Cpu);
         let layer = root.at("layers").at(3).frozen_if(true);
-        let _ = layer.at("norm").frozen_if(false).batch_norm(2).unwrap();
+        let _ = layer.at("norm").frozen_if(false).batch_norm(2, 1.0).unwrap();
         let weight = root.at("fc").normal("weight", &[4], 1.0).unwrap();
         let copy = root.copy_under("second.").at("fc").normal("weight", &[4], 1.0).unwrap();
-        let _ = root.frozen_norms_if(true).at("bn").batch_norm(2).unwrap();
+        let _ = root.frozen_norms_if(true).at("bn").batch_norm(2, 1.0).unwrap();
         assert_eq!(weight, copy);
         assert!(root.generator("fc.weight") == random::named(1, "fc.weight") && root.draws());
         let list = params.into_inner().list;

@@ -19,7 +19,7 @@ pub fn heads_text() -> String {
     out.push_str("\n  model: #{backbone: \"resnet101\", head: \"q2l\", head_options: #{decoder_layers: 1}}\n\n");
     for (name, text) in [
         ("code", "the published class that the head equals: repository, commit, class"),
-        ("differs", "differences that remain; without published code, what is guessed"),
+        ("differs", "differences that remain; without published code, the guesses"),
         ("weights", "checkpoints of whole models that weights: \"FILE\" reads"),
         ("needs", "options of the model without which it cannot be made"),
     ] {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn every_head_says_where_it_comes_from() {
         for head in HEADS.iter().filter(|head| !head.paper.is_empty()) {
-            // Without published code, the text says what it is made from.
+            // Without published code, the text names its source.
             assert!(!head.published.code.is_empty() || head.published.differs.contains("paper"), "{}", head.name);
             assert!(
                 head.published.code.is_empty() || head.published.code.starts_with("github.com/"),

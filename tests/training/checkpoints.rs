@@ -184,6 +184,8 @@ loaded! {
     the_checkpoint_of_ssgrl: "SSGRL",
     the_checkpoint_of_dsdl: "DSDL",
     the_checkpoint_of_mgtn: "MGTN",
+    the_checkpoint_of_cpcl: "CPCL",
+    the_checkpoint_of_mcar: "MCAR",
 }
 
 /// Query2Label's own checkpoints have no input_proj, the default head has one: said, not silent.

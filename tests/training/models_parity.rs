@@ -454,8 +454,8 @@ fn siglip_equals_timm() {
     parity("vit_base_patch16_siglip_224");
 }
 
-/// Files under the names of timm, torchvision and authors, positions for another size among them, give what timm makes
-/// of them.
+/// Files under the names of timm, torchvision and authors, positions for another size among them, give the features
+/// of timm's models that loaded them.
 #[test]
 fn files_of_others_give_timms_features() {
     let (names, models) = (golden("models/names.json"), golden("models/models.json"));
@@ -506,7 +506,7 @@ fn positions_are_interpolated_as_in_timm() {
     }
 }
 
-/// `freeze` counts blocks: two of twelve and what follows them are trained.
+/// `freeze` counts blocks: two of twelve, the norm after them and the head are trained.
 #[test]
 fn a_transformer_is_frozen_by_blocks() {
     let spec = ModelSpec {

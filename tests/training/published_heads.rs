@@ -58,8 +58,12 @@ fn build(case: &Value) -> Built {
         let name = entry[0].as_str().unwrap();
         let shape: Vec<i64> = serde_json::from_value(entry[1].clone()).unwrap();
         let scale = entry.get(2).and_then(Value::as_f64).unwrap_or(1.0);
-        // Without published checkpoints, a golden has the names of this crate.
-        let own = layout.map_or_else(|| Some(name.to_string()), |layout| (layout.rename)(name, "fc"));
+        // Without a layout of whole checkpoints, a golden has the names of this crate, or says them.
+        let own = match (case.get("names"), layout) {
+            (Some(names), _) => names[name].as_str().map(String::from),
+            (None, Some(layout)) => (layout.rename)(name, "fc"),
+            (None, None) => Some(name.to_string()),
+        };
         let own = own.unwrap_or_else(|| panic!("{}: no place for {name}", kind.name));
         let param = params.list.iter().find(|p| p.name == own);
         let param = param.unwrap_or_else(|| panic!("{}: {name} is {own}, which the head does not have", kind.name));
@@ -73,15 +77,25 @@ fn build(case: &Value) -> Built {
         tch::no_grad(|| words.tensor.detach().copy_(&scattered("words", &shape, 1.0)));
         filled.insert("head.words".into(), "words".into());
     }
-    // What the class makes of the graph by itself, so the head must have made the same.
+    // Tensors that the class makes of the graph by itself, so the head must have made the same.
     for name in case.get("made").and_then(Value::as_array).into_iter().flatten() {
         let own = (layout.unwrap().rename)(name.as_str().unwrap(), "fc").unwrap();
         filled.insert(own, name.as_str().unwrap().into());
     }
-    for param in params.list.iter().filter(|p| !p.name.starts_with(SECOND)) {
+    // The class got maps in place of its second backbone.
+    let replaced = |name: &str| kind.name == "mgtn" && name.starts_with(SECOND);
+    for param in params.list.iter().filter(|p| !replaced(&p.name)) {
         assert!(filled.contains_key(&param.name), "{}: the golden has no {}", kind.name, param.name);
     }
     Built { params, head, names: filled.into_iter().map(|(own, theirs)| (theirs, own)).collect() }
+}
+
+/// The norm of a tensor of f64, and its product with a probe of its name.
+fn summarised(held: &mut impl FnMut(&str, f64, f64, f64), what: &str, name: &str, came: &Tensor, reference: &Value) {
+    let probe = scattered(&format!("probe {name}"), &came.size(), 1.0).to_kind(Kind::Double);
+    let (norm, what) = (reference["norm"].as_f64().unwrap(), format!("{what} {name}"));
+    held(&what, f64::try_from(came.norm()).unwrap(), norm, norm);
+    held(&what, f64::try_from((came * &probe).sum(Kind::Double)).unwrap(), reference["dot"].as_f64().unwrap(), norm);
 }
 
 /// The numbers of one golden; returns the largest relative difference.
@@ -108,6 +122,10 @@ fn check(file: &str, case: &Value) -> f64 {
     };
     let features = rest(&input).unwrap();
     let seen = |truth| Seen { maps: &features, earlier: &earlier, input: &input, rest: &rest, truth };
+    let gradient = |name: &str| {
+        let tensor = &params.list.iter().find(|p| p.name == names[name]).unwrap().tensor;
+        tensor.grad().to_kind(Kind::Double)
+    };
     let mut largest = 0.0_f64;
     let mut held = |what: &str, came: f64, expected: f64, scale: f64| {
         let difference = (came - expected).abs() / scale;
@@ -129,31 +147,16 @@ fn check(file: &str, case: &Value) -> f64 {
     if let Some(gradients) = case.get("gradients").and_then(Value::as_object) {
         (answer.logits * scattered("probe", &[n, m], 1.0)).sum(Kind::Float).backward();
         for (name, reference) in gradients {
-            let own = &names[name];
-            let tensor = &params.list.iter().find(|p| p.name == *own).unwrap().tensor;
-            let gradient = tensor.grad().to_kind(Kind::Double);
-            let probe = scattered(&format!("probe {name}"), &tensor.size(), 1.0).to_kind(Kind::Double);
-            let norm = reference["norm"].as_f64().unwrap();
-            held(&format!("gradient of {name}"), f64::try_from(gradient.norm()).unwrap(), norm, norm);
-            let dot = f64::try_from((gradient * &probe).sum(Kind::Double)).unwrap();
-            held(&format!("gradient of {name}"), dot, reference["dot"].as_f64().unwrap(), norm);
+            summarised(&mut held, "gradient of", name, &gradient(name), reference);
         }
     }
-    // What the head adds to the outputs of stages.
+    // The lateral connections from the outputs of stages.
     for lateral in case.get("lateral").and_then(Value::as_array).into_iter().flatten() {
         let stage = lateral["stage"].as_u64().unwrap();
         let shape: Vec<i64> = serde_json::from_value(lateral["shape"].clone()).unwrap();
         let came = head.lateral(stage as usize, &scattered(&format!("stage {stage}"), &shape, 1.0)).unwrap().unwrap();
-        let probe = scattered(&format!("probe lateral {stage}"), &shape, 1.0).to_kind(Kind::Double);
-        let came = came.to_kind(Kind::Double);
-        let norm = lateral["norm"].as_f64().unwrap();
-        held(&format!("lateral {stage}"), f64::try_from(came.norm()).unwrap(), norm, norm);
-        held(
-            &format!("lateral {stage}"),
-            f64::try_from((came * &probe).sum(Kind::Double)).unwrap(),
-            lateral["dot"].as_f64().unwrap(),
-            norm,
-        );
+        let name = format!("lateral {stage}");
+        summarised(&mut held, "the", &name, &came.to_kind(Kind::Double), lateral);
     }
     // The head's own loss, in evaluation mode so that nothing is random.
     if let Some(loss) = case.get("loss") {
@@ -167,6 +170,13 @@ fn check(file: &str, case: &Value) -> f64 {
         }
         let expected = loss["value"].as_f64().unwrap();
         held("loss", f64::try_from(&value).unwrap(), expected, expected.abs());
+        if let Some(gradients) = loss.get("gradients").and_then(Value::as_object) {
+            params.list.iter().for_each(|p| p.tensor.shallow_clone().zero_grad());
+            value.backward();
+            for (name, reference) in gradients {
+                summarised(&mut held, "gradient of the loss by", name, &gradient(name), reference);
+            }
+        }
     }
     largest
 }

@@ -4,6 +4,7 @@ mod agreement; // ARI, NMI and the labels that moved between two partitions
 mod authors_json; // reading and writing the authors' JSON form
 mod calinski_harabasz; // the score by which the authors selected clusterings
 mod clustering_options; // options of spectral clustering
+mod communities; // two communities by modularity
 mod kmeans; // k-means++ and Lloyd's steps
 mod normalised_cut; // the normalised cut of an assignment and its z score
 mod partition_scores; // scores of a partition on any affinity
@@ -18,6 +19,7 @@ mod tasks; // `Partition`: labels split into tasks
 
 pub use agreement::{Comparison, Move, compare};
 pub use clustering_options::{Assign, PartitionOptions};
+pub use communities::two_communities;
 pub use normalised_cut::ZScore;
 pub use partition_scores::{lloyd_mismatches, ncut, z_score};
 pub use random_tasks::random_partition;

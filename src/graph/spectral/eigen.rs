@@ -4,6 +4,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::lanczos::{self, Operator};
 use super::laplacian::Laplacian;
+use super::vector_block::{BLOCK, Row};
 use crate::error::{Error, Result};
 
 /// Largest number of labels for which the dense solver is faster (measured: docs/results.md).
@@ -66,6 +67,55 @@ pub fn smallest_of_dense(laplacian: &DMatrix<f64>, k: usize) -> Result<Eigen> {
     let mut vectors = all.eigenvectors.select_columns(&order);
     fix_signs(&mut vectors);
     Ok(Eigen { values, vectors })
+}
+
+/// The largest eigenvalue of a symmetric operator with at least one row, and its vector of length 1. The first of the vector's
+/// largest entries is positive.
+///
+/// Errors: Interrupted.
+pub fn largest(operator: &dyn Operator) -> Result<(f64, Vec<f64>)> {
+    let m = operator.len();
+    let negative = Negative(operator);
+    let (value, mut vector) = match m <= DENSE_SOLVER_UP_TO || m < lanczos::least_size(1) {
+        true => {
+            let Eigen { values, vectors } = smallest_of_dense(&dense(&negative), 1)?;
+            (values[0], vectors)
+        }
+        false => {
+            let (values, vectors) = lanczos::smallest(&negative, 1, &DMatrix::zeros(m, 0))?;
+            (values[0], vectors)
+        }
+    };
+    fix_signs(&mut vector);
+    Ok((-value, vector.iter().copied().collect()))
+}
+
+struct Negative<'a>(&'a dyn Operator);
+
+impl Operator for Negative<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn apply(&self, x: &[Row], y: &mut [Row]) {
+        self.0.apply(x, y);
+        y.iter_mut().for_each(|row| *row = row.map(|y| -y));
+    }
+}
+
+/// The matrix of an operator.
+fn dense(operator: &dyn Operator) -> DMatrix<f64> {
+    let m = operator.len();
+    let mut matrix = DMatrix::zeros(m, m);
+    for from in (0..m).step_by(BLOCK) {
+        let mut y = vec![[0.0; BLOCK]; m];
+        let x: Vec<Row> = (0..m).map(|i| std::array::from_fn(|c| f64::from(i == from + c))).collect();
+        operator.apply(&x, &mut y);
+        for (i, row) in y.iter().enumerate() {
+            (from..m.min(from + BLOCK)).for_each(|j| matrix[(i, j)] = row[j - from]);
+        }
+    }
+    matrix
 }
 
 /// Turns each column so that the first of its largest entries is positive.

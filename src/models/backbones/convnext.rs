@@ -6,7 +6,7 @@
 
 use tch::Tensor;
 
-use super::super::layers::{Activation, FeedForward, LayerNorm, average_pool};
+use super::super::layers::{Activation, FeedForward, LayerNorm, Linear, average_pool};
 use super::super::params::Scope;
 use super::super::precision::lowered;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
@@ -124,7 +124,7 @@ const TINY: Shape = Shape { name: "convnext_tiny", blocks: [3, 3, 9, 3], width: 
 const BASE: Shape = Shape { name: "convnext_base", blocks: [3, 3, 27, 3], width: 128 };
 const NAMES: [&str; 4] = ["stages.0", "stages.1", "stages.2", "stages.3"];
 const EPS: f64 = 1e-6;
-/// Standard deviation of the weights of initial convolutions.
+/// Standard deviation of the initial weights. The authors cut the normal distribution off at 2, a hundred deviations away.
 const DEVIATION: f64 = 0.02;
 /// Initial factor of a block's output (LayerScale, Touvron et al., ICCV 2021).
 const LAYER_SCALE: f64 = 1e-6;
@@ -236,7 +236,11 @@ impl Block {
         Ok(Block {
             conv: Conv::depthwise(&p.at("conv_dw"), width)?,
             norm: LayerNorm::new(&p.at("norm"), width, EPS)?,
-            feed: FeedForward::new([&p.at("mlp.fc1"), &p.at("mlp.fc2")], width, Activation::Gelu)?,
+            feed: FeedForward {
+                first: Linear::normal(&p.at("mlp.fc1"), width, 4 * width, DEVIATION)?,
+                second: Linear::normal(&p.at("mlp.fc2"), 4 * width, width, DEVIATION)?,
+                activation: Activation::Gelu,
+            },
             gamma: p.filled("gamma", &[width], LAYER_SCALE)?,
         })
     }

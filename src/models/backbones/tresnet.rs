@@ -177,6 +177,8 @@ const L: Shape = Shape { blocks: [4, 5, 18, 3], width: 76, basic: 2 };
 const XL: Shape = Shape { blocks: [4, 5, 24, 3], width: 83, basic: 2 };
 const V2_L: Shape = Shape { blocks: [3, 4, 23, 3], width: 64, basic: 0 };
 const NAMES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
+/// Names of a convolution and its norm.
+const NORMED: [&str; 2] = ["conv", "bn"];
 const EPS: f64 = 1e-5;
 /// Slope of the leaky ReLU within blocks, and in the stem, where the reference uses PyTorch's default.
 const SLOPE: f64 = 1e-3;
@@ -233,7 +235,7 @@ impl TResNet {
 
 /// A convolution of stride 1 and its norm.
 fn conv(p: &Scope, inputs: i64, outputs: i64, kernel: i64) -> Result<ConvNorm> {
-    ConvNorm::new(p, ["conv", "bn"], ConvConfig { inputs, outputs, kernel, ..ConvConfig::PLAIN }, EPS)
+    ConvNorm::new(p, NORMED, ConvConfig { inputs, outputs, kernel, ..ConvConfig::PLAIN }, EPS)
 }
 
 impl Block {
@@ -243,9 +245,18 @@ impl Block {
             1 => (vec![(inputs, width, 3), (width, width, 3)], 0, 1),
             _ => (vec![(inputs, width, 1), (width, width, 3), (width, outputs, 1)], 1, 1),
         };
+        let last = plan.len();
         let convs = (1..)
             .zip(plan)
-            .map(|(i, (from, to, kernel))| conv(&p.at(format!("conv{i}")), from, to, kernel))
+            .map(|(i, (inputs, outputs, kernel))| {
+                let (p, config) =
+                    (p.at(format!("conv{i}")), ConvConfig { inputs, outputs, kernel, ..ConvConfig::PLAIN });
+                // As in the authors' code, a block starts as its shortcut.
+                match i == last {
+                    true => ConvNorm::from_zero(&p, NORMED, config, EPS),
+                    false => ConvNorm::new(&p, NORMED, config, EPS),
+                }
+            })
             .collect::<Result<_>>()?;
         let excite = match stage {
             3 => None,
@@ -318,10 +329,13 @@ struct SqueezeExcite(Linear, Linear);
 
 impl SqueezeExcite {
     fn new(p: &Scope, channels: i64, hidden: i64) -> Result<SqueezeExcite> {
-        Ok(SqueezeExcite(
-            Linear::pointwise(&p.at("fc1"), channels, hidden)?,
-            Linear::pointwise(&p.at("fc2"), hidden, channels)?,
-        ))
+        // 1×1 convolutions, so their weights start as those of the others, with PyTorch's bias.
+        let layer = |name: &str, inputs: i64, outputs: i64| -> Result<Linear> {
+            let p = p.at(name);
+            let weight = p.conv([outputs, inputs, 1, 1], 1)?;
+            Ok(Linear { weight, bias: p.uniform("bias", &[outputs], 1.0 / (inputs as f64).sqrt())? })
+        };
+        Ok(SqueezeExcite(layer("fc1", channels, hidden)?, layer("fc2", hidden, channels)?))
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {

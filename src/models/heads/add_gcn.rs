@@ -81,6 +81,12 @@ impl PerLabel {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_linear(&self.weight.f_squeeze_dim(2)?, Some(&self.bias))?)
     }
+
+    /// The diagonal of [`forward`](Self::forward) for as many outputs as labels: `[N, m, in]` → `[N, m]`.
+    fn diagonal(&self, x: &Tensor) -> Result<Tensor> {
+        let product = x.f_mul(&self.weight.f_squeeze_dim(2)?)?;
+        Ok(product.f_sum_dim_intlist(&[-1i64][..], false, None)?.f_add(&self.bias)?)
+    }
 }
 
 impl AddGcn {
@@ -125,7 +131,7 @@ impl Head for AddGcn {
         let adjacency = self.dynamic_adjacency.forward(&both)?.f_sigmoid()?;
         let mixed = leaky_relu(&adjacency.f_matmul(&x)?, 0.2)?;
         let z = v.f_add(&leaky_relu(&self.dynamic_weight.forward(&mixed)?, 0.2)?)?;
-        let from_graph = self.last.forward(&z)?.f_diagonal(0, 1, 2)?;
+        let from_graph = self.last.diagonal(&z)?;
         Ok(direct.f_add(&from_graph)?.f_mul_scalar(0.5)?)
     }
 

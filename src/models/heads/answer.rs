@@ -50,12 +50,25 @@ impl LabelLoss<'_> {
             .about_option("loss")
             .with_help("form: \"bernoulli\" takes each label by itself"));
         }
-        let logits = logits.f_masked_select(known)?;
-        // The mean of no elements would be NaN.
-        if logits.numel() == 0 {
-            return Ok(logits.f_sum(None)?);
+        let targets = targets.f_masked_select(known)?;
+        zero_if_empty(&logits.f_masked_select(known)?, |logits| self.spec.by(self.function, logits, &targets))
+    }
+
+    /// The known ones of elements `[N, m]`, summed or averaged as by the training's loss; 0 if none is known.
+    pub fn reduce(&self, elements: &Tensor) -> Result<Tensor> {
+        let reduction = self.spec.reduction();
+        match self.known {
+            Some(known) => zero_if_empty(&elements.f_masked_select(known)?, |known| reduction.apply(known)),
+            None => reduction.apply(elements),
         }
-        self.spec.by(self.function, &logits, &targets.f_masked_select(known)?)
+    }
+}
+
+/// A loss of these elements. The mean of no elements would be NaN: their sum is 0, with gradients of 0.
+fn zero_if_empty(elements: &Tensor, loss: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    match elements.numel() {
+        0 => Ok(elements.f_sum(None)?),
+        _ => loss(elements),
     }
 }
 

@@ -3,12 +3,12 @@
 use tch::{Kind, Tensor};
 
 use super::published::{Layout, Published, moved_one_of, useless};
-use super::transformer::{ENCODER, Init, PostNorm, PostNormConfig, maps, tokens};
+use super::transformer::{ENCODER, GroupWise, Init, PostNorm, PostNormConfig, maps, tokens};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, LabelLoss, OwnLoss, Seen, Truth};
 use crate::error::{Error, Result};
 use crate::losses::{Kl, KlForm, LossSpec};
 use crate::models::label_order::LabelOrder;
-use crate::models::layers::{LayerNorm, Linear};
+use crate::models::layers::LayerNorm;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
@@ -86,7 +86,7 @@ struct CTran {
     states: Option<Tensor>,
     norm: LayerNorm,
     layers: Vec<PostNorm>,
-    last: Linear,
+    last: GroupWise,
 }
 
 impl CTran {
@@ -105,7 +105,7 @@ impl CTran {
             },
             norm: LayerNorm::new(&head.at("norm"), d, 1e-5)?,
             layers: (0..setup.integer("layers")).map(layer).collect::<Result<_>>()?,
-            last: Linear::new(&p.at(setup.classifier), d, m)?,
+            last: GroupWise::diagonal(&p.at(setup.classifier), m, d)?,
         })
     }
 
@@ -144,8 +144,8 @@ impl CTran {
             (x, looked) = (seen.values, Some(seen.weights));
         }
         let looked = looked.ok_or_else(|| Error::internal("a transformer without layers"))?;
-        let own = x.f_narrow(1, size[1], m)?.f_mul(&self.last.weight)?.f_sum_dim_intlist(&[-1i64][..], false, None)?;
-        Ok((own.f_add(&self.last.bias)?, looked.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])?))
+        let own = self.last.forward(&x.f_narrow(1, size[1], m)?)?;
+        Ok((own, looked.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])?))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use tch::Tensor;
 
-use super::ml_gcn::{normalised, reweighted};
-use super::published::{Layout, moved, resnet_children};
+use super::graph_convolution::{GraphConvolutions, normalised, reweighted};
+use super::published::{Layout, moved, resnet_children, useless};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Published, Seen};
 use crate::error::Result;
 use crate::models::label_order::LabelOrder;
-use crate::models::layers::{Linear, leaky_relu};
+use crate::models::layers::Linear;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
@@ -42,7 +42,7 @@ pub const CPCL: HeadKind = HeadKind {
         code: "github.com/FT-ZHOU-ZZZ/CPCL 9e2efed, Model (MS-COCO/models.py), MyLoss (MS-COCO/loss.py)",
         differs: "maps of any size are max-pooled (theirs: 14 × 14)",
         layouts: &[Layout {
-            system: "CPCL (model_best.pth.tar of its program)",
+            system: "CPCL (model_best.pth.tar of its program; its adjacency comes from the option graph)",
             rename,
             labels: LabelOrder::Alphabetical,
         }],
@@ -56,6 +56,10 @@ fn rename(name: &str, _: &str) -> Option<String> {
     if let Some(rest) = name.strip_prefix("features.") {
         return resnet_children(rest);
     }
+    // Never trained: the output of `reweighted`, in the order of their labels.
+    if name == "A" {
+        return useless();
+    }
     moved(name, "decoupling_network.fc.", "head.compose.")
         .or_else(|| moved(name, "coupling_network.fc.", "head.decompose."))
         .or_else(|| moved(name, "semantic_special.feature_trans.", "head.image."))
@@ -67,8 +71,7 @@ fn rename(name: &str, _: &str) -> Option<String> {
 struct Cpcl {
     words: Tensor,
     adjacency: Tensor,
-    first: Tensor,
-    second: Tensor,
+    convolutions: GraphConvolutions,
     /// U, `[width, C]`.
     image: Tensor,
     /// V, `[width, d]`.
@@ -86,16 +89,12 @@ impl Cpcl {
         let graph = setup.graph()?.f_to_device(p.device)?;
         let words = setup.words(p)?;
         let (d, hidden, width) = (words.size()[1], setup.integer("hidden"), setup.integer("width"));
-        let convolution = |name: &str, inputs: i64, outputs: i64| {
-            head.uniform(name, &[inputs, outputs], 1.0 / (outputs as f64).sqrt())
-        };
         let unbiased =
             |name: &str, inputs: i64| head.at(name).uniform("weight", &[width, inputs], 1.0 / (inputs as f64).sqrt());
         Ok(Cpcl {
             adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: convolution("gc1.weight", d, hidden)?,
-            second: convolution("gc2.weight", hidden, width)?,
+            convolutions: GraphConvolutions::new(&head, d, hidden, width)?,
             image: unbiased("image", setup.inputs)?,
             word: unbiased("word", d)?,
             feature: Linear::new(&head.at("feature"), width, width)?,
@@ -105,12 +104,6 @@ impl Cpcl {
             beta: setup.number("beta"),
         })
     }
-
-    /// `[m, width]`
-    fn prototypes(&self) -> Result<Tensor> {
-        let hidden = leaky_relu(&self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?, 0.2)?;
-        Ok(self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?)
-    }
 }
 
 impl Head for Cpcl {
@@ -118,7 +111,7 @@ impl Head for Cpcl {
         let image = features.f_amax([2i64, 3], false)?.f_linear(&self.image, None::<&Tensor>)?.f_unsqueeze(1)?;
         let word = self.words.f_linear(&self.word, None::<&Tensor>)?;
         let v = self.feature.forward(&image.f_mul(&word)?.f_tanh()?)?;
-        let z = self.prototypes()?.f_expand_as(&v)?;
+        let z = self.convolutions.forward(&self.words, &self.adjacency)?.f_expand_as(&v)?;
         let both = Tensor::f_cat(&[&v.f_mul(&z)?, &z], 2)?;
         let apart = |map: &Linear| -> Result<Tensor> {
             Ok(v.f_sub(&map.forward(&both)?)?.f_norm_scalaropt_dim(2, [2i64], false)?)
@@ -134,13 +127,7 @@ impl Head for Cpcl {
             own_loss: Some(Box::new(move |loss, targets| {
                 let absent = scores.f_add_scalar(margin)?.f_relu()?.f_mul(&targets.f_rsub_scalar(1.0)?)?;
                 let present = scores.f_neg()?.f_add_scalar(margin)?.f_relu()?.f_mul(targets)?;
-                let mut hinge = absent.f_add(&present)?;
-                if let Some(known) = loss.known {
-                    hinge = hinge.f_masked_select(known)?;
-                }
-                // The mean of no elements would be NaN.
-                let hinge =
-                    if hinge.numel() == 0 { hinge.f_sum(None)? } else { loss.spec.reduction().apply(&hinge)? };
+                let hinge = loss.reduce(&absent.f_add(&present)?)?;
                 Ok(loss.compute(&scores, targets)?.f_add(&hinge.f_mul_scalar(beta)?)?)
             })),
         })

@@ -102,7 +102,7 @@ impl AttentionHead {
     }
 }
 
-/// The sum of what `of` gives for each head.
+/// The sum of `of` over the heads.
 fn sum(heads: &[AttentionHead], of: impl Fn(&AttentionHead) -> Result<Tensor>) -> Result<Tensor> {
     let parts = heads.iter().map(of).collect::<Result<Vec<_>>>()?;
     Ok(Tensor::f_stack(&parts, 0)?.f_sum_dim_intlist(&[0i64][..], false, None)?)

@@ -2,10 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::published::{Layout, moved};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Published};
 use crate::error::Result;
-use crate::models::label_order::LabelOrder;
 use crate::models::layers::{Linear, average_pool, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
@@ -35,21 +33,11 @@ pub const KSSNET: HeadKind = HeadKind {
                   picture's network has them after the stages of a ResNet is read from the paper. The authors' file of the \
                   graph superimposes ConceptNet's weights on those of the labels and is symmetric; here it is the option \
                   graph as given (P(j|i) for a co-occurrence)",
-        layouts: &[Layout {
-            system: "KSSNet (the head of its network for video)",
-            rename,
-            labels: LabelOrder::Unknown,
-        }],
+        layouts: &[],
     },
     build: |p, setup| Ok(Box::new(KssNet::new(p, setup)?)),
     ..COMMON
 };
-
-fn rename(name: &str, classifier: &str) -> Option<String> {
-    moved(name, "logits.conv3d.", &format!("{classifier}."))
-        .or_else(|| moved(name, "merge_conv", "head.lateral"))
-        .or_else(|| name.starts_with("gc").then(|| format!("head.{name}")))
-}
 
 /// E → Â E W₁ W₂ + b.
 struct GraphConvolution {

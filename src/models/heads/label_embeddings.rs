@@ -69,7 +69,7 @@ pub fn label_embeddings(
     Ok(embeddings)
 }
 
-/// The embeddings of this process by what decides them: a model is built to name its run, and again to train it.
+/// The embeddings of this process by a hash of all inputs: a model is built to name its run, and again to train it.
 static KEPT: Mutex<Vec<(blake3::Hash, Vec<f32>)>> = Mutex::new(Vec::new());
 /// The most numbers in all of them together: 64 MB.
 const MOST_KEPT: usize = 1 << 24;
@@ -109,7 +109,7 @@ struct Normed {
     output: DMatrix<f64>,
 }
 
-/// What the backward pass needs.
+/// Values that the backward pass reads.
 struct Forward {
     normed: [Normed; 2],
     /// Lengths of the embeddings.

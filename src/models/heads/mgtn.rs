@@ -2,16 +2,17 @@
 
 use tch::{Kind, Tensor};
 
-use super::ml_gcn::normalised;
+use super::graph_convolution::{GraphConvolutions, normalised};
 use super::published::{moved, resnet_children, useless};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
+use crate::graph::two_communities;
 use crate::models::backbones::{self, Backbone};
 use crate::models::label_order::LabelOrder;
-use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::precision::full;
+use crate::torch::to_vec_f32;
 
 /// Nguyen, Vu and Le, "Modular graph transformer networks for multi-label image classification", AAAI 2021.
 ///
@@ -95,8 +96,7 @@ struct Mgtn {
     edges: Tensor,
     /// [1, 3, 1, 1] each: scores of the two choices.
     choices: [Tensor; 2],
-    first: Tensor,
-    second: Tensor,
+    convolutions: GraphConvolutions,
     /// [m, 2C]: weights of the classifiers' entries.
     mask: Tensor,
     other: Box<dyn Backbone>,
@@ -110,7 +110,13 @@ impl Mgtn {
     fn new(p: &Scope, setup: &HeadSetup) -> Result<Mgtn> {
         let head = p.at("head");
         let graph = setup.graph()?;
-        let mask = module_mask(&communities(&graph, setup.number("communities"))?, setup.inputs, setup.number("mask"))?;
+        // Where the mask is replaced, the communities are not sought: they take long for many labels.
+        let mask = match head.draws() {
+            true => {
+                module_mask(&communities(&graph, setup.number("communities"))?, setup.inputs, setup.number("mask"))?
+            }
+            false => Tensor::f_zeros([setup.num_labels(), 2 * setup.inputs], (Kind::Float, graph.device()))?,
+        };
         let words = setup.words(p)?;
         let scale = match setup.flag("centrality") {
             true => centrality(&graph)?.f_mul_scalar(10.0)?,
@@ -127,14 +133,10 @@ impl Mgtn {
         ];
         let choices = head.at("choices").frozen_if(!setup.flag("train_choices"));
         let equal = |name: &str| choices.at(name).filled("weight", &[1, 3, 1, 1], 0.1);
-        let layer = |name: &str, inputs: i64, outputs: i64| {
-            head.at(name).uniform("weight", &[inputs, outputs], 1.0 / (outputs as f64).sqrt())
-        };
         Ok(Mgtn {
             edges: Tensor::f_stack(&edges, 0)?.f_unsqueeze(0)?,
             choices: [equal("first")?, equal("second")?],
-            first: layer("gc1", words.size()[1], hidden)?,
-            second: layer("gc2", hidden, 2 * setup.inputs)?,
+            convolutions: GraphConvolutions::new(&head, words.size()[1], hidden, 2 * setup.inputs)?,
             words,
             scale: scale.f_to_kind(Kind::Float)?.f_to_device(p.device)?.f_unsqueeze(1)?,
             mask: head.at("mask").frozen_if(true).given("weight", mask)?,
@@ -159,8 +161,7 @@ impl Mgtn {
         let m = product.size()[0];
         let adjacency = normalised(&product.f_add(&Tensor::f_eye(m, (Kind::Float, product.device()))?)?)?;
         let words = self.words.f_mul(&self.scale)?;
-        let hidden = leaky_relu(&adjacency.f_matmul(&words.f_matmul(&self.first)?)?, 0.2)?;
-        Ok(adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?.f_mul(&self.mask)?)
+        Ok(self.convolutions.forward(&words, &adjacency)?.f_mul(&self.mask)?)
     }
 
     /// From the features of both backbones `[N, 2C]`.
@@ -182,30 +183,14 @@ fn edges_between(graph: &Tensor, least: f64, end: f64, neighbours: f64) -> Resul
     Ok(joined.f_mul_scalar(neighbours)?.f_div(&sums)?)
 }
 
-/// Whether each label `[m]` is in the second of two communities, which is that of the last label: the signs of the leading
-/// eigenvector of the modularity matrix B = A - k kᵀ / Σk (Newman, "Modularity and community structure in networks", PNAS
-/// 2006), A the mean of the graph joined at `threshold` and its transpose, k its row sums. All labels are in the first if no
-/// division has a positive modularity.
+/// Whether each label `[m]` is in the second of the [`two_communities`] of the graph joined at `threshold`.
 fn communities(graph: &Tensor, threshold: f64) -> Result<Tensor> {
-    // On the CPU on every device: another solver may give another vector of a repeated eigenvalue.
-    let graph = graph.f_to_kind(Kind::Double)?;
-    let m = graph.size()[0];
-    let joined = graph.f_ge(threshold)?.f_logical_and(&graph.f_gt(0.0)?)?.f_to_kind(Kind::Double)?;
-    let a = joined.f_add(&joined.f_transpose(0, 1)?)?.f_mul_scalar(0.5)?;
-    let degrees = a.f_sum_dim_intlist(&[1i64][..], false, None)?;
-    let total = f64::try_from(degrees.f_sum(Kind::Double)?)?;
-    let none = || Ok(Tensor::f_zeros([m], (Kind::Bool, graph.device()))?);
-    if total == 0.0 {
-        return none();
-    }
-    let modularity = a.f_sub(&degrees.f_outer(&degrees)?.f_mul_scalar(1.0 / total)?)?;
-    let (values, vectors) = modularity.f_linalg_eigh("L")?;
-    if f64::try_from(values.f_select(0, m - 1)?)? < 1e-9 {
-        return none();
-    }
-    let side = vectors.f_select(1, m - 1)?.f_ge(0.0)?;
-    // An eigenvector's sign is arbitrary.
-    Ok(side.f_eq_tensor(&side.f_select(0, m - 1)?)?)
+    let m = graph.size()[0] as usize;
+    let rows = to_vec_f32(graph)?;
+    let joined = |weight: f32| f64::from(weight) >= threshold && weight > 0.0;
+    let neighbours = |row: &[f32]| (0..).zip(row).filter(|(_, weight)| joined(**weight)).map(|(j, _)| j).collect();
+    let lists: Vec<Vec<u32>> = rows.chunks(m.max(1)).map(neighbours).collect();
+    Ok(Tensor::f_from_slice(&two_communities(&lists)?)?)
 }
 
 /// `[m, 2C]`: `own` in the half of the label's community, 1 - `own` in the other.
@@ -286,7 +271,7 @@ mod tests {
     ];
 
     #[test]
-    fn communities_are_what_hangs_together() {
+    fn communities_hang_together() {
         let found = |rows, threshold| Vec::<bool>::try_from(communities(&of(rows), threshold).unwrap()).unwrap();
         assert_eq!(found(&TWO, 0.12), [false, false, false, true, true]);
         assert_eq!(found(&TWO, 0.05), [false, false, false, true, true]);

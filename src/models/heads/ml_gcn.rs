@@ -2,11 +2,11 @@
 
 use tch::Tensor;
 
+use super::graph_convolution::{GraphConvolutions, normalised, reweighted};
 use super::published::{moved, resnet_children, useless};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
 use crate::models::label_order::LabelOrder;
-use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
@@ -42,7 +42,7 @@ pub const ML_GCN: HeadKind = HeadKind {
 
 fn their_name(name: &str, _: &str) -> Option<String> {
     match name {
-        // Never trained: what `reweighted` makes, in the order of their labels.
+        // Never trained: the output of `reweighted`, in the order of their labels.
         "A" => useless(),
         _ => match name.strip_prefix("features.") {
             Some(rest) => resnet_children(rest),
@@ -54,8 +54,7 @@ fn their_name(name: &str, _: &str) -> Option<String> {
 struct MlGcn {
     words: Tensor,
     adjacency: Tensor,
-    first: Tensor,
-    second: Tensor,
+    convolutions: GraphConvolutions,
 }
 
 impl MlGcn {
@@ -64,37 +63,17 @@ impl MlGcn {
         let graph = setup.graph()?.f_to_device(p.device)?;
         let words = setup.words(p)?;
         let (d, hidden) = (words.size()[1], setup.integer("hidden"));
-        let layer = |name: &str, inputs: i64, outputs: i64| {
-            head.at(name).uniform("weight", &[inputs, outputs], 1.0 / (outputs as f64).sqrt())
-        };
         Ok(MlGcn {
             adjacency: normalised(&reweighted(&graph, setup.number("threshold"), setup.number("neighbours"))?)?,
             words,
-            first: layer("gc1", d, hidden)?,
-            second: layer("gc2", hidden, setup.inputs)?,
+            convolutions: GraphConvolutions::new(&head, d, hidden, setup.inputs)?,
         })
     }
 
     /// `[m, C]`
     fn classifiers(&self) -> Result<Tensor> {
-        let hidden = self.adjacency.f_matmul(&self.words.f_matmul(&self.first)?)?;
-        let hidden = leaky_relu(&hidden, 0.2)?;
-        Ok(self.adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?)
+        self.convolutions.forward(&self.words, &self.adjacency)
     }
-}
-
-/// The graph binarised at `threshold`, columns scaled to a sum of `neighbours`, plus the identity.
-pub(super) fn reweighted(graph: &Tensor, threshold: f64, neighbours: f64) -> Result<Tensor> {
-    let joined = graph.f_ge(threshold)?.f_to_kind(tch::Kind::Float)?;
-    let sums = joined.f_sum_dim_intlist(&[0i64][..], true, None)?.f_add_scalar(1e-6)?;
-    let m = joined.size()[0];
-    Ok(joined.f_mul_scalar(neighbours)?.f_div(&sums)?.f_add(&Tensor::f_eye(m, (tch::Kind::Float, graph.device()))?)?)
-}
-
-/// (A D^-1/2)ᵀ D^-1/2.
-pub(super) fn normalised(a: &Tensor) -> Result<Tensor> {
-    let scale = a.f_sum_dim_intlist(&[1i64][..], false, None)?.f_pow_tensor_scalar(-0.5)?;
-    Ok(a.f_mul(&scale.f_unsqueeze(0)?)?.f_transpose(0, 1)?.f_mul(&scale.f_unsqueeze(0)?)?)
 }
 
 impl Head for MlGcn {

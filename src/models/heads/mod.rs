@@ -11,6 +11,7 @@ mod cpcl;
 mod csra;
 mod dsdl;
 mod gap;
+mod graph_convolution; // graph convolutions of word vectors, shared by heads
 mod kssnet;
 mod label_embeddings; // vectors whose cosines are co-occurrences
 mod mcar;

@@ -72,7 +72,7 @@ struct MsCma {
     weights: Option<[Tensor; 2]>,
 }
 
-/// What reads one stage.
+/// The branch of one stage.
 struct Scale {
     hidden: ConvNorm,
     projection: ConvNorm,
@@ -178,20 +178,13 @@ impl Head for MsCma {
                     Some([present, absent]) => Some(targets.f_mul(&present.f_sub(absent)?)?.f_add(absent)?),
                     None => None,
                 };
-                let mut elements = scores.f_binary_cross_entropy_with_logits(
+                let elements = scores.f_binary_cross_entropy_with_logits(
                     targets,
                     weight.as_ref(),
                     None::<&Tensor>,
                     tch::Reduction::None,
                 )?;
-                if let Some(known) = loss.known {
-                    elements = elements.f_masked_select(known)?;
-                    // The mean of no elements would be NaN.
-                    if elements.numel() == 0 {
-                        return Ok(elements.f_sum(None)?);
-                    }
-                }
-                loss.spec.reduction().apply(&elements)
+                loss.reduce(&elements)
             })),
         })
     }

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::published::{moved, moved_one_of};
-use super::transformer::{maps, tokens};
+use super::transformer::{GroupWise, maps, tokens};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published};
 use crate::error::Result;
 use crate::models::label_order::LabelOrder;
@@ -76,8 +76,7 @@ struct Ssgrl {
     /// Whether the reset gate reads the state through the update gate's weights.
     shared: bool,
     output: Linear,
-    /// [m, d] and [m]: one dot product per label.
-    last: (Tensor, Tensor),
+    last: GroupWise,
     pool: i64,
     steps: i64,
 }
@@ -101,7 +100,6 @@ impl Ssgrl {
         let no_bias = |name: &str, inputs: i64| {
             head.at("attention").at(name).uniform("weight", &[hidden, inputs], 1.0 / (inputs as f64).sqrt())
         };
-        let (last, bound) = (p.at(setup.classifier), 1.0 / (width as f64).sqrt());
         Ok(Ssgrl {
             image: no_bias("image", channels)?,
             word: no_bias("word", words.size()[1])?,
@@ -110,10 +108,7 @@ impl Ssgrl {
             gates,
             shared,
             output: Linear::new(&head.at("output"), 2 * channels, width)?,
-            last: (
-                last.uniform("weight", &[setup.num_labels(), width], bound)?,
-                last.uniform("bias", &[setup.num_labels()], bound)?,
-            ),
+            last: GroupWise::diagonal(&p.at(setup.classifier), setup.num_labels(), width)?,
             pool: setup.integer("pool"),
             steps: setup.integer("steps"),
             words,
@@ -151,8 +146,7 @@ impl Head for Ssgrl {
             let next = candidate.0.forward(&messages)?.f_add(&candidate.1.forward(&r.f_mul(&state)?)?)?.f_tanh()?;
             state = state.f_add(&z.f_mul(&next.f_sub(&state)?)?)?;
         }
-        let output = self.output.forward(&Tensor::f_cat(&[state, input], 2)?)?.f_tanh()?;
-        Ok(output.f_mul(&self.last.0)?.f_sum_dim_intlist(&[-1i64][..], false, None)?.f_add(&self.last.1)?)
+        self.last.forward(&self.output.forward(&Tensor::f_cat(&[state, input], 2)?)?.f_tanh()?)
     }
 
     /// The attention over the pooled positions, each repeated over the positions that it covers.

@@ -179,20 +179,27 @@ pub fn maps(weights: &Tensor, features: &Tensor) -> Result<Tensor> {
     Ok(weights.f_reshape([size[0], size[1], positions[2], positions[3]])?)
 }
 
-/// One dot product and one bias per label: `[N, m, d]` → `[N, m]` (Query2Label's group-wise linear, SSGRL's element-wise
-/// layer).
+/// One dot product and one bias per label: `[N, m, d]` → `[N, m]`.
 pub struct GroupWise {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl GroupWise {
+    /// Weight `[1, m, d]` and bias `[1, m]`: Query2Label's group-wise linear layer.
     pub fn new(p: &Scope, labels: i64, width: i64) -> Result<GroupWise> {
+        GroupWise::of(p, &[1, labels, width])
+    }
+
+    /// Weight `[m, d]` and bias `[m]`: SSGRL's element-wise layer, the diagonal of C-Tran's linear one.
+    pub fn diagonal(p: &Scope, labels: i64, width: i64) -> Result<GroupWise> {
+        GroupWise::of(p, &[labels, width])
+    }
+
+    fn of(p: &Scope, shape: &[i64]) -> Result<GroupWise> {
+        let (labels, width) = (&shape[..shape.len() - 1], shape[shape.len() - 1]);
         let bound = 1.0 / (width as f64).sqrt();
-        Ok(GroupWise {
-            weight: p.uniform("weight", &[1, labels, width], bound)?,
-            bias: p.uniform("bias", &[1, labels], bound)?,
-        })
+        Ok(GroupWise { weight: p.uniform("weight", shape, bound)?, bias: p.uniform("bias", labels, bound)? })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {

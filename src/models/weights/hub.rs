@@ -120,7 +120,7 @@ impl Hub {
         present.next().filter(|_| present.next().is_none())
     }
 
-    /// What the server has. Nothing is downloaded.
+    /// The weights that the server offers. Nothing is downloaded.
     ///
     /// Errors: Io, whose message is the cause alone; Interrupted.
     pub fn remote(&self, repository: &str, revision: Option<&str>) -> Result<Remote> {
@@ -345,7 +345,7 @@ fn symlink(_to: &Path, _at: &Path) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// Removes what killed processes left.
+/// Removes files that killed processes left.
 fn remove_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|changed| changed.elapsed().ok());

@@ -136,7 +136,7 @@ fn header_place(bytes: &[u8]) -> Result<(usize, usize)> {
     Ok((begin, begin + length))
 }
 
-/// What a header says.
+/// The content of a header.
 struct Described {
     header: Header,
     /// `<`, `>`, `=` or `|`.

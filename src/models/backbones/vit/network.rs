@@ -9,7 +9,7 @@ use crate::models::backbones::{Backbone, StageInfo};
 use crate::models::layers::{Activation, FeedForward, LayerNorm, Linear, Patches, attend, average_pool};
 use crate::models::params::Scope;
 
-/// What distinguishes the kinds of the family.
+/// The differences between the kinds of the family.
 pub struct Shape {
     pub name: &'static str,
     pub width: i64,
