@@ -444,22 +444,24 @@ const MGTN: &str = "github.com/ReML-AI/MGTN 76bf9ea, main.py with the README's o
 
 const MCAR: &str = "github.com/gaobb/MCAR 04a442e, src/main.py and run.sh";
 const MCAR_DIFFERS: &str = "run.sh trains MobileNetV2 on VOC 2007 at 256 pixels; ResNet-101 and 448 pixels are among the values that it \
-     names, and the paper's. It pools by the mean, as here, and its evaluation counts scores from 0.6";
+     names. It pools by the mean, as here, and its evaluation counts scores from 0.6";
 const MCAR_TRAIN: &str = r#"{"model": {"head": "mcar"}, "lr": 0.01, "epochs": 60, "milestones": [30, 50], "batch": 16,
      "augment": {"crop": "resized", "resize_first": 0, "resized_crop_scale": [1.0, 1.0], "color_jitter": 0.3}}"#;
 
 const CSRA: &str = "github.com/Kevinz-code/CSRA c8480d1, main.py";
 
-const PAPER_ONLY: &str = "no code was published: the head is reconstructed from the paper's text; the training is ML-GCN's, and a guess";
+const PAPER_ONLY: &str =
+    "no code was published: the head is reconstructed from the paper's text; the training is ML-GCN's, and a guess";
 
 const ASL_DIFFERS: &str = "the authors stop after 41 of the 80 epochs that their schedule is for; half floats with a gradient scaler \
-     there, bfloat16 here; batch 128 is the script's default; 448 pixels are those of the README's models, where the script's default is 224";
+     there, bfloat16 here; batch 128 is the script's default; 448 pixels are those of the README's models, and the script's \
+     default is 224";
 const ASL_TRAIN: &str = r#"{"model": {"backbone": "tresnet_l", "head": "gap"}, "epochs": 80, "batch": 128}"#;
 
 const Q2L: &str = "github.com/SlongLiu/query2labels 55eb050, main_mlc.py with the README's options";
 const Q2L_DIFFERS: &str = "Cutout's side is half of the picture's, as the option --cut_fact says; the script does not pass it on and has \
-     squares of three pixels. It stops where nine epochs have brought no better mAP of the regular weights, nor of the better of both, and the \
-     average's last mAP is below its best; here patience 9 asks for a better mAP of either. Half floats with a gradient scaler there, bfloat16 here";
+     squares of three pixels. It stops where nine epochs have brought no better mAP, of the regular weights or of either, and the average's \
+     last mAP is below its best; here after nine without a better mAP of either. Half floats with a gradient scaler there, bfloat16 here";
 
 /// The options that every published script has: the whole training split, single precision, no average of weights.
 fn common() -> Value {
