@@ -460,8 +460,8 @@ const ASL_TRAIN: &str = r#"{"model": {"backbone": "tresnet_l", "head": "gap"}, "
 
 const Q2L: &str = "github.com/SlongLiu/query2labels 55eb050, main_mlc.py with the README's options";
 const Q2L_DIFFERS: &str = "Cutout's side is half of the picture's, as the option --cut_fact says; the script does not pass it on and has \
-     squares of three pixels. It stops where nine epochs have brought no better mAP, of the regular weights or of either, and the average's \
-     last mAP is below its best; here after nine without a better mAP of either. Half floats with a gradient scaler there, bfloat16 here";
+     squares of three pixels. Its early stop also waits where the regular weights alone have a better mAP, or the average's last mAP is its \
+     best; here patience 9 counts from the best mAP of either. Half floats with a gradient scaler there, bfloat16 here";
 
 /// The options that every published script has: the whole training split, single precision, no average of weights.
 fn common() -> Value {
