@@ -95,6 +95,21 @@ impl AugmentOptions {
         if !resized && self.resized_crop_ratio != usual.resized_crop_ratio {
             return Some(("resized_crop_ratio", "crop: \"resized\""));
         }
+        if resized && self.resized_crop_scale.0 >= 1.0 && self.resized_crop_ratio != usual.resized_crop_ratio {
+            return Some(("resized_crop_ratio", "a resized_crop_scale that begins below 1"));
+        }
+        if self.cutout == 0.0 && self.cutout_factor != usual.cutout_factor {
+            return Some(("cutout_factor", "a cutout above 0"));
+        }
+        if self.cutout == 0.0 && self.cutout_inclusive {
+            return Some(("cutout_inclusive", "a cutout above 0"));
+        }
+        if self.randaugment == 0 && self.randaugment_policy != usual.randaugment_policy {
+            return Some(("randaugment_policy", "a randaugment above 0"));
+        }
+        if self.randaugment == 0 && self.randaugment_level != usual.randaugment_level {
+            return Some(("randaugment_level", "a randaugment above 0"));
+        }
         if self.randaugment_policy == Policy::Uda && self.randaugment_level != usual.randaugment_level {
             return Some(("randaugment_level", "randaugment_policy: \"torchvision\"; \"uda\" draws the strength"));
         }
@@ -294,10 +309,45 @@ mod tests {
     fn options_without_effect_are_named() {
         let none = AugmentOptions::default();
         assert_eq!(none.without_effect(), None);
-        let crop = AugmentOptions { crop: CropName::Squares, resized_crop_scale: (0.5, 1.0), ..none.clone() };
-        assert_eq!(crop.without_effect().unwrap().0, "resized_crop_scale");
-        let level = AugmentOptions { randaugment_policy: Policy::Uda, randaugment_level: 5, ..none };
-        assert_eq!(level.without_effect().unwrap().0, "randaugment_level");
+        let uda = Policy::Uda;
+        let cases: [(&str, AugmentOptions); 8] = [
+            (
+                "resized_crop_scale",
+                AugmentOptions { crop: CropName::Squares, resized_crop_scale: (0.5, 1.0), ..none.clone() },
+            ),
+            (
+                "resized_crop_ratio",
+                AugmentOptions { crop: CropName::Squares, resized_crop_ratio: (0.5, 1.0), ..none.clone() },
+            ),
+            (
+                "resized_crop_ratio",
+                AugmentOptions { resized_crop_scale: (1.0, 1.0), resized_crop_ratio: (0.5, 1.0), ..none.clone() },
+            ),
+            ("cutout_factor", AugmentOptions { cutout: 0.0, cutout_factor: 0.5, ..none.clone() }),
+            ("cutout_inclusive", AugmentOptions { cutout: 0.0, cutout_inclusive: true, ..none.clone() }),
+            ("randaugment_policy", AugmentOptions { randaugment_policy: uda, ..none.clone() }),
+            ("randaugment_level", AugmentOptions { randaugment_level: 5, ..none.clone() }),
+            (
+                "randaugment_level",
+                AugmentOptions { randaugment: 2, randaugment_policy: uda, randaugment_level: 5, ..none.clone() },
+            ),
+        ];
+        for (key, options) in cases {
+            assert_eq!(options.without_effect().map(|found| found.0), Some(key), "{options:?}");
+        }
+        let all = AugmentOptions {
+            resized_crop_scale: (0.9, 1.0),
+            resized_crop_ratio: (0.5, 1.0),
+            cutout: 0.1,
+            cutout_factor: 0.5,
+            cutout_inclusive: true,
+            randaugment: 1,
+            randaugment_level: 5,
+            ..none.clone()
+        };
+        assert_eq!(all.without_effect(), None);
+        let turned_off = AugmentOptions { cutout: 0.0, resized_crop_scale: (1.0, 1.0), ..none };
+        assert_eq!(turned_off.without_effect(), None);
     }
 
     #[test]

@@ -168,29 +168,38 @@ fn blend(rgb: &mut [u8], ratio: f64, mut other: impl FnMut(&[u8]) -> [f32; 3]) {
     }
 }
 
-/// Blends with the picture blurred by the kernel 1 1 1, 1 5 1, 1 1 1 over 13; the edge is not blurred.
+/// Blends with the blurred picture.
 fn sharpen(picture: &mut Pixels, ratio: f64) {
-    let (width, height) = (picture.width, picture.height);
-    if width <= 2 || height <= 2 {
+    if picture.width <= 2 || picture.height <= 2 {
         return;
     }
-    let before = picture.rgb.clone();
-    let mut blurred = before.clone();
-    for y in 1..height - 1 {
-        for x in 1..width - 1 {
-            for c in 0..3 {
-                let at = |dy: usize, dx: usize| u32::from(before[((y + dy - 1) * width + x + dx - 1) * 3 + c]);
-                let around: u32 = (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))).map(|(dy, dx)| at(dy, dx)).sum();
-                blurred[(y * width + x) * 3 + c] = ((around + 4 * at(1, 1)) as f32 / 13.0).round_ties_even() as u8;
-            }
-        }
-    }
+    let blurred = blurred(picture);
     // The edge is blended with itself, which may round it down, as in the reference.
     let mut others = blurred.chunks_exact(3);
     blend(picture.rgb, ratio, |pixel| {
         let other = others.next().unwrap_or(pixel);
         std::array::from_fn(|c| f32::from(other[c]))
     });
+}
+
+/// The picture through the kernel 1 1 1, 1 5 1, 1 1 1 over 13, its edge as it was.
+pub(super) fn blurred(picture: &Pixels) -> Vec<u8> {
+    let (width, height) = (picture.width, picture.height);
+    let mut blurred = picture.rgb.clone();
+    if width < 3 || height < 3 {
+        return blurred;
+    }
+    let row = width * 3;
+    for y in 1..height - 1 {
+        for at in y * row + 3..(y + 1) * row - 3 {
+            let value = |at: usize| u32::from(picture.rgb[at]);
+            let beside = |at: usize| value(at - 3) + value(at) + value(at + 3);
+            let sum = beside(at - row) + beside(at) + beside(at + row) + 4 * value(at);
+            // The nearest integer; a sum over 13 is never halfway between two.
+            blurred[at] = ((2 * sum + 13) / 26) as u8;
+        }
+    }
+    blurred
 }
 
 /// Maps every byte through a table that is made from the histogram of its channel.

@@ -5,7 +5,7 @@
 
 use rand::RngExt;
 
-use super::randaugment::{Pixels, by_table, equalised};
+use super::randaugment::{Pixels, blurred, by_table, equalised};
 
 /// An operation and its strength.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -172,26 +172,6 @@ fn blend(rgb: &mut [u8], factor: f64, mut other: impl FnMut(&[u8]) -> [u8; 3]) {
             *x = (f32::from(o) + factor * difference).clamp(0.0, 255.0) as u8;
         }
     }
-}
-
-/// The picture through the kernel 1 1 1, 1 5 1, 1 1 1 over 13, its edge as it was.
-fn blurred(picture: &Pixels) -> Vec<u8> {
-    let (width, height) = (picture.width, picture.height);
-    let mut blurred = picture.rgb.clone();
-    if width < 3 || height < 3 {
-        return blurred;
-    }
-    let row = width * 3;
-    for y in 1..height - 1 {
-        for at in y * row + 3..(y + 1) * row - 3 {
-            let value = |at: usize| u32::from(picture.rgb[at]);
-            let beside = |at: usize| value(at - 3) + value(at) + value(at + 3);
-            let sum = beside(at - row) + beside(at) + beside(at + row) + 4 * value(at);
-            // The nearest integer; a sum over 13 is never halfway between two.
-            blurred[at] = ((2 * sum + 13) / 26) as u8;
-        }
-    }
-    blurred
 }
 
 /// Maps the least value to 0 and the greatest to 255.

@@ -25,7 +25,7 @@ pub struct Convention {
 
 const FIELD: Convention = Convention {
     name: "field",
-    summary: "plain AP, CF1 of CP and CR, threshold 0.5 (CSRA's tables)",
+    summary: "plain AP, CF1 of CP and CR, threshold 0.5",
     threshold: 0.5,
     strict: false,
     voc_ap: false,

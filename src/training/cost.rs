@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::callbacks::Callbacks;
 use super::job::Job;
+use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
 use super::training_loop::TrainingLoop;
@@ -58,8 +59,9 @@ impl Costs {
         let evaluations = job.options.epochs.div_ceil(job.options.eval_period());
         let n = train.len() as f64;
         let prepare = if first { cost.prepare * n } else { 0.0 };
-        let seconds =
-            prepare + cost.step * n * job.options.epochs as f64 + cost.validate * val.len() as f64 * evaluations as f64;
+        let seconds = prepare
+            + cost.step * trained(train.len(), &job.options) * job.options.epochs as f64
+            + cost.validate * val.len() as f64 * evaluations as f64;
         Ok((seconds, if first { (cost.bytes * n) as u64 } else { 0 }))
     }
 }
@@ -71,8 +73,26 @@ fn kind(job: &Job) -> String {
         let of: Vec<Value> = d.ensembles.iter().flat_map(|e| &e.teachers).map(|t| json!(t.model().spec)).collect();
         json!([of, d.teacher_mode])
     });
-    json!([o.model, o.batch, o.precision, o.views, o.augment, o.accumulate, o.ema > 0.0, job.train.name, teachers])
-        .to_string()
+    json!([
+        o.model,
+        o.batch,
+        o.drop_last,
+        o.precision,
+        o.optimiser,
+        o.views,
+        o.augment,
+        o.accumulate,
+        o.ema > 0.0,
+        job.train.name,
+        teachers
+    ])
+    .to_string()
+}
+
+/// The number of pictures that an epoch trains, of so many: all, or those of whole batches.
+fn trained(pictures: usize, options: &TrainOptions) -> f64 {
+    let whole = steps_per_epoch(pictures, options.batch, options.drop_last) as f64 * options.batch as f64;
+    whole.min(pictures as f64)
 }
 
 /// A key of the frozen features that this training shares with others, or none.
@@ -158,8 +178,20 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let fixed = o.views > 0;
     Ok(Cost {
         prepare: if fixed { prepared.as_secs_f64() / n } else { 0.0 },
-        step: steps / n,
+        step: steps / trained(train.len(), &mini.options),
         validate: validation / val.len().max(1) as f64,
         bytes: if fixed { store.bytes() as f64 / n } else { 0.0 },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_a_last_batch_that_is_left_out_are_not_counted() {
+        let of =
+            |pictures, drop_last| trained(pictures, &TrainOptions { batch: 16, drop_last, ..TrainOptions::default() });
+        assert_eq!([of(41, true), of(41, false), of(7, true), of(32, true)], [32.0, 41.0, 7.0, 32.0]);
+    }
 }

@@ -26,6 +26,7 @@ const EFFECTS: &[Effect] = &[
     ("nesterov", sgd, "optimiser: \"sgd\""),
     ("nesterov", |o| o.momentum > 0.0 || o.cycle_momentum, "a momentum above 0"),
     ("decay_on", |o| o.weight_decay > 0.0, "a weight_decay above 0"),
+    ("ema_warmup", |o| o.ema > 0.0, "an average: ema above 0"),
     ("ema_start", |o| o.ema > 0.0, "an average: ema above 0"),
 ];
 
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn an_option_without_effect_is_refused_by_name() {
         assert_eq!(problem(|_| {}), "");
-        let cases: [(&str, fn(&mut TrainOptions)); 9] = [
+        let cases: [(&str, fn(&mut TrainOptions)); 10] = [
             ("gamma", |o| o.gamma = 0.5),
             ("momentum", |o| o.momentum = 0.5),
             ("nesterov", |o| (o.optimiser, o.momentum, o.nesterov) = (Optimiser::Sgd, 0.0, true)),
@@ -114,6 +115,7 @@ mod tests {
             ("warmup", |o| o.warmup = 1.0),
             ("warmup_start", |o| (o.schedule, o.warmup_start) = (ScheduleKind::Cosine, 0.1)),
             ("min_lr", |o| (o.schedule, o.milestones, o.min_lr) = (ScheduleKind::Step, vec![3], 1e-6)),
+            ("ema_warmup", |o| (o.ema, o.ema_warmup) = (0.0, false)),
             ("ema_start", |o| (o.ema, o.ema_start) = (0.0, EmaStart::AnotherHead)),
         ];
         for (key, change) in cases {

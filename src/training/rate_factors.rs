@@ -19,13 +19,25 @@ pub struct RateFactors<'a> {
 const HEAD: &str = "head";
 
 impl<'a> RateFactors<'a> {
-    /// Errors: a part that the model does not have, one that is frozen, a factor out of range.
+    /// Errors: a part that the model does not have, one that is frozen, a factor out of range; rates of stages that are all frozen.
     pub fn check(options: &TrainOptions, word: &str) -> Result<()> {
-        if options.lr_factors.is_empty() {
+        let of_stages = [("backbone_lr", options.backbone_lr), ("layer_decay", options.layer_decay)];
+        let of_stages = of_stages.into_iter().find(|(_, factor)| *factor != 1.0);
+        if options.lr_factors.is_empty() && of_stages.is_none() {
             return Ok(());
         }
         let model = options.model.resolved()?;
         let stages = model.stages.unwrap_or(1);
+        // A head's second backbone is frozen as the first is.
+        if let Some((key, _)) = of_stages
+            && model.freeze >= stages
+        {
+            return Err(Error::argument(format!(
+                "option \"{key}\" of {word} has no effect beside the others: it needs a stage that is trained, and all {stages} are frozen"
+            ))
+            .about_option(key)
+            .with_help("leave it out, or give the model a smaller freeze"));
+        }
         let names: Vec<String> = (1..=stages).map(stage_key).chain([HEAD.to_string()]).collect();
         for (key, factor) in &options.lr_factors {
             let Some(at) = names.iter().position(|name| name == key) else {
@@ -93,5 +105,25 @@ mod tests {
         assert_eq!(problem("stage4", 0.1, 0).unwrap(), "option \"lr_factors\" of distill has no part \"stage4\"");
         assert!(problem("stage2", 0.1, 2).unwrap().contains("which is frozen (freeze: 2)"));
         assert!(problem("head", -1.0, 0).unwrap().contains("\"lr_factors.head\" of distill must be from 0 to 1000"));
+    }
+
+    #[test]
+    fn rates_of_a_backbone_that_is_all_frozen_are_refused() {
+        let problem = |freeze: usize, frozen: bool, change: fn(&mut TrainOptions)| {
+            let model = ModelSpec { stages: Some(3), freeze, frozen, ..ModelSpec::default() };
+            let mut options = TrainOptions { model, ..TrainOptions::default() };
+            change(&mut options);
+            options.check_further("distill").err().map(|e| e.message)
+        };
+        let backbone: fn(&mut TrainOptions) = |o| o.backbone_lr = 0.1;
+        let decay: fn(&mut TrainOptions) = |o| o.layer_decay = 0.5;
+        assert_eq!((problem(2, false, backbone), problem(2, false, decay)), (None, None));
+        assert_eq!(
+            problem(3, false, backbone).unwrap(),
+            "option \"backbone_lr\" of distill has no effect beside the others: it needs a stage that is trained, and all 3 are frozen"
+        );
+        assert!(problem(0, true, decay).unwrap().starts_with("option \"layer_decay\" of distill has no effect"));
+        // The head's own rate has an effect.
+        assert_eq!(problem(3, false, |o| o.lr_factors = [("head".to_string(), 2.0)].into()), None);
     }
 }

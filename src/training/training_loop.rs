@@ -66,6 +66,8 @@ pub struct TrainingLoop<'a, 'h> {
     distillation: Option<DistillationLoss<'a>>,
     callbacks: Callbacks<'h>,
     schedule: Schedule,
+    /// The learning rate of the last update. None before the first one of this process.
+    last_lr: Option<f64>,
     /// Batches per epoch.
     steps: u64,
     state: TrainingState,
@@ -125,6 +127,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             distillation,
             callbacks,
             schedule,
+            last_lr: None,
             steps,
             state,
         };
@@ -214,7 +217,6 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         self.state.flat.zero_gradients()?;
         for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed)? {
             let batch = batch?;
-            let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
             let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
@@ -249,6 +251,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             if done % options.accumulate as u64 != 0 && done != self.steps {
                 continue;
             }
+            // Once per update, since a script's schedule may count its calls.
+            let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
+            self.last_lr = Some(lr);
             // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
@@ -303,10 +308,15 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<Value> {
         let epoch = self.state.position.epoch + 1;
         let options = &self.job.options;
+        let lr = match self.last_lr {
+            Some(lr) => lr,
+            // A resumed training that had all updates of its epoch.
+            None => self.schedule.lr(self.state.position.updates.saturating_sub(1), self.callbacks.schedule)?,
+        };
         let mut line = json!({
             "epoch": epoch,
             "loss": self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
-            "lr": self.schedule.lr(self.state.position.updates.saturating_sub(1), self.callbacks.schedule)?,
+            "lr": lr,
             "images_per_second": (epoch * self.images(self.steps)) as f64 / self.state.position.seconds.max(1e-9),
             "seconds": self.state.position.seconds,
         });

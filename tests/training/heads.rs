@@ -8,8 +8,8 @@ use cpsd::models::backbones;
 use cpsd::models::heads::{Answer, HEADS, Head, HeadSetup, HeadValue, LabelLoss, Seen, Truth, find};
 use cpsd::models::params::{Params, Role, Scope};
 use cpsd::models::{LabelGraph, Model, ModelSpec, Part, Pass};
-use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
-use cpsd::training::options::Optimiser;
+use cpsd::training::optimiser::{Adam, Average, BETA1, Flat, Groups};
+use cpsd::training::options::{DecayOn, Optimiser};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{alone, labels, session};
@@ -97,7 +97,7 @@ fn every_head_learns_and_holds_its_memory() {
                 .collect();
             let mut flat =
                 Flat::of(leaves.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(), vec![]).unwrap();
-            let mut adam = Adam::new(&flat, Optimiser::Adam, 0.0).unwrap();
+            let mut adam = Adam::new(&flat, Optimiser::Adam, Groups::new(&flat, 0.0, DecayOn::Weights)).unwrap();
             let mut average = Average::new(&flat, 0.9, false).unwrap();
             let (mut losses, mut memory) = (Vec::new(), 0.0);
             for step in 0..60 {

@@ -14,7 +14,7 @@ use cpsd::training::model_inputs::steps_per_epoch;
 use cpsd::training::optimiser::{Average, Flat, Groups, UpdateRule};
 use cpsd::training::options::{DecayOn, EmaStart, Optimiser, ScheduleKind, Select, TeacherMode, TeacherWeights};
 use cpsd::training::schedule::Schedule;
-use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, run};
+use cpsd::training::{Callbacks, Distillation, Ensemble, Job, TrainOptions, Trained, run, run_with};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -323,10 +323,58 @@ fn later_options_at_their_defaults_do_not_change_the_name_of_a_run() {
     let job = job(&data, 1);
     let spec = job.spec(&data[0], &data[1], "initial");
     let keys: Vec<&str> = spec["options"].as_object().unwrap().keys().map(String::as_str).collect();
-    for key in ["drop_last", "schedule", "momentum", "warmup", "milestones", "decay_on", "lr_factors", "ema_start"] {
-        assert!(!keys.contains(&key), "{key}");
-    }
-    assert!(keys.contains(&"optimiser") && keys.contains(&"lr"));
+    let first = [
+        "model",
+        "loss",
+        "epochs",
+        "batch",
+        "accumulate",
+        "clip",
+        "lr",
+        "backbone_lr",
+        "pct_start",
+        "div_factor",
+        "final_div_factor",
+        "optimiser",
+        "weight_decay",
+        "ema",
+        "ema_warmup",
+        "views",
+        "augment",
+        "images",
+        "select",
+        "select_on",
+        "eval_every",
+        "patience",
+        "seed",
+    ];
+    assert_eq!(keys, first);
+}
+
+#[test]
+fn a_schedule_of_a_script_is_asked_once_per_update() {
+    let data = data();
+    let folder = tempfile::tempdir().unwrap();
+    // 41 pictures in batches of 16, whose gradients are added up in twos: two updates per epoch.
+    let mut job = job(&data, 2);
+    (job.options.drop_last, job.options.accumulate) = (false, 2);
+    job.options.schedule = serde_json::from_value(json!({"script": {"code": "x"}})).unwrap();
+    let asked = std::cell::RefCell::new(Vec::new());
+    let schedule = |now: &Value| -> cpsd::error::Result<f64> {
+        asked.borrow_mut().push(now["update"].as_u64().unwrap());
+        Ok(1.0 / (1.0 + now["update"].as_f64().unwrap()))
+    };
+    let mut rates = Vec::new();
+    let mut epoch = |line: &Value| -> cpsd::error::Result<()> {
+        rates.push(line["lr"].as_f64().unwrap() / 3e-3);
+        Ok(())
+    };
+    let callbacks = Callbacks { epoch: Some(&mut epoch), schedule: Some(&schedule), ..Callbacks::default() };
+    run_with(&RunStore::new(folder.path()), &job, callbacks).unwrap();
+    assert_eq!(*asked.borrow(), [0, 1, 2, 3]);
+    // Those of the last updates.
+    near("rate of the first epoch", rates[0], 0.5);
+    near("rate of the second epoch", rates[1], 0.25);
 }
 
 #[test]

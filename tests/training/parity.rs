@@ -1,8 +1,8 @@
 //! Schedule, optimisers and losses held to PyTorch. `goldens/training/generate.py` writes the references.
 
 use cpsd::losses::LossSpec;
-use cpsd::training::optimiser::{Adam, Average, BETA1, Flat};
-use cpsd::training::options::Optimiser;
+use cpsd::training::optimiser::{Adam, Average, BETA1, Flat, Groups};
+use cpsd::training::options::{DecayOn, Optimiser};
 use cpsd::training::schedule::OneCycle;
 use serde_json::json;
 use tch::{Kind, Tensor};
@@ -44,7 +44,8 @@ fn twenty_steps_of_adam_equal_pytorch() {
         let bias = Tensor::from_slice(&wave(3, |n| (n * 2.1).cos())).set_requires_grad(true);
         let leaves = vec![("bias".to_string(), bias.shallow_clone()), ("weight".to_string(), weight.shallow_clone())];
         let mut flat = Flat::of(leaves, vec![]).unwrap();
-        let mut adam = Adam::new(&flat, kind, golden["decay"].as_f64().unwrap()).unwrap();
+        let mut adam =
+            Adam::new(&flat, kind, Groups::new(&flat, golden["decay"].as_f64().unwrap(), DecayOn::Weights)).unwrap();
         let mut average = Average::new(&flat, 0.9, false).unwrap();
         let mut expected = Vec::<f64>::try_from(&flat.values).unwrap();
         for step in 1..=20 {
@@ -115,7 +116,7 @@ fn a_nan_logit_does_not_hide_in_a_loss() {
     }
 }
 
-/// `set_factors` corresponds to PyTorch's parameter groups with rates of their own: the same as one optimiser per group.
+/// [`Groups::set_factors`] corresponds to PyTorch's parameter groups with rates of their own: the same as one optimiser per group.
 #[test]
 fn discriminative_rates_are_those_of_groups() {
     for kind in [Optimiser::Adam, Optimiser::AdamW] {
@@ -128,13 +129,14 @@ fn discriminative_rates_are_those_of_groups() {
         };
         let together = leaves();
         let mut flat = Flat::of(copies(&together), vec![]).unwrap();
-        let mut adam = Adam::new(&flat, kind, 0.05).unwrap();
-        adam.set_factors(&flat, factor).unwrap();
+        let mut groups = Groups::new(&flat, 0.05, DecayOn::Weights);
+        groups.set_factors(&flat, factor).unwrap();
+        let mut adam = Adam::new(&flat, kind, groups).unwrap();
         let apart = leaves();
         let mut groups: Vec<(Flat, Adam, f64)> = (apart.iter())
             .map(|(name, tensor)| {
                 let flat = Flat::of(vec![(name.clone(), tensor.shallow_clone())], vec![]).unwrap();
-                let adam = Adam::new(&flat, kind, 0.05).unwrap();
+                let adam = Adam::new(&flat, kind, Groups::new(&flat, 0.05, DecayOn::Weights)).unwrap();
                 (flat, adam, factor(name))
             })
             .collect();

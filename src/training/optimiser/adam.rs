@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::flat::Flat;
 use super::groups::Groups;
 use crate::error::{Error, Result};
-use crate::training::options::{DecayOn, Optimiser};
+use crate::training::options::Optimiser;
 
 /// Adam (Kingma and Ba 2015), and AdamW (Loshchilov and Hutter 2019), with PyTorch's betas and eps.
 pub struct Adam {
@@ -26,13 +26,8 @@ const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 
 impl Adam {
-    /// Adam or AdamW with decay on parameters of more than one dimension.
-    pub fn new(flat: &Flat, kind: Optimiser, weight_decay: f64) -> Result<Adam> {
-        Adam::of(flat, kind, Groups::new(flat, weight_decay, DecayOn::Weights))
-    }
-
     /// Errors: `kind` is neither Adam nor AdamW.
-    pub fn of(flat: &Flat, kind: Optimiser, groups: Groups) -> Result<Adam> {
+    pub fn new(flat: &Flat, kind: Optimiser, groups: Groups) -> Result<Adam> {
         let decoupled = match kind {
             Optimiser::Adam => false,
             Optimiser::AdamW => true,
@@ -40,11 +35,6 @@ impl Adam {
         };
         let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
         Ok(Adam { decoupled, groups, mean, square, step: 0 })
-    }
-
-    /// Multiplies the learning rate of each leaf by `factor` of its name.
-    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
-        self.groups.set_factors(flat, factor)
     }
 
     /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value

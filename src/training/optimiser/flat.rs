@@ -119,9 +119,9 @@ impl CopyOf for Tensor {
 mod tests {
     use tch::Device;
 
-    use super::super::{Adam, BETA1};
+    use super::super::{Adam, BETA1, Groups};
     use super::*;
-    use crate::training::options::Optimiser;
+    use crate::training::options::{DecayOn, Optimiser};
 
     #[test]
     fn views_are_aligned_and_the_room_between_them_stays_zero() {
@@ -139,8 +139,9 @@ mod tests {
             assert_eq!((leaf.grad().data_ptr() as usize - flat.gradients.data_ptr() as usize) % 512, 0, "{name}");
         }
         assert_eq!((flat.values.numel(), flat.statistics.numel()), (128 + 128 + 384, 128));
-        let mut adam = Adam::new(&flat, Optimiser::AdamW, 0.1).unwrap();
-        adam.set_factors(&flat, |name| if name == "1" { 0.5 } else { 1.0 }).unwrap();
+        let mut groups = Groups::new(&flat, 0.1, DecayOn::Weights);
+        groups.set_factors(&flat, |name| if name == "1" { 0.5 } else { 1.0 }).unwrap();
+        let mut adam = Adam::new(&flat, Optimiser::AdamW, groups).unwrap();
         leaves.iter().map(|(_, leaf)| leaf.square().sum(Kind::Float)).sum::<Tensor>().backward();
         adam.update(&mut flat, 0.01, BETA1).unwrap();
         let held: f64 = leaves.iter().map(|(_, leaf)| f64::try_from(leaf.detach().sum(Kind::Double)).unwrap()).sum();

@@ -27,7 +27,7 @@ impl UpdateRule {
     /// The optimiser of `options`, for parameters in the given groups.
     pub fn new(flat: &Flat, options: &TrainOptions, groups: Groups) -> Result<UpdateRule> {
         Ok(match options.optimiser {
-            kind @ (Optimiser::Adam | Optimiser::AdamW) => UpdateRule::Adam(Adam::of(flat, kind, groups)?),
+            kind @ (Optimiser::Adam | Optimiser::AdamW) => UpdateRule::Adam(Adam::new(flat, kind, groups)?),
             Optimiser::Sgd => UpdateRule::Sgd(Sgd::new(flat, options.momentum, options.nesterov, groups)?),
         })
     }

@@ -85,7 +85,7 @@ pub const READINGS: &[Difference] = &[
     line("split that selects a teacher", &["teacher", "select_on"], ["\"val\"", "\"test\"", "\"val\""]),
     line("split that selects the student", &["student", "select_on"], ["\"val\"", "\"test\"", "\"val\""]),
     line(
-        "what the distillation loss compares",
+        "space of the distillation loss",
         &["student", "distillation", "space"],
         ["\"probabilities\"", "\"logits\"", "\"logits\""],
     ),
@@ -100,7 +100,7 @@ pub const READINGS: &[Difference] = &[
     line("how CP to OF1 are counted [3]", &["evaluate", "convention"], ["\"field\"", "\"cpsd\"", "\"field\""]),
 ];
 
-/// What the table does not say: where its values are from, and which paths of the released code do not run.
+/// Notes on the table: the sources of its values, and the paths of the released code that do not run.
 pub const READING_NOTES: &[&str] = &[
     "[1] The exponents of \"as-released\" and \"fixed\" are inferred: of 1/2 to 1/6, with scikit-learn's spectral clustering, they give \
      partitions nearest to those that the authors ship. Adjusted Rand indices: on COCO 1/3 has 1.00, 0.85 and 0.56 at k = 2, 3 and 5, and 1/2 \
@@ -115,10 +115,10 @@ pub const READING_NOTES: &[&str] = &[
      epoch, and for Query2Label the rates that OneCycleLR sets (1e-4, 1e-5), the mean of the loss times 1000, decay on biases and norms \
      too. The text of the paper says nothing against them.",
     "[6] Three paths of the released code crash. dis_B_cpsd.py: validate_multi is called after the first epoch without is_tf_model. \
-     dis_B_cpsd.py -t 101tf: no branch sets model_t. -t or -s tres, --model tres: the model calls TResNet with one argument of two. What they \
-     would have done is taken here.",
+     dis_B_cpsd.py -t 101tf: no branch sets model_t. -t or -s tres, --model tres: the model calls TResNet with one argument of two. The \
+     intended behaviour is taken here.",
     "[7] model_name == \"q2l\" is never true in the released code, since the name is that of the whole run: Query2Label is trained with Adam \
-     and ASL 4/0 like the others. Recipes \"...-q2l-as-run\" do that, recipes \"...-q2l\" what the code means.",
+     and ASL 4/0 like the others. Recipes \"...-q2l-as-run\" do that, recipes \"...-q2l\" follow the code's intention.",
 ];
 
 /// Writes a reading's values into a recipe.

@@ -12,7 +12,11 @@ pub struct Cosine {
 impl Cosine {
     /// The rate after a share of the time, from 0 to 1.
     pub fn lr(self, share: f64) -> f64 {
-        let height = (1.0 + (std::f64::consts::PI * share.clamp(0.0, 1.0)).cos()) / 2.0;
-        self.min_lr + (self.max_lr - self.min_lr) * height
+        half(self.max_lr, self.min_lr, share.clamp(0.0, 1.0))
     }
+}
+
+/// Half a cosine: `from` at share 0, `to` at share 1.
+pub(super) fn half(from: f64, to: f64, share: f64) -> f64 {
+    to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos())
 }

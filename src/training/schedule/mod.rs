@@ -108,7 +108,7 @@ impl Schedule {
         }
     }
 
-    /// What a script's schedule is told about update `update`: `progress` from 0 to below 1, `epoch` with its fraction,
+    /// The map that a script's schedule gets for update `update`: `progress` from 0 to below 1, `epoch` with its fraction,
     /// `epochs`, `update`, `updates`.
     fn progress(&self, update: u64) -> Value {
         let updates = self.updates_per_epoch * self.epochs;

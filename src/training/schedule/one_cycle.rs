@@ -1,5 +1,7 @@
 //! The one-cycle learning rate and momentum.
 
+use super::cosine;
+
 /// One-cycle with cosine annealing, like PyTorch's `OneCycleLR` with two phases.
 ///
 /// Source: Smith and Topin 2018; the parameters are PyTorch's. Steps count from 0.
@@ -33,9 +35,9 @@ impl OneCycle {
         let end = self.total_steps as f64 - 1.0;
         let step = step as f64;
         if step <= end_of_rise {
-            cosine(first, peak, step / end_of_rise.max(f64::MIN_POSITIVE))
+            cosine::half(first, peak, step / end_of_rise.max(f64::MIN_POSITIVE))
         } else {
-            cosine(peak, last, ((step - end_of_rise) / (end - end_of_rise).max(f64::MIN_POSITIVE)).min(1.0))
+            cosine::half(peak, last, ((step - end_of_rise) / (end - end_of_rise).max(f64::MIN_POSITIVE)).min(1.0))
         }
     }
 }
@@ -43,7 +45,3 @@ impl OneCycle {
 /// PyTorch's defaults.
 const BASE_MOMENTUM: f64 = 0.85;
 const MAX_MOMENTUM: f64 = 0.95;
-
-fn cosine(from: f64, to: f64, share: f64) -> f64 {
-    to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos())
-}
