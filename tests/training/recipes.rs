@@ -63,9 +63,7 @@ let system = |name| {{
 // With the first stages of its own backbone.
 let own = |name| {{
     import "reproduce" as reproduce;
-    let kept = settings;
-    kept.backbone = "";
-    let r = reproduce::changed_system(recipe(name), kept);
+    let r = reproduce::changed_system(recipe(name), settings + #{{ backbone: "" }});
     r.train = small.call(r.train);
     r.train.model.stages = 2;
     evaluate(reproduce::system(data, r, 0), data.test, r.evaluate).mAP
