@@ -16,6 +16,24 @@ pub fn is_picture(name: impl AsRef<Path>) -> bool {
     ending.is_some_and(|ending| PICTURES.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
+/// The content of a file. A device or pipe, which may never end, is not read.
+///
+/// Errors: Io, naming the path.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    check_regular(path)?;
+    std::fs::read(path).map_err(|e| Error::io(path, e))
+}
+
+/// Errors: a folder, device or pipe in place of a file.
+pub fn check_regular(path: &Path) -> Result<()> {
+    match std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        true => {
+            Err(Error::new(ErrorKind::Io, format!("{}: this is not a regular file", path.display())).about_file(path))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Writes `path` through `fill` and creates its parent folders. On failure an old file is left unchanged. A link stays one, and
 /// the file that it names is written.
 ///
@@ -23,11 +41,7 @@ pub fn is_picture(name: impl AsRef<Path>) -> bool {
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let named = path.is_symlink().then(|| std::fs::canonicalize(path).ok()).flatten();
     let path = named.as_deref().unwrap_or(path);
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(
-            Error::new(ErrorKind::Io, format!("{}: this is not a regular file", path.display())).about_file(path)
-        );
-    }
+    check_regular(path)?;
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
@@ -108,6 +122,11 @@ pub fn sync_folder(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_are_not_read() {
+        assert!(read(Path::new("/dev/null")).unwrap_err().message.ends_with("this is not a regular file"));
+    }
 
     #[test]
     fn a_text_has_no_mark_and_an_encoding() {

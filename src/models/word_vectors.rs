@@ -24,6 +24,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             .collect()
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
+    files::check_regular(path)?;
     let file = File::open(path).map_err(|e| {
         Error::io(path, e).with_help("word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
     })?;

@@ -8,6 +8,7 @@ use tch::{CModule, Kind, Tensor};
 use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files;
 use crate::models::ModelSpec;
 
 /// The file is `spec.path`. Pictures are in [0, 1], so a module that expects another scale must normalise them itself.
@@ -47,7 +48,7 @@ impl Module {
                 Error::argument("backbone \"torchscript\" needs the path of a module").about_name("torchscript")
             );
         };
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = files::read(path)?;
         let bad = |what: &str| {
             Error::in_file(path, format!("not a TorchScript module that can be used: {what}"))
                 .with_help("it is written by torch.jit.trace(model.eval(), example).save(path) or torch.jit.script(model).save(path)")

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::zip;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Element types by NumPy's kind and size in bytes. libtorch's types of 16 bits and more without a sign know few
 /// operations, so such numbers are read into the next wider type.
@@ -29,13 +30,13 @@ const TYPES: &[(&str, Kind)] = &[
 ///
 /// Errors: Io; Data for a file that is cut short or no array, and for an element type that is not read (by its name).
 pub fn read_npy(path: &Path) -> Result<Tensor> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = files::read(path)?;
     array(&bytes).map_err(|e| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path))
 }
 
 /// The arrays of a .npz file by name, in the order of the file; compressed or not.
 pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = files::read(path)?;
     if !bytes.starts_with(b"PK") {
         return Err(Error::in_file(path, "not a .npz file, which is a zip archive of .npy files"));
     }

@@ -8,6 +8,7 @@ use tch::Tensor;
 use super::machine::{self, Object, TensorView, Value, cut, odd};
 use super::zip;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Names under which checkpoints keep their state dict; the first one that contains tensors is used.
 const WRAPPERS: &[&str] = &[
@@ -34,7 +35,7 @@ const DEPTH: usize = 6;
 /// Storage offsets and strides are respected. Errors: Io; Data for a file that is cut short, for names in the pickle
 /// that no checkpoint needs, for a tensor that reaches outside of its storage.
 pub fn read_pickle(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = files::read(path)?;
     let read = if bytes.starts_with(b"PK\x03\x04") { read_zip(&bytes) } else { read_legacy(&bytes) };
     read.map_err(|e| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path))
 }

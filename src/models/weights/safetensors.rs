@@ -27,7 +27,7 @@ const TYPES: &[(Dtype, Kind)] = &[
 ///
 /// Errors: Io; Data for a file that is cut short, is not safetensors, or has an unknown element type.
 pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = files::read(path)?;
     let bad = |what: &str| Error::in_file(path, format!("not a safetensors file that can be read: {what}"));
     let broken = |error: SafeTensorError| match error {
         SafeTensorError::HeaderTooSmall | SafeTensorError::MetadataIncompleteBuffer => {
