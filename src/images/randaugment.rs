@@ -191,12 +191,13 @@ pub(super) fn blurred(picture: &Pixels) -> Vec<u8> {
     }
     let row = width * 3;
     for y in 1..height - 1 {
-        for at in y * row + 3..(y + 1) * row - 3 {
+        let inside = y * row + 3..(y + 1) * row - 3;
+        for (at, out) in inside.clone().zip(&mut blurred[inside]) {
             let value = |at: usize| u32::from(picture.rgb[at]);
             let beside = |at: usize| value(at - 3) + value(at) + value(at + 3);
             let sum = beside(at - row) + beside(at) + beside(at + row) + 4 * value(at);
             // The nearest integer; a sum over 13 is never halfway between two.
-            blurred[at] = ((2 * sum + 13) / 26) as u8;
+            *out = ((2 * sum + 13) / 26) as u8;
         }
     }
     blurred

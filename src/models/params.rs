@@ -47,6 +47,9 @@ pub enum FirstValues {
     None,
 }
 
+/// Numbers of one tensor of a model at most: 8 GiB. Drawing more would end the process where memory ends.
+const MOST_NUMBERS: i64 = 1 << 31;
+
 /// A prefix of parameter names, with the properties of the tensors that layers make under it.
 ///
 /// [`at`](Self::at) gives a child, which inherits everything. First values follow from (seed, name) alone.
@@ -154,6 +157,14 @@ impl<'a> Scope<'a> {
     }
 
     fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
+        let numbers = shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side));
+        if numbers.is_none_or(|n| n > MOST_NUMBERS) {
+            return Err(Error::argument(format!(
+                "tensor \"{}\" of the model would be {shape:?}; at most {MOST_NUMBERS} numbers are allowed",
+                self.path_of(leaf)
+            ))
+            .with_help("smaller head_options or head_width make it smaller"));
+        }
         let first = self.params.borrow().first;
         let value = match first {
             FirstValues::Drawn => draw(&self.path_of(leaf))?,

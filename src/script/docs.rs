@@ -314,7 +314,7 @@ const WEIGHTS_FORMS: &[(&str, &str)] = &[
     ),
     (
         "\"folder/file.pth\"",
-        "a .safetensors, .pth, .pt, .ckpt or .bin file; a text with a slash, a dot or the name of a file",
+        "a .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar file; a text with a slash, a dot or the name of a file",
     ),
     ("()", "random weights, from the seed"),
 ];

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::known_labels::KnownLabels;
 use super::rate_factors::RateFactors;
@@ -164,7 +166,7 @@ pub enum Optimiser {
 }
 
 /// How the learning rate changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScheduleKind {
     /// A rise and a fall along half cosines, per update (Smith and Topin 2018).
@@ -176,6 +178,26 @@ pub enum ScheduleKind {
     Constant,
     /// A closure of a script, identified by its code.
     Script(Script),
+}
+
+impl<'de> Deserialize<'de> for ScheduleKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ScheduleKind, D::Error> {
+        const NAMES: &[&str] = &["onecycle", "step", "cosine", "constant"];
+        let value = Value::deserialize(deserializer)?;
+        if let Some(name) = value.as_str() {
+            return match name {
+                "onecycle" => Ok(ScheduleKind::OneCycle),
+                "step" => Ok(ScheduleKind::Step),
+                "cosine" => Ok(ScheduleKind::Cosine),
+                "constant" => Ok(ScheduleKind::Constant),
+                other => Err(D::Error::unknown_variant(other, NAMES)),
+            };
+        }
+        let script = value.get("script").and_then(|script| serde_json::from_value(script.clone()).ok());
+        script
+            .map(ScheduleKind::Script)
+            .ok_or_else(|| D::Error::custom("\"onecycle\", \"step\", \"cosine\", \"constant\" or a closure |now|"))
+    }
 }
 
 /// When the rate of [`ScheduleKind::Cosine`] falls.

@@ -243,3 +243,67 @@ fn a_checkpoint_of_coco_is_read_by_the_names_of_labels() {
     let said = "its labels, in the order of COCO's category ids, are taken as this model's, one after the other";
     assert!(model.notes().iter().any(|n| n.contains(said)), "{:?}", model.notes());
 }
+
+/// Each tensor of a head that a file does not give is named, whatever names the file has.
+#[test]
+fn what_a_head_does_not_get_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ours.safetensors");
+    let of = |m: usize, layers: f64, weights: Option<String>| {
+        let head_options = [("width", 16.0), ("heads", 2.0), ("feed_forward", 8.0), ("decoder_layers", layers)]
+            .map(|(k, v)| (k.to_string(), v.into()))
+            .into();
+        let spec = ModelSpec {
+            backbone: "small_cnn".into(),
+            head: "q2l".into(),
+            head_options,
+            weights,
+            ..ModelSpec::default()
+        };
+        Model::new(&spec, &labels(m), 1, Device::Cpu).unwrap()
+    };
+    write_safetensors(&path, &of(3, 1.0, None).state(), &[]).unwrap();
+    let notes = |m, layers| of(m, layers, Some(path.display().to_string())).notes().join("\n");
+    assert_eq!(notes(3, 1.0), "");
+    // A layer that the file does not have, and labels of another number.
+    assert!(
+        notes(3, 2.0)
+            .contains("head \"q2l\" start from random weights: missing 12: \"head.transformer.decoder.layers.1"),
+        "{}",
+        notes(3, 2.0)
+    );
+    let other = notes(4, 1.0);
+    assert!(
+        other.contains("of another shape 2") && other.contains("\"fc.weight\" is [1, 3, 16] instead of [1, 4, 16]"),
+        "{other}"
+    );
+}
+
+/// A file of names that nobody knows is refused soon, however many prefixes they have.
+#[test]
+fn a_file_of_unknown_names_is_refused_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.safetensors");
+    let tensors: Vec<(String, Tensor)> = (0..20_000)
+        .map(|i| (format!("a{i}.b{i}.c{i}.d.e.f.weight"), Tensor::zeros([1], (Kind::Float, Device::Cpu))))
+        .collect();
+    write_safetensors(&path, &tensors, &[]).unwrap();
+    let weights = Some(path.display().to_string());
+    let spec = ModelSpec { backbone: "small_cnn".into(), weights, ..ModelSpec::default() };
+    let error = Model::new(&spec, &labels(3), 1, Device::Cpu).err().unwrap();
+    assert!(error.message.contains("none of its 20000 tensors has a name that small_cnn knows"), "{error}");
+}
+
+#[test]
+fn a_tensor_beyond_memory_is_an_error() {
+    let head_options =
+        [("width".to_string(), HeadValue::Number(8192.0)), ("dim_head".to_string(), HeadValue::Number(8192.0))];
+    let spec = ModelSpec {
+        head: "tf".into(),
+        head_options: head_options.into_iter().chain([("heads".to_string(), HeadValue::Number(64.0))]).collect(),
+        word_vectors: Some("learned".into()),
+        ..ModelSpec::default()
+    };
+    let error = Model::new(&spec, &labels(3), 1, Device::Cpu).err().unwrap();
+    assert!(error.message.contains("numbers are allowed") && error.help.unwrap().contains("head_options"));
+}

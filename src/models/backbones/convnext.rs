@@ -207,18 +207,18 @@ impl ConvNext {
         }
         let stage = |s: usize| p.frozen_if(s < spec.freeze);
         let mut stages = Vec::new();
-        for s in 0..used {
+        for (s, name) in NAMES.iter().enumerate().take(used) {
             let p = stage(s);
             let width = shape.width << s;
             let (down, norm) = match s {
                 0 => (Conv::patches(&p.at("stem.0"), 3, width, 4)?, LayerNorm::new(&p.at("stem.1"), width, EPS)?),
                 _ => {
-                    let p = p.at(NAMES[s]).at("downsample");
+                    let p = p.at(name).at("downsample");
                     let norm = LayerNorm::new(&p.at(0), width / 2, EPS)?;
                     (Conv::patches(&p.at(1), width / 2, width, 2)?, norm)
                 }
             };
-            let p = p.at(NAMES[s]).at("blocks");
+            let p = p.at(name).at("blocks");
             let blocks = (0..shape.blocks[s]).map(|b| Block::new(&p.at(b), width)).collect::<Result<_>>()?;
             stages.push(Stage { down, norm, blocks });
         }

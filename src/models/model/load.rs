@@ -37,6 +37,7 @@ impl Model {
             .map(|(name, tensor)| (format!("{}{name}", heads::SECOND), tensor.shallow_clone()))
             .filter(|(name, _)| shapes.contains_key(name))
             .collect();
+        let twin_names: HashSet<String> = twins.iter().map(|(name, _)| name.clone()).collect();
         state.extend(twins);
         let head: HashSet<String> = self.params.list[self.backbone_params..].iter().map(|p| p.name.clone()).collect();
         let by_name = match layout {
@@ -55,6 +56,7 @@ impl Model {
         let dropped: HashSet<String> = differs.iter().map(|(name, ..)| layer(name)).collect();
         state.retain(|(name, _)| !(head.contains(name) && dropped.contains(&layer(name))));
         let summary = self.load_state(&state)?;
+        let taken = state.iter().any(|(name, _)| head.contains(name) && !twin_names.contains(name));
         let without: Vec<String> = summary.missing.iter().filter(|name| head.contains(*name)).cloned().collect();
         let file = path.display();
         let of_backbone = LoadSummary {
@@ -76,17 +78,20 @@ impl Model {
             return Err(Error::in_file(path, format!("does not fit {}: {of_backbone}", self.kind.name))
                 .with_help("the architecture, its stages and image_size decide names and shapes"));
         }
-        for (name, here, there) in differs.iter().filter(|(_, here, there)| here.len() > 1 && here.len() == there.len())
-        {
-            if here[1..] == there[1..] {
-                self.notes.push(format!(
-                    "{file}: the last layer \"{}\" is for {} classes; for {} labels it starts from random weights",
-                    layer(name),
-                    there[0],
-                    here[0]
-                ));
-            }
+        // The last layer of another task: said as such. Of another head, it is no part of this one.
+        let last = self.kind.classifier;
+        let of_last = |name: &str| layer(name) == last;
+        let classes = differs.iter().find(|(name, here, there)| {
+            of_last(name) && here.len() > 1 && here.len() == there.len() && here[1..] == there[1..]
+        });
+        if let Some((_, here, there)) = classes {
+            self.notes.push(format!(
+                "{file}: the last layer \"{last}\" is for {} classes; for {} labels it starts from random weights",
+                there[0], here[0]
+            ));
         }
+        let other_head = differs.iter().any(|(name, here, there)| of_last(name) && here.len() != there.len());
+        let unsaid = |name: &str| !(of_last(name) && (classes.is_some() || other_head));
         // Tensors of unused stages, of the file's own head and of pooling that the head does without are not worth a note.
         if self.stages == (self.kind.stages)().len() {
             let classifier = format!("{}.", self.kind.classifier);
@@ -101,17 +106,21 @@ impl Model {
                 ));
             }
         }
-        let missing: Vec<String> =
-            without.into_iter().filter(|name| !differs.iter().any(|d| layer(&d.0) == layer(name))).collect();
-        // A file of the backbone alone is nobody's system.
+        let lacks = LoadSummary {
+            missing: (without.into_iter().filter(|name| unsaid(name)))
+                .filter(|name| !differs.iter().any(|(other, ..)| other == name))
+                .collect(),
+            unexpected: vec![],
+            mismatched: differs.iter().filter(|(name, ..)| unsaid(name)).cloned().collect(),
+        };
+        // A file of the backbone alone, or with another head, says nothing about this one.
+        if (taken || !lacks.mismatched.is_empty()) && lacks != LoadSummary::default() {
+            self.notes
+                .push(format!("{file}: tensors of head \"{}\" start from random weights: {lacks}", self.spec.head));
+        }
         if let Some(layout) = layout
-            && missing.len() < head.len()
+            && taken
         {
-            if !missing.is_empty() {
-                let lacks = LoadSummary { missing, ..LoadSummary::default() };
-                self.notes
-                    .push(format!("{file}: tensors of head \"{}\" start from random weights: {lacks}", self.spec.head));
-            }
             let m = self.labels.len() as i64;
             let per_label = state.iter().any(|(name, tensor)| head.contains(name) && tensor.size().contains(&m));
             let labels = match (by_name, per_label) {

@@ -1,9 +1,10 @@
 //! Maps the names in checkpoints of torchvision, timm and authors of papers to this crate's names.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tch::Tensor;
 
+use crate::activity::interrupt;
 use crate::error::Result;
 use crate::models::backbones::PublishedWeights;
 use crate::models::heads::Layout;
@@ -45,13 +46,24 @@ pub fn fit(
         let fits = |name: &str, shape: &[i64]| renamed(name, shape, names).as_deref() == Some(&*last);
         shapes.iter().any(|(n, s)| n.strip_prefix(prefix).is_some_and(|n| fits(n, s)) && own.get(&last) == Some(s))
     };
+    let all: Vec<Names> =
+        [Names::Own, Names::Backbone].into_iter().chain((0..layouts.len()).map(Names::Layout)).collect();
+    // The prefixes that leave a known name, so that a file of many unknown names is not searched for each of its prefixes.
+    let promising: HashSet<&str> = (shapes.iter())
+        .flat_map(|(name, shape)| prefixes(name).map(move |prefix| (prefix, &name[prefix.len()..], shape)))
+        .filter(|(_, rest, shape)| all.iter().any(|theirs| renamed(rest, shape, *theirs).is_some()))
+        .map(|(prefix, ..)| prefix)
+        .collect();
     let (mut best, mut prefix, mut names) = (0, String::new(), Names::Own);
     for (candidate, covered) in beginnings(&shapes) {
         if covered <= best {
             break;
         }
-        let all = [Names::Own, Names::Backbone].into_iter().chain((0..layouts.len()).map(Names::Layout));
-        for theirs in all {
+        if !promising.contains(candidate.as_str()) {
+            continue;
+        }
+        interrupt::check()?;
+        for &theirs in &all {
             let n = known(&candidate, theirs);
             let same =
                 n == best && prefix == candidate && matches!((names, theirs), (Names::Backbone, Names::Layout(_)));
@@ -77,7 +89,7 @@ pub fn fit(
         }
     }
     // One name under two prefixes (a model and its average): the first is used.
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     fitted.retain(|(name, _)| seen.insert(name.clone()));
     let layout = match names {
         Names::Layout(at) => layouts.get(at),
@@ -112,15 +124,17 @@ fn unwrapped(name: &str) -> &str {
     name
 }
 
+/// The empty prefix, and those up to the first dots.
+fn prefixes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(name.match_indices('.').take(6).map(|(at, _)| &name[..=at]))
+}
+
 /// Every prefix up to a dot, including the empty one, with the number of names that have it; the most frequent first,
 /// and of equally frequent ones the shorter.
 fn beginnings(names: &[(&str, Vec<i64>)]) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, _) in names {
-        *counts.entry("").or_default() += 1;
-        for (at, _) in name.match_indices('.').take(6) {
-            *counts.entry(&name[..=at]).or_default() += 1;
-        }
+        prefixes(name).for_each(|prefix| *counts.entry(prefix).or_default() += 1);
     }
     let mut all: Vec<(String, usize)> = counts.into_iter().map(|(prefix, n)| (prefix.to_string(), n)).collect();
     all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.len().cmp(&b.0.len())).then(a.0.cmp(&b.0)));

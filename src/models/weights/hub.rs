@@ -163,7 +163,7 @@ impl Hub {
         let arriving = tempfile::Builder::new().prefix(ARRIVING).tempdir_in(&folder).map_err(|e| at(&folder, e))?;
         let (api, repo) = (self.api(arriving.path().to_path_buf())?, repo(repository, revision));
         let line = Progress::new(repository, megabytes(remote.size), "MB");
-        let transfer = Arc::new(Transfer::default());
+        let transfer = Arc::new(Transfer { most: AtomicU64::new(remote.size), ..Transfer::default() });
         let watched = Watched(transfer.clone());
         let mut shown = 0;
         let arrived = self.apart(
@@ -217,6 +217,10 @@ impl Hub {
                 Ok(done) => return done.map_err(|e| self.cause(&e)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
+                    let (came, most) = (stop.0.bytes.load(Ordering::Relaxed), stop.0.most.load(Ordering::Relaxed));
+                    if came > most {
+                        return Err(failed(format!("{} sends more than the {most} bytes that it said", self.endpoint)));
+                    }
                     return Err(failed(format!("{} does not answer as the Hugging Face Hub does", self.endpoint)));
                 }
             }
@@ -254,6 +258,8 @@ impl Hub {
 #[derive(Default)]
 struct Transfer {
     bytes: AtomicU64,
+    /// The size that the server said.
+    most: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -275,7 +281,8 @@ impl Watch for Watched {
 
     fn update(&mut self, size: usize) {
         self.0.bytes.fetch_add(size as u64, Ordering::Relaxed);
-        if self.0.stop.load(Ordering::Relaxed) {
+        let too_many = self.0.bytes.load(Ordering::Relaxed) > self.0.most.load(Ordering::Relaxed);
+        if too_many || self.0.stop.load(Ordering::Relaxed) {
             // hf-hub has no other way out; this one runs no panic hook and ends its thread alone.
             resume_unwind(Box::new(()));
         }

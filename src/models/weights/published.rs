@@ -158,7 +158,10 @@ impl Places {
         });
         let mut places = vec!["weights/ here or beside the program".to_string()];
         places.extend(user_cache().map(|cache| cache.join("cpsd/weights").display().to_string()));
-        places.push("the folder that CPSD_WEIGHTS names".into());
+        places.push(match path_in("CPSD_WEIGHTS").filter(|named| !named.is_dir()) {
+            Some(named) => format!("the folder that CPSD_WEIGHTS names ({} is no folder)", named.display()),
+            None => "the folder that CPSD_WEIGHTS names".into(),
+        });
         format!(
             "by hand: get it from {}{or}, and put it into {}; its names there may be {}",
             wanted.set.source,
@@ -209,7 +212,7 @@ fn looks_like_a_path(text: &str) -> bool {
 
 fn unknown(kind: &BackboneKind, name: &str) -> Error {
     let sets: Vec<&str> = kind.weights.sets.iter().map(|set| set.name).collect();
-    let path = "a path to a .safetensors, .pth, .pt, .ckpt or .bin file is taken too";
+    let path = "a path to a .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar file is taken too";
     if sets.is_empty() {
         return Error::argument(format!("backbone \"{}\" has no published weights; got \"{name}\"", kind.name))
             .about_name(name)

@@ -179,7 +179,6 @@ pub const SYSTEMS: &[System] = &[
         train: r#"{"model": {"head": "c_tran", "image_size": 576}, "loss": {"reduction": "sum"}, "lr": 1e-5, "epochs": 100,
                    "batch": 16, "accumulate": 2, "augment": {"crop": "squares", "resize_first": 640}}"#,
         evaluate: r#"{"convention": "field", "above_threshold": true, "top_k": 3}"#,
-        ..MOST
     },
     System {
         name: "mgtn-coco",
