@@ -23,6 +23,8 @@ pub enum Answers {
     HalfOnce,
     /// Other content of the same size.
     Other,
+    /// Much more content than it says.
+    Endless,
     /// Nothing: the connection stays open.
     Nothing,
     /// Every request fails with this status.
@@ -129,6 +131,20 @@ fn answer(mut stream: TcpStream, state: &State, address: &str) -> std::io::Resul
     if from >= all {
         return write!(stream, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
+    if how == Answers::Endless && to > from {
+        write!(
+            stream,
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{to}/{all}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )?;
+        // Bounded, should nobody hang up.
+        let chunk = vec![7; 1 << 20];
+        for _ in 0..64 {
+            write!(stream, "{:x}\r\n", chunk.len())?;
+            stream.write_all(&chunk)?;
+            stream.write_all(b"\r\n")?;
+        }
+        return Ok(());
+    }
     let mut part = state.content[from..=to].to_vec();
     write!(
         stream,
@@ -152,7 +168,7 @@ fn answer(mut stream: TcpStream, state: &State, address: &str) -> std::io::Resul
                 }
                 return Ok(());
             }
-            Answers::Whole | Answers::Status(_) => {}
+            Answers::Whole | Answers::Endless | Answers::Status(_) => {}
         }
     }
     stream.write_all(&part)?;

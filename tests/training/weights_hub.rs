@@ -152,6 +152,10 @@ fn half_a_file_or_another_one_is_never_found() {
     let error = places.find(resnet101(), "imagenet", true).unwrap_err();
     assert!(error.message.contains("SHA-256") && error.message.contains(&server.etag()[..12]), "{}", error.message);
     assert_nothing_came(folder.path(), &places);
+    server.answers(Answers::Endless);
+    let error = places.find(resnet101(), "imagenet", true).unwrap_err();
+    assert!(error.message.contains("sends more than the"), "{}", error.message);
+    assert_nothing_came(folder.path(), &places);
     // A connection that breaks once: the download goes on where it broke.
     places.hub.retries = 1;
     server.answers(Answers::HalfOnce);
@@ -253,7 +257,7 @@ fn a_name_that_is_no_set_is_a_path_or_an_error_with_the_sets() {
     assert_eq!(
         help(&error),
         "did you mean \"imagenet\"? its sets of weights are \"imagenet\", \"swsl\", \"ssl\"; \
-         a path to a .safetensors, .pth, .pt, .ckpt or .bin file is taken too"
+         a path to a .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar file is taken too"
     );
     for path in ["here.pth", "some/where", "a@b.pth"] {
         assert_eq!(places.find(kind, path, true).unwrap().path, Path::new(path));
