@@ -274,7 +274,7 @@ fn what_a_head_does_not_get_is_named() {
     );
     let other = notes(4, 1.0);
     assert!(
-        other.contains("of another shape 2") && other.contains("\"fc.weight\" is [1, 3, 16] instead of [1, 4, 16]"),
+        other.contains("of another shape 3") && other.contains("\"fc.weight\" is [1, 3, 16] instead of [1, 4, 16]"),
         "{other}"
     );
 }

@@ -90,7 +90,10 @@ impl Model {
                 there[0], here[0]
             ));
         }
-        let other_head = differs.iter().any(|(name, here, there)| of_last(name) && here.len() != there.len());
+        // That of a whole backbone is of no use after fewer stages.
+        let fewer = self.stages < (self.kind.stages)().len();
+        let other_head =
+            differs.iter().any(|(name, here, there)| of_last(name) && (fewer || here.len() != there.len()));
         let unsaid = |name: &str| !(of_last(name) && (classes.is_some() || other_head));
         // Tensors of unused stages, of the file's own head and of pooling that the head does without are not worth a note.
         if self.stages == (self.kind.stages)().len() {
