@@ -237,7 +237,6 @@ families! {
     every_head_on_a_resnext: "backbone: \"resnext50_32x4d\", stages: 2",
     every_head_on_a_tresnet: "backbone: \"tresnet_m\", stages: 2",
     every_head_on_an_efficientnet: "backbone: \"efficientnet_lite0\", stages: 3",
-    every_head_on_a_vision_transformer: "backbone: \"vit_b_16\", stages: 1",
     every_head_on_a_convnext: "backbone: \"convnext_tiny\", stages: 2",
     every_head_on_a_dinov2: "backbone: \"vit_small_patch14_reg4_dinov2\", stages: 2",
     every_head_on_a_swin: "backbone: \"swin_t\", stages: 2",
