@@ -15,7 +15,7 @@ pub enum LabelOrder {
     Unknown,
 }
 
-/// The 80 labels of COCO by category id.
+/// The 80 labels of COCO by category id, as torchvision has them in the metadata of its detection weights.
 const BY_ID: [&str; 80] = [
     "person",
     "bicycle",
