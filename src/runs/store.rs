@@ -7,15 +7,18 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::key::id_of;
+use super::damaged::{finished, make_room};
+use super::digests::{self, Written};
+use super::job_files;
+use super::key::{id_of, is_id};
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
-use crate::{files, json};
+use crate::files::{self, own};
 
 /// The folder of unfinished runs, in the root.
 const WORK: &str = ".work";
-const CHECKPOINT: &str = "checkpoint.safetensors";
-const SUMMARY: &str = "summary.json";
+pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(super) const SUMMARY: &str = "summary.json";
 
 /// A folder of runs.
 #[derive(Clone, Debug)]
@@ -35,6 +38,7 @@ pub struct Work {
     pub id: String,
     /// The folder of its files, with those that an earlier, stopped process left.
     pub dir: PathBuf,
+    pub(super) written: Written,
     store: RunStore,
     // The system releases the lock even when the process is killed.
     _lock: File,
@@ -59,18 +63,15 @@ impl RunStore {
 
     /// The finished run with that id.
     pub fn find(&self, id: &str) -> Option<Run> {
-        let dir = self.root.join(id);
-        dir.join(SUMMARY).exists().then(|| Run { id: id.to_string(), dir })
+        finished(&self.root, id)
     }
 
     /// Finished runs, oldest first.
     pub fn list(&self) -> Vec<Run> {
-        let Ok(entries) = std::fs::read_dir(&self.root) else { return vec![] };
-        let mut runs: Vec<(std::time::SystemTime, Run)> = entries
-            .flatten()
+        let mut runs: Vec<(std::time::SystemTime, Run)> = own::entries(&self.root)
             .filter_map(|e| {
                 let run = self.find(e.file_name().to_str()?)?;
-                let made = std::fs::metadata(run.dir.join(SUMMARY)).and_then(|m| m.modified()).ok()?;
+                let made = own::modified(&run.dir.join(SUMMARY))?;
                 Some((made, run))
             })
             .collect();
@@ -80,8 +81,8 @@ impl RunStore {
 
     /// Bytes of all finished runs.
     pub fn bytes(&self) -> u64 {
-        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
-        entries.filter(|e| e.file_name() != WORK).map(|e| size(&e.path())).sum()
+        let runs = own::entries(&self.root).filter(|e| e.file_name().to_str().is_some_and(is_id));
+        runs.map(|e| own::size(&e.path())).sum()
     }
 
     /// Whether an earlier, stopped process left a checkpoint of this run.
@@ -91,10 +92,7 @@ impl RunStore {
 
     /// A temporary file for the job of a worker process. Errors: Io.
     pub fn temporary_job_file(&self) -> Result<NamedTempFile> {
-        let folder = self.work_folder();
-        let made = std::fs::create_dir_all(&folder)
-            .and_then(|()| tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder));
-        made.map_err(|e| Error::io(&folder, e))
+        job_files::temporary(&self.work_folder())
     }
 
     /// The run of this specification: finished before, or made now by `make`, which returns its summary.
@@ -146,16 +144,18 @@ impl RunStore {
         if let Some(run) = self.find(id) {
             return Ok(Begun::Finished(run));
         }
+        make_room(&self.root, id)?;
         std::fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, e))?;
         files::write(&dir.join("spec.json"), &pretty(spec))?;
-        Ok(Begun::Work(Work { id: id.to_string(), dir, store: self.clone(), _lock: lock }))
+        let written = Written::default();
+        Ok(Begun::Work(Work { id: id.to_string(), dir, written, store: self.clone(), _lock: lock }))
     }
 
-    fn work_folder(&self) -> PathBuf {
+    pub(super) fn work_folder(&self) -> PathBuf {
         self.root.join(WORK)
     }
 
-    fn lock_path(&self, id: &str) -> PathBuf {
+    pub(super) fn lock_path(&self, id: &str) -> PathBuf {
         self.work_folder().join(format!("{id}.lock"))
     }
 }
@@ -173,52 +173,13 @@ impl Work {
     /// Writes the summary and moves the folder to its place. From then on it never changes.
     pub fn finish(self, summary: &Value) -> Result<Run> {
         files::write(&self.path(SUMMARY), &pretty(summary))?;
+        digests::seal(&self.dir, &self.id, &self.written)?;
         files::sync_folder(&self.dir);
         let dir = self.store.root.join(&self.id);
         std::fs::rename(&self.dir, &dir).map_err(|e| Error::io(&dir, e))?;
         files::sync_folder(&self.store.root);
         let _ = std::fs::remove_file(self.store.lock_path(&self.id));
         Ok(Run { id: self.id, dir })
-    }
-}
-
-impl Run {
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// The specification: everything that decided the run.
-    pub fn spec(&self) -> Result<Value> {
-        json::read(&self.path("spec.json"))
-    }
-
-    /// The summary of its results.
-    pub fn summary(&self) -> Result<Value> {
-        json::read(&self.path(SUMMARY))
-    }
-
-    /// The lines of `metrics.jsonl`.
-    pub fn metrics(&self) -> Result<Vec<Value>> {
-        let path = self.path("metrics.jsonl");
-        let text = files::read_text(&path)?;
-        text.lines()
-            .enumerate()
-            .map(|(i, line)| {
-                json::parse(line.as_bytes())
-                    .map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)).about_file(&path))
-            })
-            .collect()
-    }
-}
-
-/// Bytes of a file, or of all files under a folder.
-fn size(path: &Path) -> u64 {
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| size(&e.path())).sum()
-        }
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
     }
 }
 
@@ -233,19 +194,22 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const ID: &str = "train-0123456789ab";
+
     #[test]
     fn a_finished_run_is_found_and_an_unfinished_one_goes_on() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
         let spec = json!({"k": 3});
-        let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("nothing was made yet") };
+        let id = &id_of("train", &spec);
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("nothing was made yet") };
         std::fs::write(work.checkpoint(), b"half").unwrap();
         drop(work); // as if the process had been killed
-        assert!(store.find("train-1").is_none() && store.has_checkpoint("train-1"));
-        let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("it was not finished") };
+        assert!(store.find(id).is_none() && store.has_checkpoint(id));
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("it was not finished") };
         assert_eq!(std::fs::read(work.checkpoint()).unwrap(), b"half");
         work.finish(&json!({"mAP": 50.0})).unwrap();
-        let Begun::Finished(run) = store.begin("train-1", &spec).unwrap() else { panic!("it was finished") };
+        let Begun::Finished(run) = store.begin(id, &spec).unwrap() else { panic!("it was finished") };
         assert_eq!(run.summary().unwrap()["mAP"], 50.0);
         assert_eq!(run.spec().unwrap(), spec);
         assert_eq!(store.list().len(), 1);
@@ -259,7 +223,7 @@ mod tests {
         std::thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| {
-                    if let Begun::Work(work) = store.begin("train-2", &json!({})).unwrap() {
+                    if let Begun::Work(work) = store.begin(ID, &json!({})).unwrap() {
                         made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(50));
                         work.finish(&json!({})).unwrap();

@@ -19,12 +19,22 @@ impl Model {
             let message = format!("a model is saved as .safetensors; got \"{}\"", path.display());
             return Err(Error::argument(message).about_file(path));
         }
+        files::write(path, &self.to_safetensors(extra)?)?;
+        files::write(&path.with_extension("json"), self.config(extra).as_bytes())
+    }
+
+    /// The content of the `.safetensors` file.
+    pub fn to_safetensors(&self, extra: &Value) -> Result<Vec<u8>> {
         let description = json!({ "spec": self.spec, "labels": self.labels, "extra": extra });
         // One key: the format does not keep an order of keys, and equal models should be equal files.
         let metadata = [("cpsd".to_string(), description.to_string())];
         let mut tensors = self.state();
         tensors.extend(self.params.constants.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())));
-        weights::write_safetensors(path, &tensors, &metadata)?;
+        weights::to_safetensors(&tensors, &metadata)
+    }
+
+    /// The content of the `.json` file.
+    pub fn config(&self, extra: &Value) -> String {
         let side = self.image_size();
         let kind = self.kind;
         let stage = &(kind.stages)()[self.stages - 1];
@@ -55,15 +65,20 @@ impl Model {
             },
             "cpsd": { "spec": self.spec, "names": names, "extra": extra },
         });
-        files::write(&path.with_extension("json"), format!("{config:#}\n").as_bytes())
+        format!("{config:#}\n")
     }
 
     /// Restores a model that `save` wrote, and its `extra`. Pretrained weights need not be present.
     ///
     /// Errors: Io; Data for a file that is cut short, was not written by `save`, or whose tensors do not fit.
     pub fn load(path: &Path, device: Device) -> Result<(Model, Value)> {
+        Self::parse(path, &files::read(path)?, device)
+    }
+
+    /// [`load`](Self::load) of a content that is in memory; `path` is where errors say it is from.
+    pub fn parse(path: &Path, content: &[u8], device: Device) -> Result<(Model, Value)> {
         let bad = |what: String| Error::in_file(path, format!("not a model that save wrote: {what}"));
-        let (state, metadata) = weights::read_safetensors(path)?;
+        let (state, metadata) = weights::parse_safetensors(path, content)?;
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
         let description: Value = json::parse(description.as_bytes()).map_err(bad)?;
         let spec: ModelSpec = serde_json::from_value(description["spec"].clone())

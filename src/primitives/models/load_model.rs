@@ -24,5 +24,5 @@ pub const WORD: Word = Word {
 };
 
 fn load_model(path: PathBuf) -> Result<ModelValue> {
-    Trained::load(&path, None).map(ModelValue)
+    Trained::load(&path).map(ModelValue)
 }
