@@ -6,9 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use cpsd::activity::{console, interrupt};
+use cpsd::error::Result;
+use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
+use cpsd::script::host::Host;
 use cpsd::{primitives, repl};
 
+use commands::permissions::{Permissions, Typed};
 use commands::{check, doc, eval, exit, runs, script, test, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
@@ -21,6 +25,8 @@ struct Cli {
     /// No progress and no logs
     #[arg(long, short, global = true)]
     quiet: bool,
+    #[command(flatten)]
+    permissions: Permissions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -43,17 +49,44 @@ fn main() {
     unsafe { libc::_exit(i32::from(code)) }
 }
 
+impl Cli {
+    /// The folder of the run store.
+    fn store(&self) -> PathBuf {
+        self.runs.clone().unwrap_or_else(Host::store_of_environment)
+    }
+
+    /// Sets what scripts may do in this process. A worker has its parent's policy.
+    fn set_policy(&self) -> Result<()> {
+        let store = self.store();
+        let typed = match &self.command {
+            Some(Command::Worker(_)) => {
+                return policy::take_over(std::env::var(policy::VARIABLE).ok().as_deref(), &[&store]);
+            }
+            Some(Command::Script(args)) => args.typed(),
+            Some(Command::Eval(args)) => args.typed(),
+            Some(Command::Test(args)) => args.typed(),
+            _ => Typed::default(),
+        };
+        self.permissions.set(&store, &typed)
+    }
+}
+
 fn start(cli: Cli) -> u8 {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1] {
         let _ = signal_hook::flag::register(signal, interrupt::flag());
     }
     console::set_quiet(cli.quiet);
+    if let Err(error) = cli.set_policy() {
+        return exit::fail(&Failure::plain(error));
+    }
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let session = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20);
-    match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
+    let code = match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         _ => exit::FAILED,
-    }
+    };
+    own::remove_session_folder();
+    code
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
@@ -64,9 +97,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
     }
     let mut session = primitives::session();
-    if let Some(runs) = cli.runs {
-        *session.host.runs.borrow_mut() = runs;
-    }
+    *session.host.runs.borrow_mut() = cli.store();
     match cli.command {
         None => Ok(repl::run(&mut session)),
         Some(Command::Script(args)) => script::run(args, &mut session),

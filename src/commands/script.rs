@@ -12,6 +12,7 @@ use cpsd::script::host::Declared;
 use cpsd::script::session::Session;
 
 use super::exit;
+use super::permissions::Typed;
 
 /// Run a script; `cpsd script FILE --help` lists its arguments
 #[derive(clap::Args)]
@@ -24,6 +25,16 @@ pub struct Args {
     /// key=value arguments of the script, or --help
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
+}
+
+impl Args {
+    /// What the person typed: the script, and arguments whose values may be paths.
+    pub fn typed(&self) -> Typed<'_> {
+        let values = self.arguments.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
+        // A list of values, for --multirun or the script.
+        let paths = values.flat_map(|value| std::iter::once(value).chain(value.split(','))).map(str::to_string);
+        Typed { script: Some(&self.file), paths: paths.collect() }
+    }
 }
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {

@@ -8,7 +8,7 @@ use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::{figures, last_values, pager};
 use crate::activity::console;
-use crate::files;
+use crate::files::{self, policy};
 use crate::script::modules::STDLIB;
 use crate::script::{docs, show};
 
@@ -36,6 +36,7 @@ const COMMANDS: &[(&str, &str)] = &[
         ":set NAME VALUE",
         "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off",
     ),
+    (":allow write DIR", "scripts may also write in DIR; :allow read DIR, :allow code; :allow shows what they may do"),
     (":sh COMMAND", "run a command of the shell"),
     (":reset", "forget variables, functions and imports"),
     ("_, _3", "the last value that was shown, and the third"),
@@ -84,6 +85,7 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
         "save" => save(prompt, rest),
         "load" => load(prompt, rest),
         "set" => set(prompt, rest),
+        "allow" => allow(rest),
         "sh" => shell(rest),
         _ => {
             let near = crate::error::nearest(line, names());
@@ -225,7 +227,10 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
 
 fn set(prompt: &mut Prompt, rest: &str) {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
-        Some(("runs", folder)) => *prompt.session.host.runs.borrow_mut() = folder.into(),
+        Some(("runs", folder)) => {
+            policy::allow_write(Path::new(folder));
+            *prompt.session.host.runs.borrow_mut() = folder.into();
+        }
         Some(("progress", value @ ("on" | "off"))) => console::set_quiet(value == "off"),
         Some(("paging", value @ ("on" | "off"))) => pager::set(value == "on"),
         Some(("figures", name)) => match figures::Mode::named(name) {
@@ -238,6 +243,17 @@ fn set(prompt: &mut Prompt, rest: &str) {
             println!("  {:<16} {}", "runs".cyan(), prompt.session.host.runs.borrow().display());
             println!("  {:<16} on or off", "progress".cyan());
         }
+    }
+}
+
+/// Widens what scripts may do, or shows it.
+fn allow(rest: &str) {
+    match rest.split_once(' ').map_or((rest, ""), |(what, path)| (what, path.trim())) {
+        ("write", path) if !path.is_empty() => policy::allow_write(Path::new(path)),
+        ("read", path) if !path.is_empty() => policy::allow_read(Path::new(path)),
+        ("code", "") => policy::allow_code(),
+        ("", "") => print!("{}", policy::current()),
+        _ => complain(&format!("expected :allow write DIR, :allow read DIR or :allow code; got :allow {rest}"), None),
     }
 }
 

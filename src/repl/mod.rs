@@ -35,8 +35,9 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::console;
-use crate::files;
+use crate::files::{self, policy};
 use crate::script::session::Session;
+use crate::script::tokens;
 use editor::Helper;
 use prompt::{Prompt, report};
 pub use terminal::{rendered, width};
@@ -117,6 +118,7 @@ pub fn run(session: &mut Session) -> u8 {
                     let _ = editor.append_history(path);
                 }
                 line_number += 1;
+                allow_typed(line.trim());
                 if commands::run(&mut prompt, line.trim()) == commands::Next::Leave
                     && may_leave(prompt.session, &mut warned)
                 {
@@ -155,6 +157,12 @@ fn ask(question: &str) -> bool {
             Err(_) => return false,
         }
     }
+}
+
+/// Scripts may read and write the paths in a line that was typed.
+fn allow_typed(line: &str) {
+    let words = line.split_whitespace().filter(|_| commands::is_command(line)).map(str::to_string);
+    tokens::texts(line).into_iter().chain(words).for_each(|path| policy::allow_typed(&path));
 }
 
 /// Whether the prompt may be left. While jobs run, only the second request is granted.

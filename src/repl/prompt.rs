@@ -5,6 +5,7 @@ use rhai::Dynamic;
 
 use super::terminal::{rendered, width};
 use super::{figures, last_values, pager};
+use crate::files::policy;
 use crate::plots::Figure;
 use crate::script::errors::Failure;
 use crate::script::session::Session;
@@ -36,6 +37,7 @@ impl<'s> Prompt<'s> {
     /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
     /// the end silences it.
     pub fn evaluate(&mut self, line: &str, name: &str) {
+        policy::set_subject(name);
         let line = last_values::with_ans(line);
         let outcome = self.session.eval(&line, name);
         self.take(line, outcome);
