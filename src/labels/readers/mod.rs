@@ -164,6 +164,7 @@ impl Probe {
     const HEAD: u64 = 1 << 16;
 
     fn new(path: &Path) -> Result<Probe> {
+        files::policy::check_read(path)?;
         let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(Error::in_file(path, "this is neither a file nor a folder"));
