@@ -6,6 +6,7 @@ mod background;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod damage;
 mod permissions;
 mod prompt;
 mod reports;
