@@ -13,6 +13,7 @@ use super::explain::Variable;
 use super::host::Host;
 use super::limits;
 use super::modules;
+use super::parsing;
 use super::vocabulary;
 use crate::activity::console;
 use crate::activity::{interrupt, panics};
@@ -152,7 +153,7 @@ impl Session {
     }
 
     fn eval_unguarded(&mut self, text: &str, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut ast = self.engine.compile_with_scope(&self.scope, text)?;
+        let mut ast = parsing::parse(&self.engine, &self.scope, text)?;
         ast.set_source(name);
         self.sources.add_closures(name, &ast);
         let whole = self.functions.merge(&ast);
