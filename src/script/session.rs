@@ -55,7 +55,8 @@ impl Sources {
 
     /// The newest text that defines the function `name`.
     pub fn defining(&self, name: &str) -> Option<String> {
-        let defines = |text: &str| text.lines().any(|line| line.contains(&format!("fn {name}(")));
+        let definition = format!("fn {name}(");
+        let defines = |text: &str| text.contains(&definition);
         self.0.borrow().iter().rev().find(|(_, text)| defines(text)).map(|(name, _)| name.clone())
     }
 }
