@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use crate::files;
+
 /// Bytes that this process may still take: what the machine has left, the container's bound and the process's own (`ulimit -v`).
 /// None where the system does not say it.
 pub fn free() -> Option<u64> {
@@ -20,7 +22,7 @@ pub fn said(bytes: u64) -> String {
 }
 
 fn text(path: &str) -> Option<String> {
-    std::fs::read_to_string(Path::new(path)).ok()
+    files::own::read_text(Path::new(path)).ok()
 }
 
 /// The number of kibibytes in a line that begins with `name`, in bytes.
