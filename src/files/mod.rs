@@ -5,12 +5,14 @@
 //! | which files scripts may read, write and run | `policy` |
 //! | files and folders that a script names: opened, read, listed | `reading` |
 //! | files that a script names: written whole or not at all | `writing` |
+//! | the kernel's fence around a script that is not trusted | `landlock` |
 //! | the program's own files: run store, caches, history | `own` |
 //!
 //! Only regular files are opened, and without waiting for one: a FIFO or a device in place of a file is an error.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // this is the gate
 
+pub mod landlock;
 pub mod own;
 pub mod policy;
 mod reading;

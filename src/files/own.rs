@@ -5,6 +5,7 @@ use std::fs::{DirEntry, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::{policy, reading, writing};
@@ -109,6 +110,31 @@ pub fn temporary_folder(folder: Option<&Path>, prefix: &str) -> Result<TempDir> 
     let system = std::env::temp_dir();
     let place = folder.unwrap_or(&system);
     tempfile::Builder::new().prefix(prefix).tempdir_in(place).map_err(|e| Error::io(place, e))
+}
+
+/// The folder for temporary files of this process. Scripts may write there.
+///
+/// Errors: Io, if it cannot be made.
+pub fn session_folder() -> Result<PathBuf> {
+    let mut folder = SESSION.lock();
+    if let Some(folder) = folder.as_ref() {
+        return Ok(folder.path().to_path_buf());
+    }
+    let made = temporary_folder(None, "cpsd-")?;
+    policy::allow_write(made.path());
+    Ok(folder.insert(made).path().to_path_buf())
+}
+
+/// Removes the folder for temporary files, at the end of the process.
+pub fn remove_session_folder() {
+    drop(SESSION.lock().take());
+}
+
+static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
+
+/// Bytes of this machine's memory.
+pub fn machine_memory() -> u64 {
+    reading::memory()
 }
 
 /// Whether there is a process of that number on this machine.

@@ -4,6 +4,7 @@
 //! ([`Policy::fenced`]), and with `--untrusted` reading as well. A worker process has its parent's policy.
 
 use std::cell::Cell;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use parking_lot::RwLock;
@@ -49,6 +50,19 @@ impl Policy {
     }
 }
 
+impl fmt::Display for Policy {
+    /// One line for each of reading, writing and TorchScript.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let places = |places: &Option<Vec<PathBuf>>| match places {
+            None => "everywhere".to_string(),
+            Some(places) => places.iter().map(|place| shown(place)).collect::<Vec<_>>().join(", "),
+        };
+        writeln!(f, "read   {}", places(&self.reads))?;
+        writeln!(f, "write  {}", places(&self.writes))?;
+        writeln!(f, "code   {}", if self.code { "TorchScript files run" } else { "no TorchScript file runs" })
+    }
+}
+
 /// Sets the policy of this process.
 pub fn set(policy: Policy) {
     *POLICY.write() = policy;
@@ -66,7 +80,7 @@ pub fn set_subject(name: &str) {
 
 /// Allows reading and writing of a path that a person has typed: a file, or a folder and everything in it.
 pub fn allow_typed(path: &str) {
-    // Typed alone, "/" means a division or a separator more often than the whole machine.
+    // The kernel's fence is never widened. Typed alone, "/" means a separator more often than the whole machine.
     if Path::new(path).components().any(|part| part != Component::RootDir) {
         allow_write(Path::new(path));
         allow_read(Path::new(path));

@@ -129,7 +129,7 @@ pub(super) fn list_folder(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Bytes of this machine's memory.
-fn memory() -> u64 {
+pub(super) fn memory() -> u64 {
     #[cfg(unix)]
     {
         // SAFETY: sysconf only reads a number of the system.
