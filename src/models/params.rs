@@ -37,7 +37,7 @@ pub struct Params {
     pub first: FirstValues,
     /// Name and shape of the tensors that take memory; absent, all do. The others have a shape alone: a file that is read cannot
     /// make a model larger than itself.
-    pub only: Option<HashMap<String, Vec<i64>>>,
+    only: Option<HashMap<String, Vec<i64>>>,
     /// Bytes of the tensors so far, and the most that they may take.
     taken: u64,
     most: Option<u64>,
@@ -48,6 +48,11 @@ impl Params {
     pub fn new(first: FirstValues) -> Params {
         let most = if first == FirstValues::None { None } else { memory::free() };
         Params { first, most, ..Params::default() }
+    }
+
+    /// No tensors yet; those of these names and shapes will all be replaced, the others take no memory.
+    pub fn of_file(shapes: HashMap<String, Vec<i64>>) -> Params {
+        Params { only: Some(shapes), ..Params::new(FirstValues::Zeros) }
     }
 
     /// Bytes of the tensors, those without memory included.
@@ -291,7 +296,7 @@ mod tests {
     #[test]
     fn tensors_of_other_names_and_shapes_than_those_of_a_file_take_no_memory() {
         let shapes = HashMap::from([("a.weight".to_string(), vec![2]), ("b.weight".to_string(), vec![2])]);
-        let params = RefCell::new(Params { only: Some(shapes), ..Params::new(FirstValues::Zeros) });
+        let params = RefCell::new(Params::of_file(shapes));
         let root = Scope::root(&params, 1, Device::Cpu);
         let stored = |name: &str, shape: &[i64]| {
             let weight = root.at(name).normal("weight", shape, 1.0).unwrap();

@@ -6,13 +6,14 @@ mod save;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
 pub use parts::Part;
 
-use super::backbones::{self, Backbone, BackboneKind};
+use super::backbones::{self, Backbone, BackboneKind, torchscript};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
@@ -64,6 +65,9 @@ impl Model {
     fn random(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
         check_labels(labels)?;
         let spec = spec.resolved()?;
+        if let Some(path) = &spec.path {
+            torchscript::name(Path::new(path));
+        }
         // Drawing takes long: a model that is too large is found before, where no file has to be read for it.
         let reads = spec.path.is_some() || spec.word_vectors.as_deref().is_some_and(|words| words != "learned");
         if !reads && let Some(free) = memory::free() {
