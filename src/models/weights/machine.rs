@@ -114,7 +114,7 @@ const INERT: &[&str] = &[
 
 /// The most steps; a pickle of more is not a state dict. Each makes one value of some 70 bytes at most, so this bounds memory too:
 /// a step copies no list and no text.
-const STEPS: usize = 20_000_000;
+const STEPS: usize = 10_000_000;
 /// Steps between two looks at Ctrl-C.
 const PART: usize = 1 << 16;
 /// The most parts of a storage's name in the file.
@@ -126,6 +126,7 @@ struct Machine<'a> {
     stack: Vec<Value>,
     memo: HashMap<u32, Value>,
     object: Object,
+    steps: usize,
 }
 
 pub fn cut() -> Error {
@@ -141,7 +142,7 @@ pub fn odd(what: &str) -> Error {
 /// Errors: Data for a pickle that is cut short, has another form than state dicts, or refers to a name that is not
 /// listed here. Nothing is ever called.
 pub fn read(bytes: &[u8], at: usize) -> Result<(Value, Object, usize)> {
-    let mut machine = Machine { bytes, at, stack: vec![], memo: HashMap::new(), object: Object::default() };
+    let mut machine = Machine { bytes, at, stack: vec![], memo: HashMap::new(), object: Object::default(), steps: 0 };
     let value = machine.run()?;
     Ok((value, machine.object, machine.at))
 }
@@ -300,6 +301,8 @@ impl<'a> Machine<'a> {
                 return Err(odd("a tensor of another form"));
             };
             let (size, elements) = shape::checked(&self.integers(size)?)?;
+            // The lists are copied.
+            self.steps += 2 * size.len();
             let view = TensorView {
                 storage: storage.clone(),
                 offset: usize::try_from(*offset).map_err(|_| odd("a negative offset"))?,
@@ -339,10 +342,13 @@ impl<'a> Machine<'a> {
 
     /// Runs one pickle to its end and returns its value.
     fn run(&mut self) -> Result<Value> {
-        for step in 0..STEPS {
-            if step % PART == 0 {
+        let mut looked = 0;
+        while self.steps < STEPS {
+            if self.steps >= looked {
                 interrupt::check()?;
+                looked = self.steps + PART;
             }
+            self.steps += 1;
             match self.byte()? {
                 0x80 => drop(self.byte()?),
                 0x95 => drop(self.take(8)?),
