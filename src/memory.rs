@@ -35,9 +35,8 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 fn of_container() -> Option<u64> {
     let number = |path: &str| text(path)?.trim().parse::<u64>().ok();
     let of = |most: &str, taken: &str| Some(number(most)?.saturating_sub(number(taken)?));
-    of("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current").or_else(|| {
-        of("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-    })
+    of("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
+        .or_else(|| of("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 }
 
 /// The bound of the address space, less what is taken of it.

@@ -302,7 +302,10 @@ mod tests {
             let weight = root.at(name).normal("weight", shape, 1.0).unwrap();
             (weight.size() == shape, weight.is_contiguous())
         };
-        assert_eq!([stored("a", &[2]), stored("b", &[3]), stored("c", &[2])], [(true, true), (true, false), (true, false)]);
+        assert_eq!(
+            [stored("a", &[2]), stored("b", &[3]), stored("c", &[2])],
+            [(true, true), (true, false), (true, false)]
+        );
         // 8 GiB each: none of them is there.
         assert!((0..64).all(|i| stored(&format!("x{i}"), &[1 << 15, 1 << 16]) == (true, false)));
         let too_many = root.at("d").filled("weight", &[i64::MAX, 2], 0.0).unwrap_err().message;

@@ -30,9 +30,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             .collect()
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
-    let file = files::open(path).map_err(|e| {
-        e.with_help(FORM)
-    })?;
+    let file = files::open(path).map_err(|e| e.with_help(FORM))?;
     let mut width = 0;
     let mut known = Vec::new();
     let (mut reader, mut bytes) = (BufReader::new(file), Vec::new());
@@ -97,7 +95,9 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     // Any number of labels may share one word and its vector.
     let numbers = labels.len().saturating_mul(width);
     let mut values = Vec::new();
-    if values.try_reserve_exact(numbers).is_err() || memory::free().is_some_and(|free| (numbers as u64).saturating_mul(8) > free) {
+    if values.try_reserve_exact(numbers).is_err()
+        || memory::free().is_some_and(|free| (numbers as u64).saturating_mul(8) > free)
+    {
         let text = format!("there is no memory for {} labels with vectors of {width} numbers", labels.len());
         return Err(Error::data(text).about_file(path));
     }

@@ -156,9 +156,12 @@ fn check_beside(path: &Path) -> Result<()> {
     let bytes = files::read(path)?;
     match json::parse::<Value>(&bytes).is_ok_and(|json| ours(&json)) {
         true => Ok(()),
-        false => Err(Error::new(ErrorKind::Io, format!("{}: this file is in the way of the model's description, and no model wrote it", path.display()))
-            .about_file(path)
-            .with_help("save the model under another name, or move that file away")),
+        false => Err(Error::new(
+            ErrorKind::Io,
+            format!("{}: this file is in the way of the model's description, and no model wrote it", path.display()),
+        )
+        .about_file(path)
+        .with_help("save the model under another name, or move that file away")),
     }
 }
 

@@ -104,10 +104,8 @@ fn read_zip(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     }
     let (root, object, _) = machine::read(pickle, 0)?;
     let data = format!("{folder}data/");
-    let storages = entries
-        .iter()
-        .filter_map(|(name, bytes)| name.strip_prefix(&data).map(|key| (key, *bytes)))
-        .collect();
+    let storages =
+        entries.iter().filter_map(|(name, bytes)| name.strip_prefix(&data).map(|key| (key, *bytes))).collect();
     tensors(&root, &object, &storages)
 }
 
@@ -141,8 +139,7 @@ fn tensors(root: &Value, object: &Object, storages: &HashMap<&str, &[u8]>) -> Re
     if !matches!(root, Value::Dict(_)) {
         return Err(odd("it is no dict").with_help("save plain weights with torch.save(model.state_dict(), path)"));
     }
-    let dict =
-        state_dict(root, object, 0, &mut HashMap::new()).ok_or_else(|| odd("there is no tensor in it"))?;
+    let dict = state_dict(root, object, 0, &mut HashMap::new()).ok_or_else(|| odd("there is no tensor in it"))?;
     let stored: usize = storages.values().map(|bytes| bytes.len()).sum();
     let (mut all, mut taken) = (Vec::new(), 0usize);
     // Tensors that are the same view share memory here as they do in Python.
@@ -192,7 +189,8 @@ fn tensor(name: &str, view: &TensorView, storages: &HashMap<&str, &[u8]>) -> Res
     if view.elements == 0 {
         return Ok(Tensor::f_zeros(view.size.as_slice(), (kind, Device::Cpu))?);
     }
-    let axes: Vec<(usize, usize)> = view.size.iter().zip(&view.stride).map(|(n, s)| (*n as usize, *s as usize)).collect();
+    let axes: Vec<(usize, usize)> =
+        view.size.iter().zip(&view.stride).map(|(n, s)| (*n as usize, *s as usize)).collect();
     let reach = axes.iter().try_fold(view.offset, |at, (n, stride)| at.checked_add((n - 1).checked_mul(*stride)?));
     if reach.is_none_or(|last| last >= view.storage.elements) {
         return Err(odd(&format!("tensor \"{name}\" reaches outside of its storage")));

@@ -52,11 +52,13 @@ mod tests {
         let path = folder.path().join("x.npy");
         write_npy(&path, &Tensor::from_slice(&[1.0f32, -2.0])).unwrap();
         // np.save("x.npy", np.array([1, -2], "f4")) (NumPy 2.4).
-        let mut expected = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".to_vec();
+        let mut expected =
+            b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".to_vec();
         expected.resize(127, b' ');
         expected.extend(b"\n\x00\x00\x80\x3f\x00\x00\x00\xc0");
         assert_eq!(std::fs::read(&path).unwrap(), expected);
-        for kind in [Kind::Bool, Kind::Int8, Kind::Uint8, Kind::Int16, Kind::Int, Kind::Int64, Kind::Half, Kind::Double] {
+        for kind in [Kind::Bool, Kind::Int8, Kind::Uint8, Kind::Int16, Kind::Int, Kind::Int64, Kind::Half, Kind::Double]
+        {
             let tensor = Tensor::from_slice(&[1i64, 0, 1, 1, 0, 1]).view([2, 3, 1]).transpose(0, 1).to_kind(kind);
             write_npy(&path, &tensor).unwrap();
             let read = super::super::read_npy(&path).unwrap();
