@@ -85,6 +85,19 @@ pub fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
 }
 
+/// Makes the symbolic link `at`, which leads to `to`. The cause of a failure is the caller's to judge.
+pub fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(to, at)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (to, at);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// Copies the content of a file. The cause of a failure is the caller's to judge.
 pub fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
     std::fs::copy(from, to)
