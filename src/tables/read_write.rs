@@ -1,7 +1,6 @@
 //! Tables read from and written to CSV and Parquet.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::csv_file::CsvFile;
+use super::parquet::ParquetFile;
 use super::polars_error::{polars_error, said};
 use super::table::Table;
 use super::text_file::{TextFile, trimmed};
@@ -93,47 +93,14 @@ impl Table {
     /// Errors name the file.
     pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
-        let columns = parquet_columns(path)?;
-        let (read, left): (Vec<_>, Vec<_>) = columns.into_iter().partition(|(_, dtype)| dtype.is_some());
-        let names =
-            |columns: Vec<(String, Option<DataType>)>| columns.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        let (read, left) = (names(read), names(left));
+        let file = ParquetFile::open(path)?;
+        let (read, left): (Vec<_>, Vec<_>) = file.columns().iter().partition(|(_, dtype)| dtype.is_some());
         if !left.is_empty() {
-            let columns = left.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+            let columns = left.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
             console::log(&format!("{}: left out, since their types are not read: {columns}", path.display()));
         }
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let reader = ParquetReader::new(file);
-        let reader = if left.is_empty() { reader } else { reader.with_columns(Some(read)) };
-        let frame = reader.finish().map_err(|e| polars_error(path.display(), e).about_file(path))?;
-        Ok(Table { frame })
-    }
-}
-
-/// The names of the columns of a Parquet file and their types; no type for one that polars was built without.
-///
-/// Errors name the file.
-pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<(String, Option<DataType>)>> {
-    let failed = |e| polars_error(format!("{} is not a complete Parquet file", path.display()), e).about_file(path);
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let schema = ParquetReader::new(file).schema().map_err(failed)?;
-    let of = |(name, field): (&PlSmallStr, &ArrowField)| {
-        (name.to_string(), is_read(&field.dtype).then(|| DataType::from_arrow_field(field)))
-    };
-    Ok(schema.iter().map(of).collect())
-}
-
-/// Whether polars, as it is built here, reads columns of a type. It panics on others.
-fn is_read(dtype: &ArrowDataType) -> bool {
-    use ArrowDataType::*;
-    match dtype {
-        Null | Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float32 | Float64 => true,
-        Timestamp(..) | Date32 | Date64 | Time64(_) | Duration(_) => true,
-        Binary | LargeBinary | BinaryView | Utf8 | LargeUtf8 | Utf8View => true,
-        List(item) | LargeList(item) => is_read(&item.dtype),
-        Struct(fields) => fields.iter().all(|field| is_read(&field.dtype)),
-        Dictionary(_, values, _) => matches!(**values, Utf8 | LargeUtf8 | Utf8View),
-        _ => false,
+        let read: Vec<String> = read.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Table { frame: file.read(&read, 0, file.height())? })
     }
 }
 
