@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::thrift::Checked;
+use crate::files::own;
 
 /// Bytes that any file may take.
 const LEAST: u64 = 2 << 30;
@@ -23,7 +24,7 @@ pub(super) struct Budget {
 impl Budget {
     /// For a file of `length` bytes.
     pub fn of_file(length: u64) -> Budget {
-        Budget::of(length.saturating_mul(TIMES).max(LEAST).min(free()))
+        Budget::of(length.saturating_mul(TIMES).max(LEAST).min(own::free_memory()))
     }
 
     fn of(most: u64) -> Budget {
@@ -44,30 +45,6 @@ impl Budget {
     }
 }
 
-/// The bytes of memory that this process can still get, as far as the system says.
-#[cfg(target_os = "linux")]
-fn free() -> u64 {
-    let amount = |file: &str, key: &str| -> Option<u64> {
-        let text = std::fs::read_to_string(file).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
-    };
-    let machine = amount("/proc/meminfo", "MemAvailable:").unwrap_or(u64::MAX);
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: it writes to the structure that it is given.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-    if !known || limit.rlim_cur == libc::RLIM_INFINITY {
-        return machine;
-    }
-    let used = amount("/proc/self/status", "VmSize:").unwrap_or(0);
-    machine.min(limit.rlim_cur.saturating_sub(used))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn free() -> u64 {
-    u64::MAX
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +57,6 @@ mod tests {
         budget.give(6_000_000_000);
         budget.take(10_000_000_000).unwrap();
         assert!(budget.take(1).is_err());
-        assert!(free() > 0);
+        assert!(own::free_memory() > 0);
     }
 }

@@ -45,6 +45,7 @@ use self::pages::Rows;
 use self::thrift::Checked;
 use crate::activity;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// PAR1, and before it the length of the footer.
 const END: u64 = 8;
@@ -65,8 +66,7 @@ impl ParquetFile {
     ///
     /// Errors name the file: no Parquet, a damaged footer.
     pub fn open(path: &Path) -> Result<ParquetFile> {
-        crate::files::check_regular(path)?;
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let file = files::open(path)?;
         let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
         let incomplete = || {
             let why = "the file is cut short, or it is no Parquet";
