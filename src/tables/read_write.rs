@@ -1,5 +1,6 @@
 //! Tables read from and written to CSV and Parquet.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
@@ -17,6 +18,28 @@ use crate::error::{Error, Result};
 use crate::files;
 
 impl Table {
+    /// The table with an apostrophe before each text and column name that a spreadsheet would take for a formula: those
+    /// that begin with one of `= + - @`, also in their wide forms, or with a tab or an end of a line. Numbers stay. Reading
+    /// the table again gives the apostrophes.
+    ///
+    /// This is the advice of OWASP on CSV injection. Errors: two columns that would have one name.
+    pub fn guarded(&self) -> Result<Table> {
+        let failed = |e| polars_error("a table cannot be guarded", e);
+        let mut columns = Vec::with_capacity(self.frame.width());
+        for column in self.frame.columns() {
+            let column = match column.dtype() {
+                DataType::Categorical(..) | DataType::Enum(..) => column.cast(&DataType::String).map_err(failed)?,
+                _ => column.clone(),
+            };
+            let guarded = match column.str() {
+                Ok(texts) => texts.apply_values(guarded).into_column(),
+                Err(_) => column.clone(),
+            };
+            columns.push(guarded.with_name(guarded_name(column.name())));
+        }
+        Ok(Table { frame: DataFrame::new(self.height(), columns).map_err(failed)? })
+    }
+
     /// Writes CSV with a header, whole or not at all.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut frame = self.frame.clone();
@@ -104,6 +127,16 @@ impl Table {
     }
 }
 
+/// A text with an apostrophe where a spreadsheet would take it for a formula.
+fn guarded(text: &str) -> Cow<'_, str> {
+    const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    if text.starts_with(FORMULA) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+fn guarded_name(name: &str) -> PlSmallStr {
+    PlSmallStr::from_str(&guarded(name))
+}
+
 /// Whether a field is digits that a number would not give back, such as 000005.
 fn is_code(field: &str) -> bool {
     matches!(field.as_bytes(), [b'0', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
@@ -134,6 +167,24 @@ mod tests {
                 .unwrap()
                 .starts_with("name,n,share,yes,empty\ncat,3,0.5,true,\n\"dog, big\",1,")
         );
+    }
+
+    #[test]
+    fn formulas_are_guarded_and_numbers_stay() {
+        let columns = ["=name", "n"].map(String::from);
+        let texts = ["=1+2", "+x", "-x", "@x", "\tx", "\u{ff1d}1", "a=b", "'=x", ""];
+        let rows = texts.iter().enumerate().map(|(i, text)| vec![(*text).into(), Cell::Int(-(i as i64))]).collect();
+        let table = Table::from_rows(&columns, rows).unwrap();
+        let guarded = table.guarded().unwrap();
+        assert_eq!(guarded.columns(), ["'=name", "n"]);
+        let expected = ["'=1+2", "'+x", "'-x", "'@x", "'\tx", "'\u{ff1d}1", "a=b", "'=x", ""].map(Cell::from);
+        assert_eq!(guarded.column("'=name").unwrap(), expected);
+        assert_eq!(guarded.column("n").unwrap(), table.column("n").unwrap());
+        // The apostrophe is part of what is read back.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        guarded.write_csv(&path).unwrap();
+        assert_eq!(Table::read_csv(&path).unwrap().column("'=name").unwrap()[..5], expected[..5]);
     }
 
     #[test]
