@@ -1,12 +1,13 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build fuzz tutorial bench bench-peers bench-training libtorch weights clean-runs
+.PHONY: help quickstart results test build fuzz tutorial audit bench bench-peers bench-training libtorch weights clean-runs
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
 	@echo "make results     train what docs/results.md shows of the method (two hours on two cores)"
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd"
+	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
 	@echo "make fuzz        100,000 random and mutated inputs to the language: no panic, no hang (an hour; CPSD_FUZZ_SEED, _COUNT)"
 	@echo "make tutorial    run docs/tutorial.in.md and write docs/tutorial.md with its output and figures (a minute)"
@@ -62,6 +63,9 @@ fuzz: libtorch
 
 tutorial: build weights
 	target/release/cpsd doc --weave docs/tutorial.in.md --into docs/tutorial.md
+
+audit:
+	@sh setup/audit.sh
 
 bench: libtorch
 	cargo bench --bench graph

@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Reads a JSON file; a byte-order mark is no part of it.
 ///
 /// Errors: Io; Data with the place and what was expected: another encoding than UTF-8, no JSON, another content than `T`.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = files::read(path)?;
     parse(&bytes).map_err(|what| Error::in_file(path, what))
 }
 

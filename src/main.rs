@@ -2,13 +2,18 @@
 
 mod commands;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use cpsd::activity::{console, interrupt};
+use cpsd::error::Result;
+use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
+use cpsd::script::host::Host;
 use cpsd::{primitives, repl};
 
+use commands::permissions::{Permissions, Typed};
 use commands::{check, doc, eval, exit, runs, script, test, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
@@ -21,6 +26,8 @@ struct Cli {
     /// No progress and no logs
     #[arg(long, short, global = true)]
     quiet: bool,
+    #[command(flatten)]
+    permissions: Permissions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -37,10 +44,54 @@ enum Command {
 }
 
 fn main() {
-    let code = start(Cli::parse());
+    let code = start(Cli::parse_from(permissions_first(std::env::args_os())));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
     unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// The command line with the permissions before the subcommand: behind a script's file they would be its arguments.
+fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let mut words = words.peekable();
+    first.extend(words.next());
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy().into_owned();
+        let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
+        match name {
+            "--allow-code" | "--untrusted" if value.is_none() => first.push(word),
+            "--allow-write" | "--allow-read" => {
+                let next = value.is_none().then(|| words.next()).flatten();
+                first.push(word);
+                first.extend(next);
+            }
+            _ => rest.push(word),
+        }
+    }
+    first.extend(rest);
+    first
+}
+
+impl Cli {
+    /// The folder of the run store.
+    fn store(&self) -> PathBuf {
+        self.runs.clone().unwrap_or_else(Host::store_of_environment)
+    }
+
+    /// Sets what scripts may do in this process. A worker has its parent's policy.
+    fn set_policy(&self) -> Result<()> {
+        let store = self.store();
+        let typed = match &self.command {
+            Some(Command::Worker(_)) => {
+                return policy::take_over(std::env::var(policy::VARIABLE).ok().as_deref(), &[&store]);
+            }
+            Some(Command::Script(args)) => args.typed(),
+            Some(Command::Eval(args)) => args.typed(),
+            Some(Command::Test(args)) => args.typed(),
+            _ => Typed::default(),
+        };
+        self.permissions.set(&store, &typed)
+    }
 }
 
 fn start(cli: Cli) -> u8 {
@@ -48,12 +99,17 @@ fn start(cli: Cli) -> u8 {
         let _ = signal_hook::flag::register(signal, interrupt::flag());
     }
     console::set_quiet(cli.quiet);
+    if let Err(error) = cli.set_policy() {
+        return exit::fail(&Failure::plain(error));
+    }
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let session = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20);
-    match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
+    let code = match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         _ => exit::FAILED,
-    }
+    };
+    own::remove_session_folder();
+    code
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
@@ -64,9 +120,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
     }
     let mut session = primitives::session();
-    if let Some(runs) = cli.runs {
-        *session.host.runs.borrow_mut() = runs;
-    }
+    *session.host.runs.borrow_mut() = cli.store();
     match cli.command {
         None => Ok(repl::run(&mut session)),
         Some(Command::Script(args)) => script::run(args, &mut session),

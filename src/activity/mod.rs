@@ -8,12 +8,14 @@
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines
+//! - `visible`: texts made safe for a terminal
 
 pub mod console;
 pub mod interrupt;
 pub mod message;
 pub mod progress;
 pub mod update;
+pub mod visible;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -3,14 +3,22 @@
 use cpsd::activity::console::print_line;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
-use cpsd::script::show;
+use cpsd::script::{show, tokens};
 
 use super::exit;
+use super::permissions::Typed;
 
 /// Evaluate an expression and print its value
 #[derive(clap::Args)]
 pub struct Args {
     expression: String,
+}
+
+impl Args {
+    /// The paths in the expression.
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { script: None, paths: tokens::texts(&self.expression) }
+    }
 }
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {

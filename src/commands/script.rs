@@ -12,6 +12,8 @@ use cpsd::script::host::Declared;
 use cpsd::script::session::Session;
 
 use super::exit;
+use super::permissions::Typed;
+use cpsd::say_error;
 
 /// Run a script; `cpsd script FILE --help` lists its arguments
 #[derive(clap::Args)]
@@ -26,6 +28,16 @@ pub struct Args {
     arguments: Vec<String>,
 }
 
+impl Args {
+    /// What the person typed: the script, and arguments whose values may be paths.
+    pub fn typed(&self) -> Typed<'_> {
+        let values = self.arguments.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
+        // A list of values, for --multirun or the script.
+        let paths = values.flat_map(|value| std::iter::once(value).chain(value.split(','))).map(str::to_string);
+        Typed { script: Some(&self.file), paths: paths.collect() }
+    }
+}
+
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let run = if args.multirun { multiple } else { once };
     run(session, &args.file, &args.arguments)
@@ -38,14 +50,14 @@ fn once(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Fail
     let mut arguments = Vec::new();
     for word in words {
         let Some((key, value)) = word.split_once('=') else {
-            eprintln!("cpsd: arguments of a script are key=value; got \"{word}\"");
+            say_error!("cpsd: arguments of a script are key=value; got \"{word}\"");
             return Ok(exit::BAD_COMMAND_LINE);
         };
         arguments.push((key.trim_start_matches('-').to_string(), value.to_string()));
     }
     // Checked before the script runs, so that a misspelt argument costs no time.
     if let Some(unknown) = unknown_argument(session, file, &arguments) {
-        eprintln!("cpsd: {unknown}");
+        say_error!("cpsd: {unknown}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
     let _ = session.run_file(file, &arguments)?;
@@ -77,7 +89,7 @@ fn multiple(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, 
         }
     }
     if failed > 0 {
-        eprintln!("cpsd: {failed} of {} runs failed", combinations.len());
+        say_error!("cpsd: {failed} of {} runs failed", combinations.len());
         return Ok(exit::FAILED);
     }
     Ok(exit::DONE)

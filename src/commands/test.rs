@@ -9,11 +9,19 @@ use cpsd::script::errors::Failure;
 use cpsd::script::library_tests;
 
 use super::exit;
+use super::permissions::Typed;
 
 /// Run the test_... functions of the scripts in a folder, or of one file
 #[derive(clap::Args)]
 pub struct Args {
     path: PathBuf,
+}
+
+impl Args {
+    /// The folder or file of the tests.
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { script: Some(&self.path), paths: Vec::new() }
+    }
 }
 
 pub fn run(args: Args) -> Result<u8, Failure> {

@@ -15,6 +15,7 @@ use crate::activity::message::Message;
 use crate::activity::progress::Relayed;
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
+use crate::files::policy;
 
 /// How to start a worker process.
 pub struct WorkerCommand<'a> {
@@ -59,6 +60,7 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
         .args(["worker", "--supervised"])
         .arg(command.file)
         .envs(command.environment.iter().map(|(k, v)| (k, v)))
+        .env(policy::VARIABLE, policy::for_worker())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -15,6 +15,7 @@ use image::{
 
 use super::fixed_crops::Rectangle;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Height × width × 3 bytes of red, green, blue, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Picture {
     /// Reads a picture file as [`Picture::decode`] does. Errors name the path.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|cause| Error::io(path, cause))?;
+        let bytes = files::read(path)?;
         Self::decode(&bytes, path)
     }
 

@@ -11,6 +11,7 @@ use super::records::{FrameSource, Layout, Source, parquet};
 use crate::activity::progress::Progress;
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::graph::{Cooccurrence, Counter};
 
 /// Label indices that are collected before they are counted: 256 MB.
@@ -64,14 +65,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(path.clone());
             continue;
         }
-        let entries = std::fs::read_dir(path).map_err(|e| Error::io(path, e))?;
-        let mut inside: Vec<PathBuf> =
-            entries.map(|e| e.map(|e| e.path())).collect::<std::io::Result<_>>().map_err(|e| Error::io(path, e))?;
+        let mut inside = files::list(path)?;
         inside.retain(|p| p.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")));
         if inside.is_empty() {
             return Err(Error::data(format!("{} holds no .parquet files", path.display())).about_file(path));
         }
-        inside.sort();
         files.extend(inside);
     }
     if files.is_empty() {

@@ -1,7 +1,6 @@
 //! Word vectors of labels, from a file in GloVe format: one word and its numbers per line.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
@@ -24,9 +23,8 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             .collect()
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
-    files::check_regular(path)?;
-    let file = File::open(path).map_err(|e| {
-        Error::io(path, e).with_help("word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
+    let file = files::open(path).map_err(|e| {
+        e.with_help("word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
     })?;
     let mut width = 0;
     let mut known = Vec::new();

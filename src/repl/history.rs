@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::files;
 use dialoguer::FuzzySelect;
 use parking_lot::Mutex;
 use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
@@ -69,7 +70,7 @@ pub fn file() -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))?;
     let folder = data.join("cpsd");
-    std::fs::create_dir_all(&folder).ok()?;
+    files::own::create_folders(&folder).ok()?;
     Some(folder.join("history"))
 }
 

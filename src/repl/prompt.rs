@@ -5,10 +5,12 @@ use rhai::Dynamic;
 
 use super::terminal::{rendered, width};
 use super::{figures, last_values, pager};
+use crate::files::policy;
 use crate::plots::Figure;
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::show;
+use crate::{say, say_error};
 
 /// An input that worked.
 pub struct Entry {
@@ -36,6 +38,7 @@ impl<'s> Prompt<'s> {
     /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
     /// the end silences it.
     pub fn evaluate(&mut self, line: &str, name: &str) {
+        policy::set_subject(name);
         let line = last_values::with_ans(line);
         let outcome = self.session.eval(&line, name);
         self.take(line, outcome);
@@ -64,8 +67,8 @@ impl<'s> Prompt<'s> {
         }
         if let Some(figure) = value.read_lock::<Figure>() {
             match figures::show(&figure, self.figures, width()) {
-                Ok(line) => println!("{}", line.dimmed()),
-                Err(error) => eprintln!("{error}"),
+                Ok(line) => say!("{}", line.dimmed()),
+                Err(error) => say_error!("{error}"),
             }
         }
         self.session.scope.set_or_push(format!("ans_{}", self.numbered), value.clone());
@@ -85,10 +88,10 @@ impl<'s> Prompt<'s> {
 /// Prints a failure on standard error.
 pub fn report(failure: &Failure) {
     if failure.interrupted() {
-        eprintln!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
+        say_error!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
     } else if let Some(code) = failure.exit {
-        eprintln!("exit({code}) ends a script; Ctrl-D leaves the prompt");
+        say_error!("exit({code}) ends a script; Ctrl-D leaves the prompt");
     } else {
-        eprint!("{}", rendered(failure));
+        say_error!("{}", rendered(failure).trim_end());
     }
 }

@@ -41,8 +41,12 @@ pub struct Declared {
 impl Host {
     /// Runs are kept under `CPSD_RUNS`, or `runs/` in the working folder.
     pub fn new() -> Self {
-        let runs = std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from);
-        Host { runs: RefCell::new(runs), ..Host::default() }
+        Host { runs: RefCell::new(Self::store_of_environment()), ..Host::default() }
+    }
+
+    /// The folder that `CPSD_RUNS` names, or `runs`.
+    pub fn store_of_environment() -> PathBuf {
+        std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from)
     }
 
     /// Runs `work` with this thread's trainings noted in `plan`, which is given back.

@@ -36,8 +36,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         files.push(path.to_path_buf());
         return Ok(());
     }
-    for entry in std::fs::read_dir(path).map_err(|e| Error::io(path, e))?.flatten() {
-        let path = entry.path();
+    for path in files::list(path)? {
         if path.is_dir() || path.extension().is_some_and(|e| e == "rhai") {
             collect(&path, files)?;
         }

@@ -101,6 +101,6 @@ pub fn write(folder: &Path) -> Result<usize> {
 
 /// Writes `.d.rhai` files, from which Rhai's language server completes. Errors: Io.
 pub fn write_definitions(session: &Session, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    files::create_folders(folder)?;
     session.engine.definitions().with_headers(true).write_to_dir(folder).map_err(|e| Error::io(folder, e))
 }

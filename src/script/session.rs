@@ -17,7 +17,7 @@ use super::vocabulary;
 use crate::activity::console;
 use crate::activity::interrupt;
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, policy};
 
 /// Operations between two checks whether another thread of the session waits for its turn.
 const OPERATIONS_A_TURN: u64 = 1024;
@@ -126,6 +126,7 @@ impl Session {
     /// Runs a script file from an empty scope, to the end of its background jobs; `arguments` are its `key=value` words.
     pub fn run_file(&mut self, path: &Path, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         let text = files::read_text(path).map_err(Failure::plain)?;
+        policy::set_subject(&path.file_name().unwrap_or_default().to_string_lossy());
         *self.host.arguments.borrow_mut() = arguments.iter().cloned().collect();
         let name = path.display().to_string();
         let value = self.eval(&text, &name);

@@ -40,6 +40,12 @@ pub fn with_comments(text: &str) -> impl Iterator<Item = (Range<usize>, Piece)> 
     })
 }
 
+/// The contents of the strings in a text, as they are written.
+pub fn texts(text: &str) -> Vec<String> {
+    let texts = pieces(text).into_iter().filter(|(_, piece)| *piece == Piece::Text);
+    texts.map(|(range, _)| text[range.start + 1..range.end - 1].to_string()).collect()
+}
+
 /// Whether names, keywords and numbers consist of such characters.
 pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'

@@ -22,8 +22,7 @@ pub fn weave(source: &Path, into: &Path) -> Result<(), Failure> {
     let text = files::read_text(source).map_err(plain)?;
     let here = std::env::current_dir().map_err(|e| plain(Error::io(".", e)))?;
     let into = here.join(into);
-    let work =
-        tempfile::Builder::new().prefix(".cpsd-weave-").tempdir_in(&here).map_err(|e| plain(Error::io(&here, e)))?;
+    let work = files::own::temporary_folder(Some(&here), ".cpsd-weave-").map_err(plain)?;
     let enter = |folder: &Path| std::env::set_current_dir(folder).map_err(|e| plain(Error::io(folder, e)));
     enter(work.path())?;
     let woven = Weaver::new(work.path(), &into).run(&text, &source.display().to_string());
@@ -103,16 +102,14 @@ impl<'a> Weaver<'a> {
 
     /// Copies the figures that the last block saved; returns their Markdown.
     fn new_figures(&mut self) -> Result<Vec<String>> {
-        let entries = std::fs::read_dir(self.work).map_err(|e| Error::io(self.work, e))?;
+        let entries = files::own::list(self.work)?.into_iter();
         let is_figure = |path: &PathBuf| path.extension().is_some_and(|e| e == "png" || e == "svg");
-        let mut found: Vec<PathBuf> =
-            entries.flatten().map(|e| e.path()).filter(is_figure).filter(|path| !self.figures.contains(path)).collect();
-        found.sort();
+        let found: Vec<PathBuf> = entries.filter(is_figure).filter(|path| !self.figures.contains(path)).collect();
         let page = self.into.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut shown = Vec::new();
         for path in found {
             let mut name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let mut bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
+            let mut bytes = files::own::read(&path)?;
             if let Some(smaller) = smaller(&bytes) {
                 name = format!("{}.jpg", path.file_stem().unwrap_or_default().to_string_lossy());
                 bytes = smaller;

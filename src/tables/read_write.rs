@@ -1,7 +1,6 @@
 //! Tables read from and written to CSV and Parquet.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -102,7 +101,7 @@ impl Table {
             let columns = left.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
             console::log(&format!("{}: left out, since their types are not read: {columns}", path.display()));
         }
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let file = files::open(path)?;
         let reader = ParquetReader::new(file);
         let reader = if left.is_empty() { reader } else { reader.with_columns(Some(read)) };
         let frame = reader.finish().map_err(|e| polars_error(path.display(), e).about_file(path))?;
@@ -115,7 +114,7 @@ impl Table {
 /// Errors name the file.
 pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<(String, Option<DataType>)>> {
     let failed = |e| polars_error(format!("{} is not a complete Parquet file", path.display()), e).about_file(path);
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let file = files::open(path)?;
     let schema = ParquetReader::new(file).schema().map_err(failed)?;
     let of = |(name, field): (&PlSmallStr, &ArrowField)| {
         (name.to_string(), is_read(&field.dtype).then(|| DataType::from_arrow_field(field)))

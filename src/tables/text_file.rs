@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// A text file, read whole.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl TextFile {
     ///
     /// Errors: Io; text in another encoding (with its line).
     pub fn read(path: &Path) -> Result<TextFile> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = files::read(path)?;
         Self::decoded(path, bytes, None).map_err(|error| match error.help {
             // The caller has no option for it.
             Some(_) => Error { help: Some("save it as UTF-8".into()), ..error },
@@ -83,7 +84,7 @@ impl TextFile {
     pub fn read_as(path: &Path, encoding: Option<&str>) -> Result<TextFile> {
         // A wrong name is an error whatever the file holds.
         encoding.map(named).transpose()?;
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = files::read(path)?;
         Self::decoded(path, bytes, encoding)
     }
 

@@ -13,6 +13,7 @@ use super::options::{Images, ScheduleKind, TrainOptions};
 use super::training_loop::TrainingLoop;
 use crate::error::{Error, Result};
 use crate::executors::pool;
+use crate::files::own;
 use crate::images::Dataset;
 use crate::losses::LossSpec;
 use crate::runs::{Begun, RunStore};
@@ -153,7 +154,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let mini =
         Job { name, train: train.clone(), val: Some(val.clone()), labels: job.labels.clone(), options, distillation };
     tch::set_num_threads(pool::cores() as i32);
-    let folder = tempfile::tempdir().map_err(|e| Error::io(std::env::temp_dir(), e))?;
+    let folder = own::temporary_folder(Some(&own::session_folder()?), "cost-")?;
     let store = RunStore::new(folder.path());
     let NamedJob { job: mini, model, spec, id, .. } = NamedJob::new(&mini)?;
     let Begun::Work(work) = store.begin(&id, &spec)? else {

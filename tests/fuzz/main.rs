@@ -9,6 +9,8 @@
 //!     CPSD_FUZZ_FROM=4711 CPSD_FUZZ_COUNT=1 CPSD_FUZZ_KEEP=found ... no_file        one input again, written to found/4711
 //!     CPSD_FUZZ_ONLY=parquet ...                                                    files of one kind
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
+
 #[path = "../common/mod.rs"]
 mod common;
 mod draw;

@@ -6,6 +6,7 @@ use super::folder::FolderOptions;
 use super::missing::twice;
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::files::{PICTURES, is_picture};
 
 /// Names that are looked for in every folder.
@@ -150,9 +151,8 @@ fn subfolders(root: &Path) -> Vec<PathBuf> {
     for _ in 0..DEPTH {
         let mut below: Vec<PathBuf> = Vec::new();
         for folder in &level {
-            let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().take(ENTRIES);
+            let entries = files::entries(&root.join(folder)).into_iter().flatten().take(ENTRIES);
             let names = entries.filter_map(|entry| {
-                let entry = entry.ok()?;
                 let name = entry.file_name();
                 let hidden = name.to_string_lossy().starts_with('.');
                 // A link to a folder is followed once.
@@ -175,8 +175,8 @@ fn subfolders(root: &Path) -> Vec<PathBuf> {
 pub fn subfolders_with_pictures(root: &Path) -> Vec<String> {
     let direct = subfolders(root).into_iter().filter(|folder| folder.components().count() == 1);
     let holds = |folder: &PathBuf| {
-        let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().take(100);
-        entries.flatten().any(|entry| is_picture(entry.file_name()))
+        let entries = files::entries(&root.join(folder)).into_iter().flatten().take(100);
+        entries.into_iter().any(|entry| is_picture(entry.file_name()))
     };
     direct.filter(holds).map(|folder| folder.display().to_string()).collect()
 }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::activity;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
+use crate::files;
 
 /// So many are named.
 const FEW: usize = 3;
@@ -67,9 +68,8 @@ pub fn some(few: &[String], n: usize) -> String {
 /// The file in the same folder with the most similar name.
 fn nearest_file(path: &Path) -> Option<String> {
     let wanted = path.file_name()?.to_string_lossy().into_owned();
-    let entries = std::fs::read_dir(path.parent()?).ok()?;
-    let names: Vec<String> =
-        entries.take(COMPARED).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let entries = files::entries(path.parent()?).ok()?;
+    let names: Vec<String> = entries.take(COMPARED).filter_map(|entry| entry.file_name().into_string().ok()).collect();
     // Another ending is nearer than another name.
     let stem = |name: &str| Path::new(name).file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
     let same = names.iter().find(|name| stem(name) == stem(&wanted));

@@ -7,6 +7,7 @@ use super::downloaded::{Download, Options, named};
 use super::{DatasetKind, Request};
 use crate::activity::console;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::images::Dataset;
 use crate::labels::{LabelTable, LoadOptions, load};
 use crate::options::OptionDocs;
@@ -26,9 +27,7 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     if request.options.get("val").is_some() {
         console::log("openimages has a validation split of its own: option \"val\" is not used");
     }
-    let entries = std::fs::read_dir(root).map_err(|e| Error::io(root, e))?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.sort();
+    let files = files::list(root)?;
     let there = |part: &str| {
         files.iter().rfind(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(part)))
     };

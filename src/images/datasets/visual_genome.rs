@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::downloaded::{Download, Options};
 use super::{DatasetKind, Request};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::images::Dataset;
 use crate::json;
 use crate::labels::LabelTable;
@@ -28,7 +29,7 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     )?;
     let (root, card) = (download.root, download.card);
     let path = root.join(INDEX);
-    let bytes = std::fs::read(&path).map_err(|e| Error::io(&path, e))?;
+    let bytes = files::read(&path)?;
     let index: HashMap<String, Vec<u32>> = json::parse(&bytes).map_err(|what| {
         Error::in_file(&path, format!("it must be an object with a list of label numbers for each picture: {what}"))
     })?;

@@ -25,6 +25,7 @@ use super::{LoadOptions, Probe, Reader};
 use crate::activity::progress::Progress;
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::json::{self, Lenient};
 use crate::labels::LabelTable;
 
@@ -113,7 +114,7 @@ fn read(probe: &Probe, _: &LoadOptions) -> Result<LabelTable> {
         return Err(Error::in_file(path, format!("the text is {encoding}; JSON must be UTF-8"))
             .with_help(format!("iconv -f {encoding} -t UTF-8 converts it")));
     }
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let file = files::open(path)?;
     let source = Lenient::new(Source::new(file, path)?);
     let content = RefCell::new(Content::default());
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 18, source));

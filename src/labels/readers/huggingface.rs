@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{LoadOptions, Probe, Reader, csv_long, json_lines, known_split, usual_split};
 use crate::activity::console;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::labels::LabelTable;
 use crate::tables::TextFile;
 
@@ -43,7 +44,7 @@ fn detect(probe: &Probe, options: &LoadOptions) -> bool {
 /// The files of metadata in a folder, in the folders in it, and in those of `data`.
 fn metadata(root: &Path) -> Vec<Metadata> {
     let folders = |folder: &Path| -> Vec<String> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let entries = files::entries(folder).into_iter().flatten();
         let folders = entries.filter(|entry| entry.path().is_dir());
         let mut names: Vec<String> = folders.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort();

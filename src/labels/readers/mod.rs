@@ -9,7 +9,6 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +19,7 @@ use super::names;
 use super::records::{FrameSource, Layout};
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
+use crate::files;
 use crate::tables::{CsvFile, TextFile, start_of_text};
 
 mod arff;
@@ -164,13 +164,14 @@ impl Probe {
     const HEAD: u64 = 1 << 16;
 
     fn new(path: &Path) -> Result<Probe> {
+        files::policy::check_read(path)?;
         let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(Error::in_file(path, "this is neither a file nor a folder"));
         }
         let mut head = Vec::new();
         if !metadata.is_dir() {
-            let file = File::open(path).map_err(|e| Error::io(path, e))?;
+            let file = files::open(path)?;
             file.take(Self::HEAD).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
         }
         Ok(Probe {
@@ -319,13 +320,13 @@ fn only_label_file(probe: &Probe, options: &LoadOptions) -> Option<PathBuf> {
 
 /// Files directly in a folder that may name labels, in the order of their names.
 pub fn label_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let entries = files::entries(folder).into_iter().flatten();
     let is_table = |path: &PathBuf| {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         let ending = path.extension().and_then(|e| e.to_str());
         !hidden && ending.is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) && path.is_file()
     };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_table).collect();
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.path())).filter(is_table).collect();
     files.sort();
     files
 }

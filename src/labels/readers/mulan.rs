@@ -7,6 +7,7 @@ use super::arff::{Arff, Kind};
 use super::{LoadOptions, Probe, Reader, list, xml};
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
 use crate::labels::pairs::Entry;
@@ -205,10 +206,10 @@ fn counted_labels(path: &Path, arff: &Arff) -> Result<Option<Vec<usize>>> {
 fn xml_beside(path: &Path) -> Result<(Option<PathBuf>, Option<PathBuf>)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let entries = files::list(folder)?.into_iter();
     let mut files: Vec<(String, PathBuf)> = entries
         .filter_map(|entry| {
-            let file = entry.ok()?.path();
+            let file = entry;
             let is_xml = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"));
             is_xml.then(|| (file.file_stem().unwrap_or_default().to_string_lossy().into_owned(), file))
         })

@@ -9,6 +9,7 @@ use super::{LoadOptions, Probe, Reader};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
 use crate::tables::TextFile;
@@ -85,10 +86,10 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
 
 /// The concepts in alphabetical order. Errors: none, or one that lacks a split's file.
 fn concepts(folder: &Path, splits: &[&(&str, &str)]) -> Result<Vec<String>> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let entries = files::list(folder)?;
     let mut found: Vec<(String, String)> = Vec::new();
     for entry in entries {
-        let name = entry.map_err(|e| Error::io(folder, e))?.file_name().to_string_lossy().into_owned();
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some((concept, split)) =
             name.strip_prefix("Labels_").and_then(|n| n.strip_suffix(".txt")).and_then(|n| n.rsplit_once('_'))
         {

@@ -9,6 +9,7 @@ use super::{Difficult, LoadOptions, Probe, Reader, xml};
 use crate::activity::progress::Progress;
 use crate::activity::{self, console};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
 use crate::labels::pairs::{Entry, PairBuilder, Repeats};
@@ -30,7 +31,7 @@ pub(super) fn annotations(path: &Path) -> Option<PathBuf> {
     if inside.is_dir() {
         return Some(inside);
     }
-    let entries: Vec<PathBuf> = std::fs::read_dir(path).ok()?.filter_map(|e| Some(e.ok()?.path())).collect();
+    let entries: Vec<PathBuf> = files::entries(path).ok()?.map(|entry| entry.path()).collect();
     if entries.iter().any(|p| is_xml(p)) {
         return Some(path.to_path_buf());
     }
@@ -51,13 +52,8 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let files = match &options.split {
         Some(split) => listed(&folder, split, options)?,
         None => {
-            let entries = std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?;
-            let mut files = entries
-                .map(|e| e.map(|e| e.path()))
-                .collect::<std::io::Result<Vec<_>>>()
-                .map_err(|e| Error::io(&folder, e))?;
+            let mut files = files::list(&folder)?;
             files.retain(|p| is_xml(p));
-            files.sort();
             files
         }
     };
@@ -144,10 +140,8 @@ fn listed(folder: &Path, split: &str, options: &LoadOptions) -> Result<Vec<PathB
     let file = lists.join(format!("{split}.txt"));
     if !file.is_file() {
         // Main also holds one list per class ("cat_train.txt"), which is no split.
-        let mut there: Vec<String> = std::fs::read_dir(&lists)
-            .map(|entries| {
-                entries.filter_map(|e| Some(e.ok()?.path().file_stem()?.to_string_lossy().into_owned())).collect()
-            })
+        let mut there: Vec<String> = files::entries(&lists)
+            .map(|entries| entries.filter_map(|e| Some(e.path().file_stem()?.to_string_lossy().into_owned())).collect())
             .unwrap_or_default();
         there.retain(|name| !name.contains('_'));
         there.sort();

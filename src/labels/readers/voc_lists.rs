@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Difficult, LoadOptions, Probe, Reader, voc};
 use crate::activity::{self, console};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
 use crate::tables::{TextFile, start_of_text};
@@ -48,7 +49,7 @@ fn class_and_split(path: &Path) -> Option<(&str, &str)> {
 /// Whether one of the first files with a list's name has lines of an image and a flag.
 fn looks_so(folder: &Path, options: &LoadOptions) -> Option<bool> {
     const TRIED: usize = 64;
-    let files = std::fs::read_dir(folder_of_lists(folder)).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let files = files::entries(&folder_of_lists(folder)).ok()?.map(|entry| entry.path());
     let mut named = files.filter(|path| class_and_split(path).is_some()).take(TRIED);
     Some(named.any(|path| has_flags(&path, options) == Some(true)))
 }
@@ -56,11 +57,9 @@ fn looks_so(folder: &Path, options: &LoadOptions) -> Option<bool> {
 /// The lists of a folder, and the number of further files with names of lists.
 fn class_files(folder: &Path, options: &LoadOptions) -> Result<(Vec<ClassFile>, usize)> {
     let folder = folder_of_lists(folder);
-    let entries = std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?;
     let mut files = Vec::new();
     let mut passed_over = 0;
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io(&folder, e))?.path();
+    for path in files::list(&folder)? {
         let Some((class, split)) = class_and_split(&path) else { continue };
         // A file without lines may be a list too.
         if has_flags(&path, options) == Some(false) {
@@ -77,7 +76,7 @@ fn class_files(folder: &Path, options: &LoadOptions) -> Result<(Vec<ClassFile>, 
 fn has_flags(path: &Path, options: &LoadOptions) -> Option<bool> {
     use std::io::Read;
     let mut head = Vec::new();
-    std::fs::File::open(path).ok()?.take(1 << 10).read_to_end(&mut head).ok()?;
+    files::open(path).ok()?.take(1 << 10).read_to_end(&mut head).ok()?;
     let start = start_of_text(&head, options.encoding.as_deref())?;
     let line = start.split(['\n', '\r']).map(trimmed).find(|line| !line.is_empty())?;
     Some(flag_of(line).is_some_and(|(image, _)| !image.contains(char::is_whitespace)))

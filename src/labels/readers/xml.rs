@@ -5,6 +5,7 @@ use std::path::Path;
 use roxmltree::{Document, Error, Node, ParsingOptions};
 
 use crate::error::{self, Error as FileError};
+use crate::files;
 use crate::tables::TextFile;
 
 /// A mistake: its line and a sentence.
@@ -20,7 +21,7 @@ const MOST_NAMESPACES: usize = 1000;
 ///
 /// Errors: Io; an unknown encoding; text in another encoding.
 pub fn read(path: &Path, encoding: Option<&str>) -> error::Result<TextFile> {
-    let bytes = std::fs::read(path).map_err(|e| FileError::io(path, e))?;
+    let bytes = files::read(path)?;
     if encoding.is_some() {
         return TextFile::decoded(path, bytes, encoding);
     }

@@ -11,6 +11,7 @@ use super::{LoadOptions, Probe, Reader, known_split, list, usual_split};
 use crate::activity::progress::Progress;
 use crate::activity::{self, console, interrupt};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::files::is_picture;
 use crate::labels::LabelTable;
 use crate::labels::names::trimmed;
@@ -55,10 +56,7 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
 /// Whether one of the first files of a folder, or of the folders in it, is a text file.
 fn has_texts(folder: &Path) -> bool {
     const TRIED: usize = 64;
-    let entries = |folder: &Path| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten();
-        entries.filter_map(|entry| Some(entry.ok()?.path())).take(TRIED)
-    };
+    let entries = |folder: &Path| files::entries(folder).into_iter().flatten().map(|entry| entry.path()).take(TRIED);
     let is_text = |path: &Path| has_extension(path, &["txt"]);
     entries(folder).any(|path| is_text(&path) || (path.is_dir() && entries(&path).any(|inner| is_text(&inner))))
 }
@@ -71,8 +69,8 @@ fn has_key(text: &str, keys: &[&str]) -> bool {
 /// The YAML files of a folder that name classes, and whether each has paths of splits. `data.yaml` and `dataset.yaml`
 /// come alone.
 fn yaml_files(folder: &Path, options: &LoadOptions) -> Vec<(PathBuf, bool)> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let Ok(entries) = files::entries(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.path());
     let mut files: Vec<(PathBuf, bool)> = paths
         .filter(|path| has_extension(path, &["yaml", "yml"]))
         .filter_map(|path| {
@@ -96,8 +94,8 @@ fn names_file(folder: &Path) -> Option<PathBuf> {
 /// Whether one of the first images of a folder has a text file beside it.
 fn has_boxes_beside(folder: &Path) -> bool {
     const TRIED: usize = 64;
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let Ok(entries) = files::entries(folder) else { return false };
+    let paths = entries.map(|entry| entry.path());
     paths.filter(|path| is_picture(path)).take(TRIED).any(|image| image.with_extension("txt").is_file())
 }
 
@@ -411,11 +409,10 @@ fn walk(folder: &Path) -> Result<Vec<PathBuf>> {
         if !seen.insert(real) {
             continue;
         }
-        for (i, entry) in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, e))?.enumerate() {
+        for (i, entry) in files::entries(&folder)?.enumerate() {
             if i % 1024 == 0 {
                 interrupt::check()?;
             }
-            let entry = entry.map_err(|e| Error::io(&folder, e))?;
             let kind = entry.file_type().map_err(|e| Error::io(&folder, e))?;
             let path = entry.path();
             if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
@@ -529,8 +526,7 @@ fn report_orphans(folder: &Path, used: HashSet<PathBuf>) -> Result<()> {
         .collect();
     let mut orphans = Vec::new();
     for labels in folders {
-        let entries = std::fs::read_dir(labels).map_err(|e| Error::io(labels, e))?;
-        let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let files = files::entries(labels)?.map(|entry| entry.path());
         orphans.extend(files.filter(|f| has_extension(f, &["txt"]) && !is_names_file(f) && !used.contains(f)));
     }
     if let Some(first) = orphans.iter().min() {

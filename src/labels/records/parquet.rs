@@ -6,6 +6,7 @@ use std::path::Path;
 use polars::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::tables::polars_error;
 
 /// Rows read at once; with the resulting table they bound the memory.
@@ -14,7 +15,7 @@ pub const ROWS: usize = 1 << 21;
 pub const FIELDS: usize = 1 << 24;
 
 pub fn open(path: &Path) -> Result<ParquetReader<File>> {
-    Ok(ParquetReader::new(File::open(path).map_err(|e| Error::io(path, e))?))
+    Ok(ParquetReader::new(files::open(path)?))
 }
 
 /// The number of rows.

@@ -41,6 +41,11 @@ impl Places {
         Places { folders, hub: Hub::from_environment(), download: is_on("CPSD_DOWNLOAD") }
     }
 
+    /// The folders in which weights are looked for, the Hub's cache among them.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        self.folders.iter().cloned().chain(self.hub.cache.clone()).collect()
+    }
+
     /// The file that `weights` means for a backbone: the name of a set, one with a revision (`imagenet@4a5b6c`), or a path.
     /// A set that is in none of the places is downloaded if that is permitted here or by `download`, or if the person at
     /// the prompt says so.

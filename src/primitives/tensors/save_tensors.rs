@@ -50,9 +50,9 @@ fn save_tensors(Tensors(tensors): Tensors, path: PathBuf) -> Result<()> {
         (Some("safetensors"), tensors) => weights::write_safetensors(&path, tensors, &[]),
         (Some("npy"), [(_, tensor)]) => {
             // libtorch's writer takes a path: write to a temporary file, then move the bytes through the one atomic way.
-            let temporary = tempfile::NamedTempFile::new().map_err(|e| Error::io(&path, e))?;
+            let temporary = files::own::temporary_file(&files::own::session_folder()?)?;
             tensor.write_npy(temporary.path()).map_err(|e| Error::io(&path, e))?;
-            files::write(&path, &std::fs::read(temporary.path()).map_err(|e| Error::io(&path, e))?)
+            files::write(&path, &files::own::read(temporary.path())?)
         }
         (Some("npy"), tensors) => Err(Error::argument(format!("a .npy file holds one tensor; got {}", tensors.len()))),
         _ => {

@@ -1,0 +1,94 @@
+//! What the command line allows scripts to do.
+
+use std::path::{Path, PathBuf};
+
+use cpsd::activity::console;
+use cpsd::error::Result;
+use cpsd::files::landlock::{self, Enforced};
+use cpsd::files::own;
+use cpsd::files::policy::{self, Policy};
+use cpsd::models::weights::Places;
+
+/// Permissions of scripts, for every command that runs one.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Permissions of scripts (docs/security.md)")]
+pub struct Permissions {
+    /// Scripts may also write DIR, a folder or a file (repeatable)
+    #[arg(long, global = true, value_name = "DIR")]
+    allow_write: Vec<PathBuf>,
+    /// With --untrusted, scripts may also read DIR, a folder or a file (repeatable)
+    #[arg(long, global = true, value_name = "DIR")]
+    allow_read: Vec<PathBuf>,
+    /// TorchScript files, which are programs, may run
+    #[arg(long, global = true)]
+    allow_code: bool,
+    /// A stranger's script: reads its folder, libraries, weights and the run store; writes the run store
+    #[arg(long, global = true)]
+    pub untrusted: bool,
+}
+
+/// What a command runs: the file of its script, and paths that the person typed beside it.
+#[derive(Default)]
+pub struct Typed<'a> {
+    pub script: Option<&'a Path>,
+    pub paths: Vec<String>,
+}
+
+impl Permissions {
+    /// Sets the policy of this process. Call it before any other thread starts.
+    ///
+    /// Errors: the run store or the temporary folder cannot be made.
+    pub fn set(&self, store: &Path, typed: &Typed) -> Result<()> {
+        if !self.untrusted {
+            policy::set(Policy::fenced(&[store]));
+            self.add(typed);
+            if self.allow_code {
+                policy::allow_code();
+            }
+            return Ok(());
+        }
+        own::create_folders(store)?;
+        let beside = typed.script.map(|file| match file.parent() {
+            _ if file.is_dir() => file,
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        });
+        let libraries: Vec<PathBuf> = std::env::var_os("CPSD_PATH").iter().flat_map(std::env::split_paths).collect();
+        let weights = Places::from_environment().folders();
+        let reads = beside.into_iter().chain(libraries.iter().chain(&weights).map(PathBuf::as_path));
+        policy::set(Policy::untrusted(&reads.collect::<Vec<_>>(), &[store]));
+        // Later it could not be made.
+        own::session_folder()?;
+        self.add(typed);
+        if self.allow_code {
+            console::log("--allow-code has no effect with --untrusted: no TorchScript file runs");
+        }
+        bound_memory();
+        match landlock::enforce(&policy::current()) {
+            Enforced::Files { network: true } => {}
+            Enforced::Files { network: false } => {
+                console::log("the Landlock of this kernel fences files; that nothing is sent holds in cpsd alone");
+            }
+            Enforced::Nothing => {
+                console::log("this kernel has no Landlock: the bounds of --untrusted hold in cpsd alone, not below it");
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&self, typed: &Typed) {
+        self.allow_write.iter().for_each(|path| policy::allow_write(path));
+        self.allow_read.iter().for_each(|path| policy::allow_read(path));
+        typed.paths.iter().for_each(|path| policy::allow_typed(path));
+    }
+}
+
+/// Bounds the data of this process, and of each process that it starts, to half of the machine's memory.
+fn bound_memory() {
+    let half = own::machine_memory() / 2;
+    let limit = libc::rlimit { rlim_cur: half, rlim_max: half };
+    // SAFETY: the call reads a struct that lives through it.
+    if unsafe { libc::setrlimit(libc::RLIMIT_DATA, &limit) } != 0 {
+        console::log("the memory of this process could not be bounded");
+    }
+}

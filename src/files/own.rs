@@ -1,0 +1,148 @@
+//! Files of the program itself: the run store, caches, the history. Their places are the user's choice, so the policy for scripts
+//! does not apply.
+
+use std::fs::{DirEntry, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use tempfile::{NamedTempFile, TempDir};
+
+use super::{policy, reading, writing};
+use crate::error::{Error, Result};
+
+pub use super::writing::sync_folder;
+
+/// Does `work` without this thread's policy: for functions that write both files that a script names and those of the
+/// program itself. No code of a script may run in it.
+pub fn as_program<R>(work: impl FnOnce() -> R) -> R {
+    policy::as_program(work)
+}
+
+/// As [`files::open`](super::open).
+pub fn open(path: &Path) -> Result<File> {
+    reading::open_regular(path)
+}
+
+/// As [`files::read`](super::read).
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    reading::read_regular(path)
+}
+
+/// As [`files::read_text`](super::read_text).
+pub fn read_text(path: &Path) -> Result<String> {
+    reading::read_regular_text(path)
+}
+
+/// As [`files::list`](super::list).
+pub fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    reading::list_folder(path)
+}
+
+/// The entries of a folder as the system gives them; none of a folder that cannot be read.
+pub fn entries(path: &Path) -> impl Iterator<Item = DirEntry> + use<> {
+    std::fs::read_dir(path).into_iter().flatten().flatten()
+}
+
+/// As [`files::write_with`](super::write_with).
+pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    writing::write_to(path, fill)
+}
+
+/// As [`files::write_whole`](super::write_whole).
+pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    writing::write_whole_to(path, fill)
+}
+
+/// As [`files::write`](super::write).
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |w| w.write_all(bytes))
+}
+
+/// A new or emptied file, which may be found unfinished: for logs of events. Errors: Io.
+pub fn create(path: &Path) -> Result<File> {
+    File::create(path).map_err(|e| Error::io(path, e))
+}
+
+/// A file that is read and written in place; made if it is not there. Errors: Io.
+pub fn open_or_create(path: &Path) -> Result<File> {
+    let opened = File::options().create(true).read(true).write(true).truncate(false).open(path);
+    opened.map_err(|e| Error::io(path, e))
+}
+
+/// Creates a folder and those above it. Errors: Io.
+pub fn create_folders(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
+}
+
+/// Renames a file or folder. The cause of a failure is the caller's to judge.
+pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Gives a file a second name, unless that is taken. The cause of a failure is the caller's to judge.
+pub fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(from, to)
+}
+
+/// Copies the content of a file. The cause of a failure is the caller's to judge.
+pub fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
+    std::fs::copy(from, to)
+}
+
+/// Removes a file. The cause of a failure is the caller's to judge.
+pub fn remove_file(path: &Path) -> std::io::Result<()> {
+    std::fs::remove_file(path)
+}
+
+/// Removes a folder and all in it. The cause of a failure is the caller's to judge.
+pub fn remove_folder(path: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(path)
+}
+
+/// A temporary file in `folder`, which is removed when it is dropped. Those that killed processes left there are swept.
+pub fn temporary_file(folder: &Path) -> Result<NamedTempFile> {
+    writing::temporary_in(folder).map_err(|e| Error::io(folder, e))
+}
+
+/// A temporary folder, in `folder` or the system's place, which is removed when it is dropped. Errors: Io.
+pub fn temporary_folder(folder: Option<&Path>, prefix: &str) -> Result<TempDir> {
+    let system = std::env::temp_dir();
+    let place = folder.unwrap_or(&system);
+    tempfile::Builder::new().prefix(prefix).tempdir_in(place).map_err(|e| Error::io(place, e))
+}
+
+/// The folder for temporary files of this process. Scripts may write there.
+///
+/// Errors: Io, if it cannot be made.
+pub fn session_folder() -> Result<PathBuf> {
+    let mut folder = SESSION.lock();
+    if let Some(folder) = folder.as_ref() {
+        return Ok(folder.path().to_path_buf());
+    }
+    let made = temporary_folder(None, "cpsd-")?;
+    policy::allow_write(made.path());
+    Ok(folder.insert(made).path().to_path_buf())
+}
+
+/// Removes the folder for temporary files, at the end of the process.
+pub fn remove_session_folder() {
+    drop(SESSION.lock().take());
+}
+
+static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
+
+/// Bytes of this machine's memory.
+pub fn machine_memory() -> u64 {
+    reading::memory()
+}
+
+/// Whether there is a process of that number on this machine.
+pub fn process_runs(process: i32) -> bool {
+    writing::runs(process)
+}
+
+/// This host's name as a few letters and digits, which fit into a file's name.
+pub fn host() -> &'static str {
+    writing::host()
+}

@@ -1,0 +1,324 @@
+//! Which files scripts may read, write and run as code: one policy per process.
+//!
+//! A Rust program that uses this library has the open policy, which allows everything. The program `cpsd` fences writing
+//! ([`Policy::fenced`]), and with `--untrusted` reading as well. A worker process has its parent's policy.
+
+use std::cell::Cell;
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+
+use crate::activity::console;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The variable of the environment by which a worker process receives its parent's policy.
+pub const VARIABLE: &str = "CPSD_POLICY";
+
+/// What scripts may do with files.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Policy {
+    /// Where files may be read; `None` is everywhere.
+    pub reads: Option<Vec<PathBuf>>,
+    /// Where files may be written; `None` is everywhere.
+    pub writes: Option<Vec<PathBuf>>,
+    /// Whether TorchScript files, which are programs, may run.
+    pub code: bool,
+    /// Whether the script is not trusted: nobody is asked, and no permission is added later.
+    pub untrusted: bool,
+}
+
+static POLICY: RwLock<Policy> = RwLock::new(Policy { reads: None, writes: None, code: true, untrusted: false });
+/// Who is named in refusals, and what the person has refused.
+static SUBJECT: RwLock<String> = RwLock::new(String::new());
+static REFUSED: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
+
+impl Policy {
+    /// Reading is free. Writing is allowed under the working folder and under `places`.
+    pub fn fenced(places: &[&Path]) -> Policy {
+        let mut writes: Vec<PathBuf> = places.iter().filter_map(|place| resolved(place).ok()).collect();
+        // With `/` as working folder the fence would enclose everything.
+        writes.extend(std::env::current_dir().and_then(std::fs::canonicalize).ok().filter(|p| p.parent().is_some()));
+        Policy { reads: None, writes: Some(writes), code: false, untrusted: false }
+    }
+
+    /// Reading is allowed under `reads` and where writing is; writing under `writes` alone.
+    pub fn untrusted(reads: &[&Path], writes: &[&Path]) -> Policy {
+        let all = |places: &[&Path]| places.iter().filter_map(|place| resolved(place).ok()).collect::<Vec<_>>();
+        Policy { reads: Some(all(reads)), writes: Some(all(writes)), code: false, untrusted: true }
+    }
+}
+
+impl fmt::Display for Policy {
+    /// One line for each of reading, writing and TorchScript.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let places = |places: &Option<Vec<PathBuf>>| match places {
+            None => "everywhere".to_string(),
+            Some(places) => places.iter().map(|place| shown(place)).collect::<Vec<_>>().join(", "),
+        };
+        writeln!(f, "read   {}", places(&self.reads))?;
+        writeln!(f, "write  {}", places(&self.writes))?;
+        writeln!(f, "code   {}", if self.code { "TorchScript files run" } else { "no TorchScript file runs" })
+    }
+}
+
+/// Sets the policy of this process.
+pub fn set(policy: Policy) {
+    *POLICY.write() = policy;
+}
+
+/// The policy of this process.
+pub fn current() -> Policy {
+    POLICY.read().clone()
+}
+
+/// Names the script that refusals speak of.
+pub fn set_subject(name: &str) {
+    *SUBJECT.write() = name.to_string();
+}
+
+/// Allows reading and writing of a path that a person has typed: a file, or a folder and everything in it.
+pub fn allow_typed(path: &str) {
+    // The kernel's fence is never widened. Typed alone, "/" means a separator more often than the whole machine.
+    if Path::new(path).components().any(|part| part != Component::RootDir) {
+        allow_write(Path::new(path));
+        allow_read(Path::new(path));
+    }
+}
+
+/// Allows writing of a file, or of a folder and everything in it.
+pub fn allow_write(path: &Path) {
+    allow(path, |policy| policy.writes.as_mut());
+}
+
+/// Allows reading of a file, or of a folder and everything in it.
+pub fn allow_read(path: &Path) {
+    allow(path, |policy| policy.reads.as_mut());
+}
+
+/// Allows TorchScript files to run.
+pub fn allow_code() {
+    POLICY.write().code = true;
+}
+
+fn allow(path: &Path, places: impl Fn(&mut Policy) -> Option<&mut Vec<PathBuf>>) {
+    let mut policy = POLICY.write();
+    if let (Some(places), Ok(path)) = (places(&mut policy), resolved(path))
+        && !places.contains(&path)
+    {
+        places.push(path);
+    }
+}
+
+/// Errors: Io, if scripts may not read `path`.
+pub fn check_read(path: &Path) -> Result<()> {
+    if AS_PROGRAM.get() {
+        return Ok(());
+    }
+    let allowed = {
+        let policy = POLICY.read();
+        let Some(reads) = &policy.reads else { return Ok(()) };
+        let path = resolved(path)?;
+        below(&path, reads).chain(below(&path, policy.writes.as_deref().unwrap_or_default())).next().is_some()
+    };
+    match allowed {
+        true => Ok(()),
+        false => Err(refusal("read", path).with_help(format!("--allow-read={} allows it", shown(&folder_of(path))))),
+    }
+}
+
+/// The path at which `path` is written, behind all links. The person at the prompt is asked for a place outside the fence.
+///
+/// Errors: Io, if scripts may not write it.
+pub fn writable(path: &Path) -> Result<PathBuf> {
+    if AS_PROGRAM.get() {
+        return Ok(path.to_path_buf());
+    }
+    let (allowed, untrusted, real) = {
+        let policy = POLICY.read();
+        let Some(writes) = &policy.writes else { return Ok(path.to_path_buf()) };
+        let real = resolved(path)?;
+        (may_be_written(&real, writes), policy.untrusted, real)
+    };
+    if allowed {
+        // As it was given: errors name the path that the script wrote.
+        return Ok(path.to_path_buf());
+    }
+    let folder = folder_of(&real);
+    if !untrusted && console::can_ask() && !REFUSED.read().contains(&folder) {
+        let question = format!("{} wants to write {}. Allow writing in {}?", subject(), shown(path), shown(&folder));
+        if console::confirm(&question) == Some(true) {
+            allow_write(&folder);
+            return Ok(path.to_path_buf());
+        }
+        REFUSED.write().push(folder.clone());
+    }
+    let help = match console::can_ask() {
+        true => format!(":allow write {} allows it", shown(&folder)),
+        false => format!("--allow-write={} allows it", shown(&folder)),
+    };
+    Err(refusal("write", path).with_help(help))
+}
+
+/// Whether the TorchScript file `path`, a program, may run. The person at the prompt is asked.
+///
+/// Errors: Argument, naming the option that allows it.
+pub fn may_run_code(path: &Path) -> Result<()> {
+    let (allowed, untrusted) = {
+        let policy = POLICY.read();
+        (policy.code, policy.untrusted)
+    };
+    if allowed {
+        return Ok(());
+    }
+    if untrusted {
+        let text = format!("{}: a TorchScript file is a program, and --untrusted lets none run", shown(path));
+        return Err(Error::argument(text).about_file(path));
+    }
+    let question =
+        format!("{} is a TorchScript file, which is a program. Let such files run in this session?", shown(path));
+    if console::confirm(&question) == Some(true) {
+        allow_code();
+        return Ok(());
+    }
+    let text = format!("{}: a TorchScript file is a program, and none may run here", shown(path));
+    Err(Error::argument(text).about_file(path).with_help("--allow-code lets TorchScript files run"))
+}
+
+/// The policy of this process, for the environment of a worker.
+pub fn for_worker() -> String {
+    serde_json::to_string(&current()).unwrap_or_default()
+}
+
+/// Takes the policy of the parent process over. Without one, writing is fenced to `places`.
+///
+/// Errors: Argument for a text that is no policy.
+pub fn take_over(text: Option<&str>, places: &[&Path]) -> Result<()> {
+    let policy = match text {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|e| Error::argument(format!("the environment's {VARIABLE} is no policy: {e}")))?,
+        None => Policy::fenced(places),
+    };
+    set(policy);
+    Ok(())
+}
+
+fn refusal(what: &str, path: &Path) -> Error {
+    Error::new(ErrorKind::Io, format!("{} may not {what} {}", subject(), shown(path))).about_file(path)
+}
+
+fn subject() -> String {
+    let subject = SUBJECT.read();
+    if subject.is_empty() { "a script".into() } else { subject.clone() }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.parent().is_some() => parent.to_path_buf(),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// A path as people write it: `~` is the home folder.
+fn shown(path: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|home| home.len() > 1);
+    match home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) => Path::new("~").join(rest).display().to_string(),
+        None => path.display().to_string(),
+    }
+}
+
+/// The part of a resolved path below one of `places`, for each that it is in.
+fn below<'a>(path: &'a Path, places: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
+    places.iter().filter_map(|place| path.strip_prefix(place).ok())
+}
+
+/// Whether a resolved path is one of `places` or in one of them, in no hidden file or folder: those hold settings and keys.
+fn may_be_written(path: &Path, places: &[PathBuf]) -> bool {
+    let hidden = |part: Component| matches!(part, Component::Normal(name) if name.as_encoded_bytes().starts_with(b"."));
+    below(path, places).any(|rest| !rest.components().any(hidden))
+}
+
+thread_local! {
+    static AS_PROGRAM: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work` without this thread's policy: for functions that write both files that a script names and those of the
+/// program itself. No code of a script may run in it.
+pub(super) fn as_program<R>(work: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            AS_PROGRAM.set(self.0);
+        }
+    }
+    let _before = Before(AS_PROGRAM.replace(true));
+    work()
+}
+
+/// The absolute path behind all links of the part that exists. What does not exist is taken by its letters.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let mut whole = std::path::absolute(path).map_err(|e| Error::io(path, e))?;
+    // A link to nothing would be made a file where it points.
+    for _ in 0..40 {
+        match std::fs::read_link(&whole) {
+            Ok(to) if std::fs::canonicalize(&whole).is_err() => {
+                whole = whole.parent().unwrap_or(Path::new("/")).join(to);
+            }
+            _ => break,
+        }
+    }
+    let mut missing = Vec::new();
+    let mut there = whole.as_path();
+    loop {
+        if let Ok(mut real) = std::fs::canonicalize(there) {
+            for part in missing.into_iter().rev() {
+                match part {
+                    Component::ParentDir => drop(real.pop()),
+                    Component::Normal(name) => real.push(name),
+                    _ => {}
+                }
+            }
+            return Ok(real);
+        }
+        let Some(last) = there.components().next_back() else { return Ok(whole) };
+        missing.push(last);
+        let Some(parent) = there.parent() else { return Ok(whole) };
+        there = parent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_includes_what_is_in_it_but_nothing_hidden() {
+        let places = [PathBuf::from("/work/.hidden/here"), PathBuf::from("/typed/.x/report.html")];
+        let allowed = |path: &str| may_be_written(Path::new(path), &places);
+        assert!(allowed("/work/.hidden/here") && allowed("/work/.hidden/here/a/b.csv"));
+        assert!(allowed("/typed/.x/report.html"));
+        for path in
+            ["/work/.hidden/here/.git/config", "/work/.hidden/here/a/.x", "/work/.hidden/hereafter", "/typed/.x"]
+        {
+            assert!(!allowed(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_are_resolved_behind_links_and_what_does_not_exist_by_its_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = std::fs::canonicalize(folder.path()).unwrap();
+        std::fs::create_dir(real.join("in")).unwrap();
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, real.join(at)).unwrap();
+        link("/etc", "in/out");
+        link("/etc/nothing-there", "in/dangling");
+        let of = |path: &str| resolved(&real.join(path)).unwrap();
+        assert_eq!(of("in/out/passwd"), Path::new("/etc/passwd"));
+        assert_eq!(of("in/dangling"), Path::new("/etc/nothing-there"));
+        assert_eq!(of("in/new/../../x"), real.join("x"));
+        assert_eq!(of("in/new/deep.csv"), real.join("in/new/deep.csv"));
+        assert_eq!(of("in/out/../new"), Path::new("/new"));
+    }
+}
