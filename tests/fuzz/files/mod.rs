@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cpsd::activity::interrupt;
+use cpsd::files::policy::{self, Policy};
 use cpsd::script::check;
 use cpsd::script::session::Session;
 use cpsd::training::job_file;
@@ -153,6 +154,8 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     std::env::set_current_dir(&work).unwrap();
     let mut session = cpsd::primitives::session();
     *session.host.runs.borrow_mut() = PathBuf::from("runs");
+    // A changed path must not lead out of the folder, and TorchScript must not run.
+    policy::set(Policy::fenced(&[]));
     if let Err(failure) = session.eval(seeds::VALUES, "values") {
         panic!("{}", failure.render(false, 100));
     }

@@ -379,8 +379,26 @@ pub fn make(folder: &Path) -> Vec<Case> {
         let code = format!(
             "model(\"efficientnet_lite0\", #{{labels: [\"a\", \"b\"], stages: 1, image_size: 32, weights: \"{path}\"}})"
         );
-        add(kind, one(&path, bytes), vec![code]);
+        let mut codes = vec![code];
+        if kind == "torchscript" {
+            // Named or not, it is a program, which nobody allowed to run.
+            codes.push(format!(
+                "model(\"torchscript\", #{{labels: [\"a\", \"b\"], path: \"{path}\", image_size: 32}}); throw \"FUZZ: a TorchScript file ran\""
+            ));
+        }
+        add(kind, one(&path, bytes), codes);
     }
+
+    // A model whose metadata name a TorchScript file that exists.
+    let golden = root("tests/goldens/models/traced.pt").display().to_string();
+    eval(
+        &mut session,
+        &format!(
+            "model(\"torchscript\", #{{labels: [\"a\", \"b\"], path: \"{golden}\", image_size: 32}}).save(\"model/script.safetensors\")"
+        ),
+    );
+    let ran = "load_model(\"x.safetensors\"); throw \"FUZZ: a TorchScript file ran\"".to_string();
+    add("torchscript", one("x.safetensors", read("model/script.safetensors")), vec![ran]);
 
     for name in ["coco2014", "voc2007", "nuswide", "openimages", "visual-genome-500"] {
         let base = folder.join("miniature").join(name);

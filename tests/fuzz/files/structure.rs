@@ -360,11 +360,8 @@ fn json_text(s: &mut Source, bytes: &mut Vec<u8>) -> Option<&'static str> {
     }
     if text.contains("\"#deep\"") {
         let depth = [100, 5_000, 200_000][s.below(3)];
-        let deep = if s.chance(50) {
-            "[".repeat(depth) + &"]".repeat(depth)
-        } else {
-            "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth)
-        };
+        let (open, close) = if s.chance(50) { ("[", "]") } else { ("{\"a\":", "}") };
+        let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
         text = text.replace("\"#deep\"", &deep);
     }
     if text.contains("#twice") {
