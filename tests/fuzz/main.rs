@@ -36,6 +36,14 @@ fn nothing_that_is_typed_breaks_the_session() {
 }
 
 #[test]
+fn every_seed_is_read() {
+    let (seeds, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ended = batch("seeds", seeds.path(), folder.path(), 0, 0, 0);
+    let found = std::fs::read_to_string(folder.path().join("findings")).unwrap_or_default();
+    assert!(ended.is_none() && found.is_empty(), "{ended:?}\n{}", found.replace('\0', "\n"));
+}
+
+#[test]
 fn no_file_breaks_the_session() {
     fuzz("files", 2500, 200);
 }
@@ -119,10 +127,11 @@ fn batch(kind: &str, seeds: &Path, folder: &Path, seed: u64, from: u64, end: u64
 fn child() {
     let Some(folder) = std::env::var_os("CPSD_FUZZ_FOLDER") else { return };
     let (seed, from, end) = (setting("CPSD_FUZZ_SEED", 1), setting("CPSD_FUZZ_FROM", 0), setting("CPSD_FUZZ_END", 1));
-    let files = std::env::var("CPSD_FUZZ_KIND").is_ok_and(|kind| kind == "files");
-    let run = move || match files {
-        true => files::run(Path::new(&folder), seed, from, end),
-        false => world::run(Path::new(&folder), seed, from, end),
+    let kind = std::env::var("CPSD_FUZZ_KIND").unwrap();
+    let run = move || match kind.as_str() {
+        "files" => files::run(Path::new(&folder), seed, from, end),
+        "seeds" => files::run_seeds(Path::new(&folder)),
+        _ => world::run(Path::new(&folder), seed, from, end),
     };
     // As deep a stack as the binary has.
     std::thread::Builder::new().stack_size(256 << 20).spawn(run).unwrap().join().unwrap();

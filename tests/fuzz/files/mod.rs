@@ -54,6 +54,12 @@ impl Input<'_> {
     }
 }
 
+/// A case as it is, with its first line.
+fn unchanged(case: &Case) -> Input<'_> {
+    let files = case.files.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+    Input { kind: &case.kind, files, code: case.codes[0].replace("BYTES", "1000000"), what: "unchanged".into() }
+}
+
 /// The input of that number. None when the environment asks for another kind (CPSD_FUZZ_ONLY).
 fn input<'a>(cases: &'a [Case], seed: u64, number: u64) -> Option<Input<'a>> {
     let mut s = Source::new(seed, number);
@@ -142,6 +148,49 @@ fn limit_memory() {
     }
 }
 
+/// A session in an empty working folder, and the variables that inputs may use.
+fn session(work: &Path) -> Session {
+    std::fs::create_dir(work).unwrap();
+    std::env::set_current_dir(work).unwrap();
+    let mut session = cpsd::primitives::session();
+    *session.host.runs.borrow_mut() = PathBuf::from("runs");
+    // A changed path must not lead out of the folder, and TorchScript must not run.
+    policy::set(Policy::fenced(&[]));
+    if let Err(failure) = session.eval(seeds::VALUES, "values") {
+        panic!("{}", failure.render(false, 100));
+    }
+    session
+}
+
+fn empty(work: &Path) {
+    for entry in std::fs::read_dir(work).unwrap().flatten() {
+        let path = entry.path();
+        let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    }
+}
+
+/// Reads every case unchanged: a seed that is refused at once would test little.
+pub fn run_seeds(folder: &Path) {
+    cpsd::activity::console::set_quiet(true);
+    let cases = cases(&PathBuf::from(std::env::var_os("CPSD_FUZZ_SEEDS").unwrap()));
+    let work = folder.join("work");
+    let mut session = session(&work);
+    let scope = session.scope.clone();
+    // Some of PyTorch's files hold no weights of this model, or code.
+    for case in cases.iter().filter(|case| !["pth", "pickle", "torchscript"].contains(&case.kind.as_str())) {
+        let input = unchanged(case);
+        empty(&work);
+        input.write(&work);
+        session.reset();
+        session.scope = scope.clone();
+        if !input.code.starts_with('!')
+            && let Err(failure) = session.eval(&input.code, "seed")
+        {
+            world::report(folder, &format!("{}: {}", input.text(), failure.render(false, 100)));
+        }
+    }
+}
+
 pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     cpsd::activity::console::set_quiet(true);
     std::panic::set_hook(Box::new(|panic| {
@@ -150,15 +199,7 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     }));
     let cases = cases(&PathBuf::from(std::env::var_os("CPSD_FUZZ_SEEDS").unwrap()));
     let work = folder.join("work");
-    std::fs::create_dir(&work).unwrap();
-    std::env::set_current_dir(&work).unwrap();
-    let mut session = cpsd::primitives::session();
-    *session.host.runs.borrow_mut() = PathBuf::from("runs");
-    // A changed path must not lead out of the folder, and TorchScript must not run.
-    policy::set(Policy::fenced(&[]));
-    if let Err(failure) = session.eval(seeds::VALUES, "values") {
-        panic!("{}", failure.render(false, 100));
-    }
+    let mut session = session(&work);
     let scope = session.scope.clone();
     limit_memory();
     let patience = setting("CPSD_FUZZ_HANG_S", 10) * 1000;
@@ -168,10 +209,7 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
         let Some(input) = input(&cases, seed, number) else { continue };
         std::fs::write(folder.join("next"), format!("{number}\n{}", input.text())).unwrap();
         std::fs::rename(folder.join("next"), folder.join("current")).unwrap();
-        for entry in std::fs::read_dir(&work).unwrap().flatten() {
-            let path = entry.path();
-            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-        }
+        empty(&work);
         input.write(&work);
         let kept = keep(&input, number);
         session.reset();

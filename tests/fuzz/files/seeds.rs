@@ -303,7 +303,7 @@ pub fn make(folder: &Path) -> Vec<Case> {
     for inner in ["tensors", "npy", "model", "long", "wide"] {
         std::fs::create_dir(folder.join(inner)).unwrap();
     }
-    eval(&mut session, WRITTEN);
+    drop(eval(&mut session, WRITTEN));
     let read = |path: &str| std::fs::read(folder.join(path)).unwrap();
     let one = |path: &str, bytes: Vec<u8>| vec![(path.to_string(), bytes)];
 
@@ -391,7 +391,7 @@ pub fn make(folder: &Path) -> Vec<Case> {
 
     // A model whose metadata name a TorchScript file that exists.
     let golden = root("tests/goldens/models/traced.pt").display().to_string();
-    eval(
+    let _ = eval(
         &mut session,
         &format!(
             "model(\"torchscript\", #{{labels: [\"a\", \"b\"], path: \"{golden}\", image_size: 32}}).save(\"model/script.safetensors\")"
@@ -426,8 +426,8 @@ pub fn make(folder: &Path) -> Vec<Case> {
 
 /// A run store with trainings, features, teachers' outputs and a cache of pictures, whole and in parts; a job file.
 fn store_cases(folder: &Path, session: &mut Session, add: &mut impl FnMut(&str, Vec<(String, Vec<u8>)>, Vec<String>)) {
-    eval(session, VALUES);
-    eval(session, TRAININGS);
+    drop(eval(session, VALUES));
+    drop(eval(session, TRAININGS));
     let store = |name: &str, kept: &dyn Fn(&str) -> bool| -> Vec<(String, Vec<u8>)> {
         let base = folder.join(name);
         let inside = files(&base).into_iter().map(|path| {
