@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::robustness::workers;
-use crate::common::{CPSD, files};
+use crate::common::CPSD;
 
 /// Begins every scenario.
 const VALUES: &str = r#"
@@ -67,6 +67,8 @@ const SCENARIOS: &[(&str, &str)] = &[
 #[derive(Default, Debug)]
 struct Counts {
     kills: usize,
+    /// What killed processes left in the system's folder for temporary files, which the system empties.
+    temporary: usize,
     /// Scenarios that ended after one kill or more.
     compared: usize,
     failed: Vec<String>,
@@ -78,6 +80,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, other: Counts) {
         self.kills += other.kills;
+        self.temporary += other.temporary;
         self.compared += other.compared;
         self.failed.extend(other.failed);
         self.other_bits.extend(other.other_bits);
@@ -159,31 +162,40 @@ fn moment(random: &mut ChaCha8Rng, child: &mut Child, folder: &Path, whole: Dura
     child.try_wait().unwrap().is_none()
 }
 
-/// The contents of all files, times taken out. Files with nothing else are left out.
+/// The contents of all files, times taken out; empty folders by their name. What holds nothing but times is left out.
 fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let content = |path: &Path| {
-        let bytes = std::fs::read(path).unwrap();
-        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        match ending {
-            "json" => serde_json::from_slice(&bytes).map_or(bytes, |v| timeless(v).to_string().into_bytes()),
-            "jsonl" => {
-                let lines = String::from_utf8(bytes).unwrap();
-                let line = |line: &str| timeless(serde_json::from_str(line).unwrap()).to_string();
-                lines.lines().map(line).collect::<Vec<_>>().join("\n").into_bytes()
-            }
-            // When it was made is in it; that it is whole can be seen.
-            "html" => bytes[bytes.len() - 8..].to_vec(),
-            _ => bytes,
+    let mut all = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(inner) = folders.pop() {
+        let entries: Vec<PathBuf> = std::fs::read_dir(&inner).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let name = |path: &Path| path.strip_prefix(folder).unwrap().display().to_string();
+        if entries.is_empty() {
+            all.insert(format!("{}/", name(&inner)), vec![]);
         }
-    };
-    let name = |path: &PathBuf| path.strip_prefix(folder).unwrap().display().to_string();
-    let timed = |name: &str| name.contains("tfevents") || name.ends_with("digests.json");
-    files(folder)
-        .iter()
-        .map(|path| (name(path), path))
-        .filter(|(name, _)| !timed(name))
-        .map(|(n, p)| (n, content(p)))
-        .collect()
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+            } else if !name(&path).contains("tfevents") && !path.ends_with("digests.json") {
+                all.insert(name(&path), content(&path));
+            }
+        }
+    }
+    all
+}
+
+fn content(path: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(path).unwrap();
+    match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
+        "json" => serde_json::from_slice(&bytes).map_or(bytes, |v| timeless(v).to_string().into_bytes()),
+        "jsonl" => {
+            let lines = String::from_utf8(bytes).unwrap();
+            let line = |line: &str| serde_json::from_str(line).map_or(line.into(), |v| timeless(v).to_string());
+            lines.lines().map(line).collect::<Vec<_>>().join("\n").into_bytes()
+        }
+        // When it was made is in it; that it is whole can be seen.
+        "html" => bytes[bytes.len().saturating_sub(8)..].to_vec(),
+        _ => bytes,
+    }
 }
 
 fn timeless(mut value: Value) -> Value {
@@ -261,6 +273,7 @@ fn one(
         return counts;
     }
     counts.compared += 1;
+    counts.temporary += std::fs::read_dir(outer.path().join("tmp")).unwrap().count();
     let came = results(&folder);
     for (path, content) in expected {
         if came.get(path) != Some(content) {
@@ -314,13 +327,14 @@ fn kills_at_random_moments_change_no_result() {
     });
     let total = total.into_inner().unwrap();
     println!(
-        "torture: seed {seed}, {} kills, {} results compared, {} with other bits, {} with leftovers, {} stuck, {} failed, {:.0} s",
+        "torture: seed {seed}, {} kills, {} results compared, {} with other bits, {} with leftovers, {} stuck, {} failed, {} temporary files, {:.0} s",
         total.kills,
         total.compared,
         total.other_bits.len(),
         total.left.len(),
         total.stuck.len(),
         total.failed.len(),
+        total.temporary,
         begun.elapsed().as_secs_f64()
     );
     let bad = [&total.other_bits, &total.left, &total.stuck, &total.failed];

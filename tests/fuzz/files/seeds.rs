@@ -436,7 +436,7 @@ fn store_cases(folder: &Path, session: &mut Session, add: &mut impl FnMut(&str, 
         });
         inside.filter(|(path, _)| kept(path)).collect()
     };
-    let trained = |path: &str| path.starts_with("runs/train-") || path.starts_with("runs/student-");
+    let trained = |path: &str| path.starts_with("runs/train-");
     let looks = [
         "runs()",
         "for id in runs().column(\"id\") { let r = run(id); r.spec; r.summary; }",
