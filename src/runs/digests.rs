@@ -11,7 +11,8 @@ use std::path::Path;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::store::{Run, Work};
+use super::store::Run;
+use super::work::Work;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files::own;

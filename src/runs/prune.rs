@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::damaged::ASIDE;
 use super::job_files;
 use super::key::is_id;
 use super::store::RunStore;
@@ -49,11 +48,20 @@ impl RunStore {
                 }
                 continue;
             }
-            let Some(id) = id_at_the_start(&name) else { continue };
-            if !path.is_dir() || self.is_in_the_making(id) {
+            if name.strip_prefix("broken-").and_then(id_at_the_start).is_some() {
+                add(path, "damaged run that was moved aside", None);
                 continue;
             }
-            if self.find(id).is_some() {
+            let Some(id) = id_at_the_start(&name) else { continue };
+            if self.is_in_the_making(id) {
+                continue;
+            }
+            if !path.is_dir() {
+                // Claims, those that were taken from a maker, and locks.
+                if age(&path) > DAY {
+                    add(path, "claim of a process that has ended", Some(id.to_string()));
+                }
+            } else if self.find(id).is_some() {
                 add(path, "work on a run that is finished", Some(id.to_string()));
             } else if newest(&path) > GIVEN_UP {
                 add(path, "work that nobody has gone on with for 30 days", Some(id.to_string()));
@@ -68,9 +76,6 @@ impl RunStore {
             for file in own::entries(&run.dir).filter(is_temporary).filter(|file| age(&file.path()) > DAY) {
                 add(file.path(), "temporary file of a process that has ended", None);
             }
-        }
-        for entry in own::entries(&self.root().join(ASIDE)) {
-            add(entry.path(), "damaged run that was moved aside", None);
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
@@ -94,8 +99,7 @@ impl RunStore {
 
     /// Whether a process makes this run now: its lock is held, or a claim on it was renewed within a day.
     fn is_in_the_making(&self, id: &str) -> bool {
-        let lock = self.lock_path(id);
-        let claim = lock.with_extension("claim");
+        let [claim, lock] = ["claim", "lock"].map(|ending| self.work_folder().join(format!("{id}.{ending}")));
         if !own::is_absent(&claim) && age(&claim) < DAY {
             return true;
         }

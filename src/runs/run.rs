@@ -15,15 +15,13 @@ use serde_json::Value;
 use super::damaged::finished;
 use super::digests::{Digest, Digests};
 use super::key::{id_of, kind_of};
-use super::store::{Run, SUMMARY};
+use super::store::{METRICS, Run, SPEC, SUMMARY};
 use crate::activity::progress::Progress;
 use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::json;
 
-pub(super) const SPEC: &str = "spec.json";
-pub(super) const METRICS: &str = "metrics.jsonl";
 /// Keys of spec.json that are noted after the run's id is made, and are no part of it.
 const NOTED: [&str; 1] = ["weights_from"];
 /// From this size on, checking a file shows its progress.

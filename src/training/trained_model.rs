@@ -12,7 +12,7 @@ use crate::models::Model;
 use crate::runs::{Run, Work};
 
 /// The files of a model in the folder of its run.
-const MODEL: &str = "model.safetensors";
+pub(super) const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "model.json";
 
 /// A model and its origin. Cheap to clone; the weights are shared.
@@ -63,6 +63,11 @@ impl Trained {
     ///
     /// Errors: Io; Data for a file that is cut short or has another format.
     pub fn load(path: &Path) -> Result<Self> {
+        Self::load_on(path, None)
+    }
+
+    /// [`load`](Self::load) for a model on the TorchScript module `module` ([`Model::load_on`]).
+    pub fn load_on(path: &Path, module: Option<&Path>) -> Result<Self> {
         let content = files::read(path)?;
         // The file of a run, named by its path.
         if path.file_name().is_some_and(|name| name == MODEL)
@@ -70,7 +75,7 @@ impl Trained {
         {
             run.check(MODEL, &content)?;
         }
-        Self::parse(path, &content, None)
+        Self::parse(path, &content, None, module)
     }
 
     /// Reads the model of a finished training.
@@ -79,11 +84,11 @@ impl Trained {
     pub fn of_run(run: Run) -> Result<Self> {
         run.spec()?;
         let content = run.read(MODEL)?;
-        Self::parse(&run.path(MODEL), &content, Some(run))
+        Self::parse(&run.path(MODEL), &content, Some(run), None)
     }
 
-    fn parse(path: &Path, content: &[u8], run: Option<Run>) -> Result<Self> {
-        let (model, extra) = Model::parse(path, content, crate::devices::first())?;
+    fn parse(path: &Path, content: &[u8], run: Option<Run>, module: Option<&Path>) -> Result<Self> {
+        let (model, extra) = Model::parse_on(path, content, module, crate::devices::first())?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
                 .map_err(|_| Error::in_file(path, "its vocabulary is not a list of names"))?,

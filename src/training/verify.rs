@@ -1,12 +1,13 @@
 //! Whether the runs of a store are what was written, and can be read.
 
 use super::stored_rows::StoredRows;
-use super::trained_model::Trained;
+use super::trained_model::{MODEL, Trained};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::ResizedCache;
+use crate::models::weights;
 use crate::runs::{Run, RunStore, kind_of};
 
 /// The outcome for one run.
@@ -69,6 +70,10 @@ pub fn verify(store: &RunStore, ids: &[String]) -> Result<Vec<Verdict>> {
 fn check(run: &Run) -> Result<bool> {
     let compared = run.verify()?;
     match kind_of(&run.id) {
+        // A TorchScript module is a program, which runs only where its caller names it.
+        Some("train") if run.spec()?["options"]["model"]["path"].is_string() => {
+            drop(weights::parse_safetensors(&run.path(MODEL), &run.read(MODEL)?)?);
+        }
         Some("train") => drop(Trained::of_run(run.clone())?),
         Some("features" | "outputs") => drop(StoredRows::open(run)?),
         Some("pictures") => ResizedCache::check(run)?,

@@ -11,4 +11,5 @@ mod permissions;
 mod prompt;
 mod reports;
 mod robustness;
+mod torture;
 mod weights;
