@@ -449,10 +449,15 @@ fn too_large(what: &str) -> Error {
         w if w.contains("string") => format!("a string may have {} MiB at most", limits.text >> 20),
         w if w.contains("array") => format!("an array may have {} million items at most", limits.items / 1_000_000),
         w if w.contains("map") => format!("a map may have {} million keys at most", limits.keys / 1_000_000),
+        w if w.contains("all values") => {
+            format!("the variables of a script may take {} GiB together at most", limits.together >> 30)
+        }
         w if w.contains("Memory") => {
             format!("the arrays and maps in a variable may take {} GiB at most", limits.memory >> 30)
         }
-        w if w.contains("Depth") => format!("arrays and maps may be nested {} deep at most", super::limits::DEPTH),
+        w if w.contains("Depth") => {
+            format!("arrays, maps and closures may be nested {} deep at most", super::limits::DEPTH)
+        }
         w => format!("too large: {}", lower_first(w)),
     };
     Error::argument(limit)
