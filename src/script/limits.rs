@@ -201,7 +201,7 @@ impl Size {
     /// it. Errors: that exceeds a limit.
     fn add(&mut self, value: &Dynamic, times: usize, depth: usize) -> Checked<usize> {
         if depth > DEPTH {
-            return Err(too_large("Depth of a value"));
+            return Err(too_large("Depth of a value", DEPTH));
         }
         if value.is_shared() {
             return self.captured(value, times, depth);
@@ -213,14 +213,14 @@ impl Size {
         } else if value.is_map() {
             let Ok(map) = value.as_map_ref() else { return Ok(0) };
             if map.len() > self.limits.keys {
-                return Err(too_large("Size of object map"));
+                return Err(too_large("Size of object map", self.limits.keys));
             }
             self.items(map.len(), OF_MAP + OF_ENTRY * map.len(), times)?;
             self.inside(map.values(), times, depth)
         } else if value.is_string() {
             let bytes = value.as_immutable_string_ref().map_or(0, |text| text.len());
             self.text = self.text.saturating_add(bytes.saturating_mul(times));
-            if self.text > self.limits.text { Err(too_large("Length of string")) } else { Ok(0) }
+            if self.text > self.limits.text { Err(too_large("Length of string", self.limits.text)) } else { Ok(0) }
         } else if value.is_blob() {
             let bytes = value.as_blob_ref().map_or(0, |blob| blob.len());
             self.items(bytes, bytes, times).map(|()| 0)
@@ -248,7 +248,7 @@ impl Size {
         let Some(inner) = value.read_lock::<Dynamic>() else { return Ok(0) };
         let place = std::ptr::from_ref::<Dynamic>(&inner) as usize;
         if let Some(known) = self.captured.get(&place) {
-            return if depth + known > DEPTH { Err(too_large("Depth of a value")) } else { Ok(*known) };
+            return if depth + known > DEPTH { Err(too_large("Depth of a value", DEPTH)) } else { Ok(*known) };
         }
         let _ = self.captured.insert(place, 0);
         let deep = self.add(&inner, times, depth)?;
@@ -260,9 +260,9 @@ impl Size {
         self.items = self.items.saturating_add(n.saturating_mul(times));
         self.memory = self.memory.saturating_add(bytes.saturating_mul(times));
         if self.items > self.limits.items {
-            return Err(too_large("Size of array/BLOB"));
+            return Err(too_large("Size of array/BLOB", self.limits.items));
         }
-        if self.memory > self.limits.memory { Err(too_large("Memory of a value")) } else { Ok(()) }
+        if self.memory > self.limits.memory { Err(too_large("Memory of a value", self.limits.memory)) } else { Ok(()) }
     }
 
     fn bytes(&self) -> usize {
@@ -270,8 +270,9 @@ impl Size {
     }
 }
 
-fn too_large(what: &str) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorDataTooLarge(what.into(), Position::NONE).into()
+/// The error of a value that exceeds a limit, which is explained in `explain`.
+fn too_large(what: &str, limit: usize) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorDataTooLarge(format!("{what}|{limit}"), Position::NONE).into()
 }
 
 /// Errors: so many more bytes are not left.
@@ -298,7 +299,7 @@ impl Limits {
             largest = largest.max(bytes);
             together = together.saturating_add(bytes);
             if together > self.together {
-                return Err(too_large("Memory of all values"));
+                return Err(too_large("Memory of all values", self.together));
             }
             (size.items, size.text, size.memory) = (0, 0, 0);
         }
@@ -332,11 +333,11 @@ impl Limits {
         };
         // (A character has 4 bytes at most.)
         if missing > self.text || text.len() + missing.saturating_mul(with.len().min(4)) > self.text.saturating_mul(4) {
-            return Err(too_large("Length of string"));
+            return Err(too_large("Length of string", self.text));
         }
         room_for(text.len().saturating_add(missing.saturating_mul(with.len())).saturating_mul(2))?;
         text.make_mut().extend(with.chars().cycle().take(missing));
-        if text.len() > self.text { Err(too_large("Length of string")) } else { Ok(()) }
+        if text.len() > self.text { Err(too_large("Length of string", self.text)) } else { Ok(()) }
     }
 
     /// As Rhai's own `replace`: every `old` becomes `new`.
@@ -344,7 +345,7 @@ impl Limits {
         let found = text.matches(old).count();
         let length = text.len().saturating_add(found.saturating_mul(new.len()));
         if length > self.text {
-            return Err(too_large("Length of string"));
+            return Err(too_large("Length of string", self.text));
         }
         room_for(length.saturating_mul(2))?;
         *text = text.replace(old, new).into();
@@ -375,7 +376,7 @@ mod tests {
     fn refused(script: &str) -> String {
         // (An error in a function is wrapped in the call.)
         match engine(SMALL).run(script).unwrap_err().unwrap_inner() {
-            EvalAltResult::ErrorDataTooLarge(what, _) => what.clone(),
+            EvalAltResult::ErrorDataTooLarge(what, _) => what.split('|').next().unwrap().to_string(),
             other => panic!("{script}: {other}"),
         }
     }
