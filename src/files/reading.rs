@@ -149,7 +149,19 @@ pub(super) fn free_memory() -> u64 {
         let line = text.lines().find_map(|line| line.strip_prefix(key))?;
         Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
     };
-    let machine = told("/proc/meminfo", "MemAvailable:").unwrap_or_else(memory);
+    // A container's bound, of control groups in version 2 or 1. Copies of files count as taken there, but give way.
+    let number = |file: String| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let group = |folder: &str, most: &str, taken: &str| {
+        let most = number(format!("{folder}/{most}"))?;
+        let stat = std::fs::read_to_string(format!("{folder}/memory.stat")).unwrap_or_default();
+        let copies =
+            |key: &str| -> Option<u64> { stat.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok() };
+        let copies = copies("inactive_file ").unwrap_or(0) + copies("active_file ").unwrap_or(0);
+        Some(most.saturating_sub(number(format!("{folder}/{taken}"))?.saturating_sub(copies)))
+    };
+    let container = group("/sys/fs/cgroup", "memory.max", "memory.current")
+        .or_else(|| group("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"));
+    let machine = told("/proc/meminfo", "MemAvailable:").unwrap_or_else(memory).min(container.unwrap_or(u64::MAX));
     #[cfg(unix)]
     {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -8,8 +8,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::files::own;
 use crate::random::{self, Generator};
-use crate::{memory, torch};
+use crate::torch;
 
 /// The purpose of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct Params {
 impl Params {
     /// No tensors yet.
     pub fn new(first: FirstValues) -> Params {
-        let most = if first == FirstValues::None { None } else { memory::free() };
+        let most = if first == FirstValues::None { None } else { Some(own::free_memory()) };
         Params { first, most, ..Params::default() }
     }
 
@@ -154,8 +155,8 @@ impl<'a> Scope<'a> {
             if let Some(most) = most {
                 return refused(format!(
                     ", and the model so far takes {} of memory; {} are free",
-                    memory::said(params.taken),
-                    memory::said(most)
+                    torch::said_bytes(params.taken),
+                    torch::said_bytes(most)
                 ));
             }
             if unknown { FirstValues::None } else { params.first }

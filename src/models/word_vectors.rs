@@ -8,7 +8,7 @@ use tch::Tensor;
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result, nearest};
-use crate::{files, memory};
+use crate::files;
 
 /// Bytes of a line at most: more numbers than any word vectors have.
 const LINE: u64 = 1 << 20;
@@ -95,9 +95,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     // Any number of labels may share one word and its vector.
     let numbers = labels.len().saturating_mul(width);
     let mut values = Vec::new();
-    if values.try_reserve_exact(numbers).is_err()
-        || memory::free().is_some_and(|free| (numbers as u64).saturating_mul(8) > free)
-    {
+    if values.try_reserve_exact(numbers).is_err() || (numbers as u64).saturating_mul(8) > files::own::free_memory() {
         let text = format!("there is no memory for {} labels with vectors of {width} numbers", labels.len());
         return Err(Error::data(text).about_file(path));
     }

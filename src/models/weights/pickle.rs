@@ -10,7 +10,8 @@ use super::machine::{self, Object, TensorView, Value, cut, odd};
 use super::zip;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::{files, memory};
+use crate::files;
+use crate::torch::said_bytes;
 
 /// Names under which checkpoints keep their state dict; the first one that contains tensors is used.
 const WRAPPERS: &[&str] = &[
@@ -156,7 +157,7 @@ fn tensors(root: &Value, object: &Object, storages: &HashMap<&str, &[u8]>) -> Re
                 if taken > stored.saturating_mul(VIEWS) {
                     return Err(odd(&format!(
                         "its tensors would take more than {VIEWS} times the {} that the file holds",
-                        memory::said(stored as u64)
+                        said_bytes(stored as u64)
                     )));
                 }
                 let tensor = tensor(name, view, storages)?;
