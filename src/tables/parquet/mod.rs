@@ -58,6 +58,7 @@ pub(crate) struct ParquetFile {
     metadata: FileMetadata,
     schema: ArrowSchema,
     columns: Vec<(String, Option<DataType>)>,
+    zoned: Vec<String>,
     places: HashMap<String, usize>,
 }
 
@@ -84,11 +85,11 @@ impl ParquetFile {
         let damaged = |why: String| damaged(path, &why);
         let end = bytes(&file, path, length - END - size, size + END)?;
         let metadata = footer::read(&end, length).map_err(damaged)?;
-        let schema = caught(|| schema::of(&metadata)).map_err(damaged)?;
+        let (schema, zoned) = caught(|| schema::of(&metadata)).map_err(damaged)?;
         let columns = caught(|| Ok(schema.iter().map(|(name, field)| schema::column(name, field)).collect::<Vec<_>>()))
             .map_err(damaged)?;
         let places = columns.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
-        Ok(ParquetFile { path: path.to_path_buf(), file, length, metadata, schema, columns, places })
+        Ok(ParquetFile { path: path.to_path_buf(), file, length, metadata, schema, columns, zoned, places })
     }
 
     pub fn path(&self) -> &Path {
@@ -98,6 +99,11 @@ impl ParquetFile {
     /// The names of the columns and their types; no type for one that is not read.
     pub fn columns(&self) -> &[(String, Option<DataType>)] {
         &self.columns
+    }
+
+    /// The columns of times with a time zone, which are read in UTC.
+    pub fn zoned(&self) -> &[String] {
+        &self.zoned
     }
 
     /// The number of rows.
