@@ -10,4 +10,5 @@ mod permissions;
 mod prompt;
 mod reports;
 mod robustness;
+mod torture;
 mod weights;

@@ -194,7 +194,7 @@ fn worker_processes_have_the_policy_of_their_parent() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("CPSD_POLICY is no policy"), "{}{}", out(&output), err(&output));
     let text = format!(
-        "{}train_teachers(data, [some, [\"cat\", \"bus\"]], o + #{{epochs: 1, workers: \"processes\"}}); print(runs().len);",
+        "{}train_teachers(data, random_partition([\"person\", \"dog\", \"car\", \"cat\"], 2), o + #{{epochs: 1, workers: \"processes\"}}); print(runs().len);",
         crate::common::SMALL
     );
     let output = place.runs(&text, &["--untrusted"]);
