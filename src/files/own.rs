@@ -170,23 +170,6 @@ pub fn machine_memory() -> u64 {
     reading::memory()
 }
 
-/// Bytes of memory that this process can still get, as far as the system says: the machine's free memory, and the
-/// process's own limit.
-pub fn free_memory() -> u64 {
-    reading::free_memory()
-}
-
-/// Errors: Data, if so much memory is not free. An allocation that fails ends the process, so large ones whose size
-/// follows from a file are checked before.
-pub fn check_memory(bytes: u64, what: &str) -> Result<()> {
-    let free = free_memory();
-    if bytes <= free {
-        return Ok(());
-    }
-    let (bytes, free) = (bytes as f64 / 1e9, free as f64 / 1e9);
-    Err(Error::data(format!("{what} would take {bytes:.1} GB of memory; {free:.1} GB are free")))
-}
-
 /// Whether there is a process of that number on this machine.
 pub fn process_runs(process: i32) -> bool {
     writing::runs(process)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
-use crate::files::own;
+use crate::memory;
 
 /// N images by m labels. Cheap to clone; never changed in place.
 ///
@@ -235,7 +235,7 @@ impl LabelTable {
     pub(super) fn check_matrix(&self, bytes: u64) -> Result<()> {
         let (n, m) = (self.num_images(), self.num_labels());
         let size = (n as u64).saturating_mul(m as u64).saturating_mul(bytes);
-        own::check_memory(size, &format!("a matrix of {n} images and {m} labels"))
+        memory::check(size, &format!("a matrix of {n} images and {m} labels"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::pair_list::PairList;
 use crate::activity;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::files::own;
+use crate::memory;
 
 /// Marks the last label of an image.
 const LAST: u32 = 1 << 31;
@@ -39,7 +39,7 @@ pub fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
     let (starts, places) = places(&ranked, m)?;
     let seen = AtomicUsize::new(0);
     // A line of many labels stands for the square of their number in pairs.
-    let (pairs, most) = (AtomicU64::new(0), own::free_memory() / PAIR_BYTES);
+    let (pairs, most) = (AtomicU64::new(0), memory::free().unwrap_or(u64::MAX) / PAIR_BYTES);
     let activity = activity::current();
     let by_rank = (0..m)
         .into_par_iter()
