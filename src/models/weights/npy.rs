@@ -9,7 +9,7 @@ use super::{shape, zip};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::torch::said_bytes;
+use crate::memory;
 
 /// Element types by NumPy's kind and size in bytes. libtorch's types of 16 bits and more without a sign know few
 /// operations, so such numbers are read into the next wider type.
@@ -81,9 +81,9 @@ fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
     }
     // DEFLATE packs up to 1032 times as many bytes into one: memory is asked for before they are unpacked, twice, as they are
     // copied into a tensor.
-    let free = files::own::free_memory();
+    let free = memory::free().unwrap_or(u64::MAX);
     if size.saturating_mul(2) > free {
-        let what = format!("unpacked it has {}; {} of memory are free", said_bytes(size), said_bytes(free));
+        let what = format!("unpacked it has {}; {} of memory are free", memory::said(size), memory::said(free));
         return Err(bad(&what));
     }
     read_to(&mut bytes, whole)?;
