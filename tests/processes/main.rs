@@ -1,6 +1,7 @@
 //! Whole processes: the command line, the prompt in a pseudo-terminal, background jobs, signals, pages in a browser.
 
 mod background;
+mod claims;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
