@@ -87,7 +87,9 @@ impl Work {
                 copied => copied?,
             }
         }
-        if let Ok(metrics) = own::read(&folder.join(METRICS)) {
+        let metrics = folder.join(METRICS);
+        if metrics.exists() {
+            let metrics = own::read(&metrics)?;
             let whole = memchr::memrchr(b'\n', &metrics).map_or(0, |end| end + 1);
             own::write(&self.path(METRICS), &metrics[..whole])?;
         }
