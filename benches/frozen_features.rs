@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench frozen_features`; medians of nine runs.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
+
 use std::time::Instant;
 
 use cpsd::models::{Model, ModelSpec};

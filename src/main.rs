@@ -2,11 +2,12 @@
 
 mod commands;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use cpsd::activity::{console, interrupt};
-use cpsd::error::Result;
+use cpsd::activity::{console, panics, signals};
+use cpsd::error::{Error, Result};
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
@@ -43,10 +44,32 @@ enum Command {
 }
 
 fn main() {
-    let code = start(Cli::parse());
+    let code = start(Cli::parse_from(permissions_first(std::env::args_os())));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
     unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// The command line with the permissions before the subcommand: behind a script's file they would be its arguments.
+fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let mut words = words.peekable();
+    first.extend(words.next());
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy().into_owned();
+        let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
+        match name {
+            "--allow-code" | "--untrusted" if value.is_none() => first.push(word),
+            "--allow-write" | "--allow-read" => {
+                let next = value.is_none().then(|| words.next()).flatten();
+                first.push(word);
+                first.extend(next);
+            }
+            _ => rest.push(word),
+        }
+    }
+    first.extend(rest);
+    first
 }
 
 impl Cli {
@@ -72,26 +95,25 @@ impl Cli {
 }
 
 fn start(cli: Cli) -> u8 {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1] {
-        let _ = signal_hook::flag::register(signal, interrupt::flag());
-    }
+    // A panic is caught where the session can go on; the error made there is the report.
+    panics::install();
     console::set_quiet(cli.quiet);
     if let Err(error) = cli.set_policy() {
         return exit::fail(&Failure::plain(error));
     }
+    signals::install();
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let session = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20);
     let code = match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
-        _ => exit::FAILED,
+        Ok(Err(panic)) => exit::fail(&Failure::plain(panics::fault(&*panic))),
+        Err(error) => exit::fail(&Failure::plain(Error::internal(format!("a thread cannot be made: {error}")))),
     };
     own::remove_session_folder();
     code
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
-    // A panic is caught where the session can go on; the error made there is the report.
-    std::panic::set_hook(Box::new(|_| {}));
     // Without the variable, the GPUs' driver is not loaded before it is needed.
     if std::env::var_os("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;

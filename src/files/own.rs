@@ -105,6 +105,19 @@ pub fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
 }
 
+/// Makes the symbolic link `at`, which leads to `to`. The cause of a failure is the caller's to judge.
+pub fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(to, at)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (to, at);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// Copies the content of a file. The cause of a failure is the caller's to judge.
 pub fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
     std::fs::copy(from, to)
@@ -155,6 +168,12 @@ static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
 /// Bytes of this machine's memory.
 pub fn machine_memory() -> u64 {
     reading::memory()
+}
+
+/// Bytes of memory that this process can still get, as far as the system says: the machine's free memory, and the
+/// process's own limit.
+pub fn free_memory() -> u64 {
+    reading::free_memory()
 }
 
 /// Whether there is a process of that number on this machine.

@@ -38,6 +38,7 @@ use crate::activity::console;
 use crate::files::{self, policy};
 use crate::script::session::Session;
 use crate::script::tokens;
+use crate::{say, say_error};
 use editor::Helper;
 use prompt::{Prompt, report};
 pub use terminal::{rendered, width};
@@ -63,7 +64,7 @@ pub fn run(session: &mut Session) -> u8 {
     let mut editor: Editor<Helper, FileHistory> = match Editor::with_config(config) {
         Ok(editor) => editor,
         Err(error) => {
-            eprintln!("cpsd: the terminal cannot be used: {error}");
+            say_error!("cpsd: the terminal cannot be used: {error}");
             return 1;
         }
     };
@@ -76,7 +77,7 @@ pub fn run(session: &mut Session) -> u8 {
     let inputs = history::Inputs::default();
     editor.history().iter().for_each(|input| inputs.add(input));
     editor.bind_sequence(KeyEvent::ctrl('R'), EventHandler::Conditional(Box::new(history::Search(inputs.clone()))));
-    println!(
+    say!(
         "{} {}  {}",
         "cpsd".bold(),
         env!("CARGO_PKG_VERSION"),
@@ -136,7 +137,7 @@ pub fn run(session: &mut Session) -> u8 {
             }
             Err(error) => {
                 // A byte that is not UTF-8, or a resize during the read: reported, and the prompt goes on.
-                eprintln!("cpsd: {error}");
+                say_error!("cpsd: {error}");
                 if !std::io::stdin().is_terminal() {
                     return 1;
                 }
@@ -148,7 +149,7 @@ pub fn run(session: &mut Session) -> u8 {
 /// Asks until the answer is yes or no. Ctrl-C and Ctrl-D mean no.
 fn ask(question: &str) -> bool {
     let Ok(mut editor) = rustyline::DefaultEditor::new() else { return false };
-    println!("{question}");
+    say!("{question}");
     loop {
         match editor.readline("y/n> ").map(|answer| answer.trim().to_lowercase()) {
             Ok(answer) if ["y", "yes"].contains(&answer.as_str()) => return true,
@@ -161,7 +162,7 @@ fn ask(question: &str) -> bool {
 
 /// Scripts may read and write the paths in a line that was typed.
 fn allow_typed(line: &str) {
-    let words = line.split_whitespace().filter(|_| commands::is_command(line)).map(str::to_string);
+    let words = line.split_whitespace().skip(1).filter(|_| commands::is_command(line)).map(str::to_string);
     tokens::texts(line).into_iter().chain(words).for_each(|path| policy::allow_typed(&path));
 }
 
@@ -173,7 +174,7 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
     }
     let (they, leave) =
         if running == 1 { ("1 job is", "stops it") } else { (&*format!("{running} jobs are"), "stops them") };
-    eprintln!("{}", format!("{they} still running; leaving {leave}, with checkpoints. Once more to leave.").yellow());
+    say_error!("{}", format!("{they} still running; leaving {leave}, with checkpoints. Once more to leave.").yellow());
     false
 }
 
@@ -191,7 +192,7 @@ fn startup_file() -> Option<PathBuf> {
 fn run_piped(session: &mut Session) -> u8 {
     let mut text = String::new();
     if let Err(error) = std::io::Read::read_to_string(&mut std::io::stdin(), &mut text) {
-        eprintln!("cpsd: standard input cannot be read: {error}");
+        say_error!("cpsd: standard input cannot be read: {error}");
         return 1;
     }
     match session.eval(files::without_mark(&text), "standard input") {
