@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use cpsd::activity::{console, interrupt};
-use cpsd::error::Result;
+use cpsd::activity::{console, panics, signals};
+use cpsd::error::{Error, Result};
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
@@ -95,26 +95,25 @@ impl Cli {
 }
 
 fn start(cli: Cli) -> u8 {
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGUSR1] {
-        let _ = signal_hook::flag::register(signal, interrupt::flag());
-    }
+    // A panic is caught where the session can go on; the error made there is the report.
+    panics::install();
     console::set_quiet(cli.quiet);
     if let Err(error) = cli.set_policy() {
         return exit::fail(&Failure::plain(error));
     }
+    signals::install();
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let session = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20);
     let code = match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
-        _ => exit::FAILED,
+        Ok(Err(panic)) => exit::fail(&Failure::plain(panics::fault(&*panic))),
+        Err(error) => exit::fail(&Failure::plain(Error::internal(format!("a thread cannot be made: {error}")))),
     };
     own::remove_session_folder();
     code
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
-    // A panic is caught where the session can go on; the error made there is the report.
-    std::panic::set_hook(Box::new(|_| {}));
     // Without the variable, the GPUs' driver is not loaded before it is needed.
     if std::env::var_os("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;

@@ -100,6 +100,11 @@ pub fn set_printer(printer: Option<Printer>) {
     *PRINTER.lock() = printer;
 }
 
+/// Whether a line is being typed.
+pub(super) fn is_typing() -> bool {
+    PRINTER.lock().is_some()
+}
+
 #[derive(Clone, Copy)]
 enum Stream {
     Output,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::activity;
+use crate::activity::{self, signals};
 use crate::error::Result;
 
 /// The foreground's flag, for a signal handler.
@@ -18,7 +18,11 @@ pub fn request() {
 
 /// Clears an earlier request to this thread's activity. Called before each script and each line of the prompt.
 pub fn clear() {
-    activity::current().flag().store(false, Ordering::SeqCst);
+    let activity = activity::current();
+    if activity.as_background().is_none() {
+        signals::forget();
+    }
+    activity.flag().store(false, Ordering::SeqCst);
 }
 
 /// Whether this thread's activity was asked to stop.

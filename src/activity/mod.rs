@@ -3,17 +3,20 @@
 //! The foreground (the script or the prompt) is the activity of every thread that never entered another. A background
 //! call is an activity of its own. Threads that it starts enter it too, so stopping one never stops the other.
 //!
-//! - `interrupt`: the stop flag that signals raise and long work polls
+//! - `interrupt`: the stop flag that signals raise and long work polls; `signals`: their handler
 //! - `update`: how far a piece of work is
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines
 //! - `visible`: texts made safe for a terminal
+//! - `panics`: what a panic was and where
 
 pub mod console;
 pub mod interrupt;
 pub mod message;
+pub mod panics;
 pub mod progress;
+pub mod signals;
 pub mod update;
 pub mod visible;
 

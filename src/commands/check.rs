@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use cpsd::activity::console::print_line;
+use cpsd::activity::interrupt;
 use cpsd::files;
 use cpsd::repl;
 use cpsd::script::check::{self, Severity};
@@ -21,10 +22,14 @@ pub struct Args {
     strict: bool,
 }
 
+/// So many findings of a file are shown with their code: each is looked up in the whole text.
+const SHOWN: usize = 100;
+
 /// On a terminal each finding has its line of code underlined; in a pipe it is one line.
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let (mut errors, mut warnings) = (0, 0);
     for file in &args.files {
+        interrupt::check().map_err(Failure::plain)?;
         let name = file.display().to_string();
         let text = files::read_text(file).map_err(Failure::plain)?;
         let findings = check::check(session, &text, &name).unwrap_or_else(|unreadable| {
@@ -32,12 +37,12 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
             errors += 1;
             vec![]
         });
-        for finding in &findings {
+        for (i, finding) in findings.iter().enumerate() {
             match finding.severity {
                 Severity::Error => errors += 1,
                 Severity::Warning => warnings += 1,
             }
-            if std::io::stdout().is_terminal() {
+            if std::io::stdout().is_terminal() && i < SHOWN {
                 let colour = std::env::var_os("NO_COLOR").is_none();
                 print_line(Failure::found(finding, &name, &text).render(colour, repl::width()).trim_end());
             } else {

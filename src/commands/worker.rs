@@ -1,9 +1,10 @@
 //! `cpsd worker`: the other end of `executors::worker`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use cpsd::activity::console;
 use cpsd::activity::message::Message;
+use cpsd::activity::{console, panics};
 use cpsd::error::ErrorKind;
 use cpsd::executors::worker::watch_lifeline;
 use cpsd::training::job_file;
@@ -25,7 +26,8 @@ pub fn run(args: Args) -> u8 {
         watch_lifeline();
     }
     console::relay();
-    match job_file::work(&args.job) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| job_file::work(&args.job)));
+    match outcome.unwrap_or_else(|panic| Err(panics::fault(&*panic))) {
         Ok(run) => {
             Message::Done(run.into()).send();
             exit::DONE

@@ -29,8 +29,11 @@ pub fn map<T: Sync, R: Send, E: Send>(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..at_once.clamp(1, items.len().max(1)) {
-            scope.spawn(|| activity.enter(each));
+        let threads = (0..at_once.clamp(1, items.len().max(1))).map(|_| scope.spawn(|| activity.enter(each)));
+        let panics = threads.collect::<Vec<_>>().into_iter().filter_map(|thread| thread.join().err());
+        // With its own message, which the end of the scope would not have.
+        if let Some(panic) = panics.collect::<Vec<_>>().into_iter().next() {
+            std::panic::resume_unwind(panic);
         }
     });
     results.into_iter().filter_map(Mutex::into_inner).collect()
@@ -44,5 +47,12 @@ mod tests {
     fn results_come_in_order_and_failures_do_not_stop_the_others() {
         let results = map(3, &[1, 2, 3, 4, 5], |&n| if n == 2 { Err("two") } else { Ok(n * 10) });
         assert_eq!(results, vec![Ok(10), Err("two"), Ok(30), Ok(40), Ok(50)]);
+    }
+
+    #[test]
+    fn a_panic_is_passed_on_with_its_message() {
+        let work = |&n: &i32| if n == 2 { panic!("on purpose, {n}") } else { Ok::<_, ()>(n) };
+        let panic = std::panic::catch_unwind(|| map(2, &[1, 2, 3], work)).unwrap_err();
+        assert!(crate::activity::panics::fault(&*panic).message.contains("on purpose, 2"));
     }
 }

@@ -1,7 +1,8 @@
 //! One job in a process of its own, which is started once more if it dies.
 //!
 //! The job is a file of JSON. `cpsd worker JOB.json` runs it and writes messages to its standard output, one line of
-//! JSON each. It stops when its standard input ends, so a worker never outlives its parent process.
+//! JSON each. It stops when its standard input ends, and ends at once a few seconds after its parent is gone,
+//! so no worker outlives its parent.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -129,10 +130,28 @@ fn program() -> Result<PathBuf> {
     }
 }
 
-/// Stops this process when its standard input ends.
+/// Stops this process when its standard input ends: at its next safe point, or soon if its parent is gone.
 pub fn watch_lifeline() {
-    std::thread::spawn(|| {
+    let parent = parent();
+    std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         interrupt::request();
+        // A parent that waits is told of the last checkpoint, however long the step under way takes.
+        while self::parent() == parent {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::thread::sleep(GRACE);
+        // SAFETY: ends the process, with nobody left to tell.
+        unsafe { libc::_exit(INTERRUPTED) }
     });
+}
+
+/// How long a worker may go on without its parent: time for a checkpoint, not for a step that never ends.
+const GRACE: Duration = Duration::from_secs(5);
+/// The exit code of an interrupted process.
+const INTERRUPTED: i32 = 130;
+
+fn parent() -> i32 {
+    // SAFETY: no arguments, never fails.
+    unsafe { libc::getppid() }
 }

@@ -75,6 +75,26 @@ pub fn create_folders(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
 }
 
+/// The entries of a folder, for a caller that judges the cause of a failure.
+pub fn try_entries(path: &Path) -> std::io::Result<impl Iterator<Item = DirEntry> + use<>> {
+    Ok(std::fs::read_dir(path)?.map_while(std::io::Result::ok))
+}
+
+/// A file that is there, to be read and changed in place. The cause of a failure is the caller's to judge.
+pub fn open_to_change(path: &Path) -> std::io::Result<File> {
+    File::options().read(true).write(true).open(path)
+}
+
+/// A new file; one that is there is an error. The cause of a failure is the caller's to judge.
+pub fn create_new(path: &Path) -> std::io::Result<File> {
+    File::options().create_new(true).write(true).open(path)
+}
+
+/// What a symbolic link says. The cause of a failure is the caller's to judge.
+pub fn link_target(path: &Path) -> std::io::Result<PathBuf> {
+    std::fs::read_link(path)
+}
+
 /// Renames a file or folder. The cause of a failure is the caller's to judge.
 pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
@@ -83,6 +103,19 @@ pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
 /// Gives a file a second name, unless that is taken. The cause of a failure is the caller's to judge.
 pub fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
+}
+
+/// Makes the symbolic link `at`, which leads to `to`. The cause of a failure is the caller's to judge.
+pub fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(to, at)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (to, at);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Copies the content of a file. The cause of a failure is the caller's to judge.
@@ -135,6 +168,12 @@ static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
 /// Bytes of this machine's memory.
 pub fn machine_memory() -> u64 {
     reading::memory()
+}
+
+/// Bytes of memory that this process can still get, as far as the system says: the machine's free memory, and the
+/// process's own limit.
+pub fn free_memory() -> u64 {
+    reading::free_memory()
 }
 
 /// Whether there is a process of that number on this machine.

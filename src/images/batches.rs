@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::augment::{AugmentOptions, augment, center};
 use super::dataset::Dataset;
+use crate::activity::panics;
 use crate::error::{Error, Result};
 
 /// One batch of pictures.
@@ -66,9 +67,8 @@ impl Batches {
                     }
                     let made = || make(&dataset, size, augmentation.as_ref(), part, seed);
                     // A decoder that panics on an odd file must not look like the end of the epoch.
-                    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(made)).unwrap_or_else(|_| {
-                        Err(Error::internal("a picture decoder failed on one of the pictures of a batch"))
-                    });
+                    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(made))
+                        .unwrap_or_else(|panic| Err(panics::fault(&*panic)));
                     let failed = made.is_err();
                     if send.send(made).is_err() || failed {
                         return;

@@ -14,7 +14,7 @@ use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::runs::{Begun, Run, RunStore, id_of};
+use crate::runs::{Run, RunStore};
 
 /// Every picture of another source resized to one square, the aspect not kept.
 ///
@@ -39,27 +39,25 @@ impl ResizedCache {
             return Err(Error::argument(format!("a cache keeps squares of 8 to 4096 pixels; got {side}")));
         }
         let spec = json!({ "format": 1, "data": source.fingerprint(), "side": side });
-        let run = match store.begin(&id_of("pictures", &spec), &spec)? {
-            Begun::Finished(run) => run,
-            Begun::Work(work) => {
-                let progress = Progress::new(format!("pictures at {side} pixels"), source.len() as u64, "images");
-                let made = |i: usize| -> Result<Vec<u8>> {
-                    interrupt::check()?;
-                    let square = source.picture(i)?.resize(side, side)?.rgb;
-                    progress.advance(1);
-                    Ok(square)
-                };
-                let all: Vec<usize> = (0..source.len()).collect();
-                files::write_whole(&work.path("data.u8"), |out| {
-                    for part in all.chunks(AT_ONCE) {
-                        let squares: Vec<Vec<u8>> = part.par_iter().map(|&i| made(i)).collect::<Result<_>>()?;
-                        squares.iter().try_for_each(|s| out.write_all(s)).map_err(|e| Error::io("data.u8", e))?;
-                    }
-                    Ok(())
-                })?;
-                work.finish(&json!({ "rows": source.len(), "side": side }))?
-            }
-        };
+        let run = store.find_or_make("pictures", &spec, |work| {
+            let progress = Progress::new(format!("pictures at {side} pixels"), source.len() as u64, "images");
+            let made = |i: usize| -> Result<Vec<u8>> {
+                interrupt::check()?;
+                let square = source.picture(i)?.resize(side, side)?.rgb;
+                progress.advance(1);
+                Ok(square)
+            };
+            let all: Vec<usize> = (0..source.len()).collect();
+            files::write_whole(&work.path("data.u8"), |out| {
+                for part in all.chunks(AT_ONCE) {
+                    work.check()?;
+                    let squares: Vec<Vec<u8>> = part.par_iter().map(|&i| made(i)).collect::<Result<_>>()?;
+                    squares.iter().try_for_each(|s| out.write_all(s)).map_err(|e| Error::io("data.u8", e))?;
+                }
+                Ok(())
+            })?;
+            Ok(json!({ "rows": source.len(), "side": side }))
+        })?;
         Self::open(source, &run.dir)
     }
 

@@ -1,7 +1,7 @@
 //! `LabelTable`: which image has which labels, in compressed sparse rows.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 
@@ -22,6 +22,8 @@ struct Inner {
     indices: Vec<u32>,
     /// Entries of unknown truth in the same form, none of them a positive. None where all are known.
     unknown: Option<(Vec<u64>, Vec<u32>)>,
+    /// Positions of the labels in the order of their names, made when a label is first looked for.
+    sorted: OnceLock<Vec<u32>>,
 }
 
 impl LabelTable {
@@ -53,7 +55,9 @@ impl LabelTable {
             }
         }
         check_rows(&labels, &images, &offsets, &indices)?;
-        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown: None }) })
+        Ok(LabelTable {
+            inner: Arc::new(Inner { labels, images, offsets, indices, unknown: None, sorted: OnceLock::new() }),
+        })
     }
 
     /// This table with entries of unknown truth in place of those that it had: one list of label indices per image,
@@ -77,9 +81,10 @@ impl LabelTable {
             return Err(Error::data(format!("label \"{label}\" of image \"{image}\" is both present and unknown")));
         }
         let unknown = (!indices.is_empty()).then_some((offsets, indices));
-        let Inner { labels, images, offsets, indices, .. } = &*self.inner;
-        let (labels, images, offsets, indices) = (labels.clone(), images.clone(), offsets.clone(), indices.clone());
-        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown }) })
+        let Inner { labels, images, offsets, indices, sorted, .. } = &*self.inner;
+        let (labels, images, sorted) = (labels.clone(), images.clone(), sorted.clone());
+        let (offsets, indices) = (offsets.clone(), indices.clone());
+        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown, sorted }) })
     }
 
     pub fn num_images(&self) -> usize {
@@ -149,11 +154,16 @@ impl LabelTable {
 
     /// The position of a label. Errors: an unknown label, with the nearest name.
     pub fn label_index(&self, name: &str) -> Result<usize> {
-        self.inner
-            .labels
-            .iter()
-            .position(|l| l == name)
-            .ok_or_else(|| Error::unknown("label", name, self.inner.labels.iter().map(String::as_str)))
+        let labels = &self.inner.labels;
+        let sorted = self.inner.sorted.get_or_init(|| {
+            let mut places: Vec<u32> = (0..labels.len() as u32).collect();
+            places.sort_unstable_by_key(|&place| &labels[place as usize]);
+            places
+        });
+        match sorted.binary_search_by_key(&name, |&place| &labels[place as usize]) {
+            Ok(at) => Ok(sorted[at] as usize),
+            Err(_) => Err(Error::unknown("label", name, labels.iter().map(String::as_str))),
+        }
     }
 
     /// The rows at `images`, in that order.

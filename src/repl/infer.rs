@@ -7,8 +7,16 @@ use crate::script::vocabulary;
 /// The kinds of the values in scope: `data` is a map, `data.train` a Dataset, `teachers[]` a Model.
 pub type Scope = [(String, String)];
 
+/// So many calls, fields and elements behind each other are followed. Each reads the text before it.
+const LONGEST: usize = 50;
+
 /// The kind of the expression that `text` ends with, if names and signatures determine it.
 pub fn kind(text: &str, scope: &Scope) -> Option<String> {
+    follow(text, scope, LONGEST)
+}
+
+fn follow(text: &str, scope: &Scope, longest: usize) -> Option<String> {
+    let longest = longest.checked_sub(1)?;
     let text = text.trim_end();
     match text.chars().next_back()? {
         ')' => {
@@ -16,13 +24,13 @@ pub fn kind(text: &str, scope: &Scope) -> Option<String> {
             let callee = &text[..open];
             let name = last_word(callee);
             match callee[..callee.len() - name.len()].strip_suffix('.') {
-                Some(receiver) => member(&kind(receiver, scope)?, name),
+                Some(receiver) => member(&follow(receiver, scope, longest)?, name),
                 None => result(name),
             }
         }
         ']' => {
             let inner = &text[..opening(text)?];
-            element(&kind(inner, scope)?).or_else(|| variable(&format!("{}[]", path(inner)?), scope))
+            element(&follow(inner, scope, longest)?).or_else(|| variable(&format!("{}[]", path(inner)?), scope))
         }
         _ => {
             let name = last_word(text);
@@ -33,7 +41,9 @@ pub fn kind(text: &str, scope: &Scope) -> Option<String> {
                 // A field of a map that is in scope, or of a kind.
                 Some(receiver) => {
                     let known = path(text).and_then(|path| variable(&path, scope));
-                    known.or_else(|| of_map(&kind(receiver, scope)?)).or_else(|| member(&kind(receiver, scope)?, name))
+                    known
+                        .or_else(|| of_map(&follow(receiver, scope, longest)?))
+                        .or_else(|| member(&follow(receiver, scope, longest)?, name))
                 }
                 None => variable(name, scope),
             }
@@ -126,6 +136,7 @@ mod tests {
         assert_eq!(of("data.train.labels").as_deref(), Some("LabelTable"));
         assert_eq!(of("data.train.labels.head(3).counts()").as_deref(), Some("Table"));
         assert_eq!(of("merge(teachers).teachers[1]").as_deref(), Some("Model"));
+        assert_eq!(of(&format!("data.train.labels{}", ".head(3)".repeat(100_000))), None);
         assert_eq!(of("nothing"), None);
         assert_eq!(of("1 + "), None);
         assert_eq!(of(")"), None);

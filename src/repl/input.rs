@@ -1,6 +1,6 @@
 //! The input up to the cursor: its last word, its brackets, and whether it ends inside a string.
 
-use crate::script::tokens::{Piece, is_word, pieces};
+use crate::script::tokens::{Piece, is_word, open_comment, pieces};
 
 /// The word (letters, digits, underscores) that `text` ends with; empty where it ends otherwise.
 pub fn last_word(text: &str) -> &str {
@@ -29,14 +29,15 @@ pub fn signs(text: &str) -> impl DoubleEndedIterator<Item = (usize, char)> + '_ 
     signs.filter_map(|(range, _)| text[range.start..].chars().next().map(|c| (range.start, c)))
 }
 
-/// How many brackets and strings in backticks are still open.
+/// How many brackets, strings in backticks and comments are still open.
 pub fn open_brackets(text: &str) -> i32 {
     let brackets = signs(text).map(|(_, c)| match c {
         '(' | '[' | '{' => 1,
         ')' | ']' | '}' => -1,
         _ => 0,
     });
-    brackets.sum::<i32>() + i32::from(open_string(text) == Some('`'))
+    let open = open_string(text) == Some('`') || open_comment(text).is_some();
+    brackets.sum::<i32>() + i32::from(open)
 }
 
 #[cfg(test)]
@@ -50,6 +51,8 @@ mod tests {
         assert_eq!(open_brackets("f() // ("), 0);
         assert_eq!(open_brackets("if true {\n  x"), 1);
         assert_eq!(open_brackets("let s = `a ${"), 1);
+        assert_eq!(open_brackets("1 /* ( /* */"), 1);
+        assert_eq!(open_brackets("1 /* ( */"), 0);
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn ask(question: &str) -> bool {
 
 /// Scripts may read and write the paths in a line that was typed.
 fn allow_typed(line: &str) {
-    let words = line.split_whitespace().filter(|_| commands::is_command(line)).map(str::to_string);
+    let words = line.split_whitespace().skip(1).filter(|_| commands::is_command(line)).map(str::to_string);
     tokens::texts(line).into_iter().chain(words).for_each(|path| policy::allow_typed(&path));
 }
 

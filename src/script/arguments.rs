@@ -1,9 +1,10 @@
 //! Finds the arguments that a script takes, without running it.
 
-use rhai::{ASTNode, Expr, Stmt};
+use rhai::{ASTNode, Expr, Scope, Stmt};
 
 use super::errors::Failure;
 use super::host::Declared;
+use super::parsing;
 use super::session::Session;
 
 /// Every `arg("name", default, "help")` of a script with literal arguments, in order of appearance.
@@ -11,10 +12,8 @@ use super::session::Session;
 /// Errors: the script cannot be read.
 pub fn declared(session: &Session, text: &str, name: &str) -> Result<Vec<Declared>, Failure> {
     session.sources.add(name, text);
-    let ast = session
-        .engine
-        .compile(text)
-        .map_err(|e| Failure::from_rhai(*Box::<rhai::EvalAltResult>::from(e), name, &session.sources, &[]))?;
+    let ast = parsing::parse(&session.engine, &Scope::new(), text)
+        .map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))?;
     let mut found: Vec<(rhai::Position, Declared)> = Vec::new();
     ast.walk(&mut |path: &[ASTNode]| {
         let call = match path.last() {

@@ -22,7 +22,7 @@ use super::session::{self, Sources};
 use crate::activity::console;
 use crate::activity::progress::Relayed;
 use crate::activity::update::ProgressUpdate;
-use crate::activity::{self, Activity};
+use crate::activity::{self, Activity, panics};
 use crate::error::{Error, Result};
 
 /// How often a waiting thread looks.
@@ -300,7 +300,7 @@ fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
     let call = NativeCallContext::from_stored_data(&engine, &work.call);
     // A panic below is a fault of ours: it ends the job, not the session.
     let outcome = catch_unwind(AssertUnwindSafe(|| work.closure.call_within_context::<Dynamic>(&call, ())));
-    let outcome = outcome.unwrap_or_else(|panic| Err(raise(session::fault(&*panic))));
+    let outcome = outcome.unwrap_or_else(|panic| Err(raise(panics::fault(&*panic))));
     let took = started.elapsed();
     tell(&outcome, took, &work.host.sources);
     *ended.lock() = Some((Parcel(outcome), took));

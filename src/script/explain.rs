@@ -317,7 +317,9 @@ fn parameters(signature: &str) -> Vec<String> {
 
 fn no_operator(name: &str, types: &[String]) -> Error {
     let kinds: Vec<String> = types.iter().map(|t| vocabulary::a_user_name(t)).collect();
-    let error = Error::argument(format!("\"{}\" does not take {}", name.trim_end_matches('='), kinds.join(" and ")));
+    // `a += b` is `a + b`; `==` and its like are themselves.
+    let sign = if ["==", "!=", "<=", ">="].contains(&name) { name } else { name.trim_end_matches('=') };
+    let error = Error::argument(format!("\"{sign}\" does not take {}", kinds.join(" and ")));
     match (name, types) {
         ("+" | "+=", [a, b]) if a == "array" || b == "array" => {
             error.with_help("arrays are joined with arrays; one item is added with push")

@@ -1,6 +1,6 @@
 //! The identity of a closure's code: equal code has an equal fingerprint, wherever it is in a file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rhai::{Dynamic, FnPtr, Module, NativeCallContext};
 
@@ -23,27 +23,53 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
     for (name, module) in host.imports.borrow().iter() {
         add(&mut bodies, name, module);
     }
+    // A library's function calls its own by their bare names.
+    let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for full in bodies.keys() {
+        by_name.entry(bare(full)).or_default().push(full);
+    }
     let mut hasher = blake3::Hasher::new_derive_key("cpsd closure 1");
-    let mut waiting = vec![closure.fn_name().to_string()];
     let mut seen = BTreeSet::new();
-    while let Some(name) = waiting.pop() {
-        // A library's function calls its own by their bare names.
-        for (full, body) in bodies.iter().filter(|(full, _)| full.rsplit("::").next() == name.rsplit("::").next()) {
-            if !seen.insert(full.clone()) {
-                continue;
+    let mut code = |hasher: &mut blake3::Hasher, name: &str| {
+        let mut waiting = vec![name.to_string()];
+        while let Some(name) = waiting.pop() {
+            for full in by_name.get(bare(&name)).into_iter().flatten() {
+                if !seen.insert(full.to_string()) {
+                    continue;
+                }
+                let body = &bodies[*full];
+                hasher.update(without_places(body).as_bytes());
+                waiting.extend(quoted(body).filter(|word| by_name.contains_key(word)).map(str::to_string));
             }
-            hasher.update(without_places(body).as_bytes());
-            waiting.extend(
-                quoted(body)
-                    .filter(|word| bodies.keys().any(|k| k.rsplit("::").next() == Some(word)))
-                    .map(str::to_string),
-            );
+        }
+    };
+    code(&mut hasher, closure.fn_name());
+    // A closure that it captured counts by its own code and by what that captured; one that captured itself, once.
+    let mut waiting: VecDeque<Dynamic> = closure.iter_curry().cloned().collect();
+    let mut passed = 0;
+    while let Some(value) = waiting.pop_front() {
+        match value.read_lock::<FnPtr>() {
+            Some(captured) if passed < CLOSURES => {
+                passed += 1;
+                hasher.update(b"closure");
+                code(&mut hasher, captured.fn_name());
+                waiting.extend(captured.iter_curry().cloned());
+            }
+            Some(_) => {}
+            None => {
+                hasher.update(captured(&value).as_bytes());
+            }
         }
     }
-    for value in closure.iter_curry() {
-        hasher.update(captured(value).as_bytes());
-    }
     hasher.finalize().to_hex()[..16].to_string()
+}
+
+/// So many captured closures are followed.
+const CLOSURES: usize = 1000;
+
+/// The name of a function without that of its library.
+fn bare(name: &str) -> &str {
+    name.rsplit("::").next().unwrap_or(name)
 }
 
 fn add(bodies: &mut Bodies, library: &str, module: &Module) {
@@ -139,5 +165,12 @@ mod tests {
         assert_eq!(capturing("0.5"), capturing("0.5"));
         assert_ne!(capturing("0.5"), capturing("0.6"));
         assert_ne!(capturing("tensor([1.0, 2.0])"), capturing("tensor([1.0, 3.0])"));
+        // Through a closure that it captured, and in a circle.
+        let through =
+            |body: &str, w: &str| of(&format!("let w = {w}; let g = |x| x {body} w; name_of(|a, b| g.call(a - b))"));
+        assert_eq!(through("*", "0.5"), through(" * ", "0.5"));
+        assert_ne!(through("*", "0.5"), through("*", "0.6"));
+        assert_ne!(through("*", "0.5"), through("+", "0.5"));
+        assert!(!of("let f = (); f = |a, b| if a > 1 { f.call(a, b) } else { b }; name_of(f)").is_empty());
     }
 }

@@ -7,6 +7,7 @@
 //! - `host`: the services of a session that words use (run store, script arguments, background calls)
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
+//! - `parsing`: from a text to its syntax tree
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
 //!   text is underlined
@@ -36,6 +37,7 @@ pub mod library_tests;
 pub mod limits;
 pub mod modules;
 pub mod options;
+pub mod parsing;
 pub mod profile;
 pub mod reference;
 pub mod script_lock;

@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rhai::module_resolvers::ModuleResolversCollection;
-use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::errors::Raised;
+use super::parsing;
 use super::session::Sources;
+use crate::error::Error;
 use crate::files;
 
 /// The standard library: name and text of each file of `stdlib/`.
@@ -27,13 +30,86 @@ pub fn embedded_names() -> impl Iterator<Item = &'static str> {
 /// Finds libraries, compiles each once, and keeps its text for error messages.
 pub struct Libraries {
     sources: Sources,
-    loaded: RefCell<BTreeMap<String, Shared<Module>>>,
+    /// Text and module of each library, by its displayed name.
+    loaded: RefCell<BTreeMap<String, (String, Shared<Module>)>>,
+    /// The names of the libraries that are being loaded, outermost first, after that of the text that imports the first.
+    loading: RefCell<Vec<String>>,
 }
+
+/// So many libraries may import each other in a row. Each takes a part of the stack.
+pub const DEEPEST: usize = 100;
 
 impl Libraries {
     pub fn new(sources: Sources) -> Self {
-        Libraries { sources, loaded: RefCell::default() }
+        Libraries { sources, loaded: RefCell::default(), loading: RefCell::default() }
     }
+
+    /// Errors: `name` is being loaded already; too many are.
+    fn begin(&self, importer: Option<&str>, name: &str) -> Result<(), Error> {
+        let mut loading = self.loading.borrow_mut();
+        if loading.is_empty() {
+            loading.push(importer.unwrap_or_default().to_string());
+        }
+        let outcome = match loading.iter().position(|other| is_same(other, name)) {
+            Some(from) => Err(circle(loading[from..].iter().map(String::as_str).chain([name]))),
+            None if loading.len() > DEEPEST => Err(too_deep()),
+            None => {
+                loading.push(name.to_string());
+                return Ok(());
+            }
+        };
+        if loading.len() == 1 {
+            loading.clear();
+        }
+        outcome
+    }
+
+    fn end(&self) {
+        let mut loading = self.loading.borrow_mut();
+        let _ = loading.pop();
+        if loading.len() == 1 {
+            loading.clear();
+        }
+    }
+}
+
+/// The error of libraries that import each other: each name, and the first once more.
+pub fn circle<'a>(names: impl Iterator<Item = &'a str>) -> Error {
+    let names: Vec<&str> = names.collect();
+    let all = match names.as_slice() {
+        [first, .., last] if names.len() > 8 => format!("{first} → {} others → {last}", names.len() - 2),
+        names => names.join(" → "),
+    };
+    let message = match names.len() {
+        2 => format!("{} imports itself", names[0]),
+        _ => format!("these import each other in a circle: {all}"),
+    };
+    Error::argument(message).with_help("functions that both need go into a library of their own")
+}
+
+/// The error of a library that is imported through too many others.
+pub fn too_deep() -> Error {
+    Error::argument(format!("libraries import each other more than {DEEPEST} deep"))
+}
+
+/// Whether two displayed names are of one file, as far as their texts tell.
+pub fn is_same(a: &str, b: &str) -> bool {
+    a == b || plain(a) == plain(b)
+}
+
+/// A path without `.` and without `x/..`.
+fn plain(path: &str) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                let _ = plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// The displayed name and the text of the library that `importer` imports as `path`.
@@ -67,19 +143,28 @@ impl ModuleResolver for Libraries {
             return Err(Box::new(EvalAltResult::ErrorModuleNotFound(path.to_string(), pos)));
         };
         // An edited library is read again; an unchanged one is not.
-        if self.sources.text(&name).as_deref() == Some(text.as_str())
-            && let Some(module) = self.loaded.borrow().get(&name)
+        if let Some((known, module)) = self.loaded.borrow().get(&name)
+            && *known == text
         {
             return Ok(module.clone());
         }
+        self.begin(source, &name)
+            .map_err(|error| Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Raised(error)), pos)))?;
+        struct End<'a>(&'a Libraries);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.end();
+            }
+        }
+        let _end = End(self);
         self.sources.add(&name, &text);
         let in_module = |e: Box<EvalAltResult>| Box::new(EvalAltResult::ErrorInModule(name.clone(), e, pos));
-        let mut ast = engine.compile(&text).map_err(|e| in_module(e.into()))?;
+        let mut ast = parsing::parse(engine, &Scope::new(), &text).map_err(in_module)?;
         ast.set_source(&name);
         self.sources.add_closures(&name, &ast);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
         let module: Shared<Module> = module.into();
-        self.loaded.borrow_mut().insert(name, module.clone());
+        self.loaded.borrow_mut().insert(name, (text, module.clone()));
         Ok(module)
     }
 }

@@ -13,10 +13,10 @@ use super::explain::Variable;
 use super::host::Host;
 use super::limits;
 use super::modules;
+use super::parsing;
 use super::vocabulary;
 use crate::activity::console;
-use crate::activity::interrupt;
-use crate::error::Error;
+use crate::activity::{interrupt, panics};
 use crate::files::{self, policy};
 
 /// Operations between two checks whether another thread of the session waits for its turn.
@@ -55,7 +55,8 @@ impl Sources {
 
     /// The newest text that defines the function `name`.
     pub fn defining(&self, name: &str) -> Option<String> {
-        let defines = |text: &str| text.lines().any(|line| line.contains(&format!("fn {name}(")));
+        let definition = format!("fn {name}(");
+        let defines = |text: &str| text.contains(&definition);
         self.0.borrow().iter().rev().find(|(_, text)| defines(text)).map(|(name, _)| name.clone())
     }
 }
@@ -110,12 +111,6 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine
 }
 
-/// The error that a user reads for a panic.
-pub fn fault(panic: &(dyn std::any::Any + Send)) -> Error {
-    Error::internal(format!("a fault inside cpsd: {}", panic_text(panic)))
-        .with_help("please report it with the line that led here; the session goes on")
-}
-
 impl Session {
     pub fn new() -> Self {
         let host = Rc::new(Host::new());
@@ -154,12 +149,12 @@ impl Session {
                 let failure = Failure::from_rhai(*error, name, &self.sources, &self.variables());
                 if failure.exit == Some(0) { Ok(Dynamic::UNIT) } else { Err(failure) }
             }
-            Err(panic) => Err(Failure::plain(fault(&*panic))),
+            Err(panic) => Err(Failure::plain(panics::fault(&*panic))),
         }
     }
 
     fn eval_unguarded(&mut self, text: &str, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut ast = self.engine.compile_with_scope(&self.scope, text)?;
+        let mut ast = parsing::parse(&self.engine, &self.scope, text)?;
         ast.set_source(name);
         self.sources.add_closures(name, &ast);
         let whole = self.functions.merge(&ast);
@@ -223,18 +218,6 @@ impl Session {
         self.host.imports.borrow_mut().clear();
         self.engine = engine(&self.host);
     }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .map(|s| s.to_string())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "unknown".into())
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_string()
 }
 
 impl Drop for Session {

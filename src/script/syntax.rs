@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rhai::{LexError, ParseErrorType, Position};
 
+use super::parsing::COMMENT;
 use super::spans;
 use crate::error::Error;
 
@@ -146,6 +147,9 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
         ParseErrorType::ExprExpected(what) => (format!("expected {}{}", article(what), after(found)), None),
         other => (super::explain::lower_first(&other.to_string()).replace("object map", "map"), None),
     };
+    if matches!(kind, ParseErrorType::BadInput(LexError::ImproperSymbol(sign, _)) if sign == COMMENT) {
+        span = at..(at + COMMENT.len()).min(text.len());
+    }
     // A word of another language, here or just before.
     let near = [Some(here), spans::before(text, at)];
     let foreign = near.into_iter().flatten().find_map(|range| {
@@ -177,6 +181,10 @@ fn lexical(error: &LexError) -> (String, Option<String>) {
             (format!("this \"{sign}\" closes nothing"), None)
         }
         LexError::UnexpectedInput(sign) => (format!("{} is not allowed here", in_quotes(sign)), None),
+        LexError::ImproperSymbol(sign, _) if sign == COMMENT => (
+            "the comment that begins here is not closed".into(),
+            Some("comments may contain comments: each /* needs a */ of its own".to_string()),
+        ),
         LexError::UnterminatedString => (
             "the string that begins here is not closed".into(),
             Some("a string over several lines is written in `backticks`".to_string()),

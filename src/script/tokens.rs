@@ -30,7 +30,7 @@ pub fn with_comments(text: &str) -> impl Iterator<Item = (Range<usize>, Piece)> 
         let c = rest.chars().next()?;
         let (length, piece) = match c {
             _ if rest.starts_with("//") => (rest.find('\n').unwrap_or(rest.len()), Piece::Comment),
-            _ if rest.starts_with("/*") => (rest.find("*/").map_or(rest.len(), |end| end + 2), Piece::Comment),
+            _ if rest.starts_with("/*") => (comment(rest).unwrap_or(rest.len()), Piece::Comment),
             '"' | '`' => quoted(rest, c),
             c if is_word(c) => (rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()), Piece::Word),
             c => (c.len_utf8(), Piece::Sign),
@@ -44,6 +44,35 @@ pub fn with_comments(text: &str) -> impl Iterator<Item = (Range<usize>, Piece)> 
 pub fn texts(text: &str) -> Vec<String> {
     let texts = pieces(text).into_iter().filter(|(_, piece)| *piece == Piece::Text);
     texts.map(|(range, _)| text[range.start + 1..range.end - 1].to_string()).collect()
+}
+
+/// The length of the comment that `text` begins with, unless nothing closes it. Comments may contain comments.
+fn comment(text: &str) -> Option<usize> {
+    let (bytes, mut at, mut depth) = (text.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        at += match &bytes[at..] {
+            [b'/', b'*', ..] => {
+                depth += 1;
+                2
+            }
+            [b'*', b'/', ..] => {
+                depth -= 1;
+                2
+            }
+            _ => 1,
+        };
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// Where the comment begins that nothing closes, if the text ends in one.
+pub fn open_comment(text: &str) -> Option<usize> {
+    let (range, _) = with_comments(text).last()?;
+    let last = &text[range.clone()];
+    (range.end == text.len() && last.starts_with("/*") && comment(last).is_none()).then_some(range.start)
 }
 
 /// Whether names, keywords and numbers consist of such characters.
@@ -78,5 +107,15 @@ mod tests {
         assert_eq!(of("\"a\nb"), [piece("\"a", Piece::Open), piece("b", Piece::Word)]);
         assert_eq!(of("`a\\` /* ` */ ("), [piece("`a\\`", Piece::Text), piece("(", Piece::Sign)]);
         assert_eq!(of("`a\n\"b"), [piece("`a\n\"b", Piece::Open)]);
+        assert_eq!(of("/* a /* b */ c */ d /* e"), [piece("d", Piece::Word)]);
+    }
+
+    #[test]
+    fn comments_are_open_until_each_is_closed() {
+        assert_eq!(open_comment("1 /* a /* b */"), Some(2));
+        for closed in ["", "1", "/* a /* b */ */", "`/*`", "\"/*", "// /*", "/**/", "/* */ x"] {
+            assert_eq!(open_comment(closed), None, "{closed}");
+        }
+        assert_eq!(open_comment("/*/"), Some(0));
     }
 }

@@ -39,6 +39,7 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         files::write_whole(&work.path(StoredRows::FILE), |out| {
             for batch in batches {
                 interrupt::check()?;
+                work.check()?;
                 let batch = batch?;
                 let n = batch.rows.len();
                 let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, side, side, 3])?;

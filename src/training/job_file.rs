@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::images::DatasetSpec;
 use crate::json;
+use crate::models::Model;
 use crate::runs::{Run, RunStore};
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +33,9 @@ struct JobFile {
 struct EnsembleFile {
     /// Folders of the teachers' runs.
     teachers: Vec<PathBuf>,
+    /// The TorchScript modules of those that have one: their own files cannot name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    modules: Vec<String>,
     labels: Vec<String>,
 }
 
@@ -46,7 +50,8 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
                 .with_help("workers: \"threads\" distils in this process")
             })
         };
-        Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, labels: e.labels })
+        let modules = e.teachers.iter().filter_map(|t| t.model().spec.path.clone()).collect();
+        Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, modules, labels: e.labels })
     };
     let file = JobFile {
         runs: store.root().to_path_buf(),
@@ -70,8 +75,10 @@ pub fn work(path: &Path) -> Result<String> {
         let id = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
         load(Run { id, dir })
     };
-    let ensemble =
-        |e: EnsembleFile| Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels));
+    let ensemble = |e: EnsembleFile| {
+        e.modules.iter().for_each(|module| Model::name_module(Path::new(module)));
+        Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels))
+    };
     let job = Job {
         name: file.name,
         train: file.train.open()?,

@@ -13,7 +13,7 @@ use super::options::{Images, Workers};
 use super::run::{load, run_with};
 use super::trained_model::Trained;
 use super::views::Views;
-use crate::activity;
+use crate::activity::{self, panics};
 use crate::error::{Error, Result};
 use crate::executors::pool;
 use crate::executors::worker::{self, WorkerCommand};
@@ -100,7 +100,7 @@ fn with_epochs_here<R: Send>(
         }
         made.join()
     });
-    let results = results.map_err(|_| Error::internal("a training failed in a way that was not foreseen"))?;
+    let results = results.map_err(|panic| panics::fault(&*panic))?;
     match failure {
         Some(error) => Err(error),
         None => results.into_iter().collect(),

@@ -33,6 +33,7 @@ pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, v
         files::write_whole(&work.path(StoredRows::FILE), |out| {
             for batch in inputs.all(&model, 256)? {
                 interrupt::check()?;
+                work.check()?;
                 let batch = batch?;
                 append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
                 progress.advance(batch.rows.len() as u64);

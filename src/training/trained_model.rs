@@ -7,6 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::models::Model;
 use crate::runs::Run;
 
@@ -51,7 +52,12 @@ impl Trained {
     ///
     /// Errors: Io; Data for a file that is cut short or has another format.
     pub fn load(path: &Path, run: Option<Run>) -> Result<Self> {
-        let (model, extra) = Model::load(path, crate::devices::first())?;
+        Self::load_on(path, run, None)
+    }
+
+    /// [`load`](Self::load) for a model on the TorchScript module `module` ([`Model::load_on`]).
+    pub fn load_on(path: &Path, run: Option<Run>, module: Option<&Path>) -> Result<Self> {
+        let (model, extra) = Model::load_on(path, module, crate::devices::first())?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
                 .map_err(|_| Error::in_file(path, "its vocabulary is not a list of names"))?,
@@ -60,7 +66,7 @@ impl Trained {
         let id = match &run {
             Some(run) => run.id.clone(),
             None => {
-                let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+                let bytes = files::read(path)?;
                 format!("file-{}", &blake3::hash(&bytes).to_hex()[..12])
             }
         };

@@ -1,7 +1,6 @@
 //! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
 
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -149,10 +148,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
     /// line, those of earlier processes first. Its error stops the training like an interrupt.
     ///
-    /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
+    /// Errors: Interrupted after a checkpoint was written; Io when another maker has taken the run over; Data when the loss is no longer a number (the last good
     /// checkpoint is kept); a picture that cannot be read, named.
     pub fn train(mut self, work: &Work) -> Result<Outcome> {
-        let checkpoint = work.checkpoint();
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.images(self.steps), "images");
         shown.set(self.state.position.epoch * self.images(self.steps) + self.images(self.state.position.step));
@@ -163,23 +161,23 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut events = Events::replay(work, &earlier)?;
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, &checkpoint, &mut saved);
+            let stopped = self.epoch(&shown, work, &mut saved);
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
-                self.state.save(&checkpoint)?;
+                self.save(work)?;
                 return Err(Error::interrupted());
             }
             match self.end_epoch(work, &mut events, &shown) {
                 Ok(line) => {
                     if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
-                        self.state.save(&checkpoint)?;
+                        self.save(work)?;
                         return Err(error);
                     }
                 }
                 Err(error) => {
                     // The steps of the epoch are done: a resumed training begins with its evaluation.
                     if error.kind == ErrorKind::Interrupted {
-                        self.state.save(&checkpoint)?;
+                        self.save(work)?;
                     }
                     return Err(error);
                 }
@@ -195,6 +193,12 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         })
     }
 
+    /// Writes the checkpoint. Errors: Io; another maker has taken the run over.
+    fn save(&self, work: &Work) -> Result<()> {
+        work.check()?;
+        self.state.save(&work.checkpoint())
+    }
+
     /// The number of images in the first `steps` steps of an epoch.
     fn images(&self, steps: u64) -> u64 {
         (steps * self.job.options.batch as u64).min(self.inputs.num_pictures() as u64)
@@ -202,7 +206,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
 
     /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
     /// continue.
-    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
+    fn epoch(&mut self, shown: &Progress, work: &Work, saved: &mut Saved) -> Result<bool> {
         let options = &self.job.options;
         if self.state.position.step == 0 {
             self.state.position.loss_sum = 0.0;
@@ -294,7 +298,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
             if saving {
                 let start = Instant::now();
-                self.state.save(checkpoint)?;
+                self.save(work)?;
                 *saved = Saved { at: Instant::now(), took: start.elapsed() };
             }
             if stopping {
@@ -339,6 +343,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 }
             }
         }
+        work.check()?;
         append_line(work, &mut self.state.position, &line)?;
         events.append(&line)?;
         self.state.position.epoch = epoch;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::cooccurrence_counts::Cooccurrence;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::label_names;
@@ -155,13 +156,15 @@ fn square(path: &Path, lines: &[Line]) -> Result<(Vec<String>, Vec<u64>)> {
         )));
     }
     let places = label_names::index(&labels).map_err(|e| at(header, e.message))?;
+    // Every row is as long as the header before memory for all pairs is taken.
+    if let Some(line) = rows.iter().find(|line| line.fields.len() != header.fields.len()) {
+        let (expected, came) = (header.fields.len(), line.fields.len());
+        return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
+    }
     let mut pairs = vec![0; m * m];
     let mut filled = vec![false; m];
     for (r, line) in rows.iter().enumerate() {
-        if line.fields.len() != header.fields.len() {
-            let (expected, came) = (header.fields.len(), line.fields.len());
-            return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
-        }
+        interrupt::check()?;
         let i = if named {
             let name = line.fields[0].trim();
             *places.get(name).ok_or_else(|| {

@@ -326,7 +326,7 @@ pub fn label_files(folder: &Path) -> Vec<PathBuf> {
         let ending = path.extension().and_then(|e| e.to_str());
         !hidden && ending.is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) && path.is_file()
     };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.path())).filter(is_table).collect();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_table).collect();
     files.sort();
     files
 }

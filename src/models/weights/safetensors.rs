@@ -6,6 +6,8 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor};
 
+use super::shape;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -54,7 +56,8 @@ pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<
             .find(|(dtype, _)| *dtype == view.dtype())
             .map(|(_, kind)| *kind)
             .ok_or_else(|| bad(&format!("tensor \"{name}\" has the element type {:?}", view.dtype())))?;
-        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        interrupt::check()?;
+        let (shape, _) = shape::checked(view.shape()).map_err(|e| bad(&format!("tensor \"{name}\": {}", e.message)))?;
         tensors.push((name.to_string(), Tensor::f_from_data_size(view.data(), &shape, kind)?));
     }
     tensors.sort_by(|a, b| a.0.cmp(&b.0));

@@ -1,26 +1,30 @@
 //! Calls of unknown functions, with wrong numbers of arguments or unknown options.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
 
-use rhai::{AST, Engine, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, Engine, Expr, FnCallExpr, Position};
 
 use super::finding::{Finding, Severity};
+use super::imports::{Functions, Imported, functions};
+use super::text::Text;
 use crate::error::nearest;
 use crate::script::vocabulary;
-use crate::script::{modules, options, spans};
+use crate::script::{options, spans};
 
 /// The functions that a text can call.
 pub struct Calls<'t> {
-    text: &'t str,
-    /// Name and number of parameters of the functions that the text defines.
-    own: BTreeSet<(String, usize)>,
-    native: BTreeSet<(String, usize)>,
-    /// The functions of the libraries that the text imports by name, as `("name", parameters)`; `None` for one that is
-    /// not found or cannot be read.
-    libraries: BTreeMap<String, Option<BTreeSet<(String, usize)>>>,
-    /// Keys of maps: a closure in a map is called like a method.
+    text: &'t Text<'t>,
+    own: Functions,
+    native: Functions,
+    libraries: Imported,
+    /// Keys of maps, in order: a closure in a map is called like a method.
     keys: Vec<String>,
+    /// How many more suggestions are looked for: each compares with every known name.
+    suggestions: Cell<usize>,
 }
+
+/// So many names that are not known are compared with those that are.
+const SUGGESTIONS: usize = 100;
 
 /// Rhai's functions that are not in its registry.
 const BUILT_IN: &[&str] = &[
@@ -39,34 +43,30 @@ const BUILT_IN: &[&str] = &[
 ];
 
 impl<'t> Calls<'t> {
-    pub fn new(engine: &Engine, ast: &AST, text: &'t str, name: &str) -> Self {
-        let mut libraries = BTreeMap::new();
-        let mut add = |statement: &Stmt| {
-            if let Stmt::Import(import, _) = statement
-                && let Expr::StringConstant(path, _) = &import.0
-            {
-                let functions = modules::find(path, Some(name))
-                    .and_then(|(_, text)| engine.compile(text).ok())
-                    .map(|ast| functions(&ast));
-                libraries.insert(import.1.name.to_string(), functions);
-            }
-        };
-        ast.walk(&mut |path| {
-            if let Some(rhai::ASTNode::Stmt(statement)) = path.last() {
-                add(statement);
-            }
-            true
-        });
-        Calls { text, own: functions(ast), native: native_functions(engine), libraries, keys: spans::keys(text) }
+    pub fn new(engine: &Engine, ast: &AST, text: &'t Text<'t>, libraries: Imported) -> Self {
+        Calls {
+            text,
+            own: functions(ast),
+            native: native_functions(engine),
+            libraries,
+            keys: spans::keys(text.all),
+            suggestions: Cell::new(SUGGESTIONS),
+        }
     }
 
     /// The functions that the text defines, for suggestions.
     pub fn own_names(&self) -> impl Iterator<Item = &str> {
-        self.own.iter().map(|(name, _)| name.as_str())
+        self.own.keys().map(String::as_str)
     }
 
     pub fn is_function(&self, name: &str) -> bool {
-        self.own.iter().any(|(n, _)| n == name) || vocabulary::find(name).is_some()
+        self.own.contains_key(name) || vocabulary::find(name).is_some()
+    }
+
+    /// The nearest of these names, unless so many names were unknown that this takes long.
+    pub fn nearest<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        self.suggestions.set(self.suggestions.get().checked_sub(1)?);
+        nearest(name, known)
     }
 
     /// Checks one call; `method` if it follows a dot.
@@ -81,21 +81,15 @@ impl<'t> Calls<'t> {
         }
         let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
         // A closure in a map is called like a method.
-        if method && self.keys.iter().any(|key| key == name) {
+        if method && self.keys.binary_search_by(|key| key.as_str().cmp(name)).is_ok() {
             return;
         }
         let arguments = call.args.len();
-        let own = |n: usize| self.own.contains(&(name.to_string(), n));
-        let native = |n: usize| self.native.contains(&(name.to_string(), n));
-        if !self.own.iter().chain(&self.native).any(|(n, _)| n == name) {
-            let near = nearest(
-                name,
-                self.own
-                    .iter()
-                    .chain(&self.native)
-                    .map(|(n, _)| n.as_str())
-                    .filter(|n| n.starts_with(char::is_alphabetic) && !n.contains('$')),
-            );
+        let own = |n: usize| self.own.get(name).is_some_and(|counts| counts.contains(&n));
+        let native = |n: usize| self.native.get(name).is_some_and(|counts| counts.contains(&n));
+        if !self.own.contains_key(name) && !self.native.contains_key(name) {
+            let known = self.own.keys().chain(self.native.keys()).map(String::as_str);
+            let near = self.nearest(name, known.filter(|n| n.starts_with(char::is_alphabetic) && !n.contains('$')));
             findings.push(
                 error(format!("there is no function {name}")).help(near.map(|near| format!("did you mean {near}?"))),
             );
@@ -105,8 +99,8 @@ impl<'t> Calls<'t> {
         let fits = own(arguments) || if method { native(arguments + 1) } else { native(arguments) };
         if !fits {
             let signature = match vocabulary::find(name) {
-                Some(word) if !self.own_names().any(|n| n == name) => Some(word.signatures.join(" or ")),
-                _ => spans::functions(self.text).into_iter().find(|(n, _)| n == name).map(|(_, signature)| signature),
+                Some(word) if !self.own.contains_key(name) => Some(word.signatures.join(" or ")),
+                _ => self.text.signature(name).map(str::to_string),
             };
             let finding =
                 error(format!("{name} does not take {arguments} argument{}", if arguments == 1 { "" } else { "s" }));
@@ -142,15 +136,20 @@ impl<'t> Calls<'t> {
         }
         let (name, arguments) = (call.name.as_str(), call.args.len());
         let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
-        if !functions.iter().any(|(n, _)| n == name) {
-            let near = nearest(name, functions.iter().map(|(n, _)| n.as_str()));
-            findings.push(
-                error(format!("library {alias} has no function {name}"))
-                    .help(near.map(|near| format!("did you mean {near}?"))),
-            );
-        } else if !functions.contains(&(name.to_string(), arguments)) {
-            let takes: Vec<String> = functions.iter().filter(|(n, _)| n == name).map(|(_, n)| n.to_string()).collect();
-            findings.push(error(format!("{alias}::{name} takes {} arguments; got {arguments}", takes.join(" or "))));
+        match functions.get(name) {
+            None => {
+                let near = self.nearest(name, functions.keys().map(String::as_str));
+                findings.push(
+                    error(format!("library {alias} has no function {name}"))
+                        .help(near.map(|near| format!("did you mean {near}?"))),
+                );
+            }
+            Some(counts) if !counts.contains(&arguments) => {
+                let takes: Vec<String> = counts.iter().map(usize::to_string).collect();
+                findings
+                    .push(error(format!("{alias}::{name} takes {} arguments; got {arguments}", takes.join(" or "))));
+            }
+            Some(_) => {}
         }
     }
 }
@@ -160,19 +159,15 @@ fn takes_only_options(name: &str) -> bool {
     vocabulary::find(name).is_some_and(|w| w.signatures.iter().any(|s| s.starts_with(&format!("{name}(#{{options}})"))))
 }
 
-/// Name and number of parameters of the functions that a text defines, closures left out.
-fn functions(ast: &AST) -> BTreeSet<(String, usize)> {
-    ast.iter_functions().filter(|f| !f.name.contains('$')).map(|f| (f.name.to_string(), f.params.len())).collect()
-}
-
 /// Name and number of parameters of every native function.
-fn native_functions(engine: &Engine) -> BTreeSet<(String, usize)> {
+fn native_functions(engine: &Engine) -> Functions {
     let json = engine.gen_fn_metadata_to_json(true).unwrap_or_default();
     let value: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
-    let mut all = BTreeSet::new();
+    let mut all = Functions::new();
     for function in value["functions"].as_array().into_iter().flatten() {
         if let Some(name) = function["baseName"].as_str().or(function["name"].as_str()) {
-            all.insert((name.to_string(), function["numParams"].as_u64().unwrap_or(0) as usize));
+            let parameters = function["numParams"].as_u64().unwrap_or(0) as usize;
+            all.entry(name.to_string()).or_default().insert(parameters);
         }
     }
     all

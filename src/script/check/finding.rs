@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rhai::Position;
 
+use super::text::Text;
 use crate::error::Error;
 use crate::script::spans;
 
@@ -27,23 +28,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub fn at(severity: Severity, text: &str, pos: Position, message: String) -> Self {
-        let at = spans::offset(text, pos).unwrap_or(0);
-        Finding {
-            severity,
-            position: (pos.line().unwrap_or(0), pos.position().unwrap_or(0)),
-            span: spans::token(text, at),
-            message,
-            help: None,
-        }
+    pub fn at(severity: Severity, text: &Text, pos: Position, message: String) -> Self {
+        let span = spans::token(text.all, text.offset(pos));
+        let position = (pos.line().unwrap_or(0), pos.position().unwrap_or(0));
+        Finding { severity, position, span, message, help: None }
     }
 
     /// A finding at a byte of the text.
-    pub fn at_byte(severity: Severity, text: &str, at: usize, message: String) -> Self {
-        let before = &text[..at];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Finding { severity, position: (line, column), span: spans::token(text, at), message, help: None }
+    pub fn at_byte(severity: Severity, text: &Text, at: usize, message: String) -> Self {
+        Finding { severity, position: text.position(at), span: spans::token(text.all, at), message, help: None }
     }
 
     pub fn help(mut self, help: Option<impl Into<String>>) -> Self {

@@ -1,31 +1,38 @@
 //! `cpsd check`: finds mistakes without running a script.
 //!
 //! - `finding`: a mistake
+//! - `text`: the text with its lines and tokens
+//! - `imports`: libraries that cannot be read or import each other in a circle
 //! - `calls`: unknown functions, wrong numbers of arguments, unknown options
 //! - `names`: unknown variables; unused variables, parameters and imports; unreachable code
 
 mod calls;
 mod finding;
+mod imports;
 mod names;
+mod text;
 
-use rhai::{Engine, OptimizationLevel};
+use rhai::{Engine, OptimizationLevel, Scope};
 
 use super::errors::Failure;
+use super::parsing;
 use super::session::{self, Session};
 pub use finding::{Finding, Severity};
 
 /// Compiles the text and looks for mistakes. Errors: unknown functions, variables and options, wrong numbers of
-/// arguments. Warnings: unused variables, parameters and imports, unreachable code.
+/// arguments, libraries that cannot be read or import each other in a circle. Warnings: unused variables, parameters and imports, unreachable code.
 ///
 /// Names that begin with `_` may be unused. Nothing is run. Errors: a text with a syntax error.
 pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, Failure> {
     session.sources.add(name, text);
     let engine = reader(session);
-    let ast = engine
-        .compile(text)
-        .map_err(|e| Failure::from_rhai(*Box::<rhai::EvalAltResult>::from(e), name, &session.sources, &[]))?;
-    let calls = calls::Calls::new(&engine, &ast, text, name);
-    let mut findings = names::walk(&ast, text, &calls);
+    let ast = parsing::parse(&engine, &Scope::new(), text)
+        .map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))?;
+    let text = &text::Text::new(name, text);
+    let mut findings = vec![];
+    let imported = imports::read(&engine, &session.sources, &ast, text, &mut findings);
+    let calls = calls::Calls::new(&engine, &ast, text, imported);
+    findings.extend(names::walk(&ast, text, &calls));
     findings.sort_by_key(|f| (f.position, f.message.clone()));
     findings.dedup_by(|a, b| a.position == b.position && a.message == b.message);
     Ok(findings)

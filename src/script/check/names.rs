@@ -1,12 +1,12 @@
 //! Unknown names, unused names, and unreachable code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Ident, Position, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Ident, Module, Position, ScriptFuncDef, Shared, Stmt};
 
 use super::calls::Calls;
 use super::finding::{Finding, Severity};
-use crate::error::nearest;
+use super::text::Text;
 use crate::script::spans;
 
 /// How a name is introduced.
@@ -29,11 +29,12 @@ struct Name {
 }
 
 /// All findings of a text.
-pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
+pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
     let mut walker = Walker {
         text,
         calls,
-        names: vec![],
+        names: Names::default(),
+        imports: BTreeSet::new(),
         findings: vec![],
         closures: BTreeMap::new(),
         waiting: vec![],
@@ -42,25 +43,29 @@ pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
         function: None,
     };
     // A text that uses reflection may read any name.
-    let reflects = spans::pieces(text).iter().any(|(range, _)| ["eval", "is_def_var"].contains(&&text[range.clone()]));
+    let reflects = text.tokens().iter().any(|(range, _)| ["eval", "is_def_var"].contains(&&text.all[range.clone()]));
     for statement in ast.statements() {
-        if let Stmt::Var(variable, _, _) = statement {
-            walker.top.insert(variable.0.name.to_string());
+        match statement {
+            Stmt::Var(variable, _, _) => drop(walker.top.insert(variable.0.name.to_string())),
+            Stmt::Import(import, _) => drop(walker.imports.insert(import.1.name.to_string())),
+            _ => {}
         }
     }
+    let (closures, functions): (Vec<_>, Vec<_>) = ast.iter_fn_def().partition(|f| f.name.contains('$'));
+    let closures: BTreeMap<&str, &Shared<ScriptFuncDef>> = closures.into_iter().map(|f| (f.name.as_str(), f)).collect();
     // Functions first: their reads through global:: count for the top level.
-    for function in ast.iter_fn_def().filter(|f| !f.name.contains('$')) {
-        walker.function(ast, &function.name, &function.params, 0, Origin::Parameter);
+    for function in functions {
+        walker.function(function, 0, Origin::Parameter);
     }
     walker.function = None;
     walker.block(ast.statements(), false);
     while let Some((closure, captured)) = walker.waiting.pop() {
-        if let Some(function) = ast.iter_fn_def().find(|f| *f.name == *closure) {
-            walker.function(ast, &function.name, &function.params, captured, Origin::Given);
+        if let Some(function) = closures.get(&*closure) {
+            walker.function(function, captured, Origin::Given);
         }
     }
     let Walker { names, constants, .. } = &mut walker;
-    names.iter_mut().for_each(|name| name.read |= constants.contains(&name.name));
+    names.all.iter_mut().for_each(|name| name.read |= constants.contains(&name.name));
     walker.leave(0);
     if reflects {
         walker.findings.retain(|f| f.severity == Severity::Error && !f.message.contains("variable"));
@@ -68,11 +73,47 @@ pub fn walk(ast: &AST, text: &str, calls: &Calls) -> Vec<Finding> {
     walker.findings
 }
 
+/// Names in scope, innermost last.
+#[derive(Default)]
+struct Names {
+    all: Vec<Name>,
+    /// The places of each name, innermost last.
+    places: HashMap<String, Vec<usize>>,
+}
+
+impl Names {
+    fn push(&mut self, name: Name) {
+        self.places.entry(name.name.clone()).or_default().push(self.all.len());
+        self.all.push(name);
+    }
+
+    /// The innermost of this name of which `which` is true.
+    fn find(&mut self, name: &str, which: impl Fn(&Name) -> bool) -> Option<&mut Name> {
+        let at = *self.places.get(name)?.iter().rev().find(|at| which(&self.all[**at]))?;
+        self.all.get_mut(at)
+    }
+
+    /// Those from `depth` on, which are taken away.
+    fn leave(&mut self, depth: usize) -> Vec<Name> {
+        let left = self.all.split_off(depth);
+        for name in left.iter().rev() {
+            if let Some(places) = self.places.get_mut(&name.name) {
+                let _ = places.pop();
+                if places.is_empty() {
+                    let _ = self.places.remove(&name.name);
+                }
+            }
+        }
+        left
+    }
+}
+
 struct Walker<'a> {
-    text: &'a str,
+    text: &'a Text<'a>,
     calls: &'a Calls<'a>,
-    /// Names in scope, innermost last.
-    names: Vec<Name>,
+    names: Names,
+    /// The libraries of the top level, which functions see.
+    imports: BTreeSet<String>,
     findings: Vec<Finding>,
     /// Closures found so far, and those still to be walked, with the number of their captured variables.
     closures: BTreeMap<String, usize>,
@@ -87,7 +128,7 @@ struct Walker<'a> {
 
 impl Walker<'_> {
     fn offset(&self, pos: Position) -> usize {
-        spans::offset(self.text, pos).unwrap_or(0)
+        self.text.offset(pos)
     }
 
     fn warn(&mut self, at: usize, message: String, help: Option<&str>) {
@@ -101,7 +142,7 @@ impl Walker<'_> {
 
     /// Leaves a scope and warns of its unused names.
     fn leave(&mut self, depth: usize) {
-        for name in self.names.split_off(depth) {
+        for name in self.names.leave(depth) {
             if name.read || name.name.starts_with('_') || name.name.is_empty() {
                 continue;
             }
@@ -123,21 +164,9 @@ impl Walker<'_> {
     }
 
     /// Walks the body of a function or closure, which sees only its parameters, imports and captured variables.
-    fn function(
-        &mut self,
-        ast: &AST,
-        function: &str,
-        parameters: &[rhai::ImmutableString],
-        captured: usize,
-        origin: Origin,
-    ) {
+    fn function(&mut self, definition: &Shared<ScriptFuncDef>, captured: usize, origin: Origin) {
+        let (function, parameters) = (definition.name.as_str(), definition.params.as_slice());
         let outside = std::mem::take(&mut self.names);
-        // Functions see the imports of the top level.
-        for statement in ast.statements() {
-            if let Stmt::Import(import, _) = statement {
-                self.enter(&import.1.name, Origin::Given, 0);
-            }
-        }
         let places = self.parameters(function, parameters);
         for (i, parameter) in parameters.iter().enumerate() {
             let origin = if i < captured { Origin::Given } else { origin };
@@ -145,38 +174,30 @@ impl Walker<'_> {
         }
         let name = if origin == Origin::Parameter { function.to_string() } else { "a closure".to_string() };
         self.function = Some(name);
-        let mut alone = ast.clone_functions_only();
-        alone.retain_functions(|_, _, name, n| name == function && n == parameters.len());
+        let mut alone = Module::new();
+        let _ = alone.set_script_fn(definition.clone());
         let mut ended = false;
-        alone.walk(&mut |path| {
+        AST::new([], alone).walk(&mut |path| {
             if let [ASTNode::Stmt(statement)] = path {
                 self.reached(statement, &mut ended);
                 self.statement(statement);
             }
             true
         });
-        // An import used by a function is used.
-        let used: Vec<String> = self.names.iter().filter(|n| n.read && n.at == 0).map(|n| n.name.clone()).collect();
         self.leave(0);
         self.names = outside;
-        self.constants.extend(used);
     }
 
     /// The bytes of the text where a function's parameters are written.
     fn parameters(&self, function: &str, parameters: &[rhai::ImmutableString]) -> Vec<usize> {
-        let all = spans::pieces(self.text);
-        let word = |i: usize| all.get(i).map(|(range, _)| &self.text[range.clone()]);
-        for i in 0..all.len() {
-            if word(i) != Some("fn") {
-                continue;
-            }
-            let Some(name) = (i + 1..all.len().min(i + 4)).find(|&j| word(j) == Some(function)) else { continue };
-            let found: Vec<usize> = (name + 1..all.len())
-                .take_while(|&j| word(j) != Some(")"))
-                .filter(|&j| all[j].1 == spans::Piece::Word)
+        for &name in self.text.defined(function) {
+            let found: Vec<usize> = (name + 1..self.text.tokens().len())
+                .take_while(|&j| self.text.token(j) != Some(")"))
+                .filter(|&j| self.text.tokens()[j].1 == spans::Piece::Word)
                 .collect();
-            if found.iter().map(|&j| word(j).unwrap_or_default()).eq(parameters.iter().map(|p| p.as_str())) {
-                return found.iter().map(|&j| all[j].0.start).collect();
+            let written = found.iter().map(|&j| self.text.token(j).unwrap_or_default());
+            if written.eq(parameters.iter().map(|p| p.as_str())) {
+                return found.iter().map(|&j| self.text.tokens()[j].0.start).collect();
             }
         }
         vec![]
@@ -184,7 +205,7 @@ impl Walker<'_> {
 
     /// Walks a sequence of statements; with `scope`, their names end with it.
     fn block(&mut self, statements: &[Stmt], scope: bool) {
-        let depth = self.names.len();
+        let depth = self.names.all.len();
         let mut ended = false;
         for statement in statements {
             self.reached(statement, &mut ended);
@@ -221,7 +242,7 @@ impl Walker<'_> {
             Stmt::For(inner, _) => {
                 let (variable, counter, flow) = &**inner;
                 self.expression(&flow.expr);
-                let depth = self.names.len();
+                let depth = self.names.all.len();
                 let at = self.offset(variable.pos);
                 self.enter(&variable.name, Origin::Given, at);
                 if let Some(counter) = counter {
@@ -265,7 +286,7 @@ impl Walker<'_> {
             Stmt::Block(block) => self.block(block.statements(), true),
             Stmt::TryCatch(flow, _) => {
                 self.block(flow.body.statements(), true);
-                let depth = self.names.len();
+                let depth = self.names.all.len();
                 if let Expr::Variable(variable, _, pos) = &flow.expr {
                     let at = self.offset(*pos);
                     self.enter(&variable.1, Origin::Given, at);
@@ -374,14 +395,14 @@ impl Walker<'_> {
     }
 
     fn read(&mut self, name: &str, pos: Position) {
-        match self.names.iter_mut().rev().find(|n| n.name == name && n.origin != Origin::Import) {
+        match self.names.find(name, |n| n.origin != Origin::Import) {
             Some(found) => found.read = true,
             None => self.unknown(name, pos),
         }
     }
 
     fn written(&mut self, name: &str, pos: Position) {
-        match self.names.iter().rev().find(|n| n.name == name) {
+        match self.names.find(name, |_| true) {
             Some(_) => {}
             None => {
                 self.unknown(name, pos);
@@ -395,8 +416,12 @@ impl Walker<'_> {
     }
 
     fn library(&mut self, alias: &str, pos: Position) {
-        match self.names.iter_mut().rev().find(|n| n.name == alias) {
+        match self.names.find(alias, |_| true) {
             Some(found) => found.read = true,
+            // Functions see the libraries of the top level. One that a function uses is used.
+            None if self.function.is_some() && self.imports.contains(alias) => {
+                self.constants.insert(alias.to_string());
+            }
             None if alias == "global" => {}
             None => {
                 let finding =
@@ -422,8 +447,8 @@ impl Walker<'_> {
         } else if self.calls.is_function(name) {
             error(format!("\"{name}\" is a function")).help(Some(format!("call it, as in {name}(...)")))
         } else {
-            let known = self.names.iter().map(|n| n.name.as_str()).chain(self.calls.own_names());
-            let near = nearest(name, known).filter(|near| *near != name);
+            let known = self.names.all.iter().map(|n| n.name.as_str()).chain(self.calls.own_names());
+            let near = self.calls.nearest(name, known).filter(|near| *near != name);
             error(format!("there is no variable \"{name}\"")).help(near.map(|near| format!("did you mean {near}?")))
         };
         self.findings.push(finding);

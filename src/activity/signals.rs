@@ -1,0 +1,129 @@
+//! Signals: the first asks to stop, a second one ends the process at once.
+//!
+//! SIGINT, SIGTERM and SIGUSR1 raise the foreground's flag, which all long work polls. What does not poll (a function in
+//! TorchScript, a large step of a training, a read that hangs) is ended by a second SIGINT or SIGTERM within two seconds of
+//! the first, or at any time once the user was told that it takes longer.
+
+use std::io::Read;
+use std::os::fd::IntoRawFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+
+use super::{console, foreground};
+
+/// A second signal within this time ends the process, in milliseconds.
+const WITHIN: u64 = 2000;
+/// Signals closer together are one request: `timeout` and job schedulers signal a process and then its group.
+const TOGETHER: u64 = 100;
+/// After this time without an end the user is told what a second one does.
+const MOMENT: Duration = Duration::from_millis(1000);
+/// The exit code of an interrupted process.
+const INTERRUPTED: i32 = 130;
+/// What rustyline and progress lines leave behind: pasted text is no longer marked, the cursor is shown.
+const RESTORED: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[0m\r\n";
+
+/// When the request to stop came, in milliseconds of the monotonic clock; 0 for none that is still to be obeyed.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+/// The user was told that another signal ends the process.
+static TOLD: AtomicBool = AtomicBool::new(false);
+/// The end of a pipe that wakes the thread which tells.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+/// The terminal's settings when the process began.
+static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
+
+/// Handles SIGINT, SIGTERM and SIGUSR1 from now on. Called once, before other threads begin.
+pub fn install() {
+    // The handler must find it made.
+    let _ = foreground();
+    remember_terminal();
+    tell_from_a_thread();
+    for signal in [SIGINT, SIGTERM] {
+        // SAFETY: `arrived` uses atomics, the clock, write, tcsetattr and _exit only.
+        let _ = unsafe { signal_hook::low_level::register(signal, arrived) };
+    }
+    let _ = signal_hook::flag::register(SIGUSR1, foreground().flag().clone());
+}
+
+/// Forgets a request, which was obeyed. A later signal is a first one again.
+pub(super) fn forget() {
+    ASKED.store(0, Ordering::SeqCst);
+    TOLD.store(false, Ordering::SeqCst);
+}
+
+/// The handler.
+fn arrived() {
+    let now = milliseconds();
+    let before = ASKED.load(Ordering::SeqCst);
+    let since = now.saturating_sub(before);
+    if before != 0 && since < TOGETHER {
+        return;
+    }
+    if before != 0 && (since <= WITHIN || TOLD.load(Ordering::SeqCst)) {
+        leave();
+    }
+    ASKED.store(now, Ordering::SeqCst);
+    foreground().stop();
+    let wake = WAKE.load(Ordering::SeqCst);
+    if wake >= 0 {
+        // SAFETY: write is async-signal-safe. The pipe is never full: signals close together are one.
+        unsafe { libc::write(wake, [1u8].as_ptr().cast(), 1) };
+    }
+}
+
+/// Ends the process, with the terminal as it was. Async-signal-safe.
+fn leave() -> ! {
+    // SAFETY: these are system calls on descriptors and plain data.
+    unsafe {
+        if let Some(settings) = TERMINAL.get()
+            && libc::tcgetpgrp(libc::STDIN_FILENO) == libc::getpgrp()
+        {
+            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings);
+            if libc::isatty(libc::STDERR_FILENO) == 1 {
+                libc::write(libc::STDERR_FILENO, RESTORED.as_ptr().cast(), RESTORED.len());
+            }
+        }
+        libc::_exit(INTERRUPTED)
+    }
+}
+
+fn milliseconds() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a valid place for the answer.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    // Never 0, which means none.
+    (now.tv_sec as u64).saturating_mul(1000).saturating_add(now.tv_nsec as u64 / 1_000_000).max(1)
+}
+
+fn remember_terminal() {
+    // SAFETY: termios is plain data, and tcgetattr fills it.
+    let settings = unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        (libc::tcgetattr(libc::STDIN_FILENO, &mut settings) == 0).then_some(settings)
+    };
+    if let Some(settings) = settings {
+        let _ = TERMINAL.set(settings);
+    }
+}
+
+/// Begins the thread that says, when a stop takes more than a moment, how to end at once.
+fn tell_from_a_thread() {
+    let Ok((mut woken, wake)) = std::io::pipe() else { return };
+    let body = move || {
+        while woken.read(&mut [0; 64]).is_ok_and(|n| n > 0) {
+            let asked = ASKED.load(Ordering::SeqCst);
+            std::thread::sleep(MOMENT);
+            let same = asked != 0 && ASKED.load(Ordering::SeqCst) == asked;
+            // A worker's parent tells; at the prompt nothing is to be stopped.
+            if same && !console::is_relaying() && !console::is_quiet() && !console::is_typing() {
+                TOLD.store(true, Ordering::SeqCst);
+                console::log("stopping at the next safe point; Ctrl-C once more ends the process at once");
+            }
+        }
+    };
+    if std::thread::Builder::new().name("signals".into()).spawn(body).is_ok() {
+        WAKE.store(wake.into_raw_fd(), Ordering::SeqCst);
+    }
+}
