@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::claim::Claim;
+use super::digests::{self, Written};
 use super::lock::{Lock, LockState};
 use super::store::{CHECKPOINT, METRICS, Place, Run, RunStore, SPEC, SUMMARY, pretty};
 use crate::activity::{console, interrupt};
@@ -23,6 +24,7 @@ pub struct Work {
     pub id: String,
     /// The folder of its files, with the checkpoint and the metrics of an earlier, stopped maker.
     pub dir: PathBuf,
+    pub(super) written: Written,
     store: RunStore,
     claim: Claim,
     // Let go after the claim.
@@ -51,7 +53,8 @@ impl Work {
     ) -> Result<Work> {
         let dir = store.work_folder().join(format!("{id}.{}", claim.token));
         own::create_folders(&dir)?;
-        let mut work = Work { id: id.to_string(), dir, store: store.clone(), claim, lock };
+        let written = Written::default();
+        let mut work = Work { id: id.to_string(), dir, written, store: store.clone(), claim, lock };
         work.adopt(quiet)?;
         own::write(&work.path(SPEC), &pretty(spec))?;
         // Of a version without claims, a maker without a lock may still run.
@@ -154,7 +157,8 @@ impl Work {
             return Ok(self.store.find(&self.id).map_or(Published::Lost, Published::Other));
         }
         own::write(&self.path(SUMMARY), &pretty(summary))?;
-        sync_files(&self.dir);
+        digests::seal(&self.dir, &self.id, &self.written)?;
+        own::sync_folder(&self.dir);
         let held = self.claim.is_held_now();
         let target = self.store.root().join(&self.id);
         let started = Instant::now();
@@ -190,16 +194,6 @@ impl Drop for Work {
             let _ = own::remove_folder(&self.dir);
         }
     }
-}
-
-/// Writes through to the disk what was written without it.
-fn sync_files(folder: &Path) {
-    for entry in own::entries(folder) {
-        if let Ok(file) = own::open(&entry.path()) {
-            let _ = file.sync_all();
-        }
-    }
-    own::sync_folder(folder);
 }
 
 /// Waits for a moment, and less for a stop. Errors: Interrupted.

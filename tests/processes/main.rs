@@ -7,6 +7,7 @@ mod claims;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod damage;
 mod permissions;
 mod prompt;
 mod reports;
