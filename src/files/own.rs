@@ -170,12 +170,6 @@ pub fn machine_memory() -> u64 {
     reading::memory()
 }
 
-/// Bytes of memory that this process can still get, as far as the system says: the machine's free memory, and the
-/// process's own limit.
-pub fn free_memory() -> u64 {
-    reading::free_memory()
-}
-
 /// Whether there is a process of that number on this machine.
 pub fn process_runs(process: i32) -> bool {
     writing::runs(process)

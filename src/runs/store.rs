@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -14,9 +14,9 @@ use super::job_files;
 use super::key::{id_of, is_id};
 use super::lock::{Lock, LockState};
 use super::maker::Maker;
-use super::work::{Work, pause};
+use super::work::{Published, VISIBLE, Work, pause};
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
 /// The folder of unfinished runs, in the root.
@@ -141,7 +141,10 @@ impl RunStore {
             match self.begin(&id, spec)? {
                 Begun::Finished(run) => return Ok(run),
                 Begun::Work(work) => match make(&work) {
-                    Ok(summary) => return work.finish(&summary),
+                    Ok(summary) => match work.publish(&summary)? {
+                        Published::Own(run) | Published::Other(run) => return Ok(run),
+                        Published::Lost => {}
+                    },
                     Err(error) if work.falls_back(&error) => {}
                     Err(error) => return Err(error),
                 },
@@ -164,19 +167,24 @@ impl RunStore {
         let mut watch = Watch::default();
         let mut said = None;
         let mut overtaken: Option<String> = None;
-        let (started, mut unfinished) = (Instant::now(), Duration::ZERO);
+        let (started, mut unseen) = (Instant::now(), None);
         loop {
             match self.look(id) {
                 Place::Finished(run) => return Ok(Begun::Finished(run)),
                 Place::Absent => {}
-                // It may be on its way, so neither is believed at once.
-                Place::Late | Place::Broken if unfinished < self.pace.beat / 6 => {
-                    let before = Instant::now();
+                Place::Late if unseen.get_or_insert_with(Instant::now).elapsed() > VISIBLE => {
+                    let folder = self.root.join(id);
+                    return Err(Error::new(
+                        ErrorKind::Io,
+                        format!("{}: this folder is listed but cannot be opened", folder.display()),
+                    ));
+                }
+                // A listing may be older than the summary, so it is not believed at once.
+                Place::Broken if unseen.get_or_insert_with(Instant::now).elapsed() > self.pace.beat / 6 => {}
+                Place::Late | Place::Broken => {
                     pause(started.elapsed())?;
-                    unfinished += before.elapsed();
                     continue;
                 }
-                Place::Late | Place::Broken => {}
             }
             let state = lock.take();
             let seen = Seen::read(&path)?;
@@ -202,7 +210,8 @@ impl RunStore {
                     match self.look(id) {
                         Place::Finished(run) => return Ok(Begun::Finished(run)),
                         Place::Absent => {}
-                        Place::Late | Place::Broken => self.move_aside(id)?,
+                        Place::Broken if unseen.is_some() => self.move_aside(id)?,
+                        Place::Late | Place::Broken => continue,
                     }
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }
@@ -277,6 +286,7 @@ pub(super) fn pretty(value: &Value) -> Vec<u8> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     #[test]
     fn a_finished_run_is_found_and_an_unfinished_one_goes_on() {
@@ -371,9 +381,10 @@ mod tests {
         assert!(zombie.is_lost() && zombie.check().unwrap_err().message.contains("taken it over"));
         assert!(!taker.is_lost());
         let run = taker.finish(&json!({"by": "b"})).unwrap();
-        // What it made after all is dropped; if it comes first, it is used.
-        assert!(zombie.finish(&json!({"by": "a"})).is_err() || run.summary().unwrap()["by"] == "b");
-        assert_eq!(store.find("train-000000000005").unwrap().summary().unwrap()["by"], "b");
+        // What it made after all is dropped, also if a late write made its folder anew.
+        own::write(&zombie.path(METRICS), b"zombie").unwrap();
+        assert_eq!(zombie.finish(&json!({"by": "a"})).unwrap().dir, run.dir);
+        assert_eq!(run.summary().unwrap()["by"], "b");
         assert!(names(&store.work_folder()).is_empty());
     }
 

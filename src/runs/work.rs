@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
 /// For so long a finished run may be in the root's listing before it can be opened.
-const VISIBLE: Duration = Duration::from_secs(90);
+pub(super) const VISIBLE: Duration = Duration::from_secs(90);
 
 /// A run that this process makes, claimed against all others.
 ///
@@ -37,6 +37,8 @@ pub enum Published {
     Own(Run),
     /// Another maker was faster. The own work is dropped.
     Other(Run),
+    /// Another maker has taken the run over and removed the own work, and has not finished yet.
+    Lost,
 }
 
 impl Work {
@@ -88,7 +90,9 @@ impl Work {
                 copied => copied?,
             }
         }
-        if let Ok(metrics) = own::read(&folder.join(METRICS)) {
+        let metrics = folder.join(METRICS);
+        if metrics.exists() {
+            let metrics = own::read(&metrics)?;
             let whole = memchr::memrchr(b'\n', &metrics).map_or(0, |end| end + 1);
             own::write(&self.path(METRICS), &metrics[..whole])?;
         }
@@ -127,28 +131,30 @@ impl Work {
         let falls = error.kind != ErrorKind::Interrupted && self.is_lost();
         if falls {
             console::log(&format!(
-                "{} was taken over by another process while this one was paused; its run is used",
+                "{} was taken over by another process while this one gave no sign of life; its run is used",
                 self.id
             ));
         }
         falls
     }
 
-    /// [`publish`](Self::publish), whoever made it.
+    /// [`publish`](Self::publish), whoever made the run. Errors: Io, also when it is [lost](Published::Lost).
     pub fn finish(self, summary: &Value) -> Result<Run> {
+        let lost = self.lost();
         match self.publish(summary)? {
             Published::Own(run) | Published::Other(run) => Ok(run),
+            Published::Lost => Err(lost),
         }
     }
 
     /// Writes the summary and moves the folder to its place. From then on it never changes. If the run is there already,
     /// it is used and the own work is dropped.
     ///
-    /// Errors: Io; the folder was removed by a maker that had taken the run over.
+    /// Errors: Io.
     pub fn publish(self, summary: &Value) -> Result<Published> {
         // Its spec was the first file in it; a folder that was made anew by a late write has none.
         if !self.path(SPEC).exists() {
-            return Err(self.lost());
+            return Ok(self.store.find(&self.id).map_or(Published::Lost, Published::Other));
         }
         own::write(&self.path(SUMMARY), &pretty(summary))?;
         digests::seal(&self.dir, &self.id, &self.written)?;

@@ -90,6 +90,7 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         Published::Own(run) => run,
         // Its bits may be of another number of threads.
         Published::Other(run) => return load(run).map(Some),
+        Published::Lost => return Ok(None),
     };
     console::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",

@@ -95,7 +95,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         };
         let m = job.labels.len() as i64;
         let targets =
-            Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+            Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
         let known = match options.known_labels().mask(train) {
             None => None,
             Some(mask) => {
@@ -132,7 +132,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             val_inputs,
             targets,
             known,
-            val_targets: val.labels.targets(),
+            val_targets: val.labels.targets()?,
             distillation,
             callbacks,
             schedule,

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
 
 mod background;
+mod claims;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,8 +1,10 @@
 //! Models as files: `.safetensors` with a description, from which alone a model can be restored.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -167,11 +169,22 @@ fn check_beside(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let ours = |json: &Value| json["cpsd"]["spec"].is_object() && json["pretrained_cfg"].is_object();
-    let bytes = files::read(path)?;
-    match json::parse::<Value>(&bytes).is_ok_and(|json| ours(&json)) {
-        true => Ok(()),
-        false => Err(Error::new(
+    /// What every description has.
+    #[derive(Deserialize)]
+    struct Ours {
+        #[serde(rename = "cpsd")]
+        _cpsd: OfModel,
+        #[serde(rename = "pretrained_cfg")]
+        _pretrained_cfg: HashMap<String, IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct OfModel {
+        #[serde(rename = "spec")]
+        _spec: HashMap<String, IgnoredAny>,
+    }
+    match json::parse::<Ours>(&files::read(path)?) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::new(
             ErrorKind::Io,
             format!("{}: this file is in the way of the model's description, and no model wrote it", path.display()),
         )
