@@ -23,8 +23,6 @@ pub(super) const FILE: &str = "digests.json";
 const TEMPORARY: &str = ".cpsd-";
 /// Bytes that are read and hashed at a time.
 const PART: usize = 8 << 20;
-/// From this size on several threads hash one piece.
-const PARALLEL: usize = 1 << 17;
 
 /// Length and BLAKE3 of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +78,7 @@ struct Hasher {
 impl Hasher {
     fn update(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        match bytes.len() < PARALLEL {
-            true => self.blake3.update(bytes),
-            false => self.blake3.update_rayon(bytes),
-        };
+        self.blake3.update(bytes);
     }
 
     fn digest(&self) -> Digest {
