@@ -88,7 +88,7 @@ impl Run {
             }
             let version =
                 (path.clone(), metadata.dev(), metadata.ino(), bytes, metadata.mtime(), metadata.mtime_nsec());
-            // Not held while hashing: the threads that help may be waiting for it.
+            // Not held while hashing, which may take long.
             let known = CHECKED.lock().as_ref().is_some_and(|checked| checked.contains(&version));
             if again || !known {
                 let progress =
