@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod experiments;
+mod hostile_scripts;
 mod scripts;
 mod tables;
 mod training;

@@ -7,4 +7,5 @@ mod common;
 mod prompt;
 mod reports;
 mod robustness;
+mod signals;
 mod weights;
