@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::primitives::values::model::ModelValue;
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, Word};
 use crate::training::Trained;
 
@@ -23,6 +24,6 @@ pub const WORD: Word = Word {
     },
 };
 
-fn load_model(path: PathBuf) -> Result<ModelValue> {
-    Trained::load(&path, None).map(ModelValue)
+fn load_model(call: &Call, path: PathBuf) -> Result<ModelValue> {
+    call.unlocked(|| Trained::load(&path, None)).map(ModelValue)
 }
