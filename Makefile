@@ -1,14 +1,16 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build fuzz tutorial bench bench-peers bench-training libtorch weights clean-runs
+.PHONY: help quickstart results test build fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
 	@echo "make results     train what docs/results.md shows of the method (two hours on two cores)"
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd"
+	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
-	@echo "make fuzz        100,000 random and mutated inputs to the language: no panic, no hang (an hour; CPSD_FUZZ_SEED, _COUNT)"
+	@echo "make fuzz        100,000 random and mutated inputs, lines and files: no panic, no hang, no 4 GiB (an hour; CPSD_FUZZ_SEED, _COUNT)"
+	@echo "make torture     1,000 kills at random moments: the same results, nothing left over (an hour; CPSD_TORTURE_SEED, _KILLS)"
 	@echo "make tutorial    run docs/tutorial.in.md and write docs/tutorial.md with its output and figures (a minute)"
 	@echo "make bench-peers the same work side by side with scipy, pandas, scikit-learn, pycocotools (10 minutes)"
 	@echo "make bench-training  training side by side with PyTorch and torchvision (15 minutes)"
@@ -43,6 +45,7 @@ test: libtorch
 	@sh setup/pictures.sh
 	@sh setup/tensorboard.sh
 	@sh setup/chromium.sh
+	@sh setup/bindfs.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --release --no-fail-fast; \
@@ -55,13 +58,21 @@ test: libtorch
 	@if cargo clippy --version >/dev/null 2>&1; then cargo clippy --release --all-targets -- -D warnings; \
 		else echo "== skipped: clippy is absent (rustup component add clippy)"; fi
 
-# Nightly. Every night another seed: what it was is printed, and the same seed gives the same inputs.
+# Nightly. Every night another seed: what it was is printed, and the same seed gives the same inputs. Of either kind, lines of
+# the language and files, there are CPSD_FUZZ_COUNT.
 fuzz: libtorch
-	@echo "== Fuzzing the language: 100,000 inputs take about an hour"
-	CPSD_FUZZ_COUNT=$${CPSD_FUZZ_COUNT:-100000} CPSD_FUZZ_SEED=$${CPSD_FUZZ_SEED:-$$(date +%Y%m%d)} cargo test --release --test fuzz -- --nocapture
+	@echo "== Fuzzing the language and the readers of files: 100,000 inputs take about an hour"
+	CPSD_FUZZ_COUNT=$${CPSD_FUZZ_COUNT:-50000} CPSD_FUZZ_SEED=$${CPSD_FUZZ_SEED:-$$(date +%Y%m%d)} cargo test --release --test fuzz -- --nocapture
+
+torture: libtorch
+	@echo "== Killing trainings, workers, reports and savings at random moments: 1,000 kills take about an hour"
+	CPSD_TORTURE_KILLS=$${CPSD_TORTURE_KILLS:-1000} CPSD_TORTURE_SEED=$${CPSD_TORTURE_SEED:-$$(date +%Y%m%d)} cargo test --release --test processes kills_at_random_moments -- --nocapture
 
 tutorial: build weights
 	target/release/cpsd doc --weave docs/tutorial.in.md --into docs/tutorial.md
+
+audit:
+	@sh setup/audit.sh
 
 bench: libtorch
 	cargo bench --bench graph

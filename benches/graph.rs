@@ -1,5 +1,7 @@
 //! The label graph at COCO's size: counting, partition, metrics, split.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
+
 use std::hint::black_box;
 
 use cpsd::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, PartitionOptions, spectral_partition};

@@ -1,5 +1,7 @@
 //! Costs of the prompt: Tab in a rich scope, a line that does almost nothing, and a new session.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
+
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use cpsd::repl::completions;

@@ -97,6 +97,8 @@ impl Error {
     pub fn missing(path: &Path) -> Self {
         let error = Self::new(ErrorKind::Io, format!("{}: there is no such file", path.display())).about_file(path);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        #[allow(clippy::disallowed_methods)]
+        // the gate is above this; it refuses what may not be read before it says what is missing
         let Ok(entries) = std::fs::read_dir(folder) else {
             return error.with_help(format!("the folder {} is not there either", folder.display()));
         };
@@ -170,6 +172,9 @@ impl Error {
     }
 }
 
+/// The most characters of a word that is compared with names.
+const MOST_NEAR: usize = 128;
+
 /// The number in `No such file or directory (os error 2)`.
 fn os_error(cause: &str) -> Option<u32> {
     cause.rsplit_once("(os error ")?.1.strip_suffix(')')?.parse().ok()
@@ -184,8 +189,12 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The name in `among` that is nearest to `word`, if any is near enough: one mistake per three letters, as compilers
-/// allow, or a missing end. Among equally near names, the one of the same length, or else the first.
+/// allow, or a missing end. Among equally near names, the one of the same length, or else the first. There is none for a
+/// word of more than 128 characters: the time grows with the product of the lengths.
 pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.chars().nth(MOST_NEAR).is_some() {
+        return None;
+    }
     let lower = word.to_lowercase();
     let allowed = lower.chars().count().max(3) / 3;
     // `power` for `pow`: most of the one is the other.
@@ -193,8 +202,11 @@ pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Opti
         let (short, long) = if name.len() < lower.len() { (name, &lower[..]) } else { (&lower[..], name) };
         short.len() >= 3 && 2 * short.len() > long.len() && long.starts_with(short)
     };
+    // A name that is much longer is not near, whatever it holds.
+    let longest = 4 * (2 * lower.len() + allowed);
     among
         .into_iter()
+        .filter(|name| name.len() <= longest)
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(mistakes, name)| *mistakes <= allowed || begins(&name.to_lowercase()))
         .min_by_key(|(mistakes, name)| (*mistakes, name.len().abs_diff(word.len())))
@@ -220,6 +232,10 @@ mod tests {
         assert_eq!(nearest("k", ["co", "dis"]), None);
         assert_eq!(nearest("power", ["sum", "pow"]), Some("pow"));
         assert_eq!(nearest("logits", ["log"]), None);
+        // Long words and names are not compared.
+        let long = "x".repeat(1_000_000);
+        assert_eq!(nearest(&long, [&*long]), None);
+        assert_eq!(nearest("dgo", [&*long, "dog"]), Some("dog"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The folders that `script` is built on are a library of their own without the language: see docs/architecture.md.
 //! `script` is the language, `primitives` its words, `repl` the prompt.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))] // tests touch files and print as they like
+
 pub mod activity;
 pub mod devices;
 pub mod error;
@@ -13,6 +15,7 @@ pub mod images;
 pub mod json;
 pub mod labels;
 pub mod losses;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod options;

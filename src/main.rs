@@ -2,6 +2,7 @@
 
 mod commands;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -44,10 +45,32 @@ enum Command {
 }
 
 fn main() {
-    let code = start(Cli::parse());
+    let code = start(Cli::parse_from(permissions_first(std::env::args_os())));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
     unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// The command line with the permissions before the subcommand: behind a script's file they would be its arguments.
+fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let mut words = words.peekable();
+    first.extend(words.next());
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy().into_owned();
+        let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
+        match name {
+            "--allow-code" | "--untrusted" if value.is_none() => first.push(word),
+            "--allow-write" | "--allow-read" => {
+                let next = value.is_none().then(|| words.next()).flatten();
+                first.push(word);
+                first.extend(next);
+            }
+            _ => rest.push(word),
+        }
+    }
+    first.extend(rest);
+    first
 }
 
 impl Cli {

@@ -3,6 +3,7 @@
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::activity::interrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random;
 
@@ -34,12 +35,27 @@ pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(Vec::<f32>::try_from(&flat)?)
 }
 
+/// Numbers that are drawn before Ctrl-C is looked at; even.
+const DRAWN: usize = 1 << 20;
+
+/// The number of elements, and an empty vector with room for one more. Errors: memory ends.
+fn room(shape: &[i64]) -> Result<(usize, Vec<f32>)> {
+    let count = shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).and_then(|n| usize::try_from(n).ok());
+    let mut values = Vec::new();
+    match count.filter(|n| values.try_reserve_exact(n.saturating_add(1)).is_ok()) {
+        Some(n) => Ok((n, values)),
+        None => Err(Error::new(ErrorKind::Tensor, format!("there is no memory for a tensor {shape:?}"))),
+    }
+}
+
 /// A tensor of independent normal numbers with mean 0 (Box and Muller 1958).
 pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
     let mut rng = random::named(seed, name);
-    let n = shape.iter().product::<i64>() as usize;
-    let mut values = Vec::with_capacity(n + 1);
+    let (n, mut values) = room(shape)?;
     while values.len() < n {
+        if values.len() % DRAWN == 0 {
+            interrupt::check()?;
+        }
         let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt() * deviation;
         let angle = std::f64::consts::TAU * rng.random::<f64>();
         values.push((radius * angle.cos()) as f32);
@@ -52,8 +68,12 @@ pub fn normal(seed: u64, name: &str, shape: &[i64], deviation: f64) -> Result<Te
 /// A tensor of independent numbers, uniform in [-bound, bound).
 pub fn uniform(seed: u64, name: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
     let mut rng = random::named(seed, name);
-    let n = shape.iter().product::<i64>() as usize;
-    let values: Vec<f32> = (0..n).map(|_| ((2.0 * rng.random::<f64>() - 1.0) * bound) as f32).collect();
+    let (n, mut values) = room(shape)?;
+    while values.len() < n {
+        interrupt::check()?;
+        let next = DRAWN.min(n - values.len());
+        values.extend((0..next).map(|_| ((2.0 * rng.random::<f64>() - 1.0) * bound) as f32));
+    }
     Ok(Tensor::f_from_slice(&values)?.f_reshape(shape)?)
 }
 
@@ -66,6 +86,11 @@ mod tests {
         let a = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
         let error: Error = a.f_matmul(&a).unwrap_err().into();
         assert!(!error.message.contains('\n') && error.message.contains("2x3"), "{}", error.message);
+    }
+
+    #[test]
+    fn sizes_are_said() {
+        assert_eq!([12, 2_500_000, 28_800_000_000].map(said_bytes), ["12 bytes", "2.5 MB", "28.8 GB"]);
     }
 
     #[test]

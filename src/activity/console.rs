@@ -1,7 +1,8 @@
 //! Lines for people: on standard output and standard error, above live progress lines and the line being typed.
 
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use colored::Colorize;
@@ -9,6 +10,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use parking_lot::Mutex;
 
 use super::message::Message;
+use super::visible::visible;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static RELAYING: AtomicBool = AtomicBool::new(false);
@@ -81,6 +83,15 @@ pub fn print(text: &str) {
     }
 }
 
+/// The text as it is written: on a terminal without control characters.
+fn safe(text: &str, stream: Stream) -> Cow<'_, str> {
+    let terminal = match stream {
+        Stream::Output => std::io::stdout().is_terminal(),
+        Stream::Error => std::io::stderr().is_terminal(),
+    };
+    if terminal { visible(text) } else { Cow::Borrowed(text) }
+}
+
 /// Prints a line above the line being typed.
 pub type Printer = Box<dyn FnMut(&str) + Send>;
 
@@ -101,6 +112,7 @@ enum Stream {
 }
 
 fn above(line: &str, stream: Stream) {
+    let line = &*safe(line, stream);
     // A closed pipe (`cpsd script ... | head`) must not panic.
     let write = || {
         let _ = match stream {
@@ -145,5 +157,22 @@ pub fn confirm(question: &str) -> Option<bool> {
 
 /// Prints a line on standard output. A closed pipe (`cpsd doc | head`) is not an error.
 pub fn print_line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{}", safe(text, Stream::Output));
+}
+
+/// `println!` by [`print_line`].
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { $crate::activity::console::print_line(&format!($($text)*)) };
+}
+
+/// `eprintln!` by [`print_error`].
+#[macro_export]
+macro_rules! say_error {
+    ($($text:tt)*) => { $crate::activity::console::print_error(&format!($($text)*)) };
+}
+
+/// Prints a line on standard error, whatever `--quiet` says: for failures.
+pub fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", safe(text, Stream::Error));
 }

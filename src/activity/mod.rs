@@ -8,6 +8,7 @@
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines
+//! - `visible`: texts made safe for a terminal
 //! - `panics`: what a panic was and where
 
 pub mod console;
@@ -17,6 +18,7 @@ pub mod panics;
 pub mod progress;
 pub mod signals;
 pub mod update;
+pub mod visible;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 
 use super::message::Message;
 use super::update::ProgressUpdate;
+use super::visible::visible;
 use super::{Activity, console};
+use crate::say_error;
 
 /// How often updates are sent to a parent process or recorded with a background activity.
 const RELAY_EVERY: Duration = Duration::from_millis(200);
@@ -123,7 +125,7 @@ impl Progress {
                 let mut plain = plain.lock();
                 plain.done += n;
                 if plain.due(Duration::from_secs(10)) {
-                    eprintln!("{}", plain.line(&self.what, &self.unit));
+                    say_error!("{}", plain.line(&self.what, &self.unit));
                 }
             }
             Shown::Relayed(plain) => {
@@ -161,7 +163,7 @@ impl Progress {
     pub fn note(&self, note: impl Into<String>) {
         match &self.shown {
             Shown::Nowhere => {}
-            Shown::Bar(bar) => bar.set_message(note.into()),
+            Shown::Bar(bar) => bar.set_message(visible(&note.into()).into_owned()),
             Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => {
                 plain.lock().note = note.into()
             }
@@ -208,7 +210,7 @@ fn bar(what: &str, total: u64, unit: &str) -> ProgressBar {
         })
         .progress_chars("━╸─");
     bar.set_style(style);
-    bar.set_prefix(what.to_string());
+    bar.set_prefix(visible(what).into_owned());
     bar
 }
 

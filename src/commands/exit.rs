@@ -2,6 +2,7 @@
 
 use colored::Colorize;
 use cpsd::repl;
+use cpsd::say_error;
 use cpsd::script::errors::Failure;
 
 pub const DONE: u8 = 0;
@@ -20,9 +21,9 @@ pub fn fail(failure: &Failure) -> u8 {
         return code as u8;
     }
     if failure.interrupted() {
-        eprintln!("{}", "interrupted; finished work is kept, and the same command goes on from there".yellow());
+        say_error!("{}", "interrupted; finished work is kept, and the same command goes on from there".yellow());
         return INTERRUPTED;
     }
-    eprint!("{}", repl::rendered(failure));
+    say_error!("{}", repl::rendered(failure).trim_end());
     FAILED
 }

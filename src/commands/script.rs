@@ -13,6 +13,7 @@ use cpsd::script::session::Session;
 
 use super::exit;
 use super::permissions::Typed;
+use cpsd::say_error;
 
 /// Run a script; `cpsd script FILE --help` lists its arguments
 #[derive(clap::Args)]
@@ -49,14 +50,14 @@ fn once(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Fail
     let mut arguments = Vec::new();
     for word in words {
         let Some((key, value)) = word.split_once('=') else {
-            eprintln!("cpsd: arguments of a script are key=value; got \"{word}\"");
+            say_error!("cpsd: arguments of a script are key=value; got \"{word}\"");
             return Ok(exit::BAD_COMMAND_LINE);
         };
         arguments.push((key.trim_start_matches('-').to_string(), value.to_string()));
     }
     // Checked before the script runs, so that a misspelt argument costs no time.
     if let Some(unknown) = unknown_argument(session, file, &arguments) {
-        eprintln!("cpsd: {unknown}");
+        say_error!("cpsd: {unknown}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
     let _ = session.run_file(file, &arguments)?;
@@ -88,7 +89,7 @@ fn multiple(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, 
         }
     }
     if failed > 0 {
-        eprintln!("cpsd: {failed} of {} runs failed", combinations.len());
+        say_error!("cpsd: {failed} of {} runs failed", combinations.len());
         return Ok(exit::FAILED);
     }
     Ok(exit::DONE)

@@ -75,6 +75,26 @@ pub fn create_folders(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|e| Error::io(path, e))
 }
 
+/// The entries of a folder, for a caller that judges the cause of a failure.
+pub fn try_entries(path: &Path) -> std::io::Result<impl Iterator<Item = DirEntry> + use<>> {
+    Ok(std::fs::read_dir(path)?.map_while(std::io::Result::ok))
+}
+
+/// A file that is there, to be read and changed in place. The cause of a failure is the caller's to judge.
+pub fn open_to_change(path: &Path) -> std::io::Result<File> {
+    File::options().read(true).write(true).open(path)
+}
+
+/// A new file; one that is there is an error. The cause of a failure is the caller's to judge.
+pub fn create_new(path: &Path) -> std::io::Result<File> {
+    File::options().create_new(true).write(true).open(path)
+}
+
+/// What a symbolic link says. The cause of a failure is the caller's to judge.
+pub fn link_target(path: &Path) -> std::io::Result<PathBuf> {
+    std::fs::read_link(path)
+}
+
 /// Renames a file or folder. The cause of a failure is the caller's to judge.
 pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
@@ -83,6 +103,19 @@ pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
 /// Gives a file a second name, unless that is taken. The cause of a failure is the caller's to judge.
 pub fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to)
+}
+
+/// Makes the symbolic link `at`, which leads to `to`. The cause of a failure is the caller's to judge.
+pub fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(to, at)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (to, at);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Copies the content of a file. The cause of a failure is the caller's to judge.
@@ -145,4 +178,36 @@ pub fn process_runs(process: i32) -> bool {
 /// This host's name as a few letters and digits, which fit into a file's name.
 pub fn host() -> &'static str {
     writing::host()
+}
+
+/// Whether there is nothing of that name. What cannot be looked at is taken to be there.
+pub fn is_absent(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// A temporary file in `folder` whose name begins with `kind`, this host and this process. [`owner_is_gone`] reads them.
+pub fn named_temporary_file(folder: &Path, kind: &str, ending: &str) -> Result<NamedTempFile> {
+    let prefix = format!("{kind}-{}-{}-", host(), std::process::id());
+    let made = tempfile::Builder::new().prefix(&prefix).suffix(ending).tempfile_in(folder);
+    made.map_err(|e| Error::io(folder, e))
+}
+
+/// Whether the process that made this [`named_temporary_file`] has ended; None if that is not known here.
+pub fn owner_is_gone(name: &str, kind: &str) -> Option<bool> {
+    let rest = name.strip_prefix(kind)?.strip_prefix('-')?.strip_prefix(host())?.strip_prefix('-')?;
+    rest.split('-').next()?.parse().ok().map(|process: i32| !process_runs(process))
+}
+
+/// When a file or folder was last changed; None if that cannot be found out.
+pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    std::fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// Bytes of a file, or of all files under a folder.
+pub fn size(path: &Path) -> u64 {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => entries(path).map(|e| size(&e.path())).sum(),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    }
 }

@@ -105,7 +105,7 @@ pub fn allow_code() {
 fn allow(path: &Path, places: impl Fn(&mut Policy) -> Option<&mut Vec<PathBuf>>) {
     let mut policy = POLICY.write();
     if let (Some(places), Ok(path)) = (places(&mut policy), resolved(path))
-        && !places.contains(&path)
+        && !may_be_written(&path, places)
     {
         places.push(path);
     }

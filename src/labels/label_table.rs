@@ -1,9 +1,10 @@
 //! `LabelTable`: which image has which labels, in compressed sparse rows.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// N images by m labels. Cheap to clone; never changed in place.
 ///
@@ -22,6 +23,8 @@ struct Inner {
     indices: Vec<u32>,
     /// Entries of unknown truth in the same form, none of them a positive. None where all are known.
     unknown: Option<(Vec<u64>, Vec<u32>)>,
+    /// Positions of the labels in the order of their names, made when a label is first looked for.
+    sorted: OnceLock<Vec<u32>>,
 }
 
 impl LabelTable {
@@ -53,7 +56,9 @@ impl LabelTable {
             }
         }
         check_rows(&labels, &images, &offsets, &indices)?;
-        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown: None }) })
+        Ok(LabelTable {
+            inner: Arc::new(Inner { labels, images, offsets, indices, unknown: None, sorted: OnceLock::new() }),
+        })
     }
 
     /// This table with entries of unknown truth in place of those that it had: one list of label indices per image,
@@ -77,9 +82,10 @@ impl LabelTable {
             return Err(Error::data(format!("label \"{label}\" of image \"{image}\" is both present and unknown")));
         }
         let unknown = (!indices.is_empty()).then_some((offsets, indices));
-        let Inner { labels, images, offsets, indices, .. } = &*self.inner;
-        let (labels, images, offsets, indices) = (labels.clone(), images.clone(), offsets.clone(), indices.clone());
-        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown }) })
+        let Inner { labels, images, offsets, indices, sorted, .. } = &*self.inner;
+        let (labels, images, sorted) = (labels.clone(), images.clone(), sorted.clone());
+        let (offsets, indices) = (offsets.clone(), indices.clone());
+        Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown, sorted }) })
     }
 
     pub fn num_images(&self) -> usize {
@@ -149,11 +155,16 @@ impl LabelTable {
 
     /// The position of a label. Errors: an unknown label, with the nearest name.
     pub fn label_index(&self, name: &str) -> Result<usize> {
-        self.inner
-            .labels
-            .iter()
-            .position(|l| l == name)
-            .ok_or_else(|| Error::unknown("label", name, self.inner.labels.iter().map(String::as_str)))
+        let labels = &self.inner.labels;
+        let sorted = self.inner.sorted.get_or_init(|| {
+            let mut places: Vec<u32> = (0..labels.len() as u32).collect();
+            places.sort_unstable_by_key(|&place| &labels[place as usize]);
+            places
+        });
+        match sorted.binary_search_by_key(&name, |&place| &labels[place as usize]) {
+            Ok(at) => Ok(sorted[at] as usize),
+            Err(_) => Err(Error::unknown("label", name, labels.iter().map(String::as_str))),
+        }
     }
 
     /// The rows at `images`, in that order.
@@ -192,27 +203,39 @@ impl LabelTable {
     }
 
     /// Row-major N × m matrix: 1.0 present, 0.0 absent, -1.0 unknown. The targets of metrics, which leave out -1.
-    pub fn targets(&self) -> Vec<f32> {
+    ///
+    /// Errors: too little memory.
+    pub fn targets(&self) -> Result<Vec<f32>> {
         let m = self.num_labels();
-        let mut targets = self.dense();
+        let mut targets = self.dense()?;
         for image in 0..self.num_images() {
             for &label in self.unknown_row(image) {
                 targets[image * m + label as usize] = -1.0;
             }
         }
-        targets
+        Ok(targets)
     }
 
     /// Row-major N × m matrix: 1.0 present, 0.0 absent or unknown. [`LabelTable::targets`] tells these two apart.
-    pub fn dense(&self) -> Vec<f32> {
+    ///
+    /// Errors: too little memory.
+    pub fn dense(&self) -> Result<Vec<f32>> {
         let m = self.num_labels();
+        self.check_matrix(4)?;
         let mut dense = vec![0.0; self.num_images() * m];
         for image in 0..self.num_images() {
             for &label in self.row(image) {
                 dense[image * m + label as usize] = 1.0;
             }
         }
-        dense
+        Ok(dense)
+    }
+
+    /// Errors: a matrix of N × m entries, each of some bytes, does not fit into memory.
+    pub(super) fn check_matrix(&self, bytes: u64) -> Result<()> {
+        let (n, m) = (self.num_images(), self.num_labels());
+        let size = (n as u64).saturating_mul(m as u64).saturating_mul(bytes);
+        memory::check(size, &format!("a matrix of {n} images and {m} labels"))
     }
 }
 
@@ -266,7 +289,7 @@ mod tests {
         assert_eq!(table().row(0), &[0, 2]);
         assert_eq!(table().counts(), vec![1, 1, 1]);
         assert_eq!(table().num_unlabelled(), 1);
-        assert_eq!(table().dense(), vec![1., 0., 1., 0., 0., 0., 0., 1., 0.]);
+        assert_eq!(table().dense().unwrap(), vec![1., 0., 1., 0., 0., 0., 0., 1., 0.]);
     }
 
     #[test]
@@ -281,8 +304,9 @@ mod tests {
         let t = table().with_unknown(&[vec![1], vec![2, 0, 2], vec![]]).unwrap();
         assert_eq!((t.num_unknown(), t.unknown_row(1)), (3, &[0_u32, 2][..]));
         assert_eq!((t.counts(), t.unknown_counts()), (vec![1, 1, 1], vec![1, 1, 1]));
-        assert_eq!(t.targets(), vec![1., -1., 1., -1., 0., -1., 0., 1., 0.]);
-        assert_eq!((t.dense(), table().targets()), (table().dense(), table().dense()));
+        assert_eq!(t.targets().unwrap(), vec![1., -1., 1., -1., 0., -1., 0., 1., 0.]);
+        let dense = table().dense().unwrap();
+        assert_eq!((t.dense().unwrap(), table().targets().unwrap()), (dense.clone(), dense));
         let part = t.take_labels(&["c", "b"]).unwrap().take_images(&[1, 0]).unwrap();
         assert_eq!([part.unknown_row(0), part.unknown_row(1)], [&[0_u32][..], &[1]]);
         assert_eq!([part.row(0), part.row(1)], [&[][..], &[0_u32]]);

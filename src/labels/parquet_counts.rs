@@ -9,10 +9,11 @@ use polars::prelude::*;
 use super::readers::{LoadOptions, Unknown, load};
 use super::records::{FrameSource, Layout, Source, parquet};
 use crate::activity::progress::Progress;
-use crate::activity::{console, interrupt};
+use crate::activity::{self, console, interrupt};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::{Cooccurrence, Counter};
+use crate::tables::{ParquetFile, polars_error};
 
 /// Label indices that are collected before they are counted: 256 MB.
 const A_BATCH: usize = 1 << 26;
@@ -109,22 +110,28 @@ impl Labels {
 fn stream(files: &[(PathBuf, [String; 2])], gather: &mut impl Gather) -> Result<Option<Cooccurrence>> {
     let mut heights = Vec::new();
     for (file, _) in files {
-        heights.push(parquet::height(file)?);
+        heights.push(ParquetFile::open(file)?.height());
     }
     let progress = Progress::new("counting pairs", heights.iter().sum::<usize>() as u64, "rows");
     let mut labels = Labels::default();
+    let activity = activity::current();
     let all = std::thread::scope(|scope| {
         let (send, parts) = sync_channel(1);
         scope.spawn(move || {
-            for ((file, columns), height) in files.iter().zip(heights) {
-                for start in (0..height).step_by(parquet::ROWS) {
-                    let part = part(file, columns, start).map(|frame| (file, start, frame));
-                    let failed = part.is_err();
-                    // The receiver is gone after an error or an interrupt.
-                    if send.send(part).is_err() || failed {
-                        return;
+            let all = || -> Result<()> {
+                for (path, columns) in files {
+                    let file = ParquetFile::open(path)?;
+                    for start in (0..file.height()).step_by(parquet::ROWS) {
+                        // The receiver is gone after an error or an interrupt.
+                        if send.send(Ok((path, start, part(&file, columns, start)?))).is_err() {
+                            return Ok(());
+                        }
                     }
                 }
+                Ok(())
+            };
+            if let Err(error) = activity.enter(all) {
+                let _ = send.send(Err(error));
             }
         });
         for part in parts {
@@ -148,14 +155,19 @@ fn stream(files: &[(PathBuf, [String; 2])], gather: &mut impl Gather) -> Result<
 }
 
 /// Two columns of text, image and label, of the rows from `start` on.
-fn part(file: &Path, columns: &[String; 2], start: usize) -> Result<DataFrame> {
-    let frame = parquet::part(file, columns, start, parquet::ROWS)?;
+fn part(file: &ParquetFile, columns: &[String; 2], start: usize) -> Result<DataFrame> {
+    let frame = file.read(columns, start, parquet::ROWS)?;
+    let file = file.path();
     let text = |name: &String, new: &str| -> Result<Column> {
         let column = frame.column(name).and_then(|c| c.cast(&DataType::String));
-        Ok(column.map_err(|e| parquet::unreadable(file, e))?.with_name(new.into()))
+        Ok(column.map_err(|e| unreadable(file, e))?.with_name(new.into()))
     };
     let columns = vec![text(&columns[0], "image")?, text(&columns[1], "label")?];
-    DataFrame::new(frame.height(), columns).map_err(|e| parquet::unreadable(file, e))
+    DataFrame::new(frame.height(), columns).map_err(|e| unreadable(file, e))
+}
+
+fn unreadable(path: &Path, e: PolarsError) -> Error {
+    polars_error(format!("{} cannot be read", path.display()), e).about_file(path)
 }
 
 fn gather_part(
@@ -165,7 +177,7 @@ fn gather_part(
     labels: &mut Labels,
     gather: &mut impl Gather,
 ) -> Result<bool> {
-    let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| parquet::unreadable(file, e));
+    let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| unreadable(file, e));
     for (at, (image, label)) in column("image")?.iter().zip(column("label")?.iter()).enumerate() {
         let Some(image) = image.filter(|name| !name.is_empty()) else {
             let message = format!("{}, row {}: the image has no name", file.display(), start + at);

@@ -1,11 +1,14 @@
 //! The named tensors of a model, and the scopes in which its layers make them.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::random::{self, Generator};
 use crate::torch;
 
@@ -33,6 +36,30 @@ pub struct Params {
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, ignored when read.
     pub constants: Vec<(String, Tensor)>,
     pub first: FirstValues,
+    /// Name and shape of the tensors that take memory; absent, all do. The others have a shape alone: a file that is read cannot
+    /// make a model larger than itself.
+    only: Option<HashMap<String, Vec<i64>>>,
+    /// Bytes of the tensors so far, and the most that they may take.
+    taken: u64,
+    most: Option<u64>,
+}
+
+impl Params {
+    /// No tensors yet.
+    pub fn new(first: FirstValues) -> Params {
+        let most = if first == FirstValues::None { None } else { Some(memory::free().unwrap_or(u64::MAX)) };
+        Params { first, most, ..Params::default() }
+    }
+
+    /// No tensors yet; those of these names and shapes will all be replaced, the others take no memory.
+    pub fn of_file(shapes: HashMap<String, Vec<i64>>) -> Params {
+        Params { only: Some(shapes), ..Params::new(FirstValues::Zeros) }
+    }
+
+    /// Bytes of the tensors, those without memory included.
+    pub fn bytes(&self) -> u64 {
+        self.taken
+    }
 }
 
 /// The first values of random tensors.
@@ -87,11 +114,6 @@ impl<'a> Scope<'a> {
         Scope { frozen_norms: self.frozen_norms || frozen, ..self.clone() }
     }
 
-    /// Whether first values matter; if not, a layer need not compute one.
-    pub fn draws(&self) -> bool {
-        self.params.borrow().first == FirstValues::Drawn
-    }
-
     /// The generator of the first values of that name, for a tensor that a layer computes.
     pub fn generator(&self, leaf: &str) -> Generator {
         random::named(self.seed, &self.path_of(leaf))
@@ -109,6 +131,40 @@ impl<'a> Scope<'a> {
     fn push(&self, leaf: &str, role: Role, tensor: Tensor) {
         let name = format!("{}{}", self.prefix, self.path_of(leaf));
         self.params.borrow_mut().list.push(Param { name, role, tensor, frozen: self.frozen });
+    }
+
+    /// Makes the value of a tensor, unless only its shape matters or it would take more memory than there is.
+    fn made(&self, leaf: &str, shape: &[i64], make: impl FnOnce(FirstValues) -> Result<Tensor>) -> Result<Tensor> {
+        interrupt::check()?;
+        let name = format!("{}{}", self.prefix, self.path_of(leaf));
+        let refused = |what: String| {
+            Err(Error::argument(format!("tensor \"{name}\" of the model would be {shape:?}{what}"))
+                .with_help("smaller head_options, head_width or image_size, or fewer labels, make it smaller"))
+        };
+        let numbers = shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).filter(|n| *n >= 0);
+        let Some(numbers) = numbers.filter(|n| *n <= MOST_NUMBERS) else {
+            return refused(format!("; at most {MOST_NUMBERS} numbers are allowed"));
+        };
+        let first = {
+            let mut params = self.params.borrow_mut();
+            let unknown = params.only.as_ref().is_some_and(|only| only.get(&name).is_none_or(|known| known != shape));
+            let bytes = 4 * numbers as u64;
+            params.taken = params.taken.saturating_add(bytes);
+            // A number is drawn into a vector before it is one of the tensor.
+            let most = params.most.filter(|most| !unknown && params.taken.saturating_add(bytes) > *most);
+            if let Some(most) = most {
+                return refused(format!(
+                    ", and the model so far takes {} of memory; {} are free",
+                    memory::said(params.taken),
+                    memory::said(most)
+                ));
+            }
+            if unknown { FirstValues::None } else { params.first }
+        };
+        match first {
+            FirstValues::None => nothing(shape, self.device),
+            first => make(first),
+        }
     }
 
     fn add(&self, leaf: &str, role: Role, value: Tensor) -> Result<Tensor> {
@@ -137,12 +193,12 @@ impl<'a> Scope<'a> {
     /// A batch norm's weight, which starts from `weight` everywhere, bias, running mean and running variance, each `[channels]`.
     pub fn batch_norm(&self, channels: i64, weight: f64) -> Result<[Tensor; 4]> {
         let p = self.frozen_if(self.frozen_norms);
-        let options = (Kind::Float, Device::Cpu);
+        let filled = |leaf, role, value| p.add(leaf, role, p.made(leaf, &[channels], |_| full(&[channels], value))?);
         Ok([
-            p.add("weight", Role::Weight, Tensor::f_full([channels], weight, options)?)?,
-            p.add("bias", Role::Weight, Tensor::f_zeros([channels], options)?)?,
-            p.add("running_mean", Role::Statistic, Tensor::f_zeros([channels], options)?)?,
-            p.add("running_var", Role::Statistic, Tensor::f_ones([channels], options)?)?,
+            filled("weight", Role::Weight, weight)?,
+            filled("bias", Role::Weight, 0.0)?,
+            filled("running_mean", Role::Statistic, 0.0)?,
+            filled("running_var", Role::Statistic, 1.0)?,
         ])
     }
 
@@ -157,20 +213,10 @@ impl<'a> Scope<'a> {
     }
 
     fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
-        let numbers = shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side));
-        if numbers.is_none_or(|n| n > MOST_NUMBERS) {
-            return Err(Error::argument(format!(
-                "tensor \"{}\" of the model would be {shape:?}; at most {MOST_NUMBERS} numbers are allowed",
-                self.path_of(leaf)
-            ))
-            .with_help("smaller head_options or head_width make it smaller"));
-        }
-        let first = self.params.borrow().first;
-        let value = match first {
-            FirstValues::Drawn => draw(&self.path_of(leaf))?,
-            FirstValues::Zeros => Tensor::f_zeros(shape, (Kind::Float, Device::Cpu))?,
-            FirstValues::None => nothing(shape)?,
-        };
+        let value = self.made(leaf, shape, |first| match first {
+            FirstValues::Drawn => draw(&self.path_of(leaf)),
+            FirstValues::Zeros | FirstValues::None => full(shape, 0.0),
+        })?;
         self.add(leaf, Role::Weight, value)
     }
 
@@ -184,14 +230,14 @@ impl<'a> Scope<'a> {
         self.uniform(leaf, &shape, (6.0 / (shape[0] + shape[1]) as f64).sqrt())
     }
 
-    /// A weight that starts from this value.
-    pub fn given(&self, leaf: &str, value: Tensor) -> Result<Tensor> {
-        self.add(leaf, Role::Weight, value)
+    /// A weight of that shape that starts from a value that the layer computes. It is not asked for where first values do not matter.
+    pub fn computed(&self, leaf: &str, shape: &[i64], value: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+        self.random(leaf, shape, |_| value())
     }
 
     /// A weight that starts from one number everywhere.
     pub fn filled(&self, leaf: &str, shape: &[i64], value: f64) -> Result<Tensor> {
-        self.add(leaf, Role::Weight, Tensor::f_full(shape, value, (Kind::Float, Device::Cpu))?)
+        self.add(leaf, Role::Weight, self.made(leaf, shape, |_| full(shape, value))?)
     }
 
     /// A tensor that the architecture fixes.
@@ -214,9 +260,13 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Zeros that take no memory.
-fn nothing(shape: &[i64]) -> Result<Tensor> {
-    Ok(Tensor::f_zeros([1], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?)
+fn full(shape: &[i64], value: f64) -> Result<Tensor> {
+    Ok(Tensor::f_full(shape, value, (Kind::Float, Device::Cpu))?)
+}
+
+/// Zeros that take no memory. They are made on their device, since a move would write them out.
+fn nothing(shape: &[i64], device: Device) -> Result<Tensor> {
+    Ok(Tensor::f_zeros([1], (Kind::Float, device))?.f_expand(shape, false)?)
 }
 
 #[cfg(test)]
@@ -233,14 +283,45 @@ mod tests {
         let copy = root.copy_under("second.").at("fc").normal("weight", &[4], 1.0).unwrap();
         let _ = root.frozen_norms_if(true).at("bn").batch_norm(2, 1.0).unwrap();
         assert_eq!(weight, copy);
-        assert!(root.generator("fc.weight") == random::named(1, "fc.weight") && root.draws());
+        assert!(root.generator("fc.weight") == random::named(1, "fc.weight"));
         let list = params.into_inner().list;
         let frozen: Vec<(&str, bool)> = list.iter().step_by(4).map(|p| (p.name.as_str(), p.frozen)).collect();
         assert_eq!(frozen, [("layers.3.norm.weight", true), ("fc.weight", false), ("bn.running_mean", true)]);
         assert_eq!(list[5].name, "second.fc.weight");
-        let params = RefCell::new(Params { first: FirstValues::Zeros, ..Params::default() });
+        let params = RefCell::new(Params::new(FirstValues::Zeros));
         let blank = Scope::root(&params, 1, Device::Cpu).at("fc");
         let weight = blank.normal("weight", &[4], 1.0).unwrap();
-        assert!(!blank.draws() && f64::try_from(weight.abs().sum(Kind::Double)).unwrap() == 0.0);
+        assert!(f64::try_from(weight.abs().sum(Kind::Double)).unwrap() == 0.0);
+    }
+
+    #[test]
+    fn tensors_of_other_names_and_shapes_than_those_of_a_file_take_no_memory() {
+        let shapes = HashMap::from([("a.weight".to_string(), vec![2]), ("b.weight".to_string(), vec![2])]);
+        let params = RefCell::new(Params::of_file(shapes));
+        let root = Scope::root(&params, 1, Device::Cpu);
+        let stored = |name: &str, shape: &[i64]| {
+            let weight = root.at(name).normal("weight", shape, 1.0).unwrap();
+            (weight.size() == shape, weight.is_contiguous())
+        };
+        assert_eq!(
+            [stored("a", &[2]), stored("b", &[3]), stored("c", &[2])],
+            [(true, true), (true, false), (true, false)]
+        );
+        // 8 GiB each: none of them is there.
+        assert!((0..64).all(|i| stored(&format!("x{i}"), &[1 << 15, 1 << 16]) == (true, false)));
+        let too_many = root.at("d").filled("weight", &[i64::MAX, 2], 0.0).unwrap_err().message;
+        assert!(too_many.contains("\"d.weight\"") && too_many.contains("at most 2147483648 numbers"), "{too_many}");
+    }
+
+    #[test]
+    fn a_model_that_is_larger_than_the_memory_is_refused() {
+        let params = RefCell::new(Params { most: Some(1000), ..Params::new(FirstValues::Drawn) });
+        let root = Scope::root(&params, 1, Device::Cpu);
+        root.at("a").normal("weight", &[100], 1.0).unwrap();
+        let error = root.at("b").batch_norm(100, 1.0).unwrap_err().message;
+        assert_eq!(
+            error,
+            "tensor \"b.weight\" of the model would be [100], and the model so far takes 800 bytes of memory; 1000 bytes are free"
+        );
     }
 }

@@ -1,13 +1,21 @@
 //! Word vectors of labels, from a file in GloVe format: one word and its numbers per line.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use tch::Tensor;
 
+use crate::activity::interrupt;
 use crate::error::{Error, Result, nearest};
 use crate::files;
+use crate::memory;
+
+/// Bytes of a line at most: more numbers than any word vectors have.
+const LINE: u64 = 1 << 20;
+
+const FORM: &str = "word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; \
+                    word_vectors: \"learned\" needs no file";
 
 /// One vector per label `[m, d]`, the mean over the label's words; words are matched regardless of case.
 ///
@@ -23,26 +31,32 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             .collect()
     };
     let mut wanted: HashMap<String, Option<Vec<f32>>> = labels.iter().flat_map(words).map(|w| (w, None)).collect();
-    let file = files::open(path).map_err(|e| {
-        e.with_help("word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; word_vectors: \"learned\" needs no file")
-    })?;
+    let file = files::open(path).map_err(|e| e.with_help(FORM))?;
     let mut width = 0;
     let mut known = Vec::new();
-    for (number, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(|e| match e.kind() {
-            std::io::ErrorKind::InvalidData => {
-                Error::data(format!("{}, line {}: not UTF-8 text", path.display(), number + 1)).about_file(path)
-            }
-            _ => Error::io(path, e),
-        })?;
-        let line = if number == 0 { files::without_mark(&line) } else { &line };
-        let Some((word, numbers)) = line.trim_end().split_once(' ') else { continue };
-        if known.len() < 20_000 {
-            known.push(word.to_lowercase());
+    let (mut reader, mut bytes) = (BufReader::new(file), Vec::new());
+    for number in 0.. {
+        if number % 1024 == 0 {
+            interrupt::check()?;
         }
-        let Some(slot) = wanted.get_mut(&word.to_lowercase()) else { continue };
         let at =
             |what: String| Error::data(format!("{}, line {}: {what}", path.display(), number + 1)).about_file(path);
+        bytes.clear();
+        if reader.by_ref().take(LINE + 1).read_until(b'\n', &mut bytes).map_err(|e| Error::io(path, e))? == 0 {
+            break;
+        }
+        if bytes.len() as u64 > LINE {
+            return Err(at(format!("the line has more than {LINE} bytes")).with_help(FORM));
+        }
+        let line = std::str::from_utf8(&bytes).map_err(|_| at("not UTF-8 text".into()).with_help(FORM))?;
+        let line = if number == 0 { files::without_mark(line) } else { line };
+        let Some((word, numbers)) = line.trim_end().split_once(' ') else { continue };
+        let word = word.to_lowercase();
+        let slot = wanted.get_mut(&word);
+        if known.len() < 20_000 && word.len() < 100 {
+            known.push(word);
+        }
+        let Some(slot) = slot else { continue };
         let vector: Vec<f32> = numbers
             .split_whitespace()
             .map(|x| {
@@ -79,8 +93,17 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
             None => error.with_help("word_vectors: \"learned\" needs no file"),
         });
     }
-    let mut values = Vec::with_capacity(labels.len() * width);
+    // Any number of labels may share one word and its vector.
+    let numbers = labels.len().saturating_mul(width);
+    let mut values = Vec::new();
+    if values.try_reserve_exact(numbers).is_err()
+        || (numbers as u64).saturating_mul(8) > memory::free().unwrap_or(u64::MAX)
+    {
+        let text = format!("there is no memory for {} labels with vectors of {width} numbers", labels.len());
+        return Err(Error::data(text).about_file(path));
+    }
     for label in labels {
+        interrupt::check()?;
         let words = words(label);
         for d in 0..width {
             let sum: f32 = words.iter().filter_map(|w| wanted[w].as_ref()).map(|v| v[d]).sum();
@@ -109,5 +132,9 @@ mod tests {
         assert!(of(&["dog"]).unwrap_err().message.contains("line 2: expected a number; got \"x\""));
         std::fs::write(&path, "cat 1 2\ndog 1\n").unwrap();
         assert!(of(&["dog", "cat"]).unwrap_err().message.contains("line 2: expected 2 numbers"));
+        std::fs::write(&path, [b"cat 1 2\n".to_vec(), vec![b'1'; LINE as usize + 1]].concat()).unwrap();
+        assert!(of(&["dog"]).unwrap_err().message.ends_with("line 2: the line has more than 1048576 bytes"));
+        std::fs::write(&path, b"cat 1 2\ndog \xff\n").unwrap();
+        assert!(of(&["dog"]).unwrap_err().message.ends_with("line 2: not UTF-8 text"));
     }
 }

@@ -86,6 +86,7 @@ macro_rules! words {
             &scripting::assert::WORD,
             &scripting::arg::WORD,
             &scripting::sleep::WORD,
+            &scripting::temporary_folder::WORD,
         ];
     };
 }

@@ -11,6 +11,7 @@ use crate::activity::console;
 use crate::files::{self, policy};
 use crate::script::modules::STDLIB;
 use crate::script::{docs, show};
+use crate::{say, say_error};
 
 #[derive(PartialEq, Eq)]
 pub enum Next {
@@ -64,23 +65,23 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
     let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     match name {
         "q" | "quit" | "exit" => return Next::Leave,
-        "help" | "h" => COMMANDS.iter().for_each(|(usage, what)| println!("  {:<16} {what}", usage.cyan())),
+        "help" | "h" => COMMANDS.iter().for_each(|(usage, what)| say!("  {:<16} {what}", usage.cyan())),
         "doc" => help(prompt, rest),
         "vars" => vars(prompt),
         "reset" => prompt.session.reset(),
         "type" => match prompt.session.eval(rest, ":type") {
-            Ok(value) => println!("{}", show::type_name(&value)),
+            Ok(value) => say!("{}", show::type_name(&value)),
             Err(failure) => prompt.report(&failure),
         },
         "time" => {
             let started = std::time::Instant::now();
             prompt.evaluate(rest, ":time");
-            println!("{}", format!("{:.3} s", started.elapsed().as_secs_f64()).dimmed());
+            say!("{}", format!("{:.3} s", started.elapsed().as_secs_f64()).dimmed());
         }
         "profile" => time_lines(prompt, rest),
         "why" => match &prompt.failure {
-            Some(text) => eprint!("{text}"),
-            None => println!("nothing has failed yet"),
+            Some(text) => say_error!("{}", text.trim_end()),
+            None => say!("nothing has failed yet"),
         },
         "save" => save(prompt, rest),
         "load" => load(prompt, rest),
@@ -113,7 +114,7 @@ fn help(prompt: &Prompt, word: &str) {
         Ok(text) => pager::print(text.trim_end()),
         // A function of the user's, or of an imported library, has its comment.
         Err(error) => match find_source(prompt, word) {
-            Some(text) => println!("{}", signature_and_comment(&text)),
+            Some(text) => say!("{}", signature_and_comment(&text)),
             None => complain(&error.message, error.help.as_deref()),
         },
     }
@@ -125,9 +126,7 @@ fn source(prompt: &Prompt, word: &str) {
         None => match crate::script::vocabulary::find(word) {
             Some(built_in) => {
                 let chapter = format!("{:?}", built_in.chapter).to_lowercase();
-                println!(
-                    "{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation."
-                );
+                say!("{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation.");
             }
             None => complain(&format!("there is no function {word} whose source could be shown"), None),
         },
@@ -159,10 +158,10 @@ fn vars(prompt: &Prompt) {
     // The numbered values would make the list long.
     for name in prompt.session.variable_names().into_iter().filter(|name| !last_values::is_numbered(name)) {
         let Some(value) = prompt.session.scope.get(&name) else { continue };
-        println!("  {:<16} {:<12} {}", name.cyan(), show::type_name(value).dimmed(), show::short(value, 80));
+        say!("  {:<16} {:<12} {}", name.cyan(), show::type_name(value).dimmed(), show::short(value, 80));
     }
     for signature in prompt.session.function_signatures() {
-        println!("  {:<16} {}", signature.cyan(), "function".dimmed());
+        say!("  {:<16} {}", signature.cyan(), "function".dimmed());
     }
 }
 
@@ -189,7 +188,7 @@ fn save(prompt: &Prompt, file: &str) {
         }
     }
     match files::write(Path::new(file), text.as_bytes()) {
-        Ok(()) => println!("{} inputs in {file}", prompt.kept.len()),
+        Ok(()) => say!("{} inputs in {file}", prompt.kept.len()),
         Err(error) => complain(&error.message, error.help.as_deref()),
     }
 }
@@ -208,12 +207,12 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
     let (outcome, lines) = crate::script::profile::profile(prompt.session, &code, ":profile");
     prompt.take(code, outcome);
     let all: f64 = lines.iter().map(|line| line.spent.as_secs_f64()).sum();
-    println!("{}", format!("{:>9} {:>6} {:>8}  {:<24} code", "seconds", "share", "begun", "line").dimmed());
+    say!("{}", format!("{:>9} {:>6} {:>8}  {:<24} code", "seconds", "share", "begun", "line").dimmed());
     for line in lines.iter().take(MOST) {
         let (seconds, (source, number)) = (line.spent.as_secs_f64(), &line.place);
         let code: String = line.code.chars().take(60).collect();
         let share = 100.0 * seconds / all.max(1e-12);
-        println!(
+        say!(
             "{seconds:>9.4} {share:>5.1}% {:>8}  {:<24} {}",
             line.hits,
             format!("{source}:{number}"),
@@ -221,7 +220,7 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
         );
     }
     if lines.len() > MOST {
-        println!("{}", format!("... {} more lines", lines.len() - MOST).dimmed());
+        say!("{}", format!("... {} more lines", lines.len() - MOST).dimmed());
     }
 }
 
@@ -238,10 +237,10 @@ fn set(prompt: &mut Prompt, rest: &str) {
             Err(error) => complain(&error.message, error.help.as_deref()),
         },
         _ => {
-            println!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
-            println!("  {:<16} {}", "paging".cyan(), if pager::on() { "on" } else { "off" });
-            println!("  {:<16} {}", "runs".cyan(), prompt.session.host.runs.borrow().display());
-            println!("  {:<16} on or off", "progress".cyan());
+            say!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
+            say!("  {:<16} {}", "paging".cyan(), if pager::on() { "on" } else { "off" });
+            say!("  {:<16} {}", "runs".cyan(), prompt.session.host.runs.borrow().display());
+            say!("  {:<16} on or off", "progress".cyan());
         }
     }
 }
@@ -252,7 +251,7 @@ fn allow(rest: &str) {
         ("write", path) if !path.is_empty() => policy::allow_write(Path::new(path)),
         ("read", path) if !path.is_empty() => policy::allow_read(Path::new(path)),
         ("code", "") => policy::allow_code(),
-        ("", "") => print!("{}", policy::current()),
+        ("", "") => say!("{}", policy::current().to_string().trim_end()),
         _ => complain(&format!("expected :allow write DIR, :allow read DIR or :allow code; got :allow {rest}"), None),
     }
 }
@@ -267,7 +266,7 @@ fn shell(command: &str) {
 
 fn complain(message: &str, help: Option<&str>) {
     match help {
-        Some(help) => eprintln!("{message}: {help}"),
-        None => eprintln!("{message}"),
+        Some(help) => say_error!("{message}: {help}"),
+        None => say_error!("{message}"),
     }
 }

@@ -76,6 +76,7 @@ pub fn show(figure: &Figure, mode: Mode, columns: usize) -> Result<String> {
     Ok(format!("saved as {}", path.display()))
 }
 
+#[allow(clippy::disallowed_macros)] // a picture is nothing but sequences for the terminal
 fn draw(figure: &Figure, mode: Mode, columns: u32) -> Result<()> {
     if mode == Mode::Blocks {
         print!("{}", figure.half_blocks(columns)?);

@@ -41,6 +41,7 @@ use crate::files::{self, policy};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::tokens;
+use crate::{say, say_error};
 use editor::Helper;
 use prompt::{Prompt, report};
 pub use terminal::{rendered, width};
@@ -66,7 +67,7 @@ pub fn run(session: &mut Session) -> u8 {
     let mut editor: Editor<Helper, FileHistory> = match Editor::with_config(config) {
         Ok(editor) => editor,
         Err(error) => {
-            eprintln!("cpsd: the terminal cannot be used: {error}");
+            say_error!("cpsd: the terminal cannot be used: {error}");
             return 1;
         }
     };
@@ -79,7 +80,7 @@ pub fn run(session: &mut Session) -> u8 {
     let inputs = history::Inputs::default();
     editor.history().iter().for_each(|input| inputs.add(input));
     editor.bind_sequence(KeyEvent::ctrl('R'), EventHandler::Conditional(Box::new(history::Search(inputs.clone()))));
-    println!(
+    say!(
         "{} {}  {}",
         "cpsd".bold(),
         env!("CARGO_PKG_VERSION"),
@@ -139,7 +140,7 @@ pub fn run(session: &mut Session) -> u8 {
             }
             Err(error) => {
                 // A byte that is not UTF-8, or a resize during the read: reported, and the prompt goes on.
-                eprintln!("cpsd: {error}");
+                say_error!("cpsd: {error}");
                 if !std::io::stdin().is_terminal() {
                     return 1;
                 }
@@ -151,7 +152,7 @@ pub fn run(session: &mut Session) -> u8 {
 /// Asks until the answer is yes or no. Ctrl-C and Ctrl-D mean no.
 fn ask(question: &str) -> bool {
     let Ok(mut editor) = rustyline::DefaultEditor::new() else { return false };
-    println!("{question}");
+    say!("{question}");
     loop {
         match editor.readline("y/n> ").map(|answer| answer.trim().to_lowercase()) {
             Ok(answer) if ["y", "yes"].contains(&answer.as_str()) => return true,
@@ -164,7 +165,7 @@ fn ask(question: &str) -> bool {
 
 /// Scripts may read and write the paths in a line that was typed.
 fn allow_typed(line: &str) {
-    let words = line.split_whitespace().filter(|_| commands::is_command(line)).map(str::to_string);
+    let words = line.split_whitespace().skip(1).filter(|_| commands::is_command(line)).map(str::to_string);
     tokens::texts(line).into_iter().chain(words).for_each(|path| policy::allow_typed(&path));
 }
 
@@ -176,7 +177,7 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
     }
     let (they, leave) =
         if running == 1 { ("1 job is", "stops it") } else { (&*format!("{running} jobs are"), "stops them") };
-    eprintln!("{}", format!("{they} still running; leaving {leave}, with checkpoints. Once more to leave.").yellow());
+    say_error!("{}", format!("{they} still running; leaving {leave}, with checkpoints. Once more to leave.").yellow());
     false
 }
 

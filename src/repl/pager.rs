@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::activity::visible::visible;
+
 static PAGING: AtomicBool = AtomicBool::new(true);
 
 /// Turns paging on or off.
@@ -18,6 +20,7 @@ pub fn on() -> bool {
 
 /// Prints a text. On a terminal, one longer than the screen goes through `$PAGER`, or less.
 pub fn print(text: &str) {
+    let text = &*if std::io::stdout().is_terminal() { visible(text) } else { text.into() };
     let rows = usize::from(console::Term::stdout().size().0);
     let long = text.lines().count() + 2 > rows;
     let able = std::env::var("TERM").is_ok_and(|term| term != "dumb");

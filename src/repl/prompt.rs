@@ -10,6 +10,7 @@ use crate::plots::Figure;
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::show;
+use crate::{say, say_error};
 
 /// An input that worked.
 pub struct Entry {
@@ -66,8 +67,8 @@ impl<'s> Prompt<'s> {
         }
         if let Some(figure) = value.read_lock::<Figure>() {
             match figures::show(&figure, self.figures, width()) {
-                Ok(line) => println!("{}", line.dimmed()),
-                Err(error) => eprintln!("{error}"),
+                Ok(line) => say!("{}", line.dimmed()),
+                Err(error) => say_error!("{error}"),
             }
         }
         self.session.scope.set_or_push(format!("ans_{}", self.numbered), value.clone());
@@ -87,10 +88,10 @@ impl<'s> Prompt<'s> {
 /// Prints a failure on standard error.
 pub fn report(failure: &Failure) {
     if failure.interrupted() {
-        eprintln!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
+        say_error!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
     } else if let Some(code) = failure.exit {
-        eprintln!("exit({code}) ends a script; Ctrl-D leaves the prompt");
+        say_error!("exit({code}) ends a script; Ctrl-D leaves the prompt");
     } else {
-        eprint!("{}", rendered(failure));
+        say_error!("{}", rendered(failure).trim_end());
     }
 }

@@ -1,26 +1,37 @@
 //! Finding, beginning and finishing runs, safe with several processes and when a process is killed.
 
-use std::fs::{File, TryLockError};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use super::key::id_of;
-use crate::activity::{console, interrupt};
-use crate::error::{Error, Result};
-use crate::{files, json};
+use super::claim::{self, Claim, Pace, Seen, Watch};
+use super::damaged::what_is_wrong;
+use super::job_files;
+use super::key::{id_of, is_id};
+use super::lock::{Lock, LockState};
+use super::maker::Maker;
+use super::work::{Published, VISIBLE, Work, pause};
+use crate::activity::console;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::own;
 
 /// The folder of unfinished runs, in the root.
 const WORK: &str = ".work";
-const CHECKPOINT: &str = "checkpoint.safetensors";
-const SUMMARY: &str = "summary.json";
+pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(super) const METRICS: &str = "metrics.jsonl";
+pub(super) const SPEC: &str = "spec.json";
+pub(super) const SUMMARY: &str = "summary.json";
 
 /// A folder of runs.
 #[derive(Clone, Debug)]
 pub struct RunStore {
     root: PathBuf,
+    maker: Arc<Maker>,
+    pace: Pace,
 }
 
 /// A finished run: an immutable folder.
@@ -30,14 +41,14 @@ pub struct Run {
     pub dir: PathBuf,
 }
 
-/// A run that this process makes. It is locked against other processes.
-pub struct Work {
-    pub id: String,
-    /// The folder of its files, with those that an earlier, stopped process left.
-    pub dir: PathBuf,
-    store: RunStore,
-    // The system releases the lock even when the process is killed.
-    _lock: File,
+/// The place of a run in the root.
+pub(super) enum Place {
+    Absent,
+    /// It is in the listing, and cannot be opened yet: another host has just finished it.
+    Late,
+    /// It is there without a whole summary.
+    Broken,
+    Finished(Run),
 }
 
 /// The result of [`RunStore::begin`].
@@ -50,28 +61,53 @@ pub enum Begun {
 
 impl RunStore {
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        RunStore { root: root.into() }
+        RunStore { root: root.into(), maker: Arc::new(Maker::this().clone()), pace: Pace::from_environment() }
+    }
+
+    /// The store as a process of another host sees it.
+    #[cfg(test)]
+    fn on_host(&self, host: &str, pace: Pace) -> RunStore {
+        RunStore { root: self.root.clone(), maker: Arc::new(Maker::on_host(host)), pace }
     }
 
     pub fn root(&self) -> &Path {
         &self.root
     }
 
+    pub(super) fn pace(&self) -> Pace {
+        self.pace
+    }
+
     /// The finished run with that id.
     pub fn find(&self, id: &str) -> Option<Run> {
+        match self.look(id) {
+            Place::Finished(run) => Some(run),
+            _ => None,
+        }
+    }
+
+    /// What is there of a run. Listings come first: on shared file systems, to ask for a file that is not there makes it
+    /// invisible for some time when it comes.
+    pub(super) fn look(&self, id: &str) -> Place {
+        if !is_id(id) || !own::entries(&self.root).any(|entry| entry.file_name() == id) {
+            return Place::Absent;
+        }
         let dir = self.root.join(id);
-        dir.join(SUMMARY).exists().then(|| Run { id: id.to_string(), dir })
+        match what_is_wrong(&dir) {
+            Ok(None) => Place::Finished(Run { id: id.to_string(), dir }),
+            Ok(Some(_)) => Place::Broken,
+            Err(_) => Place::Late,
+        }
     }
 
     /// Finished runs, oldest first.
     pub fn list(&self) -> Vec<Run> {
-        let Ok(entries) = std::fs::read_dir(&self.root) else { return vec![] };
-        let mut runs: Vec<(std::time::SystemTime, Run)> = entries
-            .flatten()
+        let mut runs: Vec<(std::time::SystemTime, Run)> = own::entries(&self.root)
             .filter_map(|e| {
-                let run = self.find(e.file_name().to_str()?)?;
-                let made = std::fs::metadata(run.dir.join(SUMMARY)).and_then(|m| m.modified()).ok()?;
-                Some((made, run))
+                let id = e.file_name().into_string().ok().filter(|id| is_id(id))?;
+                let run = Run { id, dir: e.path() };
+                let whole = matches!(what_is_wrong(&run.dir), Ok(None));
+                whole.then(|| own::modified(&run.path(SUMMARY)).map(|made| (made, run)))?
             })
             .collect();
         runs.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
@@ -80,149 +116,167 @@ impl RunStore {
 
     /// Bytes of all finished runs.
     pub fn bytes(&self) -> u64 {
-        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
-        entries.filter(|e| e.file_name() != WORK).map(|e| size(&e.path())).sum()
+        own::entries(&self.root)
+            .filter(|e| e.file_name().to_str().is_some_and(is_id))
+            .map(|e| own::size(&e.path()))
+            .sum()
     }
 
     /// Whether an earlier, stopped process left a checkpoint of this run.
     pub fn has_checkpoint(&self, id: &str) -> bool {
-        self.work_folder().join(id).join(CHECKPOINT).exists()
+        self.work_folders(id).iter().any(|folder| folder.join(CHECKPOINT).exists())
     }
 
     /// A temporary file for the job of a worker process. Errors: Io.
     pub fn temporary_job_file(&self) -> Result<NamedTempFile> {
-        let folder = self.work_folder();
-        let made = std::fs::create_dir_all(&folder)
-            .and_then(|()| tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder));
-        made.map_err(|e| Error::io(&folder, e))
+        job_files::temporary(&self.work_folder())
     }
 
     /// The run of this specification: finished before, or made now by `make`, which returns its summary.
     ///
     /// Errors: those of [`begin`](Self::begin) and of `make`.
-    pub fn find_or_make(&self, kind: &str, spec: &Value, make: impl FnOnce(&Work) -> Result<Value>) -> Result<Run> {
-        match self.begin(&id_of(kind, spec), spec)? {
-            Begun::Finished(run) => Ok(run),
-            Begun::Work(work) => {
-                let summary = make(&work)?;
-                work.finish(&summary)
+    pub fn find_or_make(&self, kind: &str, spec: &Value, mut make: impl FnMut(&Work) -> Result<Value>) -> Result<Run> {
+        let id = id_of(kind, spec);
+        loop {
+            match self.begin(&id, spec)? {
+                Begun::Finished(run) => return Ok(run),
+                Begun::Work(work) => match make(&work) {
+                    Ok(summary) => match work.publish(&summary)? {
+                        Published::Own(run) | Published::Other(run) => return Ok(run),
+                        Published::Lost => {}
+                    },
+                    Err(error) if work.falls_back(&error) => {}
+                    Err(error) => return Err(error),
+                },
             }
         }
     }
 
-    /// Returns the finished run, or locks it for this process to make. Waits while another process makes it.
+    /// Returns the finished run, or claims it for this process to make. Waits while another maker gives signs of life, and
+    /// goes on in its place when it has ended or given none for long.
     ///
     /// Errors: Io when the folder cannot be written, Interrupted while waiting.
     pub fn begin(&self, id: &str, spec: &Value) -> Result<Begun> {
+        // Before anything is written: a store that is only read has no work folder.
         if let Some(run) = self.find(id) {
             return Ok(Begun::Finished(run));
         }
-        let work = self.work_folder();
-        let dir = work.join(id);
-        std::fs::create_dir_all(&work).map_err(|e| Error::io(&work, e))?;
-        let lock_path = self.lock_path(id);
-        let lock = File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&lock_path)
-            .map_err(|e| Error::io(&lock_path, e))?;
-        let mut logged = false;
+        own::create_folders(&self.work_folder())?;
+        let path = self.work_folder().join(format!("{id}.claim"));
+        let mut lock = Lock::new(self.work_folder().join(format!("{id}.lock")), self.maker.is_known_to_the_system());
+        let mut watch = Watch::default();
+        let mut said = None;
+        let mut overtaken: Option<String> = None;
+        let (started, mut unseen) = (Instant::now(), None);
         loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) => {
-                    if !logged {
-                        console::log(&format!("{id} is being made by another process or thread; waiting for it"));
-                        logged = true;
-                    }
-                    interrupt::check()?;
-                    std::thread::sleep(Duration::from_millis(100));
+            match self.look(id) {
+                Place::Finished(run) => return Ok(Begun::Finished(run)),
+                Place::Absent => {}
+                Place::Late if unseen.get_or_insert_with(Instant::now).elapsed() > VISIBLE => {
+                    let folder = self.root.join(id);
+                    return Err(Error::new(
+                        ErrorKind::Io,
+                        format!("{}: this folder is listed but cannot be opened", folder.display()),
+                    ));
                 }
-                Err(TryLockError::Error(e)) => return Err(Error::io(&lock_path, e)),
+                // A listing may be older than the summary, so it is not believed at once.
+                Place::Broken if unseen.get_or_insert_with(Instant::now).elapsed() > self.pace.beat / 6 => {}
+                Place::Late | Place::Broken => {
+                    pause(started.elapsed())?;
+                    continue;
+                }
             }
+            let state = lock.take();
+            let seen = Seen::read(&path)?;
+            let free = seen.is_none() && state != LockState::Busy;
+            let dead = seen.as_ref().is_some_and(|seen| seen.is_dead(&self.maker, lock.held()));
+            let quiet = !dead && !free && watch.quiet(seen.as_ref()) >= Watch::limit(self.pace, seen.as_ref());
+            if dead || quiet {
+                let token = seen.as_ref().and_then(|seen| seen.record.as_ref()).map(|record| record.token.clone());
+                match &seen {
+                    Some(seen) if !claim::remove(&path, seen, &claim::new_token(&self.maker))? => continue,
+                    _ => {}
+                }
+                if quiet {
+                    console::log(&format!("{} gives no sign of life; {id} is made here", self.called(seen.as_ref())));
+                    overtaken = token;
+                }
+            }
+            if free || dead || quiet {
+                let store = self.clone();
+                let name = id.to_string();
+                let finished = move || store.find(&name).is_some();
+                if let Some(claim) = Claim::make(&path, &self.maker, lock.held(), self.pace, finished)? {
+                    match self.look(id) {
+                        Place::Finished(run) => return Ok(Begun::Finished(run)),
+                        Place::Absent => {}
+                        Place::Broken if unseen.is_some() => self.move_aside(id)?,
+                        Place::Late | Place::Broken => continue,
+                    }
+                    return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
+                }
+            } else {
+                let who = self.called(seen.as_ref());
+                if said.as_ref() != Some(&who) {
+                    console::log(&format!("{id} is being made by {who}; waiting for it"));
+                    said = Some(who);
+                }
+            }
+            pause(started.elapsed())?;
         }
-        // Another process may have finished it meanwhile.
-        if let Some(run) = self.find(id) {
-            return Ok(Begun::Finished(run));
-        }
-        std::fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, e))?;
-        files::write(&dir.join("spec.json"), &pretty(spec))?;
-        Ok(Begun::Work(Work { id: id.to_string(), dir, store: self.clone(), _lock: lock }))
     }
 
-    fn work_folder(&self) -> PathBuf {
+    /// The maker of a claim, in words.
+    fn called(&self, seen: Option<&Seen>) -> String {
+        match seen.and_then(|seen| seen.record.as_ref()).map(|record| &record.maker) {
+            Some(maker) if *maker == *self.maker => "another thread of this process".to_string(),
+            Some(maker) => maker.to_string(),
+            None => "another process".to_string(),
+        }
+    }
+
+    pub(super) fn work_folder(&self) -> PathBuf {
         self.root.join(WORK)
     }
 
-    fn lock_path(&self, id: &str) -> PathBuf {
-        self.work_folder().join(format!("{id}.lock"))
+    /// The folders of all makers of a run: `<id>.<token>`, and `<id>` of versions without claims.
+    pub(super) fn work_folders(&self, id: &str) -> Vec<PathBuf> {
+        self.in_work(id).filter(|path| path.is_dir()).collect()
+    }
+
+    /// What is in the work folder for a run.
+    fn in_work(&self, id: &str) -> impl Iterator<Item = PathBuf> {
+        let is_of = move |name: &OsStr| {
+            name.to_str()
+                .and_then(|name| name.strip_prefix(id))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        own::entries(&self.work_folder()).filter(move |entry| is_of(&entry.file_name())).map(|entry| entry.path())
+    }
+
+    /// Removes the claims that were taken from makers of a run which is finished now.
+    pub(super) fn remove_remains(&self, id: &str) {
+        self.in_work(id)
+            .filter(|path| path.extension().is_some_and(|ending| ending == "away"))
+            .for_each(|path| drop(own::remove_file(&path)));
+    }
+
+    /// Moves a folder that has the name of a run and is none out of its way, and says so. Errors: Io.
+    pub(super) fn move_aside(&self, id: &str) -> Result<()> {
+        let (folder, aside) =
+            (self.root.join(id), self.work_folder().join(format!("broken-{id}-{}", claim::new_token(&self.maker))));
+        let why = what_is_wrong(&folder).ok().flatten().unwrap_or("it cannot be read");
+        own::rename(&folder, &aside).map_err(|e| Error::io(&folder, e))?;
+        console::log(&format!(
+            "{} is no finished run ({why}): it was moved to {} and is made again",
+            folder.display(),
+            aside.display()
+        ));
+        Ok(())
     }
 }
 
-impl Work {
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// The state of a training that was stopped.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.path(CHECKPOINT)
-    }
-
-    /// Writes the summary and moves the folder to its place. From then on it never changes.
-    pub fn finish(self, summary: &Value) -> Result<Run> {
-        files::write(&self.path(SUMMARY), &pretty(summary))?;
-        files::sync_folder(&self.dir);
-        let dir = self.store.root.join(&self.id);
-        std::fs::rename(&self.dir, &dir).map_err(|e| Error::io(&dir, e))?;
-        files::sync_folder(&self.store.root);
-        let _ = std::fs::remove_file(self.store.lock_path(&self.id));
-        Ok(Run { id: self.id, dir })
-    }
-}
-
-impl Run {
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// The specification: everything that decided the run.
-    pub fn spec(&self) -> Result<Value> {
-        json::read(&self.path("spec.json"))
-    }
-
-    /// The summary of its results.
-    pub fn summary(&self) -> Result<Value> {
-        json::read(&self.path(SUMMARY))
-    }
-
-    /// The lines of `metrics.jsonl`.
-    pub fn metrics(&self) -> Result<Vec<Value>> {
-        let path = self.path("metrics.jsonl");
-        let text = files::read_text(&path)?;
-        text.lines()
-            .enumerate()
-            .map(|(i, line)| {
-                json::parse(line.as_bytes())
-                    .map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)).about_file(&path))
-            })
-            .collect()
-    }
-}
-
-/// Bytes of a file, or of all files under a folder.
-fn size(path: &Path) -> u64 {
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            std::fs::read_dir(path).into_iter().flatten().flatten().map(|e| size(&e.path())).sum()
-        }
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
-    }
-}
-
-fn pretty(value: &Value) -> Vec<u8> {
+pub(super) fn pretty(value: &Value) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
@@ -232,23 +286,157 @@ fn pretty(value: &Value) -> Vec<u8> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     #[test]
     fn a_finished_run_is_found_and_an_unfinished_one_goes_on() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
         let spec = json!({"k": 3});
-        let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("nothing was made yet") };
+        let id = &id_of("train", &spec);
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("nothing was made yet") };
         std::fs::write(work.checkpoint(), b"half").unwrap();
         drop(work); // as if the process had been killed
-        assert!(store.find("train-1").is_none() && store.has_checkpoint("train-1"));
-        let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("it was not finished") };
+        assert!(store.find(id).is_none() && store.has_checkpoint(id));
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("it was not finished") };
         assert_eq!(std::fs::read(work.checkpoint()).unwrap(), b"half");
         work.finish(&json!({"mAP": 50.0})).unwrap();
-        let Begun::Finished(run) = store.begin("train-1", &spec).unwrap() else { panic!("it was finished") };
+        let Begun::Finished(run) = store.begin(id, &spec).unwrap() else { panic!("it was finished") };
         assert_eq!(run.summary().unwrap()["mAP"], 50.0);
         assert_eq!(run.spec().unwrap(), spec);
         assert_eq!(store.list().len(), 1);
+    }
+
+    const FAST: Pace = Pace { beat: Duration::from_millis(20), limit: Duration::from_millis(200) };
+    /// So slow that it never beats in a test.
+    const STOPPED: Pace = Pace { beat: Duration::from_secs(1000), limit: Duration::from_secs(5000) };
+
+    fn work(store: &RunStore, id: &str) -> Work {
+        match store.begin(id, &json!({})).unwrap() {
+            Begun::Work(work) => work,
+            Begun::Finished(_) => panic!("{id} was finished"),
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = own::entries(folder).map(|e| e.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Makes the claim of `work` look as if its maker had given no sign for long: the one that it writes has a slow pace.
+    fn hurry(store: &RunStore, id: &str) {
+        let path = store.work_folder().join(format!("{id}.claim"));
+        let text = std::fs::read_to_string(&path).unwrap().replace("1000.0", "0.001 ");
+        std::fs::write(&path, text).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_in_the_work_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let made = work(&store, "train-000000000003");
+        assert_eq!(names(&store.work_folder()).len(), 3); // folder, claim, lock
+        drop(made); // stopped, without a checkpoint
+        assert!(names(&store.work_folder()).is_empty());
+        std::fs::write(work(&store, "train-000000000003").checkpoint(), "half").unwrap();
+        assert_eq!(names(&store.work_folder()).len(), 1);
+        work(&store, "train-000000000003").finish(&json!({})).unwrap();
+        assert!(names(&store.work_folder()).is_empty());
+    }
+
+    #[test]
+    fn a_checkpoint_of_a_version_without_claims_goes_on() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let old = store.work_folder().join("train-000000000004");
+        std::fs::create_dir_all(&old).unwrap();
+        std::fs::write(old.join(CHECKPOINT), "half").unwrap();
+        std::fs::write(old.join(METRICS), "{\"epoch\": 1}\n{\"epo").unwrap();
+        std::fs::write(store.work_folder().join("train-000000000004.lock"), "").unwrap();
+        assert!(store.has_checkpoint("train-000000000004") && !store.has_checkpoint("train"));
+        let made = work(&store, "train-000000000004");
+        assert_eq!(std::fs::read(made.checkpoint()).unwrap(), b"half");
+        assert_eq!(std::fs::read(made.path(METRICS)).unwrap(), b"{\"epoch\": 1}\n");
+        assert!(!old.exists());
+    }
+
+    #[test]
+    fn a_quiet_maker_is_overtaken_and_harms_nobody() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let (a, b) = (store.on_host("a", STOPPED), store.on_host("b", FAST));
+        let zombie = work(&a, "train-000000000005");
+        std::fs::write(zombie.checkpoint(), "half").unwrap();
+        std::fs::write(zombie.path(METRICS), "1\n").unwrap();
+        hurry(&store, "train-000000000005");
+        let taker = work(&b, "train-000000000005");
+        assert_ne!(taker.dir, zombie.dir);
+        assert_eq!(std::fs::read(taker.checkpoint()).unwrap(), b"half");
+        // It writes on, into files of its own.
+        std::fs::write(zombie.path(METRICS), "zombie").unwrap();
+        own::write(&zombie.checkpoint(), b"zombie").unwrap();
+        assert_eq!(std::fs::read(taker.checkpoint()).unwrap(), b"half");
+        assert_eq!(std::fs::read(taker.path(METRICS)).unwrap(), b"1\n");
+        assert!(zombie.is_lost() && zombie.check().unwrap_err().message.contains("taken it over"));
+        assert!(!taker.is_lost());
+        let run = taker.finish(&json!({"by": "b"})).unwrap();
+        // What it made after all is dropped, also if a late write made its folder anew.
+        own::write(&zombie.path(METRICS), b"zombie").unwrap();
+        assert_eq!(zombie.finish(&json!({"by": "a"})).unwrap().dir, run.dir);
+        assert_eq!(run.summary().unwrap()["by"], "b");
+        assert!(names(&store.work_folder()).is_empty());
+    }
+
+    #[test]
+    fn whoever_finishes_first_makes_the_run() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let (a, b) = (store.on_host("a", STOPPED), store.on_host("b", FAST));
+        let zombie = work(&a, "train-000000000006");
+        hurry(&store, "train-000000000006");
+        let taker = work(&b, "train-000000000006");
+        zombie.finish(&json!({"by": "a"})).unwrap();
+        while !taker.is_lost() {} // at its next sign of life
+        let Published::Other(run) = taker.publish(&json!({"by": "b"})).unwrap() else { panic!("it was second") };
+        assert_eq!(run.summary().unwrap()["by"], "a");
+        assert_eq!(names(root.path()), [WORK, "train-000000000006"]);
+    }
+
+    #[test]
+    fn work_that_is_lost_falls_back_on_the_run_of_the_other() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let (a, b) = (store.on_host("a", STOPPED), store.on_host("b", FAST));
+        let mut calls = 0;
+        let id = id_of("outputs", &json!({}));
+        let run = a.find_or_make("outputs", &json!({}), |zombie| {
+            calls += 1;
+            hurry(&store, &id);
+            work(&b, &id).finish(&json!({"by": "b"})).unwrap();
+            assert!(zombie.is_lost());
+            Err(Error::internal("its files are gone"))
+        });
+        assert_eq!((run.unwrap().summary().unwrap()["by"].clone(), calls), (json!("b"), 1));
+    }
+
+    #[test]
+    fn a_folder_without_a_summary_is_moved_aside() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore { pace: FAST, ..RunStore::new(root.path()) };
+        std::fs::create_dir(root.path().join("train-000000000007")).unwrap();
+        std::fs::write(root.path().join("train-000000000007/model.safetensors"), "model").unwrap();
+        let made = work(&store, "train-000000000007");
+        let aside = names(&store.work_folder())
+            .into_iter()
+            .find(|name| name.starts_with("broken-train-000000000007-"))
+            .unwrap();
+        assert!(store.work_folder().join(aside).join("model.safetensors").exists());
+        // Another one at the end.
+        std::fs::create_dir(root.path().join("train-000000000007")).unwrap();
+        std::fs::write(root.path().join("train-000000000007/x"), "").unwrap();
+        made.finish(&json!({})).unwrap();
+        assert!(store.find("train-000000000007").is_some());
     }
 
     #[test]
@@ -259,7 +447,7 @@ mod tests {
         std::thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| {
-                    if let Begun::Work(work) = store.begin("train-2", &json!({})).unwrap() {
+                    if let Begun::Work(work) = store.begin("train-000000000002", &json!({})).unwrap() {
                         made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(50));
                         work.finish(&json!({})).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::errors::Failure;
 use super::session::Session;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, policy};
 
 /// The outcome of one test.
 pub struct Outcome {
@@ -54,6 +54,7 @@ pub fn run(file: &Path, report: &mut dyn FnMut(&Outcome)) -> Result<()> {
         .filter_map(|line| line.trim_start().trim_start_matches("private ").strip_prefix("fn test_")?.split_once("()"))
         .map(|(test, _)| format!("test_{test}"))
         .collect();
+    policy::set_subject(&file.file_name().unwrap_or_default().to_string_lossy());
     for test in tests {
         let mut session = Session::new();
         let failure = session.eval(&text, &name).and_then(|_| session.eval(&format!("{test}()"), &test)).err();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Table`], made from cells and read as cells | `table`, `cell` |
 //! | filter, select, join, group and the other operations of polars | `operations` |
-//! | CSV and Parquet | `read_write` |
+//! | CSV and Parquet | `read_write`; files of Parquet: `parquet` |
 //! | how a table prints | `print` |
 //! | text files, CSV files and their records, whose errors name the line | `text_file`, `csv_file`, `csv_records` |
 //! | errors of polars as errors of this program | `polars_error` |
@@ -13,6 +13,7 @@ mod cell;
 mod csv_file;
 mod csv_records;
 mod operations;
+mod parquet;
 mod polars_error;
 mod print;
 mod read_write;
@@ -23,8 +24,8 @@ pub use cell::Cell;
 pub use csv_file::{CsvFile, DELIMITERS};
 pub use csv_records::CsvRecords;
 pub use operations::columns_of;
+pub(crate) use parquet::ParquetFile;
 pub(crate) use polars_error::polars_error;
-pub(crate) use read_write::parquet_columns;
 pub use table::Table;
 pub use text_file::TextFile;
 pub(crate) use text_file::{is_blank, start_of_text, trimmed};

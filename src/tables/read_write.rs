@@ -1,5 +1,6 @@
 //! Tables read from and written to CSV and Parquet.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::csv_file::CsvFile;
+use super::parquet::ParquetFile;
 use super::polars_error::{polars_error, said};
 use super::table::Table;
 use super::text_file::{TextFile, trimmed};
@@ -16,6 +18,28 @@ use crate::error::{Error, Result};
 use crate::files;
 
 impl Table {
+    /// The table with an apostrophe before each text and column name that a spreadsheet would take for a formula: those
+    /// that begin with one of `= + - @`, also in their wide forms, or with a tab or an end of a line. Numbers stay. Reading
+    /// the table again gives the apostrophes.
+    ///
+    /// This is the advice of OWASP on CSV injection. Errors: two columns that would have one name.
+    pub fn guarded(&self) -> Result<Table> {
+        let failed = |e| polars_error("a table cannot be guarded", e);
+        let mut columns = Vec::with_capacity(self.frame.width());
+        for column in self.frame.columns() {
+            let column = match column.dtype() {
+                DataType::Categorical(..) | DataType::Enum(..) => column.cast(&DataType::String).map_err(failed)?,
+                _ => column.clone(),
+            };
+            let guarded = match column.str() {
+                Ok(texts) => texts.apply_values(guarded).into_column(),
+                Err(_) => column.clone(),
+            };
+            columns.push(guarded.with_name(guarded_name(column.name())));
+        }
+        Ok(Table { frame: DataFrame::new(self.height(), columns).map_err(failed)? })
+    }
+
     /// Writes CSV with a header, whole or not at all.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut frame = self.frame.clone();
@@ -92,48 +116,29 @@ impl Table {
     /// Errors name the file.
     pub fn read_parquet(path: impl AsRef<Path>) -> Result<Table> {
         let path = path.as_ref();
-        let columns = parquet_columns(path)?;
-        let (read, left): (Vec<_>, Vec<_>) = columns.into_iter().partition(|(_, dtype)| dtype.is_some());
-        let names =
-            |columns: Vec<(String, Option<DataType>)>| columns.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        let (read, left) = (names(read), names(left));
+        let file = ParquetFile::open(path)?;
+        let (read, left): (Vec<_>, Vec<_>) = file.columns().iter().partition(|(_, dtype)| dtype.is_some());
         if !left.is_empty() {
-            let columns = left.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+            let columns = left.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
             console::log(&format!("{}: left out, since their types are not read: {columns}", path.display()));
         }
-        let file = files::open(path)?;
-        let reader = ParquetReader::new(file);
-        let reader = if left.is_empty() { reader } else { reader.with_columns(Some(read)) };
-        let frame = reader.finish().map_err(|e| polars_error(path.display(), e).about_file(path))?;
-        Ok(Table { frame })
+        if !file.zoned().is_empty() {
+            let columns = file.zoned().iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+            console::log(&format!("{}: times with a time zone are read in UTC: {columns}", path.display()));
+        }
+        let read: Vec<String> = read.iter().map(|(name, _)| name.clone()).collect();
+        Ok(Table { frame: file.read(&read, 0, file.height())? })
     }
 }
 
-/// The names of the columns of a Parquet file and their types; no type for one that polars was built without.
-///
-/// Errors name the file.
-pub(crate) fn parquet_columns(path: &Path) -> Result<Vec<(String, Option<DataType>)>> {
-    let failed = |e| polars_error(format!("{} is not a complete Parquet file", path.display()), e).about_file(path);
-    let file = files::open(path)?;
-    let schema = ParquetReader::new(file).schema().map_err(failed)?;
-    let of = |(name, field): (&PlSmallStr, &ArrowField)| {
-        (name.to_string(), is_read(&field.dtype).then(|| DataType::from_arrow_field(field)))
-    };
-    Ok(schema.iter().map(of).collect())
+/// A text with an apostrophe where a spreadsheet would take it for a formula.
+fn guarded(text: &str) -> Cow<'_, str> {
+    const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    if text.starts_with(FORMULA) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// Whether polars, as it is built here, reads columns of a type. It panics on others.
-fn is_read(dtype: &ArrowDataType) -> bool {
-    use ArrowDataType::*;
-    match dtype {
-        Null | Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 | Float32 | Float64 => true,
-        Timestamp(..) | Date32 | Date64 | Time64(_) | Duration(_) => true,
-        Binary | LargeBinary | BinaryView | Utf8 | LargeUtf8 | Utf8View => true,
-        List(item) | LargeList(item) => is_read(&item.dtype),
-        Struct(fields) => fields.iter().all(|field| is_read(&field.dtype)),
-        Dictionary(_, values, _) => matches!(**values, Utf8 | LargeUtf8 | Utf8View),
-        _ => false,
-    }
+fn guarded_name(name: &str) -> PlSmallStr {
+    PlSmallStr::from_str(&guarded(name))
 }
 
 /// Whether a field is digits that a number would not give back, such as 000005.
@@ -166,6 +171,24 @@ mod tests {
                 .unwrap()
                 .starts_with("name,n,share,yes,empty\ncat,3,0.5,true,\n\"dog, big\",1,")
         );
+    }
+
+    #[test]
+    fn formulas_are_guarded_and_numbers_stay() {
+        let columns = ["=name", "n"].map(String::from);
+        let texts = ["=1+2", "+x", "-x", "@x", "\tx", "\u{ff1d}1", "a=b", "'=x", ""];
+        let rows = texts.iter().enumerate().map(|(i, text)| vec![(*text).into(), Cell::Int(-(i as i64))]).collect();
+        let table = Table::from_rows(&columns, rows).unwrap();
+        let guarded = table.guarded().unwrap();
+        assert_eq!(guarded.columns(), ["'=name", "n"]);
+        let expected = ["'=1+2", "'+x", "'-x", "'@x", "'\tx", "'\u{ff1d}1", "a=b", "'=x", ""].map(Cell::from);
+        assert_eq!(guarded.column("'=name").unwrap(), expected);
+        assert_eq!(guarded.column("n").unwrap(), table.column("n").unwrap());
+        // The apostrophe is part of what is read back.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        guarded.write_csv(&path).unwrap();
+        assert_eq!(Table::read_csv(&path).unwrap().column("'=name").unwrap()[..5], expected[..5]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! One job through the run store: found, resumed or trained.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::callbacks::Callbacks;
 use super::job::Job;
+use super::metrics_file;
 use super::naming::NamedJob;
 use super::options::{Select, SelectOn};
 use super::trained_model::Trained;
@@ -11,9 +12,8 @@ use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::Result;
 use crate::executors::pool;
-use crate::runs::{Begun, Run, RunStore};
-
-const MODEL: &str = "model.safetensors";
+use crate::files::own;
+use crate::runs::{Begun, Published, Run, RunStore};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
 ///
@@ -24,6 +24,30 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
 
 /// As [`run`], with callbacks. Every epoch is passed to them, also when the model comes from the store.
 pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
+    // Epochs that the callback knows, also after a run that was lost to another maker.
+    let mut passed = 0;
+    loop {
+        let mut pass = |line: &Value| -> Result<()> {
+            let epoch = line["epoch"].as_u64().unwrap_or(u64::MAX);
+            match &mut callbacks.epoch {
+                Some(known) if epoch > passed => {
+                    passed = epoch;
+                    known(line)
+                }
+                _ => Ok(()),
+            }
+        };
+        let (loss, distillation, schedule) = (callbacks.loss, callbacks.distillation, callbacks.schedule);
+        if let Some(trained) =
+            find_or_train(store, job, Callbacks { epoch: Some(&mut pass), loss, distillation, schedule })?
+        {
+            return Ok(trained);
+        }
+    }
+}
+
+/// None if another maker took the run over while this one was paused.
+fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Option<Trained>> {
     let threads = if job.options.threads > 0 { job.options.threads } else { pool::cores() };
     tch::set_num_threads(threads as i32);
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
@@ -31,16 +55,21 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
     let work = match store.begin(&id, &spec)? {
         Begun::Finished(run) => {
             run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
-            return load(run);
+            return load(run).map(Some);
         }
         Begun::Work(work) => work,
     };
-    let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
+    let trained = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks).and_then(|l| l.train(&work));
+    let outcome = match trained {
+        Err(error) if work.falls_back(&error) => return Ok(None),
+        trained => trained?,
+    };
     let vocabulary = job.train.labels.labels().to_vec();
     let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
     trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
-    trained.save(&work.path(MODEL))?;
-    let _ = std::fs::remove_file(work.checkpoint());
+    trained.save_in(&work)?;
+    work.write(metrics_file::NAME, outcome.metrics.as_bytes())?;
+    let _ = own::remove_file(&work.checkpoint());
     let best = outcome.best.as_ref();
     let summary = json!({
         "name": job.name,
@@ -57,7 +86,12 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
         "device": format!("{device:?}"),
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
-    let run = work.finish(&summary)?;
+    let run = match work.publish(&summary)? {
+        Published::Own(run) => run,
+        // Its bits may be of another number of threads.
+        Published::Other(run) => return load(run).map(Some),
+        Published::Lost => return Ok(None),
+    };
     console::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",
         job.name,
@@ -73,10 +107,10 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
         run.id
     ));
     trained.run = Some(run);
-    Ok(trained)
+    Ok(Some(trained))
 }
 
 /// The model of a finished training.
 pub fn load(run: Run) -> Result<Trained> {
-    Trained::load(&run.path(MODEL), Some(run.clone()))
+    Trained::of_run(run)
 }

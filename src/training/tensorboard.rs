@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::files::own;
 use crate::runs::Work;
 
 /// An event file with the numbers of `metrics.jsonl`.
@@ -26,7 +27,7 @@ impl Events {
     /// Writes the file anew from the lines of finished epochs, so that a resumed training has none twice.
     pub fn replay(work: &Work, lines: &[Value]) -> Result<Events> {
         let path = work.path(NAME);
-        let file = File::create(&path).map_err(|e| Error::io(&path, e))?;
+        let file = own::create(&path)?;
         let mut events = Events { file, path };
         // field 1: wall_time, field 3: file_version
         let mut version = double(1, now());

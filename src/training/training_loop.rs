@@ -1,7 +1,5 @@
 //! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
 
-use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,6 +9,7 @@ use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::distillation_loss::DistillationLoss;
 use super::job::Job;
+use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
 use super::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
 use super::options::{EmaStart, Select};
@@ -21,6 +20,7 @@ use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::{LabelLoss, Truth};
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub updates: u64,
     pub seconds: f64,
     pub final_loss: f64,
+    /// The content of metrics.jsonl.
+    pub metrics: String,
 }
 
 /// The last checkpoint: its time, and how long it took to write.
@@ -93,7 +95,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         };
         let m = job.labels.len() as i64;
         let targets =
-            Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+            Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
         let known = match options.known_labels().mask(train) {
             None => None,
             Some(mask) => {
@@ -115,7 +117,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let other = Model::new(&model.spec, &model.labels, mixed(options.seed), model.device)?;
             average.start_from(&Flat::new(&other)?)?;
         }
-        let state = TrainingState { flat, rule, average, best: None, position: TrainingPosition::default() };
+        let state = TrainingState {
+            flat,
+            rule,
+            average,
+            best: None,
+            position: TrainingPosition::default(),
+            metrics: String::new(),
+        };
         let mut engine = TrainingLoop {
             job,
             model,
@@ -123,7 +132,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             val_inputs,
             targets,
             known,
-            val_targets: val.labels.targets(),
+            val_targets: val.labels.targets()?,
             distillation,
             callbacks,
             schedule,
@@ -132,7 +141,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             state,
         };
         let checkpoint = work.checkpoint();
-        if checkpoint.exists() {
+        if !own::is_absent(&checkpoint) {
             match engine.state.load(&checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
@@ -149,37 +158,37 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
     /// line, those of earlier processes first. Its error stops the training like an interrupt.
     ///
-    /// Errors: Interrupted after a checkpoint was written; Data when the loss is no longer a number (the last good
+    /// Errors: Interrupted after a checkpoint was written; Io when another maker has taken the run over; Data when the loss is no longer a number (the last good
     /// checkpoint is kept); a picture that cannot be read, named.
     pub fn train(mut self, work: &Work) -> Result<Outcome> {
-        let checkpoint = work.checkpoint();
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.images(self.steps), "images");
         shown.set(self.state.position.epoch * self.images(self.steps) + self.images(self.state.position.step));
         let started = Instant::now();
         let before = self.state.position.seconds;
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
-        let earlier = earlier_lines(work, self.state.position.metrics_bytes);
+        let mut lines = MetricsFile::replay(work, &self.state.metrics)?;
+        let earlier = parsed(&self.state.metrics)?;
         let mut events = Events::replay(work, &earlier)?;
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, &checkpoint, &mut saved);
+            let stopped = self.epoch(&shown, work, &mut saved);
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
-                self.state.save(&checkpoint)?;
+                self.save(work)?;
                 return Err(Error::interrupted());
             }
-            match self.end_epoch(work, &mut events, &shown) {
+            match self.end_epoch(work, &mut lines, &mut events, &shown) {
                 Ok(line) => {
                     if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
-                        self.state.save(&checkpoint)?;
+                        self.save(work)?;
                         return Err(error);
                     }
                 }
                 Err(error) => {
                     // The steps of the epoch are done: a resumed training begins with its evaluation.
                     if error.kind == ErrorKind::Interrupted {
-                        self.state.save(&checkpoint)?;
+                        self.save(work)?;
                     }
                     return Err(error);
                 }
@@ -192,7 +201,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             updates: self.state.position.updates,
             seconds: self.state.position.seconds,
             final_loss: self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+            metrics: self.state.metrics,
         })
+    }
+
+    /// Writes the checkpoint. Errors: Io; another maker has taken the run over.
+    fn save(&self, work: &Work) -> Result<()> {
+        work.check()?;
+        self.state.save(&work.checkpoint())
     }
 
     /// The number of images in the first `steps` steps of an epoch.
@@ -202,7 +218,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
 
     /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
     /// continue.
-    fn epoch(&mut self, shown: &Progress, checkpoint: &Path, saved: &mut Saved) -> Result<bool> {
+    fn epoch(&mut self, shown: &Progress, work: &Work, saved: &mut Saved) -> Result<bool> {
         let options = &self.job.options;
         if self.state.position.step == 0 {
             self.state.position.loss_sum = 0.0;
@@ -294,7 +310,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
             if saving {
                 let start = Instant::now();
-                self.state.save(checkpoint)?;
+                self.save(work)?;
                 *saved = Saved { at: Instant::now(), took: start.elapsed() };
             }
             if stopping {
@@ -305,7 +321,13 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     }
 
     /// Evaluates if it is time, writes and returns the epoch's line, and moves to the next epoch.
-    fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<Value> {
+    fn end_epoch(
+        &mut self,
+        work: &Work,
+        lines: &mut MetricsFile,
+        events: &mut Events,
+        shown: &Progress,
+    ) -> Result<Value> {
         let epoch = self.state.position.epoch + 1;
         let options = &self.job.options;
         let lr = match self.last_lr {
@@ -339,8 +361,10 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 }
             }
         }
-        append_line(work, &mut self.state.position, &line)?;
+        work.check()?;
+        lines.append(&line)?;
         events.append(&line)?;
+        self.state.metrics.push_str(&format!("{line}\n"));
         self.state.position.epoch = epoch;
         self.state.position.step = 0;
         Ok(line)
@@ -404,26 +428,4 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         };
         self.put(&chosen.0, &chosen.1)
     }
-}
-
-/// The lines of metrics.jsonl that belong to finished epochs.
-fn earlier_lines(work: &Work, bytes: u64) -> Vec<Value> {
-    let text = std::fs::read(work.path("metrics.jsonl")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[..(bytes as usize).min(text.len())]).into_owned();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-/// Appends to metrics.jsonl, after cutting off the lines that a killed process wrote past its last checkpoint.
-fn append_line(work: &Work, position: &mut TrainingPosition, line: &Value) -> Result<()> {
-    let path = work.path("metrics.jsonl");
-    let append = |length: u64| -> std::io::Result<u64> {
-        let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(&path)?;
-        file.set_len(length)?;
-        file.seek(SeekFrom::End(0))?;
-        let text = format!("{line}\n");
-        file.write_all(text.as_bytes())?;
-        Ok(length + text.len() as u64)
-    };
-    position.metrics_bytes = append(position.metrics_bytes).map_err(|e| Error::io(&path, e))?;
-    Ok(())
 }

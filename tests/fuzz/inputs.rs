@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use cpsd::primitives::{KINDS, WORDS};
 use cpsd::script::word::Word;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+
+use crate::draw::Source;
 
 /// One input.
 pub enum Input {
@@ -269,11 +269,9 @@ static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
     all.into_iter().map(|text| text.replace("//", "~~").replace('/', "_").replace("~~", "//")).collect()
 });
 
-struct Source(ChaCha8Rng);
-
 /// The input of that number.
 pub fn input(seed: u64, number: u64) -> Input {
-    let mut s = Source(ChaCha8Rng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number));
+    let mut s = Source::new(seed, number);
     for _ in 0..50 {
         let input = match s.below(20) {
             0..=5 => Input::Script(vec![s.word_call(1)]),
@@ -304,18 +302,6 @@ fn harmless(input: &Input) -> bool {
 }
 
 impl Source {
-    fn below(&mut self, n: usize) -> usize {
-        (self.0.next_u64() % n.max(1) as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len())]
-    }
-
     fn variable(&mut self) -> &'static str {
         VARIABLES[self.below(VARIABLES.len())].1
     }

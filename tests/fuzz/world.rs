@@ -52,7 +52,7 @@ static BEGAN: AtomicU64 = AtomicU64::new(0);
 static COMPUTED: AtomicU64 = AtomicU64::new(0);
 
 /// The processor time of this process, in milliseconds. Unlike wall time it does not grow on a busy machine.
-fn computed() -> u64 {
+pub fn computed() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call fills the struct it is given.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
@@ -144,7 +144,7 @@ fn watch(start: Instant, budget: Duration, patience: Duration) {
 
 /// How an input ended.
 #[derive(Clone, Copy, PartialEq)]
-enum Ended {
+pub enum Ended {
     Done,
     Failed,
     Stopped,
@@ -168,7 +168,7 @@ fn feed(session: &mut Session, input: &Input) -> (Option<String>, Ended) {
     }
 }
 
-fn line_of(session: &mut Session, line: &str) -> (Option<String>, Ended) {
+pub fn line_of(session: &mut Session, line: &str) -> (Option<String>, Ended) {
     let sentinel = Dynamic::from("still here");
     session.scope.set_or_push("sentinel", sentinel);
     let outcome = session.eval(line, "line");
@@ -197,6 +197,7 @@ fn line_of(session: &mut Session, line: &str) -> (Option<String>, Ended) {
             ];
             let leak = leaks.iter().find(|leak| failure.message.contains(**leak) && !line.contains(**leak));
             let trouble = match leak {
+                _ if failure.message.contains("FUZZ: ") => Some(failure.message.clone()),
                 Some(leak) => Some(format!("the message holds \"{leak}\": {}", failure.message)),
                 None if failure.message.trim().is_empty() => Some("the message is empty".into()),
                 None => (failure.kind == ErrorKind::Internal && failure.exit.is_none())
@@ -225,7 +226,7 @@ fn typed(session: &Session, line: &str, pos: usize) -> Option<String> {
     outcome.err().map(|_| format!("the editor panicked, cursor at {pos}"))
 }
 
-fn report(folder: &Path, finding: &str) {
+pub fn report(folder: &Path, finding: &str) {
     use std::io::Write;
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("findings")).unwrap();
     write!(file, "{finding}\0").unwrap();

@@ -98,7 +98,7 @@ fn without_room_it_says_so_and_goes_on_when_there_is() {
 }
 
 /// Processes that `parent` began as workers.
-fn workers(parent: u32) -> Vec<u32> {
+pub fn workers(parent: u32) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return vec![] };
     let is_worker = |pid: &u32| {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

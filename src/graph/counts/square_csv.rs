@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::cooccurrence_counts::Cooccurrence;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::label_names;
@@ -61,21 +62,25 @@ impl Cooccurrence {
     /// This form does not hold N, the number of images.
     pub fn save_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         let m = self.len();
-        let mut text = String::from("label");
-        for label in self.labels().iter() {
-            text.push(',');
-            text.push_str(&quote(label));
-        }
-        text.push('\n');
-        for (i, label) in self.labels().iter().enumerate() {
-            text.push_str(&quote(label));
-            for j in 0..m {
-                let n = if i == j { self.counts()[i] } else { self.pair(i, j) };
-                let _ = write!(text, ",{n}");
+        files::write_whole(path.as_ref(), |out| {
+            let failed = |e| Error::io(&path, e);
+            let mut line = String::from("label");
+            for label in self.labels().iter() {
+                line.push(',');
+                line.push_str(&quote(label));
             }
-            text.push('\n');
-        }
-        files::write(path.as_ref(), text.as_bytes())
+            for (i, label) in self.labels().iter().enumerate() {
+                interrupt::check()?;
+                // One line at a time: those of many labels do not fit into memory.
+                writeln!(out, "{line}").map_err(failed)?;
+                line = quote(label);
+                for j in 0..m {
+                    let n = if i == j { self.counts()[i] } else { self.pair(i, j) };
+                    let _ = write!(line, ",{n}");
+                }
+            }
+            writeln!(out, "{line}").map_err(failed)
+        })
     }
 }
 
@@ -155,13 +160,15 @@ fn square(path: &Path, lines: &[Line]) -> Result<(Vec<String>, Vec<u64>)> {
         )));
     }
     let places = label_names::index(&labels).map_err(|e| at(header, e.message))?;
+    // Every row is as long as the header before memory for all pairs is taken.
+    if let Some(line) = rows.iter().find(|line| line.fields.len() != header.fields.len()) {
+        let (expected, came) = (header.fields.len(), line.fields.len());
+        return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
+    }
     let mut pairs = vec![0; m * m];
     let mut filled = vec![false; m];
     for (r, line) in rows.iter().enumerate() {
-        if line.fields.len() != header.fields.len() {
-            let (expected, came) = (header.fields.len(), line.fields.len());
-            return Err(at(line, format!("expected {expected} fields as in the header; got {came}")));
-        }
+        interrupt::check()?;
         let i = if named {
             let name = line.fields[0].trim();
             *places.get(name).ok_or_else(|| {

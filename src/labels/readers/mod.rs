@@ -164,6 +164,7 @@ impl Probe {
     const HEAD: u64 = 1 << 16;
 
     fn new(path: &Path) -> Result<Probe> {
+        files::policy::check_read(path)?;
         let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(Error::in_file(path, "this is neither a file nor a folder"));
@@ -325,7 +326,7 @@ pub fn label_files(folder: &Path) -> Vec<PathBuf> {
         let ending = path.extension().and_then(|e| e.to_str());
         !hidden && ending.is_some_and(|e| ENDINGS.iter().any(|known| e.eq_ignore_ascii_case(known))) && path.is_file()
     };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.path())).filter(is_table).collect();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_table).collect();
     files.sort();
     files
 }

@@ -30,6 +30,9 @@ pub const READER: Reader = Reader {
 const IMAGE: &[&str] =
     &["image", "id", "image_id", "imageid", "image_name", "file", "file_name", "filename", "path", "name"];
 
+/// The most entries that stand in no row, since their labels are declared with 1 first: 256 million.
+const MOST_LEFT_OUT: usize = 1 << 28;
+
 fn detect(probe: &Probe, options: &LoadOptions) -> Option<bool> {
     let start = probe.start(options)?;
     let mut lines = start.split(['\n', '\r']).map(trimmed).filter(|line| !line.is_empty() && !line.starts_with('%'));
@@ -51,6 +54,10 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let mut first_line: HashMap<String, usize> = HashMap::new();
     let (mut present, mut unknown) = (Vec::new(), Vec::new());
     let mut any_sparse = false;
+    // What a sparse row leaves out is absent, but for these labels.
+    let declared: Vec<u32> =
+        (0..labels.len()).filter(|&label| defaults[label] != Truth::Absent).map(|label| label as u32).collect();
+    let mut left_out = 0;
     let (policy, mut taken) = (Policy::of(options), Taken::default());
     for (i, &(line, content)) in arff.rows.iter().enumerate() {
         if i % 256 == 0 {
@@ -59,7 +66,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         let row = arff.row(line, content, &wanted)?;
         any_sparse |= row.sparse;
         let mut name = image.is_none().then(|| i.to_string());
-        let mut truths = if row.sparse { defaults.clone() } else { vec![Truth::Empty; labels.len()] };
+        let mut truths: Vec<(usize, Truth)> = Vec::new();
         for (at, value) in row.values {
             if image == Some(at) {
                 name = value.map(|value| trimmed(&value).to_string());
@@ -67,8 +74,24 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             }
             let Some(&label) = label_of.get(&at) else { continue };
             let name = &arff.attributes[at].name;
-            truths[label] = truth_of(value.as_deref())
+            let truth = truth_of(value.as_deref())
                 .map_err(|came| text.at(line, format!("label \"{name}\" must be 0 or 1; got {came}")))?;
+            truths.push((label, truth));
+        }
+        if row.sparse && !declared.is_empty() {
+            left_out += declared.len();
+            if left_out > MOST_LEFT_OUT {
+                let what =
+                    format!("more than {MOST_LEFT_OUT} labels would be present because sparse rows leave them out");
+                return Err(text.at(line, what));
+            }
+            // Attributes ascend, and so do labels.
+            let given: Vec<usize> = truths.iter().map(|(label, _)| *label).collect();
+            let others = declared.iter().map(|&label| label as usize);
+            truths.extend(
+                others.filter(|label| given.binary_search(label).is_err()).map(|label| (label, defaults[label])),
+            );
+            truths.sort_unstable_by_key(|(label, _)| *label);
         }
         let name = name.filter(|name| !name.is_empty()).ok_or_else(|| text.at(line, "the image has no name"))?;
         if image.is_some()
@@ -78,7 +101,7 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
         }
         images.push(name);
         let (mut present_here, mut unknown_here) = (Vec::new(), Vec::new());
-        for (label, truth) in truths.into_iter().enumerate() {
+        for (label, truth) in truths {
             match policy.apply(truth, &mut taken) {
                 Some(Entry::Present) => present_here.push(label as u32),
                 Some(Entry::Unknown) => unknown_here.push(label as u32),

@@ -1,7 +1,7 @@
 //! Records of a polars frame, or of a Parquet file that is read in parts.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use polars::prelude::*;
 
@@ -10,7 +10,7 @@ use super::{Field, Records, Source, Truth, parquet};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::tables::{parquet_columns, polars_error};
+use crate::tables::{ParquetFile, polars_error};
 
 /// Columns of a Parquet file whose first part is kept.
 const FEW: usize = 4;
@@ -30,7 +30,7 @@ pub struct FrameSource {
 enum Origin {
     /// With its name for messages.
     Frame(DataFrame, String),
-    Parquet(PathBuf),
+    Parquet(Box<ParquetFile>),
 }
 
 impl FrameSource {
@@ -44,9 +44,10 @@ impl FrameSource {
 
     /// Errors: no whole Parquet file.
     pub fn of_parquet(path: &Path) -> Result<FrameSource> {
-        let (names, types) = parquet_columns(path)?.into_iter().unzip();
-        let height = parquet::height(path)?;
-        let (origin, first) = (Origin::Parquet(path.to_path_buf()), OnceCell::new());
+        let file = ParquetFile::open(path)?;
+        let (names, types) = file.columns().iter().cloned().unzip();
+        let height = file.height();
+        let (origin, first) = (Origin::Parquet(Box::new(file)), OnceCell::new());
         Ok(FrameSource { origin, names, types, height, shares: false, first })
     }
 }
@@ -58,13 +59,13 @@ impl FrameSource {
     }
 
     /// The first rows of all columns, if these are few and of types that are small. Read once.
-    fn first(&self, path: &Path) -> Result<Option<&DataFrame>> {
+    fn first(&self, file: &ParquetFile) -> Result<Option<&DataFrame>> {
         let small = |dtype: &Option<DataType>| dtype.as_ref().is_some_and(|dtype| unread(dtype).is_none());
         if !self.shares || self.names.len() > FEW || !self.types.iter().all(small) {
             return Ok(None);
         }
         if self.first.get().is_none() {
-            let _ = self.first.set(parquet::part(path, &self.names, 0, parquet::ROWS.min(self.height))?);
+            let _ = self.first.set(file.read(&self.names, 0, parquet::ROWS.min(self.height))?);
         }
         Ok(self.first.get())
     }
@@ -99,7 +100,7 @@ impl Source for FrameSource {
     fn name(&self) -> String {
         match &self.origin {
             Origin::Frame(_, name) => name.clone(),
-            Origin::Parquet(path) => path.display().to_string(),
+            Origin::Parquet(file) => file.path().display().to_string(),
         }
     }
 
@@ -112,7 +113,7 @@ impl Source for FrameSource {
         let error = Error::data(format!("{}{place}: {message}", self.name()));
         match &self.origin {
             Origin::Frame(..) => error,
-            Origin::Parquet(path) => error.about_file(path),
+            Origin::Parquet(file) => error.about_file(file.path()),
         }
     }
 }
@@ -259,17 +260,17 @@ impl FrameFields<'_> {
         interrupt::check()?;
         let rows = (parquet::FIELDS / self.columns.len().max(1)).clamp(1, parquet::ROWS).min(self.height - self.start);
         let shared = match &self.source.origin {
-            Origin::Parquet(path) if self.start == 0 => self.source.first(path)?,
+            Origin::Parquet(file) if self.start == 0 => self.source.first(file)?,
             _ => None,
         };
         let rows = shared.map_or(rows, |first| rows.min(first.height()));
         let frame = match (&self.source.origin, shared) {
             (_, Some(first)) => first.slice(0, rows),
             (Origin::Frame(frame, _), None) => frame.slice(self.start as i64, rows),
-            (Origin::Parquet(path), None) => {
+            (Origin::Parquet(file), None) => {
                 let read: Vec<String> =
                     self.columns.iter().filter(|(_, kind)| kind.is_none()).map(|(name, _)| name.clone()).collect();
-                parquet::part(path, &read, self.start, rows)?
+                file.read(&read, self.start, rows)?
             }
         };
         self.part = (self.columns.iter())

@@ -5,7 +5,7 @@ mod efficientnet_lite;
 mod resnet;
 mod small_cnn;
 mod swin;
-mod torchscript;
+pub(super) mod torchscript;
 mod tresnet;
 mod vit;
 

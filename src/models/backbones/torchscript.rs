@@ -1,5 +1,6 @@
 //! Any PyTorch model: a traced or scripted module from a file as a backbone of one stage.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -11,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::models::ModelSpec;
 
-/// The file is `spec.path`. Pictures are in [0, 1], so a module that expects another scale must normalise them itself.
+/// The file is `spec.path`, and it is a program: whether it may run is the policy's answer ([`files::policy`]). Pictures are in [0, 1], so a module that expects another scale must normalise them itself.
 ///
 /// The module returns `[N, C, h, w]`, or `[N, C]`, which counts as one position. Its parameters are trained in place,
 /// under their own names, except those that need no gradient in the file. It always runs in evaluation mode: its batch
@@ -32,6 +33,21 @@ pub const TORCHSCRIPT: BackboneKind = BackboneKind {
     ..COMMON
 };
 
+/// Modules that this process has named itself, by their real paths.
+static NAMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Notes that this process, and not a file that it read, names this module.
+pub fn name(path: &Path) {
+    if let Ok(path) = path.canonicalize() {
+        NAMED.lock().insert(path);
+    }
+}
+
+/// Whether this process has named this module.
+pub fn is_named(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| NAMED.lock().contains(&path))
+}
+
 struct Module {
     // libtorch does not document whether several threads may run one module.
     module: Mutex<CModule>,
@@ -48,6 +64,7 @@ impl Module {
                 Error::argument("backbone \"torchscript\" needs the path of a module").about_name("torchscript")
             );
         };
+        files::policy::may_run_code(path)?;
         let bytes = files::read(path)?;
         let bad = |what: &str| {
             Error::in_file(path, format!("not a TorchScript module that can be used: {what}"))

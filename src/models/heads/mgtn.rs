@@ -110,13 +110,6 @@ impl Mgtn {
     fn new(p: &Scope, setup: &HeadSetup) -> Result<Mgtn> {
         let head = p.at("head");
         let graph = setup.graph()?;
-        // Where the mask is replaced, the communities are not sought: they take long for many labels.
-        let mask = match head.draws() {
-            true => {
-                module_mask(&communities(&graph, setup.number("communities"))?, setup.inputs, setup.number("mask"))?
-            }
-            false => Tensor::f_zeros([setup.num_labels(), 2 * setup.inputs], (Kind::Float, graph.device()))?,
-        };
         let words = setup.words(p)?;
         let scale = match setup.flag("centrality") {
             true => centrality(&graph)?.f_mul_scalar(10.0)?,
@@ -139,7 +132,10 @@ impl Mgtn {
             convolutions: GraphConvolutions::new(&head, words.size()[1], hidden, 2 * setup.inputs)?,
             words,
             scale: scale.f_to_kind(Kind::Float)?.f_to_device(p.device)?.f_unsqueeze(1)?,
-            mask: head.at("mask").frozen_if(true).given("weight", mask)?,
+            // Where the mask is replaced, the communities are not sought: they take long for many labels.
+            mask: head.at("mask").frozen_if(true).computed("weight", &[m, 2 * setup.inputs], || {
+                module_mask(&communities(&graph, setup.number("communities"))?, setup.inputs, setup.number("mask"))
+            })?,
             other: (backbones::find(&spec.backbone)?.build)(
                 &p.copy_under(SECOND).frozen_norms_if(spec.frozen_norms),
                 spec,

@@ -96,15 +96,6 @@ impl MsCma {
             .about_option("graph")
             .with_help("a co-occurrence has them: graph: cooccurrence(data.train)"));
         }
-        let embeddings = match head.draws() {
-            false => Tensor::f_zeros([m, d], (tch::Kind::Float, tch::Device::Cpu))?,
-            true => {
-                let generator = head.generator("label_embeddings");
-                let alpha = setup.number("alpha");
-                Tensor::f_from_slice(&label_embeddings(&cooccurrence, m as usize, d as usize, alpha, generator)?)?
-                    .f_view([m, d])?
-            }
-        };
         let scale = |names: &Scope, classifier: &Scope, inputs: i64| -> Result<Scale> {
             let pointwise = |layers, inputs, outputs| {
                 ConvNorm::new(names, layers, ConvConfig { inputs, outputs, ..ConvConfig::PLAIN }, 1e-5)
@@ -129,7 +120,12 @@ impl MsCma {
             }
             false => None,
         };
-        Ok(MsCma { embeddings: head.frozen_if(true).given("label_embeddings", embeddings)?, scales, weights })
+        let embeddings = head.frozen_if(true).computed("label_embeddings", &[m, d], || {
+            let (generator, alpha) = (head.generator("label_embeddings"), setup.number("alpha"));
+            let embeddings = label_embeddings(&cooccurrence, m as usize, d as usize, alpha, generator)?;
+            Ok(Tensor::f_from_slice(&embeddings)?.f_view([m, d])?)
+        })?;
+        Ok(MsCma { embeddings, scales, weights })
     }
 
     /// The attention of each label to each position, `[N, m, h, w]`.

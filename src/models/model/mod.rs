@@ -5,13 +5,15 @@ mod parts;
 mod save;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
+use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
 pub use parts::Part;
 
-use super::backbones::{self, Backbone, BackboneKind};
+use super::backbones::{self, Backbone, BackboneKind, torchscript};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
@@ -19,6 +21,7 @@ use super::precision::{Precision, full};
 use super::weights::Origin;
 use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::torch::upload;
 
 /// A backbone and a head for `labels`.
@@ -60,20 +63,36 @@ impl Model {
     }
 
     fn random(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
-        Self::build(spec, labels, Some(seed), device)
+        check_labels(labels)?;
+        let spec = spec.resolved()?;
+        if let Some(path) = &spec.path {
+            torchscript::name(Path::new(path));
+        }
+        // Drawing takes long: a model that is too large is found before, where no file has to be read for it.
+        let reads = spec.path.is_some() || spec.word_vectors.as_deref().is_some_and(|words| words != "learned");
+        if !reads {
+            let free = memory::free().unwrap_or(u64::MAX);
+            let bytes = Self::build(&spec, labels, seed, Params::new(FirstValues::None), device)?.params.bytes();
+            if bytes > free {
+                return Err(Error::argument(format!(
+                    "the model would take {} of memory; {} are free",
+                    memory::said(bytes),
+                    memory::said(free)
+                ))
+                .with_help("smaller head_options, head_width or image_size, or fewer labels, make it smaller"));
+            }
+        }
+        Self::build(&spec, labels, seed, Params::new(FirstValues::Drawn), device)
     }
 
-    /// Without a seed, a model whose tensors are then all replaced.
-    fn build(spec: &ModelSpec, labels: &[String], seed: Option<u64>, device: Device) -> Result<Model> {
-        if labels.is_empty() {
-            return Err(Error::argument("a model needs at least one label; got none"));
-        }
+    /// `params` says which first values its tensors have.
+    fn build(spec: &ModelSpec, labels: &[String], seed: u64, params: Params, device: Device) -> Result<Model> {
+        check_labels(labels)?;
         let spec = ModelSpec { download: false, ..spec.resolved()? };
         let kind = backbones::find(&spec.backbone)?;
         let stages = spec.stages.unwrap_or(1);
-        let first = if seed.is_some() { FirstValues::Drawn } else { FirstValues::Zeros };
-        let params = RefCell::new(Params { first, ..Params::default() });
-        let root = Scope::root(&params, seed.unwrap_or(0), device);
+        let params = RefCell::new(params);
+        let root = Scope::root(&params, seed, device);
         let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
@@ -278,7 +297,7 @@ impl Model {
 
     /// A copy that shares no storage.
     pub fn twin(&self) -> Result<Model> {
-        let mut twin = Self::build(&self.spec, &self.labels, None, self.device)?;
+        let mut twin = Self::build(&self.spec, &self.labels, 0, Params::new(FirstValues::Zeros), self.device)?;
         twin.load_state(&self.state())?;
         Ok(twin)
     }
@@ -291,6 +310,21 @@ impl Model {
     /// Channels of the maps that the head reads.
     pub fn channels(&self) -> i64 {
         self.channels
+    }
+}
+
+/// Errors: no labels, a label that is there twice.
+fn check_labels(labels: &[String]) -> Result<()> {
+    if labels.is_empty() {
+        return Err(Error::argument("a model needs at least one label; got none"));
+    }
+    let mut seen = HashSet::new();
+    match labels.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(twice) => {
+            Err(Error::argument(format!("label \"{twice}\" is there twice; each output has a label of its own"))
+                .about_name(twice))
+        }
+        None => Ok(()),
     }
 }
 

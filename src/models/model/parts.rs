@@ -46,7 +46,7 @@ impl Model {
 
     /// Names of the backbone's parameters that `freeze` stages keep.
     fn frozen_at(&self, freeze: usize) -> Result<Vec<String>> {
-        let params = RefCell::new(Params { first: FirstValues::None, ..Params::default() });
+        let params = RefCell::new(Params::new(FirstValues::None));
         let spec = ModelSpec { freeze, ..self.spec.clone() };
         (self.kind.build)(&Scope::root(&params, 0, Device::Cpu), &spec)?;
         let frozen = params.into_inner().list.into_iter().filter(|p| p.frozen);

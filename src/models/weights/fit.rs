@@ -37,9 +37,6 @@ pub fn fit(
         }
     };
     let shapes: Vec<(&str, Vec<i64>)> = given.iter().map(|(n, t)| (n.as_str(), t.size())).collect();
-    let known = |prefix: &str, names: Names| {
-        shapes.iter().filter(|(n, s)| n.strip_prefix(prefix).is_some_and(|n| renamed(n, s, names).is_some())).count()
-    };
     // Weights of the backbone alone have the same names in some systems; with a last layer of this model's shape it is the system's.
     let of_system = |prefix: &str, names: Names| {
         let last = format!("{classifier}.weight");
@@ -48,23 +45,26 @@ pub fn fit(
     };
     let all: Vec<Names> =
         [Names::Own, Names::Backbone].into_iter().chain((0..layouts.len()).map(Names::Layout)).collect();
-    // The prefixes that leave a known name, so that a file of many unknown names is not searched for each of its prefixes.
-    let promising: HashSet<&str> = (shapes.iter())
-        .flat_map(|(name, shape)| prefixes(name).map(move |prefix| (prefix, &name[prefix.len()..], shape)))
-        .filter(|(_, rest, shape)| all.iter().any(|theirs| renamed(rest, shape, *theirs).is_some()))
-        .map(|(prefix, ..)| prefix)
-        .collect();
+    // For each prefix that leaves a known name, how many it leaves by whose names; in one pass, as a file may have many prefixes.
+    let mut known: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (name, shape) in &shapes {
+        interrupt::check()?;
+        for prefix in prefixes(name) {
+            for (i, theirs) in all.iter().enumerate() {
+                if renamed(&name[prefix.len()..], shape, *theirs).is_some() {
+                    known.entry(prefix).or_insert_with(|| vec![0; all.len()])[i] += 1;
+                }
+            }
+        }
+    }
     let (mut best, mut prefix, mut names) = (0, String::new(), Names::Own);
     for (candidate, covered) in beginnings(&shapes) {
         if covered <= best {
             break;
         }
-        if !promising.contains(candidate.as_str()) {
-            continue;
-        }
+        let Some(known) = known.get(candidate.as_str()) else { continue };
         interrupt::check()?;
-        for &theirs in &all {
-            let n = known(&candidate, theirs);
+        for (&theirs, &n) in all.iter().zip(known) {
             let same =
                 n == best && prefix == candidate && matches!((names, theirs), (Names::Backbone, Names::Layout(_)));
             if n > best || (n > 0 && same && of_system(&candidate, theirs)) {

@@ -1,6 +1,5 @@
 //! The Hugging Face Hub: its cache on this machine, laid out as the Python library does it, and downloads into it.
 
-use std::fs::{self, File};
 use std::io::Read;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -79,7 +78,7 @@ impl Hub {
         let cache = path_in("HF_HUB_CACHE").or_else(|| path_in("HUGGINGFACE_HUB_CACHE"));
         let token = text_in("HF_TOKEN").or_else(|| {
             let file = path_in("HF_TOKEN_PATH").or_else(|| Some(home.as_ref()?.join("token")))?;
-            fs::read_to_string(file).ok()
+            files::own::read_text(&file).ok()
         });
         let seconds = text_in("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|s| s.trim().parse::<u64>().ok()).filter(|s| *s > 0);
         Hub {
@@ -109,13 +108,13 @@ impl Hub {
         if !is_revision(asked) {
             return None;
         }
-        let named = fs::read_to_string(folder.join("refs").join(asked)).ok();
+        let named = files::own::read_text(&folder.join("refs").join(asked)).ok();
         let named = named.as_deref().map(str::trim).filter(|commit| is_commit(commit)).and_then(of);
         let found = named.or_else(|| of(asked));
         if found.is_some() || revision.is_some() {
             return found;
         }
-        let commits = fs::read_dir(folder.join("snapshots")).ok()?.flatten();
+        let commits = files::own::entries(&folder.join("snapshots"));
         let mut present = commits.filter_map(|entry| of(entry.file_name().to_str()?));
         present.next().filter(|_| present.next().is_none())
     }
@@ -156,11 +155,10 @@ impl Hub {
     pub fn download(&self, remote: &Remote) -> Result<PathBuf> {
         let Origin { repository, revision, .. } = &remote.origin;
         let Some(folder) = self.folder(repository) else { return Err(Error::internal("a hub without a cache")) };
-        let at = |path: &Path, e| failed(Error::io(path, e).message);
-        fs::create_dir_all(&folder).map_err(|e| at(&folder, e))?;
+        files::own::create_folders(&folder).map_err(|e| failed(e.message))?;
         remove_abandoned(&folder);
         // Beside its place, so that it is renamed into it; a name that the Python library passes over.
-        let arriving = tempfile::Builder::new().prefix(ARRIVING).tempdir_in(&folder).map_err(|e| at(&folder, e))?;
+        let arriving = files::own::temporary_folder(Some(&folder), ARRIVING).map_err(|e| failed(e.message))?;
         let (api, repo) = (self.api(arriving.path().to_path_buf())?, repo(repository, revision));
         let line = Progress::new(repository, megabytes(remote.size), "MB");
         let transfer = Arc::new(Transfer { most: AtomicU64::new(remote.size), ..Transfer::default() });
@@ -175,7 +173,7 @@ impl Hub {
             },
         )?;
         line.finish();
-        let arrived = fs::canonicalize(&arrived).map_err(|e| at(&arrived, e))?;
+        let arrived = arrived.canonicalize().map_err(|e| failed(Error::io(&arrived, e).message))?;
         check_content(&arrived, remote)?;
         publish(&arrived, arriving.path(), &folder, remote)
     }
@@ -294,7 +292,7 @@ impl Watch for Watched {
 /// Errors: a file of another size, or of another content than its name says.
 fn check_content(path: &Path, remote: &Remote) -> Result<()> {
     let at = |e| failed(Error::io(path, e).message);
-    let mut file = File::open(path).map_err(at)?;
+    let mut file = files::own::open(path).map_err(|e| failed(e.message))?;
     let size = file.metadata().map_err(at)?.len();
     if size != remote.size {
         return Err(failed(format!("{size} of {} bytes came", remote.size)));
@@ -320,44 +318,36 @@ fn check_content(path: &Path, remote: &Remote) -> Result<()> {
 fn publish(arrived: &Path, arriving: &Path, folder: &Path, remote: &Remote) -> Result<PathBuf> {
     let (blobs, snapshot) = (folder.join("blobs"), folder.join("snapshots").join(&remote.origin.revision));
     let (blob, path) = (blobs.join(&remote.etag), snapshot.join(FILE));
+    for folder in [&blobs, &snapshot] {
+        files::own::create_folders(folder).map_err(|e| failed(e.message))?;
+    }
     let place = || -> std::io::Result<()> {
-        fs::create_dir_all(&blobs)?;
-        fs::create_dir_all(&snapshot)?;
-        fs::rename(arrived, &blob)?;
+        let rename = files::own::rename;
+        rename(arrived, &blob)?;
         files::sync_folder(&blobs);
         let link = arriving.join("link");
-        if symlink(&Path::new("../../blobs").join(&remote.etag), &link).and_then(|()| fs::rename(&link, &path)).is_err()
-        {
+        let target = Path::new("../../blobs").join(&remote.etag);
+        if files::own::symlink(&target, &link).and_then(|()| rename(&link, &path)).is_err() {
             // A file system without links: the Python library puts the file itself there too.
-            fs::rename(&blob, &path)?;
+            rename(&blob, &path)?;
         }
         files::sync_folder(&snapshot);
         Ok(())
     };
     place().map_err(|e| failed(Error::io(&path, e).message))?;
     if remote.asked != remote.origin.revision {
-        files::write(&folder.join("refs").join(&remote.asked), remote.origin.revision.as_bytes())
+        files::own::write(&folder.join("refs").join(&remote.asked), remote.origin.revision.as_bytes())
             .map_err(|e| failed(e.message))?;
     }
     Ok(path)
 }
 
-#[cfg(unix)]
-fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(to, at)
-}
-
-#[cfg(not(unix))]
-fn symlink(_to: &Path, _at: &Path) -> std::io::Result<()> {
-    Err(std::io::ErrorKind::Unsupported.into())
-}
-
 /// Removes files that killed processes left.
 fn remove_abandoned(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in files::own::entries(folder) {
         let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|changed| changed.elapsed().ok());
         if entry.file_name().to_string_lossy().starts_with(ARRIVING) && age.is_some_and(|age| age > ABANDONED) {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = files::own::remove_folder(&entry.path());
         }
     }
 }

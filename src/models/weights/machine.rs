@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use tch::Kind;
 
+use super::shape;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
 /// A value on the stack. Lists and dicts are indices into an [`Object`], so that copies are small, shared ones stay
@@ -29,7 +31,7 @@ pub enum Value {
 /// A run of elements in the file, by its key.
 #[derive(Debug)]
 pub struct Storage {
-    pub key: String,
+    pub key: Rc<str>,
     pub kind: Kind,
     pub elements: usize,
 }
@@ -41,6 +43,8 @@ pub struct TensorView {
     pub offset: usize,
     pub size: Vec<i64>,
     pub stride: Vec<i64>,
+    /// The number of its elements.
+    pub elements: usize,
 }
 
 /// The contents of one pickle.
@@ -108,8 +112,13 @@ const INERT: &[&str] = &[
     "torch int64",
 ];
 
-/// The largest number of values; a larger pickle is not a state dict.
-const LARGEST: usize = 50_000_000;
+/// The most steps; a pickle of more is not a state dict. Each makes one value of some 70 bytes at most, so this bounds memory too:
+/// a step copies no list and no text.
+const STEPS: usize = 10_000_000;
+/// Steps between two looks at Ctrl-C.
+const PART: usize = 1 << 16;
+/// The most parts of a storage's name in the file.
+const FIELDS: usize = 16;
 
 struct Machine<'a> {
     bytes: &'a [u8],
@@ -117,6 +126,7 @@ struct Machine<'a> {
     stack: Vec<Value>,
     memo: HashMap<u32, Value>,
     object: Object,
+    steps: usize,
 }
 
 pub fn cut() -> Error {
@@ -132,7 +142,7 @@ pub fn odd(what: &str) -> Error {
 /// Errors: Data for a pickle that is cut short, has another form than state dicts, or refers to a name that is not
 /// listed here. Nothing is ever called.
 pub fn read(bytes: &[u8], at: usize) -> Result<(Value, Object, usize)> {
-    let mut machine = Machine { bytes, at, stack: vec![], memo: HashMap::new(), object: Object::default() };
+    let mut machine = Machine { bytes, at, stack: vec![], memo: HashMap::new(), object: Object::default(), steps: 0 };
     let value = machine.run()?;
     Ok((value, machine.object, machine.at))
 }
@@ -257,7 +267,8 @@ impl<'a> Machine<'a> {
             Value::Int(n) if *n >= 0 => Ok(*n),
             _ => Err(odd("a size that is no number")),
         };
-        values.iter().map(whole).collect()
+        // One more than a shape may have, since one list can be the shape of any number of tensors.
+        values.iter().take(shape::DIMENSIONS + 1).map(whole).collect()
     }
 
     /// Replaces a call of one of the known names by its result.
@@ -269,7 +280,8 @@ impl<'a> Machine<'a> {
                 _ => Err(odd("a call of a value that is no function")),
             };
         };
-        let arguments: Vec<Value> = self.list(&arguments).ok_or_else(|| odd("a call without arguments"))?.to_vec();
+        let arguments = self.list(&arguments).ok_or_else(|| odd("a call without arguments"))?;
+        let arguments: Vec<Value> = arguments.iter().take(FIELDS).cloned().collect();
         let is = |list: &[&str]| list.contains(&&*name);
         if is(DICTS) {
             return self.push_dict();
@@ -288,11 +300,15 @@ impl<'a> Machine<'a> {
             let Some([Value::Storage(storage), Value::Int(offset), size, stride]) = arguments.get(..4) else {
                 return Err(odd("a tensor of another form"));
             };
+            let (size, elements) = shape::checked(&self.integers(size)?)?;
+            // The lists are copied.
+            self.steps += 2 * size.len();
             let view = TensorView {
                 storage: storage.clone(),
                 offset: usize::try_from(*offset).map_err(|_| odd("a negative offset"))?,
-                size: self.integers(size)?,
+                size,
                 stride: self.integers(stride)?,
+                elements,
             };
             return self.push(Value::Tensor(Rc::new(view)));
         }
@@ -319,17 +335,20 @@ impl<'a> Machine<'a> {
         let (true, Some(kind), Ok(elements)) = (&**tag == "storage", kind, usize::try_from(*elements)) else {
             return Err(odd(&format!("a storage of class {class}")));
         };
-        let storage = Rc::new(Storage { key: key.to_string(), kind, elements });
+        let storage = Rc::new(Storage { key: key.clone(), kind, elements });
         self.object.storages.push(storage.clone());
         self.push(Value::Storage(storage))
     }
 
     /// Runs one pickle to its end and returns its value.
     fn run(&mut self) -> Result<Value> {
-        loop {
-            if self.stack.len() + self.object.lists.len() + self.object.dicts.len() > LARGEST {
-                return Err(odd("it is too large"));
+        let mut looked = 0;
+        while self.steps < STEPS {
+            if self.steps >= looked {
+                interrupt::check()?;
+                looked = self.steps + PART;
             }
+            self.steps += 1;
             match self.byte()? {
                 0x80 => drop(self.byte()?),
                 0x95 => drop(self.take(8)?),
@@ -442,5 +461,6 @@ impl<'a> Machine<'a> {
                 other => return Err(odd(&format!("opcode 0x{other:02x} at byte {}", self.at - 1))),
             }
         }
+        Err(odd(&format!("its pickle has more than {STEPS} steps")))
     }
 }

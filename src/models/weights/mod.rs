@@ -8,12 +8,15 @@ mod npy;
 mod pickle;
 mod published;
 mod safetensors;
+mod shape;
+mod write_npy;
 mod zip;
 
 use std::path::Path;
 
 use tch::Tensor;
 
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
 pub use fit::{Fitted, fit};
@@ -21,7 +24,8 @@ pub use hub::{Hub, Origin, Remote};
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
 pub use published::{Found, Places};
-pub use safetensors::{read_safetensors, write_safetensors};
+pub use safetensors::{parse_safetensors, read_safetensors, to_safetensors, write_safetensors};
+pub use write_npy::write_npy;
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt`, `.ckpt`, `.pkl` or `.pth.tar` file.
 ///
@@ -40,6 +44,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
         }
     };
     for (name, tensor) in &tensors {
+        interrupt::check()?;
         if tensor.is_floating_point() && i64::try_from(&tensor.f_isfinite()?.f_all()?)? == 0 {
             return Err(Error::in_file(path, format!("tensor \"{name}\" holds NaN or infinite values"))
                 .with_help("the training that wrote them diverged; take an earlier checkpoint"));

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use tch::{Kind, Tensor};
 
-use super::zip;
+use super::{shape, zip};
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::memory;
 
 /// Element types by NumPy's kind and size in bytes. libtorch's types of 16 bits and more without a sign know few
 /// operations, so such numbers are read into the next wider type.
@@ -43,10 +45,11 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
     let mut arrays = Vec::new();
     for entry in zip::all_entries(&bytes).map_err(in_file)? {
+        interrupt::check()?;
         let of_entry = |what: &str| Error::in_file(path, format!("array \"{}\": {what}", entry.name));
         let whole = match entry.method {
-            0 => array(entry.data),
-            8 => inflated(entry.data, entry.size).and_then(|bytes| array(&bytes)),
+            0 => entry.checked(entry.data).and_then(|()| array(entry.data)),
+            8 => inflated(entry.data, entry.size).and_then(|bytes| entry.checked(&bytes).and_then(|()| array(&bytes))),
             _ => return Err(of_entry("it is compressed in another way than NumPy does it")),
         };
         let name = entry.name.strip_suffix(".npy").unwrap_or(&entry.name).to_string();
@@ -59,19 +62,31 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
 fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
     let mut stream = flate2::read::DeflateDecoder::new(compressed);
     let mut bytes = Vec::new();
-    let mut read_to = |bytes: &mut Vec<u8>, end: usize| {
-        let more = end.saturating_sub(bytes.len()) as u64;
-        let read = stream.by_ref().take(more).read_to_end(bytes);
-        read.map(|_| ()).map_err(|_| Error::data("its compressed bytes are damaged"))
+    let mut read_to = |bytes: &mut Vec<u8>, end: usize| -> Result<()> {
+        loop {
+            interrupt::check()?;
+            let more = end.saturating_sub(bytes.len()).min(PART) as u64;
+            let read = stream.by_ref().take(more).read_to_end(bytes);
+            if read.map_err(|_| Error::data("its compressed bytes are damaged"))? < PART {
+                return Ok(());
+            }
+        }
     };
     read_to(&mut bytes, PREFIX)?;
     let (_, end) = header_place(&bytes)?;
     read_to(&mut bytes, end)?;
-    let whole = Described::of(&bytes)?.whole();
-    if whole.map(|whole| whole as u64) != Some(size) {
+    let whole = Described::of(&bytes)?.whole()?;
+    if whole as u64 != size {
         return Err(bad(&format!("the archive gives it {size} bytes, which its header does not need")));
     }
-    read_to(&mut bytes, whole.unwrap_or(0))?;
+    // DEFLATE packs up to 1032 times as many bytes into one: memory is asked for before they are unpacked, twice, as they are
+    // copied into a tensor.
+    let free = memory::free().unwrap_or(u64::MAX);
+    if size.saturating_mul(2) > free {
+        let what = format!("unpacked it has {}; {} of memory are free", memory::said(size), memory::said(free));
+        return Err(bad(&what));
+    }
+    read_to(&mut bytes, whole)?;
     // One more would be too many.
     let end = bytes.len() + 1;
     read_to(&mut bytes, end)?;
@@ -107,6 +122,8 @@ impl Header {
     }
 }
 
+/// Bytes that are unpacked before Ctrl-C is looked at.
+const PART: usize = 4 << 20;
 /// The bytes before a header: the format's name, its version and the header's length.
 const PREFIX: usize = 12;
 /// The longest header that is read. NumPy itself stops at 10,000 characters.
@@ -170,19 +187,18 @@ impl Described {
         Ok(Described { header, order, name, kind, size, start })
     }
 
-    /// The bytes of the file, if they can be counted.
-    fn whole(&self) -> Option<usize> {
-        let mut sizes = self.header.shape.iter();
-        let data = sizes.try_fold(self.size, |all, &n| all.checked_mul(usize::try_from(n).ok()?))?;
-        data.checked_add(self.start)
+    /// The bytes of the file.
+    fn whole(&self) -> Result<usize> {
+        let (_, elements) = shape::checked(&self.header.shape).map_err(|e| bad(&e.message))?;
+        elements.checked_mul(self.size).and_then(|data| data.checked_add(self.start)).ok_or_else(cut_short)
     }
 }
 
 fn array(bytes: &[u8]) -> Result<Tensor> {
     let described = Described::of(bytes)?;
-    match described.whole() {
-        Some(whole) if bytes.len() == whole => {}
-        Some(whole) if bytes.len() > whole => return Err(bad("there is more behind the array")),
+    match described.whole()? {
+        whole if bytes.len() == whole => {}
+        whole if bytes.len() > whole => return Err(bad("there is more behind the array")),
         _ => return Err(cut_short()),
     }
     let data = &bytes[described.start..];

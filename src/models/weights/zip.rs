@@ -1,5 +1,8 @@
 //! The entries of zip archives: PyTorch's, which are stored uncompressed, and NumPy's.
 
+use std::collections::HashSet;
+
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
 /// An entry with its bytes as they are stored.
@@ -9,7 +12,24 @@ pub struct Entry<'a> {
     pub method: u16,
     /// Of the bytes when they are no longer compressed.
     pub size: u64,
+    /// Of those bytes.
+    checksum: u32,
     pub data: &'a [u8],
+}
+
+impl Entry<'_> {
+    /// Errors: these are not the bytes that were packed. PyTorch can leave checksums out, so its archives are not held to them.
+    pub fn checked(&self, bytes: &[u8]) -> Result<()> {
+        let mut checksum = flate2::Crc::new();
+        for part in bytes.chunks(1 << 26) {
+            interrupt::check()?;
+            checksum.update(part);
+        }
+        match checksum.sum() == self.checksum {
+            true => Ok(()),
+            false => Err(Error::data("its bytes do not have the archive's checksum: it is damaged")),
+        }
+    }
 }
 
 /// Name and bytes of each entry. Errors: not such an archive, cut short, or compressed.
@@ -23,7 +43,9 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<(String, &[u8])>> {
     Ok(entries.into_iter().map(|entry| (entry.name, entry.data)).collect())
 }
 
-/// Each entry, compressed or not. Errors: not a zip archive, cut short.
+/// Each entry, compressed or not. Together they are not larger than the archive.
+///
+/// Errors: not a zip archive, cut short, two entries of one name or over the same bytes.
 pub fn all_entries(bytes: &[u8]) -> Result<Vec<Entry<'_>>> {
     let cut = || Error::data("the archive is cut short");
     let u16_at = |at: usize| bytes.get(at..at + 2).map(|b| u16::from_le_bytes([b[0], b[1]])).ok_or_else(cut);
@@ -44,13 +66,17 @@ pub fn all_entries(bytes: &[u8]) -> Result<Vec<Entry<'_>>> {
         count = u64_at(record + 32)?;
         at = u64_at(record + 48)?;
     }
-    let mut entries = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
+    let (mut names, mut places) = (HashSet::new(), Vec::new());
     let mut at = at.min(bytes.len() as u64) as usize;
-    for _ in 0..count {
+    for i in 0..count {
+        if i % 4096 == 0 {
+            interrupt::check()?;
+        }
         if bytes.get(at..at + 4) != Some(b"PK\x01\x02") {
             return Err(cut());
         }
-        let method = u16_at(at + 10)?;
+        let (method, checksum) = (u16_at(at + 10)?, u32_at(at + 16)?);
         let (mut stored, mut size) = (u64::from(u32_at(at + 20)?), u64::from(u32_at(at + 24)?));
         let mut offset = u64::from(u32_at(at + 42)?);
         let (name_length, extra, comment) =
@@ -78,10 +104,31 @@ pub fn all_entries(bytes: &[u8]) -> Result<Vec<Entry<'_>>> {
         }
         // Clamped to the file, which also keeps the sums below from overflowing.
         let (offset, stored) = (offset.min(bytes.len() as u64) as usize, stored.min(bytes.len() as u64 + 1) as usize);
+        if bytes.get(offset..offset + 4) != Some(b"PK\x03\x04") {
+            return Err(cut());
+        }
         let start = offset + 30 + u16_at(offset + 26)? as usize + u16_at(offset + 28)? as usize;
         let data = bytes.get(start..start + stored).ok_or_else(cut)?;
-        entries.push(Entry { name, method, size, data });
+        // Which of them is meant? Readers differ.
+        if !names.insert(name.clone()) {
+            return Err(Error::data(format!("two entries of the archive are named \"{}\"", short(&name))));
+        }
+        if method == 0 && size != stored as u64 {
+            return Err(Error::data(format!("entry \"{}\" of the archive has two sizes", short(&name))));
+        }
+        places.push((offset, start + stored));
+        entries.push(Entry { name, method, size, checksum, data });
         at += 46 + name_length + extra + comment;
     }
+    // Otherwise one piece of the file could be unpacked any number of times.
+    places.sort_unstable();
+    if places.windows(2).any(|pair| pair[1].0 < pair[0].1) {
+        return Err(Error::data("two entries of the archive overlap"));
+    }
     Ok(entries)
+}
+
+/// The beginning of a name, which may be 64 KiB long.
+fn short(name: &str) -> String {
+    name.chars().take(80).collect()
 }

@@ -1,20 +1,21 @@
 //! `load_model`: a model from its file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
-use crate::script::word::{Chapter, Example, Word};
+use crate::script::word::{Chapter, Example, OptionDocs, Word};
 use crate::training::Trained;
 
 pub const WORD: Word = Word {
     name: "load_model",
     chapter: Chapter::Models,
-    signatures: &["load_model(path) -> Model"],
+    signatures: &["load_model(path) -> Model", "load_model(path, #{path}) -> Model"],
     summary: "Reads a file that model.save(path) wrote, or a run's model.safetensors.",
-    details: "The file alone is enough: architecture and labels are in its metadata.",
-    options: None,
+    details: "The file alone is enough: architecture and labels are in its metadata. A model on a TorchScript module needs the module's file too, which \
+is a program, as a script is one: it is loaded if path names it, or if the same script has made a model on it, and it runs with --allow-code alone.",
+    options: Some(OptionDocs::of::<LoadModelOptions>()),
     examples: &[Example {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",
         prints: "[\"cat\", \"dog\"]",
@@ -24,6 +25,13 @@ pub const WORD: Word = Word {
     },
 };
 
-fn load_model(call: &Call, path: PathBuf) -> Result<ModelValue> {
-    call.unlocked(|| Trained::load(&path, None)).map(ModelValue)
+crate::options! {
+    struct LoadModelOptions {
+        /// for a model on backbone "torchscript": the file of its module
+        pub path: Option<String> = None;
+    }
+}
+
+fn load_model(call: &Call, path: PathBuf, options: LoadModelOptions) -> Result<ModelValue> {
+    call.unlocked(|| Trained::load_on(&path, options.path.as_deref().map(Path::new))).map(ModelValue)
 }

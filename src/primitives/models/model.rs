@@ -60,7 +60,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Models,
     signatures: &["model(backbone, #{labels, options}) -> Model"],
     summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
-    details: "Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
+    details: "A script is a program; a TorchScript file is too, so it runs with --allow-code alone, or after a question at the prompt. Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
         docs: || {

@@ -3,3 +3,4 @@
 pub mod arg;
 pub mod assert;
 pub mod sleep;
+pub mod temporary_folder;

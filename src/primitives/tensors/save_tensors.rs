@@ -6,7 +6,6 @@ use rhai::{Dynamic, Map};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::files;
 use crate::models::weights;
 use crate::primitives::parameters::expect;
 use crate::primitives::values::tensor::TensorValue;
@@ -48,12 +47,7 @@ impl Parameter for Tensors {
 fn save_tensors(Tensors(tensors): Tensors, path: PathBuf) -> Result<()> {
     match (path.extension().and_then(|e| e.to_str()), tensors.as_slice()) {
         (Some("safetensors"), tensors) => weights::write_safetensors(&path, tensors, &[]),
-        (Some("npy"), [(_, tensor)]) => {
-            // libtorch's writer takes a path: write to a temporary file, then move the bytes through the one atomic way.
-            let temporary = files::own::temporary_file(&files::own::session_folder()?)?;
-            tensor.write_npy(temporary.path()).map_err(|e| Error::io(&path, e))?;
-            files::write(&path, &files::own::read(temporary.path())?)
-        }
+        (Some("npy"), [(_, tensor)]) => weights::write_npy(&path, tensor),
         (Some("npy"), tensors) => Err(Error::argument(format!("a .npy file holds one tensor; got {}", tensors.len()))),
         _ => {
             let message = format!("save_tensors writes .safetensors and .npy; got \"{}\"", path.display());

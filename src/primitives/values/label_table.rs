@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rhai::{Array, Dynamic, Identifier, Map};
 
 use super::expr::ExprValue;
-use super::table::TableValue;
+use super::table::{CsvOptions, SPREADSHEET, TableValue};
 use crate::error::{Error, Result};
 use crate::labels::{LabelTable, Statistics, stratified_split};
 use crate::primitives::parameters::{Names, OnlySeed, Renames, numbers, strings};
@@ -66,6 +66,7 @@ follow every operation, are left out of losses and metrics, and count as absent 
             "write_csv(path)",
             "write a long CSV: image,label; and value (1, 0, -1) where that is needed to read the same table back",
         ),
+        Member::new("write_csv(path, #{spreadsheet: true})", SPREADSHEET),
         Member::new("write_parquet(path)", "the same as Parquet"),
     ];
 
@@ -84,7 +85,9 @@ follow every operation, are left out of losses and metrics, and count as absent 
             })
             .method("to_table", long)
             .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| Table { frame }))
-            .method("write_csv", |t: &Self, path: PathBuf| for_files(t)?.write_csv(path))
+            .method("write_csv", |t: &Self, path: PathBuf, options: CsvOptions| {
+                options.of(&for_files(t)?)?.write_csv(path)
+            })
             .method("write_parquet", |t: &Self, path: PathBuf| for_files(t)?.write_parquet(path))
             .method("statistics", |t: &Self| {
                 serde_json::to_value(Statistics::of(t)).map_err(|e| Error::internal(e.to_string()))

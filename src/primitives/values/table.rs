@@ -11,6 +11,7 @@ use super::group_by::GroupBy;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::primitives::parameters::{OnlySeed, Renames, strings};
+use crate::primitives::runs::verify::verify;
 use crate::reports::export::{ExportOptions, latex, markdown};
 use crate::script::call::{Call, IntoValue, MemberRegistrar, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -19,6 +20,26 @@ use crate::tables::{Cell, Table};
 
 /// Rows that `head` and `tail` show by default.
 const SHOWN: usize = 5;
+
+crate::options! {
+    /// How a CSV file is written.
+    pub struct CsvOptions {
+        /// an apostrophe before texts that a spreadsheet would take for formulas
+        pub spreadsheet: bool = false;
+    }
+}
+
+impl CsvOptions {
+    /// The table as it is written.
+    pub fn of(&self, table: &Table) -> Result<Table> {
+        if self.spreadsheet { table.guarded() } else { Ok(table.clone()) }
+    }
+}
+
+/// What the option `spreadsheet` does.
+pub const SPREADSHEET: &str = "write as CSV for spreadsheets: texts and column names that begin with = + - @, a tab or an end of a \
+                               line get an apostrophe before them, so that none is taken for a formula; reading the file \
+                               again gives the apostrophes too";
 
 /// A polars table as scripts hold it.
 #[derive(Clone)]
@@ -55,9 +76,12 @@ impl KindOfValue for TableValue {
         Member::same("with_row_index(name)", "a first column of row numbers from 0"),
         Member::same("vstack(other)", "the rows of another table below these"),
         Member::new("describe()", "count, mean, spread and quantiles of each column of numbers"),
+        Member::new("verify()", "for the Table of runs(): whether the files of each run are what was written"),
         Member::new("write_csv(path)", "write as CSV"),
+        Member::new("write_csv(path, #{spreadsheet: true})", SPREADSHEET),
         Member::new("write_parquet(path)", "write as Parquet"),
         Member::new("to_csv()", "the text that write_csv writes"),
+        Member::new("to_csv(#{spreadsheet: true})", "the same, guarded"),
         Member::new("to_markdown()", "the table as Markdown"),
         Member::new(
             "to_markdown(#{decimals, signed, bold})",
@@ -98,9 +122,10 @@ impl KindOfValue for TableValue {
             .method("with_row_index", |t: &Self, name: String| t.0.with_row_index(&name))
             .method("vstack", |t: &Self, other: Self| t.0.vstack(&other.0))
             .method("describe", |t: &Self| t.0.describe())
-            .method("write_csv", |t: &Self, path: PathBuf| t.0.write_csv(path))
+            .method("verify", verify)
+            .method("write_csv", |t: &Self, path: PathBuf, options: CsvOptions| options.of(&t.0)?.write_csv(path))
             .method("write_parquet", |t: &Self, path: PathBuf| t.0.write_parquet(path))
-            .method("to_csv", |t: &Self| t.0.to_csv())
+            .method("to_csv", |t: &Self, options: CsvOptions| options.of(&t.0)?.to_csv())
             .method("to_markdown", |t: &Self, options: ExportOptions| markdown(&t.0, &options))
             .method("to_latex", |t: &Self, options: ExportOptions| latex(&t.0, &options))
             .method("write_latex", |t: &Self, path: PathBuf, options: ExportOptions| {

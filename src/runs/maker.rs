@@ -1,0 +1,207 @@
+//! Who makes a run: a process of a host, told from every other one that had its number.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::own;
+
+/// A process that makes runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Maker {
+    pub host: String,
+    /// The installation of the operating system. Empty where there is none to read.
+    machine: String,
+    /// This start of the system. Empty if processes of this maker's host cannot be looked up.
+    boot: String,
+    /// The set of processes among which the number counts: a container has its own.
+    namespace: String,
+    pub process: u32,
+    /// When the process began, in the system's own unit. A later process of the same number has another.
+    start: String,
+    /// Its job in a cluster's queue.
+    job: Option<String>,
+}
+
+/// What is known of a maker's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Runs,
+    Gone,
+    /// It is on another host.
+    Unknown,
+}
+
+impl Maker {
+    /// This process. `CPSD_CLAIM_HOST` gives its host another name, from which no process can be looked up: two processes of
+    /// one machine then behave as on two.
+    pub fn this() -> &'static Maker {
+        static THIS: LazyLock<Maker> = LazyLock::new(|| {
+            let process = std::process::id();
+            let start = stat(process).map_or(String::new(), |(_, start)| start);
+            let job = cluster_job(|name| std::env::var(name).ok());
+            match std::env::var("CPSD_CLAIM_HOST") {
+                Ok(host) if !host.is_empty() => Maker { host, process, start, job, ..Maker::default() },
+                _ => {
+                    let host = line("/proc/sys/kernel/hostname").unwrap_or_else(|| own::host().to_string());
+                    let boot = match cfg!(target_os = "linux") {
+                        true => line("/proc/sys/kernel/random/boot_id").unwrap_or_default(),
+                        false => host.clone(),
+                    };
+                    let namespace = own::link_target(Path::new("/proc/self/ns/pid"));
+                    let namespace = namespace.map_or(String::new(), |path| path.display().to_string());
+                    let machine = line("/etc/machine-id").unwrap_or_default();
+                    Maker { host, machine, boot, namespace, process, start, job }
+                }
+            }
+        });
+        &THIS
+    }
+
+    /// Whether it is on this system, so that locks of the system hold between the two.
+    pub fn shares_system_with(&self, other: &Maker) -> bool {
+        !self.boot.is_empty() && self.boot == other.boot
+    }
+
+    /// Whether its processes can be looked up at all.
+    pub fn is_known_to_the_system(&self) -> bool {
+        !self.boot.is_empty()
+    }
+
+    /// What `here` can tell of it.
+    pub fn seen_from(&self, here: &Maker) -> State {
+        if self.boot.is_empty() || here.boot.is_empty() {
+            return State::Unknown;
+        }
+        if self.boot == here.boot {
+            return match self.namespace == here.namespace {
+                true if runs(self.process, &self.start) => State::Runs,
+                true => State::Gone,
+                false => State::Unknown,
+            };
+        }
+        // The same machine was started anew since.
+        match !self.machine.is_empty() && self.machine == here.machine && self.host == here.host {
+            true => State::Gone,
+            false => State::Unknown,
+        }
+    }
+
+    #[cfg(test)]
+    pub fn on_host(host: &str) -> Maker {
+        Maker { host: host.into(), process: 4711, ..Maker::default() }
+    }
+
+    #[cfg(test)]
+    pub fn in_a_container(self) -> Maker {
+        Maker { namespace: "another".into(), ..self }
+    }
+
+    #[cfg(test)]
+    pub fn with_process(self, process: u32, start: &str) -> Maker {
+        Maker { process, start: start.into(), ..self }
+    }
+}
+
+impl std::fmt::Display for Maker {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "process {} on {}", self.process, self.host)?;
+        match &self.job {
+            Some(job) => write!(f, " (job {job})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The id of a job of Slurm: an array's last task has the array's own id in SLURM_JOB_ID.
+fn cluster_job(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    match (variable("SLURM_ARRAY_JOB_ID"), variable("SLURM_ARRAY_TASK_ID")) {
+        (Some(array), Some(task)) => Some(format!("{array}_{task}")),
+        _ => variable("SLURM_JOB_ID"),
+    }
+}
+
+/// A file of the system. A stop that was asked for does not matter: it is read to let a claim go as well.
+fn text(path: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    own::open(Path::new(path)).ok()?.read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The first line of a file of the system.
+fn line(path: &str) -> Option<String> {
+    let text = text(path)?;
+    text.lines().next().map(|line| line.trim().to_string()).filter(|line| !line.is_empty())
+}
+
+/// Whether a process that began at `start` still runs.
+fn runs(process: u32, start: &str) -> bool {
+    if !i32::try_from(process).is_ok_and(|process| process > 0 && own::process_runs(process)) {
+        return false;
+    }
+    match stat(process) {
+        // Killed, though its parent has not asked for its end yet.
+        Some(('Z' | 'X', _)) => false,
+        Some((_, since)) => start.is_empty() || since == start,
+        // Its files are hidden from this user, or the system has none.
+        None => true,
+    }
+}
+
+/// The state of a process, and when it began.
+fn stat(process: u32) -> Option<(char, String)> {
+    let text = text(&format!("/proc/{process}/stat"))?;
+    // The program's name is in brackets and may hold anything.
+    let mut fields = text.get(text.rfind(')')? + 1..)?.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_its_start() {
+        let this = Maker::this();
+        assert_eq!(this.seen_from(this), State::Runs);
+        if cfg!(target_os = "linux") {
+            assert_eq!(this.clone().with_process(this.process, "1").seen_from(this), State::Gone);
+        }
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let number = child.id();
+        // Ended, and not waited for: on Linux it is a zombie.
+        while cfg!(target_os = "linux") && stat(number).is_none_or(|(state, _)| state != 'Z') {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        if cfg!(target_os = "linux") {
+            assert_eq!(this.clone().with_process(number, "").seen_from(this), State::Gone);
+        }
+        child.wait().unwrap();
+        assert_eq!(this.clone().with_process(number, "").seen_from(this), State::Gone);
+    }
+
+    #[test]
+    fn processes_elsewhere_are_unknown_until_the_machine_was_started_anew() {
+        let this = Maker { machine: "m".into(), ..Maker::this().clone() };
+        let gone = |maker: Maker| maker.seen_from(&this);
+        assert_eq!(gone(Maker::on_host("another")), State::Unknown);
+        assert_eq!(gone(Maker { namespace: "a container".into(), ..this.clone() }), State::Unknown);
+        assert_eq!(gone(Maker { boot: "before".into(), ..this.clone() }), State::Gone);
+        assert_eq!(gone(Maker { boot: "x".into(), host: "another".into(), ..this.clone() }), State::Unknown);
+        assert_eq!(gone(Maker { boot: "x".into(), machine: String::new(), ..this.clone() }), State::Unknown);
+    }
+
+    #[test]
+    fn a_job_of_an_array_is_named_by_array_and_task() {
+        let of = |pairs: &[(&str, &str)]| {
+            cluster_job(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string()))
+        };
+        let task = [("SLURM_JOB_ID", "9"), ("SLURM_ARRAY_JOB_ID", "7"), ("SLURM_ARRAY_TASK_ID", "3")];
+        assert_eq!(of(&task).as_deref(), Some("7_3"));
+        assert_eq!(of(&task[..1]).as_deref(), Some("9"));
+        assert_eq!(of(&[]), None);
+    }
+}
