@@ -45,10 +45,18 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 
 /// That of the control group, version 2 or 1.
 fn of_container() -> Option<u64> {
-    let number = |path: &str| text(path)?.trim().parse::<u64>().ok();
-    let of = |most: &str, taken: &str| Some(number(most)?.saturating_sub(number(taken)?));
-    of("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
-        .or_else(|| of("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+    let number = |path: String| text(&path)?.trim().parse::<u64>().ok();
+    let of = |folder: &str, most: &str, taken: &str| {
+        let stat = text(&format!("{folder}/memory.stat")).unwrap_or_default();
+        let line =
+            |key: &str| -> Option<u64> { stat.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok() };
+        // Copies of files count as taken, but give way.
+        let copies = line("inactive_file ").unwrap_or(0) + line("active_file ").unwrap_or(0);
+        let taken = number(format!("{folder}/{taken}"))?.saturating_sub(copies);
+        Some(number(format!("{folder}/{most}"))?.saturating_sub(taken))
+    };
+    of("/sys/fs/cgroup", "memory.max", "memory.current")
+        .or_else(|| of("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
 }
 
 /// The bound of the address space, less what is taken of it.

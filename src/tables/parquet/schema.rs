@@ -39,7 +39,8 @@ fn leave_out_zones(dtype: &mut ArrowDataType) -> bool {
         ArrowDataType::Timestamp(_, zone) => zone.take().is_some(),
         ArrowDataType::LargeList(item) => leave_out_zones(&mut item.dtype),
         ArrowDataType::Struct(fields) => {
-            fields.iter_mut().fold(false, |any, field| leave_out_zones(&mut field.dtype) || any)
+            // Of all fields, so `any` would stop too early.
+            fields.iter_mut().filter_map(|field| leave_out_zones(&mut field.dtype).then_some(())).count() > 0
         }
         _ => false,
     }
