@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::error::{Error, Result};
 use crate::files;
 
 /// Bytes that this process may still take: what the machine has left, the container's bound and the process's own (`ulimit -v`).
@@ -10,6 +11,17 @@ use crate::files;
 pub fn free() -> Option<u64> {
     let of_machine = || kibibytes(&text("/proc/meminfo")?, "MemAvailable:");
     [of_machine(), of_container(), of_process()].into_iter().flatten().min()
+}
+
+/// Errors: Data, if so many bytes are not free.
+pub fn check(bytes: u64, what: &str) -> Result<()> {
+    match free().filter(|free| bytes > *free) {
+        Some(free) => {
+            let (bytes, free) = (said(bytes), said(free));
+            Err(Error::data(format!("{what} would take {bytes} of memory; {free} are free")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `1.5 GB`.
@@ -33,10 +45,18 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 
 /// That of the control group, version 2 or 1.
 fn of_container() -> Option<u64> {
-    let number = |path: &str| text(path)?.trim().parse::<u64>().ok();
-    let of = |most: &str, taken: &str| Some(number(most)?.saturating_sub(number(taken)?));
-    of("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
-        .or_else(|| of("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+    let number = |path: String| text(&path)?.trim().parse::<u64>().ok();
+    let of = |folder: &str, most: &str, taken: &str| {
+        let stat = text(&format!("{folder}/memory.stat")).unwrap_or_default();
+        let line =
+            |key: &str| -> Option<u64> { stat.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok() };
+        // Copies of files count as taken, but give way.
+        let copies = line("inactive_file ").unwrap_or(0) + line("active_file ").unwrap_or(0);
+        let taken = number(format!("{folder}/{taken}"))?.saturating_sub(copies);
+        Some(number(format!("{folder}/{most}"))?.saturating_sub(taken))
+    };
+    of("/sys/fs/cgroup", "memory.max", "memory.current")
+        .or_else(|| of("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
 }
 
 /// The bound of the address space, less what is taken of it.
@@ -58,6 +78,8 @@ mod tests {
         assert_eq!([said(12), said(2_500_000), said(28_800_000_000)], ["12 bytes", "2.5 MB", "28.8 GB"]);
         if cfg!(target_os = "linux") {
             assert!(free().is_some_and(|bytes| bytes > 1 << 20));
+            assert!(check(1, "a byte").is_ok());
+            assert!(check(1 << 62, "a matrix").unwrap_err().message.starts_with("a matrix would take 4611686018.4 GB"));
         }
     }
 }

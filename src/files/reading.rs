@@ -141,28 +141,6 @@ pub(super) fn memory() -> u64 {
     u64::MAX
 }
 
-/// Bytes of memory that are free or taken by copies of files, within the process's limit of addresses.
-pub(super) fn free_memory() -> u64 {
-    // Linux tells it in these files. Elsewhere, and where they may not be read, the machine's memory is the bound.
-    let told = |file: &str, key: &str| -> Option<u64> {
-        let text = std::fs::read_to_string(file).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
-    };
-    let machine = told("/proc/meminfo", "MemAvailable:").unwrap_or_else(memory);
-    #[cfg(unix)]
-    {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: getrlimit writes to the structure that it is given.
-        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-        if known && limit.rlim_cur != libc::RLIM_INFINITY {
-            let used = told("/proc/self/status", "VmSize:").unwrap_or(0);
-            return machine.min((limit.rlim_cur as u64).saturating_sub(used));
-        }
-    }
-    machine
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

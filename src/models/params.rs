@@ -8,8 +8,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::random::{self, Generator};
-use crate::{memory, torch};
+use crate::torch;
 
 /// The purpose of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct Params {
 impl Params {
     /// No tensors yet.
     pub fn new(first: FirstValues) -> Params {
-        let most = if first == FirstValues::None { None } else { memory::free() };
+        let most = if first == FirstValues::None { None } else { Some(memory::free().unwrap_or(u64::MAX)) };
         Params { first, most, ..Params::default() }
     }
 

@@ -8,7 +8,8 @@ use tch::Tensor;
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result, nearest};
-use crate::{files, memory};
+use crate::files;
+use crate::memory;
 
 /// Bytes of a line at most: more numbers than any word vectors have.
 const LINE: u64 = 1 << 20;
@@ -96,7 +97,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     let numbers = labels.len().saturating_mul(width);
     let mut values = Vec::new();
     if values.try_reserve_exact(numbers).is_err()
-        || memory::free().is_some_and(|free| (numbers as u64).saturating_mul(8) > free)
+        || (numbers as u64).saturating_mul(8) > memory::free().unwrap_or(u64::MAX)
     {
         let text = format!("there is no memory for {} labels with vectors of {width} numbers", labels.len());
         return Err(Error::data(text).about_file(path));

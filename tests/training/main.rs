@@ -8,6 +8,7 @@ mod common;
 mod formula;
 mod head_parts;
 mod heads;
+mod hostile_weights;
 mod label_mask;
 mod metrics_behaviour;
 mod metrics_golden;

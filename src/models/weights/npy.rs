@@ -8,7 +8,8 @@ use tch::{Kind, Tensor};
 use super::{shape, zip};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::{files, memory};
+use crate::files;
+use crate::memory;
 
 /// Element types by NumPy's kind and size in bytes. libtorch's types of 16 bits and more without a sign know few
 /// operations, so such numbers are read into the next wider type.
@@ -80,7 +81,8 @@ fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
     }
     // DEFLATE packs up to 1032 times as many bytes into one: memory is asked for before they are unpacked, twice, as they are
     // copied into a tensor.
-    if let Some(free) = memory::free().filter(|free| size.saturating_mul(2) > *free) {
+    let free = memory::free().unwrap_or(u64::MAX);
+    if size.saturating_mul(2) > free {
         let what = format!("unpacked it has {}; {} of memory are free", memory::said(size), memory::said(free));
         return Err(bad(&what));
     }

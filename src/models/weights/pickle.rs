@@ -10,7 +10,8 @@ use super::machine::{self, Object, TensorView, Value, cut, odd};
 use super::zip;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::{files, memory};
+use crate::files;
+use crate::memory;
 
 /// Names under which checkpoints keep their state dict; the first one that contains tensors is used.
 const WRAPPERS: &[&str] = &[

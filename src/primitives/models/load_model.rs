@@ -32,5 +32,5 @@ crate::options! {
 }
 
 fn load_model(path: PathBuf, options: LoadModelOptions) -> Result<ModelValue> {
-    Trained::load_on(&path, None, options.path.as_deref().map(Path::new)).map(ModelValue)
+    Trained::load_on(&path, options.path.as_deref().map(Path::new)).map(ModelValue)
 }
