@@ -7,7 +7,6 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -17,7 +16,7 @@ use super::digests::{Digest, Digests};
 use super::key::{id_of, kind_of};
 use super::store::{METRICS, Run, SPEC, SUMMARY};
 use crate::activity::progress::Progress;
-use crate::activity::{console, interrupt};
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::json;
@@ -89,13 +88,9 @@ impl Run {
             }
             let version =
                 (path.clone(), metadata.dev(), metadata.ino(), bytes, metadata.mtime(), metadata.mtime_nsec());
-            let mut checked = loop {
-                match CHECKED.try_lock_for(Duration::from_millis(50)) {
-                    Some(checked) => break checked,
-                    None => interrupt::check()?,
-                }
-            };
-            if again || !checked.as_ref().is_some_and(|checked| checked.contains(&version)) {
+            // Not held while hashing, which may take long.
+            let known = CHECKED.lock().as_ref().is_some_and(|checked| checked.contains(&version));
+            if again || !known {
                 let progress =
                     (bytes >= SHOWN).then(|| Progress::new(format!("checking {}", self.id), bytes >> 20, "MB"));
                 let mut read = 0;
@@ -104,7 +99,7 @@ impl Run {
                     progress.iter().for_each(|progress| progress.set(read >> 20));
                 })?;
                 digests.compare(self, name, &digest)?;
-                checked.get_or_insert_default().insert(version);
+                CHECKED.lock().get_or_insert_default().insert(version);
             }
         }
         Ok(StoredFile { run: self.clone(), name: name.to_string(), file: Arc::new(file), bytes })

@@ -152,7 +152,7 @@ fn digest(position: &str, tensors: &[(String, Tensor)]) -> Result<String> {
         bytes.resize(count * tensor.kind().elt_size_in_bytes(), 0);
         tensor.f_copy_data_u8(&mut bytes, count)?;
         hasher.update(format!("\n{name} {:?} {:?} ", tensor.kind(), tensor.size()).as_bytes());
-        hasher.update_rayon(&bytes);
+        hasher.update(&bytes);
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

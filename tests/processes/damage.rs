@@ -279,7 +279,6 @@ fn a_folder_without_a_summary_is_moved_aside_before_training_and_said() {
         let again = succeeds(call(f, code));
         assert_eq!(out(&again).trim(), id);
         assert!(err(&again).contains(&format!("broken-{id}-")), "{i}: {}", err(&again));
-        //)), "{}", err(&again));
         assert_eq!(runs(f, &["verify"]).status.code(), Some(0));
     }
     let dry = runs(f, &["prune"]);
