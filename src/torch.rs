@@ -89,11 +89,6 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_said() {
-        assert_eq!([12, 2_500_000, 28_800_000_000].map(said_bytes), ["12 bytes", "2.5 MB", "28.8 GB"]);
-    }
-
-    #[test]
     fn normal_numbers_are_normal_and_repeatable() {
         let x = normal(1, "w", &[10_000], 2.0).unwrap();
         assert_eq!(x, normal(1, "w", &[10_000], 2.0).unwrap());

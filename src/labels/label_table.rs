@@ -48,6 +48,9 @@ impl LabelTable {
                 offsets.last()
             )));
         }
+        if offsets[0] != 0 || offsets.windows(2).any(|w| w[0] > w[1]) {
+            return Err(Error::data("the row offsets of a label table begin at 0 and never fall".to_string()));
+        }
         let mut seen = HashMap::with_capacity(labels.len());
         for (i, label) in labels.iter().enumerate() {
             if let Some(first) = seen.insert(label.as_str(), i) {

@@ -141,17 +141,22 @@ impl<'a> Scope<'a> {
             Err(Error::argument(format!("tensor \"{name}\" of the model would be {shape:?}{what}"))
                 .with_help("smaller head_options, head_width or image_size, or fewer labels, make it smaller"))
         };
+        let unknown =
+            self.params.borrow().only.as_ref().is_some_and(|only| only.get(&name).is_none_or(|known| known != shape));
+        let most = if unknown { i64::MAX / 16 } else { MOST_NUMBERS };
         let numbers = shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).filter(|n| *n >= 0);
-        let Some(numbers) = numbers.filter(|n| *n <= MOST_NUMBERS) else {
+        let Some(numbers) = numbers.filter(|n| *n <= most) else {
             return refused(format!("; at most {MOST_NUMBERS} numbers are allowed"));
         };
+        if unknown {
+            return nothing(shape, self.device);
+        }
         let first = {
             let mut params = self.params.borrow_mut();
-            let unknown = params.only.as_ref().is_some_and(|only| only.get(&name).is_none_or(|known| known != shape));
             let bytes = 4 * numbers as u64;
             params.taken = params.taken.saturating_add(bytes);
             // A number is drawn into a vector before it is one of the tensor.
-            let most = params.most.filter(|most| !unknown && params.taken.saturating_add(bytes) > *most);
+            let most = params.most.filter(|most| params.taken.saturating_add(bytes) > *most);
             if let Some(most) = most {
                 return refused(format!(
                     ", and the model so far takes {} of memory; {} are free",
@@ -159,7 +164,7 @@ impl<'a> Scope<'a> {
                     memory::said(most)
                 ));
             }
-            if unknown { FirstValues::None } else { params.first }
+            params.first
         };
         match first {
             FirstValues::None => nothing(shape, self.device),

@@ -15,10 +15,13 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, INT, ImmutableString, Map, Position};
+use rhai::{
+    Array, Blob, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, FuncRegistration, INT, ImmutableString, Map,
+    Position,
+};
 
 use super::errors::raise;
-use super::{room, taking};
+use super::{room, splitting, taking};
 use crate::error::Error;
 
 /// How large a value may be.
@@ -103,6 +106,7 @@ pub fn install(engine: &mut Engine, limits: Limits) {
     #[allow(deprecated)]
     engine.on_var(move |_, _, context| watch.look(&context).map(|()| None));
     taking::install(engine, limits);
+    splitting::install(engine, limits);
     engine.register_fn("pad", move |array: &mut Array, len: INT, item: Dynamic| limits.pad_array(array, len, item));
     engine.register_fn("pad", move |blob: &mut Blob, len: INT, value: INT| limits.pad_blob(blob, len, value));
     engine.register_fn("pad", move |text: &mut ImmutableString, len: INT, with: char| {
@@ -124,7 +128,7 @@ pub fn install(engine: &mut Engine, limits: Limits) {
     engine.register_fn("replace", move |text: &mut ImmutableString, old: char, new: char| {
         limits.replace(text, old.encode_utf8(&mut [0; 4]), new.encode_utf8(&mut [0; 4]))
     });
-    engine.register_fn("to_json", to_json);
+    FuncRegistration::new("to_json").with_purity(true).register_into_engine(engine, to_json);
 }
 
 /// Rhai writes a closure with everything that it captured, possibly itself.
@@ -276,13 +280,18 @@ fn too_large(what: &str, limit: usize) -> Box<EvalAltResult> {
 }
 
 /// Errors: so many more bytes are not left.
-fn room_for(bytes: usize) -> Checked {
+pub fn room_for(bytes: usize) -> Checked {
     room::check("the value", bytes).map_err(raise)
 }
 
 impl Limits {
     fn size(self) -> Size {
         Size { limits: self, items: 0, text: 0, memory: 0, captured: HashMap::new() }
+    }
+
+    /// Errors: an array may not have so many items.
+    pub fn check_length(self, items: usize) -> Checked {
+        if items > self.items { Err(too_large("Size of array/BLOB", self.items)) } else { Ok(()) }
     }
 
     /// Errors: the value exceeds a limit.

@@ -12,5 +12,6 @@ mod permissions;
 mod prompt;
 mod reports;
 mod robustness;
+mod signals;
 mod torture;
 mod weights;

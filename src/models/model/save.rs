@@ -114,7 +114,8 @@ impl Model {
         let labels = description.labels.ok_or_else(|| bad("its labels are not a list of names".into()))?;
         let shapes = state.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
         let params = Params::of_file(shapes);
-        let mut model = Self::build(&spec, &labels, 0, params, device)?;
+        let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
+        let mut model = Self::build(&spec, &labels, 0, params, device).map_err(in_file)?;
         if let (Some(code), Some(saved)) = (model.backbone.fingerprint(), &description.module)
             && code != *saved
         {
