@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::executors::deep;
 use crate::files::own;
 
 /// Less than this is never left.
@@ -50,21 +51,9 @@ pub fn short(needed: usize) -> Error {
     ))
 }
 
-/// Whether `ulimit -v` is set.
-pub fn is_limited() -> bool {
-    LIMIT.is_some()
-}
-
-static LIMIT: LazyLock<Option<usize>> = LazyLock::new(|| {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid place for the answer.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
-});
-
 /// What `ulimit -v` leaves.
 fn address_space() -> usize {
-    let Some(limit) = *LIMIT else { return usize::MAX };
+    let Some(limit) = deep::address_space() else { return usize::MAX };
     // Pages of 4 KB wherever this file is.
     let used = first_number(&read("/proc/self/statm")).map_or(0, |pages| pages.saturating_mul(4096));
     limit.saturating_sub(used)
