@@ -1,10 +1,12 @@
 //! Threads that run scripts, which need a deep stack.
 
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use parking_lot::Mutex;
+
+use crate::files::room;
 
 /// Bytes of a stack, the largest first that the system grants. Only what is used of it is ever touched.
 const SIZES: [usize; 3] = [1 << 30, 256 << 20, SMALLEST];
@@ -20,7 +22,7 @@ pub fn spawn<T: Send + 'static>(
     let mut failed = io::Error::other("no size was tried");
     for size in SIZES {
         // Of an address space that is limited, most is for values.
-        if address_space().is_some_and(|limit| size > limit / 8 && size > SMALLEST) {
+        if room::address_space().is_some_and(|limit| size > limit / 8 && size > SMALLEST) {
             continue;
         }
         let work = work.clone();
@@ -34,15 +36,4 @@ pub fn spawn<T: Send + 'static>(
         }
     }
     Err(failed)
-}
-
-/// Bytes of the address space, where `ulimit -v` limits it.
-pub fn address_space() -> Option<usize> {
-    static LIMIT: LazyLock<Option<usize>> = LazyLock::new(|| {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `limit` is a valid place for the answer.
-        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-        (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
-    });
-    *LIMIT
 }
