@@ -49,7 +49,7 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
         let of_entry = |what: &str| Error::in_file(path, format!("array \"{}\": {what}", entry.name));
         unpacked = unpacked.saturating_add(entry.size);
         if unpacked > (bytes.len() as u64).saturating_mul(TIMES).max(LEAST) {
-            let (all, file) = (said_bytes(unpacked), said_bytes(bytes.len() as u64));
+            let (all, file) = (memory::said(unpacked), memory::said(bytes.len() as u64));
             let what = format!("unpacked it and those before it have {all}, more than {TIMES} times the file's {file}");
             return Err(of_entry(&what)
                 .with_help("numpy.savez writes arrays without packing them; those are read whatever their size"));
