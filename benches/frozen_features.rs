@@ -1,15 +1,25 @@
 //! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
 //!
-//! `cargo bench --bench frozen_features`; medians of nine runs.
+//! `cargo bench --bench frozen_features`; medians of nine runs. `cargo bench --bench frozen_features -- rows`: kept rows.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
 
 use std::time::Instant;
 
+use cpsd::images::epoch_order;
 use cpsd::models::{Model, ModelSpec};
+use cpsd::runs::RunStore;
+use cpsd::training::stored_rows::{StoredRows, append_half};
 use tch::{Device, Kind, Tensor};
 
 fn main() {
+    match std::env::args().any(|argument| argument == "rows") {
+        true => rows(),
+        false => stages(),
+    }
+}
+
+fn stages() {
     let spec = ModelSpec {
         backbone: "efficientnet_lite0".into(),
         head: "conv".into(),
@@ -37,5 +47,50 @@ fn main() {
             let layout = if channels_last { "channels last" } else { "channels first" };
             println!("batch {batch:>3}, {layout:<14}: {:>6.1} images/s", batch as f64 / seconds[4]);
         }
+    }
+}
+
+/// Rows of a kept matrix: writing, the first opening (which compares the file with its digest), and shuffled batches of 64 rows, read and
+/// mapped. 20,000 rows of 8 × 8 × 320 (the last frozen stage of EfficientNet-Lite0 at 128 pixels would give 4 × 4 × 192), 0.8 GB.
+fn rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::new(folder.path());
+    let (n, shape) = (20_000i64, [8i64, 8, 320]);
+    let part = Tensor::rand([100, shape[0], shape[1], shape[2]], (Kind::Float, Device::Cpu));
+    let bytes = (n * shape.iter().product::<i64>() * 2) as f64;
+    let timed = |what: &str, bytes: f64, work: &mut dyn FnMut()| {
+        let started = Instant::now();
+        work();
+        let seconds = started.elapsed().as_secs_f64();
+        println!("{what:<44} {seconds:>7.3} s, {:>6.3} s/GB", seconds / bytes * 1e9);
+    };
+    timed("write, with a digest", bytes, &mut || {
+        let spec = serde_json::json!({ "bench": "rows" });
+        let made = store.find_or_make("features", &spec, |work| {
+            work.write_whole(StoredRows::FILE, |out| (0..n / 100).try_for_each(|_| append_half(out, &part)))?;
+            Ok(serde_json::json!({ "rows": n, "shape": shape }))
+        });
+        made.unwrap();
+    });
+    let run = store.list().remove(0);
+    let mut rows = None;
+    timed("open, compared with its digest", bytes, &mut || rows = Some(StoredRows::open(&run).unwrap()));
+    timed("open again", bytes, &mut || rows = Some(StoredRows::open(&run).unwrap()));
+    let rows = rows.unwrap();
+    let path = run.path(StoredRows::FILE).display().to_string();
+    let mapped = Tensor::from_file(&path, false, (bytes / 2.0) as i64, (Kind::Half, Device::Cpu));
+    let mapped = mapped.view([n, shape[0], shape[1], shape[2]]);
+    let order = epoch_order(0, 0, n as usize);
+    let batches: Vec<Vec<i64>> = order.chunks(64).map(|part| part.iter().map(|&i| i64::from(i)).collect()).collect();
+    for repeat in 0..3 {
+        timed(&format!("an epoch of rows, read ({repeat})"), bytes, &mut || {
+            batches.iter().for_each(|which| drop(rows.take_maps(which).unwrap()))
+        });
+        timed(&format!("an epoch of rows, mapped ({repeat})"), bytes, &mut || {
+            for which in &batches {
+                let rows = mapped.index_select(0, &Tensor::from_slice(which)).to_kind(Kind::Float);
+                let _ = rows.permute([0, 3, 1, 2]);
+            }
+        });
     }
 }

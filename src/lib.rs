@@ -15,6 +15,7 @@ pub mod images;
 pub mod json;
 pub mod labels;
 pub mod losses;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod options;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use cpsd::activity::{console, panics, signals};
 use cpsd::error::{Error, Result};
+use cpsd::executors::deep;
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
@@ -103,9 +104,9 @@ fn start(cli: Cli) -> u8 {
     }
     signals::install();
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
-    let session = std::thread::Builder::new().name("cpsd".into()).stack_size(256 << 20);
-    let code = match session.spawn(move || exit::code(run(cli))).map(std::thread::JoinHandle::join) {
-        Ok(Ok(code)) => code,
+    let session = deep::spawn("cpsd", move || exit::code(run(cli)));
+    let code = match session.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code.unwrap_or(exit::FAILED),
         Ok(Err(panic)) => exit::fail(&Failure::plain(panics::fault(&*panic))),
         Err(error) => exit::fail(&Failure::plain(Error::internal(format!("a thread cannot be made: {error}")))),
     };

@@ -20,15 +20,6 @@ fn first_sentence(message: &str) -> String {
     text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
 }
 
-/// A size in bytes as people say it: `1.5 GB`.
-pub fn said_bytes(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} bytes"),
-        10_000..100_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
 pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
     if !device.is_cuda() {
@@ -95,11 +86,6 @@ mod tests {
         let a = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
         let error: Error = a.f_matmul(&a).unwrap_err().into();
         assert!(!error.message.contains('\n') && error.message.contains("2x3"), "{}", error.message);
-    }
-
-    #[test]
-    fn sizes_are_said() {
-        assert_eq!([12, 2_500_000, 28_800_000_000].map(said_bytes), ["12 bytes", "2.5 MB", "28.8 GB"]);
     }
 
     #[test]

@@ -1,18 +1,120 @@
-//! `cpsd runs`.
+//! `cpsd runs`: what is in the run store, whether it is what was written, and what nothing needs any more.
 
+use clap::Subcommand;
 use cpsd::activity::console::print_line;
+use cpsd::activity::interrupt;
+use cpsd::error::Error;
+use cpsd::primitives::values::table::TableValue;
+use cpsd::runs::{RunStore, is_id};
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 use cpsd::script::show;
+use cpsd::tables::Cell;
+use cpsd::training::verify::{State, verify};
 
 use super::exit;
 
-/// List the finished runs
+/// List the finished runs, verify them, or remove what nothing needs any more
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
 
-pub fn run(_: Args, session: &mut Session) -> Result<u8, Failure> {
-    let value = session.eval("runs()", "runs")?;
-    print_line(&show::plain(&value));
+#[derive(Subcommand)]
+enum Action {
+    /// Read every file of every run and compare it with what was written; exit code 1 if one is damaged
+    Verify {
+        /// These runs only; otherwise all
+        ids: Vec<String>,
+    },
+    /// List left-overs: files of killed processes, work on finished or given-up runs, damaged runs that were moved aside
+    Prune {
+        /// Remove them
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
+    let store = RunStore::new(session.host.runs.borrow().clone());
+    match args.action {
+        None => {
+            let value = session.eval("runs()", "runs")?;
+            print_line(&show::plain(&value));
+            Ok(exit::DONE)
+        }
+        Some(Action::Verify { ids }) => verify_runs(&store, ids).map_err(Failure::plain),
+        Some(Action::Prune { yes }) => prune(&store, yes).map_err(Failure::plain),
+    }
+}
+
+fn verify_runs(store: &RunStore, mut ids: Vec<String>) -> Result<u8, Error> {
+    if let Some(wrong) = ids.iter().find(|id| !is_id(id)) {
+        return Err(Error::argument(format!("\"{wrong}\" is not the id of a run, as train-3f29c0a81b52 is"))
+            .with_help("`cpsd runs` lists the ids"));
+    }
+    if ids.is_empty() {
+        ids.extend(store.damaged().into_iter().map(|run| run.id));
+        ids.extend(store.list().into_iter().map(|run| run.id));
+    }
+    if ids.is_empty() {
+        print_line(&format!("no runs in {}", store.root().display()));
+        return Ok(exit::DONE);
+    }
+    let verdicts = verify(store, &ids)?;
+    let row =
+        |id: &str, state: &State, bytes| vec![Cell::Text(id.into()), Cell::Text(state.name().into()), size(bytes)];
+    let rows = verdicts.iter().map(|verdict| row(&verdict.id, &verdict.state, verdict.bytes)).collect();
+    print_line(&TableValue::from_rows(&["id", "state", "MB"], rows)?.to_string());
+    let mut bad = 0;
+    for verdict in &verdicts {
+        if let State::Damaged(error) = &verdict.state {
+            bad += 1;
+            print_line(&error.message);
+            if let Some(help) = &error.help {
+                print_line(&format!("  {help}"));
+            }
+        }
+    }
+    let unchecked = verdicts.iter().filter(|verdict| matches!(verdict.state, State::Unchecked)).count();
+    if unchecked > 0 {
+        print_line(&format!(
+            "{unchecked} were made before digests were kept: they can be read, but damage cannot be told"
+        ));
+    }
+    print_line(&format!("{} verified, {bad} damaged", verdicts.len()));
+    Ok(if bad == 0 { exit::DONE } else { exit::FAILED })
+}
+
+fn prune(store: &RunStore, yes: bool) -> Result<u8, Error> {
+    let leftovers = store.leftovers()?;
+    if leftovers.is_empty() {
+        print_line(&format!("nothing to remove in {}", store.root().display()));
+        return Ok(exit::DONE);
+    }
+    let (mut rows, mut removed, mut bytes) = (Vec::new(), 0, 0);
+    for leftover in &leftovers {
+        interrupt::check()?;
+        let path = leftover.path.strip_prefix(store.root()).unwrap_or(&leftover.path);
+        rows.push(vec![Cell::Text(path.display().to_string()), Cell::Text(leftover.what.into()), size(leftover.bytes)]);
+        if !yes || store.remove(leftover)? {
+            removed += 1;
+            bytes += leftover.bytes;
+        }
+    }
+    print_line(&TableValue::from_rows(&["path", "what", "MB"], rows)?.to_string());
+    let megabytes = bytes as f64 / 1e6;
+    match yes {
+        true => print_line(&format!("removed {removed} of {}: {megabytes:.1} MB", leftovers.len())),
+        false => print_line(&format!(
+            "nothing is removed yet; `cpsd runs prune --yes` removes these {removed}: {megabytes:.1} MB"
+        )),
+    }
     Ok(exit::DONE)
+}
+
+/// Bytes as megabytes with a digit.
+fn size(bytes: u64) -> Cell {
+    Cell::Float((bytes as f64 / 1e5).round() / 10.0)
 }

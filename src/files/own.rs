@@ -170,12 +170,6 @@ pub fn machine_memory() -> u64 {
     reading::memory()
 }
 
-/// Bytes of memory that this process can still get, as far as the system says: the machine's free memory, and the
-/// process's own limit.
-pub fn free_memory() -> u64 {
-    reading::free_memory()
-}
-
 /// Whether there is a process of that number on this machine.
 pub fn process_runs(process: i32) -> bool {
     writing::runs(process)
@@ -184,4 +178,36 @@ pub fn process_runs(process: i32) -> bool {
 /// This host's name as a few letters and digits, which fit into a file's name.
 pub fn host() -> &'static str {
     writing::host()
+}
+
+/// Whether there is nothing of that name. What cannot be looked at is taken to be there.
+pub fn is_absent(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// A temporary file in `folder` whose name begins with `kind`, this host and this process. [`owner_is_gone`] reads them.
+pub fn named_temporary_file(folder: &Path, kind: &str, ending: &str) -> Result<NamedTempFile> {
+    let prefix = format!("{kind}-{}-{}-", host(), std::process::id());
+    let made = tempfile::Builder::new().prefix(&prefix).suffix(ending).tempfile_in(folder);
+    made.map_err(|e| Error::io(folder, e))
+}
+
+/// Whether the process that made this [`named_temporary_file`] has ended; None if that is not known here.
+pub fn owner_is_gone(name: &str, kind: &str) -> Option<bool> {
+    let rest = name.strip_prefix(kind)?.strip_prefix('-')?.strip_prefix(host())?.strip_prefix('-')?;
+    rest.split('-').next()?.parse().ok().map(|process: i32| !process_runs(process))
+}
+
+/// When a file or folder was last changed; None if that cannot be found out.
+pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    std::fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// Bytes of a file, or of all files under a folder.
+pub fn size(path: &Path) -> u64 {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => entries(path).map(|e| size(&e.path())).sum(),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    }
 }

@@ -141,40 +141,6 @@ pub(super) fn memory() -> u64 {
     u64::MAX
 }
 
-/// Bytes of memory that are free or taken by copies of files, within the process's limit of addresses.
-pub(super) fn free_memory() -> u64 {
-    // Linux tells it in these files. Elsewhere, and where they may not be read, the machine's memory is the bound.
-    let told = |file: &str, key: &str| -> Option<u64> {
-        let text = std::fs::read_to_string(file).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
-    };
-    // A container's bound, of control groups in version 2 or 1. Copies of files count as taken there, but give way.
-    let number = |file: String| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
-    let group = |folder: &str, most: &str, taken: &str| {
-        let most = number(format!("{folder}/{most}"))?;
-        let stat = std::fs::read_to_string(format!("{folder}/memory.stat")).unwrap_or_default();
-        let copies =
-            |key: &str| -> Option<u64> { stat.lines().find_map(|line| line.strip_prefix(key))?.trim().parse().ok() };
-        let copies = copies("inactive_file ").unwrap_or(0) + copies("active_file ").unwrap_or(0);
-        Some(most.saturating_sub(number(format!("{folder}/{taken}"))?.saturating_sub(copies)))
-    };
-    let container = group("/sys/fs/cgroup", "memory.max", "memory.current")
-        .or_else(|| group("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"));
-    let machine = told("/proc/meminfo", "MemAvailable:").unwrap_or_else(memory).min(container.unwrap_or(u64::MAX));
-    #[cfg(unix)]
-    {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: getrlimit writes to the structure that it is given.
-        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-        if known && limit.rlim_cur != libc::RLIM_INFINITY {
-            let used = told("/proc/self/status", "VmSize:").unwrap_or(0);
-            return machine.min((limit.rlim_cur as u64).saturating_sub(used));
-        }
-    }
-    machine
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 //! | RGB pixels, from picture files, to JPEG and PNG | `picture` |
 //! | one view of a picture from (seed, view, image) | `augment`, `fixed_crops`, `randaugment`, `randaugment_uda` |
 //! | sources of pictures: files, parts, a cache in memory | `source` |
-//! | a source of pictures resized once, in one mapped file | `resized_cache` |
+//! | a source of pictures resized once, in one file | `resized_cache` |
 //! | pictures with labels | `dataset` |
 //! | descriptions of data sets and their sources, for worker processes | `dataset_spec` |
 //! | shuffled batches made by worker threads | `batches` |

@@ -1,9 +1,8 @@
-//! `ResizedCache`: pictures decoded and resized to a square once, in one file that is mapped into memory.
+//! `ResizedCache`: pictures decoded and resized to a square once, in one file of which squares are read.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -13,8 +12,7 @@ use super::source::{PictureSource, out_of_range};
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::files;
-use crate::runs::{Run, RunStore};
+use crate::runs::{Run, RunStore, StoredFile};
 
 /// Every picture of another source resized to one square, the aspect not kept.
 ///
@@ -23,19 +21,22 @@ use crate::runs::{Run, RunStore};
 pub struct ResizedCache {
     source: Arc<dyn PictureSource>,
     run: Run,
-    map: Mmap,
+    squares: StoredFile,
     side: u32,
 }
 
 /// Pictures that are in memory at a time while the cache is made.
 const AT_ONCE: usize = 256;
+/// The name of the file in its run's folder.
+const FILE: &str = "data.u8";
+const SIDES: std::ops::RangeInclusive<u32> = 8..=4096;
 
 impl ResizedCache {
     /// Opens the cache in the run store, or makes it: `side` × `side` × 3 bytes per picture on disk.
     ///
     /// Errors: a picture that cannot be read, named; Io; Interrupted (the unfinished cache is dropped).
     pub fn make(store: &RunStore, source: Arc<dyn PictureSource>, side: u32) -> Result<Self> {
-        if !(8..=4096).contains(&side) {
+        if !SIDES.contains(&side) {
             return Err(Error::argument(format!("a cache keeps squares of 8 to 4096 pixels; got {side}")));
         }
         let spec = json!({ "format": 1, "data": source.fingerprint(), "side": side });
@@ -48,35 +49,57 @@ impl ResizedCache {
                 Ok(square)
             };
             let all: Vec<usize> = (0..source.len()).collect();
-            files::write_whole(&work.path("data.u8"), |out| {
+            work.write_whole(FILE, |out| {
                 for part in all.chunks(AT_ONCE) {
                     work.check()?;
                     let squares: Vec<Vec<u8>> = part.par_iter().map(|&i| made(i)).collect::<Result<_>>()?;
-                    squares.iter().try_for_each(|s| out.write_all(s)).map_err(|e| Error::io("data.u8", e))?;
+                    squares.iter().try_for_each(|s| out.write_all(s)).map_err(|e| Error::io(FILE, e))?;
                 }
                 Ok(())
             })?;
             Ok(json!({ "rows": source.len(), "side": side }))
         })?;
-        Self::open(source, &run.dir)
+        Self::of_run(source, run)
     }
 
-    /// Opens the cache in the folder of a run. Errors: it is missing, or not of this source's length.
+    /// Opens the cache in the folder of a run.
+    ///
+    /// Errors: no finished run; Data for a file that is damaged or not of this source's length; Interrupted.
     pub fn open(source: Arc<dyn PictureSource>, run: &Path) -> Result<Self> {
-        let id = run.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
-        let run = Run { id, dir: run.to_path_buf() };
-        let side = run.summary()?["side"].as_u64().unwrap_or(0) as u32;
-        let path = run.path("data.u8");
-        let file = std::fs::File::open(&path).map_err(|e| Error::io(&path, e))?;
-        // SAFETY: files of a finished run are never changed, so the mapping cannot shrink or move under us.
-        let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(&path, e))?;
-        let expected = source.len() * side as usize * side as usize * 3;
-        if side == 0 || map.len() != expected {
-            return Err(Error::in_file(&path, format!("cut short: {} bytes instead of {expected}", map.len()))
-                .with_help(format!("remove the folder {} to have it made again", run.dir.display())));
-        }
-        Ok(ResizedCache { source, run, map, side })
+        Self::of_run(source, Run::in_folder(run)?)
     }
+
+    fn of_run(source: Arc<dyn PictureSource>, run: Run) -> Result<Self> {
+        let (rows, side) = sizes(&run)?;
+        let squares = run.open(FILE)?;
+        if rows != source.len() as u64 {
+            return Err(squares.bad(&format!("{rows} squares of a source of {} pictures", source.len())));
+        }
+        squares.check_length(rows * square(side))?;
+        Ok(ResizedCache { source, run, squares, side })
+    }
+
+    /// Checks that a cache's file has the size of its squares. Errors: Io; Data.
+    pub fn check(run: &Run) -> Result<()> {
+        let (rows, side) = sizes(run)?;
+        run.open(FILE)?.check_length(rows * square(side))
+    }
+}
+
+/// The number and the side of a cache's squares.
+fn sizes(run: &Run) -> Result<(u64, u32)> {
+    run.spec()?;
+    let summary = run.summary()?;
+    let side = summary["side"].as_u64().and_then(|side| u32::try_from(side).ok()).filter(|side| SIDES.contains(side));
+    match (summary["rows"].as_u64().filter(|&rows| rows < 1 << 32), side) {
+        (Some(rows), Some(side)) => Ok((rows, side)),
+        _ => Err(run.damaged("summary.json", "its rows and side are not those of squares")),
+    }
+}
+
+/// Bytes of a square.
+fn square(side: u32) -> u64 {
+    u64::from(side) * u64::from(side) * 3
 }
 
 impl PictureSource for ResizedCache {
@@ -85,9 +108,13 @@ impl PictureSource for ResizedCache {
     }
 
     fn picture(&self, index: usize) -> Result<Picture> {
-        let bytes = self.side as usize * self.side as usize * 3;
-        let rgb = self.map.get(index * bytes..(index + 1) * bytes).ok_or_else(|| out_of_range(index, self.len()))?;
-        Picture::new(self.side, self.side, rgb.to_vec())
+        if index >= self.len() {
+            return Err(out_of_range(index, self.len()));
+        }
+        let bytes = square(self.side);
+        let mut rgb = vec![0; bytes as usize];
+        self.squares.read_at(&mut rgb, index as u64 * bytes)?;
+        Picture::new(self.side, self.side, rgb)
     }
 
     fn describe(&self) -> String {

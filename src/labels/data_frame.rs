@@ -115,6 +115,7 @@ impl LabelTable {
             return Err(Error::argument("a wide table has a column \"image\", so no label can have that name"));
         }
         let n = self.num_images();
+        self.check_matrix(1)?;
         let mut held = vec![vec![0_u8; n]; self.num_labels()];
         (0..n).for_each(|i| self.row(i).iter().for_each(|&l| held[l as usize][i] = 1));
         let mut unknown = vec![Vec::new(); self.num_labels()];

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// N images by m labels. Cheap to clone; never changed in place.
 ///
@@ -46,6 +47,9 @@ impl LabelTable {
                 offsets.len(),
                 offsets.last()
             )));
+        }
+        if offsets[0] != 0 || offsets.windows(2).any(|w| w[0] > w[1]) {
+            return Err(Error::data("the row offsets of a label table begin at 0 and never fall".to_string()));
         }
         let mut seen = HashMap::with_capacity(labels.len());
         for (i, label) in labels.iter().enumerate() {
@@ -202,27 +206,39 @@ impl LabelTable {
     }
 
     /// Row-major N × m matrix: 1.0 present, 0.0 absent, -1.0 unknown. The targets of metrics, which leave out -1.
-    pub fn targets(&self) -> Vec<f32> {
+    ///
+    /// Errors: too little memory.
+    pub fn targets(&self) -> Result<Vec<f32>> {
         let m = self.num_labels();
-        let mut targets = self.dense();
+        let mut targets = self.dense()?;
         for image in 0..self.num_images() {
             for &label in self.unknown_row(image) {
                 targets[image * m + label as usize] = -1.0;
             }
         }
-        targets
+        Ok(targets)
     }
 
     /// Row-major N × m matrix: 1.0 present, 0.0 absent or unknown. [`LabelTable::targets`] tells these two apart.
-    pub fn dense(&self) -> Vec<f32> {
+    ///
+    /// Errors: too little memory.
+    pub fn dense(&self) -> Result<Vec<f32>> {
         let m = self.num_labels();
+        self.check_matrix(4)?;
         let mut dense = vec![0.0; self.num_images() * m];
         for image in 0..self.num_images() {
             for &label in self.row(image) {
                 dense[image * m + label as usize] = 1.0;
             }
         }
-        dense
+        Ok(dense)
+    }
+
+    /// Errors: a matrix of N × m entries, each of some bytes, does not fit into memory.
+    pub(super) fn check_matrix(&self, bytes: u64) -> Result<()> {
+        let (n, m) = (self.num_images(), self.num_labels());
+        let size = (n as u64).saturating_mul(m as u64).saturating_mul(bytes);
+        memory::check(size, &format!("a matrix of {n} images and {m} labels"))
     }
 }
 
@@ -276,7 +292,7 @@ mod tests {
         assert_eq!(table().row(0), &[0, 2]);
         assert_eq!(table().counts(), vec![1, 1, 1]);
         assert_eq!(table().num_unlabelled(), 1);
-        assert_eq!(table().dense(), vec![1., 0., 1., 0., 0., 0., 0., 1., 0.]);
+        assert_eq!(table().dense().unwrap(), vec![1., 0., 1., 0., 0., 0., 0., 1., 0.]);
     }
 
     #[test]
@@ -291,8 +307,9 @@ mod tests {
         let t = table().with_unknown(&[vec![1], vec![2, 0, 2], vec![]]).unwrap();
         assert_eq!((t.num_unknown(), t.unknown_row(1)), (3, &[0_u32, 2][..]));
         assert_eq!((t.counts(), t.unknown_counts()), (vec![1, 1, 1], vec![1, 1, 1]));
-        assert_eq!(t.targets(), vec![1., -1., 1., -1., 0., -1., 0., 1., 0.]);
-        assert_eq!((t.dense(), table().targets()), (table().dense(), table().dense()));
+        assert_eq!(t.targets().unwrap(), vec![1., -1., 1., -1., 0., -1., 0., 1., 0.]);
+        let dense = table().dense().unwrap();
+        assert_eq!((t.dense().unwrap(), table().targets().unwrap()), (dense.clone(), dense));
         let part = t.take_labels(&["c", "b"]).unwrap().take_images(&[1, 0]).unwrap();
         assert_eq!([part.unknown_row(0), part.unknown_row(1)], [&[0_u32][..], &[1]]);
         assert_eq!([part.row(0), part.row(1)], [&[][..], &[0_u32]]);

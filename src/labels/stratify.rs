@@ -1,5 +1,8 @@
 //! Iterative stratified split: every label is spread over the parts in their shares, the rarest label first.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use rand::RngExt;
 
 use super::label_table::LabelTable;
@@ -38,12 +41,22 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
     }
     let counts = table.counts();
     let mut left: Vec<u64> = counts.clone();
+    // The rarest label that is left comes first. An entry whose number has fallen since is passed over: there is a newer one.
+    let mut by_name: Vec<usize> = (0..m).collect();
+    by_name.sort_by_key(|&label| &table.labels()[label]);
+    let mut ranks: Vec<u32> = vec![0; m];
+    by_name.into_iter().zip(0..).for_each(|(label, rank)| ranks[label] = rank);
+    let mut rarest: BinaryHeap<Reverse<(u64, u32, usize)>> =
+        (0..m).filter(|&l| left[l] > 0).map(|l| Reverse((left[l], ranks[l], l))).collect();
     // How many images, and images per label, every part still lacks.
     let mut wanted: Vec<f64> = shares.iter().map(|s| s * n as f64).collect();
     let mut wanted_of: Vec<Vec<f64>> = counts.iter().map(|&c| shares.iter().map(|s| s * c as f64).collect()).collect();
     let mut part_of: Vec<Option<usize>> = vec![None; n];
 
-    while let Some(label) = (0..m).filter(|&l| left[l] > 0).min_by_key(|&l| (left[l], &table.labels()[l])) {
+    while let Some(Reverse((number, _, label))) = rarest.pop() {
+        if number != left[label] {
+            continue;
+        }
         interrupt::check()?;
         for &image in &by_label[label] {
             if part_of[image].is_some() {
@@ -55,6 +68,9 @@ pub fn stratified_split(table: &LabelTable, shares: &[f64], seed: u64) -> Result
             for &l in table.row(image) {
                 wanted_of[l as usize][part] -= 1.0;
                 left[l as usize] -= 1;
+                if left[l as usize] > 0 && l as usize != label {
+                    rarest.push(Reverse((left[l as usize], ranks[l as usize], l as usize)));
+                }
             }
         }
     }

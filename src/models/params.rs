@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::files::own;
+use crate::memory;
 use crate::random::{self, Generator};
 use crate::torch;
 
@@ -47,7 +47,7 @@ pub struct Params {
 impl Params {
     /// No tensors yet.
     pub fn new(first: FirstValues) -> Params {
-        let most = if first == FirstValues::None { None } else { Some(own::free_memory()) };
+        let most = if first == FirstValues::None { None } else { Some(memory::free().unwrap_or(u64::MAX)) };
         Params { first, most, ..Params::default() }
     }
 
@@ -160,8 +160,8 @@ impl<'a> Scope<'a> {
             if let Some(most) = most {
                 return refused(format!(
                     ", and the model so far takes {} of memory; {} are free",
-                    torch::said_bytes(params.taken),
-                    torch::said_bytes(most)
+                    memory::said(params.taken),
+                    memory::said(most)
                 ));
             }
             params.first

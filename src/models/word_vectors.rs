@@ -9,6 +9,7 @@ use tch::Tensor;
 use crate::activity::interrupt;
 use crate::error::{Error, Result, nearest};
 use crate::files;
+use crate::memory;
 
 /// Numbers of a vector at most, and bytes of a line. Published vectors have up to 12,288; layers grow with the number.
 const NUMBERS: usize = 16_384;
@@ -99,7 +100,9 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     // Any number of labels may share one word and its vector.
     let numbers = labels.len().saturating_mul(width);
     let mut values = Vec::new();
-    if values.try_reserve_exact(numbers).is_err() || (numbers as u64).saturating_mul(8) > files::own::free_memory() {
+    if values.try_reserve_exact(numbers).is_err()
+        || (numbers as u64).saturating_mul(8) > memory::free().unwrap_or(u64::MAX)
+    {
         let text = format!("there is no memory for {} labels with vectors of {width} numbers", labels.len());
         return Err(Error::data(text).about_file(path));
     }

@@ -23,9 +23,10 @@ mod pager;
 mod prompt;
 mod terminal;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use colored::Colorize;
 use parking_lot::Mutex;
@@ -34,8 +35,10 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
-use crate::activity::console;
+use crate::activity::{console, interrupt};
+use crate::error::{Error, Result};
 use crate::files::{self, policy};
+use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::tokens;
 use crate::{say, say_error};
@@ -189,13 +192,32 @@ fn startup_file() -> Option<PathBuf> {
     Some(folder.join("cpsd/startup.rhai"))
 }
 
-fn run_piped(session: &mut Session) -> u8 {
-    let mut text = String::new();
-    if let Err(error) = std::io::Read::read_to_string(&mut std::io::stdin(), &mut text) {
-        say_error!("cpsd: standard input cannot be read: {error}");
-        return 1;
+/// So many bytes of script are read from standard input.
+const LONGEST_INPUT: u64 = 256 << 20;
+
+/// All of standard input, which may come late or never. Errors: not UTF-8; too long; Interrupted.
+fn standard_input() -> Result<String> {
+    let (send, read) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut text);
+        let _ = send.send(read.map(|_| text));
+    });
+    loop {
+        match read.recv_timeout(Duration::from_millis(20)) {
+            Ok(Ok(text)) if text.len() as u64 > LONGEST_INPUT => {
+                return Err(Error::data(format!("standard input has more than {} MB", LONGEST_INPUT >> 20)));
+            }
+            Ok(read) => return read.map_err(|e| Error::data(format!("standard input cannot be read: {e}"))),
+            Err(mpsc::RecvTimeoutError::Timeout) => interrupt::check()?,
+            Err(_) => return Err(Error::internal("the thread that read standard input ended")),
+        }
     }
-    match session.eval(files::without_mark(&text), "standard input") {
+}
+
+fn run_piped(session: &mut Session) -> u8 {
+    let outcome = standard_input().map_err(Failure::plain);
+    match outcome.and_then(|text| session.eval(files::without_mark(&text), "standard input")) {
         Ok(_) => 0,
         Err(failure) => {
             report(&failure);

@@ -9,6 +9,21 @@ pub fn id_of(kind: &str, spec: &Value) -> String {
     format!("{kind}-{}", &hasher.finalize().to_hex()[..12])
 }
 
+/// Whether a text is an id as [`id_of`] makes them: `[a-z]+-[0-9a-f]{12}`. Texts from scripts, command lines and files become paths
+/// only if they are.
+pub fn is_id(text: &str) -> bool {
+    kind_of(text).is_some()
+}
+
+/// The kind in an id, `train` of `train-3f29c0a81b52`; None if the text is no id.
+pub fn kind_of(text: &str) -> Option<&str> {
+    let (kind, hash) = text.split_once('-')?;
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let is =
+        !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_lowercase()) && hash.len() == 12 && hash.bytes().all(hex);
+    is.then_some(kind)
+}
+
 /// Hashes a canonical form: keys sorted, every value tagged with its type and length.
 fn feed(hasher: &mut blake3::Hasher, value: &Value) {
     match value {
@@ -55,5 +70,26 @@ mod tests {
         assert_ne!(id(json!({"a": 1})), id(json!({"a": 2})));
         assert_ne!(id(json!(["ab", "c"])), id(json!(["a", "bc"])));
         assert_ne!(id(json!([[1], 2])), id(json!([[1, 2]])));
+    }
+    #[test]
+    fn ids_are_told_from_paths() {
+        assert_eq!(kind_of(&id_of("train", &json!({}))), Some("train"));
+        for text in [
+            "",
+            "train",
+            "train-",
+            "../../x",
+            "train-0123456789ab/..",
+            "train-0123456789aB",
+            "Train-0123456789ab",
+            "-0123456789ab",
+            "train-0123456789abc",
+            "train-0123456789a",
+            "tra/in-0123456789ab",
+            "train-0123456789ab\n",
+            "é-0123456789ab",
+        ] {
+            assert!(!is_id(text), "{text}");
+        }
     }
 }

@@ -5,6 +5,11 @@
 //! - `store`: finding and beginning runs
 //! - `work`: a run that this process makes, and its end
 //! - `claim`, `maker`, `lock`: who makes a run, also with several hosts on one store
+//! - `run`: reading the files of a finished run, checked
+//! - `digests`: what the files were when they were written
+//! - `damaged`: folders that hold no finished run
+//! - `job_files`: the jobs of worker processes
+//! - `prune`: what nothing needs any more
 //!
 //! Folders are `<root>/<kind>-<hash>`. Unfinished ones are in a work folder and are renamed when they are complete:
 //!
@@ -14,15 +19,25 @@
 //! | `<id>.claim` | who makes it now; gone when the maker stops |
 //! | `<id>.lock` | a lock of the system, where there are any; gone when the maker stops |
 //! | `<id>/` | as `<id>.<token>/`, of versions without claims |
-//! | `broken-<id>-<token>/` | a folder with the name of a run that had no summary |
+//! | `broken-<id>-<token>/` | a folder with the name of a run that had no whole summary |
+//! | `job-<host>-<process>-*.json` | the job of a worker process |
 
 mod claim;
+mod damaged;
+mod digests;
+mod job_files;
 mod key;
 mod lock;
 mod maker;
+mod prune;
+mod run;
 mod store;
 mod work;
 
-pub use key::id_of;
+pub use damaged::Damaged;
+pub use digests::Digest;
+pub use key::{id_of, is_id, kind_of};
+pub use prune::Leftover;
+pub use run::StoredFile;
 pub use store::{Begun, Run, RunStore};
 pub use work::{Published, Work};

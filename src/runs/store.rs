@@ -3,20 +3,21 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::claim::{self, Claim, Pace, Seen, Watch};
-use super::key::id_of;
+use super::damaged::what_is_wrong;
+use super::job_files;
+use super::key::{id_of, is_id};
 use super::lock::{Lock, LockState};
 use super::maker::Maker;
-use super::work::{Work, pause};
+use super::work::{Published, VISIBLE, Work, pause};
 use crate::activity::console;
-use crate::error::{Error, Result};
-use crate::files::{self, own};
-use crate::json;
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::own;
 
 /// The folder of unfinished runs, in the root.
 const WORK: &str = ".work";
@@ -45,7 +46,7 @@ pub(super) enum Place {
     Absent,
     /// It is in the listing, and cannot be opened yet: another host has just finished it.
     Late,
-    /// It is there without a summary.
+    /// It is there without a whole summary.
     Broken,
     Finished(Run),
 }
@@ -88,14 +89,13 @@ impl RunStore {
     /// What is there of a run. Listings come first: on shared file systems, to ask for a file that is not there makes it
     /// invisible for some time when it comes.
     pub(super) fn look(&self, id: &str) -> Place {
-        if !own::entries(&self.root).any(|entry| entry.file_name() == id) {
+        if !is_id(id) || !own::entries(&self.root).any(|entry| entry.file_name() == id) {
             return Place::Absent;
         }
         let dir = self.root.join(id);
-        match own::try_entries(&dir).map(|mut entries| entries.any(|entry| entry.file_name() == SUMMARY)) {
-            Ok(true) => Place::Finished(Run { id: id.to_string(), dir }),
-            Ok(false) => Place::Broken,
-            Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Place::Broken,
+        match what_is_wrong(&dir) {
+            Ok(None) => Place::Finished(Run { id: id.to_string(), dir }),
+            Ok(Some(_)) => Place::Broken,
             Err(_) => Place::Late,
         }
     }
@@ -104,9 +104,10 @@ impl RunStore {
     pub fn list(&self) -> Vec<Run> {
         let mut runs: Vec<(std::time::SystemTime, Run)> = own::entries(&self.root)
             .filter_map(|e| {
-                let run = Run { id: e.file_name().into_string().ok()?, dir: e.path() };
-                let made = own::open(&run.path(SUMMARY)).ok()?.metadata().and_then(|m| m.modified()).ok()?;
-                Some((made, run))
+                let id = e.file_name().into_string().ok().filter(|id| is_id(id))?;
+                let run = Run { id, dir: e.path() };
+                let whole = matches!(what_is_wrong(&run.dir), Ok(None));
+                whole.then(|| own::modified(&run.path(SUMMARY)).map(|made| (made, run)))?
             })
             .collect();
         runs.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.id.cmp(&b.1.id)));
@@ -115,7 +116,10 @@ impl RunStore {
 
     /// Bytes of all finished runs.
     pub fn bytes(&self) -> u64 {
-        own::entries(&self.root).filter(|e| e.file_name() != WORK).map(|e| size(&e.path())).sum()
+        own::entries(&self.root)
+            .filter(|e| e.file_name().to_str().is_some_and(is_id))
+            .map(|e| own::size(&e.path()))
+            .sum()
     }
 
     /// Whether an earlier, stopped process left a checkpoint of this run.
@@ -125,10 +129,7 @@ impl RunStore {
 
     /// A temporary file for the job of a worker process. Errors: Io.
     pub fn temporary_job_file(&self) -> Result<NamedTempFile> {
-        let folder = self.work_folder();
-        let made = std::fs::create_dir_all(&folder)
-            .and_then(|()| tempfile::Builder::new().prefix("job-").suffix(".json").tempfile_in(&folder));
-        made.map_err(|e| Error::io(&folder, e))
+        job_files::temporary(&self.work_folder())
     }
 
     /// The run of this specification: finished before, or made now by `make`, which returns its summary.
@@ -140,7 +141,10 @@ impl RunStore {
             match self.begin(&id, spec)? {
                 Begun::Finished(run) => return Ok(run),
                 Begun::Work(work) => match make(&work) {
-                    Ok(summary) => return work.finish(&summary),
+                    Ok(summary) => match work.publish(&summary)? {
+                        Published::Own(run) | Published::Other(run) => return Ok(run),
+                        Published::Lost => {}
+                    },
                     Err(error) if work.falls_back(&error) => {}
                     Err(error) => return Err(error),
                 },
@@ -163,19 +167,24 @@ impl RunStore {
         let mut watch = Watch::default();
         let mut said = None;
         let mut overtaken: Option<String> = None;
-        let (started, mut unfinished) = (Instant::now(), Duration::ZERO);
+        let (started, mut unseen) = (Instant::now(), None);
         loop {
             match self.look(id) {
                 Place::Finished(run) => return Ok(Begun::Finished(run)),
                 Place::Absent => {}
-                // It may be on its way, so neither is believed at once.
-                Place::Late | Place::Broken if unfinished < self.pace.beat / 6 => {
-                    let before = Instant::now();
+                Place::Late if unseen.get_or_insert_with(Instant::now).elapsed() > VISIBLE => {
+                    let folder = self.root.join(id);
+                    return Err(Error::new(
+                        ErrorKind::Io,
+                        format!("{}: this folder is listed but cannot be opened", folder.display()),
+                    ));
+                }
+                // A listing may be older than the summary, so it is not believed at once.
+                Place::Broken if unseen.get_or_insert_with(Instant::now).elapsed() > self.pace.beat / 6 => {}
+                Place::Late | Place::Broken => {
                     pause(started.elapsed())?;
-                    unfinished += before.elapsed();
                     continue;
                 }
-                Place::Late | Place::Broken => {}
             }
             let state = lock.take();
             let seen = Seen::read(&path)?;
@@ -201,7 +210,8 @@ impl RunStore {
                     match self.look(id) {
                         Place::Finished(run) => return Ok(Begun::Finished(run)),
                         Place::Absent => {}
-                        Place::Late | Place::Broken => self.move_aside(id)?,
+                        Place::Broken if unseen.is_some() => self.move_aside(id)?,
+                        Place::Late | Place::Broken => continue,
                     }
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }
@@ -255,51 +265,14 @@ impl RunStore {
     pub(super) fn move_aside(&self, id: &str) -> Result<()> {
         let (folder, aside) =
             (self.root.join(id), self.work_folder().join(format!("broken-{id}-{}", claim::new_token(&self.maker))));
+        let why = what_is_wrong(&folder).ok().flatten().unwrap_or("it cannot be read");
         own::rename(&folder, &aside).map_err(|e| Error::io(&folder, e))?;
         console::log(&format!(
-            "{} has no {SUMMARY}, so it is no finished run: it was moved to {} and is made again",
+            "{} is no finished run ({why}): it was moved to {} and is made again",
             folder.display(),
             aside.display()
         ));
         Ok(())
-    }
-}
-
-impl Run {
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// The specification: everything that decided the run.
-    pub fn spec(&self) -> Result<Value> {
-        json::read(&self.path(SPEC))
-    }
-
-    /// The summary of its results.
-    pub fn summary(&self) -> Result<Value> {
-        json::read(&self.path(SUMMARY))
-    }
-
-    /// The lines of `metrics.jsonl`.
-    pub fn metrics(&self) -> Result<Vec<Value>> {
-        let path = self.path(METRICS);
-        let text = files::read_text(&path)?;
-        text.lines()
-            .enumerate()
-            .map(|(i, line)| {
-                json::parse(line.as_bytes())
-                    .map_err(|e| Error::data(format!("{}, line {}: {e}", path.display(), i + 1)).about_file(&path))
-            })
-            .collect()
-    }
-}
-
-/// Bytes of a file, or of all files under a folder.
-fn size(path: &Path) -> u64 {
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => own::entries(path).map(|e| size(&e.path())).sum(),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
     }
 }
 
@@ -313,20 +286,22 @@ pub(super) fn pretty(value: &Value) -> Vec<u8> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     #[test]
     fn a_finished_run_is_found_and_an_unfinished_one_goes_on() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
         let spec = json!({"k": 3});
-        let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("nothing was made yet") };
+        let id = &id_of("train", &spec);
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("nothing was made yet") };
         std::fs::write(work.checkpoint(), b"half").unwrap();
         drop(work); // as if the process had been killed
-        assert!(store.find("train-1").is_none() && store.has_checkpoint("train-1"));
-        let Begun::Work(work) = store.begin("train-1", &spec).unwrap() else { panic!("it was not finished") };
+        assert!(store.find(id).is_none() && store.has_checkpoint(id));
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("it was not finished") };
         assert_eq!(std::fs::read(work.checkpoint()).unwrap(), b"half");
         work.finish(&json!({"mAP": 50.0})).unwrap();
-        let Begun::Finished(run) = store.begin("train-1", &spec).unwrap() else { panic!("it was finished") };
+        let Begun::Finished(run) = store.begin(id, &spec).unwrap() else { panic!("it was finished") };
         assert_eq!(run.summary().unwrap()["mAP"], 50.0);
         assert_eq!(run.spec().unwrap(), spec);
         assert_eq!(store.list().len(), 1);
@@ -360,13 +335,13 @@ mod tests {
     fn nothing_is_left_in_the_work_folder() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
-        let made = work(&store, "train-3");
+        let made = work(&store, "train-000000000003");
         assert_eq!(names(&store.work_folder()).len(), 3); // folder, claim, lock
         drop(made); // stopped, without a checkpoint
         assert!(names(&store.work_folder()).is_empty());
-        std::fs::write(work(&store, "train-3").checkpoint(), "half").unwrap();
+        std::fs::write(work(&store, "train-000000000003").checkpoint(), "half").unwrap();
         assert_eq!(names(&store.work_folder()).len(), 1);
-        work(&store, "train-3").finish(&json!({})).unwrap();
+        work(&store, "train-000000000003").finish(&json!({})).unwrap();
         assert!(names(&store.work_folder()).is_empty());
     }
 
@@ -374,13 +349,13 @@ mod tests {
     fn a_checkpoint_of_a_version_without_claims_goes_on() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
-        let old = store.work_folder().join("train-4");
+        let old = store.work_folder().join("train-000000000004");
         std::fs::create_dir_all(&old).unwrap();
         std::fs::write(old.join(CHECKPOINT), "half").unwrap();
         std::fs::write(old.join(METRICS), "{\"epoch\": 1}\n{\"epo").unwrap();
-        std::fs::write(store.work_folder().join("train-4.lock"), "").unwrap();
-        assert!(store.has_checkpoint("train-4") && !store.has_checkpoint("train"));
-        let made = work(&store, "train-4");
+        std::fs::write(store.work_folder().join("train-000000000004.lock"), "").unwrap();
+        assert!(store.has_checkpoint("train-000000000004") && !store.has_checkpoint("train"));
+        let made = work(&store, "train-000000000004");
         assert_eq!(std::fs::read(made.checkpoint()).unwrap(), b"half");
         assert_eq!(std::fs::read(made.path(METRICS)).unwrap(), b"{\"epoch\": 1}\n");
         assert!(!old.exists());
@@ -391,11 +366,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
         let (a, b) = (store.on_host("a", STOPPED), store.on_host("b", FAST));
-        let zombie = work(&a, "train-5");
+        let zombie = work(&a, "train-000000000005");
         std::fs::write(zombie.checkpoint(), "half").unwrap();
         std::fs::write(zombie.path(METRICS), "1\n").unwrap();
-        hurry(&store, "train-5");
-        let taker = work(&b, "train-5");
+        hurry(&store, "train-000000000005");
+        let taker = work(&b, "train-000000000005");
         assert_ne!(taker.dir, zombie.dir);
         assert_eq!(std::fs::read(taker.checkpoint()).unwrap(), b"half");
         // It writes on, into files of its own.
@@ -406,9 +381,10 @@ mod tests {
         assert!(zombie.is_lost() && zombie.check().unwrap_err().message.contains("taken it over"));
         assert!(!taker.is_lost());
         let run = taker.finish(&json!({"by": "b"})).unwrap();
-        // What it made after all is dropped; if it comes first, it is used.
-        assert!(zombie.finish(&json!({"by": "a"})).is_err() || run.summary().unwrap()["by"] == "b");
-        assert_eq!(store.find("train-5").unwrap().summary().unwrap()["by"], "b");
+        // What it made after all is dropped, also if a late write made its folder anew.
+        own::write(&zombie.path(METRICS), b"zombie").unwrap();
+        assert_eq!(zombie.finish(&json!({"by": "a"})).unwrap().dir, run.dir);
+        assert_eq!(run.summary().unwrap()["by"], "b");
         assert!(names(&store.work_folder()).is_empty());
     }
 
@@ -417,14 +393,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
         let (a, b) = (store.on_host("a", STOPPED), store.on_host("b", FAST));
-        let zombie = work(&a, "train-6");
-        hurry(&store, "train-6");
-        let taker = work(&b, "train-6");
+        let zombie = work(&a, "train-000000000006");
+        hurry(&store, "train-000000000006");
+        let taker = work(&b, "train-000000000006");
         zombie.finish(&json!({"by": "a"})).unwrap();
         while !taker.is_lost() {} // at its next sign of life
         let Published::Other(run) = taker.publish(&json!({"by": "b"})).unwrap() else { panic!("it was second") };
         assert_eq!(run.summary().unwrap()["by"], "a");
-        assert_eq!(names(root.path()), [WORK, "train-6"]);
+        assert_eq!(names(root.path()), [WORK, "train-000000000006"]);
     }
 
     #[test]
@@ -448,16 +424,19 @@ mod tests {
     fn a_folder_without_a_summary_is_moved_aside() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore { pace: FAST, ..RunStore::new(root.path()) };
-        std::fs::create_dir(root.path().join("train-7")).unwrap();
-        std::fs::write(root.path().join("train-7/model.safetensors"), "model").unwrap();
-        let made = work(&store, "train-7");
-        let aside = names(&store.work_folder()).into_iter().find(|name| name.starts_with("broken-train-7-")).unwrap();
+        std::fs::create_dir(root.path().join("train-000000000007")).unwrap();
+        std::fs::write(root.path().join("train-000000000007/model.safetensors"), "model").unwrap();
+        let made = work(&store, "train-000000000007");
+        let aside = names(&store.work_folder())
+            .into_iter()
+            .find(|name| name.starts_with("broken-train-000000000007-"))
+            .unwrap();
         assert!(store.work_folder().join(aside).join("model.safetensors").exists());
         // Another one at the end.
-        std::fs::create_dir(root.path().join("train-7")).unwrap();
-        std::fs::write(root.path().join("train-7/x"), "").unwrap();
+        std::fs::create_dir(root.path().join("train-000000000007")).unwrap();
+        std::fs::write(root.path().join("train-000000000007/x"), "").unwrap();
         made.finish(&json!({})).unwrap();
-        assert!(store.find("train-7").is_some());
+        assert!(store.find("train-000000000007").is_some());
     }
 
     #[test]
@@ -468,7 +447,7 @@ mod tests {
         std::thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| {
-                    if let Begun::Work(work) = store.begin("train-2", &json!({})).unwrap() {
+                    if let Begun::Work(work) = store.begin("train-000000000002", &json!({})).unwrap() {
                         made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         std::thread::sleep(Duration::from_millis(50));
                         work.finish(&json!({})).unwrap();

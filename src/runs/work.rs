@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::claim::Claim;
+use super::digests::{self, Written};
 use super::lock::{Lock, LockState};
 use super::store::{CHECKPOINT, METRICS, Place, Run, RunStore, SPEC, SUMMARY, pretty};
 use crate::activity::{console, interrupt};
@@ -13,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
 /// For so long a finished run may be in the root's listing before it can be opened.
-const VISIBLE: Duration = Duration::from_secs(90);
+pub(super) const VISIBLE: Duration = Duration::from_secs(90);
 
 /// A run that this process makes, claimed against all others.
 ///
@@ -23,6 +24,7 @@ pub struct Work {
     pub id: String,
     /// The folder of its files, with the checkpoint and the metrics of an earlier, stopped maker.
     pub dir: PathBuf,
+    pub(super) written: Written,
     store: RunStore,
     claim: Claim,
     // Let go after the claim.
@@ -35,6 +37,8 @@ pub enum Published {
     Own(Run),
     /// Another maker was faster. The own work is dropped.
     Other(Run),
+    /// Another maker has taken the run over and removed the own work, and has not finished yet.
+    Lost,
 }
 
 impl Work {
@@ -49,7 +53,8 @@ impl Work {
     ) -> Result<Work> {
         let dir = store.work_folder().join(format!("{id}.{}", claim.token));
         own::create_folders(&dir)?;
-        let mut work = Work { id: id.to_string(), dir, store: store.clone(), claim, lock };
+        let written = Written::default();
+        let mut work = Work { id: id.to_string(), dir, written, store: store.clone(), claim, lock };
         work.adopt(quiet)?;
         own::write(&work.path(SPEC), &pretty(spec))?;
         // Of a version without claims, a maker without a lock may still run.
@@ -85,7 +90,9 @@ impl Work {
                 copied => copied?,
             }
         }
-        if let Ok(metrics) = own::read(&folder.join(METRICS)) {
+        let metrics = folder.join(METRICS);
+        if metrics.exists() {
+            let metrics = own::read(&metrics)?;
             let whole = memchr::memrchr(b'\n', &metrics).map_or(0, |end| end + 1);
             own::write(&self.path(METRICS), &metrics[..whole])?;
         }
@@ -124,31 +131,34 @@ impl Work {
         let falls = error.kind != ErrorKind::Interrupted && self.is_lost();
         if falls {
             console::log(&format!(
-                "{} was taken over by another process while this one was paused; its run is used",
+                "{} was taken over by another process while this one gave no sign of life; its run is used",
                 self.id
             ));
         }
         falls
     }
 
-    /// [`publish`](Self::publish), whoever made it.
+    /// [`publish`](Self::publish), whoever made the run. Errors: Io, also when it is [lost](Published::Lost).
     pub fn finish(self, summary: &Value) -> Result<Run> {
+        let lost = self.lost();
         match self.publish(summary)? {
             Published::Own(run) | Published::Other(run) => Ok(run),
+            Published::Lost => Err(lost),
         }
     }
 
     /// Writes the summary and moves the folder to its place. From then on it never changes. If the run is there already,
     /// it is used and the own work is dropped.
     ///
-    /// Errors: Io; the folder was removed by a maker that had taken the run over.
+    /// Errors: Io.
     pub fn publish(self, summary: &Value) -> Result<Published> {
         // Its spec was the first file in it; a folder that was made anew by a late write has none.
         if !self.path(SPEC).exists() {
-            return Err(self.lost());
+            return Ok(self.store.find(&self.id).map_or(Published::Lost, Published::Other));
         }
         own::write(&self.path(SUMMARY), &pretty(summary))?;
-        sync_files(&self.dir);
+        digests::seal(&self.dir, &self.id, &self.written)?;
+        own::sync_folder(&self.dir);
         let held = self.claim.is_held_now();
         let target = self.store.root().join(&self.id);
         let started = Instant::now();
@@ -184,16 +194,6 @@ impl Drop for Work {
             let _ = own::remove_folder(&self.dir);
         }
     }
-}
-
-/// Writes through to the disk what was written without it.
-fn sync_files(folder: &Path) {
-    for entry in own::entries(folder) {
-        if let Ok(file) = own::open(&entry.path()) {
-            let _ = file.sync_all();
-        }
-    }
-    own::sync_folder(folder);
 }
 
 /// Waits for a moment, and less for a stop. Errors: Interrupted.

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -15,7 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
-use super::errors::{Failure, Fallible, raise};
+use super::errors::{Failure, Fallible, Raised, raise};
 use super::host::Host;
 use super::script_lock::ScriptLock;
 use super::session::{self, Sources};
@@ -23,7 +24,11 @@ use crate::activity::console;
 use crate::activity::progress::Relayed;
 use crate::activity::update::ProgressUpdate;
 use crate::activity::{self, Activity, panics};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::executors::deep;
+
+/// So many calls may run at once. Each has a thread and an engine of its own.
+pub const AT_ONCE: usize = 100;
 
 /// How often a waiting thread looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -69,7 +74,7 @@ pub struct BackgroundCall {
     started: Instant,
     /// The text that spawned it.
     source: String,
-    thread: RefCell<Option<std::thread::JoinHandle<()>>>,
+    thread: RefCell<Option<std::thread::JoinHandle<Option<()>>>>,
     /// A caller received its result.
     collected: Cell<bool>,
 }
@@ -79,6 +84,18 @@ pub struct BackgroundCall {
 pub struct BackgroundCalls {
     pub lock: Arc<ScriptLock>,
     all: RefCell<Vec<Rc<BackgroundCall>>>,
+    /// How many run.
+    under_way: Arc<AtomicUsize>,
+    /// Those whose threads were not let go yet.
+    threads: RefCell<Vec<Rc<BackgroundCall>>>,
+}
+
+impl Drop for BackgroundCalls {
+    fn drop(&mut self) {
+        // A result may be a job, whose result may be a job: dropped inside each other they need stack for each.
+        let results: Vec<_> = self.all.get_mut().iter().filter_map(|job| job.ended().take()).collect();
+        drop(results);
+    }
 }
 
 /// The input of a call's thread.
@@ -98,9 +115,7 @@ impl BackgroundCall {
         match self.ended().as_ref() {
             None => CallState::Running,
             Some((Parcel(Ok(_)), _)) => CallState::Done,
-            Some((Parcel(Err(error)), _)) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => {
-                CallState::Stopped
-            }
+            Some((Parcel(Err(error)), _)) if was_stopped(error) => CallState::Stopped,
             Some(_) => CallState::Failed,
         }
     }
@@ -155,11 +170,25 @@ impl BackgroundCall {
     }
 }
 
+/// Whether a call was asked to stop or left by `exit`, and did not exceed a bound.
+fn was_stopped(error: &EvalAltResult) -> bool {
+    match error {
+        EvalAltResult::ErrorTerminated(value, _) => {
+            value.read_lock::<Raised>().is_none_or(|raised| raised.0.kind == ErrorKind::Interrupted)
+        }
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => {
+            was_stopped(inner)
+        }
+        _ => false,
+    }
+}
+
 /// The error once more: a job can be waited for twice.
 fn again(error: &EvalAltResult) -> Box<EvalAltResult> {
     use EvalAltResult::*;
     Box::new(match error {
         ErrorRuntime(value, at) => ErrorRuntime(value.clone(), *at),
+        ErrorTerminated(value, at) => ErrorTerminated(value.clone(), *at),
         ErrorVariableNotFound(name, at) => ErrorVariableNotFound(name.clone(), *at),
         ErrorFunctionNotFound(name, at) => ErrorFunctionNotFound(name.clone(), *at),
         ErrorInFunctionCall(name, source, inner, at) => {
@@ -176,7 +205,7 @@ impl BackgroundCalls {
     /// Starts `closure`, which takes no arguments, in the background, on at most `cores` cores or on all. It works on
     /// copies of the variables that it names, as they are now.
     ///
-    /// Errors: a thread that cannot be made.
+    /// Errors: as many run as may; a thread that cannot be made.
     pub fn spawn(
         &self,
         host: &Rc<Host>,
@@ -185,6 +214,13 @@ impl BackgroundCalls {
         name: Option<String>,
         cores: Option<usize>,
     ) -> Result<Rc<BackgroundCall>> {
+        let most = host.bounds.get().map_or(AT_ONCE, |bounds| bounds.jobs);
+        if self.under_way.load(Ordering::SeqCst) >= most {
+            let jobs = if most == 1 { "job runs" } else { "jobs run" };
+            return Err(Error::argument(format!("{most} {jobs} already, as many as may at once"))
+                .with_help("wait(jobs) waits for them; sweep(grid, closure, #{jobs: n}) keeps n running"));
+        }
+        self.let_threads_go();
         let id = self.all.borrow().len() + 1;
         for captured in closure.iter_curry_mut() {
             *captured = captured.flatten_clone();
@@ -195,10 +231,13 @@ impl BackgroundCalls {
         let work = Parcel(Work { closure, call: call.store_data(), host: host.clone() });
         let (on, to, lock) = (activity.clone(), ended.clone(), self.lock.clone());
         let started = Instant::now();
-        let body = move || on.enter(|| lock.held(|| run(work, &to, started)));
-        // As deep as the main script's; only the used part is ever touched.
-        let thread = std::thread::Builder::new().name(format!("job {id}")).stack_size(256 << 20).spawn(body);
-        let thread = thread.map_err(|e| Error::internal(format!("a thread for job {id} cannot be made: {e}")))?;
+        let under_way = UnderWay::new(&self.under_way);
+        let body = move || on.enter(|| lock.held(|| run(work, &to, started, under_way)));
+        let thread = deep::spawn(&format!("job {id}"), body);
+        let thread = thread.map_err(|e| {
+            Error::internal(format!("a thread for job {id} cannot be made: {e}"))
+                .with_help("wait(jobs) waits for the jobs that run; a system has a limit of threads and of memory")
+        })?;
         let source = call.call_source().unwrap_or_default().to_string();
         let name = name.unwrap_or_else(|| format!("job {id}"));
         let job = Rc::new(BackgroundCall {
@@ -212,7 +251,19 @@ impl BackgroundCalls {
             collected: Cell::new(false),
         });
         self.all.borrow_mut().push(job.clone());
+        self.threads.borrow_mut().push(job.clone());
         Ok(job)
+    }
+
+    /// Lets the threads of calls that have ended go: each keeps its stack until then.
+    fn let_threads_go(&self) {
+        self.threads.borrow_mut().retain(|job| {
+            let over = job.thread.borrow().as_ref().is_none_or(|thread| thread.is_finished());
+            if over {
+                job.join();
+            }
+            !over
+        });
     }
 
     pub fn all(&self) -> Vec<Rc<BackgroundCall>> {
@@ -293,8 +344,24 @@ impl BackgroundCalls {
     }
 }
 
+/// Counts a call among those under way while it lives.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        let _ = count.fetch_add(1, Ordering::SeqCst);
+        UnderWay(count.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let _ = self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// The body of a call's thread, which holds the script lock.
-fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
+fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant, under_way: UnderWay) {
     let engine = session::engine(&work.host);
     #[allow(deprecated)]
     let call = NativeCallContext::from_stored_data(&engine, &work.call);
@@ -303,6 +370,8 @@ fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant) {
     let outcome = outcome.unwrap_or_else(|panic| Err(raise(panics::fault(&*panic))));
     let took = started.elapsed();
     tell(&outcome, took, &work.host.sources);
+    // Who waits for this call may begin another as soon as it has ended.
+    drop(under_way);
     *ended.lock() = Some((Parcel(outcome), took));
 }
 
@@ -314,7 +383,7 @@ fn tell(outcome: &Outcome, took: Duration, sources: &Sources) {
     console::log(&match outcome {
         Ok(value) if value.is_unit() => format!("done in {:.1} s", took.as_secs_f64()),
         Ok(value) => format!("done in {:.1} s: {}", took.as_secs_f64(), super::show::short(value, 80)),
-        Err(error) if matches!(**error, EvalAltResult::ErrorTerminated(..)) => "stopped".into(),
+        Err(error) if was_stopped(error) => "stopped".into(),
         Err(error) => {
             format!("failed: {}; wait(job) shows where", Failure::from_rhai(*again(error), "", sources, &[]).message)
         }

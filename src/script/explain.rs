@@ -443,16 +443,29 @@ fn arithmetic(message: &str) -> Error {
     }
 }
 
+/// `Length of string|268435456`: what exceeds which limit.
 fn too_large(what: &str) -> Error {
     let limits = super::limits::LIMITS;
+    let (what, limit) = what.split_once('|').map_or((what, None), |(what, limit)| (what, limit.parse::<usize>().ok()));
+    let mib = |usual: usize| match limit.unwrap_or(usual) >> 20 {
+        mib if mib % 1024 == 0 => format!("{} GiB", mib >> 10),
+        mib => format!("{mib} MiB"),
+    };
     let limit = match what {
-        w if w.contains("string") => format!("a string may have {} MiB at most", limits.text >> 20),
-        w if w.contains("array") => format!("an array may have {} million items at most", limits.items / 1_000_000),
-        w if w.contains("map") => format!("a map may have {} million keys at most", limits.keys / 1_000_000),
-        w if w.contains("Memory") => {
-            format!("the arrays and maps in a variable may take {} GiB at most", limits.memory >> 30)
+        w if w.contains("string") => format!("a string may have {} at most", mib(limits.text)),
+        w if w.contains("array") => {
+            format!("an array may have {} million items at most", limit.unwrap_or(limits.items) / 1_000_000)
         }
-        w if w.contains("Depth") => format!("arrays and maps may be nested {} deep at most", super::limits::DEPTH),
+        w if w.contains("map") => format!("a map may have {} million keys at most", limits.keys / 1_000_000),
+        w if w.contains("all values") => {
+            format!("the variables of a script may take {} together at most", mib(limits.together))
+        }
+        w if w.contains("Memory") => {
+            format!("the arrays and maps in a variable may take {} at most", mib(limits.memory))
+        }
+        w if w.contains("Depth") => {
+            format!("arrays, maps and closures may be nested {} deep at most", super::limits::DEPTH)
+        }
         w => format!("too large: {}", lower_first(w)),
     };
     Error::argument(limit)

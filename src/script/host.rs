@@ -1,6 +1,6 @@
 //! The services of a session that words use: run store, script arguments, background calls.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
@@ -9,8 +9,10 @@ use std::sync::Arc;
 use rhai::{Module, Shared};
 
 use super::background::BackgroundCalls;
+use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
 use crate::activity::{self, Activity};
+use crate::error::{Error, Result};
 use crate::training::Plan;
 
 /// The services of one session, shared by all its words.
@@ -28,6 +30,10 @@ pub struct Host {
     plans: RefCell<Vec<(Arc<Activity>, Plan)>>,
     /// Closures that run in the background.
     pub background: BackgroundCalls,
+    /// The bounds of scripts that are not trusted.
+    pub bounds: Cell<Option<Bounds>>,
+    /// The operations that bounded scripts and their jobs have run.
+    operations: Cell<u64>,
 }
 
 /// One `arg(name, default, help)` of a script.
@@ -47,6 +53,24 @@ impl Host {
     /// The folder that `CPSD_RUNS` names, or `runs`.
     pub fn store_of_environment() -> PathBuf {
         std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from)
+    }
+
+    /// The limits of values in the session's engines.
+    pub fn limits(&self) -> Limits {
+        self.bounds.get().map_or(LIMITS, |bounds| bounds.limits())
+    }
+
+    /// Counts one operation of a script. Errors: more than the session may run.
+    pub fn count_operation(&self) -> Result<()> {
+        let Some(bounds) = self.bounds.get() else { return Ok(()) };
+        self.operations.set(self.operations.get() + 1);
+        if self.operations.get() <= bounds.operations {
+            return Ok(());
+        }
+        let most = bounds.operations;
+        Err(Error::argument(format!(
+            "a script that is not trusted may run {most} operations, and this one has run them"
+        )))
     }
 
     /// Runs `work` with this thread's trainings noted in `plan`, which is given back.

@@ -2,32 +2,74 @@
 //!
 //! Rhai's own limits walk through a whole value after every call that may have changed it, so an array that grows item
 //! by item takes quadratic time. They are off. Instead, values are walked through at times, such that all walks together
-//! take at most a fifth of a script's time: after a walk of t seconds the next one comes 4t seconds later. A script
+//! take a fifth of a script's time: after a walk of t seconds the next one comes 4t seconds later. A script
 //! cannot make values much faster than a walk passes them, so they exceed a limit by a small factor at most before that
 //! is noticed, and the time that all walks take stays proportional to the time that the script itself takes. Functions
 //! that can make a value of any size in one step are checked by themselves.
+//!
+//! A value that is nested too deeply overflows the stack where it is printed or dropped. Values grow deeper by being copied
+//! into others, which takes longer the deeper they are, or by being taken out and put in (`taking`), or captured by a
+//! closure. So between two walks, which are never further apart than [`LONGEST_REST`], no value becomes deeper than the stack is.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, EvalContext, INT, ImmutableString, Position};
+use rhai::{
+    Array, Blob, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, FuncRegistration, INT, ImmutableString, Map,
+    Position,
+};
+
+use super::errors::raise;
+use super::{room, splitting, taking};
+use crate::error::Error;
 
 /// How large a value may be.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Values inside a value: items of arrays and entries of maps, at any depth, and bytes of blobs.
+    /// Values inside a value: items of arrays, entries of maps and captures of closures, at any depth, and bytes of blobs.
     pub items: usize,
     /// Keys of one map.
     pub keys: usize,
     /// Bytes of a string, and of all strings inside a value.
     pub text: usize,
-    /// Bytes of all arrays and maps inside a value, about.
+    /// Bytes of all arrays, maps and closures inside a value, about.
     pub memory: usize,
+    /// Bytes of all variables in sight together, about.
+    pub together: usize,
 }
 
-pub const LIMITS: Limits = Limits { items: 20_000_000, keys: 1_000_000, text: 256 << 20, memory: 1 << 30 };
+pub const LIMITS: Limits =
+    Limits { items: 20_000_000, keys: 1_000_000, text: 256 << 20, memory: 1 << 30, together: 4 << 30 };
 
-/// Arrays and maps inside each other. Deeper ones would overflow the stack where they are printed or dropped.
+/// Bounds of a session whose scripts are not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Operations of all its scripts and jobs together: statements and expressions, about.
+    pub operations: u64,
+    /// Bytes of a script's values together, about. What words make (tensors, tables, pictures) is not counted.
+    pub memory: usize,
+    /// Background jobs at once.
+    pub jobs: usize,
+}
+
+impl Bounds {
+    /// A few minutes of pure script, values of a quarter of a gigabyte, four jobs.
+    pub const UNTRUSTED: Bounds = Bounds { operations: 1_000_000_000, memory: 256 << 20, jobs: 4 };
+
+    /// The limits of one engine of such a session.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            items: LIMITS.items.min(self.memory / OF_ITEM),
+            keys: LIMITS.keys,
+            text: LIMITS.text.min(self.memory),
+            memory: LIMITS.memory.min(self.memory),
+            together: LIMITS.together.min(self.memory),
+        }
+    }
+}
+
+/// Arrays, maps and closures inside each other.
 pub const DEPTH: usize = 1000;
 
 /// Between two readings of the clock, in accesses to variables. Each can at most double a value.
@@ -36,21 +78,35 @@ const ACCESSES_A_READING: u32 = 4;
 const REST: u32 = 4;
 /// At least so long there is no walk: time for a megabyte.
 const SHORTEST_REST: Duration = Duration::from_micros(100);
+/// At most so long, whatever the walk took.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+/// So often is looked how much memory is left.
+const ROOM_EVERY: Duration = Duration::from_millis(5);
 
-/// Bytes of an item in an array; of an array, a map and a map's entry in addition.
+/// Bytes of an item in an array; of an array, a map, a map's entry and a closure in addition.
 const OF_ITEM: usize = size_of::<Dynamic>();
 const OF_ARRAY: usize = 64;
 const OF_MAP: usize = 512;
 const OF_ENTRY: usize = 48;
+const OF_CLOSURE: usize = 160;
 
-type Checked<T = ()> = Result<T, Box<EvalAltResult>>;
+pub type Checked<T = ()> = Result<T, Box<EvalAltResult>>;
 
 /// Bounds the values of all scripts that `engine` runs.
 pub fn install(engine: &mut Engine, limits: Limits) {
-    let watch = Watch { limits, accesses: Cell::new(0), next: Cell::new(None) };
+    let watch = Watch {
+        limits,
+        accesses: Cell::new(0),
+        next: Cell::new(None),
+        room: Cell::new(None),
+        largest: Cell::new(0),
+        closely: room::is_limited(),
+    };
     // (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
     engine.on_var(move |_, _, context| watch.look(&context).map(|()| None));
+    taking::install(engine, limits);
+    splitting::install(engine, limits);
     engine.register_fn("pad", move |array: &mut Array, len: INT, item: Dynamic| limits.pad_array(array, len, item));
     engine.register_fn("pad", move |blob: &mut Blob, len: INT, value: INT| limits.pad_blob(blob, len, value));
     engine.register_fn("pad", move |text: &mut ImmutableString, len: INT, with: char| {
@@ -61,6 +117,35 @@ pub fn install(engine: &mut Engine, limits: Limits) {
     });
     engine.register_fn("blob", move |len: INT| limits.blob(len, 0));
     engine.register_fn("blob", move |len: INT, value: INT| limits.blob(len, value));
+    engine
+        .register_fn("replace", move |text: &mut ImmutableString, old: &str, new: &str| limits.replace(text, old, new));
+    engine.register_fn("replace", move |text: &mut ImmutableString, old: &str, new: char| {
+        limits.replace(text, old, new.encode_utf8(&mut [0; 4]))
+    });
+    engine.register_fn("replace", move |text: &mut ImmutableString, old: char, new: &str| {
+        limits.replace(text, old.encode_utf8(&mut [0; 4]), new)
+    });
+    engine.register_fn("replace", move |text: &mut ImmutableString, old: char, new: char| {
+        limits.replace(text, old.encode_utf8(&mut [0; 4]), new.encode_utf8(&mut [0; 4]))
+    });
+    FuncRegistration::new("to_json").with_purity(true).register_into_engine(engine, to_json);
+}
+
+/// Rhai writes a closure with everything that it captured, possibly itself.
+fn to_json(map: &mut Map) -> Checked<String> {
+    fn has_closure(value: &Dynamic) -> bool {
+        if let Ok(array) = value.as_array_ref() {
+            array.iter().any(has_closure)
+        } else if let Ok(map) = value.as_map_ref() {
+            map.values().any(has_closure)
+        } else {
+            value.is_fnptr()
+        }
+    }
+    match map.values().any(has_closure) {
+        true => Err(raise(Error::argument("to_json: a function cannot be written as JSON"))),
+        false => Ok(rhai::format_map_as_json(map)),
+    }
 }
 
 /// When to walk through the variables again.
@@ -68,6 +153,12 @@ struct Watch {
     limits: Limits,
     accesses: Cell<u32>,
     next: Cell<Option<Instant>>,
+    /// When to look again how much memory is left.
+    room: Cell<Option<Instant>>,
+    /// Bytes of the largest variable at the last walk.
+    largest: Cell<usize>,
+    /// The process has less memory than the machine: every access is looked at.
+    closely: bool,
 }
 
 impl Watch {
@@ -75,17 +166,26 @@ impl Watch {
     fn look(&self, context: &EvalContext) -> Checked {
         let accesses = self.accesses.get().wrapping_add(1);
         self.accesses.set(accesses);
-        if !accesses.is_multiple_of(ACCESSES_A_READING) {
+        if !self.closely && !accesses.is_multiple_of(ACCESSES_A_READING) {
             return Ok(());
         }
         let start = Instant::now();
-        if self.next.get().is_some_and(|next| start < next) {
-            return Ok(());
+        if self.next.get().is_none_or(|next| start >= next) {
+            let variables = context.scope().iter_raw().map(|(_, _, value)| value);
+            self.largest.set(self.limits.check_all(variables.chain(context.this_ptr()))?);
+            let end = Instant::now();
+            let rest = (REST * end.duration_since(start)).clamp(SHORTEST_REST, LONGEST_REST);
+            self.next.set(Some(end + rest));
         }
-        let variables = context.scope().iter_raw().map(|(_, _, value)| value);
-        variables.chain(context.this_ptr()).try_for_each(|value| self.limits.check(value))?;
-        let end = Instant::now();
-        self.next.set(Some(end + SHORTEST_REST.max(REST * end.duration_since(start))));
+        if self.room.get().is_none_or(|next| start >= next) {
+            // The next step may copy the largest value and double it.
+            let needed = room::LEAST.saturating_add(self.largest.get().saturating_mul(3));
+            if room::left() < needed {
+                return Err(raise(room::short(needed)));
+            }
+            let rest = if self.closely { SHORTEST_REST } else { ROOM_EVERY };
+            self.room.set(Some(start + rest));
+        }
         Ok(())
     }
 }
@@ -96,63 +196,123 @@ struct Size {
     items: usize,
     text: usize,
     memory: usize,
+    /// How deep the variables are that closures captured, by their places in memory; 0 while one is looked at.
+    captured: HashMap<usize, usize>,
 }
 
 impl Size {
-    /// Adds `value`, `times` times, which is `depth` arrays or maps deep. Errors: that exceeds a limit.
-    fn add(&mut self, value: &Dynamic, times: usize, depth: usize) -> Checked {
+    /// Adds `value`, `times` times, which is `depth` arrays, maps or closures deep. Gives how many are inside each other in
+    /// it. Errors: that exceeds a limit.
+    fn add(&mut self, value: &Dynamic, times: usize, depth: usize) -> Checked<usize> {
         if depth > DEPTH {
-            return Err(too_large("Depth of a value"));
+            return Err(too_large("Depth of a value", DEPTH));
+        }
+        if value.is_shared() {
+            return self.captured(value, times, depth);
         }
         if value.is_array() {
-            let Ok(array) = value.as_array_ref() else { return Ok(()) };
-            self.items(array.len(), OF_ARRAY + OF_ITEM * array.len(), times)?;
-            array.iter().try_for_each(|item| self.add(item, times, depth + 1))
+            let Ok(array) = value.as_array_ref() else { return Ok(0) };
+            self.items(array.len(), OF_ARRAY + OF_ITEM * array.capacity(), times)?;
+            self.inside(array.iter(), times, depth)
         } else if value.is_map() {
-            let Ok(map) = value.as_map_ref() else { return Ok(()) };
+            let Ok(map) = value.as_map_ref() else { return Ok(0) };
             if map.len() > self.limits.keys {
-                return Err(too_large("Size of object map"));
+                return Err(too_large("Size of object map", self.limits.keys));
             }
             self.items(map.len(), OF_MAP + OF_ENTRY * map.len(), times)?;
-            map.values().try_for_each(|item| self.add(item, times, depth + 1))
+            self.inside(map.values(), times, depth)
         } else if value.is_string() {
             let bytes = value.as_immutable_string_ref().map_or(0, |text| text.len());
             self.text = self.text.saturating_add(bytes.saturating_mul(times));
-            if self.text > self.limits.text { Err(too_large("Length of string")) } else { Ok(()) }
+            if self.text > self.limits.text { Err(too_large("Length of string", self.limits.text)) } else { Ok(0) }
         } else if value.is_blob() {
             let bytes = value.as_blob_ref().map_or(0, |blob| blob.len());
-            self.items(bytes, bytes, times)
+            self.items(bytes, bytes, times).map(|()| 0)
+        } else if value.is_fnptr() {
+            let Some(closure) = value.read_lock::<FnPtr>() else { return Ok(0) };
+            let captures = closure.iter_curry().count();
+            self.items(captures, OF_CLOSURE + OF_ITEM * captures, times)?;
+            self.inside(closure.iter_curry(), times, depth)
         } else {
-            Ok(())
+            Ok(0)
         }
+    }
+
+    fn inside<'v>(&mut self, items: impl Iterator<Item = &'v Dynamic>, times: usize, depth: usize) -> Checked<usize> {
+        let mut deepest = 0;
+        for item in items {
+            deepest = deepest.max(self.add(item, times, depth + 1)?);
+        }
+        Ok(deepest + 1)
+    }
+
+    /// Adds a variable that closures share: once, however many captured it, and also if it contains itself.
+    fn captured(&mut self, value: &Dynamic, times: usize, depth: usize) -> Checked<usize> {
+        // One that is being changed at the moment is looked at another time.
+        let Some(inner) = value.read_lock::<Dynamic>() else { return Ok(0) };
+        let place = std::ptr::from_ref::<Dynamic>(&inner) as usize;
+        if let Some(known) = self.captured.get(&place) {
+            return if depth + known > DEPTH { Err(too_large("Depth of a value", DEPTH)) } else { Ok(*known) };
+        }
+        let _ = self.captured.insert(place, 0);
+        let deep = self.add(&inner, times, depth)?;
+        let _ = self.captured.insert(place, deep);
+        Ok(deep)
     }
 
     fn items(&mut self, n: usize, bytes: usize, times: usize) -> Checked {
         self.items = self.items.saturating_add(n.saturating_mul(times));
         self.memory = self.memory.saturating_add(bytes.saturating_mul(times));
         if self.items > self.limits.items {
-            return Err(too_large("Size of array/BLOB"));
+            return Err(too_large("Size of array/BLOB", self.limits.items));
         }
-        if self.memory > self.limits.memory { Err(too_large("Memory of a value")) } else { Ok(()) }
+        if self.memory > self.limits.memory { Err(too_large("Memory of a value", self.limits.memory)) } else { Ok(()) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.saturating_add(self.memory)
     }
 }
 
-fn too_large(what: &str) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorDataTooLarge(what.into(), Position::NONE).into()
+/// The error of a value that exceeds a limit, which is explained in `explain`.
+fn too_large(what: &str, limit: usize) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorDataTooLarge(format!("{what}|{limit}"), Position::NONE).into()
+}
+
+/// Errors: so many more bytes are not left.
+pub fn room_for(bytes: usize) -> Checked {
+    room::check("the value", bytes).map_err(raise)
 }
 
 impl Limits {
     fn size(self) -> Size {
-        Size { limits: self, items: 0, text: 0, memory: 0 }
+        Size { limits: self, items: 0, text: 0, memory: 0, captured: HashMap::new() }
+    }
+
+    /// Errors: an array may not have so many items.
+    pub fn check_length(self, items: usize) -> Checked {
+        if items > self.items { Err(too_large("Size of array/BLOB", self.items)) } else { Ok(()) }
     }
 
     /// Errors: the value exceeds a limit.
-    fn check(self, value: &Dynamic) -> Checked {
-        if value.is_shared() {
-            // A value that is being changed at the moment is looked at another time.
-            return value.read_lock::<Dynamic>().map_or(Ok(()), |inner| self.size().add(&inner, 1, 0));
+    pub fn check(self, value: &Dynamic) -> Checked {
+        self.size().add(value, 1, 0).map(drop)
+    }
+
+    /// Checks all variables in sight, and gives the bytes of the largest.
+    fn check_all<'v>(self, values: impl Iterator<Item = &'v Dynamic>) -> Checked<usize> {
+        let (mut size, mut largest, mut together) = (self.size(), 0, 0_usize);
+        for value in values {
+            let _ = size.add(value, 1, 0)?;
+            let bytes = size.bytes();
+            largest = largest.max(bytes);
+            together = together.saturating_add(bytes);
+            if together > self.together {
+                return Err(too_large("Memory of all values", self.together));
+            }
+            (size.items, size.text, size.memory) = (0, 0, 0);
         }
-        self.size().add(value, 1, 0)
+        Ok(largest)
     }
 
     /// As Rhai's own `pad`: the array has at least `len` items, the added ones are `item`.
@@ -160,7 +320,8 @@ impl Limits {
         let Some(len) = usize::try_from(len).ok().filter(|len| *len > array.len()) else { return Ok(()) };
         let mut size = self.size();
         size.items(len, OF_ITEM.saturating_mul(len), 1)?;
-        size.add(&item, len - array.len(), 0)?;
+        let _ = size.add(&item, len - array.len(), 0)?;
+        room_for(size.bytes().saturating_mul(2))?;
         array.resize(len, item);
         Ok(())
     }
@@ -168,6 +329,7 @@ impl Limits {
     fn pad_blob(self, blob: &mut Blob, len: INT, value: INT) -> Checked {
         let Some(len) = usize::try_from(len).ok().filter(|len| *len > blob.len()) else { return Ok(()) };
         self.size().items(len, len, 1)?;
+        room_for(len.saturating_mul(2))?;
         blob.resize(len, (value & 0xff) as u8);
         Ok(())
     }
@@ -180,15 +342,29 @@ impl Limits {
         };
         // (A character has 4 bytes at most.)
         if missing > self.text || text.len() + missing.saturating_mul(with.len().min(4)) > self.text.saturating_mul(4) {
-            return Err(too_large("Length of string"));
+            return Err(too_large("Length of string", self.text));
         }
+        room_for(text.len().saturating_add(missing.saturating_mul(with.len())).saturating_mul(2))?;
         text.make_mut().extend(with.chars().cycle().take(missing));
-        if text.len() > self.text { Err(too_large("Length of string")) } else { Ok(()) }
+        if text.len() > self.text { Err(too_large("Length of string", self.text)) } else { Ok(()) }
+    }
+
+    /// As Rhai's own `replace`: every `old` becomes `new`.
+    fn replace(self, text: &mut ImmutableString, old: &str, new: &str) -> Checked {
+        let found = text.matches(old).count();
+        let length = text.len().saturating_add(found.saturating_mul(new.len()));
+        if length > self.text {
+            return Err(too_large("Length of string", self.text));
+        }
+        room_for(length.saturating_mul(2))?;
+        *text = text.replace(old, new).into();
+        Ok(())
     }
 
     fn blob(self, len: INT, value: INT) -> Checked<Blob> {
         let len = usize::try_from(len).unwrap_or(0);
         self.size().items(len, len, 1)?;
+        room_for(len.saturating_mul(2))?;
         Ok(vec![(value & 0xff) as u8; len])
     }
 }
@@ -198,7 +374,7 @@ mod tests {
     use super::*;
 
     /// Smaller limits than a session's, so that the tests need little memory.
-    const SMALL: Limits = Limits { items: 200_000, keys: 10_000, text: 2 << 20, memory: 10 << 20 };
+    const SMALL: Limits = Limits { items: 200_000, keys: 10_000, text: 2 << 20, memory: 10 << 20, together: 30 << 20 };
 
     fn engine(limits: Limits) -> Engine {
         let mut engine = Engine::new();
@@ -209,7 +385,7 @@ mod tests {
     fn refused(script: &str) -> String {
         // (An error in a function is wrapped in the call.)
         match engine(SMALL).run(script).unwrap_err().unwrap_inner() {
-            EvalAltResult::ErrorDataTooLarge(what, _) => what.clone(),
+            EvalAltResult::ErrorDataTooLarge(what, _) => what.split('|').next().unwrap().to_string(),
             other => panic!("{script}: {other}"),
         }
     }

@@ -3,7 +3,8 @@
 //! - `word`, `kind`: a word and a kind of value as data; `vocabulary`: all of them, installed by the layer above
 //! - `call`: how Rust functions become words and members
 //! - `session`: an engine with its variables, driven by the command line and the prompt
-//! - `limits`: bounds on the memory of a script's values
+//! - `limits`: bounds on the memory of a script's values; `taking`, `splitting`: functions that are checked in one step; `room`: how much
+//!   memory is left
 //! - `host`: the services of a session that words use (run store, script arguments, background calls)
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
@@ -40,11 +41,14 @@ pub mod options;
 pub mod parsing;
 pub mod profile;
 pub mod reference;
+pub mod room;
 pub mod script_lock;
 pub mod session;
 pub mod show;
 pub mod spans;
+mod splitting;
 pub mod syntax;
+mod taking;
 pub mod tokens;
 pub mod vocabulary;
 pub mod weave;

@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, Stmt, Token};
 
-use super::errors::{Failure, StopRequest};
+use super::errors::{Failure, Raised, StopRequest};
 use super::explain::Variable;
 use super::host::Host;
-use super::limits;
+use super::limits::{self, Bounds};
 use super::modules;
 use super::parsing;
 use super::vocabulary;
@@ -84,7 +84,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     // The defaults differ between debug and release builds.
     engine.set_max_call_levels(96);
     engine.set_max_expr_depths(128, 64);
-    limits::install(&mut engine, limits::LIMITS);
+    limits::install(&mut engine, host.limits());
     engine.set_fail_on_invalid_map_property(true);
     // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
@@ -92,12 +92,19 @@ pub fn engine(host: &Rc<Host>) -> Engine {
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
         token => token,
     });
-    let weak = Rc::downgrade(host);
+    let (weak, bounded) = (Rc::downgrade(host), host.bounds.get().is_some());
     engine.on_progress(move |operations| {
         if operations.is_multiple_of(OPERATIONS_A_TURN)
             && let Some(host) = weak.upgrade()
         {
             host.background.lock.pass();
+        }
+        if bounded
+            && let Some(host) = weak.upgrade()
+            && let Err(error) = host.count_operation()
+        {
+            // No `catch` of the script sees it.
+            return Some(Dynamic::from(Raised(error)));
         }
         interrupt::requested().then(|| Dynamic::from(StopRequest))
     });
@@ -116,6 +123,12 @@ impl Session {
         let host = Rc::new(Host::new());
         let (engine, sources) = (engine(&host), host.sources.clone());
         Session { engine, scope: Scope::new(), host, sources, functions: AST::empty() }
+    }
+
+    /// Bounds all that the session runs from now on, its background jobs too.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.host.bounds.set(Some(bounds));
+        self.engine = engine(&self.host);
     }
 
     /// Runs a script file from an empty scope, to the end of its background jobs; `arguments` are its `key=value` words.

@@ -107,6 +107,9 @@ fn cell(value: AnyValue<'_>) -> Cell {
         AnyValue::StringOwned(x) => Cell::Text(x.as_str().into()),
         AnyValue::Float32(x) => Cell::Float(f64::from(x)),
         AnyValue::Float64(x) => Cell::Float(x),
+        AnyValue::Categorical(..) | AnyValue::CategoricalOwned(..) | AnyValue::Enum(..) | AnyValue::EnumOwned(..) => {
+            value.get_str().map_or(Cell::Null, |text| Cell::Text(text.into()))
+        }
         other => match other.extract::<i64>() {
             Some(x) if other.is_integer() => Cell::Int(x),
             _ => Cell::Text(other.to_string()),

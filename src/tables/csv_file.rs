@@ -53,6 +53,7 @@ impl<'a> CsvFile<'a> {
             told = Some(byte);
             (text, skipped) = (below(text), skipped + 1);
         }
+        let above = skipped;
         while text.trim_start_matches(' ').starts_with('#') {
             let mut lines = text.lines();
             let comment = lines.next().unwrap_or("");
@@ -63,7 +64,11 @@ impl<'a> CsvFile<'a> {
                 break;
             }
             (text, skipped) = (below(text), skipped + 1);
-            notes.push(format!("line {skipped} is taken for a comment"));
+        }
+        match skipped - above {
+            0 => {}
+            1 => notes.push(format!("line {skipped} is taken for a comment")),
+            _ => notes.push(format!("lines {} to {skipped} are taken for comments", above + 1)),
         }
         let start = content.len() - text.len();
         let text = match content {

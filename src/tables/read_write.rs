@@ -122,6 +122,10 @@ impl Table {
             let columns = left.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
             console::log(&format!("{}: left out, since their types are not read: {columns}", path.display()));
         }
+        if !file.zoned().is_empty() {
+            let columns = file.zoned().iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+            console::log(&format!("{}: times with a time zone are read in UTC: {columns}", path.display()));
+        }
         let read: Vec<String> = read.iter().map(|(name, _)| name.clone()).collect();
         Ok(Table { frame: file.read(&read, 0, file.height())? })
     }

@@ -7,6 +7,7 @@ use tch::Tensor;
 
 use super::optimiser::{Average, Flat, UpdateRule};
 use crate::error::{Error, Result};
+use crate::files::own;
 use crate::models::weights;
 
 /// The position of a training.
@@ -25,8 +26,6 @@ pub struct TrainingPosition {
     pub best: Option<Best>,
     /// Seconds of training so far, earlier processes included.
     pub seconds: f64,
-    /// Bytes of metrics.jsonl that belong to finished epochs. A resumed training cuts off the rest.
-    pub metrics_bytes: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +45,16 @@ pub struct TrainingState {
     /// Values and statistics of the best epoch.
     pub best: Option<(Tensor, Tensor)>,
     pub position: TrainingPosition,
+    /// The lines of metrics.jsonl of finished epochs: that file is for those who look on, and is written again when a training
+    /// goes on.
+    pub metrics: String,
 }
+
+/// The tensor of [`TrainingState::metrics`], since the header of the file has a limit.
+const METRICS: &str = "metrics";
+/// The keys of the metadata.
+const PROGRESS: &str = "progress";
+const DIGEST: &str = "blake3";
 
 impl TrainingState {
     /// The tensors that every checkpoint holds.
@@ -72,10 +80,16 @@ impl TrainingState {
 
     /// Writes the checkpoint. Errors: Io (a full disk, a read-only folder); the previous checkpoint is then kept.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let tensors: Vec<(String, Tensor)> =
-            self.tensors().into_iter().map(|(name, t)| (name.to_string(), t.shallow_clone())).collect();
+        let mut tensors = Vec::new();
+        for (name, tensor) in self.tensors() {
+            // One copy from the device, for the digest and for the file.
+            tensors.push((name.to_string(), tensor.f_detach()?.f_to_device(tch::Device::Cpu)?));
+        }
+        tensors.push((METRICS.to_string(), Tensor::f_from_slice(self.metrics.as_bytes())?));
         let position = serde_json::to_string(&self.position).map_err(|e| Error::internal(e.to_string()))?;
-        weights::write_safetensors(path, &tensors, &[("progress".to_string(), position)])
+        let digest = digest(&position, &tensors)?;
+        let metadata = [(PROGRESS.to_string(), position), (DIGEST.to_string(), digest)];
+        own::write(path, &weights::to_safetensors(&tensors, &metadata)?)
     }
 
     /// Continues from a checkpoint of the same model and options.
@@ -83,8 +97,11 @@ impl TrainingState {
     /// Errors: Data when it is cut short, of another model or of another optimiser. The state is then unchanged.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         let bad = |what: String| Error::in_file(path, format!("not a checkpoint of this training: {what}"));
-        let (tensors, metadata) = weights::read_safetensors(path)?;
-        let position = metadata.get("progress").ok_or_else(|| bad("no progress in it".into()))?;
+        let (tensors, metadata) = weights::parse_safetensors(path, &own::read(path)?)?;
+        let position = metadata.get(PROGRESS).ok_or_else(|| bad("no progress in it".into()))?;
+        if metadata.get(DIGEST) != Some(&digest(position, &tensors)?) {
+            return Err(bad("its content is not what was written".into()));
+        }
         let position: TrainingPosition = crate::json::parse(position.as_bytes()).map_err(bad)?;
         let find = |name: &str, like: &Tensor| {
             let tensor = tensors
@@ -97,6 +114,12 @@ impl TrainingState {
             }
             Ok(tensor.f_to_device(like.device())?)
         };
+        let metrics = tensors.iter().find(|(name, _)| name == METRICS).ok_or_else(|| bad("no metrics in it".into()))?;
+        let metrics = Vec::<u8>::try_from(&metrics.1).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let metrics = metrics.ok_or_else(|| bad("its metrics are not a text".into()))?;
+        if metrics.lines().count() as u64 != position.epoch {
+            return Err(bad(format!("{} lines of metrics of {} epochs", metrics.lines().count(), position.epoch)));
+        }
         let mut read = Vec::new();
         for (name, tensor) in self.current() {
             read.push((tensor.shallow_clone(), find(name, tensor)?));
@@ -111,6 +134,25 @@ impl TrainingState {
         self.best = best;
         self.rule.resume(position.updates);
         self.position = position;
+        self.metrics = metrics;
         Ok(())
     }
+}
+
+/// A digest of the position and of all tensors in the order of their names, as they are on the CPU.
+fn digest(position: &str, tensors: &[(String, Tensor)]) -> Result<String> {
+    let mut sorted: Vec<&(String, Tensor)> = tensors.iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(position.as_bytes());
+    let mut bytes = Vec::new();
+    for (name, tensor) in sorted {
+        let tensor = tensor.f_contiguous()?;
+        let count = tensor.numel();
+        bytes.resize(count * tensor.kind().elt_size_in_bytes(), 0);
+        tensor.f_copy_data_u8(&mut bytes, count)?;
+        hasher.update(format!("\n{name} {:?} {:?} ", tensor.kind(), tensor.size()).as_bytes());
+        hasher.update(&bytes);
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }

@@ -84,7 +84,7 @@ impl<'a> DistillationLoss<'a> {
 fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dataset) -> Result<Vec<Option<f64>>> {
     let predictions = predict(store, &Predictor::Ensemble(ensemble.clone()), val)?;
     let (n, m) = (predictions.images.len(), predictions.labels.len());
-    let targets = val.labels.take_labels(labels)?.targets();
+    let targets = val.labels.take_labels(labels)?.targets()?;
     let column =
         |values: &[f32], width: usize, j: usize| -> Vec<f32> { (0..n).map(|i| values[i * width + j]).collect() };
     Ok(labels

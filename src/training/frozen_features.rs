@@ -10,7 +10,6 @@ use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::Result;
-use crate::files;
 use crate::images::{Batches, Dataset};
 use crate::models::Model;
 use crate::runs::RunStore;
@@ -36,7 +35,7 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let batches = Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, BATCH, views.seed)?;
         let started = Instant::now();
         let mut shape: Vec<i64> = vec![];
-        files::write_whole(&work.path(StoredRows::FILE), |out| {
+        work.write_whole(StoredRows::FILE, |out| {
             for batch in batches {
                 interrupt::check()?;
                 work.check()?;

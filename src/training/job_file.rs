@@ -12,7 +12,7 @@ use super::run::{load, run_with};
 use super::trained_model::Trained;
 use crate::activity::message::Message;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::own;
 use crate::images::DatasetSpec;
 use crate::json;
 use crate::models::Model;
@@ -31,7 +31,7 @@ struct JobFile {
 
 #[derive(Serialize, Deserialize)]
 struct EnsembleFile {
-    /// Folders of the teachers' runs.
+    /// The teachers' runs: ids of the store, or absolute paths of folders of another one.
     teachers: Vec<PathBuf>,
     /// The TorchScript modules of those that have one: their own files cannot name them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,7 +43,11 @@ struct EnsembleFile {
 pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
-            t.run.as_ref().map(|run| run.dir.clone()).ok_or_else(|| {
+            let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
+                true => PathBuf::from(&run.id),
+                false => std::path::absolute(&run.dir).unwrap_or_else(|_| run.dir.clone()),
+            };
+            t.run.as_ref().map(place).ok_or_else(|| {
                 Error::argument(
                     "a teacher that was loaded from a file is in no run store, where worker processes look for it",
                 )
@@ -63,17 +67,23 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
         distillation: job.distillation.clone().map(|d| d.map(ensemble)).transpose()?,
     };
     let text = serde_json::to_vec(&file).map_err(|e| Error::internal(format!("a job cannot be written: {e}")))?;
-    files::write(path, &text)
+    own::write(path, &text)
 }
 
 /// Runs the job of a file and sends every epoch's line to the parent process. Returns the id of its run.
 pub fn work(path: &Path) -> Result<String> {
-    let text = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let text = own::read(path)?;
     let file: JobFile =
         json::parse(&text).map_err(|e| Error::in_file(path, format!("not a job that cpsd wrote: {e}")))?;
-    let teacher = |dir: PathBuf| {
-        let id = dir.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
-        load(Run { id, dir })
+    let store = RunStore::new(file.runs);
+    let teacher = |place: PathBuf| {
+        let run = match place.is_absolute() {
+            true => Run::in_folder(&place)?,
+            false => place.to_str().and_then(|id| store.find(id)).ok_or_else(|| {
+                Error::in_file(path, format!("its teacher \"{}\" is no run of the store", place.display()))
+            })?,
+        };
+        load(run)
     };
     let ensemble = |e: EnsembleFile| {
         e.modules.iter().for_each(|module| Model::name_module(Path::new(module)));
@@ -91,5 +101,5 @@ pub fn work(path: &Path) -> Result<String> {
         Message::Epoch(line.clone()).send();
         Ok(())
     };
-    Ok(run_with(&RunStore::new(file.runs), &job, Callbacks { epoch: Some(&mut send), ..Callbacks::default() })?.id)
+    Ok(run_with(&store, &job, Callbacks { epoch: Some(&mut send), ..Callbacks::default() })?.id)
 }

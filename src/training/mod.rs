@@ -5,13 +5,14 @@
 //! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
-//! - `checkpoint`: the state between two steps, as one file; `tensorboard`: the epochs as an event file
+//! - `checkpoint`: the state between two steps, as one file; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
 //! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
 //! - `trained_model`: a model with its run; `ensemble`: teachers merged into label order
 //! - `predict`: scores of a model or an ensemble on a data set, and their evaluation
 //! - `plan`: the trainings that a script would run, found without training; `cost`: their seconds and bytes
+//! - `verify`: whether a run is what was written
 //! - `recipes`: how the rows of the paper are trained, in three readings
 
 pub mod callbacks;
@@ -23,6 +24,7 @@ pub mod frozen_features;
 pub mod job;
 pub mod job_file;
 pub mod known_labels;
+mod metrics_file;
 pub mod model_inputs;
 mod naming;
 pub mod optimiser;
@@ -40,6 +42,7 @@ pub mod teacher_outputs;
 pub mod tensorboard;
 pub mod trained_model;
 pub mod training_loop;
+pub mod verify;
 pub mod views;
 
 pub use callbacks::Callbacks;

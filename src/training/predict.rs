@@ -103,7 +103,7 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         error.message = format!("evaluate: the model predicts \"{label}\", which is no label of {}", dataset.name);
         return Err(error);
     }
-    let targets = dataset.labels.take_labels(&predictions.labels)?.targets();
+    let targets = dataset.labels.take_labels(&predictions.labels)?.targets()?;
     let options = MetricOptions { unknown: options.unknown.or(Some(Unknown::Masked)), ..options.clone() };
     let mut evaluation = metrics::evaluate(
         &predictions.scores,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::callbacks::Callbacks;
 use super::job::Job;
+use super::metrics_file;
 use super::naming::NamedJob;
 use super::options::{Select, SelectOn};
 use super::trained_model::Trained;
@@ -13,8 +14,6 @@ use crate::error::Result;
 use crate::executors::pool;
 use crate::files::own;
 use crate::runs::{Begun, Published, Run, RunStore};
-
-const MODEL: &str = "model.safetensors";
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
 ///
@@ -68,7 +67,8 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
     let vocabulary = job.train.labels.labels().to_vec();
     let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
     trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
-    trained.save(&work.path(MODEL))?;
+    trained.save_in(&work)?;
+    work.write(metrics_file::NAME, outcome.metrics.as_bytes())?;
     let _ = own::remove_file(&work.checkpoint());
     let best = outcome.best.as_ref();
     let summary = json!({
@@ -90,6 +90,7 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         Published::Own(run) => run,
         // Its bits may be of another number of threads.
         Published::Other(run) => return load(run).map(Some),
+        Published::Lost => return Ok(None),
     };
     console::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",
@@ -111,5 +112,5 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
 
 /// The model of a finished training.
 pub fn load(run: Run) -> Result<Trained> {
-    Trained::load(&run.path(MODEL), Some(run.clone()))
+    Trained::of_run(run)
 }

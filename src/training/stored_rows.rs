@@ -1,70 +1,99 @@
 //! Matrices of half-precision rows in the run store: frozen features and teacher outputs.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use memmap2::Mmap;
+use rayon::prelude::*;
 use tch::{Kind, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::runs::Run;
+use crate::runs::{Run, StoredFile};
 
-/// A matrix of half-precision rows on disk, row `view * images + image`, mapped and never read whole.
+/// A matrix of half-precision rows on disk, row `view * images + image`, of which rows are read when they are needed.
 #[derive(Clone)]
 pub struct StoredRows {
-    map: Arc<Mmap>,
+    file: StoredFile,
     pub rows: i64,
     /// Shape of one row; for features height, width, channels.
     pub shape: Vec<i64>,
+    /// Bytes of one row.
+    row: usize,
 }
+
+/// From this number of bytes on, several threads read.
+const PARALLEL: usize = 1 << 20;
+/// Bytes of one read at most, so that threads share a long run of rows.
+const PART: usize = 1 << 20;
 
 impl StoredRows {
     /// The name of the file in its run's folder.
     pub const FILE: &str = "data.f16";
 
-    /// Opens the matrix of a finished run whose summary holds `rows` and `shape`.
+    /// Opens the matrix of a finished run whose summary holds `rows` and `shape`. The file is compared with its digest once per
+    /// process.
+    ///
+    /// Errors: Io; Data for a file that is damaged or does not have the size of its shape; Interrupted.
     pub fn open(run: &Run) -> Result<StoredRows> {
-        let path = run.path(Self::FILE);
+        run.spec()?;
         let summary = run.summary()?;
-        let bad = |what: &str| {
-            Error::in_file(&path, what)
-                .with_help(format!("remove the folder {} to have it made again", run.dir.display()))
-        };
-        let rows = summary["rows"].as_i64().ok_or_else(|| bad("its summary has no rows"))?;
-        let shape: Vec<i64> =
-            serde_json::from_value(summary["shape"].clone()).map_err(|_| bad("its summary has no shape"))?;
-        let file = std::fs::File::open(&path).map_err(|e| Error::io(&path, e))?;
-        // SAFETY: files of a finished run are never changed, so the mapping cannot shrink or move under us.
-        let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(&path, e))?;
-        let expected = rows * shape.iter().product::<i64>() * 2;
-        if map.len() as i64 != expected {
-            return Err(bad(&format!("cut short: {} bytes instead of {expected}", map.len())));
-        }
-        Ok(StoredRows { map: Arc::new(map), rows, shape })
-    }
-
-    /// The whole matrix `[rows, shape...]` as half precision, without a copy; it must not outlive `self`.
-    fn tensor(&self) -> Result<Tensor> {
-        let mut size = vec![self.rows];
-        size.extend(&self.shape);
-        let mut strides = vec![1; size.len()];
-        for d in (0..size.len() - 1).rev() {
-            strides[d] = strides[d + 1] * size[d + 1];
-        }
-        // SAFETY: the mapping holds exactly `size` halves (checked on opening) and lives as long as `self`;
-        // nothing writes through the tensor.
-        unsafe { Ok(Tensor::f_from_blob(self.map.as_ptr(), &size, &strides, Kind::Half, tch::Device::Cpu)?) }
+        let bad = |what: &str| run.damaged("summary.json", what);
+        let rows = summary["rows"].as_u64().ok_or_else(|| bad("its rows are not a number"))?;
+        let shape: Vec<u64> =
+            serde_json::from_value(summary["shape"].clone()).map_err(|_| bad("its shape is not a list of sizes"))?;
+        let product =
+            |from: u64, sizes: &[u64]| sizes.iter().try_fold(from, |product, &size| product.checked_mul(size));
+        // Half precision has two bytes.
+        let row = product(2, &shape).filter(|&bytes| bytes <= isize::MAX as u64);
+        let sizes = row.and_then(|row| Some((row, row.checked_mul(rows).filter(|&bytes| bytes <= i64::MAX as u64)?)));
+        let (row, bytes) = sizes.ok_or_else(|| bad(&format!("{rows} rows of {shape:?} fit into no file")))?;
+        let file = run.open(Self::FILE)?;
+        file.check_length(bytes)?;
+        let shape = shape.into_iter().map(|size| size as i64).collect();
+        Ok(StoredRows { file, rows: rows as i64, shape, row: row as usize })
     }
 
     /// Rows `which` as f32 `[n, shape...]`.
+    ///
+    /// Errors: Io; Data when the file was cut short since it was opened.
     pub fn take(&self, which: &[i64]) -> Result<Tensor> {
-        let index = Tensor::f_from_slice(which)?;
-        Ok(self.tensor()?.f_index_select(0, &index)?.f_to_kind(Kind::Float)?)
+        if let Some(row) = which.iter().find(|&&row| row < 0 || row >= self.rows) {
+            return Err(Error::internal(format!("row {row} of {} rows", self.rows)));
+        }
+        let mut size = vec![which.len() as i64];
+        size.extend(&self.shape);
+        let mut bytes = vec![0u8; which.len() * self.row];
+        let parts = self.parts(which, &mut bytes);
+        match which.len() * self.row < PARALLEL {
+            true => parts.into_iter().try_for_each(|(part, offset)| self.file.read_at(part, offset))?,
+            false => parts.into_par_iter().try_for_each(|(part, offset)| self.file.read_at(part, offset))?,
+        }
+        Ok(Tensor::f_from_data_size(&bytes, &size, Kind::Half)?.f_to_kind(Kind::Float)?)
+    }
+
+    /// The reads that bring rows `which` into `bytes`: rows that follow each other in the file are one.
+    fn parts<'a>(&self, which: &[i64], mut bytes: &'a mut [u8]) -> Vec<(&'a mut [u8], u64)> {
+        let at_once = (PART / self.row.max(1)).max(1);
+        let mut parts = Vec::new();
+        let mut begin = 0;
+        while begin < which.len() && self.row > 0 {
+            let mut end = begin + 1;
+            while end < which.len() && end - begin < at_once && which[end] == which[end - 1] + 1 {
+                end += 1;
+            }
+            let (part, rest) = bytes.split_at_mut((end - begin) * self.row);
+            parts.push((part, which[begin] as u64 * self.row as u64));
+            bytes = rest;
+            begin = end;
+        }
+        parts
     }
 
     /// Rows `which` of features as f32 `[n, channels, height, width]`, channels last in memory.
     pub fn take_maps(&self, which: &[i64]) -> Result<Tensor> {
-        Ok(self.take(which)?.f_permute([0, 3, 1, 2])?)
+        let rows = self.take(which)?;
+        match self.shape.len() {
+            3 => Ok(rows.f_permute([0, 3, 1, 2])?),
+            n => Err(self.file.bad(&format!("its rows have {n} dimensions; those of features have 3"))),
+        }
     }
 }
 
@@ -75,4 +104,77 @@ pub fn append_half(out: &mut dyn Write, rows: &Tensor) -> Result<()> {
     let mut bytes = vec![0u8; count * 2];
     half.f_copy_data_u8(&mut bytes, count)?;
     out.write_all(&bytes).map_err(|e| Error::new(ErrorKind::Io, format!("writing rows: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::RunStore;
+    use serde_json::json;
+
+    fn stored(store: &RunStore, n: i64, shape: &[i64], summary: serde_json::Value) -> Run {
+        let spec = json!({ "n": n, "shape": shape, "summary": summary });
+        let made = store.find_or_make("features", &spec, |work| {
+            let mut size = vec![n];
+            size.extend(shape);
+            let count: i64 = size.iter().product();
+            let rows = Tensor::arange(count, (Kind::Float, tch::Device::Cpu)).remainder(2000.0).reshape(&size);
+            work.write_whole(StoredRows::FILE, |out| append_half(out, &rows))?;
+            Ok(summary.clone())
+        });
+        made.unwrap()
+    }
+
+    #[test]
+    fn rows_come_in_any_order_and_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = RunStore::new(folder.path());
+        // The larger one is read by several threads, in parts of a long run of rows.
+        for (n, shape) in [(7, vec![2, 3]), (700, vec![8, 16, 32])] {
+            let run = stored(&store, n, &shape, json!({ "rows": n, "shape": shape }));
+            let rows = StoredRows::open(&run).unwrap();
+            let mut size = vec![n];
+            size.extend(&shape);
+            let all = Tensor::arange(size.iter().product::<i64>(), (Kind::Float, tch::Device::Cpu));
+            let all = all.remainder(2000.0).reshape(&size);
+            let orders = [(0..n).collect(), (0..n).rev().collect(), vec![n - 1, 0, 1, 2, 2, 5], vec![]];
+            for which in orders as [Vec<i64>; 4] {
+                let expected = all.index_select(0, &Tensor::from_slice(&which));
+                assert!(rows.take(&which).unwrap().equal(&expected));
+            }
+            assert!(rows.take(&[n]).is_err() && rows.take(&[-1]).is_err());
+        }
+    }
+
+    #[test]
+    fn sizes_that_fit_into_no_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = RunStore::new(folder.path());
+        let half = 1u64 << 32;
+        for (summary, what) in [
+            (json!({ "rows": 1u64 << 63, "shape": [2, 3] }), "fit into no file"),
+            (json!({ "rows": 2, "shape": [half, half, half] }), "fit into no file"),
+            (json!({ "rows": -2, "shape": [2, 3] }), "its rows are not a number"),
+            (json!({ "rows": 2, "shape": [-1, 3] }), "its shape is not a list of sizes"),
+            (json!({ "shape": [1, 3] }), "its rows are not a number"),
+            (json!({ "rows": 2 }), "its shape is not a list of sizes"),
+            (json!({ "rows": 3, "shape": [2, 3] }), "cut short: 24 bytes instead of 36"),
+            (json!({ "rows": 1, "shape": [2, 3] }), "too long: 24 bytes instead of 12"),
+        ] {
+            let error = StoredRows::open(&stored(&store, 2, &[2, 3], summary)).err().unwrap();
+            assert!(error.message.contains(what), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_while_it_is_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = stored(&RunStore::new(folder.path()), 100, &[50], json!({ "rows": 100, "shape": [50] }));
+        let rows = StoredRows::open(&run).unwrap();
+        std::fs::File::options().write(true).open(run.path(StoredRows::FILE)).unwrap().set_len(5000).unwrap();
+        assert!(rows.take(&[49]).is_ok());
+        let error = rows.take(&[1, 50]).err().unwrap();
+        assert!(error.message.contains("cut short: 5000 bytes instead of 10000"), "{}", error.message);
+        assert!(error.message.contains(&run.id) && error.help.unwrap().contains("verify"));
+    }
 }

@@ -12,7 +12,6 @@ use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{About, Error, Result};
-use crate::files;
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
@@ -30,7 +29,7 @@ pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, v
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
-        files::write_whole(&work.path(StoredRows::FILE), |out| {
+        work.write_whole(StoredRows::FILE, |out| {
             for batch in inputs.all(&model, 256)? {
                 interrupt::check()?;
                 work.check()?;

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::models::Model;
-use crate::runs::Run;
+use crate::runs::{Run, Work};
+
+/// The files of a model in the folder of its run.
+pub(super) const MODEL: &str = "model.safetensors";
+const CONFIG: &str = "model.json";
 
 /// A model and its origin. Cheap to clone; the weights are shared.
 #[derive(Clone)]
@@ -48,27 +52,57 @@ impl Trained {
         json!({ "vocabulary": self.vocabulary, "run": self.id, "selected_on_test": self.selected_on_test })
     }
 
-    /// Reads a file that [`Trained::save`] wrote. `run` is its run, when the file belongs to one.
+    /// Writes the files of [`Trained::save`] into the folder of its run.
+    pub fn save_in(&self, work: &Work) -> Result<()> {
+        let (model, extra) = (self.model(), self.extra());
+        work.write(MODEL, &model.to_safetensors(&extra)?)?;
+        work.write(CONFIG, model.config(&extra).as_bytes())
+    }
+
+    /// Reads a file that [`Trained::save`] wrote.
     ///
     /// Errors: Io; Data for a file that is cut short or has another format.
-    pub fn load(path: &Path, run: Option<Run>) -> Result<Self> {
-        Self::load_on(path, run, None)
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::load_on(path, None)
     }
 
     /// [`load`](Self::load) for a model on the TorchScript module `module` ([`Model::load_on`]).
-    pub fn load_on(path: &Path, run: Option<Run>, module: Option<&Path>) -> Result<Self> {
-        let (model, extra) = Model::load_on(path, module, crate::devices::first())?;
+    pub fn load_on(path: &Path, module: Option<&Path>) -> Result<Self> {
+        let content = files::read(path)?;
+        // The file of a run, named by its path.
+        if path.file_name().is_some_and(|name| name == MODEL)
+            && let Some(Ok(run)) = path.parent().map(Run::in_folder)
+        {
+            run.check(MODEL, &content)?;
+        }
+        Self::parse(path, &content, None, module)
+    }
+
+    /// Reads the model of a finished training.
+    ///
+    /// Errors: Io; Data when a file of the run is damaged, or another run's.
+    pub fn of_run(run: Run) -> Result<Self> {
+        run.spec()?;
+        let content = run.read(MODEL)?;
+        Self::parse(&run.path(MODEL), &content, Some(run), None)
+    }
+
+    fn parse(path: &Path, content: &[u8], run: Option<Run>, module: Option<&Path>) -> Result<Self> {
+        let (model, extra) = Model::parse_on(path, content, module, crate::devices::first())?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
                 .map_err(|_| Error::in_file(path, "its vocabulary is not a list of names"))?,
             None => model.labels.clone(),
         };
         let id = match &run {
-            Some(run) => run.id.clone(),
-            None => {
-                let bytes = files::read(path)?;
-                format!("file-{}", &blake3::hash(&bytes).to_hex()[..12])
+            Some(run) => {
+                // Also true of runs that have no digests.
+                if let Some(other) = extra["run"].as_str().filter(|other| *other != run.id) {
+                    return Err(run.damaged(MODEL, &format!("it is the model of {other}")));
+                }
+                run.id.clone()
             }
+            None => format!("file-{}", &blake3::hash(content).to_hex()[..12]),
         };
         let selected_on_test = extra["selected_on_test"].as_bool().unwrap_or(false);
         Ok(Trained { selected_on_test, ..Trained::new(model, id, run, vocabulary) })

@@ -1,6 +1,5 @@
 //! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
 
-use std::io::{Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::distillation_loss::DistillationLoss;
 use super::job::Job;
+use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
 use super::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
 use super::options::{EmaStart, Select};
@@ -20,6 +20,7 @@ use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::{LabelLoss, Truth};
@@ -41,6 +42,8 @@ pub struct Outcome {
     pub updates: u64,
     pub seconds: f64,
     pub final_loss: f64,
+    /// The content of metrics.jsonl.
+    pub metrics: String,
 }
 
 /// The last checkpoint: its time, and how long it took to write.
@@ -92,7 +95,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         };
         let m = job.labels.len() as i64;
         let targets =
-            Tensor::f_from_slice(&train.labels.dense())?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+            Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
         let known = match options.known_labels().mask(train) {
             None => None,
             Some(mask) => {
@@ -114,7 +117,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let other = Model::new(&model.spec, &model.labels, mixed(options.seed), model.device)?;
             average.start_from(&Flat::new(&other)?)?;
         }
-        let state = TrainingState { flat, rule, average, best: None, position: TrainingPosition::default() };
+        let state = TrainingState {
+            flat,
+            rule,
+            average,
+            best: None,
+            position: TrainingPosition::default(),
+            metrics: String::new(),
+        };
         let mut engine = TrainingLoop {
             job,
             model,
@@ -122,7 +132,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             val_inputs,
             targets,
             known,
-            val_targets: val.labels.targets(),
+            val_targets: val.labels.targets()?,
             distillation,
             callbacks,
             schedule,
@@ -131,7 +141,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             state,
         };
         let checkpoint = work.checkpoint();
-        if checkpoint.exists() {
+        if !own::is_absent(&checkpoint) {
             match engine.state.load(&checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
@@ -157,7 +167,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let started = Instant::now();
         let before = self.state.position.seconds;
         let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
-        let earlier = earlier_lines(work, self.state.position.metrics_bytes);
+        let mut lines = MetricsFile::replay(work, &self.state.metrics)?;
+        let earlier = parsed(&self.state.metrics)?;
         let mut events = Events::replay(work, &earlier)?;
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
@@ -167,7 +178,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 self.save(work)?;
                 return Err(Error::interrupted());
             }
-            match self.end_epoch(work, &mut events, &shown) {
+            match self.end_epoch(work, &mut lines, &mut events, &shown) {
                 Ok(line) => {
                     if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
                         self.save(work)?;
@@ -190,6 +201,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             updates: self.state.position.updates,
             seconds: self.state.position.seconds,
             final_loss: self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
+            metrics: self.state.metrics,
         })
     }
 
@@ -309,7 +321,13 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     }
 
     /// Evaluates if it is time, writes and returns the epoch's line, and moves to the next epoch.
-    fn end_epoch(&mut self, work: &Work, events: &mut Events, shown: &Progress) -> Result<Value> {
+    fn end_epoch(
+        &mut self,
+        work: &Work,
+        lines: &mut MetricsFile,
+        events: &mut Events,
+        shown: &Progress,
+    ) -> Result<Value> {
         let epoch = self.state.position.epoch + 1;
         let options = &self.job.options;
         let lr = match self.last_lr {
@@ -344,8 +362,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
         }
         work.check()?;
-        append_line(work, &mut self.state.position, &line)?;
+        lines.append(&line)?;
         events.append(&line)?;
+        self.state.metrics.push_str(&format!("{line}\n"));
         self.state.position.epoch = epoch;
         self.state.position.step = 0;
         Ok(line)
@@ -409,26 +428,4 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         };
         self.put(&chosen.0, &chosen.1)
     }
-}
-
-/// The lines of metrics.jsonl that belong to finished epochs.
-fn earlier_lines(work: &Work, bytes: u64) -> Vec<Value> {
-    let text = std::fs::read(work.path("metrics.jsonl")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[..(bytes as usize).min(text.len())]).into_owned();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-/// Appends to metrics.jsonl, after cutting off the lines that a killed process wrote past its last checkpoint.
-fn append_line(work: &Work, position: &mut TrainingPosition, line: &Value) -> Result<()> {
-    let path = work.path("metrics.jsonl");
-    let append = |length: u64| -> std::io::Result<u64> {
-        let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(&path)?;
-        file.set_len(length)?;
-        file.seek(SeekFrom::End(0))?;
-        let text = format!("{line}\n");
-        file.write_all(text.as_bytes())?;
-        Ok(length + text.len() as u64)
-    };
-    position.metrics_bytes = append(position.metrics_bytes).map_err(|e| Error::io(&path, e))?;
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod datasets;
 mod figures;
 mod graph_golden;
 mod graph_properties;
+mod hostile_tables;
 mod house;
 mod labels_coco;
 mod labels_coco_tools;

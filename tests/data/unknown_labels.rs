@@ -100,8 +100,8 @@ fn unknown_entries_count_as_absent_in_counts() {
     let (s, plain) = (Statistics::of(&t), Statistics::of(&certain));
     assert_eq!((s.unknown, plain.unknown), (t.num_unknown(), 0));
     assert_eq!(Statistics { unknown: 0, ..s }, plain);
-    assert_eq!(t.dense(), certain.dense());
-    assert_eq!(t.targets().iter().filter(|&&x| x == -1.0).count() as u64, t.num_unknown());
+    assert_eq!(t.dense().unwrap(), certain.dense().unwrap());
+    assert_eq!(t.targets().unwrap().iter().filter(|&&x| x == -1.0).count() as u64, t.num_unknown());
 }
 
 fn rows(t: &LabelTable) -> Vec<Vec<u32>> {

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod experiments;
+mod hostile_scripts;
 mod scripts;
 mod tables;
 mod training;

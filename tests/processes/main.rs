@@ -3,12 +3,15 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
 
 mod background;
+mod claims;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod damage;
 mod permissions;
 mod prompt;
 mod reports;
 mod robustness;
+mod signals;
 mod torture;
 mod weights;

@@ -200,7 +200,7 @@ fn content(path: &Path) -> Vec<u8> {
 
 fn timeless(mut value: Value) -> Value {
     if let Some(map) = value.as_object_mut() {
-        map.remove("seconds");
+        ["seconds", "images_per_second"].iter().for_each(|time| drop(map.shift_remove(*time)));
     }
     value
 }
@@ -276,7 +276,7 @@ fn one(
     counts.temporary += std::fs::read_dir(outer.path().join("tmp")).unwrap().count();
     let came = results(&folder);
     for (path, content) in expected {
-        if came.get(path) != Some(content) {
+        if !path.ends_with('/') && came.get(path) != Some(content) {
             counts.other_bits.push(format!("{name}: {path} after {history:?}"));
         }
     }

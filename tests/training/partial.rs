@@ -51,7 +51,7 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
         })
         .collect();
     let turned = LabelTable::from_lists(table.labels().to_vec(), table.images().to_vec(), &turned).unwrap();
-    assert_ne!(turned.dense(), table.dense());
+    assert_ne!(turned.dense().unwrap(), table.dense().unwrap());
     let lies = Dataset { labels: turned, ..data[0].clone() };
     let honest = run(&store, &partial).unwrap();
     let lied = run(&store, &Job { train: lies.clone(), ..partial.clone() }).unwrap();
@@ -121,7 +121,7 @@ fn unknown_entries_of_the_table_teach_nothing() {
     };
     let (names, images) = (table.labels().to_vec(), table.images().to_vec());
     let certain = LabelTable::from_lists(names, images, &lists(|present, known| present && known)).unwrap();
-    assert_ne!(certain.dense(), table.dense());
+    assert_ne!(certain.dense().unwrap(), table.dense().unwrap());
     let masked = certain.with_unknown(&lists(|_, known| !known)).unwrap();
     let of = |labels: LabelTable| Dataset { labels, ..data[0].clone() };
     let (absent, masked) = (of(certain), of(masked));

@@ -1,6 +1,6 @@
 //! Counting many labels: first the places of each label in the images, then one row of counts per label.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -9,6 +9,7 @@ use super::pair_list::PairList;
 use crate::activity;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// Marks the last label of an image.
 const LAST: u32 = 1 << 31;
@@ -16,6 +17,10 @@ const LAST: u32 = 1 << 31;
 const AHEAD: usize = 16;
 /// Images whose labels are renumbered together.
 const PIECE: usize = 1 << 15;
+/// Places of a label whose pairs are collected one by one.
+const FEW: usize = 64;
+/// Bytes per pair while it is counted, sorted and held.
+const PAIR_BYTES: u64 = 32;
 
 /// n_i and all pairs seen.
 ///
@@ -33,6 +38,8 @@ pub fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
     let ranked = renumbered(rows, &rank)?;
     let (starts, places) = places(&ranked, m)?;
     let seen = AtomicUsize::new(0);
+    // A line of many labels stands for the square of their number in pairs.
+    let (pairs, most) = (AtomicU64::new(0), memory::free().unwrap_or(u64::MAX) / PAIR_BYTES);
     let activity = activity::current();
     let by_rank = (0..m)
         .into_par_iter()
@@ -44,6 +51,10 @@ pub fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
                     activity.check()?;
                 }
                 let mine = &places[starts[r]..starts[r + 1]];
+                if mine.len() <= FEW {
+                    let found = of_few(&ranked, mine, row);
+                    return fits(&pairs, found.0.len(), most).map(|()| found);
+                }
                 for (at, place) in mine.iter().enumerate() {
                     if let Some(later) = mine.get(at + AHEAD) {
                         prefetch(&ranked, later.load(Ordering::Relaxed) as usize + 1);
@@ -55,7 +66,8 @@ pub fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
                         }
                     }
                 }
-                Ok(taken(row, r + 1))
+                let found = taken(row, r + 1);
+                fits(&pairs, found.0.len(), most).map(|()| found)
             },
         )
         .collect::<Result<Vec<_>>>()?;
@@ -162,6 +174,37 @@ fn places(ranked: &[u32], m: usize) -> Result<(Vec<usize>, Vec<AtomicU32>)> {
         }
     });
     Ok((starts, places))
+}
+
+/// The counts of a label with few places: those that are not zero are collected, since looking for them among m labels
+/// for each label would take m² steps. Leaves `row` all zero.
+fn of_few(ranked: &[u32], mine: &[AtomicU32], row: &mut [u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut columns = Vec::new();
+    for place in mine {
+        for &label in &ranked[place.load(Ordering::Relaxed) as usize + 1..] {
+            let count = &mut row[(label & !LAST) as usize];
+            if *count == 0 {
+                columns.push(label & !LAST);
+            }
+            *count += 1;
+            if label & LAST != 0 {
+                break;
+            }
+        }
+    }
+    columns.sort_unstable();
+    let counts = columns.iter().map(|&label| std::mem::take(&mut row[label as usize])).collect();
+    (columns, counts)
+}
+
+/// Errors: there are more pairs than fit into memory.
+fn fits(pairs: &AtomicU64, more: usize, most: u64) -> Result<()> {
+    let pairs = pairs.fetch_add(more as u64, Ordering::Relaxed) + more as u64;
+    match pairs > most {
+        true => Err(Error::data(format!("the pairs of labels that are seen do not fit into memory: more than {most}"))
+            .with_help("take_labels or drop_rare leaves fewer labels")),
+        false => Ok(()),
+    }
 }
 
 /// Takes the counts of a row from `first` on, and leaves it all zero.

@@ -62,21 +62,25 @@ impl Cooccurrence {
     /// This form does not hold N, the number of images.
     pub fn save_csv(&self, path: impl AsRef<Path>) -> Result<()> {
         let m = self.len();
-        let mut text = String::from("label");
-        for label in self.labels().iter() {
-            text.push(',');
-            text.push_str(&quote(label));
-        }
-        text.push('\n');
-        for (i, label) in self.labels().iter().enumerate() {
-            text.push_str(&quote(label));
-            for j in 0..m {
-                let n = if i == j { self.counts()[i] } else { self.pair(i, j) };
-                let _ = write!(text, ",{n}");
+        files::write_whole(path.as_ref(), |out| {
+            let failed = |e| Error::io(&path, e);
+            let mut line = String::from("label");
+            for label in self.labels().iter() {
+                line.push(',');
+                line.push_str(&quote(label));
             }
-            text.push('\n');
-        }
-        files::write(path.as_ref(), text.as_bytes())
+            for (i, label) in self.labels().iter().enumerate() {
+                interrupt::check()?;
+                // One line at a time: those of many labels do not fit into memory.
+                writeln!(out, "{line}").map_err(failed)?;
+                line = quote(label);
+                for j in 0..m {
+                    let n = if i == j { self.counts()[i] } else { self.pair(i, j) };
+                    let _ = write!(line, ",{n}");
+                }
+            }
+            writeln!(out, "{line}").map_err(failed)
+        })
     }
 }
 

@@ -57,7 +57,13 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     // What a sparse row leaves out is absent, but for these labels.
     let declared: Vec<u32> =
         (0..labels.len()).filter(|&label| defaults[label] != Truth::Absent).map(|label| label as u32).collect();
-    let mut left_out = 0;
+    let sparse = arff.rows.iter().filter(|(_, content)| content.starts_with('{')).count();
+    if sparse.saturating_mul(declared.len()) > MOST_LEFT_OUT {
+        let (n, most) = (declared.len(), MOST_LEFT_OUT);
+        let what =
+            format!("{n} labels are declared with 1 first, so {sparse} sparse rows have more than {most} labels");
+        return Err(Error::in_file(&probe.path, what));
+    }
     let (policy, mut taken) = (Policy::of(options), Taken::default());
     for (i, &(line, content)) in arff.rows.iter().enumerate() {
         if i % 256 == 0 {
@@ -79,12 +85,6 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             truths.push((label, truth));
         }
         if row.sparse && !declared.is_empty() {
-            left_out += declared.len();
-            if left_out > MOST_LEFT_OUT {
-                let what =
-                    format!("more than {MOST_LEFT_OUT} labels would be present because sparse rows leave them out");
-                return Err(text.at(line, what));
-            }
             // Attributes ascend, and so do labels.
             let given: Vec<usize> = truths.iter().map(|(label, _)| *label).collect();
             let others = declared.iter().map(|&label| label as usize);

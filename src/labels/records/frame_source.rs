@@ -30,7 +30,7 @@ pub struct FrameSource {
 enum Origin {
     /// With its name for messages.
     Frame(DataFrame, String),
-    Parquet(ParquetFile),
+    Parquet(Box<ParquetFile>),
 }
 
 impl FrameSource {
@@ -47,7 +47,7 @@ impl FrameSource {
         let file = ParquetFile::open(path)?;
         let (names, types) = file.columns().iter().cloned().unzip();
         let height = file.height();
-        let (origin, first) = (Origin::Parquet(file), OnceCell::new());
+        let (origin, first) = (Origin::Parquet(Box::new(file)), OnceCell::new());
         Ok(FrameSource { origin, names, types, height, shares: false, first })
     }
 }

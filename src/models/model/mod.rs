@@ -21,8 +21,8 @@ use super::precision::{Precision, full};
 use super::weights::Origin;
 use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
-use crate::files::own;
-use crate::torch::{said_bytes, upload};
+use crate::memory;
+use crate::torch::upload;
 
 /// A backbone and a head for `labels`.
 pub struct Model {
@@ -71,13 +71,13 @@ impl Model {
         // Drawing takes long: a model that is too large is found before, where no file has to be read for it.
         let reads = spec.path.is_some() || spec.word_vectors.as_deref().is_some_and(|words| words != "learned");
         if !reads {
-            let free = own::free_memory();
+            let free = memory::free().unwrap_or(u64::MAX);
             let bytes = Self::build(&spec, labels, seed, Params::new(FirstValues::None), device)?.params.bytes();
             if bytes > free {
                 return Err(Error::argument(format!(
                     "the model would take {} of memory; {} are free",
-                    said_bytes(bytes),
-                    said_bytes(free)
+                    memory::said(bytes),
+                    memory::said(free)
                 ))
                 .with_help("smaller head_options, head_width or image_size, or fewer labels, make it smaller"));
             }

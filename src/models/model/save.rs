@@ -28,6 +28,12 @@ impl Model {
         }
         let beside = path.with_extension("json");
         check_beside(&beside)?;
+        files::write(path, &self.to_safetensors(extra)?)?;
+        files::write(&beside, self.config(extra).as_bytes())
+    }
+
+    /// The content of the `.safetensors` file.
+    pub fn to_safetensors(&self, extra: &Value) -> Result<Vec<u8>> {
         let mut description = json!({ "spec": self.spec, "labels": self.labels, "extra": extra });
         if let Some(code) = self.backbone.fingerprint() {
             description["module"] = code.into();
@@ -36,7 +42,11 @@ impl Model {
         let metadata = [("cpsd".to_string(), description.to_string())];
         let mut tensors = self.state();
         tensors.extend(self.params.constants.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())));
-        weights::write_safetensors(path, &tensors, &metadata)?;
+        weights::to_safetensors(&tensors, &metadata)
+    }
+
+    /// The content of the `.json` file.
+    pub fn config(&self, extra: &Value) -> String {
         let side = self.image_size();
         let kind = self.kind;
         let stage = &(kind.stages)()[self.stages - 1];
@@ -67,7 +77,7 @@ impl Model {
             },
             "cpsd": { "spec": self.spec, "names": names, "extra": extra },
         });
-        files::write(&beside, format!("{config:#}\n").as_bytes())
+        format!("{config:#}\n")
     }
 
     /// Restores a model that `save` wrote, and its `extra`. Pretrained weights need not be present. The model takes no more memory
@@ -90,8 +100,13 @@ impl Model {
     ///
     /// Errors: those of `load`; another module than the one with which the model was saved; the policy.
     pub fn load_on(path: &Path, module: Option<&Path>, device: Device) -> Result<(Model, Value)> {
+        Self::parse_on(path, &files::read(path)?, module, device)
+    }
+
+    /// [`load_on`](Self::load_on) of a content that is in memory; `path` is where errors say it is from.
+    pub fn parse_on(path: &Path, content: &[u8], module: Option<&Path>, device: Device) -> Result<(Model, Value)> {
         let bad = |what: String| Error::in_file(path, format!("not a model that save wrote: {what}"));
-        let (state, metadata) = weights::read_safetensors(path)?;
+        let (state, metadata) = weights::parse_safetensors(path, content)?;
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
         let description: Description = json::parse(description.as_bytes()).map_err(bad)?;
         let mut spec = description.spec.ok_or_else(|| bad("it has no specification".into()))?;

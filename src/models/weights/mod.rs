@@ -25,7 +25,7 @@ pub use hub::{Hub, Origin, Remote};
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
 pub use published::{Found, Places};
-pub use safetensors::{read_safetensors, write_safetensors};
+pub use safetensors::{parse_safetensors, read_safetensors, to_safetensors, write_safetensors};
 pub use write_npy::write_npy;
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt`, `.ckpt`, `.pkl` or `.pth.tar` file.

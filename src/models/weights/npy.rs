@@ -9,7 +9,7 @@ use super::{shape, zip};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::torch::said_bytes;
+use crate::memory;
 
 /// Element types by NumPy's kind and size in bytes. libtorch's types of 16 bits and more without a sign know few
 /// operations, so such numbers are read into the next wider type.
@@ -49,7 +49,7 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
         let of_entry = |what: &str| Error::in_file(path, format!("array \"{}\": {what}", entry.name));
         unpacked = unpacked.saturating_add(entry.size);
         if unpacked > (bytes.len() as u64).saturating_mul(TIMES).max(LEAST) {
-            let (all, file) = (said_bytes(unpacked), said_bytes(bytes.len() as u64));
+            let (all, file) = (memory::said(unpacked), memory::said(bytes.len() as u64));
             let what = format!("unpacked it and those before it have {all}, more than {TIMES} times the file's {file}");
             return Err(of_entry(&what)
                 .with_help("numpy.savez writes arrays without packing them; those are read whatever their size"));
@@ -87,9 +87,9 @@ fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
         return Err(bad(&format!("the archive gives it {size} bytes, which its header does not need")));
     }
     // Memory is asked for before they are unpacked; twice, as they are copied into a tensor.
-    let free = files::own::free_memory();
+    let free = memory::free().unwrap_or(u64::MAX);
     if size.saturating_mul(2) > free {
-        let what = format!("unpacked it has {}; {} of memory are free", said_bytes(size), said_bytes(free));
+        let what = format!("unpacked it has {}; {} of memory are free", memory::said(size), memory::said(free));
         return Err(bad(&what));
     }
     read_to(&mut bytes, whole)?;

@@ -11,7 +11,7 @@ use super::zip;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::torch::said_bytes;
+use crate::memory;
 
 /// Names under which checkpoints keep their state dict; the first one that contains tensors is used.
 const WRAPPERS: &[&str] = &[
@@ -157,7 +157,7 @@ fn tensors(root: &Value, object: &Object, storages: &HashMap<&str, &[u8]>) -> Re
                 if taken > stored.saturating_mul(VIEWS) {
                     return Err(odd(&format!(
                         "its tensors would take more than {VIEWS} times the {} that the file holds",
-                        said_bytes(stored as u64)
+                        memory::said(stored as u64)
                     )));
                 }
                 let tensor = tensor(name, view, storages)?;

@@ -29,7 +29,11 @@ const TYPES: &[(Dtype, Kind)] = &[
 ///
 /// Errors: Io; Data for a file that is cut short, is not safetensors, or has an unknown element type.
 pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
-    let bytes = files::read(path)?;
+    parse_safetensors(path, &files::read(path)?)
+}
+
+/// [`read_safetensors`] of a content that is in memory; `path` is where errors say it is from.
+pub fn parse_safetensors(path: &Path, bytes: &[u8]) -> Result<(Vec<(String, Tensor)>, BTreeMap<String, String>)> {
     let bad = |what: &str| Error::in_file(path, format!("not a safetensors file that can be read: {what}"));
     let broken = |error: SafeTensorError| match error {
         SafeTensorError::HeaderTooSmall | SafeTensorError::MetadataIncompleteBuffer => {
@@ -46,9 +50,9 @@ pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<
         SafeTensorError::TensorInvalidInfo => bad("a tensor's place does not have the size of its shape and type"),
         _ => bad("its header does not describe its tensors"),
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
+    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
     let mut tensors = Vec::new();
     for (name, view) in file.iter() {
         let kind = TYPES
@@ -66,6 +70,11 @@ pub fn read_safetensors(path: &Path) -> Result<(Vec<(String, Tensor)>, BTreeMap<
 
 /// Writes tensors and metadata. The file appears whole or not at all.
 pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[(String, String)]) -> Result<()> {
+    files::write(path, &to_safetensors(tensors, metadata)?)
+}
+
+/// The content of the file that [`write_safetensors`] writes.
+pub fn to_safetensors(tensors: &[(String, Tensor)], metadata: &[(String, String)]) -> Result<Vec<u8>> {
     let mut buffers = Vec::new();
     let mut names = HashSet::new();
     for (name, tensor) in tensors {
@@ -92,7 +101,6 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[
         })
         .collect::<Result<Vec<_>>>()?;
     let metadata: HashMap<String, String> = metadata.iter().cloned().collect();
-    let bytes = safetensors::serialize(views, (!metadata.is_empty()).then_some(metadata))
-        .map_err(|e| Error::internal(e.to_string()))?;
-    files::write(path, &bytes)
+    safetensors::serialize(views, (!metadata.is_empty()).then_some(metadata))
+        .map_err(|e| Error::internal(e.to_string()))
 }

@@ -16,7 +16,7 @@ pub const WORD: Word = Word {
     summary: "Begins a closure in the background, so that the prompt or the script goes on while it trains.",
     details: "The closure takes no arguments and works on copies of the variables that it names, as they are when it begins; only its result comes back. Its trainings run beside everything else that runs; \
 the code between them takes turns with the session's. Its lines are printed above the prompt, after its number. wait(job) gives the closure's \
-result, jobs() lists them, stop(job) ends one at a safe point; Ctrl-C never stops one. A script ends when its jobs have, and fails with \
+result, jobs() lists them (100 may run at once), stop(job) ends one at a safe point; Ctrl-C never stops one. A script ends when its jobs have, and fails with \
 the first that failed and was not waited for.",
     options: Some(OptionDocs::of::<SpawnOptions>()),
     examples: &[

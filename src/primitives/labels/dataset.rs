@@ -67,9 +67,9 @@ fn dataset(call: &Call, name: String, options: Option<Map>) -> Result<Map> {
         .map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
     let request = Request { root: root.as_deref().map(Path::new), options: &options, on_bad_image };
     let mut opened = Map::new();
-    for (split, mut dataset) in images::open_with(&name, &request)? {
+    for (split, mut dataset) in call.unlocked(|| images::open_with(&name, &request))? {
         if on_bad_image == OnBadImage::Skip {
-            let (readable, bad) = dataset.readable()?;
+            let (readable, bad) = call.unlocked(|| dataset.readable())?;
             if !bad.is_empty() {
                 let (n, all) = (bad.len(), dataset.len());
                 let few: Vec<&str> = bad.iter().take(3).map(|error| error.message.as_str()).collect();
@@ -82,7 +82,8 @@ fn dataset(call: &Call, name: String, options: Option<Map>) -> Result<Map> {
             dataset = readable;
         }
         if cache > 0 && !dataset.is_empty() {
-            dataset.source = Arc::new(ResizedCache::make(&call.store(), dataset.source, cache)?);
+            let (store, source) = (call.store(), dataset.source);
+            dataset.source = Arc::new(call.unlocked(|| ResizedCache::make(&store, source, cache))?);
         }
         opened.insert(split.into(), Dynamic::from(dataset));
     }

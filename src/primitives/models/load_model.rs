@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::primitives::values::model::ModelValue;
+use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 use crate::training::Trained;
 
@@ -31,6 +32,6 @@ crate::options! {
     }
 }
 
-fn load_model(path: PathBuf, options: LoadModelOptions) -> Result<ModelValue> {
-    Trained::load_on(&path, None, options.path.as_deref().map(Path::new)).map(ModelValue)
+fn load_model(call: &Call, path: PathBuf, options: LoadModelOptions) -> Result<ModelValue> {
+    call.unlocked(|| Trained::load_on(&path, options.path.as_deref().map(Path::new))).map(ModelValue)
 }

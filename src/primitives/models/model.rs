@@ -105,7 +105,8 @@ fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
         dropout: o.dropout,
         normalise: o.normalise,
     };
-    let model = Model::new(&spec, &o.labels, o.seed, crate::devices::first())?;
+    // Weights may be downloaded: other threads of the session go on meanwhile.
+    let model = call.unlocked(|| Model::new(&spec, &o.labels, o.seed, crate::devices::first()))?;
     let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));
     Ok(ModelValue(Trained::new(model, id, None, o.labels)))
 }

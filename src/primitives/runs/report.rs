@@ -5,6 +5,7 @@ use std::path::Path;
 use rhai::{Dynamic, Map};
 use serde_json::Value;
 
+use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::Partition;
@@ -140,9 +141,15 @@ fn trainings(call: &Call, table: &TableValue) -> Result<Vec<Source>> {
     let (store, mut found) = (call.store(), Vec::new());
     for id in table.0.column("id")? {
         let id = id.to_string();
-        let run = store.find(&id).ok_or_else(|| {
-            Error::argument(format!("report: the table's run \"{id}\" is not in the store")).about_name(&id)
-        })?;
+        let Some(run) = store.find(&id) else {
+            if store.damaged().iter().any(|run| run.id == id) {
+                console::log(&format!("report: {id} is damaged and left out"));
+                continue;
+            }
+            return Err(
+                Error::argument(format!("report: the table's run \"{id}\" is not in the store")).about_name(&id)
+            );
+        };
         if subject::is_training(&run)? {
             found.push(Source::Run(run));
         }

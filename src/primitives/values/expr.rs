@@ -61,32 +61,44 @@ impl KindOfValue for ExprValue {
     fn register(members: &mut MemberRegistrar<Self>) {
         for &(name, operator) in OPERATORS {
             members
-                .method(name, move |a: &Self, b: Self| ExprValue(operator(a.0.clone(), b.0)))
-                .method(name, move |a: &Self, b: Operand| ExprValue(operator(a.0.clone(), b.0)))
-                .function(name, move |a: Operand, b: Self| ExprValue(operator(a.0, b.0)));
+                .method(name, move |a: &Self, b: Self| bounded(operator(a.0.clone(), b.0)))
+                .method(name, move |a: &Self, b: Operand| bounded(operator(a.0.clone(), b.0)))
+                .function(name, move |a: Operand, b: Self| bounded(operator(a.0, b.0)));
         }
         for &(name, method) in METHODS {
-            members.method(name, move |e: &Self| ExprValue(method(e.0.clone())));
+            members.method(name, move |e: &Self| bounded(method(e.0.clone())));
         }
         members
-            .method("-", |e: &Self| ExprValue(pl::lit(0) - e.0.clone()))
-            .method("alias", |e: &Self, name: String| ExprValue(e.0.clone().alias(name)))
+            .method("-", |e: &Self| bounded(pl::lit(0) - e.0.clone()))
+            .method("alias", |e: &Self, name: String| bounded(e.0.clone().alias(name)))
             .method("quantile", quantile)
             .method("round", round)
-            .method("shift", |e: &Self, n: i64| ExprValue(e.0.clone().shift(pl::lit(n))))
+            .method("shift", |e: &Self, n: i64| bounded(e.0.clone().shift(pl::lit(n))))
             .method("over", |call: &Call, e: &Self, columns: Expressions| over(call, e, columns.0))
             .method("over", |call: &Call, e: &Self, column: String| over(call, e, vec![pl::col(column)]))
-            .method("fill_null", |e: &Self, value: Operand| ExprValue(e.0.clone().fill_null(value.0)))
+            .method("fill_null", |e: &Self, value: Operand| bounded(e.0.clone().fill_null(value.0)))
             .method("is_in", is_in)
             .method("is_between", is_between)
-            .method("contains", |e: &Self, text: String| ExprValue(e.0.clone().str().contains_literal(pl::lit(text))))
-            .method("starts_with", |e: &Self, text: String| ExprValue(e.0.clone().str().starts_with(pl::lit(text))))
-            .method("ends_with", |e: &Self, text: String| ExprValue(e.0.clone().str().ends_with(pl::lit(text))))
+            .method("contains", |e: &Self, text: String| bounded(e.0.clone().str().contains_literal(pl::lit(text))))
+            .method("starts_with", |e: &Self, text: String| bounded(e.0.clone().str().starts_with(pl::lit(text))))
+            .method("ends_with", |e: &Self, text: String| bounded(e.0.clone().str().ends_with(pl::lit(text))))
             .method("cast", cast);
     }
 }
 
 kind_value!(ExprValue);
+
+/// Columns, values and operations of one expression at most. polars goes through each part once per place where it is used.
+const PARTS: usize = 5000;
+
+/// Errors: more parts than polars goes through in reasonable time and stack.
+fn bounded(e: Expr) -> Result<ExprValue> {
+    match e.into_iter().take(PARTS + 1).count() {
+        n if n > PARTS => Err(Error::argument(format!("an Expr may have {PARTS} parts at most"))
+            .with_help("with_columns keeps a part as a column of its own")),
+        _ => Ok(ExprValue(e)),
+    }
+}
 
 type Binary = fn(Expr, Expr) -> Expr;
 type Unary = fn(Expr) -> Expr;
@@ -213,23 +225,23 @@ fn quantile(call: &Call, e: &ExprValue, q: Dynamic) -> Result<ExprValue> {
     if !(0.0..=1.0).contains(&q) {
         return Err(expected("from 0 to 1", q.to_string()));
     }
-    Ok(ExprValue(e.0.clone().quantile(pl::lit(q), pl::QuantileMethod::Linear)))
+    bounded(e.0.clone().quantile(pl::lit(q), pl::QuantileMethod::Linear))
 }
 
 fn round(call: &Call, e: &ExprValue, digits: i64) -> Result<ExprValue> {
     let digits = u32::try_from(digits).ok().filter(|d| *d <= 18).ok_or_else(|| {
         Error::argument(format!("{}: digits must be an integer from 0 to 18; got {digits}", call.name))
     })?;
-    Ok(ExprValue(e.0.clone().round(digits, pl::RoundMode::HalfToEven)))
+    bounded(e.0.clone().round(digits, pl::RoundMode::HalfToEven))
 }
 
 fn over(call: &Call, e: &ExprValue, columns: Vec<Expr>) -> Result<ExprValue> {
     let over = e.0.clone().over(columns);
-    over.map(ExprValue).map_err(|e| Error { kind: ErrorKind::Argument, ..polars_error(call.name, e) })
+    bounded(over.map_err(|e| Error { kind: ErrorKind::Argument, ..polars_error(call.name, e) })?)
 }
 
-fn is_between(e: &ExprValue, low: Operand, high: Operand) -> ExprValue {
-    ExprValue(e.0.clone().gt_eq(low.0).and(e.0.clone().lt_eq(high.0)))
+fn is_between(e: &ExprValue, low: Operand, high: Operand) -> Result<ExprValue> {
+    bounded(e.0.clone().gt_eq(low.0).and(e.0.clone().lt_eq(high.0)))
 }
 
 fn is_in(call: &Call, e: &ExprValue, values: Array) -> Result<ExprValue> {
@@ -240,17 +252,17 @@ fn is_in(call: &Call, e: &ExprValue, values: Array) -> Result<ExprValue> {
         let names: Option<Vec<String>> =
             values.iter().map(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string())).collect();
         if let Some(names) = names {
-            return Ok(ExprValue(e.is_in(among(pl::Series::new("values".into(), names)), false)));
+            return bounded(e.is_in(among(pl::Series::new("values".into(), names)), false));
         }
         let numbers = numbers(&values, call, "a list of more than 100 values, unless of strings,")?;
         let numbers = among(pl::Series::new("values".into(), numbers));
-        return Ok(ExprValue(e.cast(pl::DataType::Float64).is_in(numbers, false)));
+        return bounded(e.cast(pl::DataType::Float64).is_in(numbers, false));
     }
     let mut any = pl::lit(false);
     for value in &values {
         any = any.or(e.clone().eq(operand(value, call)?));
     }
-    Ok(ExprValue(any))
+    bounded(any)
 }
 
 fn cast(e: &ExprValue, kind: String) -> Result<ExprValue> {
@@ -261,7 +273,7 @@ fn cast(e: &ExprValue, kind: String) -> Result<ExprValue> {
         ("boolean", pl::DataType::Boolean),
     ];
     match kinds.iter().find(|(name, _)| *name == kind) {
-        Some((_, kind)) => Ok(ExprValue(e.0.clone().cast(kind.clone()))),
+        Some((_, kind)) => bounded(e.0.clone().cast(kind.clone())),
         None => Err(Error::unknown("kind", &kind, kinds.iter().map(|k| k.0))),
     }
 }

@@ -11,6 +11,7 @@ use super::group_by::GroupBy;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::primitives::parameters::{OnlySeed, Renames, strings};
+use crate::primitives::runs::verify::verify;
 use crate::reports::export::{ExportOptions, latex, markdown};
 use crate::script::call::{Call, IntoValue, MemberRegistrar, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -75,6 +76,7 @@ impl KindOfValue for TableValue {
         Member::same("with_row_index(name)", "a first column of row numbers from 0"),
         Member::same("vstack(other)", "the rows of another table below these"),
         Member::new("describe()", "count, mean, spread and quantiles of each column of numbers"),
+        Member::new("verify()", "for the Table of runs(): whether the files of each run are what was written"),
         Member::new("write_csv(path)", "write as CSV"),
         Member::new("write_csv(path, #{spreadsheet: true})", SPREADSHEET),
         Member::new("write_parquet(path)", "write as Parquet"),
@@ -120,6 +122,7 @@ impl KindOfValue for TableValue {
             .method("with_row_index", |t: &Self, name: String| t.0.with_row_index(&name))
             .method("vstack", |t: &Self, other: Self| t.0.vstack(&other.0))
             .method("describe", |t: &Self| t.0.describe())
+            .method("verify", verify)
             .method("write_csv", |t: &Self, path: PathBuf, options: CsvOptions| options.of(&t.0)?.write_csv(path))
             .method("write_parquet", |t: &Self, path: PathBuf| t.0.write_parquet(path))
             .method("to_csv", |t: &Self, options: CsvOptions| options.of(&t.0)?.to_csv())

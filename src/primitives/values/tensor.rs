@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::explain::lower_first;
 use crate::script::kind::{KindOfValue, Member, kind_value};
-use crate::script::show;
+use crate::script::limits::DEPTH;
+use crate::script::{room, show};
 use crate::torch::{to_vec_f32, upload};
 
 /// A libtorch tensor as scripts hold it.
@@ -56,11 +57,15 @@ impl KindOfValue for TensorValue {
 
     fn register(members: &mut MemberRegistrar<Self>) {
         for &(name, operation) in UNARY {
-            members.method(name, move |t: &Self| wrap(name, &[&t.0], operation(&t.0)));
+            members.method(name, move |t: &Self| {
+                room(name, t.0.numel() as f64, &t.0)?;
+                wrap(name, &[&t.0], operation(&t.0))
+            });
         }
         for &(name, operation) in BINARY {
             let apply = move |a: &Tensor, b: &Tensor| {
                 let (a, b) = &on_one_device(a, b)?;
+                room(name, broadcast(a, b), a)?;
                 wrap(name, &[a, b], operation(a, b))
             };
             members
@@ -88,10 +93,14 @@ impl KindOfValue for TensorValue {
             })
             .method("argsort", |call: &Call, t: &Self, dim: i64, descending: bool| {
                 dimension(call, &t.0, dim)?;
+                room(call.name, 4.0 * t.0.numel() as f64, &t.0)?;
                 wrap(call.name, &[&t.0], t.0.f_argsort(dim, descending))
             })
             .method("matmul", |call: &Call, a: &Self, b: Self| {
                 let (a, b) = &on_one_device(&a.0, &b.0)?;
+                let (rows, columns) = (a.size().len().checked_sub(1), b.size().last().copied().unwrap_or(1));
+                let inner = rows.map_or(1, |last| a.size()[last]).max(1);
+                room(call.name, a.numel() as f64 / inner as f64 * columns as f64, a)?;
                 wrap(call.name, &[a, b], a.f_matmul(b))
             })
             .method("transpose", |call: &Call, t: &Self, a: i64, b: i64| {
@@ -102,6 +111,7 @@ impl KindOfValue for TensorValue {
             .method("cat", |call: &Call, a: &Self, b: Self, dim: i64| {
                 dimension(call, &a.0, dim)?;
                 let (a, b) = &on_one_device(&a.0, &b.0)?;
+                room(call.name, a.numel() as f64 + b.numel() as f64, a)?;
                 wrap(call.name, &[a, b], Tensor::f_cat(&[a, b], dim))
             })
             .method("reshape", reshape)
@@ -162,11 +172,13 @@ fn index(call: &Call, t: &TensorValue, dim: i64, at: Array) -> Result<TensorValu
     let at = whole(call, "the positions", &at)?;
     dimension(call, &t.0, dim)?;
     let size = t.0.size();
-    let n = size[usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)];
+    // A single number is indexed as if it had one dimension.
+    let n = size.get(usize::try_from(dim.rem_euclid(t.0.dim().max(1) as i64)).unwrap_or(0)).copied().unwrap_or(1);
     if let Some(outside) = at.iter().find(|at| !(0..n).contains(at)) {
         let message = format!("index: there is no position {outside} along dimension {dim} of a Tensor {size:?}");
         return Err(Error::argument(message));
     }
+    room(call.name, t.0.numel() as f64 / n.max(1) as f64 * at.len() as f64, &t.0)?;
     let at = upload(&Tensor::f_from_slice(&at)?, t.0.device())?;
     wrap(call.name, &[&t.0], t.0.f_index_select(dim, &at))
 }
@@ -178,6 +190,23 @@ fn bound(call: &Call, what: &str, value: &Dynamic, t: &Tensor) -> Result<f64> {
     })?;
     let held = t.kind() == Element::Double || x.abs() <= f64::from(f32::MAX);
     Ok(if held { x } else { x.signum() * f64::INFINITY })
+}
+
+/// Errors: a result of so many elements, of the kind of `like`, is more than the memory that is left. (Beyond this, libtorch
+/// takes what it is granted, and the system ends the process once it is used.)
+fn room(operation: &str, elements: f64, like: &Tensor) -> Result<()> {
+    if like.device() != Device::Cpu {
+        return Ok(());
+    }
+    let bytes = elements * like.kind().elt_size_in_bytes().max(1) as f64;
+    room::check(operation, bytes as usize)
+}
+
+/// The elements of two tensors broadcast to each other.
+fn broadcast(a: &Tensor, b: &Tensor) -> f64 {
+    let (a, b) = (a.size(), b.size());
+    let size = |of: &[i64], back: usize| of.len().checked_sub(back).map_or(1, |at| of[at]);
+    (1..=a.len().max(b.len())).map(|back| size(&a, back).max(size(&b, back)) as f64).product()
 }
 
 /// The result, or libtorch's refusal with the operation and the shapes of its operands.
@@ -258,17 +287,30 @@ fn item(t: &Tensor) -> Result<f64> {
     Ok(f64::try_from(t.f_to_kind(Element::Double)?.f_reshape([-1])?.f_squeeze()?)?)
 }
 
+/// Values and arrays that `to_array` makes at most.
+const LARGEST_ARRAY: f64 = 10_000_000.0;
+
 fn to_array(t: &Tensor) -> Result<Dynamic> {
     let whole = matches!(
         t.kind(),
         Element::Int64 | Element::Int | Element::Int16 | Element::Int8 | Element::Uint8 | Element::Bool
     );
-    if t.numel() > 10_000_000 {
-        return Err(Error::argument(format!(
-            "to_array of {} elements is too large; take a part with index",
-            t.numel()
-        )));
+    let size = t.size();
+    if size.len() > DEPTH {
+        return Err(Error::argument(format!("to_array of {} dimensions would be nested too deeply", size.len())));
     }
+    // Without elements there can be arrays without end: [1000000000, 0] are a billion empty ones.
+    let mut arrays = 1.0;
+    let all = size.iter().fold(1.0, |all, n| {
+        arrays *= *n as f64;
+        all + arrays
+    });
+    if all > LARGEST_ARRAY {
+        let message =
+            format!("to_array of a Tensor {size:?} would be {all:.0} values and arrays; at most {LARGEST_ARRAY:.0}");
+        return Err(Error::argument(message).with_help("index(dim, positions) takes a part"));
+    }
+    room::check("to_array", (all * 64.0) as usize)?;
     let flat = t.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
     let values = Vec::<f64>::try_from(&flat)?;
     let mut at = values.into_iter();
@@ -335,9 +377,10 @@ impl fmt::Display for TensorValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size: Vec<String> = self.0.size().iter().map(i64::to_string).collect();
         write!(f, "Tensor [{}] {:?}", size.join(", "), self.0.kind())?;
-        match to_array(&self.0) {
-            Ok(values) if self.0.numel() <= 64 => write!(f, " {}", show::show(&values)),
-            Ok(_) if self.0.kind() != Element::Bool => {
+        let small = self.0.numel() <= 64 && self.0.size().iter().all(|n| *n <= 64) && self.0.dim() <= 8;
+        match small.then(|| to_array(&self.0)) {
+            Some(Ok(values)) => write!(f, " {}", show::show(&values)),
+            None if self.0.kind() != Element::Bool && self.0.numel() > 0 => {
                 let summary = |op: Unary| op(&self.0).map_err(Error::from).and_then(|t| item(&t)).unwrap_or(f64::NAN);
                 write!(
                     f,

@@ -72,8 +72,8 @@ impl Left {
     }
 
     fn text(&mut self, buffer: Buffer, table: usize, slot: usize) -> Checked<()> {
-        let length = buffer.table(table, slot)?.map_or(Ok(0), |text| buffer.u32(text))?;
-        self.bytes = self.bytes.checked_sub(length + 8).ok_or("its footer has more texts than bytes")?;
+        let Some(text) = buffer.table(table, slot)? else { return Ok(()) };
+        self.bytes = self.bytes.checked_sub(buffer.u32(text)? + 8).ok_or("its footer has more texts than bytes")?;
         Ok(())
     }
 }
@@ -145,7 +145,7 @@ mod tests {
             bytes.extend([40 + 20 * i, 4, 2, 8, 4].iter().flat_map(|x| x.to_le_bytes()));
         }
         // One without children.
-        bytes.extend([24u32 + 20 * depth + 20, 0].iter().flat_map(|x| x.to_le_bytes()));
+        bytes.extend([20 + 20 * depth, 0].iter().flat_map(|x| x.to_le_bytes()));
         bytes
     }
 

@@ -9,7 +9,7 @@
 //! | the types that Arrow's writers add are counted, and compared with the columns | `arrow_schema`, `schema` |
 //! | columns lie inside of the file, and have as many rows as their row group | `footer` |
 //! | pages are decompressed and their numbers compared with their bytes | `pages`, `encodings` |
-//! | the memory that all of it takes is counted before it is taken | `memory` |
+//! | the memory that all of it takes is counted before it is taken | `budget` |
 //! | dates and times are in the calendar | `values` |
 //!
 //! A panic of polars is caught and becomes an error. An allocation that fails could not be caught in this process: it aborts.
@@ -17,9 +17,9 @@
 //! process. Files are read, not mapped: one that is cut meanwhile gives an error.
 
 mod arrow_schema;
+mod budget;
 mod encodings;
 mod footer;
-mod memory;
 mod pages;
 mod schema;
 mod thrift;
@@ -40,7 +40,7 @@ use polars_parquet::parquet::read::{PageMetaData, PageReader};
 use polars_parquet::read::{BasicDecompressor, FileMetadata, Filter, column_iter_to_arrays};
 use rayon::prelude::*;
 
-use self::memory::Budget;
+use self::budget::Budget;
 use self::pages::Rows;
 use self::thrift::Checked;
 use crate::activity;
@@ -58,6 +58,7 @@ pub(crate) struct ParquetFile {
     metadata: FileMetadata,
     schema: ArrowSchema,
     columns: Vec<(String, Option<DataType>)>,
+    zoned: Vec<String>,
     places: HashMap<String, usize>,
 }
 
@@ -84,11 +85,11 @@ impl ParquetFile {
         let damaged = |why: String| damaged(path, &why);
         let end = bytes(&file, path, length - END - size, size + END)?;
         let metadata = footer::read(&end, length).map_err(damaged)?;
-        let schema = caught(|| schema::of(&metadata)).map_err(damaged)?;
+        let (schema, zoned) = caught(|| schema::of(&metadata)).map_err(damaged)?;
         let columns = caught(|| Ok(schema.iter().map(|(name, field)| schema::column(name, field)).collect::<Vec<_>>()))
             .map_err(damaged)?;
         let places = columns.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
-        Ok(ParquetFile { path: path.to_path_buf(), file, length, metadata, schema, columns, places })
+        Ok(ParquetFile { path: path.to_path_buf(), file, length, metadata, schema, columns, zoned, places })
     }
 
     pub fn path(&self) -> &Path {
@@ -98,6 +99,11 @@ impl ParquetFile {
     /// The names of the columns and their types; no type for one that is not read.
     pub fn columns(&self) -> &[(String, Option<DataType>)] {
         &self.columns
+    }
+
+    /// The columns of times with a time zone, which are read in UTC.
+    pub fn zoned(&self) -> &[String] {
+        &self.zoned
     }
 
     /// The number of rows.
@@ -165,7 +171,10 @@ impl ParquetFile {
         let chunks: Vec<&ColumnChunkMetadata> = group.columns_under_root_iter(name).into_iter().flatten().collect();
         let rows = Rows { wanted: wanted.clone(), all: group.num_rows(), skip: chunks.len() == 1 };
         let (mut readers, mut types, mut before, mut taken) = (Vec::new(), Vec::new(), 0, 0);
-        let damaged = |why: String| self.in_column(column, &why);
+        let damaged = |why: String| match budget.exceeded() {
+            true => Error::in_file(&self.path, format!("column \"{name}\": {why}")),
+            false => self.in_column(column, &why),
+        };
         for chunk in chunks {
             let size = chunk.compressed_size().max(0) as u64;
             budget.take(size).map_err(damaged)?;

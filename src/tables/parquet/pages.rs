@@ -8,8 +8,8 @@ use polars_parquet::parquet::compression::{Compression, DecompressionContext, de
 use polars_parquet::parquet::metadata::ColumnChunkMetadata;
 use polars_parquet::parquet::schema::types::PhysicalType;
 
+use super::budget::Budget;
 use super::encodings;
-use super::memory::Budget;
 use super::thrift::{Checked, Thrift, kind, write_i32};
 
 /// Kinds of pages.

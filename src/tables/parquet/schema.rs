@@ -6,9 +6,10 @@ use polars_parquet::read::{FileMetadata, ParquetType, infer_schema};
 
 use super::thrift::Checked;
 
-/// The types as Arrow has them. Errors: types that are not the columns'.
-pub(super) fn of(metadata: &FileMetadata) -> Checked<ArrowSchema> {
-    let schema = infer_schema(metadata).map_err(|e| match e {
+/// The types as Arrow has them, and the columns whose time zone was left out: polars, as it is built here, panics on
+/// these. Their times are in UTC. Errors: types that are not the columns'.
+pub(super) fn of(metadata: &FileMetadata) -> Checked<(ArrowSchema, Vec<String>)> {
+    let mut schema = infer_schema(metadata).map_err(|e| match e {
         PolarsError::Duplicate(_) => "a column name appears twice",
         _ => "the types in its footer have no meaning",
     })?;
@@ -23,7 +24,26 @@ pub(super) fn of(metadata: &FileMetadata) -> Checked<ArrowSchema> {
             return Err(format!("its footer has two types for column \"{name}\""));
         }
     }
-    Ok(schema)
+    let mut zoned = Vec::new();
+    for (name, field) in schema.iter_mut() {
+        if leave_out_zones(&mut field.dtype) {
+            zoned.push(name.to_string());
+        }
+    }
+    Ok((schema, zoned))
+}
+
+/// Whether there was a time zone.
+fn leave_out_zones(dtype: &mut ArrowDataType) -> bool {
+    match dtype {
+        ArrowDataType::Timestamp(_, zone) => zone.take().is_some(),
+        ArrowDataType::LargeList(item) => leave_out_zones(&mut item.dtype),
+        ArrowDataType::Struct(fields) => {
+            // Of all fields, so `any` would stop too early.
+            fields.iter_mut().filter_map(|field| leave_out_zones(&mut field.dtype).then_some(())).count() > 0
+        }
+        _ => false,
+    }
 }
 
 /// The name of a column and its type; no type for one that polars was built without, or that is not read.

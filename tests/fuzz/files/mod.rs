@@ -9,7 +9,7 @@ mod mutate;
 mod seeds;
 mod structure;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -204,7 +204,8 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
     limit_memory();
     let patience = setting("CPSD_FUZZ_HANG_S", 10) * 1000;
     watch(patience);
-    let (mut slowest, mut largest, mut read) = ((0, 0), (0, 0), 0);
+    let (mut slowest, mut largest) = ((0, 0), (0, 0));
+    let mut by_kind: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
     for number in from..end {
         let Some(input) = input(&cases, seed, number) else { continue };
         std::fs::write(folder.join("next"), format!("{number}\n{}", input.text())).unwrap();
@@ -231,8 +232,10 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
             Ok(Fed { trouble: Some(trouble), .. }) => {
                 troubles.push(format!("{trouble} {panic}").trim().replace('\n', " "));
             }
-            Ok(fed) => read += u64::from(fed.done),
+            Ok(fed) => by_kind.entry(input.kind).or_default().1 += u64::from(fed.done),
         }
+        let of_kind = by_kind.entry(input.kind).or_default();
+        (of_kind.0, of_kind.2) = (of_kind.0 + 1, of_kind.2 + time);
         if memory > MEMORY {
             troubles.push(format!("memory: {} MB", memory >> 10));
         }
@@ -248,7 +251,9 @@ pub fn run(folder: &Path, seed: u64, from: u64, end: u64) {
         slowest = slowest.max((time, number));
         largest = largest.max((memory >> 10, number));
     }
-    eprintln!("files: {read} of {} inputs were read without an error", end - from);
+    for (kind, (tried, read, time)) in by_kind {
+        eprintln!("{kind}: {tried} inputs tried, {read} read without an error, {time} ms of processor time");
+    }
     eprintln!(
         "slowest: input {} {} ms of processor time; largest: input {} {} MB",
         slowest.1, slowest.0, largest.1, largest.0

@@ -124,7 +124,7 @@ const FOLDERS: &[(&str, &[(&str, &str)], &str)] = &[
     (
         "yolo",
         &[
-            ("x.yaml", "train: train.txt\nnames: &n [cat, \"dog\", *n]\nmore: {a: [1, 2], b: |\n  text\n}\n"),
+            ("x.yaml", "train: train.txt\nnames: [cat, \"dog\", 'a b']\nmore: {a: [1, 2], b: |\n  text\n}\n"),
             ("train.txt", "./images/1.jpg\n./images/2.jpg\n"),
             ("labels/1.txt", "1 0.5 0.5 0.2 0.2\n"),
         ],
@@ -166,13 +166,13 @@ const FOLDERS: &[(&str, &[(&str, &str)], &str)] = &[
         "counts",
         &[
             ("x_cooccurrence.csv", "cat,dog,sea lion\n5,2,1\n2,9,0\n1,0,4\n"),
-            ("x_nums.csv", "index,label,n_i\n0,cat,5\n1,dog,9\n2,sea lion,4\n"),
+            ("x_nums.csv", "index,label,count\n0,cat,5\n1,dog,9\n2,sea lion,4\n"),
         ],
         "let c = load_cooccurrence(\"x_cooccurrence.csv\"); spectral_partition(affinity(c, \"co\"), 2)",
     ),
     (
         "counts",
-        &[("x.csv", ",cat,dog\ncat,5,2\ndog,2,9\n")],
+        &[("x.csv", ",cat,dog,owl\ncat,5,2,0\ndog,2,9,1\nowl,0,1,3\n")],
         "let c = load_cooccurrence(\"x.csv\"); c.save(\"y.csv\"); suggest_k(affinity(c, \"dis\"))",
     ),
     (
@@ -183,7 +183,7 @@ const FOLDERS: &[(&str, &[(&str, &str)], &str)] = &[
     (
         "word vectors",
         &[("v.txt", "cat 0.1 0.2 -0.3 4e-1\ndog 1 2 3 4\nthe 0 0 0 1\nsea 0.5 0.5 0.5 0.5\n")],
-        "model(\"small_cnn\", #{labels: [\"cat\", \"dog\", \"sea\"], image_size: 32, head: \"ssgrl\", word_vectors: \"v.txt\", graph: counts})",
+        "model(\"small_cnn\", #{labels: [\"cat\", \"dog\", \"sea\"], image_size: 32, head: \"tf\", word_vectors: \"v.txt\"})",
     ),
     (
         "table",
@@ -199,7 +199,7 @@ const FOLDERS: &[(&str, &[(&str, &str)], &str)] = &[
             ),
             (
                 "other.rhai",
-                "private fn f(x) { switch x { 0 => 1, _ if x > 2 => x, _ => { let y = |z| z + x; y.call(1) } } }\nfn once(x) { try { f(x) } catch (e) { throw `no ${e}` } }\n",
+                "private fn f(x) { switch x { 0 => 1, 3 if x > 2 => x, _ => { let y = |z| z + x; y.call(1) } } }\nfn once(x) { try { f(x) } catch (e) { throw `no ${e}` } }\n",
             ),
         ],
         "import \"lib\" as l; l::all([1, 2, 3]) + l::twice(4)",
@@ -307,21 +307,24 @@ pub fn make(folder: &Path) -> Vec<Case> {
     let read = |path: &str| std::fs::read(folder.join(path)).unwrap();
     let one = |path: &str, bytes: Vec<u8>| vec![(path.to_string(), bytes)];
 
-    let parquet = || {
-        let mut codes = label_codes("x.parquet", "");
+    let parquet = |options: &str| {
+        let mut codes = label_codes("x.parquet", options);
+        if !options.is_empty() {
+            codes.insert(0, "load_table(\"x.parquet\")".into());
+        }
         codes.push("cooccurrence(\"x.parquet\")".into());
         codes.push(
             "let t = load_table(\"x.parquet\"); t.write_csv(\"y.csv\"); t.sort(t.columns[0]); t.describe()".into(),
         );
-        codes.push("let t = load_table(\"x.parquet\"); t.write_parquet(\"y.parquet\"); t.to_json()".into());
+        codes.push("let t = load_table(\"x.parquet\"); t.write_parquet(\"y.parquet\"); t.to_markdown()".into());
         codes
     };
-    add("parquet", one("x.parquet", read("long/x.parquet")), parquet());
-    add("parquet", one("x.parquet", read("wide/x.parquet")), parquet());
-    for frame in frames() {
+    add("parquet", one("x.parquet", read("long/x.parquet")), parquet(""));
+    add("parquet", one("x.parquet", read("wide/x.parquet")), parquet(""));
+    for (frame, options) in frames() {
         let path = folder.join("frame.parquet");
         Table { frame }.write_parquet(&path).unwrap();
-        add("parquet", one("x.parquet", std::fs::read(&path).unwrap()), parquet());
+        add("parquet", one("x.parquet", std::fs::read(&path).unwrap()), parquet(options));
     }
 
     let tensors = format!("let read = load_tensors(\"x.safetensors\"); {COUNTED}");
@@ -406,7 +409,7 @@ pub fn make(folder: &Path) -> Vec<Case> {
             let inner = path.strip_prefix(&base).unwrap().display().to_string();
             (inner, std::fs::read(&path).unwrap())
         });
-        let codes = ["", ", val: 0", ", val: 0, on_bad_image: \"skip\""]
+        let codes = [", val: 0", "", ", val: 0, on_bad_image: \"skip\""]
             .map(|more| format!("dataset(\"{name}\", #{{root: \".\"{more}}})"));
         add(&format!("data set {name}"), inside.collect(), codes.to_vec());
     }
@@ -476,8 +479,8 @@ fn store_cases(folder: &Path, session: &mut Session, add: &mut impl FnMut(&str, 
     add("job file", vec![("job.json".into(), std::fs::read(&path).unwrap())], vec!["!job job.json".into()]);
 }
 
-/// Tables with columns of many types.
-fn frames() -> Vec<DataFrame> {
+/// Tables with columns of many types, and the options with which they are label tables.
+fn frames() -> Vec<(DataFrame, &'static str)> {
     let texts = Column::new("image".into(), ["a.jpg", "b.jpg", "c.jpg", "a.jpg"]);
     let labels = Column::new("label".into(), [Some("cat"), None, Some("dog"), Some("dog")]);
     let days = Series::new("day".into(), [0i32, 19_000, -5, 3]).cast(&DataType::Date).unwrap().into_column();
@@ -496,7 +499,7 @@ fn frames() -> Vec<DataFrame> {
         "labels".into(),
         [vec!["cat"], vec![], vec!["cat", "dog"], vec!["dog"]].map(|names| Series::new("".into(), names)),
     );
-    let ids = Column::new("image_id".into(), [1i64, i64::MAX, -3, 1]);
+    let ids = Column::new("image_id".into(), [1i64, i64::MAX, -3, 2]);
     let bytes = Column::new("bytes".into(), [b"ab".as_slice(), b"", b"c", b"d"]);
     let categories = Series::new("label".into(), ["cat", "dog", "cat", "cat"])
         .cast(&DataType::from_categories(Categories::global()))
@@ -504,11 +507,11 @@ fn frames() -> Vec<DataFrame> {
         .into_column();
     let of = |columns: Vec<Column>| DataFrame::new(4, columns).unwrap();
     vec![
-        of(vec![texts.clone(), labels, numbers, flags]),
-        of(vec![texts.clone(), lists]),
-        of(vec![texts.clone(), days, times, span, bytes]),
-        of([vec![ids.clone()], wide].concat()),
-        of(vec![ids, categories]),
+        (of(vec![texts.clone(), labels.clone(), numbers, flags]), ""),
+        (of(vec![texts.clone(), lists]), ""),
+        (of(vec![texts, labels, days, times, span, bytes]), "#{image: \"image\", label: \"label\"}"),
+        (of([vec![ids.clone()], wide].concat()), ""),
+        (of(vec![ids, categories]), ""),
     ]
 }
 

@@ -429,6 +429,16 @@ class Pair(Tiny):
         return self.stem(x), x
 
 
+class Endless(torch.nn.Module):
+    """Never gives anything: what a second signal must end."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n = 0
+        while n >= 0:
+            n = (n + 1) % 1000
+        return x
+
+
 def save_module(module, path):
     """Without the debug records, which hold paths of the machine that wrote them."""
     written = io.BytesIO()
@@ -451,6 +461,7 @@ def modules(here):
     fill(pooled)
     save_module(torch.jit.script(pooled.eval()), here / "scripted.pt")
     save_module(torch.jit.script(Pair().eval()), here / "pair.pt")
+    save_module(torch.jit.script(Endless().eval()), here / "endless.pt")
     weight, bias = formula("head.classifier.weight", (10, 12), (2 / 12) ** 0.5), formula("head.classifier.bias", (10,), 0.1)
     y = model(x)
     logits = y.mean((2, 3)) @ weight.T + bias

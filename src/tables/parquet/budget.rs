@@ -4,10 +4,10 @@
 //! [`LEAST`] is refused if it is larger than [`TIMES`] its file, or than the memory that is free: an allocation that
 //! fails ends the process.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::thrift::Checked;
-use crate::files::own;
+use crate::memory;
 
 /// Bytes that any file may take.
 const LEAST: u64 = 2 << 30;
@@ -19,24 +19,31 @@ const TIMES: u64 = 1024;
 pub(super) struct Budget {
     left: AtomicU64,
     most: u64,
+    exceeded: AtomicBool,
 }
 
 impl Budget {
     /// For a file of `length` bytes.
     pub fn of_file(length: u64) -> Budget {
-        Budget::of(length.saturating_mul(TIMES).max(LEAST).min(own::free_memory()))
+        Budget::of(length.saturating_mul(TIMES).max(LEAST).min(memory::free().unwrap_or(u64::MAX)))
     }
 
     fn of(most: u64) -> Budget {
-        Budget { left: AtomicU64::new(most), most }
+        Budget { left: AtomicU64::new(most), most, exceeded: AtomicBool::new(false) }
     }
 
     /// Errors: no such amount is left.
     pub fn take(&self, bytes: u64) -> Checked<()> {
         let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken
-            .map(drop)
-            .map_err(|_| format!("its values would take more than {:.1} GB of memory", self.most as f64 / 1e9))
+        taken.map(drop).map_err(|_| {
+            self.exceeded.store(true, Ordering::Relaxed);
+            format!("its values would take more than {} of memory", memory::said(self.most))
+        })
+    }
+
+    /// Whether more was asked for than was left. The file may be valid then.
+    pub fn exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
     }
 
     /// Gives back what was taken for a while.
@@ -53,10 +60,10 @@ mod tests {
     fn what_is_taken_is_bounded() {
         let budget = Budget::of(10_000_000_000);
         budget.take(6_000_000_000).unwrap();
+        assert!(!budget.exceeded());
         assert!(budget.take(6_000_000_000).unwrap_err().contains("more than 10.0 GB"));
         budget.give(6_000_000_000);
         budget.take(10_000_000_000).unwrap();
         assert!(budget.take(1).is_err());
-        assert!(own::free_memory() > 0);
     }
 }

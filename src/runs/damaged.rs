@@ -1,0 +1,68 @@
+//! Folders in the store that have a run's name and hold no finished run.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::key::is_id;
+use super::store::{Run, RunStore, SUMMARY};
+use crate::error::Error;
+use crate::files::own;
+use crate::json;
+
+/// A folder with a run's name that holds no finished run.
+#[derive(Clone, Debug)]
+pub struct Damaged {
+    pub id: String,
+    pub dir: PathBuf,
+    /// What is wrong: `it has no summary.json`.
+    pub why: &'static str,
+}
+
+/// None for the folder of a finished run. Only what is certain counts: a summary that cannot be read now (no permission, an
+/// error of the disk) is one, and reading the run says so. The listing comes first, see [`RunStore::look`].
+///
+/// Errors: the folder cannot be listed; it may be on its way.
+pub(super) fn what_is_wrong(dir: &Path) -> std::io::Result<Option<&'static str>> {
+    match own::try_entries(dir).map(|mut entries| entries.any(|entry| entry.file_name() == SUMMARY)) {
+        Ok(true) => {}
+        Ok(false) => return Ok(Some("it has no summary.json")),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => return Ok(Some("it is no folder")),
+        Err(e) => return Err(e),
+    }
+    Ok(match own::read(&dir.join(SUMMARY)).map(|bytes| json::parse::<Value>(&bytes)) {
+        Ok(Ok(Value::Object(_))) | Err(_) => None,
+        Ok(_) => Some("its summary.json is not what was written"),
+    })
+}
+
+/// The finished run of this id in the store's root.
+pub(super) fn finished(root: &Path, id: &str) -> Option<Run> {
+    let dir = root.join(id);
+    (is_id(id) && matches!(what_is_wrong(&dir), Ok(None))).then(|| Run { id: id.to_string(), dir })
+}
+
+impl RunStore {
+    /// Folders with a run's name that hold no finished run, by name.
+    pub fn damaged(&self) -> Vec<Damaged> {
+        let mut all: Vec<Damaged> = own::entries(self.root())
+            .filter_map(|entry| {
+                let id = entry.file_name().into_string().ok().filter(|id| is_id(id))?;
+                let dir = entry.path();
+                what_is_wrong(&dir).ok().flatten().map(|why| Damaged { id, dir, why })
+            })
+            .collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+}
+
+impl Damaged {
+    /// The error that names it.
+    pub fn error(&self) -> Error {
+        Error::data(format!("run {} is damaged: {}: {}", self.id, self.dir.display(), self.why))
+            .about_file(&self.dir)
+            .with_help("the call that makes it moves the folder aside and makes it again; or remove the folder")
+    }
+}

@@ -1,0 +1,129 @@
+//! What nothing in a store needs any more: files of killed processes, work folders of runs that are finished or given up,
+//! damaged runs that were moved aside.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::job_files;
+use super::key::is_id;
+use super::store::RunStore;
+use crate::activity::interrupt;
+use crate::error::{Error, Result};
+use crate::files::own;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// An unfinished training that nobody has gone on with for so long is given up.
+const GIVEN_UP: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Letters of the hash in an id.
+const HASH: usize = 12;
+
+/// A file or folder that may be removed.
+#[derive(Clone, Debug)]
+pub struct Leftover {
+    pub path: PathBuf,
+    /// Why nothing needs it.
+    pub what: &'static str,
+    pub bytes: u64,
+    /// The run whose work it is, which must not be in the making when it is removed.
+    run: Option<String>,
+}
+
+impl RunStore {
+    /// What may be removed: job files and temporary files of processes that have ended, work folders of finished runs, work
+    /// folders that were not touched for 30 days, and damaged runs that were moved aside. Nothing of a run in the making.
+    ///
+    /// Errors: Interrupted.
+    pub fn leftovers(&self) -> Result<Vec<Leftover>> {
+        let mut found = Vec::new();
+        let mut add = |path: PathBuf, what: &'static str, run: Option<String>| {
+            found.push(Leftover { bytes: own::size(&path), path, what, run });
+        };
+        for entry in own::entries(&self.work_folder()) {
+            interrupt::check()?;
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if job_files::is_job(&name) {
+                // Of another host it is not known whether the process is there.
+                if job_files::is_abandoned(&name) || age(&path) > GIVEN_UP {
+                    add(path, "job of a process that has ended", None);
+                }
+                continue;
+            }
+            if name.strip_prefix("broken-").and_then(id_at_the_start).is_some() {
+                add(path, "damaged run that was moved aside", None);
+                continue;
+            }
+            let Some(id) = id_at_the_start(&name) else { continue };
+            if self.is_in_the_making(id) {
+                continue;
+            }
+            if !path.is_dir() {
+                // Claims, those that were taken from a maker, and locks.
+                if age(&path) > DAY {
+                    add(path, "claim of a process that has ended", Some(id.to_string()));
+                }
+            } else if self.find(id).is_some() {
+                add(path, "work on a run that is finished", Some(id.to_string()));
+            } else if newest(&path) > GIVEN_UP {
+                add(path, "work that nobody has gone on with for 30 days", Some(id.to_string()));
+            } else {
+                for file in own::entries(&path).filter(is_temporary).filter(|file| age(&file.path()) > DAY) {
+                    add(file.path(), "temporary file of a process that has ended", Some(id.to_string()));
+                }
+            }
+        }
+        for run in self.list() {
+            interrupt::check()?;
+            for file in own::entries(&run.dir).filter(is_temporary).filter(|file| age(&file.path()) > DAY) {
+                add(file.path(), "temporary file of a process that has ended", None);
+            }
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// Removes it. Returns false, and leaves it, if somebody has begun to use it meanwhile.
+    ///
+    /// Errors: Io.
+    pub fn remove(&self, leftover: &Leftover) -> Result<bool> {
+        if leftover.run.as_deref().is_some_and(|id| self.is_in_the_making(id)) {
+            return Ok(false);
+        }
+        let path = &leftover.path;
+        let removed =
+            if path.is_dir() && !path.is_symlink() { own::remove_folder(path) } else { own::remove_file(path) };
+        match removed {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, e)),
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether a process makes this run now: its lock is held, or a claim on it was renewed within a day.
+    fn is_in_the_making(&self, id: &str) -> bool {
+        let [claim, lock] = ["claim", "lock"].map(|ending| self.work_folder().join(format!("{id}.{ending}")));
+        if !own::is_absent(&claim) && age(&claim) < DAY {
+            return true;
+        }
+        !own::is_absent(&lock)
+            && own::open(&lock).is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    }
+}
+
+/// `train-3f29c0a81b52` of `train-3f29c0a81b52.4fd1`.
+fn id_at_the_start(name: &str) -> Option<&str> {
+    let id = name.get(..name.find('-')? + 1 + HASH)?;
+    is_id(id).then_some(id)
+}
+
+fn is_temporary(entry: &std::fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with(".cpsd-")
+}
+
+/// Time since the last change; nothing if that is not known.
+fn age(path: &Path) -> Duration {
+    own::modified(path).and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default()
+}
+
+/// Time since the last change of a folder or a file in it.
+fn newest(folder: &Path) -> Duration {
+    own::entries(folder).map(|entry| age(&entry.path())).fold(age(folder), Duration::min)
+}
