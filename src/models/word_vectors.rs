@@ -11,7 +11,8 @@ use crate::error::{Error, Result, nearest};
 use crate::files;
 use crate::memory;
 
-/// Bytes of a line at most: more numbers than any word vectors have.
+/// Numbers of a vector at most, and bytes of a line. Published vectors have up to 12,288; layers grow with the number.
+const NUMBERS: usize = 16_384;
 const LINE: u64 = 1 << 20;
 
 const FORM: &str = "word vectors in GloVe's form, one word and its numbers per line, as glove.840B.300d.txt from nlp.stanford.edu/projects/glove; \
@@ -66,6 +67,9 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
                     .ok_or_else(|| at(format!("expected a number; got \"{x}\"")))
             })
             .collect::<Result<_>>()?;
+        if vector.len() > NUMBERS {
+            return Err(at(format!("{} numbers; a word vector has at most {NUMBERS}", vector.len())));
+        }
         if width == 0 {
             width = vector.len();
         }
@@ -134,6 +138,8 @@ mod tests {
         assert!(of(&["dog", "cat"]).unwrap_err().message.contains("line 2: expected 2 numbers"));
         std::fs::write(&path, [b"cat 1 2\n".to_vec(), vec![b'1'; LINE as usize + 1]].concat()).unwrap();
         assert!(of(&["dog"]).unwrap_err().message.ends_with("line 2: the line has more than 1048576 bytes"));
+        std::fs::write(&path, format!("dog{}\n", " 1".repeat(NUMBERS + 1))).unwrap();
+        assert!(of(&["dog"]).unwrap_err().message.ends_with("16385 numbers; a word vector has at most 16384"));
         std::fs::write(&path, b"cat 1 2\ndog \xff\n").unwrap();
         assert!(of(&["dog"]).unwrap_err().message.ends_with("line 2: not UTF-8 text"));
     }

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use rhai::module_resolvers::ModuleResolversCollection;
 use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
 use super::errors::Raised;
@@ -171,7 +170,6 @@ impl ModuleResolver for Libraries {
 
 /// Puts the resolver into an engine.
 pub fn install(engine: &mut Engine, sources: Sources) {
-    let mut chain = ModuleResolversCollection::new();
-    chain.push(Libraries::new(sources));
-    engine.set_module_resolver(chain);
+    // Not in a collection of resolvers, which panics where a resolver's error is one of cpsd.
+    engine.set_module_resolver(Libraries::new(sources));
 }

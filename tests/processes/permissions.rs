@@ -148,7 +148,7 @@ fn an_untrusted_script_reads_its_folder_and_little_else() {
     refused(&place.runs("table([#{a: 1}]).write_csv(\"x.csv\");", &["--untrusted"]), "s.rhai may not write x.csv");
     done(&place.runs("table([#{a: 1}]).write_csv(temporary_folder() + \"/x.csv\");", &["--untrusted"]));
     let trained = place.runs(
-        &format!("{}train_teacher(data, some, o + #{{epochs: 1}}); print(runs().len);", crate::common::SMALL),
+        &format!("{}train_teacher(data, some, o + #{{epochs: 1}}); print(runs().len());", crate::common::SMALL),
         &["--untrusted"],
     );
     done(&trained);
@@ -194,7 +194,7 @@ fn worker_processes_have_the_policy_of_their_parent() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("CPSD_POLICY is no policy"), "{}{}", out(&output), err(&output));
     let text = format!(
-        "{}train_teachers(data, random_partition([\"person\", \"dog\", \"car\", \"cat\"], 2), o + #{{epochs: 1, workers: \"processes\"}}); print(runs().len);",
+        "{}train_teachers(data, random_partition([\"person\", \"dog\", \"car\", \"cat\"], 2), o + #{{epochs: 1, workers: \"processes\"}}); print(runs().len());",
         crate::common::SMALL
     );
     let output = place.runs(&text, &["--untrusted"]);

@@ -12,6 +12,7 @@ mod shape;
 mod write_npy;
 mod zip;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tch::Tensor;
@@ -43,8 +44,13 @@ pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
             .about_file(path));
         }
     };
+    // Any number of names may share one tensor.
+    let mut seen = HashSet::new();
     for (name, tensor) in &tensors {
         interrupt::check()?;
+        if tensor.numel() > 0 && !seen.insert((tensor.data_ptr(), tensor.numel(), tensor.kind())) {
+            continue;
+        }
         if tensor.is_floating_point() && i64::try_from(&tensor.f_isfinite()?.f_all()?)? == 0 {
             return Err(Error::in_file(path, format!("tensor \"{name}\" holds NaN or infinite values"))
                 .with_help("the training that wrote them diverged; take an earlier checkpoint"));

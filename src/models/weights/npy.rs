@@ -43,10 +43,17 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
         return Err(Error::in_file(path, "not a .npz file, which is a zip archive of .npy files"));
     }
     let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
-    let mut arrays = Vec::new();
+    let (mut arrays, mut unpacked) = (Vec::new(), 0u64);
     for entry in zip::all_entries(&bytes).map_err(in_file)? {
         interrupt::check()?;
         let of_entry = |what: &str| Error::in_file(path, format!("array \"{}\": {what}", entry.name));
+        unpacked = unpacked.saturating_add(entry.size);
+        if unpacked > (bytes.len() as u64).saturating_mul(TIMES).max(LEAST) {
+            let (all, file) = (memory::said(unpacked), memory::said(bytes.len() as u64));
+            let what = format!("unpacked it and those before it have {all}, more than {TIMES} times the file's {file}");
+            return Err(of_entry(&what)
+                .with_help("numpy.savez writes arrays without packing them; those are read whatever their size"));
+        }
         let whole = match entry.method {
             0 => entry.checked(entry.data).and_then(|()| array(entry.data)),
             8 => inflated(entry.data, entry.size).and_then(|bytes| entry.checked(&bytes).and_then(|()| array(&bytes))),
@@ -79,8 +86,7 @@ fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
     if whole as u64 != size {
         return Err(bad(&format!("the archive gives it {size} bytes, which its header does not need")));
     }
-    // DEFLATE packs up to 1032 times as many bytes into one: memory is asked for before they are unpacked, twice, as they are
-    // copied into a tensor.
+    // Memory is asked for before they are unpacked; twice, as they are copied into a tensor.
     let free = memory::free().unwrap_or(u64::MAX);
     if size.saturating_mul(2) > free {
         let what = format!("unpacked it has {}; {} of memory are free", memory::said(size), memory::said(free));
@@ -122,6 +128,9 @@ impl Header {
     }
 }
 
+/// Bytes to which any archive may be unpacked, and those per byte of a larger one. DEFLATE packs up to 1032 into one.
+const LEAST: u64 = 2 << 30;
+const TIMES: u64 = 256;
 /// Bytes that are unpacked before Ctrl-C is looked at.
 const PART: usize = 4 << 20;
 /// The bytes before a header: the format's name, its version and the header's length.
