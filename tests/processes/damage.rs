@@ -80,13 +80,18 @@ fn work(folder: &Path) -> Option<PathBuf> {
     })
 }
 
+/// When the checkpoint of the training that is running was written.
+fn written(folder: &Path) -> Option<SystemTime> {
+    own::modified(&work(folder)?.join("checkpoint.safetensors"))
+}
+
 #[test]
 fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path());
     let mut session = session(folder.path());
     let train = "let t = train_teacher(data, data.train.names, o); distill(data, merge([t]), o)";
-    eval(&mut session, &format!("{DATA}{train}"));
+    drop(eval(&mut session, &format!("{DATA}{train}")));
     let all: Vec<Run> = store.list();
     let kinds: std::collections::BTreeSet<&str> = all.iter().map(|run| run.id.split('-').next().unwrap()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["features", "outputs", "pictures", "train"]);
@@ -143,7 +148,7 @@ fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
         assert!(failure.message.contains(&run.id) && failure.message.contains(name), "{}", failure.message);
         std::fs::write(&path, before).unwrap();
     }
-    eval(&mut session, &format!("{DATA}{again}"));
+    drop(eval(&mut session, &format!("{DATA}{again}")));
 }
 
 #[test]
@@ -151,10 +156,10 @@ fn the_files_of_another_run_are_not_taken_for_those_of_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path());
     let mut session = session(folder.path());
-    eval(
+    drop(eval(
         &mut session,
         &format!("{DATA}train_teacher(data, some, o); train_teacher(data, [\"cup\", \"dog\", \"car\"], o);"),
-    );
+    ));
     let trainings: Vec<Run> = store.list().into_iter().filter(|run| run.id.starts_with("train")).collect();
     let [a, b] = &trainings[..] else { panic!("{} trainings", trainings.len()) };
     let exchange = |name: &str| {
@@ -210,7 +215,7 @@ fn features_that_are_cut_while_a_training_reads_them_are_an_error() {
 fn metrics_that_a_crash_cut_are_written_again_from_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    let code = "let t = train_teacher(data, some, o + #{epochs: 30}); t.save(\"NAME.safetensors\");";
+    let code = "let t = train_teacher(data, some, o + #{epochs: 60}); t.save(\"NAME.safetensors\");";
     let whole = |name: &str| call(f, &code.replace("NAME", name));
     succeeds(whole("whole"));
     let epochs = |run: &Run| -> Vec<String> {
@@ -218,31 +223,28 @@ fn metrics_that_a_crash_cut_are_written_again_from_the_checkpoint() {
     };
     let store = RunStore::new(f.join("runs"));
     let expected = epochs(&of_kind(&store, "train"));
-    assert_eq!(expected.len(), 30);
+    assert_eq!(expected.len(), 60);
     std::fs::remove_dir_all(f.join("runs")).unwrap();
     let damages: [fn(&Path); 3] = [
         |path| std::fs::File::options().write(true).open(path).unwrap().set_len(7).unwrap(),
         |path| std::fs::write(path, vec![0; 5000]).unwrap(),
         |path| std::fs::remove_file(path).unwrap(),
     ];
+    let mut damaged = 0;
     for damage in damages {
         let mut child = whole("pieces").spawn().unwrap();
-        let before = work(f).map_or(0, |w| std::fs::read(w.join("checkpoint.safetensors")).map_or(0, |b| b.len()));
-        // Until there is a checkpoint with epochs, or it is done.
-        let begun = Instant::now();
-        loop {
-            let there = work(f).is_some_and(|w| w.join("checkpoint.safetensors").exists());
-            if child.try_wait().unwrap().is_some() || there && before > 0 || there && begun.elapsed().as_millis() > 1 {
-                break;
-            }
+        let before = written(f);
+        while child.try_wait().unwrap().is_none() && written(f) == before {
             std::thread::sleep(Duration::from_millis(2));
         }
         let _ = child.kill();
         child.wait().unwrap();
         if let Some(work) = work(f) {
             damage(&work.join("metrics.jsonl"));
+            damaged += 1;
         }
     }
+    assert!(damaged > 0, "it was never killed in time");
     succeeds(whole("pieces"));
     assert_eq!(epochs(&of_kind(&store, "train")), expected);
     let read = |name: &str| std::fs::read(f.join(name)).unwrap();
