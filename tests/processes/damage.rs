@@ -86,7 +86,7 @@ fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
     let store = RunStore::new(folder.path());
     let mut session = session(folder.path());
     let train = "let t = train_teacher(data, some, o); let s = distill(data, merge([t], some), o + #{labels: some});";
-    eval(&mut session, &format!("{DATA}{train}"));
+    let _ = eval(&mut session, &format!("{DATA}{train}"));
     let all: Vec<Run> = store.list();
     let kinds: std::collections::BTreeSet<&str> = all.iter().map(|run| run.id.split('-').next().unwrap()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["features", "outputs", "pictures", "train"]);
@@ -143,7 +143,7 @@ fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
         assert!(failure.message.contains(&run.id) && failure.message.contains(name), "{}", failure.message);
         std::fs::write(&path, before).unwrap();
     }
-    eval(&mut session, &format!("{DATA}{again}"));
+    let _ = eval(&mut session, &format!("{DATA}{again}"));
 }
 
 #[test]
