@@ -6,8 +6,11 @@ use std::thread::{Builder, JoinHandle};
 
 use parking_lot::Mutex;
 
+use crate::files::room;
+
 /// Bytes of a stack, the largest first that the system grants. Only what is used of it is ever touched.
-const SIZES: [usize; 3] = [1 << 30, 256 << 20, 64 << 20];
+const SIZES: [usize; 3] = [1 << 30, 256 << 20, SMALLEST];
+const SMALLEST: usize = 64 << 20;
 
 /// Begins a thread with a deep stack. Its result is always there. Errors: the system grants no thread.
 pub fn spawn<T: Send + 'static>(
@@ -18,6 +21,10 @@ pub fn spawn<T: Send + 'static>(
     let work = Arc::new(Mutex::new(Some(work)));
     let mut failed = io::Error::other("no size was tried");
     for size in SIZES {
+        // Of an address space that is limited, most is for values.
+        if room::address_space().is_some_and(|limit| size > limit / 8 && size > SMALLEST) {
+            continue;
+        }
         let work = work.clone();
         let body = move || {
             let work = work.lock().take();

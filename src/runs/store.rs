@@ -159,6 +159,7 @@ impl RunStore {
     pub fn begin(&self, id: &str, spec: &Value) -> Result<Begun> {
         // Before anything is written: a store that is only read has no work folder.
         if let Some(run) = self.find(id) {
+            self.sweep_finished(id);
             return Ok(Begun::Finished(run));
         }
         own::create_folders(&self.work_folder())?;
@@ -254,6 +255,23 @@ impl RunStore {
         own::entries(&self.work_folder()).filter(move |entry| is_of(&entry.file_name())).map(|entry| entry.path())
     }
 
+    /// Removes what a maker left that was killed just after its run was in its place: nobody makes that run again, so nobody
+    /// else would.
+    fn sweep_finished(&self, id: &str) {
+        let left: Vec<PathBuf> = self.in_work(id).collect();
+        if left.is_empty() {
+            return;
+        }
+        let mut lock = Lock::new(self.work_folder().join(format!("{id}.lock")), self.maker.is_known_to_the_system());
+        let Ok(seen) = Seen::read(&self.work_folder().join(format!("{id}.claim"))) else { return };
+        // The maker may be there still and about to do this itself.
+        if lock.take() != LockState::Busy && seen.is_none_or(|seen| seen.is_dead(&self.maker, lock.held())) {
+            for path in left {
+                let _ = if path.is_dir() { own::remove_folder(&path) } else { own::remove_file(&path) };
+            }
+        }
+    }
+
     /// Removes the claims that were taken from makers of a run which is finished now.
     pub(super) fn remove_remains(&self, id: &str) {
         self.in_work(id)
@@ -287,6 +305,28 @@ mod tests {
     use super::*;
     use serde_json::json;
     use std::time::Duration;
+
+    #[test]
+    fn what_a_killed_maker_of_a_finished_run_left_is_swept() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let spec = json!({"k": 4});
+        let id = &id_of("train", &spec);
+        let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("nothing was made yet") };
+        work.finish(&json!({})).unwrap();
+        let (lock, other) = (store.work_folder().join(format!("{id}.lock")), store.work_folder().join("train-x.lock"));
+        std::fs::create_dir(store.work_folder().join(format!("{id}.0a1b"))).unwrap();
+        [&lock, &other].iter().for_each(|path| std::fs::write(path, "").unwrap());
+        // As long as somebody holds the lock, nothing is removed.
+        let held = std::fs::File::open(&lock).unwrap();
+        held.lock().unwrap();
+        assert!(matches!(store.begin(id, &spec).unwrap(), Begun::Finished(_)));
+        assert_eq!(std::fs::read_dir(store.work_folder()).unwrap().count(), 3);
+        drop(held);
+        assert!(matches!(store.begin(id, &spec).unwrap(), Begun::Finished(_)));
+        assert_eq!(std::fs::read_dir(store.work_folder()).unwrap().count(), 1);
+        assert!(other.exists());
+    }
 
     #[test]
     fn a_finished_run_is_found_and_an_unfinished_one_goes_on() {

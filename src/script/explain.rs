@@ -453,9 +453,10 @@ fn too_large(what: &str) -> Error {
     };
     let limit = match what {
         w if w.contains("string") => format!("a string may have {} at most", mib(limits.text)),
-        w if w.contains("array") => {
-            format!("an array may have {} million items at most", limit.unwrap_or(limits.items) / 1_000_000)
-        }
+        w if w.contains("array") => match limit.unwrap_or(limits.items) {
+            items if items % 1_000_000 == 0 => format!("an array may have {} million items at most", items / 1_000_000),
+            items => format!("an array may have {items} items at most"),
+        },
         w if w.contains("map") => format!("a map may have {} million keys at most", limits.keys / 1_000_000),
         w if w.contains("all values") => {
             format!("the variables of a script may take {} together at most", mib(limits.together))

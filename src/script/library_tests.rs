@@ -58,6 +58,10 @@ pub fn run(file: &Path, report: &mut dyn FnMut(&Outcome)) -> Result<()> {
     for test in tests {
         let mut session = Session::new();
         let failure = session.eval(&text, &name).and_then(|_| session.eval(&format!("{test}()"), &test)).err();
+        // The next text would forget the request.
+        if failure.as_ref().is_some_and(Failure::interrupted) {
+            return Err(Error::interrupted());
+        }
         report(&Outcome { name: format!("{name}::{test}"), failure });
     }
     Ok(())

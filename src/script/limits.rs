@@ -21,8 +21,9 @@ use rhai::{
 };
 
 use super::errors::raise;
-use super::{room, splitting, taking};
+use super::{splitting, taking};
 use crate::error::Error;
+use crate::files::room;
 
 /// How large a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub fn install(engine: &mut Engine, limits: Limits) {
         next: Cell::new(None),
         room: Cell::new(None),
         largest: Cell::new(0),
-        closely: room::is_limited(),
+        closely: room::address_space().is_some(),
     };
     // (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]

@@ -3,8 +3,7 @@
 //! - `word`, `kind`: a word and a kind of value as data; `vocabulary`: all of them, installed by the layer above
 //! - `call`: how Rust functions become words and members
 //! - `session`: an engine with its variables, driven by the command line and the prompt
-//! - `limits`: bounds on the memory of a script's values; `taking`, `splitting`: functions that are checked in one step; `room`: how much
-//!   memory is left
+//! - `limits`: bounds on the memory of a script's values; `taking`, `splitting`: functions that are checked in one step
 //! - `host`: the services of a session that words use (run store, script arguments, background calls)
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
@@ -41,7 +40,6 @@ pub mod options;
 pub mod parsing;
 pub mod profile;
 pub mod reference;
-pub mod room;
 pub mod script_lock;
 pub mod session;
 pub mod show;

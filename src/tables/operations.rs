@@ -5,10 +5,20 @@ use polars::prelude::*;
 use super::polars_error::polars_error;
 use super::table::Table;
 use crate::error::{Error, Result};
+use crate::files::room;
 use crate::random;
 
 /// The values of `how` in [`Table::join`].
 const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cross"];
+
+/// Errors: so many rows are more than a table can have, or need more memory than is left.
+fn room_for_rows(word: &str, rows: f64, columns: f64) -> Result<()> {
+    if rows >= f64::from(u32::MAX) {
+        return Err(Error::argument(format!("{word} would give {rows:.0} rows; a table has at most {}", u32::MAX - 1)));
+    }
+    // The indices of both sides, and twice the cells.
+    room::check(word, (rows * (8.0 + 16.0 * columns)) as usize)
+}
 
 impl Table {
     /// The rows where an expression is true.
@@ -54,6 +64,7 @@ impl Table {
         let keys: Vec<Expr> = on.iter().map(|name| col(name.as_str())).collect();
         self.check("join", &keys)?;
         other.check("join", &keys)?;
+        self.room_for_joined(other, &keys, how)?;
         let mut arguments = JoinArgs::new(kind).with_suffix(Some("_right".into()));
         arguments.maintain_order = MaintainOrderJoin::LeftRight;
         if how == "full" {
@@ -61,6 +72,36 @@ impl Table {
         }
         let joined = self.frame.clone().lazy().join(other.frame.clone().lazy(), keys.clone(), keys, arguments);
         collected("join", joined)
+    }
+
+    /// Errors: the rows of a join are more than a table can have, or need more memory than is left. Equal keys on both sides
+    /// multiply.
+    fn room_for_joined(&self, other: &Table, keys: &[Expr], how: &str) -> Result<()> {
+        /// Products of so many rows are not counted.
+        const FEW: f64 = 1e6;
+        let (ours, theirs) = (self.height() as f64, other.height() as f64);
+        let rows = match how {
+            "semi" | "anti" => return Ok(()),
+            _ if ours * theirs < FEW => return Ok(()),
+            "cross" => ours * theirs,
+            _ => {
+                let counted = |table: &Table, name: &str| {
+                    table.frame.clone().lazy().group_by(keys.to_vec()).agg([len().cast(DataType::Float64).alias(name)])
+                };
+                // Names that no column has.
+                let (a, b) = ("\u{1}a", "\u{1}b");
+                let both = counted(self, a)
+                    .join(counted(other, b), keys.to_vec(), keys.to_vec(), JoinArgs::new(JoinType::Inner))
+                    .select([(col(a) * col(b)).sum()])
+                    .collect();
+                // A join that polars refuses is refused below.
+                let Ok(both) = both else { return Ok(()) };
+                let matched = both.columns().first().and_then(|c| c.get(0).ok()).and_then(|v| v.extract::<f64>());
+                matched.unwrap_or(0.0) + if how == "inner" { 0.0 } else { ours + theirs }
+            }
+        };
+        let columns = (self.columns().len() + other.columns().len()) as f64;
+        room_for_rows("join", rows, columns)
     }
 
     /// Sorts by several columns, each ascending or descending. Empty cells come last; equal rows keep their order.
@@ -144,6 +185,7 @@ impl Table {
             ))
             .about_name(odd));
         }
+        room_for_rows("vstack", self.height() as f64 + other.height() as f64, ours.len() as f64)?;
         let tables =
             [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];
         let arguments = UnionArgs { to_supertypes: true, ..Default::default() };

@@ -1,5 +1,6 @@
 //! Matrices of half-precision rows in the run store: frozen features and teacher outputs.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use rayon::prelude::*;
@@ -21,8 +22,14 @@ pub struct StoredRows {
 
 /// From this number of bytes on, several threads read.
 const PARALLEL: usize = 1 << 20;
+/// The largest buffer that a thread keeps.
+const KEPT: usize = 64 << 20;
 /// Bytes of one read at most, so that threads share a long run of rows.
 const PART: usize = 1 << 20;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 impl StoredRows {
     /// The name of the file in its run's folder.
@@ -60,13 +67,22 @@ impl StoredRows {
         }
         let mut size = vec![which.len() as i64];
         size.extend(&self.shape);
-        let mut bytes = vec![0u8; which.len() * self.row];
-        let parts = self.parts(which, &mut bytes);
-        match which.len() * self.row < PARALLEL {
+        let bytes = which.len() * self.row;
+        // Used again and again: fresh memory costs more than reading into it.
+        let mut buffer = BUFFER.take();
+        if buffer.len() < bytes {
+            buffer.resize(bytes, 0);
+        }
+        let parts = self.parts(which, &mut buffer[..bytes]);
+        match bytes < PARALLEL {
             true => parts.into_iter().try_for_each(|(part, offset)| self.file.read_at(part, offset))?,
             false => parts.into_par_iter().try_for_each(|(part, offset)| self.file.read_at(part, offset))?,
         }
-        Ok(Tensor::f_from_data_size(&bytes, &size, Kind::Half)?.f_to_kind(Kind::Float)?)
+        let rows = f32_of_halves(&buffer[..bytes], &size)?;
+        if bytes <= KEPT {
+            BUFFER.set(buffer);
+        }
+        Ok(rows)
     }
 
     /// The reads that bring rows `which` into `bytes`: rows that follow each other in the file are one.
@@ -95,6 +111,20 @@ impl StoredRows {
             n => Err(self.file.bad(&format!("its rows have {n} dimensions; those of features have 3"))),
         }
     }
+}
+
+/// Half-precision numbers as an f32 tensor.
+fn f32_of_halves(bytes: &[u8], size: &[i64]) -> Result<Tensor> {
+    if size.iter().product::<i64>() as usize * 2 != bytes.len() {
+        return Err(Error::internal(format!("{} bytes of {size:?} halves", bytes.len())));
+    }
+    let mut strides = vec![1; size.len()];
+    for d in (0..size.len().saturating_sub(1)).rev() {
+        strides[d] = strides[d + 1] * size[d + 1];
+    }
+    // SAFETY: the bytes are those of `size` halves, outlive the tensor and are read only; the conversion copies them.
+    let halves = unsafe { Tensor::f_from_blob(bytes.as_ptr(), size, &strides, Kind::Half, tch::Device::Cpu)? };
+    Ok(halves.f_to_kind(Kind::Float)?)
 }
 
 /// Appends f32 rows to a file as half precision.

@@ -19,6 +19,7 @@ fn seed(name: &str) -> Vec<u8> {
 
 /// Reads a file as a table, prints it and writes it; then as labels. What is damaged may still be a table.
 fn read(path: &Path) -> Result<Table, String> {
+    cpsd::activity::console::set_quiet(true);
     let table = Table::read_parquet(path).map_err(|e| e.message);
     if let Ok(table) = &table {
         let _ = (table.to_string(), table.to_csv(), table.rows());

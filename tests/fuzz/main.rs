@@ -38,9 +38,29 @@ fn nothing_that_is_typed_breaks_the_session() {
 #[test]
 fn every_seed_is_read() {
     let (seeds, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let ended = batch("seeds", seeds.path(), folder.path(), 0, 0, 0);
+    let ended = batch("seeds", seeds.path(), folder.path(), (0, 0, 0), &[]);
     let found = std::fs::read_to_string(folder.path().join("findings")).unwrap_or_default();
     assert!(ended.is_none() && found.is_empty(), "{ended:?}\n{}", found.replace('\0', "\n"));
+}
+
+/// Every kind of fault is found, also those that end the process.
+#[test]
+fn faults_made_on_purpose_are_found() {
+    let seeds = tempfile::tempdir().unwrap();
+    for (fault, ends, said) in [
+        ("panic", false, "made on purpose"),
+        ("time", false, "time: "),
+        ("hang", true, "a hang"),
+        ("abort", true, "signal 6"),
+        ("size", true, "memory allocation"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let more = [("CPSD_FUZZ_FAULT", format!("!fault {fault}")), ("CPSD_FUZZ_HANG_S", "1".into())];
+        let ended = batch("files", seeds.path(), folder.path(), (1, 0, 1), &more);
+        let found = std::fs::read_to_string(folder.path().join("findings")).unwrap_or_default();
+        assert_eq!(ended.is_some(), ends, "{fault}: {ended:?} {found}");
+        assert!(ended.unwrap_or(found).contains(said), "{fault}");
+    }
 }
 
 #[test]
@@ -59,7 +79,7 @@ fn fuzz(kind: &str, count: u64, enough: usize) {
     let mut next = from;
     while next < from + count && deaths < enough {
         let folder = tempfile::tempdir().unwrap();
-        let killed = batch(kind, seeds.path(), folder.path(), seed, next, from + count);
+        let killed = batch(kind, seeds.path(), folder.path(), (seed, next, from + count), &[]);
         let said = std::fs::read(folder.path().join("stderr")).unwrap_or_default();
         String::from_utf8_lossy(&said)
             .lines()
@@ -94,7 +114,13 @@ fn grouped(findings: &[String]) -> String {
 }
 
 /// Runs the inputs `from..end` in a child. Returns how the child ended, unless it ran all of them.
-fn batch(kind: &str, seeds: &Path, folder: &Path, seed: u64, from: u64, end: u64) -> Option<String> {
+fn batch(
+    kind: &str,
+    seeds: &Path,
+    folder: &Path,
+    (seed, from, end): (u64, u64, u64),
+    more: &[(&str, String)],
+) -> Option<String> {
     let log = |name: &str| File::create(folder.join(name)).unwrap();
     // Memory that no machine has must be refused, not asked for: 12 GB of addresses are all there is.
     let kept = std::env::var_os("CPSD_FUZZ_KEEP").map(|kept| ("CPSD_FUZZ_KEEP", common::root("").join(kept)));
@@ -107,6 +133,7 @@ fn batch(kind: &str, seeds: &Path, folder: &Path, seed: u64, from: u64, end: u64
         .env("CPSD_FUZZ_FOLDER", folder)
         .env("HF_HUB_OFFLINE", "1")
         .envs(kept)
+        .envs(more.iter().map(|(name, value)| (name, value)))
         .env("CPSD_FUZZ_SEED", seed.to_string())
         .env("CPSD_FUZZ_FROM", from.to_string())
         .env("CPSD_FUZZ_END", end.to_string())

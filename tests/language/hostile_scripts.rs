@@ -105,11 +105,10 @@ fn values_inside_each_other_without_end_are_an_error() {
         "let a = [0]; for i in 0..3000000 { a = [[[[[[[[a.pop()]]]]]]]]; }",
         "let a = [0]; for i in 0..3000000 { a = [[a.drain(0..1)]]; }",
         "let m = #{a: 0}; for i in 0..3000000 { m = #{a: #{a: m.remove(\"a\")}}; }",
-        "let f = |x| x; for i in 0..3000000 { f = f.curry(f); }",
-        "let j = (); let k = spawn(|| { let f = || 0; loop { let g = f; f = || g.call() } }); wait(k)",
+        "let k = spawn(|| { let f = || 0; loop { let g = f; f = || g.call() } }); wait(k)",
     ] {
         let told = told(folder.path(), script);
-        assert!(told.contains("nested 1000 deep at most") || told.contains("20 million items"), "{script}\n{told}");
+        assert!(told.contains("nested 1000 deep at most"), "{script}\n{told}");
     }
     // As many as may; closures that share a variable, or contain themselves.
     for script in [
@@ -163,8 +162,9 @@ fn more_jobs_than_may_run_at_once_are_refused() {
     drop(s);
     // One after the other, each with the one before in it.
     let mut s = session(folder.path());
-    let chain = "let j = spawn(|| 0); for i in 0..150 { let before = j; j = spawn(|| before); wait(j); } jobs().len()";
-    assert_eq!(eval(&mut s, chain).as_int(), Ok(151));
+    let chain = "let j = spawn(|| 0); for i in 0..40 { let before = j; j = spawn(|| before); wait(j); } jobs().len()";
+    assert_eq!(eval(&mut s, chain).as_int(), Ok(41));
+    s.set_bounds(Bounds { jobs: 10, ..Bounds::UNTRUSTED });
     let deep = s.eval("fn f(n) { wait(spawn(|| f(n + 1))) } f(0)", "test").unwrap_err();
     assert!(deep.message.contains("jobs run already"), "{deep}");
 }
@@ -176,7 +176,7 @@ fn a_sleeping_job_lets_the_others_run() {
     // Were the turn kept, this would take a thousand seconds.
     let code = "let j = spawn(|| sleep(1000)); let n = 0; for i in 0..50000 { n += 1; } n";
     assert_eq!(eval(&mut s, code).as_int(), Ok(50_000));
-    let order = "let said = spawn(|| { sleep(0.2); 1 }); let other = spawn(|| 2); [wait(other), said.state]";
+    let order = "let said = spawn(|| sleep(1000)); let other = spawn(|| 2); [wait(other), said.state]";
     assert_eq!(eval(&mut s, order).into_array().unwrap()[1].to_string(), "running");
     assert!(s.eval("stop(j); wait(j)", "test").unwrap_err().message.contains("was stopped"));
 }

@@ -85,7 +85,7 @@ fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path());
     let mut session = session(folder.path());
-    let train = "let t = train_teacher(data, some, o); let s = distill(data, merge([t]), o);";
+    let train = "let t = train_teacher(data, some, o); let s = distill(data, merge([t], some), o + #{labels: some});";
     eval(&mut session, &format!("{DATA}{train}"));
     let all: Vec<Run> = store.list();
     let kinds: std::collections::BTreeSet<&str> = all.iter().map(|run| run.id.split('-').next().unwrap()).collect();

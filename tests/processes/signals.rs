@@ -62,9 +62,9 @@ fn a_second_signal_within_two_seconds_ends_what_cannot_be_asked() {
         [(calls[0], "-INT", "-INT"), (calls[1], "-TERM", "-INT"), (calls[2], "-INT", "-TERM")]
     {
         let mut child = begun(f, arguments);
-        signal(&child, first);
-        // The same request again: `timeout` signals a process and its group.
-        signal(&child, first);
+        // The same request twice, as `timeout` signals a process and then its group.
+        let twice = format!("kill {first} {0}; kill {first} {0}", child.id());
+        assert!(Command::new("sh").args(["-c", &twice]).status().unwrap().success());
         std::thread::sleep(Duration::from_millis(400));
         assert!(child.try_wait().unwrap().is_none(), "{arguments:?}: ended by the first");
         signal(&child, second);
@@ -157,7 +157,10 @@ fn at_the_prompt_a_second_key_leaves_the_terminal_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("sh");
     command
-        .args(["-c", &format!("stty rows 24 cols 100; {CPSD} --allow-code; echo code $?; stty -a; echo over")])
+        .args([
+            "-c",
+            &format!("trap : INT; stty rows 24 cols 100; {CPSD} --allow-code; echo code $?; stty -a; echo over"),
+        ])
         .current_dir(folder.path())
         .env("CPSD_HISTORY", folder.path().join("history"))
         .env("CPSD_STARTUP", folder.path().join("startup.rhai"))

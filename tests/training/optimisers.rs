@@ -239,7 +239,7 @@ fn a_checkpoint_of_another_optimiser_is_refused_and_the_state_kept() {
         let options = TrainOptions { optimiser, ..TrainOptions::default() };
         let rule = UpdateRule::new(&flat, &options, Groups::new(&flat, 0.0, DecayOn::Weights)).unwrap();
         let average = Average::new(&flat, 0.9, false).unwrap();
-        TrainingState { flat, rule, average, best: None, position: TrainingPosition::default() }
+        TrainingState { flat, rule, average, best: None, position: TrainingPosition::default(), metrics: String::new() }
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");

@@ -110,7 +110,9 @@ fn every_recipe_trains_on_the_miniature_at_toy_size() {
 fn weights_of_backbone(model: &Value) -> Vec<(String, bool, bool)> {
     let spec: ModelSpec = serde_json::from_value(model.clone()).unwrap();
     let spec = spec.resolved().unwrap();
-    let params = RefCell::new(Params::new(FirstValues::None));
+    let mut params = Params::default();
+    params.first = FirstValues::None;
+    let params = RefCell::new(params);
     let scope = Scope::root(&params, 0, Device::Cpu).frozen_norms_if(spec.frozen_norms);
     (backbones::find(&spec.backbone).unwrap().build)(&scope, &spec).unwrap();
     let list = params.into_inner().list;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::expr::{ExprValue, Expressions, several};
 use super::group_by::GroupBy;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, room};
 use crate::primitives::parameters::{OnlySeed, Renames, strings};
 use crate::primitives::runs::verify::verify;
 use crate::reports::export::{ExportOptions, latex, markdown};
@@ -250,12 +250,15 @@ impl TableValue {
     }
 
     /// One map per row.
-    fn maps(&self) -> Vec<Map> {
+    /// Errors: more memory than is left.
+    fn maps(&self) -> Result<Vec<Map>> {
         let columns = self.0.columns();
+        // A map and its entries take about so much, and the cells before.
+        room::check("rows", self.0.height().saturating_mul(600 + 160 * columns.len()))?;
         let map = |row: Vec<Cell>| {
             columns.iter().zip(row).map(|(name, cell)| (name.as_str().into(), cell.into_value())).collect()
         };
-        self.0.rows().into_iter().map(map).collect()
+        Ok(self.0.rows().into_iter().map(map).collect())
     }
 }
 

@@ -7,11 +7,12 @@ use rhai::{Array, Dynamic};
 use tch::{Device, Kind as Element, TchError, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::room;
 use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::explain::lower_first;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::limits::DEPTH;
-use crate::script::{room, show};
+use crate::script::show;
 use crate::torch::{to_vec_f32, upload};
 
 /// A libtorch tensor as scripts hold it.

@@ -8,7 +8,7 @@
 //! | the footer is passed over as bytes, so that no list in it is longer than the footer | `thrift`, `footer` |
 //! | the types that Arrow's writers add are counted, and compared with the columns | `arrow_schema`, `schema` |
 //! | columns lie inside of the file, and have as many rows as their row group | `footer` |
-//! | pages are decompressed and their numbers compared with their bytes | `pages`, `encodings` |
+//! | pages are decompressed and their numbers compared with their bytes | `page_header`, `pages`, `encodings` |
 //! | the memory that all of it takes is counted before it is taken | `budget` |
 //! | dates and times are in the calendar | `values` |
 //!
@@ -20,6 +20,7 @@ mod arrow_schema;
 mod budget;
 mod encodings;
 mod footer;
+mod page_header;
 mod pages;
 mod schema;
 mod thrift;

@@ -65,3 +65,11 @@ pub fn zip(entries: &[(String, Vec<u8>)], compressed: bool) -> Vec<u8> {
     out.extend([0, 0]);
     out
 }
+
+#[test]
+fn an_archive_comes_back() {
+    let all = vec![("a".to_string(), vec![1, 2, 3]), ("b/c".to_string(), vec![])];
+    assert_eq!(entries(&zip(&all, false)), Some(all.clone()));
+    assert_eq!(entries(&zip(&all, true)), None);
+    assert_eq!(entries(b"PK"), None);
+}

@@ -87,6 +87,7 @@ fn input<'a>(cases: &'a [Case], seed: u64, number: u64) -> Option<Input<'a>> {
         what.push(format!("{} (gone)", gone.0));
     }
     let code = case.codes[s.below(case.codes.len())].replace("BYTES", &size.to_string());
+    let code = std::env::var("CPSD_FUZZ_FAULT").unwrap_or(code);
     Some(Input { kind, files, code, what: what.join("; ") })
 }
 
@@ -304,6 +305,21 @@ fn watch(patience: u64) {
     });
 }
 
+/// A fault of each kind that is looked for, to see that it is found.
+fn fault(kind: &str) -> bool {
+    match kind {
+        "panic" => panic!("made on purpose"),
+        "abort" => std::process::abort(),
+        "time" => while !interrupt::requested() {},
+        "hang" => loop {
+            std::hint::black_box(0);
+        },
+        "size" => drop(std::hint::black_box(Vec::<u8>::with_capacity(8 << 30))),
+        _ => {}
+    }
+    true
+}
+
 struct Fed {
     /// Whether it ended without an error.
     done: bool,
@@ -318,6 +334,7 @@ fn feed(session: &mut Session, input: &Input) -> Fed {
     interrupt::clear();
     let (command, path) = command.split_once(' ').unwrap();
     let done = match command {
+        "fault" => fault(path),
         "job" => job_file::work(Path::new(path)).is_ok(),
         _ => std::fs::read_to_string(path).is_ok_and(|text| check::check(session, &text, path).is_ok()),
     };

@@ -183,7 +183,7 @@ const FOLDERS: &[(&str, &[(&str, &str)], &str)] = &[
     (
         "word vectors",
         &[("v.txt", "cat 0.1 0.2 -0.3 4e-1\ndog 1 2 3 4\nthe 0 0 0 1\nsea 0.5 0.5 0.5 0.5\n")],
-        "model(\"small_cnn\", #{labels: [\"cat\", \"dog\", \"sea\"], image_size: 32, head: \"tf\", word_vectors: \"v.txt\"})",
+        "model(\"small_cnn\", #{labels: [\"cat\", \"dog\", \"sea\"], image_size: 32, stages: 1, head: \"tf\", word_vectors: \"v.txt\"})",
     ),
     (
         "table",

@@ -1,4 +1,4 @@
-//! How much memory is left for the values of scripts.
+//! How much memory is left, as the files of the system say.
 //!
 //! Memory that cannot be had ends the process: Rust's collections know no error there. So a script is stopped before: when
 //! the system, the control group or `ulimit -v` leaves less than its next step may take.
@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use super::own;
 use crate::error::{Error, Result};
-use crate::files::own;
 
 /// Less than this is never left.
 pub const LEAST: usize = 48 << 20;
@@ -27,7 +27,7 @@ pub fn left() -> usize {
     {
         return bytes;
     }
-    let bytes = address_space().min(machine());
+    let bytes = address_space_left().min(machine());
     LATEST.set(Some((Instant::now(), bytes)));
     bytes
 }
@@ -50,21 +50,9 @@ pub fn short(needed: usize) -> Error {
     ))
 }
 
-/// Whether `ulimit -v` is set.
-pub fn is_limited() -> bool {
-    LIMIT.is_some()
-}
-
-static LIMIT: LazyLock<Option<usize>> = LazyLock::new(|| {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid place for the answer.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
-    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
-});
-
 /// What `ulimit -v` leaves.
-fn address_space() -> usize {
-    let Some(limit) = *LIMIT else { return usize::MAX };
+fn address_space_left() -> usize {
+    let Some(limit) = address_space() else { return usize::MAX };
     // Pages of 4 KB wherever this file is.
     let used = first_number(&read("/proc/self/statm")).map_or(0, |pages| pages.saturating_mul(4096));
     limit.saturating_sub(used)
@@ -111,6 +99,17 @@ fn read(path: &str) -> String {
 
 fn first_number(text: &str) -> Option<usize> {
     text.split_whitespace().next()?.parse().ok()
+}
+
+/// Bytes of the address space, where `ulimit -v` limits it.
+pub fn address_space() -> Option<usize> {
+    static LIMIT: LazyLock<Option<usize>> = LazyLock::new(|| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is a valid place for the answer.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) } == 0;
+        (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+    });
+    *LIMIT
 }
 
 #[cfg(test)]
