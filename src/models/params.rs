@@ -322,7 +322,7 @@ mod tests {
     fn a_model_that_is_larger_than_the_memory_is_refused() {
         let params = RefCell::new(Params { most: Some(1000), ..Params::new(FirstValues::Drawn) });
         let root = Scope::root(&params, 1, Device::Cpu);
-        root.at("a").normal("weight", &[100], 1.0).unwrap();
+        let _ = root.at("a").normal("weight", &[100], 1.0).unwrap();
         let error = root.at("b").batch_norm(100, 1.0).unwrap_err().message;
         assert_eq!(
             error,

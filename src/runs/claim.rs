@@ -255,7 +255,11 @@ impl Shared {
             // Removed by hand, or in the hands of somebody who took it by mistake and will find that out.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => match (self.finished)() {
                 true => false,
-                false => !beat || place(&self.path, &record).is_ok(),
+                false if beat => {
+                    record.beat += 1;
+                    place(&self.path, &record).is_ok()
+                }
+                false => true,
             },
             Err(_) => true,
         };

@@ -199,7 +199,6 @@ impl RunStore {
                     _ => {}
                 }
                 if quiet {
-                    console::log(&format!("{} gives no sign of life; {id} is made here", self.called(seen.as_ref())));
                     overtaken = token;
                 }
             }
@@ -213,6 +212,10 @@ impl RunStore {
                         Place::Absent => {}
                         Place::Broken if unseen.is_some() => self.move_aside(id)?,
                         Place::Late | Place::Broken => continue,
+                    }
+                    if quiet {
+                        let who = self.called(seen.as_ref());
+                        console::log(&format!("{who} gives no sign of life; {id} is made here"));
                     }
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }

@@ -86,7 +86,7 @@ impl Table {
             "cross" => ours * theirs,
             _ => {
                 let counted = |table: &Table, name: &str| {
-                    table.frame.clone().lazy().group_by(keys.to_vec()).agg([len().cast(DataType::Float64).alias(name)])
+                    table.frame.clone().lazy().group_by(keys).agg([len().cast(DataType::Float64).alias(name)])
                 };
                 // Names that no column has.
                 let (a, b) = ("\u{1}a", "\u{1}b");

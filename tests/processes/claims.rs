@@ -158,13 +158,13 @@ fn wait_for(what: &str, mut found: impl FnMut() -> bool) {
 #[test]
 fn two_hosts_that_want_one_training_make_it_once() {
     let hosts = Hosts::new();
-    let a = hosts.train("a", 20, 300);
+    let a = hosts.train("a", 16, 300);
     wait_for("an epoch", || hosts.metrics() > 0);
     // Held until the others have seen it.
     a.signal("-STOP");
     let waits = format!("is being made by process {} on host-a; waiting for it", a.child.id());
-    let b = hosts.train("b", 20, 300);
-    let stopped = hosts.train("b", 20, 301);
+    let b = hosts.train("b", 16, 300);
+    let stopped = hosts.train("b", 16, 301);
     b.says(&waits);
     stopped.says(&waits);
     stopped.signal("-INT");
@@ -172,7 +172,7 @@ fn two_hosts_that_want_one_training_make_it_once() {
     a.signal("-CONT");
     a.ends_with(0);
     b.ends_with(0);
-    hosts.check(20);
+    hosts.check(16);
     let saved = |name: &str| std::fs::read(hosts.folder.path().join(name)).unwrap();
     assert!(saved("a.safetensors") == saved("b.safetensors"));
 }
@@ -181,36 +181,36 @@ fn two_hosts_that_want_one_training_make_it_once() {
 fn a_maker_that_died_on_another_host_is_succeeded() {
     let hosts = Hosts::new();
     // One that was stopped leaves a checkpoint and no claim.
-    let first = hosts.train("a", 40, 300);
+    let first = hosts.train("a", 16, 300);
     wait_for("an epoch", || hosts.metrics() > 0);
     first.signal("-INT");
     first.ends_with(130);
     let left = std::fs::read_dir(hosts.real().join(".work")).unwrap().flatten().map(|e| e.path());
     assert!(left.into_iter().all(|path| path.join("checkpoint.safetensors").exists()));
     let before = hosts.metrics();
-    let second = hosts.train("a", 40, 300);
+    let second = hosts.train("a", 16, 300);
     second.says("resumed at epoch");
     wait_for("another epoch", || hosts.metrics() > before);
     second.kill();
-    let said = hosts.train("b", 40, 1).ends_with(0);
+    let said = hosts.train("b", 16, 1).ends_with(0);
     assert!(said.contains("on host-a gives no sign of life") && said.contains("resumed at epoch"), "{said}");
-    hosts.check(40);
+    hosts.check(16);
 }
 
 #[test]
 fn a_paused_maker_finds_itself_succeeded_and_uses_the_run() {
     let hosts = Hosts::new();
-    let a = hosts.train("a", 40, 30);
+    let a = hosts.train("a", 16, 30);
     wait_for("an epoch", || hosts.metrics() > 0);
     a.signal("-STOP");
-    let b = hosts.train("b", 40, 1);
+    let b = hosts.train("b", 16, 1);
     b.says("gives no sign of life");
     // Both run now.
     a.signal("-CONT");
     let said = a.ends_with(0);
     assert!(said.contains("was taken over by another process"), "{said}");
     b.ends_with(0);
-    hosts.check(40);
+    hosts.check(16);
 }
 
 #[test]

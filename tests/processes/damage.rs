@@ -91,7 +91,7 @@ fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
     let store = RunStore::new(folder.path());
     let mut session = session(folder.path());
     let train = "let t = train_teacher(data, data.train.names, o); distill(data, merge([t]), o)";
-    drop(eval(&mut session, &format!("{DATA}{train}")));
+    let _ = eval(&mut session, &format!("{DATA}{train}"));
     let all: Vec<Run> = store.list();
     let kinds: std::collections::BTreeSet<&str> = all.iter().map(|run| run.id.split('-').next().unwrap()).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["features", "outputs", "pictures", "train"]);
@@ -148,7 +148,7 @@ fn one_flipped_bit_is_found_in_every_file_of_every_kind_of_run() {
         assert!(failure.message.contains(&run.id) && failure.message.contains(name), "{}", failure.message);
         std::fs::write(&path, before).unwrap();
     }
-    drop(eval(&mut session, &format!("{DATA}{again}")));
+    let _ = eval(&mut session, &format!("{DATA}{again}"));
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn state(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
 fn moment(random: &mut ChaCha8Rng, child: &mut Child, folder: &Path, whole: Duration) -> bool {
     let begun = Instant::now();
     let (after, lag) = (whole.mul_f64(share(random)), Duration::from_millis(random.next_u64() % 25));
-    let on_change = random.next_u64() % 2 == 0;
+    let on_change = random.next_u64().is_multiple_of(2);
     while begun.elapsed() < after {
         if child.try_wait().unwrap().is_some() {
             return false;
@@ -234,7 +234,7 @@ fn one(
         let mut child = begin(&folder, code);
         let ended = !moment(random, &mut child, &folder, whole);
         let (id, of) = (child.id(), workers(child.id()));
-        let one_worker = !of.is_empty() && random.next_u64() % 3 == 0;
+        let one_worker = !of.is_empty() && random.next_u64().is_multiple_of(3);
         if !ended {
             counts.kills += 1;
             history.push(format!(
@@ -246,7 +246,7 @@ fn one(
             (true, _) => {}
             // Its parent begins it again.
             (false, true) => kill(&of[random.next_u64() as usize % of.len()].to_string()),
-            (false, false) if random.next_u64() % 2 == 0 => kill(&format!("-{id}")),
+            (false, false) if random.next_u64().is_multiple_of(2) => kill(&format!("-{id}")),
             (false, false) => kill(&id.to_string()),
         }
         let finished = if one_worker || ended { wait(&mut child, whole) } else { child.wait().ok() };

@@ -231,7 +231,7 @@ mod tests {
         };
         // 5 GB.
         let error = read(&json!({ "spec": spec, "labels": labels, "extra": {} }));
-        assert!(error.contains("missing") && error.contains("head."), "{error}");
+        assert!(error.contains("not a model that save wrote: missing"), "{error}");
         let error = read(&json!({ "spec": spec, "labels": ["a", "a"], "extra": {} }));
         assert!(error.contains("label \"a\" is there twice"), "{error}");
     }
