@@ -33,8 +33,9 @@ pub fn enforce(policy: &Policy) -> Enforced {
     const LATEST: ABI = ABI::V7;
     let (all, read) = (AccessFs::from_all(LATEST), AccessFs::from_read(LATEST));
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
-    let reads = policy.reads.iter().flatten().map(|path| there(path));
-    let writes = policy.writes.iter().flatten().map(|path| there(path));
+    // A folder that is not there yet is not read: the kernel has a rule only for what exists.
+    let reads = policy.reads.iter().flatten().filter(|path| path.exists()).cloned();
+    let writes = policy.writes.iter().flatten().filter_map(|path| there(path));
     let system = SYSTEM.iter().map(PathBuf::from).chain(libraries());
     let devices = DEVICES.iter().map(PathBuf::from).chain(graphics());
     let restricted = || -> Result<_, landlock::RulesetError> {
@@ -64,10 +65,10 @@ pub fn enforce(_: &Policy) -> Enforced {
     Enforced::Nothing
 }
 
-/// The path, or the first folder above it that exists: a rule of the kernel needs one.
+/// The path, or the first folder above it that exists, since a rule of the kernel needs one; never the root.
 #[cfg(target_os = "linux")]
-fn there(path: &Path) -> PathBuf {
-    path.ancestors().find(|path| path.exists()).unwrap_or(path).to_path_buf()
+fn there(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find(|path| path.exists()).filter(|path| path.parent().is_some()).map(Path::to_path_buf)
 }
 
 /// The folders of the program and of the libraries that it has loaded.

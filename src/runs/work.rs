@@ -189,8 +189,9 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        // Without a checkpoint nothing in it is of use. After `publish` it is not there.
-        if self.dir.exists() && !self.checkpoint().exists() {
+        // Without a checkpoint nothing in it is of use, and of a work that another maker took over nothing is. After `publish`
+        // it is not there.
+        if self.dir.exists() && (!self.checkpoint().exists() || !self.claim.is_held_now()) {
             let _ = own::remove_folder(&self.dir);
         }
     }

@@ -82,12 +82,12 @@ fn length_inclusive(start: INT, end: INT) -> INT {
     (end.max(start.max(0)).min(INT::MAX - 1) - start.max(0)).saturating_add(1)
 }
 
-/// Keeps a part of the array and gives the rest. Nothing is kept of an empty part.
+/// Keeps a part of the array and gives the rest. An empty part keeps everything, as in Rhai.
 fn others(array: &mut Array, start: INT, len: INT) -> Array {
-    if len <= 0 {
-        return std::mem::take(array);
-    }
     let (start, len) = part(array.len(), start, len);
+    if len == 0 {
+        return Array::new();
+    }
     let kept = array.drain(start..start + len).collect();
     std::mem::replace(array, kept)
 }

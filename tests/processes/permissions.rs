@@ -124,7 +124,7 @@ fn devices_and_fifos_are_neither_written_nor_read() {
     let fifo = place.at("work/fifo.csv");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     refused(&place.run(&["script", "put.rhai", "out=fifo.csv"]), "this is not a regular file");
-    for word in ["load_labels", "load_table", "cooccurrence", "load_cooccurrence", "load_tensors"] {
+    for word in ["load_labels", "load_table", "cooccurrence", "load_cooccurrence"] {
         refused(&place.runs(&format!("{word}(\"fifo.csv\")"), &[]), "file");
     }
 }
