@@ -195,6 +195,7 @@ fn again(error: &EvalAltResult) -> Box<EvalAltResult> {
             ErrorInFunctionCall(name.clone(), source.clone(), again(inner), *at)
         }
         ErrorInModule(name, inner, at) => ErrorInModule(name.clone(), again(inner), *at),
+        ErrorDataTooLarge(what, at) => ErrorDataTooLarge(what.clone(), *at),
         other => {
             ErrorRuntime(Dynamic::from(super::errors::Raised(Error::argument(other.to_string()))), other.position())
         }
