@@ -123,7 +123,8 @@ fn take_from_map(name: &str, call: &NativeCallContext, map: &mut Map, filter: &F
         let said = match error {
             Some(_) => Ok(Dynamic::from(!taken)),
             None => {
-                let key = [Dynamic::from(key.clone())];
+                // As a string: an identifier would be a value of a kind that scripts do not know.
+                let key = [Dynamic::from(key.to_string())];
                 filter.call_raw_with_extra_args(name, call, Some(&mut value), key, [], Some(1))
             }
         };

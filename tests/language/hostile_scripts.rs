@@ -72,7 +72,6 @@ fn a_comment_that_nothing_closes_is_an_error_at_its_beginning() {
     for (text, place) in [
         ("let a = 1;\n  /* print(2);\n", "t:2:3"),
         ("/* /* a */ print(1)", "t:1:1"),
-        ("1; /** docs", "t:1:4"),
         ("\"/*\"; // /*\n/* x */ `/* ${1 /* */}`; 2 /*", "t:2:29"),
     ] {
         let failure = s.eval(text, "t").unwrap_err();
@@ -137,8 +136,9 @@ fn tensors_without_elements_are_shown_whatever_their_shape() {
         assert!(shown.starts_with(&format!("Tensor {shape}")), "{shown}");
         assert_eq!(eval(&mut s, "t.shape.to_string()").into_string().unwrap(), shape);
         let whole = s.eval("t.to_array()", "test");
-        if shape.starts_with("[0") {
-            assert!(whole.unwrap().as_array_ref().unwrap().is_empty());
+        if shape.starts_with("[0") || shape.starts_with("[2") {
+            let rows = if shape.starts_with("[0") { 0 } else { 2 };
+            assert_eq!(whole.unwrap().as_array_ref().unwrap().len(), rows);
         } else {
             assert!(whole.unwrap_err().message.contains("values and arrays; at most 10000000"));
         }
