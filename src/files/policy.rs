@@ -141,6 +141,10 @@ pub fn writable(path: &Path) -> Result<PathBuf> {
         let real = resolved(path)?;
         (may_be_written(&real, writes), policy.untrusted, real)
     };
+    if let Some(run) = finished_run(&real) {
+        let error = refusal("write", path);
+        return Err(error.with_help(format!("{} is a finished run, which never changes", shown(run))));
+    }
     if allowed {
         // As it was given: errors name the path that the script wrote.
         return Ok(path.to_path_buf());
@@ -238,6 +242,16 @@ fn below<'a>(path: &'a Path, places: &'a [PathBuf]) -> impl Iterator<Item = &'a 
 fn may_be_written(path: &Path, places: &[PathBuf]) -> bool {
     let hidden = |part: Component| matches!(part, Component::Normal(name) if name.as_encoded_bytes().starts_with(b"."));
     below(path, places).any(|rest| !rest.components().any(hidden))
+}
+
+/// The folder of a finished run that a path is in.
+fn finished_run(path: &Path) -> Option<&Path> {
+    let hash = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let named = |folder: &Path| {
+        let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('-'));
+        name.is_some_and(|(kind, rest)| kind.bytes().all(|b| b.is_ascii_lowercase()) && hash(rest))
+    };
+    path.ancestors().skip(1).find(|folder| named(folder) && folder.join("summary.json").is_file())
 }
 
 thread_local! {

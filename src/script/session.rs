@@ -121,6 +121,9 @@ pub fn engine(host: &Rc<Host>) -> Engine {
 impl Session {
     pub fn new() -> Self {
         let host = Rc::new(Host::new());
+        if policy::current().untrusted {
+            host.bounds.set(Some(Bounds::UNTRUSTED));
+        }
         let (engine, sources) = (engine(&host), host.sources.clone());
         Session { engine, scope: Scope::new(), host, sources, functions: AST::empty() }
     }

@@ -153,6 +153,11 @@ fn an_untrusted_script_reads_its_folder_and_little_else() {
     );
     done(&trained);
     assert_eq!(out(&trained).trim(), "1");
+    // A finished run never changes, and what a script uses is bounded.
+    let spoil = "let id = runs().column(\"id\")[0]; table([#{a: 1}]).write_csv(\"runs/\" + id + \"/summary.csv\");";
+    refused(&place.runs(spoil, &["--untrusted"]), "is a finished run, which never changes");
+    refused(&place.runs(spoil, &[]), "is a finished run, which never changes");
+    refused(&place.runs("for i in 0..5 { spawn(|| sleep(60)); }", &["--untrusted"]), "4 jobs run already");
 }
 
 #[test]

@@ -133,6 +133,9 @@ impl Parameter for Grid {
     }
 }
 
+/// Points of a grid at most.
+const MOST: usize = 1_000_000;
+
 fn points(grid: &Dynamic) -> Result<Vec<Map>> {
     if let Ok(array) = grid.as_array_ref() {
         return array
@@ -151,6 +154,12 @@ fn points(grid: &Dynamic) -> Result<Vec<Map>> {
             show::a_type(grid)
         )));
     };
+    // Counted before they are made: three long arrays have more points than any memory.
+    let count = |values: &Dynamic| values.as_array_ref().map_or(1, |values| values.len());
+    let all = grid.values().try_fold(1usize, |all, values| all.checked_mul(count(values)));
+    if all.is_none_or(|all| all > MOST) {
+        return Err(Error::argument(format!("sweep: the grid has more than {MOST} points")));
+    }
     let mut points = vec![Map::new()];
     for (key, values) in grid.iter() {
         let Ok(values) = values.as_array_ref() else {
