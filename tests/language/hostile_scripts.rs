@@ -72,7 +72,7 @@ fn a_comment_that_nothing_closes_is_an_error_at_its_beginning() {
     for (text, place) in [
         ("let a = 1;\n  /* print(2);\n", "t:2:3"),
         ("/* /* a */ print(1)", "t:1:1"),
-        ("\"/*\"; // /*\n/* x */ `/* ${1 /* */}`; 2 /*", "t:2:29"),
+        ("\"/*\"; // /*\n/* x */ `/* ${1 /* */}`; 2 /*", "t:2:28"),
     ] {
         let failure = s.eval(text, "t").unwrap_err();
         assert_eq!(failure.message, "the comment that begins here is not closed", "{text}");
