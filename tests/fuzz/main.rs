@@ -65,7 +65,7 @@ fn faults_made_on_purpose_are_found() {
 
 #[test]
 fn no_file_breaks_the_session() {
-    fuzz("files", 2500, 200);
+    fuzz("files", 1000, 200);
 }
 
 /// Runs the inputs of a kind, and fails with all findings. It ends early when as many processes as are `enough` have died.
