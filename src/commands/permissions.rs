@@ -39,15 +39,19 @@ impl Permissions {
     ///
     /// Errors: the run store or the temporary folder cannot be made.
     pub fn set(&self, store: &Path, typed: &Typed) -> Result<()> {
+        let typed_places = typed.paths.iter().filter(|text| policy::is_place(text)).map(PathBuf::from);
+        let writes: Vec<PathBuf> = self.allow_write.iter().cloned().chain(typed_places).collect();
         if !self.untrusted {
             policy::set(Policy::fenced(&[store]));
-            self.add(typed);
+            writes.iter().for_each(|path| policy::allow_write(path));
             if self.allow_code {
                 policy::allow_code();
             }
             return Ok(());
         }
         own::create_folders(store)?;
+        // Later it could not be made.
+        let temporary = own::session_folder()?;
         let beside = typed.script.map(|file| match file.parent() {
             _ if file.is_dir() => file,
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -55,11 +59,9 @@ impl Permissions {
         });
         let libraries: Vec<PathBuf> = std::env::var_os("CPSD_PATH").iter().flat_map(std::env::split_paths).collect();
         let weights = Places::from_environment().folders();
-        let reads = beside.into_iter().chain(libraries.iter().chain(&weights).map(PathBuf::as_path));
-        policy::set(Policy::untrusted(&reads.collect::<Vec<_>>(), &[store]));
-        // Later it could not be made.
-        own::session_folder()?;
-        self.add(typed);
+        let reads = libraries.iter().chain(&weights).chain(&self.allow_read).map(PathBuf::as_path).chain(beside);
+        let writes = writes.iter().map(PathBuf::as_path).chain([store, &temporary]);
+        policy::set(Policy::untrusted(&reads.collect::<Vec<_>>(), &writes.collect::<Vec<_>>()));
         if self.allow_code {
             console::log("--allow-code has no effect with --untrusted: no TorchScript file runs");
         }
@@ -74,12 +76,6 @@ impl Permissions {
             }
         }
         Ok(())
-    }
-
-    fn add(&self, typed: &Typed) {
-        self.allow_write.iter().for_each(|path| policy::allow_write(path));
-        self.allow_read.iter().for_each(|path| policy::allow_read(path));
-        typed.paths.iter().for_each(|path| policy::allow_typed(path));
     }
 }
 

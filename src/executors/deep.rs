@@ -6,7 +6,7 @@ use std::thread::{Builder, JoinHandle};
 
 use parking_lot::Mutex;
 
-use crate::files::room;
+use crate::memory;
 
 /// Bytes of a stack, the largest first that the system grants. Only what is used of it is ever touched.
 const SIZES: [usize; 3] = [1 << 30, 256 << 20, SMALLEST];
@@ -22,7 +22,7 @@ pub fn spawn<T: Send + 'static>(
     let mut failed = io::Error::other("no size was tried");
     for size in SIZES {
         // Of an address space that is limited, most is for values.
-        if room::address_space().is_some_and(|limit| size > limit / 8 && size > SMALLEST) {
+        if memory::address_space().is_some_and(|limit| size as u64 > limit / 8 && size > SMALLEST) {
             continue;
         }
         let work = work.clone();

@@ -6,7 +6,7 @@
 //! | files and folders that a script names: opened, read, listed | `reading` |
 //! | files that a script names: written whole or not at all | `writing` |
 //! | the kernel's fence around a script that is not trusted | `landlock` |
-//! | how much memory is left | `room` |
+//! | temporary files and folders, and what killed processes left of them | `temporary` |
 //! | the program's own files: run store, caches, history | `own` |
 //!
 //! Only regular files are opened, and without waiting for one: a FIFO or a device in place of a file is an error.
@@ -17,7 +17,7 @@ pub mod landlock;
 pub mod own;
 pub mod policy;
 mod reading;
-pub mod room;
+mod temporary;
 mod writing;
 
 use std::path::Path;

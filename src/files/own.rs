@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{policy, reading, writing};
+use super::{policy, reading, temporary, writing};
 use crate::error::{Error, Result};
 
 pub use super::writing::sync_folder;
@@ -118,11 +118,6 @@ pub fn symlink(to: &Path, at: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Copies the content of a file. The cause of a failure is the caller's to judge.
-pub fn copy(from: &Path, to: &Path) -> std::io::Result<u64> {
-    std::fs::copy(from, to)
-}
-
 /// Removes a file. The cause of a failure is the caller's to judge.
 pub fn remove_file(path: &Path) -> std::io::Result<()> {
     std::fs::remove_file(path)
@@ -135,14 +130,12 @@ pub fn remove_folder(path: &Path) -> std::io::Result<()> {
 
 /// A temporary file in `folder`, which is removed when it is dropped. Those that killed processes left there are swept.
 pub fn temporary_file(folder: &Path) -> Result<NamedTempFile> {
-    writing::temporary_in(folder).map_err(|e| Error::io(folder, e))
+    temporary::file(folder).map_err(|e| Error::io(folder, e))
 }
 
-/// A temporary folder, in `folder` or the system's place, which is removed when it is dropped. Errors: Io.
-pub fn temporary_folder(folder: Option<&Path>, prefix: &str) -> Result<TempDir> {
-    let system = std::env::temp_dir();
-    let place = folder.unwrap_or(&system);
-    tempfile::Builder::new().prefix(prefix).tempdir_in(place).map_err(|e| Error::io(place, e))
+/// A temporary folder in `place`, for its owner alone, which is removed when it is dropped. Errors: Io.
+pub fn temporary_folder(place: &Path, prefix: &str) -> Result<TempDir> {
+    temporary::folder(place, prefix)
 }
 
 /// The folder for temporary files of this process. Scripts may write there.
@@ -153,7 +146,7 @@ pub fn session_folder() -> Result<PathBuf> {
     if let Some(folder) = folder.as_ref() {
         return Ok(folder.path().to_path_buf());
     }
-    let made = temporary_folder(None, "cpsd-")?;
+    let made = temporary::of_process()?;
     policy::allow_write(made.path());
     Ok(folder.insert(made).path().to_path_buf())
 }
@@ -165,19 +158,19 @@ pub fn remove_session_folder() {
 
 static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
 
-/// Bytes of this machine's memory.
+/// Bytes of this machine's memory; `u64::MAX` where the system does not say it.
 pub fn machine_memory() -> u64 {
     reading::memory()
 }
 
 /// Whether there is a process of that number on this machine.
 pub fn process_runs(process: i32) -> bool {
-    writing::runs(process)
+    temporary::runs(process)
 }
 
 /// This host's name as a few letters and digits, which fit into a file's name.
 pub fn host() -> &'static str {
-    writing::host()
+    temporary::host()
 }
 
 /// Whether there is nothing of that name. What cannot be looked at is taken to be there.
@@ -187,15 +180,12 @@ pub fn is_absent(path: &Path) -> bool {
 
 /// A temporary file in `folder` whose name begins with `kind`, this host and this process. [`owner_is_gone`] reads them.
 pub fn named_temporary_file(folder: &Path, kind: &str, ending: &str) -> Result<NamedTempFile> {
-    let prefix = format!("{kind}-{}-{}-", host(), std::process::id());
-    let made = tempfile::Builder::new().prefix(&prefix).suffix(ending).tempfile_in(folder);
-    made.map_err(|e| Error::io(folder, e))
+    temporary::named(folder, kind, ending).map_err(|e| Error::io(folder, e))
 }
 
 /// Whether the process that made this [`named_temporary_file`] has ended; None if that is not known here.
 pub fn owner_is_gone(name: &str, kind: &str) -> Option<bool> {
-    let rest = name.strip_prefix(kind)?.strip_prefix('-')?.strip_prefix(host())?.strip_prefix('-')?;
-    rest.split('-').next()?.parse().ok().map(|process: i32| !process_runs(process))
+    temporary::owner_is_gone(name, kind)
 }
 
 /// When a file or folder was last changed; None if that cannot be found out.

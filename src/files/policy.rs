@@ -30,8 +30,9 @@ pub struct Policy {
 }
 
 static POLICY: RwLock<Policy> = RwLock::new(Policy { reads: None, writes: None, code: true, untrusted: false });
-/// Who is named in refusals, and what the person has refused.
+/// Who is named in refusals.
 static SUBJECT: RwLock<String> = RwLock::new(String::new());
+/// The places, and files of TorchScript, that the person has refused.
 static REFUSED: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
 
 impl Policy {
@@ -80,11 +81,15 @@ pub fn set_subject(name: &str) {
 
 /// Allows reading and writing of a path that a person has typed: a file, or a folder and everything in it.
 pub fn allow_typed(path: &str) {
-    // The kernel's fence is never widened. Typed alone, "/" means a separator more often than the whole machine.
-    if Path::new(path).components().any(|part| part != Component::RootDir) {
+    if is_place(path) {
         allow_write(Path::new(path));
         allow_read(Path::new(path));
     }
+}
+
+/// Whether a typed text can mean a place. Typed alone, "/" means a separator more often than the whole machine.
+pub fn is_place(text: &str) -> bool {
+    Path::new(text).components().any(|part| part != Component::RootDir)
 }
 
 /// Allows writing of a file, or of a folder and everything in it.
@@ -99,12 +104,15 @@ pub fn allow_read(path: &Path) {
 
 /// Allows TorchScript files to run.
 pub fn allow_code() {
-    POLICY.write().code = true;
+    let mut policy = POLICY.write();
+    policy.code |= !policy.untrusted;
 }
 
+/// Adds a place, unless nothing is added: the kernel's fence around a script that is not trusted is never widened.
 fn allow(path: &Path, places: impl Fn(&mut Policy) -> Option<&mut Vec<PathBuf>>) {
     let mut policy = POLICY.write();
-    if let (Some(places), Ok(path)) = (places(&mut policy), resolved(path))
+    if !policy.untrusted
+        && let (Some(places), Ok(path)) = (places(&mut policy), resolved(path))
         && !may_be_written(&path, places)
     {
         places.push(path);
@@ -124,7 +132,7 @@ pub fn check_read(path: &Path) -> Result<()> {
     };
     match allowed {
         true => Ok(()),
-        false => Err(refusal("read", path).with_help(format!("--allow-read={} allows it", shown(&folder_of(path))))),
+        false => Err(refusal("read", path).with_help(option("read", &place_of(&resolved(path)?)))),
     }
 }
 
@@ -149,45 +157,42 @@ pub fn writable(path: &Path) -> Result<PathBuf> {
         // As it was given: errors name the path that the script wrote.
         return Ok(path.to_path_buf());
     }
-    let folder = folder_of(&real);
-    if !untrusted && console::can_ask() && !REFUSED.read().contains(&folder) {
-        let question = format!("{} wants to write {}. Allow writing in {}?", subject(), shown(path), shown(&folder));
-        if console::confirm(&question) == Some(true) {
-            allow_write(&folder);
-            return Ok(path.to_path_buf());
-        }
-        REFUSED.write().push(folder.clone());
+    let place = place_of(&real);
+    if untrusted || !console::can_ask() {
+        return Err(refusal("write", path).with_help(option("write", &place)));
     }
-    let help = match console::can_ask() {
-        true => format!(":allow write {} allows it", shown(&folder)),
-        false => format!("--allow-write={} allows it", shown(&folder)),
+    let allowed = match place == real {
+        true => "it".to_string(),
+        false => format!("writing in {}", shown(&place)),
     };
-    Err(refusal("write", path).with_help(help))
+    if agreed(&place, &format!("{} wants to write {}. Allow {allowed}?", subject(), shown(path))) {
+        allow_write(&place);
+        return Ok(path.to_path_buf());
+    }
+    Err(refusal("write", path).with_help(format!(":allow write {} allows it", place.display())))
 }
 
 /// Whether the TorchScript file `path`, a program, may run. The person at the prompt is asked.
 ///
 /// Errors: Argument, naming the option that allows it.
 pub fn may_run_code(path: &Path) -> Result<()> {
-    let (allowed, untrusted) = {
-        let policy = POLICY.read();
-        (policy.code, policy.untrusted)
-    };
-    if allowed {
-        return Ok(());
-    }
+    let Policy { code, untrusted, .. } = current();
     if untrusted {
         let text = format!("{}: a TorchScript file is a program, and --untrusted lets none run", shown(path));
         return Err(Error::argument(text).about_file(path));
     }
+    if code {
+        return Ok(());
+    }
     let question =
         format!("{} is a TorchScript file, which is a program. Let such files run in this session?", shown(path));
-    if console::confirm(&question) == Some(true) {
+    if agreed(path, &question) {
         allow_code();
         return Ok(());
     }
     let text = format!("{}: a TorchScript file is a program, and none may run here", shown(path));
-    Err(Error::argument(text).about_file(path).with_help("--allow-code lets TorchScript files run"))
+    let option = if console::can_ask() { ":allow code" } else { "--allow-code" };
+    Err(Error::argument(text).about_file(path).with_help(format!("{option} lets TorchScript files run")))
 }
 
 /// The policy of this process, for the environment of a worker.
@@ -217,11 +222,41 @@ fn subject() -> String {
     if subject.is_empty() { "a script".into() } else { subject.clone() }
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// Whether the person at the prompt says yes. Asked once for each place; nobody else is asked.
+fn agreed(place: &Path, question: &str) -> bool {
+    if REFUSED.read().iter().any(|refused| refused == place) {
+        return false;
+    }
+    match console::confirm(question) {
+        Some(true) => true,
+        Some(false) => {
+            REFUSED.write().push(place.to_path_buf());
+            false
+        }
+        None => false,
+    }
+}
+
+/// The place whose permission allows a path: its folder, or itself if it is hidden or right under the root.
+fn place_of(path: &Path) -> PathBuf {
     match path.parent() {
-        Some(parent) if parent.parent().is_some() => parent.to_path_buf(),
+        Some(folder) if folder.parent().is_some() && may_be_written(path, &[folder.to_path_buf()]) => folder.into(),
         _ => path.to_path_buf(),
     }
+}
+
+/// The option that allows a place, as it is typed: a shell does not expand `~` behind the sign.
+fn option(what: &str, place: &Path) -> String {
+    let place = place.display().to_string();
+    match place.chars().all(|c| c.is_alphanumeric() || "/._-+,:@%".contains(c)) {
+        true => format!("--allow-{what}={place} allows it"),
+        false => format!("--allow-{what}={} allows it", shown_quoted(&place)),
+    }
+}
+
+/// A text in the quotes of a shell.
+fn shown_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A path as people write it: `~` is the home folder.

@@ -1,22 +1,18 @@
 //! Files that are written whole or not at all: a temporary file, fsync, rename.
 
-use std::collections::HashSet;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use parking_lot::Mutex;
-use tempfile::NamedTempFile;
-
-use super::policy;
 use super::reading::not_regular;
+use super::{policy, temporary};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Writes a file that a script names through `fill`, and creates its parent folders. On failure an old file is left unchanged.
 /// A link stays one, and the file that it names is written; an existing file keeps its permissions.
 ///
-/// Errors: Io, naming the path; the policy; a folder, device or FIFO in place of a file; a link to nothing.
+/// Errors: Io, naming the path; the policy; a folder, device or FIFO in place of a file, or one that may not be written; a link
+/// to nothing.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     write_to(&policy::writable(path)?, fill)
 }
@@ -53,13 +49,17 @@ pub(super) fn write_to(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io
     {
         return Err(not_regular(path, old.is_dir()));
     }
+    // The rename below asks the folder alone; a file that its owner has protected stays.
+    if old.is_some() {
+        File::options().write(true).open(path).map_err(|e| Error::io(path, e))?;
+    }
     let folder = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
     let write = || -> std::io::Result<()> {
-        let mut writer = BufWriter::with_capacity(1 << 20, temporary_in(folder)?);
+        let mut writer = BufWriter::with_capacity(1 << 20, temporary::file(folder)?);
         fill(&mut writer)?;
         let temporary = writer.into_inner().map_err(|e| e.into_error())?;
         if let Some(old) = &old {
@@ -102,76 +102,10 @@ fn behind_links(path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// What the names of temporary files begin with. Host and process follow, so that the files of a killed one are known.
-pub(super) const TEMPORARY: &str = ".cpsd-";
-/// Nothing is being written for longer than that.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
-
-/// A new file in `folder`. The first one in a folder sweeps those that killed processes left there.
-pub(super) fn temporary_in(folder: &Path) -> std::io::Result<NamedTempFile> {
-    sweep(folder);
-    let prefix = format!("{TEMPORARY}{}-{}-", host(), std::process::id());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    // As any other new file: the system subtracts the user's umask.
-    #[cfg(unix)]
-    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-/// Removes temporary files of processes of this host that are gone, and those that are older than a day.
-fn sweep(folder: &Path) {
-    static SWEPT: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
-    if !SWEPT.lock().get_or_insert_default().insert(folder.to_path_buf()) {
-        return;
-    }
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)) else { continue };
-        let old = entry.metadata().and_then(|meta| meta.modified()).ok();
-        let old = old.and_then(|made| SystemTime::now().duration_since(made).ok()).is_some_and(|age| age > ABANDONED);
-        let gone = rest.strip_prefix(host()).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| {
-            let process = rest.split('-').next().and_then(|process| process.parse().ok());
-            process.is_some_and(|process| !runs(process))
-        });
-        if (old || gone) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Whether there is a process of that number on this machine.
-pub(super) fn runs(process: i32) -> bool {
-    #[cfg(unix)]
-    {
-        // SAFETY: signal 0 only asks.
-        let there = unsafe { libc::kill(process, 0) } == 0;
-        there || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = process;
-        true
-    }
-}
-
-/// This host's name as a few letters and digits, which fit into a file's name.
-pub(super) fn host() -> &'static str {
-    static HOST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    HOST.get_or_init(|| {
-        let mut name = [0u8; 256];
-        #[cfg(unix)]
-        // SAFETY: the buffer's last byte stays 0.
-        unsafe {
-            libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1);
-        }
-        let end = name.iter().position(|&b| b == 0).unwrap_or(name.len());
-        blake3::hash(&name[..end]).to_hex()[..8].to_string()
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -208,24 +142,5 @@ mod tests {
         assert!(write(&at("dangling"), b"x").unwrap_err().message.ends_with("a link to a file that does not exist"));
         assert!(write(Path::new("/dev/null"), b"x").unwrap_err().message.ends_with("not a regular file"));
         assert!(write(folder.path(), b"x").unwrap_err().message.ends_with("this is a folder, not a file"));
-    }
-
-    #[test]
-    fn what_a_killed_process_left_is_swept() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let mut child = std::process::Command::new("true").spawn().unwrap();
-        let gone = child.id();
-        child.wait().unwrap();
-        std::fs::write(at(&format!(".cpsd-{}-{gone}-aaaaaa", host())), "").unwrap();
-        let mine = format!(".cpsd-{}-{}-aaaaaa", host(), std::process::id());
-        std::fs::write(at(&mine), "").unwrap();
-        std::fs::write(at(".cpsd-00000000-1-aaaaaa"), "").unwrap();
-        write(&at("x"), b"x").unwrap();
-        let mut left = names(folder.path());
-        left.sort();
-        let mut expected = [".cpsd-00000000-1-aaaaaa".to_string(), mine, "x".to_string()];
-        expected.sort();
-        assert_eq!(left, expected);
     }
 }

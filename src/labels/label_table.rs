@@ -238,7 +238,7 @@ impl LabelTable {
     pub(super) fn check_matrix(&self, bytes: u64) -> Result<()> {
         let (n, m) = (self.num_images(), self.num_labels());
         let size = (n as u64).saturating_mul(m as u64).saturating_mul(bytes);
-        memory::check(size, &format!("a matrix of {n} images and {m} labels"))
+        memory::check(&format!("a matrix of {n} images and {m} labels"), size)
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Params {
 impl Params {
     /// No tensors yet.
     pub fn new(first: FirstValues) -> Params {
-        let most = if first == FirstValues::None { None } else { Some(memory::free().unwrap_or(u64::MAX)) };
+        let most = if first == FirstValues::None { None } else { Some(memory::left()) };
         Params { first, most, ..Params::default() }
     }
 

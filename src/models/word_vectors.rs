@@ -100,9 +100,7 @@ pub fn read(path: &Path, labels: &[String]) -> Result<Tensor> {
     // Any number of labels may share one word and its vector.
     let numbers = labels.len().saturating_mul(width);
     let mut values = Vec::new();
-    if values.try_reserve_exact(numbers).is_err()
-        || (numbers as u64).saturating_mul(8) > memory::free().unwrap_or(u64::MAX)
-    {
+    if values.try_reserve_exact(numbers).is_err() || (numbers as u64).saturating_mul(8) > memory::left() {
         let text = format!("there is no memory for {} labels with vectors of {width} numbers", labels.len());
         return Err(Error::data(text).about_file(path));
     }

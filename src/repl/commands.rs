@@ -226,6 +226,9 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
 
 fn set(prompt: &mut Prompt, rest: &str) {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
+        Some(("runs", _)) if policy::current().untrusted => {
+            complain("with --untrusted, the run store is that of the command line: --runs=DIR", None);
+        }
         Some(("runs", folder)) => {
             policy::allow_write(Path::new(folder));
             *prompt.session.host.runs.borrow_mut() = folder.into();
@@ -247,6 +250,9 @@ fn set(prompt: &mut Prompt, rest: &str) {
 
 /// Widens what scripts may do, or shows it.
 fn allow(rest: &str) {
+    if policy::current().untrusted && !rest.is_empty() {
+        return complain("with --untrusted, permissions are those of the command line", None);
+    }
     match rest.split_once(' ').map_or((rest, ""), |(what, path)| (what, path.trim())) {
         ("write", path) if !path.is_empty() => policy::allow_write(Path::new(path)),
         ("read", path) if !path.is_empty() => policy::allow_read(Path::new(path)),

@@ -165,8 +165,8 @@ fn ask(question: &str) -> bool {
 
 /// Scripts may read and write the paths in a line that was typed.
 fn allow_typed(line: &str) {
-    let words = line.split_whitespace().skip(1).filter(|_| commands::is_command(line)).map(str::to_string);
-    tokens::texts(line).into_iter().chain(words).for_each(|path| policy::allow_typed(&path));
+    let file = [":save ", ":load "].iter().find_map(|command| line.strip_prefix(command));
+    tokens::texts(line).iter().map(String::as_str).chain(file.map(str::trim)).for_each(policy::allow_typed);
 }
 
 /// Whether the prompt may be left. While jobs run, only the second request is granted.

@@ -23,7 +23,7 @@ use rhai::{
 use super::errors::raise;
 use super::{splitting, taking};
 use crate::error::Error;
-use crate::files::room;
+use crate::memory;
 
 /// How large a value may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub fn install(engine: &mut Engine, limits: Limits) {
         next: Cell::new(None),
         room: Cell::new(None),
         largest: Cell::new(0),
-        closely: room::address_space().is_some(),
+        closely: memory::address_space().is_some(),
     };
     // (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
@@ -180,9 +180,9 @@ impl Watch {
         }
         if self.room.get().is_none_or(|next| start >= next) {
             // The next step may copy the largest value and double it.
-            let needed = room::LEAST.saturating_add(self.largest.get().saturating_mul(3));
-            if room::left() < needed {
-                return Err(raise(room::short(needed)));
+            let needed = memory::LEAST.saturating_add((self.largest.get() as u64).saturating_mul(3));
+            if memory::left() < needed {
+                return Err(raise(memory::running_out(needed)));
             }
             let rest = if self.closely { SHORTEST_REST } else { ROOM_EVERY };
             self.room.set(Some(start + rest));
@@ -282,7 +282,7 @@ fn too_large(what: &str, limit: usize) -> Box<EvalAltResult> {
 
 /// Errors: so many more bytes are not left.
 pub fn room_for(bytes: usize) -> Checked {
-    room::check("the value", bytes).map_err(raise)
+    memory::check("the value", bytes as u64).map_err(raise)
 }
 
 impl Limits {

@@ -9,7 +9,7 @@ use super::errors::Failure;
 use super::session::Session;
 use super::show;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, policy};
 
 /// Runs the ```` ```rust ```` blocks of `source` in order in one session, and writes `into` with the output of each
 /// block behind it, as the prompt shows it. Figures that a block saves are copied to `img/` beside `into`, and shown.
@@ -22,7 +22,9 @@ pub fn weave(source: &Path, into: &Path) -> Result<(), Failure> {
     let text = files::read_text(source).map_err(plain)?;
     let here = std::env::current_dir().map_err(|e| plain(Error::io(".", e)))?;
     let into = here.join(into);
-    let work = files::own::temporary_folder(Some(&here), ".cpsd-weave-").map_err(plain)?;
+    let work = files::own::temporary_folder(&here, ".cpsd-weave-").map_err(plain)?;
+    // Its name begins with a dot, so that nobody takes it for a result.
+    policy::allow_write(work.path());
     let enter = |folder: &Path| std::env::set_current_dir(folder).map_err(|e| plain(Error::io(folder, e)));
     enter(work.path())?;
     let woven = Weaver::new(work.path(), &into).run(&text, &source.display().to_string());

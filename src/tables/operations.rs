@@ -5,7 +5,7 @@ use polars::prelude::*;
 use super::polars_error::polars_error;
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::files::room;
+use crate::memory;
 use crate::random;
 
 /// The values of `how` in [`Table::join`].
@@ -17,7 +17,7 @@ fn room_for_rows(word: &str, rows: f64, columns: f64) -> Result<()> {
         return Err(Error::argument(format!("{word} would give {rows:.0} rows; a table has at most {}", u32::MAX - 1)));
     }
     // The indices of both sides, and twice the cells.
-    room::check(word, (rows * (8.0 + 16.0 * columns)) as usize)
+    memory::check(word, (rows * (8.0 + 16.0 * columns)) as u64)
 }
 
 impl Table {

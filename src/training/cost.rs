@@ -154,7 +154,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let mini =
         Job { name, train: train.clone(), val: Some(val.clone()), labels: job.labels.clone(), options, distillation };
     tch::set_num_threads(pool::cores() as i32);
-    let folder = own::temporary_folder(Some(&own::session_folder()?), "cost-")?;
+    let folder = own::temporary_folder(&own::session_folder()?, "cost-")?;
     let store = RunStore::new(folder.path());
     let NamedJob { job: mini, model, spec, id, .. } = NamedJob::new(&mini)?;
     let Begun::Work(work) = store.begin(&id, &spec)? else {

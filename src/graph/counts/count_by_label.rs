@@ -39,7 +39,7 @@ pub fn count(rows: &Rows) -> Result<(Vec<u64>, PairList)> {
     let (starts, places) = places(&ranked, m)?;
     let seen = AtomicUsize::new(0);
     // A line of many labels stands for the square of their number in pairs.
-    let (pairs, most) = (AtomicU64::new(0), memory::free().unwrap_or(u64::MAX) / PAIR_BYTES);
+    let (pairs, most) = (AtomicU64::new(0), memory::left() / PAIR_BYTES);
     let activity = activity::current();
     let by_rank = (0..m)
         .into_par_iter()

@@ -71,7 +71,7 @@ impl Model {
         // Drawing takes long: a model that is too large is found before, where no file has to be read for it.
         let reads = spec.path.is_some() || spec.word_vectors.as_deref().is_some_and(|words| words != "learned");
         if !reads {
-            let free = memory::free().unwrap_or(u64::MAX);
+            let free = memory::left();
             let bytes = Self::build(&spec, labels, seed, Params::new(FirstValues::None), device)?.params.bytes();
             if bytes > free {
                 return Err(Error::argument(format!(

@@ -158,7 +158,7 @@ impl Hub {
         files::own::create_folders(&folder).map_err(|e| failed(e.message))?;
         remove_abandoned(&folder);
         // Beside its place, so that it is renamed into it; a name that the Python library passes over.
-        let arriving = files::own::temporary_folder(Some(&folder), ARRIVING).map_err(|e| failed(e.message))?;
+        let arriving = files::own::temporary_folder(&folder, ARRIVING).map_err(|e| failed(e.message))?;
         let (api, repo) = (self.api(arriving.path().to_path_buf())?, repo(repository, revision));
         let line = Progress::new(repository, megabytes(remote.size), "MB");
         let transfer = Arc::new(Transfer { most: AtomicU64::new(remote.size), ..Transfer::default() });

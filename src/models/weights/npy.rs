@@ -87,7 +87,7 @@ fn inflated(compressed: &[u8], size: u64) -> Result<Vec<u8>> {
         return Err(bad(&format!("the archive gives it {size} bytes, which its header does not need")));
     }
     // Memory is asked for before they are unpacked; twice, as they are copied into a tensor.
-    let free = memory::free().unwrap_or(u64::MAX);
+    let free = memory::left();
     if size.saturating_mul(2) > free {
         let what = format!("unpacked it has {}; {} of memory are free", memory::said(size), memory::said(free));
         return Err(bad(&what));

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::expr::{ExprValue, Expressions, several};
 use super::group_by::GroupBy;
 use crate::error::{Error, Result};
-use crate::files::{self, room};
+use crate::files;
+use crate::memory;
 use crate::primitives::parameters::{OnlySeed, Renames, strings};
 use crate::primitives::runs::verify::verify;
 use crate::reports::export::{ExportOptions, latex, markdown};
@@ -254,7 +255,7 @@ impl TableValue {
     fn maps(&self) -> Result<Vec<Map>> {
         let columns = self.0.columns();
         // A map and its entries take about so much, and the cells before.
-        room::check("rows", self.0.height().saturating_mul(600 + 160 * columns.len()))?;
+        memory::check("rows", (self.0.height() as u64).saturating_mul(600 + 160 * columns.len() as u64))?;
         let map = |row: Vec<Cell>| {
             columns.iter().zip(row).map(|(name, cell)| (name.as_str().into(), cell.into_value())).collect()
         };

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic};
 use tch::{Device, Kind as Element, TchError, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::room;
+use crate::memory;
 use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::explain::lower_first;
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -200,7 +200,7 @@ fn room(operation: &str, elements: f64, like: &Tensor) -> Result<()> {
         return Ok(());
     }
     let bytes = elements * like.kind().elt_size_in_bytes().max(1) as f64;
-    room::check(operation, bytes as usize)
+    memory::check(operation, bytes as u64)
 }
 
 /// The elements of two tensors broadcast to each other.
@@ -311,7 +311,7 @@ fn to_array(t: &Tensor) -> Result<Dynamic> {
             format!("to_array of a Tensor {size:?} would be {all:.0} values and arrays; at most {LARGEST_ARRAY:.0}");
         return Err(Error::argument(message).with_help("index(dim, positions) takes a part"));
     }
-    room::check("to_array", (all * 64.0) as usize)?;
+    memory::check("to_array", (all * 64.0) as u64)?;
     let flat = t.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Element::Double)?.f_contiguous()?.f_reshape([-1])?;
     let values = Vec::<f64>::try_from(&flat)?;
     let mut at = values.into_iter();

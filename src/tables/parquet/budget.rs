@@ -25,7 +25,7 @@ pub(super) struct Budget {
 impl Budget {
     /// For a file of `length` bytes.
     pub fn of_file(length: u64) -> Budget {
-        Budget::of(length.saturating_mul(TIMES).max(LEAST).min(memory::free().unwrap_or(u64::MAX)))
+        Budget::of(length.saturating_mul(TIMES).max(LEAST).min(memory::left()))
     }
 
     fn of(most: u64) -> Budget {
