@@ -30,7 +30,8 @@ use crate::executors::deep;
 /// So many calls may run at once. Each has a thread and an engine of its own.
 pub const AT_ONCE: usize = 100;
 
-/// How often a waiting thread looks.
+/// How often a waiting thread looks: soon at first, for what takes a moment, and less and less often.
+const LOOK_FIRST: Duration = Duration::from_millis(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A value of a session that moves to another of its threads.
@@ -306,12 +307,14 @@ impl BackgroundCalls {
         let mut shown: Vec<Relayed> = jobs.iter().map(|_| Relayed::default()).collect();
         let activities: Vec<Arc<Activity>> = jobs.iter().map(|job| job.activity.clone()).collect();
         let outcome = self.lock.released(|| {
+            let mut pause = LOOK_FIRST;
             while !ended() {
                 waiter.check()?;
                 for (activity, shown) in activities.iter().zip(&mut shown) {
                     shown.show_all(activity.as_background().map(|b| b.pieces()).unwrap_or_default());
                 }
-                std::thread::sleep(LOOK_EVERY);
+                std::thread::sleep(pause);
+                pause = (2 * pause).min(LOOK_EVERY);
             }
             Ok(())
         });

@@ -2,13 +2,19 @@
 
 use rhai::{AST, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Scope};
 
+use super::errors::raise;
 use super::tokens;
+use crate::activity::interrupt;
+use crate::error::Error;
 
 /// The syntax tree of a text that sees `scope`.
 ///
 /// Errors: the parser's; a comment that nothing closes, at its beginning.
 pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<EvalAltResult>> {
-    let ast = engine.compile_with_scope(scope, text)?;
+    let ast = engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {
+        true => raise(Error::interrupted()),
+        false => Box::new(EvalAltResult::from(error)),
+    })?;
     match open_comment(engine, text) {
         None => Ok(ast),
         Some(at) => Err(Box::new(unclosed(text, at).into())),

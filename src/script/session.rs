@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, OptimizationLevel, Scope, Stmt, Token};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLevel, Scope, Stmt, Token};
 
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::Variable;
@@ -89,6 +89,8 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
     engine.on_parse_token(|token, _, _| match token {
+        // Rhai looks through all names in scope at each variable: a long text takes long.
+        _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
         token => token,
     });

@@ -11,6 +11,9 @@ use crate::random;
 /// The values of `how` in [`Table::join`].
 const JOINS: &[&str] = &["inner", "left", "right", "full", "semi", "anti", "cross"];
 
+/// So many pieces of memory a column of tables put together has at most.
+const PIECES: usize = 64;
+
 /// Errors: so many rows are more than a table can have, or need more memory than is left.
 fn room_for_rows(word: &str, rows: f64, columns: f64) -> Result<()> {
     if rows >= f64::from(u32::MAX) {
@@ -188,7 +191,9 @@ impl Table {
         room_for_rows("vstack", self.height() as f64 + other.height() as f64, ours.len() as f64)?;
         let tables =
             [self.frame.clone().lazy(), other.select(ours.iter().map(|c| col(c.as_str())).collect())?.frame.lazy()];
-        let arguments = UnionArgs { to_supertypes: true, ..Default::default() };
+        // Each piece has an overhead: rows put together one by one would be mostly that.
+        let rechunk = self.frame.first_col_n_chunks() + other.frame.first_col_n_chunks() > PIECES;
+        let arguments = UnionArgs { to_supertypes: true, rechunk, ..Default::default() };
         collected("vstack", concat(tables, arguments).map_err(|e| polars_error("vstack", e))?)
     }
 
