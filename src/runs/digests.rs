@@ -11,7 +11,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::store::Run;
+use super::store::{CHECKPOINT, Run};
 use super::work::Work;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
@@ -142,7 +142,8 @@ pub(super) fn seal(dir: &Path, id: &str, written: &Written) -> Result<()> {
             let _ = own::remove_file(&path);
             continue;
         }
-        if name == FILE {
+        // The checkpoint is no part of the run: it goes before the run is in its place.
+        if name == FILE || name == CHECKPOINT {
             continue;
         }
         let file = own::open(&path)?;
@@ -159,6 +160,9 @@ pub(super) fn seal(dir: &Path, id: &str, written: &Written) -> Result<()> {
             }
         };
         files.insert(name, digest);
+    }
+    if let Some(name) = written.keys().find(|name| !files.contains_key(*name)) {
+        return Err(Error::io(dir.join(name), "it was written and is gone"));
     }
     let digests = Digests { run: id.to_string(), check: check(id, &files), files };
     let mut text = serde_json::to_vec_pretty(&digests).map_err(|e| Error::internal(e.to_string()))?;

@@ -25,6 +25,9 @@ pub(super) struct Maker {
     job: Option<String>,
 }
 
+/// The set of processes that Linux starts with, outside all containers.
+const OUTSIDE: &str = "pid:[4026531836]";
+
 /// What is known of a maker's process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -82,8 +85,9 @@ impl Maker {
                 false => State::Unknown,
             };
         }
-        // The same machine was started anew since.
-        match !self.machine.is_empty() && self.machine == here.machine && self.host == here.host {
+        // The same machine was started anew since. In a container its id and name may be those of an image, on many hosts.
+        let same = !self.machine.is_empty() && self.machine == here.machine && self.host == here.host;
+        match same && self.namespace == here.namespace && here.namespace == OUTSIDE {
             true => State::Gone,
             false => State::Unknown,
         }
@@ -185,11 +189,13 @@ mod tests {
 
     #[test]
     fn processes_elsewhere_are_unknown_until_the_machine_was_started_anew() {
-        let this = Maker { machine: "m".into(), ..Maker::this().clone() };
+        let this = Maker { machine: "m".into(), namespace: OUTSIDE.into(), ..Maker::this().clone() };
         let gone = |maker: Maker| maker.seen_from(&this);
         assert_eq!(gone(Maker::on_host("another")), State::Unknown);
         assert_eq!(gone(Maker { namespace: "a container".into(), ..this.clone() }), State::Unknown);
         assert_eq!(gone(Maker { boot: "before".into(), ..this.clone() }), State::Gone);
+        let inside = Maker { namespace: "a container".into(), ..this.clone() };
+        assert_eq!(Maker { boot: "before".into(), ..inside.clone() }.seen_from(&inside), State::Unknown);
         assert_eq!(gone(Maker { boot: "x".into(), host: "another".into(), ..this.clone() }), State::Unknown);
         assert_eq!(gone(Maker { boot: "x".into(), machine: String::new(), ..this.clone() }), State::Unknown);
     }

@@ -191,11 +191,17 @@ impl RunStore {
             let seen = Seen::read(&path)?;
             let free = seen.is_none() && state != LockState::Busy;
             let dead = seen.as_ref().is_some_and(|seen| seen.is_dead(&self.maker, lock.held()));
-            let quiet = !dead && !free && watch.quiet(seen.as_ref()) >= Watch::limit(self.pace, seen.as_ref());
+            // A lock without a claim is that of an earlier version. The system frees it when its holder ends, so a held one is
+            // a sign of life.
+            let silent = watch.quiet(seen.as_ref()) >= Watch::limit(self.pace, seen.as_ref());
+            let quiet = !dead && seen.is_some() && silent;
             if dead || quiet {
                 let token = seen.as_ref().and_then(|seen| seen.record.as_ref()).map(|record| record.token.clone());
                 match &seen {
-                    Some(seen) if !claim::remove(&path, seen, &claim::new_token(&self.maker))? => continue,
+                    Some(seen) if !claim::remove(&path, seen, &claim::new_token(&self.maker))? => {
+                        pause(started.elapsed())?;
+                        continue;
+                    }
                     _ => {}
                 }
                 if quiet {
@@ -245,7 +251,8 @@ impl RunStore {
 
     /// The folders of all makers of a run: `<id>.<token>`, and `<id>` of versions without claims.
     pub(super) fn work_folders(&self, id: &str) -> Vec<PathBuf> {
-        self.in_work(id).filter(|path| path.is_dir()).collect()
+        let away = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "away");
+        self.in_work(id).filter(|path| path.is_dir() && !away(path)).collect()
     }
 
     /// What is in the work folder for a run.
@@ -275,11 +282,10 @@ impl RunStore {
         }
     }
 
-    /// Removes the claims that were taken from makers of a run which is finished now.
+    /// Removes the claims and folders that were taken from makers of a run which is finished now.
     pub(super) fn remove_remains(&self, id: &str) {
-        self.in_work(id)
-            .filter(|path| path.extension().is_some_and(|ending| ending == "away"))
-            .for_each(|path| drop(own::remove_file(&path)));
+        let away = self.in_work(id).filter(|path| path.extension().is_some_and(|ending| ending == "away"));
+        away.for_each(|path| drop(own::remove_file(&path).or_else(|_| own::remove_folder(&path))));
     }
 
     /// Moves a folder that has the name of a run and is none out of its way, and says so. Errors: Io.
@@ -348,6 +354,25 @@ mod tests {
         assert_eq!(run.summary().unwrap()["mAP"], 50.0);
         assert_eq!(run.spec().unwrap(), spec);
         assert_eq!(store.list().len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_put_in_its_place_keeps_its_checkpoint() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let spec = json!({"k": 5});
+        let id = &id_of("train", &spec);
+        let cut = |path: &Path| std::fs::write(path, "a");
+        let gone = |path: &Path| std::fs::remove_file(path);
+        for spoil in [cut as fn(&Path) -> std::io::Result<()>, gone] {
+            let Begun::Work(work) = store.begin(id, &spec).unwrap() else { panic!("it was never finished") };
+            own::write(&work.checkpoint(), b"all but the end").unwrap();
+            work.write("model.safetensors", b"abc").unwrap();
+            spoil(&work.path("model.safetensors")).unwrap();
+            let error = work.finish(&json!({})).unwrap_err().message;
+            assert!(error.contains("model.safetensors") && store.find(id).is_none(), "{error}");
+            assert!(store.has_checkpoint(id));
+        }
     }
 
     const FAST: Pace = Pace { beat: Duration::from_millis(20), limit: Duration::from_millis(200) };

@@ -64,7 +64,7 @@ impl Work {
             let stays =
                 folder == work.dir || quiet.is_some_and(|quiet| quiet == token) || token.is_empty() && old_stays;
             if !stays {
-                let _ = own::remove_folder(&folder);
+                discard(&folder);
             }
         }
         Ok(work)
@@ -156,8 +156,16 @@ impl Work {
         if !self.path(SPEC).exists() {
             return Ok(self.store.find(&self.id).map_or(Published::Lost, Published::Other));
         }
-        own::write(&self.path(SUMMARY), &pretty(summary))?;
-        digests::seal(&self.dir, &self.id, &self.written)?;
+        let sealed = own::write(&self.path(SUMMARY), &pretty(summary))
+            .and_then(|()| digests::seal(&self.dir, &self.id, &self.written));
+        match sealed {
+            Err(error) if self.falls_back(&error) => {
+                return Ok(self.store.find(&self.id).map_or(Published::Lost, Published::Other));
+            }
+            sealed => sealed?,
+        }
+        // Until here a stop is one that the next maker goes on from.
+        let _ = own::remove_file(&self.checkpoint());
         own::sync_folder(&self.dir);
         let held = self.claim.is_held_now();
         let target = self.store.root().join(&self.id);
@@ -173,12 +181,12 @@ impl Work {
                 Place::Absent => return Err(Error::io(&target, failure)),
                 Place::Late if started.elapsed() > VISIBLE => return Err(Error::io(&target, failure)),
                 Place::Broken if started.elapsed() > self.store.pace().beat / 6 => self.store.move_aside(&self.id)?,
-                Place::Late | Place::Broken => std::thread::sleep(Duration::from_millis(50)),
+                Place::Late | Place::Broken => pause(started.elapsed())?,
             }
         };
         own::sync_folder(self.store.root());
         if held {
-            self.store.work_folders(&self.id).iter().for_each(|folder| drop(own::remove_folder(folder)));
+            self.store.work_folders(&self.id).iter().for_each(|folder| discard(folder));
             self.store.remove_remains(&self.id);
         } else {
             let _ = own::remove_folder(&self.dir);
@@ -194,6 +202,15 @@ impl Drop for Work {
         if self.dir.exists() && (!self.checkpoint().exists() || !self.claim.is_held_now()) {
             let _ = own::remove_folder(&self.dir);
         }
+    }
+}
+
+/// Removes the folder of another maker, which may still run and be about to rename it: what is removed has another name then.
+pub(super) fn discard(folder: &Path) {
+    let mut away = folder.as_os_str().to_owned();
+    away.push(".away");
+    if own::rename(folder, Path::new(&away)).is_ok() {
+        let _ = own::remove_folder(Path::new(&away));
     }
 }
 

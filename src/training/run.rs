@@ -12,7 +12,6 @@ use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::Result;
 use crate::executors::pool;
-use crate::files::own;
 use crate::runs::{Begun, Published, Run, RunStore};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
@@ -59,17 +58,19 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         }
         Begun::Work(work) => work,
     };
-    let trained = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks).and_then(|l| l.train(&work));
-    let outcome = match trained {
+    let trained = (|| {
+        let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
+        let vocabulary = job.train.labels.labels().to_vec();
+        let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
+        trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
+        trained.save_in(&work)?;
+        work.write(metrics_file::NAME, outcome.metrics.as_bytes())?;
+        Ok((outcome, trained))
+    })();
+    let (outcome, mut trained) = match trained {
         Err(error) if work.falls_back(&error) => return Ok(None),
         trained => trained?,
     };
-    let vocabulary = job.train.labels.labels().to_vec();
-    let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
-    trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
-    trained.save_in(&work)?;
-    work.write(metrics_file::NAME, outcome.metrics.as_bytes())?;
-    let _ = own::remove_file(&work.checkpoint());
     let best = outcome.best.as_ref();
     let summary = json!({
         "name": job.name,

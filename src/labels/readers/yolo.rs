@@ -409,17 +409,8 @@ fn walk(folder: &Path) -> Result<Vec<PathBuf>> {
         if !seen.insert(real) {
             continue;
         }
-        for (i, entry) in files::entries(&folder)?.enumerate() {
-            if i % 1024 == 0 {
-                interrupt::check()?;
-            }
-            let kind = entry.file_type().map_err(|e| Error::io(&folder, e))?;
-            let path = entry.path();
-            if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
-                open.push(path);
-            } else {
-                files.push(path);
-            }
+        for path in files::list(&folder)? {
+            if path.is_dir() { open.push(path) } else { files.push(path) }
         }
     }
     files.sort();

@@ -63,10 +63,13 @@ impl KindOfValue for TensorValue {
                 wrap(name, &[&t.0], operation(&t.0))
             });
         }
+        for &(name, operation) in SMALL {
+            members.method(name, move |t: &Self| wrap(name, &[&t.0], operation(&t.0)));
+        }
         for &(name, operation) in BINARY {
             let apply = move |a: &Tensor, b: &Tensor| {
                 let (a, b) = &on_one_device(a, b)?;
-                room(name, broadcast(a, b), a)?;
+                room(name, broadcast(&a.size(), &b.size()), a)?;
                 wrap(name, &[a, b], operation(a, b))
             };
             members
@@ -81,6 +84,7 @@ impl KindOfValue for TensorValue {
             .get("dtype", |t: &Self| format!("{:?}", t.0.kind()).to_lowercase())
             .method("clamp", |call: &Call, t: &Self, low: Dynamic, high: Dynamic| {
                 let (low, high) = (bound(call, "low", &low, &t.0)?, bound(call, "high", &high, &t.0)?);
+                room(call.name, t.0.numel() as f64, &t.0)?;
                 wrap(call.name, &[&t.0], t.0.f_clamp(low, high))
             })
             .method("sum", |call: &Call, t: &Self, dim: i64| {
@@ -99,9 +103,11 @@ impl KindOfValue for TensorValue {
             })
             .method("matmul", |call: &Call, a: &Self, b: Self| {
                 let (a, b) = &on_one_device(&a.0, &b.0)?;
-                let (rows, columns) = (a.size().len().checked_sub(1), b.size().last().copied().unwrap_or(1));
-                let inner = rows.map_or(1, |last| a.size()[last]).max(1);
-                room(call.name, a.numel() as f64 / inner as f64 * columns as f64, a)?;
+                let (x, y) = (a.size(), b.size());
+                let batch = |of: &[i64]| of[..of.len().saturating_sub(2)].to_vec();
+                let rows = if x.len() > 1 { from_end(&x, 2) } else { 1 };
+                let columns = if y.len() > 1 { from_end(&y, 1) } else { 1 };
+                room(call.name, broadcast(&batch(&x), &batch(&y)) * rows as f64 * columns as f64, a)?;
                 wrap(call.name, &[a, b], a.f_matmul(b))
             })
             .method("transpose", |call: &Call, t: &Self, a: i64, b: i64| {
@@ -138,12 +144,16 @@ const UNARY: &[(&str, Unary)] = &[
     ("exp", Tensor::f_exp),
     ("abs", Tensor::f_abs),
     ("sqrt", Tensor::f_sqrt),
+    ("-", Tensor::f_neg),
+];
+
+/// Operations whose result takes no memory worth a look: one number, or a view.
+const SMALL: &[(&str, Unary)] = &[
     ("max", Tensor::f_max),
     ("min", Tensor::f_min),
     ("detach", Tensor::f_detach),
     ("sum", |t| t.f_sum(None)),
     ("mean", |t| t.f_to_kind(Element::Float)?.f_mean(None)),
-    ("-", Tensor::f_neg),
 ];
 
 /// Operations on two tensors, or a tensor and a number on either side, one per line.
@@ -203,11 +213,14 @@ fn room(operation: &str, elements: f64, like: &Tensor) -> Result<()> {
     memory::check(operation, bytes as u64)
 }
 
-/// The elements of two tensors broadcast to each other.
-fn broadcast(a: &Tensor, b: &Tensor) -> f64 {
-    let (a, b) = (a.size(), b.size());
-    let size = |of: &[i64], back: usize| of.len().checked_sub(back).map_or(1, |at| of[at]);
-    (1..=a.len().max(b.len())).map(|back| size(&a, back).max(size(&b, back)) as f64).product()
+/// The elements of two shapes broadcast to each other.
+fn broadcast(a: &[i64], b: &[i64]) -> f64 {
+    (1..=a.len().max(b.len())).map(|back| from_end(a, back).max(from_end(b, back)) as f64).product()
+}
+
+/// The size that is `back` from the end of a shape; 1 before its beginning.
+fn from_end(shape: &[i64], back: usize) -> i64 {
+    shape.len().checked_sub(back).map_or(1, |at| shape[at])
 }
 
 /// The result, or libtorch's refusal with the operation and the shapes of its operands.

@@ -65,6 +65,8 @@ impl Left {
     fn pairs(&mut self, buffer: Buffer, table: usize, slot: usize) -> Checked<()> {
         for pair in buffer.tables(table, slot)? {
             let pair = pair?;
+            // Fields may share one list of empty pairs.
+            self.bytes = self.bytes.checked_sub(8).ok_or("its footer has more texts than bytes")?;
             self.text(buffer, pair, slot::KEY)?;
             self.text(buffer, pair, slot::VALUE)?;
         }
