@@ -61,10 +61,15 @@ fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
         let (name, value) = text.split_once('=').map_or((text.as_str(), None), |(name, value)| (name, Some(value)));
         match name {
             "--allow-code" | "--untrusted" if value.is_none() => first.push(word),
-            "--allow-write" | "--allow-read" => {
+            // Without its value it stays where it is, for the error.
+            "--allow-write" | "--allow-read" if value.is_some() || words.peek().is_some() => {
                 let next = value.is_none().then(|| words.next()).flatten();
                 first.push(word);
                 first.extend(next);
+            }
+            "--" => {
+                rest.push(word);
+                rest.extend(words.by_ref());
             }
             _ => rest.push(word),
         }

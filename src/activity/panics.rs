@@ -34,7 +34,7 @@ pub fn fault(panic: &(dyn Any + Send)) -> Error {
     let first = text.lines().next().unwrap_or("unknown");
     let at = place.filter(|place| !place.is_empty()).map_or(String::new(), |place| format!(" (at {place})"));
     Error::internal(format!("a fault inside cpsd: {first}{at}"))
-        .with_help("please report it with the line that led here; the session goes on")
+        .with_help("please report it with the line that led here")
 }
 
 fn text(panic: &(dyn Any + Send)) -> String {

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::os::fd::IntoRawFd;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -27,8 +27,8 @@ const RESTORED: &[u8] = b"\x1b[?2004l\x1b[?25h\x1b[0m\r\n";
 
 /// When the request to stop came, in milliseconds of the monotonic clock; 0 for none that is still to be obeyed.
 static ASKED: AtomicU64 = AtomicU64::new(0);
-/// The user was told that another signal ends the process.
-static TOLD: AtomicBool = AtomicBool::new(false);
+/// The request of which the user was told that another signal ends the process.
+static TOLD: AtomicU64 = AtomicU64::new(0);
 /// The end of a pipe that wakes the thread which tells.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 /// The terminal's settings when the process began.
@@ -50,7 +50,6 @@ pub fn install() {
 /// Forgets a request, which was obeyed. A later signal is a first one again.
 pub(super) fn forget() {
     ASKED.store(0, Ordering::SeqCst);
-    TOLD.store(false, Ordering::SeqCst);
 }
 
 /// The handler.
@@ -61,7 +60,7 @@ fn arrived() {
     if before != 0 && since < TOGETHER {
         return;
     }
-    if before != 0 && (since <= WITHIN || TOLD.load(Ordering::SeqCst)) {
+    if before != 0 && (since <= WITHIN || TOLD.load(Ordering::SeqCst) == before) {
         leave();
     }
     ASKED.store(now, Ordering::SeqCst);
@@ -118,7 +117,7 @@ fn tell_from_a_thread() {
             let same = asked != 0 && ASKED.load(Ordering::SeqCst) == asked;
             // A worker's parent tells; at the prompt nothing is to be stopped.
             if same && !console::is_relaying() && !console::is_quiet() && !console::is_typing() {
-                TOLD.store(true, Ordering::SeqCst);
+                TOLD.store(asked, Ordering::SeqCst);
                 console::log("stopping at the next safe point; Ctrl-C once more ends the process at once");
             }
         }

@@ -215,7 +215,7 @@ fn unknown_in_library(library: &str, function: &str, arguments: usize, place: &P
         .find(|&i| word(i) == "import" && word(i + 2) == "as" && word(i + 3) == library)
         .map(|i| word(i + 1).trim_matches(['"', '`']));
     let functions = path
-        .and_then(|path| super::modules::find(path, None))
+        .and_then(|path| super::modules::find(path, None).ok().flatten())
         .map(|(_, text)| spans::functions(&text))
         .unwrap_or_default();
     if let Some((_, signature)) = functions.iter().find(|(name, _)| name == function) {

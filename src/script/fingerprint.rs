@@ -56,9 +56,21 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
                 waiting.extend(captured.iter_curry().cloned());
             }
             Some(_) => {}
-            None => {
-                hasher.update(captured(&value).as_bytes());
-            }
+            None => match identity(&value) {
+                Some(known) => drop(hasher.update(known.as_bytes())),
+                // Its parts count, each by its own identity: a text for people would leave digits and items out.
+                None => {
+                    if let Ok(array) = value.as_array_ref() {
+                        hasher.update(format!("array {}", array.len()).as_bytes());
+                        waiting.extend(array.iter().cloned());
+                    } else if let Ok(map) = value.as_map_ref() {
+                        hasher.update(format!("map {:?}", map.keys().collect::<Vec<_>>()).as_bytes());
+                        waiting.extend(map.values().cloned());
+                    } else {
+                        hasher.update(super::show::plain(&value).as_bytes());
+                    }
+                }
+            },
         }
     }
     hasher.finalize().to_hex()[..16].to_string()
@@ -79,15 +91,11 @@ fn add(bodies: &mut Bodies, library: &str, module: &Module) {
     }
 }
 
-/// The identity of a captured value: its contents, whatever made it.
-fn captured(value: &Dynamic) -> String {
-    if let Some(fingerprint) = vocabulary::kind_of(value).and_then(|kind| (kind.fingerprint)(value)) {
-        return fingerprint;
-    }
-    match options::to_json(value) {
-        Ok(json) => json.to_string(),
-        Err(_) => super::show::plain(value),
-    }
+/// The identity of a captured value: its contents, whatever made it. None for an array or map with parts that are no JSON,
+/// and for a value of a kind without an identity.
+fn identity(value: &Dynamic) -> Option<String> {
+    let of_kind = vocabulary::kind_of(value).and_then(|kind| (kind.fingerprint)(value));
+    of_kind.or_else(|| options::to_json(value).ok().map(|json| json.to_string()))
 }
 
 /// The quoted words of a syntax tree's text.
@@ -165,6 +173,13 @@ mod tests {
         assert_eq!(capturing("0.5"), capturing("0.5"));
         assert_ne!(capturing("0.5"), capturing("0.6"));
         assert_ne!(capturing("tensor([1.0, 2.0])"), capturing("tensor([1.0, 3.0])"));
+        // Arrays and maps of what is no JSON: every digit and item, whatever a text for people shows.
+        let among = |value: &str| capturing(&format!("[tensor([1.0]), {value}]"));
+        assert_ne!(among("0.1234567891"), among("0.1234567999"));
+        assert_ne!(capturing("#{t: tensor([1.0]), a: 1}"), capturing("#{t: tensor([1.0]), b: 1}"));
+        let long = |last: &str| of(&format!("let w = [|x| x]; w.pad(300, 1); w.push({last}); name_of(|a, b| w.len())"));
+        assert_ne!(long("0.5"), long("0.7"));
+        assert_eq!(capturing("[|x| x, 2.0]"), capturing("[  |x| x, 2.0]"));
         // Through a closure that it captured, and in a circle.
         let through =
             |body: &str, w: &str| of(&format!("let w = {w}; let g = |x| x {body} w; name_of(|a, b| g.call(a - b))"));

@@ -48,7 +48,7 @@ pub const LIMITS: Limits =
 pub struct Bounds {
     /// Operations of all its scripts and jobs together: statements and expressions, about.
     pub operations: u64,
-    /// Bytes of a script's values together, about. What words make (tensors, tables, pictures) is not counted.
+    /// Bytes of the values in sight of one function or job, together and about. What words make (tensors, tables, pictures) is not counted.
     pub memory: usize,
     /// Background jobs at once.
     pub jobs: usize,
@@ -353,7 +353,7 @@ impl Limits {
     /// As Rhai's own `replace`: every `old` becomes `new`.
     fn replace(self, text: &mut ImmutableString, old: &str, new: &str) -> Checked {
         let found = text.matches(old).count();
-        let length = text.len().saturating_add(found.saturating_mul(new.len()));
+        let length = (text.len() - found * old.len()).saturating_add(found.saturating_mul(new.len()));
         if length > self.text {
             return Err(too_large("Length of string", self.text));
         }
@@ -441,6 +441,8 @@ mod tests {
             "blob(-3).to_string()",
             r#"let s = "äb"; s.pad(4, 'ö'); s.pad(1, 'x'); s"#,
             r#"let s = "äb"; s.pad(7, "xyz"); s.pad(-5, "q"); s"#,
+            r#"let s = "abcabc"; s.replace("bc", "x"); s.replace("x", ""); s.replace("", "-"); s.replace("q", "r"); s"#,
+            r#"let s = "abcabc"; s.replace('b', 'ü'); s.replace('c', "yz"); s.replace("ü", 'b'); s"#,
         ] {
             let rhais = Engine::new().eval::<String>(script).unwrap();
             assert_eq!(engine(LIMITS).eval::<String>(script).unwrap(), rhais, "{script}");

@@ -111,23 +111,27 @@ fn plain(path: &str) -> PathBuf {
     plain
 }
 
-/// The displayed name and the text of the library that `importer` imports as `path`.
-pub fn find(path: &str, importer: Option<&str>) -> Option<(String, String)> {
+/// The displayed name and the text of the library that `importer` imports as `path`; None if there is none.
+///
+/// Errors: one that cannot be read.
+pub fn find(path: &str, importer: Option<&str>) -> Result<Option<(String, String)>, Error> {
     if let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == path) {
-        return Some((format!("stdlib/{name}.rhai"), text.to_string()));
+        return Ok(Some((format!("stdlib/{name}.rhai"), text.to_string())));
     }
     let mut folders: Vec<PathBuf> = Vec::new();
     folders.push(importer.and_then(|i| Path::new(i).parent()).map_or_else(PathBuf::new, Path::to_path_buf));
     if let Some(paths) = std::env::var_os("CPSD_PATH") {
         folders.extend(std::env::split_paths(&paths));
     }
-    folders.into_iter().find_map(|folder| {
+    let files = folders.into_iter().map(|folder| {
         let mut file = folder.join(path);
         if file.extension().is_none() {
             file.set_extension("rhai");
         }
-        files::read_text(&file).ok().map(|text| (file.display().to_string(), text))
-    })
+        file
+    });
+    let Some(file) = files.into_iter().find(|file| file.exists()) else { return Ok(None) };
+    Ok(Some((file.display().to_string(), files::read_text(&file)?)))
 }
 
 impl ModuleResolver for Libraries {
@@ -138,7 +142,8 @@ impl ModuleResolver for Libraries {
         path: &str,
         pos: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        let Some((name, text)) = find(path, source) else {
+        let raised = |error| Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Raised(error)), pos));
+        let Some((name, text)) = find(path, source).map_err(raised)? else {
             return Err(Box::new(EvalAltResult::ErrorModuleNotFound(path.to_string(), pos)));
         };
         // An edited library is read again; an unchanged one is not.
@@ -147,8 +152,7 @@ impl ModuleResolver for Libraries {
         {
             return Ok(module.clone());
         }
-        self.begin(source, &name)
-            .map_err(|error| Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(Raised(error)), pos)))?;
+        self.begin(source, &name).map_err(raised)?;
         struct End<'a>(&'a Libraries);
         impl Drop for End<'_> {
             fn drop(&mut self) {

@@ -159,6 +159,8 @@ fn an_untrusted_script_reads_its_folder_and_little_else() {
     done(&inside);
     let outside = place.runs(&read(&place.at("other/labels.csv")), &["--untrusted"]);
     refused(&outside, "s.rhai may not read");
+    std::fs::write(place.at("other/lib.rhai"), "fn one() { 1 }").unwrap();
+    refused(&place.runs("import \"../other/lib\" as lib;", &["--untrusted"]), "s.rhai may not read");
     let allow = format!("--allow-read={}", place.at("other").display());
     done(&place.runs(&read(&place.at("other/labels.csv")), &["--untrusted", &allow]));
     // Its own folder is not written; the run store is.

@@ -63,7 +63,14 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The displayed name of the library that `importer` imports as `path`, which is read.
     fn find(&mut self, path: &str, importer: &str) -> Option<String> {
-        let (name, text) = modules::find(path, Some(importer))?;
+        let (name, text) = match modules::find(path, Some(importer)) {
+            Ok(found) => found?,
+            Err(error) => {
+                let library = Library { functions: Err(error.message), imports: vec![], mistake: OnceCell::new() };
+                let _ = self.known.insert(path.to_string(), library);
+                return Some(path.to_string());
+            }
+        };
         if !self.known.contains_key(&name) {
             let library = match parsing::parse(self.engine, &Scope::new(), &text) {
                 Ok(ast) => Library { functions: Ok(functions(&ast)), imports: imports(&ast), mistake: OnceCell::new() },
