@@ -132,6 +132,9 @@ fn batch(
         .env("CPSD_FUZZ_SEEDS", seeds)
         .env("CPSD_FUZZ_FOLDER", folder)
         .env("HF_HUB_OFFLINE", "1")
+        // A damaged run is looked at again after a sixth of it.
+        .env("CPSD_CLAIM_BEAT", "0.3")
+        .env("CPSD_CLAIM_LIMIT", "3")
         .envs(kept)
         .envs(more.iter().map(|(name, value)| (name, value)))
         .env("CPSD_FUZZ_SEED", seed.to_string())

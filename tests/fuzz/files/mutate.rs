@@ -198,6 +198,9 @@ pub fn number(s: &mut Source, bytes: &mut [u8], at: usize) {
     bytes.iter_mut().skip(at).zip(coded).for_each(|(b, v)| *b = v);
 }
 
+/// No repetition makes a larger file, also on top of others.
+const LARGEST: usize = 8 << 20;
+
 /// Repeats a part: a few times, or seldom until the file has megabytes, where quadratic work shows.
 pub fn repeat(s: &mut Source, bytes: &mut Vec<u8>, from: usize, to: usize) {
     let part = bytes[from..to].to_vec();
@@ -205,7 +208,8 @@ pub fn repeat(s: &mut Source, bytes: &mut Vec<u8>, from: usize, to: usize) {
         return;
     }
     let size = if s.chance(12) { [100_000, 500_000, 2_000_000][s.below(3)] } else { part.len() * (1 + s.below(40)) };
-    let copies = part.repeat((size / part.len()).clamp(1, 400_000));
+    let room = LARGEST.saturating_sub(bytes.len());
+    let copies = part.repeat((size / part.len()).clamp(1, 400_000).min(room / part.len()));
     bytes.splice(to..to, copies);
 }
 
