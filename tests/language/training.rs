@@ -72,6 +72,11 @@ fn epochs_are_told_to_a_closure() {
         "let rest = []; distill(data, train_teacher(data, data.train.names, o), o + #{on_epoch: |line| rest.push(line.epoch)}); ",
     );
     assert_eq!(eval(&mut session, "rest").into_typed_array::<i64>().unwrap(), [1, 2]);
+    let itself = failure(
+        &mut session,
+        "fn again(data, some, o) { train_teacher(data, some, o) } train_teacher(data, some, o + #{seed: 6, on_epoch: |line| again(data, some, o + #{seed: 6})})",
+    );
+    assert!(itself.contains("is being made by the very call that asks for it"), "{itself}");
     let wrong = failure(&mut session, "train_teacher(data, some, o + #{on_epoch: 3})");
     assert!(wrong.contains("must be a closure of one argument"), "{wrong}");
 }
