@@ -29,13 +29,14 @@ fn synchronisation(_part: &str) -> Result<Outcome> {
         return Ok(Outcome::skipped("this libtorch does not let its warnings be switched on from outside"));
     };
     let mut outcome = Outcome::new(&["backbone", "head", "precision", "waits per step"]);
-    let data = scenes(32 * 8, 8, 64)?;
-    let of_backbones = ["resnet18", "tresnet_m", "swin_t", "efficientnet_lite0", "convnext_tiny", "vit_b_16"];
+    let data = scenes(16 * 8, 8, 64)?;
+    let of_backbones =
+        ["resnet18", "tresnet_m", "swin_t", "efficientnet_lite0", "convnext_tiny", "vit_small_patch14_dinov2"];
     let pairs = of_backbones.map(|backbone| (backbone, "gap")).into_iter();
     let pairs = pairs.chain(heads::HEADS.iter().map(|head| ("resnet18", head.name)).filter(|(_, head)| *head != "gap"));
     for (backbone, head) in pairs {
         crate::activity::interrupt::check()?;
-        let side = if backbone == "swin_t" || backbone == "vit_b_16" { 224 } else { 64 };
+        let side = if backbone == "swin_t" || backbone.starts_with("vit") { 224 } else { 64 };
         let store = Store::new()?;
         // The first training fills caches; what two epochs more than one wait is of the steps, and one evaluation's more.
         let waits = |epochs: u64| -> Result<usize> {
@@ -47,7 +48,7 @@ fn synchronisation(_part: &str) -> Result<Outcome> {
             mode.store(0, Ordering::Relaxed);
             Ok(written?.1.matches("called a synchronizing CUDA operation").count())
         };
-        let per_step = waits(1).and_then(|one| Ok((waits(3)?.saturating_sub(one)) as f64 / 64.0));
+        let per_step = waits(1).and_then(|one| Ok((waits(3)?.saturating_sub(one)) as f64 / 32.0));
         match per_step {
             Ok(per_step) => {
                 outcome.expect(per_step <= MOST, || format!("{backbone} and {head}: {per_step:.2} waits per step"));
@@ -56,7 +57,7 @@ fn synchronisation(_part: &str) -> Result<Outcome> {
             Err(error) => outcome.fail(format!("{backbone} and {head}: {error}")),
         }
     }
-    outcome.note("counted by libtorch's sync debug mode over 64 steps; the losses are read once in 16 steps");
+    outcome.note("counted by libtorch's sync debug mode over 32 steps; the losses are read once in 16 steps");
     Ok(outcome)
 }
 
