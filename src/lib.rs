@@ -10,6 +10,7 @@ pub mod devices;
 pub mod error;
 pub mod executors;
 pub mod files;
+pub mod gpu_check;
 pub mod graph;
 pub mod images;
 pub mod json;

@@ -15,7 +15,7 @@ use cpsd::script::host::Host;
 use cpsd::{primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
-use commands::{check, doc, eval, exit, runs, script, test, worker};
+use commands::{check, doc, eval, exit, gpu_check, runs, script, test, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
@@ -41,6 +41,7 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Runs(runs::Args),
+    GpuCheck(gpu_check::Args),
     Worker(worker::Args),
 }
 
@@ -134,6 +135,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Check(args)) => check::run(args, &mut session),
         Some(Command::Test(args)) => test::run(args),
         Some(Command::Runs(args)) => runs::run(args, &mut session),
+        Some(Command::GpuCheck(args)) => gpu_check::run(args),
         Some(Command::Worker(args)) => Ok(worker::run(args)),
     }
 }

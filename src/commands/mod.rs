@@ -4,6 +4,7 @@ pub mod check;
 pub mod doc;
 pub mod eval;
 pub mod exit;
+pub mod gpu_check;
 pub mod permissions;
 pub mod runs;
 pub mod script;
