@@ -8,14 +8,17 @@
 //! circle, a run is claimed first and its GPU is taken then; stored features and outputs are claimed by threads that have
 //! their device already.
 
+mod queue;
+
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tch::Device;
+
+use self::queue::{Queue, Taken, Waiter};
 
 use crate::activity::{console, interrupt};
 use crate::devices;
@@ -98,28 +101,8 @@ struct Held {
 
 /// The devices that jobs have taken, and those who wait.
 pub struct DevicePool {
-    state: Mutex<State>,
+    state: Mutex<Queue>,
     changed: Condvar,
-}
-
-struct State {
-    taken: Vec<Taken>,
-    /// First come, first served, on each device.
-    waiting: VecDeque<Waiter>,
-}
-
-/// A job on a device.
-struct Taken {
-    serial: u64,
-    name: String,
-    device: Device,
-    per_device: usize,
-}
-
-#[derive(Clone)]
-struct Waiter {
-    serial: u64,
-    devices: Vec<Device>,
 }
 
 /// A device that the thread has taken, given back when this is dropped.
@@ -157,47 +140,10 @@ impl Drop for Place {
     }
 }
 
-impl State {
-    /// The jobs on a device.
-    fn on(&self, device: Device) -> impl Iterator<Item = &Taken> {
-        self.taken.iter().filter(move |taken| taken.device == device)
-    }
-
-    /// The device with the fewest jobs that has room for one more by what it and those that are there allow, unless somebody who
-    /// came before `waiter` wants it.
-    fn free(&self, waiter: &Waiter, per_device: usize) -> Option<Device> {
-        let wanted = |device: &Device| {
-            let earlier = self.waiting.iter().take_while(|other| other.serial != waiter.serial);
-            earlier.into_iter().any(|other| other.devices.contains(device))
-        };
-        let room = |device: &Device| {
-            let allowed = self.on(*device).map(|taken| taken.per_device).fold(per_device, usize::min);
-            self.on(*device).count() < allowed.max(1)
-        };
-        let free = waiter.devices.iter().filter(|device| room(device) && !wanted(device));
-        free.min_by_key(|device| self.on(**device).count()).copied()
-    }
-
-    fn put(&mut self, serial: u64, name: &str, device: Device, per_device: usize) {
-        self.taken.push(Taken { serial, name: name.to_string(), device, per_device });
-    }
-
-    /// Who has these devices, as `cuda:0 is taken by teacher 1/3`.
-    fn said(&self, devices: &[Device]) -> String {
-        let of = |device: &Device| {
-            let names: Vec<&str> = self.on(*device).map(|taken| taken.name.as_str()).collect();
-            format!("{} is taken by {}", devices::name(*device), names.join(" and "))
-        };
-        let taken: Vec<String> = devices.iter().filter(|device| self.on(**device).next().is_some()).map(of).collect();
-        if taken.is_empty() { "others came before".into() } else { taken.join(", ") }
-    }
-}
-
 impl DevicePool {
     /// A pool of which nothing is taken.
     pub const fn new() -> DevicePool {
-        let state = State { taken: Vec::new(), waiting: VecDeque::new() };
-        DevicePool { state: Mutex::new(state), changed: Condvar::new() }
+        DevicePool { state: Mutex::new(Queue::new()), changed: Condvar::new() }
     }
 
     /// Takes one of `devices` for the job `name`, the one with the fewest jobs, which all allow one more. Waits while there is none.
@@ -297,5 +243,212 @@ impl DevicePool {
         state.taken.push(taken);
         drop(state);
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::activity::Activity;
+    use crate::error::Error;
+    use crate::executors::pool;
+
+    /// Jobs on pretended GPUs, and the most that ran on each at once.
+    struct Stub {
+        pool: &'static DevicePool,
+        running: Vec<AtomicUsize>,
+        most: Vec<AtomicUsize>,
+    }
+
+    impl Stub {
+        fn new(gpus: usize) -> Stub {
+            console::set_quiet(true);
+            let zeros = || (0..gpus).map(|_| AtomicUsize::new(0)).collect();
+            Stub { pool: Box::leak(Box::new(DevicePool::new())), running: zeros(), most: zeros() }
+        }
+
+        fn gpus(&self) -> Vec<Device> {
+            (0..self.running.len()).map(Device::Cuda).collect()
+        }
+
+        fn run<R>(&self, name: &str, devices: &[Device], per_gpu: usize, work: impl FnOnce() -> R) -> Result<R> {
+            struct Count<'a>(&'a AtomicUsize);
+            impl Drop for Count<'_> {
+                fn drop(&mut self) {
+                    let _ = self.0.fetch_sub(1, Ordering::SeqCst);
+                }
+            }
+            let place = self.pool.take(name, devices, per_gpu)?;
+            let gpu = place.gpu().unwrap();
+            let now = self.running[gpu].fetch_add(1, Ordering::SeqCst) + 1;
+            let _count = Count(&self.running[gpu]);
+            let _ = self.most[gpu].fetch_max(now, Ordering::SeqCst);
+            Ok(work())
+        }
+
+        fn most(&self) -> Vec<usize> {
+            self.most.iter().map(|most| most.load(Ordering::SeqCst)).collect()
+        }
+
+        fn is_free(&self) -> bool {
+            let state = self.pool.state.lock();
+            state.taken.is_empty() && state.waiting.is_empty()
+        }
+    }
+
+    fn soon(what: &str, mut yes: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !yes() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what} does not come");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn every_gpu_is_used_and_none_by_more_jobs_than_it_allows() {
+        for per_gpu in [1, 2] {
+            let stub = Stub::new(3);
+            let places = 3 * per_gpu;
+            let came = AtomicUsize::new(0);
+            let jobs: Vec<usize> = (0..12 * per_gpu).collect();
+            // A round ends when every place is taken.
+            let full = || {
+                let round = came.fetch_add(1, Ordering::SeqCst) / places + 1;
+                soon("a job on every place", || came.load(Ordering::SeqCst) >= round * places);
+            };
+            // Two callers, as two jobs of a script, each with more threads than there are places for one.
+            let caller = |name: &'static str| {
+                let work = |_: &usize| stub.run(name, &stub.gpus(), per_gpu, full);
+                assert!(pool::map(5, &jobs, work).iter().all(Result::is_ok));
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(|| caller("first"));
+                scope.spawn(|| caller("second"));
+            });
+            assert_eq!(stub.most(), vec![per_gpu; 3]);
+            assert!(stub.is_free());
+        }
+    }
+
+    #[test]
+    fn a_job_that_fails_or_panics_gives_its_gpu_back() {
+        let stub = Stub::new(2);
+        let jobs: Vec<usize> = (0..20).collect();
+        let work = |&i: &usize| -> Result<usize> {
+            stub.run("job", &stub.gpus(), 1, || if i % 2 == 0 { Err(Error::data("on purpose")) } else { Ok(i) })?
+        };
+        let done = pool::map(4, &jobs, work).into_iter().filter_map(Result::ok).collect::<Vec<_>>();
+        assert_eq!(done, (0..20).filter(|i| i % 2 == 1).collect::<Vec<_>>());
+        assert!(stub.is_free());
+        let panics = |_: &usize| {
+            stub.run("job", &stub.gpus(), 1, || {
+                if true {
+                    panic!("on purpose")
+                }
+            })
+        };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool::map(2, &jobs, panics))).is_err());
+        assert!(stub.is_free() && stub.most().iter().all(|&most| most <= 1));
+    }
+
+    #[test]
+    fn a_limit_is_that_of_every_job_on_the_gpu() {
+        let stub = Stub::new(1);
+        let gpus = stub.gpus();
+        let alone = stub.pool.take("alone", &gpus, 1).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| stub.run("of two", &gpus, 2, || ()));
+            soon("the waiter", || stub.pool.state.lock().waiting.len() == 1);
+            assert_eq!(stub.pool.state.lock().taken.len(), 1);
+            assert_eq!(stub.pool.state.lock().said(&gpus), "cuda:0 is taken by alone");
+            drop(alone);
+            second.join().unwrap().unwrap();
+        });
+        assert!(stub.is_free());
+    }
+
+    #[test]
+    fn who_waits_for_one_gpu_does_not_keep_others_from_another() {
+        let stub = Stub::new(2);
+        let first = stub.pool.take("first", &[Device::Cuda(0)], 1).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| stub.run("second", &[Device::Cuda(0)], 1, || ()));
+            soon("the waiter", || stub.pool.state.lock().waiting.len() == 1);
+            scope.spawn(|| stub.run("third", &stub.gpus(), 1, || ())).join().unwrap().unwrap();
+            assert!(!second.is_finished());
+            drop(first);
+            second.join().unwrap().unwrap();
+        });
+        assert_eq!(stub.most(), [1, 1]);
+    }
+
+    #[test]
+    fn a_thread_keeps_its_gpu_for_what_it_does_inside_and_lends_it_while_it_waits() {
+        let stub = Stub::new(1);
+        let gpus = stub.gpus();
+        let place = stub.pool.take("outer", &gpus, 1).unwrap();
+        {
+            let inner = stub.pool.take("inner", &gpus, 1).unwrap();
+            assert_eq!((inner.device(), stub.pool.state.lock().taken.len()), (Device::Cuda(0), 1));
+            assert_eq!(stub.pool.here(&[Device::Cuda(1), Device::Cuda(0)]), Device::Cuda(0));
+        }
+        assert_eq!(stub.pool.state.lock().taken.len(), 1);
+        let other = || std::thread::scope(|s| s.spawn(|| stub.run("other", &gpus, 1, || 7)).join().unwrap().unwrap());
+        assert_eq!(lent(other), 7);
+        assert_eq!(stub.pool.state.lock().said(&gpus), "cuda:0 is taken by outer");
+        // Also while one waits for it already.
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| stub.run("waiting", &gpus, 1, || ()));
+            soon("the waiter", || stub.pool.state.lock().waiting.len() == 1);
+            lent(|| waiting.join().unwrap().unwrap());
+        });
+        assert_eq!(stub.pool.state.lock().said(&gpus), "cuda:0 is taken by outer");
+        drop(place);
+        assert!(stub.is_free());
+    }
+
+    #[test]
+    fn a_waiting_thread_is_stopped_and_the_next_one_is_served() {
+        let stub = Stub::new(1);
+        let gpus = stub.gpus();
+        let place = stub.pool.take("first", &gpus, 1).unwrap();
+        let job = Activity::background("[1]".into(), None);
+        std::thread::scope(|scope| {
+            let stopped = scope.spawn(|| job.enter(|| stub.run("stopped", &gpus, 1, || ())));
+            soon("the waiter", || stub.pool.state.lock().waiting.len() == 1);
+            let next = scope.spawn(|| stub.run("next", &gpus, 1, || ()));
+            soon("the second waiter", || stub.pool.state.lock().waiting.len() == 2);
+            job.stop();
+            assert_eq!(stopped.join().unwrap().unwrap_err().message, Error::interrupted().message);
+            drop(place);
+            next.join().unwrap().unwrap();
+        });
+        assert!(stub.is_free());
+    }
+
+    #[test]
+    fn without_waiting_a_taken_gpu_is_shared_and_the_cpu_is_never_taken() {
+        let stub = Stub::new(2);
+        let gpus = stub.gpus();
+        let (first, others) = stub.pool.take_now("first", &gpus, 1);
+        assert_eq!((first.device(), others.len()), (Device::Cuda(0), 0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert_eq!(stub.pool.here(&gpus), Device::Cuda(1));
+                let (second, _) = stub.pool.take_now("second", &gpus, 1);
+                assert_eq!(second.device(), Device::Cuda(1));
+                let third = scope.spawn(|| {
+                    let (third, others) = stub.pool.take_now("third", &gpus, 1);
+                    (third.device(), others)
+                });
+                assert_eq!(third.join().unwrap(), (Device::Cuda(0), vec!["first".to_string()]));
+            });
+        });
+        drop(first);
+        let places = [1, 2].map(|_| stub.pool.take("on the CPU", &[Device::Cpu], 1).unwrap());
+        assert!(places.iter().all(|place| place.device() == Device::Cpu && place.gpu().is_none()));
+        assert!(stub.is_free());
     }
 }
