@@ -14,7 +14,7 @@ pub fn all() -> Vec<Device> {
     if chosen.is_empty() { from_environment().unwrap_or_else(|_| automatic(gpus())) } else { chosen }
 }
 
-/// The device that models are made on.
+/// The first of [`all`].
 pub fn first() -> Device {
     all().first().copied().unwrap_or(Device::Cpu)
 }

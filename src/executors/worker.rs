@@ -123,11 +123,20 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
 /// The program of worker processes, which is this one. Errors: another program that uses the library.
 fn program() -> Result<PathBuf> {
     let own = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
-    match own.file_stem().is_some_and(|name| name == "cpsd") {
+    match is_cpsd(&own) {
         true => Ok(own),
         false => Err(Error::argument("worker processes need the program cpsd; here the library runs in another one")
             .with_help("workers: \"threads\" trains in this process")),
     }
+}
+
+fn is_cpsd(program: &Path) -> bool {
+    program.file_stem().is_some_and(|name| name == "cpsd")
+}
+
+/// Whether this program can begin worker processes of itself.
+pub fn is_possible() -> bool {
+    std::env::current_exe().is_ok_and(|own| is_cpsd(&own))
 }
 
 /// Stops this process when its standard input ends: at its next safe point, or soon if its parent is gone.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::stored_rows::{StoredRows, append_half};
@@ -12,22 +12,32 @@ use crate::activity::progress::Progress;
 use crate::error::Result;
 use crate::images::{Batches, Dataset};
 use crate::models::Model;
-use crate::runs::RunStore;
+use crate::runs::{RunStore, id_of};
 
 /// Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
 const BATCH: usize = 16;
 
-/// The frozen features of every view of every image of `dataset`, from the store or computed now.
-///
-/// Errors: a picture that cannot be read (named), Io, Interrupted (the rows computed so far are dropped).
-pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
-    let spec = json!({
+fn spec(model: &Model, dataset: &Dataset, views: &Views) -> Result<Value> {
+    Ok(json!({
         "format": 1,
         "frozen": model.frozen_fingerprint()?,
         "data": dataset.source.fingerprint(),
         "views": views.fingerprint(),
-    });
-    let run = store.find_or_make("features", &spec, |work| {
+    }))
+}
+
+const KIND: &str = "features";
+
+/// Whether the store has the frozen features of every view of every image of `dataset`.
+pub fn is_stored(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<bool> {
+    Ok(store.find(&id_of(KIND, &spec(model, dataset, views)?)).is_some())
+}
+
+/// The frozen features of every view of every image of `dataset`, from the store or computed now on the model's device.
+///
+/// Errors: a picture that cannot be read (named), Io, Interrupted (the rows computed so far are dropped).
+pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
+    let run = store.find_or_make(KIND, &spec(model, dataset, views)?, |work| {
         let order = views.all(dataset.len());
         let total = order.len();
         let side = model.image_size();

@@ -125,6 +125,7 @@ impl Job {
             // These do not change the result.
             map.shift_remove("threads");
             map.shift_remove("workers");
+            map.shift_remove("per_gpu");
             map.insert("loss".into(), self.options.loss.to_spec());
             if self.options.precision == Precision::Float32 {
                 map.shift_remove("precision");

@@ -2,7 +2,8 @@
 //!
 //! - `options`: the options of a training and their defaults; `options_together`: those that exclude each other
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
-//! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process
+//! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process;
+//!   `shared_features`: the features that several jobs read
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
@@ -36,6 +37,7 @@ mod rate_factors;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
+mod shared_features;
 pub mod side_by_side;
 pub mod stored_rows;
 pub mod teacher_outputs;

@@ -17,7 +17,7 @@ use crate::options::Range;
 crate::options! {
     /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
     ///
-    /// `threads` and `workers` are not part of a run's id.
+    /// `threads`, `workers` and `per_gpu` are not part of a run's id.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
@@ -124,8 +124,10 @@ crate::options! {
         /// CPU threads; 0 takes all
         pub threads: usize = 0;
         /// where several trainings of one call run: "threads", "processes" (one that dies is tried once more), or
-        /// "auto": processes where there are several GPUs
+        /// "auto": processes where several run on GPUs at once
         pub workers: Workers = Workers::Auto;
+        /// trainings at once on one GPU, those of other calls and of jobs included; more wait
+        pub per_gpu: usize = 1, in Range::FromTo(1.0, 64.0);
     }
 }
 
@@ -146,7 +148,7 @@ fn default_model() -> ModelSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Workers {
-    /// In processes, one per GPU, if there are several GPUs. Otherwise in threads.
+    /// In processes if several run at once on GPUs and this is the program cpsd. Otherwise in threads.
     Auto,
     /// Side by side in this process.
     Threads,

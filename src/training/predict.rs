@@ -10,6 +10,7 @@ use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::executors::device_pool;
 use crate::images::Dataset;
 use crate::labels::Unknown;
 use crate::metrics::{self, Evaluation, MetricOptions};
@@ -63,7 +64,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
                 .teachers
                 .iter()
                 .map(|t| {
-                    let rows = teacher_outputs(store, t, dataset, &Views::centre())?;
+                    let rows = teacher_outputs(store, t, dataset, &Views::centre(), device_pool::here())?;
                     rows.take(&(0..rows.rows).collect::<Vec<_>>())
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -122,7 +123,7 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
 }
 
 fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {
-    let model = trained.model();
+    let model = trained.model_on(device_pool::here())?;
     let inputs = ModelInputs::new(store, &model, dataset, Views::centre())?;
     let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
     let mut parts = Vec::new();

@@ -1,7 +1,7 @@
 //! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
 
 use serde_json::json;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::ensemble::Ensemble;
 use super::model_inputs::ModelInputs;
@@ -16,8 +16,14 @@ use crate::images::Dataset;
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
 
-/// The logits of every view of every image, row `view * images + image`.
-pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
+/// The logits of every view of every image, row `view * images + image`; those that the store does not have are computed on `device`.
+pub fn teacher_outputs(
+    store: &RunStore,
+    teacher: &Trained,
+    dataset: &Dataset,
+    views: &Views,
+    device: Device,
+) -> Result<StoredRows> {
     let spec = json!({
         "format": 1,
         "model": teacher.id,
@@ -25,6 +31,7 @@ pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, v
         "views": views.fingerprint(),
     });
     let run = store.find_or_make("outputs", &spec, |work| {
+        let teacher = teacher.on(device)?;
         let model = teacher.model();
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
@@ -48,7 +55,8 @@ pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, v
 pub enum TeacherTargets {
     /// Kept for a fixed set of views: `[rows, m]`.
     Kept(Tensor),
-    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies).
+    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies). On the student's
+    /// device.
     Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
 }
 
@@ -79,10 +87,11 @@ impl TeacherTargets {
                     )).with_help("a fixed set of views (views: 3) lets each see its own size"));
                 }
                 teachers.push(match mode {
-                    TeacherMode::Eval => teacher.clone(),
+                    TeacherMode::Eval => teacher.on(student.device)?,
                     // A copy, since its batch statistics change.
                     TeacherMode::Train => {
-                        Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone())
+                        let twin = teacher.model().twin_on(student.device)?;
+                        Trained::new(twin, teacher.id.clone(), None, teacher.vocabulary.clone())
                     }
                 });
             }
@@ -90,7 +99,7 @@ impl TeacherTargets {
         }
         let mut parts = Vec::new();
         for teacher in &ensemble.teachers {
-            let rows = teacher_outputs(store, teacher, dataset, views)?;
+            let rows = teacher_outputs(store, teacher, dataset, views, student.device)?;
             let all: Vec<i64> = (0..rows.rows).collect();
             parts.push(rows.take(&all)?.f_to_device(student.device)?);
         }

@@ -5,6 +5,7 @@
 mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+mod devices;
 mod formula;
 mod head_parts;
 mod heads;

@@ -297,9 +297,21 @@ impl Model {
 
     /// A copy that shares no storage.
     pub fn twin(&self) -> Result<Model> {
-        let mut twin = Self::build(&self.spec, &self.labels, 0, Params::new(FirstValues::Zeros), self.device)?;
+        self.twin_on(self.device)
+    }
+
+    /// A copy on `device`. Errors: no memory there.
+    pub fn twin_on(&self, device: Device) -> Result<Model> {
+        let mut twin = Self::build(&self.spec, &self.labels, 0, Params::new(FirstValues::Zeros), device)?;
         twin.load_state(&self.state())?;
+        twin.notes = self.notes.clone();
+        twin.weights_from = self.weights_from.clone();
         Ok(twin)
+    }
+
+    /// The model on `device`: itself if it is there already. Errors: no memory there.
+    pub fn moved_to(self, device: Device) -> Result<Model> {
+        if self.device == device { Ok(self) } else { self.twin_on(device) }
     }
 
     /// Number of elements of all weights, head included.

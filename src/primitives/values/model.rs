@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::run::RunValue;
 use super::tensor::TensorValue;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executors::device_pool;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Trained;
@@ -50,7 +51,10 @@ impl ModelValue {
             return Err(Error::new(ErrorKind::Tensor, message)
                 .with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]")));
         }
-        tch::no_grad(|| self.0.model().forward(&x.0, false)).map(TensorValue::from)
+        // Where the model computes; the answer is where the pictures are.
+        let model = self.0.model_on(device_pool::here())?;
+        let logits = tch::no_grad(|| model.forward(&x.0.f_to_device(model.device)?, false))?;
+        Ok(TensorValue::from(logits.f_to_device(x.0.device())?))
     }
 }
 
