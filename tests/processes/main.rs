@@ -8,6 +8,7 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod libtorch;
 mod permissions;
 mod prompt;
 mod reports;
