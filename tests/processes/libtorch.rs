@@ -9,7 +9,8 @@ use crate::common::{err, out, root};
 
 /// The tools of the system that set-up may use, beside the stubs.
 const TOOLS: [&str; 17] = [
-    "sh", "sed", "cut", "cat", "awk", "rm", "mv", "mkdir", "find", "dirname", "sort", "tr", "flock", "printf", "env", "ls", "sleep",
+    "sh", "sed", "cut", "cat", "awk", "rm", "mv", "mkdir", "find", "dirname", "sort", "tr", "flock", "printf", "env",
+    "ls", "sleep",
 ];
 
 /// pip that unpacks wheels of a few small files, writes its arguments to `pip.log`, and fails where `pip.fails` says so.
@@ -78,7 +79,10 @@ impl Setup {
 
     /// nvidia-smi on a machine with these GPUs, one line each: driver and compute capability.
     fn gpus(self, lines: &[&str]) -> Setup {
-        self.stub("nvidia-smi", &format!("printf '%s\\n' {}", lines.iter().map(|l| format!("'{l}' ")).collect::<String>()));
+        self.stub(
+            "nvidia-smi",
+            &format!("printf '%s\\n' {}", lines.iter().map(|l| format!("'{l}' ")).collect::<String>()),
+        );
         self
     }
 
@@ -122,7 +126,9 @@ impl Setup {
 fn without_a_gpu_the_cpu_s() {
     let setup = Setup::new();
     setup.brings(&[], "2.13.0 cpu");
-    assert!(setup.path(".libtorch/torch/lib/libtorch_cpu.so").exists() && setup.path(".libtorch/torch/include").exists());
+    assert!(
+        setup.path(".libtorch/torch/lib/libtorch_cpu.so").exists() && setup.path(".libtorch/torch/include").exists()
+    );
     let lib = setup.path(".libtorch/torch/lib");
     assert!(!lib.join("libtorch_cuda.so").exists() && !lib.join("libtorch_python.so").exists());
     assert!(!setup.path(".libtorch/torch/nn").exists() && !setup.path(".libtorch/bin").exists());
@@ -136,13 +142,18 @@ fn without_a_gpu_the_cpu_s() {
 fn with_a_gpu_cuda_s_and_of_its_packages_nvidia_s_alone() {
     let setup = Setup::new().gpus(&["580.95.05, 9.0"]);
     setup.brings(&[], "2.13.0 cuda 13.0");
-    assert!(setup.path(".libtorch/torch/lib/libtorch_cuda.so").exists() && setup.path(".libtorch/nvidia/cudnn").exists());
+    assert!(
+        setup.path(".libtorch/torch/lib/libtorch_cuda.so").exists() && setup.path(".libtorch/nvidia/cudnn").exists()
+    );
     let pip = setup.pip();
     let needed: Vec<&str> = pip.lines().filter_map(|line| line.strip_prefix("needed: ")).collect();
-    assert_eq!(needed, [
-        "cuda-toolkit[cublas,cudart]==13.0.3; platform_system == \"Linux\"",
-        "nvidia-cudnn-cu13==9.20.0.48; platform_system == \"Linux\"",
-    ]);
+    assert_eq!(
+        needed,
+        [
+            "cuda-toolkit[cublas,cudart]==13.0.3; platform_system == \"Linux\"",
+            "nvidia-cudnn-cu13==9.20.0.48; platform_system == \"Linux\"",
+        ]
+    );
     assert!(pip.contains("--no-deps torch==2.13.0\n") && !pip.contains("index"), "{pip}");
 }
 
@@ -150,13 +161,19 @@ fn with_a_gpu_cuda_s_and_of_its_packages_nvidia_s_alone() {
 fn an_old_driver_or_card_stops_before_anything_is_downloaded() {
     let setup = Setup::new().gpus(&["550.54.15, 9.0"]);
     let said = setup.refuses(&[], 1);
-    assert!(said.contains("driver 550.54.15 is here, and CUDA 13.0 needs 580 or newer. Nothing was downloaded"), "{said}");
+    assert!(
+        said.contains("driver 550.54.15 is here, and CUDA 13.0 needs 580 or newer. Nothing was downloaded"),
+        "{said}"
+    );
     for way in ["CPSD_CUDA=cu126 make build", "a driver of version 580 or newer", "CPSD_LIBTORCH=cpu make build"] {
         assert!(said.contains(way), "{said}");
     }
     let setup = Setup::new().gpus(&["580.95.05, 7.0"]);
     let said = setup.refuses(&[], 1);
-    assert!(said.contains("compute capability 7.0 is here, and torch for CUDA 13.0 has kernels for 7.5 to 12.1"), "{said}");
+    assert!(
+        said.contains("compute capability 7.0 is here, and torch for CUDA 13.0 has kernels for 7.5 to 12.1"),
+        "{said}"
+    );
     assert!(said.contains("CPSD_CUDA=cu126") && !said.contains("a driver of version"), "{said}");
     // A new card with an old driver has one way to compute on it, an old card none with that driver.
     let said = Setup::new().gpus(&["550.54.15, 12.0"]).refuses(&[], 1);
@@ -274,7 +291,8 @@ fn another_kind_of_libtorch_at_the_same_path_is_linked_anew() {
     std::fs::create_dir_all(package.join("src")).unwrap();
     std::fs::create_dir_all(libtorch.join("lib")).unwrap();
     std::fs::copy(root("build.rs"), package.join("build.rs")).unwrap();
-    std::fs::write(package.join("Cargo.toml"), "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n").unwrap();
+    std::fs::write(package.join("Cargo.toml"), "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n")
+        .unwrap();
     // torch-sys names libtorch_cuda if it was there in its first build, and goes on doing so.
     let program = "#[link(name = \"torch_cuda\")]\nunsafe extern \"C\" {}\nfn main() {\n    \
         let maps = std::fs::read_to_string(\"/proc/self/maps\").unwrap();\n    \
