@@ -15,12 +15,15 @@ use cpsd::script::host::Host;
 use cpsd::{primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
-use commands::{check, doc, eval, exit, gpu_check, runs, script, test, worker};
+use commands::{check, doc, eval, exit, gpu_check, runs, script, test, version, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, disable_version_flag = true)]
 struct Cli {
+    /// Print version, libtorch, GPUs, device and threads
+    #[arg(long, short = 'V')]
+    version: bool,
     /// The folder of the run store (also CPSD_RUNS)
     #[arg(long, global = true, value_name = "DIR")]
     runs: Option<PathBuf>,
@@ -121,6 +124,9 @@ fn start(cli: Cli) -> u8 {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
+    if cli.version {
+        return Ok(version::run());
+    }
     // Without the variable, the GPUs' driver is not loaded before it is needed.
     if std::env::var_os("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;

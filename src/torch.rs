@@ -1,5 +1,8 @@
 //! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 
+use std::ffi::{CStr, c_void};
+use std::sync::Once;
+
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -18,6 +21,42 @@ fn first_sentence(message: &str) -> String {
     let text = message.split("\nException raised from").next().unwrap_or(message);
     let text = text.trim().trim_start_matches("Internal torch error:");
     text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
+}
+
+/// The version of the libtorch that is loaded, as in `2.13.0`, and the path of its library. None where it does not say them.
+pub fn version() -> Option<(String, String)> {
+    // SAFETY: the name ends with a zero.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"aoti_torch_abi_version".as_ptr()) };
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: the function's type in libtorch's torch/csrc/inductor/aoti_torch/c/shim.h. It returns a constant.
+    let number = unsafe { std::mem::transmute::<*mut c_void, extern "C" fn() -> u64>(found) }();
+    let part = |shift: u32| number >> shift & 0xff;
+    // SAFETY: zeros are a valid value of this structure, and the names in it are the loader's, which stay.
+    let path = unsafe {
+        let mut place: libc::Dl_info = std::mem::zeroed();
+        let known = libc::dladdr(found, &mut place) != 0 && !place.dli_fname.is_null();
+        if known { CStr::from_ptr(place.dli_fname).to_string_lossy().into_owned() } else { String::new() }
+    };
+    Some((format!("{}.{}.{}", part(56), part(48), part(40)), path))
+}
+
+/// The CUDA that this libtorch was built with, as in `13000` for 13.0; none if it is for the CPU.
+pub fn cuda() -> Option<i64> {
+    tch::utils::has_cudart().then(tch::utils::version_cudart)
+}
+
+/// Loads libtorch's library for linear algebra on GPUs, before several threads call it first.
+///
+/// libtorch loads it in the first such call of a process and keeps no lock meanwhile: of two first calls at once, one fails with
+/// "lazy wrapper should be called at most once" (pytorch/pytorch#90613).
+pub fn load_linear_algebra(device: Device) {
+    static LOADED: Once = Once::new();
+    if device.is_cuda() {
+        // A failure here is that of the call that follows, which reports it.
+        LOADED.call_once(|| drop(Tensor::f_eye(1, (Kind::Float, device)).and_then(|one| one.f_inverse())));
+    }
 }
 
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
@@ -86,6 +125,17 @@ mod tests {
         let a = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
         let error: Error = a.f_matmul(&a).unwrap_err().into();
         assert!(!error.message.contains('\n') && error.message.contains("2x3"), "{}", error.message);
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_library_that_is_loaded() {
+        let (version, path) = version().unwrap();
+        // What set-up wrote, or the version of Python's package, beside the library.
+        let lib = std::path::Path::new(&path).parent().unwrap();
+        let said =
+            ["../../version", "../version.py", "../build-version"].map(|name| std::fs::read_to_string(lib.join(name)));
+        assert!(said.into_iter().flatten().any(|text| text.contains(&version)), "{version} {path}");
+        assert_eq!(cuda().is_some(), lib.join("libtorch_cuda.so").exists());
     }
 
     #[test]

@@ -9,4 +9,5 @@ pub mod permissions;
 pub mod runs;
 pub mod script;
 pub mod test;
+pub mod version;
 pub mod worker;

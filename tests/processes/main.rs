@@ -9,6 +9,7 @@ mod command_line;
 mod common;
 mod damage;
 mod gpu_check;
+mod libtorch;
 mod permissions;
 mod prompt;
 mod reports;

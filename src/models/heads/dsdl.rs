@@ -9,6 +9,7 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::torch::load_linear_algebra;
 
 /// Zhou et al., "Deep semantic dictionary learning for multi-label image classification", AAAI 2021.
 ///
@@ -94,6 +95,7 @@ impl Dsdl {
         let m = d.size()[0];
         let gram = d.f_matmul(&d.f_transpose(0, 1)?)?;
         let ridge = Tensor::f_eye(m, (Kind::Float, d.device()))?.f_mul_scalar(self.ridge)?;
+        load_linear_algebra(d.device());
         Ok(Tensor::f_linalg_solve(&gram.f_add(&ridge)?, d, true)?)
     }
 
