@@ -1,4 +1,4 @@
-//! One job in a process of its own, which is started once more if it dies.
+//! One job in a process of its own, which is started once more if it dies or loses its GPU.
 //!
 //! The job is a file of JSON. `cpsd worker JOB.json` runs it and writes messages to its standard output, one line of
 //! JSON each. It stops when its standard input ends, and ends at once a few seconds after its parent is gone,
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::activity::message::Message;
 use crate::activity::progress::Relayed;
 use crate::activity::{console, interrupt};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::policy;
 
 /// How to start a worker process.
@@ -29,7 +29,7 @@ pub struct WorkerCommand<'a> {
 /// Runs a job file in a process of its own and returns the value of its last message. `epoch` receives every epoch's
 /// line; its error stops the worker.
 ///
-/// Errors: the worker's own, unchanged; Internal when it died twice; Interrupted.
+/// Errors: the worker's own, unchanged; Internal when it died twice; Device when it lost its GPU twice; Interrupted.
 pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {
     for attempt in 1..=2 {
         match attend(command, epoch)? {
@@ -37,6 +37,16 @@ pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>)
             Ended::Died(status) if attempt == 1 => {
                 interrupt::check()?;
                 console::log(&format!("{}: its worker process died ({status}); it is tried once more", command.name));
+            }
+            // A new process has a context of CUDA of its own.
+            Ended::LostDevice(error) if attempt == 1 => {
+                interrupt::check()?;
+                console::log(&format!("{}: {error}; it is tried once more in a new process", command.name));
+            }
+            Ended::LostDevice(error) => {
+                let message = format!("{}: in two processes one after the other: {error}", command.name);
+                return Err(Error { message, ..error }
+                    .with_help("CUDA_LAUNCH_BLOCKING=1 finds the operation; nvidia-smi -q and the system's log say whether a card is damaged"));
             }
             Ended::Died(status) => {
                 return Err(Error::internal(format!("{}: its worker process died twice ({status})", command.name))
@@ -52,6 +62,8 @@ pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>)
 enum Ended {
     Done(Value),
     Died(ExitStatus),
+    /// CUDA failed in it for good.
+    LostDevice(Error),
 }
 
 fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Ended> {
@@ -115,6 +127,7 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
     match (stopped, last) {
         (Some(error), _) => Err(error),
         (None, Some(Ok(value))) => Ok(Ended::Done(value)),
+        (None, Some(Err(error))) if error.kind == ErrorKind::Device => Ok(Ended::LostDevice(error)),
         (None, Some(Err(error))) => Err(error),
         (None, None) => Ok(Ended::Died(status)),
     }

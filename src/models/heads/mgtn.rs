@@ -115,19 +115,19 @@ impl Mgtn {
             true => centrality(&graph)?.f_mul_scalar(10.0)?,
             false => Tensor::f_ones([words.size()[0]], (Kind::Double, graph.device()))?,
         };
-        let graph = graph.f_to_device(p.device)?;
         let (hidden, m, spec) = (setup.integer("hidden"), setup.num_labels(), setup.spec);
         let (strong, neighbours) = (setup.number("strong"), setup.number("neighbours"));
         let weak = setup.number("weak").min(strong);
+        // On the CPU, like the communities and the centrality: the last bits are then the same on every device.
         let edges = [
-            Tensor::f_eye(m, (Kind::Float, p.device))?,
+            Tensor::f_eye(m, (Kind::Float, graph.device()))?,
             edges_between(&graph, strong, 1.0, neighbours)?,
             edges_between(&graph, weak, strong, neighbours)?,
         ];
         let choices = head.at("choices").frozen_if(!setup.flag("train_choices"));
         let equal = |name: &str| choices.at(name).filled("weight", &[1, 3, 1, 1], 0.1);
         Ok(Mgtn {
-            edges: Tensor::f_stack(&edges, 0)?.f_unsqueeze(0)?,
+            edges: Tensor::f_stack(&edges, 0)?.f_unsqueeze(0)?.f_to_device(p.device)?,
             choices: [equal("first")?, equal("second")?],
             convolutions: GraphConvolutions::new(&head, words.size()[1], hidden, 2 * setup.inputs)?,
             words,

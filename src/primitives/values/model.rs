@@ -8,6 +8,7 @@ use super::tensor::TensorValue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::torch::meeting::follow;
 use crate::training::Trained;
 
 /// A model as scripts hold it.
@@ -50,7 +51,9 @@ impl ModelValue {
             return Err(Error::new(ErrorKind::Tensor, message)
                 .with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]")));
         }
-        tch::no_grad(|| self.0.model().forward(&x.0, false)).map(TensorValue::from)
+        let model = self.0.model();
+        let x = follow(&x.0, model.device)?;
+        tch::no_grad(|| model.forward(&x, false)).map(TensorValue::from)
     }
 }
 
