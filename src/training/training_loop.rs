@@ -333,12 +333,12 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             Some((loss, _)) if !loss.is_finite() => Err(Error::data("the loss is no longer a number").with_help(help)),
             Some((loss, rest)) => match names.iter().zip(rest).find(|(_, sum)| !sum.is_finite()) {
                 None => Ok(*loss),
-                Some((name, _)) => Err(Error::data(format!(
-                    "a gradient was infinite or no number, though the loss is one: {name} are no longer finite"
-                ))
-                .with_help(format!(
-                    "sqrt, log and pow have infinite gradients at 0: clamp(1e-6, 1e6) before them avoids these; {help}"
-                ))),
+                Some((name, _)) => {
+                    let message = format!("the loss is a number, but {name} are no longer finite");
+                    Err(Error::data(message).with_help(format!(
+                        "a gradient was infinite or NaN, as those of sqrt, log and pow at 0, which clamp before them avoids; {help}"
+                    )))
+                }
             },
             None => Err(Error::internal("no loss was read")),
         }

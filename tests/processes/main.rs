@@ -13,5 +13,6 @@ mod prompt;
 mod reports;
 mod robustness;
 mod signals;
+mod stderr;
 mod torture;
 mod weights;
