@@ -1,4 +1,10 @@
 //! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
+//!
+//! - `faults`: what a failure means: memory that ended, a lost GPU, a refused operation
+//! - `meeting`: operands that are on different devices
+
+pub mod faults;
+pub mod meeting;
 
 use std::ffi::{CStr, c_void};
 use std::sync::Once;
@@ -12,15 +18,8 @@ use crate::random;
 
 impl From<TchError> for Error {
     fn from(error: TchError) -> Self {
-        Error::new(ErrorKind::Tensor, first_sentence(&error.to_string()))
+        faults::error(&error.to_string())
     }
-}
-
-/// The message of libtorch without its C++ trace: the first line that is not empty.
-fn first_sentence(message: &str) -> String {
-    let text = message.split("\nException raised from").next().unwrap_or(message);
-    let text = text.trim().trim_start_matches("Internal torch error:");
-    text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
 }
 
 /// The version of the libtorch that is loaded, as in `2.13.0`, and the path of its library. None where it does not say them.

@@ -69,6 +69,17 @@ impl TrainingState {
         tensors
     }
 
+    /// What a step changes, with its name in a sentence; the averages if they are kept.
+    pub(super) fn changed(&self, averaged: bool) -> Vec<(&'static str, &Tensor)> {
+        let mut tensors = vec![("the weights", &self.flat.values), ("the batch statistics", &self.flat.statistics)];
+        if averaged {
+            tensors.push(("the averaged weights", &self.average.values));
+            tensors.push(("the averaged batch statistics", &self.average.statistics));
+        }
+        tensors.extend(self.rule.state().into_iter().map(|(_, tensor)| ("the moments of the optimiser", tensor)));
+        tensors
+    }
+
     fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
         let mut tensors = self.current();
         if let Some((values, statistics)) = &self.best {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tch::Tensor;
 
+use super::fitting::Fitting;
 use super::stored_rows::{StoredRows, append_half};
 use super::views::Views;
 use crate::activity::interrupt;
@@ -14,7 +15,7 @@ use crate::images::{Batches, Dataset};
 use crate::models::Model;
 use crate::runs::{RunStore, id_of};
 
-/// Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
+/// Pictures at once. Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
 const BATCH: usize = 16;
 
 fn spec(model: &Model, dataset: &Dataset, views: &Views) -> Result<Value> {
@@ -42,7 +43,9 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let total = order.len();
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-        let batches = Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, BATCH, views.seed)?;
+        let mut fitting = Fitting::new("features of frozen stages", model, BATCH);
+        let batches =
+            Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, fitting.batch(), views.seed)?;
         let started = Instant::now();
         let mut shape: Vec<i64> = vec![];
         work.write_whole(StoredRows::FILE, |out| {
@@ -52,7 +55,8 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
                 let batch = batch?;
                 let n = batch.rows.len();
                 let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, side, side, 3])?;
-                let maps = model.frozen_features(&model.normalise(&pixels)?)?.f_permute([0, 2, 3, 1])?;
+                let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
+                let maps = maps.f_permute([0, 2, 3, 1])?;
                 shape = maps.size()[1..].to_vec();
                 append_half(out, &maps)?;
                 progress.advance(n as u64);

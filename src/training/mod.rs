@@ -8,6 +8,7 @@
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
 //! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
 //! - `trained_model`: a model with its run; `ensemble`: teachers merged into label order
@@ -21,6 +22,7 @@ pub mod checkpoint;
 mod cost;
 pub mod distillation_loss;
 pub mod ensemble;
+mod fitting;
 pub mod frozen_features;
 pub mod job;
 pub mod job_file;

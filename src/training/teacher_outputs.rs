@@ -4,6 +4,7 @@ use serde_json::json;
 use tch::{Device, Tensor};
 
 use super::ensemble::Ensemble;
+use super::fitting::Fitting;
 use super::model_inputs::ModelInputs;
 use super::options::TeacherMode;
 use super::stored_rows::{StoredRows, append_half};
@@ -36,12 +37,14 @@ pub fn teacher_outputs(
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
+        let mut fitting = Fitting::new("teacher outputs", &model, 256);
         work.write_whole(StoredRows::FILE, |out| {
-            for batch in inputs.all(&model, 256)? {
+            for batch in inputs.all(&model, fitting.batch())? {
                 interrupt::check()?;
                 work.check()?;
                 let batch = batch?;
-                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
+                let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
+                append_half(out, &logits)?;
                 progress.advance(batch.rows.len() as u64);
             }
             Ok(())

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::distillation_loss::DistillationLoss;
+use super::fitting::{self, Fitting};
 use super::job::Job;
 use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
@@ -158,8 +159,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
     /// line, those of earlier processes first. Its error stops the training like an interrupt.
     ///
-    /// Errors: Interrupted after a checkpoint was written; Io when another maker has taken the run over; Data when the loss is no longer a number (the last good
-    /// checkpoint is kept); a picture that cannot be read, named.
+    /// Errors: Interrupted after a checkpoint was written; Io when another maker has taken the run over; Data when the loss or the weights are no longer
+    /// numbers (the last good checkpoint is kept); a picture that cannot be read, named.
     pub fn train(mut self, work: &Work) -> Result<Outcome> {
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.images(self.steps), "images");
@@ -173,6 +174,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
             let stopped = self.epoch(&shown, work, &mut saved);
+            let stopped = stopped.map_err(|error| fitting::in_step(error, options, self.model.image_size()));
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
                 self.save(work)?;
@@ -285,17 +287,10 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let stopping = interrupt::requested();
             let saving = saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
             if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
-                let sum = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
-                let sum = f64::try_from(&sum)?;
-                if !sum.is_finite() {
-                    return Err(Error::data(format!(
-                        "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})",
-                        epoch + 1
-                    ))
-                    .with_help(
-                        "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept",
-                    ));
-                }
+                let sum = self.finite_loss(&unread).map_err(|error| {
+                    let at = format!("in epoch {}, step {done} (learning rate {lr:.2e})", epoch + 1);
+                    Error { message: format!("{} {at}", error.message), ..error }
+                })?;
                 self.state.position.loss_sum += sum;
                 self.state.position.loss_images += unread_images;
                 unread.clear();
@@ -318,6 +313,35 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
         }
         Ok(false)
+    }
+
+    /// The sum of the losses. It is read from the device together with sums over everything that a step changes: where the loss is a
+    /// number and its gradient none, the weights are lost, and must not come into a checkpoint.
+    ///
+    /// Errors: Data, without the place, if one of the sums is no finite number.
+    fn finite_loss(&self, losses: &[Tensor]) -> Result<f64> {
+        let sum = Tensor::f_stack(losses, 0)?.f_to_kind(Kind::Double)?.f_sum(Kind::Double)?;
+        let (names, changed): (Vec<_>, Vec<_>) = self.state.changed(self.job.options.ema > 0.0).into_iter().unzip();
+        let of = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_sum(None)?.f_to_kind(Kind::Double)?) };
+        let mut sums = vec![sum];
+        for tensor in changed {
+            sums.push(of(tensor)?);
+        }
+        let sums = Vec::<f64>::try_from(&Tensor::f_stack(&sums, 0)?)?;
+        let help = "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept";
+        match sums.split_first() {
+            Some((loss, _)) if !loss.is_finite() => Err(Error::data("the loss is no longer a number").with_help(help)),
+            Some((loss, rest)) => match names.iter().zip(rest).find(|(_, sum)| !sum.is_finite()) {
+                None => Ok(*loss),
+                Some((name, _)) => {
+                    let message = format!("the loss is a number, but {name} are no longer finite");
+                    Err(Error::data(message).with_help(format!(
+                        "a gradient was infinite or NaN, as those of sqrt, log and pow at 0, which clamp before them avoids; {help}"
+                    )))
+                }
+            },
+            None => Err(Error::internal("no loss was read")),
+        }
     }
 
     /// Evaluates if it is time, writes and returns the epoch's line, and moves to the next epoch.
@@ -397,9 +421,10 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let scores = (|| -> Result<Vec<f32>> {
             let mut scores = Vec::with_capacity(self.val_targets.len());
             let Some(inputs) = &self.val_inputs else { return Ok(scores) };
-            for batch in inputs.all(self.model, 256)? {
+            let mut fitting = Fitting::new("evaluation", self.model, 256);
+            for batch in inputs.all(self.model, fitting.batch())? {
                 let batch = batch?;
-                let logits = tch::no_grad(|| inputs.logits(self.model, &batch.x, Pass::EVAL))?;
+                let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(self.model, x, Pass::EVAL)))?;
                 scores.extend(crate::torch::to_vec_f32(&logits)?);
             }
             Ok(scores)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cpsd::script::session::Session;
 
-use crate::common::{SMALL, eval, files, session};
+use crate::common::{SMALL, alone_on_the_cpu, eval, files, session};
 
 fn run(session: &mut Session, code: &str) {
     let _ = eval(session, code);
@@ -186,6 +186,7 @@ fn a_run_store_that_cannot_be_written_is_said() {
 
 #[test]
 fn a_loss_written_in_a_script_trains_as_the_one_it_copies() {
+    alone_on_the_cpu!();
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
     run(&mut session, SMALL);

@@ -15,5 +15,6 @@ mod prompt;
 mod reports;
 mod robustness;
 mod signals;
+mod stderr;
 mod torture;
 mod weights;

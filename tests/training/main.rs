@@ -11,6 +11,7 @@ mod head_parts;
 mod heads;
 mod hostile_weights;
 mod label_mask;
+mod lost_weights;
 mod metrics_behaviour;
 mod metrics_golden;
 mod models_parity;

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executors::device_pool;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::torch::meeting::follow;
 use crate::training::Trained;
 
 /// A model as scripts hold it.
@@ -53,7 +54,8 @@ impl ModelValue {
         }
         // Where the model computes; the answer is where the pictures are.
         let model = self.0.model_on(device_pool::here())?;
-        let logits = tch::no_grad(|| model.forward(&x.0.f_to_device(model.device)?, false))?;
+        let pictures = follow(&x.0, model.device)?;
+        let logits = tch::no_grad(|| model.forward(&pictures, false))?;
         Ok(TensorValue::from(logits.f_to_device(x.0.device())?))
     }
 }
