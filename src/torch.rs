@@ -1,5 +1,10 @@
 //! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 
+mod constants;
+
+use std::cell::Cell;
+
+pub use constants::Constants;
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -20,8 +25,16 @@ fn first_sentence(message: &str) -> String {
     text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
 }
 
+thread_local!(static UPLOADS: Cell<u64> = const { Cell::new(0) });
+
+/// The number of calls of [`upload`] by this thread, to any device. For tests.
+pub fn uploads() -> u64 {
+    UPLOADS.get()
+}
+
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
 pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    UPLOADS.set(UPLOADS.get() + 1);
     if !device.is_cuda() {
         return Ok(tensor.f_to_device(device)?);
     }

@@ -13,7 +13,7 @@ pub struct Pass {
     pub train: bool,
     /// Determines the dropout masks: equal keys give equal masks, on any device.
     pub key: u64,
-    /// The precision of the backbone.
+    /// The precision of backbone and head.
     pub precision: Precision,
 }
 

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use crate::error::{Error, Result};
 use crate::losses::{Function, Kl, KlForm, LossSpec};
+use crate::models::precision::full;
 
 /// The input of a head in one pass.
 pub struct Seen<'a> {
@@ -42,6 +43,7 @@ impl LabelLoss<'_> {
     /// The loss over the known entries. Errors: one that compares the labels of a picture with each other, when some are
     /// unknown.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        let logits = &full(logits)?;
         let Some(known) = self.known else { return self.spec.by(self.function, logits, targets) };
         if let LossSpec::Kl(Kl { form: KlForm::Softmax, .. }) = self.spec {
             return Err(Error::argument(

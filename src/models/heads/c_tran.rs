@@ -124,9 +124,15 @@ impl CTran {
         }
     }
 
-    /// Logits, and the attention of the labels to the positions in the last layer `[N, m, h·w]`. `states`: `[N, m]`, 0 to 2; all
-    /// unknown if none.
-    fn run(&self, features: &Tensor, states: Option<&Tensor>, pass: Pass) -> Result<(Tensor, Tensor)> {
+    /// Logits, and if `looks` the attention of the labels to the positions in the last layer `[N, m, h·w]`. `states`: `[N, m]`, 0 to
+    /// 2; all unknown if none.
+    fn run(
+        &self,
+        features: &Tensor,
+        states: Option<&Tensor>,
+        pass: Pass,
+        looks: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let patches = tokens(features)?;
         let (size, m) = (patches.size(), self.labels.size()[0]);
         let mut labels = self.labels.f_unsqueeze(0)?.f_expand([size[0], m, size[2]], false)?;
@@ -140,12 +146,11 @@ impl CTran {
         let mut x = self.norm.forward(&Tensor::f_cat(&[patches, labels], 1)?)?;
         let mut looked = None;
         for layer in &self.layers {
-            let seen = layer.forward(&x, &x, &x, &x, pass)?;
-            (x, looked) = (seen.values, Some(seen.weights));
+            let seen = layer.forward(&x, [&x, &x, &x], pass, looks)?;
+            (x, looked) = (seen.values, seen.weights);
         }
-        let looked = looked.ok_or_else(|| Error::internal("a transformer without layers"))?;
         let own = self.last.forward(&x.f_narrow(1, size[1], m)?)?;
-        Ok((own, looked.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])?))
+        Ok((own, looked.map(|weights| weights.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])).transpose()?))
     }
 }
 
@@ -171,7 +176,7 @@ fn over_hidden(logits: &Tensor, shown: &Tensor) -> Result<OwnLoss> {
 
 impl Head for CTran {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, None, pass)?.0)
+        Ok(self.run(features, None, pass, false)?.0)
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
@@ -181,12 +186,12 @@ impl Head for CTran {
         let shown = self.shown(truth, pass)?;
         let states =
             truth.targets.f_gt(0.5)?.f_to_kind(Kind::Int64)?.f_add_scalar(1)?.f_mul(&shown.f_to_kind(Kind::Int64)?)?;
-        let logits = self.run(seen.maps, Some(&states), pass)?.0;
+        let logits = self.run(seen.maps, Some(&states), pass, false)?.0;
         let own_loss = over_hidden(&logits, &shown)?;
         Ok(Answer { logits, own_loss: Some(own_loss) })
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(maps(&self.run(features, None, Pass::EVAL)?.1, features)?))
+        self.run(features, None, Pass::EVAL, true)?.1.map(|weights| maps(&weights, features)).transpose()
     }
 }

@@ -10,6 +10,7 @@ use crate::models::layers::{Linear, average_pool};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::precision::full;
+use crate::models::products::linear;
 use crate::torch::to_vec_f32;
 
 /// Gao and Zhou, "Learning to discover multi-class attentional regions for multi-label image recognition", TIP 2021.
@@ -100,7 +101,7 @@ impl Mcar {
             Pooling::Both => most()?.f_add(&average_pool(features)?)?.f_mul_scalar(0.5)?,
         };
         let size = self.last.weight.size();
-        Ok(pooled.f_linear(&self.last.weight.f_reshape([size[0], size[1]])?, Some(&self.last.bias))?)
+        full(&linear(&pooled, &self.last.weight.f_reshape([size[0], size[1]])?, Some(&self.last.bias))?)
     }
 
     /// The boxes `[x1, x2, y1, y2]` in positions of an input of `height` × `width`, of the `regions` best labels of each
@@ -208,7 +209,7 @@ impl Head for Mcar {
         }
         let global = self.classify(seen.maps)?;
         let crops = tch::no_grad(|| -> Result<Tensor> {
-            let boxes = self.boxes(&self.last.on_maps(seen.maps)?, &global, size[2], size[3])?;
+            let boxes = self.boxes(&full(&self.last.on_maps(seen.maps)?)?, &global, size[2], size[3])?;
             self.crops(&full(seen.input)?, &boxes)
         })?;
         let local = self.classify(&(seen.rest)(&crops)?)?;

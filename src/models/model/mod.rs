@@ -17,7 +17,7 @@ use super::backbones::{self, Backbone, BackboneKind, torchscript};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
-use super::precision::{Precision, full};
+use super::precision::full;
 use super::weights::Origin;
 use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
@@ -175,7 +175,7 @@ impl Model {
             // Heads add to the outputs of stages after the frozen ones only.
             if stage > 1
                 && stage > self.spec.freeze
-                && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))?
+                && let Some(more) = self.head.lateral(stage - 1, &x)?
             {
                 x = x.f_add(&more)?;
             }
@@ -222,7 +222,9 @@ impl Model {
             Ok(())
         })?;
         let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
-        self.head.answer(&Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth }, pass)
+        let seen = Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth };
+        let answer = pass.precision.during(|| self.head.answer(&seen, pass))?;
+        Ok(Answer { logits: full(&answer.logits)?, ..answer })
     }
 
     /// The head's input from the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
