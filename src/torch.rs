@@ -1,6 +1,7 @@
 //! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 
-mod constants;
+mod constants; // tensors that are made once
+pub mod flags; // TensorFloat-32, determinism
 
 use std::cell::Cell;
 
@@ -25,16 +26,23 @@ fn first_sentence(message: &str) -> String {
     text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("libtorch refused the operation").to_string()
 }
 
-thread_local!(static UPLOADS: Cell<u64> = const { Cell::new(0) });
+/// Transfers between the host and the devices that this thread asked for. Those of models on the CPU are counted too, so that a
+/// test without a GPU sees what a GPU would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transfers {
+    pub uploads: u64,
+}
 
-/// The number of calls of [`upload`] by this thread, to any device. For tests.
-pub fn uploads() -> u64 {
-    UPLOADS.get()
+thread_local!(static TRANSFERS: Cell<Transfers> = const { Cell::new(Transfers { uploads: 0 }) });
+
+/// The transfers of this thread so far.
+pub fn transfers() -> Transfers {
+    TRANSFERS.get()
 }
 
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
 pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
-    UPLOADS.set(UPLOADS.get() + 1);
+    TRANSFERS.set(Transfers { uploads: TRANSFERS.get().uploads + 1 });
     if !device.is_cuda() {
         return Ok(tensor.f_to_device(device)?);
     }

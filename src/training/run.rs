@@ -13,6 +13,7 @@ use crate::activity::console;
 use crate::error::Result;
 use crate::executors::pool;
 use crate::runs::{Begun, Published, Run, RunStore};
+use crate::torch::flags::{self, Flags};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
 ///
@@ -58,7 +59,9 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         }
         Begun::Work(work) => work,
     };
+    let flags = Flags { tf32: job.options.tf32, deterministic: job.options.deterministic };
     let trained = (|| {
+        let _held = flags::hold(flags, device)?;
         let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
         let vocabulary = job.train.labels.labels().to_vec();
         let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
@@ -85,6 +88,9 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         "selected_on_test": trained.selected_on_test,
         "threads": threads,
         "device": format!("{device:?}"),
+        // Without effect on the CPU.
+        "tf32": device.is_cuda().then_some(flags.tf32),
+        "deterministic": device.is_cuda().then_some(flags.deterministic),
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
     let run = match work.publish(&summary)? {

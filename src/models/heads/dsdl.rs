@@ -146,7 +146,7 @@ mod tests {
 
     use tch::Device;
 
-    use super::super::{LabelLoss, Truth, find};
+    use super::super::{Known, LabelLoss, Truth, find};
     use super::*;
     use crate::losses::LossSpec;
     use crate::models::ModelSpec;
@@ -169,7 +169,8 @@ mod tests {
         let rest = |x: &Tensor| Ok(x.shallow_clone());
         let spec: LossSpec = serde_json::from_str(r#"{"name": "bce", "reduction": "mean"}"#).unwrap();
         let loss = |targets: &[f32; 6], known: &[bool; 6]| {
-            let (targets, known) = (Tensor::from_slice(targets).view([2, 3]), Tensor::from_slice(known).view([2, 3]));
+            let targets = Tensor::from_slice(targets).view([2, 3]);
+            let known = Known::new(known.to_vec(), 3, Device::Cpu).unwrap();
             let truth = Some(Truth { targets: &targets, known: Some(&known) });
             let answer =
                 head.answer(&Seen { maps: &maps, earlier: &[], input: &maps, rest: &rest, truth }, Pass::EVAL).unwrap();

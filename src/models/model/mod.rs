@@ -22,7 +22,7 @@ use super::weights::Origin;
 use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::torch::upload;
+use crate::torch::{flags, upload};
 
 /// A backbone and a head for `labels`.
 pub struct Model {
@@ -87,6 +87,7 @@ impl Model {
 
     /// `params` says which first values its tensors have.
     fn build(spec: &ModelSpec, labels: &[String], seed: u64, params: Params, device: Device) -> Result<Model> {
+        flags::start(device)?;
         check_labels(labels)?;
         let spec = ModelSpec { download: false, ..spec.resolved()? };
         let kind = backbones::find(&spec.backbone)?;
