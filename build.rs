@@ -8,9 +8,11 @@ fn main() {
     // Said once, this replaces cargo's rule that any changed file of the package runs this anew.
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
+    println!("cargo:rustc-check-cfg=cfg(libtorch_flags)");
     let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
         return;
     };
+    flags(&libtorch);
     let lib = libtorch.join("lib");
     // Set-up may put another kind of libtorch at the same path. Files that are absent are left out: cargo takes them as
     // changed in each build.
@@ -33,4 +35,26 @@ fn main() {
         }
         println!("cargo:rustc-link-search=native={}", out.display());
     }
+}
+
+/// Compiles the switches of libtorch that its C interface lacks, with the flags of torch-sys.
+fn flags(libtorch: &Path) {
+    const SHIM: &str = "src/torch/flags.cpp";
+    println!("cargo:rerun-if-changed={SHIM}");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    let include = libtorch.join("include");
+    if !include.join("ATen/Context.h").exists() {
+        return;
+    }
+    let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
+    cc::Build::new()
+        .cpp(true)
+        .pic(true)
+        .warnings(false)
+        .include(&include)
+        .flag("-std=c++17")
+        .flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}"))
+        .file(SHIM)
+        .compile("cpsd_flags");
+    println!("cargo:rustc-cfg=libtorch_flags");
 }

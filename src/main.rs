@@ -49,6 +49,8 @@ enum Command {
 }
 
 fn main() {
+    // SAFETY: no other thread runs yet.
+    unsafe { cpsd::torch::flags::set_environment() };
     let code = start(Cli::parse_from(permissions_first(std::env::args_os())));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.

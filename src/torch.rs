@@ -9,6 +9,12 @@ pub mod meeting;
 use std::ffi::{CStr, c_void};
 use std::sync::Once;
 
+mod constants; // tensors that are made once
+pub mod flags; // TensorFloat-32, determinism
+
+use std::cell::Cell;
+
+pub use constants::Constants;
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -58,8 +64,23 @@ pub fn load_linear_algebra(device: Device) {
     }
 }
 
+/// Transfers between the host and the devices that this thread asked for. Those of models on the CPU are counted too, so that a
+/// test without a GPU sees what a GPU would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transfers {
+    pub uploads: u64,
+}
+
+thread_local!(static TRANSFERS: Cell<Transfers> = const { Cell::new(Transfers { uploads: 0 }) });
+
+/// The transfers of this thread so far.
+pub fn transfers() -> Transfers {
+    TRANSFERS.get()
+}
+
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
 pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    TRANSFERS.set(Transfers { uploads: TRANSFERS.get().uploads + 1 });
     if !device.is_cuda() {
         return Ok(tensor.f_to_device(device)?);
     }

@@ -80,6 +80,8 @@ fn kind(job: &Job) -> String {
         o.batch,
         o.drop_last,
         o.precision,
+        o.tf32,
+        o.deterministic,
         o.optimiser,
         o.views,
         o.augment,

@@ -14,6 +14,7 @@ use crate::activity::console;
 use crate::error::Result;
 use crate::executors::{device_pool, pool};
 use crate::runs::{Begun, Published, Run, RunStore};
+use crate::torch::flags::{self, Flags};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
 ///
@@ -59,7 +60,9 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
     };
     let place = device_pool::take(&job.name, job.options.per_gpu)?;
     let device = place.device();
+    let flags = Flags { tf32: job.options.tf32, deterministic: job.options.deterministic };
     let trained = (|| {
+        let _held = flags::hold(flags, device)?;
         let model = model.moved_to(device)?;
         let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
         // Nothing of it stays on a GPU that is given back.
@@ -89,6 +92,9 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         "selected_on_test": trained.selected_on_test,
         "threads": threads,
         "device": format!("{device:?}"),
+        // Without effect on the CPU.
+        "tf32": device.is_cuda().then_some(flags.tf32),
+        "deterministic": device.is_cuda().then_some(flags.deterministic),
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
     let run = match work.publish(&summary)? {

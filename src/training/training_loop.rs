@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
-use crate::models::heads::{LabelLoss, Truth};
+use crate::models::heads::{Known, LabelLoss, Truth};
 use crate::models::{Model, Pass};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
@@ -62,8 +62,8 @@ pub struct TrainingLoop<'a, 'h> {
     val_inputs: Option<ModelInputs>,
     /// [images, m] on the model's device.
     targets: Tensor,
-    /// [images, m]: which targets are known. None if all are.
-    known: Option<Tensor>,
+    /// [images, m], row by row: which targets are known. None if all are.
+    known: Option<Vec<bool>>,
     /// -1 where the truth is unknown.
     val_targets: Vec<f32>,
     distillation: Option<DistillationLoss<'a>>,
@@ -97,12 +97,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let m = job.labels.len() as i64;
         let targets =
             Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = match options.known_labels().mask(train) {
-            None => None,
-            Some(mask) => {
-                Some(Tensor::f_from_slice(&mask)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?)
-            }
-        };
+        let known = options.known_labels().mask(train);
         let distillation = match &job.distillation {
             None => None,
             Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
@@ -238,7 +233,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
-            let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
+            let rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
+            let known = self.known.as_ref().map(rows).transpose()?;
             let truth = Truth { targets: &targets, known: known.as_ref() };
             let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };

@@ -12,6 +12,7 @@ use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::precision::full;
+use crate::models::products::matmul;
 use crate::torch::to_vec_f32;
 
 /// Nguyen, Vu and Le, "Modular graph transformer networks for multi-label image classification", AAAI 2021.
@@ -162,7 +163,7 @@ impl Mgtn {
 
     /// From the features of both backbones `[N, 2C]`.
     fn scores(&self, pooled: &Tensor) -> Result<Tensor> {
-        Ok(pooled.f_matmul(&self.classifiers()?.f_transpose(0, 1)?)?)
+        matmul(pooled, &self.classifiers()?.f_transpose(0, 1)?)
     }
 }
 
