@@ -1,8 +1,11 @@
 //! The devices that models are made and trained on.
 
+use std::sync::OnceLock;
+
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
+use crate::cuda;
 use crate::error::{Error, Result};
 
 /// The devices of the last call of [`choose`], or none.
@@ -60,7 +63,13 @@ pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
 }
 
 fn gpus() -> usize {
-    if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 }
+    static GPUS: OnceLock<usize> = OnceLock::new();
+    *GPUS.get_or_init(|| {
+        let gpus = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
+        // Before libtorch makes a context on one of them.
+        cuda::sleep_while_waiting(gpus);
+        gpus
+    })
 }
 
 fn automatic(gpus: usize) -> Vec<Device> {

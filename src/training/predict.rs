@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
+use super::gathered::Gathered;
 use super::model_inputs::ModelInputs;
 use super::teacher_outputs::teacher_outputs;
 use super::trained_model::Trained;
@@ -125,12 +126,12 @@ fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Resul
     let model = trained.model();
     let inputs = ModelInputs::new(store, &model, dataset, Views::centre())?;
     let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
-    let mut parts = Vec::new();
+    let mut logits = Gathered::default();
     for batch in inputs.all(&model, 128)? {
         interrupt::check()?;
         let batch = batch?;
-        parts.push(tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?.f_to_device(tch::Device::Cpu)?);
+        logits.push(tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
         progress.advance(batch.images.len() as u64);
     }
-    Ok(Tensor::f_cat(&parts, 0)?)
+    logits.rows(model.labels.len())
 }
