@@ -3,9 +3,12 @@
 pub mod driver;
 pub mod no_gpu;
 
+use std::sync::OnceLock;
+
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
+use crate::cuda;
 use crate::error::{Error, Result};
 
 /// The devices of the last call of [`choose`], or none.
@@ -64,7 +67,16 @@ pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
 
 /// The number of GPUs that libtorch sees.
 pub fn gpus() -> usize {
-    if no_gpu::may_ask_libtorch() && Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 }
+    static GPUS: OnceLock<usize> = OnceLock::new();
+    if !no_gpu::may_ask_libtorch() {
+        return 0;
+    }
+    *GPUS.get_or_init(|| {
+        let gpus = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
+        // Before libtorch makes a context on one of them.
+        cuda::sleep_while_waiting(gpus);
+        gpus
+    })
 }
 
 /// Every GPU that libtorch has kernels for, or the CPU, which is said where someone may expect a GPU.

@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
 use super::fitting::Fitting;
+use super::gathered::Gathered;
 use super::model_inputs::ModelInputs;
 use super::teacher_outputs::teacher_outputs;
 use super::trained_model::Trained;
@@ -127,14 +128,13 @@ fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Resul
     let model = trained.model_on(device_pool::here())?;
     let inputs = ModelInputs::new(store, &model, dataset, Views::centre())?;
     let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
-    let mut parts = Vec::new();
+    let mut logits = Gathered::default();
     let mut fitting = Fitting::new("predictions", &model, 128);
     for batch in inputs.all(&model, fitting.batch())? {
         interrupt::check()?;
         let batch = batch?;
-        let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
-        parts.push(logits.f_to_device(tch::Device::Cpu)?);
+        logits.push(fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?)?;
         progress.advance(batch.images.len() as u64);
     }
-    Ok(Tensor::f_cat(&parts, 0)?)
+    logits.rows(model.labels.len())
 }

@@ -109,13 +109,11 @@ impl TeacherTargets {
         Ok(TeacherTargets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
     }
 
-    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's.
-    pub fn of(&self, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
+    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's. `rows` `[n]` are the
+    /// positions of the rows, on the student's device.
+    pub fn of(&self, rows: &Tensor, x: &Tensor, pass: Pass) -> Result<Tensor> {
         match self {
-            TeacherTargets::Kept(all) => {
-                let index = crate::torch::upload(&Tensor::f_from_slice(rows)?, all.device())?;
-                Ok(all.f_index_select(0, &index)?)
-            }
+            TeacherTargets::Kept(all) => Ok(all.f_index_select(0, rows)?),
             TeacherTargets::Live { teachers, columns, mode } => tch::no_grad(|| {
                 let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
                 let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;

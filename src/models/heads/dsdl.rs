@@ -9,9 +9,9 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
-use crate::torch::load_linear_algebra;
 use crate::models::precision::full;
 use crate::models::products::{matmul, pointwise};
+use crate::torch::load_linear_algebra;
 
 /// Zhou et al., "Deep semantic dictionary learning for multi-label image classification", AAAI 2021.
 ///
