@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods)] // cargo reads what is printed, and wants its files in OUT_DIR
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     // Said once, this replaces cargo's rule that any changed file of the package runs this anew.
