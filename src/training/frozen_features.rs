@@ -2,9 +2,6 @@
 
 use std::time::Instant;
 
-use serde_json::json;
-use tch::Tensor;
-
 use super::stored_rows::{StoredRows, append_half};
 use super::views::Views;
 use crate::activity::interrupt;
@@ -13,6 +10,7 @@ use crate::error::Result;
 use crate::images::{Batches, Dataset};
 use crate::models::Model;
 use crate::runs::RunStore;
+use serde_json::json;
 
 /// Measured fastest on a CPU, where a larger batch leaves the caches (benches/frozen_features).
 const BATCH: usize = 16;
@@ -32,7 +30,8 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let total = order.len();
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-        let batches = Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, BATCH, views.seed)?;
+        let (pictures, augment) = (dataset.clone(), views.augment.clone());
+        let batches = Batches::new(pictures, side as u32, augment, order, BATCH, views.seed, model.device)?;
         let started = Instant::now();
         let mut shape: Vec<i64> = vec![];
         work.write_whole(StoredRows::FILE, |out| {
@@ -41,7 +40,7 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
                 work.check()?;
                 let batch = batch?;
                 let n = batch.rows.len();
-                let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, side, side, 3])?;
+                let pixels = batch.tensor(model.device)?;
                 let maps = model.frozen_features(&model.normalise(&pixels)?)?.f_permute([0, 2, 3, 1])?;
                 shape = maps.size()[1..].to_vec();
                 append_half(out, &maps)?;
