@@ -54,6 +54,8 @@ fn of_torchvision(op: Torchvision, width: usize, height: usize) -> Option<(Form,
         }
         Torchvision::Color(by) => (Form::Colour, shares(by)),
         Torchvision::Contrast(by) => (Form::Contrast, shares(by)),
+        // Pictures without an inside stay as they are.
+        Torchvision::Sharpness(_) if width <= 2 || height <= 2 => return None,
         Torchvision::Sharpness(by) => (Form::Sharpness, shares(by)),
         Torchvision::AutoContrast => (Form::Stretch, vec![]),
         Torchvision::Equalize => (Form::Equalise, vec![]),
