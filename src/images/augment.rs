@@ -96,11 +96,7 @@ fn crop(picture: &Picture, options: &AugmentOptions, rng: &mut impl rand::Rng) -
 
 fn flip(rgb: &mut [u8], size: usize) {
     for row in rgb.chunks_exact_mut(size * 3) {
-        for x in 0..size / 2 {
-            for c in 0..3 {
-                row.swap(x * 3 + c, (size - 1 - x) * 3 + c);
-            }
-        }
+        row.as_chunks_mut::<3>().0.reverse();
     }
 }
 

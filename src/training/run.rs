@@ -12,6 +12,7 @@ use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::Result;
 use crate::executors::pool;
+use crate::images::augment_tensors::are_applied_on;
 use crate::runs::{Begun, Published, Run, RunStore};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
@@ -85,6 +86,7 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         "selected_on_test": trained.selected_on_test,
         "threads": threads,
         "device": format!("{device:?}"),
+        "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
     let run = match work.publish(&summary)? {

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{colours, geometry};
 use crate::error::Result;
+use crate::images::fill::Fill;
 use crate::images::operation::Operation;
 use crate::images::randaugment::{self, Op as Torchvision, Pixels};
 use crate::images::randaugment_uda::{self, Op as Pillow};
@@ -90,7 +91,7 @@ fn of_pillow(op: Pillow, width: usize, height: usize) -> (Form, Vec<f64>) {
     }
 }
 
-fn filled(fill: crate::images::Fill) -> (Form, Vec<f64>) {
+fn filled(fill: Fill) -> (Form, Vec<f64>) {
     let sides = [fill.top, fill.bottom, fill.left, fill.right].map(|side| side as f64);
     (Form::Fill, sides.into_iter().chain(fill.colour.map(f64::from)).collect())
 }
@@ -103,6 +104,15 @@ fn table(operation: Operation) -> Vec<f64> {
 }
 
 impl Form {
+    /// Pixels of pictures that share kernels: it bounds the memory of intermediate results, to about 300 MB.
+    pub fn pixels_at_once(self) -> usize {
+        match self {
+            // Bicubic in f64: about 300 bytes a pixel.
+            Form::ShearX | Form::ShearY => 1 << 20,
+            _ => 4 << 20,
+        }
+    }
+
     /// The step on u8 `pictures` `[n, height, width, 3]`, with f64 `numbers` `[n, k]` on the same device.
     pub fn apply(self, pictures: &Tensor, numbers: &Tensor) -> Result<Tensor> {
         match self {

@@ -17,9 +17,6 @@ use super::operation::Operation;
 use crate::error::{Error, Result};
 use crate::torch::upload;
 
-/// Pixels of pictures that share kernels: it bounds the memory of intermediate results, at most about 200 bytes a pixel.
-const PIXELS_AT_ONCE: usize = 2 << 20;
-
 /// Whether the steps for a model on this device are applied there, not by the threads that decode. On a CPU they would only take turns.
 pub fn are_applied_on(device: Device) -> bool {
     device.is_cuda()
@@ -67,7 +64,6 @@ struct Group {
 
 /// The first steps of all pictures, then the second ones, and so on. The groups' numbers are appended to `numbers`.
 fn groups(operations: &[Vec<Operation>], width: usize, height: usize, numbers: &mut Vec<f64>) -> Vec<Group> {
-    let at_once = (PIXELS_AT_ONCE / (width * height).max(1)).max(1);
     let rounds = operations.iter().map(Vec::len).max().unwrap_or(0);
     let mut groups = Vec::new();
     for round in 0..rounds {
@@ -78,7 +74,8 @@ fn groups(operations: &[Vec<Operation>], width: usize, height: usize, numbers: &
             }
         }
         for (form, pictures) in by_form {
-            for part in pictures.chunks(at_once) {
+            let at_once = form.pixels_at_once() / (width * height).max(1);
+            for part in pictures.chunks(at_once.max(1)) {
                 let start = numbers.len();
                 for (picture, values) in part {
                     numbers.push(*picture as f64);
@@ -112,7 +109,7 @@ mod tests {
         // Brightness and Posterize are both tables of 256; then Rotate, then Fill.
         assert_eq!(sizes, [(2, 257), (2, 7), (1, 8)]);
         assert_eq!(numbers.len(), 2 * 257 + 2 * 7 + 8);
-        assert_eq!(groups(&operations, 2048, 1024, &mut vec![]).len(), 5);
+        assert_eq!(groups(&operations, 4096, 1024, &mut vec![]).len(), 5);
     }
 
     #[test]
