@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tch::Tensor;
 
 use super::fitting::Fitting;
 use super::stored_rows::{StoredRows, append_half};
@@ -44,8 +43,8 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
         let mut fitting = Fitting::new("features of frozen stages", model, BATCH);
-        let batches =
-            Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, fitting.batch(), views.seed)?;
+        let (pictures, augment) = (dataset.clone(), views.augment.clone());
+        let batches = Batches::new(pictures, side as u32, augment, order, fitting.batch(), views.seed, model.device)?;
         let started = Instant::now();
         let mut shape: Vec<i64> = vec![];
         work.write_whole(StoredRows::FILE, |out| {
@@ -54,7 +53,7 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
                 work.check()?;
                 let batch = batch?;
                 let n = batch.rows.len();
-                let pixels = Tensor::f_from_slice(&batch.pixels)?.f_view([n as i64, side, side, 3])?;
+                let pixels = batch.tensor(model.device)?;
                 let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
                 let maps = maps.f_permute([0, 2, 3, 1])?;
                 shape = maps.size()[1..].to_vec();

@@ -158,18 +158,16 @@ impl ModelInputs {
             }
             ModelInputs::Pictures { dataset, views } => {
                 let side = model.image_size();
-                let batches =
-                    Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, batch, views.seed)?;
+                let (dataset, augment) = (dataset.clone(), views.augment.clone());
+                let batches = Batches::new(dataset, side as u32, augment, order, batch, views.seed, model.device)?;
                 Ok(Box::new(batches.map(move |batch| {
                     let batch = batch?;
-                    let pixels =
-                        Tensor::f_from_slice(&batch.pixels)?.f_view([batch.rows.len() as i64, side, side, 3])?;
                     let rows =
                         batch.rows.iter().zip(&batch.views).map(|(&i, &v)| i64::from(v) * n + i64::from(i)).collect();
                     Ok(Batch {
                         images: batch.rows.iter().map(|&i| i64::from(i)).collect(),
                         rows,
-                        x: model.normalise(&pixels)?,
+                        x: model.normalise(&batch.tensor(model.device)?)?,
                         uploaded: None,
                     })
                 })))

@@ -13,6 +13,7 @@ use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::Result;
 use crate::executors::{device_pool, pool};
+use crate::images::augment_tensors::are_applied_on;
 use crate::runs::{Begun, Published, Run, RunStore};
 use crate::torch::flags::{self, Flags};
 
@@ -95,6 +96,7 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         // Without effect on the CPU.
         "tf32": device.is_cuda().then_some(flags.tf32),
         "deterministic": device.is_cuda().then_some(flags.deterministic),
+        "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
     let run = match work.publish(&summary)? {

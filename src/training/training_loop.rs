@@ -230,8 +230,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let [index, rows] = batch.positions(model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
-            let rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
-            let known = self.known.as_ref().map(rows).transpose()?;
+            let known_rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
+            let known = self.known.as_ref().map(known_rows).transpose()?;
             let truth = Truth { targets: &targets, known: known.as_ref() };
             let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
