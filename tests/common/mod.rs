@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, unused_macros)]
 
 pub mod hub;
+pub mod pretended_gpu;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

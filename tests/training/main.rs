@@ -21,6 +21,7 @@ mod models_weights;
 mod optimisers;
 mod parity;
 mod partial;
+mod pretended_gpu;
 mod published_heads;
 mod recipes;
 mod reconstructed_heads;
