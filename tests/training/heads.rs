@@ -16,7 +16,7 @@ use crate::common::{alone, labels, session};
 use crate::formula::formula;
 
 /// A specification with everything that the head needs, and small sizes.
-fn spec(head: &str, m: usize) -> ModelSpec {
+pub fn spec(head: &str, m: usize) -> ModelSpec {
     let kind = find(head).unwrap();
     let small = |name: &str| match name {
         "width" | "feed_forward" | "embedding" => Some(16.0),

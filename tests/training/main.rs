@@ -24,4 +24,5 @@ mod reproduce;
 mod runs;
 mod steps;
 mod tensorboard;
+mod transfers;
 mod weights_hub;
