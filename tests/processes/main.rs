@@ -9,6 +9,7 @@ mod command_line;
 mod common;
 mod damage;
 mod permissions;
+mod pretended_gpu;
 mod prompt;
 mod reports;
 mod robustness;
