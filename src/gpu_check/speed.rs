@@ -10,6 +10,7 @@ use crate::devices;
 use crate::error::{Error, Result};
 use crate::losses::LossSpec;
 use crate::models::{Model, Pass, Precision, heads};
+use crate::torch::flags::{self, Flags};
 use crate::training::TrainOptions;
 use crate::training::optimiser::{Average, Flat, Groups, UpdateRule};
 
@@ -25,6 +26,10 @@ pub const CHECK: Check = Check {
 const PARTS: &[&str] = &[
     "resnet101 gap 448 float32",
     "resnet101 gap 448 bfloat16",
+    "resnet101 gap 448 float32 tf32-off",
+    "resnet101 gap 448 float32 unmeasured",
+    "resnet101 gap 448 bfloat16 unmeasured",
+    "resnet101 gap 448 float32 deterministic",
     "resnet101 q2l 448 float32",
     "resnet101 q2l 448 bfloat16",
     "tresnet_l ml_decoder 448 float32",
@@ -37,31 +42,40 @@ const PARTS: &[&str] = &[
 
 fn speed(part: &str) -> Result<Outcome> {
     let words: Vec<&str> = part.split(' ').collect();
-    let [backbone, head, side, precision] = words[..] else {
+    let [backbone, head, side, precision, ref rest @ ..] = words[..] else {
         return Err(Error::argument(format!("\"{part}\" is not a backbone, a head, a side and a precision")));
     };
+    // As a long training has them, but for one.
+    let mut flags = Flags { benchmark: true, ..Flags::default() };
+    match rest.first() {
+        Some(&"tf32-off") => flags.tf32 = false,
+        Some(&"unmeasured") => flags.benchmark = false,
+        Some(&"deterministic") => (flags.benchmark, flags.deterministic) = (false, true),
+        _ => {}
+    }
     let side: i64 = side.parse().map_err(|_| Error::argument(format!("a side of {side} pixels")))?;
     let device = devices::first();
     // On a CPU the small one alone says something in time.
-    if !device.is_cuda() && (backbone != "efficientnet_lite0" || precision != "float32") {
+    if !device.is_cuda() && part != "efficientnet_lite0 gap 448 float32" {
         return Ok(Outcome::skipped("large models are timed on GPUs alone"));
     }
     let (batch, steps) = if device.is_cuda() { (64, 20) } else { (8, 2) };
     let of = if precision == "float32" { Precision::Float32 } else { Precision::BFloat16 };
+    let _held = flags::hold(flags, device)?;
     let (rate, memory) = measure(backbone, head, side, of, batch, steps, device)?;
     let mut outcome = Outcome::new(&["model", "pixels", "precision", "batch", "pictures/s", "GPU memory"]);
     let memory = memory.map_or("-".into(), |bytes| format!("{:.1} GB", bytes as f64 / 1e9));
     outcome.row([
         format!("{backbone} + {head}"),
         side.to_string(),
-        precision.into(),
+        format!("{precision} {}", rest.join(" ")).trim().into(),
         batch.to_string(),
         format!("{rate:.0}"),
         memory,
     ]);
     outcome.note(format!(
         "80 labels, {steps} steps after some that are not counted: normalise, forward, ASL, backward, Adam, moving average; the \
-         pictures are on the device. Memory is what the driver says this process took, libtorch's cache included"
+         pictures are on the device. Memory is what the driver says this process took, libtorch's cache included. As in a long training, cuDNN measures its kernels, unless 'unmeasured' says otherwise"
     ));
     Ok(outcome)
 }

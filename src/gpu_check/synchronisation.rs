@@ -33,7 +33,8 @@ fn synchronisation(_part: &str) -> Result<Outcome> {
     let of_backbones =
         ["resnet18", "tresnet_m", "swin_t", "efficientnet_lite0", "convnext_tiny", "vit_small_patch14_dinov2"];
     let pairs = of_backbones.map(|backbone| (backbone, "gap")).into_iter();
-    let pairs = pairs.chain(heads::HEADS.iter().map(|head| ("resnet18", head.name)).filter(|(_, head)| *head != "gap"));
+    let pairs =
+        pairs.chain(heads::HEADS.iter().map(|head| ("small_cnn", head.name)).filter(|(_, head)| *head != "gap"));
     for (backbone, head) in pairs {
         crate::activity::interrupt::check()?;
         let side = if backbone == "swin_t" || backbone.starts_with("vit") { 224 } else { 64 };

@@ -35,7 +35,6 @@ int cpsd_set_deterministic(int wanted) noexcept {
   return answered([=] {
     auto& context = at::globalContext();
     context.setDeterministicCuDNN(wanted != 0);
-    context.setBenchmarkCuDNN(wanted == 0);
     context.setDeterministicAlgorithms(wanted != 0, false);
     context.setDeterministicFillUninitializedMemory(false);
     return true;
@@ -45,7 +44,7 @@ int cpsd_set_deterministic(int wanted) noexcept {
 int cpsd_deterministic() noexcept {
   return answered([] {
     auto& context = at::globalContext();
-    return context.deterministicCuDNN() && context.deterministicAlgorithms() && !context.benchmarkCuDNN();
+    return context.deterministicCuDNN() && context.deterministicAlgorithms();
   });
 }
 }

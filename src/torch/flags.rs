@@ -13,13 +13,18 @@ pub struct Flags {
     /// Whether convolutions and matrix products of f32 may round their factors to 10 bits (TensorFloat-32, on GPUs from Ampere
     /// on).
     pub tf32: bool,
-    /// Whether equal calls give equal bits on the same kind of GPU. Otherwise cuDNN measures its kernels and takes the fastest.
+    /// Whether equal calls give equal bits on the same kind of GPU.
     pub deterministic: bool,
+    /// Whether cuDNN measures its kernels for each new shape and takes the fastest, which takes seconds. Determinism excludes it.
+    pub benchmark: bool,
 }
+
+/// The number of steps from which the measuring of kernels is worth its seconds.
+pub const LONG: u64 = 1000;
 
 impl Default for Flags {
     fn default() -> Self {
-        Flags { tf32: true, deterministic: false }
+        Flags { tf32: true, deterministic: false, benchmark: false }
     }
 }
 
@@ -39,7 +44,7 @@ pub unsafe fn set_environment() {
 }
 
 /// The flags that somebody holds, and how many do.
-static HELD: Mutex<(Flags, usize)> = Mutex::new((Flags { tf32: true, deterministic: false }, 0));
+static HELD: Mutex<(Flags, usize)> = Mutex::new((Flags { tf32: true, deterministic: false, benchmark: false }, 0));
 
 /// Flags that stay until this is dropped.
 pub struct Held {
@@ -60,6 +65,8 @@ pub fn start(device: Device) -> Result<()> {
 }
 
 /// Computes by these flags from now on, if `device` is a GPU. What else this process computes meanwhile follows them too.
+///
+/// `benchmark` is that of the first who holds flags: it decides about speed alone.
 ///
 /// Errors: somebody else holds other flags; `deterministic` in a process whose cuBLAS is not.
 pub fn hold(flags: Flags, device: Device) -> Result<Held> {
@@ -109,7 +116,8 @@ fn take(held: &mut (Flags, usize), flags: Flags, set: impl Fn(Flags) -> Result<(
         _ if held.0.deterministic != flags.deterministic => return differs("deterministic", held.0.deterministic),
         _ => {}
     }
-    *held = (flags, held.1 + 1);
+    let first = held.1 == 0;
+    *held = (if first { flags } else { held.0 }, held.1 + 1);
     Ok(())
 }
 
@@ -129,6 +137,7 @@ fn set(flags: Flags) -> Result<()> {
         ("tf32", unsafe { native::cpsd_set_tf32(i32::from(flags.tf32)) }),
         ("deterministic", unsafe { native::cpsd_set_deterministic(i32::from(flags.deterministic)) }),
     ];
+    tch::Cuda::cudnn_set_benchmark(flags.benchmark && !flags.deterministic);
     match refused.iter().find(|(_, answer)| *answer < 0) {
         None => Ok(()),
         Some((key, _)) => Err(Error::argument(format!("libtorch refuses the option {key}")).about_option(key)),
@@ -153,7 +162,10 @@ mod native {
 #[cfg(not(libtorch_flags))]
 fn set(flags: Flags) -> Result<()> {
     match flags.deterministic {
-        false => Ok(()),
+        false => {
+            tch::Cuda::cudnn_set_benchmark(flags.benchmark);
+            Ok(())
+        }
         true => {
             Err(Error::argument("this build cannot set deterministic: it was made without the headers of libtorch")
                 .about_option("deterministic")
@@ -168,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    const EXACT: Flags = Flags { tf32: false, deterministic: false };
+    const EXACT: Flags = Flags { tf32: false, deterministic: false, benchmark: false };
 
     #[test]
     fn flags_hold_until_the_last_gives_them_back() {
@@ -184,6 +196,10 @@ mod tests {
         assert!(error.message.contains("computes with tf32: false") && error.help.unwrap().contains("processes"));
         let deterministic = Flags { deterministic: true, ..EXACT };
         assert!(take(&mut held, deterministic, set).unwrap_err().message.contains("with deterministic: false"));
+        // Another choice of speed is no other computation.
+        take(&mut held, Flags { benchmark: true, ..EXACT }, set).unwrap();
+        assert_eq!(held, (EXACT, 3));
+        give_back(&mut held, set).unwrap();
         give_back(&mut held, set).unwrap();
         assert!(take(&mut held, deterministic, set).is_err());
         give_back(&mut held, set).unwrap();
@@ -206,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_cpu_holds_nothing() {
-        let held = hold(Flags { tf32: false, deterministic: true }, Device::Cpu).unwrap();
+        let held = hold(Flags { tf32: false, deterministic: true, benchmark: false }, Device::Cpu).unwrap();
         assert!(!held.gpu && HELD.lock().1 == 0);
     }
 
@@ -215,7 +231,7 @@ mod tests {
     fn libtorch_takes_the_flags() {
         // SAFETY: as in `set`. No other test of this program has an operation that determinism changes.
         let came = || unsafe { (native::cpsd_tf32(), native::cpsd_deterministic()) };
-        for flags in [EXACT, Flags { tf32: true, deterministic: true }, Flags::default()] {
+        for flags in [EXACT, Flags { deterministic: true, ..Flags::default() }, Flags::default()] {
             set(flags).unwrap();
             assert_eq!(came(), (i32::from(flags.tf32), i32::from(flags.deterministic)));
         }

@@ -6,6 +6,7 @@ use tch::Device;
 use super::callbacks::Callbacks;
 use super::job::Job;
 use super::metrics_file;
+use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Select, SelectOn};
 use super::trained_model::Trained;
@@ -61,7 +62,10 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
     };
     let place = device_pool::take(&job.name, job.options.per_gpu)?;
     let device = place.device();
-    let flags = Flags { tf32: job.options.tf32, deterministic: job.options.deterministic };
+    let options = &job.options;
+    let steps = steps_per_epoch(train.len(), options.batch, options.drop_last) * options.epochs;
+    let benchmark = steps >= flags::LONG && !options.deterministic;
+    let flags = Flags { tf32: options.tf32, deterministic: options.deterministic, benchmark };
     let trained = (|| {
         let _held = flags::hold(flags, device)?;
         let model = model.moved_to(device)?;
