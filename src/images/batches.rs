@@ -246,7 +246,7 @@ mod tests {
             assert_ne!(whole.pixels, left.pixels);
             let (expected, came) = (whole.tensor(Device::Cpu).unwrap(), left.tensor(Device::Cpu).unwrap());
             assert_eq!(came.size(), [20, 24, 24, 3]);
-            let worst = expected.to_kind(tch::Kind::Int).sub(&came.to_kind(tch::Kind::Int)).abs().max();
+            let worst = (expected.to_kind(tch::Kind::Int) - came.to_kind(tch::Kind::Int)).abs().max();
             assert_eq!(i64::try_from(worst).unwrap(), 0);
         }
     }

@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn pictures_without_steps_stay_and_wrong_shapes_are_errors() {
         let pixels = Tensor::f_from_slice(&[7_u8; 2 * 4 * 5 * 3]).unwrap().f_view([2, 4, 5, 3]).unwrap();
-        let same = apply(pixels.f_mul_scalar(1), &[vec![], vec![Operation::Nothing]]).unwrap();
+        let same = apply(pixels.f_mul_scalar(1).unwrap(), &[vec![], vec![Operation::Nothing]]).unwrap();
         assert_eq!(same, pixels);
         assert!(apply(pixels.shallow_clone(), &[vec![]]).is_err());
         assert!(apply(pixels.f_permute([0, 3, 1, 2]).unwrap(), &[vec![], vec![]]).is_err());
