@@ -108,7 +108,10 @@ impl Situation<'_> {
             Driver::Works { gpus, .. } => match gpus.iter().find_map(|gpu| too_old(gpu, cuda)) {
                 Some(card) => reason(card, format!("a newer card{other}")),
                 None => reason(
-                    format!("the driver has {} GPUs, and libtorch sees none", gpus.len()),
+                    format!(
+                        "the driver sees {}, and libtorch no GPU",
+                        gpus.iter().map(|gpu| &*gpu.name).collect::<Vec<_>>().join(", ")
+                    ),
                     "`cpsd --version` lists them".into(),
                 ),
             },
@@ -234,7 +237,7 @@ mod tests {
                 works(13000, &[h100]),
                 None,
                 None,
-                "the driver has 1 GPUs, and libtorch sees none",
+                "the driver sees NVIDIA H100, and libtorch no GPU",
                 "--version",
             ),
             (

@@ -309,7 +309,7 @@ fn attend_in(qkv: &Tensor, heads: i64, bias: Option<&Tensor>, flat: bool) -> Res
     let of_all = [batch, &[heads, tokens, tokens]].concat();
     let bias = match bias {
         // The same for the whole batch: it is not repeated in memory.
-        Some(bias) if bias.dim() <= 3 => Some(bias.shallow_clone()),
+        Some(bias) if bias.dim() == 3 => Some(bias.f_unsqueeze(0)?),
         Some(bias) => Some(bias.f_expand(&of_all, false)?.f_reshape([-1, heads, tokens, tokens])?),
         None => None,
     };

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 
 use tch::Tensor;
 
+use crate::error::Result;
+
 thread_local!(static SEEN: RefCell<Option<Vec<Seen>>> = const { RefCell::new(None) });
 
 /// Input and output of one convolution.
@@ -29,6 +31,11 @@ pub fn is_channels_last(x: &Tensor) -> bool {
     }
     let fits = |side: i64, came: i64, expected: i64| side == 1 || came == expected;
     by_channel == 1 && fits(w, by_column, c) && fits(h, by_row, w * c) && fits(n, by_image, h * w * c)
+}
+
+/// The same numbers channels-last.
+pub fn channels_last(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
 /// Runs `work` and returns what every convolution of this thread read and wrote meanwhile. For tests.
@@ -62,5 +69,7 @@ mod tests {
         // A part of channels-last maps has gaps.
         assert!(!is_channels_last(&x.permute([0, 3, 1, 2]).narrow(3, 0, 2)));
         assert!(!is_channels_last(&x.select(0, 0)));
+        let y = channels_last(&x).unwrap();
+        assert!(is_channels_last(&y) && y == x);
     }
 }

@@ -127,6 +127,127 @@ impl Drop for CheckpointWriter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
+    use crate::files::own;
+    use crate::images::scenes::{SceneOptions, splits};
+    use crate::models::ModelSpec;
+    use crate::runs::{Begun, RunStore};
+    use crate::training::callbacks::Callbacks;
+    use crate::training::job::Job;
+    use crate::training::naming::NamedJob;
+    use crate::training::options::TrainOptions;
+    use crate::training::training_loop::TrainingLoop;
+
+    const ALWAYS: Duration = Duration::ZERO;
+
+    fn job() -> Job {
+        let options = SceneOptions { train: 24, val: 8, test: 1, test_shifted: 1, size: 32, ..SceneOptions::default() };
+        let mut splits = splits(&options).unwrap();
+        let (_, val) = splits.remove(1);
+        let (_, train) = splits.remove(0);
+        let model =
+            ModelSpec { backbone: "small_cnn".into(), image_size: Some(32), stages: Some(2), ..ModelSpec::default() };
+        let options =
+            TrainOptions { model, epochs: 4, batch: 4, eval_every: 1, threads: 1, views: 1, ..TrainOptions::default() };
+        let labels = train.labels.labels()[..3].to_vec();
+        Job { name: "test".into(), train, val: Some(val), labels, options, distillation: None }
+    }
+
+    /// Trains in a store, and gives the model's tensors and the lines without their times. `from` gets the number of updates that a
+    /// checkpoint brought. `each` is called with the number of every epoch.
+    fn trained(
+        store: &RunStore,
+        policy: CheckpointPolicy,
+        from: &mut u64,
+        mut each: impl FnMut(u64, &Work) -> Result<()>,
+    ) -> Result<(Vec<Vec<f32>>, Vec<serde_json::Value>)> {
+        tch::set_num_threads(1);
+        console::set_quiet(true);
+        let NamedJob { job, model, train, val, spec, id } = NamedJob::new(&job())?;
+        let Begun::Work(work) = store.begin(&id, &spec)? else { panic!("it is finished") };
+        let mut epoch = |line: &serde_json::Value| each(line["epoch"].as_u64().unwrap(), &work);
+        let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
+        let training = TrainingLoop::new(store, &job, &model, &train, &val, &work, callbacks)?;
+        *from = training.position().updates;
+        let outcome = training.with_checkpoints(policy).train(&work)?;
+        let lines = outcome.metrics.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines = lines.map(|mut line: serde_json::Value| {
+            let timed = line.as_object_mut().unwrap();
+            timed.retain(|key, _| !["seconds", "images_per_second"].contains(&key.as_str()));
+            line
+        });
+        let state = model.state().into_iter().map(|(_, tensor)| crate::torch::to_vec_f32(&tensor).unwrap());
+        Ok((state.collect(), lines.collect()))
+    }
+
+    fn store() -> (tempfile::TempDir, RunStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = RunStore::new(folder.path());
+        (folder, store)
+    }
+
+    #[test]
+    fn a_thread_that_writes_changes_no_result_and_what_it_wrote_goes_on() {
+        let never = CheckpointPolicy { every: Duration::from_secs(1000), share: 1, in_background: false };
+        let thread = CheckpointPolicy { every: ALWAYS, share: 0, in_background: true };
+        let (_folder, plain) = store();
+        let mut from = 0;
+        let expected = trained(&plain, never, &mut from, |_, _| Ok(())).unwrap();
+        // Every checkpoint is one of some step, whole; it is read while the training goes on.
+        let (_folder, background) = store();
+        let mut seen = 0;
+        let came = trained(&background, thread, &mut from, |epoch, work| {
+            // The first may still be on its way.
+            let patience = Instant::now();
+            while own::is_absent(&work.checkpoint()) && patience.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let bytes = own::read(&work.checkpoint())?;
+            seen += u64::from(safetensors::SafeTensors::deserialize(&bytes).is_ok() && epoch > 0);
+            Ok(())
+        });
+        assert_eq!(came.unwrap(), expected);
+        assert_eq!(seen, 4);
+        // The process dies in the third epoch: no state is written at the end, so the next one has that of a thread.
+        let (_folder, killed) = store();
+        let (copy, again) = store();
+        let stopped = trained(&killed, thread, &mut from, |epoch, work| {
+            if epoch < 3 {
+                return Ok(());
+            }
+            for entry in own::entries(work.dir.parent().unwrap()).filter(|entry| entry.path().is_dir()) {
+                let to = copy.path().join(".work").join(entry.file_name());
+                std::fs::create_dir_all(&to).unwrap();
+                std::fs::copy(work.checkpoint(), to.join(work.checkpoint().file_name().unwrap())).unwrap();
+            }
+            Err(Error::interrupted())
+        });
+        assert_eq!(stopped.unwrap_err().kind, ErrorKind::Interrupted);
+        assert_eq!(from, 0);
+        // Of 6 updates in each epoch.
+        assert_eq!(trained(&again, never, &mut from, |_, _| Ok(())).unwrap(), expected);
+        assert!((1..=18).contains(&from), "{from}");
+        assert_eq!(trained(&killed, never, &mut from, |_, _| Ok(())).unwrap(), expected);
+        assert_eq!(from, 18);
+    }
+
+    #[test]
+    fn an_error_of_the_thread_ends_the_training() {
+        let (_folder, store) = store();
+        let thread = CheckpointPolicy { every: ALWAYS, share: 0, in_background: true };
+        let error = trained(&store, thread, &mut 0, |epoch, work| {
+            if epoch == 1 {
+                // No file can replace a folder.
+                let _ = own::remove_file(&work.checkpoint());
+                while own::create_folders(&work.checkpoint().join("in the way")).is_err() {
+                    let _ = own::remove_file(&work.checkpoint());
+                }
+            }
+            Ok(())
+        });
+        let error = error.unwrap_err();
+        assert!(error.kind == ErrorKind::Io && error.message.contains("checkpoint"), "{error}");
+    }
 
     #[test]
     fn a_gpu_writes_seldom_and_by_a_thread() {

@@ -194,3 +194,55 @@ pub fn steps_per_epoch(images: usize, batch: usize, drop_last: bool) -> u64 {
     let batches = if drop_last { images / batch } else { images.div_ceil(batch) };
     (batches as u64).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::scenes::{SceneOptions, splits};
+    use crate::models::ModelSpec;
+    use crate::torch::transfers;
+
+    /// The device of this machine; on a GPU rows are read ahead.
+    #[test]
+    fn kept_features_are_those_that_are_read() {
+        let device = crate::devices::first();
+        let options = SceneOptions { train: 10, val: 1, test: 1, test_shifted: 1, size: 32, ..SceneOptions::default() };
+        let (_, train) = splits(&options).unwrap().remove(0);
+        let spec = ModelSpec { image_size: Some(32), stages: Some(2), freeze: 1, ..ModelSpec::default() };
+        let labels = train.labels.labels()[..2].to_vec();
+        let model = Model::new(&spec.resolved().unwrap(), &labels, 1, device).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = RunStore::new(folder.path());
+        let views = Views { count: 2, augment: Some(Default::default()), seed: 1 };
+        let inputs =
+            |free| ModelInputs::new(&store, &model, &train, views.clone()).unwrap().keep(device, free).unwrap();
+        let is_kept = |inputs: &ModelInputs| matches!(inputs, ModelInputs::Frozen { kept: Some(_), .. });
+        let read = inputs(None);
+        let ModelInputs::Frozen { rows, .. } = &read else { panic!("nothing is frozen") };
+        let bytes = rows.bytes();
+        let kept = inputs(Some(2 * bytes));
+        assert!(is_kept(&kept) && !is_kept(&read) && !is_kept(&inputs(Some(2 * bytes - 1))));
+        for epoch in 0..2 {
+            let batches = |inputs: &ModelInputs| -> Vec<(Vec<i64>, Vec<i64>, Tensor, [Tensor; 2])> {
+                let batches = inputs.epoch(&model, epoch, 1..4, 3, 7).unwrap().map(Result::unwrap);
+                batches
+                    .map(|b| (b.images.clone(), b.rows.clone(), b.x.shallow_clone(), b.positions(device).unwrap()))
+                    .collect()
+            };
+            let before = transfers().uploads;
+            let of_read = batches(&read);
+            let between = transfers().uploads;
+            let of_kept = batches(&kept);
+            // Features and positions, or positions alone.
+            assert_eq!((between - before, transfers().uploads - between), (6, 3));
+            assert_eq!(of_read.iter().map(|b| b.0.len()).collect::<Vec<_>>(), [3, 3, 1]);
+            for (a, b) in of_read.iter().zip(&of_kept) {
+                assert!(a.0 == b.0 && a.1 == b.1 && a.2.equal(&b.2) && a.2.stride() == b.2.stride());
+                for of in [a, b] {
+                    assert!(of.3[0].to_device(Device::Cpu).equal(&Tensor::from_slice(&of.0)));
+                    assert!(of.3[1].to_device(Device::Cpu).equal(&Tensor::from_slice(&of.1)));
+                }
+            }
+        }
+    }
+}

@@ -148,6 +148,11 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         Ok(engine)
     }
 
+    /// Where it begins: behind the checkpoint that it goes on from, if there was one.
+    pub fn position(&self) -> &TrainingPosition {
+        &self.state.position
+    }
+
     /// Writes checkpoints by another policy than that of the model's device.
     pub fn with_checkpoints(self, checkpoints: CheckpointPolicy) -> Self {
         TrainingLoop { checkpoints, ..self }

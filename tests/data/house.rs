@@ -9,14 +9,14 @@ use crate::common::{files, root};
 const LANGUAGE: [&str; 3] = ["primitives", "script", "repl"];
 
 /// A source file, cut into identifiers, `::` and other signs, without comments, texts and tests.
-struct Source {
+pub struct Source {
     /// Relative to src/.
-    path: String,
-    tokens: Vec<String>,
+    pub path: String,
+    pub tokens: Vec<String>,
 }
 
 impl Source {
-    fn all() -> Vec<Source> {
+    pub fn all() -> Vec<Source> {
         let src = root("src");
         let rust = files(&src).into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"));
         rust.map(|path| Source {
@@ -27,7 +27,7 @@ impl Source {
     }
 
     /// Its folder or file directly in src/.
-    fn room(&self) -> &str {
+    pub fn room(&self) -> &str {
         self.path.split('/').next().unwrap().trim_end_matches(".rs")
     }
 

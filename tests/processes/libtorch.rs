@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::common::{err, out, root};
+use crate::common::{CPSD, err, out, root};
 
 /// The tools of the system that set-up may use, beside the stubs.
 const TOOLS: [&str; 17] = [
@@ -312,4 +312,59 @@ fn another_kind_of_libtorch_at_the_same_path_is_linked_anew() {
     std::fs::remove_file(&cuda).unwrap();
     make("cpu");
     assert_eq!(builds(&package, &libtorch), "cpu");
+}
+
+fn cpsd(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(CPSD);
+    command.args(arguments).env_remove("CPSD_DEVICE").envs(variables.iter().copied());
+    command.stdin(std::process::Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn the_version_says_libtorch_gpus_device_and_threads() {
+    let said = cpsd(&["--version"], &[("CPSD_DEVICE", "cpu")]);
+    assert_eq!((said.status.code(), err(&said).as_str()), (Some(0), ""));
+    let text = out(&said);
+    let line = |name: &str| {
+        text.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_else(|| panic!("{text}")).trim().to_string()
+    };
+    assert_eq!(line("cpsd"), env!("CARGO_PKG_VERSION"));
+    assert!(line("libtorch").starts_with("2.") && line("libtorch").contains("libtorch_cpu.so"), "{text}");
+    let kind = if cpsd::torch::cuda().is_some() { "for CUDA " } else { "for the CPU" };
+    assert!(line("libtorch").contains(kind), "{text}");
+    assert!(line("device").starts_with("cpu"), "{text}");
+    assert!(line("threads").parse::<usize>().unwrap() > 0);
+    assert_eq!(out(&cpsd(&["-V"], &[("CPSD_DEVICE", "cpu")])), text);
+}
+
+#[test]
+fn a_gpu_that_is_asked_for_and_absent_is_an_error_of_every_command() {
+    // Beside a libtorch for the CPU the variable hides nothing, and no GPU is seen all the same.
+    let hidden = [("CPSD_DEVICE", "cuda"), ("CUDA_VISIBLE_DEVICES", "")];
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("s.rhai");
+    std::fs::write(&script, "print(1)").unwrap();
+    for arguments in [vec!["eval", "1"], vec!["script", script.to_str().unwrap()], vec![]] {
+        let refused = cpsd(&arguments, &hidden);
+        let text = err(&refused);
+        assert_eq!((refused.status.code(), out(&refused).as_str()), (Some(1), ""), "{text}");
+        assert!(text.contains("CPSD_DEVICE: there is no device \"cuda\": libtorch sees no GPU"), "{text}");
+        assert!(
+            text.contains("this libtorch is for") || text.contains("driver") || text.contains("CUDA_VISIBLE"),
+            "{text}"
+        );
+    }
+    let version = cpsd(&["--version"], &hidden);
+    assert!(out(&version).contains("device    none: CPSD_DEVICE: there is no device"), "{}", out(&version));
+}
+
+#[test]
+fn the_cpu_is_told_of_once_where_a_gpu_may_be_expected() {
+    let line = "devices(); devices(); 1";
+    let chosen = cpsd(&["eval", line], &[("CPSD_DEVICE", "cpu")]);
+    assert_eq!((out(&chosen).as_str(), err(&chosen).as_str()), ("1\n", ""));
+    let hidden = cpsd(&["--quiet", "eval", line], &[("CUDA_VISIBLE_DEVICES", "")]);
+    let times = err(&hidden).matches("warning: computing on the CPU").count();
+    // A libtorch for CUDA is expected to find a GPU, one for the CPU is not where all are hidden.
+    assert_eq!(times, usize::from(cpsd::torch::cuda().is_some()), "{}", err(&hidden));
 }

@@ -11,6 +11,7 @@ mod damage;
 mod gpu_check;
 mod libtorch;
 mod permissions;
+mod pretended_gpu;
 mod prompt;
 mod reports;
 mod robustness;

@@ -29,4 +29,5 @@ mod reproduce;
 mod runs;
 mod steps;
 mod tensorboard;
+mod transfers;
 mod weights_hub;

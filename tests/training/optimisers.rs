@@ -247,7 +247,7 @@ fn a_checkpoint_of_another_optimiser_is_refused_and_the_state_kept() {
     let _ = sgd.flat.gradients.fill_(1.0);
     sgd.rule.update(&mut sgd.flat, 0.1, None).unwrap();
     sgd.position.updates = 1;
-    sgd.save(&path).unwrap();
+    sgd.snapshot().unwrap().write(&path).unwrap();
     let mut adam = state(Optimiser::Adam);
     let before = adam.flat.values.copy();
     let error = adam.load(&path).unwrap_err();

@@ -6,6 +6,7 @@ use super::{Answer, COMMON, Head, HeadKind, HeadOption, Known, Published, Seen};
 use crate::error::Result;
 use crate::models::layers::{Linear, unit};
 use crate::models::pass::Pass;
+use crate::torch::read_back;
 
 /// Chen et al., "Multi-label image recognition with joint class-aware map disentangling and label correlation embedding",
 /// ICME 2019.
@@ -78,7 +79,8 @@ fn pairs(vectors: &Tensor, present: &Tensor, known: Option<&Tensor>, delta: f64)
     // The present labels in the order of the pictures: [K, 2] of picture and label.
     let places = present.f_nonzero()?;
     let (pictures, labels) = (places.f_select(1, 0)?, places.f_select(1, 1)?);
-    let counts = Vec::<i64>::try_from(&present.f_sum_dim_intlist(Some(&[1i64][..]), false, tch::Kind::Int64)?)?;
+    let counts = read_back(&present.f_sum_dim_intlist(Some(&[1i64][..]), false, tch::Kind::Int64)?)?;
+    let counts = Vec::<i64>::try_from(&counts)?;
     let (m, width) = (vectors.size()[1], vectors.size()[2]);
     let own = vectors.f_reshape([-1, width])?.f_index_select(0, &pictures.f_mul_scalar(m)?.f_add(&labels)?)?;
     let (mut cosines, mut from) = (Vec::new(), 0);

@@ -6,6 +6,7 @@ use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Published, Se
 use crate::error::{Error, Result};
 use crate::models::backbones;
 use crate::models::layers::{Linear, average_pool};
+use crate::models::memory_format::channels_last;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::products::{self, Window};
@@ -129,7 +130,9 @@ impl Srn {
         let [first, second, third] = &self.attention;
         let x = second.forward(&first.forward(x, 0, 1)?.f_relu()?, 1, 1)?.f_relu()?;
         let scores = third.forward(&x, 0, 1)?;
-        Ok(scores.f_flatten(2, 3)?.f_softmax(2, Kind::Float)?.f_reshape(scores.size())?)
+        let looks = scores.f_flatten(2, 3)?.f_softmax(2, Kind::Float)?.f_reshape(scores.size())?;
+        // Channels-last for the convolutions of a GPU; on the CPU the order of the sums, and so their last bits, stay as they are.
+        if looks.device().is_cuda() { channels_last(&looks) } else { Ok(looks) }
     }
 
     fn regularise(&self, weighed: &Tensor) -> Result<Tensor> {

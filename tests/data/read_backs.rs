@@ -1,0 +1,121 @@
+//! Nothing but `torch::upload` and `torch::read_back` moves numbers between host and device in a training step, found by reading the
+//! sources: what else could do it has a line here, with its reason.
+
+use std::collections::BTreeMap;
+
+use crate::house::Source;
+
+/// Rooms whose code runs in a step.
+const ROOMS: [&str; 3] = ["training", "models", "losses"];
+
+/// Functions that read a tensor's value on the host, or whose result's shape is such a value: a GPU is waited for.
+const READS: [&str; 21] = [
+    "double_value",
+    "f_double_value",
+    "int64_value",
+    "f_int64_value",
+    "copy_data",
+    "f_copy_data",
+    "copy_data_u8",
+    "f_copy_data_u8",
+    "f_internal_local_scalar_dense",
+    "f_is_nonzero",
+    "f_equal",
+    "f_allclose",
+    "f_nonzero",
+    "f_nonzero_numpy",
+    "f_argwhere",
+    "f_masked_select",
+    "f_masked_scatter",
+    "f_bincount",
+    "f_unique_dim",
+    "f_unique_consecutive",
+    "f_repeat_interleave",
+];
+
+/// Functions that move a tensor to another device.
+const MOVES: [&str; 5] = ["f_to_device", "f_to_device_", "f_to", "f_cuda", "f_cpu"];
+
+/// File, function, the most times, and why. Fewer are no fault.
+const ALLOWED: &[(&str, &str, usize, &str)] = &[
+    // Once per training.
+    ("training/checkpoint.rs", "f_copy_data_u8", 1, "of a tensor that was read back"),
+    ("training/checkpoint.rs", "Vec::try_from", 1, "of a file"),
+    ("training/checkpoint.rs", "f_to_device", 1, "from a file to the model"),
+    ("training/stored_rows.rs", "f_copy_data_u8", 1, "of a tensor that was read back"),
+    ("training/training_loop.rs", "f_to_device", 2, "truth of all images"),
+    ("training/distillation_loss.rs", "f_to_device", 1, "shares of ensembles"),
+    ("training/teacher_outputs.rs", "f_to_device", 2, "columns, and kept outputs of all images"),
+    // Once per model.
+    ("models/model/mod.rs", "f_to_device", 2, "constants; fingerprint of the weights"),
+    ("models/model/mod.rs", "f_copy_data_u8", 1, "fingerprint of the weights"),
+    ("models/params.rs", "f_to_device", 1, "first values"),
+    ("models/label_order.rs", "f_to_device", 1, "weights from a file"),
+    ("models/heads/mod.rs", "f_to_device", 1, "word vectors"),
+    ("models/heads/ssgrl.rs", "f_to_device", 1, "label graph"),
+    ("models/heads/kssnet.rs", "f_to_device", 1, "label graph"),
+    ("models/heads/ml_gcn.rs", "f_to_device", 1, "label graph"),
+    ("models/heads/cpcl.rs", "f_to_device", 1, "label graph"),
+    ("models/heads/mgtn.rs", "f_to_device", 2, "label graph"),
+    ("models/heads/mgtn.rs", "f64::try_from", 1, "eigenvectors of the label graph"),
+    ("models/heads/ms_cma.rs", "f_to_device", 1, "shares of labels"),
+    // Files.
+    ("models/weights/mod.rs", "i64::try_from", 1, "weights from a file"),
+    ("models/weights/safetensors.rs", "f_to_device", 1, "weights to a file"),
+    ("models/weights/safetensors.rs", "f_copy_data_u8", 1, "weights to a file"),
+    ("models/weights/write_npy.rs", "f_to_device", 1, "a tensor to a file"),
+    ("models/weights/write_npy.rs", "f_copy_data_u8", 1, "a tensor to a file"),
+    ("models/backbones/vit/names.rs", "i64::try_from", 1, "weights from a file"),
+    // In a step: the authors' methods decide on the host.
+    ("models/heads/cadm.rs", "Vec::try_from", 1, "labels per picture, read back"),
+    ("models/heads/cadm.rs", "f_nonzero", 1, "present labels"),
+    ("models/heads/cadm.rs", "f_masked_select", 1, "pairs that count"),
+    // In a step: to be made once.
+    ("models/backbones/swin.rs", "f_to_device", 2, "tables of positions and masks"),
+    ("models/backbones/tresnet.rs", "f_to_device", 1, "blur filter"),
+    ("models/heads/answer.rs", "f_masked_select", 3, "known labels"),
+];
+
+/// What a source uses, by function: how often.
+fn uses(source: &Source) -> BTreeMap<String, usize> {
+    let token = |i: usize| source.tokens.get(i).map_or("", String::as_str);
+    let mut found = BTreeMap::new();
+    for i in 0..source.tokens.len() {
+        let name = match token(i) {
+            name if (READS.contains(&name) || MOVES.contains(&name)) && token(i + 1) == "(" => name.to_string(),
+            // `i64::try_from(&tensor)`; without `&` it converts a number. `Vec::<f32>::try_from(&tensor)`.
+            "try_from" if token(i + 1) == "(" && token(i - 1) == "::" => match token(i - 2) {
+                ">" => "Vec::try_from".into(),
+                name @ ("f64" | "f32") => format!("{name}::try_from"),
+                name @ ("i64" | "i32" | "u8" | "bool") if token(i + 2) == "&" => format!("{name}::try_from"),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        *found.entry(name).or_default() += 1;
+    }
+    found
+}
+
+#[test]
+fn values_of_tensors_reach_the_host_by_one_function() {
+    let mut faults = Vec::new();
+    let sources = Source::all();
+    for source in sources.iter().filter(|source| ROOMS.contains(&source.room())) {
+        for (function, times) in uses(source) {
+            let allowed = ALLOWED.iter().find(|(path, of, ..)| *path == source.path && *of == function);
+            let most = allowed.map_or(0, |(_, _, most, _)| *most);
+            if times > most {
+                faults.push(format!("{}: {function} {times} times, {most} are known", source.path));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "beside torch::upload and torch::read_back:\n{}", faults.join("\n"));
+    // The scanner sees what is there.
+    let torch = sources.iter().find(|source| source.path == "torch.rs").unwrap();
+    let torch = uses(torch);
+    assert!(
+        ["f64::try_from", "Vec::try_from", "f_to_device", "f_to_device_"].iter().all(|name| torch.contains_key(*name))
+    );
+    assert!(ALLOWED.iter().all(|(path, ..)| sources.iter().any(|source| source.path == *path)));
+}
