@@ -86,7 +86,7 @@ impl TrainingState {
         self.snapshot_of(|tensor| Ok(tensor.f_detach()?))
     }
 
-    /// The state as it is now, in tensors of its own on the same device. Errors: Tensor, when there is no memory for them.
+    /// The state as it is now, in tensors of its own on the same device. Errors: Memory, when there is none for them.
     pub fn copied(&self) -> Result<Snapshot> {
         self.snapshot_of(CopyOf::f_copy_of)
     }

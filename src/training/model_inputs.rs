@@ -75,7 +75,7 @@ impl ModelInputs {
         {
             *kept = match rows.all_on(device) {
                 Ok(all) => Some(all),
-                Err(error) if error.kind == ErrorKind::Tensor => None,
+                Err(error) if error.kind == ErrorKind::Memory => None,
                 Err(error) => return Err(error),
             };
         }

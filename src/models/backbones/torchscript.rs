@@ -8,7 +8,7 @@ use tch::{CModule, Kind, Tensor};
 
 use super::super::params::Scope;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::models::ModelSpec;
 
@@ -108,7 +108,7 @@ impl Module {
         let said = |e: Error| {
             let message =
                 format!("{}: the module failed on pictures {:?}: {}", self.path.display(), x.size(), e.message);
-            Error::new(ErrorKind::Tensor, message).about_file(&self.path)
+            Error { message, ..e }.about_file(&self.path)
         };
         let y = module.forward_ts(&[x.f_contiguous()?]).map_err(|e| said(e.into()))?;
         let size = y.size();
