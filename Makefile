@@ -1,6 +1,6 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs
+.PHONY: help quickstart results test build fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs gpu-check
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
@@ -8,6 +8,7 @@ help:
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd"
 	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
+	@echo "make gpu-check   whether this machine's GPU does what docs/gpu.md says, as a page for a report (half an hour; on a CPU what applies)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
 	@echo "make fuzz        100,000 random and mutated inputs, lines and files: no panic, no hang, no 4 GiB (an hour; CPSD_FUZZ_SEED, _COUNT)"
 	@echo "make torture     1,000 kills at random moments: the same results, nothing left over (an hour; CPSD_TORTURE_SEED, _KILLS)"
@@ -67,6 +68,9 @@ fuzz: libtorch
 torture: libtorch
 	@echo "== Killing trainings, workers, reports and savings at random moments: 1,000 kills take about an hour"
 	CPSD_TORTURE_KILLS=$${CPSD_TORTURE_KILLS:-1000} CPSD_TORTURE_SEED=$${CPSD_TORTURE_SEED:-$$(date +%Y%m%d)} cargo test --release --test processes kills_at_random_moments -- --nocapture
+
+gpu-check: build
+	target/release/cpsd gpu-check --page out/gpu-check.md
 
 tutorial: build weights
 	target/release/cpsd doc --weave docs/tutorial.in.md --into docs/tutorial.md

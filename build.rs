@@ -1,19 +1,60 @@
-//! Lets the binary and the tests find libtorch at run time without LD_LIBRARY_PATH.
+//! Lets the binary and the tests find libtorch at run time without LD_LIBRARY_PATH, and links its CUDA part where it has one.
 
-#![allow(clippy::disallowed_macros)] // cargo reads what is printed
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods)] // cargo reads what is printed, and wants its files in OUT_DIR
 
 use std::path::{Path, PathBuf};
 
 fn main() {
+    // Said once, this replaces cargo's rule that any changed file of the package runs this anew.
+    println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
+    println!("cargo:rustc-check-cfg=cfg(libtorch_flags)");
     let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
         return;
     };
+    flags(&libtorch);
     let lib = libtorch.join("lib");
+    // Set-up may put another kind of libtorch at the same path. Files that are absent are left out: cargo takes them as
+    // changed in each build.
+    let version = libtorch.parent().map(|folder| folder.join("version"));
+    let watched = ["libtorch.so", "libtorch_cpu.so", "libtorch_cuda.so"].map(|name| lib.join(name));
+    let of_python = [libtorch.join("build-version"), libtorch.join("version.py")];
+    for path in watched.into_iter().chain(of_python).chain(version).filter(|path| path.is_file()) {
+        println!("cargo:rerun-if-changed={}", path.display());
+    }
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
-    // CUDA kernels register themselves from libtorch_cuda, which nothing refers to by symbol.
-    if Path::new(&lib.join("libtorch_cuda.so")).exists() {
+    // What torch-sys links was decided when it was built, for the libtorch that was there; its build script does not look again.
+    if lib.join("libtorch_cuda.so").exists() {
+        // CUDA kernels register themselves from libtorch_cuda, which nothing refers to by symbol.
         println!("cargo:rustc-link-arg=-Wl,--no-as-needed,-ltorch_cuda,--as-needed");
         println!("cargo:rustc-link-search=native={}", lib.display());
+    } else if let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) {
+        // It may still name libtorch_cuda: an archive without members links to nothing.
+        if let Err(error) = std::fs::write(out.join("libtorch_cuda.a"), "!<arch>\n") {
+            println!("cargo:warning=an empty libtorch_cuda.a cannot be written: {error}");
+        }
+        println!("cargo:rustc-link-search=native={}", out.display());
     }
+}
+
+/// Compiles the switches of libtorch that its C interface lacks, with the flags of torch-sys.
+fn flags(libtorch: &Path) {
+    const SHIM: &str = "src/torch/flags.cpp";
+    println!("cargo:rerun-if-changed={SHIM}");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    let include = libtorch.join("include");
+    if !include.join("ATen/Context.h").exists() {
+        return;
+    }
+    let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
+    cc::Build::new()
+        .cpp(true)
+        .pic(true)
+        .warnings(false)
+        .include(&include)
+        .flag("-std=c++17")
+        .flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}"))
+        .file(SHIM)
+        .compile("cpsd_flags");
+    println!("cargo:rustc-cfg=libtorch_flags");
 }

@@ -101,7 +101,7 @@ fn input(folder: &Path, size: u32, repeat: u32) -> Anything<f64> {
     let data = dataset(folder)?;
     let order = epoch_order(u64::from(repeat), 0, data.len()).into_iter().map(|i| (i, repeat)).collect();
     let start = Instant::now();
-    for batch in Batches::new(data, size, Some(augmentation()), order, BATCH, 0)? {
+    for batch in Batches::new(data, size, Some(augmentation()), order, BATCH, 0, Device::Cpu)? {
         std::hint::black_box(batch?);
     }
     Ok(start.elapsed().as_secs_f64())

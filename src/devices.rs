@@ -1,8 +1,14 @@
 //! The devices that models are made and trained on.
 
+pub mod driver;
+pub mod no_gpu;
+
+use std::sync::OnceLock;
+
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
+use crate::cuda;
 use crate::error::{Error, Result};
 
 /// The devices of the last call of [`choose`], or none.
@@ -14,7 +20,7 @@ pub fn all() -> Vec<Device> {
     if chosen.is_empty() { from_environment().unwrap_or_else(|_| automatic(gpus())) } else { chosen }
 }
 
-/// The device that models are made on.
+/// The first of [`all`].
 pub fn first() -> Device {
     all().first().copied().unwrap_or(Device::Cpu)
 }
@@ -59,12 +65,28 @@ pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
     vec![("CUDA_VISIBLE_DEVICES", of_machine), ("CPSD_DEVICE", "cuda:0".into())]
 }
 
-fn gpus() -> usize {
-    if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 }
+/// The number of GPUs that libtorch sees.
+pub fn gpus() -> usize {
+    static GPUS: OnceLock<usize> = OnceLock::new();
+    if !no_gpu::may_ask_libtorch() {
+        return 0;
+    }
+    *GPUS.get_or_init(|| {
+        let gpus = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
+        // Before libtorch makes a context on one of them.
+        cuda::sleep_while_waiting(gpus);
+        gpus
+    })
 }
 
+/// Every GPU that libtorch has kernels for, or the CPU, which is said where someone may expect a GPU.
 fn automatic(gpus: usize) -> Vec<Device> {
-    if gpus == 0 { vec![Device::Cpu] } else { (0..gpus).map(Device::Cuda).collect() }
+    let usable: Vec<Device> = (0..gpus).filter(|i| no_gpu::without_kernels(*i).is_none()).map(Device::Cuda).collect();
+    if usable.is_empty() {
+        no_gpu::say();
+        return vec![Device::Cpu];
+    }
+    usable
 }
 
 fn parsed<'a>(names: impl Iterator<Item = &'a str>, gpus: usize) -> Result<Vec<Device>> {
@@ -82,9 +104,9 @@ fn parsed<'a>(names: impl Iterator<Item = &'a str>, gpus: usize) -> Result<Vec<D
                     1 => "one GPU, cuda:0".to_string(),
                     n => format!("{n} GPUs, cuda:0 to cuda:{}", n - 1),
                 };
-                return Err(
-                    Error::argument(format!("there is no device \"{name}\": libtorch sees {seen}")).about_name(name)
-                );
+                let error =
+                    Error::argument(format!("there is no device \"{name}\": libtorch sees {seen}")).about_name(name);
+                return Err(if gpus == 0 { error.with_help(no_gpu::reason().sentence()) } else { error });
             }
             _ => {
                 return Err(Error::argument(format!("unknown device \"{name}\""))
@@ -93,6 +115,11 @@ fn parsed<'a>(names: impl Iterator<Item = &'a str>, gpus: usize) -> Result<Vec<D
             }
         };
         for device in found {
+            if let Device::Cuda(i) = device
+                && let Some(why) = no_gpu::without_kernels(i)
+            {
+                return Err(Error::argument(format!("the device \"{name}\" cannot be used: {why}")).about_name(name));
+            }
             if !devices.contains(&device) {
                 devices.push(device);
             }

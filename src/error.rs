@@ -12,8 +12,12 @@ pub enum ErrorKind {
     Data,
     /// A file cannot be read or written.
     Io,
-    /// libtorch refused an operation (shapes, types, memory).
+    /// libtorch refused an operation (shapes, types).
     Tensor,
+    /// The memory of a GPU or of the machine does not suffice.
+    Memory,
+    /// A GPU failed, and this process can use none any more.
+    Device,
     /// The user asked to stop; finished work is kept.
     Interrupted,
     /// A value that the script itself threw.
@@ -30,6 +34,8 @@ impl ErrorKind {
             ErrorKind::Data => "cpsd::data",
             ErrorKind::Io => "cpsd::io",
             ErrorKind::Tensor => "cpsd::tensor",
+            ErrorKind::Memory => "cpsd::memory",
+            ErrorKind::Device => "cpsd::device",
             ErrorKind::Interrupted => "cpsd::interrupted",
             ErrorKind::Thrown => "cpsd::thrown",
             ErrorKind::Internal => "cpsd::internal",

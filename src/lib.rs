@@ -6,10 +6,12 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))] // tests touch files and print as they like
 
 pub mod activity;
+pub mod cuda;
 pub mod devices;
 pub mod error;
 pub mod executors;
 pub mod files;
+pub mod gpu_check;
 pub mod graph;
 pub mod images;
 pub mod json;

@@ -15,12 +15,15 @@ use cpsd::script::host::Host;
 use cpsd::{primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
-use commands::{check, doc, eval, exit, runs, script, test, worker};
+use commands::{check, doc, eval, exit, gpu_check, runs, script, test, version, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, disable_version_flag = true)]
 struct Cli {
+    /// Print version, libtorch, GPUs, device and threads
+    #[arg(long, short = 'V')]
+    version: bool,
     /// The folder of the run store (also CPSD_RUNS)
     #[arg(long, global = true, value_name = "DIR")]
     runs: Option<PathBuf>,
@@ -41,10 +44,13 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Runs(runs::Args),
+    GpuCheck(gpu_check::Args),
     Worker(worker::Args),
 }
 
 fn main() {
+    // SAFETY: no other thread runs yet.
+    unsafe { cpsd::torch::flags::set_environment() };
     let code = start(Cli::parse_from(permissions_first(std::env::args_os())));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
@@ -120,6 +126,9 @@ fn start(cli: Cli) -> u8 {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
+    if cli.version {
+        return Ok(version::run());
+    }
     // Without the variable, the GPUs' driver is not loaded before it is needed.
     if std::env::var_os("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
@@ -134,6 +143,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Check(args)) => check::run(args, &mut session),
         Some(Command::Test(args)) => test::run(args),
         Some(Command::Runs(args)) => runs::run(args, &mut session),
+        Some(Command::GpuCheck(args)) => gpu_check::run(args),
         Some(Command::Worker(args)) => Ok(worker::run(args)),
     }
 }

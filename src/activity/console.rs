@@ -60,9 +60,13 @@ pub(super) fn live_lines<R>(with: impl FnOnce(&MultiProgress) -> R) -> R {
 /// Prints a line on standard error, above live progress lines and the line being typed. The lines of a background
 /// activity begin with its name.
 pub fn log(line: &str) {
-    if is_quiet() || MUTED.get() {
-        return;
+    if !is_quiet() && !MUTED.get() {
+        warn(line);
     }
+}
+
+/// As [`log`], with `--quiet` too: for what must not happen in silence.
+pub fn warn(line: &str) {
     if is_relaying() {
         return Message::Log(line.to_string()).send();
     }

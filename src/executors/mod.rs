@@ -1,5 +1,6 @@
-//! Runs trainings side by side on this machine's cores, in threads or in processes.
+//! Runs trainings side by side on this machine's cores and GPUs, in threads or in processes.
 
 pub mod deep;
+pub mod device_pool;
 pub mod pool;
 pub mod worker;

@@ -1,4 +1,4 @@
-//! One job in a process of its own, which is started once more if it dies.
+//! One job in a process of its own, which is started once more if it dies or loses its GPU.
 //!
 //! The job is a file of JSON. `cpsd worker JOB.json` runs it and writes messages to its standard output, one line of
 //! JSON each. It stops when its standard input ends, and ends at once a few seconds after its parent is gone,
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::activity::message::Message;
 use crate::activity::progress::Relayed;
 use crate::activity::{console, interrupt};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::policy;
 
 /// How to start a worker process.
@@ -29,20 +29,34 @@ pub struct WorkerCommand<'a> {
 /// Runs a job file in a process of its own and returns the value of its last message. `epoch` receives every epoch's
 /// line; its error stops the worker.
 ///
-/// Errors: the worker's own, unchanged; Internal when it died twice; Interrupted.
+/// Errors: the worker's own, unchanged; Internal when it died twice; Device when it lost its GPU twice; Interrupted.
 pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Value> {
+    tried_twice(command.name, || attend(command, epoch))
+}
+
+/// The value of a worker that was done, at its first or second attempt.
+fn tried_twice(name: &str, mut attend: impl FnMut() -> Result<Ended>) -> Result<Value> {
     for attempt in 1..=2 {
-        match attend(command, epoch)? {
+        match attend()? {
             Ended::Done(value) => return Ok(value),
             Ended::Died(status) if attempt == 1 => {
                 interrupt::check()?;
-                console::log(&format!("{}: its worker process died ({status}); it is tried once more", command.name));
+                console::log(&format!("{}: its worker process died ({status}); it is tried once more", name));
+            }
+            // A new process has a context of CUDA of its own.
+            Ended::LostDevice(error) if attempt == 1 => {
+                interrupt::check()?;
+                console::log(&format!("{}: {error}; it is tried once more in a new process", name));
+            }
+            Ended::LostDevice(error) => {
+                let message = format!("{}: in two processes one after the other: {error}", name);
+                return Err(Error { message, ..error }
+                    .with_help("CUDA_LAUNCH_BLOCKING=1 finds the operation; nvidia-smi -q and the system's log say whether a card is damaged"));
             }
             Ended::Died(status) => {
-                return Err(Error::internal(format!("{}: its worker process died twice ({status})", command.name))
-                    .with_help(
-                        "a process that is killed (signal 9) has often run out of memory: a smaller batch needs less",
-                    ));
+                return Err(Error::internal(format!("{}: its worker process died twice ({status})", name)).with_help(
+                    "a process that is killed (signal 9) has often run out of memory: a smaller batch needs less",
+                ));
             }
         }
     }
@@ -52,6 +66,8 @@ pub fn run(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>)
 enum Ended {
     Done(Value),
     Died(ExitStatus),
+    /// CUDA failed in it for good.
+    LostDevice(Error),
 }
 
 fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Ended> {
@@ -115,6 +131,7 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
     match (stopped, last) {
         (Some(error), _) => Err(error),
         (None, Some(Ok(value))) => Ok(Ended::Done(value)),
+        (None, Some(Err(error))) if error.kind == ErrorKind::Device => Ok(Ended::LostDevice(error)),
         (None, Some(Err(error))) => Err(error),
         (None, None) => Ok(Ended::Died(status)),
     }
@@ -123,11 +140,20 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
 /// The program of worker processes, which is this one. Errors: another program that uses the library.
 fn program() -> Result<PathBuf> {
     let own = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
-    match own.file_stem().is_some_and(|name| name == "cpsd") {
+    match is_cpsd(&own) {
         true => Ok(own),
         false => Err(Error::argument("worker processes need the program cpsd; here the library runs in another one")
             .with_help("workers: \"threads\" trains in this process")),
     }
+}
+
+fn is_cpsd(program: &Path) -> bool {
+    program.file_stem().is_some_and(|name| name == "cpsd")
+}
+
+/// Whether this program can begin worker processes of itself.
+pub fn is_possible() -> bool {
+    std::env::current_exe().is_ok_and(|own| is_cpsd(&own))
 }
 
 /// Stops this process when its standard input ends: at its next safe point, or soon if its parent is gone.
@@ -154,4 +180,43 @@ const INTERRUPTED: i32 = 130;
 fn parent() -> i32 {
     // SAFETY: no arguments, never fails.
     unsafe { libc::getppid() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    /// The outcome of these ends one after the other, and how many of them were needed.
+    fn of(ends: Vec<Result<Ended>>) -> (Result<Value>, usize) {
+        console::set_quiet(true);
+        let all = ends.len();
+        let mut left = ends.into_iter();
+        let outcome = tried_twice("teacher 1", || left.next().unwrap());
+        (outcome, all - left.len())
+    }
+
+    fn lost() -> Result<Ended> {
+        Ok(Ended::LostDevice(crate::torch::faults::error("CUDA error: an illegal memory access was encountered")))
+    }
+
+    #[test]
+    fn a_worker_that_died_or_lost_its_gpu_is_tried_once_more() {
+        let done = || Ok(Ended::Done("run".into()));
+        let died = || Ok(Ended::Died(ExitStatus::from_raw(9)));
+        for first in [lost(), died()] {
+            let (outcome, attempts) = of(vec![first, done()]);
+            assert_eq!((outcome.unwrap(), attempts), (Value::from("run"), 2));
+        }
+        let (outcome, attempts) = of(vec![lost(), lost(), done()]);
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind, attempts), (ErrorKind::Device, 2));
+        assert!(error.message.starts_with("teacher 1: in two processes one after the other: CUDA failed"), "{error}");
+        let (outcome, attempts) = of(vec![died(), died(), done()]);
+        assert_eq!((outcome.unwrap_err().kind, attempts), (ErrorKind::Internal, 2));
+        // Another error is the job's own, and would come again.
+        let (outcome, attempts) = of(vec![Err(Error::data("no picture")), done()]);
+        assert_eq!((outcome.unwrap_err().message.as_str(), attempts), ("no picture", 1));
+    }
 }

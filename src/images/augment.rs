@@ -1,130 +1,16 @@
 //! Views of a picture for training. A view depends on (seed, view, image) alone, so it can be made again at any time.
 
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 
+pub use super::augment_options::{AugmentOptions, CropName, Policy};
 use super::fixed_crops;
+use super::operation::{self, Operation};
 use super::picture::{Crop, Picture};
-use super::randaugment::{self, Pixels};
-use super::randaugment_uda;
+use super::randaugment::Pixels;
 use crate::error::Result;
 use crate::random::numbered;
 
-crate::options! {
-    /// Options of training views. `TrainOptions` checks their ranges, since errors name them as keys of `augment`.
-    ///
-    /// The options that came later are left out of JSON at their defaults, since the ids of earlier runs do not contain them.
-    pub struct AugmentOptions {
-        /// which part of the picture is taken: "resized", "multi_scale" or "squares"
-        #[serde(skip_serializing_if = "CropName::is_resized")]
-        pub crop: CropName = CropName::Resized;
-        /// side in pixels of a square to which the picture is resized before the crop; 0 crops the picture as it is
-        #[serde(skip_serializing_if = "is_zero")]
-        pub resize_first: u32 = 0;
-        /// range of the share of the picture's area that a random resized crop keeps; (1, 1) keeps all
-        pub resized_crop_scale: (f64, f64) = (0.6, 1.0);
-        /// range of the crop's width over height
-        pub resized_crop_ratio: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
-        /// probability of a left-right flip
-        pub flip: f64 = 0.5;
-        /// brightness, contrast and saturation are each multiplied by a factor from 1 - color_jitter to 1 + color_jitter, in
-        /// random order, as by torchvision's ColorJitter; 0 turns it off
-        #[serde(skip_serializing_if = "is_zero")]
-        pub color_jitter: f64 = 0.0;
-        /// probability of Cutout: one square set to a random colour (DeVries and Taylor 2017)
-        pub cutout: f64 = 0.5;
-        /// side of that square as a share of the picture's
-        pub cutout_factor: f64 = 0.3;
-        /// the square as in the authors' code of ASL, ML-Decoder and CPSD: its side is rounded, not truncated, and Pillow draws one
-        /// more row and column
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        pub cutout_inclusive: bool = false;
-        /// operations of RandAugment per view; 0 turns it off
-        pub randaugment: usize = 0;
-        /// strength of these operations, from 0 to 30; policy "uda" draws it
-        pub randaugment_level: usize = 9;
-        /// whose operations: "torchvision" or "uda"
-        #[serde(skip_serializing_if = "Policy::is_torchvision")]
-        pub randaugment_policy: Policy = Policy::Torchvision;
-    }
-}
-
-/// Which part of a picture a view shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CropName {
-    /// Area and ratio from the ranges `resized_crop_scale` and `resized_crop_ratio`, as torchvision's RandomResizedCrop.
-    Resized,
-    /// [`fixed_crops::multi_scale`].
-    MultiScale,
-    /// [`fixed_crops::squares`].
-    Squares,
-}
-
-impl CropName {
-    fn is_resized(&self) -> bool {
-        *self == CropName::Resized
-    }
-}
-
-/// Whose RandAugment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Policy {
-    /// Torchvision's: 14 operations, all at one strength, black outside, nearest pixels.
-    Torchvision,
-    /// That of UDA, from the package randaugment 1.0.2: 15 operations, each applied with probability ½ at a random strength, grey
-    /// outside, bicubic shears.
-    Uda,
-}
-
-impl Policy {
-    fn is_torchvision(&self) -> bool {
-        *self == Policy::Torchvision
-    }
-}
-
-impl AugmentOptions {
-    /// The first option that differs from its default and changes nothing beside the others, and what it needs.
-    pub fn without_effect(&self) -> Option<(&'static str, &'static str)> {
-        let usual = AugmentOptions::default();
-        let resized = self.crop == CropName::Resized;
-        if !resized && self.resized_crop_scale != usual.resized_crop_scale {
-            return Some(("resized_crop_scale", "crop: \"resized\""));
-        }
-        if !resized && self.resized_crop_ratio != usual.resized_crop_ratio {
-            return Some(("resized_crop_ratio", "crop: \"resized\""));
-        }
-        if resized && self.resized_crop_scale.0 >= 1.0 && self.resized_crop_ratio != usual.resized_crop_ratio {
-            return Some(("resized_crop_ratio", "a resized_crop_scale that begins below 1"));
-        }
-        if self.cutout == 0.0 && self.cutout_factor != usual.cutout_factor {
-            return Some(("cutout_factor", "a cutout above 0"));
-        }
-        if self.cutout == 0.0 && self.cutout_inclusive {
-            return Some(("cutout_inclusive", "a cutout above 0"));
-        }
-        if self.randaugment == 0 && self.randaugment_policy != usual.randaugment_policy {
-            return Some(("randaugment_policy", "a randaugment above 0"));
-        }
-        if self.randaugment == 0 && self.randaugment_level != usual.randaugment_level {
-            return Some(("randaugment_level", "a randaugment above 0"));
-        }
-        if self.randaugment_policy == Policy::Uda && self.randaugment_level != usual.randaugment_level {
-            return Some(("randaugment_level", "randaugment_policy: \"torchvision\"; \"uda\" draws the strength"));
-        }
-        None
-    }
-}
-
-fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 /// A training view: `size` × `size` × 3 bytes that depend on the key (seed, view, image) alone.
-///
-/// Parameters of crop "resized" are drawn as in torchvision's RandomResizedCrop: area uniform, ratio log-uniform, ten tries, then
-/// the largest central crop within the ratios.
 pub fn augment(
     picture: &Picture,
     size: u32,
@@ -133,6 +19,25 @@ pub fn augment(
     view: u32,
     image: u32,
 ) -> Result<Vec<u8>> {
+    let (mut out, operations) = cropped(picture, size, options, seed, view, image)?;
+    for operation in operations {
+        operation.apply(&mut Pixels { rgb: &mut out, width: size as usize, height: size as usize });
+    }
+    Ok(out)
+}
+
+/// The first half of [`augment`]: the part of the picture, resized and perhaps flipped, and the operations that are to follow.
+///
+/// Their number depends on the options alone. Parameters of crop "resized" are drawn as in torchvision's RandomResizedCrop: area
+/// uniform, ratio log-uniform, ten tries, then the largest central crop within the ratios.
+pub fn cropped(
+    picture: &Picture,
+    size: u32,
+    options: &AugmentOptions,
+    seed: u64,
+    view: u32,
+    image: u32,
+) -> Result<(Vec<u8>, Vec<Operation>)> {
     let mut rng = numbered("view", &[seed, u64::from(view), u64::from(image)]);
     let resized;
     let picture = match options.resize_first {
@@ -158,26 +63,8 @@ pub fn augment(
     if rng.random::<f64>() < options.flip {
         flip(&mut out, size as usize);
     }
-    if options.color_jitter > 0.0 {
-        jitter(
-            &mut Pixels { rgb: &mut out, width: size as usize, height: size as usize },
-            options.color_jitter,
-            &mut rng,
-        );
-    }
-    if rng.random::<f64>() < options.cutout {
-        cut_out(&mut out, size as usize, options, &mut rng);
-    }
-    if options.randaugment > 0 {
-        let mut pixels = Pixels { rgb: &mut out, width: size as usize, height: size as usize };
-        match options.randaugment_policy {
-            Policy::Torchvision => {
-                randaugment::randaugment(&mut pixels, options.randaugment, options.randaugment_level, &mut rng);
-            }
-            Policy::Uda => randaugment_uda::randaugment(&mut pixels, options.randaugment, &mut rng),
-        }
-    }
-    Ok(out)
+    let operations = operation::drawn(size as usize, options, &mut rng);
+    Ok((out, operations))
 }
 
 /// The view of evaluation: the whole picture resized to a square, the aspect not kept.
@@ -209,39 +96,7 @@ fn crop(picture: &Picture, options: &AugmentOptions, rng: &mut impl rand::Rng) -
 
 fn flip(rgb: &mut [u8], size: usize) {
     for row in rgb.chunks_exact_mut(size * 3) {
-        for x in 0..size / 2 {
-            for c in 0..3 {
-                row.swap(x * 3 + c, (size - 1 - x) * 3 + c);
-            }
-        }
-    }
-}
-
-/// Factors on brightness, contrast and saturation in random order, with Pillow's arithmetic.
-fn jitter(picture: &mut Pixels, range: f64, rng: &mut impl rand::Rng) {
-    let mut factor = || 1.0 - range + 2.0 * range * rng.random::<f64>();
-    let mut operations = vec![
-        randaugment_uda::Op::Brightness(factor()),
-        randaugment_uda::Op::Contrast(factor()),
-        randaugment_uda::Op::Color(factor()),
-    ];
-    while !operations.is_empty() {
-        let next = operations.swap_remove(rng.random_range(0..operations.len()));
-        randaugment_uda::apply(picture, next);
-    }
-}
-
-fn cut_out(rgb: &mut [u8], size: usize, options: &AugmentOptions, rng: &mut impl rand::Rng) {
-    // As `int(factor * size + 0.5)` and Pillow's rectangle, whose last row and column are inside.
-    let (rounding, more) = if options.cutout_inclusive { (0.5, 1) } else { (0.0, 0) };
-    let side = (size as f64 * options.cutout_factor + rounding) as usize;
-    let (y, x) = (rng.random_range(0..size), rng.random_range(0..size));
-    let colour: [u8; 3] = [rng.random(), rng.random(), rng.random()];
-    let range = |centre: usize| centre.saturating_sub(side / 2)..(centre + side / 2 + more).min(size);
-    for y in range(y) {
-        for x in range(x) {
-            rgb[(y * size + x) * 3..][..3].copy_from_slice(&colour);
-        }
+        row.as_chunks_mut::<3>().0.reverse();
     }
 }
 
@@ -277,101 +132,6 @@ mod tests {
         // Area is uniform but for the largest crops, which do not always fit: its mean is just under the middle.
         let mean = crops.iter().map(|c| c.2 * c.3).sum::<f64>() / 160_000.0 / crops.len() as f64;
         assert!((0.5..0.56).contains(&mean), "{mean}");
-    }
-
-    /// Rows and columns of a black picture that Cutout coloured, by centre.
-    fn cut(options: &AugmentOptions, size: usize) -> std::collections::BTreeSet<(usize, usize)> {
-        let mut rng = numbered("test", &[3]);
-        (0..400)
-            .map(|_| {
-                let mut rgb = vec![0; size * size * 3];
-                cut_out(&mut rgb, size, options, &mut rng);
-                let coloured = |pixel: &[u8]| pixel != [0; 3];
-                let rows = rgb.chunks_exact(size * 3).filter(|row| row.chunks_exact(3).any(coloured)).count();
-                let columns = rgb.chunks_exact(3).filter(|pixel| coloured(pixel)).count() / rows.max(1);
-                (rows, columns)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn cutout_is_the_authors_square_where_asked_for() {
-        let half = AugmentOptions { cutout_factor: 0.5, cutout_inclusive: true, ..AugmentOptions::default() };
-        // At 21 pixels the side is int(0.5 · 21 + 0.5) = 11: centre ± 5, both ends inside, and cut off at the border.
-        let sides = cut(&half, 21);
-        assert_eq!(sides.iter().map(|s| s.0).max(), Some(11));
-        assert_eq!(sides.iter().map(|s| s.1).min(), Some(6));
-        let plain = AugmentOptions { cutout_inclusive: false, ..half };
-        assert_eq!(cut(&plain, 21).iter().map(|s| s.0).max(), Some(10));
-    }
-
-    #[test]
-    fn options_without_effect_are_named() {
-        let none = AugmentOptions::default();
-        assert_eq!(none.without_effect(), None);
-        let uda = Policy::Uda;
-        let cases: [(&str, AugmentOptions); 8] = [
-            (
-                "resized_crop_scale",
-                AugmentOptions { crop: CropName::Squares, resized_crop_scale: (0.5, 1.0), ..none.clone() },
-            ),
-            (
-                "resized_crop_ratio",
-                AugmentOptions { crop: CropName::Squares, resized_crop_ratio: (0.5, 1.0), ..none.clone() },
-            ),
-            (
-                "resized_crop_ratio",
-                AugmentOptions { resized_crop_scale: (1.0, 1.0), resized_crop_ratio: (0.5, 1.0), ..none.clone() },
-            ),
-            ("cutout_factor", AugmentOptions { cutout: 0.0, cutout_factor: 0.5, ..none.clone() }),
-            ("cutout_inclusive", AugmentOptions { cutout: 0.0, cutout_inclusive: true, ..none.clone() }),
-            ("randaugment_policy", AugmentOptions { randaugment_policy: uda, ..none.clone() }),
-            ("randaugment_level", AugmentOptions { randaugment_level: 5, ..none.clone() }),
-            (
-                "randaugment_level",
-                AugmentOptions { randaugment: 2, randaugment_policy: uda, randaugment_level: 5, ..none.clone() },
-            ),
-        ];
-        for (key, options) in cases {
-            assert_eq!(options.without_effect().map(|found| found.0), Some(key), "{options:?}");
-        }
-        let all = AugmentOptions {
-            resized_crop_scale: (0.9, 1.0),
-            resized_crop_ratio: (0.5, 1.0),
-            cutout: 0.1,
-            cutout_factor: 0.5,
-            cutout_inclusive: true,
-            randaugment: 1,
-            randaugment_level: 5,
-            ..none.clone()
-        };
-        assert_eq!(all.without_effect(), None);
-        let turned_off = AugmentOptions { cutout: 0.0, resized_crop_scale: (1.0, 1.0), ..none };
-        assert_eq!(turned_off.without_effect(), None);
-    }
-
-    #[test]
-    fn later_options_are_in_the_json_of_a_run_only_where_they_are_used() {
-        let json = serde_json::to_value(AugmentOptions::default()).unwrap();
-        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(
-            keys,
-            [
-                "resized_crop_scale",
-                "resized_crop_ratio",
-                "flip",
-                "cutout",
-                "cutout_factor",
-                "randaugment",
-                "randaugment_level"
-            ]
-        );
-        let read: AugmentOptions =
-            serde_json::from_str(r#"{"crop": "multi_scale", "randaugment_policy": "uda", "resize_first": 512}"#)
-                .unwrap();
-        let json = serde_json::to_value(&read).unwrap();
-        assert_eq!((&json["crop"], &json["randaugment_policy"]), (&"multi_scale".into(), &"uda".into()));
-        assert_eq!(serde_json::from_value::<AugmentOptions>(json).unwrap(), read);
     }
 
     #[test]

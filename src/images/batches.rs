@@ -6,11 +6,15 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use rayon::prelude::*;
+use tch::{Device, Tensor};
 
-use super::augment::{AugmentOptions, augment, center};
+use super::augment::{AugmentOptions, augment, center, cropped};
+use super::augment_tensors;
 use super::dataset::Dataset;
+use super::operation::Operation;
 use crate::activity::panics;
 use crate::error::{Error, Result};
+use crate::torch::upload;
 
 /// One batch of pictures.
 #[derive(Debug)]
@@ -21,22 +25,57 @@ pub struct Batch {
     pub views: Vec<u32>,
     /// B × H × W × 3 bytes.
     pub pixels: Vec<u8>,
+    /// H and W.
+    pub size: u32,
+    /// The steps of augmentation that `pixels` do not have yet, per picture; empty if there are none.
+    pub operations: Vec<Vec<Operation>>,
 }
 
-/// An iterator of batches, of which at most `AHEAD` are ready. Dropping it stops the workers.
+impl Batch {
+    /// The finished views as u8 `[B, H, W, 3]`: on `device` if steps are left, which are applied there, else on the CPU.
+    pub fn tensor(&self, device: Device) -> Result<Tensor> {
+        let side = i64::from(self.size);
+        let pixels = Tensor::f_from_slice(&self.pixels)?.f_view([self.rows.len() as i64, side, side, 3])?;
+        match self.operations.is_empty() {
+            true => Ok(pixels),
+            false => augment_tensors::apply(upload(&pixels, device)?, &self.operations),
+        }
+    }
+}
+
+/// An iterator of batches. Two are made at a time, so that no core waits for the last pictures of one, and as many are ready.
+/// Dropping it stops the workers.
 pub struct Batches {
-    ready: Option<Receiver<Result<Batch>>>,
+    /// Batch i comes from maker i modulo their number.
+    makers: Vec<Maker>,
+    next: usize,
     stop: Arc<AtomicBool>,
-    maker: Option<JoinHandle<()>>,
 }
 
-const AHEAD: usize = 3;
+struct Maker {
+    ready: Receiver<Result<Batch>>,
+    thread: JoinHandle<()>,
+}
+
+const MAKERS: usize = 2;
+/// Batches of each maker that are ready, beside the one that it has in hand.
+const AHEAD: usize = 1;
+
+/// What decides the pixels of a batch, but its (image, view) pairs.
+struct Recipe {
+    dataset: Dataset,
+    size: u32,
+    augmentation: Option<AugmentOptions>,
+    seed: u64,
+    /// Whether the steps after the crop are left to [`Batch::tensor`].
+    crop_only: bool,
+}
 
 impl Batches {
-    /// Batches of `batch` pictures in `order`, a list of (image, view); the last may be smaller. Without augmentation
-    /// every view is the whole picture, resized.
+    /// Batches of `batch` pictures in `order`, a list of (image, view), for a model on `device`; the last may be smaller. Without
+    /// augmentation every view is the whole picture, resized.
     ///
-    /// Errors: a batch of 0, an unknown image. The error of a picture that cannot be read is an item of the iterator.
+    /// Errors: a batch of 0, an unknown image. The error of a picture that cannot be read is an item of the iterator, the last one.
     pub fn new(
         dataset: Dataset,
         size: u32,
@@ -44,6 +83,7 @@ impl Batches {
         order: Vec<(u32, u32)>,
         batch: usize,
         seed: u64,
+        device: Device,
     ) -> Result<Batches> {
         if batch == 0 {
             return Err(Error::argument("a batch needs at least one picture; got 0"));
@@ -55,75 +95,105 @@ impl Batches {
                 dataset.len()
             )));
         }
-        let (send, ready) = sync_channel(AHEAD);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let maker = std::thread::Builder::new()
-            .name("batches".into())
-            .spawn(move || {
-                for part in order.chunks(batch) {
-                    if stopped.load(Ordering::Relaxed) {
-                        return;
+        let crop_only = augment_tensors::are_applied_on(device);
+        let recipe = Arc::new(Recipe { dataset, size, augmentation, seed, crop_only });
+        let order = Arc::new(order);
+        // From here on an error stops the makers that have begun.
+        let mut batches = Batches { makers: vec![], next: 0, stop: Arc::new(AtomicBool::new(false)) };
+        for first in 0..MAKERS.min(order.len().div_ceil(batch)) {
+            let (send, ready) = sync_channel(AHEAD);
+            let (recipe, order, stop) = (recipe.clone(), order.clone(), batches.stop.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("batches {first}"))
+                .spawn(move || {
+                    for part in order.chunks(batch).skip(first).step_by(MAKERS) {
+                        let made = made(&recipe, part, &stop);
+                        let failed = made.is_err();
+                        if send.send(made).is_err() || failed {
+                            return;
+                        }
                     }
-                    let made = || make(&dataset, size, augmentation.as_ref(), part, seed);
-                    // A decoder that panics on an odd file must not look like the end of the epoch.
-                    let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(made))
-                        .unwrap_or_else(|panic| Err(panics::fault(&*panic)));
-                    let failed = made.is_err();
-                    if send.send(made).is_err() || failed {
-                        return;
-                    }
-                }
-            })
-            .map_err(|e| Error::internal(format!("a thread cannot be started: {e}")))?;
-        Ok(Batches { ready: Some(ready), stop, maker: Some(maker) })
+                })
+                .map_err(|e| Error::internal(format!("a thread cannot be started: {e}")))?;
+            batches.makers.push(Maker { ready, thread });
+        }
+        Ok(batches)
+    }
+
+    /// Stops the makers and waits for them.
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A maker may wait to send; without a receiver, sending fails.
+        let threads: Vec<JoinHandle<()>> = self.makers.drain(..).map(|maker| maker.thread).collect();
+        for thread in threads {
+            let _ = thread.join();
+        }
     }
 }
 
-fn make(
-    dataset: &Dataset,
-    size: u32,
-    augmentation: Option<&AugmentOptions>,
-    part: &[(u32, u32)],
-    seed: u64,
-) -> Result<Batch> {
-    let bytes = size as usize * size as usize * 3;
-    let mut pixels = vec![0; part.len() * bytes];
-    pixels.par_chunks_mut(bytes).zip(part).try_for_each(|(into, &(image, view))| -> Result<()> {
+/// The batch of these (image, view) pairs. Errors: that of the first picture that has one; Interrupted once `stop` is set.
+fn made(recipe: &Recipe, part: &[(u32, u32)], stop: &AtomicBool) -> Result<Batch> {
+    let Recipe { dataset, size, augmentation, seed, crop_only } = recipe;
+    let bytes = *size as usize * *size as usize * 3;
+    let view = |into: &mut [u8], (image, view): (u32, u32)| -> Result<Vec<Operation>> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::interrupted());
+        }
         let picture = dataset.picture(image as usize)?;
-        let made = match augmentation {
-            Some(options) => augment(&picture, size, options, seed, view, image)?,
-            None => center(&picture, size)?,
+        let (pixels, operations) = match augmentation {
+            Some(options) if *crop_only => cropped(&picture, *size, options, *seed, view, image)?,
+            Some(options) => (augment(&picture, *size, options, *seed, view, image)?, vec![]),
+            None => (center(&picture, *size)?, vec![]),
         };
-        into.copy_from_slice(&made);
-        Ok(())
-    })?;
-    Ok(Batch { rows: part.iter().map(|p| p.0).collect(), views: part.iter().map(|p| p.1).collect(), pixels })
+        into.copy_from_slice(&pixels);
+        Ok(operations)
+    };
+    let make = || -> Result<Batch> {
+        let mut pixels = vec![0; part.len() * bytes];
+        let each: Vec<Result<Vec<Operation>>> =
+            pixels.par_chunks_mut(bytes).zip(part).map(|(into, &pair)| view(into, pair)).collect();
+        let mut operations = each.into_iter().collect::<Result<Vec<_>>>()?;
+        if operations.iter().all(Vec::is_empty) {
+            operations.clear();
+        }
+        let (rows, views) = part.iter().copied().unzip();
+        Ok(Batch { rows, views, pixels, size: *size, operations })
+    };
+    // A decoder that panics on an odd file must not look like the end of the epoch.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(panics::fault(&*panic)))
 }
 
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.ready.as_ref()?.recv().ok()
+        let maker = self.makers.get(self.next % MAKERS)?;
+        let batch = maker.ready.recv().ok()?;
+        self.next += 1;
+        if batch.is_err() {
+            self.end();
+        }
+        Some(batch)
     }
 }
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // The thread may wait to send; without a receiver, sending fails.
-        self.ready = None;
-        if let Some(maker) = self.maker.take() {
-            let _ = maker.join();
-        }
+        self.end();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use super::super::augment::Policy;
     use super::super::dataset::epoch_order;
+    use super::super::dataset_spec::SourceSpec;
+    use super::super::picture::Picture;
     use super::super::scenes::{SceneOptions, splits};
+    use super::super::source::PictureSource;
     use super::*;
 
     fn dataset() -> Dataset {
@@ -131,26 +201,120 @@ mod tests {
         splits(&options).unwrap().remove(0).1
     }
 
-    fn all(threads: usize) -> Vec<u8> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let order: Vec<(u32, u32)> = epoch_order(1, 0, 20).into_iter().map(|i| (i, i % 3)).collect();
-            make(&dataset(), 24, Some(&AugmentOptions::default()), &order, 0).unwrap().pixels
-        })
+    fn recipe(augmentation: AugmentOptions, crop_only: bool) -> Recipe {
+        Recipe { dataset: dataset(), size: 24, augmentation: Some(augmentation), seed: 0, crop_only }
+    }
+
+    fn order() -> Vec<(u32, u32)> {
+        epoch_order(1, 0, 20).into_iter().map(|i| (i, i % 3)).collect()
     }
 
     #[test]
-    fn any_number_of_threads_gives_the_same_batches() {
+    fn any_number_of_threads_and_of_batches_gives_the_same_pictures() {
+        let all = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let recipe = recipe(AugmentOptions::default(), false);
+            pool.install(|| made(&recipe, &order(), &AtomicBool::new(false)).unwrap().pixels)
+        };
         let one = all(1);
         assert_eq!(one.len(), 20 * 24 * 24 * 3);
         assert_eq!(one, all(3));
+        for size in [1, 3, 7, 20, 50] {
+            let options = Some(AugmentOptions::default());
+            let batches = Batches::new(dataset(), 24, options, order(), size, 0, Device::Cpu).unwrap();
+            let batches: Vec<Batch> = batches.map(Result::unwrap).collect();
+            assert_eq!(batches.len(), 20_usize.div_ceil(size));
+            let pairs = |batch: &Batch| batch.rows.iter().copied().zip(batch.views.clone()).collect::<Vec<_>>();
+            assert_eq!(batches.iter().flat_map(pairs).collect::<Vec<_>>(), order());
+            assert_eq!(batches.iter().flat_map(|batch| batch.pixels.clone()).collect::<Vec<u8>>(), one);
+        }
+    }
+
+    #[test]
+    fn steps_that_are_left_to_the_tensor_give_the_same_pictures() {
+        for policy in [Policy::Torchvision, Policy::Uda] {
+            let options = AugmentOptions {
+                color_jitter: 0.3,
+                randaugment: 3,
+                randaugment_policy: policy,
+                ..AugmentOptions::default()
+            };
+            let (whole, left) = (recipe(options.clone(), false), recipe(options, true));
+            let batch = |recipe: &Recipe| made(recipe, &order(), &AtomicBool::new(false)).unwrap();
+            let (whole, left) = (batch(&whole), batch(&left));
+            assert!(whole.operations.is_empty() && left.operations.iter().all(|steps| steps.len() == 7));
+            assert_ne!(whole.pixels, left.pixels);
+            let (expected, came) = (whole.tensor(Device::Cpu).unwrap(), left.tensor(Device::Cpu).unwrap());
+            assert_eq!(came.size(), [20, 24, 24, 3]);
+            let worst = expected.to_kind(tch::Kind::Int).sub(&came.to_kind(tch::Kind::Int)).abs().max();
+            assert_eq!(i64::try_from(worst).unwrap(), 0);
+        }
+    }
+
+    /// Pictures that are counted when they are read, and of which some cannot be.
+    struct Counted {
+        pictures: usize,
+        bad: Vec<usize>,
+        read: Arc<AtomicUsize>,
+    }
+
+    impl PictureSource for Counted {
+        fn len(&self) -> usize {
+            self.pictures
+        }
+
+        fn picture(&self, index: usize) -> Result<Picture> {
+            self.read.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+            match self.bad.contains(&index) {
+                true => Err(Error::data(format!("picture {index} is bad"))),
+                false => Picture::new(4, 4, vec![index as u8; 48]),
+            }
+        }
+
+        fn describe(&self) -> String {
+            "counted".into()
+        }
+
+        fn fingerprint(&self) -> String {
+            "counted".into()
+        }
+
+        fn spec(&self) -> SourceSpec {
+            SourceSpec::Files { root: "".into(), paths: vec![] }
+        }
+    }
+
+    /// Batches of the pictures, and how many of these were read.
+    fn counted(pictures: usize, bad: &[usize], size: usize) -> (Batches, Arc<AtomicUsize>) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let source = Counted { pictures, bad: bad.to_vec(), read: read.clone() };
+        let dataset = Dataset { source: Arc::new(source), ..dataset() };
+        let order = (0..pictures as u32).map(|i| (i, 0)).collect();
+        (Batches::new(dataset, 4, None, order, size, 0, Device::Cpu).unwrap(), read)
+    }
+
+    #[test]
+    fn the_first_bad_picture_is_the_error_and_nothing_follows_it() {
+        let (mut batches, _) = counted(20, &[9, 10, 13], 4);
+        assert_eq!(batches.next().unwrap().unwrap().rows, [0, 1, 2, 3]);
+        assert_eq!(batches.next().unwrap().unwrap().rows, [4, 5, 6, 7]);
+        assert_eq!(batches.next().unwrap().unwrap_err().message, "picture 9 is bad");
+        assert!(batches.next().is_none() && batches.next().is_none());
+        assert!(counted(20, &[], 7).0.all(|batch| batch.is_ok()));
+        assert!(counted(0, &[], 7).0.next().is_none());
     }
 
     #[test]
     fn a_dropped_iterator_stops_its_workers() {
-        let order = (0..20).map(|i| (i, 0)).collect();
-        let mut batches = Batches::new(dataset(), 24, None, order, 1, 0).unwrap();
+        let (mut batches, read) = counted(1000, &[], 1);
         batches.next().unwrap().unwrap();
         drop(batches);
+        // Those that came, were ready, or were in the making.
+        assert!(read.load(Ordering::Relaxed) <= 1 + MAKERS * (AHEAD + 2), "{read:?}");
+        // A large batch ends with the pictures in hand.
+        let (batches, read) = counted(20_000, &[], 10_000);
+        drop(batches);
+        assert!(read.load(Ordering::Relaxed) < 20_000, "{read:?}");
     }
 }

@@ -3,7 +3,9 @@
 //! | part | file |
 //! |---|---|
 //! | RGB pixels, from picture files, to JPEG and PNG | `picture` |
-//! | one view of a picture from (seed, view, image) | `augment`, `fixed_crops`, `randaugment`, `randaugment_uda` |
+//! | one view of a picture from (seed, view, image) | `augment`, `augment_options`, `fixed_crops` |
+//! | its steps after the crop | `operation`, `fill`, `randaugment`, `randaugment_uda` |
+//! | the same steps on a batch, on its tensor's device | `augment_tensors` |
 //! | sources of pictures: files, parts, a cache in memory | `source` |
 //! | a source of pictures resized once, in one file | `resized_cache` |
 //! | pictures with labels | `dataset` |
@@ -13,11 +15,15 @@
 //! | the generator of the embedded data set | `scenes` |
 
 pub mod augment;
+mod augment_options;
+pub mod augment_tensors;
 mod batches;
 mod dataset;
 mod dataset_spec;
 mod datasets;
+mod fill;
 mod fixed_crops;
+mod operation;
 mod picture;
 pub mod randaugment;
 pub mod randaugment_uda;
@@ -29,6 +35,8 @@ pub use batches::{Batch, Batches};
 pub use dataset::{Dataset, epoch_order};
 pub use dataset_spec::{DatasetSpec, SourceSpec};
 pub use datasets::{Card, DATASETS, DatasetKind, FolderOptions, OnBadImage, Request, card, open, open_with};
+pub use fill::Fill;
+pub use operation::Operation;
 pub use picture::{Crop, Picture};
 pub use resized_cache::ResizedCache;
 pub use source::PictureSource;

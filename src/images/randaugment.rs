@@ -72,13 +72,13 @@ fn between(from: f64, to: f64, level: usize) -> f64 {
     })
 }
 
-/// Applies `count` random operations, each at `level`.
-pub fn randaugment(picture: &mut Pixels, count: usize, level: usize, rng: &mut impl rand::Rng) {
-    for _ in 0..count {
+/// Draws `count` operations, each at `level`, for a picture of this size.
+pub fn drawn(count: usize, level: usize, width: usize, height: usize, rng: &mut impl rand::Rng) -> Vec<Op> {
+    let mut next = || {
         let (index, negative) = (rng.random_range(0..OPERATIONS), rng.random::<bool>());
-        let op = op(index, level.min(LEVELS - 1), negative, picture.width, picture.height);
-        apply(picture, op);
-    }
+        op(index, level.min(LEVELS - 1), negative, width, height)
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 /// Applies one operation.
@@ -86,12 +86,11 @@ pub fn apply(picture: &mut Pixels, op: Op) {
     let (width, height) = (picture.width as f64, picture.height as f64);
     match op {
         Op::Identity => {}
-        // Shears are about the upper left corner.
-        Op::ShearX(tan) => warp(picture, inverse((-width / 2.0, -height / 2.0), 0.0, (0.0, 0.0), (tan.atan(), 0.0))),
-        Op::ShearY(tan) => warp(picture, inverse((-width / 2.0, -height / 2.0), 0.0, (0.0, 0.0), (0.0, tan.atan()))),
-        Op::TranslateX(by) => warp(picture, inverse((0.0, 0.0), 0.0, (by.trunc(), 0.0), (0.0, 0.0))),
-        Op::TranslateY(by) => warp(picture, inverse((0.0, 0.0), 0.0, (0.0, by.trunc()), (0.0, 0.0))),
-        Op::Rotate(degrees) => warp(picture, inverse((0.0, 0.0), -degrees.to_radians(), (0.0, 0.0), (0.0, 0.0))),
+        Op::ShearX(_) | Op::ShearY(_) | Op::TranslateX(_) | Op::TranslateY(_) | Op::Rotate(_) => {
+            if let Some(matrix) = source(op, picture.width, picture.height) {
+                warp(picture, matrix);
+            }
+        }
         Op::Brightness(by) => blend(picture.rgb, 1.0 + by, |_| [0.0; 3]),
         Op::Color(by) => blend(picture.rgb, 1.0 + by, |pixel| [f32::from(grey(pixel)); 3]),
         Op::Contrast(by) => {
@@ -110,6 +109,24 @@ pub fn apply(picture: &mut Pixels, op: Op) {
     }
 }
 
+/// The 2 × 3 matrix by which an operation that moves pixels finds the source of each: from coordinates in pixels around the middle
+/// of the picture to coordinates from -1 to 1. None for the other operations.
+pub(super) fn source(op: Op, width: usize, height: usize) -> Option<[f32; 6]> {
+    let (w, h) = (width as f64, height as f64);
+    let corner = (-w / 2.0, -h / 2.0);
+    let matrix = match op {
+        // Shears are about the upper left corner.
+        Op::ShearX(tan) => inverse(corner, 0.0, (0.0, 0.0), (tan.atan(), 0.0)),
+        Op::ShearY(tan) => inverse(corner, 0.0, (0.0, 0.0), (0.0, tan.atan())),
+        Op::TranslateX(by) => inverse((0.0, 0.0), 0.0, (by.trunc(), 0.0), (0.0, 0.0)),
+        Op::TranslateY(by) => inverse((0.0, 0.0), 0.0, (0.0, by.trunc()), (0.0, 0.0)),
+        Op::Rotate(degrees) => inverse((0.0, 0.0), -degrees.to_radians(), (0.0, 0.0), (0.0, 0.0)),
+        _ => return None,
+    };
+    let half = [0.5 * width as f32, 0.5 * height as f32];
+    Some(std::array::from_fn(|i| matrix[i] / half[i / 3]))
+}
+
 /// The 2 × 3 matrix from a pixel to its source, in coordinates from the middle of the picture.
 ///
 /// `angle` and `shear` in radians; the same terms in the same order as torchvision's `_get_inverse_affine_matrix`.
@@ -123,19 +140,11 @@ fn inverse(centre: (f64, f64), angle: f64, by: (f64, f64), shear: (f64, f64)) ->
     [d, -b, d * x - b * y + centre.0, -c, a, -c * x + a * y + centre.1].map(|x| x as f32)
 }
 
-/// Takes every pixel from the nearest pixel of its source, black outside. Single precision, as in the reference.
-fn warp(picture: &mut Pixels, matrix: [f32; 6]) {
+/// Takes every pixel from the nearest pixel of its [`source`], black outside. Single precision, as in the reference.
+fn warp(picture: &mut Pixels, [a, b, c, d, e, f]: [f32; 6]) {
     let (width, height) = (picture.width, picture.height);
     let (w, h) = (width as f32, height as f32);
     let mut out = vec![0; picture.rgb.len()];
-    let [a, b, c, d, e, f] = [
-        matrix[0] / (0.5 * w),
-        matrix[1] / (0.5 * w),
-        matrix[2] / (0.5 * w),
-        matrix[3] / (0.5 * h),
-        matrix[4] / (0.5 * h),
-        matrix[5] / (0.5 * h),
-    ];
     for row in 0..height {
         let y = row as f32 + 0.5 - 0.5 * h;
         for column in 0..width {
@@ -157,9 +166,14 @@ fn grey(pixel: &[u8]) -> u8 {
     (0.2989 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2])) as u8
 }
 
+/// The factors of both pictures of [`blend`].
+pub(super) fn shares(ratio: f64) -> [f32; 2] {
+    [ratio as f32, (1.0 - ratio) as f32]
+}
+
 /// ratio · picture + (1 - ratio) · other, clamped to a byte and truncated.
 fn blend(rgb: &mut [u8], ratio: f64, mut other: impl FnMut(&[u8]) -> [f32; 3]) {
-    let (own, rest) = (ratio as f32, (1.0 - ratio) as f32);
+    let [own, rest] = shares(ratio);
     for pixel in rgb.chunks_exact_mut(3) {
         let other = other(pixel);
         for (x, o) in pixel.iter_mut().zip(other) {

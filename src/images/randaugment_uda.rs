@@ -5,6 +5,7 @@
 
 use rand::RngExt;
 
+use super::fill::Fill;
 use super::randaugment::{Pixels, blurred, by_table, equalised};
 
 /// An operation and its strength.
@@ -63,7 +64,7 @@ pub const OPERATIONS: [&str; 15] = [
 pub const STRONGEST: usize = 9;
 
 /// Fills what an operation moves in from outside.
-const OUTSIDE: [u8; 3] = [128; 3];
+pub(super) const OUTSIDE: u8 = 128;
 /// Fills the square of Cutout.
 const CUT: [u8; 3] = [125, 122, 113];
 
@@ -100,17 +101,22 @@ fn between(from: f64, to: f64, level: usize) -> f64 {
 
 /// Draws `count` operations with their strengths and applies each with probability ½. The package draws two.
 pub fn randaugment(picture: &mut Pixels, count: usize, rng: &mut impl rand::Rng) {
-    if picture.width == 0 || picture.height == 0 {
-        return;
+    let drawn = drawn(count, picture.width, picture.height, rng);
+    drawn.into_iter().flatten().for_each(|op| apply(picture, op));
+}
+
+/// Draws `count` operations for a picture of this size; None with probability ½.
+pub fn drawn(count: usize, width: usize, height: usize, rng: &mut impl rand::Rng) -> Vec<Option<Op>> {
+    if width == 0 || height == 0 {
+        return Vec::new();
     }
-    for _ in 0..count {
+    let mut next = || {
         let (index, level) = (rng.random_range(0..OPERATIONS.len()), rng.random_range(1..=STRONGEST));
         let (applied, negative) = (rng.random::<bool>(), rng.random::<bool>());
-        let centre = (rng.random_range(0..picture.width), rng.random_range(0..picture.height));
-        if applied {
-            apply(picture, op(index, level, negative, centre));
-        }
-    }
+        let centre = (rng.random_range(0..width), rng.random_range(0..height));
+        applied.then(|| op(index, level, negative, centre))
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 /// Applies one operation.
@@ -118,14 +124,7 @@ pub fn apply(picture: &mut Pixels, op: Op) {
     let (width, height) = (picture.width, picture.height);
     match op {
         Op::Invert => picture.rgb.iter_mut().for_each(|x| *x = 255 - *x),
-        Op::Cutout { side, x, y } => {
-            let range = |centre: usize, size: usize| centre.saturating_sub(side / 2)..(centre + side / 2).min(size);
-            for y in range(y, height) {
-                for x in range(x, width) {
-                    picture.rgb[(y * width + x) * 3..][..3].copy_from_slice(&CUT);
-                }
-            }
-        }
+        Op::Cutout { side, x, y } => cut((x, y), side, width, height).apply(picture),
         Op::Sharpness(factor) => {
             let blurred = blurred(picture);
             let mut others = blurred.chunks_exact(3);
@@ -154,6 +153,11 @@ pub fn apply(picture: &mut Pixels, op: Op) {
         Op::Solarize(from) => picture.rgb.iter_mut().filter(|x| f64::from(**x) >= from).for_each(|x| *x = 255 - *x),
         Op::Brightness(factor) => blend(picture.rgb, factor, |_| [0; 3]),
     }
+}
+
+/// The square that Cutout of `side` pixels fills.
+pub(super) fn cut(centre: (usize, usize), side: usize, width: usize, height: usize) -> Fill {
+    Fill::around(centre, side / 2, 0, width, height, CUT)
 }
 
 /// ITU-R 601-2 luma in 16 bits of fraction, rounded: Pillow's mode L.
@@ -188,24 +192,25 @@ fn stretched(histogram: &[u32; 256]) -> Option<[u8; 256]> {
 
 /// Takes each pixel (x, y) from (x + by_x, y + by_y), truncated.
 fn translate(picture: &mut Pixels, by_x: f64, by_y: f64) {
-    // Positions are summed up from pixel to pixel, as the reference does.
-    let sources = |by: f64, size: usize| -> Vec<Option<usize>> {
-        let mut at = by + 0.5;
-        (0..size)
-            .map(|_| {
-                let from = (at >= 0.0 && at < size as f64).then_some(at as usize);
-                at += 1.0;
-                from
-            })
-            .collect()
-    };
-    let (columns, rows) = (sources(by_x, picture.width), sources(by_y, picture.height));
+    let (columns, rows) = (moved_from(by_x, picture.width), moved_from(by_y, picture.height));
     moved(picture, |x, y| Some((columns[x]?, rows[y]?)));
 }
 
-/// Turns the picture around its middle, counter-clockwise; the nearest pixel, in 16 bits of fraction.
-fn rotate(picture: &mut Pixels, degrees: f64) {
-    let (width, height) = (picture.width as f64, picture.height as f64);
+/// The column or row from which each of `size` is taken when it moves by so much; None outside.
+pub(super) fn moved_from(by: f64, size: usize) -> Vec<Option<usize>> {
+    // Positions are summed up from pixel to pixel, as the reference does.
+    let mut at = by + 0.5;
+    let mut next = || {
+        let from = (at >= 0.0 && at < size as f64).then_some(at as usize);
+        at += 1.0;
+        from
+    };
+    (0..size).map(|_| next()).collect()
+}
+
+/// The source of pixel (x, y) in a turned picture, as [a, b, c, d, e, f]: (a·x + b·y + c, d·x + e·y + f) in 16 bits of fraction.
+pub(super) fn turned_from(degrees: f64, width: usize, height: usize) -> [i64; 6] {
+    let (width, height) = (width as f64, height as f64);
     let angle = -degrees.to_radians();
     let rounded = |x: f64| (x * 1e15).round_ties_even() / 1e15;
     let (cos, sin, minus_sin) = (rounded(angle.cos()), rounded(angle.sin()), rounded(-angle.sin()));
@@ -213,8 +218,13 @@ fn rotate(picture: &mut Pixels, degrees: f64) {
     let from_x = cos * -middle_x + sin * -middle_y + 0.0 + middle_x;
     let from_y = minus_sin * -middle_x + cos * -middle_y + 0.0 + middle_y;
     let fixed = |x: f64| (x * 65_536.0 + 0.5).floor() as i64;
-    let (a, b, d, e) = (fixed(cos), fixed(sin), fixed(minus_sin), fixed(cos));
     let (c, f) = (fixed(from_x + cos * 0.5 + sin * 0.5), fixed(from_y + minus_sin * 0.5 + cos * 0.5));
+    [fixed(cos), fixed(sin), c, fixed(minus_sin), fixed(cos), f]
+}
+
+/// Turns the picture around its middle, counter-clockwise; the nearest pixel.
+fn rotate(picture: &mut Pixels, degrees: f64) {
+    let [a, b, c, d, e, f] = turned_from(degrees, picture.width, picture.height);
     let (columns, rows) = (picture.width, picture.height);
     moved(picture, |x, y| {
         let (x, y) = (x as i64, y as i64);
@@ -231,7 +241,7 @@ fn moved(picture: &mut Pixels, source: impl Fn(usize, usize) -> Option<(usize, u
         let (x, y) = (i % picture.width, i / picture.width);
         match source(x, y) {
             Some((x, y)) => pixel.copy_from_slice(&picture.rgb[(y * picture.width + x) * 3..][..3]),
-            None => pixel.copy_from_slice(&OUTSIDE),
+            None => pixel.fill(OUTSIDE),
         }
     }
     *picture.rgb = out;
@@ -246,7 +256,7 @@ fn shear(picture: &mut Pixels, tan_x: f64, tan_y: f64) {
         let (x, y) = ((i % width) as f64 + 0.5, (i / width) as f64 + 0.5);
         let (from_x, from_y) = (x + tan_x * y, tan_y * x + y);
         if from_x < 0.0 || from_x >= width as f64 || from_y < 0.0 || from_y >= height as f64 {
-            pixel.copy_from_slice(&OUTSIDE);
+            pixel.fill(OUTSIDE);
             continue;
         }
         let (from_x, from_y) = (from_x - 0.5, from_y - 0.5);

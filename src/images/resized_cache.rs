@@ -18,6 +18,9 @@ use crate::runs::{Run, RunStore, StoredFile};
 ///
 /// A training on whole pictures of this size sees the same bytes as without the cache, since resizing to a square is its
 /// first step. A training with random crops crops the squares.
+///
+/// There is one file per fingerprint of the source and side in a run store, made by whoever claims it first; other threads and
+/// processes wait for it. All of them read it with `pread`, so the page cache of a machine holds it once for all.
 pub struct ResizedCache {
     source: Arc<dyn PictureSource>,
     run: Run,
@@ -155,5 +158,53 @@ mod tests {
         ResizedCache::make(&store, data.source.clone(), 32).unwrap();
         assert_eq!(store.list().len(), 1);
         assert!(ResizedCache::make(&store, data.source, 4).is_err());
+    }
+
+    /// Scenes that count how often one is drawn.
+    struct Counted {
+        scenes: Arc<dyn PictureSource>,
+        drawn: std::sync::atomic::AtomicUsize,
+    }
+
+    impl PictureSource for Counted {
+        fn len(&self) -> usize {
+            self.scenes.len()
+        }
+
+        fn picture(&self, index: usize) -> Result<Picture> {
+            self.drawn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.scenes.picture(index)
+        }
+
+        fn describe(&self) -> String {
+            self.scenes.describe()
+        }
+
+        fn fingerprint(&self) -> String {
+            self.scenes.fingerprint()
+        }
+
+        fn spec(&self) -> SourceSpec {
+            self.scenes.spec()
+        }
+    }
+
+    #[test]
+    fn eight_that_begin_together_make_it_once() {
+        let options = SceneOptions { train: 12, val: 1, test: 1, test_shifted: 1, size: 50, ..SceneOptions::default() };
+        let scenes = splits(&options).unwrap().remove(0).1.source;
+        let counted = Arc::new(Counted { scenes, drawn: 0.into() });
+        let folder = tempfile::tempdir().unwrap();
+        let squares: Vec<Vec<u8>> = std::thread::scope(|scope| {
+            let open = || {
+                let squares = ResizedCache::make(&RunStore::new(folder.path()), counted.clone(), 32).unwrap();
+                (0..12).flat_map(|i| squares.picture(i).unwrap().rgb).collect()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(squares.iter().all(|other| *other == squares[0]));
+        assert_eq!(counted.drawn.load(std::sync::atomic::Ordering::Relaxed), 12);
+        assert_eq!(RunStore::new(folder.path()).list().len(), 1);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::params::Scope;
-use super::precision::{full, lowered};
+use super::precision::full;
+use super::products::{self, Window};
 use crate::error::{Error, Result};
 
 /// Padding of a convolution's input.
@@ -62,8 +63,7 @@ impl Conv {
                 pad = 0;
             }
         }
-        let x = lowered(padded.as_ref().unwrap_or(x))?;
-        Ok(x.f_conv2d(&lowered(&self.weight)?, None::<&Tensor>, [stride, stride], [pad, pad], [1, 1], groups)?)
+        products::conv2d(padded.as_ref().unwrap_or(x), &self.weight, None, Window { stride, padding: pad, groups })
     }
 }
 
@@ -170,14 +170,13 @@ impl Linear {
 
     /// `[..., in]` → `[..., out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(lowered(x)?.f_linear(&lowered(&self.weight)?, Some(&lowered(&self.bias)?))?)
+        products::linear(x, &self.weight, Some(&self.bias))
     }
 
     /// `[N, in, h, w]` → `[N, out, h, w]`, for weights of either shape.
     pub fn on_maps(&self, x: &Tensor) -> Result<Tensor> {
         let size = self.weight.size();
-        let weight = lowered(&self.weight.f_reshape([size[0], size[1], 1, 1])?)?;
-        Ok(lowered(x)?.f_conv2d(&weight, Some(&lowered(&self.bias)?), [1, 1], [0, 0], [1, 1], 1)?)
+        products::pointwise(x, &self.weight.f_reshape([size[0], size[1], 1, 1])?, Some(&self.bias))
     }
 }
 
@@ -186,15 +185,16 @@ pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     Ok(x.f_prelu(&Tensor::f_full([1], slope, (x.kind(), x.device()))?)?)
 }
 
-/// `[N, C, h, w]` → `[N, C]`.
+/// `[N, C, h, w]` → `[N, C]`, in f32.
 pub fn average_pool(x: &Tensor) -> Result<Tensor> {
-    Ok(x.f_mean_dim(Some(&[2i64, 3][..]), false, None)?)
+    Ok(x.f_mean_dim(Some(&[2i64, 3][..]), false, Kind::Float)?)
 }
 
-/// Vectors along dimension `dim`, scaled to length 1. A vector of zeros stays one, with a bounded gradient.
+/// Vectors along dimension `dim`, scaled to length 1, in f32. A vector of zeros stays one, with a bounded gradient.
 pub fn unit(x: &Tensor, dim: i64) -> Result<Tensor> {
     /// Far below the squares of lengths that occur.
     const EPS: f64 = 1e-9;
+    let x = full(x)?;
     let length = x.f_square()?.f_sum_dim_intlist(Some(&[dim][..]), true, None)?.f_add_scalar(EPS)?.f_sqrt()?;
     Ok(x.f_div(&length)?)
 }
@@ -238,8 +238,7 @@ impl Patches {
 
     /// `[N, 3, H, W]` → `[N, width, H / side, W / side]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let bias = self.bias.as_ref().map(lowered).transpose()?;
-        Ok(lowered(x)?.f_conv2d(&lowered(&self.weight)?, bias.as_ref(), [self.side, self.side], [0, 0], [1, 1], 1)?)
+        products::conv2d(x, &self.weight, self.bias.as_ref(), Window { stride: self.side, ..Window::PLAIN })
     }
 }
 
@@ -288,25 +287,34 @@ impl FeedForward {
 /// Self-attention with packed projections: `[..., T, 3C]` → `[..., T, C]`, of `heads` heads scaled by 1/√(C/heads),
 /// `bias` added to the scores before the softmax (it broadcasts to `[..., heads, T, T]`).
 pub fn attend(qkv: &Tensor, heads: i64, bias: Option<&Tensor>) -> Result<Tensor> {
-    let mut size = qkv.size();
-    let Some(packed) = size.pop() else { return Err(Error::internal("attention over a tensor without dimensions")) };
+    // On the CPU the sums of the two forms differ in their last bits.
+    attend_in(qkv, heads, bias, qkv.device().is_cuda())
+}
+
+/// The same; if `flat`, the dimensions before the tokens become one, which the fused kernels of GPUs need.
+fn attend_in(qkv: &Tensor, heads: i64, bias: Option<&Tensor>, flat: bool) -> Result<Tensor> {
+    let size = qkv.size();
+    let Some((&packed, before)) = size.split_last() else {
+        return Err(Error::internal("attention over a tensor without dimensions"));
+    };
     let width = packed / 3;
-    let split = [size.as_slice(), &[heads, width / heads]].concat();
-    let part =
-        |i: i64| -> Result<Tensor> { Ok(qkv.f_narrow(-1, i * width, width)?.f_reshape(&split)?.f_transpose(-3, -2)?) };
-    let bias = bias.map(|b| b.f_to_kind(qkv.kind())).transpose()?;
-    let y = Tensor::f_scaled_dot_product_attention(
-        &part(0)?,
-        &part(1)?,
-        &part(2)?,
-        bias.as_ref(),
-        0.0,
-        false,
-        None::<f64>,
-        false,
-    )?;
-    size.push(width);
-    Ok(y.f_transpose(-3, -2)?.f_reshape(&size)?)
+    let (Some((&tokens, batch)), true) = (before.split_last(), flat && size.len() > 3) else {
+        let split = [before, &[heads, width / heads]].concat();
+        let part = |i: i64| -> Result<Tensor> {
+            Ok(qkv.f_narrow(-1, i * width, width)?.f_reshape(&split)?.f_transpose(-3, -2)?)
+        };
+        let y = products::attention(&part(0)?, &part(1)?, &part(2)?, bias)?;
+        return Ok(y.f_transpose(-3, -2)?.f_reshape([before, &[width]].concat())?);
+    };
+    let of_all = [batch, &[heads, tokens, tokens]].concat();
+    let bias = match bias {
+        // The same for the whole batch: it is not repeated in memory.
+        Some(bias) if bias.dim() <= 3 => Some(bias.shallow_clone()),
+        Some(bias) => Some(bias.f_expand(&of_all, false)?.f_reshape([-1, heads, tokens, tokens])?),
+        None => None,
+    };
+    let y = attend_in(&qkv.f_reshape([-1, tokens, packed])?, heads, bias.as_ref(), false)?;
+    Ok(y.f_reshape([before, &[width]].concat())?)
 }
 
 #[cfg(test)]
@@ -326,6 +334,17 @@ mod tests {
                 let gap: f32 = came - expected;
                 assert!(gap.abs() < 1e-5, "{activation:?}: {came} instead of {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn attention_in_windows_is_the_same_in_four_dimensions() {
+        let x = crate::torch::normal(1, "qkv", &[2, 3, 5, 24], 1.0).unwrap();
+        for bias in [None, Some(vec![2, 5, 5]), Some(vec![3, 2, 5, 5])] {
+            let bias = bias.map(|shape| crate::torch::normal(2, "bias", &shape, 1.0).unwrap());
+            let [five, four] = [false, true].map(|flat| attend_in(&x, 2, bias.as_ref(), flat).unwrap());
+            assert_eq!(four.size(), [2, 3, 5, 8]);
+            assert!(four.allclose(&five, 0.0, 1e-6, false), "{bias:?}");
         }
     }
 }

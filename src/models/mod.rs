@@ -11,10 +11,12 @@ mod graph_option;
 pub mod heads;
 pub mod label_order;
 pub mod layers;
+pub mod memory_format;
 mod model;
 pub mod params;
 pub mod pass;
 pub mod precision;
+mod products; // convolutions, linear maps, matrix products, attention
 mod resolve;
 mod spec;
 pub mod weights;

@@ -13,7 +13,7 @@ pub struct Pass {
     pub train: bool,
     /// Determines the dropout masks: equal keys give equal masks, on any device.
     pub key: u64,
-    /// The precision of the backbone.
+    /// The precision of backbone and head.
     pub precision: Precision,
 }
 
@@ -46,15 +46,25 @@ impl Pass {
 
     /// Numbers in [0, 1) that follow from the key, `layer` and the position.
     pub fn uniform(self, shape: &[i64], layer: u64, device: Device) -> Result<Tensor> {
-        uniform(shape, mixed(self.key ^ mixed(layer)), device)
+        uniform(shape, self.key_of(layer), device)
+    }
+
+    fn key_of(self, layer: u64) -> u64 {
+        mixed(self.key ^ mixed(layer))
     }
 
     fn drop(self, x: &Tensor, shape: &[i64], p: f64, layer: u64) -> Result<Tensor> {
         if !self.train || p <= 0.0 {
             return Ok(x.shallow_clone());
         }
-        let kept = self.uniform(shape, layer, x.device())?.f_ge(p)?;
-        Ok(x.f_mul(&kept.f_to_kind(x.kind())?)?.f_mul_scalar(1.0 / (1.0 - p))?)
+        let kept = kept(shape, self.key_of(layer), p, x.device())?;
+        let scale = 1.0 / (1.0 - p);
+        match x.kind() {
+            // Mask and factor in one kernel, of which one byte per number is kept for the gradient.
+            Kind::Float => Ok(Tensor::f_native_dropout_backward(x, &kept.f_expand_as(x)?, scale)?),
+            // That kernel's gradient would round the factor to the lower type.
+            kind => Ok(x.f_mul(&kept.f_to_kind(kind)?)?.f_mul_scalar(scale)?),
+        }
     }
 }
 
@@ -65,16 +75,41 @@ impl From<bool> for Pass {
     }
 }
 
-/// Numbers in [0, 1) that depend on (key, position) only: an integer hash, computed on the device.
+/// Numbers in [0, 1) that depend on (key, position) only.
 fn uniform(shape: &[i64], key: u64, device: Device) -> Result<Tensor> {
+    let bits = hashed(0, shape.iter().product(), key, device)?;
+    Ok(bits.f_to_kind(Kind::Float)?.f_mul_scalar(1.0 / RANGE)?.f_view(shape)?)
+}
+
+/// Numbers that are hashed at once: 32 MB, of which a second copy is needed for a moment.
+const HASHED: i64 = 1 << 22;
+
+/// Boolean, of that shape: where [`uniform`] is at least `p`.
+fn kept(shape: &[i64], key: u64, p: f64, device: Device) -> Result<Tensor> {
+    // The numbers are whole ones over 2²⁴, so this is `uniform(..) >= p` in f32.
+    let least = (f64::from(p as f32) * RANGE).ceil() as i64;
     let n: i64 = shape.iter().product();
-    let mut x = Tensor::f_arange(n, (Kind::Int64, device))?.f_add_scalar(key as i64)?;
-    for (shift, by) in [(32, 0x4cf5_ad43_2745_937f_i64), (29, 0x52dc_e729_da3e_d767_i64)] {
-        x = x.f_mul_scalar(by)?;
-        x = x.f_bitwise_xor_tensor(&x.f_bitwise_right_shift_tensor_scalar(shift)?)?;
+    if n <= HASHED {
+        return Ok(hashed(0, n, key, device)?.f_ge(least)?.f_view(shape)?);
     }
-    let bits = x.f_bitwise_right_shift_tensor_scalar(16)?.f_bitwise_and(0xff_ffff)?;
-    Ok(bits.f_to_kind(Kind::Float)?.f_mul_scalar(1.0 / 16_777_216.0)?.f_view(shape)?)
+    let parts = (0..n)
+        .step_by(HASHED as usize)
+        .map(|from| -> Result<Tensor> { Ok(hashed(from, (from + HASHED).min(n), key, device)?.f_ge(least)?) });
+    Ok(Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 0)?.f_view(shape)?)
+}
+
+/// The number of different values of [`hashed`].
+const RANGE: f64 = 16_777_216.0;
+
+/// 24 bits for each of the positions `from..to`, i64: a hash of (key, position), computed on the device. Integers wrap alike
+/// everywhere, so every device has the same ones.
+fn hashed(from: i64, to: i64, key: u64, device: Device) -> Result<Tensor> {
+    let mut x = Tensor::f_arange_start(from, to, (Kind::Int64, device))?.f_add_scalar_(key as i64)?;
+    for (shift, by) in [(32, 0x4cf5_ad43_2745_937f_i64), (29, 0x52dc_e729_da3e_d767_i64)] {
+        x = x.f_mul_scalar_(by)?;
+        x = x.f_bitwise_xor_tensor_(&x.f_bitwise_right_shift_tensor_scalar(shift)?)?;
+    }
+    Ok(x.f_bitwise_right_shift_tensor_scalar_(16)?.f_bitwise_and_(0xff_ffff)?)
 }
 
 #[cfg(test)]
@@ -104,5 +139,34 @@ mod tests {
         let maps = pass.dropout_maps(&Tensor::ones([4, 50, 3, 3], (Kind::Float, Device::Cpu)), 0.5, 0).unwrap();
         let sums = maps.sum_dim_intlist(&[2i64, 3][..], false, Kind::Float);
         assert!(Vec::<f32>::try_from(sums.flatten(0, -1)).unwrap().iter().all(|s| *s == 0.0 || *s == 18.0));
+    }
+
+    #[test]
+    fn masks_are_where_the_uniform_numbers_reach_p_however_many_there_are() {
+        let n = HASHED + 3;
+        let whole = uniform(&[n], 7, Device::Cpu).unwrap();
+        for p in [1e-9, 0.1, 0.3, 0.5, 0.9] {
+            assert_eq!(kept(&[n], 7, p, Device::Cpu).unwrap(), whole.ge(p), "{p}");
+            assert_eq!(kept(&[5], 7, p, Device::Cpu).unwrap(), whole.narrow(0, 0, 5).ge(p), "{p}");
+        }
+        // The first numbers for key 7, from the formula in Python.
+        let first = crate::torch::to_vec_f32(&whole.narrow(0, 0, 3).f_mul_scalar(RANGE).unwrap()).unwrap();
+        assert_eq!(first, [7651019.0, 13199178.0, 14856332.0]);
+    }
+
+    #[test]
+    fn dropout_multiplies_by_mask_and_factor() {
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let x = crate::torch::normal(1, "x", &[3, 4, 5, 2], 1.0).unwrap().to_kind(kind).set_requires_grad(true);
+            let pass = Pass::step(1, 2, 3);
+            for y in [pass.dropout(&x, 0.1, 5).unwrap(), pass.dropout_maps(&x, 0.1, 5).unwrap()] {
+                let (same, zero) = (y.eq_tensor(&x.f_mul_scalar(1.0 / 0.9).unwrap()), y.eq(0.0));
+                assert!(bool::try_from(same.logical_or(&zero).all()).unwrap() && y.kind() == kind, "{kind:?}");
+                let mut leaf = x.shallow_clone();
+                leaf.zero_grad();
+                y.sum(Kind::Float).backward();
+                assert_eq!(leaf.grad().eq(0.0), zero, "{kind:?}");
+            }
+        }
     }
 }

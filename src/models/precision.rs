@@ -1,8 +1,9 @@
-//! Mixed precision: the element type in which the expensive layers of a backbone compute.
+//! Mixed precision: the element type in which the expensive layers of backbone and head compute.
 //!
-//! The rules are those of PyTorch's autocast: convolutions, linear layers and attention compute in the lower type,
-//! normalisation layers keep their f32 parameters and layer normalisation its f32 input, sums take the wider type.
-//! Parameters, gradients, heads and losses stay f32.
+//! The rules are those of PyTorch's autocast: convolutions, linear layers, matrix products and attention
+//! ([`products`](super::products)) compute in the lower type, normalisation layers keep their f32 parameters and layer
+//! normalisation its f32 input, sums take the wider type. Softmax, cosines, norms and logits are f32. Parameters, gradients, the
+//! solution of linear equations and losses stay f32.
 
 use std::cell::Cell;
 

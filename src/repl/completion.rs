@@ -132,7 +132,15 @@ impl Completer for Names {
         if in_string(before) {
             let start = before.rfind('"').map_or(0, |quote| quote + 1);
             let named = pairs(names_inside(&before[..start]), &before[start..]);
-            return if named.is_empty() { self.files.complete(line, pos, ctx) } else { Ok((start, named)) };
+            if !named.is_empty() {
+                return Ok((start, named));
+            }
+            let (start, mut files) = self.files.complete(line, pos, ctx)?;
+            // The editor writes names to the terminal as they are.
+            files.retain(|file| {
+                !file.display.contains(char::is_control) && !file.replacement.contains(char::is_control)
+            });
+            return Ok((start, files));
         }
         let word = last_word(before);
         let start = pos - word.len();

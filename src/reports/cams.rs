@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
+use crate::executors::device_pool;
 use crate::images::{Dataset, augment};
 use crate::models::cam::{Cam, cam};
 use crate::plots::{CamCell, CamRow, Heat, Picture};
@@ -47,7 +48,7 @@ pub fn with_maps(models: &[(String, Predictor)], dataset: &Dataset) -> Result<Ve
 
 fn has_maps(predictor: &Predictor, picture: &crate::images::Picture, label: &str) -> Result<bool> {
     let (trained, _) = answering(predictor, label)?;
-    let model = trained.model();
+    let model = trained.model_on(device_pool::here())?;
     Ok(model.class_maps(&input(&model, picture)?)?.is_some())
 }
 
@@ -82,7 +83,7 @@ fn row(models: &[(String, Predictor)], dataset: &Dataset, image: usize, label: O
 
 fn one(predictor: &Predictor, picture: &crate::images::Picture, label: &str) -> Result<Cam> {
     let (trained, output) = answering(predictor, label)?;
-    let model = trained.model();
+    let model = trained.model_on(device_pool::here())?;
     let x = input(&model, picture)?;
     cam(&model, &x, output)
 }

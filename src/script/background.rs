@@ -25,7 +25,7 @@ use crate::activity::progress::Relayed;
 use crate::activity::update::ProgressUpdate;
 use crate::activity::{self, Activity, panics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::executors::deep;
+use crate::executors::{deep, device_pool};
 
 /// So many calls may run at once. Each has a thread and an engine of its own.
 pub const AT_ONCE: usize = 100;
@@ -306,7 +306,8 @@ impl BackgroundCalls {
         watched(true);
         let mut shown: Vec<Relayed> = jobs.iter().map(|_| Relayed::default()).collect();
         let activities: Vec<Arc<Activity>> = jobs.iter().map(|job| job.activity.clone()).collect();
-        let outcome = self.lock.released(|| {
+        // Those who are waited for may need the GPU of the training whose closure waits.
+        let wait = || {
             let mut pause = LOOK_FIRST;
             while !ended() {
                 waiter.check()?;
@@ -317,7 +318,8 @@ impl BackgroundCalls {
                 pause = (2 * pause).min(LOOK_EVERY);
             }
             Ok(())
-        });
+        };
+        let outcome = self.lock.released(|| device_pool::lent(wait));
         watched(false);
         outcome
     }

@@ -3,14 +3,15 @@
 use rhai::{AST, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Scope};
 
 use super::errors::raise;
-use super::tokens;
+use super::tokens::{self, Piece};
 use crate::activity::interrupt;
 use crate::error::Error;
 
 /// The syntax tree of a text that sees `scope`.
 ///
-/// Errors: the parser's; a comment that nothing closes, at its beginning.
+/// Errors: the parser's; a comment that nothing closes, at its beginning; more than [`DECLARATIONS`] variables.
 pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<EvalAltResult>> {
+    bounded(text)?;
     let ast = engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {
         true => raise(Error::interrupted()),
         false => Box::new(EvalAltResult::from(error)),
@@ -18,6 +19,28 @@ pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<Eval
     match open_comment(engine, text) {
         None => Ok(ast),
         Some(at) => Err(Box::new(unclosed(text, at).into())),
+    }
+}
+
+/// The most variables and constants that one text declares. Rhai's parser looks names up in a list: its time grows with their square,
+/// and so many take a second or two.
+const DECLARATIONS: usize = 20_000;
+
+/// Errors: too many declarations.
+fn bounded(text: &str) -> Result<(), Box<EvalAltResult>> {
+    let is_declaration = |word: &str| matches!(word, "let" | "const" | "for");
+    // The shortest declaration has more than four bytes.
+    if text.len() < 4 * DECLARATIONS {
+        return Ok(());
+    }
+    let pieces = tokens::with_comments(text).filter(|(_, piece)| *piece == Piece::Word);
+    let declarations = pieces.filter(|(range, _)| is_declaration(&text[range.clone()])).count();
+    match declarations <= DECLARATIONS {
+        true => Ok(()),
+        false => Err(raise(
+            Error::argument(format!("{declarations} variables are declared here; one text may have {DECLARATIONS}"))
+                .with_help("an array or a map holds many values under one name"),
+        )),
     }
 }
 
@@ -39,4 +62,21 @@ fn unclosed(text: &str, at: usize) -> ParseError {
     let narrow = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     let kind = ParseErrorType::BadInput(LexError::ImproperSymbol(COMMENT.into(), String::new()));
     ParseError(Box::new(kind), Position::new(narrow(line), narrow(column)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_declarations_than_the_parser_can_take_are_an_error_at_once() {
+        let engine = Engine::new();
+        let of = |n: usize| (0..n).map(|i| format!("let a{i} = {i};\n")).collect::<String>();
+        assert!(parse(&engine, &Scope::new(), &of(100)).is_ok());
+        // This many take the parser minutes.
+        let error = parse(&engine, &Scope::new(), &of(400_000)).unwrap_err().to_string();
+        assert!(error.contains("400000 variables are declared here; one text may have 20000"), "{error}");
+        let texts = "// let let\n\"let\";\n".repeat(DECLARATIONS);
+        assert!(bounded(&texts).is_ok());
+    }
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::optimiser::{Average, Flat, UpdateRule};
+use super::optimiser::{Average, CopyOf, Flat, UpdateRule};
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::models::weights;
+use crate::torch::read_back_in_parts;
 
 /// The position of a training.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -69,27 +70,40 @@ impl TrainingState {
         tensors
     }
 
-    fn tensors(&self) -> Vec<(&'static str, &Tensor)> {
-        let mut tensors = self.current();
-        if let Some((values, statistics)) = &self.best {
-            tensors.push(("best.values", values));
-            tensors.push(("best.statistics", statistics));
+    /// What a step changes, with its name in a sentence; the averages if they are kept.
+    pub(super) fn changed(&self, averaged: bool) -> Vec<(&'static str, &Tensor)> {
+        let mut tensors = vec![("the weights", &self.flat.values), ("the batch statistics", &self.flat.statistics)];
+        if averaged {
+            tensors.push(("the averaged weights", &self.average.values));
+            tensors.push(("the averaged batch statistics", &self.average.statistics));
         }
+        tensors.extend(self.rule.state().into_iter().map(|(_, tensor)| ("the moments of the optimiser", tensor)));
         tensors
     }
 
-    /// Writes the checkpoint. Errors: Io (a full disk, a read-only folder); the previous checkpoint is then kept.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    /// The state as it is now. It shares the tensors, so it is to be written before they change.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.snapshot_of(|tensor| Ok(tensor.f_detach()?))
+    }
+
+    /// The state as it is now, in tensors of its own on the same device. Errors: Tensor, when there is no memory for them.
+    pub fn copied(&self) -> Result<Snapshot> {
+        self.snapshot_of(CopyOf::f_copy_of)
+    }
+
+    fn snapshot_of(&self, current: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Snapshot> {
         let mut tensors = Vec::new();
-        for (name, tensor) in self.tensors() {
-            // One copy from the device, for the digest and for the file.
-            tensors.push((name.to_string(), tensor.f_detach()?.f_to_device(tch::Device::Cpu)?));
+        for (name, tensor) in self.current() {
+            tensors.push((name.to_string(), current(tensor)?));
+        }
+        // Replaced by others and never changed, so they are shared in any case.
+        if let Some((values, statistics)) = &self.best {
+            tensors.push(("best.values".to_string(), values.f_detach()?));
+            tensors.push(("best.statistics".to_string(), statistics.f_detach()?));
         }
         tensors.push((METRICS.to_string(), Tensor::f_from_slice(self.metrics.as_bytes())?));
         let position = serde_json::to_string(&self.position).map_err(|e| Error::internal(e.to_string()))?;
-        let digest = digest(&position, &tensors)?;
-        let metadata = [(PROGRESS.to_string(), position), (DIGEST.to_string(), digest)];
-        own::write(path, &weights::to_safetensors(&tensors, &metadata)?)
+        Ok(Snapshot { tensors, position })
     }
 
     /// Continues from a checkpoint of the same model and options.
@@ -136,6 +150,27 @@ impl TrainingState {
         self.position = position;
         self.metrics = metrics;
         Ok(())
+    }
+}
+
+/// The state of a training at one moment.
+pub struct Snapshot {
+    tensors: Vec<(String, Tensor)>,
+    /// As JSON.
+    position: String,
+}
+
+impl Snapshot {
+    /// Writes the checkpoint. Errors: Io (a full disk, a read-only folder); the previous checkpoint is then kept.
+    pub fn write(self, path: &Path) -> Result<()> {
+        let mut tensors = Vec::new();
+        for (name, tensor) in self.tensors {
+            // One copy from the device, for the digest and for the file.
+            tensors.push((name, read_back_in_parts(&tensor)?));
+        }
+        let digest = digest(&self.position, &tensors)?;
+        let metadata = [(PROGRESS.to_string(), self.position), (DIGEST.to_string(), digest)];
+        own::write(path, &weights::to_safetensors(&tensors, &metadata)?)
     }
 }
 

@@ -11,8 +11,9 @@ use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
 use super::training_loop::TrainingLoop;
+use crate::activity::console;
 use crate::error::{Error, Result};
-use crate::executors::pool;
+use crate::executors::{device_pool, pool};
 use crate::files::own;
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -79,6 +80,8 @@ fn kind(job: &Job) -> String {
         o.batch,
         o.drop_last,
         o.precision,
+        o.tf32,
+        o.deterministic,
         o.optimiser,
         o.views,
         o.augment,
@@ -157,6 +160,17 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let folder = own::temporary_folder(&own::session_folder()?, "cost-")?;
     let store = RunStore::new(folder.path());
     let NamedJob { job: mini, model, spec, id, .. } = NamedJob::new(&mini)?;
+    // Not waited for: a script's thread is here, with the lock that who has the GPU may need.
+    let (place, others) = device_pool::take_now(&mini.name, 1);
+    if !others.is_empty() {
+        console::log(&format!(
+            "{}: {} trains on {} meanwhile; the seconds are too many",
+            mini.name,
+            others.join(" and "),
+            crate::devices::name(place.device())
+        ));
+    }
+    let model = model.moved_to(place.device())?;
     let Begun::Work(work) = store.begin(&id, &spec)? else {
         return Err(Error::internal("a new run store already holds a run"));
     };

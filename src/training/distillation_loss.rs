@@ -54,13 +54,13 @@ impl<'a> DistillationLoss<'a> {
     }
 
     /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or
-    /// rows. Teachers teach every label, also where the truth is unknown. `function` computes it when it is a script's own; `pass` is the student's.
+    /// rows, whose positions are on the student's device. Teachers teach every label, also where the truth is unknown. `function` computes it when it is a script's own; `pass` is the student's.
     pub fn add_to(
         &self,
         mut loss: Tensor,
         function: Option<Function>,
         logits: &Tensor,
-        rows: &[i64],
+        rows: &Tensor,
         x: &Tensor,
         pass: Pass,
     ) -> Result<Tensor> {

@@ -39,7 +39,8 @@ pub struct Distillation<E = Ensemble> {
 }
 
 /// Options that did not exist when the first runs were named.
-const LATER_OPTIONS: [&str; 15] = [
+const LATER_OPTIONS: [&str; 16] = [
+    "tf32",
     "drop_last",
     "lr_factors",
     "layer_decay",
@@ -125,6 +126,8 @@ impl Job {
             // These do not change the result.
             map.shift_remove("threads");
             map.shift_remove("workers");
+            map.shift_remove("per_gpu");
+            map.shift_remove("deterministic");
             map.insert("loss".into(), self.options.loss.to_spec());
             if self.options.precision == Precision::Float32 {
                 map.shift_remove("precision");
@@ -145,14 +148,19 @@ impl Job {
                 }
             }
         }
-        json!({
+        let mut spec = json!({
             "format": 1,
             "data": { "train": train.fingerprint(), "val": val.fingerprint(), "name": train.name },
             "labels": self.labels,
             "initial_weights": initial,
             "options": options,
             "distillation": self.distillation.as_ref().map(Distillation::spec),
-        })
+        });
+        // Runs of an earlier meaning, where heads were float32, have other names.
+        if self.options.precision == Precision::BFloat16 {
+            spec["bfloat16"] = json!("backbone and head");
+        }
+        spec
     }
 }
 

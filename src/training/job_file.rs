@@ -9,6 +9,7 @@ use super::ensemble::Ensemble;
 use super::job::{Distillation, Job};
 use super::options::TrainOptions;
 use super::run::{load, run_with};
+use super::shared_features::compute_features;
 use super::trained_model::Trained;
 use crate::activity::message::Message;
 use crate::error::{Error, Result};
@@ -18,8 +19,18 @@ use crate::json;
 use crate::models::Model;
 use crate::runs::{Run, RunStore};
 
+/// The work of a worker process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    Train,
+    /// Only to compute the frozen features that the training reads.
+    Features,
+}
+
 #[derive(Serialize, Deserialize)]
 struct JobFile {
+    task: Task,
     runs: PathBuf,
     name: String,
     train: DatasetSpec,
@@ -39,8 +50,14 @@ struct EnsembleFile {
     labels: Vec<String>,
 }
 
+/// Whether a worker process can do the job: its teachers are in a run store, where it finds them.
+pub fn is_possible(job: &Job) -> bool {
+    let ensembles = job.distillation.iter().flat_map(|d| &d.ensembles);
+    ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some())
+}
+
 /// Writes a job for a worker process. Errors: a teacher that is in no run store; Io.
-pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
+pub fn write(store: &RunStore, job: &Job, task: Task, path: &Path) -> Result<()> {
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
@@ -58,6 +75,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
         Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, modules, labels: e.labels })
     };
     let file = JobFile {
+        task,
         runs: store.root().to_path_buf(),
         name: job.name.clone(),
         train: DatasetSpec::of(&job.train),
@@ -70,7 +88,7 @@ pub fn write(store: &RunStore, job: &Job, path: &Path) -> Result<()> {
     own::write(path, &text)
 }
 
-/// Runs the job of a file and sends every epoch's line to the parent process. Returns the id of its run.
+/// Does the work of a file and sends every epoch's line to the parent process. Returns the id of the training's run, or nothing.
 pub fn work(path: &Path) -> Result<String> {
     let text = own::read(path)?;
     let file: JobFile =
@@ -97,6 +115,9 @@ pub fn work(path: &Path) -> Result<String> {
         options: file.options,
         distillation: file.distillation.map(|d| d.map(ensemble)).transpose()?,
     };
+    if file.task == Task::Features {
+        return compute_features(&store, &job).map(|()| String::new());
+    }
     let mut send = |line: &serde_json::Value| -> Result<()> {
         Message::Epoch(line.clone()).send();
         Ok(())

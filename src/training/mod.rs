@@ -2,11 +2,14 @@
 //!
 //! - `options`: the options of a training and their defaults; `options_together`: those that exclude each other
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
-//! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process
+//! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process;
+//!   `shared_features`: the features that several jobs read
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
-//! - `checkpoint`: the state between two steps, as one file; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
-//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
+//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone; `read_ahead`: items made by a
+//!   thread before they are used; `gathered`: rows that wait on their device
+//! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
 //! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
 //! - `trained_model`: a model with its run; `ensemble`: teachers merged into label order
@@ -17,10 +20,13 @@
 
 pub mod callbacks;
 pub mod checkpoint;
+pub mod checkpoint_writer;
 mod cost;
 pub mod distillation_loss;
 pub mod ensemble;
+mod fitting;
 pub mod frozen_features;
+mod gathered;
 pub mod job;
 pub mod job_file;
 pub mod known_labels;
@@ -33,9 +39,11 @@ mod options_together;
 pub mod plan;
 pub mod predict;
 mod rate_factors;
+mod read_ahead;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
+mod shared_features;
 pub mod side_by_side;
 pub mod stored_rows;
 pub mod teacher_outputs;

@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::frozen_features::frozen_features;
-use super::stored_rows::StoredRows;
+use super::read_ahead::ReadAhead;
+use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::images::{Batches, Dataset, epoch_order};
 use crate::models::heads::{Answer, Truth};
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
+use crate::torch::upload;
 
 /// The input of one step.
 pub struct Batch {
@@ -20,12 +22,35 @@ pub struct Batch {
     pub rows: Vec<i64>,
     /// Normalised pictures or frozen features.
     pub x: Tensor,
+    /// [`positions`](Self::positions), if they were uploaded already.
+    uploaded: Option<Tensor>,
 }
+
+impl Batch {
+    /// `images` and `rows` on the device, each `[n]`: one upload for both, here or when the batch was made.
+    pub fn positions(&self, device: Device) -> Result<[Tensor; 2]> {
+        let both = match &self.uploaded {
+            Some(both) => both.shallow_clone(),
+            None => uploaded(&self.images, &self.rows, device)?,
+        };
+        Ok([both.f_select(0, 0)?, both.f_select(0, 1)?])
+    }
+}
+
+/// `[2, n]`: images and rows.
+fn uploaded(images: &[i64], rows: &[i64], device: Device) -> Result<Tensor> {
+    upload(&Tensor::f_from_slice(&[images, rows].concat())?.f_view([2, images.len() as i64])?, device)
+}
+
+/// Batches of kept features that are read while a GPU works on one. On a CPU the steps take all cores anyway.
+const AHEAD: usize = 2;
+/// The part of a GPU's free memory that kept features may take; the rest is for the training.
+const SHARE_OF_FREE: f64 = 0.5;
 
 /// The inputs of one data set for one model.
 pub enum ModelInputs {
-    /// Features of the frozen stages, for a fixed set of views.
-    Frozen { rows: StoredRows, n: usize, views: Views },
+    /// Features of the frozen stages, for a fixed set of views. `kept` are all rows on the model's device, if they are there.
+    Frozen { rows: StoredRows, kept: Option<Tensor>, n: usize, views: Views },
     /// Pictures, decoded and augmented ahead of the step.
     Pictures { dataset: Dataset, views: Views },
 }
@@ -35,9 +60,26 @@ impl ModelInputs {
     pub fn new(store: &RunStore, model: &Model, dataset: &Dataset, views: Views) -> Result<ModelInputs> {
         if model.spec.freeze > 0 && views.count > 0 {
             let rows = frozen_features(store, model, dataset, &views)?;
-            return Ok(ModelInputs::Frozen { rows, n: dataset.len(), views });
+            return Ok(ModelInputs::Frozen { rows, kept: None, n: dataset.len(), views });
         }
         Ok(ModelInputs::Pictures { dataset: dataset.clone(), views })
+    }
+
+    /// Keeps frozen features on the device, if they take no more than half of its `free` bytes: those who pass over them many times
+    /// read them once then. `free` is that of [`cuda::free_memory`](crate::cuda::free_memory); None keeps nothing.
+    ///
+    /// Errors: those of reading rows, Interrupted. That they do not fit after all is none.
+    pub fn keep(mut self, device: Device, free: Option<u64>) -> Result<ModelInputs> {
+        if let (ModelInputs::Frozen { rows, kept, .. }, Some(free)) = (&mut self, free)
+            && rows.bytes() as f64 <= free as f64 * SHARE_OF_FREE
+        {
+            *kept = match rows.all_on(device) {
+                Ok(all) => Some(all),
+                Err(error) if error.kind == ErrorKind::Tensor => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(self)
     }
 
     /// Number of pictures.
@@ -84,30 +126,49 @@ impl ModelInputs {
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
         let n = self.num_pictures() as i64;
         match self {
-            ModelInputs::Frozen { rows, .. } => {
+            ModelInputs::Frozen { rows, kept, .. } => {
+                let device = model.device;
                 let starts: Vec<usize> = (0..order.len()).step_by(batch).collect();
-                Ok(Box::new(starts.into_iter().map(move |start| {
+                let parts = starts.into_iter().map(move |start| {
                     let part = &order[start..(start + batch).min(order.len())];
-                    let which: Vec<i64> =
-                        part.iter().map(|&(image, view)| i64::from(view) * n + i64::from(image)).collect();
-                    let x = crate::torch::upload(&rows.take_maps(&which)?, model.device)?;
-                    Ok(Batch { images: part.iter().map(|p| i64::from(p.0)).collect(), rows: which, x })
+                    let row = |&(image, view): &(u32, u32)| i64::from(view) * n + i64::from(image);
+                    (part.iter().map(|p| i64::from(p.0)).collect(), part.iter().map(row).collect())
+                });
+                let parts: Box<dyn Iterator<Item = (Vec<i64>, Vec<i64>)> + Send> = Box::new(parts);
+                if let Some(kept) = kept {
+                    return Ok(Box::new(parts.map(move |(images, which)| {
+                        let both = uploaded(&images, &which, device)?;
+                        let x = kept.f_index_select(0, &both.f_select(0, 1)?)?.f_to_kind(Kind::Float)?;
+                        Ok(Batch { images, rows: which, x: rows.maps(&x)?, uploaded: Some(both) })
+                    })));
+                }
+                let file = rows.clone();
+                let read = parts.map(move |(images, which)| {
+                    let taken = file.take_for(&which, device)?;
+                    Ok((images, which, taken))
+                });
+                let read: Box<dyn Iterator<Item = Result<(Vec<i64>, Vec<i64>, Tensor)>>> = match device.is_cuda() {
+                    true => Box::new(ReadAhead::new(AHEAD, read)?),
+                    false => Box::new(read),
+                };
+                Ok(Box::new(read.map(move |part| {
+                    let (images, which, taken) = part?;
+                    Ok(Batch { images, rows: which, x: rows.maps(&f32_on(&taken, device)?)?, uploaded: None })
                 })))
             }
             ModelInputs::Pictures { dataset, views } => {
                 let side = model.image_size();
-                let batches =
-                    Batches::new(dataset.clone(), side as u32, views.augment.clone(), order, batch, views.seed)?;
+                let (dataset, augment) = (dataset.clone(), views.augment.clone());
+                let batches = Batches::new(dataset, side as u32, augment, order, batch, views.seed, model.device)?;
                 Ok(Box::new(batches.map(move |batch| {
                     let batch = batch?;
-                    let pixels =
-                        Tensor::f_from_slice(&batch.pixels)?.f_view([batch.rows.len() as i64, side, side, 3])?;
                     let rows =
                         batch.rows.iter().zip(&batch.views).map(|(&i, &v)| i64::from(v) * n + i64::from(i)).collect();
                     Ok(Batch {
                         images: batch.rows.iter().map(|&i| i64::from(i)).collect(),
                         rows,
-                        x: model.normalise(&pixels)?,
+                        x: model.normalise(&batch.tensor(model.device)?)?,
+                        uploaded: None,
                     })
                 })))
             }

@@ -17,7 +17,7 @@ use crate::options::Range;
 crate::options! {
     /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
     ///
-    /// `threads` and `workers` are not part of a run's id.
+    /// `deterministic`, `threads`, `workers` and `per_gpu` are not part of a run's id.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
@@ -81,8 +81,14 @@ crate::options! {
         pub momentum: f64 = 0.9, in Range::FromBelow(0.0, 1.0);
         /// sgd: Nesterov's momentum
         pub nesterov: bool = false;
-        /// "float32", or "bfloat16" for the expensive layers of the backbone in the steps
+        /// "float32", or "bfloat16" for the expensive layers of backbone and head in the steps
         pub precision: Precision = Precision::Float32;
+        /// let GPUs from Ampere on round the factors of float32 products to 10 bits (TensorFloat-32), which is several times
+        /// faster; no effect on the CPU
+        pub tf32: bool = true;
+        /// on GPUs, equal calls give equal bits on the same kind of GPU, which is slower; no part of a run's id. The CPU always
+        /// does, with equal threads
+        pub deterministic: bool = false;
         /// decay of the parameters that decay_on names
         pub weight_decay: f64 = 1e-4, in Range::FromTo(0.0, 1.0);
         /// "weights": those with more than one dimension; or "all": biases and norms too, as an optimiser of PyTorch that was
@@ -124,8 +130,10 @@ crate::options! {
         /// CPU threads; 0 takes all
         pub threads: usize = 0;
         /// where several trainings of one call run: "threads", "processes" (one that dies is tried once more), or
-        /// "auto": processes where there are several GPUs
+        /// "auto": processes where several run on GPUs at once
         pub workers: Workers = Workers::Auto;
+        /// trainings at once on one GPU, those of other calls and of jobs included; more wait
+        pub per_gpu: usize = 1, in Range::FromTo(1.0, 64.0);
     }
 }
 
@@ -146,7 +154,7 @@ fn default_model() -> ModelSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Workers {
-    /// In processes, one per GPU, if there are several GPUs. Otherwise in threads.
+    /// In processes if several run at once on GPUs and this is the program cpsd. Otherwise in threads.
     Auto,
     /// Side by side in this process.
     Threads,

@@ -3,6 +3,8 @@
 use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
+use super::fitting::Fitting;
+use super::gathered::Gathered;
 use super::model_inputs::ModelInputs;
 use super::teacher_outputs::teacher_outputs;
 use super::trained_model::Trained;
@@ -10,6 +12,7 @@ use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
+use crate::executors::device_pool;
 use crate::images::Dataset;
 use crate::labels::Unknown;
 use crate::metrics::{self, Evaluation, MetricOptions};
@@ -63,7 +66,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
                 .teachers
                 .iter()
                 .map(|t| {
-                    let rows = teacher_outputs(store, t, dataset, &Views::centre())?;
+                    let rows = teacher_outputs(store, t, dataset, &Views::centre(), device_pool::here())?;
                     rows.take(&(0..rows.rows).collect::<Vec<_>>())
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -122,15 +125,16 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
 }
 
 fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {
-    let model = trained.model();
+    let model = trained.model_on(device_pool::here())?;
     let inputs = ModelInputs::new(store, &model, dataset, Views::centre())?;
     let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
-    let mut parts = Vec::new();
-    for batch in inputs.all(&model, 128)? {
+    let mut logits = Gathered::default();
+    let mut fitting = Fitting::new("predictions", &model, 128);
+    for batch in inputs.all(&model, fitting.batch())? {
         interrupt::check()?;
         let batch = batch?;
-        parts.push(tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?.f_to_device(tch::Device::Cpu)?);
+        logits.push(fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?)?;
         progress.advance(batch.images.len() as u64);
     }
-    Ok(Tensor::f_cat(&parts, 0)?)
+    logits.rows(model.labels.len())
 }

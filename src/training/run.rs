@@ -1,6 +1,7 @@
 //! One job through the run store: found, resumed or trained.
 
 use serde_json::{Value, json};
+use tch::Device;
 
 use super::callbacks::Callbacks;
 use super::job::Job;
@@ -11,8 +12,10 @@ use super::trained_model::Trained;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::Result;
-use crate::executors::pool;
+use crate::executors::{device_pool, pool};
+use crate::images::augment_tensors::are_applied_on;
 use crate::runs::{Begun, Published, Run, RunStore};
+use crate::torch::flags::{self, Flags};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
 ///
@@ -50,16 +53,21 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
     let threads = if job.options.threads > 0 { job.options.threads } else { pool::cores() };
     tch::set_num_threads(threads as i32);
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
-    let (job, device) = (&job, model.device);
-    let work = match store.begin(&id, &spec)? {
-        Begun::Finished(run) => {
-            run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
-            return load(run).map(Some);
-        }
+    let job = &job;
+    // Its maker may need the GPU that this thread has.
+    let work = match device_pool::lent(|| store.begin(&id, &spec))? {
+        Begun::Finished(run) => return finished(run, job, &mut callbacks).map(Some),
         Begun::Work(work) => work,
     };
+    let place = device_pool::take(&job.name, job.options.per_gpu)?;
+    let device = place.device();
+    let flags = Flags { tf32: job.options.tf32, deterministic: job.options.deterministic };
     let trained = (|| {
+        let _held = flags::hold(flags, device)?;
+        let model = model.moved_to(device)?;
         let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
+        // Nothing of it stays on a GPU that is given back.
+        let model = model.moved_to(Device::Cpu)?;
         let vocabulary = job.train.labels.labels().to_vec();
         let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
         trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
@@ -85,6 +93,10 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         "selected_on_test": trained.selected_on_test,
         "threads": threads,
         "device": format!("{device:?}"),
+        // Without effect on the CPU.
+        "tf32": device.is_cuda().then_some(flags.tf32),
+        "deterministic": device.is_cuda().then_some(flags.deterministic),
+        "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
     let run = match work.publish(&summary)? {
@@ -109,6 +121,19 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
     ));
     trained.run = Some(run);
     Ok(Some(trained))
+}
+
+/// The model of a training that was done before, or none. Every epoch is passed to the callback.
+///
+/// Errors: those of the options, the data and the model.
+pub(super) fn stored(store: &RunStore, job: &Job, callbacks: &mut Callbacks) -> Result<Option<Trained>> {
+    let NamedJob { job, id, .. } = NamedJob::new(job)?;
+    store.find(&id).map(|run| finished(run, &job, callbacks)).transpose()
+}
+
+fn finished(run: Run, job: &Job, callbacks: &mut Callbacks) -> Result<Trained> {
+    run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
+    load(run)
 }
 
 /// The model of a finished training.

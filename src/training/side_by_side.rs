@@ -6,18 +6,16 @@ use std::sync::mpsc;
 use serde_json::Value;
 
 use super::callbacks::{Callbacks, OnEpoch};
-use super::frozen_features::frozen_features;
 use super::job::Job;
-use super::job_file;
-use super::options::{Images, Workers};
-use super::run::{load, run_with};
+use super::job_file::{self, Task};
+use super::options::Workers;
+use super::run::{load, run_with, stored};
+use super::shared_features::{are_missing, compute_features};
 use super::trained_model::Trained;
-use super::views::Views;
 use crate::activity::{self, panics};
 use crate::error::{Error, Result};
-use crate::executors::pool;
 use crate::executors::worker::{self, WorkerCommand};
-use crate::models::Model;
+use crate::executors::{device_pool, pool};
 use crate::runs::RunStore;
 
 /// Runs jobs side by side and shares the cores or GPUs among them. Every job that can be finished is; then the first
@@ -41,16 +39,25 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
         };
         return jobs.iter().map(&mut each).collect();
     }
-    // All jobs share the frozen features: computed first, with all cores.
-    compute_features(store, first)?;
-    let gpus = crate::devices::all_gpus();
+    let cores = pool::cores();
+    let gpus = crate::devices::all_gpus().len();
+    let at_once = at_once(jobs.len(), gpus, first.options.per_gpu, cores);
     let processes = match first.options.workers {
-        Workers::Auto => gpus.len() > 1,
+        Workers::Auto => gpus > 0 && at_once > 1 && worker::is_possible() && jobs.iter().all(job_file::is_possible),
         workers => workers == Workers::Processes,
     };
-    let side_by_side = jobs.len().min(if !gpus.is_empty() && processes { gpus.len() } else { pool::cores() });
-    let threads = (pool::cores() / side_by_side).max(1);
-    let jobs: Vec<(usize, Job)> = jobs
+    // All jobs share the frozen features: computed first, with all cores. A parent that only manages workers has nothing on
+    // a GPU.
+    match gpus > 0 && processes {
+        false => compute_features(store, first)?,
+        true if are_missing(store, first)? => {
+            let job = Job { name: "features".into(), ..first.clone() };
+            in_process(store, &job, Task::Features, cores, &mut |_| Ok(()))?;
+        }
+        true => {}
+    }
+    let threads = (cores / at_once).max(1);
+    let jobs: Vec<Job> = jobs
         .into_iter()
         .map(|mut job| {
             if job.options.threads == 0 {
@@ -58,14 +65,22 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
             }
             job
         })
-        .enumerate()
         .collect();
-    with_epochs_here(&mut callbacks, |epoch| {
-        pool::map(side_by_side, &jobs, |(i, job)| match processes {
-            false => run_with(store, job, Callbacks { epoch: Some(&mut |line| epoch(line)), ..Callbacks::default() }),
-            true => in_process(store, job, gpus.get(i % gpus.len().max(1)).copied(), epoch),
+    // This thread waits for the others, which may need its GPU.
+    device_pool::lent(|| {
+        with_epochs_here(&mut callbacks, |epoch| {
+            pool::map(at_once, &jobs, |job| {
+                let mut epoch = |line: &Value| epoch(line);
+                let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
+                if processes { find_or_begin(store, job, callbacks) } else { run_with(store, job, callbacks) }
+            })
         })
     })
+}
+
+/// How many of `jobs` run at once: as many as the GPUs take, or without one as there are cores.
+fn at_once(jobs: usize, gpus: usize, per_gpu: usize, cores: usize) -> usize {
+    jobs.min(if gpus > 0 { gpus * per_gpu.max(1) } else { cores }).max(1)
 }
 
 /// Runs `work`, which sends epochs from any thread through its argument, and calls the callback for epochs on this thread.
@@ -107,35 +122,39 @@ fn with_epochs_here<R: Send>(
     }
 }
 
-/// Runs one job in a worker process, on one of the GPUs if there are any.
-fn in_process(
-    store: &RunStore,
-    job: &Job,
-    gpu: Option<usize>,
-    epoch: &dyn Fn(&Value) -> Result<()>,
-) -> Result<Trained> {
-    let file = store.temporary_job_file()?;
-    job_file::write(store, job, file.path())?;
-    let mut environment = vec![("RAYON_NUM_THREADS", job.options.threads.to_string())];
-    environment.extend(crate::devices::for_worker(gpu));
-    let command = WorkerCommand { name: &job.name, file: file.path(), environment: &environment };
-    let done = worker::run(&command, &mut |line| epoch(line))?;
+/// The model of one job, from the store or trained in a worker process.
+fn find_or_begin(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
+    // What is done already needs no process and no GPU.
+    if let Some(trained) = stored(store, job, &mut callbacks)? {
+        return Ok(trained);
+    }
+    let mut epoch = |line: &Value| callbacks.epoch.as_mut().map_or(Ok(()), |epoch| epoch(line));
+    let done = in_process(store, job, Task::Train, job.options.threads, &mut epoch)?;
     let run = done.as_str().and_then(|id| store.find(id));
     load(run.ok_or_else(|| Error::internal(format!("{}: its worker named a run that is not there", job.name)))?)
 }
 
-/// Computes the frozen features that all jobs of one [`run_all`] share.
-fn compute_features(store: &RunStore, job: &Job) -> Result<()> {
-    let options = &job.options;
-    if options.model.freeze == 0 || options.images == Images::Containing {
-        return Ok(());
+/// Does the work of one job in a worker process with so many threads, on one of the GPUs if there are any. Returns the worker's
+/// answer.
+fn in_process(store: &RunStore, job: &Job, task: Task, threads: usize, epoch: OnEpoch) -> Result<Value> {
+    // Kept when a worker that died is started again.
+    let place = device_pool::take(&job.name, job.options.per_gpu)?;
+    let file = store.temporary_job_file()?;
+    job_file::write(store, job, task, file.path())?;
+    let mut environment = vec![("RAYON_NUM_THREADS", threads.to_string())];
+    environment.extend(crate::devices::for_worker(place.gpu()));
+    let command = WorkerCommand { name: &job.name, file: file.path(), environment: &environment };
+    worker::run(&command, epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_training_per_gpu_unless_more_are_asked_for() {
+        let of = |jobs, gpus, per_gpu| at_once(jobs, gpus, per_gpu, 16);
+        assert_eq!([of(10, 0, 1), of(40, 0, 1), of(40, 0, 3)], [10, 16, 16]);
+        assert_eq!([of(10, 1, 1), of(10, 8, 1), of(3, 8, 1), of(10, 2, 3), of(40, 8, 3)], [1, 8, 3, 6, 24]);
     }
-    tch::set_num_threads(pool::cores() as i32);
-    let (train, val) = job.splits()?;
-    let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, crate::devices::first())?;
-    frozen_features(store, &model, &train, &Views::of_training(options))?;
-    if !val.is_empty() {
-        frozen_features(store, &model, &val, &Views::centre())?;
-    }
-    Ok(())
 }

@@ -4,10 +4,12 @@ use std::cell::RefCell;
 use std::io::Write;
 
 use rayon::prelude::*;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use crate::activity::interrupt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runs::{Run, StoredFile};
+use crate::torch;
 
 /// A matrix of half-precision rows on disk, row `view * images + image`, of which rows are read when they are needed.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ const PARALLEL: usize = 1 << 20;
 const KEPT: usize = 64 << 20;
 /// Bytes of one read at most, so that threads share a long run of rows.
 const PART: usize = 1 << 20;
+/// Bytes that are on their way to a GPU that gets all rows.
+const ALL_PART: usize = 64 << 20;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -62,11 +66,48 @@ impl StoredRows {
     ///
     /// Errors: Io; Data when the file was cut short since it was opened.
     pub fn take(&self, which: &[i64]) -> Result<Tensor> {
+        self.read(which, |halves| Ok(halves.f_to_kind(Kind::Float)?))
+    }
+
+    /// Rows `which` `[n, shape...]` in host memory, for [`f32_on`] with the same device: as f32 for the CPU; for a GPU, which converts
+    /// them, as halves in pinned memory. Any thread may read them. Errors: those of [`take`](Self::take).
+    pub fn take_for(&self, which: &[i64], device: Device) -> Result<Tensor> {
+        match device.is_cuda() {
+            true => self.read(which, |halves| torch::pinned(halves, device)),
+            false => self.take(which),
+        }
+    }
+
+    /// All rows as halves on that device, `[rows, shape...]`. Errors: those of [`take`](Self::take); Tensor, when they do not fit;
+    /// Interrupted.
+    pub fn all_on(&self, device: Device) -> Result<Tensor> {
+        let all = Tensor::f_empty(self.size_of(self.rows), (Kind::Half, device))?;
+        let at_once = (ALL_PART / self.row.max(1)).max(1) as i64;
+        for from in (0..self.rows).step_by(at_once as usize) {
+            interrupt::check()?;
+            let n = at_once.min(self.rows - from);
+            let which: Vec<i64> = (from..from + n).collect();
+            let mut part = all.f_narrow(0, from, n)?;
+            self.read(&which, |halves| Ok(part.f_copy_(&torch::upload(halves, device)?)?))?;
+        }
+        Ok(all)
+    }
+
+    /// The bytes of all rows.
+    pub fn bytes(&self) -> u64 {
+        self.rows as u64 * self.row as u64
+    }
+
+    fn size_of(&self, rows: i64) -> Vec<i64> {
+        [&[rows], self.shape.as_slice()].concat()
+    }
+
+    /// What `make` makes of rows `which`, halves `[n, shape...]` on the CPU. It must copy them.
+    fn read<R>(&self, which: &[i64], make: impl FnOnce(&Tensor) -> Result<R>) -> Result<R> {
         if let Some(row) = which.iter().find(|&&row| row < 0 || row >= self.rows) {
             return Err(Error::internal(format!("row {row} of {} rows", self.rows)));
         }
-        let mut size = vec![which.len() as i64];
-        size.extend(&self.shape);
+        let size = self.size_of(which.len() as i64);
         let bytes = which.len() * self.row;
         // Used again and again: fresh memory costs more than reading into it.
         let mut buffer = BUFFER.take();
@@ -78,7 +119,7 @@ impl StoredRows {
             true => parts.into_iter().try_for_each(|(part, offset)| self.file.read_at(part, offset))?,
             false => parts.into_par_iter().try_for_each(|(part, offset)| self.file.read_at(part, offset))?,
         }
-        let rows = f32_of_halves(&buffer[..bytes], &size)?;
+        let rows = of_halves(&buffer[..bytes], &size, make)?;
         if bytes <= KEPT {
             BUFFER.set(buffer);
         }
@@ -105,7 +146,11 @@ impl StoredRows {
 
     /// Rows `which` of features as f32 `[n, channels, height, width]`, channels last in memory.
     pub fn take_maps(&self, which: &[i64]) -> Result<Tensor> {
-        let rows = self.take(which)?;
+        self.maps(&self.take(which)?)
+    }
+
+    /// Rows of features `[n, height, width, channels]` as `[n, channels, height, width]`.
+    pub fn maps(&self, rows: &Tensor) -> Result<Tensor> {
         match self.shape.len() {
             3 => Ok(rows.f_permute([0, 3, 1, 2])?),
             n => Err(self.file.bad(&format!("its rows have {n} dimensions; those of features have 3"))),
@@ -113,8 +158,13 @@ impl StoredRows {
     }
 }
 
-/// Half-precision numbers as an f32 tensor.
-fn f32_of_halves(bytes: &[u8], size: &[i64]) -> Result<Tensor> {
+/// What [`StoredRows::take_for`] gave, as f32 on that device.
+pub fn f32_on(rows: &Tensor, device: Device) -> Result<Tensor> {
+    Ok(torch::upload_pinned(rows, device)?.f_to_kind(Kind::Float)?)
+}
+
+/// What `make` makes of half-precision numbers as a tensor, which it must copy.
+fn of_halves<R>(bytes: &[u8], size: &[i64], make: impl FnOnce(&Tensor) -> Result<R>) -> Result<R> {
     if size.iter().product::<i64>() as usize * 2 != bytes.len() {
         return Err(Error::internal(format!("{} bytes of {size:?} halves", bytes.len())));
     }
@@ -122,14 +172,15 @@ fn f32_of_halves(bytes: &[u8], size: &[i64]) -> Result<Tensor> {
     for d in (0..size.len().saturating_sub(1)).rev() {
         strides[d] = strides[d + 1] * size[d + 1];
     }
-    // SAFETY: the bytes are those of `size` halves, outlive the tensor and are read only; the conversion copies them.
-    let halves = unsafe { Tensor::f_from_blob(bytes.as_ptr(), size, &strides, Kind::Half, tch::Device::Cpu)? };
-    Ok(halves.f_to_kind(Kind::Float)?)
+    // SAFETY: the bytes are those of `size` halves, outlive the tensor and are read only; `make` copies them.
+    let halves = unsafe { Tensor::f_from_blob(bytes.as_ptr(), size, &strides, Kind::Half, Device::Cpu)? };
+    make(&halves)
 }
 
 /// Appends f32 rows to a file as half precision.
 pub fn append_half(out: &mut dyn Write, rows: &Tensor) -> Result<()> {
-    let half = rows.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Half)?.f_contiguous()?;
+    // Converted where they are: half as many bytes to copy.
+    let half = torch::read_back(&rows.f_to_kind(Kind::Half)?)?.f_contiguous()?;
     let count = half.numel();
     let mut bytes = vec![0u8; count * 2];
     half.f_copy_data_u8(&mut bytes, count)?;
@@ -148,7 +199,7 @@ mod tests {
             let mut size = vec![n];
             size.extend(shape);
             let count: i64 = size.iter().product();
-            let rows = Tensor::arange(count, (Kind::Float, tch::Device::Cpu)).remainder(2000.0).reshape(&size);
+            let rows = Tensor::arange(count, (Kind::Float, Device::Cpu)).remainder(2000.0).reshape(&size);
             work.write_whole(StoredRows::FILE, |out| append_half(out, &rows))?;
             Ok(summary.clone())
         });
@@ -165,12 +216,20 @@ mod tests {
             let rows = StoredRows::open(&run).unwrap();
             let mut size = vec![n];
             size.extend(&shape);
-            let all = Tensor::arange(size.iter().product::<i64>(), (Kind::Float, tch::Device::Cpu));
+            let all = Tensor::arange(size.iter().product::<i64>(), (Kind::Float, Device::Cpu));
             let all = all.remainder(2000.0).reshape(&size);
             let orders = [(0..n).collect(), (0..n).rev().collect(), vec![n - 1, 0, 1, 2, 2, 5], vec![]];
             for which in orders as [Vec<i64>; 4] {
                 let expected = all.index_select(0, &Tensor::from_slice(&which));
                 assert!(rows.take(&which).unwrap().equal(&expected));
+                for device in std::iter::once(Device::Cpu).chain(tch::Cuda::is_available().then_some(Device::Cuda(0))) {
+                    let came = f32_on(&rows.take_for(&which, device).unwrap(), device).unwrap();
+                    assert!(came.to_device(Device::Cpu).equal(&expected));
+                    let kept = rows.all_on(device).unwrap();
+                    assert_eq!((kept.kind(), kept.size()), (Kind::Half, size.clone()));
+                    let came = kept.index_select(0, &Tensor::from_slice(&which).to_device(device));
+                    assert!(came.to_kind(Kind::Float).to_device(Device::Cpu).equal(&expected));
+                }
             }
             assert!(rows.take(&[n]).is_err() && rows.take(&[-1]).is_err());
         }

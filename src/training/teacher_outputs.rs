@@ -1,9 +1,10 @@
 //! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
 
 use serde_json::json;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::ensemble::Ensemble;
+use super::fitting::Fitting;
 use super::model_inputs::ModelInputs;
 use super::options::TeacherMode;
 use super::stored_rows::{StoredRows, append_half};
@@ -16,8 +17,14 @@ use crate::images::Dataset;
 use crate::models::{Model, Pass};
 use crate::runs::RunStore;
 
-/// The logits of every view of every image, row `view * images + image`.
-pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
+/// The logits of every view of every image, row `view * images + image`; those that the store does not have are computed on `device`.
+pub fn teacher_outputs(
+    store: &RunStore,
+    teacher: &Trained,
+    dataset: &Dataset,
+    views: &Views,
+    device: Device,
+) -> Result<StoredRows> {
     let spec = json!({
         "format": 1,
         "model": teacher.id,
@@ -25,16 +32,19 @@ pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, v
         "views": views.fingerprint(),
     });
     let run = store.find_or_make("outputs", &spec, |work| {
+        let teacher = teacher.on(device)?;
         let model = teacher.model();
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
+        let mut fitting = Fitting::new("teacher outputs", &model, 256);
         work.write_whole(StoredRows::FILE, |out| {
-            for batch in inputs.all(&model, 256)? {
+            for batch in inputs.all(&model, fitting.batch())? {
                 interrupt::check()?;
                 work.check()?;
                 let batch = batch?;
-                append_half(out, &tch::no_grad(|| inputs.logits(&model, &batch.x, Pass::EVAL))?)?;
+                let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
+                append_half(out, &logits)?;
                 progress.advance(batch.rows.len() as u64);
             }
             Ok(())
@@ -48,7 +58,8 @@ pub fn teacher_outputs(store: &RunStore, teacher: &Trained, dataset: &Dataset, v
 pub enum TeacherTargets {
     /// Kept for a fixed set of views: `[rows, m]`.
     Kept(Tensor),
-    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies).
+    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies). On the student's
+    /// device.
     Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
 }
 
@@ -79,10 +90,11 @@ impl TeacherTargets {
                     )).with_help("a fixed set of views (views: 3) lets each see its own size"));
                 }
                 teachers.push(match mode {
-                    TeacherMode::Eval => teacher.clone(),
+                    TeacherMode::Eval => teacher.on(student.device)?,
                     // A copy, since its batch statistics change.
                     TeacherMode::Train => {
-                        Trained::new(teacher.model().twin()?, teacher.id.clone(), None, teacher.vocabulary.clone())
+                        let twin = teacher.model().twin_on(student.device)?;
+                        Trained::new(twin, teacher.id.clone(), None, teacher.vocabulary.clone())
                     }
                 });
             }
@@ -90,20 +102,18 @@ impl TeacherTargets {
         }
         let mut parts = Vec::new();
         for teacher in &ensemble.teachers {
-            let rows = teacher_outputs(store, teacher, dataset, views)?;
+            let rows = teacher_outputs(store, teacher, dataset, views, student.device)?;
             let all: Vec<i64> = (0..rows.rows).collect();
             parts.push(rows.take(&all)?.f_to_device(student.device)?);
         }
         Ok(TeacherTargets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
     }
 
-    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's.
-    pub fn of(&self, rows: &[i64], x: &Tensor, pass: Pass) -> Result<Tensor> {
+    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's. `rows` `[n]` are the
+    /// positions of the rows, on the student's device.
+    pub fn of(&self, rows: &Tensor, x: &Tensor, pass: Pass) -> Result<Tensor> {
         match self {
-            TeacherTargets::Kept(all) => {
-                let index = crate::torch::upload(&Tensor::f_from_slice(rows)?, all.device())?;
-                Ok(all.f_index_select(0, &index)?)
-            }
+            TeacherTargets::Kept(all) => Ok(all.f_index_select(0, rows)?),
             TeacherTargets::Live { teachers, columns, mode } => tch::no_grad(|| {
                 let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
                 let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;

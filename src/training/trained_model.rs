@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
+use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -16,6 +17,8 @@ pub(super) const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "model.json";
 
 /// A model and its origin. Cheap to clone; the weights are shared.
+///
+/// It is on the CPU until something computes with it on another device.
 #[derive(Clone)]
 pub struct Trained {
     // libtorch tensors may be sent between threads but not shared.
@@ -34,12 +37,32 @@ pub struct Trained {
 impl Trained {
     pub fn new(model: Model, id: String, run: Option<Run>, vocabulary: Vec<String>) -> Self {
         let labels = model.labels.clone();
-        Trained { model: Arc::new(Mutex::new(model)), id, run, labels, vocabulary, selected_on_test: false }
+        Trained { model: Self::shared(model), id, run, labels, vocabulary, selected_on_test: false }
     }
 
-    /// Locks the model.
+    /// Locks the model, wherever it is.
     pub fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock()
+    }
+
+    /// Locks the model, after moving it to `device` if it is elsewhere. Errors: no memory there.
+    pub fn model_on(&self, device: Device) -> Result<MutexGuard<'_, Model>> {
+        let mut model = self.model();
+        if model.device != device {
+            *model = model.twin_on(device)?;
+        }
+        Ok(model)
+    }
+
+    /// The same on `device`: itself if it is there already, else with a copy of the model. Errors: no memory there.
+    pub fn on(&self, device: Device) -> Result<Trained> {
+        let model = self.model();
+        let model = if model.device == device { self.model.clone() } else { Self::shared(model.twin_on(device)?) };
+        Ok(Trained { model, ..self.clone() })
+    }
+
+    fn shared(model: Model) -> Arc<Mutex<Model>> {
+        Arc::new(Mutex::new(model))
     }
 
     /// Writes the weights and everything needed to load them, as safetensors.
@@ -88,7 +111,7 @@ impl Trained {
     }
 
     fn parse(path: &Path, content: &[u8], run: Option<Run>, module: Option<&Path>) -> Result<Self> {
-        let (model, extra) = Model::parse_on(path, content, module, crate::devices::first())?;
+        let (model, extra) = Model::parse_on(path, content, module, Device::Cpu)?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
                 .map_err(|_| Error::in_file(path, "its vocabulary is not a list of names"))?,

@@ -1,13 +1,16 @@
 //! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
+use super::checkpoint_writer::{CheckpointPolicy, CheckpointWriter};
 use super::distillation_loss::DistillationLoss;
+use super::fitting::{self, Fitting};
+use super::gathered::Gathered;
 use super::job::Job;
 use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
@@ -23,16 +26,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
-use crate::models::heads::{LabelLoss, Truth};
+use crate::models::heads::{Known, LabelLoss, Truth};
 use crate::models::{Model, Pass};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
-use crate::torch::upload;
+use crate::{cuda, torch};
 
-/// Checkpoints during training: at least this long after the last one, and at least this multiple of the time that it
-/// took to write. So a killed process loses little, and little time goes into writing.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
-const CHECKPOINT_SHARE: u32 = 20;
 /// Steps between two reads of the loss from the device.
 const READ_LOSS_EVERY: u64 = 16;
 
@@ -46,12 +45,6 @@ pub struct Outcome {
     pub metrics: String,
 }
 
-/// The last checkpoint: its time, and how long it took to write.
-struct Saved {
-    at: Instant,
-    took: Duration,
-}
-
 /// A running training.
 pub struct TrainingLoop<'a, 'h> {
     job: &'a Job,
@@ -61,12 +54,13 @@ pub struct TrainingLoop<'a, 'h> {
     val_inputs: Option<ModelInputs>,
     /// [images, m] on the model's device.
     targets: Tensor,
-    /// [images, m]: which targets are known. None if all are.
-    known: Option<Tensor>,
+    /// [images, m], row by row: which targets are known. None if all are.
+    known: Option<Vec<bool>>,
     /// -1 where the truth is unknown.
     val_targets: Vec<f32>,
     distillation: Option<DistillationLoss<'a>>,
     callbacks: Callbacks<'h>,
+    checkpoints: CheckpointPolicy,
     schedule: Schedule,
     /// The learning rate of the last update. None before the first one of this process.
     last_lr: Option<f64>,
@@ -88,20 +82,18 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     ) -> Result<Self> {
         let options = &job.options;
         let views = Views::of_training(options);
-        let inputs = ModelInputs::new(store, model, train, views.clone())?;
+        let inputs_of = |dataset: &Dataset, views: Views| {
+            ModelInputs::new(store, model, dataset, views)?.keep(model.device, cuda::free_memory(model.device))
+        };
+        let inputs = inputs_of(train, views.clone())?;
         let val_inputs = match val.is_empty() {
             true => None,
-            false => Some(ModelInputs::new(store, model, val, Views::centre())?),
+            false => Some(inputs_of(val, Views::centre())?),
         };
         let m = job.labels.len() as i64;
         let targets =
             Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = match options.known_labels().mask(train) {
-            None => None,
-            Some(mask) => {
-                Some(Tensor::f_from_slice(&mask)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?)
-            }
-        };
+        let known = options.known_labels().mask(train);
         let distillation = match &job.distillation {
             None => None,
             Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
@@ -135,6 +127,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             val_targets: val.labels.targets()?,
             distillation,
             callbacks,
+            checkpoints: CheckpointPolicy::of(model.device),
             schedule,
             last_lr: None,
             steps,
@@ -155,40 +148,47 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         Ok(engine)
     }
 
+    /// Writes checkpoints by another policy than that of the model's device.
+    pub fn with_checkpoints(self, checkpoints: CheckpointPolicy) -> Self {
+        TrainingLoop { checkpoints, ..self }
+    }
+
     /// Trains to the end and leaves the chosen weights in the model. The callback for epochs receives every epoch's
     /// line, those of earlier processes first. Its error stops the training like an interrupt.
     ///
-    /// Errors: Interrupted after a checkpoint was written; Io when another maker has taken the run over; Data when the loss is no longer a number (the last good
-    /// checkpoint is kept); a picture that cannot be read, named.
+    /// Errors: Interrupted after a checkpoint was written; Io when another maker has taken the run over; Data when the loss or the weights are no longer
+    /// numbers (the last good checkpoint is kept); a picture that cannot be read, named.
     pub fn train(mut self, work: &Work) -> Result<Outcome> {
         let options = &self.job.options;
         let shown = Progress::new(self.job.name.clone(), options.epochs * self.images(self.steps), "images");
         shown.set(self.state.position.epoch * self.images(self.steps) + self.images(self.state.position.step));
         let started = Instant::now();
         let before = self.state.position.seconds;
-        let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
+        // Dropped, whatever ends the training, before its folder is used by others: it waits for the thread that writes.
+        let mut checkpoints = CheckpointWriter::new(work, self.checkpoints);
         let mut lines = MetricsFile::replay(work, &self.state.metrics)?;
         let earlier = parsed(&self.state.metrics)?;
         let mut events = Events::replay(work, &earlier)?;
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, work, &mut saved);
+            let stopped = self.epoch(&shown, &mut checkpoints);
+            let stopped = stopped.map_err(|error| fitting::in_step(error, options, self.model.image_size()));
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
-                self.save(work)?;
+                checkpoints.save_now(&self.state)?;
                 return Err(Error::interrupted());
             }
             match self.end_epoch(work, &mut lines, &mut events, &shown) {
                 Ok(line) => {
                     if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
-                        self.save(work)?;
+                        checkpoints.save_now(&self.state)?;
                         return Err(error);
                     }
                 }
                 Err(error) => {
                     // The steps of the epoch are done: a resumed training begins with its evaluation.
                     if error.kind == ErrorKind::Interrupted {
-                        self.save(work)?;
+                        checkpoints.save_now(&self.state)?;
                     }
                     return Err(error);
                 }
@@ -205,12 +205,6 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         })
     }
 
-    /// Writes the checkpoint. Errors: Io; another maker has taken the run over.
-    fn save(&self, work: &Work) -> Result<()> {
-        work.check()?;
-        self.state.save(&work.checkpoint())
-    }
-
     /// The number of images in the first `steps` steps of an epoch.
     fn images(&self, steps: u64) -> u64 {
         (steps * self.job.options.batch as u64).min(self.inputs.num_pictures() as u64)
@@ -218,7 +212,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
 
     /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
     /// continue.
-    fn epoch(&mut self, shown: &Progress, work: &Work, saved: &mut Saved) -> Result<bool> {
+    fn epoch(&mut self, shown: &Progress, checkpoints: &mut CheckpointWriter) -> Result<bool> {
         let options = &self.job.options;
         if self.state.position.step == 0 {
             self.state.position.loss_sum = 0.0;
@@ -233,10 +227,11 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         self.state.flat.zero_gradients()?;
         for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed)? {
             let batch = batch?;
-            let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
+            let [index, rows] = batch.positions(model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
             let pass = Pass::step(options.seed, epoch, done).within(options.precision);
-            let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
+            let known_rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
+            let known = self.known.as_ref().map(known_rows).transpose()?;
             let truth = Truth { targets: &targets, known: known.as_ref() };
             let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
@@ -247,14 +242,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
             if let Some(distillation) = &self.distillation {
-                loss = distillation.add_to(
-                    loss,
-                    self.callbacks.distillation,
-                    &answer.logits,
-                    &batch.rows,
-                    &batch.x,
-                    pass,
-                )?;
+                loss = distillation.add_to(loss, self.callbacks.distillation, &answer.logits, &rows, &batch.x, pass)?;
             }
             if let Some(more) = model.auxiliary()? {
                 loss = loss.f_add(&more)?;
@@ -283,19 +271,12 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
             self.state.position.step = done;
             let stopping = interrupt::requested();
-            let saving = saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
+            let saving = checkpoints.is_due()?;
             if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
-                let sum = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
-                let sum = f64::try_from(&sum)?;
-                if !sum.is_finite() {
-                    return Err(Error::data(format!(
-                        "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})",
-                        epoch + 1
-                    ))
-                    .with_help(
-                        "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept",
-                    ));
-                }
+                let sum = self.finite_loss(&unread).map_err(|error| {
+                    let at = format!("in epoch {}, step {done} (learning rate {lr:.2e})", epoch + 1);
+                    Error { message: format!("{} {at}", error.message), ..error }
+                })?;
                 self.state.position.loss_sum += sum;
                 self.state.position.loss_images += unread_images;
                 unread.clear();
@@ -309,15 +290,42 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 ));
             }
             if saving {
-                let start = Instant::now();
-                self.save(work)?;
-                *saved = Saved { at: Instant::now(), took: start.elapsed() };
+                checkpoints.save(&self.state)?;
             }
             if stopping {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The sum of the losses. It is read from the device together with sums over everything that a step changes: where the loss is a
+    /// number and its gradient none, the weights are lost, and must not come into a checkpoint.
+    ///
+    /// Errors: Data, without the place, if one of the sums is no finite number.
+    fn finite_loss(&self, losses: &[Tensor]) -> Result<f64> {
+        let sum = Tensor::f_stack(losses, 0)?.f_to_kind(Kind::Double)?.f_sum(Kind::Double)?;
+        let (names, changed): (Vec<_>, Vec<_>) = self.state.changed(self.job.options.ema > 0.0).into_iter().unzip();
+        let of = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_sum(None)?.f_to_kind(Kind::Double)?) };
+        let mut sums = vec![sum];
+        for tensor in changed {
+            sums.push(of(tensor)?);
+        }
+        let sums = Vec::<f64>::try_from(&torch::read_back(&Tensor::f_stack(&sums, 0)?)?)?;
+        let help = "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept";
+        match sums.split_first() {
+            Some((loss, _)) if !loss.is_finite() => Err(Error::data("the loss is no longer a number").with_help(help)),
+            Some((loss, rest)) => match names.iter().zip(rest).find(|(_, sum)| !sum.is_finite()) {
+                None => Ok(*loss),
+                Some((name, _)) => {
+                    let message = format!("the loss is a number, but {name} are no longer finite");
+                    Err(Error::data(message).with_help(format!(
+                        "a gradient was infinite or NaN, as those of sqrt, log and pow at 0, which clamp before them avoids; {help}"
+                    )))
+                }
+            },
+            None => Err(Error::internal("no loss was read")),
+        }
     }
 
     /// Evaluates if it is time, writes and returns the epoch's line, and moves to the next epoch.
@@ -343,15 +351,11 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             "seconds": self.state.position.seconds,
         });
         if self.val_inputs.is_some() && (epoch.is_multiple_of(options.eval_period()) || epoch == options.epochs) {
-            let regular = self.validate(false)?;
-            line["val_mAP"] = json!(regular);
-            let mut candidates = vec![(regular, false)];
-            if options.ema > 0.0 {
-                let averaged = self.validate(true)?;
-                line["val_mAP_ema"] = json!(averaged);
-                candidates.push((averaged, true));
+            let evaluated = self.validate()?;
+            for &(map, averaged) in &evaluated {
+                line[if averaged { "val_mAP_ema" } else { "val_mAP" }] = json!(map);
             }
-            for (map, averaged) in candidates {
+            for (map, averaged) in evaluated {
                 // A validation split without positives has no mAP and selects nothing.
                 if map.is_finite() && self.state.position.best.as_ref().is_none_or(|b| map > b.map) {
                     self.state.position.best = Some(Best { map, epoch, averaged });
@@ -383,37 +387,45 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         }
     }
 
-    /// mAP in percent on the validation split, with the averaged weights or the regular ones; NaN without one.
-    fn validate(&mut self, averaged: bool) -> Result<f64> {
-        if self.val_inputs.is_none() {
-            return Ok(f64::NAN);
-        }
-        let kept = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
-        if averaged {
-            let (values, statistics) =
-                (self.state.average.values.f_copy_of()?, self.state.average.statistics.f_copy_of()?);
-            self.put(&values, &statistics)?;
-        }
-        let scores = (|| -> Result<Vec<f32>> {
-            let mut scores = Vec::with_capacity(self.val_targets.len());
-            let Some(inputs) = &self.val_inputs else { return Ok(scores) };
-            for batch in inputs.all(self.model, 256)? {
+    /// mAP in percent on the validation split, of the regular weights and of the averaged ones if there are any; NaN where the split
+    /// has no positives. The split is passed over once for both. Errors: a picture that cannot be read; Interrupted.
+    fn validate(&self) -> Result<Vec<(f64, bool)>> {
+        let Some(inputs) = &self.val_inputs else { return Ok(vec![]) };
+        let m = self.job.labels.len();
+        let kinds = if self.job.options.ema > 0.0 { vec![false, true] } else { vec![false] };
+        let regular = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
+        let mut logits = [Gathered::default(), Gathered::default()];
+        // Whether the model has the averaged weights.
+        let mut present = false;
+        let mut fitting = Fitting::new("evaluation", self.model, 256);
+        let evaluated = (|| -> Result<()> {
+            for batch in inputs.all(self.model, fitting.batch())? {
+                interrupt::check()?;
                 let batch = batch?;
-                let logits = tch::no_grad(|| inputs.logits(self.model, &batch.x, Pass::EVAL))?;
-                scores.extend(crate::torch::to_vec_f32(&logits)?);
+                // The weights that are there come first, so one exchange per batch does.
+                let first = present;
+                for averaged in kinds.iter().map(|other| first != *other) {
+                    if averaged != present {
+                        let (values, statistics) = if averaged { self.weights(true) } else { (&regular.0, &regular.1) };
+                        self.state.flat.set(values, statistics)?;
+                        present = averaged;
+                    }
+                    let of_batch =
+                        fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(self.model, x, Pass::EVAL)))?;
+                    logits[usize::from(averaged)].push(of_batch)?;
+                }
             }
-            Ok(scores)
-        })();
-        self.put(&kept.0, &kept.1)?;
-        mean_average_precision(&scores?, &self.val_targets, self.job.labels.len())
-    }
-
-    fn put(&mut self, values: &Tensor, statistics: &Tensor) -> Result<()> {
-        tch::no_grad(|| {
-            self.state.flat.values.f_copy_(values)?;
-            self.state.flat.statistics.f_copy_(statistics)?;
             Ok(())
-        })
+        })();
+        if present {
+            self.state.flat.set(&regular.0, &regular.1)?;
+        }
+        evaluated?;
+        let maps = kinds.into_iter().zip(logits).map(|(averaged, logits)| {
+            let scores = torch::to_vec_f32(&logits.rows(m)?)?;
+            Ok((mean_average_precision(&scores, &self.val_targets, m)?, averaged))
+        });
+        maps.collect()
     }
 
     /// Leaves the selected weights in the model.
@@ -426,6 +438,6 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 (values.f_copy_of()?, statistics.f_copy_of()?)
             }
         };
-        self.put(&chosen.0, &chosen.1)
+        self.state.flat.set(&chosen.0, &chosen.1)
     }
 }

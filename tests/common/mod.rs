@@ -97,6 +97,25 @@ macro_rules! alone {
 }
 pub(crate) use alone;
 
+/// `alone!` for a test that compares the bits of trainings: on the CPU, also where the other tests run on a GPU, whose sums have no
+/// fixed order.
+macro_rules! alone_on_the_cpu {
+    () => {
+        crate::common::alone!();
+        cpsd::devices::choose(&["cpu".to_string()]).unwrap();
+    };
+}
+pub(crate) use alone_on_the_cpu;
+
+/// The environment of a process whose trainings are compared bit by bit.
+pub const ON_THE_CPU: [(&str, &str); 1] = [("CPSD_DEVICE", "cpu")];
+
+/// A tolerance of numbers that a training on the first device gives: ten times as much on a GPU, where convolutions round
+/// their input to TF32.
+pub fn tolerance(on_cpu: f64) -> f64 {
+    if cpsd::devices::first().is_cuda() { 10.0 * on_cpu } else { on_cpu }
+}
+
 /// Runs the test that `here` is a function of in a new process, unless this process is there for it alone.
 pub fn ran_alone(here: &str) -> bool {
     if std::env::var_os("NEXTEST").is_some() || std::env::var_os("CPSD_TEST_ALONE").is_some() {

@@ -2,12 +2,14 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
 
+mod augment_tensors;
 #[path = "../common/mod.rs"]
 mod common;
 mod datasets;
 mod figures;
 mod graph_golden;
 mod graph_properties;
+mod host_tensors;
 mod hostile_tables;
 mod house;
 mod labels_coco;

@@ -8,5 +8,6 @@ mod experiments;
 mod hostile_scripts;
 mod scripts;
 mod tables;
+mod tensors_and_devices;
 mod training;
 mod words;

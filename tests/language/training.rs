@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cpsd::script::session::Session;
 
-use crate::common::{SMALL, eval, files, session};
+use crate::common::{SMALL, alone_on_the_cpu, eval, files, session};
 
 fn run(session: &mut Session, code: &str) {
     let _ = eval(session, code);
@@ -72,6 +72,11 @@ fn epochs_are_told_to_a_closure() {
         "let rest = []; distill(data, train_teacher(data, data.train.names, o), o + #{on_epoch: |line| rest.push(line.epoch)}); ",
     );
     assert_eq!(eval(&mut session, "rest").into_typed_array::<i64>().unwrap(), [1, 2]);
+    let itself = failure(
+        &mut session,
+        "fn again(data, some, o) { train_teacher(data, some, o) } train_teacher(data, some, o + #{seed: 6, on_epoch: |line| again(data, some, o + #{seed: 6})})",
+    );
+    assert!(itself.contains("is being made by the very call that asks for it"), "{itself}");
     let wrong = failure(&mut session, "train_teacher(data, some, o + #{on_epoch: 3})");
     assert!(wrong.contains("must be a closure of one argument"), "{wrong}");
 }
@@ -181,6 +186,7 @@ fn a_run_store_that_cannot_be_written_is_said() {
 
 #[test]
 fn a_loss_written_in_a_script_trains_as_the_one_it_copies() {
+    alone_on_the_cpu!();
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
     run(&mut session, SMALL);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cpsd::runs::{Begun, Published, RunStore};
 use serde_json::json;
 
-use crate::common::CPSD;
+use crate::common::{CPSD, ON_THE_CPU};
 
 /// A folder as two hosts see it, and as it is.
 struct Hosts {
@@ -60,6 +60,7 @@ impl Hosts {
             .env("CPSD_RUNS", self.seen_by(host))
             .env("CPSD_CLAIM_HOST", format!("host-{host}"))
             .env("CPSD_CLAIM_BEAT", "0.2")
+            .envs(ON_THE_CPU)
             .env("CPSD_CLAIM_LIMIT", limit.to_string())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

@@ -9,7 +9,7 @@ use cpsd::files::own;
 use cpsd::runs::{Run, RunStore};
 use cpsd::training::verify::{State, verify};
 
-use crate::common::{CPSD, err, eval, out, session};
+use crate::common::{CPSD, ON_THE_CPU, err, eval, out, session};
 
 const DATA: &str =
     "let data = dataset(\"emoji-scenes\", #{train: 48, val: 16, test: 4, test_shifted: 1, size: 32, cache: 32});
@@ -27,7 +27,7 @@ fn call(folder: &Path, code: &str) -> Command {
 
 fn quiet(command: &mut Command, folder: &Path) {
     // A folder without a summary is believed after a sixth of the beat.
-    command.env("CPSD_RUNS", "runs").env("CPSD_CLAIM_BEAT", "0.3").current_dir(folder);
+    command.env("CPSD_RUNS", "runs").env("CPSD_CLAIM_BEAT", "0.3").envs(ON_THE_CPU).current_dir(folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 

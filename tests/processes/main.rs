@@ -8,11 +8,14 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod gpu_check;
+mod libtorch;
 mod permissions;
 mod pretended_gpu;
 mod prompt;
 mod reports;
 mod robustness;
 mod signals;
+mod stderr;
 mod torture;
 mod weights;

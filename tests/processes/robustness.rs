@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{CPSD, err};
+use crate::common::{CPSD, ON_THE_CPU, err};
 
 const DATA: &str = "let data = dataset(\"emoji-scenes\", #{train: 96, val: 24, test: 1, test_shifted: 1, size: 32});
 let o = #{model: #{backbone: \"small_cnn\", image_size: 32}, epochs: EPOCHS, batch: 16, threads: 1, views: 2};
@@ -16,6 +16,7 @@ fn call(folder: &Path, epochs: u32, runs: &str, code: &str) -> Command {
     command.args(["eval", &format!("{}{code}", DATA.replace("EPOCHS", &epochs.to_string()))]);
     command
         .env("CPSD_RUNS", runs)
+        .envs(ON_THE_CPU)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -81,6 +82,7 @@ fn without_room_it_says_so_and_goes_on_when_there_is() {
             &format!("{}{code}", DATA.replace("EPOCHS", "12")),
         ])
         .env("CPSD_RUNS", "full")
+        .envs(ON_THE_CPU)
         .current_dir(f)
         .output()
         .unwrap();

@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::robustness::workers;
-use crate::common::CPSD;
+use crate::common::{CPSD, ON_THE_CPU};
 
 /// Begins every scenario.
 const VALUES: &str = r#"
@@ -105,6 +105,7 @@ fn begin(folder: &Path, code: &str) -> Child {
     Command::new(CPSD)
         .args(["eval", &format!("{VALUES}{code}")])
         .env("CPSD_RUNS", "runs")
+        .envs(ON_THE_CPU)
         .env("TMPDIR", folder.join("../tmp"))
         .current_dir(folder)
         .stdin(Stdio::null())

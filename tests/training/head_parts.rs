@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use cpsd::losses::{Bce, LossSpec, Reduction};
-use cpsd::models::heads::{Answer, Head, HeadSetup, HeadValue, LabelLoss, Seen, find};
+use cpsd::models::heads::{Answer, Head, HeadSetup, HeadValue, Known, LabelLoss, Seen, find};
 use cpsd::models::params::{Params, Scope};
 use cpsd::models::{LabelGraph, ModelSpec, Pass};
 use tch::{Device, Kind, Tensor};
@@ -46,7 +46,9 @@ fn loss(answer: &Answer, reduction: Reduction, known: Option<&Tensor>) -> f64 {
     let n = answer.logits.size()[0];
     let targets = scattered("targets", &[2, M], 1.0).gt(0.0).to_kind(Kind::Float).narrow(0, 0, n);
     let spec = LossSpec::from(Bce { reduction });
-    f64::try_from(answer.loss(LabelLoss { spec: &spec, function: None, known }, &targets).unwrap()).unwrap()
+    let known = known.map(|mask| Known::of_mask(mask).unwrap());
+    let label_loss = LabelLoss { spec: &spec, function: None, known: known.as_ref() };
+    f64::try_from(answer.loss(label_loss, &targets).unwrap()).unwrap()
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub fn spec(head: &str, m: usize) -> ModelSpec {
     }
 }
 
-fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
+pub fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
     let spec = spec.resolved().unwrap();
     let labels = labels(m);
     let params = RefCell::new(Params::default());
@@ -53,7 +53,7 @@ fn build(spec: &ModelSpec, channels: i64, m: usize) -> (Params, Box<dyn Head>) {
 
 /// The answer of a head, which gets maps of the stages before the last too if it reads them. `targets` are those of a
 /// training step.
-fn answer(head: &dyn Head, spec: &ModelSpec, features: &Tensor, targets: Option<&Tensor>, pass: Pass) -> Answer {
+pub fn answer(head: &dyn Head, spec: &ModelSpec, features: &Tensor, targets: Option<&Tensor>, pass: Pass) -> Answer {
     // Its second backbone has not as many channels as the features here.
     if spec.head == "mgtn" {
         return Answer { logits: head.logits(features, pass).unwrap(), own_loss: None };

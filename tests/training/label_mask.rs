@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use cpsd::losses::LossSpec;
-use cpsd::models::heads::{Answer, Head, HeadSetup, HeadValue, LabelLoss, Seen, Truth, find};
+use cpsd::models::heads::{Answer, Head, HeadSetup, HeadValue, Known, LabelLoss, Seen, Truth, find};
 use cpsd::models::params::{Params, Scope};
 use cpsd::models::{ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
@@ -38,7 +38,7 @@ fn published(case: &Value) -> (Params, Box<dyn Head>) {
     (params, head)
 }
 
-fn answer(head: &dyn Head, features: &Tensor, targets: &Tensor, known: Option<&Tensor>, pass: Pass) -> Answer {
+fn answer(head: &dyn Head, features: &Tensor, targets: &Tensor, known: Option<&Known>, pass: Pass) -> Answer {
     let rest = |x: &Tensor| Ok(x.shallow_clone());
     let truth = Some(Truth { targets, known });
     head.answer(&Seen { maps: features, earlier: &[], input: features, rest: &rest, truth }, pass).unwrap()
@@ -83,7 +83,7 @@ fn a_step_shows_labels_as_the_published_code_does() {
     assert!((none - 1.0 / 3.0).abs() < 0.16, "{none}");
 
     // An unknown label is never shown and not learned.
-    let known = Tensor::from_slice(&[true, false, true]).view([1, 3]);
+    let known = Known::new(vec![true, false, true], 3, Device::Cpu).unwrap();
     for key in 0..50 {
         let answer = answer(&*head, &features, &targets, Some(&known), Pass::step(1, 0, key));
         let at = state_of(&answer.logits, states);
@@ -94,7 +94,7 @@ fn a_step_shows_labels_as_the_published_code_does() {
         assert!((f64::try_from(loss).unwrap() - expected).abs() < 2e-5);
     }
     // No entry is known: no loss, and no NaN.
-    let nothing = Tensor::from_slice(&[false; 3]).view([1, 3]);
+    let nothing = Known::new(vec![false; 3], 3, Device::Cpu).unwrap();
     let answer_of_nothing = answer(&*head, &features, &targets, Some(&nothing), Pass::step(1, 0, 0));
     let loss =
         answer_of_nothing.loss(LabelLoss { spec: &spec, function: None, known: Some(&nothing) }, &targets).unwrap();

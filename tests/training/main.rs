@@ -5,11 +5,15 @@
 mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+mod devices;
 mod formula;
 mod head_parts;
+mod head_precision;
 mod heads;
 mod hostile_weights;
 mod label_mask;
+mod lost_weights;
+mod memory_format;
 mod metrics_behaviour;
 mod metrics_golden;
 mod models_parity;

@@ -18,7 +18,7 @@ use cpsd::training::{Callbacks, Distillation, Ensemble, Job, TrainOptions, Train
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{alone, eval, golden, labels, numbers, session};
+use crate::common::{alone_on_the_cpu, eval, golden, labels, numbers, session};
 
 fn options(case: &Value) -> TrainOptions {
     let map = case["options"].as_object().unwrap();
@@ -197,7 +197,7 @@ fn a_last_batch_of_one_value_per_channel_is_an_error_in_words() {
 #[test]
 fn sgd_with_kept_batches_resumes_to_the_same_bits() {
     // The interrupt flag is the process's.
-    alone!();
+    alone_on_the_cpu!();
     let data = data();
     let mut job = job(&data, 12);
     let o = &mut job.options;

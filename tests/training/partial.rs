@@ -11,6 +11,8 @@ use cpsd::training::options::{TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, evaluate, predict, run};
 
+use crate::common::alone_on_the_cpu;
+
 const LABELS: [&str; 4] = ["person", "car", "cup", "dog"];
 
 fn data() -> Vec<Dataset> {
@@ -34,6 +36,7 @@ fn course(trained: &Trained) -> Vec<[String; 3]> {
 
 #[test]
 fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
+    alone_on_the_cpu!();
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path());
@@ -104,6 +107,7 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
 
 #[test]
 fn unknown_entries_of_the_table_teach_nothing() {
+    alone_on_the_cpu!();
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path());
@@ -177,6 +181,7 @@ fn unknown_entries_of_the_table_teach_nothing() {
 
 #[test]
 fn unknown_entries_are_left_out_of_validation_and_evaluation() {
+    alone_on_the_cpu!();
     let data = data();
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path());

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use cpsd::losses::{Bce, LossSpec, Reduction};
-use cpsd::models::heads::{Head, HeadSetup, HeadValue, LabelLoss, Seen, find};
+use cpsd::models::heads::{Head, HeadSetup, HeadValue, Known, LabelLoss, Seen, find};
 use cpsd::models::params::{Params, Scope};
 use cpsd::models::{LabelGraph, Model, ModelSpec, Pass};
 use cpsd::torch::to_vec_f32;
@@ -147,7 +147,9 @@ fn ms_cma_weighs_labels_by_their_shares() {
     let of = |beta: f64, reduction, known: Option<&Tensor>| {
         let (_, head) = build(&spec("ms_cma", m, &[MS_CMA, &[("beta", beta)]].concat()), m, 6);
         let answer = head.answer(&seen(&maps, &earlier, &same), Pass::EVAL).unwrap();
-        let loss = answer.loss(LabelLoss { spec: &bce(reduction), function: None, known }, &targets).unwrap();
+        let known = known.map(|mask| Known::of_mask(mask).unwrap());
+        let loss =
+            answer.loss(LabelLoss { spec: &bce(reduction), function: None, known: known.as_ref() }, &targets).unwrap();
         (number(&loss), to_vec_f32(&answer.logits).unwrap())
     };
     let (y, is_known) = (to_vec_f32(&targets).unwrap(), Vec::<bool>::try_from(known.flatten(0, -1)).unwrap());
@@ -293,7 +295,8 @@ fn cadm_adds_the_loss_of_pairs_of_its_label_vectors() {
             assert!(pairs > 8);
             for (reduction, expected) in [(Reduction::Sum, sum), (Reduction::Mean, sum / f64::from(pairs))] {
                 let spec = bce(reduction);
-                let label_loss = LabelLoss { spec: &spec, function: None, known };
+                let known = known.map(|mask| Known::of_mask(mask).unwrap());
+                let label_loss = LabelLoss { spec: &spec, function: None, known: known.as_ref() };
                 let answer = answer();
                 let of_labels = number(&label_loss.compute(&answer.logits, &targets).unwrap());
                 let whole = answer.loss(label_loss, &targets).unwrap();
@@ -327,6 +330,7 @@ fn losses_and_gradients_stay_finite_in_every_corner() {
                     }
                     let answer = answer.unwrap();
                     let spec = bce(Reduction::Mean);
+                    let known = Known::of_mask(&known).unwrap();
                     let label_loss = LabelLoss { spec: &spec, function: None, known: Some(&known) };
                     let loss = answer.loss(label_loss, &targets).unwrap();
                     loss.backward();

@@ -12,7 +12,7 @@ use cpsd::training::options::{TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, predict, run};
 
-use crate::common::{CPSD, alone};
+use crate::common::{CPSD, ON_THE_CPU, alone_on_the_cpu};
 
 fn data() -> Vec<Dataset> {
     cpsd::activity::console::set_quiet(true);
@@ -39,7 +39,7 @@ fn bytes(trained: &cpsd::training::Trained) -> Vec<u8> {
 #[test]
 fn the_same_call_gives_the_same_bits_interrupted_or_not() {
     // The interrupt flag is the process's.
-    alone!();
+    alone_on_the_cpu!();
     let data = data();
     let job = job(&data, &["person", "car", "cup"], 8);
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -142,7 +142,11 @@ fn a_killed_training_ends_bit_for_bit_as_a_whole_one() {
                   epochs: 40, batch: 16, threads: 1, views: 2}).save(\"OUT\")";
     let call = |runs: &str, out: &str| {
         let mut command = std::process::Command::new(CPSD);
-        command.args(["eval", &script.replace("OUT", out)]).env("CPSD_RUNS", runs).current_dir(folder.path());
+        command
+            .args(["eval", &script.replace("OUT", out)])
+            .env("CPSD_RUNS", runs)
+            .envs(ON_THE_CPU)
+            .current_dir(folder.path());
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         command
     };

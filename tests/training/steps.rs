@@ -13,7 +13,7 @@ use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, run};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{golden, labels, numbers};
+use crate::common::{golden, labels, numbers, tolerance};
 use crate::formula::scattered;
 
 const IMAGES: usize = 12;
@@ -105,7 +105,7 @@ fn compare(golden: &Value, job: &Job, folder: &Path) {
     let trained = run(&RunStore::new(folder.join("runs")), job).unwrap();
     let losses: Vec<f64> =
         trained.run.as_ref().unwrap().metrics().unwrap().iter().map(|l| l["loss"].as_f64().unwrap()).collect();
-    near("loss of step", &losses, &golden["losses"], 1e-4);
+    near("loss of step", &losses, &golden["losses"], tolerance(1e-4));
     let all: Vec<u8> = (0..IMAGES).flat_map(pixels).collect();
     let model = trained.model();
     let x = model.normalise(&Tensor::from_slice(&all).reshape([IMAGES as i64, SIDE as i64, SIDE as i64, 3])).unwrap();
@@ -115,7 +115,7 @@ fn compare(golden: &Value, job: &Job, folder: &Path) {
         "averaged logit",
         &Vec::<f64>::try_from(&logits.to_kind(Kind::Double).reshape([-1])).unwrap(),
         &golden["averaged_logits"],
-        1e-3,
+        tolerance(1e-3),
     );
 }
 

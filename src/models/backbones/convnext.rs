@@ -8,7 +8,7 @@ use tch::Tensor;
 
 use super::super::layers::{Activation, FeedForward, LayerNorm, Linear, average_pool};
 use super::super::params::Scope;
-use super::super::precision::lowered;
+use super::super::products::{self, Window};
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
@@ -179,14 +179,7 @@ impl Conv {
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let Conv { stride, padding, groups, .. } = *self;
-        Ok(lowered(x)?.f_conv2d(
-            &lowered(&self.weight)?,
-            Some(&lowered(&self.bias)?),
-            [stride, stride],
-            [padding, padding],
-            [1, 1],
-            groups,
-        )?)
+        products::conv2d(x, &self.weight, Some(&self.bias), Window { stride, padding, groups })
     }
 }
 

@@ -1,14 +1,15 @@
 //! Swin-T under torchvision's names. Source: Liu et al., "Swin Transformer: Hierarchical Vision Transformer using
 //! Shifted Windows", ICCV 2021. Without stochastic depth, which torchvision has in training.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::super::layers::{Activation, FeedForward, LayerNorm, Linear, Patches, attend};
 use super::super::params::Scope;
-use super::super::precision::lowered;
+use super::super::products;
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::Result;
 use crate::models::ModelSpec;
+use crate::torch::Constants;
 
 /// Stage 1 includes the patch embedding, each later stage the merging of patches before it, the last one the last norm.
 pub const SWIN_T: BackboneKind = BackboneKind {
@@ -47,6 +48,10 @@ const EPS: f64 = 1e-5;
 const DEVIATION: f64 = 0.02;
 /// Added to the scores of tokens that only the shift has made neighbours, so that they ignore each other.
 const FAR: f64 = -100.0;
+
+/// [`relative_positions`], and [`shift_mask`] by its arguments: the same for all blocks and models.
+static INDEX: Constants<()> = Constants::new();
+static MASKS: Constants<[i64; 4]> = Constants::new();
 
 struct Swin {
     patches: Patches,
@@ -118,7 +123,7 @@ impl Merge {
         let x = pad(x, h, w)?;
         let x = x.f_reshape([size[0], h / 2, 2, w / 2, 2, size[3]])?.f_permute([0, 1, 3, 4, 2, 5])?;
         let x = x.f_reshape([size[0], h / 2, w / 2, 4 * size[3]])?;
-        Ok(lowered(&self.norm.forward(&x)?)?.f_linear(&lowered(&self.reduction)?, None::<&Tensor>)?)
+        products::linear(&self.norm.forward(&x)?, &self.reduction, None)
     }
 }
 
@@ -169,11 +174,12 @@ impl Block {
         let area = WINDOW * WINDOW;
         let x = x.f_reshape([n, h / WINDOW, WINDOW, w / WINDOW, WINDOW, c])?.f_permute([0, 1, 3, 2, 4, 5])?;
         let x = x.f_reshape([n, windows, area, c])?;
-        let index = relative_positions()?.f_to_device(x.device())?;
+        let index = INDEX.get((), x.device(), Kind::Int64, relative_positions)?;
         // [heads, area, area]: except for the mask, the same for all windows.
         let mut bias = self.table.f_index_select(0, &index)?.f_view([area, area, self.heads])?.f_permute([2, 0, 1])?;
         if down + right > 0 {
-            bias = bias.f_add(&shift_mask(h, w, down, right, x.device())?.f_unsqueeze(1)?)?;
+            let make = || shift_mask(h, w, down, right);
+            bias = bias.f_add(&MASKS.get([h, w, down, right], x.device(), Kind::Float, make)?.f_unsqueeze(1)?)?;
         }
         let mixed = attend(&self.qkv.forward(&x)?, self.heads, Some(&bias))?;
         let x = self.out.forward(&mixed)?;
@@ -199,7 +205,7 @@ fn relative_positions() -> Result<Tensor> {
 
 /// `[windows, 49, 49]`: 0 for pairs that were neighbours before the shift, -100 for the others. A shifted side has
 /// three regions: all windows but the last, and in the last its own part and the part that came round.
-fn shift_mask(h: i64, w: i64, down: i64, right: i64, device: Device) -> Result<Tensor> {
+fn shift_mask(h: i64, w: i64, down: i64, right: i64) -> Result<Tensor> {
     let region = |at: i64, side: i64, shift: i64| match at {
         _ if at < side - WINDOW => 0,
         _ if shift == 0 || at < side - shift => 1,
@@ -217,7 +223,7 @@ fn shift_mask(h: i64, w: i64, down: i64, right: i64, device: Device) -> Result<T
         }
     }
     let area = WINDOW * WINDOW;
-    Ok(Tensor::f_from_slice(&mask)?.f_view([-1, area, area])?.f_to_device(device)?.f_to_kind(Kind::Float)?)
+    Ok(Tensor::f_from_slice(&mask)?.f_view([-1, area, area])?)
 }
 
 impl Backbone for Swin {

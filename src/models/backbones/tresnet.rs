@@ -7,9 +7,11 @@ use tch::Tensor;
 
 use super::super::layers::{ConvConfig, ConvNorm, Linear, leaky_relu};
 use super::super::params::Scope;
+use super::super::products::{self, Window};
 use super::{Backbone, BackboneKind, COMMON, PublishedWeights, StageInfo, WeightSet};
 use crate::error::{Error, Result};
 use crate::models::ModelSpec;
+use crate::torch::Constants;
 
 pub const TRESNET_M: BackboneKind = BackboneKind {
     name: "tresnet_m",
@@ -301,17 +303,39 @@ impl Block {
     }
 }
 
+/// The 3×3 binomial filter of [`blur`] by the number of channels.
+static FILTERS: Constants<i64> = Constants::new();
+
 /// Zhang 2019: a 3×3 binomial filter at every second position, edges mirrored.
 fn blur(x: &Tensor) -> Result<Tensor> {
     let channels = x.size()[1];
-    let filter: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0].map(|v| v / 16.0);
-    let filter = Tensor::f_from_slice(&filter)?.f_to_device(x.device())?.f_to_kind(x.kind())?;
-    let filter = filter.f_view([1, 1, 3, 3])?.f_expand([channels, 1, 3, 3], false)?;
-    let x = x.f_reflection_pad2d([1, 1, 1, 1])?;
-    Ok(x.f_conv2d(&filter, None::<&Tensor>, [2, 2], [0, 0], [1, 1], channels)?)
+    let filter = FILTERS.get(channels, x.device(), x.kind(), || {
+        let filter: [f32; 9] = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0].map(|v| v / 16.0);
+        Ok(Tensor::f_from_slice(&filter)?.f_view([1, 1, 3, 3])?.f_repeat([channels, 1, 1, 1])?)
+    })?;
+    products::conv2d(&mirrored(x)?, &filter, None, Window { stride: 2, padding: 0, groups: channels })
 }
 
-/// Moves 4×4 pixels to one position of 48 channels, ordered by row, column and colour, the colour fastest.
+/// One row and one column more on each side, mirrored without the edge itself: `reflection_pad2d` by 1, whose result on a GPU is
+/// not channels-last.
+fn mirrored(x: &Tensor) -> Result<Tensor> {
+    let mut x = x.shallow_clone();
+    for along in [2, 3] {
+        let side = x.size()[along as usize];
+        if side < 2 {
+            return Err(Error::argument(format!(
+                "the picture is too small for a TResNet: {} position is left before it is blurred",
+                side
+            ))
+            .with_help("image_size 64 is large enough for all stages"));
+        }
+        x = Tensor::f_cat(&[x.f_narrow(along, 1, 1)?, x.shallow_clone(), x.f_narrow(along, side - 2, 1)?], along)?;
+    }
+    Ok(x)
+}
+
+/// Moves 4×4 pixels to one position of 48 channels, ordered by row, column and colour, the colour fastest. The result is
+/// channels-last.
 fn space_to_depth(x: &Tensor) -> Result<Tensor> {
     let size = x.size();
     let (n, c, h, w) = (size[0], size[1], size[2], size[3]);
@@ -320,8 +344,8 @@ fn space_to_depth(x: &Tensor) -> Result<Tensor> {
             "image_size of a TResNet must be a multiple of 4. Got {h} × {w} instead."
         )));
     }
-    let x = x.f_reshape([n, c, h / 4, 4, w / 4, 4])?.f_permute([0, 3, 5, 1, 2, 4])?;
-    Ok(x.f_reshape([n, c * 16, h / 4, w / 4])?)
+    let x = x.f_permute([0, 2, 3, 1])?.f_reshape([n, h / 4, 4, w / 4, 4, c])?.f_permute([0, 1, 3, 2, 4, 5])?;
+    Ok(x.f_reshape([n, h / 4, w / 4, c * 16])?.f_permute([0, 3, 1, 2])?)
 }
 
 /// Weights each channel by a function of the means of all channels (Hu et al. 2018).
@@ -391,7 +415,10 @@ fn rename(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
+    use crate::models::memory_format::is_channels_last;
 
     #[test]
     fn the_authors_names_become_timms() {
@@ -410,6 +437,30 @@ mod tests {
             assert_eq!(rename(theirs).as_deref(), Some(ours));
         }
         assert_eq!(rename("body.conv1.1.num_batches_tracked"), None);
+    }
+
+    /// Maps whose numbers are all different, in the order of a picture that was read.
+    fn maps(size: [i64; 4]) -> Tensor {
+        let [n, c, h, w] = size;
+        crate::torch::normal(1, "maps", &[n, h, w, c], 1.0).unwrap().permute([0, 3, 1, 2])
+    }
+
+    #[test]
+    fn moves_and_mirrors_are_those_of_libtorch_and_stay_channels_last() {
+        let x = maps([2, 3, 8, 12]);
+        let y = space_to_depth(&x).unwrap();
+        let expected = x.reshape([2, 3, 2, 4, 3, 4]).permute([0, 3, 5, 1, 2, 4]).reshape([2, 48, 2, 3]);
+        assert!(is_channels_last(&y) && y == expected);
+        for size in [[2, 5, 7, 4], [1, 3, 2, 2]] {
+            let (x, theirs) = (maps(size).set_requires_grad(true), maps(size).set_requires_grad(true));
+            let (y, expected) = (mirrored(&x).unwrap(), theirs.reflection_pad2d([1, 1, 1, 1]));
+            assert!(is_channels_last(&y) && y == expected, "{size:?}");
+            (&y * &y).sum(Kind::Float).backward();
+            (&expected * &expected).sum(Kind::Float).backward();
+            assert!(x.grad().allclose(&theirs.grad(), 0.0, 1e-5, false), "{size:?}");
+        }
+        let error = mirrored(&maps([1, 3, 1, 4])).unwrap_err().message;
+        assert!(error.contains("too small for a TResNet"), "{error}");
     }
 
     #[test]

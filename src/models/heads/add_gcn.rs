@@ -9,6 +9,7 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::{BatchNorm, Linear, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::{self, matmul};
 
 /// Ye et al., "Attention-driven dynamic graph convolutional network for multi-label image recognition", ECCV 2020.
 ///
@@ -79,7 +80,7 @@ impl PerLabel {
 
     /// `[..., in]` → `[..., out]`.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_linear(&self.weight.f_squeeze_dim(2)?, Some(&self.bias))?)
+        products::linear(x, &self.weight.f_squeeze_dim(2)?, Some(&self.bias))
     }
 
     /// The diagonal of [`forward`](Self::forward) for as many outputs as labels: `[N, m, in]` → `[N, m]`.
@@ -109,7 +110,7 @@ impl AddGcn {
     }
 
     fn scores(&self, features: &Tensor) -> Result<Tensor> {
-        Ok(features.f_conv2d(&self.class_maps, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?)
+        products::pointwise(features, &self.class_maps, None)
     }
 }
 
@@ -119,8 +120,8 @@ impl Head for AddGcn {
         let direct = scores.f_amax([2i64], false)?;
         // One row per label from here on: [N, m, d].
         let transformed = self.transform.on_maps(features)?.f_flatten(2, 3)?.f_transpose(1, 2)?;
-        let v = scores.f_sigmoid()?.f_matmul(&transformed)?;
-        let fixed = leaky_relu(&self.static_adjacency.f_squeeze_dim(2)?.f_matmul(&v)?, 0.2)?;
+        let v = matmul(&scores.f_sigmoid()?, &transformed)?;
+        let fixed = leaky_relu(&matmul(&self.static_adjacency.f_squeeze_dim(2)?, &v)?, 0.2)?;
         let x = v.f_add(&leaky_relu(&self.static_weight.forward(&fixed)?, 0.2)?)?;
         let global = self.global.forward(&x.f_mean_dim(Some(&[1i64][..]), false, None)?)?;
         // The statistics of a single row would be NaN.
@@ -129,7 +130,7 @@ impl Head for AddGcn {
         let both = Tensor::f_cat(&[global.f_unsqueeze(1)?.f_expand_as(&x)?, x.shallow_clone()], 2)?;
         // Column j of the adjacency is made from label j: [N, m, m], transposed to act on rows.
         let adjacency = self.dynamic_adjacency.forward(&both)?.f_sigmoid()?;
-        let mixed = leaky_relu(&adjacency.f_matmul(&x)?, 0.2)?;
+        let mixed = leaky_relu(&matmul(&adjacency, &x)?, 0.2)?;
         let z = v.f_add(&leaky_relu(&self.dynamic_weight.forward(&mixed)?, 0.2)?)?;
         let from_graph = self.last.diagonal(&z)?;
         Ok(direct.f_add(&from_graph)?.f_mul_scalar(0.5)?)

@@ -2,8 +2,10 @@
 
 use tch::Tensor;
 
+use super::Known;
 use crate::error::{Error, Result};
 use crate::losses::{Function, Kl, KlForm, LossSpec};
+use crate::models::precision::full;
 
 /// The input of a head in one pass.
 pub struct Seen<'a> {
@@ -24,8 +26,8 @@ pub struct Seen<'a> {
 pub struct Truth<'a> {
     /// `[N, m]`, 0 or 1.
     pub targets: &'a Tensor,
-    /// Which entries are known, boolean `[N, m]`; all if none.
-    pub known: Option<&'a Tensor>,
+    /// Which entries are known; all if none.
+    pub known: Option<&'a Known>,
 }
 
 /// The training's loss on the labels.
@@ -34,14 +36,15 @@ pub struct LabelLoss<'a> {
     pub spec: &'a LossSpec,
     /// The function of a script, if `spec` is [`LossSpec::Script`].
     pub function: Option<Function<'a>>,
-    /// Which entries of the targets are known, boolean `[N, m]`; all if none.
-    pub known: Option<&'a Tensor>,
+    /// Which entries of the targets are known; all if none.
+    pub known: Option<&'a Known>,
 }
 
 impl LabelLoss<'_> {
     /// The loss over the known entries. Errors: one that compares the labels of a picture with each other, when some are
     /// unknown.
     pub fn compute(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        let logits = &full(logits)?;
         let Some(known) = self.known else { return self.spec.by(self.function, logits, targets) };
         if let LossSpec::Kl(Kl { form: KlForm::Softmax, .. }) = self.spec {
             return Err(Error::argument(
@@ -50,15 +53,15 @@ impl LabelLoss<'_> {
             .about_option("loss")
             .with_help("form: \"bernoulli\" takes each label by itself"));
         }
-        let targets = targets.f_masked_select(known)?;
-        zero_if_empty(&logits.f_masked_select(known)?, |logits| self.spec.by(self.function, logits, &targets))
+        let targets = known.of(targets)?;
+        zero_if_empty(&known.of(logits)?, |logits| self.spec.by(self.function, logits, &targets))
     }
 
     /// The known ones of elements `[N, m]`, summed or averaged as by the training's loss; 0 if none is known.
     pub fn reduce(&self, elements: &Tensor) -> Result<Tensor> {
         let reduction = self.spec.reduction();
         match self.known {
-            Some(known) => zero_if_empty(&elements.f_masked_select(known)?, |known| reduction.apply(known)),
+            Some(known) => zero_if_empty(&known.of(elements)?, |known| reduction.apply(known)),
             None => reduction.apply(elements),
         }
     }

@@ -1,16 +1,17 @@
 //! C-Tran: general multi-label classification with transformers.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::published::{Layout, Published, moved_one_of, useless};
 use super::transformer::{ENCODER, GroupWise, Init, PostNorm, PostNormConfig, maps, tokens};
-use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, LabelLoss, OwnLoss, Seen, Truth};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Known, LabelLoss, OwnLoss, Seen, Truth};
 use crate::error::{Error, Result};
 use crate::losses::{Kl, KlForm, LossSpec};
 use crate::models::label_order::LabelOrder;
 use crate::models::layers::LayerNorm;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::torch::upload;
 
 /// Lanchantin et al., "General multi-label image classification with transformers", CVPR 2021.
 ///
@@ -109,9 +110,10 @@ impl CTran {
         })
     }
 
-    /// `[N, m]`, boolean: which labels a training step shows.
+    /// `[N, m]`, boolean, on the CPU: which labels a training step shows.
     fn shown(&self, truth: Truth, pass: Pass) -> Result<Tensor> {
-        let (size, device) = (truth.targets.size(), truth.targets.device());
+        // Few numbers, of which the loss needs to know how many there are: on a GPU, it would have to wait for them.
+        let (size, device) = (truth.targets.size(), Device::Cpu);
         let (n, m) = (size[0], size[1]);
         // The place of each label in a random order of the picture's labels.
         let places = pass.uniform(&[n, m], ORDER, device)?.f_argsort(1, false)?.f_argsort(1, false)?;
@@ -119,14 +121,20 @@ impl CTran {
         let count = pass.uniform(&[n, 1], HOW_MANY, device)?.f_mul_scalar(most + 1.0)?.f_floor()?;
         let shown = places.f_lt_tensor(&count)?;
         match truth.known {
-            Some(known) => Ok(shown.f_logical_and(known)?),
+            Some(known) => Ok(shown.f_logical_and(&Tensor::f_from_slice(known.entries())?.f_view([n, m])?)?),
             None => Ok(shown),
         }
     }
 
-    /// Logits, and the attention of the labels to the positions in the last layer `[N, m, h·w]`. `states`: `[N, m]`, 0 to 2; all
-    /// unknown if none.
-    fn run(&self, features: &Tensor, states: Option<&Tensor>, pass: Pass) -> Result<(Tensor, Tensor)> {
+    /// Logits, and if `looks` the attention of the labels to the positions in the last layer `[N, m, h·w]`. `states`: `[N, m]`, 0 to
+    /// 2; all unknown if none.
+    fn run(
+        &self,
+        features: &Tensor,
+        states: Option<&Tensor>,
+        pass: Pass,
+        looks: bool,
+    ) -> Result<(Tensor, Option<Tensor>)> {
         let patches = tokens(features)?;
         let (size, m) = (patches.size(), self.labels.size()[0]);
         let mut labels = self.labels.f_unsqueeze(0)?.f_expand([size[0], m, size[2]], false)?;
@@ -140,18 +148,19 @@ impl CTran {
         let mut x = self.norm.forward(&Tensor::f_cat(&[patches, labels], 1)?)?;
         let mut looked = None;
         for layer in &self.layers {
-            let seen = layer.forward(&x, &x, &x, &x, pass)?;
-            (x, looked) = (seen.values, Some(seen.weights));
+            let seen = layer.forward(&x, [&x, &x, &x], pass, looks)?;
+            (x, looked) = (seen.values, seen.weights);
         }
-        let looked = looked.ok_or_else(|| Error::internal("a transformer without layers"))?;
         let own = self.last.forward(&x.f_narrow(1, size[1], m)?)?;
-        Ok((own, looked.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])?))
+        Ok((own, looked.map(|weights| weights.f_narrow(1, size[1], m)?.f_narrow(2, 0, size[1])).transpose()?))
     }
 }
 
 /// The training's loss over the labels that were not shown.
 fn over_hidden(logits: &Tensor, shown: &Tensor) -> Result<OwnLoss> {
     let (logits, hidden) = (logits.shallow_clone(), shown.f_logical_not()?);
+    let m = hidden.size()[1] as usize;
+    let hidden = Vec::<bool>::try_from(&hidden.f_reshape([-1])?)?;
     Ok(Box::new(move |loss: LabelLoss, targets: &Tensor| {
         if let LossSpec::Kl(Kl { form: KlForm::Softmax, .. }) = loss.spec {
             return Err(Error::argument(
@@ -162,8 +171,8 @@ fn over_hidden(logits: &Tensor, shown: &Tensor) -> Result<OwnLoss> {
             .with_help("form: \"bernoulli\" takes each label by itself; head_options: #{label_mask: false} hides no label"));
         }
         let known = match loss.known {
-            Some(known) => hidden.f_logical_and(known)?,
-            None => hidden.shallow_clone(),
+            Some(known) => known.among(&hidden)?,
+            None => Known::new(hidden.clone(), m, targets.device())?,
         };
         LabelLoss { known: Some(&known), ..loss }.compute(&logits, targets)
     }))
@@ -171,7 +180,7 @@ fn over_hidden(logits: &Tensor, shown: &Tensor) -> Result<OwnLoss> {
 
 impl Head for CTran {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, None, pass)?.0)
+        Ok(self.run(features, None, pass, false)?.0)
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
@@ -179,14 +188,14 @@ impl Head for CTran {
             return Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None });
         };
         let shown = self.shown(truth, pass)?;
-        let states =
-            truth.targets.f_gt(0.5)?.f_to_kind(Kind::Int64)?.f_add_scalar(1)?.f_mul(&shown.f_to_kind(Kind::Int64)?)?;
-        let logits = self.run(seen.maps, Some(&states), pass)?.0;
+        let given = upload(&shown, truth.targets.device())?.f_to_kind(Kind::Int64)?;
+        let states = truth.targets.f_gt(0.5)?.f_to_kind(Kind::Int64)?.f_add_scalar(1)?.f_mul(&given)?;
+        let logits = self.run(seen.maps, Some(&states), pass, false)?.0;
         let own_loss = over_hidden(&logits, &shown)?;
         Ok(Answer { logits, own_loss: Some(own_loss) })
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(maps(&self.run(features, None, Pass::EVAL)?.1, features)?))
+        self.run(features, None, Pass::EVAL, true)?.1.map(|weights| maps(&weights, features)).transpose()
     }
 }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Answer, COMMON, Head, HeadKind, HeadOption, Published, Seen};
+use super::{Answer, COMMON, Head, HeadKind, HeadOption, Known, Published, Seen};
 use crate::error::Result;
 use crate::models::layers::{Linear, unit};
 use crate::models::pass::Pass;
@@ -127,7 +127,8 @@ impl Head for Cadm {
                     return Ok(of_labels);
                 }
                 let vectors = unit(&embedding.forward(&pooled(&class, &extremes(&maps)?)?)?, 2)?;
-                match pairs(&vectors, &targets.f_gt(0.5)?, loss.known, delta)? {
+                let known = loss.known.map(Known::mask).transpose()?;
+                match pairs(&vectors, &targets.f_gt(0.5)?, known.as_ref(), delta)? {
                     Some(pairs) => Ok(of_labels.f_add(&loss.spec.reduction().apply(&pairs)?.f_mul_scalar(share)?)?),
                     None => Ok(of_labels),
                 }

@@ -6,6 +6,7 @@ use super::{COMMON, Head, HeadKind};
 use crate::error::Result;
 use crate::models::layers::{ConvConfig, ConvNorm, Linear, average_pool};
 use crate::models::pass::Pass;
+use crate::models::products::linear;
 
 /// 1×1, depthwise 3×3, 1×1, each with batch norm and ReLU, then a 1×1 convolution to m class maps. Small enough to train
 /// in seconds on kept features, and its class maps are exact: their averages are the logits.
@@ -49,7 +50,7 @@ impl Head for ConvHead {
         // The average of a linear map is the map of the average: pooling first saves its work at every position.
         let pooled = average_pool(&self.hidden(features, pass.train)?)?;
         let size = self.classes.weight.size();
-        Ok(pooled.f_linear(&self.classes.weight.f_reshape([size[0], size[1]])?, Some(&self.classes.bias))?)
+        linear(&pooled, &self.classes.weight.f_reshape([size[0], size[1]])?, Some(&self.classes.bias))
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {

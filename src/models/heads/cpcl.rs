@@ -10,6 +10,8 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::Linear;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::precision::full;
+use crate::models::products::linear;
 
 /// Zhou et al., "Multi-label image classification via category prototype compositional learning", TCSVT 2021.
 ///
@@ -108,20 +110,20 @@ impl Cpcl {
 
 impl Head for Cpcl {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
-        let image = features.f_amax([2i64, 3], false)?.f_linear(&self.image, None::<&Tensor>)?.f_unsqueeze(1)?;
-        let word = self.words.f_linear(&self.word, None::<&Tensor>)?;
+        let image = linear(&features.f_amax([2i64, 3], false)?, &self.image, None)?.f_unsqueeze(1)?;
+        let word = linear(&self.words, &self.word, None)?;
         let v = self.feature.forward(&image.f_mul(&word)?.f_tanh()?)?;
         let z = self.convolutions.forward(&self.words, &self.adjacency)?.f_expand_as(&v)?;
         let both = Tensor::f_cat(&[&v.f_mul(&z)?, &z], 2)?;
         let apart = |map: &Linear| -> Result<Tensor> {
-            Ok(v.f_sub(&map.forward(&both)?)?.f_norm_scalaropt_dim(2, [2i64], false)?)
+            Ok(full(&v.f_sub(&map.forward(&both)?)?)?.f_norm_scalaropt_dim(2, [2i64], false)?)
         };
         Ok(apart(&self.decompose)?.f_sub(&apart(&self.compose)?)?)
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
         let logits = self.logits(seen.maps, pass)?;
-        let (scores, margin, beta) = (logits.shallow_clone(), self.margin, self.beta);
+        let (scores, margin, beta) = (full(&logits)?, self.margin, self.beta);
         Ok(Answer {
             logits,
             own_loss: Some(Box::new(move |loss, targets| {

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::pointwise;
 
 /// Zhu and Wu, "Residual attention: a simple but effective method for multi-label recognition", ICCV 2021.
 ///
@@ -85,7 +86,7 @@ impl AttentionHead {
     /// `[N, m, h, w]`
     fn scores(&self, features: &Tensor) -> Result<Tensor> {
         let length = self.weight.f_norm_scalaropt_dim(2.0, [1i64, 2, 3], true)?;
-        let scores = features.f_conv2d(&self.weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?;
+        let scores = pointwise(features, &self.weight, None)?;
         Ok(scores.f_div(&length.f_view([1, -1, 1, 1])?)?)
     }
 

@@ -9,6 +9,9 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::precision::full;
+use crate::models::products::{matmul, pointwise};
+use crate::torch::load_linear_algebra;
 
 /// Zhou et al., "Deep semantic dictionary learning for multi-label image classification", AAAI 2021.
 ///
@@ -86,21 +89,22 @@ impl Dsdl {
     }
 
     fn dictionary(&self) -> Result<Tensor> {
-        Ok(leaky_relu(&self.words.f_matmul(&self.first)?, 0.2)?.f_matmul(&self.second)?)
+        full(&matmul(&leaky_relu(&matmul(&self.words, &self.first)?, 0.2)?, &self.second)?)
     }
 
-    /// (D Dᵀ + λI)⁻¹ D, `[m, C]`.
+    /// (D Dᵀ + λI)⁻¹ D, `[m, C]`, in f32: an inverse enlarges what rounding changed.
     fn classifiers(&self, d: &Tensor) -> Result<Tensor> {
         let m = d.size()[0];
         let gram = d.f_matmul(&d.f_transpose(0, 1)?)?;
         let ridge = Tensor::f_eye(m, (Kind::Float, d.device()))?.f_mul_scalar(self.ridge)?;
+        load_linear_algebra(d.device());
         Ok(Tensor::f_linalg_solve(&gram.f_add(&ridge)?, d, true)?)
     }
 
     /// The mean cosine between the labels' word vectors and their reconstructions.
     fn cosine(&self, d: &Tensor) -> Result<Tensor> {
-        let hidden = leaky_relu(&d.f_matmul(&self.second.f_transpose(0, 1)?)?, 0.2)?;
-        let back = hidden.f_matmul(&self.first.f_transpose(0, 1)?)?;
+        let hidden = leaky_relu(&matmul(d, &self.second.f_transpose(0, 1)?)?, 0.2)?;
+        let back = full(&matmul(&hidden, &self.first.f_transpose(0, 1)?)?)?;
         Ok(Tensor::f_cosine_similarity(&self.words, &back, 1, 1e-8)?.f_mean(Kind::Float)?)
     }
 }
@@ -111,7 +115,7 @@ fn pooled(features: &Tensor) -> Result<Tensor> {
 
 impl Head for Dsdl {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
-        Ok(pooled(features)?.f_matmul(&self.classifiers(&self.dictionary()?)?.f_transpose(0, 1)?)?)
+        full(&matmul(&pooled(features)?, &self.classifiers(&self.dictionary()?)?.f_transpose(0, 1)?)?)
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
@@ -119,8 +123,8 @@ impl Head for Dsdl {
             return Ok(Answer { logits: self.logits(seen.maps, pass)?, own_loss: None });
         }
         let (f, d) = (pooled(seen.maps)?, self.dictionary()?);
-        let logits = f.f_matmul(&self.classifiers(&d)?.f_transpose(0, 1)?)?;
-        let error = logits.f_matmul(&d)?.f_sub(&f)?.f_norm()?;
+        let logits = full(&matmul(&f, &self.classifiers(&d)?.f_transpose(0, 1)?)?)?;
+        let error = matmul(&logits, &d)?.f_sub(&f)?.f_norm()?;
         let terms = error.f_add(&logits.f_norm()?.f_mul_scalar(self.ridge)?)?.f_mul_scalar(self.reconstruction)?;
         let cosine = self.cosine(&d)?.f_clamp_min(1e-6)?;
         let scores = logits.shallow_clone();
@@ -134,7 +138,7 @@ impl Head for Dsdl {
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
         let weight = self.classifiers(&self.dictionary()?)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
-        Ok(Some(features.f_conv2d(&weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?))
+        Ok(Some(pointwise(features, &weight, None)?))
     }
 }
 
@@ -144,7 +148,7 @@ mod tests {
 
     use tch::Device;
 
-    use super::super::{LabelLoss, Truth, find};
+    use super::super::{Known, LabelLoss, Truth, find};
     use super::*;
     use crate::losses::LossSpec;
     use crate::models::ModelSpec;
@@ -167,7 +171,8 @@ mod tests {
         let rest = |x: &Tensor| Ok(x.shallow_clone());
         let spec: LossSpec = serde_json::from_str(r#"{"name": "bce", "reduction": "mean"}"#).unwrap();
         let loss = |targets: &[f32; 6], known: &[bool; 6]| {
-            let (targets, known) = (Tensor::from_slice(targets).view([2, 3]), Tensor::from_slice(known).view([2, 3]));
+            let targets = Tensor::from_slice(targets).view([2, 3]);
+            let known = Known::new(known.to_vec(), 3, Device::Cpu).unwrap();
             let truth = Some(Truth { targets: &targets, known: Some(&known) });
             let answer =
                 head.answer(&Seen { maps: &maps, earlier: &[], input: &maps, rest: &rest, truth }, Pass::EVAL).unwrap();

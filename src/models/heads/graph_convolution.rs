@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use crate::error::Result;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
+use crate::models::products::matmul;
 
 /// Two graph convolutions without bias, leaky ReLU 0.2 between them: Â f(Â E W₁) W₂.
 pub struct GraphConvolutions {
@@ -23,8 +24,8 @@ impl GraphConvolutions {
 
     /// Word vectors `[m, inputs]` → `[m, outputs]` over the normalised adjacency `[m, m]`.
     pub fn forward(&self, words: &Tensor, adjacency: &Tensor) -> Result<Tensor> {
-        let hidden = leaky_relu(&adjacency.f_matmul(&words.f_matmul(&self.first)?)?, 0.2)?;
-        Ok(adjacency.f_matmul(&hidden.f_matmul(&self.second)?)?)
+        let hidden = leaky_relu(&matmul(adjacency, &matmul(words, &self.first)?)?, 0.2)?;
+        matmul(adjacency, &matmul(&hidden, &self.second)?)
     }
 }
 

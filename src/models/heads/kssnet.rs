@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::models::layers::{Linear, average_pool, leaky_relu};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::{matmul, pointwise};
 
 /// Wang et al., "Multi-label classification with label graph superimposing", AAAI 2020.
 ///
@@ -61,7 +62,7 @@ impl GraphConvolution {
     }
 
     fn forward(&self, e: &Tensor, adjacency: &Tensor) -> Result<Tensor> {
-        Ok(adjacency.f_matmul(&e.f_matmul(&self.into)?.f_matmul(&self.out)?)?.f_add(&self.bias)?)
+        Ok(matmul(adjacency, &matmul(&matmul(e, &self.into)?, &self.out)?)?.f_add(&self.bias)?)
     }
 }
 
@@ -129,25 +130,21 @@ fn adjacency(graph: &Tensor, threshold: f64, w: f64) -> Result<Tensor> {
     Ok(a.f_mul(&scale.f_unsqueeze(1)?)?.f_mul(&scale.f_unsqueeze(0)?)?)
 }
 
-fn pointwise(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    Ok(x.f_conv2d(weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?)
-}
-
 impl Head for KssNet {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
         let pooled = pass.dropout(&average_pool(features)?, self.dropout, 0)?;
         let e = self.embeddings(self.layers.len())?.f_flatten(1, 3)?;
-        Ok(pooled.f_matmul(&e.f_transpose(0, 1)?)?.f_add(&self.last.forward(&pooled)?)?)
+        Ok(matmul(&pooled, &e.f_transpose(0, 1)?)?.f_add(&self.last.forward(&pooled)?)?)
     }
 
     fn lateral(&self, stage: usize, x: &Tensor) -> Result<Option<Tensor>> {
         let Some(lateral) = stage.checked_sub(self.first).and_then(|i| self.lateral.get(i)) else { return Ok(None) };
         let e = self.embeddings(stage - self.first + 1)?;
-        Ok(Some(pointwise(&pointwise(x, &e)?, lateral)?))
+        Ok(Some(pointwise(&pointwise(x, &e, None)?, lateral, None)?))
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        let from_graph = pointwise(features, &self.embeddings(self.layers.len())?)?;
+        let from_graph = pointwise(features, &self.embeddings(self.layers.len())?, None)?;
         Ok(Some(self.last.on_maps(features)?.f_add(&from_graph)?))
     }
 }

@@ -10,6 +10,7 @@ use crate::models::layers::{Linear, average_pool};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::precision::full;
+use crate::models::products::linear;
 use crate::torch::to_vec_f32;
 
 /// Gao and Zhou, "Learning to discover multi-class attentional regions for multi-label image recognition", TIP 2021.
@@ -100,7 +101,7 @@ impl Mcar {
             Pooling::Both => most()?.f_add(&average_pool(features)?)?.f_mul_scalar(0.5)?,
         };
         let size = self.last.weight.size();
-        Ok(pooled.f_linear(&self.last.weight.f_reshape([size[0], size[1]])?, Some(&self.last.bias))?)
+        full(&linear(&pooled, &self.last.weight.f_reshape([size[0], size[1]])?, Some(&self.last.bias))?)
     }
 
     /// The boxes `[x1, x2, y1, y2]` in positions of an input of `height` × `width`, of the `regions` best labels of each
@@ -112,17 +113,19 @@ impl Mcar {
         let index = best.f_view([n, self.regions, 1, 1])?.f_expand([n, self.regions, h, w], false)?;
         let maps = maps.f_gather(1, &index, false)?.f_sigmoid()?;
         let maps = maps.f_upsample_bilinear2d([height, width], true, None, None)?;
-        let spans = |along: i64, length: i64| -> Result<Vec<(i64, i64)>> {
-            let mut profiles = to_vec_f32(&maps.f_amax([along], false)?)?;
-            Ok(profiles
-                .chunks_mut(length.max(1) as usize)
-                .map(|profile| {
-                    scale(profile);
-                    span(profile, self.threshold)
-                })
-                .collect())
+        // A GPU is waited for once.
+        let profile = |along: i64| -> Result<Tensor> { Ok(maps.f_amax([along], false)?.f_reshape([-1])?) };
+        let (of_columns, of_rows) = (profile(2)?, profile(3)?);
+        let mut profiles = to_vec_f32(&Tensor::f_cat(&[&of_columns, &of_rows], 0)?)?;
+        let (of_columns, of_rows) = profiles.split_at_mut(of_columns.numel());
+        let spans = |profiles: &mut [f32], length: i64| -> Vec<(i64, i64)> {
+            let of_one = |profile: &mut [f32]| {
+                scale(profile);
+                span(profile, self.threshold)
+            };
+            profiles.chunks_mut(length.max(1) as usize).map(of_one).collect()
         };
-        let (x, y) = (spans(2, width)?, spans(3, height)?);
+        let (x, y) = (spans(of_columns, width), spans(of_rows, height));
         Ok(x.into_iter().zip(y).map(|((x1, x2), (y1, y2))| [x1, x2, y1, y2]).collect())
     }
 
@@ -208,7 +211,7 @@ impl Head for Mcar {
         }
         let global = self.classify(seen.maps)?;
         let crops = tch::no_grad(|| -> Result<Tensor> {
-            let boxes = self.boxes(&self.last.on_maps(seen.maps)?, &global, size[2], size[3])?;
+            let boxes = self.boxes(&full(&self.last.on_maps(seen.maps)?)?, &global, size[2], size[3])?;
             self.crops(&full(seen.input)?, &boxes)
         })?;
         let local = self.classify(&(seen.rest)(&crops)?)?;

@@ -12,6 +12,7 @@ use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::precision::full;
+use crate::models::products::matmul;
 use crate::torch::to_vec_f32;
 
 /// Nguyen, Vu and Le, "Modular graph transformer networks for multi-label image classification", AAAI 2021.
@@ -115,19 +116,19 @@ impl Mgtn {
             true => centrality(&graph)?.f_mul_scalar(10.0)?,
             false => Tensor::f_ones([words.size()[0]], (Kind::Double, graph.device()))?,
         };
-        let graph = graph.f_to_device(p.device)?;
         let (hidden, m, spec) = (setup.integer("hidden"), setup.num_labels(), setup.spec);
         let (strong, neighbours) = (setup.number("strong"), setup.number("neighbours"));
         let weak = setup.number("weak").min(strong);
+        // On the CPU, like the communities and the centrality: the last bits are then the same on every device.
         let edges = [
-            Tensor::f_eye(m, (Kind::Float, p.device))?,
+            Tensor::f_eye(m, (Kind::Float, graph.device()))?,
             edges_between(&graph, strong, 1.0, neighbours)?,
             edges_between(&graph, weak, strong, neighbours)?,
         ];
         let choices = head.at("choices").frozen_if(!setup.flag("train_choices"));
         let equal = |name: &str| choices.at(name).filled("weight", &[1, 3, 1, 1], 0.1);
         Ok(Mgtn {
-            edges: Tensor::f_stack(&edges, 0)?.f_unsqueeze(0)?,
+            edges: Tensor::f_stack(&edges, 0)?.f_unsqueeze(0)?.f_to_device(p.device)?,
             choices: [equal("first")?, equal("second")?],
             convolutions: GraphConvolutions::new(&head, words.size()[1], hidden, 2 * setup.inputs)?,
             words,
@@ -162,7 +163,7 @@ impl Mgtn {
 
     /// From the features of both backbones `[N, 2C]`.
     fn scores(&self, pooled: &Tensor) -> Result<Tensor> {
-        Ok(pooled.f_matmul(&self.classifiers()?.f_transpose(0, 1)?)?)
+        matmul(pooled, &self.classifiers()?.f_transpose(0, 1)?)
     }
 }
 
@@ -251,7 +252,12 @@ impl Head for Mgtn {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use tch::Device;
+
     use super::*;
+    use crate::models::{LabelGraph, Model, ModelSpec};
 
     fn of(rows: &[[f32; 5]; 5]) -> Tensor {
         Tensor::from_slice2(rows)
@@ -304,5 +310,34 @@ mod tests {
         assert!((found[0] - (0.5_f64).sqrt()).abs() < 1e-5 && (found[3] - (1.0_f64 / 6.0).sqrt()).abs() < 1e-5);
         let none = Vec::<f64>::try_from(centrality(&Tensor::zeros([4, 4], (Kind::Float, tch::Device::Cpu))).unwrap());
         assert_eq!(none.unwrap(), [0.5; 4]);
+    }
+
+    #[test]
+    fn the_mask_is_a_tensor_of_the_model_and_its_file() {
+        let labels: Vec<String> = (0..5).map(|i| format!("label {i}")).collect();
+        let rows = TWO.iter().map(|row| row.iter().map(|x| f64::from(*x)).collect()).collect();
+        let spec = ModelSpec {
+            backbone: "small_cnn".into(),
+            image_size: Some(32),
+            head: "mgtn".into(),
+            word_vectors: Some("learned".into()),
+            graph: Some(LabelGraph { labels: labels.clone(), rows, shares: vec![0.25; 5] }),
+            ..ModelSpec::default()
+        };
+        let model = Model::new(&spec, &labels, 1, Device::Cpu).unwrap();
+        let mask = |model: &Model| {
+            let found = model.state().into_iter().find(|(name, _)| name == "head.mask.weight");
+            found.unwrap().1
+        };
+        let made = mask(&model);
+        assert!(!made.requires_grad());
+        let second = [0, 1, 2, 3, 4].map(|label| made.double_value(&[label, 0]) < 0.5);
+        assert_eq!(second, [false, false, false, true, true]);
+        // Another solver would have found others: the file's are taken.
+        let other = made.f_neg().unwrap().f_add_scalar(1.0).unwrap();
+        mask(&model).set_data(&other);
+        let file = model.to_safetensors(&serde_json::Value::Null).unwrap();
+        let (read, _) = Model::parse_on(Path::new("m.safetensors"), &file, None, Device::Cpu).unwrap();
+        assert_eq!(mask(&read), other);
     }
 }

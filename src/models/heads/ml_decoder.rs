@@ -10,6 +10,7 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::matmul;
 
 /// Ridnik et al., "ML-Decoder: scalable and versatile classification head", WACV 2023.
 ///
@@ -86,14 +87,15 @@ impl MlDecoder {
         })
     }
 
-    fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
+    /// Logits, and if `looks` the attention of the groups to the positions `[N, g, h·w]`.
+    fn run(&self, features: &Tensor, pass: Pass, looks: bool) -> Result<(Tensor, Option<Tensor>)> {
         let memory = self.embed.forward(&tokens(features)?)?.f_relu()?;
         let (n, size) = (features.size()[0], self.queries.size());
         let queries = self.queries.f_unsqueeze(0)?.f_expand([n, size[0], size[1]], false)?;
         let x = self.norm.forward(&queries.f_add(&pass.dropout(&queries, self.dropout, 1000)?)?)?;
-        let seen = self.layer.forward(&x, &x, &memory, &memory, pass)?;
+        let seen = self.layer.forward(&x, [&x, &memory, &memory], pass, looks)?;
         // [g, N, d] × [g, d, each] → [N, g · each]
-        let logits = seen.values.f_transpose(0, 1)?.f_matmul(&self.pooling)?.f_transpose(0, 1)?.f_flatten(1, 2)?;
+        let logits = matmul(&seen.values.f_transpose(0, 1)?, &self.pooling)?.f_transpose(0, 1)?.f_flatten(1, 2)?;
         let m = self.bias.size()[0];
         Ok((logits.f_narrow(1, 0, m)?.f_add(&self.bias)?, seen.weights))
     }
@@ -101,12 +103,12 @@ impl MlDecoder {
 
 impl Head for MlDecoder {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, pass)?.0)
+        Ok(self.run(features, pass, false)?.0)
     }
 
     /// The attention of a label is that of its group.
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        let weights = self.run(features, Pass::EVAL)?.1;
+        let Some(weights) = self.run(features, Pass::EVAL, true)?.1 else { return Ok(None) };
         let each = self.pooling.size()[2];
         let labels = weights.f_repeat_interleave_self_int(each, 1, None)?.f_narrow(1, 0, self.bias.size()[0])?;
         Ok(Some(maps(&labels, features)?))

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::models::label_order::LabelOrder;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::{matmul, pointwise};
 
 /// Chen et al., "Multi-label image recognition with graph convolutional networks", CVPR 2019.
 ///
@@ -79,11 +80,11 @@ impl MlGcn {
 impl Head for MlGcn {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
         let pooled = features.f_amax([2i64, 3], false)?;
-        Ok(pooled.f_matmul(&self.classifiers()?.f_transpose(0, 1)?)?)
+        matmul(&pooled, &self.classifiers()?.f_transpose(0, 1)?)
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
         let weight = self.classifiers()?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
-        Ok(Some(features.f_conv2d(&weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?))
+        Ok(Some(pointwise(features, &weight, None)?))
     }
 }

@@ -12,6 +12,7 @@ mod csra;
 mod dsdl;
 mod gap;
 mod graph_convolution; // graph convolutions of word vectors, shared by heads
+mod known; // which entries of the targets are known
 mod kssnet;
 mod label_embeddings; // vectors whose cosines are co-occurrences
 mod mcar;
@@ -32,6 +33,7 @@ use std::path::Path;
 use tch::Tensor;
 
 pub use answer::{Answer, LabelLoss, OwnLoss, Seen, Truth};
+pub use known::Known;
 pub use mgtn::SECOND;
 pub use option::{HeadOption, HeadValue, Takes, resolved_options};
 pub use published::{Layout, Published};

@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use crate::models::layers::{ConvConfig, ConvNorm, Linear, unit};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::precision::full;
+use crate::models::products::pointwise;
 use crate::torch::to_vec_f32;
 
 /// You et al., "Cross-modality attention with semantic graph embedding for multi-label classification", AAAI 2020.
@@ -133,7 +135,7 @@ impl MsCma {
         let hidden = scale.hidden.forward(maps, pass.train)?.f_relu()?;
         let positions = unit(&scale.projection.forward(&hidden, pass.train)?, 1)?;
         let labels = unit(&self.embeddings, 1)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
-        let near = positions.f_conv2d(&labels, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?.f_relu()?;
+        let near = full(&pointwise(&positions, &labels, None)?.f_relu()?)?;
         let sum = near.f_sum_dim_intlist(Some(&[2i64, 3][..]), true, None)?.f_add_scalar(1e-6)?;
         Ok(near.f_div(&sum)?)
     }
@@ -142,7 +144,7 @@ impl MsCma {
     fn of(&self, scale: &Scale, maps: &Tensor, pass: Pass) -> Result<Tensor> {
         // w · Σ a I is Σ a (w · I), which needs no vector per label.
         let weight = scale.classifier.weight.f_unsqueeze(-1)?.f_unsqueeze(-1)?;
-        let scores = maps.f_conv2d(&weight, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)?;
+        let scores = pointwise(maps, &weight, None)?;
         let seen = self.attention(scale, maps, pass)?.f_mul(&scores)?;
         Ok(seen.f_sum_dim_intlist(Some(&[2i64, 3][..]), false, None)?.f_add(&scale.classifier.bias)?)
     }
@@ -165,7 +167,7 @@ impl Head for MsCma {
             (Some(scale), Some(maps)) => logit_of_mean(&last, &self.of(scale, maps, pass)?)?,
             _ => return Err(Error::internal("head \"ms_cma\" got no maps of the stage before the last")),
         };
-        let scores = logits.shallow_clone();
+        let scores = full(&logits)?;
         let weights = self.weights.as_ref().map(|weights| weights.each_ref().map(Tensor::shallow_clone));
         Ok(Answer {
             logits,

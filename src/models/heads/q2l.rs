@@ -1,6 +1,6 @@
 //! Query2Label.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::published::{Layout, Published, moved_one_of, useless};
 use super::transformer::{DECODER, ENCODER, GroupWise, Init, PostNorm, PostNormConfig, maps, tokens};
@@ -10,6 +10,7 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::torch::Constants;
 
 /// Liu et al., "Query2Label: a simple transformer way to multi-label classification", 2021, with the settings of its
 /// ResNet-101 rows.
@@ -83,6 +84,9 @@ fn rename(name: &str, classifier: &str) -> Option<String> {
     moved_one_of(name, &parts)
 }
 
+/// [`sine`] by channels, height and width of the maps.
+static POSITIONS: Constants<Vec<i64>> = Constants::new();
+
 struct Q2l {
     project: Option<Linear>,
     queries: Tensor,
@@ -135,26 +139,26 @@ impl Q2l {
         })
     }
 
-    fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
+    /// Logits, and if `looks` the attention of the labels to the positions in the last layer `[N, m, h·w]`.
+    fn run(&self, features: &Tensor, pass: Pass, looks: bool) -> Result<(Tensor, Option<Tensor>)> {
         let maps = match &self.project {
             Some(project) => project.on_maps(features)?,
             None => features.shallow_clone(),
         };
-        let positions = sine(&maps)?;
+        let positions = POSITIONS.get(maps.size()[1..].to_vec(), maps.device(), Kind::Float, || sine(&maps))?;
         let mut memory = tokens(&maps)?;
         for layer in &self.encoder {
             let placed = memory.f_add(&positions)?;
-            memory = layer.forward(&memory, &placed, &placed, &memory, pass)?.values;
+            memory = layer.forward(&memory, [&placed, &placed, &memory], pass, false)?.values;
         }
         let (n, size) = (features.size()[0], self.queries.size());
         let mut x = Tensor::f_zeros([n, size[0], size[1]], (Kind::Float, features.device()))?;
         let placed = memory.f_add(&positions)?;
         let mut looked = None;
         for layer in &self.decoder {
-            let seen = layer.forward(&x, &x.f_add(&self.queries)?, &placed, &memory, pass)?;
-            (x, looked) = (seen.values, Some(seen.weights));
+            let seen = layer.forward(&x, [&x.f_add(&self.queries)?, &placed, &memory], pass, looks)?;
+            (x, looked) = (seen.values, seen.weights);
         }
-        let looked = looked.ok_or_else(|| crate::error::Error::internal("a decoder without layers"))?;
         Ok((self.last.forward(&self.norm.forward(&x)?)?, looked))
     }
 }
@@ -163,7 +167,7 @@ impl Q2l {
 /// and normalised to 2π, sine and cosine alternating.
 fn sine(maps: &Tensor) -> Result<Tensor> {
     let size = maps.size();
-    let (d, h, w, options) = (size[1], size[2], size[3], (Kind::Float, maps.device()));
+    let (d, h, w, options) = (size[1], size[2], size[3], (Kind::Float, Device::Cpu));
     let half = d / 2;
     let exponent = Tensor::f_arange(half, options)?.f_div_scalar_mode(2.0, "floor")?.f_mul_scalar(2.0 / half as f64)?;
     let wave = Tensor::f_full([1], 10_000.0, options)?.f_pow(&exponent)?;
@@ -182,19 +186,17 @@ fn sine(maps: &Tensor) -> Result<Tensor> {
 
 impl Head for Q2l {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, pass)?.0)
+        Ok(self.run(features, pass, false)?.0)
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(maps(&self.run(features, Pass::EVAL)?.1, features)?))
+        self.run(features, Pass::EVAL, true)?.1.map(|weights| maps(&weights, features)).transpose()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-
-    use tch::Device;
 
     use super::*;
     use crate::models::ModelSpec;

@@ -8,6 +8,7 @@ use crate::models::backbones;
 use crate::models::layers::{Linear, average_pool};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::{self, Window};
 
 /// Zhu et al., "Learning spatial regularization with image-level supervisions for multi-label image classification",
 /// CVPR 2017.
@@ -71,7 +72,7 @@ impl Filter {
     }
 
     fn forward(&self, x: &Tensor, padding: i64, groups: i64) -> Result<Tensor> {
-        Ok(x.f_conv2d(&self.weight, Some(&self.bias), [1, 1], [padding, padding], [1, 1], groups)?)
+        products::conv2d(x, &self.weight, Some(&self.bias), Window { padding, groups, ..Window::PLAIN })
     }
 }
 
@@ -128,7 +129,7 @@ impl Srn {
         let [first, second, third] = &self.attention;
         let x = second.forward(&first.forward(x, 0, 1)?.f_relu()?, 1, 1)?.f_relu()?;
         let scores = third.forward(&x, 0, 1)?;
-        Ok(scores.f_flatten(2, 3)?.f_softmax(2, None::<Kind>)?.f_reshape(scores.size())?)
+        Ok(scores.f_flatten(2, 3)?.f_softmax(2, Kind::Float)?.f_reshape(scores.size())?)
     }
 
     fn regularise(&self, weighed: &Tensor) -> Result<Tensor> {

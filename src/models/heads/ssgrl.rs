@@ -10,6 +10,8 @@ use crate::models::label_order::LabelOrder;
 use crate::models::layers::Linear;
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::precision::full;
+use crate::models::products::{linear, matmul};
 
 /// Chen et al., "Learning semantic-specific graph representation for multi-label image recognition", ICCV 2019.
 ///
@@ -124,23 +126,23 @@ impl Ssgrl {
 
     /// Attention of each label over the positions `[N, m, h·w]`.
     fn looks(&self, positions: &Tensor) -> Result<Tensor> {
-        let image = positions.f_linear(&self.image, None::<&Tensor>)?.f_unsqueeze(1)?;
-        let word = self.words.f_linear(&self.word, None::<&Tensor>)?.f_unsqueeze(0)?.f_unsqueeze(2)?;
+        let image = linear(positions, &self.image, None)?.f_unsqueeze(1)?;
+        let word = linear(&self.words, &self.word, None)?.f_unsqueeze(0)?.f_unsqueeze(2)?;
         let both = self.bilinear.forward(&image.f_mul(&word)?.f_tanh()?)?;
-        Ok(self.attention.forward(&both)?.f_squeeze_dim(-1)?.f_softmax(-1, None::<tch::Kind>)?)
+        Ok(self.attention.forward(&both)?.f_squeeze_dim(-1)?.f_softmax(-1, tch::Kind::Float)?)
     }
 }
 
 impl Head for Ssgrl {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
         let positions = tokens(&self.pooled(features)?)?;
-        let input = self.looks(&positions)?.f_matmul(&positions)?;
+        let input = full(&matmul(&self.looks(&positions)?, &positions)?)?;
         let mut state = input.shallow_clone();
         let [update, reset, candidate] = &self.gates;
         let reset_state = if self.shared { &update.1 } else { &reset.1 };
         let back = self.graph.f_transpose(0, 1)?;
         for _ in 0..self.steps {
-            let messages = Tensor::f_cat(&[self.graph.f_matmul(&state)?, back.f_matmul(&state)?], 2)?;
+            let messages = Tensor::f_cat(&[matmul(&self.graph, &state)?, matmul(&back, &state)?], 2)?;
             let z = update.0.forward(&messages)?.f_add(&update.1.forward(&state)?)?.f_sigmoid()?;
             let r = reset.0.forward(&messages)?.f_add(&reset_state.forward(&state)?)?.f_sigmoid()?;
             let next = candidate.0.forward(&messages)?.f_add(&candidate.1.forward(&r.f_mul(&state)?)?)?.f_tanh()?;

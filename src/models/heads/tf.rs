@@ -3,13 +3,14 @@
 use tch::Tensor;
 
 use super::published::{Layout, Published, moved_one_of, resnet_children};
-use super::transformer::{maps, tokens, weighted};
+use super::transformer::{Attended, Attending, maps, tokens, weighted};
 use super::{COMMON, Head, HeadKind, HeadOption, HeadSetup};
 use crate::error::Result;
 use crate::models::label_order::LabelOrder;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::linear;
 
 /// ResNet101+TF of Xu et al., "Boosting multi-label image classification with complementary parallel
 /// self-distillation", IJCAI 2022, as in its code.
@@ -125,8 +126,8 @@ impl Tf {
         Ok(Tf { patches, words, labels, layers, last, heads, dim_head, dropout: setup.number("dropout") })
     }
 
-    /// Logits, and the attention of the labels to the positions in the last layer `[N, m, h·w]`.
-    fn run(&self, features: &Tensor, pass: Pass) -> Result<(Tensor, Tensor)> {
+    /// Logits, and if `looks` the attention of the labels to the positions in the last layer `[N, m, h·w]`.
+    fn run(&self, features: &Tensor, pass: Pass, looks: bool) -> Result<(Tensor, Option<Tensor>)> {
         let patches = self.patches.forward(&tokens(features)?)?;
         let size = patches.size();
         let (n, positions, d) = (size[0], size[1], size[2]);
@@ -136,10 +137,11 @@ impl Tf {
         let mut looked = None;
         for (i, layer) in self.layers.iter().enumerate() {
             let key = 4 * i as u64;
-            let qkv = layer.norm1.forward(&x)?.f_linear(&layer.qkv, None::<&Tensor>)?;
+            let qkv = linear(&layer.norm1.forward(&x)?, &layer.qkv, None)?;
             let parts = qkv.f_reshape([n, positions + m, 3, self.heads, self.dim_head])?.f_permute([2, 0, 3, 1, 4])?;
             let (q, k, v) = (parts.f_select(0, 0)?, parts.f_select(0, 1)?, parts.f_select(0, 2)?);
-            let (values, weights) = weighted(&q, &k, &v, 0.0, key, pass)?;
+            let attending = Attending { dropout: 0.0, layer: key, pass, looks: looks && i + 1 == self.layers.len() };
+            let Attended { values, weights } = weighted(&q, &k, &v, attending)?;
             let values = match &layer.out {
                 Some(out) => pass.dropout(&out.forward(&values)?, self.dropout, key + 1)?,
                 None => values,
@@ -148,20 +150,20 @@ impl Tf {
             let hidden = layer.up.forward(&layer.norm2.forward(&x)?)?.f_gelu("none")?;
             let hidden = pass.dropout(&hidden, self.dropout, key + 2)?;
             x = x.f_add(&pass.dropout(&layer.down.forward(&hidden)?, self.dropout, key + 3)?)?;
-            looked = Some(weights.f_narrow(1, positions, m)?.f_narrow(2, 0, positions)?);
+            looked = weights;
         }
         let logits = self.last.forward(&x.f_narrow(1, positions, m)?)?.f_squeeze_dim(-1)?;
-        let looked = looked.ok_or_else(|| crate::error::Error::internal("a transformer without layers"))?;
+        let looked = looked.map(|weights| weights.f_narrow(1, positions, m)?.f_narrow(2, 0, positions)).transpose()?;
         Ok((logits, looked))
     }
 }
 
 impl Head for Tf {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, pass)?.0)
+        Ok(self.run(features, pass, false)?.0)
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(maps(&self.run(features, Pass::EVAL)?.1, features)?))
+        self.run(features, Pass::EVAL, true)?.1.map(|weights| maps(&weights, features)).transpose()
     }
 }

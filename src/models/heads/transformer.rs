@@ -1,12 +1,13 @@
 //! Attention and other layers shared by heads. `[B, T, d]`: batch, tokens, width.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::HeadSetup;
 use crate::error::{Error, Result};
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
+use crate::models::products::{self, linear, matmul};
 
 /// First weights of a transformer layer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,10 +53,23 @@ pub struct Attention {
     layer: u64,
 }
 
-/// The output of attention `[B, T, d]`, and each query's weights over the keys `[B, T, S]`, the mean over heads.
+/// The output of attention `[B, T, d]`, and each query's weights over the keys `[B, T, S]`, the mean over heads, where they were
+/// asked for.
 pub struct Attended {
     pub values: Tensor,
-    pub weights: Tensor,
+    pub weights: Option<Tensor>,
+}
+
+/// One use of attention.
+#[derive(Clone, Copy)]
+pub struct Attending {
+    /// Of the weights, in training.
+    pub dropout: f64,
+    /// Distinguishes the dropouts of a model.
+    pub layer: u64,
+    pub pass: Pass,
+    /// Whether the weights are asked for.
+    pub looks: bool,
 }
 
 impl Attention {
@@ -65,29 +79,49 @@ impl Attention {
         Ok(Attention { packed, out: init.output(&p.at("out_proj"), width)?, heads, layer })
     }
 
-    pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, dropout: f64, pass: Pass) -> Result<Attended> {
+    fn forward(&self, [query, key, value]: [&Tensor; 3], dropout: f64, pass: Pass, looks: bool) -> Result<Attended> {
         let width = self.out.weight.size()[1];
         let project = |x: &Tensor, part: i64| -> Result<Tensor> {
             let weight = self.packed.weight.f_narrow(0, part * width, width)?;
             let bias = self.packed.bias.f_narrow(0, part * width, width)?;
             let size = x.size();
-            let y = x.f_linear(&weight, Some(&bias))?.f_reshape([size[0], size[1], self.heads, width / self.heads])?;
+            let y = linear(x, &weight, Some(&bias))?.f_reshape([size[0], size[1], self.heads, width / self.heads])?;
             Ok(y.f_transpose(1, 2)?)
         };
         let (q, k, v) = (project(query, 0)?, project(key, 1)?, project(value, 2)?);
-        let (values, weights) = weighted(&q, &k, &v, dropout, self.layer, pass)?;
+        let Attended { values, weights } = weighted(&q, &k, &v, Attending { dropout, layer: self.layer, pass, looks })?;
         Ok(Attended { values: self.out.forward(&values)?, weights })
     }
 }
 
 /// softmax(q kᵀ / √d) v over `[B, heads, T, d]`: values `[B, T, heads · d]`, and weights averaged over heads.
-pub fn weighted(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64, layer: u64, pass: Pass) -> Result<(Tensor, Tensor)> {
-    let size = q.size();
-    let scores = q.f_matmul(&k.f_transpose(-2, -1)?)?.f_mul_scalar(1.0 / (size[3] as f64).sqrt())?;
-    let weights = scores.f_softmax(-1, None::<tch::Kind>)?;
-    let values = pass.dropout(&weights, dropout, layer)?.f_matmul(v)?;
-    let values = values.f_transpose(1, 2)?.f_reshape([size[0], size[2], size[1] * size[3]])?;
-    Ok((values, weights.f_mean_dim(Some(&[1i64][..]), false, None)?))
+///
+/// On a GPU the fused kernels of libtorch compute it where neither weights nor their dropout are needed. The masks of dropout are
+/// keyed, which those kernels cannot do. On the CPU there is one form, so that its last bits are always the same.
+pub fn weighted(q: &Tensor, k: &Tensor, v: &Tensor, attending: Attending) -> Result<Attended> {
+    let Attending { dropout, pass, looks, .. } = attending;
+    let dropped = pass.train && dropout > 0.0;
+    match q.device().is_cuda() && !looks && !dropped {
+        true => Ok(Attended { values: side_by_side(&products::attention(q, k, v, None)?)?, weights: None }),
+        false => explicit(q, k, v, attending),
+    }
+}
+
+/// By all scores.
+fn explicit(q: &Tensor, k: &Tensor, v: &Tensor, attending: Attending) -> Result<Attended> {
+    let Attending { dropout, layer, pass, looks } = attending;
+    let width = q.size()[3] as f64;
+    let scores = matmul(q, &k.f_transpose(-2, -1)?)?.f_mul_scalar(1.0 / width.sqrt())?;
+    let weights = scores.f_softmax(-1, Kind::Float)?;
+    let values = side_by_side(&matmul(&pass.dropout(&weights, dropout, layer)?, v)?)?;
+    let weights = if looks { Some(weights.f_mean_dim(Some(&[1i64][..]), false, None)?) } else { None };
+    Ok(Attended { values, weights })
+}
+
+/// `[B, heads, T, d]` → `[B, T, heads · d]`.
+fn side_by_side(values: &Tensor) -> Result<Tensor> {
+    let size = values.size();
+    Ok(values.f_transpose(1, 2)?.f_reshape([size[0], size[2], size[1] * size[3]])?)
 }
 
 /// x + dropout(attention), layer norm, x + dropout(feed-forward with ReLU), layer norm (post-norm): as
@@ -159,8 +193,10 @@ impl PostNorm {
     }
 
     /// The layer's output, and the weights of its attention.
-    pub fn forward(&self, x: &Tensor, query: &Tensor, key: &Tensor, value: &Tensor, pass: Pass) -> Result<Attended> {
-        let seen = self.attention.forward(query, key, value, self.dropout, pass)?;
+    ///
+    /// `keys`: what queries, keys and values are made from. `looks`: whether the weights are asked for.
+    pub fn forward(&self, x: &Tensor, keys: [&Tensor; 3], pass: Pass, looks: bool) -> Result<Attended> {
+        let seen = self.attention.forward(keys, self.dropout, pass, looks)?;
         let x = self.norm1.forward(&x.f_add(&pass.dropout(&seen.values, self.dropout, 4 * self.layer + 1)?)?)?;
         let hidden = pass.dropout(&self.linear1.forward(&x)?.f_relu()?, self.dropout, 4 * self.layer + 2)?;
         let more = pass.dropout(&self.linear2.forward(&hidden)?, self.dropout, 4 * self.layer + 3)?;
@@ -204,5 +240,34 @@ impl GroupWise {
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_mul(&self.weight)?.f_sum_dim_intlist(&[-1i64][..], false, None)?.f_add(&self.bias)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Precision;
+
+    #[test]
+    fn the_fused_form_gives_what_the_explicit_one_gives() {
+        let of = |name: &str, tokens: i64| crate::torch::normal(1, name, &[2, 3, tokens, 8], 1.0).unwrap();
+        let (q, k, v) = (of("q", 5), of("k", 7), of("v", 7));
+        let attending = |pass: Pass, looks: bool| Attending { dropout: 0.1, layer: 0, pass, looks };
+        for (precision, most) in [(Precision::Float32, 1e-6), (Precision::BFloat16, 3e-2)] {
+            precision.during(|| {
+                let fused = side_by_side(&products::attention(&q, &k, &v, None).unwrap()).unwrap();
+                let by_scores = explicit(&q, &k, &v, attending(Pass::EVAL, true)).unwrap();
+                assert_eq!(fused.kind(), by_scores.values.kind());
+                assert!(fused.allclose(&by_scores.values, 0.0, most, false), "{precision:?}");
+                assert_eq!(by_scores.weights.unwrap().size(), [2, 5, 7]);
+            });
+        }
+        // The weights that nobody asks for change nothing.
+        let of = |pass: Pass, looks: bool| weighted(&q, &k, &v, attending(pass, looks)).unwrap();
+        for pass in [Pass::EVAL, Pass::step(1, 2, 3)] {
+            assert_eq!(of(pass, false).values, of(pass, true).values);
+            assert!(of(pass, false).weights.is_none());
+        }
+        assert_ne!(of(Pass::EVAL, false).values, of(Pass::step(1, 2, 3), false).values);
     }
 }

@@ -17,12 +17,12 @@ use super::backbones::{self, Backbone, BackboneKind, torchscript};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
-use super::precision::{Precision, full};
+use super::precision::full;
 use super::weights::Origin;
 use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::torch::upload;
+use crate::torch::{flags, upload};
 
 /// A backbone and a head for `labels`.
 pub struct Model {
@@ -87,6 +87,7 @@ impl Model {
 
     /// `params` says which first values its tensors have.
     fn build(spec: &ModelSpec, labels: &[String], seed: u64, params: Params, device: Device) -> Result<Model> {
+        flags::start(device)?;
         check_labels(labels)?;
         let spec = ModelSpec { download: false, ..spec.resolved()? };
         let kind = backbones::find(&spec.backbone)?;
@@ -175,7 +176,7 @@ impl Model {
             // Heads add to the outputs of stages after the frozen ones only.
             if stage > 1
                 && stage > self.spec.freeze
-                && let Some(more) = Precision::Float32.during(|| self.head.lateral(stage - 1, &full(&x)?))?
+                && let Some(more) = self.head.lateral(stage - 1, &x)?
             {
                 x = x.f_add(&more)?;
             }
@@ -222,7 +223,9 @@ impl Model {
             Ok(())
         })?;
         let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
-        self.head.answer(&Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth }, pass)
+        let seen = Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth };
+        let answer = pass.precision.during(|| self.head.answer(&seen, pass))?;
+        Ok(Answer { logits: full(&answer.logits)?, ..answer })
     }
 
     /// The head's input from the last stage's output: its maps `[N, C, h, w]`, or for a head that only averages them
@@ -297,9 +300,21 @@ impl Model {
 
     /// A copy that shares no storage.
     pub fn twin(&self) -> Result<Model> {
-        let mut twin = Self::build(&self.spec, &self.labels, 0, Params::new(FirstValues::Zeros), self.device)?;
+        self.twin_on(self.device)
+    }
+
+    /// A copy on `device`. Errors: no memory there.
+    pub fn twin_on(&self, device: Device) -> Result<Model> {
+        let mut twin = Self::build(&self.spec, &self.labels, 0, Params::new(FirstValues::Zeros), device)?;
         twin.load_state(&self.state())?;
+        twin.notes = self.notes.clone();
+        twin.weights_from = self.weights_from.clone();
         Ok(twin)
+    }
+
+    /// The model on `device`: itself if it is there already. Errors: no memory there.
+    pub fn moved_to(self, device: Device) -> Result<Model> {
+        if self.device == device { Ok(self) } else { self.twin_on(device) }
     }
 
     /// Number of elements of all weights, head included.

@@ -33,7 +33,10 @@ The options below are those of emoji-scenes, and ?datasets lists those of every 
 \"skip\" reads every picture once and leaves out those that are missing or cannot be read, with their number and the first few said; \
 \"error\", the default, stops at the first: a missing one when the data set is opened (of the published ones only the first and the last picture are looked for then), another when it is read. \
 `cache: 448` decodes every picture once, resized to a square of that side, and keeps them all in one file of the run store \
-(side × side × 3 bytes per picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square.",
+(side × side × 3 bytes per picture): trainings that take whole pictures at this size see the same bytes as without, those that crop, crop the square. \
+There is one file per split and side, made once even if several processes begin together, and shared by all trainings, threads and worker processes on the machine: COCO's 82,081 \
+training pictures at 448 are 49 GB. It is never made unasked. Training whole pictures on GPUs needs it where there are fewer cores than decoding takes: \
+about 400 pictures/s a core are decoded and resized to 448, some 2,000 are read from the file.",
     options: Some(OptionDocs::of::<SceneOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 40, val: 10, test: 10, test_shifted: 10, size: 64});\ndata.keys()",

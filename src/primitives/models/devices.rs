@@ -10,8 +10,9 @@ pub const WORD: Word = Word {
     chapter: Chapter::Models,
     signatures: &["devices() -> array", "devices(names) -> array"],
     summary: "The devices that trainings may use, or the choice of them.",
-    details: "names is one of \"auto\" (every GPU, or the CPU), \"cpu\", \"cuda\" and \"cuda:1\", or an array of such. Models are made on the first; \
-workers: \"processes\" trains the teachers of a branch on all. Models that are there already stay where they are. Without a choice the \
+    details: "names is one of \"auto\" (every GPU, or the CPU), \"cpu\", \"cuda\" and \"cuda:1\", or an array of such. A training takes one of them \
+when it begins and gives it back at its end, and waits while each GPU has as many trainings as per_gpu says (1); models are on the CPU until something \
+computes with them, and predictions are made on a GPU that no training has, if there is one. Without a choice the \
 environment variable CPSD_DEVICE decides (cuda:0,cuda:1), and without that auto. Devices are not part of a training's id.",
     options: None,
     examples: &[Example { code: "devices(\"cpu\")", prints: "[\"cpu\"]" }],

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rhai::Map;
+use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::models::heads::HeadValue;
@@ -106,7 +107,7 @@ fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
         normalise: o.normalise,
     };
     // Weights may be downloaded: other threads of the session go on meanwhile.
-    let model = call.unlocked(|| Model::new(&spec, &o.labels, o.seed, crate::devices::first()))?;
+    let model = call.unlocked(|| Model::new(&spec, &o.labels, o.seed, Device::Cpu))?;
     let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));
     Ok(ModelValue(Trained::new(model, id, None, o.labels)))
 }

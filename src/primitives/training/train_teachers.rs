@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     summary: "Trains one teacher for each task of a partition, side by side with the cores shared out among them.",
     details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
 on_epoch is told of all teachers (line.name tells which), and with a loss or schedule of the script's own they train one after the other. \
-The option workers decides whether each trains in a process of its own.",
+The option workers decides whether each trains in a process of its own, per_gpu how many train at once on one GPU.",
     options: Some(OptionDocs::of::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet p = random_partition(data.train.names, 2);\nlet teachers = train_teachers(data, p, #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmerge(teachers).labels == data.train.names",

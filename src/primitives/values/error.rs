@@ -10,7 +10,10 @@ impl KindOfValue for Raised {
     const MEMBERS: &'static [Member] = &[
         Member::new("message", "one sentence: the expectation and the actual value"),
         Member::new("help", "how to mend it, or ()"),
-        Member::new("kind", "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor, cpsd::thrown or cpsd::internal"),
+        Member::new(
+            "kind",
+            "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor, cpsd::memory, cpsd::device, cpsd::thrown or cpsd::internal",
+        ),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {

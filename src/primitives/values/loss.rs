@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::losses::LossSpec;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::torch::meeting::together;
 
 /// A loss with its options as scripts hold it.
 #[derive(Clone)]
@@ -35,7 +36,8 @@ kind_value!(LossValue);
 impl LossValue {
     /// The loss as a scalar tensor.
     pub fn compute(&self, logits: &TensorValue, targets: &TensorValue) -> Result<TensorValue> {
-        self.spec.compute(&logits.0, &targets.0).map(TensorValue::from)
+        let (logits, targets) = together(self.spec.name(), &logits.0, &targets.0)?;
+        self.spec.compute(&logits, &targets).map(TensorValue::from)
     }
 }
 

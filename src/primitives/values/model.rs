@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use super::run::RunValue;
 use super::tensor::TensorValue;
 use crate::error::{Error, ErrorKind, Result};
+use crate::executors::device_pool;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::torch::meeting::follow;
 use crate::training::Trained;
 
 /// A model as scripts hold it.
@@ -50,7 +52,11 @@ impl ModelValue {
             return Err(Error::new(ErrorKind::Tensor, message)
                 .with_help(format!("this model sees pictures of {side} × {side}: [N, 3, {side}, {side}]")));
         }
-        tch::no_grad(|| self.0.model().forward(&x.0, false)).map(TensorValue::from)
+        // Where the model computes; the answer is where the pictures are.
+        let model = self.0.model_on(device_pool::here())?;
+        let pictures = follow(&x.0, model.device)?;
+        let logits = tch::no_grad(|| model.forward(&pictures, false))?;
+        Ok(TensorValue::from(logits.f_to_device(x.0.device())?))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::script::explain::lower_first;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::limits::DEPTH;
 use crate::script::show;
+use crate::torch::meeting::together;
 use crate::torch::{to_vec_f32, upload};
 
 /// A libtorch tensor as scripts hold it.
@@ -68,7 +69,7 @@ impl KindOfValue for TensorValue {
         }
         for &(name, operation) in BINARY {
             let apply = move |a: &Tensor, b: &Tensor| {
-                let (a, b) = &on_one_device(a, b)?;
+                let (a, b) = &together(name, a, b)?;
                 room(name, broadcast(&a.size(), &b.size()), a)?;
                 wrap(name, &[a, b], operation(a, b))
             };
@@ -102,7 +103,7 @@ impl KindOfValue for TensorValue {
                 wrap(call.name, &[&t.0], t.0.f_argsort(dim, descending))
             })
             .method("matmul", |call: &Call, a: &Self, b: Self| {
-                let (a, b) = &on_one_device(&a.0, &b.0)?;
+                let (a, b) = &together(call.name, &a.0, &b.0)?;
                 let (x, y) = (a.size(), b.size());
                 let batch = |of: &[i64]| of[..of.len().saturating_sub(2)].to_vec();
                 let rows = if x.len() > 1 { from_end(&x, 2) } else { 1 };
@@ -117,7 +118,7 @@ impl KindOfValue for TensorValue {
             })
             .method("cat", |call: &Call, a: &Self, b: Self, dim: i64| {
                 dimension(call, &a.0, dim)?;
-                let (a, b) = &on_one_device(&a.0, &b.0)?;
+                let (a, b) = &together(call.name, &a.0, &b.0)?;
                 room(call.name, a.numel() as f64 + b.numel() as f64, a)?;
                 wrap(call.name, &[a, b], Tensor::f_cat(&[a, b], dim))
             })
@@ -167,12 +168,26 @@ const BINARY: &[(&str, Binary)] = &[
     ("<", Tensor::f_lt_tensor),
     ("<=", Tensor::f_le_tensor),
     ("==", Tensor::f_eq_tensor),
-    ("pow", Tensor::f_pow),
+    ("pow", pow),
 ];
+
+/// `a` to the power `b`. On a GPU a single number of the CPU is an argument of the kernels: as a tensor, the backward pass copies it
+/// there, and waits.
+fn pow(a: &Tensor, b: &Tensor) -> Result<Tensor, TchError> {
+    let number = b.dim() == 0 && b.device() == Device::Cpu && a.device() != Device::Cpu;
+    if number && a.is_floating_point() && !b.requires_grad() {
+        return a.f_pow_tensor_scalar(f64::try_from(b)?);
+    }
+    a.f_pow(b)
+}
 
 fn reshape(call: &Call, t: &TensorValue, shape: Array) -> Result<TensorValue> {
     let shape = whole(call, "the shape", &shape)?;
-    t.0.f_reshape(&shape[..]).map(TensorValue::from).map_err(|_| {
+    t.0.f_reshape(&shape[..]).map(TensorValue::from).map_err(|error| {
+        let error = Error::from(error);
+        if error.kind != ErrorKind::Tensor {
+            return error;
+        }
         let (size, count) = (t.0.size(), t.0.numel());
         let message = format!("reshape: a Tensor {size:?} of {count} elements has no shape {shape:?}");
         Error::new(ErrorKind::Tensor, message)
@@ -227,6 +242,9 @@ fn from_end(shape: &[i64], back: usize) -> i64 {
 fn wrap(operation: &str, operands: &[&Tensor], result: Result<Tensor, TchError>) -> Result<TensorValue> {
     let refused = |error: TchError| {
         let error = Error::from(error);
+        if error.kind != ErrorKind::Tensor {
+            return Error { message: format!("{operation}: {}", error.message), ..error };
+        }
         let shapes: Vec<String> = operands.iter().map(|t| format!("{:?}", t.size())).collect();
         let message = match (operation, &shapes[..]) {
             ("matmul", [a, b]) => format!(
@@ -272,16 +290,6 @@ fn whole(call: &Call, what: &str, array: &Array) -> Result<Vec<i64>> {
         })
     };
     array.iter().map(one).collect()
-}
-
-/// Two operands on one device. One that a script made of numbers is on the CPU, and follows the other to its GPU. A single
-/// number stays: libtorch passes it to the kernel.
-fn on_one_device(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor)> {
-    let (here, there) = (a.device(), b.device());
-    let follows = |t: &Tensor, device: Device| device == Device::Cpu && here != there && t.dim() > 0;
-    let a = if follows(a, here) { upload(a, there)? } else { a.shallow_clone() };
-    let b = if follows(b, there) { upload(b, here)? } else { b.shallow_clone() };
-    Ok((a, b))
 }
 
 /// A number beside a tensor takes the tensor's own element type, as in PyTorch, unless it would lose its fraction.

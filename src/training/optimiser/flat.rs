@@ -87,6 +87,15 @@ impl Flat {
         Ok(())
     }
 
+    /// Replaces all values and statistics, of the model too.
+    pub fn set(&self, values: &Tensor, statistics: &Tensor) -> Result<()> {
+        tch::no_grad(|| {
+            self.values.shallow_clone().f_copy_(values)?;
+            self.statistics.shallow_clone().f_copy_(statistics)?;
+            Ok(())
+        })
+    }
+
     pub fn zero_gradients(&mut self) -> Result<()> {
         let _ = self.gradients.f_zero_()?;
         Ok(())

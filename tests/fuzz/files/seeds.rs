@@ -475,7 +475,7 @@ fn store_cases(folder: &Path, session: &mut Session, add: &mut impl FnMut(&str, 
         distillation: None,
     };
     let path = folder.join("job.json");
-    job_file::write(&RunStore::new("runs"), &job, &path).unwrap();
+    job_file::write(&RunStore::new("runs"), &job, job_file::Task::Train, &path).unwrap();
     add("job file", vec![("job.json".into(), std::fs::read(&path).unwrap())], vec!["!job job.json".into()]);
 }
 

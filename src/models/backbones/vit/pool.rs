@@ -7,6 +7,7 @@ use super::network::Shape;
 use crate::error::Result;
 use crate::models::layers::{FeedForward, LayerNorm, Linear};
 use crate::models::params::Scope;
+use crate::models::products;
 
 /// Multi-head attention from a learned query, then a feed-forward layer with its norm and residual.
 pub struct LatentPool {
@@ -43,15 +44,11 @@ impl LatentPool {
         };
         let query = self.query.forward(&self.latent.f_expand([n, 1, width], false)?)?;
         let key_value = self.key_value.forward(x)?;
-        let seen = Tensor::f_scaled_dot_product_attention(
+        let seen = products::attention(
             &heads(query, 1)?,
             &heads(key_value.f_narrow(-1, 0, width)?, tokens)?,
             &heads(key_value.f_narrow(-1, width, width)?, tokens)?,
-            None::<&Tensor>,
-            0.0,
-            false,
-            None::<f64>,
-            false,
+            None,
         )?;
         let x = self.out.forward(&seen.f_transpose(1, 2)?.f_reshape([n, width])?)?;
         Ok(x.f_add(&self.feed.forward(&self.norm.forward(&x)?)?)?)
