@@ -92,7 +92,7 @@ fn a_scripts_loss_uses_tensors_of_the_script_on_a_gpu() {
     same(
         &["cuda:1"],
         "let w = tensor([1.0, 2.0, 0.5]); let one = tensor([[1.0], [0.5], [2.0]]); let row = tensor([[1.0, 0.0, 1.0]]); \
-         let loss = |x, y| bce(x.index(1, [0, 2]), y.index(1, [0, 2])) + (x * w).mean() + x.matmul(one).mean() + x.cat(row, 0).mean(); \
+         let loss = |x, y| bce(x.index(1, [0, 2]), y.index(1, [0, 2])) + (x * w).mean() + x.matmul(one).mean() + x.cat(row, 0).mean() + asl(x, tensor(y.to_array())); \
          let t = train_teacher(data, some, o + #{loss: loss}); print(evaluate(t, data.test).mAP); t.save(\"m.safetensors\");",
     );
 }
