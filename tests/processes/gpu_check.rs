@@ -14,7 +14,7 @@ fn check(arguments: &[&str]) -> (Option<i32>, String, String) {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code(), text, std::fs::read_to_string(&page).unwrap_or_default())
 }
 
