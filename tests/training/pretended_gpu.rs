@@ -1,7 +1,7 @@
 //! Models on pretended GPUs (`tests/pretended_gpu/lib.cpp`): every head and every family of backbones has the numbers of the CPU, to the bit, and no operation gets tensors of two devices.
 
 use cpsd::losses::{Bce, LossSpec, Reduction};
-use cpsd::models::heads::{HEADS, LabelLoss, Truth};
+use cpsd::models::heads::{HEADS, Known, LabelLoss, Truth};
 use cpsd::models::{Model, ModelSpec, Pass, Precision};
 use tch::{Device, Kind, Tensor};
 
@@ -20,6 +20,7 @@ fn step(spec: &ModelSpec, device: Device, precision: Precision) -> Vec<(String, 
     let pixels = (scattered("pixels", &[3, side, side, 3], 127.0) + 128.0).to_kind(Kind::Uint8);
     let targets = formula("targets", &[3, LABELS as i64], 1.0).gt(0.0).to_kind(Kind::Float).to_device(device);
     let known = (&targets + formula("known", &[3, LABELS as i64], 1.0).to_device(device)).gt(-0.5);
+    let known = Known::of_mask(&known).unwrap();
     let bce = LossSpec::from(Bce { reduction: Reduction::Mean });
     let images = model.normalise(&pixels).unwrap();
     let input = model.frozen_features(&images).unwrap();
