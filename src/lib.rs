@@ -7,6 +7,7 @@
 
 pub mod activity;
 pub mod devices;
+pub mod distributed;
 pub mod error;
 pub mod executors;
 pub mod files;
