@@ -40,12 +40,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     pub(super) fn cpsd_group_free(group: Handle);
     pub(super) fn cpsd_group_all_reduce(group: Handle, tensor: Handle, pending: *mut Handle) -> *mut c_char;
-    pub(super) fn cpsd_group_broadcast(
-        group: Handle,
-        tensor: Handle,
-        root: c_int,
-        pending: *mut Handle,
-    ) -> *mut c_char;
+    pub(super) fn cpsd_group_broadcast(group: Handle, tensor: Handle, root: c_int, pending: *mut Handle)
+    -> *mut c_char;
     pub(super) fn cpsd_group_all_gather(
         group: Handle,
         tensor: Handle,
@@ -135,7 +131,8 @@ mod tests {
 
     #[test]
     fn messages_are_one_line_without_places() {
-        let gloo = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:42\nmore";
+        let gloo =
+            "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:42\nmore";
         assert_eq!(sentence(gloo), "Connection closed by peer [127.0.0.1]:42");
         assert_eq!(sentence("\n[rank 1] gone."), "[rank 1] gone");
     }

@@ -49,7 +49,8 @@ impl Store {
         let started = Instant::now();
         loop {
             interrupt::check()?;
-            match Store::new(&place.host, place.port, place.serves, -1, if place.serves { OPERATION } else { ATTEMPT }) {
+            match Store::new(&place.host, place.port, place.serves, -1, if place.serves { OPERATION } else { ATTEMPT })
+            {
                 Ok(store) => return Ok(store),
                 Err(cause) if place.serves || started.elapsed() > CONNECTING => {
                     return Err(Error::new(

@@ -2,4 +2,5 @@
 
 pub mod deep;
 pub mod pool;
+pub mod ranks;
 pub mod worker;

@@ -22,6 +22,6 @@ pub mod word_vectors;
 
 pub use graph_option::LabelGraph;
 pub use model::{LoadSummary, Model, Part};
-pub use pass::Pass;
+pub use pass::{Pass, Slice};
 pub use precision::Precision;
 pub use spec::{ModelSpec, Normalise};

@@ -125,6 +125,9 @@ impl Job {
             // These do not change the result.
             map.shift_remove("threads");
             map.shift_remove("workers");
+            // Those that do are put back in where the model is known.
+            map.shift_remove("nproc");
+            map.shift_remove("sync_batchnorm");
             map.insert("loss".into(), self.options.loss.to_spec());
             if self.options.precision == Precision::Float32 {
                 map.shift_remove("precision");

@@ -7,10 +7,13 @@ use super::job::Job;
 use super::metrics_file;
 use super::naming::NamedJob;
 use super::options::{Select, SelectOn};
+use super::peers::{Peers, appeared};
+use super::several;
 use super::trained_model::Trained;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
-use crate::error::Result;
+use crate::distributed::Place;
+use crate::error::{Error, Result};
 use crate::executors::pool;
 use crate::runs::{Begun, Published, Run, RunStore};
 
@@ -23,6 +26,9 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
 
 /// As [`run`], with callbacks. Every epoch is passed to them, also when the model comes from the store.
 pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
+    if job.options.nproc > 1 && Place::from_environment()?.is_none() {
+        return several::run(store, job, callbacks);
+    }
     // Epochs that the callback knows, also after a run that was lost to another maker.
     let mut passed = 0;
     loop {
@@ -46,20 +52,65 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
 }
 
 /// None if another maker took the run over while this one was paused.
-fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Option<Trained>> {
+fn find_or_train(store: &RunStore, job: &Job, callbacks: Callbacks) -> Result<Option<Trained>> {
     let threads = if job.options.threads > 0 { job.options.threads } else { pool::cores() };
     tch::set_num_threads(threads as i32);
+    let peers = Peers::of(&job.options)?;
+    let trained = match peers.is_first() {
+        true => lead(store, job, callbacks, &peers, threads),
+        false => follow(store, job, &peers).map(Some),
+    };
+    peers.conclude(trained.as_ref().err());
+    trained
+}
+
+/// The names of what rank 0 tells the others: the run that it begins, and that it is there.
+const BEGUN: &str = "begun";
+const DONE: &str = "done";
+
+/// Trains along with rank 0, and reads the run that it has written.
+fn follow(store: &RunStore, job: &Job, peers: &Peers) -> Result<Trained> {
+    let NamedJob { job, model, train, val, id, .. } = NamedJob::new(job)?;
+    let begun = peers.hear(BEGUN)?;
+    if begun["id"] != json!(id) {
+        return Err(Error::argument(format!(
+            "rank {} of {} was to train {id} and rank 0 {}: all processes must be given the same data, model and options",
+            peers.rank(),
+            peers.size(),
+            begun["id"].as_str().unwrap_or("another run")
+        )));
+    }
+    if begun["finished"] != json!(true) {
+        TrainingLoop::new(store, &job, &model, &train, &val, None, Callbacks::default(), peers)?.follow()?;
+        peers.hear(DONE)?;
+    }
+    let run = appeared(|| store.find(&id))?;
+    load(run.ok_or_else(|| Error::data(format!("{id}, which rank 0 has written, is not in this process's run store")))?)
+}
+
+/// Trains, evaluates and writes the run. None if another maker took it over while this one was paused.
+fn lead(
+    store: &RunStore,
+    job: &Job,
+    mut callbacks: Callbacks,
+    peers: &Peers,
+    threads: usize,
+) -> Result<Option<Trained>> {
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
     let (job, device) = (&job, model.device);
+    let tell = |finished: bool| peers.tell(BEGUN, &json!({ "id": id, "finished": finished }));
     let work = match store.begin(&id, &spec)? {
         Begun::Finished(run) => {
+            tell(true)?;
             run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
             return load(run).map(Some);
         }
         Begun::Work(work) => work,
     };
+    tell(false)?;
     let trained = (|| {
-        let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
+        let outcome =
+            TrainingLoop::new(store, job, &model, &train, &val, Some(&work), callbacks, peers)?.train(&work)?;
         let vocabulary = job.train.labels.labels().to_vec();
         let mut trained = Trained::new(model, work.id.clone(), None, vocabulary);
         trained.selected_on_test = job.options.select_on == SelectOn::Test && job.options.select == Select::Best;
@@ -68,11 +119,12 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         Ok((outcome, trained))
     })();
     let (outcome, mut trained) = match trained {
-        Err(error) if work.falls_back(&error) => return Ok(None),
+        // The others cannot begin again at the same place.
+        Err(error) if peers.size() == 1 && work.falls_back(&error) => return Ok(None),
         trained => trained?,
     };
     let best = outcome.best.as_ref();
-    let summary = json!({
+    let mut summary = json!({
         "name": job.name,
         "labels": job.labels.len(),
         "epochs": job.options.epochs,
@@ -87,12 +139,24 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         "device": format!("{device:?}"),
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
+    if let Some(engine) = peers.engine() {
+        summary["nproc"] = json!(peers.size());
+        summary["backend"] = json!(engine);
+    }
     let run = match work.publish(&summary)? {
         Published::Own(run) => run,
         // Its bits may be of another number of threads.
-        Published::Other(run) => return load(run).map(Some),
+        Published::Other(run) => {
+            peers.tell(DONE, &json!({}))?;
+            return load(run).map(Some);
+        }
+        Published::Lost if peers.size() > 1 => {
+            return Err(Error::data(format!("{id}: another process has taken it over, and its files are gone"))
+                .with_help("the same call waits for it and uses what it makes"));
+        }
         Published::Lost => return Ok(None),
     };
+    peers.tell(DONE, &json!({}))?;
     console::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",
         job.name,

@@ -13,6 +13,7 @@ use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
 use super::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
 use super::options::{EmaStart, Select};
+use super::peers::{Part, Peers, weighted};
 use super::rate_factors::RateFactors;
 use super::schedule::Schedule;
 use super::tensorboard::Events;
@@ -52,6 +53,11 @@ struct Saved {
     took: Duration,
 }
 
+/// The name under which rank 0 tells the others that an epoch has ended.
+fn end_of(epoch: u64) -> String {
+    format!("epoch/{epoch}")
+}
+
 /// A running training.
 pub struct TrainingLoop<'a, 'h> {
     job: &'a Job,
@@ -67,6 +73,9 @@ pub struct TrainingLoop<'a, 'h> {
     val_targets: Vec<f32>,
     distillation: Option<DistillationLoss<'a>>,
     callbacks: Callbacks<'h>,
+    peers: &'a Peers,
+    /// The number of known labels of every image, where that weighs the losses of several processes.
+    known_counts: Option<Vec<u32>>,
     schedule: Schedule,
     /// The learning rate of the last update. None before the first one of this process.
     last_lr: Option<f64>,
@@ -76,15 +85,18 @@ pub struct TrainingLoop<'a, 'h> {
 }
 
 impl<'a, 'h> TrainingLoop<'a, 'h> {
-    /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one.
+    /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one, all of `peers` at
+    /// the same place. Only rank 0 has a `work`.
+    #[allow(clippy::too_many_arguments)] // all that a training is made of
     pub fn new(
         store: &RunStore,
         job: &'a Job,
         model: &'a Model,
         train: &Dataset,
         val: &Dataset,
-        work: &Work,
+        work: Option<&Work>,
         callbacks: Callbacks<'h>,
+        peers: &'a Peers,
     ) -> Result<Self> {
         let options = &job.options;
         let views = Views::of_training(options);
@@ -96,9 +108,12 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let m = job.labels.len() as i64;
         let targets =
             Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
+        let mut known_counts = None;
         let known = match options.known_labels().mask(train) {
             None => None,
             Some(mask) => {
+                let count = |row: &[bool]| row.iter().filter(|known| **known).count() as u32;
+                known_counts = (peers.size() > 1).then(|| mask.chunks(m as usize).map(count).collect());
                 Some(Tensor::f_from_slice(&mask)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?)
             }
         };
@@ -135,13 +150,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             val_targets: val.labels.targets()?,
             distillation,
             callbacks,
+            peers,
+            known_counts,
             schedule,
             last_lr: None,
             steps,
             state,
         };
-        let checkpoint = work.checkpoint();
-        if !own::is_absent(&checkpoint) {
+        if let Some(checkpoint) = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint)) {
             match engine.state.load(&checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
@@ -152,6 +168,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
         }
+        engine.state.share(peers)?;
         Ok(engine)
     }
 
@@ -172,7 +189,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut events = Events::replay(work, &earlier)?;
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, work, &mut saved);
+            let stopped = self.epoch(&shown, Some(work), &mut saved);
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
                 self.save(work)?;
@@ -180,6 +197,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
             match self.end_epoch(work, &mut lines, &mut events, &shown) {
                 Ok(line) => {
+                    self.peers.tell(&end_of(self.state.position.epoch), &json!(self.state.position))?;
                     if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
                         self.save(work)?;
                         return Err(error);
@@ -205,6 +223,30 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         })
     }
 
+    /// Trains along with rank 0, which evaluates and writes. Errors: as for [`train`](Self::train); rank 0's.
+    pub fn follow(mut self) -> Result<()> {
+        let shown = Progress::new(self.job.name.clone(), self.job.options.epochs * self.images(self.steps), "images");
+        let mut saved = Saved { at: Instant::now(), took: Duration::ZERO };
+        while self.state.position.epoch < self.job.options.epochs && !self.out_of_patience() {
+            if self.epoch(&shown, None, &mut saved)? {
+                return Err(Error::interrupted());
+            }
+            self.state.hear_position(self.peers, &end_of(self.state.position.epoch + 1))?;
+        }
+        Ok(())
+    }
+
+    /// This process's part of step `step`; `order` is that of all images in this epoch, where there are several processes.
+    fn part(&self, order: Option<&[u32]>, step: u64) -> Part {
+        let batch = self.job.options.batch;
+        let from = (step as usize).saturating_mul(batch);
+        let to = from.saturating_add(batch).min(self.inputs.num_pictures());
+        match order {
+            None => Part::whole(to.saturating_sub(from)),
+            Some(order) => Part::of(self.peers, &order[from..to], self.known_counts.as_deref()),
+        }
+    }
+
     /// Writes the checkpoint. Errors: Io; another maker has taken the run over.
     fn save(&self, work: &Work) -> Result<()> {
         work.check()?;
@@ -218,7 +260,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
 
     /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
     /// continue.
-    fn epoch(&mut self, shown: &Progress, work: &Work, saved: &mut Saved) -> Result<bool> {
+    fn epoch(&mut self, shown: &Progress, work: Option<&Work>, saved: &mut Saved) -> Result<bool> {
         let options = &self.job.options;
         if self.state.position.step == 0 {
             self.state.position.loss_sum = 0.0;
@@ -231,16 +273,19 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut unread_images = 0;
         let mut done = from;
         self.state.flat.zero_gradients()?;
-        for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed)? {
+        let order = (self.peers.size() > 1)
+            .then(|| crate::images::epoch_order(options.seed, epoch, self.inputs.num_pictures()));
+        for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed, self.peers)? {
             let batch = batch?;
+            let part = self.part(order.as_deref(), done);
             let index = upload(&Tensor::f_from_slice(&batch.images)?, model.device)?;
             let targets = self.targets.f_index_select(0, &index)?;
-            let pass = Pass::step(options.seed, epoch, done).within(options.precision);
+            let pass = Pass::step(options.seed, epoch, done).within(options.precision).at(part.slice);
             let known = self.known.as_ref().map(|known| known.f_index_select(0, &index)).transpose()?;
             let truth = Truth { targets: &targets, known: known.as_ref() };
             let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
-            let mut loss = answer.loss(label_loss, &targets)?;
+            let mut loss = weighted(answer.loss(label_loss, &targets)?, part.of_labels(options.loss.reduction()))?;
             if let Some(distillation) = &self.job.distillation
                 && distillation.label_weight != 1.0
             {
@@ -254,22 +299,24 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                     &batch.rows,
                     &batch.x,
                     pass,
+                    &part,
                 )?;
             }
             if let Some(more) = model.auxiliary()? {
-                loss = loss.f_add(&more)?;
+                loss = loss.f_add(&weighted(more, part.of_all)?)?;
             }
             loss.f_backward()?;
             unread.push(loss.f_detach()?);
-            unread_images += batch.images.len() as u64;
+            unread_images += part.batch as u64;
             done += 1;
-            shown.advance(batch.images.len() as u64);
+            shown.advance(part.batch as u64);
             if done % options.accumulate as u64 != 0 && done != self.steps {
                 continue;
             }
             // Once per update, since a script's schedule may count its calls.
             let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
             self.last_lr = Some(lr);
+            self.peers.sum(&self.state.flat.gradients)?;
             // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
@@ -282,11 +329,18 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 self.state.average.update(&self.state.flat, self.state.position.updates)?;
             }
             self.state.position.step = done;
-            let stopping = interrupt::requested();
-            let saving = saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
-            if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
-                let sum = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
-                let sum = f64::try_from(&sum)?;
+            let mut stopping = interrupt::requested();
+            let mut saving = work.is_some() && saved.at.elapsed() > CHECKPOINT_EVERY.max(saved.took * CHECKPOINT_SHARE);
+            let reading =
+                unread.len() as u64 >= self.peers.read_every(READ_LOSS_EVERY, model.device) || done == self.steps;
+            if self.peers.size() > 1 && !reading {
+                // All stop and write at the same step, on which they agree where they read.
+                (stopping, saving) = (false, false);
+            }
+            if reading || stopping || saving {
+                let losses = Tensor::f_stack(&unread, 0)?.f_to_kind(tch::Kind::Double)?.f_sum(tch::Kind::Double)?;
+                let sum;
+                (sum, stopping, saving) = self.peers.agree(&losses, stopping, saving)?;
                 if !sum.is_finite() {
                     return Err(Error::data(format!(
                         "the loss is no longer a number in epoch {}, step {done} (learning rate {lr:.2e})",
@@ -308,7 +362,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                     self.state.position.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
                 ));
             }
-            if saving {
+            if let Some(work) = work.filter(|_| saving) {
                 let start = Instant::now();
                 self.save(work)?;
                 *saved = Saved { at: Instant::now(), took: start.elapsed() };
