@@ -54,6 +54,7 @@ pub struct Group {
     rank: usize,
     size: usize,
     engine: Engine,
+    serves: bool,
     handle: Handle,
     // After the handle, which uses it.
     store: Store,
@@ -116,7 +117,7 @@ impl Group {
             )
         };
         match message(failed) {
-            None => Ok(Group { rank, size, engine, handle, store }),
+            None => Ok(Group { rank, size, engine, serves: place.serves, handle, store }),
             Some(cause) => Err(Error::new(
                 ErrorKind::Io,
                 format!("rank {rank} of {size} cannot be connected to the others by {}: {cause}", engine.name()),
@@ -137,6 +138,11 @@ impl Group {
 
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Whether the store ends with this process.
+    pub fn serves(&self) -> bool {
+        self.serves
     }
 
     /// Small values that all processes read.
@@ -254,5 +260,80 @@ impl Drop for Group {
     fn drop(&mut self) {
         // SAFETY: made by `cpsd_group_new`, freed once.
         unsafe { native::cpsd_group_free(self.handle) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs `work` on one thread per rank, each with a group of its own.
+    fn ranks<R: Send>(size: usize, work: impl Fn(Group) -> R + Sync) -> Vec<R> {
+        let (_store, port) = Store::serve().unwrap();
+        std::thread::scope(|scope| {
+            let work = &work;
+            let rank = |rank: usize| {
+                scope.spawn(move || {
+                    let host = "127.0.0.1".to_string();
+                    let place = Place { rank, size, local_rank: rank, host, port, serves: false };
+                    work(Group::join(&place, Engine::Gloo).unwrap())
+                })
+            };
+            let threads: Vec<_> = (0..size).map(rank).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+
+    fn values(tensor: &Tensor) -> Vec<f32> {
+        crate::torch::to_vec_f32(tensor).unwrap()
+    }
+
+    #[test]
+    fn processes_sum_copy_and_collect() {
+        let came = ranks(3, |group| {
+            let own = Tensor::from_slice(&[1.0f32, group.rank() as f32]);
+            let all = group.all_gather(&own).unwrap();
+            let collected: Vec<Vec<f32>> = all.iter().map(values).collect();
+            group.barrier(Device::Cpu).unwrap();
+            let sum = own.copy();
+            group.all_reduce(&sum).unwrap();
+            group.broadcast(&own, 2).unwrap();
+            if group.rank() == 1 {
+                group.store().set("told", b"by one").unwrap();
+            }
+            let told = group.store().wait(&["absent".into(), "told".into()], None).unwrap().unwrap();
+            assert_eq!(group.store().wait(&["absent".into()], Some(Duration::ZERO)).unwrap(), None);
+            (collected, values(&sum), values(&own), told)
+        });
+        let collected: Vec<Vec<f32>> = (0..3).map(|rank| vec![1.0, rank as f32]).collect();
+        for one in came {
+            assert_eq!(one, (collected.clone(), vec![3.0, 3.0], vec![1.0, 2.0], (1, b"by one".to_vec())));
+        }
+    }
+
+    #[test]
+    fn a_process_that_has_gone_is_an_error_of_one_sentence() {
+        let came = ranks(2, |group| {
+            if group.rank() == 1 {
+                return None;
+            }
+            group.all_reduce(&Tensor::from_slice(&[1.0f32])).err()
+        });
+        let error = came[0].as_ref().unwrap();
+        assert!(error.message.starts_with("rank 0 of 2 lost the other processes during a sum: "), "{}", error.message);
+        assert!(!error.message.contains('\n') && !error.message.contains(".cc:"), "{}", error.message);
+        assert!(crate::distributed::is_lost(error));
+    }
+
+    #[test]
+    fn gradients_of_a_sum_are_summed() {
+        let came = ranks(2, |group| {
+            let x = Tensor::from_slice(&[1.0f32 + group.rank() as f32]).set_requires_grad(true);
+            let sum = group.sum(&x).unwrap();
+            (sum.square() * (1.0 + group.rank() as f64)).sum(Kind::Float).backward();
+            (values(&sum), values(&x.grad()))
+        });
+        // d/dx of s² and 2 s² at s = 3.
+        assert_eq!(came, vec![(vec![3.0], vec![18.0]); 2]);
     }
 }

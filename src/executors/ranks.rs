@@ -76,6 +76,8 @@ pub fn run(commands: &[WorkerCommand], epoch: &mut dyn FnMut(&Value) -> Result<(
     let size = ranks.0.len();
     let causes = ranks.0.iter_mut().enumerate().filter_map(|(number, rank)| rank.cause(name, number, size));
     match causes.min_by_key(|(order, _)| *order) {
+        // One that is asked to stop while it starts dies of that.
+        Some(_) if interrupt::requested() => Err(Error::interrupted()),
         Some((_, error)) => Err(error),
         None => {
             ranks.0[0].value.take().ok_or_else(|| Error::internal(format!("{name}: rank 0 ended without a result")))

@@ -17,6 +17,7 @@ pub mod pass;
 pub mod precision;
 mod resolve;
 mod spec;
+mod sync_norm;
 pub mod weights;
 pub mod word_vectors;
 
@@ -25,3 +26,4 @@ pub use model::{LoadSummary, Model, Part};
 pub use pass::{Pass, Slice};
 pub use precision::Precision;
 pub use spec::{ModelSpec, Normalise};
+pub use sync_norm::SyncNorms;

@@ -174,28 +174,40 @@ impl Peers {
     /// Ends a training. After an error the processes are not at the same place any more, so the group is given up, which the
     /// others see at once.
     pub fn conclude(mut self, error: Option<&Error>) {
-        let Some(error) = error else { return };
-        if self.is_first() {
-            // Whoever waits for a word of rank 0 hears why. A store that is gone says it as well.
-            let _ = self.tell(FAILED, &json!({ "kind": error.kind, "message": error.message }));
+        let (rank, size) = (self.rank(), self.size());
+        let Some(seat) = &mut self.seat else { return };
+        let store = seat.group.store();
+        // What fails here fails because the others have gone, of which the error, if there is one, tells.
+        if let Some(error) = error.filter(|_| rank == 0) {
+            let told = json!({ "kind": error.kind, "message": error.message });
+            let _ = store.set(&seat.key(FAILED), told.to_string().as_bytes());
         }
-        if let Some(seat) = &mut self.seat
-            && error.kind != ErrorKind::Interrupted
-        {
+        let _ = store.set(&seat.key(&format!("{LEFT}/{rank}")), b"{}");
+        if seat.group.serves() {
+            // This process may end now, and the store with it.
+            let most = if error.is_some() { AFTER_ERROR } else { AFTER_RUN };
+            let started = Instant::now();
+            for other in 1..size {
+                let key = seat.key(&format!("{LEFT}/{other}"));
+                if !matches!(store.wait(&[key], Some(most.saturating_sub(started.elapsed()))), Ok(Some(_))) {
+                    break;
+                }
+            }
+        }
+        if let Some(error) = error.filter(|error| error.kind != ErrorKind::Interrupted) {
             seat.world.broken = Some(error.message.clone());
             seat.world.group = None;
-            if seat.group.rank() == 0 {
-                // The store may be in this process.
-                std::thread::sleep(HEARD);
-            }
         }
     }
 }
 
 /// The key under which rank 0 tells an error.
 const FAILED: &str = "failed";
-/// Longer than the others' pause between two looks into the store.
-const HEARD: Duration = Duration::from_millis(300);
+/// The key under which each process says that it needs no more of this training.
+const LEFT: &str = "left";
+/// How long rank 0 waits for the others, where it serves the store: until they have read the run, or have seen an error.
+const AFTER_RUN: Duration = Duration::from_secs(120);
+const AFTER_ERROR: Duration = Duration::from_secs(2);
 
 impl Seat {
     fn key(&self, what: &str) -> String {

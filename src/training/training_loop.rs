@@ -25,7 +25,7 @@ use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::{LabelLoss, Truth};
-use crate::models::{Model, Pass};
+use crate::models::{Model, Pass, SyncNorms};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
 use crate::torch::upload;
@@ -273,6 +273,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut unread_images = 0;
         let mut done = from;
         self.state.flat.zero_gradients()?;
+        let _norms = SyncNorms::enter(self.peers.group().filter(|_| options.sync_batchnorm).cloned());
         let order = (self.peers.size() > 1)
             .then(|| crate::images::epoch_order(options.seed, epoch, self.inputs.num_pictures()));
         for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed, self.peers)? {

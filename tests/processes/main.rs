@@ -12,6 +12,7 @@ mod permissions;
 mod prompt;
 mod reports;
 mod robustness;
+mod several;
 mod signals;
 mod torture;
 mod weights;
