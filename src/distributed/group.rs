@@ -312,6 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn nccl_sums_on_a_gpu() {
+        // SAFETY: no arguments.
+        if !tch::Cuda::is_available() || unsafe { native::cpsd_has_nccl() } == 0 {
+            println!("skipped: no GPU, or a libtorch without NCCL");
+            return;
+        }
+        let (_store, port) = Store::serve().unwrap();
+        let host = "127.0.0.1".to_string();
+        let place = Place { rank: 0, size: 1, local_rank: 0, host, port, serves: false };
+        let group = Group::join(&place, Engine::Nccl).unwrap();
+        let x = Tensor::from_slice(&[1.0f32, 2.0]).to_device(Device::Cuda(0));
+        group.all_reduce(&x).unwrap();
+        group.broadcast(&x, 0).unwrap();
+        assert_eq!(values(&group.all_gather(&x).unwrap()[0]), [1.0, 2.0]);
+        group.barrier(Device::Cuda(0)).unwrap();
+        let x = x.set_requires_grad(true);
+        group.sum(&x).unwrap().square().sum(Kind::Float).backward();
+        assert_eq!(values(&x.grad()), [2.0, 4.0]);
+    }
+
+    #[test]
     fn a_process_that_has_gone_is_an_error_of_one_sentence() {
         let came = ranks(2, |group| {
             if group.rank() == 1 {

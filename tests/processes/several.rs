@@ -70,8 +70,8 @@ const SAME: &str = r#"
 let drop = o + #{drop_last: false, accumulate: 2, clip: 1.0, epochs: 4};
 drop.model.dropout = 0.3;
 let a = train_teacher(data, some, drop + more);
-let mean = o + #{known: 0.5, loss: asl(#{reduction: "mean", scale: 100.0})};
-mean.model.head = "q2l"; mean.model.head_width = 16; mean.model.head_options = #{heads: 2, feed_forward: 16, dropout: 0.2};
+let mean = o + #{known: 0.5, loss: asl(#{reduction: "mean", scale: 10.0})};
+mean.model.head = "q2l"; mean.model.head_options = #{heads: 2, width: 16, feed_forward: 16, dropout: 0.2};
 train_teacher(data, some, mean + more);
 let tied = o; tied.model.head = "csra"; tied.model.head_options = #{heads: 2};
 let b = train_teacher(data, some, tied + more);
