@@ -1,18 +1,41 @@
-//! Lets the binary and the tests find libtorch at run time without LD_LIBRARY_PATH, and links its CUDA part where it has one.
+//! Lets the binary and the tests find libtorch at run time without LD_LIBRARY_PATH, links its CUDA part where it has one, and compiles
+//! the C++ functions by which its switches and process groups are called.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods)] // cargo reads what is printed, and wants its files in OUT_DIR
 
 use std::path::{Path, PathBuf};
 
+/// A C++ file that is compiled against libtorch's headers.
+struct Shim {
+    file: &'static str,
+    /// The name of the library, and of the cfg that says that it is there.
+    name: &'static str,
+    /// A header without which it is left out: what it does is then an error of the option that asks for it.
+    header: &'static str,
+}
+
+const SHIMS: [Shim; 2] = [
+    Shim { file: "src/torch/flags.cpp", name: "libtorch_flags", header: "ATen/Context.h" },
+    Shim {
+        file: "src/distributed/shim.cpp",
+        name: "process_groups",
+        header: "torch/csrc/distributed/c10d/TCPStore.hpp",
+    },
+];
+
 fn main() {
     // Said once, this replaces cargo's rule that any changed file of the package runs this anew.
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    println!("cargo:rustc-check-cfg=cfg(libtorch_flags)");
+    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    for Shim { file, name, .. } in &SHIMS {
+        println!("cargo:rustc-check-cfg=cfg({name})");
+        println!("cargo:rerun-if-changed={file}");
+    }
     let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
         return;
     };
-    flags(&libtorch);
+    SHIMS.iter().for_each(|shim| compile(shim, &libtorch));
     let lib = libtorch.join("lib");
     // Set-up may put another kind of libtorch at the same path. Files that are absent are left out: cargo takes them as
     // changed in each build.
@@ -37,24 +60,28 @@ fn main() {
     }
 }
 
-/// Compiles the switches of libtorch that its C interface lacks, with the flags of torch-sys.
-fn flags(libtorch: &Path) {
-    const SHIM: &str = "src/torch/flags.cpp";
-    println!("cargo:rerun-if-changed={SHIM}");
-    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+/// Compiles a shim with the flags of torch-sys.
+fn compile(shim: &Shim, libtorch: &Path) {
     let include = libtorch.join("include");
-    if !include.join("ATen/Context.h").exists() {
+    if !include.join(shim.header).exists() {
         return;
     }
     let abi = std::env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".into());
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    build
         .cpp(true)
         .pic(true)
         .warnings(false)
         .include(&include)
+        .include(include.join("torch/csrc/api/include"))
         .flag("-std=c++17")
         .flag(format!("-D_GLIBCXX_USE_CXX11_ABI={abi}"))
-        .file(SHIM)
-        .compile("cpsd_flags");
-    println!("cargo:rustc-cfg=libtorch_flags");
+        // The classes of process groups are declared without their functions, which must be called through their tables.
+        .flag_if_supported("-fno-devirtualize")
+        .file(shim.file);
+    if libtorch.join("lib/libtorch_cuda.so").exists() {
+        build.define("CPSD_NCCL", None);
+    }
+    build.compile(shim.name);
+    println!("cargo:rustc-cfg={}", shim.name);
 }

@@ -8,6 +8,7 @@
 pub mod activity;
 pub mod cuda;
 pub mod devices;
+pub mod distributed;
 pub mod error;
 pub mod executors;
 pub mod files;

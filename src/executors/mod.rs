@@ -3,4 +3,5 @@
 pub mod deep;
 pub mod device_pool;
 pub mod pool;
+pub mod ranks;
 pub mod worker;

@@ -6,8 +6,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use crate::activity::message::Message;
 use crate::activity::progress::Relayed;
 use crate::activity::{console, interrupt};
+use crate::distributed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::policy;
 
@@ -71,38 +73,14 @@ enum Ended {
 }
 
 fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<Ended> {
-    let program = program()?;
-    let failed = |e: std::io::Error| Error::io(&program, format!("a worker process cannot be begun: {e}"));
-    let mut child = Command::new(&program)
-        .args(["worker", "--supervised"])
-        .arg(command.file)
-        .envs(command.environment.iter().map(|(k, v)| (k, v)))
-        .env(policy::VARIABLE, policy::for_worker())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    // Dropping it makes the worker stop.
-    let mut lifeline = child.stdin.take();
     let (send, messages) = channel();
-    let reader = child.stdout.take().map(|out| {
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(std::io::Result::ok) {
-                // Other lines were printed by a library.
-                if let Ok(message) = serde_json::from_str::<Message>(&line)
-                    && send.send(message).is_err()
-                {
-                    return;
-                }
-            }
-        })
-    });
+    let mut started = Started::begin(command, move |message| send.send(message).is_ok())?;
     let mut shown = Relayed::default();
     let mut last: Option<Result<Value>> = None;
     let mut stopped: Option<Error> = None;
     loop {
-        if lifeline.is_some() && interrupt::requested() {
-            lifeline = None;
+        if interrupt::requested() {
+            started.ask_to_stop();
         }
         match messages.recv_timeout(Duration::from_millis(100)) {
             Ok(Message::Progress(update)) => shown.show(update),
@@ -112,7 +90,7 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
                     && let Err(error) = epoch(&line)
                 {
                     stopped = Some(error);
-                    lifeline = None;
+                    started.ask_to_stop();
                 }
             }
             Ok(Message::Done(value)) => last = Some(Ok(value)),
@@ -123,11 +101,7 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    if let Some(reader) = reader {
-        let _ = reader.join();
-    }
-    let status = child.wait().map_err(failed)?;
-    drop(lifeline);
+    let status = started.wait()?;
     match (stopped, last) {
         (Some(error), _) => Err(error),
         (None, Some(Ok(value))) => Ok(Ended::Done(value)),
@@ -135,6 +109,85 @@ fn attend(command: &WorkerCommand, epoch: &mut dyn FnMut(&Value) -> Result<()>) 
         (None, Some(Err(error))) => Err(error),
         (None, None) => Ok(Ended::Died(status)),
     }
+}
+
+/// A worker process that was started.
+pub(super) struct Started {
+    child: Child,
+    /// Dropping it makes the worker stop.
+    lifeline: Option<ChildStdin>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Started {
+    /// Starts it. `on_message` is called on a thread of its own with every message, until it returns false.
+    pub(super) fn begin(
+        command: &WorkerCommand,
+        mut on_message: impl FnMut(Message) -> bool + Send + 'static,
+    ) -> Result<Started> {
+        let program = program()?;
+        let mut process = Command::new(&program);
+        process.args(["worker", "--supervised"]).arg(command.file);
+        // Its place among others is what this call says.
+        for name in Place::VARIABLES {
+            process.env_remove(name);
+        }
+        let mut child = process
+            .envs(command.environment.iter().map(|(k, v)| (k, v)))
+            .env(policy::VARIABLE, policy::for_worker())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| Error::io(&program, format!("a worker process cannot be begun: {e}")))?;
+        let lifeline = child.stdin.take();
+        let reader = child.stdout.take().map(|out| {
+            std::thread::spawn(move || {
+                for line in BufReader::new(out).lines().map_while(std::io::Result::ok) {
+                    // Other lines were printed by a library.
+                    if let Ok(message) = serde_json::from_str::<Message>(&line)
+                        && !on_message(message)
+                    {
+                        return;
+                    }
+                }
+            })
+        });
+        Ok(Started { child, lifeline, reader })
+    }
+
+    /// Asks it to stop at its next safe point.
+    pub(super) fn ask_to_stop(&mut self) {
+        self.lifeline = None;
+    }
+
+    /// The number of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, if it has.
+    pub(super) fn poll(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().map_err(unwaited)
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) -> Option<ExitStatus> {
+        // One that has ended is no failure.
+        let _ = self.child.kill();
+        self.child.wait().ok()
+    }
+
+    /// Waits for its end.
+    pub(super) fn wait(mut self) -> Result<ExitStatus> {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        self.child.wait().map_err(unwaited)
+    }
+}
+
+fn unwaited(error: std::io::Error) -> Error {
+    Error::internal(format!("a worker process cannot be waited for: {error}"))
 }
 
 /// The program of worker processes, which is this one. Errors: another program that uses the library.

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::params::Scope;
 use super::precision::full;
 use super::products::{self, Window};
+use super::sync_norm::{self, Norm};
 use crate::error::{Error, Result};
 
 /// Padding of a convolution's input.
@@ -94,6 +95,11 @@ impl BatchNorm {
     ///
     /// Errors: in training, one value per channel, which has no variance.
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        if train && let Some(group) = sync_norm::group() {
+            let BatchNorm { weight, bias, mean, variance, eps } = self;
+            let norm = Norm { weight, bias, mean, variance, momentum: MOMENTUM, eps: *eps };
+            return sync_norm::normalised(x, &norm, &group);
+        }
         if train && x.numel() as i64 <= self.weight.size()[0] {
             return Err(Error::argument(
                 "batch norm in training needs more than one value per channel; a batch of one image has one here",

@@ -19,11 +19,13 @@ pub mod precision;
 mod products; // convolutions, linear maps, matrix products, attention
 mod resolve;
 mod spec;
+mod sync_norm;
 pub mod weights;
 pub mod word_vectors;
 
 pub use graph_option::LabelGraph;
 pub use model::{LoadSummary, Model, Part};
-pub use pass::Pass;
+pub use pass::{Pass, Slice};
 pub use precision::Precision;
 pub use spec::{ModelSpec, Normalise};
+pub use sync_norm::SyncNorms;

@@ -15,20 +15,36 @@ pub struct Pass {
     pub key: u64,
     /// The precision of backbone and head.
     pub precision: Precision,
+    /// Where the images stand in a batch that several processes share: masks follow from the position there. None if all are here.
+    pub slice: Option<Slice>,
+}
+
+/// Consecutive images of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// The position of the first.
+    pub first: i64,
+    /// Their number.
+    pub images: i64,
 }
 
 impl Pass {
     /// Deterministic: running statistics, no dropout.
-    pub const EVAL: Pass = Pass { train: false, key: 0, precision: Precision::Float32 };
+    pub const EVAL: Pass = Pass { train: false, key: 0, precision: Precision::Float32, slice: None };
 
     /// The pass of one training step.
     pub fn step(seed: u64, epoch: u64, step: u64) -> Pass {
-        Pass { train: true, key: mixed(mixed(mixed(seed) ^ epoch) ^ step), precision: Precision::Float32 }
+        Pass { train: true, key: mixed(mixed(mixed(seed) ^ epoch) ^ step), ..Pass::EVAL }
     }
 
     /// The same pass in another precision.
     pub fn within(self, precision: Precision) -> Pass {
         Pass { precision, ..self }
+    }
+
+    /// The same pass over a part of its images.
+    pub fn at(self, slice: Option<Slice>) -> Pass {
+        Pass { slice, ..self }
     }
 
     /// Drops single numbers with probability `p` and scales the others by 1 / (1 - p), in training only. `layer`
@@ -44,20 +60,26 @@ impl Pass {
         self.drop(x, &shape, p, layer)
     }
 
-    /// Numbers in [0, 1) that follow from the key, `layer` and the position.
+    /// Numbers in [0, 1) that follow from the key, `layer` and the position. The first dimension is that of the images, or of several
+    /// rows of each.
     pub fn uniform(self, shape: &[i64], layer: u64, device: Device) -> Result<Tensor> {
-        uniform(shape, self.key_of(layer), device)
+        uniform(shape, self.key_of(layer, shape), device)
     }
 
-    fn key_of(self, layer: u64) -> u64 {
-        mixed(self.key ^ mixed(layer))
+    /// The key of a layer's numbers, which are those of its part of the whole batch.
+    fn key_of(self, layer: u64, shape: &[i64]) -> u64 {
+        let first = match self.slice {
+            Some(Slice { first, images }) if images > 0 => shape.iter().product::<i64>() / images * first,
+            _ => 0,
+        };
+        mixed(self.key ^ mixed(layer)).wrapping_add(first as u64)
     }
 
     fn drop(self, x: &Tensor, shape: &[i64], p: f64, layer: u64) -> Result<Tensor> {
         if !self.train || p <= 0.0 {
             return Ok(x.shallow_clone());
         }
-        let kept = kept(shape, self.key_of(layer), p, x.device())?;
+        let kept = kept(shape, self.key_of(layer, shape), p, x.device())?;
         let scale = 1.0 / (1.0 - p);
         match x.kind() {
             // Mask and factor in one kernel, of which one byte per number is kept for the gradient.
@@ -115,6 +137,18 @@ fn hashed(from: i64, to: i64, key: u64, device: Device) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_a_batch_have_the_masks_of_the_whole() {
+        let x = Tensor::ones([5, 7, 3], (Kind::Float, Device::Cpu));
+        let pass = Pass::step(1, 2, 3);
+        let whole = pass.dropout(&x, 0.4, 2).unwrap();
+        for (first, images) in [(0, 3), (3, 2)] {
+            let part = x.narrow(0, first, images);
+            let own = pass.at(Some(Slice { first, images })).dropout(&part, 0.4, 2).unwrap();
+            assert_eq!(own, whole.narrow(0, first, images));
+        }
+    }
 
     #[test]
     fn masks_follow_from_the_key_and_drop_their_share() {

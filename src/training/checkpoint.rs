@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::optimiser::{Average, CopyOf, Flat, UpdateRule};
+use super::peers::Peers;
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::models::weights;
@@ -104,6 +105,28 @@ impl TrainingState {
         tensors.push((METRICS.to_string(), Tensor::f_from_slice(self.metrics.as_bytes())?));
         let position = serde_json::to_string(&self.position).map_err(|e| Error::internal(e.to_string()))?;
         Ok(Snapshot { tensors, position })
+    }
+
+    /// Gives the other processes of the training the state of rank 0. Errors: one of them has ended.
+    pub fn share(&mut self, peers: &Peers) -> Result<()> {
+        // Not before all are ready, which may take longer than an operation of the group may.
+        peers.meet("ready")?;
+        let told = "position";
+        if peers.is_first() {
+            peers.tell(told, &serde_json::to_value(&self.position).map_err(|e| Error::internal(e.to_string()))?)?;
+        } else {
+            self.hear_position(peers, told)?;
+        }
+        peers.copy_first(self.current().into_iter().map(|(_, tensor)| tensor))
+    }
+
+    /// Goes on at the position that rank 0 tells. Errors: it has ended.
+    pub fn hear_position(&mut self, peers: &Peers, told: &str) -> Result<()> {
+        let position = peers.hear(told)?;
+        self.position = serde_json::from_value(position)
+            .map_err(|e| Error::internal(format!("rank 0 told another position: {e}")))?;
+        self.rule.resume(self.position.updates);
+        Ok(())
     }
 
     /// Continues from a checkpoint of the same model and options.

@@ -10,6 +10,7 @@ use super::job::Job;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
+use super::peers::Peers;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::{Error, Result};
@@ -147,6 +148,9 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
             schedule => schedule.clone(),
         },
         threads: pool::cores(),
+        // Timed as the work of one process.
+        nproc: 1,
+        sync_batchnorm: false,
         ..o.clone()
     };
     let distillation = job.distillation.clone().map(|mut d| {
@@ -182,7 +186,8 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
         Ok(())
     };
     let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
-    let training = TrainingLoop::new(&store, &mini, &model, &train, &val, &work, callbacks)?;
+    let alone = Peers::alone();
+    let training = TrainingLoop::new(&store, &mini, &model, &train, &val, Some(&work), callbacks, &alone)?;
     let prepared = started.elapsed();
     training.train(&work)?;
     let [(first, before), (second, after)] = ends[..] else {

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::ensemble::Ensemble;
 use super::job::{Distillation, Job};
 use super::options::TeacherWeights;
+use super::peers::Part;
 use super::predict::{Predictor, predict};
 use super::teacher_outputs::TeacherTargets;
 use super::views::Views;
@@ -54,7 +55,9 @@ impl<'a> DistillationLoss<'a> {
     }
 
     /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or
-    /// rows, whose positions are on the student's device. Teachers teach every label, also where the truth is unknown. `function` computes it when it is a script's own; `pass` is the student's.
+    /// rows, whose positions are on the student's device, times the factor of this process's part. Teachers teach every label, also where
+    /// the truth is unknown. `function` computes it when it is a script's own; `pass` is the student's.
+    #[allow(clippy::too_many_arguments)] // the loss, what it is of, and whose part
     pub fn add_to(
         &self,
         mut loss: Tensor,
@@ -63,19 +66,22 @@ impl<'a> DistillationLoss<'a> {
         rows: &Tensor,
         x: &Tensor,
         pass: Pass,
+        part: &Part,
     ) -> Result<Tensor> {
         let Distillation { loss: distance, weights, .. } = self.distillation;
+        let share = part.of_teachers(distance.reduction());
         let Some(shares) = &self.shares else {
             for (weight, ensemble) in weights.iter().zip(&self.ensembles) {
-                loss =
-                    loss.f_add(&distance.by(function, logits, &ensemble.of(rows, x, pass)?)?.f_mul_scalar(*weight)?)?;
+                loss = loss.f_add(
+                    &distance.by(function, logits, &ensemble.of(rows, x, pass)?)?.f_mul_scalar(*weight * share)?,
+                )?;
             }
             return Ok(loss);
         };
         let targets = self.ensembles.iter().map(|e| e.of(rows, x, pass)).collect::<Result<Vec<_>>>()?;
         let mixed =
             Tensor::f_stack(&targets, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
-        Ok(loss.f_add(&distance.by(function, logits, &mixed)?.f_mul_scalar(weights.iter().sum::<f64>())?)?)
+        Ok(loss.f_add(&distance.by(function, logits, &mixed)?.f_mul_scalar(weights.iter().sum::<f64>() * share)?)?)
     }
 }
 

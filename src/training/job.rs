@@ -128,6 +128,9 @@ impl Job {
             map.shift_remove("workers");
             map.shift_remove("per_gpu");
             map.shift_remove("deterministic");
+            // Those that do are put back in where the model is known.
+            map.shift_remove("nproc");
+            map.shift_remove("sync_batchnorm");
             map.insert("loss".into(), self.options.loss.to_spec());
             if self.options.precision == Precision::Float32 {
                 map.shift_remove("precision");

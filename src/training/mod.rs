@@ -4,6 +4,7 @@
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
 //! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process;
 //!   `shared_features`: the features that several jobs read
+//! - `peers`: the processes that train one model, and what each has of a batch; `several`: starts them
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
@@ -36,6 +37,7 @@ mod naming;
 pub mod optimiser;
 pub mod options;
 mod options_together;
+mod peers;
 pub mod plan;
 pub mod predict;
 mod rate_factors;
@@ -43,6 +45,7 @@ mod read_ahead;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
+mod several;
 mod shared_features;
 pub mod side_by_side;
 pub mod stored_rows;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::frozen_features::frozen_features;
+use super::peers::Peers;
 use super::read_ahead::ReadAhead;
 use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
@@ -90,7 +91,8 @@ impl ModelInputs {
         }
     }
 
-    /// The shuffled batches of one epoch: those of `steps`. The last batch of the epoch may be smaller.
+    /// The shuffled batches of one epoch: those of `steps`, and of each this process's part. The last batch of the epoch may be
+    /// smaller.
     pub fn epoch<'a>(
         &'a self,
         model: &'a Model,
@@ -98,13 +100,16 @@ impl ModelInputs {
         steps: Range<u64>,
         batch: usize,
         seed: u64,
+        peers: &Peers,
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
         let order = epoch_order(seed, epoch, self.num_pictures());
         let views = self.views().clone();
         let order: Vec<(u32, u32)> = order.into_iter().map(|image| (image, views.of(epoch, image))).collect();
         let at = |step: u64| (step as usize * batch).min(order.len());
-        let order = order[at(steps.start)..at(steps.end)].to_vec();
-        self.batches(model, order, batch)
+        let order = &order[at(steps.start)..at(steps.end)];
+        // Smaller batches have no larger parts, so the parts are cut where they were put together.
+        let own = order.chunks(batch).flat_map(|whole| &whole[peers.part(whole.len())]).copied().collect();
+        self.batches(model, own, peers.part(batch).len())
     }
 
     /// Every (image, view) once, in the order of [`StoredRows`].
@@ -193,6 +198,15 @@ impl ModelInputs {
 pub fn steps_per_epoch(images: usize, batch: usize, drop_last: bool) -> u64 {
     let batches = if drop_last { images / batch } else { images.div_ceil(batch) };
     (batches as u64).max(1)
+}
+
+/// The number of images in the last batch of an epoch.
+pub fn last_batch(images: usize, batch: usize, drop_last: bool) -> usize {
+    match images % batch {
+        0 => batch.min(images),
+        _ if drop_last && images > batch => batch,
+        rest => rest,
+    }
 }
 
 #[cfg(test)]

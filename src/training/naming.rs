@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 use tch::Device;
 
 use super::job::Job;
-use crate::error::Result;
+use super::model_inputs::last_batch;
+use super::options::TrainOptions;
+use crate::error::{Error, Result};
 use crate::images::Dataset;
+use crate::losses::LossSpec;
 use crate::models::Model;
 use crate::runs::id_of;
 
@@ -30,6 +33,14 @@ impl NamedJob {
         job.options.model = job.options.model.resolved()?;
         let model = Model::new(&job.options.model, &job.labels, job.options.seed, Device::Cpu)?;
         let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);
+        let TrainOptions { nproc, sync_batchnorm, .. } = job.options;
+        if nproc > 1 {
+            check_parts(&job, &model, &train)?;
+            // Each process's batch norms then see other batches than one process's would. All else is equal to rounding.
+            if model.trains_batch_norms() && !sync_batchnorm {
+                spec["options"]["nproc"] = json!(nproc);
+            }
+        }
         let id = id_of("train", &spec);
         // Noted after the name is made: the same weights from another place make the same run.
         if let Some(origin) = model.weights_from() {
@@ -37,4 +48,35 @@ impl NamedJob {
         }
         Ok(NamedJob { job, model, train, val, spec, id })
     }
+}
+
+/// Errors: a training that several processes cannot do in parts.
+fn check_parts(job: &Job, model: &Model, train: &Dataset) -> Result<()> {
+    let TrainOptions { nproc, batch, drop_last, ref loss, .. } = job.options;
+    let script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
+    if script(loss) || job.distillation.as_ref().is_some_and(|d| script(&d.loss)) {
+        return Err(Error::argument(format!(
+            "a loss that is a closure belongs to this process, and is of whole batches; nproc: {nproc} trains in others, each with a part"
+        ))
+        .about_option("nproc")
+        .with_help("nproc: 1 trains here; the losses asl, bce, focal, mse and kl train in several processes"));
+    }
+    if !model.loss_is_by_image(loss.reduction()) {
+        return Err(Error::argument(format!(
+            "head \"{}\" has a loss that compares the images of a batch, so nproc must be 1; got {nproc}",
+            job.options.model.head
+        ))
+        .about_option("nproc")
+        .with_help("heads \"c_tran\" and \"cadm\" train in several processes with a loss of reduction \"sum\""));
+    }
+    let last = last_batch(train.len(), batch, drop_last);
+    if last < nproc {
+        return Err(Error::argument(format!(
+            "the last batch of an epoch has {last} image{}, fewer than nproc, {nproc}",
+            if last == 1 { "" } else { "s" }
+        ))
+        .about_option("nproc")
+        .with_help("drop_last: true leaves out a smaller last batch where there are others"));
+    }
+    Ok(())
 }

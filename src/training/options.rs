@@ -17,7 +17,8 @@ use crate::options::Range;
 crate::options! {
     /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
     ///
-    /// `deterministic`, `threads`, `workers` and `per_gpu` are not part of a run's id.
+    /// `deterministic`, `threads`, `workers` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
+    /// batches by it.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
@@ -125,6 +126,12 @@ crate::options! {
         pub patience: u64 = 0;
         /// decides initial weights, order and views
         pub seed: u64 = 0;
+        /// processes that train this one model together, each on its part of every batch: `batch` stays the images of all. Each has a
+        /// GPU of its own where there are GPUs (NCCL); on CPUs they sum by Gloo. As torchrun's --nproc-per-node; of a cpsd that
+        /// torchrun or srun started on several machines, the number of all its processes
+        pub nproc: usize = 1, in Range::FromTo(1.0, 4096.0);
+        /// nproc: batch norms take the statistics of the whole batch; false, of each process's part, as PyTorch does by default
+        pub sync_batchnorm: bool = false;
         also("on_epoch", "a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, \
                           val_mAP where it was evaluated")
         /// CPU threads; 0 takes all

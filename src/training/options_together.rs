@@ -28,6 +28,7 @@ const EFFECTS: &[Effect] = &[
     ("decay_on", |o| o.weight_decay > 0.0, "a weight_decay above 0"),
     ("ema_warmup", |o| o.ema > 0.0, "an average: ema above 0"),
     ("ema_start", |o| o.ema > 0.0, "an average: ema above 0"),
+    ("sync_batchnorm", |o| o.nproc > 1, "nproc above 1"),
 ];
 
 fn one_cycle(o: &TrainOptions) -> bool {
@@ -78,6 +79,12 @@ impl TrainOptions {
             return wrong(
                 "min_lr",
                 format!("option \"min_lr\" of {word} must be at most lr, {}; got {}", self.lr, self.min_lr),
+            );
+        }
+        if self.batch < self.nproc {
+            return wrong(
+                "nproc",
+                format!("option \"nproc\" of {word} must be at most batch, {}; got {}", self.batch, self.nproc),
             );
         }
         let epochs = self.epochs as f64;

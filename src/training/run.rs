@@ -9,10 +9,13 @@ use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Select, SelectOn};
+use super::peers::{Peers, appeared};
+use super::several;
 use super::trained_model::Trained;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
-use crate::error::Result;
+use crate::distributed::Place;
+use crate::error::{Error, Result};
 use crate::executors::{device_pool, pool};
 use crate::images::augment_tensors::are_applied_on;
 use crate::runs::{Begun, Published, Run, RunStore};
@@ -27,6 +30,9 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
 
 /// As [`run`], with callbacks. Every epoch is passed to them, also when the model comes from the store.
 pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
+    if job.options.nproc > 1 && Place::from_environment()?.is_none() {
+        return several::run(store, job, callbacks);
+    }
     // Epochs that the callback knows, also after a run that was lost to another maker.
     let mut passed = 0;
     loop {
@@ -50,26 +56,81 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
 }
 
 /// None if another maker took the run over while this one was paused.
-fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Option<Trained>> {
+fn find_or_train(store: &RunStore, job: &Job, callbacks: Callbacks) -> Result<Option<Trained>> {
     let threads = if job.options.threads > 0 { job.options.threads } else { pool::cores() };
     tch::set_num_threads(threads as i32);
+    let peers = Peers::of(&job.options)?;
+    let trained = match peers.is_first() {
+        true => lead(store, job, callbacks, &peers, threads),
+        false => follow(store, job, &peers).map(Some),
+    };
+    peers.conclude(trained.as_ref().err());
+    trained
+}
+
+/// The names of what rank 0 tells the others: the run that it begins, and that it is there.
+const BEGUN: &str = "begun";
+const DONE: &str = "done";
+
+/// Trains along with rank 0, and reads the run that it has written.
+fn follow(store: &RunStore, job: &Job, peers: &Peers) -> Result<Trained> {
+    let NamedJob { job, model, train, val, id, .. } = NamedJob::new(job)?;
+    let begun = peers.hear(BEGUN)?;
+    if begun["id"] != json!(id) {
+        return Err(Error::argument(format!(
+            "rank {} of {} was to train {id} and rank 0 {}: all processes must be given the same data, model and options",
+            peers.rank(),
+            peers.size(),
+            begun["id"].as_str().unwrap_or("another run")
+        )));
+    }
+    if begun["finished"] != json!(true) {
+        let place = device_pool::take(&job.name, job.options.per_gpu)?;
+        let _held = flags::hold(flags_of(&job, train.len()), place.device())?;
+        let model = model.moved_to(place.device())?;
+        TrainingLoop::new(store, &job, &model, &train, &val, None, Callbacks::default(), peers)?.follow()?;
+        peers.hear(DONE)?;
+    }
+    let run = appeared(|| store.find(&id))?;
+    load(run.ok_or_else(|| Error::data(format!("{id}, which rank 0 has written, is not in this process's run store")))?)
+}
+
+/// How GPUs compute in a training on so many pictures.
+fn flags_of(job: &Job, pictures: usize) -> Flags {
+    let options = &job.options;
+    let steps = steps_per_epoch(pictures, options.batch, options.drop_last) * options.epochs;
+    let benchmark = steps >= flags::LONG && !options.deterministic;
+    Flags { tf32: options.tf32, deterministic: options.deterministic, benchmark }
+}
+
+/// Trains, evaluates and writes the run. None if another maker took it over while this one was paused.
+fn lead(
+    store: &RunStore,
+    job: &Job,
+    mut callbacks: Callbacks,
+    peers: &Peers,
+    threads: usize,
+) -> Result<Option<Trained>> {
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
     let job = &job;
+    let tell = |finished: bool| peers.tell(BEGUN, &json!({ "id": id, "finished": finished }));
     // Its maker may need the GPU that this thread has.
     let work = match device_pool::lent(|| store.begin(&id, &spec))? {
-        Begun::Finished(run) => return finished(run, job, &mut callbacks).map(Some),
+        Begun::Finished(run) => {
+            tell(true)?;
+            return finished(run, job, &mut callbacks).map(Some);
+        }
         Begun::Work(work) => work,
     };
+    tell(false)?;
     let place = device_pool::take(&job.name, job.options.per_gpu)?;
     let device = place.device();
-    let options = &job.options;
-    let steps = steps_per_epoch(train.len(), options.batch, options.drop_last) * options.epochs;
-    let benchmark = steps >= flags::LONG && !options.deterministic;
-    let flags = Flags { tf32: options.tf32, deterministic: options.deterministic, benchmark };
+    let flags = flags_of(job, train.len());
     let trained = (|| {
         let _held = flags::hold(flags, device)?;
         let model = model.moved_to(device)?;
-        let outcome = TrainingLoop::new(store, job, &model, &train, &val, &work, callbacks)?.train(&work)?;
+        let outcome =
+            TrainingLoop::new(store, job, &model, &train, &val, Some(&work), callbacks, peers)?.train(&work)?;
         // Nothing of it stays on a GPU that is given back.
         let model = model.moved_to(Device::Cpu)?;
         let vocabulary = job.train.labels.labels().to_vec();
@@ -80,11 +141,12 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         Ok((outcome, trained))
     })();
     let (outcome, mut trained) = match trained {
-        Err(error) if work.falls_back(&error) => return Ok(None),
+        // The others cannot begin again at the same place.
+        Err(error) if peers.size() == 1 && work.falls_back(&error) => return Ok(None),
         trained => trained?,
     };
     let best = outcome.best.as_ref();
-    let summary = json!({
+    let mut summary = json!({
         "name": job.name,
         "labels": job.labels.len(),
         "epochs": job.options.epochs,
@@ -103,12 +165,24 @@ fn find_or_train(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resul
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
+    if let Some(engine) = peers.engine() {
+        summary["nproc"] = json!(peers.size());
+        summary["backend"] = json!(engine);
+    }
     let run = match work.publish(&summary)? {
         Published::Own(run) => run,
         // Its bits may be of another number of threads.
-        Published::Other(run) => return load(run).map(Some),
+        Published::Other(run) => {
+            peers.tell(DONE, &json!({}))?;
+            return load(run).map(Some);
+        }
+        Published::Lost if peers.size() > 1 => {
+            return Err(Error::data(format!("{id}: another process has taken it over, and its files are gone"))
+                .with_help("the same call waits for it and uses what it makes"));
+        }
         Published::Lost => return Ok(None),
     };
+    peers.tell(DONE, &json!({}))?;
     console::log(&format!(
         "{}: {} epochs in {:.1} s{} ({})",
         job.name,

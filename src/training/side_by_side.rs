@@ -28,7 +28,8 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
     };
     // Downloaded once, and here, where a question can be asked.
     jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
-    if callbacks.has_functions() {
+    // Several processes for each: one training after the other has them all.
+    if callbacks.has_functions() || first.options.nproc > 1 {
         let (loss, distillation, schedule) = (callbacks.loss, callbacks.distillation, callbacks.schedule);
         let mut each = |job: &Job| {
             let epoch: Option<OnEpoch> = match &mut callbacks.epoch {

@@ -16,6 +16,7 @@ use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
 use super::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
 use super::options::{EmaStart, Select};
+use super::peers::{Part, Peers, weighted};
 use super::rate_factors::RateFactors;
 use super::schedule::Schedule;
 use super::tensorboard::Events;
@@ -27,7 +28,7 @@ use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::{Known, LabelLoss, Truth};
-use crate::models::{Model, Pass};
+use crate::models::{Model, Pass, SyncNorms};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
 use crate::{cuda, torch};
@@ -43,6 +44,11 @@ pub struct Outcome {
     pub final_loss: f64,
     /// The content of metrics.jsonl.
     pub metrics: String,
+}
+
+/// The name under which rank 0 tells the others that an epoch has ended.
+fn end_of(epoch: u64) -> String {
+    format!("epoch/{epoch}")
 }
 
 /// A running training.
@@ -61,6 +67,9 @@ pub struct TrainingLoop<'a, 'h> {
     distillation: Option<DistillationLoss<'a>>,
     callbacks: Callbacks<'h>,
     checkpoints: CheckpointPolicy,
+    peers: &'a Peers,
+    /// The number of known labels of every image, where that weighs the losses of several processes.
+    known_counts: Option<Vec<u32>>,
     schedule: Schedule,
     /// The learning rate of the last update. None before the first one of this process.
     last_lr: Option<f64>,
@@ -70,15 +79,18 @@ pub struct TrainingLoop<'a, 'h> {
 }
 
 impl<'a, 'h> TrainingLoop<'a, 'h> {
-    /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one.
+    /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one, all of `peers` at
+    /// the same place. Only rank 0 has a `work`.
+    #[allow(clippy::too_many_arguments)] // all that a training is made of
     pub fn new(
         store: &RunStore,
         job: &'a Job,
         model: &'a Model,
         train: &Dataset,
         val: &Dataset,
-        work: &Work,
+        work: Option<&Work>,
         callbacks: Callbacks<'h>,
+        peers: &'a Peers,
     ) -> Result<Self> {
         let options = &job.options;
         let views = Views::of_training(options);
@@ -94,6 +106,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let targets =
             Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
         let known = options.known_labels().mask(train);
+        let count = |row: &[bool]| row.iter().filter(|known| **known).count() as u32;
+        let counts = |mask: &Vec<bool>| mask.chunks(m as usize).map(count).collect();
+        let known_counts = known.as_ref().filter(|_| peers.size() > 1).map(counts);
         let distillation = match &job.distillation {
             None => None,
             Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
@@ -128,13 +143,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             distillation,
             callbacks,
             checkpoints: CheckpointPolicy::of(model.device),
+            peers,
+            known_counts,
             schedule,
             last_lr: None,
             steps,
             state,
         };
-        let checkpoint = work.checkpoint();
-        if !own::is_absent(&checkpoint) {
+        if let Some(checkpoint) = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint)) {
             match engine.state.load(&checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
@@ -145,6 +161,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
         }
+        engine.state.share(peers)?;
         Ok(engine)
     }
 
@@ -176,7 +193,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut events = Events::replay(work, &earlier)?;
         earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
         while self.state.position.epoch < options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, &mut checkpoints);
+            let stopped = self.epoch(&shown, Some(&mut checkpoints));
             let stopped = stopped.map_err(|error| fitting::in_step(error, options, self.model.image_size()));
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
             if stopped? {
@@ -185,6 +202,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
             match self.end_epoch(work, &mut lines, &mut events, &shown) {
                 Ok(line) => {
+                    self.peers.tell(&end_of(self.state.position.epoch), &json!(self.state.position))?;
                     if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
                         checkpoints.save_now(&self.state)?;
                         return Err(error);
@@ -210,6 +228,29 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         })
     }
 
+    /// Trains along with rank 0, which evaluates and writes. Errors: as for [`train`](Self::train); rank 0's.
+    pub fn follow(mut self) -> Result<()> {
+        let shown = Progress::new(self.job.name.clone(), self.job.options.epochs * self.images(self.steps), "images");
+        while self.state.position.epoch < self.job.options.epochs && !self.out_of_patience() {
+            if self.epoch(&shown, None)? {
+                return Err(Error::interrupted());
+            }
+            self.state.hear_position(self.peers, &end_of(self.state.position.epoch + 1))?;
+        }
+        Ok(())
+    }
+
+    /// This process's part of step `step`; `order` is that of all images in this epoch, where there are several processes.
+    fn part(&self, order: Option<&[u32]>, step: u64) -> Part {
+        let batch = self.job.options.batch;
+        let from = (step as usize).saturating_mul(batch);
+        let to = from.saturating_add(batch).min(self.inputs.num_pictures());
+        match order {
+            None => Part::whole(to.saturating_sub(from)),
+            Some(order) => Part::of(self.peers, &order[from..to], self.known_counts.as_deref()),
+        }
+    }
+
     /// The number of images in the first `steps` steps of an epoch.
     fn images(&self, steps: u64) -> u64 {
         (steps * self.job.options.batch as u64).min(self.inputs.num_pictures() as u64)
@@ -217,7 +258,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
 
     /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
     /// continue.
-    fn epoch(&mut self, shown: &Progress, checkpoints: &mut CheckpointWriter) -> Result<bool> {
+    fn epoch(&mut self, shown: &Progress, mut checkpoints: Option<&mut CheckpointWriter>) -> Result<bool> {
         let options = &self.job.options;
         if self.state.position.step == 0 {
             self.state.position.loss_sum = 0.0;
@@ -230,39 +271,52 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut unread_images = 0;
         let mut done = from;
         self.state.flat.zero_gradients()?;
-        for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed)? {
+        let _norms = SyncNorms::enter(self.peers.group().filter(|_| options.sync_batchnorm).cloned());
+        let order = (self.peers.size() > 1)
+            .then(|| crate::images::epoch_order(options.seed, epoch, self.inputs.num_pictures()));
+        for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed, self.peers)? {
             let batch = batch?;
             let [index, rows] = batch.positions(model.device)?;
+            let part = self.part(order.as_deref(), done);
             let targets = self.targets.f_index_select(0, &index)?;
-            let pass = Pass::step(options.seed, epoch, done).within(options.precision);
+            let pass = Pass::step(options.seed, epoch, done).within(options.precision).at(part.slice);
             let known_rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
             let known = self.known.as_ref().map(known_rows).transpose()?;
             let truth = Truth { targets: &targets, known: known.as_ref() };
             let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
-            let mut loss = answer.loss(label_loss, &targets)?;
+            let mut loss = weighted(answer.loss(label_loss, &targets)?, part.of_labels(options.loss.reduction()))?;
             if let Some(distillation) = &self.job.distillation
                 && distillation.label_weight != 1.0
             {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
             if let Some(distillation) = &self.distillation {
-                loss = distillation.add_to(loss, self.callbacks.distillation, &answer.logits, &rows, &batch.x, pass)?;
+                loss = distillation.add_to(
+                    loss,
+                    self.callbacks.distillation,
+                    &answer.logits,
+                    &rows,
+                    &batch.x,
+                    pass,
+                    &part,
+                )?;
             }
             if let Some(more) = model.auxiliary()? {
-                loss = loss.f_add(&more)?;
+                loss = loss.f_add(&weighted(more, part.of_all)?)?;
             }
             loss.f_backward()?;
             unread.push(loss.f_detach()?);
-            unread_images += batch.images.len() as u64;
+            unread_images += part.batch as u64;
             done += 1;
-            shown.advance(batch.images.len() as u64);
+            shown.advance(part.batch as u64);
             if done % options.accumulate as u64 != 0 && done != self.steps {
                 continue;
             }
             // Once per update, since a script's schedule may count its calls.
             let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
             self.last_lr = Some(lr);
+            self.peers.sum(&self.state.flat.gradients)?;
             // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
@@ -275,10 +329,20 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 self.state.average.update(&self.state.flat, self.state.position.updates)?;
             }
             self.state.position.step = done;
-            let stopping = interrupt::requested();
-            let saving = checkpoints.is_due()?;
-            if unread.len() as u64 >= READ_LOSS_EVERY || stopping || saving || done == self.steps {
-                let sum = self.finite_loss(&unread).map_err(|error| {
+            let mut stopping = interrupt::requested();
+            let mut saving = match &mut checkpoints {
+                Some(checkpoints) => checkpoints.is_due()?,
+                None => false,
+            };
+            let reading =
+                unread.len() as u64 >= self.peers.read_every(READ_LOSS_EVERY, model.device) || done == self.steps;
+            if self.peers.size() > 1 && !reading {
+                // All stop and write at the same step, on which they agree where they read.
+                (stopping, saving) = (false, false);
+            }
+            if reading || stopping || saving {
+                let sum;
+                (sum, stopping, saving) = self.finite_loss(&unread, stopping, saving).map_err(|error| {
                     let at = format!("in epoch {}, step {done} (learning rate {lr:.2e})", epoch + 1);
                     Error { message: format!("{} {at}", error.message), ..error }
                 })?;
@@ -294,7 +358,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                     self.state.position.best.as_ref().map_or(String::new(), |b| format!(" mAP {:.1}", b.map)),
                 ));
             }
-            if saving {
+            if saving && let Some(checkpoints) = &mut checkpoints {
                 checkpoints.save(&self.state)?;
             }
             if stopping {
@@ -308,28 +372,25 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     /// number and its gradient none, the weights are lost, and must not come into a checkpoint.
     ///
     /// Errors: Data, without the place, if one of the sums is no finite number.
-    fn finite_loss(&self, losses: &[Tensor]) -> Result<f64> {
-        let sum = Tensor::f_stack(losses, 0)?.f_to_kind(Kind::Double)?.f_sum(Kind::Double)?;
+    fn finite_loss(&self, losses: &[Tensor], stopping: bool, saving: bool) -> Result<(f64, bool, bool)> {
+        let loss = Tensor::f_stack(losses, 0)?.f_to_kind(Kind::Double)?.f_sum(Kind::Double)?;
         let (names, changed): (Vec<_>, Vec<_>) = self.state.changed(self.job.options.ema > 0.0).into_iter().unzip();
         let of = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_sum(None)?.f_to_kind(Kind::Double)?) };
-        let mut sums = vec![sum];
-        for tensor in changed {
-            sums.push(of(tensor)?);
-        }
-        let sums = Vec::<f64>::try_from(&torch::read_back(&Tensor::f_stack(&sums, 0)?)?)?;
+        let sums = changed.into_iter().map(of).collect::<Result<Vec<_>>>()?;
+        let (mut numbers, stopping, saving) = self.peers.agree(loss, sums, stopping, saving)?;
+        let (loss, rest) = (numbers.remove(0), numbers);
         let help = "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept";
-        match sums.split_first() {
-            Some((loss, _)) if !loss.is_finite() => Err(Error::data("the loss is no longer a number").with_help(help)),
-            Some((loss, rest)) => match names.iter().zip(rest).find(|(_, sum)| !sum.is_finite()) {
-                None => Ok(*loss),
-                Some((name, _)) => {
-                    let message = format!("the loss is a number, but {name} are no longer finite");
-                    Err(Error::data(message).with_help(format!(
-                        "a gradient was infinite or NaN, as those of sqrt, log and pow at 0, which clamp before them avoids; {help}"
-                    )))
-                }
-            },
-            None => Err(Error::internal("no loss was read")),
+        if !loss.is_finite() {
+            return Err(Error::data("the loss is no longer a number").with_help(help));
+        }
+        match names.iter().zip(rest).find(|(_, sum)| !sum.is_finite()) {
+            None => Ok((loss, stopping, saving)),
+            Some((name, _)) => {
+                let message = format!("the loss is a number, but {name} are no longer finite");
+                Err(Error::data(message).with_help(format!(
+                    "a gradient was infinite or NaN, as those of sqrt, log and pow at 0, which clamp before them avoids; {help}"
+                )))
+            }
         }
     }
 

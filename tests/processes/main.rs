@@ -15,6 +15,7 @@ mod pretended_gpu;
 mod prompt;
 mod reports;
 mod robustness;
+mod several;
 mod signals;
 mod stderr;
 mod torture;

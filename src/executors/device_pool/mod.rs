@@ -46,6 +46,16 @@ pub fn take(name: &str, per_gpu: usize) -> Result<Place> {
     POOL.take(name, &devices::all(), per_gpu)
 }
 
+/// Takes these GPUs, all of them, for one training in several processes. Of two such trainings none waits for the other with a GPU that
+/// the other waits for, since both take the lowest number first.
+///
+/// Errors: Interrupted while waiting.
+pub fn take_all(name: &str, mut gpus: Vec<usize>, per_gpu: usize) -> Result<Vec<Place>> {
+    gpus.sort_unstable();
+    gpus.dedup();
+    gpus.into_iter().map(|gpu| POOL.take(name, &[Device::Cuda(gpu)], per_gpu)).collect()
+}
+
 /// As [`take`], without waiting: where all are taken, the first one is used beside the others. Returns who has it then.
 pub fn take_now(name: &str, per_gpu: usize) -> (Place, Vec<String>) {
     POOL.take_now(name, &devices::all(), per_gpu)

@@ -6,7 +6,7 @@ use super::published::{Layout, Published, moved_one_of, useless};
 use super::transformer::{ENCODER, GroupWise, Init, PostNorm, PostNormConfig, maps, tokens};
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Known, LabelLoss, OwnLoss, Seen, Truth};
 use crate::error::{Error, Result};
-use crate::losses::{Kl, KlForm, LossSpec};
+use crate::losses::{Kl, KlForm, LossSpec, Reduction};
 use crate::models::label_order::LabelOrder;
 use crate::models::layers::LayerNorm;
 use crate::models::params::Scope;
@@ -181,6 +181,11 @@ fn over_hidden(logits: &Tensor, shown: &Tensor) -> Result<OwnLoss> {
 impl Head for CTran {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
         Ok(self.run(features, None, pass, false)?.0)
+    }
+
+    /// Its mean is over the labels that a step hides, other numbers of each image.
+    fn loss_is_by_image(&self, reduction: Reduction) -> bool {
+        self.states.is_none() || reduction == Reduction::Sum
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, Known, Published, Seen};
 use crate::error::Result;
+use crate::losses::Reduction;
 use crate::models::layers::{Linear, unit};
 use crate::models::pass::Pass;
 use crate::torch::read_back;
@@ -111,6 +112,11 @@ fn pairs(vectors: &Tensor, present: &Tensor, known: Option<&Tensor>, delta: f64)
 impl Head for Cadm {
     fn logits(&self, features: &Tensor, _: Pass) -> Result<Tensor> {
         self.classifier.forward(&features.f_amax([2i64, 3], false)?)
+    }
+
+    /// Its mean is over pairs of labels, of which images have different numbers.
+    fn loss_is_by_image(&self, reduction: Reduction) -> bool {
+        self.weight == 0.0 || reduction == Reduction::Sum
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {

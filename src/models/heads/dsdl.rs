@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::published::resnet_children;
 use super::{Answer, COMMON, Head, HeadKind, HeadOption, HeadSetup, Layout, Published, Seen};
 use crate::error::Result;
+use crate::losses::Reduction;
 use crate::models::label_order::LabelOrder;
 use crate::models::layers::leaky_relu;
 use crate::models::params::Scope;
@@ -134,6 +135,11 @@ impl Head for Dsdl {
                 Ok(loss.compute(&scores, targets)?.f_add(&terms)?.f_div(&cosine)?)
             })),
         })
+    }
+
+    /// Its terms are norms over all images of a batch.
+    fn loss_is_by_image(&self, _: Reduction) -> bool {
+        false
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {

@@ -42,6 +42,7 @@ use super::params::Scope;
 use super::pass::Pass;
 use super::{ModelSpec, backbones, word_vectors};
 use crate::error::{Error, Result};
+use crate::losses::Reduction;
 
 /// A function from features `[N, C, h, w]` to logits.
 pub trait Head: Send {
@@ -66,6 +67,12 @@ pub trait Head: Send {
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such (Zhou et al. 2016); for a head with
     /// attention, the attention of each label to each position.
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>>;
+
+    /// Whether the loss of a batch is the sum of its images' losses, or for `Mean` the mean over the known entries, so that
+    /// several processes can each compute that of some images.
+    fn loss_is_by_image(&self, _reduction: Reduction) -> bool {
+        true
+    }
 
     /// The head's own term of the loss that does not depend on the batch.
     fn auxiliary(&self) -> Result<Option<Tensor>> {

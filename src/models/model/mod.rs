@@ -21,6 +21,7 @@ use super::precision::full;
 use super::weights::Origin;
 use super::{ModelSpec, Normalise};
 use crate::error::{Error, Result};
+use crate::losses::Reduction;
 use crate::memory;
 use crate::torch::{flags, upload};
 
@@ -235,6 +236,16 @@ impl Model {
             return Ok(self.backbone.pooled(x)?.f_unsqueeze(-1)?.f_unsqueeze(-1)?);
         }
         self.backbone.maps(x)
+    }
+
+    /// Whether training passes normalise by statistics of the batch.
+    pub fn trains_batch_norms(&self) -> bool {
+        self.params.list.iter().any(|p| p.role == Role::Statistic && !p.frozen)
+    }
+
+    /// Whether several processes can each compute the loss of some images of a batch: see [`Head::loss_is_by_image`].
+    pub fn loss_is_by_image(&self, reduction: Reduction) -> bool {
+        self.head.loss_is_by_image(reduction)
     }
 
     /// The head's own term of the loss, if it has one.
