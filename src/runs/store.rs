@@ -225,11 +225,6 @@ impl RunStore {
                     }
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }
-            } else if Work::is_made_by_this_thread(&self.root, id) {
-                return Err(Error::argument(format!("{id} is being made by the very call that asks for it"))
-                    .with_help(
-                        "a closure that is called while a training runs cannot ask for that training's result",
-                    ));
             } else {
                 let who = self.called(seen.as_ref());
                 if said.as_ref() != Some(&who) {

@@ -1,10 +1,8 @@
 //! A run that this process makes, in a folder that no other maker touches.
 
 use std::path::{Path, PathBuf};
-use std::thread::ThreadId;
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::claim::Claim;
@@ -31,30 +29,6 @@ pub struct Work {
     claim: Claim,
     // Let go after the claim.
     lock: Lock,
-    _making: Making,
-}
-
-/// The runs that threads of this process make.
-static MAKING: Mutex<Vec<(ThreadId, PathBuf, String)>> = Mutex::new(Vec::new());
-
-/// One entry of [`MAKING`].
-struct Making((ThreadId, PathBuf, String));
-
-impl Making {
-    fn new(root: &Path, id: &str) -> Making {
-        let making = (std::thread::current().id(), root.to_path_buf(), id.to_string());
-        MAKING.lock().push(making.clone());
-        Making(making)
-    }
-}
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        let mut making = MAKING.lock();
-        if let Some(at) = making.iter().position(|one| *one == self.0) {
-            making.swap_remove(at);
-        }
-    }
 }
 
 /// A run that [`Work::publish`] finds or puts in its place.
@@ -68,12 +42,6 @@ pub enum Published {
 }
 
 impl Work {
-    /// Whether a closure of this run's own training asks for it: the thread would wait for itself.
-    pub(super) fn is_made_by_this_thread(root: &Path, id: &str) -> bool {
-        let thread = std::thread::current().id();
-        MAKING.lock().iter().any(|(maker, of, name)| *maker == thread && of == root && name == id)
-    }
-
     /// Prepares the folder of a claimed run. `quiet` is the token of a maker that may still run, whose folder stays.
     pub(super) fn new(
         store: &RunStore,
@@ -86,8 +54,7 @@ impl Work {
         let dir = store.work_folder().join(format!("{id}.{}", claim.token));
         own::create_folders(&dir)?;
         let written = Written::default();
-        let making = Making::new(store.root(), id);
-        let mut work = Work { id: id.to_string(), dir, written, store: store.clone(), claim, lock, _making: making };
+        let mut work = Work { id: id.to_string(), dir, written, store: store.clone(), claim, lock };
         work.adopt(quiet)?;
         own::write(&work.path(SPEC), &pretty(spec))?;
         // Of a version without claims, a maker without a lock may still run.

@@ -66,6 +66,7 @@ fn unclosed(text: &str, at: usize) -> ParseError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::errors::Raised;
     use super::*;
 
     #[test]
@@ -74,8 +75,10 @@ mod tests {
         let of = |n: usize| (0..n).map(|i| format!("let a{i} = {i};\n")).collect::<String>();
         assert!(parse(&engine, &Scope::new(), &of(100)).is_ok());
         // This many take the parser minutes.
-        let error = parse(&engine, &Scope::new(), &of(400_000)).unwrap_err().to_string();
-        assert!(error.contains("400000 variables are declared here; one text may have 20000"), "{error}");
+        let error = parse(&engine, &Scope::new(), &of(400_000)).unwrap_err();
+        let EvalAltResult::ErrorRuntime(value, _) = *error else { panic!("{error}") };
+        let message = value.cast::<Raised>().0.message;
+        assert!(message.contains("400000 variables are declared here; one text may have 20000"), "{message}");
         let texts = "// let let\n\"let\";\n".repeat(DECLARATIONS);
         assert!(bounded(&texts).is_ok());
     }

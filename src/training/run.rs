@@ -1,5 +1,8 @@
 //! One job through the run store: found, resumed or trained.
 
+use std::cell::RefCell;
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -95,6 +98,33 @@ fn follow(store: &RunStore, job: &Job, peers: &Peers) -> Result<Trained> {
     load(run.ok_or_else(|| Error::data(format!("{id}, which rank 0 has written, is not in this process's run store")))?)
 }
 
+thread_local! {
+    /// The stores and ids of the trainings that this thread does, the innermost last.
+    static UNDER_WAY: RefCell<Vec<(PathBuf, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A training of this thread, until it is dropped.
+struct UnderWay;
+
+impl UnderWay {
+    /// Errors: this thread does that training already. It would wait for itself.
+    fn begin(store: &RunStore, id: &str) -> Result<UnderWay> {
+        let training = (store.root().to_path_buf(), id.to_string());
+        if UNDER_WAY.with_borrow(|all| all.contains(&training)) {
+            return Err(Error::argument(format!("{id} is being trained by the very call that asks for it"))
+                .with_help("a closure that is called while a training runs cannot ask for that training's model"));
+        }
+        UNDER_WAY.with_borrow_mut(|all| all.push(training));
+        Ok(UnderWay)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.with_borrow_mut(Vec::pop);
+    }
+}
+
 /// How GPUs compute in a training on so many pictures.
 fn flags_of(job: &Job, pictures: usize) -> Flags {
     let options = &job.options;
@@ -112,6 +142,7 @@ fn lead(
     threads: usize,
 ) -> Result<Option<Trained>> {
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
+    let _under_way = UnderWay::begin(store, &id)?;
     let job = &job;
     let tell = |finished: bool| peers.tell(BEGUN, &json!({ "id": id, "finished": finished }));
     // Its maker may need the GPU that this thread has.

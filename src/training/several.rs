@@ -2,7 +2,7 @@
 
 use super::callbacks::Callbacks;
 use super::job::Job;
-use super::job_file;
+use super::job_file::{self, Task};
 use super::naming::NamedJob;
 use super::peers::gpu_of;
 use super::run::load;
@@ -45,7 +45,7 @@ pub(super) fn run(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Resu
         job.options.threads = (pool::cores() / nproc).max(1);
     }
     let file = store.temporary_job_file()?;
-    job_file::write(store, &job, file.path())?;
+    job_file::write(store, &job, Task::Train, file.path())?;
     // Held here until the last process has ended, so that none loses it by another's end.
     let (_store, port) = Store::serve()?;
     let environment = |(rank, gpu): (usize, &Option<usize>)| {

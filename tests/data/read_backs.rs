@@ -70,10 +70,9 @@ const ALLOWED: &[(&str, &str, usize, &str)] = &[
     ("models/heads/cadm.rs", "Vec::try_from", 1, "labels per picture, read back"),
     ("models/heads/cadm.rs", "f_nonzero", 1, "present labels"),
     ("models/heads/cadm.rs", "f_masked_select", 1, "pairs that count"),
-    // In a step: to be made once.
-    ("models/backbones/swin.rs", "f_to_device", 2, "tables of positions and masks"),
-    ("models/backbones/tresnet.rs", "f_to_device", 1, "blur filter"),
-    ("models/heads/answer.rs", "f_masked_select", 3, "known labels"),
+    ("models/heads/c_tran.rs", "Vec::try_from", 1, "hidden labels, drawn on the CPU"),
+    ("models/heads/known.rs", "Vec::try_from", 1, "a mask, read back"),
+    ("training/peers.rs", "Vec::try_from", 1, "losses and sums, read back"),
 ];
 
 /// What a source uses, by function: how often.

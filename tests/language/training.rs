@@ -76,7 +76,7 @@ fn epochs_are_told_to_a_closure() {
         &mut session,
         "fn again(data, some, o) { train_teacher(data, some, o) } train_teacher(data, some, o + #{seed: 6, on_epoch: |line| again(data, some, o + #{seed: 6})})",
     );
-    assert!(itself.contains("is being made by the very call that asks for it"), "{itself}");
+    assert!(itself.contains("is being trained by the very call that asks for it"), "{itself}");
     let wrong = failure(&mut session, "train_teacher(data, some, o + #{on_epoch: 3})");
     assert!(wrong.contains("must be a closure of one argument"), "{wrong}");
 }

@@ -291,8 +291,21 @@ fn another_kind_of_libtorch_at_the_same_path_is_linked_anew() {
     std::fs::create_dir_all(package.join("src")).unwrap();
     std::fs::create_dir_all(libtorch.join("lib")).unwrap();
     std::fs::copy(root("build.rs"), package.join("build.rs")).unwrap();
-    std::fs::write(package.join("Cargo.toml"), "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n")
-        .unwrap();
+    // No header is there, so nothing is compiled by the crate that compiles C++.
+    let of_cc = package.join("cc");
+    std::fs::create_dir_all(of_cc.join("src")).unwrap();
+    std::fs::write(of_cc.join("Cargo.toml"), "[package]\nname = \"cc\"\nedition = \"2024\"\n").unwrap();
+    let methods =
+        ["cpp(&mut self, _: bool)", "pic(&mut self, _: bool)", "warnings(&mut self, _: bool)"].map(String::from);
+    let texts = ["include", "flag", "flag_if_supported", "file"].map(|name| format!("{name}<T>(&mut self, _: T)"));
+    let more = ["define(&mut self, _: &str, _: Option<&str>)".to_string(), "compile(&mut self, _: &str)".to_string()];
+    let methods = methods.iter().chain(&texts).chain(&more);
+    let methods: String = methods.map(|method| format!("    pub fn {method} -> &mut Build {{ self }}\n")).collect();
+    let code = format!("pub struct Build;\nimpl Build {{\n    pub fn new() -> Build {{ Build }}\n{methods}}}\n");
+    std::fs::write(of_cc.join("src/lib.rs"), code).unwrap();
+    let manifest =
+        "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n[build-dependencies]\ncc = { path = \"cc\" }\n";
+    std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
     // torch-sys names libtorch_cuda if it was there in its first build, and goes on doing so.
     let program = "#[link(name = \"torch_cuda\")]\nunsafe extern \"C\" {}\nfn main() {\n    \
         let maps = std::fs::read_to_string(\"/proc/self/maps\").unwrap();\n    \

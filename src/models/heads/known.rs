@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::torch::upload;
+use crate::torch::{read_back, upload};
 
 /// The known entries of targets `[N, m]`.
 ///
@@ -40,7 +40,7 @@ impl Known {
     /// The entries where a boolean mask `[N, m]` is true. It is read from its device.
     pub fn of_mask(mask: &Tensor) -> Result<Known> {
         let labels = mask.size().last().copied().unwrap_or(0) as usize;
-        let entries = Vec::<bool>::try_from(&mask.f_to_device(Device::Cpu)?.f_to_kind(Kind::Bool)?.f_reshape([-1])?)?;
+        let entries = Vec::<bool>::try_from(&read_back(mask)?.f_to_kind(Kind::Bool)?.f_reshape([-1])?)?;
         Known::new(entries, labels, mask.device())
     }
 
