@@ -126,6 +126,7 @@ impl Drop for CheckpointWriter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::peers::Peers;
     use super::*;
     use crate::error::ErrorKind;
     use crate::files::own;
@@ -167,7 +168,8 @@ mod tests {
         let Begun::Work(work) = store.begin(&id, &spec)? else { panic!("it is finished") };
         let mut epoch = |line: &serde_json::Value| each(line["epoch"].as_u64().unwrap(), &work);
         let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
-        let training = TrainingLoop::new(store, &job, &model, &train, &val, &work, callbacks)?;
+        let peers = Peers::alone();
+        let training = TrainingLoop::new(store, &job, &model, &train, &val, Some(&work), callbacks, &peers)?;
         *from = training.position().updates;
         let outcome = training.with_checkpoints(policy).train(&work)?;
         let lines = outcome.metrics.lines().map(|line| serde_json::from_str(line).unwrap());

@@ -238,7 +238,7 @@ mod tests {
         assert!(is_kept(&kept) && !is_kept(&read) && !is_kept(&inputs(Some(2 * bytes - 1))));
         for epoch in 0..2 {
             let batches = |inputs: &ModelInputs| -> Vec<(Vec<i64>, Vec<i64>, Tensor, [Tensor; 2])> {
-                let batches = inputs.epoch(&model, epoch, 1..4, 3, 7).unwrap().map(Result::unwrap);
+                let batches = inputs.epoch(&model, epoch, 1..4, 3, 7, &Peers::alone()).unwrap().map(Result::unwrap);
                 batches
                     .map(|b| (b.images.clone(), b.rows.clone(), b.x.shallow_clone(), b.positions(device).unwrap()))
                     .collect()

@@ -22,7 +22,10 @@ fn a_copy_of_a_model_gives_its_logits_with_every_head() {
         let x = scattered("pictures", &[2, 3, side, side], 1.0);
         let copy = model.twin_on(Device::Cpu).unwrap();
         let logits = |model: &Model| tch::no_grad(|| model.forward(&x, Pass::EVAL).unwrap());
-        assert_eq!(logits(&copy), logits(&model), "{}", kind.name);
+        // The same values at other addresses, where a product of matrices may add in another order.
+        let (came, expected) = (logits(&copy), logits(&model));
+        let gap = f64::try_from((came - &expected).abs().max()).unwrap();
+        assert!(gap <= 1e-6 * f64::try_from(expected.abs().max()).unwrap(), "{}: {gap}", kind.name);
         assert_eq!(copy.initial_fingerprint().unwrap(), model.initial_fingerprint().unwrap(), "{}", kind.name);
         let frozen = |model: &Model| model.trainable().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!(frozen(&copy), frozen(&model), "{}", kind.name);

@@ -51,8 +51,8 @@ fn step(spec: &ModelSpec, device: Device, precision: Precision) -> Vec<(String, 
     came
 }
 
-/// Compares a step on the CPU with one on the GPU. libtorch's `matmul` may fold its batch on GPUs where it does not on CPUs, which rounds
-/// otherwise: the last layer of `tf`, over a part of its tokens, is such a product.
+/// Compares a step on the CPU with one on the GPU. Most have the same bits, as the kernels are the same. libtorch's `matmul` may fold its
+/// batch on GPUs where it does not on CPUs (the last layer of `tf`), and attention has a fused form on GPUs alone, which round otherwise.
 fn compare(what: &str, spec: &ModelSpec, precision: Precision) {
     let here = step(spec, Device::Cpu, precision);
     let there = step(spec, GPU, precision);
@@ -66,7 +66,7 @@ fn compare(what: &str, spec: &ModelSpec, precision: Precision) {
             if *here != there {
                 let gap = f64::try_from((here - there).abs().max().to_kind(Kind::Double)).unwrap();
                 let largest = f64::try_from(here.abs().max().to_kind(Kind::Double)).unwrap();
-                if spec.head != "tf" || gap > 1e-6 * largest {
+                if gap > 3e-6 * largest.max(1e-3) {
                     differ.push(format!("{name} by {gap:e}"));
                 }
             }
