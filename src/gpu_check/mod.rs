@@ -10,6 +10,7 @@ mod environment;
 mod heads;
 mod out_of_memory;
 mod page;
+mod process_groups;
 mod resume;
 mod side_by_side;
 mod speed;
@@ -49,6 +50,7 @@ pub const CHECKS: &[Check] = &[
     speed::CHECK,
     out_of_memory::CHECK,
     side_by_side::CHECK,
+    process_groups::CHECK,
     resume::CHECK,
 ];
 

@@ -21,11 +21,11 @@ fn check(arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn a_page_says_what_is_on_the_machine_and_what_was_checked() {
     alone!();
-    let (code, said, page) = check(&["environment", "warnings", "memory"]);
+    let (code, said, page) = check(&["environment", "warnings", "memory", "process-groups"]);
     assert_eq!(code, Some(0), "{said}\n{page}");
     assert!(said.contains("environment: passed") && said.contains("memory: skipped"), "{said}");
     assert!(page.contains("| devices | cpu |") && page.contains("| memory | skipped |"), "{page}");
-    assert!(page.contains("wrote 0 lines"), "{page}");
+    assert!(page.contains("wrote 0 lines") && page.contains("gloo with one process"), "{page}");
 }
 
 #[test]

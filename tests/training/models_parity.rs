@@ -138,6 +138,9 @@ fn parity_with(backbone: &str, golden: &Value) {
         stages: cut,
         ..ModelSpec::default()
     };
+    // As the generator does. One unit of tresnet_l's last stage lies within a rounding of ReLU's kink: with channels-last maps and two
+    // threads PyTorch's own gradient of the first convolution has a norm of 214.7 instead of 217.4.
+    tch::set_num_threads(1);
     let mut model = Model::new(&spec, &labels(10), 0, Device::Cpu).unwrap();
     let state = fill_by(&mut model, formula_of(golden));
     let x = formula("input", &[2, 3, size, size], 1.0);
