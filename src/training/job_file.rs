@@ -17,6 +17,7 @@ use crate::files::own;
 use crate::images::DatasetSpec;
 use crate::json;
 use crate::models::Model;
+use crate::options::Options;
 use crate::runs::{Run, RunStore};
 
 /// The work of a worker process.
@@ -93,6 +94,9 @@ pub fn work(path: &Path) -> Result<String> {
     let text = own::read(path)?;
     let file: JobFile =
         json::parse(&text).map_err(|e| Error::in_file(path, format!("not a job that cpsd wrote: {e}")))?;
+    // As the words check them: a file may have been changed since.
+    let checked = file.options.check("a job").and_then(|()| file.options.check_further("a job"));
+    checked.map_err(|e| Error::in_file(path, e.message))?;
     let store = RunStore::new(file.runs);
     let teacher = |place: PathBuf| {
         let run = match place.is_absolute() {

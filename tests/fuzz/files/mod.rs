@@ -326,6 +326,25 @@ struct Fed {
     trouble: Option<String>,
 }
 
+/// Runs `work` and asks it to stop after two seconds: a job of a thousand epochs is long, and no fault.
+fn stopped_soon<R>(work: impl FnOnce() -> R) -> R {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let began = Instant::now();
+            while !done.load(Ordering::SeqCst) && began.elapsed() < Duration::from_secs(2) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            if !done.load(Ordering::SeqCst) {
+                interrupt::request();
+            }
+        });
+        let result = work();
+        done.store(true, Ordering::SeqCst);
+        result
+    })
+}
+
 fn feed(session: &mut Session, input: &Input) -> Fed {
     let Some(command) = input.code.strip_prefix('!') else {
         let (trouble, ended) = world::line_of(session, &input.code);
@@ -335,7 +354,7 @@ fn feed(session: &mut Session, input: &Input) -> Fed {
     let (command, path) = command.split_once(' ').unwrap();
     let done = match command {
         "fault" => fault(path),
-        "job" => job_file::work(Path::new(path)).is_ok(),
+        "job" => stopped_soon(|| job_file::work(Path::new(path)).is_ok()),
         _ => std::fs::read_to_string(path).is_ok_and(|text| check::check(session, &text, path).is_ok()),
     };
     Fed { done, trouble: None }
