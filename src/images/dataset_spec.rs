@@ -43,7 +43,7 @@ impl SourceSpec {
             SourceSpec::Taken { of, indices } => Arc::new(Taken::new(of.open()?, indices)?),
             SourceSpec::Cached { of, max_bytes } => Arc::new(Cached::new(of.open()?, max_bytes)),
             SourceSpec::Resized { of, run } => Arc::new(ResizedCache::open(of.open()?, &run)?),
-            SourceSpec::Scenes(scenes) => Arc::new(scenes),
+            SourceSpec::Scenes(scenes) => Arc::new(scenes.checked()?),
         })
     }
 }
@@ -104,6 +104,9 @@ mod tests {
         assert_eq!(part.labels.images(), back.labels.images());
         // As before there were unknown entries.
         assert!(!json.contains("\"unknown\""));
+        let larger = json.replace("\"size\":32", "\"size\":65536");
+        let error = serde_json::from_str::<DatasetSpec>(&larger).unwrap().open().unwrap_err();
+        assert!(error.message.contains("from 16 to 2048 pixels"), "{}", error.message);
     }
 
     #[test]

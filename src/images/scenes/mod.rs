@@ -87,9 +87,7 @@ pub fn labels() -> Vec<String> {
 ///
 /// Errors: a size or number of pictures out of range.
 pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
-    if !(16..=2048).contains(&options.size) {
-        return Err(Error::option("size", "emoji-scenes", "from 16 to 2048 pixels", options.size));
-    }
+    check_size(options.size)?;
     Split::ALL
         .iter()
         .filter(|split| split.len(options) > 0)
@@ -106,6 +104,20 @@ pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
             Ok((split.name().to_string(), Dataset::new("emoji-scenes", split.name(), table, source)?))
         })
         .collect()
+}
+
+fn check_size(size: u32) -> Result<()> {
+    match (16..=2048).contains(&size) {
+        true => Ok(()),
+        false => Err(Error::option("size", "emoji-scenes", "from 16 to 2048 pixels", size)),
+    }
+}
+
+impl Scenes {
+    /// The scenes of a description. Errors: a size out of range.
+    pub fn checked(self) -> Result<Scenes> {
+        check_size(self.size).map(|()| self)
+    }
 }
 
 /// Scenes painted on demand.
