@@ -32,6 +32,11 @@ fn main() {
         println!("cargo:rustc-check-cfg=cfg({name})");
         println!("cargo:rerun-if-changed={file}");
     }
+    let out = std::env::var_os("OUT_DIR").map(PathBuf::from);
+    if let Some(out) = &out {
+        // Earlier versions of this script wrote it there; the linker would take it before that of a libtorch with CUDA.
+        let _ = std::fs::remove_file(out.join("libtorch_cuda.a"));
+    }
     let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
         return;
     };
@@ -51,12 +56,15 @@ fn main() {
         // CUDA kernels register themselves from libtorch_cuda, which nothing refers to by symbol.
         println!("cargo:rustc-link-arg=-Wl,--no-as-needed,-ltorch_cuda,--as-needed");
         println!("cargo:rustc-link-search=native={}", lib.display());
-    } else if let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) {
-        // It may still name libtorch_cuda: an archive without members links to nothing.
-        if let Err(error) = std::fs::write(out.join("libtorch_cuda.a"), "!<arch>\n") {
+    } else if let Some(out) = out {
+        // It may still name libtorch_cuda: an archive without members links to nothing. It has a folder of its own, as the crate
+        // cc adds OUT_DIR to the folders that the linker searches, for a libtorch with CUDA too.
+        let folder = out.join("without_cuda");
+        let made = std::fs::create_dir_all(&folder);
+        if let Err(error) = made.and_then(|()| std::fs::write(folder.join("libtorch_cuda.a"), "!<arch>\n")) {
             println!("cargo:warning=an empty libtorch_cuda.a cannot be written: {error}");
         }
-        println!("cargo:rustc-link-search=native={}", out.display());
+        println!("cargo:rustc-link-search=native={}", folder.display());
     }
 }
 

@@ -19,22 +19,23 @@ fn symbol(library: *mut c_void, name: &CStr) -> Option<*mut c_void> {
 /// and where the runtime does not say it.
 pub fn free_memory(device: Device) -> Option<u64> {
     let Device::Cuda(gpu) = device else { return None };
+    // The runtime tells of the current device, which belongs to the thread and which libtorch trusts to stay. A thread of its own
+    // has nothing to put back: that would make a context on GPU 0 in a process that uses another.
+    std::thread::scope(|scope| {
+        std::thread::Builder::new().spawn_scoped(scope, || free_memory_here(gpu)).ok()?.join().ok()?
+    })
+}
+
+/// [`free_memory`] of that GPU, which becomes this thread's.
+fn free_memory_here(gpu: usize) -> Option<u64> {
     let find = |name| symbol(libc::RTLD_DEFAULT, name);
-    let (get, set) = (find(c"cudaGetDevice")?, find(c"cudaSetDevice")?);
-    let ask = find(c"cudaMemGetInfo")?;
+    let (set, ask) = (find(c"cudaSetDevice")?, find(c"cudaMemGetInfo")?);
     // SAFETY: these are the types of CUDA's runtime.
     unsafe {
-        let get: extern "C" fn(*mut c_int) -> c_int = std::mem::transmute(get);
         let set: extern "C" fn(c_int) -> c_int = std::mem::transmute(set);
         let ask: extern "C" fn(*mut usize, *mut usize) -> c_int = std::mem::transmute(ask);
-        let (mut current, mut free, mut total) = (0, 0, 0);
-        if get(&mut current) != 0 || set(gpu as c_int) != 0 {
-            return None;
-        }
-        let answered = ask(&mut free, &mut total) == 0;
-        // libtorch trusts that its thread's device stays.
-        let back = set(current) == 0;
-        (answered && back).then_some(free as u64)
+        let (mut free, mut total) = (0, 0);
+        (set(gpu as c_int) == 0 && ask(&mut free, &mut total) == 0).then_some(free as u64)
     }
 }
 

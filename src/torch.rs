@@ -88,7 +88,8 @@ fn count(change: impl FnOnce(&mut Transfers)) {
 
 /// A copy on that device. To a GPU it goes through pinned memory, and the CPU does not wait for it.
 ///
-/// A training step uploads twice: its input and the positions of its images.
+/// A training step uploads twice, its input and the positions of its images, once more for the numbers of augmentation on a GPU,
+/// and once more where labels are unknown.
 pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
     upload_pinned(&pinned(tensor, device)?, device)
 }

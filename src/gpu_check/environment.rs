@@ -9,8 +9,8 @@ pub const CHECK: Check =
     Check { name: "environment", question: "What is on this machine?", limit: 120, parts: WHOLE, run: environment };
 
 fn environment(_part: &str) -> Result<Outcome> {
-    let mut outcome = Outcome::new(&["what", "is"]);
-    let mut row = |what: &str, is: String| outcome.row([what.to_string(), is]);
+    let mut outcome = Outcome::new(&["item", "value"]);
+    let mut row = |item: &str, value: String| outcome.row([item.to_string(), value]);
     row("cpsd", env!("CARGO_PKG_VERSION").into());
     row("devices", devices::all().into_iter().map(devices::name).collect::<Vec<_>>().join(", "));
     row("cuDNN", tch::Cuda::cudnn_is_available().to_string());

@@ -102,10 +102,6 @@ const CHOOSING: &[&str] = &["mcar"];
 
 /// The difference between a model's logits on `device` and on the CPU.
 pub fn compared(model: &Model, device: Device) -> Result<f64> {
-    let on = |device: Device| -> Result<_> {
-        let mut copy = Model::new(&ModelSpec { weights: None, ..model.spec.clone() }, &model.labels, 0, device)?;
-        copy.load_state(&model.state())?;
-        logits(&copy, 2)
-    };
+    let on = |device| logits(&model.twin_on(device)?, 2);
     difference(&on(device)?, &on(Device::Cpu)?)
 }

@@ -21,7 +21,7 @@ fn out_of_memory(_part: &str) -> Result<Outcome> {
     }
     let mut outcome = Outcome::new(&[]);
     let store = Store::new()?;
-    // Few pictures that are drawn again and again would not fill a batch: 2,048 small ones, enlarged.
+    // A batch has each picture once, so 2,048 pictures are needed; they are small and are enlarged.
     let data = scenes(2048, 8, 32)?;
     let model = spec("resnet101", heads::find("gap")?, 640, data.0.labels.labels());
     match run(&store.store, &job("too large", &data, model, 1, 2048)) {

@@ -8,6 +8,7 @@ use super::{Check, Outcome, WHOLE};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files::own;
+use crate::runs::RunStore;
 
 pub const CHECK: Check = Check {
     name: "resume",
@@ -31,14 +32,15 @@ fn resume(_part: &str) -> Result<Outcome> {
     outcome.row(["once more, undisturbed".into(), again.clone(), (again == undisturbed).to_string()]);
     for (name, signal) in [("stopped by SIGINT", libc::SIGINT), ("killed by SIGKILL", libc::SIGKILL)] {
         let store = folder.path().join(name.replace(' ', "-"));
-        let child = start(&store)?;
-        // Some steps in: the work folder is there, and with it the first epoch's line or a checkpoint.
-        let begun = wait_for(|| store.join(".work").exists(), 120)?;
-        if begun {
-            std::thread::sleep(Duration::from_secs(3));
+        let mut child = start(&store)?;
+        let came = wait_for_checkpoint(&store, &mut child, 120)?;
+        outcome.expect(came, || format!("{name}: there was no checkpoint before it ended, or within 120 s"));
+        let running = matches!(child.try_wait(), Ok(None));
+        outcome.expect(running, || format!("{name}: the training ended before the signal"));
+        if running {
+            // SAFETY: a signal to a child that is not yet waited for.
+            unsafe { libc::kill(child.id() as i32, signal) };
         }
-        // SAFETY: a signal to a child that is not yet waited for.
-        unsafe { libc::kill(child.id() as i32, signal) };
         let _ = child.wait_with_output();
         let came = finish(start(&store)?)?;
         outcome.expect(came == undisturbed, || format!("{name}: a last loss of {came} instead of {undisturbed}"));
@@ -50,6 +52,7 @@ fn resume(_part: &str) -> Result<Outcome> {
 fn start(store: &Path) -> Result<Child> {
     let program = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
     Command::new(&program)
+        .env("CPSD_CHECKPOINT_EVERY", "0.2")
         .arg("--quiet")
         .arg("--runs")
         .arg(store)
@@ -74,11 +77,13 @@ fn finish(child: Child) -> Result<String> {
     }
 }
 
-fn wait_for(there: impl Fn() -> bool, seconds: u64) -> Result<bool> {
+/// Waits until the training has written a checkpoint. Whether it did so before it ended and in time.
+fn wait_for_checkpoint(store: &Path, child: &mut Child, seconds: u64) -> Result<bool> {
     let end = Instant::now() + Duration::from_secs(seconds);
-    while !there() {
+    let store = RunStore::new(store);
+    while !store.has_checkpoints() {
         interrupt::check()?;
-        if Instant::now() > end {
+        if Instant::now() > end || !matches!(child.try_wait(), Ok(None)) {
             return Ok(false);
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::data::spec;
 use super::{Check, Outcome};
+use crate::cuda;
 use crate::devices;
 use crate::error::{Error, Result};
 use crate::losses::LossSpec;
@@ -75,7 +76,7 @@ fn speed(part: &str) -> Result<Outcome> {
     ]);
     outcome.note(format!(
         "80 labels, {steps} steps after some that are not counted: normalise, forward, ASL, backward, Adam, moving average; the \
-         pictures are on the device. Memory is what the driver says this process took, libtorch's cache included. As in a long training, cuDNN measures its kernels, unless 'unmeasured' says otherwise"
+         pictures are on the device. GPU memory is the memory that became used while it ran, libtorch's cache included. As in a long training, cuDNN measures its kernels, unless 'unmeasured' says otherwise"
     ));
     Ok(outcome)
 }
@@ -89,6 +90,7 @@ fn measure(
     steps: u64,
     device: Device,
 ) -> Result<(f64, Option<u64>)> {
+    let before = cuda::free_memory(device);
     let labels: Vec<String> = (0..80).map(|i| format!("label {i}")).collect();
     let model = Model::new(&spec(backbone, heads::find(head)?, side, &labels), &labels, 0, device)?;
     let options = TrainOptions { precision, ..TrainOptions::default() };
@@ -118,7 +120,7 @@ fn measure(
     }
     wait(&last)?;
     let seconds = start.elapsed().as_secs_f64();
-    let taken = used_by_this_process(device);
+    let taken = before.zip(cuda::free_memory(device)).map(|(before, after)| before.saturating_sub(after));
     Ok(((steps as i64 * batch) as f64 / seconds, taken))
 }
 
@@ -126,21 +128,4 @@ fn measure(
 fn wait(last: &Tensor) -> Result<()> {
     f64::try_from(&last.f_sum(Kind::Double)?)?;
     Ok(())
-}
-
-/// Bytes of the GPU that this process has, by nvidia-smi. None where it cannot be asked, as inside some containers.
-fn used_by_this_process(device: Device) -> Option<u64> {
-    if !device.is_cuda() {
-        return None;
-    }
-    // SAFETY: a function of the CUDA runtime that libtorch has loaded; it writes two sizes.
-    unsafe {
-        let ask = libc::dlsym(libc::RTLD_DEFAULT, c"cudaMemGetInfo".as_ptr());
-        if ask.is_null() {
-            return None;
-        }
-        let ask: unsafe extern "C" fn(*mut usize, *mut usize) -> i32 = std::mem::transmute(ask);
-        let (mut free, mut total) = (0, 0);
-        (ask(&mut free, &mut total) == 0).then(|| (total - free) as u64)
-    }
 }

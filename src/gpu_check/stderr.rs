@@ -6,8 +6,17 @@ use std::os::fd::AsRawFd;
 use crate::error::{Error, Result};
 use crate::files::own;
 
-/// Runs `work` and returns what was written to standard error meanwhile, by any thread.
-pub fn captured<R>(work: impl FnOnce() -> Result<R>) -> Result<(R, String)> {
+/// Runs `work` and returns its result and what was written to standard error meanwhile, by any thread.
+///
+/// Errors: those of `work`, beside what was written; standard error cannot be redirected or read.
+pub fn captured<R>(work: impl FnOnce() -> Result<R>) -> (Result<R>, String) {
+    match redirected(work) {
+        Ok(came) => came,
+        Err(error) => (Err(error), String::new()),
+    }
+}
+
+fn redirected<R>(work: impl FnOnce() -> Result<R>) -> Result<(Result<R>, String)> {
     let failed = |what: &str| Error::internal(format!("standard error cannot be {what}"));
     let mut file = own::temporary_file(&own::session_folder()?)?;
     // SAFETY: duplicates of descriptors that are open; the first is put back below.
@@ -19,7 +28,7 @@ pub fn captured<R>(work: impl FnOnce() -> Result<R>) -> Result<(R, String)> {
     struct Back(i32);
     impl Drop for Back {
         fn drop(&mut self) {
-            // SAFETY: a descriptor that `captured` made and nobody else has.
+            // SAFETY: a descriptor that `redirected` made and nobody else has.
             unsafe {
                 libc::dup2(self.0, 2);
                 libc::close(self.0);
@@ -32,5 +41,5 @@ pub fn captured<R>(work: impl FnOnce() -> Result<R>) -> Result<(R, String)> {
     let mut text = String::new();
     file.as_file_mut().rewind().map_err(|_| failed("read"))?;
     file.as_file_mut().read_to_string(&mut text).map_err(|_| failed("read"))?;
-    Ok((result?, text))
+    Ok((result, text))
 }

@@ -3,6 +3,7 @@
 use super::data::{Store, job, scenes, spec};
 use super::stderr::captured;
 use super::{Check, Outcome, WHOLE};
+use crate::devices;
 use crate::error::Result;
 use crate::models::heads;
 use crate::training::{Predictor, predict, run};
@@ -19,11 +20,16 @@ fn warnings(_part: &str) -> Result<Outcome> {
     let data = scenes(32, 16, 64)?;
     let model = spec("resnet18", heads::find("q2l")?, 64, data.0.labels.labels());
     let store = Store::new()?;
-    let (_, written) = captured(|| {
+    // Says now why no GPU is used, where it has to; that line is not the training's.
+    devices::first();
+    let (result, written) = captured(|| {
         let trained = run(&store.store, &job("warnings", &data, model, 2, 8))?;
         predict(&store.store, &Predictor::Model(trained), &data.1)
-    })?;
+    });
     let mut outcome = Outcome::new(&[]);
+    if let Err(error) = result {
+        outcome.fail(error.to_string());
+    }
     outcome.note(format!("two epochs of resnet18 and q2l and a prediction wrote {} lines", written.lines().count()));
     outcome.expect(written.is_empty(), || {
         format!("the first lines: {}", written.lines().take(5).collect::<Vec<_>>().join(" / "))

@@ -127,6 +127,11 @@ impl RunStore {
         self.work_folders(id).iter().any(|folder| folder.join(CHECKPOINT).exists())
     }
 
+    /// Whether any unfinished run has a checkpoint.
+    pub fn has_checkpoints(&self) -> bool {
+        own::entries(&self.work_folder()).any(|entry| entry.path().join(CHECKPOINT).exists())
+    }
+
     /// A temporary file for the job of a worker process. Errors: Io.
     pub fn temporary_job_file(&self) -> Result<NamedTempFile> {
         job_files::temporary(&self.work_folder())

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
 
-/// Different tensors that are kept at most, of pictures of different sizes, say; the oldest makes room.
+/// Different tensors that are kept at most for each device and kind, of pictures of different sizes, say; the oldest makes room.
 const KEPT: usize = 32;
 
 /// The constants of a layer: one tensor for each key, device and kind, made when it is first asked for.
@@ -29,8 +29,11 @@ impl<K: PartialEq> Constants<K> {
             return Ok(tensor.shallow_clone());
         }
         let tensor = tch::no_grad(|| -> Result<Tensor> { super::upload(&make()?.f_to_kind(kind)?, device) })?;
-        if made.len() == KEPT {
-            let _ = made.remove(0);
+        let beside = |(_, d, t, _): &(K, Device, Kind, Tensor)| *d == device && *t == kind;
+        if made.iter().filter(|kept| beside(kept)).count() == KEPT
+            && let Some(oldest) = made.iter().position(beside)
+        {
+            let _ = made.remove(oldest);
         }
         made.push((key, device, kind, tensor.shallow_clone()));
         Ok(tensor)
@@ -65,9 +68,11 @@ mod tests {
             get(2, Kind::Float);
         }
         assert_eq!(count.get(), 3);
-        // What was made first makes room.
+        // What was made first makes room among those of its kind.
         (3..3 + KEPT as i64).for_each(|key| get(key, Kind::Float));
-        assert_eq!(constants.made.lock().len(), KEPT);
+        assert_eq!(constants.made.lock().len(), KEPT + 1);
+        get(1, Kind::Int64);
+        assert_eq!(count.get(), 3 + KEPT);
         get(1, Kind::Float);
         assert_eq!(count.get(), 3 + KEPT + 1);
     }

@@ -40,7 +40,7 @@ fn build() -> Option<PathBuf> {
         let lib = torch.join("lib");
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
         let output = Command::new(compiler)
-            .args(["-std=c++20", "-O1", "-fPIC", "-shared", "-w", "-ltorch_cpu", "-lc10", "-o"])
+            .args(["-std=c++20", "-O1", "-fPIC", "-shared", "-w", "-o"])
             .arg(&made)
             .arg("-Wl,--no-as-needed")
             .arg(&source)

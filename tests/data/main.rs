@@ -9,7 +9,6 @@ mod datasets;
 mod figures;
 mod graph_golden;
 mod graph_properties;
-mod host_tensors;
 mod hostile_tables;
 mod house;
 mod labels_coco;

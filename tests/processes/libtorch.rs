@@ -291,18 +291,29 @@ fn another_kind_of_libtorch_at_the_same_path_is_linked_anew() {
     std::fs::create_dir_all(package.join("src")).unwrap();
     std::fs::create_dir_all(libtorch.join("lib")).unwrap();
     std::fs::copy(root("build.rs"), package.join("build.rs")).unwrap();
-    // No header is there, so nothing is compiled by the crate that compiles C++.
+    // One of the two headers is there, so the crate that compiles C++ is called once. Like cc, the stub adds OUT_DIR to the
+    // folders that the linker searches; it compiles nothing.
+    std::fs::create_dir_all(libtorch.join("include/ATen")).unwrap();
+    std::fs::write(libtorch.join("include/ATen/Context.h"), "").unwrap();
     let of_cc = package.join("cc");
     std::fs::create_dir_all(of_cc.join("src")).unwrap();
     std::fs::write(of_cc.join("Cargo.toml"), "[package]\nname = \"cc\"\nedition = \"2024\"\n").unwrap();
     let methods =
         ["cpp(&mut self, _: bool)", "pic(&mut self, _: bool)", "warnings(&mut self, _: bool)"].map(String::from);
     let texts = ["include", "flag", "flag_if_supported", "file"].map(|name| format!("{name}<T>(&mut self, _: T)"));
-    let more = ["define(&mut self, _: &str, _: Option<&str>)".to_string(), "compile(&mut self, _: &str)".to_string()];
+    let more = ["define(&mut self, _: &str, _: Option<&str>)".to_string()];
     let methods = methods.iter().chain(&texts).chain(&more);
     let methods: String = methods.map(|method| format!("    pub fn {method} -> &mut Build {{ self }}\n")).collect();
-    let code = format!("pub struct Build;\nimpl Build {{\n    pub fn new() -> Build {{ Build }}\n{methods}}}\n");
+    let compile = "    pub fn compile(&self, _: &str) {\n        \
+        println!(\"cargo:rustc-link-search=native={}\", std::env::var(\"OUT_DIR\").unwrap());\n    }\n";
+    let code =
+        format!("pub struct Build;\nimpl Build {{\n    pub fn new() -> Build {{ Build }}\n{methods}{compile}}}\n");
     std::fs::write(of_cc.join("src/lib.rs"), code).unwrap();
+    // Without them cargo would run the build script in each build.
+    for shim in ["src/torch/flags.cpp", "src/distributed/shim.cpp"] {
+        std::fs::create_dir_all(package.join(shim).parent().unwrap()).unwrap();
+        std::fs::write(package.join(shim), "").unwrap();
+    }
     let manifest =
         "[package]\nname = \"linked\"\nedition = \"2024\"\n[workspace]\n[build-dependencies]\ncc = { path = \"cc\" }\n";
     std::fs::write(package.join("Cargo.toml"), manifest).unwrap();

@@ -93,10 +93,12 @@ impl Dsdl {
         full(&matmul(&leaky_relu(&matmul(&self.words, &self.first)?, 0.2)?, &self.second)?)
     }
 
-    /// (D Dᵀ + λI)⁻¹ D, `[m, C]`, in f32: an inverse enlarges what rounding changed.
+    /// (D Dᵀ + λI)⁻¹ D, `[m, C]`, in f32: an inverse enlarges what rounding changed. For that reason too a GPU makes D Dᵀ in
+    /// f64, which TensorFloat-32 does not round.
     fn classifiers(&self, d: &Tensor) -> Result<Tensor> {
         let m = d.size()[0];
-        let gram = d.f_matmul(&d.f_transpose(0, 1)?)?;
+        let factor = if d.device().is_cuda() { d.f_to_kind(Kind::Double)? } else { d.shallow_clone() };
+        let gram = factor.f_matmul(&factor.f_transpose(0, 1)?)?.f_to_kind(Kind::Float)?;
         let ridge = Tensor::f_eye(m, (Kind::Float, d.device()))?.f_mul_scalar(self.ridge)?;
         load_linear_algebra(d.device());
         Ok(Tensor::f_linalg_solve(&gram.f_add(&ridge)?, d, true)?)

@@ -154,6 +154,7 @@ impl Mgtn {
             let weighted = self.edges.f_mul(&scores.f_softmax(1, None::<Kind>)?)?;
             Ok(weighted.f_sum_dim_intlist(&[1i64][..], false, None)?.f_squeeze_dim(0)?)
         };
+        // Its numbers are sums of numbers from 0 on and nothing inverts it, so a GPU may make it in TensorFloat-32.
         let product = chosen(&self.choices[0])?.f_matmul(&chosen(&self.choices[1])?)?;
         let m = product.size()[0];
         let adjacency = normalised(&product.f_add(&Tensor::f_eye(m, (Kind::Float, product.device()))?)?)?;
