@@ -121,6 +121,7 @@ fn start(cli: Cli) -> u8 {
         Ok(Err(panic)) => exit::fail(&Failure::plain(panics::fault(&*panic))),
         Err(error) => exit::fail(&Failure::plain(Error::internal(format!("a thread cannot be made: {error}")))),
     };
+    cpsd::training::leave();
     own::remove_session_folder();
     code
 }

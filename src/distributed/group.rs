@@ -32,11 +32,21 @@ impl Engine {
         }
     }
 
+    /// The name that `CPSD_BACKEND` has.
+    fn asked() -> Option<String> {
+        std::env::var(ENGINE).ok().filter(|name| !name.is_empty())
+    }
+
+    /// Whether several processes may use one GPU: over Gloo, if `CPSD_BACKEND` asks for it. NCCL refuses that.
+    pub fn lets_share_gpus() -> bool {
+        Engine::asked().as_deref() == Some("gloo")
+    }
+
     /// That of `CPSD_BACKEND`, or NCCL for GPUs where libtorch has it, else Gloo. Errors: another name, or one that is not there.
     pub fn for_device(device: Device) -> Result<Engine> {
         // SAFETY: no arguments.
         let has_nccl = device.is_cuda() && unsafe { native::cpsd_has_nccl() } != 0;
-        match std::env::var(ENGINE).ok().filter(|name| !name.is_empty()).as_deref() {
+        match Engine::asked().as_deref() {
             Some("gloo") => Ok(Engine::Gloo),
             Some("nccl") if has_nccl => Ok(Engine::Nccl),
             Some("nccl") => Err(Error::argument(format!(
@@ -170,25 +180,6 @@ impl Group {
         })
     }
 
-    /// The tensors of all processes, of the same shape everywhere, in the order of their ranks. Errors: as for
-    /// [`all_reduce`](Self::all_reduce).
-    pub fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>> {
-        let tensor = tensor.f_detach()?.f_contiguous()?;
-        let all = (0..self.size).map(|_| Ok(tensor.f_zeros_like()?)).collect::<Result<Vec<Tensor>>>()?;
-        let pointers: Vec<Handle> = all.iter().map(|tensor| tensor.as_ptr().cast_mut().cast()).collect();
-        // SAFETY: as above.
-        self.done("a collection", |pending| unsafe {
-            native::cpsd_group_all_gather(
-                self.handle,
-                tensor.as_ptr().cast_mut().cast(),
-                pointers.as_ptr(),
-                pointers.len(),
-                pending,
-            )
-        })?;
-        Ok(all)
-    }
-
     /// Returns when all processes have called it. Errors: as for [`all_reduce`](Self::all_reduce).
     pub fn barrier(&self, device: Device) -> Result<()> {
         let one = Tensor::f_ones([1], (Kind::Float, device))?;
@@ -289,11 +280,9 @@ mod tests {
     }
 
     #[test]
-    fn processes_sum_copy_and_collect() {
+    fn processes_sum_copy_and_tell() {
         let came = ranks(3, |group| {
             let own = Tensor::from_slice(&[1.0f32, group.rank() as f32]);
-            let all = group.all_gather(&own).unwrap();
-            let collected: Vec<Vec<f32>> = all.iter().map(values).collect();
             group.barrier(Device::Cpu).unwrap();
             let sum = own.copy();
             group.all_reduce(&sum).unwrap();
@@ -303,11 +292,10 @@ mod tests {
             }
             let told = group.store().wait(&["absent".into(), "told".into()], None).unwrap().unwrap();
             assert_eq!(group.store().wait(&["absent".into()], Some(Duration::ZERO)).unwrap(), None);
-            (collected, values(&sum), values(&own), told)
+            (values(&sum), values(&own), told)
         });
-        let collected: Vec<Vec<f32>> = (0..3).map(|rank| vec![1.0, rank as f32]).collect();
         for one in came {
-            assert_eq!(one, (collected.clone(), vec![3.0, 3.0], vec![1.0, 2.0], (1, b"by one".to_vec())));
+            assert_eq!(one, (vec![3.0, 3.0], vec![1.0, 2.0], (1, b"by one".to_vec())));
         }
     }
 
@@ -325,7 +313,7 @@ mod tests {
         let x = Tensor::from_slice(&[1.0f32, 2.0]).to_device(Device::Cuda(0));
         group.all_reduce(&x).unwrap();
         group.broadcast(&x, 0).unwrap();
-        assert_eq!(values(&group.all_gather(&x).unwrap()[0]), [1.0, 2.0]);
+        assert_eq!(values(&x), [1.0, 2.0]);
         group.barrier(Device::Cuda(0)).unwrap();
         let x = x.set_requires_grad(true);
         group.sum(&x).unwrap().square().sum(Kind::Float).backward();

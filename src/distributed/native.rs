@@ -42,13 +42,6 @@ unsafe extern "C" {
     pub(super) fn cpsd_group_all_reduce(group: Handle, tensor: Handle, pending: *mut Handle) -> *mut c_char;
     pub(super) fn cpsd_group_broadcast(group: Handle, tensor: Handle, root: c_int, pending: *mut Handle)
     -> *mut c_char;
-    pub(super) fn cpsd_group_all_gather(
-        group: Handle,
-        tensor: Handle,
-        all: *const Handle,
-        size: usize,
-        pending: *mut Handle,
-    ) -> *mut c_char;
     pub(super) fn cpsd_pending_done(pending: Handle, done: *mut c_int) -> *mut c_char;
     pub(super) fn cpsd_pending_free(pending: Handle);
     pub(super) fn cpsd_group_sum(group: Handle, tensor: Handle, sum: *mut Handle) -> *mut c_char;
@@ -79,7 +72,6 @@ mod absent {
         cpsd_group_new(Handle, *const c_char, c_int, c_int, c_int, i64, i64, *mut Handle);
         cpsd_group_all_reduce(Handle, Handle, *mut Handle);
         cpsd_group_broadcast(Handle, Handle, c_int, *mut Handle);
-        cpsd_group_all_gather(Handle, Handle, *const Handle, usize, *mut Handle);
         cpsd_pending_done(Handle, *mut c_int);
         cpsd_group_sum(Handle, Handle, *mut Handle);
     }

@@ -34,7 +34,7 @@ impl Place {
         Place::of(&|name| std::env::var(name).ok())
     }
 
-    /// The variables that a process hands to those that it starts for another purpose must not name a place.
+    /// The variables that give a process its place. They are removed from the environment of workers that do other work.
     pub const VARIABLES: [&'static str; 6] =
         ["RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE"];
 
@@ -92,13 +92,15 @@ impl Place {
     }
 }
 
-/// The first name of a list of Slurm's: `gpu[003-005,9],x` is `gpu003`.
+/// The first name of a list of Slurm's: `gpu[003-005,9]-ib,x` is `gpu003-ib`.
 fn first_node(list: &str) -> String {
     match list.find(['[', ',']) {
         Some(at) if list[at..].starts_with('[') => {
             let inside = &list[at + 1..];
             let first = inside.split(['-', ',', ']']).next().unwrap_or("");
-            format!("{}{first}", &list[..at])
+            let after = inside.split_once(']').map_or("", |(_, after)| after);
+            let after = after.split(',').next().unwrap_or("");
+            format!("{}{first}{after}", &list[..at])
         }
         Some(at) => list[..at].to_string(),
         None => list.to_string(),
@@ -138,6 +140,7 @@ mod tests {
         assert_eq!(of(&slurm), Ok(Some(expected)));
         // The script of a batch job of eight tasks.
         assert_eq!(of(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "8")]), Ok(None));
+        assert_eq!([first_node("node[1-3]-ib,b"), first_node("a[02,4].x")], ["node1-ib", "a02.x"]);
         assert_eq!((first_node("a,b"), first_node("a-1")), ("a".to_string(), "a-1".to_string()));
     }
 

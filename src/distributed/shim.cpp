@@ -169,6 +169,8 @@ char* cpsd_group_new(
     Store* store, const char* prefix, int nccl, int rank, int size, int64_t joining, int64_t timeout, Group** group) {
   return caught([&] {
     auto own = c10::make_intrusive<c10d::PrefixStore>(std::string(prefix), store->store);
+    // The engines wait in the store for the others, NCCL in the first operation.
+    own->setTimeout(milliseconds(joining));
     if (nccl != 0) {
 #ifdef CPSD_NCCL
       auto options = c10::make_intrusive<c10d::ProcessGroupNCCL::Options>(false);
@@ -190,8 +192,13 @@ char* cpsd_group_new(
   });
 }
 
+// NCCL's destructor warns if the group was not ended before. `abort` ends it at once, where `shutdown` would wait for operations
+// that never end when another process has gone.
 void cpsd_group_free(Group* group) {
-  caught([&] { delete group; });
+  if (group->on_stream) {
+    cpsd_text_free(caught([&] { group->backend->abort(); }));
+  }
+  cpsd_text_free(caught([&] { delete group; }));
 }
 
 // Starts to replace the tensor by its sum over all processes.
@@ -209,18 +216,6 @@ char* cpsd_group_broadcast(Group* group, at::Tensor* tensor, int root, Pending**
     c10d::BroadcastOptions options;
     options.rootRank = root;
     *pending = new Pending{group->backend->broadcast(tensors, options), group->on_stream};
-  });
-}
-
-// Starts to fill `all`, as many tensors as processes, with theirs.
-char* cpsd_group_all_gather(Group* group, at::Tensor* tensor, at::Tensor** all, size_t size, Pending** pending) {
-  return caught([&] {
-    std::vector<at::Tensor> inputs{*tensor};
-    std::vector<std::vector<at::Tensor>> outputs(1);
-    for (size_t i = 0; i < size; i++) {
-      outputs[0].push_back(*all[i]);
-    }
-    *pending = new Pending{group->backend->allgather(outputs, inputs), group->on_stream};
   });
 }
 

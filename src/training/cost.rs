@@ -11,6 +11,7 @@ use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
 use super::peers::Peers;
+use super::run::flags_of;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use crate::files::own;
 use crate::images::Dataset;
 use crate::losses::LossSpec;
 use crate::runs::{Begun, RunStore};
+use crate::torch::flags;
 
 /// The costs measured so far.
 #[derive(Default)]
@@ -113,6 +115,7 @@ fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
             o.views,
             o.augment,
             o.seed_of_views(),
+            o.tf32,
             train.source.fingerprint()
         ])
         .to_string()
@@ -129,6 +132,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     } else {
         MANY
     };
+    let flags = flags_of(job, train.len());
     let (train, val) = (train.take_first(few)?, val.take_first(few)?);
     let n = train.len() as f64;
     // A script's own loss is timed as the built-in one: its cost is small compared with the model's.
@@ -174,6 +178,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
             crate::devices::name(place.device())
         ));
     }
+    let _held = flags::hold(flags, place.device())?;
     let model = model.moved_to(place.device())?;
     let Begun::Work(work) = store.begin(&id, &spec)? else {
         return Err(Error::internal("a new run store already holds a run"));

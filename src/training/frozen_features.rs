@@ -18,12 +18,14 @@ use crate::runs::{RunStore, id_of};
 const BATCH: usize = 16;
 
 fn spec(model: &Model, dataset: &Dataset, views: &Views) -> Result<Value> {
-    Ok(json!({
+    let mut spec = json!({
         "format": 1,
         "frozen": model.frozen_fingerprint()?,
         "data": dataset.source.fingerprint(),
         "views": views.fingerprint(),
-    }))
+    });
+    views.name_tf32(&mut spec);
+    Ok(spec)
 }
 
 const KIND: &str = "features";

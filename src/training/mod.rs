@@ -60,6 +60,7 @@ pub use callbacks::Callbacks;
 pub use ensemble::Ensemble;
 pub use job::{Distillation, Job};
 pub use options::{DistillOptions, TrainOptions};
+pub use peers::leave;
 pub use plan::Plan;
 pub use predict::{Predictions, Predictor, evaluate, predict};
 pub use run::{run, run_with};

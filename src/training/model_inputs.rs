@@ -83,6 +83,14 @@ impl ModelInputs {
         Ok(self)
     }
 
+    /// Bytes of the features that are kept on the device.
+    pub fn kept_bytes(&self) -> u64 {
+        match self {
+            ModelInputs::Frozen { rows, kept: Some(_), .. } => rows.bytes(),
+            _ => 0,
+        }
+    }
+
     /// Number of pictures.
     pub fn num_pictures(&self) -> usize {
         match self {
@@ -227,7 +235,7 @@ mod tests {
         let model = Model::new(&spec.resolved().unwrap(), &labels, 1, device).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::new(folder.path());
-        let views = Views { count: 2, augment: Some(Default::default()), seed: 1 };
+        let views = Views { count: 2, augment: Some(Default::default()), seed: 1, tf32: true };
         let inputs =
             |free| ModelInputs::new(&store, &model, &train, views.clone()).unwrap().keep(device, free).unwrap();
         let is_kept = |inputs: &ModelInputs| matches!(inputs, ModelInputs::Frozen { kept: Some(_), .. });
@@ -236,6 +244,7 @@ mod tests {
         let bytes = rows.bytes();
         let kept = inputs(Some(2 * bytes));
         assert!(is_kept(&kept) && !is_kept(&read) && !is_kept(&inputs(Some(2 * bytes - 1))));
+        assert_eq!([kept.kept_bytes(), read.kept_bytes()], [bytes, 0]);
         for epoch in 0..2 {
             let batches = |inputs: &ModelInputs| -> Vec<(Vec<i64>, Vec<i64>, Tensor, [Tensor; 2])> {
                 let batches = inputs.epoch(&model, epoch, 1..4, 3, 7, &Peers::alone()).unwrap().map(Result::unwrap);

@@ -5,7 +5,7 @@ use tch::Device;
 
 use super::job::Job;
 use super::model_inputs::last_batch;
-use super::options::TrainOptions;
+use super::options::{ScheduleKind, TrainOptions};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -50,17 +50,25 @@ impl NamedJob {
     }
 }
 
+/// Errors: options of a training in several processes of which one is a closure.
+pub(super) fn check_closures(job: &Job) -> Result<()> {
+    let TrainOptions { nproc, ref loss, ref schedule, .. } = job.options;
+    let script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
+    let in_losses = script(loss) || job.distillation.as_ref().is_some_and(|d| script(&d.loss));
+    if in_losses || matches!(schedule, ScheduleKind::Script(_)) {
+        return Err(Error::argument(format!(
+            "a loss or schedule that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
+        ))
+        .about_option("nproc")
+        .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl) and schedules train in several processes"));
+    }
+    Ok(())
+}
+
 /// Errors: a training that several processes cannot do in parts.
 fn check_parts(job: &Job, model: &Model, train: &Dataset) -> Result<()> {
     let TrainOptions { nproc, batch, drop_last, ref loss, .. } = job.options;
-    let script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
-    if script(loss) || job.distillation.as_ref().is_some_and(|d| script(&d.loss)) {
-        return Err(Error::argument(format!(
-            "a loss that is a closure belongs to this process, and is of whole batches; nproc: {nproc} trains in others, each with a part"
-        ))
-        .about_option("nproc")
-        .with_help("nproc: 1 trains here; the losses asl, bce, focal, mse and kl train in several processes"));
-    }
+    check_closures(job)?;
     if !model.loss_is_by_image(loss.reduction()) {
         return Err(Error::argument(format!(
             "head \"{}\" has a loss that compares the images of a batch, so nproc must be 1; got {nproc}",

@@ -127,8 +127,8 @@ crate::options! {
         /// decides initial weights, order and views
         pub seed: u64 = 0;
         /// processes that train this one model together, each on its part of every batch: `batch` stays the images of all. Each has a
-        /// GPU of its own where there are GPUs (NCCL); on CPUs they sum by Gloo. As torchrun's --nproc-per-node; of a cpsd that
-        /// torchrun or srun started on several machines, the number of all its processes
+        /// GPU of its own where there are GPUs (NCCL); on CPUs they sum by Gloo. As torchrun's --nproc-per-node; under
+        /// torchrun or srun: the number of processes on all machines
         pub nproc: usize = 1, in Range::FromTo(1.0, 4096.0);
         /// nproc: batch norms take the statistics of the whole batch; false, of each process's part, as PyTorch does by default
         pub sync_batchnorm: bool = false;

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tch::{Device, Tensor};
 
 use super::options::TrainOptions;
+use crate::activity::message::Message;
 use crate::devices;
-use crate::distributed::{Engine, Group, Place};
+use crate::distributed::{Engine, Group, Place, is_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::losses::Reduction;
 use crate::models::Slice;
@@ -28,6 +29,14 @@ struct World {
     trainings: u64,
     /// Why the group is of no use any more.
     broken: Option<String>,
+}
+
+/// Gives up this process's group before the process ends, if it is one of NCCL, whose threads would miss the store of others that
+/// have ended. A group of Gloo is left as it is: it has no such threads, and ending it waits for operations under way.
+pub fn leave() {
+    if let Some(mut world) = WORLD.try_lock() {
+        world.group.take_if(|group| group.engine() == Engine::Nccl);
+    }
 }
 
 /// The processes of one training. Without others, everything here does nothing.
@@ -48,8 +57,8 @@ impl Peers {
 
     /// Joins the other processes if the options ask for several. Chooses this process's GPU.
     ///
-    /// Errors: the environment has another number of processes or none; fewer GPUs than processes; the others do not come;
-    /// Interrupted.
+    /// Errors: the environment has another number of processes or none; fewer GPUs than processes; another such training is under
+    /// way; the others do not come; Interrupted.
     pub fn of(options: &TrainOptions) -> Result<Peers> {
         if options.nproc == 1 {
             return Ok(Peers::alone());
@@ -57,7 +66,11 @@ impl Peers {
         let place = Place::from_environment()?
             .ok_or_else(|| Error::internal("a training of several processes was begun in one that has no rank"))?;
         check_size(&place, options)?;
-        let mut world = WORLD.lock();
+        // Not waited for: the training that has it may be this thread's own, in a closure of which this one is asked for.
+        let mut world = WORLD.try_lock().ok_or_else(|| {
+            Error::argument("these processes already train a model together, and do one such training at a time")
+                .about_option("nproc")
+        })?;
         if let Some(why) = &world.broken {
             return Err(Error::new(
                 ErrorKind::Io,
@@ -163,7 +176,7 @@ impl Peers {
 
     /// Waits for a value that rank 0 tells, however long that takes.
     ///
-    /// Errors: rank 0 has ended, or its error; Interrupted.
+    /// Errors: rank 0 has ended; the error of a process; Interrupted.
     pub fn hear(&self, what: &str) -> Result<Value> {
         let Some(seat) = &self.seat else { return Err(Error::internal(format!("nobody tells {what}"))) };
         let keys = [seat.key(what), seat.key(FAILED)];
@@ -175,28 +188,32 @@ impl Peers {
         if which == 0 {
             return Ok(value);
         }
-        let kind = serde_json::from_value(value["kind"].clone()).unwrap_or(ErrorKind::Internal);
-        let text = value["message"].as_str().unwrap_or("rank 0 has failed").to_string();
-        Err(Error::new(kind, text))
+        match serde_json::from_value(value) {
+            Ok(Message::Failed { kind, message, help, about }) => Err(Error { kind, message, help, about }),
+            _ => Err(Error::internal("another process has failed, and its error cannot be read")),
+        }
     }
 
-    /// Waits for all, however long that takes. Errors: rank 0 has ended, or its error; Interrupted.
+    /// Waits for all, however long that takes. Errors: rank 0 has ended; the error of a process; Interrupted.
     pub fn meet(&self, what: &str) -> Result<()> {
         let Some(seat) = &self.seat else { return Ok(()) };
         seat.group.store().set(&seat.key(&format!("{what}/{}", self.rank())), b"{}")?;
         (0..self.size()).try_for_each(|rank| self.hear(&format!("{what}/{rank}")).map(drop))
     }
 
-    /// Ends a training. After an error the processes are not at the same place any more, so the group is given up, which the
-    /// others see at once.
+    /// Ends a training. An error is told to the others, which may wait for a value. After it the processes are not at the same
+    /// place any more, so the group is given up, which those who wait for a sum see at once.
     pub fn conclude(mut self, error: Option<&Error>) {
         let (rank, size) = (self.rank(), self.size());
         let Some(seat) = &mut self.seat else { return };
         let store = seat.group.store();
         // What fails here fails because the others have gone, of which the error, if there is one, tells.
-        if let Some(error) = error.filter(|_| rank == 0) {
-            let told = json!({ "kind": error.kind, "message": error.message });
-            let _ = store.set(&seat.key(FAILED), told.to_string().as_bytes());
+        if let Some((lost, Error { kind, message, help, about })) = error.map(|error| (is_lost(error), error.clone()))
+            // One that follows from another process's end does not replace that process's own.
+            && !(lost && matches!(store.get(&seat.key(FAILED)), Ok(Some(_))))
+        {
+            let told = serde_json::to_vec(&Message::Failed { kind, message, help, about }).unwrap_or_default();
+            let _ = store.set(&seat.key(FAILED), &told);
         }
         let _ = store.set(&seat.key(&format!("{LEFT}/{rank}")), b"{}");
         if seat.group.serves() {
@@ -217,7 +234,7 @@ impl Peers {
     }
 }
 
-/// The key under which rank 0 tells an error.
+/// The key under which a process tells its error.
 const FAILED: &str = "failed";
 /// The key under which each process says that it needs no more of this training.
 const LEFT: &str = "left";
@@ -247,7 +264,7 @@ fn check_size(place: &Place, options: &TrainOptions) -> Result<()> {
 fn choose_device(place: &Place) -> Result<Device> {
     let gpus = devices::all_gpus();
     if gpus.len() > 1 {
-        let gpu = gpu_of(place.local_rank, &gpus, std::env::var("CPSD_BACKEND").is_ok_and(|name| name == "gloo"))?;
+        let gpu = gpu_of(place.local_rank, &gpus, Engine::lets_share_gpus())?;
         devices::choose(&[format!("cuda:{gpu}")])?;
     }
     Ok(devices::first())

@@ -65,7 +65,7 @@ fn find_or_train(store: &RunStore, job: &Job, callbacks: Callbacks) -> Result<Op
     let peers = Peers::of(&job.options)?;
     let trained = match peers.is_first() {
         true => lead(store, job, callbacks, &peers, threads),
-        false => follow(store, job, &peers).map(Some),
+        false => follow(store, job, callbacks, &peers).map(Some),
     };
     peers.conclude(trained.as_ref().err());
     trained
@@ -75,8 +75,8 @@ fn find_or_train(store: &RunStore, job: &Job, callbacks: Callbacks) -> Result<Op
 const BEGUN: &str = "begun";
 const DONE: &str = "done";
 
-/// Trains along with rank 0, and reads the run that it has written.
-fn follow(store: &RunStore, job: &Job, peers: &Peers) -> Result<Trained> {
+/// Trains along with rank 0, and reads the run that it has written. Every epoch is passed to the callback then.
+fn follow(store: &RunStore, job: &Job, mut callbacks: Callbacks, peers: &Peers) -> Result<Trained> {
     let NamedJob { job, model, train, val, id, .. } = NamedJob::new(job)?;
     let begun = peers.hear(BEGUN)?;
     if begun["id"] != json!(id) {
@@ -95,7 +95,9 @@ fn follow(store: &RunStore, job: &Job, peers: &Peers) -> Result<Trained> {
         peers.hear(DONE)?;
     }
     let run = appeared(|| store.find(&id))?;
-    load(run.ok_or_else(|| Error::data(format!("{id}, which rank 0 has written, is not in this process's run store")))?)
+    let run =
+        run.ok_or_else(|| Error::data(format!("{id}, which rank 0 has written, is not in this process's run store")))?;
+    finished(run, &job, &mut callbacks)
 }
 
 thread_local! {
@@ -126,7 +128,7 @@ impl Drop for UnderWay {
 }
 
 /// How GPUs compute in a training on so many pictures.
-fn flags_of(job: &Job, pictures: usize) -> Flags {
+pub(super) fn flags_of(job: &Job, pictures: usize) -> Flags {
     let options = &job.options;
     let steps = steps_per_epoch(pictures, options.batch, options.drop_last) * options.epochs;
     let benchmark = steps >= flags::LONG && !options.deterministic;

@@ -3,12 +3,12 @@
 use super::callbacks::Callbacks;
 use super::job::Job;
 use super::job_file::{self, Task};
-use super::naming::NamedJob;
+use super::naming::check_closures;
 use super::peers::gpu_of;
-use super::run::load;
+use super::run::{load, stored};
 use super::trained_model::Trained;
 use crate::devices;
-use crate::distributed::{Place, Store};
+use crate::distributed::{Engine, Place, Store};
 use crate::error::{Error, Result};
 use crate::executors::worker::WorkerCommand;
 use crate::executors::{device_pool, pool, ranks};
@@ -21,24 +21,17 @@ use crate::runs::RunStore;
 /// first; Interrupted, with a checkpoint that the next call resumes.
 pub(super) fn run(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
     let nproc = job.options.nproc;
-    if callbacks.has_functions() {
-        return Err(Error::argument(format!(
-            "a loss or schedule that is a closure belongs to this process; nproc: {nproc} trains in others"
-        ))
-        .about_option("nproc")
-        .with_help("nproc: 1 trains here; named losses and schedules train in several processes"));
-    }
+    // Before anything is downloaded.
+    check_closures(job)?;
     let gpus = devices::all_gpus();
-    let shared = std::env::var("CPSD_BACKEND").is_ok_and(|name| name == "gloo");
+    let shared = Engine::lets_share_gpus();
     let places = (0..nproc)
         .map(|rank| if gpus.is_empty() { Ok(None) } else { gpu_of(rank, &gpus, shared).map(Some) })
         .collect::<Result<Vec<_>>>()?;
     // Downloaded once, and here, where a question can be asked.
     job.options.model.find_weights()?;
-    let id = NamedJob::new(job)?.id;
-    if let Some(run) = store.find(&id) {
-        run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
-        return load(run);
+    if let Some(trained) = stored(store, job, &mut callbacks)? {
+        return Ok(trained);
     }
     let mut job = job.clone();
     if job.options.threads == 0 {

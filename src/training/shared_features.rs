@@ -5,12 +5,14 @@ use tch::Device;
 use super::frozen_features::{frozen_features, is_stored};
 use super::job::Job;
 use super::options::Images;
+use super::run::flags_of;
 use super::views::Views;
 use crate::error::Result;
 use crate::executors::{device_pool, pool};
 use crate::images::Dataset;
 use crate::models::Model;
 use crate::runs::RunStore;
+use crate::torch::flags;
 
 /// The features that a job reads and others share: the model, on the CPU, and the views of each split. None where it reads pictures, or
 /// other images than the others.
@@ -23,7 +25,7 @@ fn needed(job: &Job) -> Result<Needed> {
     }
     let (train, val) = job.splits()?;
     let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, Device::Cpu)?;
-    let mut splits = vec![(train, Views::of_training(options)), (val, Views::centre())];
+    let mut splits = vec![(train, Views::of_training(options)), (val, Views::of_evaluation(options))];
     // New views each epoch are kept nowhere.
     splits.retain(|(dataset, views)| !dataset.is_empty() && views.count > 0);
     Ok(Some((model, splits)))
@@ -54,6 +56,7 @@ pub fn compute_features(store: &RunStore, job: &Job) -> Result<()> {
         return Ok(());
     }
     let place = device_pool::take("features", job.options.per_gpu)?;
+    let _held = flags::hold(flags_of(job, missing.iter().map(|(dataset, _)| dataset.len()).sum()), place.device())?;
     let model = model.moved_to(place.device())?;
     missing.iter().try_for_each(|(dataset, views)| frozen_features(store, &model, dataset, views).map(drop))
 }

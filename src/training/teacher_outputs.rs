@@ -25,12 +25,13 @@ pub fn teacher_outputs(
     views: &Views,
     device: Device,
 ) -> Result<StoredRows> {
-    let spec = json!({
+    let mut spec = json!({
         "format": 1,
         "model": teacher.id,
         "data": dataset.source.fingerprint(),
         "views": views.fingerprint(),
     });
+    views.name_tf32(&mut spec);
     let run = store.find_or_make("outputs", &spec, |work| {
         let teacher = teacher.on(device)?;
         let model = teacher.model();
@@ -58,8 +59,7 @@ pub fn teacher_outputs(
 pub enum TeacherTargets {
     /// Kept for a fixed set of views: `[rows, m]`.
     Kept(Tensor),
-    /// Computed at every step, when every epoch makes new views or the teachers are in training mode (then copies). On the student's
-    /// device.
+    /// Computed at every step, when every epoch makes new views or the teachers are in training mode. Copies, on the student's device.
     Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
 }
 
@@ -89,14 +89,9 @@ impl TeacherTargets {
                         student.image_size()
                     )).with_help("a fixed set of views (views: 3) lets each see its own size"));
                 }
-                teachers.push(match mode {
-                    TeacherMode::Eval => teacher.on(student.device)?,
-                    // A copy, since its batch statistics change.
-                    TeacherMode::Train => {
-                        let twin = teacher.model().twin_on(student.device)?;
-                        Trained::new(twin, teacher.id.clone(), None, teacher.vocabulary.clone())
-                    }
-                });
+                // A copy: its statistics may change, and a prediction elsewhere may move the teacher's own model.
+                let twin = teacher.model().twin_on(student.device)?;
+                teachers.push(Trained::new(twin, teacher.id.clone(), None, teacher.vocabulary.clone()));
             }
             return Ok(TeacherTargets::Live { teachers, columns, mode });
         }

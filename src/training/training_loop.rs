@@ -94,13 +94,17 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     ) -> Result<Self> {
         let options = &job.options;
         let views = Views::of_training(options);
-        let inputs_of = |dataset: &Dataset, views: Views| {
-            ModelInputs::new(store, model, dataset, views)?.keep(model.device, cuda::free_memory(model.device))
-        };
-        let inputs = inputs_of(train, views.clone())?;
+        let inputs = ModelInputs::new(store, model, train, views.clone())?;
+        let free = cuda::free_memory(model.device);
+        let inputs = inputs.keep(model.device, free)?;
+        // Both together take no more than one alone may.
+        let free = free.map(|free| free.saturating_sub(2 * inputs.kept_bytes()));
         let val_inputs = match val.is_empty() {
             true => None,
-            false => Some(inputs_of(val, Views::centre())?),
+            false => {
+                let inputs = ModelInputs::new(store, model, val, Views::of_evaluation(options))?;
+                Some(inputs.keep(model.device, free)?)
+            }
         };
         let m = job.labels.len() as i64;
         let targets =
@@ -232,7 +236,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     pub fn follow(mut self) -> Result<()> {
         let shown = Progress::new(self.job.name.clone(), self.job.options.epochs * self.images(self.steps), "images");
         while self.state.position.epoch < self.job.options.epochs && !self.out_of_patience() {
-            if self.epoch(&shown, None)? {
+            let stopped = self.epoch(&shown, None);
+            if stopped.map_err(|error| fitting::in_step(error, &self.job.options, self.model.image_size()))? {
                 return Err(Error::interrupted());
             }
             self.state.hear_position(self.peers, &end_of(self.state.position.epoch + 1))?;

@@ -13,17 +13,32 @@ pub struct Views {
     /// None is the one centre view of evaluation.
     pub augment: Option<AugmentOptions>,
     pub seed: u64,
+    /// Whether a GPU may compute by TensorFloat-32 what is stored of them.
+    pub tf32: bool,
 }
 
 impl Views {
     /// The one view that evaluation sees.
     pub fn centre() -> Self {
-        Views { count: 1, augment: None, seed: 0 }
+        Views { count: 1, augment: None, seed: 0, tf32: true }
+    }
+
+    /// The one view that a training evaluates.
+    pub fn of_evaluation(options: &TrainOptions) -> Self {
+        Views { tf32: options.tf32, ..Views::centre() }
     }
 
     /// The views that a training sees.
     pub fn of_training(options: &TrainOptions) -> Self {
-        Views { count: options.views, augment: Some(options.augment.clone()), seed: options.seed_of_views() }
+        let TrainOptions { views: count, tf32, .. } = *options;
+        Views { count, augment: Some(options.augment.clone()), seed: options.seed_of_views(), tf32 }
+    }
+
+    /// Adds to the specification of what is stored that TensorFloat-32 is off. Where it is allowed nothing is added.
+    pub fn name_tf32(&self, spec: &mut Value) {
+        if !self.tf32 {
+            spec["tf32"] = json!(false);
+        }
     }
 
     pub fn fingerprint(&self) -> Value {
@@ -44,5 +59,20 @@ impl Views {
             0 => epoch as u32,
             count => ((epoch + u64::from(image)) % u64::from(count)) as u32,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tf32_that_is_off_is_named() {
+        let spec = |tf32| {
+            let mut spec = json!({});
+            Views::of_evaluation(&TrainOptions { tf32, ..TrainOptions::default() }).name_tf32(&mut spec);
+            spec
+        };
+        assert_eq!([spec(true), spec(false)], [json!({}), json!({ "tf32": false })]);
     }
 }

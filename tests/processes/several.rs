@@ -146,10 +146,11 @@ fn checkpoint(runs: &Path) -> Option<(PathBuf, SystemTime)> {
 fn a_process_that_dies_ends_the_others_and_the_checkpoint_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    let code = "let m = train_teacher(data, some, o + #{nproc: 2, epochs: 60, ema: 0.9}); print(m.run.id)";
+    let code = "let m = train_teacher(data, some, o + #{nproc: 2, epochs: 150, ema: 0.9}); print(m.run.id)";
     let whole = done(f, "whole", code);
     for (signal, dying) in [("-KILL", 1), ("-KILL", 0), ("-INT", 1)] {
-        let child = command(f, "killed", code).spawn().unwrap();
+        // Often, so that the training does not end before its checkpoint is seen.
+        let child = command(f, "killed", code).env("CPSD_CHECKPOINT_EVERY", "0.02").spawn().unwrap();
         let before = checkpoint(&f.join("killed"));
         wait_for("two processes", || workers(child.id()).len() == 2);
         let all = workers(child.id());
@@ -186,23 +187,33 @@ fn a_process_that_dies_ends_the_others_and_the_checkpoint_goes_on() {
 fn processes_that_torchrun_starts_train_together() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    let code = "let m = train_teacher(data, some, o + #{nproc: 2}); print(m.run.id)";
+    let code =
+        "let m = train_teacher(data, some, o + #{nproc: 2, on_epoch: |line| print(line.epoch)}); print(m.run.id)";
     let one = done(f, "one", "let m = train_teacher(data, some, o); print(m.run.id)");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let start = |rank: usize, size: usize, code: &str| {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free();
+    let start = |rank: usize, size: usize, port: u16, code: &str| {
         let mut command = command(f, "two", code);
         command.env("RANK", rank.to_string()).env("WORLD_SIZE", size.to_string()).env("LOCAL_RANK", rank.to_string());
         command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", port.to_string()).env("GLOO_SOCKET_IFNAME", "lo");
         command.spawn().unwrap()
     };
-    let outputs = [start(0, 2, code), start(1, 2, code)].map(|child| child.wait_with_output().unwrap());
+    let outputs = [start(0, 2, port, code), start(1, 2, port, code)].map(|child| child.wait_with_output().unwrap());
     for output in &outputs {
         assert!(output.status.success(), "{}", err(output));
-        assert!(out(output).ends_with(&one), "{}", out(output));
+        assert_eq!(out(output), format!("1\n2\n3\n{one}"));
     }
-    let wrong = start(0, 3, code).wait_with_output().unwrap();
+    let wrong = start(0, 3, port, code).wait_with_output().unwrap();
     let text = err(&wrong).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("\"nproc\" must be the number of processes that were started together, 3; got 2"), "{text}");
+    // A second training inside the first would wait for itself.
+    let nested = "train_teacher(data, some, o + #{nproc: 2, seed: 1,
+        on_epoch: |line| { train_teacher(data, some, o + #{nproc: 2, seed: 2}); }})";
+    let port = free();
+    let [first, second] = [start(0, 2, port, nested), start(1, 2, port, nested)].map(|c| c.wait_with_output().unwrap());
+    let text = err(&first).replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("these processes already train a model together"), "{text}");
+    assert!(!second.status.success());
 }
 
 #[test]
