@@ -42,8 +42,11 @@ pub fn choose(names: &[String]) -> Result<Vec<Device>> {
 /// The devices in `CPSD_DEVICE`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU. Errors: those of [`choose`].
 pub fn from_environment() -> Result<Vec<Device>> {
     match std::env::var("CPSD_DEVICE") {
-        Ok(names) => parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e }),
-        Err(_) => Ok(automatic(gpus())),
+        // Empty counts as unset.
+        Ok(names) if !names.trim().is_empty() => {
+            parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e })
+        }
+        _ => Ok(automatic(gpus())),
     }
 }
 

@@ -75,8 +75,8 @@ impl Place {
         }
         let slurm_port = number("SLURM_JOB_ID")?.map(|job| (SLURM_PORTS + (job % 10_000) as u32) as u16);
         let port = match number("MASTER_PORT")? {
-            Some(port) => u16::try_from(port).map_err(|_| {
-                Error::argument(format!("the environment variable MASTER_PORT must be below 65536; got {port}"))
+            Some(port) => u16::try_from(port).ok().filter(|port| *port > 0).ok_or_else(|| {
+                Error::argument(format!("the environment variable MASTER_PORT must be from 1 to 65535; got {port}"))
             })?,
             None => slurm_port.unwrap_or(PORT),
         };

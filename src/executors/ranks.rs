@@ -17,6 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How long the others may take to see by themselves that one has ended, before they are killed.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long after the first one that has stopped as it was asked to: time for a step, and for rank 0's checkpoint.
+const STOPPING: Duration = Duration::from_secs(20);
 
 /// Runs a job file in one process per command and returns the value of rank 0's last message. `epoch` receives every epoch's
 /// line of rank 0; its error stops all.
@@ -35,8 +37,11 @@ pub fn run(commands: &[WorkerCommand], epoch: &mut dyn FnMut(&Value) -> Result<(
     let mut stopped: Option<Error> = None;
     // Since when one has failed.
     let mut failing: Option<Instant> = None;
+    // Since when one has stopped as it was asked to.
+    let mut stopping: Option<Instant> = None;
     loop {
-        if stopped.is_some() || interrupt::requested() {
+        let asked = stopped.is_some() || interrupt::requested();
+        if asked {
             ranks.0.iter_mut().for_each(|rank| rank.started.ask_to_stop());
         }
         let mut silent = false;
@@ -66,6 +71,13 @@ pub fn run(commands: &[WorkerCommand], epoch: &mut dyn FnMut(&Value) -> Result<(
             break;
         }
         if ranks.0.iter().any(Rank::has_failed) && failing.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            ranks.0.iter_mut().for_each(Rank::kill);
+        }
+        // One that hangs, or was itself stopped by a signal, hears nothing.
+        if asked
+            && ranks.0.iter().any(|rank| rank.status.is_some())
+            && stopping.get_or_insert_with(Instant::now).elapsed() > STOPPING
+        {
             ranks.0.iter_mut().for_each(Rank::kill);
         }
     }

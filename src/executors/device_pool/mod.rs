@@ -150,6 +150,12 @@ impl Drop for Place {
     }
 }
 
+impl Default for DevicePool {
+    fn default() -> DevicePool {
+        DevicePool::new()
+    }
+}
+
 impl DevicePool {
     /// A pool of which nothing is taken.
     pub const fn new() -> DevicePool {

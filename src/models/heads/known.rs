@@ -19,7 +19,7 @@ pub struct Known {
 impl Known {
     /// `entries`: whether each is known, row by row; as many as `labels` for each picture.
     pub fn new(entries: Vec<bool>, labels: usize, device: Device) -> Result<Known> {
-        if labels == 0 || entries.len() % labels != 0 {
+        if labels == 0 || !entries.len().is_multiple_of(labels) {
             return Err(Error::internal(format!("{} known entries of pictures with {labels} labels", entries.len())));
         }
         let positions: Vec<i64> = (0..).zip(&entries).filter(|(_, known)| **known).map(|(i, _)| i).collect();
