@@ -18,7 +18,7 @@ pub const CHECK: Check = Check {
 
 fn warnings(_part: &str) -> Result<Outcome> {
     let data = scenes(32, 16, 64)?;
-    let model = spec("resnet18", heads::find("q2l")?, 64, data.0.labels.labels());
+    let model = spec("resnet18", heads::find("csra")?, 64, data.0.labels.labels());
     let store = Store::new()?;
     // Says now why no GPU is used, where it has to; that line is not the training's.
     devices::first();
@@ -30,7 +30,7 @@ fn warnings(_part: &str) -> Result<Outcome> {
     if let Err(error) = result {
         outcome.fail(error.to_string());
     }
-    outcome.note(format!("two epochs of resnet18 and q2l and a prediction wrote {} lines", written.lines().count()));
+    outcome.note(format!("two epochs of resnet18 and csra and a prediction wrote {} lines", written.lines().count()));
     outcome.expect(written.is_empty(), || {
         format!("the first lines: {}", written.lines().take(5).collect::<Vec<_>>().join(" / "))
     });
