@@ -1,17 +1,15 @@
 //! Pictures, specifications and trainings of the checks.
 
-use std::collections::BTreeMap;
-
 use tch::{Device, Kind, Tensor};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::own;
 use crate::images::Dataset;
 use crate::images::scenes::{SceneOptions, splits};
 use crate::models::heads::HeadKind;
 use crate::models::{LabelGraph, Model, ModelSpec};
 use crate::runs::RunStore;
-use crate::training::{Job, TrainOptions};
+use crate::training::{Job, TrainOptions, Trained};
 
 /// Training and validation pictures of that side, painted.
 pub fn scenes(train: usize, val: usize, side: u32) -> Result<(Dataset, Dataset)> {
@@ -19,7 +17,7 @@ pub fn scenes(train: usize, val: usize, side: u32) -> Result<(Dataset, Dataset)>
     let mut splits = splits(&options)?.into_iter().map(|(_, data)| data);
     match (splits.next(), splits.next()) {
         (Some(train), Some(val)) => Ok((train.cached(1 << 30), val.cached(1 << 30))),
-        _ => Err(crate::error::Error::internal("emoji-scenes have no two splits")),
+        _ => Err(Error::internal("emoji-scenes have no two splits")),
     }
 }
 
@@ -34,7 +32,6 @@ pub fn spec(backbone: &str, head: &HeadKind, side: i64, labels: &[String]) -> Mo
         image_size: Some(side),
         word_vectors: head.needs_words.then(|| "learned".into()),
         graph: head.needs_graph.then(|| LabelGraph { labels: labels.to_vec(), rows, shares: vec![0.25; m] }),
-        head_options: BTreeMap::new(),
         ..ModelSpec::default()
     }
 }
@@ -45,6 +42,12 @@ pub fn job(name: &str, data: &(Dataset, Dataset), model: ModelSpec, epochs: u64,
     let options =
         TrainOptions { model, epochs, batch, lr: 1e-4, views: 0, eval_every: epochs, ..TrainOptions::default() };
     Job { name: name.into(), train: data.0.clone(), val: Some(data.1.clone()), labels, options, distillation: None }
+}
+
+/// The loss of the last epoch; NaN for a model of no run.
+pub fn last_loss(trained: &Trained) -> Result<f64> {
+    let summary = trained.run.as_ref().map(|run| run.summary()).transpose()?;
+    Ok(summary.and_then(|summary| summary["loss"].as_f64()).unwrap_or(f64::NAN))
 }
 
 /// A run store that is removed when it is dropped.

@@ -2,7 +2,7 @@
 
 use tch::Device;
 
-use super::data::{Store, difference, job, logits, scenes, spec};
+use super::data::{Store, difference, job, last_loss, logits, scenes, spec};
 use super::{Check, Outcome, WHOLE};
 use crate::devices;
 use crate::error::Result;
@@ -39,8 +39,7 @@ fn heads(_part: &str) -> Result<Outcome> {
             let name = if precision == Precision::Float32 { "float32" } else { "bfloat16" };
             match run(&store.store, &job) {
                 Ok(trained) => {
-                    let loss = trained.run.as_ref().map(|run| run.summary()).transpose()?;
-                    let loss = loss.and_then(|summary| summary["loss"].as_f64()).unwrap_or(f64::NAN);
+                    let loss = last_loss(&trained)?;
                     outcome.expect(loss.is_finite(), || format!("{} in {name}: the loss is {loss}", head.name));
                     cells.push(format!("{loss:.4}"));
                     if precision == Precision::Float32 {
@@ -77,20 +76,13 @@ fn heads(_part: &str) -> Result<Outcome> {
 
 /// Whether two trainings with `deterministic: true` give the same loss to the last bit, in words.
 fn deterministic_twice(head: &str, data: &(Dataset, Dataset), model: &ModelSpec) -> String {
-    let once = || -> Result<String> {
+    let once = || -> Result<f64> {
         let mut job = job(head, data, model.clone(), 2, 16);
         job.options.deterministic = true;
         let store = Store::new()?;
-        let trained = run(&store.store, &job)?;
-        Ok(trained
-            .run
-            .as_ref()
-            .map(|run| run.summary())
-            .transpose()?
-            .map(|s| s["loss"].to_string())
-            .unwrap_or_default())
+        last_loss(&run(&store.store, &job)?)
     };
-    match once().and_then(|one| Ok(one == once()?)) {
+    match once().and_then(|one| Ok(one.to_bits() == once()?.to_bits())) {
         Ok(true) => "same bits".into(),
         Ok(false) => "OTHER BITS".into(),
         Err(error) => format!("refused: {}", error.message),

@@ -42,7 +42,7 @@ thread_local! {
 /// GPU. Waits while all are taken, and says so.
 ///
 /// Errors: Interrupted while waiting.
-pub fn take(name: &str, per_gpu: usize) -> Result<Place> {
+pub fn take(name: &str, per_gpu: usize) -> Result<TakenDevice> {
     POOL.take(name, &devices::all(), per_gpu)
 }
 
@@ -50,14 +50,14 @@ pub fn take(name: &str, per_gpu: usize) -> Result<Place> {
 /// the other waits for, since both take the lowest number first.
 ///
 /// Errors: Interrupted while waiting.
-pub fn take_all(name: &str, mut gpus: Vec<usize>, per_gpu: usize) -> Result<Vec<Place>> {
+pub fn take_all(name: &str, mut gpus: Vec<usize>, per_gpu: usize) -> Result<Vec<TakenDevice>> {
     gpus.sort_unstable();
     gpus.dedup();
     gpus.into_iter().map(|gpu| POOL.take(name, &[Device::Cuda(gpu)], per_gpu)).collect()
 }
 
 /// As [`take`], without waiting: where all are taken, the first one is used beside the others. Returns who has it then.
-pub fn take_now(name: &str, per_gpu: usize) -> (Place, Vec<String>) {
+pub fn take_now(name: &str, per_gpu: usize) -> (TakenDevice, Vec<String>) {
     POOL.take_now(name, &devices::all(), per_gpu)
 }
 
@@ -116,7 +116,7 @@ pub struct DevicePool {
 }
 
 /// A device that the thread has taken, given back when this is dropped.
-pub struct Place {
+pub struct TakenDevice {
     pool: &'static DevicePool,
     device: Device,
     serial: u64,
@@ -125,10 +125,10 @@ pub struct Place {
     _thread: PhantomData<*const ()>,
 }
 
-impl Place {
-    fn new(pool: &'static DevicePool, device: Device, serial: u64, taken: bool) -> Place {
+impl TakenDevice {
+    fn new(pool: &'static DevicePool, device: Device, serial: u64, taken: bool) -> TakenDevice {
         held(|all| all.push(Held { pool, device, serial, taken, lent: false }));
-        Place { pool, device, serial, taken, _thread: PhantomData }
+        TakenDevice { pool, device, serial, taken, _thread: PhantomData }
     }
 
     pub fn device(&self) -> Device {
@@ -141,7 +141,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TakenDevice {
     fn drop(&mut self) {
         held(|all| all.retain(|h| h.serial != self.serial));
         if self.taken {
@@ -166,7 +166,7 @@ impl DevicePool {
     /// A thread that has one of them keeps it; the CPU is never waited for.
     ///
     /// Errors: Interrupted while waiting.
-    pub fn take(&'static self, name: &str, devices: &[Device], per_device: usize) -> Result<Place> {
+    pub fn take(&'static self, name: &str, devices: &[Device], per_device: usize) -> Result<TakenDevice> {
         if let Some(place) = self.without_taking(devices) {
             return Ok(place);
         }
@@ -197,11 +197,11 @@ impl DevicePool {
         drop(state);
         // Who came later may have waited for this one alone.
         self.changed.notify_all();
-        outcome.map(|device| Place::new(self, device, serial, true))
+        outcome.map(|device| TakenDevice::new(self, device, serial, true))
     }
 
     /// See [`take_now`](take_now()).
-    fn take_now(&'static self, name: &str, devices: &[Device], per_device: usize) -> (Place, Vec<String>) {
+    fn take_now(&'static self, name: &str, devices: &[Device], per_device: usize) -> (TakenDevice, Vec<String>) {
         if let Some(place) = self.without_taking(devices) {
             return (place, vec![]);
         }
@@ -214,18 +214,18 @@ impl DevicePool {
         }
         let others = state.on(device).filter(|taken| taken.serial != serial).map(|taken| taken.name.clone()).collect();
         drop(state);
-        (Place::new(self, device, serial, free.is_some()), others)
+        (TakenDevice::new(self, device, serial, free.is_some()), others)
     }
 
     /// The place of a thread that has one of `devices`, or where they are no GPUs.
-    fn without_taking(&'static self, devices: &[Device]) -> Option<Place> {
+    fn without_taking(&'static self, devices: &[Device]) -> Option<TakenDevice> {
         let own = held(|all| {
             let mine = all.iter().rev().find(|h| std::ptr::eq(h.pool, self) && !h.lent && devices.contains(&h.device));
             mine.map(|h| h.device)
         });
         let cpu = || (!devices.iter().any(|device| device.is_cuda())).then_some(Device::Cpu);
         let device = own.or_else(cpu)?;
-        Some(Place::new(self, device, next(), false))
+        Some(TakenDevice::new(self, device, next(), false))
     }
 
     /// See [`here`](here()).
