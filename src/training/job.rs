@@ -126,6 +126,7 @@ impl Job {
             // These do not change the result.
             map.shift_remove("threads");
             map.shift_remove("workers");
+            map.shift_remove("executor");
             map.shift_remove("per_gpu");
             map.shift_remove("deterministic");
             // Those that do are put back in where the model is known.

@@ -27,6 +27,8 @@ pub enum Task {
     Train,
     /// Only to compute the frozen features that the training reads.
     Features,
+    /// Only to compute the outputs of the teachers that a student reads.
+    Outputs,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,6 +89,18 @@ pub fn write(store: &RunStore, job: &Job, task: Task, path: &Path) -> Result<()>
     };
     let text = serde_json::to_vec(&file).map_err(|e| Error::internal(format!("a job cannot be written: {e}")))?;
     own::write(path, &text)
+}
+
+/// A job as the content of a task's file, which a queue's worker does, and the data sets that it names, by the names of their files beside it.
+///
+/// Errors: a teacher that is in no run store.
+pub fn for_queue(_store: &RunStore, _job: &Job, _task: Task) -> Result<(serde_json::Value, Vec<(String, Vec<u8>)>)> {
+    Err(Error::internal("not written yet"))
+}
+
+/// Several of these as one task, whose jobs run side by side on the GPUs or cores of one worker.
+pub fn several(_jobs: Vec<serde_json::Value>) -> serde_json::Value {
+    serde_json::Value::Null
 }
 
 /// Does the work of a file and sends every epoch's line to the parent process. Returns the id of the training's run, or nothing.

@@ -2,7 +2,7 @@
 //!
 //! - `options`: the options of a training and their defaults; `options_together`: those that exclude each other
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
-//! - `run`: one job through the run store; `side_by_side`: several jobs; `job_file`: a job for a worker process;
+//! - `run`: one job through the run store; `side_by_side`: several jobs; `on_cluster`: as tasks of a queue; `job_file`: a job for a worker process;
 //!   `shared_features`: the features that several jobs read
 //! - `peers`: the processes that train one model, and what each has of a batch; `several`: starts them
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
@@ -34,6 +34,7 @@ pub mod known_labels;
 mod metrics_file;
 pub mod model_inputs;
 mod naming;
+mod on_cluster;
 pub mod optimiser;
 pub mod options;
 mod options_together;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::known_labels::KnownLabels;
 use super::rate_factors::RateFactors;
+use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
 use crate::losses::{LossSpec, Script};
@@ -17,7 +18,7 @@ use crate::options::Range;
 crate::options! {
     /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
     ///
-    /// `deterministic`, `threads`, `workers` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
+    /// `deterministic`, `threads`, `workers`, `executor` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
     /// batches by it.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
@@ -139,6 +140,9 @@ crate::options! {
         /// where several trainings of one call run: "threads", "processes" (one that dies is tried once more), or
         /// "auto": processes where several run on GPUs at once
         pub workers: Workers = Workers::Auto;
+        /// where the trainings run: "here"; in the queue of a cluster, as slurm(#{...}) gives one; or by its name in cpsd.toml, as "slurm".
+        /// Results and their ids are the same
+        pub executor: Executor = Executor::Here;
         /// trainings at once on one GPU, those of other calls and of jobs included; more wait
         pub per_gpu: usize = 1, in Range::FromTo(1.0, 64.0);
     }

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
+use super::on_cluster;
 use super::options::{Select, SelectOn};
 use super::peers::{Peers, appeared};
 use super::several;
@@ -33,6 +34,10 @@ pub fn run(store: &RunStore, job: &Job) -> Result<Trained> {
 
 /// As [`run`], with callbacks. Every epoch is passed to them, also when the model comes from the store.
 pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
+    if let Some(cluster) = job.options.executor.cluster()? {
+        let trained = on_cluster::run_all(store, &cluster, vec![job.clone()], callbacks)?;
+        return trained.into_iter().next().ok_or_else(|| Error::internal("a queue made nothing of one job"));
+    }
     if job.options.nproc > 1 && Place::from_environment()?.is_none() {
         return several::run(store, job, callbacks);
     }

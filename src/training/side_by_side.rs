@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::callbacks::{Callbacks, OnEpoch};
 use super::job::Job;
 use super::job_file::{self, Task};
+use super::on_cluster;
 use super::options::Workers;
 use super::run::{load, run_with, stored};
 use super::shared_features::{are_missing, compute_features};
@@ -26,6 +27,9 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
     let Some(first) = jobs.first() else {
         return Err(Error::argument("there is nothing to train: the partition has no tasks"));
     };
+    if let Some(cluster) = first.options.executor.cluster()? {
+        return on_cluster::run_all(store, &cluster, jobs, callbacks);
+    }
     // Downloaded once, and here, where a question can be asked.
     jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
     // Several processes for each: one training after the other has them all.

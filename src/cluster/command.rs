@@ -1,0 +1,1 @@
+//! The programs of a queue: found, run with a clean environment and a time limit, stopped by Ctrl-C.

@@ -1,0 +1,1 @@
+//! The text that a queue runs for each task.

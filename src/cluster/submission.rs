@@ -1,0 +1,1 @@
+//! Batches put into the queue: what the store lacks and no live batch makes.
