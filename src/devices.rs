@@ -58,6 +58,13 @@ pub fn name(device: Device) -> String {
     }
 }
 
+/// The devices of this process in words: `cuda:0`, `cpu (there is no NVIDIA driver)`. Errors: `CPSD_DEVICE` names one that is not there.
+pub fn in_words() -> Result<String> {
+    let names: Vec<String> = from_environment()?.iter().map(|device| name(*device)).collect();
+    let why = if gpus() == 0 { format!(" ({})", no_gpu::reason().sentence()) } else { String::new() };
+    Ok(format!("{}{why}", names.join(", ")))
+}
+
 /// The environment variables of a worker process on one GPU of this process, or on the CPU.
 pub fn for_worker(gpu: Option<usize>) -> Vec<(&'static str, String)> {
     let Some(gpu) = gpu else { return vec![("CPSD_DEVICE", "cpu".into())] };

@@ -30,7 +30,7 @@ pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Runs `work` without the log lines of this thread: for what was done, and said, before.
+/// Runs `work` without the log lines of this thread and the output of its scripts: for what is said at another time.
 pub fn muted<R>(work: impl FnOnce() -> R) -> R {
     struct Before(bool);
     impl Drop for Before {
@@ -79,6 +79,9 @@ pub fn warn(line: &str) {
 /// Prints a script's output on standard output, above the line being typed and then with the name of a background
 /// activity.
 pub fn print(text: &str) {
+    if MUTED.get() {
+        return;
+    }
     match super::current().as_background() {
         Some(background) if PRINTER.lock().is_some() => {
             above(&format!("{} {text}", background.name.dimmed()), Stream::Output)

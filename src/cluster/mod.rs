@@ -6,14 +6,18 @@
 //! - `job_script`: the text that the queue runs
 //! - `batch`: an array of tasks in a folder of the run store; `submission`: into the queue; `waiting`: until its runs are there
 //! - `task`: this process as one task of a queue
+//! - `counting`: co-occurrence as tasks; `check`: what a queue's nodes and their shared folder can do; `listing`: what a queue has of a store
 //!
 //! A task makes one or several runs of the store. The store is the truth: a queue's answers only say whether it is worth waiting.
 
 pub mod batch;
+pub mod check;
 mod command;
+pub mod counting;
 pub mod engine;
 pub mod executor;
 mod job_script;
+pub mod listing;
 pub mod options;
 pub mod settings;
 mod slurm;
