@@ -47,7 +47,8 @@ pub struct Work {
     pub stages: Vec<Vec<Task>>,
     /// Files beside the tasks' by name, as `data-3f29.json`.
     pub data: Vec<(String, Vec<u8>)>,
-    /// The one job that does several side by side, for queues whose tasks train several models. None: each is a task of its own.
+    /// The one job that does several of the last stage side by side, for queues whose tasks train several models. None: each is a task of
+    /// its own.
     pub several: Option<fn(Vec<Value>) -> Value>,
 }
 

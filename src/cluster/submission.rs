@@ -88,12 +88,15 @@ pub(super) fn missing(work: &Work, cluster: &Cluster, is_missing: impl Fn(&str) 
                 to_do.push(task.clone());
             }
         }
-        let at_once = if work.several.is_some() { cluster.trainings_per_task().max(1) } else { 1 };
+        let is_last = stage + 1 == work.stages.len();
+        let at_once = if is_last && work.several.is_some() { cluster.trainings_per_task().max(1) } else { 1 };
         all.extend(to_do.chunks(at_once).rev().map(|group| (stage, together(group, work))));
         !to_do.is_empty()
     };
     if stages.next().is_some_and(&mut of_stage) {
-        stages.for_each(|stage| drop(of_stage(stage)));
+        stages.for_each(|stage| {
+            of_stage(stage);
+        });
     }
     all.reverse();
     all
