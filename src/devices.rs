@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
-use crate::cuda;
+use self::driver::cuda_name;
 use crate::error::{Error, Result};
+use crate::{cuda, torch};
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
@@ -56,6 +57,13 @@ pub fn name(device: Device) -> String {
         Device::Cuda(i) => format!("cuda:{i}"),
         _ => "cpu".into(),
     }
+}
+
+/// The libtorch that is loaded, in words: `2.13.0 for CUDA 13.0, /opt/torch/lib/libtorch_cpu.so`.
+pub fn libtorch_in_words() -> String {
+    let kind = torch::cuda().map_or("the CPU".into(), |cuda| format!("CUDA {}", cuda_name(cuda)));
+    let (version, path) = torch::version().unwrap_or(("of an unknown version".into(), String::new()));
+    format!("{version} for {kind}{}", if path.is_empty() { path } else { format!(", {path}") })
 }
 
 /// The devices of this process in words: `cuda:0`, `cpu (there is no NVIDIA driver)`. Errors: `CPSD_DEVICE` names one that is not there.

@@ -18,6 +18,10 @@ pub enum ErrorKind {
     Memory,
     /// A GPU failed, and this process can use none any more.
     Device,
+    /// A cluster's queue ended the work, or refused it.
+    Cluster,
+    /// The work is in a cluster's queue; its results are not there yet.
+    Queued,
     /// The user asked to stop; finished work is kept.
     Interrupted,
     /// A value that the script itself threw.
@@ -36,6 +40,8 @@ impl ErrorKind {
             ErrorKind::Tensor => "cpsd::tensor",
             ErrorKind::Memory => "cpsd::memory",
             ErrorKind::Device => "cpsd::device",
+            ErrorKind::Cluster => "cpsd::cluster",
+            ErrorKind::Queued => "cpsd::queued",
             ErrorKind::Interrupted => "cpsd::interrupted",
             ErrorKind::Thrown => "cpsd::thrown",
             ErrorKind::Internal => "cpsd::internal",

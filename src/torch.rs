@@ -51,18 +51,6 @@ pub fn cuda() -> Option<i64> {
     tch::utils::has_cudart().then(tch::utils::version_cudart)
 }
 
-/// The libtorch that is loaded, in words: `2.13.0 for CUDA 13.0, /opt/torch/lib/libtorch_cpu.so`.
-pub fn in_words() -> String {
-    let kind = cuda().map_or("the CPU".into(), |cuda| format!("CUDA {}", cuda_name(cuda)));
-    let (version, path) = version().unwrap_or(("of an unknown version".into(), String::new()));
-    format!("{version} for {kind}{}", if path.is_empty() { path } else { format!(", {path}") })
-}
-
-/// `13.0` of 13000.
-pub fn cuda_name(version: i64) -> String {
-    format!("{}.{}", version / 1000, version % 1000 / 10)
-}
-
 /// Loads libtorch's library for linear algebra on GPUs, before several threads call it first.
 ///
 /// libtorch loads it in the first such call of a process and keeps no lock meanwhile: of two first calls at once, one fails with

@@ -7,7 +7,7 @@
 //! - `update`: how far a piece of work is
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
-//! - `progress`: live progress lines
+//! - `progress`: live progress lines; `status`: lines about work elsewhere
 //! - `visible`: texts made safe for a terminal
 //! - `panics`: what a panic was and where
 
@@ -17,6 +17,7 @@ pub mod message;
 pub mod panics;
 pub mod progress;
 pub mod signals;
+pub mod status;
 pub mod update;
 pub mod visible;
 

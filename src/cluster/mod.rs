@@ -5,6 +5,8 @@
 //! - `executor`: the option by which a call names one
 //! - `job_script`: the text that the queue runs
 //! - `batch`: an array of tasks in a folder of the run store; `submission`: into the queue; `waiting`: until its runs are there
+//! - `known`: batches with what the queue says of them; `faults`: why a task has no result; `epochs`: metrics as they appear;
+//!   `display`: what a waiting user sees
 //! - `task`: this process as one task of a queue
 //! - `counting`: co-occurrence as tasks; `check`: what a queue's nodes and their shared folder can do; `listing`: what a queue has of a store
 //!
@@ -14,9 +16,13 @@ pub mod batch;
 pub mod check;
 mod command;
 pub mod counting;
+mod display;
 pub mod engine;
+mod epochs;
 pub mod executor;
+mod faults;
 mod job_script;
+mod known;
 pub mod listing;
 pub mod options;
 pub mod settings;

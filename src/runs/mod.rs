@@ -21,6 +21,7 @@
 //! | `<id>/` | as `<id>.<token>/`, of versions without claims |
 //! | `broken-<id>-<token>/` | a folder with the name of a run that had no whole summary |
 //! | `job-<host>-<process>-*.json` | the job of a worker process |
+//! | `batches/<name>/` | tasks of a cluster's queue |
 
 mod claim;
 mod damaged;

@@ -80,6 +80,11 @@ impl Failure {
         self.kind == ErrorKind::Interrupted
     }
 
+    /// What becomes of interrupted work, where the error says that.
+    pub fn interruption(&self) -> Option<&str> {
+        (self.interrupted() && self.message != Error::interrupted().message).then_some(&self.message)
+    }
+
     /// Reads Rhai's error: finds the innermost place, names types as users know them, suggests the nearest name.
     /// `variables` are those of the script's top level.
     pub fn from_rhai(error: EvalAltResult, main: &str, sources: &Sources, variables: &[Variable]) -> Self {

@@ -30,9 +30,14 @@ fn spec(model: &Model, dataset: &Dataset, views: &Views) -> Result<Value> {
 
 const KIND: &str = "features";
 
+/// The run of the frozen features of every view of every image of `dataset`.
+pub fn run_of(model: &Model, dataset: &Dataset, views: &Views) -> Result<String> {
+    Ok(id_of(KIND, &spec(model, dataset, views)?))
+}
+
 /// Whether the store has the frozen features of every view of every image of `dataset`.
 pub fn is_stored(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<bool> {
-    Ok(store.find(&id_of(KIND, &spec(model, dataset, views)?)).is_some())
+    Ok(store.find(&run_of(model, dataset, views)?).is_some())
 }
 
 /// The frozen features of every view of every image of `dataset`, from the store or computed now on the model's device.

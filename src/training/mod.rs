@@ -34,7 +34,7 @@ pub mod known_labels;
 mod metrics_file;
 pub mod model_inputs;
 mod naming;
-mod on_cluster;
+pub mod on_cluster;
 pub mod optimiser;
 pub mod options;
 mod options_together;

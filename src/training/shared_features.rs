@@ -2,7 +2,7 @@
 
 use tch::Device;
 
-use super::frozen_features::{frozen_features, is_stored};
+use super::frozen_features::{frozen_features, is_stored, run_of};
 use super::job::Job;
 use super::options::Images;
 use super::run::flags_of;
@@ -20,15 +20,32 @@ type Needed = Option<(Model, Vec<(Dataset, Views)>)>;
 
 fn needed(job: &Job) -> Result<Needed> {
     let options = &job.options;
-    if options.model.freeze == 0 || options.images == Images::Containing {
+    if !shares(job) {
         return Ok(None);
     }
     let (train, val) = job.splits()?;
     let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, Device::Cpu)?;
-    let mut splits = vec![(train, Views::of_training(options)), (val, Views::of_evaluation(options))];
+    Ok(Some((model, views_of(job, train, val))))
+}
+
+fn shares(job: &Job) -> bool {
+    job.options.model.freeze > 0 && job.options.images != Images::Containing
+}
+
+fn views_of(job: &Job, train: Dataset, val: Dataset) -> Vec<(Dataset, Views)> {
+    let mut splits = vec![(train, Views::of_training(&job.options)), (val, Views::of_evaluation(&job.options))];
     // New views each epoch are kept nowhere.
     splits.retain(|(dataset, views)| !dataset.is_empty() && views.count > 0);
-    Ok(Some((model, splits)))
+    splits
+}
+
+/// The runs of the features that a job shares with others; `model` is the job's, on its splits.
+pub fn runs_of(job: &Job, model: &Model, train: &Dataset, val: &Dataset) -> Result<Vec<String>> {
+    if !shares(job) {
+        return Ok(vec![]);
+    }
+    let splits = views_of(job, train.clone(), val.clone());
+    splits.iter().map(|(dataset, views)| run_of(model, dataset, views)).collect()
 }
 
 /// Whether the store lacks features that the job shares with others. Touches no GPU.

@@ -1,10 +1,11 @@
 //! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
 use super::ensemble::Ensemble;
 use super::fitting::Fitting;
+use super::job::Job;
 use super::model_inputs::ModelInputs;
 use super::options::TeacherMode;
 use super::stored_rows::{StoredRows, append_half};
@@ -15,7 +16,34 @@ use crate::activity::progress::Progress;
 use crate::error::{About, Error, Result};
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
-use crate::runs::RunStore;
+use crate::runs::{RunStore, id_of};
+
+const KIND: &str = "outputs";
+
+fn spec(teacher: &Trained, dataset: &Dataset, views: &Views) -> Value {
+    let mut spec = json!({
+        "format": 1,
+        "model": teacher.id,
+        "data": dataset.source.fingerprint(),
+        "views": views.fingerprint(),
+    });
+    views.name_tf32(&mut spec);
+    spec
+}
+
+/// The runs of the outputs that a student reads of its teachers, on its training split. None where it asks them at every step.
+pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
+    let views = Views::of_training(&job.options);
+    let Some(distillation) = &job.distillation else { return vec![] };
+    if views.count == 0 || distillation.teacher_mode == TeacherMode::Train {
+        return vec![];
+    }
+    let teachers = distillation.ensembles.iter().flat_map(|ensemble| &ensemble.teachers);
+    let mut runs: Vec<String> = teachers.map(|teacher| id_of(KIND, &spec(teacher, train, &views))).collect();
+    runs.sort();
+    runs.dedup();
+    runs
+}
 
 /// The logits of every view of every image, row `view * images + image`; those that the store does not have are computed on `device`.
 pub fn teacher_outputs(
@@ -25,14 +53,7 @@ pub fn teacher_outputs(
     views: &Views,
     device: Device,
 ) -> Result<StoredRows> {
-    let mut spec = json!({
-        "format": 1,
-        "model": teacher.id,
-        "data": dataset.source.fingerprint(),
-        "views": views.fingerprint(),
-    });
-    views.name_tf32(&mut spec);
-    let run = store.find_or_make("outputs", &spec, |work| {
+    let run = store.find_or_make(KIND, &spec(teacher, dataset, views), |work| {
         let teacher = teacher.on(device)?;
         let model = teacher.model();
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;

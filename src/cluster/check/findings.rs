@@ -38,7 +38,12 @@ pub fn of(
             all.push(finding("nodes", format!("{} twice", here.name), "one node alone was seen", Some(help.into())));
         }
         Ok(second) => {
-            all.push(finding("nodes", format!("{} and {}", here.name, second.node.name), "both see the run store", None));
+            all.push(finding(
+                "nodes",
+                format!("{} and {}", here.name, second.node.name),
+                "both see the run store",
+                None,
+            ));
         }
         Err(why) => {
             let means = "locks and renames were not measured";
@@ -69,12 +74,9 @@ fn lock(first: &Lock, second: &Lock) -> Finding {
 fn renames(first: &First, second: &Second) -> [Finding; 2] {
     let never = "the nodes must see one folder: mount the store's file system on all, and look at its caches (NFS: lookupcache=positive, actimeo)";
     let listed = match first.round_trip {
-        Some(seconds) => finding(
-            "rename listed after",
-            format!("{:.2} s", seconds / 2.0),
-            "so late a finished run is noticed",
-            None,
-        ),
+        Some(seconds) => {
+            finding("rename listed after", format!("{:.2} s", seconds / 2.0), "so late a finished run is noticed", None)
+        }
         None => finding("rename listed after", "never", "finished runs are not noticed", Some(never.into())),
     };
     let opened = match second.opened.filter(|_| second.listed) {
@@ -116,14 +118,18 @@ fn of_nodes(cluster: &Cluster, nodes: &[&Node]) -> Vec<Finding> {
     let help = "results of one libtorch differ from another's in their last bits: install the same on all nodes, or choose nodes by constraint";
     let means = if differ { "the nodes have different ones" } else { "found" };
     all.push(finding("libtorch", said(&|node| node.libtorch.clone()), means, differ.then(|| help.into())));
-    let (means, help) = match (cluster.options.cpus, nodes.iter().find(|node| cluster.options.cpus.is_some_and(|n| n != node.cores))) {
-        (Some(asked), Some(node)) => {
-            let help = format!("cpus asks for {asked}; the task on {} may use {}: the site may count threads or whole nodes", node.name, node.cores);
-            (format!("{asked} were asked for"), Some(help))
-        }
-        (Some(_), None) => ("as asked for".to_string(), None),
-        (None, _) => ("the site's default: option cpus asks for others".to_string(), None),
-    };
+    let (means, help) =
+        match (cluster.options.cpus, nodes.iter().find(|node| cluster.options.cpus.is_some_and(|n| n != node.cores))) {
+            (Some(asked), Some(node)) => {
+                let help = format!(
+                    "cpus asks for {asked}; the task on {} may use {}: the site may count threads or whole nodes",
+                    node.name, node.cores
+                );
+                (format!("{asked} were asked for"), Some(help))
+            }
+            (Some(_), None) => ("as asked for".to_string(), None),
+            (None, _) => ("the site's default: option cpus asks for others".to_string(), None),
+        };
     all.push(finding("cores of a task", said(&|node| node.cores.to_string()), means, help));
     all
 }
@@ -134,7 +140,10 @@ fn fact(name: &str, value: &str) -> Finding {
         "MaxArraySize" => ("more tasks than that are several arrays".to_string(), None),
         "KillWait" => {
             let help = "seconds from TERM to KILL; a checkpoint of a large model may need more, and is then the one before: ask for KillWait of 30 or more";
-            ("seconds to write a checkpoint when stopped".to_string(), number.filter(|n| *n < SHORT).map(|_| help.into()))
+            (
+                "seconds to write a checkpoint when stopped".to_string(),
+                number.filter(|n| *n < SHORT).map(|_| help.into()),
+            )
         }
         "JobRequeue" => match value {
             "0" => ("cpsd asks for requeue itself".to_string(), None),
@@ -162,9 +171,11 @@ mod tests {
     fn what_must_change_has_a_line_of_help() {
         let options = ClusterOptions { gres: Some("gpu:1".into()), cpus: Some(8), ..ClusterOptions::default() };
         let cluster = Cluster::slurm(options);
-        let facts = [("MaxArraySize", "1001"), ("KillWait", "5 sec"), ("JobRequeue", "1")].map(|(a, b)| (a.into(), b.into()));
+        let facts =
+            [("MaxArraySize", "1001"), ("KillWait", "5 sec"), ("JobRequeue", "1")].map(|(a, b)| (a.into(), b.into()));
         let first = First { node: node("n1", "cuda:0 H100", 8), lock: Lock::Free, round_trip: Some(0.1) };
-        let mut second = Second { node: node("n2", "cuda:0 H100", 8), lock: Lock::Busy, listed: true, opened: Some(5.0) };
+        let mut second =
+            Second { node: node("n2", "cuda:0 H100", 8), lock: Lock::Busy, listed: true, opened: Some(5.0) };
         let all = of(&cluster, &first.node, Ok(&second), Some(&first), &facts[..1]);
         assert!(all.iter().all(|f| f.help.is_none()), "{all:?}");
         assert_eq!(found(&all, "nodes").found, "n1 and n2");

@@ -6,14 +6,14 @@
 mod findings;
 mod task;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub use self::findings::Finding;
-use self::task::{CheckTask, FIRST, First, HERE, Node, Role, SECOND, Second};
 pub use self::task::work;
+use self::task::{CheckTask, FIRST, First, HERE, Node, Role, SECOND, Second};
 use super::batch::{Batch, Task};
 use super::engine::{Cluster, Engine, JobId, Submission, TaskState};
 use crate::activity::{console, interrupt};
@@ -43,20 +43,17 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
     if cluster.engine == Engine::Slurm {
         cluster.options.time = Some(TIME.into());
     }
-    let submit = |cluster: &Cluster, role: Role| {
-        let folder = meeting.0.clone();
-        Placed::new(store, cluster, &CheckTask { role, folder, patience })
-    };
-    let first = submit(&cluster, Role::First)?;
+    let task = |role: Role| CheckTask { role, folder: meeting.0.clone(), patience };
+    let first = Placed::new(store, &cluster, &task(Role::First))?;
     console::log("check: the first of two tasks is in the queue");
-    let here: Node = first.until(Duration::MAX, || task::read(&meeting.0, HERE))?.ok_or_else(|| {
-        Error::internal("a wait without an end ended")
-    })?;
+    let here: Node = first
+        .until(Duration::MAX, || task::read(&meeting.0, HERE))?
+        .ok_or_else(|| Error::internal("a wait without an end ended"))?;
     console::log(&format!("check: it runs on {}; the second one is to run on another node", here.name));
     let mut elsewhere = cluster.clone();
     let excluded = elsewhere.options.exclude.iter().chain([&here.name]).cloned().collect::<Vec<_>>().join(",");
     elsewhere.options.exclude = Some(excluded);
-    let second = match submit(&elsewhere, Role::Second) {
+    let second = match Placed::new(store, &elsewhere, &task(Role::Second)) {
         Ok(second) => second.until(Duration::from_secs_f64(patience), || task::read::<Second>(&meeting.0, SECOND)),
         Err(error) => Err(error),
     };
@@ -110,7 +107,8 @@ impl<'a> Placed<'a> {
         let batch = Batch::make(store, cluster, vec![(0, task)], &[])?;
         let mut placed = Placed { cluster, batch };
         let Batch { folder, record } = &placed.batch;
-        let submission = Submission { name: record.name.clone(), folder: folder.clone(), tasks: vec![0], after: vec![] };
+        let submission =
+            Submission { name: record.name.clone(), folder: folder.clone(), tasks: vec![0], after: vec![] };
         placed.batch.record.jobs = cluster.submit(&submission)?;
         placed.batch.save()?;
         Ok(placed)
@@ -124,7 +122,8 @@ impl<'a> Placed<'a> {
     ///
     /// Errors: the task ended, with the end of its log; a queue that does not answer; Interrupted.
     fn until<T>(&self, bound: Duration, mut found: impl FnMut() -> Option<T>) -> Result<Option<T>> {
-        let (started, mut asked, mut unknown, mut said) = (Instant::now(), None::<Instant>, None::<Instant>, String::new());
+        let (started, mut asked, mut unknown, mut said) =
+            (Instant::now(), None::<Instant>, None::<Instant>, String::new());
         loop {
             interrupt::check()?;
             if let Some(found) = found() {
@@ -162,7 +161,8 @@ impl<'a> Placed<'a> {
             (None, Some(last)) => format!("a task of the check ended early; its log ends with: {last}"),
             (None, None) => "a task of the check ended early and left no log".to_string(),
         };
-        Error::data(message).with_help("the store must be on a file system that this machine and the nodes share, under the same path")
+        Error::data(message)
+            .with_help("the store must be on a file system that this machine and the nodes share, under the same path")
     }
 }
 

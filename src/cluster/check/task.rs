@@ -24,7 +24,7 @@ use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::executors::pool;
 use crate::files::own;
-use crate::{devices, json, torch};
+use crate::{devices, json};
 
 pub const LOCK: &str = "lock";
 pub const HERE: &str = "first.here";
@@ -100,7 +100,8 @@ pub struct Second {
 pub fn work(file: &Value) -> Result<String> {
     let task: CheckTask = serde_json::from_value(file.clone())
         .map_err(|e| Error::data(format!("this is no task of a check that cpsd wrote: {e}")))?;
-    let meeting = Meeting { folder: task.folder, patience: Duration::from_secs_f64(task.patience.clamp(0.0, 86_400.0)) };
+    let meeting =
+        Meeting { folder: task.folder, patience: Duration::from_secs_f64(task.patience.clamp(0.0, 86_400.0)) };
     match task.role {
         Role::First => meeting.first(Node::here())?,
         Role::Second => meeting.second(Node::here())?,
@@ -113,7 +114,7 @@ impl Node {
         let name = ["SLURMD_NODENAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
         Node {
             name: name.unwrap_or_else(|| own::host().to_string()),
-            libtorch: torch::in_words(),
+            libtorch: devices::libtorch_in_words(),
             device: devices::in_words().unwrap_or_else(|error| format!("none: {}", error.message)),
             cores: pool::cores(),
         }
@@ -170,9 +171,10 @@ impl Meeting {
     fn wait_for(&self, name: &str) -> Result<()> {
         match until(self.patience, || is_listed(&self.folder, name))? {
             true => Ok(()),
-            false => {
-                Err(Error::data(format!("the other task of the check did not come in {:.0} s", self.patience.as_secs_f64())))
-            }
+            false => Err(Error::data(format!(
+                "the other task of the check did not come in {:.0} s",
+                self.patience.as_secs_f64()
+            ))),
         }
     }
 }
