@@ -8,7 +8,7 @@
 //! - `known`: batches with what the queue says of them; `faults`: why a task has no result; `epochs`: metrics as they appear;
 //!   `display`: what a waiting user sees
 //! - `task`: this process as one task of a queue
-//! - `counting`: co-occurrence as tasks; `check`: what a queue's nodes and their shared folder can do; `listing`: what a queue has of a store
+//! - `counting`: co-occurrence as tasks; `check`: what a queue's nodes and their shared folder can do
 //!
 //! A task makes one or several runs of the store. The store is the truth: a queue's answers only say whether it is worth waiting.
 
@@ -23,7 +23,6 @@ pub mod executor;
 mod faults;
 mod job_script;
 mod known;
-pub mod listing;
 pub mod options;
 pub mod settings;
 mod slurm;

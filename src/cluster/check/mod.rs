@@ -16,7 +16,8 @@ pub use self::task::work;
 use self::task::{CheckTask, FIRST, First, HERE, Node, Role, SECOND, Second};
 use super::batch::{Batch, Task};
 use super::engine::{Cluster, Engine, JobId, Submission, TaskState};
-use crate::activity::{console, interrupt};
+use super::submission::withdraw;
+use crate::activity::{Activity, console, interrupt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::runs::{RunStore, id_of};
@@ -168,10 +169,7 @@ impl<'a> Placed<'a> {
 
 impl Drop for Placed<'_> {
     fn drop(&mut self) {
-        let jobs = self.jobs();
-        if !jobs.is_empty() {
-            let _ = self.cluster.cancel(&jobs);
-        }
-        self.batch.remove();
+        // Also after a stop, which is this activity's.
+        Activity::background("check".into(), None).enter(|| withdraw(self.cluster, &self.batch));
     }
 }

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::table::TableValue;
 use crate::activity::console;
+use crate::cluster::Cluster;
 use crate::cluster::check::{self, Finding};
-use crate::cluster::listing::{self, Listed};
-use crate::cluster::{Cluster, TaskState};
+use crate::cluster::waiting::{self, JobRow};
 use crate::error::{Error, Result};
 use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -24,11 +24,11 @@ impl KindOfValue for ClusterValue {
     const MEMBERS: &'static [Member] = &[
         Member::new(
             "jobs",
-            "a Table of the tasks of this run store that the queue knows: task, name, state, reason, node, batch",
+            "a Table of what the queue has of this run store, and of what failed there: job, name, folder, and numbers of tasks queued, running, done, failed",
         ),
         Member::new(
             "stop()",
-            "cancel all of them that wait or run; how many they were. A training keeps its last checkpoint",
+            "cancel all tasks of this run store that wait or run; how many they were. A training keeps its last checkpoint",
         ),
         Member::new(
             "check()",
@@ -45,7 +45,7 @@ impl KindOfValue for ClusterValue {
             .get("name", |c: &Self| c.0.name().to_string())
             .method("stop", |call: &Call, c: &Self| {
                 let store = call.store();
-                call.unlocked(|| listing::stop(&store, &c.0))
+                call.unlocked(|| waiting::stop(&store, &c.0))
             })
             .method("check", |call: &Call, c: &Self| check(call, &c.0));
     }
@@ -59,26 +59,15 @@ kind_value!(ClusterValue);
 
 fn jobs(call: &Call, cluster: &Cluster) -> Result<TableValue> {
     let store = call.store();
-    let tasks = call.unlocked(|| listing::tasks(&store, cluster))?;
-    let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
-    let row = |Listed { id, name, batch, status }: Listed| {
-        let state = match status.state {
-            TaskState::Queued => "queued",
-            TaskState::Running => "running",
-            TaskState::Completed => "done",
-            TaskState::Failed => "failed",
-            TaskState::Cancelled => "cancelled",
-        };
-        vec![
-            Cell::Text(id.to_string()),
-            Cell::Text(name),
-            Cell::Text(state.into()),
-            text(status.reason),
-            text(status.node),
-            Cell::Text(batch),
-        ]
+    let jobs = call.unlocked(|| waiting::jobs(&store, cluster))?;
+    let row = |JobRow { job, name, queued, running, done, failed, folder }: JobRow| {
+        let mut cells = vec![Cell::Text(job), Cell::Text(name)];
+        cells.extend([queued, running, done, failed].map(|n| Cell::Int(n as i64)));
+        cells.push(Cell::Text(folder.display().to_string()));
+        cells
     };
-    TableValue::from_rows(&["task", "name", "state", "reason", "node", "batch"], tasks.into_iter().map(row).collect())
+    let columns = ["job", "name", "queued", "running", "done", "failed", "folder"];
+    TableValue::from_rows(&columns, jobs.into_iter().map(row).collect())
 }
 
 fn check(call: &Call, cluster: &Cluster) -> Result<TableValue> {
