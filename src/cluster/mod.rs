@@ -10,6 +10,7 @@
 //! A task makes one or several runs of the store. The store is the truth: a queue's answers only say whether it is worth waiting.
 
 pub mod batch;
+pub mod check;
 mod command;
 pub mod engine;
 pub mod executor;

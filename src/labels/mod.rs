@@ -23,6 +23,7 @@ mod pairs;
 mod parquet_counts;
 pub mod readers;
 mod records;
+pub mod shards;
 mod statistics;
 mod stratify;
 mod summary;
