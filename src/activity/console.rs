@@ -14,6 +14,7 @@ use super::visible::visible;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static RELAYING: AtomicBool = AtomicBool::new(false);
+static DATED: AtomicBool = AtomicBool::new(false);
 static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 static ASKER: Mutex<Option<Asker>> = Mutex::new(None);
@@ -47,6 +48,29 @@ pub fn relay() {
     RELAYING.store(true, Ordering::Relaxed);
 }
 
+/// Begins every line of progress and logs with date and time: for a file that somebody reads the day after. Progress lines come every
+/// half minute then.
+pub fn date_lines() {
+    DATED.store(true, Ordering::Relaxed);
+}
+
+pub(super) fn is_dated() -> bool {
+    DATED.load(Ordering::Relaxed)
+}
+
+/// `2026-11-27 10:31:02`, by the clock of this place.
+fn now() -> String {
+    // SAFETY: both structures are plain data, which the functions fill.
+    let t = unsafe {
+        let seconds = libc::time(std::ptr::null_mut());
+        let mut parts: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&seconds, &mut parts);
+        parts
+    };
+    let (year, month) = (t.tm_year + 1900, t.tm_mon + 1);
+    format!("{year}-{month:02}-{:02} {:02}:{:02}:{:02}", t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec)
+}
+
 pub(super) fn is_relaying() -> bool {
     RELAYING.load(Ordering::Relaxed)
 }
@@ -69,6 +93,9 @@ pub fn log(line: &str) {
 pub fn warn(line: &str) {
     if is_relaying() {
         return Message::Log(line.to_string()).send();
+    }
+    if is_dated() {
+        return above(&format!("{} {}", now(), line.trim_end()), Stream::Error);
     }
     match super::current().as_background() {
         Some(background) => above(&format!("{} {line}", background.name.dimmed()), Stream::Error),

@@ -4,6 +4,7 @@
 //! - `key`: the hash of a specification
 //! - `store`: finding and beginning runs
 //! - `work`: a run that this process makes, and its end
+//! - `growing`: a file of rows that outlives a stop of its maker
 //! - `claim`, `maker`, `lock`: who makes a run, also with several hosts on one store
 //! - `run`: reading the files of a finished run, checked
 //! - `digests`: what the files were when they were written
@@ -15,7 +16,7 @@
 //!
 //! | in `<root>/.work` | |
 //! |---|---|
-//! | `<id>.<token>/` | files of one maker of a run; kept with its checkpoint when the maker stops |
+//! | `<id>.<token>/` | files of one maker of a run; kept with its checkpoint, or its rows, when the maker stops |
 //! | `<id>.claim` | who makes it now; gone when the maker stops |
 //! | `<id>.lock` | a lock of the system, where there are any; gone when the maker stops |
 //! | `<id>/` | as `<id>.<token>/`, of versions without claims |
@@ -26,6 +27,7 @@
 mod claim;
 mod damaged;
 mod digests;
+mod growing;
 mod job_files;
 mod key;
 mod lock;
@@ -37,6 +39,7 @@ mod work;
 
 pub use damaged::Damaged;
 pub use digests::Digest;
+pub use growing::Growing;
 pub use key::{id_of, is_id, kind_of};
 pub use prune::Leftover;
 pub use run::StoredFile;

@@ -3,7 +3,7 @@
 //! - `options`: the options of a training and their defaults; `options_together`: those that exclude each other
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
 //! - `run`: one job through the run store; `side_by_side`: several jobs; `on_cluster`: as tasks of a queue; `job_file`: a job for a worker process;
-//!   `shared_features`: the features that several jobs read
+//!   `shared_features`, `shared_outputs`: the features and teachers' outputs that several jobs read
 //! - `peers`: the processes that train one model, and what each has of a batch; `several`: starts them
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
@@ -48,6 +48,7 @@ pub mod run;
 pub mod schedule;
 mod several;
 mod shared_features;
+mod shared_outputs;
 pub mod side_by_side;
 pub mod stored_rows;
 pub mod teacher_outputs;

@@ -122,7 +122,19 @@ impl ModelInputs {
 
     /// Every (image, view) once, in the order of [`StoredRows`].
     pub fn all<'a>(&'a self, model: &'a Model, batch: usize) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
-        self.batches(model, self.views().all(self.num_pictures()), batch)
+        self.all_from(0, model, batch)
+    }
+
+    /// As [`all`](Self::all), without the first `row` rows: a multiple of `batch`.
+    pub fn all_from<'a>(
+        &'a self,
+        row: usize,
+        model: &'a Model,
+        batch: usize,
+    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
+        let mut all = self.views().all(self.num_pictures());
+        all.drain(..row.min(all.len()));
+        self.batches(model, all, batch)
     }
 
     fn views(&self) -> &Views {

@@ -8,7 +8,7 @@ use super::fitting::Fitting;
 use super::job::Job;
 use super::model_inputs::ModelInputs;
 use super::options::TeacherMode;
-use super::stored_rows::{StoredRows, append_half};
+use super::stored_rows::{StoredRows, append_half, made_by};
 use super::trained_model::Trained;
 use super::views::Views;
 use crate::activity::interrupt;
@@ -46,6 +46,8 @@ pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
 }
 
 /// The logits of every view of every image, row `view * images + image`; those that the store does not have are computed on `device`.
+///
+/// Errors: a picture that cannot be read, Io, Interrupted (the rows computed so far are kept, and the next call goes on behind them).
 pub fn teacher_outputs(
     store: &RunStore,
     teacher: &Trained,
@@ -60,17 +62,16 @@ pub fn teacher_outputs(
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
         let mut fitting = Fitting::new("teacher outputs", &model, 256);
-        work.write_whole(StoredRows::FILE, |out| {
-            for batch in inputs.all(&model, fitting.batch())? {
-                interrupt::check()?;
-                work.check()?;
-                let batch = batch?;
-                let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
-                append_half(out, &logits)?;
-                progress.advance(batch.rows.len() as u64);
-            }
-            Ok(())
-        })?;
+        let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, fitting.batch()))?;
+        progress.set(out.rows());
+        for batch in inputs.all_from(out.rows() as usize, &model, fitting.batch())? {
+            interrupt::check()?;
+            let batch = batch?;
+            let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
+            append_half(&mut out, &logits)?;
+            progress.advance(batch.rows.len() as u64);
+        }
+        out.finish()?;
         Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
     })?;
     StoredRows::open(&run)

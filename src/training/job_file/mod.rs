@@ -1,4 +1,8 @@
-//! A job as a file for a worker process.
+//! A job as a file for a worker process, or for a task of a queue ([`queue`]).
+
+pub mod queue;
+
+pub use queue::{for_queue, several};
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +14,13 @@ use super::job::{Distillation, Job};
 use super::options::TrainOptions;
 use super::run::{load, run_with};
 use super::shared_features::compute_features;
+use super::shared_outputs::compute_outputs;
 use super::trained_model::Trained;
 use crate::activity::message::Message;
+use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::files::own;
-use crate::images::DatasetSpec;
+use crate::images::{Dataset, DatasetSpec};
 use crate::json;
 use crate::models::Model;
 use crate::options::Options;
@@ -31,13 +37,13 @@ pub enum Task {
     Outputs,
 }
 
+/// `D` is a data set: its description, or in a task of a queue the name of the file beside it that has one.
 #[derive(Serialize, Deserialize)]
-struct JobFile {
+struct JobFile<D> {
     task: Task,
-    runs: PathBuf,
     name: String,
-    train: DatasetSpec,
-    val: Option<DatasetSpec>,
+    train: D,
+    val: Option<D>,
     labels: Vec<String>,
     options: TrainOptions,
     distillation: Option<Distillation<EnsembleFile>>,
@@ -59,8 +65,13 @@ pub fn is_possible(job: &Job) -> bool {
     ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some())
 }
 
-/// Writes a job for a worker process. Errors: a teacher that is in no run store; Io.
-pub fn write(store: &RunStore, job: &Job, task: Task, path: &Path) -> Result<()> {
+/// A job for a file. `data` gives what stands for a data set. Errors: a teacher that is in no run store; those of `data`.
+fn described<D>(
+    store: &RunStore,
+    job: &Job,
+    task: Task,
+    mut data: impl FnMut(&Dataset) -> Result<D>,
+) -> Result<JobFile<D>> {
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
@@ -77,41 +88,64 @@ pub fn write(store: &RunStore, job: &Job, task: Task, path: &Path) -> Result<()>
         let modules = e.teachers.iter().filter_map(|t| t.model().spec.path.clone()).collect();
         Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, modules, labels: e.labels })
     };
-    let file = JobFile {
+    Ok(JobFile {
         task,
-        runs: store.root().to_path_buf(),
         name: job.name.clone(),
-        train: DatasetSpec::of(&job.train),
-        val: job.val.as_ref().map(DatasetSpec::of),
+        train: data(&job.train)?,
+        val: job.val.as_ref().map(&mut data).transpose()?,
         labels: job.labels.clone(),
-        options: job.options.clone(),
+        options: TrainOptions { executor: Executor::Here, ..job.options.clone() },
         distillation: job.distillation.clone().map(|d| d.map(ensemble)).transpose()?,
+    })
+}
+
+fn unwritten(error: serde_json::Error) -> Error {
+    Error::internal(format!("a job cannot be written: {error}"))
+}
+
+/// Writes a job for a worker process. Errors: a teacher that is in no run store; Io.
+pub fn write(store: &RunStore, job: &Job, task: Task, path: &Path) -> Result<()> {
+    let file = WorkerFile {
+        runs: store.root().to_path_buf(),
+        job: described(store, job, task, |data| Ok(DatasetSpec::of(data)))?,
     };
-    let text = serde_json::to_vec(&file).map_err(|e| Error::internal(format!("a job cannot be written: {e}")))?;
-    own::write(path, &text)
+    own::write(path, &serde_json::to_vec(&file).map_err(unwritten)?)
 }
 
-/// A job as the content of a task's file, which a queue's worker does, and the data sets that it names, by the names of their files beside it.
-///
-/// Errors: a teacher that is in no run store.
-pub fn for_queue(_store: &RunStore, _job: &Job, _task: Task) -> Result<(serde_json::Value, Vec<(String, Vec<u8>)>)> {
-    Err(Error::internal("not written yet"))
+/// The file of a worker process.
+#[derive(Serialize, Deserialize)]
+struct WorkerFile {
+    runs: PathBuf,
+    job: JobFile<DatasetSpec>,
 }
 
-/// Several of these as one task, whose jobs run side by side on the GPUs or cores of one worker.
-pub fn several(_jobs: Vec<serde_json::Value>) -> serde_json::Value {
-    serde_json::Value::Null
-}
-
-/// Does the work of a file and sends every epoch's line to the parent process. Returns the id of the training's run, or nothing.
+/// Does the work of a worker's file and sends every epoch's line to the parent process. Returns the id of the training's run, or nothing.
 pub fn work(path: &Path) -> Result<String> {
-    let text = own::read(path)?;
-    let file: JobFile =
-        json::parse(&text).map_err(|e| Error::in_file(path, format!("not a job that cpsd wrote: {e}")))?;
-    // As the words check them: a file may have been changed since.
-    let checked = file.options.check("a job").and_then(|()| file.options.check_further("a job"));
+    let WorkerFile { runs, job } = json::parse(&own::read(path)?).map_err(|e| no_job(path, e))?;
+    let store = RunStore::new(runs);
+    let (task, job) = open(path, &store, job, DatasetSpec::open)?;
+    let mut send = |line: &serde_json::Value| -> Result<()> {
+        Message::Epoch(line.clone()).send();
+        Ok(())
+    };
+    perform(&store, task, &job, Callbacks { epoch: Some(&mut send), ..Callbacks::default() })
+}
+
+pub(super) fn no_job(path: &Path, what: impl std::fmt::Display) -> Error {
+    Error::in_file(path, format!("not a job that cpsd wrote: {what}"))
+}
+
+/// The job that a file describes, checked as the words check it: a file may have been changed since.
+fn open<D>(
+    path: &Path,
+    store: &RunStore,
+    file: JobFile<D>,
+    mut data: impl FnMut(D) -> Result<Dataset>,
+) -> Result<(Task, Job)> {
+    // Whoever does the work of a file does it himself.
+    let options = TrainOptions { executor: Executor::Here, ..file.options };
+    let checked = options.check("a job").and_then(|()| options.check_further("a job"));
     checked.map_err(|e| Error::in_file(path, e.message))?;
-    let store = RunStore::new(file.runs);
     let teacher = |place: PathBuf| {
         let run = match place.is_absolute() {
             true => Run::in_folder(&place)?,
@@ -127,18 +161,20 @@ pub fn work(path: &Path) -> Result<String> {
     };
     let job = Job {
         name: file.name,
-        train: file.train.open()?,
-        val: file.val.map(DatasetSpec::open).transpose()?,
+        train: data(file.train)?,
+        val: file.val.map(data).transpose()?,
         labels: file.labels,
-        options: file.options,
+        options,
         distillation: file.distillation.map(|d| d.map(ensemble)).transpose()?,
     };
-    if file.task == Task::Features {
-        return compute_features(&store, &job).map(|()| String::new());
+    Ok((file.task, job))
+}
+
+/// Does the task. Returns the id of the training's run, or nothing.
+fn perform(store: &RunStore, task: Task, job: &Job, callbacks: Callbacks) -> Result<String> {
+    match task {
+        Task::Features => compute_features(store, job).map(|()| String::new()),
+        Task::Outputs => compute_outputs(store, job).map(|()| String::new()),
+        Task::Train => Ok(run_with(store, job, callbacks)?.id),
     }
-    let mut send = |line: &serde_json::Value| -> Result<()> {
-        Message::Epoch(line.clone()).send();
-        Ok(())
-    };
-    Ok(run_with(&store, &job, Callbacks { epoch: Some(&mut send), ..Callbacks::default() })?.id)
 }
