@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::batch::{Task, Work};
 use super::engine::Cluster;
-use super::waiting;
+use super::{task_file, waiting};
 use crate::error::Result;
 use crate::graph::Cooccurrence;
 use crate::labels::shards::{Shard, Shards};
@@ -17,12 +17,11 @@ use crate::runs::RunStore;
 pub fn count_files(store: &RunStore, cluster: &Cluster, paths: &[PathBuf], n: usize) -> Result<Cooccurrence> {
     let shards = Shards::deal(paths, n)?;
     let of = shards.shards().len();
-    let task = |shard: &Shard| Task {
-        runs: vec![shard.id()],
-        name: format!("shard {}/{of}", shard.number),
-        job: shard.job(store),
+    let task = |shard: &Shard| {
+        let name = format!("shard {}/{of}", shard.number);
+        Ok(Task { runs: vec![shard.id()], name, job: task_file::complete(store, shard.job())? })
     };
-    let stages = vec![shards.shards().iter().map(task).collect()];
+    let stages = vec![shards.shards().iter().map(task).collect::<Result<_>>()?];
     let outcomes = waiting::run(store, cluster, Work { stages, ..Work::default() }, &mut |_| Ok(()))?;
     outcomes.into_iter().collect::<Result<Vec<()>>>()?;
     shards.sum(store)

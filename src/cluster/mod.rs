@@ -7,7 +7,7 @@
 //! - `batch`: an array of tasks in a folder of the run store; `submission`: into the queue; `waiting`: until its runs are there
 //! - `known`: batches with what the queue says of them; `faults`: why a task has no result; `epochs`: metrics as they appear;
 //!   `display`: what a waiting user sees
-//! - `task`: this process as one task of a queue
+//! - `task`: this process as one task of a queue; `task_file`: what its file has, whatever its work
 //! - `counting`: co-occurrence as tasks; `check`: what a queue's nodes and their shared folder can do
 //!
 //! A task makes one or several runs of the store. The store is the truth: a queue's answers only say whether it is worth waiting.
@@ -28,6 +28,7 @@ pub mod settings;
 mod slurm;
 mod submission;
 pub mod task;
+pub mod task_file;
 mod templates;
 pub mod waiting;
 

@@ -17,6 +17,7 @@ use self::task::{CheckTask, FIRST, First, HERE, Node, Role, SECOND, Second};
 use super::batch::{Batch, Task};
 use super::engine::{Cluster, Engine, JobId, Submission, TaskState};
 use super::submission::withdraw;
+use super::task_file;
 use crate::activity::{Activity, console, interrupt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
@@ -101,7 +102,7 @@ impl<'a> Placed<'a> {
     fn new(store: &RunStore, cluster: &'a Cluster, task: &CheckTask) -> Result<Placed<'a>> {
         let mut job = serde_json::to_value(task).map_err(|e| Error::internal(format!("a check as JSON: {e}")))?;
         job["task"] = json!("check");
-        job["runs"] = json!(std::path::absolute(store.root()).unwrap_or_else(|_| store.root().to_path_buf()));
+        let job = task_file::complete(store, job)?;
         // The id of no run, so that nobody takes the batch for a finished one.
         let runs = vec![id_of("check", &job)];
         let task = Task { runs, name: "check".into(), job };

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{JobFile, Task, described, no_job, open, perform, unwritten};
 use crate::activity::console;
-use crate::cluster::{check, task};
+use crate::cluster::{check, task, task_file};
 use crate::error::{Error, Result};
 use crate::files::{own, policy};
 use crate::images::{Dataset, DatasetSpec};
@@ -54,11 +54,7 @@ pub fn for_queue(store: &RunStore, job: &Job, task: Task) -> Result<(Value, Vec<
         }
         Ok(DataFile { file: name })
     })?;
-    let mut value = serde_json::to_value(file).map_err(unwritten)?;
-    value["build"] = json!(task::build());
-    value["runs"] = json!(std::path::absolute(store.root()).map_err(|e| Error::io(store.root(), e))?);
-    value["folder"] = json!(std::env::current_dir().ok());
-    value["policy"] = serde_json::to_value(policy::current()).map_err(unwritten)?;
+    let value = task_file::complete(store, serde_json::to_value(file).map_err(unwritten)?)?;
     Ok((value, files.into_iter().collect()))
 }
 
