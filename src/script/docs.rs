@@ -2,6 +2,7 @@
 
 use colored::Colorize;
 
+use super::executor_docs::executor_text;
 use super::head_docs::head_text;
 use super::head_docs::heads_text;
 use super::kind::Kind;
@@ -116,6 +117,7 @@ const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("heads", "heads, their papers, published code and options", heads_text),
     ("recipes", "how the rows of the paper's tables are trained", recipes_text),
     ("readings", "where paper and code differ, and the choice of each reading", readings_text),
+    ("executor", "where trainings run: here, in Slurm, in another queue", executor_text),
     ("losses", "losses and their options", losses_text),
     ("datasets", "data sets and where they come from", datasets_text),
 ];

@@ -28,6 +28,7 @@ pub mod call;
 pub mod check;
 pub mod docs;
 pub mod errors;
+mod executor_docs;
 pub mod explain;
 pub mod fingerprint;
 mod head_docs;
