@@ -22,6 +22,7 @@ pub mod task;
 mod templates;
 pub mod waiting;
 
+pub use command::is_away;
 pub use engine::{Cluster, JobId, TaskId, TaskState, TaskStatus};
 pub use executor::Executor;
 pub use options::ClusterOptions;
