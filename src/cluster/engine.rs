@@ -10,7 +10,8 @@ use super::options::ClusterOptions;
 use super::settings;
 use super::slurm::Slurm;
 use super::templates::Templates;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::files::policy;
 
 /// A queue with the resources of a task: data, equal by value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,11 +58,12 @@ pub struct TaskStatus {
     pub reason: Option<String>,
     /// Where it runs or ran.
     pub node: Option<String>,
-    /// Its exit code, where the queue tells.
+    /// Its exit code as a shell has it (128 and the signal for a process that was killed), where the queue tells.
     pub exit: Option<i32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TaskState {
     /// Pending, also after a requeue, a preemption or the failure of a node.
     Queued,
@@ -121,16 +123,21 @@ impl Cluster {
     /// Puts an array into the queue. The caller has written the folder; `job.sh` is written here. One array of Slurm or more: the
     /// indices of one are below MaxArraySize, and a task's index in the queue is the name of its file in any case.
     ///
-    /// Errors: the queue's refusal in its own words; a queue that does not answer (kind Io), in which case nobody knows whether the
-    /// job is there: ask [`find`](Self::find) before trying again; Interrupted.
+    /// Errors: the queue's refusal in its own words, after which arrays before the refused one are in the queue under the same name; a
+    /// queue that does not answer ([`is_away`](super::is_away)), in which case nobody knows whether the job is there: ask
+    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted; Interrupted.
     pub fn submit(&self, submission: &Submission) -> Result<Vec<(JobId, Vec<usize>)>> {
+        if policy::current().untrusted {
+            let text = "a script that is not trusted cannot put work into a queue: nothing would fence it there";
+            return Err(Error::argument(text));
+        }
         match &self.engine {
             Engine::Slurm => Slurm(&self.options).submit(submission),
             Engine::Commands(templates) => templates.submit(&self.options, submission),
         }
     }
 
-    /// The jobs of that name that are in the queue. Errors: a queue that does not answer.
+    /// The jobs of that name that the queue knows; none of engines other than Slurm. Errors: a queue that does not answer.
     pub fn find(&self, name: &str) -> Result<Vec<JobId>> {
         match &self.engine {
             Engine::Slurm => Slurm(&self.options).find(name),
@@ -156,7 +163,8 @@ impl Cluster {
         }
     }
 
-    /// Puts one task back, running or ended, alone. Errors: the queue's refusal.
+    /// Puts one task back, running or ended, alone. One that is waiting already is no error. Errors: the queue's refusal; a queue that
+    /// does not answer.
     pub fn requeue(&self, task: &TaskId) -> Result<()> {
         match &self.engine {
             Engine::Slurm => Slurm(&self.options).requeue(task),

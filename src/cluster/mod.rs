@@ -32,6 +32,7 @@ pub mod task_file;
 mod templates;
 pub mod waiting;
 
+pub use command::is_away;
 pub use engine::{Cluster, JobId, TaskId, TaskState, TaskStatus};
 pub use executor::Executor;
 pub use options::ClusterOptions;

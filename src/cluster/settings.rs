@@ -1,9 +1,257 @@
 //! Queues in `cpsd.toml`, of the working folder or of the user's configuration folder.
+//!
+//! ```toml
+//! [slurm]                 # the options of slurm(...)
+//! partition = "gpu"
+//!
+//! [engine.pbs]            # four commands, and the options that they mention
+//! submit = "qsub -N {name} -l select=1:ncpus={cpus} -j oe -o {log} {script}"
+//! status = "qstat -x -f {jobs}"
+//! cancel = "qdel {jobs}"
+//! requeue = "qrerun {job}"
+//! cpus = 8
+//! ```
+//!
+//! A table is that of the first of the two files that has it.
 
-use super::engine::Cluster;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::engine::{Cluster, Engine, TaskState};
+use super::options::ClusterOptions;
+use super::templates::Templates;
 use crate::error::{Error, Result};
+use crate::files::own;
+use crate::options;
+
+const FILE: &str = "cpsd.toml";
+const SLURM: &str = "slurm";
+const ENGINE: &str = "engine";
+
+options! {
+    /// `[engine.NAME]`.
+    struct EngineTable extends resources: ClusterOptions {
+        /// the command that puts one task into the queue and prints its job's id
+        pub submit: String = String::new();
+        /// the command that prints a line for each job, with its id first and its state
+        pub status: String = String::new();
+        /// the command that takes jobs out of the queue
+        pub cancel: String = String::new();
+        /// the command that puts a job back into it
+        pub requeue: String = String::new();
+        /// what {after} is in submit where a task must begin after others, as "-W depend=afterany:{jobs}"
+        pub after: Option<String> = None;
+        /// what the status command's words mean, beside those that are known
+        pub states: BTreeMap<String, TaskState> = BTreeMap::new();
+    }
+}
 
 /// The queue of that name.
-pub(super) fn cluster(_name: &str) -> Result<Cluster> {
-    Err(Error::internal("not written yet"))
+pub(super) fn cluster(name: &str) -> Result<Cluster> {
+    named(name, &places())
+}
+
+fn named(name: &str, places: &[PathBuf]) -> Result<Cluster> {
+    let mut engines = vec![SLURM.to_string()];
+    for path in places.iter().filter(|path| !own::is_absent(path)) {
+        let tables = tables(path)?;
+        match (name, tables.slurm) {
+            (SLURM, Some(table)) => return slurm(&table).map_err(|error| in_file(path, error)),
+            _ => {
+                if let Some(table) = tables.engines.get(name) {
+                    return engine(name, table).map_err(|error| in_file(path, error));
+                }
+                engines.extend(tables.engines.keys().cloned());
+            }
+        }
+    }
+    if name == SLURM {
+        return Ok(Cluster::slurm(ClusterOptions::default()));
+    }
+    let error = Error::unknown("engine", name, engines.iter().map(String::as_str));
+    let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+    let message =
+        format!("{}: it is neither \"slurm\" nor a table [engine.{name}] of {}", error.message, places.join(" or of "));
+    Err(Error { message, ..error })
+}
+
+/// Where the file is looked for, in order.
+fn places() -> Vec<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    [Some(PathBuf::from(FILE)), user.map(|folder| folder.join("cpsd").join(FILE))].into_iter().flatten().collect()
+}
+
+/// The tables of a file.
+#[derive(Default)]
+struct Tables {
+    slurm: Option<Map<String, Value>>,
+    engines: BTreeMap<String, Map<String, Value>>,
+}
+
+fn tables(path: &Path) -> Result<Tables> {
+    let text = own::read_text(path)?;
+    let file: Map<String, Value> = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
+        let line = line.map_or(String::new(), |line| format!("line {line}: "));
+        Error::in_file(path, format!("{line}{}", error.message().trim()))
+    })?;
+    let table = |name: &str, value: Value| match value {
+        Value::Object(table) => Ok(table),
+        other => Err(Error::in_file(path, format!("{name} must be a table, as [{name}]; got {other}"))),
+    };
+    let mut tables = Tables::default();
+    for (name, value) in file {
+        match name.as_str() {
+            SLURM => tables.slurm = Some(table(SLURM, value)?),
+            ENGINE => {
+                for (name, value) in table("engine.NAME", value)? {
+                    if name == SLURM || name == "here" {
+                        return Err(Error::in_file(
+                            path,
+                            format!("[engine.{name}]: this name is taken; any other will do"),
+                        ));
+                    }
+                    let engine = table(&format!("engine.{name}"), value)?;
+                    tables.engines.insert(name, engine);
+                }
+            }
+            name => {
+                let error = Error::unknown("table", name, [SLURM, "engine.NAME"]);
+                let help = error.help.unwrap_or_else(|| "expected [slurm] or [engine.NAME]".into());
+                return Err(Error::in_file(path, error.message).with_help(help));
+            }
+        }
+    }
+    Ok(tables)
+}
+
+fn slurm(table: &Map<String, Value>) -> Result<Cluster> {
+    let options: ClusterOptions = options::read("[slurm]", table)?;
+    options.check_further("[slurm]")?;
+    Ok(Cluster::slurm(options))
+}
+
+fn engine(name: &str, table: &Map<String, Value>) -> Result<Cluster> {
+    let word = format!("[engine.{name}]");
+    let EngineTable { submit, status, cancel, requeue, after, states, resources } = options::read(&word, table)?;
+    for (key, command) in [("submit", &submit), ("status", &status), ("cancel", &cancel), ("requeue", &requeue)] {
+        if command.trim().is_empty() {
+            return Err(Error::argument(format!("{word} has no command {key}"))
+                .with_help("it needs submit, status, cancel and requeue"));
+        }
+    }
+    let templates = Templates { name: name.into(), submit, status, cancel, requeue, after, states };
+    templates.check(&resources)?;
+    Ok(Cluster { engine: Engine::Commands(templates), options: resources })
+}
+
+/// The error of a file's table: its place is the file, not the call.
+fn in_file(path: &Path, error: Error) -> Error {
+    let help = error.help.clone();
+    let error = Error { about: None, help: None, ..error };
+    let message = format!("{}: {}", path.display(), error.message);
+    let error = Error { message, ..error }.about_file(path);
+    match help {
+        Some(help) => error.with_help(help),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::options::OnInterrupt;
+
+    fn read(name: &str, here: &str, user: Option<&str>) -> Result<Cluster> {
+        let root = tempfile::tempdir().unwrap();
+        let places = [root.path().join("here.toml"), root.path().join("user.toml")];
+        std::fs::write(&places[0], here).unwrap();
+        if let Some(user) = user {
+            std::fs::write(&places[1], user).unwrap();
+        }
+        named(name, &places).map_err(|error| {
+            let message = error.message.replace(root.path().to_str().unwrap(), "FOLDER");
+            Error { message, ..error }
+        })
+    }
+
+    fn said(name: &str, here: &str) -> (String, Option<String>) {
+        let error = read(name, here, None).unwrap_err();
+        (error.message, error.help)
+    }
+
+    const PBS: &str =
+        "[engine.pbs]\nsubmit = \"qsub -l select=1:ncpus={cpus} {script}\"\nstatus = \"qstat -x -f {jobs}\"
+cancel = \"qdel {jobs}\"\nrequeue = \"qrerun {job}\"\ncpus = 8\nstates = { Z = \"failed\" }\n";
+
+    #[test]
+    fn a_table_gives_the_options() {
+        let text = "[slurm]\npartition = \"gpu\"\ncpus = 8\nsetup = [\"module load cuda\"]\non_interrupt = \"cancel\"
+sbatch = { mail-type = \"FAIL\" }\n";
+        let cluster = read("slurm", text, None).unwrap();
+        assert_eq!((cluster.engine, cluster.options.cpus), (Engine::Slurm, Some(8)));
+        assert_eq!(cluster.options.on_interrupt, OnInterrupt::Cancel);
+        assert_eq!(cluster.options.sbatch["mail-type"].as_deref(), Some("FAIL"));
+        assert_eq!(read("slurm", "", None).unwrap(), Cluster::slurm(ClusterOptions::default()));
+        let Cluster { engine: Engine::Commands(pbs), options } = read("pbs", PBS, None).unwrap() else { panic!() };
+        assert_eq!((pbs.cancel.as_str(), options.cpus), ("qdel {jobs}", Some(8)));
+        assert_eq!(pbs.states["Z"], TaskState::Failed);
+    }
+
+    #[test]
+    fn the_first_file_that_has_the_table_counts() {
+        let user = format!("[slurm]\ncpus = 2\n{PBS}");
+        assert_eq!(read("slurm", "[slurm]\ncpus = 4", Some(&user)).unwrap().options.cpus, Some(4));
+        assert_eq!(read("pbs", "[slurm]\ncpus = 4", Some(&user)).unwrap().options.cpus, Some(8));
+        assert_eq!(read("slurm", "", Some(&user)).unwrap().options.cpus, Some(2));
+    }
+
+    #[test]
+    fn mistakes_name_the_file_and_the_nearest_right_name() {
+        let (message, help) = said("slurm", "[slurm]\npartitoin = \"gpu\"");
+        assert_eq!(message, "FOLDER/here.toml: [slurm] has no option \"partitoin\"");
+        assert_eq!(help.as_deref(), Some("did you mean \"partition\"?"));
+        let (message, help) = said("slurm", "[slrum]\ncpus = 1");
+        assert_eq!(
+            (message.as_str(), help.as_deref()),
+            ("FOLDER/here.toml: unknown table \"slrum\"", Some("did you mean \"slurm\"?"))
+        );
+        assert_eq!(
+            said("slurm", "[slurm]\ncpus = \"8\"").0,
+            "FOLDER/here.toml: option \"cpus\" of [slurm] must be a non-negative integer; got \"8\""
+        );
+        assert!(
+            said("slurm", "[slurm]\ntime = \"8h\"")
+                .0
+                .starts_with("FOLDER/here.toml: option \"time\" of [slurm] must be minutes")
+        );
+        assert!(
+            said("slurm", "[slurm]\ncpus = 1\n\ncpus = 2").0.starts_with("FOLDER/here.toml: line 4: duplicate key")
+        );
+        assert_eq!(said("slurm", "slurm = 1").0, "FOLDER/here.toml: slurm must be a table, as [slurm]; got 1");
+        assert_eq!(
+            said("pbs", "[engine.slurm]").0,
+            "FOLDER/here.toml: [engine.slurm]: this name is taken; any other will do"
+        );
+        assert_eq!(
+            said("pbs", &PBS.replace("requeue", "#")).0,
+            "FOLDER/here.toml: [engine.pbs] has no command requeue"
+        );
+        assert_eq!(said("pbs", &PBS.replace("requeue", "reqeue")).1.as_deref(), Some("did you mean \"requeue\"?"));
+        let (message, _) = said("pbs", &PBS.replace("\"failed\"", "\"dead\""));
+        assert!(message.contains("states") && message.contains("\"queued\""), "{message}");
+    }
+
+    #[test]
+    fn an_engine_that_is_not_there_is_told_with_the_nearest() {
+        let (message, help) = said("psb", PBS);
+        assert_eq!(
+            message,
+            "unknown engine \"psb\": it is neither \"slurm\" nor a table [engine.psb] of FOLDER/here.toml or of FOLDER/user.toml"
+        );
+        assert_eq!(help.as_deref(), Some("did you mean \"pbs\"?"));
+    }
 }
