@@ -97,7 +97,8 @@ impl Record {
         let (_, tasks) = self.jobs.iter().find(|(job, _)| *job == id.job)?;
         match tasks[..] {
             [task] => Some(task),
-            _ => tasks.contains(&id.index).then_some(id.index),
+            // They ascend.
+            _ => tasks.binary_search(&id.index).ok().map(|_| id.index),
         }
     }
 
@@ -108,7 +109,8 @@ impl Record {
 
     /// Tasks of which it is not known whether the queue has them.
     pub fn unsubmitted(&self) -> Vec<usize> {
-        (0..self.tasks.len()).filter(|&task| self.job(task).is_none()).collect()
+        let known: BTreeSet<usize> = self.jobs.iter().flat_map(|(_, tasks)| tasks).copied().collect();
+        (0..self.tasks.len()).filter(|task| !known.contains(task)).collect()
     }
 }
 

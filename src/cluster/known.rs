@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use super::batch::Batch;
-use super::engine::{Cluster, JobId, TaskId, TaskState, TaskStatus};
+use super::engine::{Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
 use super::waiting::Queue;
 use crate::error::Result;
 use crate::runs::RunStore;
@@ -35,7 +35,9 @@ impl Known {
             }
         }
         known.batches.retain(|batch| {
-            let abandoned = batch.record.jobs.is_empty() && batch.is_of_ended_process();
+            // Other engines cannot look for names.
+            let looked_for = cluster.engine == Engine::Slurm && batch.record.jobs.is_empty();
+            let abandoned = looked_for && batch.is_of_ended_process();
             if abandoned {
                 batch.remove();
             }
@@ -53,13 +55,13 @@ impl Known {
         let mut states = BTreeMap::new();
         if !jobs.is_empty() {
             let answer = queue.states(&jobs)?;
+            let batches: BTreeMap<&JobId, usize> = (0..)
+                .zip(&self.batches)
+                .flat_map(|(number, batch)| batch.record.jobs.iter().map(move |(job, _)| (job, number)))
+                .collect();
             for (id, status) in answer {
-                let place = self
-                    .batches
-                    .iter()
-                    .enumerate()
-                    .find_map(|(batch, known)| known.record.task(&id).map(|task| (batch, task)));
-                if let Some(place) = place {
+                let batch = batches.get(&id.job).copied();
+                if let Some(place) = batch.and_then(|batch| Some((batch, self.batches[batch].record.task(&id)?))) {
                     states.insert(place, (id, status));
                 }
             }

@@ -158,3 +158,32 @@ fn age(path: &Path) -> Duration {
 fn newest(folder: &Path) -> Duration {
     own::entries(folder).map(|entry| age(&entry.path())).fold(age(folder), Duration::min)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::{Begun, id_of};
+    use serde_json::json;
+
+    #[test]
+    fn batches_go_when_their_runs_are_finished() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let ids = [1, 2].map(|n| id_of("train", &json!({ "n": n })));
+        for (name, runs) in [("cpsd-1", &ids[..1]), ("cpsd-2", &ids[..])] {
+            let folder = store.batches_folder().join(name);
+            std::fs::create_dir_all(folder.join("logs")).unwrap();
+            std::fs::write(folder.join("batch.json"), json!({"tasks": [{"runs": runs}]}).to_string()).unwrap();
+        }
+        std::fs::create_dir(store.batches_folder().join(".new-cpsd-3")).unwrap();
+        let Begun::Work(work) = store.begin(&ids[0], &json!({"n": 1})).unwrap() else { panic!("it is there") };
+        work.finish(&json!({})).unwrap();
+        let found = store.leftovers().unwrap();
+        let [one] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(
+            (one.path.file_name().unwrap().to_str(), one.what),
+            (Some("cpsd-1"), "batch of a queue whose runs are all finished")
+        );
+        assert!(store.remove(one).unwrap() && !one.path.exists());
+    }
+}

@@ -157,3 +157,58 @@ fn find<'a>(store: &RunStore, runs: impl Iterator<Item = &'a str>) -> BTreeMap<S
     let wanted: HashSet<&str> = runs.collect();
     store.find_all(|id| wanted.contains(id)).into_iter().map(|run| (run.id.clone(), run)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::console;
+    use crate::images::scenes::{SceneOptions, splits};
+    use crate::losses::Script;
+    use crate::models::ModelSpec;
+    use crate::training::options::TrainOptions;
+
+    fn job() -> Job {
+        let options = SceneOptions { train: 24, val: 8, test: 1, test_shifted: 1, size: 32, ..SceneOptions::default() };
+        let mut splits = splits(&options).unwrap();
+        let (_, val) = splits.remove(1);
+        let (_, train) = splits.remove(0);
+        let model = ModelSpec { backbone: "small_cnn".into(), image_size: Some(32), freeze: 1, ..ModelSpec::default() };
+        let options = TrainOptions { model, epochs: 1, batch: 8, threads: 1, views: 2, ..TrainOptions::default() };
+        let labels = train.labels.labels()[..2].to_vec();
+        Job { name: "teacher 1".into(), train, val: Some(val), labels, options, distillation: None }
+    }
+
+    #[test]
+    fn runs_are_named_as_this_machine_names_them() {
+        console::set_quiet(true);
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let needs = needs(&[job()]).unwrap().remove(0);
+        assert_eq!(needs.features.len(), 2);
+        let there = || find(&store, needs.features.iter().map(String::as_str)).len();
+        assert_eq!(there(), 0);
+        shared_features::compute_features(&store, &job()).unwrap();
+        assert_eq!(there(), 2);
+        assert_eq!(crate::training::run(&store, &job()).unwrap().id, needs.run);
+        // All is there: nothing is described, and no queue is asked.
+        let cluster = Cluster::slurm(Default::default());
+        let mut epochs = Vec::new();
+        let mut epoch = |line: &Value| {
+            epochs.push((line["name"].clone(), line["epoch"].clone()));
+            Ok(())
+        };
+        let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
+        let trained = run_all(&store, &cluster, vec![job(), job()], callbacks).unwrap();
+        assert!(trained.iter().all(|trained| trained.id == needs.run));
+        assert_eq!(epochs, [("teacher 1".into(), 1.into()), ("teacher 1".into(), 1.into())]);
+    }
+
+    #[test]
+    fn what_lives_in_this_process_is_refused() {
+        let mut of_a_script = job();
+        of_a_script.options.loss = LossSpec::Script(Script::default());
+        let error = check(&of_a_script).unwrap_err();
+        assert!(error.message.starts_with("a loss of the script's own cannot leave this process"), "{error}");
+        assert!(check(&job()).is_ok());
+    }
+}

@@ -62,8 +62,10 @@ pub fn stop(store: &RunStore, cluster: &Cluster) -> Result<usize> {
 /// The store is listed as often as things change in it, between these.
 const LOOK_FIRST: Duration = Duration::from_secs(1);
 const LOOK_LAST: Duration = Duration::from_secs(10);
-/// A look takes at most this part of the time.
+/// The store rests so many times as long as a look took.
 const LOOK_SHARE: u32 = 20;
+
+/// [`run`] with any queue and clock.
 pub(super) fn run_in(
     store: &RunStore,
     queue: &dyn Queue,

@@ -1,6 +1,7 @@
 //! With a queue and a clock that are played.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use serde_json::json;
 
@@ -489,9 +490,10 @@ fn a_call_that_does_not_wait_says_where_the_work_is() {
 fn two_waiters_both_get_the_results() {
     let root = tempfile::tempdir().unwrap();
     let played = Played::new(&root);
-    let (first, second) = (work(2), Cell::new(0));
-    played.at(5, |p| {
-        second.set(p.run(&work(2)).unwrap().iter().filter(|outcome| outcome.is_ok()).count());
+    let (first, second) = (work(2), Rc::new(Cell::new(0)));
+    let of_second = second.clone();
+    played.at(5, move |p| {
+        of_second.set(p.run(&work(2)).unwrap().iter().filter(|outcome| outcome.is_ok()).count());
     });
     played.at(100, |p| {
         for n in 1..=2 {

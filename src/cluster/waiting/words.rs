@@ -35,11 +35,11 @@ impl Waiting<'_> {
                 }
             }
         }
+        let ours: BTreeSet<usize> = self.makers.values().map(|place| place.0).collect();
         for (place, (_, status)) in &self.known.states {
             let (batch, task) = *place;
-            let needed = self.makers.values().any(|maker| maker.0 == batch && maker.1 != task);
             let wanted = self.known.runs(*place).iter().any(|run| self.wanted.contains_key(run.as_str()));
-            if needed && !wanted && status.state == TaskState::Running {
+            if ours.contains(&batch) && !wanted && status.state == TaskState::Running {
                 let name = &self.known.batches[batch].record.tasks[task].name;
                 let on = status.node.as_ref().map_or(String::new(), |node| format!(" on {node}"));
                 seen.earlier.push(format!("{name}: running{on}"));
