@@ -4,7 +4,7 @@
 //! when the maker stops. Who goes on cuts the file to what the marker says, compares the digest and appends.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ use crate::json;
 pub(super) const MARKER: &str = "growing.json";
 /// Between two markers.
 const EVERY: Duration = Duration::from_secs(30);
+/// Bytes of a marker.
+const LARGEST: u64 = 1 << 16;
 /// From this size on, the progress of a check is shown.
 const SHOWN: u64 = 1 << 30;
 
@@ -46,13 +48,16 @@ pub(super) struct Marker {
 }
 
 impl Marker {
-    /// The marker in the folder of a maker, if it is whole and the file beside it has what it says.
+    /// The marker in the folder of a maker, if it is whole and the file beside it has what it says. Also when this process was asked to
+    /// stop: what it says decides whether a folder stays.
     pub fn read(folder: &Path) -> Option<Marker> {
         let path = folder.join(MARKER);
         if own::is_absent(&path) {
             return None;
         }
-        let marker: Marker = json::parse(&own::read(&path).ok()?).ok()?;
+        let mut bytes = Vec::new();
+        own::open(&path).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        let marker: Marker = json::parse(&bytes).ok()?;
         let mut parts = Path::new(&marker.file).components();
         let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
         if !plain || marker.check != marker.digest() {
@@ -60,6 +65,12 @@ impl Marker {
         }
         let bytes = own::open(&folder.join(&marker.file)).ok()?.metadata().ok()?.len();
         (bytes >= marker.written.bytes).then_some(marker)
+    }
+
+    /// Writes it into the folder of a maker. Errors: Io.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let value = serde_json::to_value(self).map_err(|e| Error::internal(e.to_string()))?;
+        own::write(&folder.join(MARKER), &pretty(&value))
     }
 
     fn digest(&self) -> String {
@@ -208,8 +219,7 @@ impl Growing<'_> {
             check: String::new(),
         };
         marker.check = marker.digest();
-        let value = serde_json::to_value(&marker).map_err(|e| Error::internal(e.to_string()))?;
-        own::write(&self.work.path(MARKER), &pretty(&value))?;
+        marker.write(&self.work.dir)?;
         (self.marked, self.took, self.rows_marked) = (Instant::now(), began.elapsed(), self.rows);
         Ok(())
     }
@@ -289,6 +299,22 @@ mod tests {
         assert_eq!(run.read("data").unwrap(), expected(10));
         assert!(run.verify().unwrap() && !run.path(MARKER).exists());
         assert_eq!(std::fs::read_dir(root.path().join(".work")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_stop_before_the_first_row_keeps_those_of_earlier_makers() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        rows(&begin(&store), 3, false);
+        let stopped = crate::activity::Activity::background("stopped".into(), None);
+        let work = begin(&store);
+        stopped.stop();
+        stopped.enter(|| {
+            assert!(work.grow("data", 10, json!({ "batch": 1 })).is_err());
+            drop(work);
+            assert!(matches!(store.begin(&id_of("features", &json!({})), &json!({})), Ok(Begun::Work(_)) | Err(_)));
+        });
+        assert_eq!(rows(&begin(&store), 10, true), 3);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Work {
         let Some((folder, marker)) = markers.max_by_key(|(_, marker)| marker.rows) else { return Ok(()) };
         let (from, to) = (folder.join(&marker.file), self.path(&marker.file));
         // The marker first: if this process is killed now, there still is a folder that has both.
-        own::write(&self.path(MARKER), &own::read(&folder.join(MARKER))?)?;
+        marker.write(&self.dir)?;
         // One that may still run writes into its file, whatever its name.
         let may_run = quiet.is_some_and(|quiet| folder.extension().is_some_and(|token| token == quiet));
         if !may_run && own::rename(&from, &to).is_ok() {

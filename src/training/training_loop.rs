@@ -161,6 +161,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                     job.name,
                     engine.state.position.epoch + 1
                 )),
+                // A stop while it is read says nothing of it.
+                Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
                 // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }

@@ -13,6 +13,7 @@ mod libtorch;
 mod permissions;
 mod pretended_gpu;
 mod prompt;
+mod queued_worker;
 mod reports;
 mod robustness;
 mod several;

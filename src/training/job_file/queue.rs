@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::cluster::Executor;
     use crate::images::scenes::{SceneOptions, splits};
+    use crate::losses::LossSpec;
     use crate::models::ModelSpec;
     use crate::training::options::TrainOptions;
 
@@ -266,7 +267,7 @@ mod tests {
         assert!(refused(&|v| v["options"]["epochs"] = json!(-3)).contains("not a job that cpsd wrote"));
         assert!(refused(&|v| v["options"]["batch"] = json!(0)).contains("batch"));
         assert!(refused(&|v| v["policy"] = json!(3)).contains("is no policy"));
-        let outside = json!({ "ensembles": [{ "teachers": ["../x"], "labels": [] }], "weights": [1.0], "loss": "kl",
+        let outside = json!({ "ensembles": [{ "teachers": ["../x"], "labels": [] }], "weights": [1.0], "loss": LossSpec::default_distillation(),
             "label_weight": 1.0, "teacher_mode": "eval", "teacher_weights": "even" });
         assert!(refused(&|v| v["distillation"] = outside.clone()).contains("no run of the store"));
         let lists = [json!([]), json!([3]), json!({}), json!([{ "task": "several", "jobs": [] }])];
