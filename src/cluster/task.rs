@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,7 @@ use crate::devices;
 use crate::error::{About, Error, ErrorKind, Result};
 use crate::executors::pool;
 use crate::files::own;
+use crate::runs::node_copy;
 use crate::{json, torch};
 
 /// Exit codes of a task. 75 is EX_TEMPFAIL of sysexits.h.
@@ -33,6 +34,9 @@ const CORES: [&str; 5] = ["SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", 
 /// The first that is set is the name of this job, in queues without arrays: set by a template; of PBS, LSF, Grid Engine, OAR; of Slurm
 /// behind another queue's commands.
 const JOBS: [&str; 6] = ["CPSD_JOB", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "OAR_JOB_ID", "SLURM_JOB_ID"];
+
+/// Between two attempts to be put back by a queue that does not answer.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// `<index>.end.json`: how a task ended. A task that was killed wrote none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,6 +122,12 @@ impl TaskProcess {
             _ => {}
         }
         let id = own_id(&batch.cluster.engine, variable);
+        // A folder that is not on this node is no reason to do nothing.
+        if let Some(local) = &batch.cluster.options.local
+            && let Err(error) = node_copy::keep_in(Path::new(local))
+        {
+            console::warn(&format!("kept features are read from the store: {error}"));
+        }
         let process = TaskProcess { end, batch, id, restarts, node: node(variable), began: Instant::now() };
         console::warn(&process.first_line(index));
         Ok(process)
@@ -168,6 +178,7 @@ impl TaskProcess {
             }
             None => said,
         };
+        node_copy::leave();
         self.write_end(exit, error);
         console::warn(&format!("ended after {:.0} s, {said}", self.began.elapsed().as_secs_f64()));
         exit
@@ -187,10 +198,21 @@ impl TaskProcess {
             }));
         };
         // Before: a queue ends its process at once, or nearly so.
+        node_copy::leave();
         self.write_end(PUT_BACK, None);
         let ends = signals::ends();
         // This process was asked to stop; the command is not.
-        let put = Activity::background("requeue".into(), None).enter(|| self.batch.cluster.requeue(id));
+        let apart = Activity::background("requeue".into(), None);
+        let until = Instant::now() + Duration::from_secs(options.signal_before / 2);
+        let put = loop {
+            match apart.enter(|| self.batch.cluster.requeue(id)) {
+                // A queue that does not answer may do so soon.
+                Err(error) if error.kind == ErrorKind::Io && Instant::now() < until && signals::ends() == ends => {
+                    std::thread::sleep(RETRY);
+                }
+                put => break put,
+            }
+        };
         let said = format!("put back into the queue as {id}, restart {} of {}", self.restarts + 1, options.requeues);
         match put {
             Ok(()) => Ok(said),
@@ -269,7 +291,8 @@ fn node(variable: impl Fn(&str) -> Option<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::templates::Templates;
+    use serde_json::json;
+
     use super::*;
 
     fn of<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + Copy + 'a {
@@ -281,8 +304,8 @@ mod tests {
         let last = [("SLURM_JOB_ID", "4711"), ("SLURM_ARRAY_JOB_ID", "4711"), ("SLURM_ARRAY_TASK_ID", "7")];
         assert_eq!(own_id(&Engine::Slurm, of(&last)).unwrap().to_string(), "4711_7");
         assert_eq!(own_id(&Engine::Slurm, of(&last[..1])), None);
-        let [a, b, c, d, e] = ["pbs", "qsub", "qstat", "qdel", "qrerun"].map(String::from);
-        let pbs = Engine::Commands(Templates { name: a, submit: b, status: c, cancel: d, requeue: e });
+        let pbs = json!({ "name": "pbs", "submit": "qsub", "status": "qstat", "cancel": "qdel", "requeue": "qrerun" });
+        let pbs = Engine::Commands(serde_json::from_value(pbs).unwrap());
         let id = own_id(&pbs, of(&[("PBS_JOBID", "12.server"), ("JOB_ID", "3")])).unwrap();
         assert_eq!((id.job.0.as_str(), id.index), ("12.server", 0));
     }
