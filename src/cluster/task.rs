@@ -20,6 +20,7 @@ use crate::devices;
 use crate::error::{About, Error, ErrorKind, Result};
 use crate::executors::pool;
 use crate::files::own;
+use crate::runs::node_copy;
 use crate::{json, torch};
 
 /// Exit codes of a task. 75 is EX_TEMPFAIL of sysexits.h.
@@ -118,6 +119,12 @@ impl TaskProcess {
             _ => {}
         }
         let id = own_id(&batch.cluster.engine, variable);
+        // A folder that is not on this node is no reason to do nothing.
+        if let Some(local) = &batch.cluster.options.local
+            && let Err(error) = node_copy::keep_in(Path::new(local))
+        {
+            console::warn(&format!("kept features are read from the store: {error}"));
+        }
         let process = TaskProcess { end, batch, id, restarts, node: node(variable), began: Instant::now() };
         console::warn(&process.first_line(index));
         Ok(process)
@@ -168,6 +175,7 @@ impl TaskProcess {
             }
             None => said,
         };
+        node_copy::leave();
         self.write_end(exit, error);
         console::warn(&format!("ended after {:.0} s, {said}", self.began.elapsed().as_secs_f64()));
         exit
@@ -187,6 +195,7 @@ impl TaskProcess {
             }));
         };
         // Before: a queue ends its process at once, or nearly so.
+        node_copy::leave();
         self.write_end(PUT_BACK, None);
         let ends = signals::ends();
         // This process was asked to stop; the command is not.

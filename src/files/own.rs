@@ -188,6 +188,16 @@ pub fn owner_is_gone(name: &str, kind: &str) -> Option<bool> {
     temporary::owner_is_gone(name, kind)
 }
 
+/// Bytes of a folder's disk that this user may still write; None if that cannot be found out.
+pub fn free_disk(folder: &Path) -> Option<u64> {
+    let name = std::ffi::CString::new(folder.as_os_str().as_encoded_bytes()).ok()?;
+    // SAFETY: the name is a C string, and the structure is plain data that the call fills.
+    unsafe {
+        let mut facts: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(name.as_ptr(), &mut facts) == 0).then(|| facts.f_bavail.saturating_mul(facts.f_frsize))
+    }
+}
+
 /// When a file or folder was last changed; None if that cannot be found out.
 pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
     std::fs::symlink_metadata(path).and_then(|meta| meta.modified()).ok()

@@ -7,6 +7,7 @@
 //! - `growing`: a file of rows that outlives a stop of its maker
 //! - `claim`, `maker`, `lock`: who makes a run, also with several hosts on one store
 //! - `run`: reading the files of a finished run, checked
+//! - `node_copy`: copies of large files on a node's own disk
 //! - `digests`: what the files were when they were written
 //! - `damaged`: folders that hold no finished run
 //! - `job_files`: the jobs of worker processes
@@ -32,6 +33,7 @@ mod job_files;
 mod key;
 mod lock;
 mod maker;
+pub mod node_copy;
 mod prune;
 mod run;
 mod store;

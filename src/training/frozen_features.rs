@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fitting::Fitting;
-use super::stored_rows::{StoredRows, append_half, made_by};
+use super::stored_rows::{FEATURES, StoredRows, append_half, made_by};
 use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
@@ -26,7 +26,7 @@ fn spec(model: &Model, dataset: &Dataset, views: &Views) -> Result<Value> {
     Ok(spec)
 }
 
-const KIND: &str = "features";
+const KIND: &str = FEATURES;
 
 /// The run of the frozen features of every view of every image of `dataset`.
 pub fn run_of(model: &Model, dataset: &Dataset, views: &Views) -> Result<String> {

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::runs::{Growing, Run, StoredFile};
+use crate::runs::{Growing, Run, StoredFile, kind_of};
 use crate::torch;
 
 /// A matrix of half-precision rows on disk, row `view * images + image`, of which rows are read when they are needed.
@@ -22,6 +22,8 @@ pub struct StoredRows {
     row: usize,
 }
 
+/// The kind of runs whose rows are frozen features.
+pub(super) const FEATURES: &str = "features";
 /// From this number of bytes on, several threads read.
 const PARALLEL: usize = 1 << 20;
 /// The largest buffer that a thread keeps.
@@ -56,7 +58,8 @@ impl StoredRows {
         let row = product(2, &shape).filter(|&bytes| bytes <= isize::MAX as u64);
         let sizes = row.and_then(|row| Some((row, row.checked_mul(rows).filter(|&bytes| bytes <= i64::MAX as u64)?)));
         let (row, bytes) = sizes.ok_or_else(|| bad(&format!("{rows} rows of {shape:?} fit into no file")))?;
-        let file = run.open(Self::FILE)?;
+        // Teachers' outputs are read once, features in every epoch.
+        let file = if kind_of(&run.id) == Some(FEATURES) { run.open_near(Self::FILE)? } else { run.open(Self::FILE)? };
         file.check_length(bytes)?;
         let shape = shape.into_iter().map(|size| size as i64).collect();
         Ok(StoredRows { file, rows: rows as i64, shape, row: row as usize })

@@ -28,7 +28,7 @@ impl Place {
     fn new() -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(place.batch()).unwrap();
-        place.record(true);
+        place.record(true, None);
         place.scontrol("exit 0");
         place
     }
@@ -42,8 +42,9 @@ impl Place {
     }
 
     /// Writes `batch.json`. Of this test's program the build is another one than cpsd's.
-    fn record(&self, any_build: bool) {
-        let options = ClusterOptions { requeues: 5, time: Some("1:00:00".into()), ..ClusterOptions::default() };
+    fn record(&self, any_build: bool, local: Option<&str>) {
+        let (time, local) = (Some("1:00:00".into()), local.map(String::from));
+        let options = ClusterOptions { requeues: 5, time, local, ..ClusterOptions::default() };
         let record = json!({ "name": "cpsd-x", "cluster": Cluster::slurm(options), "any_build": any_build });
         std::fs::write(self.batch().join("batch.json"), record.to_string()).unwrap();
     }
@@ -196,7 +197,7 @@ fn check_log(log: &str, last: &str) {
 #[test]
 fn a_training_is_warned_put_back_and_ends_as_if_nothing_had_been() {
     let place = Place::new();
-    let job = job(96, 0, ModelSpec::default(), 60);
+    let job = job(96, 0, ModelSpec::default(), 24);
     place.write(&place.described(&job, Task::Train));
     let stopped = |restarts: u32, signal: &str, code: i32, last: &str| {
         let before = place.epochs();
@@ -277,6 +278,27 @@ fn features_that_were_stopped_and_killed_go_on_and_are_the_same_bytes() {
 }
 
 #[test]
+fn features_are_read_from_the_nodes_own_disk_and_leave_nothing_there() {
+    let model = ModelSpec { freeze: 2, ..ModelSpec::default() };
+    let job = job(48, 0, model, 2);
+    let trained = |local: Option<&str>| {
+        let place = Place::new();
+        place.record(true, local);
+        place.write(&place.described(&job, Task::Train));
+        let log = place.start(0, &[]).ends_with(0);
+        (log, place.files("train-", "model.safetensors"))
+    };
+    let node = tempfile::tempdir().unwrap();
+    let (log, near) = trained(node.path().to_str());
+    assert!(near == trained(None).1 && !log.contains("read from the store"), "{log}");
+    let own: Vec<PathBuf> = std::fs::read_dir(node.path()).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!((own.len(), std::fs::read_dir(&own[0]).unwrap().count()), (1, 0));
+    // A disk that is not there.
+    let (log, far) = trained(Some("/proc/no"));
+    assert!(near == far && log.contains("kept features are read from the store"), "{log}");
+}
+
+#[test]
 fn teachers_outputs_are_what_the_student_reads() {
     let place = Place::new();
     let teacher_job = job(96, 0, ModelSpec::default(), 1);
@@ -337,7 +359,7 @@ fn several_trainings_of_a_task_share_its_cores_or_have_a_gpu_each() {
 fn another_build_and_what_is_no_task_are_refused() {
     let place = Place::new();
     place.write(&place.described(&job(48, 0, ModelSpec::default(), 1), Task::Train));
-    place.record(false);
+    place.record(false, None);
     let log = place.start(0, &[]).ends_with(1);
     assert!(log.contains("this task was written by cpsd ") && log.contains("which could make other bits"), "{log}");
     assert_eq!((place.end()["exit"].as_u64(), place.end()["error"]["kind"].as_str()), (Some(1), Some("Data")));
