@@ -425,8 +425,18 @@ pub fn signal(pid: u32, name: &str) {
 
 /// Whether this signal waits in a stopped process.
 pub fn has_pending(pid: u32, number: u32) -> bool {
+    is_in(pid, "ShdPnd:", number)
+}
+
+/// Whether a process has its own answer to this signal.
+pub fn has_caught(pid: u32, number: u32) -> bool {
+    is_in(pid, "SigCgt:", number)
+}
+
+/// Whether a set of signals of a process has this one.
+fn is_in(pid: u32, set: &str, number: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mask = status.lines().filter_map(|line| line.strip_prefix("ShdPnd:")).next().unwrap_or("0");
+    let mask = status.lines().find_map(|line| line.strip_prefix(set)).unwrap_or("0");
     u64::from_str_radix(mask.trim(), 16).unwrap_or(0) >> (number - 1) & 1 == 1
 }
 
