@@ -224,7 +224,8 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
     }
 
     fn daemon(&self, program: &str, arguments: &[&str]) -> Child {
-        let log = File::options().append(true).create(true).open(self.at("log").join(format!("{program}.out"))).unwrap();
+        let log =
+            File::options().append(true).create(true).open(self.at("log").join(format!("{program}.out"))).unwrap();
         let mut command = Command::new(program);
         self.joins(&mut command).args(arguments).current_dir(&self.folder).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0).spawn().unwrap()

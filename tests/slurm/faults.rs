@@ -31,7 +31,8 @@ fn what_ran_on_lost_nodes_is_made_on_another_and_one_that_runs_on_there_harms_no
     });
     let successor = |worker: &crate::cluster::Worker| worker.task == workers[1].task && worker.pid != workers[1].pid;
     wait_for_so_long(LOST, "a successor", || {
-        cluster.tasks_in("COMPLETED").iter().any(|task| task.id == workers[1].task) || cluster.workers().iter().any(successor)
+        cluster.tasks_in("COMPLETED").iter().any(|task| task.id == workers[1].task)
+            || cluster.workers().iter().any(successor)
     });
     resume(&workers[1..]);
     parent.ends_with(0);

@@ -21,7 +21,9 @@ fn a_cluster_runs_jobs_and_leaves_nothing() {
     let Some(cluster) = Cluster::with(Layout { gpus: 2, ..Layout::default() }) else { return };
     let script = "echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES > $SLURM_ARRAY_TASK_ID.txt; sleep 1000";
     let job = cluster.sbatch(&["--array=0-2", "--gres=gpu:2", "--export=NONE"], script);
-    wait_for("three tasks", || (0..3).all(|i| cluster.at(&format!("work/{i}.txt")).metadata().is_ok_and(|m| m.len() > 0)));
+    wait_for("three tasks", || {
+        (0..3).all(|i| cluster.at(&format!("work/{i}.txt")).metadata().is_ok_and(|m| m.len() > 0))
+    });
     assert_eq!(cluster.jobs(), [job]);
     let mut nodes: Vec<String> = cluster.tasks_in("RUNNING").into_iter().map(|task| task.node).collect();
     nodes.sort();

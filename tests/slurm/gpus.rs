@@ -15,7 +15,10 @@ fn a_task_with_two_gpus_trains_one_model_on_each() {
     assert_eq!(cluster.tasks().len(), 1, "{:?}", cluster.tasks());
     let logs = logs(&cluster);
     for gpu in ["0", "1"] {
-        assert!(logs.contains(&format!("CUDA_VISIBLE_DEVICES={gpu}")) || logs.contains(&format!("cuda:{gpu}")), "{logs}");
+        assert!(
+            logs.contains(&format!("CUDA_VISIBLE_DEVICES={gpu}")) || logs.contains(&format!("cuda:{gpu}")),
+            "{logs}"
+        );
     }
     // Their kernels are those of the CPU, so even the bits are.
     script.check(&cluster);

@@ -4,9 +4,9 @@
 
 mod answers;
 mod cluster;
+mod coming_back;
 #[path = "../common/mod.rs"]
 mod common;
-mod coming_back;
 mod engines;
 mod faults;
 mod fixture;

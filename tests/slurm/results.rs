@@ -88,7 +88,8 @@ fn options_of_whoever_calls_do_not_reach_the_queue() {
         ("SLURM_RESTART_COUNT", "7"),
     ];
     let environment = leaking.map(|(name, value)| (name, value.to_string()));
-    let script = Script { environment: &environment, ..Script::new("", "train_teacher(data, some, q + #{epochs: 1});") };
+    let script =
+        Script { environment: &environment, ..Script::new("", "train_teacher(data, some, q + #{epochs: 1});") };
     script.is_done(&cluster);
     script.check(&cluster);
 }

@@ -61,7 +61,13 @@ impl<'a> Script<'a> {
 
     /// Runs it in the queue.
     pub fn queued(&self, on: &Cluster) -> Process {
-        self.begin(on, &format!("let cluster = slurm(#{{setup: {SETUP}}} + #{{{}}}); let q = o + #{{executor: cluster}};", self.cluster))
+        self.begin(
+            on,
+            &format!(
+                "let cluster = slurm(#{{setup: {SETUP}}} + #{{{}}}); let q = o + #{{executor: cluster}};",
+                self.cluster
+            ),
+        )
     }
 
     /// Runs it in the engine of that name of `cpsd.toml`.
@@ -92,7 +98,9 @@ impl<'a> Script<'a> {
 /// What two makings of the same runs have in common: files by run and name, but for those with times in them.
 fn runs(store: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
-    for entry in std::fs::read_dir(store).unwrap().flatten().filter(|e| !e.file_name().to_string_lossy().starts_with('.')) {
+    for entry in
+        std::fs::read_dir(store).unwrap().flatten().filter(|e| !e.file_name().to_string_lossy().starts_with('.'))
+    {
         let id = entry.file_name().to_string_lossy().into_owned();
         for name in ["model.safetensors", "data.f16", "spec.json"] {
             if let Ok(bytes) = std::fs::read(entry.path().join(name)) {
@@ -100,7 +108,8 @@ fn runs(store: &Path) -> BTreeMap<String, Vec<u8>> {
             }
         }
         if let Ok(text) = std::fs::read_to_string(entry.path().join("metrics.jsonl")) {
-            let epochs = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["epoch"].clone());
+            let epochs =
+                text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["epoch"].clone());
             all.insert(format!("{id}/epochs"), serde_json::to_vec(&epochs.collect::<Vec<_>>()).unwrap());
         }
     }
@@ -157,5 +166,9 @@ pub fn with_fake(on: &Cluster, name: &str) -> Vec<(&'static str, String)> {
     std::fs::create_dir_all(&state).unwrap();
     symlink(crate::common::root("tests/slurm/fake").join(name), folder.join(program)).unwrap();
     let path = std::env::var("PATH").unwrap();
-    vec![("PATH", format!("{}:{path}", folder.display())), ("FAKE_REST", path), ("FAKE_STATE", state.display().to_string())]
+    vec![
+        ("PATH", format!("{}:{path}", folder.display())),
+        ("FAKE_REST", path),
+        ("FAKE_STATE", state.display().to_string()),
+    ]
 }

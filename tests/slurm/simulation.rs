@@ -135,7 +135,13 @@ fn play(mut child: Child, state: &Path, store: &RunStore, at_once: usize, each: 
         }
         let lines = tasks.iter().map(|task| {
             let node = if task.state == "PENDING" { "-".into() } else { format!("n{}", task.index % 100) };
-            format!("{} {} {} {} {node}\n", task.job, task.index, task.state, if node == "-" { "Resources" } else { "None" })
+            format!(
+                "{} {} {} {} {node}\n",
+                task.job,
+                task.index,
+                task.state,
+                if node == "-" { "Resources" } else { "None" }
+            )
         });
         std::fs::write(state.join("queue.new"), lines.collect::<String>()).unwrap();
         std::fs::rename(state.join("queue.new"), state.join("queue")).unwrap();
@@ -162,7 +168,9 @@ fn submitted(state: &Path, store: &RunStore, known: &[u32]) -> Vec<(u32, Vec<Pla
     let texts = batches.filter_map(|e| std::fs::read(e.path().join("batch.json")).ok());
     let records: Vec<Record> = texts.filter_map(|text| serde_json::from_slice(&text).ok()).collect();
     let tasks = |job: u32| -> Option<Vec<Played>> {
-        let of_it = |record: &Record| Some((record.clone(), record.jobs.iter().find(|(id, _)| id.0 == job.to_string())?.1.clone()));
+        let of_it = |record: &Record| {
+            Some((record.clone(), record.jobs.iter().find(|(id, _)| id.0 == job.to_string())?.1.clone()))
+        };
         // It is noted when sbatch has answered.
         let (record, indices) = records.iter().find_map(of_it)?;
         let text = std::fs::read_to_string(state.join(format!("jobs/{job}"))).unwrap();
