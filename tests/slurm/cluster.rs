@@ -5,6 +5,7 @@
 //! a guard (guard.sh) when the test's process ends otherwise.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
@@ -372,6 +373,17 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
         .zip(std::mem::take(&mut workers))
         .map(|(pid, (task, node))| Worker { pid, task, node })
         .collect()
+    }
+
+    /// The values that a variable has in the environments of the cluster's processes.
+    pub fn values_of(&self, name: &str) -> BTreeSet<String> {
+        let mut values = BTreeSet::new();
+        self.processes(|environment, _| {
+            let of_it = environment.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            values.extend(of_it.map(String::from));
+            false
+        });
+        values
     }
 
     /// How many processes of the cluster there are, its daemons included.

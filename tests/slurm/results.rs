@@ -32,8 +32,7 @@ fn features_that_trainings_share_are_made_once() {
     let Some(cluster) = Cluster::start() else { return };
     let script = Script::new(
         "",
-        "o.model.stages = 2; o.model.freeze = 1; let q = o + if \"executor\" in q { #{executor: q.executor} } else { #{} };
-         train_teachers(data, random_partition(some, 3), q);",
+        "o.model += #{head: \"gap\", stages: 2, freeze: 1}; train_teachers(data, random_partition(some, 3), o + e);",
     );
     script.is_done(&cluster);
     script.check(&cluster);
@@ -57,12 +56,11 @@ fn a_sweep_goes_in_rounds() {
     let script = Script::new(
         "",
         r#"
-        let options = if "executor" in q { #{executor: q.executor} } else { #{} };
         let rows = sweep(#{seed: [0, 1]}, |p| {
             let teacher = train_teacher(data, some, o + #{seed: p.seed, epochs: 1});
             let student = distill(data, merge([teacher]), o + #{seed: p.seed, epochs: 1});
             #{mAP: evaluate(student, data.test).mAP}
-        }, options);
+        }, e);
         print(rows.column("mAP"));
         "#,
     );

@@ -11,9 +11,9 @@ use crate::common::{CPSD, ON_THE_CPU};
 
 /// A data set and options; each script puts its own behind.
 const VALUES: &str = r#"
-let data = dataset("emoji-scenes", #{train: 32, val: 8, test: 4, test_shifted: 4, size: 48});
-let o = #{model: #{backbone: "small_cnn", image_size: 48}, epochs: 3, batch: 8, threads: 1, views: 2};
-let some = ["person", "car", "dog", "cat", "tree", "house"];
+let data = dataset("emoji-scenes", #{train: 32, val: 8, test: 4, test_shifted: 4, size: 32});
+let o = #{model: #{backbone: "small_cnn", head: "gap", stages: 2, image_size: 32}, epochs: 3, batch: 8, threads: 1, views: 2};
+let some = ["person", "car", "dog", "cat", "bird", "boat"];
 for split in data.keys() { data[split] = data[split].take_labels(some); }
 "#;
 
@@ -30,7 +30,7 @@ pub const TWO: &str = r#"train_teachers(data, random_partition(some, 2), q + #{e
 pub struct Script<'a> {
     /// Options of the queue, as "time: \"1\"".
     pub cluster: &'a str,
-    /// What it does; `q` are the options, with the queue.
+    /// What it does; `q` are the options `o` with those of the queue, `e`.
     pub code: &'a str,
     /// Further variables of its environment.
     pub environment: &'a [(&'a str, String)],
@@ -64,7 +64,7 @@ impl<'a> Script<'a> {
         self.begin(
             on,
             &format!(
-                "let cluster = slurm(#{{setup: {SETUP}}} + #{{{}}}); let q = o + #{{executor: cluster}};",
+                "let cluster = slurm(#{{setup: {SETUP}}} + #{{{}}}); let e = #{{executor: cluster}}; let q = o + e;",
                 self.cluster
             ),
         )
@@ -72,7 +72,7 @@ impl<'a> Script<'a> {
 
     /// Runs it in the engine of that name of `cpsd.toml`.
     pub fn queued_by(&self, on: &Cluster, engine: &str) -> Process {
-        self.begin(on, &format!("let q = o + #{{executor: \"{engine}\"}};"))
+        self.begin(on, &format!("let e = #{{executor: \"{engine}\"}}; let q = o + e;"))
     }
 
     /// Runs it in the queue and returns what it said.
@@ -83,7 +83,7 @@ impl<'a> Script<'a> {
     /// The runs in the store are those that threads of one process make, bit by bit, and nothing of work is left.
     pub fn check(&self, on: &Cluster) {
         let there = Script { runs: "work/threads", ..self.clone() };
-        there.begin(on, "let q = o;").ends_with(0);
+        there.begin(on, "let e = #{}; let q = o;").ends_with(0);
         let (queued, threads) = (runs(&on.at(self.runs)), runs(&on.at(there.runs)));
         assert!(!threads.is_empty());
         assert_eq!(queued.keys().collect::<Vec<_>>(), threads.keys().collect::<Vec<_>>());
@@ -150,12 +150,27 @@ pub fn resume(workers: &[Worker]) {
     workers.iter().for_each(|worker| signal(worker.pid, "-CONT"));
 }
 
-/// What all tasks have written to their logs, in all their starts.
+/// What all tasks have written to their logs, in all their starts. Gone with their batch once all of it is done.
 pub fn logs(on: &Cluster) -> String {
     let batches = on.at("runs/.work/batches");
     let files = if batches.is_dir() { crate::common::files(&batches) } else { vec![] };
     let logs = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
     logs.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+}
+
+/// Waits for an end with exit code 0, and returns what was last in the logs.
+pub fn logged(mut parent: Process, on: &Cluster) -> String {
+    let mut last = String::new();
+    while parent.is_running() {
+        // One that is just removed is none.
+        last = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| logs(on)))
+            .ok()
+            .filter(|text| !text.is_empty())
+            .unwrap_or(last);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    parent.ends_with(0);
+    last
 }
 
 /// Puts a program of tests/slurm/fake before those of Slurm. Returns the variables for it; `state` is a folder of its own.

@@ -4,7 +4,7 @@
 
 use crate::cluster::{Cluster, Layout, has_pending, signal};
 use crate::common::process::wait_for;
-use crate::script::{ONE, Script, TERM, USR1, logs, paused, resume, unfinished};
+use crate::script::{ONE, Script, TERM, USR1, logged, paused, resume, unfinished};
 
 #[test]
 fn a_time_limit_shorter_than_the_training_is_met_by_several_starts() {
@@ -15,8 +15,8 @@ fn a_time_limit_shorter_than_the_training_is_met_by_several_starts() {
     let workers = paused(&cluster, 1);
     wait_for("the signal before the time limit", || has_pending(workers[0].pid, USR1));
     resume(&workers);
-    parent.ends_with(0);
-    assert!(logs(&cluster).contains("resumed at epoch"), "{}", logs(&cluster));
+    let logs = logged(parent, &cluster);
+    assert!(logs.contains("resumed at epoch"), "{logs}");
     script.check(&cluster);
     assert_eq!(cluster.jobs().len(), 1);
     let details = cluster.ask("scontrol", &["show", "job", &cluster.jobs()[0]]);
@@ -33,8 +33,8 @@ fn preempted(layout: Layout, expected: u32) {
     let gone = || !cluster.workers().contains(&workers[0]);
     wait_for("a preemption", || has_pending(workers[0].pid, expected) || gone());
     resume(&workers);
-    parent.ends_with(0);
-    assert!(logs(&cluster).contains("resumed at epoch"), "{}", logs(&cluster));
+    let logs = logged(parent, &cluster);
+    assert!(logs.contains("resumed at epoch"), "{logs}");
     script.check(&cluster);
     assert_eq!(cluster.jobs().len(), 2, "{:?}", cluster.tasks());
 }

@@ -215,7 +215,8 @@ fn waits() {
         name: format!("training {}", i + 1),
         job: json!({"task": "train", "options": {"epochs": 40}, "data": {"file": "data-0.json"}}),
     });
-    let work = Work { stages: vec![tasks.collect()], data: vec![("data-0.json".into(), vec![b'x'; 1000])] };
+    let work =
+        Work { stages: vec![tasks.collect()], data: vec![("data-0.json".into(), vec![b'x'; 1000])], ..Work::default() };
     let store = RunStore::new(std::env::var("CPSD_RUNS").unwrap());
     let mut epochs = 0;
     let mut epoch = |_: &serde_json::Value| {
