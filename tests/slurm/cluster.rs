@@ -19,6 +19,10 @@ use std::time::{Duration, Instant};
 use crate::common::process::wait_for;
 use crate::common::{err, out, root};
 
+/// Of `sh`: mounts the folder $1 at $2 and becomes the program $0 with the rest.
+const MOUNTED: &str = r#"real=$1 seen=$2; shift 2
+bindfs --no-allow-other -o attr_timeout=5,entry_timeout=5,negative_timeout=5 "$real" "$seen" && exec "$0" "$@""#;
+
 /// How a cluster is made.
 #[derive(Clone, Copy)]
 pub struct Layout {
@@ -31,17 +35,21 @@ pub struct Layout {
     pub max_array: usize,
     /// Whether preemption sends the signal that a job asked for.
     pub user_signal: bool,
+    /// Whether the run store is seen by each node, and by each process of a user, through a mount of its own, with its own locks and with
+    /// caches of five seconds, as on a network's file system.
+    pub mounts: bool,
 }
 
 impl Default for Layout {
     fn default() -> Layout {
-        Layout { nodes: 3, cpus: 1, gpus: 0, max_array: 1001, user_signal: false }
+        Layout { nodes: 3, cpus: 1, gpus: 0, max_array: 1001, user_signal: false, mounts: false }
     }
 }
 
 /// A running Slurm. Partitions: `main`, the default, and `urgent`, which preempts it.
 pub struct Cluster {
     folder: PathBuf,
+    mounts: bool,
     nodes: RefCell<Vec<Child>>,
     controller: RefCell<Option<Child>>,
     munged: Option<Child>,
@@ -77,7 +85,7 @@ impl Cluster {
     }
 
     pub fn with(layout: Layout) -> Option<Cluster> {
-        if let Some(reason) = impossible() {
+        if let Some(reason) = impossible().or_else(|| no_mounts().filter(|_| layout.mounts)) {
             eprintln!("skipped: a cluster ({reason})");
             return None;
         }
@@ -87,6 +95,7 @@ impl Cluster {
         let guard = guard(&folder);
         let mut cluster = Cluster {
             folder,
+            mounts: layout.mounts,
             nodes: RefCell::default(),
             controller: RefCell::default(),
             munged: None,
@@ -117,10 +126,10 @@ impl Cluster {
 
     /// Writes the folder.
     fn configure(&self, layout: Layout) {
-        for name in ["etc", "log", "run", "spool", "state", "work", "runs"] {
+        for name in ["etc", "log", "run", "spool", "state", "work", "runs", "store"] {
             std::fs::create_dir(self.at(name)).unwrap();
         }
-        for name in ["", "spool", "work", "runs"] {
+        for name in ["", "spool", "work", "runs", "store"] {
             permit(&self.at(name), 0o755);
         }
         let mut key = vec![0; 128];
@@ -214,9 +223,25 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
         }
     }
 
-    /// A path in the cluster's folder: `work` is where scripts run, `runs` the run store.
+    /// A path in the cluster's folder: `work` is where scripts run, `runs` the run store as it is.
     pub fn at(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The run store as programs see it.
+    pub fn store(&self) -> PathBuf {
+        self.at(if self.mounts { "store" } else { "runs" })
+    }
+
+    /// A process that talks to this cluster, and sees the run store as another host would.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(if self.mounts { "unshare" } else { program });
+        if self.mounts {
+            // A mount that no other process has. Both exec: it is the same process.
+            command.args(["--mount", "sh", "-c"]).arg(MOUNTED).arg(program).arg(self.at("runs")).arg(self.at("store"));
+        }
+        self.joins(&mut command);
+        command
     }
 
     /// Has a process talk to this cluster.
@@ -227,7 +252,7 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
     fn daemon(&self, program: &str, arguments: &[&str]) -> Child {
         let log =
             File::options().append(true).create(true).open(self.at("log").join(format!("{program}.out"))).unwrap();
-        let mut command = Command::new(program);
+        let mut command = if program == "slurmd" { self.program(program) } else { Command::new(program) };
         self.joins(&mut command).args(arguments).current_dir(&self.folder).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0).spawn().unwrap()
     }
@@ -486,6 +511,23 @@ fn impossible() -> Option<String> {
     }
     // Only root starts jobs of others, and slurmd is of no use to anyone else here.
     (std::fs::metadata("/proc/self").unwrap().uid() != 0).then(|| "only root can start it".into())
+}
+
+/// Why folders cannot be mounted here.
+fn no_mounts() -> Option<String> {
+    let works = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if !Path::new("/dev/fuse").exists() || !works("bindfs", &["--version"]) {
+        return Some("a mount for each node: bindfs or /dev/fuse is absent".into());
+    }
+    (!works("unshare", &["--mount", "true"])).then(|| "a mount for each node: unshare is not allowed".into())
 }
 
 /// Whether Slurm is of this version or a later one.

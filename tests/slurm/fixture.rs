@@ -18,9 +18,16 @@ fn left(folder: &str) -> (Vec<String>, bool) {
 
 #[test]
 fn a_cluster_runs_jobs_and_leaves_nothing() {
-    let Some(cluster) = Cluster::with(Layout { gpus: 2, ..Layout::default() }) else { return };
-    let script = "echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES > $SLURM_ARRAY_TASK_ID.txt; sleep 1000";
-    let job = cluster.sbatch(&["--array=0-2", "--gres=gpu:2", "--export=NONE"], script);
+    // Without mounts where there can be none.
+    let layout = Layout { gpus: 2, ..Layout::default() };
+    let Some(cluster) = Cluster::with(Layout { mounts: true, ..layout }).or_else(|| Cluster::with(layout)) else {
+        return;
+    };
+    let script = format!(
+        "echo $SLURMD_NODENAME >> {}/nodes; echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES > $SLURM_ARRAY_TASK_ID.txt; sleep 1000",
+        cluster.store().display()
+    );
+    let job = cluster.sbatch(&["--array=0-2", "--gres=gpu:2", "--export=NONE"], &script);
     wait_for("three tasks", || {
         (0..3).all(|i| cluster.at(&format!("work/{i}.txt")).metadata().is_ok_and(|m| m.len() > 0))
     });
@@ -28,6 +35,8 @@ fn a_cluster_runs_jobs_and_leaves_nothing() {
     let mut nodes: Vec<String> = cluster.tasks_in("RUNNING").into_iter().map(|task| task.node).collect();
     nodes.sort();
     assert_eq!(nodes, ["n1", "n2", "n3"]);
+    // Through the mounts of the nodes.
+    assert_eq!(std::fs::read_to_string(cluster.at("runs/nodes")).unwrap().lines().count(), 3);
     let said = |i: usize| std::fs::read_to_string(cluster.at(&format!("work/{i}.txt"))).unwrap();
     assert!((0..3).all(|i| said(i).ends_with(" 0,1\n")), "{:?}", said(0));
     let folder = cluster.at("").to_string_lossy().trim_end_matches('/').to_string();

@@ -28,6 +28,14 @@ fn teachers_and_students_have_the_bits_of_threads() {
 }
 
 #[test]
+fn nodes_that_see_each_others_files_late_make_the_same() {
+    let Some(cluster) = Cluster::with(Layout { mounts: true, ..Layout::default() }) else { return };
+    let script = Script::new("", METHOD);
+    script.is_done(&cluster);
+    script.check(&cluster);
+}
+
+#[test]
 fn features_that_trainings_share_are_made_once() {
     let Some(cluster) = Cluster::start() else { return };
     let script = Script::new(

@@ -45,12 +45,11 @@ impl<'a> Script<'a> {
 
     fn begin(&self, on: &Cluster, values: &str) -> Process {
         let count = std::fs::read_dir(on.at("work")).unwrap().count();
-        let mut command = Command::new(CPSD);
-        on.joins(&mut command);
+        let mut command = on.program(CPSD);
         let output = std::fs::File::create(on.at(&format!("work/{count}.out"))).unwrap();
         command
             .arg("--runs")
-            .arg(on.at(self.runs))
+            .arg(if self.runs == "runs" { on.store() } else { on.at(self.runs) })
             .args(["eval", &format!("{VALUES}{values}{}", self.code)])
             .envs(ON_THE_CPU)
             .envs(self.environment.iter().cloned())
