@@ -416,6 +416,19 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
         self.processes(|_, _| true).len()
     }
 
+    /// Files of the batches by their names, and of their logs. What goes away meanwhile is left out.
+    pub fn of_batches(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
+        let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+        let batches = entries(self.at("runs/.work/batches"));
+        let files = batches.flat_map(|batch| entries(batch.clone()).chain(entries(batch.join("logs"))));
+        let wanted = files.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(&is_wanted));
+        let mut wanted: Vec<(PathBuf, String)> = wanted
+            .filter_map(|path| Some((path.clone(), String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned())))
+            .collect();
+        wanted.sort();
+        wanted
+    }
+
     /// What to read when a test has failed.
     fn story(&self) -> String {
         let mut text = String::new();
@@ -431,12 +444,8 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
             let lines: Vec<&str> = log.lines().filter(|line| !line.contains("pmix")).collect();
             let _ = writeln!(text, "-- {name}\n{}", lines[lines.len().saturating_sub(25)..].join("\n"));
         }
-        let batches = self.at("runs/.work/batches");
-        for path in if batches.is_dir() { crate::common::files(&batches) } else { vec![] } {
-            if path.extension().is_some_and(|e| e == "log") || path.to_string_lossy().ends_with(".end.json") {
-                let log = std::fs::read_to_string(&path).unwrap_or_default();
-                let _ = writeln!(text, "-- {}\n{log}", path.display());
-            }
+        for (path, content) in self.of_batches(|name| name.ends_with(".log") || name.ends_with(".end.json")) {
+            let _ = writeln!(text, "-- {}\n{content}", path.display());
         }
         text
     }

@@ -151,21 +151,14 @@ pub fn resume(workers: &[Worker]) {
 
 /// What all tasks have written to their logs, in all their starts. Gone with their batch once all of it is done.
 pub fn logs(on: &Cluster) -> String {
-    let batches = on.at("runs/.work/batches");
-    let files = if batches.is_dir() { crate::common::files(&batches) } else { vec![] };
-    let logs = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
-    logs.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    on.of_batches(|name| name.ends_with(".log")).into_iter().map(|(_, text)| text).collect()
 }
 
 /// Waits for an end with exit code 0, and returns what was last in the logs.
 pub fn logged(mut parent: Process, on: &Cluster) -> String {
     let mut last = String::new();
     while parent.is_running() {
-        // One that is just removed is none.
-        last = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| logs(on)))
-            .ok()
-            .filter(|text| !text.is_empty())
-            .unwrap_or(last);
+        last = Some(logs(on)).filter(|text| !text.is_empty()).unwrap_or(last);
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     parent.ends_with(0);
