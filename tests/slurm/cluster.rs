@@ -411,11 +411,6 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
         values
     }
 
-    /// How many processes of the cluster there are, its daemons included.
-    pub fn alive(&self) -> usize {
-        self.processes(|_, _| true).len()
-    }
-
     /// Files of the batches by their names, and of their logs. What goes away meanwhile is left out.
     pub fn of_batches(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
         let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Layout};
 use crate::common::process::{wait_for, wait_for_so_long};
-use crate::script::{Script, TWO, paused, resume};
+use crate::script::{ONE, Script, TWO, paused, resume};
 
 /// After so long (28 s were measured) the controller gives a node up.
 const LOST: Duration = Duration::from_secs(90);
@@ -37,6 +37,21 @@ fn what_ran_on_lost_nodes_is_made_on_another_and_one_that_runs_on_there_harms_no
     resume(&workers[1..]);
     parent.ends_with(0);
     wait_for("the end of the one that was cut off", || !cluster.workers().contains(&workers[1]));
+    script.check(&cluster);
+    assert_eq!(cluster.jobs().len(), 1);
+}
+
+#[test]
+fn a_node_that_comes_back_may_stop_the_new_process_along_with_the_old_one() {
+    let Some(cluster) = Cluster::with(Layout { nodes: 1, ..Layout::default() }) else { return };
+    let script = Script::new("", ONE);
+    let parent = script.queued(&cluster);
+    let workers = paused(&cluster, 1);
+    cluster.kill_slurmd(1);
+    wait_for_so_long(LOST, "a task that is put back", || cluster.tasks_in("PENDING").len() == 1);
+    cluster.start_slurmd(1);
+    resume(&workers);
+    parent.ends_with(0);
     script.check(&cluster);
     assert_eq!(cluster.jobs().len(), 1);
 }

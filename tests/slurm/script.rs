@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::cluster::{Cluster, Worker, has_caught, signal};
 use crate::common::process::{Process, wait_for};
