@@ -1,16 +1,18 @@
 //! Helpers for libtorch: errors of one sentence, conversions of tensors, keyed random tensors.
 //!
 //! - `constants`: tensors that are made once per device; `flags`: TensorFloat-32, determinism
+//! - `fused`: optimisers that tch does not bind
 //! - `faults`: what a failure means: memory that ended, a lost GPU, a refused operation
 //! - `meeting`: operands that are on different devices
 
 mod constants;
 pub mod faults;
 pub mod flags;
+pub mod fused;
 pub mod meeting;
 
 use std::cell::Cell;
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::Once;
 
 pub use constants::Constants;
@@ -44,6 +46,19 @@ pub fn version() -> Option<(String, String)> {
         if known { CStr::from_ptr(place.dli_fname).to_string_lossy().into_owned() } else { String::new() }
     };
     Some((format!("{}.{}.{}", part(56), part(48), part(40)), path))
+}
+
+/// The text that a function of C made with `malloc` for its caller; none for null.
+pub(crate) fn owned_text(text: *mut c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: the functions of this crate's C++ files end it with 0, and leave it to their callers.
+    unsafe {
+        let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+        libc::free(text.cast());
+        Some(copy)
+    }
 }
 
 /// The CUDA that this libtorch was built with, as in `13000` for 13.0; none if it is for the CPU.

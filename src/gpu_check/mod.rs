@@ -8,6 +8,7 @@ mod child;
 mod data;
 mod environment;
 mod heads;
+mod optimiser;
 mod out_of_memory;
 mod page;
 mod process_groups;
@@ -48,6 +49,7 @@ pub const CHECKS: &[Check] = &[
     backbones::CHECK,
     synchronisation::CHECK,
     speed::CHECK,
+    optimiser::CHECK,
     out_of_memory::CHECK,
     side_by_side::CHECK,
     process_groups::CHECK,

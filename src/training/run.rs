@@ -11,6 +11,7 @@ use super::job::Job;
 use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
+use super::optimiser::Form;
 use super::options::{Select, SelectOn};
 use super::peers::{Peers, appeared};
 use super::several;
@@ -198,6 +199,10 @@ fn lead(
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
+    // With other last bits than the CPU has by itself.
+    if outcome.form == Form::Fused {
+        summary["fused_optimiser"] = json!(true);
+    }
     if let Some(engine) = peers.engine() {
         summary["nproc"] = json!(peers.size());
         summary["backend"] = json!(engine);
