@@ -1,5 +1,5 @@
-// PyTorch's fused optimisers, which tch does not bind: each reads and writes every value once. Lists are of `count` tensors, and tensors are
-// `at::Tensor *`, as in torch-sys. Each function returns null when it worked, else a message that its caller frees.
+// PyTorch's fused optimisers, which tch does not bind: each reads and writes every value once. Lists are of `count` tensors, and
+// tensors are `at::Tensor *`, as in torch-sys. Each function returns null when it worked, else a message that its caller frees.
 
 #include <cstddef>
 #include <vector>

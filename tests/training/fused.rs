@@ -83,7 +83,7 @@ pub fn twenty_updates(options: &TrainOptions, form: impl Fn(u64) -> Form, device
     let mut groups = Groups::new(&flat, options.weight_decay, options.decay_on);
     if options.backbone_lr != 1.0 {
         let factor = |name: &str| if name.starts_with("backbone") { options.backbone_lr } else { 1.0 };
-        groups.set_factors(&flat, factor).unwrap();
+        groups.set_factors(&flat, factor);
     }
     let schedule = Schedule::new(options, 10);
     let mut rule = UpdateRule::new(&flat, options, groups).unwrap();

@@ -133,7 +133,7 @@ fn discriminative_rates_are_those_of_groups() {
         let together = leaves();
         let mut flat = Flat::of(copies(&together), vec![]).unwrap();
         let mut groups = Groups::new(&flat, 0.05, DecayOn::Weights);
-        groups.set_factors(&flat, factor).unwrap();
+        groups.set_factors(&flat, factor);
         let mut adam = Adam::new(&flat, kind, groups).unwrap();
         let apart = leaves();
         let mut groups: Vec<(Flat, Adam, f64)> = (apart.iter())

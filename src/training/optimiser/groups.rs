@@ -48,10 +48,9 @@ impl Groups {
     }
 
     /// Multiplies the learning rate of each leaf by `factor` of its name (discriminative learning rates).
-    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
+    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) {
         self.rates = Some(flat.names.iter().zip(&flat.leaves).map(|(name, leaf)| (room(leaf), factor(name))).collect());
         self.factors = None;
-        Ok(())
     }
 
     /// The values by decay and rate, for kernels that have one of either.
@@ -152,7 +151,7 @@ mod tests {
         assert_eq!(Groups::new(&flat, 0.1, DecayOn::All).parts(), [part(0.1, 1.0, &[(0, 896)])]);
         assert_eq!(Groups::new(&flat, 0.0, DecayOn::Weights).parts(), [part(0.0, 1.0, &[(0, 896)])]);
         let mut groups = groups;
-        groups.set_factors(&flat, |name| if name.starts_with("stage1") { 0.5 } else { 1.0 }).unwrap();
+        groups.set_factors(&flat, |name| if name.starts_with("stage1") { 0.5 } else { 1.0 });
         let decaying = [part(0.1, 1.0, &[(0, 256), (384, 128)]), part(0.1, 0.5, &[(256, 128)])];
         let others = [part(0.0, 1.0, &[(512, 128), (768, 128)]), part(0.0, 0.5, &[(640, 128)])];
         assert_eq!(groups.parts(), [decaying, others].concat());
