@@ -21,20 +21,20 @@ pub fn forms() -> impl Iterator<Item = Form> {
 
 /// Optimisers with cosine rates and weights that decay, once with clipped gradients and once with rates by part.
 pub fn cases() -> Vec<(String, TrainOptions)> {
-    let sgd = |momentum, nesterov| TrainOptions {
+    let sgd = |momentum, nesterov, lr| TrainOptions {
         optimiser: Optimiser::Sgd,
         momentum,
         nesterov,
-        lr: 0.02,
+        lr,
         ..TrainOptions::default()
     };
     let of = |optimiser| TrainOptions { optimiser, lr: 0.02, ..TrainOptions::default() };
     let optimisers = [
         ("adam", of(Optimiser::Adam)),
         ("adamw", of(Optimiser::AdamW)),
-        ("sgd", sgd(0.9, false)),
-        ("sgd, nesterov", sgd(0.9, true)),
-        ("sgd without momentum", sgd(0.0, false)),
+        ("sgd", sgd(0.9, false, 0.02)),
+        ("sgd, nesterov", sgd(0.9, true, 0.02)),
+        ("sgd without momentum", sgd(0.0, false, 0.1)),
     ];
     let mut all = Vec::new();
     for (name, optimiser) in optimisers {
