@@ -1,8 +1,10 @@
 //! Small values that all processes of a group read, by name: c10d's TCPStore.
 
 use std::ffi::c_int;
-use std::net::TcpListener;
+use std::io;
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::IntoRawFd;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::LOST;
@@ -27,6 +29,10 @@ const OPERATION: Duration = Duration::from_secs(60);
 /// How long a process tries to reach the store, in attempts between which Ctrl-C is looked at.
 const CONNECTING: Duration = Duration::from_secs(300);
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// Between two attempts.
+const BETWEEN: Duration = Duration::from_millis(200);
+/// How often Ctrl-C is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 /// Once asked to stop, a process waits so long for the others: they stop at the same place.
 pub(super) const GRACE: Duration = Duration::from_secs(20);
 
@@ -49,25 +55,22 @@ impl Store {
         let started = Instant::now();
         loop {
             interrupt::check()?;
-            match Store::new(&place.host, place.port, place.serves, -1, if place.serves { OPERATION } else { ATTEMPT })
-            {
+            let reached = if place.serves { Ok(()) } else { answers(&place.host, place.port)? };
+            let timeout = if place.serves { OPERATION } else { ATTEMPT };
+            match reached.and_then(|()| Store::new(&place.host, place.port, place.serves, -1, timeout)) {
                 Ok(store) => return Ok(store),
                 Err(cause) if place.serves || started.elapsed() > CONNECTING => {
+                    let (rank, size, host, port) = (place.rank, place.size, &place.host, place.port);
+                    let what = if place.serves { "serve the others at" } else { "reach" };
                     return Err(Error::new(
                         ErrorKind::Io,
-                        format!(
-                            "rank {} of {} cannot {} {}:{}: {cause}",
-                            place.rank,
-                            place.size,
-                            if place.serves { "serve the others at" } else { "reach" },
-                            place.host,
-                            place.port
-                        ),
+                        format!("rank {rank} of {size} cannot {what} {host}:{port}: {cause}"),
                     )
                     .with_help("MASTER_ADDR and MASTER_PORT name a machine and a free port that all processes reach"));
                 }
                 Err(_) => {}
             }
+            std::thread::sleep(BETWEEN);
         }
     }
 
@@ -138,6 +141,39 @@ impl Store {
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Whether somebody listens there, or why not. c10d's own attempt cannot be stopped, and where an address does not answer it takes
+/// minutes whatever its timeout, so the store is made only after this.
+///
+/// Errors: Interrupted, at once: an address or a name that does not answer is left to its thread.
+fn answers(host: &str, port: u16) -> Result<Result<(), String>> {
+    let (send, ended) = channel();
+    let name = host.to_string();
+    let attempt = move || {
+        let connect = || -> io::Result<()> {
+            let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            for address in (name.as_str(), port).to_socket_addrs()? {
+                match TcpStream::connect_timeout(&address, ATTEMPT) {
+                    Ok(_) => return Ok(()),
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        };
+        // Nobody listens any more after Ctrl-C.
+        let _ = send.send(connect().map_err(|e| e.to_string()));
+    };
+    let thread = std::thread::Builder::new().name("reach the store".into());
+    let _ = thread.spawn(attempt).map_err(|e| Error::internal(format!("a thread cannot be started: {e}")))?;
+    loop {
+        interrupt::check()?;
+        match ended.recv_timeout(LOOK) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(Err("the attempt to connect ended early".into())),
         }
     }
 }
