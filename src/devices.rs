@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
-use crate::cuda;
 use crate::error::{Error, Result};
+use crate::{cuda, environment};
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
@@ -41,12 +41,11 @@ pub fn choose(names: &[String]) -> Result<Vec<Device>> {
 
 /// The devices in `CPSD_DEVICE`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU. Errors: those of [`choose`].
 pub fn from_environment() -> Result<Vec<Device>> {
-    match std::env::var("CPSD_DEVICE") {
-        // Empty counts as unset.
-        Ok(names) if !names.trim().is_empty() => {
+    match environment::text("CPSD_DEVICE") {
+        Some(names) => {
             parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e })
         }
-        _ => Ok(automatic(gpus())),
+        None => Ok(automatic(gpus())),
     }
 }
 
