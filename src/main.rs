@@ -131,7 +131,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         return Ok(version::run());
     }
     // Without the variable, the GPUs' driver is not loaded before it is needed.
-    if environment::text("CPSD_DEVICE").is_some() {
+    // A check of the GPUs has a device that is not there on its page.
+    let is_check = matches!(cli.command, Some(Command::GpuCheck(_)));
+    if !is_check && environment::text("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
     }
     let mut session = primitives::session();
