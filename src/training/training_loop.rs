@@ -468,8 +468,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut logits = [Gathered::default(), Gathered::default()];
         // Whether the model has the averaged weights.
         let mut present = false;
-        let mut fitting = Fitting::new("evaluation", self.model, 256);
-        let evaluated = (|| -> Result<()> {
+        let evaluated = Fitting::over("evaluation", self.model, 256, |fitting| {
             for batch in inputs.all(self.model, fitting.batch())? {
                 interrupt::check()?;
                 let batch = batch?;
@@ -487,7 +486,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 }
             }
             Ok(())
-        })();
+        });
         if present {
             self.state.flat.set(&regular.0, &regular.1)?;
         }
