@@ -9,6 +9,7 @@
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines
 //! - `visible`: texts made safe for a terminal
+//! - `waiting`: who waits for whom, and for what
 //! - `panics`: what a panic was and where
 
 pub mod console;
@@ -19,6 +20,7 @@ pub mod progress;
 pub mod signals;
 pub mod update;
 pub mod visible;
+pub mod waiting;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -50,6 +52,8 @@ pub struct Background {
     printed: Mutex<Instant>,
     /// A waiting caller shows its progress.
     watched: AtomicBool,
+    /// Threads that go on when it has ended.
+    waiters: Mutex<Vec<waiting::Waiter>>,
 }
 
 static FOREGROUND: LazyLock<Arc<Activity>> =
@@ -77,6 +81,7 @@ impl Activity {
             pieces: Mutex::default(),
             printed: Mutex::new(Instant::now()),
             watched: AtomicBool::new(false),
+            waiters: Mutex::default(),
         };
         Arc::new(Activity { stop: Arc::default(), background: Some(background), cores })
     }
