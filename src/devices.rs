@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
+use crate::environment;
 use crate::error::{Error, Result};
-use crate::{cuda, environment};
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
@@ -76,7 +76,7 @@ pub fn gpus() -> usize {
     *GPUS.get_or_init(|| {
         let gpus = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
         // Before libtorch makes a context on one of them.
-        cuda::sleep_while_waiting(gpus);
+        driver::sleep_while_waiting(gpus);
         gpus
     })
 }

@@ -10,6 +10,7 @@
 //! - `progress`: live progress lines
 //! - `visible`: texts made safe for a terminal
 //! - `waiting`: who waits for whom, and for what
+//! - `read_ahead`: items that threads make while the ones before are used
 //! - `panics`: what a panic was and where
 
 pub mod console;
@@ -17,6 +18,7 @@ pub mod interrupt;
 pub mod message;
 pub mod panics;
 pub mod progress;
+pub mod read_ahead;
 pub mod signals;
 pub mod update;
 pub mod visible;
