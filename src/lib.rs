@@ -9,6 +9,7 @@ pub mod activity;
 pub mod cuda;
 pub mod devices;
 pub mod distributed;
+pub mod environment;
 pub mod error;
 pub mod executors;
 pub mod files;

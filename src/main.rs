@@ -12,7 +12,7 @@ use cpsd::executors::deep;
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
-use cpsd::{primitives, repl};
+use cpsd::{environment, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
 use commands::{check, doc, eval, exit, gpu_check, runs, script, test, version, worker};
@@ -131,7 +131,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         return Ok(version::run());
     }
     // Without the variable, the GPUs' driver is not loaded before it is needed.
-    if std::env::var_os("CPSD_DEVICE").is_some() {
+    // A check of the GPUs has a device that is not there on its page.
+    let is_check = matches!(cli.command, Some(Command::GpuCheck(_)));
+    if !is_check && environment::text("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
     }
     let mut session = primitives::session();

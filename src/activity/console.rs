@@ -47,7 +47,8 @@ pub fn relay() {
     RELAYING.store(true, Ordering::Relaxed);
 }
 
-pub(super) fn is_relaying() -> bool {
+/// Whether this is a worker process, whose lines its parent prints.
+pub(crate) fn is_relaying() -> bool {
     RELAYING.load(Ordering::Relaxed)
 }
 

@@ -9,6 +9,8 @@
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines
 //! - `visible`: texts made safe for a terminal
+//! - `waiting`: who waits for whom, and for what
+//! - `read_ahead`: items that threads make while the ones before are used
 //! - `panics`: what a panic was and where
 
 pub mod console;
@@ -16,9 +18,11 @@ pub mod interrupt;
 pub mod message;
 pub mod panics;
 pub mod progress;
+pub mod read_ahead;
 pub mod signals;
 pub mod update;
 pub mod visible;
+pub mod waiting;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -50,6 +54,8 @@ pub struct Background {
     printed: Mutex<Instant>,
     /// A waiting caller shows its progress.
     watched: AtomicBool,
+    /// Threads that go on when it has ended.
+    waiters: Mutex<Vec<waiting::Waiter>>,
 }
 
 static FOREGROUND: LazyLock<Arc<Activity>> =
@@ -77,6 +83,7 @@ impl Activity {
             pieces: Mutex::default(),
             printed: Mutex::new(Instant::now()),
             watched: AtomicBool::new(false),
+            waiters: Mutex::default(),
         };
         Arc::new(Activity { stop: Arc::default(), background: Some(background), cores })
     }

@@ -32,8 +32,8 @@ pub fn run() -> u8 {
             say!("device    {}{why}", names.join(", "));
         }
         Err(error) => {
-            let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-            say!("device    none: {}{help}", error.message);
+            let why = if devices::gpus() == 0 { format!(" ({})", no_gpu::reason().message) } else { String::new() };
+            say!("device    none: {}{why}", error.message);
         }
     }
     say!("threads   {}", pool::cores());

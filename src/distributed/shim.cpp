@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -71,6 +72,25 @@ struct Pending {
   bool on_stream;
 };
 
+// No warnings while it lives, unless TORCH_CPP_LOG_LEVEL asks for more than warnings. Each attempt to connect that fails writes one
+// with its stack, and the error that is thrown at the end says the same.
+struct Silence {
+  static constexpr int WARNING = 1, FATAL = 3;
+  // Several threads may be silent at once.
+  static int usual() {
+    static const int level = FLAGS_caffe2_log_level;
+    return level;
+  }
+  Silence() {
+    if (usual() >= WARNING) {
+      FLAGS_caffe2_log_level = FATAL;
+    }
+  }
+  ~Silence() {
+    FLAGS_caffe2_log_level = usual();
+  }
+};
+
 // Sums over all processes; the gradient of a sum is the sum of the gradients.
 struct Sum : torch::autograd::Function<Sum> {
   static at::Tensor of(const at::Tensor& x, Group* group) {
@@ -98,6 +118,7 @@ extern "C" {
 // A store at host:port. A server with a descriptor takes over the socket that is bound there.
 char* cpsd_store_new(const char* host, uint16_t port, int server, int descriptor, int64_t timeout, Store** store) {
   return caught([&] {
+    Silence silence;
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = server != 0;

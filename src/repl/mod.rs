@@ -36,6 +36,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::{console, interrupt};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::files::{self, policy};
 use crate::script::errors::Failure;
@@ -183,8 +184,8 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
 
 /// `$CPSD_STARTUP`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
 fn startup_file() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CPSD_STARTUP") {
-        return Some(PathBuf::from(path));
+    if let Some(path) = environment::path("CPSD_STARTUP") {
+        return Some(path);
     }
     let folder = std::env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)

@@ -18,7 +18,7 @@
 //! - `arguments`: the arguments of a script on the command line
 //! - `check`: finds mistakes without running
 //! - `library_tests`: the `test_...` functions of script libraries
-//! - `docs`, `head_docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
+//! - `docs`, `head_docs`, `option_docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
@@ -36,6 +36,7 @@ pub mod kind;
 pub mod library_tests;
 pub mod limits;
 pub mod modules;
+mod option_docs;
 pub mod options;
 pub mod parsing;
 pub mod profile;

@@ -44,25 +44,27 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let total = order.len();
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-        let mut fitting = Fitting::new("features of frozen stages", model, BATCH);
         let (pictures, augment) = (dataset.clone(), views.augment.clone());
-        let batches = Batches::new(pictures, side as u32, augment, order, fitting.batch(), views.seed, model.device)?;
         let started = Instant::now();
         let mut shape: Vec<i64> = vec![];
-        work.write_whole(StoredRows::FILE, |out| {
-            for batch in batches {
-                interrupt::check()?;
-                work.check()?;
-                let batch = batch?;
-                let n = batch.rows.len();
-                let pixels = batch.tensor(model.device)?;
-                let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
-                let maps = maps.f_permute([0, 2, 3, 1])?;
-                shape = maps.size()[1..].to_vec();
-                append_half(out, &maps)?;
-                progress.advance(n as u64);
-            }
-            Ok(())
+        Fitting::over("features of frozen stages", model, BATCH, |fitting| {
+            let batch = fitting.batch();
+            let batches = Batches::new(pictures, side as u32, augment, order, batch, views.seed, model.device)?;
+            work.write_whole(StoredRows::FILE, |out| {
+                for batch in batches {
+                    interrupt::check()?;
+                    work.check()?;
+                    let batch = batch?;
+                    let n = batch.rows.len();
+                    let pixels = batch.tensor(model.device)?;
+                    let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
+                    let maps = maps.f_permute([0, 2, 3, 1])?;
+                    shape = maps.size()[1..].to_vec();
+                    append_half(out, &maps)?;
+                    progress.advance(n as u64);
+                }
+                Ok(())
+            })
         })?;
         Ok(json!({ "rows": total, "shape": shape, "seconds": started.elapsed().as_secs_f64() }))
     })?;

@@ -38,17 +38,18 @@ pub fn teacher_outputs(
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
-        let mut fitting = Fitting::new("teacher outputs", &model, 256);
-        work.write_whole(StoredRows::FILE, |out| {
-            for batch in inputs.all(&model, fitting.batch())? {
-                interrupt::check()?;
-                work.check()?;
-                let batch = batch?;
-                let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
-                append_half(out, &logits)?;
-                progress.advance(batch.rows.len() as u64);
-            }
-            Ok(())
+        Fitting::over("teacher outputs", &model, 256, |fitting| {
+            work.write_whole(StoredRows::FILE, |out| {
+                for batch in inputs.all(&model, fitting.batch())? {
+                    interrupt::check()?;
+                    work.check()?;
+                    let batch = batch?;
+                    let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
+                    append_half(out, &logits)?;
+                    progress.advance(batch.rows.len() as u64);
+                }
+                Ok(())
+            })
         })?;
         Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
     })?;

@@ -471,8 +471,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut logits = [Gathered::default(), Gathered::default()];
         // Whether the model has the averaged weights.
         let mut present = false;
-        let mut fitting = Fitting::new("evaluation", self.model, 256);
-        let evaluated = (|| -> Result<()> {
+        let evaluated = Fitting::over("evaluation", self.model, 256, |fitting| {
             for batch in inputs.all(self.model, fitting.batch())? {
                 interrupt::check()?;
                 let batch = batch?;
@@ -490,7 +489,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 }
             }
             Ok(())
-        })();
+        });
         if present {
             self.state.flat.set(&regular.0, &regular.1)?;
         }

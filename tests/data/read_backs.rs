@@ -131,7 +131,7 @@ fn values_of_tensors_reach_the_host_by_one_function() {
         .collect();
     assert!(faults.is_empty(), "beside torch::upload and torch::read_back:\n{}", faults.join("\n"));
     // The scanner sees what is there.
-    let torch = sources.iter().find(|source| source.path == "torch.rs").unwrap();
+    let torch = sources.iter().find(|source| source.path == "torch/transfers.rs").unwrap();
     let torch = uses(torch);
     assert!(
         ["f64::try_from", "Vec::try_from", "f_to_device", "f_to_device_"].iter().all(|name| torch.contains_key(*name))

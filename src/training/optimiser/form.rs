@@ -2,6 +2,7 @@
 
 use tch::Device;
 
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::torch::fused;
 
@@ -21,21 +22,20 @@ impl Form {
     /// The fused form on GPUs. On CPUs the other, so that the bits of stored runs come out again. `CPSD_FUSED` (`0` or `1`) is another
     /// choice for any device.
     ///
-    /// Errors: `CPSD_FUSED` has another value, or is 1 in a build that has no fused kernels.
+    /// Errors: `CPSD_FUSED` is 1 in a build that has no fused kernels.
     pub fn of(device: Device) -> Result<Form> {
-        Form::from_setting(device, std::env::var(SETTING).ok().as_deref(), fused::AVAILABLE)
+        Form::from_setting(device, environment::flag(SETTING), fused::AVAILABLE)
     }
 
-    fn from_setting(device: Device, set: Option<&str>, available: bool) -> Result<Form> {
+    fn from_setting(device: Device, set: Option<bool>, available: bool) -> Result<Form> {
         match set {
-            None | Some("") if device.is_cuda() && available => Ok(Form::Fused),
-            None | Some("" | "0") => Ok(Form::Separate),
-            Some("1") if available => Ok(Form::Fused),
-            Some("1") => {
+            None if device.is_cuda() && available => Ok(Form::Fused),
+            None | Some(false) => Ok(Form::Separate),
+            Some(true) if available => Ok(Form::Fused),
+            Some(true) => {
                 Err(Error::argument(format!("{SETTING}=1 needs a build that was made with the headers of libtorch"))
                     .with_help("set LIBTORCH to the folder of libtorch and build again"))
             }
-            Some(other) => Err(Error::argument(format!("{SETTING} must be 0 or 1. Got \"{other}\" instead."))),
         }
     }
 }
@@ -48,13 +48,11 @@ mod tests {
     fn cpus_keep_their_bits_unless_asked() {
         let form = |device, set| Form::from_setting(device, set, true).unwrap();
         let (cpu, gpu) = (Device::Cpu, Device::Cuda(1));
-        assert_eq!([None, Some(""), Some("0")].map(|set| form(cpu, set)), [Form::Separate; 3]);
-        assert_eq!([None, Some(""), Some("1")].map(|set| form(gpu, set)), [Form::Fused; 3]);
-        assert_eq!((form(cpu, Some("1")), form(gpu, Some("0"))), (Form::Fused, Form::Separate));
+        assert_eq!([None, Some(false)].map(|set| form(cpu, set)), [Form::Separate; 2]);
+        assert_eq!([None, Some(true)].map(|set| form(gpu, set)), [Form::Fused; 2]);
+        assert_eq!((form(cpu, Some(true)), form(gpu, Some(false))), (Form::Fused, Form::Separate));
         // Without the kernels a GPU computes as before, and asking for them is an error.
         assert_eq!(Form::from_setting(gpu, None, false).unwrap(), Form::Separate);
-        assert!(Form::from_setting(cpu, Some("1"), false).unwrap_err().message.contains("headers"));
-        let error = Form::from_setting(cpu, Some("yes"), true).unwrap_err();
-        assert_eq!(error.message, "CPSD_FUSED must be 0 or 1. Got \"yes\" instead.");
+        assert!(Form::from_setting(cpu, Some(true), false).unwrap_err().message.contains("headers"));
     }
 }
