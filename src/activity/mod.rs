@@ -5,6 +5,7 @@
 //!
 //! - `interrupt`: the stop flag that signals raise and long work polls; `signals`: their handler
 //! - `update`: how far a piece of work is
+//! - `aside`: work that nothing can stop
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines
@@ -13,6 +14,7 @@
 //! - `read_ahead`: items that threads make while the ones before are used
 //! - `panics`: what a panic was and where
 
+pub mod aside;
 pub mod console;
 pub mod interrupt;
 pub mod message;

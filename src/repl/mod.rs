@@ -167,7 +167,8 @@ fn ask(question: &str) -> bool {
 /// Scripts may read and write the paths in a line that was typed.
 fn allow_typed(line: &str) {
     let file = [":save ", ":load "].iter().find_map(|command| line.strip_prefix(command));
-    tokens::texts(line).iter().map(String::as_str).chain(file.map(str::trim)).for_each(policy::allow_typed);
+    let file = file.map(|file| commands::typed_path(file.trim()).to_string_lossy().into_owned());
+    tokens::texts(line).into_iter().chain(file).for_each(|path| policy::allow_typed(&path));
 }
 
 /// Whether the prompt may be left. While jobs run, only the second request is granted.

@@ -10,7 +10,7 @@
 //! - `parsing`: from a text to its syntax tree
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
-//!   text is underlined
+//!   text is underlined; `snippet`: long lines cut
 //! - `tokens`: the tokens of a text, which may be unfinished
 //! - `fingerprint`: the identity of a closure's code
 //! - `modules`: where `import` looks
@@ -44,6 +44,7 @@ pub mod reference;
 pub mod script_lock;
 pub mod session;
 pub mod show;
+mod snippet;
 pub mod spans;
 mod splitting;
 pub mod syntax;

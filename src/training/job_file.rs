@@ -45,7 +45,7 @@ struct JobFile {
 struct EnsembleFile {
     /// The teachers' runs: ids of the store, or absolute paths of folders of another one.
     teachers: Vec<PathBuf>,
-    /// The TorchScript modules of those that have one: their own files cannot name them.
+    /// The files of TorchScript modules and word vectors of those that have one: their own files cannot name them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     modules: Vec<String>,
     labels: Vec<String>,
@@ -72,7 +72,8 @@ pub fn write(store: &RunStore, job: &Job, task: Task, path: &Path) -> Result<()>
                 .with_help("workers: \"threads\" distils in this process")
             })
         };
-        let modules = e.teachers.iter().filter_map(|t| t.model().spec.path.clone()).collect();
+        let beside = |t: &Trained| t.model().spec.files().map(str::to_string).collect::<Vec<_>>();
+        let modules = e.teachers.iter().flat_map(beside).collect();
         Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, modules, labels: e.labels })
     };
     let file = JobFile {
@@ -108,7 +109,7 @@ pub fn work(path: &Path) -> Result<String> {
         load(run)
     };
     let ensemble = |e: EnsembleFile| {
-        e.modules.iter().for_each(|module| Model::name_module(Path::new(module)));
+        e.modules.iter().for_each(|module| Model::name_file(Path::new(module)));
         Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels))
     };
     let job = Job {

@@ -143,6 +143,9 @@ fn a_sweep_is_the_same_table_one_by_one_and_side_by_side() {
     );
     for (bad, says) in [
         ("sweep(#{k: 3}, |p| 1)", "must be an array of values"),
+        ("sweep(#{k: [3]}, |p| #{k: 4})", "\"k\" is a key of the grid and a column of the results"),
+        ("sweep(#{value: [3]}, |p| 1, #{on_error: \"keep\"})", "\"value\" is a key of the grid"),
+        ("sweep(#{error: [0]}, |p| 1 / p.error, #{on_error: \"keep\"})", "\"error\" is a key of the grid"),
         ("sweep(3, |p| 1)", "map of arrays"),
         ("sweep(#{}, |p| 1, #{jobs: 0})", "jobs"),
     ] {
