@@ -1,6 +1,6 @@
 //! From a text to its syntax tree.
 
-use rhai::{AST, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Scope, Token, TokenizeState};
+use rhai::{AST, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Scope};
 
 use super::errors::raise;
 use super::tokens::{self, Piece};
@@ -9,32 +9,17 @@ use crate::error::Error;
 
 /// The syntax tree of a text that sees `scope`.
 ///
-/// Errors: the parser's; a comment that nothing closes, at its beginning (with an engine that [`with_comments_closed`] is given to); more than [`DECLARATIONS`] variables.
+/// Errors: the parser's; a comment that nothing closes, at its beginning; more than [`DECLARATIONS`] variables.
 pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<EvalAltResult>> {
     bounded(text)?;
-    engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {
+    let ast = engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {
         true => raise(Error::interrupted()),
-        false if is_open_comment(&error.0) => {
-            let at = tokens::open_comment(text).or(text.rfind(COMMENT)).unwrap_or_default();
-            Box::new(unclosed(text, at).into())
-        }
         false => Box::new(EvalAltResult::from(error)),
-    })
-}
-
-/// The token in place of one that Rhai read. It takes the end of a text for the end of a comment, so that a comment which nothing
-/// closes swallows the rest in silence: here it is an error. Rhai's own `eval` passes through this too.
-pub fn with_comments_closed(token: Token, state: &TokenizeState) -> Token {
-    match token {
-        Token::EOF if state.comment_level > 0 => {
-            Token::LexError(Box::new(LexError::ImproperSymbol(COMMENT.into(), String::new())))
-        }
-        token => token,
+    })?;
+    match open_comment(engine, text) {
+        None => Ok(ast),
+        Some(at) => Err(Box::new(unclosed(text, at).into())),
     }
-}
-
-fn is_open_comment(kind: &ParseErrorType) -> bool {
-    matches!(kind, ParseErrorType::BadInput(LexError::ImproperSymbol(sign, _)) if sign == COMMENT)
 }
 
 /// The most variables and constants that one text declares. Rhai's parser looks names up in a list: its time grows with their square,
@@ -57,6 +42,14 @@ fn bounded(text: &str) -> Result<(), Box<EvalAltResult>> {
                 .with_help("an array or a map holds many values under one name"),
         )),
     }
+}
+
+/// Where the comment begins that swallows the rest of a text. Rhai takes the end of the text for its end.
+fn open_comment(engine: &Engine, text: &str) -> Option<usize> {
+    let last = text.rfind("/*")?;
+    // Rhai's own tokens decide: a bracket that closes nothing is an error, unless it is inside the comment.
+    engine.compile(format!("{text}\n)")).ok()?;
+    Some(tokens::open_comment(text).unwrap_or(last))
 }
 
 /// The sign that begins a comment, as the error names it.

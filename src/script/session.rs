@@ -88,11 +88,11 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.set_fail_on_invalid_map_property(true);
     // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
-    engine.on_parse_token(|token, _, state| match token {
+    engine.on_parse_token(|token, _, _| match token {
         // Rhai looks through all names in scope at each variable: a long text takes long.
         _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
-        token => parsing::with_comments_closed(token, state),
+        token => token,
     });
     let (weak, bounded) = (Rc::downgrade(host), host.bounds.get().is_some());
     engine.on_progress(move |operations| {
