@@ -54,9 +54,10 @@ fn a_device_that_is_not_there_is_a_finding_on_the_page() {
 #[test]
 fn a_page_that_cannot_be_written_is_an_error_before_the_first_check() {
     let folder = tempfile::tempdir().unwrap();
-    let output = command(folder.path(), Path::new("page.md/page.md")).arg("environment").output().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let output = command(folder.path(), Path::new("file/page.md")).arg("environment").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(1) && output.stdout.is_empty() && said.contains("page.md"), "{said}");
+    assert!(output.status.code() == Some(1) && output.stdout.is_empty() && said.contains("file"), "{said}");
 }
 
 #[test]
