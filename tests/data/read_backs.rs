@@ -53,9 +53,9 @@ const ALLOWED: &[(&str, &str, usize, &str)] = &[
     // Once per model.
     ("models/model/mod.rs", "f_to_device", 2, "constants; fingerprint of the weights"),
     ("models/model/mod.rs", "f_copy_data_u8", 1, "fingerprint of the weights"),
-    ("models/params.rs", "f_to_device", 1, "first values"),
+    ("models/params.rs", "f_to_device", 2, "first values, constants"),
+    ("models/params.rs", "f64::try_from", 1, "whether word vectors of a model's file are finite"),
     ("models/label_order.rs", "f_to_device", 1, "weights from a file"),
-    ("models/heads/mod.rs", "f_to_device", 1, "word vectors"),
     ("models/heads/ssgrl.rs", "f_to_device", 1, "label graph"),
     ("models/heads/kssnet.rs", "f_to_device", 1, "label graph"),
     ("models/heads/ml_gcn.rs", "f_to_device", 1, "label graph"),
