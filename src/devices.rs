@@ -9,8 +9,9 @@ use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
 use self::driver::cuda_name;
+use crate::environment;
 use crate::error::{Error, Result};
-use crate::{cuda, torch};
+use crate::torch;
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
@@ -42,12 +43,11 @@ pub fn choose(names: &[String]) -> Result<Vec<Device>> {
 
 /// The devices in `CPSD_DEVICE`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU. Errors: those of [`choose`].
 pub fn from_environment() -> Result<Vec<Device>> {
-    match std::env::var("CPSD_DEVICE") {
-        // Empty counts as unset.
-        Ok(names) if !names.trim().is_empty() => {
+    match environment::text("CPSD_DEVICE") {
+        Some(names) => {
             parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e })
         }
-        _ => Ok(automatic(gpus())),
+        None => Ok(automatic(gpus())),
     }
 }
 
@@ -92,7 +92,7 @@ pub fn gpus() -> usize {
     *GPUS.get_or_init(|| {
         let gpus = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
         // Before libtorch makes a context on one of them.
-        cuda::sleep_while_waiting(gpus);
+        driver::sleep_while_waiting(gpus);
         gpus
     })
 }

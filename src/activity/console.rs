@@ -71,7 +71,8 @@ fn now() -> String {
     format!("{year}-{month:02}-{:02} {:02}:{:02}:{:02}", t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec)
 }
 
-pub(super) fn is_relaying() -> bool {
+/// Whether this is a worker process, whose lines its parent prints.
+pub(crate) fn is_relaying() -> bool {
     RELAYING.load(Ordering::Relaxed)
 }
 

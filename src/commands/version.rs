@@ -26,8 +26,8 @@ pub fn run() -> u8 {
     match devices::in_words() {
         Ok(words) => say!("device    {words}"),
         Err(error) => {
-            let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-            say!("device    none: {}{help}", error.message);
+            let why = if devices::gpus() == 0 { format!(" ({})", no_gpu::reason().message) } else { String::new() };
+            say!("device    none: {}{why}", error.message);
         }
     }
     say!("threads   {}", pool::cores());

@@ -156,6 +156,11 @@ pub fn remove_session_folder() {
     drop(SESSION.lock().take());
 }
 
+/// Removes the folders for temporary files of killed processes, as the next process that needs one would.
+pub fn sweep_session_folders() {
+    temporary::sweep_folders();
+}
+
 static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
 
 /// Bytes of this machine's memory; `u64::MAX` where the system does not say it.

@@ -17,6 +17,7 @@ use super::store::pretty;
 use super::work::Work;
 use crate::activity::console;
 use crate::activity::progress::Progress;
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::json;
@@ -108,8 +109,7 @@ impl Work {
     pub fn grow(&self, name: &str, rows: u64, how: Value) -> Result<Growing<'_>> {
         let path = self.path(name);
         let failed = |e: std::io::Error| Error::io(&path, e);
-        let set = std::env::var("CPSD_CHECKPOINT_EVERY").ok().and_then(|text| text.parse().ok());
-        let every = set.filter(|x: &f64| (0.0..1e9).contains(x)).map_or(EVERY, Duration::from_secs_f64);
+        let every = environment::number("CPSD_CHECKPOINT_EVERY", 0.0..=1e9).map_or(EVERY, Duration::from_secs_f64);
         let mut growing = Growing {
             work: self,
             name: name.to_string(),

@@ -39,7 +39,7 @@ mod run;
 mod store;
 mod work;
 
-pub use damaged::Damaged;
+pub use damaged::{Damaged, Listing};
 pub use digests::Digest;
 pub use growing::Growing;
 pub use key::{id_of, is_id, kind_of};

@@ -17,6 +17,7 @@ use super::lock::{Lock, LockState};
 use super::maker::Maker;
 use super::work::{Published, VISIBLE, Work, pause};
 use crate::activity::console;
+use crate::activity::waiting::waits_for_us;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
@@ -195,7 +196,8 @@ impl RunStore {
     /// Returns the finished run, or claims it for this process to make. Waits while another maker gives signs of life, and
     /// goes on in its place when it has ended or given none for long.
     ///
-    /// Errors: Io when the folder cannot be written, Interrupted while waiting.
+    /// Errors: Io when the folder cannot be written; Interrupted while waiting; Argument when its maker waits for the end of this
+    /// thread's background job.
     pub fn begin(&self, id: &str, spec: &Value) -> Result<Begun> {
         // Before anything is written: a store that is only read has no work folder.
         if let Some(run) = self.find(id) {
@@ -266,6 +268,10 @@ impl RunStore {
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }
             } else {
+                if waits_for_us(&self.root.join(id)) {
+                    return Err(Error::argument(format!("{id} is being trained by the very call that waits for this job"))
+                        .with_help("a closure that is called while a training runs cannot wait for a job that asks for that training's model"));
+                }
                 let who = self.called(seen.as_ref());
                 if said.as_ref() != Some(&who) {
                     console::log(&format!("{id} is being made by {who}; waiting for it"));

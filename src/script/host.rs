@@ -13,6 +13,7 @@ use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
 use crate::activity::{self, Activity};
 use crate::cluster::Cluster;
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::training::Plan;
 
@@ -55,7 +56,7 @@ impl Host {
 
     /// The folder that `CPSD_RUNS` names, or `runs`.
     pub fn store_of_environment() -> PathBuf {
-        std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from)
+        environment::path("CPSD_RUNS").unwrap_or_else(|| PathBuf::from("runs"))
     }
 
     /// The limits of values in the session's engines.

@@ -48,25 +48,27 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let total = order.len();
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-        let mut fitting = Fitting::new("features of frozen stages", model, BATCH);
-        let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, fitting.batch()))?;
-        progress.set(out.rows());
-        // They end with a batch, so the others are those of a maker who was never stopped.
-        order.drain(..out.rows() as usize);
         let (pictures, augment) = (dataset.clone(), views.augment.clone());
-        let batches = Batches::new(pictures, side as u32, augment, order, fitting.batch(), views.seed, model.device)?;
-        for batch in batches {
-            interrupt::check()?;
-            let batch = batch?;
-            let n = batch.rows.len();
-            let pixels = batch.tensor(model.device)?;
-            let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
-            append_half(&mut out, &maps.f_permute([0, 2, 3, 1])?)?;
-            progress.advance(n as u64);
-        }
-        let summary = json!({ "rows": total, "shape": out.shape(), "seconds": out.seconds() });
-        out.finish()?;
-        Ok(summary)
+        Fitting::over("features of frozen stages", model, BATCH, |fitting| {
+            let batch = fitting.batch();
+            let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, batch))?;
+            progress.set(out.rows());
+            // They end with a batch, so the others are those of a maker who was never stopped.
+            order.drain(..out.rows() as usize);
+            let batches = Batches::new(pictures, side as u32, augment, order, batch, views.seed, model.device)?;
+            for batch in batches {
+                interrupt::check()?;
+                let batch = batch?;
+                let n = batch.rows.len();
+                let pixels = batch.tensor(model.device)?;
+                let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
+                append_half(&mut out, &maps.f_permute([0, 2, 3, 1])?)?;
+                progress.advance(n as u64);
+            }
+            let summary = json!({ "rows": total, "shape": out.shape(), "seconds": out.seconds() });
+            out.finish()?;
+            Ok(summary)
+        })
     })?;
     StoredRows::open(&run)
 }

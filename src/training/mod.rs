@@ -8,8 +8,8 @@
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
-//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone; `read_ahead`: items made by a
-//!   thread before they are used; `gathered`: rows that wait on their device
+//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `gathered`: rows that wait on their device
 //! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
 //! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
@@ -42,7 +42,6 @@ mod peers;
 pub mod plan;
 pub mod predict;
 mod rate_factors;
-mod read_ahead;
 pub mod recipes;
 pub mod run;
 pub mod schedule;

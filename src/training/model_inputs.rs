@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::frozen_features::frozen_features;
 use super::peers::Peers;
-use super::read_ahead::ReadAhead;
 use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
+use crate::activity::read_ahead::ReadAhead;
 use crate::error::{ErrorKind, Result};
 use crate::images::{Batches, Dataset, epoch_order};
 use crate::models::heads::{Answer, Truth};

@@ -14,18 +14,24 @@ use crate::models::Model;
 use crate::runs::RunStore;
 use crate::torch::flags;
 
-/// The features that a job reads and others share: the model, on the CPU, and the views of each split. None where it reads pictures, or
-/// other images than the others.
-type Needed = Option<(Model, Vec<(Dataset, Views)>)>;
+/// The features that a job shares with others and that the store lacks: the model, on the CPU, and the views of each split. None where it
+/// reads pictures, or other images than the others, and where the store has them all.
+type Missing = Option<(Model, Vec<(Dataset, Views)>)>;
 
-fn needed(job: &Job) -> Result<Needed> {
+fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
     let options = &job.options;
     if !shares(job) {
         return Ok(None);
     }
     let (train, val) = job.splits()?;
     let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, Device::Cpu)?;
-    Ok(Some((model, views_of(job, train, val))))
+    let mut missing = Vec::new();
+    for (dataset, views) in views_of(job, train, val) {
+        if !is_stored(store, &model, &dataset, &views)? {
+            missing.push((dataset, views));
+        }
+    }
+    Ok((!missing.is_empty()).then_some((model, missing)))
 }
 
 fn shares(job: &Job) -> bool {
@@ -50,28 +56,13 @@ pub fn runs_of(job: &Job, model: &Model, train: &Dataset, val: &Dataset) -> Resu
 
 /// Whether the store lacks features that the job shares with others. Touches no GPU.
 pub fn are_missing(store: &RunStore, job: &Job) -> Result<bool> {
-    let Some((model, splits)) = needed(job)? else { return Ok(false) };
-    for (dataset, views) in &splits {
-        if !is_stored(store, &model, dataset, views)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(missing(store, job)?.is_some())
 }
 
 /// Computes the features that the job shares with others, where the store does not have them, with all cores or on a GPU of the pool.
 pub fn compute_features(store: &RunStore, job: &Job) -> Result<()> {
     tch::set_num_threads(pool::cores() as i32);
-    let Some((model, mut splits)) = needed(job)? else { return Ok(()) };
-    let mut missing = Vec::new();
-    for (dataset, views) in splits.drain(..) {
-        if !is_stored(store, &model, &dataset, &views)? {
-            missing.push((dataset, views));
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let Some((model, missing)) = missing(store, job)? else { return Ok(()) };
     let place = device_pool::take("features", job.options.per_gpu)?;
     let _held = flags::hold(flags_of(job, missing.iter().map(|(dataset, _)| dataset.len()).sum()), place.device())?;
     let model = model.moved_to(place.device())?;

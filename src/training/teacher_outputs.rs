@@ -61,17 +61,19 @@ pub fn teacher_outputs(
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
-        let mut fitting = Fitting::new("teacher outputs", &model, 256);
-        let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, fitting.batch()))?;
-        progress.set(out.rows());
-        for batch in inputs.all_from(out.rows() as usize, &model, fitting.batch())? {
-            interrupt::check()?;
-            let batch = batch?;
-            let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
-            append_half(&mut out, &logits)?;
-            progress.advance(batch.rows.len() as u64);
-        }
-        out.finish()?;
+        Fitting::over("teacher outputs", &model, 256, |fitting| {
+            let batch = fitting.batch();
+            let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, batch))?;
+            progress.set(out.rows());
+            for batch in inputs.all_from(out.rows() as usize, &model, batch)? {
+                interrupt::check()?;
+                let batch = batch?;
+                let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
+                append_half(&mut out, &logits)?;
+                progress.advance(batch.rows.len() as u64);
+            }
+            out.finish()
+        })?;
         Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
     })?;
     StoredRows::open(&run)

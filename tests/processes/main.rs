@@ -8,6 +8,7 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod environment;
 mod gpu_check;
 mod libtorch;
 mod permissions;

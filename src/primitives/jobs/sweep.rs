@@ -215,10 +215,10 @@ impl Rows<'_> {
     /// Adds the closure's result at point `i`.
     fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, call: &Call) -> Fallible<()> {
         let results = match outcome {
-            Ok(value) => results(&value),
+            Ok(value) => self.results(i, &value)?,
             Err(error) if self.keep && !matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)) => {
                 let failure = Failure::from_rhai(*error, "", &call.host.sources, &[]);
-                vec![("error".into(), failure.message.into())]
+                self.apart(i, vec![("error".into(), failure.message.into())])?
             }
             Err(error) => return Err(error),
         };
@@ -228,6 +228,23 @@ impl Rows<'_> {
         self.made[i] = Some(row);
         self.progress.advance(1);
         Ok(())
+    }
+
+    /// The columns of the closure's result at point `i`.
+    fn results(&self, i: usize, value: &Dynamic) -> Result<Vec<(String, Dynamic)>> {
+        self.apart(i, results(value))
+    }
+
+    /// Errors: a result with the name of a key of the point, whose column it would take.
+    fn apart(&self, i: usize, results: Vec<(String, Dynamic)>) -> Result<Vec<(String, Dynamic)>> {
+        match results.iter().find(|(name, _)| self.points[i].contains_key(name.as_str())) {
+            None => Ok(results),
+            Some((name, _)) => Err(Error::argument(format!(
+                "sweep: \"{name}\" is a key of the grid and a column of the results; a table has one column of a name"
+            ))
+            .about_name(name)
+            .with_help("rename one of the two; the keys of the grid are columns already")),
+        }
     }
 
     /// Prints a row below the names of its columns, which are printed again when they change.

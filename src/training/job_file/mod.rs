@@ -53,7 +53,7 @@ struct JobFile<D> {
 struct EnsembleFile {
     /// The teachers' runs: ids of the store, or absolute paths of folders of another one.
     teachers: Vec<PathBuf>,
-    /// The TorchScript modules of those that have one: their own files cannot name them.
+    /// The files of TorchScript modules and word vectors of those that have one: their own files cannot name them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     modules: Vec<String>,
     labels: Vec<String>,
@@ -85,7 +85,8 @@ fn described<D>(
                 .with_help("workers: \"threads\" distils in this process")
             })
         };
-        let modules = e.teachers.iter().filter_map(|t| t.model().spec.path.clone()).collect();
+        let beside = |t: &Trained| t.model().spec.files().map(str::to_string).collect::<Vec<_>>();
+        let modules = e.teachers.iter().flat_map(beside).collect();
         Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, modules, labels: e.labels })
     };
     Ok(JobFile {
@@ -156,7 +157,7 @@ fn open<D>(
         load(run)
     };
     let ensemble = |e: EnsembleFile| {
-        e.modules.iter().for_each(|module| Model::name_module(Path::new(module)));
+        e.modules.iter().for_each(|module| Model::name_file(Path::new(module)));
         Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels))
     };
     let job = Job {
