@@ -344,27 +344,31 @@ fn a_check_says_what_two_nodes_see() {
 }
 
 #[test]
-fn an_experiment_runs_in_a_queue() {
-    let weights = root("weights");
-    if !weights.is_dir() {
-        println!("skipped: weights/ is absent (setup/weights.sh brings it)");
-        return;
-    }
+fn an_experiment_has_its_trainings_made_ahead() {
     let place = Place::new();
-    std::os::unix::fs::symlink(&weights, place.path("weights")).unwrap();
-    let script = |runs: &str, more: &[&str]| {
-        let toy = ["train=48", "epochs=1", "teacher_epochs=1", "seeds=0,1", "k=1", "probe=false"];
-        let mut command = place.command(runs);
-        let output =
-            command.args(["script", "-q"]).arg(root("scripts/ablation_components.rhai")).args(toy).args(more).output();
-        let output = output.unwrap();
+    let code = format!(
+        "import \"experiment\" as experiment;
+        import \"method\" as method;
+        {SMALL}let split = #{{train: data.train.take_labels(some), val: data.val.take_labels(some), test: data.test.take_labels(some)}};
+        let trained = |seed| {{
+            let o = o + #{{seed: seed, epochs: 1, views: 1}};
+            let baseline = method::baseline(split, o);
+            distill_all(split, [baseline, method::teachers(split, \"co\", 2, o)], o)
+        }};
+        let executor = arg(\"executor\", \"here\", \"\");
+        experiment::ahead([0, 1], trained, executor);
+        for seed in [0, 1] {{ for model in trained.call(seed) {{ print(model.id); }} }}"
+    );
+    let ids = |runs: &str, executor: &str| {
+        std::fs::write(place.path("script.rhai"), &code).unwrap();
+        let output = place.command(runs).args(["script", "script.rhai", executor]).output().unwrap();
         assert!(output.status.success(), "{}{}{}", out(&output), err(&output), place.logs(runs));
-        std::fs::read(place.path("out/ablation_components.csv")).unwrap()
+        out(&output)
     };
-    let here = script("here", &[]);
-    assert_eq!(script("queued", &["executor=slurm"]), here);
-    assert_eq!(kept(&place.path("queued")), kept(&place.path("here")));
+    let here = ids("here", "executor=here");
+    assert_eq!(place.arrays(), [0; 0]);
+    assert_eq!((ids("queued", "executor=slurm"), here.lines().count()), (here.clone(), 4));
+    // A baseline and two teachers of each seed, then all students. What follows makes nothing.
     let arrays = place.arrays();
-    // A baseline and a teacher of each branch for two seeds, then all students.
-    assert!(arrays.contains(&6) && arrays.contains(&8), "{arrays:?}");
+    assert!(arrays.contains(&6) && arrays.last() == Some(&4), "{arrays:?}");
 }
