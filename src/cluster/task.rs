@@ -291,7 +291,15 @@ mod tests {
         assert_eq!(own_id(&Engine::Slurm, of(&last)).unwrap().to_string(), "4711_7");
         assert_eq!(own_id(&Engine::Slurm, of(&last[..1])), None);
         let [a, b, c, d, e] = ["pbs", "qsub", "qstat", "qdel", "qrerun"].map(String::from);
-        let pbs = Engine::Commands(Templates { name: a, submit: b, status: c, cancel: d, requeue: e });
+        let pbs = Engine::Commands(Templates {
+            name: a,
+            submit: b,
+            status: c,
+            cancel: d,
+            requeue: e,
+            after: None,
+            states: BTreeMap::new(),
+        });
         let id = own_id(&pbs, of(&[("PBS_JOBID", "12.server"), ("JOB_ID", "3")])).unwrap();
         assert_eq!((id.job.0.as_str(), id.index), ("12.server", 0));
     }
