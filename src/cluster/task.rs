@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ const CORES: [&str; 5] = ["SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", 
 /// The first that is set is the name of this job, in queues without arrays: set by a template; of PBS, LSF, Grid Engine, OAR; of Slurm
 /// behind another queue's commands.
 const JOBS: [&str; 6] = ["CPSD_JOB", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "OAR_JOB_ID", "SLURM_JOB_ID"];
+
+/// Between two attempts to be put back by a queue that does not answer.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// `<index>.end.json`: how a task ended. A task that was killed wrote none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -199,7 +202,17 @@ impl TaskProcess {
         self.write_end(PUT_BACK, None);
         let ends = signals::ends();
         // This process was asked to stop; the command is not.
-        let put = Activity::background("requeue".into(), None).enter(|| self.batch.cluster.requeue(id));
+        let apart = Activity::background("requeue".into(), None);
+        let until = Instant::now() + Duration::from_secs(options.signal_before / 2);
+        let put = loop {
+            match apart.enter(|| self.batch.cluster.requeue(id)) {
+                // A queue that does not answer may do so soon.
+                Err(error) if error.kind == ErrorKind::Io && Instant::now() < until && signals::ends() == ends => {
+                    std::thread::sleep(RETRY);
+                }
+                put => break put,
+            }
+        };
         let said = format!("put back into the queue as {id}, restart {} of {}", self.restarts + 1, options.requeues);
         match put {
             Ok(()) => Ok(said),
@@ -278,7 +291,8 @@ fn node(variable: impl Fn(&str) -> Option<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::templates::Templates;
+    use serde_json::json;
+
     use super::*;
 
     fn of<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + Copy + 'a {
@@ -290,16 +304,8 @@ mod tests {
         let last = [("SLURM_JOB_ID", "4711"), ("SLURM_ARRAY_JOB_ID", "4711"), ("SLURM_ARRAY_TASK_ID", "7")];
         assert_eq!(own_id(&Engine::Slurm, of(&last)).unwrap().to_string(), "4711_7");
         assert_eq!(own_id(&Engine::Slurm, of(&last[..1])), None);
-        let [a, b, c, d, e] = ["pbs", "qsub", "qstat", "qdel", "qrerun"].map(String::from);
-        let pbs = Engine::Commands(Templates {
-            name: a,
-            submit: b,
-            status: c,
-            cancel: d,
-            requeue: e,
-            after: None,
-            states: BTreeMap::new(),
-        });
+        let pbs = json!({ "name": "pbs", "submit": "qsub", "status": "qstat", "cancel": "qdel", "requeue": "qrerun" });
+        let pbs = Engine::Commands(serde_json::from_value(pbs).unwrap());
         let id = own_id(&pbs, of(&[("PBS_JOBID", "12.server"), ("JOB_ID", "3")])).unwrap();
         assert_eq!((id.job.0.as_str(), id.index), ("12.server", 0));
     }
