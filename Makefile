@@ -48,6 +48,7 @@ test: libtorch
 	@sh setup/tensorboard.sh
 	@sh setup/chromium.sh
 	@sh setup/bindfs.sh
+	@sh setup/slurm.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --release --no-fail-fast; \

@@ -1,5 +1,5 @@
 //! Lets the binary and the tests find libtorch at run time without LD_LIBRARY_PATH, links its CUDA part where it has one, and compiles
-//! the C++ functions by which its switches and process groups are called.
+//! the C++ functions by which its switches, fused optimisers and process groups are called.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods)] // cargo reads what is printed, and wants its files in OUT_DIR
 
@@ -14,8 +14,9 @@ struct Shim {
     header: &'static str,
 }
 
-const SHIMS: [Shim; 2] = [
+const SHIMS: [Shim; 3] = [
     Shim { file: "src/torch/flags.cpp", name: "libtorch_flags", header: "ATen/Context.h" },
+    Shim { file: "src/torch/fused.cpp", name: "fused_optimisers", header: "ATen/ops/_fused_adamw.h" },
     Shim {
         file: "src/distributed/shim.cpp",
         name: "process_groups",
@@ -26,6 +27,7 @@ const SHIMS: [Shim; 2] = [
 fn main() {
     // Said once, this replaces cargo's rule that any changed file of the package runs this anew.
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/torch/caught.h");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     for Shim { file, name, .. } in &SHIMS {

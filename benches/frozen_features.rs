@@ -9,7 +9,7 @@ use std::time::Instant;
 use cpsd::images::epoch_order;
 use cpsd::models::{Model, ModelSpec};
 use cpsd::runs::RunStore;
-use cpsd::training::stored_rows::{StoredRows, append_half};
+use cpsd::training::stored_rows::{StoredRows, append_half, made_by};
 use tch::{Device, Kind, Tensor};
 
 fn main() {
@@ -67,7 +67,9 @@ fn rows() {
     timed("write, with a digest", bytes, &mut || {
         let spec = serde_json::json!({ "bench": "rows" });
         let made = store.find_or_make("features", &spec, |work| {
-            work.write_whole(StoredRows::FILE, |out| (0..n / 100).try_for_each(|_| append_half(out, &part)))?;
+            let mut out = work.grow(StoredRows::FILE, n as u64, made_by(Device::Cpu, 100))?;
+            (0..n / 100).try_for_each(|_| append_half(&mut out, &part))?;
+            out.finish()?;
             Ok(serde_json::json!({ "rows": n, "shape": shape }))
         });
         made.unwrap();

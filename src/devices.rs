@@ -8,8 +8,10 @@ use std::sync::OnceLock;
 use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
-use crate::cuda;
+use self::driver::cuda_name;
+use crate::environment;
 use crate::error::{Error, Result};
+use crate::torch;
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
@@ -41,12 +43,11 @@ pub fn choose(names: &[String]) -> Result<Vec<Device>> {
 
 /// The devices in `CPSD_DEVICE`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU. Errors: those of [`choose`].
 pub fn from_environment() -> Result<Vec<Device>> {
-    match std::env::var("CPSD_DEVICE") {
-        // Empty counts as unset.
-        Ok(names) if !names.trim().is_empty() => {
+    match environment::text("CPSD_DEVICE") {
+        Some(names) => {
             parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e })
         }
-        _ => Ok(automatic(gpus())),
+        None => Ok(automatic(gpus())),
     }
 }
 
@@ -56,6 +57,20 @@ pub fn name(device: Device) -> String {
         Device::Cuda(i) => format!("cuda:{i}"),
         _ => "cpu".into(),
     }
+}
+
+/// The libtorch that is loaded, in words: `2.13.0 for CUDA 13.0, /opt/torch/lib/libtorch_cpu.so`.
+pub fn libtorch_in_words() -> String {
+    let kind = torch::cuda().map_or("the CPU".into(), |cuda| format!("CUDA {}", cuda_name(cuda)));
+    let (version, path) = torch::version().unwrap_or(("of an unknown version".into(), String::new()));
+    format!("{version} for {kind}{}", if path.is_empty() { path } else { format!(", {path}") })
+}
+
+/// The devices of this process in words: `cuda:0`, `cpu (there is no NVIDIA driver)`. Errors: `CPSD_DEVICE` names one that is not there.
+pub fn in_words() -> Result<String> {
+    let names: Vec<String> = from_environment()?.iter().map(|device| name(*device)).collect();
+    let why = if gpus() == 0 { format!(" ({})", no_gpu::reason().sentence()) } else { String::new() };
+    Ok(format!("{}{why}", names.join(", ")))
 }
 
 /// The environment variables of a worker process on one GPU of this process, or on the CPU.
@@ -77,7 +92,7 @@ pub fn gpus() -> usize {
     *GPUS.get_or_init(|| {
         let gpus = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
         // Before libtorch makes a context on one of them.
-        cuda::sleep_while_waiting(gpus);
+        driver::sleep_while_waiting(gpus);
         gpus
     })
 }

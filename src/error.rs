@@ -1,5 +1,6 @@
 //! The one error type of the library: a kind, a sentence, a line of help, and the part of the script it is about.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,10 @@ pub enum ErrorKind {
     Memory,
     /// A GPU failed, and this process can use none any more.
     Device,
+    /// A cluster's queue ended the work, or refused it.
+    Cluster,
+    /// The work is in a cluster's queue; its results are not there yet.
+    Queued,
     /// The user asked to stop; finished work is kept.
     Interrupted,
     /// A value that the script itself threw.
@@ -36,6 +41,8 @@ impl ErrorKind {
             ErrorKind::Tensor => "cpsd::tensor",
             ErrorKind::Memory => "cpsd::memory",
             ErrorKind::Device => "cpsd::device",
+            ErrorKind::Cluster => "cpsd::cluster",
+            ErrorKind::Queued => "cpsd::queued",
             ErrorKind::Interrupted => "cpsd::interrupted",
             ErrorKind::Thrown => "cpsd::thrown",
             ErrorKind::Internal => "cpsd::internal",
@@ -178,6 +185,41 @@ impl Error {
     }
 }
 
+/// The most characters of a name that an error shows.
+const MOST_SHOWN: usize = 200;
+
+/// A sentence in which long names are cut in their middle: what stands in quotes, and what has no blank in it. A script or a file may
+/// name anything with any number of characters, and nobody reads them.
+pub fn cut_names(sentence: &str) -> Cow<'_, str> {
+    if sentence.len() <= MOST_SHOWN {
+        return Cow::Borrowed(sentence);
+    }
+    let mut cut = String::new();
+    // Every second part stands in quotes.
+    for (i, part) in sentence.split('"').enumerate() {
+        if i > 0 {
+            cut.push('"');
+        }
+        match i % 2 {
+            1 => push_cut(&mut cut, part),
+            _ => part.split_inclusive(char::is_whitespace).for_each(|word| push_cut(&mut cut, word)),
+        }
+    }
+    Cow::Owned(cut)
+}
+
+/// Adds a name, with its beginning and its end if it is long.
+fn push_cut(text: &mut String, name: &str) {
+    let characters = if name.len() <= MOST_SHOWN { 0 } else { name.chars().count() };
+    if characters <= MOST_SHOWN {
+        return text.push_str(name);
+    }
+    let (first, last) = (MOST_SHOWN * 2 / 3, MOST_SHOWN / 4);
+    text.extend(name.chars().take(first));
+    text.push_str(&format!("[... {} characters ...]", characters - first - last));
+    text.extend(name.chars().skip(characters - last));
+}
+
 /// The most characters of a word that is compared with names.
 const MOST_NEAR: usize = 128;
 
@@ -188,7 +230,7 @@ fn os_error(cause: &str) -> Option<u32> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&cut_names(&self.message))
     }
 }
 
@@ -242,6 +284,29 @@ mod tests {
         let long = "x".repeat(1_000_000);
         assert_eq!(nearest(&long, [&*long]), None);
         assert_eq!(nearest("dgo", [&*long, "dog"]), Some("dog"));
+    }
+
+    #[test]
+    fn long_names_are_cut_in_their_middle() {
+        let long = "x".repeat(60_000);
+        for text in [format!("unknown label \"{long}\""), format!("/tmp/{long}: there is no such file"), long.clone()] {
+            let shown = cut_names(&text);
+            assert!(shown.chars().count() < 260 && shown.contains("xx[... "), "{shown}");
+            let counted = shown.split("[... ").nth(1).unwrap().split(' ').next().unwrap().parse::<usize>().unwrap();
+            let marks = format!("[... {counted} characters ...]").len();
+            assert_eq!(shown.len() - marks + counted, text.len());
+        }
+        // A name with blanks, and characters of several bytes.
+        let shown =
+            cut_names(&format!("unknown label \"{}\"; expected one of: cat, dog", "ä b".repeat(1000))).into_owned();
+        assert!(
+            shown.starts_with("unknown label \"ä b") && shown.ends_with("ä b\"; expected one of: cat, dog"),
+            "{shown}"
+        );
+        // Many short names stay.
+        let list = format!("expected one of: {}", vec!["a label"; 500].join(", "));
+        assert_eq!(cut_names(&list), list);
+        assert_eq!(Error::argument(format!("\"{long}\"")).to_string(), cut_names(&format!("\"{long}\"")));
     }
 
     #[test]

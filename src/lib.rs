@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod cuda;
 pub mod devices;
 pub mod distributed;
+pub mod environment;
 pub mod error;
 pub mod executors;
 pub mod files;

@@ -12,7 +12,7 @@ use cpsd::executors::deep;
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
-use cpsd::{primitives, repl};
+use cpsd::{environment, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
 use commands::{check, doc, eval, exit, gpu_check, runs, script, test, version, worker};
@@ -51,7 +51,8 @@ enum Command {
 fn main() {
     // SAFETY: no other thread runs yet.
     unsafe { cpsd::torch::flags::set_environment() };
-    let code = start(Cli::parse_from(permissions_first(std::env::args_os())));
+    let words = help_of_script(permissions_first(std::env::args_os()));
+    let code = start(Cli::parse_from(words));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
     unsafe { libc::_exit(i32::from(code)) }
@@ -82,6 +83,18 @@ fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     }
     first.extend(rest);
     first
+}
+
+/// `script --help` asks for that of the subcommand. Behind a script's file it asks for the script's own, so the subcommand itself has
+/// no such flag.
+fn help_of_script(words: Vec<OsString>) -> Vec<OsString> {
+    let Some(at) = words.iter().position(|word| word == "script") else { return words };
+    let behind: Vec<_> = words[at + 1..].iter().map(|word| word.to_string_lossy()).collect();
+    let asked = behind.iter().any(|word| word == "--help" || word == "-h");
+    match asked && behind.iter().all(|word| word.starts_with('-')) {
+        true => words.into_iter().take(1).chain(["help".into(), "script".into()]).collect(),
+        false => words,
+    }
 }
 
 impl Cli {
@@ -131,7 +144,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         return Ok(version::run());
     }
     // Without the variable, the GPUs' driver is not loaded before it is needed.
-    if std::env::var_os("CPSD_DEVICE").is_some() {
+    // A check of the GPUs has a device that is not there on its page.
+    let is_check = matches!(cli.command, Some(Command::GpuCheck(_)));
+    if !is_check && environment::text("CPSD_DEVICE").is_some() {
         cpsd::devices::from_environment().map_err(Failure::plain)?;
     }
     let mut session = primitives::session();

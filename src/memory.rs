@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
 /// Bytes that always stay left.
@@ -27,20 +27,22 @@ pub fn left() -> u64 {
     believed(&LEFT, BELIEVED, || believed(&AROUND, LONGER, || of_machine().min(of_container())).min(of_process()))
 }
 
-/// Errors: Argument, if `what` would take more bytes than are left.
+/// Errors: Memory, if `what` would take more bytes than are left.
 pub fn check(what: &str, bytes: u64) -> Result<()> {
     // What is small is not worth a look.
     let left = if bytes < LEAST / 4 { u64::MAX } else { left() };
     if bytes.saturating_add(LEAST) <= left {
         return Ok(());
     }
-    Err(Error::argument(format!("{what} would take {} of memory; {} are free", said(bytes), said(left))))
+    let text = format!("{what} would take {} of memory; {} are free", said(bytes), said(left));
+    Err(Error::new(ErrorKind::Memory, text))
 }
 
 /// The error of a script whose next step may need more bytes than are left.
 pub fn running_out(needed: u64) -> Error {
     let (left, needed) = (said(left()), said(needed));
-    Error::argument(format!("the memory is running out: {left} are left, and the script may need {needed} more"))
+    let text = format!("the memory is running out: {left} are left, and the script may need {needed} more");
+    Error::new(ErrorKind::Memory, text)
 }
 
 /// `1.5 GB`.

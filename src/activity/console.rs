@@ -14,6 +14,7 @@ use super::visible::visible;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static RELAYING: AtomicBool = AtomicBool::new(false);
+static DATED: AtomicBool = AtomicBool::new(false);
 static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 static ASKER: Mutex<Option<Asker>> = Mutex::new(None);
@@ -30,7 +31,7 @@ pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Runs `work` without the log lines of this thread: for what was done, and said, before.
+/// Runs `work` without the log lines of this thread and the output of its scripts: for what is said at another time.
 pub fn muted<R>(work: impl FnOnce() -> R) -> R {
     struct Before(bool);
     impl Drop for Before {
@@ -47,7 +48,31 @@ pub fn relay() {
     RELAYING.store(true, Ordering::Relaxed);
 }
 
-pub(super) fn is_relaying() -> bool {
+/// Begins every line of progress and logs with date and time: for a file that somebody reads the day after. Progress lines come every
+/// half minute then.
+pub fn date_lines() {
+    DATED.store(true, Ordering::Relaxed);
+}
+
+pub(super) fn is_dated() -> bool {
+    DATED.load(Ordering::Relaxed)
+}
+
+/// `2026-11-27 10:31:02`, by the clock of this place.
+fn now() -> String {
+    // SAFETY: both structures are plain data, which the functions fill.
+    let t = unsafe {
+        let seconds = libc::time(std::ptr::null_mut());
+        let mut parts: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&seconds, &mut parts);
+        parts
+    };
+    let (year, month) = (t.tm_year + 1900, t.tm_mon + 1);
+    format!("{year}-{month:02}-{:02} {:02}:{:02}:{:02}", t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec)
+}
+
+/// Whether this is a worker process, whose lines its parent prints.
+pub(crate) fn is_relaying() -> bool {
     RELAYING.load(Ordering::Relaxed)
 }
 
@@ -70,6 +95,9 @@ pub fn warn(line: &str) {
     if is_relaying() {
         return Message::Log(line.to_string()).send();
     }
+    if is_dated() {
+        return above(&format!("{} {}", now(), line.trim_end()), Stream::Error);
+    }
     match super::current().as_background() {
         Some(background) => above(&format!("{} {line}", background.name.dimmed()), Stream::Error),
         None => above(line, Stream::Error),
@@ -79,6 +107,9 @@ pub fn warn(line: &str) {
 /// Prints a script's output on standard output, above the line being typed and then with the name of a background
 /// activity.
 pub fn print(text: &str) {
+    if MUTED.get() {
+        return;
+    }
     match super::current().as_background() {
         Some(background) if PRINTER.lock().is_some() => {
             above(&format!("{} {text}", background.name.dimmed()), Stream::Output)

@@ -5,20 +5,27 @@
 //!
 //! - `interrupt`: the stop flag that signals raise and long work polls; `signals`: their handler
 //! - `update`: how far a piece of work is
+//! - `aside`: work that nothing can stop
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
-//! - `progress`: live progress lines
+//! - `progress`: live progress lines; `status`: lines about work elsewhere
 //! - `visible`: texts made safe for a terminal
+//! - `waiting`: who waits for whom, and for what
+//! - `read_ahead`: items that threads make while the ones before are used
 //! - `panics`: what a panic was and where
 
+pub mod aside;
 pub mod console;
 pub mod interrupt;
 pub mod message;
 pub mod panics;
 pub mod progress;
+pub mod read_ahead;
 pub mod signals;
+pub mod status;
 pub mod update;
 pub mod visible;
+pub mod waiting;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -50,6 +57,8 @@ pub struct Background {
     printed: Mutex<Instant>,
     /// A waiting caller shows its progress.
     watched: AtomicBool,
+    /// Threads that go on when it has ended.
+    waiters: Mutex<Vec<waiting::Waiter>>,
 }
 
 static FOREGROUND: LazyLock<Arc<Activity>> =
@@ -77,6 +86,7 @@ impl Activity {
             pieces: Mutex::default(),
             printed: Mutex::new(Instant::now()),
             watched: AtomicBool::new(false),
+            waiters: Mutex::default(),
         };
         Arc::new(Activity { stop: Arc::default(), background: Some(background), cores })
     }

@@ -14,6 +14,9 @@ use super::visible::visible;
 use super::{Activity, console};
 use crate::say_error;
 
+/// Between two lines where there is no terminal, and in a log with dates.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+const DATED_LINE_EVERY: Duration = Duration::from_secs(30);
 /// How often updates are sent to a parent process or recorded with a background activity.
 const RELAY_EVERY: Duration = Duration::from_millis(200);
 
@@ -47,7 +50,7 @@ impl Relayed {
 /// The progress of one piece of work: its position, its rate and the time left.
 ///
 /// On a terminal a live line is redrawn in place, several below each other. Elsewhere a line is printed every ten
-/// seconds at most. For a background activity a line is printed above the prompt from time to time.
+/// seconds at most, every thirty in a [log with dates](console::date_lines). For a background activity a line is printed above the prompt from time to time.
 pub struct Progress {
     what: String,
     unit: String,
@@ -70,6 +73,8 @@ enum Shown {
 struct Plain {
     started: Instant,
     last: Instant,
+    /// Where it began, of which the rate is none.
+    from: u64,
     done: u64,
     total: u64,
     note: String,
@@ -78,7 +83,7 @@ struct Plain {
 impl Plain {
     fn new(total: u64) -> Mutex<Plain> {
         let now = Instant::now();
-        Mutex::new(Plain { started: now, last: now, done: 0, total, note: String::new() })
+        Mutex::new(Plain { started: now, last: now, from: 0, done: 0, total, note: String::new() })
     }
 
     /// Whether `pause` has passed since this was last true.
@@ -91,7 +96,7 @@ impl Plain {
     }
 
     fn line(&self, what: &str, unit: &str) -> String {
-        let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
+        let rate = self.done.saturating_sub(self.from) as f64 / self.started.elapsed().as_secs_f64();
         let left = (self.total.saturating_sub(self.done)) as f64 / rate.max(1e-9);
         format!("{what}: {}/{} {unit} ({}/s, {left:.0} s left) {}", self.done, self.total, short(rate), self.note)
     }
@@ -108,7 +113,7 @@ impl Progress {
             Shown::Nowhere
         } else if console::is_relaying() {
             Shown::Relayed(Plain::new(total))
-        } else if !std::io::stderr().is_terminal() {
+        } else if console::is_dated() || !std::io::stderr().is_terminal() {
             Shown::Lines(Plain::new(total))
         } else {
             Shown::Bar(bar(&what, total, &unit))
@@ -124,8 +129,10 @@ impl Progress {
             Shown::Lines(plain) => {
                 let mut plain = plain.lock();
                 plain.done += n;
-                if plain.due(Duration::from_secs(10)) {
-                    say_error!("{}", plain.line(&self.what, &self.unit));
+                match console::is_dated() {
+                    true if plain.due(DATED_LINE_EVERY) => console::warn(&plain.line(&self.what, &self.unit)),
+                    false if plain.due(LINE_EVERY) => say_error!("{}", plain.line(&self.what, &self.unit)),
+                    _ => {}
                 }
             }
             Shown::Relayed(plain) => {
@@ -155,7 +162,13 @@ impl Progress {
                 bar.set_position(done);
                 bar.reset_eta();
             }
-            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => plain.lock().done = done,
+            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => {
+                let mut plain = plain.lock();
+                if plain.done == 0 {
+                    plain.from = done;
+                }
+                plain.done = done;
+            }
         }
     }
 

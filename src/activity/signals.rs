@@ -31,6 +31,10 @@ static ASKED: AtomicU64 = AtomicU64::new(0);
 static TOLD: AtomicU64 = AtomicU64::new(0);
 /// The end of a pipe that wakes the thread which tells.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
+/// The signal that asked first; 0 for none that is still to be obeyed.
+static FIRST: AtomicI32 = AtomicI32::new(0);
+/// See [`ends`].
+static ENDS: AtomicU64 = AtomicU64::new(0);
 /// The terminal's settings when the process began.
 static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
 
@@ -41,15 +45,55 @@ pub fn install() {
     remember_terminal();
     tell_from_a_thread();
     for signal in [SIGINT, SIGTERM] {
-        // SAFETY: `arrived` uses atomics, the clock, write, tcsetattr and _exit only.
-        let _ = unsafe { signal_hook::low_level::register(signal, arrived) };
+        let handler = move || {
+            came(signal);
+            arrived();
+        };
+        // SAFETY: `came` and `arrived` use atomics, the clock, write, tcsetattr and _exit only.
+        let _ = unsafe { signal_hook::low_level::register(signal, handler) };
     }
-    let _ = signal_hook::flag::register(SIGUSR1, foreground().flag().clone());
+    let warned = || {
+        came(SIGUSR1);
+        foreground().stop();
+    };
+    // SAFETY: atomics only.
+    let _ = unsafe { signal_hook::low_level::register(SIGUSR1, warned) };
+}
+
+/// How a process is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// By SIGUSR1: a queue's time limit is near.
+    Warned,
+    /// By SIGTERM or SIGINT.
+    ToEnd,
+}
+
+/// How the process was first asked to stop, if it was, since that was last obeyed.
+pub fn first() -> Option<Asked> {
+    match FIRST.load(Ordering::SeqCst) {
+        0 => None,
+        SIGUSR1 => Some(Asked::Warned),
+        _ => Some(Asked::ToEnd),
+    }
+}
+
+/// How often SIGTERM and SIGINT came.
+pub fn ends() -> u64 {
+    ENDS.load(Ordering::SeqCst)
+}
+
+fn came(signal: i32) {
+    let _ = FIRST.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    if signal != SIGUSR1 {
+        ENDS.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 /// Forgets a request, which was obeyed. A later signal is a first one again.
 pub(super) fn forget() {
     ASKED.store(0, Ordering::SeqCst);
+    FIRST.store(0, Ordering::SeqCst);
 }
 
 /// The handler.

@@ -9,7 +9,7 @@ use cpsd::script::{docs, reference, weave};
 
 use super::exit;
 
-/// Print the documentation of a word, a kind of value, a library or a topic
+/// Print the documentation of a word, a kind of value, a library, an option or a topic
 #[derive(clap::Args)]
 pub struct Args {
     word: Option<String>,

@@ -1,6 +1,7 @@
 //! `cpsd eval`.
 
 use cpsd::activity::console::print_line;
+use cpsd::executors::worker::watch_lifeline;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 use cpsd::script::{show, tokens};
@@ -12,6 +13,9 @@ use super::permissions::Typed;
 #[derive(clap::Args)]
 pub struct Args {
     expression: String,
+    /// Stop when standard input ends
+    #[arg(long, hide = true)]
+    supervised: bool,
 }
 
 impl Args {
@@ -22,6 +26,9 @@ impl Args {
 }
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
+    if args.supervised {
+        watch_lifeline();
+    }
     let value = session.eval(&args.expression, "eval")?;
     if !value.is_unit() {
         print_line(&show::plain(&value));

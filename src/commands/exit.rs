@@ -1,6 +1,7 @@
 //! How the process ends: exit codes, and failures on standard error.
 
 use colored::Colorize;
+use cpsd::error::ErrorKind;
 use cpsd::repl;
 use cpsd::say_error;
 use cpsd::script::errors::Failure;
@@ -8,6 +9,8 @@ use cpsd::script::errors::Failure;
 pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
 pub const BAD_COMMAND_LINE: u8 = 2;
+/// The work is in a cluster's queue, and the same command later takes its results: EX_TEMPFAIL of sysexits.h.
+pub const QUEUED: u8 = 75;
 pub const INTERRUPTED: u8 = 130;
 
 /// The exit code of an outcome. A failure is printed.
@@ -21,9 +24,10 @@ pub fn fail(failure: &Failure) -> u8 {
         return code as u8;
     }
     if failure.interrupted() {
-        say_error!("{}", "interrupted; finished work is kept, and the same command goes on from there".yellow());
+        let what = failure.interruption().unwrap_or("finished work is kept, and the same command goes on from there");
+        say_error!("{}", format!("interrupted; {what}").yellow());
         return INTERRUPTED;
     }
     say_error!("{}", repl::rendered(failure).trim_end());
-    FAILED
+    if failure.kind == ErrorKind::Queued { QUEUED } else { FAILED }
 }

@@ -67,23 +67,30 @@ fn verify_runs(store: &RunStore, mut ids: Vec<String>) -> Result<u8, Error> {
         |id: &str, state: &State, bytes| vec![Cell::Text(id.into()), Cell::Text(state.name().into()), size(bytes)];
     let rows = verdicts.iter().map(|verdict| row(&verdict.id, &verdict.state, verdict.bytes)).collect();
     print_line(&TableValue::from_rows(&["id", "state", "MB"], rows)?.to_string());
-    let mut bad = 0;
+    let (mut bad, mut unchecked) = (0, 0);
     for verdict in &verdicts {
-        if let State::Damaged(error) = &verdict.state {
-            bad += 1;
-            print_line(&error.message);
-            if let Some(help) = &error.help {
-                print_line(&format!("  {help}"));
+        match &verdict.state {
+            State::Good => {}
+            State::Unchecked => unchecked += 1,
+            State::Damaged(error) => {
+                bad += 1;
+                print_line(&error.message);
+                if let Some(help) = &error.help {
+                    print_line(&format!("  {help}"));
+                }
             }
         }
     }
-    let unchecked = verdicts.iter().filter(|verdict| matches!(verdict.state, State::Unchecked)).count();
-    if unchecked > 0 {
-        print_line(&format!(
-            "{unchecked} were made before digests were kept: they can be read, but damage cannot be told"
-        ));
+    let good = verdicts.len() - bad - unchecked;
+    match unchecked {
+        0 => print_line(&format!("{good} verified, {bad} damaged")),
+        _ => {
+            print_line(&format!("{good} verified, {unchecked} without digests, {bad} damaged"));
+            print_line(
+                "those without digests were made before digests were kept: they can be read, but damage cannot be told",
+            );
+        }
     }
-    print_line(&format!("{} verified, {bad} damaged", verdicts.len()));
     Ok(if bad == 0 { exit::DONE } else { exit::FAILED })
 }
 

@@ -3,7 +3,7 @@
 use cpsd::devices::driver::{Driver, cuda_name};
 use cpsd::devices::{self, no_gpu};
 use cpsd::executors::pool;
-use cpsd::{say, torch};
+use cpsd::say;
 
 use super::exit;
 
@@ -12,9 +12,7 @@ pub fn run() -> u8 {
     // The same is said below.
     no_gpu::leave_unsaid();
     say!("cpsd {}", env!("CARGO_PKG_VERSION"));
-    let kind = torch::cuda().map_or("the CPU".into(), |cuda| format!("CUDA {}", cuda_name(cuda)));
-    let (version, path) = torch::version().unwrap_or(("of an unknown version".into(), String::new()));
-    say!("libtorch  {version} for {kind}{}", if path.is_empty() { path } else { format!(", {path}") });
+    say!("libtorch  {}", devices::libtorch_in_words());
     let driver = Driver::here();
     let versions = [no_gpu::module_version(), driver.cuda().map(|cuda| format!("for CUDA up to {}", cuda_name(cuda)))];
     let versions: Vec<String> = versions.into_iter().flatten().collect();
@@ -25,15 +23,11 @@ pub fn run() -> u8 {
         let (memory, (major, minor)) = (gpu.memory as f64 / f64::from(1 << 30), gpu.capability);
         say!("GPU       cuda:{i} {}, {memory:.1} GiB, compute capability {major}.{minor}", gpu.name);
     }
-    match devices::from_environment() {
-        Ok(chosen) => {
-            let names: Vec<String> = chosen.iter().map(|device| devices::name(*device)).collect();
-            let why = if devices::gpus() == 0 { format!(" ({})", no_gpu::reason().sentence()) } else { String::new() };
-            say!("device    {}{why}", names.join(", "));
-        }
+    match devices::in_words() {
+        Ok(words) => say!("device    {words}"),
         Err(error) => {
-            let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-            say!("device    none: {}{help}", error.message);
+            let why = if devices::gpus() == 0 { format!(" ({})", no_gpu::reason().message) } else { String::new() };
+            say!("device    none: {}{why}", error.message);
         }
     }
     say!("threads   {}", pool::cores());

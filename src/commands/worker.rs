@@ -1,17 +1,18 @@
 //! `cpsd worker`: the other end of `executors::worker`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cpsd::activity::message::Message;
 use cpsd::activity::{console, panics};
+use cpsd::cluster::task::TaskProcess;
 use cpsd::error::ErrorKind;
 use cpsd::executors::worker::watch_lifeline;
 use cpsd::training::job_file;
 
 use super::exit;
 
-/// Do one training that another cpsd process described, and say in JSON lines how it goes
+/// Do one training that another cpsd process described, and say in JSON lines how it goes; or one task of a cluster's queue
 #[derive(clap::Args)]
 #[command(hide = true)]
 pub struct Args {
@@ -19,9 +20,15 @@ pub struct Args {
     /// Stop when standard input ends
     #[arg(long)]
     supervised: bool,
+    /// A task of a queue, with the batch's record beside its job: say in dated lines how it goes, and write at the end how it ended
+    #[arg(long, conflicts_with = "supervised")]
+    queued: bool,
 }
 
 pub fn run(args: Args) -> u8 {
+    if args.queued {
+        return queued(&args.job);
+    }
     if args.supervised {
         watch_lifeline();
     }
@@ -38,4 +45,20 @@ pub fn run(args: Args) -> u8 {
             code
         }
     }
+}
+
+/// A task of a queue. Exit codes: [`End`](cpsd::cluster::task::End).
+fn queued(job: &Path) -> u8 {
+    console::date_lines();
+    // It enters the folder of the call before it is done.
+    let job = std::path::absolute(job).unwrap_or_else(|_| job.to_path_buf());
+    let process = match TaskProcess::begin(&job) {
+        Ok(process) => process,
+        Err(error) => {
+            console::warn(&format!("failed: {}: {}", error.kind.code(), error.message));
+            return exit::FAILED;
+        }
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| job_file::queue::work(&job, process.any_build())));
+    process.conclude(outcome.unwrap_or_else(|panic| Err(panics::fault(&*panic))))
 }

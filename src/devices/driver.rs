@@ -1,5 +1,5 @@
-//! What the driver of the GPUs says of itself and of its cards: asked of its own library, without libtorch and without a context
-//! on any card.
+//! What the driver of the GPUs says of itself and of its cards, and how threads wait for them: asked of its own library, without libtorch
+//! and without a context on any card.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::LazyLock;
@@ -48,6 +48,12 @@ impl Driver {
     }
 }
 
+/// From now on a thread that waits for one of the first `gpus` GPUs sleeps; by default it spins and keeps a core busy, which other
+/// trainings and decoders need. Makes no context on any GPU. Whether the driver agreed.
+pub fn sleep_while_waiting(gpus: usize) -> bool {
+    gpus > 0 && Library::open().is_some_and(|library| library.sleep_while_waiting(gpus).is_ok())
+}
+
 /// `13.0` for `13000`.
 pub fn cuda_name(version: i64) -> String {
     format!("{}.{}", version / 1000, version % 1000 / 10)
@@ -58,6 +64,8 @@ type Code = c_uint;
 const NO_DEVICE: Code = 100;
 const CAPABILITY_MAJOR: c_int = 75;
 const CAPABILITY_MINOR: c_int = 76;
+/// `CU_CTX_SCHED_BLOCKING_SYNC`, which is also `cudaDeviceScheduleBlockingSync`.
+const BLOCKING: c_uint = 4;
 
 /// `libcuda.so.1`, which stays open.
 struct Library(*mut c_void);
@@ -137,6 +145,24 @@ impl Library {
         (0..n).map(one).collect()
     }
 
+    fn sleep_while_waiting(&self, gpus: usize) -> Result<(), String> {
+        // SAFETY: the types in cuda.h.
+        let (start, get, set) = unsafe {
+            (
+                self.function::<unsafe extern "C" fn(c_uint) -> Code>(c"cuInit")?,
+                self.function::<unsafe extern "C" fn(*mut c_int, c_int) -> Code>(c"cuDeviceGet")?,
+                self.function::<unsafe extern "C" fn(c_int, c_uint) -> Code>(c"cuDevicePrimaryCtxSetFlags_v2")?,
+            )
+        };
+        // SAFETY: cuInit takes no flags; the device's place is one for the answer.
+        self.checked(unsafe { start(0) })?;
+        (0..gpus).try_for_each(|gpu| {
+            let mut device = 0;
+            self.checked(unsafe { get(&mut device, gpu as c_int) })?;
+            self.checked(unsafe { set(device, BLOCKING) })
+        })
+    }
+
     /// An error in the driver's own words.
     fn checked(&self, code: Code) -> Result<(), String> {
         if code == 0 {
@@ -168,5 +194,25 @@ mod tests {
         // Whatever it is: asked twice, it is the same.
         assert_eq!(Driver::here(), Driver::here());
         assert!(Driver::here().gpus().iter().all(|gpu| !gpu.name.is_empty() && gpu.memory > 0));
+    }
+
+    #[test]
+    fn waits_for_a_gpu_sleep() {
+        assert!(!sleep_while_waiting(0));
+        if !tch::Cuda::is_available() {
+            return;
+        }
+        assert!(sleep_while_waiting(1));
+        let made = tch::Tensor::zeros([1], (tch::Kind::Float, tch::Device::Cuda(0)));
+        // SAFETY: the name ends with 0, and this is the function's type.
+        let found = unsafe {
+            let flags = libc::dlsym(libc::RTLD_DEFAULT, c"cudaGetDeviceFlags".as_ptr());
+            let flags: extern "C" fn(*mut c_uint) -> c_int = std::mem::transmute(flags);
+            let mut found = 0;
+            assert_eq!(flags(&mut found), 0);
+            found
+        };
+        assert_eq!(found & 7, BLOCKING);
+        drop(made);
     }
 }

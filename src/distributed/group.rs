@@ -10,6 +10,7 @@ use super::native::{self, Handle, message, text};
 use super::place::Place;
 use super::store::{GRACE, Store};
 use crate::activity::interrupt;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 
 /// By which library tensors travel.
@@ -34,7 +35,7 @@ impl Engine {
 
     /// The name that `CPSD_BACKEND` has.
     fn asked() -> Option<String> {
-        std::env::var(ENGINE).ok().filter(|name| !name.is_empty())
+        environment::text(ENGINE)
     }
 
     /// Whether several processes may use one GPU: over Gloo, if `CPSD_BACKEND` asks for it. NCCL refuses that.

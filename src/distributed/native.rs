@@ -1,15 +1,15 @@
 //! The C functions of `shim.cpp`. Each returns null, or a message.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 
 use crate::error::{Error, Result};
+use crate::torch;
 
 /// A C++ object behind a pointer.
 pub(super) type Handle = *mut c_void;
 
 #[cfg(process_groups)]
 unsafe extern "C" {
-    pub(super) fn cpsd_text_free(text: *mut c_char);
     pub(super) fn cpsd_store_new(
         host: *const c_char,
         port: u16,
@@ -76,11 +76,6 @@ mod absent {
         cpsd_group_sum(Handle, Handle, *mut Handle);
     }
 
-    pub unsafe fn cpsd_text_free(text: *mut c_char) {
-        // SAFETY: made by strdup.
-        unsafe { libc::free(text.cast()) }
-    }
-
     pub unsafe fn cpsd_has_nccl() -> c_int {
         0
     }
@@ -93,14 +88,7 @@ mod absent {
 
 /// The message that a function returned, as one line; none if it worked.
 pub(super) fn message(text: *mut c_char) -> Option<String> {
-    if text.is_null() {
-        return None;
-    }
-    // SAFETY: a text that ends with 0, which the function made for its caller.
-    let message = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
-    // SAFETY: it is not used any more.
-    unsafe { cpsd_text_free(text) };
-    Some(sentence(&message))
+    torch::owned_text(text).map(|message| sentence(&message))
 }
 
 /// The first line, without the place in the C++ sources before it.

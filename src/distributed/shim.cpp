@@ -1,5 +1,5 @@
 // PyTorch's process groups (c10d) behind C functions. Every function catches every C++ exception: it returns null when it
-// worked, else a message that `cpsd_text_free` frees. Tensors are `at::Tensor *`, as in torch-sys.
+// worked, else a message that its caller frees. Tensors are `at::Tensor *`, as in torch-sys.
 
 #include <chrono>
 #include <cstdint>
@@ -10,10 +10,13 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "../torch/caught.h"
 
 // libtorch's packages have the headers of neither Gloo, NCCL nor CUDA, which those of the two groups include. What is used of
 // the groups is their constructors; all else goes through the virtual functions of Backend. So they are declared here, with room
@@ -69,23 +72,24 @@ struct Pending {
   bool on_stream;
 };
 
-char* copied(const char* text) {
-  return strdup(text == nullptr || *text == 0 ? "an exception without a message" : text);
-}
-
-template <typename F>
-char* caught(F&& run) {
-  try {
-    run();
-    return nullptr;
-  } catch (const c10::Error& error) {
-    return copied(error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return copied(error.what());
-  } catch (...) {
-    return copied("an exception that is none of C++'s own");
+// No warnings while it lives, unless TORCH_CPP_LOG_LEVEL asks for more than warnings. Each attempt to connect that fails writes one
+// with its stack, and the error that is thrown at the end says the same.
+struct Silence {
+  static constexpr int WARNING = 1, FATAL = 3;
+  // Several threads may be silent at once.
+  static int usual() {
+    static const int level = FLAGS_caffe2_log_level;
+    return level;
   }
-}
+  Silence() {
+    if (usual() >= WARNING) {
+      FLAGS_caffe2_log_level = FATAL;
+    }
+  }
+  ~Silence() {
+    FLAGS_caffe2_log_level = usual();
+  }
+};
 
 // Sums over all processes; the gradient of a sum is the sum of the gradients.
 struct Sum : torch::autograd::Function<Sum> {
@@ -111,13 +115,10 @@ struct Sum : torch::autograd::Function<Sum> {
 
 extern "C" {
 
-void cpsd_text_free(char* text) {
-  free(text);
-}
-
 // A store at host:port. A server with a descriptor takes over the socket that is bound there.
 char* cpsd_store_new(const char* host, uint16_t port, int server, int descriptor, int64_t timeout, Store** store) {
   return caught([&] {
+    Silence silence;
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = server != 0;
@@ -196,9 +197,9 @@ char* cpsd_group_new(
 // that never end when another process has gone.
 void cpsd_group_free(Group* group) {
   if (group->on_stream) {
-    cpsd_text_free(caught([&] { group->backend->abort(); }));
+    free(caught([&] { group->backend->abort(); }));
   }
-  cpsd_text_free(caught([&] { delete group; }));
+  free(caught([&] { delete group; }));
 }
 
 // Starts to replace the tensor by its sum over all processes.

@@ -1,8 +1,10 @@
 //! Small values that all processes of a group read, by name: c10d's TCPStore.
 
 use std::ffi::c_int;
-use std::net::TcpListener;
+use std::io;
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::IntoRawFd;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::LOST;
@@ -27,6 +29,10 @@ const OPERATION: Duration = Duration::from_secs(60);
 /// How long a process tries to reach the store, in attempts between which Ctrl-C is looked at.
 const CONNECTING: Duration = Duration::from_secs(300);
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// Between two attempts.
+const BETWEEN: Duration = Duration::from_millis(200);
+/// How often Ctrl-C is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 /// Once asked to stop, a process waits so long for the others: they stop at the same place.
 pub(super) const GRACE: Duration = Duration::from_secs(20);
 
@@ -49,25 +55,24 @@ impl Store {
         let started = Instant::now();
         loop {
             interrupt::check()?;
-            match Store::new(&place.host, place.port, place.serves, -1, if place.serves { OPERATION } else { ATTEMPT })
-            {
+            let made = match place.serves {
+                true => Store::new(&place.host, place.port, true, -1, OPERATION),
+                false => reached(&place.host, place.port)?,
+            };
+            match made {
                 Ok(store) => return Ok(store),
                 Err(cause) if place.serves || started.elapsed() > CONNECTING => {
+                    let (rank, size, host, port) = (place.rank, place.size, &place.host, place.port);
+                    let what = if place.serves { "serve the others at" } else { "reach" };
                     return Err(Error::new(
                         ErrorKind::Io,
-                        format!(
-                            "rank {} of {} cannot {} {}:{}: {cause}",
-                            place.rank,
-                            place.size,
-                            if place.serves { "serve the others at" } else { "reach" },
-                            place.host,
-                            place.port
-                        ),
+                        format!("rank {rank} of {size} cannot {what} {host}:{port}: {cause}"),
                     )
                     .with_help("MASTER_ADDR and MASTER_PORT name a machine and a free port that all processes reach"));
                 }
                 Err(_) => {}
             }
+            std::thread::sleep(BETWEEN);
         }
     }
 
@@ -142,9 +147,77 @@ impl Store {
     }
 }
 
+/// One attempt to reach the store there, or why it failed. c10d's own cannot be stopped, and where an address does not answer it takes
+/// minutes whatever its timeout. So it is made only where somebody listens, and by a thread that is left to itself after Ctrl-C.
+///
+/// Errors: Interrupted, at once.
+fn reached(host: &str, port: u16) -> Result<Result<Store, String>> {
+    let (send, ended) = channel();
+    let name = host.to_string();
+    let attempt = move || {
+        let made = listens(&name, port).map_err(|e| e.to_string());
+        // Nobody waits for it any more after Ctrl-C.
+        let _ = send.send(made.and_then(|()| Store::new(&name, port, false, -1, ATTEMPT)));
+    };
+    let thread = std::thread::Builder::new().name("reach the store".into());
+    let _ = thread.spawn(attempt).map_err(|e| Error::internal(format!("a thread cannot be started: {e}")))?;
+    loop {
+        interrupt::check()?;
+        match ended.recv_timeout(LOOK) {
+            Ok(made) => return Ok(made),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(Err("the attempt to connect ended early".into())),
+        }
+    }
+}
+
+/// Whether somebody listens there.
+fn listens(host: &str, port: u16) -> io::Result<()> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, ATTEMPT) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
         // SAFETY: made by `cpsd_store_new`, freed once.
         unsafe { native::cpsd_store_free(self.handle) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_reached_where_one_is() {
+        let (store, port) = Store::serve().unwrap();
+        store.set("a", b"1").unwrap();
+        let other = reached("127.0.0.1", port).unwrap().unwrap();
+        assert_eq!(other.get("a").unwrap(), Some(b"1".to_vec()));
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert!(reached("127.0.0.1", free).unwrap().is_err_and(|cause| cause.contains("refused")));
+    }
+
+    #[test]
+    fn a_request_to_stop_is_heard_while_nobody_answers() {
+        // Listens, and is no store.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let job = crate::activity::Activity::background("test".into(), None);
+        let asks = job.clone();
+        let asking = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            asks.stop();
+        });
+        let place = Place { rank: 1, size: 2, local_rank: 1, host: "127.0.0.1".into(), port, serves: false };
+        let error = job.enter(|| Store::of(&place).err()).unwrap();
+        assert_eq!(error.kind, ErrorKind::Interrupted);
+        asking.join().unwrap();
     }
 }

@@ -6,9 +6,29 @@ use parking_lot::Mutex;
 
 use crate::activity;
 
+/// The cores that this process was given; 0 if nothing was said.
+static GIVEN: AtomicUsize = AtomicUsize::new(0);
+
 /// The number of cores that this thread's activity may use.
 pub fn cores() -> usize {
-    activity::current().cores().unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    activity::current().cores().unwrap_or_else(|| match GIVEN.load(Ordering::SeqCst) {
+        0 => there(),
+        given => given.min(there()),
+    })
+}
+
+/// The cores that the system lets this process use.
+fn there() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Uses so many cores from now on, and no more than there are: what the queue of a cluster gave this process. Called once, before anything
+/// is computed: the threads that share loops among them are made then.
+pub fn set_cores(given: usize) {
+    GIVEN.store(given, Ordering::SeqCst);
+    tch::set_num_threads(cores() as i32);
+    // Made already, they stay: the system bounds them then, if anything does.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(cores()).build_global();
 }
 
 /// Calls `work` on every item, at most `at_once` at a time. A failure does not stop the others; a panic is passed on.

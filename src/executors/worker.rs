@@ -18,7 +18,7 @@ use crate::activity::progress::Relayed;
 use crate::activity::{console, interrupt};
 use crate::distributed::Place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::policy;
+use crate::files::{own, policy};
 
 /// How to start a worker process.
 pub struct WorkerCommand<'a> {
@@ -213,16 +213,33 @@ pub fn is_possible() -> bool {
 pub fn watch_lifeline() {
     let parent = parent();
     std::thread::spawn(move || {
+        wake_when_parent_ends();
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        interrupt::request();
         // A parent that waits is told of the last checkpoint, however long the step under way takes.
-        while self::parent() == parent {
+        loop {
+            // Again and again: a script that begins now forgets an earlier request, and a parent that ended while this process began
+            // is not seen to end.
+            interrupt::request();
+            if self::parent() != parent {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
         std::thread::sleep(GRACE);
+        own::remove_session_folder();
         // SAFETY: ends the process, with nobody left to tell.
         unsafe { libc::_exit(INTERRUPTED) }
     });
+}
+
+/// Has the system wake this process, if a signal has stopped it, when its parent is gone: so it sees that its standard input ended. It is
+/// no signal that kills, since a worker that runs writes its checkpoint first. Only Linux offers this.
+fn wake_when_parent_ends() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: sets a number of this thread, which lives as long as the process.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGCONT);
+    }
 }
 
 /// How long a worker may go on without its parent: time for a checkpoint, not for a step that never ends.

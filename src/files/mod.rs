@@ -6,6 +6,7 @@
 //! | files and folders that a script names: opened, read, listed | `reading` |
 //! | files that a script names: written whole or not at all | `writing` |
 //! | the kernel's fence around a script that is not trusted | `landlock` |
+//! | readers and writers that fail once a stop was asked for | `stoppable` |
 //! | temporary files and folders, and what killed processes left of them | `temporary` |
 //! | the program's own files: run store, caches, history | `own` |
 //!
@@ -17,12 +18,14 @@ pub mod landlock;
 pub mod own;
 pub mod policy;
 mod reading;
+mod stoppable;
 mod temporary;
 mod writing;
 
 use std::path::Path;
 
 pub use reading::{entries, list, open, read, read_text, without_mark};
+pub use stoppable::Stoppable;
 pub use writing::{create_folders, sync_folder, write, write_whole, write_with};
 
 /// The endings of the picture files that can be read, without the dot.

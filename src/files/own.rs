@@ -156,6 +156,11 @@ pub fn remove_session_folder() {
     drop(SESSION.lock().take());
 }
 
+/// Removes the folders for temporary files of killed processes, as the next process that needs one would.
+pub fn sweep_session_folders() {
+    temporary::sweep_folders();
+}
+
 static SESSION: Mutex<Option<TempDir>> = Mutex::new(None);
 
 /// Bytes of this machine's memory; `u64::MAX` where the system does not say it.
@@ -186,6 +191,16 @@ pub fn named_temporary_file(folder: &Path, kind: &str, ending: &str) -> Result<N
 /// Whether the process that made this [`named_temporary_file`] has ended; None if that is not known here.
 pub fn owner_is_gone(name: &str, kind: &str) -> Option<bool> {
     temporary::owner_is_gone(name, kind)
+}
+
+/// Bytes of a folder's disk that this user may still write; None if that cannot be found out.
+pub fn free_disk(folder: &Path) -> Option<u64> {
+    let name = std::ffi::CString::new(folder.as_os_str().as_encoded_bytes()).ok()?;
+    // SAFETY: the name is a C string, and the structure is plain data that the call fills.
+    unsafe {
+        let mut facts: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(name.as_ptr(), &mut facts) == 0).then(|| facts.f_bavail.saturating_mul(facts.f_frsize))
+    }
 }
 
 /// When a file or folder was last changed; None if that cannot be found out.

@@ -35,14 +35,18 @@ pub(super) fn named(folder: &Path, kind: &str, ending: &str) -> std::io::Result<
 ///
 /// Errors: Io.
 pub(super) fn of_process() -> Result<TempDir> {
-    let place = std::env::temp_dir();
-    for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+    sweep_folders();
+    folder(&std::env::temp_dir(), &beginning(FOLDER))
+}
+
+/// Removes the folders that killed processes of this host left in the system's place for temporary files.
+pub(super) fn sweep_folders() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let gone = entry.file_name().to_str().is_some_and(|name| owner_is_gone(name, FOLDER) == Some(true));
         if gone && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-    folder(&place, &beginning(FOLDER))
 }
 
 /// A folder in `place`, for its owner alone. Errors: Io.

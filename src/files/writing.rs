@@ -5,21 +5,28 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::reading::not_regular;
+use super::stoppable::Stoppable;
 use super::{policy, temporary};
+use crate::activity::interrupt;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Writes a file that a script names through `fill`, and creates its parent folders. On failure an old file is left unchanged.
 /// A link stays one, and the file that it names is written; an existing file keeps its permissions.
 ///
 /// Errors: Io, naming the path; the policy; a folder, device or FIFO in place of a file, or one that may not be written; a link
-/// to nothing.
+/// to nothing; Interrupted, at the next bytes that are written once a stop was asked for.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    write_to(&policy::writable(path)?, fill)
+    heard(write_to(&policy::writable(path)?, |out| fill(&mut Stoppable::new(out))))
 }
 
 /// [`write_with`] for a `fill` with errors of its own, which are returned unchanged.
 pub fn write_whole(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    write_whole_to(&policy::writable(path)?, fill)
+    heard(write_whole_to(&policy::writable(path)?, |out| fill(&mut Stoppable::new(out))))
+}
+
+/// The failure of a [`Stoppable`] by its own name.
+fn heard(written: Result<()>) -> Result<()> {
+    written.map_err(|error| interrupt::check().err().unwrap_or(error))
 }
 
 /// Writes `bytes` to a file that a script names, as [`write_with`] does.
@@ -142,5 +149,24 @@ mod tests {
         assert!(write(&at("dangling"), b"x").unwrap_err().message.ends_with("a link to a file that does not exist"));
         assert!(write(Path::new("/dev/null"), b"x").unwrap_err().message.ends_with("not a regular file"));
         assert!(write(folder.path(), b"x").unwrap_err().message.ends_with("this is a folder, not a file"));
+    }
+
+    #[test]
+    fn a_stop_that_was_asked_for_ends_the_writing_of_scripts_and_not_of_the_program() {
+        use crate::activity::Activity;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.txt");
+        let activity = Activity::background("test".into(), None);
+        activity.enter(|| {
+            let stopped = write_with(&path, |out| {
+                out.write_all(b"half")?;
+                activity.stop();
+                out.write_all(b"half")
+            });
+            assert_eq!(stopped.unwrap_err().kind, ErrorKind::Interrupted);
+            assert!(names(folder.path()).is_empty());
+            write_to(&path, |out| out.write_all(b"whole")).unwrap();
+        });
+        assert_eq!(names(folder.path()), ["x.txt"]);
     }
 }

@@ -1,6 +1,6 @@
 //! What is on this machine.
 
-use super::{Check, Outcome, WHOLE};
+use super::{Check, Outcome, WHOLE, said};
 use crate::devices;
 use crate::error::Result;
 use crate::memory;
@@ -24,6 +24,10 @@ fn environment(_part: &str) -> Result<Outcome> {
     let query = "--query-gpu=index,name,driver_version,compute_cap,memory.total,memory.used,compute_mode";
     if let Ok(output) = std::process::Command::new("nvidia-smi").args([query, "--format=csv,noheader"]).output() {
         String::from_utf8_lossy(&output.stdout).lines().for_each(|line| row("nvidia-smi", line.trim().into()));
+    }
+    // Every other check then ends with this.
+    if let Err(error) = devices::from_environment() {
+        outcome.fail(said(&error));
     }
     Ok(outcome)
 }

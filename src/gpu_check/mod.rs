@@ -8,6 +8,7 @@ mod child;
 mod data;
 mod environment;
 mod heads;
+mod optimiser;
 mod out_of_memory;
 mod page;
 mod process_groups;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use child::run;
 pub use page::page;
 
+use crate::devices;
 use crate::error::{Error, Result};
 
 /// One check.
@@ -48,6 +50,7 @@ pub const CHECKS: &[Check] = &[
     backbones::CHECK,
     synchronisation::CHECK,
     speed::CHECK,
+    optimiser::CHECK,
     out_of_memory::CHECK,
     side_by_side::CHECK,
     process_groups::CHECK,
@@ -59,6 +62,9 @@ pub const CHECKS: &[Check] = &[
 pub enum Verdict {
     Passed,
     Failed,
+    /// It was ended before it had an answer.
+    #[serde(rename = "not done in time")]
+    Late,
     /// It does not apply to this device.
     Skipped,
 }
@@ -68,6 +74,7 @@ impl Verdict {
         match self {
             Verdict::Passed => "passed",
             Verdict::Failed => "FAILED",
+            Verdict::Late => "not done in time",
             Verdict::Skipped => "skipped",
         }
     }
@@ -93,9 +100,11 @@ impl Outcome {
     }
 
     fn failed(why: impl Into<String>) -> Outcome {
-        let mut outcome = Outcome::new(&[]);
-        outcome.fail(why);
-        outcome
+        Outcome { verdict: Verdict::Failed, notes: vec![why.into()], ..Outcome::new(&[]) }
+    }
+
+    fn late(why: impl Into<String>) -> Outcome {
+        Outcome { verdict: Verdict::Late, notes: vec![why.into()], ..Outcome::new(&[]) }
     }
 
     fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -121,6 +130,7 @@ impl Outcome {
         self.notes.extend(new);
         self.verdict = match (self.verdict, other.verdict) {
             (Verdict::Failed, _) | (_, Verdict::Failed) => Verdict::Failed,
+            (Verdict::Late, _) | (_, Verdict::Late) => Verdict::Late,
             (Verdict::Passed, _) | (_, Verdict::Passed) => Verdict::Passed,
             (Verdict::Skipped, Verdict::Skipped) => Verdict::Skipped,
         };
@@ -141,8 +151,22 @@ pub fn find(name: &str) -> Result<&'static Check> {
 }
 
 impl Check {
-    /// Runs a part of the check in this process.
+    /// Runs a part of the check in this process. One that was asked for on a device that is not there has failed.
     pub fn here(&self, part: &str) -> Outcome {
-        (self.run)(part).unwrap_or_else(|error| Outcome::failed(error.to_string()))
+        let done = match devices::from_environment() {
+            // Its own finding, beside what else is on the machine.
+            Err(_) if self.name == environment::CHECK.name => (self.run)(part),
+            Err(error) => Err(error),
+            Ok(_) => (self.run)(part),
+        };
+        done.unwrap_or_else(|error| Outcome::failed(said(&error)))
+    }
+}
+
+/// An error in one line, with its help.
+fn said(error: &Error) -> String {
+    match &error.help {
+        Some(help) => format!("{}; {help}", error.message),
+        None => error.message.clone(),
     }
 }

@@ -2,9 +2,13 @@
 
 use super::{Check, Outcome};
 
-/// The page of these checks, each with its outcome and seconds.
-pub fn page(done: &[(&Check, Outcome, f64)]) -> String {
+/// The page of these checks, each with its outcome and seconds. `under_way`: the check that follows, at which the page of a process that
+/// goes no further was stopped.
+pub fn page(done: &[(&Check, Outcome, f64)], under_way: Option<&Check>) -> String {
     let mut page = String::from("# GPU check of cpsd\n\n");
+    if let Some(check) = under_way {
+        page.push_str(&format!("**Not complete: stopped during {}.**\n\n", check.name));
+    }
     page.push_str(&table(
         &["check", "verdict", "seconds"].map(String::from),
         &done
@@ -49,7 +53,10 @@ mod tests {
         let mut outcome = Outcome::new(&["what", "is"]);
         outcome.row(["a|b".into(), "two\nlines".into()]);
         outcome.fail("it broke");
-        let page = page(&[(&CHECKS[0], outcome, 1.4), (&CHECKS[1], Outcome::skipped("no GPU"), 0.0)]);
+        let done = [(&CHECKS[0], outcome, 1.4), (&CHECKS[1], Outcome::skipped("no GPU"), 0.0)];
+        assert!(super::page(&done, Some(&CHECKS[2])).contains("Not complete: stopped during heads."));
+        let page = page(&done, None);
+        assert!(!page.contains("stopped"), "{page}");
         assert!(page.contains("| environment | FAILED | 1 |\n| warnings | skipped | 0 |\n"), "{page}");
         assert!(page.contains("| what | is |\n|---|---|\n| a\\|b | two lines |\n\n- it broke\n"), "{page}");
         assert!(page.contains("## warnings: skipped") && page.contains("- no GPU"), "{page}");

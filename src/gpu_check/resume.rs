@@ -1,9 +1,11 @@
 //! A training that is stopped and one that is killed: whether they go on and end where an undisturbed one does.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::child::end_it;
 use super::{Check, Outcome, WHOLE};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
@@ -32,8 +34,9 @@ fn resume(_part: &str) -> Result<Outcome> {
     outcome.row(["once more, undisturbed".into(), again.clone(), (again == undisturbed).to_string()]);
     for (name, signal) in [("stopped by SIGINT", libc::SIGINT), ("killed by SIGKILL", libc::SIGKILL)] {
         let store = folder.path().join(name.replace(' ', "-"));
-        let mut child = start(&store)?;
-        let came = wait_for_checkpoint(&store, &mut child, 120)?;
+        let mut training = start(&store)?;
+        let child = &mut training.0;
+        let came = wait_for_checkpoint(&store, child, 120)?;
         outcome.expect(came, || format!("{name}: there was no checkpoint before it ended, or within 120 s"));
         let running = matches!(child.try_wait(), Ok(None));
         outcome.expect(running, || format!("{name}: the training ended before the signal"));
@@ -41,7 +44,7 @@ fn resume(_part: &str) -> Result<Outcome> {
             // SAFETY: a signal to a child that is not yet waited for.
             unsafe { libc::kill(child.id() as i32, signal) };
         }
-        let _ = child.wait_with_output();
+        let _ = child.wait();
         let came = finish(start(&store)?)?;
         outcome.expect(came == undisturbed, || format!("{name}: a last loss of {came} instead of {undisturbed}"));
         outcome.row([name.into(), came.clone(), (came == undisturbed).to_string()]);
@@ -49,32 +52,57 @@ fn resume(_part: &str) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn start(store: &Path) -> Result<Child> {
+/// A training in a process of its own, which is ended when this is dropped, and ends with this process.
+struct Training(Child);
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        end_it(&mut self.0, GRACE);
+    }
+}
+
+/// How long it may take to stop: less than this process may take itself.
+const GRACE: Duration = Duration::from_secs(3);
+
+fn start(store: &Path) -> Result<Training> {
     let program = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
-    Command::new(&program)
+    let child = Command::new(&program)
         .env("CPSD_CHECKPOINT_EVERY", "0.2")
         .arg("--quiet")
         .arg("--runs")
         .arg(store)
-        .args(["eval", CODE])
-        .stdin(Stdio::null())
+        .args(["eval", "--supervised", CODE])
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| Error::io(&program, e))
+        .map_err(|e| Error::io(&program, e))?;
+    Ok(Training(child))
 }
 
-/// What a process prints. Errors: it fails.
-fn finish(child: Child) -> Result<String> {
-    let output = child.wait_with_output().map_err(|e| Error::internal(e.to_string()))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
-        false => Err(Error::internal(format!(
-            "a training failed ({}): {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))),
+/// What a process prints: a number, or an error, which fit into a pipe. Errors: it fails; Interrupted.
+fn finish(mut training: Training) -> Result<String> {
+    let child = &mut training.0;
+    let status = loop {
+        match child.try_wait().map_err(|e| Error::internal(e.to_string()))? {
+            Some(status) => break status,
+            None => interrupt::check()?,
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    match status.success() {
+        true => Ok(printed(child.stdout.take())),
+        false => Err(Error::internal(format!("a training failed ({status}): {}", printed(child.stderr.take())))),
     }
+}
+
+/// What is in the pipe of a process that has ended.
+fn printed(pipe: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        let _ = pipe.read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).trim().to_string()
 }
 
 /// Waits until the training has written a checkpoint. Whether it did so before it ended and in time.

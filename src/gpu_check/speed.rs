@@ -125,7 +125,7 @@ fn measure(
 }
 
 /// Waits until the device is done, by reading a number.
-fn wait(last: &Tensor) -> Result<()> {
+pub(super) fn wait(last: &Tensor) -> Result<()> {
     f64::try_from(&last.f_sum(Kind::Double)?)?;
     Ok(())
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::JoinHandle;
 
 use rayon::prelude::*;
 use tch::{Device, Tensor};
@@ -12,7 +10,7 @@ use super::augment::{AugmentOptions, augment, center, cropped};
 use super::augment_tensors;
 use super::dataset::Dataset;
 use super::operation::Operation;
-use crate::activity::panics;
+use crate::activity::read_ahead::ReadAhead;
 use crate::error::{Error, Result};
 use crate::torch::upload;
 
@@ -45,17 +43,7 @@ impl Batch {
 
 /// An iterator of batches. Two are made at a time, so that no core waits for the last pictures of one, and as many are ready.
 /// Dropping it stops the workers.
-pub struct Batches {
-    /// Batch i comes from maker i modulo their number.
-    makers: Vec<Maker>,
-    next: usize,
-    stop: Arc<AtomicBool>,
-}
-
-struct Maker {
-    ready: Receiver<Result<Batch>>,
-    thread: JoinHandle<()>,
-}
+pub struct Batches(ReadAhead<Batch>);
 
 const MAKERS: usize = 2;
 /// Batches of each maker that are ready, beside the one that it has in hand.
@@ -97,37 +85,15 @@ impl Batches {
         }
         let crop_only = augment_tensors::are_applied_on(device);
         let recipe = Arc::new(Recipe { dataset, size, augmentation, seed, crop_only });
-        let order = Arc::new(order);
-        // From here on an error stops the makers that have begun.
-        let mut batches = Batches { makers: vec![], next: 0, stop: Arc::new(AtomicBool::new(false)) };
-        for first in 0..MAKERS.min(order.len().div_ceil(batch)) {
-            let (send, ready) = sync_channel(AHEAD);
-            let (recipe, order, stop) = (recipe.clone(), order.clone(), batches.stop.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("batches {first}"))
-                .spawn(move || {
-                    for part in order.chunks(batch).skip(first).step_by(MAKERS) {
-                        let made = made(&recipe, part, &stop);
-                        let failed = made.is_err();
-                        if send.send(made).is_err() || failed {
-                            return;
-                        }
-                    }
-                })
-                .map_err(|e| Error::internal(format!("a thread cannot be started: {e}")))?;
-            batches.makers.push(Maker { ready, thread });
-        }
-        Ok(batches)
-    }
-
-    /// Stops the makers and waits for them.
-    fn end(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        // A maker may wait to send; without a receiver, sending fails.
-        let threads: Vec<JoinHandle<()>> = self.makers.drain(..).map(|maker| maker.thread).collect();
-        for thread in threads {
-            let _ = thread.join();
-        }
+        let (order, stop) = (Arc::new(order), Arc::new(AtomicBool::new(false)));
+        let batches = order.len().div_ceil(batch);
+        let maker = |first: usize| {
+            let (recipe, order, stop) = (recipe.clone(), order.clone(), stop.clone());
+            let part = move |i: usize| made(&recipe, order.chunks(batch).nth(i).unwrap_or_default(), &stop);
+            (first..batches).step_by(MAKERS).map(part)
+        };
+        let makers = (0..MAKERS.min(batches)).map(maker).collect();
+        Ok(Batches(ReadAhead::by(makers, AHEAD, stop.clone())?))
     }
 }
 
@@ -148,38 +114,22 @@ fn made(recipe: &Recipe, part: &[(u32, u32)], stop: &AtomicBool) -> Result<Batch
         into.copy_from_slice(&pixels);
         Ok(operations)
     };
-    let make = || -> Result<Batch> {
-        let mut pixels = vec![0; part.len() * bytes];
-        let each: Vec<Result<Vec<Operation>>> =
-            pixels.par_chunks_mut(bytes).zip(part).map(|(into, &pair)| view(into, pair)).collect();
-        let mut operations = each.into_iter().collect::<Result<Vec<_>>>()?;
-        if operations.iter().all(Vec::is_empty) {
-            operations.clear();
-        }
-        let (rows, views) = part.iter().copied().unzip();
-        Ok(Batch { rows, views, pixels, size: *size, operations })
-    };
-    // A decoder that panics on an odd file must not look like the end of the epoch.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(panics::fault(&*panic)))
+    let mut pixels = vec![0; part.len() * bytes];
+    let each: Vec<Result<Vec<Operation>>> =
+        pixels.par_chunks_mut(bytes).zip(part).map(|(into, &pair)| view(into, pair)).collect();
+    let mut operations = each.into_iter().collect::<Result<Vec<_>>>()?;
+    if operations.iter().all(Vec::is_empty) {
+        operations.clear();
+    }
+    let (rows, views) = part.iter().copied().unzip();
+    Ok(Batch { rows, views, pixels, size: *size, operations })
 }
 
 impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let maker = self.makers.get(self.next % MAKERS)?;
-        let batch = maker.ready.recv().ok()?;
-        self.next += 1;
-        if batch.is_err() {
-            self.end();
-        }
-        Some(batch)
-    }
-}
-
-impl Drop for Batches {
-    fn drop(&mut self) {
-        self.end();
+        self.0.next()
     }
 }
 

@@ -1,7 +1,8 @@
 //! `Picture`: an RGB picture in memory, from picture files, to JPEG and PNG.
 
 use std::cell::RefCell;
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Seek};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use fast_image_resize::images::{Image, ImageRef};
@@ -14,8 +15,11 @@ use image::{
 };
 
 use super::fixed_crops::Rectangle;
+use crate::activity::aside::aside;
+use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Stoppable};
+use crate::memory;
 
 /// Height × width × 3 bytes of red, green, blue, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl Picture {
     ///
     /// Errors: another format; more than 512 MiB once decoded, before any of it is allocated; samples that are no integers
     /// of up to 16 bits; a file that ends too early, which is never a picture with a grey rest. (A file that lacks only
-    /// the part behind its first frame or page is whole.)
+    /// the part behind its first frame or page is whole.) Interrupted, also in the middle of a large picture.
     pub fn decode(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self> {
         let corrupt = |cause: String| Error::in_file(&path, format!("not a readable picture: {cause}"));
         let Some(format) = image::guess_format(bytes).ok().filter(|format| READ.contains(format)) else {
@@ -78,12 +82,16 @@ impl Picture {
         if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
             return Err(corrupt("the JPEG is cut short".into()));
         }
-        // A decoder that panics on a malformed file is no more than one that refuses it.
-        let decoded = std::panic::catch_unwind(|| decoded(bytes, format))
-            .unwrap_or_else(|_| Err(format!("the decoder for {format:?} failed on it")))
-            .map_err(corrupt)?;
-        let (width, height) = (decoded.width(), decoded.height());
-        let rgb = if decoded.color().has_alpha() { over_white(&decoded) } else { decoded.into_rgb8().into_raw() };
+        let at_once = upright(Cursor::new(bytes), format, LARGE);
+        let decoded = match at_once {
+            Ok(None) => {
+                let bytes = bytes.to_vec();
+                aside("decoder", move || upright(Stoppable::new(Cursor::new(bytes)), format, MOST_BYTES))?
+            }
+            other => other,
+        };
+        let decoded = decoded.map_err(|cause| interrupt::check().err().unwrap_or_else(|| corrupt(cause)))?;
+        let Some((width, height, rgb)) = decoded else { return Err(corrupt(too_large(MOST_BYTES))) };
         Self::new(width, height, rgb).map_err(|cause| corrupt(cause.message))
     }
 
@@ -159,10 +167,31 @@ const EXPECTED: &str = "JPEG, PNG, WebP, BMP, GIF or TIFF";
 /// The bytes of a decoded picture at most: a header may claim any size.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// The upright picture. `Err` is the reason.
-fn decoded(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, String> {
+/// From so many decoded bytes on, a picture is decoded on a thread of its own: it may take seconds, and some files many times that
+/// (a JPEG of hundreds of scans), in which the decoder asks for nothing that could fail.
+const LARGE: u64 = 32 << 20;
+
+fn too_large(most: u64) -> String {
+    format!("it needs more than {} MiB of memory", most >> 20)
+}
+
+/// Width, height and RGB of the upright picture; None if it has more than `most` bytes, of which none is decoded then. `Err` is the
+/// reason. A decoder that panics on a malformed file is no more than one that refuses it.
+fn upright(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Result<Option<(u32, u32, Vec<u8>)>, String> {
+    let rgb = || {
+        let Some(decoded) = decoded(reader, format, most)? else { return Ok(None) };
+        let (width, height) = (decoded.width(), decoded.height());
+        let rgb = if decoded.color().has_alpha() { over_white(&decoded) } else { decoded.into_rgb8().into_raw() };
+        Ok(Some((width, height, rgb)))
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(rgb))
+        .unwrap_or_else(|_| Err(format!("the decoder for {format:?} failed on it")))
+}
+
+/// The upright picture; None if it has more than `most` bytes. `Err` is the reason.
+fn decoded(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Result<Option<DynamicImage>, String> {
     let explain = |cause: ImageError| match cause {
-        ImageError::Limits(_) => format!("it needs more than {} MiB of memory", MOST_BYTES >> 20),
+        ImageError::Limits(_) => too_large(MOST_BYTES),
         ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
             "the file is cut short".into()
         }
@@ -171,7 +200,7 @@ fn decoded(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, String> {
             text => text,
         },
     };
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut reader = ImageReader::with_format(reader, format);
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
@@ -184,10 +213,17 @@ fn decoded(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, String> {
         // What is white in it is not said in the file.
         return Err("its samples are floating-point numbers; expected integers of 8 or 16 bits".into());
     }
+    if decoder.total_bytes() > most {
+        return Ok(None);
+    }
+    if most > LARGE {
+        // The decoder's own buffers, the picture, its RGB.
+        memory::check("the decoded picture", 3 * decoder.total_bytes()).map_err(|error| error.message)?;
+    }
     let orientation = orientation(&mut decoder, format);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;
     decoded.apply_orientation(orientation);
-    Ok(decoded)
+    Ok(Some(decoded))
 }
 
 /// The orientation in the file's EXIF data; a file without one, or with one that makes no sense, is upright.
@@ -334,5 +370,24 @@ mod tests {
         let crop = Crop { left: 30.0, top: 0.0, width: 20.0, height: 10.0 };
         assert!(gradient(40, 30).crop_resize(crop, 8, 8).is_err());
         assert!(gradient(40, 30).resize(0, 8).is_err());
+    }
+
+    #[test]
+    fn a_large_picture_is_the_same_and_its_decoding_hears_a_stop() {
+        use crate::activity::Activity;
+        use crate::error::ErrorKind;
+        let picture = gradient(4096, 3000);
+        assert!(picture.rgb.len() as u64 > LARGE);
+        let png = picture.to_png().unwrap();
+        assert_eq!(Picture::decode(&png, "a.png").unwrap(), picture);
+        let cut = Picture::decode(&png[..png.len() / 2], "a.png").unwrap_err();
+        assert!(cut.message.contains("a.png: not a readable picture"), "{}", cut.message);
+        let activity = Activity::background("test".into(), None);
+        activity.stop();
+        let jpeg = picture.to_jpeg(80).unwrap();
+        for bytes in [&png, &jpeg] {
+            let stopped = activity.enter(|| Picture::decode(bytes, "a")).unwrap_err();
+            assert_eq!(stopped.kind, ErrorKind::Interrupted);
+        }
     }
 }

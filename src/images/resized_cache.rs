@@ -37,7 +37,8 @@ const SIDES: std::ops::RangeInclusive<u32> = 8..=4096;
 impl ResizedCache {
     /// Opens the cache in the run store, or makes it: `side` × `side` × 3 bytes per picture on disk.
     ///
-    /// Errors: a picture that cannot be read, named; Io; Interrupted (the unfinished cache is dropped).
+    /// Errors: a picture that cannot be read, named; Io; Interrupted (the squares made so far are kept, and the next
+    /// call goes on behind them).
     pub fn make(store: &RunStore, source: Arc<dyn PictureSource>, side: u32) -> Result<Self> {
         if !SIDES.contains(&side) {
             return Err(Error::argument(format!("a cache keeps squares of 8 to 4096 pixels; got {side}")));
@@ -51,15 +52,15 @@ impl ResizedCache {
                 progress.advance(1);
                 Ok(square)
             };
-            let all: Vec<usize> = (0..source.len()).collect();
-            work.write_whole(FILE, |out| {
-                for part in all.chunks(AT_ONCE) {
-                    work.check()?;
-                    let squares: Vec<Vec<u8>> = part.par_iter().map(|&i| made(i)).collect::<Result<_>>()?;
-                    squares.iter().try_for_each(|s| out.write_all(s)).map_err(|e| Error::io(FILE, e))?;
-                }
-                Ok(())
-            })?;
+            let mut out = work.grow(FILE, source.len() as u64, json!({}))?;
+            progress.set(out.rows());
+            let left: Vec<usize> = (out.rows() as usize..source.len()).collect();
+            let shape = [u64::from(side), u64::from(side), 3];
+            for part in left.chunks(AT_ONCE) {
+                let squares: Vec<Vec<u8>> = part.par_iter().map(|&i| made(i)).collect::<Result<_>>()?;
+                squares.iter().try_for_each(|square| out.append(1, &shape, square))?;
+            }
+            out.finish()?;
             Ok(json!({ "rows": source.len(), "side": side }))
         })?;
         Self::of_run(source, run)

@@ -12,17 +12,20 @@
 //! | counts, cardinality, density, imbalance, tail | `statistics` |
 //! | iterative stratified split | `stratify` |
 //! | how a label table prints | `summary` |
-//! | co-occurrence counted from Parquet without the table in memory | `parquet_counts` |
+//! | co-occurrence counted from Parquet without the table in memory | `parquet_counts`, `gather_images` |
+//! | the same by parts of the files, each a run of the store | [`shards`] |
 //! | synthetic tables of any size | `synthetic` |
 
 mod data_frame;
 mod edit;
+mod gather_images;
 mod label_table;
 mod names;
 mod pairs;
 mod parquet_counts;
 pub mod readers;
 mod records;
+pub mod shards;
 mod statistics;
 mod stratify;
 mod summary;

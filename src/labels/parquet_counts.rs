@@ -1,22 +1,20 @@
 //! Co-occurrence counted from Parquet files that are read in parts and never held whole.
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use polars::prelude::*;
 
+use super::LabelTable;
+use super::gather_images::{Adjacent, Gather, Labels, Scattered, short_hash};
 use super::readers::{LoadOptions, Unknown, load};
 use super::records::{FrameSource, Layout, Source, parquet};
 use crate::activity::progress::Progress;
 use crate::activity::{self, console, interrupt};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::graph::{Cooccurrence, Counter};
+use crate::graph::Cooccurrence;
 use crate::tables::{ParquetFile, polars_error};
-
-/// Label indices that are collected before they are counted: 256 MB.
-const A_BATCH: usize = 1 << 26;
 
 /// Counts labels and pairs over long Parquet files (one row per pair; a null label marks an image without labels), or
 /// over all `.parquet` files of a folder, as one table.
@@ -25,38 +23,121 @@ const A_BATCH: usize = 1 << 26;
 /// are not adjacent. If there is one, all files are read again and 8 bytes per row are held too. The labels are in
 /// alphabetical order. Errors: a file that is not Parquet or lacks a column, a null image.
 pub fn count_files(paths: &[PathBuf]) -> Result<Cooccurrence> {
-    let files = files(paths)?;
-    let mut columns = Vec::new();
-    for (i, file) in files.iter().enumerate() {
-        let source = FrameSource::of_parquet(file)?;
-        let layout = Layout::find(&source, &LoadOptions::default(), None)?;
-        let plain =
-            |column: &usize| layout.is_plain() && source.holds_names(layout.image) && source.holds_names(*column);
-        let Some(label) = layout.label.filter(plain) else {
-            return loaded(&files);
-        };
-        for note in layout.notes.iter().filter(|_| i == 0) {
-            console::log(&format!("{}: {note}", source.name()));
-        }
-        columns.push([source.names()[layout.image].clone(), source.names()[label].clone()]);
-    }
-    let files: Vec<(PathBuf, [String; 2])> = files.into_iter().zip(columns).collect();
-    match stream(&files, &mut Adjacent::default())? {
-        Some(counts) => Ok(counts),
-        None => stream(&files, &mut Scattered::default())?
-            .ok_or_else(|| Error::internal("images in any order were refused")),
+    let table = Parts::find(paths)?;
+    with_labels(table.count()?, &table.files[0])
+}
+
+/// Errors: counts without a single label.
+pub(super) fn with_labels(counts: Cooccurrence, first: &Path) -> Result<Cooccurrence> {
+    match counts.is_empty() {
+        true => Err(Error::data(format!("{} has no image with a label", first.display())).about_file(first)),
+        false => Ok(counts),
     }
 }
 
-/// Counts over tables in memory: wide ones, and those whose cells are more than one present label.
-fn loaded(files: &[PathBuf]) -> Result<Cooccurrence> {
-    let options = LoadOptions { unknown: Some(Unknown::Masked), ..LoadOptions::default() };
-    let mut all = load(&files[0], &options)?;
-    for file in &files[1..] {
-        all = all.concat(&load(file, &options)?)?;
+/// Parquet files that are one table, or a part of them.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    /// At least one.
+    pub files: Vec<PathBuf>,
+    /// The columns of image and label of each file. None where a file is no plain list of pairs: then all are loaded.
+    pub columns: Option<Vec<[String; 2]>>,
+}
+
+impl Parts {
+    /// The files, and those in folders, with their columns. Errors: those of [`count_files`] that show before the rows are read.
+    pub fn find(paths: &[PathBuf]) -> Result<Parts> {
+        let files = files(paths)?;
+        let mut columns = Vec::new();
+        for (i, file) in files.iter().enumerate() {
+            let source = FrameSource::of_parquet(file)?;
+            let layout = Layout::find(&source, &LoadOptions::default(), None)?;
+            let plain =
+                |column: &usize| layout.is_plain() && source.holds_names(layout.image) && source.holds_names(*column);
+            let Some(label) = layout.label.filter(plain) else {
+                return Ok(Parts { files, columns: None });
+            };
+            for note in layout.notes.iter().filter(|_| i == 0) {
+                console::log(&format!("{}: {note}", source.name()));
+            }
+            columns.push([source.names()[layout.image].clone(), source.names()[label].clone()]);
+        }
+        Ok(Parts { files, columns: Some(columns) })
     }
-    let (offsets, indices) = all.csr();
-    Cooccurrence::count(all.labels(), offsets, indices)
+
+    /// The counts; there may be no label at all.
+    pub fn count(&self) -> Result<Cooccurrence> {
+        match &self.columns {
+            Some(columns) => self.streamed(columns).map(|(counts, _)| counts),
+            None => count_table(&self.loaded()?),
+        }
+    }
+
+    /// The counts, and a [`short_hash`] of each image, ascending.
+    pub fn count_with_images(&self) -> Result<(Cooccurrence, Vec<u64>)> {
+        match &self.columns {
+            Some(columns) => self.streamed(columns).map(|(counts, gathered)| (counts, gathered.images())),
+            None => {
+                let table = self.loaded()?;
+                let mut images: Vec<u64> = table.images().iter().map(|image| short_hash(image)).collect();
+                images.sort_unstable();
+                Ok((count_table(&table)?, images))
+            }
+        }
+    }
+
+    /// The images that have this hash, with their files. Errors: those of reading.
+    pub fn images_of(&self, hash: u64) -> Result<Vec<(String, &Path)>> {
+        let mut found: Vec<(String, &Path)> = Vec::new();
+        for (i, path) in self.files.iter().enumerate() {
+            let mut add = |image: &str| {
+                if short_hash(image) == hash && found.last().is_none_or(|(last, at)| last != image || *at != path) {
+                    found.push((image.to_string(), path));
+                }
+            };
+            let Some(columns) = &self.columns else {
+                load(path, &of_tables())?.images().iter().for_each(|image| add(image));
+                continue;
+            };
+            let file = ParquetFile::open(path)?;
+            for start in (0..file.height()).step_by(parquet::ROWS) {
+                interrupt::check()?;
+                let frame = part(&file, &columns[i], start)?;
+                let images = frame.column("image").and_then(|c| c.str()).map_err(|e| unreadable(path, e))?;
+                images.iter().flatten().for_each(&mut add);
+            }
+        }
+        Ok(found)
+    }
+
+    fn streamed(&self, columns: &[[String; 2]]) -> Result<(Cooccurrence, Box<dyn Gather>)> {
+        let files: Vec<(&Path, &[String; 2])> = self.files.iter().map(PathBuf::as_path).zip(columns).collect();
+        let adjacent: Box<dyn Gather> = Box::new(Adjacent::default());
+        for mut gather in [adjacent, Box::new(Scattered::default())] {
+            if let Some(counts) = stream(&files, &mut *gather)? {
+                return Ok((counts, gather));
+            }
+        }
+        Err(Error::internal("images in any order were refused"))
+    }
+
+    /// All files as one table in memory: wide ones, and those whose cells are more than one present label.
+    fn loaded(&self) -> Result<LabelTable> {
+        let mut all = load(&self.files[0], &of_tables())?;
+        for file in &self.files[1..] {
+            all = all.concat(&load(file, &of_tables())?)?;
+        }
+        Ok(all)
+    }
+}
+
+fn of_tables() -> LoadOptions {
+    LoadOptions { unknown: Some(Unknown::Masked), ..LoadOptions::default() }
+}
+
+fn count_table(table: &LabelTable) -> Result<Cooccurrence> {
+    let (offsets, indices) = table.csr();
+    Cooccurrence::count(table.labels(), offsets, indices)
 }
 
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
@@ -79,35 +160,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Gathers rows into images and counts them.
-trait Gather {
-    /// Takes a row: an image with a label or without. Returns false if rows in this order cannot be gathered.
-    fn row(&mut self, image: &str, label: Option<u32>, labels: &Labels) -> Result<bool>;
-    /// Counts the rest after the last row.
-    fn finish(&mut self, labels: &Labels) -> Result<Counter>;
-}
-
-/// Label names in the order of their first rows.
-#[derive(Default)]
-struct Labels {
-    places: PlHashMap<String, u32>,
-    names: Vec<String>,
-}
-
-impl Labels {
-    fn place(&mut self, name: &str) -> u32 {
-        if let Some(&place) = self.places.get(name) {
-            return place;
-        }
-        let place = self.names.len() as u32;
-        self.places.insert(name.to_string(), place);
-        self.names.push(name.to_string());
-        place
-    }
-}
-
 /// Reads all files in parts, the next one while one is counted.
-fn stream(files: &[(PathBuf, [String; 2])], gather: &mut impl Gather) -> Result<Option<Cooccurrence>> {
+fn stream(files: &[(&Path, &[String; 2])], gather: &mut dyn Gather) -> Result<Option<Cooccurrence>> {
     let mut heights = Vec::new();
     for (file, _) in files {
         heights.push(ParquetFile::open(file)?.height());
@@ -119,7 +173,7 @@ fn stream(files: &[(PathBuf, [String; 2])], gather: &mut impl Gather) -> Result<
         let (send, parts) = sync_channel(1);
         scope.spawn(move || {
             let all = || -> Result<()> {
-                for (path, columns) in files {
+                for &(path, columns) in files {
                     let file = ParquetFile::open(path)?;
                     for start in (0..file.height()).step_by(parquet::ROWS) {
                         // The receiver is gone after an error or an interrupt.
@@ -147,10 +201,6 @@ fn stream(files: &[(PathBuf, [String; 2])], gather: &mut impl Gather) -> Result<
     if !all {
         return Ok(None);
     }
-    if labels.names.is_empty() {
-        let first = &files[0].0;
-        return Err(Error::data(format!("{} has no image with a label", first.display())).about_file(first));
-    }
     gather.finish(&labels)?.finish(&labels.names).map(Some)
 }
 
@@ -175,7 +225,7 @@ fn gather_part(
     start: usize,
     frame: &DataFrame,
     labels: &mut Labels,
-    gather: &mut impl Gather,
+    gather: &mut dyn Gather,
 ) -> Result<bool> {
     let column = |name: &str| frame.column(name).and_then(|c| c.str()).map_err(|e| unreadable(file, e));
     for (at, (image, label)) in column("image")?.iter().zip(column("label")?.iter()).enumerate() {
@@ -193,119 +243,6 @@ fn gather_part(
         }
     }
     Ok(true)
-}
-
-fn hash(image: &str) -> u128 {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&blake3::hash(image.as_bytes()).as_bytes()[..16]);
-    u128::from_le_bytes(bytes)
-}
-
-/// Images as compressed rows, until there are enough to count.
-#[derive(Default)]
-struct Batch {
-    counter: Counter,
-    offsets: Vec<u64>,
-    indices: Vec<u32>,
-}
-
-impl Batch {
-    fn image(&mut self, row: &mut Vec<u32>, m: usize) -> Result<()> {
-        if self.offsets.is_empty() {
-            self.offsets.push(0);
-        }
-        row.sort_unstable();
-        self.indices.append(row);
-        self.offsets.push(self.indices.len() as u64);
-        if self.indices.len() >= A_BATCH {
-            self.count(m)?;
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, m: usize) -> Result<()> {
-        if !self.offsets.is_empty() {
-            self.counter.add(m, &self.offsets, &self.indices)?;
-        }
-        self.offsets.clear();
-        self.indices.clear();
-        Ok(())
-    }
-}
-
-/// Gathers files in which the rows of an image are adjacent.
-#[derive(Default)]
-struct Adjacent {
-    batch: Batch,
-    image: String,
-    row: Vec<u32>,
-    /// Hashes of finished images. A collision costs a second reading, nothing else.
-    seen: HashSet<u64>,
-}
-
-impl Gather for Adjacent {
-    fn row(&mut self, image: &str, label: Option<u32>, labels: &Labels) -> Result<bool> {
-        if image != self.image {
-            if !self.seen.insert(hash(image) as u64) {
-                return Ok(false);
-            }
-            if !self.image.is_empty() {
-                self.batch.image(&mut self.row, labels.names.len())?;
-            }
-            self.image.clear();
-            self.image.push_str(image);
-        }
-        if let Some(label) = label {
-            // A repeated pair counts once.
-            if !self.row.contains(&label) {
-                self.row.push(label);
-            }
-        }
-        Ok(true)
-    }
-
-    fn finish(&mut self, labels: &Labels) -> Result<Counter> {
-        if !self.image.is_empty() {
-            self.batch.image(&mut self.row, labels.names.len())?;
-        }
-        self.batch.count(labels.names.len())?;
-        Ok(std::mem::take(&mut self.batch.counter))
-    }
-}
-
-/// Gathers files in which the rows of an image are anywhere.
-#[derive(Default)]
-struct Scattered {
-    images: HashMap<u128, u32>,
-    pairs: Vec<(u32, u32)>,
-}
-
-impl Gather for Scattered {
-    fn row(&mut self, image: &str, label: Option<u32>, _: &Labels) -> Result<bool> {
-        let next = self.images.len() as u32;
-        let image = *self.images.entry(hash(image)).or_insert(next);
-        if let Some(label) = label {
-            self.pairs.push((image, label));
-        }
-        Ok(true)
-    }
-
-    fn finish(&mut self, labels: &Labels) -> Result<Counter> {
-        let mut pairs = std::mem::take(&mut self.pairs);
-        pairs.sort_unstable();
-        pairs.dedup();
-        let mut batch = Batch::default();
-        let (mut at, mut row) = (0, Vec::new());
-        for image in 0..self.images.len() as u32 {
-            while at < pairs.len() && pairs[at].0 == image {
-                row.push(pairs[at].1);
-                at += 1;
-            }
-            batch.image(&mut row, labels.names.len())?;
-        }
-        batch.count(labels.names.len())?;
-        Ok(batch.counter)
-    }
 }
 
 #[cfg(test)]

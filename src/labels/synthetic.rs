@@ -12,6 +12,7 @@ use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::memory;
 use crate::random::{self, Generator};
 use crate::tables::polars_error;
 
@@ -109,6 +110,9 @@ impl Synthetic {
     /// Images `from` up to `to` as compressed rows: offsets and label indices.
     pub fn rows(&self, from: usize, to: usize) -> Result<(Vec<u64>, Vec<u32>)> {
         const PIECE: usize = 1 << 14;
+        let images = to.saturating_sub(from);
+        let bytes = images as f64 * (12.0 + 8.0 * self.options.per_image);
+        memory::check(&format!("the labels of {images} images"), bytes as u64)?;
         let activity = activity::current();
         let pieces: Vec<(Vec<u32>, Vec<u32>)> = (from..to)
             .into_par_iter()
@@ -184,7 +188,12 @@ impl Synthetic {
 
     /// The whole table in memory.
     pub fn table(&self) -> Result<LabelTable> {
-        let (offsets, indices) = self.rows(0, self.options.images)?;
+        let images = self.options.images;
+        // A name of an image, in the list and in an index of it, and its rows.
+        let bytes = images as f64 * (160.0 + 12.0 * self.options.per_image);
+        memory::check(&format!("a label table of {images} images"), bytes as u64)
+            .map_err(|e| e.about_option("images"))?;
+        let (offsets, indices) = self.rows(0, images)?;
         let images = (0..self.options.images).map(|i| self.image_name(i)).collect();
         LabelTable::from_csr(self.label_names(), images, offsets, indices)
     }

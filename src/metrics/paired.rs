@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::activity;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::random::{Use, indexed};
 
 /// A mean over repetitions (seeds) and its standard error s / √n, where s² is divided by n − 1.
@@ -102,6 +103,9 @@ pub fn paired_bootstrap_by(
         return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level))
             .about_option("level"));
     }
+    // What the threads bring is put together, and sorted.
+    let bytes = (options.resamples as u64).saturating_mul(16).saturating_add(4 * n as u64);
+    memory::check(&format!("{} resamples", options.resamples), bytes).map_err(|e| e.about_option("resamples"))?;
     let whole: Vec<u32> = (0..n as u32).collect();
     let activity = activity::current();
     let mut resampled = (0..options.resamples as u64)

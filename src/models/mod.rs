@@ -13,6 +13,7 @@ pub mod label_order;
 pub mod layers;
 pub mod memory_format;
 mod model;
+mod named;
 pub mod params;
 pub mod pass;
 pub mod precision;
@@ -25,7 +26,8 @@ pub mod word_vectors;
 
 pub use graph_option::LabelGraph;
 pub use model::{LoadSummary, Model, Part};
+pub use named::Beside;
 pub use pass::{Pass, Slice};
 pub use precision::Precision;
-pub use spec::{ModelSpec, Normalise};
+pub use spec::{LEARNED, ModelSpec, Normalise};
 pub use sync_norm::SyncNorms;

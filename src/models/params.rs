@@ -36,6 +36,8 @@ pub struct Params {
     /// Tensors that the architecture fixes but PyTorch's state dicts hold: written to files, ignored when read.
     pub constants: Vec<(String, Tensor)>,
     pub first: FirstValues,
+    /// Values of constants that are not read from files of their own again.
+    fixed: HashMap<String, Tensor>,
     /// Name and shape of the tensors that take memory; absent, all do. The others have a shape alone: a file that is read cannot
     /// make a model larger than itself.
     only: Option<HashMap<String, Vec<i64>>>,
@@ -54,6 +56,11 @@ impl Params {
     /// No tensors yet; those of these names and shapes will all be replaced, the others take no memory.
     pub fn of_file(shapes: HashMap<String, Vec<i64>>) -> Params {
         Params { only: Some(shapes), ..Params::new(FirstValues::Zeros) }
+    }
+
+    /// Constants of these names have these values; the others are ignored.
+    pub fn with_fixed(self, values: impl IntoIterator<Item = (String, Tensor)>) -> Params {
+        Params { fixed: values.into_iter().collect(), ..self }
     }
 
     /// Bytes of the tensors, those without memory included.
@@ -249,6 +256,33 @@ impl<'a> Scope<'a> {
     pub fn constant(&self, leaf: &str, value: Tensor) {
         let name = format!("{}{}", self.prefix, self.path_of(leaf));
         self.params.borrow_mut().constants.push((name, value));
+    }
+
+    /// A constant `[rows, any]` of finite f32 that a file of its own holds: the value that is known already ([`Params::with_fixed`]), or
+    /// that which `read` brings.
+    ///
+    /// Errors: those of `read`; a known value of another kind or shape.
+    pub fn fixed(&self, leaf: &str, rows: i64, read: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+        let name = format!("{}{}", self.prefix, self.path_of(leaf));
+        let known = self.params.borrow().fixed.get(&name).map(Tensor::shallow_clone);
+        let value = match known {
+            None => read()?,
+            Some(known) => {
+                let size = known.size();
+                let fits = known.kind() == Kind::Float && size.len() == 2 && size[0] == rows && size[1] > 0;
+                // A sum is finite only if all of it is; numbers whose sum overflows are none of use either.
+                if !fits || !f64::try_from(known.f_abs()?.f_sum(Kind::Double)?)?.is_finite() {
+                    return Err(Error::data(format!(
+                        "tensor \"{name}\" must be [{rows}, any] of finite float numbers; got {size:?} of {:?}",
+                        known.kind()
+                    )));
+                }
+                known
+            }
+        };
+        let value = value.f_to_device(self.device)?;
+        self.constant(leaf, value.shallow_clone());
+        Ok(value)
     }
 
     /// An existing weight, f32 and on the device: it is trained in place.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::graph_option::LabelGraph;
 use super::heads::HeadValue;
 
+/// The value of [`ModelSpec::word_vectors`] that is no file.
+pub const LEARNED: &str = "learned";
+
 /// Architecture and initial weights of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -71,6 +74,14 @@ pub enum Normalise {
 impl Normalise {
     fn is_backbone(&self) -> bool {
         *self == Normalise::Backbone
+    }
+}
+
+impl ModelSpec {
+    /// The files beside a model's own that it needs: a module, word vectors.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let words = self.word_vectors.as_deref().filter(|words| *words != LEARNED);
+        self.path.as_deref().into_iter().chain(words)
     }
 }
 

@@ -83,6 +83,8 @@ macro_rules! words {
             &jobs::sweep::WORD,
             &runs::report::WORD,
             &jobs::plan::WORD,
+            &jobs::slurm::WORD,
+            &jobs::slurm::CLUSTER,
             &scripting::assert::WORD,
             &scripting::arg::WORD,
             &scripting::sleep::WORD,
@@ -113,6 +115,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<values::run::RunValue>(),
     Kind::of::<values::background_call::BackgroundCallValue>(),
     Kind::of::<values::plan::PlanValue>(),
+    Kind::of::<values::cluster::ClusterValue>(),
     Kind::of::<crate::script::errors::Raised>(),
 ];
 

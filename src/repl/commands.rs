@@ -1,13 +1,14 @@
 //! The prompt's commands beyond the language: `?word`, `:vars` and the rest of `COMMANDS`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use colored::Colorize;
 
 use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::{figures, last_values, pager};
-use crate::activity::console;
+use crate::activity::{console, interrupt};
+use crate::error::cut_names;
 use crate::files::{self, policy};
 use crate::script::modules::STDLIB;
 use crate::script::{docs, show};
@@ -62,6 +63,8 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
         return Next::Stay;
     }
     let Some(command) = line.strip_prefix(':') else { return Next::Stay };
+    // A stop of the line before does not concern this one.
+    interrupt::clear();
     let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     match name {
         "q" | "quit" | "exit" => return Next::Leave,
@@ -187,14 +190,24 @@ fn save(prompt: &Prompt, file: &str) {
             )),
         }
     }
-    match files::write(Path::new(file), text.as_bytes()) {
+    match files::write(&typed_path(file), text.as_bytes()) {
         Ok(()) => say!("{} inputs in {file}", prompt.kept.len()),
         Err(error) => complain(&error.message, error.help.as_deref()),
     }
 }
 
+/// A path as a person types it: as in a shell, `~` at its beginning is the home folder.
+pub fn typed_path(path: &str) -> PathBuf {
+    match path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Some(rest) if let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) => {
+            PathBuf::from(home).join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(path),
+    }
+}
+
 fn load(prompt: &mut Prompt, file: &str) {
-    match files::read_text(Path::new(file)) {
+    match files::read_text(&typed_path(file)) {
         Ok(text) => prompt.evaluate(&text, file),
         Err(error) => complain(&error.message, error.help.as_deref()),
     }
@@ -230,8 +243,9 @@ fn set(prompt: &mut Prompt, rest: &str) {
             complain("with --untrusted, the run store is that of the command line: --runs=DIR", None);
         }
         Some(("runs", folder)) => {
-            policy::allow_write(Path::new(folder));
-            *prompt.session.host.runs.borrow_mut() = folder.into();
+            let folder = typed_path(folder);
+            policy::allow_write(&folder);
+            *prompt.session.host.runs.borrow_mut() = folder;
         }
         Some(("progress", value @ ("on" | "off"))) => console::set_quiet(value == "off"),
         Some(("paging", value @ ("on" | "off"))) => pager::set(value == "on"),
@@ -254,8 +268,8 @@ fn allow(rest: &str) {
         return complain("with --untrusted, permissions are those of the command line", None);
     }
     match rest.split_once(' ').map_or((rest, ""), |(what, path)| (what, path.trim())) {
-        ("write", path) if !path.is_empty() => policy::allow_write(Path::new(path)),
-        ("read", path) if !path.is_empty() => policy::allow_read(Path::new(path)),
+        ("write", path) if !path.is_empty() => policy::allow_write(&typed_path(path)),
+        ("read", path) if !path.is_empty() => policy::allow_read(&typed_path(path)),
         ("code", "") => policy::allow_code(),
         ("", "") => say!("{}", policy::current().to_string().trim_end()),
         _ => complain(&format!("expected :allow write DIR, :allow read DIR or :allow code; got :allow {rest}"), None),
@@ -271,7 +285,8 @@ fn shell(command: &str) {
 }
 
 fn complain(message: &str, help: Option<&str>) {
-    match help {
+    let message = cut_names(message);
+    match help.map(cut_names) {
         Some(help) => say_error!("{message}: {help}"),
         None => say_error!("{message}"),
     }

@@ -86,6 +86,8 @@ fn names_inside(before: &str) -> Vec<&'static str> {
         ("head", false) => crate::models::heads::HEADS.iter().map(|h| h.name).collect(),
         ("loss" | "distillation", false) => crate::losses::LOSSES.iter().map(|l| l.0).collect(),
         ("reading", false) => crate::training::recipes::Reading::ALL.iter().map(|r| r.name()).collect(),
+        ("executor", false) => vec!["here", "slurm"],
+        ("cluster", true) => vec!["slurm"],
         ("import", false) => crate::script::modules::embedded_names().collect(),
         _ => vec![],
     }
@@ -175,6 +177,7 @@ mod tests {
         assert!(names_inside("let d = dataset(\"").contains(&"coco2014"));
         assert!(names_inside("#{model: #{backbone: \"").contains(&"resnet18"));
         assert!(names_inside("import \"").contains(&"method"));
+        assert_eq!(names_inside("train_teachers(data, p, #{epochs: 2, executor: \""), ["here", "slurm"]);
         assert!(names_inside("print(\"").is_empty());
     }
 

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::files;
+use crate::{environment, files};
 use dialoguer::FuzzySelect;
 use parking_lot::Mutex;
 use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
@@ -63,8 +63,8 @@ fn one_line(input: &str) -> String {
 
 /// `$CPSD_HISTORY`, or `cpsd/history` under the user's data folder.
 pub fn file() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CPSD_HISTORY") {
-        return Some(PathBuf::from(path));
+    if let Some(path) = environment::path("CPSD_HISTORY") {
+        return Some(path);
     }
     let data = std::env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)

@@ -36,6 +36,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::{console, interrupt};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::files::{self, policy};
 use crate::script::errors::Failure;
@@ -166,7 +167,8 @@ fn ask(question: &str) -> bool {
 /// Scripts may read and write the paths in a line that was typed.
 fn allow_typed(line: &str) {
     let file = [":save ", ":load "].iter().find_map(|command| line.strip_prefix(command));
-    tokens::texts(line).iter().map(String::as_str).chain(file.map(str::trim)).for_each(policy::allow_typed);
+    let file = file.map(|file| commands::typed_path(file.trim()).to_string_lossy().into_owned());
+    tokens::texts(line).into_iter().chain(file).for_each(|path| policy::allow_typed(&path));
 }
 
 /// Whether the prompt may be left. While jobs run, only the second request is granted.
@@ -183,8 +185,8 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
 
 /// `$CPSD_STARTUP`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
 fn startup_file() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CPSD_STARTUP") {
-        return Some(PathBuf::from(path));
+    if let Some(path) = environment::path("CPSD_STARTUP") {
+        return Some(path);
     }
     let folder = std::env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)

@@ -88,7 +88,8 @@ impl<'s> Prompt<'s> {
 /// Prints a failure on standard error.
 pub fn report(failure: &Failure) {
     if failure.interrupted() {
-        say_error!("{}", "interrupted; variables are kept, and the same call goes on from there".yellow());
+        let what = failure.interruption().unwrap_or("variables are kept, and the same call goes on from there");
+        say_error!("{}", format!("interrupted; {what}").yellow());
     } else if let Some(code) = failure.exit {
         say_error!("exit({code}) ends a script; Ctrl-D leaves the prompt");
     } else {

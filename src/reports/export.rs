@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::tables::{Cell, Table};
 
 crate::options! {
@@ -79,6 +80,9 @@ impl Shown {
     pub fn new(table: &Table, options: &ExportOptions) -> Result<Shown> {
         let names = table.columns();
         options.check_columns(&names)?;
+        // A cell, its text as it is shown and as it is escaped, and those of a row.
+        let bytes = (table.height() as u64).saturating_mul(100 + 220 * names.len() as u64);
+        memory::check(&format!("{} rows as text", table.height()), bytes)?;
         let cells = table.rows();
         let numbers: Vec<bool> = (0..names.len())
             .map(|j| {

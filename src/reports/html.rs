@@ -12,14 +12,14 @@ fn dot(subject: Option<usize>) -> Markup {
     html! { @if let Some(i) = subject { span.dot style={ "background:" (qualitative(i).hex()) } {} } }
 }
 
-/// A table that is sorted by its headers, with its text for papers.
-pub fn sheet(sheet: &Sheet) -> Result<Markup> {
+/// A table that is sorted by its headers, with its text for papers; its CSV guarded as [`Table::guarded`](crate::tables::Table::guarded) does, if `spreadsheet`.
+pub fn sheet(sheet: &Sheet, spreadsheet: bool) -> Result<Markup> {
     let shown = Shown::new(&sheet.table, &sheet.options)?;
     Ok(html! {
         div.sheet.wrapped[sheet.wrapped] id=(sheet.id) {
             div.bar {
                 h3 id={ (sheet.id) "-title" } { (sheet.title) }
-                (exports(sheet)?)
+                (exports(sheet, spreadsheet)?)
             }
             div.scroll tabindex="0" role="region" aria-labelledby={ (sheet.id) "-title" } {
                 table.sortable aria-labelledby={ (sheet.id) "-title" } {
@@ -60,11 +60,12 @@ fn minus(number: &str) -> String {
     number.replace('-', "−")
 }
 
-fn exports(sheet: &Sheet) -> Result<Markup> {
+fn exports(sheet: &Sheet, spreadsheet: bool) -> Result<Markup> {
+    let csv = if spreadsheet { sheet.table.guarded()?.to_csv()? } else { sheet.table.to_csv()? };
     let forms = [
         ("LaTeX", latex(&sheet.table, &sheet.options)?),
         ("Markdown", markdown(&sheet.table, &sheet.options)?),
-        ("CSV", sheet.table.to_csv()?),
+        ("CSV", csv),
     ];
     Ok(html! {
         details.export {

@@ -33,6 +33,8 @@ crate::options! {
         pub splits: Vec<String> = vec!["test".into()];
         /// how many pictures are shown with class activation maps, 0 to 12
         pub pictures: usize = 6;
+        /// in the tables' CSV, an apostrophe before texts that a spreadsheet would take for formulas
+        pub spreadsheet: bool = false;
         /// options of evaluate: #{threshold, top_k, convention, context, ...}
         pub evaluate: MetricOptions = MetricOptions::default();
     }
@@ -76,13 +78,19 @@ pub fn page(store: &RunStore, given: Vec<Given>, data: &Data, options: &PageOpti
     let splits = splits_of(&subjects);
     let differences =
         splits.iter().map(|split| sheets::differences(&subjects, baseline, split)).collect::<Result<Vec<_>>>()?;
-    let compared = Compared { subjects: &subjects, baseline, splits: &splits, differences: &differences };
+    let compared = Compared {
+        subjects: &subjects,
+        baseline,
+        splits: &splits,
+        differences: &differences,
+        spreadsheet: options.spreadsheet,
+    };
     let sections: Vec<Option<Section>> = vec![
         section("results", "Results", compared.results()?),
         section("configuration", "Configuration", compared.configuration()?),
         section("curves", "Learning curves", compared.curves()?),
         section("labels", "Labels", compared.labels()?),
-        section("graph", "Label graph", graph(data)?),
+        section("graph", "Label graph", graph(data, options.spreadsheet)?),
         section("gallery", "Activation maps", compared.gallery(data, options.pictures)?),
     ];
     let sections: Vec<Section> = sections.into_iter().flatten().collect();
@@ -121,6 +129,8 @@ struct Compared<'a> {
     splits: &'a [String],
     /// One list per split.
     differences: &'a [Vec<Difference>],
+    /// Whether the tables' CSV is guarded for spreadsheets.
+    spreadsheet: bool,
 }
 
 impl Compared<'_> {
@@ -180,16 +190,17 @@ impl Compared<'_> {
         for (split, differences) in self.splits.iter().zip(self.differences) {
             let mut parts = Vec::new();
             for sheet in sheets::summary(self.subjects, split)? {
-                parts.push(html::sheet(&sheet)?);
+                parts.push(html::sheet(&sheet, self.spreadsheet)?);
             }
             if let Some(sheet) = sheets::means(self.subjects, split)? {
-                parts.push(html::sheet(&sheet)?);
+                parts.push(html::sheet(&sheet, self.spreadsheet)?);
             }
             if !differences.is_empty() {
-                parts.push(html::sheet(&sheets::difference_sheet(self.subjects, self.baseline, split, differences)?)?);
+                let sheet = sheets::difference_sheet(self.subjects, self.baseline, split, differences)?;
+                parts.push(html::sheet(&sheet, self.spreadsheet)?);
             }
             if let Some(sheet) = sheets::context(self.subjects, split)? {
-                parts.push(html::sheet(&sheet)?);
+                parts.push(html::sheet(&sheet, self.spreadsheet)?);
             }
             all.push(html! { div.sheets { @for part in parts { (part) } } (self.remarks(split)) });
         }
@@ -223,7 +234,7 @@ impl Compared<'_> {
     fn configuration(&self) -> Result<Option<Markup>> {
         let mut parts = Vec::new();
         if let Some(sheet) = sheets::runs(self.subjects)? {
-            parts.push(html::sheet(&sheet)?);
+            parts.push(html::sheet(&sheet, self.spreadsheet)?);
         }
         let trained: Vec<&Subject> = self.subjects.iter().filter(|s| !s.runs.is_empty()).collect();
         let names: Vec<String> = trained.iter().map(|s| s.name.clone()).collect();
@@ -233,7 +244,7 @@ impl Compared<'_> {
             if trained.len() > 1 {
                 parts.push(match differing.height() {
                     0 => html! { p.hint { "No setting differs between the trainings." } },
-                    _ => html::sheet(&Sheet::of("differing", "What differs", differing).wrapped())?,
+                    _ => html::sheet(&Sheet::of("differing", "What differs", differing).wrapped(), self.spreadsheet)?,
                 });
             }
             let (many, shared) = (
@@ -241,6 +252,7 @@ impl Compared<'_> {
                 html::sheet(
                     &Sheet::of("shared", if trained.len() > 1 { "Shared settings" } else { "Settings" }, shared)
                         .wrapped(),
+                    self.spreadsheet,
                 )?,
             );
             parts.push(html! { details.more { summary { (if trained.len() > 1 { format!("{many} settings that they share") } else { format!("All {many} settings") }) } (shared) } });
@@ -287,7 +299,7 @@ impl Compared<'_> {
                 }
             }
             if let Some(sheet) = sheets::per_label(self.subjects, self.baseline, split, differences)? {
-                parts.push(html::sheet(&sheet)?);
+                parts.push(html::sheet(&sheet, self.spreadsheet)?);
             }
         }
         Ok(together(parts))
@@ -337,7 +349,7 @@ impl Compared<'_> {
 }
 
 /// The label graph, and each partition with its heat map and tasks.
-fn graph(data: &Data) -> Result<Option<Markup>> {
+fn graph(data: &Data, spreadsheet: bool) -> Result<Option<Markup>> {
     let counts = match &data.graph {
         Some(dataset) => {
             let (offsets, indices) = dataset.labels.csr();
@@ -357,7 +369,7 @@ fn graph(data: &Data) -> Result<Option<Markup>> {
         if let Some(counts) = &counts {
             parts.push(graph_figures(&counts.take_labels(partition.labels())?, Some(partition), name, &counted)?);
         }
-        parts.push(html::sheet(&tasks(i, name, partition)?)?);
+        parts.push(html::sheet(&tasks(i, name, partition)?, spreadsheet)?);
     }
     Ok(together(parts))
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::Identity;
 use super::maker::{Maker, State};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::files::own;
 
@@ -38,8 +39,7 @@ pub(super) struct Pace {
 impl Pace {
     pub fn from_environment() -> Pace {
         let seconds = |name: &str, default: f64| {
-            let given = std::env::var(name).ok().and_then(|text| text.parse().ok());
-            Duration::from_secs_f64(given.filter(|x: &f64| (0.01..1e6).contains(x)).unwrap_or(default))
+            Duration::from_secs_f64(environment::number(name, 0.01..=1e6).unwrap_or(default))
         };
         Pace { beat: seconds("CPSD_CLAIM_BEAT", 30.0), limit: seconds("CPSD_CLAIM_LIMIT", 300.0) }
     }

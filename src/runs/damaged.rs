@@ -1,5 +1,7 @@
 //! Folders in the store that have a run's name and hold no finished run.
 
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +45,34 @@ pub(super) fn finished(root: &Path, id: &str) -> Option<Run> {
     (is_id(id) && matches!(what_is_wrong(&dir), Ok(None))).then(|| Run { id: id.to_string(), dir })
 }
 
+/// The names in the root of a store, listed once: to look up many runs. Each [`RunStore::find`] lists the root anew.
+pub struct Listing {
+    root: PathBuf,
+    names: HashSet<OsString>,
+}
+
+impl Listing {
+    /// The finished run of that id, or the damaged one; None where there is neither.
+    pub fn look(&self, id: &str) -> Option<Result<Run, Damaged>> {
+        if !is_id(id) || !self.names.contains(OsStr::new(id)) {
+            return None;
+        }
+        let (id, dir) = (id.to_string(), self.root.join(id));
+        match what_is_wrong(&dir) {
+            Ok(None) => Some(Ok(Run { id, dir })),
+            Ok(Some(why)) => Some(Err(Damaged { id, dir, why })),
+            Err(_) => None,
+        }
+    }
+}
+
 impl RunStore {
+    /// Lists the root.
+    pub fn listing(&self) -> Listing {
+        let names = own::entries(self.root()).map(|entry| entry.file_name()).collect();
+        Listing { root: self.root().to_path_buf(), names }
+    }
+
     /// Folders with a run's name that hold no finished run, by name.
     pub fn damaged(&self) -> Vec<Damaged> {
         let mut all: Vec<Damaged> = own::entries(self.root())
@@ -64,5 +93,31 @@ impl Damaged {
         Error::data(format!("run {} is damaged: {}: {}", self.id, self.dir.display(), self.why))
             .about_file(&self.dir)
             .with_help("the call that makes it moves the folder aside and makes it again; or remove the folder")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{Begun, id_of};
+    use super::*;
+
+    #[test]
+    fn a_listing_tells_finished_runs_damaged_ones_and_names_that_are_neither() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let spec = json!({"k": 1});
+        let id = id_of("train", &spec);
+        let Begun::Work(work) = store.begin(&id, &spec).unwrap() else { panic!("nothing was made yet") };
+        work.finish(&json!({})).unwrap();
+        std::fs::create_dir(root.path().join("train-000000000001")).unwrap();
+        let listing = store.listing();
+        assert_eq!(listing.look(&id).unwrap().unwrap().id, id);
+        assert_eq!(listing.look("train-000000000001").unwrap().unwrap_err().why, "it has no summary.json");
+        assert!(["train-000000000002", ".work", ""].iter().all(|id| listing.look(id).is_none()));
+        // It is of the time when it was made.
+        std::fs::create_dir(root.path().join("train-000000000002")).unwrap();
+        assert!(listing.look("train-000000000002").is_none());
     }
 }

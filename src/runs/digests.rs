@@ -11,6 +11,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::growing;
 use super::store::{CHECKPOINT, Run};
 use super::work::Work;
 use crate::activity::interrupt;
@@ -45,6 +46,12 @@ pub struct Digests {
 #[derive(Default)]
 pub struct Written(Mutex<BTreeMap<String, Digest>>);
 
+impl Written {
+    pub(super) fn insert(&self, name: &str, digest: Digest) {
+        self.0.lock().insert(name.to_string(), digest);
+    }
+}
+
 impl Digest {
     pub fn of(bytes: &[u8]) -> Digest {
         let mut hasher = Hasher::default();
@@ -56,32 +63,45 @@ impl Digest {
     ///
     /// Errors: Io, UnexpectedEof among them; Interrupted.
     pub fn of_file(file: &std::fs::File, path: &Path, bytes: u64, mut read: impl FnMut(u64)) -> Result<Digest> {
-        let mut part = vec![0; PART.min(bytes as usize)];
         let mut hasher = Hasher::default();
-        while hasher.bytes < bytes {
-            interrupt::check()?;
-            let n = (PART as u64).min(bytes - hasher.bytes) as usize;
-            file.read_exact_at(&mut part[..n], hasher.bytes).map_err(|e| Error::io(path, e))?;
-            hasher.update(&part[..n]);
-            read(n as u64);
-        }
+        hasher.feed(file, path, bytes, &mut read)?;
         Ok(hasher.digest())
     }
 }
 
 #[derive(Default)]
-struct Hasher {
+pub(super) struct Hasher {
     blake3: blake3::Hasher,
     bytes: u64,
 }
 
 impl Hasher {
-    fn update(&mut self, bytes: &[u8]) {
+    /// Bytes that were hashed.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Hashes a file from the bytes that were hashed before up to its first `upto`. `read` is told after each part how many they were.
+    ///
+    /// Errors: Io, UnexpectedEof among them; Interrupted.
+    pub fn feed(&mut self, file: &std::fs::File, path: &Path, upto: u64, mut read: impl FnMut(u64)) -> Result<()> {
+        let mut part = vec![0; PART.min(upto as usize)];
+        while self.bytes < upto {
+            interrupt::check()?;
+            let n = (PART as u64).min(upto - self.bytes) as usize;
+            file.read_exact_at(&mut part[..n], self.bytes).map_err(|e| Error::io(path, e))?;
+            self.update(&part[..n]);
+            read(n as u64);
+        }
+        Ok(())
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         self.blake3.update(bytes);
     }
 
-    fn digest(&self) -> Digest {
+    pub fn digest(&self) -> Digest {
         Digest { bytes: self.bytes, blake3: self.blake3.finalize().to_hex().to_string() }
     }
 }
@@ -118,7 +138,7 @@ impl Work {
             Ok(())
         })?;
         if let Some(digest) = digest {
-            self.written.0.lock().insert(name.to_string(), digest);
+            self.written.insert(name, digest);
         }
         Ok(())
     }
@@ -142,8 +162,8 @@ pub(super) fn seal(dir: &Path, id: &str, written: &Written) -> Result<()> {
             let _ = own::remove_file(&path);
             continue;
         }
-        // The checkpoint is no part of the run: it goes before the run is in its place.
-        if name == FILE || name == CHECKPOINT {
+        // Checkpoint and marker are no part of the run: they go before the run is in its place.
+        if name == FILE || name == CHECKPOINT || name == growing::MARKER {
             continue;
         }
         let file = own::open(&path)?;

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::environment;
 use crate::files::own;
 
 /// A process that makes runs.
@@ -45,9 +46,9 @@ impl Maker {
             let process = std::process::id();
             let start = stat(process).map_or(String::new(), |(_, start)| start);
             let job = cluster_job(|name| std::env::var(name).ok());
-            match std::env::var("CPSD_CLAIM_HOST") {
-                Ok(host) if !host.is_empty() => Maker { host, process, start, job, ..Maker::default() },
-                _ => {
+            match environment::text("CPSD_CLAIM_HOST") {
+                Some(host) => Maker { host, process, start, job, ..Maker::default() },
+                None => {
                     let host = line("/proc/sys/kernel/hostname").unwrap_or_else(|| own::host().to_string());
                     let boot = match cfg!(target_os = "linux") {
                         true => line("/proc/sys/kernel/random/boot_id").unwrap_or_default(),

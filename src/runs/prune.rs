@@ -1,15 +1,19 @@
 //! What nothing in a store needs any more: files of killed processes, work folders of runs that are finished or given up,
-//! damaged runs that were moved aside.
+//! damaged runs that were moved aside, batches of queues.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+
 use super::job_files;
 use super::key::is_id;
-use super::store::RunStore;
+use super::store::{BATCHES, RunStore};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files::own;
+use crate::json;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// An unfinished training that nobody has gone on with for so long is given up.
@@ -30,7 +34,8 @@ pub struct Leftover {
 
 impl RunStore {
     /// What may be removed: job files and temporary files of processes that have ended, work folders of finished runs, work
-    /// folders that were not touched for 30 days, and damaged runs that were moved aside. Nothing of a run in the making.
+    /// folders that were not touched for 30 days, damaged runs that were moved aside, and batches of queues whose runs are all finished or
+    /// that were not touched for 30 days. Nothing of a run in the making.
     ///
     /// Errors: Interrupted.
     pub fn leftovers(&self) -> Result<Vec<Leftover>> {
@@ -46,6 +51,9 @@ impl RunStore {
                 if job_files::is_abandoned(&name) || age(&path) > GIVEN_UP {
                     add(path, "job of a process that has ended", None);
                 }
+                continue;
+            }
+            if name == BATCHES {
                 continue;
             }
             if name.strip_prefix("broken-").and_then(id_at_the_start).is_some() {
@@ -69,6 +77,19 @@ impl RunStore {
                 for file in own::entries(&path).filter(is_temporary).filter(|file| age(&file.path()) > DAY) {
                     add(file.path(), "temporary file of a process that has ended", Some(id.to_string()));
                 }
+            }
+        }
+        for entry in own::entries(&self.batches_folder()) {
+            interrupt::check()?;
+            let path = entry.path();
+            // Unfinished ones, and those that were being removed, have a dot before their name.
+            let unfinished = entry.file_name().to_string_lossy().starts_with('.');
+            if unfinished && newest(&path) > DAY {
+                add(path, "batch of a process that has ended", None);
+            } else if !unfinished && self.has_all_of(&path) {
+                add(path, "batch of a queue whose runs are all finished", None);
+            } else if !unfinished && newest(&path).min(newest(&path.join("logs"))) > GIVEN_UP {
+                add(path, "batch of a queue in which nothing has changed for 30 days", None);
             }
         }
         for run in self.list() {
@@ -95,6 +116,16 @@ impl RunStore {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, e)),
             _ => Ok(true),
         }
+    }
+
+    /// Whether all runs that the tasks of a batch make are finished.
+    fn has_all_of(&self, batch: &Path) -> bool {
+        let Some(record) = own::read(&batch.join("batch.json")).ok() else { return false };
+        let Ok(record) = json::parse::<Value>(&record) else { return false };
+        let tasks = record["tasks"].as_array().into_iter().flatten();
+        let runs: HashSet<&str> =
+            tasks.flat_map(|task| task["runs"].as_array().into_iter().flatten()).filter_map(Value::as_str).collect();
+        !runs.is_empty() && self.find_all(|id| runs.contains(id)).len() == runs.len()
     }
 
     /// Whether a process makes this run now: its lock is held, or a claim on it was renewed within a day.
@@ -126,4 +157,33 @@ fn age(path: &Path) -> Duration {
 /// Time since the last change of a folder or a file in it.
 fn newest(folder: &Path) -> Duration {
     own::entries(folder).map(|entry| age(&entry.path())).fold(age(folder), Duration::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::{Begun, id_of};
+    use serde_json::json;
+
+    #[test]
+    fn batches_go_when_their_runs_are_finished() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RunStore::new(root.path());
+        let ids = [1, 2].map(|n| id_of("train", &json!({ "n": n })));
+        for (name, runs) in [("cpsd-1", &ids[..1]), ("cpsd-2", &ids[..])] {
+            let folder = store.batches_folder().join(name);
+            std::fs::create_dir_all(folder.join("logs")).unwrap();
+            std::fs::write(folder.join("batch.json"), json!({"tasks": [{"runs": runs}]}).to_string()).unwrap();
+        }
+        std::fs::create_dir(store.batches_folder().join(".new-cpsd-3")).unwrap();
+        let Begun::Work(work) = store.begin(&ids[0], &json!({"n": 1})).unwrap() else { panic!("it is there") };
+        work.finish(&json!({})).unwrap();
+        let found = store.leftovers().unwrap();
+        let [one] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(
+            (one.path.file_name().unwrap().to_str(), one.what),
+            (Some("cpsd-1"), "batch of a queue whose runs are all finished")
+        );
+        assert!(store.remove(one).unwrap() && !one.path.exists());
+    }
 }

@@ -210,6 +210,11 @@ pub struct StoredFile {
 }
 
 impl StoredFile {
+    /// The file `name` of a run, as it was opened and compared elsewhere.
+    pub(super) fn of(run: &Run, name: &str, file: File, bytes: u64) -> StoredFile {
+        StoredFile { run: run.clone(), name: name.to_string(), file: Arc::new(file), bytes }
+    }
+
     /// Fills `part` with the bytes from `offset` on. Errors: Data when the file ends before; Io.
     pub fn read_at(&self, part: &mut [u8], offset: u64) -> Result<()> {
         self.file.read_exact_at(part, offset).map_err(|e| match e.kind() {

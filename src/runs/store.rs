@@ -1,5 +1,6 @@
 //! Finding, beginning and finishing runs, safe with several processes and when a process is killed.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,11 +17,14 @@ use super::lock::{Lock, LockState};
 use super::maker::Maker;
 use super::work::{Published, VISIBLE, Work, pause};
 use crate::activity::console;
+use crate::activity::waiting::waits_for_us;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
 /// The folder of unfinished runs, in the root.
 const WORK: &str = ".work";
+/// The folder of batches, in that of unfinished runs.
+pub(super) const BATCHES: &str = "batches";
 pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 pub(super) const METRICS: &str = "metrics.jsonl";
 pub(super) const SPEC: &str = "spec.json";
@@ -84,6 +88,38 @@ impl RunStore {
             Place::Finished(run) => Some(run),
             _ => None,
         }
+    }
+
+    /// Those of these runs that are finished, by one listing of the store.
+    pub fn find_all(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Run> {
+        own::entries(&self.root)
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|id| is_id(id) && is_wanted(id))
+            .filter_map(|id| {
+                let dir = self.root.join(&id);
+                matches!(what_is_wrong(&dir), Ok(None)).then_some(Run { id, dir })
+            })
+            .collect()
+    }
+
+    /// The `metrics.jsonl` of each of these runs in the making, in the folder of the newest maker, by one listing.
+    pub fn metrics_in_the_making(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, PathBuf)> {
+        let mut newest: BTreeMap<String, (std::time::SystemTime, PathBuf)> = BTreeMap::new();
+        for entry in own::entries(&self.work_folder()) {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Some((id, token)) = name.split_once('.') else { continue };
+            if !is_id(id) || matches!(token, "claim" | "lock") || token.ends_with("away") || !is_wanted(id) {
+                continue;
+            }
+            // Listed before it is asked for, see `look`.
+            let Some(file) = own::entries(&entry.path()).find(|file| file.file_name() == METRICS) else { continue };
+            let changed = own::modified(&file.path()).unwrap_or(std::time::SystemTime::UNIX_EPOCH);
+            let known = newest.entry(id.to_string()).or_insert_with(|| (changed, file.path()));
+            if changed > known.0 {
+                *known = (changed, file.path());
+            }
+        }
+        newest.into_iter().map(|(id, (_, path))| (id, path)).collect()
     }
 
     /// What is there of a run. Listings come first: on shared file systems, to ask for a file that is not there makes it
@@ -160,7 +196,8 @@ impl RunStore {
     /// Returns the finished run, or claims it for this process to make. Waits while another maker gives signs of life, and
     /// goes on in its place when it has ended or given none for long.
     ///
-    /// Errors: Io when the folder cannot be written, Interrupted while waiting.
+    /// Errors: Io when the folder cannot be written; Interrupted while waiting; Argument when its maker waits for the end of this
+    /// thread's background job.
     pub fn begin(&self, id: &str, spec: &Value) -> Result<Begun> {
         // Before anything is written: a store that is only read has no work folder.
         if let Some(run) = self.find(id) {
@@ -231,6 +268,10 @@ impl RunStore {
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }
             } else {
+                if waits_for_us(&self.root.join(id)) {
+                    return Err(Error::argument(format!("{id} is being trained by the very call that waits for this job"))
+                        .with_help("a closure that is called while a training runs cannot wait for a job that asks for that training's model"));
+                }
                 let who = self.called(seen.as_ref());
                 if said.as_ref() != Some(&who) {
                     console::log(&format!("{id} is being made by {who}; waiting for it"));
@@ -248,6 +289,11 @@ impl RunStore {
             Some(maker) => maker.to_string(),
             None => "another process".to_string(),
         }
+    }
+
+    /// The folder of the batches of clusters' queues. It need not be there.
+    pub fn batches_folder(&self) -> PathBuf {
+        self.work_folder().join(BATCHES)
     }
 
     pub(super) fn work_folder(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! A run that this process makes, in a folder that no other maker touches.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,6 +8,7 @@ use serde_json::Value;
 
 use super::claim::Claim;
 use super::digests::{self, Written};
+use super::growing::{MARKER, Marker};
 use super::lock::{Lock, LockState};
 use super::store::{CHECKPOINT, METRICS, Place, Run, RunStore, SPEC, SUMMARY, pretty};
 use crate::activity::{console, interrupt};
@@ -15,6 +17,8 @@ use crate::files::own;
 
 /// For so long a finished run may be in the root's listing before it can be opened.
 pub(super) const VISIBLE: Duration = Duration::from_secs(90);
+/// Bytes of rows that are copied at a time.
+const COPIED_AT_ONCE: usize = 8 << 20;
 
 /// A run that this process makes, claimed against all others.
 ///
@@ -22,7 +26,7 @@ pub(super) const VISIBLE: Duration = Duration::from_secs(90);
 /// meanwhile is in a folder of its own.
 pub struct Work {
     pub id: String,
-    /// The folder of its files, with the checkpoint and the metrics of an earlier, stopped maker.
+    /// The folder of its files, with the checkpoint and the metrics, or the rows, of an earlier, stopped maker.
     pub dir: PathBuf,
     pub(super) written: Written,
     store: RunStore,
@@ -56,6 +60,7 @@ impl Work {
         let written = Written::default();
         let mut work = Work { id: id.to_string(), dir, written, store: store.clone(), claim, lock };
         work.adopt(quiet)?;
+        work.adopt_rows(quiet)?;
         own::write(&work.path(SPEC), &pretty(spec))?;
         // Of a version without claims, a maker without a lock may still run.
         let old_stays = work.lock.take() == LockState::Busy;
@@ -97,6 +102,39 @@ impl Work {
             own::write(&self.path(METRICS), &metrics[..whole])?;
         }
         Ok(())
+    }
+
+    /// Brings the rows of the earlier maker that has the most ([`grow`](Self::grow)).
+    fn adopt_rows(&mut self, quiet: Option<&str>) -> Result<()> {
+        let folders = self.store.work_folders(&self.id).into_iter().filter(|folder| *folder != self.dir);
+        let markers = folders.filter_map(|folder| Marker::read(&folder).map(|marker| (folder, marker)));
+        let Some((folder, marker)) = markers.max_by_key(|(_, marker)| marker.rows) else { return Ok(()) };
+        let (from, to) = (folder.join(&marker.file), self.path(&marker.file));
+        // The marker first: if this process is killed now, there still is a folder that has both.
+        marker.write(&self.dir)?;
+        // One that may still run writes into its file, whatever its name.
+        let may_run = quiet.is_some_and(|quiet| folder.extension().is_some_and(|token| token == quiet));
+        if !may_run && own::rename(&from, &to).is_ok() {
+            return Ok(());
+        }
+        let copied = own::open(&from).and_then(|mut file| {
+            own::write_whole(&to, |out| {
+                let (mut part, mut left) = (vec![0; COPIED_AT_ONCE], marker.written.bytes);
+                while left > 0 {
+                    interrupt::check()?;
+                    let n = (COPIED_AT_ONCE as u64).min(left) as usize;
+                    let moved = file.read_exact(&mut part[..n]).map_err(|e| Error::io(&from, e));
+                    moved.and_then(|()| out.write_all(&part[..n]).map_err(|e| Error::io(&to, e)))?;
+                    left -= n as u64;
+                }
+                Ok(())
+            })
+        });
+        match copied {
+            // Its maker, which was thought to be gone, has just removed it.
+            Err(_) if !from.exists() => Ok(()),
+            copied => copied,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -166,6 +204,7 @@ impl Work {
         }
         // Until here a stop is one that the next maker goes on from.
         let _ = own::remove_file(&self.checkpoint());
+        let _ = own::remove_file(&self.path(MARKER));
         own::sync_folder(&self.dir);
         let held = self.claim.is_held_now();
         let target = self.store.root().join(&self.id);
@@ -197,9 +236,10 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        // Without a checkpoint nothing in it is of use, and of a work that another maker took over nothing is. After `publish`
-        // it is not there.
-        if self.dir.exists() && (!self.checkpoint().exists() || !self.claim.is_held_now()) {
+        // Without a checkpoint or rows nothing in it is of use, and of a work that another maker took over nothing is. After
+        // `publish` it is not there.
+        let of_use = || self.checkpoint().exists() || Marker::read(&self.dir).is_some();
+        if self.dir.exists() && (!of_use() || !self.claim.is_held_now()) {
             let _ = own::remove_folder(&self.dir);
         }
     }

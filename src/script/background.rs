@@ -23,6 +23,7 @@ use super::session::{self, Sources};
 use crate::activity::console;
 use crate::activity::progress::Relayed;
 use crate::activity::update::ProgressUpdate;
+use crate::activity::waiting::Waiting;
 use crate::activity::{self, Activity, panics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::executors::{deep, device_pool};
@@ -287,25 +288,29 @@ impl BackgroundCalls {
 
     /// Waits until one of `jobs` has ended, and shows the progress of all meanwhile.
     pub fn until_one_ended(&self, jobs: &[&BackgroundCall]) -> Result<()> {
-        self.watch(jobs, || jobs.is_empty() || jobs.iter().any(|job| !job.is_running()))
+        // Of several, none must end.
+        let all = if jobs.len() == 1 { activities(jobs) } else { vec![] };
+        self.watch(jobs, all, || jobs.is_empty() || jobs.iter().any(|job| !job.is_running()))
     }
 
     /// Waits until each of `jobs` has ended, and shows their progress meanwhile.
     pub fn until_ended(&self, jobs: &[&BackgroundCall]) -> Result<()> {
-        self.watch(jobs, || jobs.iter().all(|job| !job.is_running()))?;
+        self.watch(jobs, activities(jobs), || jobs.iter().all(|job| !job.is_running()))?;
         jobs.iter().for_each(|job| job.join());
         Ok(())
     }
 
-    fn watch(&self, jobs: &[&BackgroundCall], ended: impl Fn() -> bool) -> Result<()> {
+    /// Waits for `ended`, which is not before every one of `all` has ended.
+    fn watch(&self, jobs: &[&BackgroundCall], all: Vec<Arc<Activity>>, ended: impl Fn() -> bool) -> Result<()> {
         let waiter = activity::current();
         if jobs.iter().any(|job| Arc::ptr_eq(&job.activity, &waiter)) {
             return Err(Error::argument("a job cannot wait for itself"));
         }
         let watched = |yes: bool| jobs.iter().filter_map(|job| job.activity.as_background()).for_each(|b| b.watch(yes));
         watched(true);
+        let waiting = Waiting::begin(all);
         let mut shown: Vec<Relayed> = jobs.iter().map(|_| Relayed::default()).collect();
-        let activities: Vec<Arc<Activity>> = jobs.iter().map(|job| job.activity.clone()).collect();
+        let activities = activities(jobs);
         // Those who are waited for may need the GPU of the training whose closure waits.
         let wait = || {
             let mut pause = LOOK_FIRST;
@@ -320,6 +325,7 @@ impl BackgroundCalls {
             Ok(())
         };
         let outcome = self.lock.released(|| device_pool::lent(wait));
+        drop(waiting);
         watched(false);
         outcome
     }
@@ -348,6 +354,10 @@ impl BackgroundCalls {
             }
         });
     }
+}
+
+fn activities(jobs: &[&BackgroundCall]) -> Vec<Arc<Activity>> {
+    jobs.iter().map(|job| job.activity.clone()).collect()
 }
 
 /// Counts a call among those under way while it lives.

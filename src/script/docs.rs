@@ -2,10 +2,12 @@
 
 use colored::Colorize;
 
+use super::executor_docs::executor_text;
 use super::head_docs::head_text;
 use super::head_docs::heads_text;
 use super::kind::Kind;
 use super::modules::STDLIB;
+use super::option_docs::{option_names, option_text};
 use super::word::{Chapter, Word};
 use super::{options, vocabulary};
 use crate::error::Error;
@@ -14,7 +16,7 @@ use crate::models::heads::HEADS;
 use crate::options::OptionDoc;
 use crate::training::recipes::{self, SYSTEMS, System};
 
-/// The text for one name: a word, a kind, a library, a topic, a head, a backbone or a recipe. Without a name, all words by chapter.
+/// The text for one name: a word, a kind, a library, a topic, a head, a backbone, a recipe or an option. Without a name, all words by chapter.
 ///
 /// Errors: an unknown name, with the nearest known one.
 pub fn doc(name: Option<&str>) -> Result<String, Error> {
@@ -49,7 +51,10 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
     if let Some((name, data, summary)) = recipes::table().into_iter().find(|row| row.0 == name) {
         return Ok(format!("{}\n  {summary}, on {data}: recipe(\"{name}\")\n", name.cyan().bold()));
     }
-    Err(Error::unknown("word", name, names()))
+    if let Some(text) = option_text(name) {
+        return Ok(text);
+    }
+    Err(Error::unknown("word or option", name, names()))
 }
 
 /// Every name that `doc` knows.
@@ -64,6 +69,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(BACKBONES.iter().map(|b| b.name))
         .chain(recipes::table().into_iter().map(|r| r.0))
         .chain(SYSTEMS.iter().map(|s| s.name))
+        .chain(option_names())
 }
 
 /// Words, kinds, members, libraries, their functions and topics with `part` in name or line; one line per entry.
@@ -116,6 +122,7 @@ const TOPICS: &[(&str, &str, fn() -> String)] = &[
     ("heads", "heads, their papers, published code and options", heads_text),
     ("recipes", "how the rows of the paper's tables are trained", recipes_text),
     ("readings", "where paper and code differ, and the choice of each reading", readings_text),
+    ("executor", "where trainings run: here, in Slurm, in another queue", executor_text),
     ("losses", "losses and their options", losses_text),
     ("datasets", "data sets and where they come from", datasets_text),
 ];
@@ -411,7 +418,7 @@ fn datasets_text() -> String {
 }
 
 /// A default for the list of options. Nested maps are cut short; their keys are documented at the option.
-fn short_default(value: &serde_json::Value) -> String {
+pub(super) fn short_default(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::Object(map) => match map.get("name").or_else(|| map.get("backbone")) {
             Some(serde_json::Value::String(name)) => format!("{name} ..."),

@@ -8,8 +8,8 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::check::{self, Finding};
 use super::explain::{self, Variable};
 use super::session::Sources;
-use super::{spans, syntax};
-use crate::error::{About, Error, ErrorKind};
+use super::{snippet, spans, syntax};
+use crate::error::{About, Error, ErrorKind, cut_names};
 
 /// The result of a function that Rhai calls.
 pub type Fallible<T> = std::result::Result<T, Box<EvalAltResult>>;
@@ -42,7 +42,7 @@ impl From<Error> for Box<EvalAltResult> {
 }
 
 /// Why a script or a line of the REPL did not finish, with its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     pub kind: ErrorKind,
     pub message: String,
@@ -65,8 +65,8 @@ impl Failure {
     pub fn plain(error: Error) -> Self {
         Failure {
             kind: error.kind,
-            message: error.message,
-            help: error.help,
+            message: cut_names(&error.message).into_owned(),
+            help: error.help.map(|help| cut_names(&help).into_owned()),
             source: None,
             span: None,
             open: None,
@@ -78,6 +78,11 @@ impl Failure {
 
     pub fn interrupted(&self) -> bool {
         self.kind == ErrorKind::Interrupted
+    }
+
+    /// What becomes of interrupted work, where the error says that.
+    pub fn interruption(&self) -> Option<&str> {
+        (self.interrupted() && self.message != Error::interrupted().message).then_some(&self.message)
     }
 
     /// Reads Rhai's error: finds the innermost place, names types as users know them, suggests the nearest name.
@@ -192,13 +197,33 @@ impl Failure {
         let handler =
             GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
         let mut out = String::new();
-        if handler.render_report(&mut out, self).is_err() {
+        let shown = self.narrowed();
+        if handler.render_report(&mut out, &shown).is_err() {
             out = self.to_string();
         }
-        for call in &self.chain {
-            out.push_str(&format!("  {call}\n"));
+        for call in &shown.chain {
+            out.push_str(&format!("  {}\n", cut_names(call)));
         }
         out
+    }
+
+    /// The same with the long lines of its source cut; without the source and with its place, where that is too far in one.
+    fn narrowed(&self) -> Failure {
+        let (Some(source), Some(span)) = (&self.source, self.span) else { return self.clone() };
+        let parts: Vec<snippet::Part> = std::iter::once(span).chain(self.open).collect();
+        match snippet::narrowed(source.inner(), &parts) {
+            Some((text, parts)) => Failure {
+                source: Some(NamedSource::new(source.name(), text)),
+                span: parts.first().copied(),
+                open: parts.get(1).copied(),
+                ..self.clone()
+            },
+            None => {
+                let place = self.place().map(|place| format!("at {place}"));
+                let chain = self.chain.iter().cloned().chain(place).collect();
+                Failure { source: None, span: None, open: None, chain, ..self.clone() }
+            }
+        }
     }
 }
 

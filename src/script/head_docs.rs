@@ -61,9 +61,14 @@ pub fn head_text(head: &HeadKind) -> String {
         out.push_str(&option("head_width", &width.to_string(), "width of its hidden layers, an option of the model"));
     }
     for o in head.options {
-        out.push_str(&option(o.name, &o.default().to_string(), &format!("{} ({})", o.doc, values(o))));
+        out.push_str(&option(o.name, &o.default().to_string(), &text_of(o)));
     }
     out
+}
+
+/// What an option of a head is, with its values.
+pub(super) fn text_of(option: &HeadOption) -> String {
+    format!("{} ({})", option.doc, values(option))
 }
 
 /// `from 1 to 64`, `true or false`, `"a", "b" or "c"`.

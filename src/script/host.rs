@@ -12,6 +12,8 @@ use super::background::BackgroundCalls;
 use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
 use crate::activity::{self, Activity};
+use crate::cluster::Cluster;
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::training::Plan;
 
@@ -28,6 +30,8 @@ pub struct Host {
     pub sources: Sources,
     /// The trainings noted while `plan` calls its closure: one plan per activity, so that background calls train meanwhile.
     plans: RefCell<Vec<(Arc<Activity>, Plan)>>,
+    /// Queues in which trainings run that name no place, per activity as plans.
+    queues: RefCell<Vec<(Arc<Activity>, Cluster)>>,
     /// Closures that run in the background.
     pub background: BackgroundCalls,
     /// The bounds of scripts that are not trusted.
@@ -52,7 +56,7 @@ impl Host {
 
     /// The folder that `CPSD_RUNS` names, or `runs`.
     pub fn store_of_environment() -> PathBuf {
-        std::env::var_os("CPSD_RUNS").map_or_else(|| PathBuf::from("runs"), PathBuf::from)
+        environment::path("CPSD_RUNS").unwrap_or_else(|| PathBuf::from("runs"))
     }
 
     /// The limits of values in the session's engines.
@@ -85,6 +89,27 @@ impl Host {
         let plan = plans.swap_remove(at).1;
         drop(plans);
         (result.unwrap_or_else(|panic| resume_unwind(panic)), plan)
+    }
+
+    /// Runs `work`; trainings of this thread that would run here run in the queue meanwhile.
+    pub fn queued<R>(&self, cluster: &Cluster, work: impl FnOnce() -> R) -> R {
+        let activity = activity::current();
+        self.queues.borrow_mut().push((activity.clone(), cluster.clone()));
+        let result = catch_unwind(AssertUnwindSafe(work));
+        let mut queues = self.queues.borrow_mut();
+        // The last one: a call inside another ends before it.
+        if let Some(at) = queues.iter().rposition(|(of, _)| Arc::ptr_eq(of, &activity)) {
+            queues.remove(at);
+        }
+        drop(queues);
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// The queue in which this thread's trainings run that name no place.
+    pub fn queue(&self) -> Option<Cluster> {
+        let activity = activity::current();
+        let queues = self.queues.borrow();
+        queues.iter().rev().find(|(of, _)| Arc::ptr_eq(of, &activity)).map(|(_, cluster)| cluster.clone())
     }
 
     /// The plan in which this thread's trainings are noted instead of run, if there is one.

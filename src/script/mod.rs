@@ -10,7 +10,7 @@
 //! - `parsing`: from a text to its syntax tree
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
-//!   text is underlined
+//!   text is underlined; `snippet`: long lines cut
 //! - `tokens`: the tokens of a text, which may be unfinished
 //! - `fingerprint`: the identity of a closure's code
 //! - `modules`: where `import` looks
@@ -18,7 +18,7 @@
 //! - `arguments`: the arguments of a script on the command line
 //! - `check`: finds mistakes without running
 //! - `library_tests`: the `test_...` functions of script libraries
-//! - `docs`, `head_docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
+//! - `docs`, `head_docs`, `option_docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
@@ -28,6 +28,7 @@ pub mod call;
 pub mod check;
 pub mod docs;
 pub mod errors;
+mod executor_docs;
 pub mod explain;
 pub mod fingerprint;
 mod head_docs;
@@ -36,6 +37,7 @@ pub mod kind;
 pub mod library_tests;
 pub mod limits;
 pub mod modules;
+mod option_docs;
 pub mod options;
 pub mod parsing;
 pub mod profile;
@@ -43,6 +45,7 @@ pub mod reference;
 pub mod script_lock;
 pub mod session;
 pub mod show;
+mod snippet;
 pub mod spans;
 mod splitting;
 pub mod syntax;

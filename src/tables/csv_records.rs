@@ -22,13 +22,16 @@ pub struct CsvRecords<'a> {
     carriage_return: bool,
     /// The fields of the record that are quoted: blanks at their ends belong to them.
     quoted: Vec<bool>,
-    count: u64,
+    /// The place in the text at which a stop was last looked for.
+    looked: u64,
     progress: Option<Progress>,
     shown: u64,
 }
 
 /// Reading a file of this size takes a second or more.
 const LARGE: usize = 64 << 20;
+/// Bytes between two looks whether a stop was asked for.
+const LOOK: u64 = 1 << 20;
 pub(super) const NOT_CLOSED: &str = "a quote is not closed";
 
 impl<'a> CsvRecords<'a> {
@@ -51,7 +54,7 @@ impl<'a> CsvRecords<'a> {
             record: StringRecord::new(),
             carriage_return: false,
             quoted: Vec::new(),
-            count: 0,
+            looked: 0,
             progress: None,
             shown: 0,
         }
@@ -82,11 +85,12 @@ impl<'a> CsvRecords<'a> {
     /// Errors: a quote that is not closed or not at a field's end (with its line), Interrupted.
     #[allow(clippy::should_implement_trait)] // a lending iterator with errors
     pub fn next(&mut self) -> Result<Option<usize>> {
-        self.count += 1;
-        if self.count.is_multiple_of(1 << 16) {
+        let place = self.reader.position().byte();
+        // By bytes: a record may have any number of fields.
+        if place - self.looked >= LOOK {
+            self.looked = place;
             interrupt::check()?;
             if let Some(progress) = &self.progress {
-                let place = self.reader.position().byte();
                 progress.advance(place - self.shown);
                 self.shown = place;
             }
@@ -156,11 +160,21 @@ impl<'a> CsvRecords<'a> {
         if self.carriage_return && i + 1 == self.len() { field.strip_suffix('\r').unwrap_or(field) } else { field }
     }
 
+    /// Whether a field of the current record was written in quotes.
+    pub(super) fn is_quoted(&self, i: usize) -> bool {
+        self.quoted.get(i) == Some(&true)
+    }
+
+    /// The place in the text behind the current record.
+    pub(super) fn end(&self) -> usize {
+        self.reader.position().byte() as usize
+    }
+
     /// A name in the current record: blanks around it belong to it only within quotes.
     #[inline]
     pub fn name(&self, i: usize) -> &str {
         let field = self.field(i);
-        if self.quoted.get(i) == Some(&true) { field } else { trimmed(field) }
+        if self.is_quoted(i) { field } else { trimmed(field) }
     }
 
     /// Errors: another number of fields than `expected`.

@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 use polars::prelude::*;
 
 use super::csv_file::CsvFile;
+use super::csv_types::ColumnTypes;
 use super::parquet::ParquetFile;
 use super::polars_error::{polars_error, said};
 use super::table::Table;
 use super::text_file::{TextFile, trimmed};
-use crate::activity::console;
+use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Stoppable};
+use crate::memory;
 
 impl Table {
     /// The table with an apostrophe before each text and column name that a spreadsheet would take for a formula: those
@@ -27,6 +30,7 @@ impl Table {
         let failed = |e| polars_error("a table cannot be guarded", e);
         let mut columns = Vec::with_capacity(self.frame.width());
         for column in self.frame.columns() {
+            interrupt::check()?;
             let column = match column.dtype() {
                 DataType::Categorical(..) | DataType::Enum(..) => column.cast(&DataType::String).map_err(failed)?,
                 _ => column.clone(),
@@ -54,16 +58,22 @@ impl Table {
         let cells = |column: &Column| column.str().is_ok_and(|texts| texts.iter().flatten().any(ends));
         let names = self.frame.get_column_names().iter().any(|name| ends(name));
         let blanks = names || self.frame.columns().iter().any(cells);
-        CsvWriter::new(out).with_quote_style(if blanks { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary })
+        // So many rows are written at a time that a stop is heard soon, however wide they are.
+        let rows = NonZeroUsize::new((CELLS / self.frame.width().max(1)).clamp(1, ROWS)).unwrap_or(NonZeroUsize::MIN);
+        CsvWriter::new(out)
+            .with_quote_style(if blanks { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary })
+            .with_batch_size(rows)
     }
 
-    /// The text that [`Table::write_csv`] writes.
+    /// The text that [`Table::write_csv`] writes. Errors: more memory than is left; Interrupted.
     pub fn to_csv(&self) -> Result<String> {
-        let mut bytes = Vec::new();
-        self.csv_writer(&mut bytes)
-            .finish(&mut self.frame.clone())
-            .map_err(|e| polars_error("a table cannot be written as CSV", e))?;
-        String::from_utf8(bytes).map_err(|_| Error::internal("a table's CSV is not UTF-8"))
+        let mut text = Text::default();
+        let written = self.csv_writer(Stoppable::new(&mut text)).finish(&mut self.frame.clone());
+        if let Err(e) = written {
+            interrupt::check()?;
+            return Err(text.full.unwrap_or_else(|| polars_error("a table cannot be written as CSV", e)));
+        }
+        String::from_utf8(text.bytes).map_err(|_| Error::internal("a table's CSV is not UTF-8"))
     }
 
     /// Writes Parquet, whole or not at all.
@@ -85,29 +95,52 @@ impl Table {
         let csv = CsvFile::new(&text, None)?;
         let mut records = csv.records();
         let (header, _) = records.header("a line of column names")?;
-        let mut codes = vec![false; header.len()];
-        while let Some(line) = records.next()? {
+        let mut types = ColumnTypes::new(header.len());
+        // Where parts end: polars cannot be stopped while it reads one.
+        let (mut ends, mut begin, mut rows) = (Vec::new(), 0, 0u64);
+        loop {
+            let end = records.end();
+            // Blank lines between records stay inside a part.
+            if end - begin >= PART && !csv.text()[end..].starts_with(['\r', '\n']) {
+                ends.push(end);
+                begin = end;
+            }
+            let Some(line) = records.next()? else { break };
             records.expect_fields(header.len(), line)?;
-            codes.iter_mut().enumerate().for_each(|(i, code)| *code |= is_code(records.field(i)));
+            (0..header.len()).for_each(|i| types.see(i, records.field(i), records.is_quoted(i)));
+            rows += 1;
         }
         let mut seen = HashSet::new();
         if let Some(twice) = header.iter().find(|name| !seen.insert(name.as_str())) {
             return Err(Error::in_file(path, format!("column \"{twice}\" appears twice")));
         }
-        let codes = header.iter().zip(codes).filter(|(_, code)| *code);
-        let texts: Schema = codes.map(|(name, _)| Field::new(name.as_str().into(), DataType::String)).collect();
         for note in &csv.notes {
             console::log(&format!("{}: {note}", path.display()));
         }
-        let mut frame = CsvReadOptions::default()
-            .with_infer_schema_length(None)
-            .with_schema_overwrite(Some(Arc::new(texts)))
-            .map_parse_options(|o| o.with_separator(csv.delimiter()))
-            .into_reader_with_file_handle(std::io::Cursor::new(csv.text()))
-            .finish()
-            .map_err(|e| polars_error(path.display(), e).about_file(path))?;
-        // polars keeps doubled quotes in names.
-        frame.set_column_names(&header).map_err(|e| polars_error(path.display(), e).about_file(path))?;
+        let schema = Arc::new(types.schema(&header));
+        let bytes = rows.saturating_mul(header.len() as u64).saturating_mul(16).saturating_add(csv.text().len() as u64);
+        memory::check(&format!("the table in {}", path.display()), bytes).map_err(|e| e.about_file(path))?;
+        let mut frame = DataFrame::empty_with_schema(&schema);
+        if rows == 0 {
+            return Ok(Table { frame });
+        }
+        let failed = |e| polars_error(path.display(), e).about_file(path);
+        let mut begin = 0;
+        for end in ends.into_iter().chain([csv.text().len()]) {
+            interrupt::check()?;
+            if begin == end {
+                break;
+            }
+            let part = CsvReadOptions::default()
+                .with_has_header(begin == 0)
+                .with_infer_schema_length(Some(0))
+                .with_schema(Some(schema.clone()))
+                .map_parse_options(|o| o.with_separator(csv.delimiter()))
+                .into_reader_with_file_handle(std::io::Cursor::new(&csv.text()[begin..end]))
+                .finish();
+            frame.vstack_mut(part.map_err(failed)?.rechunk_mut()).map_err(failed)?;
+            begin = end;
+        }
         Ok(Table { frame })
     }
 
@@ -131,8 +164,8 @@ impl Table {
     }
 }
 
-/// A text with an apostrophe where a spreadsheet would take it for a formula.
-fn guarded(text: &str) -> Cow<'_, str> {
+/// A text as [`Table::guarded`] has it: with an apostrophe where a spreadsheet would take it for a formula.
+pub fn guarded(text: &str) -> Cow<'_, str> {
     const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
     if text.starts_with(FORMULA) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
@@ -141,9 +174,38 @@ fn guarded_name(name: &str) -> PlSmallStr {
     PlSmallStr::from_str(&guarded(name))
 }
 
-/// Whether a field is digits that a number would not give back, such as 000005.
-fn is_code(field: &str) -> bool {
-    matches!(field.as_bytes(), [b'0', rest @ ..] if !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+/// Cells and rows that are written at a time, at most.
+const CELLS: usize = 1 << 20;
+const ROWS: usize = 1024;
+/// Bytes of CSV that polars reads at a time, at least.
+const PART: usize = 32 << 20;
+
+/// A text that grows as long as there is memory.
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    /// Why it grew no further.
+    full: Option<Error>,
+}
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let needed = self.bytes.len() + bytes.len();
+        if needed > self.bytes.capacity() {
+            let room = needed.max(2 * self.bytes.capacity());
+            if let Err(error) = memory::check("the text", room as u64) {
+                self.full = Some(error);
+                return Err(std::io::Error::other("no memory"));
+            }
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -221,5 +283,47 @@ mod tests {
         assert!(error(b"a,a\n1,2\n").ends_with("column \"a\" appears twice"));
         std::fs::write(&path, b"PAR1 and no more").unwrap();
         assert!(Table::read_parquet(&path).unwrap_err().message.contains("x.csv is not a complete Parquet file: "));
+    }
+
+    #[test]
+    fn a_large_file_is_read_in_parts_with_the_types_of_all_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let filler = "x".repeat(1 << 20);
+        let mut text = String::from("n,text,half\n");
+        let mut rows = Vec::new();
+        for i in 0..100 {
+            // A quoted text over several lines, in which no part may end.
+            text += &format!("{i},\"{filler}\n\"\"{i}\"\"\",{}\n", if i == 99 { "0.5" } else { "1" });
+            rows.push(i as i64);
+        }
+        assert!(text.len() > 3 * PART);
+        std::fs::write(&path, text).unwrap();
+        let table = Table::read_csv(&path).unwrap();
+        assert_eq!(table.column("n").unwrap(), rows.into_iter().map(Cell::Int).collect::<Vec<_>>());
+        let texts = table.column("text").unwrap();
+        assert!((0..100).all(|i| texts[i] == Cell::from(format!("{filler}\n\"{i}\"").as_str())));
+        assert_eq!(table.column("half").unwrap()[98..], [Cell::Float(1.0), Cell::Float(0.5)]);
+    }
+
+    #[test]
+    fn reading_and_writing_hear_a_stop() {
+        use crate::activity::Activity;
+        use crate::error::ErrorKind;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        table().write_csv(&path).unwrap();
+        let activity = Activity::background("test".into(), None);
+        activity.stop();
+        activity.enter(|| {
+            let failures = [
+                table().to_csv().map(|_| ()),
+                table().write_csv(folder.path().join("y.csv")),
+                table().write_parquet(folder.path().join("y.parquet")),
+                Table::read_csv(&path).map(|_| ()),
+            ];
+            failures.into_iter().for_each(|failed| assert_eq!(failed.unwrap_err().kind, ErrorKind::Interrupted));
+        });
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -7,6 +7,7 @@ use tch::Device;
 
 use super::checkpoint::TrainingState;
 use crate::activity::{console, panics};
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::runs::Work;
 
@@ -28,23 +29,17 @@ impl CheckpointPolicy {
     ///
     /// `CPSD_CHECKPOINT_EVERY` is another interval in seconds, and `CPSD_CHECKPOINT_THREAD` (`0` or `1`) says whether a thread writes.
     pub fn of(device: Device) -> CheckpointPolicy {
-        let set = |name: &str| std::env::var(name).ok();
-        CheckpointPolicy::from_settings(device, set("CPSD_CHECKPOINT_EVERY"), set("CPSD_CHECKPOINT_THREAD"))
+        let every = environment::number("CPSD_CHECKPOINT_EVERY", 0.0..=1e9);
+        CheckpointPolicy::from_settings(device, every, environment::flag("CPSD_CHECKPOINT_THREAD"))
     }
 
-    fn from_settings(device: Device, every: Option<String>, thread: Option<String>) -> CheckpointPolicy {
+    fn from_settings(device: Device, every: Option<f64>, thread: Option<bool>) -> CheckpointPolicy {
         let mut policy = match device.is_cuda() {
             false => CheckpointPolicy { every: Duration::from_millis(500), share: 20, in_background: false },
             true => CheckpointPolicy { every: Duration::from_secs(300), share: 4, in_background: true },
         };
-        if let Some(seconds) = every.and_then(|text| text.parse().ok()).filter(|x: &f64| (0.0..1e9).contains(x)) {
-            policy.every = Duration::from_secs_f64(seconds);
-        }
-        match thread.as_deref() {
-            Some("0") => policy.in_background = false,
-            Some("1") => policy.in_background = true,
-            _ => {}
-        }
+        policy.every = every.map_or(policy.every, Duration::from_secs_f64);
+        policy.in_background = thread.unwrap_or(policy.in_background);
         policy
     }
 }
@@ -253,15 +248,13 @@ mod tests {
 
     #[test]
     fn a_gpu_writes_seldom_and_by_a_thread() {
-        let of = |device, every: &str, thread: &str| {
-            let set = |text: &str| (!text.is_empty()).then(|| text.to_string());
-            let policy = CheckpointPolicy::from_settings(device, set(every), set(thread));
+        let of = |device, every, thread| {
+            let policy = CheckpointPolicy::from_settings(device, every, thread);
             (policy.every.as_millis(), policy.in_background)
         };
-        assert_eq!(of(Device::Cpu, "", ""), (500, false));
-        assert_eq!(of(Device::Cuda(1), "", ""), (300_000, true));
-        assert_eq!(of(Device::Cuda(0), "0.25", "0"), (250, false));
-        assert_eq!(of(Device::Cpu, "-1", "1"), (500, true));
-        assert_eq!(of(Device::Cpu, "soon", "maybe"), (500, false));
+        assert_eq!(of(Device::Cpu, None, None), (500, false));
+        assert_eq!(of(Device::Cuda(1), None, None), (300_000, true));
+        assert_eq!(of(Device::Cuda(0), Some(0.25), Some(false)), (250, false));
+        assert_eq!(of(Device::Cpu, None, Some(true)), (500, true));
     }
 }

@@ -23,7 +23,7 @@ pub fn at_once(device: Device, side: i64, on_cpu: usize) -> usize {
     }
 }
 
-/// Forward passes without a gradient, of so many pictures at once that they fit into the memory.
+/// Passes over a split without a gradient, of so many pictures at once that they fit into the memory.
 pub struct Fitting {
     /// What is computed, as in "teacher outputs".
     what: &'static str,
@@ -34,10 +34,30 @@ pub struct Fitting {
 }
 
 impl Fitting {
-    /// `on_cpu`: pictures at once on the CPU.
-    pub fn new(what: &'static str, model: &Model, on_cpu: usize) -> Fitting {
-        let batch = at_once(model.device, model.image_size(), on_cpu);
-        Fitting { what, side: model.image_size(), batch, most: batch }
+    /// Does `work`, which computes `what` in batches. `on_cpu`: pictures at once on the CPU.
+    ///
+    /// Errors: those of `work`; one of memory, wherever in it, says batch and size.
+    pub fn over<R>(
+        what: &'static str,
+        model: &Model,
+        on_cpu: usize,
+        work: impl FnOnce(&mut Fitting) -> Result<R>,
+    ) -> Result<R> {
+        let side = model.image_size();
+        let batch = at_once(model.device, side, on_cpu);
+        Fitting { what, side, batch, most: batch }.named(work)
+    }
+
+    fn named<R>(mut self, work: impl FnOnce(&mut Fitting) -> Result<R>) -> Result<R> {
+        work(&mut self).map_err(|error| match error.kind {
+            ErrorKind::Memory => {
+                let Fitting { what, side, most, .. } = self;
+                let pictures = if most == 1 { "one picture".to_string() } else { format!("{most} pictures at once") };
+                let message = format!("{what}: {pictures} of {side} × {side} pixels: {error}");
+                Error { message, ..error }
+            }
+            _ => error,
+        })
     }
 
     /// Pictures per batch.
@@ -48,7 +68,7 @@ impl Fitting {
     /// `compute` of a batch `[n, ...]`, which gives a row per picture. Where memory ends, the batch is taken in parts of half the size, down
     /// to one picture, and so are those that follow; this is said once.
     ///
-    /// Errors: those of `compute`; Memory if one picture does not fit; Interrupted.
+    /// Errors: those of `compute`, Memory if one picture does not fit; Interrupted.
     pub fn run(&mut self, x: &Tensor, compute: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let n = x.size().first().copied().unwrap_or(0);
         let (mut parts, mut at) = (Vec::new(), 0);
@@ -63,11 +83,6 @@ impl Fitting {
                 Err(error) if error.kind == ErrorKind::Memory && take > 1 => {
                     interrupt::check()?;
                     self.halve(take as usize);
-                }
-                Err(error) if error.kind == ErrorKind::Memory => {
-                    let side = self.side;
-                    let message = format!("{}: one picture of {side} × {side} pixels: {error}", self.what);
-                    return Err(Error { message, ..error });
                 }
                 Err(error) => return Err(error),
             }
@@ -157,8 +172,14 @@ mod tests {
     #[test]
     fn one_picture_that_does_not_fit_and_other_errors_end_it() {
         let x = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
-        let error = fitting(2).run(&x, |_| Err(ended())).unwrap_err();
+        let error = fitting(2).named(|fitting| fitting.run(&x, |_| Err(ended()))).unwrap_err();
         assert!(error.message.starts_with("test: one picture of 448 × 448 pixels: out of memory on cuda:0"), "{error}");
+        // Whatever else of it does not fit: the upload of a batch, the rows of all.
+        let error = fitting(2).named(|_| Err::<(), _>(ended())).unwrap_err();
+        assert!(
+            error.message.starts_with("test: 2 pictures at once of 448 × 448 pixels: out of memory on cuda:0"),
+            "{error}"
+        );
         let calls = RefCell::new(0);
         let error = fitting(2).run(&x, |_| {
             *calls.borrow_mut() += 1;

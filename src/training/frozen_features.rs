@@ -1,11 +1,9 @@
 //! The output of a backbone's frozen stages for a fixed set of views, computed once and kept in the run store.
 
-use std::time::Instant;
-
 use serde_json::{Value, json};
 
 use super::fitting::Fitting;
-use super::stored_rows::{StoredRows, append_half};
+use super::stored_rows::{FEATURES, StoredRows, append_half, made_by};
 use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
@@ -28,43 +26,49 @@ fn spec(model: &Model, dataset: &Dataset, views: &Views) -> Result<Value> {
     Ok(spec)
 }
 
-const KIND: &str = "features";
+const KIND: &str = FEATURES;
+
+/// The run of the frozen features of every view of every image of `dataset`.
+pub fn run_of(model: &Model, dataset: &Dataset, views: &Views) -> Result<String> {
+    Ok(id_of(KIND, &spec(model, dataset, views)?))
+}
 
 /// Whether the store has the frozen features of every view of every image of `dataset`.
 pub fn is_stored(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<bool> {
-    Ok(store.find(&id_of(KIND, &spec(model, dataset, views)?)).is_some())
+    Ok(store.find(&run_of(model, dataset, views)?).is_some())
 }
 
 /// The frozen features of every view of every image of `dataset`, from the store or computed now on the model's device.
 ///
-/// Errors: a picture that cannot be read (named), Io, Interrupted (the rows computed so far are dropped).
+/// Errors: a picture that cannot be read (named), Io, Interrupted (the rows computed so far are kept, and the next
+/// call goes on behind them).
 pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views: &Views) -> Result<StoredRows> {
     let run = store.find_or_make(KIND, &spec(model, dataset, views)?, |work| {
-        let order = views.all(dataset.len());
+        let mut order = views.all(dataset.len());
         let total = order.len();
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-        let mut fitting = Fitting::new("features of frozen stages", model, BATCH);
         let (pictures, augment) = (dataset.clone(), views.augment.clone());
-        let batches = Batches::new(pictures, side as u32, augment, order, fitting.batch(), views.seed, model.device)?;
-        let started = Instant::now();
-        let mut shape: Vec<i64> = vec![];
-        work.write_whole(StoredRows::FILE, |out| {
+        Fitting::over("features of frozen stages", model, BATCH, |fitting| {
+            let batch = fitting.batch();
+            let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, batch))?;
+            progress.set(out.rows());
+            // They end with a batch, so the others are those of a maker who was never stopped.
+            order.drain(..out.rows() as usize);
+            let batches = Batches::new(pictures, side as u32, augment, order, batch, views.seed, model.device)?;
             for batch in batches {
                 interrupt::check()?;
-                work.check()?;
                 let batch = batch?;
                 let n = batch.rows.len();
                 let pixels = batch.tensor(model.device)?;
                 let maps = fitting.run(&pixels, |pixels| model.frozen_features(&model.normalise(pixels)?))?;
-                let maps = maps.f_permute([0, 2, 3, 1])?;
-                shape = maps.size()[1..].to_vec();
-                append_half(out, &maps)?;
+                append_half(&mut out, &maps.f_permute([0, 2, 3, 1])?)?;
                 progress.advance(n as u64);
             }
-            Ok(())
-        })?;
-        Ok(json!({ "rows": total, "shape": shape, "seconds": started.elapsed().as_secs_f64() }))
+            let summary = json!({ "rows": total, "shape": out.shape(), "seconds": out.seconds() });
+            out.finish()?;
+            Ok(summary)
+        })
     })?;
     StoredRows::open(&run)
 }

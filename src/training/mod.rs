@@ -3,13 +3,13 @@
 //! - `options`: the options of a training and their defaults; `options_together`: those that exclude each other
 //! - `job`: one training as data; `naming`: a job with its initial model and the id of its run
 //! - `run`: one job through the run store; `side_by_side`: several jobs; `on_cluster`: as tasks of a queue; `job_file`: a job for a worker process;
-//!   `shared_features`: the features that several jobs read
+//!   `shared_features`, `shared_outputs`: the features and teachers' outputs that several jobs read
 //! - `peers`: the processes that train one model, and what each has of a batch; `several`: starts them
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
-//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone; `read_ahead`: items made by a
-//!   thread before they are used; `gathered`: rows that wait on their device
+//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `gathered`: rows that wait on their device
 //! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
 //! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
@@ -34,7 +34,7 @@ pub mod known_labels;
 mod metrics_file;
 pub mod model_inputs;
 mod naming;
-mod on_cluster;
+pub mod on_cluster;
 pub mod optimiser;
 pub mod options;
 mod options_together;
@@ -42,12 +42,12 @@ mod peers;
 pub mod plan;
 pub mod predict;
 mod rate_factors;
-mod read_ahead;
 pub mod recipes;
 pub mod run;
 pub mod schedule;
 mod several;
 mod shared_features;
+mod shared_outputs;
 pub mod side_by_side;
 pub mod stored_rows;
 pub mod teacher_outputs;

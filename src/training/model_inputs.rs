@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::frozen_features::frozen_features;
 use super::peers::Peers;
-use super::read_ahead::ReadAhead;
 use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
+use crate::activity::read_ahead::ReadAhead;
 use crate::error::{ErrorKind, Result};
 use crate::images::{Batches, Dataset, epoch_order};
 use crate::models::heads::{Answer, Truth};
@@ -122,7 +122,19 @@ impl ModelInputs {
 
     /// Every (image, view) once, in the order of [`StoredRows`].
     pub fn all<'a>(&'a self, model: &'a Model, batch: usize) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
-        self.batches(model, self.views().all(self.num_pictures()), batch)
+        self.all_from(0, model, batch)
+    }
+
+    /// As [`all`](Self::all), without the first `row` rows: a multiple of `batch`.
+    pub fn all_from<'a>(
+        &'a self,
+        row: usize,
+        model: &'a Model,
+        batch: usize,
+    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
+        let mut all = self.views().all(self.num_pictures());
+        all.drain(..row.min(all.len()));
+        self.batches(model, all, batch)
     }
 
     fn views(&self) -> &Views {

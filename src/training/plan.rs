@@ -3,19 +3,31 @@
 //! The id of a run follows from its specification, which holds the ids of its teachers' runs and not their weights. So
 //! a whole chain of teachers and students can be named before the first of them is trained.
 
+use std::collections::{HashMap, HashSet};
+
 use super::cost::Costs;
 use super::job::Job;
 use super::naming::NamedJob;
+use super::on_cluster;
 use super::run::load;
 use super::trained_model::Trained;
-use crate::error::Result;
+use crate::cluster::Cluster;
+use crate::error::{Error, Result};
 use crate::runs::RunStore;
 
 /// Trainings in the order in which a script asks for them.
 pub struct Plan {
     pub trainings: Vec<Planned>,
+    /// The ids of all trainings.
+    ids: HashSet<String>,
     /// None when trainings are not timed.
     costs: Option<Costs>,
+    /// Those that are to run in a queue and can begin now. None when they are only listed.
+    jobs: Option<Vec<Job>>,
+    /// Why a training cannot run in a queue.
+    refused: Option<Error>,
+    /// The queue in which they would run.
+    pub cluster: Option<Cluster>,
 }
 
 /// One training.
@@ -31,6 +43,8 @@ pub struct Planned {
     pub epochs: u64,
     pub seed: u64,
     pub status: StoreStatus,
+    /// The runs of its teachers.
+    pub teachers: Vec<String>,
     /// Its time with this machine to itself. None when it is in the store or was not timed.
     pub seconds: Option<f64>,
     /// Bytes of its run on disk, with kept features and teacher outputs; 0 when it is in the store.
@@ -65,17 +79,44 @@ const CHECKPOINT: u64 = 3;
 impl Plan {
     /// An empty plan. With `timing`, a few steps of every kind of training are run to estimate the time of all.
     pub fn new(timing: bool) -> Plan {
-        Plan { trainings: Vec::new(), costs: timing.then(Costs::default) }
+        Plan {
+            trainings: Vec::new(),
+            ids: HashSet::new(),
+            costs: timing.then(Costs::default),
+            jobs: None,
+            refused: None,
+            cluster: None,
+        }
+    }
+
+    /// An empty plan that collects the trainings which can begin, for [`jobs_to_do`](Self::jobs_to_do). A model of the store is not
+    /// read: its stand-in has the run, and initial weights.
+    pub fn collecting() -> Plan {
+        Plan { jobs: Some(Vec::new()), ..Plan::new(false) }
     }
 
     /// Adds a training, once however often it is asked for. Returns the model from the store, or one at its initial
     /// weights under the id that the trained model will have.
     ///
-    /// Errors: those that the training itself would begin with (options, labels, missing weights).
+    /// Errors: those that the training itself would begin with (options, labels, missing weights); where trainings are collected, one
+    /// that cannot leave this process.
     pub fn add(&mut self, store: &RunStore, job: &Job) -> Result<Trained> {
+        if self.jobs.is_some()
+            && let Err(error) = on_cluster::check_functions(job)
+        {
+            self.refused.get_or_insert(error.clone());
+            return Err(error);
+        }
         let named = NamedJob::new(job)?;
         let found = store.find(&named.id);
-        if !self.trainings.iter().any(|t| t.id == named.id) {
+        if self.ids.insert(named.id.clone()) {
+            let teachers = teachers(job);
+            if let Some(jobs) = self.jobs.as_mut().filter(|_| found.is_none()) {
+                let to_do = |id: &String| self.trainings.iter().any(|t| t.id == *id && t.status != StoreStatus::Stored);
+                if !teachers.iter().any(to_do) {
+                    jobs.push(job.clone());
+                }
+            }
             let NamedJob { job, model, train, id, .. } = &named;
             let mut planned = Planned {
                 id: id.clone(),
@@ -90,6 +131,7 @@ impl Plan {
                     None if store.has_checkpoint(id) => StoreStatus::Stopped,
                     None => StoreStatus::New,
                 },
+                teachers,
                 seconds: None,
                 bytes: 0,
                 checkpoint: 0,
@@ -106,8 +148,57 @@ impl Plan {
             self.trainings.push(planned);
         }
         match found {
-            Some(run) => load(run),
-            None => Ok(Trained::new(named.model, named.id, None, job.train.labels.labels().to_vec())),
+            Some(run) if self.jobs.is_none() => load(run),
+            run => Ok(Trained::new(named.model, named.id, run, job.train.labels.labels().to_vec())),
+        }
+    }
+
+    /// The collected trainings that can begin: those that the store does not have, and all of whose teachers it has.
+    pub fn jobs_to_do(&mut self) -> Vec<Job> {
+        self.jobs.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Why a training cannot run in a queue, if one was asked for.
+    pub fn refused(&self) -> Option<&Error> {
+        self.refused.as_ref()
+    }
+
+    /// The trainings to do by stage: those of the first need nothing that is to do, those of a later one need one of the stage before.
+    pub fn stages(&self) -> Vec<Vec<&Planned>> {
+        let mut stage_of: HashMap<&str, usize> = HashMap::new();
+        let mut stages: Vec<Vec<&Planned>> = Vec::new();
+        for training in self.to_do() {
+            let after = training.teachers.iter().filter_map(|id| stage_of.get(id.as_str())).map(|stage| stage + 1);
+            let stage = after.max().unwrap_or(0);
+            stage_of.insert(&training.id, stage);
+            if stages.len() <= stage {
+                stages.resize(stage + 1, Vec::new());
+            }
+            stages[stage].push(training);
+        }
+        stages
+    }
+
+    /// Tasks of a queue by stage, with its number of trainings in each. Empty without a queue.
+    pub fn tasks(&self) -> Vec<usize> {
+        let Some(cluster) = &self.cluster else { return vec![] };
+        self.stages().iter().map(|stage| stage.len().div_ceil(cluster.trainings_per_task().max(1))).collect()
+    }
+
+    /// Seconds until all that is to do is done, if as much runs at once as the queue's options allow: the longest chain of a training and
+    /// its teachers, or where fewer run at once than there are, their share of all if that is longer. None without a queue, or when a
+    /// training was not timed.
+    pub fn seconds_in_queue(&self) -> Option<f64> {
+        let cluster = self.cluster.as_ref()?;
+        let mut end: HashMap<&str, f64> = HashMap::new();
+        for training in self.to_do() {
+            let begin = training.teachers.iter().filter_map(|id| end.get(id.as_str())).fold(0.0, |a: f64, b| a.max(*b));
+            end.insert(&training.id, begin + training.seconds?);
+        }
+        let longest = end.values().fold(0.0, |a: f64, b| a.max(*b));
+        match cluster.options.parallel {
+            0 => Some(longest),
+            n => Some(longest.max(self.seconds()? / (n * cluster.trainings_per_task().max(1)) as f64)),
         }
     }
 
@@ -129,5 +220,60 @@ impl Plan {
     /// Bytes of the largest checkpoint, on top of [`bytes`](Self::bytes) while its training runs.
     pub fn checkpoint(&self) -> u64 {
         self.to_do().map(|t| t.checkpoint).max().unwrap_or(0)
+    }
+}
+
+/// The runs of a job's teachers.
+fn teachers(job: &Job) -> Vec<String> {
+    job.distillation.iter().flat_map(|d| &d.ensembles).flat_map(|ensemble| ensemble.run_ids()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::ClusterOptions;
+
+    fn planned(id: &str, teachers: &[&str], seconds: f64) -> Planned {
+        Planned {
+            id: id.into(),
+            name: id.into(),
+            model: String::new(),
+            labels: 1,
+            pictures: 1,
+            epochs: 1,
+            seed: 0,
+            status: if seconds == 0.0 { StoreStatus::Stored } else { StoreStatus::New },
+            teachers: teachers.iter().map(|id| id.to_string()).collect(),
+            seconds: (seconds > 0.0).then_some(seconds),
+            bytes: 0,
+            checkpoint: 0,
+        }
+    }
+
+    #[test]
+    fn tasks_come_in_stages_and_the_longest_chain_counts() {
+        let mut plan = Plan::new(true);
+        plan.trainings = vec![
+            planned("a", &[], 10.0),
+            planned("b", &[], 30.0),
+            planned("old", &[], 0.0),
+            planned("s", &["a", "b"], 5.0),
+            planned("t", &["old"], 50.0),
+            planned("u", &["s", "old"], 1.0),
+        ];
+        assert!(plan.tasks().is_empty() && plan.seconds_in_queue().is_none());
+        let of = |parallel, gres: Option<&str>| {
+            Some(Cluster::slurm(ClusterOptions {
+                parallel,
+                gres: gres.map(str::to_string),
+                ..ClusterOptions::default()
+            }))
+        };
+        plan.cluster = of(0, None);
+        assert_eq!((plan.tasks(), plan.seconds_in_queue()), (vec![3, 1, 1], Some(50.0)));
+        plan.cluster = of(1, Some("gpu:2"));
+        assert_eq!((plan.tasks(), plan.seconds_in_queue()), (vec![2, 1, 1], Some(50.0)));
+        plan.cluster = of(1, None);
+        assert_eq!(plan.seconds_in_queue(), Some(96.0));
     }
 }

@@ -128,13 +128,14 @@ fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Resul
     let model = trained.model_on(device_pool::here())?;
     let inputs = ModelInputs::new(store, &model, dataset, Views::centre())?;
     let progress = Progress::new(format!("predicting {}", dataset.split), dataset.len() as u64, "images");
-    let mut logits = Gathered::default();
-    let mut fitting = Fitting::new("predictions", &model, 128);
-    for batch in inputs.all(&model, fitting.batch())? {
-        interrupt::check()?;
-        let batch = batch?;
-        logits.push(fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?)?;
-        progress.advance(batch.images.len() as u64);
-    }
-    logits.rows(model.labels.len())
+    Fitting::over("predictions", &model, 128, |fitting| {
+        let mut logits = Gathered::default();
+        for batch in inputs.all(&model, fitting.batch())? {
+            interrupt::check()?;
+            let batch = batch?;
+            logits.push(fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?)?;
+            progress.advance(batch.images.len() as u64);
+        }
+        logits.rows(model.labels.len())
+    })
 }

@@ -60,15 +60,14 @@ impl<'a> RateFactors<'a> {
     /// Sets the factors of `groups`, unless all are 1.
     pub fn set(options: &'a TrainOptions, model: &Model, flat: &Flat, groups: &mut Groups) -> Result<()> {
         if options.lr_factors.is_empty() && options.layer_decay == 1.0 {
-            return match options.backbone_lr == 1.0 {
-                true => Ok(()),
-                false => {
-                    groups.set_factors(flat, |name| if model.is_of_backbone(name) { options.backbone_lr } else { 1.0 })
-                }
-            };
+            if options.backbone_lr != 1.0 {
+                groups.set_factors(flat, |name| if model.is_of_backbone(name) { options.backbone_lr } else { 1.0 });
+            }
+            return Ok(());
         }
         let factors = RateFactors { options, stages: model.num_stages(), parts: model.parts()? };
-        groups.set_factors(flat, |name| factors.of(name))
+        groups.set_factors(flat, |name| factors.of(name));
+        Ok(())
     }
 
     fn of(&self, name: &str) -> f64 {

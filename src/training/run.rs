@@ -1,8 +1,5 @@
 //! One job through the run store: found, resumed or trained.
 
-use std::cell::RefCell;
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -12,12 +9,14 @@ use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::on_cluster;
+use super::optimiser::Form;
 use super::options::{Select, SelectOn};
 use super::peers::{Peers, appeared};
 use super::several;
 use super::trained_model::Trained;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
+use crate::activity::waiting::Making;
 use crate::distributed::Place;
 use crate::error::{Error, Result};
 use crate::executors::{device_pool, pool};
@@ -105,31 +104,12 @@ fn follow(store: &RunStore, job: &Job, mut callbacks: Callbacks, peers: &Peers) 
     finished(run, &job, &mut callbacks)
 }
 
-thread_local! {
-    /// The stores and ids of the trainings that this thread does, the innermost last.
-    static UNDER_WAY: RefCell<Vec<(PathBuf, String)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A training of this thread, until it is dropped.
-struct UnderWay;
-
-impl UnderWay {
-    /// Errors: this thread does that training already. It would wait for itself.
-    fn begin(store: &RunStore, id: &str) -> Result<UnderWay> {
-        let training = (store.root().to_path_buf(), id.to_string());
-        if UNDER_WAY.with_borrow(|all| all.contains(&training)) {
-            return Err(Error::argument(format!("{id} is being trained by the very call that asks for it"))
-                .with_help("a closure that is called while a training runs cannot ask for that training's model"));
-        }
-        UNDER_WAY.with_borrow_mut(|all| all.push(training));
-        Ok(UnderWay)
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        UNDER_WAY.with_borrow_mut(Vec::pop);
-    }
+/// Marks the run as what this thread makes. Errors: this thread makes it already, and would wait for itself.
+fn begin_making(store: &RunStore, id: &str) -> Result<Making> {
+    Making::begin(store.root().join(id)).ok_or_else(|| {
+        Error::argument(format!("{id} is being trained by the very call that asks for it"))
+            .with_help("a closure that is called while a training runs cannot ask for that training's model")
+    })
 }
 
 /// How GPUs compute in a training on so many pictures.
@@ -149,7 +129,7 @@ fn lead(
     threads: usize,
 ) -> Result<Option<Trained>> {
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
-    let _under_way = UnderWay::begin(store, &id)?;
+    let _making = begin_making(store, &id)?;
     let job = &job;
     let tell = |finished: bool| peers.tell(BEGUN, &json!({ "id": id, "finished": finished }));
     // Its maker may need the GPU that this thread has.
@@ -203,6 +183,10 @@ fn lead(
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
+    // With other last bits than the CPU has by itself.
+    if outcome.form == Form::Fused {
+        summary["fused_optimiser"] = json!(true);
+    }
     if let Some(engine) = peers.engine() {
         summary["nproc"] = json!(peers.size());
         summary["backend"] = json!(engine);

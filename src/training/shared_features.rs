@@ -2,7 +2,7 @@
 
 use tch::Device;
 
-use super::frozen_features::{frozen_features, is_stored};
+use super::frozen_features::{frozen_features, is_stored, run_of};
 use super::job::Job;
 use super::options::Images;
 use super::run::flags_of;
@@ -14,47 +14,55 @@ use crate::models::Model;
 use crate::runs::RunStore;
 use crate::torch::flags;
 
-/// The features that a job reads and others share: the model, on the CPU, and the views of each split. None where it reads pictures, or
-/// other images than the others.
-type Needed = Option<(Model, Vec<(Dataset, Views)>)>;
+/// The features that a job shares with others and that the store lacks: the model, on the CPU, and the views of each split. None where it
+/// reads pictures, or other images than the others, and where the store has them all.
+type Missing = Option<(Model, Vec<(Dataset, Views)>)>;
 
-fn needed(job: &Job) -> Result<Needed> {
+fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
     let options = &job.options;
-    if options.model.freeze == 0 || options.images == Images::Containing {
+    if !shares(job) {
         return Ok(None);
     }
     let (train, val) = job.splits()?;
     let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, Device::Cpu)?;
-    let mut splits = vec![(train, Views::of_training(options)), (val, Views::of_evaluation(options))];
+    let mut missing = Vec::new();
+    for (dataset, views) in views_of(job, train, val) {
+        if !is_stored(store, &model, &dataset, &views)? {
+            missing.push((dataset, views));
+        }
+    }
+    Ok((!missing.is_empty()).then_some((model, missing)))
+}
+
+fn shares(job: &Job) -> bool {
+    job.options.model.freeze > 0 && job.options.images != Images::Containing
+}
+
+fn views_of(job: &Job, train: Dataset, val: Dataset) -> Vec<(Dataset, Views)> {
+    let mut splits = vec![(train, Views::of_training(&job.options)), (val, Views::of_evaluation(&job.options))];
     // New views each epoch are kept nowhere.
     splits.retain(|(dataset, views)| !dataset.is_empty() && views.count > 0);
-    Ok(Some((model, splits)))
+    splits
+}
+
+/// The runs of the features that a job shares with others; `model` is the job's, on its splits.
+pub fn runs_of(job: &Job, model: &Model, train: &Dataset, val: &Dataset) -> Result<Vec<String>> {
+    if !shares(job) {
+        return Ok(vec![]);
+    }
+    let splits = views_of(job, train.clone(), val.clone());
+    splits.iter().map(|(dataset, views)| run_of(model, dataset, views)).collect()
 }
 
 /// Whether the store lacks features that the job shares with others. Touches no GPU.
 pub fn are_missing(store: &RunStore, job: &Job) -> Result<bool> {
-    let Some((model, splits)) = needed(job)? else { return Ok(false) };
-    for (dataset, views) in &splits {
-        if !is_stored(store, &model, dataset, views)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(missing(store, job)?.is_some())
 }
 
 /// Computes the features that the job shares with others, where the store does not have them, with all cores or on a GPU of the pool.
 pub fn compute_features(store: &RunStore, job: &Job) -> Result<()> {
     tch::set_num_threads(pool::cores() as i32);
-    let Some((model, mut splits)) = needed(job)? else { return Ok(()) };
-    let mut missing = Vec::new();
-    for (dataset, views) in splits.drain(..) {
-        if !is_stored(store, &model, &dataset, &views)? {
-            missing.push((dataset, views));
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let Some((model, missing)) = missing(store, job)? else { return Ok(()) };
     let place = device_pool::take("features", job.options.per_gpu)?;
     let _held = flags::hold(flags_of(job, missing.iter().map(|(dataset, _)| dataset.len()).sum()), place.device())?;
     let model = model.moved_to(place.device())?;

@@ -1,14 +1,14 @@
 //! Matrices of half-precision rows in the run store: frozen features and teacher outputs.
 
 use std::cell::RefCell;
-use std::io::Write;
 
 use rayon::prelude::*;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::activity::interrupt;
-use crate::error::{Error, ErrorKind, Result};
-use crate::runs::{Run, StoredFile};
+use crate::error::{Error, Result};
+use crate::runs::{Growing, Run, StoredFile, kind_of};
 use crate::torch;
 
 /// A matrix of half-precision rows on disk, row `view * images + image`, of which rows are read when they are needed.
@@ -22,6 +22,8 @@ pub struct StoredRows {
     row: usize,
 }
 
+/// The kind of runs whose rows are frozen features.
+pub(super) const FEATURES: &str = "features";
 /// From this number of bytes on, several threads read.
 const PARALLEL: usize = 1 << 20;
 /// The largest buffer that a thread keeps.
@@ -56,7 +58,8 @@ impl StoredRows {
         let row = product(2, &shape).filter(|&bytes| bytes <= isize::MAX as u64);
         let sizes = row.and_then(|row| Some((row, row.checked_mul(rows).filter(|&bytes| bytes <= i64::MAX as u64)?)));
         let (row, bytes) = sizes.ok_or_else(|| bad(&format!("{rows} rows of {shape:?} fit into no file")))?;
-        let file = run.open(Self::FILE)?;
+        // Teachers' outputs are read once, features in every epoch.
+        let file = if kind_of(&run.id) == Some(FEATURES) { run.open_near(Self::FILE)? } else { run.open(Self::FILE)? };
         file.check_length(bytes)?;
         let shape = shape.into_iter().map(|size| size as i64).collect();
         Ok(StoredRows { file, rows: rows as i64, shape, row: row as usize })
@@ -177,21 +180,28 @@ fn of_halves<R>(bytes: &[u8], size: &[i64], make: impl FnOnce(&Tensor) -> Result
     make(&halves)
 }
 
-/// Appends f32 rows to a file as half precision.
-pub fn append_half(out: &mut dyn Write, rows: &Tensor) -> Result<()> {
+/// What decides the bits of computed rows beside what they are of, for [`Work::grow`](crate::runs::Work::grow): the kind of device, and
+/// the rows that are computed at once.
+pub fn made_by(device: Device, batch: usize) -> Value {
+    json!({ "device": if device.is_cuda() { "cuda" } else { "cpu" }, "batch": batch })
+}
+
+/// Appends f32 rows `[n, shape...]` to a file as half precision. Errors: Io; another maker has taken the run over.
+pub fn append_half(out: &mut Growing, rows: &Tensor) -> Result<()> {
     // Converted where they are: half as many bytes to copy.
     let half = torch::read_back(&rows.f_to_kind(Kind::Half)?)?.f_contiguous()?;
     let count = half.numel();
     let mut bytes = vec![0u8; count * 2];
     half.f_copy_data_u8(&mut bytes, count)?;
-    out.write_all(&bytes).map_err(|e| Error::new(ErrorKind::Io, format!("writing rows: {e}")))
+    let size: Vec<u64> = rows.size().into_iter().map(|size| size as u64).collect();
+    let (n, shape) = size.split_first().ok_or_else(|| Error::internal("rows without a dimension"))?;
+    out.append(*n, shape, &bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::runs::RunStore;
-    use serde_json::json;
 
     fn stored(store: &RunStore, n: i64, shape: &[i64], summary: serde_json::Value) -> Run {
         let spec = json!({ "n": n, "shape": shape, "summary": summary });
@@ -200,7 +210,9 @@ mod tests {
             size.extend(shape);
             let count: i64 = size.iter().product();
             let rows = Tensor::arange(count, (Kind::Float, Device::Cpu)).remainder(2000.0).reshape(&size);
-            work.write_whole(StoredRows::FILE, |out| append_half(out, &rows))?;
+            let mut out = work.grow(StoredRows::FILE, n as u64, made_by(Device::Cpu, 16))?;
+            append_half(&mut out, &rows)?;
+            out.finish()?;
             Ok(summary.clone())
         });
         made.unwrap()

@@ -1,13 +1,14 @@
 //! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
 use super::ensemble::Ensemble;
 use super::fitting::Fitting;
+use super::job::Job;
 use super::model_inputs::ModelInputs;
 use super::options::TeacherMode;
-use super::stored_rows::{StoredRows, append_half};
+use super::stored_rows::{StoredRows, append_half, made_by};
 use super::trained_model::Trained;
 use super::views::Views;
 use crate::activity::interrupt;
@@ -15,16 +16,11 @@ use crate::activity::progress::Progress;
 use crate::error::{About, Error, Result};
 use crate::images::Dataset;
 use crate::models::{Model, Pass};
-use crate::runs::RunStore;
+use crate::runs::{RunStore, id_of};
 
-/// The logits of every view of every image, row `view * images + image`; those that the store does not have are computed on `device`.
-pub fn teacher_outputs(
-    store: &RunStore,
-    teacher: &Trained,
-    dataset: &Dataset,
-    views: &Views,
-    device: Device,
-) -> Result<StoredRows> {
+const KIND: &str = "outputs";
+
+fn spec(teacher: &Trained, dataset: &Dataset, views: &Views) -> Value {
     let mut spec = json!({
         "format": 1,
         "model": teacher.id,
@@ -32,23 +28,51 @@ pub fn teacher_outputs(
         "views": views.fingerprint(),
     });
     views.name_tf32(&mut spec);
-    let run = store.find_or_make("outputs", &spec, |work| {
+    spec
+}
+
+/// The runs of the outputs that a student reads of its teachers, on its training split. None where it asks them at every step.
+pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
+    let views = Views::of_training(&job.options);
+    let Some(distillation) = &job.distillation else { return vec![] };
+    if views.count == 0 || distillation.teacher_mode == TeacherMode::Train {
+        return vec![];
+    }
+    let teachers = distillation.ensembles.iter().flat_map(|ensemble| &ensemble.teachers);
+    let mut runs: Vec<String> = teachers.map(|teacher| id_of(KIND, &spec(teacher, train, &views))).collect();
+    runs.sort();
+    runs.dedup();
+    runs
+}
+
+/// The logits of every view of every image, row `view * images + image`; those that the store does not have are computed on `device`.
+///
+/// Errors: a picture that cannot be read, Io, Interrupted (the rows computed so far are kept, and the next call goes on behind them).
+pub fn teacher_outputs(
+    store: &RunStore,
+    teacher: &Trained,
+    dataset: &Dataset,
+    views: &Views,
+    device: Device,
+) -> Result<StoredRows> {
+    let run = store.find_or_make(KIND, &spec(teacher, dataset, views), |work| {
         let teacher = teacher.on(device)?;
         let model = teacher.model();
         let inputs = ModelInputs::new(store, &model, dataset, views.clone())?;
         let total = views.all(dataset.len()).len();
         let progress = Progress::new("teacher outputs", total as u64, "images");
-        let mut fitting = Fitting::new("teacher outputs", &model, 256);
-        work.write_whole(StoredRows::FILE, |out| {
-            for batch in inputs.all(&model, fitting.batch())? {
+        Fitting::over("teacher outputs", &model, 256, |fitting| {
+            let batch = fitting.batch();
+            let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, batch))?;
+            progress.set(out.rows());
+            for batch in inputs.all_from(out.rows() as usize, &model, batch)? {
                 interrupt::check()?;
-                work.check()?;
                 let batch = batch?;
                 let logits = fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(&model, x, Pass::EVAL)))?;
-                append_half(out, &logits)?;
+                append_half(&mut out, &logits)?;
                 progress.advance(batch.rows.len() as u64);
             }
-            Ok(())
+            out.finish()
         })?;
         Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
     })?;

@@ -9,7 +9,7 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::models::Model;
+use crate::models::{Beside, Model};
 use crate::runs::{Run, Work};
 
 /// The files of a model in the folder of its run.
@@ -86,11 +86,11 @@ impl Trained {
     ///
     /// Errors: Io; Data for a file that is cut short or has another format.
     pub fn load(path: &Path) -> Result<Self> {
-        Self::load_on(path, None)
+        Self::load_on(path, Beside::NONE)
     }
 
-    /// [`load`](Self::load) for a model on the TorchScript module `module` ([`Model::load_on`]).
-    pub fn load_on(path: &Path, module: Option<&Path>) -> Result<Self> {
+    /// [`load`](Self::load) for a model with files beside its own ([`Model::load_on`]).
+    pub fn load_on(path: &Path, beside: Beside) -> Result<Self> {
         let content = files::read(path)?;
         // The file of a run, named by its path.
         if path.file_name().is_some_and(|name| name == MODEL)
@@ -98,7 +98,7 @@ impl Trained {
         {
             run.check(MODEL, &content)?;
         }
-        Self::parse(path, &content, None, module)
+        Self::parse(path, &content, None, beside)
     }
 
     /// Reads the model of a finished training.
@@ -107,11 +107,11 @@ impl Trained {
     pub fn of_run(run: Run) -> Result<Self> {
         run.spec()?;
         let content = run.read(MODEL)?;
-        Self::parse(&run.path(MODEL), &content, Some(run), None)
+        Self::parse(&run.path(MODEL), &content, Some(run), Beside::NONE)
     }
 
-    fn parse(path: &Path, content: &[u8], run: Option<Run>, module: Option<&Path>) -> Result<Self> {
-        let (model, extra) = Model::parse_on(path, content, module, Device::Cpu)?;
+    fn parse(path: &Path, content: &[u8], run: Option<Run>, beside: Beside) -> Result<Self> {
+        let (model, extra) = Model::parse_on(path, content, beside, Device::Cpu)?;
         let vocabulary = match extra.get("vocabulary") {
             Some(list) => serde_json::from_value(list.clone())
                 .map_err(|_| Error::in_file(path, "its vocabulary is not a list of names"))?,

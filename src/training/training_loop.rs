@@ -14,7 +14,7 @@ use super::gathered::Gathered;
 use super::job::Job;
 use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
-use super::optimiser::{Average, CopyOf, Flat, Groups, UpdateRule};
+use super::optimiser::{Average, CopyOf, Flat, Form, Groups, UpdateRule};
 use super::options::{EmaStart, Select};
 use super::peers::{Part, Peers, weighted};
 use super::rate_factors::RateFactors;
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub updates: u64,
     pub seconds: f64,
     pub final_loss: f64,
+    /// How updates were computed.
+    pub form: Form,
     /// The content of metrics.jsonl.
     pub metrics: String,
 }
@@ -161,6 +163,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                     job.name,
                     engine.state.position.epoch + 1
                 )),
+                // A stop while it is read says nothing of it.
+                Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
                 // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
@@ -227,6 +231,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             best: self.state.position.best.clone(),
             updates: self.state.position.updates,
             seconds: self.state.position.seconds,
+            form: self.state.rule.form(),
             final_loss: self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
             metrics: self.state.metrics,
         })
@@ -468,8 +473,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut logits = [Gathered::default(), Gathered::default()];
         // Whether the model has the averaged weights.
         let mut present = false;
-        let mut fitting = Fitting::new("evaluation", self.model, 256);
-        let evaluated = (|| -> Result<()> {
+        let evaluated = Fitting::over("evaluation", self.model, 256, |fitting| {
             for batch in inputs.all(self.model, fitting.batch())? {
                 interrupt::check()?;
                 let batch = batch?;
@@ -487,7 +491,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 }
             }
             Ok(())
-        })();
+        });
         if present {
             self.state.flat.set(&regular.0, &regular.1)?;
         }

@@ -1,5 +1,7 @@
 //! Whether the runs of a store are what was written, and can be read.
 
+use serde_json::Value;
+
 use super::stored_rows::StoredRows;
 use super::trained_model::{MODEL, Trained};
 use crate::activity::interrupt;
@@ -7,7 +9,7 @@ use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::ResizedCache;
-use crate::models::weights;
+use crate::models::{LEARNED, weights};
 use crate::runs::{Run, RunStore, kind_of};
 
 /// The outcome for one run.
@@ -42,22 +44,23 @@ impl State {
 ///
 /// Errors: Interrupted; Argument for an id that is not in the store.
 pub fn verify(store: &RunStore, ids: &[String]) -> Result<Vec<Verdict>> {
-    let damaged = store.damaged();
+    // Listed once: to find each run by itself would take a time that grows with the square of their number.
+    let listing = store.listing();
     let progress = Progress::new("verifying", ids.len() as u64, "runs");
     let mut verdicts = Vec::new();
     for id in ids {
         interrupt::check()?;
         progress.note(id.clone());
         let bytes = own::size(&store.root().join(id));
-        let state = match (store.find(id), damaged.iter().find(|run| &run.id == id)) {
-            (Some(run), _) => match check(&run) {
+        let state = match listing.look(id) {
+            Some(Ok(run)) => match check(&run) {
                 Ok(true) => State::Good,
                 Ok(false) => State::Unchecked,
                 Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
                 Err(error) => State::Damaged(error),
             },
-            (None, Some(run)) => State::Damaged(run.error()),
-            (None, None) => return Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id)),
+            Some(Err(run)) => State::Damaged(run.error()),
+            None => return Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id)),
         };
         verdicts.push(Verdict { id: id.clone(), bytes, state });
         progress.advance(1);
@@ -70,8 +73,8 @@ pub fn verify(store: &RunStore, ids: &[String]) -> Result<Vec<Verdict>> {
 fn check(run: &Run) -> Result<bool> {
     let compared = run.verify()?;
     match kind_of(&run.id) {
-        // A TorchScript module is a program, which runs only where its caller names it.
-        Some("train") if run.spec()?["options"]["model"]["path"].is_string() => {
+        // A TorchScript module and a file of word vectors are read only where their caller names them.
+        Some("train") if has_files_beside(&run.spec()?["options"]["model"]) => {
             drop(weights::parse_safetensors(&run.path(MODEL), &run.read(MODEL)?)?);
         }
         Some("train") => drop(Trained::of_run(run.clone())?),
@@ -80,4 +83,9 @@ fn check(run: &Run) -> Result<bool> {
         _ => {}
     }
     Ok(compared)
+}
+
+/// Whether a model's specification says files beside the model's own.
+fn has_files_beside(spec: &Value) -> bool {
+    spec["path"].is_string() || spec["word_vectors"].as_str().is_some_and(|words| words != LEARNED)
 }

@@ -4,6 +4,7 @@
 
 pub mod hub;
 pub mod pretended_gpu;
+pub mod process;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

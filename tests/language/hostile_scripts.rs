@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use cpsd::error::ErrorKind;
 use cpsd::script::check;
 use cpsd::script::limits::Bounds;
 
@@ -259,5 +260,38 @@ fn long_texts_are_checked_in_one_pass() {
         let findings = check::check(&s, &text, "long").unwrap();
         let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
         assert_eq!((count(check::Severity::Error), count(check::Severity::Warning)), (errors, warnings));
+    }
+}
+
+#[test]
+fn an_error_never_prints_the_whole_of_a_long_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "x".repeat(60_000);
+    let mut s = session(folder.path());
+    for script in [
+        format!("partition([\"cat\"], [[\"{long}\"]])"),
+        format!("tensor([1.0]).{long}()"),
+        format!("load_table(\"{long}.csv\")"),
+        format!("{long} + 1"),
+        format!("let m = #{{}}; /* {long} */ m.nothing"),
+        format!("throw \"{long}\""),
+    ] {
+        let failure = s.eval(&script, "t").unwrap_err();
+        let text = failure.render(false, 100);
+        assert!(!text.contains(&"x".repeat(500)) && text.len() < 4000, "{}: {text}", &script[..30]);
+        assert!(text.contains("t:1:"), "{text}");
+    }
+}
+
+#[test]
+fn a_number_cannot_ask_for_more_memory_than_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut s = session(folder.path());
+    for script in [
+        "synthetic_labels(#{images: 1000000000000})",
+        "paired_bootstrap([1.0, 2.0], [1.5, 2.5], #{resamples: 1000000000000000})",
+    ] {
+        let failure = s.eval(script, "t").unwrap_err();
+        assert_eq!(failure.kind, ErrorKind::Memory, "{script}: {}", failure.message);
     }
 }

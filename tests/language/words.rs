@@ -55,11 +55,14 @@ fn every_word_and_kind_is_documented() {
         ("resnet101", "He et al."),
         ("ml-gcn-coco", "Megvii-Nanjing"),
         ("cpsd-coco-q2l", "Query2Label"),
+        ("nproc", "an option of train_teacher"),
+        ("decoder_layers", "one of the head_options of q2l"),
     ] {
         let text = docs::doc(Some(name)).unwrap();
         assert!(text.contains(name) && text.contains(says), "{text}");
     }
     assert_eq!(docs::doc(Some("murge")).unwrap_err().help.as_deref(), Some("did you mean \"merge\"?"));
+    assert_eq!(docs::doc(Some("nprocs")).unwrap_err().help.as_deref(), Some("did you mean \"nproc\"?"));
 }
 
 #[test]

@@ -143,10 +143,31 @@ fn a_sweep_is_the_same_table_one_by_one_and_side_by_side() {
     );
     for (bad, says) in [
         ("sweep(#{k: 3}, |p| 1)", "must be an array of values"),
+        ("sweep(#{k: [3]}, |p| #{k: 4})", "\"k\" is a key of the grid and a column of the results"),
+        ("sweep(#{value: [3]}, |p| 1, #{on_error: \"keep\"})", "\"value\" is a key of the grid"),
+        ("sweep(#{error: [0]}, |p| 1 / p.error, #{on_error: \"keep\"})", "\"error\" is a key of the grid"),
         ("sweep(3, |p| 1)", "map of arrays"),
         ("sweep(#{}, |p| 1, #{jobs: 0})", "jobs"),
     ] {
         let failure = s.eval(bad, "test").unwrap_err();
         assert!(failure.message.contains(says), "{}", failure.message);
     }
+}
+
+#[test]
+fn a_closure_cannot_wait_for_a_job_that_asks_for_its_own_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut s = session(folder.path());
+    let _ = value(&mut s, "fn again(data, o) { train_teacher(data, [\"dog\"], o) }");
+    // That job itself, and one that waits for it.
+    for job in ["again(data, o)", "wait(spawn(|| again(data, o)))"] {
+        let code = format!("train_teacher(data, [\"dog\"], o + #{{on_epoch: |line| wait(spawn(|| {{ {job} }}))}})");
+        let told = s.eval(&code, "test").unwrap_err();
+        assert!(told.message.contains("is being trained by the very call that waits for this job"), "{told}");
+    }
+    // Another training may be waited for, and a job that is not waited for gets the model.
+    let code = "let other = (); let same = (); \
+        let model = train_teacher(data, [\"dog\"], o + #{on_epoch: |line| { if same == () { same = spawn(|| again(data, o)); } \
+        other = wait(spawn(|| train_teacher(data, [\"cat\"], o))); }}); [other.id != model.id, wait(same).id == model.id]";
+    assert_eq!(value(&mut s, code), "[true, true]");
 }

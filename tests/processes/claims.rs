@@ -3,14 +3,13 @@
 //! A host is imitated by its name (`CPSD_CLAIM_HOST`), so that its processes cannot be looked up from the other, and by a
 //! mount of its own of one folder, with its own locks and caches as on a shared file system.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use cpsd::runs::{Begun, Published, RunStore};
 use serde_json::json;
 
+use crate::common::process::{Process, wait_for};
 use crate::common::{CPSD, ON_THE_CPU};
 
 /// A folder as two hosts see it, and as it is.
@@ -55,7 +54,8 @@ impl Hosts {
              let o = #{{model: #{{backbone: \"small_cnn\", image_size: 32}}, epochs: {epochs}, batch: 16, threads: 1, views: 2}}; \
              train_teacher(data, [\"person\", \"car\"], o).save(\"{host}.safetensors\")"
         );
-        let child = Command::new(CPSD)
+        let mut command = Command::new(CPSD);
+        command
             .args(["eval", &code])
             .env("CPSD_RUNS", self.seen_by(host))
             .env("CPSD_CLAIM_HOST", format!("host-{host}"))
@@ -63,12 +63,8 @@ impl Hosts {
             .envs(ON_THE_CPU)
             .env("CPSD_CLAIM_LIMIT", limit.to_string())
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&text).unwrap())
-            .spawn()
-            .unwrap();
-        Process { child, text }
+            .stdout(Stdio::null());
+        Process::begin(&mut command, &text)
     }
 
     /// Bytes of metrics that the makers of unfinished runs have written.
@@ -110,52 +106,6 @@ impl Drop for Hosts {
     }
 }
 
-struct Process {
-    child: Child,
-    /// What it writes to standard error.
-    text: PathBuf,
-}
-
-impl Process {
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    fn said(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.text).unwrap()).into_owned()
-    }
-
-    fn says(&self, words: &str) {
-        wait_for(words, || self.said().contains(words));
-    }
-
-    fn ends_with(mut self, code: i32) -> String {
-        let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(code), "{}", self.said());
-        self.said()
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wait_for(what: &str, mut found: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !found() {
-        assert!(begun.elapsed() < Duration::from_secs(100), "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 #[test]
 fn two_hosts_that_want_one_training_make_it_once() {
     let hosts = Hosts::new();
@@ -163,9 +113,9 @@ fn two_hosts_that_want_one_training_make_it_once() {
     wait_for("an epoch", || hosts.metrics() > 0);
     // Held until the others have seen it.
     a.signal("-STOP");
-    let waits = format!("is being made by process {} on host-a; waiting for it", a.child.id());
-    let b = hosts.train("b", 16, 300);
-    let stopped = hosts.train("b", 16, 301);
+    let waits = format!("is being made by process {} on host-a; waiting for it", a.id());
+    let mut b = hosts.train("b", 16, 300);
+    let mut stopped = hosts.train("b", 16, 301);
     b.says(&waits);
     stopped.says(&waits);
     stopped.signal("-INT");
@@ -189,7 +139,7 @@ fn a_maker_that_died_on_another_host_is_succeeded() {
     let left = std::fs::read_dir(hosts.real().join(".work")).unwrap().flatten().map(|e| e.path());
     assert!(left.into_iter().all(|path| path.join("checkpoint.safetensors").exists()));
     let before = hosts.metrics();
-    let second = hosts.train("a", 16, 300);
+    let mut second = hosts.train("a", 16, 300);
     second.says("resumed at epoch");
     wait_for("another epoch", || hosts.metrics() > before);
     second.kill();
@@ -204,7 +154,7 @@ fn a_paused_maker_finds_itself_succeeded_and_uses_the_run() {
     let a = hosts.train("a", 16, 30);
     wait_for("an epoch", || hosts.metrics() > 0);
     a.signal("-STOP");
-    let b = hosts.train("b", 16, 1);
+    let mut b = hosts.train("b", 16, 1);
     b.says("gives no sign of life");
     // Both run now.
     a.signal("-CONT");

@@ -47,6 +47,11 @@ fn scripts_take_arguments_and_list_them() {
             && help.contains("list=1,2"),
         "{help}"
     );
+    // Without a file it is that of the subcommand.
+    for arguments in [&["script", "--help"][..], &["script", "-h"], &["script", "--multirun", "--help"]] {
+        let help = cpsd(f, arguments);
+        assert!(help.status.success() && out(&help).contains("--multirun"), "{arguments:?}: {}", err(&help));
+    }
     let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(err(&unknown).contains("has no argument \"kk\""), "{}", err(&unknown));

@@ -316,6 +316,7 @@ fn runs_without_digests_are_read_and_that_is_said_once() {
     let verified = runs(f, &["verify", &id]);
     assert_eq!(verified.status.code(), Some(0));
     assert!(out(&verified).contains("not checked"), "{}", out(&verified));
+    assert!(out(&verified).contains("0 verified, 1 without digests, 0 damaged"), "{}", out(&verified));
     // What can be told is told.
     flip(&f.join("runs").join(&id).join("spec.json"));
     assert_eq!(runs(f, &["verify", &id]).status.code(), Some(1));

@@ -8,11 +8,13 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod damage;
+mod environment;
 mod gpu_check;
 mod libtorch;
 mod permissions;
 mod pretended_gpu;
 mod prompt;
+mod queued_worker;
 mod reports;
 mod robustness;
 mod several;

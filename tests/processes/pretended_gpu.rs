@@ -1,4 +1,5 @@
-//! The program on pretended GPUs (`tests/pretended_gpu/lib.cpp`): whole trainings have the weights and scores of the CPU, to the bit.
+//! The program on pretended GPUs (`tests/pretended_gpu/lib.cpp`): whole trainings have the weights and scores of the CPU, to the bit, when the
+//! CPU too uses the fused optimisers, as GPUs do.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -18,7 +19,7 @@ fn call(folder: &Path, device: Option<&str>, code: &str, more: &[(&str, &str)]) 
     let mut command = Command::new(CPSD);
     command.args(["-q", "--runs", "runs", "eval", &format!("{DATA}{code}")]).current_dir(&place);
     // The threads of autograd are others on GPUs, and would have other numbers of threads of their own.
-    command.env("OMP_NUM_THREADS", "1").env("CPSD_DEVICE", "cpu").envs(more.iter().copied());
+    command.env("OMP_NUM_THREADS", "1").env("CPSD_DEVICE", "cpu").env("CPSD_FUSED", "1").envs(more.iter().copied());
     if let Some(device) = device {
         command.envs(environment(library().unwrap(), device));
     }
@@ -123,6 +124,7 @@ fn steps_do_not_wait_for_the_gpu() {
         let output = call(folder.path(), Some("cuda:0"), &code, &[("PRETENDED_GPU_TRACE", trace.to_str().unwrap())]);
         assert!(output.status.success(), "{}", err(&output));
         let text = std::fs::read_to_string(trace).unwrap();
+        assert!(text.lines().any(|line| line == "operation aten::_fused_adam_"), "another optimiser");
         let bytes = |line: &str| line.strip_prefix("read back ")?.split(' ').next()?.parse::<usize>().ok();
         let waits = |line: &&str| {
             (line.starts_with("wait") || line.ends_with("the CPU waits")) && bytes(line).is_none_or(|n| n <= 64)

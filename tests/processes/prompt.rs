@@ -130,7 +130,8 @@ fn several_lines_pastes_and_inputs_that_do_not_close() {
 #[test]
 fn values_have_numbers_and_a_session_is_saved_with_them() {
     let folder = tempfile::tempdir().unwrap();
-    let mut p = prompt(folder.path());
+    let home = tempfile::tempdir().unwrap();
+    let mut p = prompt_in(folder.path(), 100, &[("HOME", &home.path().to_string_lossy())]);
     line(&mut p, "20 + 1");
     p.exp_string("21").unwrap();
     line(&mut p, "3 + 4");
@@ -138,6 +139,8 @@ fn values_have_numbers_and_a_session_is_saved_with_them() {
     line(&mut p, "_1 * 2 + _");
     p.exp_string("49").unwrap();
     line(&mut p, ":save session.rhai");
+    p.exp_string("3 inputs").unwrap();
+    line(&mut p, ":save ~/of_home.rhai");
     p.exp_string("3 inputs").unwrap();
     line(&mut p, ":profile area_of_nothing(1)");
     p.exp_string("area_of_nothing").unwrap();
@@ -147,6 +150,7 @@ fn values_have_numbers_and_a_session_is_saved_with_them() {
     leave(p);
     let again = Command::new(CPSD).args(["script", "session.rhai"]).current_dir(folder.path()).output().unwrap();
     assert_eq!(out(&again), "21\n7\n49\n", "{}", err(&again));
+    assert!(home.path().join("of_home.rhai").exists() && !folder.path().join("~").exists());
 }
 
 #[test]

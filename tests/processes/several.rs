@@ -232,3 +232,45 @@ fn what_several_processes_cannot_do_is_refused() {
         assert!(!output.status.success() && text.contains(what), "{code}: {text}");
     }
 }
+
+#[test]
+fn a_rank_that_waits_for_rank_0_is_silent_and_hears_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    // Free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let child = command(f, "runs", "print(\"begun\"); train_teacher(data, some, o + #{nproc: 2})")
+        .envs([("RANK", "1"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port)])
+        .spawn()
+        .unwrap();
+    // Long enough for several attempts.
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let text = err(&output);
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    for noise in ["c10d", "Exception", "socket", "frame #"] {
+        assert!(!text.contains(noise), "{text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_rank_that_was_stopped_ends_with_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let mut child = command(f, "runs", "train_teacher(data, some, o + #{nproc: 2, epochs: 10000})").spawn().unwrap();
+    wait_for("two processes", || workers(child.id()).len() == 2);
+    wait_for("a checkpoint", || checkpoint(&f.join("runs")).is_some());
+    let all = workers(child.id());
+    let Some(pid) = rank(&child, 1) else { panic!("no rank 1") };
+    assert!(Command::new("kill").args(["-STOP", &pid.to_string()]).status().unwrap().success());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let runs = |pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        // One that has ended stays until its new parent asks.
+        !status.is_empty() && !status.contains("State:\tZ")
+    };
+    wait_for("their ends", || !all.iter().any(runs));
+}

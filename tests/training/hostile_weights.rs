@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cpsd::models::weights::{self, read_npy, read_npz};
-use cpsd::models::{Model, ModelSpec};
+use cpsd::models::{Beside, Model, ModelSpec};
 use cpsd::torch::to_vec_f32;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -215,8 +215,9 @@ fn a_model_on_a_module_is_loaded_with_that_module_alone() {
     std::fs::rename(at("net.pt"), at("moved.pt")).unwrap();
     let error = Model::load(&at("m.safetensors"), Device::Cpu).map(|_| ()).unwrap_err();
     assert!(error.message.contains("which a file of weights cannot name"), "{}", error.message);
-    assert!(Model::load_on(&at("m.safetensors"), Some(&at("moved.pt")), Device::Cpu).is_ok());
-    let other =
-        Model::load_on(&at("m.safetensors"), Some(&module("scripted.pt")), Device::Cpu).map(|_| ()).unwrap_err();
+    assert!(Model::load_on(&at("m.safetensors"), Beside::module(&at("moved.pt")), Device::Cpu).is_ok());
+    let other = Model::load_on(&at("m.safetensors"), Beside::module(&module("scripted.pt")), Device::Cpu)
+        .map(|_| ())
+        .unwrap_err();
     assert!(other.message.contains("another TorchScript module"), "{}", other.message);
 }

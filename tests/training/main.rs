@@ -7,6 +7,7 @@ mod checkpoints;
 mod common;
 mod devices;
 mod formula;
+mod fused;
 mod head_parts;
 mod head_precision;
 mod heads;

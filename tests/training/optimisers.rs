@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::common::{alone_on_the_cpu, eval, golden, labels, numbers, session};
+use crate::fused::forms;
 
 fn options(case: &Value) -> TrainOptions {
     let map = case["options"].as_object().unwrap();
@@ -41,8 +42,9 @@ fn twenty_updates_of_every_optimiser_and_schedule_equal_pytorch() {
     let goldens = golden("training/optimisers.json");
     let per_epoch = goldens["updates_per_epoch"].as_u64().unwrap();
     let cases = goldens["cases"].as_object().unwrap();
-    assert_eq!(cases.len(), 21);
-    for (name, case) in cases {
+    assert_eq!(cases.len(), 24);
+    let both = forms().flat_map(|form| cases.iter().map(move |(name, case)| (form, format!("{name}, {form:?}"), case)));
+    for (form, name, case) in both {
         let options = TrainOptions { epochs: goldens["epochs"].as_u64().unwrap(), ..options(case) };
         options.check_further("train_teacher").unwrap();
         let schedule = Schedule::new(&options, per_epoch);
@@ -66,9 +68,9 @@ fn twenty_updates_of_every_optimiser_and_schedule_equal_pytorch() {
             part => options.backbone_lr * factor(part),
         };
         if !options.lr_factors.is_empty() || options.backbone_lr != 1.0 {
-            groups.set_factors(&flat, factors).unwrap();
+            groups.set_factors(&flat, factors);
         }
-        let mut rule = UpdateRule::new(&flat, &options, groups).unwrap();
+        let mut rule = UpdateRule::new(&flat, &options, groups).unwrap().with_form(form);
         let (rates, parameters) = (numbers(&case["rates"]), case["parameters"].as_array().unwrap());
         assert_eq!((rates.len(), parameters.len()), (20, 20), "{name}");
         for update in 0..20 {
@@ -77,6 +79,9 @@ fn twenty_updates_of_every_optimiser_and_schedule_equal_pytorch() {
             flat.zero_gradients().unwrap();
             let hidden = x.linear(&weight, None::<&Tensor>).tanh();
             (hidden.linear(&head, Some(&bias)) - &y).square().sum(Kind::Double).backward();
+            if options.clip > 0.0 {
+                flat.clip_gradients(options.clip).unwrap();
+            }
             rule.update(&mut flat, lr, schedule.momentum(update)).unwrap();
             let all = Tensor::cat(&[&weight, &head, &bias].map(|t| t.detach().flatten(0, -1)), 0);
             for (i, wanted) in numbers(&parameters[update as usize]).into_iter().enumerate() {

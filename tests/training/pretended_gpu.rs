@@ -3,11 +3,13 @@
 use cpsd::losses::{Bce, LossSpec, Reduction};
 use cpsd::models::heads::{HEADS, Known, LabelLoss, Truth};
 use cpsd::models::{Model, ModelSpec, Pass, Precision};
+use cpsd::training::optimiser::Form;
 use tch::{Device, Kind, Tensor};
 
 use crate::common::labels;
 use crate::common::pretended_gpu::runs_on;
 use crate::formula::{formula, scattered};
+use crate::fused::{cases, twenty_updates};
 use crate::heads::spec;
 
 const LABELS: usize = 4;
@@ -125,6 +127,26 @@ fn backbones_here() {
 #[test]
 fn backbones_on_a_pretended_gpu() {
     runs_on("cuda:1", "pretended_gpu::backbones_here");
+}
+
+#[test]
+#[ignore = "run by the next on a pretended GPU"]
+fn updates_here() {
+    tch::set_num_threads(1);
+    assert_eq!(Form::of(GPU).unwrap(), Form::Fused);
+    for (name, options) in cases() {
+        let here = twenty_updates(&options, |_| Form::Fused, Device::Cpu);
+        let there = twenty_updates(&options, |_| Form::of(GPU).unwrap(), GPU);
+        for ((what, here), (_, there)) in here.tensors.iter().zip(&there.tensors) {
+            assert_eq!(there.device(), GPU, "{name}: {what}");
+            assert_eq!(*here, there.to_device(Device::Cpu), "{name}: {what}");
+        }
+    }
+}
+
+#[test]
+fn fused_updates_on_a_pretended_gpu() {
+    runs_on("cuda:1", "pretended_gpu::updates_here");
 }
 
 #[test]

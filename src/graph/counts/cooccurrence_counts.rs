@@ -60,6 +60,37 @@ impl Cooccurrence {
         Ok(Self::held(labels.into(), counts, PairCounts::Dense(pairs.into()), None))
     }
 
+    /// Counts that were kept elsewhere: `counts` has m entries, `pairs` lists (i, j, e_ij) of the pairs that were seen, i < j,
+    /// ascending. They come from `num_images` images.
+    ///
+    /// Errors: numbers that are no such counts.
+    pub fn from_seen(
+        labels: Vec<String>,
+        counts: Vec<u64>,
+        pairs: impl IntoIterator<Item = [u32; 3]>,
+        num_images: u64,
+    ) -> Result<Self> {
+        let m = labels.len();
+        label_names::index(&labels)?;
+        if counts.len() != m {
+            return Err(Error::data(format!("the counts of {m} labels need {m} numbers; got {}", counts.len())));
+        }
+        let mut rows = vec![(Vec::new(), Vec::new()); m];
+        let mut before = None;
+        for [i, j, e] in pairs {
+            let most = |label: u32| counts.get(label as usize).copied().unwrap_or(0);
+            if i >= j || before.is_some_and(|before| before >= (i, j)) || e == 0 || u64::from(e) > most(i).min(most(j))
+            {
+                return Err(Error::data(format!("labels {i} and {j} of {m} cannot be seen together {e} times")));
+            }
+            before = Some((i, j));
+            rows[i as usize].0.push(j);
+            rows[i as usize].1.push(e);
+        }
+        let pairs = PairCounts::of_list(PairList::from_rows(rows));
+        Self::held(labels.into(), counts, pairs, None).with_num_images(num_images)
+    }
+
     /// Counts that are known to keep these rules.
     pub(super) fn held(labels: Arc<[String]>, counts: Vec<u64>, pairs: PairCounts, num_images: Option<u64>) -> Self {
         Cooccurrence { labels, counts: counts.into(), pairs, num_images }
@@ -297,6 +328,17 @@ mod tests {
         assert!(of(vec![1], vec![0; 9]).contains("need 3 numbers and 3 x 3 pairs; got 1 and 9"));
         assert!(of(vec![4, 5, 2], vec![0, 3, 2, 1, 0, 0, 2, 0, 0]).contains("\"cat\" with \"dog\" is 3"));
         assert!(of(vec![4, 5, 2], vec![7, 3, 2, 3, 0, 0, 2, 0, 0]).contains("the diagonal has 7"));
+    }
+
+    #[test]
+    fn kept_pairs_are_the_counts_again() {
+        let c = graph().with_num_images(9).unwrap();
+        let kept = |pairs: Vec<[u32; 3]>| Cooccurrence::from_seen(labels(), vec![4, 5, 2], pairs, 9);
+        assert_eq!(kept(vec![[0, 1, 3], [0, 2, 2]]).unwrap(), c);
+        for wrong in [vec![[1, 0, 3]], vec![[0, 3, 1]], vec![[0, 1, 5]], vec![[0, 1, 0]], vec![[0, 2, 2], [0, 1, 3]]] {
+            assert!(kept(wrong).unwrap_err().message.contains("cannot be seen together"));
+        }
+        assert!(Cooccurrence::from_seen(labels(), vec![4, 5, 2], vec![], 4).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The counts as a square CSV: a header of label names, one row per label, n_i in a second file or on the diagonal.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::label_names;
-use crate::tables::{CsvRecords, TextFile};
+use crate::tables::{CsvRecords, TextFile, guarded};
 
 impl Cooccurrence {
     /// Reads a square CSV whose header and first column are the label names.
@@ -61,19 +62,33 @@ impl Cooccurrence {
     ///
     /// This form does not hold N, the number of images.
     pub fn save_csv(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_named(path.as_ref(), |label| Cow::Borrowed(label))
+    }
+
+    /// The same for spreadsheets: names that one would take for a formula get an apostrophe before them
+    /// ([`Table::guarded`](crate::tables::Table::guarded)), and are read again with it.
+    ///
+    /// Errors: two labels that would have one name; Io; Interrupted.
+    pub fn save_csv_guarded(&self, path: impl AsRef<Path>) -> Result<()> {
+        let names: Vec<String> = self.labels().iter().map(|label| guarded(label).into_owned()).collect();
+        label_names::index(&names)?;
+        self.save_named(path.as_ref(), guarded)
+    }
+
+    fn save_named(&self, path: &Path, name: impl Fn(&str) -> Cow<'_, str>) -> Result<()> {
         let m = self.len();
-        files::write_whole(path.as_ref(), |out| {
-            let failed = |e| Error::io(&path, e);
+        files::write_whole(path, |out| {
+            let failed = |e| Error::io(path, e);
             let mut line = String::from("label");
             for label in self.labels().iter() {
                 line.push(',');
-                line.push_str(&quote(label));
+                line.push_str(&quote(&name(label)));
             }
             for (i, label) in self.labels().iter().enumerate() {
                 interrupt::check()?;
                 // One line at a time: those of many labels do not fit into memory.
                 writeln!(out, "{line}").map_err(failed)?;
-                line = quote(label);
+                line = quote(&name(label));
                 for j in 0..m {
                     let n = if i == j { self.counts()[i] } else { self.pair(i, j) };
                     let _ = write!(line, ",{n}");
@@ -280,6 +295,20 @@ mod tests {
         let path = folder.path().join("graph.csv");
         c.save_csv(&path).unwrap();
         assert_eq!(Cooccurrence::load_csv(&path, None).unwrap(), c);
+    }
+
+    #[test]
+    fn names_are_guarded_for_spreadsheets_where_asked() {
+        let labels = ["=a", "b", "-c"].map(String::from);
+        let c = Cooccurrence::from_parts(&labels, vec![1, 1, 1], vec![0; 9]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("graph.csv");
+        c.save_csv_guarded(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "label,'=a,b,'-c\n'=a,1,0,0\nb,0,1,0\n'-c,0,0,1\n");
+        let twice = ["=a", "'=a"].map(String::from);
+        let c = Cooccurrence::from_parts(&twice, vec![1, 1], vec![0; 4]).unwrap();
+        assert!(c.save_csv_guarded(&path).unwrap_err().message.contains("'=a"));
+        c.save_csv(&path).unwrap();
     }
 
     #[test]

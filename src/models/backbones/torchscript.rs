@@ -1,6 +1,5 @@
 //! Any PyTorch model: a traced or scripted module from a file as a backbone of one stage.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -32,21 +31,6 @@ pub const TORCHSCRIPT: BackboneKind = BackboneKind {
     weights: PublishedWeights { note: "those in the module", ..PublishedWeights::NONE },
     ..COMMON
 };
-
-/// Modules that this process has named itself, by their real paths.
-static NAMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-/// Notes that this process, and not a file that it read, names this module.
-pub fn name(path: &Path) {
-    if let Ok(path) = path.canonicalize() {
-        NAMED.lock().insert(path);
-    }
-}
-
-/// Whether this process has named this module.
-pub fn is_named(path: &Path) -> bool {
-    path.canonicalize().is_ok_and(|path| NAMED.lock().contains(&path))
-}
 
 struct Module {
     // libtorch does not document whether several threads may run one module.

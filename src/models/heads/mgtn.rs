@@ -258,7 +258,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::models::{LabelGraph, Model, ModelSpec};
+    use crate::models::{Beside, LabelGraph, Model, ModelSpec};
 
     fn of(rows: &[[f32; 5]; 5]) -> Tensor {
         Tensor::from_slice2(rows)
@@ -338,7 +338,7 @@ mod tests {
         let other = made.f_neg().unwrap().f_add_scalar(1.0).unwrap();
         mask(&model).set_data(&other);
         let file = model.to_safetensors(&serde_json::Value::Null).unwrap();
-        let (read, _) = Model::parse_on(Path::new("m.safetensors"), &file, None, Device::Cpu).unwrap();
+        let (read, _) = Model::parse_on(Path::new("m.safetensors"), &file, Beside::NONE, Device::Cpu).unwrap();
         assert_eq!(mask(&read), other);
     }
 }

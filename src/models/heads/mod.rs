@@ -40,7 +40,7 @@ pub use published::{Layout, Published};
 
 use super::params::Scope;
 use super::pass::Pass;
-use super::{ModelSpec, backbones, word_vectors};
+use super::{LEARNED, ModelSpec, backbones, word_vectors};
 use crate::error::{Error, Result};
 use crate::losses::Reduction;
 
@@ -184,13 +184,23 @@ impl<'a> HeadSetup<'a> {
     /// `[m, d]`: the labels' word vectors, fixed ones from a file or learned ones of 300 numbers.
     fn words(&self, p: &Scope) -> Result<Tensor> {
         match self.spec.word_vectors.as_deref() {
-            Some("learned") => p.at("head").normal("words", &[self.num_labels(), 300], 1.0),
-            Some(path) => Ok(word_vectors::read(Path::new(path), self.labels)?.f_to_device(p.device)?),
+            Some(LEARNED) => p.at("head").normal("words", &[self.num_labels(), 300], 1.0),
+            Some(path) => {
+                p.at("head").fixed(WORDS, self.num_labels(), || word_vectors::read(Path::new(path), self.labels))
+            }
             None => Err(Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
                 .about_name(self.kind.name)
                 .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")),
         }
     }
+}
+
+/// The name of word vectors from a file, among the tensors under "head.": a model's file holds them, so that theirs is not read again.
+const WORDS: &str = "word_vectors";
+
+/// The whole name of [`WORDS`].
+pub fn words_in_file() -> String {
+    format!("head.{WORDS}")
 }
 
 /// Common to most heads.

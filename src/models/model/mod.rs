@@ -13,13 +13,13 @@ use tch::{Device, Kind, Tensor};
 pub use load::LoadSummary;
 pub use parts::Part;
 
-use super::backbones::{self, Backbone, BackboneKind, torchscript};
+use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::full;
 use super::weights::Origin;
-use super::{ModelSpec, Normalise};
+use super::{ModelSpec, Normalise, named};
 use crate::error::{Error, Result};
 use crate::losses::Reduction;
 use crate::memory;
@@ -66,11 +66,9 @@ impl Model {
     fn random(spec: &ModelSpec, labels: &[String], seed: u64, device: Device) -> Result<Model> {
         check_labels(labels)?;
         let spec = spec.resolved()?;
-        if let Some(path) = &spec.path {
-            torchscript::name(Path::new(path));
-        }
+        spec.files().for_each(|path| named::name(Path::new(path)));
         // Drawing takes long: a model that is too large is found before, where no file has to be read for it.
-        let reads = spec.path.is_some() || spec.word_vectors.as_deref().is_some_and(|words| words != "learned");
+        let reads = spec.files().next().is_some();
         if !reads {
             let free = memory::left();
             let bytes = Self::build(&spec, labels, seed, Params::new(FirstValues::None), device)?.params.bytes();
@@ -316,7 +314,9 @@ impl Model {
 
     /// A copy on `device`. Errors: no memory there.
     pub fn twin_on(&self, device: Device) -> Result<Model> {
-        let mut twin = Self::build(&self.spec, &self.labels, 0, Params::new(FirstValues::Zeros), device)?;
+        let fixed = self.params.constants.iter().map(|(name, value)| (name.clone(), value.shallow_clone()));
+        let params = Params::new(FirstValues::Zeros).with_fixed(fixed);
+        let mut twin = Self::build(&self.spec, &self.labels, 0, params, device)?;
         twin.load_state(&self.state())?;
         twin.notes = self.notes.clone();
         twin.weights_from = self.weights_from.clone();

@@ -6,17 +6,16 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use super::{LoadSummary, Model, statistics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::backbones::{self, torchscript};
 use crate::models::params::Params;
-use crate::models::{ModelSpec, weights};
+use crate::models::{Beside, LEARNED, ModelSpec, backbones, heads, named, weights};
 use crate::{files, json};
 
 impl Model {
-    /// Writes a `.safetensors` file that alone restores the model (a TorchScript module's code stays in its own file),
+    /// Writes a `.safetensors` file that alone restores the model, word vectors included (a TorchScript module's code stays in its own file),
     /// under the names of timm or torchvision, and next to it a `.json` of the same name with timm's keys. `extra` is
     /// stored in both.
     ///
@@ -84,36 +83,44 @@ impl Model {
     /// than the file holds, whatever its specification asks for.
     ///
     /// Errors: Io; Data for a file that is cut short, was not written by `save`, or whose tensors do not fit; for a model on
-    /// a TorchScript module, one that this process did not name ([`load_on`](Self::load_on)).
+    /// a TorchScript module, one that this process did not name ([`load_on`](Self::load_on)). The same is true of a file of word vectors,
+    /// where the model's own file does not hold them, as those of earlier versions.
     pub fn load(path: &Path, device: Device) -> Result<(Model, Value)> {
-        Self::load_on(path, None, device)
+        Self::load_on(path, Beside::NONE, device)
     }
 
-    /// Notes that this process, and no file of weights, names a TorchScript module: models on it can be loaded.
-    pub fn name_module(module: &Path) {
-        torchscript::name(module);
+    /// Notes that this process, and no file of weights, names a TorchScript module or a file of word vectors: models on it can be
+    /// loaded.
+    pub fn name_file(path: &Path) {
+        named::name(path);
     }
 
-    /// [`load`](Self::load) for a model on a TorchScript module, whose file is `module`. The file of weights cannot name it: it is a
-    /// program, which the caller alone may choose. Without `module`, the one that the weights' file says is taken
-    /// if this process has made a model on it before.
+    /// [`load`](Self::load) for a model with files beside its own. The file of weights cannot name them: a module is a program, and
+    /// any other path may lead anywhere, so the caller alone chooses. Without a name, the one that the weights' file says is taken
+    /// if this process has made a model with it before.
     ///
     /// Errors: those of `load`; another module than the one with which the model was saved; the policy.
-    pub fn load_on(path: &Path, module: Option<&Path>, device: Device) -> Result<(Model, Value)> {
-        Self::parse_on(path, &files::read(path)?, module, device)
+    pub fn load_on(path: &Path, beside: Beside, device: Device) -> Result<(Model, Value)> {
+        Self::parse_on(path, &files::read(path)?, beside, device)
     }
 
     /// [`load_on`](Self::load_on) of a content that is in memory; `path` is where errors say it is from.
-    pub fn parse_on(path: &Path, content: &[u8], module: Option<&Path>, device: Device) -> Result<(Model, Value)> {
+    pub fn parse_on(path: &Path, content: &[u8], beside: Beside, device: Device) -> Result<(Model, Value)> {
         let bad = |what: String| Error::in_file(path, format!("not a model that save wrote: {what}"));
         let (state, metadata) = weights::parse_safetensors(path, content)?;
         let description = metadata.get("cpsd").ok_or_else(|| bad("its metadata has no \"cpsd\"".into()))?;
         let description: Description = json::parse(description.as_bytes()).map_err(bad)?;
         let mut spec = description.spec.ok_or_else(|| bad("it has no specification".into()))?;
-        spec.path = chosen_module(path, &spec, module)?;
+        spec.path = chosen_module(path, &spec, beside.module)?;
+        // Those that the caller names come before those in the file.
+        let held =
+            state.iter().find(|(name, _)| *name == heads::words_in_file()).filter(|_| beside.word_vectors.is_none());
+        spec.word_vectors = chosen_words(path, &spec, beside.word_vectors, held.is_some())?;
+        let fixed: Vec<(String, Tensor)> =
+            held.iter().map(|(name, value)| (name.clone(), value.shallow_clone())).collect();
         let labels = description.labels.ok_or_else(|| bad("its labels are not a list of names".into()))?;
         let shapes = state.iter().map(|(name, tensor)| (name.clone(), tensor.size())).collect();
-        let params = Params::of_file(shapes);
+        let params = Params::of_file(shapes).with_fixed(fixed);
         let in_file = |e: Error| Error { message: format!("{}: {}", path.display(), e.message), ..e }.about_file(path);
         let mut model = Self::build(&spec, &labels, 0, params, device).map_err(in_file)?;
         if let (Some(code), Some(saved)) = (model.backbone.fingerprint(), &description.module)
@@ -152,15 +159,36 @@ fn chosen_module(path: &Path, spec: &ModelSpec, module: Option<&Path>) -> Result
             Err(Error::in_file(path, what))
         }
         (true, Some(module), _) => {
-            torchscript::name(module);
+            named::name(module);
             Ok(Some(module.to_string_lossy().into_owned()))
         }
-        (true, None, Some(said)) if torchscript::is_named(Path::new(said)) => Ok(Some(said.to_string())),
+        (true, None, Some(said)) if named::is_named(Path::new(said)) => Ok(Some(said.to_string())),
         (true, None, said) => {
             let what = "its backbone is a TorchScript module, a program in a file of its own, which a file of weights cannot name";
             let place = json!(said.unwrap_or("module.pt"));
             let call = format!("load_model({}, #{{path: {place}}})", json!(path.to_string_lossy()));
             Err(Error::in_file(path, what).with_help(format!("name it, if you trust it: {call}")))
+        }
+    }
+}
+
+/// The word vectors for a specification that was read from the file of weights `path`; `held` if that file holds their numbers.
+fn chosen_words(path: &Path, spec: &ModelSpec, words: Option<&Path>, held: bool) -> Result<Option<String>> {
+    let said = spec.word_vectors.as_deref();
+    match (said, words) {
+        (None | Some(LEARNED), Some(_)) => {
+            Err(Error::in_file(path, "its head has no word vectors from a file, so it takes no word_vectors"))
+        }
+        (None | Some(LEARNED), None) => Ok(spec.word_vectors.clone()),
+        (Some(_), Some(words)) => {
+            named::name(words);
+            Ok(Some(words.to_string_lossy().into_owned()))
+        }
+        (Some(said), None) if held || named::is_named(Path::new(said)) => Ok(Some(said.to_string())),
+        (Some(said), None) => {
+            let what = "its word vectors are in a file of their own, which a file of weights cannot name";
+            let call = format!("load_model({}, #{{word_vectors: {}}})", json!(path.to_string_lossy()), json!(said));
+            Err(Error::in_file(path, what).with_help(format!("name it: {call}")))
         }
     }
 }
@@ -247,7 +275,64 @@ mod tests {
         assert!(error.message.ends_with("which a file of weights cannot name"), "{}", error.message);
         assert!(error.help.unwrap().ends_with("#{path: \"net.pt\"})"));
         small().save(&path, &Value::Null).unwrap();
-        let needless = Model::load_on(&path, Some(Path::new("net.pt")), Device::Cpu).map(|_| ()).unwrap_err().message;
+        let needless =
+            Model::load_on(&path, Beside::module(Path::new("net.pt")), Device::Cpu).map(|_| ()).unwrap_err().message;
         assert!(needless.ends_with("is no TorchScript module, so it takes no path"), "{needless}");
+    }
+
+    #[test]
+    fn word_vectors_are_in_the_file_and_a_path_in_it_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("v.txt"), "a 1 2\nb 3 4\n").unwrap();
+        let labels = ["a".to_string(), "b".to_string()];
+        let spec = ModelSpec {
+            image_size: Some(32),
+            stages: Some(1),
+            head: "dsdl".into(),
+            word_vectors: Some(at("v.txt").display().to_string()),
+            ..ModelSpec::default()
+        };
+        let model = Model::new(&spec, &labels, 0, Device::Cpu).unwrap();
+        model.save(&at("m.safetensors"), &Value::Null).unwrap();
+        let words = |model: &Model| {
+            model.params.constants.iter().find(|(name, _)| name == "head.word_vectors").unwrap().1.copy()
+        };
+        std::fs::write(at("v.txt"), "a 9 9\nb 9 9\n").unwrap();
+        // Neither a copy nor a model that is read looks at the file again.
+        let (read, _) = Model::load(&at("m.safetensors"), Device::Cpu).unwrap();
+        assert_eq!(words(&read), words(&model));
+        assert_eq!(words(&read.twin().unwrap()), words(&model));
+        assert_eq!(Vec::<f32>::try_from(words(&read).flatten(0, -1)).unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        // The caller's come first.
+        std::fs::write(at("w.txt"), "a 5 6\nb 7 8\n").unwrap();
+        let beside = Beside { word_vectors: Some(&at("w.txt")), ..Beside::NONE };
+        let (other, _) = Model::load_on(&at("m.safetensors"), beside, Device::Cpu).unwrap();
+        assert_eq!(Vec::<f32>::try_from(words(&other).flatten(0, -1)).unwrap(), [5.0, 6.0, 7.0, 8.0]);
+        // A file without them, as of earlier versions.
+        let (state, metadata) = weights::read_safetensors(&at("m.safetensors")).unwrap();
+        let without: Vec<_> = state.into_iter().filter(|(name, _)| name != "head.word_vectors").collect();
+        let said = metadata["cpsd"].replace("v.txt", "secret.txt");
+        std::fs::write(at("secret.txt"), "a 1 2\nb 3 4\n").unwrap();
+        weights::write_safetensors(&at("old.safetensors"), &without, &[("cpsd".to_string(), said)]).unwrap();
+        let error = Model::load(&at("old.safetensors"), Device::Cpu).map(|_| ()).unwrap_err();
+        assert!(error.message.ends_with("which a file of weights cannot name"), "{}", error.message);
+        assert!(error.help.unwrap().contains("#{word_vectors: "));
+        assert!(Model::load_on(&at("old.safetensors"), beside, Device::Cpu).is_ok());
+        Model::name_file(&at("secret.txt"));
+        assert!(Model::load(&at("old.safetensors"), Device::Cpu).is_ok());
+        // A file that holds others than it must.
+        let mut wrong = without;
+        wrong.push(("head.word_vectors".to_string(), Tensor::from_slice(&[1f32, 2.0])));
+        weights::write_safetensors(&at("bad.safetensors"), &wrong, &[("cpsd".to_string(), metadata["cpsd"].clone())])
+            .unwrap();
+        let error = Model::load(&at("bad.safetensors"), Device::Cpu).map(|_| ()).unwrap_err().message;
+        assert!(error.contains("\"head.word_vectors\" must be [2, any]"), "{error}");
+        let needless = |spec: ModelSpec| {
+            Model::new(&spec, &labels, 0, Device::Cpu).unwrap().save(&at("n.safetensors"), &Value::Null).unwrap();
+            Model::load_on(&at("n.safetensors"), beside, Device::Cpu).map(|_| ()).unwrap_err().message
+        };
+        let learned = ModelSpec { word_vectors: Some("learned".into()), ..spec.clone() };
+        assert!(needless(learned).ends_with("so it takes no word_vectors"));
     }
 }

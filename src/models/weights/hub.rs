@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 
@@ -74,19 +75,24 @@ impl Hub {
     /// From the variables of the Python library: HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN,
     /// HF_TOKEN_PATH, HF_HUB_DOWNLOAD_TIMEOUT.
     pub fn from_environment() -> Hub {
-        let home = path_in("HF_HOME").or_else(|| Some(user_cache()?.join("huggingface")));
-        let cache = path_in("HF_HUB_CACHE").or_else(|| path_in("HUGGINGFACE_HUB_CACHE"));
-        let token = text_in("HF_TOKEN").or_else(|| {
-            let file = path_in("HF_TOKEN_PATH").or_else(|| Some(home.as_ref()?.join("token")))?;
+        let home = environment::path("HF_HOME").or_else(|| Some(user_cache()?.join("huggingface")));
+        let cache = environment::path("HF_HUB_CACHE").or_else(|| environment::path("HUGGINGFACE_HUB_CACHE"));
+        let token = environment::text("HF_TOKEN").or_else(|| {
+            let file = environment::path("HF_TOKEN_PATH").or_else(|| Some(home.as_ref()?.join("token")))?;
             files::own::read_text(&file).ok()
         });
-        let seconds = text_in("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|s| s.trim().parse::<u64>().ok()).filter(|s| *s > 0);
+        let seconds = environment::number("HF_HUB_DOWNLOAD_TIMEOUT", 1.0..=1e6);
         Hub {
             cache: cache.or_else(|| Some(home.as_ref()?.join("hub"))),
-            endpoint: text_in("HF_ENDPOINT").unwrap_or_else(|| ENDPOINT.into()).trim_end_matches('/').to_string(),
-            offline: is_on("HF_HUB_OFFLINE") || is_on("TRANSFORMERS_OFFLINE"),
+            endpoint: environment::text("HF_ENDPOINT")
+                .unwrap_or_else(|| ENDPOINT.into())
+                .trim_end_matches('/')
+                .to_string(),
+            offline: ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
+                .iter()
+                .any(|name| environment::flag(name) == Some(true)),
             token: token.map(|t| t.trim().to_string()).filter(|t| !t.is_empty()),
-            patience: seconds.map_or(PATIENCE, Duration::from_secs),
+            patience: seconds.map_or(PATIENCE, Duration::from_secs_f64),
             retries: RETRIES,
         }
     }
@@ -383,18 +389,5 @@ pub fn megabytes(bytes: u64) -> u64 {
 
 /// The folder of the user's caches.
 pub fn user_cache() -> Option<PathBuf> {
-    path_in("XDG_CACHE_HOME").or_else(|| Some(path_in("HOME")?.join(".cache")))
-}
-
-pub fn path_in(variable: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-fn text_in(variable: &str) -> Option<String> {
-    std::env::var(variable).ok().filter(|value| !value.trim().is_empty())
-}
-
-/// Whether a variable is set to 1, true, yes or on.
-pub fn is_on(variable: &str) -> bool {
-    text_in(variable).is_some_and(|value| ["1", "true", "yes", "on"].contains(&value.trim().to_lowercase().as_str()))
+    environment::path("XDG_CACHE_HOME").or_else(|| Some(environment::path("HOME")?.join(".cache")))
 }

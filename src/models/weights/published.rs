@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::hub::{FILE, Hub, Origin, Remote, is_on, megabytes, path_in, user_cache};
+use super::hub::{FILE, Hub, Origin, Remote, megabytes, user_cache};
 use crate::activity::console;
+use crate::environment;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::models::backbones::{BackboneKind, WeightSet};
 
@@ -30,7 +31,7 @@ impl Places {
     /// The folder that CPSD_WEIGHTS names; `weights/` in the working folder, in the three above it, and beside the
     /// program; cpsd's folder among the user's caches; the Hub's cache; the Hub, if CPSD_DOWNLOAD is 1.
     pub fn from_environment() -> Places {
-        let mut folders: Vec<PathBuf> = path_in("CPSD_WEIGHTS").into_iter().collect();
+        let mut folders: Vec<PathBuf> = environment::path("CPSD_WEIGHTS").into_iter().collect();
         if let Ok(here) = std::env::current_dir() {
             folders.extend(here.ancestors().take(4).map(|folder| folder.join("weights")));
         }
@@ -38,7 +39,7 @@ impl Places {
             folders.extend(program.parent().map(|folder| folder.join("weights")));
         }
         folders.extend(user_cache().map(|cache| cache.join("cpsd/weights")));
-        Places { folders, hub: Hub::from_environment(), download: is_on("CPSD_DOWNLOAD") }
+        Places { folders, hub: Hub::from_environment(), download: environment::flag("CPSD_DOWNLOAD") == Some(true) }
     }
 
     /// The folders in which weights are looked for, the Hub's cache among them.
@@ -163,7 +164,7 @@ impl Places {
         });
         let mut places = vec!["weights/ here or beside the program".to_string()];
         places.extend(user_cache().map(|cache| cache.join("cpsd/weights").display().to_string()));
-        places.push(match path_in("CPSD_WEIGHTS").filter(|named| !named.is_dir()) {
+        places.push(match environment::path("CPSD_WEIGHTS").filter(|named| !named.is_dir()) {
             Some(named) => format!("the folder that CPSD_WEIGHTS names ({} is no folder)", named.display()),
             None => "the folder that CPSD_WEIGHTS names".into(),
         });

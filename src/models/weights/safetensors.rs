@@ -10,6 +10,7 @@ use super::shape;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::memory;
 
 /// Element types that both safetensors and this crate know.
 const TYPES: &[(Dtype, Kind)] = &[
@@ -75,6 +76,9 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[
 
 /// The content of the file that [`write_safetensors`] writes.
 pub fn to_safetensors(tensors: &[(String, Tensor)], metadata: &[(String, String)]) -> Result<Vec<u8>> {
+    // Once as bytes, once as a file.
+    let size = |tensor: &Tensor| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64;
+    memory::check("the file of the tensors", tensors.iter().map(|(_, tensor)| 2 * size(tensor)).sum())?;
     let mut buffers = Vec::new();
     let mut names = HashSet::new();
     for (name, tensor) in tensors {

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::memory;
 
 /// Writes a tensor as an array in C order. The file appears whole or not at all.
 ///
@@ -35,6 +36,7 @@ pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
     bytes.extend(header.as_bytes());
     bytes.resize(end - 1, b' ');
     bytes.push(b'\n');
+    memory::check("the file of the tensor", (tensor.numel() * kind.elt_size_in_bytes()) as u64)?;
     let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
     let count = tensor.numel();
     bytes.resize(end + count * kind.elt_size_in_bytes(), 0);

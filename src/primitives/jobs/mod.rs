@@ -2,6 +2,8 @@
 
 pub mod jobs;
 pub mod plan;
+mod rounds;
+pub mod slurm;
 pub mod spawn;
 pub mod stop;
 pub mod sweep;

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::console;
 use crate::activity::progress::Progress;
+use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::executors::pool;
 use crate::metrics::Evaluation;
 use crate::options;
-use crate::primitives::jobs::spawn;
+use crate::primitives::jobs::{rounds, spawn};
 use crate::primitives::labels::table::from_maps;
 use crate::primitives::values::table::TableValue;
 use crate::script::background::BackgroundCall;
@@ -27,7 +28,10 @@ pub const WORD: Word = Word {
     summary: "Calls a closure at every point of a grid, several at a time where asked, and gives a Table of one row per point.",
     details: "grid is a map of arrays, of which every combination is a point (the last key in the alphabet changes fastest), or an array of \
 maps, the points themselves. The closure takes a point and gives a map of results, an Evaluation, or one value, which becomes the column value. \
-Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was.",
+Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was. With the option executor \
+the trainings of all points go into the queue at once, in rounds: the closure is called at every point as plan calls it (prints are left out, evaluate gives NaN, predict and spawn end that point's planning, \
+files that it writes are written), what can begin is submitted and waited for, and again for the students, until nothing is to do. Then the closure is called once more at every point, here, and finds its models in the store. \
+Its trainings must follow from the point alone. A loss or schedule that is a closure is an error: it cannot leave this process.",
     options: Some(OptionDocs::of::<SweepOptions>()),
     examples: &[
         Example {
@@ -51,6 +55,8 @@ options! {
         pub jobs: usize = 1;
         /// "stop" throws the first error once the points that were begun have ended; "keep" writes it into a column error and goes on
         pub on_error: OnError = OnError::Stop;
+        /// where the trainings run: "here", or all at once in the queue of a cluster, as for trainings; jobs is 1 then
+        pub executor: Executor = Executor::Here;
     }
 }
 
@@ -65,18 +71,32 @@ fn sweep(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fall
     let cores = pool::cores();
     spawn::cores(call, "jobs", Some(options.jobs))?;
     let points = grid.0;
+    let keep = options.on_error == OnError::Keep;
+    // Inside plan(...) the trainings are put down there.
+    let cluster = if call.host.plan().is_some() { None } else { options.executor.cluster()? };
+    if let Some(cluster) = &cluster {
+        if options.jobs > 1 {
+            return Err(Error::argument(format!(
+                "sweep: jobs is for points side by side on this machine; with executor it must be 1, got {}",
+                options.jobs
+            ))
+            .about_option("jobs")
+            .with_help(
+                "all trainings that can begin are in the queue at once; its option parallel says how many of them run",
+            )
+            .into());
+        }
+        rounds::make(call, cluster, &points, &closure, keep)?;
+    }
     let progress = Progress::new("sweep", points.len() as u64, "points");
-    let mut rows = Rows {
-        points: &points,
-        keep: options.on_error == OnError::Keep,
-        made: vec![None; points.len()],
-        shown: None,
-        progress,
-    };
+    let mut rows = Rows { points: &points, keep, made: vec![None; points.len()], shown: None, progress };
     // A job trains; inside plan(...) nothing may.
     if options.jobs == 1 || call.host.plan().is_some() {
         for (i, point) in points.iter().enumerate() {
-            rows.add(i, call.closure(&closure, (point.clone(),)), call)?;
+            let at = || call.closure(&closure, (point.clone(),));
+            // What the rounds have not made goes into the queue too.
+            let outcome = cluster.as_ref().map_or_else(at, |cluster| call.host.queued(cluster, at));
+            rows.add(i, outcome, call)?;
         }
         return rows.table();
     }
@@ -195,10 +215,10 @@ impl Rows<'_> {
     /// Adds the closure's result at point `i`.
     fn add(&mut self, i: usize, outcome: Fallible<Dynamic>, call: &Call) -> Fallible<()> {
         let results = match outcome {
-            Ok(value) => results(&value),
+            Ok(value) => self.results(i, &value)?,
             Err(error) if self.keep && !matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)) => {
                 let failure = Failure::from_rhai(*error, "", &call.host.sources, &[]);
-                vec![("error".into(), failure.message.into())]
+                self.apart(i, vec![("error".into(), failure.message.into())])?
             }
             Err(error) => return Err(error),
         };
@@ -208,6 +228,23 @@ impl Rows<'_> {
         self.made[i] = Some(row);
         self.progress.advance(1);
         Ok(())
+    }
+
+    /// The columns of the closure's result at point `i`.
+    fn results(&self, i: usize, value: &Dynamic) -> Result<Vec<(String, Dynamic)>> {
+        self.apart(i, results(value))
+    }
+
+    /// Errors: a result with the name of a key of the point, whose column it would take.
+    fn apart(&self, i: usize, results: Vec<(String, Dynamic)>) -> Result<Vec<(String, Dynamic)>> {
+        match results.iter().find(|(name, _)| self.points[i].contains_key(name.as_str())) {
+            None => Ok(results),
+            Some((name, _)) => Err(Error::argument(format!(
+                "sweep: \"{name}\" is a key of the grid and a column of the results; a table has one column of a name"
+            ))
+            .about_name(name)
+            .with_help("rename one of the two; the keys of the grid are columns already")),
+        }
     }
 
     /// Prints a row below the names of its columns, which are printed again when they change.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::models::Beside;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
@@ -11,10 +12,11 @@ use crate::training::Trained;
 pub const WORD: Word = Word {
     name: "load_model",
     chapter: Chapter::Models,
-    signatures: &["load_model(path) -> Model", "load_model(path, #{path}) -> Model"],
+    signatures: &["load_model(path) -> Model", "load_model(path, #{path, word_vectors}) -> Model"],
     summary: "Reads a file that model.save(path) wrote, or a run's model.safetensors.",
-    details: "The file alone is enough: architecture and labels are in its metadata. A model on a TorchScript module needs the module's file too, which \
-is a program, as a script is one: it is loaded if path names it, or if the same script has made a model on it, and it runs with --allow-code alone.",
+    details: "The file alone is enough: architecture and labels are in its metadata. No path in it is followed. A model on a TorchScript module needs the module's file too, which \
+is a program, as a script is one: it is loaded if path names it, or if the same script has made a model on it, and it runs with --allow-code alone. \
+A file of an earlier version does not hold the word vectors of its labels; then word_vectors names their file.",
     options: Some(OptionDocs::of::<LoadModelOptions>()),
     examples: &[Example {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",
@@ -29,9 +31,15 @@ crate::options! {
     struct LoadModelOptions {
         /// for a model on backbone "torchscript": the file of its module
         pub path: Option<String> = None;
+        /// for a model with word vectors from a file: that file, in place of the vectors in the model's own
+        pub word_vectors: Option<String> = None;
     }
 }
 
 fn load_model(call: &Call, path: PathBuf, options: LoadModelOptions) -> Result<ModelValue> {
-    call.unlocked(|| Trained::load_on(&path, options.path.as_deref().map(Path::new))).map(ModelValue)
+    let beside = Beside {
+        module: options.path.as_deref().map(Path::new),
+        word_vectors: options.word_vectors.as_deref().map(Path::new),
+    };
+    call.unlocked(|| Trained::load_on(&path, beside)).map(ModelValue)
 }

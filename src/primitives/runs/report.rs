@@ -138,17 +138,20 @@ fn source(value: &Dynamic, call: &Call) -> Result<Source> {
 
 /// The trainings among the runs that a table lists.
 fn trainings(call: &Call, table: &TableValue) -> Result<Vec<Source>> {
-    let (store, mut found) = (call.store(), Vec::new());
+    let (listing, mut found) = (call.store().listing(), Vec::new());
     for id in table.0.column("id")? {
         let id = id.to_string();
-        let Some(run) = store.find(&id) else {
-            if store.damaged().iter().any(|run| run.id == id) {
+        let run = match listing.look(&id) {
+            Some(Ok(run)) => run,
+            Some(Err(_)) => {
                 console::log(&format!("report: {id} is damaged and left out"));
                 continue;
             }
-            return Err(
-                Error::argument(format!("report: the table's run \"{id}\" is not in the store")).about_name(&id)
-            );
+            None => {
+                return Err(
+                    Error::argument(format!("report: the table's run \"{id}\" is not in the store")).about_name(&id)
+                );
+            }
         };
         if subject::is_training(&run)? {
             found.push(Source::Run(run));

@@ -6,6 +6,7 @@ use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
 use serde_json::{Value, json};
 use tch::Tensor;
 
+use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::losses::{LossSpec, Script};
 use crate::options::Options;
@@ -92,7 +93,8 @@ impl Closures {
         if let Some(mut plan) = call.host.plan() {
             return Ok(plan.add(&call.store(), job)?);
         }
-        self.during(call, |callbacks| run_with(&call.store(), job, callbacks))
+        let job = placed(job.clone(), call);
+        self.during(call, |callbacks| run_with(&call.store(), &job, callbacks))
     }
 
     /// Trains several models side by side. Inside plan(...), notes them instead.
@@ -101,6 +103,7 @@ impl Closures {
         if let Some(mut plan) = call.host.plan() {
             return Ok(jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>()?);
         }
+        let jobs = jobs.into_iter().map(|job| placed(job, call)).collect();
         self.during(call, |callbacks| run_all(&store, jobs, callbacks))
     }
 
@@ -162,4 +165,14 @@ impl Closures {
             None => Ok(trained?),
         }
     }
+}
+
+/// The job, in the queue of a sweep around it unless it names a place itself.
+fn placed(mut job: Job, call: &Call) -> Job {
+    if job.options.executor == Executor::Here
+        && let Some(cluster) = call.host.queue()
+    {
+        job.options.executor = Executor::Cluster(Box::new(cluster));
+    }
+    job
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rhai::ImmutableString;
 use serde_json::Value;
 
-use super::table::TableValue;
+use super::table::{CsvOptions, TableValue};
 use crate::error::{Error, Result};
 use crate::graph::{Cooccurrence, Pair};
 use crate::models::LabelGraph;
@@ -33,7 +33,11 @@ impl KindOfValue for Cooccurrence {
         ),
         Member::new("never_pairs(n)", "the same with n of them"),
         Member::new("take_labels(names)", "only these labels, in this order"),
-        Member::new("save(path)", "write a square CSV, and x_nums.csv beside it"),
+        Member::new("save(path)", "write a square CSV, with n_i on its diagonal"),
+        Member::new(
+            "save(path, #{spreadsheet: true})",
+            "the same for spreadsheets: names that begin with = + - @ get an apostrophe before them, and are read again with it",
+        ),
         Member::new("a + b", "the counts of two shards together"),
     ];
 
@@ -56,7 +60,10 @@ impl KindOfValue for Cooccurrence {
                 pairs(&c.never_pairs(n.map_or(SHOWN, |n| n.max(0) as usize)))
             })
             .method("take_labels", |c: &Self, names: Names| c.take_labels(&names.0))
-            .method("save", |c: &Self, path: PathBuf| c.save_csv(path))
+            .method("save", |c: &Self, path: PathBuf, options: CsvOptions| match options.spreadsheet {
+                true => c.save_csv_guarded(path),
+                false => c.save_csv(path),
+            })
             .method("+", |a: &Self, b: Self| a.checked_add(&b));
     }
 

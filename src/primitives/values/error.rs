@@ -12,7 +12,7 @@ impl KindOfValue for Raised {
         Member::new("help", "how to mend it, or ()"),
         Member::new(
             "kind",
-            "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor, cpsd::memory, cpsd::device, cpsd::thrown or cpsd::internal",
+            "cpsd::argument, cpsd::data, cpsd::io, cpsd::tensor, cpsd::memory, cpsd::device, cpsd::cluster, cpsd::queued, cpsd::thrown or cpsd::internal",
         ),
     ];
 

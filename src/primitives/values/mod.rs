@@ -2,6 +2,7 @@
 
 pub mod affinity;
 pub mod background_call;
+pub mod cluster;
 pub mod cooccurrence;
 pub mod dataset;
 pub mod ensemble;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::rc::Rc;
 
+use super::cluster::in_words;
 use super::table::TableValue;
+use crate::cluster::Cluster;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::{Cell, Table};
@@ -28,6 +30,14 @@ impl KindOfValue for PlanValue {
             "hours",
             "hours of all that is to do, one after the other, on this machine; () when it was not timed",
         ),
+        Member::new(
+            "tasks",
+            "with the option executor: tasks of the queue, an array of one number per stage, of which each needs the one before",
+        ),
+        Member::new(
+            "queue_hours",
+            "with executor: hours at this machine's pace if as much runs at once as the queue's options allow; else ()",
+        ),
         Member::new("gigabytes", "gigabytes that the trainings to do take in the run store"),
     ];
 
@@ -37,6 +47,8 @@ impl KindOfValue for PlanValue {
             .method("len", |p: &Self| p.0.trainings.len())
             .get("to_do", |p: &Self| p.0.to_do().count())
             .get("hours", |p: &Self| p.0.seconds().map(|s| s / 3600.0))
+            .get("tasks", |p: &Self| p.0.tasks())
+            .get("queue_hours", |p: &Self| p.0.seconds_in_queue().map(|s| s / 3600.0))
             .get("gigabytes", |p: &Self| p.0.bytes() as f64 / 1e9);
     }
 }
@@ -93,8 +105,31 @@ impl fmt::Display for PlanValue {
                 if cuda { "GPU-hours on one of this machine's" } else { "hours of this machine (it has no GPU)" };
             write!(f, ": {:.2} {unit}, or {}", seconds / 3600.0, duration(seconds))?;
         }
-        write!(f, "; {} on disk, and {} more while the largest trains", size(plan.bytes()), size(plan.checkpoint()))
+        write!(f, "; {} on disk, and {} more while the largest trains", size(plan.bytes()), size(plan.checkpoint()))?;
+        match &plan.cluster {
+            None => Ok(()),
+            Some(cluster) => write!(f, "\n{}", in_queue(plan, cluster)),
+        }
     }
+}
+
+/// `in Slurm (partition gpu): 24 tasks, then 4; 8 at once; 3.2 h or more, the longest chain`.
+fn in_queue(plan: &Plan, cluster: &Cluster) -> String {
+    let tasks: Vec<String> = plan.tasks().iter().map(usize::to_string).collect();
+    let of_each = match cluster.trainings_per_task() {
+        0 | 1 => String::new(),
+        n => format!(" of {n} trainings each"),
+    };
+    let one = if tasks.len() == 1 && tasks[0] == "1" { "task" } else { "tasks" };
+    let mut text = format!("in {}: {} {one}{of_each}", in_words(cluster), tasks.join(", then "));
+    match cluster.options.parallel {
+        0 => text += ", all of a stage at once",
+        n => text += &format!(", {n} at once"),
+    }
+    if let Some(seconds) = plan.seconds_in_queue() {
+        text += &format!("; {} or more if nothing waits, at the pace measured here", duration(seconds));
+    }
+    text
 }
 
 /// 42 s, 13 min, 7.5 h, 3.2 days.

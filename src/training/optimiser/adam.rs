@@ -1,10 +1,12 @@
 //! Adam and AdamW.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::flat::Flat;
+use super::form::Form;
 use super::groups::Groups;
 use crate::error::{Error, Result};
+use crate::torch::fused::{self, AdamStep};
 use crate::training::options::Optimiser;
 
 /// Adam (Kingma and Ba 2015), and AdamW (Loshchilov and Hutter 2019), with PyTorch's betas and eps.
@@ -12,6 +14,7 @@ pub struct Adam {
     /// Whether the decay shrinks the weights, as in AdamW, or is added to the gradient.
     decoupled: bool,
     groups: Groups,
+    pub form: Form,
     /// [n] running mean of the gradient.
     pub mean: Tensor,
     /// [n] running mean of the squared gradient.
@@ -26,7 +29,7 @@ const BETA2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 
 impl Adam {
-    /// Errors: `kind` is neither Adam nor AdamW.
+    /// In the form of the device of `flat`. Errors: `kind` is neither Adam nor AdamW; those of [`Form::of`].
     pub fn new(flat: &Flat, kind: Optimiser, groups: Groups) -> Result<Adam> {
         let decoupled = match kind {
             Optimiser::Adam => false,
@@ -34,28 +37,46 @@ impl Adam {
             Optimiser::Sgd => return Err(Error::internal("Adam was made for the options of another optimiser")),
         };
         let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
-        Ok(Adam { decoupled, groups, mean, square, step: 0 })
+        Ok(Adam { decoupled, groups, form: Form::of(flat.values.device())?, mean, square, step: 0 })
     }
 
     /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value
     /// for this step.
     pub fn update(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
-        tch::no_grad(|| {
-            self.step += 1;
-            match self.decoupled {
-                false => self.groups.add_to_gradients(flat)?,
-                true => self.groups.shrink(flat, lr)?,
-            }
-            let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - beta1)?;
-            let _ = self.square.f_mul_scalar_(BETA2)?;
-            let gradient = flat.gradients.f_mul_scalar((1.0 - BETA2).sqrt())?;
-            let _ = self.square.f_addcmul_(&gradient, &gradient)?;
-            let t = self.step as f64;
-            let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - BETA2.powf(t));
-            let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
-            let _ = denominator.f_add_scalar_(EPS)?;
-            let update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
-            self.groups.apply(flat, update)
+        self.step += 1;
+        tch::no_grad(|| match self.form {
+            Form::Separate => self.separate(flat, lr, beta1),
+            Form::Fused => self.fused(flat, lr, beta1),
         })
+    }
+
+    fn separate(&mut self, flat: &mut Flat, lr: f64, beta1: f64) -> Result<()> {
+        match self.decoupled {
+            false => self.groups.add_to_gradients(flat)?,
+            true => self.groups.shrink(flat, lr)?,
+        }
+        let _ = self.mean.f_lerp_(&flat.gradients, 1.0 - beta1)?;
+        let _ = self.square.f_mul_scalar_(BETA2)?;
+        let gradient = flat.gradients.f_mul_scalar((1.0 - BETA2).sqrt())?;
+        let _ = self.square.f_addcmul_(&gradient, &gradient)?;
+        let t = self.step as f64;
+        let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - BETA2.powf(t));
+        let mut denominator = self.square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?;
+        let _ = denominator.f_add_scalar_(EPS)?;
+        let update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
+        self.groups.apply(flat, update)
+    }
+
+    fn fused(&self, flat: &Flat, lr: f64, beta1: f64) -> Result<()> {
+        // CUDA's kernels read it on the device, and filling it there makes nobody wait.
+        let step = Tensor::f_full([0i64; 0], self.step as f64, (Kind::Float, flat.values.device()))?;
+        for part in self.groups.parts() {
+            let [values, gradients] = [part.of(&flat.values)?, part.of(&flat.gradients)?];
+            let [means, squares] = [part.of(&self.mean)?, part.of(&self.square)?];
+            let (lr, weight_decay) = (lr * part.factor, part.weight_decay);
+            let with = AdamStep { decoupled: self.decoupled, lr, beta1, beta2: BETA2, eps: EPS, weight_decay };
+            fused::adam([&values, &gradients, &means, &squares], &step, with)?;
+        }
+        Ok(())
     }
 }

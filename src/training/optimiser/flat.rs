@@ -128,8 +128,9 @@ impl CopyOf for Tensor {
 mod tests {
     use tch::Device;
 
-    use super::super::{Adam, BETA1, Groups};
+    use super::super::{Adam, BETA1, Form, Groups};
     use super::*;
+    use crate::torch::fused;
     use crate::training::options::{DecayOn, Optimiser};
 
     #[test]
@@ -149,10 +150,13 @@ mod tests {
         }
         assert_eq!((flat.values.numel(), flat.statistics.numel()), (128 + 128 + 384, 128));
         let mut groups = Groups::new(&flat, 0.1, DecayOn::Weights);
-        groups.set_factors(&flat, |name| if name == "1" { 0.5 } else { 1.0 }).unwrap();
+        groups.set_factors(&flat, |name| if name == "1" { 0.5 } else { 1.0 });
         let mut adam = Adam::new(&flat, Optimiser::AdamW, groups).unwrap();
         leaves.iter().map(|(_, leaf)| leaf.square().sum(Kind::Float)).sum::<Tensor>().backward();
-        adam.update(&mut flat, 0.01, BETA1).unwrap();
+        for form in [Form::Separate, Form::Fused].into_iter().take(1 + usize::from(fused::AVAILABLE)) {
+            adam.form = form;
+            adam.update(&mut flat, 0.01, BETA1).unwrap();
+        }
         let held: f64 = leaves.iter().map(|(_, leaf)| f64::try_from(leaf.detach().sum(Kind::Double)).unwrap()).sum();
         assert_eq!(f64::try_from(flat.values.sum(Kind::Double)).unwrap(), held);
         // The buffer is a view too.

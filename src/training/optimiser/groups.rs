@@ -11,31 +11,86 @@ pub struct Groups {
     weight_decay: f64,
     /// The number of leading values that decay.
     decaying: i64,
-    /// [n] factors on the learning rate. None if all are 1.
+    /// The number of all values.
+    values: i64,
+    /// The factor on the learning rate of each leaf, with its number of values, in their order. None if all are 1.
+    rates: Option<Vec<(i64, f64)>>,
+    /// [n] the same, once the separate form of an update has asked for it.
     factors: Option<Tensor>,
+}
+
+/// The values that decay alike and have one rate.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub weight_decay: f64,
+    /// On the learning rate.
+    pub factor: f64,
+    /// First and number of neighbouring values.
+    runs: Vec<(i64, i64)>,
+}
+
+impl Part {
+    /// Views of its values in a buffer [n].
+    pub fn of(&self, buffer: &Tensor) -> Result<Vec<Tensor>> {
+        self.runs.iter().map(|(first, number)| Ok(buffer.f_narrow(0, *first, *number)?)).collect()
+    }
 }
 
 impl Groups {
     pub fn new(flat: &Flat, weight_decay: f64, on: DecayOn) -> Groups {
+        let values = flat.values.numel() as i64;
         let decaying = match on {
             DecayOn::Weights => flat.weights,
             // The elements between two parameters are 0 and stay 0.
-            DecayOn::All => flat.values.numel() as i64,
+            DecayOn::All => values,
         };
-        Groups { weight_decay, decaying, factors: None }
+        Groups { weight_decay, decaying, values, rates: None, factors: None }
     }
 
     /// Multiplies the learning rate of each leaf by `factor` of its name (discriminative learning rates).
-    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) -> Result<()> {
-        let parts: Vec<Tensor> = (flat.names.iter().zip(&flat.leaves))
-            .map(|(name, leaf)| Tensor::f_full([room(leaf)], factor(name), (flat.values.kind(), flat.values.device())))
-            .collect::<Result<_, _>>()?;
-        self.factors = Some(Tensor::f_cat(&parts, 0)?);
-        Ok(())
+    pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) {
+        self.rates = Some(flat.names.iter().zip(&flat.leaves).map(|(name, leaf)| (room(leaf), factor(name))).collect());
+        self.factors = None;
+    }
+
+    /// The values by decay and rate, for kernels that have one of either.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut add = |first: i64, end: i64, weight_decay: f64, factor: f64| {
+            if first >= end {
+                return;
+            }
+            match parts.iter_mut().find(|part| (part.weight_decay, part.factor) == (weight_decay, factor)) {
+                None => parts.push(Part { weight_decay, factor, runs: vec![(first, end - first)] }),
+                Some(part) => match part.runs.last_mut() {
+                    Some((last, number)) if *last + *number == first => *number += end - first,
+                    _ => part.runs.push((first, end - first)),
+                },
+            }
+        };
+        let even = [(self.values, 1.0)];
+        let mut first = 0;
+        for (number, factor) in self.rates.as_deref().unwrap_or(&even) {
+            let end = first + number;
+            add(first, end.min(self.decaying), self.weight_decay, *factor);
+            add(first.max(self.decaying), end, 0.0, *factor);
+            first = end;
+        }
+        parts
     }
 
     fn decays(&self) -> bool {
         self.weight_decay > 0.0 && self.decaying > 0
+    }
+
+    /// [n] the factors on the learning rate. None if all are 1.
+    fn factors(&mut self, flat: &Flat) -> Result<Option<&Tensor>> {
+        if let (Some(rates), None) = (&self.rates, &self.factors) {
+            let options = (flat.values.kind(), flat.values.device());
+            let parts = rates.iter().map(|(number, factor)| Tensor::f_full([*number], *factor, options));
+            self.factors = Some(Tensor::f_cat(&parts.collect::<Result<Vec<_>, _>>()?, 0)?);
+        }
+        Ok(self.factors.as_ref())
     }
 
     /// Decay as an L2 penalty: added to the gradients.
@@ -50,14 +105,14 @@ impl Groups {
     }
 
     /// Decoupled decay: the values shrink by their rate times the decay.
-    pub(super) fn shrink(&self, flat: &mut Flat, lr: f64) -> Result<()> {
+    pub(super) fn shrink(&mut self, flat: &mut Flat, lr: f64) -> Result<()> {
         if self.decays() {
-            let mut weights = flat.values.f_narrow(0, 0, self.decaying)?;
-            let decayed = lr * self.weight_decay;
-            let _ = match &self.factors {
+            let (decaying, decayed) = (self.decaying, lr * self.weight_decay);
+            let mut weights = flat.values.f_narrow(0, 0, decaying)?;
+            let _ = match self.factors(flat)? {
                 None => weights.f_mul_scalar_(1.0 - decayed)?,
                 Some(factors) => {
-                    let factors = factors.f_narrow(0, 0, self.decaying)?;
+                    let factors = factors.f_narrow(0, 0, decaying)?;
                     weights.f_mul_(&factors.f_mul_scalar(-decayed)?.f_add_scalar_(1.0)?)?
                 }
             };
@@ -66,11 +121,41 @@ impl Groups {
     }
 
     /// Adds `update` [n], times the factors, to the values.
-    pub(super) fn apply(&self, flat: &mut Flat, mut update: Tensor) -> Result<()> {
-        if let Some(factors) = &self.factors {
+    pub(super) fn apply(&mut self, flat: &mut Flat, mut update: Tensor) -> Result<()> {
+        if let Some(factors) = self.factors(flat)? {
             update = update.f_mul_(factors)?;
         }
         let _ = flat.values.f_add_(&update)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn parts_are_the_values_by_decay_and_rate() {
+        let leaf = |name: &str, size: &[i64]| {
+            (name.to_string(), Tensor::zeros(size, (Kind::Float, Device::Cpu)).set_requires_grad(true))
+        };
+        // Weights first, by name: 128 values each, but for the head's 256.
+        let leaves = [leaf("stage1.w", &[2, 2]), leaf("stage2.w", &[2, 2]), leaf("head.w", &[2, 100])];
+        let biases = [leaf("stage1.b", &[3]), leaf("head.b", &[3]), leaf("stage2.b", &[3])];
+        let flat = Flat::of(leaves.into_iter().chain(biases).collect(), vec![]).unwrap();
+        let part = |weight_decay, factor, runs: &[(i64, i64)]| Part { weight_decay, factor, runs: runs.to_vec() };
+        let groups = Groups::new(&flat, 0.1, DecayOn::Weights);
+        assert_eq!(groups.parts(), [part(0.1, 1.0, &[(0, 512)]), part(0.0, 1.0, &[(512, 384)])]);
+        assert_eq!(Groups::new(&flat, 0.1, DecayOn::All).parts(), [part(0.1, 1.0, &[(0, 896)])]);
+        assert_eq!(Groups::new(&flat, 0.0, DecayOn::Weights).parts(), [part(0.0, 1.0, &[(0, 896)])]);
+        let mut groups = groups;
+        groups.set_factors(&flat, |name| if name.starts_with("stage1") { 0.5 } else { 1.0 });
+        let decaying = [part(0.1, 1.0, &[(0, 256), (384, 128)]), part(0.1, 0.5, &[(256, 128)])];
+        let others = [part(0.0, 1.0, &[(512, 128), (768, 128)]), part(0.0, 0.5, &[(640, 128)])];
+        assert_eq!(groups.parts(), [decaying, others].concat());
+        let views = groups.parts()[0].of(&flat.values).unwrap();
+        assert_eq!(views.iter().map(Tensor::numel).collect::<Vec<_>>(), [256, 128]);
     }
 }

@@ -1,8 +1,10 @@
-//! Optimisers and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters.
+//! Optimisers and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters; fused ones on
+//! GPUs.
 
 mod adam;
 mod average;
 mod flat;
+mod form;
 mod groups;
 mod sgd;
 
@@ -11,6 +13,7 @@ use tch::Tensor;
 pub use adam::{Adam, BETA1};
 pub use average::Average;
 pub use flat::{CopyOf, Flat};
+pub use form::Form;
 pub use groups::Groups;
 pub use sgd::Sgd;
 
@@ -24,12 +27,28 @@ pub enum UpdateRule {
 }
 
 impl UpdateRule {
-    /// The optimiser of `options`, for parameters in the given groups.
+    /// The optimiser of `options`, for parameters in the given groups, in the form of their device. Errors: those of [`Form::of`].
     pub fn new(flat: &Flat, options: &TrainOptions, groups: Groups) -> Result<UpdateRule> {
         Ok(match options.optimiser {
             kind @ (Optimiser::Adam | Optimiser::AdamW) => UpdateRule::Adam(Adam::new(flat, kind, groups)?),
             Optimiser::Sgd => UpdateRule::Sgd(Sgd::new(flat, options.momentum, options.nesterov, groups)?),
         })
+    }
+
+    /// Computes in this form from now on.
+    pub fn with_form(mut self, form: Form) -> UpdateRule {
+        match &mut self {
+            UpdateRule::Adam(adam) => adam.form = form,
+            UpdateRule::Sgd(sgd) => sgd.form = form,
+        }
+        self
+    }
+
+    pub fn form(&self) -> Form {
+        match self {
+            UpdateRule::Adam(adam) => adam.form,
+            UpdateRule::Sgd(sgd) => sgd.form,
+        }
     }
 
     /// Updates `flat.values` from `flat.gradients`, which it may change, at learning rate `lr`. `momentum` is the schedule's

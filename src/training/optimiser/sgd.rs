@@ -3,8 +3,10 @@
 use tch::Tensor;
 
 use super::flat::Flat;
+use super::form::Form;
 use super::groups::Groups;
 use crate::error::Result;
+use crate::torch::fused::{self, SgdStep};
 
 /// Gradient descent with momentum, like `torch.optim.SGD` without dampening:
 /// g ← g + decay · w; v ← momentum · v + g; w ← w - lr · v, or with Nesterov's momentum w ← w - lr · (g + momentum · v).
@@ -13,30 +15,49 @@ use crate::error::Result;
 /// form, where the rate multiplies the velocity.
 pub struct Sgd {
     groups: Groups,
+    pub form: Form,
     momentum: f64,
     nesterov: bool,
-    /// [n] the velocity v.
+    /// [n] the velocity v. The fused form does not keep it while the momentum is 0.
     pub velocity: Tensor,
 }
 
 impl Sgd {
+    /// In the form of the device of `flat`. Errors: those of [`Form::of`].
     pub fn new(flat: &Flat, momentum: f64, nesterov: bool, groups: Groups) -> Result<Sgd> {
-        Ok(Sgd { groups, momentum, nesterov, velocity: flat.values.f_zeros_like()? })
+        let form = Form::of(flat.values.device())?;
+        Ok(Sgd { groups, form, momentum, nesterov, velocity: flat.values.f_zeros_like()? })
     }
 
     /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `momentum` is the schedule's value for this step;
     /// none is the optimiser's own.
     pub fn update(&mut self, flat: &mut Flat, lr: f64, momentum: Option<f64>) -> Result<()> {
         let momentum = momentum.unwrap_or(self.momentum);
-        tch::no_grad(|| {
-            self.groups.add_to_gradients(flat)?;
-            let _ = self.velocity.f_mul_scalar_(momentum)?;
-            let _ = self.velocity.f_add_(&flat.gradients)?;
-            let update = match self.nesterov {
-                false => self.velocity.f_mul_scalar(-lr)?,
-                true => self.velocity.f_mul_scalar(momentum)?.f_add_(&flat.gradients)?.f_mul_scalar_(-lr)?,
-            };
-            self.groups.apply(flat, update)
+        tch::no_grad(|| match self.form {
+            Form::Separate => self.separate(flat, lr, momentum),
+            Form::Fused => self.fused(flat, lr, momentum),
         })
+    }
+
+    fn separate(&mut self, flat: &mut Flat, lr: f64, momentum: f64) -> Result<()> {
+        self.groups.add_to_gradients(flat)?;
+        let _ = self.velocity.f_mul_scalar_(momentum)?;
+        let _ = self.velocity.f_add_(&flat.gradients)?;
+        let update = match self.nesterov {
+            false => self.velocity.f_mul_scalar(-lr)?,
+            true => self.velocity.f_mul_scalar(momentum)?.f_add_(&flat.gradients)?.f_mul_scalar_(-lr)?,
+        };
+        self.groups.apply(flat, update)
+    }
+
+    fn fused(&self, flat: &Flat, lr: f64, momentum: f64) -> Result<()> {
+        for part in self.groups.parts() {
+            let lists = [part.of(&flat.values)?, part.of(&flat.gradients)?, part.of(&self.velocity)?];
+            let [values, gradients, velocities] = &lists;
+            let (lr, weight_decay) = (lr * part.factor, part.weight_decay);
+            let with = SgdStep { lr, momentum, nesterov: self.nesterov, weight_decay };
+            fused::sgd([values, gradients, velocities], with)?;
+        }
+        Ok(())
     }
 }

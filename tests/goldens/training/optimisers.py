@@ -63,6 +63,8 @@ def train(options, make, schedulers=lambda optimiser: []):
         optimiser.zero_grad()
         weight, head, bias = parameters
         (F.linear(torch.tanh(F.linear(x, weight)), head, bias) - y).square().sum().backward()
+        if "clip" in options:
+            torch.nn.utils.clip_grad_norm_(parameters, options["clip"])
         optimiser.step()
         for scheduler, per_epoch in schedulers:
             if not per_epoch or (update + 1) % PER_EPOCH == 0:
@@ -139,6 +141,21 @@ CASES = {
         SLOW | {"schedule": "cosine", "warmup": 1.0, "warmup_start": 0.1, "lr_factors": {"stage1": 0.1}},
         sgd(0.5),
         lambda o: [(SequentialLR(o, [LinearLR(o, 0.1, 1.0, 4), CosineAnnealingLR(o, UPDATES - 4)], [4]), False)],
+    ),
+    "adam, cosine, clipped": train(
+        {"optimiser": "adam", "schedule": "cosine", "clip": 0.5, "weight_decay": 0.1},
+        Adam,
+        lambda o: [(CosineAnnealingLR(o, UPDATES), False)],
+    ),
+    "adamw, cosine, clipped": train(
+        {"optimiser": "adamw", "schedule": "cosine", "clip": 0.5, "weight_decay": 0.1},
+        AdamW,
+        lambda o: [(CosineAnnealingLR(o, UPDATES), False)],
+    ),
+    "sgd, nesterov, cosine, clipped": train(
+        {"optimiser": "sgd", "nesterov": True, "schedule": "cosine", "clip": 0.5},
+        sgd(nesterov=True),
+        lambda o: [(CosineAnnealingLR(o, UPDATES), False)],
     ),
     # LinearLR refuses to start from 0.
     "constant after a warm-up from 0": train(

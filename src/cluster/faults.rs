@@ -1,0 +1,238 @@
+//! Why a task of a queue has no result, in words.
+
+use super::batch::Batch;
+use super::engine::{TaskId, TaskStatus};
+use super::task::End;
+use crate::error::{Error, ErrorKind};
+
+/// Lines of a log that an error quotes.
+const LINES: usize = 10;
+
+/// A task that has ended, for the sentences about it.
+pub(super) struct Ended<'a> {
+    /// `Slurm`.
+    pub queue: &'a str,
+    pub batch: &'a Batch,
+    pub task: usize,
+    /// As the queue calls it, where the queue knows it.
+    pub id: Option<&'a TaskId>,
+}
+
+impl Ended<'_> {
+    /// The worker's own error.
+    pub fn of_worker(&self, end: &End) -> Error {
+        let Some(failed) = &end.error else {
+            return self.with_log(format!("{} failed on {}", self.called(), end.node));
+        };
+        let log = format!("its log: {}; the same call tries it again", self.log());
+        let help = failed.help.as_ref().map_or(log.clone(), |help| format!("{help}; {log}"));
+        Error { kind: failed.kind, message: failed.message.clone(), help: Some(help), about: failed.about.clone() }
+    }
+
+    /// A task that the queue calls failed, of which no error of the worker is known.
+    pub fn failed(&self, status: &TaskStatus) -> Error {
+        let options = &self.batch.record.cluster.options;
+        let on = status.node.as_ref().map_or(String::new(), |node| format!(" on {node}"));
+        let (task, word, log) = (self.called(), status.word.as_str(), self.log());
+        match word {
+            "OUT_OF_MEMORY" => {
+                let limit =
+                    options.memory.as_ref().map_or("than the queue's default".into(), |m| format!("memory than {m}"));
+                let error = self.with_log(format!("{task}{on} needed more {limit} (OUT_OF_MEMORY)"));
+                Error { kind: ErrorKind::Memory, ..error }.with_help(format!(
+                    "the option memory of the cluster asks for more, and a smaller batch needs less; its log: {log}"
+                ))
+            }
+            "TIMEOUT" | "DEADLINE" => {
+                let limit = options.time.as_ref().map_or(String::new(), |time| format!(" of {time}"));
+                self.with_log(format!("{task}{on} reached its time limit{limit} and was not put back ({word})")).with_help(format!(
+                    "the option time of the cluster asks for more, signal_before ({} s) leaves more for the last checkpoint, requeues ({}) puts it back \
+                     more often; the same call goes on from its checkpoint; its log: {log}",
+                    options.signal_before, options.requeues
+                ))
+            }
+            "NODE_FAIL" | "BOOT_FAIL" | "PREEMPTED" | "REVOKED" => self
+                .with_log(format!("{task}{on} was taken from its node ({word}), and the queue does not put it back"))
+                .with_help(format!("the same call goes on from its checkpoint; its log: {log}")),
+            _ => {
+                let how = match status.exit {
+                    Some(130) => "was stopped from outside twice".to_string(),
+                    Some(code) if code > 128 => format!("was ended by signal {}", code - 128),
+                    Some(0) | None => "failed before it could say why".to_string(),
+                    Some(code) => format!("failed with exit code {code}"),
+                };
+                let help = match self.batch.last_lines(self.task, 1).is_empty() {
+                    true => format!(
+                        "it wrote no log, {log}: the node may not see this folder, or the setup lines failed; cluster.check() looks"
+                    ),
+                    false => format!("its log: {log}; the same call tries it again"),
+                };
+                self.with_log(format!("{task}{on} {how} ({word})")).with_help(help)
+            }
+        }
+    }
+
+    /// Somebody took it out of the queue.
+    pub fn cancelled(&self) -> Error {
+        Error::new(ErrorKind::Cluster, format!("{} was cancelled", self.called()))
+            .with_help(format!("the same call puts it into the queue again; its log: {}", self.log()))
+    }
+
+    /// It ended well and its run is not there.
+    pub fn missing(&self, seconds: u64) -> Error {
+        let runs = self.batch.record.tasks.get(self.task).map_or(String::new(), |task| task.runs.join(", "));
+        self.with_log(format!(
+            "{} has ended well, and {seconds} s later its run {runs} is not in the store",
+            self.called()
+        ))
+        .with_help(format!(
+            "the nodes may see another folder than this host; cluster.check() looks; its log: {}",
+            self.log()
+        ))
+    }
+
+    /// The queue has forgotten it, and it said nothing, or that it was stopped.
+    pub fn forgotten(&self, end: Option<&End>) -> Error {
+        let how = match end {
+            Some(end) => format!("was stopped on {} with exit code {}", end.node, end.exit),
+            None => "left no word".to_string(),
+        };
+        self.with_log(format!("{} is not in the queue any more and {how}", self.called()))
+            .with_help(format!("the same call goes on from its checkpoint, if it has one; its log: {}", self.log()))
+    }
+
+    /// `teacher 2/3 (Slurm task 4711_1)`.
+    pub fn called(&self) -> String {
+        let name = self.batch.record.tasks.get(self.task).map_or("a task", |task| &task.name);
+        match self.id {
+            Some(id) => format!("{name} ({} task {id})", self.queue),
+            None => format!("{name} ({} batch {})", self.queue, self.batch.record.name),
+        }
+    }
+
+    fn log(&self) -> String {
+        self.batch.log(self.task).display().to_string()
+    }
+
+    /// The sentence, and behind it the last lines of the log.
+    fn with_log(&self, sentence: String) -> Error {
+        let lines = self.batch.last_lines(self.task, LINES);
+        let quoted = lines.iter().map(|line| format!("\n  | {line}")).collect::<String>();
+        let until = if quoted.is_empty() { "" } else { "; the end of its log:" };
+        Error::new(ErrorKind::Cluster, format!("{sentence}{until}{quoted}"))
+    }
+}
+
+/// What a queue waits for, from its own word, in words that fit behind "waiting for".
+pub(super) fn reason(word: &str) -> String {
+    let text = match word {
+        "Resources" | "Nodes_required_for_job_are_DOWN,_DRAINED_or_reserved_for_jobs_in_higher_priority_partitions" => {
+            "resources"
+        }
+        "Priority" => "jobs of higher priority",
+        "Dependency" => "an earlier stage",
+        "BeginTime" => "its time to begin, after it was put back",
+        "JobArrayTaskLimit" => "its own tasks: parallel is the limit",
+        "ReqNodeNotAvail" | "ReservedForMaintenance" | "NodeDown" => "nodes that are not available now",
+        "PartitionDown" | "PartitionInactive" => "its partition, which takes no jobs now",
+        "PartitionTimeLimit" => "nothing that will come: its time is above the partition's limit",
+        "PartitionNodeLimit" | "PartitionConfig" | "BadConstraints" => {
+            "nothing that will come: no node of the partition fits"
+        }
+        "JobHeldUser" | "JobHeldAdmin" => "a release: the job is held",
+        "Reservation" => "its reservation",
+        "Licenses" => "licences",
+        "Cleaning" => "the end of its last start",
+        word if word.contains("launch_failed") || word.contains("launch failed") => {
+            "a release: the queue could not start it and holds it"
+        }
+        word if word.starts_with("QOS") || word.starts_with("Assoc") => {
+            return format!("a limit of the account ({word})");
+        }
+        word if word.is_empty() || word == "None" => "its turn",
+        word => return word.to_string(),
+    };
+    text.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::batch::Task;
+    use crate::cluster::engine::{JobId, TaskState};
+    use crate::cluster::task::Failed;
+    use crate::cluster::{Cluster, ClusterOptions};
+    use crate::runs::RunStore;
+
+    fn of(work: impl FnOnce(Ended)) {
+        let root = tempfile::tempdir().unwrap();
+        let options =
+            ClusterOptions { memory: Some("2G".into()), time: Some("1:00".into()), ..ClusterOptions::default() };
+        let task =
+            Task { runs: vec!["train-000000000001".into()], name: "teacher 2/3".into(), job: serde_json::json!({}) };
+        let batch = Batch::make(&RunStore::new(root.path()), &Cluster::slurm(options), vec![(0, task)], &[]).unwrap();
+        std::fs::write(batch.log(0), "first\nlast").unwrap();
+        let id = TaskId { job: JobId("4711".into()), index: 0 };
+        work(Ended { queue: "Slurm", batch: &batch, task: 0, id: Some(&id) });
+    }
+
+    fn status(word: &str, exit: Option<i32>) -> TaskStatus {
+        TaskStatus { state: TaskState::Failed, word: word.into(), reason: None, node: Some("n1".into()), exit }
+    }
+
+    #[test]
+    fn each_end_has_its_sentence_and_its_help() {
+        of(|ended| {
+            let log = ended.log();
+            let memory = ended.failed(&status("OUT_OF_MEMORY", None));
+            assert_eq!(memory.kind, ErrorKind::Memory);
+            assert_eq!(
+                memory.message,
+                "teacher 2/3 (Slurm task 4711_0) on n1 needed more memory than 2G (OUT_OF_MEMORY); the end of its log:\n  | first\n  | last"
+            );
+            assert!(memory.help.unwrap().contains(&log));
+            let time = ended.failed(&status("TIMEOUT", None));
+            assert!(time.message.contains("reached its time limit of 1:00 and was not put back (TIMEOUT)"), "{time}");
+            assert!(time.help.unwrap().contains("signal_before (120 s)"));
+            let code = ended.failed(&status("FAILED", Some(3)));
+            assert!(code.message.contains("on n1 failed with exit code 3 (FAILED)"), "{code}");
+            let signal = ended.failed(&status("FAILED", Some(137)));
+            assert!(signal.message.contains("was ended by signal 9 (FAILED)"), "{signal}");
+            assert_eq!(ended.cancelled().message, "teacher 2/3 (Slurm task 4711_0) was cancelled");
+            let missing = ended.missing(90).message;
+            assert!(missing.contains("90 s later its run train-000000000001 is not in the store"), "{missing}");
+            assert!(ended.forgotten(None).message.contains("is not in the queue any more and left no word"));
+        });
+    }
+
+    #[test]
+    fn a_workers_own_error_is_unchanged() {
+        of(|ended| {
+            let failed = Failed {
+                kind: ErrorKind::Data,
+                message: "cat.png: not a picture".into(),
+                help: Some("look at it".into()),
+                about: None,
+            };
+            let error = ended.of_worker(&End { exit: 1, error: Some(failed), node: "n1".into(), restarts: 0 });
+            assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "cat.png: not a picture"));
+            assert!(error.help.unwrap().starts_with("look at it; its log: "));
+        });
+    }
+
+    #[test]
+    fn without_a_log_the_help_says_why() {
+        of(|ended| {
+            std::fs::remove_file(ended.batch.log(0)).unwrap();
+            let error = ended.failed(&status("FAILED", None));
+            assert!(error.message.ends_with("failed before it could say why (FAILED)"), "{error}");
+            assert!(error.help.unwrap().starts_with("it wrote no log"));
+        });
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        let words = ["Resources", "QOSMaxJobsPerUserLimit", "None", "Odd"].map(reason);
+        assert_eq!(words, ["resources", "a limit of the account (QOSMaxJobsPerUserLimit)", "its turn", "Odd"]);
+    }
+}

@@ -1,0 +1,203 @@
+//! The batches of a store with what their queue says of the tasks, by one call.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
+
+use super::batch::Batch;
+use super::engine::{Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
+use super::waiting::Queue;
+use crate::error::Result;
+use crate::runs::RunStore;
+
+/// A task of a known batch: the batch's position, and the task's.
+pub(super) type Place = (usize, usize);
+
+/// The batches of one queue.
+#[derive(Default)]
+pub(super) struct Known {
+    pub batches: Vec<Batch>,
+    /// The tasks that the queue knows.
+    pub states: BTreeMap<Place, (TaskId, TaskStatus)>,
+}
+
+impl Known {
+    /// The batches of this store that are of the cluster's queue, whatever resources they asked for. A batch whose submission was cut
+    /// short is looked for by its name.
+    ///
+    /// Errors: those of the queue.
+    pub fn of(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Result<Known> {
+        let mut known = Known { batches: Batch::all(store), ..Known::default() };
+        known.batches.retain(|batch| batch.record.cluster.engine == cluster.engine);
+        for batch in &mut known.batches {
+            if !batch.record.unsubmitted().is_empty() {
+                find_again(queue, batch)?;
+            }
+        }
+        known.batches.retain(|batch| {
+            // Other engines cannot look for names.
+            let looked_for = cluster.engine == Engine::Slurm && batch.record.jobs.is_empty();
+            let abandoned = looked_for && batch.is_of_ended_process();
+            if abandoned {
+                batch.remove();
+            }
+            !abandoned
+        });
+        known.ask(queue)?;
+        Ok(known)
+    }
+
+    /// Asks the queue for all tasks. Errors: those of the queue, which leave what it said before.
+    pub fn ask(&mut self, queue: &dyn Queue) -> Result<()> {
+        let jobs: BTreeSet<JobId> =
+            self.batches.iter().flat_map(|batch| &batch.record.jobs).map(|(job, _)| job.clone()).collect();
+        let jobs: Vec<JobId> = jobs.into_iter().collect();
+        let mut states = BTreeMap::new();
+        if !jobs.is_empty() {
+            let answer = queue.states(&jobs)?;
+            let batches: BTreeMap<&JobId, usize> = (0..)
+                .zip(&self.batches)
+                .flat_map(|(number, batch)| batch.record.jobs.iter().map(move |(job, _)| (job, number)))
+                .collect();
+            for (id, status) in answer {
+                let batch = batches.get(&id.job).copied();
+                if let Some(place) = batch.and_then(|batch| Some((batch, self.batches[batch].record.task(&id)?))) {
+                    states.insert(place, (id, status));
+                }
+            }
+        }
+        self.states = states;
+        Ok(())
+    }
+
+    pub fn state(&self, place: Place) -> Option<TaskState> {
+        self.states.get(&place).map(|(_, status)| status.state)
+    }
+
+    /// Whether a task is waiting or running in the queue.
+    pub fn is_live(&self, place: Place) -> bool {
+        matches!(self.state(place), Some(TaskState::Queued | TaskState::Running))
+    }
+
+    /// All tasks of a batch.
+    pub fn places(&self, batch: usize) -> impl Iterator<Item = Place> + use<> {
+        (0..self.batches.get(batch).map_or(0, |batch| batch.record.tasks.len())).map(move |task| (batch, task))
+    }
+
+    /// Whether any of a batch's tasks is waiting or running.
+    pub fn batch_is_live(&self, batch: usize) -> bool {
+        self.places(batch).any(|place| self.is_live(place))
+    }
+
+    /// The runs of a task.
+    pub fn runs(&self, (batch, task): Place) -> &[String] {
+        self.batches.get(batch).and_then(|batch| batch.record.tasks.get(task)).map_or(&[], |task| &task.runs)
+    }
+
+    /// The task that makes each run now.
+    pub fn makers(&self) -> BTreeMap<&str, Place> {
+        let live = self.states.keys().copied().filter(|place| self.is_live(*place));
+        live.flat_map(|place| self.runs(place).iter().map(move |run| (run.as_str(), place))).collect()
+    }
+
+    /// Removes the folders of batches of which nothing is in the queue and all runs are in the store.
+    pub fn tidy(&self, store: &RunStore) {
+        let ended: Vec<&Batch> = (0..self.batches.len())
+            .filter(|&batch| !self.batch_is_live(batch))
+            .map(|batch| &self.batches[batch])
+            .filter(|batch| !batch.record.jobs.is_empty())
+            .collect();
+        let wanted: HashSet<&str> = ended.iter().flat_map(|batch| batch.runs()).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let there: HashSet<String> = store.find_all(|id| wanted.contains(id)).into_iter().map(|run| run.id).collect();
+        ended.iter().filter(|batch| batch.runs().all(|run| there.contains(run))).for_each(|batch| batch.remove());
+    }
+}
+
+/// The jobs of a batch that the queue has and the record does not, with the tasks of each. The record is completed and saved.
+///
+/// Errors: those of the queue; Io.
+pub(super) fn find_again(queue: &dyn Queue, batch: &mut Batch) -> Result<()> {
+    let mut found = queue.find(&batch.record.name)?;
+    found.retain(|job| batch.record.jobs.iter().all(|(known, _)| known != job));
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut tasks: BTreeMap<JobId, Vec<usize>> = BTreeMap::new();
+    for id in queue.states(&found)?.into_keys() {
+        if id.index < batch.record.tasks.len() {
+            tasks.entry(id.job).or_default().push(id.index);
+        }
+    }
+    batch.record.jobs.extend(tasks);
+    batch.save()
+}
+
+/// A batch in the queue.
+#[derive(Clone, Debug)]
+pub struct JobRow {
+    /// Its jobs, as `4711` or `4711, 4712`.
+    pub job: String,
+    /// Its name there.
+    pub name: String,
+    pub queued: usize,
+    pub running: usize,
+    pub done: usize,
+    /// Failed or cancelled.
+    pub failed: usize,
+    pub folder: PathBuf,
+}
+
+/// The batches of a store that its queue knows, or of which tasks failed and were not done again.
+///
+/// Errors: a queue that does not answer.
+pub(super) fn rows(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Result<Vec<JobRow>> {
+    let known = Known::of(store, queue, cluster)?;
+    let wanted: HashSet<&str> = known.batches.iter().flat_map(Batch::runs).collect();
+    let there: HashSet<String> = store.find_all(|id| wanted.contains(id)).into_iter().map(|run| run.id).collect();
+    let mut rows = Vec::new();
+    for (number, batch) in known.batches.iter().enumerate() {
+        let jobs: Vec<&str> = batch.record.jobs.iter().map(|(job, _)| job.0.as_str()).collect();
+        let mut row = JobRow {
+            job: jobs.join(", "),
+            name: batch.record.name.clone(),
+            queued: 0,
+            running: 0,
+            done: 0,
+            failed: 0,
+            folder: batch.folder.clone(),
+        };
+        let ended = batch.ended();
+        for place in known.places(number) {
+            let done = known.runs(place).iter().all(|run| there.contains(run));
+            match known.state(place) {
+                Some(TaskState::Queued) => row.queued += 1,
+                Some(TaskState::Running) => row.running += 1,
+                _ if done => row.done += 1,
+                Some(TaskState::Failed | TaskState::Cancelled) => row.failed += 1,
+                Some(TaskState::Completed) => row.done += 1,
+                None if ended.contains(&place.1) => row.failed += 1,
+                None => {}
+            }
+        }
+        if row.queued + row.running + row.failed > 0 {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Takes all batches of a store out of the queue. Returns the number of tasks that were waiting or running there.
+///
+/// Errors: a queue that does not answer.
+pub(super) fn stop(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Result<usize> {
+    let known = Known::of(store, queue, cluster)?;
+    let live: Vec<Place> = known.states.keys().copied().filter(|place| known.is_live(*place)).collect();
+    let jobs: BTreeSet<&JobId> =
+        live.iter().filter_map(|place| known.states.get(place)).map(|(id, _)| &id.job).collect();
+    if !jobs.is_empty() {
+        queue.cancel(&jobs.into_iter().cloned().collect::<Vec<_>>())?;
+    }
+    Ok(live.len())
+}

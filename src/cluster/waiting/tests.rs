@@ -1,0 +1,580 @@
+//! With a queue and a clock that are played.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use serde_json::json;
+
+use super::super::engine::{JobId, Submission, TaskId, TaskState, TaskStatus};
+use super::super::options::OnInterrupt;
+use super::super::task::Failed;
+use super::*;
+use crate::activity::Activity;
+use crate::cluster::ClusterOptions;
+use crate::runs::{Begun, id_of};
+
+type Event<'a> = Box<dyn FnOnce(&Played) + 'a>;
+
+/// A queue, its clock, and what will happen.
+struct Played<'a> {
+    store: RunStore,
+    now: Cell<Duration>,
+    events: RefCell<Vec<(Duration, Event<'a>)>>,
+    states: RefCell<BTreeMap<TaskId, TaskStatus>>,
+    names: RefCell<BTreeMap<JobId, String>>,
+    submissions: RefCell<Vec<Submission>>,
+    requeued: RefCell<Vec<TaskId>>,
+    cancelled: RefCell<Vec<JobId>>,
+    asked: Cell<usize>,
+    away: Cell<bool>,
+    submits: Cell<Submits>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Submits {
+    Well,
+    /// The next one does its work and does not answer.
+    WithoutAnswer,
+    /// The next one does nothing and does not answer.
+    Lost,
+    Refuses,
+}
+
+fn silent() -> Error {
+    Error::new(ErrorKind::Io, "squeue: Unable to contact slurm controller")
+}
+
+fn status(state: TaskState, word: &str, exit: Option<i32>) -> TaskStatus {
+    TaskStatus { state, word: word.into(), reason: None, node: Some("n1".into()), exit }
+}
+
+impl Queue for Played<'_> {
+    fn name(&self) -> &str {
+        "Slurm"
+    }
+
+    fn submit(&self, submission: &Submission) -> Result<Vec<(JobId, Vec<usize>)>> {
+        assert!(submission.folder.join("batch.json").exists() && submission.folder.join("logs").exists());
+        let how = self.submits.replace(Submits::Well);
+        if how == Submits::Lost {
+            return Err(silent());
+        }
+        if how == Submits::Refuses {
+            return Err(Error::new(ErrorKind::Cluster, "sbatch: error: invalid partition specified: x"));
+        }
+        self.submissions.borrow_mut().push(submission.clone());
+        let job = JobId((4710 + self.submissions.borrow().len()).to_string());
+        self.names.borrow_mut().insert(job.clone(), submission.name.clone());
+        for &index in &submission.tasks {
+            self.set(&job.0, index, TaskState::Queued, "PENDING", None);
+        }
+        if how == Submits::WithoutAnswer {
+            return Err(silent());
+        }
+        Ok(vec![(job, submission.tasks.clone())])
+    }
+
+    fn find(&self, name: &str) -> Result<Vec<JobId>> {
+        if self.away.get() {
+            return Err(silent());
+        }
+        Ok(self.names.borrow().iter().filter(|(_, known)| *known == name).map(|(job, _)| job.clone()).collect())
+    }
+
+    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>> {
+        self.asked.set(self.asked.get() + 1);
+        if self.away.get() {
+            return Err(silent());
+        }
+        let all = self.states.borrow();
+        Ok(all
+            .iter()
+            .filter(|(id, _)| jobs.contains(&id.job))
+            .map(|(id, status)| (id.clone(), status.clone()))
+            .collect())
+    }
+
+    fn cancel(&self, jobs: &[JobId]) -> Result<()> {
+        self.cancelled.borrow_mut().extend(jobs.iter().cloned());
+        for (id, known) in self.states.borrow_mut().iter_mut() {
+            if jobs.contains(&id.job) && matches!(known.state, TaskState::Queued | TaskState::Running) {
+                *known = status(TaskState::Cancelled, "CANCELLED", None);
+            }
+        }
+        Ok(())
+    }
+
+    fn requeue(&self, task: &TaskId) -> Result<()> {
+        self.requeued.borrow_mut().push(task.clone());
+        self.set(&task.job.0, task.index, TaskState::Queued, "PENDING", None);
+        Ok(())
+    }
+}
+
+impl Clock for Played<'_> {
+    fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    fn pause(&self, time: Duration) -> Result<()> {
+        let until = self.now.get() + time;
+        assert!(until < Duration::from_secs(100_000), "it waits for ever");
+        loop {
+            interrupt::check()?;
+            let due =
+                self.events.borrow().iter().enumerate().min_by_key(|(_, event)| event.0).map(|(i, event)| (i, event.0));
+            let Some((first, at)) = due.filter(|(_, at)| *at <= until) else { break };
+            self.now.set(self.now.get().max(at));
+            let (_, event) = self.events.borrow_mut().remove(first);
+            event(self);
+        }
+        self.now.set(self.now.get().max(until));
+        interrupt::check()
+    }
+}
+
+impl<'a> Played<'a> {
+    fn new(root: &tempfile::TempDir) -> Played<'a> {
+        console::set_quiet(true);
+        Played {
+            store: RunStore::new(root.path()),
+            now: Cell::default(),
+            events: RefCell::default(),
+            states: RefCell::default(),
+            names: RefCell::default(),
+            submissions: RefCell::default(),
+            requeued: RefCell::default(),
+            cancelled: RefCell::default(),
+            asked: Cell::default(),
+            away: Cell::default(),
+            submits: Cell::new(Submits::Well),
+        }
+    }
+
+    /// After so many seconds from now.
+    fn at(&self, seconds: u64, event: impl FnOnce(&Played) + 'a) {
+        self.events.borrow_mut().push((self.now.get() + Duration::from_secs(seconds), Box::new(event)));
+    }
+
+    fn set(&self, job: &str, index: usize, state: TaskState, word: &str, exit: Option<i32>) {
+        let id = TaskId { job: JobId(job.into()), index };
+        self.states.borrow_mut().insert(id, status(state, word, exit));
+    }
+
+    fn completes(&self, job: &str, index: usize) {
+        self.set(job, index, TaskState::Completed, "COMPLETED", Some(0));
+    }
+
+    /// The task with this number makes its run, with two epochs.
+    fn makes(&self, n: u64) {
+        let (id, spec) = named(n);
+        let Begun::Work(work) = self.store.begin(&id, &spec).unwrap() else { panic!("{id} is there") };
+        work.write("metrics.jsonl", b"{\"epoch\":1,\"seconds\":2.0}\n{\"epoch\":2,\"seconds\":4.0}\n").unwrap();
+        work.finish(&json!({})).unwrap();
+    }
+
+    fn ends(&self, index: usize, exit: u8, error: Option<&str>) {
+        let failed = |message: &str| Failed { kind: ErrorKind::Data, message: message.into(), help: None, about: None };
+        let end = End { exit, error: error.map(failed), node: "n1".into(), restarts: 0 };
+        let folder = self.submissions.borrow().last().unwrap().folder.clone();
+        std::fs::write(folder.join(format!("{index}.end.json")), serde_json::to_vec(&end).unwrap()).unwrap();
+    }
+
+    fn run(&self, work: &Work) -> Result<Vec<Result<()>>> {
+        self.run_with(work, ClusterOptions::default())
+    }
+
+    fn run_with(&self, work: &Work, options: ClusterOptions) -> Result<Vec<Result<()>>> {
+        self.run_to(work, options, &mut |_| Ok(()))
+    }
+
+    /// In an activity of its own, which an event may stop.
+    fn run_to(
+        &self,
+        work: &Work,
+        options: ClusterOptions,
+        epoch: &mut dyn FnMut(&Value) -> Result<()>,
+    ) -> Result<Vec<Result<()>>> {
+        let cluster = Cluster::slurm(options);
+        Activity::background("test".into(), None).enter(|| run_in(&self.store, self, self, &cluster, work, epoch))
+    }
+
+    fn batches(&self) -> usize {
+        Batch::all(&self.store).len()
+    }
+}
+
+fn named(n: u64) -> (String, Value) {
+    let spec = json!({ "n": n });
+    (id_of("train", &spec), spec)
+}
+
+/// Trainings 1 to n.
+fn work(n: u64) -> Work {
+    let task = |n| Task {
+        runs: vec![named(n).0],
+        name: format!("teacher {n}"),
+        job: json!({"task": "train", "options": {"epochs": 2}}),
+    };
+    Work { stages: vec![(1..=n).map(task).collect()], ..Work::default() }
+}
+
+/// The only outcome, which is a failure.
+fn failure(outcome: Result<Vec<Result<()>>>) -> Error {
+    outcome.unwrap().remove(0).unwrap_err()
+}
+
+#[test]
+fn trainings_are_put_in_waited_for_and_their_epochs_passed_once() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    for task in 0..2 {
+        played.at(5, move |p| p.set("4711", task, TaskState::Running, "RUNNING", None));
+    }
+    played.at(10, |p| {
+        let folder = p.store.batches_folder().with_file_name(format!("{}.token", named(1).0));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("metrics.jsonl"), "{\"epoch\":1,\"seconds\":2.0}\n{\"epoch\":2,\"sec").unwrap();
+    });
+    played.at(60, |p| p.makes(1));
+    played.at(61, |p| p.completes("4711", 0));
+    played.at(400, |p| p.makes(2));
+    played.at(401, |p| p.completes("4711", 1));
+    let mut lines = Vec::new();
+    let outcome = played.run_to(&work(2), ClusterOptions::default(), &mut |line| {
+        lines.push((
+            played.now().as_secs(),
+            line["name"].as_str().unwrap().to_string(),
+            line["epoch"].as_u64().unwrap(),
+        ));
+        Ok(())
+    });
+    assert!(outcome.unwrap().iter().all(Result::is_ok));
+    let order: Vec<(&str, u64)> = lines.iter().map(|(_, name, epoch)| (name.as_str(), *epoch)).collect();
+    assert_eq!(order, [("teacher 1", 1), ("teacher 1", 2), ("teacher 2", 1), ("teacher 2", 2)]);
+    assert!((10..22).contains(&lines[0].0) && lines[1].0 >= 60 && lines[2].0 >= 400, "{lines:?}");
+    let submissions = played.submissions.borrow();
+    assert_eq!((submissions.len(), submissions[0].tasks.as_slice()), (1, [0, 1].as_slice()));
+    // 2, 4, 8 … 60 s, and at the end.
+    assert!(played.asked.get() < 16, "{}", played.asked.get());
+    assert_eq!(played.batches(), 0);
+    // From the store alone.
+    let mut again = 0;
+    played
+        .run_to(&work(2), ClusterOptions::default(), &mut |_| {
+            again += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!((again, submissions.len()), (4, 1));
+}
+
+#[test]
+fn the_same_call_after_a_stop_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(10, |_| crate::activity::current().stop());
+    let error = played.run(&work(3)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted);
+    assert_eq!(
+        error.message,
+        "3 trainings go on as Slurm job 4711; the same call waits for them again; cluster.stop() ends them"
+    );
+    assert_eq!(played.now().as_secs(), 10);
+    played.at(20, |p| {
+        for n in 1..=4 {
+            p.makes(n);
+        }
+        for task in 0..3 {
+            p.completes("4711", task);
+        }
+        p.completes("4712", 0);
+    });
+    // One more: only that is put in.
+    assert_eq!(played.run(&work(4)).unwrap().len(), 4);
+    let tasks: Vec<Vec<usize>> = played.submissions.borrow().iter().map(|s| s.tasks.clone()).collect();
+    assert_eq!(tasks, [vec![0, 1, 2], vec![0]]);
+    assert_eq!(played.batches(), 0);
+}
+
+#[test]
+fn an_error_of_the_callback_leaves_the_tasks() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(10, |p| p.makes(1));
+    let outcome = played.run_to(&work(2), ClusterOptions::default(), &mut |_| Err(Error::data("enough")));
+    assert_eq!(outcome.unwrap_err().message, "enough");
+    assert!(played.cancelled.borrow().is_empty());
+}
+
+#[test]
+fn ctrl_c_cancels_where_that_is_asked_for() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(10, |_| crate::activity::current().stop());
+    let options = ClusterOptions { on_interrupt: OnInterrupt::Cancel, ..ClusterOptions::default() };
+    let error = played.run_with(&work(2), options).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted);
+    assert_eq!(error.message, "2 trainings cancelled; the same call goes on from their checkpoints");
+    assert_eq!(*played.cancelled.borrow(), [JobId("4711".into())]);
+}
+
+#[test]
+fn a_submission_without_an_answer_is_looked_for() {
+    for (how, submissions) in [(Submits::WithoutAnswer, 1), (Submits::Lost, 1)] {
+        let root = tempfile::tempdir().unwrap();
+        let played = Played::new(&root);
+        played.submits.set(how);
+        played.at(100, |p| p.makes(1));
+        played.at(100, |p| p.completes("4711", 0));
+        assert!(played.run(&work(1)).unwrap()[0].is_ok());
+        assert_eq!(played.submissions.borrow().len(), submissions);
+    }
+    // The queue is away for long meanwhile.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.submits.set(Submits::WithoutAnswer);
+    played.at(1, |p| p.away.set(true));
+    played.at(1000, |p| p.away.set(false));
+    played.at(1100, |p| p.makes(1));
+    played.at(1100, |p| p.completes("4711", 0));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+    assert_eq!(played.submissions.borrow().len(), 1);
+}
+
+#[test]
+fn a_batch_whose_call_was_killed_is_found_by_its_name() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.submits.set(Submits::WithoutAnswer);
+    played.at(3, |_| crate::activity::current().stop());
+    let error = played.run(&work(2)).unwrap_err();
+    assert!(error.message.contains("were being put into the queue of Slurm"), "{error}");
+    played.at(10, |p| {
+        p.makes(1);
+        p.makes(2);
+        p.completes("4711", 0);
+        p.completes("4711", 1);
+    });
+    assert!(played.run(&work(2)).unwrap().iter().all(Result::is_ok));
+    assert_eq!(played.submissions.borrow().len(), 1);
+}
+
+#[test]
+fn a_refusal_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.submits.set(Submits::Refuses);
+    assert!(played.run(&work(1)).unwrap_err().message.contains("invalid partition"));
+    assert_eq!(played.batches(), 0);
+}
+
+#[test]
+fn a_queue_that_is_away_says_nothing_about_tasks() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.set("4711", 0, TaskState::Running, "RUNNING", None));
+    played.at(20, |p| p.away.set(true));
+    played.at(3000, |p| p.makes(1));
+    played.at(5000, |p| p.away.set(false));
+    played.at(6000, |p| p.makes(2));
+    for task in 0..2 {
+        played.at(6000, move |p| p.completes("4711", task));
+    }
+    assert!(played.run(&work(2)).unwrap().iter().all(Result::is_ok));
+    assert_eq!(played.submissions.borrow().len(), 1);
+}
+
+#[test]
+fn a_worker_that_failed_says_why_also_without_the_queue() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.away.set(true));
+    played.at(30, |p| p.ends(0, 1, Some("cat.png: not a picture")));
+    let error = failure(played.run(&work(1)));
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Data, "cat.png: not a picture"));
+    assert!(played.now().as_secs() < 60);
+    // Its log is needed.
+    assert_eq!(played.batches(), 1);
+}
+
+#[test]
+fn each_fault_is_decided() {
+    let of = |state: TaskState, word: &'static str, exit| {
+        let root = tempfile::tempdir().unwrap();
+        let played = Played::new(&root);
+        played.at(5, move |p| p.set("4711", 0, state, word, exit));
+        let error = failure(played.run(&work(1)));
+        (error, played.now().as_secs())
+    };
+    let (memory, at) = of(TaskState::Failed, "OUT_OF_MEMORY", None);
+    assert!(memory.kind == ErrorKind::Memory && at < 30, "{memory} {at}");
+    let (time, _) = of(TaskState::Failed, "TIMEOUT", None);
+    assert!(time.message.contains("reached its time limit and was not put back"), "{time}");
+    let (code, _) = of(TaskState::Failed, "FAILED", Some(2));
+    assert!(code.message.contains("failed with exit code 2 (FAILED)"), "{code}");
+    let (cancelled, _) = of(TaskState::Cancelled, "CANCELLED", None);
+    assert_eq!(cancelled.message, "teacher 1 (Slurm task 4711_0) was cancelled");
+    let (missing, at) = of(TaskState::Completed, "COMPLETED", Some(0));
+    assert!(missing.message.contains("90 s later its run train-") && (90..300).contains(&at), "{missing} {at}");
+}
+
+#[test]
+fn a_task_that_the_queue_has_forgotten_is_decided_by_the_store_and_its_end() {
+    let forgets = |p: &Played| p.states.borrow_mut().clear();
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, forgets);
+    let error = failure(played.run(&work(1)));
+    assert!(error.message.contains("is not in the queue any more and left no word"), "{error}");
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, forgets);
+    played.at(6, |p| p.ends(0, 0, None));
+    played.at(80, |p| p.makes(1));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+}
+
+#[test]
+fn a_node_that_failed_is_waited_for() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.set("4711", 0, TaskState::Running, "RUNNING", None));
+    played.at(50, |p| p.set("4711", 0, TaskState::Queued, "NODE_FAIL", None));
+    played.at(500, |p| p.makes(1));
+    played.at(500, |p| p.completes("4711", 0));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+    assert!(played.requeued.borrow().is_empty());
+}
+
+#[test]
+fn a_task_that_was_stopped_from_outside_is_put_back_once() {
+    let stopped = |p: &Played| p.set("4711", 0, TaskState::Failed, "FAILED", Some(130));
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(50, stopped);
+    played.at(300, |p| p.makes(1));
+    played.at(300, |p| p.completes("4711", 0));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+    assert_eq!(*played.requeued.borrow(), [TaskId { job: JobId("4711".into()), index: 0 }]);
+    // A second time it is final.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(50, stopped);
+    played.at(300, stopped);
+    let error = failure(played.run(&work(1)));
+    assert!(error.message.contains("was stopped from outside twice"), "{error}");
+    assert_eq!(played.requeued.borrow().len(), 1);
+}
+
+#[test]
+fn a_call_that_does_not_wait_says_where_the_work_is() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let options = || ClusterOptions { wait: false, ..ClusterOptions::default() };
+    for _ in 0..2 {
+        let error = played.run_with(&work(1), options()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Queued);
+        assert_eq!(
+            error.message,
+            "1 training is in the queue as Slurm job 4711; the same call takes the results when they are there"
+        );
+    }
+    assert_eq!((played.submissions.borrow().len(), played.now()), (1, Duration::ZERO));
+    played.makes(1);
+    played.completes("4711", 0);
+    assert!(played.run_with(&work(1), options()).unwrap()[0].is_ok());
+}
+
+#[test]
+fn two_waiters_both_get_the_results() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let (first, second) = (work(2), Rc::new(Cell::new(0)));
+    let of_second = second.clone();
+    played.at(5, move |p| {
+        of_second.set(p.run(&work(2)).unwrap().iter().filter(|outcome| outcome.is_ok()).count());
+    });
+    played.at(100, |p| {
+        for n in 1..=2 {
+            p.makes(n);
+            p.completes("4711", n as usize - 1);
+        }
+    });
+    assert!(played.run(&first).unwrap().iter().all(Result::is_ok));
+    assert_eq!((second.get(), played.submissions.borrow().len(), played.batches()), (2, 1, 0));
+}
+
+#[test]
+fn a_failure_while_nobody_waited_is_told_once() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(10, |_| crate::activity::current().stop());
+    played.run(&work(2)).unwrap_err();
+    played.makes(1);
+    played.completes("4711", 0);
+    played.ends(1, 1, Some("no space"));
+    played.set("4711", 1, TaskState::Failed, "FAILED", Some(1));
+    let outcomes = played.run(&work(2)).unwrap();
+    assert!(outcomes[0].is_ok());
+    assert_eq!(outcomes[1].as_ref().unwrap_err().message, "no space");
+    assert_eq!(played.submissions.borrow().len(), 1);
+    // Then it is tried again, and nothing is left of either batch.
+    played.at(20, |p| p.makes(2));
+    played.at(20, |p| p.completes("4712", 0));
+    assert!(played.run(&work(2)).unwrap().iter().all(Result::is_ok));
+    assert_eq!((played.submissions.borrow().len(), played.batches()), (2, 0));
+}
+
+#[test]
+fn stages_follow_each_other_and_trainings_share_tasks() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let mut both = work(3);
+    let features = id_of("features", &json!({"n": 1}));
+    both.stages.insert(
+        0,
+        vec![Task {
+            runs: vec![features],
+            name: "features".into(),
+            job: json!({"task": "features", "train": "data-1.json"}),
+        }],
+    );
+    both.data = vec![("data-1.json".into(), b"1".to_vec()), ("data-2.json".into(), b"2".to_vec())];
+    both.several = Some(|jobs| json!({"task": "several", "jobs": jobs}));
+    // The features fail: trainings make them.
+    played.at(10, |p| p.set("4711", 0, TaskState::Failed, "FAILED", Some(1)));
+    played.at(50, |p| (1..=3).for_each(|n| p.makes(n)));
+    played.at(60, |p| (1..=2).for_each(|task| p.completes("4712", task)));
+    let options = ClusterOptions { gres: Some("gpu:2".into()), ..ClusterOptions::default() };
+    assert!(played.run_with(&both, options).unwrap().iter().all(Result::is_ok));
+    let submissions = played.submissions.borrow();
+    let seen: Vec<(&[usize], Vec<&str>)> =
+        submissions.iter().map(|s| (s.tasks.as_slice(), s.after.iter().map(|job| job.0.as_str()).collect())).collect();
+    assert_eq!(seen, [(&[0][..], vec![]), (&[1, 2][..], vec!["4711"])]);
+    let folder = &submissions[0].folder;
+    assert!(folder.join("data-1.json").exists() && !folder.join("data-2.json").exists());
+    let first: Value = serde_json::from_slice(&std::fs::read(folder.join("1.json")).unwrap()).unwrap();
+    assert_eq!((first["task"].as_str(), first["jobs"].as_array().unwrap().len()), (Some("several"), 2));
+    let last: Value = serde_json::from_slice(&std::fs::read(folder.join("2.json")).unwrap()).unwrap();
+    assert_eq!(last["task"], "train");
+}
+
+#[test]
+fn batches_are_listed_and_stopped() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let cluster = Cluster::slurm(ClusterOptions::default());
+    played.at(10, |_| crate::activity::current().stop());
+    played.run(&work(4)).unwrap_err();
+    played.set("4711", 0, TaskState::Running, "RUNNING", None);
+    played.makes(2);
+    played.completes("4711", 1);
+    played.set("4711", 2, TaskState::Failed, "FAILED", Some(1));
+    let rows = known::rows(&played.store, &played, &cluster).unwrap();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.job.as_str(), row.queued, row.running, row.done, row.failed), ("4711", 1, 1, 1, 1));
+    assert_eq!(known::stop(&played.store, &played, &cluster).unwrap(), 2);
+    assert_eq!(known::stop(&played.store, &played, &cluster).unwrap(), 0);
+    assert_eq!(known::rows(&played.store, &played, &cluster).unwrap()[0].failed, 3);
+}
