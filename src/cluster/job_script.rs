@@ -157,7 +157,7 @@ mod tests {
             command.arg(argument);
         }
         let output = command.output().unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (said.replace(root.path().to_str().unwrap(), "FOLDER").trim_end().to_string(), root)
     }
 

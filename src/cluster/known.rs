@@ -26,8 +26,7 @@ impl Known {
     ///
     /// Errors: those of the queue.
     pub fn of(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Result<Known> {
-        let mut known = Known::default();
-        known.batches = Batch::all(store);
+        let mut known = Known { batches: Batch::all(store), ..Known::default() };
         known.batches.retain(|batch| batch.record.cluster.engine == cluster.engine);
         for batch in &mut known.batches {
             if !batch.record.unsubmitted().is_empty() {

@@ -215,9 +215,14 @@ pub fn watch_lifeline() {
     std::thread::spawn(move || {
         wake_when_parent_ends();
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        interrupt::request();
         // A parent that waits is told of the last checkpoint, however long the step under way takes.
-        while self::parent() == parent {
+        loop {
+            // Again and again: a script that begins now forgets an earlier request, and a parent that ended while this process began
+            // is not seen to end.
+            interrupt::request();
+            if self::parent() != parent {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
         std::thread::sleep(GRACE);

@@ -11,8 +11,8 @@ use crate::files::own;
 
 /// The lines of standard error that are kept.
 const KEPT: usize = 20;
-/// How long a check may take to stop.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a check may take to stop, with the processes that it began.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs all parts of `check`, one after the other. Errors: Io; Interrupted.
 pub fn run(check: &Check) -> Result<Outcome> {
@@ -48,7 +48,7 @@ fn run_part(check: &Check, part: &str) -> Result<Outcome> {
         }
         let stop = interrupt::check();
         if stop.is_err() || Instant::now() > end {
-            end_it(&mut child);
+            end_it(&mut child, GRACE);
             stop?;
             break None;
         }
@@ -74,9 +74,9 @@ fn run_part(check: &Check, part: &str) -> Result<Outcome> {
 }
 
 /// Asks a process to stop, so that those that it began stop too, and kills it if it does not. Nothing of it is left.
-fn end_it(child: &mut Child) {
+pub(super) fn end_it(child: &mut Child, grace: Duration) {
     drop(child.stdin.take());
-    let end = Instant::now() + GRACE;
+    let end = Instant::now() + grace;
     while matches!(child.try_wait(), Ok(None)) {
         if Instant::now() > end {
             let _ = child.kill();

@@ -1,9 +1,11 @@
 //! A training that is stopped and one that is killed: whether they go on and end where an undisturbed one does.
 
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::child::end_it;
 use super::{Check, Outcome, WHOLE};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
@@ -33,7 +35,7 @@ fn resume(_part: &str) -> Result<Outcome> {
     for (name, signal) in [("stopped by SIGINT", libc::SIGINT), ("killed by SIGKILL", libc::SIGKILL)] {
         let store = folder.path().join(name.replace(' ', "-"));
         let mut training = start(&store)?;
-        let child = &mut training.child;
+        let child = &mut training.0;
         let came = wait_for_checkpoint(&store, child, 120)?;
         outcome.expect(came, || format!("{name}: there was no checkpoint before it ended, or within 120 s"));
         let running = matches!(child.try_wait(), Ok(None));
@@ -50,15 +52,21 @@ fn resume(_part: &str) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// A training in a process of its own, which stops when this is dropped, or ends with this process.
-struct Training {
-    child: Child,
-    _lifeline: Option<ChildStdin>,
+/// A training in a process of its own, which is ended when this is dropped, and ends with this process.
+struct Training(Child);
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        end_it(&mut self.0, GRACE);
+    }
 }
+
+/// How long it may take to stop: less than this process may take itself.
+const GRACE: Duration = Duration::from_secs(3);
 
 fn start(store: &Path) -> Result<Training> {
     let program = std::env::current_exe().map_err(|e| Error::internal(format!("this program cannot be found: {e}")))?;
-    let mut child = Command::new(&program)
+    let child = Command::new(&program)
         .env("CPSD_CHECKPOINT_EVERY", "0.2")
         .arg("--quiet")
         .arg("--runs")
@@ -69,25 +77,32 @@ fn start(store: &Path) -> Result<Training> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| Error::io(&program, e))?;
-    let lifeline = child.stdin.take();
-    Ok(Training { child, _lifeline: lifeline })
+    Ok(Training(child))
 }
 
 /// What a process prints: a number, or an error, which fit into a pipe. Errors: it fails; Interrupted.
 fn finish(mut training: Training) -> Result<String> {
-    while matches!(training.child.try_wait(), Ok(None)) {
-        interrupt::check()?;
+    let child = &mut training.0;
+    let status = loop {
+        match child.try_wait().map_err(|e| Error::internal(e.to_string()))? {
+            Some(status) => break status,
+            None => interrupt::check()?,
+        }
         std::thread::sleep(Duration::from_millis(20));
+    };
+    match status.success() {
+        true => Ok(printed(child.stdout.take())),
+        false => Err(Error::internal(format!("a training failed ({status}): {}", printed(child.stderr.take())))),
     }
-    let output = training.child.wait_with_output().map_err(|e| Error::internal(e.to_string()))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
-        false => Err(Error::internal(format!(
-            "a training failed ({}): {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))),
+}
+
+/// What is in the pipe of a process that has ended.
+fn printed(pipe: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        let _ = pipe.read_to_end(&mut bytes);
     }
+    String::from_utf8_lossy(&bytes).trim().to_string()
 }
 
 /// Waits until the training has written a checkpoint. Whether it did so before it ended and in time.
