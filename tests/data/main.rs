@@ -23,5 +23,6 @@ mod plots_figures;
 mod randaugment;
 mod randaugment_uda;
 mod read_backs;
+mod shards;
 mod shares;
 mod unknown_labels;
