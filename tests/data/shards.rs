@@ -15,10 +15,9 @@ fn joined(frame: &DataFrame) -> BTreeMap<(String, String), u64> {
     let counts = both.group_by([col("label"), col("label_right")]).agg([len().alias("n")]).collect().unwrap();
     let text = |name: &str| counts.column(name).unwrap().str().unwrap().clone();
     let n = counts.column("n").unwrap().cast(&DataType::UInt64).unwrap();
-    let names =
-        text("label").iter().zip(text("label_right").iter()).map(|(a, b)| (a.unwrap().into(), b.unwrap().into()));
-    let names: Vec<(String, String)> = names.collect();
-    names.into_iter().zip(n.u64().unwrap().iter().map(Option::unwrap)).collect()
+    let (a, b) = (text("label"), text("label_right"));
+    let names = a.iter().zip(b.iter()).map(|(a, b)| (a.unwrap().to_string(), b.unwrap().to_string()));
+    names.zip(n.u64().unwrap().iter().map(Option::unwrap)).collect()
 }
 
 #[test]
