@@ -265,7 +265,7 @@ fn a_plan_says_tasks_and_time_in_a_queue() {
     };
     let printed = place.prints("runs", &plan("executor: slurm(#{partition: \"gpu\", parallel: 2}), timing: false"));
     assert!(printed.contains("[2, 1]\n"), "{printed}");
-    assert!(printed.contains("in Slurm (partition gpu, 2 at once): 2, then 1 tasks, 2 at once"), "{printed}");
+    assert!(printed.contains("in Slurm (partition gpu, 2 at once): 2 tasks, then 1, 2 at once"), "{printed}");
     let timed = place.prints("runs", &plan("executor: \"slurm\""));
     assert!(timed.contains("or more if nothing waits, at the pace measured here"), "{timed}");
     let here = place.prints("runs", &plan("timing: false"));

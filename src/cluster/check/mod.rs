@@ -32,6 +32,8 @@ const TIME: &str = "0:20:00";
 const ASK: Duration = Duration::from_secs(2);
 /// A task that the queue does not know any more, and that has left nothing, is given up after so long.
 const UNKNOWN: Duration = Duration::from_secs(30);
+/// A task that is not needed any more ends within this time.
+const END: Duration = Duration::from_secs(10);
 
 /// Submits the two tasks, waits for them, and says what they found and how the site is set up.
 ///
@@ -45,8 +47,9 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
     if cluster.engine == Engine::Slurm {
         cluster.options.time = Some(TIME.into());
     }
-    let task = |role: Role| CheckTask { role, meeting: meeting.0.clone(), patience };
-    let first = Placed::new(store, &cluster, &task(Role::First))?;
+    let task = |role: Role, patience: f64| CheckTask { role, meeting: meeting.0.clone(), patience };
+    // The first one waits for as long as the second one is waited for, and a little more.
+    let first = Placed::new(store, &cluster, &task(Role::First, 60.0 + patience))?;
     console::log("check: the first of two tasks is in the queue");
     let here: Node = first
         .until(Duration::MAX, || task::read(&meeting.0, HERE))?
@@ -59,10 +62,11 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
             elsewhere.options.exclude.as_deref().into_iter().chain([here.name.as_str()]).collect();
         elsewhere.options.exclude = Some(excluded.join(","));
     }
-    let second = match Placed::new(store, &elsewhere, &task(Role::Second)) {
-        Ok(second) => second.until(Duration::from_secs_f64(patience), || task::read::<Second>(&meeting.0, SECOND)),
-        Err(error) => Err(error),
-    };
+    // Held to the end: the first one may not have seen the answer yet.
+    let placed = Placed::new(store, &elsewhere, &task(Role::Second, patience));
+    let second = placed.as_ref().map_err(Error::clone).and_then(|placed| {
+        placed.until(Duration::from_secs_f64(patience), || task::read::<Second>(&meeting.0, SECOND))
+    });
     let second = match second {
         Ok(Some(second)) => Ok(second),
         Ok(None) => Err(format!("no second node was free in {patience:.0} s")),
@@ -100,10 +104,12 @@ impl Drop for Meeting {
 struct Placed<'a> {
     cluster: &'a Cluster,
     batch: Batch,
+    meeting: PathBuf,
 }
 
 impl<'a> Placed<'a> {
     fn new(store: &RunStore, cluster: &'a Cluster, task: &CheckTask) -> Result<Placed<'a>> {
+        let meeting = task.meeting.clone();
         let mut job = serde_json::to_value(task).map_err(|e| Error::internal(format!("a check as JSON: {e}")))?;
         job["task"] = json!("check");
         let job = task_file::complete(store, job)?;
@@ -111,7 +117,7 @@ impl<'a> Placed<'a> {
         let runs = vec![id_of("check", &job)];
         let task = Task { runs, name: "check".into(), job };
         let batch = Batch::make(store, cluster, vec![(0, task)], &[])?;
-        let mut placed = Placed { cluster, batch };
+        let mut placed = Placed { cluster, batch, meeting };
         let Batch { folder, record } = &placed.batch;
         let submission =
             Submission { name: record.name.clone(), folder: folder.clone(), tasks: vec![0], after: vec![] };
@@ -175,6 +181,12 @@ impl<'a> Placed<'a> {
 impl Drop for Placed<'_> {
     fn drop(&mut self) {
         // Also after a stop, which is this activity's.
-        Activity::background("check".into(), None).enter(|| withdraw(self.cluster, &self.batch));
+        Activity::background("check".into(), None).enter(|| {
+            // One that runs writes its end into the folder, which would be there again if it were removed before.
+            if !own::is_absent(&self.batch.log(0)) && own::write(&self.meeting.join(task::OVER), b"").is_ok() {
+                let _ = task::until(END, || self.batch.ended().contains(&0));
+            }
+            withdraw(self.cluster, &self.batch);
+        });
     }
 }

@@ -7,6 +7,7 @@
 //! | `second.waits` | second | it has tried the lock, and asked for `ping`, which is not there |
 //! | `ping` | first | renamed to this name once the second one waits |
 //! | `pong` | second | the same, once `ping` is in the listing |
+//! | `over` | the caller | nobody needs the tasks any more |
 //! | `first.json`, `second.json` | each | [`First`], [`Second`]: what it saw |
 //!
 //! No clock of one node is compared with that of another: the first task measures from its rename to the answer, the second one from
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::activity::interrupt;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::executors::pool;
 use crate::files::own;
 use crate::{devices, json};
@@ -30,6 +31,8 @@ pub const LOCK: &str = "lock";
 pub const HERE: &str = "first.here";
 pub const FIRST: &str = "first.json";
 pub const SECOND: &str = "second.json";
+/// Written by the caller: nobody needs the tasks any more.
+pub const OVER: &str = "over";
 const WAITS: &str = "second.waits";
 const PING: &str = "ping";
 const PONG: &str = "pong";
@@ -102,11 +105,14 @@ pub fn work(file: &Value) -> Result<String> {
         .map_err(|e| Error::data(format!("this is no task of a check that cpsd wrote: {e}")))?;
     let meeting =
         Meeting { folder: task.meeting, patience: Duration::from_secs_f64(task.patience.clamp(0.0, 86_400.0)) };
-    match task.role {
-        Role::First => meeting.first(Node::here())?,
-        Role::Second => meeting.second(Node::here())?,
+    let done = match task.role {
+        Role::First => meeting.first(Node::here()),
+        Role::Second => meeting.second(Node::here()),
+    };
+    match done {
+        Err(error) if error.kind == ErrorKind::Interrupted && is_listed(&meeting.folder, OVER) => Ok(String::new()),
+        done => done.map(|()| String::new()),
     }
-    Ok(String::new())
 }
 
 impl Node {
@@ -139,10 +145,10 @@ impl Meeting {
         own::write(&self.path("ping.new"), b"")?;
         let renamed = Instant::now();
         own::rename(&self.path("ping.new"), &self.path(PING)).map_err(|e| Error::io(self.path(PING), e))?;
-        let round_trip = until(BOUND, || is_listed(&self.folder, PONG))?.then(|| renamed.elapsed().as_secs_f64());
+        let round_trip = self.until(BOUND, || is_listed(&self.folder, PONG))?.then(|| renamed.elapsed().as_secs_f64());
         write(&self.path(FIRST), &First { node, lock, round_trip })?;
         // The second one may not have found the file yet, and nothing is removed before.
-        until(2 * BOUND, || is_listed(&self.folder, SECOND)).map(drop)
+        self.until(2 * BOUND, || is_listed(&self.folder, SECOND)).map(drop)
     }
 
     fn second(&self, node: Node) -> Result<()> {
@@ -153,7 +159,7 @@ impl Meeting {
         let _ = own::open(&ping).is_ok();
         own::write(&self.path(WAITS), b"")?;
         let (mut listed, mut opened): (Option<Instant>, Option<f64>) = (None, None);
-        until(BOUND, || {
+        self.until(BOUND, || {
             if listed.is_none() && is_listed(&self.folder, PING) {
                 listed = Some(Instant::now());
                 // Its answer is not late because the file cannot be opened.
@@ -167,9 +173,19 @@ impl Meeting {
         write(&self.path(SECOND), &Second { node, lock, listed: listed.is_some(), opened })
     }
 
+    /// [`until`], and the caller's end of the check. Errors: Interrupted, also by that.
+    fn until(&self, bound: Duration, mut seen: impl FnMut() -> bool) -> Result<bool> {
+        let mut over = false;
+        let ended = until(bound, || {
+            over = is_listed(&self.folder, OVER);
+            over || seen()
+        })?;
+        if over { Err(Error::interrupted()) } else { Ok(ended) }
+    }
+
     /// Errors: the other task does not come.
     fn wait_for(&self, name: &str) -> Result<()> {
-        match until(self.patience, || is_listed(&self.folder, name))? {
+        match self.until(self.patience, || is_listed(&self.folder, name))? {
             true => Ok(()),
             false => Err(Error::data(format!(
                 "the other task of the check did not come in {:.0} s",
@@ -243,6 +259,15 @@ mod tests {
         assert_eq!((first.node.name.as_str(), second.node.name.as_str()), ("a", "b"));
         assert_eq!((first.lock, second.lock), (Lock::Free, Lock::Busy));
         assert!(first.round_trip.is_some() && second.listed && second.opened.is_some());
+    }
+
+    #[test]
+    fn one_that_nobody_needs_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(OVER), "").unwrap();
+        for role in ["second", "first"] {
+            work(&json!({"role": role, "meeting": folder.path(), "patience": 60.0})).unwrap();
+        }
     }
 
     #[test]

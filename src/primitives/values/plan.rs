@@ -113,15 +113,17 @@ impl fmt::Display for PlanValue {
     }
 }
 
-/// `in Slurm (partition gpu): 24 tasks, then 4; 8 at once; 3.2 h or more, the longest chain`.
+/// `in Slurm (partition gpu): 24 tasks, then 4, all of a stage at once; 3.2 h or more ...`.
 fn in_queue(plan: &Plan, cluster: &Cluster) -> String {
     let tasks: Vec<String> = plan.tasks().iter().map(usize::to_string).collect();
     let of_each = match cluster.trainings_per_task() {
         0 | 1 => String::new(),
         n => format!(" of {n} trainings each"),
     };
-    let one = if tasks.len() == 1 && tasks[0] == "1" { "task" } else { "tasks" };
-    let mut text = format!("in {}: {} {one}{of_each}", in_words(cluster), tasks.join(", then "));
+    let (first, later) = tasks.split_first().map_or(("0", &[][..]), |(first, later)| (first.as_str(), later));
+    let one = if first == "1" { "task" } else { "tasks" };
+    let later: String = later.iter().map(|n| format!(", then {n}")).collect();
+    let mut text = format!("in {}: {first} {one}{of_each}{later}", in_words(cluster));
     match cluster.options.parallel {
         0 => text += ", all of a stage at once",
         n => text += &format!(", {n} at once"),
