@@ -34,21 +34,23 @@ pub(super) fn run_all(
     jobs: Vec<Job>,
     callbacks: Callbacks,
 ) -> Result<Vec<Trained>> {
-    let names: Vec<String> = jobs.iter().map(|job| job.name.clone()).collect();
-    let load_one = |(name, run): (&String, Option<Run>)| {
+    let load_one = |run: Run| {
         interrupt::check()?;
-        load(run.ok_or_else(|| Error::internal(format!("{name}: its run has gone again")))?)
+        load(run)
     };
-    names.iter().zip(make_all(store, cluster, jobs, callbacks)?).map(load_one).collect()
+    let made = make_all(store, cluster, jobs, callbacks)?.into_iter().collect::<Result<Vec<Run>>>()?;
+    made.into_iter().map(load_one).collect()
 }
 
-/// [`run_all`] without reading the models: the run of each job.
+/// [`run_all`] without reading the models: the run of each job, or why it has none.
+///
+/// Errors: those that are of no job alone.
 pub fn make_all(
     store: &RunStore,
     cluster: &Cluster,
     mut jobs: Vec<Job>,
     mut callbacks: Callbacks,
-) -> Result<Vec<Option<Run>>> {
+) -> Result<Vec<Result<Run>>> {
     jobs.iter().try_for_each(check)?;
     // Downloaded once, and here, where a question can be asked.
     jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
@@ -57,9 +59,13 @@ pub fn make_all(
     let work = described(store, &jobs, &needs)?;
     let mut epoch = |line: &Value| callbacks.epoch.as_mut().map_or(Ok(()), |epoch| epoch(line));
     let outcomes = waiting::run(store, cluster, work, &mut epoch)?;
-    outcomes.into_iter().collect::<Result<Vec<()>>>()?;
     let found = find(store, needs.iter().map(|needs| needs.run.as_str()));
-    Ok(needs.iter().map(|needs| found.get(&needs.run).cloned()).collect())
+    let run = |((job, needs), outcome): ((&Job, &Needs), Result<()>)| {
+        outcome?;
+        let run = found.get(&needs.run).cloned();
+        run.ok_or_else(|| Error::internal(format!("{}: its run {} has gone again", job.name, needs.run)))
+    };
+    Ok(jobs.iter().zip(&needs).zip(outcomes).map(run).collect())
 }
 
 /// Errors: a training that cannot leave this process.

@@ -23,7 +23,7 @@ pub struct Plan {
     /// None when trainings are not timed.
     costs: Option<Costs>,
     /// Those that are to run in a queue and can begin now. None when they are only listed.
-    jobs: Option<Vec<Job>>,
+    jobs: Option<Vec<(String, Job)>>,
     /// Why a training cannot run in a queue.
     refused: Option<Error>,
     /// The queue in which they would run.
@@ -114,7 +114,7 @@ impl Plan {
             if let Some(jobs) = self.jobs.as_mut().filter(|_| found.is_none()) {
                 let to_do = |id: &String| self.trainings.iter().any(|t| t.id == *id && t.status != StoreStatus::Stored);
                 if !teachers.iter().any(to_do) {
-                    jobs.push(job.clone());
+                    jobs.push((named.id.clone(), job.clone()));
                 }
             }
             let NamedJob { job, model, train, id, .. } = &named;
@@ -153,8 +153,9 @@ impl Plan {
         }
     }
 
-    /// The collected trainings that can begin: those that the store does not have, and all of whose teachers it has.
-    pub fn jobs_to_do(&mut self) -> Vec<Job> {
+    /// The collected trainings that can begin, with the ids of their runs: those that the store does not have, and all of whose teachers it
+    /// has.
+    pub fn jobs_to_do(&mut self) -> Vec<(String, Job)> {
         self.jobs.as_mut().map(std::mem::take).unwrap_or_default()
     }
 

@@ -241,18 +241,42 @@ fn a_sweep_of_a_closure_that_draws_its_trainings_ends() {
 #[test]
 fn a_training_that_fails_is_an_error_or_a_row() {
     let place = Place::new();
-    let sweep = |options: &str| {
-        format!(
-            "{SMALL}print(sweep(#{{lr: [0.001, 900.0]}}, |p| {{
-                let m = train_teacher(data, some, o + #{{lr: p.lr, epochs: 1, optimiser: \"sgd\"}});
-                m.labels.len()
-            }}, #{{{options}}}).columns);"
-        )
+    let sweep = |runs: &str, options: &str| {
+        let code = format!(
+            "{SMALL}let t = sweep(#{{seed: [0, 13]}}, |p| {{
+                let split = #{{train: data.train.take_labels(some), val: data.val.take_labels(some)}};
+                let o = o + #{{seed: p.seed}};
+                distill(split, train_teacher(split, some, o), o).labels.len()
+            }}, #{{{options}}});
+            print(t.rows.map(|r| r.get(\"error\")));"
+        );
+        std::fs::write(place.path("script.rhai"), code).unwrap();
+        place.command(runs).args(["script", "script.rhai"]).env("FAKE_FAIL", "\"seed\":13").output().unwrap()
     };
-    let output = place.run("a", &sweep("executor: slurm(#{partition: \"nowhere\"})"));
-    assert!(err(&output).contains("invalid partition"), "{}", err(&output));
-    let refused = place.run("a", &sweep("executor: slurm(#{partition: \"nowhere\"}), on_error: \"keep\""));
-    assert!(!refused.status.success(), "a queue that refuses is no row");
+    let output = sweep("a", "executor: slurm(), on_error: \"keep\"");
+    assert!(output.status.success(), "{}{}{}", out(&output), err(&output), place.logs("a"));
+    assert!(
+        out(&output).trim_start_matches(['[', ' ', '\n']).starts_with("(),") && out(&output).contains("no such luck"),
+        "{}",
+        out(&output)
+    );
+    // Two teachers, one student, and what failed once more for its error.
+    assert_eq!(place.arrays(), [2, 1, 1]);
+    let output = sweep("b", "executor: slurm()");
+    assert!(!output.status.success() && err(&output).contains("no such luck"), "{}", err(&output));
+    assert_eq!(place.arrays(), [2, 1, 1, 2]);
+}
+
+#[test]
+fn a_queue_that_refuses_is_an_error() {
+    let place = Place::new();
+    for keep in ["", ", on_error: \"keep\""] {
+        let code = format!(
+            "{SMALL}sweep(#{{seed: [0]}}, |p| train_teacher(data, some, o + #{{seed: p.seed}}), #{{executor: slurm(#{{partition: \"nowhere\"}}){keep}}});"
+        );
+        let output = place.run("runs", &code);
+        assert!(!output.status.success() && err(&output).contains("invalid partition"), "{}", err(&output));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 # A Slurm of one machine: sbatch, squeue, scancel and scontrol in one, by the name under which it is called. Each array has a process that
 # runs its tasks one after the other.
 #
+# A task whose file has the text $FAKE_FAIL fails.
 # In the folder $FAKE_STATE: calls (one line per call), jobs/ID (the job's name), tasks/ID_INDEX, begun/ID_INDEX, ended/ID_INDEX (the exit
 # code).
 program=${0##*/}
@@ -64,8 +65,13 @@ sbatch)
             done
             : > "$FAKE_STATE/begun/${id}_$index"
             log=$(echo "$output" | sed "s/%a/$index/g; s/%A/$id/g")
-            SLURM_JOB_ID=$id SLURM_ARRAY_JOB_ID=$id SLURM_ARRAY_TASK_ID=$index SLURMD_NODENAME=$node SLURM_CPUS_ON_NODE=1 \
-                sh "$script" > "$log" 2>&1
+            if [ -n "$FAKE_FAIL" ] && grep -q "$FAKE_FAIL" "$(dirname "$script")/$index.json"; then
+                echo 'no such luck' > "$log"
+                false
+            else
+                SLURM_JOB_ID=$id SLURM_ARRAY_JOB_ID=$id SLURM_ARRAY_TASK_ID=$index SLURMD_NODENAME=$node SLURM_CPUS_ON_NODE=1 \
+                    sh "$script" > "$log" 2>&1
+            fi
             echo $? > "$FAKE_STATE/.ended.${id}_$index"
             mv "$FAKE_STATE/.ended.${id}_$index" "$FAKE_STATE/ended/${id}_$index"
         done

@@ -9,11 +9,11 @@ use rhai::{EvalAltResult, FnPtr, Map};
 
 use crate::activity::{console, interrupt};
 use crate::cluster::{Cluster, Executor};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::primitives::values::cluster::in_words;
 use crate::script::call::Call;
 use crate::script::errors::{Failure, Fallible};
-use crate::training::{Callbacks, Plan, on_cluster};
+use crate::training::{Callbacks, Job, Plan, on_cluster};
 
 /// More rounds than any chain of teachers and students has that was made by hand.
 const MOST: usize = 100;
@@ -28,9 +28,9 @@ pub fn make(call: &Call, cluster: &Cluster, points: &[Map], closure: &FnPtr, kee
     loop {
         let (mut plan, early) = planned(call, points, closure)?;
         let to_do: Vec<String> = plan.to_do().map(|t| t.id.clone()).collect();
-        let mut jobs = plan.jobs_to_do();
-        jobs.iter_mut().for_each(|job| job.options.executor = Executor::Here);
-        let next = rounds.next(&to_do, jobs.len(), early.is_some(), keep)?;
+        let mut ready = plan.jobs_to_do();
+        ready.retain(|(id, _)| !rounds.failed.contains(id));
+        let next = rounds.next(&to_do, ready.len(), early.is_some())?;
         if let Some(early) = early.filter(|_| next == Next::Done) {
             console::log(&format!(
                 "sweep: the planning of a point ended early ({early}); trainings behind that go into the queue when the sweep gets there"
@@ -39,21 +39,24 @@ pub fn make(call: &Call, cluster: &Cluster, points: &[Map], closure: &FnPtr, kee
         if next == Next::Done {
             return Ok(());
         }
-        let (now, later) = (jobs.len(), to_do.len() - jobs.len());
-        let later = if later > 0 { format!(", {later} after them") } else { String::new() };
-        console::log(&format!("sweep: {now} trainings in {}{later}", in_words(cluster)));
-        match call.unlocked(|| on_cluster::make_all(&store, cluster, jobs, Callbacks::default())) {
-            Ok(_) => {}
-            // What it failed at is tried once more at its point, whose row then has the error.
-            Err(error) if keep && is_of_a_training(&error) => rounds.failed = true,
-            Err(error) => return Err(error.into()),
+        let later = match to_do.iter().filter(|id| !rounds.failed.contains(*id)).count() - ready.len() {
+            0 => String::new(),
+            n => format!(", {n} after them"),
+        };
+        let one = if ready.len() == 1 { "training" } else { "trainings" };
+        console::log(&format!("sweep: {} {one} in {}{later}", ready.len(), in_words(cluster)));
+        let (ids, mut jobs): (Vec<String>, Vec<Job>) = ready.into_iter().unzip();
+        jobs.iter_mut().for_each(|job| job.options.executor = Executor::Here);
+        let made = call.unlocked(|| on_cluster::make_all(&store, cluster, jobs, Callbacks::default()))?;
+        for (id, made) in ids.into_iter().zip(made) {
+            match made {
+                Ok(_) => {}
+                // It is tried once more at its point, whose row then has the error.
+                Err(_) if keep => drop(rounds.failed.insert(id)),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
-}
-
-/// Whether a failure leaves others to do.
-fn is_of_a_training(error: &Error) -> bool {
-    !matches!(error.kind, ErrorKind::Interrupted | ErrorKind::Argument | ErrorKind::Internal)
 }
 
 /// The trainings that all points ask for, and the first error of a closure, which may be one of planning alone.
@@ -89,8 +92,8 @@ struct Rounds {
     before: HashSet<String>,
     /// A closure ended early in the round before, so that a later one may ask for more.
     early: bool,
-    /// A training failed.
-    failed: bool,
+    /// Trainings that failed, and are not tried again.
+    failed: HashSet<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -103,13 +106,14 @@ impl Rounds {
     /// The next step, with these trainings to do, of which so many can begin.
     ///
     /// Errors: a closure that asks for other trainings each time; a round that would be the same as the one before.
-    fn next(&mut self, to_do: &[String], ready: usize, early: bool, keep: bool) -> Result<Next> {
-        let now: HashSet<String> = to_do.iter().cloned().collect();
-        if now.is_empty() {
+    fn next(&mut self, to_do: &[String], ready: usize, early: bool) -> Result<Next> {
+        let now: HashSet<String> = to_do.iter().filter(|id| !self.failed.contains(*id)).cloned().collect();
+        // The students of one that failed cannot be made: their points say so.
+        if now.is_empty() || ready == 0 && !self.failed.is_empty() {
             return Ok(Next::Done);
         }
         let help = "its trainings must follow from the point alone: no clock, no random numbers without a seed, no files that it changes itself";
-        let new = to_do.iter().find(|id| !self.before.contains(*id));
+        let new = to_do.iter().find(|id| now.contains(*id) && !self.before.contains(*id));
         if self.count > 0 && !self.early && new.is_some() || self.count == MOST {
             let id = new.unwrap_or(&to_do[0]);
             let text = format!(
@@ -120,10 +124,6 @@ impl Rounds {
         }
         let same = self.count > 0 && now.len() == self.before.len() && new.is_none();
         if ready == 0 || same {
-            // With a failed training its students cannot be made; their points say so.
-            if keep && self.failed {
-                return Ok(Next::Done);
-            }
             let text = format!(
                 "{} trainings of sweep are to do, and none of them can begin: {} is one",
                 to_do.len(),
@@ -132,7 +132,9 @@ impl Rounds {
             return Err(Error::argument(text)
                 .with_help("a teacher must be trained at the same point, or be in the run store before; executor: \"here\" trains on this machine"));
         }
-        *self = Rounds { count: self.count + 1, before: now, early, failed: self.failed };
+        self.count += 1;
+        self.before = now;
+        self.early = early;
         Ok(Next::Submit)
     }
 }
@@ -148,18 +150,18 @@ mod tests {
     #[test]
     fn rounds_end_when_nothing_is_to_do() {
         let mut rounds = Rounds::default();
-        assert_eq!(rounds.next(&ids(&["a", "b", "s"]), 2, false, false).unwrap(), Next::Submit);
-        assert_eq!(rounds.next(&ids(&["s"]), 1, false, false).unwrap(), Next::Submit);
-        assert_eq!(rounds.next(&[], 0, false, false).unwrap(), Next::Done);
+        assert_eq!(rounds.next(&ids(&["a", "b", "s"]), 2, false).unwrap(), Next::Submit);
+        assert_eq!(rounds.next(&ids(&["s"]), 1, false).unwrap(), Next::Submit);
+        assert_eq!(rounds.next(&[], 0, false).unwrap(), Next::Done);
     }
 
     #[test]
     fn rounds_without_progress_are_errors() {
         let mut rounds = Rounds::default();
-        assert!(rounds.next(&ids(&["s"]), 0, false, false).unwrap_err().message.contains("none of them can begin"));
-        rounds.next(&ids(&["a"]), 1, false, false).unwrap();
-        assert!(rounds.next(&ids(&["a"]), 1, false, false).unwrap_err().message.contains("none of them can begin"));
-        let error = rounds.next(&ids(&["b"]), 1, false, false).unwrap_err();
+        assert!(rounds.next(&ids(&["s"]), 0, false).unwrap_err().message.contains("none of them can begin"));
+        rounds.next(&ids(&["a"]), 1, false).unwrap();
+        assert!(rounds.next(&ids(&["a"]), 1, false).unwrap_err().message.contains("none of them can begin"));
+        let error = rounds.next(&ids(&["b"]), 1, false).unwrap_err();
         assert!(
             error.message.ends_with("b is new in round 2") && error.help.unwrap().contains("no clock"),
             "{}",
@@ -170,18 +172,17 @@ mod tests {
     #[test]
     fn a_closure_that_ended_early_may_ask_for_more_but_not_for_ever() {
         let mut rounds = Rounds::default();
-        let step = |rounds: &mut Rounds, i: usize| rounds.next(&ids(&[&format!("t{i}")]), 1, true, false);
+        let step = |rounds: &mut Rounds, i: usize| rounds.next(&ids(&[&format!("t{i}")]), 1, true);
         assert!((0..MOST).all(|i| step(&mut rounds, i).unwrap() == Next::Submit));
         assert!(step(&mut rounds, MOST).unwrap_err().message.contains("other trainings each time"));
     }
 
     #[test]
-    fn with_keep_a_failed_training_ends_the_rounds() {
+    fn what_failed_is_not_tried_again_and_its_students_end_the_rounds() {
         let mut rounds = Rounds::default();
-        rounds.next(&ids(&["a", "b", "s"]), 2, false, true).unwrap();
-        rounds.failed = true;
-        // b is tried once more beside nothing new.
-        assert_eq!(rounds.next(&ids(&["b", "s"]), 1, false, true).unwrap(), Next::Submit);
-        assert_eq!(rounds.next(&ids(&["b", "s"]), 1, false, true).unwrap(), Next::Done);
+        rounds.next(&ids(&["a", "b", "s", "t"]), 2, false).unwrap();
+        rounds.failed.insert("b".into());
+        assert_eq!(rounds.next(&ids(&["b", "s", "t"]), 1, false).unwrap(), Next::Submit);
+        assert_eq!(rounds.next(&ids(&["b", "t"]), 0, false).unwrap(), Next::Done);
     }
 }
