@@ -15,7 +15,7 @@ impl Place {
     fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
         let (bin, state) = (folder.path().join("bin"), folder.path().join("state"));
-        [&bin, &state].map(|folder| std::fs::create_dir(folder).unwrap());
+        [&bin, &state].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
         for program in ["sbatch", "squeue", "scancel", "scontrol", "sinfo"] {
             std::os::unix::fs::symlink(root("tests/language/queue.sh"), bin.join(program)).unwrap();
         }
@@ -145,7 +145,7 @@ fn mistakes_in_queues_are_one_clear_sentence() {
     ];
     for (code, message, help) in cases {
         let mut session = session(&folder.path().join("runs"));
-        eval(&mut session, SMALL);
+        let _ = eval(&mut session, SMALL);
         let failure = session.eval(code, "case").expect_err(code);
         assert!(failure.message.contains(message), "{code}\n  says {}\n  not  {message}", failure.message);
         assert!(!failure.message.contains('\n'), "{code}: {}", failure.message);
