@@ -37,6 +37,8 @@ const SILENCE: &[&str] = &[
     "send failure",
     "receive failure",
     "insane message length",
+    // scontrol requeue without a controller.
+    "unexpected message received",
     "connection refused",
     "connection reset",
     "broken pipe",
@@ -351,6 +353,7 @@ mod tests {
             "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying",
             "sbatch: error: Batch job submission failed: Slurm backup controller in standby mode",
             "sbatch: error: Munge encode failed: Failed to access \"/run/munge/munge.socket.2\": No such file",
+            "Unexpected message received for job 1_0",
             "qsub: cannot connect to server pbs01 (errno=111)",
             "LSF is down. Please wait ...",
         ];

@@ -111,6 +111,18 @@ impl Cluster {
         }
     }
 
+    /// Checks the options further than [`Options::check`](crate::options::Options::check) does: formats of texts, and that another
+    /// engine's commands use what is set. `word` is named in errors.
+    ///
+    /// Errors: the first option that is not as the queue needs it.
+    pub fn check(&self, word: &str) -> Result<()> {
+        self.options.check_further(word)?;
+        match &self.engine {
+            Engine::Slurm => Ok(()),
+            Engine::Commands(templates) => templates.check(&self.options),
+        }
+    }
+
     /// Trainings that one task makes side by side.
     pub fn trainings_per_task(&self) -> usize {
         match (self.options.trainings, &self.options.gres) {

@@ -214,16 +214,16 @@ pub(super) fn seconds(time: &str) -> Option<Option<u64>> {
     Some(Some(sum))
 }
 
-/// Megabytes of `32G`, rounded up; None for another text.
+/// Megabytes of `32G` or `32GB`, rounded up; None for another text.
 pub(super) fn megabytes(memory: &str) -> Option<u64> {
     let digits = memory.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 =
         digits.parse().ok().filter(|_| digits.len() <= 12 && digits.bytes().all(|b| b.is_ascii_digit()))?;
     match memory[digits.len()..].to_ascii_uppercase().as_str() {
-        "K" => Some(number.div_ceil(1024)),
-        "" | "M" => Some(number),
-        "G" => Some(number << 10),
-        "T" => Some(number << 20),
+        "K" | "KB" => Some(number.div_ceil(1024)),
+        "" | "M" | "MB" => Some(number),
+        "G" | "GB" => Some(number << 10),
+        "T" | "TB" => Some(number << 20),
         _ => None,
     }
 }
@@ -271,14 +271,15 @@ mod tests {
 
     #[test]
     fn memory_and_gres_are_slurms() {
-        let sizes = [("32G", 32_768), ("32g", 32_768), ("100", 100), ("5K", 1), ("2T", 2 << 20), ("0", 0)];
+        let sizes =
+            [("32G", 32_768), ("32g", 32_768), ("32GB", 32_768), ("100", 100), ("5K", 1), ("2T", 2 << 20), ("0", 0)];
         for (memory, size) in sizes {
             assert_eq!(megabytes(memory), Some(size), "{memory}");
         }
-        for memory in ["32GB", "1.5G", "32Gi", "G", "-1G", "32 G", "³2G"] {
+        for memory in ["1.5G", "32Gi", "G", "-1G", "32 G", "³2G"] {
             assert_eq!(megabytes(memory), None, "{memory}");
         }
-        let said = problem(|o| o.memory = Some("32GB".into())).unwrap();
+        let said = problem(|o| o.memory = Some("32Gi".into())).unwrap();
         assert!(said.starts_with("option \"memory\" of slurm must be a whole number with K, M, G or T"), "{said}");
         for gres in ["gpu", "gpu:4", "gpu:a100:2", "gpu:a100", "gpu:1,shard:2", "none"] {
             assert_eq!(problem(|o| o.gres = Some(gres.into())), None, "{gres}");

@@ -84,6 +84,8 @@ impl Slurm<'_> {
             all.push(format!("--dependency=afterany:{}", ids.join(":")));
         }
         let cpus = o.cpus.map(|cpus| cpus.to_string());
+        // The manual knows 32G; not every version takes 32GB.
+        let memory = o.memory.as_ref().map(|memory| memory.trim_end_matches(['b', 'B']).to_string());
         let options = [
             ("partition", &o.partition),
             ("account", &o.account),
@@ -93,7 +95,7 @@ impl Slurm<'_> {
             ("exclude", &o.exclude),
             ("nodelist", &o.nodelist),
             ("cpus-per-task", &cpus),
-            ("mem", &o.memory),
+            ("mem", &memory),
             ("time", &o.time),
         ];
         all.extend(options.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("--{name}={value}"))));

@@ -1,5 +1,5 @@
-//! Queues as scripts see them: values, options, errors; and sweep, plan, cooccurrence and the experiments end to end with a queue that
-//! runs each task while sbatch waits (`queue.sh`).
+//! Queues as scripts see them: values, options, errors; and sweep, plan, cooccurrence and the experiments end to end with a queue that is
+//! this machine (`queue.sh`).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -37,8 +37,8 @@ impl Place {
         command
             .env("CPSD_RUNS", self.path(runs))
             .env("RAYON_NUM_THREADS", "1")
+            .env("OMP_NUM_THREADS", "1")
             .env("XDG_CONFIG_HOME", self.path("config"));
-        command.env_remove("FAKE_BESIDE");
         command
     }
 
@@ -70,9 +70,9 @@ impl Place {
         let mut jobs: Vec<String> = std::fs::read_dir(self.path("state/jobs"))
             .map_or(vec![], |entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect());
         jobs.sort();
-        let begun: Vec<String> = std::fs::read_dir(self.path("state/begun"))
+        let tasks: Vec<String> = std::fs::read_dir(self.path("state/tasks"))
             .map_or(vec![], |entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect());
-        jobs.iter().map(|job| begun.iter().filter(|task| task.starts_with(&format!("{job}_"))).count()).collect()
+        jobs.iter().map(|job| tasks.iter().filter(|task| task.starts_with(&format!("{job}_"))).count()).collect()
     }
 }
 
@@ -156,7 +156,7 @@ fn mistakes_in_queues_are_one_clear_sentence() {
 #[test]
 fn cpsd_toml_gives_what_a_call_leaves_out() {
     let place = Place::new();
-    let toml = "[slurm]\npartition = \"long\"\naccount = \"lab\"\n\n[engine.pbs]\nsubmit = \"qsub\"\nstatus = \"qstat\"\ncancel = \"qdel\"\nrequeue = \"qrerun\"\n";
+    let toml = "[slurm]\npartition = \"long\"\naccount = \"lab\"\n\n[engine.pbs]\nsubmit = \"qsub -l ncpus={cpus} -o {log} {script}\"\nstatus = \"qstat {jobs}\"\ncancel = \"qdel {jobs}\"\nrequeue = \"qrerun {job}\"\n";
     std::fs::write(place.path("cpsd.toml"), toml).unwrap();
     let code = "print(slurm()); print(slurm(#{partition: \"gpu\"})); print(cluster(\"pbs\", #{cpus: 2})); print(slurm(#{account: ()}))";
     let printed = place.prints("runs", code);
@@ -297,9 +297,7 @@ fn counting_by_shards_is_counting() {
     for (runs, options) in [("here", "shards: 4"), ("queued", "shards: 4, executor: slurm()")] {
         let printed = place.prints(runs, &code(options));
         assert!(printed.contains("[true, true, true]"), "{printed}");
-        for [whole, parts] in [["whole.csv", "parts.csv"], ["whole_nums.csv", "parts_nums.csv"]] {
-            assert_eq!(std::fs::read(place.path(whole)).unwrap(), std::fs::read(place.path(parts)).unwrap());
-        }
+        assert_eq!(std::fs::read(place.path("whole.csv")).unwrap(), std::fs::read(place.path("parts.csv")).unwrap());
         assert_eq!(kept(&place.path(runs)).len(), 4 * 3);
     }
     assert_eq!(kept(&place.path("queued")).len(), kept(&place.path("here")).len());
@@ -326,12 +324,7 @@ fn a_check_says_what_two_nodes_see() {
     let place = Place::new();
     std::fs::write(place.path("script.rhai"), "print(slurm(#{cpus: 1}).check().to_csv());").unwrap();
     let mut command = place.command("runs");
-    let output = command
-        .args(["script", "script.rhai"])
-        .env("FAKE_BESIDE", "1")
-        .env("CPSD_CHECK_PATIENCE", "60")
-        .output()
-        .unwrap();
+    let output = command.args(["script", "script.rhai"]).env("CPSD_CHECK_PATIENCE", "60").output().unwrap();
     let printed = out(&output);
     assert!(output.status.success(), "{printed}{}{}", err(&output), place.logs("runs"));
     for says in [
@@ -351,26 +344,31 @@ fn a_check_says_what_two_nodes_see() {
 }
 
 #[test]
-fn an_experiment_runs_in_a_queue() {
-    let weights = root("weights");
-    if !weights.is_dir() {
-        println!("skipped: weights/ is absent (setup/weights.sh brings it)");
-        return;
-    }
+fn an_experiment_has_its_trainings_made_ahead() {
     let place = Place::new();
-    std::os::unix::fs::symlink(&weights, place.path("weights")).unwrap();
-    let script = |runs: &str, more: &[&str]| {
-        let toy = ["train=48", "epochs=1", "teacher_epochs=1", "seeds=0,1", "k=2", "probe=false"];
-        let mut command = place.command(runs);
-        let output =
-            command.args(["script", "-q"]).arg(root("scripts/ablation_components.rhai")).args(toy).args(more).output();
-        let output = output.unwrap();
+    let code = format!(
+        "import \"experiment\" as experiment;
+        import \"method\" as method;
+        {SMALL}let split = #{{train: data.train.take_labels(some), val: data.val.take_labels(some), test: data.test.take_labels(some)}};
+        let trained = |seed| {{
+            let o = o + #{{seed: seed, epochs: 1, views: 1}};
+            let baseline = method::baseline(split, o);
+            distill_all(split, [baseline, method::teachers(split, \"co\", 2, o)], o)
+        }};
+        let executor = arg(\"executor\", \"here\", \"\");
+        experiment::ahead([0, 1], trained, executor);
+        for seed in [0, 1] {{ for model in trained.call(seed) {{ print(model.id); }} }}"
+    );
+    let ids = |runs: &str, executor: &str| {
+        std::fs::write(place.path("script.rhai"), &code).unwrap();
+        let output = place.command(runs).args(["script", "script.rhai", executor]).output().unwrap();
         assert!(output.status.success(), "{}{}{}", out(&output), err(&output), place.logs(runs));
-        std::fs::read(place.path("out/ablation_components.csv")).unwrap()
+        out(&output)
     };
-    let here = script("here", &[]);
-    assert_eq!(script("queued", &["executor=slurm"]), here);
+    let here = ids("here", "executor=here");
+    assert_eq!(place.arrays(), [0; 0]);
+    assert_eq!((ids("queued", "executor=slurm"), here.lines().count()), (here.clone(), 4));
+    // A baseline and two teachers of each seed, then all students. What follows makes nothing.
     let arrays = place.arrays();
-    // A baseline and four teachers of each seed at once, then all students.
-    assert!(arrays.contains(&10) && arrays.contains(&8), "{arrays:?}");
+    assert!(arrays.contains(&6) && arrays.last() == Some(&4), "{arrays:?}");
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
-# A Slurm that is one machine and runs each task while sbatch waits: sbatch, squeue, scancel and scontrol in one, by the name under which it
-# is called. With FAKE_BESIDE set, tasks run beside sbatch.
+# A Slurm of one machine: sbatch, squeue, scancel and scontrol in one, by the name under which it is called. Each array has a process that
+# runs its tasks one after the other.
 #
-# In the folder $FAKE_STATE: calls (one line per call), jobs/ID (the job's name), ended/ID_INDEX (a task's exit code).
+# In the folder $FAKE_STATE: calls (one line per call), jobs/ID (the job's name), tasks/ID_INDEX, begun/ID_INDEX, ended/ID_INDEX (the exit
+# code).
 program=${0##*/}
 echo "$program $*" >> "$FAKE_STATE/calls"
-mkdir -p "$FAKE_STATE/jobs" "$FAKE_STATE/ended" "$FAKE_STATE/begun"
+for folder in jobs tasks begun ended; do mkdir -p "$FAKE_STATE/$folder"; done
 
 # The numbers of an array: 0-2,5%3.
 numbers() {
@@ -21,13 +22,14 @@ numbers() {
 
 case $program in
 sbatch)
-    name=job array=0 node=n1 script= output=/dev/null
+    name=job array=0 node=n1 script= after= output=/dev/null
     take() {
         case $1 in
             --job-name=*) name=${1#*=} ;;
             --array=*) array=${1#*=} ;;
             --output=*) output=${1#*=} ;;
             --exclude=*) node=n2 ;;
+            --dependency=afterany:*) after=${1#*afterany:} ;;
             --partition=nowhere) echo 'sbatch: error: invalid partition specified: nowhere' >&2; exit 1 ;;
         esac
     }
@@ -37,6 +39,7 @@ sbatch)
             -a | --array) array=$2; shift ;;
             -o | --output) output=$2; shift ;;
             -x | --exclude) node=n2; shift ;;
+            -d | --dependency) after=${2#*afterany:}; shift ;;
             -*) take "$1" ;;
             *) script=$1 ;;
         esac
@@ -50,16 +53,23 @@ sbatch)
     fi
     for option in $(sed -n 's/^#SBATCH //p' "$script"); do take "$option"; done
     echo "$name" > "$FAKE_STATE/jobs/$id"
-    for index in $(numbers "$array"); do
-        log=$(echo "$output" | sed "s/%a/$index/g; s/%A/$id/g")
-        : > "$FAKE_STATE/begun/${id}_$index"
-        run() {
+    for index in $(numbers "$array"); do : > "$FAKE_STATE/tasks/${id}_$index"; done
+    {
+        for index in $(numbers "$array"); do
+            # After the jobs that it waits for.
+            for job in $(echo "$after" | tr ':' ' '); do
+                while [ "$(ls "$FAKE_STATE/tasks" | grep -c "^${job}_")" != "$(ls "$FAKE_STATE/ended" | grep -c "^${job}_")" ]; do
+                    sleep 0.1
+                done
+            done
+            : > "$FAKE_STATE/begun/${id}_$index"
+            log=$(echo "$output" | sed "s/%a/$index/g; s/%A/$id/g")
             SLURM_JOB_ID=$id SLURM_ARRAY_JOB_ID=$id SLURM_ARRAY_TASK_ID=$index SLURMD_NODENAME=$node SLURM_CPUS_ON_NODE=1 \
-                sh "$script" > "$log" 2>&1 < /dev/null
-            echo $? > "$FAKE_STATE/ended/${id}_$index"
-        }
-        if [ -n "$FAKE_BESIDE" ]; then run > /dev/null 2>&1 & else run; fi
-    done
+                sh "$script" > "$log" 2>&1
+            echo $? > "$FAKE_STATE/.ended.${id}_$index"
+            mv "$FAKE_STATE/.ended.${id}_$index" "$FAKE_STATE/ended/${id}_$index"
+        done
+    } > /dev/null 2>&1 < /dev/null &
     echo "$id"
     ;;
 squeue)
@@ -78,10 +88,11 @@ squeue)
         esac
         shift
     done
-    for task in $(ls "$FAKE_STATE/begun"); do
+    for task in $(ls "$FAKE_STATE/tasks"); do
         id=${task%_*}
         if [ -n "$name" ] && [ "$(cat "$FAKE_STATE/jobs/$id")" != "$name" ]; then continue; fi
-        state=RUNNING
+        state=PENDING
+        if [ -e "$FAKE_STATE/begun/$task" ]; then state=RUNNING; fi
         if [ -e "$FAKE_STATE/ended/$task" ]; then
             state=FAILED
             if [ "$(cat "$FAKE_STATE/ended/$task")" = 0 ]; then state=COMPLETED; fi

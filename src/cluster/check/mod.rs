@@ -45,7 +45,7 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
     if cluster.engine == Engine::Slurm {
         cluster.options.time = Some(TIME.into());
     }
-    let task = |role: Role| CheckTask { role, folder: meeting.0.clone(), patience };
+    let task = |role: Role| CheckTask { role, meeting: meeting.0.clone(), patience };
     let first = Placed::new(store, &cluster, &task(Role::First))?;
     console::log("check: the first of two tasks is in the queue");
     let here: Node = first

@@ -42,8 +42,8 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CheckTask {
     pub role: Role,
-    /// Where the two meet, absolute.
-    pub folder: PathBuf,
+    /// The folder where the two meet, absolute.
+    pub meeting: PathBuf,
     /// Seconds that each waits for the other.
     pub patience: f64,
 }
@@ -101,7 +101,7 @@ pub fn work(file: &Value) -> Result<String> {
     let task: CheckTask = serde_json::from_value(file.clone())
         .map_err(|e| Error::data(format!("this is no task of a check that cpsd wrote: {e}")))?;
     let meeting =
-        Meeting { folder: task.folder, patience: Duration::from_secs_f64(task.patience.clamp(0.0, 86_400.0)) };
+        Meeting { folder: task.meeting, patience: Duration::from_secs_f64(task.patience.clamp(0.0, 86_400.0)) };
     match task.role {
         Role::First => meeting.first(Node::here())?,
         Role::Second => meeting.second(Node::here())?,
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn one_that_is_alone_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let task = |role: &str| json!({"task": "check", "role": role, "folder": folder.path(), "patience": 0.05});
+        let task = |role: &str| json!({"task": "check", "role": role, "meeting": folder.path(), "patience": 0.05});
         for role in ["second", "first"] {
             assert!(work(&task(role)).unwrap_err().message.starts_with("the other task of the check did not come"));
         }

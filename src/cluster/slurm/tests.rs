@@ -119,7 +119,7 @@ fn the_arguments_of_sbatch_are_whole() {
         partition: Some("gpu".into()),
         gres: Some("gpu:1".into()),
         cpus: Some(8),
-        memory: Some("32G".into()),
+        memory: Some("32GB".into()),
         time: Some("8:00:00".into()),
         parallel: 16,
         requeues: 0,

@@ -55,6 +55,7 @@ fn with(call: &Call, name: &str, given: Given) -> Result<ClusterValue> {
     };
     all.extend(given.0);
     cluster.options = read(call.name, &all)?;
+    cluster.check(call.name)?;
     Ok(ClusterValue(cluster))
 }
 
