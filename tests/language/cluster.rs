@@ -119,6 +119,7 @@ fn mistakes_in_queues_are_one_clear_sentence() {
             "option \"on_interrupt\" of slurm must be \"leave\" or \"cancel\"",
             "leave",
         ),
+        ("slurm(#{time: \"8 hours\"})", "option \"time\" of slurm must be", ""),
         ("cluster(\"slrum\")", "slrum", "slurm"),
         (
             "train_teacher(data, some, o + #{executor: 3})",

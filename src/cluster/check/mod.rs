@@ -53,8 +53,12 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
         .ok_or_else(|| Error::internal("a wait without an end ended"))?;
     console::log(&format!("check: it runs on {}; the second one is to run on another node", here.name));
     let mut elsewhere = cluster.clone();
-    let excluded = elsewhere.options.exclude.iter().chain([&here.name]).cloned().collect::<Vec<_>>().join(",");
-    elsewhere.options.exclude = Some(excluded);
+    // Another queue's submit command may have no place for it; whether both ran on one node is said.
+    if cluster.engine == Engine::Slurm {
+        let excluded: Vec<&str> =
+            elsewhere.options.exclude.as_deref().into_iter().chain([here.name.as_str()]).collect();
+        elsewhere.options.exclude = Some(excluded.join(","));
+    }
     let second = match Placed::new(store, &elsewhere, &task(Role::Second)) {
         Ok(second) => second.until(Duration::from_secs_f64(patience), || task::read::<Second>(&meeting.0, SECOND)),
         Err(error) => Err(error),
