@@ -5,11 +5,14 @@ use crate::common::pretended_gpu;
 use crate::common::process::wait_for;
 use crate::script::{Script, logs};
 
+/// Fused updates, which GPUs have and CPUs do not, round otherwise.
+const SEPARATE: &str = "\"export CPSD_FUSED=0\"";
+
 #[test]
 fn a_task_with_two_gpus_trains_one_model_on_each() {
     let Some(cluster) = Cluster::with(Layout { nodes: 1, cpus: 2, gpus: 2, ..Layout::default() }) else { return };
     let Some(library) = pretended_gpu::library() else { return };
-    let options = format!("gres: \"gpu:2\", cpus: 2, setup: [\"export LD_PRELOAD={}\"]", library.display());
+    let options = format!("gres: \"gpu:2\", cpus: 2, setup: [\"export LD_PRELOAD={}\", {SEPARATE}]", library.display());
     let script = Script::new(&options, "train_teachers(data, random_partition(some, 2), q);");
     let parent = script.queued(&cluster);
     // The task's own process sees both, and each of those that it starts sees one.
@@ -35,7 +38,8 @@ fn a_task_with_two_gpus_trains_one_model_on_each() {
 fn more_trainings_than_gpus_take_turns() {
     let Some(cluster) = Cluster::with(Layout { nodes: 1, cpus: 2, gpus: 2, ..Layout::default() }) else { return };
     let Some(library) = pretended_gpu::library() else { return };
-    let options = format!("gres: \"gpu:2\", trainings: 3, setup: [\"export LD_PRELOAD={}\"]", library.display());
+    let options =
+        format!("gres: \"gpu:2\", trainings: 3, setup: [\"export LD_PRELOAD={}\", {SEPARATE}]", library.display());
     let script = Script::new(&options, "train_teachers(data, random_partition(some, 3), q + #{epochs: 1, views: 0});");
     script.is_done(&cluster);
     assert_eq!(cluster.tasks().len(), 1, "{:?}", cluster.tasks());

@@ -117,6 +117,7 @@ struct Waiting<'a> {
     gone: HashMap<Place, Duration>,
     /// When a task was first seen to have been put back by a waiter.
     again: HashMap<Place, Duration>,
+    /// When the last look at the store began.
     looked: Duration,
     /// When a run appeared last.
     changed: Duration,
@@ -167,6 +168,8 @@ impl<'a> Waiting<'a> {
 
     /// Lists the store, and passes epochs on.
     fn look(&mut self, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<()> {
+        // A look at many runs takes long, and one that appears meanwhile is not seen.
+        let begun = self.now();
         let open: HashSet<&str> = self.open().collect();
         let mut found = self.store.find_all(|id| open.contains(id));
         found.sort_by_key(|run| self.wanted.get(run.id.as_str()).copied());
@@ -204,7 +207,7 @@ impl<'a> Waiting<'a> {
                 }
             }
         }
-        self.looked = self.now();
+        self.looked = begun;
         Ok(())
     }
 

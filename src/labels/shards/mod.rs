@@ -293,7 +293,7 @@ mod tests {
             let columns = columns.map(|label| (label.to_string(), vec![Cell::Int(1), Cell::Int(0)]));
             let images = vec![("image".to_string(), vec![Cell::from(image), Cell::from(&*format!("{image}0"))])];
             let table = Table::from_columns(images.into_iter().chain(columns).collect()).unwrap();
-            table.write_parquet(&folder.path().join(format!("{name}.parquet"))).unwrap();
+            table.write_parquet(folder.path().join(format!("{name}.parquet"))).unwrap();
         }
         let path = [folder.path().to_path_buf()];
         let store = RunStore::new(folder.path().join("runs"));
@@ -324,7 +324,7 @@ mod tests {
         let file = folder.path().join("a.parquet");
         write(&file, &[row("1", "x")]);
         let store = RunStore::new(folder.path().join("runs"));
-        let shard = Shards::deal(&[file.clone()], 1).unwrap().shards()[0].clone();
+        let shard = Shards::deal(std::slice::from_ref(&file), 1).unwrap().shards()[0].clone();
         let job: Value = serde_json::from_str(&shard.job().to_string()).unwrap();
         assert_eq!(work(&store, &job).unwrap(), shard.id());
         write(&file, &[row("1", "x"), row("2", "y")]);
