@@ -12,8 +12,8 @@
 //!
 //! The folder is written under another name and renamed, so one that is there is whole.
 
-use std::collections::BTreeSet;
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind as IoKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -21,10 +21,10 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::engine::{Cluster, JobId, TaskId};
+use super::engine::{Cluster, JobId};
 use super::task::End;
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::json;
 use crate::runs::RunStore;
@@ -85,26 +85,35 @@ pub struct Batch {
 
 /// What the names of batches begin with.
 const KIND: &str = "cpsd-";
-const RECORD: &str = "batch.json";
-const LOGS: &str = "logs";
+pub(super) const RECORD: &str = "batch.json";
+pub(super) const LOGS: &str = "logs";
 const END: &str = ".end.json";
 /// The part of a log that is looked at for its last lines.
 const TAIL: u64 = 16 << 10;
 
-impl Record {
-    /// The task that the queue calls so. A job of one task has it whatever its index.
-    pub fn task(&self, id: &TaskId) -> Option<usize> {
-        let (_, tasks) = self.jobs.iter().find(|(job, _)| *job == id.job)?;
-        match tasks[..] {
-            [task] => Some(task),
-            // They ascend.
-            _ => tasks.binary_search(&id.index).ok().map(|_| id.index),
-        }
+/// The task with an index in the queue, of a job that has these tasks. A job of one task has it whatever the index.
+pub(super) fn task_of(tasks: &[usize], index: usize) -> Option<usize> {
+    match *tasks {
+        [task] => Some(task),
+        // They ascend.
+        _ => tasks.binary_search(&index).ok().map(|_| index),
     }
+}
 
-    /// The job of a task, if the queue has answered.
-    pub fn job(&self, task: usize) -> Option<&JobId> {
-        self.jobs.iter().find(|(_, tasks)| tasks.contains(&task)).map(|(job, _)| job)
+/// The log of a task, in its batch's folder.
+pub(super) fn log(folder: &Path, task: usize) -> PathBuf {
+    folder.join(LOGS).join(format!("{task}.log"))
+}
+
+/// Where a task says how it ended, in its batch's folder.
+pub(super) fn end(folder: &Path, task: usize) -> PathBuf {
+    folder.join(format!("{task}{END}"))
+}
+
+impl Record {
+    /// The job of each task that the queue has answered for.
+    pub fn jobs_by_task(&self) -> BTreeMap<usize, &JobId> {
+        self.jobs.iter().flat_map(|(job, tasks)| tasks.iter().map(move |&task| (task, job))).collect()
     }
 
     /// Tasks of which it is not known whether the queue has them.
@@ -192,12 +201,14 @@ impl Batch {
         Ok(Batch { folder, record: made? })
     }
 
-    /// Writes `batch.json` again. A batch that another waiter has removed stays so. Errors: Io.
+    /// Writes `batch.json` again. A batch that another waiter has removed stays so.
+    ///
+    /// Errors are of kind Data, as of a full disk: Io means a queue that does not answer.
     pub fn save(&self) -> Result<()> {
-        match own::is_absent(&self.folder) {
-            true => Ok(()),
-            false => write_record(&self.folder, &self.record),
+        if own::is_absent(&self.folder) {
+            return Ok(());
         }
+        write_record(&self.folder, &self.record).map_err(|error| Error { kind: ErrorKind::Data, ..error })
     }
 
     /// Removes the folder. What cannot be removed is left to `cpsd runs prune`.
@@ -221,7 +232,7 @@ impl Batch {
 
     /// The log of a task.
     pub fn log(&self, task: usize) -> PathBuf {
-        self.folder.join(LOGS).join(format!("{task}.log"))
+        log(&self.folder, task)
     }
 
     /// Tasks that have said how they ended. By listing: on shared file systems a file that was asked for too early stays absent for
@@ -234,12 +245,17 @@ impl Batch {
 
     /// What a task said at its end; None if that is not there (any more).
     pub fn end(&self, task: usize) -> Option<End> {
-        json::parse(&own::read(&self.folder.join(format!("{task}{END}"))).ok()?).ok()
+        json::parse(&own::read(&end(&self.folder, task)).ok()?).ok()
     }
 
-    /// Marks that a task is put back after it was stopped from outside. Returns false if that was done before.
-    pub fn mark_again(&self, task: usize) -> bool {
-        own::create_new(&self.folder.join(format!("{task}.again"))).is_ok()
+    /// Marks that a task is put back after it was stopped from outside. Returns false if that was done before. Errors: Io.
+    pub fn mark_again(&self, task: usize) -> Result<bool> {
+        let path = self.folder.join(format!("{task}.again"));
+        match own::create_new(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == IoKind::AlreadyExists => Ok(false),
+            Err(error) => Err(Error::io(&path, error)),
+        }
     }
 
     /// The last lines of a task's log, without empty ones; none of a log that is not there.
@@ -283,7 +299,7 @@ fn tail(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::ClusterOptions;
+    use crate::cluster::{ClusterOptions, is_away};
     use serde_json::json;
 
     fn task(run: &str) -> Task {
@@ -304,7 +320,7 @@ mod tests {
         batch.save().unwrap();
         let found = Batch::all(&store);
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].record.job(0), Some(&JobId("4711".into())));
+        assert_eq!(found[0].record.jobs_by_task(), BTreeMap::from([(0, &JobId("4711".into()))]));
         assert!(found[0].record.unsubmitted().is_empty());
         assert_eq!(found[0].runs().collect::<Vec<_>>(), ["train-000000000001"]);
         batch.remove();
@@ -329,17 +345,20 @@ mod tests {
 
     #[test]
     fn a_task_is_known_by_its_index_or_alone() {
-        let id = |job: &str, index| TaskId { job: JobId(job.into()), index };
-        let record = Record {
-            name: "cpsd-0".into(),
-            cluster: Cluster::slurm(ClusterOptions::default()),
-            tasks: vec![],
-            jobs: vec![(JobId("1".into()), vec![0, 2]), (JobId("2".into()), vec![5])],
-            from: String::new(),
-            told: BTreeSet::new(),
-        };
-        let tasks = [id("1", 2), id("1", 1), id("2", 0), id("2", 5), id("3", 0)].map(|id| record.task(&id));
-        assert_eq!(tasks, [Some(2), None, Some(5), Some(5), None]);
+        assert_eq!([2, 1].map(|index| task_of(&[0, 2], index)), [Some(2), None]);
+        assert_eq!([0, 5].map(|index| task_of(&[5], index)), [Some(5), Some(5)]);
+        assert_eq!(task_of(&[], 0), None);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_is_no_silence_of_the_queue() {
+        let root = tempfile::tempdir().unwrap();
+        let cluster = Cluster::slurm(ClusterOptions::default());
+        let batch = Batch::make(&RunStore::new(root.path()), &cluster, vec![], &[]).unwrap();
+        std::fs::remove_file(batch.folder.join("batch.json")).unwrap();
+        std::fs::create_dir(batch.folder.join("batch.json")).unwrap();
+        let error = batch.save().unwrap_err();
+        assert!(!is_away(&error), "{:?}: {error}", error.kind);
     }
 
     #[test]

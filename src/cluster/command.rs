@@ -193,7 +193,7 @@ impl Program<'_> {
         let error = self.failed(answer);
         let text = error.message.to_lowercase();
         let wrong = ["unrecognized option", "invalid option", "usage:", "not found", "permission denied"];
-        match error.kind == ErrorKind::Io || wrong.iter().any(|words| text.contains(words)) {
+        match is_away(&error) || wrong.iter().any(|words| text.contains(words)) {
             true => error,
             false => silence(error.message),
         }

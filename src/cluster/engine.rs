@@ -30,7 +30,7 @@ pub enum Engine {
 }
 
 /// A job that a queue knows, an array of tasks: `4711`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub String);
 
@@ -123,6 +123,30 @@ impl Cluster {
         }
     }
 
+    /// Errors: the script is not trusted, so that it has no queue: its commands and its tasks would run without a fence.
+    pub(super) fn check_trusted(&self) -> Result<()> {
+        if policy::current().untrusted {
+            let text = "a script that is not trusted cannot put work into a queue: nothing would fence it there";
+            return Err(Error::argument(format!("{text}; nor can it ask the queue, or change what is there")));
+        }
+        Ok(())
+    }
+
+    /// The engine, whose programs are about to run. Errors: [`check_trusted`](Self::check_trusted).
+    fn engine(&self) -> Result<&Engine> {
+        self.check_trusted().map(|()| &self.engine)
+    }
+
+    /// Whether tasks of the two get the same in the same queue. What only a waiting call or a node does with it may differ: `wait`,
+    /// `on_interrupt`, `local`.
+    pub(super) fn asks_the_same(&self, other: &Cluster) -> bool {
+        let asked = |cluster: &Cluster| {
+            let ClusterOptions { wait, on_interrupt, local, .. } = ClusterOptions::default();
+            ClusterOptions { wait, on_interrupt, local, ..cluster.options.clone() }
+        };
+        self.engine == other.engine && asked(self) == asked(other)
+    }
+
     /// Trainings that one task makes side by side.
     pub fn trainings_per_task(&self) -> usize {
         match (self.options.trainings, &self.options.gres) {
@@ -137,13 +161,9 @@ impl Cluster {
     ///
     /// Errors: the queue's refusal in its own words, after which arrays before the refused one are in the queue under the same name; a
     /// queue that does not answer ([`is_away`](super::is_away)), in which case nobody knows whether the job is there: ask
-    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted; Interrupted.
+    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted, as in all that runs a program of the queue; Interrupted.
     pub fn submit(&self, submission: &Submission) -> Result<Vec<(JobId, Vec<usize>)>> {
-        if policy::current().untrusted {
-            let text = "a script that is not trusted cannot put work into a queue: nothing would fence it there";
-            return Err(Error::argument(text));
-        }
-        match &self.engine {
+        match self.engine()? {
             Engine::Slurm => Slurm(&self.options).submit(submission),
             Engine::Commands(templates) => templates.submit(&self.options, submission),
         }
@@ -151,7 +171,7 @@ impl Cluster {
 
     /// The jobs of that name that the queue knows; none of engines other than Slurm. Errors: a queue that does not answer.
     pub fn find(&self, name: &str) -> Result<Vec<JobId>> {
-        match &self.engine {
+        match self.engine()? {
             Engine::Slurm => Slurm(&self.options).find(name),
             Engine::Commands(_) => Ok(vec![]),
         }
@@ -161,7 +181,7 @@ impl Cluster {
     ///
     /// Errors: a queue that does not answer, which says nothing about the tasks; Interrupted.
     pub fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>> {
-        match &self.engine {
+        match self.engine()? {
             Engine::Slurm => Slurm(&self.options).states(jobs),
             Engine::Commands(templates) => templates.states(jobs),
         }
@@ -169,7 +189,7 @@ impl Cluster {
 
     /// Takes jobs out of the queue, running ones too. One that has ended is no error. Errors: a queue that does not answer.
     pub fn cancel(&self, jobs: &[JobId]) -> Result<()> {
-        match &self.engine {
+        match self.engine()? {
             Engine::Slurm => Slurm(&self.options).cancel(jobs),
             Engine::Commands(templates) => templates.cancel(jobs),
         }
@@ -178,7 +198,7 @@ impl Cluster {
     /// Puts one task back, running or ended, alone. One that is waiting already is no error. Errors: the queue's refusal; a queue that
     /// does not answer.
     pub fn requeue(&self, task: &TaskId) -> Result<()> {
-        match &self.engine {
+        match self.engine()? {
             Engine::Slurm => Slurm(&self.options).requeue(task),
             Engine::Commands(templates) => templates.requeue(task),
         }
@@ -188,7 +208,7 @@ impl Cluster {
     ///
     /// Errors: a queue that does not answer.
     pub fn facts(&self) -> Result<Vec<(String, String)>> {
-        match &self.engine {
+        match self.engine()? {
             Engine::Slurm => Slurm(&self.options).facts(),
             Engine::Commands(_) => Ok(vec![]),
         }

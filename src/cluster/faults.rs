@@ -31,6 +31,15 @@ impl Ended<'_> {
 
     /// A task that the queue calls failed, of which no error of the worker is known.
     pub fn failed(&self, status: &TaskStatus) -> Error {
+        self.without_word(status, None)
+    }
+
+    /// The same of one that was stopped from outside, with more about that: `twice`, or why it is not put back.
+    pub fn stopped(&self, status: &TaskStatus, more: &str) -> Error {
+        self.without_word(status, Some(more))
+    }
+
+    fn without_word(&self, status: &TaskStatus, stopped: Option<&str>) -> Error {
         let options = &self.batch.record.cluster.options;
         let on = status.node.as_ref().map_or(String::new(), |node| format!(" on {node}"));
         let (task, word, log) = (self.called(), status.word.as_str(), self.log());
@@ -55,11 +64,11 @@ impl Ended<'_> {
                 .with_log(format!("{task}{on} was taken from its node ({word}), and the queue does not put it back"))
                 .with_help(format!("the same call goes on from its checkpoint; its log: {log}")),
             _ => {
-                let how = match status.exit {
-                    Some(130) => "was stopped from outside twice".to_string(),
-                    Some(code) if code > 128 => format!("was ended by signal {}", code - 128),
-                    Some(0) | None => "failed before it could say why".to_string(),
-                    Some(code) => format!("failed with exit code {code}"),
+                let how = match (stopped, status.exit) {
+                    (Some(more), _) => format!("was stopped from outside {more}"),
+                    (None, Some(code)) if code > 128 => format!("was ended by signal {}", code - 128),
+                    (None, Some(0) | None) => "failed before it could say why".to_string(),
+                    (None, Some(code)) => format!("failed with exit code {code}"),
                 };
                 let help = match self.batch.last_lines(self.task, 1).is_empty() {
                     true => format!(

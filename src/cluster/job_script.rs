@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::batch::LOGS;
 use super::options::ClusterOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
@@ -43,17 +44,12 @@ fn put(path: &Path, text: &str) -> Result<PathBuf> {
     }
 }
 
-/// The log of a task.
-pub(super) fn log(folder: &Path, task: usize) -> PathBuf {
-    folder.join(format!("logs/{task}.log"))
-}
-
 /// The pattern of the logs of an array, for sbatch. With an offset, each task gives its log the right name by a link.
 pub(super) fn log_pattern(folder: &Path, offset: usize) -> Result<String> {
     let shown = checked(folder)?.replace('%', "%%");
     Ok(match offset {
-        0 => format!("{shown}/logs/%a.log"),
-        offset => format!("{shown}/logs/{offset}+%a.log"),
+        0 => format!("{shown}/{LOGS}/%a.log"),
+        offset => format!("{shown}/{LOGS}/{offset}+%a.log"),
     })
 }
 
@@ -66,7 +62,7 @@ fn text(program: &Path, folder: &Path, here: Option<&Path>, setup: &[String], in
         Index::OfArray => {
             lines.push("CPSD_TASK=$((SLURM_ARRAY_TASK_ID + ${1:-0}))".into());
             lines.push(format!(
-                "test \"${{1:-0}}\" = 0 || ln -sf \"$1+$SLURM_ARRAY_TASK_ID.log\" {folder}/logs/\"$CPSD_TASK.log\""
+                "test \"${{1:-0}}\" = 0 || ln -sf \"$1+$SLURM_ARRAY_TASK_ID.log\" {folder}/{LOGS}/\"$CPSD_TASK.log\""
             ));
         }
         Index::Argument => {

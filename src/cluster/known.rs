@@ -1,9 +1,9 @@
 //! The batches of a store with what their queue says of the tasks, by one call.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::batch::Batch;
+use super::batch::{Batch, task_of};
 use super::engine::{Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
 use super::waiting::Queue;
 use crate::error::Result;
@@ -24,8 +24,9 @@ impl Known {
     /// The batches of this store that are of the cluster's queue, whatever resources they asked for. A batch whose submission was cut
     /// short is looked for by its name.
     ///
-    /// Errors: those of the queue.
+    /// Errors: those of the queue; Data, if a record cannot be completed; a script that is not trusted.
     pub fn of(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Result<Known> {
+        cluster.check_trusted()?;
         let mut known = Known { batches: Batch::all(store), ..Known::default() };
         known.batches.retain(|batch| batch.record.cluster.engine == cluster.engine);
         for batch in &mut known.batches {
@@ -54,13 +55,15 @@ impl Known {
         let mut states = BTreeMap::new();
         if !jobs.is_empty() {
             let answer = queue.states(&jobs)?;
-            let batches: BTreeMap<&JobId, usize> = (0..)
+            let tasks: HashMap<&JobId, (usize, &[usize])> = (0..)
                 .zip(&self.batches)
-                .flat_map(|(number, batch)| batch.record.jobs.iter().map(move |(job, _)| (job, number)))
+                .flat_map(|(number, batch)| {
+                    batch.record.jobs.iter().map(move |(job, tasks)| (job, (number, tasks.as_slice())))
+                })
                 .collect();
             for (id, status) in answer {
-                let batch = batches.get(&id.job).copied();
-                if let Some(place) = batch.and_then(|batch| Some((batch, self.batches[batch].record.task(&id)?))) {
+                let place = tasks.get(&id.job).and_then(|(batch, tasks)| Some((*batch, task_of(tasks, id.index)?)));
+                if let Some(place) = place {
                     states.insert(place, (id, status));
                 }
             }
@@ -117,10 +120,11 @@ impl Known {
 
 /// The jobs of a batch that the queue has and the record does not, with the tasks of each. The record is completed and saved.
 ///
-/// Errors: those of the queue; Io.
+/// Errors: those of the queue; Data, if it cannot be saved.
 pub(super) fn find_again(queue: &dyn Queue, batch: &mut Batch) -> Result<()> {
     let mut found = queue.find(&batch.record.name)?;
-    found.retain(|job| batch.record.jobs.iter().all(|(known, _)| known != job));
+    let known: HashSet<&JobId> = batch.record.jobs.iter().map(|(job, _)| job).collect();
+    found.retain(|job| !known.contains(job));
     if found.is_empty() {
         return Ok(());
     }

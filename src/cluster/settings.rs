@@ -22,6 +22,7 @@ use serde_json::{Map, Value};
 use super::engine::{Cluster, Engine, TaskState};
 use super::options::ClusterOptions;
 use super::templates::Templates;
+use crate::environment;
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::options;
@@ -79,8 +80,7 @@ fn named(name: &str, places: &[PathBuf]) -> Result<Cluster> {
 
 /// Where the file is looked for, in order.
 fn places() -> Vec<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let user = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")));
+    let user = environment::path("XDG_CONFIG_HOME").or_else(|| Some(environment::path("HOME")?.join(".config")));
     [Some(PathBuf::from(FILE)), user.map(|folder| folder.join("cpsd").join(FILE))].into_iter().flatten().collect()
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::batch::{Batch, Task, Work};
-use super::engine::{Cluster, JobId, Submission};
+use super::command::is_away;
+use super::engine::{Cluster, Engine, JobId, Submission};
 use super::known::{Known, find_again};
 use super::waiting::{Clock, Queue};
 use crate::activity::console;
@@ -34,7 +35,7 @@ impl<'a> Patient<'a> {
         Patient { queue, clock, away: Cell::new(false) }
     }
 
-    /// An answer, or None of a queue that is away. Errors: Interrupted.
+    /// An answer, or None of a queue that is away. Errors: all others, as a refusal or Interrupted.
     pub fn heard<T>(&self, answer: Result<T>) -> Result<Option<T>> {
         match answer {
             Ok(answer) => {
@@ -43,7 +44,7 @@ impl<'a> Patient<'a> {
                 }
                 Ok(Some(answer))
             }
-            Err(error) if error.kind == ErrorKind::Interrupted => Err(error),
+            Err(error) if !is_away(&error) => Err(error),
             Err(error) => {
                 if !self.away.replace(true) {
                     let cause = error.message.trim_end().replace('\n', " ");
@@ -57,17 +58,12 @@ impl<'a> Patient<'a> {
         }
     }
 
-    /// Asks until there is an answer. Errors: Interrupted; an answer that is a refusal.
+    /// Asks until there is an answer. Errors: as [`heard`](Self::heard).
     pub fn ask<T>(&self, mut question: impl FnMut() -> Result<T>) -> Result<T> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match question() {
-                Err(error) if error.kind != ErrorKind::Io => return Err(error),
-                answer => {
-                    if let Some(answer) = self.heard(answer)? {
-                        return Ok(answer);
-                    }
-                }
+            if let Some(answer) = self.heard(question())? {
+                return Ok(answer);
             }
             self.clock.pause(pause)?;
             pause = (2 * pause).min(LAST_PAUSE);
@@ -118,7 +114,7 @@ fn together(group: &[Task], work: &Work) -> Task {
 /// Puts tasks into the queue, one array per stage. Each stage begins when those before have ended, and the jobs of other batches that
 /// make runs of earlier stages.
 ///
-/// Errors: the queue's refusal, after which nothing of it is in the queue; Io; Interrupted, with the batch that is left.
+/// Errors: the queue's refusal, after which nothing of it is in the queue; Io; Interrupted, with the batch if one is left.
 pub(super) fn submit(
     store: &RunStore,
     patient: &Patient,
@@ -141,16 +137,33 @@ pub(super) fn submit(
         if indices.is_empty() {
             continue;
         }
-        if let Err(error) = enqueue(patient, &mut batch, &indices, &after) {
+        for at_once in indices.chunks(tasks_at_once(cluster)) {
+            let Err(error) = enqueue(patient, &mut batch, at_once, &after) else { continue };
+            // Another engine has taken out again what it had put in, and cannot look for it later.
+            let left = cluster.engine == Engine::Slurm || !batch.record.jobs.is_empty();
             if error.kind == ErrorKind::Interrupted {
-                return Err((Some(Box::new(batch)), error));
+                if left {
+                    return Err((Some(Box::new(batch)), error));
+                }
+                batch.remove();
+            } else if let Err(error) = withdraw(patient.queue, &batch) {
+                console::warn(&error.message);
             }
-            withdraw(patient.queue, &batch);
             return Err((None, error));
         }
-        after.extend(indices.iter().filter_map(|&task| batch.record.job(task).cloned()));
+        let is_of_stage = |tasks: &[usize]| tasks.first().is_some_and(|task| indices.binary_search(task).is_ok());
+        after.extend(batch.record.jobs.iter().filter(|(_, tasks)| is_of_stage(tasks)).map(|(job, _)| job.clone()));
     }
     Ok(batch)
+}
+
+/// So many tasks are submitted before their jobs are saved. Of Slurm they are found by their name; of another engine's jobs, a killed
+/// process would leave so many that nobody knows.
+fn tasks_at_once(cluster: &Cluster) -> usize {
+    match cluster.engine {
+        Engine::Slurm => usize::MAX,
+        Engine::Commands(_) => 100,
+    }
 }
 
 /// The jobs of live batches that make runs of the stages before the last.
@@ -177,7 +190,7 @@ fn enqueue(patient: &Patient, batch: &mut Batch, tasks: &[usize], after: &BTreeS
                 batch.record.jobs.extend(jobs);
                 return batch.save();
             }
-            Err(error) if error.kind != ErrorKind::Io || attempt == ATTEMPTS => return Err(error),
+            Err(error) if attempt == ATTEMPTS => return Err(error),
             Err(error) => drop(patient.heard::<()>(Err(error))?),
         }
         let mut looks = 0;
@@ -185,7 +198,8 @@ fn enqueue(patient: &Patient, batch: &mut Batch, tasks: &[usize], after: &BTreeS
             patient.clock.pause(LOOK_AFTER)?;
             let found = find_again(patient.queue, batch);
             if patient.heard(found)?.is_some() {
-                left.retain(|&task| batch.record.job(task).is_none());
+                let known = batch.record.jobs_by_task();
+                left.retain(|task| !known.contains_key(task));
                 if left.is_empty() {
                     return Ok(());
                 }
@@ -197,16 +211,20 @@ fn enqueue(patient: &Patient, batch: &mut Batch, tasks: &[usize], after: &BTreeS
 }
 
 /// Takes out of the queue what there is of a batch, and removes its folder.
-pub(super) fn withdraw(queue: &dyn Queue, batch: &Batch) {
+///
+/// Errors: a queue that does not say what it has, or refuses. The folder stays, by which a later call finds the jobs.
+pub(super) fn withdraw(queue: &dyn Queue, batch: &Batch) -> Result<()> {
     let mut jobs: BTreeSet<JobId> = batch.record.jobs.iter().map(|(job, _)| job.clone()).collect();
-    jobs.extend(queue.find(&batch.record.name).unwrap_or_default());
-    if !jobs.is_empty() {
-        let jobs: Vec<JobId> = jobs.into_iter().collect();
-        if let Err(error) = queue.cancel(&jobs) {
-            let ids: Vec<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
-            console::warn(&format!("{}: jobs {} may be in the queue still ({error})", queue.name(), ids.join(", ")));
-            return;
-        }
+    let found = queue.find(&batch.record.name);
+    jobs.extend(found.iter().flatten().cloned());
+    let jobs: Vec<JobId> = jobs.into_iter().collect();
+    let cancelled = if jobs.is_empty() { Ok(()) } else { queue.cancel(&jobs) };
+    if let Err(error) = cancelled.and(found) {
+        let ids: Vec<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
+        let which = if ids.is_empty() { format!("named {}", batch.record.name) } else { ids.join(", ") };
+        let message = format!("{}: jobs {which} may be in the queue still ({error})", queue.name());
+        return Err(Error { message, ..error });
     }
     batch.remove();
+    Ok(())
 }

@@ -13,10 +13,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::engine::{Cluster, Engine, JobId, TaskId};
+use super::batch::{self, Record};
+use super::command::is_away;
+use super::engine::{Engine, JobId, TaskId};
 use crate::activity::signals::{self, Asked};
 use crate::activity::{Activity, console};
 use crate::devices;
+use crate::environment;
 use crate::error::{About, Error, ErrorKind, Result};
 use crate::executors::pool;
 use crate::files::own;
@@ -26,8 +29,8 @@ use crate::{json, torch};
 /// Exit codes of a task. 75 is EX_TEMPFAIL of sysexits.h.
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
-const PUT_BACK: u8 = 75;
-const STOPPED: u8 = 130;
+pub(super) const PUT_BACK: u8 = 75;
+pub(super) const STOPPED: u8 = 130;
 
 /// The first that is set gives the number of cores.
 const CORES: [&str; 5] = ["SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", "NSLOTS", "LSB_DJOB_NUMPROC"];
@@ -77,20 +80,11 @@ pub fn build() -> &'static str {
     })
 }
 
-/// What a task reads of `batch.json`.
-#[derive(Deserialize)]
-struct OfBatch {
-    cluster: Cluster,
-    /// Whether another build of cpsd may do its tasks.
-    #[serde(default)]
-    any_build: bool,
-}
-
 /// This process, which a queue has started for one task of a batch.
 pub struct TaskProcess {
     /// Where its end is written.
     end: PathBuf,
-    batch: OfBatch,
+    batch: Record,
     /// Its name in the queue, if the environment gives it.
     id: Option<TaskId>,
     restarts: u32,
@@ -104,14 +98,15 @@ impl TaskProcess {
     ///
     /// Errors: a file of another name; Io; Data for a `batch.json` that is none.
     pub fn begin(job: &Path) -> Result<TaskProcess> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let variable = environment::text;
         let index = job.file_stem().and_then(|stem| stem.to_str()?.parse::<usize>().ok());
         let Some(index) = index.filter(|_| job.extension().is_some_and(|ending| ending == "json")) else {
             let text = format!("{}: a task's file has its index as name, as 3.json", job.display());
             return Err(Error::argument(text).about_file(job));
         };
-        let (path, end) = (job.with_file_name("batch.json"), job.with_file_name(format!("{index}.end.json")));
-        let batch: OfBatch = json::parse(&own::read(&path)?)
+        let folder = job.parent().unwrap_or(Path::new(""));
+        let (path, end) = (folder.join(batch::RECORD), batch::end(folder, index));
+        let batch: Record = json::parse(&own::read(&path)?)
             .map_err(|e| Error::in_file(&path, format!("this is not the record of a batch: {e}")))?;
         if let Some(cores) = cores(variable) {
             pool::set_cores(cores);
@@ -131,11 +126,6 @@ impl TaskProcess {
         let process = TaskProcess { end, batch, id, restarts, node: node(variable), began: Instant::now() };
         console::warn(&process.first_line(index));
         Ok(process)
-    }
-
-    /// Whether another build of cpsd may do its tasks.
-    pub fn any_build(&self) -> bool {
-        self.batch.any_build
     }
 
     fn first_line(&self, index: usize) -> String {
@@ -207,7 +197,7 @@ impl TaskProcess {
         let put = loop {
             match apart.enter(|| self.batch.cluster.requeue(id)) {
                 // A queue that does not answer may do so soon.
-                Err(error) if error.kind == ErrorKind::Io && Instant::now() < until && signals::ends() == ends => {
+                Err(error) if is_away(&error) && Instant::now() < until && signals::ends() == ends => {
                     std::thread::sleep(RETRY);
                 }
                 put => break put,

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::answers::{is_all_unknown, job_of, read};
 use self::placeholders::{Part, mentions, parts};
+use super::batch;
 use super::command::{Answer, Program, words};
 use super::engine::{JobId, Submission, TaskId, TaskState, TaskStatus, gpus_of};
 use super::job_script::{self, Index, quote};
@@ -146,9 +147,10 @@ impl Templates {
             return Ok(vec![]);
         }
         job_script::write(&submission.folder, options, Index::Argument)?;
+        let after = self.after(&submission.after)?;
         let mut made = Vec::new();
         for &task in &submission.tasks {
-            match self.submit_one(options, submission, task) {
+            match self.submit_one(options, submission, task, &after) {
                 Ok(job) => made.push((job, vec![task])),
                 Err(error) => return Err(self.withdrawn(made, error)),
             }
@@ -156,15 +158,15 @@ impl Templates {
         Ok(made)
     }
 
-    fn submit_one(&self, options: &ClusterOptions, submission: &Submission, task: usize) -> Result<JobId> {
+    /// `after` is [`Self::after`]'s.
+    fn submit_one(&self, options: &ClusterOptions, submission: &Submission, task: usize, after: &str) -> Result<JobId> {
         let script = job_script::write_one(&submission.folder, task)?;
-        let after = self.after(&submission.after)?;
         let limit = options.time.as_deref().and_then(seconds).flatten();
         let values = |name: &str| match name {
             "name" => Some(submission.name.clone()),
             "folder" => Some(submission.folder.display().to_string()),
             "script" => Some(script.display().to_string()),
-            "log" => Some(job_script::log(&submission.folder, task).display().to_string()),
+            "log" => Some(batch::log(&submission.folder, task).display().to_string()),
             "task" => Some(task.to_string()),
             "partition" => options.partition.clone(),
             "account" => options.account.clone(),
@@ -182,7 +184,7 @@ impl Templates {
             "seconds" => limit.map(|limit| limit.to_string()),
             _ => None,
         };
-        let line = self.fill("submit", &self.submit, &values, &after)?;
+        let line = self.fill("submit", &self.submit, &values, after)?;
         let (name, program) = (self.word(), "submit");
         let program = Program { queue: &name, name: program, changes: true };
         let answer = program.shell(&line)?;

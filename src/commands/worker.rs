@@ -59,6 +59,6 @@ fn queued(job: &Path) -> u8 {
             return exit::FAILED;
         }
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| job_file::queue::work(&job, process.any_build())));
+    let outcome = catch_unwind(AssertUnwindSafe(|| job_file::queue::work(&job)));
     process.conclude(outcome.unwrap_or_else(|panic| Err(panics::fault(&*panic))))
 }

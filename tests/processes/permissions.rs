@@ -177,6 +177,11 @@ fn an_untrusted_script_reads_its_folder_and_little_else() {
     refused(&place.runs(spoil, &["--untrusted"]), "is a finished run, which never changes");
     refused(&place.runs(spoil, &[]), "is a finished run, which never changes");
     refused(&place.runs("for i in 0..5 { spawn(|| sleep(60)); }", &["--untrusted"]), "4 jobs run already");
+    // No program of a queue runs.
+    for word in ["jobs", "stop()", "check()"] {
+        let text = "a script that is not trusted cannot put work into a queue";
+        refused(&place.runs(&format!("slurm().{word};"), &["--untrusted"]), text);
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use cpsd::cluster::{Cluster, ClusterOptions};
+use cpsd::cluster::{Cluster, ClusterOptions, task};
 use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::losses::LossSpec;
 use cpsd::models::ModelSpec;
@@ -28,7 +29,7 @@ impl Place {
     fn new() -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(place.batch()).unwrap();
-        place.record(true, None);
+        place.record(None);
         place.scontrol("exit 0");
         place
     }
@@ -41,11 +42,12 @@ impl Place {
         self.runs().join(".work/batches/cpsd-x")
     }
 
-    /// Writes `batch.json`. Of this test's program the build is another one than cpsd's.
-    fn record(&self, any_build: bool, local: Option<&str>) {
+    /// Writes `batch.json`.
+    fn record(&self, local: Option<&str>) {
         let (time, local) = (Some("1:00:00".into()), local.map(String::from));
         let options = ClusterOptions { requeues: 5, time, local, ..ClusterOptions::default() };
-        let record = json!({ "name": "cpsd-x", "cluster": Cluster::slurm(options), "any_build": any_build });
+        let record =
+            json!({ "name": "cpsd-x", "cluster": Cluster::slurm(options), "tasks": [], "jobs": [], "from": "here:1" });
         std::fs::write(self.batch().join("batch.json"), record.to_string()).unwrap();
     }
 
@@ -68,12 +70,13 @@ impl Place {
         std::fs::read_to_string(self.folder.path().join("calls")).unwrap_or_default()
     }
 
-    /// The description of a job, with its data sets beside the place of its file.
+    /// The description of a job as cpsd itself would write it, with its data sets beside the place of its file.
     fn described(&self, job: &Job, task: Task) -> Value {
-        let (value, files) = job_file::for_queue(&RunStore::new(self.runs()), job, task).unwrap();
+        let (mut value, files) = job_file::for_queue(&RunStore::new(self.runs()), job, task).unwrap();
         for (name, content) in files {
             std::fs::write(self.batch().join(name), content).unwrap();
         }
+        value["build"] = json!(build());
         value
     }
 
@@ -134,6 +137,16 @@ impl Place {
         let rows = |file: &Vec<u8>| serde_json::from_slice::<Value>(file).unwrap()["rows"].as_u64().unwrap();
         self.at_work("growing.json").iter().map(rows).max().unwrap_or(0)
     }
+}
+
+/// The build of cpsd. That of this test's program is another one.
+fn build() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        let hash = &blake3::hash(&std::fs::read(CPSD).unwrap()).to_hex()[..12];
+        let (before, rest) = task::build().split_once('(').unwrap();
+        format!("{before}({hash}{}", &rest[12..])
+    })
 }
 
 struct Started {
@@ -288,7 +301,7 @@ fn features_are_read_from_the_nodes_own_disk_and_leave_nothing_there() {
     let job = job(48, 0, model, 2);
     let trained = |local: Option<&str>| {
         let place = Place::new();
-        place.record(true, local);
+        place.record(local);
         place.write(&place.described(&job, Task::Train));
         let log = place.start(0, &[]).ends_with(0);
         (log, place.files("train-", "model.safetensors"))
@@ -363,8 +376,9 @@ fn several_trainings_of_a_task_share_its_cores_or_have_a_gpu_each() {
 #[test]
 fn another_build_and_what_is_no_task_are_refused() {
     let place = Place::new();
-    place.write(&place.described(&job(48, 0, ModelSpec::default(), 1), Task::Train));
-    place.record(false, None);
+    let mut value = place.described(&job(48, 0, ModelSpec::default(), 1), Task::Train);
+    value["build"] = json!(task::build());
+    place.write(&value);
     let log = place.start(0, &[]).ends_with(1);
     assert!(log.contains("this task was written by cpsd ") && log.contains("which could make other bits"), "{log}");
     assert_eq!((place.end()["exit"].as_u64(), place.end()["error"]["kind"].as_str()), (Some(1), Some("Data")));

@@ -15,6 +15,7 @@ pub use self::findings::Finding;
 pub use self::task::work;
 use self::task::{CheckTask, FIRST, First, HERE, Node, Role, SECOND, Second};
 use super::batch::{Batch, Task};
+use super::command::is_away;
 use super::engine::{Cluster, Engine, JobId, Submission, TaskState};
 use super::submission::withdraw;
 use super::task_file;
@@ -28,6 +29,8 @@ const PATIENCE: f64 = 600.0;
 const PATIENCE_NAME: &str = "CPSD_CHECK_PATIENCE";
 /// A time limit that lets a short task begin where a long one would wait.
 const TIME: &str = "0:20:00";
+/// At most so many seconds before it a task may be asked to end.
+const SIGNAL_BEFORE: u64 = 120;
 /// Between two questions to the queue.
 const ASK: Duration = Duration::from_secs(2);
 /// A task that the queue does not know any more, and that has left nothing, is given up after so long.
@@ -43,10 +46,7 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
     let patience = std::env::var(PATIENCE_NAME).ok().and_then(|text| text.parse().ok()).unwrap_or(PATIENCE);
     let facts = cluster.facts()?;
     let meeting = Meeting::new(store)?;
-    let mut cluster = cluster.clone();
-    if cluster.engine == Engine::Slurm {
-        cluster.options.time = Some(TIME.into());
-    }
+    let cluster = short(cluster);
     let task = |role: Role, patience: f64| CheckTask { role, meeting: meeting.0.clone(), patience };
     // The first one waits for as long as the second one is waited for, and a little more.
     let first = Placed::new(store, &cluster, &task(Role::First, 60.0 + patience))?;
@@ -70,7 +70,7 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
     let second = match second {
         Ok(Some(second)) => Ok(second),
         Ok(None) => Err(format!("no second node was free in {patience:.0} s")),
-        Err(error) if matches!(error.kind, ErrorKind::Interrupted | ErrorKind::Io) => return Err(error),
+        Err(error) if error.kind == ErrorKind::Interrupted || is_away(&error) => return Err(error),
         Err(error) => Err(error.message),
     };
     let round_trip = match &second {
@@ -78,6 +78,16 @@ pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
         Err(_) => None,
     };
     Ok(findings::of(&cluster, &here, second.as_ref().map_err(String::as_str), round_trip.as_ref(), &facts))
+}
+
+/// The queue for tasks that are short.
+fn short(cluster: &Cluster) -> Cluster {
+    let mut cluster = cluster.clone();
+    if cluster.engine == Engine::Slurm {
+        cluster.options.time = Some(TIME.into());
+        cluster.options.signal_before = cluster.options.signal_before.min(SIGNAL_BEFORE);
+    }
+    cluster
 }
 
 /// The folder where the tasks meet. Removed when it is dropped.
@@ -186,7 +196,23 @@ impl Drop for Placed<'_> {
             if !own::is_absent(&self.batch.log(0)) && own::write(&self.meeting.join(task::OVER), b"").is_ok() {
                 let _ = task::until(END, || self.batch.ended().contains(&0));
             }
-            withdraw(self.cluster, &self.batch);
+            if let Err(error) = withdraw(self.cluster, &self.batch) {
+                console::warn(&error.message);
+            }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::ClusterOptions;
+
+    #[test]
+    fn the_tasks_of_a_check_are_short_whatever_trainings_ask_for() {
+        let options = ClusterOptions { time: Some("2-0".into()), signal_before: 7200, ..ClusterOptions::default() };
+        let cluster = short(&Cluster::slurm(options));
+        cluster.check("slurm").unwrap();
+        assert_eq!(cluster.options.time.as_deref(), Some("0:20:00"));
     }
 }

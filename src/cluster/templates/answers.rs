@@ -1,6 +1,6 @@
 //! What the commands of a queue print: the job of a submission, states of jobs, complaints about jobs that are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{JobId, TaskState, TaskStatus};
 
@@ -96,10 +96,11 @@ pub(super) fn read(
     };
     // 12.server in one place is 12 or 12.server.site.edu in another.
     let number = |id: &str| id.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default().to_string();
-    let numbers: BTreeMap<String, &JobId> = jobs.iter().map(|job| (number(&job.0), job)).collect();
+    let names: HashMap<&str, &JobId> = jobs.iter().map(|job| (job.0.as_str(), job)).collect();
+    let numbers: HashMap<String, &JobId> = jobs.iter().map(|job| (number(&job.0), job)).collect();
     let job_of = |word: &str| {
         let word = word.trim_end_matches([':', ',']);
-        let exact = jobs.iter().find(|job| job.0 == word);
+        let exact = names.get(word).copied();
         exact.or_else(|| numbers.get(&number(word)).copied().filter(|_| !number(word).is_empty()))
     };
     let mut found: BTreeMap<JobId, TaskStatus> = BTreeMap::new();

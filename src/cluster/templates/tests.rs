@@ -114,7 +114,9 @@ fn each_task_is_submitted_by_its_own_script() {
     };
     // What it is, without writing job.sh: this is not cpsd.
     let one = |task, after: &[&str]| {
-        templates.submit_one(&OPTIONS(), &submission(root.path(), &[task], after), task).unwrap()
+        let submission = submission(root.path(), &[task], after);
+        let after = templates.after(&submission.after).unwrap();
+        templates.submit_one(&OPTIONS(), &submission, task, &after).unwrap()
     };
     assert_eq!(one(3, &[]), JobId("1.server".into()));
     assert_eq!(one(11, &["7.server", "8.server"]), JobId("2.server".into()));
@@ -126,10 +128,10 @@ fn each_task_is_submitted_by_its_own_script() {
 -q it's -l ncpus=8:mem=32G:mb=32768:gpus=2:gpu:2 -W 90 -t 5400 1:30:00 -W depend=afterany:7.server:8.server FOLDER/11.sh\n"
     );
     let without = ClusterOptions { memory: None, ..OPTIONS() };
-    let error = templates.submit_one(&without, &submission(root.path(), &[3], &[]), 3).unwrap_err();
+    let error = templates.submit_one(&without, &submission(root.path(), &[3], &[]), 3, "").unwrap_err();
     assert_eq!(error.message, "the command submit of [engine.pbs] needs {memory}, and the option memory has no value");
     let silent = Templates { submit: "true {script}".into(), ..pbs() };
-    let error = silent.submit_one(&OPTIONS(), &submission(root.path(), &[3], &[]), 3).unwrap_err();
+    let error = silent.submit_one(&OPTIONS(), &submission(root.path(), &[3], &[]), 3, "").unwrap_err();
     assert!(error.message.starts_with("the command submit of [engine.pbs] has not printed a job's id"), "{error}");
 }
 

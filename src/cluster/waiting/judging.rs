@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::engine::{TaskId, TaskState, TaskStatus};
 use super::super::faults::Ended;
 use super::super::known::Place;
+use super::super::task::{PUT_BACK, STOPPED};
 use super::Waiting;
 use crate::activity::console;
 use crate::error::Error;
@@ -16,9 +17,6 @@ const LATE: Duration = Duration::from_secs(90);
 const LATE_BESIDE: Duration = Duration::from_secs(10);
 /// After so long a task that was put back has begun again, or is stopped for good.
 const AGAIN: Duration = Duration::from_secs(60);
-/// Exit codes of a worker that was stopped from outside, and of one that put itself back.
-const STOPPED: u8 = 130;
-const PUT_BACK: u8 = 75;
 
 enum Verdict {
     /// It waits or runs, as far as is known.
@@ -40,7 +38,7 @@ impl Waiting<'_> {
         let mut found: Vec<(Place, Error)> = Vec::new();
         for number in 0..self.known.batches.len() {
             let batch = &self.known.batches[number];
-            if batch.record.cluster != *self.cluster {
+            if !batch.record.cluster.asks_the_same(self.cluster) {
                 continue;
             }
             let mut ended: Option<BTreeSet<usize>> = None;
@@ -150,31 +148,28 @@ impl Waiting<'_> {
             // A task that has begun again since is not put back a second time.
             let begun = self.gone.get(&place).is_some_and(|gone| *gone > *again);
             return match begun || self.heard.is_some_and(|heard| heard >= *again + AGAIN) {
-                true => Verdict::Failed(self.about(place).failed(status)),
+                true => Verdict::Failed(self.about(place).stopped(status, "twice")),
                 false => Verdict::Undecided,
             };
         }
         self.again.insert(place, now);
-        // Another waiter may have done so.
-        if self.known.batches.get(place.0).is_some_and(|batch| batch.mark_again(place.1)) {
-            match self.patient.queue.requeue(id) {
-                Ok(()) => {
-                    self.hurry = true;
-                    console::log(&format!(
-                        "{} was stopped from outside; it is put back once",
-                        self.about(place).called()
-                    ));
-                }
-                Err(error) => {
-                    console::log(&format!(
-                        "{} was stopped from outside and cannot be put back: {error}",
-                        self.about(place).called()
-                    ));
-                    return Verdict::Failed(self.about(place).failed(status));
-                }
+        let put_back = match self.known.batches[place.0].mark_again(place.1) {
+            Ok(true) => self.patient.queue.requeue(id),
+            // Another waiter has done so.
+            Ok(false) => return Verdict::Undecided,
+            Err(error) => Err(error),
+        };
+        match put_back {
+            Ok(()) => {
+                self.hurry = true;
+                console::log(&format!("{} was stopped from outside; it is put back once", self.about(place).called()));
+                Verdict::Undecided
+            }
+            Err(error) => {
+                let why = format!("and cannot be put back: {}", error.message);
+                Verdict::Failed(self.about(place).stopped(status, &why))
             }
         }
-        Verdict::Undecided
     }
 
     fn about(&self, place: Place) -> Ended<'_> {

@@ -105,6 +105,8 @@ struct Waiting<'a> {
     there: HashSet<String>,
     failed: HashMap<String, Error>,
     known: Known,
+    /// The batch that this call made.
+    made: Option<usize>,
     /// When the queue last answered since the tasks were put into it.
     heard: Option<Duration>,
     /// The queue is to be asked soon: something was put back.
@@ -143,6 +145,7 @@ impl<'a> Waiting<'a> {
             there: HashSet::new(),
             failed: HashMap::new(),
             known: Known::default(),
+            made: None,
             heard: None,
             hurry: false,
             makers: HashMap::new(),
@@ -276,6 +279,7 @@ impl<'a> Waiting<'a> {
             }
         }
         self.known.batches.push(batch);
+        self.made = Some(number);
     }
 
     fn wait(&mut self, epoch: &mut dyn FnMut(&Value) -> Result<()>) -> Result<()> {

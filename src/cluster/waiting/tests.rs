@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::super::engine::{JobId, Submission, TaskId, TaskState, TaskStatus};
+use super::super::engine::{Engine, JobId, Submission, TaskId, TaskState, TaskStatus};
 use super::super::options::OnInterrupt;
 use super::super::task::Failed;
+use super::super::templates::Templates;
 use super::*;
 use crate::activity::Activity;
 use crate::cluster::ClusterOptions;
@@ -27,6 +28,10 @@ struct Played<'a> {
     cancelled: RefCell<Vec<JobId>>,
     asked: Cell<usize>,
     away: Cell<bool>,
+    /// Questions are refused.
+    refuses: Cell<bool>,
+    /// No task is put back.
+    keeps: Cell<bool>,
     submits: Cell<Submits>,
 }
 
@@ -38,6 +43,12 @@ enum Submits {
     /// The next one does nothing and does not answer.
     Lost,
     Refuses,
+    /// Ctrl-C comes in the middle, and nothing is put in.
+    Stopped,
+}
+
+fn refused() -> Error {
+    Error::argument("Slurm refuses, by squeue: unrecognized option")
 }
 
 fn silent() -> Error {
@@ -58,6 +69,9 @@ impl Queue for Played<'_> {
         let how = self.submits.replace(Submits::Well);
         if how == Submits::Lost {
             return Err(silent());
+        }
+        if how == Submits::Stopped {
+            return Err(Error::interrupted());
         }
         if how == Submits::Refuses {
             return Err(Error::new(ErrorKind::Cluster, "sbatch: error: invalid partition specified: x"));
@@ -86,6 +100,9 @@ impl Queue for Played<'_> {
         if self.away.get() {
             return Err(silent());
         }
+        if self.refuses.get() {
+            return Err(refused());
+        }
         let all = self.states.borrow();
         Ok(all
             .iter()
@@ -105,6 +122,9 @@ impl Queue for Played<'_> {
     }
 
     fn requeue(&self, task: &TaskId) -> Result<()> {
+        if self.keeps.get() {
+            return Err(silent());
+        }
         self.requeued.borrow_mut().push(task.clone());
         self.set(&task.job.0, task.index, TaskState::Queued, "PENDING", None);
         Ok(())
@@ -147,6 +167,8 @@ impl<'a> Played<'a> {
             cancelled: RefCell::default(),
             asked: Cell::default(),
             away: Cell::default(),
+            refuses: Cell::default(),
+            keeps: Cell::default(),
             submits: Cell::new(Submits::Well),
         }
     }
@@ -195,8 +217,16 @@ impl<'a> Played<'a> {
         options: ClusterOptions,
         epoch: &mut dyn FnMut(&Value) -> Result<()>,
     ) -> Result<Vec<Result<()>>> {
-        let cluster = Cluster::slurm(options);
-        Activity::background("test".into(), None).enter(|| run_in(&self.store, self, self, &cluster, work, epoch))
+        self.run_on(&Cluster::slurm(options), work, epoch)
+    }
+
+    fn run_on(
+        &self,
+        cluster: &Cluster,
+        work: &Work,
+        epoch: &mut dyn FnMut(&Value) -> Result<()>,
+    ) -> Result<Vec<Result<()>>> {
+        Activity::background("test".into(), None).enter(|| run_in(&self.store, self, self, cluster, work, epoch))
     }
 
     fn batches(&self) -> usize {
@@ -217,6 +247,21 @@ fn work(n: u64) -> Work {
         job: json!({"task": "train", "options": {"epochs": 2}}),
     };
     Work { stages: vec![(1..=n).map(task).collect()], ..Work::default() }
+}
+
+/// The same behind features, which are an earlier stage.
+fn staged(n: u64) -> Work {
+    let features = Task {
+        runs: vec![id_of("features", &json!({"n": 1}))],
+        name: "features".into(),
+        job: json!({"task": "features", "train": "data-1.json"}),
+    };
+    Work { stages: vec![vec![features], work(n).stages.remove(0)], ..Work::default() }
+}
+
+/// A queue of four commands.
+fn pbs(options: ClusterOptions) -> Cluster {
+    Cluster { engine: Engine::Commands(Templates { name: "pbs".into(), ..Templates::default() }), options }
 }
 
 /// The only outcome, which is a failure.
@@ -320,6 +365,72 @@ fn ctrl_c_cancels_where_that_is_asked_for() {
 }
 
 #[test]
+fn ctrl_c_cancels_the_earlier_stages_of_this_call_and_leaves_those_of_others() {
+    let cancel = || ClusterOptions { on_interrupt: OnInterrupt::Cancel, ..ClusterOptions::default() };
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(10, |_| crate::activity::current().stop());
+    let error = played.run_with(&staged(2), cancel()).unwrap_err();
+    assert_eq!(error.message, "2 trainings cancelled; the same call goes on from their checkpoints");
+    assert_eq!(*played.cancelled.borrow(), [JobId("4711".into()), JobId("4712".into())]);
+    // Taken up from an earlier call.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    for options in [ClusterOptions::default(), cancel()] {
+        played.at(10, |_| crate::activity::current().stop());
+        let error = played.run_with(&staged(2), options).unwrap_err();
+        if !played.cancelled.borrow().is_empty() {
+            assert!(
+                error.message.ends_with("an earlier call has put in beside them goes on as Slurm job 4711"),
+                "{error}"
+            );
+        }
+    }
+    assert_eq!(*played.cancelled.borrow(), [JobId("4712".into())]);
+}
+
+#[test]
+fn a_refused_question_ends_the_waiting() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.refuses.set(true));
+    assert_eq!(played.run(&work(1)).unwrap_err().message, refused().message);
+}
+
+#[test]
+fn one_that_has_ended_is_not_shown_as_queued() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let (work, cluster) = (work(3), Cluster::slurm(ClusterOptions::default()));
+    let mut waiting = Waiting::new(&played.store, &played, &played, &cluster, &work.stages[0]);
+    waiting.begin(&work).unwrap();
+    let seen = |waiting: &Waiting| (waiting.seen().running.len(), waiting.seen().queued);
+    assert_eq!(seen(&waiting), (0, 3));
+    played.completes("4711", 0);
+    played.states.borrow_mut().remove(&TaskId { job: JobId("4711".into()), index: 1 });
+    waiting.known.ask(&played).unwrap();
+    waiting.heard = Some(waiting.now());
+    assert!(waiting.judge());
+    assert_eq!(seen(&waiting), (2, 1));
+}
+
+#[test]
+fn jobs_of_other_engines_are_noted_by_hundreds_and_a_stop_leaves_no_batch_without_jobs() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let cluster = pbs(ClusterOptions { wait: false, ..ClusterOptions::default() });
+    played.submits.set(Submits::Stopped);
+    let error = played.run_on(&cluster, &work(250), &mut |_| Ok(())).unwrap_err();
+    assert_eq!((error.kind, played.batches()), (ErrorKind::Interrupted, 0));
+    let error = played.run_on(&cluster, &work(250), &mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Queued);
+    let submissions = played.submissions.borrow();
+    assert_eq!(submissions.iter().map(|s| s.tasks.len()).collect::<Vec<_>>(), [100, 100, 50]);
+    let record = &Batch::all(&played.store)[0].record;
+    assert_eq!((record.jobs.len(), record.unsubmitted().len()), (3, 0));
+}
+
+#[test]
 fn a_submission_without_an_answer_is_looked_for() {
     for (how, submissions) in [(Submits::WithoutAnswer, 1), (Submits::Lost, 1)] {
         let root = tempfile::tempdir().unwrap();
@@ -367,6 +478,11 @@ fn a_refusal_leaves_nothing() {
     played.submits.set(Submits::Refuses);
     assert!(played.run(&work(1)).unwrap_err().message.contains("invalid partition"));
     assert_eq!(played.batches(), 0);
+    // Nobody knows, so the folder stays.
+    played.submits.set(Submits::Refuses);
+    played.away.set(true);
+    assert!(played.run(&work(1)).unwrap_err().message.contains("invalid partition"));
+    assert_eq!(played.batches(), 1);
 }
 
 #[test]
@@ -465,6 +581,14 @@ fn a_task_that_was_stopped_from_outside_is_put_back_once() {
     let error = failure(played.run(&work(1)));
     assert!(error.message.contains("was stopped from outside twice"), "{error}");
     assert_eq!(played.requeued.borrow().len(), 1);
+    // Nor where it cannot be put back.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.keeps.set(true);
+    played.at(50, stopped);
+    let error = failure(played.run(&work(1)));
+    let why = format!("was stopped from outside and cannot be put back: {}", silent().message);
+    assert!(error.message.contains(&why), "{error}");
 }
 
 #[test]
@@ -515,7 +639,9 @@ fn a_failure_while_nobody_waited_is_told_once() {
     played.completes("4711", 0);
     played.ends(1, 1, Some("no space"));
     played.set("4711", 1, TaskState::Failed, "FAILED", Some(1));
-    let outcomes = played.run(&work(2)).unwrap();
+    // Neither does it matter how one waits.
+    let options = ClusterOptions { on_interrupt: OnInterrupt::Cancel, ..ClusterOptions::default() };
+    let outcomes = played.run_with(&work(2), options).unwrap();
     assert!(outcomes[0].is_ok());
     assert_eq!(outcomes[1].as_ref().unwrap_err().message, "no space");
     assert_eq!(played.submissions.borrow().len(), 1);
@@ -530,16 +656,7 @@ fn a_failure_while_nobody_waited_is_told_once() {
 fn stages_follow_each_other_and_trainings_share_tasks() {
     let root = tempfile::tempdir().unwrap();
     let played = Played::new(&root);
-    let mut both = work(3);
-    let features = id_of("features", &json!({"n": 1}));
-    both.stages.insert(
-        0,
-        vec![Task {
-            runs: vec![features],
-            name: "features".into(),
-            job: json!({"task": "features", "train": "data-1.json"}),
-        }],
-    );
+    let mut both = staged(3);
     both.data = vec![("data-1.json".into(), b"1".to_vec()), ("data-2.json".into(), b"2".to_vec())];
     both.several = Some(|jobs| json!({"task": "several", "jobs": jobs}));
     // The features fail: trainings make them.

@@ -1,10 +1,9 @@
 //! What a waiting user sees, and reads at the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::batch::Batch;
 use super::super::display::{Running, Seen, jobs_in_words};
 use super::super::engine::{JobId, TaskState};
 use super::super::options::OnInterrupt;
@@ -23,15 +22,18 @@ impl Waiting<'_> {
                 if self.there.contains(run) || self.failed.contains_key(run) {
                     continue;
                 }
-                match self.makers.get(run).and_then(|place| self.known.states.get(place)).map(|(_, status)| status) {
-                    Some(status) if status.state == TaskState::Running => seen.running.push(Running {
+                let maker = self.makers.get(run);
+                let status = maker.and_then(|place| self.known.states.get(place)).map(|(_, status)| status);
+                match status {
+                    Some(status) if status.state == TaskState::Queued => seen.count_queued(status),
+                    None if !maker.is_some_and(|place| self.gone.contains_key(place)) => seen.queued += 1,
+                    // One that has ended, whose run may still appear, is not waiting for its turn.
+                    status => seen.running.push(Running {
                         name: &task.name,
-                        node: status.node.as_deref(),
+                        node: status.and_then(|status| status.node.as_deref()),
                         last: self.epochs.last(run),
                         epochs: task.job.pointer("/options/epochs").and_then(Value::as_u64),
                     }),
-                    Some(status) => seen.count_queued(status),
-                    None => seen.queued += 1,
                 }
             }
         }
@@ -61,10 +63,10 @@ impl Waiting<'_> {
     }
 
     pub(super) fn job_ids(&self) -> BTreeSet<&JobId> {
-        self.open()
-            .filter_map(|run| self.makers.get(run))
-            .filter_map(|place| self.known.batches.get(place.0)?.record.job(place.1))
-            .collect()
+        let jobs: Vec<BTreeMap<usize, &JobId>> =
+            self.known.batches.iter().map(|batch| batch.record.jobs_by_task()).collect();
+        let places = self.open().filter_map(|run| self.makers.get(run));
+        places.filter_map(|(batch, task)| jobs.get(*batch)?.get(task).copied()).collect()
     }
 
     /// What becomes of the work when nobody waits any more.
@@ -102,26 +104,38 @@ impl Waiting<'_> {
 
     /// The error of a user who stops waiting.
     pub(super) fn interrupted(&self, error: Error) -> Error {
-        let submitting: Vec<&Batch> =
-            self.known.batches.iter().filter(|batch| batch.record.jobs.is_empty() && self.is_ours(batch)).collect();
+        let made = self.made.and_then(|number| self.known.batches.get(number));
+        let cut_short = made.filter(|batch| !batch.record.unsubmitted().is_empty());
         let n = self.open().count();
         let message = match self.cluster.options.on_interrupt {
             OnInterrupt::Leave if self.makers.is_empty() => return error,
-            OnInterrupt::Leave if !submitting.is_empty() => format!(
+            OnInterrupt::Leave if cut_short.is_some() => format!(
                 "{} were being put into the queue of {}, which may have them; the same call looks, and waits for them",
                 self.count(n),
                 self.patient.queue.name()
             ),
             OnInterrupt::Leave => self.leave(),
             OnInterrupt::Cancel => {
+                // Also those of earlier stages.
+                let of_made = made.into_iter().flat_map(|batch| &batch.record.jobs).map(|(job, _)| job);
+                let jobs: BTreeSet<&JobId> = self.job_ids().into_iter().chain(of_made).collect();
+                let left = match self.beside(&jobs) {
+                    left if left.is_empty() => String::new(),
+                    left => format!(
+                        "; what an earlier call has put in beside them goes on as {}",
+                        jobs_in_words(self.patient.queue.name(), &left)
+                    ),
+                };
                 // The stop is this activity's; the queue is asked by another one.
                 let cancelled = Activity::background("stop".into(), None).enter(|| {
-                    submitting.iter().for_each(|batch| withdraw(self.patient.queue, batch));
-                    let jobs: Vec<JobId> = self.job_ids().into_iter().cloned().collect();
+                    cut_short.map_or(Ok(()), |batch| withdraw(self.patient.queue, batch))?;
+                    let jobs: Vec<JobId> = jobs.into_iter().cloned().collect();
                     if jobs.is_empty() { Ok(()) } else { self.patient.queue.cancel(&jobs) }
                 });
                 match cancelled {
-                    Ok(()) => format!("{} cancelled; the same call goes on from their checkpoints", self.count(n)),
+                    Ok(()) => {
+                        format!("{} cancelled; the same call goes on from their checkpoints{left}", self.count(n))
+                    }
                     Err(error) => format!("{}, which cannot be cancelled now ({error})", self.leave()),
                 }
             }
@@ -129,9 +143,10 @@ impl Waiting<'_> {
         Error { message, ..error }
     }
 
-    fn is_ours(&self, batch: &Batch) -> bool {
-        self.makers
-            .values()
-            .any(|place| self.known.batches.get(place.0).is_some_and(|ours| ours.folder == batch.folder))
+    /// Other jobs than these that wait or run, of the batches that make runs of this call.
+    fn beside(&self, jobs: &BTreeSet<&JobId>) -> BTreeSet<&JobId> {
+        let ours: BTreeSet<usize> = self.makers.values().map(|place| place.0).collect();
+        let live = self.known.states.iter().filter(|(place, _)| ours.contains(&place.0) && self.known.is_live(**place));
+        live.map(|(_, (id, _))| &id.job).filter(|job| !jobs.contains(job)).collect()
     }
 }

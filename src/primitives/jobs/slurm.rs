@@ -56,7 +56,6 @@ fn with(call: &Call, name: &str, given: Given) -> Result<ClusterValue> {
     all.extend(given.0);
     cluster.options = read(call.name, &all)?;
     cluster.check(call.name)?;
-    cluster.check(call.name)?;
     Ok(ClusterValue(cluster))
 }
 

@@ -87,14 +87,12 @@ fn is_name(name: &str) -> bool {
 /// Does the work of a task's file: [`TaskProcess`](task::TaskProcess) says how it ended. Returns the ids of its trainings' runs, or
 /// what else it has to say.
 ///
-/// Errors: Data for a file that cpsd did not write, a build of another cpsd unless `any_build`, data sets that have changed; those of the
+/// Errors: Data for a file that cpsd did not write, a build of another cpsd, data sets that have changed; those of the
 /// work.
-pub fn work(path: &Path, any_build: bool) -> Result<String> {
+pub fn work(path: &Path) -> Result<String> {
     let path = &std::path::absolute(path).map_err(|e| Error::io(path, e))?;
     let file: Value = json::parse(&own::read(path)?).map_err(|e| no_job(path, e))?;
-    if !any_build {
-        check_build(path, &file)?;
-    }
+    check_build(path, &file)?;
     let mut tasks = Tasks { path, data: BTreeMap::new() };
     match file["task"].as_str() {
         Some("count") => shards::work(&tasks.begin(&file)?, &file),
@@ -229,7 +227,7 @@ mod tests {
         let (folder, value, path) = written(&store);
         assert_eq!((value["options"]["executor"].as_str(), value["task"].as_str()), (Some("here"), Some("train")));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
-        let id = work(&path, false).unwrap();
+        let id = work(&path).unwrap();
         assert!(store.find(&id).is_some());
         let here = Job { options: TrainOptions { executor: Executor::Here, ..job().options }, ..job() };
         assert_eq!(crate::training::run(&store, &here).unwrap().id, id);
@@ -237,7 +235,7 @@ mod tests {
         let both = several(vec![value.clone(), value.clone()]);
         assert!(both["jobs"][0].get("policy").is_none() && both["build"] == value["build"]);
         std::fs::write(&path, both.to_string()).unwrap();
-        assert_eq!(work(&path, false).unwrap(), format!("{id}, {id}"));
+        assert_eq!(work(&path).unwrap(), format!("{id}, {id}"));
     }
 
     #[test]
@@ -249,7 +247,7 @@ mod tests {
             let mut value = value.clone();
             change(&mut value);
             std::fs::write(&path, value.to_string()).unwrap();
-            let error = work(&path, false).unwrap_err();
+            let error = work(&path).unwrap_err();
             assert!(error.message.starts_with(&format!("{}: ", path.display())), "{error}");
             error.message
         };
@@ -281,6 +279,6 @@ mod tests {
         std::fs::write(&path, value.to_string()).unwrap();
         let [train, val] = ["train", "val"].map(|key| folder.path().join(value[key]["file"].as_str().unwrap()));
         std::fs::copy(&val, &train).unwrap();
-        assert!(work(&path, false).unwrap_err().message.contains("not the one that the call had"));
+        assert!(work(&path).unwrap_err().message.contains("not the one that the call had"));
     }
 }
