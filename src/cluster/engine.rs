@@ -161,7 +161,8 @@ impl Cluster {
     ///
     /// Errors: the queue's refusal in its own words, after which arrays before the refused one are in the queue under the same name; a
     /// queue that does not answer ([`is_away`](super::is_away)), in which case nobody knows whether the job is there: ask
-    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted, as in all that runs a program of the queue; Interrupted.
+    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted, as
+    /// with all that runs a program of the queue; Interrupted.
     pub fn submit(&self, submission: &Submission) -> Result<Vec<(JobId, Vec<usize>)>> {
         match self.engine()? {
             Engine::Slurm => Slurm(&self.options).submit(submission),

@@ -215,7 +215,11 @@ fn enqueue(patient: &Patient, batch: &mut Batch, tasks: &[usize], after: &BTreeS
 /// Errors: a queue that does not say what it has, or refuses. The folder stays, by which a later call finds the jobs.
 pub(super) fn withdraw(queue: &dyn Queue, batch: &Batch) -> Result<()> {
     let mut jobs: BTreeSet<JobId> = batch.record.jobs.iter().map(|(job, _)| job.clone()).collect();
-    let found = queue.find(&batch.record.name);
+    let found = match queue.find(&batch.record.name) {
+        // This machine has no such queue, so nothing was put into it.
+        Err(error) if error.kind == ErrorKind::Argument && jobs.is_empty() => Ok(vec![]),
+        found => found,
+    };
     jobs.extend(found.iter().flatten().cloned());
     let jobs: Vec<JobId> = jobs.into_iter().collect();
     let cancelled = if jobs.is_empty() { Ok(()) } else { queue.cancel(&jobs) };

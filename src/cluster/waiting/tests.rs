@@ -92,6 +92,9 @@ impl Queue for Played<'_> {
         if self.away.get() {
             return Err(silent());
         }
+        if self.refuses.get() {
+            return Err(refused());
+        }
         Ok(self.names.borrow().iter().filter(|(_, known)| *known == name).map(|(job, _)| job.clone()).collect())
     }
 
@@ -477,6 +480,11 @@ fn a_refusal_leaves_nothing() {
     let played = Played::new(&root);
     played.submits.set(Submits::Refuses);
     assert!(played.run(&work(1)).unwrap_err().message.contains("invalid partition"));
+    assert_eq!(played.batches(), 0);
+    // Nor where there are no programs of a queue.
+    played.submits.set(Submits::Refuses);
+    played.refuses.set(true);
+    played.run(&work(1)).unwrap_err();
     assert_eq!(played.batches(), 0);
     // Nobody knows, so the folder stays.
     played.submits.set(Submits::Refuses);

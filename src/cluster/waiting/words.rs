@@ -128,9 +128,9 @@ impl Waiting<'_> {
                 };
                 // The stop is this activity's; the queue is asked by another one.
                 let cancelled = Activity::background("stop".into(), None).enter(|| {
-                    cut_short.map_or(Ok(()), |batch| withdraw(self.patient.queue, batch))?;
+                    let withdrawn = cut_short.map_or(Ok(()), |batch| withdraw(self.patient.queue, batch));
                     let jobs: Vec<JobId> = jobs.into_iter().cloned().collect();
-                    if jobs.is_empty() { Ok(()) } else { self.patient.queue.cancel(&jobs) }
+                    if jobs.is_empty() { withdrawn } else { self.patient.queue.cancel(&jobs).and(withdrawn) }
                 });
                 match cancelled {
                     Ok(()) => {
