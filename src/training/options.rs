@@ -293,6 +293,16 @@ impl TrainOptions {
             return Err(Error::option("threads", word, "from 0 (all cores) to 1024", self.threads));
         }
         let AugmentOptions { randaugment, randaugment_level, resize_first, color_jitter, .. } = self.augment;
+        let (narrow, wide) = self.augment.resized_crop_ratio;
+        if !(0.0 < narrow && narrow <= wide && wide.is_finite()) {
+            let ratio = format!("[{narrow}, {wide}]");
+            return Err(Error::option(
+                "augment.resized_crop_ratio",
+                word,
+                "two numbers above 0, the smaller first",
+                ratio,
+            ));
+        }
         if let Some((key, needs)) = self.augment.without_effect() {
             return Err(Error::argument(format!(
                 "option \"augment.{key}\" of {word} has no effect beside the others: it needs {needs}"
