@@ -88,7 +88,14 @@ fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// `script --help` asks for that of the subcommand. Behind a script's file it asks for the script's own, so the subcommand itself has
 /// no such flag.
 fn help_of_script(words: Vec<OsString>) -> Vec<OsString> {
-    let Some(at) = words.iter().position(|word| word == "script") else { return words };
+    let mut at = 1;
+    // The subcommand is the first word that is neither an option nor the value of one.
+    while let Some(word) = words.get(at).filter(|word| word.to_string_lossy().starts_with('-')) {
+        at += if ["--runs", "--allow-write", "--allow-read"].iter().any(|name| word == name) { 2 } else { 1 };
+    }
+    if words.get(at).is_none_or(|word| word != "script") {
+        return words;
+    }
     let behind: Vec<_> = words[at + 1..].iter().map(|word| word.to_string_lossy()).collect();
     let asked = behind.iter().any(|word| word == "--help" || word == "-h");
     match asked && behind.iter().all(|word| word.starts_with('-')) {

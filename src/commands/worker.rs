@@ -8,6 +8,7 @@ use cpsd::activity::{console, panics};
 use cpsd::cluster::task::TaskProcess;
 use cpsd::error::ErrorKind;
 use cpsd::executors::worker::watch_lifeline;
+use cpsd::runs::node_copy;
 use cpsd::training::job_file;
 
 use super::exit;
@@ -33,7 +34,14 @@ pub fn run(args: Args) -> u8 {
         watch_lifeline();
     }
     console::relay();
+    // A task of a queue gives its workers the folder for copies.
+    if let Some(folder) = std::env::var_os(node_copy::VARIABLE)
+        && let Err(error) = node_copy::keep_in(Path::new(&folder))
+    {
+        console::log(&format!("kept features are read from the store: {error}"));
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| job_file::work(&args.job)));
+    node_copy::leave();
     match outcome.unwrap_or_else(|panic| Err(panics::fault(&*panic))) {
         Ok(run) => {
             Message::Done(run.into()).send();

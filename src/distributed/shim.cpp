@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,22 +73,27 @@ struct Pending {
   bool on_stream;
 };
 
-// No warnings while it lives, unless TORCH_CPP_LOG_LEVEL asks for more than warnings. Each attempt to connect that fails writes one
+// No warnings while one lives, unless TORCH_CPP_LOG_LEVEL asks for more than warnings. Each attempt to connect that fails writes one
 // with its stack, and the error that is thrown at the end says the same.
 struct Silence {
   static constexpr int WARNING = 1, FATAL = 3;
-  // Several threads may be silent at once.
-  static int usual() {
-    static const int level = FLAGS_caffe2_log_level;
-    return level;
-  }
+  // Several threads may be silent at once: the last one turns warnings on again.
+  static inline std::mutex lock;
+  static inline int alive = 0, usual = 0;
   Silence() {
-    if (usual() >= WARNING) {
-      FLAGS_caffe2_log_level = FATAL;
+    std::lock_guard<std::mutex> held(lock);
+    if (alive++ == 0) {
+      usual = FLAGS_caffe2_log_level;
+      if (usual >= WARNING) {
+        FLAGS_caffe2_log_level = FATAL;
+      }
     }
   }
   ~Silence() {
-    FLAGS_caffe2_log_level = usual();
+    std::lock_guard<std::mutex> held(lock);
+    if (--alive == 0) {
+      FLAGS_caffe2_log_level = usual;
+    }
   }
 };
 

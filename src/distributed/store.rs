@@ -4,12 +4,12 @@ use std::ffi::c_int;
 use std::io;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::IntoRawFd;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::LOST;
 use super::native::{self, Handle, message, text};
 use super::place::Place;
+use crate::activity::aside::aside;
 use crate::activity::interrupt;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,8 +31,6 @@ const CONNECTING: Duration = Duration::from_secs(300);
 const ATTEMPT: Duration = Duration::from_secs(3);
 /// Between two attempts.
 const BETWEEN: Duration = Duration::from_millis(200);
-/// How often Ctrl-C is looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
 /// Once asked to stop, a process waits so long for the others: they stop at the same place.
 pub(super) const GRACE: Duration = Duration::from_secs(20);
 
@@ -148,27 +146,15 @@ impl Store {
 }
 
 /// One attempt to reach the store there, or why it failed. c10d's own cannot be stopped, and where an address does not answer it takes
-/// minutes whatever its timeout. So it is made only where somebody listens, and by a thread that is left to itself after Ctrl-C.
+/// minutes whatever its timeout. So it is made only where somebody listens, and on a thread that is left to itself after Ctrl-C.
 ///
-/// Errors: Interrupted, at once.
+/// Errors: those of [`aside`].
 fn reached(host: &str, port: u16) -> Result<Result<Store, String>> {
-    let (send, ended) = channel();
-    let name = host.to_string();
-    let attempt = move || {
-        let made = listens(&name, port).map_err(|e| e.to_string());
-        // Nobody waits for it any more after Ctrl-C.
-        let _ = send.send(made.and_then(|()| Store::new(&name, port, false, -1, ATTEMPT)));
-    };
-    let thread = std::thread::Builder::new().name("reach the store".into());
-    let _ = thread.spawn(attempt).map_err(|e| Error::internal(format!("a thread cannot be started: {e}")))?;
-    loop {
-        interrupt::check()?;
-        match ended.recv_timeout(LOOK) {
-            Ok(made) => return Ok(made),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(Err("the attempt to connect ended early".into())),
-        }
-    }
+    let host = host.to_string();
+    aside("reach the store", move || {
+        listens(&host, port).map_err(|e| e.to_string())?;
+        Store::new(&host, port, false, -1, ATTEMPT)
+    })
 }
 
 /// Whether somebody listens there.

@@ -19,6 +19,7 @@ use crate::activity::{console, interrupt};
 use crate::distributed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{own, policy};
+use crate::runs::node_copy;
 
 /// How to start a worker process.
 pub struct WorkerCommand<'a> {
@@ -129,12 +130,13 @@ impl Started {
         let mut process = Command::new(&program);
         process.args(["worker", "--supervised"]).arg(command.file);
         // Its place among others is what this call says.
-        for name in Place::VARIABLES {
+        for name in Place::VARIABLES.into_iter().chain([node_copy::VARIABLE]) {
             process.env_remove(name);
         }
         let mut child = process
             .envs(command.environment.iter().map(|(k, v)| (k, v)))
             .env(policy::VARIABLE, policy::for_worker())
+            .envs(node_copy::for_worker())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

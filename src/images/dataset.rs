@@ -88,6 +88,13 @@ impl Dataset {
         hasher.finalize().to_hex().to_string()
     }
 
+    /// Whether both have one name and share pictures and labels in memory, and so are equal. Equal ones may share nothing.
+    pub fn shares_all(&self, other: &Dataset) -> bool {
+        (&self.name, &self.split) == (&other.name, &other.split)
+            && Arc::ptr_eq(&self.source, &other.source)
+            && self.labels.is_shared(&other.labels)
+    }
+
     /// The pictures at `indices`, in that order. Errors: an index out of range.
     pub fn take(&self, indices: Vec<usize>) -> Result<Self> {
         let source = Taken::new(self.source.clone(), indices.clone())?;

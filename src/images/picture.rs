@@ -66,7 +66,8 @@ impl Picture {
     ///
     /// Errors: another format; more than 512 MiB once decoded, before any of it is allocated; samples that are no integers
     /// of up to 16 bits; a file that ends too early, which is never a picture with a grey rest. (A file that lacks only
-    /// the part behind its first frame or page is whole.) Interrupted, also in the middle of a large picture.
+    /// the part behind its first frame or page is whole.) Memory, if less is left than a large picture takes. Interrupted, also in
+    /// the middle of one.
     pub fn decode(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self> {
         let corrupt = |cause: String| Error::in_file(&path, format!("not a readable picture: {cause}"));
         let Some(format) = image::guess_format(bytes).ok().filter(|format| READ.contains(format)) else {
@@ -90,7 +91,12 @@ impl Picture {
             }
             other => other,
         };
-        let decoded = decoded.map_err(|cause| interrupt::check().err().unwrap_or_else(|| corrupt(cause)))?;
+        let decoded = match decoded {
+            Ok(decoded) => decoded,
+            // The file may be a good one.
+            Err(Undecoded::Memory(error)) => return Err(error),
+            Err(Undecoded::File(cause)) => return Err(interrupt::check().err().unwrap_or_else(|| corrupt(cause))),
+        };
         let Some((width, height, rgb)) = decoded else { return Err(corrupt(too_large(MOST_BYTES))) };
         Self::new(width, height, rgb).map_err(|cause| corrupt(cause.message))
     }
@@ -175,9 +181,27 @@ fn too_large(most: u64) -> String {
     format!("it needs more than {} MiB of memory", most >> 20)
 }
 
-/// Width, height and RGB of the upright picture; None if it has more than `most` bytes, of which none is decoded then. `Err` is the
-/// reason. A decoder that panics on a malformed file is no more than one that refuses it.
-fn upright(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Result<Option<(u32, u32, Vec<u8>)>, String> {
+/// Why a picture is not decoded.
+enum Undecoded {
+    /// What is wrong with the file.
+    File(String),
+    /// Less memory is left than it takes.
+    Memory(Error),
+}
+
+impl From<String> for Undecoded {
+    fn from(cause: String) -> Self {
+        Undecoded::File(cause)
+    }
+}
+
+/// Width, height and RGB of the upright picture; None if it has more than `most` bytes, of which none is decoded then. A decoder that
+/// panics on a malformed file is no more than one that refuses it.
+fn upright(
+    reader: impl BufRead + Seek,
+    format: ImageFormat,
+    most: u64,
+) -> Result<Option<(u32, u32, Vec<u8>)>, Undecoded> {
     let rgb = || {
         let Some(decoded) = decoded(reader, format, most)? else { return Ok(None) };
         let (width, height) = (decoded.width(), decoded.height());
@@ -185,11 +209,11 @@ fn upright(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Resul
         Ok(Some((width, height, rgb)))
     };
     std::panic::catch_unwind(AssertUnwindSafe(rgb))
-        .unwrap_or_else(|_| Err(format!("the decoder for {format:?} failed on it")))
+        .unwrap_or_else(|_| Err(format!("the decoder for {format:?} failed on it").into()))
 }
 
-/// The upright picture; None if it has more than `most` bytes. `Err` is the reason.
-fn decoded(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Result<Option<DynamicImage>, String> {
+/// The upright picture; None if it has more than `most` bytes.
+fn decoded(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Result<Option<DynamicImage>, Undecoded> {
     let explain = |cause: ImageError| match cause {
         ImageError::Limits(_) => too_large(MOST_BYTES),
         ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -207,18 +231,19 @@ fn decoded(reader: impl BufRead + Seek, format: ImageFormat, most: u64) -> Resul
     let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
     if decoder.total_bytes() > MOST_BYTES {
-        return Err(format!("it claims {width}×{height} pixels, which take more than {} MiB", MOST_BYTES >> 20));
+        let most = MOST_BYTES >> 20;
+        return Err(format!("it claims {width}×{height} pixels, which take more than {most} MiB").into());
     }
     if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
         // What is white in it is not said in the file.
-        return Err("its samples are floating-point numbers; expected integers of 8 or 16 bits".into());
+        return Err("its samples are floating-point numbers; expected integers of 8 or 16 bits".to_string().into());
     }
     if decoder.total_bytes() > most {
         return Ok(None);
     }
     if most > LARGE {
         // The decoder's own buffers, the picture, its RGB.
-        memory::check("the decoded picture", 3 * decoder.total_bytes()).map_err(|error| error.message)?;
+        memory::check("the decoded picture", 3 * decoder.total_bytes()).map_err(Undecoded::Memory)?;
     }
     let orientation = orientation(&mut decoder, format);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(explain)?;

@@ -91,6 +91,11 @@ impl LabelTable {
         Ok(LabelTable { inner: Arc::new(Inner { labels, images, offsets, indices, unknown, sorted }) })
     }
 
+    /// Whether both are one table in memory.
+    pub fn is_shared(&self, other: &LabelTable) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     pub fn num_images(&self) -> usize {
         self.inner.images.len()
     }

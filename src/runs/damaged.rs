@@ -52,6 +52,21 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The finished run of that id.
+    pub fn find(&self, id: &str) -> Option<Run> {
+        self.look(id)?.ok()
+    }
+
+    /// Those of these runs that are finished.
+    pub fn find_all(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Run> {
+        self.names
+            .iter()
+            .filter_map(|name| name.to_str())
+            .filter(|id| is_wanted(id))
+            .filter_map(|id| self.find(id))
+            .collect()
+    }
+
     /// The finished run of that id, or the damaged one; None where there is neither.
     pub fn look(&self, id: &str) -> Option<Result<Run, Damaged>> {
         if !is_id(id) || !self.names.contains(OsStr::new(id)) {
@@ -114,6 +129,7 @@ mod tests {
         std::fs::create_dir(root.path().join("train-000000000001")).unwrap();
         let listing = store.listing();
         assert_eq!(listing.look(&id).unwrap().unwrap().id, id);
+        assert_eq!(listing.find_all(|_| true).iter().map(|run| &run.id).collect::<Vec<_>>(), [&id]);
         assert_eq!(listing.look("train-000000000001").unwrap().unwrap_err().why, "it has no summary.json");
         assert!(["train-000000000002", ".work", ""].iter().all(|id| listing.look(id).is_none()));
         // It is of the time when it was made.

@@ -2,7 +2,7 @@
 //!
 //! A copy is named by the digest of its content, so another run's is never taken for it. It is made beside its name, compared with the digest
 //! and renamed; a lock lets one process make it while others wait. Who reads it holds a shared lock; who ends removes it unless
-//! another reads it still.
+//! another reads it still. What a killed process has left is removed by the next one that keeps copies there.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -13,6 +13,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::digests::{Digest, Hasher};
+use super::prune::{id_at_the_start, is_temporary};
 use super::run::StoredFile;
 use super::store::Run;
 use super::work::pause;
@@ -26,19 +27,48 @@ const PART: usize = 8 << 20;
 /// Bytes that stay free on the node's disk.
 const SPARE: u64 = 1 << 30;
 
+/// The variable of the environment by which a worker process receives its parent's folder.
+pub const VARIABLE: &str = "CPSD_NODE_COPIES";
+
 /// The folder for copies, if there is one.
 static PLACE: Mutex<Option<PathBuf>> = Mutex::new(None);
 /// The copies that this process reads, with their shared locks.
 static READ: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());
 
-/// Copies are kept below `folder` from now on: in a folder of its own for this user. Errors: Io, if that cannot be made.
+/// Copies are kept below `folder` from now on: in a folder of its own for this user, from which those that nobody reads or makes any
+/// more are removed. Errors: Io, if that cannot be made.
 pub fn keep_in(folder: &Path) -> Result<()> {
     // SAFETY: no arguments, never fails.
     let user = unsafe { libc::getuid() };
-    let place = folder.join(format!("cpsd-{user}"));
+    let place = std::path::absolute(folder).map_err(|e| Error::io(folder, e))?.join(format!("cpsd-{user}"));
     own::create_folders(&place)?;
+    sweep(&place);
     *PLACE.lock() = Some(place);
     Ok(())
+}
+
+/// What a worker process of this one has in its environment, so that it keeps its copies in the same folder.
+pub fn for_worker() -> Option<(&'static str, PathBuf)> {
+    let place = PLACE.lock();
+    place.as_ref().and_then(|place| place.parent()).map(|folder| (VARIABLE, folder.to_path_buf()))
+}
+
+/// Removes what killed processes have left: files whose lock nobody holds.
+fn sweep(place: &Path) {
+    // In a folder for all users, another one may have put a link there that leads elsewhere.
+    if place.is_symlink() {
+        return;
+    }
+    for entry in own::entries(place) {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if (is_temporary(&entry) || id_at_the_start(&name).is_some())
+            && let Ok(file) = own::open(&path)
+            && file.try_lock().is_ok()
+        {
+            // Who has opened it and waits for its lock sees that it has no name any more.
+            let _ = own::remove_file(&path);
+        }
+    }
 }
 
 /// Removes the copies that this process has read, but those that another process reads. Called at its end.
@@ -130,6 +160,8 @@ fn copy(run: &Run, name: &str, expected: &Digest, path: &Path) -> Result<()> {
     let from = run.path(name);
     let file = own::open(&from)?;
     let mut made = own::temporary_file(folder)?;
+    // Others see that it is being made.
+    made.as_file().lock().map_err(|e| Error::io(path, e))?;
     let progress = Progress::new(format!("copying {}", run.id), expected.bytes >> 20, "MB");
     let mut hasher = Hasher::default();
     let mut part = vec![0; PART.min(expected.bytes as usize)];
@@ -186,7 +218,9 @@ mod tests {
             file.read_at(&mut bytes, 97).unwrap();
             bytes
         };
+        assert_eq!(for_worker(), None);
         keep_in(node.path()).unwrap();
+        assert_eq!(for_worker(), Some((VARIABLE, node.path().to_path_buf())));
         let file = run.open_near("data").unwrap();
         assert_eq!((first(&file), files().len()), ([7; 3], 1));
         // The store's file is not read any more.
@@ -208,6 +242,18 @@ mod tests {
         std::fs::write(&path, [7; 50]).unwrap();
         assert_eq!(first(&run.open_near("data").unwrap()), [7; 3]);
         assert_eq!(std::fs::read(&path).unwrap(), [7; 100]);
+        // What killed processes have left goes when the next one begins, and nothing else does.
+        let place = path.parent().unwrap();
+        let left = ["features-0123456789ab-00-data.f16", "features-0123456789ab-00-data.f16.lock", ".cpsd-0123"];
+        for name in left.iter().chain(&["notes.txt"]) {
+            std::fs::write(place.join(name), [7; 50]).unwrap();
+        }
+        let under_way = own::temporary_file(place).unwrap();
+        under_way.as_file().lock().unwrap();
+        keep_in(node.path()).unwrap();
+        assert!(left.iter().all(|name| !place.join(name).exists()));
+        assert!(path.exists() && under_way.path().exists() && place.join("notes.txt").exists());
+        std::fs::remove_file(place.join("notes.txt")).unwrap();
         // Without room the store's is read.
         leave();
         let huge = Digest { bytes: u64::MAX - SPARE, ..digest };

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::damaged::Listing;
 use super::job_files;
 use super::key::is_id;
 use super::store::{BATCHES, RunStore};
@@ -39,7 +40,7 @@ impl RunStore {
     ///
     /// Errors: Interrupted.
     pub fn leftovers(&self) -> Result<Vec<Leftover>> {
-        let mut found = Vec::new();
+        let (listing, mut found) = (self.listing(), Vec::new());
         let mut add = |path: PathBuf, what: &'static str, run: Option<String>| {
             found.push(Leftover { bytes: own::size(&path), path, what, run });
         };
@@ -69,7 +70,7 @@ impl RunStore {
                 if age(&path) > DAY {
                     add(path, "claim of a process that has ended", Some(id.to_string()));
                 }
-            } else if self.find(id).is_some() {
+            } else if listing.find(id).is_some() {
                 add(path, "work on a run that is finished", Some(id.to_string()));
             } else if newest(&path) > GIVEN_UP {
                 add(path, "work that nobody has gone on with for 30 days", Some(id.to_string()));
@@ -86,7 +87,7 @@ impl RunStore {
             let unfinished = entry.file_name().to_string_lossy().starts_with('.');
             if unfinished && newest(&path) > DAY {
                 add(path, "batch of a process that has ended", None);
-            } else if !unfinished && self.has_all_of(&path) {
+            } else if !unfinished && has_all_of(&listing, &path) {
                 add(path, "batch of a queue whose runs are all finished", None);
             } else if !unfinished && newest(&path).min(newest(&path.join("logs"))) > GIVEN_UP {
                 add(path, "batch of a queue in which nothing has changed for 30 days", None);
@@ -118,16 +119,6 @@ impl RunStore {
         }
     }
 
-    /// Whether all runs that the tasks of a batch make are finished.
-    fn has_all_of(&self, batch: &Path) -> bool {
-        let Some(record) = own::read(&batch.join("batch.json")).ok() else { return false };
-        let Ok(record) = json::parse::<Value>(&record) else { return false };
-        let tasks = record["tasks"].as_array().into_iter().flatten();
-        let runs: HashSet<&str> =
-            tasks.flat_map(|task| task["runs"].as_array().into_iter().flatten()).filter_map(Value::as_str).collect();
-        !runs.is_empty() && self.find_all(|id| runs.contains(id)).len() == runs.len()
-    }
-
     /// Whether a process makes this run now: its lock is held, or a claim on it was renewed within a day.
     fn is_in_the_making(&self, id: &str) -> bool {
         let [claim, lock] = ["claim", "lock"].map(|ending| self.work_folder().join(format!("{id}.{ending}")));
@@ -139,13 +130,23 @@ impl RunStore {
     }
 }
 
+/// Whether all runs that the tasks of a batch make are finished.
+fn has_all_of(store: &Listing, batch: &Path) -> bool {
+    let Some(record) = own::read(&batch.join("batch.json")).ok() else { return false };
+    let Ok(record) = json::parse::<Value>(&record) else { return false };
+    let tasks = record["tasks"].as_array().into_iter().flatten();
+    let runs: HashSet<&str> =
+        tasks.flat_map(|task| task["runs"].as_array().into_iter().flatten()).filter_map(Value::as_str).collect();
+    !runs.is_empty() && runs.iter().all(|id| store.find(id).is_some())
+}
+
 /// `train-3f29c0a81b52` of `train-3f29c0a81b52.4fd1`.
-fn id_at_the_start(name: &str) -> Option<&str> {
+pub(super) fn id_at_the_start(name: &str) -> Option<&str> {
     let id = name.get(..name.find('-')? + 1 + HASH)?;
     is_id(id).then_some(id)
 }
 
-fn is_temporary(entry: &std::fs::DirEntry) -> bool {
+pub(super) fn is_temporary(entry: &std::fs::DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with(".cpsd-")
 }
 

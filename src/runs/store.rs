@@ -92,14 +92,7 @@ impl RunStore {
 
     /// Those of these runs that are finished, by one listing of the store.
     pub fn find_all(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Run> {
-        own::entries(&self.root)
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|id| is_id(id) && is_wanted(id))
-            .filter_map(|id| {
-                let dir = self.root.join(&id);
-                matches!(what_is_wrong(&dir), Ok(None)).then_some(Run { id, dir })
-            })
-            .collect()
+        self.listing().find_all(is_wanted)
     }
 
     /// The `metrics.jsonl` of each of these runs in the making, in the folder of the newest maker, by one listing.
@@ -269,7 +262,7 @@ impl RunStore {
                 }
             } else {
                 if waits_for_us(&self.root.join(id)) {
-                    return Err(Error::argument(format!("{id} is being trained by the very call that waits for this job"))
+                    return Err(Error::argument(format!("{id} is being made by the very call that waits for this job"))
                         .with_help("a closure that is called while a training runs cannot wait for a job that asks for that training's model"));
                 }
                 let who = self.called(seen.as_ref());

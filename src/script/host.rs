@@ -29,15 +29,48 @@ pub struct Host {
     /// The texts that errors quote from.
     pub sources: Sources,
     /// The trainings noted while `plan` calls its closure: one plan per activity, so that background calls train meanwhile.
-    plans: RefCell<Vec<(Arc<Activity>, Plan)>>,
-    /// Queues in which trainings run that name no place, per activity as plans.
-    queues: RefCell<Vec<(Arc<Activity>, Cluster)>>,
+    plans: Meanwhile<Plan>,
+    /// Queues in which trainings run that name no place.
+    queues: Meanwhile<Cluster>,
     /// Closures that run in the background.
     pub background: BackgroundCalls,
     /// The bounds of scripts that are not trusted.
     pub bounds: Cell<Option<Bounds>>,
     /// The operations that bounded scripts and their jobs have run.
     operations: Cell<u64>,
+}
+
+/// Values that hold for an activity while it does some work.
+struct Meanwhile<T>(RefCell<Vec<(Arc<Activity>, T)>>);
+
+impl<T> Default for Meanwhile<T> {
+    fn default() -> Self {
+        Meanwhile(RefCell::default())
+    }
+}
+
+impl<T> Meanwhile<T> {
+    /// Runs `work`, during which this activity has the value, and gives it back.
+    fn during<R>(&self, value: T, work: impl FnOnce() -> R) -> (R, T) {
+        let activity = activity::current();
+        self.0.borrow_mut().push((activity.clone(), value));
+        let result = catch_unwind(AssertUnwindSafe(work));
+        let mut all = self.0.borrow_mut();
+        // The last one: a call inside another ends before it.
+        let at = all.iter().rposition(|(of, _)| Arc::ptr_eq(of, &activity)).expect("nobody else takes it away");
+        let (_, value) = all.remove(at);
+        drop(all);
+        (result.unwrap_or_else(|panic| resume_unwind(panic)), value)
+    }
+
+    /// The value that this thread's activity has now, the innermost one.
+    fn now(&self) -> Option<RefMut<'_, T>> {
+        let activity = activity::current();
+        RefMut::filter_map(self.0.borrow_mut(), |all| {
+            all.iter_mut().rev().find(|(of, _)| Arc::ptr_eq(of, &activity)).map(|(_, value)| value)
+        })
+        .ok()
+    }
 }
 
 /// One `arg(name, default, help)` of a script.
@@ -79,45 +112,22 @@ impl Host {
 
     /// Runs `work` with this thread's trainings noted in `plan`, which is given back.
     pub fn planned<R>(&self, plan: Plan, work: impl FnOnce() -> R) -> (R, Plan) {
-        let activity = activity::current();
-        let mine = |plans: &[(Arc<Activity>, Plan)]| plans.iter().position(|(of, _)| Arc::ptr_eq(of, &activity));
-        debug_assert!(mine(&self.plans.borrow()).is_none(), "plan in plan");
-        self.plans.borrow_mut().push((activity.clone(), plan));
-        let result = catch_unwind(AssertUnwindSafe(work));
-        let mut plans = self.plans.borrow_mut();
-        let at = mine(&plans).expect("nobody else takes it away");
-        let plan = plans.swap_remove(at).1;
-        drop(plans);
-        (result.unwrap_or_else(|panic| resume_unwind(panic)), plan)
+        debug_assert!(self.plan().is_none(), "plan in plan");
+        self.plans.during(plan, work)
     }
 
     /// Runs `work`; trainings of this thread that would run here run in the queue meanwhile.
     pub fn queued<R>(&self, cluster: &Cluster, work: impl FnOnce() -> R) -> R {
-        let activity = activity::current();
-        self.queues.borrow_mut().push((activity.clone(), cluster.clone()));
-        let result = catch_unwind(AssertUnwindSafe(work));
-        let mut queues = self.queues.borrow_mut();
-        // The last one: a call inside another ends before it.
-        if let Some(at) = queues.iter().rposition(|(of, _)| Arc::ptr_eq(of, &activity)) {
-            queues.remove(at);
-        }
-        drop(queues);
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        self.queues.during(cluster.clone(), work).0
     }
 
     /// The queue in which this thread's trainings run that name no place.
     pub fn queue(&self) -> Option<Cluster> {
-        let activity = activity::current();
-        let queues = self.queues.borrow();
-        queues.iter().rev().find(|(of, _)| Arc::ptr_eq(of, &activity)).map(|(_, cluster)| cluster.clone())
+        self.queues.now().map(|cluster| cluster.clone())
     }
 
     /// The plan in which this thread's trainings are noted instead of run, if there is one.
     pub fn plan(&self) -> Option<RefMut<'_, Plan>> {
-        let activity = activity::current();
-        RefMut::filter_map(self.plans.borrow_mut(), |plans| {
-            plans.iter_mut().find(|(of, _)| Arc::ptr_eq(of, &activity)).map(|(_, plan)| plan)
-        })
-        .ok()
+        self.plans.now()
     }
 }

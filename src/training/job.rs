@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
-use super::options::{Images, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
+use super::options::{Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -61,7 +61,26 @@ const LATER_OPTIONS: [&str; 16] = [
 /// Share of the training split held out when no validation split is given.
 const HELD_OUT: f64 = 0.1;
 
+/// An option of a job that is a closure of the script, which lives in this process.
+pub(super) struct Closure {
+    /// The option's key.
+    pub key: &'static str,
+    /// `loss` or `schedule`.
+    pub what: &'static str,
+}
+
 impl Job {
+    /// The first of its losses and its schedule that is a closure.
+    pub(super) fn closure(&self) -> Option<Closure> {
+        let is_script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
+        let all = [
+            ("loss", "loss", is_script(&self.options.loss)),
+            ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
+            ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_))),
+        ];
+        all.into_iter().find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
+    }
+
     /// The splits that it trains on and selects on, with its labels only.
     ///
     /// The second has no images where the options do without: the last epoch's weights are taken.

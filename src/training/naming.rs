@@ -5,10 +5,9 @@ use tch::Device;
 
 use super::job::Job;
 use super::model_inputs::last_batch;
-use super::options::{ScheduleKind, TrainOptions};
+use super::options::TrainOptions;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::losses::LossSpec;
 use crate::models::Model;
 use crate::runs::id_of;
 
@@ -52,17 +51,15 @@ impl NamedJob {
 
 /// Errors: options of a training in several processes of which one is a closure.
 pub(super) fn check_closures(job: &Job) -> Result<()> {
-    let TrainOptions { nproc, ref loss, ref schedule, .. } = job.options;
-    let script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
-    let in_losses = script(loss) || job.distillation.as_ref().is_some_and(|d| script(&d.loss));
-    if in_losses || matches!(schedule, ScheduleKind::Script(_)) {
-        return Err(Error::argument(format!(
-            "a loss or schedule that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
-        ))
-        .about_option("nproc")
-        .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl) and schedules train in several processes"));
+    if job.closure().is_none() {
+        return Ok(());
     }
-    Ok(())
+    let nproc = job.options.nproc;
+    Err(Error::argument(format!(
+        "a loss or schedule that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
+    ))
+    .about_option("nproc")
+    .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl) and schedules train in several processes"))
 }
 
 /// Errors: a training that several processes cannot do in parts.

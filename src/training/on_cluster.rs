@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use super::callbacks::Callbacks;
-use super::job::Job;
-use super::job_file::{self, for_queue};
+use super::job::{Closure, Job};
+use super::job_file::{self, DataFiles, for_queue};
 use super::naming::NamedJob;
-use super::options::ScheduleKind;
 use super::run::load;
 use super::trained_model::Trained;
 use super::{shared_features, teacher_outputs};
@@ -18,7 +17,6 @@ use crate::cluster::batch::{Task, Work};
 use crate::cluster::{Cluster, Executor, waiting};
 use crate::error::{Error, Result};
 use crate::executors::pool;
-use crate::losses::LossSpec;
 use crate::runs::{Run, RunStore};
 
 /// Has a queue make the runs of the jobs, waits for them and reads them. Every epoch of every job is passed to the callback as it appears.
@@ -84,21 +82,12 @@ fn check(job: &Job) -> Result<()> {
 
 /// Errors: a loss or schedule of the script's own.
 pub(super) fn check_functions(job: &Job) -> Result<()> {
-    let script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
-    let which = match &job.distillation {
-        _ if script(&job.options.loss) => Some(("loss", "loss")),
-        Some(distillation) if script(&distillation.loss) => Some(("distillation", "loss")),
-        _ if matches!(job.options.schedule, ScheduleKind::Script(_)) => Some(("schedule", "schedule")),
-        _ => None,
-    };
-    if let Some((key, what)) = which {
-        return Err(Error::argument(format!(
-            "a {what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
-        ))
-        .about_option(key)
-        .with_help("executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl) and schedules train in a queue"));
-    }
-    Ok(())
+    let Some(Closure { key, what }) = job.closure() else { return Ok(()) };
+    Err(Error::argument(format!(
+        "a {what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
+    ))
+    .about_option(key)
+    .with_help("executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl) and schedules train in a queue"))
 }
 
 /// The runs that a job makes and reads.
@@ -127,12 +116,8 @@ fn described(store: &RunStore, jobs: &[Job], needs: &[Needs]) -> Result<Work> {
     let all =
         needs.iter().flat_map(|needs| [&needs.features, &needs.outputs].into_iter().flatten().chain([&needs.run]));
     let there = find(store, all.map(String::as_str));
-    let mut data: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut describe = |job: &Job, task| -> Result<Value> {
-        let (value, files) = for_queue(store, job, task)?;
-        data.extend(files);
-        Ok(value)
-    };
+    let mut data = DataFiles::default();
+    let mut describe = |job: &Job, task| for_queue(store, job, task, &mut data);
     let mut stages = vec![vec![], vec![], vec![]];
     let mut taken: HashSet<&str> = HashSet::new();
     for (job, needs) in jobs.iter().zip(needs) {
@@ -153,9 +138,14 @@ fn described(store: &RunStore, jobs: &[Job], needs: &[Needs]) -> Result<Work> {
         let described = describe(job, job_file::Task::Train)?;
         stages[2].push(Task { runs: vec![needs.run.clone()], name: job.name.clone(), job: described });
     }
-    // A training in several processes has the GPUs of its task for itself.
-    let alone = jobs.iter().any(|job| job.options.nproc > 1);
-    Ok(Work { stages, data: data.into_iter().collect(), several: (!alone).then_some(job_file::several) })
+    let shared = share_tasks(jobs.iter().map(|job| job.options.nproc));
+    Ok(Work { stages, data: data.files.into_iter().collect(), several: shared.then_some(job_file::several) })
+}
+
+/// Whether a task may do several of these trainings, which run in so many processes each: one in several processes has the GPUs of its
+/// task for itself.
+pub(super) fn share_tasks(processes: impl IntoIterator<Item = usize>) -> bool {
+    processes.into_iter().all(|nproc| nproc == 1)
 }
 
 /// Those of these runs that the store has, by one listing.
@@ -169,7 +159,7 @@ mod tests {
     use super::*;
     use crate::activity::console;
     use crate::images::scenes::{SceneOptions, splits};
-    use crate::losses::Script;
+    use crate::losses::{LossSpec, Script};
     use crate::models::ModelSpec;
     use crate::training::options::TrainOptions;
 

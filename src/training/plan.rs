@@ -13,13 +13,16 @@ use super::run::load;
 use super::trained_model::Trained;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
-use crate::runs::RunStore;
+use crate::runs::{Listing, RunStore};
 
 /// Trainings in the order in which a script asks for them.
 pub struct Plan {
     pub trainings: Vec<Planned>,
-    /// The ids of all trainings.
+    /// The ids of all trainings, and of those that are to do.
     ids: HashSet<String>,
+    to_do: HashSet<String>,
+    /// The store as it was at the first training.
+    listing: Option<Listing>,
     /// None when trainings are not timed.
     costs: Option<Costs>,
     /// Those that are to run in a queue and can begin now. None when they are only listed.
@@ -42,6 +45,8 @@ pub struct Planned {
     pub pictures: usize,
     pub epochs: u64,
     pub seed: u64,
+    /// The processes in which it would run.
+    pub nproc: usize,
     pub status: StoreStatus,
     /// The runs of its teachers.
     pub teachers: Vec<String>,
@@ -82,6 +87,8 @@ impl Plan {
         Plan {
             trainings: Vec::new(),
             ids: HashSet::new(),
+            to_do: HashSet::new(),
+            listing: None,
             costs: timing.then(Costs::default),
             jobs: None,
             refused: None,
@@ -95,7 +102,7 @@ impl Plan {
         Plan { jobs: Some(Vec::new()), ..Plan::new(false) }
     }
 
-    /// Adds a training, once however often it is asked for. Returns the model from the store, or one at its initial
+    /// Adds a training, once however often it is asked for. The store is listed at the first one. Returns the model from the store, or one at its initial
     /// weights under the id that the trained model will have.
     ///
     /// Errors: those that the training itself would begin with (options, labels, missing weights); where trainings are collected, one
@@ -108,14 +115,16 @@ impl Plan {
             return Err(error);
         }
         let named = NamedJob::new(job)?;
-        let found = store.find(&named.id);
+        let found = self.listing.get_or_insert_with(|| store.listing()).find(&named.id);
         if self.ids.insert(named.id.clone()) {
             let teachers = teachers(job);
-            if let Some(jobs) = self.jobs.as_mut().filter(|_| found.is_none()) {
-                let to_do = |id: &String| self.trainings.iter().any(|t| t.id == *id && t.status != StoreStatus::Stored);
-                if !teachers.iter().any(to_do) {
+            if found.is_none() {
+                if let Some(jobs) = &mut self.jobs
+                    && !teachers.iter().any(|id| self.to_do.contains(id))
+                {
                     jobs.push((named.id.clone(), job.clone()));
                 }
+                self.to_do.insert(named.id.clone());
             }
             let NamedJob { job, model, train, id, .. } = &named;
             let mut planned = Planned {
@@ -126,6 +135,7 @@ impl Plan {
                 pictures: train.len(),
                 epochs: job.options.epochs,
                 seed: job.options.seed,
+                nproc: job.options.nproc,
                 status: match &found {
                     Some(_) => StoreStatus::Stored,
                     None if store.has_checkpoint(id) => StoreStatus::Stopped,
@@ -180,10 +190,16 @@ impl Plan {
         stages
     }
 
-    /// Tasks of a queue by stage, with its number of trainings in each. Empty without a queue.
+    /// Tasks of trainings in a queue by stage. Those of features and of teachers' outputs, which come before, are not among them. Empty
+    /// without a queue.
     pub fn tasks(&self) -> Vec<usize> {
         let Some(cluster) = &self.cluster else { return vec![] };
-        self.stages().iter().map(|stage| stage.len().div_ceil(cluster.trainings_per_task().max(1))).collect()
+        self.stages().iter().map(|stage| stage.len().div_ceil(per_task(cluster, stage))).collect()
+    }
+
+    /// How many trainings a task of the first stage does at most. 1 without a queue.
+    pub fn trainings_per_task(&self) -> usize {
+        self.cluster.as_ref().zip(self.stages().first()).map_or(1, |(cluster, first)| per_task(cluster, first))
     }
 
     /// Seconds until all that is to do is done, if as much runs at once as the queue's options allow: the longest chain of a training and
@@ -197,10 +213,14 @@ impl Plan {
             end.insert(&training.id, begin + training.seconds?);
         }
         let longest = end.values().fold(0.0, |a: f64, b| a.max(*b));
-        match cluster.options.parallel {
-            0 => Some(longest),
-            n => Some(longest.max(self.seconds()? / (n * cluster.trainings_per_task().max(1)) as f64)),
+        if cluster.options.parallel == 0 {
+            return Some(longest);
         }
+        let share = |stage: &Vec<&Planned>| {
+            let seconds: Option<f64> = stage.iter().map(|training| training.seconds).sum();
+            Some(seconds? / (cluster.options.parallel * per_task(cluster, stage)) as f64)
+        };
+        Some(longest.max(self.stages().iter().map(share).sum::<Option<f64>>()?))
     }
 
     /// Trainings that the store does not have yet.
@@ -224,6 +244,14 @@ impl Plan {
     }
 }
 
+/// How many of the trainings of a stage one task of the queue does at most.
+fn per_task(cluster: &Cluster, stage: &[&Planned]) -> usize {
+    match on_cluster::share_tasks(stage.iter().map(|training| training.nproc)) {
+        true => cluster.trainings_per_task().max(1),
+        false => 1,
+    }
+}
+
 /// The runs of a job's teachers.
 fn teachers(job: &Job) -> Vec<String> {
     job.distillation.iter().flat_map(|d| &d.ensembles).flat_map(|ensemble| ensemble.run_ids()).collect()
@@ -243,6 +271,7 @@ mod tests {
             pictures: 1,
             epochs: 1,
             seed: 0,
+            nproc: 1,
             status: if seconds == 0.0 { StoreStatus::Stored } else { StoreStatus::New },
             teachers: teachers.iter().map(|id| id.to_string()).collect(),
             seconds: (seconds > 0.0).then_some(seconds),
@@ -276,5 +305,9 @@ mod tests {
         assert_eq!((plan.tasks(), plan.seconds_in_queue()), (vec![2, 1, 1], Some(50.0)));
         plan.cluster = of(1, None);
         assert_eq!(plan.seconds_in_queue(), Some(96.0));
+        // One in several processes is alone in its task, and so are those beside it.
+        plan.trainings[0].nproc = 2;
+        plan.cluster = of(1, Some("gpu:2"));
+        assert_eq!((plan.tasks(), plan.seconds_in_queue()), (vec![3, 1, 1], Some(93.0)));
     }
 }

@@ -1,11 +1,8 @@
 //! The outputs of teachers that students read, computed before the first of them.
 
-use std::collections::BTreeSet;
-
 use super::job::Job;
-use super::options::TeacherMode;
 use super::run::flags_of;
-use super::teacher_outputs::teacher_outputs;
+use super::teacher_outputs::{teacher_outputs, teachers_read};
 use super::views::Views;
 use crate::error::Result;
 use crate::executors::{device_pool, pool};
@@ -17,10 +14,8 @@ use crate::torch::flags;
 ///
 /// Errors: those of [`teacher_outputs`].
 pub fn compute_outputs(store: &RunStore, job: &Job) -> Result<()> {
-    let options = &job.options;
-    let views = Views::of_training(options);
-    let Some(distillation) = &job.distillation else { return Ok(()) };
-    if views.count == 0 || distillation.teacher_mode == TeacherMode::Train {
+    let (options, teachers) = (&job.options, teachers_read(job));
+    if teachers.is_empty() {
         return Ok(());
     }
     // As a student computes them in its training.
@@ -29,10 +24,8 @@ pub fn compute_outputs(store: &RunStore, job: &Job) -> Result<()> {
     let (train, _) = job.splits()?;
     let place = device_pool::take("teacher outputs", options.per_gpu)?;
     let _held = flags::hold(flags_of(job, train.len()), place.device())?;
-    let mut seen = BTreeSet::new();
-    let teachers = distillation.ensembles.iter().flat_map(|ensemble| &ensemble.teachers);
-    for teacher in teachers.filter(|teacher| seen.insert(&teacher.id)) {
-        teacher_outputs(store, teacher, &train, &views, place.device())?;
-    }
-    Ok(())
+    let views = Views::of_training(options);
+    teachers
+        .into_iter()
+        .try_for_each(|teacher| teacher_outputs(store, teacher, &train, &views, place.device()).map(drop))
 }

@@ -1,5 +1,7 @@
 //! Teacher logits for every view of every image: computed once in large batches and kept in the run store.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
@@ -31,17 +33,23 @@ fn spec(teacher: &Trained, dataset: &Dataset, views: &Views) -> Value {
     spec
 }
 
-/// The runs of the outputs that a student reads of its teachers, on its training split. None where it asks them at every step.
-pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
-    let views = Views::of_training(&job.options);
+/// The teachers whose outputs on its training views a student reads, each once. None where it asks them at every step.
+pub fn teachers_read(job: &Job) -> Vec<&Trained> {
     let Some(distillation) = &job.distillation else { return vec![] };
-    if views.count == 0 || distillation.teacher_mode == TeacherMode::Train {
+    if Views::of_training(&job.options).count == 0 || distillation.teacher_mode == TeacherMode::Train {
         return vec![];
     }
+    let mut seen = BTreeSet::new();
     let teachers = distillation.ensembles.iter().flat_map(|ensemble| &ensemble.teachers);
-    let mut runs: Vec<String> = teachers.map(|teacher| id_of(KIND, &spec(teacher, train, &views))).collect();
+    teachers.filter(|teacher| seen.insert(&teacher.id)).collect()
+}
+
+/// The runs of the outputs that a student reads of its teachers, on its training split.
+pub fn runs_of(job: &Job, train: &Dataset) -> Vec<String> {
+    let views = Views::of_training(&job.options);
+    let run = |teacher: &Trained| id_of(KIND, &spec(teacher, train, &views));
+    let mut runs: Vec<String> = teachers_read(job).into_iter().map(run).collect();
     runs.sort();
-    runs.dedup();
     runs
 }
 

@@ -47,15 +47,21 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end with this exit code, and returns what it said.
-    pub fn ends_with(mut self, code: i32) -> String {
+    /// Waits for its end. Returns its exit code, None where a signal ended it, and what it said.
+    pub fn ended(mut self) -> (Option<i32>, String) {
         let mut status = None;
         wait_for_so_long(Duration::from_secs(300), "the end of a process", || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });
-        assert_eq!(status.and_then(|status| status.code()), Some(code), "{}", self.said());
-        self.said()
+        (status.unwrap().code(), self.said())
+    }
+
+    /// Waits for its end with this exit code, and returns what it said.
+    pub fn ends_with(self, code: i32) -> String {
+        let (came, said) = self.ended();
+        assert_eq!(came, Some(code), "{said}");
+        said
     }
 
     pub fn kill(mut self) {

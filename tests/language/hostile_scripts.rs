@@ -209,6 +209,12 @@ fn where_memory_is_short_a_script_is_stopped_before_it_runs_out() {
         let said = err(&output);
         assert!(said.contains("memory") || said.contains("at most"), "{script}: {said}");
     }
+    // A picture of which nothing is wrong.
+    image::GrayImage::new(13_000, 13_000).save(folder.path().join("large.png")).unwrap();
+    std::fs::write(folder.path().join("labels.csv"), "image,label\nlarge.png,a\n").unwrap();
+    let code = "pictures(dataset(\"folder\", #{root: \".\", val: 0, test: 0}).train)";
+    let said = err(&run(least - 250_000, code));
+    assert!(said.contains("cpsd::memory") && said.contains("the decoded picture would take"), "{said}");
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn a_closure_cannot_wait_for_a_job_that_asks_for_its_own_training() {
     for job in ["again(data, o)", "wait(spawn(|| again(data, o)))"] {
         let code = format!("train_teacher(data, [\"dog\"], o + #{{on_epoch: |line| wait(spawn(|| {{ {job} }}))}})");
         let told = s.eval(&code, "test").unwrap_err();
-        assert!(told.message.contains("is being trained by the very call that waits for this job"), "{told}");
+        assert!(told.message.contains("is being made by the very call that waits for this job"), "{told}");
     }
     // Another training may be waited for, and a job that is not waited for gets the model.
     let code = "let other = (); let same = (); \

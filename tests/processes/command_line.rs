@@ -52,6 +52,11 @@ fn scripts_take_arguments_and_list_them() {
         let help = cpsd(f, arguments);
         assert!(help.status.success() && out(&help).contains("--multirun"), "{arguments:?}: {}", err(&help));
     }
+    // The word alone does not make it one.
+    let other = cpsd(f, &["--runs", "script", "doc", "script", "--help"]);
+    assert!(other.status.success() && !out(&other).contains("--multirun"), "{}", out(&other));
+    let behind = cpsd(f, &["--runs", "doc", "-q", "script", "--help"]);
+    assert!(behind.status.success() && out(&behind).contains("--multirun"), "{}", err(&behind));
     let unknown = cpsd(f, &["script", "s.rhai", "kk=1"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(err(&unknown).contains("has no argument \"kk\""), "{}", err(&unknown));

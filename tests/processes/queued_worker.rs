@@ -2,22 +2,22 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use cpsd::cluster::{Cluster, ClusterOptions, task};
 use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::losses::LossSpec;
 use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
-use cpsd::training::job_file::{self, Task};
-use cpsd::training::options::{TeacherMode, TeacherWeights};
+use cpsd::training::job_file::{self, DataFiles, Task};
+use cpsd::training::options::{TeacherMode, TeacherWeights, Workers};
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions};
 use serde_json::{Value, json};
 
 use crate::common::pretended_gpu::library;
+use crate::common::process::{Process, wait_for};
 use crate::common::{CPSD, ON_THE_CPU};
 
 /// A run store with the folder of a batch, and a queue's program.
@@ -72,8 +72,9 @@ impl Place {
 
     /// The description of a job as cpsd itself would write it, with its data sets beside the place of its file.
     fn described(&self, job: &Job, task: Task) -> Value {
-        let (mut value, files) = job_file::for_queue(&RunStore::new(self.runs()), job, task).unwrap();
-        for (name, content) in files {
+        let mut data = DataFiles::default();
+        let mut value = job_file::for_queue(&RunStore::new(self.runs()), job, task, &mut data).unwrap();
+        for (name, content) in data.files {
             std::fs::write(self.batch().join(name), content).unwrap();
         }
         value["build"] = json!(build());
@@ -85,10 +86,10 @@ impl Place {
     }
 
     /// Starts the task as the last one of array 4711, which has the array's id.
-    fn start(&self, restarts: u32, more: &[(&str, &str)]) -> Started {
-        let log = self.folder.path().join("log");
+    fn start(&self, restarts: u32, more: &[(&str, &str)]) -> Process {
         let path = format!("{}:{}", self.folder.path().join("bin").display(), std::env::var("PATH").unwrap());
-        let child = Command::new(CPSD)
+        let mut command = Command::new(CPSD);
+        command
             .args(["worker", "--queued"])
             .arg(self.batch().join("7.json"))
             .current_dir(self.folder.path())
@@ -98,12 +99,8 @@ impl Place {
             .envs([("SLURMD_NODENAME", "n1"), ("SLURM_CPUS_PER_TASK", "1"), ("SLURM_CPUS_ON_NODE", "2")])
             .env("SLURM_RESTART_COUNT", restarts.to_string())
             .envs(more.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(File::create(self.folder.path().join("out")).unwrap())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Started { child, log }
+            .stdout(File::create(self.folder.path().join("out")).unwrap());
+        Process::begin(&mut command, &self.folder.path().join("log"))
     }
 
     /// `<index>.end.json`.
@@ -147,44 +144,6 @@ fn build() -> &'static str {
         let (before, rest) = task::build().split_once('(').unwrap();
         format!("{before}({hash}{}", &rest[12..])
     })
-}
-
-struct Started {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Started {
-    fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
-    }
-
-    fn ended(mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().unwrap();
-        (status, std::fs::read_to_string(&self.log).unwrap())
-    }
-
-    /// Its log, when it ends with this code.
-    fn ends_with(self, code: i32) -> String {
-        let (status, log) = self.ended();
-        assert_eq!(status.code(), Some(code), "{log}");
-        log
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn wait_for(what: &str, mut found: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !found() {
-        assert!(begun.elapsed() < Duration::from_secs(100), "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn job(images: usize, seed: u64, model: ModelSpec, epochs: u64) -> Job {
@@ -277,8 +236,8 @@ fn features_that_were_stopped_and_killed_go_on_and_are_the_same_bytes() {
         let started = place.start(i as u32, &often);
         wait_for("a row", || place.rows() > kept);
         started.signal(signal);
-        let (status, log) = started.ended();
-        assert_eq!(status.code(), [None, Some(75), None, Some(130)][i], "{log}");
+        let (code, log) = started.ended();
+        assert_eq!(code, [None, Some(75), None, Some(130)][i], "{log}");
         let goes_on = format!("{kept} of 1600 rows were made before; it goes on behind them");
         assert_eq!(log.contains(&goes_on), i > 0, "{kept}: {log}");
         assert!(place.files("features-", "data.f16").is_empty());
@@ -314,6 +273,57 @@ fn features_are_read_from_the_nodes_own_disk_and_leave_nothing_there() {
     // A disk that is not there.
     let (log, far) = trained(Some("/proc/no"));
     assert!(near == far && log.contains("kept features are read from the store"), "{log}");
+}
+
+/// A copy of a run's file in the folder of copies of a node, as a task makes it.
+fn put_near(run: &Path, name: &str, place: &Path) -> File {
+    let digests: Value = serde_json::from_slice(&std::fs::read(run.join("digests.json")).unwrap()).unwrap();
+    let digest = &digests["files"][name]["blake3"].as_str().unwrap()[..16];
+    let copy = place.join(format!("{}-{digest}-{name}", run.file_name().unwrap().to_str().unwrap()));
+    std::fs::copy(run.join(name), &copy).unwrap();
+    File::open(copy).unwrap()
+}
+
+#[test]
+fn the_worker_processes_of_a_task_read_from_the_nodes_own_disk_too() {
+    let place = Place::new();
+    let node = tempfile::tempdir().unwrap();
+    place.record(true, node.path().to_str());
+    let one = job(48, 0, ModelSpec { freeze: 2, ..ModelSpec::default() }, 1);
+    // So many trainings, of these labels each.
+    let several = |labels: &[&[usize]]| {
+        let of = |labels: &&[usize]| {
+            let labels = labels.iter().map(|i| one.train.labels.labels()[*i].clone()).collect();
+            let options = TrainOptions { workers: Workers::Processes, ..one.options.clone() };
+            place.described(&Job { labels, options, ..one.clone() }, Task::Train)
+        };
+        job_file::several(labels.iter().map(of).collect())
+    };
+    place.write(&place.described(&one, Task::Features));
+    place.start(0, &[]).ends_with(0);
+    let own = std::fs::read_dir(node.path()).unwrap().next().unwrap().unwrap().path();
+    let near = || std::fs::read_dir(&own).unwrap().count();
+    assert_eq!(near(), 0);
+    // What a killed task has left, and copies that somebody reads while those of the store are damaged.
+    std::fs::write(own.join("features-0123456789ab-0123456789abcdef-data.f16"), "left").unwrap();
+    let features = place.files("features-", "data.f16");
+    let held: Vec<File> = features.iter().map(|(id, _)| put_near(&place.runs().join(id), "data.f16", &own)).collect();
+    held.iter().for_each(|file| file.lock_shared().unwrap());
+    for (id, data) in &features {
+        std::fs::write(place.runs().join(id).join("data.f16"), vec![1; data.len()]).unwrap();
+    }
+    place.write(&several(&[&[0], &[1]]));
+    let log = place.start(0, &[]).ends_with(0);
+    assert_eq!((place.files("train-", "model.safetensors").len(), held.len(), near()), (2, 2, 2), "{log}");
+    assert!(!log.contains("read from the store"), "{log}");
+    // Nobody reads them any more.
+    drop(held);
+    for (id, data) in &features {
+        std::fs::write(place.runs().join(id).join("data.f16"), data).unwrap();
+    }
+    place.write(&several(&[&[0, 1], &[2]]));
+    let log = place.start(0, &[]).ends_with(0);
+    assert_eq!((place.files("train-", "model.safetensors").len(), near()), (4, 0), "{log}");
 }
 
 #[test]

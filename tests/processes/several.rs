@@ -1,6 +1,7 @@
 //! One training in several processes: the result of one process, deaths, stops, refusals.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -239,10 +240,13 @@ fn a_rank_that_waits_for_rank_0_is_silent_and_hears_a_signal() {
     let f = folder.path();
     // Free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let child = command(f, "runs", "print(\"begun\"); train_teacher(data, some, o + #{nproc: 2})")
+    let mut child = command(f, "runs", "print(\"begun\"); train_teacher(data, some, o + #{nproc: 2})")
         .envs([("RANK", "1"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", &port)])
         .spawn()
         .unwrap();
+    let (mut said, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
     // Long enough for several attempts.
     std::thread::sleep(Duration::from_secs(4));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());

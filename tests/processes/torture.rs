@@ -14,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use cpsd::tables::Table;
+use polars::prelude::{Column, DataFrame};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -53,6 +55,7 @@ const SCENARIOS: &[(&str, &str)] = &[
         r#"let a = train_teacher(data, some, o + #{epochs: 1}); let b = train_teacher(data, some, o + #{epochs: 1, seed: 1});
            report([a, b], "report.html"); heatmap(affinity(cooccurrence(data.train), "co")).save("heatmap.svg");"#,
     ),
+    ("counting by shards", r#"cooccurrence("table", #{shards: 4}).save("c.csv");"#),
     (
         "saving",
         r#"let m = model("small_cnn", #{labels: some, image_size: 32}); let l = synthetic_labels(#{images: 5000, labels: 40}); let ones = []; ones.pad(100000, 0.5);
@@ -62,6 +65,21 @@ const SCENARIOS: &[(&str, &str)] = &[
            }"#,
     ),
 ];
+
+/// Puts a table in four files there, for the scenario that counts it. The times of files are part of the names of its runs.
+fn put_table(folder: &Path) {
+    const ROWS: usize = 20_000;
+    std::fs::create_dir(folder.join("table")).unwrap();
+    for file in 0..4 {
+        let images = (0..ROWS).map(|row| format!("{file}-{}", row / 4)).collect::<Vec<_>>();
+        let labels = (0..ROWS).map(|row| format!("label {}", (row * 7919 + file) % 61)).collect::<Vec<_>>();
+        let columns = vec![Column::new("image".into(), images), Column::new("label".into(), labels)];
+        let path = folder.join(format!("table/{file}.parquet"));
+        Table { frame: DataFrame::new(ROWS, columns).unwrap() }.write_parquet(&path).unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+    }
+}
 
 /// What is counted.
 #[derive(Default, Debug)]
@@ -211,6 +229,7 @@ fn undisturbed(code: &str) -> (BTreeMap<String, Vec<u8>>, Duration) {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("work");
     std::fs::create_dir(&folder).unwrap();
+    put_table(&folder);
     let begun = Instant::now();
     let status = begin(&folder, code).wait().unwrap();
     let said = std::fs::read_to_string(outer.path().join("stderr")).unwrap();
@@ -229,6 +248,7 @@ fn one(
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("work");
     std::fs::create_dir(&folder).unwrap();
+    put_table(&folder);
     let mut counts = Counts::default();
     let mut history = Vec::new();
     for _ in 0..1 + random.next_u64() % 4 {

@@ -10,7 +10,7 @@ const TORQUE: &str = include_str!("torque.toml");
 fn torque() -> Option<Cluster> {
     let cluster = Cluster::start()?;
     if !std::path::Path::new("/usr/bin/qsub").exists() {
-        eprintln!("skipped: a queue by commands (qsub is absent: setup/slurm.sh brings it)");
+        eprintln!("skipped: a queue by commands (qsub is absent: the package slurm-wlm-torque has it)");
         return None;
     }
     std::fs::write(cluster.at("work/cpsd.toml"), TORQUE).unwrap();

@@ -21,8 +21,8 @@ pub const WORD: Word = Word {
     details: "Inside, train_teacher, train_teachers, distill and distill_all put their trainings down and give a stand-in (the model from the store, or one at \
 its initial weights under the id that the trained one will have); evaluate gives an Evaluation of NaN; predict and spawn are errors. Everything else runs as it is, so files that \
 the closure writes are written. Each kind of training is timed for two epochs on a few of its pictures, on the device and the cores that training would use; hours are \
-those of one training after the other. Evaluation on test splits is not counted. With the option executor the last line says how many tasks of the queue \
-they are, stage by stage, and the hours if as much runs at once as its options allow; nothing is submitted.",
+those of one training after the other. Evaluation on test splits is not counted. With the option executor the last line says how many tasks of trainings \
+they are in the queue, stage by stage (features and teachers' outputs come before them), and the hours if as much runs at once as its options allow; nothing is submitted.",
     options: Some(OptionDocs::of::<PlanOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 7, batch: 16};\nlet p = plan(|| distill(data, merge(train_teachers(data, random_partition(data.train.names, 3), o)), o), #{timing: false});\np.table.column(\"name\")",

@@ -32,7 +32,7 @@ impl KindOfValue for PlanValue {
         ),
         Member::new(
             "tasks",
-            "with the option executor: tasks of the queue, an array of one number per stage, of which each needs the one before",
+            "with the option executor: tasks of trainings in the queue, an array of one number per stage, of which each needs the one before",
         ),
         Member::new(
             "queue_hours",
@@ -116,7 +116,7 @@ impl fmt::Display for PlanValue {
 /// `in Slurm (partition gpu): 24 tasks, then 4, all of a stage at once; 3.2 h or more ...`.
 fn in_queue(plan: &Plan, cluster: &Cluster) -> String {
     let tasks: Vec<String> = plan.tasks().iter().map(usize::to_string).collect();
-    let of_each = match cluster.trainings_per_task() {
+    let of_each = match plan.trainings_per_task() {
         0 | 1 => String::new(),
         n => format!(" of {n} trainings each"),
     };

@@ -2,7 +2,7 @@
 
 pub mod queue;
 
-pub use queue::{for_queue, several};
+pub use queue::{DataFiles, for_queue, several};
 
 use std::path::{Path, PathBuf};
 

@@ -41,21 +41,36 @@ struct DataFile {
     file: String,
 }
 
-/// A job as the content of a task's file, and the data sets that it names, by the names of their files beside it. The executor is this
-/// machine then.
+/// The data sets of the jobs of one call: each is described and named once, however many jobs have it.
+#[derive(Default)]
+pub struct DataFiles {
+    /// Those that were described, and their names.
+    known: Vec<(Dataset, String)>,
+    /// By name, the content of the files beside those of the tasks.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl DataFiles {
+    /// The name of the data set's file. Errors: Internal, for one that is not to be written as JSON.
+    fn name(&mut self, data: &Dataset) -> Result<String> {
+        if let Some((_, name)) = self.known.iter().find(|(known, _)| known.shares_all(data)) {
+            return Ok(name.clone());
+        }
+        let name = name_of(data);
+        if !self.files.contains_key(&name) {
+            self.files.insert(name.clone(), serde_json::to_vec(&DatasetSpec::of(data)).map_err(unwritten)?);
+        }
+        self.known.push((data.clone(), name.clone()));
+        Ok(name)
+    }
+}
+
+/// A job as the content of a task's file. The data sets that it names are added to `data`. The executor is this machine then.
 ///
 /// Errors: a teacher that is in no run store; Io for a store without an absolute path.
-pub fn for_queue(store: &RunStore, job: &Job, task: Task) -> Result<(Value, Vec<(String, Vec<u8>)>)> {
-    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let file = described(store, job, task, |data| {
-        let name = name_of(data);
-        if !files.contains_key(&name) {
-            files.insert(name.clone(), serde_json::to_vec(&DatasetSpec::of(data)).map_err(unwritten)?);
-        }
-        Ok(DataFile { file: name })
-    })?;
-    let value = task_file::complete(store, serde_json::to_value(file).map_err(unwritten)?)?;
-    Ok((value, files.into_iter().collect()))
+pub fn for_queue(store: &RunStore, job: &Job, task: Task, data: &mut DataFiles) -> Result<Value> {
+    let file = described(store, job, task, |set| Ok(DataFile { file: data.name(set)? }))?;
+    task_file::complete(store, serde_json::to_value(file).map_err(unwritten)?)
 }
 
 /// Several of these as one task, whose jobs run side by side on the GPUs or cores of one worker.
@@ -211,8 +226,9 @@ mod tests {
     fn written(store: &RunStore) -> (tempfile::TempDir, Value, PathBuf) {
         console::set_quiet(true);
         let folder = tempfile::tempdir().unwrap();
-        let (value, files) = for_queue(store, &job(), Task::Train).unwrap();
-        for (name, content) in files {
+        let mut data = DataFiles::default();
+        let value = for_queue(store, &job(), Task::Train, &mut data).unwrap();
+        for (name, content) in data.files {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         let path = folder.path().join("0.json");
@@ -236,6 +252,22 @@ mod tests {
         assert!(both["jobs"][0].get("policy").is_none() && both["build"] == value["build"]);
         std::fs::write(&path, both.to_string()).unwrap();
         assert_eq!(work(&path).unwrap(), format!("{id}, {id}"));
+    }
+
+    #[test]
+    fn a_data_set_of_several_jobs_is_described_once() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, mut data) = (RunStore::new(root.path()), DataFiles::default());
+        let first = job();
+        let value = for_queue(&store, &first, Task::Train, &mut data).unwrap();
+        let second = Job { labels: first.labels[..1].to_vec(), ..first.clone() };
+        assert_eq!(for_queue(&store, &second, Task::Train, &mut data).unwrap()["train"], value["train"]);
+        assert_eq!((data.known.len(), data.files.len()), (2, 2));
+        // Equal, and made anew.
+        assert_eq!(for_queue(&store, &job(), Task::Train, &mut data).unwrap()["train"], value["train"]);
+        assert_eq!((data.known.len(), data.files.len()), (4, 2));
+        let fewer = Job { train: first.train.take(vec![0, 1]).unwrap(), ..first };
+        assert_ne!(for_queue(&store, &fewer, Task::Train, &mut data).unwrap()["train"], value["train"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Groups {
     rates: Option<Vec<(i64, f64)>>,
     /// [n] the same, once the separate form of an update has asked for it.
     factors: Option<Tensor>,
+    /// The values by decay and rate.
+    parts: Vec<Part>,
 }
 
 /// The values that decay alike and have one rate.
@@ -44,17 +46,24 @@ impl Groups {
             // The elements between two parameters are 0 and stay 0.
             DecayOn::All => values,
         };
-        Groups { weight_decay, decaying, values, rates: None, factors: None }
+        let mut groups = Groups { weight_decay, decaying, values, rates: None, factors: None, parts: vec![] };
+        groups.parts = groups.parted();
+        groups
     }
 
     /// Multiplies the learning rate of each leaf by `factor` of its name (discriminative learning rates).
     pub fn set_factors(&mut self, flat: &Flat, factor: impl Fn(&str) -> f64) {
         self.rates = Some(flat.names.iter().zip(&flat.leaves).map(|(name, leaf)| (room(leaf), factor(name))).collect());
         self.factors = None;
+        self.parts = self.parted();
     }
 
     /// The values by decay and rate, for kernels that have one of either.
-    pub(super) fn parts(&self) -> Vec<Part> {
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    fn parted(&self) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         let mut add = |first: i64, end: i64, weight_decay: f64, factor: f64| {
             if first >= end {

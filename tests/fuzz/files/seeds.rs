@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base64::Engine;
 use cpsd::images::Dataset;
-use cpsd::runs::RunStore;
+use cpsd::runs::{Begun, RunStore};
 use cpsd::script::session::Session;
 use cpsd::tables::Table;
 use cpsd::training::{Job, job_file};
@@ -452,6 +452,30 @@ fn store_cases(folder: &Path, session: &mut Session, add: &mut impl FnMut(&str, 
     add("run store", store("runs", &|_| true), codes);
     add("kept rows", store("runs", &|path| !trained(path)), vec![TRAININGS.into()]);
     add("kept pictures", store("runs", &|path| path.contains("/pictures-")), vec![CACHE.into()]);
+
+    // Counts of a table that no change touches: the time of its file is part of their name.
+    let table = root("tests/data/parquet/labels.parquet").display().to_string();
+    let count = format!("cooccurrence(\"{table}\", #{{shards: 2}})");
+    *session.host.runs.borrow_mut() = folder.join("counted");
+    drop(eval(session, &count));
+    add("kept counts", store("counted", &|_| true), vec![count]);
+
+    // Features whose maker was stopped behind their first batch.
+    let features = RunStore::new(folder.join("runs")).list().into_iter().filter(|run| run.id.starts_with("features-"));
+    let features = features.max_by_key(|run| run.summary().unwrap()["rows"].as_u64()).unwrap();
+    let (summary, spec, name) = (features.summary().unwrap(), features.spec().unwrap(), "data.f16");
+    let shape: Vec<u64> = serde_json::from_value(summary["shape"].clone()).unwrap();
+    let (total, batch) = (summary["rows"].as_u64().unwrap(), 16);
+    let begun = RunStore::new(folder.join("growing")).begin(&features.id, &spec).unwrap();
+    let Begun::Work(work) = begun else { panic!("it is finished") };
+    let bytes = std::fs::read(features.path(name)).unwrap();
+    let mut out = work.grow(name, total, json!({ "device": "cpu", "batch": batch })).unwrap();
+    out.append(batch, &shape, &bytes[..bytes.len() * batch as usize / total as usize]).unwrap();
+    drop(out);
+    drop(work);
+    let growing = store("growing", &|path| path.contains(".work"));
+    assert!(growing.iter().any(|(path, _)| path.ends_with("growing.json")), "no marker was left");
+    add("growing rows", growing, vec![TRAININGS.into()]);
 
     // Stopped after the first epoch.
     *session.host.runs.borrow_mut() = folder.join("stopped");
