@@ -20,6 +20,9 @@ pub(super) struct Slurm<'a>(pub &'a ClusterOptions);
 const FORMAT: &str = "%F|%K|%T|%r|%N|%o";
 /// The columns of `-O`, 20 letters wide each, with spaces between.
 const EXIT_FORMAT: &str = "ArrayJobID,ArrayTaskID,exit_code";
+/// Options of sbatch that refuse a value, an empty one too.
+const WITHOUT_VALUE: [&str; 8] =
+    ["contiguous", "hold", "overcommit", "oversubscribe", "reboot", "spread-job", "use-min-nodes", "ignore-pbs"];
 /// So many jobs are named in one call, as arguments may be so long.
 const JOBS_PER_CALL: usize = 1000;
 /// So many tasks of one array at most, so that its list of indices is no longer than an argument may be.
@@ -99,7 +102,9 @@ impl Slurm<'_> {
             ("time", &o.time),
         ];
         all.extend(options.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("--{name}={value}"))));
-        all.extend(o.sbatch.iter().map(|(name, value)| match value {
+        all.extend(o.sbatch.iter().map(|(name, value)| match value.as_deref() {
+            // TOML has no () for the options that take none.
+            Some("") if WITHOUT_VALUE.contains(&name.as_str()) => format!("--{name}"),
             Some(value) => format!("--{name}={value}"),
             None => format!("--{name}"),
         }));

@@ -126,7 +126,12 @@ fn the_arguments_of_sbatch_are_whole() {
         time: Some("8:00:00".into()),
         parallel: 16,
         requeues: 0,
-        sbatch: BTreeMap::from([("exclusive".into(), None), ("mail-type".into(), Some("FAIL, END".into()))]),
+        sbatch: BTreeMap::from([
+            ("comment".into(), Some("".into())),
+            ("exclusive".into(), None),
+            ("hold".into(), Some("".into())),
+            ("mail-type".into(), Some("FAIL, END".into())),
+        ]),
         ..ClusterOptions::default()
     };
     let all = Slurm(&options).arguments(&submission, 0, &[0], &[]).unwrap();
@@ -138,7 +143,9 @@ fn the_arguments_of_sbatch_are_whole() {
         "--cpus-per-task=8",
         "--mem=32G",
         "--time=8:00:00",
+        "--comment=",
         "--exclusive",
+        "--hold",
         "--mail-type=FAIL, END",
     ];
     let missing: Vec<&&str> = expected.iter().filter(|argument| !all.iter().any(|a| a == **argument)).collect();
