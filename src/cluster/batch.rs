@@ -24,7 +24,7 @@ use serde_json::Value;
 use super::engine::{Cluster, JobId};
 use super::task::End;
 use crate::activity::console;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, cut_names};
 use crate::files::own;
 use crate::json;
 use crate::runs::RunStore;
@@ -134,6 +134,7 @@ impl Batch {
                 match own::read(&folder.join(RECORD)).map(|bytes| json::parse::<Record>(&bytes)) {
                     Ok(Ok(record)) => Some(Batch { folder, record }),
                     Ok(Err(error)) => {
+                        let error = cut_names(&error);
                         console::log(&format!("{}: not what cpsd wrote ({error})", folder.join(RECORD).display()));
                         None
                     }

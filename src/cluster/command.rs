@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::activity::interrupt;
+use crate::activity::visible::visible;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A program that has not ended by then gets no answer any more. Slurm's own give up earlier, unless the controller asks them to wait.
@@ -17,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(3);
 /// After the program has ended, its output is whole within this time, unless something that it left behind holds it open.
 const DRAIN: Duration = Duration::from_secs(2);
+/// Characters of a line that errors quote.
+const LONGEST_LINE: usize = 400;
 /// So many bytes of output are read.
 const MOST: u64 = 256 << 20;
 /// Variables of an allocation or a user's habits that change what the programs do: SQUEUE_STATES hides jobs, SLURM_MEM_PER_CPU becomes part
@@ -219,7 +222,8 @@ fn is_scrubbed(name: &str) -> bool {
     SCRUBBED.iter().any(|prefix| name.starts_with(prefix)) && !KEPT.contains(&name)
 }
 
-/// What a program complained of, as one line without its prefixes: `sbatch: error: `, `slurm_load_jobs error: `.
+/// What a program complained of, as one line without its prefixes: `sbatch: error: `, `slurm_load_jobs error: `. Long lines are cut, and
+/// control characters are escapes.
 pub(super) fn words(text: &str) -> String {
     let line = |line: &str| {
         let mut rest = line.trim();
@@ -231,7 +235,13 @@ pub(super) fn words(text: &str) -> String {
                 rest = behind;
             }
         }
-        rest.trim().to_string()
+        // A program may print anything, and no error is longer.
+        let rest = rest.trim();
+        let mut shown: String = rest.chars().take(LONGEST_LINE).collect();
+        if shown.len() < rest.len() {
+            shown.push_str(&format!("[... {} bytes ...]", rest.len() - shown.len()));
+        }
+        visible(&shown).into_owned()
     };
     let mut lines: Vec<String> = text.lines().map(line).filter(|line| !line.is_empty()).collect();
     lines.retain(|line| !line.starts_with("Try \"") && !line.starts_with("Try '"));
@@ -372,6 +382,13 @@ mod tests {
         assert_eq!(
             SUBMIT.failed(&failed(wrong)).message,
             "Slurm refuses, by submit: sbatch: unrecognized option '--nope'"
+        );
+        // A program may print anything.
+        let binary = SUBMIT.failed(&failed(&format!("\u{1b}[2J{}", "x".repeat(10_000_000)))).message;
+        assert!(
+            binary.starts_with("Slurm refuses, by submit: \\u{1b}[2Jxxx") && binary.len() < 1000,
+            "{}",
+            binary.len()
         );
         // A question can hardly be refused.
         assert!(is_away(&ASK.no_answer(&failed("slurm_load_jobs error: Something new"))));

@@ -61,16 +61,36 @@ impl<'a> Seen<'a> {
             true => self.running.iter().take(LINES).map(|running| running.line()).collect(),
             false => vec![],
         };
-        status.show(self.done, self.total, &self.line(), &more);
+        let line = if status.is_live() { self.live_line() } else { self.line() };
+        status.show(self.done, self.total, &line, &more);
     }
 
     /// `3 of 12 done, 1 failed, 2 running (n1, n2; epoch 5/30, 4 min left), 6 queued: waiting for resources`.
     pub fn line(&self) -> String {
-        let mut parts = vec![format!("{} of {} done", self.done, self.total)];
-        if self.failed > 0 {
-            parts.push(format!("{} failed", self.failed));
-        }
-        if !self.running.is_empty() {
+        self.joined([self.ended(), self.of_running(), self.of_queued()])
+    }
+
+    /// The same where lines below have what each task does, and the end may be cut off: why tasks wait comes first.
+    fn live_line(&self) -> String {
+        let running = match self.running.len() {
+            0 => None,
+            n if n <= LINES => Some(format!("{n} running")),
+            _ => self.of_running(),
+        };
+        self.joined([self.ended(), self.of_queued(), running])
+    }
+
+    fn joined(&self, parts: [Option<String>; 3]) -> String {
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    fn ended(&self) -> Option<String> {
+        let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
+        Some(format!("{} of {} done{failed}", self.done, self.total))
+    }
+
+    fn of_running(&self) -> Option<String> {
+        (!self.running.is_empty()).then(|| {
             let nodes: BTreeSet<&str> = self.running.iter().filter_map(|running| running.node).collect();
             let mut about: Vec<String> = vec![];
             match nodes.len() {
@@ -82,9 +102,12 @@ impl<'a> Seen<'a> {
             let last = self.running.iter().filter_map(|running| running.progress()).min_by(|a, b| a.0.total_cmp(&b.0));
             about.extend(last.map(|(_, text)| text));
             let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
-            parts.push(format!("{} running{about}", self.running.len()));
-        }
-        if self.queued > 0 {
+            format!("{} running{about}", self.running.len())
+        })
+    }
+
+    fn of_queued(&self) -> Option<String> {
+        (self.queued > 0).then(|| {
             let why =
                 self.reasons.iter().max_by_key(|(_, n)| **n).map(|(word, _)| format!(": waiting for {}", reason(word)));
             let earlier = match self.earlier.len() {
@@ -92,9 +115,8 @@ impl<'a> Seen<'a> {
                 1 | 2 => format!(" ({})", self.earlier.join(", ")),
                 n => format!(" ({} and {} more)", self.earlier[0], n - 1),
             };
-            parts.push(format!("{} queued{}{earlier}", self.queued, why.unwrap_or_default()));
-        }
-        parts.join(", ")
+            format!("{} queued{}{earlier}", self.queued, why.unwrap_or_default())
+        })
     }
 }
 
@@ -146,6 +168,7 @@ mod tests {
             seen.line(),
             "3 of 12 done, 1 failed, 2 running (n1, n2; epoch 5/30, 5.00 epochs/min, 5 min left), 6 queued: waiting for resources"
         );
+        assert_eq!(seen.live_line(), "3 of 12 done, 1 failed, 6 queued: waiting for resources, 2 running");
         assert_eq!(seen.running[0].line(), "teacher 1/12 on n1: epoch 5/30, 5.00 epochs/min, 5 min left");
     }
 

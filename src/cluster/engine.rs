@@ -41,6 +41,10 @@ pub struct TaskId {
     pub index: usize,
 }
 
+/// The index of an answer about all tasks of a job that the queue does not name: Slurm's, of tasks that were cancelled together while they
+/// waited.
+pub(super) const ALL_OTHERS: usize = usize::MAX;
+
 /// `4711_3`, as Slurm writes it.
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -178,7 +182,8 @@ impl Cluster {
         }
     }
 
-    /// What the queue says of all tasks of these jobs, by one call. Tasks that it has forgotten are absent.
+    /// What the queue says of all tasks of these jobs, by one call. Tasks that it has forgotten are absent; the index [`ALL_OTHERS`] is that
+    /// of an answer about all of a job's tasks that have none of their own.
     ///
     /// Errors: a queue that does not answer, which says nothing about the tasks; Interrupted.
     pub fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>> {

@@ -1,12 +1,15 @@
 //! Why a task of a queue has no result, in words.
 
 use super::batch::Batch;
-use super::engine::{TaskId, TaskStatus};
+use super::engine::{Engine, TaskId, TaskStatus};
 use super::task::End;
 use crate::error::{Error, ErrorKind};
 
 /// Lines of a log that an error quotes.
 const LINES: usize = 10;
+
+/// Slurm's own `0:53` as a shell's exit code: a signal that nobody sends.
+const SLURM_NO_LOG: i32 = 128 + 53;
 
 /// A task that has ended, for the sentences about it.
 pub(super) struct Ended<'a> {
@@ -64,13 +67,20 @@ impl Ended<'_> {
                 .with_log(format!("{task}{on} was taken from its node ({word}), and the queue does not put it back"))
                 .with_help(format!("the same call goes on from its checkpoint; its log: {log}")),
             _ => {
+                let no_log = self.batch.record.cluster.engine == Engine::Slurm && status.exit == Some(SLURM_NO_LOG);
                 let how = match (stopped, status.exit) {
+                    _ if no_log => {
+                        "could not begin: its log cannot be opened there, says Slurm's exit code 0:53".into()
+                    }
                     (Some(more), _) => format!("was stopped from outside {more}"),
                     (None, Some(code)) if code > 128 => format!("was ended by signal {}", code - 128),
                     (None, Some(0) | None) => "failed before it could say why".to_string(),
                     (None, Some(code)) => format!("failed with exit code {code}"),
                 };
                 let help = match self.batch.last_lines(self.task, 1).is_empty() {
+                    _ if no_log => format!(
+                        "the node must see the folder of {log} and write there; cluster.check() looks; the same call tries it again"
+                    ),
                     true => format!(
                         "it wrote no log, {log}: the node may not see this folder, or the setup lines failed; cluster.check() looks"
                     ),
@@ -104,6 +114,10 @@ impl Ended<'_> {
     pub fn forgotten(&self, end: Option<&End>) -> Error {
         let how = match end {
             Some(end) => format!("was stopped on {} with exit code {}", end.node, end.exit),
+            // Slurm forgets one that is cancelled alone at once.
+            None if self.batch.last_lines(self.task, 1).is_empty() => {
+                "left no word and no log, as one that was cancelled while it waited".to_string()
+            }
             None => "left no word".to_string(),
         };
         self.with_log(format!("{} is not in the queue any more and {how}", self.called()))
@@ -142,18 +156,19 @@ pub(super) fn reason(word: &str) -> String {
         "Dependency" => "an earlier stage",
         "BeginTime" => "its time to begin, after it was put back",
         "JobArrayTaskLimit" => "its own tasks: parallel is the limit",
-        "ReqNodeNotAvail" | "ReservedForMaintenance" | "NodeDown" => "nodes that are not available now",
+        word if word.starts_with("ReqNodeNotAvail") => "nodes that are down, drained or reserved now",
+        "ReservedForMaintenance" | "NodeDown" => "nodes that are not available now",
         "PartitionDown" | "PartitionInactive" => "its partition, which takes no jobs now",
-        "PartitionTimeLimit" => "nothing that will come: its time is above the partition's limit",
-        "PartitionNodeLimit" | "PartitionConfig" | "BadConstraints" => {
-            "nothing that will come: no node of the partition fits"
-        }
+        word if hopeless(word).is_some() => return format!("what may never come ({word})"),
         "JobHeldUser" | "JobHeldAdmin" => "a release: the job is held",
         "Reservation" => "its reservation",
         "Licenses" => "licences",
         "Cleaning" => "the end of its last start",
         word if word.contains("launch_failed") || word.contains("launch failed") => {
             "a release: the queue could not start it and holds it"
+        }
+        word if word.starts_with("QOSGrp") || word.starts_with("AssocGrp") => {
+            return format!("a limit of the account for all its jobs together ({word})");
         }
         word if word.starts_with("QOS") || word.starts_with("Assoc") => {
             return format!("a limit of the account ({word})");
@@ -162,6 +177,22 @@ pub(super) fn reason(word: &str) -> String {
         word => return word.to_string(),
     };
     text.to_string()
+}
+
+/// Why a task that waits for this may never begin, where no other job's end helps.
+pub(super) fn hopeless(word: &str) -> Option<&'static str> {
+    let of_account = word.starts_with("QOS") || word.starts_with("Assoc");
+    match word {
+        "PartitionTimeLimit" => Some("its time is above the partition's limit"),
+        "PartitionNodeLimit" => Some("it asks for more or other nodes than the partition gives, or they are down"),
+        "PartitionConfig" | "BadConstraints" => Some("no node of the partition fits what it asks for"),
+        "AccountNotAllowed" | "InvalidAccount" => Some("its account may not use this partition"),
+        "QOSNotAllowed" | "InvalidQOS" => Some("its qos may not be used here"),
+        "DependencyNeverSatisfied" => Some("it depends on a job that did not end as it must"),
+        word if of_account && word.contains("PerJob") => Some("it asks for more than one job of the account may have"),
+        word if word.starts_with("QOSMin") => Some("it asks for less than its qos wants"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +238,8 @@ mod tests {
             assert!(code.message.contains("on n1 failed with exit code 3 (FAILED)"), "{code}");
             let signal = ended.failed(&status("FAILED", Some(137)));
             assert!(signal.message.contains("was ended by signal 9 (FAILED)"), "{signal}");
+            let no_log = ended.failed(&status("FAILED", Some(181))).message;
+            assert!(no_log.contains("on n1 could not begin: its log cannot be opened there"), "{no_log}");
             assert_eq!(ended.cancelled().message, "teacher 2/3 (Slurm task 4711_0) was cancelled");
             let missing = ended.missing(90).message;
             assert!(missing.contains("90 s later its run train-000000000001 is not in the store"), "{missing}");
@@ -243,5 +276,18 @@ mod tests {
     fn reasons_are_words() {
         let words = ["Resources", "QOSMaxJobsPerUserLimit", "None", "Odd"].map(reason);
         assert_eq!(words, ["resources", "a limit of the account (QOSMaxJobsPerUserLimit)", "its turn", "Odd"]);
+        let words = ["AssocGrpCpuLimit", "ReqNodeNotAvail, UnavailableNodes:n3", "BadConstraints"].map(reason);
+        assert_eq!(words[0], "a limit of the account for all its jobs together (AssocGrpCpuLimit)");
+        assert_eq!(
+            words[1..],
+            ["nodes that are down, drained or reserved now", "what may never come (BadConstraints)"]
+        );
+        for word in ["PartitionConfig", "PartitionTimeLimit", "QOSMaxCpuPerJobLimit", "AssocMaxWallDurationPerJobLimit"]
+        {
+            assert!(hopeless(word).is_some(), "{word}");
+        }
+        for word in ["Resources", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit", "ReqNodeNotAvail", "JobHeldUser"] {
+            assert!(hopeless(word).is_none(), "{word}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::batch::{Batch, task_of};
-use super::engine::{Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
+use super::engine::{ALL_OTHERS, Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
 use super::waiting::Queue;
 use crate::error::Result;
 use crate::runs::RunStore;
@@ -61,10 +61,18 @@ impl Known {
                     batch.record.jobs.iter().map(move |(job, tasks)| (job, (number, tasks.as_slice())))
                 })
                 .collect();
-            for (id, status) in answer {
+            let (others, named): (Vec<_>, Vec<_>) = answer.into_iter().partition(|(id, _)| id.index == ALL_OTHERS);
+            for (id, status) in named {
                 let place = tasks.get(&id.job).and_then(|(batch, tasks)| Some((*batch, task_of(tasks, id.index)?)));
                 if let Some(place) = place {
                     states.insert(place, (id, status));
+                }
+            }
+            for (id, status) in others {
+                let Some((batch, tasks)) = tasks.get(&id.job) else { continue };
+                for &index in *tasks {
+                    let id = TaskId { index, ..id.clone() };
+                    states.entry((*batch, index)).or_insert_with(|| (id, status.clone()));
                 }
             }
         }
@@ -118,6 +126,27 @@ impl Known {
     }
 }
 
+/// Removes the folders of batches that make some of these runs, of which nothing is in the queue and all runs are in the store. The queue
+/// is asked only where there is such a batch; without its answer the folder stays.
+pub(super) fn tidy(store: &RunStore, queue: &dyn Queue, cluster: &Cluster, is_wanted: impl Fn(&str) -> bool) {
+    let mut batches = Batch::all(store);
+    batches.retain(|batch| {
+        let submitted = !batch.record.jobs.is_empty() && batch.record.unsubmitted().is_empty();
+        submitted && batch.record.cluster.engine == cluster.engine && batch.runs().any(&is_wanted)
+    });
+    // A failed training beside those that are there must not cost a question for each call.
+    let made: HashSet<&str> = batches.iter().flat_map(Batch::runs).collect();
+    let there: HashSet<String> = match made.is_empty() {
+        true => return,
+        false => store.find_all(|id| made.contains(id)).into_iter().map(|run| run.id).collect(),
+    };
+    batches.retain(|batch| batch.runs().all(|run| there.contains(run)));
+    let mut known = Known { batches, ..Known::default() };
+    if !known.batches.is_empty() && known.ask(queue).is_ok() {
+        known.tidy(store);
+    }
+}
+
 /// The jobs of a batch that the queue has and the record does not, with the tasks of each. The record is completed and saved.
 ///
 /// Errors: those of the queue; Data, if it cannot be saved.
@@ -147,8 +176,9 @@ pub struct JobRow {
     pub name: String,
     pub queued: usize,
     pub running: usize,
+    /// Their runs are in the store.
     pub done: usize,
-    /// Failed or cancelled.
+    /// Failed, cancelled, or not in the queue any more, and without a run.
     pub failed: usize,
     pub folder: PathBuf,
 }
@@ -172,16 +202,16 @@ pub(super) fn rows(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Re
             failed: 0,
             folder: batch.folder.clone(),
         };
-        let ended = batch.ended();
+        let (ended, submitted) = (batch.ended(), batch.record.jobs_by_task());
         for place in known.places(number) {
             let done = known.runs(place).iter().all(|run| there.contains(run));
             match known.state(place) {
                 Some(TaskState::Queued) => row.queued += 1,
                 Some(TaskState::Running) => row.running += 1,
                 _ if done => row.done += 1,
-                Some(TaskState::Failed | TaskState::Cancelled) => row.failed += 1,
-                Some(TaskState::Completed) => row.done += 1,
-                None if ended.contains(&place.1) => row.failed += 1,
+                Some(TaskState::Failed | TaskState::Cancelled | TaskState::Completed) => row.failed += 1,
+                // One that was cancelled before it began is soon forgotten.
+                None if submitted.contains_key(&place.1) || ended.contains(&place.1) => row.failed += 1,
                 None => {}
             }
         }
@@ -189,6 +219,12 @@ pub(super) fn rows(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Re
             rows.push(row);
         }
     }
+    // By their first job's number; letters of other queues stand before or behind it.
+    let number = |row: &JobRow| -> Option<u64> {
+        let digits = row.job.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?;
+        digits.parse().ok()
+    };
+    rows.sort_by_key(number);
     Ok(rows)
 }
 

@@ -36,3 +36,4 @@ pub use command::is_away;
 pub use engine::{Cluster, JobId, TaskId, TaskState, TaskStatus};
 pub use executor::Executor;
 pub use options::ClusterOptions;
+pub(crate) use options::OR_NUMBERS;

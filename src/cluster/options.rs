@@ -28,7 +28,7 @@ crate::options! {
         pub cpus: Option<usize> = None, in Range::FromTo(1.0, 4096.0);
         /// memory of a task on its node, as "32G"; plain numbers are megabytes
         pub memory: Option<String> = None;
-        /// time limit of a task, as "8:00:00" or "2-12" (days-hours); what it does not finish goes on from its checkpoint, see requeues
+        /// time limit of a task, as "8:00:00" or "2-12" (days-hours), plain numbers are minutes; what it does not finish goes on from its checkpoint, see requeues
         pub time: Option<String> = None;
         /// tasks that run at once at most; 0 sets no bound
         pub parallel: usize = 0;
@@ -58,6 +58,9 @@ pub enum OnInterrupt {
     Leave,
     Cancel,
 }
+
+/// Options that are texts and may be given as whole numbers, as sbatch takes them: megabytes and minutes.
+pub(crate) const OR_NUMBERS: [&str; 2] = ["memory", "time"];
 
 /// Options of sbatch that are ours: what is submitted and how it is followed depends on them.
 const OURS: &[&str] = &[
@@ -170,6 +173,14 @@ fn check_sbatch(key: &str, value: Option<&str>, word: &str) -> Result<()> {
         let text =
             format!("option \"sbatch\" of {word} has \"{key}\"; it takes long names of sbatch without dashes in front");
         return Err(error(text).with_help("as #{\"mail-type\": \"FAIL\"} for --mail-type=FAIL"));
+    }
+    let of_named = NAMED.iter().map(|(theirs, ours)| (*theirs, format!("which is the option {ours}")));
+    let of_ours = OURS.iter().map(|theirs| (*theirs, "which cpsd sets itself".to_string()));
+    if let Some((theirs, why)) = of_named.chain(of_ours).find(|(theirs, _)| theirs.starts_with(key)) {
+        let text = format!("option \"sbatch\" of {word} has \"{key}\", the beginning of \"{theirs}\", {why}");
+        return Err(
+            error(text).with_help("sbatch takes the beginning of a name for the name, so names are given in full")
+        );
     }
     match value {
         Some(value) if value.contains('\0') => {
@@ -305,6 +316,19 @@ mod tests {
         for key in ["array", "requeue", "signal", "output", "parsable", "job-name", "open-mode", "dependency"] {
             let said = format!("option \"sbatch\" of slurm has \"{key}\", which cpsd sets itself");
             assert_eq!(with(key, None).unwrap(), said);
+        }
+        let beginnings =
+            [("arr", "array"), ("outp", "output"), ("wra", "wrap"), ("test-onl", "test-only"), ("wa", "wait")];
+        for (key, name) in beginnings {
+            let said = format!(
+                "option \"sbatch\" of slurm has \"{key}\", the beginning of \"{name}\", which cpsd sets itself"
+            );
+            assert_eq!(with(key, None).unwrap(), said);
+        }
+        assert!(with("part", None).unwrap().ends_with("the beginning of \"partition\", which is the option partition"));
+        // Names of their own that begin with one of ours.
+        for key in ["mem-per-gpu", "time-min", "wait-all-nodes", "export"] {
+            assert_eq!(with(key, Some("1")), None, "{key}");
         }
         for key in ["--mail-type", "p", "Mail", "mail type", "mail=x", ""] {
             assert!(with(key, None).unwrap().contains("long names of sbatch"), "{key}");

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::engine::{Cluster, Engine, TaskState};
-use super::options::ClusterOptions;
+use super::options::{ClusterOptions, OR_NUMBERS};
 use super::templates::Templates;
 use crate::environment;
 use crate::error::{Error, Result};
@@ -99,7 +99,15 @@ fn tables(path: &Path) -> Result<Tables> {
         Error::in_file(path, format!("{line}{}", error.message().trim()))
     })?;
     let table = |name: &str, value: Value| match value {
-        Value::Object(table) => Ok(table),
+        Value::Object(mut table) => {
+            table.values_mut().for_each(time_as_text);
+            for key in OR_NUMBERS {
+                if let Some(value) = table.get_mut(key).filter(|value| value.is_i64()) {
+                    *value = Value::String(value.to_string());
+                }
+            }
+            Ok(table)
+        }
         other => Err(Error::in_file(path, format!("{name} must be a table, as [{name}]; got {other}"))),
     };
     let mut tables = Tables::default();
@@ -126,6 +134,15 @@ fn tables(path: &Path) -> Result<Tables> {
         }
     }
     Ok(tables)
+}
+
+/// `time = 08:00:00` without quotes is a time of day to TOML, which serde has as a table of one key.
+fn time_as_text(value: &mut Value) {
+    if let Value::Object(table) = value
+        && let Some(Value::String(text)) = table.get("$__toml_private_datetime")
+    {
+        *value = Value::String(text.clone());
+    }
 }
 
 fn slurm(table: &Map<String, Value>) -> Result<Cluster> {
@@ -199,6 +216,20 @@ sbatch = { mail-type = \"FAIL\" }\n";
         let Cluster { engine: Engine::Commands(pbs), options } = read("pbs", PBS, None).unwrap() else { panic!() };
         assert_eq!((pbs.cancel.as_str(), options.cpus), ("qdel {jobs}", Some(8)));
         assert_eq!(pbs.states["Z"], TaskState::Failed);
+    }
+
+    #[test]
+    fn memory_and_time_may_be_numbers_and_a_time_may_lack_its_quotes() {
+        let options = |text: &str| read("slurm", text, None).unwrap().options;
+        let numbers = options("[slurm]\nmemory = 32000\ntime = 480");
+        assert_eq!((numbers.memory.as_deref(), numbers.time.as_deref()), (Some("32000"), Some("480")));
+        assert_eq!(options("[slurm]\ntime = 08:00:00").time.as_deref(), Some("08:00:00"));
+        assert!(said("slurm", "[slurm]\ntime = 2026-11-26").0.contains("must be minutes"));
+        let text =
+            PBS.replace("cpus={cpus}", "cpus={cpus}:mem={megabytes}").replace("cpus = 8", "cpus = 8\nmemory = 500");
+        assert_eq!(read("pbs", &text, None).unwrap().options.memory.as_deref(), Some("500"));
+        let (message, _) = said("slurm", "[slurm]\nqos = 08:00:00\nsetup = 07:00:00");
+        assert!(!message.contains("$__"), "{message}");
     }
 
     #[test]

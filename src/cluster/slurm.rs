@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use parking_lot::Mutex;
 
 use super::command::{Answer, Program, words};
-use super::engine::{JobId, Submission, TaskId, TaskState, TaskStatus};
+use super::engine::{ALL_OTHERS, JobId, Submission, TaskId, TaskState, TaskStatus};
 use super::job_script::{self, Index};
 use super::options::ClusterOptions;
 use crate::activity::console;
@@ -20,6 +20,9 @@ pub(super) struct Slurm<'a>(pub &'a ClusterOptions);
 const FORMAT: &str = "%F|%K|%T|%r|%N|%o";
 /// The columns of `-O`, 20 letters wide each, with spaces between.
 const EXIT_FORMAT: &str = "ArrayJobID,ArrayTaskID,exit_code";
+/// Options of sbatch that refuse a value, an empty one too.
+const WITHOUT_VALUE: [&str; 8] =
+    ["contiguous", "hold", "overcommit", "oversubscribe", "reboot", "spread-job", "use-min-nodes", "ignore-pbs"];
 /// So many jobs are named in one call, as arguments may be so long.
 const JOBS_PER_CALL: usize = 1000;
 /// So many tasks of one array at most, so that its list of indices is no longer than an argument may be.
@@ -47,7 +50,7 @@ impl Slurm<'_> {
                 return Err(helped(program.failed(&answer)));
             }
             let job = job_of(&answer.output).ok_or_else(|| {
-                Error::data(format!("sbatch has not answered with the number of a job: \"{}\"", answer.output.trim()))
+                Error::data(format!("sbatch has not answered with the number of a job: \"{}\"", words(&answer.output)))
             })?;
             let said = words(&answer.errors);
             if !said.is_empty() {
@@ -99,7 +102,9 @@ impl Slurm<'_> {
             ("time", &o.time),
         ];
         all.extend(options.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("--{name}={value}"))));
-        all.extend(o.sbatch.iter().map(|(name, value)| match value {
+        all.extend(o.sbatch.iter().map(|(name, value)| match value.as_deref() {
+            // TOML has no () for the options that take none.
+            Some("") if WITHOUT_VALUE.contains(&name.as_str()) => format!("--{name}"),
             Some(value) => format!("--{name}={value}"),
             None => format!("--{name}"),
         }));
@@ -141,7 +146,7 @@ impl Slurm<'_> {
             all.extend(tasks.into_iter().map(|task| {
                 let state = self.state(&task.word);
                 let exit = exits.get(&(task.job.clone(), task.index)).copied();
-                let id = TaskId { job: task.job, index: task.index + task.offset };
+                let id = TaskId { job: task.job, index: task.index.saturating_add(task.offset) };
                 let status = TaskStatus {
                     state,
                     word: task.word,
@@ -263,7 +268,7 @@ fn lines_of(jobs: &[JobId], format: &[&str]) -> Result<String> {
 /// A task as squeue shows it.
 struct Line {
     job: JobId,
-    /// That of the array.
+    /// That of the array; [`ALL_OTHERS`] of tasks that were cancelled together while they waited.
     index: usize,
     /// What the script adds to it.
     offset: usize,
@@ -272,7 +277,8 @@ struct Line {
     node: Option<String>,
 }
 
-/// A line in [`FORMAT`]. None for one that is not of an array.
+/// A line in [`FORMAT`]. None for one that is not of an array. Slurm takes the indices from tasks that it cancels by a list while they
+/// wait, as by `scancel 4711_[0-1]`: one line has all of them.
 fn line(text: &str) -> Option<Line> {
     let mut parts = text.splitn(6, '|').map(str::trim);
     let mut next = || parts.next();
@@ -280,7 +286,10 @@ fn line(text: &str) -> Option<Line> {
     let said = |text: &str| (!["", "None", "(null)", "N/A", "n/a"].contains(&text)).then(|| text.to_string());
     Some(Line {
         job: JobId(job.parse::<u64>().ok()?.to_string()),
-        index: index.parse().ok()?,
+        index: match index {
+            "N/A" if word.starts_with("CANCELLED") => ALL_OTHERS,
+            index => index.parse().ok()?,
+        },
         offset: offset(script),
         word: word.to_string(),
         reason: said(reason),

@@ -20,9 +20,10 @@ use crate::activity::signals::{self, Asked};
 use crate::activity::{Activity, console};
 use crate::devices;
 use crate::environment;
-use crate::error::{About, Error, ErrorKind, Result};
+use crate::error::{About, Error, ErrorKind, Result, cut_names};
 use crate::executors::pool;
 use crate::files::own;
+use crate::options::Options;
 use crate::runs::node_copy;
 use crate::{json, torch};
 
@@ -85,6 +86,8 @@ pub struct TaskProcess {
     /// Where its end is written.
     end: PathBuf,
     batch: Record,
+    /// Its name in progress lines.
+    name: String,
     /// Its name in the queue, if the environment gives it.
     id: Option<TaskId>,
     restarts: u32,
@@ -107,7 +110,8 @@ impl TaskProcess {
         let folder = job.parent().unwrap_or(Path::new(""));
         let (path, end) = (folder.join(batch::RECORD), batch::end(folder, index));
         let batch: Record = json::parse(&own::read(&path)?)
-            .map_err(|e| Error::in_file(&path, format!("this is not the record of a batch: {e}")))?;
+            .map_err(|e| Error::in_file(&path, format!("this is not the record of a batch: {}", cut_names(&e))))?;
+        batch.cluster.options.check("the cluster").map_err(|e| Error::in_file(&path, e.message))?;
         if let Some(cores) = cores(variable) {
             pool::set_cores(cores);
         }
@@ -123,7 +127,8 @@ impl TaskProcess {
         {
             console::warn(&format!("kept features are read from the store: {error}"));
         }
-        let process = TaskProcess { end, batch, id, restarts, node: node(variable), began: Instant::now() };
+        let name = batch.tasks.get(index).map_or_else(|| format!("task {index}"), |task| task.name.clone());
+        let process = TaskProcess { end, batch, name, id, restarts, node: node(variable), began: Instant::now() };
         console::warn(&process.first_line(index));
         Ok(process)
     }
@@ -153,7 +158,11 @@ impl TaskProcess {
             Err(error) if error.kind == ErrorKind::Interrupted && signals::first() == Some(Asked::Warned) => {
                 match self.put_back() {
                     Ok(said) => (PUT_BACK, None, said),
-                    Err(error) => (FAILED, Some(error), String::new()),
+                    // Seen alone, it says whose limit it was.
+                    Err(error) => {
+                        let message = format!("{}: {}", self.name, error.message);
+                        (FAILED, Some(Error { message, ..error }), String::new())
+                    }
                 }
             }
             Err(error) if error.kind == ErrorKind::Interrupted => {
@@ -164,7 +173,7 @@ impl TaskProcess {
         let said = match &error {
             Some(error) => {
                 let help = error.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-                format!("failed: {}: {}{help}", error.kind.code(), error.message)
+                format!("failed: {}: {error}{help}", error.kind.code())
             }
             None => said,
         };
@@ -193,11 +202,16 @@ impl TaskProcess {
         let ends = signals::ends();
         // This process was asked to stop; the command is not.
         let apart = Activity::background("requeue".into(), None);
-        let until = Instant::now() + Duration::from_secs(options.signal_before / 2);
+        // A record from elsewhere may have any number.
+        let until = Instant::now().checked_add(Duration::from_secs(options.signal_before / 2));
         let put = loop {
             match apart.enter(|| self.batch.cluster.requeue(id)) {
                 // A queue that does not answer may do so soon.
-                Err(error) if is_away(&error) && Instant::now() < until && signals::ends() == ends => {
+                Err(error)
+                    if is_away(&error)
+                        && until.is_none_or(|until| Instant::now() < until)
+                        && signals::ends() == ends =>
+                {
                     std::thread::sleep(RETRY);
                 }
                 put => break put,
@@ -211,7 +225,7 @@ impl TaskProcess {
             Err(error) => {
                 let message =
                     format!("the time limit is near, and {id} could not be put back into the queue: {}", error.message);
-                let help = "what is done is kept, and the same call puts it into the queue again";
+                let help = "what is done is kept";
                 Err(Error { message, help: Some(error.help.unwrap_or_else(|| help.into())), ..error })
             }
         }
@@ -234,9 +248,9 @@ fn too_often(restarts: u32, time: Option<&str>) -> Error {
         n => format!("it was put back {n} times, and requeues allows no more"),
     };
     let limit = time.map(|time| format!(" (time: \"{time}\")")).unwrap_or_default();
-    Error::argument(format!("the time limit{limit} comes before the end: {often}")).about_option("requeues").with_help(
-        "a longer time, or more requeues, lets it end; what is done is kept, and the same call goes on from it",
-    )
+    Error::argument(format!("the time limit{limit} comes before the end: {often}"))
+        .about_option("requeues")
+        .with_help("a longer time, or more requeues, lets it end; what is done is kept, and goes on from there")
 }
 
 /// How the last start ended, if it could say so.

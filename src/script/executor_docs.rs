@@ -19,7 +19,8 @@ const VALUES: &str = "  executor: \"here\"                this machine, the defa
   executor: slurm(#{...})         Slurm, with options given here on top of those
   executor: cluster(\"pbs\", #{...}) the same for another queue
 
-  Nothing of it is part of a run's id: results are the same wherever they are made, and the same call without it finds them.
+  Nothing of it is part of a run's id: the same call without it finds the runs. On a CPU the bits are
+  those of the same call with as many threads as a task has cores (the option threads).
 ";
 
 const WORDS: &str =

@@ -27,6 +27,9 @@ fn lines_of_squeue_are_read() {
     );
     assert_eq!(status("4|2|RUNNING|None|n[1-2]|(null)"), ("4_2".into(), TaskState::Running, None, some("n[1-2]")));
     // A job without an array, a line of a site's wrapper, a pending array that is not taken apart.
+    // Two tasks that waited, after `scancel 4_[0-1]`.
+    let cancelled = line("4|N/A|CANCELLED|JobHeldUser||/a/job.sh 1000").unwrap();
+    assert_eq!((cancelled.job.0.as_str(), cancelled.index), ("4", ALL_OTHERS));
     for text in ["9|N/A|PENDING|Priority||/a.sh", "CLUSTER: one", "", "5|[0-3]|PENDING|None||/a/job.sh"] {
         assert!(line(text).is_none(), "{text}");
     }
@@ -123,7 +126,12 @@ fn the_arguments_of_sbatch_are_whole() {
         time: Some("8:00:00".into()),
         parallel: 16,
         requeues: 0,
-        sbatch: BTreeMap::from([("exclusive".into(), None), ("mail-type".into(), Some("FAIL, END".into()))]),
+        sbatch: BTreeMap::from([
+            ("comment".into(), Some("".into())),
+            ("exclusive".into(), None),
+            ("hold".into(), Some("".into())),
+            ("mail-type".into(), Some("FAIL, END".into())),
+        ]),
         ..ClusterOptions::default()
     };
     let all = Slurm(&options).arguments(&submission, 0, &[0], &[]).unwrap();
@@ -135,7 +143,9 @@ fn the_arguments_of_sbatch_are_whole() {
         "--cpus-per-task=8",
         "--mem=32G",
         "--time=8:00:00",
+        "--comment=",
         "--exclusive",
+        "--hold",
         "--mail-type=FAIL, END",
     ];
     let missing: Vec<&&str> = expected.iter().filter(|argument| !all.iter().any(|a| a == **argument)).collect();

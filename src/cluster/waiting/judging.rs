@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::super::engine::{TaskId, TaskState, TaskStatus};
-use super::super::faults::Ended;
+use super::super::faults::{Ended, hopeless};
 use super::super::known::Place;
 use super::super::task::{PUT_BACK, STOPPED};
 use super::Waiting;
@@ -178,6 +178,22 @@ impl Waiting<'_> {
             batch: &self.known.batches[place.0],
             task: place.1,
             id: self.known.states.get(&place).map(|(id, _)| id),
+        }
+    }
+
+    /// Says once of each reason by which tasks may never begin that it is so.
+    pub(super) fn say_hopeless(&mut self) {
+        let places: BTreeSet<Place> = self.open().filter_map(|run| self.makers.get(run).copied()).collect();
+        for place in places {
+            let Some((_, status)) = self.known.states.get(&place) else { continue };
+            let word = status.reason.as_deref().filter(|_| status.state == TaskState::Queued).unwrap_or_default();
+            let Some(why) = hopeless(word) else { continue };
+            if self.hopeless.insert(word.to_string()) {
+                console::log(&format!(
+                    "{}: {why} ({word}); this request may never begin; cluster.stop() takes it out of the queue",
+                    self.about(place).called()
+                ));
+            }
         }
     }
 

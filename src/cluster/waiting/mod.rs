@@ -90,6 +90,8 @@ pub(super) fn run_in(
             outcome => outcome?,
         }
         waiting.conclude();
+    } else {
+        known::tidy(store, queue, cluster, |run| waiting.wanted.contains_key(run));
     }
     Ok(waiting.outcomes())
 }
@@ -126,6 +128,8 @@ struct Waiting<'a> {
     epochs: Epochs,
     /// Failures of earlier stages that were said.
     said: HashSet<Place>,
+    /// Reasons by which tasks may never begin, as far as they were said.
+    hopeless: HashSet<String>,
 }
 
 impl<'a> Waiting<'a> {
@@ -156,6 +160,7 @@ impl<'a> Waiting<'a> {
             changed: clock.now(),
             epochs: Epochs::of(tasks),
             said: HashSet::new(),
+            hopeless: HashSet::new(),
         }
     }
 
@@ -238,14 +243,11 @@ impl<'a> Waiting<'a> {
                 && !made.contains_key(run)
         };
         let tasks = missing(work, self.cluster, is_missing);
-        if !self.makers.is_empty() {
-            console::log(&format!(
-                "{} {} as {} since an earlier call; waiting for {}",
-                self.count(self.makers.len()),
-                if self.makers.len() == 1 { "goes on" } else { "go on" },
-                self.jobs(),
-                if self.makers.len() == 1 { "it" } else { "them" }
-            ));
+        let adopted = self.open().filter(|run| self.makers.contains_key(*run)).count();
+        if adopted > 0 {
+            let (go, it) = if adopted == 1 { ("goes", "it") } else { ("go", "them") };
+            let waits = if self.cluster.options.wait { format!("; waiting for {it}") } else { String::new() };
+            console::log(&format!("{} {go} on as {} since an earlier call{waits}", self.count(adopted), self.jobs()));
         }
         if tasks.is_empty() {
             return Ok(());
@@ -303,6 +305,7 @@ impl<'a> Waiting<'a> {
                     self.heard = Some(self.now());
                 }
                 self.say_earlier_failures();
+                self.say_hopeless();
                 pause = (2 * pause).min(LAST_PAUSE);
                 next_ask = self.now() + pause;
             }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::super::engine::{Engine, JobId, Submission, TaskId, TaskState, TaskStatus};
+use super::super::engine::{ALL_OTHERS, Engine, JobId, Submission, TaskId, TaskState, TaskStatus};
 use super::super::options::OnInterrupt;
 use super::super::task::Failed;
 use super::super::templates::Templates;
@@ -615,7 +615,35 @@ fn a_call_that_does_not_wait_says_where_the_work_is() {
     assert_eq!((played.submissions.borrow().len(), played.now()), (1, Duration::ZERO));
     played.makes(1);
     played.completes("4711", 0);
+    // A queue that does not say what it has leaves the batch.
+    played.away.set(true);
     assert!(played.run_with(&work(1), options()).unwrap()[0].is_ok());
+    assert_eq!(played.batches(), 1);
+    played.away.set(false);
+    assert!(played.run_with(&work(1), options()).unwrap()[0].is_ok());
+    assert_eq!(played.batches(), 0);
+    let asked = played.asked.get();
+    assert!(played.run_with(&work(1), options()).unwrap()[0].is_ok());
+    assert_eq!(played.asked.get(), asked);
+}
+
+#[test]
+fn tasks_that_were_cancelled_while_they_waited_are_seen_by_one_answer_for_all() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| {
+        p.makes(3);
+        p.completes("4711", 2);
+        p.states.borrow_mut().retain(|id, _| id.index == 2);
+        p.set("4711", ALL_OTHERS, TaskState::Cancelled, "CANCELLED", None);
+    });
+    let outcomes = played.run(&work(3)).unwrap();
+    let said = |n: usize| outcomes[n].as_ref().unwrap_err().message.clone();
+    assert_eq!(said(0), "teacher 1 (Slurm task 4711_0) was cancelled");
+    assert_eq!(said(1), "teacher 2 (Slurm task 4711_1) was cancelled");
+    assert!(outcomes[2].is_ok() && played.now().as_secs() < 30);
+    let row = &known::rows(&played.store, &played, &Cluster::slurm(ClusterOptions::default())).unwrap()[0];
+    assert_eq!((row.queued, row.running, row.done, row.failed), (0, 0, 1, 2));
 }
 
 #[test]
@@ -702,4 +730,9 @@ fn batches_are_listed_and_stopped() {
     assert_eq!(known::stop(&played.store, &played, &cluster).unwrap(), 2);
     assert_eq!(known::stop(&played.store, &played, &cluster).unwrap(), 0);
     assert_eq!(known::rows(&played.store, &played, &cluster).unwrap()[0].failed, 3);
+    // One that ended without its run, and one of which nothing is known any more.
+    played.completes("4711", 0);
+    played.states.borrow_mut().remove(&TaskId { job: JobId("4711".into()), index: 3 });
+    let row = &known::rows(&played.store, &played, &cluster).unwrap()[0];
+    assert_eq!((row.done, row.failed), (1, 3));
 }

@@ -3,7 +3,7 @@
 use rhai::Map;
 use serde_json::{Map as JsonMap, Value};
 
-use crate::cluster::{Cluster, ClusterOptions};
+use crate::cluster::{Cluster, ClusterOptions, OR_NUMBERS};
 use crate::error::{Error, Result};
 use crate::options::read;
 use crate::primitives::values::cluster::ClusterValue;
@@ -67,7 +67,12 @@ impl Parameter for Given {
     const OPTIONAL: bool = true;
 
     fn read(value: rhai::Dynamic, call: &Call) -> Result<Self> {
-        let map: Map = value.cast();
+        let mut map: Map = value.cast();
+        for key in OR_NUMBERS {
+            if let Some(number) = map.get(key).and_then(|value| value.as_int().ok()) {
+                map.insert(key.into(), number.to_string().into());
+            }
+        }
         options::parse::<ClusterOptions>(call.name, &map)?;
         let json = |(key, value): (&rhai::Identifier, &rhai::Dynamic)| {
             let json = options::to_json(value).map_err(|what| {
