@@ -110,6 +110,8 @@ fn thrown(value: &Dynamic) -> Error {
 pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
     let text = |key: &str| map.get(key).and_then(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string()));
     let whole = |key: &str| map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| u16::try_from(n).ok());
+    let number = |key: &str| map.get(key).and_then(|v| v.as_int().ok());
+    let length = || number("length").and_then(|n| usize::try_from(n).ok());
     let (name, message) = (text("error")?, text("message")?);
     let place = match (whole("line"), whole("position")) {
         (Some(line), Some(column)) if line > 0 => Position::new(line, column),
@@ -123,6 +125,8 @@ pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
         "ErrorPropertyNotFound" => EvalAltResult::ErrorPropertyNotFound(text("property").unwrap_or(said), none),
         "ErrorDotExpr" => EvalAltResult::ErrorDotExpr(message, none),
         "ErrorArithmetic" => EvalAltResult::ErrorArithmetic(message, none),
+        "ErrorArrayBounds" => EvalAltResult::ErrorArrayBounds(length()?, number("index")?, none),
+        "ErrorStringBounds" => EvalAltResult::ErrorStringBounds(length()?, number("index")?, none),
         "ErrorMismatchDataType" => EvalAltResult::ErrorMismatchDataType(text("requested")?, text("actual")?, none),
         name if name.starts_with("Error") => EvalAltResult::ErrorRuntime(lower_first(&message).into(), none),
         _ => return None,
@@ -588,14 +592,23 @@ fn members_of(kind: &str) -> &'static [&'static str] {
             "is_empty",
             "chars",
             "pad",
+            "format",
+            "matches",
+            "find_all",
+            "replace_all",
+            "split_by",
         ],
         "array" => &[
             "len", "push", "pop", "map", "filter", "reduce", "sort", "reverse", "contains", "index_of", "insert",
             "remove", "is_empty", "some", "all", "find", "append", "dedup", "extract", "for_each", "zip", "clear",
+            "sum", "mean", "std", "median", "max", "min", "join", "order",
         ],
         "map" => {
             &["len", "keys", "values", "contains", "remove", "is_empty", "mixin", "get", "set", "clear", "to_json"]
         }
+        "range" => &[
+            "map", "filter", "for_each", "reduce", "some", "all", "find", "zip", "sum", "mean", "to_array", "contains",
+        ],
         "integer" => &["to_float", "to_string", "abs", "sign", "is_odd", "is_even", "is_zero"],
         "number" => &[
             "to_int",

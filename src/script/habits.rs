@@ -231,13 +231,14 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
             };
         }
     }
-    if text.get(at.saturating_sub(2)..(at + 3).min(text.len())).is_some_and(|near| near.contains("\"\"\"")) {
-        let help = "a comment is written // or /* ... */, a string over several lines in `backticks`".to_string();
-        return habit(
-            all.get(here).map_or(at..at, |(r, _)| r.clone()),
-            "three quotes are no sign of this language",
-            help,
-        );
+    // """about"""
+    let is_text = |i: usize| all.get(i).is_some_and(|(_, piece)| matches!(piece, Piece::Text | Piece::Open));
+    let touching = |i: usize| all[i].0.end == all[i + 1].0.start;
+    for i in here.saturating_sub(3)..=here {
+        if is_text(i) && is_text(i + 1) && touching(i) && [word(i), word(i + 1)].contains(&"\"\"") {
+            let help = "a comment is written // or /* ... */, a string over several lines in `backticks`".to_string();
+            return habit(range(i, i + 1), "three quotes are no sign of this language", help);
+        }
     }
     let open = super::spans::open_bracket(text, all.get(here).map_or(text.len(), |(r, _)| r.start));
     let opened = open.as_ref().and_then(|open| all.iter().position(|(range, _)| range == open));
@@ -245,7 +246,10 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
     let caller = opened.and_then(|i| i.checked_sub(1)).filter(|&i| all[i].1 == Piece::Word).map(word);
     match (word(here), bracket) {
         // f(x, epochs=2)
-        ("=", "(") if word(here + 1) != "=" && all.get(here.wrapping_sub(1)).is_some_and(|p| p.1 == Piece::Word) => {
+        ("=", "(")
+            if !["=", ">"].contains(&word(here + 1))
+                && all.get(here.wrapping_sub(1)).is_some_and(|p| p.1 == Piece::Word) =>
+        {
             let (key, value) = (back(1), word(here + 1));
             let given = [",", "("].contains(&back(2));
             let before = opened.filter(|i| here - i > 2).map_or("", |_| "..., ");
@@ -255,6 +259,10 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
                 message: "arguments are not given by name".into(),
                 help: format!("options are a map: {name}({before}#{{{key}: {value}}})"),
             });
+        }
+        ("=", _) if word(here + 1) == ">" => {
+            let help = format!("a closure is written |{}| ...", back(1));
+            return habit(range(here, here + 1), "\"=>\" is no sign of this language", help);
         }
         // [x * 2 for x in a], {x: 1 for x in a}
         ("for", "[" | "{" | "(") if word(here + 2) == "in" && !["{", "}", ";"].contains(&back(1)) => {

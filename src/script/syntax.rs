@@ -130,7 +130,11 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
     }
     // A word or a habit of another language, here or just before.
     let near = [Some(here), spans::before(text, at)];
-    let foreign = near.into_iter().flatten().find_map(|range| {
+    // `print(x)` and `assert(x)` are words here too.
+    let is_call = |range: &Range<usize>| {
+        ["print", "assert"].contains(&&text[range.clone()]) && text[range.end..].trim_start().starts_with('(')
+    };
+    let foreign = near.into_iter().flatten().filter(|range| !is_call(range)).find_map(|range| {
         let (_, hint) = WORDS
             .iter()
             .find(|(word, _)| text.get(range.clone()) == Some(*word) && !text.contains(&format!("let {word}")))?;

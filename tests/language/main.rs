@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod experiments;
+mod ground;
 mod hostile_scripts;
 mod scripts;
 mod tables;

@@ -90,7 +90,9 @@ fn format(call: &Call, template: String, values: Vec<Dynamic>) -> Result<String>
     }
     text.push_str(rest);
     match used.iter().position(|used| !used) {
-        Some(unused) => Err(wrong(format!("no {{}} takes value {}, {}", unused + 1, show::short(&values[unused], 40)))),
+        Some(unused) => {
+            Err(wrong(format!("no {{}} takes value {} ({})", unused + 1, show::short(&values[unused], 40))))
+        }
         None => Ok(text),
     }
 }
