@@ -253,7 +253,7 @@ mod tests {
             ("let a = [1, 2]; let s = 0; a.for_each(|x| s += x * a.len()); s", "6"),
             ("let m = #{}; m.a = [3]; m[\"a\"].some(|x| m.a.len() < x)", "true"),
             ("fn f(a) { a.reduce(|s, x| s + x * a.len(), 0) } f([1, 2])", "6"),
-            ("let t = synthetic_labels(#{images: 9, labels: 3}); t.labels.filter(|l| t.labels.contains(l)).len()", "3"),
+            ("let t = synthetic_labels(#{images: 9, labels: 6}); t.labels.filter(|l| t.labels.contains(l)).len()", "6"),
             ("let a = [1]; let g = || a.map(|x| x + a.len()); g.call()", "[2]"),
         ] {
             assert_eq!(of(text).as_deref(), Ok(expected), "{text}");

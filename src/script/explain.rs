@@ -175,6 +175,12 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     if name.starts_with("anon$") {
         return wrong_closure(name, &types, place);
     }
+    let own = spans::functions(place.text);
+    if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
+        let parameters = parameters(signature).len();
+        return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len()))
+            .with_help(format!("it is {signature}"));
+    }
     let is_member = || {
         let kind = types.first().and_then(|t| vocabulary::find_kind(t));
         kind.is_some_and(|kind| kind.members.iter().any(|member| member.name() == name))
@@ -182,12 +188,6 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     if let Some(word) = vocabulary::find(name).filter(|_| !is_member()) {
         let help = format!("it is {}", word.signatures.join("\n"));
         return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);
-    }
-    let own = spans::functions(place.text);
-    if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
-        let parameters = parameters(signature).len();
-        return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len()))
-            .with_help(format!("it is {signature}"));
     }
     if let Some(variable) = place.variables.iter().find(|v| v.name == name) {
         let error =

@@ -260,6 +260,11 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
                 help: format!("options are a map: {name}({before}#{{{key}: {value}}})"),
             });
         }
+        // |_| 0
+        ("_", _) if back(1) == "|" || (back(1) == "," && word(here + 1) == "|") => {
+            let help = "a parameter that is not used has a name that begins with it, as |_i|".to_string();
+            return habit(range(here, here), "_ alone is no name", help);
+        }
         ("=", _) if word(here + 1) == ">" => {
             let help = format!("a closure is written |{}| ...", back(1));
             return habit(range(here, here + 1), "\"=>\" is no sign of this language", help);

@@ -77,8 +77,8 @@ fn random_numbers_follow_from_the_seed_alone() {
     assert_eq!(eval("let r = random(1); let s = r; r.uniform() == s.uniform()"), "false");
     assert_eq!(eval("random(1).uniform() == random(1).uniform()"), "true");
     assert_eq!(eval("let a = random(3).shuffle([1, 2, 3, 4]); a.sort(); a"), "[1, 2, 3, 4]");
-    assert_eq!(eval("let r = random(0); (0..200).map(|_| r.uniform(2, 3)).all(|x| x >= 2.0 && x < 3.0)"), "true");
-    assert_eq!(eval("let r = random(0); (0..200).map(|_| r.integer(-2, 1)).min()"), "-2");
+    assert_eq!(eval("let r = random(0); (0..200).map(|_i| r.uniform(2, 3)).all(|x| x >= 2.0 && x < 3.0)"), "true");
+    assert_eq!(eval("let r = random(0); (0..200).map(|_i| r.integer(-2, 1)).min()"), "-2");
     assert_eq!(refused("random(0).choice([])"), "choice: the array is empty");
     assert_eq!(refused("random(0).uniform(1, 1)"), "uniform: low must be below high; got 1 and 1");
 }

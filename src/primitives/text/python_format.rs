@@ -165,7 +165,7 @@ impl Spec {
             Some('g' | 'G') => general(magnitude, precision.max(1), self.alternate, false),
             _ => match self.precision {
                 Some(precision) => general(magnitude, precision.max(1), self.alternate, true),
-                None => shortest(magnitude),
+                None => shortest(magnitude, self.alternate),
             },
         };
         let written = if upper { written.to_uppercase() } else { written };
@@ -271,11 +271,14 @@ fn general(x: f64, precision: usize, alternate: bool, untyped: bool) -> String {
 }
 
 /// As Python's repr: the fewest digits that give the same number.
-fn shortest(x: f64) -> String {
+fn shortest(x: f64, alternate: bool) -> String {
     let written = format!("{x:e}");
     let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     match exponent.parse::<i32>().unwrap_or(0) {
-        exponent if x != 0.0 && !(-4..16).contains(&exponent) => with_exponent(digits, exponent),
+        exponent if x != 0.0 && !(-4..16).contains(&exponent) => match alternate && !digits.contains('.') {
+            true => with_exponent(&format!("{digits}."), exponent),
+            false => with_exponent(digits, exponent),
+        },
         _ => {
             let written = format!("{x}");
             if written.contains('.') { written } else { format!("{written}.0") }

@@ -131,16 +131,16 @@ mod tests {
     #[test]
     fn their_distributions_are_those_they_are_named_after() {
         let r = RandomValue::new(0);
-        let n = 20_000;
+        let n = 20_000_i64;
         let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
         let uniform: Vec<f64> = (0..n).map(|_| r.uniform()).collect();
         assert!(uniform.iter().all(|x| (0.0..1.0).contains(x)) && (mean(&uniform) - 0.5).abs() < 0.01);
         let normal: Vec<f64> = (0..n).map(|_| r.normal()).collect();
         let squares: Vec<f64> = normal.iter().map(|x| x * x).collect();
         assert!(mean(&normal).abs() < 0.03 && (mean(&squares) - 1.0).abs() < 0.05);
-        let mut counts = [0; 3];
+        let mut counts = [0_i64; 3];
         (0..n).for_each(|_| counts[r.below(3) as usize] += 1);
-        assert!(counts.iter().all(|c| (c - n / 3).abs() < 400), "{counts:?}");
+        assert!(counts.iter().all(|c| (*c - n / 3).abs() < 400), "{counts:?}");
         // Every one of the six orders of three items.
         let mut orders = std::collections::BTreeMap::new();
         for _ in 0..6000 {
