@@ -19,6 +19,9 @@ pub struct Permissions {
     /// With --untrusted, scripts may also read DIR, a folder or a file (repeatable)
     #[arg(long, global = true, value_name = "DIR")]
     allow_read: Vec<PathBuf>,
+    /// With --untrusted, scripts may also read the variable NAME of the environment (repeatable)
+    #[arg(long, global = true, value_name = "NAME")]
+    allow_env: Vec<String>,
     /// TorchScript files, which are programs, may run
     #[arg(long, global = true)]
     allow_code: bool,
@@ -61,7 +64,8 @@ impl Permissions {
         let weights = Places::from_environment().folders();
         let reads = libraries.iter().chain(&weights).chain(&self.allow_read).map(PathBuf::as_path).chain(beside);
         let writes = writes.iter().map(PathBuf::as_path).chain([store, &temporary]);
-        policy::set(Policy::untrusted(&reads.collect::<Vec<_>>(), &writes.collect::<Vec<_>>()));
+        let policy = Policy::untrusted(&reads.collect::<Vec<_>>(), &writes.collect::<Vec<_>>());
+        policy::set(Policy { environment: self.allow_env.clone(), ..policy });
         if self.allow_code {
             console::log("--allow-code has no effect with --untrusted: no TorchScript file runs");
         }

@@ -27,9 +27,13 @@ pub struct Policy {
     pub code: bool,
     /// Whether the script is not trusted: nobody is asked, and no permission is added later.
     pub untrusted: bool,
+    /// The variables of the environment that may be read if it is not trusted.
+    #[serde(default)]
+    pub environment: Vec<String>,
 }
 
-static POLICY: RwLock<Policy> = RwLock::new(Policy { reads: None, writes: None, code: true, untrusted: false });
+static POLICY: RwLock<Policy> =
+    RwLock::new(Policy { reads: None, writes: None, code: true, untrusted: false, environment: Vec::new() });
 /// Who is named in refusals.
 static SUBJECT: RwLock<String> = RwLock::new(String::new());
 /// The places, and files of TorchScript, that the person has refused.
@@ -41,13 +45,13 @@ impl Policy {
         let mut writes: Vec<PathBuf> = places.iter().filter_map(|place| resolved(place).ok()).collect();
         // With `/` as working folder the fence would enclose everything.
         writes.extend(std::env::current_dir().and_then(std::fs::canonicalize).ok().filter(|p| p.parent().is_some()));
-        Policy { reads: None, writes: Some(writes), code: false, untrusted: false }
+        Policy { reads: None, writes: Some(writes), code: false, untrusted: false, environment: vec![] }
     }
 
     /// Reading is allowed under `reads` and where writing is; writing under `writes` alone.
     pub fn untrusted(reads: &[&Path], writes: &[&Path]) -> Policy {
         let all = |places: &[&Path]| places.iter().filter_map(|place| resolved(place).ok()).collect::<Vec<_>>();
-        Policy { reads: Some(all(reads)), writes: Some(all(writes)), code: false, untrusted: true }
+        Policy { reads: Some(all(reads)), writes: Some(all(writes)), code: false, untrusted: true, environment: vec![] }
     }
 }
 
@@ -134,6 +138,16 @@ pub fn check_read(path: &Path) -> Result<()> {
         true => Ok(()),
         false => Err(refusal("read", path).with_help(option("read", &place_of(&resolved(path)?)))),
     }
+}
+
+/// Errors: Argument, if scripts may not read this variable of the environment.
+pub fn check_environment(name: &str) -> Result<()> {
+    let policy = POLICY.read();
+    if !policy.untrusted || policy.environment.iter().any(|allowed| allowed == name) {
+        return Ok(());
+    }
+    let message = format!("{} may not read the variable {name} of the environment", subject());
+    Err(Error::new(ErrorKind::Io, message).about_name(name).with_help(format!("--allow-env={name} allows it")))
 }
 
 /// The path at which `path` is written, behind all links. The person at the prompt is asked for a place outside the fence.

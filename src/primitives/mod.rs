@@ -14,14 +14,17 @@ use crate::script::word::Word;
 
 mod evaluation;
 mod figures;
+mod files;
 mod graph;
 mod jobs;
 mod labels;
 mod models;
+mod numbers;
 mod parameters;
 mod runs;
 mod scripting;
 mod tensors;
+mod text;
 mod training;
 pub mod values;
 
@@ -85,6 +88,43 @@ macro_rules! words {
             &jobs::plan::WORD,
             &jobs::slurm::WORD,
             &jobs::slurm::CLUSTER,
+            &numbers::statistics::SUM,
+            &numbers::statistics::MEAN,
+            &numbers::statistics::STD,
+            &numbers::statistics::MEDIAN,
+            &numbers::statistics::MAX,
+            &numbers::statistics::MIN,
+            &numbers::round::WORD,
+            &numbers::elementary::FLOOR,
+            &numbers::elementary::CEIL,
+            &numbers::elementary::ABS,
+            &numbers::elementary::SQRT,
+            &numbers::elementary::EXP,
+            &numbers::elementary::LOG,
+            &numbers::elementary::LN,
+            &numbers::elementary::LOG2,
+            &numbers::elementary::LOG10,
+            &numbers::elementary::SIN,
+            &numbers::elementary::COS,
+            &numbers::elementary::TAN,
+            &numbers::elementary::TANH,
+            &numbers::powers::POW,
+            &numbers::powers::DIV,
+            &numbers::random::WORD,
+            &text::format::WORD,
+            &text::joining::JOIN,
+            &text::joining::REPEAT,
+            &text::patterns::MATCHES,
+            &text::patterns::FIND_ALL,
+            &text::patterns::REPLACE_ALL,
+            &text::patterns::SPLIT_BY,
+            &files::text::READ,
+            &files::text::WRITE,
+            &files::json::READ,
+            &files::json::WRITE,
+            &files::list_files::WORD,
+            &files::environment::WORD,
+            &files::now::WORD,
             &scripting::assert::WORD,
             &scripting::arg::WORD,
             &scripting::sleep::WORD,
@@ -112,6 +152,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<crate::plots::Figure>(),
     Kind::of::<values::tensor::TensorValue>(),
     Kind::of::<values::loss::LossValue>(),
+    Kind::of::<values::random::RandomValue>(),
     Kind::of::<values::run::RunValue>(),
     Kind::of::<values::background_call::BackgroundCallValue>(),
     Kind::of::<values::plan::PlanValue>(),

@@ -1,5 +1,7 @@
 //! The state of the prompt: evaluates inputs, shows and numbers their values, keeps those that worked.
 
+use std::collections::BTreeSet;
+
 use colored::Colorize;
 use rhai::Dynamic;
 
@@ -7,6 +9,7 @@ use super::terminal::{rendered, width};
 use super::{figures, last_values, pager};
 use crate::files::policy;
 use crate::plots::Figure;
+use crate::script::check::{self, Trap};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::show;
@@ -28,11 +31,20 @@ pub struct Prompt<'s> {
     pub figures: figures::Mode,
     /// How many values were shown.
     numbered: usize,
+    /// Of which the user was warned.
+    warned: BTreeSet<Trap>,
 }
 
 impl<'s> Prompt<'s> {
     pub fn new(session: &'s mut Session) -> Self {
-        Prompt { session, kept: vec![], failure: None, figures: figures::Mode::Auto, numbered: 0 }
+        Prompt {
+            session,
+            kept: vec![],
+            failure: None,
+            figures: figures::Mode::Auto,
+            numbered: 0,
+            warned: BTreeSet::new(),
+        }
     }
 
     /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
@@ -40,8 +52,19 @@ impl<'s> Prompt<'s> {
     pub fn evaluate(&mut self, line: &str, name: &str) {
         policy::set_subject(name);
         let line = last_values::with_ans(line);
+        self.warn(&line, name);
         let outcome = self.session.eval(&line, name);
         self.take(line, outcome);
+    }
+
+    /// Warns, once of each kind, of what probably means something else.
+    fn warn(&mut self, line: &str, name: &str) {
+        for (trap, finding) in check::traps(self.session, line, name) {
+            if self.warned.insert(trap) {
+                let help = finding.help.map_or(String::new(), |help| format!(" ({help})"));
+                say_error!("{}", format!("warning: {}{help}", finding.message).yellow());
+            }
+        }
     }
 
     /// Shows the outcome of an input.

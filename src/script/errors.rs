@@ -131,14 +131,20 @@ impl Failure {
             }
         }
         let text = sources.text(&source);
-        let mut failure = Failure::at(error, text.as_deref(), variables, in_function);
+        let mut failure = Failure::at(error, text.as_deref(), variables, in_function, &|name| sources.parameters(name));
         failure.source = text.map(|text| NamedSource::new(source, text));
         failure.chain = chain;
         failure
     }
 
     /// The sentence and the underlined part of `text`.
-    fn at(error: EvalAltResult, text: Option<&str>, variables: &[Variable], in_function: bool) -> Self {
+    fn at(
+        error: EvalAltResult,
+        text: Option<&str>,
+        variables: &[Variable],
+        in_function: bool,
+        closures: &dyn Fn(&str) -> Option<explain::Parameters>,
+    ) -> Self {
         let known = text.unwrap_or_default();
         let position = match &error {
             // An error that a script caught and throws again is shown at its first place.
@@ -158,8 +164,15 @@ impl Failure {
             };
         }
         let ours = matches!(&error, EvalAltResult::ErrorRuntime(value, _) if value.is::<Raised>());
-        let at = spans::offset(known, position);
-        let mut failure = explain::explain(error, &explain::Place { variables, text: known, at, in_function });
+        let at = match &error {
+            // Rhai does not say where.
+            EvalAltResult::ErrorDataRace(message, pos) if pos.is_none() => {
+                message.split('\'').nth(1).and_then(|method| explain::receiver(known, method)).map(|range| range.start)
+            }
+            _ => spans::offset(known, position),
+        };
+        let mut failure =
+            explain::explain(error, &explain::Place { variables, text: known, at, in_function, closures });
         let about = failure.about.take();
         let span = at.map(|at| {
             let part = about.as_ref().filter(|_| ours).and_then(|about| spans::about(known, at, about));

@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::errors::{Raised, StopRequest};
-use super::vocabulary;
-use super::{spans, syntax};
+use super::{copies, habits, spans, syntax, vocabulary};
 use crate::error::{About, Error, ErrorKind, nearest};
 
 /// A variable of the script's top level: its name, its type as a user knows it, and for a map its keys.
@@ -26,6 +25,16 @@ pub struct Place<'a> {
     pub at: Option<usize>,
     /// Inside a function, which does not see the script's variables.
     pub in_function: bool,
+    /// The parameters of closures, as they are written.
+    pub closures: &'a dyn Fn(&str) -> Option<Parameters>,
+}
+
+/// The parameters of a closure.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    /// Variables that it captured, which come before its parameters.
+    pub captured: usize,
+    pub names: Vec<String>,
 }
 
 /// The sentence for an error that is not one of our own.
@@ -58,6 +67,11 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
             Error::argument(format!("\"{name}\" is a constant and cannot be given another value"))
         }
         EvalAltResult::ErrorArithmetic(message, _) => arithmetic(&message),
+        EvalAltResult::ErrorUnboundThis(_) => Error::argument("this is no value here").with_help(
+            "this is the map that a closure is called on, or the item in a closure without parameters: a.for_each(|| this *= 2); \
+             a parameter holds the item as well: a.for_each(|x| print(x))",
+        ),
+        EvalAltResult::ErrorDataRace(message, _) => in_use(&message, place),
         EvalAltResult::ErrorTooManyOperations(_) => Error::argument("the script ran too many operations"),
         EvalAltResult::ErrorStackOverflow(_) => {
             Error::argument("functions call each other too deeply").with_help("is there a recursion without an end?")
@@ -72,6 +86,11 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
     }
 }
 
+/// The sentence for an error whose place is not known.
+pub fn alone(error: EvalAltResult) -> Error {
+    explain(error, &Place { variables: &[], text: "", at: None, in_function: false, closures: &|_| None })
+}
+
 /// A value that the script threw. An error of Rhai's own that it caught and throws again is explained as if uncaught.
 fn thrown(value: &Dynamic) -> Error {
     let kind = ErrorKind::Thrown;
@@ -79,8 +98,7 @@ fn thrown(value: &Dynamic) -> Error {
         return Error::new(kind, if text.is_empty() { "the script threw an empty string" } else { text.as_str() });
     }
     if let Some((error, _)) = value.as_map_ref().ok().and_then(|map| caught(&map)) {
-        let nowhere = Place { variables: &[], text: "", at: None, in_function: false };
-        return explain(error, &nowhere);
+        return alone(error);
     }
     match value.is_unit() {
         true => Error::new(kind, "the script stopped with throw"),
@@ -92,6 +110,8 @@ fn thrown(value: &Dynamic) -> Error {
 pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
     let text = |key: &str| map.get(key).and_then(|v| v.as_immutable_string_ref().ok().map(|s| s.to_string()));
     let whole = |key: &str| map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| u16::try_from(n).ok());
+    let number = |key: &str| map.get(key).and_then(|v| v.as_int().ok());
+    let length = || number("length").and_then(|n| usize::try_from(n).ok());
     let (name, message) = (text("error")?, text("message")?);
     let place = match (whole("line"), whole("position")) {
         (Some(line), Some(column)) if line > 0 => Position::new(line, column),
@@ -105,6 +125,8 @@ pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
         "ErrorPropertyNotFound" => EvalAltResult::ErrorPropertyNotFound(text("property").unwrap_or(said), none),
         "ErrorDotExpr" => EvalAltResult::ErrorDotExpr(message, none),
         "ErrorArithmetic" => EvalAltResult::ErrorArithmetic(message, none),
+        "ErrorArrayBounds" => EvalAltResult::ErrorArrayBounds(length()?, number("index")?, none),
+        "ErrorStringBounds" => EvalAltResult::ErrorStringBounds(length()?, number("index")?, none),
         "ErrorMismatchDataType" => EvalAltResult::ErrorMismatchDataType(text("requested")?, text("actual")?, none),
         name if name.starts_with("Error") => EvalAltResult::ErrorRuntime(lower_first(&message).into(), none),
         _ => return None,
@@ -118,6 +140,9 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
     if place.in_function && known {
         return Error::argument(format!("\"{name}\" is a variable of the script, which a function does not see"))
             .with_help(format!("pass it as an argument, or define it as `const {name}` and write `global::{name}`"));
+    }
+    if let Some(help) = habits::variable(name, place.text, place.at).filter(|_| !known) {
+        return Error::argument(format!("there is no variable \"{name}\"")).with_help(help);
     }
     if words().any(|w| w == name) || spans::functions(place.text).iter().any(|(f, _)| f == name) {
         return Error::argument(format!("\"{name}\" is a function: call it, as in {name}(...)"));
@@ -148,18 +173,21 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
         return no_operator(name, &types);
     }
     if name.starts_with("anon$") {
-        let arguments = counted(types.len(), "argument");
-        return Error::argument(format!("this closure is called with {arguments} {came} and takes another number"));
-    }
-    if let Some(word) = vocabulary::find(name) {
-        let help = format!("it is {}", word.signatures.join("\n"));
-        return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);
+        return wrong_closure(name, &types, place);
     }
     let own = spans::functions(place.text);
     if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
         let parameters = parameters(signature).len();
         return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len()))
             .with_help(format!("it is {signature}"));
+    }
+    let is_member = || {
+        let kind = types.first().and_then(|t| vocabulary::find_kind(t));
+        kind.is_some_and(|kind| kind.members.iter().any(|member| member.name() == name))
+    };
+    if let Some(word) = vocabulary::find(name).filter(|_| !is_member()) {
+        let help = format!("it is {}", word.signatures.join("\n"));
+        return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);
     }
     if let Some(variable) = place.variables.iter().find(|v| v.name == name) {
         let error =
@@ -193,7 +221,9 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
             members.iter().copied().chain(words).chain(own.iter().map(|(f, _)| f.as_str())),
         );
         error.message = format!("there is no function {name} for {came}");
-        if !error.help.as_ref().is_some_and(|h| h.starts_with("did you")) {
+        if let Some(help) = habits::function(name, &types) {
+            error.help = Some(help);
+        } else if !error.help.as_ref().is_some_and(|h| h.starts_with("did you")) {
             error.help = Some(format!("{} has: {}", vocabulary::a_user_name(kind.name), members.join(", ")));
         }
         return error;
@@ -201,9 +231,67 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     let built_in = types.first().map_or(&[][..], |kind| members_of(kind));
     let known = words.chain(own.iter().map(|(f, _)| f.as_str())).chain(built_in.iter().copied());
     let error = Error::argument(format!("there is no function {name}{came}"));
+    if let Some(help) = habits::function(name, &types) {
+        return error.with_help(help);
+    }
     match nearest(name, known) {
         Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
         _ => error,
+    }
+}
+
+/// A closure that is called with too few or too many arguments.
+fn wrong_closure(name: &str, types: &[String], place: &Place) -> Error {
+    let Some(parameters) = (place.closures)(name) else {
+        let came = counted(types.len(), "argument");
+        return Error::argument(format!("this closure is called with {came} and takes another number"));
+    };
+    let came = types.get(parameters.captured..).unwrap_or_default();
+    let kinds = match came {
+        [] => String::new(),
+        came => format!(" ({})", came.join(", ")),
+    };
+    let takes = counted(parameters.names.len(), "argument");
+    let written = format!("|{}|", parameters.names.join(", "));
+    Error::argument(format!("the closure {written} takes {takes}; it is called with {}{kinds}", came.len()))
+}
+
+/// Rhai: `argument #1 of function 'filter'`.
+fn in_use(message: &str, place: &Place) -> Error {
+    let method = message.split('\'').nth(1);
+    let variable = method.and_then(|method| receiver(place.text, method));
+    match (variable, method) {
+        (Some(range), Some(method)) => copies::in_use(&place.text[range], method),
+        _ => Error::argument("a closure reads a variable while a method works on it")
+            .with_help("read a copy in the closure: let copy = variable;"),
+    }
+}
+
+/// The variable that the first call of a method in a text is written behind.
+pub fn receiver(text: &str, method: &str) -> Option<std::ops::Range<usize>> {
+    let all = spans::pieces(text);
+    let word = |i: usize| all.get(i).map_or("", |(range, _)| &text[range.clone()]);
+    let call = (2..all.len()).find(|&i| word(i) == method && word(i - 1) == "." && word(i + 1) == "(")?;
+    let mut first = call - 2;
+    loop {
+        // An index or a call before the dot is passed over as a whole.
+        let mut depth = 0;
+        while first > 0 {
+            match word(first) {
+                "]" | ")" => depth += 1,
+                "[" | "(" => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 && !["[", "("].contains(&word(first)) {
+                break;
+            }
+            first -= 1;
+        }
+        if first >= 2 && word(first - 1) == "." {
+            first -= 2;
+        } else {
+            return (all.get(first)?.1 == spans::Piece::Word).then(|| all[first].0.clone());
+        }
     }
 }
 
@@ -321,8 +409,17 @@ fn no_operator(name: &str, types: &[String]) -> Error {
     let sign = if ["==", "!=", "<=", ">="].contains(&name) { name } else { name.trim_end_matches('=') };
     let error = Error::argument(format!("\"{sign}\" does not take {}", kinds.join(" and ")));
     match (name, types) {
-        ("+" | "+=", [a, b]) if a == "array" || b == "array" => {
-            error.with_help("arrays are joined with arrays; one item is added with push")
+        ("+" | "+=", [a, b]) if a == "array" || b == "array" => error.with_help(
+            "arrays are joined with arrays; one item is added with push, a number to every item with a.map(|x| x + 1)",
+        ),
+        ("%", [a, _]) if a == "string" => {
+            error.with_help("values are put into a string with format(\"{} images\", 3) or `${3} images`")
+        }
+        ("*", [a, b]) if [a, b].contains(&&"string".to_string()) && [a, b].contains(&&"integer".to_string()) => {
+            error.with_help("a string is repeated with repeat(text, n)")
+        }
+        ("+" | "-" | "*" | "/" | "**", [a, b]) if a == "array" || b == "array" => {
+            error.with_help(format!("an array is no vector: a.map(|x| x {sign} 2), or tensor(a) {sign} 2"))
         }
         ("/" | "*" | "-" | "%", [a, b]) if [a, b].contains(&&"string".to_string()) => {
             error.with_help("a number is read from a string with parse_int or parse_float")
@@ -411,6 +508,9 @@ fn mismatch(expected: &str, came: &str) -> Error {
     match (&expected[..], &came[..]) {
         ("boolean", "integer" | "number") => error.with_help("a condition is true or false, as n != 0"),
         ("boolean", "nothing") => error.with_help("a condition is true or false, as value != ()"),
+        ("integer", "range") => {
+            error.with_help("a part of an array is a.extract(0..2), of a string a.sub_string(0..2)")
+        }
         ("number", "integer") => {
             error.with_help("an integer becomes a number with a decimal point, 1.0, or with to_float()")
         }
@@ -492,14 +592,23 @@ fn members_of(kind: &str) -> &'static [&'static str] {
             "is_empty",
             "chars",
             "pad",
+            "format",
+            "matches",
+            "find_all",
+            "replace_all",
+            "split_by",
         ],
         "array" => &[
             "len", "push", "pop", "map", "filter", "reduce", "sort", "reverse", "contains", "index_of", "insert",
             "remove", "is_empty", "some", "all", "find", "append", "dedup", "extract", "for_each", "zip", "clear",
+            "sum", "mean", "std", "median", "max", "min", "join", "order",
         ],
         "map" => {
             &["len", "keys", "values", "contains", "remove", "is_empty", "mixin", "get", "set", "clear", "to_json"]
         }
+        "range" => &[
+            "map", "filter", "for_each", "reduce", "some", "all", "find", "zip", "sum", "mean", "to_array", "contains",
+        ],
         "integer" => &["to_float", "to_string", "abs", "sign", "is_odd", "is_even", "is_zero"],
         "number" => &[
             "to_int",

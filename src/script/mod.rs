@@ -8,9 +8,12 @@
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `parsing`: from a text to its syntax tree
+//! - `iteration`: methods that go over the items of ranges and arrays
+//! - `copies`: method calls whose closure reads the variable that they are called on
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
 //!   text is underlined; `snippet`: long lines cut
+//! - `habits`: what people of other languages write, and how it is written here
 //! - `tokens`: the tokens of a text, which may be unfinished
 //! - `fingerprint`: the identity of a closure's code
 //! - `modules`: where `import` looks
@@ -26,13 +29,16 @@ pub mod arguments;
 pub mod background;
 pub mod call;
 pub mod check;
+mod copies;
 pub mod docs;
 pub mod errors;
 mod executor_docs;
 pub mod explain;
 pub mod fingerprint;
+mod habits;
 mod head_docs;
 pub mod host;
+mod iteration;
 pub mod kind;
 pub mod library_tests;
 pub mod limits;

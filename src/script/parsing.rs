@@ -2,6 +2,7 @@
 
 use rhai::{AST, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Position, Scope};
 
+use super::copies;
 use super::errors::raise;
 use super::tokens::{self, Piece};
 use crate::activity::interrupt;
@@ -12,10 +13,14 @@ use crate::error::Error;
 /// Errors: the parser's; a comment that nothing closes, at its beginning; more than [`DECLARATIONS`] variables.
 pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<EvalAltResult>> {
     bounded(text)?;
-    let ast = engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {
-        true => raise(Error::interrupted()),
-        false => Box::new(EvalAltResult::from(error)),
-    })?;
+    let compile = || {
+        engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {
+            true => raise(Error::interrupted()),
+            false => Box::new(EvalAltResult::from(error)),
+        })
+    };
+    let ast = compile()?;
+    let ast = copies::parse(ast, scope, compile)?;
     match open_comment(engine, text) {
         None => Ok(ast),
         Some(at) => Err(Box::new(unclosed(text, at).into())),

@@ -2,18 +2,22 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLevel, Scope, Stmt, Token};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLevel, Scope, ScriptFuncDef, Stmt, Token};
 
+use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
-use super::explain::Variable;
+use super::explain::{self, Variable};
 use super::host::Host;
+use super::iteration;
 use super::limits::{self, Bounds};
 use super::modules;
 use super::parsing;
+use super::spans::{self, Piece};
 use super::vocabulary;
 use crate::activity::console;
 use crate::activity::{interrupt, panics};
@@ -24,7 +28,14 @@ const OPERATIONS_A_TURN: u64 = 1024;
 
 /// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
 #[derive(Clone, Default)]
-pub struct Sources(Rc<RefCell<Vec<(String, String)>>>, Rc<RefCell<BTreeMap<String, String>>>);
+pub struct Sources(Rc<RefCell<Vec<(String, String)>>>, Rc<RefCell<BTreeMap<String, Closure>>>);
+
+/// A closure that a text defines.
+struct Closure {
+    /// The name of the text.
+    text: String,
+    parameters: explain::Parameters,
+}
 
 impl Sources {
     pub fn add(&self, name: &str, text: &str) {
@@ -35,13 +46,23 @@ impl Sources {
 
     /// Records the text of each closure: closures run under the name of their caller.
     pub fn add_closures(&self, name: &str, ast: &AST) {
-        let closures = ast.iter_functions().filter(|f| f.name.starts_with("anon$"));
-        self.1.borrow_mut().extend(closures.map(|f| (f.name.to_string(), name.to_string())));
+        let text = self.text(name).unwrap_or_default();
+        let pieces = std::cell::OnceCell::new();
+        let closures = ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")).map(|f| {
+            let parameters = parameters(f, &text, pieces.get_or_init(|| spans::pieces(&text)));
+            (f.name.to_string(), Closure { text: name.to_string(), parameters })
+        });
+        self.1.borrow_mut().extend(closures);
+    }
+
+    /// The parameters of a closure.
+    pub fn parameters(&self, function: &str) -> Option<explain::Parameters> {
+        self.1.borrow().get(function).map(|closure| closure.parameters.clone())
     }
 
     /// The name of the text that a closure is written in.
     pub fn closure(&self, function: &str) -> Option<String> {
-        self.1.borrow().get(function).cloned()
+        self.1.borrow().get(function).map(|closure| closure.text.clone())
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
@@ -59,6 +80,22 @@ impl Sources {
         let defines = |text: &str| text.contains(&definition);
         self.0.borrow().iter().rev().find(|(_, text)| defines(text)).map(|(name, _)| name.clone())
     }
+}
+
+/// The parameters that a closure was written with. Rhai puts the captured variables before them.
+fn parameters(closure: &ScriptFuncDef, text: &str, pieces: &[(Range<usize>, Piece)]) -> explain::Parameters {
+    let all: Vec<String> = closure.params.iter().map(|p| p.to_string()).collect();
+    let begin = spans::offset(text, closure.body.start_position()).unwrap_or(text.len());
+    // The names between the last two bars before the body.
+    let before = pieces.partition_point(|(range, _)| range.start < begin);
+    let is_bar = |i: &usize| &text[pieces[*i].0.clone()] == "|";
+    let mut bars = (0..before).rev().filter(is_bar);
+    let written = match (bars.next(), bars.next()) {
+        (Some(close), Some(open)) => pieces[open..close].iter().filter(|(_, piece)| *piece == Piece::Word).count(),
+        _ => 0,
+    };
+    let captured = all.len().saturating_sub(written);
+    explain::Parameters { captured, names: all[captured..].to_vec() }
 }
 
 /// One user's language state: engine, variables, functions and imports that live from one line to the next.
@@ -88,12 +125,14 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.set_fail_on_invalid_map_property(true);
     // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
-    engine.on_parse_token(|token, _, _| match token {
+    engine.on_parse_token(|token, place, _| match token {
         // Rhai looks through all names in scope at each variable: a long text takes long.
         _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
-        token => token,
+        token => copies::token(token, place),
     });
+    copies::install(&mut engine);
+    iteration::install(&mut engine, host.limits());
     let (weak, bounded) = (Rc::downgrade(host), host.bounds.get().is_some());
     engine.on_progress(move |operations| {
         if operations.is_multiple_of(OPERATIONS_A_TURN)

@@ -2,7 +2,7 @@
 
 use rhai::Dynamic;
 
-use super::vocabulary;
+use super::{explain, vocabulary};
 
 /// The name of a value's type as a user knows it: `Partition`, `array`, `integer`.
 pub fn type_name(value: &Dynamic) -> String {
@@ -39,6 +39,9 @@ pub fn show(value: &Dynamic) -> String {
         return lay_out("[", items, "]", more);
     }
     if let Ok(map) = value.as_map_ref() {
+        if let Some((error, _)) = explain::caught(&map) {
+            return explain::alone(error).message;
+        }
         let items: Vec<String> = map.iter().take(MOST).map(|(k, v)| format!("{k}: {}", show(v))).collect();
         let more = map.len().saturating_sub(MOST);
         return lay_out("#{", items, "}", more);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rhai::{LexError, ParseErrorType, Position};
 
+use super::habits::{self, SIGNS, WORDS};
 use super::parsing::COMMENT;
 use super::spans;
 use crate::error::Error;
@@ -14,36 +15,6 @@ pub struct Unreadable {
     pub span: Option<Range<usize>>,
     pub open: Option<Range<usize>>,
 }
-
-/// Words of other languages, and how this language writes the same.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("def", "a function is written fn name(a, b) { ... }"),
-    ("function", "a function is written fn name(a, b) { ... }"),
-    ("func", "a function is written fn name(a, b) { ... }"),
-    ("lambda", "a closure is written |x| x + 1"),
-    ("var", "a variable is made with let"),
-    ("from", "a library is imported as in import \"method\" as method;"),
-    ("and", "both conditions are written a && b"),
-    ("or", "one of two conditions is written a || b"),
-    ("not", "the opposite of a condition is written !a"),
-    ("elif", "further conditions are written else if"),
-    ("None", "nothing is written ()"),
-    ("null", "nothing is written ()"),
-];
-
-/// The same for signs.
-const SIGNS: &[(&str, &str)] = &[
-    ("===", "two values are compared with =="),
-    ("!==", "two values are compared with !="),
-    ("->", "the kind of a function's result is not declared: fn name(a, b) { ... }"),
-    ("<-", "a value is given with =; smaller or equal is <="),
-    (":=", "a value is given with ="),
-    (":;", "a function of a library is written library::name"),
-    ("::<", "a function of a library is written library::name"),
-    ("(*", "a comment is written /* ... */ or // to the end of the line"),
-    ("*)", "a comment is written /* ... */ or // to the end of the line"),
-    ("#", "a map is written #{ key: value }, a comment // to the end of the line"),
-];
 
 /// The sentence for a text that the parser refused at `pos`.
 pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
@@ -109,6 +80,13 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
             };
             (format!("expected {token} {why}; {came}"), help)
         }
+        ParseErrorType::UnknownOperator(sign) => (
+            format!("\"{sign}\" is no sign of this language"),
+            SIGNS.iter().find(|(known, _)| known == sign).map(|(_, instead)| instead.to_string()),
+        ),
+        ParseErrorType::Reserved(word) if let Some((_, instead)) = SIGNS.iter().find(|(sign, _)| sign == word) => {
+            (format!("\"{word}\" is no sign of this language"), Some(instead.to_string()))
+        }
         ParseErrorType::Reserved(word) => {
             (format!("{} is a word of the language and cannot be a name", in_quotes(word)), None)
         }
@@ -150,15 +128,24 @@ pub fn explain(kind: &ParseErrorType, pos: Position, text: &str) -> Unreadable {
     if matches!(kind, ParseErrorType::BadInput(LexError::ImproperSymbol(sign, _)) if sign == COMMENT) {
         span = at..(at + COMMENT.len()).min(text.len());
     }
-    // A word of another language, here or just before.
+    // A word or a habit of another language, here or just before.
     let near = [Some(here), spans::before(text, at)];
-    let foreign = near.into_iter().flatten().find_map(|range| {
-        let (_, hint) = ELSEWHERE
+    // `print(x)` and `assert(x)` are words here too.
+    let is_call = |range: &Range<usize>| {
+        ["print", "assert"].contains(&&text[range.clone()]) && text[range.end..].trim_start().starts_with('(')
+    };
+    let foreign = near.into_iter().flatten().filter(|range| !is_call(range)).find_map(|range| {
+        let (_, hint) = WORDS
             .iter()
             .find(|(word, _)| text.get(range.clone()) == Some(*word) && !text.contains(&format!("let {word}")))?;
         Some((range, *hint))
     });
-    if let Some((range, hint)) = foreign {
+    if let Some(habit) = habits::at(text, at) {
+        message = habit.message;
+        span = habit.span;
+        open = None;
+        help = Some(habit.help);
+    } else if let Some((range, hint)) = foreign {
         message = format!("\"{}\" is no word of this language", &text[range.clone()]);
         span = range;
         open = None;
@@ -179,6 +166,11 @@ fn lexical(error: &LexError) -> (String, Option<String>) {
     match error {
         LexError::UnexpectedInput(sign) if [")", "]", "}"].contains(&sign.as_str()) => {
             (format!("this \"{sign}\" closes nothing"), None)
+        }
+        LexError::UnexpectedInput(sign)
+            if let Some((_, instead)) = SIGNS.iter().find(|(foreign, _)| foreign == sign) =>
+        {
+            (format!("\"{sign}\" is no sign of this language"), Some(instead.to_string()))
         }
         LexError::UnexpectedInput(sign) => (format!("{} is not allowed here", in_quotes(sign)), None),
         LexError::ImproperSymbol(sign, _) if sign == COMMENT => (

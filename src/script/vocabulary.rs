@@ -1,11 +1,12 @@
 //! The words and kinds of the language. They are installed once, by the layer above that defines them.
 
+use std::any::TypeId;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
 use rhai::{Dynamic, Engine, Module};
 
-use super::call::WordRegistrar;
+use super::call::{MOST_VALUES, WordRegistrar};
 use super::host::Host;
 use super::kind::Kind;
 use super::show;
@@ -66,6 +67,15 @@ pub fn register(engine: &mut Engine, host: &Rc<Host>) {
     // Rhai's own for these two shows all digits, and keys in quotes.
     engine.register_fn("print", |value: rhai::Array| show::plain(&value.into()));
     engine.register_fn("print", |value: rhai::Map| show::plain(&value.into()));
+    // Several values stand on one line, with a blank between them.
+    for n in 2..=MOST_VALUES {
+        engine.register_raw_fn("print", vec![TypeId::of::<Dynamic>(); n], |_, values: &mut [&mut Dynamic]| {
+            let shown: Vec<String> = values.iter().map(|value| show::plain(value)).collect();
+            Ok(rhai::ImmutableString::from(shown.join(" ")))
+        });
+    }
+    // An error that a script caught is a map.
+    engine.register_fn("to_string", |value: rhai::Map| show::plain(&value.into()));
 }
 
 /// A type's name with its article: `a Partition`, `an integer`.

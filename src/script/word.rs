@@ -16,11 +16,14 @@ pub enum Chapter {
     Figures,
     Runs,
     Jobs,
+    Numbers,
+    Text,
+    Files,
     Scripting,
 }
 
 impl Chapter {
-    pub const ALL: [Chapter; 10] = [
+    pub const ALL: [Chapter; 13] = [
         Chapter::Labels,
         Chapter::Graph,
         Chapter::Models,
@@ -30,6 +33,9 @@ impl Chapter {
         Chapter::Figures,
         Chapter::Runs,
         Chapter::Jobs,
+        Chapter::Numbers,
+        Chapter::Text,
+        Chapter::Files,
         Chapter::Scripting,
     ];
 
@@ -44,6 +50,9 @@ impl Chapter {
             Chapter::Figures => "Figures",
             Chapter::Runs => "Run store",
             Chapter::Jobs => "Background jobs and sweeps",
+            Chapter::Numbers => "Numbers",
+            Chapter::Text => "Text",
+            Chapter::Files => "Files and environment",
             Chapter::Scripting => "Scripting",
         }
     }

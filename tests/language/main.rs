@@ -6,6 +6,7 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod experiments;
+mod ground;
 mod hostile_scripts;
 mod scripts;
 mod tables;

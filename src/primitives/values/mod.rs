@@ -17,6 +17,7 @@ pub mod model;
 pub mod partition;
 pub mod plan;
 pub mod predictions;
+pub mod random;
 pub mod run;
 pub mod suggested_k;
 pub mod table;

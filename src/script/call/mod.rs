@@ -23,7 +23,7 @@ pub use answer::{Answer, IntoValue};
 pub use form::{Form, MethodForm};
 pub(crate) use parameter::parameter_as_it_is;
 pub use parameter::{Number, Parameter, ParameterType};
-pub use registrar::{MemberRegistrar, WordRegistrar};
+pub use registrar::{MOST_VALUES, MemberRegistrar, WordRegistrar};
 
 use super::errors::Fallible;
 use super::host::Host;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 
-use super::{Call, Form, MethodForm, ParameterType};
+use super::{Answer, Call, Form, MethodForm, Parameter, ParameterType};
 use crate::error::Error;
 use crate::script::errors::raise;
 use crate::script::host::Host;
@@ -20,7 +20,30 @@ pub struct WordRegistrar<'a> {
     pub(crate) host: &'a Rc<Host>,
 }
 
+/// So many values of any kind a form of [`WordRegistrar::values`] takes.
+pub const MOST_VALUES: usize = 9;
+
 impl WordRegistrar<'_> {
+    /// Registers a form of one parameter and then up to [`MOST_VALUES`] values of any kind.
+    pub fn values<P: Parameter, R: Answer + 'static>(&mut self, form: fn(&Call, P, Vec<Dynamic>) -> R) -> &mut Self {
+        let (name, host) = (self.name, self.host.clone());
+        for n in 0..=MOST_VALUES {
+            let host = host.clone();
+            let func = move |native: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
+                let native = native.ok_or_else(no_context)?;
+                let call = Call { name, host: &host, native: &native };
+                let (first, values) = arguments.split_first_mut().ok_or_else(no_context)?;
+                let first = P::read(first.take().flatten(), &call).map_err(raise)?;
+                form(&call, first, values.iter_mut().map(|value| value.take().flatten()).collect()).answer()
+            };
+            let func = RhaiFunc::Pure { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true };
+            let mut parameters = vec![ParameterType::of::<P>()];
+            parameters.extend((0..n).map(|_| ParameterType::of::<Dynamic>()));
+            add(self.module, self.engine, FuncRegistration::new(name), &parameters, R::type_name(), func);
+        }
+        self
+    }
+
     /// Registers a form of the word, with an overload for each optional argument that is left out.
     pub fn form<Marker, F: Form<Marker>>(&mut self, form: F) -> &mut Self {
         let parameters = F::parameters();

@@ -1,0 +1,358 @@
+//! What people of other languages write, and how this language writes the same.
+
+use std::ops::Range;
+
+use super::tokens::{self, Piece};
+
+/// Words of other languages.
+pub const WORDS: &[(&str, &str)] = &[
+    ("def", "a function is written fn name(a, b) { ... }"),
+    ("function", "a function is written fn name(a, b) { ... }"),
+    ("func", "a function is written fn name(a, b) { ... }"),
+    ("lambda", "a closure is written |x| x + 1"),
+    ("var", "a variable is made with let"),
+    ("from", "a library is imported as in import \"method\" as method;"),
+    ("and", "both conditions are written a && b"),
+    ("or", "one of two conditions is written a || b"),
+    ("not", "the opposite of a condition is written !a, and a not in b is written a !in b"),
+    ("is", "two values are compared with ==, and x is None is written x == ()"),
+    ("elif", "further conditions are written else if"),
+    ("elseif", "further conditions are written else if"),
+    ("None", "nothing is written ()"),
+    ("nil", "nothing is written ()"),
+    ("null", "nothing is written ()"),
+    ("nothing", "nothing is written ()"),
+    ("end", "blocks are written in braces: { ... }"),
+    ("pass", "a block may be empty: { }"),
+    ("raise", "an error is thrown with throw \"what is wrong\""),
+    ("except", "errors are caught with try { ... } catch (error) { ... }"),
+    ("finally", "what follows try { ... } catch (error) { ... } runs in either case"),
+    ("class", "there are no classes: a map holds values and closures, #{ scale: 2, run: |x| x * 2 }"),
+    ("struct", "there are no structs: a map holds values under names, #{ scale: 2 }"),
+    ("del", "an item is taken out with a.remove(0), a key with map.remove(\"key\")"),
+    ("with", "files are read and written whole: read_text(path), write_text(path, text)"),
+    ("assert", "a condition is asserted with assert(condition, \"message\")"),
+    ("print", "print takes its values in brackets: print(x, y)"),
+    ("yield", "there are no generators: a closure is called for each item, a.for_each(|x| ...)"),
+    (
+        "global",
+        "a function does not see the script's variables: pass them, or define const NAME and write global::NAME",
+    ),
+    ("nonlocal", "a closure sees the variables around it, and may change them"),
+    ("mut", "every variable made with let can be changed"),
+    ("async", "a closure runs in the background with spawn"),
+    ("await", "a background job is waited for with wait(job)"),
+    ("match", "cases are written switch x { 1 => ..., _ => ... }"),
+    ("case", "cases are written switch x { 1 => ..., _ => ... }"),
+];
+
+/// The same for signs.
+pub const SIGNS: &[(&str, &str)] = &[
+    ("===", "two values are compared with =="),
+    ("!==", "two values are compared with !="),
+    (
+        "->",
+        "a closure is written |x| x + 1, and the kind of a function's result is not declared: fn name(a, b) { ... }",
+    ),
+    ("=>", "a closure is written |x| x + 1"),
+    ("<-", "a value is given with =; smaller or equal is <="),
+    (":=", "a value is given with ="),
+    (":;", "a function of a library is written library::name"),
+    ("::<", "a function of a library is written library::name"),
+    ("(*", "a comment is written /* ... */ or // to the end of the line"),
+    ("*)", "a comment is written /* ... */ or // to the end of the line"),
+    ("#", "a map is written #{ key: value }, a comment // to the end of the line"),
+    ("@", "the product of two matrices is written a.matmul(b)"),
+    ("++", "a variable is counted up with i += 1"),
+    ("--", "a variable is counted down with i -= 1"),
+    ("?", "one of two values is chosen with if condition { a } else { b }"),
+    ("\\", "a statement may go over several lines without a sign; it ends at the ;"),
+    ("...", "a range is written 0..5, or 0..=5 with its end"),
+    ("~", "the opposite of a condition is written !a"),
+];
+
+/// Variables that do not exist here.
+const VARIABLES: &[(&str, &str)] = &[
+    ("True", "it is written true"),
+    ("False", "it is written false"),
+    ("None", "nothing is written (): let best = (); if best == () { ... }"),
+    ("null", "nothing is written ()"),
+    ("undefined", "nothing is written ()"),
+    ("exit", "exit() ends a script; Ctrl-D or :quit leaves the prompt"),
+    ("quit", "exit() ends a script; Ctrl-D or :quit leaves the prompt"),
+    ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does"),
+    ("pass", "a block may be empty: { }"),
+    ("self", "the value that a method is called on is this"),
+    ("np", "numbers need no library: [1.0, 2.0].mean(), sqrt(x), tensor([1.0, 2.0])"),
+    ("numpy", "numbers need no library: [1.0, 2.0].mean(), sqrt(x), tensor([1.0, 2.0])"),
+    ("math", "functions of numbers need no library: sqrt(x), exp(x), PI()"),
+    ("torch", "tensors need no library: tensor([1.0, 2.0])"),
+    ("pd", "tables need no library: load_table(\"file.csv\"), table(rows)"),
+    ("pandas", "tables need no library: load_table(\"file.csv\"), table(rows)"),
+    ("plt", "figures need no library: plot(x, y, #{title: \"loss\"})"),
+    ("os", "files need no library: list_files(folder), read_text(path), environment(\"NAME\")"),
+    ("sys", "a script's arguments are arg(\"name\", default), and exit(1) ends it"),
+    ("re", "regular expressions need no library: matches(text, pattern), find_all(text, pattern)"),
+    ("json", "JSON needs no library: read_json(path), write_json(path, value)"),
+    ("end", "the last item of an array is a[-1]"),
+    ("int", "the kind of a value is type_of(x), as in type_of(x) == \"i64\""),
+    ("inf", "it is written 1.0 / 0.0"),
+    ("pi", "it is written PI()"),
+    ("e", "it is written E(), and exp(x) is its power"),
+];
+
+/// Functions that do not exist here, by name.
+const FUNCTIONS: &[(&str, &str)] = &[
+    ("quit", "exit() ends a script; Ctrl-D or :quit leaves the prompt"),
+    ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does"),
+    ("str", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
+    ("repr", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
+    ("string", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
+    ("int", "a number becomes an integer with x.to_int(), a string with parse_int(text)"),
+    ("float", "an integer becomes a number with x.to_float(), a string with parse_float(text)"),
+    ("bool", "a condition is written as one: x != 0, text != \"\""),
+    ("isinstance", "the kind of a value is type_of(x), as in type_of(x) == \"array\""),
+    ("type", "the kind of a value is type_of(x)"),
+    ("typeof", "the kind of a value is type_of(x)"),
+    ("enumerate", "a loop counts with a second name, for (x, i) in array, and so does a closure: a.map(|x, i| ...)"),
+    ("zip", "two arrays are joined by a closure: a.zip(b, |x, y| [x, y])"),
+    ("sorted", "a sorted copy is a.order(); a.sort() sorts the array itself"),
+    ("reversed", "a.reverse() turns the array itself around: let b = a; b.reverse();"),
+    ("list", "an array is written [1, 2], and (0..5).to_array() makes one of a range"),
+    ("dict", "a map is written #{ key: value }"),
+    ("set", "the distinct items of a sorted array are left by a.dedup()"),
+    ("tuple", "several values are an array: [1, 2]"),
+    ("any", "a.some(|x| x > 0) asks whether a condition holds for an item"),
+    ("open", "files are read and written whole: read_text(path), write_text(path, text)"),
+    ("input", "a script's arguments are arg(\"name\", default)"),
+    ("println", "a line is printed with print(x, y)"),
+    ("printf", "a line is printed with print(format(\"{:.2f}\", x))"),
+    ("display", "a value is printed with print(x)"),
+    ("length", "the number of items is .len()"),
+    ("size", "the number of items is .len()"),
+    ("extend", "an array is added to another with a.append(b)"),
+    ("append", "one item is added with push; append takes an array of items"),
+    ("add", "one item is added with push"),
+    ("items", "a loop goes over the keys: for key in map.keys() { map[key] }"),
+    ("has_key", "a key is looked for with \"key\" in map"),
+    ("strip", "blanks around a text are taken off, in place, by text.trim()"),
+    ("upper", "it is written to_upper"),
+    ("lower", "it is written to_lower"),
+    ("startswith", "it is written starts_with"),
+    ("endswith", "it is written ends_with"),
+    ("foreach", "it is written for_each"),
+    ("copy", "let b = a; makes a copy"),
+    ("clone", "let b = a; makes a copy"),
+    ("arange", "a range is written 0..5"),
+    ("linspace", "numbers at equal distances are (0..n).map(|i| first + (last - first) * i / (n - 1.0))"),
+    ("array", "an array is written [1, 2]"),
+    ("isnan", "it is written x.is_nan()"),
+    ("ceil", "ceil takes a number"),
+    ("getattr", "a value is taken out of a map with map[\"key\"]"),
+    ("lambda", "a closure is written |x| x + 1"),
+    ("findall", "it is written find_all(text, pattern)"),
+    ("randint", "random numbers come out of a generator: random(0).integer(0, 10)"),
+    ("rand", "random numbers come out of a generator: random(0).uniform()"),
+    ("randn", "random numbers come out of a generator: random(0).normal()"),
+];
+
+fn of(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, instead)| *instead)
+}
+
+/// How what another language has under this name is written here, for a variable that is not there.
+pub fn variable(name: &str, text: &str, at: Option<usize>) -> Option<String> {
+    let before = at.and_then(|at| words_before(text, at));
+    match before {
+        Some([.., "import"]) => {
+            let ours = super::modules::embedded_names().collect::<Vec<_>>().join(", ");
+            return Some(format!(
+                "a library's name is a string, import \"method\" as method; the embedded libraries are {ours}"
+            ));
+        }
+        Some(["help" | "?", "("]) => return Some(format!("?{name} shows the documentation of {name} at the prompt")),
+        Some(["isinstance", "("]) => return of(FUNCTIONS, "isinstance").map(str::to_string),
+        _ => {}
+    }
+    of(VARIABLES, name).map(str::to_string)
+}
+
+/// How what another language has under this name is written here, for a function that is not there.
+pub fn function(name: &str, types: &[String]) -> Option<String> {
+    let kinds: Vec<&str> = types.iter().map(String::as_str).collect();
+    match (name, &kinds[..]) {
+        ("map" | "filter" | "reduce", ["function", "array" | "range", ..]) => {
+            Some(format!("the array comes first: a.{name}(|x| ...)"))
+        }
+        ("get", ["map", "string", _]) => Some("a key with a default is written map[\"key\"] ?? default".into()),
+        _ => of(FUNCTIONS, name).map(str::to_string),
+    }
+}
+
+/// The two tokens before a byte.
+fn words_before(text: &str, at: usize) -> Option<[&str; 2]> {
+    let before: Vec<Range<usize>> =
+        tokens::pieces(text).into_iter().map(|(range, _)| range).take_while(|range| range.end <= at).collect();
+    let word =
+        |back: usize| before.len().checked_sub(back).and_then(|i| before.get(i)).map_or("", |r| &text[r.clone()]);
+    Some([word(2), word(1)])
+}
+
+/// A habit of another language at the place of a syntax error: its tokens, the sentence and the way to write it.
+pub struct Habit {
+    pub span: Range<usize>,
+    pub message: String,
+    pub help: String,
+}
+
+/// The habit that a text shows where the parser refused it, at byte `at`.
+pub fn at(text: &str, at: usize) -> Option<Habit> {
+    let all = tokens::pieces(text);
+    let here = all.iter().position(|(range, _)| range.end > at).unwrap_or(all.len());
+    let word = |i: usize| all.get(i).map_or("", |(range, _)| &text[range.clone()]);
+    let back = |n: usize| here.checked_sub(n).map_or("", word);
+    let range = |from: usize, to: usize| all[from].0.start..all[to.min(all.len() - 1)].0.end;
+    let habit =
+        |span: Range<usize>, message: &str, help: String| Some(Habit { span, message: message.to_string(), help });
+    // f"..." and r"..."
+    for i in here.saturating_sub(1)..=here {
+        if let (Some((name, Piece::Word)), Some((string, Piece::Text | Piece::Open))) = (all.get(i), all.get(i + 1))
+            && name.end == string.start
+            && ["f", "F", "r", "b"].contains(&word(i))
+        {
+            let written = text[string.clone()].trim_matches('"');
+            let span = name.start..string.end;
+            return match word(i) {
+                "f" | "F" => {
+                    let inside = written.replace("${", "{").replace('{', "${");
+                    habit(span, "a string has no letter in front", format!("values are put into backticks: `{inside}`"))
+                }
+                _ => habit(span, "a string has no letter in front", "in `backticks` a backslash is itself".into()),
+            };
+        }
+    }
+    // """about"""
+    let is_text = |i: usize| all.get(i).is_some_and(|(_, piece)| matches!(piece, Piece::Text | Piece::Open));
+    let touching = |i: usize| all[i].0.end == all[i + 1].0.start;
+    for i in here.saturating_sub(3)..=here {
+        if is_text(i) && is_text(i + 1) && touching(i) && [word(i), word(i + 1)].contains(&"\"\"") {
+            let help = "a comment is written // or /* ... */, a string over several lines in `backticks`".to_string();
+            return habit(range(i, i + 1), "three quotes are no sign of this language", help);
+        }
+    }
+    let open = super::spans::open_bracket(text, all.get(here).map_or(text.len(), |(r, _)| r.start));
+    let opened = open.as_ref().and_then(|open| all.iter().position(|(range, _)| range == open));
+    let bracket = opened.map_or("", word);
+    let caller = opened.and_then(|i| i.checked_sub(1)).filter(|&i| all[i].1 == Piece::Word).map(word);
+    match (word(here), bracket) {
+        // f(x, epochs=2)
+        ("=", "(")
+            if !["=", ">"].contains(&word(here + 1))
+                && all.get(here.wrapping_sub(1)).is_some_and(|p| p.1 == Piece::Word) =>
+        {
+            let (key, value) = (back(1), word(here + 1));
+            let given = [",", "("].contains(&back(2));
+            let before = opened.filter(|i| here - i > 2).map_or("", |_| "..., ");
+            let name = caller.unwrap_or("f");
+            return given.then(|| Habit {
+                span: range(here - 1, here + 1),
+                message: "arguments are not given by name".into(),
+                help: format!("options are a map: {name}({before}#{{{key}: {value}}})"),
+            });
+        }
+        // |_| 0
+        ("_", _) if back(1) == "|" || (back(1) == "," && word(here + 1) == "|") => {
+            let help = "a parameter that is not used has a name that begins with it, as |_i|".to_string();
+            return habit(range(here, here), "_ alone is no name", help);
+        }
+        ("=", _) if word(here + 1) == ">" => {
+            let help = format!("a closure is written |{}| ...", back(1));
+            return habit(range(here, here + 1), "\"=>\" is no sign of this language", help);
+        }
+        // [x * 2 for x in a], {x: 1 for x in a}
+        ("for", "[" | "{" | "(") if word(here + 2) == "in" && !["{", "}", ";"].contains(&back(1)) => {
+            let (name, source) = (word(here + 1), word(here + 3));
+            let what = opened.filter(|i| i + 1 < here).map_or("...", |i| text[range(i + 1, here - 1)].trim());
+            let filter = if all[here..].iter().take(8).any(|(r, _)| &text[r.clone()] == "if") {
+                format!("{source}.filter(|{name}| ...)")
+            } else {
+                source.to_string()
+            };
+            let help = format!("write {filter}.map(|{name}| {what})");
+            return habit(range(here, here), "an array is not made by for inside of brackets", help);
+        }
+        // a[0:2]
+        (":", "[") => {
+            let name = caller.unwrap_or("a");
+            let (from, to) = (if back(1) == "[" { "0" } else { back(1) }, word(here + 1));
+            let part = if to == "]" { from.to_string() } else { format!("{from}..{to}") };
+            let help = format!("a part of an array is {name}.extract({part}), of a string {name}.sub_string({part})");
+            return habit(range(here, here), "a part is not written with a colon", help);
+        }
+        // for i, x in a
+        (",", _) if back(2) == "for" => {
+            let help = format!("the counter comes second, in brackets: for ({}, {}) in array", word(here + 1), back(1));
+            return habit(range(here - 1, here + 1), "for takes one name, or two in brackets", help);
+        }
+        // let a, b = f();
+        (",", _) if back(2) == "let" => {
+            let (a, b) = (back(1), word(here + 1));
+            let help = format!("let both = ...; let {a} = both[0]; let {b} = both[1];");
+            return habit(range(here - 1, here + 1), "let makes one variable", help);
+        }
+        ("(" | "[", _) if back(1) == "let" => {
+            let (a, b) = (word(here + 1), word(here + 3));
+            let help = format!("let both = ...; let {a} = both[0]; let {b} = both[1];");
+            return habit(range(here, here), "let makes one variable", help);
+        }
+        // (1, 2)
+        (",", "(") if caller.is_none() || caller.is_some_and(|name| ["return", "in", "if"].contains(&name)) => {
+            return habit(
+                range(here, here),
+                "several values are not written in round brackets",
+                "an array is written [1, 2]".into(),
+            );
+        }
+        // return 1, 2
+        (",", _) if back(2) == "return" => {
+            return habit(
+                range(here, here),
+                "a function gives one value",
+                "several are an array: return [a, b]".into(),
+            );
+        }
+        // 2 if a else 3
+        ("if", _) if all[here..].iter().any(|(r, _)| &text[r.clone()] == "else") && !back(1).is_empty() => {
+            let help = format!("it is written if condition {{ {} }} else {{ ... }}", back(1));
+            return habit(range(here, here), "the condition comes before the two values", help);
+        }
+        // sqrt.(a)
+        ("(", _) if back(1) == "." => {
+            let help = format!("a function is applied to each item with a.map(|x| {}(x))", back(2));
+            return habit(range(here - 1, here - 1), "there is no call with a dot", help);
+        }
+        _ => {}
+    }
+    // let n = 7 // 2;
+    let last = here.checked_sub(1).map(|i| all[i].0.clone())?;
+    let rest = text.get(last.end..)?.split('\n').next()?.trim_start();
+    if let Some(operand) = rest.strip_prefix("//").map(str::trim)
+        && is_operand(operand)
+    {
+        let operand = operand.trim_end_matches(';');
+        let help = format!("the whole part of a division is div({}, {operand})", &text[last.clone()]);
+        return habit(last.end..last.end + rest.len(), "// begins a comment", help);
+    }
+    None
+}
+
+/// Whether a comment's text looks like the right side of a division.
+pub fn is_operand(comment: &str) -> bool {
+    let ended = comment.ends_with(';');
+    let inside = comment.trim_end_matches([';', ')', ' ']);
+    let number = inside.starts_with(|c: char| c.is_ascii_digit()) && inside.parse::<f64>().is_ok();
+    let name = !inside.is_empty()
+        && inside.chars().all(|c| tokens::is_word(c) || c == '.')
+        && inside.starts_with(|c: char| c.is_alphabetic());
+    number || (ended && name)
+}
