@@ -43,15 +43,16 @@ pub fn install(engine: &mut Engine, limits: Limits) {
             types
         };
         engine.register_raw_fn(name, with(TypeId::of::<Range<INT>>()), move |call, values: &mut [&mut Dynamic]| {
-            let range = values[0].read_lock::<Range<INT>>().map(|range| range.clone()).unwrap_or(0..0);
-            of_array(name, &call, exclusive(&range, limits)?, values)
+            let items = values[0].read_lock::<Range<INT>>().map(|range| exclusive(&range, limits)).transpose()?;
+            of_array(name, &call, items.unwrap_or_default(), values)
         });
         engine.register_raw_fn(
             name,
             with(TypeId::of::<RangeInclusive<INT>>()),
             move |call, values: &mut [&mut Dynamic]| {
-                let range = values[0].read_lock::<RangeInclusive<INT>>().map(|range| range.clone()).unwrap_or(1..=0);
-                of_array(name, &call, inclusive(&range, limits)?, values)
+                let items =
+                    values[0].read_lock::<RangeInclusive<INT>>().map(|range| inclusive(&range, limits)).transpose()?;
+                of_array(name, &call, items.unwrap_or_default(), values)
             },
         );
     }

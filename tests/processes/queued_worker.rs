@@ -288,7 +288,7 @@ fn put_near(run: &Path, name: &str, place: &Path) -> File {
 fn the_worker_processes_of_a_task_read_from_the_nodes_own_disk_too() {
     let place = Place::new();
     let node = tempfile::tempdir().unwrap();
-    place.record(true, node.path().to_str());
+    place.record(node.path().to_str());
     let one = job(48, 0, ModelSpec { freeze: 2, ..ModelSpec::default() }, 1);
     // So many trainings, of these labels each.
     let several = |labels: &[&[usize]]| {

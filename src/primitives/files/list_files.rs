@@ -53,7 +53,7 @@ fn walk(folder: &Path, inside: &Path, deep: usize, matcher: &Pattern, found: &mu
     let mut folders = vec![];
     for entry in files::entries(&here)? {
         interrupt::check()?;
-        let kind = entry.file_type().map_err(|e| Error::io(&entry.path(), e))?;
+        let kind = entry.file_type().map_err(|e| Error::io(entry.path(), e))?;
         let name = inside.join(entry.file_name());
         if kind.is_dir() {
             folders.push(name);
