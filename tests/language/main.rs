@@ -11,6 +11,7 @@ mod hostile_scripts;
 mod language_page;
 mod scripts;
 mod tables;
+mod tensors;
 mod tensors_and_devices;
 mod training;
 mod words;
