@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::functions::Code;
 use super::graph_option::LabelGraph;
 use super::heads::HeadValue;
 
@@ -18,6 +19,9 @@ pub struct ModelSpec {
     pub backbone: String,
     /// A name in [`HEADS`](super::heads::HEADS).
     pub head: String,
+    /// For head "script": the closure, by a hash of its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_code: Option<Code>,
     /// The initial weights: a set of the backbone's published ones (`"imagenet"`), one with a revision
     /// (`"imagenet@COMMIT"`), a path to a `.safetensors` or `.pth` file, or none (random).
     pub weights: Option<String>,
@@ -78,6 +82,11 @@ impl Normalise {
 }
 
 impl ModelSpec {
+    /// The parts that are functions of this process, and so cannot be built in another.
+    pub fn functions(&self) -> impl Iterator<Item = &Code> {
+        self.head_code.iter()
+    }
+
     /// The files beside a model's own that it needs: a module, word vectors.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let words = self.word_vectors.as_deref().filter(|words| *words != LEARNED);
@@ -90,6 +99,7 @@ impl Default for ModelSpec {
         ModelSpec {
             backbone: "small_cnn".into(),
             head: "gap".into(),
+            head_code: None,
             weights: None,
             download: false,
             image_size: None,
