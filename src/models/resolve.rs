@@ -1,8 +1,9 @@
 //! Checks a specification and writes its defaults out.
 
 use super::weights::{Found, Places};
-use super::{LabelGraph, ModelSpec, backbones, heads};
+use super::{LabelGraph, Lora, ModelSpec, backbones, heads};
 use crate::error::{Error, Result};
+use crate::options::Options;
 
 impl ModelSpec {
     /// The file of the initial weights, downloaded if need be; none for random ones.
@@ -93,6 +94,20 @@ impl ModelSpec {
                 .about_name(kind.name)
                 .with_help("they are those of backbone \"torchscript\"; a file of weights is given as weights"));
         }
+        let lora = match self.lora.clone() {
+            Some(lora) => {
+                lora.check("lora")?;
+                let mut on = lora.on;
+                on.sort_unstable();
+                on.dedup();
+                if on.is_empty() {
+                    return Err(Error::argument("lora needs at least one layer in on. Got [] instead.")
+                        .with_help("on: [\"qkv\", \"proj\", \"fc1\", \"fc2\"] are all layers of a block"));
+                }
+                Some(Lora { on, ..lora })
+            }
+            None => None,
+        };
         // Runs of heads that do not read the shares are named without them.
         let graph = self.graph.clone().map(|graph| match head.needs_shares {
             true => graph,
@@ -101,6 +116,7 @@ impl ModelSpec {
         Ok(ModelSpec {
             head_options,
             graph,
+            lora,
             freeze,
             frozen: false,
             image_size: Some(image_size),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::adapter::Lora;
 use super::graph_option::LabelGraph;
 use super::heads::HeadValue;
 
@@ -52,6 +53,12 @@ pub struct ModelSpec {
     /// For heads that read a label graph.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph: Option<LabelGraph>,
+    /// The function of a script that changes a vision transformer's tokens before each block, by the hash of its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// Low-rank updates of a vision transformer's linear layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
     /// The file of a backbone that is read from one (`"torchscript"`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -78,6 +85,12 @@ impl Normalise {
 }
 
 impl ModelSpec {
+    /// The number of first stages whose output for a picture never changes, so that it can be computed once: the frozen ones,
+    /// unless something in them is trained.
+    pub fn fixed_stages(&self) -> usize {
+        if self.adapter.is_some() || self.lora.is_some() { 0 } else { self.freeze }
+    }
+
     /// The files beside a model's own that it needs: a module, word vectors.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let words = self.word_vectors.as_deref().filter(|words| *words != LEARNED);
@@ -103,6 +116,8 @@ impl Default for ModelSpec {
             head_options: BTreeMap::new(),
             word_vectors: None,
             graph: None,
+            adapter: None,
+            lora: None,
             path: None,
             features: None,
         }

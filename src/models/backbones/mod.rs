@@ -12,6 +12,7 @@ mod vit;
 use tch::Tensor;
 
 use super::ModelSpec;
+use super::adapter::{Adapter, Lora, Tokens};
 use super::layers::average_pool;
 use super::params::Scope;
 use crate::error::{Error, Result};
@@ -52,6 +53,26 @@ pub trait Backbone: Send {
         "avg"
     }
 
+    /// The tokens in the output of a stage, of a vision transformer.
+    fn tokens(&self, _x: &Tensor) -> Result<Option<Tokens>> {
+        Ok(None)
+    }
+
+    /// Adds low-rank updates to its linear layers, with parameters under "lora".
+    ///
+    /// Errors: a backbone that is no vision transformer.
+    fn low_rank(&mut self, _p: &Scope, _lora: &Lora) -> Result<()> {
+        Err(no_blocks("lora"))
+    }
+
+    /// Lets a function change the tokens before each of its blocks; calls it once per block with tokens of zeros, so that it
+    /// makes its parameters.
+    ///
+    /// Errors: those of the function; a backbone that is no vision transformer.
+    fn adapt(&mut self, _adapter: Box<dyn Adapter>) -> Result<()> {
+        Err(no_blocks("adapter"))
+    }
+
     /// Channels of the last used stage, if [`StageInfo`] does not have them.
     fn channels(&self) -> Option<i64> {
         None
@@ -61,6 +82,13 @@ pub trait Backbone: Send {
     fn fingerprint(&self) -> Option<String> {
         None
     }
+}
+
+fn no_blocks(option: &str) -> Error {
+    let names = BACKBONES.iter().map(|kind| kind.name).filter(|name| name.starts_with("vit_")).collect::<Vec<_>>();
+    Error::argument(format!("option \"{option}\" is for a vision transformer"))
+        .about_option(option)
+        .with_help(format!("such backbones are {}", names.join(", ")))
 }
 
 /// A backbone before it is built.

@@ -93,8 +93,12 @@ impl Model {
         let stages = spec.stages.unwrap_or(1);
         let params = RefCell::new(params);
         let root = Scope::root(&params, seed, device);
-        let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
+        let mut backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
+        // Their parameters are no part of published weights and learn at the head's rate.
+        if let Some(lora) = &spec.lora {
+            backbone.low_rank(&root, lora)?;
+        }
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
             (Some(channels), _) => channels,
             (None, Some(stage)) => stage.channels,
@@ -191,26 +195,26 @@ impl Model {
         self.forward_from(&self.frozen_features(images)?, pass.into())
     }
 
-    /// Normalised images → the output of stage `freeze` `[N, C, h, w]` (a transformer's tokens as `[N, C, T, 1]`), no
-    /// gradient; the images themselves when freeze is 0.
+    /// Normalised images → the output of the last [fixed](ModelSpec::fixed_stages) stage `[N, C, h, w]` (a transformer's tokens
+    /// as `[N, C, T, 1]`), no gradient; the images themselves when there is none.
     pub fn frozen_features(&self, images: &Tensor) -> Result<Tensor> {
-        if self.spec.freeze == 0 {
-            return Ok(images.shallow_clone());
+        match self.spec.fixed_stages() {
+            0 => Ok(images.shallow_clone()),
+            fixed => tch::no_grad(|| self.stages(images, 0, fixed, false)),
         }
-        tch::no_grad(|| self.stages(images, 0, self.spec.freeze, false))
     }
 
-    /// Output of stage `freeze` → logits, by the trainable rest.
+    /// Output of the last fixed stage → logits, by the rest.
     pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
         Ok(self.answer(features, pass, None)?.logits)
     }
 
-    /// Output of stage `freeze` → logits, and the head's own loss if it has one. `truth` is that of a training step.
+    /// Output of the last fixed stage → logits, and the head's own loss if it has one. `truth` is that of a training step.
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
         let pass = pass.into();
         let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
         let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
-            let through = || self.stages_seen(x, self.spec.freeze, self.stages, pass.train, see);
+            let through = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass.train, see);
             let x = full(&pass.precision.during(through)?)?;
             // Whole feature maps are dropped; heads number their own dropouts from 0.
             pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
@@ -268,7 +272,7 @@ impl Model {
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
     pub fn class_maps(&self, images: &Tensor) -> Result<Option<Tensor>> {
         tch::no_grad(|| {
-            let x = self.stages(&self.frozen_features(images)?, self.spec.freeze, self.stages, false)?;
+            let x = self.stages(&self.frozen_features(images)?, self.spec.fixed_stages(), self.stages, false)?;
             self.head.class_maps(&self.backbone.maps(&x)?)
         })
     }

@@ -7,7 +7,7 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::models::heads::HeadValue;
-use crate::models::{LabelGraph, Model, ModelSpec, Normalise};
+use crate::models::{LabelGraph, Lora, Model, ModelSpec, Normalise};
 use crate::options::Options;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::{Call, Parameter};
@@ -49,6 +49,8 @@ crate::options! {
         pub word_vectors: Option<String> = None;
         /// for heads that read a label graph: a Cooccurrence or an Affinity
         pub graph: Option<LabelGraph> = None;
+        /// for vision transformers: low-rank updates of the blocks' linear layers, as #{rank: 8, alpha: 8, on: ["qkv", "proj", "fc1", "fc2"]}
+        pub lora: Option<Lora> = None;
         /// for backbone "torchscript": the file of a traced or scripted module
         pub path: Option<String> = None;
         /// for backbone "torchscript": the channels it gives; () finds them by a dry run
@@ -101,6 +103,8 @@ fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
         head_options: o.head_options,
         word_vectors: o.word_vectors,
         graph: o.graph,
+        adapter: None,
+        lora: o.lora,
         path: o.path,
         features: o.features,
         dropout: o.dropout,
