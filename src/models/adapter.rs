@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::params::Scope;
+use super::pass::Pass;
 use super::products;
 use crate::error::{Error, Result};
 use crate::options::Range;
@@ -21,6 +22,15 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// The names of the groups, in their order.
+    pub const NAMES: [&str; 4] = ["class_token", "registers", "prompts", "patches"];
+
+    /// The groups that are there, by name.
+    pub fn named(&self) -> Vec<(&'static str, &Tensor)> {
+        let groups = [self.class_token.as_ref(), self.registers.as_ref(), self.prompts.as_ref(), Some(&self.patches)];
+        Self::NAMES.into_iter().zip(groups).filter_map(|(name, group)| Some((name, group?))).collect()
+    }
+
     /// The groups of `[N, T, C]`, of which the first `special` are class token and registers, the last `patches` those of patches.
     ///
     /// Errors: fewer tokens than these.
@@ -40,8 +50,8 @@ impl Tokens {
 
     /// `[N, T, C]`: class token, registers, prompts, patches.
     pub fn joined(&self) -> Result<Tensor> {
-        let groups = [&self.class_token, &self.registers, &self.prompts].into_iter().flatten().chain([&self.patches]);
-        Ok(Tensor::f_cat(&groups.collect::<Vec<_>>(), 1)?)
+        let groups: Vec<&Tensor> = self.named().into_iter().map(|(_, group)| group).collect();
+        Ok(Tensor::f_cat(&groups, 1)?)
     }
 }
 
@@ -136,11 +146,8 @@ fn wrong(group: &str, expected: &str, came: &str) -> Error {
         .about_option("adapter")
 }
 
-/// A function that changes the tokens before each block.
-pub trait Adapter: Send {
-    /// The input of block `block`, from 0, and which token may look at which. `tokens` are the output of the block before.
-    fn before(&self, block: usize, tokens: Tokens) -> Result<Adapted>;
-}
+/// Changes the tokens before each block: the block's number from 0, the output of the block before, the pass.
+pub type BeforeBlock = Box<dyn Fn(usize, Tokens, Pass) -> Result<Adapted> + Send>;
 
 crate::options! {
     /// Low-rank updates of the linear layers of every block: y = W x + b + (alpha / rank) B A x, where A `[rank, in]` starts uniform in

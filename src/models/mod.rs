@@ -25,7 +25,7 @@ mod sync_norm;
 pub mod weights;
 pub mod word_vectors;
 
-pub use adapter::{Adapted, Adapter, Layer, Lora, Tokens};
+pub use adapter::{Layer, Lora, Tokens};
 pub use graph_option::LabelGraph;
 pub use model::{LoadSummary, Model, Part};
 pub use named::Beside;

@@ -12,9 +12,10 @@ mod vit;
 use tch::Tensor;
 
 use super::ModelSpec;
-use super::adapter::{Adapter, Lora, Tokens};
+use super::adapter::{Adapted, BeforeBlock, Lora, Tokens};
 use super::layers::average_pool;
 use super::params::Scope;
+use super::pass::Pass;
 use crate::error::{Error, Result};
 
 /// The output of one stage of a backbone.
@@ -31,6 +32,11 @@ pub struct StageInfo {
 pub trait Backbone: Send {
     /// Runs one stage, in training mode or not. The output is `[N, C, h, w]`, for tokens `[N, C, T, 1]`.
     fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor>;
+
+    /// The same within a pass, which the function of [`adapt`](Self::adapt) sees; `train` is that of batch norms.
+    fn stage_in(&self, stage: usize, x: &Tensor, train: bool, _pass: Pass) -> Result<Tensor> {
+        self.stage(stage, x, train)
+    }
 
     /// The feature maps `[N, C, h, w]` in the output of a stage: all of it, unless it has other tokens too.
     fn maps(&self, x: &Tensor) -> Result<Tensor> {
@@ -65,12 +71,19 @@ pub trait Backbone: Send {
         Err(no_blocks("lora"))
     }
 
-    /// Lets a function change the tokens before each of its blocks; calls it once per block with tokens of zeros, so that it
-    /// makes its parameters.
+    /// Calls `before` once per block, in order, with tokens of ones of `pictures` pictures, as a pass would, and checks its answers.
     ///
-    /// Errors: those of the function; a backbone that is no vision transformer.
-    fn adapt(&mut self, _adapter: Box<dyn Adapter>) -> Result<()> {
+    /// Errors: those of `before`; a backbone that is no vision transformer.
+    fn rehearse(&mut self, _pictures: i64, _before: &mut dyn FnMut(usize, Tokens) -> Result<Adapted>) -> Result<()> {
         Err(no_blocks("adapter"))
+    }
+
+    /// Lets a function change the tokens before each of its blocks, after [`rehearse`](Self::rehearse).
+    fn adapt(&mut self, _before: BeforeBlock) {}
+
+    /// The sizes of the groups of tokens in the output of the last used stage, of a vision transformer: `[1, n, C]` each.
+    fn token_shapes(&self) -> Option<Vec<(&'static str, [i64; 3])>> {
+        None
     }
 
     /// Channels of the last used stage, if [`StageInfo`] does not have them.

@@ -161,8 +161,8 @@ impl Model {
         Ok(x.f_mul(&self.scale)?.f_add(&self.shift)?)
     }
 
-    fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
-        self.stages_seen(x, from, to, train, &mut |_, _| Ok(()))
+    fn stages(&self, x: &Tensor, from: usize, to: usize) -> Result<Tensor> {
+        self.stages_seen(x, from, to, Pass::EVAL, &mut |_, _| Ok(()))
     }
 
     /// The same; `see` gets the number and the output of every stage from `from` to the last but one.
@@ -171,7 +171,7 @@ impl Model {
         x: &Tensor,
         from: usize,
         to: usize,
-        train: bool,
+        pass: Pass,
         see: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         let mut x = x.shallow_clone();
@@ -184,7 +184,7 @@ impl Model {
                 x = x.f_add(&more)?;
             }
             see(stage - 1, &x)?;
-            x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
+            x = self.backbone.stage_in(stage, &x, pass.train && !self.spec.frozen_norms, pass)?;
         }
         Ok(x)
     }
@@ -200,7 +200,7 @@ impl Model {
     pub fn frozen_features(&self, images: &Tensor) -> Result<Tensor> {
         match self.spec.fixed_stages() {
             0 => Ok(images.shallow_clone()),
-            fixed => tch::no_grad(|| self.stages(images, 0, fixed, false)),
+            fixed => tch::no_grad(|| self.stages(images, 0, fixed)),
         }
     }
 
@@ -214,7 +214,7 @@ impl Model {
         let pass = pass.into();
         let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
         let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
-            let through = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass.train, see);
+            let through = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass, see);
             let x = full(&pass.precision.during(through)?)?;
             // Whole feature maps are dropped; heads number their own dropouts from 0.
             pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
@@ -272,7 +272,7 @@ impl Model {
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
     pub fn class_maps(&self, images: &Tensor) -> Result<Option<Tensor>> {
         tch::no_grad(|| {
-            let x = self.stages(&self.frozen_features(images)?, self.spec.fixed_stages(), self.stages, false)?;
+            let x = self.stages(&self.frozen_features(images)?, self.spec.fixed_stages(), self.stages)?;
             self.head.class_maps(&self.backbone.maps(&x)?)
         })
     }

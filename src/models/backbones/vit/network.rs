@@ -5,10 +5,11 @@ use tch::{Kind, Tensor};
 use super::lora::Updates;
 use super::pool::LatentPool;
 use crate::error::{Error, Result};
-use crate::models::adapter::{Adapter, Lora, Shapes, Tokens};
+use crate::models::adapter::{Adapted, BeforeBlock, Lora, Shapes, Tokens};
 use crate::models::backbones::{Backbone, StageInfo};
 use crate::models::layers::{Activation, FeedForward, LayerNorm, Linear, Patches, attend, average_pool};
 use crate::models::params::Scope;
+use crate::models::pass::Pass;
 use crate::models::{Layer, ModelSpec};
 
 /// The differences between the kinds of the family.
@@ -106,7 +107,9 @@ pub struct Vit {
     norm: Option<LayerNorm>,
     /// Only where all stages are used and the head reads pooled features.
     pool: Option<LatentPool>,
-    adapter: Option<Box<dyn Adapter>>,
+    before_block: Option<BeforeBlock>,
+    /// The number of tokens that it puts before the last block.
+    prompts: i64,
 }
 
 /// A pre-norm transformer layer.
@@ -151,8 +154,20 @@ impl Vit {
             true => Some(LatentPool::new(&stage(used - 1).at("attn_pool"), shape)?),
             false => None,
         };
-        let adapter = None;
-        Ok(Box::new(Vit { shape, patches, class_token, registers, positions, pre_norm, stages, norm, pool, adapter }))
+        let vit = Vit {
+            shape,
+            patches,
+            class_token,
+            registers,
+            positions,
+            pre_norm,
+            stages,
+            norm,
+            pool,
+            before_block: None,
+            prompts: 0,
+        };
+        Ok(Box::new(vit))
     }
 
     /// Pictures `[N, 3, H, W]` → tokens `[N, T, C]`: the class token, registers, patches row by row.
@@ -193,11 +208,11 @@ impl Vit {
         Tokens::of(x, self.shape.class_token, self.shape.registers, self.num_patches())
     }
 
-    /// The input `[N, T, C]` of a block, from 0, after the adapter, and its mask.
-    fn adapted(&self, adapter: &dyn Adapter, block: usize, x: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
+    /// The input `[N, T, C]` of a block after `before`, and its mask.
+    fn adapted(&self, x: &Tensor, before: impl FnOnce(Tokens) -> Result<Adapted>) -> Result<(Tensor, Option<Tensor>)> {
         let tokens = self.groups(x)?;
-        let before = Shapes::of(&tokens);
-        adapter.before(block, tokens)?.checked(&before)
+        let shapes = Shapes::of(&tokens);
+        before(tokens)?.checked(&shapes)
     }
 }
 
@@ -286,16 +301,21 @@ fn scaled(x: Tensor, factors: &Option<Tensor>) -> Result<Tensor> {
 }
 
 impl Backbone for Vit {
-    fn stage(&self, stage: usize, x: &Tensor, _train: bool) -> Result<Tensor> {
+    fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.stage_in(stage, x, train, Pass::EVAL)
+    }
+
+    fn stage_in(&self, stage: usize, x: &Tensor, _train: bool, pass: Pass) -> Result<Tensor> {
         let mut x = match stage {
             1 => self.embed(x)?,
             _ => x.f_squeeze_dim(3)?.f_transpose(1, 2)?,
         };
         for (i, block) in self.stages[stage - 1].iter().enumerate() {
-            x = match self.adapter.as_deref() {
+            x = match &self.before_block {
                 None => block.forward(&x, None)?,
-                Some(adapter) => {
-                    let (x, mask) = self.adapted(adapter, (stage - 1) * self.shape.blocks + i, &x)?;
+                Some(before) => {
+                    let number = (stage - 1) * self.shape.blocks + i;
+                    let (x, mask) = self.adapted(&x, |tokens| before(number, tokens, pass))?;
                     block.forward(&x, mask.as_ref())?
                 }
             };
@@ -324,18 +344,28 @@ impl Backbone for Vit {
         Ok(())
     }
 
-    fn adapt(&mut self, adapter: Box<dyn Adapter>) -> Result<()> {
+    fn rehearse(&mut self, pictures: i64, before: &mut dyn FnMut(usize, Tokens) -> Result<Adapted>) -> Result<()> {
         let (width, device) = (self.shape.width, self.positions.device());
-        let zeros = |n: i64| Tensor::f_zeros([1, n, width], (Kind::Float, device));
-        let special = i64::from(self.shape.class_token) + self.shape.registers;
-        let mut x = zeros(special + self.num_patches())?;
+        let ones = |n: i64| Tensor::f_ones([pictures, n, width], (Kind::Float, device));
+        let own = i64::from(self.shape.class_token) + self.shape.registers + self.num_patches();
+        let mut x = ones(own)?;
         for block in 0..self.stages.iter().map(Vec::len).sum() {
-            let (adapted, mask) = self.adapted(&*adapter, block, &x)?;
+            let (adapted, mask) = self.adapted(&x, |tokens| before(block, tokens))?;
             check_mask(block, mask.as_ref())?;
-            x = zeros(adapted.size()[1])?;
+            x = ones(adapted.size()[1])?;
         }
-        self.adapter = Some(adapter);
+        self.prompts = x.size()[1] - own;
         Ok(())
+    }
+
+    fn adapt(&mut self, before: BeforeBlock) {
+        self.before_block = Some(before);
+    }
+
+    fn token_shapes(&self) -> Option<Vec<(&'static str, [i64; 3])>> {
+        let counts = [i64::from(self.shape.class_token), self.shape.registers, self.prompts, self.num_patches()];
+        let shapes = Tokens::NAMES.into_iter().zip(counts).filter(|(_, n)| *n > 0);
+        Some(shapes.map(|(name, n)| (name, [1, n, self.shape.width])).collect())
     }
 
     fn pooled(&self, x: &Tensor) -> Result<Tensor> {
