@@ -63,6 +63,19 @@ pub enum About {
     File(PathBuf),
     /// `exit(code)` was called.
     Exit(u8),
+    /// Something in a closure that the library called.
+    Within(Box<Origin>),
+}
+
+/// The place of an error in a script, kept while the error passes through the library.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Origin {
+    /// The name of the text.
+    pub text: String,
+    /// Byte offset and length in it.
+    pub span: Option<(usize, usize)>,
+    /// The calls that led there, outermost first.
+    pub calls: Vec<String>,
 }
 
 /// An error that a user reads: one sentence with the expectation and the value that came, and a line of help.

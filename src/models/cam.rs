@@ -24,7 +24,10 @@ pub fn cam(model: &Model, image: &Tensor, label: usize) -> Result<Cam> {
     let maps = model.class_maps(image)?.ok_or_else(|| {
         Error::argument(format!("head \"{}\" has no class activation maps", model.spec.head))
             .about_name(&model.spec.head)
-            .with_help("heads \"gap\" and \"conv\" have")
+            .with_help(match model.spec.head_code {
+                None => "heads \"gap\" and \"conv\" have",
+                Some(_) => "a closure gives them beside its logits: #{logits: y, maps: ...}, [N, m, h, w]",
+            })
     })?;
     let size = maps.size();
     if label as i64 >= size[1] {

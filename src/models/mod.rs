@@ -8,6 +8,7 @@
 mod adapter; // tokens before the blocks of a ViT, low-rank updates
 pub mod backbones;
 pub mod cam;
+pub mod functions;
 mod graph_option;
 pub mod heads;
 pub mod label_order;

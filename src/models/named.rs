@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
+use super::functions::Code;
+
 /// The files beside a file of weights, as its caller names them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beside<'a> {
@@ -13,11 +15,13 @@ pub struct Beside<'a> {
     pub module: Option<&'a Path>,
     /// Of a model with word vectors from a file, whose own file does not hold them.
     pub word_vectors: Option<&'a Path>,
+    /// Of a model whose head is a closure.
+    pub head: Option<&'a Code>,
 }
 
 impl<'a> Beside<'a> {
     /// Nothing is named.
-    pub const NONE: Beside<'static> = Beside { module: None, word_vectors: None };
+    pub const NONE: Beside<'static> = Beside { module: None, word_vectors: None, head: None };
 
     /// The module alone.
     pub fn module(path: &'a Path) -> Self {

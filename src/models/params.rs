@@ -100,10 +100,56 @@ pub struct Scope<'a> {
     frozen_norms: bool,
 }
 
+/// A scope that has the tensors of its model itself.
+pub struct Lent {
+    params: RefCell<Params>,
+    device: Device,
+    seed: u64,
+    path: String,
+    prefix: &'static str,
+    frozen: bool,
+    frozen_norms: bool,
+}
+
+impl Lent {
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            params: &self.params,
+            device: self.device,
+            seed: self.seed,
+            path: self.path.clone(),
+            prefix: self.prefix,
+            frozen: self.frozen,
+            frozen_norms: self.frozen_norms,
+        }
+    }
+}
+
 impl<'a> Scope<'a> {
     /// The scope without a prefix, where everything is trained.
     pub fn root(params: &'a RefCell<Params>, seed: u64, device: Device) -> Scope<'a> {
         Scope { params, device, seed, path: String::new(), prefix: "", frozen: false, frozen_norms: false }
+    }
+
+    /// Runs `work` with this scope in a form that borrows nothing. Meanwhile this one makes no tensors.
+    pub fn lend<R>(&self, work: impl FnOnce(Lent) -> (Option<Lent>, Result<R>)) -> Result<R> {
+        let lent = Lent {
+            params: RefCell::new(self.params.take()),
+            device: self.device,
+            seed: self.seed,
+            path: self.path.clone(),
+            prefix: self.prefix,
+            frozen: self.frozen,
+            frozen_norms: self.frozen_norms,
+        };
+        let (lent, result) = work(lent);
+        let lent = lent.ok_or_else(|| Error::internal("the tensors of a model were not given back"))?;
+        self.params.replace(lent.params.into_inner());
+        result
     }
 
     /// The scope of names that go on with `name` and a dot.

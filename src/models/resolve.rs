@@ -22,6 +22,11 @@ impl ModelSpec {
     pub fn resolved(&self) -> Result<ModelSpec> {
         let kind = backbones::find(&self.backbone)?;
         let head = heads::find(&self.head)?;
+        if (head.name == heads::SCRIPT.name) != self.head_code.is_some() {
+            return Err(Error::argument("head \"script\" is that of a closure, which is given in its place")
+                .about_name(head.name)
+                .with_help("head: |maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels)"));
+        }
         let all = (kind.stages)().len();
         let stages = self.stages.unwrap_or(all);
         if stages == 0 || stages > all {

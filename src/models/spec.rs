@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::adapter::Lora;
+use super::functions::Code;
 use super::graph_option::LabelGraph;
 use super::heads::HeadValue;
 
@@ -19,6 +20,9 @@ pub struct ModelSpec {
     pub backbone: String,
     /// A name in [`HEADS`](super::heads::HEADS).
     pub head: String,
+    /// For head "script": the closure, by a hash of its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_code: Option<Code>,
     /// The initial weights: a set of the backbone's published ones (`"imagenet"`), one with a revision
     /// (`"imagenet@COMMIT"`), a path to a `.safetensors` or `.pth` file, or none (random).
     pub weights: Option<String>,
@@ -55,7 +59,7 @@ pub struct ModelSpec {
     pub graph: Option<LabelGraph>,
     /// The function of a script that changes a vision transformer's tokens before each block, by the hash of its code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<String>,
+    pub adapter: Option<Code>,
     /// Low-rank updates of a vision transformer's linear layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora: Option<Lora>,
@@ -91,6 +95,11 @@ impl ModelSpec {
         if self.adapter.is_some() || self.lora.is_some() { 0 } else { self.freeze }
     }
 
+    /// The parts that are functions of this process, and so cannot be built in another, each with its option.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Code)> {
+        [("head", &self.head_code), ("adapter", &self.adapter)].into_iter().filter_map(|(key, code)| Some((key, code.as_ref()?)))
+    }
+
     /// The files beside a model's own that it needs: a module, word vectors.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let words = self.word_vectors.as_deref().filter(|words| *words != LEARNED);
@@ -103,6 +112,7 @@ impl Default for ModelSpec {
         ModelSpec {
             backbone: "small_cnn".into(),
             head: "gap".into(),
+            head_code: None,
             weights: None,
             download: false,
             image_size: None,

@@ -152,6 +152,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<crate::plots::Figure>(),
     Kind::of::<values::tensor::TensorValue>(),
     Kind::of::<values::loss::LossValue>(),
+    Kind::of::<values::layers::LayersValue>(),
     Kind::of::<values::random::RandomValue>(),
     Kind::of::<values::run::RunValue>(),
     Kind::of::<values::background_call::BackgroundCallValue>(),

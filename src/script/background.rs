@@ -36,7 +36,7 @@ const LOOK_FIRST: Duration = Duration::from_millis(1);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A value of a session that moves to another of its threads.
-struct Parcel<T>(T);
+pub(super) struct Parcel<T>(pub(super) T);
 
 // SAFETY: values of scripts are counted without locks. The contents of a parcel are used and dropped only by the thread
 // that holds the session's script lock, which orders the accesses of one thread before those of the next.

@@ -9,7 +9,7 @@ use super::check::{self, Finding};
 use super::explain::{self, Variable};
 use super::session::Sources;
 use super::{snippet, spans, syntax};
-use crate::error::{About, Error, ErrorKind, cut_names};
+use crate::error::{About, Error, ErrorKind, Origin, cut_names};
 
 /// The result of a function that Rhai calls.
 pub type Fallible<T> = std::result::Result<T, Box<EvalAltResult>>;
@@ -130,11 +130,42 @@ impl Failure {
                 _ => break,
             }
         }
+        if let Some(within) = Failure::within(&error, &chain, sources) {
+            return within;
+        }
         let text = sources.text(&source);
         let mut failure = Failure::at(error, text.as_deref(), variables, in_function, &|name| sources.parameters(name));
         failure.source = text.map(|text| NamedSource::new(source, text));
         failure.chain = chain;
         failure
+    }
+
+    /// An error of a closure that the library called: shown there. `calls` led to the library.
+    fn within(error: &EvalAltResult, calls: &[String], sources: &Sources) -> Option<Self> {
+        let EvalAltResult::ErrorRuntime(value, _) = error else { return None };
+        let raised = value.read_lock::<Raised>()?;
+        let Some(About::Within(origin)) = &raised.0.about else { return None };
+        Some(Failure {
+            source: sources.text(&origin.text).map(|text| NamedSource::new(&origin.text, text)),
+            span: origin.span,
+            chain: calls.iter().chain(&origin.calls).cloned().collect(),
+            ..Failure::plain(raised.0.clone())
+        })
+    }
+
+    /// The same as an error of the library, which keeps its place.
+    pub fn into_error(self) -> Error {
+        let about = match (self.exit, &self.source) {
+            (Some(code), _) => Some(About::Exit(u8::try_from(code).unwrap_or(1))),
+            (None, Some(source)) => Some(About::Within(Box::new(Origin {
+                text: source.name().to_string(),
+                span: self.span,
+                calls: self.chain,
+            }))),
+            (None, None) => None,
+        };
+        let kind = if self.exit.is_some() { ErrorKind::Interrupted } else { self.kind };
+        Error { kind, message: self.message, help: self.help, about }
     }
 
     /// The sentence and the underlined part of `text`.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rhai::{Module, Shared};
 
 use super::background::BackgroundCalls;
+use super::carried::Callers;
 use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
 use crate::activity::{self, Activity};
@@ -34,6 +35,8 @@ pub struct Host {
     queues: Meanwhile<Cluster>,
     /// Closures that run in the background.
     pub background: BackgroundCalls,
+    /// The engine of the session's closures that the library calls.
+    pub callers: RefCell<Option<Callers>>,
     /// The bounds of scripts that are not trusted.
     pub bounds: Cell<Option<Bounds>>,
     /// The operations that bounded scripts and their jobs have run.

@@ -28,6 +28,7 @@
 pub mod arguments;
 pub mod background;
 pub mod call;
+pub mod carried;
 pub mod check;
 mod copies;
 pub mod docs;

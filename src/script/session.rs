@@ -280,6 +280,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.host.background.stop_all();
+        self.host.background.lock.close();
     }
 }
 

@@ -48,7 +48,7 @@ pub fn about(text: &str, at: usize, about: &About) -> Option<Range<usize>> {
             let path = path.display().to_string();
             call.string(|s| s == path).or_else(|| call.string(|s| s.len() > 1 && path.starts_with(s)))
         }
-        About::Exit(_) => None,
+        About::Exit(_) | About::Within(_) => None,
     }
 }
 

@@ -65,20 +65,27 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Closure {
     /// The option's key.
     pub key: &'static str,
-    /// `loss` or `schedule`.
+    /// `loss`, `schedule` or `head`.
     pub what: &'static str,
 }
 
 impl Job {
-    /// The first of its losses and its schedule that is a closure.
+    /// The first of its losses, its schedule and its models' parts that is a closure.
     pub(super) fn closure(&self) -> Option<Closure> {
         let is_script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
         let all = [
             ("loss", "loss", is_script(&self.options.loss)),
             ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
             ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_))),
+            ("head", "head", self.options.model.functions().next().is_some()),
+            ("teachers", "head of a teacher", self.has_scripted_teachers()),
         ];
         all.into_iter().find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
+    }
+
+    fn has_scripted_teachers(&self) -> bool {
+        let ensembles = self.distillation.iter().flat_map(|d| &d.ensembles);
+        ensembles.flat_map(|ensemble| &ensemble.teachers).any(|t| t.model().spec.functions().next().is_some())
     }
 
     /// The splits that it trains on and selects on, with its labels only.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tch::Device;
 
-use super::job::Job;
+use super::job::{Closure, Job};
 use super::model_inputs::last_batch;
 use super::options::TrainOptions;
 use crate::error::{Error, Result};
@@ -51,15 +51,13 @@ impl NamedJob {
 
 /// Errors: options of a training in several processes of which one is a closure.
 pub(super) fn check_closures(job: &Job) -> Result<()> {
-    if job.closure().is_none() {
-        return Ok(());
-    }
+    let Some(Closure { what, .. }) = job.closure() else { return Ok(()) };
     let nproc = job.options.nproc;
     Err(Error::argument(format!(
-        "a loss or schedule that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
+        "a {what} that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
     ))
     .about_option("nproc")
-    .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl) and schedules train in several processes"))
+    .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl), schedules and heads train in several processes"))
 }
 
 /// Errors: a training that several processes cannot do in parts.

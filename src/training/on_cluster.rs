@@ -87,7 +87,7 @@ pub(super) fn check_functions(job: &Job) -> Result<()> {
         "a {what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
     ))
     .about_option(key)
-    .with_help("executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl) and schedules train in a queue"))
+    .with_help("executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl), schedules and heads train in a queue"))
 }
 
 /// The runs that a job makes and reads.

@@ -9,6 +9,7 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::models::functions::Function;
 use crate::models::{Beside, Model};
 use crate::runs::{Run, Work};
 
@@ -23,6 +24,8 @@ const CONFIG: &str = "model.json";
 pub struct Trained {
     // libtorch tensors may be sent between threads but not shared.
     model: Arc<Mutex<Model>>,
+    /// A function that is part of the model, if one is.
+    function: Option<Arc<dyn Function>>,
     /// Identifies its weights: the run's id, or a hash of the file or of the initial weights.
     pub id: String,
     pub run: Option<Run>,
@@ -37,12 +40,20 @@ pub struct Trained {
 impl Trained {
     pub fn new(model: Model, id: String, run: Option<Run>, vocabulary: Vec<String>) -> Self {
         let labels = model.labels.clone();
-        Trained { model: Self::shared(model), id, run, labels, vocabulary, selected_on_test: false }
+        let function = model.spec.functions().find_map(|code| code.function().cloned());
+        Trained { function, model: Self::shared(model), id, run, labels, vocabulary, selected_on_test: false }
     }
 
     /// Locks the model, wherever it is.
     pub fn model(&self) -> MutexGuard<'_, Model> {
-        self.model.lock()
+        let Some(function) = &self.function else { return self.model.lock() };
+        if let Some(model) = self.model.try_lock() {
+            return model;
+        }
+        // Whoever has it may wait to call its function, which this thread may keep from being called.
+        let mut model = None;
+        function.meanwhile(&mut || model = Some(self.model.lock()));
+        model.unwrap_or_else(|| self.model.lock())
     }
 
     /// Locks the model, after moving it to `device` if it is elsewhere. Errors: no memory there.

@@ -73,7 +73,7 @@ pub fn verify(store: &RunStore, ids: &[String]) -> Result<Vec<Verdict>> {
 fn check(run: &Run) -> Result<bool> {
     let compared = run.verify()?;
     match kind_of(&run.id) {
-        // A TorchScript module and a file of word vectors are read only where their caller names them.
+        // A TorchScript module, a file of word vectors and a closure are there only where their caller gives them.
         Some("train") if has_files_beside(&run.spec()?["options"]["model"]) => {
             drop(weights::parse_safetensors(&run.path(MODEL), &run.read(MODEL)?)?);
         }
@@ -87,5 +87,7 @@ fn check(run: &Run) -> Result<bool> {
 
 /// Whether a model's specification says files beside the model's own.
 fn has_files_beside(spec: &Value) -> bool {
-    spec["path"].is_string() || spec["word_vectors"].as_str().is_some_and(|words| words != LEARNED)
+    spec["path"].is_string()
+        || spec["head_code"].is_string()
+        || spec["word_vectors"].as_str().is_some_and(|words| words != LEARNED)
 }

@@ -23,10 +23,11 @@ mod ms_cma;
 mod option; // options of heads: names, ranges, defaults
 mod published; // the systems behind heads
 mod q2l;
+mod script; // a closure of a script
 mod srn;
 mod ssgrl;
 mod tf;
-mod transformer; // attention and other layers shared by heads
+pub(super) mod transformer; // attention and other layers shared by heads
 
 use std::path::Path;
 
@@ -183,15 +184,21 @@ impl<'a> HeadSetup<'a> {
 
     /// `[m, d]`: the labels' word vectors, fixed ones from a file or learned ones of 300 numbers.
     fn words(&self, p: &Scope) -> Result<Tensor> {
-        match self.spec.word_vectors.as_deref() {
-            Some(LEARNED) => p.at("head").normal("words", &[self.num_labels(), 300], 1.0),
-            Some(path) => {
-                p.at("head").fixed(WORDS, self.num_labels(), || word_vectors::read(Path::new(path), self.labels))
-            }
-            None => Err(Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
+        words_of(&p.at("head"), self.spec.word_vectors.as_deref(), self.labels)?.ok_or_else(|| {
+            Error::argument(format!("head \"{}\" needs word vectors of the labels", self.kind.name))
                 .about_name(self.kind.name)
-                .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")),
-        }
+                .with_help("word_vectors: \"glove.txt\" reads them from a file in GloVe's form; word_vectors: \"learned\" learns them")
+        })
+    }
+}
+
+/// `[m, d]`: the word vectors of these labels that the option `word_vectors` says, if it says any; under "head.".
+pub(super) fn words_of(head: &Scope, option: Option<&str>, labels: &[String]) -> Result<Option<Tensor>> {
+    let m = labels.len() as i64;
+    match option {
+        Some(LEARNED) => head.normal("words", &[m, 300], 1.0).map(Some),
+        Some(path) => head.fixed(WORDS, m, || word_vectors::read(Path::new(path), labels)).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -217,6 +224,9 @@ const COMMON: HeadKind = HeadKind {
     build: |_, setup| Err(Error::internal(format!("head \"{}\" cannot be built", setup.spec.head))),
 };
 
+/// The head that is a closure of a script.
+pub static SCRIPT: HeadKind = script::SCRIPT;
+
 /// All heads.
 pub const HEADS: &[HeadKind] = &[
     gap::GAP,
@@ -241,6 +251,9 @@ pub const HEADS: &[HeadKind] = &[
 
 /// The head of that name. Errors: an unknown name, with the nearest.
 pub fn find(name: &str) -> Result<&'static HeadKind> {
+    if name == SCRIPT.name {
+        return Ok(&SCRIPT);
+    }
     HEADS.iter().find(|k| k.name == name).ok_or_else(|| Error::unknown("head", name, HEADS.iter().map(|k| k.name)))
 }
 

@@ -79,7 +79,12 @@ impl Attention {
         Ok(Attention { packed, out: init.output(&p.at("out_proj"), width)?, heads, layer })
     }
 
-    fn forward(&self, [query, key, value]: [&Tensor; 3], dropout: f64, pass: Pass, looks: bool) -> Result<Attended> {
+    fn forward(&self, keys: [&Tensor; 3], dropout: f64, pass: Pass, looks: bool) -> Result<Attended> {
+        self.attend(keys, Attending { dropout, layer: self.layer, pass, looks })
+    }
+
+    /// Queries `[B, T, d]`, keys and values `[B, S, d]`.
+    pub fn attend(&self, [query, key, value]: [&Tensor; 3], attending: Attending) -> Result<Attended> {
         let width = self.out.weight.size()[1];
         let project = |x: &Tensor, part: i64| -> Result<Tensor> {
             let weight = self.packed.weight.f_narrow(0, part * width, width)?;
@@ -89,7 +94,7 @@ impl Attention {
             Ok(y.f_transpose(1, 2)?)
         };
         let (q, k, v) = (project(query, 0)?, project(key, 1)?, project(value, 2)?);
-        let Attended { values, weights } = weighted(&q, &k, &v, Attending { dropout, layer: self.layer, pass, looks })?;
+        let Attended { values, weights } = weighted(&q, &k, &v, attending)?;
         Ok(Attended { values: self.out.forward(&values)?, weights })
     }
 }

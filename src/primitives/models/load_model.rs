@@ -2,22 +2,34 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use rhai::{FnPtr, Map};
+
+use crate::error::{Error, Result};
 use crate::models::Beside;
+use crate::options::{OptionDoc, Options};
+use crate::primitives::models::part;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::{options, show};
 use crate::training::Trained;
 
 pub const WORD: Word = Word {
     name: "load_model",
     chapter: Chapter::Models,
-    signatures: &["load_model(path) -> Model", "load_model(path, #{path, word_vectors}) -> Model"],
+    signatures: &["load_model(path) -> Model", "load_model(path, #{path, word_vectors, head}) -> Model"],
     summary: "Reads a file that model.save(path) wrote, or a run's model.safetensors.",
     details: "The file alone is enough: architecture and labels are in its metadata. No path in it is followed. A model on a TorchScript module needs the module's file too, which \
 is a program, as a script is one: it is loaded if path names it, or if the same script has made a model on it, and it runs with --allow-code alone. \
-A file of an earlier version does not hold the word vectors of its labels; then word_vectors names their file.",
-    options: Some(OptionDocs::of::<LoadModelOptions>()),
+A file of an earlier version does not hold the word vectors of its labels; then word_vectors names their file. A head that is a closure is in no file: \
+give the closure with which the model was trained, unless this script has used it before.",
+    options: Some(OptionDocs {
+        defaults: options::defaults::<LoadModelOptions>,
+        docs: || {
+            let head = OptionDoc { key: "head", text: "for a model whose head is a closure: that closure" };
+            LoadModelOptions::docs().into_iter().chain([head]).collect()
+        },
+    }),
     examples: &[Example {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",
         prints: "[\"cat\", \"dog\"]",
@@ -36,10 +48,21 @@ crate::options! {
     }
 }
 
-fn load_model(call: &Call, path: PathBuf, options: LoadModelOptions) -> Result<ModelValue> {
+fn load_model(call: &Call, path: PathBuf, given: Option<Map>) -> Result<ModelValue> {
+    let mut given = given.unwrap_or_default();
+    let head =
+        match given.remove("head") {
+            None => None,
+            Some(value) => Some(value.clone().try_cast::<FnPtr>().ok_or_else(|| {
+                Error::option("head", call.name, "a closure, as |maps, p| ...", show::a_type(&value))
+            })?),
+        };
+    let head = head.map(|closure| part::known(closure, "head", call));
+    let options: LoadModelOptions = options::parse(call.name, &given)?;
     let beside = Beside {
         module: options.path.as_deref().map(Path::new),
         word_vectors: options.word_vectors.as_deref().map(Path::new),
+        head: head.as_ref(),
     };
     call.unlocked(|| Trained::load_on(&path, beside)).map(ModelValue)
 }

@@ -3,3 +3,4 @@
 pub mod devices;
 pub mod load_model;
 pub mod model;
+pub mod part;

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::models::heads::HeadValue;
 use crate::models::{LabelGraph, Lora, Model, ModelSpec, Normalise};
 use crate::options::Options;
+use crate::primitives::models::part;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::options;
@@ -21,7 +22,7 @@ crate::options! {
         pub labels: Vec<String> = vec![];
         /// decides random initial weights
         pub seed: u64 = 0;
-        /// "gap", "conv", "tf", "q2l", "csra" and others: `cpsd doc heads` lists them
+        /// "gap", "conv", "tf", "q2l", "csra" and others (`cpsd doc heads` lists them), or a closure |maps, p| of Layers p
         pub head: Option<String> = None;
         /// a published set such as "imagenet" (`cpsd doc weights`), one at a revision as in "imagenet@COMMIT", or a path
         pub weights: Option<String> = None;
@@ -82,7 +83,8 @@ pub const WORD: Word = Word {
 };
 
 /// The map cannot be left out: labels have no default.
-fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
+fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> {
+    let head_code = part::take_head(&mut options, call);
     let o = ModelOptions::read(options.into(), call)?;
     if o.labels.is_empty() {
         return Err(Error::argument(
@@ -92,6 +94,7 @@ fn model(call: &Call, backbone: String, options: Map) -> Result<ModelValue> {
     let spec = ModelSpec {
         backbone,
         head: o.head.unwrap_or_else(|| ModelSpec::default().head),
+        head_code,
         weights: o.weights,
         download: o.download,
         image_size: o.image_size,

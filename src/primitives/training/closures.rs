@@ -10,6 +10,7 @@ use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::losses::{LossSpec, Script};
 use crate::options::Options;
+use crate::primitives::models::part;
 use crate::primitives::values::loss::LossValue;
 use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Parameter};
@@ -36,6 +37,13 @@ impl<T: Options + 'static> Parameter for Training<T> {
         for (key, inner) in [("model", "backbone"), ("loss", "name"), ("distillation", "name")] {
             if let Some(value) = map.get_mut(key).filter(|value| value.is_string()) {
                 *value = Map::from_iter([(inner.into(), value.clone())]).into();
+            }
+        }
+        if let Some(value) = map.get_mut("model") {
+            // The script keeps its own map.
+            *value = value.flatten_clone();
+            if let Some(mut model) = value.write_lock::<Map>() {
+                part::take(&mut model, call);
             }
         }
         let closures = Closures::take(&mut map, call)?;

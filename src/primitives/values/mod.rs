@@ -12,6 +12,7 @@ pub mod expr;
 pub mod figure;
 pub mod group_by;
 pub mod label_table;
+pub mod layers;
 pub mod loss;
 pub mod model;
 pub mod partition;

@@ -45,7 +45,7 @@ impl KindOfValue for TensorValue {
         Member::new("sum()", "sum of all elements"),
         Member::new("sum(dim)", "sum along a dimension"),
         Member::new("mean()", "mean of all elements"),
-        Member::new("mean(dim)", "mean along a dimension"),
+        Member::new("mean(dim)", "mean along a dimension, or several"),
         Member::new("max()", "the greatest element"),
         Member::new("min()", "the least element"),
         Member::new("argsort(dim, descending)", "the positions that would sort it"),
@@ -96,6 +96,12 @@ impl KindOfValue for TensorValue {
                 dimension(call, &t.0, dim)?;
                 let float = t.0.f_to_kind(Element::Float);
                 wrap(call.name, &[&t.0], float.and_then(|t| t.f_mean_dim(Some(&[dim][..]), false, None)))
+            })
+            .method("mean", |call: &Call, t: &Self, dims: Array| {
+                let dims = whole(call, "the dimensions", &dims)?;
+                dims.iter().try_for_each(|dim| dimension(call, &t.0, *dim))?;
+                let float = t.0.f_to_kind(Element::Float);
+                wrap(call.name, &[&t.0], float.and_then(|t| t.f_mean_dim(Some(&dims[..]), false, None)))
             })
             .method("argsort", |call: &Call, t: &Self, dim: i64, descending: bool| {
                 dimension(call, &t.0, dim)?;

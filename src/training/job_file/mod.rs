@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::callbacks::Callbacks;
 use super::ensemble::Ensemble;
-use super::job::{Distillation, Job};
+use super::job::{Closure, Distillation, Job};
 use super::options::TrainOptions;
 use super::run::{load, run_with};
 use super::shared_features::compute_features;
@@ -59,8 +59,11 @@ struct EnsembleFile {
     labels: Vec<String>,
 }
 
-/// Whether a worker process can do the job: its teachers are in a run store, where it finds them.
+/// Whether a worker process can do the job: its teachers are in a run store, where it finds them, and nothing is a closure of a script.
 pub fn is_possible(job: &Job) -> bool {
+    if job.closure().is_some() {
+        return false;
+    }
     let ensembles = job.distillation.iter().flat_map(|d| &d.ensembles);
     ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some())
 }
@@ -72,6 +75,13 @@ fn described<D>(
     task: Task,
     mut data: impl FnMut(&Dataset) -> Result<D>,
 ) -> Result<JobFile<D>> {
+    if let Some(Closure { key, what }) = job.closure() {
+        return Err(Error::argument(format!(
+            "a {what} that is a closure belongs to this process, and workers: \"processes\" trains in others"
+        ))
+        .about_option(key)
+        .with_help("workers: \"threads\" trains in this process"));
+    }
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
