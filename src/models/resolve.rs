@@ -83,10 +83,10 @@ impl ModelSpec {
         let needless = |option: &str| {
             Err(Error::argument(format!("head \"{}\" takes no {option}", head.name)).about_name(head.name))
         };
-        if self.word_vectors.is_some() && !head.needs_words {
+        if self.word_vectors.is_some() && !head.needs_words && self.adapter.is_none() {
             return needless("word_vectors");
         }
-        if self.graph.is_some() && !head.needs_graph {
+        if self.graph.is_some() && !head.needs_graph && self.adapter.is_none() {
             return needless("graph");
         }
         if kind.from_file && self.path.is_none() {
@@ -114,7 +114,7 @@ impl ModelSpec {
             None => None,
         };
         // Runs of heads that do not read the shares are named without them.
-        let graph = self.graph.clone().map(|graph| match head.needs_shares {
+        let graph = self.graph.clone().map(|graph| match head.needs_shares || self.adapter.is_some() {
             true => graph,
             false => LabelGraph { shares: vec![], ..graph },
         });

@@ -97,7 +97,9 @@ impl ModelSpec {
 
     /// The parts that are functions of this process, and so cannot be built in another, each with its option.
     pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Code)> {
-        [("head", &self.head_code), ("adapter", &self.adapter)].into_iter().filter_map(|(key, code)| Some((key, code.as_ref()?)))
+        [("head", &self.head_code), ("adapter", &self.adapter)]
+            .into_iter()
+            .filter_map(|(key, code)| Some((key, code.as_ref()?)))
     }
 
     /// The files beside a model's own that it needs: a module, word vectors.

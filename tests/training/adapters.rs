@@ -186,8 +186,14 @@ fn a_frozen_backbone_lets_gradients_through_to_what_is_trained() {
     assert_eq!(
         trained,
         [
-            "adapter.prompt0", "adapter.prompt1", "head.fc.bias", "head.fc.weight", "lora.0.qkv.A", "lora.0.qkv.B",
-            "lora.1.qkv.A", "lora.1.qkv.B"
+            "adapter.prompt0",
+            "adapter.prompt1",
+            "head.fc.bias",
+            "head.fc.weight",
+            "lora.0.qkv.A",
+            "lora.0.qkv.B",
+            "lora.1.qkv.A",
+            "lora.1.qkv.B"
         ]
     );
     // Nothing can be computed once: the features are the pictures.
@@ -244,7 +250,8 @@ fn models_with_them_are_copied_saved_and_read() {
     let (read, _) = Model::load(&path, Device::Cpu).unwrap();
     assert_eq!(read.forward(&input(), false).unwrap(), logits);
     // As initial weights of a plain transformer they bring the backbone.
-    let plain = Model::new(&ModelSpec { weights: Some(path.display().to_string()), ..vit() }, &labels(3), 1, Device::Cpu);
+    let plain =
+        Model::new(&ModelSpec { weights: Some(path.display().to_string()), ..vit() }, &labels(3), 1, Device::Cpu);
     let plain = plain.unwrap();
     let state: BTreeMap<String, Tensor> = model.state().into_iter().collect();
     assert!(plain.state().iter().all(|(name, tensor)| name.starts_with("head.") || *tensor == state[name]));

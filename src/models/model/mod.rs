@@ -13,13 +13,14 @@ use tch::{Device, Kind, Tensor};
 pub use load::LoadSummary;
 pub use parts::Part;
 
+use super::adapter::Tokens;
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::full;
 use super::weights::Origin;
-use super::{ModelSpec, Normalise, named};
+use super::{ModelSpec, Normalise, adapter, named};
 use crate::error::{Error, Result};
 use crate::losses::Reduction;
 use crate::memory;
@@ -99,12 +100,14 @@ impl Model {
         if let Some(lora) = &spec.lora {
             backbone.low_rank(&root, lora)?;
         }
+        adapter::add(&root, &spec, labels, &mut *backbone)?;
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
             (Some(channels), _) => channels,
             (None, Some(stage)) => stage.channels,
             (None, None) => return Err(Error::internal(format!("backbone \"{}\" has no stage {stages}", kind.name))),
         };
-        let setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        let mut setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        setup.tokens = backbone.token_shapes().unwrap_or_default();
         let head = (heads::find(&spec.head)?.build)(&root, &setup)?;
         check_earlier(&spec, stages, head.earlier())?;
         let params = params.into_inner();
@@ -213,20 +216,23 @@ impl Model {
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
         let pass = pass.into();
         let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
-        let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
-            let through = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass, see);
-            let x = full(&pass.precision.during(through)?)?;
-            // Whole feature maps are dropped; heads number their own dropouts from 0.
-            pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
+        let through = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
+            let stages = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass, see);
+            full(&pass.precision.during(stages)?)
         };
-        let maps = rest(features, &mut |stage, x| {
+        // Whole feature maps are dropped; heads number their own dropouts from 0.
+        let dropped = |x: &Tensor| pass.dropout_maps(&self.head_input(x)?, self.spec.dropout, u64::MAX);
+        let last = through(features, &mut |stage, x| {
             if stage + wanted >= self.stages {
                 earlier.insert(0, full(&self.backbone.maps(x)?)?);
             }
             Ok(())
         })?;
-        let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
-        let seen = Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth };
+        let maps = dropped(&last)?;
+        let tokens = if self.head.reads_tokens() { self.backbone.tokens(&last)?.map(Tokens::into_named) } else { None };
+        let tokens = tokens.unwrap_or_default();
+        let again = |x: &Tensor| dropped(&through(x, &mut |_, _| Ok(()))?);
+        let seen = Seen { maps: &maps, earlier: &earlier, tokens: &tokens, input: features, rest: &again, truth };
         let answer = pass.precision.during(|| self.head.answer(&seen, pass))?;
         Ok(Answer { logits: full(&answer.logits)?, ..answer })
     }

@@ -1,13 +1,15 @@
 //! Changes to a vision transformer that leave its own weights alone: tokens before its blocks, low-rank updates of its linear layers.
 
-use serde::{Deserialize, Serialize};
+mod function; // a closure of a script that changes the tokens
+mod lora;
+
 use tch::{Kind, Tensor};
 
-use super::params::Scope;
+pub use function::add;
+pub use lora::{Layer, Lora, LowRank};
+
 use super::pass::Pass;
-use super::products;
 use crate::error::{Error, Result};
-use crate::options::Range;
 
 /// The tokens of a vision transformer, each group `[N, n, C]`.
 #[derive(Debug)]
@@ -46,6 +48,12 @@ impl Tokens {
             prompts: part(special, prompts)?,
             patches: x.f_narrow(1, special + prompts, patches)?,
         })
+    }
+
+    /// The same, by value.
+    pub fn into_named(self) -> Vec<(&'static str, Tensor)> {
+        let groups = [self.class_token, self.registers, self.prompts, Some(self.patches)];
+        Self::NAMES.into_iter().zip(groups).filter_map(|(name, group)| Some((name, group?))).collect()
     }
 
     /// `[N, T, C]`: class token, registers, prompts, patches.
@@ -148,63 +156,3 @@ fn wrong(group: &str, expected: &str, came: &str) -> Error {
 
 /// Changes the tokens before each block: the block's number from 0, the output of the block before, the pass.
 pub type BeforeBlock = Box<dyn Fn(usize, Tokens, Pass) -> Result<Adapted> + Send>;
-
-crate::options! {
-    /// Low-rank updates of the linear layers of every block: y = W x + b + (alpha / rank) B A x, where A `[rank, in]` starts uniform in
-    /// ±1/√in and B `[out, rank]` from 0 (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022; first
-    /// values and defaults as in the package peft).
-    pub struct Lora {
-        /// columns of B
-        pub rank: i64 = 8, in Range::FromTo(1.0, 4096.0);
-        /// the update's factor times rank
-        pub alpha: f64 = 8.0, in Range::Above(0.0);
-        /// the layers: "qkv" and "proj" of the attention, "fc1" and "fc2" of the feed-forward part
-        pub on: Vec<Layer> = vec![Layer::Qkv];
-    }
-}
-
-/// A linear layer of a block, by timm's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layer {
-    Qkv,
-    Proj,
-    Fc1,
-    Fc2,
-}
-
-impl Layer {
-    pub fn name(self) -> &'static str {
-        match self {
-            Layer::Qkv => "qkv",
-            Layer::Proj => "proj",
-            Layer::Fc1 => "fc1",
-            Layer::Fc2 => "fc2",
-        }
-    }
-}
-
-/// The update of one layer.
-pub struct LowRank {
-    /// `[rank, in]`.
-    a: Tensor,
-    /// `[out, rank]`.
-    b: Tensor,
-    factor: f64,
-}
-
-impl LowRank {
-    pub fn new(p: &Scope, lora: &Lora, inputs: i64, outputs: i64) -> Result<LowRank> {
-        Ok(LowRank {
-            a: p.uniform("A", &[lora.rank, inputs], 1.0 / (inputs as f64).sqrt())?,
-            b: p.filled("B", &[outputs, lora.rank], 0.0)?,
-            factor: lora.alpha / lora.rank as f64,
-        })
-    }
-
-    /// y + factor · B A x, for `x` `[..., in]` and `y` `[..., out]`.
-    pub fn added(&self, x: &Tensor, y: Tensor) -> Result<Tensor> {
-        let update = products::linear(&products::linear(x, &self.a, None)?, &self.b, None)?;
-        Ok(y.f_add(&update.f_mul_scalar(self.factor)?)?)
-    }
-}
