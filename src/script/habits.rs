@@ -86,7 +86,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("np", "numbers need no library: [1.0, 2.0].mean(), sqrt(x), tensor([1.0, 2.0])"),
     ("numpy", "numbers need no library: [1.0, 2.0].mean(), sqrt(x), tensor([1.0, 2.0])"),
     ("math", "functions of numbers need no library: sqrt(x), exp(x), PI()"),
-    ("torch", "tensors need no library: tensor([1.0, 2.0])"),
+    ("torch", "tensors need no library: tensor([1.0, 2.0]), zeros([2, 3]), x.softmax(1)"),
     ("pd", "tables need no library: load_table(\"file.csv\"), table(rows)"),
     ("pandas", "tables need no library: load_table(\"file.csv\"), table(rows)"),
     ("plt", "figures need no library: plot(x, y, #{title: \"loss\"})"),
@@ -143,8 +143,6 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("foreach", "it is written for_each"),
     ("copy", "let b = a; makes a copy"),
     ("clone", "let b = a; makes a copy"),
-    ("arange", "a range is written 0..5"),
-    ("linspace", "numbers at equal distances are (0..n).map(|i| first + (last - first) * i / (n - 1.0))"),
     ("array", "an array is written [1, 2]"),
     ("isnan", "it is written x.is_nan()"),
     ("ceil", "ceil takes a number"),
@@ -152,8 +150,6 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("lambda", "a closure is written |x| x + 1"),
     ("findall", "it is written find_all(text, pattern)"),
     ("randint", "random numbers come out of a generator: random(0).integer(0, 10)"),
-    ("rand", "random numbers come out of a generator: random(0).uniform()"),
-    ("randn", "random numbers come out of a generator: random(0).normal()"),
 ];
 
 fn of(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
@@ -286,7 +282,9 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
             let name = caller.unwrap_or("a");
             let (from, to) = (if back(1) == "[" { "0" } else { back(1) }, word(here + 1));
             let part = if to == "]" { from.to_string() } else { format!("{from}..{to}") };
-            let help = format!("a part of an array is {name}.extract({part}), of a string {name}.sub_string({part})");
+            let help = format!(
+                "a part of an array is {name}.extract({part}), of a string {name}.sub_string({part}), of a Tensor {name}[{part}]"
+            );
             return habit(range(here, here), "a part is not written with a colon", help);
         }
         // for i, x in a

@@ -79,6 +79,7 @@ macro_rules! kind_value {
 pub(crate) use kind_value;
 
 /// A field (`p.k`) or method (`p.save(path)`) of a kind.
+#[derive(Clone, Copy)]
 pub struct Member {
     /// As it is written after the dot, with parameters for a method: `save(path)`.
     pub usage: &'static str,

@@ -8,6 +8,7 @@
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `parsing`: from a text to its syntax tree
+//! - `subscripts`: several positions between the brackets of an index
 //! - `iteration`: methods that go over the items of ranges and arrays
 //! - `copies`: method calls whose closure reads the variable that they are called on
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
@@ -55,6 +56,7 @@ pub mod show;
 mod snippet;
 pub mod spans;
 mod splitting;
+pub mod subscripts;
 pub mod syntax;
 mod taking;
 pub mod tokens;

@@ -4,6 +4,7 @@ use rhai::{AST, Engine, EvalAltResult, LexError, ParseError, ParseErrorType, Pos
 
 use super::copies;
 use super::errors::raise;
+use super::subscripts;
 use super::tokens::{self, Piece};
 use crate::activity::interrupt;
 use crate::error::Error;
@@ -19,8 +20,10 @@ pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<Eval
             false => Box::new(EvalAltResult::from(error)),
         })
     };
-    let ast = compile()?;
-    let ast = copies::parse(ast, scope, compile)?;
+    let ast = subscripts::during(text, || {
+        let ast = compile()?;
+        copies::parse(ast, scope, compile)
+    })?;
     match open_comment(engine, text) {
         None => Ok(ast),
         Some(at) => Err(Box::new(unclosed(text, at).into())),

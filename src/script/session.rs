@@ -18,6 +18,7 @@ use super::limits::{self, Bounds};
 use super::modules;
 use super::parsing;
 use super::spans::{self, Piece};
+use super::subscripts;
 use super::vocabulary;
 use crate::activity::console;
 use crate::activity::{interrupt, panics};
@@ -129,9 +130,10 @@ pub fn engine(host: &Rc<Host>) -> Engine {
         // Rhai looks through all names in scope at each variable: a long text takes long.
         _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
         Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
-        token => copies::token(token, place),
+        token => copies::token(subscripts::token(token, place), place),
     });
     copies::install(&mut engine);
+    subscripts::install(&mut engine);
     iteration::install(&mut engine, host.limits());
     let (weak, bounded) = (Rc::downgrade(host), host.bounds.get().is_some());
     engine.on_progress(move |operations| {

@@ -15,6 +15,7 @@
 //! - `stored_rows`: matrices in the run store: `frozen_features`, `teacher_outputs`
 //! - `trained_model`: a model with its run; `ensemble`: teachers merged into label order
 //! - `predict`: scores of a model or an ensemble on a data set, and their evaluation
+//! - `features`: features and gradients of a model on a data set, as tensors
 //! - `plan`: the trainings that a script would run, found without training; `cost`: their seconds and bytes
 //! - `verify`: whether a run is what was written
 //! - `recipes`: how the rows of the paper are trained, in three readings
@@ -25,6 +26,7 @@ pub mod checkpoint_writer;
 mod cost;
 pub mod distillation_loss;
 pub mod ensemble;
+pub mod features;
 mod fitting;
 pub mod frozen_features;
 mod gathered;

@@ -1,5 +1,6 @@
 //! The model itself: images to logits, frozen features, parameters.
 
+mod features;
 mod load;
 mod parts;
 mod save;
@@ -299,6 +300,11 @@ impl Model {
     /// `set_data` on one of them changes the model.
     pub fn trainable(&self) -> Vec<(String, Tensor)> {
         self.select(|role, frozen| role == Role::Weight && !frozen)
+    }
+
+    /// All weights, sorted by name, without the statistics.
+    pub fn weights(&self) -> Vec<(String, Tensor)> {
+        self.select(|role, _| role == Role::Weight)
     }
 
     /// Whether the parameter of that name belongs to the backbone or to a head's second backbone.

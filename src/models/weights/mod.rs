@@ -10,6 +10,7 @@ mod published;
 mod safetensors;
 mod shape;
 mod write_npy;
+mod write_npz;
 mod zip;
 
 use std::collections::HashSet;
@@ -27,6 +28,7 @@ pub use pickle::read_pickle;
 pub use published::{Found, Places};
 pub use safetensors::{parse_safetensors, read_safetensors, to_safetensors, write_safetensors};
 pub use write_npy::write_npy;
+pub use write_npz::write_npz;
 
 /// The named tensors of a `.safetensors`, `.pth`, `.pt`, `.ckpt`, `.pkl` or `.pth.tar` file.
 ///

@@ -12,6 +12,11 @@ use crate::memory;
 ///
 /// Errors: Io; Argument for an element type that NumPy does not have.
 pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
+    files::write(path, &npy(tensor)?)
+}
+
+/// The content of the file that [`write_npy`] writes.
+pub fn npy(tensor: &Tensor) -> Result<Vec<u8>> {
     let kind = tensor.kind();
     let descr = match kind {
         Kind::Bool => "|b1",
@@ -41,7 +46,7 @@ pub fn write_npy(path: &Path, tensor: &Tensor) -> Result<()> {
     let count = tensor.numel();
     bytes.resize(end + count * kind.elt_size_in_bytes(), 0);
     tensor.f_copy_data_u8(&mut bytes[end..], count)?;
-    files::write(path, &bytes)
+    Ok(bytes)
 }
 
 #[cfg(test)]

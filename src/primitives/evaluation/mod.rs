@@ -5,4 +5,5 @@ pub mod metrics;
 pub mod paired_bootstrap;
 pub mod paper_table;
 pub mod predict;
+pub mod predictions;
 pub mod standard_error;

@@ -2,6 +2,7 @@
 
 pub mod col;
 pub mod dataset;
+pub mod label_table;
 pub mod lit;
 pub mod load_labels;
 pub mod load_table;

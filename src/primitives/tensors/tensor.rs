@@ -12,7 +12,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Tensors,
     signatures: &["tensor(numbers) -> Tensor"],
     summary: "A Tensor from a number or from nested arrays of numbers.",
-    details: "Whole numbers alone give int64, anything else float, as in PyTorch.",
+    details: "Whole numbers alone give int64, true and false alone bool, anything else float32, as in PyTorch.",
     options: None,
     examples: &[Example { code: "(tensor([[1.0, 2.0], [3.0, 4.0]]) * 2).sum().item()", prints: "20.0" }],
     register: |word| {

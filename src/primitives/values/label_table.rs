@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use rhai::{Array, Dynamic, Identifier, Map};
+use tch::Tensor;
 
 use super::expr::ExprValue;
 use super::table::{CsvOptions, SPREADSHEET, TableValue};
+use super::tensor::TensorValue;
 use crate::error::{Error, Result};
 use crate::labels::{LabelTable, Statistics, stratified_split};
+
+use crate::memory;
 use crate::primitives::parameters::{Names, OnlySeed, Renames, numbers, strings};
 use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::{KindOfValue, Member, kind_value};
@@ -55,6 +59,10 @@ follow every operation, are left out of losses and metrics, and count as absent 
         Member::same("drop_unlabelled()", "without the images that have no label"),
         Member::new("a + b", "the images of two tables; labels by name"),
         Member::new(
+            "to_tensor()",
+            "a Tensor [N, m] in float32: 1 present, 0 absent, -1 unknown; label_table(tensor, labels) is the way back",
+        ),
+        Member::new(
             "to_table()",
             "a long Table: image, label; value (1, or -1 for unknown), where entries are unknown",
         ),
@@ -83,6 +91,7 @@ follow every operation, are left out of losses and metrics, and count as absent 
             .method("take_images", |call: &Call, t: &Self, at: Array| {
                 t.take_images(&positions(call, &at, t.num_images())?)
             })
+            .method("to_tensor", label_tensor)
             .method("to_table", long)
             .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| Table { frame }))
             .method("write_csv", |t: &Self, path: PathBuf, options: CsvOptions| {
@@ -109,6 +118,13 @@ follow every operation, are left out of losses and metrics, and count as absent 
 }
 
 kind_value!(LabelTable);
+
+/// `[N, m]`: 1 present, 0 absent, -1 unknown.
+pub fn label_tensor(t: &LabelTable) -> Result<TensorValue> {
+    memory::check("the tensor of labels", 8 * t.num_images() as u64 * t.num_labels() as u64)?;
+    let size = [t.num_images() as i64, t.num_labels() as i64];
+    Ok(Tensor::f_from_slice(&t.targets()?)?.f_view(size)?.into())
+}
 
 fn row(call: &Call, t: &LabelTable, image: i64) -> Result<Vec<String>> {
     Ok(names(t, t.row(position(call, t, image)?)))

@@ -24,6 +24,11 @@ impl RandomValue {
         RandomValue { seed, generator: Arc::new(Mutex::new(random::seeded(seed as u64))) }
     }
 
+    /// The next 64 bits: a seed.
+    pub fn bits(&self) -> u64 {
+        self.generator.lock().next_u64()
+    }
+
     /// A multiple of 2^-53 from 0 up to, and without, 1: the upper 53 bits of 64.
     fn uniform(&self) -> f64 {
         (self.generator.lock().next_u64() >> 11) as f64 / (1_u64 << 53) as f64

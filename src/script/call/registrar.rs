@@ -8,7 +8,7 @@ use std::rc::Rc;
 use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 
 use super::{Answer, Call, Form, MethodForm, Parameter, ParameterType};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::script::errors::raise;
 use crate::script::host::Host;
 
@@ -87,6 +87,38 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
     /// Registers a method, with an overload for each optional argument that is left out.
     pub fn method<Marker, F: MethodForm<T, Marker>>(&mut self, name: &'static str, method: F) -> &mut Self {
         self.add(FuncRegistration::new(name), name, method)
+    }
+
+    /// Registers `value[at]`, and `value[at] = part`, which puts another value in place of the one that is assigned to.
+    pub fn index<R: Answer + 'static>(
+        &mut self,
+        get: fn(&T, &Dynamic) -> R,
+        set: fn(&T, &Dynamic, &Dynamic) -> Result<T>,
+    ) -> &mut Self {
+        self.add(FuncRegistration::new_index_getter(), "index", move |value: &T, at: Dynamic| get(value, &at));
+        let func = move |_: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
+            let [receiver, at, part] = arguments else { return Err(no_context()) };
+            let (at, part) = (at.take().flatten(), part.take().flatten());
+            let mut receiver = receiver.write_lock::<T>().ok_or_else(no_context)?;
+            let changed = set(&receiver, &at, &part).map_err(raise)?;
+            *receiver = changed;
+            Ok(Dynamic::UNIT)
+        };
+        let func = RhaiFunc::Method { func: Shared::new(func), has_context: true, is_pure: false, is_volatile: true };
+        let any = ParameterType::of::<Dynamic>();
+        let types = [ParameterType::receiver::<T>(), any, any];
+        add(self.module, self.engine, FuncRegistration::new_index_setter(), &types, "()", func);
+        self
+    }
+
+    /// Registers `for item in value`.
+    pub fn iterable(&mut self) -> &mut Self
+    where
+        T: IntoIterator,
+        T::Item: Clone + 'static,
+    {
+        self.module.set_iterable::<T>();
+        self
     }
 
     /// Registers a function that is called without a receiver, such as an operator whose first operand is a number.
