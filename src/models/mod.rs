@@ -5,6 +5,7 @@
 //! kept. Its head ([`heads::HEADS`]) maps the last features to one logit per label. Parameter names are those of
 //! torchvision and timm, so that weights can be exchanged in both directions.
 
+mod adapter; // tokens before the blocks of a ViT, low-rank updates
 pub mod backbones;
 pub mod cam;
 pub mod functions;
@@ -25,6 +26,7 @@ mod sync_norm;
 pub mod weights;
 pub mod word_vectors;
 
+pub use adapter::{Layer, Lora, Tokens};
 pub use graph_option::LabelGraph;
 pub use model::{LoadSummary, Model, Part};
 pub use named::Beside;

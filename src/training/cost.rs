@@ -105,7 +105,7 @@ fn trained(pictures: usize, options: &TrainOptions) -> f64 {
 /// A key of the frozen features that this training shares with others, or none.
 fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
     let o = &job.options;
-    let shared = o.model.freeze > 0 && o.views > 0 && job.distillation.is_none();
+    let shared = o.model.fixed_stages() > 0 && o.views > 0 && job.distillation.is_none();
     shared.then(|| {
         json!([
             o.model.backbone,
@@ -127,7 +127,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let o = &job.options;
     let few = if crate::devices::first().is_cuda() {
         4 * o.batch
-    } else if parameters > LARGE && o.model.freeze == 0 {
+    } else if parameters > LARGE && o.model.fixed_stages() == 0 {
         FEW
     } else {
         MANY

@@ -65,7 +65,7 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Closure {
     /// The option's key.
     pub key: &'static str,
-    /// `loss`, `schedule` or `head`.
+    /// `loss`, `schedule`, `head` or `adapter`.
     pub what: &'static str,
 }
 
@@ -77,10 +77,11 @@ impl Job {
             ("loss", "loss", is_script(&self.options.loss)),
             ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
             ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_))),
-            ("head", "head", self.options.model.functions().next().is_some()),
-            ("teachers", "head of a teacher", self.has_scripted_teachers()),
         ];
-        all.into_iter().find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
+        let parts = self.options.model.functions().map(|(option, _)| (option, option, true));
+        let teachers = ("teachers", "head or adapter of a teacher", self.has_scripted_teachers());
+        let mut all = all.into_iter().chain(parts).chain([teachers]);
+        all.find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
     }
 
     fn has_scripted_teachers(&self) -> bool {

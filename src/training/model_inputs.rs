@@ -59,7 +59,7 @@ pub enum ModelInputs {
 impl ModelInputs {
     /// Prepares the inputs. Frozen features that the model needs and the store does not have are computed.
     pub fn new(store: &RunStore, model: &Model, dataset: &Dataset, views: Views) -> Result<ModelInputs> {
-        if model.spec.freeze > 0 && views.count > 0 {
+        if model.spec.fixed_stages() > 0 && views.count > 0 {
             let rows = frozen_features(store, model, dataset, &views)?;
             return Ok(ModelInputs::Frozen { rows, kept: None, n: dataset.len(), views });
         }

@@ -22,7 +22,7 @@ crate::options! {
     /// batches by it.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
-        /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
+        /// "none"), head_width, dropout, head_options, word_vectors, graph, adapter, lora, path, features; or a backbone's name
         pub model: ModelSpec = default_model();
         /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number; where
         /// labels are unknown, logits and targets are the known entries alone, [entries] in place of [images, labels]

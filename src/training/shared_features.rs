@@ -35,7 +35,7 @@ fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
 }
 
 fn shares(job: &Job) -> bool {
-    job.options.model.freeze > 0 && job.options.images != Images::Containing
+    job.options.model.fixed_stages() > 0 && job.options.images != Images::Containing
 }
 
 fn views_of(job: &Job, train: Dataset, val: Dataset) -> Vec<(Dataset, Views)> {

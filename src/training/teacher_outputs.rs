@@ -107,7 +107,7 @@ impl TeacherTargets {
     ) -> Result<TeacherTargets> {
         let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
         if views.count == 0 || mode == TeacherMode::Train {
-            if views.count > 0 && student.spec.freeze > 0 {
+            if views.count > 0 && student.spec.fixed_stages() > 0 {
                 return Err(Error::argument("teacher_mode \"train\" needs pictures at every step, which a student with kept frozen features does not read")
                     .about(About::Option { key: "teacher_mode".into(), value: Some("train".into()) })
                     .with_help("views: 0 makes new views each epoch; or leave out freeze"));

@@ -89,5 +89,6 @@ fn check(run: &Run) -> Result<bool> {
 fn has_files_beside(spec: &Value) -> bool {
     spec["path"].is_string()
         || spec["head_code"].is_string()
+        || spec["adapter"].is_string()
         || spec["word_vectors"].as_str().is_some_and(|words| words != LEARNED)
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
 
+mod adapters;
 mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;

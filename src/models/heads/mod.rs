@@ -60,6 +60,11 @@ pub trait Head: Send {
         0
     }
 
+    /// Whether it reads the tokens of a vision transformer ([`Seen::tokens`]).
+    fn reads_tokens(&self) -> bool {
+        false
+    }
+
     /// Added to the output of a trainable stage `[N, C, h, w]` before the next stage.
     fn lateral(&self, _stage: usize, _x: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
@@ -108,12 +113,14 @@ pub struct HeadSetup<'a> {
     pub labels: &'a [String],
     /// The name of the last layer.
     pub classifier: &'a str,
+    /// The groups of tokens of a vision transformer's last stage, `[1, n, C]` each.
+    pub tokens: Vec<(&'static str, [i64; 3])>,
     kind: &'static HeadKind,
 }
 
 impl<'a> HeadSetup<'a> {
     pub fn new(spec: &'a ModelSpec, inputs: i64, labels: &'a [String], classifier: &'a str) -> Result<Self> {
-        Ok(HeadSetup { spec, inputs, labels, classifier, kind: find(&spec.head)? })
+        Ok(HeadSetup { spec, inputs, labels, classifier, tokens: vec![], kind: find(&spec.head)? })
     }
 
     /// The number of labels, m.

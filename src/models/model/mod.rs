@@ -14,13 +14,14 @@ use tch::{Device, Kind, Tensor};
 pub use load::LoadSummary;
 pub use parts::Part;
 
+use super::adapter::Tokens;
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::full;
 use super::weights::Origin;
-use super::{ModelSpec, Normalise, named};
+use super::{ModelSpec, Normalise, adapter, named};
 use crate::error::{Error, Result};
 use crate::losses::Reduction;
 use crate::memory;
@@ -94,14 +95,20 @@ impl Model {
         let stages = spec.stages.unwrap_or(1);
         let params = RefCell::new(params);
         let root = Scope::root(&params, seed, device);
-        let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
+        let mut backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
+        // Their parameters are no part of published weights and learn at the head's rate.
+        if let Some(lora) = &spec.lora {
+            backbone.low_rank(&root, lora)?;
+        }
+        adapter::add(&root, &spec, labels, &mut *backbone)?;
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
             (Some(channels), _) => channels,
             (None, Some(stage)) => stage.channels,
             (None, None) => return Err(Error::internal(format!("backbone \"{}\" has no stage {stages}", kind.name))),
         };
-        let setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        let mut setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        setup.tokens = backbone.token_shapes().unwrap_or_default();
         let head = (heads::find(&spec.head)?.build)(&root, &setup)?;
         check_earlier(&spec, stages, head.earlier())?;
         let params = params.into_inner();
@@ -158,8 +165,8 @@ impl Model {
         Ok(x.f_mul(&self.scale)?.f_add(&self.shift)?)
     }
 
-    fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
-        self.stages_seen(x, from, to, train, &mut |_, _| Ok(()))
+    fn stages(&self, x: &Tensor, from: usize, to: usize) -> Result<Tensor> {
+        self.stages_seen(x, from, to, Pass::EVAL, &mut |_, _| Ok(()))
     }
 
     /// The same; `see` gets the number and the output of every stage from `from` to the last but one.
@@ -168,7 +175,7 @@ impl Model {
         x: &Tensor,
         from: usize,
         to: usize,
-        train: bool,
+        pass: Pass,
         see: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         let mut x = x.shallow_clone();
@@ -181,7 +188,7 @@ impl Model {
                 x = x.f_add(&more)?;
             }
             see(stage - 1, &x)?;
-            x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
+            x = self.backbone.stage_in(stage, &x, pass.train && !self.spec.frozen_norms, pass)?;
         }
         Ok(x)
     }
@@ -192,38 +199,41 @@ impl Model {
         self.forward_from(&self.frozen_features(images)?, pass.into())
     }
 
-    /// Normalised images → the output of stage `freeze` `[N, C, h, w]` (a transformer's tokens as `[N, C, T, 1]`), no
-    /// gradient; the images themselves when freeze is 0.
+    /// Normalised images → the output of the last [fixed](ModelSpec::fixed_stages) stage `[N, C, h, w]` (a transformer's tokens
+    /// as `[N, C, T, 1]`), no gradient; the images themselves when there is none.
     pub fn frozen_features(&self, images: &Tensor) -> Result<Tensor> {
-        if self.spec.freeze == 0 {
-            return Ok(images.shallow_clone());
+        match self.spec.fixed_stages() {
+            0 => Ok(images.shallow_clone()),
+            fixed => tch::no_grad(|| self.stages(images, 0, fixed)),
         }
-        tch::no_grad(|| self.stages(images, 0, self.spec.freeze, false))
     }
 
-    /// Output of stage `freeze` → logits, by the trainable rest.
+    /// Output of the last fixed stage → logits, by the rest.
     pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
         Ok(self.answer(features, pass, None)?.logits)
     }
 
-    /// Output of stage `freeze` → logits, and the head's own loss if it has one. `truth` is that of a training step.
+    /// Output of the last fixed stage → logits, and the head's own loss if it has one. `truth` is that of a training step.
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
         let pass = pass.into();
         let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
-        let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
-            let through = || self.stages_seen(x, self.spec.freeze, self.stages, pass.train, see);
-            let x = full(&pass.precision.during(through)?)?;
-            // Whole feature maps are dropped; heads number their own dropouts from 0.
-            pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
+        let through = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
+            let stages = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass, see);
+            full(&pass.precision.during(stages)?)
         };
-        let maps = rest(features, &mut |stage, x| {
+        // Whole feature maps are dropped; heads number their own dropouts from 0.
+        let dropped = |x: &Tensor| pass.dropout_maps(&self.head_input(x)?, self.spec.dropout, u64::MAX);
+        let last = through(features, &mut |stage, x| {
             if stage + wanted >= self.stages {
                 earlier.insert(0, full(&self.backbone.maps(x)?)?);
             }
             Ok(())
         })?;
-        let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
-        let seen = Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth };
+        let maps = dropped(&last)?;
+        let tokens = if self.head.reads_tokens() { self.backbone.tokens(&last)?.map(Tokens::into_named) } else { None };
+        let tokens = tokens.unwrap_or_default();
+        let again = |x: &Tensor| dropped(&through(x, &mut |_, _| Ok(()))?);
+        let seen = Seen { maps: &maps, earlier: &earlier, tokens: &tokens, input: features, rest: &again, truth };
         let answer = pass.precision.during(|| self.head.answer(&seen, pass))?;
         Ok(Answer { logits: full(&answer.logits)?, ..answer })
     }
@@ -269,7 +279,7 @@ impl Model {
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
     pub fn class_maps(&self, images: &Tensor) -> Result<Option<Tensor>> {
         tch::no_grad(|| {
-            let x = self.stages(&self.frozen_features(images)?, self.spec.freeze, self.stages, false)?;
+            let x = self.stages(&self.frozen_features(images)?, self.spec.fixed_stages(), self.stages)?;
             self.head.class_maps(&self.backbone.maps(&x)?)
         })
     }

@@ -7,7 +7,7 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::models::heads::HeadValue;
-use crate::models::{LabelGraph, Model, ModelSpec, Normalise};
+use crate::models::{LabelGraph, Lora, Model, ModelSpec, Normalise};
 use crate::options::Options;
 use crate::primitives::models::part;
 use crate::primitives::values::model::ModelValue;
@@ -50,6 +50,9 @@ crate::options! {
         pub word_vectors: Option<String> = None;
         /// for heads that read a label graph: a Cooccurrence or an Affinity
         pub graph: Option<LabelGraph> = None;
+        also("adapter", "for vision transformers: a closure |block, x, p| that changes the tokens x before each block, a map of class_token, registers, prompts and patches [N, n, d], and gives x; x.mask [T, T] says which token may look at which; p are Layers")
+        /// for vision transformers: low-rank updates of the blocks' linear layers, as #{rank: 8, alpha: 8, on: ["qkv", "proj", "fc1", "fc2"]}
+        pub lora: Option<Lora> = None;
         /// for backbone "torchscript": the file of a traced or scripted module
         pub path: Option<String> = None;
         /// for backbone "torchscript": the channels it gives; () finds them by a dry run
@@ -83,6 +86,7 @@ pub const WORD: Word = Word {
 /// The map cannot be left out: labels have no default.
 fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> {
     let head_code = part::take_head(&mut options, call);
+    let adapter = part::take_adapter(&mut options, call)?;
     let o = ModelOptions::read(options.into(), call)?;
     if o.labels.is_empty() {
         return Err(Error::argument(
@@ -104,6 +108,8 @@ fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> 
         head_options: o.head_options,
         word_vectors: o.word_vectors,
         graph: o.graph,
+        adapter,
+        lora: o.lora,
         path: o.path,
         features: o.features,
         dropout: o.dropout,

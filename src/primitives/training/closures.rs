@@ -43,7 +43,7 @@ impl<T: Options + 'static> Parameter for Training<T> {
             // The script keeps its own map.
             *value = value.flatten_clone();
             if let Some(mut model) = value.write_lock::<Map>() {
-                part::take(&mut model, call);
+                part::take(&mut model, call)?;
             }
         }
         let closures = Closures::take(&mut map, call)?;
