@@ -69,6 +69,7 @@ pub fn make_all(
 /// Errors: a training that cannot leave this process.
 fn check(job: &Job) -> Result<()> {
     check_functions(job)?;
+    job.options.check_start_leaves(&job.name)?;
     match job_file::is_possible(job) {
         true => Ok(()),
         false => Err(Error::argument(format!(

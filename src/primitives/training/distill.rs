@@ -32,8 +32,8 @@ views their outputs are computed once and kept. The option on_epoch takes a clos
 };
 
 fn distill(call: &Call, data: Data, ensembles: Ensembles, training: Training<DistillOptions>) -> Fallible<ModelValue> {
-    let job = job(call, &data, ensembles.0, training.options)?;
-    training.closures.train(call, &job).map(ModelValue)
+    let (options, closures) = training.ready(call)?;
+    closures.train(call, &job(call, &data, ensembles.0, options)?).map(ModelValue)
 }
 
 /// One ensemble, or an array of them. A model counts as an ensemble of one.

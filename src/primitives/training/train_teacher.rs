@@ -30,7 +30,7 @@ updates); their code is part of the run's id. An option that belongs to another 
 };
 
 fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<TrainOptions>) -> Fallible<ModelValue> {
-    let Training { options, closures } = training;
+    let (options, closures) = training.ready(call)?;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let labels = labels.0;

@@ -62,7 +62,8 @@ struct EnsembleFile {
 /// Whether a worker process can do the job: its teachers are in a run store, where it finds them.
 pub fn is_possible(job: &Job) -> bool {
     let ensembles = job.distillation.iter().flat_map(|d| &d.ensembles);
-    ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some())
+    let teachers = ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some());
+    teachers && job.options.start.is_in_a_store()
 }
 
 /// A job for a file. `data` gives what stands for a data set. Errors: a teacher that is in no run store; those of `data`.
@@ -72,6 +73,7 @@ fn described<D>(
     task: Task,
     mut data: impl FnMut(&Dataset) -> Result<D>,
 ) -> Result<JobFile<D>> {
+    job.options.check_start_leaves(&job.name)?;
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
