@@ -74,7 +74,7 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Closure {
     /// The option's key.
     pub key: &'static str,
-    /// What it is, in a sentence: `loss` or `schedule`.
+    /// What it is, in a sentence: `a loss`, `a schedule`.
     pub what: &'static str,
 }
 
@@ -83,13 +83,17 @@ impl Job {
     pub(super) fn closure(&self) -> Option<Closure> {
         let is_script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
         let all = [
-            ("loss", "loss", is_script(&self.options.loss)),
-            ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
-            ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_) | ScheduleKind::Rate(_))),
-            ("augment", "augmentation", self.options.own_views().is_some()),
-            ("sampler", "sampler", matches!(self.options.sampler, Sampler::Script(_))),
-            ("on_epoch", "callback that may stop the training", self.options.on_epoch.may_stop()),
-            ("on_batch", "callback per batch", !self.options.on_batch.is_none()),
+            ("loss", "a loss", is_script(&self.options.loss)),
+            ("distillation", "a loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
+            (
+                "schedule",
+                "a schedule",
+                matches!(self.options.schedule, ScheduleKind::Script(_) | ScheduleKind::Rate(_)),
+            ),
+            ("augment", "an augmentation", self.options.own_views().is_some()),
+            ("sampler", "a sampler", matches!(self.options.sampler, Sampler::Script(_))),
+            ("on_epoch", "a callback that may stop the training", self.options.on_epoch.may_stop()),
+            ("on_batch", "a callback per batch", !self.options.on_batch.is_none()),
         ];
         all.into_iter().find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
     }

@@ -1,24 +1,27 @@
 //! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
 
+mod evaluation;
+mod step;
+
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
+use self::step::Step;
 use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::checkpoint_writer::{CheckpointPolicy, CheckpointWriter};
 use super::distillation_loss::DistillationLoss;
-use super::fitting::{self, Fitting};
+use super::fitting;
 use super::freezing::Freezing;
-use super::gathered::Gathered;
 use super::hooks::{BatchLine, Stopped};
 use super::job::Job;
 use super::metrics_file::{MetricsFile, parsed};
-use super::mixing::{self, Mixing, Mixture};
-use super::model_inputs::{Batch, ModelInputs, steps_per_epoch};
-use super::optimiser::{Average, CopyOf, Flat, Form, Groups, UpdateRule};
-use super::options::{EmaStart, Select};
+use super::mixing::Mixing;
+use super::model_inputs::{ModelInputs, steps_per_epoch};
+use super::optimiser::{Average, Flat, Form, Groups, UpdateRule};
+use super::options::EmaStart;
 use super::peers::{Part, Peers, weighted};
 use super::rate_factors::RateFactors;
 use super::sampler::Orders;
@@ -30,8 +33,7 @@ use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::Dataset;
-use crate::metrics::mean_average_precision;
-use crate::models::heads::{Known, LabelLoss, Truth};
+use crate::models::heads::{LabelLoss, Truth};
 use crate::models::{Model, Pass, SyncNorms};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
@@ -67,14 +69,6 @@ enum Ended {
     Interrupted,
     /// The same, by an error of a callback.
     Thrown(Error),
-}
-
-/// The batch of one step, mixed if the training mixes.
-struct Step {
-    x: Tensor,
-    targets: Tensor,
-    rows: Tensor,
-    known: Option<Known>,
 }
 
 /// A running training.
@@ -317,14 +311,6 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
         stopped || position.epoch >= self.job.options.epochs || self.out_of_patience()
     }
 
-    /// Whether a callback ended the training after an epoch that was not evaluated. The last epoch always is.
-    fn ended_unevaluated(&self) -> Result<bool> {
-        if self.state.position.stopped.is_none() || self.val_inputs.is_none() {
-            return Ok(false);
-        }
-        Ok(parsed(&self.state.metrics)?.last().is_some_and(|line| line.get("val_mAP").is_none()))
-    }
-
     /// This process's part of step `step`; `order` is that of all images in this epoch, where there are several processes.
     fn part(&self, order: Option<&[u32]>, step: u64) -> Part {
         let batch = self.job.options.batch;
@@ -339,37 +325,6 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
     /// The number of images in the first `steps` steps of an epoch.
     fn images(&self, steps: u64) -> u64 {
         (steps * self.job.options.batch as u64).min(self.orders.images() as u64)
-    }
-
-    /// The batch of a step with its targets, mixed if the training mixes.
-    fn step(&self, batch: &Batch, epoch: u64, step: u64) -> Result<Step> {
-        let model = self.model;
-        let [index, rows] = batch.positions(model.device)?;
-        let targets = self.targets.f_index_select(0, &index)?;
-        let known_rows = |images: &[i64]| {
-            let rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), images, model.device);
-            self.known.as_ref().map(rows).transpose()
-        };
-        let Some(mixing) = self.mixing else {
-            let known = known_rows(&batch.images)?;
-            return Ok(Step { x: batch.x.shallow_clone(), targets, rows, known });
-        };
-        let in_front = self.peers.size() > 1;
-        let size = batch.x.size();
-        let side = |dim: usize| size.get(dim).copied().unwrap_or(1);
-        let mixture: Mixture = mixing.step(epoch, step, (side(2), side(3)));
-        let (own, partners) = mixing::with_partners(&batch.x, in_front)?;
-        let x = mixture.pictures(&own, &partners)?;
-        let (own, partners) = mixing::with_partners(&targets, in_front)?;
-        let targets = mixture.targets(&own, &partners)?;
-        let (rows, _) = mixing::with_partners(&rows, in_front)?;
-        // A mixed entry is known where both are.
-        let (own, partners) = mixing::positions_with_partners(&batch.images, in_front);
-        let known = match (known_rows(&own)?, known_rows(&partners)?) {
-            (Some(own), Some(partners)) => Some(own.among(partners.entries())?),
-            _ => None,
-        };
-        Ok(Step { x, targets, rows, known })
     }
 
     /// Trains the rest of the current epoch.
@@ -591,87 +546,9 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
         Ok(line)
     }
 
-    /// Evaluates on the validation split and keeps the weights if they are the best so far. Gives what [`validate`](Self::validate) gives.
-    fn evaluate(&mut self, epoch: u64, shown: &Progress) -> Result<Vec<(f64, bool)>> {
-        let evaluated = self.validate()?;
-        for &(map, averaged) in &evaluated {
-            // A validation split without positives has no mAP and selects nothing.
-            if map.is_finite() && self.state.position.best.as_ref().is_none_or(|b| map > b.map) {
-                self.state.position.best = Some(Best { map, epoch, averaged });
-                let (values, statistics) = self.weights(averaged);
-                self.state.best = Some((values.f_copy_of()?, statistics.f_copy_of()?));
-                shown.note(format!("epoch {epoch}/{} mAP {map:.1}", self.job.options.epochs));
-            }
-        }
-        Ok(evaluated)
-    }
-
     /// Whether the best mAP is so many epochs back that training should stop.
     fn out_of_patience(&self) -> bool {
         let (position, patience) = (&self.state.position, self.job.options.patience);
         patience > 0 && position.best.as_ref().is_some_and(|best| position.epoch >= best.epoch + patience)
-    }
-
-    fn weights(&self, averaged: bool) -> (&Tensor, &Tensor) {
-        match averaged {
-            true => (&self.state.average.values, &self.state.average.statistics),
-            false => (&self.state.flat.values, &self.state.flat.statistics),
-        }
-    }
-
-    /// mAP in percent on the validation split, of the regular weights and of the averaged ones if there are any; NaN where the split
-    /// has no positives. The split is passed over once for both. Errors: a picture that cannot be read; Interrupted.
-    fn validate(&self) -> Result<Vec<(f64, bool)>> {
-        let Some(inputs) = &self.val_inputs else { return Ok(vec![]) };
-        let m = self.job.labels.len();
-        let kinds = if self.job.options.ema > 0.0 { vec![false, true] } else { vec![false] };
-        let regular = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
-        let mut logits = [Gathered::default(), Gathered::default()];
-        // Whether the model has the averaged weights.
-        let mut present = false;
-        let evaluated = Fitting::over("evaluation", self.model, 256, |fitting| {
-            for batch in inputs.all(self.model, fitting.batch())? {
-                interrupt::check()?;
-                let batch = batch?;
-                // The weights that are there come first, so one exchange per batch does.
-                let first = present;
-                for averaged in kinds.iter().map(|other| first != *other) {
-                    if averaged != present {
-                        let (values, statistics) = if averaged { self.weights(true) } else { (&regular.0, &regular.1) };
-                        self.state.flat.set(values, statistics)?;
-                        present = averaged;
-                    }
-                    let of_batch =
-                        fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(self.model, x, Pass::EVAL)))?;
-                    logits[usize::from(averaged)].push(of_batch)?;
-                }
-            }
-            Ok(())
-        });
-        if present {
-            self.state.flat.set(&regular.0, &regular.1)?;
-        }
-        evaluated?;
-        let maps = kinds.into_iter().zip(logits).map(|(averaged, logits)| {
-            let scores = torch::to_vec_f32(&logits.rows(m)?)?;
-            Ok((mean_average_precision(&scores, &self.val_targets, m)?, averaged))
-        });
-        maps.collect()
-    }
-
-    /// Leaves the selected weights in the model.
-    fn choose(&mut self) -> Result<()> {
-        if let Some(freezing) = &self.freezing {
-            freezing.release(self.model)?;
-        }
-        let chosen = match (self.job.options.select, self.state.best.take()) {
-            (Select::Best, Some(best)) => best,
-            _ => {
-                let averaged = self.job.options.ema > 0.0;
-                let (values, statistics) = self.weights(averaged);
-                (values.f_copy_of()?, statistics.f_copy_of()?)
-            }
-        };
-        self.state.flat.set(&chosen.0, &chosen.1)
     }
 }
