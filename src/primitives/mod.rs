@@ -21,6 +21,7 @@ mod labels;
 mod models;
 mod numbers;
 mod parameters;
+mod pictures;
 mod runs;
 mod scripting;
 mod tensors;
@@ -81,6 +82,27 @@ macro_rules! words {
             &tensors::grad::WORD,
             &tensors::load_tensors::WORD,
             &tensors::save_tensors::WORD,
+            &pictures::geometry::ROTATE,
+            &pictures::geometry::SHEAR_X,
+            &pictures::geometry::SHEAR_Y,
+            &pictures::geometry::TRANSLATE_X,
+            &pictures::geometry::TRANSLATE_Y,
+            &pictures::geometry::HFLIP,
+            &pictures::geometry::VFLIP,
+            &pictures::geometry::CROP,
+            &pictures::geometry::RESIZE,
+            &pictures::colours::BRIGHTNESS,
+            &pictures::colours::CONTRAST,
+            &pictures::colours::SATURATION,
+            &pictures::colours::SHARPNESS,
+            &pictures::colours::AUTOCONTRAST,
+            &pictures::colours::EQUALIZE,
+            &pictures::colours::INVERT,
+            &pictures::colours::POSTERIZE,
+            &pictures::colours::SOLARIZE,
+            &pictures::views::RANDOM_RESIZED_CROP,
+            &pictures::views::RAND_AUGMENT,
+            &pictures::views::ERASE,
             &labels::table::WORD,
             &labels::load_table::WORD,
             &evaluation::paper_table::WORD,

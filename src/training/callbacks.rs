@@ -1,9 +1,14 @@
 //! Callbacks that a script attaches to a training run.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
+use super::hooks::OnBatch;
+use super::sampler::SamplerFunction;
 use super::schedule::ScheduleFunction;
 use crate::error::Result;
+use crate::images::ViewFunction;
 use crate::losses::Function;
 
 /// Receives an epoch's line of `metrics.jsonl` with the training's `name`. An error stops the training.
@@ -19,12 +24,35 @@ pub struct Callbacks<'a> {
     pub distillation: Option<Function<'a>>,
     /// The schedule of the learning rate, when the options name a script's own.
     pub schedule: Option<ScheduleFunction<'a>>,
+    /// Makes the views of training pictures, when the options name a script's own.
+    pub augment: Option<ViewFunction<'a>>,
+    /// The images of every epoch, when the options name a script's own.
+    pub sampler: Option<SamplerFunction<'a>>,
+    /// Receives the numbers of updates.
+    pub batch: Option<OnBatch<'a>>,
+    /// Set by `epoch` or `batch` to end the training after the call: a finished run that says so.
+    pub stop: Option<&'a Cell<bool>>,
 }
 
-impl Callbacks<'_> {
+impl<'a> Callbacks<'a> {
     /// Whether the training must stay on the script's thread.
     pub fn has_functions(&self) -> bool {
-        self.loss.is_some() || self.distillation.is_some() || self.schedule.is_some()
+        let losses = self.loss.is_some() || self.distillation.is_some();
+        losses || self.schedule.is_some() || self.augment.is_some() || self.sampler.is_some() || self.batch.is_some()
+    }
+
+    /// The same functions with another callback for epochs.
+    pub(super) fn with_epoch<'b>(&self, epoch: Option<OnEpoch<'b>>) -> Callbacks<'b>
+    where
+        'a: 'b,
+    {
+        let Callbacks { loss, distillation, schedule, augment, sampler, batch, stop, .. } = *self;
+        Callbacks { epoch, loss, distillation, schedule, augment, sampler, batch, stop }
+    }
+
+    /// Whether a call has asked for the end of the training since this was asked last.
+    pub(super) fn asked_to_stop(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.replace(false))
     }
 
     pub(super) fn epoch_done(&mut self, line: &Value, name: &str) -> Result<()> {

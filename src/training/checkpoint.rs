@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::hooks::Stopped;
 use super::optimiser::{Average, CopyOf, Flat, UpdateRule};
 use super::peers::Peers;
 use crate::error::{Error, Result};
@@ -28,6 +29,9 @@ pub struct TrainingPosition {
     pub best: Option<Best>,
     /// Seconds of training so far, earlier processes included.
     pub seconds: f64,
+    /// The callback that has ended the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

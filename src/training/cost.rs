@@ -6,18 +6,23 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::callbacks::Callbacks;
+use super::freezing::FreezeByEpoch;
+use super::hooks::Hook;
 use super::job::Job;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
 use super::peers::Peers;
 use super::run::flags_of;
+use super::sampler::Sampler;
+use super::start::Start;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::executors::{device_pool, pool};
 use crate::files::own;
 use crate::images::Dataset;
+use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
 use crate::runs::{Begun, RunStore};
 use crate::torch::flags;
@@ -148,9 +153,16 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
         known: 1.0,
         loss: plain(&o.loss),
         schedule: match &o.schedule {
-            ScheduleKind::Script(_) => ScheduleKind::Constant,
+            ScheduleKind::Script(_) | ScheduleKind::Rate(_) => ScheduleKind::Constant,
             schedule => schedule.clone(),
         },
+        // What lives in the script, or is of other epochs and images.
+        augment: if o.own_views().is_some() { AugmentOptions::default() } else { o.augment.clone() },
+        sampler: Sampler::default(),
+        freeze: FreezeByEpoch::default(),
+        on_epoch: Hook::None,
+        on_batch: Hook::None,
+        start: Start::default(),
         threads: pool::cores(),
         // Timed as the work of one process.
         nproc: 1,

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
+use super::hooks::Hook;
 use super::options::{Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
+use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -39,7 +41,7 @@ pub struct Distillation<E = Ensemble> {
 }
 
 /// Options that did not exist when the first runs were named.
-const LATER_OPTIONS: [&str; 16] = [
+const LATER_OPTIONS: [&str; 23] = [
     "tf32",
     "drop_last",
     "lr_factors",
@@ -56,6 +58,13 @@ const LATER_OPTIONS: [&str; 16] = [
     "nesterov",
     "decay_on",
     "ema_start",
+    "mixup",
+    "cutmix",
+    "sampler",
+    "freeze",
+    "start",
+    "on_epoch",
+    "on_batch",
 ];
 
 /// Share of the training split held out when no validation split is given.
@@ -65,21 +74,38 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Closure {
     /// The option's key.
     pub key: &'static str,
-    /// `loss`, `schedule`, `head` or `adapter`.
+    /// In a sentence: `a loss`, `a schedule`, `a head`.
     pub what: &'static str,
 }
 
+/// The option of a model's part, in a sentence.
+fn a_part(option: &str) -> &'static str {
+    match option {
+        "head" => "a head",
+        _ => "an adapter",
+    }
+}
+
 impl Job {
-    /// The first of its losses, its schedule and its models' parts that is a closure.
+    /// The first of its options, its model's parts and its teachers' parts that is a closure which a training calls. Where `on_epoch` only looks
+    /// on, it is none: its lines can be sent.
     pub(super) fn closure(&self) -> Option<Closure> {
         let is_script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
         let all = [
-            ("loss", "loss", is_script(&self.options.loss)),
-            ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
-            ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_))),
+            ("loss", "a loss", is_script(&self.options.loss)),
+            ("distillation", "a loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
+            (
+                "schedule",
+                "a schedule",
+                matches!(self.options.schedule, ScheduleKind::Script(_) | ScheduleKind::Rate(_)),
+            ),
+            ("augment", "an augmentation", self.options.own_views().is_some()),
+            ("sampler", "a sampler", matches!(self.options.sampler, Sampler::Script(_))),
+            ("on_epoch", "a callback that may stop the training", self.options.on_epoch.may_stop()),
+            ("on_batch", "a callback per batch", !self.options.on_batch.is_none()),
         ];
-        let parts = self.options.model.functions().map(|(option, _)| (option, option, true));
-        let teachers = ("teachers", "head or adapter of a teacher", self.has_scripted_teachers());
+        let parts = self.options.model.functions().map(|(option, _)| (option, a_part(option), true));
+        let teachers = ("teachers", "a head or adapter of a teacher", self.has_scripted_teachers());
         let mut all = all.into_iter().chain(parts).chain([teachers]);
         all.find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
     }
@@ -156,6 +182,20 @@ impl Job {
             map.shift_remove("executor");
             map.shift_remove("per_gpu");
             map.shift_remove("deterministic");
+            map.shift_remove("on_batch_every");
+            map.shift_remove("on_batch_outputs");
+            // A callback that ends the training decides more by how often it is called.
+            if self.options.on_batch.may_stop() && self.options.on_batch_every != 1 {
+                map.insert("on_batch_every".into(), json!(self.options.on_batch_every));
+            }
+            if self.options.on_batch.may_stop() && self.options.on_batch_outputs {
+                map.insert("on_batch_outputs".into(), json!(true));
+            }
+            if self.options.on_batch == Hook::Watches {
+                map.shift_remove("on_batch");
+            }
+            map.insert("sampler".into(), self.options.sampler.to_spec());
+            map.insert("start".into(), json!(self.options.start.id()));
             // Those that do are put back in where the model is known.
             map.shift_remove("nproc");
             map.shift_remove("sync_batchnorm");

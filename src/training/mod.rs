@@ -9,6 +9,8 @@
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `sampler`: the images of an epoch; `mixing`: MixUp and CutMix; `freezing`: stages that are frozen for some epochs
+//! - `hooks`: callbacks that may end a training; `start`: a model whose weights it starts from
 //! - `gathered`: rows that wait on their device
 //! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
 //! - `known_labels`: which labels are known; `distillation_loss`: the distance of a student to its teachers
@@ -28,12 +30,15 @@ pub mod distillation_loss;
 pub mod ensemble;
 pub mod features;
 mod fitting;
+pub mod freezing;
 pub mod frozen_features;
 mod gathered;
+pub mod hooks;
 pub mod job;
 pub mod job_file;
 pub mod known_labels;
 mod metrics_file;
+pub mod mixing;
 pub mod model_inputs;
 mod naming;
 pub mod on_cluster;
@@ -46,11 +51,13 @@ pub mod predict;
 mod rate_factors;
 pub mod recipes;
 pub mod run;
+pub mod sampler;
 pub mod schedule;
 mod several;
 mod shared_features;
 mod shared_outputs;
 pub mod side_by_side;
+mod start;
 pub mod stored_rows;
 pub mod teacher_outputs;
 pub mod tensorboard;

@@ -69,6 +69,7 @@ pub fn make_all(
 /// Errors: a training that cannot leave this process.
 fn check(job: &Job) -> Result<()> {
     check_functions(job)?;
+    job.options.check_start_leaves(&job.name)?;
     match job_file::is_possible(job) {
         true => Ok(()),
         false => Err(Error::argument(format!(
@@ -80,14 +81,17 @@ fn check(job: &Job) -> Result<()> {
     }
 }
 
-/// Errors: a loss or schedule of the script's own.
+/// Errors: a function of the script's own: a loss, a schedule.
 pub(super) fn check_functions(job: &Job) -> Result<()> {
     let Some(Closure { key, what }) = job.closure() else { return Ok(()) };
     Err(Error::argument(format!(
-        "a {what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
+        "{what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
     ))
     .about_option(key)
-    .with_help("executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl), schedules and heads train in a queue"))
+    .with_help(
+        "executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl), schedules and heads, weights as sampler, mixup and cutmix \
+         train in a queue",
+    ))
 }
 
 /// The runs that a job makes and reads.

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::freezing::FreezeByEpoch;
+use super::hooks::Hook;
 use super::known_labels::KnownLabels;
 use super::rate_factors::RateFactors;
+use super::sampler::Sampler;
+pub use super::schedule::ScheduleKind;
+use super::start::Start;
 use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
-use crate::losses::{LossSpec, Script};
+use crate::losses::LossSpec;
 use crate::models::{ModelSpec, Precision};
 use crate::options::Range;
 
@@ -47,9 +50,10 @@ crate::options! {
         pub lr_factors: BTreeMap<String, f64> = BTreeMap::new();
         /// factor on the rate per stage below the head: of n stages, stage s has layer_decay^(n + 1 - s)
         pub layer_decay: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
-        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); "constant"; or a
-        /// closure |now| that gives a factor on lr, where now is a map: progress (0 to 1), epoch (with its fraction), epochs,
-        /// update, updates
+        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); "constant"; a closure
+        /// |step, total| of two parameters, which gives the learning rate of update step (from 0) of total; or a closure |now|
+        /// of one, which gives a factor on lr, where now is a map: progress (0 to 1), epoch (with its fraction), epochs, update,
+        /// updates
         pub schedule: ScheduleKind = ScheduleKind::OneCycle;
         /// onecycle: share of the steps in which the rate rises
         pub pct_start: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
@@ -105,10 +109,26 @@ crate::options! {
         pub ema_start: EmaStart = EmaStart::Weights;
         /// fixed augmented views per picture; 0 makes a new view each epoch
         pub views: u32 = 3, in Range::FromTo(0.0, 1e4);
+        /// a closure |picture, random| that makes the view of a whole picture, a Tensor [3, height, width] of uint8, by words as
+        /// picture.hflip() and the Random of its key (seed, view, image), resized to image_size afterwards; or
         /// a map: crop ("resized", "multi_scale" as ML-GCN, "squares" as SSGRL), resize_first (pixels), resized_crop_scale,
         /// resized_crop_ratio, flip, color_jitter, cutout, cutout_factor, cutout_inclusive, randaugment (operations per view),
         /// randaugment_level, randaugment_policy ("torchvision", or "uda": that of the package randaugment)
         pub augment: AugmentOptions = AugmentOptions::default();
+        /// MixUp: the alpha of the beta distribution of shares, as 0.2; each picture of a batch is mixed with another, and so are
+        /// their targets; 0 turns it off
+        pub mixup: f64 = 0.0, in Range::FromTo(0.0, 1e3);
+        /// CutMix: the same with a rectangle of the other picture, as 1.0; with mixup too, each step draws one of the two
+        pub cutmix: f64 = 0.0, in Range::FromTo(0.0, 1e3);
+        /// the images of an epoch: "shuffle" (all once); an array of one weight per training image, by which as many are drawn with
+        /// replacement, as torch's WeightedRandomSampler; or a closure |epoch| (finished epochs) that gives their positions
+        pub sampler: Sampler = Sampler::Shuffle;
+        /// stages frozen for some epochs, beside those of the model's own freeze: pairs of finished epochs and stages, as
+        /// [[0, 4], [10, 2], [20, 0]]; or a closure |epoch| that gives their number
+        pub freeze: FreezeByEpoch = FreezeByEpoch::default();
+        /// a Model whose weights are the first ones, in place of the model's weights: its backbone, and of its head what fits, by the
+        /// names of labels; without the option model, the architecture is its own
+        pub start: Start = Start::default();
         /// "all" training images, or those "containing" one of the labels
         pub images: Images = Images::All;
         /// share of the training pictures that have labels: teachers leave the others out, students hear of them from
@@ -133,8 +153,16 @@ crate::options! {
         pub nproc: usize = 1, in Range::FromTo(1.0, 4096.0);
         /// nproc: batch norms take the statistics of the whole batch; false, of each process's part, as PyTorch does by default
         pub sync_batchnorm: bool = false;
-        also("on_epoch", "a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, \
-                          val_mAP where it was evaluated")
+        /// a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, val_mAP where it was evaluated. If it
+        /// gives "stop", the training ends there; its code then counts in the run's id
+        pub on_epoch: Hook = Hook::None;
+        /// a closure |line| called after updates with a map: name, epoch, step, update, loss, lr, grad_norm; "stop" as in on_epoch. A
+        /// call waits for the device
+        pub on_batch: Hook = Hook::None;
+        /// updates between two calls of on_batch
+        pub on_batch_every: u64 = 1, in Range::FromTo(1.0, 1e9);
+        /// whether on_batch gets the last batch's outputs (logits) and targets too, Tensors [batch, labels]
+        pub on_batch_outputs: bool = false;
         /// CPU threads; 0 takes all
         pub threads: usize = 0;
         /// where several trainings of one call run: "threads", "processes" (one that dies is tried once more), or
@@ -182,41 +210,6 @@ pub enum Optimiser {
     AdamW,
     /// Gradient descent with momentum, like `torch.optim.SGD`.
     Sgd,
-}
-
-/// How the learning rate changes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScheduleKind {
-    /// A rise and a fall along half cosines, per update (Smith and Topin 2018).
-    OneCycle,
-    /// Multiplied by `gamma` at the beginning of some epochs.
-    Step,
-    /// A fall along half a cosine (Loshchilov and Hutter 2017, without restarts).
-    Cosine,
-    Constant,
-    /// A closure of a script, identified by its code.
-    Script(Script),
-}
-
-impl<'de> Deserialize<'de> for ScheduleKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ScheduleKind, D::Error> {
-        const NAMES: &[&str] = &["onecycle", "step", "cosine", "constant"];
-        let value = Value::deserialize(deserializer)?;
-        if let Some(name) = value.as_str() {
-            return match name {
-                "onecycle" => Ok(ScheduleKind::OneCycle),
-                "step" => Ok(ScheduleKind::Step),
-                "cosine" => Ok(ScheduleKind::Cosine),
-                "constant" => Ok(ScheduleKind::Constant),
-                other => Err(D::Error::unknown_variant(other, NAMES)),
-            };
-        }
-        let script = value.get("script").and_then(|script| serde_json::from_value(script.clone()).ok());
-        script
-            .map(ScheduleKind::Script)
-            .ok_or_else(|| D::Error::custom("\"onecycle\", \"step\", \"cosine\", \"constant\" or a closure |now|"))
-    }
 }
 
 /// When the rate of [`ScheduleKind::Cosine`] falls.
@@ -314,7 +307,15 @@ impl TrainOptions {
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
         Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)?;
         self.check_together(word)?;
+        self.sampler.check(word)?;
+        self.freeze.check(self, word)?;
+        self.check_mixing(word)?;
         RateFactors::check(self, word)
+    }
+
+    /// The code of a closure that makes the views.
+    pub fn own_views(&self) -> Option<&str> {
+        self.augment.script.as_deref()
     }
 
     /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
@@ -374,5 +375,17 @@ crate::options! {
         /// "even": ensembles count by their weights; "val_AP": for each label also by their AP on val, and one mixture
         /// of them is the target
         pub teacher_weights: TeacherWeights = TeacherWeights::Even;
+    }
+}
+
+impl AsMut<TrainOptions> for TrainOptions {
+    fn as_mut(&mut self) -> &mut TrainOptions {
+        self
+    }
+}
+
+impl AsMut<TrainOptions> for DistillOptions {
+    fn as_mut(&mut self) -> &mut TrainOptions {
+        &mut self.train
     }
 }

@@ -252,9 +252,10 @@ fn per_task(cluster: &Cluster, stage: &[&Planned]) -> usize {
     }
 }
 
-/// The runs of a job's teachers.
+/// The runs of a job's teachers, and of the model from which it starts.
 fn teachers(job: &Job) -> Vec<String> {
-    job.distillation.iter().flat_map(|d| &d.ensembles).flat_map(|ensemble| ensemble.run_ids()).collect()
+    let teachers = job.distillation.iter().flat_map(|d| &d.ensembles).flat_map(|ensemble| ensemble.run_ids());
+    teachers.chain(job.options.start.id().map(String::from)).collect()
 }
 
 #[cfg(test)]

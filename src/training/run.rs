@@ -42,6 +42,7 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
     }
     // Epochs that the callback knows, also after a run that was lost to another maker.
     let mut passed = 0;
+    let functions = callbacks.with_epoch(None);
     loop {
         let mut pass = |line: &Value| -> Result<()> {
             let epoch = line["epoch"].as_u64().unwrap_or(u64::MAX);
@@ -53,10 +54,8 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
                 _ => Ok(()),
             }
         };
-        let (loss, distillation, schedule) = (callbacks.loss, callbacks.distillation, callbacks.schedule);
-        if let Some(trained) =
-            find_or_train(store, job, Callbacks { epoch: Some(&mut pass), loss, distillation, schedule })?
-        {
+        let callbacks = functions.with_epoch(Some(&mut pass));
+        if let Some(trained) = find_or_train(store, job, callbacks)? {
             return Ok(trained);
         }
     }
@@ -183,6 +182,9 @@ fn lead(
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
+    if let Some(stopped) = &outcome.stopped {
+        summary["stopped"] = json!(stopped);
+    }
     // With other last bits than the CPU has by itself.
     if outcome.form == Form::Fused {
         summary["fused_optimiser"] = json!(true);
@@ -206,9 +208,12 @@ fn lead(
     };
     peers.tell(DONE, &json!({}))?;
     console::log(&format!(
-        "{}: {} epochs in {:.1} s{} ({})",
+        "{}: {} in {:.1} s{} ({})",
         job.name,
-        job.options.epochs,
+        match &outcome.stopped {
+            Some(stopped) => format!("stopped by {} in epoch {} of {}", stopped.by, stopped.epoch, job.options.epochs),
+            None => format!("{} epochs", job.options.epochs),
+        },
         outcome.seconds,
         best.map_or(String::new(), |b| format!(
             ", mAP {:.1} on {} at epoch {}{}",

@@ -7,6 +7,7 @@ mod cluster;
 mod common;
 mod experiments;
 mod ground;
+mod hooks;
 mod hostile_scripts;
 mod language_page;
 mod scripts;

@@ -12,6 +12,7 @@ mod fused;
 mod head_parts;
 mod head_precision;
 mod heads;
+mod hooks;
 mod hostile_weights;
 mod label_mask;
 mod lost_weights;

@@ -80,6 +80,12 @@ pub trait Head: Send {
         true
     }
 
+    /// Whether targets may be mixtures, anything from 0 to 1. Heads that show labels to the model or compare the labels of pictures need
+    /// 0 or 1.
+    fn takes_soft_targets(&self) -> bool {
+        true
+    }
+
     /// The head's own term of the loss that does not depend on the batch.
     fn auxiliary(&self) -> Result<Option<Tensor>> {
         Ok(None)

@@ -4,8 +4,9 @@ mod features;
 mod load;
 mod parts;
 mod save;
+mod start;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -36,6 +37,8 @@ pub struct Model {
     pub device: Device,
     kind: &'static BackboneKind,
     stages: usize,
+    /// Stages `1..=held` keep their batch statistics for now, those of `spec.freeze` among them ([`Model::hold`]).
+    held: Cell<usize>,
     params: Params,
     backbone: Box<dyn Backbone>,
     head: Box<dyn Head>,
@@ -130,6 +133,7 @@ impl Model {
             device,
             kind,
             stages,
+            held: Cell::new(0),
             params,
             backbone,
             head,
@@ -188,7 +192,8 @@ impl Model {
                 x = x.f_add(&more)?;
             }
             see(stage - 1, &x)?;
-            x = self.backbone.stage_in(stage, &x, pass.train && !self.spec.frozen_norms, pass)?;
+            let norms = pass.train && !self.spec.frozen_norms && stage > self.held.get();
+            x = self.backbone.stage_in(stage, &x, norms, pass)?;
         }
         Ok(x)
     }
@@ -247,9 +252,42 @@ impl Model {
         self.backbone.maps(x)
     }
 
+    /// Lets stages `1..=stages` stay as they are until the next call: they keep their batch statistics, normalise by them, and their
+    /// parameters get no gradient. Those of `spec.freeze` do in any case.
+    ///
+    /// Errors: the head reads one of these stages, or has a second backbone ([`check_hold`](Self::check_hold)).
+    pub fn hold(&self, stages: usize) -> Result<()> {
+        self.check_hold(stages)?;
+        self.held.set(stages);
+        let parts = self.parts()?;
+        for param in self.params.list.iter().filter(|p| p.role == Role::Weight && !p.frozen) {
+            let held = matches!(parts.get(&param.name), Some(Part::Stage(stage)) if *stage <= stages);
+            let _ = param.tensor.shallow_clone().f_requires_grad_(!held)?;
+        }
+        Ok(())
+    }
+
+    /// Errors: stages that this model cannot hold for a time.
+    pub fn check_hold(&self, stages: usize) -> Result<()> {
+        if stages > 0 && self.params.list.iter().any(|p| p.name.starts_with(heads::SECOND)) {
+            let head = &self.spec.head;
+            return Err(Error::argument(format!(
+                "head \"{head}\" has a second backbone, so the frozen stages cannot change by epoch"
+            ))
+            .about_name(head.as_str())
+            .with_help("model: #{freeze: ...} freezes stages of both for the whole training"));
+        }
+        check_earlier(&ModelSpec { freeze: stages, ..self.spec.clone() }, self.stages, self.head.earlier())
+    }
+
     /// Whether training passes normalise by statistics of the batch.
     pub fn trains_batch_norms(&self) -> bool {
         self.params.list.iter().any(|p| p.role == Role::Statistic && !p.frozen)
+    }
+
+    /// Whether the head takes targets between 0 and 1: its loss is the training's, on its logits.
+    pub fn takes_soft_targets(&self) -> bool {
+        self.head.takes_soft_targets()
     }
 
     /// Whether several processes can each compute the loss of some images of a batch: see [`Head::loss_is_by_image`].

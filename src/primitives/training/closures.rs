@@ -1,30 +1,43 @@
 //! The options of a training with the closures among them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tch::Tensor;
+
+use super::hooks::{self, Later};
 
 use crate::cluster::Executor;
 use crate::error::{Error, Result};
-use crate::losses::{LossSpec, Script};
+use crate::losses::LossSpec;
 use crate::options::Options;
 use crate::primitives::models::part;
 use crate::primitives::values::loss::LossValue;
+use crate::primitives::values::random::RandomValue;
 use crate::primitives::values::tensor::TensorValue;
+use crate::random::Generator;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
-use crate::script::{fingerprint, options, show};
+use crate::script::{options, show};
+use crate::training::hooks::{BatchLine, Hook};
 use crate::training::options::ScheduleKind;
-use crate::training::schedule::ScheduleFunction;
-use crate::training::{Callbacks, Job, Trained, run_all, run_with};
+use crate::training::{Callbacks, Job, TrainOptions, Trained, run_all, run_with};
 
 /// The options map of a training: options, and closures that the training calls.
 #[derive(Default)]
 pub struct Training<T> {
-    pub options: T,
-    pub closures: Closures,
+    options: T,
+    closures: Closures,
+    later: Later,
+}
+
+impl<T: Options + AsMut<TrainOptions>> Training<T> {
+    /// The options, complete, and the closures. An error of a closure that becomes data here is thrown on with its place.
+    pub fn ready(mut self, call: &Call) -> Fallible<(T, Closures)> {
+        self.later.settle(self.options.as_mut(), call)?;
+        Ok((self.options, self.closures))
+    }
 }
 
 impl<T: Options + 'static> Parameter for Training<T> {
@@ -46,8 +59,9 @@ impl<T: Options + 'static> Parameter for Training<T> {
                 part::take(&mut model, call)?;
             }
         }
+        let later = Later::take(&mut map, call)?;
         let closures = Closures::take(&mut map, call)?;
-        Ok(Training { options: T::read(map.into(), call)?, closures })
+        Ok(Training { options: T::read(map.into(), call)?, closures, later })
     }
 
     fn absent(_: &Call) -> Option<Self> {
@@ -59,40 +73,30 @@ impl<T: Options + 'static> Parameter for Training<T> {
 #[derive(Default)]
 pub struct Closures {
     on_epoch: Option<FnPtr>,
+    on_batch: Option<FnPtr>,
     loss: Option<FnPtr>,
     distillation: Option<FnPtr>,
     schedule: Option<FnPtr>,
+    augment: Option<FnPtr>,
+    sampler: Option<FnPtr>,
 }
 
 impl Closures {
-    /// Takes `on_epoch`, and `loss`, `distillation` and `schedule` where they are closures, out of the options. The
-    /// fingerprint of its code takes the place of a loss or schedule, so that it counts in the run's id.
+    /// Takes the closures out of the options. The fingerprint of its code takes the place of one that decides the result, so that it counts
+    /// in the run's id.
     fn take(map: &mut Map, call: &Call) -> Result<Closures> {
-        let on_epoch = match map.remove("on_epoch") {
-            None => None,
-            Some(value) if value.is_unit() => None,
-            Some(value) => Some(value.clone().try_cast::<FnPtr>().ok_or_else(|| {
-                Error::option(
-                    "on_epoch",
-                    call.name,
-                    "a closure of one argument, as |line| print(line)",
-                    show::a_type(&value),
-                )
-            })?),
+        let loss = |closure: &FnPtr| {
+            let script = hooks::script(closure, call);
+            Ok(Dynamic::from(LossValue { spec: LossSpec::Script(script) }))
         };
-        let mut take = |key: &str, option: fn(Script) -> Dynamic| {
-            let closure = map.get(key)?.clone().try_cast::<FnPtr>()?;
-            let script = Script { code: fingerprint::of_closure(&closure, call.native, call.host) };
-            map.insert(key.into(), option(script));
-            Some(closure)
-        };
-        let loss = |script| Dynamic::from(LossValue { spec: LossSpec::Script(script) });
-        let schedule = |script| options::from_json(&json!(ScheduleKind::Script(script)));
         Ok(Closures {
-            on_epoch,
-            loss: take("loss", loss),
-            distillation: take("distillation", loss),
-            schedule: take("schedule", schedule),
+            on_epoch: hooks::take_hook(map, "on_epoch", Hook::None, call)?,
+            on_batch: hooks::take_hook(map, "on_batch", Hook::Watches, call)?,
+            loss: hooks::take(map, "loss", loss)?,
+            distillation: hooks::take(map, "distillation", loss)?,
+            schedule: hooks::take(map, "schedule", |closure| hooks::schedule(closure, call))?,
+            augment: hooks::take(map, "augment", |closure| hooks::augment(closure, call))?,
+            sampler: hooks::take(map, "sampler", |closure| hooks::sampler(closure, call))?,
         })
     }
 
@@ -102,7 +106,7 @@ impl Closures {
             return Ok(plan.add(&call.store(), job)?);
         }
         let job = placed(job.clone(), call);
-        self.during(call, |callbacks| run_with(&call.store(), &job, callbacks))
+        self.during(call, &job.options, |callbacks| run_with(&call.store(), &job, callbacks))
     }
 
     /// Trains several models side by side. Inside plan(...), notes them instead.
@@ -111,23 +115,25 @@ impl Closures {
         if let Some(mut plan) = call.host.plan() {
             return Ok(jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>()?);
         }
-        let jobs = jobs.into_iter().map(|job| placed(job, call)).collect();
-        self.during(call, |callbacks| run_all(&store, jobs, callbacks))
+        let jobs: Vec<Job> = jobs.into_iter().map(|job| placed(job, call)).collect();
+        // All of one call have the same options.
+        let options = jobs.first().map(|job| job.options.clone()).unwrap_or_default();
+        self.during(call, &options, |callbacks| run_all(&store, jobs, callbacks))
     }
 
     /// Runs a training that calls the closures. Other threads of the session run meanwhile. An error of a closure is
     /// thrown on with its place in the script. `train` must touch no value of a script.
-    fn during<R>(&self, call: &Call, train: impl FnOnce(Callbacks) -> Result<R>) -> Fallible<R> {
+    fn during<R>(&self, call: &Call, of: &TrainOptions, train: impl FnOnce(Callbacks) -> Result<R>) -> Fallible<R> {
         let lock = &call.host.background.lock;
         let thrown: RefCell<Option<Box<EvalAltResult>>> = RefCell::new(None);
-        let stop = |failure: Box<EvalAltResult>| {
+        let stop = &|failure: Box<EvalAltResult>| {
             *thrown.borrow_mut() = Some(failure);
             Error::interrupted()
         };
         let loss_of = |option: &str, closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
             lock.held(|| {
                 let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
-                let value = call.closure(closure, arguments).map_err(&stop)?;
+                let value = call.closure(closure, arguments).map_err(stop)?;
                 match value.clone().try_cast::<TensorValue>() {
                     Some(tensor) => Ok(tensor.0.shallow_clone()),
                     None => Err(Error::argument(format!(
@@ -141,30 +147,65 @@ impl Closures {
         let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("loss", f, a, b));
         let distillation =
             self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
-        let factor = |now: &Value| -> Result<f64> {
-            let Some(closure) = &self.schedule else { return Ok(1.0) };
-            lock.held(|| {
-                let value = call.closure(closure, (options::from_json(now),)).map_err(&stop)?;
-                let number = value.as_float().ok().or_else(|| value.as_int().ok().map(|i| i as f64));
-                number.ok_or_else(|| {
-                    Error::argument(format!(
-                        "option \"schedule\": the closure must give a factor on lr, a number; it gave {}",
-                        show::a_type(&value)
-                    ))
-                    .about_option("schedule")
+        let schedule = self.schedule.as_ref().map(|f| {
+            let gives_rate = matches!(of.schedule, ScheduleKind::Rate(_));
+            move |now: &Value| lock.held(|| hooks::schedule_number(f, call, gives_rate, now).map_err(stop))
+        });
+        let augment = self.augment.as_ref().map(|f| {
+            move |picture: Tensor, generator: Generator| {
+                lock.held(|| {
+                    let random = RandomValue::keyed("of a view".into(), generator);
+                    let value = call.closure(f, (TensorValue::from(picture), random)).map_err(stop)?;
+                    match value.clone().try_cast::<TensorValue>() {
+                        Some(view) => Ok(view.0.shallow_clone()),
+                        None => Err(Error::argument(format!(
+                            "option \"augment\": the closure must give a picture, a Tensor [3, height, width] of uint8; it gave {}",
+                            show::a_type(&value)
+                        ))
+                        .about_option("augment")),
+                    }
                 })
-            })
+            }
+        });
+        let sampler = self
+            .sampler
+            .as_ref()
+            .map(|f| move |epoch: u64| lock.held(|| hooks::positions(f, call, epoch).map_err(stop)));
+        let stopping = Cell::new(false);
+        let answered = |key: &str, hook: &Hook, value: Dynamic| -> Result<()> {
+            if hooks::asks_to_stop(key, &value, hook.may_stop())? {
+                stopping.set(true);
+            }
+            Ok(())
         };
-        let schedule: Option<ScheduleFunction> = self.schedule.as_ref().map(|_| &factor as _);
+        let on_batch = self.on_batch.as_ref().map(|f| {
+            let answered = &answered;
+            move |line: BatchLine| {
+                lock.held(|| {
+                    let value = call.closure(f, (hooks::batch_line(line),)).map_err(stop)?;
+                    answered("on_batch", &of.on_batch, value)
+                })
+            }
+        });
         let mut on_epoch = self.on_epoch.as_ref().map(|f| {
-            |line: &Value| lock.held(|| call.closure(f, (options::from_json(line),)).map(|_| ()).map_err(&stop))
+            let answered = &answered;
+            move |line: &Value| {
+                lock.held(|| {
+                    let value = call.closure(f, (options::from_json(line),)).map_err(stop)?;
+                    answered("on_epoch", &of.on_epoch, value)
+                })
+            }
         });
         let trained = lock.released(|| {
             train(Callbacks {
                 epoch: on_epoch.as_mut().map(|f| f as _),
                 loss: loss.as_ref().map(|f| f as _),
                 distillation: distillation.as_ref().map(|f| f as _),
-                schedule,
+                schedule: schedule.as_ref().map(|f| f as _),
+                augment: augment.as_ref().map(|f| f as _),
+                sampler: sampler.as_ref().map(|f| f as _),
+                batch: on_batch.as_ref().map(|f| f as _),
+                stop: Some(&stopping),
             })
         });
         let thrown = thrown.take();

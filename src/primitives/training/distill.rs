@@ -20,7 +20,7 @@ pub const WORD: Word = Word {
     details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model counts as an ensemble of one. \
 L = label_weight · L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
 each for two ensembles, as in the paper. Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
-views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|, and schedule one |now|.",
+views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|, and schedule, augment, sampler, on_batch those of train_teacher. With mixup or cutmix the teachers must see the mixed pictures: views: 0.",
     options: Some(OptionDocs::of::<DistillOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = train_teacher(data, data.train.names, o);\nlet student = distill(data, merge([teacher]), o + #{distill_weight: 0.1});\nstudent.labels.len() == data.train.names.len()",
@@ -32,8 +32,8 @@ views their outputs are computed once and kept. The option on_epoch takes a clos
 };
 
 fn distill(call: &Call, data: Data, ensembles: Ensembles, training: Training<DistillOptions>) -> Fallible<ModelValue> {
-    let job = job(call, &data, ensembles.0, training.options)?;
-    training.closures.train(call, &job).map(ModelValue)
+    let (options, closures) = training.ready(call)?;
+    closures.train(call, &job(call, &data, ensembles.0, options)?).map(ModelValue)
 }
 
 /// One ensemble, or an array of them. A model counts as an ensemble of one.

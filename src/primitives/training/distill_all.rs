@@ -30,10 +30,11 @@ distill_all(data, [one, co, dis, [co, dis]], options). Options are those of dist
 };
 
 fn distill_all(call: &Call, data: Data, list: Array, training: Training<DistillOptions>) -> Fallible<Vec<ModelValue>> {
+    let (options, closures) = training.ready(call)?;
     let student = |(i, value): (usize, &Dynamic)| {
-        let job = distill::job(call, &data, distill::ensembles(value, call)?, training.options.clone())?;
+        let job = distill::job(call, &data, distill::ensembles(value, call)?, options.clone())?;
         Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..job })
     };
     let jobs = list.iter().enumerate().map(student).collect::<Result<_>>()?;
-    Ok(training.closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())
+    Ok(closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())
 }

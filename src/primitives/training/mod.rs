@@ -3,6 +3,7 @@
 pub mod closures;
 pub mod distill;
 pub mod distill_all;
+mod hooks;
 pub mod merge;
 pub mod recipe;
 pub mod train_teacher;

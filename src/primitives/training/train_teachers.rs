@@ -36,7 +36,7 @@ fn train_teachers(
     partition: Partition,
     training: Training<TrainOptions>,
 ) -> Fallible<Vec<ModelValue>> {
-    let Training { options, closures } = training;
+    let (options, closures) = training.ready(call)?;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));

@@ -65,7 +65,8 @@ pub fn is_possible(job: &Job) -> bool {
         return false;
     }
     let ensembles = job.distillation.iter().flat_map(|d| &d.ensembles);
-    ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some())
+    let teachers = ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some());
+    teachers && job.options.start.is_in_a_store()
 }
 
 /// A job for a file. `data` gives what stands for a data set. Errors: a teacher that is in no run store; those of `data`.
@@ -77,11 +78,12 @@ fn described<D>(
 ) -> Result<JobFile<D>> {
     if let Some(Closure { key, what }) = job.closure() {
         return Err(Error::argument(format!(
-            "a {what} that is a closure belongs to this process, and workers: \"processes\" trains in others"
+            "{what} that is a closure belongs to this process, and workers: \"processes\" trains in others"
         ))
         .about_option(key)
         .with_help("workers: \"threads\" trains in this process"));
     }
+    job.options.check_start_leaves(&job.name)?;
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
