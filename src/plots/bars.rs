@@ -60,14 +60,14 @@ crate::options! {
         pub mark: Mark = Mark::Bar;
         /// write the numbers above the marks where they fit
         pub numbers: bool = true;
-        /// decimals of the numbers
-        pub decimals: usize = 1;
+        /// decimals of the numbers; () is 1, and 0 where all are whole
+        pub decimals: Option<usize> = None;
         /// place of the first series' colour in the palette
         pub first_colour: usize = 0;
     }
 }
 
-const FIGURE: &str = "bars";
+const FIGURE: &str = "bar";
 const MOST_GROUPS: usize = 1000;
 const MOST_SERIES: usize = 20;
 
@@ -87,14 +87,13 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     let height = validate::size(FIGURE, "height", options.height, 400.0)?;
     let y_ticks = axis.ticks(((height / 65.0) as usize).clamp(3, 8));
     let left = axes::room_left(&y_ticks);
+    let (below, left, slot) = Categories::beside(groups, left, width, height);
     let inner = width - left - theme::MARGIN;
-    let slot = inner / groups.len() as f64;
-    let below = Categories::new(groups, slot, height);
     let names: Vec<&str> = series.iter().map(|s| s.name.as_str()).collect();
     let legend = Legend::new(&names, width, options.first_colour);
     let header = titles::header_height(&options.title, &options.subtitle, width);
     let top = header + legend.height + if options.y_label.is_empty() { 10.0 } else { 24.0 };
-    let begin = (options.mark == Mark::Bar && axis.lo() > 0.0)
+    let begin = (options.mark == Mark::Bar && axis.lo() > 0.0 && !options.log_y)
         .then(|| format!("The bars begin at {}, not at 0.", axes::tick_labels(&[axis.lo()])[0]));
     let missing = match pieces.iter().filter(|p| !limits.takes(p.value)).count() {
         0 => None,
@@ -131,12 +130,13 @@ fn check(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> Resu
     validate::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
     validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
     for s in series {
-        let why = format!("one per group, in series \"{}\"", s.name);
+        let of = if s.name.is_empty() { String::new() } else { format!(", in series \"{}\"", s.name) };
+        let why = format!("one per group{of}");
         validate::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
         if let Some(errors) = &s.errors {
             validate::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;
             if let Some(e) = errors.iter().find(|e| **e < 0.0) {
-                let error = Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e} in \"{}\"", s.name));
+                let error = Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e}{of}"));
                 return Err(error.about_name(&s.name));
             }
         }
@@ -223,9 +223,10 @@ impl<'a> Marks<'a> {
     fn new(series: &[BarSeries], slot: f64, options: &'a BarsOptions) -> Self {
         let count = if options.stacked { 1.0 } else { series.len() as f64 };
         let bar = (slot * 0.8 / count).min(56.0);
-        let decimals = options.decimals.min(9);
-        let all = series.iter().flat_map(|s| &s.values).filter(|v| v.is_finite());
-        let wide = all.map(|v| text::width(&format!("{v:.decimals$}"), 1.0, false)).fold(0.1, f64::max);
+        let all = || series.iter().flat_map(|s| &s.values).filter(|v| v.is_finite());
+        let usual = usize::from(all().any(|v| v.fract() != 0.0));
+        let decimals = options.decimals.unwrap_or(usual).min(9);
+        let wide = all().map(|v| text::width(&format!("{v:.decimals$}"), 1.0, false)).fold(0.1, f64::max);
         let room = if options.mark == Mark::Dot { bar.max(slot * 0.9 / count) } else { bar };
         let font = ((room - 2.0) / wide).min(theme::TICK);
         Marks {

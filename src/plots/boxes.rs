@@ -82,10 +82,9 @@ pub fn boxes(samples: &[Sample], options: &BoxesOptions) -> Result<Figure> {
     let height = validate::size(FIGURE, "height", options.height, 400.0)?;
     let y_ticks = y_axis.ticks(((height / 65.0) as usize).clamp(3, 8));
     let left = axes::room_left(&y_ticks);
-    let inner = width - left - theme::MARGIN;
-    let slot = inner / count;
     let names: Vec<String> = samples.iter().map(|s| s.name.clone()).collect();
-    let below = Categories::new(&names, slot, height);
+    let (below, left, slot) = Categories::beside(&names, left, width, height);
+    let inner = width - left - theme::MARGIN;
     let left_out = samples.iter().map(|s| s.values.len()).sum::<usize>() - kept.iter().map(Vec::len).sum::<usize>();
     let left_out = match left_out {
         0 => None,

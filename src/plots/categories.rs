@@ -13,8 +13,28 @@ pub struct Categories {
 }
 
 impl Categories {
+    /// Names for places between `left`, or farther right where the first names need room, and the right margin of a
+    /// figure; with the left edge of the places and their width.
+    pub fn beside(names: &[String], left: f64, width: f64, height: f64) -> (Self, f64, f64) {
+        let slot = |left: f64| (width - left - theme::MARGIN) / names.len() as f64;
+        let first = Categories::new(names, slot(left), height);
+        let left = left.max(first.overhang(slot(left)).min(width * 0.25));
+        (Categories::new(names, slot(left), height), left, slot(left))
+    }
+
+    /// How far slanted names reach to the left of the first place.
+    fn overhang(&self, slot: f64) -> f64 {
+        if !self.slanted {
+            return 0.0;
+        }
+        let reach = |(g, lines): (usize, &Vec<String>)| {
+            text::width(&lines[0], theme::TICK, false) * 0.71 + 6.0 - (g as f64 + 0.5) * slot
+        };
+        self.lines.iter().enumerate().step_by(self.every).map(reach).fold(0.0, f64::max)
+    }
+
     /// Names for places `slot` px apart, below a figure `height` px high.
-    pub fn new(names: &[String], slot: f64, height: f64) -> Self {
+    fn new(names: &[String], slot: f64, height: f64) -> Self {
         let limit = (slot - 6.0).max(1.0);
         let lines: Vec<Vec<String>> = names.iter().map(|n| text::wrap(n, theme::LABEL, false, limit)).collect();
         let cut = lines.iter().flatten().any(|l| l.ends_with('…'));

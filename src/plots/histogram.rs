@@ -110,8 +110,11 @@ pub fn histogram(samples: &[Sample], options: &HistogramOptions) -> Result<Figur
     let limits =
         Limits { figure: FIGURE, name: 'y', min: options.y_min, max: options.y_max, log: options.log_y, air: true };
     let y_axis = match options.log_y {
-        // Counts of 1 must be visible.
-        true => Limits { min: options.y_min.or(Some(least * 0.7)), ..limits }.axis((least * 0.7, most))?,
+        // The lowest bars are visible, and a decade at least is.
+        true => {
+            let below = (least * 0.7).min(most / 10.0);
+            Limits { min: options.y_min.or(Some(below)), ..limits }.axis((below, most))?
+        }
         false => limits.axis((0.0, most * 1.03))?,
     };
     let x_axis = axes::Axis::exact(edges[0], edges[bins]);

@@ -53,7 +53,7 @@ crate::options! {
     }
 }
 
-const FIGURE: &str = "lines";
+const FIGURE: &str = "plot";
 const MOST_SERIES: usize = 40;
 const MOST_POINTS: usize = 10_000_000;
 /// Longer lines are thinned to the minimum and maximum of each stretch, which looks the same.

@@ -142,25 +142,25 @@ pub fn precision_recall(scored: &Scored, options: &PrecisionRecallOptions) -> Re
         let asked = options.macro_average || chosen.contains(&label);
         of_labels.push(asked.then(|| scored.of_label(label)).and_then(PrecisionRecallCurve::of));
     }
-    let mut curves: Vec<(String, PrecisionRecallCurve)> = Vec::new();
+    let mut curves: Vec<Curve> = Vec::new();
     if m > 1 && options.macro_average {
         let all: Vec<&PrecisionRecallCurve> = of_labels.iter().flatten().collect();
         if !all.is_empty() {
             let mean = PrecisionRecallCurve::macro_average(&all);
-            curves.push((format!("macro (mAP {:.3})", mean.average_precision()), mean));
+            curves.push(Curve { name: "macro".into(), area: "mAP", curve: mean });
         }
     }
     if m > 1
         && options.micro_average
         && let Some(curve) = PrecisionRecallCurve::of(scored.all())
     {
-        curves.push((format!("micro (AP {:.3})", curve.average_precision()), curve));
+        curves.push(Curve { name: "micro".into(), area: "AP", curve });
     }
     let mut without = Vec::new();
     for label in chosen {
         let name = &scored.labels[label];
         match &of_labels[label] {
-            Some(curve) => curves.push((format!("{name} (AP {:.3})", curve.average_precision()), curve.clone())),
+            Some(curve) => curves.push(Curve { name: name.clone(), area: "AP", curve: curve.clone() }),
             None if options.labels.is_some() => {
                 let error = format!("\"{name}\" has no positive image, and so no precision-recall curve");
                 return Err(Error::argument(error).about_name(name));
@@ -178,9 +178,10 @@ pub fn precision_recall(scored: &Scored, options: &PrecisionRecallOptions) -> Re
     subtitle.retain(|s| !s.is_empty());
     let series: Vec<Series> = curves
         .iter()
-        .map(|(name, curve)| {
-            let (x, y) = curve.corners().into_iter().unzip();
-            Series { name: name.clone(), x, y, band: None }
+        .map(|c| {
+            let (x, y) = c.curve.corners().into_iter().unzip();
+            let name = format!("{} ({} {:.3})", short(&c.name), c.area, c.curve.average_precision());
+            Series { name, x, y, band: None }
         })
         .collect();
     let look = LinesOptions {
@@ -199,15 +200,29 @@ pub fn precision_recall(scored: &Scored, options: &PrecisionRecallOptions) -> Re
     Ok(plots::lines(&series, &look)?.with_table(curve_table(&curves)?))
 }
 
-fn curve_table(curves: &[(String, PrecisionRecallCurve)]) -> Result<Table> {
+/// A curve of a figure, its name, and the name of its area.
+struct Curve {
+    name: String,
+    area: &'static str,
+    curve: PrecisionRecallCurve,
+}
+
+/// A label's name, cut so that there is room for a number behind it.
+fn short(name: &str) -> String {
+    if name.chars().count() <= 20 {
+        return name.to_string();
+    }
+    format!("{}…", name.chars().take(19).collect::<String>().trim_end())
+}
+
+fn curve_table(curves: &[Curve]) -> Result<Table> {
     let mut rows = Vec::new();
-    for (name, curve) in curves {
-        let name = name.rsplit_once(" (").map_or(name.as_str(), |(name, _)| name);
+    for Curve { name, curve, .. } in curves {
         let area = curve.average_precision();
         for (i, (recall, precision)) in curve.recall.iter().zip(&curve.precision).enumerate() {
             let threshold = curve.thresholds.get(i).map_or(Cell::Null, |t| Cell::Float(*t));
             rows.push(vec![
-                Cell::Text(name.into()),
+                Cell::Text(name.clone()),
                 threshold,
                 Cell::Float(*recall),
                 Cell::Float(*precision),
