@@ -33,6 +33,7 @@ mod histogram;
 mod legend; // names and colours of series
 mod lines;
 mod pdf; // figures for LaTeX
+mod pdf_order; // their objects in one order
 mod picture_grid;
 mod placement; // labels that do not cover each other
 mod raster; // pictures and heat inside a figure

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use svg2pdf::usvg;
 use svg2pdf::{ConversionOptions, PageOptions};
 
+use super::pdf_order;
 use crate::error::{Error, Result};
 
 /// CSS's pixels per inch: a figure is as large on paper as in a browser.
@@ -24,8 +25,10 @@ pub fn of(svg: &str) -> Result<Vec<u8>> {
     };
     let tree = usvg::Tree::from_str(svg, &options)
         .map_err(|e| Error::internal(format!("the figure is not valid SVG: {e}")))?;
-    svg2pdf::to_pdf(&tree, ConversionOptions::default(), PageOptions { dpi: DPI })
-        .map_err(|e| Error::internal(format!("the figure cannot be written as PDF: {e}")))
+    let pdf = svg2pdf::to_pdf(&tree, ConversionOptions::default(), PageOptions { dpi: DPI })
+        .map_err(|e| Error::internal(format!("the figure cannot be written as PDF: {e}")))?;
+    // A file in any order shows the same.
+    Ok(pdf_order::ordered(&pdf).unwrap_or(pdf))
 }
 
 static FONTS: LazyLock<Arc<usvg::fontdb::Database>> = LazyLock::new(|| {

@@ -210,7 +210,8 @@ fn many_points_are_one_picture() {
 fn pdf_has_text_as_text_and_no_date() {
     for (name, figure) in all() {
         let pdf = figure.pdf().unwrap();
-        assert_eq!(pdf, figure.pdf().unwrap(), "{name}");
+        // Hash maps have another order each time.
+        assert!((0..6).all(|_| figure.pdf().unwrap() == pdf), "{name}");
         let text = String::from_utf8_lossy(&pdf);
         assert!(text.starts_with("%PDF-") && text.trim_end().ends_with("%%EOF"), "{name}");
         assert!(!text.contains("CreationDate") && !text.contains("ModDate"), "{name}");
