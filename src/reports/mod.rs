@@ -8,6 +8,7 @@
 //! | [`sheets`] | tables of metrics, AP per label, differences from the baseline |
 //! | [`comparison_figures`] | learning curves and differences |
 //! | [`graph_figures`] | heat maps and graphs of labels |
+//! | [`score_figures`] | reliability, precision and recall, confusion between labels |
 //! | [`cams`] | class activation maps of several models over the same pictures |
 //! | [`export`] | tables as Markdown and LaTeX |
 //! | `html` | the HTML of tables, figures and the document |
@@ -20,6 +21,7 @@ pub mod export;
 pub mod graph_figures;
 mod html;
 pub mod page;
+pub mod score_figures;
 pub mod settings;
 pub mod sheets;
 pub mod subject;

@@ -91,22 +91,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
 ///
 /// Errors: predictions for other images or labels, options out of range.
 pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Evaluation> {
-    if predictions.images != dataset.labels.images() {
-        return Err(Error::argument(format!(
-            "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",
-            predictions.of,
-            predictions.images.len(),
-            dataset.split,
-            dataset.name,
-            dataset.len()
-        )));
-    }
-    if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {
-        let mut error = Error::unknown("label", label, dataset.labels.labels().iter().map(String::as_str));
-        error.message = format!("evaluate: the model predicts \"{label}\", which is no label of {}", dataset.name);
-        return Err(error);
-    }
-    let targets = dataset.labels.take_labels(&predictions.labels)?.targets()?;
+    let targets = targets("evaluate", predictions, dataset)?;
     let options = MetricOptions { unknown: options.unknown.or(Some(Unknown::Masked)), ..options.clone() };
     let mut evaluation = metrics::evaluate(
         &predictions.scores,
@@ -122,6 +107,29 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         );
     }
     Ok(evaluation)
+}
+
+/// The truth [N, m] of predictions, from the data set that they were made for: 1 present, 0 absent, -1 unknown. `word` is
+/// named in errors.
+///
+/// Errors: predictions for other images or labels.
+pub fn targets(word: &str, predictions: &Predictions, dataset: &Dataset) -> Result<Vec<f32>> {
+    if predictions.images != dataset.labels.images() {
+        return Err(Error::argument(format!(
+            "{word}: the predictions are for {} ({} images), not for {} of {} ({} images)",
+            predictions.of,
+            predictions.images.len(),
+            dataset.split,
+            dataset.name,
+            dataset.len()
+        )));
+    }
+    if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {
+        let mut error = Error::unknown("label", label, dataset.labels.labels().iter().map(String::as_str));
+        error.message = format!("{word}: the model predicts \"{label}\", which is no label of {}", dataset.name);
+        return Err(error);
+    }
+    dataset.labels.take_labels(&predictions.labels)?.targets()
 }
 
 fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {

@@ -6,6 +6,7 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod experiments;
+mod figures;
 mod ground;
 mod hooks;
 mod hostile_scripts;
