@@ -21,7 +21,7 @@ mod labels;
 mod models;
 mod numbers;
 mod parameters;
-mod runs;
+pub mod runs;
 mod scripting;
 mod tensors;
 mod text;

@@ -12,7 +12,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLeve
 use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
-use super::host::Host;
+use super::host::{Asking, Host};
 use super::iteration;
 use super::limits::{self, Bounds};
 use super::modules;
@@ -199,7 +199,9 @@ impl Session {
         self.sources.add(name, text);
         interrupt::clear();
         // A panic below is a fault of ours, never the user's: it must not take the session with it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.eval_unguarded(text, name)));
+        let host = self.host.clone();
+        let asking = Asking { text: name.to_string(), ..Asking::default() };
+        let outcome = catch_unwind(AssertUnwindSafe(|| host.asked(asking, || self.eval_unguarded(text, name))));
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {

@@ -32,6 +32,10 @@ impl NamedJob {
         job.options.model = job.options.model.resolved()?;
         let model = Model::new(&job.options.model, &job.labels, job.options.seed, Device::Cpu)?;
         let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);
+        // A path does not tell its content.
+        if let Some(words) = model.words_fingerprint()? {
+            spec["word_vectors"] = json!(words);
+        }
         let TrainOptions { nproc, sync_batchnorm, .. } = job.options;
         if nproc > 1 {
             check_parts(&job, &model, &train)?;

@@ -32,7 +32,8 @@ distill_all(data, [one, co, dis, [co, dis]], options). Options are those of dist
 fn distill_all(call: &Call, data: Data, list: Array, training: Training<DistillOptions>) -> Fallible<Vec<ModelValue>> {
     let student = |(i, value): (usize, &Dynamic)| {
         let job = distill::job(call, &data, distill::ensembles(value, call)?, training.options.clone())?;
-        Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..job })
+        let name = job.options.job_name_among(&format!("student {}/{}", i + 1, list.len()));
+        Ok(Job { name, ..job })
     };
     let jobs = list.iter().enumerate().map(student).collect::<Result<_>>()?;
     Ok(training.closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())

@@ -4,6 +4,7 @@ pub mod closures;
 pub mod distill;
 pub mod distill_all;
 pub mod merge;
+pub mod noted;
 pub mod recipe;
 pub mod train_teacher;
 pub mod train_teachers;
