@@ -26,6 +26,8 @@ pub struct Host {
     pub arguments: RefCell<BTreeMap<String, String>>,
     /// Libraries that earlier texts of the session imported, by the names they gave them.
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
+    /// The names of the texts of those libraries.
+    pub libraries: RefCell<BTreeMap<String, String>>,
     /// The texts that errors quote from.
     pub sources: Sources,
     /// The trainings noted while `plan` calls its closure: one plan per activity, so that background calls train meanwhile.

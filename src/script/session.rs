@@ -232,6 +232,9 @@ impl Session {
             {
                 let module = self.engine.module_resolver().resolve(&self.engine, Some(name), path, *pos)?;
                 self.host.imports.borrow_mut().insert(import.1.name.to_string(), module.clone());
+                if let Ok(Some((text, _))) = modules::find(path, Some(name)) {
+                    self.host.libraries.borrow_mut().insert(import.1.name.to_string(), text);
+                }
                 self.engine.register_static_module(import.1.name.as_str(), module);
             }
         }
@@ -270,11 +273,20 @@ impl Session {
         all
     }
 
+    /// The libraries that were imported: the name that each was given, the name of its text, and the text.
+    pub fn libraries(&self) -> Vec<(String, String, String)> {
+        let known = self.host.libraries.borrow();
+        let with_text =
+            known.iter().filter_map(|(name, source)| Some((name.clone(), source.clone(), self.sources.text(source)?)));
+        with_text.collect()
+    }
+
     /// Forgets variables, functions and imports.
     pub fn reset(&mut self) {
         self.scope.clear();
         self.functions = AST::empty();
         self.host.imports.borrow_mut().clear();
+        self.host.libraries.borrow_mut().clear();
         self.engine = engine(&self.host);
     }
 }

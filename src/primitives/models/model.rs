@@ -65,6 +65,7 @@ pub const WORD: Word = Word {
     details: "A script is a program; a TorchScript file is too, so it runs with --allow-code alone, or after a question at the prompt. Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
+        choices: crate::options::choices::<ModelOptions>,
         docs: || {
             let mut docs = ModelOptions::docs();
             docs.sort_by_key(|option| option.key == "graph"); // last in help
