@@ -240,10 +240,10 @@ impl Names {
         all.extend(self.libraries.iter().map(|(name, _)| name.as_str()));
         // `??` shows sources, of which words and variables have none.
         if from == 1 {
-            all.extend(docs::names());
+            docs::names().for_each(|name| all.push(name));
             all.extend(self.variable_names());
         } else {
-            all.extend(embedded_names());
+            embedded_names().for_each(|name| all.push(name));
         }
         (from, pairs(all, name))
     }
