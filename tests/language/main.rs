@@ -8,6 +8,7 @@ mod common;
 mod experiments;
 mod ground;
 mod hostile_scripts;
+mod runs_told_apart;
 mod scripts;
 mod tables;
 mod tensors_and_devices;
