@@ -22,7 +22,7 @@ mod models;
 mod numbers;
 mod parameters;
 mod pictures;
-mod runs;
+pub mod runs;
 mod scripting;
 mod tensors;
 mod text;

@@ -3,6 +3,8 @@
 //! - `prompt`: evaluates inputs, shows and numbers their values
 //! - `commands`: `?word`, `:vars` and the other commands beyond the language
 //! - `editor`: rustyline's helper, made of `completion`, `hints` (signatures) and `highlighting`
+//! - `context`: the call, map and array that the cursor is in; `texts`: labels and columns of the values in scope
+//! - `variable_docs`: `?x` of a variable, `?m` of an imported library
 //! - `infer`: the kind of the expression being typed, for completion
 //! - `input`: words, strings and brackets up to the cursor
 //! - `last_values`: `_` and `_3`
@@ -11,6 +13,7 @@
 
 mod commands;
 mod completion;
+mod context;
 pub mod editor;
 mod figures;
 mod highlighting;
@@ -22,6 +25,8 @@ mod last_values;
 mod pager;
 mod prompt;
 mod terminal;
+mod texts;
+mod variable_docs;
 
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;

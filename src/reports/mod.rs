@@ -5,6 +5,7 @@
 //! | [`page`] | the page: its inputs, and its sections in order |
 //! | [`subject`] | the runs, models, ensembles and evaluations that a page compares, each with a name |
 //! | [`settings`] | the settings that runs share, and those that differ |
+//! | [`differences`] | the settings in which two runs differ |
 //! | [`sheets`] | tables of metrics, AP per label, differences from the baseline |
 //! | [`comparison_figures`] | learning curves and differences |
 //! | [`graph_figures`] | heat maps and graphs of labels |
@@ -17,6 +18,7 @@
 
 pub mod cams;
 pub mod comparison_figures;
+pub mod differences;
 pub mod export;
 pub mod graph_figures;
 mod html;

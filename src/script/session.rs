@@ -12,7 +12,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLeve
 use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
-use super::host::Host;
+use super::host::{Asking, Host};
 use super::iteration;
 use super::limits::{self, Bounds};
 use super::modules;
@@ -201,7 +201,9 @@ impl Session {
         self.sources.add(name, text);
         interrupt::clear();
         // A panic below is a fault of ours, never the user's: it must not take the session with it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.eval_unguarded(text, name)));
+        let host = self.host.clone();
+        let asking = Asking { text: name.to_string(), ..Asking::default() };
+        let outcome = catch_unwind(AssertUnwindSafe(|| host.asked(asking, || self.eval_unguarded(text, name))));
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
@@ -232,6 +234,9 @@ impl Session {
             {
                 let module = self.engine.module_resolver().resolve(&self.engine, Some(name), path, *pos)?;
                 self.host.imports.borrow_mut().insert(import.1.name.to_string(), module.clone());
+                if let Ok(Some((text, _))) = modules::find(path, Some(name)) {
+                    self.host.libraries.borrow_mut().insert(import.1.name.to_string(), text);
+                }
                 self.engine.register_static_module(import.1.name.as_str(), module);
             }
         }
@@ -270,11 +275,20 @@ impl Session {
         all
     }
 
+    /// The libraries that were imported: the name that each was given, the name of its text, and the text.
+    pub fn libraries(&self) -> Vec<(String, String, String)> {
+        let known = self.host.libraries.borrow();
+        let with_text =
+            known.iter().filter_map(|(name, source)| Some((name.clone(), source.clone(), self.sources.text(source)?)));
+        with_text.collect()
+    }
+
     /// Forgets variables, functions and imports.
     pub fn reset(&mut self) {
         self.scope.clear();
         self.functions = AST::empty();
         self.host.imports.borrow_mut().clear();
+        self.host.libraries.borrow_mut().clear();
         self.engine = engine(&self.host);
     }
 }

@@ -67,6 +67,21 @@ const LATER_OPTIONS: [&str; 23] = [
     "on_batch",
 ];
 
+/// The usual name of the teacher of task `task` (from 1) of a partition: `co teacher 1/3`. `branch` may be empty.
+pub fn teacher_name(branch: &str, task: usize, k: usize) -> String {
+    let branch = if branch.is_empty() { String::new() } else { format!("{branch} ") };
+    format!("{branch}teacher {task}/{k}")
+}
+
+/// The size of the partition, from the name of a teacher that [`teacher_name`] ends.
+pub fn partition_size(name: &str) -> Option<i64> {
+    let (before, last) = name.rsplit_once(' ')?;
+    let (task, k) = last.split_once('/')?;
+    let (task, k): (i64, i64) = (task.parse().ok()?, k.parse().ok()?);
+    let is_teacher = before == "teacher" || before.ends_with(" teacher");
+    (is_teacher && 1 <= task && task <= k).then_some(k)
+}
+
 /// Share of the training split held out when no validation split is given.
 const HELD_OUT: f64 = 0.1;
 
@@ -177,6 +192,8 @@ impl Job {
         let mut options = serde_json::to_value(&self.options).unwrap_or(Value::Null);
         if let Some(map) = options.as_object_mut() {
             // These do not change the result.
+            map.shift_remove("name");
+            map.shift_remove("tags");
             map.shift_remove("threads");
             map.shift_remove("workers");
             map.shift_remove("executor");
@@ -257,5 +274,30 @@ impl Distillation {
             spec["teacher_weights"] = json!(self.teacher_weights);
         }
         spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_partition_is_in_its_teachers_names() {
+        assert_eq!(teacher_name("co", 2, 3), "co teacher 2/3");
+        for name in [teacher_name("co", 2, 3), teacher_name("", 3, 3), format!("study, {}", teacher_name("dis", 1, 3))]
+        {
+            assert_eq!(partition_size(&name), Some(3), "{name}");
+        }
+        for name in [
+            "baseline",
+            "student 1/3",
+            "teacher of 3 labels",
+            "teacher 0/3",
+            "teacher 4/3",
+            "teacher 1/x",
+            "headteacher 1/3",
+        ] {
+            assert_eq!(partition_size(name), None, "{name}");
+        }
     }
 }

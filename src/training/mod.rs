@@ -19,7 +19,7 @@
 //! - `predict`: scores of a model or an ensemble on a data set, and their evaluation
 //! - `features`: features and gradients of a model on a data set, as tensors
 //! - `plan`: the trainings that a script would run, found without training; `cost`: their seconds and bytes
-//! - `verify`: whether a run is what was written
+//! - `verify`: whether a run is what was written; `overview`: the runs of a store in one pass, with filters; `scores`: what is noted of evaluations
 //! - `recipes`: how the rows of the paper are trained, in three readings
 
 pub mod callbacks;
@@ -45,6 +45,7 @@ pub mod on_cluster;
 pub mod optimiser;
 pub mod options;
 mod options_together;
+pub mod overview;
 mod peers;
 pub mod plan;
 pub mod predict;
@@ -53,6 +54,7 @@ pub mod recipes;
 pub mod run;
 pub mod sampler;
 pub mod schedule;
+pub mod scores;
 mod several;
 mod shared_features;
 mod shared_outputs;

@@ -34,6 +34,10 @@ impl NamedJob {
         check_hooks(&job, &model, &train)?;
         // Without a start, which is named by its id: a plan knows that before the start is trained.
         let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);
+        // A path does not tell its content.
+        if let Some(words) = model.words_fingerprint()? {
+            spec["word_vectors"] = json!(words);
+        }
         job.options.apply_start(&mut model)?;
         let TrainOptions { nproc, sync_batchnorm, .. } = job.options;
         if nproc > 1 {

@@ -21,7 +21,7 @@ use crate::options::Range;
 crate::options! {
     /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
     ///
-    /// `deterministic`, `threads`, `workers`, `executor` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
+    /// `name`, `tags`, `deterministic`, `threads`, `workers`, `executor` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
     /// batches by it.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
@@ -145,6 +145,12 @@ crate::options! {
         pub eval_every: u64 = 0;
         /// epochs without a better mAP on val after which training stops; 0 never
         pub patience: u64 = 0;
+        /// the run's name in runs(), reports and progress lines, and the beginning of the names where one call makes several; "" is made
+        /// from the call. No part of a run's id: a stored run that is found under another name has that one from then on
+        pub name: String = String::new();
+        /// an array of words, or one, by which runs(#{tag: "..."}) finds the run; no part of a run's id. A stored run that is found gets
+        /// these beside its own
+        pub tags: Vec<String> = vec![];
         /// decides initial weights, order and views
         pub seed: u64 = 0;
         /// processes that train this one model together, each on its part of every batch: `batch` stays the images of all. Each has a
@@ -306,6 +312,7 @@ impl TrainOptions {
         Range::FromTo(0.0, 1.0).check("augment.color_jitter", word, color_jitter)?;
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
         Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)?;
+        check_names(word, &self.name, &self.tags)?;
         self.check_together(word)?;
         self.sampler.check(word)?;
         self.freeze.check(self, word)?;
@@ -316,6 +323,16 @@ impl TrainOptions {
     /// The code of a closure that makes the views.
     pub fn own_views(&self) -> Option<&str> {
         self.augment.script.as_deref()
+    }
+
+    /// The name of a training whose usual name is `usual`, the only one of its call.
+    pub fn job_name(&self, usual: &str) -> String {
+        if self.name.is_empty() { usual.to_string() } else { self.name.clone() }
+    }
+
+    /// The same for one of several of a call: `ablation, co teacher 1/3`.
+    pub fn job_name_among(&self, usual: &str) -> String {
+        if self.name.is_empty() { usual.to_string() } else { format!("{}, {usual}", self.name) }
     }
 
     /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
@@ -331,6 +348,29 @@ impl TrainOptions {
     /// Epochs between two evaluations on the validation split.
     pub fn eval_period(&self) -> u64 {
         if self.eval_every > 0 { self.eval_every } else { self.epochs.div_ceil(10) }
+    }
+}
+
+/// So many letters may a name or a tag have, and so many tags a run.
+const LONGEST_NAME: usize = 200;
+const MOST_TAGS: usize = 100;
+
+/// Errors: a name or tag that is too long or has signs that are not printed; an empty tag; too many tags.
+pub fn check_names(word: &str, name: &str, tags: &[String]) -> Result<()> {
+    let bad = |text: &str| text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control);
+    if bad(name) {
+        let expected = format!("a text of at most {LONGEST_NAME} letters without line breaks");
+        return Err(Error::option("name", word, expected, format!("\"{}\"", name.escape_debug())));
+    }
+    if tags.len() > MOST_TAGS {
+        return Err(Error::option("tags", word, format!("at most {MOST_TAGS} words"), format!("{} words", tags.len())));
+    }
+    match tags.iter().find(|tag| tag.trim().is_empty() || bad(tag)) {
+        None => Ok(()),
+        Some(tag) => {
+            let expected = format!("words of 1 to {LONGEST_NAME} letters without line breaks");
+            Err(Error::option("tags", word, expected, format!("\"{}\"", tag.escape_debug())))
+        }
     }
 }
 

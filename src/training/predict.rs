@@ -17,7 +17,7 @@ use crate::images::Dataset;
 use crate::labels::Unknown;
 use crate::metrics::{self, Evaluation, MetricOptions};
 use crate::models::Pass;
-use crate::runs::RunStore;
+use crate::runs::{Run, RunStore};
 use crate::torch;
 
 /// Probabilities `[N, m]`, row-major, with the names of their rows and columns.
@@ -30,6 +30,8 @@ pub struct Predictions {
     pub of: String,
     /// Whether one of the models was selected on the test split.
     pub selected_on_test: bool,
+    /// The run of the model that made them; none of an ensemble, or of a model without one.
+    pub run: Option<Run>,
 }
 
 /// A source of predictions.
@@ -82,6 +84,10 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
         selected_on_test: match predictor {
             Predictor::Model(model) => model.selected_on_test,
             Predictor::Ensemble(ensemble) => ensemble.teachers.iter().any(|t| t.selected_on_test),
+        },
+        run: match predictor {
+            Predictor::Model(model) => model.run.clone(),
+            Predictor::Ensemble(_) => None,
         },
     })
 }

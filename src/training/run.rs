@@ -21,7 +21,7 @@ use crate::distributed::Place;
 use crate::error::{Error, Result};
 use crate::executors::{device_pool, pool};
 use crate::images::augment_tensors::are_applied_on;
-use crate::runs::{Begun, Published, Run, RunStore};
+use crate::runs::{self, Begun, Published, Run, RunStore};
 use crate::torch::flags::{self, Flags};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
@@ -181,9 +181,13 @@ fn lead(
         "deterministic": device.is_cuda().then_some(flags.deterministic),
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
+        "date": runs::now(),
     });
     if let Some(stopped) = &outcome.stopped {
         summary["stopped"] = json!(stopped);
+    }
+    if !job.options.tags.is_empty() {
+        summary["tags"] = json!(job.options.tags);
     }
     // With other last bits than the CPU has by itself.
     if outcome.form == Form::Fused {

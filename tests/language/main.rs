@@ -11,6 +11,7 @@ mod ground;
 mod hooks;
 mod hostile_scripts;
 mod language_page;
+mod runs_told_apart;
 mod scripts;
 mod tables;
 mod tensors;

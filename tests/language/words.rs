@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cpsd::primitives::{KINDS, WORDS};
-use cpsd::script::{check, docs, modules, show};
+use cpsd::script::{check, docs, library_docs, modules, show};
 
 use crate::common::{root, session};
 
@@ -178,7 +178,7 @@ fn the_standard_library_and_the_scripts_pass_the_checker() {
     for (name, text) in modules::STDLIB {
         let findings = check::check(&session, text, name).unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
         assert!(findings.is_empty(), "{name}: {findings:?}");
-        for (signature, comment) in docs::library_functions(text) {
+        for (signature, comment) in library_docs::library_functions(text) {
             assert!(!comment.is_empty(), "{name}::{signature} is not documented");
         }
     }

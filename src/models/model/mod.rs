@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::path::Path;
 
+use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
@@ -314,6 +315,16 @@ impl Model {
         fingerprint(self.params.list.iter(), &*self.backbone)
     }
 
+    /// Identifies the word vectors of the labels, where they are from a file.
+    pub fn words_fingerprint(&self) -> Result<Option<String>> {
+        let name = heads::words_in_file();
+        let Some((_, words)) = self.params.constants.iter().find(|(known, _)| *known == name) else { return Ok(None) };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(json!(words.size()).to_string().as_bytes());
+        hasher.update(&bytes_of(words)?);
+        Ok(Some(hasher.finalize().to_hex()[..16].to_string()))
+    }
+
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
     pub fn class_maps(&self, images: &Tensor) -> Result<Option<Tensor>> {
         tch::no_grad(|| {
@@ -408,16 +419,21 @@ fn check_labels(labels: &[String]) -> Result<()> {
     }
 }
 
+/// The bytes of a tensor of f32.
+fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>> {
+    let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let count = tensor.numel();
+    let mut bytes = vec![0u8; count * 4];
+    tensor.f_copy_data_u8(&mut bytes, count)?;
+    Ok(bytes)
+}
+
 /// Identifies these tensors and a backbone that is code from a file.
 fn fingerprint<'a>(params: impl Iterator<Item = &'a Param>, backbone: &dyn Backbone) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     for param in params {
-        let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let count = tensor.numel();
-        let mut bytes = vec![0u8; count * 4];
-        tensor.f_copy_data_u8(&mut bytes, count)?;
         hasher.update(param.name.as_bytes());
-        hasher.update(&bytes);
+        hasher.update(&bytes_of(&param.tensor)?);
     }
     if let Some(code) = backbone.fingerprint() {
         hasher.update(code.as_bytes());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rhai::Map;
+use serde_json::json;
 use tch::Device;
 
 use crate::error::{Error, Result};
@@ -68,6 +69,7 @@ pub const WORD: Word = Word {
     details: "A script is a program; a TorchScript file is too, so it runs with --allow-code alone, or after a question at the prompt. Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
+        choices: crate::options::choices::<ModelOptions>,
         docs: || {
             let mut docs = ModelOptions::docs();
             docs.sort_by_key(|option| option.key == "graph"); // last in help
@@ -117,6 +119,8 @@ fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> 
     };
     // Weights may be downloaded: other threads of the session go on meanwhile.
     let model = call.unlocked(|| Model::new(&spec, &o.labels, o.seed, Device::Cpu))?;
-    let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));
+    let mut made_of = vec![json!(spec), json!(o.labels), json!(o.seed), json!(model.initial_fingerprint()?)];
+    made_of.extend(model.words_fingerprint()?.map(|words| json!(words)));
+    let id = crate::runs::id_of("initial", &json!(made_of));
     Ok(ModelValue(Trained::new(model, id, None, o.labels)))
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::losses::LossSpec;
 use crate::options::Options;
 use crate::primitives::models::part;
+use crate::primitives::training::noted;
 use crate::primitives::values::loss::LossValue;
 use crate::primitives::values::random::RandomValue;
 use crate::primitives::values::tensor::TensorValue;
@@ -60,6 +61,10 @@ impl<T: Options + 'static> Parameter for Training<T> {
             }
         }
         let later = Later::take(&mut map, call)?;
+        // One tag is short for an array of one.
+        if let Some(tag) = map.get_mut("tags").filter(|tags| tags.is_string()) {
+            *tag = vec![tag.clone()].into();
+        }
         let closures = Closures::take(&mut map, call)?;
         Ok(Training { options: T::read(map.into(), call)?, closures, later })
     }
@@ -102,23 +107,29 @@ impl Closures {
 
     /// Trains one model. Inside plan(...), notes it instead.
     pub fn train(&self, call: &Call, job: &Job) -> Fallible<Trained> {
+        let job = noted::on_behalf(job.clone(), &call.host.asking());
         if let Some(mut plan) = call.host.plan() {
-            return Ok(plan.add(&call.store(), job)?);
+            return Ok(plan.add(&call.store(), &job)?);
         }
-        let job = placed(job.clone(), call);
-        self.during(call, &job.options, |callbacks| run_with(&call.store(), &job, callbacks))
+        let job = placed(job, call);
+        let trained = self.during(call, &job.options, |callbacks| run_with(&call.store(), &job, callbacks))?;
+        noted::note(call, [(&job, &trained)]);
+        Ok(trained)
     }
 
     /// Trains several models side by side. Inside plan(...), notes them instead.
     pub fn train_all(&self, call: &Call, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
-        let store = call.store();
+        let (store, asking) = (call.store(), call.host.asking());
+        let jobs = jobs.into_iter().map(|job| noted::on_behalf(job, &asking));
         if let Some(mut plan) = call.host.plan() {
-            return Ok(jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>()?);
+            return Ok(jobs.map(|job| plan.add(&store, &job)).collect::<Result<_>>()?);
         }
-        let jobs: Vec<Job> = jobs.into_iter().map(|job| placed(job, call)).collect();
+        let jobs: Vec<Job> = jobs.map(|job| placed(job, call)).collect();
         // All of one call have the same options.
         let options = jobs.first().map(|job| job.options.clone()).unwrap_or_default();
-        self.during(call, &options, |callbacks| run_all(&store, jobs, callbacks))
+        let trained = self.during(call, &options, |callbacks| run_all(&store, jobs.clone(), callbacks))?;
+        noted::note(call, jobs.iter().zip(&trained));
+        Ok(trained)
     }
 
     /// Runs a training that calls the closures. Other threads of the session run meanwhile. An error of a closure is

@@ -90,7 +90,7 @@ pub fn job(call: &Call, data: &Data, ensembles: Vec<Ensemble>, options: DistillO
     }
     let labels = train.labels.labels().to_vec();
     Ok(Job {
-        name: "student".into(),
+        name: options.train.job_name("student"),
         train,
         val,
         labels,

@@ -33,7 +33,8 @@ fn distill_all(call: &Call, data: Data, list: Array, training: Training<DistillO
     let (options, closures) = training.ready(call)?;
     let student = |(i, value): (usize, &Dynamic)| {
         let job = distill::job(call, &data, distill::ensembles(value, call)?, options.clone())?;
-        Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..job })
+        let name = job.options.job_name_among(&format!("student {}/{}", i + 1, list.len()));
+        Ok(Job { name, ..job })
     };
     let jobs = list.iter().enumerate().map(student).collect::<Result<_>>()?;
     Ok(closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())

@@ -5,6 +5,7 @@ pub mod distill;
 pub mod distill_all;
 mod hooks;
 pub mod merge;
+pub mod noted;
 pub mod recipe;
 pub mod train_teacher;
 pub mod train_teachers;

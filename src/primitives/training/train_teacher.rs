@@ -42,10 +42,10 @@ fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<Trai
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
     let labels = labels.0;
-    let name = if labels.len() == train.labels.num_labels() {
-        "baseline".into()
+    let name = options.job_name(&if labels.len() == train.labels.num_labels() {
+        "baseline".to_string()
     } else {
         format!("teacher of {} labels", labels.len())
-    };
+    });
     closures.train(call, &Job { name, train, val, labels, options, distillation: None }).map(ModelValue)
 }

@@ -7,6 +7,7 @@ use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::training::job::teacher_name;
 use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
@@ -39,13 +40,13 @@ fn train_teachers(
     let (options, closures) = training.ready(call)?;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
-    let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));
+    let branch = partition.branch().map_or("", |b| b.name());
     let jobs = partition
         .tasks()
         .into_iter()
         .enumerate()
         .map(|(i, labels)| Job {
-            name: format!("{branch}teacher {}/{}", i + 1, partition.k()),
+            name: options.job_name_among(&teacher_name(branch, i + 1, partition.k())),
             train: train.clone(),
             val: val.clone(),
             labels,
