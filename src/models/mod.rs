@@ -7,6 +7,7 @@
 
 pub mod backbones;
 pub mod cam;
+pub(crate) mod draws;
 mod graph_option;
 pub mod heads;
 pub mod label_order;
