@@ -12,7 +12,7 @@ use super::on_cluster;
 use super::run::load;
 use super::trained_model::Trained;
 use super::{shared_features, teacher_outputs};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Executor};
 use crate::error::{Error, Result};
 use crate::runs::{Listing, RunStore};
 
@@ -28,6 +28,8 @@ pub struct Plan {
     costs: Option<Costs>,
     /// Those that are to run in a queue and can begin now. None when they are only listed.
     jobs: Option<Vec<(String, Job)>>,
+    /// Those that are collected and are not to run in a queue ahead: of executor "here", and their students.
+    here: HashSet<String>,
     /// Why a training cannot run in a queue.
     refused: Option<Error>,
     /// The queue in which they would run.
@@ -101,6 +103,7 @@ impl Plan {
             listing: None,
             costs: timing.then(Costs::default),
             jobs: None,
+            here: HashSet::new(),
             refused: None,
             cluster: None,
             features: HashSet::new(),
@@ -123,6 +126,7 @@ impl Plan {
     /// that cannot leave this process.
     pub fn add(&mut self, store: &RunStore, job: &Job) -> Result<Trained> {
         if self.jobs.is_some()
+            && job.options.executor != Executor::Here
             && let Err(error) = on_cluster::check_functions(job)
         {
             self.refused.get_or_insert(error.clone());
@@ -149,10 +153,13 @@ impl Plan {
                 self.note_shared(store, &named)?;
             }
             if found.is_none() {
-                if let Some(jobs) = &mut self.jobs
-                    && !teachers.iter().any(|id| self.to_do.contains(id))
-                {
-                    jobs.push((named.id.clone(), job.clone()));
+                let here = job.options.executor == Executor::Here || teachers.iter().any(|id| self.here.contains(id));
+                if let Some(jobs) = &mut self.jobs {
+                    if here {
+                        self.here.insert(named.id.clone());
+                    } else if !teachers.iter().any(|id| self.to_do.contains(id)) {
+                        jobs.push((named.id.clone(), job.clone()));
+                    }
                 }
                 self.to_do.insert(named.id.clone());
             }
@@ -216,6 +223,11 @@ impl Plan {
     /// has.
     pub fn jobs_to_do(&mut self) -> Vec<(String, Job)> {
         self.jobs.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The trainings to do that a queue can make ahead: without those of executor "here", and their students.
+    pub fn to_do_ahead(&self) -> impl Iterator<Item = &Planned> {
+        self.to_do().filter(|training| !self.here.contains(&training.id))
     }
 
     /// Why a training cannot run in a queue, if one was asked for.

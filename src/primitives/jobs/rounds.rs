@@ -28,7 +28,7 @@ pub fn make(call: &Call, cluster: &Cluster, points: &[Map], closure: &FnPtr, kee
     let mut rounds = Rounds::default();
     loop {
         let (mut plan, early) = planned(call, points, closure)?;
-        let to_do: Vec<String> = plan.to_do().map(|t| t.id.clone()).collect();
+        let to_do: Vec<String> = plan.to_do_ahead().map(|t| t.id.clone()).collect();
         let mut ready = plan.jobs_to_do();
         ready.retain(|(id, _)| !rounds.failed.contains(id));
         let next = rounds.next(&to_do, ready.len(), early.is_some())?;
