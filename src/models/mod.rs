@@ -8,6 +8,7 @@
 mod adapter; // tokens before the blocks of a ViT, low-rank updates
 pub mod backbones;
 pub mod cam;
+pub(crate) mod draws;
 pub mod functions;
 mod graph_option;
 pub mod heads;

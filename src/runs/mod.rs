@@ -47,6 +47,7 @@ pub use damaged::{Damaged, Listing};
 pub use digests::Digest;
 pub use growing::Growing;
 pub use key::{id_of, is_id, kind_of};
+pub use maker::jobs_have_ended;
 pub use notes::{Named, Notes, Score, Script, local, names, now};
 pub use prune::Leftover;
 pub use run::StoredFile;

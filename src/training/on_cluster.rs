@@ -17,6 +17,7 @@ use crate::cluster::batch::{Task, Work};
 use crate::cluster::{Cluster, Executor, waiting};
 use crate::error::{Error, Result};
 use crate::executors::pool;
+use crate::models::draws;
 use crate::runs::{Run, RunStore};
 
 /// Has a queue make the runs of the jobs, waits for them and reads them. Every epoch of every job is passed to the callback as it appears.
@@ -104,9 +105,12 @@ struct Needs {
 
 /// Names all jobs, side by side: each builds its model.
 fn needs(jobs: &[Job]) -> Result<Vec<Needs>> {
+    let _keeping = draws::keep();
     let progress = Progress::new("naming trainings", jobs.len() as u64, "trainings");
     let name = |job: &Job| {
         interrupt::check()?;
+        // One on each core; the threads of libtorch for each would wait for one another.
+        tch::set_num_threads(1);
         let NamedJob { job, model, train, val, id, .. } = NamedJob::new(job)?;
         let features = shared_features::runs_of(&job, &model, &train, &val)?;
         progress.advance(1);

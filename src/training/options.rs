@@ -175,8 +175,8 @@ crate::options! {
         /// "auto": processes where several run on GPUs at once
         pub workers: Workers = Workers::Auto;
         /// where the trainings run: "here"; in the queue of a cluster, as slurm(#{...}) gives one; or by its name in cpsd.toml, as "slurm".
-        /// Results and their ids are the same
-        pub executor: Executor = Executor::Here;
+        /// () is here, or in a sweep the sweep's own executor. Results and their ids are the same
+        pub executor: Executor = Executor::Unset;
         /// trainings at once on one GPU, those of other calls and of jobs included; more wait
         pub per_gpu: usize = 1, in Range::FromTo(1.0, 64.0);
     }

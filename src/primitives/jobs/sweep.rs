@@ -33,7 +33,7 @@ maps, the points themselves. The closure takes a point and gives a map of result
 Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was. With the option executor \
 the trainings of all points go into the queue at once, in rounds: the closure is called at every point as plan calls it (prints are left out, evaluate gives NaN, predict and spawn end that point's planning, \
 files that it writes are written), what can begin is submitted and waited for, and again for the students, until nothing is to do. Then the closure is called once more at every point, here, and finds its models in the store. \
-Its trainings must follow from the point alone. executor: \"here\" of a training inside it is as none, so that it goes into the queue too. A loss or schedule that is a closure is an error: it cannot leave this process.",
+Its trainings must follow from the point alone. A training inside it with executor: \"here\" runs here, when the closure is called for the last time, and its students go into the queue then. A loss or schedule that is a closure is an error: it cannot leave this process.",
     options: Some(OptionDocs::of::<SweepOptions>()),
     examples: &[
         Example {

@@ -229,7 +229,7 @@ impl Closures {
 
 /// The job, in the queue of a sweep around it unless it names a place itself.
 fn placed(mut job: Job, call: &Call) -> Job {
-    if job.options.executor == Executor::Here
+    if job.options.executor == Executor::Unset
         && let Some(cluster) = call.host.queue()
     {
         job.options.executor = Executor::Cluster(Box::new(cluster));
