@@ -30,6 +30,7 @@ give the closure with which the model was trained, unless this script has used i
             let adapter = OptionDoc { key: "adapter", text: "for a model whose adapter is a closure: that closure" };
             LoadModelOptions::docs().into_iter().chain([head, adapter]).collect()
         },
+        choices: crate::options::choices::<LoadModelOptions>,
     }),
     examples: &[Example {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",
