@@ -56,6 +56,7 @@ macro_rules! words {
             &training::merge::WORD,
             &training::distill::WORD,
             &training::distill_all::WORD,
+            &training::mutual_learning::WORD,
             &evaluation::predict::WORD,
             &evaluation::evaluate::WORD,
             &evaluation::metrics::WORD,

@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::distillation_loss::{FeatureFunction, Functions};
+use super::merge_rule::RuleFunction;
+use super::mutual::Seat;
 use super::schedule::ScheduleFunction;
 use crate::error::Result;
 use crate::losses::Function;
@@ -17,6 +20,12 @@ pub struct Callbacks<'a> {
     pub loss: Option<Function<'a>>,
     /// The loss between a student and its teachers, when the options name a script's own.
     pub distillation: Option<Function<'a>>,
+    /// The loss between a student and its teachers that sees features too, when the options name a script's own.
+    pub features: Option<FeatureFunction<'a>>,
+    /// The closures that are rules of ensembles.
+    pub rule: Option<RuleFunction<'a>>,
+    /// The place of a student among those that it learns with.
+    pub seat: Option<&'a Seat<'a>>,
     /// The schedule of the learning rate, when the options name a script's own.
     pub schedule: Option<ScheduleFunction<'a>>,
 }
@@ -24,7 +33,25 @@ pub struct Callbacks<'a> {
 impl Callbacks<'_> {
     /// Whether the training must stay on the script's thread.
     pub fn has_functions(&self) -> bool {
-        self.loss.is_some() || self.distillation.is_some() || self.schedule.is_some()
+        self.loss.is_some()
+            || self.distillation.is_some()
+            || self.schedule.is_some()
+            || self.features.is_some()
+            || self.rule.is_some()
+    }
+
+    /// The functions of a distillation loss.
+    pub fn of_distillation(&self) -> Functions<'_> {
+        Functions { distance: self.distillation, features: self.features, rule: self.rule }
+    }
+
+    /// The same with another function for epochs.
+    pub fn with_epoch<'b>(&self, epoch: Option<OnEpoch<'b>>) -> Callbacks<'b>
+    where
+        Self: 'b,
+    {
+        let Callbacks { epoch: _, loss, distillation, features, rule, seat, schedule } = *self;
+        Callbacks { epoch, loss, distillation, features, rule, seat, schedule }
     }
 
     pub(super) fn epoch_done(&mut self, line: &Value, name: &str) -> Result<()> {

@@ -30,7 +30,7 @@ impl NamedJob {
         let (train, val) = job.splits()?;
         let mut job = job.clone();
         job.options.model = job.options.model.resolved()?;
-        let model = Model::new(&job.options.model, &job.labels, job.options.seed, Device::Cpu)?;
+        let model = Model::new(&job.options.model, &job.labels, job.own_seed(), Device::Cpu)?;
         let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);
         let TrainOptions { nproc, sync_batchnorm, .. } = job.options;
         if nproc > 1 {

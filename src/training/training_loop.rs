@@ -8,10 +8,10 @@ use tch::{Kind, Tensor};
 use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::checkpoint_writer::{CheckpointPolicy, CheckpointWriter};
-use super::distillation_loss::DistillationLoss;
+use super::distillation_loss::{DistillationLoss, Step};
 use super::fitting::{self, Fitting};
 use super::gathered::Gathered;
-use super::job::Job;
+use super::job::{Distillation, Job};
 use super::metrics_file::{MetricsFile, parsed};
 use super::model_inputs::{ModelInputs, steps_per_epoch};
 use super::optimiser::{Average, CopyOf, Flat, Form, Groups, UpdateRule};
@@ -28,7 +28,7 @@ use crate::files::own;
 use crate::images::Dataset;
 use crate::metrics::mean_average_precision;
 use crate::models::heads::{Known, LabelLoss, Truth};
-use crate::models::{Model, Pass, SyncNorms};
+use crate::models::{Model, Pass, StageMaps, SyncNorms};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
 use crate::{cuda, torch};
@@ -109,15 +109,22 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
         };
         let m = job.labels.len() as i64;
-        let targets =
-            Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = options.known_labels().mask(train);
+        let targets = match &options.targets {
+            Some(given) => given.of(train.labels.images(), &job.labels)?,
+            None => Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?,
+        };
+        let targets = targets.f_to_device(model.device)?;
+        // Given targets know every label.
+        let known = options.known_labels().mask(train).filter(|_| options.targets.is_none());
         let count = |row: &[bool]| row.iter().filter(|known| **known).count() as u32;
         let counts = |mask: &Vec<bool>| mask.chunks(m as usize).map(count).collect();
         let known_counts = known.as_ref().filter(|_| peers.size() > 1).map(counts);
         let distillation = match &job.distillation {
             None => None,
-            Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
+            Some(distillation) => {
+                let rule = callbacks.rule;
+                Some(DistillationLoss::new(store, job, distillation, train, val, &views, model, rule)?)
+            }
         };
         let steps = steps_per_epoch(train.len(), options.batch, options.drop_last);
         let schedule = Schedule::new(options, steps.div_ceil(options.accumulate as u64));
@@ -127,7 +134,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let rule = UpdateRule::new(&flat, options, groups)?;
         let mut average = Average::new(&flat, options.ema, options.ema_warmup)?;
         if options.ema > 0.0 && options.ema_start == EmaStart::AnotherHead {
-            let other = Model::new(&model.spec, &model.labels, mixed(options.seed), model.device)?;
+            let other = Model::new(&model.spec, &model.labels, mixed(job.own_seed()), model.device)?;
             average.start_from(&Flat::new(&other)?)?;
         }
         let state = TrainingState {
@@ -156,8 +163,13 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             steps,
             state,
         };
-        if let Some(checkpoint) = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint)) {
-            match engine.state.load(&checkpoint) {
+        let checkpoint = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint));
+        let checkpoint = match engine.callbacks.seat {
+            None => checkpoint.as_deref(),
+            Some(seat) => seat.common(checkpoint.as_deref(), &job.name)?,
+        };
+        if let Some(checkpoint) = checkpoint {
+            match engine.state.load(checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
                     job.name,
@@ -165,6 +177,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 )),
                 // A stop while it is read says nothing of it.
                 Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+                // The other students go on from theirs.
+                Err(error) if engine.callbacks.seat.is_some() => return Err(error),
                 // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
@@ -289,11 +303,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             let [index, rows] = batch.positions(model.device)?;
             let part = self.part(order.as_deref(), done);
             let targets = self.targets.f_index_select(0, &index)?;
-            let pass = Pass::step(options.seed, epoch, done).within(options.precision).at(part.slice);
+            let pass = Pass::step(self.job.own_seed(), epoch, done).within(options.precision).at(part.slice);
             let known_rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
             let known = self.known.as_ref().map(known_rows).transpose()?;
             let truth = Truth { targets: &targets, known: known.as_ref() };
-            let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
+            let functions = self.callbacks.of_distillation();
+            let mut maps = StageMaps::new();
+            let seen = functions.features.is_some().then_some(&mut maps);
+            let answer = self.inputs.answer_seen(model, &batch.x, pass, Some(truth), seen)?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
             let mut loss = weighted(answer.loss(label_loss, &targets)?, part.of_labels(options.loss.reduction()))?;
             if let Some(distillation) = &self.job.distillation
@@ -302,15 +319,19 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
             if let Some(distillation) = &self.distillation {
-                loss = distillation.add_to(
-                    loss,
-                    self.callbacks.distillation,
-                    &answer.logits,
-                    &rows,
-                    &batch.x,
-                    pass,
-                    &part,
-                )?;
+                let step = Step { logits: &answer.logits, maps: &maps, rows: &rows, x: &batch.x, pass };
+                loss = distillation.add_to(loss, functions, &step, &part)?;
+            }
+            if let (Some(seat), Some(distillation)) = (self.callbacks.seat, &self.job.distillation)
+                && let Some(mutual) = &distillation.mutual
+            {
+                let Distillation { loss: distance, .. } = distillation;
+                loss = match seat.add_to(loss, mutual, distance, functions.distance, &answer.logits)? {
+                    Some(loss) => loss,
+                    // Another student was stopped between two epochs, from where this one can go on too.
+                    None if unread.is_empty() && done == self.state.position.step => return Ok(true),
+                    None => return Err(Error::interrupted()),
+                };
             }
             if let Some(more) = model.auxiliary()? {
                 loss = loss.f_add(&weighted(more, part.of_all)?)?;
@@ -346,6 +367,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             };
             let reading =
                 unread.len() as u64 >= self.peers.read_every(READ_LOSS_EVERY, model.device) || done == self.steps;
+            if let Some(seat) = self.callbacks.seat {
+                (stopping, saving) = seat.agree(stopping, saving)?;
+            }
             if self.peers.size() > 1 && !reading {
                 // All stop and write at the same step, on which they agree where they read.
                 (stopping, saving) = (false, false);

@@ -142,6 +142,8 @@ fn twenty_steps_of_a_network_equal_pytorch() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     });
     compare(&golden("training/steps.json")["taught"], &job, folder.path());
 }

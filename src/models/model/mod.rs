@@ -25,6 +25,9 @@ use crate::losses::Reduction;
 use crate::memory;
 use crate::torch::{flags, upload};
 
+/// Feature maps `[N, C, h, w]`, each with the number of its stage.
+pub type StageMaps = Vec<(usize, Tensor)>;
+
 /// A backbone and a head for `labels`.
 pub struct Model {
     /// Resolved: every default written out.
@@ -207,7 +210,42 @@ impl Model {
 
     /// Output of stage `freeze` → logits, and the head's own loss if it has one. `truth` is that of a training step.
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
-        let pass = pass.into();
+        self.answer_seen(features, pass.into(), truth, None)
+    }
+
+    /// [`answer`](Self::answer) to normalised images. `maps` receives the feature maps of every stage, those of the last as the head sees
+    /// them.
+    pub fn answer_to_images(
+        &self,
+        images: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        mut maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
+        let Some(seen) = maps.as_deref_mut().filter(|_| self.spec.freeze > 0) else {
+            return self.answer_seen(&self.frozen_features(images)?, pass, truth, maps);
+        };
+        let features = tch::no_grad(|| {
+            self.stages_seen(images, 0, self.spec.freeze, false, &mut |stage, x| self.keep_maps(stage, x, seen))
+        })?;
+        self.answer_seen(&features, pass, truth, maps)
+    }
+
+    fn keep_maps(&self, stage: usize, x: &Tensor, maps: &mut StageMaps) -> Result<()> {
+        // Stage 0 is the pictures.
+        if stage > 0 {
+            maps.push((stage, full(&self.backbone.maps(x)?)?));
+        }
+        Ok(())
+    }
+
+    fn answer_seen(
+        &self,
+        features: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        mut stage_maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
         let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
         let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
             let through = || self.stages_seen(x, self.spec.freeze, self.stages, pass.train, see);
@@ -219,8 +257,11 @@ impl Model {
             if stage + wanted >= self.stages {
                 earlier.insert(0, full(&self.backbone.maps(x)?)?);
             }
-            Ok(())
+            stage_maps.as_deref_mut().map_or(Ok(()), |kept| self.keep_maps(stage, x, kept))
         })?;
+        if let Some(kept) = stage_maps {
+            kept.push((self.stages, maps.shallow_clone()));
+        }
         let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
         let seen = Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth };
         let answer = pass.precision.during(|| self.head.answer(&seen, pass))?;

@@ -3,7 +3,10 @@
 pub mod closures;
 pub mod distill;
 pub mod distill_all;
+pub mod given;
 pub mod merge;
+pub mod mutual_learning;
 pub mod recipe;
+pub mod rules;
 pub mod train_teacher;
 pub mod train_teachers;

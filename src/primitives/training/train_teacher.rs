@@ -2,6 +2,7 @@
 
 use crate::primitives::parameters::{Data, Names};
 use crate::primitives::training::closures::Training;
+use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
@@ -30,9 +31,10 @@ updates); their code is part of the run's id. An option that belongs to another 
 };
 
 fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<TrainOptions>) -> Fallible<ModelValue> {
-    let Training { options, closures } = training;
+    let Training { mut options, targets, closures } = training;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
+    set_targets(call, targets.as_ref(), &mut options, &train)?;
     let labels = labels.0;
     let name = if labels.len() == train.labels.num_labels() {
         "baseline".into()
