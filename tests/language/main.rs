@@ -10,6 +10,7 @@ mod ground;
 mod hostile_scripts;
 mod scripts;
 mod tables;
+mod teaching;
 mod tensors_and_devices;
 mod training;
 mod words;
