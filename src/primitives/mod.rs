@@ -58,6 +58,7 @@ macro_rules! words {
             &training::merge::WORD,
             &training::distill::WORD,
             &training::distill_all::WORD,
+            &training::mutual_learning::WORD,
             &evaluation::predict::WORD,
             &evaluation::predictions::WORD,
             &evaluation::evaluate::WORD,

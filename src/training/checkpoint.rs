@@ -43,6 +43,18 @@ pub struct Best {
     pub averaged: bool,
 }
 
+/// The number of updates of a checkpoint. Errors: Data when it is damaged.
+pub fn updates(path: &Path) -> Result<u64> {
+    let bad = |what: String| Error::in_file(path, format!("not a checkpoint of this training: {what}"));
+    let (tensors, metadata) = weights::parse_safetensors(path, &own::read(path)?)?;
+    let position = metadata.get(PROGRESS).ok_or_else(|| bad("no progress in it".into()))?;
+    if metadata.get(DIGEST) != Some(&digest(position, &tensors)?) {
+        return Err(bad("its content is not what was written".into()));
+    }
+    let position: TrainingPosition = crate::json::parse(position.as_bytes()).map_err(bad)?;
+    Ok(position.updates)
+}
+
 /// All tensors that change while training.
 pub struct TrainingState {
     pub flat: Flat,

@@ -9,6 +9,7 @@ use super::callbacks::Callbacks;
 use super::freezing::FreezeByEpoch;
 use super::hooks::Hook;
 use super::job::Job;
+use super::merge_rule::RuleKind;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
@@ -171,6 +172,14 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     };
     let distillation = job.distillation.clone().map(|mut d| {
         d.loss = plain(&d.loss);
+        d.features = false;
+        // Timed as one that learns alone.
+        d.mutual = None;
+        for rule in d.ensembles.iter_mut().filter_map(|ensemble| ensemble.rule.as_mut()) {
+            if rule.script().is_some() {
+                rule.kind = RuleKind::Mean;
+            }
+        }
         d
     });
     let name = format!("timing {} + {}", o.model.backbone, o.model.head);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
 use super::hooks::Hook;
+use super::mutual::Mutual;
 use super::options::{Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
 use super::sampler::Sampler;
 use crate::error::{Error, Result};
@@ -38,10 +39,18 @@ pub struct Distillation<E = Ensemble> {
     pub label_weight: f64,
     pub teacher_mode: TeacherMode,
     pub teacher_weights: TeacherWeights,
+    /// Whether the loss is a closure that sees features too, for which teachers are asked at every step.
+    #[serde(default)]
+    pub features: bool,
+    /// The group of a student that learns from other students. Such jobs are for
+    /// [`run_together`](super::mutual::run_together).
+    #[serde(default)]
+    pub mutual: Option<Mutual>,
 }
 
 /// Options that did not exist when the first runs were named.
-const LATER_OPTIONS: [&str; 23] = [
+const LATER_OPTIONS: [&str; 24] = [
+    "targets",
     "tf32",
     "drop_last",
     "lr_factors",
@@ -106,7 +115,10 @@ impl Job {
     /// on, it is none: its lines can be sent.
     pub(super) fn closure(&self) -> Option<Closure> {
         let is_script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
+        let rule = |ensemble: &Ensemble| ensemble.rule.as_ref().is_some_and(|rule| rule.script().is_some());
+        let by_rule = self.distillation.as_ref().is_some_and(|d| d.ensembles.iter().any(rule));
         let all = [
+            ("rule", "a rule of merge", by_rule),
             ("loss", "a loss", is_script(&self.options.loss)),
             ("distillation", "a loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
             (
@@ -128,6 +140,17 @@ impl Job {
     fn has_scripted_teachers(&self) -> bool {
         let ensembles = self.distillation.iter().flat_map(|d| &d.ensembles);
         ensembles.flat_map(|ensemble| &ensemble.teachers).any(|t| t.model().spec.functions().next().is_some())
+    }
+
+    /// The group in which it learns, for a student of mutual learning.
+    pub(super) fn mutual(&self) -> Option<&Mutual> {
+        self.distillation.as_ref()?.mutual.as_ref()
+    }
+
+    /// The seed of what students of one group have each for itself: initial weights and dropout. Otherwise that of the options.
+    pub(super) fn own_seed(&self) -> u64 {
+        let index = self.mutual().map_or(0, |mutual| mutual.index as u64);
+        self.options.seed.wrapping_add(index)
     }
 
     /// The splits that it trains on and selects on, with its labels only.
@@ -189,7 +212,9 @@ impl Job {
 
     /// Everything that decides the result, as JSON. `initial` is a fingerprint of the initial weights.
     pub fn spec(&self, train: &Dataset, val: &Dataset, initial: &str) -> Value {
-        let mut options = serde_json::to_value(&self.options).unwrap_or(Value::Null);
+        // Targets are many numbers, of which only the fingerprint is part of a name.
+        let named = TrainOptions { targets: None, ..self.options.clone() };
+        let mut options = serde_json::to_value(&named).unwrap_or(Value::Null);
         if let Some(map) = options.as_object_mut() {
             // These do not change the result.
             map.shift_remove("name");
@@ -235,6 +260,9 @@ impl Job {
                     map.shift_remove(key);
                 }
             }
+            if let Some(targets) = &self.options.targets {
+                map.insert("targets".into(), json!(targets.fingerprint()));
+            }
         }
         let mut spec = json!({
             "format": 1,
@@ -255,16 +283,17 @@ impl Job {
 impl<E> Distillation<E> {
     /// The same with other ensembles.
     pub(super) fn map<F>(self, ensemble: impl FnMut(E) -> Result<F>) -> Result<Distillation<F>> {
-        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights } = self;
+        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights, features, mutual } =
+            self;
         let ensembles = ensembles.into_iter().map(ensemble).collect::<Result<_>>()?;
-        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights })
+        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights, features, mutual })
     }
 }
 
 impl Distillation {
     fn spec(&self) -> Value {
         let mut spec = json!({
-            "ensembles": self.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
+            "ensembles": self.ensembles.iter().map(Ensemble::spec).collect::<Vec<_>>(),
             "weights": self.weights,
             "loss": self.loss.to_spec(),
             "label_weight": self.label_weight,
@@ -272,6 +301,9 @@ impl Distillation {
         });
         if self.teacher_weights != TeacherWeights::Even {
             spec["teacher_weights"] = json!(self.teacher_weights);
+        }
+        if let Some(mutual) = &self.mutual {
+            spec["mutual"] = json!(mutual);
         }
         spec
     }

@@ -12,7 +12,7 @@ use crate::activity::read_ahead::ReadAhead;
 use crate::error::{ErrorKind, Result};
 use crate::images::{self, Batches, Dataset, OwnViews};
 use crate::models::heads::{Answer, Truth};
-use crate::models::{Model, Pass};
+use crate::models::{Model, Pass, StageMaps};
 use crate::runs::RunStore;
 use crate::torch::upload;
 
@@ -211,9 +211,21 @@ impl<'f> ModelInputs<'f> {
 
     /// The model's answer to a batch of these inputs; `truth` is that of a training step.
     pub fn answer(&self, model: &Model, x: &Tensor, pass: Pass, truth: Option<Truth>) -> Result<Answer> {
+        self.answer_seen(model, x, pass, truth, None)
+    }
+
+    /// The same; `maps` receives the model's feature maps, where it reads pictures.
+    pub fn answer_seen(
+        &self,
+        model: &Model,
+        x: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
         match self {
             ModelInputs::Frozen { .. } => model.answer(x, pass, truth),
-            ModelInputs::Pictures { .. } => model.answer(&model.frozen_features(x)?, pass, truth),
+            ModelInputs::Pictures { .. } => model.answer_to_images(x, pass, truth, maps),
         }
     }
 

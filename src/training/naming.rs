@@ -30,7 +30,7 @@ impl NamedJob {
         let (train, val) = job.splits()?;
         let mut job = job.clone();
         job.options.model = job.options.model.resolved()?;
-        let mut model = Model::new(&job.options.model, &job.labels, job.options.seed, Device::Cpu)?;
+        let mut model = Model::new(&job.options.model, &job.labels, job.own_seed(), Device::Cpu)?;
         check_hooks(&job, &model, &train)?;
         // Without a start, which is named by its id: a plan knows that before the start is trained.
         let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);

@@ -84,6 +84,12 @@ fn check(job: &Job) -> Result<()> {
 
 /// Errors: a function of the script's own: a loss, a schedule.
 pub(super) fn check_functions(job: &Job) -> Result<()> {
+    if job.mutual().is_some() {
+        let message = "students of mutual learning are trained in one process, and the option executor has a queue train on other machines";
+        return Err(Error::argument(message)
+            .about_option("executor")
+            .with_help("executor: \"here\" trains on this machine"));
+    }
     let Some(Closure { key, what }) = job.closure() else { return Ok(()) };
     Err(Error::argument(format!(
         "{what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freezing::FreezeByEpoch;
 use super::hooks::Hook;
+use super::image_rows::ImageRows;
 use super::known_labels::KnownLabels;
 use super::rate_factors::RateFactors;
 use super::sampler::Sampler;
@@ -137,6 +138,10 @@ crate::options! {
         /// share of the labels of a training picture that are known; the others are masked in the loss, as the unknown
         /// entries of the data set always are
         pub known: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
+        /// a Tensor [images, labels] in place of the labels of the training split, in the order of its images and of the data set's labels: soft
+        /// targets, the same for every view of an image. From 0 to 1 for asl, bce and focal. Entries of unknown truth are known by it; val is
+        /// evaluated by its own labels
+        pub targets: Option<ImageRows> = None;
         /// "best" epoch by mAP on val, regular or averaged weights; or "last", which needs no val
         pub select: Select = Select::Best;
         /// "val", or "test" as the authors' code does; evaluations then carry a note
@@ -341,6 +346,30 @@ impl TrainOptions {
         if self.views > 0 { 0 } else { self.seed }
     }
 
+    /// Whether the given targets, if there are any, fit the loss and the other options.
+    ///
+    /// Errors: a value that the loss cannot take, with its image and label; options that hide labels.
+    pub fn check_targets(&self, word: &str) -> Result<()> {
+        let Some(targets) = &self.targets else { return Ok(()) };
+        if let LossSpec::Asl(_) | LossSpec::Bce(_) | LossSpec::Focal(_) = self.loss {
+            let expected = format!("from 0 to 1, as the loss {} needs them", self.loss.name());
+            let checked = targets.check(&expected, |value| (0.0..=1.0).contains(&value));
+            checked.map_err(|error| {
+                Error::argument(format!("option \"targets\" of {word}: {error}"))
+                    .about_option("targets")
+                    .with_help("logits x become probabilities with x.sigmoid()")
+            })?;
+        }
+        if !self.known_labels().all() {
+            let key = if self.labelled < 1.0 { "labelled" } else { "known" };
+            return Err(Error::argument(format!(
+                "option \"{key}\" of {word} hides labels of the data set, in whose place option \"targets\" gives numbers"
+            ))
+            .about_option(key));
+        }
+        Ok(())
+    }
+
     pub fn known_labels(&self) -> KnownLabels {
         KnownLabels { labelled: self.labelled, known: self.known }
     }
@@ -402,7 +431,8 @@ crate::options! {
     /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e). The authors' code has ½ for
     /// `label_weight` and ¼ per ensemble; the paper has ½ and ½ as `weights` of two ensembles.
     pub struct DistillOptions extends train: TrainOptions {
-        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits
+        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits,
+        /// |student, teacher, features| with feature maps too
         pub distillation: LossSpec = LossSpec::default_distillation();
         /// one weight per ensemble; empty shares one evenly
         pub weights: Vec<f64> = vec![];

@@ -1,10 +1,11 @@
 //! Scores of a model or an ensemble on the images of a data set, and their evaluation.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::ensemble::Ensemble;
 use super::fitting::Fitting;
 use super::gathered::Gathered;
+use super::merge_rule::{Merger, RuleFunction};
 use super::model_inputs::ModelInputs;
 use super::teacher_outputs::teacher_outputs;
 use super::trained_model::Trained;
@@ -52,8 +53,19 @@ impl Predictor {
 
 /// The probabilities of every label for the centre view of every image of `dataset`.
 ///
-/// Errors: a picture that cannot be read (named), Interrupted.
+/// Errors: a picture that cannot be read (named), Interrupted; an ensemble whose rule is a closure, which
+/// [`predict_with`] gets.
 pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Result<Predictions> {
+    predict_with(store, predictor, dataset, None)
+}
+
+/// As [`predict`], with the function of an ensemble's rule.
+pub fn predict_with(
+    store: &RunStore,
+    predictor: &Predictor,
+    dataset: &Dataset,
+    rule: Option<RuleFunction>,
+) -> Result<Predictions> {
     if dataset.is_empty() {
         return Err(Error::argument(format!(
             "split \"{}\" of {} has no images to predict",
@@ -72,8 +84,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
                     rows.take(&(0..rows.rows).collect::<Vec<_>>())
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let columns = Tensor::f_from_slice(&ensemble.columns(&ensemble.labels)?)?;
-            Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?
+            Merger::new(ensemble, &ensemble.labels, Device::Cpu)?.merged(&Tensor::f_cat(&parts, 1)?, rule)?
         }
     };
     Ok(Predictions {

@@ -34,13 +34,13 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
     jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
     // Several processes for each: one training after the other has them all.
     if callbacks.has_functions() || jobs.iter().any(|job| job.closure().is_some()) || first.options.nproc > 1 {
-        let functions = callbacks.with_epoch(None);
+        let mut on_epoch = callbacks.epoch.take();
         let mut each = |job: &Job| {
-            let epoch: Option<OnEpoch> = match &mut callbacks.epoch {
+            let epoch: Option<OnEpoch> = match &mut on_epoch {
                 Some(epoch) => Some(&mut **epoch),
                 None => None,
             };
-            run_with(store, job, functions.with_epoch(epoch))
+            run_with(store, job, callbacks.with_epoch(epoch))
         };
         return jobs.iter().map(&mut each).collect();
     }

@@ -12,11 +12,11 @@ use self::step::Step;
 use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::checkpoint_writer::{CheckpointPolicy, CheckpointWriter};
-use super::distillation_loss::DistillationLoss;
+use super::distillation_loss::{self, DistillationLoss};
 use super::fitting;
 use super::freezing::Freezing;
 use super::hooks::{BatchLine, Stopped};
-use super::job::Job;
+use super::job::{Distillation, Job};
 use super::metrics_file::{MetricsFile, parsed};
 use super::mixing::Mixing;
 use super::model_inputs::{ModelInputs, steps_per_epoch};
@@ -34,7 +34,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::Dataset;
 use crate::models::heads::{LabelLoss, Truth};
-use crate::models::{Model, Pass, SyncNorms};
+use crate::models::{Model, Pass, StageMaps, SyncNorms};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
 use crate::{cuda, torch};
@@ -130,15 +130,22 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             }
         };
         let m = job.labels.len() as i64;
-        let targets =
-            Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = options.known_labels().mask(train);
+        let targets = match &options.targets {
+            Some(given) => given.of(train.labels.images(), &job.labels)?,
+            None => Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?,
+        };
+        let targets = targets.f_to_device(model.device)?;
+        // Given targets know every label.
+        let known = options.known_labels().mask(train).filter(|_| options.targets.is_none());
         let count = |row: &[bool]| row.iter().filter(|known| **known).count() as u32;
         let counts = |mask: &Vec<bool>| mask.chunks(m as usize).map(count).collect();
         let known_counts = known.as_ref().filter(|_| peers.size() > 1).map(counts);
         let distillation = match &job.distillation {
             None => None,
-            Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
+            Some(distillation) => {
+                let rule = callbacks.rule;
+                Some(DistillationLoss::new(store, job, distillation, train, val, &views, model, rule)?)
+            }
         };
         let orders = Orders::new(&options.sampler, callbacks.sampler, options.seed, train.len())?;
         let steps = steps_per_epoch(orders.images(), options.batch, options.drop_last);
@@ -150,7 +157,7 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
         let rule = UpdateRule::new(&flat, options, groups)?;
         let mut average = Average::new(&flat, options.ema, options.ema_warmup)?;
         if options.ema > 0.0 && options.ema_start == EmaStart::AnotherHead {
-            let other = options.initial_model(&model.labels, mixed(options.seed), model.device)?;
+            let other = options.initial_model(&model.labels, mixed(job.own_seed()), model.device)?;
             average.start_from(&Flat::new(&other)?)?;
         }
         let freezing = Freezing::new(options, model, &flat, updates)?;
@@ -183,8 +190,13 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             steps,
             state,
         };
-        if let Some(checkpoint) = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint)) {
-            match engine.state.load(&checkpoint) {
+        let checkpoint = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint));
+        let checkpoint = match engine.callbacks.seat {
+            None => checkpoint.as_deref(),
+            Some(seat) => seat.common(checkpoint.as_deref(), &job.name)?,
+        };
+        if let Some(checkpoint) = checkpoint {
+            match engine.state.load(checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
                     job.name,
@@ -192,6 +204,8 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
                 )),
                 // A stop while it is read says nothing of it.
                 Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+                // The other students go on from theirs.
+                Err(error) if engine.callbacks.seat.is_some() => return Err(error),
                 // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
@@ -366,9 +380,12 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             };
             let part = self.part(several.then_some(order.as_slice()), done);
             let Step { x, targets, rows, known } = self.step(&batch, epoch, done)?;
-            let pass = Pass::step(options.seed, epoch, done).within(options.precision).at(part.slice);
+            let pass = Pass::step(self.job.own_seed(), epoch, done).within(options.precision).at(part.slice);
             let truth = Truth { targets: &targets, known: known.as_ref() };
-            let answer = self.inputs.answer(model, &x, pass, Some(truth))?;
+            let functions = self.callbacks.of_distillation();
+            let mut maps = StageMaps::new();
+            let seen = functions.features.is_some().then_some(&mut maps);
+            let answer = self.inputs.answer_seen(model, &x, pass, Some(truth), seen)?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
             let mut loss = weighted(answer.loss(label_loss, &targets)?, part.of_labels(options.loss.reduction()))?;
             if let Some(distillation) = &self.job.distillation
@@ -377,8 +394,19 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
             if let Some(distillation) = &self.distillation {
-                loss =
-                    distillation.add_to(loss, self.callbacks.distillation, &answer.logits, &rows, &x, pass, &part)?;
+                let step = distillation_loss::Step { logits: &answer.logits, maps: &maps, rows: &rows, x: &x, pass };
+                loss = distillation.add_to(loss, functions, &step, &part)?;
+            }
+            if let (Some(seat), Some(distillation)) = (self.callbacks.seat, &self.job.distillation)
+                && let Some(mutual) = &distillation.mutual
+            {
+                let Distillation { loss: distance, .. } = distillation;
+                loss = match seat.add_to(loss, mutual, distance, functions.distance, &answer.logits)? {
+                    Some(loss) => loss,
+                    // Another student was stopped between two epochs, from where this one can go on too.
+                    None if unread.is_empty() && done == self.state.position.step => return Ok(Ended::Interrupted),
+                    None => return Err(Error::interrupted()),
+                };
             }
             if let Some(more) = model.auxiliary()? {
                 loss = loss.f_add(&weighted(more, part.of_all)?)?;
@@ -444,6 +472,9 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             };
             let reading =
                 unread.len() as u64 >= self.peers.read_every(READ_LOSS_EVERY, model.device) || done == self.steps;
+            if let Some(seat) = self.callbacks.seat {
+                (stopping, saving) = seat.agree(stopping, saving)?;
+            }
             if self.peers.size() > 1 && !reading {
                 // All stop and write at the same step, on which they agree where they read.
                 (stopping, saving) = (false, false);

@@ -14,6 +14,7 @@ mod language_page;
 mod runs_told_apart;
 mod scripts;
 mod tables;
+mod teaching;
 mod tensors;
 mod tensors_and_devices;
 mod training;

@@ -345,6 +345,8 @@ fn teachers_outputs_are_what_the_student_reads() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     };
     let student = Job { distillation: Some(distillation), ..job(96, 1, ModelSpec::default(), 1) };
     place.write(&place.described(&student, Task::Outputs));

@@ -31,6 +31,7 @@ mod reconstructed_heads;
 mod reproduce;
 mod runs;
 mod steps;
+mod teaching;
 mod tensorboard;
 mod transfers;
 mod weights_hub;

@@ -29,6 +29,9 @@ use crate::losses::Reduction;
 use crate::memory;
 use crate::torch::{flags, upload};
 
+/// Feature maps `[N, C, h, w]`, each with the number of its stage.
+pub type StageMaps = Vec<(usize, Tensor)>;
+
 /// A backbone and a head for `labels`.
 pub struct Model {
     /// Resolved: every default written out.
@@ -221,7 +224,43 @@ impl Model {
 
     /// Output of the last fixed stage → logits, and the head's own loss if it has one. `truth` is that of a training step.
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
-        let pass = pass.into();
+        self.answer_seen(features, pass.into(), truth, None)
+    }
+
+    /// [`answer`](Self::answer) to normalised images. `maps` receives the feature maps of every stage, those of the last as the head sees
+    /// them.
+    pub fn answer_to_images(
+        &self,
+        images: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        mut maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
+        let fixed = self.spec.fixed_stages();
+        let Some(seen) = maps.as_deref_mut().filter(|_| fixed > 0) else {
+            return self.answer_seen(&self.frozen_features(images)?, pass, truth, maps);
+        };
+        let features = tch::no_grad(|| {
+            self.stages_seen(images, 0, fixed, Pass::EVAL, &mut |stage, x| self.keep_maps(stage, x, seen))
+        })?;
+        self.answer_seen(&features, pass, truth, maps)
+    }
+
+    fn keep_maps(&self, stage: usize, x: &Tensor, maps: &mut StageMaps) -> Result<()> {
+        // Stage 0 is the pictures.
+        if stage > 0 {
+            maps.push((stage, full(&self.backbone.maps(x)?)?));
+        }
+        Ok(())
+    }
+
+    fn answer_seen(
+        &self,
+        features: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        mut stage_maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
         let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
         let through = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
             let stages = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass, see);
@@ -233,9 +272,12 @@ impl Model {
             if stage + wanted >= self.stages {
                 earlier.insert(0, full(&self.backbone.maps(x)?)?);
             }
-            Ok(())
+            stage_maps.as_deref_mut().map_or(Ok(()), |kept| self.keep_maps(stage, x, kept))
         })?;
         let maps = dropped(&last)?;
+        if let Some(kept) = stage_maps {
+            kept.push((self.stages, maps.shallow_clone()));
+        }
         let tokens = if self.head.reads_tokens() { self.backbone.tokens(&last)?.map(Tokens::into_named) } else { None };
         let tokens = tokens.unwrap_or_default();
         let again = |x: &Tensor| dropped(&through(x, &mut |_, _| Ok(()))?);

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use rhai::Dynamic;
 
-use crate::error::Result;
 use crate::images::Dataset;
 use crate::metrics::{Evaluation, MetricOptions};
-use crate::primitives::parameters::predictor;
+use crate::primitives::parameters::Predicting;
 use crate::primitives::values::predictions::PredictionsValue;
-use crate::script::call::Call;
+use crate::script::call::{Call, Parameter};
+use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
-use crate::training::{self, predict};
+use crate::training;
 
 pub const WORD: Word = Word {
     name: "evaluate",
@@ -34,16 +34,15 @@ where runs() and run.scores show them.",
     },
 };
 
-fn evaluate(call: &Call, model: Dynamic, dataset: Dataset, options: MetricOptions) -> Result<Evaluation> {
+fn evaluate(call: &Call, model: Dynamic, dataset: Dataset, options: MetricOptions) -> Fallible<Evaluation> {
     let predictions = match model.clone().try_cast::<PredictionsValue>() {
         Some(predictions) => predictions.0,
         None => {
-            let predictor = predictor(&model, call)?;
+            let model = Predicting::read(model, call)?;
             if call.host.plan().is_some() {
-                return Ok(Evaluation::planned(dataset.len(), predictor.labels().len()));
+                return Ok(Evaluation::planned(dataset.len(), model.predictor.labels().len()));
             }
-            let store = call.store();
-            Rc::new(call.unlocked(|| predict(&store, &predictor, &dataset))?)
+            Rc::new(model.predict(call, &dataset)?)
         }
     };
     let evaluation = training::evaluate(&predictions, &dataset, &options)?;

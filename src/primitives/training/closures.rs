@@ -10,34 +10,39 @@ use super::hooks::{self, Later};
 
 use crate::cluster::Executor;
 use crate::error::{Error, Result};
-use crate::losses::LossSpec;
+use crate::losses::{LossSpec, Script};
+use crate::models::StageMaps;
 use crate::options::Options;
 use crate::primitives::models::part;
 use crate::primitives::training::noted;
+use crate::primitives::training::rules::Rules;
 use crate::primitives::values::loss::LossValue;
 use crate::primitives::values::random::RandomValue;
 use crate::primitives::values::tensor::TensorValue;
 use crate::random::Generator;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
-use crate::script::{options, show};
+use crate::script::{fingerprint, options, show};
+use crate::training::distillation_loss::Features;
 use crate::training::hooks::{BatchLine, Hook};
 use crate::training::options::ScheduleKind;
-use crate::training::{Callbacks, Job, TrainOptions, Trained, run_all, run_with};
+use crate::training::{Callbacks, Job, TrainOptions, Trained, run_all, run_together, run_with};
 
 /// The options map of a training: options, and closures that the training calls.
 #[derive(Default)]
 pub struct Training<T> {
-    options: T,
-    closures: Closures,
+    pub options: T,
+    /// The option `targets`, which needs the data to be read: see `given`.
+    pub targets: Option<Dynamic>,
+    pub closures: Closures,
     later: Later,
 }
 
 impl<T: Options + AsMut<TrainOptions>> Training<T> {
-    /// The options, complete, and the closures. An error of a closure that becomes data here is thrown on with its place.
-    pub fn ready(mut self, call: &Call) -> Fallible<(T, Closures)> {
-        self.later.settle(self.options.as_mut(), call)?;
-        Ok((self.options, self.closures))
+    /// The same with the options that needed all others. An error of a closure that becomes data here is thrown on with its place.
+    pub fn ready(mut self, call: &Call) -> Fallible<Self> {
+        std::mem::take(&mut self.later).settle(self.options.as_mut(), call)?;
+        Ok(self)
     }
 }
 
@@ -66,7 +71,8 @@ impl<T: Options + 'static> Parameter for Training<T> {
             *tag = vec![tag.clone()].into();
         }
         let closures = Closures::take(&mut map, call)?;
-        Ok(Training { options: T::read(map.into(), call)?, closures, later })
+        let targets = map.remove("targets").filter(|targets| !targets.is_unit());
+        Ok(Training { options: T::read(map.into(), call)?, targets, closures, later })
     }
 
     fn absent(_: &Call) -> Option<Self> {
@@ -81,9 +87,13 @@ pub struct Closures {
     on_batch: Option<FnPtr>,
     loss: Option<FnPtr>,
     distillation: Option<FnPtr>,
+    /// A distillation loss of three parameters.
+    features: Option<FnPtr>,
     schedule: Option<FnPtr>,
     augment: Option<FnPtr>,
     sampler: Option<FnPtr>,
+    /// The rules of the ensembles that teach.
+    pub rules: Rules,
 }
 
 impl Closures {
@@ -94,15 +104,42 @@ impl Closures {
             let script = hooks::script(closure, call);
             Ok(Dynamic::from(LossValue { spec: LossSpec::Script(script) }))
         };
+        let distillation = hooks::take(map, "distillation", loss)?;
+        let sees_features = |closure: &FnPtr| fingerprint::parameters(closure, call.native, call.host)[..] == [3];
+        let (features, distillation) = match distillation {
+            Some(closure) if sees_features(&closure) => (Some(closure), None),
+            closure => (None, closure),
+        };
         Ok(Closures {
             on_epoch: hooks::take_hook(map, "on_epoch", Hook::None, call)?,
             on_batch: hooks::take_hook(map, "on_batch", Hook::Watches, call)?,
             loss: hooks::take(map, "loss", loss)?,
-            distillation: hooks::take(map, "distillation", loss)?,
+            distillation,
+            features,
             schedule: hooks::take(map, "schedule", |closure| hooks::schedule(closure, call))?,
             augment: hooks::take(map, "augment", |closure| hooks::augment(closure, call))?,
             sampler: hooks::take(map, "sampler", |closure| hooks::sampler(closure, call))?,
+            rules: Rules::default(),
         })
+    }
+
+    /// Whether the distillation loss sees features.
+    pub fn sees_features(&self) -> bool {
+        self.features.is_some()
+    }
+
+    /// Trains the students of a group together. Inside plan(...), notes them instead.
+    pub fn train_together(&self, call: &Call, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
+        let (store, asking) = (call.store(), call.host.asking());
+        let jobs: Vec<Job> = jobs.into_iter().map(|job| noted::on_behalf(job, &asking)).collect();
+        if let Some(mut plan) = call.host.plan() {
+            return Ok(jobs.iter().map(|job| plan.add(&store, job)).collect::<Result<_>>()?);
+        }
+        // Options that students differ in have no closure.
+        let options = jobs.first().map(|job| job.options.clone()).unwrap_or_default();
+        let trained = self.during(call, &options, |callbacks| run_together(&store, jobs.clone(), callbacks))?;
+        noted::note(call, jobs.iter().zip(&trained));
+        Ok(trained)
     }
 
     /// Trains one model. Inside plan(...), notes it instead.
@@ -144,20 +181,22 @@ impl Closures {
         let loss_of = |option: &str, closure: &FnPtr, a: &Tensor, b: &Tensor| -> Result<Tensor> {
             lock.held(|| {
                 let arguments = (TensorValue::from(a.shallow_clone()), TensorValue::from(b.shallow_clone()));
-                let value = call.closure(closure, arguments).map_err(stop)?;
-                match value.clone().try_cast::<TensorValue>() {
-                    Some(tensor) => Ok(tensor.0.shallow_clone()),
-                    None => Err(Error::argument(format!(
-                        "option \"{option}\": the closure must give a Tensor of one number; it gave {}",
-                        show::a_type(&value)
-                    ))
-                    .about_option(option)),
-                }
+                one_number(option, call.closure(closure, arguments).map_err(stop)?)
             })
         };
         let loss = self.loss.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("loss", f, a, b));
         let distillation =
             self.distillation.as_ref().map(|f| |a: &Tensor, b: &Tensor| loss_of("distillation", f, a, b));
+        let features = self.features.as_ref().map(|f| {
+            |student: &Tensor, teacher: &Tensor, seen: &Features| -> Result<Tensor> {
+                lock.held(|| {
+                    let (student, teacher) = (student.shallow_clone(), teacher.shallow_clone());
+                    let arguments = (TensorValue::from(student), TensorValue::from(teacher), features_map(seen));
+                    one_number("distillation", call.closure(f, arguments).map_err(stop)?)
+                })
+            }
+        });
+        let rule = |script: &Script, outputs: &Tensor| lock.held(|| self.rules.call(call, script, outputs, stop));
         let schedule = self.schedule.as_ref().map(|f| {
             let gives_rate = matches!(of.schedule, ScheduleKind::Rate(_));
             move |now: &Value| lock.held(|| hooks::schedule_number(f, call, gives_rate, now).map_err(stop))
@@ -212,6 +251,9 @@ impl Closures {
                 epoch: on_epoch.as_mut().map(|f| f as _),
                 loss: loss.as_ref().map(|f| f as _),
                 distillation: distillation.as_ref().map(|f| f as _),
+                features: features.as_ref().map(|f| f as _),
+                rule: if self.rules.is_empty() { None } else { Some(&rule) },
+                seat: None,
                 schedule: schedule.as_ref().map(|f| f as _),
                 augment: augment.as_ref().map(|f| f as _),
                 sampler: sampler.as_ref().map(|f| f as _),
@@ -225,6 +267,35 @@ impl Closures {
             None => Ok(trained?),
         }
     }
+}
+
+/// The result of a loss.
+fn one_number(option: &str, value: Dynamic) -> Result<Tensor> {
+    match value.clone().try_cast::<TensorValue>() {
+        Some(tensor) => Ok(tensor.0.shallow_clone()),
+        None => Err(Error::argument(format!(
+            "option \"{option}\": the closure must give a Tensor of one number; it gave {}",
+            show::a_type(&value)
+        ))
+        .about_option(option)),
+    }
+}
+
+/// `#{student: #{stage1, ...}, teachers: [#{stage1, ...}]}`, and `teacher` where there is one.
+fn features_map(seen: &Features) -> Map {
+    let maps = |maps: &StageMaps| -> Dynamic {
+        let stage = |(stage, maps): &(usize, Tensor)| {
+            (format!("stage{stage}").into(), Dynamic::from(TensorValue::from(maps.shallow_clone())))
+        };
+        Dynamic::from(maps.iter().map(stage).collect::<Map>())
+    };
+    let teachers: Vec<Dynamic> = seen.teachers.iter().map(maps).collect();
+    let mut features = Map::from_iter([("student".into(), maps(seen.student))]);
+    if let [teacher] = &teachers[..] {
+        features.insert("teacher".into(), teacher.clone());
+    }
+    features.insert("teachers".into(), teachers.into());
+    features
 }
 
 /// The job, in the queue of a sweep around it unless it names a place itself.

@@ -2,6 +2,7 @@
 
 use crate::primitives::parameters::{Data, Names};
 use crate::primitives::training::closures::Training;
+use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
@@ -38,9 +39,10 @@ An option that belongs to another optimiser or schedule is refused.",
 };
 
 fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<TrainOptions>) -> Fallible<ModelValue> {
-    let (options, closures) = training.ready(call)?;
+    let Training { mut options, targets, closures, .. } = training.ready(call)?;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
+    set_targets(call, targets.as_ref(), &mut options, &train)?;
     let labels = labels.0;
     let name = options.job_name(&if labels.len() == train.labels.num_labels() {
         "baseline".to_string()

@@ -3,6 +3,7 @@
 use crate::graph::Partition;
 use crate::primitives::parameters::Data;
 use crate::primitives::training::closures::Training;
+use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
@@ -37,9 +38,10 @@ fn train_teachers(
     partition: Partition,
     training: Training<TrainOptions>,
 ) -> Fallible<Vec<ModelValue>> {
-    let (options, closures) = training.ready(call)?;
+    let Training { mut options, targets, closures, .. } = training.ready(call)?;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
+    set_targets(call, targets.as_ref(), &mut options, &train)?;
     let branch = partition.branch().map_or("", |b| b.name());
     let jobs = partition
         .tasks()
