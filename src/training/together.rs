@@ -6,7 +6,7 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::callbacks::Callbacks;
-use super::job::Job;
+use super::job::{Closure, Job};
 use super::mutual::{Circle, Mutual, Seat};
 use super::naming::NamedJob;
 use super::run::{run_with, stored};
@@ -49,10 +49,15 @@ fn check(job: &Job) -> Result<()> {
     match options {
         options if options.patience > 0 => refused("patience", "all students train the same number of epochs"),
         options if options.nproc > 1 => refused("nproc", "all students are in one process"),
-        options if options.executor != Executor::Here => {
+        options if matches!(options.executor, Executor::Cluster(_)) => {
             refused("executor", "all students are in one process, this one; executor: \"here\" trains them")
         }
-        _ => Ok(()),
+        _ => match job.closure() {
+            Some(Closure { key, what }) if matches!(key, "augment" | "sampler" | "on_epoch" | "on_batch") => {
+                refused(key, &format!("{what} of the script's own belongs to one training"))
+            }
+            _ => Ok(()),
+        },
     }
 }
 
