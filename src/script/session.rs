@@ -1,6 +1,6 @@
 //! An engine with its variables, driven by the command line and the prompt.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -124,13 +124,21 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_expr_depths(128, 64);
     limits::install(&mut engine, host.limits());
     engine.set_fail_on_invalid_map_property(true);
-    // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
+    // `spawn` is reserved by Rhai, and so is `var`, which is a method of Tensors. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
-    engine.on_parse_token(|token, place, _| match token {
-        // Rhai looks through all names in scope at each variable: a long text takes long.
-        _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
-        Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
-        token => copies::token(subscripts::token(token, place), place),
+    engine.on_parse_token({
+        let behind_dot = Cell::new(false);
+        move |token, place, _| {
+            let method = behind_dot.replace(matches!(token, Token::Period | Token::Elvis));
+            match token {
+                // Rhai looks through all names in scope at each variable: a long text takes long.
+                _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
+                Token::Reserved(name) if name.as_str() == "spawn" || (method && name.as_str() == "var") => {
+                    Token::Identifier(name)
+                }
+                token => copies::token(subscripts::token(token, place), place),
+            }
+        }
     });
     copies::install(&mut engine);
     subscripts::install(&mut engine);

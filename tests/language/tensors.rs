@@ -44,7 +44,7 @@ fn number(value: &Value) -> f64 {
 fn calls_give_what_pytorch_gives() {
     let golden = golden();
     let mut session = cpsd::primitives::session();
-    eval(&mut session, golden["prelude"].as_str().unwrap());
+    let _ = eval(&mut session, golden["prelude"].as_str().unwrap());
     let calls = golden["calls"].as_array().unwrap();
     assert!(calls.len() > 250);
     let mut wrong = vec![];
@@ -85,7 +85,7 @@ fn calls_give_what_pytorch_gives() {
 fn tensors_are_printed_as_pytorch_prints_them() {
     let golden = golden();
     let mut session = cpsd::primitives::session();
-    eval(&mut session, golden["prelude"].as_str().unwrap());
+    let _ = eval(&mut session, golden["prelude"].as_str().unwrap());
     for row in golden["shown"].as_array().unwrap() {
         let (code, expected) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
         let text = show::plain(&eval(&mut session, code));
