@@ -79,17 +79,21 @@ impl Parts {
         let mut take = |name: &str| named.remove(name);
         let (logits, maps, auxiliary) = (take(LOGITS), take(MAPS), take(AUXILIARY));
         if let Some(name) = named.keys().next() {
-            return Err(Error::unknown("part of a head's answer", name, [LOGITS, MAPS, AUXILIARY]));
+            let mut error = Error::unknown("part", name, [LOGITS, MAPS, AUXILIARY]);
+            error.message = format!("the answer of a head has no \"{name}\"");
+            return Err(Error { about: None, ..error }.about_option("head"));
         }
         let logits = logits.ok_or_else(|| {
             Error::argument("a head must give its logits: a Tensor [N, m], or #{logits: ..., maps: ...}")
+                .about_option("head")
         })?;
         let (n, size) = (seen.size()[0], logits.size());
         if size.len() != 2 || size[0] != n || (m >= 0 && size[1] != m) {
             let expected = if m >= 0 { format!("[{n}, {m}]") } else { format!("[{n}, m]") };
             return Err(Error::argument(format!(
                 "a head must give one logit per picture and label, a Tensor {expected} here; the closure gave {size:?}"
-            )));
+            ))
+            .about_option("head"));
         }
         if let Some(auxiliary) = &auxiliary
             && auxiliary.numel() != 1
@@ -98,6 +102,7 @@ impl Parts {
                 "auxiliary_loss must be one number; the closure gave a Tensor {:?}",
                 auxiliary.size()
             ))
+            .about_option("head")
             .with_help("end it with .sum() or .mean()"));
         }
         Ok(Parts { logits, maps, auxiliary })
@@ -109,7 +114,8 @@ impl Parts {
                 Err(Error::argument(format!(
                     "maps must be one map per picture and label, a Tensor [{}, {m}, h, w] here; the closure gave {size:?}",
                     self.logits.size()[0]
-                )))
+                ))
+                .about_option("head"))
             }
             _ => Ok(()),
         }
@@ -129,6 +135,7 @@ impl Head for Script {
             return Err(Error::argument(
                 "the logits of a head must depend on its parameters; the closure's have no gradient",
             )
+            .about_option("head")
             .with_help("detach, item, to_array and comparisons lose the gradient"));
         }
         let logits = parts.logits.shallow_clone();
