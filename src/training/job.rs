@@ -65,7 +65,7 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Closure {
     /// The option's key.
     pub key: &'static str,
-    /// `loss`, `schedule`, `head` or `adapter`.
+    /// `loss`, `schedule`, `head` or `token adapter`.
     pub what: &'static str,
 }
 
@@ -78,7 +78,8 @@ impl Job {
             ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
             ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_))),
         ];
-        let parts = self.options.model.functions().map(|(option, _)| (option, option, true));
+        let what = |option| if option == "adapter" { "token adapter" } else { option };
+        let parts = self.options.model.functions().map(|(option, _)| (option, what(option), true));
         let teachers = ("teachers", "head or adapter of a teacher", self.has_scripted_teachers());
         let mut all = all.into_iter().chain(parts).chain([teachers]);
         all.find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })

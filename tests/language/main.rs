@@ -8,6 +8,7 @@ mod common;
 mod experiments;
 mod ground;
 mod hostile_scripts;
+mod own_adapters;
 mod own_heads;
 mod scripts;
 mod tables;
