@@ -26,6 +26,9 @@ impl fmt::Display for Raised {
 
 /// A core error as Rhai's; Rhai itself adds the place of the call. An interruption cannot be caught by a script.
 pub fn raise(error: Error) -> Box<EvalAltResult> {
+    if let Some(About::Exit(code)) = error.about {
+        return Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(i64::from(code)), Position::NONE));
+    }
     let interrupted = error.kind == ErrorKind::Interrupted;
     let value = Dynamic::from(Raised(error));
     Box::new(match interrupted {
@@ -157,12 +160,12 @@ impl Failure {
     pub fn into_error(self) -> Error {
         let about = match (self.exit, &self.source) {
             (Some(code), _) => Some(About::Exit(u8::try_from(code).unwrap_or(1))),
-            (None, Some(source)) => Some(About::Within(Box::new(Origin {
+            (None, Some(source)) if self.span.is_some() => Some(About::Within(Box::new(Origin {
                 text: source.name().to_string(),
                 span: self.span,
                 calls: self.chain,
             }))),
-            (None, None) => None,
+            (None, _) => None,
         };
         let kind = if self.exit.is_some() { ErrorKind::Interrupted } else { self.kind };
         Error { kind, message: self.message, help: self.help, about }

@@ -30,6 +30,13 @@ pub fn heads_text() -> String {
         0,
     ));
     out.push('\n');
+    out.push_str(&wrap(
+        "A head of your own is a closure of the maps [N, C, h, w] and of Layers p, which make its parameters by name: see `cpsd doc Layers` and examples/heads.",
+        0,
+    ));
+    out.push_str(
+        "\n\n  model: #{backbone: \"resnet101\", head: |maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels)}\n",
+    );
     for head in HEADS {
         out.push('\n');
         out.push_str(&head_text(head));

@@ -5,6 +5,7 @@
 //! - `session`: an engine with its variables, driven by the command line and the prompt
 //! - `limits`: bounds on the memory of a script's values; `taking`, `splitting`: functions that are checked in one step
 //! - `host`: the services of a session that words use (run store, script arguments, background calls)
+//! - `carried`: closures that the library calls from any of its threads
 //! - `background`: closures that run in the background; `script_lock`: lets one thread at a time run script code
 //! - `options`: the `#{...}` of a call into a typed struct, with errors that name the option
 //! - `parsing`: from a text to its syntax tree

@@ -106,7 +106,7 @@ pub(super) struct Closure {
 fn a_part(option: &str) -> &'static str {
     match option {
         "head" => "a head",
-        _ => "an adapter",
+        _ => "a token adapter",
     }
 }
 

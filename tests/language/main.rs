@@ -12,6 +12,8 @@ mod hooks;
 mod hostile_scripts;
 mod language_page;
 mod runs_told_apart;
+mod own_adapters;
+mod own_heads;
 mod scripts;
 mod tables;
 mod teaching;

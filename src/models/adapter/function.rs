@@ -55,7 +55,9 @@ fn adapted(given: Given) -> Result<Adapted> {
     let mask = take(MASK);
     if let Some(name) = named.keys().next() {
         let known = Tokens::NAMES.into_iter().chain([MASK]);
-        return Err(Error::unknown("group of tokens", name, known).about_option("adapter"));
+        let mut error = Error::unknown("group", name, known);
+        error.message = format!("the answer of an adapter has no \"{name}\"");
+        return Err(Error { about: None, ..error }.about_option("adapter"));
     }
     let patches = patches.ok_or_else(lost)?;
     Ok(Adapted { tokens: Tokens { class_token, registers, prompts, patches }, mask })

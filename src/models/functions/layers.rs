@@ -79,7 +79,7 @@ struct Asked {
 
 impl Asked {
     fn shown(&self) -> String {
-        format!("{} {:?}", self.kind, self.sizes)
+        format!("{} of sizes {:?}", self.kind, self.sizes)
     }
 }
 
@@ -332,7 +332,7 @@ impl Layers {
             return Err(Error::argument(format!("linear \"{name}\" takes x [..., in]; got a single number")));
         };
         positive("linear", name, "outputs", outputs)?;
-        let asked = Asked { kind: "linear", sizes: vec![inputs, outputs, i64::from(bias)] };
+        let asked = Asked { kind: "linear layer", sizes: vec![inputs, outputs, i64::from(bias)] };
         let bound = 1.0 / (inputs.max(1) as f64).sqrt();
         let make = |p: &Scope| affine(p, &[outputs, inputs], bound, bias, init);
         self.layer(name, asked, make, x, |layer, x| match layer {
@@ -368,7 +368,7 @@ impl Layers {
             )));
         }
         let sizes = vec![inputs, channels, kernel, stride, padding, groups, i64::from(bias)];
-        let asked = Asked { kind: "conv", sizes };
+        let asked = Asked { kind: "convolution", sizes };
         let bound = 1.0 / ((inputs / groups) as f64 * (kernel * kernel) as f64).max(1.0).sqrt();
         let make = |p: &Scope| affine(p, &[channels, inputs / groups, kernel, kernel], bound, bias, init);
         self.layer(name, asked, make, x, |layer, x| match layer {
@@ -385,7 +385,7 @@ impl Layers {
         let &[_, channels, ..] = &size[..] else {
             return Err(Error::argument(format!("batch_norm \"{name}\" takes x [N, C, ...]; got a Tensor {size:?}")));
         };
-        let asked = Asked { kind: "batch_norm", sizes: vec![channels] };
+        let asked = Asked { kind: "batch norm", sizes: vec![channels] };
         let make = |p: &Scope| Ok(Layer::BatchNorm(BatchNorm::new(p, channels, 1e-5)?));
         self.layer(name, asked, make, x, |layer, x| match layer {
             Layer::BatchNorm(norm) => norm.forward(&full(x)?, self.pass.train),
@@ -398,7 +398,7 @@ impl Layers {
         let Some(&width) = x.size().last() else {
             return Err(Error::argument(format!("layer_norm \"{name}\" takes x [..., width]; got a single number")));
         };
-        let asked = Asked { kind: "layer_norm", sizes: vec![width] };
+        let asked = Asked { kind: "layer norm", sizes: vec![width] };
         let make = |p: &Scope| Ok(Layer::LayerNorm(LayerNorm::new(p, width, 1e-5)?));
         self.layer(name, asked, make, x, |layer, x| match layer {
             Layer::LayerNorm(norm) => norm.forward(x),
@@ -466,6 +466,23 @@ impl Layers {
         self.bare(name, asked, make)
     }
 
+    /// The weight of the linear layer or convolution of that name, which was asked for before in the call or an earlier one.
+    pub fn weight(&self, name: &str) -> Result<Tensor> {
+        self.check_open()?;
+        let inside = self.made.0.lock();
+        match inside.layers.get(name) {
+            Some((_, Layer::Affine(weight, _) | Layer::Parameter(weight))) => Ok(weight.shallow_clone()),
+            Some((asked, _)) => {
+                Err(Error::argument(format!("a {} has no weight to be asked for; \"{name}\" is one", asked.kind)))
+            }
+            None => {
+                let mut error = Error::unknown("layer", name, inside.layers.keys().map(String::as_str));
+                error.message = format!("weight: there is no layer \"{name}\" yet");
+                Err(error)
+            }
+        }
+    }
+
     /// Drops single numbers with probability `rate` and scales the others by 1 / (1 - rate), in training steps only. Masks follow from
     /// the pass and the number of dropouts before in the call.
     pub fn dropout(&self, x: &Tensor, rate: f64) -> Result<Tensor> {
@@ -522,7 +539,7 @@ impl Layers {
         if let Some((known, layer)) = inside.layers.get(name) {
             if *known != asked {
                 return Err(Error::argument(format!(
-                    "\"{name}\" is a {} already, and now a {} is asked for under this name",
+                    "\"{name}\" is another layer already ({}); now a {} is asked for under this name",
                     known.shown(),
                     asked.shown()
                 ))

@@ -83,17 +83,21 @@ impl Parts {
         let mut take = |name: &str| named.remove(name);
         let [logits, maps, auxiliary, loss_logits] = [LOGITS, MAPS, AUXILIARY, LOSS_LOGITS].map(&mut take);
         if let Some(name) = named.keys().next() {
-            return Err(Error::unknown("part of a head's answer", name, [LOGITS, MAPS, AUXILIARY, LOSS_LOGITS]));
+            let mut error = Error::unknown("part", name, [LOGITS, MAPS, AUXILIARY, LOSS_LOGITS]);
+            error.message = format!("the answer of a head has no \"{name}\"");
+            return Err(Error { about: None, ..error }.about_option("head"));
         }
         let logits = logits.ok_or_else(|| {
             Error::argument("a head must give its logits: a Tensor [N, m], or #{logits: ..., maps: ...}")
+                .about_option("head")
         })?;
         let (n, size) = (seen.size()[0], logits.size());
         if size.len() != 2 || size[0] != n || (m >= 0 && size[1] != m) {
             let expected = if m >= 0 { format!("[{n}, {m}]") } else { format!("[{n}, m]") };
             return Err(Error::argument(format!(
                 "a head must give one logit per picture and label, a Tensor {expected} here; the closure gave {size:?}"
-            )));
+            ))
+            .about_option("head"));
         }
         if let Some(auxiliary) = &auxiliary
             && auxiliary.numel() != 1
@@ -102,6 +106,7 @@ impl Parts {
                 "auxiliary_loss must be one number; the closure gave a Tensor {:?}",
                 auxiliary.size()
             ))
+            .about_option("head")
             .with_help("end it with .sum() or .mean()"));
         }
         if let Some(more) = &loss_logits
@@ -112,6 +117,7 @@ impl Parts {
                 size[1],
                 more.size()
             ))
+            .about_option("head")
             .with_help("stack([first, second]) puts logits [N, m] behind one another"));
         }
         Ok(Parts { logits, maps, auxiliary, loss_logits })
@@ -123,7 +129,8 @@ impl Parts {
                 Err(Error::argument(format!(
                     "maps must be one map per picture and label, a Tensor [{}, {m}, h, w] here; the closure gave {size:?}",
                     self.logits.size()[0]
-                )))
+                ))
+                .about_option("head"))
             }
             _ => Ok(()),
         }
@@ -144,6 +151,7 @@ impl Head for Script {
             return Err(Error::argument(
                 "the logits of a head must depend on its parameters; the closure's have no gradient",
             )
+            .about_option("head")
             .with_help("detach, item, to_array and comparisons lose the gradient"));
         }
         let Parts { logits, auxiliary, loss_logits, .. } = parts;

@@ -66,7 +66,12 @@ pub const WORD: Word = Word {
     chapter: Chapter::Models,
     signatures: &["model(backbone, #{labels, options}) -> Model"],
     summary: "Makes a model with its initial weights: random ones from a seed, or pretrained.",
-    details: "A script is a program; a TorchScript file is too, so it runs with --allow-code alone, or after a question at the prompt. Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.",
+    details: "A script is a program; a TorchScript file is too, so it runs with --allow-code alone, or after a question at the prompt. Backbones are listed by `cpsd doc models`, heads by `cpsd doc heads`; `cpsd doc weights` says how published weights are found and downloaded.\n\n\
+A head may be a closure |maps, p| of the last maps [N, C, h, w] and of Layers p, which has named parameters and knows labels, word vectors and label graph (`cpsd doc Layers`). \
+It gives logits [N, m], or a map: logits; maps, class activation maps [N, m, h, w] or a closure that gives them; auxiliary_loss, a number that is added to a training's loss. \
+It is called once when the model is built, with maps of ones and p.training true, and then in every pass; a name stands for the same parameters in every call. Its code, the \
+functions that it calls and the values that it captures, as they are when it is given, count in a run's name. It stays in this process: no worker processes, nproc or queue, \
+and load_model(path, #{head: ...}) gives it to a model from a file.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
         choices: crate::options::choices::<ModelOptions>,
@@ -76,10 +81,16 @@ pub const WORD: Word = Word {
             docs
         },
     }),
-    examples: &[Example {
-        code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels",
-        prints: "[\"cat\", \"dog\"]",
-    }],
+    examples: &[
+        Example {
+            code: "model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48}).labels",
+            prints: "[\"cat\", \"dog\"]",
+        },
+        Example {
+            code: "let head = |maps, p| { let f = maps.mean([2, 3]); p.linear(\"fc\", f, p.labels) };\nmodel(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48, head: head})",
+            prints: "Model small_cnn + script at 48 px: 2 labels",
+        },
+    ],
     register: |word| {
         word.form(model);
     },

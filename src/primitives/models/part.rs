@@ -30,7 +30,7 @@ impl Function for Part {
             let layers_of_call = Dynamic::from(LayersValue(layers.clone()));
             let arguments: Vec<Dynamic> = inputs.iter().map(argument).chain([layers_of_call]).collect();
             given(self.option, call, call.closure(closure, arguments)?, layers)
-        })
+        })?
     }
 
     fn meanwhile(&self, wait: &mut dyn FnMut()) {
@@ -47,17 +47,17 @@ fn argument(input: &Input) -> Dynamic {
     }
 }
 
-/// The tensors of an answer. Those that are closures are called where they are asked for.
-fn given(option: &str, call: &Call, answer: Dynamic, layers: &Layers) -> Fallible<Given> {
+/// The tensors of an answer. Those that are closures are called where they are asked for. The inner error is about the whole closure.
+fn given(option: &str, call: &Call, answer: Dynamic, layers: &Layers) -> Fallible<Result<Given>> {
     let refused = |what: String| {
         let message =
             format!("option \"{option}\": the closure must give a Tensor, or a map of Tensors; it gave {what}");
         Error::argument(message).about_option(option)
     };
     if let Some(tensor) = answer.read_lock::<TensorValue>() {
-        return Ok(Given::One(tensor.0.shallow_clone()));
+        return Ok(Ok(Given::One(tensor.0.shallow_clone())));
     }
-    let Some(map) = answer.read_lock::<Map>() else { return Err(refused(show::a_type(&answer)).into()) };
+    let Some(map) = answer.read_lock::<Map>() else { return Ok(Err(refused(show::a_type(&answer)))) };
     let mut named = BTreeMap::new();
     for (name, value) in map.iter() {
         let value = match value.clone().try_cast::<FnPtr>() {
@@ -65,11 +65,12 @@ fn given(option: &str, call: &Call, answer: Dynamic, layers: &Layers) -> Fallibl
             Some(later) => call.closure(&later, ())?,
             None => value.clone(),
         };
-        let tensor = value.try_cast_result::<TensorValue>();
-        let tensor = tensor.map_err(|value| refused(format!("{} as {name}", show::a_type(&value))))?;
+        let Some(tensor) = value.read_lock::<TensorValue>() else {
+            return Ok(Err(refused(format!("{} as {name}", show::a_type(&value)))));
+        };
         named.insert(name.to_string(), tensor.0.shallow_clone());
     }
-    Ok(Given::Named(named))
+    Ok(Ok(Given::Named(named)))
 }
 
 /// Makes a closure a part of models in this process.

@@ -8,7 +8,7 @@ use rhai::{Array, Dynamic, Map};
 use super::tensor::TensorValue;
 use crate::error::{Error, Result};
 use crate::models::functions::{AttentionConfig, ConvolutionConfig, Init, Layers};
-use crate::options::Range;
+use crate::options::{Options, Range};
 use crate::script::call::{Call, MemberRegistrar, Number, Parameter};
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::script::{options, show};
@@ -54,6 +54,7 @@ impl KindOfValue for LayersValue {
             "parameter(name, shape, #{init, std, bound})",
             "a learned Tensor; init is \"normal\" with std (0.02), \"uniform\" in ±bound, \"zeros\", \"ones\", \"xavier_uniform\", \"kaiming_normal\" and their like, a number or a Tensor",
         ),
+        Member::new("weight(name)", "the weight of a linear layer, a convolution or an embedding of that name"),
         Member::new("dropout(x, rate)", "drops numbers in training steps, scales the others by 1 / (1 - rate)"),
     ];
 
@@ -83,6 +84,7 @@ impl KindOfValue for LayersValue {
                 p.0.embedding(&name, rows.0, width.0).map(TensorValue::from)
             })
             .method("parameter", parameter)
+            .method("weight", |p: &Self, name: String| p.0.weight(&name).map(TensorValue::from))
             .method("dropout", |call: &Call, p: &Self, x: TensorValue, rate: Number| {
                 Range::FromBelow(0.0, 1.0).check("rate", call.name, rate.0)?;
                 p.0.dropout(&x.0, rate.0).map(TensorValue::from)
@@ -138,7 +140,7 @@ fn linear(
 ) -> Result<TensorValue> {
     let mut given = given.unwrap_or_default();
     let init = init(call, &mut given)?;
-    let LinearOptions { bias } = options::parse(call.name, &given)?;
+    let LinearOptions { bias } = parsed(call, &given)?;
     p.0.linear(&name, &x.0, outputs.0, bias, &init).map(TensorValue::from)
 }
 
@@ -167,7 +169,7 @@ fn conv(
 ) -> Result<TensorValue> {
     let mut given = given.unwrap_or_default();
     let init = init(call, &mut given)?;
-    let ConvOptions { kernel, stride, padding, groups, bias } = options::parse(call.name, &given)?;
+    let ConvOptions { kernel, stride, padding, groups, bias } = parsed(call, &given)?;
     let config = ConvolutionConfig { kernel, stride, padding, groups, bias };
     p.0.conv(&name, &x.0, channels.0, config, &init).map(TensorValue::from)
 }
@@ -230,8 +232,20 @@ fn parameter(call: &Call, p: &LayersValue, name: String, shape: Array, given: Op
     let shape = shape.iter().map(size).collect::<Result<Vec<_>>>()?;
     let mut given = given.unwrap_or_default();
     let init = init(call, &mut given)?;
-    let NoOptions {} = options::parse(call.name, &given)?;
+    let NoOptions {} = parsed(call, &given)?;
     p.0.parameter(&name, &shape, &init).map(TensorValue::from)
+}
+
+/// The options without those of [`init`], which help names too.
+fn parsed<T: Options>(call: &Call, given: &Map) -> Result<T> {
+    let unknown = given.keys().find(|key| T::docs().iter().all(|option| option.key != key.as_str()));
+    if let Some(key) = unknown {
+        let keys = T::docs().into_iter().map(|option| option.key).chain(["init", "std", "bound"]);
+        let mut error = Error::unknown("option", key, keys);
+        error.message = format!("{} has no option \"{key}\"", call.name);
+        return Err(Error { about: None, ..error }.about_option(key));
+    }
+    options::parse(call.name, given)
 }
 
 /// Takes `init`, `std` and `bound` out of the options.
