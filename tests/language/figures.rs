@@ -84,7 +84,7 @@ fn unknown_truth_is_left_out_where_asked() {
 fn a_pdf_is_written_and_is_the_same_each_time() {
     gives(
         "let f = bar([\"a\"], [1]); f.save(\"OUT/one.pdf\"); f.save(\"OUT/two.pdf\");
-         list_files(\"OUT/*.pdf\").len()",
+         list_files(\"OUT\", \"*.pdf\").len()",
         "2",
     );
 }

@@ -22,7 +22,7 @@ bins, are left out, and a note below the figure counts them. figure.table has se
     options: Some(OptionDocs::of::<HistogramOptions>()),
     examples: &[Example {
         code: "histogram([1, 2, 2, 3, 9], #{bins: 4}).table.column(\"count\")",
-        prints: "[4, 0, 0, 1]",
+        prints: "[3, 1, 0, 1]",
     }],
     register: |word| {
         word.form(|values: Samples, options: HistogramOptions| plots::histogram(&values.0, &options)).form(of_table);

@@ -27,7 +27,7 @@ samples = {
     "whole": [int(x) for x in draw.integers(0, 12, size=90)],
     "constant": [2.5] * 8,
     "one": [4.0],
-    "no_spread_in_the_middle": [1.0] * 30 + [0.0, 9.0],
+    "no_spread_in_the_middle": [1.0] * 30 + [0.25, 9.0],
     "two": [1.0, 3.0],
 }
 
