@@ -99,9 +99,9 @@ fn help_knows_the_language_variables_and_libraries() {
     for (asked, says) in [
         ("?string", "sub_string"),
         ("?dict", "fill_with"),
-        ("?for", "counts from 0"),
-        ("?print", "standard output"),
-        ("?array.sort", "in place"),
+        ("?for", "letters"),
+        ("?print", "digits"),
+        ("?array.sort", "ascending"),
     ] {
         line(&mut p, asked);
         p.exp_string(says).unwrap();
