@@ -113,7 +113,11 @@ mod tests {
     #[test]
     fn keywords_and_kinds_are_found_by_the_names_of_other_languages() {
         crate::primitives::install();
-        let doc = |name: &str| super::super::docs::doc(Some(name)).unwrap();
+        // Without the breaks of lines.
+        let doc = |name: &str| {
+            let text = super::super::docs::doc(Some(name)).unwrap();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
         for (name, says) in [
             ("string", "letters"),
             ("array", "reduce"),
@@ -122,14 +126,11 @@ mod tests {
             ("def", "fn f(x, y)"),
             ("except", "catch"),
             ("null", "a ?? b"),
-            ("for", "enumerate"),
+            ("for", "counts from 0"),
             ("lambda", "|x, y|"),
         ] {
-            if name != "for" {
-                assert!(doc(name).contains(says), "{name}: {}", doc(name));
-            }
+            assert!(doc(name).contains(says), "{name}: {}", doc(name));
         }
-        assert!(doc("for").contains("counts from 0"));
         // Members, of one kind and of all.
         assert!(doc("array.sort").contains("in place") && !doc("array.sort").contains("Table.sort"));
         assert!(doc("sort").contains("Table.sort") && doc("sort").contains("array.sort"));
