@@ -230,23 +230,17 @@ pub fn may_run_shell(queue: &str, key: &str, text: &str, more: usize) -> Result<
         1 => " and 1 more".to_string(),
         n => format!(" and {n} more"),
     };
-    let question = format!(
-        "{} or the cpsd.toml of this folder has shell for {queue}, which nothing fences: {key} `{line}`{beside}. Let it run in this session?",
-        subject()
-    );
+    let what =
+        format!("has {queue} run shell that is not your own, and nothing fences it there: {key} `{line}`{beside}");
     // A refusal is remembered by the text.
-    if agreed(Path::new(&format!("{key}: {text}")), &question) {
+    if agreed(Path::new(&format!("{key}: {text}")), &format!("{} {what}. Let it run in this session?", subject())) {
         return Ok(());
     }
-    let message = format!(
-        "{} or the cpsd.toml of this folder has shell for {queue}, which nothing fences there, and none may run: {key} `{line}`{beside}",
-        subject()
-    );
     let option = if console::can_ask() { ":allow code" } else { "--allow-code" };
     let help = format!(
-        "{option} lets it run; what cpsd.toml in your configuration folder (~/.config/cpsd) says is your own and always runs"
+        "{option} lets it run; what you type, and what cpsd.toml in your configuration folder (~/.config/cpsd) says, is your own"
     );
-    Err(Error::argument(message).about_name(key).with_help(help))
+    Err(Error::argument(format!("{} {what}", subject())).about_name(key).with_help(help))
 }
 
 /// The policy of this process, for the environment of a worker.

@@ -180,7 +180,12 @@ fn shell_of_a_script_or_of_the_working_folder_runs_only_where_it_may() {
     let setup = code("setup: [\"touch ran\"]");
     let refused = |output: &Output, shell: &str| {
         let text = err(output).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
-        assert!(!output.status.success() && text.contains("has shell for Slurm") && text.contains(shell), "{text}");
+        assert!(
+            !output.status.success()
+                && text.contains("has Slurm run shell that is not your own")
+                && text.contains(shell),
+            "{text}"
+        );
         assert!(text.contains("--allow-code lets it run"), "{text}");
         assert_eq!(place.arrays(), [0; 0]);
     };
