@@ -5,9 +5,9 @@ use std::cell::Cell;
 use serde_json::{Value, json};
 
 use super::distillation_loss::{FeatureFunction, Functions};
+use super::hooks::OnBatch;
 use super::merge_rule::RuleFunction;
 use super::mutual::Seat;
-use super::hooks::OnBatch;
 use super::sampler::SamplerFunction;
 use super::schedule::ScheduleFunction;
 use crate::error::Result;
@@ -46,7 +46,8 @@ pub struct Callbacks<'a> {
 impl<'a> Callbacks<'a> {
     /// Whether the training must stay on the script's thread.
     pub fn has_functions(&self) -> bool {
-        let losses = self.loss.is_some() || self.distillation.is_some() || self.features.is_some() || self.rule.is_some();
+        let losses =
+            self.loss.is_some() || self.distillation.is_some() || self.features.is_some() || self.rule.is_some();
         losses || self.schedule.is_some() || self.augment.is_some() || self.sampler.is_some() || self.batch.is_some()
     }
 
@@ -60,7 +61,8 @@ impl<'a> Callbacks<'a> {
     where
         'a: 'b,
     {
-        let Callbacks { epoch: _, loss, distillation, features, rule, seat, schedule, augment, sampler, batch, stop } = *self;
+        let Callbacks { epoch: _, loss, distillation, features, rule, seat, schedule, augment, sampler, batch, stop } =
+            *self;
         Callbacks { epoch, loss, distillation, features, rule, seat, schedule, augment, sampler, batch, stop }
     }
 
