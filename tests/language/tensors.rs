@@ -107,16 +107,13 @@ fn several_positions_are_an_index_wherever_a_value_is_indexed() {
         ("let m = #{t: arange(6).reshape([2, 3])}; m.t[1,\n  // all\n  ..].to_array()", "[3, 4, 5]"),
         ("arange(6).reshape([2, 3])[.., [0, 2]].to_array()", "[[0, 2], [3, 5]]"),
         ("let m = #{t: zeros([2, 2])}; m.t[0, 1] = 3.0; m.t[1, ..] += 1; m.t.to_array()", "[[0.0, 3.0], [1.0, 1.0]]"),
-        ("let a = [[1, 2], [3, 4]]; [a[1][0], a[0, ][1]]", ""),
         ("let t = arange(4); let s = 0; for x in t { s += x.item(); } s", "6.0"),
         (
             "let t = arange(6).reshape([3, 2]); let rows = []; for (row, i) in t { rows.push(row.sum().item() + i); } rows",
             "[1.0, 6.0, 11.0]",
         ),
     ] {
-        if !expected.is_empty() {
-            assert_eq!(shown(text), expected, "{text}");
-        }
+        assert_eq!(shown(text), expected, "{text}");
     }
 }
 
@@ -315,10 +312,10 @@ fn models_and_predictions_are_tensors() {
             "predictions(data.test.targets * 3.0, data.test)",
             "predictions: scores must be probabilities from 0 to 1; that of picture",
         ),
-        ("m.gradients(data.test, \"bcee\")", "there is no loss \"bcee\""),
+        ("m.gradients(data.test, \"bcee\")", "unknown loss \"bcee\""),
     ] {
         let message = refused(&format!("{DATA}{code}"));
-        assert!(message.contains(said) || code.contains("bcee"), "{code}: {message}");
+        assert!(message.contains(said), "{code}: {message}");
     }
 }
 
