@@ -50,7 +50,7 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
          let ts = train_teachers(data, random_partition(some, 2), tuned.call(#{adapter: deep}));
          let student = distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora}));
          let planned = plan(|| distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora})));
-         cam(student, data.test, 0);",
+         cam(student, data.test);",
     );
     assert!(ok(&mut s, "planned.to_string()").to_string().contains("train-"));
     truth(&mut s, "student.save(path); load_model(path).forward(x).to_array() == student.forward(x).to_array()");
@@ -99,7 +99,7 @@ fn what_an_adapter_does_wrong_is_told_at_its_place() {
         ("#{adapter: |block, x, p| { x.promts = x.patches; x }}", "the answer of an adapter has no \"promts\""),
         (
             "#{adapter: |block, x, p| { x.prompts = zeros([2, 5]); x }}",
-            "prompts of the tokens must be [k, 384] or [2, k, 384]. Got [2, 5]",
+            "prompts of the tokens must be [k, 384] or [N, k, 384]. Got [2, 5]",
         ),
         (
             "#{adapter: |block, x, p| { x.patches = x.patches.narrow(1, 0, 2); x }}",
