@@ -12,7 +12,7 @@ let vit = #{backbone: \"vit_small_patch14_dinov2\", image_size: 28, stages: 1, f
 let o = #{epochs: 1, batch: 16, views: 0, threads: 1, lr: 0.01, model: vit};
 let deep = |block, x, p| { x.prompts = p.dropout(p.parameter(`prompts${block}`, [4, 384]), 0.1); x };
 let reading = |maps, p| p.linear(\"fc\", p.tokens.prompts.mean(1), p.labels);
-let with = |model| o + #{model: vit + model};
+let tuned = |model| o + #{model: vit + model};
 ";
 
 fn ok(session: &mut Session, code: &str) -> Dynamic {
@@ -30,11 +30,11 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
     let mut s = session(folder.path());
     let path = folder.path().join("m.safetensors").display().to_string();
     let _ = ok(&mut s, &format!("{VIT} let path = {path:?}; let x = randn([2, 3, 28, 28], 1);"));
-    let _ = ok(&mut s, "let a = train_teacher(data, some, with.call(#{adapter: deep, head: reading}));");
+    let _ = ok(&mut s, "let a = train_teacher(data, some, tuned.call(#{adapter: deep, head: reading}));");
     // Its name is that of its code and of what it captured.
-    truth(&mut s, "a.id == train_teacher(data, some, with.call(#{adapter: deep, head: reading})).id");
+    truth(&mut s, "a.id == train_teacher(data, some, tuned.call(#{adapter: deep, head: reading})).id");
     let other = "let k = 4; let other = |block, x, p| { x.prompts = p.parameter(`prompts${block}`, [k, 384]); x };
-         let b = train_teacher(data, some, with.call(#{adapter: other, head: reading})); a.id != b.id && a.parameters == b.parameters";
+         let b = train_teacher(data, some, tuned.call(#{adapter: other, head: reading})); a.id != b.id && a.parameters == b.parameters";
     truth(&mut s, other);
     // The backbone stays as it was, the prompts learn.
     let moved = "a.save(path); let first = path + \".safetensors\";
@@ -47,10 +47,10 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
     let _ = ok(
         &mut s,
         "let lora = #{rank: 2, on: [\"qkv\", \"fc2\"]};
-         let ts = train_teachers(data, random_partition(some, 2), with.call(#{adapter: deep}));
-         let student = distill(data, merge(ts), with.call(#{adapter: deep, lora: lora}));
-         let planned = plan(|| distill(data, merge(ts), with.call(#{adapter: deep, lora: lora})));
-         cam(student, data.test, 0);",
+         let ts = train_teachers(data, random_partition(some, 2), tuned.call(#{adapter: deep}));
+         let student = distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora}));
+         let planned = plan(|| distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora})));
+         cam(student, data.test);",
     );
     assert!(ok(&mut s, "planned.to_string()").to_string().contains("train-"));
     truth(&mut s, "student.save(path); load_model(path).forward(x).to_array() == student.forward(x).to_array()");
@@ -63,7 +63,7 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
     assert!(said.contains("its adapter is another closure"), "{said}");
     for option in ["workers: \"processes\"", "nproc: 2", "executor: slurm()"] {
         let code = format!(
-            "train_teachers(data, random_partition(some, 2), with.call(#{{adapter: deep}}) + #{{seed: 8, {option}}})"
+            "train_teachers(data, random_partition(some, 2), tuned.call(#{{adapter: deep}}) + #{{seed: 8, {option}}})"
         );
         let (said, help) = refusal(&mut s, &code);
         assert!(said.starts_with("a token adapter"), "{option}: {said}");
@@ -80,7 +80,7 @@ fn logits_of_a_loss_are_summed() {
     let code = "let once = |maps, p| { let y = p.linear(\"fc\", maps.mean([2, 3]), p.labels); #{logits: y, loss_logits: stack([y])} };
         let plain = |maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels);
         let twice = |maps, p| { let y = p.linear(\"fc\", maps.mean([2, 3]), p.labels); #{logits: y, loss_logits: stack([y, y])} };
-        let losses = [plain, once, twice].map(|head| train_teacher(data, some, with.call(#{head: head}) + #{epochs: 1, lr: 1e-9}).run.metrics[0].train_loss);
+        let losses = [plain, once, twice].map(|head| train_teacher(data, some, tuned.call(#{head: head}) + #{epochs: 1, lr: 1e-9}).run.metrics[0].train_loss);
         losses";
     let losses: Vec<f64> = ok(&mut s, code).into_typed_array().unwrap();
     assert_eq!(losses[0], losses[1]);
@@ -99,7 +99,7 @@ fn what_an_adapter_does_wrong_is_told_at_its_place() {
         ("#{adapter: |block, x, p| { x.promts = x.patches; x }}", "the answer of an adapter has no \"promts\""),
         (
             "#{adapter: |block, x, p| { x.prompts = zeros([2, 5]); x }}",
-            "prompts of the tokens must be [k, 384] or [2, k, 384]. Got [2, 5]",
+            "prompts of the tokens must be [k, 384] or [N, k, 384]. Got [2, 5]",
         ),
         (
             "#{adapter: |block, x, p| { x.patches = x.patches.narrow(1, 0, 2); x }}",
@@ -128,7 +128,7 @@ fn what_an_adapter_does_wrong_is_told_at_its_place() {
             "tokens are those of a vision transformer",
         ),
     ] {
-        let failure = s.eval(&format!("train_teacher(data, some, with.call({model}))"), "test").unwrap_err();
+        let failure = s.eval(&format!("train_teacher(data, some, tuned.call({model}))"), "test").unwrap_err();
         assert!(failure.message.contains(message), "{model}: {}", failure.message);
     }
 }

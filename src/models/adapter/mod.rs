@@ -96,7 +96,7 @@ impl Adapted {
                 [m, k, c] if c == width && k > 0 && m == n => Some(prompts),
                 [1, k, c] if c == width && k > 0 => Some(prompts.f_expand([n, k, c], false)?),
                 ref came => {
-                    return Err(wrong("prompts", &format!("[k, {width}] or [{n}, k, {width}]"), &format!("{came:?}")));
+                    return Err(wrong("prompts", &format!("[k, {width}] or [N, k, {width}]"), &format!("{came:?}")));
                 }
             },
             None => None,
