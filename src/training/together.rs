@@ -9,7 +9,6 @@ use super::callbacks::Callbacks;
 use super::job::{Closure, Job};
 use super::mutual::{Circle, Mutual, Seat};
 use super::naming::NamedJob;
-use super::options::ScheduleKind;
 use super::run::{run_with, stored};
 use super::shared_features::compute_features;
 use super::trained_model::Trained;
@@ -17,7 +16,6 @@ use crate::activity::{self, panics};
 use crate::cluster::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executors::{device_pool, pool};
-use crate::losses::LossSpec;
 use crate::runs::RunStore;
 
 /// Makes the jobs a group: the name of each then contains all of them. Every job has a `distillation` without teachers; student i has the
@@ -48,13 +46,6 @@ fn check(job: &Job) -> Result<()> {
         let message = format!("option \"{key}\" does not go with mutual learning: {what}");
         Err(Error::argument(message).about_option(key))
     };
-    // Losses and schedules are called for the students; any other closure would not be.
-    let mut others = job.clone();
-    (others.options.loss, others.options.schedule) = (LossSpec::default(), ScheduleKind::Constant);
-    others.distillation.iter_mut().for_each(|d| d.loss = LossSpec::default_distillation());
-    if let Some(closure) = others.closure() {
-        return refused(closure.key, "closures of it are losses and schedules");
-    }
     match options {
         options if options.patience > 0 => refused("patience", "all students train the same number of epochs"),
         options if options.nproc > 1 => refused("nproc", "all students are in one process"),
@@ -62,9 +53,12 @@ fn check(job: &Job) -> Result<()> {
             refused("executor", "all students are in one process, this one; executor: \"here\" trains them")
         }
         _ => match job.closure() {
-            Some(Closure { key, what }) if matches!(key, "augment" | "sampler" | "on_epoch" | "on_batch") => {
-                refused(key, &format!("{what} of the script's own belongs to one training"))
-            }
+            Some(Closure { key, what }) if matches!(key, "augment" | "sampler" | "on_epoch" | "on_batch") => refused(
+                key,
+                &format!(
+                    "{what} of the script's own belongs to one training; closures of it are losses, schedules and heads"
+                ),
+            ),
             _ => Ok(()),
         },
     }
