@@ -47,7 +47,7 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
     let _ = ok(
         &mut s,
         "let lora = #{rank: 2, on: [\"qkv\", \"fc2\"]};
-         let ts = train_teachers(data, random_partition(some, 2), tuned.call(#{adapter: deep}));
+         let ts = train_teachers(data, random_partition(data.train.names, 2), tuned.call(#{adapter: deep}));
          let student = distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora}));
          let planned = plan(|| distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora})));
          cam(student, data.test);",
@@ -80,7 +80,7 @@ fn logits_of_a_loss_are_summed() {
     let code = "let once = |maps, p| { let y = p.linear(\"fc\", maps.mean([2, 3]), p.labels); #{logits: y, loss_logits: stack([y])} };
         let plain = |maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels);
         let twice = |maps, p| { let y = p.linear(\"fc\", maps.mean([2, 3]), p.labels); #{logits: y, loss_logits: stack([y, y])} };
-        let losses = [plain, once, twice].map(|head| train_teacher(data, some, tuned.call(#{head: head}) + #{epochs: 1, lr: 1e-9}).run.metrics[0].train_loss);
+        let losses = [plain, once, twice].map(|head| train_teacher(data, some, tuned.call(#{head: head}) + #{epochs: 1, lr: 1e-9}).run.metrics.rows[0].loss);
         losses";
     let losses: Vec<f64> = ok(&mut s, code).into_typed_array().unwrap();
     assert_eq!(losses[0], losses[1]);
