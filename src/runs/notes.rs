@@ -204,7 +204,8 @@ impl Run {
         if !own::is_absent(&self.note_file("script")) {
             return;
         }
-        let kept = &text[..text.floor_char_boundary(LONGEST_TEXT)];
+        let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let kept = &text[..end];
         self.note("script", &json!(Script { name: name.into(), text: kept.into(), bytes: text.len(), date: now() }));
     }
 

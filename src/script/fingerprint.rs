@@ -252,7 +252,7 @@ mod tests {
             });
             session.eval(text, "test").unwrap().into_string().unwrap()
         };
-        assert_eq!(count("count(|a| a)") + &count("count(|a, b| a)") + &count("count(|| 1)"), "[1][2][0]");
+        assert_eq!(["count(|a| a)", "count(|a, b| a)", "count(|| 1)"].map(count), ["[1]", "[2]", "[0]"]);
         assert_eq!(count("let x = 2; let y = 3; count(|a, b| a + x + y)"), "[2]");
         assert_eq!(count("fn f(a) { a } fn f(a, b) { a } count(Fn(\"f\"))"), "[1, 2]");
         assert_eq!(count("count(Fn(\"print\"))"), "[]");

@@ -102,6 +102,7 @@ impl<'f> ModelInputs<'f> {
     /// The batches of one epoch whose images are `order`: those of `steps`, and of each this process's part. The last batch of the epoch may
     /// be smaller. With `partner`, the image before the part's first one, which is the batch's last one where that is first, comes in
     /// front of each.
+    #[allow(clippy::too_many_arguments)] // which images, in what batches, for whom
     pub fn epoch<'a>(
         &'a self,
         model: &'a Model,

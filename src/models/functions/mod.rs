@@ -3,8 +3,11 @@
 //! Such a part is known by a hash of its code, which its model's specification contains; the function itself lives in the process
 //! that was given it.
 //!
+//! - `facts`: what it is told of the model
+//! - `init`: first values of parameters
 //! - `layers`: the named parameters and layers that a function makes when its model is built, and uses in every pass
 
+mod facts;
 mod init;
 mod layers;
 
@@ -17,8 +20,9 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tch::Tensor;
 
+pub use facts::{DRY_RUN, Facts};
 pub use init::Init;
-pub use layers::{AttentionConfig, ConvolutionConfig, DRY_RUN, Facts, Layers};
+pub use layers::{AttentionConfig, ConvolutionConfig, Layers};
 
 use super::params::Scope;
 use super::pass::Pass;
