@@ -174,6 +174,8 @@ fn lead(
         "best_epoch": best.map(|b| b.epoch),
         "averaged": best.map(|b| b.averaged),
         "selected_on_test": trained.selected_on_test,
+        // The callback that ended it, with the epoch.
+        "stopped": outcome.stopped,
         "threads": threads,
         "device": format!("{device:?}"),
         // Without effect on the CPU.
@@ -182,9 +184,6 @@ fn lead(
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
     });
-    if let Some(stopped) = &outcome.stopped {
-        summary["stopped"] = json!(stopped);
-    }
     // With other last bits than the CPU has by itself.
     if outcome.form == Form::Fused {
         summary["fused_optimiser"] = json!(true);
