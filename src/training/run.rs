@@ -215,6 +215,8 @@ fn lead(
         "best_epoch": best.map(|b| b.epoch),
         "averaged": best.map(|b| b.averaged),
         "selected_on_test": trained.selected_on_test,
+        // The callback that ended it, with the epoch.
+        "stopped": outcome.stopped,
         "threads": threads,
         "device": format!("{device:?}"),
         // Without effect on the CPU.
@@ -224,9 +226,6 @@ fn lead(
         "cpsd": env!("CARGO_PKG_VERSION"),
         "date": runs::now(),
     });
-    if let Some(stopped) = &outcome.stopped {
-        summary["stopped"] = json!(stopped);
-    }
     if !job.options.tags.is_empty() {
         summary["tags"] = json!(job.options.tags);
     }
