@@ -224,7 +224,7 @@ fn values_without_a_gradient_stay_as_in_pytorch() {
             let head = wave(2, &|n| (n * 2.1 + 0.2).cos()).reshape([1, 2]).set_requires_grad(true);
             let bias = wave(1, &|_| 0.5).set_requires_grad(true);
             let leaves = [("stage1.weight", &weight), ("head.weight", &head), ("head.bias", &bias)];
-            let leaves = leaves.map(|(name, t)| (name.to_string(), t.shallow_clone())).to_vec();
+            let leaves = leaves.map(|(name, t)| (name.to_string(), t.shallow_clone())).into_iter().collect::<Vec<_>>();
             let mut flat = Flat::of(leaves, vec![]).unwrap();
             let (optimiser, lr) = match name.as_str() {
                 "adam" => (Optimiser::Adam, 0.05),
@@ -341,6 +341,8 @@ fn what_cannot_be_mixed_is_refused_and_live_teachers_see_the_mixture() {
                 label_weight: 1.0,
                 teacher_mode: mode,
                 teacher_weights: TeacherWeights::Even,
+                features: false,
+                mutual: None,
             });
         }
     };
