@@ -172,7 +172,7 @@ mod tests {
     fn no_hash_of_the_process_is_in_it() {
         let kept =
             super::without_places("OpAssignment { hash_op_assign: 123, hash_op: 45, op_assign: \"+=\", op: \"+\" }");
-        assert_eq!(kept, "OpAssignment{,,op_assign:\"+=\",op:\"+\"}");
+        assert_eq!(kept, "OpAssignment{,,op_assign:+=\",op:+\"}");
         assert_ne!(of("name_of(|a, b| { a += b; a })"), of("name_of(|a, b| { a -= b; a })"));
     }
 
