@@ -48,7 +48,7 @@ fn same(name: &str, options: &str, own: &str, built_in: &str, renamed: fn(&str) 
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());
     let _ = session.eval(&imports(), "imports").unwrap();
-    let own = model(&mut session, &format!("head: {name}::head({own}), {options}"));
+    let own = model(&mut session, &format!("head: |maps, p| {name}::head(maps, p, {own}), {options}"));
     let theirs = model(&mut session, &format!("{built_in}, {options}"));
     let (own, mut theirs) = (own.0.model(), theirs.0.model());
     // Perturbed, so that nothing is equal because it is 0 or 1 at first.

@@ -177,6 +177,11 @@ impl Layers {
         self.wants.contains(&name)
     }
 
+    /// Whether class activation maps are asked for: a head may leave them away otherwise.
+    pub fn class_maps(&self) -> bool {
+        self.wants("maps")
+    }
+
     /// Whether this is a training step. True when the model is built, so that everything that a step needs is made.
     pub fn training(&self) -> bool {
         self.building || self.pass.train

@@ -24,6 +24,7 @@ impl KindOfValue for LayersValue {
         Member::new("labels", "the names of the labels, in the order of the outputs"),
         Member::new("num_labels", "their number, m"),
         Member::new("training", "whether this is a training step; true when the model is built"),
+        Member::new("class_maps", "whether class activation maps are asked for; true when the model is built"),
         Member::new("words", "the labels' word vectors [m, d], if the model has the option word_vectors"),
         Member::new("graph", "the label graph [m, m], if the model has the option graph"),
         Member::new("shares", "each label's share of the training images [m], if graph is a Cooccurrence"),
@@ -62,6 +63,7 @@ impl KindOfValue for LayersValue {
         members
             .get("labels", |p: &Self| p.0.labels())
             .get("num_labels", |p: &Self| p.0.num_labels())
+            .get("class_maps", |p: &Self| p.0.class_maps())
             .get("training", |p: &Self| p.0.training())
             .get("words", |p: &Self| p.0.words().map(TensorValue::from))
             .get("graph", |p: &Self| p.0.graph().map(TensorValue::from))
