@@ -30,18 +30,20 @@ fn text(name: &str, value: &Dynamic) -> String {
     let kind = show::type_name(value);
     let mut out = format!("{}  {}\n\n", name.cyan().bold(), kind.dimmed());
     let width = docs_width();
-    let shown = show::show(value);
-    let short: String = shown.chars().take(SHOWN).collect();
-    let dots = if short.len() < shown.len() { " ..." } else { "" };
-    out.push_str(&format!("{}\n", folded(&format!("{}{dots}", short.trim_end()), width, 2)));
+    // The keys of a map are listed below.
+    if !value.is_map() {
+        let shown = show::show(value);
+        let short: String = shown.chars().take(SHOWN).collect();
+        let dots = if short.len() < shown.len() { " ..." } else { "" };
+        out.push_str(&format!("{}\n", folded(&format!("{}{dots}", short.trim_end()), width, 2)));
+    }
     if let Ok(array) = value.as_array_ref() {
         let of = array.first().map_or(String::new(), |first| format!(", the first {}", show::a_type(first)));
         out.push_str(&format!("\n{} items{of}\n", array.len()));
     }
     if let Ok(map) = value.as_map_ref() {
-        out.push('\n');
         for (key, value) in map.iter().take(KEYS) {
-            let line = show::short(value, width.saturating_sub(36).max(20));
+            let line = show::short(value, width.saturating_sub(41).max(20));
             out.push_str(&format!("  {:<20} {:<12} {line}\n", key.green(), show::type_name(value).dimmed()));
         }
         if map.len() > KEYS {

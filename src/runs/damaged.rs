@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::key::is_id;
@@ -94,14 +95,14 @@ impl Listing {
     }
 }
 
-/// A finished run with its summary and its specification, which may be damaged by itself.
-pub type WithSpec = (Run, Value, Result<Value>);
+/// A finished run with its summary and a part of its specification, which may be damaged by itself.
+pub type WithSpec<S> = (Run, Value, Result<S>);
 
 impl Listing {
-    /// The run of that id with its summary and its specification, each read once; None where there is none.
+    /// The run of that id with its summary and what `S` holds of its specification, each read once; None where there is none.
     ///
     /// Errors: the folder holds no finished run, or its summary is damaged.
-    pub fn read(&self, id: &str) -> Option<Result<WithSpec>> {
+    pub fn read<S: DeserializeOwned + Default>(&self, id: &str) -> Option<Result<WithSpec<S>>> {
         let run = Run { id: id.to_string(), dir: self.root.join(id) };
         let damaged = |why| Some(Err(Damaged { id: run.id.clone(), dir: run.dir.clone(), why }.error()));
         // The listing comes first, see `RunStore::look`.

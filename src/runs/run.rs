@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::damaged::finished;
@@ -129,11 +130,7 @@ impl Run {
     ///
     /// Errors: Io; Data when it is damaged, or another run's.
     pub fn spec(&self) -> Result<Value> {
-        self.own_spec(self.json(SPEC)?)
-    }
-
-    /// Errors: it is another run's.
-    fn own_spec(&self, spec: Value) -> Result<Value> {
+        let spec = self.json(SPEC)?;
         let mut named = spec.clone();
         if let Some(map) = named.as_object_mut() {
             map.retain(|key, _| !NOTED.contains(&key.as_str()));
@@ -145,17 +142,22 @@ impl Run {
         }
     }
 
-    /// The summary and the specification, for a listing of many runs: the digests are read once. The
-    /// specification may be damaged by itself.
+    /// The summary, and what `S` holds of the specification, for a listing of many runs: the digests are read once, and the specification is compared with its
+    /// digest, or without digests with the id. It may be damaged by itself. One in which `S` is not found is `S::default()`.
     ///
     /// Errors: those of [`summary`](Self::summary).
-    pub fn summary_and_spec(&self) -> Result<(Value, Result<Value>)> {
+    pub fn summary_and_spec<S: DeserializeOwned + Default>(&self) -> Result<(Value, Result<S>)> {
         let digests = self.digests()?;
-        let json = |name: &str| -> Result<Value> {
-            let bytes = self.read_with(name, digests.as_ref())?;
-            json::parse(&bytes).map_err(|what| Error::in_file(self.path(name), what))
-        };
-        Ok((json(SUMMARY)?, json(SPEC).and_then(|spec| self.own_spec(spec))))
+        let summary = json::parse(&self.read_with(SUMMARY, digests.as_ref())?);
+        let summary = summary.map_err(|what| Error::in_file(self.path(SUMMARY), what))?;
+        let spec = self.read_with(SPEC, digests.as_ref()).and_then(|bytes| {
+            if digests.is_none() {
+                let _ = self.spec()?;
+            }
+            let whole = |_| json::parse::<Value>(&bytes).map(|_| S::default());
+            json::parse(&bytes).or_else(whole).map_err(|what| Error::in_file(self.path(SPEC), what))
+        });
+        Ok((summary, spec))
     }
 
     /// The summary of its results.

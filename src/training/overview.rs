@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Duration, Local, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone, Utc};
 use rayon::prelude::*;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::job::partition_size;
@@ -75,9 +76,9 @@ pub fn overview(store: &RunStore, filter: &RunFilter, said: impl Fn(&Error) + Sy
             Some(Ok((run, summary, spec))) => {
                 let spec = spec.unwrap_or_else(|error| {
                     said(&error);
-                    Value::Null
+                    Spec::default()
                 });
-                Some(Listed::Good(Box::new(Overview::of(&run, &summary, &spec, &notes))))
+                Some(Listed::Good(Box::new(Overview::of(&run, &summary, spec, &notes))))
             }
         })
     };
@@ -98,21 +99,43 @@ pub fn overview(store: &RunStore, filter: &RunFilter, said: impl Fn(&Error) + Sy
     Ok(good.into_iter().map(Listed::Good).chain(damaged).collect())
 }
 
+/// What an overview has of a training's specification. All else is passed over.
+#[derive(Default, Deserialize)]
+struct Spec {
+    data: Option<SpecData>,
+    options: Option<SpecOptions>,
+}
+
+#[derive(Deserialize)]
+struct SpecData {
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SpecOptions {
+    model: Option<SpecModel>,
+    seed: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct SpecModel {
+    backbone: String,
+    head: String,
+}
+
 impl Overview {
-    fn of(run: &Run, summary: &Value, spec: &Value, notes: &Notes) -> Overview {
+    fn of(run: &Run, summary: &Value, spec: Spec, notes: &Notes) -> Overview {
         let (name, tags) = names(&run.id, summary, &notes.named(&run.id));
-        let options = &spec["options"];
-        let data = spec["data"]["name"].as_str().map(str::to_string);
-        let text = |value: &Value| value.as_str().map(str::to_string);
-        let model = text(&options["model"]["backbone"])
-            .map(|backbone| format!("{backbone} + {}", options["model"]["head"].as_str().unwrap_or("?")));
+        let data = spec.data.and_then(|data| data.name);
+        let (model, seed) = spec.options.map_or((None, None), |options| (options.model, options.seed));
+        let model = model.map(|model| format!("{} + {}", model.backbone, model.head));
         let scores = notes.scores(&run.id);
         Overview {
             id: run.id.clone(),
             k: summary["name"].as_str().and_then(partition_size),
             labels: summary["labels"].as_i64(),
             epochs: summary["epochs"].as_i64(),
-            seed: options["seed"].as_i64(),
+            seed,
             val_map: summary["val_mAP"].as_f64(),
             test_map: of_test(&scores, data.as_deref()).and_then(|score| score.map),
             seconds: summary["seconds"].as_f64(),
