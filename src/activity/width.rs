@@ -36,6 +36,8 @@ pub fn folded(text: &str, width: usize, indent: usize) -> String {
             .initial_indent(&own)
             .subsequent_indent(&after)
             .break_words(false)
+            // A path is not broken at its hyphens.
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
         textwrap::fill(line.trim_start(), options)
     };
