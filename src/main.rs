@@ -51,7 +51,12 @@ enum Command {
 fn main() {
     // SAFETY: no other thread runs yet.
     unsafe { cpsd::torch::flags::set_environment() };
-    let words = help_of_script(permissions_first(std::env::args_os()));
+    // A queue may signal its task at any time.
+    let given: Vec<OsString> = std::env::args_os().collect();
+    if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {
+        signals::install_in_task();
+    }
+    let words = help_of_script(permissions_first(given.into_iter()));
     let code = start(Cli::parse_from(words));
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.

@@ -41,11 +41,13 @@ pub struct OptionDocs {
     pub defaults: fn() -> Value,
     /// One entry per key in the order of help. A closure has no default.
     pub docs: fn() -> Vec<OptionDoc>,
+    /// The names that an option takes, by its key or, inside of maps, by the keys that lead to it; empty for other options.
+    pub choices: fn(&[&str]) -> Vec<&'static str>,
 }
 
 impl OptionDocs {
     pub const fn of<T: Options>() -> Self {
-        OptionDocs { defaults: defaults::<T>, docs: T::docs }
+        OptionDocs { defaults: defaults::<T>, docs: T::docs, choices: choices::<T> }
     }
 }
 
@@ -173,6 +175,18 @@ pub fn known_keys<'a, T: Options>(word: &str, keys: impl IntoIterator<Item = &'a
     match keys.into_iter().find(|key| !known.contains_key(*key)) {
         Some(key) => Err(unknown_option(word, key, known.keys().map(String::as_str))),
         None => Ok(()),
+    }
+}
+
+/// The names that the option at the end of `path` takes, in the order of their declaration; empty if it takes other values than names.
+pub fn choices<T: Options>(path: &[&str]) -> Vec<&'static str> {
+    // No option has an empty name, so what is asked for is refused with the names that would do.
+    let nested = |value, key: &&str| Value::Object([(key.to_string(), value)].into_iter().collect());
+    let asked = path.iter().rev().fold(Value::String(String::new()), nested);
+    match T::deserialize(Json(&asked)) {
+        // A closure has no name.
+        Err(Problem::UnknownVariant(names)) => names.iter().copied().filter(|name| *name != "script").collect(),
+        _ => vec![],
     }
 }
 
@@ -339,6 +353,40 @@ mod tests {
         assert_eq!(more, More { scale: 2.0, sample: Sample { tries: 4, part: None } });
         assert_eq!(More::docs().len(), 4);
         assert!(More { scale: 1.0, sample: Sample { tries: 9, part: None } }.check("more").is_err());
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum How {
+        ByHand,
+        Script,
+        Fast,
+    }
+
+    options! {
+        struct Inner {
+            /// a name
+            pub how: How = How::Fast;
+        }
+    }
+
+    options! {
+        struct Named extends inner: Inner {
+            /// a map
+            pub nested: Inner = Inner::default();
+            /// a name or nothing
+            pub perhaps: Option<How> = None;
+        }
+    }
+
+    #[test]
+    fn names_that_an_option_takes_are_known() {
+        for path in [&["how"][..], &["nested", "how"], &["perhaps"]] {
+            assert_eq!(choices::<Named>(path), ["by_hand", "fast"], "{path:?}");
+        }
+        for path in [&["nested"][..], &["no_such"], &[], &["how", "more"]] {
+            assert!(choices::<Named>(path).is_empty(), "{path:?}");
+        }
     }
 
     options! {

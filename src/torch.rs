@@ -20,7 +20,7 @@ pub use constants::Constants;
 use rand::RngExt;
 use tch::{Device, Kind, TchError, Tensor};
 pub use transfers::{
-    Transfers, pinned, read_back, read_back_in_parts, to_f64, to_vec_f32, transfers, upload, upload_pinned,
+    Transfers, pinned, read_back, read_back_in_parts, to_f64, to_vec_f32, to_vec_f64, transfers, upload, upload_pinned,
 };
 
 use crate::activity::interrupt;

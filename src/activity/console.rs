@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::message::Message;
 use super::visible::visible;
+use super::width;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static RELAYING: AtomicBool = AtomicBool::new(false);
@@ -96,11 +97,11 @@ pub fn warn(line: &str) {
         return Message::Log(line.to_string()).send();
     }
     if is_dated() {
-        return above(&format!("{} {}", now(), line.trim_end()), Stream::Error);
+        return above(&sentence(&format!("{} {}", now(), line.trim_end())), Stream::Error);
     }
     match super::current().as_background() {
-        Some(background) => above(&format!("{} {line}", background.name.dimmed()), Stream::Error),
-        None => above(line, Stream::Error),
+        Some(background) => above(&sentence(&format!("{} {line}", background.name.dimmed())), Stream::Error),
+        None => above(&sentence(line), Stream::Error),
     }
 }
 
@@ -144,6 +145,11 @@ pub(super) fn is_typing() -> bool {
 enum Stream {
     Output,
     Error,
+}
+
+/// A line of the program itself as standard error shows it: on a terminal folded to its columns.
+fn sentence(line: &str) -> String {
+    width::of_errors().map_or_else(|| line.to_string(), |columns| width::folded(line, columns, 2))
 }
 
 fn above(line: &str, stream: Stream) {

@@ -9,7 +9,7 @@
 //! - `message`: the lines a worker process sends to its parent
 //! - `console`: lines for people on standard output and standard error
 //! - `progress`: live progress lines; `status`: lines about work elsewhere
-//! - `visible`: texts made safe for a terminal
+//! - `visible`: texts made safe for a terminal; `width`: sentences folded to its columns
 //! - `waiting`: who waits for whom, and for what
 //! - `read_ahead`: items that threads make while the ones before are used
 //! - `panics`: what a panic was and where
@@ -26,6 +26,7 @@ pub mod status;
 pub mod update;
 pub mod visible;
 pub mod waiting;
+pub mod width;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -6,8 +6,8 @@
 
 use std::io::Read;
 use std::os::fd::IntoRawFd;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -38,8 +38,34 @@ static ENDS: AtomicU64 = AtomicU64::new(0);
 /// The terminal's settings when the process began.
 static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
 
-/// Handles SIGINT, SIGTERM and SIGUSR1 from now on. Called once, before other threads begin.
+/// The variable by which a script hands on a SIGUSR1 that came before this process had begun.
+const WARNED: &str = "CPSD_WARNED";
+
+/// [`install`], for a task of a queue: a warning that came earlier is heard now, and signals that were held until somebody hears them
+/// come through.
+pub fn install_in_task() {
+    install();
+    // SAFETY: plain data, filled before it is read; raise and pthread_sigmask do no more than the system calls of their names.
+    unsafe {
+        if std::env::var_os(WARNED).is_some_and(|warned| !warned.is_empty()) {
+            libc::raise(SIGUSR1);
+        }
+        let mut held: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut held);
+        for signal in [SIGTERM, SIGUSR1] {
+            libc::sigaddset(&mut held, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &held, std::ptr::null_mut());
+    }
+}
+
+/// Handles SIGINT, SIGTERM and SIGUSR1 from now on. Called before other threads begin; once is enough.
 pub fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(install_now);
+}
+
+fn install_now() {
     // The handler must find it made.
     let _ = foreground();
     remember_terminal();

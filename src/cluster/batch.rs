@@ -66,6 +66,9 @@ pub struct Record {
     /// Tasks whose failure a caller has been told: the same call does them again.
     #[serde(default)]
     pub told: BTreeSet<usize>,
+    /// Tasks of earlier batches that made its runs and have ended, as the queue said: `4711_3`. What they have claimed is free.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -147,7 +150,7 @@ impl Batch {
         all
     }
 
-    /// Writes the folder of a new batch. Each task has its stage.
+    /// Writes the folder of a new batch. Each task has its stage; `ended` is the record's.
     ///
     /// Errors: Io; a folder that cannot be written says that it is for a queue.
     pub fn make(
@@ -155,6 +158,7 @@ impl Batch {
         cluster: &Cluster,
         tasks: Vec<(usize, Task)>,
         data: &[(String, Vec<u8>)],
+        ended: Vec<String>,
     ) -> Result<Batch> {
         let (name, place) = (new_name(), place(store));
         let (folder, unfinished) = (place.join(&name), place.join(format!(".new-{name}")));
@@ -189,6 +193,7 @@ impl Batch {
                 jobs: vec![],
                 from,
                 told: BTreeSet::new(),
+                ended: ended.clone(),
             };
             write_record(&unfinished, &record)?;
             own::rename(&unfinished, &folder).map_err(|e| Error::io(&folder, e))?;
@@ -313,7 +318,7 @@ mod tests {
         let store = RunStore::new(root.path());
         let cluster = Cluster::slurm(ClusterOptions::default());
         let data = [("data-1.json".to_string(), b"{}".to_vec())];
-        let mut batch = Batch::make(&store, &cluster, vec![(0, task("train-000000000001"))], &data).unwrap();
+        let mut batch = Batch::make(&store, &cluster, vec![(0, task("train-000000000001"))], &data, vec![]).unwrap();
         assert!(batch.folder.is_absolute() && batch.folder.join("data-1.json").exists());
         assert_eq!(std::fs::read_to_string(batch.folder.join("0.json")).unwrap(), r#"{"task":"train"}"#);
         assert_eq!(std::fs::read_dir(batch.folder.join("logs")).unwrap().count(), 0);
@@ -337,7 +342,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join(".work"), "").unwrap();
         let cluster = Cluster::slurm(ClusterOptions::default());
-        let error = Batch::make(&RunStore::new(root.path()), &cluster, vec![], &[]).unwrap_err();
+        let error = Batch::make(&RunStore::new(root.path()), &cluster, vec![], &[], vec![]).unwrap_err();
         assert!(
             error.message.starts_with("tasks of a queue are described and write their logs in the run store"),
             "{error}"
@@ -355,7 +360,7 @@ mod tests {
     fn a_record_that_cannot_be_written_is_no_silence_of_the_queue() {
         let root = tempfile::tempdir().unwrap();
         let cluster = Cluster::slurm(ClusterOptions::default());
-        let batch = Batch::make(&RunStore::new(root.path()), &cluster, vec![], &[]).unwrap();
+        let batch = Batch::make(&RunStore::new(root.path()), &cluster, vec![], &[], vec![]).unwrap();
         std::fs::remove_file(batch.folder.join("batch.json")).unwrap();
         std::fs::create_dir(batch.folder.join("batch.json")).unwrap();
         let error = batch.save().unwrap_err();
@@ -366,7 +371,7 @@ mod tests {
     fn the_last_lines_of_a_log() {
         let root = tempfile::tempdir().unwrap();
         let store = RunStore::new(root.path());
-        let batch = Batch::make(&store, &Cluster::slurm(ClusterOptions::default()), vec![], &[]).unwrap();
+        let batch = Batch::make(&store, &Cluster::slurm(ClusterOptions::default()), vec![], &[], vec![]).unwrap();
         assert!(batch.last_lines(0, 3).is_empty());
         let text: String = (0..5000).map(|i| format!("line {i}\n\n")).collect();
         std::fs::write(batch.log(0), text).unwrap();

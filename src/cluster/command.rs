@@ -13,13 +13,13 @@ use crate::activity::visible::visible;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A program that has not ended by then gets no answer any more. Slurm's own give up earlier, unless the controller asks them to wait.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// What changes the queue may end for so long after Ctrl-C, so that it is known what it did.
 const GRACE: Duration = Duration::from_secs(3);
 /// After the program has ended, its output is whole within this time, unless something that it left behind holds it open.
 const DRAIN: Duration = Duration::from_secs(2);
 /// Characters of a line that errors quote.
-const LONGEST_LINE: usize = 400;
+pub(super) const LONGEST_LINE: usize = 400;
 /// So many bytes of output are read.
 const MOST: u64 = 256 << 20;
 /// Variables of an allocation or a user's habits that change what the programs do: SQUEUE_STATES hides jobs, SLURM_MEM_PER_CPU becomes part
@@ -98,9 +98,14 @@ impl Program<'_> {
     ///
     /// Errors: Argument, if it is not on this machine; Io, if it does not end in time; Interrupted. A failure is an answer.
     pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Answer> {
+        self.run_within(LIMIT, arguments)
+    }
+
+    /// The same within another time.
+    pub fn run_within<S: AsRef<OsStr>>(&self, limit: Duration, arguments: &[S]) -> Result<Answer> {
         let mut command = Command::new(self.name);
         command.args(arguments);
-        self.answer(command, LIMIT)
+        self.answer(command, limit)
     }
 
     /// Runs a line of shell. Errors: as [`run`](Self::run).

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::code::{self, Use};
 use super::options::ClusterOptions;
 use super::settings;
 use super::slurm::Slurm;
@@ -136,9 +137,15 @@ impl Cluster {
         Ok(())
     }
 
-    /// The engine, whose programs are about to run. Errors: [`check_trusted`](Self::check_trusted).
-    fn engine(&self) -> Result<&Engine> {
-        self.check_trusted().map(|()| &self.engine)
+    /// Whether the queue may be used so: see [`check_trusted`](Self::check_trusted) and [`code::check`].
+    pub(super) fn check_allowed(&self, what: Use) -> Result<()> {
+        self.check_trusted()?;
+        code::check(self, what)
+    }
+
+    /// The engine, whose programs are about to run. Errors: [`check_allowed`](Self::check_allowed).
+    fn engine(&self, what: Use) -> Result<&Engine> {
+        self.check_allowed(what).map(|()| &self.engine)
     }
 
     /// Whether tasks of the two get the same in the same queue. What only a waiting call or a node does with it may differ: `wait`,
@@ -165,10 +172,10 @@ impl Cluster {
     ///
     /// Errors: the queue's refusal in its own words, after which arrays before the refused one are in the queue under the same name; a
     /// queue that does not answer ([`is_away`](super::is_away)), in which case nobody knows whether the job is there: ask
-    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted, as
-    /// with all that runs a program of the queue; Interrupted.
+    /// [`find`](Self::find) before trying again (jobs of other engines are taken out again instead); a script that is not trusted, or shell
+    /// that may not run, as with all that runs a program of the queue; Interrupted.
     pub fn submit(&self, submission: &Submission) -> Result<Vec<(JobId, Vec<usize>)>> {
-        match self.engine()? {
+        match self.engine(Use::Submit)? {
             Engine::Slurm => Slurm(&self.options).submit(submission),
             Engine::Commands(templates) => templates.submit(&self.options, submission),
         }
@@ -176,7 +183,7 @@ impl Cluster {
 
     /// The jobs of that name that the queue knows; none of engines other than Slurm. Errors: a queue that does not answer.
     pub fn find(&self, name: &str) -> Result<Vec<JobId>> {
-        match self.engine()? {
+        match self.engine(Use::Ask)? {
             Engine::Slurm => Slurm(&self.options).find(name),
             Engine::Commands(_) => Ok(vec![]),
         }
@@ -187,7 +194,7 @@ impl Cluster {
     ///
     /// Errors: a queue that does not answer, which says nothing about the tasks; Interrupted.
     pub fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>> {
-        match self.engine()? {
+        match self.engine(Use::Ask)? {
             Engine::Slurm => Slurm(&self.options).states(jobs),
             Engine::Commands(templates) => templates.states(jobs),
         }
@@ -195,7 +202,7 @@ impl Cluster {
 
     /// Takes jobs out of the queue, running ones too. One that has ended is no error. Errors: a queue that does not answer.
     pub fn cancel(&self, jobs: &[JobId]) -> Result<()> {
-        match self.engine()? {
+        match self.engine(Use::Ask)? {
             Engine::Slurm => Slurm(&self.options).cancel(jobs),
             Engine::Commands(templates) => templates.cancel(jobs),
         }
@@ -204,9 +211,20 @@ impl Cluster {
     /// Puts one task back, running or ended, alone. One that is waiting already is no error. Errors: the queue's refusal; a queue that
     /// does not answer.
     pub fn requeue(&self, task: &TaskId) -> Result<()> {
-        match self.engine()? {
+        match self.engine(Use::Ask)? {
             Engine::Slurm => Slurm(&self.options).requeue(task),
             Engine::Commands(templates) => templates.requeue(task),
+        }
+    }
+
+    /// Whether the queue has no such job any more, asked in another way than by [`states`](Self::states), whose answer may be empty while a
+    /// queue's daemon begins anew. Engines without another way say yes.
+    ///
+    /// Errors: a queue that does not answer.
+    pub fn has_forgotten(&self, job: &JobId) -> Result<bool> {
+        match self.engine(Use::Ask)? {
+            Engine::Slurm => Slurm(&self.options).has_forgotten(job),
+            Engine::Commands(_) => Ok(true),
         }
     }
 
@@ -214,7 +232,7 @@ impl Cluster {
     ///
     /// Errors: a queue that does not answer.
     pub fn facts(&self) -> Result<Vec<(String, String)>> {
-        match self.engine()? {
+        match self.engine(Use::Ask)? {
             Engine::Slurm => Slurm(&self.options).facts(),
             Engine::Commands(_) => Ok(vec![]),
         }

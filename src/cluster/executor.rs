@@ -11,8 +11,10 @@ use crate::error::Result;
 /// Where the trainings of a call run. No part of a run's id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Executor {
-    /// On this machine: `"here"`.
+    /// On this machine, or in the queue of a sweep around the call: `null`.
     #[default]
+    Unset,
+    /// On this machine: `"here"`.
     Here,
     /// In a queue of `cpsd.toml`: `"slurm"`, or the name of another engine.
     Named(String),
@@ -29,7 +31,7 @@ impl Executor {
     /// The queue; None on this machine. Errors: those of [`Cluster::named`].
     pub fn cluster(&self) -> Result<Option<Cluster>> {
         match self {
-            Executor::Here => Ok(None),
+            Executor::Unset | Executor::Here => Ok(None),
             Executor::Named(name) => Cluster::named(name).map(Some),
             Executor::Cluster(cluster) => Ok(Some((**cluster).clone())),
         }
@@ -39,6 +41,7 @@ impl Executor {
 impl Serialize for Executor {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match self {
+            Executor::Unset => serializer.serialize_unit(),
             Executor::Here => HERE.serialize(serializer),
             Executor::Named(name) => name.serialize(serializer),
             Executor::Cluster(cluster) => json!({ CLUSTER: cluster }).serialize(serializer),
@@ -50,6 +53,7 @@ impl<'de> Deserialize<'de> for Executor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Executor, D::Error> {
         let value = Value::deserialize(deserializer)?;
         match (value.as_str(), value.get(CLUSTER)) {
+            _ if value.is_null() => Ok(Executor::Unset),
             (Some(HERE), _) => Ok(Executor::Here),
             (Some(name), _) if !name.is_empty() => Ok(Executor::Named(name.to_string())),
             (None, Some(cluster)) => serde_json::from_value(cluster.clone())
@@ -69,7 +73,9 @@ mod tests {
     fn it_is_a_name_or_a_cluster() {
         let cluster = Cluster::slurm(ClusterOptions { gres: Some("gpu:4".into()), ..ClusterOptions::default() });
         assert_eq!(cluster.trainings_per_task(), 4);
-        for executor in [Executor::Here, Executor::Named("pbs".into()), Executor::Cluster(Box::new(cluster))] {
+        for executor in
+            [Executor::Unset, Executor::Here, Executor::Named("pbs".into()), Executor::Cluster(Box::new(cluster))]
+        {
             let json = serde_json::to_value(&executor).unwrap();
             assert_eq!(serde_json::from_value::<Executor>(json).unwrap(), executor);
         }

@@ -1,6 +1,7 @@
 //! Why a task of a queue has no result, in words.
 
 use super::batch::Batch;
+use super::command::LONGEST_LINE;
 use super::engine::{Engine, TaskId, TaskStatus};
 use super::task::End;
 use crate::error::{Error, ErrorKind};
@@ -140,10 +141,16 @@ impl Ended<'_> {
     /// The sentence, and behind it the last lines of the log.
     fn with_log(&self, sentence: String) -> Error {
         let lines = self.batch.last_lines(self.task, LINES);
-        let quoted = lines.iter().map(|line| format!("\n  | {line}")).collect::<String>();
+        let quoted = lines.iter().map(|line| format!("\n  | {}", cut(line))).collect::<String>();
         let until = if quoted.is_empty() { "" } else { "; the end of its log:" };
         Error::new(ErrorKind::Cluster, format!("{sentence}{until}{quoted}"))
     }
+}
+
+/// A line as errors quote it.
+fn cut(line: &str) -> String {
+    let shown: String = line.chars().take(LONGEST_LINE).collect();
+    if shown.len() < line.len() { format!("{shown}[... {} bytes ...]", line.len() - shown.len()) } else { shown }
 }
 
 /// What a queue waits for, from its own word, in words that fit behind "waiting for".
@@ -210,7 +217,8 @@ mod tests {
             ClusterOptions { memory: Some("2G".into()), time: Some("1:00".into()), ..ClusterOptions::default() };
         let task =
             Task { runs: vec!["train-000000000001".into()], name: "teacher 2/3".into(), job: serde_json::json!({}) };
-        let batch = Batch::make(&RunStore::new(root.path()), &Cluster::slurm(options), vec![(0, task)], &[]).unwrap();
+        let batch =
+            Batch::make(&RunStore::new(root.path()), &Cluster::slurm(options), vec![(0, task)], &[], vec![]).unwrap();
         std::fs::write(batch.log(0), "first\nlast").unwrap();
         let id = TaskId { job: JobId("4711".into()), index: 0 };
         work(Ended { queue: "Slurm", batch: &batch, task: 0, id: Some(&id) });

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::batch::LOGS;
 use super::options::ClusterOptions;
+use super::task::STOPPED;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
@@ -76,9 +77,19 @@ fn text(program: &Path, folder: &Path, here: Option<&Path>, setup: &[String], in
     lines.push("export CPSD_TASK".into());
     // The queue gives the devices, whatever the submitting shell has chosen for itself.
     lines.push("unset CPSD_DEVICE".into());
+    // A warning of the time limit that comes during the lines of setup is handed on; a task that must end before it has begun ends as one
+    // that was stopped.
+    lines.push("export CPSD_WARNED=".into());
+    lines.push("trap 'CPSD_WARNED=1' USR1".into());
+    lines.push(format!("trap 'exit {STOPPED}' TERM"));
     lines.extend(setup.iter().cloned());
+    // Until the program hears signals, they are held where env can (coreutils 8.31), else the warning is lost, which harms less than an end
+    // by it.
+    lines.push("CPSD_HOLD='env --block-signal=USR1 --block-signal=TERM'".into());
+    lines.push("$CPSD_HOLD true 2>/dev/null || CPSD_HOLD=".into());
+    lines.push("trap '' USR1".into());
     // The queue signals this process.
-    lines.push(format!("exec {program} worker --queued {folder}/\"$CPSD_TASK.json\""));
+    lines.push(format!("exec $CPSD_HOLD {program} worker --queued {folder}/\"$CPSD_TASK.json\""));
     Ok(lines.join("\n") + "\n")
 }
 
@@ -170,6 +181,22 @@ mod tests {
     fn a_job_of_its_own_has_its_index_as_argument() {
         assert_eq!(run(Index::Argument, "3", &[]).0, "worker|--queued|FOLDER/3.json|3|none|/usr|");
         assert_eq!(run(Index::Argument, "3", &["echo no such module >&2", "exit 3"]).0, "no such module");
+    }
+
+    /// A warning while the lines of setup run, and one while the program is being loaded, reach the program.
+    #[test]
+    fn an_early_warning_is_handed_on() {
+        let (said, _root) =
+            run(Index::Argument, "3", &["kill -USR1 $$", "EXTRA=\"warned $CPSD_WARNED\"; export EXTRA"]);
+        assert!(said.ends_with("|warned 1"), "{said}");
+        let text = text(Path::new("/bin/cpsd"), Path::new("/a"), None, &["true".into()], Index::OfArray).unwrap();
+        // Those of setup stand between the traps and the program.
+        let at =
+            |line: &str| text.lines().position(|l| l.starts_with(line)).unwrap_or_else(|| panic!("{line}: {text}"));
+        assert!(at("trap 'CPSD_WARNED=1' USR1") < at("true") && at("true") < at("trap '' USR1"));
+        assert!(at("trap '' USR1") < at("exec $CPSD_HOLD /bin/cpsd worker"));
+        let (said, _root) = run(Index::Argument, "3", &["kill -TERM $$", "echo not reached"]);
+        assert_eq!(said, "");
     }
 
     #[test]

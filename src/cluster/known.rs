@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::batch::{Batch, task_of};
+use super::code::Use;
 use super::engine::{ALL_OTHERS, Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
 use super::waiting::Queue;
 use crate::error::Result;
@@ -26,7 +27,7 @@ impl Known {
     ///
     /// Errors: those of the queue; Data, if a record cannot be completed; a script that is not trusted.
     pub fn of(store: &RunStore, queue: &dyn Queue, cluster: &Cluster) -> Result<Known> {
-        cluster.check_trusted()?;
+        cluster.check_allowed(Use::Ask)?;
         let mut known = Known { batches: Batch::all(store), ..Known::default() };
         known.batches.retain(|batch| batch.record.cluster.engine == cluster.engine);
         for batch in &mut known.batches {
@@ -108,6 +109,16 @@ impl Known {
     pub fn makers(&self) -> BTreeMap<&str, Place> {
         let live = self.states.keys().copied().filter(|place| self.is_live(*place));
         live.flat_map(|place| self.runs(place).iter().map(move |run| (run.as_str(), place))).collect()
+    }
+
+    /// The tasks that were to make some of these runs, and have ended, as the queue says: `4711_3`.
+    pub fn ended_makers<'a>(&self, runs: impl Iterator<Item = &'a String>) -> Vec<String> {
+        let runs: HashSet<&String> = runs.collect();
+        let ended = self.states.iter().filter(|(place, (_, status))| {
+            let over = matches!(status.state, TaskState::Failed | TaskState::Cancelled | TaskState::Completed);
+            over && self.runs(**place).iter().any(|run| runs.contains(run))
+        });
+        ended.map(|(_, (id, _))| id.to_string()).collect()
     }
 
     /// Removes the folders of batches of which nothing is in the queue and all runs are in the store.

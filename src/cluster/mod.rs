@@ -2,6 +2,7 @@
 //!
 //! - `options`: the options of `slurm(...)`; `settings`: those that `cpsd.toml` has
 //! - `engine`: what is asked of a queue; `slurm`, `templates`: the queues; `command`: their programs, run safely
+//! - `code`: whose shell it is that comes with a queue, and whether it may run
 //! - `executor`: the option by which a call names one
 //! - `job_script`: the text that the queue runs
 //! - `batch`: an array of tasks in a folder of the run store; `submission`: into the queue; `waiting`: until its runs are there
@@ -14,6 +15,7 @@
 
 pub mod batch;
 pub mod check;
+pub mod code;
 mod command;
 pub mod counting;
 mod display;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::code;
 use super::engine::{Cluster, Engine, TaskState};
 use super::options::{ClusterOptions, OR_NUMBERS};
 use super::templates::Templates;
@@ -51,25 +52,35 @@ options! {
 
 /// The queue of that name.
 pub(super) fn cluster(name: &str) -> Result<Cluster> {
-    named(name, &places())
+    let (cluster, place) = named(name, &places())?;
+    // What the user has written for all folders is the user's own.
+    if place.is_some_and(|place| place > 0) {
+        code::own(&cluster);
+    }
+    Ok(cluster)
 }
 
-fn named(name: &str, places: &[PathBuf]) -> Result<Cluster> {
+/// The queue, and the number of the file that has its table.
+fn named(name: &str, places: &[PathBuf]) -> Result<(Cluster, Option<usize>)> {
     let mut engines = vec![SLURM.to_string()];
-    for path in places.iter().filter(|path| !own::is_absent(path)) {
+    for (place, path) in places.iter().enumerate().filter(|(_, path)| !own::is_absent(path)) {
         let tables = tables(path)?;
         match (name, tables.slurm) {
-            (SLURM, Some(table)) => return slurm(&table).map_err(|error| in_file(path, error)),
+            (SLURM, Some(table)) => {
+                let cluster = slurm(&table).map_err(|error| in_file(path, error))?;
+                return Ok((cluster, Some(place)));
+            }
             _ => {
                 if let Some(table) = tables.engines.get(name) {
-                    return engine(name, table).map_err(|error| in_file(path, error));
+                    let cluster = engine(name, table).map_err(|error| in_file(path, error))?;
+                    return Ok((cluster, Some(place)));
                 }
                 engines.extend(tables.engines.keys().cloned());
             }
         }
     }
     if name == SLURM {
-        return Ok(Cluster::slurm(ClusterOptions::default()));
+        return Ok((Cluster::slurm(ClusterOptions::default()), None));
     }
     let error = Error::unknown("engine", name, engines.iter().map(String::as_str));
     let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
@@ -189,7 +200,7 @@ mod tests {
         if let Some(user) = user {
             std::fs::write(&places[1], user).unwrap();
         }
-        named(name, &places).map_err(|error| {
+        named(name, &places).map(|(cluster, _)| cluster).map_err(|error| {
             let message = error.message.replace(root.path().to_str().unwrap(), "FOLDER");
             Error { message, ..error }
         })

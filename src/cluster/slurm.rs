@@ -3,10 +3,11 @@
 //! Only text in a format that is asked for is read: JSON changes between versions. What is asked for is in every version since 2.6.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::command::{Answer, Program, words};
+use super::command::{Answer, LIMIT, Program, words};
 use super::engine::{ALL_OTHERS, JobId, Submission, TaskId, TaskState, TaskStatus};
 use super::job_script::{self, Index};
 use super::options::ClusterOptions;
@@ -23,6 +24,8 @@ const EXIT_FORMAT: &str = "ArrayJobID,ArrayTaskID,exit_code";
 /// Options of sbatch that refuse a value, an empty one too.
 const WITHOUT_VALUE: [&str; 8] =
     ["contiguous", "hold", "overcommit", "oversubscribe", "reboot", "spread-job", "use-min-nodes", "ignore-pbs"];
+/// The question before a requeue, which a task may ask shortly before its end, gives up after so long.
+const OFFSET_LIMIT: Duration = Duration::from_secs(10);
 /// So many jobs are named in one call, as arguments may be so long.
 const JOBS_PER_CALL: usize = 1000;
 /// So many tasks of one array at most, so that its list of indices is no longer than an argument may be.
@@ -129,7 +132,8 @@ impl Slurm<'_> {
     pub fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>> {
         let mut all = BTreeMap::new();
         for jobs in jobs.chunks(JOBS_PER_CALL) {
-            let tasks = lines_of(jobs, &["-o", FORMAT])?;
+            let begun = Instant::now();
+            let tasks = lines_of(jobs, &["-o", FORMAT], LIMIT)?;
             let tasks: Vec<Line> = tasks.lines().filter_map(line).collect();
             let failed = |task: &Line| self.state(&task.word) == TaskState::Failed;
             let jobs: BTreeSet<&JobId> = tasks.iter().filter(|task| failed(task)).map(|task| &task.job).collect();
@@ -137,7 +141,8 @@ impl Slurm<'_> {
             // How it failed is worth a question; without an answer it has failed all the same.
             let exits = match jobs.is_empty() {
                 true => BTreeMap::new(),
-                false => match lines_of(&jobs, &["-O", EXIT_FORMAT]) {
+                // The two are one question: together they take no longer than one may.
+                false => match lines_of(&jobs, &["-O", EXIT_FORMAT], LIMIT.saturating_sub(begun.elapsed())) {
                     Ok(text) => text.lines().filter_map(exit_line).collect(),
                     Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
                     Err(_) => BTreeMap::new(),
@@ -203,7 +208,7 @@ impl Slurm<'_> {
     /// all indices in it, so they cannot be mistaken.
     pub fn requeue(&self, task: &TaskId) -> Result<()> {
         // An answer that does not come leaves the index as it is, which is right for the first array, and names no task of another.
-        let offset = match lines_of(std::slice::from_ref(&task.job), &["-o", FORMAT]) {
+        let offset = match lines_of(std::slice::from_ref(&task.job), &["-o", FORMAT], OFFSET_LIMIT) {
             Ok(text) => text.lines().find_map(line).map_or(0, |line| line.offset),
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
             Err(_) => 0,
@@ -214,6 +219,31 @@ impl Slurm<'_> {
         // It is where it should be.
         let is_there = words(&answer.errors).contains("Job is pending execution");
         if answer.success || is_there { Ok(()) } else { Err(program.failed(&answer)) }
+    }
+
+    /// By scontrol, and where jobs are accounted by sacct. A job whose tasks have all ended is forgotten too, as far as sacct knows them.
+    pub fn has_forgotten(&self, job: &JobId) -> Result<bool> {
+        let program = asking("scontrol");
+        let answer = program.run(&["-o", "show", "job", &job.0])?;
+        if answer.success {
+            return Ok(!answer
+                .output
+                .split_whitespace()
+                .any(|word| word.strip_prefix("JobState=").is_some_and(|word| is_live(self.state(word)))));
+        }
+        if !words(&answer.errors).contains("Invalid job id specified") {
+            return Err(program.no_answer(&answer));
+        }
+        let accounted = asking("sacct").run(&["-n", "-X", "-P", "-o", "State", "-j", &job.0]);
+        match accounted {
+            Err(error) if error.kind == ErrorKind::Interrupted => Err(error),
+            // Many sites have none.
+            Err(_) | Ok(Answer { success: false, .. }) => Ok(true),
+            Ok(answer) => {
+                let mut states = answer.output.lines().map(str::trim).filter(|line| !line.is_empty());
+                Ok(!states.any(|word| is_live(self.state(word))))
+            }
+        }
     }
 
     pub fn facts(&self) -> Result<Vec<(String, String)>> {
@@ -245,6 +275,10 @@ impl Slurm<'_> {
     }
 }
 
+fn is_live(state: TaskState) -> bool {
+    matches!(state, TaskState::Queued | TaskState::Running)
+}
+
 fn asking(name: &str) -> Program<'_> {
     Program { queue: "Slurm", name, changes: false }
 }
@@ -254,10 +288,12 @@ fn changing(name: &str) -> Program<'_> {
 }
 
 /// What squeue says of all tasks of these jobs, in a format. It fails when it knows none of them: then there are no lines.
-fn lines_of(jobs: &[JobId], format: &[&str]) -> Result<String> {
+fn lines_of(jobs: &[JobId], format: &[&str], limit: Duration) -> Result<String> {
     let ids: Vec<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
+    let ids = ids.join(",");
     let program = asking("squeue");
-    let answer = program.run(&[&["-h", "-r", "-t", "all"], format, &["-j", &ids.join(",")]].concat())?;
+    let arguments = [&["-h", "-r", "-t", "all"], format, &["-j", &ids]].concat();
+    let answer = program.run_within(limit, &arguments)?;
     match answer {
         Answer { success: true, output, .. } => Ok(output),
         answer if words(&answer.errors).contains("Invalid job id specified") => Ok(String::new()),

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::batch::{Batch, Task, Work};
+use super::code::Use;
 use super::command::is_away;
 use super::engine::{Cluster, Engine, JobId, Submission};
 use super::known::{Known, find_again};
@@ -123,11 +124,14 @@ pub(super) fn submit(
     tasks: Vec<(usize, Task)>,
     known: &Known,
 ) -> std::result::Result<Batch, (Option<Box<Batch>>, Error)> {
+    // Before anything is written, and before the queue is asked.
+    cluster.check_allowed(Use::Submit).map_err(|error| (None, error))?;
     let texts: Vec<String> = tasks.iter().map(|(_, task)| task.job.to_string()).collect();
     let is_named =
         |name: &str| texts.iter().any(|text| memchr::memmem::find(text.as_bytes(), name.as_bytes()).is_some());
     let data: Vec<(String, Vec<u8>)> = work.data.iter().filter(|(name, _)| is_named(name)).cloned().collect();
-    let mut batch = Batch::make(store, cluster, tasks, &data).map_err(|error| (None, error))?;
+    let ended = known.ended_makers(tasks.iter().flat_map(|(_, task)| &task.runs));
+    let mut batch = Batch::make(store, cluster, tasks, &data, ended).map_err(|error| (None, error))?;
     let mut after = elsewhere(work, known);
     for stage in 0..work.stages.len() {
         let of_stage = |batch: &Batch| -> Vec<usize> {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::batch::{self, Record};
+use super::code;
 use super::command::is_away;
 use super::engine::{Engine, JobId, TaskId};
 use crate::activity::signals::{self, Asked};
@@ -24,7 +25,7 @@ use crate::error::{About, Error, ErrorKind, Result, cut_names};
 use crate::executors::pool;
 use crate::files::own;
 use crate::options::Options;
-use crate::runs::node_copy;
+use crate::runs::{jobs_have_ended, node_copy};
 use crate::{json, torch};
 
 /// Exit codes of a task. 75 is EX_TEMPFAIL of sysexits.h.
@@ -111,7 +112,10 @@ impl TaskProcess {
         let (path, end) = (folder.join(batch::RECORD), batch::end(folder, index));
         let batch: Record = json::parse(&own::read(&path)?)
             .map_err(|e| Error::in_file(&path, format!("this is not the record of a batch: {}", cut_names(&e))))?;
+        // Whoever submitted it was asked, and the task can only put itself back.
+        code::own(&batch.cluster);
         batch.cluster.options.check("the cluster").map_err(|e| Error::in_file(&path, e.message))?;
+        jobs_have_ended(batch.ended.iter().cloned());
         if let Some(cores) = cores(variable) {
             pool::set_cores(cores);
         }

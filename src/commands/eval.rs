@@ -1,6 +1,7 @@
 //! `cpsd eval`.
 
 use cpsd::activity::console::print_line;
+use cpsd::cluster::code;
 use cpsd::executors::worker::watch_lifeline;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
@@ -29,6 +30,8 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     if args.supervised {
         watch_lifeline();
     }
+    // Typed, so they may be shell for a queue.
+    tokens::texts(&args.expression).iter().for_each(|text| code::typed(text));
     let value = session.eval(&args.expression, "eval")?;
     if !value.is_unit() {
         print_line(&show::plain(&value));

@@ -4,12 +4,14 @@ use clap::Subcommand;
 use cpsd::activity::console::print_line;
 use cpsd::activity::interrupt;
 use cpsd::error::Error;
+use cpsd::primitives::runs::runs::{one, table};
+use cpsd::primitives::values::run::RunValue;
 use cpsd::primitives::values::table::TableValue;
 use cpsd::runs::{RunStore, is_id};
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
-use cpsd::script::show;
 use cpsd::tables::Cell;
+use cpsd::training::overview::RunFilter;
 use cpsd::training::verify::{State, verify};
 
 use super::exit;
@@ -21,8 +23,45 @@ pub struct Args {
     action: Option<Action>,
 }
 
+/// Which runs are listed: all that are given must match. Texts match a part of the column.
+#[derive(clap::Args)]
+struct Filters {
+    /// With this tag
+    #[arg(long)]
+    tag: Option<String>,
+    /// A part of the name
+    #[arg(long)]
+    name: Option<String>,
+    /// A part of the data set's name
+    #[arg(long)]
+    data: Option<String>,
+    /// A part of backbone and head
+    #[arg(long)]
+    model: Option<String>,
+    /// Made at this date or later ("2026-11-20", "2026-11-20 14:30"), or so long ago at most ("7d", "12h", "30m")
+    #[arg(long)]
+    since: Option<String>,
+}
+
 #[derive(Subcommand)]
 enum Action {
+    /// List the finished runs, or those that match
+    List {
+        #[command(flatten)]
+        filters: Filters,
+    },
+    /// One run: name, tags, scores, settings, and the text that asked for it
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+    /// The settings in which two runs differ
+    Diff {
+        /// The id of one run, or the beginning of it
+        this: String,
+        /// The id of the other
+        other: String,
+    },
     /// Read every file of every run and compare it with what was written; exit code 1 if one is damaged
     Verify {
         /// These runs only; otherwise all
@@ -39,14 +78,45 @@ enum Action {
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let store = RunStore::new(session.host.runs.borrow().clone());
     match args.action {
-        None => {
-            let value = session.eval("runs()", "runs")?;
-            print_line(&show::plain(&value));
-            Ok(exit::DONE)
+        None => list(&store, RunFilter::default()).map_err(Failure::plain),
+        Some(Action::List { filters: Filters { tag, name, data, model, since } }) => {
+            list(&store, RunFilter { tag, name, data, model, since }).map_err(Failure::plain)
         }
+        Some(Action::Show { id }) => show_run(&store, &id).map_err(Failure::plain),
+        Some(Action::Diff { this, other }) => diff_runs(&store, &this, &other).map_err(Failure::plain),
         Some(Action::Verify { ids }) => verify_runs(&store, ids).map_err(Failure::plain),
         Some(Action::Prune { yes }) => prune(&store, yes).map_err(Failure::plain),
     }
+}
+
+fn list(store: &RunStore, filter: RunFilter) -> Result<u8, Error> {
+    print_line(table(store, &filter)?.to_string().trim_end());
+    Ok(exit::DONE)
+}
+
+fn show_run(store: &RunStore, id: &str) -> Result<u8, Error> {
+    let run = RunValue(one(store, id)?);
+    print_line(&run.to_string());
+    print_line(&format!("finished {}, in {}", run.date()?, run.0.dir.display()));
+    let scores = run.scores()?;
+    if scores.0.height() > 0 {
+        print_line(&format!("\nscores on test splits\n{}", scores.to_string().trim_end()));
+    }
+    let spec = serde_json::to_string_pretty(&run.0.spec()?).unwrap_or_default();
+    print_line(&format!("\nsettings\n{spec}"));
+    if let (Some(name), Some(text)) = (run.script_name(), run.script()) {
+        print_line(&format!("\nasked for first by {name}\n{}", text.trim_end()));
+    }
+    Ok(exit::DONE)
+}
+
+fn diff_runs(store: &RunStore, this: &str, other: &str) -> Result<u8, Error> {
+    let table = RunValue(one(store, this)?).diff(&RunValue(one(store, other)?))?;
+    match table.0.height() {
+        0 => print_line("no setting differs"),
+        _ => print_line(table.to_string().trim_end()),
+    }
+    Ok(exit::DONE)
 }
 
 fn verify_runs(store: &RunStore, mut ids: Vec<String>) -> Result<u8, Error> {

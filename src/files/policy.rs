@@ -1,4 +1,4 @@
-//! Which files scripts may read, write and run as code: one policy per process.
+//! Which files scripts may read, write and run as code, and whether their shell runs in a queue: one policy per process.
 //!
 //! A Rust program that uses this library has the open policy, which allows everything. The program `cpsd` fences writing
 //! ([`Policy::fenced`]), and with `--untrusted` reading as well. A worker process has its parent's policy.
@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::console;
+use crate::activity::visible::visible;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The variable of the environment by which a worker process receives its parent's policy.
@@ -23,7 +24,7 @@ pub struct Policy {
     pub reads: Option<Vec<PathBuf>>,
     /// Where files may be written; `None` is everywhere.
     pub writes: Option<Vec<PathBuf>>,
-    /// Whether TorchScript files, which are programs, may run.
+    /// Whether TorchScript files, which are programs, may run, and shell that a script or the working folder has for a queue.
     pub code: bool,
     /// Whether the script is not trusted: nobody is asked, and no permission is added later.
     pub untrusted: bool,
@@ -36,7 +37,7 @@ static POLICY: RwLock<Policy> =
     RwLock::new(Policy { reads: None, writes: None, code: true, untrusted: false, environment: Vec::new() });
 /// Who is named in refusals.
 static SUBJECT: RwLock<String> = RwLock::new(String::new());
-/// The places, and files of TorchScript, that the person has refused.
+/// The places, files of TorchScript and lines of shell that the person has refused.
 static REFUSED: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
 
 impl Policy {
@@ -64,7 +65,11 @@ impl fmt::Display for Policy {
         };
         writeln!(f, "read   {}", places(&self.reads))?;
         writeln!(f, "write  {}", places(&self.writes))?;
-        writeln!(f, "code   {}", if self.code { "TorchScript files run" } else { "no TorchScript file runs" })
+        let code = match self.code {
+            true => "TorchScript files run, and a script's shell in a queue",
+            false => "no TorchScript file runs, nor a script's shell in a queue",
+        };
+        writeln!(f, "code   {code}")
     }
 }
 
@@ -106,7 +111,7 @@ pub fn allow_read(path: &Path) {
     allow(path, |policy| policy.reads.as_mut());
 }
 
-/// Allows TorchScript files to run.
+/// Allows TorchScript files and the shell of queues to run.
 pub fn allow_code() {
     let mut policy = POLICY.write();
     policy.code |= !policy.untrusted;
@@ -207,6 +212,35 @@ pub fn may_run_code(path: &Path) -> Result<()> {
     let text = format!("{}: a TorchScript file is a program, and none may run here", shown(path));
     let option = if console::can_ask() { ":allow code" } else { "--allow-code" };
     Err(Error::argument(text).about_file(path).with_help(format!("{option} lets TorchScript files run")))
+}
+
+/// Whether `text`, which a queue named `queue` has for a shell as its `key`, may run, and `more` texts beside it. The person at the prompt is
+/// asked; a yes is for these texts alone.
+///
+/// Errors: Argument, naming the option that allows it.
+pub fn may_run_shell(queue: &str, key: &str, text: &str, more: usize) -> Result<()> {
+    if current().code {
+        return Ok(());
+    }
+    let line: String = text.chars().take(200).collect();
+    let cut = if line.len() < text.len() { "..." } else { "" };
+    let line = format!("{}{cut}", visible(&line));
+    let beside = match more {
+        0 => String::new(),
+        1 => " and 1 more".to_string(),
+        n => format!(" and {n} more"),
+    };
+    let what =
+        format!("has {queue} run shell that is not your own, and nothing fences it there: {key} `{line}`{beside}");
+    // A refusal is remembered by the text.
+    if agreed(Path::new(&format!("{key}: {text}")), &format!("{} {what}. Let it run in this session?", subject())) {
+        return Ok(());
+    }
+    let option = if console::can_ask() { ":allow code" } else { "--allow-code" };
+    let help = format!(
+        "{option} lets it run; what you type, and what cpsd.toml in your configuration folder (~/.config/cpsd) says, is your own"
+    );
+    Err(Error::argument(format!("{} {what}", subject())).about_name(key).with_help(help))
 }
 
 /// The policy of this process, for the environment of a worker.

@@ -72,6 +72,19 @@ pub fn center(picture: &Picture, size: u32) -> Result<Vec<u8>> {
     Ok(picture.resize(size, size)?.rgb)
 }
 
+/// A random part of the picture, resized to `size` × `size`, as torchvision's RandomResizedCrop with these ranges of area and ratio.
+pub fn resized_crop(
+    picture: &Picture,
+    size: u32,
+    scale: (f64, f64),
+    ratio: (f64, f64),
+    rng: &mut impl rand::Rng,
+) -> Result<Picture> {
+    let options = AugmentOptions { resized_crop_scale: scale, resized_crop_ratio: ratio, ..AugmentOptions::default() };
+    let (left, top, width, height) = crop(picture, &options, rng);
+    Picture::new(size, size, picture.crop_resize(Crop { left, top, width, height }, size, size)?)
+}
+
 fn crop(picture: &Picture, options: &AugmentOptions, rng: &mut impl rand::Rng) -> (f64, f64, f64, f64) {
     let (width, height) = (f64::from(picture.width), f64::from(picture.height));
     let ((low, high), (narrow, wide)) = (options.resized_crop_scale, options.resized_crop_ratio);

@@ -38,6 +38,9 @@ crate::options! {
         /// whose operations: "torchvision" or "uda"
         #[serde(skip_serializing_if = "Policy::is_torchvision")]
         pub randaugment_policy: Policy = Policy::Torchvision;
+        /// a hash of the code of a closure that makes the views in place of all this ([`ViewFunction`](super::ViewFunction))
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub script: Option<String> = None;
     }
 }
 

@@ -73,16 +73,7 @@ impl Batches {
         seed: u64,
         device: Device,
     ) -> Result<Batches> {
-        if batch == 0 {
-            return Err(Error::argument("a batch needs at least one picture; got 0"));
-        }
-        if let Some((bad, _)) = order.iter().find(|(image, _)| *image as usize >= dataset.len()) {
-            return Err(Error::argument(format!(
-                "picture {bad} is not there: {} has {}",
-                dataset.split,
-                dataset.len()
-            )));
-        }
+        check_order(&dataset, &order, batch)?;
         let crop_only = augment_tensors::are_applied_on(device);
         let recipe = Arc::new(Recipe { dataset, size, augmentation, seed, crop_only });
         let (order, stop) = (Arc::new(order), Arc::new(AtomicBool::new(false)));
@@ -94,6 +85,20 @@ impl Batches {
         };
         let makers = (0..MAKERS.min(batches)).map(maker).collect();
         Ok(Batches(ReadAhead::by(makers, AHEAD, stop.clone())?))
+    }
+}
+
+/// Errors: a batch of 0, an unknown image.
+pub(super) fn check_order(dataset: &Dataset, order: &[(u32, u32)], batch: usize) -> Result<()> {
+    if batch == 0 {
+        return Err(Error::argument("a batch needs at least one picture; got 0"));
+    }
+    match order.iter().find(|(image, _)| *image as usize >= dataset.len()) {
+        Some((bad, _)) => {
+            let (split, n) = (&dataset.split, dataset.len());
+            Err(Error::argument(format!("picture {bad} is not there: {split} has {n}")))
+        }
+        None => Ok(()),
     }
 }
 

@@ -8,6 +8,9 @@
 //! | the same at top k | `top_k` | Gong et al. 2014 |
 //! | named conventions | `conventions` | the published code of each |
 //! | context probe | `context_probe` | cpsd's own |
+//! | precision-recall curves | `precision_recall_curve` | scikit-learn's `precision_recall_curve` |
+//! | calibration | `calibration` | scikit-learn's `calibration_curve`; Naeini et al. 2015 |
+//! | confusion between labels | `confusion` | conditional shares; of one label per image the usual matrix |
 //! | mean ± standard error, paired bootstrap | `paired` | Efron & Tibshirani 1993 |
 //!
 //! A metric of decisions is a function of the labels' [`Counts`] and one line of the table in `decision_metrics`.
@@ -19,7 +22,9 @@
 //! images where it is known, OP, OR and OF1 over all known targets, the top k over an image's known labels.
 
 mod average_precision;
+mod calibration;
 mod columns; // scores and targets label by label: checked, transposed, sorted
+mod confusion;
 mod context_probe;
 mod conventions;
 mod decision_metrics; // CP, CR, CF1, OP, OR, OF1 as one struct and one table
@@ -29,11 +34,16 @@ mod evaluation_display; // its text
 mod metric_options;
 mod paired;
 mod precision_recall;
+mod precision_recall_curve;
+mod quantile;
+mod scored; // scores and truths as pairs
 mod top_k;
 mod voc_ap;
 
 pub use average_precision::{average_precision, mean_average_precision};
+pub use calibration::{BinStrategy, Calibration, CalibrationBin};
 pub use columns::{Score, Target, same_shape};
+pub use confusion::{Confusion, ConfusionKind};
 pub use context_probe::{Companions, ContextProbe, ContextRow};
 pub use conventions::{CONVENTIONS, Convention};
 pub use decision_metrics::{DECISION_METRICS, DecisionMetric, DecisionMetrics};
@@ -42,4 +52,7 @@ pub use evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
 pub use metric_options::{ConventionList, MetricOptions, Thresholds};
 pub use paired::{BootstrapOptions, Interval, MeanError, mean_error, paired_bootstrap, paired_bootstrap_by};
 pub use precision_recall::Counts;
+pub use precision_recall_curve::PrecisionRecallCurve;
+pub use quantile::quantile;
+pub use scored::Scored;
 pub use voc_ap::voc_average_precision;

@@ -5,8 +5,10 @@
 //! kept. Its head ([`heads::HEADS`]) maps the last features to one logit per label. Parameter names are those of
 //! torchvision and timm, so that weights can be exchanged in both directions.
 
+mod adapter; // tokens before the blocks of a ViT, low-rank updates
 pub mod backbones;
 pub mod cam;
+pub(crate) mod draws;
 pub mod functions;
 mod graph_option;
 pub mod heads;
@@ -25,8 +27,9 @@ mod sync_norm;
 pub mod weights;
 pub mod word_vectors;
 
+pub use adapter::{Layer, Lora, Tokens};
 pub use graph_option::LabelGraph;
-pub use model::{LoadSummary, Model, Part};
+pub use model::{LoadSummary, Model, Part, StageMaps};
 pub use named::Beside;
 pub use pass::{Pass, Slice};
 pub use precision::Precision;

@@ -17,11 +17,13 @@ pub struct Beside<'a> {
     pub word_vectors: Option<&'a Path>,
     /// Of a model whose head is a closure.
     pub head: Option<&'a Code>,
+    /// Of a model whose adapter is a closure.
+    pub adapter: Option<&'a Code>,
 }
 
 impl<'a> Beside<'a> {
     /// Nothing is named.
-    pub const NONE: Beside<'static> = Beside { module: None, word_vectors: None, head: None };
+    pub const NONE: Beside<'static> = Beside { module: None, word_vectors: None, head: None, adapter: None };
 
     /// The module alone.
     pub fn module(path: &'a Path) -> Self {

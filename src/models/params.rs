@@ -6,6 +6,7 @@ use std::fmt::Display;
 
 use tch::{Device, Kind, Tensor};
 
+use super::draws::{Draw, Kind as DrawKind, drawn};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -267,7 +268,15 @@ impl<'a> Scope<'a> {
 
     /// A weight of independent normal numbers.
     pub fn normal(&self, leaf: &str, shape: &[i64], deviation: f64) -> Result<Tensor> {
-        self.random(leaf, shape, |name| torch::normal(self.seed, name, shape, deviation))
+        self.random(leaf, shape, |name| {
+            drawn(self.draw(name, shape, DrawKind::Normal, deviation), || {
+                torch::normal(self.seed, name, shape, deviation)
+            })
+        })
+    }
+
+    fn draw(&self, name: &str, shape: &[i64], kind: DrawKind, scale: f64) -> Draw {
+        Draw { seed: self.seed, name: name.to_string(), shape: shape.to_vec(), kind, scale: scale.to_bits() }
     }
 
     fn random(&self, leaf: &str, shape: &[i64], draw: impl FnOnce(&str) -> Result<Tensor>) -> Result<Tensor> {
@@ -280,7 +289,9 @@ impl<'a> Scope<'a> {
 
     /// A weight of independent numbers, uniform in ±`bound`.
     pub fn uniform(&self, leaf: &str, shape: &[i64], bound: f64) -> Result<Tensor> {
-        self.random(leaf, shape, |name| torch::uniform(self.seed, name, shape, bound))
+        self.random(leaf, shape, |name| {
+            drawn(self.draw(name, shape, DrawKind::Uniform, bound), || torch::uniform(self.seed, name, shape, bound))
+        })
     }
 
     /// A weight `[out, in]`, uniform in ±√(6 / (in + out)) (Glorot and Bengio 2010, as `xavier_uniform_` with gain 1).

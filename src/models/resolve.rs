@@ -1,8 +1,9 @@
 //! Checks a specification and writes its defaults out.
 
 use super::weights::{Found, Places};
-use super::{LabelGraph, ModelSpec, backbones, heads};
+use super::{LabelGraph, Lora, ModelSpec, backbones, heads};
 use crate::error::{Error, Result};
+use crate::options::Options;
 
 impl ModelSpec {
     /// The file of the initial weights, downloaded if need be; none for random ones.
@@ -82,10 +83,10 @@ impl ModelSpec {
         let needless = |option: &str| {
             Err(Error::argument(format!("head \"{}\" takes no {option}", head.name)).about_name(head.name))
         };
-        if self.word_vectors.is_some() && !head.needs_words {
+        if self.word_vectors.is_some() && !head.needs_words && self.adapter.is_none() {
             return needless("word_vectors");
         }
-        if self.graph.is_some() && !head.needs_graph {
+        if self.graph.is_some() && !head.needs_graph && self.adapter.is_none() {
             return needless("graph");
         }
         if kind.from_file && self.path.is_none() {
@@ -98,14 +99,29 @@ impl ModelSpec {
                 .about_name(kind.name)
                 .with_help("they are those of backbone \"torchscript\"; a file of weights is given as weights"));
         }
+        let lora = match self.lora.clone() {
+            Some(lora) => {
+                lora.check("lora")?;
+                let mut on = lora.on;
+                on.sort_unstable();
+                on.dedup();
+                if on.is_empty() {
+                    return Err(Error::argument("lora needs at least one layer in on. Got [] instead.")
+                        .with_help("on: [\"qkv\", \"proj\", \"fc1\", \"fc2\"] are all layers of a block"));
+                }
+                Some(Lora { on, ..lora })
+            }
+            None => None,
+        };
         // Runs of heads that do not read the shares are named without them.
-        let graph = self.graph.clone().map(|graph| match head.needs_shares {
+        let graph = self.graph.clone().map(|graph| match head.needs_shares || self.adapter.is_some() {
             true => graph,
             false => LabelGraph { shares: vec![], ..graph },
         });
         Ok(ModelSpec {
             head_options,
             graph,
+            lora,
             freeze,
             frozen: false,
             image_size: Some(image_size),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::adapter::Lora;
 use super::functions::Code;
 use super::graph_option::LabelGraph;
 use super::heads::HeadValue;
@@ -56,6 +57,12 @@ pub struct ModelSpec {
     /// For heads that read a label graph.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graph: Option<LabelGraph>,
+    /// The function of a script that changes a vision transformer's tokens before each block, by the hash of its code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Code>,
+    /// Low-rank updates of a vision transformer's linear layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<Lora>,
     /// The file of a backbone that is read from one (`"torchscript"`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -82,9 +89,17 @@ impl Normalise {
 }
 
 impl ModelSpec {
-    /// The parts that are functions of this process, and so cannot be built in another.
-    pub fn functions(&self) -> impl Iterator<Item = &Code> {
-        self.head_code.iter()
+    /// The number of first stages whose output for a picture never changes, so that it can be computed once: the frozen ones,
+    /// unless something in them is trained.
+    pub fn fixed_stages(&self) -> usize {
+        if self.adapter.is_some() || self.lora.is_some() { 0 } else { self.freeze }
+    }
+
+    /// The parts that are functions of this process, and so cannot be built in another, each with its option.
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Code)> {
+        [("head", &self.head_code), ("adapter", &self.adapter)]
+            .into_iter()
+            .filter_map(|(key, code)| Some((key, code.as_ref()?)))
     }
 
     /// The files beside a model's own that it needs: a module, word vectors.
@@ -113,6 +128,8 @@ impl Default for ModelSpec {
             head_options: BTreeMap::new(),
             word_vectors: None,
             graph: None,
+            adapter: None,
+            lora: None,
             path: None,
             features: None,
         }

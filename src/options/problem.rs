@@ -32,6 +32,10 @@ impl Problem {
                 "a boolean" => "true or false".into(),
                 "a sequence" => "an array".into(),
                 other if other.starts_with("struct ") => "a map".into(),
+                other if other.starts_with("internally tagged enum ") => {
+                    "a name, or a map of its name and its options, as #{name: \"...\"}".into()
+                }
+                "string or map" | "map with a single key" | "variant identifier" => "a name".into(),
                 other => other.to_string(),
             },
         }
@@ -61,6 +65,10 @@ impl Error for Problem {
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
         Problem::Type(expected.to_string())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Problem::Other(format!("a map with the key {field}"))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {

@@ -2,6 +2,7 @@
 
 use super::svg::{Anchor, Style, Svg, Text};
 use super::{text, theme};
+use crate::error::{Error, Result};
 
 /// Maps values to positions between the two ends of an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,6 +80,51 @@ impl Axis {
     /// About `count` round values within the axis.
     pub fn ticks(&self, count: usize) -> Vec<f64> {
         if self.log { log_ticks(self.lo, self.hi, count) } else { ticks(self.lo, self.hi, count) }
+    }
+}
+
+/// How an axis is chosen: by the options `x_min`, `x_max` and `log_x` of a figure, or those of y.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    pub figure: &'a str,
+    /// `x` or `y`.
+    pub name: char,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub log: bool,
+    /// Whether there is air around the data where no limit is given.
+    pub air: bool,
+}
+
+impl Limits<'_> {
+    /// The axis for data from `lo` to `hi`.
+    ///
+    /// Errors: limits the wrong way round or not finite; 0 or less on a log axis.
+    pub fn axis(&self, (lo, hi): (f64, f64)) -> Result<Axis> {
+        let Limits { figure, name, .. } = self;
+        let (from, to) = (self.min.unwrap_or(lo), self.max.unwrap_or(hi));
+        let asked = self.min.is_some() || self.max.is_some();
+        if !from.is_finite() || !to.is_finite() || (asked && from >= to) {
+            return Err(Error::argument(format!(
+                "the {name}_min of {figure} must be below its {name}_max; got {from} and {to}"
+            )));
+        }
+        if self.log {
+            if from <= 0.0 {
+                return Err(Error::argument(format!(
+                    "with log_{name}: true, the {name}_min of {figure} must be above 0; got {from}"
+                )));
+            }
+            let padded = if self.air { Axis::log_padded(from, to) } else { Axis::log(from, to) };
+            return Ok(Axis::log(self.min.unwrap_or(padded.lo()), self.max.unwrap_or(padded.hi())));
+        }
+        let padded = if self.air { Axis::neat(from, to, 6) } else { Axis::exact(from, to) };
+        Ok(Axis::exact(self.min.unwrap_or(padded.lo()), self.max.unwrap_or(padded.hi())))
+    }
+
+    /// Whether the axis has a place for a value, limits aside.
+    pub fn takes(&self, value: f64) -> bool {
+        value.is_finite() && !(self.log && value <= 0.0)
     }
 }
 

@@ -1,10 +1,12 @@
-//! Bars in groups, with error bars: ablation tables.
+//! Bars in groups or stacks, with error bars: ablation tables.
 
 use serde::{Deserialize, Serialize};
 
-use super::axes::{self, Axis, Frame};
+use super::axes::{self, Axis, Frame, Limits};
+use super::categories::Categories;
 use super::colours::{Colour, qualitative};
 use super::figure::Figure;
+use super::legend::Legend;
 use super::svg::{Anchor, Style, Svg, Text};
 use super::{text, theme, titles, validate};
 use crate::error::{Error, Result};
@@ -42,8 +44,14 @@ crate::options! {
         pub width: Option<f64> = None;
         /// pixels
         pub height: Option<f64> = None;
+        /// below the names of the groups
+        pub x_label: String = String::new();
         /// above the vertical axis
         pub y_label: String = String::new();
+        /// the series on top of each other instead of side by side; values below 0 are stacked downwards
+        pub stacked: bool = false;
+        /// logarithmic vertical axis
+        pub log_y: bool = false;
         /// where the vertical axis begins; () fits the data
         pub y_min: Option<f64> = None;
         /// where it ends; () fits the data
@@ -52,54 +60,50 @@ crate::options! {
         pub mark: Mark = Mark::Bar;
         /// write the numbers above the marks where they fit
         pub numbers: bool = true;
-        /// decimals of the numbers
-        pub decimals: usize = 1;
+        /// decimals of the numbers; () is 1, and 0 where all are whole
+        pub decimals: Option<usize> = None;
         /// place of the first series' colour in the palette
         pub first_colour: usize = 0;
     }
 }
 
-const FIGURE: &str = "bars";
-const MOST_GROUPS: usize = 200;
+const FIGURE: &str = "bar";
+const MOST_GROUPS: usize = 1000;
 const MOST_SERIES: usize = 20;
 
-/// Draws `series` side by side in each of `groups`, with the names of the groups below.
+/// Draws `series` side by side in each of `groups`, or on top of each other, with the names of the groups below. Values
+/// that are not finite, or not positive on a log axis, have no bar, and a note counts them.
 ///
 /// Errors: Argument for lengths that disagree, none or too many of either, no finite value, negative errors, limits
-/// the wrong way round.
+/// the wrong way round, stacks of dots or on a log axis.
 pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> Result<Figure> {
-    validate::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
-    validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
-    for s in series {
-        let why = format!("one per group, in series \"{}\"", s.name);
-        validate::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
-        if let Some(errors) = &s.errors {
-            validate::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;
-            if let Some(e) = errors.iter().find(|e| **e < 0.0) {
-                let error = Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e} in \"{}\"", s.name));
-                return Err(error.about_name(&s.name));
-            }
-        }
-    }
-    let axis = axis(series, options)?;
-    let slots = (groups.len() * (series.len() + 1)) as f64;
+    check(groups, series, options)?;
+    let limits =
+        Limits { figure: FIGURE, name: 'y', min: options.y_min, max: options.y_max, log: options.log_y, air: true };
+    let pieces = pieces(groups.len(), series, options.stacked);
+    let axis = axis(&pieces, limits, options)?;
+    let slots = (groups.len() * if options.stacked { 2 } else { series.len() + 1 }) as f64;
     let width = validate::size(FIGURE, "width", options.width, (slots * 34.0 + 120.0).clamp(420.0, 1400.0))?;
     let height = validate::size(FIGURE, "height", options.height, 400.0)?;
     let y_ticks = axis.ticks(((height / 65.0) as usize).clamp(3, 8));
     let left = axes::room_left(&y_ticks);
+    let (below, left, slot) = Categories::beside(groups, left, width, height);
     let inner = width - left - theme::MARGIN;
-    let slot = inner / groups.len() as f64;
-    let below = Below::new(groups, slot, height);
-    let legend = Legend::new(series, width, options.first_colour);
+    let names: Vec<&str> = series.iter().map(|s| s.name.as_str()).collect();
+    let legend = Legend::new(&names, width, options.first_colour);
     let header = titles::header_height(&options.title, &options.subtitle, width);
     let top = header + legend.height + if options.y_label.is_empty() { 10.0 } else { 24.0 };
-    let notes = match options.mark {
-        Mark::Bar if axis.lo() > 0.0 => {
-            format!("The bars begin at {}, not at 0.", axes::tick_labels(&[axis.lo()])[0])
-        }
-        _ => String::new(),
+    let begin = (options.mark == Mark::Bar && axis.lo() > 0.0 && !options.log_y)
+        .then(|| format!("The bars begin at {}, not at 0.", axes::tick_labels(&[axis.lo()])[0]));
+    let missing = match pieces.iter().filter(|p| !limits.takes(p.value)).count() {
+        0 => None,
+        1 => Some("1 value is missing or has no place on the axis.".to_string()),
+        count => Some(format!("{count} values are missing or have no place on the axis.")),
     };
-    let bottom = below.height + titles::notes_height(&notes, width) + 10.0;
+    let notes: Vec<String> = begin.into_iter().chain(missing).chain(below.note()).collect();
+    let notes = notes.join(" ");
+    let named = if options.x_label.is_empty() { 0.0 } else { 20.0 };
+    let bottom = below.height + named + titles::notes_height(&notes, width) + 10.0;
     let frame = Frame { left, top, width: inner, height: height - top - bottom, x: Axis::exact(0.0, 1.0), y: axis };
     if frame.height < 40.0 || inner < 40.0 {
         let error = Error::argument(format!("{FIGURE} has no room beside its labels at {width} × {height} px"));
@@ -110,59 +114,119 @@ pub fn bars(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> R
     legend.draw(&mut svg, y);
     frame.draw_y(&mut svg, &y_ticks, &options.y_label);
     let marks = Marks::new(series, slot, options);
-    for g in 0..groups.len() {
-        for (s, one) in series.iter().enumerate() {
-            let error = one.errors.as_ref().map_or(0.0, |e| e[g]);
-            marks.draw(&mut svg, &frame, (g, s), one.values[g], error, options.mark);
-        }
+    for piece in pieces.iter().filter(|p| limits.takes(p.value)) {
+        marks.draw(&mut svg, &frame, piece);
     }
-    let base = frame.at(0.0, if axis.lo() < 0.0 { 0.0 } else { axis.lo() }).1;
+    let base = frame.at(0.0, if axis.lo() < 0.0 { 0.0 } else { axis.lo() }).1.clamp(frame.top, frame.bottom());
     svg.line((left, base), (frame.right(), base), Style::stroke(theme::AXIS, 1.0));
     below.draw(&mut svg, &frame, slot);
+    let text = Text::new(&options.x_label, theme::LABEL).colour(theme::MUTED).anchor(Anchor::Middle);
+    svg.text(left + inner / 2.0, frame.bottom() + below.height + 10.0, text);
     titles::notes(&mut svg, &notes, height - titles::notes_height(&notes, width) - 10.0, width);
     Ok(svg.finish(if options.title.is_empty() { FIGURE } else { &options.title }))
 }
 
-fn axis(series: &[BarSeries], options: &BarsOptions) -> Result<Axis> {
-    let ends = series.iter().flat_map(|s| {
-        s.values.iter().enumerate().flat_map(|(g, v)| {
-            let e = s.errors.as_ref().map_or(0.0, |e| e[g]);
-            let e = if e.is_finite() { e } else { 0.0 };
-            [v - e, v + e]
-        })
+fn check(groups: &[String], series: &[BarSeries], options: &BarsOptions) -> Result<()> {
+    validate::count(FIGURE, "group", groups.len(), MOST_GROUPS)?;
+    validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
+    for s in series {
+        let of = if s.name.is_empty() { String::new() } else { format!(", in series \"{}\"", s.name) };
+        let why = format!("one per group{of}");
+        validate::length(FIGURE, "values", s.values.len(), groups.len(), &why)?;
+        if let Some(errors) = &s.errors {
+            validate::length(FIGURE, "errors", errors.len(), groups.len(), &why)?;
+            if let Some(e) = errors.iter().find(|e| **e < 0.0) {
+                let error = Error::argument(format!("{FIGURE} needs errors of 0 or more; got {e}{of}"));
+                return Err(error.about_name(&s.name));
+            }
+        }
+    }
+    // A segment of a stack is as long as its value only where 0 is its beginning and lengths add up.
+    match () {
+        () if options.stacked && options.mark == Mark::Dot => {
+            Err(Error::argument(format!("{FIGURE} cannot stack dots; leave out stacked or mark")))
+        }
+        () if options.stacked && options.log_y => {
+            Err(Error::argument(format!("{FIGURE} cannot stack on a logarithmic axis; leave out stacked or log_y")))
+        }
+        () => Ok(()),
+    }
+}
+
+/// One bar, segment or dot: from `base` to `end`.
+struct Piece {
+    group: usize,
+    series: usize,
+    value: f64,
+    base: f64,
+    end: f64,
+    error: f64,
+}
+
+impl Piece {
+    fn whiskers(&self) -> (f64, f64) {
+        let error = if self.error > 0.0 && self.error.is_finite() { self.error } else { 0.0 };
+        (self.end - error, self.end + error)
+    }
+}
+
+fn pieces(groups: usize, series: &[BarSeries], stacked: bool) -> Vec<Piece> {
+    let mut pieces = Vec::with_capacity(groups * series.len());
+    for group in 0..groups {
+        let (mut above, mut below) = (0.0, 0.0);
+        for (index, one) in series.iter().enumerate() {
+            let value = one.values[group];
+            let error = one.errors.as_ref().map_or(0.0, |e| e[group]);
+            let height = if value < 0.0 { &mut below } else { &mut above };
+            let base = if stacked { *height } else { 0.0 };
+            if value.is_finite() {
+                *height += value;
+            }
+            pieces.push(Piece { group, series: index, value, base, end: base + value, error });
+        }
+    }
+    pieces
+}
+
+fn axis(pieces: &[Piece], limits: Limits<'_>, options: &BarsOptions) -> Result<Axis> {
+    let shown = pieces.iter().filter(|p| limits.takes(p.value));
+    let ends = shown.flat_map(|p| {
+        let (lo, hi) = p.whiskers();
+        // An error bar that goes below 0 is cut on a log axis.
+        [if options.log_y && lo <= 0.0 { p.end } else { lo }, hi]
     });
     let (mut lo, mut hi) = validate::range(FIGURE, "values", ends)?;
+    if options.log_y {
+        return limits.axis((lo, hi));
+    }
     if options.mark == Mark::Bar {
         (lo, hi) = (lo.min(0.0), hi.max(0.0));
     }
-    let (from, to) = (options.y_min.unwrap_or(lo), options.y_max.unwrap_or(hi));
-    let asked = options.y_min.is_some() || options.y_max.is_some();
-    if !from.is_finite() || !to.is_finite() || (asked && from >= to) {
-        return Err(Error::argument(format!("the y_min of {FIGURE} must be below its y_max; got {from} and {to}")));
-    }
-    // Room for the numbers above.
-    let air = (to - from) * 0.08;
+    // Room for the numbers above; bars begin at 0.
+    let exact = Limits { air: false, ..limits }.axis((lo, hi))?;
+    let air = (exact.hi() - exact.lo()) * 0.08;
     let below = if options.mark == Mark::Bar && lo == 0.0 { 0.0 } else { air };
-    Ok(Axis::exact(options.y_min.unwrap_or(from - below), options.y_max.unwrap_or(to + air)))
+    Ok(Axis::exact(options.y_min.unwrap_or(exact.lo() - below), options.y_max.unwrap_or(exact.hi() + air)))
 }
 
 /// The marks of one figure: their width, and the format of their numbers.
-struct Marks {
+struct Marks<'a> {
     slot: f64,
     bar: f64,
     first: f64,
     font: f64,
     decimals: usize,
-    first_colour: usize,
+    options: &'a BarsOptions,
 }
 
-impl Marks {
-    fn new(series: &[BarSeries], slot: f64, options: &BarsOptions) -> Self {
-        let count = series.len() as f64;
+impl<'a> Marks<'a> {
+    fn new(series: &[BarSeries], slot: f64, options: &'a BarsOptions) -> Self {
+        let count = if options.stacked { 1.0 } else { series.len() as f64 };
         let bar = (slot * 0.8 / count).min(56.0);
-        let decimals = options.decimals.min(9);
-        let all = series.iter().flat_map(|s| &s.values).filter(|v| v.is_finite());
-        let wide = all.map(|v| text::width(&format!("{v:.decimals$}"), 1.0, false)).fold(0.1, f64::max);
+        let all = || series.iter().flat_map(|s| &s.values).filter(|v| v.is_finite());
+        let usual = usize::from(all().any(|v| v.fract() != 0.0));
+        let decimals = options.decimals.unwrap_or(usual).min(9);
+        let wide = all().map(|v| text::width(&format!("{v:.decimals$}"), 1.0, false)).fold(0.1, f64::max);
         let room = if options.mark == Mark::Dot { bar.max(slot * 0.9 / count) } else { bar };
         let font = ((room - 2.0) / wide).min(theme::TICK);
         Marks {
@@ -171,40 +235,49 @@ impl Marks {
             first: (slot - bar * count) / 2.0,
             font: if options.numbers && font >= 6.0 { font } else { 0.0 },
             decimals,
-            first_colour: options.first_colour,
+            options,
         }
     }
 
-    fn draw(&self, svg: &mut Svg, frame: &Frame, (g, s): (usize, usize), value: f64, error: f64, mark: Mark) {
-        if !value.is_finite() {
-            return;
-        }
-        let colour = qualitative(self.first_colour + s);
-        let x = frame.left + g as f64 * self.slot + self.first + s as f64 * self.bar;
-        let middle = x + self.bar / 2.0;
-        let px = |v: f64| frame.at(0.0, v).1.clamp(frame.top - 2.0, frame.bottom() + 2.0);
-        let y = px(value);
-        match mark {
+    fn draw(&self, svg: &mut Svg, frame: &Frame, piece: &Piece) {
+        let Marks { options, bar, .. } = *self;
+        let colour = qualitative(options.first_colour + piece.series);
+        let place = if options.stacked { 0.0 } else { piece.series as f64 };
+        let x = frame.left + piece.group as f64 * self.slot + self.first + place * bar;
+        let middle = x + bar / 2.0;
+        let px = |v: f64| {
+            // A value without a place on a log axis is below it.
+            let y = frame.at(0.0, v).1;
+            if y.is_nan() { frame.bottom() } else { y.clamp(frame.top - 2.0, frame.bottom() + 2.0) }
+        };
+        let (y, base) = (px(piece.end), px(if options.stacked { piece.base } else { 0.0f64.max(frame.y.lo()) }));
+        match options.mark {
             Mark::Bar => {
-                let base = px(0.0f64.max(frame.y.lo()));
-                let gap = (self.bar * 0.08).min(2.0);
-                svg.rect(x + gap, y.min(base), self.bar - 2.0 * gap, (y - base).abs(), Style::fill(colour));
+                let gap = (bar * 0.08).min(2.0);
+                svg.rect(x + gap, y.min(base), bar - 2.0 * gap, (y - base).abs(), Style::fill(colour));
             }
             Mark::Dot => svg.circle(middle, y, 4.5, Style::fill(colour)),
         }
-        let mut above = y - if mark == Mark::Dot { 5.0 } else { 0.0 };
-        if error > 0.0 && error.is_finite() {
-            let (hi, lo) = (px(value + error), px(value - error));
-            above = above.min(hi);
-            let ink = if mark == Mark::Bar { theme::INK } else { colour };
-            self.whisker(svg, middle, hi, lo, ink);
+        let mut above = y - if options.mark == Mark::Dot { 5.0 } else { 0.0 };
+        let (lo, hi) = piece.whiskers();
+        if lo < hi {
+            above = above.min(px(hi));
+            let ink = if options.mark == Mark::Bar { theme::INK } else { colour };
+            self.whisker(svg, middle, px(hi), px(lo), ink);
         }
         if self.font > 0.0 {
-            let label = format!("{value:.0$}", self.decimals).replace('-', "−");
-            let below = mark == Mark::Bar && value < 0.0;
-            let y = if below { px(value - error.max(0.0)) + 5.0 + self.font * 0.75 } else { above - 5.0 };
-            let text = Text::new(&label, self.font).colour(theme::INK).anchor(Anchor::Middle).halo(2.0);
-            svg.text(middle, y, text);
+            let label = format!("{:.1$}", piece.value, self.decimals).replace('-', "−");
+            let text = Text::new(&label, self.font).anchor(Anchor::Middle);
+            if options.stacked {
+                if (y - base).abs() >= self.font * 1.4 {
+                    let ink = if colour.lightness() < 0.66 { theme::PAPER } else { theme::INK };
+                    svg.text(middle, (y + base) / 2.0, text.colour(ink).centred());
+                }
+                return;
+            }
+            let below = options.mark == Mark::Bar && piece.value < 0.0;
+            let y = if below { px(lo) + 5.0 + self.font * 0.75 } else { above - 5.0 };
+            svg.text(middle, y, text.colour(theme::INK).halo(2.0));
         }
     }
 
@@ -214,82 +287,5 @@ impl Marks {
         svg.line((x, hi), (x, lo), pen);
         svg.line((x - half, hi), (x + half, hi), pen);
         svg.line((x - half, lo), (x + half, lo), pen);
-    }
-}
-
-/// The names of the groups: level if they fit, slanted otherwise.
-struct Below {
-    lines: Vec<Vec<String>>,
-    slanted: bool,
-    height: f64,
-}
-
-impl Below {
-    fn new(groups: &[String], slot: f64, height: f64) -> Self {
-        let limit = (slot - 6.0).max(1.0);
-        let lines: Vec<Vec<String>> = groups.iter().map(|g| text::wrap(g, theme::LABEL, false, limit)).collect();
-        let cut = lines.iter().flatten().any(|l| l.ends_with('…'));
-        let most = lines.iter().map(Vec::len).max().unwrap_or(1);
-        if !cut && most <= 3 {
-            return Below { lines, slanted: false, height: 10.0 + most as f64 * theme::LABEL * 1.25 };
-        }
-        let limit = height * 0.4;
-        let lines: Vec<Vec<String>> = groups.iter().map(|g| vec![text::fit(g, theme::TICK, false, limit)]).collect();
-        let longest = lines.iter().map(|l| text::width(&l[0], theme::TICK, false)).fold(0.0, f64::max);
-        Below { lines, slanted: true, height: longest * 0.71 + 22.0 }
-    }
-
-    fn draw(&self, svg: &mut Svg, frame: &Frame, slot: f64) {
-        for (g, lines) in self.lines.iter().enumerate() {
-            let x = frame.left + (g as f64 + 0.5) * slot;
-            for (i, line) in lines.iter().enumerate() {
-                match self.slanted {
-                    true => {
-                        let text = Text::new(line, theme::TICK).anchor(Anchor::End).rotated(-45.0).centred();
-                        svg.text(x + 3.0, frame.bottom() + 10.0, text);
-                    }
-                    false => {
-                        let y = frame.bottom() + 16.0 + i as f64 * theme::LABEL * 1.25;
-                        svg.text(x, y, Text::new(line, theme::LABEL).anchor(Anchor::Middle));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The names and colours of the series, in the order of the bars; empty for a single series.
-struct Legend {
-    names: Vec<String>,
-    places: Vec<(f64, f64)>,
-    first_colour: usize,
-    height: f64,
-}
-
-impl Legend {
-    fn new(series: &[BarSeries], width: f64, first_colour: usize) -> Self {
-        if series.len() < 2 {
-            return Legend { names: Vec::new(), places: Vec::new(), first_colour, height: 0.0 };
-        }
-        let (mut x, mut y) = (theme::MARGIN, 0.0);
-        let mut places = Vec::new();
-        let names: Vec<String> = series.iter().map(|s| text::fit(&s.name, theme::LABEL, false, width * 0.7)).collect();
-        for name in &names {
-            let wide = 16.0 + text::width(name, theme::LABEL, false) + 18.0;
-            if x + wide > width - theme::MARGIN && x > theme::MARGIN {
-                (x, y) = (theme::MARGIN, y + theme::LABEL * 1.6);
-            }
-            places.push((x, y));
-            x += wide;
-        }
-        Legend { names, places, first_colour, height: y + theme::LABEL * 1.6 + 4.0 }
-    }
-
-    fn draw(&self, svg: &mut Svg, top: f64) {
-        for (s, (x, y)) in self.places.iter().enumerate() {
-            let y = top + y + theme::LABEL * 0.6;
-            svg.rect(*x, y - 5.0, 10.0, 10.0, Style::fill(qualitative(self.first_colour + s)).round(2.0));
-            svg.text(x + 15.0, y, Text::new(&self.names[s], theme::LABEL).centred());
-        }
     }
 }

@@ -8,9 +8,11 @@ use image::ImageEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use resvg::{tiny_skia, usvg};
 
+use super::pdf;
 use super::terminal::{self, Words};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::tables::Table;
 
 /// An SVG document and its size in px.
 ///
@@ -21,6 +23,7 @@ pub struct Figure {
     width: u32,
     height: u32,
     title: String,
+    table: Option<Table>,
 }
 
 /// Pixels of a PNG per px of the figure.
@@ -30,7 +33,17 @@ const MOST_PIXELS: f64 = 100e6;
 
 impl Figure {
     pub(super) fn new(svg: String, width: u32, height: u32, title: &str) -> Self {
-        Figure { svg, width, height, title: title.to_string() }
+        Figure { svg, width, height, title: title.to_string(), table: None }
+    }
+
+    /// The same figure with the numbers that it shows.
+    pub fn with_table(self, table: Table) -> Self {
+        Figure { table: Some(table), ..self }
+    }
+
+    /// The numbers that the figure shows, if it computed any.
+    pub fn table(&self) -> Option<&Table> {
+        self.table.as_ref()
     }
 
     /// The document's text.
@@ -53,8 +66,8 @@ impl Figure {
         &self.title
     }
 
-    /// Writes `path`, as PNG (two pixels per px) or SVG by its ending. Parent folders are created, and an older file is
-    /// replaced only on success.
+    /// Writes `path`, as PNG (two pixels per px), SVG or PDF by its ending. Parent folders are created, and an older file
+    /// is replaced only on success.
     ///
     /// Errors: Argument for another ending, Io where the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
@@ -63,13 +76,20 @@ impl Figure {
         match ending.as_deref() {
             Some("png") => files::write(path, &self.png(SCALE)?),
             Some("svg") => files::write(path, self.svg.as_bytes()),
+            Some("pdf") => files::write(path, &self.pdf()?),
             _ => {
                 let came = ending.map_or_else(|| "has no ending".to_string(), |e| format!("ends in .{e}"));
-                let what = format!("a figure is saved as .png or .svg; \"{}\" {came}", path.display());
+                let what = format!("a figure is saved as .png, .svg or .pdf; \"{}\" {came}", path.display());
                 let help = format!("try \"{}\"", path.with_extension("png").display());
                 Err(Error::argument(what).about_file(path).with_help(help))
             }
         }
+    }
+
+    /// The bytes of a PDF of one page, exactly as large as the figure (1 px is 1/96 inch, as in CSS). Text is text, in
+    /// embedded subsets of DejaVu Sans; shapes remain vectors. Without a date, so that equal figures are equal files.
+    pub fn pdf(&self) -> Result<Vec<u8>> {
+        pdf::of(&self.svg)
     }
 
     /// The bytes of a PNG, `scale` pixels per px.

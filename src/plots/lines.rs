@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::axes::{self, Axis, Frame};
+use super::axes::{self, Axis, Frame, Limits};
 use super::colours::qualitative;
 use super::figure::Figure;
 use super::svg::{Style, Svg, Text};
@@ -40,6 +40,10 @@ crate::options! {
         pub log_x: bool = false;
         /// logarithmic vertical axis
         pub log_y: bool = false;
+        /// where the horizontal axis begins; () fits the data
+        pub x_min: Option<f64> = None;
+        /// where it ends; () fits the data
+        pub x_max: Option<f64> = None;
         /// where the vertical axis begins; () fits the data
         pub y_min: Option<f64> = None;
         /// where it ends; () fits the data
@@ -49,7 +53,7 @@ crate::options! {
     }
 }
 
-const FIGURE: &str = "lines";
+const FIGURE: &str = "plot";
 const MOST_SERIES: usize = 40;
 const MOST_POINTS: usize = 10_000_000;
 /// Longer lines are thinned to the minimum and maximum of each stretch, which looks the same.
@@ -61,7 +65,8 @@ const STRETCHES: usize = 1000;
 pub fn lines(series: &[Series], options: &LinesOptions) -> Result<Figure> {
     validate::count(FIGURE, "series", series.len(), MOST_SERIES)?;
     let shown: Vec<Line> = series.iter().map(|s| Line::new(s, options)).collect::<Result<_>>()?;
-    let (x, y) = (axis_x(&shown, options)?, axis_y(&shown, options)?);
+    let (x, y) = limits(options);
+    let (x, y) = (axis_x(&shown, x)?, axis_y(&shown, y)?);
     let width = validate::size(FIGURE, "width", options.width, 760.0)?;
     let height = validate::size(FIGURE, "height", options.height, 440.0)?;
     let whole = shown.iter().all(|l| l.runs.iter().flatten().all(|p| p.0.fract() == 0.0));
@@ -117,17 +122,18 @@ impl Line {
             validate::length(FIGURE, "lower band values", lo.len(), s.x.len(), &why)?;
             validate::length(FIGURE, "upper band values", hi.len(), s.x.len(), &why)?;
         }
-        let has_place = |x: f64, y: f64| {
-            x.is_finite() && y.is_finite() && !(options.log_x && x <= 0.0) && !(options.log_y && y <= 0.0)
-        };
+        let (limits_x, limits_y) = limits(options);
+        let has_place = |x: f64, y: f64| limits_x.takes(x) && limits_y.takes(y);
+        // Points beyond the limits of x are left out; lines are cut at those of y when they are drawn.
+        let within = |x: f64| options.x_min.is_none_or(|min| x >= min) && options.x_max.is_none_or(|max| x <= max);
         let points: Vec<(f64, f64)> = s.x.iter().copied().zip(s.y.iter().copied()).collect();
         let left_out = points.iter().filter(|(x, y)| x.is_finite() && y.is_finite() && !has_place(*x, *y)).count();
-        let runs = split(&points, |p| has_place(p.0, p.1)).into_iter().map(thin).collect();
+        let runs = split(&points, |p| has_place(p.0, p.1) && within(p.0)).into_iter().map(thin).collect();
         let band = s.band.as_ref().map_or(Vec::new(), |(lo, hi)| {
             let all: Vec<(f64, f64, f64)> =
                 s.x.iter().zip(lo).zip(hi).map(|((x, lo), hi)| (*x, lo.min(*hi), lo.max(*hi))).collect();
             let every = all.len().div_ceil(2 * STRETCHES).max(1);
-            let runs = split(&all, |p| has_place(p.0, p.1) && has_place(p.0, p.2));
+            let runs = split(&all, |p| has_place(p.0, p.1) && has_place(p.0, p.2) && within(p.0));
             runs.into_iter().map(|r| r.into_iter().step_by(every).collect()).collect()
         });
         Ok(Line { runs, band, left_out })
@@ -217,32 +223,21 @@ fn inside(points: &[(f64, f64)], top: f64, bottom: f64) -> Vec<Vec<(f64, f64)>> 
     pieces
 }
 
-fn axis_x(shown: &[Line], options: &LinesOptions) -> Result<Axis> {
-    let all = shown.iter().flat_map(|l| l.runs.iter().flatten()).map(|p| p.0);
-    let (lo, hi) = validate::range(FIGURE, "points", all)?;
-    Ok(if options.log_x { Axis::log(lo, hi) } else { Axis::exact(lo, hi) })
+fn limits(options: &LinesOptions) -> (Limits<'_>, Limits<'_>) {
+    let x =
+        Limits { figure: FIGURE, name: 'x', min: options.x_min, max: options.x_max, log: options.log_x, air: false };
+    (x, Limits { name: 'y', min: options.y_min, max: options.y_max, log: options.log_y, air: true, ..x })
 }
 
-fn axis_y(shown: &[Line], options: &LinesOptions) -> Result<Axis> {
+fn axis_x(shown: &[Line], limits: Limits<'_>) -> Result<Axis> {
+    let all = shown.iter().flat_map(|l| l.runs.iter().flatten()).map(|p| p.0);
+    limits.axis(validate::range(FIGURE, "points", all)?)
+}
+
+fn axis_y(shown: &[Line], limits: Limits<'_>) -> Result<Axis> {
     let lines = shown.iter().flat_map(|l| l.runs.iter().flatten()).map(|p| p.1);
     let bands = shown.iter().flat_map(|l| l.band.iter().flatten()).flat_map(|b| [b.1, b.2]);
-    let (lo, hi) = validate::range(FIGURE, "points", lines.chain(bands))?;
-    let (from, to) = (options.y_min.unwrap_or(lo), options.y_max.unwrap_or(hi));
-    let asked = options.y_min.is_some() || options.y_max.is_some();
-    if !from.is_finite() || !to.is_finite() || (asked && from >= to) {
-        return Err(Error::argument(format!("the y_min of {FIGURE} must be below its y_max; got {from} and {to}")));
-    }
-    if options.log_y {
-        if from <= 0.0 {
-            return Err(Error::argument(format!(
-                "with log_y: true, the y_min of {FIGURE} must be above 0; got {from}"
-            )));
-        }
-        let padded = Axis::log_padded(from, to);
-        return Ok(Axis::log(options.y_min.unwrap_or(padded.lo()), options.y_max.unwrap_or(padded.hi())));
-    }
-    let padded = Axis::neat(from, to, 6);
-    Ok(Axis::exact(options.y_min.unwrap_or(padded.lo()), options.y_max.unwrap_or(padded.hi())))
+    limits.axis(validate::range(FIGURE, "points", lines.chain(bands))?)
 }
 
 fn draw_names(svg: &mut Svg, frame: &Frame, series: &[Series], shown: &[Line], longest: f64) {

@@ -21,7 +21,8 @@ mod labels;
 mod models;
 mod numbers;
 mod parameters;
-mod runs;
+mod pictures;
+pub mod runs;
 mod scripting;
 mod tensors;
 mod text;
@@ -57,6 +58,7 @@ macro_rules! words {
             &training::merge::WORD,
             &training::distill::WORD,
             &training::distill_all::WORD,
+            &training::mutual_learning::WORD,
             &evaluation::predict::WORD,
             &evaluation::predictions::WORD,
             &evaluation::evaluate::WORD,
@@ -81,6 +83,27 @@ macro_rules! words {
             &tensors::grad::WORD,
             &tensors::load_tensors::WORD,
             &tensors::save_tensors::WORD,
+            &pictures::geometry::ROTATE,
+            &pictures::geometry::SHEAR_X,
+            &pictures::geometry::SHEAR_Y,
+            &pictures::geometry::TRANSLATE_X,
+            &pictures::geometry::TRANSLATE_Y,
+            &pictures::geometry::HFLIP,
+            &pictures::geometry::VFLIP,
+            &pictures::geometry::CROP,
+            &pictures::geometry::RESIZE,
+            &pictures::colours::BRIGHTNESS,
+            &pictures::colours::CONTRAST,
+            &pictures::colours::SATURATION,
+            &pictures::colours::SHARPNESS,
+            &pictures::colours::AUTOCONTRAST,
+            &pictures::colours::EQUALIZE,
+            &pictures::colours::INVERT,
+            &pictures::colours::POSTERIZE,
+            &pictures::colours::SOLARIZE,
+            &pictures::views::RANDOM_RESIZED_CROP,
+            &pictures::views::RAND_AUGMENT,
+            &pictures::views::ERASE,
             &labels::table::WORD,
             &labels::load_table::WORD,
             &evaluation::paper_table::WORD,
@@ -89,6 +112,13 @@ macro_rules! words {
             &figures::heatmap::WORD,
             &figures::label_graph::WORD,
             &figures::plot::WORD,
+            &figures::bar::WORD,
+            &figures::scatter::WORD,
+            &figures::histogram::WORD,
+            &figures::box_plot::WORD,
+            &figures::confusion_plot::WORD,
+            &figures::reliability_diagram::WORD,
+            &figures::precision_recall_plot::WORD,
             &figures::eigenvalue_plot::WORD,
             &figures::cam::WORD,
             &figures::pictures::WORD,

@@ -2,6 +2,7 @@
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
+use super::training::rules::Rules;
 use super::values::ensemble::EnsembleValue;
 use super::values::model::ModelValue;
 use crate::error::{Error, Result};
@@ -9,9 +10,10 @@ use crate::graph::{Affinity, Cooccurrence, Partition};
 use crate::images::Dataset;
 use crate::labels::LabelTable;
 use crate::script::call::{Call, Number, Parameter};
+use crate::script::errors::Fallible;
 use crate::script::show;
 use crate::training::options::SelectOn;
-use crate::training::predict::Predictor;
+use crate::training::predict::{Predictions, Predictor, predict_with};
 
 /// An array whose items are all of one kind. `plural` names them in errors.
 fn items<T>(
@@ -177,12 +179,28 @@ pub fn split(map: &Map, call: &Call, name: &str) -> Result<Dataset> {
     expect(value, call, &format!("split \"{name}\""), "a Dataset")
 }
 
-/// A model or an ensemble.
-impl Parameter for Predictor {
+/// A model or an ensemble, with the closure of an ensemble's rule.
+pub struct Predicting {
+    pub predictor: Predictor,
+    rules: Rules,
+}
+
+impl Parameter for Predicting {
     type Value = Dynamic;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
-        predictor(&value, call)
+        Ok(Predicting {
+            predictor: predictor(&value, call)?,
+            rules: Rules::of(value.read_lock::<EnsembleValue>().as_deref()),
+        })
+    }
+}
+
+impl Predicting {
+    /// Its predictions. Other threads of the session run meanwhile.
+    pub fn predict(&self, call: &Call, dataset: &Dataset) -> Fallible<Predictions> {
+        let store = call.store();
+        self.rules.during(call, |rule| predict_with(&store, &self.predictor, dataset, rule))
     }
 }
 
@@ -194,7 +212,12 @@ pub fn predictor(value: &Dynamic, call: &Call) -> Result<Predictor> {
     if let Some(ensemble) = value.clone().try_cast::<EnsembleValue>() {
         return Ok(Predictor::Ensemble(ensemble.0));
     }
-    Err(Error::argument(format!("{} takes a Model or an Ensemble first; got {}", call.name, show::a_type(value))))
+    let error =
+        Error::argument(format!("{} takes a Model or an Ensemble first; got {}", call.name, show::a_type(value)));
+    Err(match value.is_array() {
+        true => error.with_help("merge(models, #{rule: \"mean\"}) makes one Ensemble of an array of Models"),
+        false => error,
+    })
 }
 
 /// The number of tasks of a partition.

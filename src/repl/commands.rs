@@ -6,12 +6,13 @@ use colored::Colorize;
 
 use super::highlighting::highlight;
 use super::prompt::Prompt;
-use super::{figures, last_values, pager};
-use crate::activity::{console, interrupt};
+use super::{figures, last_values, pager, variable_docs};
+use crate::activity::{console, interrupt, width};
 use crate::error::cut_names;
 use crate::files::{self, policy};
+use crate::script::library_docs::function_source;
 use crate::script::modules::STDLIB;
-use crate::script::{docs, show};
+use crate::script::{docs, show, vocabulary};
 use crate::{say, say_error};
 
 #[derive(PartialEq, Eq)]
@@ -22,9 +23,15 @@ pub enum Next {
 
 /// One line per command: its usage and its effect.
 const COMMANDS: &[(&str, &str)] = &[
-    ("?word", "the documentation of a word, a kind of value or a library (?m::f: of a function)"),
-    ("??word", "the source of a function, of a library or one's own"),
-    ("?*part*", "everything with that part in its name or its line"),
+    (
+        "?word",
+        "the documentation of a word, a kind of value, a keyword, an option or a member; of a variable its kind, value and members; of an imported library its functions (?m::f: of one)",
+    ),
+    ("??word", "the source of a function or a library, of cpsd or one's own"),
+    (
+        "?*part*",
+        "everything with that part in its name or its line, options too; ?part* and ?*part look at names alone",
+    ),
     ("?", "all words"),
     (":doc TOPIC", "as ?word: models, heads, recipes, readings, losses, datasets"),
     (":vars", "the variables and their values"),
@@ -68,8 +75,12 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
     let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     match name {
         "q" | "quit" | "exit" => return Next::Leave,
-        "help" | "h" => COMMANDS.iter().for_each(|(usage, what)| say!("  {:<16} {what}", usage.cyan())),
-        "doc" => help(prompt, rest),
+        "help" | "h" => {
+            for (usage, what) in COMMANDS {
+                say!("  {:<16} {}", usage.cyan(), docs::wrap(what, 19));
+            }
+        }
+        "doc" => document(prompt, rest),
         "vars" => vars(prompt),
         "reset" => prompt.session.reset(),
         "type" => match prompt.session.eval(rest, ":type") {
@@ -101,18 +112,27 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
 
 /// `?word`, with the first question mark taken off.
 fn help(prompt: &Prompt, word: &str) {
-    if let Some(function) = word.strip_prefix('?') {
+    if let Some(function) = word.strip_prefix('?').filter(|function| !function.is_empty()) {
         return source(prompt, function.trim());
     }
-    if word.len() > 1 && (word.starts_with('*') || word.ends_with('*')) {
-        match docs::search(word.trim_matches('*')) {
-            found if found.is_empty() => {
-                complain(&format!("nothing has \"{}\" in its name or its line", word.trim_matches('*')), None)
-            }
-            found => pager::print(found.trim_end()),
+    // A call or a text may stand for its name: ?print(), ?"string".
+    let word = word.trim_end_matches(';').trim_end_matches("()").trim_matches('"');
+    let variable = variable_docs::variable_text(prompt.session, word);
+    let library = || variable_docs::library_text(prompt.session, word);
+    if let Some(mut text) = variable.or_else(library) {
+        if vocabulary::find(word).is_some() {
+            text.push_str(&format!("\n{word} is a word of the language too: :doc {word}\n"));
         }
-        return;
+        return pager::print(text.trim_end());
     }
+    if let Some(text) = variable_docs::library_function(prompt.session, word) {
+        return say!("{}", signature_and_comment(&text));
+    }
+    document(prompt, word);
+}
+
+/// `:doc word`: the documentation, whatever variable has that name.
+fn document(prompt: &Prompt, word: &str) {
     match docs::doc(if word.is_empty() { None } else { Some(word) }) {
         Ok(text) => pager::print(text.trim_end()),
         // A function of the user's, or of an imported library, has its comment.
@@ -124,14 +144,18 @@ fn help(prompt: &Prompt, word: &str) {
 }
 
 fn source(prompt: &Prompt, word: &str) {
-    match find_source(prompt, word) {
+    if let Some(text) = variable_docs::library_source(prompt.session, word) {
+        return pager::print(&text);
+    }
+    let embedded = || STDLIB.iter().find(|(name, _)| *name == word).map(|(_, text)| text.to_string());
+    match find_source(prompt, word).or_else(embedded) {
         Some(text) => pager::print(&highlight(&text)),
-        None => match crate::script::vocabulary::find(word) {
+        None => match vocabulary::find(word) {
             Some(built_in) => {
                 let chapter = format!("{:?}", built_in.chapter).to_lowercase();
                 say!("{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation.");
             }
-            None => complain(&format!("there is no function {word} whose source could be shown"), None),
+            None => complain(&format!("there is no function or library {word} whose source could be shown"), None),
         },
     }
 }
@@ -147,14 +171,15 @@ fn find_source(prompt: &Prompt, word: &str) -> Option<String> {
     let kept = texts.iter().filter(|(name, _)| of_library(name)).map(|(_, text)| text.as_str());
     let embedded = STDLIB.iter().filter(|(name, _)| of_library(name)).map(|(_, text)| *text);
     let own: Vec<&str> = if library.is_empty() { typed.collect() } else { vec![] };
-    own.into_iter().chain(embedded).chain(kept).find_map(|text| docs::function_source(text, function))
+    own.into_iter().chain(embedded).chain(kept).find_map(|text| function_source(text, function))
 }
 
 fn signature_and_comment(text: &str) -> String {
     let comment: Vec<&str> = text.lines().filter_map(|l| l.trim_start().strip_prefix("///")).map(str::trim).collect();
     let signature = text.lines().find_map(|l| l.trim_start().strip_prefix("fn ")).unwrap_or_default();
     let signature = signature.split('{').next().unwrap_or_default().trim();
-    format!("{}\n    {}", signature.cyan().bold(), comment.join("\n    "))
+    let columns = width::of_output().map_or(100, |columns| columns.min(100));
+    width::folded(&format!("{}\n    {}", signature.cyan().bold(), comment.join("\n    ")), columns, 0)
 }
 
 fn vars(prompt: &Prompt) {
@@ -286,8 +311,6 @@ fn shell(command: &str) {
 
 fn complain(message: &str, help: Option<&str>) {
     let message = cut_names(message);
-    match help.map(cut_names) {
-        Some(help) => say_error!("{message}: {help}"),
-        None => say_error!("{message}"),
-    }
+    let text = help.map(cut_names).map_or_else(|| message.to_string(), |help| format!("{message}: {help}"));
+    say_error!("{}", width::of_errors().map_or_else(|| text.clone(), |columns| width::folded(&text, columns, 2)));
 }

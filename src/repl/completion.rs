@@ -1,15 +1,18 @@
 //! Completion: names in scope, members of receivers, option keys, names inside strings, files, commands.
 
-use rustyline::Context;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 
+use super::context::{Context, context};
 use super::highlighting::KEYWORDS;
-use super::input::{in_string, last_word};
+use super::input::{ending, in_string, last_word};
 use super::last_values::is_numbered;
+use super::texts::Texts;
 use super::{commands, infer};
+use crate::script::library_docs::library_functions;
+use crate::script::modules::embedded_names;
 use crate::script::session::Session;
-use crate::script::word::Word;
-use crate::script::{docs, show, vocabulary};
+use crate::script::tokens::is_word;
+use crate::script::{docs, option_parts, own_types, show, vocabulary};
 
 /// The names of a session, taken anew before each line.
 #[derive(Default)]
@@ -18,18 +21,29 @@ pub struct Names {
     variables: Vec<(String, String)>,
     /// Signatures of the user's functions.
     functions: Vec<String>,
+    /// The labels and the columns of the values in scope.
+    texts: Texts,
+    /// The imported libraries: the name that each was given, and its functions.
+    libraries: Vec<(String, Vec<String>)>,
     files: FilenameCompleter,
 }
 
 impl Names {
     pub fn refresh(&mut self, session: &Session) {
         self.variables.clear();
+        self.texts = Texts::default();
         for name in session.variable_names() {
             if let Some(value) = session.scope.get(&name) {
-                known(&mut self.variables, name, value, 2);
+                self.texts.add(value, DEPTH);
+                known(&mut self.variables, name, value, DEPTH);
             }
         }
         self.functions = session.function_signatures();
+        let functions = |text: &str| {
+            let all = library_functions(text).into_iter();
+            all.map(|(signature, _)| signature.split('(').next().unwrap_or_default().to_string()).collect()
+        };
+        self.libraries = session.libraries().into_iter().map(|(name, _, text)| (name, functions(&text))).collect();
     }
 
     pub fn functions(&self) -> &[String] {
@@ -42,19 +56,81 @@ impl Names {
         if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
             return kind.members.iter().map(|m| m.name()).collect();
         }
-        let name = last_word(receiver);
-        let fields = self
-            .variables
-            .iter()
-            .filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.'))
-            .filter(|field| !field.contains(['.', '[']));
-        let fields: Vec<&str> = fields.collect();
+        let fields = self.fields(receiver);
         if !fields.is_empty() {
             return fields;
         }
+        if let Some(own) = kind.as_deref().and_then(own_types::find) {
+            return own.members.iter().map(|m| m.name()).filter(|name| name.chars().all(is_word)).collect();
+        }
         vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| m.name()).collect()
     }
+
+    /// The keys of a map in scope that `receiver` ends with.
+    fn fields(&self, receiver: &str) -> Vec<&str> {
+        let name = ending(receiver, |c| is_word(c) || c == '.');
+        let fields = self.variables.iter().filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.'));
+        fields.filter(|field| !name.is_empty() && !field.contains(['.', '['])).collect()
+    }
+
+    /// The names that a string may hold, by the text before its quote: of an option or an argument that takes names, keys of a map, labels,
+    /// columns. None where it may be anything, such as a path.
+    fn inside(&self, before: &str, begun: &str) -> Vec<&str> {
+        let head = before.trim_end_matches('"').trim_end();
+        if last_word(head) == "import" {
+            return embedded_names().collect();
+        }
+        let at = context(head);
+        if let Some(receiver) = at.indexed {
+            return self.fields(receiver);
+        }
+        let word = at.call.filter(|_| !at.is_method).and_then(vocabulary::find);
+        if at.key.is_some() {
+            let path = at.path_of_value();
+            let choices = option_parts::choices(word, &path);
+            if !choices.is_empty() {
+                return choices;
+            }
+            return match path.last() {
+                Some(&"labels" | &"order") => self.texts.labels(),
+                _ => vec![],
+            };
+        }
+        let Some(call) = at.call else { return vec![] };
+        if !at.is_method {
+            let named = option_parts::arguments(call, at.argument);
+            if !named.is_empty() {
+                return named;
+            }
+        }
+        match self.parameter(call, &at) {
+            Some(name) if ["path", "file", "folder", "dir", "pattern"].iter().any(|part| name.contains(part)) => vec![],
+            Some(name) if name.contains("column") || name == "on" || call == "col" => self.texts.columns(),
+            Some(name) if name.contains("label") || name == "names" => self.texts.labels(),
+            // Labels are mostly in arrays. In other places what is typed must begin one.
+            _ if at.in_array || !begun.is_empty() => self.texts.labels(),
+            _ => vec![],
+        }
+    }
+
+    /// The name of the parameter that is being typed, from the signatures of a word or the usage of members.
+    fn parameter(&self, call: &str, at: &Context) -> Option<&'static str> {
+        let usages: Vec<&'static str> = match at.is_method {
+            true => {
+                let members = vocabulary::kinds().iter().flat_map(|kind| kind.members);
+                members.filter(|m| m.name() == call).map(|m| m.usage).collect()
+            }
+            false => vocabulary::find(call)?.signatures.to_vec(),
+        };
+        usages.into_iter().find_map(|usage| {
+            let inside = usage.split_once('(')?.1.rsplit_once(')')?.0;
+            inside.split(", ").nth(at.argument).filter(|name| !name.is_empty())
+        })
+    }
 }
+
+/// Values inside each other are looked at so deep.
+const DEPTH: usize = 2;
 
 /// Adds the kind of a value, and of the values inside it down to `depth`.
 fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, depth: usize) {
@@ -72,47 +148,6 @@ fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, d
     all.push((path, show::type_name(value)));
 }
 
-/// The names that a string may hold, by the text before its quote: `dataset("`, `backbone: "`, `import "`.
-fn names_inside(before: &str) -> Vec<&'static str> {
-    let head = before.trim_end_matches('"').trim_end();
-    let word = last_word(head.trim_end_matches(['(', ':', ' ']));
-    let call = head.ends_with('(');
-    match (word, call) {
-        ("dataset", true) => crate::images::DATASETS.iter().map(|d| d.name).collect(),
-        ("recipe", true) => crate::training::recipes::names().collect(),
-        ("model", true) | ("backbone" | "model", false) => {
-            crate::models::backbones::BACKBONES.iter().map(|b| b.name).collect()
-        }
-        ("head", false) => crate::models::heads::HEADS.iter().map(|h| h.name).collect(),
-        ("loss" | "distillation", false) => crate::losses::LOSSES.iter().map(|l| l.0).collect(),
-        ("reading", false) => crate::training::recipes::Reading::ALL.iter().map(|r| r.name()).collect(),
-        ("executor", false) => vec!["here", "slurm"],
-        ("cluster", true) => vec!["slurm"],
-        ("import", false) => crate::script::modules::embedded_names().collect(),
-        _ => vec![],
-    }
-}
-
-/// The innermost call around the cursor whose options map is open: `word(..., #{ here`.
-fn open_options(before: &str) -> Option<&'static Word> {
-    let map = before.rfind("#{")?;
-    if before[map..].contains('}') {
-        return None;
-    }
-    let (mut depth, head) = (0, &before[..map]);
-    for (i, c) in head.char_indices().rev() {
-        match c {
-            ')' | ']' | '}' => depth += 1,
-            '(' if depth == 0 => {
-                return vocabulary::find(last_word(&head[..i]));
-            }
-            '(' | '[' | '{' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
 fn pairs<'a>(names: impl IntoIterator<Item = &'a str>, prefix: &str) -> Vec<Pair> {
     let mut all: Vec<&str> = names.into_iter().filter(|n| n.starts_with(prefix)).collect();
     all.sort_unstable();
@@ -120,20 +155,36 @@ fn pairs<'a>(names: impl IntoIterator<Item = &'a str>, prefix: &str) -> Vec<Pair
     all.into_iter().map(|n| Pair { display: n.to_string(), replacement: n.to_string() }).collect()
 }
 
+/// The keys of the options map in which a key is expected, if `before` ends in one.
+fn option_keys(before: &str) -> Option<Vec<&'static str>> {
+    let at = context(before);
+    if !at.in_map || at.key.is_some() || !before.trim_end().ends_with(['{', ',']) {
+        return None;
+    }
+    let keys: Vec<&str> = match at.path.is_empty() {
+        true => {
+            let options = at.call.filter(|_| !at.is_method).and_then(vocabulary::find)?.options.as_ref()?;
+            (options.docs)().into_iter().map(|doc| doc.key).collect()
+        }
+        false => option_parts::parts(&at.path).into_iter().map(|part| part.key).collect(),
+    };
+    (!keys.is_empty()).then_some(keys)
+}
+
 impl Completer for Names {
     type Candidate = Pair;
 
-    fn complete(&self, line: &str, pos: usize, ctx: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(&self, line: &str, pos: usize, ctx: &rustyline::Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = &line[..pos];
         if let Some(rest) = before.strip_prefix('?') {
-            return Ok((1, pairs(docs::names(), rest)));
+            return Ok(self.topics(rest));
         }
         if before.starts_with(':') && !before.contains(' ') {
             return Ok((0, pairs(commands::names(), before)));
         }
         if in_string(before) {
             let start = before.rfind('"').map_or(0, |quote| quote + 1);
-            let named = pairs(names_inside(&before[..start]), &before[start..]);
+            let named = pairs(self.inside(&before[..start], &before[start..]), &before[start..]);
             if !named.is_empty() {
                 return Ok((start, named));
             }
@@ -146,13 +197,14 @@ impl Completer for Names {
         }
         let word = last_word(before);
         let start = pos - word.len();
+        if let Some(library) = before[..start].strip_suffix("::") {
+            return Ok((start, pairs(self.of_library(last_word(library)), word)));
+        }
         if before[..start].ends_with('.') {
             return Ok((start, pairs(self.members(&before[..start - 1]), word)));
         }
-        if let Some(options) = open_options(before).and_then(|w| w.options.as_ref())
-            && before[..start].trim_end().ends_with(['{', ','])
-        {
-            let mut found = pairs((options.docs)().into_iter().map(|doc| doc.key), word);
+        if let Some(keys) = option_keys(&before[..start]) {
+            let mut found = pairs(keys, word);
             found.iter_mut().for_each(|p| p.replacement.push_str(": "));
             return Ok((start, found));
         }
@@ -160,11 +212,40 @@ impl Completer for Names {
             .iter()
             .map(|w| w.name)
             .chain(KEYWORDS.iter().copied())
-            .chain(
-                self.variables.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains(['.', '[']) && !is_numbered(n)),
-            )
+            .chain(self.variable_names())
+            .chain(self.libraries.iter().map(|(name, _)| name.as_str()))
             .chain(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)));
         Ok((start, pairs(names, word)))
+    }
+}
+
+impl Names {
+    fn variable_names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains(['.', '[']) && !is_numbered(n))
+    }
+
+    /// The functions of an imported library.
+    fn of_library(&self, name: &str) -> Vec<&str> {
+        let found = self.libraries.iter().find(|(known, _)| known == name);
+        found.map(|(_, functions)| functions.iter().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// After `?`, `??` or `?library::`: whatever has help.
+    fn topics(&self, rest: &str) -> (usize, Vec<Pair>) {
+        let (from, name) = if let Some(name) = rest.strip_prefix('?') { (2, name) } else { (1, rest) };
+        if let Some((library, function)) = name.split_once("::") {
+            return (from + library.len() + 2, pairs(self.of_library(library), function));
+        }
+        let mut all: Vec<&str> = self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)).collect();
+        all.extend(self.libraries.iter().map(|(name, _)| name.as_str()));
+        // `??` shows sources, of which words and variables have none.
+        if from == 1 {
+            docs::names().for_each(|name| all.push(name));
+            all.extend(self.variable_names());
+        } else {
+            embedded_names().for_each(|name| all.push(name));
+        }
+        (from, pairs(all, name))
     }
 }
 
@@ -172,19 +253,54 @@ impl Completer for Names {
 mod tests {
     use super::*;
 
+    fn inside(before: &str) -> Vec<String> {
+        crate::primitives::install();
+        Names::default().inside(before, "").into_iter().map(str::to_string).collect()
+    }
+
     #[test]
     fn strings_complete_to_the_names_that_fit() {
-        assert!(names_inside("let d = dataset(\"").contains(&"coco2014"));
-        assert!(names_inside("#{model: #{backbone: \"").contains(&"resnet18"));
-        assert!(names_inside("import \"").contains(&"method"));
-        assert_eq!(names_inside("train_teachers(data, p, #{epochs: 2, executor: \""), ["here", "slurm"]);
-        assert!(names_inside("print(\"").is_empty());
+        let has = |before: &str, name: &str| {
+            assert!(inside(before).iter().any(|n| n == name), "{before}: {:?}", inside(before))
+        };
+        has("let d = dataset(\"", "coco2014");
+        has("train_teacher(d, l, #{model: #{backbone: \"", "resnet18");
+        has("train_teacher(d, l, #{model: #{backbone: \"resnet18\", head: \"", "csra");
+        has("let o = #{model: #{normalise: \"", "backbone");
+        has("import \"", "method");
+        has("affinity(counts, \"", "dis");
+        has("train_teacher(d, l, #{augment: #{crop: \"", "multi_scale");
+        assert_eq!(inside("train_teachers(data, p, #{epochs: 2, executor: \""), ["here", "slurm"]);
+        assert_eq!(inside("distill(d, e, #{schedule: \""), ["onecycle", "step", "cosine", "constant"]);
+        assert!(inside("print(\"").is_empty() && inside("load_table(\"").is_empty());
+    }
+
+    #[test]
+    fn labels_columns_keys_and_functions_of_libraries_are_known() {
+        let mut session = crate::primitives::session();
+        let code = "let data = dataset(\"emoji-scenes\", #{train: 8, val: 4, test: 4, test_shifted: 4, size: 32}); \
+                    let t = table([#{score: 1}]); import \"method\" as m;";
+        let _ = session.eval(code, "test").unwrap();
+        let of = |line: &str| super::super::completions(&session, line);
+        assert_eq!(of("train_teacher(data, [\"do"), ["dog"]);
+        assert_eq!(of("model(\"small_cnn\", #{labels: [\"dog\", \"pers"), ["person"]);
+        assert_eq!(of("data[\"trai"), ["train"]);
+        assert_eq!(of("t.column(\"sc"), ["score"]);
+        assert_eq!(of("t.sort(\"sc"), ["score"]);
+        assert_eq!(of("m::defa"), ["defaults"]);
+        assert_eq!(of("?m::defa"), ["defaults"]);
+        assert_eq!(of("?stri"), ["string"]);
+        assert_eq!(of("train_teacher(data, l, #{model: #{frozen_n"), ["frozen_norms: "]);
+        assert_eq!(of("let o = #{augment: #{cutout_f"), ["cutout_factor: "]);
+        assert_eq!(of("train_teacher(data, l, #{schedule: \"cos"), ["cosine"]);
     }
 
     #[test]
     fn option_keys_are_known_inside_an_open_map() {
         crate::primitives::install();
-        assert_eq!(open_options("spectral_partition(a, f(2), #{se").map(|w| w.name), Some("spectral_partition"));
-        assert!(open_options("spectral_partition(a, 2, #{seed: 1})").is_none());
+        assert!(option_keys("spectral_partition(a, f(2), #{").is_some_and(|keys| keys.contains(&"seed")));
+        assert!(option_keys("f(1, #{").is_none() && option_keys("spectral_partition(a, 2, #{seed: ").is_none());
+        assert!(option_keys("distill(d, e, #{model: #{").is_some_and(|keys| keys.contains(&"freeze")));
+        assert!(option_keys("spectral_partition(a, 2, #{seed: 1})").is_none());
     }
 }

@@ -3,6 +3,8 @@
 //! - `prompt`: evaluates inputs, shows and numbers their values
 //! - `commands`: `?word`, `:vars` and the other commands beyond the language
 //! - `editor`: rustyline's helper, made of `completion`, `hints` (signatures) and `highlighting`
+//! - `context`: the call, map and array that the cursor is in; `texts`: labels and columns of the values in scope
+//! - `variable_docs`: `?x` of a variable, `?m` of an imported library
 //! - `infer`: the kind of the expression being typed, for completion
 //! - `input`: words, strings and brackets up to the cursor
 //! - `last_values`: `_` and `_3`
@@ -11,6 +13,7 @@
 
 mod commands;
 mod completion;
+mod context;
 pub mod editor;
 mod figures;
 mod highlighting;
@@ -22,6 +25,8 @@ mod last_values;
 mod pager;
 mod prompt;
 mod terminal;
+mod texts;
+mod variable_docs;
 
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
@@ -36,6 +41,7 @@ use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
 
 use crate::activity::{console, interrupt};
+use crate::cluster::code;
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::files::{self, policy};
@@ -92,6 +98,8 @@ pub fn run(session: &mut Session) -> u8 {
     if let Some(file) = startup_file()
         && let Ok(text) = files::read_text(&file)
     {
+        // The user's own file.
+        tokens::texts(&text).iter().for_each(|text| code::typed(text));
         prompt.evaluate(&text, &file.display().to_string());
         prompt.kept.clear();
     }
@@ -164,11 +172,13 @@ fn ask(question: &str) -> bool {
     }
 }
 
-/// Scripts may read and write the paths in a line that was typed.
+/// Scripts may read and write the paths in a line that was typed, and its texts may be shell for a queue.
 fn allow_typed(line: &str) {
     let file = [":save ", ":load "].iter().find_map(|command| line.strip_prefix(command));
     let file = file.map(|file| commands::typed_path(file.trim()).to_string_lossy().into_owned());
-    tokens::texts(line).into_iter().chain(file).for_each(|path| policy::allow_typed(&path));
+    let texts = tokens::texts(line);
+    texts.iter().for_each(|text| code::typed(text));
+    texts.into_iter().chain(file).for_each(|path| policy::allow_typed(&path));
 }
 
 /// Whether the prompt may be left. While jobs run, only the second request is granted.

@@ -95,10 +95,17 @@ fn answering<'a>(predictor: &'a Predictor, label: &str) -> Result<(&'a Trained, 
         .iter()
         .position(|l| l == label)
         .ok_or_else(|| Error::unknown("label of the model", label, labels.iter().map(String::as_str)))?;
-    Ok(match predictor {
-        Predictor::Model(trained) => (trained, at),
-        Predictor::Ensemble(ensemble) => (&ensemble.teachers[ensemble.places[at].0], ensemble.places[at].1),
-    })
+    match predictor {
+        Predictor::Model(trained) => Ok((trained, at)),
+        Predictor::Ensemble(ensemble) => match ensemble.places[at][..] {
+            [(teacher, output)] => Ok((&ensemble.teachers[teacher], output)),
+            _ => Err(Error::argument(format!(
+                "a class activation map is of one model, and {} teachers of the ensemble answer for label \"{label}\"",
+                ensemble.places[at].len()
+            ))
+            .with_help("ensemble.teachers[0] is one of them")),
+        },
+    }
 }
 
 /// The centre of a picture as input of the model.

@@ -16,7 +16,7 @@ pub struct Setting {
 }
 
 /// The value of a setting that a subject lacks.
-const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 /// All settings of a subject's runs, in the order of the specification. Several runs are the teachers of an ensemble;
 /// each of their different values is listed once. Empty without a run.
@@ -102,7 +102,7 @@ fn walk(prefix: &str, value: &Value, push: &mut impl FnMut(&str, String)) {
 }
 
 /// A value as text for readers.
-fn written(value: &Value) -> String {
+pub(super) fn written(value: &Value) -> String {
     match value {
         Value::Null => NONE.into(),
         Value::String(s) => s.clone(),

@@ -9,7 +9,7 @@ use crate::images::Dataset;
 use crate::metrics::{Evaluation, MetricOptions};
 use crate::runs::{Run, RunStore};
 use crate::training::run::load;
-use crate::training::{Predictions, Predictor, evaluate, predict};
+use crate::training::{Predictions, Predictor, evaluate, predict, scores};
 
 /// A value that a page can compare.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ pub struct Subject {
 impl Source {
     /// Its name if the user gave none.
     fn own_name(&self) -> Result<String> {
-        let of_run = |run: &Run| Ok(run.summary()?["name"].as_str().unwrap_or(&run.id).to_string());
+        let of_run = |run: &Run| Ok(run.names()?.0);
         match self {
             Source::Run(run) => of_run(run),
             Source::Predictor(Predictor::Model(model)) => {
@@ -159,7 +159,12 @@ impl Subject {
     ) -> Result<()> {
         self.load()?;
         let evaluation = match (&self.predictor, &self.predictions) {
-            (Some(predictor), _) => evaluate(&predict(store, predictor, dataset)?, dataset, options)?,
+            (Some(predictor), _) => {
+                let predictions = predict(store, predictor, dataset)?;
+                let evaluation = evaluate(&predictions, dataset, options)?;
+                scores::note(&predictions, dataset, options, &evaluation);
+                evaluation
+            }
             (None, Some(predictions)) => evaluate(predictions, dataset, options)?,
             (None, None) => return Ok(()),
         };

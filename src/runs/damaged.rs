@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::key::is_id;
 use super::store::{Run, RunStore, SUMMARY};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::files::own;
 use crate::json;
 
@@ -29,13 +29,13 @@ pub struct Damaged {
 pub(super) fn what_is_wrong(dir: &Path) -> std::io::Result<Option<&'static str>> {
     match own::try_entries(dir).map(|mut entries| entries.any(|entry| entry.file_name() == SUMMARY)) {
         Ok(true) => {}
-        Ok(false) => return Ok(Some("it has no summary.json")),
-        Err(e) if e.kind() == ErrorKind::NotADirectory => return Ok(Some("it is no folder")),
+        Ok(false) => return Ok(Some(NO_SUMMARY)),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => return Ok(Some(NO_FOLDER)),
         Err(e) => return Err(e),
     }
     Ok(match own::read(&dir.join(SUMMARY)).map(|bytes| json::parse::<Value>(&bytes)) {
         Ok(Ok(Value::Object(_))) | Err(_) => None,
-        Ok(_) => Some("its summary.json is not what was written"),
+        Ok(_) => Some(NO_JSON),
     })
 }
 
@@ -52,6 +52,19 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// The names in the root that are those of runs, in order.
+    pub fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> =
+            self.names.iter().filter_map(|name| name.to_str()).filter(|id| is_id(id)).map(str::to_string).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Whether there is anything of that name.
+    pub fn has(&self, id: &str) -> bool {
+        self.names.contains(OsStr::new(id))
+    }
+
     /// The finished run of that id.
     pub fn find(&self, id: &str) -> Option<Run> {
         self.look(id)?.ok()
@@ -80,6 +93,38 @@ impl Listing {
         }
     }
 }
+
+/// A finished run with its summary and its specification, which may be damaged by itself.
+pub type WithSpec = (Run, Value, Result<Value>);
+
+impl Listing {
+    /// The run of that id with its summary and its specification, each read once; None where there is none.
+    ///
+    /// Errors: the folder holds no finished run, or its summary is damaged.
+    pub fn read(&self, id: &str) -> Option<Result<WithSpec>> {
+        let run = Run { id: id.to_string(), dir: self.root.join(id) };
+        let damaged = |why| Some(Err(Damaged { id: run.id.clone(), dir: run.dir.clone(), why }.error()));
+        // The listing comes first, see `RunStore::look`.
+        match own::try_entries(&run.dir).map(|mut entries| entries.any(|entry| entry.file_name() == SUMMARY)) {
+            Ok(true) => {}
+            Ok(false) => return damaged(NO_SUMMARY),
+            Err(e) if e.kind() == ErrorKind::NotADirectory => return damaged(NO_FOLDER),
+            Err(_) => return None,
+        }
+        match run.summary_and_spec() {
+            Ok((summary @ Value::Object(_), spec)) => Some(Ok((run, summary, spec))),
+            Ok(_) => damaged(NO_JSON),
+            Err(error) => match what_is_wrong(&run.dir) {
+                Ok(Some(why)) => damaged(why),
+                _ => Some(Err(error)),
+            },
+        }
+    }
+}
+
+const NO_SUMMARY: &str = "it has no summary.json";
+const NO_FOLDER: &str = "it is no folder";
+const NO_JSON: &str = "its summary.json is not what was written";
 
 impl RunStore {
     /// Lists the root.

@@ -1,9 +1,11 @@
 //! Who makes a run: a process of a host, told from every other one that had its number.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::environment;
@@ -24,6 +26,21 @@ pub(super) struct Maker {
     start: String,
     /// Its job in a cluster's queue.
     job: Option<String>,
+    /// How often the queue had started that job before.
+    #[serde(default, skip_serializing_if = "is_first")]
+    restarts: u32,
+}
+
+fn is_first(restarts: &u32) -> bool {
+    *restarts == 0
+}
+
+/// Jobs that a queue says have ended.
+static ENDED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes jobs of a cluster's queue that have ended, as the queue says: `4711_3`. Claims of theirs are not waited for.
+pub fn jobs_have_ended(jobs: impl IntoIterator<Item = String>) {
+    ENDED.lock().extend(jobs);
 }
 
 /// The set of processes that Linux starts with, outside all containers.
@@ -46,8 +63,9 @@ impl Maker {
             let process = std::process::id();
             let start = stat(process).map_or(String::new(), |(_, start)| start);
             let job = cluster_job(|name| std::env::var(name).ok());
+            let restarts = environment::text("SLURM_RESTART_COUNT").and_then(|n| n.trim().parse().ok()).unwrap_or(0);
             match environment::text("CPSD_CLAIM_HOST") {
-                Some(host) => Maker { host, process, start, job, ..Maker::default() },
+                Some(host) => Maker { host, process, start, job, restarts, ..Maker::default() },
                 None => {
                     let host = line("/proc/sys/kernel/hostname").unwrap_or_else(|| own::host().to_string());
                     let boot = match cfg!(target_os = "linux") {
@@ -57,7 +75,7 @@ impl Maker {
                     let namespace = own::link_target(Path::new("/proc/self/ns/pid"));
                     let namespace = namespace.map_or(String::new(), |path| path.display().to_string());
                     let machine = line("/etc/machine-id").unwrap_or_default();
-                    Maker { host, machine, boot, namespace, process, start, job }
+                    Maker { host, machine, boot, namespace, process, start, job, restarts }
                 }
             }
         });
@@ -72,6 +90,13 @@ impl Maker {
     /// Whether its processes can be looked up at all.
     pub fn is_known_to_the_system(&self) -> bool {
         !self.boot.is_empty()
+    }
+
+    /// Whether its queue says that it has ended: by an earlier start of `here`'s own job, or by a list of jobs. Where the queue has lost a
+    /// node, its process may run on there.
+    pub fn has_ended_by_the_queue(&self, here: &Maker) -> bool {
+        let Some(job) = &self.job else { return false };
+        here.job.as_ref() == Some(job) && self.restarts < here.restarts || ENDED.lock().contains(job)
     }
 
     /// What `here` can tell of it.
@@ -97,6 +122,11 @@ impl Maker {
     #[cfg(test)]
     pub fn on_host(host: &str) -> Maker {
         Maker { host: host.into(), process: 4711, ..Maker::default() }
+    }
+
+    #[cfg(test)]
+    pub fn in_job(self, job: &str, restarts: u32) -> Maker {
+        Maker { job: Some(job.into()), restarts, ..self }
     }
 
     #[cfg(test)]
@@ -199,6 +229,20 @@ mod tests {
         assert_eq!(Maker { boot: "before".into(), ..inside.clone() }.seen_from(&inside), State::Unknown);
         assert_eq!(gone(Maker { boot: "x".into(), host: "another".into(), ..this.clone() }), State::Unknown);
         assert_eq!(gone(Maker { boot: "x".into(), machine: String::new(), ..this.clone() }), State::Unknown);
+    }
+
+    #[test]
+    fn an_earlier_start_of_a_job_has_ended_and_so_has_one_that_the_queue_names() {
+        let of = |job: &str, restarts| Maker::on_host("n1").in_job(job, restarts);
+        let here = Maker::on_host("n2").in_job("4711_3", 1);
+        assert!(of("4711_3", 0).has_ended_by_the_queue(&here));
+        // One of the same start is another process of this job, perhaps on another node.
+        assert!(!of("4711_3", 1).has_ended_by_the_queue(&here));
+        assert!(!of("4711_2", 0).has_ended_by_the_queue(&here) && !Maker::on_host("n1").has_ended_by_the_queue(&here));
+        jobs_have_ended(["4709_0".to_string()]);
+        assert!(of("4709_0", 7).has_ended_by_the_queue(&here));
+        // Claims of versions that did not count.
+        assert_eq!(serde_json::to_value(of("1_0", 0)).unwrap().get("restarts"), None);
     }
 
     #[test]

@@ -9,11 +9,14 @@
 //! - `run`: reading the files of a finished run, checked
 //! - `node_copy`: copies of large files on a node's own disk
 //! - `digests`: what the files were when they were written
+//! - `notes`: what is known of a run only after it was made, beside it
 //! - `damaged`: folders that hold no finished run
 //! - `job_files`: the jobs of worker processes
 //! - `prune`: what nothing needs any more
 //!
 //! Folders are `<root>/<kind>-<hash>`. Unfinished ones are in a work folder and are renamed when they are complete:
+//!
+//! Notes about runs are in `<root>/.notes`.
 //!
 //! | in `<root>/.work` | |
 //! |---|---|
@@ -34,6 +37,7 @@ mod key;
 mod lock;
 mod maker;
 pub mod node_copy;
+mod notes;
 mod prune;
 mod run;
 mod store;
@@ -43,6 +47,8 @@ pub use damaged::{Damaged, Listing};
 pub use digests::Digest;
 pub use growing::Growing;
 pub use key::{id_of, is_id, kind_of};
+pub use maker::jobs_have_ended;
+pub use notes::{Named, Notes, Score, Script, local, names, now};
 pub use prune::Leftover;
 pub use run::StoredFile;
 pub use store::{Begun, Run, RunStore};

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::damaged::Listing;
 use super::job_files;
 use super::key::is_id;
+use super::notes::NOTES;
 use super::store::{BATCHES, RunStore};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ pub struct Leftover {
 impl RunStore {
     /// What may be removed: job files and temporary files of processes that have ended, work folders of finished runs, work
     /// folders that were not touched for 30 days, damaged runs that were moved aside, and batches of queues whose runs are all finished or
-    /// that were not touched for 30 days. Nothing of a run in the making.
+    /// that were not touched for 30 days, and notes of runs that are not there. Nothing of a run in the making.
     ///
     /// Errors: Interrupted.
     pub fn leftovers(&self) -> Result<Vec<Leftover>> {
@@ -91,6 +92,18 @@ impl RunStore {
                 add(path, "batch of a queue whose runs are all finished", None);
             } else if !unfinished && newest(&path).min(newest(&path.join("logs"))) > GIVEN_UP {
                 add(path, "batch of a queue in which nothing has changed for 30 days", None);
+            }
+        }
+        for entry in own::entries(&self.root().join(NOTES)) {
+            interrupt::check()?;
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if age(&path) < DAY {
+                continue;
+            }
+            match id_at_the_start(&name) {
+                Some(id) if !listing.has(id) => add(path, "note of a run that is not there", None),
+                None if is_temporary(&entry) => add(path, "temporary file of a process that has ended", None),
+                _ => {}
             }
         }
         for run in self.list() {

@@ -46,7 +46,11 @@ impl Run {
     ///
     /// Errors: Io; Data when it is not what was written.
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        match self.digests()? {
+        self.read_with(name, self.digests()?.as_ref())
+    }
+
+    fn read_with(&self, name: &str, digests: Option<&Digests>) -> Result<Vec<u8>> {
+        match digests {
             None => own::read(&self.path(name)),
             Some(digests) => {
                 // A file that is not listed may be anything; it is not read.
@@ -125,7 +129,11 @@ impl Run {
     ///
     /// Errors: Io; Data when it is damaged, or another run's.
     pub fn spec(&self) -> Result<Value> {
-        let spec = self.json(SPEC)?;
+        self.own_spec(self.json(SPEC)?)
+    }
+
+    /// Errors: it is another run's.
+    fn own_spec(&self, spec: Value) -> Result<Value> {
         let mut named = spec.clone();
         if let Some(map) = named.as_object_mut() {
             map.retain(|key, _| !NOTED.contains(&key.as_str()));
@@ -135,6 +143,19 @@ impl Run {
             true => Ok(spec),
             false => Err(self.damaged(SPEC, &format!("it is the specification of {id}"))),
         }
+    }
+
+    /// The summary and the specification, for a listing of many runs: the digests are read once. The
+    /// specification may be damaged by itself.
+    ///
+    /// Errors: those of [`summary`](Self::summary).
+    pub fn summary_and_spec(&self) -> Result<(Value, Result<Value>)> {
+        let digests = self.digests()?;
+        let json = |name: &str| -> Result<Value> {
+            let bytes = self.read_with(name, digests.as_ref())?;
+            json::parse(&bytes).map_err(|what| Error::in_file(self.path(name), what))
+        };
+        Ok((json(SUMMARY)?, json(SPEC).and_then(|spec| self.own_spec(spec))))
     }
 
     /// The summary of its results.

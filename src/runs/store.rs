@@ -229,7 +229,10 @@ impl RunStore {
             // A lock without a claim is that of an earlier version. The system frees it when its holder ends, so a held one is
             // a sign of life.
             let silent = watch.quiet(seen.as_ref()) >= Watch::limit(self.pace, seen.as_ref());
-            let quiet = !dead && seen.is_some() && silent;
+            let maker = seen.as_ref().and_then(|seen| seen.record.as_ref()).map(|record| &record.maker);
+            // As a silent one it may run on, on a node that its queue has lost: its files stay its own.
+            let ended = maker.is_some_and(|maker| maker.has_ended_by_the_queue(&self.maker));
+            let quiet = !dead && seen.is_some() && (silent || ended);
             if dead || quiet {
                 let token = seen.as_ref().and_then(|seen| seen.record.as_ref()).map(|record| record.token.clone());
                 match &seen {
@@ -256,7 +259,8 @@ impl RunStore {
                     }
                     if quiet {
                         let who = self.called(seen.as_ref());
-                        console::log(&format!("{who} gives no sign of life; {id} is made here"));
+                        let why = if silent { "gives no sign of life" } else { "has ended, as its queue says" };
+                        console::log(&format!("{who} {why}; {id} is made here"));
                     }
                     return Work::new(self, id, spec, claim, lock, overtaken.as_deref()).map(Begun::Work);
                 }

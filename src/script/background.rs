@@ -17,7 +17,7 @@ use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
 use super::errors::{Failure, Fallible, Raised, raise};
-use super::host::Host;
+use super::host::{Asking, Host};
 use super::script_lock::ScriptLock;
 use super::session::{self, Sources};
 use crate::activity::console;
@@ -106,6 +106,7 @@ struct Work {
     #[allow(deprecated)]
     call: NativeCallContextStore,
     host: Rc<Host>,
+    asking: Asking,
 }
 
 impl BackgroundCall {
@@ -231,7 +232,7 @@ impl BackgroundCalls {
         let activity = Activity::background(format!("[{id}]"), cores);
         let ended = Arc::<Ended>::default();
         #[allow(deprecated)]
-        let work = Parcel(Work { closure, call: call.store_data(), host: host.clone() });
+        let work = Parcel(Work { closure, call: call.store_data(), host: host.clone(), asking: host.asking() });
         let (on, to, lock) = (activity.clone(), ended.clone(), self.lock.clone());
         let started = Instant::now();
         let under_way = UnderWay::new(&self.under_way);
@@ -382,7 +383,10 @@ fn run(Parcel(work): Parcel<Work>, ended: &Ended, started: Instant, under_way: U
     #[allow(deprecated)]
     let call = NativeCallContext::from_stored_data(&engine, &work.call);
     // A panic below is a fault of ours: it ends the job, not the session.
-    let outcome = catch_unwind(AssertUnwindSafe(|| work.closure.call_within_context::<Dynamic>(&call, ())));
+    let asking = work.asking.clone();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        work.host.asked(asking, || work.closure.call_within_context::<Dynamic>(&call, ()))
+    }));
     let outcome = outcome.unwrap_or_else(|panic| Err(raise(panics::fault(&*panic))));
     let took = started.elapsed();
     tell(&outcome, took, &work.host.sources);

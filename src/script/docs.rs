@@ -2,25 +2,39 @@
 
 use colored::Colorize;
 
-use super::executor_docs::executor_text;
 use super::head_docs::head_text;
-use super::head_docs::heads_text;
+use super::keywords::{self, KEYWORDS};
 use super::kind::Kind;
+use super::library_docs::{first_line, library_text};
 use super::modules::STDLIB;
 use super::option_docs::{option_names, option_text};
+use super::own_docs::{keyword_text, member_text, members_text, own_type_text};
+use super::own_types::{self, OWN_TYPES};
+use super::topics::{TOPICS, backbone_text, system_text};
 use super::word::{Chapter, Word};
 use super::{options, vocabulary};
+use crate::activity::width;
 use crate::error::Error;
-use crate::models::backbones::{BACKBONES, BackboneKind};
+use crate::models::backbones::BACKBONES;
 use crate::models::heads::HEADS;
 use crate::options::OptionDoc;
-use crate::training::recipes::{self, SYSTEMS, System};
+use crate::training::recipes::{self, SYSTEMS};
 
-/// The text for one name: a word, a kind, a library, a topic, a head, a backbone, a recipe or an option. Without a name, all words by chapter.
+/// The text for one name: a word, a kind, a keyword, a library, a topic, a head, a backbone, a recipe, an option or a member. A name with a `*` is a pattern
+/// ([`search`](super::search::search)). Without a name, all words by chapter.
 ///
-/// Errors: an unknown name, with the nearest known one.
+/// Errors: an unknown name, with the nearest known one; a pattern that nothing fits.
 pub fn doc(name: Option<&str>) -> Result<String, Error> {
     let Some(name) = name else { return Ok(overview()) };
+    if name.len() > 1 && name.contains('*') && !["**", "/*", "*/"].contains(&name) {
+        let found = super::search::search(name);
+        let nothing = || Error::argument(format!("nothing fits the pattern \"{name}\"")).about_name(name);
+        return if found.is_empty() {
+            Err(nothing().with_help("?*part* looks into names and lines, ?part* at the beginning of names"))
+        } else {
+            Ok(found)
+        };
+    }
     if let Some(topic) = TOPICS.iter().find(|t| t.0 == name) {
         return Ok((topic.2)());
     }
@@ -34,6 +48,9 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
     }
     if let Some(kind) = vocabulary::kinds().iter().find(|k| k.name.eq_ignore_ascii_case(name)) {
         return Ok(kind_text(kind));
+    }
+    if let Some(text) = own_text(name) {
+        return Ok(text);
     }
     let (library, function) = name.split_once("::").unwrap_or((name, ""));
     if let Some((_, source)) = STDLIB.iter().find(|(n, _)| *n == library) {
@@ -51,10 +68,17 @@ pub fn doc(name: Option<&str>) -> Result<String, Error> {
     if let Some((name, data, summary)) = recipes::table().into_iter().find(|row| row.0 == name) {
         return Ok(format!("{}\n  {summary}, on {data}: recipe(\"{name}\")\n", name.cyan().bold()));
     }
-    if let Some(text) = option_text(name) {
+    if let Some(text) = option_text(name).or_else(|| member_text(name)) {
         return Ok(text);
     }
     Err(Error::unknown("word or option", name, names()))
+}
+
+/// A kind of value or a keyword of Rhai's own; below it the option of that name, if there is one.
+fn own_text(name: &str) -> Option<String> {
+    let own = own_types::find(name).map(own_type_text).or_else(|| keywords::find(name).map(keyword_text))?;
+    let option = option_text(name).map_or(String::new(), |text| format!("\n{text}"));
+    Some(format!("{own}{option}"))
 }
 
 /// Every name that `doc` knows.
@@ -69,63 +93,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(BACKBONES.iter().map(|b| b.name))
         .chain(recipes::table().into_iter().map(|r| r.0))
         .chain(SYSTEMS.iter().map(|s| s.name))
+        .chain(OWN_TYPES.iter().flat_map(|own| std::iter::once(own.name).chain(own.also.iter().copied())))
+        .chain(KEYWORDS.iter().flat_map(|keyword| std::iter::once(keyword.name).chain(keyword.also.iter().copied())))
         .chain(option_names())
 }
-
-/// Words, kinds, members, libraries, their functions and topics with `part` in name or line; one line per entry.
-pub fn search(part: &str) -> String {
-    let part = part.to_lowercase();
-    let mut found: Vec<(String, String)> = Vec::new();
-    found.extend(vocabulary::words().iter().map(|w| (w.name.to_string(), w.summary.to_string())));
-    found.extend(vocabulary::kinds().iter().map(|k| (k.name.to_string(), k.summary.to_string())));
-    for kind in vocabulary::kinds() {
-        found.extend(kind.members.iter().map(|m| (format!("{}.{}", kind.name, m.name()), m.doc.to_string())));
-    }
-    for (library, source) in STDLIB {
-        found.push((library.to_string(), first_line(source).to_string()));
-        for (signature, comment) in library_functions(source) {
-            let name = signature.split('(').next().unwrap_or_default();
-            found.push((format!("{library}::{name}"), comment.lines().next().unwrap_or_default().to_string()));
-        }
-    }
-    found.extend(TOPICS.iter().map(|t| (t.0.to_string(), t.1.to_string())));
-    found.retain(|(name, line)| name.to_lowercase().contains(&part) || line.to_lowercase().contains(&part));
-    found.iter().map(|(name, line)| format!("  {:<28} {}\n", name.cyan(), wrap(line, 31))).collect()
-}
-
-/// The text of the function `name` in `source`, its comment included: from its `fn` to the bracket that closes it.
-pub fn function_source(source: &str, name: &str) -> Option<String> {
-    let lines: Vec<&str> = source.lines().collect();
-    let starts = |line: &str| {
-        let rest = line.trim_start().trim_start_matches("private ").strip_prefix("fn ")?;
-        Some(rest.split(['(', ' ']).next().unwrap_or_default() == name)
-    };
-    let at = lines.iter().position(|line| starts(line) == Some(true))?;
-    let comment = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with("///")).count();
-    let mut open = 0;
-    let mut body = false;
-    for (i, line) in lines.iter().enumerate().skip(at) {
-        let code = line.split("//").next().unwrap_or_default();
-        open += code.matches('{').count() as i64 - code.matches('}').count() as i64;
-        body |= code.contains('{');
-        if body && open <= 0 {
-            return Some(lines[at - comment..=i].join("\n"));
-        }
-    }
-    None
-}
-
-/// Pages beyond words and kinds: name, one line, text.
-const TOPICS: &[(&str, &str, fn() -> String)] = &[
-    ("models", "backbones", models_text),
-    ("weights", "published weights: their names, where they are looked for, downloads", weights_text),
-    ("heads", "heads, their papers, published code and options", heads_text),
-    ("recipes", "how the rows of the paper's tables are trained", recipes_text),
-    ("readings", "where paper and code differ, and the choice of each reading", readings_text),
-    ("executor", "where trainings run: here, in Slurm, in another queue", executor_text),
-    ("losses", "losses and their options", losses_text),
-    ("datasets", "data sets and where they come from", datasets_text),
-];
 
 fn overview() -> String {
     let mut out = String::new();
@@ -136,24 +107,25 @@ fn overview() -> String {
         }
         out.push_str(&format!("{}\n", chapter.title().bold()));
         for word in words {
-            out.push_str(&format!("  {:<20} {}\n", word.name.cyan(), word.summary));
+            out.push_str(&format!("  {:<20} {}\n", word.name.cyan(), wrap(word.summary, 23)));
         }
         out.push('\n');
     }
-    out.push_str(&format!(
-        "{}\n  {}\n\n",
-        "Values".bold(),
-        vocabulary::kinds().iter().map(|k| k.name).collect::<Vec<_>>().join(", ")
-    ));
+    let listed = |names: Vec<&str>| wrap(&names.join(", "), 2);
+    out.push_str(&format!("{}\n  {}\n", "Values".bold(), listed(vocabulary::kinds().iter().map(|k| k.name).collect())));
+    out.push_str(&format!("  {}\n\n", listed(OWN_TYPES.iter().map(|own| own.name).collect())));
+    out.push_str(&format!("{}\n  {}\n\n", "Keywords".bold(), listed(KEYWORDS.iter().map(|k| k.name).collect())));
     out.push_str(&format!("{}\n", "Libraries (import \"name\" as n;)".bold()));
     for (name, source) in STDLIB {
-        out.push_str(&format!("  {:<20} {}\n", name.cyan(), first_line(source)));
+        out.push_str(&format!("  {:<20} {}\n", name.cyan(), wrap(first_line(source), 23)));
     }
     out.push_str(&format!("\n{}\n", "Topics".bold()));
     for (name, line, _) in TOPICS {
-        out.push_str(&format!("  {:<20} {line}\n", name.cyan()));
+        out.push_str(&format!("  {:<20} {}\n", name.cyan(), wrap(line, 23)));
     }
-    out.push_str("\ncpsd doc NAME shows one of them; ?NAME does at the prompt.\n");
+    out.push_str(
+        "\ncpsd doc NAME shows one of them, cpsd doc '*PART*' all with a part; ?NAME and ?*PART* do at the prompt.\n",
+    );
     out
 }
 
@@ -189,231 +161,7 @@ pub fn word_text(word: &Word) -> String {
 /// Summary, fields and methods of a kind of value.
 pub fn kind_text(kind: &Kind) -> String {
     let mut out = format!("{}\n\n{}\n\n", kind.name.cyan().bold(), wrap(kind.summary, 0));
-    for member in kind.members {
-        let usage = if member.usage.contains(' ') { member.usage.to_string() } else { format!(".{}", member.usage) };
-        out.push_str(&format!("  {:<30} {}\n", usage.green(), wrap(member.doc, 33)));
-    }
-    out
-}
-
-/// A library's functions with their `///` comments; only those named `function` if it is not empty.
-fn library_text(library: &str, source: &str, function: &str) -> Result<String, Error> {
-    let functions = library_functions(source);
-    let mut out = String::new();
-    if function.is_empty() {
-        out.push_str(&format!("{}\n\n", first_line(source)));
-    }
-    let mut any = false;
-    for (signature, comment) in &functions {
-        let name = signature.split('(').next().unwrap_or_default();
-        if function.is_empty() || name == function {
-            any = true;
-            out.push_str(&format!("{}\n", format!("{library}::{signature}").cyan().bold()));
-            out.push_str(&format!("    {}\n\n", comment.replace('\n', "\n    ")));
-        }
-    }
-    if any {
-        return Ok(out);
-    }
-    let names: Vec<&str> = functions.iter().map(|(s, _)| s.split('(').next().unwrap_or_default()).collect();
-    Err(Error::unknown(&format!("function of {library}"), function, names))
-}
-
-/// Each public function of a library: its signature and its `///` comment.
-pub fn library_functions(source: &str) -> Vec<(String, String)> {
-    let (mut functions, mut comment) = (Vec::new(), Vec::new());
-    for line in source.lines() {
-        if let Some(text) = line.strip_prefix("///") {
-            comment.push(text.trim().to_string());
-        } else if let Some(rest) = line.strip_prefix("fn ") {
-            if let Some((signature, _)) = rest.split_once('{') {
-                functions.push((signature.trim().to_string(), comment.join("\n")));
-            }
-            comment.clear();
-        } else {
-            comment.clear();
-        }
-    }
-    functions
-}
-
-/// A library's summary: its first line, without the slashes.
-pub fn first_line(source: &str) -> &str {
-    source.lines().next().unwrap_or_default().trim_start_matches('/').trim_start_matches('!').trim()
-}
-
-fn models_text() -> String {
-    let mut out = format!("{}\n", "Backbones".bold());
-    BACKBONES.iter().for_each(|kind| out.push_str(&backbone_text(kind)));
-    out.push_str(&format!("\n{}: cpsd doc heads\n", "Heads".bold()));
-    out.push_str(&format!("{}: cpsd doc weights\n", "How weights are found".bold()));
-    out
-}
-
-fn backbone_text(kind: &BackboneKind) -> String {
-    // The stages of a module from a file are known only from the file.
-    let known: Vec<(i64, i64)> =
-        (kind.stages)().iter().filter(|s| s.stride > 0).map(|s| (s.channels, s.stride)).collect();
-    let mut stages = Vec::new();
-    let mut first = 1;
-    for equal in known.chunk_by(|a, b| a == b) {
-        let last = first + equal.len() - 1;
-        let numbers = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        stages.push(format!("{numbers}: {}×1/{}", equal[0].0, equal[0].1));
-        first = last + 1;
-    }
-    let size = match kind.parameters {
-        0 => String::new(),
-        n => format!(", {:.1} M parameters", n as f64 / 1e6),
-    };
-    let work = if kind.gflops > 0.0 { format!(", {:.2} GFLOPs (multiply-adds)", kind.gflops) } else { String::new() };
-    let mut out = format!("  {:<20} {} ({} px{size}{work})\n", kind.name.cyan(), kind.summary, kind.image_size);
-    if !stages.is_empty() {
-        out.push_str(&format!("  {:<20} stages (channels, scale)  {}\n", "", stages.join("  ")));
-    }
-    let sets: Vec<String> = (kind.weights.sets.iter())
-        .map(|set| match set.hub {
-            Some(repository) => format!("\"{}\" ({repository})", set.name),
-            None => format!("\"{}\"", set.name),
-        })
-        .collect();
-    if !sets.is_empty() {
-        out.push_str(&format!("  {:<20} {}\n", "", wrap(&format!("weights: {}", sets.join(", ")), 23)));
-    }
-    for line in [kind.paper, if kind.weights.note.is_empty() { "no weights published" } else { kind.weights.note }]
-        .into_iter()
-        .filter(|l| !l.is_empty())
-    {
-        out.push_str(&format!("  {:<20} {}\n", "", wrap(line, 23)));
-    }
-    out
-}
-
-fn weights_text() -> String {
-    let mut out = format!("{}\n\n", wrap(WEIGHTS, 0));
-    let rows = |out: &mut String, title: &str, rows: &[(&str, &str)]| {
-        out.push_str(&format!("{}\n", title.bold()));
-        for (name, text) in rows {
-            out.push_str(&format!("  {:<26} {}\n", name.cyan(), wrap(text, 29)));
-        }
-    };
-    rows(&mut out, "weights", WEIGHTS_FORMS);
-    out.push_str(&format!("\n{}\n", "Places, in this order".bold()));
-    for (i, place) in WEIGHTS_PLACES.iter().enumerate() {
-        out.push_str(&format!("  {}. {}\n", i + 1, wrap(place, 5)));
-    }
-    out.push('\n');
-    rows(&mut out, "Environment", WEIGHTS_VARIABLES);
-    out
-}
-
-const WEIGHTS: &str = "The initial weights of a model, as in model(\"resnet101\", #{labels: [...], weights: \"imagenet\"}) or in \
-    the option model of a training. `cpsd doc models` lists the sets of every backbone. A download is never silent: the prompt \
-    asks, and a script permits it by download: true beside weights, or by CPSD_DOWNLOAD=1. The file goes into the cache of the \
-    Hugging Face Python library, which finds it there, and is checked before it appears. The name of a training follows from \
-    the weights themselves and the text of this option, not from the place where a set by name was found; the repository and the revision of downloaded ones are in its spec.json (weights_from).";
-
-const WEIGHTS_FORMS: &[(&str, &str)] = &[
-    ("\"imagenet\"", "a set of published weights, by its name"),
-    (
-        "\"imagenet@REVISION\"",
-        "as they were at a commit, branch or tag of their repository; files in folders are passed over",
-    ),
-    (
-        "\"folder/file.pth\"",
-        "a .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar file; a text with a slash, a dot or the name of a file",
-    ),
-    ("()", "random weights, from the seed"),
-];
-
-const WEIGHTS_PLACES: &[&str] = &[
-    "the folder that CPSD_WEIGHTS names",
-    "weights/ in the working folder and in the three above it",
-    "weights/ beside the program",
-    "cpsd/weights in the user's cache folder (XDG_CACHE_HOME, or ~/.cache)",
-    "the cache of the Hugging Face Python library (HF_HUB_CACHE, or hub/ in HF_HOME, or ~/.cache/huggingface/hub)",
-    "the Hugging Face Hub, where that is permitted",
-];
-
-const WEIGHTS_VARIABLES: &[(&str, &str)] = &[
-    ("CPSD_WEIGHTS", "a folder of weights"),
-    ("CPSD_DOWNLOAD", "1 permits downloads everywhere"),
-    ("HF_HOME, HF_HUB_CACHE", "the folders of the Hub's cache"),
-    ("HF_ENDPOINT", "another server than https://huggingface.co, such as a mirror"),
-    ("HF_TOKEN, HF_TOKEN_PATH", "a token for the server, or a file that holds it; without them token in HF_HOME"),
-    ("HF_HUB_OFFLINE", "1 forbids downloads, whatever else permits them"),
-    ("HF_HUB_DOWNLOAD_TIMEOUT", "seconds for which the server may be silent (30)"),
-    ("HTTPS_PROXY, NO_PROXY", "a proxy, and the servers that need none"),
-];
-
-fn recipes_text() -> String {
-    let mut out = "recipe(NAME) gives one as a map; recipe(NAME, #{reading: \"paper\"}) in another reading (cpsd doc readings).\n\n".to_string();
-    for (name, data, summary) in recipes::table() {
-        out.push_str(&format!("  {:<26} {:<10} {summary}\n", name.cyan(), data));
-    }
-    out.push_str(&format!(
-        "\n{}\n{}\n\n",
-        "Compared systems".bold(),
-        wrap(
-            "As their authors trained them: recipe(NAME).train holds the options of train_teacher. None of these has been run at \
-             size here. All train on the whole training split and select the epoch on the test split, as the published scripts do. \
-             scripts/compared.rhai trains one.",
-            0
-        )
-    ));
-    SYSTEMS.iter().for_each(|system| out.push_str(&system_text(system)));
-    out
-}
-
-fn system_text(system: &System) -> String {
-    let mut out = format!("  {:<26} {:<10} {}\n", system.name.cyan(), system.data, system.summary);
-    for (what, text) in [("from", system.source), ("differs", system.differs)] {
-        out.push_str(&format!("  {:<26} {:<10} {}\n", "", what, wrap(text, 40)));
-    }
-    out
-}
-
-fn readings_text() -> String {
-    let mut out =
-        "Where the paper and its published code differ, and the choice of each reading of a recipe.\n\n".to_string();
-    out.push_str(&format!(
-        "  {:<46} {:<28} {:<15} {:<12} {}\n",
-        "difference".bold(),
-        "where",
-        "paper",
-        "as-released",
-        "fixed"
-    ));
-    for [what, path, paper, as_released, fixed] in crate::training::recipes::readings_table() {
-        out.push_str(&format!("  {what:<46} {:<28} {paper:<15} {as_released:<12} {fixed}\n", path.cyan()));
-    }
-    out.push('\n');
-    for note in crate::training::recipes::READING_NOTES {
-        out.push_str(&format!("  {}\n", wrap(note, 6)));
-    }
-    out
-}
-
-fn losses_text() -> String {
-    crate::losses::LOSSES.iter().map(|(name, line)| format!("  {:<10} {line}\n", name.cyan())).collect()
-}
-
-fn datasets_text() -> String {
-    let mut out = String::new();
-    for kind in crate::images::DATASETS {
-        out.push_str(&format!("  {:<18} {}\n", kind.name.cyan(), wrap(kind.summary, 21)));
-        let defaults = (kind.options.defaults)();
-        for OptionDoc { key, text } in (kind.options.docs)() {
-            let default = defaults.get(key).map_or(String::new(), short_default);
-            let line = format!("{key}: {text} (default {default})");
-            out.push_str(&format!("{:21}{}\n", "", wrap(&line, 23)));
-        }
-        let Ok(card) = crate::images::card(kind.name) else { continue };
-        for text in [&card.use_in_papers, &card.get, &card.licence] {
-            out.push_str(&format!("{:21}{}\n", "", wrap(text, 21)));
-        }
-        card.layout.lines().for_each(|line| out.push_str(&format!("{:23}{}\n", "", line.green())));
-    }
+    out.push_str(&members_text(kind));
     out
 }
 
@@ -428,10 +176,16 @@ pub(super) fn short_default(value: &serde_json::Value) -> String {
     }
 }
 
-/// Breaks text at spaces into lines of 100 columns. Lines after the first begin with `indent` spaces.
-pub(super) fn wrap(text: &str, indent: usize) -> String {
+/// Columns of documentation: those of the terminal, 100 at most and without one.
+pub(super) fn columns() -> usize {
+    width::of_output().map_or(100, |columns| columns.min(100))
+}
+
+/// Breaks text at spaces into lines of [`columns`]. Lines after the first begin with `indent` spaces.
+pub fn wrap(text: &str, indent: usize) -> String {
     let mut lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    textwrap::fill_inplace(&mut lines, 100 - indent);
+    // In a narrow terminal a column far to the right still has some words per line.
+    textwrap::fill_inplace(&mut lines, columns().saturating_sub(indent).max(16));
     lines.replace('\n', &format!("\n{:indent$}", ""))
 }
 

@@ -178,6 +178,11 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     let own = spans::functions(place.text);
     if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
         let parameters = parameters(signature).len();
+        if parameters == types.len() {
+            // Rhai counts the receiver among the arguments of a method call.
+            return Error::argument(format!("{name} is a function, and it is called here as a method"))
+                .with_help(format!("it is {signature}; as a method it would read its receiver as this"));
+        }
         return Error::argument(format!("{name} takes {}; got {}", counted(parameters, "argument"), types.len()))
             .with_help(format!("it is {signature}"));
     }

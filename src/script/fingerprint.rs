@@ -13,6 +13,51 @@ type Bodies = BTreeMap<String, String>;
 /// A hash of a closure's code, of the functions of the script and of imported libraries that it calls, and of the values
 /// that it captured. Comments, blank space and its place do not count.
 pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("cpsd closure 1");
+    walk(closure, call, host, &mut |part| {
+        match part {
+            Part::Code(body) => hasher.update(without_places(body).as_bytes()),
+            Part::Value(text) => hasher.update(text.as_bytes()),
+        };
+    });
+    hasher.finalize().to_hex()[..16].to_string()
+}
+
+/// Whether a closure's code, that of the functions which it calls, or a value that it captured has this text as a literal.
+pub fn has_literal(closure: &FnPtr, call: &NativeCallContext, host: &Host, literal: &str) -> bool {
+    let (quoted, mut found) = (format!("\"{literal}\""), false);
+    walk(closure, call, host, &mut |part| {
+        let (Part::Code(text) | Part::Value(text)) = part;
+        found |= text.contains(&quoted);
+    });
+    found
+}
+
+/// The numbers of parameters that a closure has, beside what it captured: one, or several of a function by its name that has as many
+/// definitions. Empty for a function of Rust.
+pub fn parameters(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Vec<usize> {
+    let captured = closure.iter_curry().count();
+    let mut found = BTreeSet::new();
+    let mut add = |module: &Module| {
+        let functions = module.iter_script_fn_info().filter(|(_, _, name, ..)| *name == bare(closure.fn_name()));
+        found.extend(functions.filter_map(|(.., definition)| definition.params.len().checked_sub(captured)));
+    };
+    call.iter_namespaces().for_each(&mut add);
+    call.iter_imports().for_each(|(_, module)| add(module));
+    host.imports.borrow().iter().for_each(|(_, module)| add(module));
+    found.into_iter().collect()
+}
+
+/// A part of what decides a closure's results.
+enum Part<'a> {
+    /// The syntax tree of a function.
+    Code(&'a str),
+    /// A captured value.
+    Value(&'a str),
+}
+
+/// Visits a closure's code, that of the functions which it calls, and the values that it captured, always in the same order.
+fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn FnMut(Part)) {
     let mut bodies = Bodies::new();
     for module in call.iter_namespaces() {
         add(&mut bodies, "", module);
@@ -28,9 +73,8 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
     for full in bodies.keys() {
         by_name.entry(bare(full)).or_default().push(full);
     }
-    let mut hasher = blake3::Hasher::new_derive_key("cpsd closure 1");
     let mut seen = BTreeSet::new();
-    let mut code = |hasher: &mut blake3::Hasher, name: &str| {
+    let mut code = |visit: &mut dyn FnMut(Part), name: &str| {
         let mut waiting = vec![name.to_string()];
         while let Some(name) = waiting.pop() {
             for full in by_name.get(bare(&name)).into_iter().flatten() {
@@ -38,12 +82,12 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
                     continue;
                 }
                 let body = &bodies[*full];
-                hasher.update(without_places(body).as_bytes());
+                visit(Part::Code(body));
                 waiting.extend(quoted(body).filter(|word| by_name.contains_key(word)).map(str::to_string));
             }
         }
     };
-    code(&mut hasher, closure.fn_name());
+    code(visit, closure.fn_name());
     // A closure that it captured counts by its own code and by what that captured; one that captured itself, once.
     let mut waiting: VecDeque<Dynamic> = closure.iter_curry().cloned().collect();
     let mut passed = 0;
@@ -51,29 +95,28 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
         match value.read_lock::<FnPtr>() {
             Some(captured) if passed < CLOSURES => {
                 passed += 1;
-                hasher.update(b"closure");
-                code(&mut hasher, captured.fn_name());
+                visit(Part::Value("closure"));
+                code(visit, captured.fn_name());
                 waiting.extend(captured.iter_curry().cloned());
             }
             Some(_) => {}
             None => match identity(&value) {
-                Some(known) => drop(hasher.update(known.as_bytes())),
+                Some(known) => visit(Part::Value(&known)),
                 // Its parts count, each by its own identity: a text for people would leave digits and items out.
                 None => {
                     if let Ok(array) = value.as_array_ref() {
-                        hasher.update(format!("array {}", array.len()).as_bytes());
+                        visit(Part::Value(&format!("array {}", array.len())));
                         waiting.extend(array.iter().cloned());
                     } else if let Ok(map) = value.as_map_ref() {
-                        hasher.update(format!("map {:?}", map.keys().collect::<Vec<_>>()).as_bytes());
+                        visit(Part::Value(&format!("map {:?}", map.keys().collect::<Vec<_>>())));
                         waiting.extend(map.values().cloned());
                     } else {
-                        hasher.update(super::show::plain(&value).as_bytes());
+                        visit(Part::Value(&super::show::plain(&value)));
                     }
                 }
             },
         }
     }
-    hasher.finalize().to_hex()[..16].to_string()
 }
 
 /// So many captured closures are followed.
@@ -119,6 +162,11 @@ fn without_places(tree: &str) -> String {
                 rest = after.find("name").map_or("", |at| &after[at..]);
                 continue;
             }
+            // Of `x += 1`; the operator's name follows.
+            if let Some(after) = ["hash_op_assign: ", "hash_op: "].iter().find_map(|hash| rest.strip_prefix(hash)) {
+                rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+                continue;
+            }
             if c.is_ascii_digit() {
                 let end = rest.find(|c: char| !(c.is_ascii_digit() || ":.-".contains(c))).unwrap_or(rest.len());
                 // Line and column; a number has no colon.
@@ -161,6 +209,53 @@ mod tests {
         );
         assert_ne!(name, of("name_of(|a, b| { let d = a - b; (d * d).sum() * 0.25 })"));
         assert_ne!(name, of("name_of(|a, b| { let d = a + b; (d * d).sum() * 0.5 })"));
+    }
+
+    /// Rhai's hashes follow from a seed of the process.
+    #[test]
+    fn assignments_have_no_hash_of_the_process() {
+        let session = crate::primitives::session();
+        let ast = session.engine.compile("let f = |a| { a += 1; a -= 2; a };").unwrap();
+        let tree = format!("{:?}", ast.iter_fn_def().next().unwrap().body);
+        assert!(tree.contains("hash_op_assign: ") && tree.contains("hash_op: "), "{tree}");
+        let text = super::without_places(&tree);
+        let long = text.split(|c: char| !c.is_ascii_digit()).map(str::len).max();
+        assert!(long < Some(8), "{text}");
+        assert_ne!(of("name_of(|a| { a += 1; a })"), of("name_of(|a| { a -= 1; a })"));
+    }
+
+    #[test]
+    fn literals_are_found_in_all_that_a_closure_reaches() {
+        let has = |text: &str| {
+            let mut session = crate::primitives::session();
+            let host: Rc<_> = session.host.clone();
+            session.engine.register_fn("says", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| {
+                super::has_literal(&closure, &call, &host, "stop")
+            });
+            session.eval(text, "test").unwrap().as_bool().unwrap()
+        };
+        assert!(has("says(|line| if line.epoch > 3 { \"stop\" })"));
+        assert!(has("says(|line| if line.name == \"a \\\"quote\" { 'x'; \"stop\" })"));
+        assert!(has("fn ends(x) { if x > 1 { return \"stop\"; } } says(|line| ends(line.epoch))"));
+        assert!(has("let word = \"stop\"; says(|line| word)") && has("let f = || \"stop\"; says(|line| f.call())"));
+        assert!(has("let words = [tensor([1.0]), \"stop\"]; says(|line| words[1])"));
+        assert!(!has("says(|line| { print(\"stopped\"); line.stop })"));
+    }
+
+    #[test]
+    fn parameters_are_those_that_a_caller_gives() {
+        let count = |text: &str| {
+            let mut session = crate::primitives::session();
+            let host: Rc<_> = session.host.clone();
+            session.engine.register_fn("count", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| {
+                format!("{:?}", super::parameters(&closure, &call, &host))
+            });
+            session.eval(text, "test").unwrap().into_string().unwrap()
+        };
+        assert_eq!(["count(|a| a)", "count(|a, b| a)", "count(|| 1)"].map(count), ["[1]", "[2]", "[0]"]);
+        assert_eq!(count("let x = 2; let y = 3; count(|a, b| a + x + y)"), "[2]");
+        assert_eq!(count("fn f(a) { a } fn f(a, b) { a } count(Fn(\"f\"))"), "[1, 2]");
+        assert_eq!(count("count(Fn(\"print\"))"), "[]");
     }
 
     #[test]

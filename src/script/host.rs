@@ -27,12 +27,16 @@ pub struct Host {
     pub arguments: RefCell<BTreeMap<String, String>>,
     /// Libraries that earlier texts of the session imported, by the names they gave them.
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
+    /// The names of the texts of those libraries.
+    pub libraries: RefCell<BTreeMap<String, String>>,
     /// The texts that errors quote from.
     pub sources: Sources,
     /// The trainings noted while `plan` calls its closure: one plan per activity, so that background calls train meanwhile.
     plans: Meanwhile<Plan>,
     /// Queues in which trainings run that name no place.
     queues: Meanwhile<Cluster>,
+    /// On whose behalf trainings run.
+    asking: Meanwhile<Asking>,
     /// Closures that run in the background.
     pub background: BackgroundCalls,
     /// The engine of the session's closures that the library calls.
@@ -41,6 +45,17 @@ pub struct Host {
     pub bounds: Cell<Option<Bounds>>,
     /// The operations that bounded scripts and their jobs have run.
     operations: Cell<u64>,
+}
+
+/// On whose behalf a training runs: what is noted beside its run.
+#[derive(Clone, Debug, Default)]
+pub struct Asking {
+    /// The name of the text that was given to the session: a script's path, `line 12` of the prompt.
+    pub text: String,
+    /// The name of a sweep around it, which begins those of its trainings; empty for none.
+    pub name: String,
+    /// The tags of sweeps around it.
+    pub tags: Vec<String>,
 }
 
 /// Values that hold for an activity while it does some work.
@@ -127,6 +142,16 @@ impl Host {
     /// The queue in which this thread's trainings run that name no place.
     pub fn queue(&self) -> Option<Cluster> {
         self.queues.now().map(|cluster| cluster.clone())
+    }
+
+    /// Runs `work` on behalf of `asking`.
+    pub fn asked<R>(&self, asking: Asking, work: impl FnOnce() -> R) -> R {
+        self.asking.during(asking, work).0
+    }
+
+    /// On whose behalf this thread runs.
+    pub fn asking(&self) -> Asking {
+        self.asking.now().map(|asking| asking.clone()).unwrap_or_default()
     }
 
     /// The plan in which this thread's trainings are noted instead of run, if there is one.

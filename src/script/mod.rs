@@ -23,7 +23,10 @@
 //! - `arguments`: the arguments of a script on the command line
 //! - `check`: finds mistakes without running
 //! - `library_tests`: the `test_...` functions of script libraries
-//! - `docs`, `head_docs`, `option_docs`, `reference`: the documentation as text, as Markdown and as definitions for editors
+//! - `docs`, `topics`, `head_docs`, `option_docs`, `own_docs`, `library_docs`, `reference`: the documentation as text, as Markdown and as
+//!   definitions for editors; `search`: names by a pattern
+//! - `keywords`, `own_types`: the parts of the language that are Rhai's own, as data
+//! - `option_parts`: options that are maps, and the names that options take
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
@@ -42,16 +45,22 @@ mod habits;
 mod head_docs;
 pub mod host;
 mod iteration;
+pub mod keywords;
 pub mod kind;
+pub mod library_docs;
 pub mod library_tests;
 pub mod limits;
 pub mod modules;
 mod option_docs;
+pub mod option_parts;
 pub mod options;
+pub mod own_docs;
+pub mod own_types;
 pub mod parsing;
 pub mod profile;
 pub mod reference;
 pub mod script_lock;
+pub mod search;
 pub mod session;
 pub mod show;
 mod snippet;
@@ -61,6 +70,7 @@ pub mod subscripts;
 pub mod syntax;
 mod taking;
 pub mod tokens;
+mod topics;
 pub mod vocabulary;
 pub mod weave;
 pub mod word;

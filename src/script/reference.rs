@@ -7,7 +7,7 @@ use super::modules::STDLIB;
 use super::session::Session;
 use super::vocabulary;
 use super::word::{Chapter, Word};
-use super::{docs, options};
+use super::{library_docs, options};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::options::OptionDoc;
@@ -42,10 +42,10 @@ pub fn pages() -> Vec<(String, String)> {
     index.push_str("\n## [Libraries](libraries.md)\n\n");
     let mut page = "# Libraries\n".to_string();
     for (name, source) in STDLIB {
-        let first = docs::first_line(source);
+        let first = library_docs::first_line(source);
         index.push_str(&format!("- [`{name}`](libraries.md#{name}): {first}\n"));
         page.push_str(&format!("\n## {name}\n\n{first}\n\n`import \"{name}\" as {name};`\n"));
-        for (signature, comment) in docs::library_functions(source) {
+        for (signature, comment) in library_docs::library_functions(source) {
             page.push_str(&format!("\n### `{name}::{signature}`\n\n{}\n", comment.replace('\n', " ")));
         }
     }

@@ -1,6 +1,6 @@
 //! An engine with its variables, driven by the command line and the prompt.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLeve
 use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
-use super::host::Host;
+use super::host::{Asking, Host};
 use super::iteration;
 use super::limits::{self, Bounds};
 use super::modules;
@@ -124,13 +124,21 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_expr_depths(128, 64);
     limits::install(&mut engine, host.limits());
     engine.set_fail_on_invalid_map_property(true);
-    // `spawn` is reserved by Rhai. (The call is not deprecated but volatile, as rhai says.)
+    // `spawn` is reserved by Rhai, and so is `var`, which is a method of Tensors. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]
-    engine.on_parse_token(|token, place, _| match token {
-        // Rhai looks through all names in scope at each variable: a long text takes long.
-        _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
-        Token::Reserved(name) if name.as_str() == "spawn" => Token::Identifier(name),
-        token => copies::token(subscripts::token(token, place), place),
+    engine.on_parse_token({
+        let behind_dot = Cell::new(false);
+        move |token, place, _| {
+            let method = behind_dot.replace(matches!(token, Token::Period | Token::Elvis));
+            match token {
+                // Rhai looks through all names in scope at each variable: a long text takes long.
+                _ if interrupt::requested() => Token::LexError(Box::new(LexError::Runtime("interrupted".into()))),
+                Token::Reserved(name) if name.as_str() == "spawn" || (method && name.as_str() == "var") => {
+                    Token::Identifier(name)
+                }
+                token => copies::token(subscripts::token(token, place), place),
+            }
+        }
     });
     copies::install(&mut engine);
     subscripts::install(&mut engine);
@@ -201,7 +209,9 @@ impl Session {
         self.sources.add(name, text);
         interrupt::clear();
         // A panic below is a fault of ours, never the user's: it must not take the session with it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.eval_unguarded(text, name)));
+        let host = self.host.clone();
+        let asking = Asking { text: name.to_string(), ..Asking::default() };
+        let outcome = catch_unwind(AssertUnwindSafe(|| host.asked(asking, || self.eval_unguarded(text, name))));
         match outcome {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
@@ -232,6 +242,9 @@ impl Session {
             {
                 let module = self.engine.module_resolver().resolve(&self.engine, Some(name), path, *pos)?;
                 self.host.imports.borrow_mut().insert(import.1.name.to_string(), module.clone());
+                if let Ok(Some((text, _))) = modules::find(path, Some(name)) {
+                    self.host.libraries.borrow_mut().insert(import.1.name.to_string(), text);
+                }
                 self.engine.register_static_module(import.1.name.as_str(), module);
             }
         }
@@ -270,11 +283,20 @@ impl Session {
         all
     }
 
+    /// The libraries that were imported: the name that each was given, the name of its text, and the text.
+    pub fn libraries(&self) -> Vec<(String, String, String)> {
+        let known = self.host.libraries.borrow();
+        let with_text =
+            known.iter().filter_map(|(name, source)| Some((name.clone(), source.clone(), self.sources.text(source)?)));
+        with_text.collect()
+    }
+
     /// Forgets variables, functions and imports.
     pub fn reset(&mut self) {
         self.scope.clear();
         self.functions = AST::empty();
         self.host.imports.borrow_mut().clear();
+        self.host.libraries.borrow_mut().clear();
         self.engine = engine(&self.host);
     }
 }

@@ -20,6 +20,8 @@ const COMMA: &str = "the comma of an index";
 const FROM: &str = "a range to the end";
 const THEN: &str = "the comma behind a range to the end";
 
+/// An expression ends at an operator of precedence 1.
+const LOWEST_PRECEDENCE: u8 = 2;
 /// That of ranges.
 const PRECEDENCE_OF_RANGES: u8 = 140;
 
@@ -45,7 +47,7 @@ thread_local! {
 /// Gives `engine` the operators.
 pub fn install(engine: &mut Engine) {
     // These fail for names that a text can contain, and for a precedence of 0.
-    let _ = engine.register_custom_operator(COMMA, 1).map(drop);
+    let _ = engine.register_custom_operator(COMMA, LOWEST_PRECEDENCE).map(drop);
     let _ = engine.register_custom_operator(FROM, PRECEDENCE_OF_RANGES).map(drop);
     engine.register_type_with_name::<Subscripts>("several positions");
     engine.register_fn(COMMA, |a: Dynamic, b: Dynamic| joined(a, b));

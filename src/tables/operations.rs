@@ -30,6 +30,12 @@ impl Table {
         self.lazily("filter", &expressions, |frame| frame.filter(expressions[0].clone()))
     }
 
+    /// The rows whose entry is true. Errors: another number of entries than of rows.
+    pub fn keep(&self, rows: Vec<bool>) -> Result<Table> {
+        let mask = BooleanChunked::from_iter_values("keep".into(), rows.into_iter());
+        Ok(Table { frame: self.frame.filter(&mask).map_err(|e| polars_error("filter", e))? })
+    }
+
     /// Only these expressions as columns.
     pub fn select(&self, columns: Vec<Expr>) -> Result<Table> {
         self.lazily("select", &columns.clone(), |frame| frame.select(columns))

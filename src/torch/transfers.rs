@@ -101,6 +101,12 @@ pub fn to_vec_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(Vec::<f32>::try_from(&flat)?)
 }
 
+/// The same in double precision.
+pub fn to_vec_f64(tensor: &Tensor) -> Result<Vec<f64>> {
+    let flat = read_back(tensor)?.f_to_kind(Kind::Double)?.f_contiguous()?.f_reshape([-1])?;
+    Ok(Vec::<f64>::try_from(&flat)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

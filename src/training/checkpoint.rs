@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::hooks::Stopped;
 use super::optimiser::{Average, CopyOf, Flat, UpdateRule};
 use super::peers::Peers;
 use crate::error::{Error, Result};
@@ -28,6 +29,9 @@ pub struct TrainingPosition {
     pub best: Option<Best>,
     /// Seconds of training so far, earlier processes included.
     pub seconds: f64,
+    /// The callback that has ended the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +41,18 @@ pub struct Best {
     pub epoch: u64,
     /// Whether the averaged weights gave it.
     pub averaged: bool,
+}
+
+/// The number of updates of a checkpoint. Errors: Data when it is damaged.
+pub fn updates(path: &Path) -> Result<u64> {
+    let bad = |what: String| Error::in_file(path, format!("not a checkpoint of this training: {what}"));
+    let (tensors, metadata) = weights::parse_safetensors(path, &own::read(path)?)?;
+    let position = metadata.get(PROGRESS).ok_or_else(|| bad("no progress in it".into()))?;
+    if metadata.get(DIGEST) != Some(&digest(position, &tensors)?) {
+        return Err(bad("its content is not what was written".into()));
+    }
+    let position: TrainingPosition = crate::json::parse(position.as_bytes()).map_err(bad)?;
+    Ok(position.updates)
 }
 
 /// All tensors that change while training.

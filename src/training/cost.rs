@@ -6,18 +6,24 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::callbacks::Callbacks;
+use super::freezing::FreezeByEpoch;
+use super::hooks::Hook;
 use super::job::Job;
+use super::merge_rule::RuleKind;
 use super::model_inputs::steps_per_epoch;
 use super::naming::NamedJob;
 use super::options::{Images, ScheduleKind, TrainOptions};
 use super::peers::Peers;
 use super::run::flags_of;
+use super::sampler::Sampler;
+use super::start::Start;
 use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::executors::{device_pool, pool};
 use crate::files::own;
 use crate::images::Dataset;
+use crate::images::augment::AugmentOptions;
 use crate::losses::LossSpec;
 use crate::runs::{Begun, RunStore};
 use crate::torch::flags;
@@ -105,7 +111,7 @@ fn trained(pictures: usize, options: &TrainOptions) -> f64 {
 /// A key of the frozen features that this training shares with others, or none.
 fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
     let o = &job.options;
-    let shared = o.model.freeze > 0 && o.views > 0 && job.distillation.is_none();
+    let shared = o.model.fixed_stages() > 0 && o.views > 0 && job.distillation.is_none();
     shared.then(|| {
         json!([
             o.model.backbone,
@@ -127,7 +133,7 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     let o = &job.options;
     let few = if crate::devices::first().is_cuda() {
         4 * o.batch
-    } else if parameters > LARGE && o.model.freeze == 0 {
+    } else if parameters > LARGE && o.model.fixed_stages() == 0 {
         FEW
     } else {
         MANY
@@ -148,9 +154,16 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
         known: 1.0,
         loss: plain(&o.loss),
         schedule: match &o.schedule {
-            ScheduleKind::Script(_) => ScheduleKind::Constant,
+            ScheduleKind::Script(_) | ScheduleKind::Rate(_) => ScheduleKind::Constant,
             schedule => schedule.clone(),
         },
+        // What lives in the script, or is of other epochs and images.
+        augment: if o.own_views().is_some() { AugmentOptions::default() } else { o.augment.clone() },
+        sampler: Sampler::default(),
+        freeze: FreezeByEpoch::default(),
+        on_epoch: Hook::None,
+        on_batch: Hook::None,
+        start: Start::default(),
         threads: pool::cores(),
         // Timed as the work of one process.
         nproc: 1,
@@ -159,6 +172,14 @@ fn time(job: &Job, train: &Dataset, val: &Dataset, parameters: i64) -> Result<Co
     };
     let distillation = job.distillation.clone().map(|mut d| {
         d.loss = plain(&d.loss);
+        d.features = false;
+        // Timed as one that learns alone.
+        d.mutual = None;
+        for rule in d.ensembles.iter_mut().filter_map(|ensemble| ensemble.rule.as_mut()) {
+            if rule.script().is_some() {
+                rule.kind = RuleKind::Mean;
+            }
+        }
         d
     });
     let name = format!("timing {} + {}", o.model.backbone, o.model.head);

@@ -4,17 +4,53 @@ use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
 use super::job::{Distillation, Job};
+use super::merge_rule::RuleFunction;
 use super::options::TeacherWeights;
 use super::peers::Part;
-use super::predict::{Predictor, predict};
-use super::teacher_outputs::TeacherTargets;
+use super::predict::{Predictor, predict_with};
+use super::teacher_targets::{Asking, TeacherTargets};
 use super::views::Views;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::losses::Function;
+use crate::losses::{Function, Script};
 use crate::metrics::average_precision;
-use crate::models::{Model, Pass};
+use crate::models::{Model, Pass, StageMaps};
 use crate::runs::RunStore;
+
+/// The functions of a script that a distillation loss calls.
+#[derive(Clone, Copy, Default)]
+pub struct Functions<'a> {
+    /// The distance between logits.
+    pub distance: Option<Function<'a>>,
+    /// The distance that sees features too.
+    pub features: Option<FeatureFunction<'a>>,
+    /// The rules of ensembles.
+    pub rule: Option<RuleFunction<'a>>,
+}
+
+/// A distance that sees features: the student's logits and the merged ones of its teachers `[N, m]`, and the features of both, to a scalar
+/// with a gradient.
+pub type FeatureFunction<'a> = &'a dyn Fn(&Tensor, &Tensor, &Features) -> Result<Tensor>;
+
+/// Feature maps of one batch.
+pub struct Features<'a> {
+    pub student: &'a StageMaps,
+    /// Those of each teacher of the ensemble, without a gradient.
+    pub teachers: &'a [StageMaps],
+}
+
+/// The student's side of one step.
+pub struct Step<'a> {
+    /// `[n, m]`.
+    pub logits: &'a Tensor,
+    /// Its feature maps; empty where no function sees them.
+    pub maps: &'a StageMaps,
+    /// `[n]`: the positions of the rows, on the student's device.
+    pub rows: &'a Tensor,
+    /// Pictures or rows.
+    pub x: &'a Tensor,
+    pub pass: Pass,
+}
 
 /// The distillation loss of one training.
 pub struct DistillationLoss<'a> {
@@ -25,6 +61,10 @@ pub struct DistillationLoss<'a> {
 }
 
 impl<'a> DistillationLoss<'a> {
+    /// `rule` is the function of the ensembles' rules, if one of them is a script's.
+    ///
+    /// Errors: those of [`TeacherTargets::new`]; options that exclude each other.
+    #[allow(clippy::too_many_arguments)] // a training, and its parts that are there already
     pub fn new(
         store: &RunStore,
         job: &'a Job,
@@ -33,18 +73,21 @@ impl<'a> DistillationLoss<'a> {
         val: &Dataset,
         views: &Views,
         student: &Model,
+        rule: Option<RuleFunction>,
     ) -> Result<Self> {
+        let asking = Asking { mode: distillation.teacher_mode, features: distillation.features };
         let targets = |ensemble: &Ensemble| {
-            TeacherTargets::new(store, ensemble, &job.labels, train, views, student, distillation.teacher_mode)
+            TeacherTargets::new(store, ensemble, &job.labels, train, views, student, asking, rule)
         };
         let ensembles = distillation.ensembles.iter().map(targets).collect::<Result<_>>()?;
         let shares = match distillation.teacher_weights {
             TeacherWeights::Even => None,
             TeacherWeights::ValAp => {
+                distillation.check_val_ap()?;
                 let aps = distillation
                     .ensembles
                     .iter()
-                    .map(|e| label_aps(store, e, &job.labels, val))
+                    .map(|e| label_aps(store, e, &job.labels, val, rule))
                     .collect::<Result<Vec<_>>>()?;
                 let shares = shares(&distillation.weights, &aps);
                 let size = [aps.len() as i64, job.labels.len() as i64];
@@ -54,41 +97,66 @@ impl<'a> DistillationLoss<'a> {
         Ok(DistillationLoss { distillation, ensembles, shares })
     }
 
-    /// Adds to `loss` the weighted distillation loss of the student's `logits` `[n, m]` for one batch of pictures or
-    /// rows, whose positions are on the student's device, times the factor of this process's part. Teachers teach every label, also where
-    /// the truth is unknown. `function` computes it when it is a script's own; `pass` is the student's.
-    #[allow(clippy::too_many_arguments)] // the loss, what it is of, and whose part
-    pub fn add_to(
-        &self,
-        mut loss: Tensor,
-        function: Option<Function>,
-        logits: &Tensor,
-        rows: &Tensor,
-        x: &Tensor,
-        pass: Pass,
-        part: &Part,
-    ) -> Result<Tensor> {
+    /// Adds to `loss` the weighted distillation loss of the student's logits for one batch of pictures or rows, times the factor of this
+    /// process's part. Teachers teach every label, also where the truth is unknown. `functions` are those of a script.
+    pub fn add_to(&self, mut loss: Tensor, functions: Functions, step: &Step, part: &Part) -> Result<Tensor> {
         let Distillation { loss: distance, weights, .. } = self.distillation;
         let share = part.of_teachers(distance.reduction());
+        let Step { logits, maps, rows, x, pass } = *step;
         let Some(shares) = &self.shares else {
             for (weight, ensemble) in weights.iter().zip(&self.ensembles) {
-                loss = loss.f_add(
-                    &distance.by(function, logits, &ensemble.of(rows, x, pass)?)?.f_mul_scalar(*weight * share)?,
-                )?;
+                let term = match functions.features {
+                    None => {
+                        distance.by(functions.distance, logits, &ensemble.of(rows, x, pass, functions.rule, None)?)?
+                    }
+                    Some(function) => {
+                        let mut teachers = Vec::new();
+                        let merged = ensemble.of(rows, x, pass, functions.rule, Some(&mut teachers))?;
+                        let features = Features { student: maps, teachers: &teachers };
+                        Script::checked(function(logits, &merged, &features)?, logits)?
+                    }
+                };
+                loss = loss.f_add(&term.f_mul_scalar(*weight * share)?)?;
             }
             return Ok(loss);
         };
-        let targets = self.ensembles.iter().map(|e| e.of(rows, x, pass)).collect::<Result<Vec<_>>>()?;
+        let of = |e: &TeacherTargets| e.of(rows, x, pass, functions.rule, None);
+        let targets = self.ensembles.iter().map(of).collect::<Result<Vec<_>>>()?;
         let mixed =
             Tensor::f_stack(&targets, 1)?.f_mul(shares)?.f_sum_dim_intlist(Some(&[1i64][..]), false, None::<Kind>)?;
-        Ok(loss.f_add(&distance.by(function, logits, &mixed)?.f_mul_scalar(weights.iter().sum::<f64>() * share)?)?)
+        let distance = distance.by(functions.distance, logits, &mixed)?;
+        Ok(loss.f_add(&distance.f_mul_scalar(weights.iter().sum::<f64>() * share)?)?)
+    }
+}
+
+impl Distillation {
+    /// Errors: something beside teacher_weights "val_AP" that it cannot weigh.
+    pub fn check_val_ap(&self) -> Result<()> {
+        let refused = |what: &str| {
+            let message = format!("teacher_weights \"val_AP\" mixes ensembles by their outputs on val, which {what}");
+            Err(Error::argument(message).about_option("teacher_weights").with_help("teacher_weights: \"even\""))
+        };
+        match self.teacher_weights {
+            TeacherWeights::Even => Ok(()),
+            TeacherWeights::ValAp if self.ensembles.iter().any(|e| e.given.is_some()) => {
+                refused("a Tensor does not have")
+            }
+            TeacherWeights::ValAp if self.features => refused("a loss that sees each ensemble's features does not mix"),
+            TeacherWeights::ValAp => Ok(()),
+        }
     }
 }
 
 /// The AP of an ensemble per label on the validation split, over the pictures where the label is known. None for a label
 /// without positives there.
-fn label_aps(store: &RunStore, ensemble: &Ensemble, labels: &[String], val: &Dataset) -> Result<Vec<Option<f64>>> {
-    let predictions = predict(store, &Predictor::Ensemble(ensemble.clone()), val)?;
+fn label_aps(
+    store: &RunStore,
+    ensemble: &Ensemble,
+    labels: &[String],
+    val: &Dataset,
+    rule: Option<RuleFunction>,
+) -> Result<Vec<Option<f64>>> {
+    let predictions = predict_with(store, &Predictor::Ensemble(ensemble.clone()), val, rule)?;
     let (n, m) = (predictions.images.len(), predictions.labels.len());
     let targets = val.labels.take_labels(labels)?.targets()?;
     let column =

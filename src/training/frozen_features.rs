@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::fitting::Fitting;
+use super::model_inputs::pictures;
 use super::stored_rows::{FEATURES, StoredRows, append_half, made_by};
 use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
 use crate::error::Result;
-use crate::images::{Batches, Dataset};
+use crate::images::Dataset;
 use crate::models::Model;
 use crate::runs::{RunStore, id_of};
 
@@ -48,14 +49,13 @@ pub fn frozen_features(store: &RunStore, model: &Model, dataset: &Dataset, views
         let total = order.len();
         let side = model.image_size();
         let progress = Progress::new(format!("features of {}", dataset.split), total as u64, "images");
-        let (pictures, augment) = (dataset.clone(), views.augment.clone());
         Fitting::over("features of frozen stages", model, BATCH, |fitting| {
             let batch = fitting.batch();
             let mut out = work.grow(StoredRows::FILE, total as u64, made_by(model.device, batch))?;
             progress.set(out.rows());
             // They end with a batch, so the others are those of a maker who was never stopped.
             order.drain(..out.rows() as usize);
-            let batches = Batches::new(pictures, side as u32, augment, order, batch, views.seed, model.device)?;
+            let batches = pictures(dataset, views, side as u32, order, batch, model.device)?;
             for batch in batches {
                 interrupt::check()?;
                 let batch = batch?;

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ensemble::Ensemble;
+use super::hooks::Hook;
+use super::mutual::Mutual;
 use super::options::{Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
+use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -36,10 +39,18 @@ pub struct Distillation<E = Ensemble> {
     pub label_weight: f64,
     pub teacher_mode: TeacherMode,
     pub teacher_weights: TeacherWeights,
+    /// Whether the loss is a closure that sees features too, for which teachers are asked at every step.
+    #[serde(default)]
+    pub features: bool,
+    /// The group of a student that learns from other students. Such jobs are for
+    /// [`run_together`](super::mutual::run_together).
+    #[serde(default)]
+    pub mutual: Option<Mutual>,
 }
 
 /// Options that did not exist when the first runs were named.
-const LATER_OPTIONS: [&str; 16] = [
+const LATER_OPTIONS: [&str; 24] = [
+    "targets",
     "tf32",
     "drop_last",
     "lr_factors",
@@ -56,7 +67,29 @@ const LATER_OPTIONS: [&str; 16] = [
     "nesterov",
     "decay_on",
     "ema_start",
+    "mixup",
+    "cutmix",
+    "sampler",
+    "freeze",
+    "start",
+    "on_epoch",
+    "on_batch",
 ];
+
+/// The usual name of the teacher of task `task` (from 1) of a partition: `co teacher 1/3`. `branch` may be empty.
+pub fn teacher_name(branch: &str, task: usize, k: usize) -> String {
+    let branch = if branch.is_empty() { String::new() } else { format!("{branch} ") };
+    format!("{branch}teacher {task}/{k}")
+}
+
+/// The size of the partition, from the name of a teacher that [`teacher_name`] ends.
+pub fn partition_size(name: &str) -> Option<i64> {
+    let (before, last) = name.rsplit_once(' ')?;
+    let (task, k) = last.split_once('/')?;
+    let (task, k): (i64, i64) = (task.parse().ok()?, k.parse().ok()?);
+    let is_teacher = before == "teacher" || before.ends_with(" teacher");
+    (is_teacher && 1 <= task && task <= k).then_some(k)
+}
 
 /// Share of the training split held out when no validation split is given.
 const HELD_OUT: f64 = 0.1;
@@ -65,27 +98,59 @@ const HELD_OUT: f64 = 0.1;
 pub(super) struct Closure {
     /// The option's key.
     pub key: &'static str,
-    /// `loss`, `schedule` or `head`.
+    /// In a sentence: `a loss`, `a schedule`, `a head`.
     pub what: &'static str,
 }
 
+/// The option of a model's part, in a sentence.
+fn a_part(option: &str) -> &'static str {
+    match option {
+        "head" => "a head",
+        _ => "a token adapter",
+    }
+}
+
 impl Job {
-    /// The first of its losses, its schedule and its models' parts that is a closure.
+    /// The first of its options, its model's parts and its teachers' parts that is a closure which a training calls. Where `on_epoch` only looks
+    /// on, it is none: its lines can be sent.
     pub(super) fn closure(&self) -> Option<Closure> {
         let is_script = |loss: &LossSpec| matches!(loss, LossSpec::Script(_));
+        let rule = |ensemble: &Ensemble| ensemble.rule.as_ref().is_some_and(|rule| rule.script().is_some());
+        let by_rule = self.distillation.as_ref().is_some_and(|d| d.ensembles.iter().any(rule));
         let all = [
-            ("loss", "loss", is_script(&self.options.loss)),
-            ("distillation", "loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
-            ("schedule", "schedule", matches!(self.options.schedule, ScheduleKind::Script(_))),
-            ("head", "head", self.options.model.functions().next().is_some()),
-            ("teachers", "head of a teacher", self.has_scripted_teachers()),
+            ("rule", "a rule of merge", by_rule),
+            ("loss", "a loss", is_script(&self.options.loss)),
+            ("distillation", "a loss", self.distillation.as_ref().is_some_and(|d| is_script(&d.loss))),
+            (
+                "schedule",
+                "a schedule",
+                matches!(self.options.schedule, ScheduleKind::Script(_) | ScheduleKind::Rate(_)),
+            ),
+            ("augment", "an augmentation", self.options.own_views().is_some()),
+            ("sampler", "a sampler", matches!(self.options.sampler, Sampler::Script(_))),
+            ("on_epoch", "a callback that may stop the training", self.options.on_epoch.may_stop()),
+            ("on_batch", "a callback per batch", !self.options.on_batch.is_none()),
         ];
-        all.into_iter().find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
+        let parts = self.options.model.functions().map(|(option, _)| (option, a_part(option), true));
+        let teachers = ("teachers", "a head or adapter of a teacher", self.has_scripted_teachers());
+        let mut all = all.into_iter().chain(parts).chain([teachers]);
+        all.find(|(.., is_closure)| *is_closure).map(|(key, what, _)| Closure { key, what })
     }
 
     fn has_scripted_teachers(&self) -> bool {
         let ensembles = self.distillation.iter().flat_map(|d| &d.ensembles);
         ensembles.flat_map(|ensemble| &ensemble.teachers).any(|t| t.model().spec.functions().next().is_some())
+    }
+
+    /// The group in which it learns, for a student of mutual learning.
+    pub(super) fn mutual(&self) -> Option<&Mutual> {
+        self.distillation.as_ref()?.mutual.as_ref()
+    }
+
+    /// The seed of what students of one group have each for itself: initial weights and dropout. Otherwise that of the options.
+    pub(super) fn own_seed(&self) -> u64 {
+        let index = self.mutual().map_or(0, |mutual| mutual.index as u64);
+        self.options.seed.wrapping_add(index)
     }
 
     /// The splits that it trains on and selects on, with its labels only.
@@ -147,14 +212,32 @@ impl Job {
 
     /// Everything that decides the result, as JSON. `initial` is a fingerprint of the initial weights.
     pub fn spec(&self, train: &Dataset, val: &Dataset, initial: &str) -> Value {
-        let mut options = serde_json::to_value(&self.options).unwrap_or(Value::Null);
+        // Targets are many numbers, of which only the fingerprint is part of a name.
+        let named = TrainOptions { targets: None, ..self.options.clone() };
+        let mut options = serde_json::to_value(&named).unwrap_or(Value::Null);
         if let Some(map) = options.as_object_mut() {
             // These do not change the result.
+            map.shift_remove("name");
+            map.shift_remove("tags");
             map.shift_remove("threads");
             map.shift_remove("workers");
             map.shift_remove("executor");
             map.shift_remove("per_gpu");
             map.shift_remove("deterministic");
+            map.shift_remove("on_batch_every");
+            map.shift_remove("on_batch_outputs");
+            // A callback that ends the training decides more by how often it is called.
+            if self.options.on_batch.may_stop() && self.options.on_batch_every != 1 {
+                map.insert("on_batch_every".into(), json!(self.options.on_batch_every));
+            }
+            if self.options.on_batch.may_stop() && self.options.on_batch_outputs {
+                map.insert("on_batch_outputs".into(), json!(true));
+            }
+            if self.options.on_batch == Hook::Watches {
+                map.shift_remove("on_batch");
+            }
+            map.insert("sampler".into(), self.options.sampler.to_spec());
+            map.insert("start".into(), json!(self.options.start.id()));
             // Those that do are put back in where the model is known.
             map.shift_remove("nproc");
             map.shift_remove("sync_batchnorm");
@@ -177,6 +260,9 @@ impl Job {
                     map.shift_remove(key);
                 }
             }
+            if let Some(targets) = &self.options.targets {
+                map.insert("targets".into(), json!(targets.fingerprint()));
+            }
         }
         let mut spec = json!({
             "format": 1,
@@ -197,16 +283,17 @@ impl Job {
 impl<E> Distillation<E> {
     /// The same with other ensembles.
     pub(super) fn map<F>(self, ensemble: impl FnMut(E) -> Result<F>) -> Result<Distillation<F>> {
-        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights } = self;
+        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights, features, mutual } =
+            self;
         let ensembles = ensembles.into_iter().map(ensemble).collect::<Result<_>>()?;
-        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights })
+        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights, features, mutual })
     }
 }
 
 impl Distillation {
     fn spec(&self) -> Value {
         let mut spec = json!({
-            "ensembles": self.ensembles.iter().map(Ensemble::run_ids).collect::<Vec<_>>(),
+            "ensembles": self.ensembles.iter().map(Ensemble::spec).collect::<Vec<_>>(),
             "weights": self.weights,
             "loss": self.loss.to_spec(),
             "label_weight": self.label_weight,
@@ -215,6 +302,34 @@ impl Distillation {
         if self.teacher_weights != TeacherWeights::Even {
             spec["teacher_weights"] = json!(self.teacher_weights);
         }
+        if let Some(mutual) = &self.mutual {
+            spec["mutual"] = json!(mutual);
+        }
         spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_partition_is_in_its_teachers_names() {
+        assert_eq!(teacher_name("co", 2, 3), "co teacher 2/3");
+        for name in [teacher_name("co", 2, 3), teacher_name("", 3, 3), format!("study, {}", teacher_name("dis", 1, 3))]
+        {
+            assert_eq!(partition_size(&name), Some(3), "{name}");
+        }
+        for name in [
+            "baseline",
+            "student 1/3",
+            "teacher of 3 labels",
+            "teacher 0/3",
+            "teacher 4/3",
+            "teacher 1/x",
+            "headteacher 1/3",
+        ] {
+            assert_eq!(partition_size(name), None, "{name}");
+        }
     }
 }

@@ -10,9 +10,9 @@ use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
 use crate::activity::read_ahead::ReadAhead;
 use crate::error::{ErrorKind, Result};
-use crate::images::{Batches, Dataset, epoch_order};
+use crate::images::{self, Batches, Dataset, OwnViews};
 use crate::models::heads::{Answer, Truth};
-use crate::models::{Model, Pass};
+use crate::models::{Model, Pass, StageMaps};
 use crate::runs::RunStore;
 use crate::torch::upload;
 
@@ -49,17 +49,17 @@ const AHEAD: usize = 2;
 const SHARE_OF_FREE: f64 = 0.5;
 
 /// The inputs of one data set for one model.
-pub enum ModelInputs {
+pub enum ModelInputs<'f> {
     /// Features of the frozen stages, for a fixed set of views. `kept` are all rows on the model's device, if they are there.
-    Frozen { rows: StoredRows, kept: Option<Tensor>, n: usize, views: Views },
+    Frozen { rows: StoredRows, kept: Option<Tensor>, n: usize, views: Views<'f> },
     /// Pictures, decoded and augmented ahead of the step.
-    Pictures { dataset: Dataset, views: Views },
+    Pictures { dataset: Dataset, views: Views<'f> },
 }
 
-impl ModelInputs {
+impl<'f> ModelInputs<'f> {
     /// Prepares the inputs. Frozen features that the model needs and the store does not have are computed.
-    pub fn new(store: &RunStore, model: &Model, dataset: &Dataset, views: Views) -> Result<ModelInputs> {
-        if model.spec.freeze > 0 && views.count > 0 {
+    pub fn new(store: &RunStore, model: &Model, dataset: &Dataset, views: Views<'f>) -> Result<Self> {
+        if model.spec.fixed_stages() > 0 && views.count > 0 {
             let rows = frozen_features(store, model, dataset, &views)?;
             return Ok(ModelInputs::Frozen { rows, kept: None, n: dataset.len(), views });
         }
@@ -70,7 +70,7 @@ impl ModelInputs {
     /// read them once then. `free` is that of [`cuda::free_memory`](crate::cuda::free_memory); None keeps nothing.
     ///
     /// Errors: those of reading rows, Interrupted. That they do not fit after all is none.
-    pub fn keep(mut self, device: Device, free: Option<u64>) -> Result<ModelInputs> {
+    pub fn keep(mut self, device: Device, free: Option<u64>) -> Result<Self> {
         if let (ModelInputs::Frozen { rows, kept, .. }, Some(free)) = (&mut self, free)
             && rows.bytes() as f64 <= free as f64 * SHARE_OF_FREE
         {
@@ -99,25 +99,36 @@ impl ModelInputs {
         }
     }
 
-    /// The shuffled batches of one epoch: those of `steps`, and of each this process's part. The last batch of the epoch may be
-    /// smaller.
+    /// The batches of one epoch whose images are `order`: those of `steps`, and of each this process's part. The last batch of the epoch may
+    /// be smaller. With `partner`, the image before the part's first one, which is the batch's last one where that is first, comes in
+    /// front of each.
+    #[allow(clippy::too_many_arguments)] // which images, in what batches, for whom
     pub fn epoch<'a>(
         &'a self,
         model: &'a Model,
         epoch: u64,
+        order: &[u32],
         steps: Range<u64>,
         batch: usize,
-        seed: u64,
         peers: &Peers,
+        partner: bool,
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
-        let order = epoch_order(seed, epoch, self.num_pictures());
         let views = self.views().clone();
-        let order: Vec<(u32, u32)> = order.into_iter().map(|image| (image, views.of(epoch, image))).collect();
+        let mut times = vec![0_u32; self.num_pictures()];
+        let view = |image: &u32| {
+            let again = times.get_mut(*image as usize).map_or(0, |times| std::mem::replace(times, *times + 1));
+            (*image, views.of(epoch, *image, again))
+        };
+        let order: Vec<(u32, u32)> = order.iter().map(view).collect();
         let at = |step: u64| (step as usize * batch).min(order.len());
         let order = &order[at(steps.start)..at(steps.end)];
         // Smaller batches have no larger parts, so the parts are cut where they were put together.
-        let own = order.chunks(batch).flat_map(|whole| &whole[peers.part(whole.len())]).copied().collect();
-        self.batches(model, own, peers.part(batch).len())
+        let own = order.chunks(batch).flat_map(|whole| {
+            let part = peers.part(whole.len());
+            let before = whole[(part.start + whole.len() - 1) % whole.len()];
+            partner.then_some(before).into_iter().chain(whole[part].iter().copied())
+        });
+        self.batches(model, own.collect(), peers.part(batch).len() + usize::from(partner))
     }
 
     /// Every (image, view) once, in the order of [`StoredRows`].
@@ -137,7 +148,7 @@ impl ModelInputs {
         self.batches(model, all, batch)
     }
 
-    fn views(&self) -> &Views {
+    fn views(&self) -> &Views<'f> {
         match self {
             ModelInputs::Frozen { views, .. } | ModelInputs::Pictures { views, .. } => views,
         }
@@ -183,8 +194,7 @@ impl ModelInputs {
             }
             ModelInputs::Pictures { dataset, views } => {
                 let side = model.image_size();
-                let (dataset, augment) = (dataset.clone(), views.augment.clone());
-                let batches = Batches::new(dataset, side as u32, augment, order, batch, views.seed, model.device)?;
+                let batches = pictures(dataset, views, side as u32, order, batch, model.device)?;
                 Ok(Box::new(batches.map(move |batch| {
                     let batch = batch?;
                     let rows =
@@ -202,9 +212,21 @@ impl ModelInputs {
 
     /// The model's answer to a batch of these inputs; `truth` is that of a training step.
     pub fn answer(&self, model: &Model, x: &Tensor, pass: Pass, truth: Option<Truth>) -> Result<Answer> {
+        self.answer_seen(model, x, pass, truth, None)
+    }
+
+    /// The same; `maps` receives the model's feature maps, where it reads pictures.
+    pub fn answer_seen(
+        &self,
+        model: &Model,
+        x: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
         match self {
             ModelInputs::Frozen { .. } => model.answer(x, pass, truth),
-            ModelInputs::Pictures { .. } => model.answer(&model.frozen_features(x)?, pass, truth),
+            ModelInputs::Pictures { .. } => model.answer_to_images(x, pass, truth, maps),
         }
     }
 
@@ -212,6 +234,22 @@ impl ModelInputs {
     pub fn logits(&self, model: &Model, x: &Tensor, pass: Pass) -> Result<Tensor> {
         Ok(self.answer(model, x, pass, None)?.logits)
     }
+}
+
+/// Batches of these (image, view) pairs, made ahead; by the caller's thread where the views are a closure's.
+pub(super) fn pictures<'a>(
+    dataset: &Dataset,
+    views: &Views<'a>,
+    side: u32,
+    order: Vec<(u32, u32)>,
+    batch: usize,
+    device: Device,
+) -> Result<Box<dyn Iterator<Item = Result<images::Batch>> + 'a>> {
+    let dataset = dataset.clone();
+    Ok(match views.own()? {
+        Some(function) => Box::new(OwnViews::new(dataset, side, function, order, batch, views.seed)?),
+        None => Box::new(Batches::new(dataset, side, views.augment.clone(), order, batch, views.seed, device)?),
+    })
 }
 
 /// The number of batches of an epoch, at least one: of whole ones if `drop_last`, else of all.
@@ -232,6 +270,7 @@ pub fn last_batch(images: usize, batch: usize, drop_last: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::epoch_order;
     use crate::images::scenes::{SceneOptions, splits};
     use crate::models::ModelSpec;
     use crate::torch::transfers;
@@ -247,7 +286,7 @@ mod tests {
         let model = Model::new(&spec.resolved().unwrap(), &labels, 1, device).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = RunStore::new(folder.path());
-        let views = Views { count: 2, augment: Some(Default::default()), seed: 1, tf32: true };
+        let views = Views { count: 2, augment: Some(Default::default()), seed: 1, tf32: true, function: None };
         let inputs =
             |free| ModelInputs::new(&store, &model, &train, views.clone()).unwrap().keep(device, free).unwrap();
         let is_kept = |inputs: &ModelInputs| matches!(inputs, ModelInputs::Frozen { kept: Some(_), .. });
@@ -259,7 +298,10 @@ mod tests {
         assert_eq!([kept.kept_bytes(), read.kept_bytes()], [bytes, 0]);
         for epoch in 0..2 {
             let batches = |inputs: &ModelInputs| -> Vec<(Vec<i64>, Vec<i64>, Tensor, [Tensor; 2])> {
-                let batches = inputs.epoch(&model, epoch, 1..4, 3, 7, &Peers::alone()).unwrap().map(Result::unwrap);
+                let batches = inputs
+                    .epoch(&model, epoch, &epoch_order(7, epoch, 10), 1..4, 3, &Peers::alone(), false)
+                    .unwrap()
+                    .map(Result::unwrap);
                 batches
                     .map(|b| (b.images.clone(), b.rows.clone(), b.x.shallow_clone(), b.positions(device).unwrap()))
                     .collect()

@@ -30,8 +30,15 @@ impl NamedJob {
         let (train, val) = job.splits()?;
         let mut job = job.clone();
         job.options.model = job.options.model.resolved()?;
-        let model = Model::new(&job.options.model, &job.labels, job.options.seed, Device::Cpu)?;
+        let mut model = Model::new(&job.options.model, &job.labels, job.own_seed(), Device::Cpu)?;
+        check_hooks(&job, &model, &train)?;
+        // Without a start, which is named by its id: a plan knows that before the start is trained.
         let mut spec = job.spec(&train, &val, &model.initial_fingerprint()?);
+        // A path does not tell its content.
+        if let Some(words) = model.words_fingerprint()? {
+            spec["word_vectors"] = json!(words);
+        }
+        job.options.apply_start(&mut model)?;
         let TrainOptions { nproc, sync_batchnorm, .. } = job.options;
         if nproc > 1 {
             check_parts(&job, &model, &train)?;
@@ -49,12 +56,42 @@ impl NamedJob {
     }
 }
 
+/// Errors: options that the model, the data or the teachers cannot do with.
+fn check_hooks(job: &Job, model: &Model, train: &Dataset) -> Result<()> {
+    let options = &job.options;
+    let whole = job.train.len();
+    // A missing validation split is held out of the training split.
+    options.sampler.check_images(whole, train.len())?;
+    for (_, stages) in &options.freeze.0 {
+        model.check_hold(*stages)?;
+    }
+    let Some(key) = options.mixes() else { return Ok(()) };
+    if let Some(distillation) = &job.distillation {
+        options.check_mixed_teachers(distillation.teacher_mode)?;
+    }
+    if !model.takes_soft_targets() {
+        return Err(Error::argument(format!(
+            "head \"{}\" needs targets of 0 or 1, and the option \"{key}\" mixes them",
+            options.model.head
+        ))
+        .about_option(key));
+    }
+    if options.nproc > 1 && options.known_labels().mask(train).is_some() {
+        return Err(Error::argument(format!(
+            "option \"{key}\" with labels that are not known trains in one process, since each would count other entries; got nproc: {}",
+            options.nproc
+        ))
+        .about_option("nproc"));
+    }
+    Ok(())
+}
+
 /// Errors: options of a training in several processes of which one is a closure.
 pub(super) fn check_closures(job: &Job) -> Result<()> {
     let Some(Closure { what, .. }) = job.closure() else { return Ok(()) };
     let nproc = job.options.nproc;
     Err(Error::argument(format!(
-        "a {what} that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
+        "{what} that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
     ))
     .about_option("nproc")
     .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl), schedules and heads train in several processes"))

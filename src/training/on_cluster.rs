@@ -17,6 +17,7 @@ use crate::cluster::batch::{Task, Work};
 use crate::cluster::{Cluster, Executor, waiting};
 use crate::error::{Error, Result};
 use crate::executors::pool;
+use crate::models::draws;
 use crate::runs::{Run, RunStore};
 
 /// Has a queue make the runs of the jobs, waits for them and reads them. Every epoch of every job is passed to the callback as it appears.
@@ -69,6 +70,7 @@ pub fn make_all(
 /// Errors: a training that cannot leave this process.
 fn check(job: &Job) -> Result<()> {
     check_functions(job)?;
+    job.options.check_start_leaves(&job.name)?;
     match job_file::is_possible(job) {
         true => Ok(()),
         false => Err(Error::argument(format!(
@@ -80,14 +82,23 @@ fn check(job: &Job) -> Result<()> {
     }
 }
 
-/// Errors: a loss or schedule of the script's own.
+/// Errors: a function of the script's own: a loss, a schedule.
 pub(super) fn check_functions(job: &Job) -> Result<()> {
+    if job.mutual().is_some() {
+        let message = "students of mutual learning are trained in one process, and the option executor has a queue train on other machines";
+        return Err(Error::argument(message)
+            .about_option("executor")
+            .with_help("executor: \"here\" trains on this machine"));
+    }
     let Some(Closure { key, what }) = job.closure() else { return Ok(()) };
     Err(Error::argument(format!(
-        "a {what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
+        "{what} of the script's own cannot leave this process, and the option executor has a queue train on other machines"
     ))
     .about_option(key)
-    .with_help("executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl), schedules and heads train in a queue"))
+    .with_help(
+        "executor: \"here\" trains on this machine; named losses (asl, bce, focal, mse, kl), schedules and heads, weights as sampler, mixup and cutmix \
+         train in a queue",
+    ))
 }
 
 /// The runs that a job makes and reads.
@@ -100,9 +111,12 @@ struct Needs {
 
 /// Names all jobs, side by side: each builds its model.
 fn needs(jobs: &[Job]) -> Result<Vec<Needs>> {
+    let _keeping = draws::keep();
     let progress = Progress::new("naming trainings", jobs.len() as u64, "trainings");
     let name = |job: &Job| {
         interrupt::check()?;
+        // One on each core; the threads of libtorch for each would wait for one another.
+        tch::set_num_threads(1);
         let NamedJob { job, model, train, val, id, .. } = NamedJob::new(job)?;
         let features = shared_features::runs_of(&job, &model, &train, &val)?;
         progress.advance(1);

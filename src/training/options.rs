@@ -2,27 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::freezing::FreezeByEpoch;
+use super::hooks::Hook;
+use super::image_rows::ImageRows;
 use super::known_labels::KnownLabels;
 use super::rate_factors::RateFactors;
+use super::sampler::Sampler;
+pub use super::schedule::ScheduleKind;
+use super::start::Start;
 use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::images::augment::AugmentOptions;
-use crate::losses::{LossSpec, Script};
+use crate::losses::LossSpec;
 use crate::models::{ModelSpec, Precision};
 use crate::options::Range;
 
 crate::options! {
     /// The options of `train_teacher`, `train_teachers` and, with [`DistillOptions`], of `distill`.
     ///
-    /// `deterministic`, `threads`, `workers`, `executor` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
+    /// `name`, `tags`, `deterministic`, `threads`, `workers`, `executor` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
     /// batches by it.
     pub struct TrainOptions {
         /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
-        /// "none"), head_width, dropout, head_options, word_vectors, graph, path, features; or a backbone's name
+        /// "none"), head_width, dropout, head_options, word_vectors, graph, adapter, lora, path, features; or a backbone's name
         pub model: ModelSpec = default_model();
         /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number; where
         /// labels are unknown, logits and targets are the known entries alone, [entries] in place of [images, labels]
@@ -47,9 +51,10 @@ crate::options! {
         pub lr_factors: BTreeMap<String, f64> = BTreeMap::new();
         /// factor on the rate per stage below the head: of n stages, stage s has layer_decay^(n + 1 - s)
         pub layer_decay: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
-        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); "constant"; or a
-        /// closure |now| that gives a factor on lr, where now is a map: progress (0 to 1), epoch (with its fraction), epochs,
-        /// update, updates
+        /// "onecycle"; "step" (lr times gamma at milestones or step_every); "cosine" (from lr to min_lr); "constant"; a closure
+        /// |step, total| of two parameters, which gives the learning rate of update step (from 0) of total; or a closure |now|
+        /// of one, which gives a factor on lr, where now is a map: progress (0 to 1), epoch (with its fraction), epochs, update,
+        /// updates
         pub schedule: ScheduleKind = ScheduleKind::OneCycle;
         /// onecycle: share of the steps in which the rate rises
         pub pct_start: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
@@ -105,10 +110,26 @@ crate::options! {
         pub ema_start: EmaStart = EmaStart::Weights;
         /// fixed augmented views per picture; 0 makes a new view each epoch
         pub views: u32 = 3, in Range::FromTo(0.0, 1e4);
+        /// a closure |picture, random| that makes the view of a whole picture, a Tensor [3, height, width] of uint8, by words as
+        /// picture.hflip() and the Random of its key (seed, view, image), resized to image_size afterwards; or
         /// a map: crop ("resized", "multi_scale" as ML-GCN, "squares" as SSGRL), resize_first (pixels), resized_crop_scale,
         /// resized_crop_ratio, flip, color_jitter, cutout, cutout_factor, cutout_inclusive, randaugment (operations per view),
         /// randaugment_level, randaugment_policy ("torchvision", or "uda": that of the package randaugment)
         pub augment: AugmentOptions = AugmentOptions::default();
+        /// MixUp: the alpha of the beta distribution of shares, as 0.2; each picture of a batch is mixed with another, and so are
+        /// their targets; 0 turns it off
+        pub mixup: f64 = 0.0, in Range::FromTo(0.0, 1e3);
+        /// CutMix: the same with a rectangle of the other picture, as 1.0; with mixup too, each step draws one of the two
+        pub cutmix: f64 = 0.0, in Range::FromTo(0.0, 1e3);
+        /// the images of an epoch: "shuffle" (all once); an array of one weight per training image, by which as many are drawn with
+        /// replacement, as torch's WeightedRandomSampler; or a closure |epoch| (finished epochs) that gives their positions
+        pub sampler: Sampler = Sampler::Shuffle;
+        /// stages frozen for some epochs, beside those of the model's own freeze: pairs of finished epochs and stages, as
+        /// [[0, 4], [10, 2], [20, 0]]; or a closure |epoch| that gives their number
+        pub freeze: FreezeByEpoch = FreezeByEpoch::default();
+        /// a Model whose weights are the first ones, in place of the model's weights: its backbone, and of its head what fits, by the
+        /// names of labels; without the option model, the architecture is its own
+        pub start: Start = Start::default();
         /// "all" training images, or those "containing" one of the labels
         pub images: Images = Images::All;
         /// share of the training pictures that have labels: teachers leave the others out, students hear of them from
@@ -117,6 +138,10 @@ crate::options! {
         /// share of the labels of a training picture that are known; the others are masked in the loss, as the unknown
         /// entries of the data set always are
         pub known: f64 = 1.0, in Range::AboveTo(0.0, 1.0);
+        /// a Tensor [images, labels] in place of the labels of the training split, in the order of its images and of the data set's labels: soft
+        /// targets, the same for every view of an image. From 0 to 1 for asl, bce and focal. Entries of unknown truth are known by it; val is
+        /// evaluated by its own labels
+        pub targets: Option<ImageRows> = None;
         /// "best" epoch by mAP on val, regular or averaged weights; or "last", which needs no val
         pub select: Select = Select::Best;
         /// "val", or "test" as the authors' code does; evaluations then carry a note
@@ -125,6 +150,12 @@ crate::options! {
         pub eval_every: u64 = 0;
         /// epochs without a better mAP on val after which training stops; 0 never
         pub patience: u64 = 0;
+        /// the run's name in runs(), reports and progress lines, and the beginning of the names where one call makes several; "" is made
+        /// from the call. No part of a run's id: a stored run that is found under another name has that one from then on
+        pub name: String = String::new();
+        /// an array of words, or one, by which runs(#{tag: "..."}) finds the run; no part of a run's id. A stored run that is found gets
+        /// these beside its own
+        pub tags: Vec<String> = vec![];
         /// decides initial weights, order and views
         pub seed: u64 = 0;
         /// processes that train this one model together, each on its part of every batch: `batch` stays the images of all. Each has a
@@ -133,16 +164,24 @@ crate::options! {
         pub nproc: usize = 1, in Range::FromTo(1.0, 4096.0);
         /// nproc: batch norms take the statistics of the whole batch; false, of each process's part, as PyTorch does by default
         pub sync_batchnorm: bool = false;
-        also("on_epoch", "a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, \
-                          val_mAP where it was evaluated")
+        /// a closure |line| called after every epoch with a map: name, epoch, loss, lr, seconds, val_mAP where it was evaluated. If it
+        /// gives "stop", the training ends there; its code then counts in the run's id
+        pub on_epoch: Hook = Hook::None;
+        /// a closure |line| called after updates with a map: name, epoch, step, update, loss, lr, grad_norm; "stop" as in on_epoch. A
+        /// call waits for the device
+        pub on_batch: Hook = Hook::None;
+        /// updates between two calls of on_batch
+        pub on_batch_every: u64 = 1, in Range::FromTo(1.0, 1e9);
+        /// whether on_batch gets the last batch's outputs (logits) and targets too, Tensors [batch, labels]
+        pub on_batch_outputs: bool = false;
         /// CPU threads; 0 takes all
         pub threads: usize = 0;
         /// where several trainings of one call run: "threads", "processes" (one that dies is tried once more), or
         /// "auto": processes where several run on GPUs at once
         pub workers: Workers = Workers::Auto;
         /// where the trainings run: "here"; in the queue of a cluster, as slurm(#{...}) gives one; or by its name in cpsd.toml, as "slurm".
-        /// Results and their ids are the same
-        pub executor: Executor = Executor::Here;
+        /// () is here, or in a sweep the sweep's own executor. Results and their ids are the same
+        pub executor: Executor = Executor::Unset;
         /// trainings at once on one GPU, those of other calls and of jobs included; more wait
         pub per_gpu: usize = 1, in Range::FromTo(1.0, 64.0);
     }
@@ -182,41 +221,6 @@ pub enum Optimiser {
     AdamW,
     /// Gradient descent with momentum, like `torch.optim.SGD`.
     Sgd,
-}
-
-/// How the learning rate changes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScheduleKind {
-    /// A rise and a fall along half cosines, per update (Smith and Topin 2018).
-    OneCycle,
-    /// Multiplied by `gamma` at the beginning of some epochs.
-    Step,
-    /// A fall along half a cosine (Loshchilov and Hutter 2017, without restarts).
-    Cosine,
-    Constant,
-    /// A closure of a script, identified by its code.
-    Script(Script),
-}
-
-impl<'de> Deserialize<'de> for ScheduleKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ScheduleKind, D::Error> {
-        const NAMES: &[&str] = &["onecycle", "step", "cosine", "constant"];
-        let value = Value::deserialize(deserializer)?;
-        if let Some(name) = value.as_str() {
-            return match name {
-                "onecycle" => Ok(ScheduleKind::OneCycle),
-                "step" => Ok(ScheduleKind::Step),
-                "cosine" => Ok(ScheduleKind::Cosine),
-                "constant" => Ok(ScheduleKind::Constant),
-                other => Err(D::Error::unknown_variant(other, NAMES)),
-            };
-        }
-        let script = value.get("script").and_then(|script| serde_json::from_value(script.clone()).ok());
-        script
-            .map(ScheduleKind::Script)
-            .ok_or_else(|| D::Error::custom("\"onecycle\", \"step\", \"cosine\", \"constant\" or a closure |now|"))
-    }
 }
 
 /// When the rate of [`ScheduleKind::Cosine`] falls.
@@ -313,14 +317,57 @@ impl TrainOptions {
         Range::FromTo(0.0, 1.0).check("augment.color_jitter", word, color_jitter)?;
         Range::FromTo(0.0, 20.0).check("augment.randaugment", word, randaugment)?;
         Range::FromTo(0.0, 30.0).check("augment.randaugment_level", word, randaugment_level)?;
+        check_names(word, &self.name, &self.tags)?;
         self.check_together(word)?;
+        self.sampler.check(word)?;
+        self.freeze.check(self, word)?;
+        self.check_mixing(word)?;
         RateFactors::check(self, word)
+    }
+
+    /// The code of a closure that makes the views.
+    pub fn own_views(&self) -> Option<&str> {
+        self.augment.script.as_deref()
+    }
+
+    /// The name of a training whose usual name is `usual`, the only one of its call.
+    pub fn job_name(&self, usual: &str) -> String {
+        if self.name.is_empty() { usual.to_string() } else { self.name.clone() }
+    }
+
+    /// The same for one of several of a call: `ablation, co teacher 1/3`.
+    pub fn job_name_among(&self, usual: &str) -> String {
+        if self.name.is_empty() { usual.to_string() } else { format!("{}, {usual}", self.name) }
     }
 
     /// The seed of the views. Fixed views are the same for every seed, so that a sweep over seeds computes frozen
     /// features once; new views each epoch follow the seed.
     pub fn seed_of_views(&self) -> u64 {
         if self.views > 0 { 0 } else { self.seed }
+    }
+
+    /// Whether the given targets, if there are any, fit the loss and the other options.
+    ///
+    /// Errors: a value that the loss cannot take, with its image and label; options that hide labels.
+    pub fn check_targets(&self, word: &str) -> Result<()> {
+        let Some(targets) = &self.targets else { return Ok(()) };
+        if let LossSpec::Asl(_) | LossSpec::Bce(_) | LossSpec::Focal(_) = self.loss {
+            let expected = format!("from 0 to 1, as the loss {} needs them", self.loss.name());
+            let checked = targets.check(&expected, |value| (0.0..=1.0).contains(&value));
+            checked.map_err(|error| {
+                Error::argument(format!("option \"targets\" of {word}: {error}"))
+                    .about_option("targets")
+                    .with_help("logits x become probabilities with x.sigmoid()")
+            })?;
+        }
+        if !self.known_labels().all() {
+            let key = if self.labelled < 1.0 { "labelled" } else { "known" };
+            return Err(Error::argument(format!(
+                "option \"{key}\" of {word} hides labels of the data set, in whose place option \"targets\" gives numbers"
+            ))
+            .about_option(key));
+        }
+        Ok(())
     }
 
     pub fn known_labels(&self) -> KnownLabels {
@@ -330,6 +377,29 @@ impl TrainOptions {
     /// Epochs between two evaluations on the validation split.
     pub fn eval_period(&self) -> u64 {
         if self.eval_every > 0 { self.eval_every } else { self.epochs.div_ceil(10) }
+    }
+}
+
+/// So many letters may a name or a tag have, and so many tags a run.
+const LONGEST_NAME: usize = 200;
+const MOST_TAGS: usize = 100;
+
+/// Errors: a name or tag that is too long or has signs that are not printed; an empty tag; too many tags.
+pub fn check_names(word: &str, name: &str, tags: &[String]) -> Result<()> {
+    let bad = |text: &str| text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control);
+    if bad(name) {
+        let expected = format!("a text of at most {LONGEST_NAME} letters without line breaks");
+        return Err(Error::option("name", word, expected, format!("\"{}\"", name.escape_debug())));
+    }
+    if tags.len() > MOST_TAGS {
+        return Err(Error::option("tags", word, format!("at most {MOST_TAGS} words"), format!("{} words", tags.len())));
+    }
+    match tags.iter().find(|tag| tag.trim().is_empty() || bad(tag)) {
+        None => Ok(()),
+        Some(tag) => {
+            let expected = format!("words of 1 to {LONGEST_NAME} letters without line breaks");
+            Err(Error::option("tags", word, expected, format!("\"{}\"", tag.escape_debug())))
+        }
     }
 }
 
@@ -361,7 +431,8 @@ crate::options! {
     /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e). The authors' code has ½ for
     /// `label_weight` and ¼ per ensemble; the paper has ½ and ½ as `weights` of two ensembles.
     pub struct DistillOptions extends train: TrainOptions {
-        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits
+        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits,
+        /// |student, teacher, features| with feature maps too
         pub distillation: LossSpec = LossSpec::default_distillation();
         /// one weight per ensemble; empty shares one evenly
         pub weights: Vec<f64> = vec![];
@@ -374,5 +445,17 @@ crate::options! {
         /// "even": ensembles count by their weights; "val_AP": for each label also by their AP on val, and one mixture
         /// of them is the target
         pub teacher_weights: TeacherWeights = TeacherWeights::Even;
+    }
+}
+
+impl AsMut<TrainOptions> for TrainOptions {
+    fn as_mut(&mut self) -> &mut TrainOptions {
+        self
+    }
+}
+
+impl AsMut<TrainOptions> for DistillOptions {
+    fn as_mut(&mut self) -> &mut TrainOptions {
+        &mut self.train
     }
 }

@@ -15,6 +15,8 @@ const EFFECTS: &[Effect] = &[
     ("final_div_factor", one_cycle, "schedule: \"onecycle\""),
     ("cycle_momentum", one_cycle, "schedule: \"onecycle\""),
     ("warmup", |o| !one_cycle(o), "another schedule than \"onecycle\", which has pct_start"),
+    ("warmup", |o| !rate(o), "another schedule than a closure of two parameters, which gives the rate itself"),
+    ("lr", |o| !rate(o), "another schedule than a closure of two parameters, which gives the rate itself"),
     ("warmup_start", |o| o.warmup > 0.0, "a warmup above 0"),
     ("milestones", step, "schedule: \"step\""),
     ("step_every", step, "schedule: \"step\""),
@@ -28,11 +30,17 @@ const EFFECTS: &[Effect] = &[
     ("decay_on", |o| o.weight_decay > 0.0, "a weight_decay above 0"),
     ("ema_warmup", |o| o.ema > 0.0, "an average: ema above 0"),
     ("ema_start", |o| o.ema > 0.0, "an average: ema above 0"),
+    ("on_batch_every", |o| !o.on_batch.is_none(), "a closure on_batch"),
+    ("on_batch_outputs", |o| !o.on_batch.is_none(), "a closure on_batch"),
     ("sync_batchnorm", |o| o.nproc > 1, "nproc above 1"),
 ];
 
 fn one_cycle(o: &TrainOptions) -> bool {
     o.schedule == ScheduleKind::OneCycle
+}
+
+fn rate(o: &TrainOptions) -> bool {
+    matches!(o.schedule, ScheduleKind::Rate(_))
 }
 
 fn step(o: &TrainOptions) -> bool {

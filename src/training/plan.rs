@@ -11,7 +11,8 @@ use super::naming::NamedJob;
 use super::on_cluster;
 use super::run::load;
 use super::trained_model::Trained;
-use crate::cluster::Cluster;
+use super::{shared_features, teacher_outputs};
+use crate::cluster::{Cluster, Executor};
 use crate::error::{Error, Result};
 use crate::runs::{Listing, RunStore};
 
@@ -27,10 +28,18 @@ pub struct Plan {
     costs: Option<Costs>,
     /// Those that are to run in a queue and can begin now. None when they are only listed.
     jobs: Option<Vec<(String, Job)>>,
+    /// Those that are collected and are not to run in a queue ahead: of executor "here", and their students.
+    here: HashSet<String>,
     /// Why a training cannot run in a queue.
     refused: Option<Error>,
     /// The queue in which they would run.
     pub cluster: Option<Cluster>,
+    /// Frozen features that the trainings to do read in a queue and the store lacks, and the tasks that compute them.
+    features: HashSet<String>,
+    feature_tasks: usize,
+    /// The same of teachers' outputs.
+    outputs: HashSet<String>,
+    output_tasks: usize,
 }
 
 /// One training.
@@ -78,6 +87,9 @@ impl StoreStatus {
     }
 }
 
+/// Trainings of a plan at most: no store and no queue takes more at once, and a closure that never ends would plan for ever.
+const MOST: usize = 50_000;
+
 /// A checkpoint holds values, averages and the best values so far, in addition to the optimiser's state.
 const CHECKPOINT: u64 = 3;
 
@@ -91,8 +103,13 @@ impl Plan {
             listing: None,
             costs: timing.then(Costs::default),
             jobs: None,
+            here: HashSet::new(),
             refused: None,
             cluster: None,
+            features: HashSet::new(),
+            feature_tasks: 0,
+            outputs: HashSet::new(),
+            output_tasks: 0,
         }
     }
 
@@ -109,20 +126,40 @@ impl Plan {
     /// that cannot leave this process.
     pub fn add(&mut self, store: &RunStore, job: &Job) -> Result<Trained> {
         if self.jobs.is_some()
+            && job.options.executor != Executor::Here
             && let Err(error) = on_cluster::check_functions(job)
         {
             self.refused.get_or_insert(error.clone());
             return Err(error);
         }
-        let named = NamedJob::new(job)?;
+        let named = {
+            // Most of it is many small steps, for each of which the threads of libtorch would wait.
+            let threads = tch::get_num_threads();
+            tch::set_num_threads(1);
+            let named = NamedJob::new(job);
+            tch::set_num_threads(threads);
+            named?
+        };
         let found = self.listing.get_or_insert_with(|| store.listing()).find(&named.id);
+        if self.ids.len() >= MOST && !self.ids.contains(&named.id) {
+            let text = format!("this asks for more than {MOST} trainings, of which \"{}\" is one", job.name);
+            let error = Error::argument(text).with_help("fewer points at once; a loop that trains must end");
+            self.refused.get_or_insert(error.clone());
+            return Err(error);
+        }
         if self.ids.insert(named.id.clone()) {
             let teachers = teachers(job);
+            if self.cluster.is_some() && found.is_none() {
+                self.note_shared(store, &named)?;
+            }
             if found.is_none() {
-                if let Some(jobs) = &mut self.jobs
-                    && !teachers.iter().any(|id| self.to_do.contains(id))
-                {
-                    jobs.push((named.id.clone(), job.clone()));
+                let here = job.options.executor == Executor::Here || teachers.iter().any(|id| self.here.contains(id));
+                if let Some(jobs) = &mut self.jobs {
+                    if here {
+                        self.here.insert(named.id.clone());
+                    } else if !teachers.iter().any(|id| self.to_do.contains(id)) {
+                        jobs.push((named.id.clone(), job.clone()));
+                    }
                 }
                 self.to_do.insert(named.id.clone());
             }
@@ -163,10 +200,34 @@ impl Plan {
         }
     }
 
+    /// Counts the tasks that come before a training in a queue, as `on_cluster` makes them: one for all features that it is the first to
+    /// read, and one for all teachers' outputs.
+    fn note_shared(&mut self, store: &RunStore, named: &NamedJob) -> Result<()> {
+        let NamedJob { job, model, train, val, .. } = named;
+        let mut features = shared_features::runs_of(job, model, train, val)?;
+        let mut outputs = teacher_outputs::runs_of(job, train);
+        let listing = self.listing.get_or_insert_with(|| store.listing());
+        features.retain(|id| listing.find(id).is_none() && self.features.insert(id.clone()));
+        outputs.retain(|id| listing.find(id).is_none() && self.outputs.insert(id.clone()));
+        self.feature_tasks += usize::from(!features.is_empty());
+        self.output_tasks += usize::from(!outputs.is_empty());
+        Ok(())
+    }
+
+    /// Tasks in a queue that come before trainings: those of frozen features, and those of teachers' outputs.
+    pub fn tasks_before(&self) -> (usize, usize) {
+        (self.feature_tasks, self.output_tasks)
+    }
+
     /// The collected trainings that can begin, with the ids of their runs: those that the store does not have, and all of whose teachers it
     /// has.
     pub fn jobs_to_do(&mut self) -> Vec<(String, Job)> {
         self.jobs.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The trainings to do that a queue can make ahead: without those of executor "here", and their students.
+    pub fn to_do_ahead(&self) -> impl Iterator<Item = &Planned> {
+        self.to_do().filter(|training| !self.here.contains(&training.id))
     }
 
     /// Why a training cannot run in a queue, if one was asked for.
@@ -252,9 +313,10 @@ fn per_task(cluster: &Cluster, stage: &[&Planned]) -> usize {
     }
 }
 
-/// The runs of a job's teachers.
+/// The runs of a job's teachers, and of the model from which it starts.
 fn teachers(job: &Job) -> Vec<String> {
-    job.distillation.iter().flat_map(|d| &d.ensembles).flat_map(|ensemble| ensemble.run_ids()).collect()
+    let teachers = job.distillation.iter().flat_map(|d| &d.ensembles).flat_map(|ensemble| ensemble.run_ids());
+    teachers.chain(job.options.start.id().map(String::from)).collect()
 }
 
 #[cfg(test)]

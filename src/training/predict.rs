@@ -1,10 +1,11 @@
 //! Scores of a model or an ensemble on the images of a data set, and their evaluation.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::ensemble::Ensemble;
 use super::fitting::Fitting;
 use super::gathered::Gathered;
+use super::merge_rule::{Merger, RuleFunction};
 use super::model_inputs::ModelInputs;
 use super::teacher_outputs::teacher_outputs;
 use super::trained_model::Trained;
@@ -17,7 +18,7 @@ use crate::images::Dataset;
 use crate::labels::Unknown;
 use crate::metrics::{self, Evaluation, MetricOptions};
 use crate::models::Pass;
-use crate::runs::RunStore;
+use crate::runs::{Run, RunStore};
 use crate::torch;
 
 /// Probabilities `[N, m]`, row-major, with the names of their rows and columns.
@@ -30,6 +31,8 @@ pub struct Predictions {
     pub of: String,
     /// Whether one of the models was selected on the test split.
     pub selected_on_test: bool,
+    /// The run of the model that made them; none of an ensemble, or of a model without one.
+    pub run: Option<Run>,
 }
 
 /// A source of predictions.
@@ -50,8 +53,19 @@ impl Predictor {
 
 /// The probabilities of every label for the centre view of every image of `dataset`.
 ///
-/// Errors: a picture that cannot be read (named), Interrupted.
+/// Errors: a picture that cannot be read (named), Interrupted; an ensemble whose rule is a closure, which
+/// [`predict_with`] gets.
 pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Result<Predictions> {
+    predict_with(store, predictor, dataset, None)
+}
+
+/// As [`predict`], with the function of an ensemble's rule.
+pub fn predict_with(
+    store: &RunStore,
+    predictor: &Predictor,
+    dataset: &Dataset,
+    rule: Option<RuleFunction>,
+) -> Result<Predictions> {
     if dataset.is_empty() {
         return Err(Error::argument(format!(
             "split \"{}\" of {} has no images to predict",
@@ -70,8 +84,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
                     rows.take(&(0..rows.rows).collect::<Vec<_>>())
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let columns = Tensor::f_from_slice(&ensemble.columns(&ensemble.labels)?)?;
-            Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?
+            Merger::new(ensemble, &ensemble.labels, Device::Cpu)?.merged(&Tensor::f_cat(&parts, 1)?, rule)?
         }
     };
     Ok(Predictions {
@@ -83,6 +96,10 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
             Predictor::Model(model) => model.selected_on_test,
             Predictor::Ensemble(ensemble) => ensemble.teachers.iter().any(|t| t.selected_on_test),
         },
+        run: match predictor {
+            Predictor::Model(model) => model.run.clone(),
+            Predictor::Ensemble(_) => None,
+        },
     })
 }
 
@@ -91,22 +108,7 @@ pub fn predict(store: &RunStore, predictor: &Predictor, dataset: &Dataset) -> Re
 ///
 /// Errors: predictions for other images or labels, options out of range.
 pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOptions) -> Result<Evaluation> {
-    if predictions.images != dataset.labels.images() {
-        return Err(Error::argument(format!(
-            "evaluate: the predictions are for {} ({} images), not for {} of {} ({} images)",
-            predictions.of,
-            predictions.images.len(),
-            dataset.split,
-            dataset.name,
-            dataset.len()
-        )));
-    }
-    if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {
-        let mut error = Error::unknown("label", label, dataset.labels.labels().iter().map(String::as_str));
-        error.message = format!("evaluate: the model predicts \"{label}\", which is no label of {}", dataset.name);
-        return Err(error);
-    }
-    let targets = dataset.labels.take_labels(&predictions.labels)?.targets()?;
+    let targets = targets("evaluate", predictions, dataset)?;
     let options = MetricOptions { unknown: options.unknown.or(Some(Unknown::Masked)), ..options.clone() };
     let mut evaluation = metrics::evaluate(
         &predictions.scores,
@@ -122,6 +124,29 @@ pub fn evaluate(predictions: &Predictions, dataset: &Dataset, options: &MetricOp
         );
     }
     Ok(evaluation)
+}
+
+/// The truth [N, m] of predictions, from the data set that they were made for: 1 present, 0 absent, -1 unknown. `word` is
+/// named in errors.
+///
+/// Errors: predictions for other images or labels.
+pub fn targets(word: &str, predictions: &Predictions, dataset: &Dataset) -> Result<Vec<f32>> {
+    if predictions.images != dataset.labels.images() {
+        return Err(Error::argument(format!(
+            "{word}: the predictions are for {} ({} images), not for {} of {} ({} images)",
+            predictions.of,
+            predictions.images.len(),
+            dataset.split,
+            dataset.name,
+            dataset.len()
+        )));
+    }
+    if let Some(label) = predictions.labels.iter().find(|label| !dataset.labels.labels().contains(label)) {
+        let mut error = Error::unknown("label", label, dataset.labels.labels().iter().map(String::as_str));
+        error.message = format!("{word}: the model predicts \"{label}\", which is no label of {}", dataset.name);
+        return Err(error);
+    }
+    dataset.labels.take_labels(&predictions.labels)?.targets()
 }
 
 fn model_logits(store: &RunStore, trained: &Trained, dataset: &Dataset) -> Result<Tensor> {

@@ -7,6 +7,7 @@ use super::callbacks::Callbacks;
 use super::job::Job;
 use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
+use super::mutual::Seat;
 use super::naming::NamedJob;
 use super::on_cluster;
 use super::optimiser::Form;
@@ -20,8 +21,9 @@ use crate::activity::waiting::Making;
 use crate::distributed::Place;
 use crate::error::{Error, Result};
 use crate::executors::{device_pool, pool};
+use crate::files::own;
 use crate::images::augment_tensors::are_applied_on;
-use crate::runs::{Begun, Published, Run, RunStore};
+use crate::runs::{self, Begun, Published, Run, RunStore};
 use crate::torch::flags::{self, Flags};
 
 /// Returns the model from the store when this training was done before. Otherwise trains it and keeps it there.
@@ -42,10 +44,11 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
     }
     // Epochs that the callback knows, also after a run that was lost to another maker.
     let mut passed = 0;
+    let mut on_epoch = callbacks.epoch.take();
     loop {
         let mut pass = |line: &Value| -> Result<()> {
             let epoch = line["epoch"].as_u64().unwrap_or(u64::MAX);
-            match &mut callbacks.epoch {
+            match &mut on_epoch {
                 Some(known) if epoch > passed => {
                     passed = epoch;
                     known(line)
@@ -53,11 +56,13 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
                 _ => Ok(()),
             }
         };
-        let (loss, distillation, schedule) = (callbacks.loss, callbacks.distillation, callbacks.schedule);
-        if let Some(trained) =
-            find_or_train(store, job, Callbacks { epoch: Some(&mut pass), loss, distillation, schedule })?
-        {
+        if let Some(trained) = find_or_train(store, job, callbacks.with_epoch(Some(&mut pass)))? {
             return Ok(trained);
+        }
+        if callbacks.seat.is_some() {
+            // The others are at another step by now.
+            return Err(Error::data(format!("{}: another process has taken its run over", job.name))
+                .with_help("the same call waits for it and uses what it makes"));
         }
     }
 }
@@ -128,21 +133,52 @@ fn lead(
     peers: &Peers,
     threads: usize,
 ) -> Result<Option<Trained>> {
+    if job.mutual().is_some() && callbacks.seat.is_none() {
+        return Err(Error::argument(format!(
+            "{} learns from other students, and is trained with them alone",
+            job.name
+        ))
+        .with_help("mutual_learning trains the group in one process"));
+    }
     let NamedJob { job, model, train, val, spec, id } = NamedJob::new(job)?;
     let _making = begin_making(store, &id)?;
     let job = &job;
     let tell = |finished: bool| peers.tell(BEGUN, &json!({ "id": id, "finished": finished }));
     // Its maker may need the GPU that this thread has.
-    let work = match device_pool::lent(|| store.begin(&id, &spec))? {
-        Begun::Finished(run) => {
+    let begin = || device_pool::lent(|| store.begin(&id, &spec));
+    let seat = callbacks.seat;
+    let (begun, needed) = match seat {
+        None => (begin()?, false),
+        Some(seat) => {
+            let begun = seat.in_turn(begin)?;
+            let done = seat.all(matches!(begun, Begun::Finished(_)))?;
+            (begun, !done)
+        }
+    };
+    // A student that is there, of a group of which another one is not, is trained beside that one again, in a store of its own.
+    let mut aside = None;
+    let work = match begun {
+        Begun::Finished(run) if !needed => {
             tell(true)?;
             return finished(run, job, &mut callbacks).map(Some);
+        }
+        Begun::Finished(run) => {
+            let folder = own::temporary_folder(&own::session_folder()?, "student-")?;
+            let begun = RunStore::new(folder.path()).begin(&id, &spec)?;
+            aside = Some((folder, run));
+            match begun {
+                Begun::Work(work) => work,
+                Begun::Finished(_) => return Err(Error::internal("a new run store already holds a run")),
+            }
         }
         Begun::Work(work) => work,
     };
     tell(false)?;
-    let place = device_pool::take(&job.name, job.options.per_gpu)?;
-    let device = place.device();
+    let place = match seat {
+        None => Some(device_pool::take(&job.name, job.options.per_gpu)?),
+        Some(_) => None,
+    };
+    let device = place.as_ref().map(|place| place.device()).or(seat.map(Seat::device)).unwrap_or(Device::Cpu);
     let flags = flags_of(job, train.len());
     let trained = (|| {
         let _held = flags::hold(flags, device)?;
@@ -163,6 +199,10 @@ fn lead(
         Err(error) if peers.size() == 1 && work.falls_back(&error) => return Ok(None),
         trained => trained?,
     };
+    if let Some((_folder, run)) = aside {
+        drop(work);
+        return load(run).map(Some);
+    }
     let best = outcome.best.as_ref();
     let mut summary = json!({
         "name": job.name,
@@ -175,6 +215,8 @@ fn lead(
         "best_epoch": best.map(|b| b.epoch),
         "averaged": best.map(|b| b.averaged),
         "selected_on_test": trained.selected_on_test,
+        // The callback that ended it, with the epoch.
+        "stopped": outcome.stopped,
         "threads": threads,
         "device": format!("{device:?}"),
         // Without effect on the CPU.
@@ -182,7 +224,11 @@ fn lead(
         "deterministic": device.is_cuda().then_some(flags.deterministic),
         "augmented_on": if are_applied_on(device) { "cuda" } else { "cpu" },
         "cpsd": env!("CARGO_PKG_VERSION"),
+        "date": runs::now(),
     });
+    if !job.options.tags.is_empty() {
+        summary["tags"] = json!(job.options.tags);
+    }
     // With other last bits than the CPU has by itself.
     if outcome.form == Form::Fused {
         summary["fused_optimiser"] = json!(true);
@@ -206,9 +252,12 @@ fn lead(
     };
     peers.tell(DONE, &json!({}))?;
     console::log(&format!(
-        "{}: {} epochs in {:.1} s{} ({})",
+        "{}: {} in {:.1} s{} ({})",
         job.name,
-        job.options.epochs,
+        match &outcome.stopped {
+            Some(stopped) => format!("stopped by {} in epoch {} of {}", stopped.by, stopped.epoch, job.options.epochs),
+            None => format!("{} epochs", job.options.epochs),
+        },
         outcome.seconds,
         best.map_or(String::new(), |b| format!(
             ", mAP {:.1} on {} at epoch {}{}",

@@ -16,7 +16,7 @@ use crate::torch::flags;
 
 /// The features that a job shares with others and that the store lacks: the model, on the CPU, and the views of each split. None where it
 /// reads pictures, or other images than the others, and where the store has them all.
-type Missing = Option<(Model, Vec<(Dataset, Views)>)>;
+type Missing = Option<(Model, Vec<(Dataset, Views<'static>)>)>;
 
 fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
     let options = &job.options;
@@ -24,7 +24,7 @@ fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
         return Ok(None);
     }
     let (train, val) = job.splits()?;
-    let model = Model::new(&options.model.resolved()?, &job.labels, options.seed, Device::Cpu)?;
+    let model = options.initial_model(&job.labels, options.seed, Device::Cpu)?;
     let mut missing = Vec::new();
     for (dataset, views) in views_of(job, train, val) {
         if !is_stored(store, &model, &dataset, &views)? {
@@ -35,10 +35,10 @@ fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
 }
 
 fn shares(job: &Job) -> bool {
-    job.options.model.freeze > 0 && job.options.images != Images::Containing
+    job.options.model.fixed_stages() > 0 && job.options.images != Images::Containing
 }
 
-fn views_of(job: &Job, train: Dataset, val: Dataset) -> Vec<(Dataset, Views)> {
+fn views_of(job: &Job, train: Dataset, val: Dataset) -> Vec<(Dataset, Views<'static>)> {
     let mut splits = vec![(train, Views::of_training(&job.options)), (val, Views::of_evaluation(&job.options))];
     // New views each epoch are kept nowhere.
     splits.retain(|(dataset, views)| !dataset.is_empty() && views.count > 0);

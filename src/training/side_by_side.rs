@@ -20,7 +20,7 @@ use crate::executors::{device_pool, pool};
 use crate::runs::RunStore;
 
 /// Runs jobs side by side and shares the cores or GPUs among them. Every job that can be finished is; then the first
-/// error is returned. Jobs whose losses or schedule are a script's run one after the other, on its thread.
+/// error is returned. Jobs that call functions of a script run one after the other, on its thread.
 ///
 /// Results do not depend on the number of jobs at once, except for the rounding that depends on the threads of each.
 pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Result<Vec<Trained>> {
@@ -33,14 +33,14 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
     // Downloaded once, and here, where a question can be asked.
     jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
     // Several processes for each: one training after the other has them all.
-    if callbacks.has_functions() || first.options.nproc > 1 {
-        let (loss, distillation, schedule) = (callbacks.loss, callbacks.distillation, callbacks.schedule);
+    if callbacks.has_functions() || jobs.iter().any(|job| job.closure().is_some()) || first.options.nproc > 1 {
+        let mut on_epoch = callbacks.epoch.take();
         let mut each = |job: &Job| {
-            let epoch: Option<OnEpoch> = match &mut callbacks.epoch {
+            let epoch: Option<OnEpoch> = match &mut on_epoch {
                 Some(epoch) => Some(&mut **epoch),
                 None => None,
             };
-            run_with(store, job, Callbacks { epoch, loss, distillation, schedule })
+            run_with(store, job, callbacks.with_epoch(epoch))
         };
         return jobs.iter().map(&mut each).collect();
     }

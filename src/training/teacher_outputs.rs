@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tch::{Device, Tensor};
+use tch::Device;
 
-use super::ensemble::Ensemble;
 use super::fitting::Fitting;
 use super::job::Job;
 use super::model_inputs::ModelInputs;
@@ -15,9 +14,9 @@ use super::trained_model::Trained;
 use super::views::Views;
 use crate::activity::interrupt;
 use crate::activity::progress::Progress;
-use crate::error::{About, Error, Result};
+use crate::error::Result;
 use crate::images::Dataset;
-use crate::models::{Model, Pass};
+use crate::models::Pass;
 use crate::runs::{RunStore, id_of};
 
 const KIND: &str = "outputs";
@@ -36,7 +35,8 @@ fn spec(teacher: &Trained, dataset: &Dataset, views: &Views) -> Value {
 /// The teachers whose outputs on its training views a student reads, each once. None where it asks them at every step.
 pub fn teachers_read(job: &Job) -> Vec<&Trained> {
     let Some(distillation) = &job.distillation else { return vec![] };
-    if Views::of_training(&job.options).count == 0 || distillation.teacher_mode == TeacherMode::Train {
+    let live = distillation.features || distillation.teacher_mode == TeacherMode::Train;
+    if Views::of_training(&job.options).count == 0 || live {
         return vec![];
     }
     let mut seen = BTreeSet::new();
@@ -85,67 +85,4 @@ pub fn teacher_outputs(
         Ok(json!({ "rows": total, "shape": [model.labels.len()] }))
     })?;
     StoredRows::open(&run)
-}
-
-/// The merged logits of an ensemble in a student's label order.
-pub enum TeacherTargets {
-    /// Kept for a fixed set of views: `[rows, m]`.
-    Kept(Tensor),
-    /// Computed at every step, when every epoch makes new views or the teachers are in training mode. Copies, on the student's device.
-    Live { teachers: Vec<Trained>, columns: Tensor, mode: TeacherMode },
-}
-
-impl TeacherTargets {
-    pub fn new(
-        store: &RunStore,
-        ensemble: &Ensemble,
-        labels: &[String],
-        dataset: &Dataset,
-        views: &Views,
-        student: &Model,
-        mode: TeacherMode,
-    ) -> Result<TeacherTargets> {
-        let columns = Tensor::f_from_slice(&ensemble.columns(labels)?)?.f_to_device(student.device)?;
-        if views.count == 0 || mode == TeacherMode::Train {
-            if views.count > 0 && student.spec.freeze > 0 {
-                return Err(Error::argument("teacher_mode \"train\" needs pictures at every step, which a student with kept frozen features does not read")
-                    .about(About::Option { key: "teacher_mode".into(), value: Some("train".into()) })
-                    .with_help("views: 0 makes new views each epoch; or leave out freeze"));
-            }
-            let mut teachers = Vec::new();
-            for teacher in &ensemble.teachers {
-                let size = teacher.model().image_size();
-                if size != student.image_size() || teacher.model().spec.normalise != student.spec.normalise {
-                    return Err(Error::argument(format!(
-                        "with new views each epoch teachers see the student's pictures: image_size and normalise must be equal; got {size} and {} pixels",
-                        student.image_size()
-                    )).with_help("a fixed set of views (views: 3) lets each see its own size"));
-                }
-                // A copy: its statistics may change, and a prediction elsewhere may move the teacher's own model.
-                let twin = teacher.model().twin_on(student.device)?;
-                teachers.push(Trained::new(twin, teacher.id.clone(), None, teacher.vocabulary.clone()));
-            }
-            return Ok(TeacherTargets::Live { teachers, columns, mode });
-        }
-        let mut parts = Vec::new();
-        for teacher in &ensemble.teachers {
-            let rows = teacher_outputs(store, teacher, dataset, views, student.device)?;
-            let all: Vec<i64> = (0..rows.rows).collect();
-            parts.push(rows.take(&all)?.f_to_device(student.device)?);
-        }
-        Ok(TeacherTargets::Kept(Tensor::f_cat(&parts, 1)?.f_index_select(1, &columns)?))
-    }
-
-    /// The merged logits `[n, m]` for one batch of pictures or rows, without a gradient; `pass` is the student's. `rows` `[n]` are the
-    /// positions of the rows, on the student's device.
-    pub fn of(&self, rows: &Tensor, x: &Tensor, pass: Pass) -> Result<Tensor> {
-        match self {
-            TeacherTargets::Kept(all) => Ok(all.f_index_select(0, rows)?),
-            TeacherTargets::Live { teachers, columns, mode } => tch::no_grad(|| {
-                let pass = if *mode == TeacherMode::Train { pass } else { Pass::EVAL.within(pass.precision) };
-                let parts = teachers.iter().map(|t| t.model().forward(x, pass)).collect::<Result<Vec<_>>>()?;
-                Ok(Tensor::f_cat(&parts, 1)?.f_index_select(1, columns)?)
-            }),
-        }
-    }
 }

@@ -40,7 +40,7 @@ pub struct Trained {
 impl Trained {
     pub fn new(model: Model, id: String, run: Option<Run>, vocabulary: Vec<String>) -> Self {
         let labels = model.labels.clone();
-        let function = model.spec.functions().find_map(|code| code.function().cloned());
+        let function = model.spec.functions().find_map(|(_, code)| code.function().cloned());
         Trained { function, model: Self::shared(model), id, run, labels, vocabulary, selected_on_test: false }
     }
 

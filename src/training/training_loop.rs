@@ -1,23 +1,30 @@
 //! The training loop: epochs, steps, evaluation on the validation split, checkpoints.
 
+mod evaluation;
+mod step;
+
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
+use self::step::Step;
 use super::callbacks::Callbacks;
 use super::checkpoint::{Best, TrainingPosition, TrainingState};
 use super::checkpoint_writer::{CheckpointPolicy, CheckpointWriter};
-use super::distillation_loss::DistillationLoss;
-use super::fitting::{self, Fitting};
-use super::gathered::Gathered;
-use super::job::Job;
+use super::distillation_loss::{self, DistillationLoss};
+use super::fitting;
+use super::freezing::Freezing;
+use super::hooks::{BatchLine, Stopped};
+use super::job::{Distillation, Job};
 use super::metrics_file::{MetricsFile, parsed};
+use super::mixing::Mixing;
 use super::model_inputs::{ModelInputs, steps_per_epoch};
-use super::optimiser::{Average, CopyOf, Flat, Form, Groups, UpdateRule};
-use super::options::{EmaStart, Select};
+use super::optimiser::{Average, Flat, Form, Groups, UpdateRule};
+use super::options::EmaStart;
 use super::peers::{Part, Peers, weighted};
 use super::rate_factors::RateFactors;
+use super::sampler::Orders;
 use super::schedule::Schedule;
 use super::tensorboard::Events;
 use super::views::Views;
@@ -26,9 +33,8 @@ use crate::activity::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 use crate::images::Dataset;
-use crate::metrics::mean_average_precision;
-use crate::models::heads::{Known, LabelLoss, Truth};
-use crate::models::{Model, Pass, SyncNorms};
+use crate::models::heads::{LabelLoss, Truth};
+use crate::models::{Model, Pass, StageMaps, SyncNorms};
 use crate::random::mixed;
 use crate::runs::{RunStore, Work};
 use crate::{cuda, torch};
@@ -44,6 +50,8 @@ pub struct Outcome {
     pub final_loss: f64,
     /// How updates were computed.
     pub form: Form,
+    /// The callback that ended it before its last epoch.
+    pub stopped: Option<Stopped>,
     /// The content of metrics.jsonl.
     pub metrics: String,
 }
@@ -53,13 +61,26 @@ fn end_of(epoch: u64) -> String {
     format!("epoch/{epoch}")
 }
 
+/// How the steps of an epoch ended.
+enum Ended {
+    /// All are done, or a callback has ended the training.
+    Whole,
+    /// At a step from which it can continue.
+    Interrupted,
+    /// The same, by an error of a callback.
+    Thrown(Error),
+}
+
 /// A running training.
 pub struct TrainingLoop<'a, 'h> {
     job: &'a Job,
     model: &'a Model,
-    inputs: ModelInputs,
+    inputs: ModelInputs<'h>,
+    orders: Orders<'a>,
+    mixing: Option<Mixing>,
+    freezing: Option<Freezing>,
     /// None without validation images.
-    val_inputs: Option<ModelInputs>,
+    val_inputs: Option<ModelInputs<'h>>,
     /// [images, m] on the model's device.
     targets: Tensor,
     /// [images, m], row by row: which targets are known. None if all are.
@@ -80,7 +101,7 @@ pub struct TrainingLoop<'a, 'h> {
     state: TrainingState,
 }
 
-impl<'a, 'h> TrainingLoop<'a, 'h> {
+impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
     /// Prepares inputs, teacher outputs and optimiser. Continues from the checkpoint in `work` if there is one, all of `peers` at
     /// the same place. Only rank 0 has a `work`.
     #[allow(clippy::too_many_arguments)] // all that a training is made of
@@ -95,7 +116,7 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         peers: &'a Peers,
     ) -> Result<Self> {
         let options = &job.options;
-        let views = Views::of_training(options);
+        let views = Views::of_training(options).made_by(callbacks.augment);
         let inputs = ModelInputs::new(store, model, train, views.clone())?;
         let free = cuda::free_memory(model.device);
         let inputs = inputs.keep(model.device, free)?;
@@ -109,27 +130,37 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             }
         };
         let m = job.labels.len() as i64;
-        let targets =
-            Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?.f_to_device(model.device)?;
-        let known = options.known_labels().mask(train);
+        let targets = match &options.targets {
+            Some(given) => given.of(train.labels.images(), &job.labels)?,
+            None => Tensor::f_from_slice(&train.labels.dense()?)?.f_view([train.len() as i64, m])?,
+        };
+        let targets = targets.f_to_device(model.device)?;
+        // Given targets know every label.
+        let known = options.known_labels().mask(train).filter(|_| options.targets.is_none());
         let count = |row: &[bool]| row.iter().filter(|known| **known).count() as u32;
         let counts = |mask: &Vec<bool>| mask.chunks(m as usize).map(count).collect();
         let known_counts = known.as_ref().filter(|_| peers.size() > 1).map(counts);
         let distillation = match &job.distillation {
             None => None,
-            Some(distillation) => Some(DistillationLoss::new(store, job, distillation, train, val, &views, model)?),
+            Some(distillation) => {
+                let rule = callbacks.rule;
+                Some(DistillationLoss::new(store, job, distillation, train, val, &views, model, rule)?)
+            }
         };
-        let steps = steps_per_epoch(train.len(), options.batch, options.drop_last);
-        let schedule = Schedule::new(options, steps.div_ceil(options.accumulate as u64));
+        let orders = Orders::new(&options.sampler, callbacks.sampler, options.seed, train.len())?;
+        let steps = steps_per_epoch(orders.images(), options.batch, options.drop_last);
+        let updates = steps.div_ceil(options.accumulate as u64);
+        let schedule = Schedule::new(options, updates);
         let flat = Flat::new(model)?;
         let mut groups = Groups::new(&flat, options.weight_decay, options.decay_on);
         RateFactors::set(options, model, &flat, &mut groups)?;
         let rule = UpdateRule::new(&flat, options, groups)?;
         let mut average = Average::new(&flat, options.ema, options.ema_warmup)?;
         if options.ema > 0.0 && options.ema_start == EmaStart::AnotherHead {
-            let other = Model::new(&model.spec, &model.labels, mixed(options.seed), model.device)?;
+            let other = options.initial_model(&model.labels, mixed(job.own_seed()), model.device)?;
             average.start_from(&Flat::new(&other)?)?;
         }
+        let freezing = Freezing::new(options, model, &flat, updates)?;
         let state = TrainingState {
             flat,
             rule,
@@ -142,6 +173,9 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             job,
             model,
             inputs,
+            orders,
+            mixing: Mixing::of(options),
+            freezing,
             val_inputs,
             targets,
             known,
@@ -156,8 +190,13 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             steps,
             state,
         };
-        if let Some(checkpoint) = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint)) {
-            match engine.state.load(&checkpoint) {
+        let checkpoint = work.map(Work::checkpoint).filter(|checkpoint| !own::is_absent(checkpoint));
+        let checkpoint = match engine.callbacks.seat {
+            None => checkpoint.as_deref(),
+            Some(seat) => seat.common(checkpoint.as_deref(), &job.name)?,
+        };
+        if let Some(checkpoint) = checkpoint {
+            match engine.state.load(checkpoint) {
                 Ok(()) => crate::activity::console::log(&format!(
                     "{}: resumed at epoch {}",
                     job.name,
@@ -165,6 +204,8 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 )),
                 // A stop while it is read says nothing of it.
                 Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+                // The other students go on from theirs.
+                Err(error) if engine.callbacks.seat.is_some() => return Err(error),
                 // With a damaged checkpoint the training starts over instead of failing.
                 Err(error) => crate::activity::console::log(&format!("{}: starting over: {error}", job.name)),
             }
@@ -199,19 +240,25 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut lines = MetricsFile::replay(work, &self.state.metrics)?;
         let earlier = parsed(&self.state.metrics)?;
         let mut events = Events::replay(work, &earlier)?;
-        earlier.iter().try_for_each(|line| self.callbacks.epoch_done(line, &self.job.name))?;
-        while self.state.position.epoch < options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, Some(&mut checkpoints));
-            let stopped = stopped.map_err(|error| fitting::in_step(error, options, self.model.image_size()));
+        self.callbacks.asked_to_stop();
+        earlier.iter().try_for_each(|line| self.epoch_done(line))?;
+        while !self.is_at_the_end() {
+            let ended = self.epoch(&shown, Some(&mut checkpoints));
+            let ended = ended.map_err(|error| fitting::in_step(error, options, self.model.image_size()));
             self.state.position.seconds = before + started.elapsed().as_secs_f64();
-            if stopped? {
+            let error = match ended? {
+                Ended::Whole => None,
+                Ended::Interrupted => Some(Error::interrupted()),
+                Ended::Thrown(error) => Some(error),
+            };
+            if let Some(error) = error {
                 checkpoints.save_now(&self.state)?;
-                return Err(Error::interrupted());
+                return Err(error);
             }
             match self.end_epoch(work, &mut lines, &mut events, &shown) {
                 Ok(line) => {
                     self.peers.tell(&end_of(self.state.position.epoch), &json!(self.state.position))?;
-                    if let Err(error) = self.callbacks.epoch_done(&line, &self.job.name) {
+                    if let Err(error) = self.epoch_done(&line) {
                         checkpoints.save_now(&self.state)?;
                         return Err(error);
                     }
@@ -225,9 +272,18 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 }
             }
         }
+        if self.ended_unevaluated()?
+            && let Err(error) = self.evaluate(self.state.position.epoch, &shown)
+        {
+            if error.kind == ErrorKind::Interrupted {
+                checkpoints.save_now(&self.state)?;
+            }
+            return Err(error);
+        }
         shown.finish();
         self.choose()?;
         Ok(Outcome {
+            stopped: self.state.position.stopped.clone(),
             best: self.state.position.best.clone(),
             updates: self.state.position.updates,
             seconds: self.state.position.seconds,
@@ -240,21 +296,40 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     /// Trains along with rank 0, which evaluates and writes. Errors: as for [`train`](Self::train); rank 0's.
     pub fn follow(mut self) -> Result<()> {
         let shown = Progress::new(self.job.name.clone(), self.job.options.epochs * self.images(self.steps), "images");
-        while self.state.position.epoch < self.job.options.epochs && !self.out_of_patience() {
-            let stopped = self.epoch(&shown, None);
-            if stopped.map_err(|error| fitting::in_step(error, &self.job.options, self.model.image_size()))? {
-                return Err(Error::interrupted());
+        while !self.is_at_the_end() {
+            let ended = self.epoch(&shown, None);
+            match ended.map_err(|error| fitting::in_step(error, &self.job.options, self.model.image_size()))? {
+                Ended::Whole => {}
+                Ended::Interrupted => return Err(Error::interrupted()),
+                Ended::Thrown(error) => return Err(error),
             }
             self.state.hear_position(self.peers, &end_of(self.state.position.epoch + 1))?;
         }
         Ok(())
     }
 
+    /// Passes an epoch's line to the callback, which may end the training after it.
+    fn epoch_done(&mut self, line: &Value) -> Result<()> {
+        self.callbacks.epoch_done(line, &self.job.name)?;
+        if self.callbacks.asked_to_stop() && self.state.position.stopped.is_none() {
+            let epoch = self.state.position.epoch;
+            self.state.position.stopped = Some(Stopped { by: "on_epoch".into(), epoch, step: None });
+        }
+        Ok(())
+    }
+
+    /// Whether no epoch follows, nor the end of one.
+    fn is_at_the_end(&self) -> bool {
+        let position = &self.state.position;
+        let stopped = position.stopped.as_ref().is_some_and(|stopped| position.epoch >= stopped.epoch);
+        stopped || position.epoch >= self.job.options.epochs || self.out_of_patience()
+    }
+
     /// This process's part of step `step`; `order` is that of all images in this epoch, where there are several processes.
     fn part(&self, order: Option<&[u32]>, step: u64) -> Part {
         let batch = self.job.options.batch;
         let from = (step as usize).saturating_mul(batch);
-        let to = from.saturating_add(batch).min(self.inputs.num_pictures());
+        let to = from.saturating_add(batch).min(self.orders.images());
         match order {
             None => Part::whole(to.saturating_sub(from)),
             Some(order) => Part::of(self.peers, &order[from..to], self.known_counts.as_deref()),
@@ -263,13 +338,15 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
 
     /// The number of images in the first `steps` steps of an epoch.
     fn images(&self, steps: u64) -> u64 {
-        (steps * self.job.options.batch as u64).min(self.inputs.num_pictures() as u64)
+        (steps * self.job.options.batch as u64).min(self.orders.images() as u64)
     }
 
-    /// Trains the rest of the current epoch. Returns whether it was asked to stop, at a step from which it can
-    /// continue.
-    fn epoch(&mut self, shown: &Progress, mut checkpoints: Option<&mut CheckpointWriter>) -> Result<bool> {
+    /// Trains the rest of the current epoch.
+    fn epoch(&mut self, shown: &Progress, mut checkpoints: Option<&mut CheckpointWriter>) -> Result<Ended> {
         let options = &self.job.options;
+        if self.state.position.stopped.is_some() {
+            return Ok(Ended::Whole);
+        }
         if self.state.position.step == 0 {
             self.state.position.loss_sum = 0.0;
             self.state.position.loss_images = 0;
@@ -282,18 +359,33 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
         let mut done = from;
         self.state.flat.zero_gradients()?;
         let _norms = SyncNorms::enter(self.peers.group().filter(|_| options.sync_batchnorm).cloned());
-        let order = (self.peers.size() > 1)
-            .then(|| crate::images::epoch_order(options.seed, epoch, self.inputs.num_pictures()));
-        for batch in self.inputs.epoch(model, epoch, from..self.steps, options.batch, options.seed, self.peers)? {
-            let batch = batch?;
-            let [index, rows] = batch.positions(model.device)?;
-            let part = self.part(order.as_deref(), done);
-            let targets = self.targets.f_index_select(0, &index)?;
-            let pass = Pass::step(options.seed, epoch, done).within(options.precision).at(part.slice);
-            let known_rows = |known: &Vec<bool>| Known::rows(known, self.job.labels.len(), &batch.images, model.device);
-            let known = self.known.as_ref().map(known_rows).transpose()?;
+        if let Some(freezing) = &self.freezing {
+            freezing.hold(model, epoch)?;
+        }
+        let order = self.orders.of(epoch)?;
+        let several = self.peers.size() > 1;
+        let partner = several && self.mixing.is_some();
+        let steps = from..self.steps;
+        for batch in self.inputs.epoch(model, epoch, &order, steps, options.batch, self.peers, partner)? {
+            let batch = match batch {
+                // A closure that makes the views was interrupted: nothing of this step is done.
+                Err(error) if error.kind == ErrorKind::Interrupted && done == self.state.position.step && !several => {
+                    if !unread.is_empty() {
+                        self.state.position.loss_sum += self.finite_loss(&unread, false, false)?.0;
+                        self.state.position.loss_images += unread_images;
+                    }
+                    return Ok(Ended::Interrupted);
+                }
+                batch => batch?,
+            };
+            let part = self.part(several.then_some(order.as_slice()), done);
+            let Step { x, targets, rows, known } = self.step(&batch, epoch, done)?;
+            let pass = Pass::step(self.job.own_seed(), epoch, done).within(options.precision).at(part.slice);
             let truth = Truth { targets: &targets, known: known.as_ref() };
-            let answer = self.inputs.answer(model, &batch.x, pass, Some(truth))?;
+            let functions = self.callbacks.of_distillation();
+            let mut maps = StageMaps::new();
+            let seen = functions.features.is_some().then_some(&mut maps);
+            let answer = self.inputs.answer_seen(model, &x, pass, Some(truth), seen)?;
             let label_loss = LabelLoss { spec: &options.loss, function: self.callbacks.loss, known: known.as_ref() };
             let mut loss = weighted(answer.loss(label_loss, &targets)?, part.of_labels(options.loss.reduction()))?;
             if let Some(distillation) = &self.job.distillation
@@ -302,15 +394,19 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
                 loss = loss.f_mul_scalar(distillation.label_weight)?;
             }
             if let Some(distillation) = &self.distillation {
-                loss = distillation.add_to(
-                    loss,
-                    self.callbacks.distillation,
-                    &answer.logits,
-                    &rows,
-                    &batch.x,
-                    pass,
-                    &part,
-                )?;
+                let step = distillation_loss::Step { logits: &answer.logits, maps: &maps, rows: &rows, x: &x, pass };
+                loss = distillation.add_to(loss, functions, &step, &part)?;
+            }
+            if let (Some(seat), Some(distillation)) = (self.callbacks.seat, &self.job.distillation)
+                && let Some(mutual) = &distillation.mutual
+            {
+                let Distillation { loss: distance, .. } = distillation;
+                loss = match seat.add_to(loss, mutual, distance, functions.distance, &answer.logits)? {
+                    Some(loss) => loss,
+                    // Another student was stopped between two epochs, from where this one can go on too.
+                    None if unread.is_empty() && done == self.state.position.step => return Ok(Ended::Interrupted),
+                    None => return Err(Error::interrupted()),
+                };
             }
             if let Some(more) = model.auxiliary()? {
                 loss = loss.f_add(&weighted(more, part.of_all)?)?;
@@ -328,17 +424,47 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             self.last_lr = Some(lr);
             self.peers.sum(&self.state.flat.gradients)?;
             // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
+            let watched = self
+                .callbacks
+                .batch
+                .filter(|_| (self.state.position.updates + 1).is_multiple_of(options.on_batch_every));
+            let norm = watched.map(|_| self.state.flat.gradients.f_norm()).transpose()?;
             if options.clip > 0.0 {
                 self.state.flat.clip_gradients(options.clip)?;
             }
             let momentum = self.schedule.momentum(self.state.position.updates);
-            self.state.rule.update(&mut self.state.flat, lr, momentum)?;
+            match &self.freezing {
+                None => self.state.rule.update(&mut self.state.flat, lr, momentum)?,
+                Some(freezing) => {
+                    let runs = freezing.runs(epoch, self.state.position.updates);
+                    self.state.rule.update_runs(&self.state.flat, lr, momentum, &runs)?;
+                }
+            }
             self.state.flat.zero_gradients()?;
             self.state.position.updates += 1;
             if options.ema > 0.0 {
                 self.state.average.update(&self.state.flat, self.state.position.updates)?;
             }
             self.state.position.step = done;
+            let mut thrown = None;
+            if let (Some(call), Some(norm)) = (watched, norm) {
+                let numbers = [loss.f_detach()?.f_to_kind(Kind::Double)?, norm.f_to_kind(Kind::Double)?];
+                let numbers = torch::to_vec_f64(&Tensor::f_stack(&numbers, 0)?)?;
+                let outputs = match options.on_batch_outputs {
+                    true => Some([answer.logits.f_detach()?, targets]),
+                    false => None,
+                };
+                let update = self.state.position.updates;
+                let (name, grad_norm) = (self.job.name.as_str(), numbers[1]);
+                let line =
+                    BatchLine { name, epoch: epoch + 1, step: done, update, loss: numbers[0], lr, grad_norm, outputs };
+                thrown = call(line).err();
+                if thrown.is_none() && self.callbacks.asked_to_stop() {
+                    let stopped = Stopped { by: "on_batch".into(), epoch: epoch + 1, step: Some(done) };
+                    self.state.position.stopped = Some(stopped);
+                }
+            }
+            let called_off = thrown.is_some() || self.state.position.stopped.is_some();
             let mut stopping = interrupt::requested();
             let mut saving = match &mut checkpoints {
                 Some(checkpoints) => checkpoints.is_due()?,
@@ -346,11 +472,14 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             };
             let reading =
                 unread.len() as u64 >= self.peers.read_every(READ_LOSS_EVERY, model.device) || done == self.steps;
+            if let Some(seat) = self.callbacks.seat {
+                (stopping, saving) = seat.agree(stopping, saving)?;
+            }
             if self.peers.size() > 1 && !reading {
                 // All stop and write at the same step, on which they agree where they read.
                 (stopping, saving) = (false, false);
             }
-            if reading || stopping || saving {
+            if reading || stopping || saving || called_off {
                 let sum;
                 (sum, stopping, saving) = self.finite_loss(&unread, stopping, saving).map_err(|error| {
                     let at = format!("in epoch {}, step {done} (learning rate {lr:.2e})", epoch + 1);
@@ -371,11 +500,17 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             if saving && let Some(checkpoints) = &mut checkpoints {
                 checkpoints.save(&self.state)?;
             }
+            if let Some(error) = thrown {
+                return Ok(Ended::Thrown(error));
+            }
+            if self.state.position.stopped.is_some() {
+                return Ok(Ended::Whole);
+            }
             if stopping {
-                return Ok(true);
+                return Ok(Ended::Interrupted);
             }
         }
-        Ok(false)
+        Ok(Ended::Whole)
     }
 
     /// The sum of the losses. It is read from the device together with sums over everything that a step changes: where the loss is a
@@ -419,26 +554,18 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
             // A resumed training that had all updates of its epoch.
             None => self.schedule.lr(self.state.position.updates.saturating_sub(1), self.callbacks.schedule)?,
         };
+        let done = (epoch - 1) * self.images(self.steps) + self.images(self.state.position.step);
         let mut line = json!({
             "epoch": epoch,
             "loss": self.state.position.loss_sum / self.state.position.loss_images.max(1) as f64,
             "lr": lr,
-            "images_per_second": (epoch * self.images(self.steps)) as f64 / self.state.position.seconds.max(1e-9),
+            "images_per_second": done as f64 / self.state.position.seconds.max(1e-9),
             "seconds": self.state.position.seconds,
         });
-        if self.val_inputs.is_some() && (epoch.is_multiple_of(options.eval_period()) || epoch == options.epochs) {
-            let evaluated = self.validate()?;
-            for &(map, averaged) in &evaluated {
+        let last = epoch == options.epochs || self.state.position.stopped.is_some();
+        if self.val_inputs.is_some() && (epoch.is_multiple_of(options.eval_period()) || last) {
+            for (map, averaged) in self.evaluate(epoch, shown)? {
                 line[if averaged { "val_mAP_ema" } else { "val_mAP" }] = json!(map);
-            }
-            for (map, averaged) in evaluated {
-                // A validation split without positives has no mAP and selects nothing.
-                if map.is_finite() && self.state.position.best.as_ref().is_none_or(|b| map > b.map) {
-                    self.state.position.best = Some(Best { map, epoch, averaged });
-                    let (values, statistics) = self.weights(averaged);
-                    self.state.best = Some((values.f_copy_of()?, statistics.f_copy_of()?));
-                    shown.note(format!("epoch {epoch}/{} mAP {map:.1}", options.epochs));
-                }
             }
         }
         work.check()?;
@@ -454,65 +581,5 @@ impl<'a, 'h> TrainingLoop<'a, 'h> {
     fn out_of_patience(&self) -> bool {
         let (position, patience) = (&self.state.position, self.job.options.patience);
         patience > 0 && position.best.as_ref().is_some_and(|best| position.epoch >= best.epoch + patience)
-    }
-
-    fn weights(&self, averaged: bool) -> (&Tensor, &Tensor) {
-        match averaged {
-            true => (&self.state.average.values, &self.state.average.statistics),
-            false => (&self.state.flat.values, &self.state.flat.statistics),
-        }
-    }
-
-    /// mAP in percent on the validation split, of the regular weights and of the averaged ones if there are any; NaN where the split
-    /// has no positives. The split is passed over once for both. Errors: a picture that cannot be read; Interrupted.
-    fn validate(&self) -> Result<Vec<(f64, bool)>> {
-        let Some(inputs) = &self.val_inputs else { return Ok(vec![]) };
-        let m = self.job.labels.len();
-        let kinds = if self.job.options.ema > 0.0 { vec![false, true] } else { vec![false] };
-        let regular = (self.state.flat.values.f_copy_of()?, self.state.flat.statistics.f_copy_of()?);
-        let mut logits = [Gathered::default(), Gathered::default()];
-        // Whether the model has the averaged weights.
-        let mut present = false;
-        let evaluated = Fitting::over("evaluation", self.model, 256, |fitting| {
-            for batch in inputs.all(self.model, fitting.batch())? {
-                interrupt::check()?;
-                let batch = batch?;
-                // The weights that are there come first, so one exchange per batch does.
-                let first = present;
-                for averaged in kinds.iter().map(|other| first != *other) {
-                    if averaged != present {
-                        let (values, statistics) = if averaged { self.weights(true) } else { (&regular.0, &regular.1) };
-                        self.state.flat.set(values, statistics)?;
-                        present = averaged;
-                    }
-                    let of_batch =
-                        fitting.run(&batch.x, |x| tch::no_grad(|| inputs.logits(self.model, x, Pass::EVAL)))?;
-                    logits[usize::from(averaged)].push(of_batch)?;
-                }
-            }
-            Ok(())
-        });
-        if present {
-            self.state.flat.set(&regular.0, &regular.1)?;
-        }
-        evaluated?;
-        let maps = kinds.into_iter().zip(logits).map(|(averaged, logits)| {
-            let scores = torch::to_vec_f32(&logits.rows(m)?)?;
-            Ok((mean_average_precision(&scores, &self.val_targets, m)?, averaged))
-        });
-        maps.collect()
-    }
-
-    /// Leaves the selected weights in the model.
-    fn choose(&mut self) -> Result<()> {
-        let chosen = match (self.job.options.select, self.state.best.take()) {
-            (Select::Best, Some(best)) => best,
-            _ => {
-                let averaged = self.job.options.ema > 0.0;
-                let (values, statistics) = self.weights(averaged);
-                (values.f_copy_of()?, statistics.f_copy_of()?)
-            }
-        };
-        self.state.flat.set(&chosen.0, &chosen.1)
     }
 }

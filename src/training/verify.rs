@@ -40,12 +40,12 @@ impl State {
 }
 
 /// Checks these runs, in their order: digests of all files, the specification against the id, the sizes of stored rows; models are
-/// loaded. All bytes are read.
+/// loaded, and the notes beside the run are read. All bytes are read.
 ///
 /// Errors: Interrupted; Argument for an id that is not in the store.
 pub fn verify(store: &RunStore, ids: &[String]) -> Result<Vec<Verdict>> {
     // Listed once: to find each run by itself would take a time that grows with the square of their number.
-    let listing = store.listing();
+    let (listing, notes) = (store.listing(), store.notes());
     let progress = Progress::new("verifying", ids.len() as u64, "runs");
     let mut verdicts = Vec::new();
     for id in ids {
@@ -53,7 +53,7 @@ pub fn verify(store: &RunStore, ids: &[String]) -> Result<Vec<Verdict>> {
         progress.note(id.clone());
         let bytes = own::size(&store.root().join(id));
         let state = match listing.look(id) {
-            Some(Ok(run)) => match check(&run) {
+            Some(Ok(run)) => match check(&run).and_then(|compared| notes.check(id).map(|()| compared)) {
                 Ok(true) => State::Good,
                 Ok(false) => State::Unchecked,
                 Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
@@ -89,5 +89,6 @@ fn check(run: &Run) -> Result<bool> {
 fn has_files_beside(spec: &Value) -> bool {
     spec["path"].is_string()
         || spec["head_code"].is_string()
+        || spec["adapter"].is_string()
         || spec["word_vectors"].as_str().is_some_and(|words| words != LEARNED)
 }

@@ -40,6 +40,15 @@ pub fn all() -> Vec<(&'static str, Figure)> {
     };
     let heat = Heat::new(2, 2, vec![0.0, 1.0, 0.2, 0.4]).unwrap();
     let cell = |heat: Option<Heat>| CamCell { picture: plain(40, 30, [90, 120, 60]), heat, caption: "dog 0.93".into() };
+    let points = PointData { names: Some(&labels), groups: Some(&groups), sizes: Some(&x[1..=n]) };
+    let samples = ["baseline", "CPSD"].map(|name| Sample { name: name.into(), values: y.clone() });
+    let reliable = ReliabilityCurve {
+        name: "all".into(),
+        predicted: vec![0.1, 0.5, 0.9],
+        observed: vec![0.2, 0.4, 0.8],
+        counts: vec![100, 7, 1],
+    };
+    let look = ReliabilityOptions { title: "reliability".into(), ..Default::default() };
     let rows = [CamRow { title: "dog".into(), cells: vec![cell(None), cell(Some(heat))] }];
     let pictures = [plain(30, 20, [200, 0, 0]), plain(20, 30, [0, 200, 0]), plain(600, 5, [0, 0, 200])];
     let captions = names(&[
@@ -56,7 +65,10 @@ pub fn all() -> Vec<(&'static str, Figure)> {
         ("lines", lines(&curves, &title("curves")).unwrap()),
         ("bars", bars(&names(&["one", "two", "three"]), &[bar("a", 3.0), bar("b", -2.0)], &title("bars")).unwrap()),
         ("eigenvalues", eigenvalues(&[0.0, 0.4, 0.5, 0.9, 0.95], Some(3), &title("eigen")).unwrap()),
-        ("scatter", scatter(&x[..n], &y[..n], Some(&labels), Some(&groups), &title("scatter")).unwrap()),
+        ("scatter", scatter(&x[..n], &y[..n], points, &title("scatter")).unwrap()),
+        ("histogram", histogram(&samples, &title("histogram")).unwrap()),
+        ("boxes", boxes(&samples, &title("boxes")).unwrap()),
+        ("reliability", reliability(&[reliable], &look).unwrap()),
         ("cam_panel", cam_panel(&rows, &names(&["picture", "CPSD"]), &title("cam")).unwrap()),
         ("picture_grid", picture_grid(&pictures, &captions, &title("grid")).unwrap()),
     ]

@@ -18,6 +18,7 @@ mod labels_readers;
 mod labels_records;
 mod pictures_formats;
 mod plots_content;
+mod plots_data;
 mod plots_errors;
 mod plots_figures;
 mod randaugment;

@@ -91,11 +91,13 @@ fn eigenvalues() {
 
 #[test]
 fn scatter() {
-    let draw = |x: &[f64], y: &[f64]| cpsd::plots::scatter(x, y, None, None, &Default::default());
+    let draw = |x: &[f64], y: &[f64]| cpsd::plots::scatter(x, y, PointData::default(), &Default::default());
     refused(draw(&[], &[]), &["at least one point"]);
     refused(draw(&[1.0], &[1.0, 2.0]), &["needs 1 y values"]);
     refused(draw(&[1.0, f64::NAN], &[f64::NAN, 2.0]), &["finite"]);
-    let short = cpsd::plots::scatter(&[1.0, 2.0], &[1.0, 2.0], Some(&names(&["a"])), None, &Default::default());
+    let one = names(&["a"]);
+    let one_name = PointData { names: Some(&one), ..Default::default() };
+    let short = cpsd::plots::scatter(&[1.0, 2.0], &[1.0, 2.0], one_name, &Default::default());
     refused(short, &["needs 2 names"]);
 }
 
@@ -159,7 +161,7 @@ fn extreme_numbers_never_panic() {
                 let band = Some((vec![b, a], vec![a, b]));
                 fine(cpsd::plots::lines(&[Series { name: "s".into(), x: vec![a, b], y: vec![b, a], band }], &o));
                 let o = ScatterOptions { log_x: log, diagonal: !log, ..Default::default() };
-                fine(cpsd::plots::scatter(&[a, b], &[b, a], Some(&l), None, &o));
+                fine(cpsd::plots::scatter(&[a, b], &[b, a], PointData { names: Some(&l), ..Default::default() }, &o));
                 let mark = if log { Mark::Dot } else { Mark::Bar };
                 let s = BarSeries { name: "s".into(), values: vec![a, b], errors: Some(vec![a.abs(), b.abs()]) };
                 fine(cpsd::plots::bars(&l, &[s], &BarsOptions { mark, ..Default::default() }));

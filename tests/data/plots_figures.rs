@@ -54,10 +54,10 @@ fn png_has_two_pixels_a_px_and_svg_is_written_as_it_is() {
 fn another_ending_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let figure = &all()[0].1;
-    for path in ["a/x.pdf", "a/x", "a/.png"] {
+    for path in ["a/x.eps", "a/x", "a/.png"] {
         let error = figure.save(folder.path().join(path)).unwrap_err();
         assert_eq!(error.kind, cpsd::error::ErrorKind::Argument);
-        assert!(error.message.contains(".png or .svg") && error.help.is_some(), "{error}");
+        assert!(error.message.contains(".png, .svg or .pdf") && error.help.is_some(), "{error}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let blocked = folder.path().join("file");

@@ -49,7 +49,8 @@ const ALLOWED: &[(&str, &str, usize, &str)] = &[
     ("training/stored_rows.rs", "f_copy_data_u8", 1, "of a tensor that was read back"),
     ("training/training_loop.rs", "f_to_device", 1, "truth of all images"),
     ("training/distillation_loss.rs", "f_to_device", 1, "shares of ensembles"),
-    ("training/teacher_outputs.rs", "f_to_device", 2, "columns, and kept outputs of all images"),
+    ("training/teacher_targets.rs", "f_to_device", 2, "given and kept outputs of all images"),
+    ("training/merge_rule.rs", "f_to_device", 2, "columns; the result of a script's rule, which is there already"),
     // Once per model.
     ("models/model/mod.rs", "f_to_device", 2, "constants; fingerprint of the weights"),
     ("models/model/mod.rs", "f_copy_data_u8", 1, "fingerprint of the weights"),

@@ -45,7 +45,7 @@ fn shards_count_what_polars_joins() {
     let expected = joined(&frame);
     for n in [1, 3, 5] {
         let store = RunStore::new(folder.path().join(format!("runs {n}")));
-        let shards = Shards::deal(&[table.clone()], n).unwrap();
+        let shards = Shards::deal(std::slice::from_ref(&table), n).unwrap();
         shards.count_here(&store).unwrap();
         let sum = shards.sum(&store).unwrap();
         assert_eq!(sum.num_images(), Some(begins.len() as u64 + 1));

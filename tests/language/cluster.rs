@@ -127,6 +127,11 @@ fn mistakes_in_queues_are_one_clear_sentence() {
             "",
         ),
         ("train_teacher(data, some, o + #{executor: \"slrum\"})", "slrum", "slurm"),
+        (
+            "train_teacher(data, some, o + #{loss: 3})",
+            "option \"loss\" of train_teacher must be a name, or a map of its name and its options",
+            "",
+        ),
         ("sweep(#{k: [1]}, |p| 1, #{executor: slurm(), jobs: 2})", "with executor it must be 1, got 2", "parallel"),
         (
             "cooccurrence(\"nowhere\", #{shards: 0})",
@@ -164,6 +169,60 @@ fn cpsd_toml_gives_what_a_call_leaves_out() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[..2], ["Slurm (partition long, account lab)", "Slurm (partition gpu, account lab)"]);
     assert_eq!(lines[2..], ["pbs (2 cores)", "Slurm (partition long)"]);
+}
+
+#[test]
+fn shell_of_a_script_or_of_the_working_folder_runs_only_where_it_may() {
+    let place = Place::new();
+    let code = |options: &str| {
+        format!("{SMALL}train_teacher(data, some, o + #{{epochs: 1, executor: slurm(#{{{options}}})}});")
+    };
+    let setup = code("setup: [\"touch ran\"]");
+    let refused = |output: &Output, shell: &str| {
+        let text = err(output).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+        assert!(
+            !output.status.success()
+                && text.contains("has Slurm run shell that is not your own")
+                && text.contains(shell),
+            "{text}"
+        );
+        assert!(text.contains("--allow-code lets it run"), "{text}");
+        assert_eq!(place.arrays(), [0; 0]);
+    };
+    refused(&place.run("runs", &setup), "setup `touch ran`");
+    refused(&place.run("runs", &code("sbatch: #{export: \"ALL\", hold: ()}")), "sbatch `ALL`");
+    std::fs::write(place.path("cpsd.toml"), "[slurm]\nsetup = [\"touch ran\", \"touch more\"]\n").unwrap();
+    refused(&place.run("runs", &code("")), "setup `touch ran` and 1 more");
+    // What is no shell needs nothing, nor does a question to the queue.
+    place.prints("runs", "print(slurm().jobs);");
+    // That of the user's own file.
+    std::fs::create_dir_all(place.path("config/cpsd")).unwrap();
+    std::fs::rename(place.path("cpsd.toml"), place.path("config/cpsd/cpsd.toml")).unwrap();
+    place.prints("own", &code(""));
+    assert!(place.path("ran").exists());
+    // A text that was typed, and all of a script that may run code.
+    std::fs::remove_file(place.path("config/cpsd/cpsd.toml")).unwrap();
+    let typed = place.command("typed").args(["eval", &setup]).output().unwrap();
+    assert!(typed.status.success(), "{}", err(&typed));
+    std::fs::write(place.path("script.rhai"), &setup).unwrap();
+    let allowed = place.command("allowed").args(["script", "--allow-code", "script.rhai"]).output().unwrap();
+    assert!(allowed.status.success(), "{}", err(&allowed));
+    assert_eq!(place.arrays(), [1, 1, 1]);
+}
+
+#[test]
+fn a_training_in_a_sweep_may_stay_here() {
+    let place = Place::new();
+    let code = format!(
+        "{SMALL}let t = sweep(#{{seed: [0]}}, |p| {{
+            let there = train_teacher(data, some, o + #{{epochs: 1}});
+            let here = train_teacher(data, some, o + #{{epochs: 1, seed: 1, executor: \"here\"}});
+            #{{ run: here.id }}
+        }}, #{{executor: slurm()}});
+        print(t.len());"
+    );
+    assert_eq!(place.prints("runs", &code).trim(), "1");
+    assert_eq!(place.arrays(), [1]);
 }
 
 #[test]

@@ -6,11 +6,18 @@ mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod experiments;
+mod figures;
 mod ground;
+mod hooks;
 mod hostile_scripts;
+mod language_page;
+mod own_adapters;
 mod own_heads;
+mod runs_told_apart;
 mod scripts;
 mod tables;
+mod teaching;
+mod tensors;
 mod tensors_and_devices;
 mod training;
 mod words;

@@ -206,8 +206,12 @@ fn warnings_fail_only_when_they_are_asked_to() {
 }
 
 /// Arguments that make an example a toy, where its defaults are not.
-const TOYS: &[(&str, &[&str])] =
-    &[("fine_tuning", &["epochs=1", "scratch=1", "train=48", "held=24"]), ("own_loss", &["epochs=1", "train=64"])];
+const TOYS: &[(&str, &[&str])] = &[
+    ("adapters", &["epochs=1", "train=32"]),
+    ("ml_vpt", &["epochs=1", "before=1", "train=48", "held=24", "blocks=1", "side=28"]),
+    ("fine_tuning", &["epochs=1", "scratch=1", "train=48", "held=24"]),
+    ("own_loss", &["epochs=1", "train=64"]),
+];
 
 #[test]
 fn every_example_runs() {

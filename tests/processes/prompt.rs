@@ -91,6 +91,43 @@ fn tab_knows_names_and_the_kinds_of_receivers() {
 }
 
 #[test]
+fn help_knows_the_language_variables_and_libraries() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("abl.rhai"), "//! Ablations.\n\n/// Twice x.\nfn twice(x) { 2 * x }\n").unwrap();
+    let mut p = prompt_in(folder.path(), 60, &[]);
+    line(&mut p, ":set paging off");
+    for (asked, says) in [
+        ("?string", "sub_string"),
+        ("?dict", "fill_with"),
+        ("?for", "letters"),
+        ("?print", "digits"),
+        ("?array.sort", "ascending"),
+    ] {
+        line(&mut p, asked);
+        p.exp_string(says).unwrap();
+    }
+    line(&mut p, "let part = random_partition([\"a\", \"b\"], 2); 11111 + 11111");
+    shows(&mut p, "22222");
+    p.send_line("?part").unwrap();
+    p.exp_string("part  Partition").unwrap();
+    p.exp_string(".tasks").unwrap();
+    line(&mut p, "import \"abl\" as abl; abl::twice(2600)");
+    p.exp_string("5200").unwrap();
+    line(&mut p, "?abl");
+    p.exp_string("abl::twice(x)").unwrap();
+    p.exp_string("Twice x.").unwrap();
+    line(&mut p, "??abl");
+    p.exp_string("2 * x").unwrap();
+    line(&mut p, "?*freeze*");
+    p.exp_string("#{model: #{...}}").unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    types(&mut p, "abl::tw\t(4300)");
+    p.send_line("").unwrap();
+    shows(&mut p, "8600");
+    leave(p);
+}
+
+#[test]
 fn several_lines_pastes_and_inputs_that_do_not_close() {
     let folder = tempfile::tempdir().unwrap();
     let mut p = prompt(folder.path());

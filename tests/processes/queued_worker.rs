@@ -195,8 +195,12 @@ fn a_training_is_warned_put_back_and_ends_as_if_nothing_had_been() {
     assert!(log.contains("teacher 1: resumed at epoch"), "{log}");
     assert_eq!((end["exit"].as_u64(), end["error"].is_null()), (Some(130), true));
     // Too often.
-    let (_, end) =
-        stopped(5, "-USR1", 1, "failed: cpsd::argument: the time limit (time: \"1:00:00\") comes before the end");
+    let (_, end) = stopped(
+        5,
+        "-USR1",
+        1,
+        "failed: cpsd::argument: task 7: the time limit (time: \"1:00:00\") comes before the end",
+    );
     let (message, help) = (end["error"]["message"].as_str().unwrap(), end["error"]["help"].as_str().unwrap());
     assert!(message.ends_with("it was put back 5 times, and requeues allows no more"), "{message}");
     assert!(help.contains("a longer time, or more requeues"), "{help}");
@@ -341,6 +345,8 @@ fn teachers_outputs_are_what_the_student_reads() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     };
     let student = Job { distillation: Some(distillation), ..job(96, 1, ModelSpec::default(), 1) };
     place.write(&place.described(&student, Task::Outputs));

@@ -219,7 +219,7 @@ fn content(path: &Path) -> Vec<u8> {
 
 fn timeless(mut value: Value) -> Value {
     if let Some(map) = value.as_object_mut() {
-        ["seconds", "images_per_second"].iter().for_each(|time| drop(map.shift_remove(*time)));
+        ["seconds", "images_per_second", "date"].iter().for_each(|time| drop(map.shift_remove(*time)));
     }
     value
 }

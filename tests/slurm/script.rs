@@ -50,7 +50,8 @@ impl<'a> Script<'a> {
         command
             .arg("--runs")
             .arg(if self.runs == "runs" { on.store() } else { on.at(self.runs) })
-            .args(["eval", &format!("{VALUES}{values}{}", self.code)])
+            // The commands of an engine are those of the working folder's cpsd.toml.
+            .args(["--allow-code", "eval", &format!("{VALUES}{values}{}", self.code)])
             .envs(ON_THE_CPU)
             .envs(self.environment.iter().cloned())
             .current_dir(on.at("work"))

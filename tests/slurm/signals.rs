@@ -54,6 +54,21 @@ fn a_preempted_task_goes_on_later_where_preemption_sends_the_users_signal() {
     preempted(Layout { user_signal: true, ..Layout::default() }, USR1);
 }
 
+/// The batch process is a shell then, and cpsd is not there yet.
+#[test]
+fn a_warning_while_the_lines_of_setup_run_puts_the_task_back() {
+    let Some(cluster) = Cluster::with(Layout { nodes: 1, ..Layout::default() }) else { return };
+    let options = format!("setup: [\"touch {}; sleep 4\"]", cluster.at("work/begun").display());
+    let script = Script::new(&options, ONE);
+    let parent = script.queued(&cluster);
+    wait_for("the lines of setup", || cluster.at("work/begun").exists());
+    cluster.ask("scancel", &["--signal=USR1", "--batch", &cluster.jobs()[0]]);
+    parent.ends_with(0);
+    script.check(&cluster);
+    let details = cluster.ask("scontrol", &["show", "job", &cluster.jobs()[0]]);
+    assert!(details.contains("Restarts=1"), "{details}");
+}
+
 #[test]
 fn a_task_is_put_back_only_so_often() {
     let Some(cluster) = Cluster::with(Layout { nodes: 1, ..Layout::default() }) else { return };

@@ -39,7 +39,11 @@ fn answer(head: &dyn Head, side: i64, n: i64) -> Answer {
     let maps = scattered("features", &[2, 16, 4, 4], 1.0).narrow(0, 0, n);
     let earlier = [scattered("earlier", &[2, 128, side, side], 1.0).narrow(0, 0, n)];
     let rest = |x: &Tensor| Ok(x.shallow_clone());
-    head.answer(&Seen { maps: &maps, earlier: &earlier, input: &maps, rest: &rest, truth: None }, Pass::EVAL).unwrap()
+    head.answer(
+        &Seen { maps: &maps, earlier: &earlier, tokens: &[], input: &maps, rest: &rest, truth: None },
+        Pass::EVAL,
+    )
+    .unwrap()
 }
 
 fn loss(answer: &Answer, reduction: Reduction, known: Option<&Tensor>) -> f64 {

@@ -63,7 +63,8 @@ pub fn answer(head: &dyn Head, spec: &ModelSpec, features: &Tensor, targets: Opt
     let earlier: Vec<Tensor> = stages.iter().rev().skip(1).take(head.earlier()).map(maps).collect();
     let rest = |x: &Tensor| Ok(x.shallow_clone());
     let truth = targets.map(|targets| Truth { targets, known: None });
-    head.answer(&Seen { maps: features, earlier: &earlier, input: features, rest: &rest, truth }, pass).unwrap()
+    head.answer(&Seen { maps: features, earlier: &earlier, tokens: &[], input: features, rest: &rest, truth }, pass)
+        .unwrap()
 }
 
 fn resident_mb() -> f64 {

@@ -41,7 +41,7 @@ fn published(case: &Value) -> (Params, Box<dyn Head>) {
 fn answer(head: &dyn Head, features: &Tensor, targets: &Tensor, known: Option<&Known>, pass: Pass) -> Answer {
     let rest = |x: &Tensor| Ok(x.shallow_clone());
     let truth = Some(Truth { targets, known });
-    head.answer(&Seen { maps: features, earlier: &[], input: features, rest: &rest, truth }, pass).unwrap()
+    head.answer(&Seen { maps: features, earlier: &[], tokens: &[], input: features, rest: &rest, truth }, pass).unwrap()
 }
 
 /// Which of the golden's states these logits are.

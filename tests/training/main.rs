@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
 
+mod adapters;
 mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
@@ -11,6 +12,7 @@ mod fused;
 mod head_parts;
 mod head_precision;
 mod heads;
+mod hooks;
 mod hostile_weights;
 mod label_mask;
 mod lost_weights;
@@ -29,6 +31,7 @@ mod reconstructed_heads;
 mod reproduce;
 mod runs;
 mod steps;
+mod teaching;
 mod tensorboard;
 mod transfers;
 mod weights_hub;

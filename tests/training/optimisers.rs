@@ -179,6 +179,8 @@ fn the_last_batch_is_kept_on_every_path() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     });
     let student = run(&store, &kept).unwrap();
     assert_eq!(updates(&student), 6);

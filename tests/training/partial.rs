@@ -83,6 +83,8 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     };
     let mut student = job(&data[0], &data[1], Some(distillation(0.1)));
     student.options.labelled = 0.5;
@@ -147,6 +149,8 @@ fn unknown_entries_of_the_table_teach_nothing() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     };
     let student = run(&store, &job(&masked, &data[1], Some(distillation.clone()))).unwrap();
     let student_by_option = Job { distillation: Some(distillation), ..partial.clone() };
@@ -236,6 +240,8 @@ fn teachers_weighed_by_label_are_one_mixture() {
             label_weight: 1.0,
             teacher_mode: TeacherMode::Eval,
             teacher_weights: by,
+            features: false,
+            mutual: None,
         };
         run(&store, &job(&data[0], &data[1], Some(distillation))).unwrap()
     };

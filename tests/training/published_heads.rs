@@ -121,7 +121,7 @@ fn check(file: &str, case: &Value) -> f64 {
         None => maps,
     };
     let features = rest(&input).unwrap();
-    let seen = |truth| Seen { maps: &features, earlier: &earlier, input: &input, rest: &rest, truth };
+    let seen = |truth| Seen { maps: &features, earlier: &earlier, tokens: &[], input: &input, rest: &rest, truth };
     let gradient = |name: &str| {
         let tensor = &params.list.iter().find(|p| p.name == names[name]).unwrap().tensor;
         tensor.grad().to_kind(Kind::Double)

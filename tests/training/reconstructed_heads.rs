@@ -81,7 +81,7 @@ fn seen<'a>(
     earlier: &'a [Tensor],
     rest: &'a dyn Fn(&Tensor) -> cpsd::error::Result<Tensor>,
 ) -> Seen<'a> {
-    Seen { maps, earlier, input: maps, rest, truth: None }
+    Seen { maps, earlier, tokens: &[], input: maps, rest, truth: None }
 }
 
 fn same(x: &Tensor) -> cpsd::error::Result<Tensor> {

@@ -119,6 +119,8 @@ fn merged_teachers_predict_in_label_order_and_teach_a_student() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     });
     let taught = run(&store, &student).unwrap();
     student.distillation = None;

@@ -16,15 +16,15 @@ use tch::{Device, Kind, Tensor};
 use crate::common::{golden, labels, numbers, tolerance};
 use crate::formula::scattered;
 
-const IMAGES: usize = 12;
-const SIDE: usize = 24;
-const LABELS: usize = 5;
+pub const IMAGES: usize = 12;
+pub const SIDE: usize = 24;
+pub const LABELS: usize = 5;
 
 fn pixels(i: usize) -> Vec<u8> {
     (0..SIDE * SIDE * 3).map(|p| ((p + 1) * (p + 7 * i + 3) * 31 / 7 % 256) as u8).collect()
 }
 
-fn data(folder: &Path) -> Dataset {
+pub fn data(folder: &Path) -> Dataset {
     let paths: Vec<String> = (0..IMAGES)
         .map(|i| {
             let path = folder.join(format!("{i}.png"));
@@ -42,7 +42,7 @@ fn data(folder: &Path) -> Dataset {
 }
 
 /// The weights of the generator's network under `prefix`.
-fn weights(prefix: &str) -> Vec<(String, Tensor)> {
+pub fn weights(prefix: &str) -> Vec<(String, Tensor)> {
     let model = Model::new(&spec(None), &labels(LABELS), 0, Device::Cpu).unwrap();
     let of = |name: &str, shape: Vec<i64>| match shape.len() {
         4 => scattered(&format!("{prefix}{name}"), &shape, (6.0 / (shape[1] * shape[2] * shape[3]) as f64).sqrt()),
@@ -55,7 +55,7 @@ fn weights(prefix: &str) -> Vec<(String, Tensor)> {
     model.state().into_iter().map(|(name, tensor)| (name.clone(), of(&name, tensor.size()))).collect()
 }
 
-fn spec(weights: Option<String>) -> ModelSpec {
+pub fn spec(weights: Option<String>) -> ModelSpec {
     ModelSpec {
         backbone: "small_cnn".into(),
         stages: Some(2),
@@ -66,7 +66,7 @@ fn spec(weights: Option<String>) -> ModelSpec {
     }
 }
 
-fn job(data: &Dataset, weights: &Path) -> Job {
+pub fn job(data: &Dataset, weights: &Path) -> Job {
     let augment =
         AugmentOptions { resized_crop_scale: (1.0, 1.0), flip: 0.0, cutout: 0.0, ..AugmentOptions::default() };
     Job {
@@ -93,7 +93,7 @@ fn job(data: &Dataset, weights: &Path) -> Job {
     }
 }
 
-fn near(what: &str, came: &[f64], golden: &Value, tolerance: f64) {
+pub fn near(what: &str, came: &[f64], golden: &Value, tolerance: f64) {
     let golden = numbers(golden);
     assert_eq!(came.len(), golden.len(), "{what}");
     for (i, (came, golden)) in came.iter().zip(&golden).enumerate() {
@@ -102,7 +102,10 @@ fn near(what: &str, came: &[f64], golden: &Value, tolerance: f64) {
 }
 
 fn compare(golden: &Value, job: &Job, folder: &Path) {
-    let trained = run(&RunStore::new(folder.join("runs")), job).unwrap();
+    compare_trained(golden, &run(&RunStore::new(folder.join("runs")), job).unwrap());
+}
+
+pub fn compare_trained(golden: &Value, trained: &Trained) {
     let losses: Vec<f64> =
         trained.run.as_ref().unwrap().metrics().unwrap().iter().map(|l| l["loss"].as_f64().unwrap()).collect();
     near("loss of step", &losses, &golden["losses"], tolerance(1e-4));
@@ -142,6 +145,8 @@ fn twenty_steps_of_a_network_equal_pytorch() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        features: false,
+        mutual: None,
     });
     compare(&golden("training/steps.json")["taught"], &job, folder.path());
 }

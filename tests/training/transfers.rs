@@ -158,6 +158,8 @@ fn so_does_a_step_of_every_kind_of_training() {
                 label_weight: 1.0,
                 teacher_mode: TeacherMode::Eval,
                 teacher_weights,
+                features: false,
+                mutual: None,
             });
         })
     };

@@ -15,6 +15,7 @@ pub use self::findings::Finding;
 pub use self::task::work;
 use self::task::{CheckTask, FIRST, First, HERE, Node, Role, SECOND, Second};
 use super::batch::{Batch, Task};
+use super::code::Use;
 use super::command::is_away;
 use super::engine::{Cluster, Engine, JobId, Submission, TaskState};
 use super::submission::withdraw;
@@ -44,6 +45,7 @@ const END: Duration = Duration::from_secs(10);
 /// is left in the queue.
 pub fn run(store: &RunStore, cluster: &Cluster) -> Result<Vec<Finding>> {
     let patience = std::env::var(PATIENCE_NAME).ok().and_then(|text| text.parse().ok()).unwrap_or(PATIENCE);
+    cluster.check_allowed(Use::Submit)?;
     let facts = cluster.facts()?;
     let meeting = Meeting::new(store)?;
     let cluster = short(cluster);
@@ -126,7 +128,7 @@ impl<'a> Placed<'a> {
         // The id of no run, so that nobody takes the batch for a finished one.
         let runs = vec![id_of("check", &job)];
         let task = Task { runs, name: "check".into(), job };
-        let batch = Batch::make(store, cluster, vec![(0, task)], &[])?;
+        let batch = Batch::make(store, cluster, vec![(0, task)], &[], vec![])?;
         let mut placed = Placed { cluster, batch, meeting };
         let Batch { folder, record } = &placed.batch;
         let submission =

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::super::command::is_away;
 use super::super::engine::{TaskId, TaskState, TaskStatus};
 use super::super::faults::{Ended, hopeless};
 use super::super::known::Place;
+use super::super::submission::FIRST_PAUSE;
 use super::super::task::{PUT_BACK, STOPPED};
 use super::Waiting;
 use crate::activity::console;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// For so long a run may be invisible here after its task has ended.
 const LATE: Duration = Duration::from_secs(90);
@@ -137,8 +139,35 @@ impl Waiting<'_> {
             _ if old(LATE) => Verdict::Undecided,
             Some(_) => Verdict::Failed(self.about(place).missing(LATE.as_secs())),
             None if said == Some(0) => Verdict::Failed(self.about(place).missing(LATE.as_secs())),
-            None => Verdict::Failed(self.about(place).forgotten(end.as_ref())),
+            None => match self.is_forgotten(place) {
+                true => Verdict::Failed(self.about(place).forgotten(end.as_ref())),
+                false => Verdict::Undecided,
+            },
         }
+    }
+
+    /// Whether the queue has really forgotten a task of which its last answers had nothing. Where they had nothing of the whole job, it is
+    /// asked in another way: its daemon may just have begun anew.
+    fn is_forgotten(&mut self, place: Place) -> bool {
+        let job = self.known.batches[place.0].record.jobs_by_task().get(&place.1).map(|job| (*job).clone());
+        let Some(job) = job else { return true };
+        if self.known.states.values().any(|(id, _)| id.job == job) {
+            return true;
+        }
+        let now = self.now();
+        match self.doubted.get(&job) {
+            Some((until, forgotten)) if *until > now => return *forgotten,
+            _ => {}
+        }
+        let (forgotten, long) = match self.patient.queue.has_forgotten(&job) {
+            Ok(forgotten) => (forgotten, LATE),
+            Err(error) if error.kind == ErrorKind::Interrupted || is_away(&error) => (false, FIRST_PAUSE),
+            // It cannot say more.
+            Err(_) => (true, LATE),
+        };
+        self.doubted.insert(job, (now + long, forgotten));
+        self.hurry |= !forgotten;
+        forgotten
     }
 
     /// A task that was stopped from outside, and not by us, is put back once.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use self::queue::Monotonic;
 pub(super) use self::queue::{Clock, Queue};
 use super::batch::{Batch, Task, Work};
-use super::engine::Cluster;
+use super::engine::{Cluster, JobId};
 use super::epochs::Epochs;
 use super::known::{self, Known, Place};
 use super::submission::{FIRST_PAUSE, LAST_PAUSE, Patient, missing, submit};
@@ -121,6 +121,8 @@ struct Waiting<'a> {
     gone: HashMap<Place, Duration>,
     /// When a task was first seen to have been put back by a waiter.
     again: HashMap<Place, Duration>,
+    /// Jobs of which the queue's answers had nothing, whether it has really forgotten them, and for how long that holds.
+    doubted: HashMap<JobId, (Duration, bool)>,
     /// When the last look at the store began.
     looked: Duration,
     /// When a run appeared last.
@@ -156,6 +158,7 @@ impl<'a> Waiting<'a> {
             ends: HashMap::new(),
             gone: HashMap::new(),
             again: HashMap::new(),
+            doubted: HashMap::new(),
             looked: Duration::ZERO,
             changed: clock.now(),
             epochs: Epochs::of(tasks),

@@ -15,6 +15,7 @@ pub(in crate::cluster) trait Queue {
     fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>>;
     fn cancel(&self, jobs: &[JobId]) -> Result<()>;
     fn requeue(&self, task: &TaskId) -> Result<()>;
+    fn has_forgotten(&self, job: &JobId) -> Result<bool>;
 }
 
 impl Queue for Cluster {
@@ -35,6 +36,9 @@ impl Queue for Cluster {
     }
     fn requeue(&self, task: &TaskId) -> Result<()> {
         Cluster::requeue(self, task)
+    }
+    fn has_forgotten(&self, job: &JobId) -> Result<bool> {
+        Cluster::has_forgotten(self, job)
     }
 }
 

@@ -32,6 +32,10 @@ struct Played<'a> {
     refuses: Cell<bool>,
     /// No task is put back.
     keeps: Cell<bool>,
+    /// Asked in another way, it knows its jobs.
+    remembers: Cell<bool>,
+    /// How often it was asked so.
+    doubts: Cell<usize>,
     submits: Cell<Submits>,
 }
 
@@ -124,6 +128,11 @@ impl Queue for Played<'_> {
         Ok(())
     }
 
+    fn has_forgotten(&self, _: &JobId) -> Result<bool> {
+        self.doubts.set(self.doubts.get() + 1);
+        if self.away.get() { Err(silent()) } else { Ok(!self.remembers.get()) }
+    }
+
     fn requeue(&self, task: &TaskId) -> Result<()> {
         if self.keeps.get() {
             return Err(silent());
@@ -172,6 +181,8 @@ impl<'a> Played<'a> {
             away: Cell::default(),
             refuses: Cell::default(),
             keeps: Cell::default(),
+            remembers: Cell::default(),
+            doubts: Cell::default(),
             submits: Cell::new(Submits::Well),
         }
     }
@@ -541,6 +552,28 @@ fn each_fault_is_decided() {
     assert_eq!(cancelled.message, "teacher 1 (Slurm task 4711_0) was cancelled");
     let (missing, at) = of(TaskState::Completed, "COMPLETED", Some(0));
     assert!(missing.message.contains("90 s later its run train-") && (90..300).contains(&at), "{missing} {at}");
+}
+
+#[test]
+fn an_empty_answer_is_no_verdict_while_the_queue_knows_the_job_in_another_way() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| {
+        p.states.borrow_mut().clear();
+        p.remembers.set(true);
+    });
+    // It was only that its daemon began anew.
+    played.at(300, |p| {
+        p.set("4711", 0, TaskState::Running, "RUNNING", None);
+        p.set("4711", 1, TaskState::Running, "RUNNING", None);
+    });
+    played.at(400, |p| {
+        (1..=2).for_each(|n| p.makes(n));
+        (0..2).for_each(|task| p.completes("4711", task));
+    });
+    assert!(played.run(&work(2)).unwrap().iter().all(Result::is_ok));
+    // Once for all tasks of a job, and not at every look.
+    assert!((1..5).contains(&played.doubts.get()), "{}", played.doubts.get());
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Waiting<'_> {
 
     /// What becomes of the work when nobody waits any more.
     pub(super) fn leave(&self) -> String {
-        let n = self.open().count();
+        let n = self.open().filter(|run| self.makers.contains_key(*run)).count();
         let go = if n == 1 { "goes on" } else { "go on" };
         format!(
             "{} {go} as {}; the same call waits for {} again; cluster.stop() ends {}",

@@ -12,8 +12,10 @@ mod vit;
 use tch::Tensor;
 
 use super::ModelSpec;
+use super::adapter::{Adapted, BeforeBlock, Lora, Tokens};
 use super::layers::average_pool;
 use super::params::Scope;
+use super::pass::Pass;
 use crate::error::{Error, Result};
 
 /// The output of one stage of a backbone.
@@ -30,6 +32,11 @@ pub struct StageInfo {
 pub trait Backbone: Send {
     /// Runs one stage, in training mode or not. The output is `[N, C, h, w]`, for tokens `[N, C, T, 1]`.
     fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor>;
+
+    /// The same within a pass, which the function of [`adapt`](Self::adapt) sees; `train` is that of batch norms.
+    fn stage_in(&self, stage: usize, x: &Tensor, train: bool, _pass: Pass) -> Result<Tensor> {
+        self.stage(stage, x, train)
+    }
 
     /// The feature maps `[N, C, h, w]` in the output of a stage: all of it, unless it has other tokens too.
     fn maps(&self, x: &Tensor) -> Result<Tensor> {
@@ -52,6 +59,33 @@ pub trait Backbone: Send {
         "avg"
     }
 
+    /// The tokens in the output of a stage, of a vision transformer.
+    fn tokens(&self, _x: &Tensor) -> Result<Option<Tokens>> {
+        Ok(None)
+    }
+
+    /// Adds low-rank updates to its linear layers, with parameters under "lora".
+    ///
+    /// Errors: a backbone that is no vision transformer.
+    fn low_rank(&mut self, _p: &Scope, _lora: &Lora) -> Result<()> {
+        Err(no_blocks("lora"))
+    }
+
+    /// Calls `before` once per block, in order, with tokens of ones of `pictures` pictures, as a pass would, and checks its answers.
+    ///
+    /// Errors: those of `before`; a backbone that is no vision transformer.
+    fn rehearse(&mut self, _pictures: i64, _before: &mut dyn FnMut(usize, Tokens) -> Result<Adapted>) -> Result<()> {
+        Err(no_blocks("adapter"))
+    }
+
+    /// Lets a function change the tokens before each of its blocks, after [`rehearse`](Self::rehearse).
+    fn adapt(&mut self, _before: BeforeBlock) {}
+
+    /// The sizes of the groups of tokens in the output of the last used stage, of a vision transformer: `[1, n, C]` each.
+    fn token_shapes(&self) -> Option<Vec<(&'static str, [i64; 3])>> {
+        None
+    }
+
     /// Channels of the last used stage, if [`StageInfo`] does not have them.
     fn channels(&self) -> Option<i64> {
         None
@@ -61,6 +95,13 @@ pub trait Backbone: Send {
     fn fingerprint(&self) -> Option<String> {
         None
     }
+}
+
+fn no_blocks(option: &str) -> Error {
+    let names = BACKBONES.iter().map(|kind| kind.name).filter(|name| name.starts_with("vit_")).collect::<Vec<_>>();
+    Error::argument(format!("option \"{option}\" is for a vision transformer"))
+        .about_option(option)
+        .with_help(format!("such backbones are {}", names.join(", ")))
 }
 
 /// A backbone before it is built.

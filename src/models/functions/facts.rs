@@ -1,4 +1,4 @@
-//! What a function is told of its model: labels, word vectors, label graph, maps of earlier stages.
+//! What a function is told of its model: labels, word vectors, label graph, maps of earlier stages, tokens.
 
 use tch::{Device, Kind, Tensor};
 
@@ -18,13 +18,16 @@ pub struct Facts {
     pub labels: Vec<String>,
     /// Channels, rows and columns of the maps of each used stage, as a picture of the model's size gives them.
     pub stages: Vec<[i64; 3]>,
+    /// The groups of tokens of a vision transformer's last stage, `[1, n, C]` each.
+    pub tokens: Vec<(&'static str, [i64; 3])>,
     word_vectors: Option<String>,
     graph: Option<LabelGraph>,
 }
 
 impl Facts {
     pub fn new(spec: &ModelSpec, labels: &[String], stages: Vec<[i64; 3]>) -> Facts {
-        Facts { labels: labels.to_vec(), stages, word_vectors: spec.word_vectors.clone(), graph: spec.graph.clone() }
+        let (word_vectors, graph) = (spec.word_vectors.clone(), spec.graph.clone());
+        Facts { labels: labels.to_vec(), stages, tokens: vec![], word_vectors, graph }
     }
 }
 
@@ -120,6 +123,36 @@ impl Layers {
         self.earlier.get(n - 1).map(Tensor::shallow_clone).ok_or_else(|| {
             Error::argument("maps of stages before the last are not there for class activation maps, which are those of the last alone")
         })
+    }
+
+    /// The tokens of a vision transformer's last stage by name, `[N, n, C]` each: class_token, registers, prompts, patches, where there are some.
+    ///
+    /// Errors: another backbone.
+    pub fn tokens(&self) -> Result<Vec<(&'static str, Tensor)>> {
+        self.check_open()?;
+        let mut inside = self.made.0.lock();
+        if self.building {
+            let device = inside.device.unwrap_or(Device::Cpu);
+            if inside.facts.tokens.is_empty() {
+                return Err(Error::argument(
+                    "tokens are those of a vision transformer, which the model's backbone is not",
+                ));
+            }
+            inside.reads_tokens = true;
+            let ones = |&(name, [_, n, width]): &(&'static str, [i64; 3])| {
+                Ok((name, Tensor::f_ones([DRY_RUN, n, width], (Kind::Float, device))?))
+            };
+            return inside.facts.tokens.iter().map(ones).collect();
+        }
+        if !inside.reads_tokens {
+            return Err(later("the tokens"));
+        }
+        if self.tokens.is_empty() {
+            return Err(Error::argument(
+                "tokens are not there for class activation maps, which are those of the patches alone",
+            ));
+        }
+        Ok(self.tokens.iter().map(|(name, group)| (*name, group.shallow_clone())).collect())
     }
 }
 

@@ -32,11 +32,16 @@ pub(super) struct Inside {
     pub(super) shares: Option<Tensor>,
     /// The most stages before the last that were asked for.
     pub(super) earlier: usize,
+    pub(super) reads_tokens: bool,
 }
 
 impl Made {
     pub fn earlier(&self) -> usize {
         self.0.lock().earlier
+    }
+
+    pub fn reads_tokens(&self) -> bool {
+        self.0.lock().reads_tokens
     }
 
     pub fn is_trained(&self) -> bool {
@@ -112,6 +117,7 @@ pub struct Layers {
     pub(super) building: bool,
     pass: Pass,
     pub(super) earlier: Vec<Tensor>,
+    pub(super) tokens: Vec<(&'static str, Tensor)>,
     wants: &'static [&'static str],
     /// Dropouts so far: each has masks of its own.
     dropouts: Cell<u64>,
@@ -138,6 +144,7 @@ impl Layers {
             building: true,
             pass: Pass::EVAL,
             earlier: vec![],
+            tokens: vec![],
             wants,
             dropouts: Cell::new(0),
             closed: Cell::new(false),
@@ -152,6 +159,7 @@ impl Layers {
             building: false,
             pass: purpose.pass,
             earlier: purpose.earlier.iter().map(Tensor::shallow_clone).collect(),
+            tokens: purpose.tokens.iter().map(|(name, group)| (*name, group.shallow_clone())).collect(),
             wants: purpose.wants,
             dropouts: Cell::new(0),
             closed: Cell::new(false),

@@ -33,10 +33,18 @@ pub trait Function: Send + Sync {
     /// One call. Called once with tensors of ones when a model is built, and then in every pass.
     ///
     /// Errors: those of the function; an answer that is no tensor.
-    fn call(&self, inputs: &[&Tensor], layers: &Rc<Layers>) -> Result<Given>;
+    fn call(&self, inputs: &[Input], layers: &Rc<Layers>) -> Result<Given>;
 
     /// Runs `wait`, which calls no function, while other threads may call this one, also if this thread keeps them from it now.
     fn meanwhile(&self, wait: &mut dyn FnMut());
+}
+
+/// An argument of a function.
+pub enum Input<'a> {
+    Number(i64),
+    Tensor(&'a Tensor),
+    /// Tensors by name.
+    Named(Vec<(&'static str, &'a Tensor)>),
 }
 
 /// The answer of a function.
@@ -109,35 +117,36 @@ pub struct Purpose<'a> {
     pub pass: Pass,
     /// Maps of the stages before the last, the nearest first.
     pub earlier: &'a [Tensor],
+    /// The tokens of a vision transformer's last stage, by name.
+    pub tokens: &'a [(&'static str, Tensor)],
     /// Names of further tensors that are asked for: a function may leave them away otherwise.
     pub wants: &'static [&'static str],
 }
 
 impl Built {
-    /// Calls the function once with tensors of ones, without gradients, so that it makes its parameters, whose names begin with that
-    /// of `part` and a dot. `see` checks the answer.
+    /// Lets `rehearse` call the function with tensors of ones, without gradients, so that it makes its parameters, whose names begin with
+    /// that of `part` and a dot. `rehearse` checks the answers.
     ///
-    /// Errors: those of the function and of `see`.
+    /// Errors: those of the function and of `rehearse`.
     pub fn new(
         p: &Scope,
         part: &'static str,
         function: Arc<dyn Function>,
         facts: Facts,
-        inputs: &[&Tensor],
         wants: &'static [&'static str],
-        see: impl FnOnce(Given) -> Result<()>,
+        rehearse: impl FnOnce(&dyn Fn(&[Input]) -> Result<Given>) -> Result<()>,
     ) -> Result<Built> {
         let made = layers::Made::default();
         p.lend(|lent| {
             let layers = Rc::new(Layers::building(part, facts, &made, wants, lent));
-            let given = tch::no_grad(|| function.call(inputs, &layers).and_then(see));
-            (layers.close(), given)
+            let done = tch::no_grad(|| rehearse(&|inputs| function.call(inputs, &layers)));
+            (layers.close(), done)
         })?;
         Ok(Built { function, made })
     }
 
     /// One pass.
-    pub fn call(&self, inputs: &[&Tensor], purpose: Purpose) -> Result<Given> {
+    pub fn call(&self, inputs: &[Input], purpose: Purpose) -> Result<Given> {
         let layers = Rc::new(Layers::of_pass(&self.made, purpose));
         let given = self.function.call(inputs, &layers);
         drop(layers.close());
@@ -147,6 +156,11 @@ impl Built {
     /// How many stages before the last it has asked for.
     pub fn earlier(&self) -> usize {
         self.made.earlier()
+    }
+
+    /// Whether it has asked for the tokens.
+    pub fn reads_tokens(&self) -> bool {
+        self.made.reads_tokens()
     }
 
     /// Whether it has trained parameters.

@@ -13,6 +13,8 @@ pub struct Seen<'a> {
     pub maps: &'a Tensor,
     /// The maps of as many stages before the last as [`Head::earlier`](super::Head::earlier) asks for, the nearest first.
     pub earlier: &'a [Tensor],
+    /// The tokens of the last stage of a vision transformer by name, `[N, n, C]` each, if [`Head::reads_tokens`](super::Head::reads_tokens).
+    pub tokens: &'a [(&'static str, Tensor)],
     /// The input of the trainable rest of the backbone: normalised pictures, or the output of its frozen stages.
     pub input: &'a Tensor,
     /// Runs that rest on another such input; gives feature maps.

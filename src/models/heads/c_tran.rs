@@ -183,6 +183,11 @@ impl Head for CTran {
         Ok(self.run(features, None, pass, false)?.0)
     }
 
+    /// It shows labels to the model as present or absent.
+    fn takes_soft_targets(&self) -> bool {
+        false
+    }
+
     /// Its mean is over the labels that a step hides, other numbers of each image.
     fn loss_is_by_image(&self, reduction: Reduction) -> bool {
         self.states.is_none() || reduction == Reduction::Sum

@@ -114,6 +114,11 @@ impl Head for Cadm {
         self.classifier.forward(&features.f_amax([2i64, 3], false)?)
     }
 
+    /// It pairs the images that have a label.
+    fn takes_soft_targets(&self) -> bool {
+        false
+    }
+
     /// Its mean is over pairs of labels, of which images have different numbers.
     fn loss_is_by_image(&self, reduction: Reduction) -> bool {
         self.weight == 0.0 || reduction == Reduction::Sum

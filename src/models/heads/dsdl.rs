@@ -182,8 +182,9 @@ mod tests {
             let targets = Tensor::from_slice(targets).view([2, 3]);
             let known = Known::new(known.to_vec(), 3, Device::Cpu).unwrap();
             let truth = Some(Truth { targets: &targets, known: Some(&known) });
-            let answer =
-                head.answer(&Seen { maps: &maps, earlier: &[], input: &maps, rest: &rest, truth }, Pass::EVAL).unwrap();
+            let answer = head
+                .answer(&Seen { maps: &maps, earlier: &[], tokens: &[], input: &maps, rest: &rest, truth }, Pass::EVAL)
+                .unwrap();
             let label_loss = LabelLoss { spec: &spec, function: None, known: Some(&known) };
             f64::try_from(answer.loss(label_loss, &targets).unwrap()).unwrap()
         };

@@ -141,7 +141,7 @@ impl Mgtn {
                 &p.copy_under(SECOND).frozen_norms_if(spec.frozen_norms),
                 spec,
             )?,
-            freeze: spec.freeze,
+            freeze: spec.fixed_stages(),
             frozen_norms: spec.frozen_norms,
             dropout: spec.dropout,
             stages: setup.stage_channels()?.len(),

@@ -60,6 +60,11 @@ pub trait Head: Send {
         0
     }
 
+    /// Whether it reads the tokens of a vision transformer ([`Seen::tokens`]).
+    fn reads_tokens(&self) -> bool {
+        false
+    }
+
     /// Added to the output of a trainable stage `[N, C, h, w]` before the next stage.
     fn lateral(&self, _stage: usize, _x: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
@@ -72,6 +77,12 @@ pub trait Head: Send {
     /// Whether the loss of a batch is the sum of its images' losses, or for `Mean` the mean over the known entries, so that
     /// several processes can each compute that of some images.
     fn loss_is_by_image(&self, _reduction: Reduction) -> bool {
+        true
+    }
+
+    /// Whether targets may be mixtures, anything from 0 to 1. Heads that show labels to the model or compare the labels of pictures need
+    /// 0 or 1.
+    fn takes_soft_targets(&self) -> bool {
         true
     }
 
@@ -108,12 +119,14 @@ pub struct HeadSetup<'a> {
     pub labels: &'a [String],
     /// The name of the last layer.
     pub classifier: &'a str,
+    /// The groups of tokens of a vision transformer's last stage, `[1, n, C]` each.
+    pub tokens: Vec<(&'static str, [i64; 3])>,
     kind: &'static HeadKind,
 }
 
 impl<'a> HeadSetup<'a> {
     pub fn new(spec: &'a ModelSpec, inputs: i64, labels: &'a [String], classifier: &'a str) -> Result<Self> {
-        Ok(HeadSetup { spec, inputs, labels, classifier, kind: find(&spec.head)? })
+        Ok(HeadSetup { spec, inputs, labels, classifier, tokens: vec![], kind: find(&spec.head)? })
     }
 
     /// The number of labels, m.

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::{Answer, COMMON, Head, HeadKind, HeadSetup, LabelLoss, Seen};
 use crate::error::{Error, Result};
 use crate::models::backbones;
-use crate::models::functions::{Built, DRY_RUN, Facts, Given, Purpose};
+use crate::models::functions::{Built, DRY_RUN, Facts, Given, Input, Purpose};
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 
@@ -26,6 +26,7 @@ pub const SCRIPT: HeadKind = HeadKind {
 const LOGITS: &str = "logits";
 const MAPS: &str = "maps";
 const AUXILIARY: &str = "auxiliary_loss";
+const LOSS_LOGITS: &str = "loss_logits";
 
 struct Script(Built);
 
@@ -39,16 +40,17 @@ impl Script {
         let stages = stages(setup)?;
         let [channels, rows, columns] = *stages.last().ok_or_else(|| Error::internal("a backbone without stages"))?;
         let maps = Tensor::f_ones([DRY_RUN, channels, rows, columns], (Kind::Float, p.device))?;
-        let facts = Facts::new(setup.spec, setup.labels, stages);
-        let see = |given| {
-            let seen = Parts::of(given, &maps, setup.num_labels())?;
-            seen.check_maps(setup.num_labels())
-        };
-        Built::new(p, "head", function.clone(), facts, &[&maps], &[MAPS], see).map(Script)
+        let mut facts = Facts::new(setup.spec, setup.labels, stages);
+        facts.tokens = setup.tokens.clone();
+        let built = Built::new(p, "head", function.clone(), facts, &[MAPS], |call| {
+            let parts = Parts::of(call(&[Input::Tensor(&maps)])?, &maps, setup.num_labels())?;
+            parts.check_maps(setup.num_labels())
+        });
+        built.map(Script)
     }
 
     fn run(&self, maps: &Tensor, labels: Option<i64>, purpose: Purpose) -> Result<Parts> {
-        let given = self.0.call(&[maps], purpose)?;
+        let given = self.0.call(&[Input::Tensor(maps)], purpose)?;
         Parts::of(given, maps, labels.unwrap_or(-1))
     }
 }
@@ -67,6 +69,8 @@ struct Parts {
     logits: Tensor,
     maps: Option<Tensor>,
     auxiliary: Option<Tensor>,
+    /// `[a, N, m]`: the loss is the sum of those of each, in place of that of the logits.
+    loss_logits: Option<Tensor>,
 }
 
 impl Parts {
@@ -77,9 +81,9 @@ impl Parts {
             Given::Named(named) => named,
         };
         let mut take = |name: &str| named.remove(name);
-        let (logits, maps, auxiliary) = (take(LOGITS), take(MAPS), take(AUXILIARY));
+        let [logits, maps, auxiliary, loss_logits] = [LOGITS, MAPS, AUXILIARY, LOSS_LOGITS].map(&mut take);
         if let Some(name) = named.keys().next() {
-            let mut error = Error::unknown("part", name, [LOGITS, MAPS, AUXILIARY]);
+            let mut error = Error::unknown("part", name, [LOGITS, MAPS, AUXILIARY, LOSS_LOGITS]);
             error.message = format!("the answer of a head has no \"{name}\"");
             return Err(Error { about: None, ..error }.about_option("head"));
         }
@@ -105,7 +109,18 @@ impl Parts {
             .about_option("head")
             .with_help("end it with .sum() or .mean()"));
         }
-        Ok(Parts { logits, maps, auxiliary })
+        if let Some(more) = &loss_logits
+            && (more.dim() != 3 || more.size()[0] == 0 || more.size()[1..] != size)
+        {
+            return Err(Error::argument(format!(
+                "loss_logits must be a Tensor [a, {n}, {}], logits for each of a losses; the closure gave {:?}",
+                size[1],
+                more.size()
+            ))
+            .about_option("head")
+            .with_help("stack([first, second]) puts logits [N, m] behind one another"));
+        }
+        Ok(Parts { logits, maps, auxiliary, loss_logits })
     }
 
     fn check_maps(&self, m: i64) -> Result<()> {
@@ -124,28 +139,47 @@ impl Parts {
 
 impl Head for Script {
     fn logits(&self, features: &Tensor, pass: Pass) -> Result<Tensor> {
-        Ok(self.run(features, None, Purpose { pass, earlier: &[], wants: &[] })?.logits)
+        Ok(self.run(features, None, Purpose { pass, earlier: &[], tokens: &[], wants: &[] })?.logits)
     }
 
     fn answer(&self, seen: &Seen, pass: Pass) -> Result<Answer> {
         let m = seen.truth.map(|truth| truth.targets.size()[1]);
-        let parts = self.run(seen.maps, m, Purpose { pass, earlier: seen.earlier, wants: &[] })?;
+        let parts = self.run(seen.maps, m, Purpose { pass, earlier: seen.earlier, tokens: seen.tokens, wants: &[] })?;
         let learns = self.0.is_trained() || seen.maps.requires_grad();
-        if seen.truth.is_some() && learns && !parts.logits.requires_grad() {
+        let trained = parts.loss_logits.as_ref().unwrap_or(&parts.logits);
+        if seen.truth.is_some() && learns && !trained.requires_grad() {
             return Err(Error::argument(
                 "the logits of a head must depend on its parameters; the closure's have no gradient",
             )
             .about_option("head")
             .with_help("detach, item, to_array and comparisons lose the gradient"));
         }
-        let logits = parts.logits.shallow_clone();
-        let own_loss = parts.auxiliary.map(|auxiliary| -> super::OwnLoss {
-            Box::new(move |loss: LabelLoss, targets: &Tensor| {
-                let more = auxiliary.f_reshape([] as [i64; 0])?;
-                Ok(loss.compute(&logits, targets)?.f_add(&more)?)
-            })
-        });
-        Ok(Answer { logits: parts.logits, own_loss })
+        let Parts { logits, auxiliary, loss_logits, .. } = parts;
+        if auxiliary.is_none() && loss_logits.is_none() {
+            return Ok(Answer { logits, own_loss: None });
+        }
+        let of_loss = match loss_logits {
+            Some(several) => several.f_unbind(0)?,
+            None => vec![logits.shallow_clone()],
+        };
+        let own_loss = move |loss: LabelLoss, targets: &Tensor| {
+            let auxiliary = auxiliary.as_ref().map(|loss| loss.f_reshape([] as [i64; 0])).transpose()?;
+            let losses = of_loss.iter().map(|logits| loss.compute(logits, targets));
+            let mut sum: Option<Tensor> = None;
+            for loss in losses.chain(auxiliary.map(Ok)) {
+                let loss = loss?;
+                sum = Some(match sum {
+                    Some(sum) => sum.f_add(&loss)?,
+                    None => loss,
+                });
+            }
+            sum.ok_or_else(|| Error::internal("a head without a loss"))
+        };
+        Ok(Answer { logits, own_loss: Some(Box::new(own_loss)) })
+    }
+
+    fn reads_tokens(&self) -> bool {
+        self.0.reads_tokens()
     }
 
     fn earlier(&self) -> usize {
@@ -153,7 +187,7 @@ impl Head for Script {
     }
 
     fn class_maps(&self, features: &Tensor) -> Result<Option<Tensor>> {
-        let purpose = Purpose { pass: Pass::EVAL, earlier: &[], wants: &[MAPS] };
+        let purpose = Purpose { pass: Pass::EVAL, earlier: &[], tokens: &[], wants: &[MAPS] };
         let parts = self.run(features, None, purpose)?;
         parts.check_maps(parts.logits.size()[1])?;
         Ok(parts.maps)

@@ -20,7 +20,7 @@ impl Model {
             )));
         }
         tch::no_grad(|| {
-            let x = self.stages(images, 0, stage, false)?;
+            let x = self.stages(images, 0, stage)?;
             match (pooled, stage == self.stages) {
                 (true, true) => self.backbone.pooled(&x),
                 (true, false) => average_pool(&self.backbone.maps(&x)?),

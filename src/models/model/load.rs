@@ -217,7 +217,7 @@ impl std::fmt::Display for LoadSummary {
 }
 
 /// Logs a line once per process: many models of one run read the same file.
-fn log_once(line: &str) {
+pub(super) fn log_once(line: &str) {
     static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if LOGGED.lock().insert(line.to_string()) {
         crate::activity::console::log(line);

@@ -4,27 +4,33 @@ mod features;
 mod load;
 mod parts;
 mod save;
+mod start;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::path::Path;
 
+use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
 pub use parts::Part;
 
+use super::adapter::Tokens;
 use super::backbones::{self, Backbone, BackboneKind};
 use super::heads::{self, Answer, Head, HeadSetup, Seen, Truth};
 use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::full;
 use super::weights::Origin;
-use super::{ModelSpec, Normalise, named};
+use super::{ModelSpec, Normalise, adapter, named};
 use crate::error::{Error, Result};
 use crate::losses::Reduction;
 use crate::memory;
 use crate::torch::{flags, upload};
+
+/// Feature maps `[N, C, h, w]`, each with the number of its stage.
+pub type StageMaps = Vec<(usize, Tensor)>;
 
 /// A backbone and a head for `labels`.
 pub struct Model {
@@ -35,6 +41,8 @@ pub struct Model {
     pub device: Device,
     kind: &'static BackboneKind,
     stages: usize,
+    /// Stages `1..=held` keep their batch statistics for now, those of `spec.freeze` among them ([`Model::hold`]).
+    held: Cell<usize>,
     params: Params,
     backbone: Box<dyn Backbone>,
     head: Box<dyn Head>,
@@ -94,14 +102,20 @@ impl Model {
         let stages = spec.stages.unwrap_or(1);
         let params = RefCell::new(params);
         let root = Scope::root(&params, seed, device);
-        let backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
+        let mut backbone = (kind.build)(&root.frozen_norms_if(spec.frozen_norms), &spec)?;
         let backbone_params = params.borrow().list.len();
+        // Their parameters are no part of published weights and learn at the head's rate.
+        if let Some(lora) = &spec.lora {
+            backbone.low_rank(&root, lora)?;
+        }
+        adapter::add(&root, &spec, labels, &mut *backbone)?;
         let channels = match (backbone.channels(), (kind.stages)().get(stages - 1)) {
             (Some(channels), _) => channels,
             (None, Some(stage)) => stage.channels,
             (None, None) => return Err(Error::internal(format!("backbone \"{}\" has no stage {stages}", kind.name))),
         };
-        let setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        let mut setup = HeadSetup::new(&spec, channels, labels, kind.classifier)?;
+        setup.tokens = backbone.token_shapes().unwrap_or_default();
         let head = (heads::find(&spec.head)?.build)(&root, &setup)?;
         check_earlier(&spec, stages, head.earlier())?;
         let params = params.into_inner();
@@ -123,6 +137,7 @@ impl Model {
             device,
             kind,
             stages,
+            held: Cell::new(0),
             params,
             backbone,
             head,
@@ -158,8 +173,8 @@ impl Model {
         Ok(x.f_mul(&self.scale)?.f_add(&self.shift)?)
     }
 
-    fn stages(&self, x: &Tensor, from: usize, to: usize, train: bool) -> Result<Tensor> {
-        self.stages_seen(x, from, to, train, &mut |_, _| Ok(()))
+    fn stages(&self, x: &Tensor, from: usize, to: usize) -> Result<Tensor> {
+        self.stages_seen(x, from, to, Pass::EVAL, &mut |_, _| Ok(()))
     }
 
     /// The same; `see` gets the number and the output of every stage from `from` to the last but one.
@@ -168,7 +183,7 @@ impl Model {
         x: &Tensor,
         from: usize,
         to: usize,
-        train: bool,
+        pass: Pass,
         see: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         let mut x = x.shallow_clone();
@@ -181,7 +196,8 @@ impl Model {
                 x = x.f_add(&more)?;
             }
             see(stage - 1, &x)?;
-            x = self.backbone.stage(stage, &x, train && !self.spec.frozen_norms)?;
+            let norms = pass.train && !self.spec.frozen_norms && stage > self.held.get();
+            x = self.backbone.stage_in(stage, &x, norms, pass)?;
         }
         Ok(x)
     }
@@ -192,38 +208,80 @@ impl Model {
         self.forward_from(&self.frozen_features(images)?, pass.into())
     }
 
-    /// Normalised images → the output of stage `freeze` `[N, C, h, w]` (a transformer's tokens as `[N, C, T, 1]`), no
-    /// gradient; the images themselves when freeze is 0.
+    /// Normalised images → the output of the last [fixed](ModelSpec::fixed_stages) stage `[N, C, h, w]` (a transformer's tokens
+    /// as `[N, C, T, 1]`), no gradient; the images themselves when there is none.
     pub fn frozen_features(&self, images: &Tensor) -> Result<Tensor> {
-        if self.spec.freeze == 0 {
-            return Ok(images.shallow_clone());
+        match self.spec.fixed_stages() {
+            0 => Ok(images.shallow_clone()),
+            fixed => tch::no_grad(|| self.stages(images, 0, fixed)),
         }
-        tch::no_grad(|| self.stages(images, 0, self.spec.freeze, false))
     }
 
-    /// Output of stage `freeze` → logits, by the trainable rest.
+    /// Output of the last fixed stage → logits, by the rest.
     pub fn forward_from(&self, features: &Tensor, pass: impl Into<Pass>) -> Result<Tensor> {
         Ok(self.answer(features, pass, None)?.logits)
     }
 
-    /// Output of stage `freeze` → logits, and the head's own loss if it has one. `truth` is that of a training step.
+    /// Output of the last fixed stage → logits, and the head's own loss if it has one. `truth` is that of a training step.
     pub fn answer(&self, features: &Tensor, pass: impl Into<Pass>, truth: Option<Truth>) -> Result<Answer> {
-        let pass = pass.into();
-        let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
-        let rest = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
-            let through = || self.stages_seen(x, self.spec.freeze, self.stages, pass.train, see);
-            let x = full(&pass.precision.during(through)?)?;
-            // Whole feature maps are dropped; heads number their own dropouts from 0.
-            pass.dropout_maps(&self.head_input(&x)?, self.spec.dropout, u64::MAX)
+        self.answer_seen(features, pass.into(), truth, None)
+    }
+
+    /// [`answer`](Self::answer) to normalised images. `maps` receives the feature maps of every stage, those of the last as the head sees
+    /// them.
+    pub fn answer_to_images(
+        &self,
+        images: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        mut maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
+        let fixed = self.spec.fixed_stages();
+        let Some(seen) = maps.as_deref_mut().filter(|_| fixed > 0) else {
+            return self.answer_seen(&self.frozen_features(images)?, pass, truth, maps);
         };
-        let maps = rest(features, &mut |stage, x| {
+        let features = tch::no_grad(|| {
+            self.stages_seen(images, 0, fixed, Pass::EVAL, &mut |stage, x| self.keep_maps(stage, x, seen))
+        })?;
+        self.answer_seen(&features, pass, truth, maps)
+    }
+
+    fn keep_maps(&self, stage: usize, x: &Tensor, maps: &mut StageMaps) -> Result<()> {
+        // Stage 0 is the pictures.
+        if stage > 0 {
+            maps.push((stage, full(&self.backbone.maps(x)?)?));
+        }
+        Ok(())
+    }
+
+    fn answer_seen(
+        &self,
+        features: &Tensor,
+        pass: Pass,
+        truth: Option<Truth>,
+        mut stage_maps: Option<&mut StageMaps>,
+    ) -> Result<Answer> {
+        let (wanted, mut earlier) = (self.head.earlier(), Vec::new());
+        let through = |x: &Tensor, see: &mut dyn FnMut(usize, &Tensor) -> Result<()>| -> Result<Tensor> {
+            let stages = || self.stages_seen(x, self.spec.fixed_stages(), self.stages, pass, see);
+            full(&pass.precision.during(stages)?)
+        };
+        // Whole feature maps are dropped; heads number their own dropouts from 0.
+        let dropped = |x: &Tensor| pass.dropout_maps(&self.head_input(x)?, self.spec.dropout, u64::MAX);
+        let last = through(features, &mut |stage, x| {
             if stage + wanted >= self.stages {
                 earlier.insert(0, full(&self.backbone.maps(x)?)?);
             }
-            Ok(())
+            stage_maps.as_deref_mut().map_or(Ok(()), |kept| self.keep_maps(stage, x, kept))
         })?;
-        let again = |x: &Tensor| rest(x, &mut |_, _| Ok(()));
-        let seen = Seen { maps: &maps, earlier: &earlier, input: features, rest: &again, truth };
+        let maps = dropped(&last)?;
+        if let Some(kept) = stage_maps {
+            kept.push((self.stages, maps.shallow_clone()));
+        }
+        let tokens = if self.head.reads_tokens() { self.backbone.tokens(&last)?.map(Tokens::into_named) } else { None };
+        let tokens = tokens.unwrap_or_default();
+        let again = |x: &Tensor| dropped(&through(x, &mut |_, _| Ok(()))?);
+        let seen = Seen { maps: &maps, earlier: &earlier, tokens: &tokens, input: features, rest: &again, truth };
         let answer = pass.precision.during(|| self.head.answer(&seen, pass))?;
         Ok(Answer { logits: full(&answer.logits)?, ..answer })
     }
@@ -237,9 +295,42 @@ impl Model {
         self.backbone.maps(x)
     }
 
+    /// Lets stages `1..=stages` stay as they are until the next call: they keep their batch statistics, normalise by them, and their
+    /// parameters get no gradient. Those of `spec.freeze` do in any case.
+    ///
+    /// Errors: the head reads one of these stages, or has a second backbone ([`check_hold`](Self::check_hold)).
+    pub fn hold(&self, stages: usize) -> Result<()> {
+        self.check_hold(stages)?;
+        self.held.set(stages);
+        let parts = self.parts()?;
+        for param in self.params.list.iter().filter(|p| p.role == Role::Weight && !p.frozen) {
+            let held = matches!(parts.get(&param.name), Some(Part::Stage(stage)) if *stage <= stages);
+            let _ = param.tensor.shallow_clone().f_requires_grad_(!held)?;
+        }
+        Ok(())
+    }
+
+    /// Errors: stages that this model cannot hold for a time.
+    pub fn check_hold(&self, stages: usize) -> Result<()> {
+        if stages > 0 && self.params.list.iter().any(|p| p.name.starts_with(heads::SECOND)) {
+            let head = &self.spec.head;
+            return Err(Error::argument(format!(
+                "head \"{head}\" has a second backbone, so the frozen stages cannot change by epoch"
+            ))
+            .about_name(head.as_str())
+            .with_help("model: #{freeze: ...} freezes stages of both for the whole training"));
+        }
+        check_earlier(&ModelSpec { freeze: stages, ..self.spec.clone() }, self.stages, self.head.earlier())
+    }
+
     /// Whether training passes normalise by statistics of the batch.
     pub fn trains_batch_norms(&self) -> bool {
         self.params.list.iter().any(|p| p.role == Role::Statistic && !p.frozen)
+    }
+
+    /// Whether the head takes targets between 0 and 1: its loss is the training's, on its logits.
+    pub fn takes_soft_targets(&self) -> bool {
+        self.head.takes_soft_targets()
     }
 
     /// Whether several processes can each compute the loss of some images of a batch: see [`Head::loss_is_by_image`].
@@ -266,10 +357,20 @@ impl Model {
         fingerprint(self.params.list.iter(), &*self.backbone)
     }
 
+    /// Identifies the word vectors of the labels, where they are from a file.
+    pub fn words_fingerprint(&self) -> Result<Option<String>> {
+        let name = heads::words_in_file();
+        let Some((_, words)) = self.params.constants.iter().find(|(known, _)| *known == name) else { return Ok(None) };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(json!(words.size()).to_string().as_bytes());
+        hasher.update(&bytes_of(words)?);
+        Ok(Some(hasher.finalize().to_hex()[..16].to_string()))
+    }
+
     /// Class activation maps before pooling `[N, m, h, w]`, if the head has such.
     pub fn class_maps(&self, images: &Tensor) -> Result<Option<Tensor>> {
         tch::no_grad(|| {
-            let x = self.stages(&self.frozen_features(images)?, self.spec.freeze, self.stages, false)?;
+            let x = self.stages(&self.frozen_features(images)?, self.spec.fixed_stages(), self.stages)?;
             self.head.class_maps(&self.backbone.maps(&x)?)
         })
     }
@@ -360,16 +461,21 @@ fn check_labels(labels: &[String]) -> Result<()> {
     }
 }
 
+/// The bytes of a tensor of f32.
+fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>> {
+    let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let count = tensor.numel();
+    let mut bytes = vec![0u8; count * 4];
+    tensor.f_copy_data_u8(&mut bytes, count)?;
+    Ok(bytes)
+}
+
 /// Identifies these tensors and a backbone that is code from a file.
 fn fingerprint<'a>(params: impl Iterator<Item = &'a Param>, backbone: &dyn Backbone) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     for param in params {
-        let tensor = param.tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let count = tensor.numel();
-        let mut bytes = vec![0u8; count * 4];
-        tensor.f_copy_data_u8(&mut bytes, count)?;
         hasher.update(param.name.as_bytes());
-        hasher.update(&bytes);
+        hasher.update(&bytes_of(&param.tensor)?);
     }
     if let Some(code) = backbone.fingerprint() {
         hasher.update(code.as_bytes());

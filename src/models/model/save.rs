@@ -117,7 +117,8 @@ impl Model {
         let held =
             state.iter().find(|(name, _)| *name == heads::words_in_file()).filter(|_| beside.word_vectors.is_none());
         spec.word_vectors = chosen_words(path, &spec, beside.word_vectors, held.is_some())?;
-        spec.head_code = chosen_head(path, &spec, beside.head)?;
+        spec.head_code = chosen_function(path, ("head", "|maps, p|"), &spec.head_code, beside.head)?;
+        spec.adapter = chosen_function(path, ("adapter", "|block, x, p|"), &spec.adapter, beside.adapter)?;
         let fixed: Vec<(String, Tensor)> =
             held.iter().map(|(name, value)| (name.clone(), value.shallow_clone())).collect();
         let labels = description.labels.ok_or_else(|| bad("its labels are not a list of names".into()))?;
@@ -174,23 +175,28 @@ fn chosen_module(path: &Path, spec: &ModelSpec, module: Option<&Path>) -> Result
     }
 }
 
-/// The closure for a specification that was read from the file of weights `path`.
-fn chosen_head(path: &Path, spec: &ModelSpec, head: Option<&Code>) -> Result<Option<Code>> {
-    match (&spec.head_code, head) {
+/// The closure `option`, of these arguments, for a specification that was read from the file of weights `path`.
+fn chosen_function(
+    path: &Path,
+    (option, arguments): (&str, &str),
+    saved: &Option<Code>,
+    given: Option<&Code>,
+) -> Result<Option<Code>> {
+    match (saved, given) {
         (None, Some(_)) => {
-            let what = format!("its head is \"{}\", no closure, so it takes no head", spec.head);
-            Err(Error::in_file(path, what).about_option("head"))
+            let what = format!("the model's {option} is no closure, so it takes no {option}");
+            Err(Error::in_file(path, what).about_option(option))
         }
         (Some(saved), Some(given)) if saved != given => Err(Error::in_file(
             path,
-            format!("its head is another closure ({}) than the one that is given ({})", saved.hash, given.hash),
+            format!("its {option} is another closure ({}) than the one that is given ({})", saved.hash, given.hash),
         )
-        .about_option("head")
+        .about_option(option)
         .with_help("the code, the functions that it calls and the values that it captures must be those with which it was trained")),
         (Some(_), Some(given)) => Ok(Some(given.clone())),
         (Some(saved), None) if saved.function().is_none() => {
-            let what = "its head is a closure of a script, which a file of weights does not hold";
-            let call = format!("load_model({}, #{{head: |maps, p| ...}})", json!(path.to_string_lossy()));
+            let what = format!("its {option} is a closure of a script, which a file of weights does not hold");
+            let call = format!("load_model({}, #{{{option}: {arguments} ...}})", json!(path.to_string_lossy()));
             Err(Error::in_file(path, what).with_help(format!(
                 "give it: {call}; or train or make a model with the same closure in this script before"
             )))

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::images::Dataset;
-use crate::primitives::parameters::Paths;
+use crate::primitives::parameters::{Paths, Predicting};
 use crate::primitives::values::predictions::PredictionsValue;
 use crate::script::call::Call;
+use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, Word};
-use crate::training::{self, Predictor};
 
 pub const WORD: Word = Word {
     name: "predict",
@@ -27,20 +27,18 @@ sigmoids of the logits.",
     },
 };
 
-fn predict(call: &Call, model: Predictor, dataset: Dataset) -> Result<PredictionsValue> {
+fn predict(call: &Call, model: Predicting, dataset: Dataset) -> Fallible<PredictionsValue> {
     if call.host.plan().is_some() {
         return Err(Error::argument(
             "predict has nothing to predict with inside plan(...): its models are not trained",
         )
-        .with_help(
-            "evaluate gives an Evaluation without numbers there; leave predict out, or call it after the plan",
-        ));
+        .with_help("evaluate gives an Evaluation without numbers there; leave predict out, or call it after the plan")
+        .into());
     }
-    let store = call.store();
-    call.unlocked(|| training::predict(&store, &model, &dataset)).map(|p| PredictionsValue(Rc::new(p)))
+    Ok(PredictionsValue(Rc::new(model.predict(call, &dataset)?)))
 }
 
-fn predict_files(call: &Call, model: Predictor, paths: Paths) -> Result<PredictionsValue> {
-    let dataset = Dataset::of_files(&paths.0, model.labels())?;
+fn predict_files(call: &Call, model: Predicting, paths: Paths) -> Fallible<PredictionsValue> {
+    let dataset = Dataset::of_files(&paths.0, model.predictor.labels())?;
     predict(call, model, dataset)
 }

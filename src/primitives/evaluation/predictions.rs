@@ -56,5 +56,6 @@ fn predictions(call: &Call, scores: TensorValue, dataset: Dataset) -> Result<Pre
         scores: values,
         of: format!("{} of {}", dataset.split, dataset.name),
         selected_on_test: false,
+        run: None,
     })))
 }

@@ -6,6 +6,7 @@ use rhai::FnPtr;
 
 use crate::cluster::Executor;
 use crate::error::Error;
+use crate::models::draws;
 use crate::options;
 use crate::primitives::values::plan::PlanValue;
 use crate::script::call::Call;
@@ -49,6 +50,7 @@ fn plan(call: &Call, closure: FnPtr, options: PlanOptions) -> Fallible<PlanValue
     }
     let mut plan = Plan::new(options.timing);
     plan.cluster = options.executor.cluster()?;
+    let _keeping = draws::keep();
     let (outcome, plan) = call.host.planned(plan, || call.closure(&closure, ()));
     outcome.map(|_| PlanValue(Rc::new(plan)))
 }

@@ -10,6 +10,7 @@ use rhai::{EvalAltResult, FnPtr, Map};
 use crate::activity::{console, interrupt};
 use crate::cluster::{Cluster, Executor};
 use crate::error::{Error, Result};
+use crate::models::draws;
 use crate::primitives::values::cluster::in_words;
 use crate::script::call::Call;
 use crate::script::errors::{Failure, Fallible};
@@ -27,13 +28,13 @@ pub fn make(call: &Call, cluster: &Cluster, points: &[Map], closure: &FnPtr, kee
     let mut rounds = Rounds::default();
     loop {
         let (mut plan, early) = planned(call, points, closure)?;
-        let to_do: Vec<String> = plan.to_do().map(|t| t.id.clone()).collect();
+        let to_do: Vec<String> = plan.to_do_ahead().map(|t| t.id.clone()).collect();
         let mut ready = plan.jobs_to_do();
         ready.retain(|(id, _)| !rounds.failed.contains(id));
         let next = rounds.next(&to_do, ready.len(), early.is_some())?;
         if let Some(early) = early.filter(|_| next == Next::Done) {
             console::log(&format!(
-                "sweep: the planning of a point ended early ({early}); trainings behind that go into the queue when the sweep gets there"
+                "the planning of a point ended early ({early}); trainings behind that go into the queue when their point is reached"
             ));
         }
         if next == Next::Done {
@@ -44,7 +45,7 @@ pub fn make(call: &Call, cluster: &Cluster, points: &[Map], closure: &FnPtr, kee
             n => format!(", {n} after them"),
         };
         let one = if ready.len() == 1 { "training" } else { "trainings" };
-        console::log(&format!("sweep: {} {one} in {}{later}", ready.len(), in_words(cluster)));
+        console::log(&format!("{} {one} for {}{later}", ready.len(), in_words(cluster)));
         let (ids, mut jobs): (Vec<String>, Vec<Job>) = ready.into_iter().unzip();
         jobs.iter_mut().for_each(|job| job.options.executor = Executor::Here);
         let made = call.unlocked(|| on_cluster::make_all(&store, cluster, jobs, Callbacks::default()))?;
@@ -61,6 +62,7 @@ pub fn make(call: &Call, cluster: &Cluster, points: &[Map], closure: &FnPtr, kee
 
 /// The trainings that all points ask for, and the first error of a closure, which may be one of planning alone.
 fn planned(call: &Call, points: &[Map], closure: &FnPtr) -> Fallible<(Plan, Option<String>)> {
+    let _keeping = draws::keep();
     let mut plan = Plan::collecting();
     let mut early = None;
     for point in points {
@@ -117,18 +119,14 @@ impl Rounds {
         if self.count > 0 && !self.early && new.is_some() || self.count == MOST {
             let id = new.unwrap_or(&to_do[0]);
             let text = format!(
-                "the closure of sweep asks for other trainings each time it is called: {id} is new in round {}",
+                "the closure asks for other trainings each time it is called: {id} is new in round {}",
                 self.count + 1
             );
             return Err(Error::argument(text).with_help(help));
         }
         let same = self.count > 0 && now.len() == self.before.len() && new.is_none();
         if ready == 0 || same {
-            let text = format!(
-                "{} trainings of sweep are to do, and none of them can begin: {} is one",
-                to_do.len(),
-                to_do[0]
-            );
+            let text = format!("{} trainings are to do, and none of them can begin: {} is one", to_do.len(), to_do[0]);
             return Err(Error::argument(text)
                 .with_help("a teacher must be trained at the same point, or be in the run store before; executor: \"here\" trains on this machine"));
         }

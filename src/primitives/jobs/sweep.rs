@@ -14,12 +14,14 @@ use crate::metrics::Evaluation;
 use crate::options;
 use crate::primitives::jobs::{rounds, spawn};
 use crate::primitives::labels::table::from_maps;
+use crate::primitives::training::noted;
 use crate::primitives::values::table::TableValue;
 use crate::script::background::BackgroundCall;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::{Failure, Fallible};
 use crate::script::show;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::training::options::check_names;
 
 pub const WORD: Word = Word {
     name: "sweep",
@@ -31,7 +33,7 @@ maps, the points themselves. The closure takes a point and gives a map of result
 Rows are shown as they come. Trainings are answered by the run store, so that a sweep that was stopped goes on where it was. With the option executor \
 the trainings of all points go into the queue at once, in rounds: the closure is called at every point as plan calls it (prints are left out, evaluate gives NaN, predict and spawn end that point's planning, \
 files that it writes are written), what can begin is submitted and waited for, and again for the students, until nothing is to do. Then the closure is called once more at every point, here, and finds its models in the store. \
-Its trainings must follow from the point alone. executor: \"here\" of a training inside it is as none, so that it goes into the queue too. A loss or schedule that is a closure is an error: it cannot leave this process.",
+Its trainings must follow from the point alone. A training inside it with executor: \"here\" runs here, when the closure is called for the last time, and its students go into the queue then. A loss or schedule that is a closure is an error: it cannot leave this process.",
     options: Some(OptionDocs::of::<SweepOptions>()),
     examples: &[
         Example {
@@ -55,6 +57,10 @@ options! {
         pub jobs: usize = 1;
         /// "stop" throws the first error once the points that were begun have ended; "keep" writes it into a column error and goes on
         pub on_error: OnError = OnError::Stop;
+        /// begins the names of the trainings inside it: "lr study, baseline"; no part of their runs' ids
+        pub name: String = String::new();
+        /// an array of words, or one: tags of the trainings inside it, beside their own; no part of their runs' ids
+        pub tags: Vec<String> = vec![];
         /// where the trainings run: "here", or all at once in the queue of a cluster, as for trainings; jobs is 1 then
         pub executor: Executor = Executor::Here;
     }
@@ -67,7 +73,34 @@ enum OnError {
     Keep,
 }
 
-fn sweep(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fallible<TableValue> {
+/// The options, of which one tag is short for an array of one.
+struct Options(SweepOptions);
+
+impl Parameter for Options {
+    type Value = Map;
+    const OPTIONAL: bool = true;
+
+    fn read(value: Dynamic, call: &Call) -> Result<Self> {
+        let mut map: Map = value.cast();
+        if let Some(tag) = map.get_mut("tags").filter(|tags| tags.is_string()) {
+            *tag = vec![tag.clone()].into();
+        }
+        let options = SweepOptions::read(map.into(), call)?;
+        check_names(call.name, &options.name, &options.tags)?;
+        Ok(Options(options))
+    }
+
+    fn absent(_: &Call) -> Option<Self> {
+        Some(Options(SweepOptions::default()))
+    }
+}
+
+fn sweep(call: &Call, grid: Grid, closure: FnPtr, options: Options) -> Fallible<TableValue> {
+    let asking = noted::inside(call.host.asking(), &options.0.name, &options.0.tags);
+    call.host.asked(asking, || swept(call, grid, closure, options.0))
+}
+
+fn swept(call: &Call, grid: Grid, closure: FnPtr, options: SweepOptions) -> Fallible<TableValue> {
     let cores = pool::cores();
     spawn::cores(call, "jobs", Some(options.jobs))?;
     let points = grid.0;

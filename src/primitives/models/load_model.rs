@@ -17,18 +17,20 @@ use crate::training::Trained;
 pub const WORD: Word = Word {
     name: "load_model",
     chapter: Chapter::Models,
-    signatures: &["load_model(path) -> Model", "load_model(path, #{path, word_vectors, head}) -> Model"],
+    signatures: &["load_model(path) -> Model", "load_model(path, #{path, word_vectors, head, adapter}) -> Model"],
     summary: "Reads a file that model.save(path) wrote, or a run's model.safetensors.",
     details: "The file alone is enough: architecture and labels are in its metadata. No path in it is followed. A model on a TorchScript module needs the module's file too, which \
 is a program, as a script is one: it is loaded if path names it, or if the same script has made a model on it, and it runs with --allow-code alone. \
-A file of an earlier version does not hold the word vectors of its labels; then word_vectors names their file. A head that is a closure is in no file: \
+A file of an earlier version does not hold the word vectors of its labels; then word_vectors names their file. A head or adapter that is a closure is in no file: \
 give the closure with which the model was trained, unless this script has used it before.",
     options: Some(OptionDocs {
         defaults: options::defaults::<LoadModelOptions>,
         docs: || {
             let head = OptionDoc { key: "head", text: "for a model whose head is a closure: that closure" };
-            LoadModelOptions::docs().into_iter().chain([head]).collect()
+            let adapter = OptionDoc { key: "adapter", text: "for a model whose adapter is a closure: that closure" };
+            LoadModelOptions::docs().into_iter().chain([head, adapter]).collect()
         },
+        choices: crate::options::choices::<LoadModelOptions>,
     }),
     examples: &[Example {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",
@@ -58,11 +60,13 @@ fn load_model(call: &Call, path: PathBuf, given: Option<Map>) -> Result<ModelVal
             })?),
         };
     let head = head.map(|closure| part::known(closure, "head", call));
+    let adapter = part::take_adapter(&mut given, call)?;
     let options: LoadModelOptions = options::parse(call.name, &given)?;
     let beside = Beside {
         module: options.path.as_deref().map(Path::new),
         word_vectors: options.word_vectors.as_deref().map(Path::new),
         head: head.as_ref(),
+        adapter: adapter.as_ref(),
     };
     call.unlocked(|| Trained::load_on(&path, beside)).map(ModelValue)
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use rhai::Map;
+use serde_json::json;
 use tch::Device;
 
 use crate::error::{Error, Result};
 use crate::models::heads::HeadValue;
-use crate::models::{LabelGraph, Model, ModelSpec, Normalise};
+use crate::models::{LabelGraph, Lora, Model, ModelSpec, Normalise};
 use crate::options::Options;
 use crate::primitives::models::part;
 use crate::primitives::values::model::ModelValue;
@@ -50,6 +51,9 @@ crate::options! {
         pub word_vectors: Option<String> = None;
         /// for heads that read a label graph: a Cooccurrence or an Affinity
         pub graph: Option<LabelGraph> = None;
+        also("adapter", "for vision transformers: a closure |block, x, p| that changes the tokens x before each block, a map of class_token, registers, prompts and patches [N, n, d], and gives x; x.mask [T, T] says which token may look at which; p are Layers")
+        /// for vision transformers: low-rank updates of the blocks' linear layers, as #{rank: 8, alpha: 8, on: ["qkv", "proj", "fc1", "fc2"]}
+        pub lora: Option<Lora> = None;
         /// for backbone "torchscript": the file of a traced or scripted module
         pub path: Option<String> = None;
         /// for backbone "torchscript": the channels it gives; () finds them by a dry run
@@ -70,6 +74,7 @@ functions that it calls and the values that it captures, as they are when it is 
 and load_model(path, #{head: ...}) gives it to a model from a file.",
     options: Some(OptionDocs {
         defaults: options::defaults::<ModelOptions>,
+        choices: crate::options::choices::<ModelOptions>,
         docs: || {
             let mut docs = ModelOptions::docs();
             docs.sort_by_key(|option| option.key == "graph"); // last in help
@@ -94,6 +99,7 @@ and load_model(path, #{head: ...}) gives it to a model from a file.",
 /// The map cannot be left out: labels have no default.
 fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> {
     let head_code = part::take_head(&mut options, call);
+    let adapter = part::take_adapter(&mut options, call)?;
     let o = ModelOptions::read(options.into(), call)?;
     if o.labels.is_empty() {
         return Err(Error::argument(
@@ -115,6 +121,8 @@ fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> 
         head_options: o.head_options,
         word_vectors: o.word_vectors,
         graph: o.graph,
+        adapter,
+        lora: o.lora,
         path: o.path,
         features: o.features,
         dropout: o.dropout,
@@ -122,6 +130,8 @@ fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> 
     };
     // Weights may be downloaded: other threads of the session go on meanwhile.
     let model = call.unlocked(|| Model::new(&spec, &o.labels, o.seed, Device::Cpu))?;
-    let id = crate::runs::id_of("initial", &serde_json::json!([spec, o.labels, o.seed, model.initial_fingerprint()?]));
+    let mut made_of = vec![json!(spec), json!(o.labels), json!(o.seed), json!(model.initial_fingerprint()?)];
+    made_of.extend(model.words_fingerprint()?.map(|words| json!(words)));
+    let id = crate::runs::id_of("initial", &json!(made_of));
     Ok(ModelValue(Trained::new(model, id, None, o.labels)))
 }

@@ -8,7 +8,7 @@ use rhai::{Dynamic, FnPtr, Map};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::models::functions::{Code, Function, Given, Layers};
+use crate::models::functions::{Code, Function, Given, Input, Layers};
 use crate::models::heads::SCRIPT;
 use crate::primitives::values::layers::LayersValue;
 use crate::primitives::values::tensor::TensorValue;
@@ -25,16 +25,25 @@ struct Part {
 }
 
 impl Function for Part {
-    fn call(&self, inputs: &[&Tensor], layers: &Rc<Layers>) -> Result<Given> {
+    fn call(&self, inputs: &[Input], layers: &Rc<Layers>) -> Result<Given> {
         self.closure.with(|call, closure| {
-            let tensors = inputs.iter().map(|x| Dynamic::from(TensorValue::from(x.shallow_clone())));
-            let arguments: Vec<Dynamic> = tensors.chain([Dynamic::from(LayersValue(layers.clone()))]).collect();
+            let layers_of_call = Dynamic::from(LayersValue(layers.clone()));
+            let arguments: Vec<Dynamic> = inputs.iter().map(argument).chain([layers_of_call]).collect();
             given(self.option, call, call.closure(closure, arguments)?, layers)
         })?
     }
 
     fn meanwhile(&self, wait: &mut dyn FnMut()) {
         self.closure.meanwhile(wait)
+    }
+}
+
+fn argument(input: &Input) -> Dynamic {
+    let tensor = |x: &Tensor| Dynamic::from(TensorValue::from(x.shallow_clone()));
+    match input {
+        Input::Number(n) => Dynamic::from(*n),
+        Input::Tensor(x) => tensor(x),
+        Input::Named(named) => named.iter().map(|(name, x)| ((*name).into(), tensor(x))).collect::<Map>().into(),
     }
 }
 
@@ -77,9 +86,33 @@ pub fn take_head(options: &mut Map, call: &Call) -> Option<Code> {
     Some(known(closure, "head", call))
 }
 
-/// The same, with the hash of its code as the specification's `head_code`.
-pub fn take(options: &mut Map, call: &Call) {
+/// Takes the adapter out of the options of a model. Errors: anything but a closure.
+pub fn take_adapter(options: &mut Map, call: &Call) -> Result<Option<Code>> {
+    match options.remove("adapter").filter(|value| !value.is_unit()) {
+        None => Ok(None),
+        Some(value) => adapter_of(value, call).map(Some),
+    }
+}
+
+/// Errors: anything but a closure.
+pub fn adapter_of(value: Dynamic, call: &Call) -> Result<Code> {
+    let came = show::a_type(&value);
+    let closure = value.try_cast::<FnPtr>();
+    let closure = closure.ok_or_else(|| {
+        Error::option("adapter", call.name, "a closure, as |block, x, p| { x.prompts = ...; x }", came)
+    })?;
+    Ok(known(closure, "adapter", call))
+}
+
+/// The same of all parts, with the hashes of their code as the specification has them.
+///
+/// Errors: an adapter that is no closure.
+pub fn take(options: &mut Map, call: &Call) -> Result<()> {
     if let Some(code) = take_head(options, call) {
         options.insert("head_code".into(), code.hash.into());
     }
+    if let Some(code) = take_adapter(options, call)? {
+        options.insert("adapter".into(), code.hash.into());
+    }
+    Ok(())
 }

@@ -8,22 +8,29 @@ use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::primitives::values::run::RunValue;
 use crate::primitives::values::table::TableValue;
+use crate::runs::{Run, RunStore};
 use crate::script::call::Call;
-use crate::script::word::{Chapter, Example, Word};
+use crate::script::word::{Chapter, Example, OptionDocs, Word};
 use crate::tables::Cell;
+use crate::training::overview::{Listed, Overview, RunFilter, overview};
 
 pub const WORD: Word = Word {
     name: "runs",
     chapter: Chapter::Runs,
-    signatures: &["runs() -> Table"],
-    summary: "A Table of the finished runs in the store: trainings, kept features and teacher outputs.",
-    details: "The store is the folder `runs/`, or the one that CPSD_RUNS or --runs names. A run whose summary is damaged has the name \
+    signatures: &["runs() -> Table", "runs(#{tag, name, data, model, since}) -> Table"],
+    summary: "A Table of the finished runs in the store, oldest first: trainings, kept features and teacher outputs.",
+    details: "Columns: id; name, the newest that the options name gave it; tags; data, the data set; model, backbone and head; k, of a teacher the \
+size of the partition that it is of; seed; val_mAP, which selected its epoch; test_mAP, where evaluate has seen the test split of its data set (of several on the \
+most pictures, then the newest; run.scores has all); labels; epochs; seconds; date, by the clock of this place. Further questions: \
+runs().filter(|r| r.k == 4 && r.test_mAP > 80). The store is the folder `runs/`, or the one that CPSD_RUNS or --runs names. Names, tags and scores that came after a run was made, \
+and the text that asked for it first, are notes in the folder .notes beside the runs. A run whose summary is damaged has the name \
 (damaged). runs().verify() reads every file, compares it with the digest that was kept when it was written, loads the models, and gives a Table \
 with the columns id, state (good, damaged, or not checked for a run made before digests were kept), bytes and problem; `cpsd runs verify` does so \
 on the command line, and `cpsd runs prune` lists what nothing needs any more.",
-    options: None,
+    options: Some(OptionDocs::of::<RunFilter>()),
     examples: &[
         Example { code: "runs().columns", prints: "\"id\"" },
+        Example { code: "runs(#{tag: \"ablation\", since: \"7d\"}).len()", prints: "0" },
         Example { code: "runs().verify().filter(col(\"state\") == \"damaged\").len()", prints: "0" },
     ],
     register: |word| {
@@ -47,60 +54,80 @@ pub const RUN: Word = Word {
 /// The name of a run whose summary cannot be read.
 const DAMAGED: &str = "(damaged)";
 
-/// Says what is wrong with a run, once per process. Returns its id.
-fn say_once(id: String, error: &Error) -> String {
+/// Says what is wrong with a run, once per process.
+fn say_once(error: &Error) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if SAID.lock().insert(error.message.clone()) {
         console::log(&error.message);
     }
-    id
 }
 
-fn runs(call: &Call) -> Result<TableValue> {
-    let mut rows = Vec::new();
+/// The columns of the Table of runs.
+const COLUMNS: [&str; 13] =
+    ["id", "name", "tags", "data", "model", "k", "seed", "val_mAP", "test_mAP", "labels", "epochs", "seconds", "date"];
+
+fn runs(call: &Call, filter: RunFilter) -> Result<TableValue> {
     let store = call.store();
-    let mut damaged: Vec<String> =
-        store.damaged().into_iter().map(|run| say_once(run.id.clone(), &run.error())).collect();
-    for run in store.list() {
-        let summary = match run.summary() {
-            Ok(summary) => summary,
-            Err(error) => {
-                damaged.push(say_once(run.id, &error));
-                continue;
-            }
-        };
-        let text = |key: &str| summary[key].as_str().map_or(Cell::Null, |s| Cell::Text(s.to_string()));
-        let number = |key: &str| summary[key].as_f64().map_or(Cell::Null, Cell::Float);
-        let whole = |key: &str| summary[key].as_i64().map_or(Cell::Null, Cell::Int);
-        rows.push(vec![
-            Cell::Text(run.id.clone()),
-            text("name"),
-            whole("labels"),
-            whole("epochs"),
-            number("val_mAP"),
-            number("seconds"),
-        ]);
-    }
-    damaged.sort();
-    rows.extend(damaged.into_iter().map(|id| {
-        let mut row = vec![Cell::Text(id), Cell::Text(DAMAGED.into())];
-        row.resize(6, Cell::Null);
-        row
-    }));
-    TableValue::from_rows(&["id", "name", "labels", "epochs", "val_mAP", "seconds"], rows)
+    call.unlocked(|| table(&store, &filter))
+}
+
+/// The Table of the runs that a filter keeps.
+///
+/// Errors: a date that cannot be read; Interrupted.
+pub fn table(store: &RunStore, filter: &RunFilter) -> Result<TableValue> {
+    let rows = overview(store, filter, say_once)?.into_iter().map(|run| match run {
+        Listed::Good(run) => row(*run),
+        Listed::Damaged(id, error) => {
+            say_once(&error);
+            let mut row = vec![Cell::Text(id), Cell::Text(DAMAGED.into())];
+            row.resize(COLUMNS.len(), Cell::Null);
+            row
+        }
+    });
+    TableValue::from_rows(&COLUMNS, rows.collect())
+}
+
+fn row(run: Overview) -> Vec<Cell> {
+    let text = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
+    let date = run.local_date();
+    vec![
+        Cell::Text(run.id),
+        Cell::Text(run.name),
+        text((!run.tags.is_empty()).then(|| run.tags.join(", "))),
+        text(run.data),
+        text(run.model),
+        run.k.into(),
+        run.seed.into(),
+        run.val_map.into(),
+        run.test_map.into(),
+        run.labels.into(),
+        run.epochs.into(),
+        run.seconds.into(),
+        Cell::Text(date),
+    ]
 }
 
 fn run(call: &Call, id: String) -> Result<RunValue> {
-    let store = call.store();
-    let runs = store.list();
-    let mut found = runs.iter().filter(|r| r.id.starts_with(&id));
+    one(&call.store(), &id).map(RunValue)
+}
+
+/// The run of the store whose id begins so.
+///
+/// Errors: none, or several; a damaged one.
+pub fn one(store: &RunStore, id: &str) -> Result<Run> {
+    let listing = store.listing();
+    let ids = listing.ids();
+    let mut found = ids.iter().filter(|known| known.starts_with(id));
     match (found.next(), found.next()) {
-        (Some(run), None) => Ok(RunValue(run.clone())),
+        (Some(known), None) => match listing.look(known) {
+            Some(Ok(run)) => Ok(run),
+            Some(Err(damaged)) => Err(damaged.error().about_name(id)),
+            None => Err(Error::data(format!("run {known} cannot be opened")).about_name(id)),
+        },
         (Some(a), Some(b)) => {
-            Err(Error::argument(format!("\"{id}\" begins several ids: {}, {}, ...", a.id, b.id)).about_name(id))
+            Err(Error::argument(format!("\"{id}\" begins several ids: {a}, {b}, ...")).about_name(id))
         }
-        _ if let Some(damaged) = store.damaged().iter().find(|run| run.id == id) => Err(damaged.error().about_name(id)),
-        _ if runs.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
+        _ if ids.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
             .about_name(id)
             .with_help("the store is the folder runs/, or the one that CPSD_RUNS or --runs names")),
         _ => Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id).with_help("runs() lists the ids")),

@@ -5,8 +5,11 @@ use rhai::Dynamic;
 use crate::error::{Error, Result};
 use crate::primitives::parameters::{Data, expect};
 use crate::primitives::training::closures::Training;
+use crate::primitives::training::given::{self, set_targets};
+use crate::primitives::training::rules::Rules;
 use crate::primitives::values::ensemble::EnsembleValue;
 use crate::primitives::values::model::ModelValue;
+use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
@@ -17,10 +20,15 @@ pub const WORD: Word = Word {
     chapter: Chapter::Training,
     signatures: &["distill(data, ensembles) -> Model", "distill(data, ensembles, #{options}) -> Model"],
     summary: "Trains one student from the ground truth and from merged teachers.",
-    details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model counts as an ensemble of one. \
+    details: "ensembles is one Ensemble (SD, CGPD, DGPD) or an array of them (two for CPSD); a Model counts as an ensemble of one, and so does a Tensor \
+[images, labels] with the logits of a teacher that is not here, a row per image of the training split in its order, the same for every view \
+of an image. \
 L = label_weight · L_cls + distill_weight · Σ_e w_e · Σ (s - t_e)² on logits (CPSD, IJCAI 2022, with the logits of the authors' code); w_e is 1/2 \
 each for two ensembles, as in the paper. Teachers see the same augmented picture as the student, in eval mode; for a fixed set of \
-views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|, and schedule one |now|.",
+views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|, and schedule, augment, sampler, on_batch those of train_teacher. With mixup or cutmix the teachers must see the mixed pictures: views: 0. A distillation of three parameters, \
+|student, teacher, features|, also sees feature maps [N, C, h, w]: features.student.stage3, features.teacher.stage3 (of one teacher; \
+features.teachers[0] of several), by the numbers of the option stages; those of the last stage are as the head sees them. It is called per \
+ensemble; teachers are then asked at every step, with the student's pictures, since their features are not kept.",
     options: Some(OptionDocs::of::<DistillOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = train_teacher(data, data.train.names, o);\nlet student = distill(data, merge([teacher]), o + #{distill_weight: 0.1});\nstudent.labels.len() == data.train.names.len()",
@@ -31,27 +39,41 @@ views their outputs are computed once and kept. The option on_epoch takes a clos
     },
 };
 
-fn distill(call: &Call, data: Data, ensembles: Ensembles, training: Training<DistillOptions>) -> Fallible<ModelValue> {
-    let job = job(call, &data, ensembles.0, training.options)?;
+fn distill(call: &Call, data: Data, ensembles: Teachers, training: Training<DistillOptions>) -> Fallible<ModelValue> {
+    let mut training = training.ready(call)?;
+    training.closures.rules = rules(&ensembles.0);
+    let job = job(call, &data, &ensembles.0, &training)?;
     training.closures.train(call, &job).map(ModelValue)
 }
 
-/// One ensemble, or an array of them. A model counts as an ensemble of one.
-struct Ensembles(Vec<Ensemble>);
+/// Who teaches: an ensemble, or a Tensor in its place.
+pub enum Teacher {
+    Ensemble(EnsembleValue),
+    Given(TensorValue),
+}
 
-impl Parameter for Ensembles {
+/// One teacher, or an array of them.
+struct Teachers(Vec<Teacher>);
+
+impl Parameter for Teachers {
     type Value = Dynamic;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
-        ensembles(&value, call).map(Ensembles)
+        teachers(&value, call).map(Teachers)
     }
 }
 
-/// The ensembles of one student.
-pub fn ensembles(value: &Dynamic, call: &Call) -> Result<Vec<Ensemble>> {
-    let one = |value: &Dynamic| match value.clone().try_cast::<ModelValue>() {
-        Some(model) => Ensemble::merge(vec![model.0], None),
-        None => expect(value, call, "every ensemble", "an Ensemble, as merge(...) gives").map(|e: EnsembleValue| e.0),
+/// The teachers of one student. A model counts as an ensemble of one.
+pub fn teachers(value: &Dynamic, call: &Call) -> Result<Vec<Teacher>> {
+    let one = |value: &Dynamic| {
+        if let Some(model) = value.clone().try_cast::<ModelValue>() {
+            return Ok(Teacher::Ensemble(EnsembleValue(Ensemble::merge(vec![model.0], None)?, None)));
+        }
+        if let Some(tensor) = value.clone().try_cast::<TensorValue>() {
+            return Ok(Teacher::Given(tensor));
+        }
+        let expected = "an Ensemble, as merge(...) gives, or a Tensor of logits";
+        expect(value, call, "every ensemble", expected).map(Teacher::Ensemble)
     };
     match value.as_array_ref() {
         Ok(array) => array.iter().map(one).collect(),
@@ -59,11 +81,26 @@ pub fn ensembles(value: &Dynamic, call: &Call) -> Result<Vec<Ensemble>> {
     }
 }
 
+/// The closures that are rules of these.
+pub fn rules<'a>(teachers: impl IntoIterator<Item = &'a Teacher>) -> Rules {
+    Rules::of(teachers.into_iter().filter_map(|teacher| match teacher {
+        Teacher::Ensemble(ensemble) => Some(ensemble),
+        Teacher::Given(_) => None,
+    }))
+}
+
 /// The training of one student.
-pub fn job(call: &Call, data: &Data, ensembles: Vec<Ensemble>, options: DistillOptions) -> Result<Job> {
+pub fn job(call: &Call, data: &Data, teachers: &[Teacher], training: &Training<DistillOptions>) -> Result<Job> {
+    let mut options = training.options.clone();
     options.train.check_further(call.name)?;
     options.distillation.validate()?;
     let (train, val) = data.splits(call, options.train.select_on)?;
+    set_targets(call, training.targets.as_ref(), &mut options.train, &train)?;
+    let ensemble = |teacher: &Teacher| match teacher {
+        Teacher::Ensemble(ensemble) => Ok(ensemble.0.clone()),
+        Teacher::Given(tensor) => given::teacher(call, tensor, &train, &options.distillation),
+    };
+    let ensembles = teachers.iter().map(ensemble).collect::<Result<Vec<_>>>()?;
     if ensembles.is_empty() {
         return Err(Error::argument(format!("{} needs at least one ensemble; got an empty array", call.name)));
     }
@@ -89,19 +126,17 @@ pub fn job(call: &Call, data: &Data, ensembles: Vec<Ensemble>, options: DistillO
         *weight *= options.distill_weight;
     }
     let labels = train.labels.labels().to_vec();
-    Ok(Job {
-        name: "student".into(),
-        train,
-        val,
-        labels,
-        options: options.train,
-        distillation: Some(Distillation {
-            ensembles,
-            weights,
-            loss: options.distillation,
-            label_weight: options.label_weight,
-            teacher_mode: options.teacher_mode,
-            teacher_weights: options.teacher_weights,
-        }),
-    })
+    let distillation = Distillation {
+        ensembles,
+        weights,
+        loss: options.distillation,
+        label_weight: options.label_weight,
+        teacher_mode: options.teacher_mode,
+        teacher_weights: options.teacher_weights,
+        features: training.closures.sees_features(),
+        mutual: None,
+    };
+    distillation.check_val_ap()?;
+    let name = options.train.job_name("student");
+    Ok(Job { name, train, val, labels, options: options.train, distillation: Some(distillation) })
 }

@@ -1,6 +1,6 @@
 //! `distill_all`: several students side by side.
 
-use rhai::{Array, Dynamic};
+use rhai::Array;
 
 use crate::error::Result;
 use crate::primitives::parameters::Data;
@@ -30,10 +30,14 @@ distill_all(data, [one, co, dis, [co, dis]], options). Options are those of dist
 };
 
 fn distill_all(call: &Call, data: Data, list: Array, training: Training<DistillOptions>) -> Fallible<Vec<ModelValue>> {
-    let student = |(i, value): (usize, &Dynamic)| {
-        let job = distill::job(call, &data, distill::ensembles(value, call)?, training.options.clone())?;
-        Ok(Job { name: format!("student {}/{}", i + 1, list.len()), ..job })
+    let mut training = training.ready(call)?;
+    let teachers = list.iter().map(|value| distill::teachers(value, call)).collect::<Result<Vec<_>>>()?;
+    training.closures.rules = distill::rules(teachers.iter().flatten());
+    let student = |(i, teachers): (usize, &Vec<distill::Teacher>)| {
+        let job = distill::job(call, &data, teachers, &training)?;
+        let name = job.options.job_name_among(&format!("student {}/{}", i + 1, list.len()));
+        Ok(Job { name, ..job })
     };
-    let jobs = list.iter().enumerate().map(student).collect::<Result<_>>()?;
+    let jobs = teachers.iter().enumerate().map(student).collect::<Result<_>>()?;
     Ok(training.closures.train_all(call, jobs)?.into_iter().map(ModelValue).collect())
 }

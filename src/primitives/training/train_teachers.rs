@@ -3,10 +3,12 @@
 use crate::graph::Partition;
 use crate::primitives::parameters::Data;
 use crate::primitives::training::closures::Training;
+use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::training::job::teacher_name;
 use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
@@ -36,16 +38,17 @@ fn train_teachers(
     partition: Partition,
     training: Training<TrainOptions>,
 ) -> Fallible<Vec<ModelValue>> {
-    let Training { options, closures } = training;
+    let Training { mut options, targets, closures, .. } = training.ready(call)?;
     options.check_further(call.name)?;
     let (train, val) = data.splits(call, options.select_on)?;
-    let branch = partition.branch().map_or(String::new(), |b| format!("{} ", b.name()));
+    set_targets(call, targets.as_ref(), &mut options, &train)?;
+    let branch = partition.branch().map_or("", |b| b.name());
     let jobs = partition
         .tasks()
         .into_iter()
         .enumerate()
         .map(|(i, labels)| Job {
-            name: format!("{branch}teacher {}/{}", i + 1, partition.k()),
+            name: options.job_name_among(&teacher_name(branch, i + 1, partition.k())),
             train: train.clone(),
             val: val.clone(),
             labels,

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use rhai::FnPtr;
+
 use super::model::ModelValue;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Ensemble;
+use crate::training::merge_rule::{Combined, Rule, RuleKind};
 
-/// An ensemble as scripts hold it.
+/// An ensemble as scripts hold it, with the closure of its rule if that is one.
 #[derive(Clone)]
-pub struct EnsembleValue(pub Ensemble);
+pub struct EnsembleValue(pub Ensemble, pub Option<FnPtr>);
 
 impl KindOfValue for EnsembleValue {
     const NAME: &'static str = "Ensemble";
@@ -39,6 +42,16 @@ impl fmt::Display for EnsembleValue {
             self.0.teachers.len(),
             self.0.labels.len(),
             sizes.join(" + ")
-        )
+        )?;
+        let Some(Rule { kind, of }) = &self.0.rule else { return Ok(()) };
+        let what = match of {
+            Combined::Logits => "logits",
+            Combined::Probabilities => "probabilities",
+        };
+        match kind {
+            RuleKind::Mean => write!(f, ", mean of {what}"),
+            RuleKind::Max => write!(f, ", max of {what}"),
+            RuleKind::Script(_) => write!(f, ", a closure of {what}"),
+        }
     }
 }

@@ -30,6 +30,10 @@ impl KindOfValue for LayersValue {
         Member::new("shares", "each label's share of the training images [m], if graph is a Cooccurrence"),
         Member::new("earlier(n)", "maps [N, C, h, w] of the stage that is n before the last"),
         Member::new(
+            "tokens",
+            "a map of a vision transformer's last tokens: class_token, registers, prompts, patches [N, n, d], where there are some",
+        ),
+        Member::new(
             "linear(name, x, outputs, #{bias, init})",
             "x W' + b; outputs is a number, or names of which each has an output; W starts uniform in ±1/√in",
         ),
@@ -65,6 +69,10 @@ impl KindOfValue for LayersValue {
             .get("graph", |p: &Self| p.0.graph().map(TensorValue::from))
             .get("shares", |p: &Self| p.0.shares().map(TensorValue::from))
             .method("earlier", |p: &Self, n: usize| p.0.earlier(n).map(TensorValue::from))
+            .get("tokens", |p: &Self| -> Result<Map> {
+                let tokens = p.0.tokens()?.into_iter();
+                Ok(tokens.map(|(name, group)| (name.into(), Dynamic::from(TensorValue::from(group)))).collect())
+            })
             .method("linear", linear)
             .method("conv", conv)
             .method("batch_norm", |p: &Self, name: String, x: TensorValue| {

@@ -128,6 +128,13 @@ fn in_queue(plan: &Plan, cluster: &Cluster) -> String {
         0 => text += ", all of a stage at once",
         n => text += &format!(", {n} at once"),
     }
+    let of = |n: usize, what: &str| (n > 0).then(|| format!("{n} of {what}"));
+    let (features, outputs) = plan.tasks_before();
+    let before: Vec<String> =
+        [of(features, "frozen features"), of(outputs, "teachers' outputs")].into_iter().flatten().collect();
+    if !before.is_empty() {
+        text += &format!("; before trainings that read them, tasks in addition: {}", before.join(" and "));
+    }
     if let Some(seconds) = plan.seconds_in_queue() {
         text += &format!("; {} or more if nothing waits, at the pace measured here", duration(seconds));
     }

@@ -15,13 +15,24 @@ use crate::script::kind::{KindOfValue, Member, kind_value};
 /// A generator that a script holds. Copies share it.
 #[derive(Clone)]
 pub struct RandomValue {
-    seed: i64,
+    /// For people: `seed 7`.
+    of: String,
     generator: Arc<Mutex<Generator>>,
 }
 
 impl RandomValue {
     pub fn new(seed: i64) -> Self {
-        RandomValue { seed, generator: Arc::new(Mutex::new(random::seeded(seed as u64))) }
+        RandomValue::keyed(format!("seed {seed}"), random::seeded(seed as u64))
+    }
+
+    /// One that goes on from a generator; `of` names its key for people.
+    pub fn keyed(of: String, generator: Generator) -> Self {
+        RandomValue { of, generator: Arc::new(Mutex::new(generator)) }
+    }
+
+    /// Draws from the generator.
+    pub fn draw<R>(&self, from: impl FnOnce(&mut Generator) -> R) -> R {
+        from(&mut self.generator.lock())
     }
 
     /// The next 64 bits: a seed.
@@ -108,7 +119,12 @@ impl KindOfValue for RandomValue {
 
     /// What the generator gives next.
     fn fingerprint(&self) -> Option<String> {
-        Some(format!("random {} {}", self.seed, self.generator.lock().get_word_pos()))
+        let generator = self.generator.lock();
+        let key = match self.of.strip_prefix("seed ") {
+            Some(seed) => seed.to_string(),
+            None => generator.get_seed().iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        Some(format!("random {key} {}", generator.get_word_pos()))
     }
 }
 
@@ -116,7 +132,7 @@ kind_value!(RandomValue);
 
 impl fmt::Display for RandomValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Random(seed {})", self.seed)
+        write!(f, "Random({})", self.of)
     }
 }
 

@@ -4,9 +4,13 @@ use std::fmt;
 
 use super::model::ModelValue;
 use super::table::TableValue;
-use crate::runs::Run;
+use crate::error::Result;
+use crate::reports::differences::differences;
+use crate::runs::{Run, Script, local, names};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
+use crate::tables::Cell;
+use crate::training::overview;
 
 /// A finished run as scripts hold it.
 #[derive(Clone)]
@@ -14,24 +18,89 @@ pub struct RunValue(pub Run);
 
 impl KindOfValue for RunValue {
     const NAME: &'static str = "Run";
-    const SUMMARY: &'static str = "A finished run of the store: an immutable folder.";
+    const SUMMARY: &'static str =
+        "A finished run of the store: an immutable folder, and what was noted beside it later.";
     const MEMBERS: &'static [Member] = &[
         Member::new("id", "its name in the store"),
+        Member::new("name", "the newest name that the option name gave it, or that of the call that made it"),
+        Member::new("tags", "an array of its tags, of all calls that asked for it"),
+        Member::new("date", "when it was finished, by the clock of this place: \"2026-11-27 10:46:45\""),
         Member::new("path", "its folder"),
         Member::new("spec", "a map of all that decided its result"),
         Member::new("summary", "a map of its results"),
         Member::new("metrics", "a Table: one row per epoch"),
+        Member::new(
+            "scores",
+            "a Table: data, split, images, mAP, CF1, OF1, date; what evaluate has seen of its model on test splits",
+        ),
+        Member::new(
+            "script",
+            "the text of the script, or of the prompt's line, that asked for it first (64 KB at most), or ()",
+        ),
+        Member::new("script_name", "that script's path, or \"line 12\" of the prompt, or ()"),
+        Member::new("diff(other)", "a Table: setting, this, other; the settings in which two runs differ"),
         Member::new("model", "the Model, for a training"),
     ];
 
     fn register(members: &mut MemberRegistrar<Self>) {
         members
             .get("id", |r: &Self| r.0.id.clone())
+            .get("name", |r: &Self| r.0.names().map(|(name, _)| name))
+            .get("tags", |r: &Self| r.0.names().map(|(_, tags)| tags))
+            .get("date", |r: &Self| r.date())
             .get("path", |r: &Self| r.0.dir.clone())
             .get("spec", |r: &Self| r.0.spec())
             .get("summary", |r: &Self| r.0.summary())
             .get("metrics", |r: &Self| TableValue::from_json_rows(&r.0.metrics()?))
+            .get("scores", |r: &Self| r.scores())
+            .get("script", |r: &Self| r.script())
+            .get("script_name", |r: &Self| r.script_name())
+            .method("diff", |r: &Self, other: Self| r.diff(&other))
             .get("model", |r: &Self| crate::training::run::load(r.0.clone()).map(ModelValue));
+    }
+}
+
+impl RunValue {
+    /// When it was finished, by the clock of this place. Errors: a damaged summary.
+    pub fn date(&self) -> Result<String> {
+        Ok(local(&overview::date(&self.0, &self.0.summary()?)))
+    }
+
+    /// The text that asked for it first; where it was cut, a last line says so.
+    pub fn script(&self) -> Option<String> {
+        let Script { text, bytes, .. } = self.0.notes().script(&self.0.id)?;
+        Some(match text.len() < bytes {
+            true => format!("{text}\n// ... the first {} of {bytes} bytes\n", text.len()),
+            false => text,
+        })
+    }
+
+    /// The name of that text.
+    pub fn script_name(&self) -> Option<String> {
+        self.0.notes().script(&self.0.id).map(|script| script.name)
+    }
+
+    /// What `evaluate` has seen of its model on test splits.
+    pub fn scores(&self) -> Result<TableValue> {
+        let rows = self.0.notes().scores(&self.0.id).into_iter().map(|score| {
+            vec![
+                Cell::Text(score.data),
+                Cell::Text(score.split),
+                score.images.into(),
+                score.map.into(),
+                score.cf1.into(),
+                score.of1.into(),
+                Cell::Text(local(&score.date)),
+            ]
+        });
+        TableValue::from_rows(&["data", "split", "images", "mAP", "CF1", "OF1", "date"], rows.collect())
+    }
+
+    /// The settings in which two runs differ. Errors: a damaged specification.
+    pub fn diff(&self, other: &Self) -> Result<TableValue> {
+        let rows = differences(&self.0, &other.0)?.into_iter();
+        let rows = rows.map(|d| vec![Cell::Text(d.setting), Cell::Text(d.this), Cell::Text(d.other)]);
+        TableValue::from_rows(&["setting", "this", "other"], rows.collect())
     }
 }
 
@@ -41,8 +110,12 @@ impl fmt::Display for RunValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Run {}", self.0.id)?;
         if let Ok(summary) = self.0.summary() {
-            if let Some(name) = summary["name"].as_str() {
+            let (name, tags) = names(&self.0.id, &summary, &self.0.notes().named(&self.0.id));
+            if name != self.0.id {
                 write!(f, ": {name}")?;
+            }
+            if !tags.is_empty() {
+                write!(f, " [{}]", tags.join(", "))?;
             }
             if let Some(map) = summary["val_mAP"].as_f64() {
                 write!(f, ", mAP {map:.2} on val")?;

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::callbacks::Callbacks;
 use super::ensemble::Ensemble;
+use super::image_rows::ImageRows;
 use super::job::{Closure, Distillation, Job};
+use super::merge_rule::Rule;
 use super::options::TrainOptions;
 use super::run::{load, run_with};
 use super::shared_features::compute_features;
@@ -57,6 +59,11 @@ struct EnsembleFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     modules: Vec<String>,
     labels: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<Rule>,
+    /// Outputs in place of teachers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given: Option<ImageRows>,
 }
 
 /// Whether a worker process can do the job: its teachers are in a run store, where it finds them, and nothing is a closure of a script.
@@ -65,7 +72,8 @@ pub fn is_possible(job: &Job) -> bool {
         return false;
     }
     let ensembles = job.distillation.iter().flat_map(|d| &d.ensembles);
-    ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some())
+    let teachers = ensembles.flat_map(|ensemble| &ensemble.teachers).all(|teacher| teacher.run.is_some());
+    teachers && job.options.start.is_in_a_store()
 }
 
 /// A job for a file. `data` gives what stands for a data set. Errors: a teacher that is in no run store; those of `data`.
@@ -77,11 +85,12 @@ fn described<D>(
 ) -> Result<JobFile<D>> {
     if let Some(Closure { key, what }) = job.closure() {
         return Err(Error::argument(format!(
-            "a {what} that is a closure belongs to this process, and workers: \"processes\" trains in others"
+            "{what} that is a closure belongs to this process, and workers: \"processes\" trains in others"
         ))
         .about_option(key)
         .with_help("workers: \"threads\" trains in this process"));
     }
+    job.options.check_start_leaves(&job.name)?;
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {
             let place = |run: &Run| match run.dir.parent() == Some(store.root()) {
@@ -97,7 +106,8 @@ fn described<D>(
         };
         let beside = |t: &Trained| t.model().spec.files().map(str::to_string).collect::<Vec<_>>();
         let modules = e.teachers.iter().flat_map(beside).collect();
-        Ok(EnsembleFile { teachers: e.teachers.iter().map(folder).collect::<Result<_>>()?, modules, labels: e.labels })
+        let teachers = e.teachers.iter().map(folder).collect::<Result<_>>()?;
+        Ok(EnsembleFile { teachers, modules, labels: e.labels, rule: e.rule, given: e.given })
     };
     Ok(JobFile {
         task,
@@ -167,8 +177,11 @@ fn open<D>(
         load(run)
     };
     let ensemble = |e: EnsembleFile| {
+        if let Some(given) = e.given {
+            return Ok(Ensemble::given(given));
+        }
         e.modules.iter().for_each(|module| Model::name_file(Path::new(module)));
-        Ensemble::merge(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels))
+        Ensemble::merge_by(e.teachers.into_iter().map(teacher).collect::<Result<_>>()?, Some(e.labels), e.rule)
     };
     let job = Job {
         name: file.name,

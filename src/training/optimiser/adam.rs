@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::TrainedRun;
 use super::flat::Flat;
 use super::form::Form;
 use super::groups::Groups;
@@ -21,6 +22,31 @@ pub struct Adam {
     pub square: Tensor,
     /// Updates done so far.
     pub step: u64,
+}
+
+/// Update number `step` (from 1) of neighbouring values [n] with their gradients and moments.
+fn one_piece(form: Form, all: [Tensor; 4], step: u64, with: AdamStep) -> Result<()> {
+    if form == Form::Fused {
+        let step = Tensor::f_full([0i64; 0], step as f64, (Kind::Float, all[0].device()))?;
+        return fused::adam([&all[..1], &all[1..2], &all[2..3], &all[3..]], &step, with);
+    }
+    let [mut values, mut gradient, mut mean, mut square] = all;
+    let AdamStep { decoupled, lr, beta1, beta2, eps, weight_decay } = with;
+    if weight_decay > 0.0 {
+        let _ = match decoupled {
+            true => values.f_mul_scalar_(1.0 - lr * weight_decay)?,
+            false => gradient.f_add_(&values.f_mul_scalar(weight_decay)?)?,
+        };
+    }
+    let _ = mean.f_lerp_(&gradient, 1.0 - beta1)?;
+    let _ = square.f_mul_scalar_(beta2)?;
+    let scaled = gradient.f_mul_scalar((1.0 - beta2).sqrt())?;
+    let _ = square.f_addcmul_(&scaled, &scaled)?;
+    let t = step as f64;
+    let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
+    let denominator = square.f_sqrt()?.f_mul_scalar(1.0 / bias2.sqrt())?.f_add_scalar(eps)?;
+    let _ = values.f_add_(&mean.f_div(&denominator)?.f_mul_scalar(-lr / bias1)?)?;
+    Ok(())
 }
 
 /// PyTorch's first beta, for schedules that do not cycle it.
@@ -65,6 +91,24 @@ impl Adam {
         let _ = denominator.f_add_scalar_(EPS)?;
         let update = self.mean.f_div(&denominator)?.f_mul_scalar_(-lr / bias1)?;
         self.groups.apply(flat, update)
+    }
+
+    /// Updates the values of `runs` alone.
+    pub fn update_runs(&mut self, flat: &Flat, lr: f64, beta1: f64, runs: &[TrainedRun]) -> Result<()> {
+        self.step += 1;
+        tch::no_grad(|| {
+            for run in runs {
+                let step = run.updates + 1;
+                for piece in self.groups.pieces(run.first, run.number) {
+                    let views = [&flat.values, &flat.gradients, &self.mean, &self.square];
+                    let [w, g, mean, square] = views.map(|buffer| piece.of(buffer));
+                    let (lr, weight_decay) = (lr * piece.factor, piece.weight_decay);
+                    let with = AdamStep { decoupled: self.decoupled, lr, beta1, beta2: BETA2, eps: EPS, weight_decay };
+                    one_piece(self.form, [w?, g?, mean?, square?], step, with)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     fn fused(&self, flat: &Flat, lr: f64, beta1: f64) -> Result<()> {

@@ -78,6 +78,17 @@ impl Flat {
         Ok(Flat { values, gradients, statistics, weights, names, leaves })
     }
 
+    /// First value and number of values of every leaf by name, in their order.
+    pub fn places(&self) -> Vec<(&str, i64, i64)> {
+        let mut end = 0;
+        let leaves = self.names.iter().zip(&self.leaves);
+        let place = leaves.map(|(name, leaf)| {
+            end += room(leaf);
+            (name.as_str(), end - room(leaf), room(leaf))
+        });
+        place.collect()
+    }
+
     /// Scales the gradients down to the Euclidean norm `most` if they are longer, like `clip_grad_norm_`. Nothing is
     /// read back from the device.
     pub fn clip_gradients(&mut self, most: f64) -> Result<()> {

@@ -31,6 +31,23 @@ pub(super) struct Part {
     runs: Vec<(i64, i64)>,
 }
 
+/// Neighbouring values that decay alike and have one rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Piece {
+    first: i64,
+    number: i64,
+    pub weight_decay: f64,
+    /// On the learning rate.
+    pub factor: f64,
+}
+
+impl Piece {
+    /// A view of its values in a buffer [n].
+    pub fn of(&self, buffer: &Tensor) -> Result<Tensor> {
+        Ok(buffer.f_narrow(0, self.first, self.number)?)
+    }
+}
+
 impl Part {
     /// Views of its values in a buffer [n].
     pub fn of(&self, buffer: &Tensor) -> Result<Vec<Tensor>> {
@@ -86,6 +103,21 @@ impl Groups {
             first = end;
         }
         parts
+    }
+
+    /// The values `first..first + number` by decay and rate, neighbours together.
+    pub(super) fn pieces(&self, first: i64, number: i64) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for part in &self.parts {
+            for &(from, n) in &part.runs {
+                let (start, end) = (from.max(first), (from + n).min(first + number));
+                if start < end {
+                    let (weight_decay, factor) = (part.weight_decay, part.factor);
+                    pieces.push(Piece { first: start, number: end - start, weight_decay, factor });
+                }
+            }
+        }
+        pieces
     }
 
     fn decays(&self) -> bool {
@@ -164,6 +196,10 @@ mod tests {
         let decaying = [part(0.1, 1.0, &[(0, 256), (384, 128)]), part(0.1, 0.5, &[(256, 128)])];
         let others = [part(0.0, 1.0, &[(512, 128), (768, 128)]), part(0.0, 0.5, &[(640, 128)])];
         assert_eq!(groups.parts(), [decaying, others].concat());
+        let piece = |first, number, weight_decay, factor| Piece { first, number, weight_decay, factor };
+        let pieces = [piece(200, 56, 0.1, 1.0), piece(384, 16, 0.1, 1.0), piece(256, 128, 0.1, 0.5)];
+        assert_eq!(groups.pieces(200, 200), pieces);
+        assert_eq!(groups.pieces(512, 0), []);
         let views = groups.parts()[0].of(&flat.values).unwrap();
         assert_eq!(views.iter().map(Tensor::numel).collect::<Vec<_>>(), [256, 128]);
     }

@@ -26,6 +26,15 @@ pub enum UpdateRule {
     Sgd(Sgd),
 }
 
+/// Neighbouring values that an update changes, where others are frozen for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainedRun {
+    pub first: i64,
+    pub number: i64,
+    /// How often they were updated before.
+    pub updates: u64,
+}
+
 impl UpdateRule {
     /// The optimiser of `options`, for parameters in the given groups, in the form of their device. Errors: those of [`Form::of`].
     pub fn new(flat: &Flat, options: &TrainOptions, groups: Groups) -> Result<UpdateRule> {
@@ -57,6 +66,15 @@ impl UpdateRule {
         match self {
             UpdateRule::Adam(adam) => adam.update(flat, lr, momentum.unwrap_or(BETA1)),
             UpdateRule::Sgd(sgd) => sgd.update(flat, lr, momentum),
+        }
+    }
+
+    /// The same for the values of `runs` alone: those between them, and their moments, stay as they are, as those of parameters without a
+    /// gradient in PyTorch. Adam's bias correction counts the updates of each run.
+    pub fn update_runs(&mut self, flat: &Flat, lr: f64, momentum: Option<f64>, runs: &[TrainedRun]) -> Result<()> {
+        match self {
+            UpdateRule::Adam(adam) => adam.update_runs(flat, lr, momentum.unwrap_or(BETA1), runs),
+            UpdateRule::Sgd(sgd) => sgd.update_runs(flat, lr, momentum, runs),
         }
     }
 

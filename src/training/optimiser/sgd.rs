@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use super::TrainedRun;
 use super::flat::Flat;
 use super::form::Form;
 use super::groups::Groups;
@@ -50,6 +51,20 @@ impl Sgd {
         self.groups.apply(flat, update)
     }
 
+    /// Updates the values of `runs` alone.
+    pub fn update_runs(&mut self, flat: &Flat, lr: f64, momentum: Option<f64>, runs: &[TrainedRun]) -> Result<()> {
+        let momentum = momentum.unwrap_or(self.momentum);
+        tch::no_grad(|| {
+            for piece in runs.iter().flat_map(|run| self.groups.pieces(run.first, run.number)) {
+                let [w, g, v] = [&flat.values, &flat.gradients, &self.velocity].map(|buffer| piece.of(buffer));
+                let (lr, weight_decay) = (lr * piece.factor, piece.weight_decay);
+                let with = SgdStep { lr, momentum, nesterov: self.nesterov, weight_decay };
+                one_piece(self.form, [w?, g?, v?], with)?;
+            }
+            Ok(())
+        })
+    }
+
     fn fused(&self, flat: &Flat, lr: f64, momentum: f64) -> Result<()> {
         for part in self.groups.parts() {
             let lists = [part.of(&flat.values)?, part.of(&flat.gradients)?, part.of(&self.velocity)?];
@@ -60,4 +75,24 @@ impl Sgd {
         }
         Ok(())
     }
+}
+
+/// An update of neighbouring values [n] with their gradients and velocities.
+fn one_piece(form: Form, all: [Tensor; 3], with: SgdStep) -> Result<()> {
+    if form == Form::Fused {
+        return fused::sgd([&all[..1], &all[1..2], &all[2..]], with);
+    }
+    let [mut values, mut gradient, mut velocity] = all;
+    let SgdStep { lr, momentum, nesterov, weight_decay } = with;
+    if weight_decay > 0.0 {
+        let _ = gradient.f_add_(&values.f_mul_scalar(weight_decay)?)?;
+    }
+    let _ = velocity.f_mul_scalar_(momentum)?;
+    let _ = velocity.f_add_(&gradient)?;
+    let update = match nesterov {
+        false => velocity.f_mul_scalar(-lr)?,
+        true => velocity.f_mul_scalar(momentum)?.f_add_(&gradient)?.f_mul_scalar_(-lr)?,
+    };
+    let _ = values.f_add_(&update)?;
+    Ok(())
 }

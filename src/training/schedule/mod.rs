@@ -1,6 +1,7 @@
 //! The learning rate of every update: a warm-up, and one of the schedules, each in a file of its own.
 
 mod cosine;
+mod kind;
 mod one_cycle;
 mod step_decay;
 mod warmup;
@@ -8,14 +9,15 @@ mod warmup;
 use serde_json::{Value, json};
 
 pub use cosine::Cosine;
+pub use kind::ScheduleKind;
 pub use one_cycle::OneCycle;
 pub use step_decay::StepDecay;
 pub use warmup::Warmup;
 
-use super::options::{AnnealPer, ScheduleKind, TrainOptions};
+use super::options::{AnnealPer, TrainOptions};
 use crate::error::{Error, Result};
 
-/// A script's schedule: from a map of [`Schedule::progress`] to a factor on `lr`.
+/// A script's schedule: from a map of [`Schedule::progress`] to a factor on `lr`, or to the rate itself.
 pub type ScheduleFunction<'a> = &'a dyn Fn(&Value) -> Result<f64>;
 
 /// The rates of one training. Updates count from 0 over all epochs.
@@ -37,6 +39,7 @@ enum Shape {
     Cosine(Cosine, AnnealPer, f64),
     Constant,
     Script,
+    Rate,
 }
 
 impl Schedule {
@@ -57,6 +60,7 @@ impl Schedule {
             ScheduleKind::Cosine => Shape::Cosine(Cosine { max_lr: o.lr, min_lr: o.min_lr }, o.anneal_per, o.warmup),
             ScheduleKind::Constant => Shape::Constant,
             ScheduleKind::Script(_) => Shape::Script,
+            ScheduleKind::Rate(_) => Shape::Rate,
         };
         let warmup = Warmup { updates: (o.warmup * updates_per_epoch as f64).round() as u64, start: o.warmup_start };
         Schedule { lr: o.lr, epochs: o.epochs, updates_per_epoch, warmup, cycle_momentum: o.cycle_momentum, shape }
@@ -80,24 +84,29 @@ impl Schedule {
                 cosine.lr((epoch as f64 - begins).max(0.0) / all)
             }
             Shape::Constant => self.lr,
-            Shape::Script => {
-                let Some(function) = function else {
-                    return Err(Error::argument(
-                        "a schedule that is a closure works in a training of the script that wrote it, and nowhere else",
-                    )
-                    .about_option("schedule"));
-                };
-                let factor = function(&self.progress(update))?;
-                if !factor.is_finite() || factor < 0.0 {
-                    return Err(Error::argument(format!(
-                        "option \"schedule\": the closure must give a factor on lr, 0 or above; it gave {factor} for update {update}"
-                    ))
-                    .about_option("schedule"));
-                }
-                self.lr * factor
-            }
+            Shape::Script => self.lr * self.asked(update, function, "a factor on lr")?,
+            // A closure that gives the rate itself has its own warm-up.
+            Shape::Rate => return self.asked(update, function, "the learning rate"),
         };
         Ok(lr * self.warmup.factor(update))
+    }
+
+    /// The number that a script's schedule gives: `what`.
+    fn asked(&self, update: u64, function: Option<ScheduleFunction>, what: &str) -> Result<f64> {
+        let Some(function) = function else {
+            return Err(Error::argument(
+                "a schedule that is a closure works in a training of the script that wrote it, and nowhere else",
+            )
+            .about_option("schedule"));
+        };
+        let number = function(&self.progress(update))?;
+        match number.is_finite() && number >= 0.0 {
+            true => Ok(number),
+            false => Err(Error::argument(format!(
+                "option \"schedule\": the closure must give {what}, 0 or above; it gave {number} for update {update}"
+            ))
+            .about_option("schedule")),
+        }
     }
 
     /// The momentum of update `update`, or Adam's first beta, where it cycles.

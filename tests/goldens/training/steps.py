@@ -112,5 +112,6 @@ def train(taught):
         return {"losses": losses, "averaged_logits": net(x).flatten().tolist()}
 
 
-goldens = {"torch": torch.__version__, "alone": train(False), "taught": train(True)}
-Path(__file__).with_name("steps.json").write_text(json.dumps(goldens, indent=1) + "\n")
+if __name__ == "__main__":
+    goldens = {"torch": torch.__version__, "alone": train(False), "taught": train(True)}
+    Path(__file__).with_name("steps.json").write_text(json.dumps(goldens, indent=1) + "\n")

@@ -8,6 +8,7 @@
 //! loaded, as torchvision and timm do. SigLIP has exact GELU, as in timm; its authors' JAX code approximates it. All
 //! kinds start from the same distributions, those of ViT-B/16; timm's differ.
 
+mod lora; // low-rank updates of a block
 mod names; // the names and forms of published weights
 mod network;
 mod pool;

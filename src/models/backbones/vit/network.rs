@@ -1,13 +1,16 @@
 //! The vision transformer itself, for every kind of the family.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use super::lora::Updates;
 use super::pool::LatentPool;
 use crate::error::{Error, Result};
-use crate::models::ModelSpec;
+use crate::models::adapter::{Adapted, BeforeBlock, Lora, Shapes, Tokens};
 use crate::models::backbones::{Backbone, StageInfo};
 use crate::models::layers::{Activation, FeedForward, LayerNorm, Linear, Patches, attend, average_pool};
 use crate::models::params::Scope;
+use crate::models::pass::Pass;
+use crate::models::{Layer, ModelSpec};
 
 /// The differences between the kinds of the family.
 pub struct Shape {
@@ -104,6 +107,9 @@ pub struct Vit {
     norm: Option<LayerNorm>,
     /// Only where all stages are used and the head reads pooled features.
     pool: Option<LatentPool>,
+    before_block: Option<BeforeBlock>,
+    /// The number of tokens that it puts before the last block.
+    prompts: i64,
 }
 
 /// A pre-norm transformer layer.
@@ -116,6 +122,7 @@ struct Block {
     feed: FeedForward,
     scale2: Option<Tensor>,
     heads: i64,
+    updates: Updates,
 }
 
 impl Vit {
@@ -147,7 +154,20 @@ impl Vit {
             true => Some(LatentPool::new(&stage(used - 1).at("attn_pool"), shape)?),
             false => None,
         };
-        Ok(Box::new(Vit { shape, patches, class_token, registers, positions, pre_norm, stages, norm, pool }))
+        let vit = Vit {
+            shape,
+            patches,
+            class_token,
+            registers,
+            positions,
+            pre_norm,
+            stages,
+            norm,
+            pool,
+            before_block: None,
+            prompts: 0,
+        };
+        Ok(Box::new(vit))
     }
 
     /// Pictures `[N, 3, H, W]` → tokens `[N, T, C]`: the class token, registers, patches row by row.
@@ -178,9 +198,21 @@ impl Vit {
         }
     }
 
-    /// The number of tokens before those of the patches.
-    fn prefix_tokens(&self) -> i64 {
-        i64::from(self.shape.class_token) + self.shape.registers
+    /// The number of patches of a picture.
+    fn num_patches(&self) -> i64 {
+        self.positions.size()[1] - self.shape.prefix
+    }
+
+    /// The groups of tokens `[N, T, C]`.
+    fn groups(&self, x: &Tensor) -> Result<Tokens> {
+        Tokens::of(x, self.shape.class_token, self.shape.registers, self.num_patches())
+    }
+
+    /// The input `[N, T, C]` of a block after `before`, and its mask.
+    fn adapted(&self, x: &Tensor, before: impl FnOnce(Tokens) -> Result<Adapted>) -> Result<(Tensor, Option<Tensor>)> {
+        let tokens = self.groups(x)?;
+        let shapes = Shapes::of(&tokens);
+        before(tokens)?.checked(&shapes)
     }
 }
 
@@ -218,14 +250,45 @@ impl Block {
             feed: FeedForward::new([&p.at(fc1), &p.at(fc2)], width, shape.activation)?,
             scale2: scale("ls2")?,
             heads: shape.heads,
+            updates: Updates::default(),
         })
     }
 
-    /// `[N, T, C]` → the same.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mixed = attend(&self.qkv.forward(&self.norm1.forward(x)?)?, self.heads, None)?;
-        let x = x.f_add(&scaled(self.out.forward(&mixed)?, &self.scale1)?)?;
-        Ok(x.f_add(&scaled(self.feed.forward(&self.norm2.forward(&x)?)?, &self.scale2)?)?)
+    /// `[N, T, C]` → the same; `mask` `[T, T]` is added to the scores of the attention.
+    fn forward(&self, x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+        let linear = |layer: Layer, of: &Linear, x: &Tensor| self.updates.added(layer, x, of.forward(x)?);
+        let qkv = linear(Layer::Qkv, &self.qkv, &self.norm1.forward(x)?)?;
+        let mixed = attend(&qkv, self.heads, mask)?;
+        let x = x.f_add(&scaled(linear(Layer::Proj, &self.out, &mixed)?, &self.scale1)?)?;
+        let FeedForward { first, second, activation } = &self.feed;
+        let inner = activation.forward(&linear(Layer::Fc1, first, &self.norm2.forward(&x)?)?)?;
+        Ok(x.f_add(&scaled(linear(Layer::Fc2, second, &inner)?, &self.scale2)?)?)
+    }
+
+    /// The layer's input and output channels.
+    fn size_of(&self, layer: Layer) -> (i64, i64) {
+        let weight = match layer {
+            Layer::Qkv => &self.qkv.weight,
+            Layer::Proj => &self.out.weight,
+            Layer::Fc1 => &self.feed.first.weight,
+            Layer::Fc2 => &self.feed.second.weight,
+        };
+        let size = weight.size();
+        (size[1], size[0])
+    }
+}
+
+/// Errors: a token that may look at none, whose output would be no number.
+fn check_mask(block: usize, mask: Option<&Tensor>) -> Result<()> {
+    let Some(mask) = mask else { return Ok(()) };
+    let looks = Vec::<f32>::try_from(mask.f_to_kind(Kind::Float)?.f_amax([1i64], false)?)?;
+    match looks.iter().position(|most| *most == f32::NEG_INFINITY || most.is_nan()) {
+        Some(token) => Err(Error::argument(format!(
+            "option \"adapter\": the mask before block {block} lets token {token} look at no token"
+        ))
+        .about_option("adapter")
+        .with_help("each row needs one true, or one number that is not -infinity, such as its own")),
+        None => Ok(()),
     }
 }
 
@@ -238,13 +301,24 @@ fn scaled(x: Tensor, factors: &Option<Tensor>) -> Result<Tensor> {
 }
 
 impl Backbone for Vit {
-    fn stage(&self, stage: usize, x: &Tensor, _train: bool) -> Result<Tensor> {
+    fn stage(&self, stage: usize, x: &Tensor, train: bool) -> Result<Tensor> {
+        self.stage_in(stage, x, train, Pass::EVAL)
+    }
+
+    fn stage_in(&self, stage: usize, x: &Tensor, _train: bool, pass: Pass) -> Result<Tensor> {
         let mut x = match stage {
             1 => self.embed(x)?,
             _ => x.f_squeeze_dim(3)?.f_transpose(1, 2)?,
         };
-        for block in &self.stages[stage - 1] {
-            x = block.forward(&x)?;
+        for (i, block) in self.stages[stage - 1].iter().enumerate() {
+            x = match &self.before_block {
+                None => block.forward(&x, None)?,
+                Some(before) => {
+                    let number = (stage - 1) * self.shape.blocks + i;
+                    let (x, mask) = self.adapted(&x, |tokens| before(number, tokens, pass))?;
+                    block.forward(&x, mask.as_ref())?
+                }
+            };
         }
         if let (Some(norm), true) = (&self.norm, stage == self.stages.len()) {
             x = norm.forward(&x)?;
@@ -254,10 +328,44 @@ impl Backbone for Vit {
 
     fn maps(&self, x: &Tensor) -> Result<Tensor> {
         let size = x.size();
-        let prefix = self.prefix_tokens();
-        let patches = size[2] - prefix;
+        let patches = self.num_patches();
         let side = (patches as f64).sqrt().round() as i64;
-        Ok(x.f_narrow(2, prefix, patches)?.f_reshape([size[0], size[1], side, side])?)
+        Ok(x.f_narrow(2, size[2] - patches, patches)?.f_reshape([size[0], size[1], side, side])?)
+    }
+
+    fn tokens(&self, x: &Tensor) -> Result<Option<Tokens>> {
+        self.groups(&x.f_squeeze_dim(3)?.f_transpose(1, 2)?).map(Some)
+    }
+
+    fn low_rank(&mut self, p: &Scope, lora: &Lora) -> Result<()> {
+        for (i, block) in self.stages.iter_mut().flatten().enumerate() {
+            block.updates = Updates::new(&p.at("lora").at(i), lora, |layer| block.size_of(layer))?;
+        }
+        Ok(())
+    }
+
+    fn rehearse(&mut self, pictures: i64, before: &mut dyn FnMut(usize, Tokens) -> Result<Adapted>) -> Result<()> {
+        let (width, device) = (self.shape.width, self.positions.device());
+        let ones = |n: i64| Tensor::f_ones([pictures, n, width], (Kind::Float, device));
+        let own = i64::from(self.shape.class_token) + self.shape.registers + self.num_patches();
+        let mut x = ones(own)?;
+        for block in 0..self.stages.iter().map(Vec::len).sum() {
+            let (adapted, mask) = self.adapted(&x, |tokens| before(block, tokens))?;
+            check_mask(block, mask.as_ref())?;
+            x = ones(adapted.size()[1])?;
+        }
+        self.prompts = x.size()[1] - own;
+        Ok(())
+    }
+
+    fn adapt(&mut self, before: BeforeBlock) {
+        self.before_block = Some(before);
+    }
+
+    fn token_shapes(&self) -> Option<Vec<(&'static str, [i64; 3])>> {
+        let counts = [i64::from(self.shape.class_token), self.shape.registers, self.prompts, self.num_patches()];
+        let shapes = Tokens::NAMES.into_iter().zip(counts).filter(|(_, n)| *n > 0);
+        Some(shapes.map(|(name, n)| (name, [1, n, self.shape.width])).collect())
     }
 
     fn pooled(&self, x: &Tensor) -> Result<Tensor> {

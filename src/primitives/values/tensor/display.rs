@@ -59,20 +59,23 @@ pub fn numbers(t: &Tensor) -> Result<Option<String>> {
         return Ok(None);
     }
     let flat = shown.f_to_device(Device::Cpu)?.f_contiguous()?.f_reshape([-1])?;
-    let items = match t.kind() {
-        Element::Bool => {
-            Vec::<i64>::try_from(&flat.f_to_kind(Element::Int64)?)?.iter().map(|b| (*b != 0).to_string()).collect()
-        }
-        _ if t.is_floating_point() => floats(&Vec::<f64>::try_from(&flat.f_to_kind(Element::Double)?)?),
-        _ => Vec::<i64>::try_from(&flat.f_to_kind(Element::Int64)?)?.iter().map(i64::to_string).collect(),
+    let (items, width): (Vec<String>, usize) = if t.is_floating_point() {
+        floats(&Vec::<f64>::try_from(&flat.f_to_kind(Element::Double)?)?)
+    } else {
+        let whole = Vec::<i64>::try_from(&flat.f_to_kind(Element::Int64)?)?;
+        let boolean = t.kind() == Element::Bool;
+        let text = |i: &i64| if boolean { (*i != 0).to_string() } else { i.to_string() };
+        let items: Vec<String> = whole.iter().map(text).collect();
+        let width = items.iter().map(String::len).max().unwrap_or(1);
+        (items, width)
     };
-    let width = items.iter().map(String::len).max().unwrap_or(1);
     let mut items = items.into_iter().map(|item| format!("{item:>width$}"));
     Ok(Some(nested(&shown.size(), &cut, 0, width, &mut items)))
 }
 
-/// The texts of floats: all whole, all with four decimals or all with an exponent.
-fn floats(values: &[f64]) -> Vec<String> {
+/// The texts of floats, all whole, all with four decimals or all with an exponent, and their width: zeros and what is not finite do not
+/// count in it.
+fn floats(values: &[f64]) -> (Vec<String>, usize) {
     let finite = || values.iter().copied().filter(|x| x.is_finite() && *x != 0.0);
     let (least, most) =
         finite().map(f64::abs).fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), x| (least.min(x), most.max(x)));
@@ -86,7 +89,8 @@ fn floats(values: &[f64]) -> Vec<String> {
         x if whole => format!("{x:.0}."),
         x => format!("{x:.PRECISION$}"),
     };
-    values.iter().map(one).collect()
+    let width = finite().map(|x| one(&x).len()).max().unwrap_or(1);
+    (values.iter().map(one).collect(), width)
 }
 
 /// As C prints it: at least two digits of exponent.

@@ -248,7 +248,7 @@ fn looked_up(item: &Dynamic, view: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
         }
         room("index", given.numel() as f64 * given.dim() as f64 * 8.0, &given)?;
         let places = given.f_nonzero()?;
-        return (0..given.dim() as i64).map(|i| Ok(follow(&places.f_select(1, i)?, view.device())?)).collect();
+        return (0..given.dim() as i64).map(|i| follow(&places.f_select(1, i)?, view.device())).collect();
     }
     if !is_integer(given.kind()) {
         let message = format!("index: positions are integers or a mask; got a Tensor of {}", dtype_name(given.kind()));

@@ -31,7 +31,10 @@ pub const MEMBERS: &[Member] = &[
     Member::same("diag()", "the diagonal of a matrix, or a matrix with this diagonal"),
     Member::same("cat(other, dim)", "two tensors joined along a dimension, also cat([a, b, c], dim)"),
     Member::new("split(size, dim)", "an array of Tensors of this size along a dimension, or of an array of sizes"),
-    Member::new("chunk(n, dim)", "an array of n Tensors of equal size along a dimension, the last one smaller"),
+    Member::new(
+        "chunk(n, dim)",
+        "an array of n Tensors of equal size along a dimension, the last one smaller; fewer where that does not divide",
+    ),
     Member::new("unbind(dim)", "an array of Tensors, the slices along a dimension; for x in t has those of the first"),
 ];
 
