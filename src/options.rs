@@ -180,6 +180,13 @@ pub fn known_keys<'a, T: Options>(word: &str, keys: impl IntoIterator<Item = &'a
 
 /// The names that the option at the end of `path` takes, in the order of their declaration; empty if it takes other values than names.
 pub fn choices<T: Options>(path: &[&str]) -> Vec<&'static str> {
+    // Behind an option that takes names there is none, though a map would be read as a name with a value.
+    if let Some((_, outer)) = path.split_last()
+        && !outer.is_empty()
+        && !choices::<T>(outer).is_empty()
+    {
+        return vec![];
+    }
     // No option has an empty name, so what is asked for is refused with the names that would do.
     let nested = |value, key: &&str| Value::Object([(key.to_string(), value)].into_iter().collect());
     let asked = path.iter().rev().fold(Value::String(String::new()), nested);

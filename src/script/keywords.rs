@@ -118,9 +118,9 @@ pub const KEYWORDS: &[Keyword] = &[
         "try",
         &["catch", "except", "finally", "error", "exception"],
         "try { ... } catch (error) { ... }",
-        "Runs a block, and the second one if an error ends the first. Of an error of cpsd, error.message is its sentence, and error.error.help says how to mend it; \
+        "Runs a block, and the second one if an error ends the first. Of an error of cpsd, error.message is its sentence, and error.help says how to mend it; \
          of throw it is the thrown value. Ctrl-C is not caught.",
-        ("try { throw \"no\"; } catch (error) { \"caught: \" + error }", "caught: no"),
+        ("let said = \"\"; try { throw \"no\"; } catch (error) { said = \"caught: \" + error; } said", "caught: no"),
     ),
     k(
         "throw",

@@ -127,7 +127,7 @@ mod tests {
             ("except", "catch"),
             ("null", "a ?? b"),
             ("for", "counts from 0"),
-            ("lambda", "|x, y|"),
+            ("lambda", "|a, b|"),
         ] {
             assert!(doc(name).contains(says), "{name}: {}", doc(name));
         }
