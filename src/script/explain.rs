@@ -498,6 +498,9 @@ fn not_indexed(types: &str) -> Error {
         .map(|t| vocabulary::a_user_name(t))
         .collect();
     match kinds.first() {
+        Some(kind) if types.ends_with(" with string") => {
+            Error::argument(format!("{kind} has positions and no names in [...]"))
+        }
         Some(kind) => Error::argument(format!("{kind} has no elements to take with [...]")),
         None => Error::argument("this has no elements to take with [...]"),
     }

@@ -128,7 +128,7 @@ impl Job {
             ),
             ("augment", "an augmentation", self.options.own_views().is_some()),
             ("sampler", "a sampler", matches!(self.options.sampler, Sampler::Script(_))),
-            ("on_epoch", "a callback that may stop the training", self.options.on_epoch.may_stop()),
+            ("on_epoch", "a stopping callback", self.options.on_epoch.may_stop()),
             ("on_batch", "a callback per batch", !self.options.on_batch.is_none()),
         ];
         let parts = self.options.model.functions().map(|(option, _)| (option, a_part(option), true));

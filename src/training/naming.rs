@@ -88,10 +88,10 @@ fn check_hooks(job: &Job, model: &Model, train: &Dataset) -> Result<()> {
 
 /// Errors: options of a training in several processes of which one is a closure.
 pub(super) fn check_closures(job: &Job) -> Result<()> {
-    let Some(Closure { what, .. }) = job.closure() else { return Ok(()) };
+    let Some(Closure { key, what }) = job.closure() else { return Ok(()) };
     let nproc = job.options.nproc;
     Err(Error::argument(format!(
-        "{what} that is a closure belongs to this process, and a loss is of whole batches; nproc: {nproc} trains in several, each with a part"
+        "option \"{key}\": {what} of the script's own belongs to this process; nproc: {nproc} trains in several, each with a part of every batch"
     ))
     .about_option("nproc")
     .with_help("nproc: 1 trains here; named losses (asl, bce, focal, mse, kl), schedules and heads train in several processes"))

@@ -190,7 +190,7 @@ fn shell_of_a_script_or_of_the_working_folder_runs_only_where_it_may() {
         assert_eq!(place.arrays(), [0; 0]);
     };
     refused(&place.run("runs", &setup), "setup `touch ran`");
-    refused(&place.run("runs", &code("sbatch: #{export: \"ALL\", hold: ()}")), "sbatch `ALL`");
+    refused(&place.run("runs", &code("sbatch: #{\"export\": \"ALL\", hold: ()}")), "sbatch `ALL`");
     std::fs::write(place.path("cpsd.toml"), "[slurm]\nsetup = [\"touch ran\", \"touch more\"]\n").unwrap();
     refused(&place.run("runs", &code("")), "setup `touch ran` and 1 more");
     // What is no shell needs nothing, nor does a question to the queue.

@@ -71,7 +71,10 @@ fn an_augmentation_is_a_closure_of_words() {
     );
     assert!(wrong("|picture, random| picture.posterize(9)").contains("bits must be an integer from 0 to 8; got 9"));
     let elsewhere = "train_teacher(data, some, o + #{nproc: 2, augment: |picture, random| picture})";
-    assert!(failure(&mut session, elsewhere).contains("option \"augment\": a closure belongs to this process"));
+    assert!(
+        failure(&mut session, elsewhere)
+            .contains("option \"augment\": an augmentation of the script's own belongs to this process")
+    );
     let elsewhere = "train_teacher(data, some, o + #{executor: slurm(#{}), augment: |picture, random| picture})";
     assert!(failure(&mut session, elsewhere).contains("an augmentation of the script's own cannot leave this process"));
 }
@@ -169,7 +172,10 @@ fn updates_are_looked_on_and_trainings_are_stopped() {
     );
     assert!(wrong.contains("gave \"stop\", which is not written in its code as \"stop\""), "{wrong}");
     let wrong = failure(&mut session, "train_teacher(data, some, o + #{nproc: 2, on_epoch: |line| \"stop\"})");
-    assert!(wrong.contains("option \"on_epoch\": a closure belongs to this process"), "{wrong}");
+    assert!(
+        wrong.contains("option \"on_epoch\": a stopping callback of the script's own belongs to this process"),
+        "{wrong}"
+    );
     let wrong = failure(&mut session, "train_teacher(data, some, o + #{on_batch_every: 2})");
     assert!(wrong.contains("it needs a closure on_batch"), "{wrong}");
     let wrong =

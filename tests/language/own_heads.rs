@@ -147,7 +147,7 @@ fn the_whole_method_with_a_closure_as_head() {
     assert_eq!(ok(&mut s, other).as_bool(), Ok(true));
     // A value that it captured counts as it was when the closure was given.
     let captured = "let by = 1.0; let f = |maps, p| p.linear(\"fc\", maps.mean([2, 3]) * by, p.labels);
-         let one = model(\"small_cnn\", #{labels: some, image_size: 32, head: f}); let x = randn([2, 3, 32, 32]);
+         let one = model(\"small_cnn\", #{labels: some, image_size: 32, head: f}); let x = randn([2, 3, 32, 32], 0);
          let before = one.forward(x).to_array(); by = 2.0;
          let two = model(\"small_cnn\", #{labels: some, image_size: 32, head: f});
          one.forward(x).to_array() == before && two.forward(x).to_array() != before && one.id != two.id";
@@ -240,7 +240,7 @@ fn layers_are_shared_by_name_and_seeded() {
     let code = "let make = |head| model(\"small_cnn\", #{labels: [\"a\", \"b\"], image_size: 32, seed: 1, head: head});
         let twice = make.call(|maps, p| { let f = maps.mean([2, 3]); p.linear(\"fc\", f, p.labels) + p.linear(\"fc\", f, 2) });
         let once = make.call(|maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels) * 2);
-        let x = randn([2, 3, 32, 32]);
+        let x = randn([2, 3, 32, 32], 0);
         twice.parameters == once.parameters && (twice.forward(x) - once.forward(x)).abs().max().item() < 1e-6";
     assert_eq!(ok(&mut s, code).as_bool(), Ok(true));
     // Layers of another call are closed.

@@ -78,7 +78,7 @@ fn rules_of_merge_combine_what_teachers_say() {
     fails(
         &mut session,
         "distill(data, merge([a, b], #{rule: |o| o.mean(0)}), o + #{nproc: 2})",
-        "is a closure belongs to this process",
+        "of the script's own belongs to this process",
     );
 }
 

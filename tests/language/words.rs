@@ -36,7 +36,9 @@ fn every_word_and_kind_is_documented() {
         if let Some(options) = &word.options {
             let defaults = (options.defaults)();
             let keys: BTreeSet<&str> = defaults.as_object().unwrap().keys().map(String::as_str).collect();
-            let documented: BTreeSet<&str> = (options.docs)().iter().map(|doc| doc.key).collect();
+            let mut documented: BTreeSet<&str> = (options.docs)().iter().map(|doc| doc.key).collect();
+            // Closures, which have no default.
+            documented.retain(|key| keys.contains(key) || !["adapter", "head"].contains(key));
             assert_eq!(documented, keys, "{}: documented options and real ones differ", word.name);
         }
         assert!(docs::doc(Some(word.name)).unwrap().contains(word.summary.split(' ').next().unwrap()));

@@ -222,8 +222,8 @@ fn what_several_processes_cannot_do_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     for (code, what) in [
-        ("o + #{nproc: 2, loss: |a, b| (a - b).square().sum()}", "a closure belongs to this process"),
-        ("o + #{nproc: 2, schedule: |now| 1.0}", "a closure belongs to this process"),
+        ("o + #{nproc: 2, loss: |a, b| (a - b).square().sum()}", "of the script's own belongs to this process"),
+        ("o + #{nproc: 2, schedule: |now| 1.0}", "of the script's own belongs to this process"),
         ("o + #{nproc: 10}", "must be at most batch, 9; got 10"),
         ("o + #{nproc: 7, drop_last: false}", "has 6 images, fewer than nproc, 7"),
         ("o + #{sync_batchnorm: true}", "has no effect beside the others: it needs nproc above 1"),

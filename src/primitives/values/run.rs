@@ -38,7 +38,7 @@ impl KindOfValue for RunValue {
             "the text of the script, or of the prompt's line, that asked for it first (64 KB at most), or ()",
         ),
         Member::new("script_name", "that script's path, or \"line 12\" of the prompt, or ()"),
-        Member::new("diff(other)", "a Table: setting, this, other; the settings in which two runs differ"),
+        Member::new("diff(other)", "a Table: setting, own, other; the settings in which two runs differ"),
         Member::new("model", "the Model, for a training"),
     ];
 
@@ -100,7 +100,7 @@ impl RunValue {
     pub fn diff(&self, other: &Self) -> Result<TableValue> {
         let rows = differences(&self.0, &other.0)?.into_iter();
         let rows = rows.map(|d| vec![Cell::Text(d.setting), Cell::Text(d.this), Cell::Text(d.other)]);
-        TableValue::from_rows(&["setting", "this", "other"], rows.collect())
+        TableValue::from_rows(&["setting", "own", "other"], rows.collect())
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
+use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallContext, Position, RhaiFunc, Shared};
 
+use super::answer::IntoValue;
 use super::{Answer, Call, Form, MethodForm, Parameter, ParameterType};
 use crate::error::{Error, Result};
-use crate::script::errors::raise;
+use crate::script::errors::{Fallible, raise};
 use crate::script::host::Host;
 
 /// Registers the forms of one word.
@@ -90,15 +91,24 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
     }
 
     /// Registers `value[at]`, and `value[at] = part`, which puts another value in place of the one that is assigned to.
-    pub fn index<R: Answer + 'static>(
+    pub fn index<R: IntoValue + 'static>(
         &mut self,
-        get: fn(&T, &Dynamic) -> R,
+        get: fn(&T, &Dynamic) -> Result<R>,
         set: fn(&T, &Dynamic, &Dynamic) -> Result<T>,
     ) -> &mut Self {
-        self.add(FuncRegistration::new_index_getter(), "index", move |value: &T, at: Dynamic| get(value, &at));
+        let part = move |value: &T, at: Dynamic| -> Fallible<R> {
+            if at.is_string() {
+                return Err(no_name::<T>());
+            }
+            get(value, &at).map_err(raise)
+        };
+        self.add(FuncRegistration::new_index_getter(), "index", part);
         let func = move |_: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
             let [receiver, at, part] = arguments else { return Err(no_context()) };
             let (at, part) = (at.take().flatten(), part.take().flatten());
+            if at.is_string() {
+                return Err(no_name::<T>());
+            }
             let mut receiver = receiver.write_lock::<T>().ok_or_else(no_context)?;
             let changed = set(&receiver, &at, &part).map_err(raise)?;
             *receiver = changed;
@@ -162,6 +172,13 @@ fn overloads(parameters: &[ParameterType]) -> std::ops::RangeInclusive<usize> {
 
 fn no_context() -> Box<rhai::EvalAltResult> {
     raise(Error::internal("a function was called without its context"))
+}
+
+/// A name in the place of a position. Rhai asks for `value["name"]` where a value has no such property, or none that can be set, and
+/// expects this error then.
+fn no_name<T>() -> Box<EvalAltResult> {
+    let kind = format!("{} with string", std::any::type_name::<T>());
+    Box::new(EvalAltResult::ErrorIndexingType(kind, Position::NONE))
 }
 
 fn add(

@@ -85,7 +85,7 @@ fn described<D>(
 ) -> Result<JobFile<D>> {
     if let Some(Closure { key, what }) = job.closure() {
         return Err(Error::argument(format!(
-            "{what} that is a closure belongs to this process, and workers: \"processes\" trains in others"
+            "{what} of the script's own belongs to this process, and workers: \"processes\" trains in others"
         ))
         .about_option(key)
         .with_help("workers: \"threads\" trains in this process"));

@@ -155,16 +155,20 @@ impl Place {
             return Err(Error::argument("index: ... can be there once"));
         }
         let (mut view, mut dim, mut positions) = (t.shallow_clone(), 0i64, vec![]);
+        // Of the tensor that is indexed, before integers took dimensions and () made some.
+        let mut own = 0;
         for item in items {
             let n = view.size().get(dim as usize).copied().unwrap_or(1);
             if let Ok(i) = item.as_int() {
                 if i < -n || i >= n {
-                    return Err(outside(i, dim, t));
+                    return Err(outside(i, dim + own, t));
                 }
                 view = view.f_select(dim, i)?;
+                own += 1;
             } else if item.is_unit() {
                 view = view.f_unsqueeze(dim)?;
                 dim += 1;
+                own -= 1;
             } else if is(item, ALL) {
                 dim += 1;
             } else if is(item, REST) {
