@@ -28,7 +28,7 @@ const WORDS: &str =
   sweep          the trainings of all points at once, teachers before students
   plan           how many tasks there would be, and how long they take; nothing is submitted
   cooccurrence   of files, in so many shards
-  mutual_learning   "here" alone, since its students hear each other at every step
+  mutual_learning   on this machine alone, since its students hear each other at every step
   scripts/reproduce_coco.rhai, ablation_components.rhai and the others that train take executor=slurm
 ";
 

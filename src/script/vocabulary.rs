@@ -103,6 +103,7 @@ pub fn user_name(type_name: &str) -> String {
         n if n.starts_with("alloc::vec::Vec<rhai::") || n.starts_with("array") || n == "Array" => "array",
         n if n.contains("BTreeMap") || n == "map" || n == "Map" => "map",
         n if n.ends_with("FnPtr") || n == "Fn" => "function",
+        n if n.ends_with("::Subscripts") => "list of positions",
         n if n.starts_with("range") || n.contains("Range") => "range",
         n => return n.rsplit("::").next().unwrap_or(n).to_string(),
     }

@@ -154,14 +154,23 @@ impl Place {
         if items.iter().filter(|item| is(item, REST)).count() > 1 {
             return Err(Error::argument("index: ... can be there once"));
         }
+<<<<<<< HEAD
         let (mut view, mut dim, mut positions) = (t.shallow_clone(), 0i64, vec![]);
         // Of the tensor that is indexed, before integers took dimensions and () made some.
         let mut own = 0;
+=======
+        // `of` is the dimension of the tensor that a position is for, `dim` that of the view.
+        let (mut view, mut dim, mut of, mut positions) = (t.shallow_clone(), 0i64, 0i64, vec![]);
+>>>>>>> i19-tensors
         for item in items {
             let n = view.size().get(dim as usize).copied().unwrap_or(1);
             if let Ok(i) = item.as_int() {
                 if i < -n || i >= n {
+<<<<<<< HEAD
                     return Err(outside(i, dim + own, t));
+=======
+                    return Err(outside(i, of, t));
+>>>>>>> i19-tensors
                 }
                 view = view.f_select(dim, i)?;
                 own += 1;
@@ -182,12 +191,13 @@ impl Place {
                 view = view.f_slice(dim, *range.start(), end, 1)?;
                 dim += 1;
             } else {
-                for place in looked_up(item, &view, dim)? {
+                for place in looked_up(item, &view, dim, of, t)? {
                     positions.resize_with(dim as usize, || None);
                     positions.push(Some(place));
                     dim += 1;
                 }
             }
+            of += if is(item, REST) { (t.dim() - taken) as i64 } else { takes(item) as i64 };
         }
         Ok(Place { view, positions })
     }
@@ -228,8 +238,8 @@ fn outside(i: i64, dim: i64, t: &Tensor) -> Error {
     Error::argument(format!("index: there is no position {i} along dimension {dim} of a Tensor {:?}", t.size()))
 }
 
-/// The positions per dimension, from `dim` on, that an array or a Tensor names.
-fn looked_up(item: &Dynamic, view: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
+/// The positions per dimension of a view, from `dim` on, that an array or a Tensor names. It is dimension `of` of the tensor `t`.
+fn looked_up(item: &Dynamic, view: &Tensor, dim: i64, of: i64, t: &Tensor) -> Result<Vec<Tensor>> {
     let given = match item.read_lock::<TensorValue>() {
         Some(tensor) => tensor.0.shallow_clone(),
         None if item.is_array() => match item.as_array_ref().is_ok_and(|array| array.is_empty()) {
@@ -260,7 +270,7 @@ fn looked_up(item: &Dynamic, view: &Tensor, dim: i64) -> Result<Vec<Tensor>> {
     }
     let given = given.f_to_kind(Element::Int64)?;
     let n = size.get(dim as usize).copied().unwrap_or(1);
-    check_positions(&given, n, dim, view)?;
+    check_positions(&given, n, of, t)?;
     Ok(vec![follow(&given, view.device())?])
 }
 
