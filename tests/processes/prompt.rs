@@ -119,7 +119,8 @@ fn help_knows_the_language_variables_and_libraries() {
     line(&mut p, "??abl");
     p.exp_string("2 * x").unwrap();
     line(&mut p, "?*freeze*");
-    p.exp_string("#{model: #{...}}").unwrap();
+    p.exp_string("option of model").unwrap();
+    p.exp_string("stages frozen for some").unwrap();
     p.exp_string("cpsd> ").unwrap();
     types(&mut p, "abl::tw\t(4300)");
     p.send_line("").unwrap();

@@ -62,8 +62,8 @@ fn mirrored(picture: Tensor, mut generator: Generator) -> Result<Tensor> {
     Picture::of_tensor(&picture)?.to_tensor()
 }
 
-/// Trains whole, and interrupted after some updates and at the end of an epoch; the two must be equal. Gives the whole one.
-fn whole_and_in_pieces(job: &Job, what: &str) -> Trained {
+/// Trains whole, and interrupted after some updates and at the end of an epoch; the two must be equal. Gives the whole one and its store.
+fn whole_and_in_pieces(job: &Job, what: &str) -> (Trained, tempfile::TempDir) {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let [whole, pieces] = folders.each_ref().map(|folder| RunStore::new(folder.path()));
     let stop = Cell::new(false);
@@ -121,14 +121,15 @@ fn whole_and_in_pieces(job: &Job, what: &str) -> Trained {
     assert_eq!(whole.id, trained.id);
     assert_eq!(measured(&whole), measured(&trained), "{what}");
     assert!(bytes(&whole) == bytes(&trained), "{what}: in pieces it ends otherwise");
-    whole
+    let [kept, _] = folders;
+    (whole, kept)
 }
 
 #[test]
 fn every_hook_gives_the_same_bits_interrupted_or_not() {
     alone_on_the_cpu!();
     let data = data();
-    let plain = whole_and_in_pieces(&job(&data), "plain");
+    let (plain, _plain) = whole_and_in_pieces(&job(&data), "plain");
     let folder = tempfile::tempdir().unwrap();
     let other =
         run(&RunStore::new(folder.path()), &Job { labels: vec!["cup".into(), "dog".into()], ..job(&data) }).unwrap();
@@ -164,7 +165,7 @@ fn every_hook_gives_the_same_bits_interrupted_or_not() {
     for (what, change) in cases {
         let mut job = job(&data);
         change(&mut job.options);
-        let trained = whole_and_in_pieces(&job, what);
+        let (trained, _kept) = whole_and_in_pieces(&job, what);
         assert!(ids.insert(trained.id.clone()), "{what} is not in the run's name");
         assert_ne!(bytes(&trained), bytes(&plain), "{what} changes nothing");
         let summary = trained.run.as_ref().unwrap().summary().unwrap();
