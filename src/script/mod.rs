@@ -30,6 +30,7 @@
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
+pub mod closure_source;
 pub mod arguments;
 pub mod background;
 pub mod call;

@@ -35,7 +35,7 @@ impl KindOfValue for RunValue {
         ),
         Member::new(
             "script",
-            "the text of the script, or of the prompt's line, that asked for it first (64 KB at most), or ()",
+            "the text that asked for it first, or (): the script, or the prompt's inputs up to that line (64 KB at most, of a script the first, of inputs the last)",
         ),
         Member::new("script_name", "that script's path, or \"line 12\" of the prompt, or ()"),
         Member::new("diff(other)", "a Table: setting, own, other; the settings in which two runs differ"),
@@ -66,10 +66,11 @@ impl RunValue {
         Ok(local(&overview::date(&self.0, &self.0.summary()?)))
     }
 
-    /// The text that asked for it first; where it was cut, a last line says so.
+    /// The text that asked for it first; where it was cut, a line there says so.
     pub fn script(&self) -> Option<String> {
-        let Script { text, bytes, .. } = self.0.notes().script(&self.0.id)?;
+        let Script { text, ends, bytes, .. } = self.0.notes().script(&self.0.id)?;
         Some(match text.len() < bytes {
+            true if ends => format!("// ... the last {} of {bytes} bytes: the beginning was cut\n{text}", text.len()),
             true => format!("{text}\n// ... the first {} of {bytes} bytes\n", text.len()),
             false => text,
         })
