@@ -193,7 +193,12 @@ fn vars(prompt: &Prompt) {
     // The numbered values would make the list long.
     for name in prompt.session.variable_names().into_iter().filter(|name| !last_values::is_numbered(name)) {
         let Some(value) = prompt.session.scope.get(&name) else { continue };
-        say!("  {:<16} {:<12} {}", name.cyan(), show::type_name(value).dimmed(), variable_docs::short(prompt.session, value, 80));
+        say!(
+            "  {:<16} {:<12} {}",
+            name.cyan(),
+            show::type_name(value).dimmed(),
+            variable_docs::short(prompt.session, value, 80)
+        );
     }
     for signature in prompt.session.function_signatures() {
         say!("  {:<16} {}", signature.cyan(), "function".dimmed());

@@ -108,7 +108,9 @@ mod tests {
         let text = "let w = 2; |a| f(|x| x * w, 1) + a";
         let all = closures(text);
         let name = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
-        let find = |at: &str, names: &[&str]| around(&all, text.find(at).unwrap(), &name(names)).map(|c| &text[c.range.clone()]);
+        let find = |at: &str, names: &[&str]| {
+            around(&all, text.find(at).unwrap(), &name(names)).map(|c| &text[c.range.clone()])
+        };
         assert_eq!(find("* w", &["w", "x"]), Some("|x| x * w"));
         assert_eq!(find("+ a", &["w", "a"]), Some("|a| f(|x| x * w, 1) + a"));
         assert_eq!(find("+ a", &["b"]), None);

@@ -30,12 +30,12 @@
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
-pub mod closure_source;
 pub mod arguments;
 pub mod background;
 pub mod call;
 pub mod carried;
 pub mod check;
+pub mod closure_source;
 mod copies;
 pub mod docs;
 pub mod errors;
