@@ -29,7 +29,7 @@ pub mod word_vectors;
 
 pub use adapter::{Layer, Lora, Tokens};
 pub use graph_option::LabelGraph;
-pub use model::{LoadSummary, Model, Part, StageMaps};
+pub use model::{LoadSummary, Model, NOT_HELD, Part, StageMaps};
 pub use named::Beside;
 pub use pass::{Pass, Slice};
 pub use precision::Precision;

@@ -6,6 +6,7 @@ use colored::Colorize;
 
 use super::highlighting::highlight;
 use super::prompt::Prompt;
+use super::variable_docs::Held;
 use super::{figures, last_values, pager, variable_docs};
 use crate::activity::{console, interrupt, width};
 use crate::error::cut_names;
@@ -27,7 +28,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "?word",
         "the documentation of a word, a kind of value, a keyword, an option or a member; of a variable its kind, value and members; of an imported library its functions (?m::f: of one)",
     ),
-    ("??word", "the source of a function or a library, of cpsd or one's own"),
+    ("??word", "the source of a function, a closure or a library, of cpsd or one's own"),
     (
         "?*part*",
         "everything with that part in its name or its line, options too; ?part* and ?*part look at names alone",
@@ -147,6 +148,12 @@ fn source(prompt: &Prompt, word: &str) {
     if let Some(text) = variable_docs::library_source(prompt.session, word) {
         return pager::print(&text);
     }
+    let held = variable_docs::held_function(prompt.session, word);
+    let word = match &held {
+        Some(Held::Closure(text)) => return pager::print(&highlight(text)),
+        Some(Held::Function(function)) => function,
+        None => word,
+    };
     let embedded = || STDLIB.iter().find(|(name, _)| *name == word).map(|(_, text)| text.to_string());
     match find_source(prompt, word).or_else(embedded) {
         Some(text) => pager::print(&highlight(&text)),
@@ -186,35 +193,24 @@ fn vars(prompt: &Prompt) {
     // The numbered values would make the list long.
     for name in prompt.session.variable_names().into_iter().filter(|name| !last_values::is_numbered(name)) {
         let Some(value) = prompt.session.scope.get(&name) else { continue };
-        say!("  {:<16} {:<12} {}", name.cyan(), show::type_name(value).dimmed(), show::short(value, 80));
+        say!(
+            "  {:<16} {:<12} {}",
+            name.cyan(),
+            show::type_name(value).dimmed(),
+            variable_docs::short(prompt.session, value, 80)
+        );
     }
     for signature in prompt.session.function_signatures() {
         say!("  {:<16} {}", signature.cyan(), "function".dimmed());
     }
 }
 
-/// Writes the inputs that worked, in order. Values that were shown are printed, and become `ans` and `ans_3`.
+/// Writes the inputs that worked.
 fn save(prompt: &Prompt, file: &str) {
     if file.is_empty() {
         return complain(":save needs a file's name, as in :save session.rhai", None);
     }
-    let mut text = format!("// A session of cpsd {}.\n", env!("CARGO_PKG_VERSION"));
-    for entry in &prompt.kept {
-        let code = entry.code.trim().trim_end_matches(';');
-        match entry.shown {
-            Some(n) => {
-                text.push_str(&format!("let ans = {code};\nprint(ans);\n"));
-                let numbered = format!("ans_{n}");
-                if prompt.kept.iter().any(|later| later.code.contains(&numbered)) {
-                    text.push_str(&format!("let {numbered} = ans;\n"));
-                }
-            }
-            None => text.push_str(&format!(
-                "{code}{}\n",
-                if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" }
-            )),
-        }
-    }
+    let text = format!("// A session of cpsd {}.\n{}", env!("CARGO_PKG_VERSION"), prompt.text());
     match files::write(&typed_path(file), text.as_bytes()) {
         Ok(()) => say!("{} inputs in {file}", prompt.kept.len()),
         Err(error) => complain(&error.message, error.help.as_deref()),

@@ -102,6 +102,8 @@ pub fn run(session: &mut Session) -> u8 {
         tokens::texts(&text).iter().for_each(|text| code::typed(text));
         prompt.evaluate(&text, &file.display().to_string());
         prompt.kept.clear();
+        prompt.startup = format!("{}\n", text.trim_end());
+        prompt.note_inputs();
     }
     let printer = editor.create_external_printer().ok().map(|printer| Arc::new(Mutex::new(printer)));
     let lock = prompt.session.host.background.lock.clone();

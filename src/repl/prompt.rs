@@ -6,7 +6,7 @@ use colored::Colorize;
 use rhai::Dynamic;
 
 use super::terminal::{rendered, width};
-use super::{figures, last_values, pager};
+use super::{figures, last_values, pager, variable_docs};
 use crate::files::policy;
 use crate::plots::Figure;
 use crate::script::check::{self, Trap};
@@ -26,6 +26,8 @@ pub struct Prompt<'s> {
     pub session: &'s mut Session,
     /// Inputs that worked, in order.
     pub kept: Vec<Entry>,
+    /// The text of the user's startup file.
+    pub startup: String,
     /// The last failure, rendered.
     pub failure: Option<String>,
     pub figures: figures::Mode,
@@ -40,6 +42,7 @@ impl<'s> Prompt<'s> {
         Prompt {
             session,
             kept: vec![],
+            startup: String::new(),
             failure: None,
             figures: figures::Mode::Auto,
             numbered: 0,
@@ -74,16 +77,45 @@ impl<'s> Prompt<'s> {
                 let silent = value.is_unit() || line.trim_end().ends_with(';');
                 let shown = (!silent).then(|| self.show(value));
                 self.kept.push(Entry { code: line, shown });
+                self.note_inputs();
             }
             Err(failure) => self.report(&failure),
         }
+    }
+
+    /// Gives the session its inputs so far, which are noted beside the runs that later ones ask for.
+    pub fn note_inputs(&self) {
+        let text = format!("{}{}", self.startup, self.text());
+        *self.session.host.earlier.borrow_mut() = text.into();
+    }
+
+    /// The inputs that worked, in order, as a script that runs. Values that were shown are printed, and become `ans` and `ans_3`.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for entry in &self.kept {
+            let code = entry.code.trim().trim_end_matches(';');
+            match entry.shown {
+                Some(n) => {
+                    text.push_str(&format!("let ans = {code};\nprint(ans);\n"));
+                    let numbered = format!("ans_{n}");
+                    if self.kept.iter().any(|later| later.code.contains(&numbered)) {
+                        text.push_str(&format!("let {numbered} = ans;\n"));
+                    }
+                }
+                None => text.push_str(&format!(
+                    "{code}{}\n",
+                    if code.ends_with('}') && !code.starts_with("let ") { "" } else { ";" }
+                )),
+            }
+        }
+        text
     }
 
     /// Shows a value under the next number.
     fn show(&mut self, value: Dynamic) -> usize {
         self.numbered += 1;
         let mark = format!("_{}", self.numbered).dimmed();
-        let text = show::show(&value);
+        let text = variable_docs::closure_source(self.session, &value).unwrap_or_else(|| show::show(&value));
         match text.contains('\n') {
             false => pager::print(&format!("{mark} {text}")),
             true => pager::print(&format!("{mark}\n{text}")),

@@ -1,10 +1,11 @@
 //! `?x` of a variable, `?m` and `??m` of an imported library.
 
 use colored::Colorize;
-use rhai::Dynamic;
+use rhai::{Dynamic, FnPtr};
 
 use super::highlighting::highlight;
 use crate::activity::width::folded;
+use crate::script::closure_source::shortened;
 use crate::script::library_docs::{first_line, function_source, library_functions};
 use crate::script::session::Session;
 use crate::script::{docs, own_types, show, vocabulary};
@@ -16,6 +17,12 @@ const KEYS: usize = 40;
 
 /// The text for a variable of the session, or for a field of maps (`data.train`): kind, short value, members or keys.
 pub fn variable_text(session: &Session, name: &str) -> Option<String> {
+    let value = variable(session, name)?;
+    Some(text(session, name, &value))
+}
+
+/// The value of a variable, or of a field of maps.
+fn variable(session: &Session, name: &str) -> Option<Dynamic> {
     let mut parts = name.split('.');
     let first = parts.next()?;
     let mut value: Dynamic = session.scope.get(first)?.flatten_clone();
@@ -23,16 +30,45 @@ pub fn variable_text(session: &Session, name: &str) -> Option<String> {
         let inner = value.as_map_ref().ok()?.get(part)?.flatten_clone();
         value = inner;
     }
-    Some(text(name, &value))
+    Some(value)
 }
 
-fn text(name: &str, value: &Dynamic) -> String {
+/// A closure as it is written; None for other values.
+pub fn closure_source(session: &Session, value: &Dynamic) -> Option<String> {
+    session.sources.closure_source(value.read_lock::<FnPtr>()?.fn_name())
+}
+
+/// The source of the closure, or the name of the function, that a variable holds.
+pub fn held_function(session: &Session, name: &str) -> Option<Held> {
+    let value = variable(session, name)?;
+    let function = value.read_lock::<FnPtr>()?.fn_name().to_string();
+    Some(closure_source(session, &value).map_or(Held::Function(function), Held::Closure))
+}
+
+/// What a variable holds that can be called.
+pub enum Held {
+    /// The text of a closure.
+    Closure(String),
+    /// The name of a function.
+    Function(String),
+}
+
+/// A value on one line of at most `most` characters, closures as they are written.
+pub fn short(session: &Session, value: &Dynamic, most: usize) -> String {
+    match closure_source(session, value) {
+        Some(source) => shortened(&source, most),
+        None => show::short(value, most),
+    }
+}
+
+fn text(session: &Session, name: &str, value: &Dynamic) -> String {
     let kind = show::type_name(value);
     let mut out = format!("{}  {}\n\n", name.cyan().bold(), kind.dimmed());
     let width = docs_width();
     // The keys of a map are listed below.
     if !value.is_map() {
-        let shown = show::show(value);
+        let source = closure_source(session, value).map(|source| shortened(&source, width.saturating_sub(8)));
+        let shown = source.unwrap_or_else(|| show::show(value));
         let short: String = shown.chars().take(SHOWN).collect();
         let dots = if short.len() < shown.len() { " ..." } else { "" };
         out.push_str(&format!("{}\n", folded(&format!("{}{dots}", short.trim_end()), width, 2)));
@@ -43,7 +79,7 @@ fn text(name: &str, value: &Dynamic) -> String {
     }
     if let Ok(map) = value.as_map_ref() {
         for (key, value) in map.iter().take(KEYS) {
-            let line = show::short(value, width.saturating_sub(41).max(20));
+            let line = short(session, value, width.saturating_sub(41).max(20));
             out.push_str(&format!("  {:<20} {:<12} {line}\n", key.green(), show::type_name(value).dimmed()));
         }
         if map.len() > KEYS {
@@ -108,6 +144,20 @@ fn library(session: &Session, name: &str) -> Option<(String, String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn closures_are_shown_as_they_are_written() {
+        let mut session = crate::primitives::session();
+        let _ = session.eval("let w = 2;", "line 1").unwrap();
+        let code = "let loss = |y, t| {\n  // weighted\n  (y - t) * w\n}; let m = #{f: |x| x + 1};";
+        let _ = session.eval(code, "line 2").unwrap();
+        let Some(Held::Closure(source)) = held_function(&session, "loss") else { panic!("it is a closure") };
+        assert_eq!(source, "|y, t| {\n  // weighted\n  (y - t) * w\n}");
+        let Some(Held::Closure(source)) = held_function(&session, "m.f") else { panic!("it is a closure") };
+        assert_eq!(source, "|x| x + 1");
+        let plain = console::strip_ansi_codes(&variable_text(&session, "m").unwrap()).to_string();
+        assert!(plain.contains("|x| x + 1") && !plain.contains("anon$"), "{plain}");
+    }
 
     #[test]
     fn variables_and_libraries_are_described() {

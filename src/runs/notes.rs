@@ -31,7 +31,7 @@ use crate::json as reading;
 /// The folder of notes, in the root.
 pub(super) const NOTES: &str = ".notes";
 /// Bytes that are kept of the text that asked for a run.
-const LONGEST_TEXT: usize = 64 << 10;
+pub const LONGEST_TEXT: usize = 64 << 10;
 
 /// A name and tags under which a run was asked for after it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +68,11 @@ pub struct Score {
 pub struct Script {
     /// The script's path, or `line 12` of the prompt.
     pub name: String,
-    /// At most 64 KiB of it.
+    /// At most 64 KiB of it: the beginning, or the end if `ends` says so. Of a line of the prompt, the session's inputs up to it.
     pub text: String,
+    /// Whether the beginning of a long text was cut, not its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends: bool,
     /// Bytes of the whole text.
     pub bytes: usize,
     pub date: String,
@@ -154,6 +157,23 @@ fn parsed<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
+/// The beginning of a text, of [`LONGEST_TEXT`] bytes at most.
+fn beginning_of(text: &str) -> &str {
+    let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
+}
+
+/// The end of a text, of [`LONGEST_TEXT`] bytes at most: whole lines where the text is longer, if it has any there.
+fn end_of(text: &str) -> &str {
+    let Some(cut) = text.len().checked_sub(LONGEST_TEXT).filter(|&cut| cut > 0) else { return text };
+    let cut = (cut..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
+    let kept = &text[cut..];
+    match kept.split_once('\n') {
+        Some((_, lines)) if !lines.is_empty() => lines,
+        _ => kept,
+    }
+}
+
 /// Says an error once per process.
 fn say_once(error: &Error) {
     static SAID: Mutex<Option<HashSet<String>>> = Mutex::new(None);
@@ -199,14 +219,17 @@ impl Run {
         self.note(&id_of("score", &json!([score.data, score.split, score.fingerprint])), &json!(score));
     }
 
-    /// Notes the text that asked for the run, unless one is noted. Of a long text the beginning is kept.
-    pub fn note_script(&self, name: &str, text: &str) {
+    /// Notes the text that asked for the run, unless one is noted. `earlier` are the inputs of the prompt before it, empty for a script.
+    /// Of a long script the beginning is kept, of long inputs the end.
+    pub fn note_script(&self, name: &str, earlier: &str, text: &str) {
         if !own::is_absent(&self.note_file("script")) {
             return;
         }
-        let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        let kept = &text[..end];
-        self.note("script", &json!(Script { name: name.into(), text: kept.into(), bytes: text.len(), date: now() }));
+        let (whole, ends) = (format!("{earlier}{text}"), !earlier.is_empty());
+        let kept = if ends { end_of(&whole) } else { beginning_of(&whole) };
+        let ends = ends && kept.len() < whole.len();
+        let script = Script { name: name.into(), text: kept.into(), ends, bytes: whole.len(), date: now() };
+        self.note("script", &json!(script));
     }
 
     fn note_file(&self, key: &str) -> PathBuf {
@@ -280,10 +303,21 @@ mod tests {
         maps.sort_by(f64::total_cmp);
         assert_eq!(maps, [2.0, 3.0]);
         let long = "ä".repeat(LONGEST_TEXT);
-        run.note_script("a.rhai", &long);
-        run.note_script("b.rhai", "other");
+        run.note_script("a.rhai", "", &long);
+        run.note_script("b.rhai", "", "other");
         let script = run.notes().script(&run.id).unwrap();
         assert_eq!((script.name.as_str(), script.bytes, script.text.len()), ("a.rhai", long.len(), LONGEST_TEXT));
+    }
+
+    #[test]
+    fn of_long_inputs_whole_lines_at_the_end_are_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let run = made(&RunStore::new(root.path()), json!({}));
+        let earlier = "let ä = 1;\n".repeat(LONGEST_TEXT / 8);
+        run.note_script("line 3", &earlier, "train()");
+        let script = run.notes().script(&run.id).unwrap();
+        assert!(script.ends && script.text.len() <= LONGEST_TEXT && script.bytes == earlier.len() + 7);
+        assert!(script.text.starts_with("let ä = 1;\n") && script.text.ends_with(";\ntrain()"));
     }
 
     #[test]

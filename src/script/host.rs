@@ -35,6 +35,8 @@ pub struct Host {
     plans: Meanwhile<Plan>,
     /// Queues in which trainings run that name no place.
     queues: Meanwhile<Cluster>,
+    /// The inputs of the prompt that worked so far, as a script; empty elsewhere.
+    pub earlier: RefCell<Arc<str>>,
     /// On whose behalf trainings run.
     asking: Meanwhile<Asking>,
     /// Closures that run in the background.
@@ -52,6 +54,8 @@ pub struct Host {
 pub struct Asking {
     /// The name of the text that was given to the session: a script's path, `line 12` of the prompt.
     pub text: String,
+    /// The inputs of the prompt before that one, as a script: they define what it names. Empty elsewhere.
+    pub earlier: Arc<str>,
     /// The name of a sweep around it, which begins those of its trainings; empty for none.
     pub name: String,
     /// The tags of sweeps around it.

@@ -35,6 +35,7 @@ pub mod background;
 pub mod call;
 pub mod carried;
 pub mod check;
+pub mod closure_source;
 mod copies;
 pub mod docs;
 pub mod errors;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLevel, Scope, ScriptFuncDef, Stmt, Token};
 
+use super::closure_source;
 use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
@@ -36,6 +37,8 @@ struct Closure {
     /// The name of the text.
     text: String,
     parameters: explain::Parameters,
+    /// It, as it is written there.
+    source: Option<String>,
 }
 
 impl Sources {
@@ -49,9 +52,11 @@ impl Sources {
     pub fn add_closures(&self, name: &str, ast: &AST) {
         let text = self.text(name).unwrap_or_default();
         let pieces = std::cell::OnceCell::new();
+        let written = std::cell::OnceCell::new();
         let closures = ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")).map(|f| {
             let parameters = parameters(f, &text, pieces.get_or_init(|| spans::pieces(&text)));
-            (f.name.to_string(), Closure { text: name.to_string(), parameters })
+            let source = source(f, &text, written.get_or_init(|| closure_source::closures(&text)));
+            (f.name.to_string(), Closure { text: name.to_string(), parameters, source })
         });
         self.1.borrow_mut().extend(closures);
     }
@@ -64,6 +69,11 @@ impl Sources {
     /// The name of the text that a closure is written in.
     pub fn closure(&self, function: &str) -> Option<String> {
         self.1.borrow().get(function).map(|closure| closure.text.clone())
+    }
+
+    /// A closure as it is written.
+    pub fn closure_source(&self, function: &str) -> Option<String> {
+        self.1.borrow().get(function).and_then(|closure| closure.source.clone())
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
@@ -97,6 +107,13 @@ fn parameters(closure: &ScriptFuncDef, text: &str, pieces: &[(Range<usize>, Piec
     };
     let captured = all.len().saturating_sub(written);
     explain::Parameters { captured, names: all[captured..].to_vec() }
+}
+
+/// A closure as it is written in the text that defines it.
+fn source(closure: &ScriptFuncDef, text: &str, written: &[closure_source::Written]) -> Option<String> {
+    let all: Vec<String> = closure.params.iter().map(|p| p.to_string()).collect();
+    let at = spans::offset(text, closure.body.start_position())?;
+    closure_source::around(written, at, &all).map(|found| text[found.range.clone()].to_string())
 }
 
 /// One user's language state: engine, variables, functions and imports that live from one line to the next.
@@ -210,7 +227,8 @@ impl Session {
         interrupt::clear();
         // A panic below is a fault of ours, never the user's: it must not take the session with it.
         let host = self.host.clone();
-        let asking = Asking { text: name.to_string(), ..Asking::default() };
+        let earlier = host.earlier.borrow().clone();
+        let asking = Asking { text: name.to_string(), earlier, ..Asking::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| host.asked(asking, || self.eval_unguarded(text, name))));
         match outcome {
             Ok(Ok(value)) => Ok(value),

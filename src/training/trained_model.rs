@@ -10,7 +10,7 @@ use tch::Device;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::models::functions::Function;
-use crate::models::{Beside, Model};
+use crate::models::{Beside, Model, NOT_HELD};
 use crate::runs::{Run, Work};
 
 /// The files of a model in the folder of its run.
@@ -108,6 +108,7 @@ impl Trained {
             && let Some(Ok(run)) = path.parent().map(Run::in_folder)
         {
             run.check(MODEL, &content)?;
+            return Self::parse(path, &content, None, beside).map_err(|error| with_script(error, &run));
         }
         Self::parse(path, &content, None, beside)
     }
@@ -118,7 +119,8 @@ impl Trained {
     pub fn of_run(run: Run) -> Result<Self> {
         run.spec()?;
         let content = run.read(MODEL)?;
-        Self::parse(&run.path(MODEL), &content, Some(run), Beside::NONE)
+        let parsed = Self::parse(&run.path(MODEL), &content, Some(run.clone()), Beside::NONE);
+        parsed.map_err(|error| with_script(error, &run))
     }
 
     fn parse(path: &Path, content: &[u8], run: Option<Run>, beside: Beside) -> Result<Self> {
@@ -141,4 +143,13 @@ impl Trained {
         let selected_on_test = extra["selected_on_test"].as_bool().unwrap_or(false);
         Ok(Trained { selected_on_test, ..Trained::new(model, id, run, vocabulary) })
     }
+}
+
+/// An error in loading a run's model: of a closure that is not known, with the way to its text.
+fn with_script(mut error: Error, run: &Run) -> Error {
+    if error.message.contains(NOT_HELD) && run.notes().script(&run.id).is_some() {
+        let more = format!("run(\"{}\").script shows the text that made it", run.id);
+        error.help = Some(error.help.map_or(more.clone(), |help| format!("{help}; {more}")));
+    }
+    error
 }

@@ -15,6 +15,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use load::LoadSummary;
 pub use parts::Part;
+pub use save::NOT_HELD;
 
 use super::adapter::Tokens;
 use super::backbones::{self, Backbone, BackboneKind};

@@ -175,6 +175,9 @@ fn chosen_module(path: &Path, spec: &ModelSpec, module: Option<&Path>) -> Result
     }
 }
 
+/// What the error says of a closure that is needed and not known.
+pub const NOT_HELD: &str = "is a closure of a script, which a file of weights does not hold";
+
 /// The closure `option`, of these arguments, for a specification that was read from the file of weights `path`.
 fn chosen_function(
     path: &Path,
@@ -195,7 +198,7 @@ fn chosen_function(
         .with_help("the code, the functions that it calls and the values that it captures must be those with which it was trained")),
         (Some(_), Some(given)) => Ok(Some(given.clone())),
         (Some(saved), None) if saved.function().is_none() => {
-            let what = format!("its {option} is a closure of a script, which a file of weights does not hold");
+            let what = format!("its {option} {NOT_HELD}");
             let call = format!("load_model({}, #{{{option}: {arguments} ...}})", json!(path.to_string_lossy()));
             Err(Error::in_file(path, what).with_help(format!(
                 "give it: {call}; or train or make a model with the same closure in this script before"

@@ -42,7 +42,7 @@ pub const RUN: Word = Word {
     name: "run",
     chapter: Chapter::Runs,
     signatures: &["run(id) -> Run"],
-    summary: "One finished run by its id, as runs() lists it; the beginning of an id is enough when it is the only one.",
+    summary: "One finished run by its id, as runs() lists it; the beginning of an id, or a name, is enough when it is the only one.",
     details: "",
     options: None,
     examples: &[],
@@ -111,25 +111,51 @@ fn run(call: &Call, id: String) -> Result<RunValue> {
     one(&call.store(), &id).map(RunValue)
 }
 
-/// The run of the store whose id begins so.
+/// The run of the store whose id begins so; else the one that has this name.
 ///
-/// Errors: none, or several; a damaged one.
+/// Errors: none, or several; a damaged one; Interrupted.
 pub fn one(store: &RunStore, id: &str) -> Result<Run> {
     let listing = store.listing();
     let ids = listing.ids();
+    let open = |known: &str| match listing.look(known) {
+        Some(Ok(run)) => Ok(run),
+        Some(Err(damaged)) => Err(damaged.error().about_name(id)),
+        None => Err(Error::data(format!("run {known} cannot be opened")).about_name(id)),
+    };
     let mut found = ids.iter().filter(|known| known.starts_with(id));
     match (found.next(), found.next()) {
-        (Some(known), None) => match listing.look(known) {
-            Some(Ok(run)) => Ok(run),
-            Some(Err(damaged)) => Err(damaged.error().about_name(id)),
-            None => Err(Error::data(format!("run {known} cannot be opened")).about_name(id)),
-        },
+        (Some(known), None) => open(known),
         (Some(a), Some(b)) => {
             Err(Error::argument(format!("\"{id}\" begins several ids: {a}, {b}, ...")).about_name(id))
         }
         _ if ids.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
             .about_name(id)
             .with_help("the store is the folder runs/, or the one that CPSD_RUNS or --runs names")),
-        _ => Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id).with_help("runs() lists the ids")),
+        _ => match &named(store, id)?[..] {
+            [known] => open(known),
+            [] => {
+                let help = "runs() lists the ids and names";
+                Err(Error::argument(format!("unknown run \"{id}\"")).about_name(id).with_help(help))
+            }
+            several => {
+                let (first, more) = several.split_at(several.len().min(LISTED));
+                let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+                let message = format!("{} runs have the name \"{id}\": {}{more}", several.len(), first.join(", "));
+                Err(Error::argument(message).about_name(id).with_help("give the id of one"))
+            }
+        },
     }
+}
+
+/// So many ids of runs with one name are listed.
+const LISTED: usize = 8;
+
+/// The ids of the runs whose newest name is this one, oldest first.
+fn named(store: &RunStore, name: &str) -> Result<Vec<String>> {
+    let filter = RunFilter { name: Some(name.to_string()), ..RunFilter::default() };
+    let found = overview(store, &filter, say_once)?.into_iter().filter_map(|run| match run {
+        Listed::Good(run) if run.name == name => Some(run.id),
+        _ => None,
+    });
+    Ok(found.collect())
 }

@@ -18,7 +18,7 @@ pub fn on_behalf(mut job: Job, asking: &Asking) -> Job {
 
 /// The same inside a sweep of that name, which may be empty, and these tags.
 pub fn inside(asking: Asking, name: &str, tags: &[String]) -> Asking {
-    Asking { name: joined(&asking.name, name), tags: with_tags(asking.tags, tags), text: asking.text }
+    Asking { name: joined(&asking.name, name), tags: with_tags(asking.tags, tags), ..asking }
 }
 
 fn joined(outer: &str, inner: &str) -> String {
@@ -48,7 +48,7 @@ pub fn note<'a>(call: &Call, trained: impl IntoIterator<Item = (&'a Job, &'a Tra
             run.note_names((!options.name.is_empty()).then_some(job.name.as_str()), &options.tags);
         }
         if let Some(text) = &text {
-            run.note_script(&asking.text, text);
+            run.note_script(&asking.text, &asking.earlier, text);
         }
     }
 }

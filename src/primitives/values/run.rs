@@ -1,12 +1,14 @@
 //! `Run` in scripts.
 
 use std::fmt;
+use std::path::Path;
 
 use super::model::ModelValue;
 use super::table::TableValue;
 use crate::error::Result;
+use crate::primitives::runs::runs::one;
 use crate::reports::differences::differences;
-use crate::runs::{Run, Script, local, names};
+use crate::runs::{Run, RunStore, Script, local, names};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::Cell;
@@ -35,10 +37,13 @@ impl KindOfValue for RunValue {
         ),
         Member::new(
             "script",
-            "the text of the script, or of the prompt's line, that asked for it first (64 KB at most), or ()",
+            "the text that asked for it first, or (): the script, or the prompt's inputs up to that line (64 KB at most, of a script the first, of inputs the last)",
         ),
         Member::new("script_name", "that script's path, or \"line 12\" of the prompt, or ()"),
-        Member::new("diff(other)", "a Table: setting, own, other; the settings in which two runs differ"),
+        Member::new(
+            "diff(other)",
+            "a Table: setting, own, other; the settings in which two runs differ; other is a Run, or its id or name",
+        ),
         Member::new("model", "the Model, for a training"),
     ];
 
@@ -56,6 +61,7 @@ impl KindOfValue for RunValue {
             .get("script", |r: &Self| r.script())
             .get("script_name", |r: &Self| r.script_name())
             .method("diff", |r: &Self, other: Self| r.diff(&other))
+            .method("diff", |r: &Self, other: String| r.diff(&r.beside(&other)?))
             .get("model", |r: &Self| crate::training::run::load(r.0.clone()).map(ModelValue));
     }
 }
@@ -66,10 +72,11 @@ impl RunValue {
         Ok(local(&overview::date(&self.0, &self.0.summary()?)))
     }
 
-    /// The text that asked for it first; where it was cut, a last line says so.
+    /// The text that asked for it first; where it was cut, a line there says so.
     pub fn script(&self) -> Option<String> {
-        let Script { text, bytes, .. } = self.0.notes().script(&self.0.id)?;
+        let Script { text, ends, bytes, .. } = self.0.notes().script(&self.0.id)?;
         Some(match text.len() < bytes {
+            true if ends => format!("// ... the last {} of {bytes} bytes: the beginning was cut\n{text}", text.len()),
             true => format!("{text}\n// ... the first {} of {bytes} bytes\n", text.len()),
             false => text,
         })
@@ -94,6 +101,11 @@ impl RunValue {
             ]
         });
         TableValue::from_rows(&["data", "split", "images", "mAP", "CF1", "OF1", "date"], rows.collect())
+    }
+
+    /// Another run of its store, as `run(id)` finds it.
+    fn beside(&self, id: &str) -> Result<Self> {
+        one(&RunStore::new(self.0.dir.parent().unwrap_or(Path::new("."))), id).map(RunValue)
     }
 
     /// The settings in which two runs differ. Errors: a damaged specification.
