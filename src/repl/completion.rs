@@ -105,7 +105,9 @@ impl Names {
         }
         match self.parameter(call, &at) {
             Some(name) if ["path", "file", "folder", "dir", "pattern"].iter().any(|part| name.contains(part)) => vec![],
-            Some(name) if name.contains("column") || name == "on" || matches!(call, "col" | "column") => self.texts.columns(),
+            Some(name) if name.contains("column") || name == "on" || matches!(call, "col" | "column") => {
+                self.texts.columns()
+            }
             Some(name) if name.contains("label") || name == "names" => self.texts.labels(),
             // Labels are mostly in arrays. In other places what is typed must begin one.
             _ if at.in_array || !begun.is_empty() => self.texts.labels(),

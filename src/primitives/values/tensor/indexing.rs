@@ -154,30 +154,18 @@ impl Place {
         if items.iter().filter(|item| is(item, REST)).count() > 1 {
             return Err(Error::argument("index: ... can be there once"));
         }
-<<<<<<< HEAD
-        let (mut view, mut dim, mut positions) = (t.shallow_clone(), 0i64, vec![]);
-        // Of the tensor that is indexed, before integers took dimensions and () made some.
-        let mut own = 0;
-=======
         // `of` is the dimension of the tensor that a position is for, `dim` that of the view.
         let (mut view, mut dim, mut of, mut positions) = (t.shallow_clone(), 0i64, 0i64, vec![]);
->>>>>>> i19-tensors
         for item in items {
             let n = view.size().get(dim as usize).copied().unwrap_or(1);
             if let Ok(i) = item.as_int() {
                 if i < -n || i >= n {
-<<<<<<< HEAD
-                    return Err(outside(i, dim + own, t));
-=======
                     return Err(outside(i, of, t));
->>>>>>> i19-tensors
                 }
                 view = view.f_select(dim, i)?;
-                own += 1;
             } else if item.is_unit() {
                 view = view.f_unsqueeze(dim)?;
                 dim += 1;
-                own -= 1;
             } else if is(item, ALL) {
                 dim += 1;
             } else if is(item, REST) {
