@@ -186,11 +186,13 @@ pub fn known_keys<'a, T: Options>(word: &str, keys: impl IntoIterator<Item = &'a
 
 /// The option whose map has this key.
 fn part_with<'a, T: Options>(key: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
-    let takes = |part: &str| {
+    let unknown = |part: &str, key: &str| {
         let inner = Value::Object([(key.to_string(), Value::Null)].into_iter().collect());
         let whole = Value::Object([(part.to_string(), inner)].into_iter().collect());
-        !matches!(T::deserialize(Json(&whole)), Err(Problem::UnknownField(..)))
+        matches!(T::deserialize(Json(&whole)), Err(Problem::UnknownField(..)))
     };
+    // Of a map that says which keys it does not have; no key is empty.
+    let takes = |part: &str| unknown(part, "") && !unknown(part, key);
     known.iter().find(|(part, value)| value.is_object() && takes(part)).map(|(part, _)| part.as_str())
 }
 

@@ -50,7 +50,7 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
             Error::internal("exit").about(About::Exit(code))
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => with_order(&signature, unknown_function(&signature, place)),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => with_order(&signature, place, unknown_function(&signature, place)),
         EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_key(&name, place),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(&message),
         EvalAltResult::ErrorIndexingType(types, _) => not_indexed(&types),
@@ -163,18 +163,20 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
 }
 
 /// Adds the order of a part's parameters to an error where layers stand for a tensor, or a tensor for layers.
-fn with_order(signature: &str, error: Error) -> Error {
+fn with_order(signature: &str, place: &Place, error: Error) -> Error {
     const LAYERS: &str = "Layers";
     let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
     let types: Vec<String> =
         split_types(arguments.trim_end_matches(')')).iter().map(|t| vocabulary::user_name(t)).collect();
-    let of_layers =
-        vocabulary::find_kind(LAYERS).is_some_and(|kind| kind.members.iter().any(|m| m.name() == name.trim()));
+    let name = name.trim();
+    let has =
+        |kind: &str| vocabulary::find_kind(kind).is_some_and(|kind| kind.members.iter().any(|m| m.name() == name));
+    let own = || name.starts_with("anon$") || spans::functions(place.text).iter().any(|(function, _)| function == name);
     let swapped = match types.first().map(String::as_str) {
-        Some("Tensor") => of_layers || types.iter().any(|t| t == LAYERS),
-        Some(LAYERS) => !of_layers,
+        Some("Tensor") => (has(LAYERS) && !has("Tensor")) || types.iter().any(|t| t == LAYERS),
+        Some(LAYERS) => !has(LAYERS),
         _ => types.iter().any(|t| t == LAYERS),
-    };
+    } && !own();
     match swapped {
         true => error.with_help("a head is |maps, p|, an adapter |block, x, p|: the layers p come last"),
         false => error,

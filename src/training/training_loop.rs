@@ -424,6 +424,9 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             }
             // Once per update, since a script's schedule may count its calls.
             let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
+            if self.last_lr.is_none() {
+                self.moved = self.state.position.updates > 0;
+            }
             self.last_lr = Some(lr);
             self.moved |= lr != 0.0;
             self.peers.sum(&self.state.flat.gradients)?;
