@@ -257,7 +257,11 @@ pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Opti
         return None;
     }
     let lower = word.to_lowercase();
-    let allowed = lower.chars().count().max(3) / 3;
+    // Another letter is as near as any other; `N` may be `n`.
+    let allowed = match lower.chars().count() {
+        0 | 1 => 0,
+        n => n.max(3) / 3,
+    };
     // `power` for `pow`: most of the one is the other.
     let begins = |name: &str| {
         let (short, long) = if name.len() < lower.len() { (name, &lower[..]) } else { (&lower[..], name) };
@@ -291,6 +295,8 @@ mod tests {
         assert_eq!(nearest("affintiy", ["affinity", "infinity"]), Some("affinity"));
         assert_eq!(nearest("MAP", ["max", "map"]), Some("map"));
         assert_eq!(nearest("k", ["co", "dis"]), None);
+        assert_eq!(nearest("x", ["m", "ab"]), None);
+        assert_eq!(nearest("N", ["m", "n"]), Some("n"));
         assert_eq!(nearest("power", ["sum", "pow"]), Some("pow"));
         assert_eq!(nearest("logits", ["log"]), None);
         // Long words and names are not compared.

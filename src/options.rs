@@ -173,9 +173,27 @@ pub fn known_keys<'a, T: Options>(word: &str, keys: impl IntoIterator<Item = &'a
         return Err(Error::internal(format!("the options of {word} are not a map")));
     };
     match keys.into_iter().find(|key| !known.contains_key(*key)) {
-        Some(key) => Err(unknown_option(word, key, known.keys().map(String::as_str))),
+        Some(key) => {
+            let error = unknown_option(word, key, known.keys().map(String::as_str));
+            Err(match part_with::<T>(key, known) {
+                Some(part) => error.with_help(format!("{key} belongs in {part}: {part}: #{{{key}: ...}}")),
+                None => error,
+            })
+        }
         None => Ok(()),
     }
+}
+
+/// The option whose map has this key.
+fn part_with<'a, T: Options>(key: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
+    let unknown = |part: &str, key: &str| {
+        let inner = Value::Object([(key.to_string(), Value::Null)].into_iter().collect());
+        let whole = Value::Object([(part.to_string(), inner)].into_iter().collect());
+        matches!(T::deserialize(Json(&whole)), Err(Problem::UnknownField(..)))
+    };
+    // Of a map that says which keys it does not have; no key is empty.
+    let takes = |part: &str| unknown(part, "") && !unknown(part, key);
+    known.iter().find(|(part, value)| value.is_object() && takes(part)).map(|(part, _)| part.as_str())
 }
 
 /// The names that the option at the end of `path` takes, in the order of their declaration; empty if it takes other values than names.

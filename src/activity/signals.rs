@@ -6,7 +6,7 @@
 
 use std::io::Read;
 use std::os::fd::IntoRawFd;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ static WAKE: AtomicI32 = AtomicI32::new(-1);
 static FIRST: AtomicI32 = AtomicI32::new(0);
 /// See [`ends`].
 static ENDS: AtomicU64 = AtomicU64::new(0);
+/// See [`lend_terminal`].
+static LENT: AtomicBool = AtomicBool::new(false);
 /// The terminal's settings when the process began.
 static TERMINAL: OnceLock<libc::termios> = OnceLock::new();
 
@@ -72,6 +74,9 @@ fn install_now() {
     tell_from_a_thread();
     for signal in [SIGINT, SIGTERM] {
         let handler = move || {
+            if signal == SIGINT && LENT.load(Ordering::SeqCst) {
+                return;
+            }
             came(signal);
             arrived();
         };
@@ -84,6 +89,20 @@ fn install_now() {
     };
     // SAFETY: atomics only.
     let _ = unsafe { signal_hook::low_level::register(SIGUSR1, warned) };
+}
+
+/// Runs `work`, in which another program has the terminal, as a pager. Ctrl-C is for that program: this process goes on.
+pub fn lend_terminal<R>(work: impl FnOnce() -> R) -> R {
+    /// Takes the terminal back, after a panic too.
+    struct Lent;
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            LENT.store(false, Ordering::SeqCst);
+        }
+    }
+    let _lent = Lent;
+    LENT.store(true, Ordering::SeqCst);
+    work()
 }
 
 /// How a process is asked to stop.

@@ -8,7 +8,7 @@ use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::variable_docs::Held;
 use super::{figures, last_values, pager, variable_docs};
-use crate::activity::{console, interrupt, width};
+use crate::activity::{console, interrupt, signals, width};
 use crate::error::cut_names;
 use crate::files::{self, policy};
 use crate::script::library_docs::function_source;
@@ -83,7 +83,7 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
         }
         "doc" => document(prompt, rest),
         "vars" => vars(prompt),
-        "reset" => prompt.session.reset(),
+        "reset" => prompt.reset(),
         "type" => match prompt.session.eval(rest, ":type") {
             Ok(value) => say!("{}", show::type_name(&value)),
             Err(failure) => prompt.report(&failure),
@@ -298,7 +298,7 @@ fn allow(rest: &str) {
 }
 
 fn shell(command: &str) {
-    match std::process::Command::new("sh").args(["-c", command]).status() {
+    match signals::lend_terminal(|| std::process::Command::new("sh").args(["-c", command]).status()) {
         Ok(status) if status.success() => {}
         Ok(status) => complain(&format!("{status}"), None),
         Err(cause) => complain(&format!("sh cannot be run: {cause}"), None),

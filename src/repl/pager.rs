@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::activity::signals;
 use crate::activity::visible::visible;
 
 static PAGING: AtomicBool = AtomicBool::new(true);
@@ -24,7 +25,7 @@ pub fn print(text: &str) {
     let rows = usize::from(console::Term::stdout().size().0);
     let long = text.lines().count() + 2 > rows;
     let able = std::env::var("TERM").is_ok_and(|term| term != "dumb");
-    if !(on() && long && able && rows > 0 && std::io::stdout().is_terminal() && page(text)) {
+    if !(on() && long && able && rows > 0 && std::io::stdout().is_terminal() && signals::lend_terminal(|| page(text))) {
         // A terminal that disappears meanwhile is no failure.
         let _ = writeln!(std::io::stdout(), "{text}");
     }

@@ -33,8 +33,8 @@ pub struct Prompt<'s> {
     pub figures: figures::Mode,
     /// How many values were shown.
     numbered: usize,
-    /// Of which the user was warned.
-    warned: BTreeSet<Trap>,
+    /// Of which the user was warned: the input, the byte in it and the trap.
+    warned: BTreeSet<(String, usize, Trap)>,
 }
 
 impl<'s> Prompt<'s> {
@@ -60,10 +60,16 @@ impl<'s> Prompt<'s> {
         self.take(line, outcome);
     }
 
-    /// Warns, once of each kind, of what probably means something else.
+    /// Forgets variables, functions and imports, and what was warned of.
+    pub fn reset(&mut self) {
+        self.session.reset();
+        self.warned.clear();
+    }
+
+    /// Warns of what probably means something else, once of each place: an input that is given again is known.
     fn warn(&mut self, line: &str, name: &str) {
         for (trap, finding) in check::traps(self.session, line, name) {
-            if self.warned.insert(trap) {
+            if self.warned.insert((line.to_string(), finding.span.start, trap)) {
                 let help = finding.help.map_or(String::new(), |help| format!(" ({help})"));
                 say_error!("{}", format!("warning: {}{help}", finding.message).yellow());
             }

@@ -50,7 +50,7 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
             Error::internal("exit").about(About::Exit(code))
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(&signature, place),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => with_order(&signature, place, unknown_function(&signature, place)),
         EvalAltResult::ErrorPropertyNotFound(name, _) => unknown_key(&name, place),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(&message),
         EvalAltResult::ErrorIndexingType(types, _) => not_indexed(&types),
@@ -141,21 +141,45 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
         return Error::argument(format!("\"{name}\" is a variable of the script, which a function does not see"))
             .with_help(format!("pass it as an argument, or define it as `const {name}` and write `global::{name}`"));
     }
-    if let Some(help) = habits::variable(name, place.text, place.at).filter(|_| !known) {
+    let rest = place.at.and_then(|at| place.text.get(at..)?.strip_prefix(name)).unwrap_or_default().trim_start();
+    let given = rest.starts_with('=') && !rest.starts_with("==");
+    if let Some(help) = habits::variable(name, place.text, place.at).filter(|_| !known && !given) {
         return Error::argument(format!("there is no variable \"{name}\"")).with_help(help);
     }
-    if words().any(|w| w == name) || spans::functions(place.text).iter().any(|(f, _)| f == name) {
+    if !given && words().any(|w| w == name) || spans::functions(place.text).iter().any(|(f, _)| f == name) {
         return Error::argument(format!("\"{name}\" is a function: call it, as in {name}(...)"));
     }
     let error = Error::argument(format!("there is no variable \"{name}\""));
-    let rest = place.at.and_then(|at| place.text.get(at..)?.strip_prefix(name)).unwrap_or_default().trim_start();
-    let given = rest.starts_with('=') && !rest.starts_with("==");
     // A word of the language is not given a value.
     let known = place.variables.iter().map(|v| v.name.as_str()).chain(words().filter(|_| !given));
     match nearest(name, known) {
-        Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
+        Some(near) if given => {
+            error.with_help(format!("a new variable is made with let: let {name} = ...; or did you mean \"{near}\"?"))
+        }
         None if given => error.with_help(format!("a new variable is made with let: let {name} = ...")),
+        Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
         None => error,
+    }
+}
+
+/// Adds the order of a part's parameters to an error where layers stand for a tensor, or a tensor for layers.
+fn with_order(signature: &str, place: &Place, error: Error) -> Error {
+    const LAYERS: &str = "Layers";
+    let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
+    let types: Vec<String> =
+        split_types(arguments.trim_end_matches(')')).iter().map(|t| vocabulary::user_name(t)).collect();
+    let name = name.trim();
+    let has =
+        |kind: &str| vocabulary::find_kind(kind).is_some_and(|kind| kind.members.iter().any(|m| m.name() == name));
+    let own = || name.starts_with("anon$") || spans::functions(place.text).iter().any(|(function, _)| function == name);
+    let swapped = match types.first().map(String::as_str) {
+        Some("Tensor") => (has(LAYERS) && !has("Tensor")) || types.iter().any(|t| t == LAYERS),
+        Some(LAYERS) => !has(LAYERS),
+        _ => types.iter().any(|t| t == LAYERS),
+    } && !own();
+    match swapped {
+        true => error.with_help("a head is |maps, p|, an adapter |block, x, p|: the layers p come last"),
+        false => error,
     }
 }
 
@@ -488,16 +512,28 @@ fn unknown_property(message: &str) -> Error {
         }
         // A method without its brackets.
         _ if members.contains(&property) => Error::argument(message).with_help(format!("it is called: .{property}()")),
-        _ => Error { message, ..Error::unknown("property", property, members) },
+        _ => {
+            let named = kind.is_some_and(|kind| kind.members.iter().any(|member| member.usage == "column(name)"));
+            let error = Error { message, ..Error::unknown("property", property, members.iter().copied()) };
+            match (named, nearest(property, members)) {
+                (true, None) => error.with_help(format!("a column is .column(\"{property}\")")),
+                (true, Some(near)) => {
+                    error.with_help(format!("a column is .column(\"{property}\"); or did you mean \"{near}\"?"))
+                }
+                (false, _) => error,
+            }
+        }
     }
 }
 
 fn not_indexed(types: &str) -> Error {
-    let kinds: Vec<String> = split_types(types.split(" with ").next().unwrap_or(types).trim_matches(['[', ']']))
-        .iter()
-        .map(|t| vocabulary::a_user_name(t))
-        .collect();
+    // Ours is `T with string`, Rhai's `T [string]` or `[T, string]`.
+    let receiver = types.split(" with ").next().unwrap_or(types);
+    let receiver = receiver.split(" [").next().unwrap_or(receiver).trim_matches(['[', ']']);
+    let kinds: Vec<String> = split_types(receiver).iter().map(|t| vocabulary::a_user_name(t)).collect();
     match kinds.first() {
+        Some(kind) if kind == "a Table" => Error::argument(format!("{kind} has no elements to take with [...]"))
+            .with_help("a column is .column(\"name\"), a row .rows[0]"),
         Some(kind) if types.ends_with(" with string") => {
             Error::argument(format!("{kind} has positions and no names in [...]"))
         }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::tokens::{self, Piece};
+use super::vocabulary;
 
 /// Words of other languages.
 pub const WORDS: &[(&str, &str)] = &[
@@ -162,6 +163,21 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("randint", "random numbers come out of a generator: random(0).integer(0, 10)"),
 ];
 
+/// Methods that a tensor of PyTorch has, and one of this language has under another name.
+const TENSORS: &[(&str, &str)] = &[
+    ("float", "it is written t.to(\"float32\")"),
+    ("double", "it is written t.to(\"float64\")"),
+    ("int", "it is written t.to(\"int32\")"),
+    ("long", "it is written t.to(\"int64\")"),
+    ("bool", "it is written t != 0"),
+    ("cpu", "a script does not move tensors; the numbers are t.to_array()"),
+    ("cuda", "a script does not move tensors: a model and what it gives are on its device"),
+    ("numpy", "its numbers are t.to_array()"),
+    ("tolist", "its numbers are t.to_array()"),
+    ("size", "it is written t.shape, and t.shape[0] is its first length"),
+    ("view", "it is written t.reshape([2, -1])"),
+];
+
 fn of(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(known, _)| *known == name).map(|(_, instead)| *instead)
 }
@@ -190,6 +206,8 @@ pub fn function(name: &str, types: &[String]) -> Option<String> {
         ("map" | "filter" | "reduce", ["function", "array" | "range", ..]) => {
             Some(format!("the array comes first: a.{name}(|x| ...)"))
         }
+        ("row" | "iloc" | "loc", ["Table", ..]) => Some("a row is an item of .rows: t.rows[0]".into()),
+        (_, ["Tensor", ..]) if of(TENSORS, name).is_some() => of(TENSORS, name).map(str::to_string),
         ("get", ["map", "string", _]) => Some("a key with a default is written map[\"key\"] ?? default".into()),
         _ => of(FUNCTIONS, name).map(str::to_string),
     }
@@ -202,6 +220,37 @@ fn words_before(text: &str, at: usize) -> Option<[&str; 2]> {
     let word =
         |back: usize| before.len().checked_sub(back).and_then(|i| before.get(i)).map_or("", |r| &text[r.clone()]);
     Some([word(2), word(1)])
+}
+
+/// How a function or method that takes no map with `key` is called. None where it takes one, or is not known.
+fn by_position(text: &str, name: &str, method: bool, key: &str) -> Option<String> {
+    let of_kinds = || vocabulary::kinds().iter().flat_map(|kind| kind.members).map(|member| member.usage);
+    let own = super::spans::functions(text);
+    let mut usages: Vec<&str> = match method {
+        true => of_kinds().filter(|usage| usage.split('(').next() == Some(name)).collect(),
+        false => match own.iter().find(|(function, _)| function == name) {
+            Some((_, signature)) => vec![signature.as_str()],
+            None => vocabulary::find(name)?.signatures.to_vec(),
+        },
+    };
+    let parameters = |usage: &str| usage.split_once('(').map_or(String::new(), |(_, rest)| rest.to_string());
+    let has_key = |usage: &str| {
+        parameters(usage).split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|parameter| parameter == key)
+    };
+    let takes_map = |usage: &&str| parameters(usage).contains("#{");
+    if usages.is_empty() || usages.iter().any(|usage| takes_map(usage) && (has_key(usage) || usage.contains("options")))
+    {
+        return None;
+    }
+    usages.retain(|usage| !takes_map(usage) && !parameters(usage).starts_with(')') && usage.contains('('));
+    if usages.iter().any(|usage| has_key(usage)) {
+        usages.retain(|usage| has_key(usage));
+    }
+    usages.sort_unstable();
+    usages.dedup();
+    let dot = if method { "." } else { "" };
+    let shown: Vec<String> = usages.iter().take(3).map(|usage| format!("{dot}{usage}")).collect();
+    (!shown.is_empty()).then(|| format!("arguments have no names here: it is {}", shown.join(" or ")))
 }
 
 /// A habit of another language at the place of a syntax error: its tokens, the sentence and the way to write it.
@@ -260,10 +309,13 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
             let given = [",", "("].contains(&back(2));
             let before = opened.filter(|i| here - i > 2).map_or("", |_| "..., ");
             let name = caller.unwrap_or("f");
+            let method = opened.and_then(|i| i.checked_sub(2)).is_some_and(|i| word(i) == ".");
+            let help = by_position(text, name, method, key)
+                .unwrap_or_else(|| format!("options are a map: {name}({before}#{{{key}: {value}}})"));
             return given.then(|| Habit {
                 span: range(here - 1, here + 1),
                 message: "arguments are not given by name".into(),
-                help: format!("options are a map: {name}({before}#{{{key}: {value}}})"),
+                help,
             });
         }
         // |_| 0
@@ -292,9 +344,22 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
             let name = caller.unwrap_or("a");
             let (from, to) = (if back(1) == "[" { "0" } else { back(1) }, word(here + 1));
             let part = if to == "]" { from.to_string() } else { format!("{from}..{to}") };
-            let help = format!(
-                "a part of an array is {name}.extract({part}), of a string {name}.sub_string({part}), of a Tensor {name}[{part}]"
-            );
+            // What stands in the brackets, up to the line's end where they stay open.
+            let first = opened.map_or(0, |i| all[i].0.end);
+            let inside = text[first..].split([']', '\n', ';']).next().unwrap_or_default();
+            let places: Vec<&str> = inside.split(',').map(str::trim).collect();
+            let index: Vec<String> =
+                places.iter().map(|p| p.split(':').map(str::trim).collect::<Vec<_>>().join("..")).collect();
+            let help = match &places[..] {
+                [_] if inside.matches(':').count() == 1 && inside.trim() != ":" => format!(
+                    "a part of an array is {name}.extract({part}), of a string {name}.sub_string({part}), of a Tensor {name}[{}]",
+                    index.join(", ")
+                ),
+                _ if places.iter().all(|p| p.matches(':').count() < 2) => {
+                    format!("a part of a Tensor is {name}[{}]", index.join(", "))
+                }
+                _ => format!("a part of a Tensor is {name}[0..5], all of a dimension {name}[..]"),
+            };
             return habit(range(here, here), "a part is not written with a colon", help);
         }
         // for i, x in a

@@ -256,6 +256,7 @@ fn lead(
         job.name,
         match &outcome.stopped {
             Some(stopped) => format!("stopped by {} in epoch {} of {}", stopped.by, stopped.epoch, job.options.epochs),
+            None if job.options.epochs == 1 => "1 epoch".into(),
             None => format!("{} epochs", job.options.epochs),
         },
         outcome.seconds,

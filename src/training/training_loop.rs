@@ -96,6 +96,8 @@ pub struct TrainingLoop<'a, 'h> {
     schedule: Schedule,
     /// The learning rate of the last update. None before the first one of this process.
     last_lr: Option<f64>,
+    /// Whether an update had another rate than 0, or may have had one before the training was resumed.
+    moved: bool,
     /// Batches per epoch.
     steps: u64,
     state: TrainingState,
@@ -187,6 +189,7 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             known_counts,
             schedule,
             last_lr: None,
+            moved: false,
             steps,
             state,
         };
@@ -421,7 +424,11 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
             }
             // Once per update, since a script's schedule may count its calls.
             let lr = self.schedule.lr(self.state.position.updates, self.callbacks.schedule)?;
+            if self.last_lr.is_none() {
+                self.moved = self.state.position.updates > 0;
+            }
             self.last_lr = Some(lr);
+            self.moved |= lr != 0.0;
             self.peers.sum(&self.state.flat.gradients)?;
             // From here to the next batch no gradient is pending: the only place where a training may be interrupted.
             let watched = self
@@ -524,7 +531,13 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
         let sums = changed.into_iter().map(of).collect::<Result<Vec<_>>>()?;
         let (mut numbers, stopping, saving) = self.peers.agree(loss, sums, stopping, saving)?;
         let (loss, rest) = (numbers.remove(0), numbers);
-        let help = "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept";
+        let help = match self.callbacks.loss.is_some() {
+            true => {
+                "look at the closure of option \"loss\" first: log, sqrt and a division need a clamp before them at 0; else a smaller lr \
+                 mends this; the last good checkpoint is kept"
+            }
+            false => "a smaller lr, or distill_weight, usually mends this; the last good checkpoint is kept",
+        };
         if !loss.is_finite() {
             return Err(Error::data("the loss is no longer a number").with_help(help));
         }
@@ -549,6 +562,13 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
     ) -> Result<Value> {
         let epoch = self.state.position.epoch + 1;
         let options = &self.job.options;
+        if epoch == 1 && self.callbacks.schedule.is_some() && self.last_lr.is_some() && !self.moved {
+            crate::activity::console::log(&format!(
+                "{}: the schedule gives 0 at every step of the first epoch, so the weights stay as they are; / of two integers drops the \
+                 fraction: 1.0 * step / total keeps it",
+                self.job.name
+            ));
+        }
         let lr = match self.last_lr {
             Some(lr) => lr,
             // A resumed training that had all updates of its epoch.

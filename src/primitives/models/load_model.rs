@@ -59,7 +59,7 @@ fn load_model(call: &Call, path: PathBuf, given: Option<Map>) -> Result<ModelVal
                 Error::option("head", call.name, "a closure, as |maps, p| ...", show::a_type(&value))
             })?),
         };
-    let head = head.map(|closure| part::known(closure, "head", call));
+    let head = head.map(|closure| part::known(closure, "head", call)).transpose()?;
     let adapter = part::take_adapter(&mut given, call)?;
     let options: LoadModelOptions = options::parse(call.name, &given)?;
     let beside = Beside {

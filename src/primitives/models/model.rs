@@ -98,7 +98,7 @@ and load_model(path, #{head: ...}) gives it to a model from a file.",
 
 /// The map cannot be left out: labels have no default.
 fn model(call: &Call, backbone: String, mut options: Map) -> Result<ModelValue> {
-    let head_code = part::take_head(&mut options, call);
+    let head_code = part::take_head(&mut options, call)?;
     let adapter = part::take_adapter(&mut options, call)?;
     let o = ModelOptions::read(options.into(), call)?;
     if o.labels.is_empty() {

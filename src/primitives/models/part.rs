@@ -15,7 +15,7 @@ use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::Call;
 use crate::script::carried::Carried;
 use crate::script::errors::Fallible;
-use crate::script::show;
+use crate::script::{fingerprint, show};
 
 /// A closure that is called with tensors and layers.
 struct Part {
@@ -73,17 +73,38 @@ fn given(option: &str, call: &Call, answer: Dynamic, layers: &Layers) -> Fallibl
     Ok(Ok(Given::Named(named)))
 }
 
-/// Makes a closure a part of models in this process.
-pub fn known(closure: FnPtr, option: &'static str, call: &Call) -> Code {
+/// Makes a closure a part of models in this process. Errors: another number of parameters than the part is called with.
+pub fn known(closure: FnPtr, option: &'static str, call: &Call) -> Result<Code> {
+    match option {
+        "adapter" => expect_parameters(&closure, call, option, &[3], "|block, x, p| { x.prompts = ...; x }")?,
+        _ => expect_parameters(&closure, call, option, &[2], "|maps, p| p.linear(\"fc\", maps.mean([2, 3]), m)")?,
+    }
     let (hash, closure) = Carried::new(closure, call);
-    Code::known(hash, Arc::new(Part { closure, option }))
+    Ok(Code::known(hash, Arc::new(Part { closure, option })))
+}
+
+/// Errors: the closure of the option `key` takes none of these numbers of parameters.
+pub fn expect_parameters(closure: &FnPtr, call: &Call, key: &str, numbers: &[usize], example: &str) -> Result<()> {
+    let found = fingerprint::parameters(closure, call.native, call.host);
+    if found.is_empty() || numbers.iter().any(|n| found.contains(n)) {
+        return Ok(());
+    }
+    let word = |n: &usize| ["no", "one", "two", "three"].get(*n).map_or_else(|| n.to_string(), |w| w.to_string());
+    let plural = if numbers == [1] { "" } else { "s" };
+    let expected = numbers.iter().map(word).collect::<Vec<_>>().join(" or ");
+    let came = found.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+    let expected = format!("a closure of {expected} parameter{plural}, as {example}");
+    Err(Error::option(key, call.name, expected, format!("one of {came}")))
 }
 
 /// Takes the head, if it is a closure, out of the options of a model, which then name it as a specification does.
-pub fn take_head(options: &mut Map, call: &Call) -> Option<Code> {
-    let closure = options.get("head")?.clone().try_cast::<FnPtr>()?;
+///
+/// Errors: a closure of another number of parameters.
+pub fn take_head(options: &mut Map, call: &Call) -> Result<Option<Code>> {
+    let Some(closure) = options.get("head").and_then(|head| head.clone().try_cast::<FnPtr>()) else { return Ok(None) };
+    let code = known(closure, "head", call)?;
     options.insert("head".into(), SCRIPT.name.into());
-    Some(known(closure, "head", call))
+    Ok(Some(code))
 }
 
 /// Takes the adapter out of the options of a model. Errors: anything but a closure.
@@ -101,14 +122,14 @@ pub fn adapter_of(value: Dynamic, call: &Call) -> Result<Code> {
     let closure = closure.ok_or_else(|| {
         Error::option("adapter", call.name, "a closure, as |block, x, p| { x.prompts = ...; x }", came)
     })?;
-    Ok(known(closure, "adapter", call))
+    known(closure, "adapter", call)
 }
 
 /// The same of all parts, with the hashes of their code as the specification has them.
 ///
 /// Errors: an adapter that is no closure.
 pub fn take(options: &mut Map, call: &Call) -> Result<()> {
-    if let Some(code) = take_head(options, call) {
+    if let Some(code) = take_head(options, call)? {
         options.insert("head_code".into(), code.hash.into());
     }
     if let Some(code) = take_adapter(options, call)? {

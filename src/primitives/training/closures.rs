@@ -100,11 +100,13 @@ impl Closures {
     /// Takes the closures out of the options. The fingerprint of its code takes the place of one that decides the result, so that it counts
     /// in the run's id.
     fn take(map: &mut Map, call: &Call) -> Result<Closures> {
-        let loss = |closure: &FnPtr| {
+        let loss_of = |key: &'static str, numbers: &'static [usize], closure: &FnPtr| {
+            let example = "|logits, targets| (logits - targets).pow(2).mean()";
+            part::expect_parameters(closure, call, key, numbers, example)?;
             let script = hooks::script(closure, call);
             Ok(Dynamic::from(LossValue { spec: LossSpec::Script(script) }))
         };
-        let distillation = hooks::take(map, "distillation", loss)?;
+        let distillation = hooks::take(map, "distillation", |closure| loss_of("distillation", &[2, 3], closure))?;
         let sees_features = |closure: &FnPtr| fingerprint::parameters(closure, call.native, call.host)[..] == [3];
         let (features, distillation) = match distillation {
             Some(closure) if sees_features(&closure) => (Some(closure), None),
@@ -113,7 +115,7 @@ impl Closures {
         Ok(Closures {
             on_epoch: hooks::take_hook(map, "on_epoch", Hook::None, call)?,
             on_batch: hooks::take_hook(map, "on_batch", Hook::Watches, call)?,
-            loss: hooks::take(map, "loss", loss)?,
+            loss: hooks::take(map, "loss", |closure| loss_of("loss", &[2], closure))?,
             distillation,
             features,
             schedule: hooks::take(map, "schedule", |closure| hooks::schedule(closure, call))?,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::losses::Script;
+use crate::primitives::models::part::expect_parameters;
 use crate::primitives::values::model::ModelValue;
 use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Number};
@@ -87,27 +88,14 @@ pub fn schedule(closure: &FnPtr, call: &Call) -> Result<Dynamic> {
 
 /// An augmentation.
 pub fn augment(closure: &FnPtr, call: &Call) -> Result<Dynamic> {
-    expect_parameters(closure, call, "augment", 2, "|picture, random| picture.hflip()")?;
+    expect_parameters(closure, call, "augment", &[2], "|picture, random| picture.hflip()")?;
     Ok(options::from_json(&json!({ "script": script(closure, call).code })))
 }
 
 /// A sampler.
 pub fn sampler(closure: &FnPtr, call: &Call) -> Result<Dynamic> {
-    expect_parameters(closure, call, "sampler", 1, "|epoch| [0, 2, 5]")?;
+    expect_parameters(closure, call, "sampler", &[1], "|epoch| [0, 2, 5]")?;
     Ok(options::from_json(&json!(Sampler::Script(script(closure, call)))))
-}
-
-fn expect_parameters(closure: &FnPtr, call: &Call, key: &str, n: usize, example: &str) -> Result<()> {
-    let found = fingerprint::parameters(closure, call.native, call.host);
-    match found.is_empty() || found.contains(&n) {
-        true => Ok(()),
-        false => {
-            let arguments = if n == 1 { "one parameter" } else { "two parameters" };
-            let expected = format!("a closure of {arguments}, as {example}");
-            let came = found.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
-            Err(Error::option(key, call.name, expected, format!("one of {came}")))
-        }
-    }
 }
 
 /// Options that become data once all others are known.
@@ -124,7 +112,7 @@ impl Later {
     pub fn take(map: &mut Map, call: &Call) -> Result<Later> {
         let freeze = map.get("freeze").and_then(|value| value.clone().try_cast::<FnPtr>());
         if let Some(closure) = &freeze {
-            expect_parameters(closure, call, "freeze", 1, "|epoch| if epoch < 10 { 4 } else { 2 }")?;
+            expect_parameters(closure, call, "freeze", &[1], "|epoch| if epoch < 10 { 4 } else { 2 }")?;
             map.remove("freeze");
         }
         let start = map.remove("start").filter(|value| !value.is_unit());

@@ -406,10 +406,10 @@ impl Walker<'_> {
             Some(_) => {}
             None => {
                 self.unknown(name, pos);
-                if let Some(finding) = self.findings.last_mut()
-                    && finding.help.is_none()
-                {
-                    finding.help = Some(format!("a new variable is made with let: let {name} = ..."));
+                if let Some(finding) = self.findings.last_mut() {
+                    let made = format!("a new variable is made with let: let {name} = ...");
+                    let near = finding.help.take().filter(|help| help.starts_with("did you mean"));
+                    finding.help = Some(near.map_or(made.clone(), |near| format!("{made}; or {near}")));
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::text::Text;
 use crate::script::tokens::{self, Piece};
 use crate::script::{copies, habits, spans, vocabulary};
 
-/// The kinds of traps: the prompt warns of each once.
+/// The kinds of traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trap {
     Division,
