@@ -151,7 +151,7 @@ fn source(prompt: &Prompt, word: &str) {
     let held = variable_docs::held_function(prompt.session, word);
     let word = match &held {
         Some(Held::Closure(text)) => return pager::print(&highlight(text)),
-        Some(Held::Function(function)) => function,
+        Some(Held::Function(function)) => function.as_str(),
         None => word,
     };
     let embedded = || STDLIB.iter().find(|(name, _)| *name == word).map(|(_, text)| text.to_string());

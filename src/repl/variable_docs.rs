@@ -42,7 +42,11 @@ pub fn closure_source(session: &Session, value: &Dynamic) -> Option<String> {
 pub fn held_function(session: &Session, name: &str) -> Option<Held> {
     let value = variable(session, name)?;
     let function = value.read_lock::<FnPtr>()?.fn_name().to_string();
-    Some(closure_source(session, &value).map_or(Held::Function(function), Held::Closure))
+    match closure_source(session, &value) {
+        Some(source) => Some(Held::Closure(source)),
+        // Of a closure whose text is not known the name says nothing.
+        None => (!function.starts_with("anon$")).then_some(Held::Function(function)),
+    }
 }
 
 /// What a variable holds that can be called.

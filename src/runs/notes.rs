@@ -31,7 +31,7 @@ use crate::json as reading;
 /// The folder of notes, in the root.
 pub(super) const NOTES: &str = ".notes";
 /// Bytes that are kept of the text that asked for a run.
-pub const LONGEST_TEXT: usize = 64 << 10;
+const LONGEST_TEXT: usize = 64 << 10;
 
 /// A name and tags under which a run was asked for after it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

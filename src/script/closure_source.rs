@@ -39,7 +39,8 @@ pub fn closures(text: &str) -> Vec<Written> {
         let (mut at, mut depth, mut last) = (close + 1, 0, close);
         let is_block = of(at) == "{";
         while at < pieces.len() {
-            let sign = if pieces[at].1 == Piece::Sign { of(at) } else { "" };
+            let is_character = of(at - 1) == "'" && of(at + 1) == "'";
+            let sign = if pieces[at].1 == Piece::Sign && !is_character { of(at) } else { "" };
             match sign {
                 "(" | "[" | "{" => depth += 1,
                 ")" | "]" | "}" | "," | ";" if depth == 0 => break,
@@ -64,7 +65,7 @@ pub fn closures(text: &str) -> Vec<Written> {
 fn is_before_a_value(piece: Piece, text: &str) -> bool {
     const KEYWORDS: [&str; 9] = ["return", "throw", "in", "if", "else", "while", "until", "switch", "break"];
     match piece {
-        Piece::Sign => !matches!(text, ")" | "]" | "}"),
+        Piece::Sign => !matches!(text, ")" | "]" | "}" | "'"),
         Piece::Word => KEYWORDS.contains(&text),
         _ => false,
     }
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(texts("f(#{a: |x| g(x, 1), b: 2}, || 3)"), ["|x| g(x, 1)", "|| 3"]);
         assert_eq!(texts("|a| |b, c| a + b"), ["|a| |b, c| a + b", "|b, c| a + b"]);
         assert_eq!(texts("x.map(|v| if v > 0 { v } else { -v })"), ["|v| if v > 0 { v } else { -v }"]);
+        assert_eq!(texts("let f = |c| c == ')' || c == '|'; 1"), ["|c| c == ')' || c == '|'"]);
         assert!(texts("a || b && (c | d) || \"|x|\" // |x| x").is_empty());
     }
 

@@ -87,6 +87,8 @@ fn the_settings_in_which_runs_differ_are_a_table() {
     }
     assert!(!rows.contains("epochs"), "{rows}");
     assert_eq!(text(&mut s, "a.diff(a).len()"), "0");
+    assert_eq!(text(&mut s, "a.diff(b.id).len() == a.diff(b).len()"), "true");
+    assert!(s.eval("a.diff(\"train-nothing\")", "test").unwrap_err().message.contains("unknown run"));
 }
 
 #[test]
@@ -147,4 +149,33 @@ fn word_vectors_count_by_their_content() {
     assert_eq!(first, id(&mut s));
     write(2.0, 0.0);
     assert_ne!(first, id(&mut s));
+}
+
+#[test]
+fn a_run_is_found_by_a_name_that_it_alone_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut s = session(folder.path());
+    let _ = eval(&mut s, SMALL);
+    let _ = eval(
+        &mut s,
+        "let a = train_teacher(data, some, o + #{name: \"brier\"}); \
+         for seed in [5, 6] { train_teacher(data, some, o + #{seed: seed, name: \"twice\"}); }",
+    );
+    assert_eq!(text(&mut s, "run(\"brier\").id == a.id"), "true");
+    let several = s.eval("run(\"twice\")", "test").unwrap_err();
+    assert!(several.message.contains("2 runs have the name \"twice\": train-"), "{several}");
+    // A part of a name is none.
+    assert!(s.eval("run(\"brie\")", "test").unwrap_err().message.contains("unknown run"));
+}
+
+#[test]
+fn the_inputs_before_a_line_of_the_prompt_are_part_of_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut s = session(folder.path());
+    let _ = eval(&mut s, SMALL);
+    *s.host.earlier.borrow_mut() = "let brier = |y, t| (y - t) ** 2;\n".into();
+    let _ = s.eval("let a = train_teacher(data, some, o);", "line 2").unwrap();
+    let whole = "let brier = |y, t| (y - t) ** 2;\nlet a = train_teacher(data, some, o);";
+    assert_eq!(text(&mut s, "a.run.script"), whole);
+    assert_eq!(text(&mut s, "a.run.script_name"), "line 2");
 }
