@@ -17,7 +17,7 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
     walk(closure, call, host, &mut |part| {
         match part {
             Part::Code(body) => hasher.update(without_places(body).as_bytes()),
-            Part::Value(text) => hasher.update(text.as_bytes()),
+            Part::Cases(text) | Part::Value(text) => hasher.update(text.as_bytes()),
         };
     });
     hasher.finalize().to_hex()[..16].to_string()
@@ -27,7 +27,7 @@ pub fn of_closure(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Str
 pub fn has_literal(closure: &FnPtr, call: &NativeCallContext, host: &Host, literal: &str) -> bool {
     let (quoted, mut found) = (format!("\"{literal}\""), false);
     walk(closure, call, host, &mut |part| {
-        let (Part::Code(text) | Part::Value(text)) = part;
+        let (Part::Code(text) | Part::Cases(text) | Part::Value(text)) = part;
         found |= text.contains(&quoted);
     });
     found
@@ -52,6 +52,8 @@ pub fn parameters(closure: &FnPtr, call: &NativeCallContext, host: &Host) -> Vec
 enum Part<'a> {
     /// The syntax tree of a function.
     Code(&'a str),
+    /// The text of a function that has cases, without blanks and comments.
+    Cases(&'a str),
     /// A captured value.
     Value(&'a str),
 }
@@ -83,6 +85,12 @@ fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn 
                 }
                 let body = &bodies[*full];
                 visit(Part::Code(body));
+                // Of the cases of a switch the tree keeps hashes of the process alone.
+                if body.contains("Switch(")
+                    && let Some(written) = host.sources.written(bare(full))
+                {
+                    visit(Part::Cases(&written));
+                }
                 waiting.extend(quoted(body).filter(|word| by_name.contains_key(word)).map(str::to_string));
             }
         }
@@ -158,6 +166,11 @@ fn without_places(tree: &str) -> String {
         }
         let mut rest = part;
         while let Some(c) = rest.chars().next() {
+            // Of a switch: hashes of the process, in an order of the process.
+            if let Some(after) = rest.strip_prefix("cases: {") {
+                rest = after.find('}').map_or("", |at| &after[at..]);
+                continue;
+            }
             if let Some(after) = rest.strip_prefix("hash: ") {
                 rest = after.find("name").map_or("", |at| &after[at..]);
                 continue;
@@ -256,6 +269,16 @@ mod tests {
         assert_eq!(count("let x = 2; let y = 3; count(|a, b| a + x + y)"), "[2]");
         assert_eq!(count("fn f(a) { a } fn f(a, b) { a } count(Fn(\"f\"))"), "[1, 2]");
         assert_eq!(count("count(Fn(\"sqrt\"))"), "[]");
+    }
+
+    #[test]
+    fn cases_of_a_switch_count() {
+        let switch = |first: &str| of(&format!("name_of(|a| switch a {{ {first} => 1, 2 => 3, _ => 0 }})"));
+        assert_eq!(switch("7"), switch("  7 /* seven */"));
+        assert_ne!(switch("7"), switch("8"));
+        let called = |first: &str| of(&format!("fn f(a) {{ switch a {{ {first} => 1, _ => 0 }} }} name_of(|a| f(a))"));
+        assert_eq!(called("\"x\""), called("\"x\""));
+        assert_ne!(called("\"x\""), called("\"y\""));
     }
 
     #[test]

@@ -76,6 +76,16 @@ impl Sources {
         self.1.borrow().get(function).and_then(|closure| closure.source.clone())
     }
 
+    /// The tokens of a closure or a function as it is written, without comments.
+    pub fn written(&self, function: &str) -> Option<String> {
+        let source = self.closure_source(function).or_else(|| {
+            let text = self.text(&self.defining(function)?)?;
+            let range = closure_source::function(&text, function)?;
+            text.get(range).map(str::to_string)
+        })?;
+        Some(spans::pieces(&source).into_iter().map(|(range, _)| &source[range]).collect::<Vec<_>>().join(" "))
+    }
+
     pub fn text(&self, name: &str) -> Option<String> {
         self.0.borrow().iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
     }
