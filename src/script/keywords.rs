@@ -127,7 +127,7 @@ pub const KEYWORDS: &[Keyword] = &[
         &["raise"],
         "throw \"what is wrong\";",
         "Ends the text with an error, unless a try around it catches it. The value may be of any kind.",
-        ("try { throw #{code: 3}; } catch (error) { error.code }", "3"),
+        ("let code = 0; try { throw #{code: 3}; } catch (error) { code = error.code; } code", "3"),
     ),
     k(
         "this",

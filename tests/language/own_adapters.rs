@@ -52,7 +52,7 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
          let planned = plan(|| distill(data, merge(ts), tuned.call(#{adapter: deep, lora: lora})));
          cam(student, data.test);",
     );
-    assert!(ok(&mut s, "planned.to_string()").to_string().contains("train-"));
+    assert!(ok(&mut s, "planned.to_string()").to_string().contains("1 in the run store"));
     truth(&mut s, "student.save(path); load_model(path).forward(x).to_array() == student.forward(x).to_array()");
     truth(&mut s, "load_model(path, #{adapter: deep}).labels == student.labels");
     let refusal = |s: &mut Session, code: &str| {

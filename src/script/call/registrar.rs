@@ -12,6 +12,7 @@ use super::{Answer, Call, Form, MethodForm, Parameter, ParameterType};
 use crate::error::{Error, Result};
 use crate::script::errors::{Fallible, raise};
 use crate::script::host::Host;
+use crate::script::subscripts::{ALL, REST};
 
 /// Registers the forms of one word.
 pub struct WordRegistrar<'a> {
@@ -97,7 +98,7 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         set: fn(&T, &Dynamic, &Dynamic) -> Result<T>,
     ) -> &mut Self {
         let part = move |value: &T, at: Dynamic| -> Fallible<R> {
-            if at.is_string() {
+            if is_name(&at) {
                 return Err(no_name::<T>());
             }
             get(value, &at).map_err(raise)
@@ -106,7 +107,7 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         let func = move |_: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
             let [receiver, at, part] = arguments else { return Err(no_context()) };
             let (at, part) = (at.take().flatten(), part.take().flatten());
-            if at.is_string() {
+            if is_name(&at) {
                 return Err(no_name::<T>());
             }
             let mut receiver = receiver.write_lock::<T>().ok_or_else(no_context)?;
@@ -172,6 +173,11 @@ fn overloads(parameters: &[ParameterType]) -> std::ops::RangeInclusive<usize> {
 
 fn no_context() -> Box<rhai::EvalAltResult> {
     raise(Error::internal("a function was called without its context"))
+}
+
+/// Whether a position is a name: a string that stands for no part.
+fn is_name(at: &Dynamic) -> bool {
+    at.as_immutable_string_ref().is_ok_and(|name| ![ALL, REST].contains(&name.as_str()))
 }
 
 /// A name in the place of a position. Rhai asks for `value["name"]` where a value has no such property, or none that can be set, and
