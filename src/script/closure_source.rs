@@ -61,23 +61,6 @@ pub fn closures(text: &str) -> Vec<Written> {
     written.collect()
 }
 
-/// The function of that name in a text, from `fn` to the end of its body; the last of several.
-pub fn function(text: &str, name: &str) -> Option<Range<usize>> {
-    let pieces = pieces(text);
-    let of = |i: usize| pieces.get(i).map_or("", |(range, _): &(Range<usize>, Piece)| &text[range.clone()]);
-    let begin = (0..pieces.len()).rev().find(|&i| of(i) == "fn" && of(i + 1) == name)?;
-    let mut depth = 0;
-    for at in begin..pieces.len() {
-        match of(at) {
-            "{" => depth += 1,
-            "}" if depth == 1 => return Some(pieces[begin].0.start..pieces[at].0.end),
-            "}" => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
 /// Whether a value is expected behind a piece, not an operator.
 fn is_before_a_value(piece: Piece, text: &str) -> bool {
     const KEYWORDS: [&str; 9] = ["return", "throw", "in", "if", "else", "while", "until", "switch", "break"];

@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use rhai::{Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{
+    Dynamic, Engine, EvalAltResult, FnNamespace, ImmutableString, Locked, Module, ModuleResolver, NativeCallContext,
+    Position, Scope, Shared,
+};
 
 use super::errors::Raised;
 use super::parsing;
@@ -24,6 +27,27 @@ pub const STDLIB: &[(&str, &str)] = &[
 /// The names of the embedded libraries.
 pub fn embedded_names() -> impl Iterator<Item = &'static str> {
     STDLIB.iter().map(|(name, _)| *name)
+}
+
+/// The constants at the top of a text, which its functions read as `global::NAME`.
+pub type Constants = Shared<Locked<BTreeMap<ImmutableString, Dynamic>>>;
+
+/// A library that was loaded.
+#[derive(Clone)]
+pub struct Library {
+    pub module: Shared<Module>,
+    /// All its functions, the private ones too.
+    pub functions: Shared<Module>,
+    /// None where it has none.
+    pub constants: Option<Constants>,
+}
+
+/// The word that ends each library while it is loaded: Rhai shows a library's constants to its own functions alone.
+const LAST: &str = "constants_of_the_library";
+
+thread_local! {
+    /// The constants of the library whose last word was reached.
+    static CONSTANTS: RefCell<Option<Constants>> = const { RefCell::new(None) };
 }
 
 /// Finds libraries, compiles each once, and keeps its text for error messages.
@@ -165,15 +189,35 @@ impl ModuleResolver for Libraries {
         let mut ast = parsing::parse(engine, &Scope::new(), &text).map_err(in_module)?;
         ast.set_source(&name);
         self.sources.add_closures(&name, &ast);
-        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
+        let functions = ast.shared_lib().clone();
+        let _ = ast.combine(parsing::parse(engine, &Scope::new(), &format!("{LAST}()")).map_err(in_module)?);
+        let mut module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
+        let constants = CONSTANTS.take();
+        show_closures(&mut module, &functions);
         let module: Shared<Module> = module.into();
+        self.sources.add_library(Library { module: module.clone(), functions, constants });
         self.loaded.borrow_mut().insert(name, (text, module.clone()));
         Ok(module)
     }
 }
 
+/// Lets a library's closures be called by all who are given them: their names are their own.
+fn show_closures(module: &mut Module, functions: &Module) {
+    let closures = functions.iter_script_fn_info().filter(|(_, _, name, ..)| name.starts_with("anon$"));
+    for (.., definition) in closures {
+        // A module tells the hash of a function when it gets one.
+        let hash = Module::new().set_script_fn(definition.clone());
+        #[allow(deprecated)] // The other way is for functions of Rust alone.
+        let _ = module.update_fn_namespace(hash, FnNamespace::Global);
+    }
+    let _ = module.build_index();
+}
+
 /// Puts the resolver into an engine.
 pub fn install(engine: &mut Engine, sources: Sources) {
+    engine.register_fn(LAST, |call: NativeCallContext| {
+        CONSTANTS.set(call.global_runtime_state().constants.clone());
+    });
     // Not in a collection of resolvers, which panics where a resolver's error is one of cpsd.
     engine.set_module_resolver(Libraries::new(sources));
 }

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn more_declarations_than_the_parser_can_take_are_an_error_at_once() {
-        let engine = Engine::new();
+        let engine = crate::script::hashing::engine();
         let of = |n: usize| (0..n).map(|i| format!("let a{i} = {i};\n")).collect::<String>();
         assert!(parse(&engine, &Scope::new(), &of(100)).is_ok());
         // This many take the parser minutes.

@@ -13,10 +13,11 @@ use super::closure_source;
 use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
+use super::hashing;
 use super::host::{Asking, Host};
 use super::iteration;
 use super::limits::{self, Bounds};
-use super::modules;
+use super::modules::{self, Library};
 use super::parsing;
 use super::spans::{self, Piece};
 use super::subscripts;
@@ -30,7 +31,11 @@ const OPERATIONS_A_TURN: u64 = 1024;
 
 /// The texts that errors quote from, by the name they are shown under. Cheap to clone; shared.
 #[derive(Clone, Default)]
-pub struct Sources(Rc<RefCell<Vec<(String, String)>>>, Rc<RefCell<BTreeMap<String, Closure>>>);
+pub struct Sources {
+    texts: Rc<RefCell<Vec<(String, String)>>>,
+    closures: Rc<RefCell<BTreeMap<String, Closure>>>,
+    libraries: Rc<RefCell<Vec<Library>>>,
+}
 
 /// A closure that a text defines.
 struct Closure {
@@ -43,7 +48,7 @@ struct Closure {
 
 impl Sources {
     pub fn add(&self, name: &str, text: &str) {
-        let mut all = self.0.borrow_mut();
+        let mut all = self.texts.borrow_mut();
         all.retain(|(known, _)| known != name);
         all.push((name.to_string(), text.to_string()));
     }
@@ -58,48 +63,48 @@ impl Sources {
             let source = source(f, &text, written.get_or_init(|| closure_source::closures(&text)));
             (f.name.to_string(), Closure { text: name.to_string(), parameters, source })
         });
-        self.1.borrow_mut().extend(closures);
+        self.closures.borrow_mut().extend(closures);
     }
 
     /// The parameters of a closure.
     pub fn parameters(&self, function: &str) -> Option<explain::Parameters> {
-        self.1.borrow().get(function).map(|closure| closure.parameters.clone())
+        self.closures.borrow().get(function).map(|closure| closure.parameters.clone())
     }
 
     /// The name of the text that a closure is written in.
     pub fn closure(&self, function: &str) -> Option<String> {
-        self.1.borrow().get(function).map(|closure| closure.text.clone())
+        self.closures.borrow().get(function).map(|closure| closure.text.clone())
     }
 
     /// A closure as it is written.
     pub fn closure_source(&self, function: &str) -> Option<String> {
-        self.1.borrow().get(function).and_then(|closure| closure.source.clone())
-    }
-
-    /// The tokens of a closure or a function as it is written, without comments.
-    pub fn written(&self, function: &str) -> Option<String> {
-        let source = self.closure_source(function).or_else(|| {
-            let text = self.text(&self.defining(function)?)?;
-            let range = closure_source::function(&text, function)?;
-            text.get(range).map(str::to_string)
-        })?;
-        Some(spans::pieces(&source).into_iter().map(|(range, _)| &source[range]).collect::<Vec<_>>().join(" "))
+        self.closures.borrow().get(function).and_then(|closure| closure.source.clone())
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
-        self.0.borrow().iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+        self.texts.borrow().iter().find(|(known, _)| known == name).map(|(_, text)| text.clone())
+    }
+
+    /// Keeps all functions and constants of a library: its module shows those that are not private.
+    pub fn add_library(&self, library: Library) {
+        self.libraries.borrow_mut().push(library);
+    }
+
+    /// The libraries that were loaded, also in versions that were edited since.
+    pub fn libraries(&self) -> Vec<Library> {
+        self.libraries.borrow().clone()
     }
 
     /// All names and texts, newest first.
     pub fn all(&self) -> Vec<(String, String)> {
-        self.0.borrow().iter().rev().cloned().collect()
+        self.texts.borrow().iter().rev().cloned().collect()
     }
 
     /// The newest text that defines the function `name`.
     pub fn defining(&self, name: &str) -> Option<String> {
         let definition = format!("fn {name}(");
         let defines = |text: &str| text.contains(&definition);
-        self.0.borrow().iter().rev().find(|(_, text)| defines(text)).map(|(name, _)| name.clone())
+        self.texts.borrow().iter().rev().find(|(_, text)| defines(text)).map(|(name, _)| name.clone())
     }
 }
 
@@ -143,6 +148,7 @@ impl Default for Session {
 
 /// An engine with the language in it: one per session and one per background call.
 pub fn engine(host: &Rc<Host>) -> Engine {
+    hashing::fix();
     let mut engine = Engine::new();
     // Full optimisation would call words with constant arguments while compiling.
     engine.set_optimization_level(OptimizationLevel::Simple);

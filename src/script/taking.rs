@@ -148,9 +148,9 @@ mod tests {
 
     #[test]
     fn they_do_what_rhais_own_do() {
-        let mut ours = Engine::new();
+        let mut ours = crate::script::hashing::engine();
         install(&mut ours, LIMITS);
-        let rhais = Engine::new();
+        let rhais = crate::script::hashing::engine();
         let mut calls: Vec<String> =
             ["pop()", "shift()", "drain(|x| x > 1)", "drain(|x, i| i > 0)", "retain(|x| x > 1)"]
                 .iter()

@@ -4,6 +4,7 @@
 
 mod background;
 mod claims;
+mod closures;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;

@@ -68,7 +68,7 @@ mod tests {
         let value = serde_json::json!({"name": "asl", "clip": 0.05, "sides": [1, null], "none": {}});
         let said = literal(&value);
         assert_eq!(said, "#{name: \"asl\", clip: 0.05, sides: [1, ()], none: #{}}");
-        let read = rhai::Engine::new().eval::<Dynamic>(&said).unwrap();
+        let read = crate::script::hashing::engine().eval::<Dynamic>(&said).unwrap();
         assert_eq!(to_json(&read).unwrap(), value);
     }
 }
