@@ -6,8 +6,9 @@ use std::rc::Rc;
 use rhai::{Dynamic, FnPtr, Module, NativeCallContext, ScriptFuncDef, Shared};
 
 use super::code::{self, Read};
+use super::constants::Constants;
 use super::host::Host;
-use super::modules::{self, Constants, Library};
+use super::modules::{self, Library};
 use super::vocabulary;
 
 /// A hash of a closure's code, of the functions of the script and of imported libraries that it may call, of the constants that these

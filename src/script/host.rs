@@ -10,6 +10,7 @@ use rhai::{Module, Shared};
 
 use super::background::BackgroundCalls;
 use super::carried::Callers;
+use super::constants::Constants;
 use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
 use crate::activity::{self, Activity};
@@ -27,6 +28,8 @@ pub struct Host {
     pub arguments: RefCell<BTreeMap<String, String>>,
     /// Libraries that earlier texts of the session imported, by the names they gave them.
     pub imports: RefCell<BTreeMap<String, Shared<Module>>>,
+    /// The constants of earlier texts of the session.
+    pub constants: Constants,
     /// The names of the texts of those libraries.
     pub libraries: RefCell<BTreeMap<String, String>>,
     /// The texts that errors quote from.

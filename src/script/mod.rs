@@ -37,6 +37,7 @@ pub mod carried;
 pub mod check;
 pub mod closure_source;
 mod code;
+pub mod constants;
 mod copies;
 pub mod docs;
 pub mod errors;

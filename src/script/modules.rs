@@ -4,11 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use rhai::{
-    Dynamic, Engine, EvalAltResult, FnNamespace, ImmutableString, Locked, Module, ModuleResolver, NativeCallContext,
-    Position, Scope, Shared,
-};
+use rhai::{Dynamic, Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::constants::{self, Constants};
 use super::errors::Raised;
 use super::parsing;
 use super::session::Sources;
@@ -29,9 +27,6 @@ pub fn embedded_names() -> impl Iterator<Item = &'static str> {
     STDLIB.iter().map(|(name, _)| *name)
 }
 
-/// The constants at the top of a text, which its functions read as `global::NAME`.
-pub type Constants = Shared<Locked<BTreeMap<ImmutableString, Dynamic>>>;
-
 /// A library that was loaded.
 #[derive(Clone)]
 pub struct Library {
@@ -40,14 +35,6 @@ pub struct Library {
     pub functions: Shared<Module>,
     /// None where it has none.
     pub constants: Option<Constants>,
-}
-
-/// The word that ends each library while it is loaded: Rhai shows a library's constants to its own functions alone.
-const LAST: &str = "constants_of_the_library";
-
-thread_local! {
-    /// The constants of the library whose last word was reached.
-    static CONSTANTS: RefCell<Option<Constants>> = const { RefCell::new(None) };
 }
 
 /// Finds libraries, compiles each once, and keeps its text for error messages.
@@ -190,9 +177,9 @@ impl ModuleResolver for Libraries {
         ast.set_source(&name);
         self.sources.add_closures(&name, &ast);
         let functions = ast.shared_lib().clone();
-        let _ = ast.combine(parsing::parse(engine, &Scope::new(), &format!("{LAST}()")).map_err(in_module)?);
+        let _ = ast.combine(constants::last());
         let mut module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
-        let constants = CONSTANTS.take();
+        let constants = constants::of_library();
         show_closures(&mut module, &functions);
         let module: Shared<Module> = module.into();
         self.sources.add_library(Library { module: module.clone(), functions, constants });
@@ -215,9 +202,6 @@ fn show_closures(module: &mut Module, functions: &Module) {
 
 /// Puts the resolver into an engine.
 pub fn install(engine: &mut Engine, sources: Sources) {
-    engine.register_fn(LAST, |call: NativeCallContext| {
-        CONSTANTS.set(call.global_runtime_state().constants.clone());
-    });
     // Not in a collection of resolvers, which panics where a resolver's error is one of cpsd.
     engine.set_module_resolver(Libraries::new(sources));
 }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLevel, Scope, ScriptFuncDef, Stmt, Token};
 
 use super::closure_source;
+use super::constants;
 use super::copies;
 use super::errors::{Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
@@ -195,6 +196,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.on_print(console::print);
     engine.on_debug(|text, _, pos| console::log(&format!("{pos} {text}")));
     modules::install(&mut engine, host.sources.clone());
+    constants::install(&mut engine, host.constants.clone());
     vocabulary::register(&mut engine, host);
     for (name, module) in host.imports.borrow().iter() {
         engine.register_static_module(name.as_str(), module.clone());
@@ -261,7 +263,9 @@ impl Session {
         ast.set_source(name);
         self.sources.add_closures(name, &ast);
         let whole = self.functions.merge(&ast);
-        let value = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole)?;
+        let outcome = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &constants::earlier().merge(&whole));
+        constants::keep(&self.scope, &self.host.constants);
+        let value = outcome?;
         self.keep_imports(&ast, name)?;
         self.functions = whole.clone_functions_only();
         Ok(value)
@@ -330,6 +334,7 @@ impl Session {
         self.scope.clear();
         self.functions = AST::empty();
         self.host.imports.borrow_mut().clear();
+        self.host.constants.borrow_mut().clear();
         self.host.libraries.borrow_mut().clear();
         self.engine = engine(&self.host);
     }
@@ -357,10 +362,15 @@ mod tests {
         assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(4));
         let _ = eval(&mut s, "fn double(a) { a * 3 }").unwrap();
         assert_eq!(eval(&mut s, "double(x)").unwrap().as_int(), Ok(6));
+        let _ = eval(&mut s, "const K = 4;").unwrap();
+        let _ = eval(&mut s, "fn times(a) { a * global::K }").unwrap();
+        assert_eq!(eval(&mut s, "times(x)").unwrap().as_int(), Ok(8));
+        let _ = eval(&mut s, "const K = 5;").unwrap();
+        assert_eq!(eval(&mut s, "times(x)").unwrap().as_int(), Ok(10));
         let _ = eval(&mut s, r#"import "method" as m;"#).unwrap();
         assert!(eval(&mut s, "m::defaults()").unwrap().is_map());
         s.reset();
-        for gone in ["x", "double(1)", "m::defaults()"] {
+        for gone in ["x", "double(1)", "m::defaults()", "fn k() { global::K } k()"] {
             assert!(eval(&mut s, gone).is_err(), "{gone}");
         }
     }

@@ -31,7 +31,8 @@ fn another_process_finds_the_runs_of_closures_again() {
     };
     library("0.1");
     let before = "import \"rates\" as rates; const SAID = \"a \\\" b 12:30\"; fn said() { global::SAID }";
-    let schedule = "|step, total| { let x = 0.0; x += rates::rate(step, total); if said() == \"\\\"\" { x *= 2.0; } x }";
+    let schedule =
+        "|step, total| { let x = 0.0; x += rates::rate(step, total); if said() == \"\\\"\" { x *= 2.0; } x }";
     let first = id(folder, before, schedule);
     assert_eq!(id(folder, &format!("// moved\n\n{before}"), schedule), first);
     assert_eq!(id(folder, before, schedule), first);
