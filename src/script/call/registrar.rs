@@ -118,7 +118,8 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         let func = RhaiFunc::Method { func: Shared::new(func), has_context: true, is_pure: false, is_volatile: true };
         let any = ParameterType::of::<Dynamic>();
         let types = [ParameterType::receiver::<T>(), any, any];
-        add(self.module, self.engine, FuncRegistration::new_index_setter(), &types, "()", func);
+        // What Rhai calls for an assignment; its own constructor sets a flag that a function like this must not have.
+        add(self.module, self.engine, FuncRegistration::new("index$set$"), &types, "()", func);
         self
     }
 
