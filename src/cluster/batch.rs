@@ -264,6 +264,29 @@ impl Batch {
         }
     }
 
+    /// Marks that a task which the queue holds is released. Returns which release of it this is, from 1; None after `most`. Errors: Io.
+    pub fn mark_release(&self, task: usize, most: u32) -> Result<Option<u32>> {
+        for number in 1..=most {
+            let path = self.release(task, number);
+            match own::create_new(&path) {
+                Ok(_) => return Ok(Some(number)),
+                Err(error) if error.kind() == IoKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io(&path, error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a mark away again: the queue did not answer.
+    pub fn unmark_release(&self, task: usize, number: u32) {
+        // At worst one release is missing.
+        let _ = own::remove_file(&self.release(task, number));
+    }
+
+    fn release(&self, task: usize, number: u32) -> PathBuf {
+        self.folder.join(format!("{task}.release-{number}"))
+    }
+
     /// The last lines of a task's log, without empty ones; none of a log that is not there.
     pub fn last_lines(&self, task: usize, most: usize) -> Vec<String> {
         let text = tail(&self.log(task)).unwrap_or_default();

@@ -217,6 +217,17 @@ impl Cluster {
         }
     }
 
+    /// Lets tasks begin that the queue holds. One that is not held is no error. Errors: the queue's refusal for any of them; an engine that
+    /// does not say what it holds; a queue that does not answer.
+    pub fn release(&self, tasks: &[TaskId]) -> Result<()> {
+        match self.engine(Use::Ask)? {
+            Engine::Slurm => Slurm(&self.options).release(tasks),
+            Engine::Commands(templates) => {
+                Err(Error::argument(format!("{} has no command that releases what is held", templates.name)))
+            }
+        }
+    }
+
     /// Whether the queue has no such job any more, asked in another way than by [`states`](Self::states), whose answer may be empty while a
     /// queue's daemon begins anew. Engines without another way say yes.
     ///

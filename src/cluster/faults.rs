@@ -156,24 +156,22 @@ fn cut(line: &str) -> String {
 /// What a queue waits for, from its own word, in words that fit behind "waiting for".
 pub(super) fn reason(word: &str) -> String {
     let text = match word {
-        "Resources" | "Nodes_required_for_job_are_DOWN,_DRAINED_or_reserved_for_jobs_in_higher_priority_partitions" => {
-            "resources"
-        }
+        "Resources" => "resources",
         "Priority" => "jobs of higher priority",
         "Dependency" => "an earlier stage",
         "BeginTime" => "its time to begin, after it was put back",
         "JobArrayTaskLimit" => "its own tasks: parallel is the limit",
-        word if word.starts_with("ReqNodeNotAvail") => "nodes that are down, drained or reserved now",
+        word if word.starts_with("ReqNodeNotAvail") || no_node(word).is_some() => {
+            "nodes that are down, drained or reserved now"
+        }
         "ReservedForMaintenance" | "NodeDown" => "nodes that are not available now",
         "PartitionDown" | "PartitionInactive" => "its partition, which takes no jobs now",
         word if hopeless(word).is_some() => return format!("what may never come ({word})"),
-        "JobHeldUser" | "JobHeldAdmin" => "a release: the job is held",
+        word if held(word) == Some(Held::Unstarted) => "a release: the queue could not start it and holds it",
+        word if held(word).is_some() => "a release: the job is held",
         "Reservation" => "its reservation",
         "Licenses" => "licences",
         "Cleaning" => "the end of its last start",
-        word if word.contains("launch_failed") || word.contains("launch failed") => {
-            "a release: the queue could not start it and holds it"
-        }
         word if word.starts_with("QOSGrp") || word.starts_with("AssocGrp") => {
             return format!("a limit of the account for all its jobs together ({word})");
         }
@@ -200,6 +198,45 @@ pub(super) fn hopeless(word: &str) -> Option<&'static str> {
         word if word.starts_with("QOSMin") => Some("it asks for less than its qos wants"),
         _ => None,
     }
+}
+
+/// Why no node can take a task that waits for this now, where others of its kind cannot begin either.
+pub(super) fn no_node(word: &str) -> Option<&'static str> {
+    let text = spaced(word);
+    if text.starts_with("Nodes required for job are DOWN, DRAINED or reserved") {
+        Some("the nodes that it could run on are down, drained or kept for jobs of higher priority")
+    } else if text.starts_with("ReqNodeNotAvail") && text.contains("UnavailableNodes") {
+        Some("the nodes that it could run on are down, drained or reserved")
+    } else {
+        None
+    }
+}
+
+/// Why a queue holds a task until somebody releases it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Held {
+    /// It could not be started.
+    Unstarted,
+    /// Its user, an administrator or a rule of the site wants it so.
+    OnPurpose,
+}
+
+/// Whether a task that waits for this is held.
+pub(super) fn held(word: &str) -> Option<Held> {
+    match spaced(word).as_str() {
+        "JobHoldMaxRequeue" => Some(Held::Unstarted),
+        // What failed is before it: "launch failed", "launch failure limit exceeded", "user env retrieval failed".
+        text if text.ends_with(" requeued held") => Some(Held::Unstarted),
+        "JobHeldUser" | "JobHeldAdmin" => Some(Held::OnPurpose),
+        // By `scontrol requeuehold`, or an exit code that the site holds: "held state", "special exit state".
+        text if text.starts_with("job requeued in ") => Some(Held::OnPurpose),
+        _ => None,
+    }
+}
+
+/// A word of squeue, which has spaces where scontrol and some sites' squeue have underscores.
+fn spaced(word: &str) -> String {
+    word.replace('_', " ")
 }
 
 #[cfg(test)]
@@ -296,6 +333,46 @@ mod tests {
         }
         for word in ["Resources", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit", "ReqNodeNotAvail", "JobHeldUser"] {
             assert!(hopeless(word).is_none(), "{word}");
+        }
+    }
+
+    /// From squeue of Slurm 22.05, and from its source up to 25.11.
+    #[test]
+    fn a_failed_start_is_told_from_a_persons_will() {
+        for word in [
+            "launch failed requeued held",
+            "launch_failed_requeued_held",
+            "launch failure limit exceeded requeued held",
+            "user env retrieval failed requeued held",
+            "JobHoldMaxRequeue",
+        ] {
+            assert_eq!(held(word), Some(Held::Unstarted), "{word}");
+            assert_eq!(reason(word), "a release: the queue could not start it and holds it");
+        }
+        for word in [
+            "JobHeldUser",
+            "JobHeldAdmin",
+            "job requeued in held state",
+            "job requeued in special exit state",
+            "job_requeued_in_held_state",
+        ] {
+            assert_eq!(held(word), Some(Held::OnPurpose), "{word}");
+            assert_eq!(reason(word), "a release: the job is held");
+        }
+        for word in ["Resources", "BeginTime", "Priority", "JobLaunchFailure", "", "held"] {
+            assert_eq!(held(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn nodes_that_are_away_are_told_from_those_that_are_busy() {
+        let all = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions";
+        for word in [all, &all.replace(' ', "_"), "ReqNodeNotAvail, UnavailableNodes:n[1-3]"] {
+            assert!(no_node(word).is_some(), "{word}");
+            assert_eq!(reason(word), "nodes that are down, drained or reserved now");
+        }
+        for word in ["Resources", "ReqNodeNotAvail, May be reserved for other job", "Priority"] {
+            assert!(no_node(word).is_none(), "{word}");
         }
     }
 }

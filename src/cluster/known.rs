@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::batch::{Batch, task_of};
 use super::code::Use;
 use super::engine::{ALL_OTHERS, Cluster, Engine, JobId, TaskId, TaskState, TaskStatus};
+use super::faults::{Held, held};
 use super::waiting::Queue;
 use crate::error::Result;
 use crate::runs::RunStore;
@@ -95,9 +96,17 @@ impl Known {
         (0..self.batches.get(batch).map_or(0, |batch| batch.record.tasks.len())).map(move |task| (batch, task))
     }
 
-    /// Whether any of a batch's tasks is waiting or running.
-    pub fn batch_is_live(&self, batch: usize) -> bool {
-        self.places(batch).any(|place| self.is_live(place))
+    /// Why the queue holds a task, and its word for it.
+    pub fn held(&self, place: Place) -> Option<(Held, &str)> {
+        let (_, status) = self.states.get(&place).filter(|(_, status)| status.state == TaskState::Queued)?;
+        let word = status.reason.as_deref()?;
+        held(word).map(|held| (held, word))
+    }
+
+    /// Whether any of a batch's tasks is waiting or running, and not just held because it could not be started.
+    pub fn batch_goes_on(&self, batch: usize) -> bool {
+        let is_unstarted = |place| self.held(place).is_some_and(|(held, _)| held == Held::Unstarted);
+        self.places(batch).any(|place| self.is_live(place) && !is_unstarted(place))
     }
 
     /// The runs of a task.
@@ -121,19 +130,29 @@ impl Known {
         ended.map(|(_, (id, _))| id.to_string()).collect()
     }
 
-    /// Removes the folders of batches of which nothing is in the queue and all runs are in the store.
-    pub fn tidy(&self, store: &RunStore) {
-        let ended: Vec<&Batch> = (0..self.batches.len())
-            .filter(|&batch| !self.batch_is_live(batch))
-            .map(|batch| &self.batches[batch])
-            .filter(|batch| !batch.record.jobs.is_empty())
+    /// Removes the folders of batches of which nothing is in the queue and all runs are in the store. Tasks that could not be started and
+    /// are held, whose runs are there all the same, have nothing left to do: they are taken out of the queue.
+    pub fn tidy(&self, store: &RunStore, queue: &dyn Queue) {
+        let ended: Vec<usize> = (0..self.batches.len())
+            .filter(|&batch| !self.batch_goes_on(batch) && !self.batches[batch].record.jobs.is_empty())
             .collect();
-        let wanted: HashSet<&str> = ended.iter().flat_map(|batch| batch.runs()).collect();
+        let wanted: HashSet<&str> = ended.iter().flat_map(|&batch| self.batches[batch].runs()).collect();
         if wanted.is_empty() {
             return;
         }
         let there: HashSet<String> = store.find_all(|id| wanted.contains(id)).into_iter().map(|run| run.id).collect();
-        ended.iter().filter(|batch| batch.runs().all(|run| there.contains(run))).for_each(|batch| batch.remove());
+        for number in ended {
+            let batch = &self.batches[number];
+            if !batch.runs().all(|run| there.contains(run)) {
+                continue;
+            }
+            let held = self.places(number).filter(|place| self.is_live(*place));
+            let held: BTreeSet<&JobId> = held.filter_map(|place| Some(&self.states.get(&place)?.0.job)).collect();
+            // Without an answer both stay, for the next call.
+            if held.is_empty() || queue.cancel(&held.into_iter().cloned().collect::<Vec<_>>()).is_ok() {
+                batch.remove();
+            }
+        }
     }
 }
 
@@ -154,7 +173,7 @@ pub(super) fn tidy(store: &RunStore, queue: &dyn Queue, cluster: &Cluster, is_wa
     batches.retain(|batch| batch.runs().all(|run| there.contains(run)));
     let mut known = Known { batches, ..Known::default() };
     if !known.batches.is_empty() && known.ask(queue).is_ok() {
-        known.tidy(store);
+        known.tidy(store, queue);
     }
 }
 

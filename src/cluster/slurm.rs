@@ -24,7 +24,7 @@ const EXIT_FORMAT: &str = "ArrayJobID,ArrayTaskID,exit_code";
 /// Options of sbatch that refuse a value, an empty one too.
 const WITHOUT_VALUE: [&str; 8] =
     ["contiguous", "hold", "overcommit", "oversubscribe", "reboot", "spread-job", "use-min-nodes", "ignore-pbs"];
-/// The question before a requeue, which a task may ask shortly before its end, gives up after so long.
+/// The question before a requeue, which a task may ask shortly before its end, and before a release gives up after so long.
 const OFFSET_LIMIT: Duration = Duration::from_secs(10);
 /// So many jobs are named in one call, as arguments may be so long.
 const JOBS_PER_CALL: usize = 1000;
@@ -208,17 +208,30 @@ impl Slurm<'_> {
     /// all indices in it, so they cannot be mistaken.
     pub fn requeue(&self, task: &TaskId) -> Result<()> {
         // An answer that does not come leaves the index as it is, which is right for the first array, and names no task of another.
-        let offset = match lines_of(std::slice::from_ref(&task.job), &["-o", FORMAT], OFFSET_LIMIT) {
-            Ok(text) => text.lines().find_map(line).map_or(0, |line| line.offset),
+        let offsets = match offsets_of(std::slice::from_ref(&task.job)) {
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
-            Err(_) => 0,
+            answer => answer.unwrap_or_default(),
         };
-        let index = task.index.checked_sub(offset).unwrap_or(task.index);
         let program = changing("scontrol");
-        let answer = program.run(&["requeue", &format!("{}_{index}", task.job.0)])?;
+        let answer = program.run(&["requeue", &in_queue(task, &offsets)])?;
         // It is where it should be.
         let is_there = words(&answer.errors).contains("Job is pending execution");
         if answer.success || is_there { Ok(()) } else { Err(program.failed(&answer)) }
+    }
+
+    /// The indices are those of the tasks' files.
+    pub fn release(&self, tasks: &[TaskId]) -> Result<()> {
+        for tasks in tasks.chunks(JOBS_PER_CALL) {
+            let jobs: BTreeSet<JobId> = tasks.iter().map(|task| task.job.clone()).collect();
+            let offsets = offsets_of(&jobs.into_iter().collect::<Vec<_>>())?;
+            let names: Vec<String> = tasks.iter().map(|task| in_queue(task, &offsets)).collect();
+            let program = changing("scontrol");
+            let answer = program.run(&["release", &names.join(",")])?;
+            if !answer.success {
+                return Err(program.failed(&answer));
+            }
+        }
+        Ok(())
     }
 
     /// By scontrol, and where jobs are accounted by sacct. A job whose tasks have all ended is forgotten too, as far as sacct knows them.
@@ -299,6 +312,18 @@ fn lines_of(jobs: &[JobId], format: &[&str], limit: Duration) -> Result<String> 
         answer if words(&answer.errors).contains("Invalid job id specified") => Ok(String::new()),
         answer => Err(program.no_answer(&answer)),
     }
+}
+
+/// What the scripts of these jobs add to the indices of their arrays.
+fn offsets_of(jobs: &[JobId]) -> Result<BTreeMap<JobId, usize>> {
+    let text = lines_of(jobs, &["-o", FORMAT], OFFSET_LIMIT)?;
+    Ok(text.lines().filter_map(line).map(|line| (line.job, line.offset)).collect())
+}
+
+/// A task as Slurm's programs take it: `4711_3`.
+fn in_queue(task: &TaskId, offsets: &BTreeMap<JobId, usize>) -> String {
+    let offset = offsets.get(&task.job).copied().unwrap_or(0);
+    format!("{}_{}", task.job.0, task.index.checked_sub(offset).unwrap_or(task.index))
 }
 
 /// A task as squeue shows it.

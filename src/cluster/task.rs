@@ -40,6 +40,9 @@ const CORES: [&str; 5] = ["SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE", "NCPUS", 
 /// behind another queue's commands.
 const JOBS: [&str; 6] = ["CPSD_JOB", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "OAR_JOB_ID", "SLURM_JOB_ID"];
 
+/// Processes of a task that are ended together are so within this time, on a busy node too.
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// Between two attempts to be put back by a queue that does not answer.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -98,10 +101,15 @@ pub struct TaskProcess {
 
 impl TaskProcess {
     /// Begins the task of the job file `<index>.json`, beside which is the batch's `batch.json`: takes the cores that the queue gave,
-    /// removes the end of an earlier start, and says who and where it is.
+    /// removes the end of an earlier start, and says who and where it is. A stop that was asked for before is left to the work: only a task
+    /// that has begun can put itself back.
     ///
     /// Errors: a file of another name; Io; Data for a `batch.json` that is none.
     pub fn begin(job: &Path) -> Result<TaskProcess> {
+        Activity::background("begin".into(), None).enter(|| TaskProcess::begin_unstopped(job))
+    }
+
+    fn begin_unstopped(job: &Path) -> Result<TaskProcess> {
         let variable = environment::text;
         let index = job.file_stem().and_then(|stem| stem.to_str()?.parse::<usize>().ok());
         let Some(index) = index.filter(|_| job.extension().is_some_and(|ending| ending == "json")) else {
@@ -224,8 +232,9 @@ impl TaskProcess {
         let said = format!("put back into the queue as {id}, restart {} of {}", self.restarts + 1, options.requeues);
         match put {
             Ok(()) => Ok(said),
-            // The command was ended along with this process, by the very thing that it asked for.
-            Err(error) if signals::ends() > ends => Ok(format!("{said}, as it seems ({error})")),
+            // The command was ended along with this process, by the very thing that it asked for. Which of the two is ended first is a
+            // matter of chance.
+            Err(error) if is_ended_too(ends) => Ok(format!("{said}, as it seems ({error})")),
             Err(error) => {
                 let message =
                     format!("the time limit is near, and {id} could not be put back into the queue: {}", error.message);
@@ -243,6 +252,15 @@ impl TaskProcess {
             console::warn(&format!("how it ended is not written: {error}"));
         }
     }
+}
+
+/// Whether this process is asked to end too, more often than it was before, within a moment.
+fn is_ended_too(before: u64) -> bool {
+    let until = Instant::now() + MOMENT;
+    while signals::ends() == before && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signals::ends() > before
 }
 
 fn too_often(restarts: u32, time: Option<&str>) -> Error {
@@ -302,6 +320,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cluster::batch::{Batch, Task};
+    use crate::cluster::{Cluster, ClusterOptions};
+    use crate::runs::RunStore;
 
     fn of<'a>(set: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + Copy + 'a {
         |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
@@ -343,6 +364,19 @@ mod tests {
         );
         assert!(said(0).ends_with("requeues: 0 lets no task go back into the queue") && said(1).contains("once"));
         assert!(too_often(5, None).help.unwrap().contains("a longer time, or more requeues"));
+    }
+
+    /// By a warning during the lines of setup.
+    #[test]
+    fn a_task_that_was_asked_to_stop_begins() {
+        let root = tempfile::tempdir().unwrap();
+        let task = Task { runs: vec!["train-000000000001".into()], name: "teacher 1/1".into(), job: json!({}) };
+        let cluster = Cluster::slurm(ClusterOptions::default());
+        let batch = Batch::make(&RunStore::new(root.path()), &cluster, vec![(0, task)], &[], vec![]).unwrap();
+        let stopped = Activity::background("test".into(), None);
+        stopped.stop();
+        let process = stopped.enter(|| TaskProcess::begin(&batch.folder.join("0.json"))).unwrap();
+        assert_eq!((process.name.as_str(), process.restarts), ("teacher 1/1", 0));
     }
 
     #[test]

@@ -38,11 +38,14 @@ pub struct Layout {
     /// Whether the run store is seen by each node, and by each process of a user, through a mount of its own, with its own locks and with
     /// caches of five seconds, as on a network's file system.
     pub mounts: bool,
+    /// Whether the first start of a task fails, as where a node is not well: Slurm drains the node and holds the task.
+    pub fails_once: bool,
 }
 
 impl Default for Layout {
     fn default() -> Layout {
-        Layout { nodes: 3, cpus: 1, gpus: 0, max_array: 1001, user_signal: false, mounts: false }
+        let (user_signal, mounts, fails_once) = (false, false, false);
+        Layout { nodes: 3, cpus: 1, gpus: 0, max_array: 1001, user_signal, mounts, fails_once }
     }
 }
 
@@ -196,6 +199,13 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
 ",
             port = ports[0],
         );
+        if layout.fails_once {
+            let (prolog, once) = (self.at("etc/prolog"), self.at("etc/once"));
+            std::fs::write(&once, "").unwrap();
+            std::fs::write(&prolog, format!("#!/bin/sh\n! rm {} 2>/dev/null\n", once.display())).unwrap();
+            permit(&prolog, 0o755);
+            writeln!(text, "Prolog={}", prolog.display()).unwrap();
+        }
         let gpus = layout.gpus;
         let gres = if gpus > 0 { format!(" Gres=gpu:{gpus}") } else { String::new() };
         if gpus > 0 {
@@ -265,8 +275,16 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 Preempt
         *self.controller.borrow_mut() = Some(self.daemon("slurmctld", &["-D"]));
     }
 
-    /// As when its machine loses power.
+    /// As when its machine loses power. It has saved what it knows by then, which it does within seconds; without that it starts running
+    /// tasks again, or has forgotten them.
     pub fn kill_controller(&self) {
+        let saved = || self.at("state/job_state").metadata().and_then(|state| state.modified()).ok();
+        let before = saved();
+        // A change that it saves.
+        self.jobs()
+            .iter()
+            .for_each(|job| drop(self.ask("scontrol", &["update", &format!("jobid={job}"), "comment=saved"])));
+        wait_for("a state that is saved", || saved() > before);
         self.controller.borrow_mut().take().into_iter().for_each(end);
     }
 

@@ -78,6 +78,36 @@ fn a_controller_that_is_away_for_a_while_is_waited_for() {
     assert_eq!(cluster.jobs().len(), 1);
 }
 
+/// As after a controller that has come back and starts what runs: the node refuses, is drained, and the task is held.
+#[test]
+fn a_task_that_could_not_be_started_is_released_and_made_on_another_node() {
+    let Some(cluster) = Cluster::with(Layout { fails_once: true, ..Layout::default() }) else { return };
+    let script = Script::new("", "train_teachers(data, random_partition(some, 2), q + #{epochs: 1});");
+    let said = script.is_done(&cluster);
+    assert_eq!(said.matches("launch failed requeued held").count(), 1, "{said}");
+    assert!(said.contains("could not be started") && said.contains("; released, 1 of 5 times"), "{said}");
+    script.check(&cluster);
+    assert_eq!(cluster.jobs().len(), 1);
+    assert!(cluster.ask("sinfo", &["-h", "-o", "%T"]).contains("drained"), "{}", cluster.ask("sinfo", &[]));
+}
+
+#[test]
+fn what_a_held_task_and_one_without_nodes_wait_for_is_said() {
+    let Some(cluster) = Cluster::with(Layout { nodes: 1, ..Layout::default() }) else { return };
+    cluster.ask("scontrol", &["update", "nodename=n1", "state=drain", "reason=broken"]);
+    let code = "train_teacher(data, some, q + #{epochs: 1});";
+    let mut parent = Script::new("sbatch: #{hold: ()}", code).queued(&cluster);
+    parent.says("is held by the job's user (JobHeldUser)");
+    let release = format!("scontrol release {}", cluster.jobs()[0]);
+    parent.says(&release);
+    cluster.ask("scontrol", &["release", &cluster.jobs()[0]]);
+    parent.says("the nodes that it could run on are down, drained");
+    cluster.ask("scontrol", &["update", "nodename=n1", "state=resume"]);
+    let said = parent.ends_with(0);
+    assert_eq!((said.matches(&release).count(), said.matches("could run on").count()), (1, 1), "{said}");
+    Script::new("", code).check(&cluster);
+}
+
 #[test]
 fn a_worker_that_was_killed_is_told_of() {
     let Some(cluster) = Cluster::start() else { return };

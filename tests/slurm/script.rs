@@ -92,14 +92,19 @@ impl<'a> Script<'a> {
         }
         let mut left = unfinished(&on.at(self.runs));
         if left.iter().all(|name| name.starts_with("batches/cpsd-")) && !left.is_empty() {
-            // A task may end later than its run is there; the next call tidies up.
-            let live = ["PENDING", "RUNNING", "COMPLETING"];
-            wait_for("the end of the tasks", || live.iter().all(|state| on.tasks_in(state).is_empty()));
-            match on.at("work/cpsd.toml").exists() {
-                true => self.queued_by(on, "torque").ends_with(0),
-                false => self.is_done(on),
-            };
-            left = unfinished(&on.at(self.runs));
+            // A task may end later than its run is there, and a controller that was killed may start or hold one that is done; the next
+            // call tidies up.
+            wait_for("the end of the tasks", || {
+                let live = ["RUNNING", "COMPLETING"];
+                if live.iter().all(|state| on.tasks_in(state).is_empty()) {
+                    match on.at("work/cpsd.toml").exists() {
+                        true => self.queued_by(on, "torque").ends_with(0),
+                        false => self.is_done(on),
+                    };
+                    left = unfinished(&on.at(self.runs));
+                }
+                left.is_empty()
+            });
         }
         assert!(left.is_empty(), "{left:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::command::is_away;
 use super::super::engine::{TaskId, TaskState, TaskStatus};
-use super::super::faults::{Ended, hopeless};
+use super::super::faults::Ended;
 use super::super::known::Place;
 use super::super::submission::FIRST_PAUSE;
 use super::super::task::{PUT_BACK, STOPPED};
@@ -201,28 +201,12 @@ impl Waiting<'_> {
         }
     }
 
-    fn about(&self, place: Place) -> Ended<'_> {
+    pub(super) fn about(&self, place: Place) -> Ended<'_> {
         Ended {
             queue: self.patient.queue.name(),
             batch: &self.known.batches[place.0],
             task: place.1,
             id: self.known.states.get(&place).map(|(id, _)| id),
-        }
-    }
-
-    /// Says once of each reason by which tasks may never begin that it is so.
-    pub(super) fn say_hopeless(&mut self) {
-        let places: BTreeSet<Place> = self.open().filter_map(|run| self.makers.get(run).copied()).collect();
-        for place in places {
-            let Some((_, status)) = self.known.states.get(&place) else { continue };
-            let word = status.reason.as_deref().filter(|_| status.state == TaskState::Queued).unwrap_or_default();
-            let Some(why) = hopeless(word) else { continue };
-            if self.hopeless.insert(word.to_string()) {
-                console::log(&format!(
-                    "{}: {why} ({word}); this request may never begin; cluster.stop() takes it out of the queue",
-                    self.about(place).called()
-                ));
-            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! The store is listed often, the queue is asked seldom. A run is there when the store has it, whatever the queue says; a task has
 //! failed when its worker or the queue says so, and never because the queue did not answer.
 
+mod holding;
 mod judging;
 mod queue;
 mod words;
@@ -130,8 +131,10 @@ struct Waiting<'a> {
     epochs: Epochs,
     /// Failures of earlier stages that were said.
     said: HashSet<Place>,
-    /// Reasons by which tasks may never begin, as far as they were said.
-    hopeless: HashSet<String>,
+    /// When a task that the queue holds was released.
+    released: HashMap<Place, Duration>,
+    /// Reasons for which tasks wait until somebody does something, as far as they were said.
+    obstacles: HashSet<String>,
 }
 
 impl<'a> Waiting<'a> {
@@ -163,7 +166,8 @@ impl<'a> Waiting<'a> {
             changed: clock.now(),
             epochs: Epochs::of(tasks),
             said: HashSet::new(),
-            hopeless: HashSet::new(),
+            released: HashMap::new(),
+            obstacles: HashSet::new(),
         }
     }
 
@@ -229,7 +233,7 @@ impl<'a> Waiting<'a> {
         self.heard = Some(self.now());
         self.adopt();
         self.failed_meanwhile();
-        self.known.tidy(self.store);
+        self.known.tidy(self.store, queue);
         let earlier: HashSet<String> = match work.stages.len() > 1 {
             false => HashSet::new(),
             true => {
@@ -306,9 +310,10 @@ impl<'a> Waiting<'a> {
                 let answer = self.known.ask(self.patient.queue);
                 if self.patient.heard(answer)?.is_some() {
                     self.heard = Some(self.now());
+                    let lines = [self.free_held()?, self.about_obstacles()].concat();
+                    lines.iter().for_each(|line| console::log(line));
                 }
                 self.say_earlier_failures();
-                self.say_hopeless();
                 pause = (2 * pause).min(LAST_PAUSE);
                 next_ask = self.now() + pause;
             }
@@ -347,11 +352,11 @@ impl<'a> Waiting<'a> {
                 return;
             }
             let ours: BTreeSet<usize> = self.makers.values().map(|place| place.0).collect();
-            if !ours.into_iter().any(|batch| self.known.batch_is_live(batch)) {
+            if !ours.into_iter().any(|batch| self.known.batch_goes_on(batch)) {
                 break;
             }
         }
-        self.known.tidy(self.store);
+        self.known.tidy(self.store, queue);
     }
 
     fn outcomes(&self) -> Vec<Result<()>> {

@@ -15,6 +15,7 @@ pub(in crate::cluster) trait Queue {
     fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<TaskId, TaskStatus>>;
     fn cancel(&self, jobs: &[JobId]) -> Result<()>;
     fn requeue(&self, task: &TaskId) -> Result<()>;
+    fn release(&self, tasks: &[TaskId]) -> Result<()>;
     fn has_forgotten(&self, job: &JobId) -> Result<bool>;
 }
 
@@ -36,6 +37,9 @@ impl Queue for Cluster {
     }
     fn requeue(&self, task: &TaskId) -> Result<()> {
         Cluster::requeue(self, task)
+    }
+    fn release(&self, tasks: &[TaskId]) -> Result<()> {
+        Cluster::release(self, tasks)
     }
     fn has_forgotten(&self, job: &JobId) -> Result<bool> {
         Cluster::has_forgotten(self, job)

@@ -25,6 +25,9 @@ struct Played<'a> {
     names: RefCell<BTreeMap<JobId, String>>,
     submissions: RefCell<Vec<Submission>>,
     requeued: RefCell<Vec<TaskId>>,
+    /// Tasks that were released, and when.
+    released: RefCell<Vec<(u64, TaskId)>>,
+    releases: Cell<Releases>,
     cancelled: RefCell<Vec<JobId>>,
     asked: Cell<usize>,
     away: Cell<bool>,
@@ -50,6 +53,19 @@ enum Submits {
     /// Ctrl-C comes in the middle, and nothing is put in.
     Stopped,
 }
+
+#[derive(Clone, Copy, PartialEq)]
+enum Releases {
+    Well,
+    /// What is released cannot be started again.
+    InVain,
+    /// The next one has no answer.
+    WithoutAnswer,
+    Refuses,
+}
+
+/// As squeue says it of a task that could not be started.
+const UNSTARTED: &str = "launch failed requeued held";
 
 fn refused() -> Error {
     Error::argument("Slurm refuses, by squeue: unrecognized option")
@@ -141,6 +157,25 @@ impl Queue for Played<'_> {
         self.set(&task.job.0, task.index, TaskState::Queued, "PENDING", None);
         Ok(())
     }
+
+    fn release(&self, tasks: &[TaskId]) -> Result<()> {
+        match self.releases.get() {
+            Releases::WithoutAnswer => {
+                self.releases.set(Releases::Well);
+                return Err(silent());
+            }
+            Releases::Refuses => return Err(Error::argument("Slurm refuses, by scontrol: Access/permission denied")),
+            Releases::Well | Releases::InVain => {}
+        }
+        for task in tasks {
+            self.released.borrow_mut().push((self.now().as_secs(), task.clone()));
+            match self.releases.get() {
+                Releases::InVain => self.holds(&task.job.0, task.index, UNSTARTED),
+                _ => self.set(&task.job.0, task.index, TaskState::Queued, "PENDING", None),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Clock for Played<'_> {
@@ -176,6 +211,8 @@ impl<'a> Played<'a> {
             names: RefCell::default(),
             submissions: RefCell::default(),
             requeued: RefCell::default(),
+            released: RefCell::default(),
+            releases: Cell::new(Releases::Well),
             cancelled: RefCell::default(),
             asked: Cell::default(),
             away: Cell::default(),
@@ -195,6 +232,13 @@ impl<'a> Played<'a> {
     fn set(&self, job: &str, index: usize, state: TaskState, word: &str, exit: Option<i32>) {
         let id = TaskId { job: JobId(job.into()), index };
         self.states.borrow_mut().insert(id, status(state, word, exit));
+    }
+
+    /// The queue holds a task, for this reason.
+    fn holds(&self, job: &str, index: usize, reason: &str) {
+        let id = TaskId { job: JobId(job.into()), index };
+        let held = status(TaskState::Queued, "PENDING", None);
+        self.states.borrow_mut().insert(id, TaskStatus { reason: Some(reason.into()), node: None, ..held });
     }
 
     fn completes(&self, job: &str, index: usize) {
@@ -630,6 +674,169 @@ fn a_task_that_was_stopped_from_outside_is_put_back_once() {
     let error = failure(played.run(&work(1)));
     let why = format!("was stopped from outside and cannot be put back: {}", silent().message);
     assert!(error.message.contains(&why), "{error}");
+}
+
+#[test]
+fn tasks_that_could_not_be_started_are_released() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| (0..2).for_each(|task| p.holds("4711", task, UNSTARTED)));
+    played.at(200, |p| {
+        (1..=2).for_each(|n| p.makes(n));
+        (0..2).for_each(|task| p.completes("4711", task));
+    });
+    assert!(played.run(&work(2)).unwrap().iter().all(Result::is_ok));
+    let released: Vec<(u64, String)> = played.released.borrow().iter().map(|(at, id)| (*at, id.to_string())).collect();
+    assert_eq!(released, [(6, "4711_0".into()), (6, "4711_1".into())]);
+    assert_eq!((played.submissions.borrow().len(), played.batches()), (1, 0));
+    // So are those whose end a later stage waits for.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.holds("4711", 0, UNSTARTED));
+    played.at(5, |p| p.holds("4712", 1, "Dependency"));
+    played.at(200, |p| p.makes(1));
+    played.at(200, |p| p.completes("4712", 1));
+    assert!(played.run(&staged(1)).unwrap()[0].is_ok());
+    assert_eq!(played.released.borrow().iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>(), ["4711_0"]);
+}
+
+#[test]
+fn a_task_is_released_so_often_as_requeues_allows_and_waited_for_then() {
+    for (requeues, releases, expected) in [
+        (3, Releases::InVain, 3),
+        (0, Releases::InVain, 0),
+        // A release without an answer is none.
+        (1, Releases::WithoutAnswer, 1),
+        (3, Releases::Refuses, 0),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let played = Played::new(&root);
+        played.releases.set(releases);
+        played.at(5, |p| p.holds("4711", 0, UNSTARTED));
+        played.at(5000, |p| p.makes(1));
+        played.at(5000, |p| p.completes("4711", 0));
+        let options = ClusterOptions { requeues, ..ClusterOptions::default() };
+        assert!(played.run_with(&work(1), options).unwrap()[0].is_ok());
+        let at: Vec<u64> = played.released.borrow().iter().map(|(at, _)| *at).collect();
+        assert_eq!(at.len(), expected, "{at:?}");
+        // What is in the way may pass.
+        assert!(at.windows(2).all(|pair| pair[1] >= pair[0] + 60), "{at:?}");
+    }
+    // Another call does not begin anew.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.releases.set(Releases::InVain);
+    played.at(5, |p| p.holds("4711", 0, UNSTARTED));
+    let options = || ClusterOptions { requeues: 2, ..ClusterOptions::default() };
+    for _ in 0..2 {
+        played.at(1000, |_| crate::activity::current().stop());
+        assert_eq!(played.run_with(&work(1), options()).unwrap_err().kind, ErrorKind::Interrupted);
+    }
+    assert_eq!(played.released.borrow().len(), 2);
+}
+
+#[test]
+fn a_task_that_a_person_holds_stays_held() {
+    for word in ["JobHeldUser", "JobHeldAdmin", "job requeued in held state"] {
+        let root = tempfile::tempdir().unwrap();
+        let played = Played::new(&root);
+        played.at(5, |p| p.holds("4711", 0, word));
+        played.at(5000, |p| p.makes(1));
+        played.at(5000, |p| p.completes("4711", 0));
+        assert!(played.run(&work(1)).unwrap()[0].is_ok());
+        assert!(played.released.borrow().is_empty() && played.now().as_secs() >= 5000, "{word}");
+    }
+}
+
+#[test]
+fn a_held_task_whose_run_is_there_is_taken_out_of_the_queue() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    // The process that the queue knows nothing of has gone on.
+    played.at(5, |p| p.makes(1));
+    played.at(5, |p| p.holds("4711", 0, UNSTARTED));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+    assert_eq!((played.cancelled.borrow().len(), played.batches(), played.released.borrow().len()), (1, 0, 0));
+    // Also by a later call, where the queue did not say so in time; not while it does not answer.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.makes(1));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+    played.holds("4711", 0, UNSTARTED);
+    for (away, batches) in [(true, 1), (false, 0)] {
+        played.away.set(away);
+        assert!(played.run(&work(1)).unwrap()[0].is_ok());
+        assert_eq!((played.cancelled.borrow().len(), played.batches()), (1 - batches, batches));
+    }
+    // What a person holds stays, and so does what others of its batch still need.
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.makes(1));
+    played.at(5, |p| p.holds("4711", 0, "JobHeldUser"));
+    assert!(played.run(&work(1)).unwrap()[0].is_ok());
+    assert_eq!((played.cancelled.borrow().len(), played.batches()), (0, 1));
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    played.at(5, |p| p.makes(1));
+    played.at(5, |p| p.holds("4711", 0, UNSTARTED));
+    played.at(5, |p| p.set("4711", 1, TaskState::Running, "RUNNING", None));
+    played.at(500, |p| assert!(p.cancelled.borrow().is_empty() && p.released.borrow().is_empty()));
+    played.at(500, |p| p.makes(2));
+    played.at(500, |p| p.completes("4711", 1));
+    assert!(played.run(&work(2)).unwrap().iter().all(Result::is_ok));
+    assert_eq!((played.cancelled.borrow().len(), played.batches()), (1, 0));
+}
+
+#[test]
+fn it_is_said_once_what_tasks_wait_for() {
+    let root = tempfile::tempdir().unwrap();
+    let played = Played::new(&root);
+    let options = ClusterOptions { requeues: 1, ..ClusterOptions::default() };
+    let (work, cluster) = (work(5), Cluster::slurm(options));
+    let mut waiting = Waiting::new(&played.store, &played, &played, &cluster, &work.stages[0]);
+    waiting.begin(&work).unwrap();
+    let mut said = |seconds: u64| {
+        played.now.set(Duration::from_secs(seconds));
+        waiting.known.ask(&played).unwrap();
+        [waiting.free_held().unwrap(), waiting.about_obstacles()].concat()
+    };
+    assert!(said(0).is_empty());
+    played.releases.set(Releases::InVain);
+    (0..2).for_each(|task| played.holds("4711", task, UNSTARTED));
+    played.holds("4711", 2, "JobHeldAdmin");
+    let nodes = "ReqNodeNotAvail, UnavailableNodes:n[1-2]";
+    played.holds("4711", 3, nodes);
+    assert_eq!(
+        said(10),
+        [
+            "teacher 1 (Slurm task 4711_0) and 1 more could not be started, and Slurm holds them (launch failed requeued held); \
+             released, 1 of 1 times",
+            "teacher 3 (Slurm task 4711_2) is held by an administrator (JobHeldAdmin); it waits until somebody releases the job: \
+             scontrol release 4711",
+            "teacher 4 (Slurm task 4711_3): the nodes that it could run on are down, drained or reserved (ReqNodeNotAvail, \
+             UnavailableNodes:n[1-2]); it begins when they are back; sinfo -R says why they are not; cluster.stop() takes it out of \
+             the queue",
+        ]
+    );
+    // Names of nodes change.
+    played.holds("4711", 3, "ReqNodeNotAvail, UnavailableNodes:n1");
+    assert!(said(20).is_empty());
+    assert_eq!(
+        said(100),
+        [
+            "teacher 1 (Slurm task 4711_0) and 1 more could not be started, and Slurm holds them (launch failed requeued held); \
+             requeues (1) allows no further release; they wait until somebody releases the job: scontrol release 4711"
+        ]
+    );
+    played.holds("4711", 4, "JobHeldUser");
+    assert_eq!(
+        said(200),
+        [
+            "teacher 5 (Slurm task 4711_4) is held by the job's user (JobHeldUser); it waits until somebody releases the job: \
+             scontrol release 4711"
+        ]
+    );
+    assert!(said(300).is_empty());
 }
 
 #[test]
