@@ -146,7 +146,21 @@ fn add(bodies: &mut Bodies, library: &str, module: &Module) {
 /// and for a value of a kind without an identity.
 fn identity(value: &Dynamic) -> Option<String> {
     let of_kind = vocabulary::kind_of(value).and_then(|kind| (kind.fingerprint)(value));
-    of_kind.or_else(|| options::to_json(value).ok().map(|json| json.to_string()))
+    of_kind.or_else(|| {
+        let json = options::to_json(value).ok()?.to_string();
+        // What is not finite is nothing in JSON.
+        Some(if options::not_finite(value).is_some() { format!("{json} {}", all_shown(value)) } else { json })
+    })
+}
+
+/// The numbers in a value, in their order.
+fn all_shown(value: &Dynamic) -> String {
+    let all = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(" ");
+    match (value.as_array_ref(), value.as_map_ref()) {
+        (Ok(array), _) => all(&mut array.iter().map(all_shown)),
+        (_, Ok(map)) => all(&mut map.values().map(all_shown)),
+        _ => value.as_float().map_or(String::new(), |x| x.to_string()),
+    }
 }
 
 /// The quoted words of a syntax tree's text.
@@ -290,6 +304,10 @@ mod tests {
         let capturing = |value: &str| of(&format!("let w = {value}; name_of(|a, b| (a - b) * w)"));
         assert_eq!(capturing("0.5"), capturing("0.5"));
         assert_ne!(capturing("0.5"), capturing("0.6"));
+        let endless = ["()", "1.0 / 0.0", "-1.0 / 0.0", "0.0 / 0.0"].map(capturing);
+        let inside = ["1.0", "-1.0"].map(|x| capturing(&format!("[1.0, #{{a: {x} / 0.0}}]")));
+        let all: std::collections::BTreeSet<_> = endless.iter().chain(&inside).collect();
+        assert_eq!(all.len(), 6);
         assert_ne!(capturing("tensor([1.0, 2.0])"), capturing("tensor([1.0, 3.0])"));
         // Arrays and maps of what is no JSON: every digit and item, whatever a text for people shows.
         let among = |value: &str| capturing(&format!("[tensor([1.0]), {value}]"));
