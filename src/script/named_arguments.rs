@@ -1,5 +1,6 @@
 //! Calls whose arguments have names, as Python has them, and how such a call is written here.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::explain::parameters;
@@ -97,7 +98,9 @@ fn usages(text: &str, name: &str, method: bool) -> Vec<String> {
             },
         },
     };
-    found.dedup();
+    // Kinds have methods of one name.
+    let mut seen = BTreeSet::new();
+    found.retain(|usage| seen.insert(usage.clone()));
     found
 }
 

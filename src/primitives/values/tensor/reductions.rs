@@ -117,13 +117,13 @@ const SPREADS: &[(&str, Spreading)] = &[
     }),
 ];
 
-/// Whether more elements than the correction are reduced to one.
+/// Whether there are elements, and more than the correction are reduced to one.
 fn is_spread(t: &Tensor, dims: Option<&[i64]>, correction: f64) -> bool {
     let reduced = match dims {
         None | Some([]) => t.numel() as f64,
         Some(dims) => dims.iter().map(|&dim| size_of(t, dim) as f64).product(),
     };
-    reduced > correction
+    t.numel() > 0 && reduced > correction
 }
 
 /// The variance where it is divided by 0, as PyTorch gives it: nan, or infinite of elements that differ. Its own function writes a warning
