@@ -362,7 +362,8 @@ fn full(shape: &[i64], value: f64) -> Result<Tensor> {
 
 /// Zeros that take no memory. They are made on their device, since a move would write them out.
 fn nothing(shape: &[i64], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_zeros([1], (Kind::Float, device))?.f_expand(shape, false)?)
+    // A single number expands to every shape, also to that of none.
+    Ok(Tensor::f_zeros([0i64; 0], (Kind::Float, device))?.f_expand(shape, false)?)
 }
 
 #[cfg(test)]

@@ -162,12 +162,17 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
     }
 }
 
+/// The kinds of the arguments in a signature, behind its `(`. Nothing itself is `()`.
+fn user_types(arguments: &str) -> Vec<String> {
+    let list = arguments.strip_suffix(')').unwrap_or(arguments);
+    split_types(list).iter().map(|t| vocabulary::user_name(t)).collect()
+}
+
 /// Adds the order of a part's parameters to an error where layers stand for a tensor, or a tensor for layers.
 fn with_order(signature: &str, place: &Place, error: Error) -> Error {
     const LAYERS: &str = "Layers";
     let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
-    let types: Vec<String> =
-        split_types(arguments.trim_end_matches(')')).iter().map(|t| vocabulary::user_name(t)).collect();
+    let types = user_types(arguments);
     let name = name.trim();
     let has =
         |kind: &str| vocabulary::find_kind(kind).is_some_and(|kind| kind.members.iter().any(|m| m.name() == name));
@@ -187,8 +192,7 @@ fn with_order(signature: &str, place: &Place, error: Error) -> Error {
 fn unknown_function(signature: &str, place: &Place) -> Error {
     let (name, arguments) = signature.split_once('(').unwrap_or((signature, ""));
     let name = name.trim();
-    let types: Vec<String> =
-        split_types(arguments.trim_end_matches(')')).iter().map(|t| vocabulary::user_name(t)).collect();
+    let types = user_types(arguments);
     let came = format!("({})", types.join(", "));
     if let Some((library, function)) = name.split_once("::") {
         return unknown_in_library(library.trim(), function.trim(), types.len(), place);
@@ -425,7 +429,7 @@ fn overloads(name: &str) -> &'static [Vec<String>] {
 }
 
 /// The parameters of `name(a, b, #{options}) -> Kind`.
-fn parameters(signature: &str) -> Vec<String> {
+pub(super) fn parameters(signature: &str) -> Vec<String> {
     let inside = signature
         .split_once('(')
         .map_or("", |(_, rest)| rest.split(") ->").next().unwrap_or(rest).trim_end_matches(')'));

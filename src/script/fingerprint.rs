@@ -415,7 +415,10 @@ mod tests {
         let capturing = |value: &str| of(&format!("let w = {value}; name_of(|a, b| (a - b) * w)"));
         assert_eq!(capturing("0.5"), capturing("0.5"));
         assert_ne!(capturing("0.5"), capturing("0.6"));
-        assert_ne!(capturing("0.0/0.0"), capturing("()"));
+        let endless = ["()", "1.0 / 0.0", "-1.0 / 0.0", "0.0 / 0.0"].map(capturing);
+        let inside = ["1.0", "-1.0"].map(|x| capturing(&format!("[1.0, #{{a: {x} / 0.0}}]")));
+        let all: std::collections::BTreeSet<_> = endless.iter().chain(&inside).collect();
+        assert_eq!(all.len(), 6);
         assert_ne!(capturing("tensor([1.0, 2.0])"), capturing("tensor([1.0, 3.0])"));
         // Arrays and maps of what is no JSON: every digit and item, whatever a text for people shows.
         let among = |value: &str| capturing(&format!("[tensor([1.0]), {value}]"));

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::named_arguments;
 use super::tokens::{self, Piece};
-use super::vocabulary;
 
 /// Words of other languages.
 pub const WORDS: &[(&str, &str)] = &[
@@ -222,37 +222,6 @@ fn words_before(text: &str, at: usize) -> Option<[&str; 2]> {
     Some([word(2), word(1)])
 }
 
-/// How a function or method that takes no map with `key` is called. None where it takes one, or is not known.
-fn by_position(text: &str, name: &str, method: bool, key: &str) -> Option<String> {
-    let of_kinds = || vocabulary::kinds().iter().flat_map(|kind| kind.members).map(|member| member.usage);
-    let own = super::spans::functions(text);
-    let mut usages: Vec<&str> = match method {
-        true => of_kinds().filter(|usage| usage.split('(').next() == Some(name)).collect(),
-        false => match own.iter().find(|(function, _)| function == name) {
-            Some((_, signature)) => vec![signature.as_str()],
-            None => vocabulary::find(name)?.signatures.to_vec(),
-        },
-    };
-    let parameters = |usage: &str| usage.split_once('(').map_or(String::new(), |(_, rest)| rest.to_string());
-    let has_key = |usage: &str| {
-        parameters(usage).split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|parameter| parameter == key)
-    };
-    let takes_map = |usage: &&str| parameters(usage).contains("#{");
-    if usages.is_empty() || usages.iter().any(|usage| takes_map(usage) && (has_key(usage) || usage.contains("options")))
-    {
-        return None;
-    }
-    usages.retain(|usage| !takes_map(usage) && !parameters(usage).starts_with(')') && usage.contains('('));
-    if usages.iter().any(|usage| has_key(usage)) {
-        usages.retain(|usage| has_key(usage));
-    }
-    usages.sort_unstable();
-    usages.dedup();
-    let dot = if method { "." } else { "" };
-    let shown: Vec<String> = usages.iter().take(3).map(|usage| format!("{dot}{usage}")).collect();
-    (!shown.is_empty()).then(|| format!("arguments have no names here: it is {}", shown.join(" or ")))
-}
-
 /// A habit of another language at the place of a syntax error: its tokens, the sentence and the way to write it.
 pub struct Habit {
     pub span: Range<usize>,
@@ -305,17 +274,11 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
             if !["=", ">"].contains(&word(here + 1))
                 && all.get(here.wrapping_sub(1)).is_some_and(|p| p.1 == Piece::Word) =>
         {
-            let (key, value) = (back(1), word(here + 1));
-            let given = [",", "("].contains(&back(2));
-            let before = opened.filter(|i| here - i > 2).map_or("", |_| "..., ");
-            let name = caller.unwrap_or("f");
-            let method = opened.and_then(|i| i.checked_sub(2)).is_some_and(|i| word(i) == ".");
-            let help = by_position(text, name, method, key)
-                .unwrap_or_else(|| format!("options are a map: {name}({before}#{{{key}: {value}}})"));
-            return given.then(|| Habit {
+            let given = opened.filter(|_| [",", "("].contains(&back(2)));
+            return given.map(|open| Habit {
                 span: range(here - 1, here + 1),
                 message: "arguments are not given by name".into(),
-                help,
+                help: named_arguments::instead(text, &all, open, back(1)),
             });
         }
         // |_| 0

@@ -15,7 +15,7 @@
 //! - `errors`: from the core's errors to Rhai's and from either to a message with its place
 //! - `explain`: the sentence for each of Rhai's errors; `syntax`: for texts that cannot be parsed; `spans`: which part of a
 //!   text is underlined; `snippet`: long lines cut
-//! - `habits`: what people of other languages write, and how it is written here
+//! - `habits`: what people of other languages write, and how it is written here; `named_arguments`: calls of Python
 //! - `tokens`: the tokens of a text, which may be unfinished
 //! - `fingerprint`: the identity of a closure's code
 //! - `modules`: where `import` looks
@@ -55,6 +55,7 @@ pub mod library_docs;
 pub mod library_tests;
 pub mod limits;
 pub mod modules;
+mod named_arguments;
 mod option_docs;
 pub mod option_parts;
 pub mod options;

@@ -81,6 +81,9 @@ pub fn register(engine: &mut Engine, host: &Rc<Host>) {
 /// A type's name with its article: `a Partition`, `an integer`.
 pub fn a_user_name(type_name: &str) -> String {
     let name = user_name(type_name);
+    if name == "nothing" {
+        return "()".into();
+    }
     let article = if name.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) { "an" } else { "a" };
     format!("{article} {name}")
 }

@@ -66,8 +66,10 @@ impl Fault {
 /// The error of a message of libtorch: one sentence, with help where there is a way on.
 pub fn error(message: &str) -> Error {
     match Fault::of(message) {
-        Fault::OutOfMemory => Error::new(ErrorKind::Memory, out_of_memory(message))
-            .with_help("fewer pictures at once, a smaller image_size or a smaller model need less; nvidia-smi shows which other programs use a card"),
+        Fault::OutOfMemory => Error::new(ErrorKind::Memory, out_of_memory(message)).with_help(match of_machine(message) {
+            Some(_) => "fewer numbers at once need less: smaller Tensors, fewer pictures, a smaller image_size or model",
+            None => "fewer pictures at once, a smaller image_size or a smaller model need less; nvidia-smi shows which other programs use a card",
+        }),
         Fault::LostDevice => Error::new(
             ErrorKind::Device,
             format!("CUDA failed, and with it every later CUDA operation of this process: {}", reason(message)),
@@ -91,7 +93,7 @@ fn reason(message: &str) -> String {
 /// message says it.
 fn out_of_memory(message: &str) -> String {
     let size = |before: &str| amount(message, before);
-    if let Some(bytes) = message.split("you tried to allocate ").nth(1).and_then(|rest| rest.split(' ').next()) {
+    if let Some(bytes) = of_machine(message) {
         let said = bytes.parse().map_or(format!("{bytes} bytes"), crate::memory::said);
         return format!("the memory of the machine does not suffice: {said} more are needed");
     }
@@ -111,6 +113,11 @@ fn out_of_memory(message: &str) -> String {
         (None, None) => {}
     }
     said
+}
+
+/// The bytes that the memory of the machine, and not of a GPU, does not have.
+fn of_machine(message: &str) -> Option<&str> {
+    message.split("you tried to allocate ").nth(1)?.split(' ').next()
 }
 
 /// The number with its unit that follows these words: `2.26 GiB`.
@@ -149,6 +156,9 @@ CUDA_LAUNCH_BLOCKING=1\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side 
         let said = |message: &str| {
             let error = error(message);
             assert_eq!(error.kind, ErrorKind::Memory);
+            // A machine may have no card.
+            let of_gpu = error.message.starts_with("out of memory on");
+            assert_eq!(error.help.unwrap().contains("nvidia-smi"), of_gpu, "{message}");
             error.message
         };
         assert_eq!(

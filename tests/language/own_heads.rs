@@ -242,6 +242,10 @@ fn layers_are_shared_by_name_and_seeded() {
         let x = randn([2, 3, 32, 32], 0);
         twice.parameters == once.parameters && (twice.forward(x) - once.forward(x)).abs().max().item() < 1e-6";
     assert_eq!(ok(&mut s, code).as_bool(), Ok(true));
+    // A parameter may be a single number.
+    let scaled = "let scaled = make.call(|maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels) * p.parameter(\"scale\", [], #{init: 2.0}));
+        scaled.parameters == once.parameters + 1 && (scaled.forward(x) - once.forward(x)).abs().max().item() < 1e-6";
+    assert_eq!(ok(&mut s, scaled).as_bool(), Ok(true));
     // Layers of another call are closed.
     let kept = "let kept = []; let f = |maps, p| { if kept.len() > 0 { kept[0].linear(\"fc\", maps, 2) } else { kept.push(p); p.linear(\"fc\", maps.mean([2, 3]), p.labels) } };
         make.call(f).forward(x).shape";

@@ -89,6 +89,16 @@ fn every_mistake_says_what_is_written_beside_it() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Warnings of libtorch would stand in the middle of what a script prints.
+#[test]
+fn libtorch_writes_nothing_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let code =
+        "print([ones(1).std(), zeros([0, 3]).var(1), ones([2, 1]).var(1, #{keepdim: true}), zeros(0).var()].len())";
+    let output = run(folder.path(), &["eval", code]);
+    assert_eq!((out(&output).trim(), err(&output).as_str()), ("4", ""));
+}
+
 /// The checker reports nothing in scripts that work.
 #[test]
 fn the_checker_finds_nothing_in_what_we_ship() {

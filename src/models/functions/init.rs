@@ -52,9 +52,11 @@ impl Init {
             Init::XavierNormal => fans(shape).and_then(|(i, o)| p.normal(leaf, shape, (2.0 / (i + o)).sqrt())),
             Init::KaimingUniform => fans(shape).and_then(|(i, _)| p.uniform(leaf, shape, (6.0 / i).sqrt())),
             Init::KaimingNormal => fans(shape).and_then(|(i, _)| p.normal(leaf, shape, (2.0 / i).sqrt())),
-            Init::Values(values) if values.size() == shape => {
-                p.computed(leaf, shape, || Ok(values.f_detach()?.f_to_kind(Kind::Float)?.copy()))
-            }
+            Init::Values(values) if values.size() == shape => p.computed(leaf, shape, || {
+                let mut own = values.f_zeros_like()?.f_detach()?.f_to_kind(Kind::Float)?;
+                own.f_copy_(&values.f_detach()?)?;
+                Ok(own)
+            }),
             Init::Values(values) => Err(Error::argument(format!(
                 "init must be a Tensor of the parameter's shape {shape:?}; got a Tensor {:?}",
                 values.size()

@@ -108,23 +108,134 @@ struct Header {
 }
 
 impl Header {
+    /// As NumPy reads it: a dictionary of Python with these three keys and no other, each once.
     fn parse(text: &str) -> Option<Header> {
-        let value = |key: &str| {
-            let (_, behind) = text.split_once(&format!("'{key}'"))?;
-            Some(behind.trim_start().strip_prefix(':')?.trim_start())
+        let Literal::Dictionary(mut entries) = Literal::parse(text)? else { return None };
+        let mut take = |key: &str| {
+            let at = entries.iter().position(|(known, _)| matches!(known, Literal::Text(text) if text == key))?;
+            Some(entries.swap_remove(at).1)
         };
-        let descr = value("descr")?;
-        let descr = match descr.strip_prefix('\'') {
-            Some(quoted) => quoted.split_once('\'')?.0,
-            None => "a record of fields",
+        let (descr, order, shape) = (take("descr")?, take("fortran_order")?, take("shape")?);
+        let descr = match descr {
+            Literal::Text(text) => text,
+            Literal::List(_) => "a record of fields".to_string(),
+            _ => return None,
         };
-        let order = value("fortran_order")?;
-        let fortran_order = order.starts_with("True");
-        let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
-        // Python 2 wrote 3L.
-        let sizes = shape.split(',').map(|size| size.trim().trim_end_matches('L')).filter(|size| !size.is_empty());
-        let shape = sizes.map(|size| size.parse().ok().filter(|n: &i64| *n >= 0)).collect::<Option<Vec<i64>>>()?;
-        (fortran_order || order.starts_with("False")).then(|| Header { descr: descr.to_string(), fortran_order, shape })
+        let (Literal::Truth(fortran_order), Literal::Tuple(sizes)) = (order, shape) else { return None };
+        let size = |size: &Literal| if let Literal::Whole(n) = size { Some(*n).filter(|n| *n >= 0) } else { None };
+        let shape = sizes.iter().map(size).collect::<Option<Vec<i64>>>()?;
+        entries.is_empty().then_some(Header { descr, fortran_order, shape })
+    }
+}
+
+/// A value as Python's `ast.literal_eval` reads it, of the kinds that a header may have.
+#[derive(Clone, Debug, PartialEq)]
+enum Literal {
+    Text(String),
+    Whole(i64),
+    Truth(bool),
+    Tuple(Vec<Literal>),
+    List(Vec<Literal>),
+    Dictionary(Vec<(Literal, Literal)>),
+}
+
+impl Literal {
+    /// The one value that a text is.
+    fn parse(text: &str) -> Option<Literal> {
+        let mut rest = text;
+        let value = Literal::read(&mut rest, 0)?;
+        rest.trim_start().is_empty().then_some(value)
+    }
+
+    /// The value at the beginning of a text, which is taken off.
+    fn read(rest: &mut &str, depth: usize) -> Option<Literal> {
+        /// A field of fields of fields.
+        const DEEPEST: usize = 32;
+        *rest = rest.trim_start();
+        let first = rest.chars().next().filter(|_| depth < DEEPEST)?;
+        match first {
+            '\'' | '"' => Literal::text(rest, first),
+            '(' => match Literal::items(rest, ')', depth)? {
+                // Brackets alone make no tuple.
+                (mut items, false) if items.len() == 1 => items.pop(),
+                (items, _) => Some(Literal::Tuple(items)),
+            },
+            '[' => Literal::items(rest, ']', depth).map(|(items, _)| Literal::List(items)),
+            '{' => Literal::dictionary(rest, depth),
+            _ => {
+                let end =
+                    rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).unwrap_or(rest.len());
+                let (word, behind) = rest.split_at(end);
+                *rest = behind;
+                match word {
+                    "True" => Some(Literal::Truth(true)),
+                    "False" => Some(Literal::Truth(false)),
+                    // Python 2 wrote 3L.
+                    number => number.strip_suffix('L').unwrap_or(number).parse().ok().map(Literal::Whole),
+                }
+            }
+        }
+    }
+
+    fn text(rest: &mut &str, quote: char) -> Option<Literal> {
+        let (mut text, mut characters) = (String::new(), rest[1..].char_indices());
+        while let Some((at, c)) = characters.next() {
+            match c {
+                // Names of fields alone have them, and are not asked for.
+                '\\' => text.extend(['\\', characters.next()?.1]),
+                '\n' => return None,
+                c if c == quote => {
+                    *rest = &rest[at + 2..];
+                    return Some(Literal::Text(text));
+                }
+                c => text.push(c),
+            }
+        }
+        None
+    }
+
+    /// The items up to a bracket, and whether a comma is behind the last.
+    fn items(rest: &mut &str, close: char, depth: usize) -> Option<(Vec<Literal>, bool)> {
+        let (mut items, mut comma) = (vec![], false);
+        *rest = rest[1..].trim_start();
+        loop {
+            if let Some(behind) = rest.strip_prefix(close) {
+                *rest = behind;
+                return Some((items, comma));
+            }
+            if !items.is_empty() && !comma {
+                return None;
+            }
+            items.push(Literal::read(rest, depth + 1)?);
+            *rest = rest.trim_start();
+            comma = rest.starts_with(',');
+            *rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+        }
+    }
+
+    fn dictionary(rest: &mut &str, depth: usize) -> Option<Literal> {
+        let mut entries: Vec<(Literal, Literal)> = vec![];
+        *rest = rest[1..].trim_start();
+        loop {
+            if let Some(behind) = rest.strip_prefix('}') {
+                *rest = behind;
+                return Some(Literal::Dictionary(entries));
+            }
+            let key = Literal::read(rest, depth + 1)?;
+            *rest = rest.trim_start().strip_prefix(':')?;
+            let value = Literal::read(rest, depth + 1)?;
+            // Python takes the last of two; who else reads the file may take the first.
+            if entries.iter().any(|(known, _)| *known == key) {
+                return None;
+            }
+            entries.push((key, value));
+            *rest = rest.trim_start();
+            match rest.strip_prefix(',') {
+                Some(behind) => *rest = behind.trim_start(),
+                None if rest.starts_with('}') => {}
+                None => return None,
+            }
+        }
     }
 }
 
@@ -302,6 +413,48 @@ mod tests {
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (), }";
         assert_eq!(values(header, "00006040"), (vec![], Kind::Float, vec![3.5]));
         assert_eq!(values("{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }", "").0, [0, 3]);
+    }
+
+    /// What `numpy.load` of NumPy 2.4 says of the same headers, but for a key that is there twice, of which it takes the last.
+    #[test]
+    fn a_header_is_a_dictionary_of_python() {
+        for (header, size) in [
+            // In any order and any quotes, with and without commas at the end, and as Python 2 wrote it.
+            ("{'shape': (1,), 'descr': '<i4', 'fortran_order': False}", vec![1]),
+            ("{\"descr\": \"<i4\", \"fortran_order\": False, \"shape\": (1L,), }", vec![1]),
+            ("{'descr':'<i4','fortran_order':True,'shape':(1,1)}", vec![1, 1]),
+            ("{'descr': '<i4',\n 'fortran_order': False,\n 'shape': ()}", vec![]),
+            ("{'descr': ('<i4'), 'fortran_order': (False), 'shape': (1,)}", vec![1]),
+        ] {
+            assert_eq!(values(header, "07000000").0, size, "{header}");
+        }
+        for header in [
+            "{'descr': '<i4', 'fortran_order': Falsehood, 'shape': (1,)}",
+            "{'descr': '<i4', 'fortran_order': 'False', 'shape': (1,)}",
+            "{'descr': '<i4', 'fortran_order': 0, 'shape': (1,)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': [1]}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1,,)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (,)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1 1)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (-1,)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1,)} and more",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1,)",
+            "{'descr': '<i4' 'fortran_order': False, 'shape': (1,)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), 'more': 1}",
+            "{'descr': '<i4', 'shape': (1,)}",
+            // A key inside of a text is none.
+            "{'note': \"'descr': '<i4', 'fortran_order': False, 'shape': (1,)\"}",
+            "{'x': \"'descr': '<i4'\", 'fortran_order': False, 'shape': (1,)}",
+            "{'descr': '<i4', 'descr': '<i4', 'fortran_order': False, 'shape': (1,)}",
+            "{'descr': '<i4', 'fortran_order': False, 'shape': (1,), 'shape': (2,)}",
+            "['descr', 'fortran_order', 'shape']",
+            "",
+        ] {
+            assert!(refused(header, "07000000").contains("its header does not tell"), "{header}");
+        }
+        let deep = format!("{{'descr': {}, 'fortran_order': False, 'shape': (1,)}}", "[".repeat(5000));
+        assert!(refused(&deep, "").contains("its header does not tell"));
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub const WRITE: Word = Word {
 };
 
 fn write(path: &Path, value: &Dynamic) -> Result<()> {
-    if let Some(x) = not_finite(value) {
+    if let Some((_, x)) = options::not_finite(value) {
         return Err(Error::argument(format!("write_json: {x} is no number of JSON"))
             .with_help("write () in its place, or a string"));
     }
@@ -83,15 +83,4 @@ fn write(path: &Path, value: &Dynamic) -> Result<()> {
     let mut text = serde_json::to_string_pretty(&json).map_err(|e| Error::internal(format!("JSON: {e}")))?;
     text.push('\n');
     files::write(path, text.as_bytes())
-}
-
-/// The first number in a value that JSON does not have.
-fn not_finite(value: &Dynamic) -> Option<f64> {
-    if let Ok(array) = value.as_array_ref() {
-        return array.iter().find_map(not_finite);
-    }
-    if let Ok(map) = value.as_map_ref() {
-        return map.values().find_map(not_finite);
-    }
-    value.as_float().ok().filter(|x| !x.is_finite())
 }

@@ -66,6 +66,7 @@ fn dataset(call: &Call, name: String, options: Option<Map>) -> Result<Map> {
             return Err(Error::option("cache", call.name, "a side in pixels, or 0", vocabulary::a_user_name(came)));
         }
     };
+    options.iter().try_for_each(|(key, value)| options::finite(call.name, key, value))?;
     let options = options::to_json(&options.into())
         .map_err(|what| Error::argument(format!("dataset cannot take {what} as an option")))?;
     let request = Request { root: root.as_deref().map(Path::new), options: &options, on_bad_image };

@@ -6,7 +6,9 @@ use tch::{Kind as Element, Tensor};
 use crate::error::{Error, Result};
 use crate::primitives::values::tensor::TensorValue;
 use crate::primitives::values::tensor::arithmetic::{fraction, integer};
-use crate::primitives::values::tensor::checks::{Tensors, broadcast, dimension, new_dimension, room, tensor_in, wrap};
+use crate::primitives::values::tensor::checks::{
+    Tensors, broadcast, dimension, new_dimension, room, tensor_in, work, wrap,
+};
 use crate::primitives::values::tensor::conversions::dtype_name;
 use crate::script::call::Call;
 use crate::script::show;
@@ -146,6 +148,7 @@ fn einsum(call: &Call, equation: String, operands: Vec<Dynamic>) -> Result<Tenso
         return Err(Error::argument(format!("{}: there is no Tensor", call.name)));
     }
     let tensors = meeting(call.name, &tensors)?;
+    tensors.iter().try_for_each(|t| work(call.name, t))?;
     room(call.name, largest(&equation, &tensors), &tensors[0])?;
     wrap(call.name, &tensors.iter().collect::<Vec<_>>(), Tensor::f_einsum(&equation, &tensors, None::<i64>)).map_err(
         |error| {

@@ -4,9 +4,11 @@ use rhai::Dynamic;
 use tch::{Device, Kind as Element, Tensor};
 
 use super::shape::Shape;
+use crate::activity::panics::refusals;
 use crate::error::{Error, Result};
 use crate::primitives::values::tensor::TensorValue;
-use crate::primitives::values::tensor::checks::{elements_of, room_for};
+use crate::primitives::values::tensor::arithmetic::Exact;
+use crate::primitives::values::tensor::checks::{elements_of, room_for, wrap};
 use crate::primitives::values::tensor::conversions::dtype_of;
 use crate::script::call::{Call, Number};
 use crate::script::show;
@@ -52,7 +54,7 @@ constant! {
 
 fn filled(call: &Call, shape: &[i64], value: f64, kind: Element) -> Result<TensorValue> {
     room_for(call.name, elements_of(call, shape)?, kind)?;
-    Ok(Tensor::f_full(shape, value, (kind, Device::Cpu))?.into())
+    Ok(refusals(|| Tensor::f_full(shape, value, (kind, Device::Cpu)))?.into())
 }
 
 pub const FULL: Word = Word {
@@ -72,8 +74,11 @@ fn full(call: &Call, shape: Shape, number: Dynamic, options: Made) -> Result<Ten
     let (x, usual) = match (number.as_int(), number.as_bool(), number.as_float()) {
         (Ok(i), _, _) => {
             let kind = options.kind(call, Element::Int64)?;
+            if kind != Element::Bool {
+                Exact::Whole(i).fits(call.name, kind)?;
+            }
             room_for(call.name, elements_of(call, &shape.0)?, kind)?;
-            return Ok(Tensor::f_full(&shape.0[..], i, (kind, Device::Cpu))?.into());
+            return Ok(refusals(|| Tensor::f_full(&shape.0[..], i, (kind, Device::Cpu)))?.into());
         }
         (_, Ok(b), _) => (f64::from(b), Element::Bool),
         (_, _, Ok(x)) => (x, Element::Float),
@@ -82,7 +87,11 @@ fn full(call: &Call, shape: Shape, number: Dynamic, options: Made) -> Result<Ten
             return Err(Error::argument(format!("{}: the number must be one; got {came}", call.name)));
         }
     };
-    filled(call, &shape.0, x, options.kind(call, usual)?)
+    let kind = options.kind(call, usual)?;
+    if kind != Element::Bool {
+        Exact::Fraction(x).fits(call.name, kind)?;
+    }
+    filled(call, &shape.0, x, kind)
 }
 
 pub const ARANGE: Word = Word {
@@ -112,16 +121,20 @@ fn arange(call: &Call, start: Dynamic, end: Dynamic, step: Dynamic) -> Result<Te
     }
     let whole = start.is_int() && end.is_int() && step.is_int();
     let kind = if whole { Element::Int64 } else { Element::Float };
+    if !whole {
+        Exact::Fraction(from).fits(call.name, kind)?;
+        Exact::Fraction(to).fits(call.name, kind)?;
+    }
     let count = ((to - from) / by).ceil();
     if count > 9e15 {
         return Err(Error::argument(format!("{}: {count:e} numbers are more than any memory", call.name)));
     }
     room_for(call.name, count, kind)?;
-    let made = match (start.as_int(), end.as_int(), step.as_int()) {
+    let made = refusals(|| match (start.as_int(), end.as_int(), step.as_int()) {
         (Ok(start), Ok(end), Ok(step)) => Tensor::f_arange_start_step(start, end, step, (kind, Device::Cpu)),
         _ => Tensor::f_arange_start_step(from, to, by, (kind, Device::Cpu)),
-    };
-    Ok(made?.into())
+    });
+    wrap(call.name, &[], made)
 }
 
 pub const LINSPACE: Word = Word {
@@ -134,10 +147,12 @@ pub const LINSPACE: Word = Word {
     examples: &[Example { code: "linspace(0, 1, 5)", prints: "[0.0000, 0.2500, 0.5000, 0.7500, 1.0000]" }],
     register: |word| {
         word.form(|call: &Call, start: Number, end: Number, steps: usize| {
+            Exact::Fraction(start.0).fits(call.name, Element::Float)?;
+            Exact::Fraction(end.0).fits(call.name, Element::Float)?;
             room_for(call.name, steps as f64, Element::Float)?;
             let steps = i64::try_from(steps).unwrap_or(i64::MAX);
-            let made = Tensor::f_linspace(start.0, end.0, steps, (Element::Float, Device::Cpu));
-            Ok::<TensorValue, Error>(made?.into())
+            let made = refusals(|| Tensor::f_linspace(start.0, end.0, steps, (Element::Float, Device::Cpu)));
+            wrap(call.name, &[], made)
         });
     },
 };

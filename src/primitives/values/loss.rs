@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::tensor::TensorValue;
+use super::tensor::checks::work;
 use crate::error::Result;
 use crate::losses::LossSpec;
 use crate::script::call::MemberRegistrar;
@@ -37,6 +38,8 @@ impl LossValue {
     /// The loss as a scalar tensor.
     pub fn compute(&self, logits: &TensorValue, targets: &TensorValue) -> Result<TensorValue> {
         let (logits, targets) = together(self.spec.name(), &logits.0, &targets.0)?;
+        work(self.spec.name(), &logits)?;
+        work(self.spec.name(), &targets)?;
         self.spec.compute(&logits, &targets).map(TensorValue::from)
     }
 }

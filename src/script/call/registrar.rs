@@ -3,13 +3,15 @@
 use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration, Module, NativeCallContext, Position, RhaiFunc, Shared};
 
 use super::answer::IntoValue;
 use super::{Answer, Call, Form, MethodForm, Parameter, ParameterType};
-use crate::error::{Error, Result};
+use crate::activity::panics;
+use crate::error::{Error, ErrorKind, Result};
 use crate::script::errors::{Fallible, raise};
 use crate::script::host::Host;
 use crate::script::subscripts::{ALL, REST};
@@ -36,7 +38,8 @@ impl WordRegistrar<'_> {
                 let call = Call { name, host: &host, native: &native };
                 let (first, values) = arguments.split_first_mut().ok_or_else(no_context)?;
                 let first = P::read(first.take().flatten(), &call).map_err(raise)?;
-                form(&call, first, values.iter_mut().map(|value| value.take().flatten()).collect()).answer()
+                let values = values.iter_mut().map(|value| value.take().flatten()).collect();
+                guarded(name, || form(&call, first, values).answer())
             };
             let func = RhaiFunc::Pure { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true };
             let mut parameters = vec![ParameterType::of::<P>()];
@@ -54,7 +57,7 @@ impl WordRegistrar<'_> {
             let (host, form) = (host.clone(), form.clone());
             let func = move |native: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| {
                 let native = native.ok_or_else(no_context)?;
-                form.invoke(&Call { name, host: &host, native: &native }, arguments)
+                guarded(name, || form.invoke(&Call { name, host: &host, native: &native }, arguments))
             };
             let func = RhaiFunc::Pure { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true };
             add(self.module, self.engine, FuncRegistration::new(name), &parameters[..n], F::answer(), func);
@@ -111,7 +114,7 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
                 return Err(no_name::<T>());
             }
             let mut receiver = receiver.write_lock::<T>().ok_or_else(no_context)?;
-            let changed = set(&receiver, &at, &part).map_err(raise)?;
+            let changed = guarded("index", || set(&receiver, &at, &part).map_err(raise))?;
             *receiver = changed;
             Ok(Dynamic::UNIT)
         };
@@ -155,7 +158,7 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
                 let call = Call { name, host: &host, native: &native };
                 let (receiver, arguments) = arguments.split_first_mut().ok_or_else(no_context)?;
                 let receiver = receiver.read_lock::<T>().ok_or_else(no_context)?;
-                method.invoke(&call, &receiver, arguments)
+                guarded(name, || method.invoke(&call, &receiver, arguments))
             };
             let func =
                 RhaiFunc::Method { func: Shared::new(func), has_context: true, is_pure: true, is_volatile: true };
@@ -164,6 +167,17 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         }
         self
     }
+}
+
+/// Runs a word. A panic in it is an error like any other, which a script can catch: what the word worked on is lost, its values are not.
+fn guarded<T>(name: &str, word: impl FnOnce() -> Fallible<T>) -> Fallible<T> {
+    catch_unwind(AssertUnwindSafe(word)).unwrap_or_else(|panic| {
+        let error = panics::fault(&*panic);
+        Err(raise(match error.kind {
+            ErrorKind::Internal => error,
+            _ => Error { message: format!("{name}: {}", error.message), ..error },
+        }))
+    })
 }
 
 /// The numbers of arguments that a form takes.
@@ -201,4 +215,25 @@ fn add(
     types.push(engine.map_type_name(answer).to_string());
     let ids: Vec<TypeId> = parameters.iter().map(|p| p.id).collect();
     registration.in_global_namespace().with_params_info(types).set_into_module_raw(module, ids, func);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::errors::Raised;
+
+    #[test]
+    fn a_panic_in_a_word_is_an_error_that_a_script_can_catch() {
+        let (mut module, mut engine, host) = (Module::new(), Engine::new(), Rc::<Host>::default());
+        let mut word = WordRegistrar { name: "breaks", module: &mut module, engine: &mut engine, host: &host };
+        word.form(|| -> i64 { panic!("on purpose") });
+        engine.register_global_module(module.into());
+        assert_eq!(engine.eval::<i64>("let n = 1; try { n = breaks(); } catch { n = 2; } n").unwrap(), 2);
+        let EvalAltResult::ErrorRuntime(value, _) = *engine.eval::<i64>("breaks()").unwrap_err() else {
+            unreachable!("raise makes no other error")
+        };
+        let error = value.cast::<Raised>().0;
+        assert_eq!(error.kind, ErrorKind::Internal);
+        assert!(error.message.starts_with("a fault inside cpsd: on purpose"), "{}", error.message);
+    }
 }

@@ -35,6 +35,18 @@ pub fn to_json(value: &Dynamic) -> Result<Value, String> {
     vocabulary::kind_of(value).and_then(|kind| (kind.json)(value)).unwrap_or_else(|| Err(show::a_type(value)))
 }
 
+/// The first number in a value that JSON does not have, nan or infinite, and its place there: `.alpha`, `[3]`.
+pub fn not_finite(value: &Dynamic) -> Option<(String, f64)> {
+    if let Ok(x) = value.as_float() {
+        return (!x.is_finite()).then(|| (String::new(), x));
+    }
+    let within = |at: String, item: &Dynamic| not_finite(item).map(|(place, x)| (format!("{at}{place}"), x));
+    if let Ok(array) = value.as_array_ref() {
+        return array.iter().enumerate().find_map(|(i, item)| within(format!("[{i}]"), item));
+    }
+    value.as_map_ref().ok()?.iter().find_map(|(key, item)| within(format!(".{key}"), item))
+}
+
 /// JSON as a value of a script.
 pub fn from_json(value: &Value) -> Dynamic {
     match value {

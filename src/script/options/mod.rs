@@ -6,12 +6,13 @@ mod json;
 
 use rhai::{Dynamic, Identifier, Map};
 
-pub use json::{from_json, literal, to_json};
+pub use json::{from_json, literal, not_finite, to_json};
 
 pub use crate::options::{defaults, unknown_option};
 
 use crate::error::{Error, Result};
 use crate::options::{Options, known_keys, read};
+use crate::script::show;
 
 /// Reads the options of `word` into `T`, whose `Default` holds every key, and checks their ranges.
 ///
@@ -20,12 +21,24 @@ pub fn parse<T: Options>(word: &str, options: &Map) -> Result<T> {
     let keys: Vec<&str> = options.keys().map(|key| key.as_str()).collect();
     known_keys::<T>(word, keys)?;
     let value = |(key, value): (&Identifier, &Dynamic)| {
+        finite(word, key, value)?;
         let value = to_json(value).map_err(|what| {
             Error::argument(format!("option \"{key}\" of {word} cannot take {what}")).about_option(key)
         })?;
         Ok((key.to_string(), value))
     };
     read(word, &options.iter().map(value).collect::<Result<_>>()?)
+}
+
+/// Errors: a number in the value of an option that is nan or infinite. JSON has none, and would have nothing in its place.
+pub fn finite(word: &str, key: &str, value: &Dynamic) -> Result<()> {
+    match not_finite(value) {
+        None => Ok(()),
+        Some((place, x)) => {
+            let error = Error::option(&format!("{key}{place}"), word, "a finite number", show::number(x));
+            Err(Error { about: None, ..error }.about_option(key))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +72,19 @@ mod tests {
     #[test]
     fn an_integer_does_for_a_number() {
         assert_eq!(with("power", Dynamic::from(1_i64)).unwrap().power, 1.0);
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_named() {
+        let inside = Map::from_iter([("alpha".into(), Dynamic::from(vec![Dynamic::from(1.0), f64::NAN.into()]))]);
+        for (value, said) in [
+            (f64::NAN.into(), "option \"power\" of partition must be a finite number; got NaN"),
+            (f64::NEG_INFINITY.into(), "option \"power\" of partition must be a finite number; got -inf"),
+            (inside.into(), "option \"power.alpha[1]\" of partition must be a finite number; got NaN"),
+        ] {
+            let value: Dynamic = value;
+            assert_eq!(with("power", value).unwrap_err().message, said);
+        }
     }
 
     #[test]

@@ -108,6 +108,15 @@ pub fn room_for(operation: &str, elements: f64, kind: Element) -> Result<()> {
     memory::check(operation, bytes as u64)
 }
 
+/// Errors: the tensor repeats its elements, as `expand` does, so often that they would not fit into the memory that is left. To look at
+/// each of them once may take hours, in which nothing can stop libtorch.
+pub fn work(operation: &str, t: &Tensor) -> Result<()> {
+    match t.size().iter().zip(t.stride()).any(|(size, stride)| *size > 1 && stride == 0) {
+        true => room_for(operation, t.numel() as f64, t.kind()),
+        false => Ok(()),
+    }
+}
+
 /// The elements of two shapes broadcast to each other.
 pub fn broadcast(a: &[i64], b: &[i64]) -> f64 {
     (1..=a.len().max(b.len())).map(|back| from_end(a, back).max(from_end(b, back)) as f64).product()
@@ -145,7 +154,21 @@ fn refused(operation: &str, operands: &[&Tensor], error: TchError) -> Error {
         return Error { message: format!("{operation}: {}", error.message), ..error };
     }
     let shapes: Vec<String> = operands.iter().map(|t| format!("{:?}", t.size())).collect();
+    let several = operands.windows(2).any(|pair| pair[0].kind() != pair[1].kind());
+    if several && error.message.contains("same dtype") {
+        let kinds: Vec<&str> = operands.iter().map(|t| dtype_name(t.kind())).collect();
+        let message = format!("{operation} of Tensors of {}: they must be of one dtype", joined_plain(&kinds));
+        return Error { message, ..error }.with_help("t.to(\"float32\") converts");
+    }
+    if error.message.contains("bool tensor") {
+        let message = format!("{operation}: it is not defined for booleans");
+        return Error { message, ..error }
+            .with_help("!m is the opposite of a mask, and a ^ b is true where two masks differ");
+    }
     let message = match (operation, &shapes[..]) {
+        ("matmul", [a, b]) if operands.iter().any(|t| t.dim() == 0) => {
+            format!("matmul of Tensors {a} and {b}: a single number has no rows or columns, and is multiplied with *")
+        }
         ("matmul", [a, b]) => {
             format!("matmul of Tensors {a} and {b}: the columns of the first must be as many as the rows of the second")
         }
@@ -165,8 +188,11 @@ fn refused(operation: &str, operands: &[&Tensor], error: TchError) -> Error {
                 Some(_) => format!("it is not defined for {}", joined_plain(&kinds)),
                 None => message,
             };
-            let operands = if shapes.len() == 1 { "a Tensor" } else { "Tensors" };
-            format!("{operation} of {operands} {}: {message}", joined(shapes))
+            match shapes.len() {
+                0 => format!("{operation}: {message}"),
+                1 => format!("{operation} of a Tensor {}: {message}", joined(shapes)),
+                _ => format!("{operation} of Tensors {}: {message}", joined(shapes)),
+            }
         }
     };
     Error { message, ..error }

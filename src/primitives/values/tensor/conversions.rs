@@ -15,7 +15,10 @@ use crate::script::show;
 pub const MEMBERS: &[Member] = &[
     Member::new("shape", "the sizes, as an array"),
     Member::new("dtype", "the element type: \"float32\", \"int64\", \"bool\", ..."),
-    Member::new("item()", "the value of a tensor of one element: a number, true or false"),
+    Member::new(
+        "item()",
+        "the value of a tensor of one element: true, false or a number with a decimal point; an integer where that cannot hold it",
+    ),
     Member::new("to_array()", "nested arrays"),
     Member::same(
         "to(dtype)",
@@ -91,8 +94,14 @@ pub fn item(t: &Tensor) -> Result<f64> {
     Ok(f64::try_from(t.f_detach()?.f_to_kind(Element::Double)?.f_reshape([-1])?.f_squeeze()?)?)
 }
 
-/// True or false of a tensor of booleans, else a number with a decimal point: divisions of items keep their fraction.
+/// True or false of a tensor of booleans, else a number with a decimal point: divisions of items keep their fraction. An integer above
+/// 2^53 that is no such number stays what it is.
 fn item_value(t: &Tensor) -> Result<Dynamic> {
+    if t.kind() == Element::Int64 && t.numel() == 1 {
+        let whole = i64::try_from(&t.f_detach()?.f_reshape([-1])?.f_squeeze()?)?;
+        let x = whole as f64;
+        return Ok(if x as i128 == i128::from(whole) { x.into() } else { whole.into() });
+    }
     let x = item(t)?;
     Ok(if t.kind() == Element::Bool { Dynamic::from(x != 0.0) } else { x.into() })
 }

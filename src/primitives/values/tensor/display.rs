@@ -5,6 +5,7 @@ use std::fmt;
 use tch::{Device, Kind as Element, Tensor};
 
 use super::TensorValue;
+use super::checks::work;
 use super::conversions::{dtype_name, item};
 use crate::error::{Error, Result};
 use crate::script::show;
@@ -27,6 +28,8 @@ impl fmt::Display for TensorValue {
         match numbers(&self.0) {
             Ok(Some(text)) if self.0.dim() > 1 || text.contains('\n') => write!(f, "\n{text}"),
             Ok(Some(text)) => write!(f, " {text}"),
+            // Of elements that are repeated without end there is none.
+            Ok(None) if work("print", &self.0).is_err() => Ok(()),
             Ok(None) => {
                 let summary = |op: fn(&Tensor) -> Result<Tensor, tch::TchError>| {
                     op(&self.0).map_err(Error::from).and_then(|t| item(&t)).map_or("?".into(), show::number)

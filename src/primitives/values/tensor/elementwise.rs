@@ -4,6 +4,7 @@ use tch::{TchError, Tensor};
 
 use super::TensorValue;
 use super::checks::{dimension, float, room, wrap};
+use crate::activity::panics::refusals;
 use crate::error::Error;
 use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::kind::Member;
@@ -131,7 +132,7 @@ pub fn register(members: &mut MemberRegistrar<TensorValue>) {
         .method("leaky_relu", |call: &Call, t: &TensorValue, slope: Number| {
             let t = float(call.name, &t.0)?;
             room(call.name, 3.0 * t.numel() as f64, &t)?;
-            let below = t.f_clamp_max(0.0).and_then(|t| t.f_mul_scalar(slope.0));
+            let below = refusals(|| t.f_clamp_max(0.0)?.f_mul_scalar(slope.0));
             let both = t.f_relu().and_then(|above| above.f_add(&below?));
             wrap(call.name, &[&t], both)
         });

@@ -10,11 +10,11 @@ use rhai::{Array, Dynamic, INT};
 use tch::{Kind as Element, Tensor};
 
 use super::TensorValue;
-use super::arithmetic::fits;
-use super::checks::{dimension, room, size_of, whole, wrap};
+use super::arithmetic::{Exact, range};
+use super::checks::{dimension, room, size_of, whole, work, wrap};
 use super::conversions::{dtype_name, from_value, is_integer};
 use crate::error::{Error, Result};
-use crate::script::call::{Call, MemberRegistrar, Number};
+use crate::script::call::{Call, MemberRegistrar};
 use crate::script::kind::Member;
 use crate::script::show;
 use crate::script::subscripts::{ALL, REST, Subscripts};
@@ -78,14 +78,15 @@ fn assigned(t: &Tensor, at: &Dynamic, value: &Dynamic) -> Result<TensorValue> {
     let value = value_for(&whole, value)?;
     let mut place = Place::of(&whole, at)?;
     let size = if place.indexed() { place.size() } else { place.view.size() };
-    if !fits_into(&value.size(), &size) {
+    let given = value.size();
+    if !fits_into(&given, &size) {
         return Err(Error::argument(format!(
-            "index: the part of a Tensor {:?} has the shape {size:?}; got a Tensor {:?}",
-            t.size(),
-            value.size()
+            "index: the part of a Tensor {:?} has the shape {size:?}; got a Tensor {given:?}",
+            t.size()
         ))
         .with_help("sizes from the right must be equal or 1"));
     }
+    let value = value.f_reshape(&given[given.len().saturating_sub(size.len())..])?;
     match place.indexed() {
         false => place.view.f_copy_(&value)?,
         true => drop(place.view.f_index_put_(&place.positions, &value, false)?),
@@ -102,13 +103,9 @@ fn fits_into(from: &[i64], to: &[i64]) -> bool {
 
 /// The value of an assignment in the tensor's type and on its device. Errors: the type cannot hold it.
 fn value_for(t: &Tensor, value: &Dynamic) -> Result<Tensor> {
-    if let Some(x) = Number::of(value) {
-        fits("index", x, t)?;
-        let number = match value.as_int() {
-            Ok(i) => Tensor::f_from_slice(&[i])?,
-            Err(_) => Tensor::f_from_slice(&[x])?,
-        };
-        return Ok(number.f_to_kind(t.kind())?.f_squeeze()?.f_to_device(t.device())?);
+    if let Some(number) = Exact::of(value) {
+        number.fits("index", t.kind())?;
+        return Ok(number.tensor()?.f_to_kind(t.kind())?.f_to_device(t.device())?);
     }
     let given = match value.read_lock::<TensorValue>() {
         Some(tensor) => tensor.0.shallow_clone(),
@@ -124,7 +121,31 @@ fn value_for(t: &Tensor, value: &Dynamic) -> Result<Tensor> {
         return Err(Error::argument(format!("index: {given} does not fit into a Tensor of {kind}"))
             .with_help(format!("t.to(\"{given}\") can hold it")));
     }
-    Ok(follow(&given, t.device())?.f_to_kind(t.kind())?)
+    work("index", &given)?;
+    let held = follow(&given, t.device())?.f_to_kind(t.kind())?;
+    check_held(&given, &held)?;
+    Ok(held)
+}
+
+/// Errors: a number that its tensor's new type does not have. libtorch takes an integer without its upper bits then, and a number with a
+/// decimal point as infinite.
+fn check_held(given: &Tensor, held: &Tensor) -> Result<()> {
+    if given.kind() == held.kind() || given.numel() == 0 {
+        return Ok(());
+    }
+    if range(given.kind()).is_some() {
+        for found in [given.f_min()?, given.f_max()?] {
+            Exact::Whole(i64::try_from(&found.f_to_kind(Element::Int64)?)?).fits("index", held.kind())?;
+        }
+        return Ok(());
+    }
+    let lost = given.f_isfinite()?.f_to_device(held.device())?.f_logical_and(&held.f_isinf()?)?;
+    if i64::try_from(&lost.f_any()?.f_to_kind(Element::Int64)?)? != 0 {
+        let (from, to) = (dtype_name(given.kind()), dtype_name(held.kind()));
+        let message = format!("index: a Tensor of {to} cannot hold every number of this one of {from}");
+        return Err(Error::argument(message).with_help(format!("t.to(\"{from}\") can")));
+    }
+    Ok(())
 }
 
 /// The slices, parts and new dimensions of an index taken, and the positions that are left to look up.
@@ -256,6 +277,7 @@ fn looked_up(item: &Dynamic, view: &Tensor, dim: i64, of: i64, t: &Tensor) -> Re
         let message = format!("index: positions are integers or a mask; got a Tensor of {}", dtype_name(given.kind()));
         return Err(Error::argument(message).with_help("t.to(\"int64\") converts, and t > 0.5 is a mask"));
     }
+    work("index", &given)?;
     let given = given.f_to_kind(Element::Int64)?;
     let n = size.get(dim as usize).copied().unwrap_or(1);
     check_positions(&given, n, of, t)?;
@@ -296,6 +318,7 @@ fn gather(call: &Call, t: &TensorValue, dim: i64, at: TensorValue) -> Result<Ten
         let came = dtype_name(at.kind());
         return Err(Error::argument(format!("{}: the positions must be a Tensor of integers; got {came}", call.name)));
     }
+    room(call.name, at.numel() as f64, t)?;
     let at = &at.f_to_kind(Element::Int64)?;
     let n = size_of(t, dim);
     if at.numel() > 0 {
@@ -306,6 +329,5 @@ fn gather(call: &Call, t: &TensorValue, dim: i64, at: TensorValue) -> Result<Ten
             }
         }
     }
-    room(call.name, at.numel() as f64, t)?;
     wrap(call.name, &[t, at], t.f_gather(dim, at, false))
 }

@@ -97,7 +97,7 @@ t.relu() is relu(t). Gradients flow through all of them but comparisons and posi
             Element::Int64 => self.0.f_to_kind(Element::Float).and_then(|t| t.f_to_kind(kind)),
             _ => return Some(format!("{kind:?} {single} {:?}", every_digit(&self.0))),
         };
-        match exact.is_ok_and(|exact| exact.equal(&self.0)) {
+        match exact.and_then(|exact| exact.f_equal(&self.0)).unwrap_or(false) {
             true => Some(single),
             false => Some(format!("{single} {:?}", every_digit(&self.0))),
         }

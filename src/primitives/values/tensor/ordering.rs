@@ -1,10 +1,10 @@
 //! Sorted values and the positions of elements.
 
 use rhai::Map;
-use tch::Kind as Element;
+use tch::{Device, Kind as Element};
 
 use super::TensorValue;
-use super::checks::{dimension, room, size_of, wrap, wrapped};
+use super::checks::{dimension, room, room_for, size_of, wrap, wrapped};
 use super::conversions::{dtype_name, is_integer};
 use super::reductions::values_and_indices;
 use crate::error::{Error, Result};
@@ -92,6 +92,9 @@ fn one_hot(call: &Call, t: &TensorValue, n: usize) -> Result<TensorValue> {
         let came = dtype_name(t.0.kind());
         return Err(Error::argument(format!("{}: the Tensor must be of integers; got {came}", call.name)));
     }
+    if t.0.device() == Device::Cpu {
+        room_for(call.name, t.0.numel() as f64 * n as f64, Element::Int64)?;
+    }
     if t.0.numel() > 0 {
         for found in [t.0.f_min()?, t.0.f_max()?] {
             let found = i64::try_from(&found.f_to_kind(Element::Int64)?)?;
@@ -105,6 +108,5 @@ fn one_hot(call: &Call, t: &TensorValue, n: usize) -> Result<TensorValue> {
         }
     }
     let wide = t.0.f_to_kind(Element::Int64)?;
-    room(call.name, t.0.numel() as f64 * n as f64, &wide)?;
     wrap(call.name, &[&t.0], wide.f_one_hot(n as i64))
 }

@@ -4,7 +4,8 @@ use rhai::{Dynamic, Map};
 use tch::{TchError, Tensor};
 
 use super::TensorValue;
-use super::checks::{Dims, Reduced, dimension, float, room, wrap, wrapped};
+use super::checks::{Dims, Reduced, dimension, float, room, size_of, work, wrap, wrapped};
+use crate::activity::panics::refusals;
 use crate::error::{Error, Result};
 use crate::script::call::{Call, MemberRegistrar, Number};
 use crate::script::kind::Member;
@@ -80,7 +81,7 @@ const WHOLE: &[(&str, Whole)] = &[
     ("any", Tensor::f_any),
     ("all", Tensor::f_all),
     ("count_nonzero", |t| t.f_count_nonzero(None)),
-    ("norm", |t| t.f_norm_scalaropt_dim(2.0, [0i64; 0], false)),
+    ("norm", |t| refusals(|| t.f_norm_scalaropt_dim(2.0, [0i64; 0], false))),
 ];
 
 /// Along one or several dimensions; of none, all elements.
@@ -106,74 +107,125 @@ const PAIRS: &[(&str, Pair)] =
     &[("max", Tensor::f_max_dim), ("min", Tensor::f_min_dim), ("median", Tensor::f_median_dim)];
 
 const SPREADS: &[(&str, Spreading)] = &[
-    ("std", |t, dims, correction, keep| t.f_std_correction(dims, correction, keep)),
-    ("var", |t, dims, correction, keep| t.f_var_correction(dims, correction, keep)),
+    ("std", |t, dims, correction, keep| match is_spread(t, dims, correction) {
+        true => refusals(|| t.f_std_correction(dims, correction, keep)),
+        false => undetermined(t, dims, keep)?.f_sqrt(),
+    }),
+    ("var", |t, dims, correction, keep| match is_spread(t, dims, correction) {
+        true => refusals(|| t.f_var_correction(dims, correction, keep)),
+        false => undetermined(t, dims, keep),
+    }),
 ];
+
+/// Whether there are elements, and more than the correction are reduced to one.
+fn is_spread(t: &Tensor, dims: Option<&[i64]>, correction: f64) -> bool {
+    let reduced = match dims {
+        None | Some([]) => t.numel() as f64,
+        Some(dims) => dims.iter().map(|&dim| size_of(t, dim) as f64).product(),
+    };
+    t.numel() > 0 && reduced > correction
+}
+
+/// The variance where it is divided by 0, as PyTorch gives it: nan, or infinite of elements that differ. Its own function writes a warning
+/// to standard error.
+fn undetermined(t: &Tensor, dims: Option<&[i64]>, keep: bool) -> Result<Tensor, TchError> {
+    let all: Vec<i64> = (0..t.dim() as i64).collect();
+    let dims = dims.filter(|dims| !dims.is_empty()).unwrap_or(&all);
+    let squares =
+        t.f_sub(&t.f_mean_dim(Some(dims), true, None)?)?.f_square()?.f_sum_dim_intlist(Some(dims), keep, None)?;
+    squares.f_div(&squares.f_zeros_like()?)
+}
 
 /// Those that libtorch has of floating point alone; integers are taken in single precision.
 const OF_FLOATS: &[&str] = &["mean", "std", "var", "norm", "logsumexp"];
 /// Those that have no answer for no elements.
 const OF_SOME: &[&str] = &["max", "min", "argmax", "argmin", "amax", "amin", "median"];
 
-/// The operand: in single precision where it must be, with elements where it must have some.
-fn operand(name: &str, t: &Tensor) -> Result<Tensor> {
-    if t.numel() == 0 && OF_SOME.contains(&name) {
-        return Err(Error::argument(format!("{name}: a Tensor {:?} has no elements", t.size())));
+/// Those that make a copy of the operand as they work.
+const COPYING: &[&str] = &["logsumexp", "median"];
+
+/// The operand of a reduction along dimensions, none for all: in single precision where it must be, with elements where it must have some.
+fn operand(name: &str, t: &Tensor, dims: &[i64]) -> Result<Tensor> {
+    if OF_SOME.contains(&name) && is_none(t, dims) {
+        return Err(Error::argument(format!("{name}: a Tensor {:?} has no elements", t.size()))
+            .with_help("where it may be empty, ask before: if t.numel() > 0 { ... }"));
+    }
+    work(name, t)?;
+    if COPYING.contains(&name) {
+        room(name, t.numel() as f64, t)?;
     }
     if OF_FLOATS.contains(&name) { float(name, t) } else { Ok(t.shallow_clone()) }
+}
+
+/// Whether no element is reduced to each of the results.
+fn is_none(t: &Tensor, dims: &[i64]) -> bool {
+    match dims {
+        [] => t.numel() == 0,
+        dims => dims.iter().any(|&dim| size_of(t, dim) == 0),
+    }
+}
+
+/// The p-norm along dimensions, or of all elements.
+fn norm(call: &Call, t: &TensorValue, p: f64, dims: &[i64], keep: bool) -> Result<TensorValue> {
+    let t = operand(call.name, &t.0, dims)?;
+    if is_none(&t, dims) && (p.is_infinite() || p < 0.0) {
+        let (name, size) = (call.name, t.size());
+        return Err(Error::argument(format!("{name}: no elements have no norm of p = {p}; got a Tensor {size:?}")));
+    }
+    wrap(call.name, &[&t], refusals(|| t.f_norm_scalaropt_dim(p, dims, keep)))
 }
 
 pub fn register(members: &mut MemberRegistrar<TensorValue>) {
     for &(name, operation) in WHOLE {
         members.method(name, move |t: &TensorValue| {
-            let t = operand(name, &t.0)?;
+            let t = operand(name, &t.0, &[])?;
             wrap(name, &[&t], operation(&t))
         });
     }
     for &(name, operation) in ALONG {
         members.method(name, move |call: &Call, t: &TensorValue, dims: Dims, options: Reduced| {
-            let (t, dims) = (operand(name, &t.0)?, dims.of(call, &t.0)?);
+            let dims = dims.of(call, &t.0)?;
+            let t = operand(name, &t.0, &dims)?;
             wrap(name, &[&t], operation(&t, &dims, options.keepdim))
         });
     }
     for &(name, operation) in ALONG_ONE {
         members.method(name, move |call: &Call, t: &TensorValue, dim: i64, options: Reduced| {
             dimension(call, &t.0, dim)?;
-            let t = operand(name, &t.0)?;
+            let t = operand(name, &t.0, &[dim])?;
             wrap(name, &[&t], operation(&t, dim, options.keepdim))
         });
     }
     for &(name, operation) in PAIRS {
         members.method(name, move |call: &Call, t: &TensorValue, dim: i64, options: Reduced| {
             dimension(call, &t.0, dim)?;
-            let t = operand(name, &t.0)?;
+            let t = operand(name, &t.0, &[dim])?;
             wrapped(name, &[&t], operation(&t, dim, options.keepdim)).map(values_and_indices)
         });
     }
     for &(name, operation) in SPREADS {
         members
             .method(name, move |t: &TensorValue, options: Spread| {
-                let t = operand(name, &t.0)?;
+                let t = operand(name, &t.0, &[])?;
                 room(name, t.numel() as f64, &t)?;
                 wrap(name, &[&t], operation(&t, None, options.correction, options.keepdim))
             })
             .method(name, move |call: &Call, t: &TensorValue, dims: Dims, options: Spread| {
-                let (t, dims) = (operand(name, &t.0)?, dims.of(call, &t.0)?);
+                let dims = dims.of(call, &t.0)?;
+                let t = operand(name, &t.0, &dims)?;
                 room(name, t.numel() as f64, &t)?;
                 wrap(name, &[&t], operation(&t, Some(&dims[..]), options.correction, options.keepdim))
             });
     }
     members
-        .method("norm", |call: &Call, t: &TensorValue, p: Number| {
-            let t = operand(call.name, &t.0)?;
-            wrap(call.name, &[&t], t.f_norm_scalaropt_dim(p.0, [0i64; 0], false))
-        })
+        .method("norm", |call: &Call, t: &TensorValue, p: Number| norm(call, t, p.0, &[], false))
         .method("norm", |call: &Call, t: &TensorValue, p: Number, dims: Dims, options: Reduced| {
-            let (t, dims) = (operand(call.name, &t.0)?, dims.of(call, &t.0)?);
-            wrap(call.name, &[&t], t.f_norm_scalaropt_dim(p.0, &dims[..], options.keepdim))
+            let dims = dims.of(call, &t.0)?;
+            norm(call, t, p.0, &dims, options.keepdim)
         })
         .method("count_nonzero", |call: &Call, t: &TensorValue, dims: Dims| {
             let dims = dims.of(call, &t.0)?;
+            work(call.name, &t.0)?;
             wrap(call.name, &[&t.0], t.0.f_count_nonzero_dim_intlist(&dims[..]))
         })
         .method("cumsum", |call: &Call, t: &TensorValue, dim: i64| {
