@@ -118,7 +118,7 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         let func = RhaiFunc::Method { func: Shared::new(func), has_context: true, is_pure: false, is_volatile: true };
         let any = ParameterType::of::<Dynamic>();
         let types = [ParameterType::receiver::<T>(), any, any];
-        add(self.module, self.engine, FuncRegistration::new_index_setter(), &types, "()", func);
+        add(self.module, self.engine, FuncRegistration::new(INDEX_SETTER), &types, "()", func);
         self
     }
 
@@ -164,6 +164,10 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         self
     }
 }
+
+/// Rhai's name of an index setter. `FuncRegistration::new_index_setter` also says that it is not pure, which the function itself says here, and
+/// Rhai's debug assertions want it said once.
+const INDEX_SETTER: &str = "index$set$";
 
 /// The numbers of arguments that a form takes.
 fn overloads(parameters: &[ParameterType]) -> std::ops::RangeInclusive<usize> {
