@@ -43,11 +43,13 @@ pub struct OptionDocs {
     pub docs: fn() -> Vec<OptionDoc>,
     /// The names that an option takes, by its key or, inside of maps, by the keys that lead to it; empty for other options.
     pub choices: fn(&[&str]) -> Vec<&'static str>,
+    /// The option whose map has this key.
+    pub part_of: fn(&str) -> Option<String>,
 }
 
 impl OptionDocs {
     pub const fn of<T: Options>() -> Self {
-        OptionDocs { defaults: defaults::<T>, docs: T::docs, choices: choices::<T> }
+        OptionDocs { defaults: defaults::<T>, docs: T::docs, choices: choices::<T>, part_of: part_of::<T> }
     }
 }
 
@@ -160,7 +162,10 @@ fn bad_part<T: Options>(word: &str, key: &str, value: &Value) -> Option<Error> {
     value.as_object()?.iter().find_map(|(part, value)| {
         let problem = with([(part.clone(), value.clone())].into_iter().collect()).err()?;
         match problem {
-            Problem::UnknownField(..) => Some(bad_option(word, key, value, problem)),
+            Problem::UnknownField(..) => {
+                let error = bad_option(word, key, value, problem);
+                Some(beside(error, word, key, part, defaults::<T>().get(part).is_some()))
+            }
             problem => Some(bad_option(word, &format!("{key}.{part}"), value, problem)),
         }
     })
@@ -175,13 +180,40 @@ pub fn known_keys<'a, T: Options>(word: &str, keys: impl IntoIterator<Item = &'a
     match keys.into_iter().find(|key| !known.contains_key(*key)) {
         Some(key) => {
             let error = unknown_option(word, key, known.keys().map(String::as_str));
-            Err(match part_with::<T>(key, known) {
-                Some(part) => error.with_help(format!("{key} belongs in {part}: {part}: #{{{key}: ...}}")),
-                None => error,
-            })
+            Err(belonging(error, key, part_with::<T>(key, known)))
         }
         None => Ok(()),
     }
+}
+
+/// The option of `T` whose map has this key.
+pub fn part_of<T: Options>(key: &str) -> Option<String> {
+    part_with::<T>(key, defaults::<T>().as_object()?).map(str::to_string)
+}
+
+/// The error of an option that is unknown at its place, with the option in whose map it belongs, if there is one.
+pub fn belonging(error: Error, key: &str, part: Option<&str>) -> Error {
+    match part {
+        Some(part) => error.with_help(format!("{key} belongs in {part}: {part}: #{{{key}: ...}}")),
+        None => error,
+    }
+}
+
+/// The error of a key `part` that the map `key` does not have, which says so where it is an option of the word itself.
+pub fn beside(error: Error, word: &str, key: &str, part: &str, is_option: bool) -> Error {
+    match is_option {
+        true => {
+            error.with_help(format!("{part} is an option of {word} itself, beside {key}: {key}: #{{...}}, {part}: ..."))
+        }
+        false => error,
+    }
+}
+
+/// The error of a key that the map of the option `key` does not have; the nearest of those that it has is named.
+pub fn unknown_key<'a>(word: &str, key: &str, came: &str, among: impl IntoIterator<Item = &'a str>) -> Error {
+    let mut error = Error::unknown("option", came, among);
+    error.message = format!("option \"{key}\" of {word} has no key \"{came}\"");
+    error
 }
 
 /// The option whose map has this key.
@@ -241,11 +273,7 @@ fn bad_option(word: &str, key: &str, value: &Value, problem: Problem) -> Error {
             error.about = about(Some(came));
             error
         }
-        Problem::UnknownField(came, choices) => {
-            let mut error = Error::unknown("option", &came, choices.iter().copied());
-            error.message = format!("option \"{key}\" of {word} has no key \"{came}\"");
-            error
-        }
+        Problem::UnknownField(came, choices) => unknown_key(word, key, &came, choices.iter().copied()),
         problem => {
             let mut error = Error::option(key, word, problem.expected(), value);
             error.about = about(value.as_str().map(str::to_string));

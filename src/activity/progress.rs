@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::message::Message;
 use super::update::ProgressUpdate;
 use super::visible::visible;
-use super::{Activity, console};
+use super::{Activity, console, width};
 use crate::say_error;
 
 /// Between two lines where there is no terminal, and in a log with dates.
@@ -19,6 +19,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 const DATED_LINE_EVERY: Duration = Duration::from_secs(30);
 /// How often updates are sent to a parent process or recorded with a background activity.
 const RELAY_EVERY: Duration = Duration::from_millis(200);
+
+/// In a terminal of fewer columns a live line is short.
+const WIDE: usize = 120;
 
 /// Shows the progress of another process or activity.
 #[derive(Default)]
@@ -97,8 +100,11 @@ impl Plain {
 
     fn line(&self, what: &str, unit: &str) -> String {
         let rate = self.done.saturating_sub(self.from) as f64 / self.started.elapsed().as_secs_f64();
-        let left = (self.total.saturating_sub(self.done)) as f64 / rate.max(1e-9);
-        format!("{what}: {}/{} {unit} ({}/s, {left:.0} s left) {}", self.done, self.total, short(rate), self.note)
+        let left = match left_of(self.total.saturating_sub(self.done), rate) {
+            left if left.is_empty() => left,
+            left => format!(", {left}"),
+        };
+        format!("{what}: {}/{} {unit} ({}/s{left}) {}", self.done, self.total, short(rate), self.note)
     }
 }
 
@@ -214,17 +220,42 @@ impl Drop for Progress {
 
 fn bar(what: &str, total: u64, unit: &str) -> ProgressBar {
     let bar = console::live_lines(|lines| lines.add(ProgressBar::new(total)));
-    let template =
-        format!("{{prefix:>24.cyan}} {{bar:20.green/black}} {{percent:>3}}% {{rate}} {unit} {{eta:>4}} left {{msg}}");
+    // A line that is wider than the terminal would leave its rest behind.
+    let template = match width::of_errors().is_some_and(|columns| columns < WIDE) {
+        true => "{prefix:.cyan} {bar:10.green/black} {percent:>3}% {left} {wide_msg}".to_string(),
+        false => {
+            format!("{{prefix:>24.cyan}} {{bar:20.green/black}} {{percent:>3}}% {{rate}} {unit} {{left}} {{wide_msg}}")
+        }
+    };
     let style = ProgressStyle::with_template(&template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("rate", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
             let _ = write!(w, "{:>6}/s", short(state.per_sec()));
         })
+        .with_key("left", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+            let units = state.len().unwrap_or(0).saturating_sub(state.pos());
+            let _ = write!(w, "{:>11}", left_of(units, state.per_sec()));
+        })
         .progress_chars("━╸─");
     bar.set_style(style);
     bar.set_prefix(visible(what).into_owned());
     bar
+}
+
+/// The time left of so many units, as a live line says it. Nothing while no rate is known, and at the end, which may take its time.
+fn left_of(units: u64, rate: f64) -> String {
+    if units > 0 && rate > 0.0 { format!("{} left", time(units as f64 / rate)) } else { String::new() }
+}
+
+/// A time in the unit that leaves at least two of it: `<1 s`, `90 s`, `25 min`, `30 h`, `4 d`.
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "<1 s".into(),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} d", s / 86_400.0),
+    }
 }
 
 /// Three significant digits: 7.25, 72.5, 725, 7.3k.
@@ -237,5 +268,28 @@ fn short(x: f64) -> String {
         x if x >= 100.0 => format!("{x:.0}"),
         x if x >= 10.0 => format!("{x:.1}"),
         x => format!("{x:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_said_where_it_is_known() {
+        assert_eq!(left_of(1, 50.0), "<1 s left");
+        assert_eq!(left_of(300, 10.0), "30 s left");
+        assert_eq!(left_of(3_600, 2.0), "30 min left");
+        assert_eq!(left_of(36_000, 2.0), "5 h left");
+        assert_eq!(left_of(864_000, 2.0), "5 d left");
+        // At the end, and before the first unit is done.
+        assert_eq!((left_of(0, 50.0), left_of(10, 0.0)), (String::new(), String::new()));
+        let mut plain = Plain::new(100).into_inner();
+        assert!(!plain.line("a", "images").contains("left"), "{}", plain.line("a", "images"));
+        plain.started -= Duration::from_secs(10);
+        plain.done = 99;
+        assert!(plain.line("a", "images").contains("/s, <1 s left)"), "{}", plain.line("a", "images"));
+        plain.done = 100;
+        assert!(!plain.line("a", "images").contains("left"), "{}", plain.line("a", "images"));
     }
 }

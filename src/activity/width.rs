@@ -5,6 +5,14 @@ use console::Term;
 /// Narrower terminals are taken to have so many columns.
 const LEAST: usize = 30;
 
+/// The longest line of documentation and of a value's text: longer ones are hard to read.
+pub const LONGEST: usize = 100;
+
+/// Columns of documentation: those of the terminal, [`LONGEST`] at most and without one.
+pub fn of_text() -> usize {
+    of_output().map_or(LONGEST, |columns| columns.min(LONGEST))
+}
+
 /// Columns of the terminal that standard output goes to; None for a pipe or a file.
 pub fn of_output() -> Option<usize> {
     columns(&Term::stdout())

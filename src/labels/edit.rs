@@ -142,7 +142,7 @@ impl LabelTable {
             columns.push(values.with_name(name.as_str().into()).into_column());
         }
         let frame = DataFrame::new(n, columns).map_err(|e| polars_error("filter", e))?;
-        let kept = Table { frame }.with_row_index(ROW)?.filter(predicate)?.column(ROW)?;
+        let kept = Table::of(frame).with_row_index(ROW)?.filter(predicate)?.column(ROW)?;
         let place = |cell: &Cell| if let Cell::Int(i) = cell { *i as usize } else { 0 };
         self.take_images(&kept.iter().map(place).collect::<Vec<_>>())
     }

@@ -26,7 +26,7 @@ pub enum Next {
 const COMMANDS: &[(&str, &str)] = &[
     (
         "?word",
-        "the documentation of a word, a kind of value, a keyword, an option or a member; of a variable its kind, value and members; of an imported library its functions (?m::f: of one)",
+        "the documentation of a word, a kind of value, a keyword, an option or a member; of a variable its kind, value and members (?x.member: of one); of an imported library its functions (?m::f: of one)",
     ),
     ("??word", "the source of a function, a closure or a library, of cpsd or one's own"),
     (
@@ -126,6 +126,11 @@ fn help(prompt: &Prompt, word: &str) {
         }
         return pager::print(text.trim_end());
     }
+    match variable_docs::member(prompt.session, word) {
+        Some(Ok(text)) => return pager::print(text.trim_end()),
+        Some(Err(error)) => return complain(&error.message, error.help.as_deref()),
+        None => {}
+    }
     if let Some(text) = variable_docs::library_function(prompt.session, word) {
         return say!("{}", signature_and_comment(&text));
     }
@@ -185,8 +190,7 @@ fn signature_and_comment(text: &str) -> String {
     let comment: Vec<&str> = text.lines().filter_map(|l| l.trim_start().strip_prefix("///")).map(str::trim).collect();
     let signature = text.lines().find_map(|l| l.trim_start().strip_prefix("fn ")).unwrap_or_default();
     let signature = signature.split('{').next().unwrap_or_default().trim();
-    let columns = width::of_output().map_or(100, |columns| columns.min(100));
-    width::folded(&format!("{}\n    {}", signature.cyan().bold(), comment.join("\n    ")), columns, 0)
+    width::folded(&format!("{}\n    {}", signature.cyan().bold(), comment.join("\n    ")), width::of_text(), 0)
 }
 
 fn vars(prompt: &Prompt) {

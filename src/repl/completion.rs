@@ -1,18 +1,24 @@
 //! Completion: names in scope, members of receivers, option keys, names inside strings, files, commands.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 
 use super::context::{Context, context};
 use super::highlighting::KEYWORDS;
 use super::input::{ending, in_string, last_word};
 use super::last_values::is_numbered;
+use super::local_names::scope_at;
 use super::texts::Texts;
 use super::{commands, infer};
+use crate::runs::RunStore;
 use crate::script::library_docs::library_functions;
 use crate::script::modules::embedded_names;
 use crate::script::session::Session;
 use crate::script::tokens::is_word;
 use crate::script::{docs, option_parts, own_types, show, vocabulary};
+use crate::training::overview::{Listed, RunFilter, overview};
 
 /// The names of a session, taken anew before each line.
 #[derive(Default)]
@@ -25,19 +31,21 @@ pub struct Names {
     texts: Texts,
     /// The imported libraries: the name that each was given, and its functions.
     libraries: Vec<(String, Vec<String>)>,
+    /// The folder of the run store.
+    runs: Option<PathBuf>,
     files: FilenameCompleter,
 }
 
 impl Names {
     pub fn refresh(&mut self, session: &Session) {
-        self.variables.clear();
+        self.variables = scope(session);
         self.texts = Texts::default();
         for name in session.variable_names() {
             if let Some(value) = session.scope.get(&name) {
                 self.texts.add(value, DEPTH);
-                known(&mut self.variables, name, value, DEPTH);
             }
         }
+        self.runs = Some(session.host.runs.borrow().clone());
         self.functions = session.function_signatures();
         let functions = |text: &str| {
             let all = library_functions(text).into_iter();
@@ -51,38 +59,51 @@ impl Names {
     }
 
     /// After `p.`: the members of p's kind, the fields of a map, or the members of all kinds when its kind is not known.
-    fn members(&self, receiver: &str) -> Vec<&str> {
-        let kind = infer::kind(receiver, &self.variables);
-        if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
-            return kind.members.iter().map(|m| m.name()).collect();
-        }
-        let fields = self.fields(receiver);
-        if !fields.is_empty() {
-            return fields;
-        }
-        if let Some(own) = kind.as_deref().and_then(own_types::find) {
-            return own.members.iter().map(|m| m.name()).filter(|name| name.chars().all(is_word)).collect();
-        }
-        vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| m.name()).collect()
+    fn members(&self, receiver: &str) -> Vec<String> {
+        members(receiver, &scope_at(receiver, &self.variables))
     }
 
     /// The keys of a map in scope that `receiver` ends with.
-    fn fields(&self, receiver: &str) -> Vec<&str> {
-        let name = ending(receiver, |c| is_word(c) || c == '.');
-        let fields = self.variables.iter().filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.'));
-        fields.filter(|field| !name.is_empty() && !field.contains(['.', '['])).collect()
+    fn fields(&self, receiver: &str) -> Vec<String> {
+        fields(receiver, &scope_at(receiver, &self.variables))
+    }
+
+    /// The ids and names of the runs in the store, newest first. A name that several have is none to ask by.
+    fn run_names(&self) -> Vec<String> {
+        let Some(folder) = &self.runs else { return vec![] };
+        let listed = overview(&RunStore::new(folder), &RunFilter::default(), |_| {}).unwrap_or_default();
+        let runs: Vec<(String, String)> = listed
+            .into_iter()
+            .filter_map(|run| match run {
+                Listed::Good(run) => Some((run.id, run.name)),
+                Listed::Damaged(..) => None,
+            })
+            .collect();
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        runs.iter().for_each(|(_, name)| *times.entry(name).or_default() += 1);
+        let can_be_written = |name: &&String| !name.contains(['"', '\\']) && !name.contains(char::is_control);
+        let of = |(id, name): &(String, String)| {
+            let is_one = name != id && times.get(name.as_str()) == Some(&1);
+            [Some(id.clone()), Some(name).filter(|_| is_one).filter(can_be_written).cloned()]
+        };
+        runs.iter().rev().flat_map(of).flatten().collect()
     }
 
     /// The names that a string may hold, by the text before its quote: of an option or an argument that takes names, keys of a map, labels,
     /// columns. None where it may be anything, such as a path.
-    fn inside(&self, before: &str, begun: &str) -> Vec<&str> {
+    fn inside(&self, before: &str, begun: &str) -> Vec<String> {
         let head = before.trim_end_matches('"').trim_end();
-        if last_word(head) == "import" {
-            return embedded_names().collect();
-        }
         let at = context(head);
         if let Some(receiver) = at.indexed {
             return self.fields(receiver);
+        }
+        self.named(head, &at, begun).into_iter().map(str::to_string).collect()
+    }
+
+    /// The same where the string is no key in an index.
+    fn named(&self, head: &str, at: &Context, begun: &str) -> Vec<&str> {
+        if last_word(head) == "import" {
+            return embedded_names().collect();
         }
         let word = at.call.filter(|_| !at.is_method).and_then(vocabulary::find);
         if at.key.is_some() {
@@ -103,7 +124,7 @@ impl Names {
                 return named;
             }
         }
-        match self.parameter(call, &at) {
+        match self.parameter(call, at) {
             Some(name) if ["path", "file", "folder", "dir", "pattern"].iter().any(|part| name.contains(part)) => vec![],
             Some(name) if name.contains("column") || name == "on" || matches!(call, "col" | "column") => {
                 self.texts.columns()
@@ -134,6 +155,44 @@ impl Names {
 /// Values inside each other are looked at so deep.
 const DEPTH: usize = 2;
 
+/// The kind of each variable of a session, of each field of a map and of an array's first element.
+pub fn scope(session: &Session) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for name in session.variable_names() {
+        if let Some(value) = session.scope.get(&name) {
+            known(&mut all, name, value, DEPTH);
+        }
+    }
+    all
+}
+
+/// What may follow behind the dot of a receiver: the members of its kind, the fields of a map, or the members of all kinds when its kind is
+/// not known.
+pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
+    let kind = infer::kind(receiver, scope);
+    let owned = |name: &str| name.to_string();
+    if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
+        return kind.members.iter().map(|m| owned(m.name())).collect();
+    }
+    let fields = fields(receiver, scope);
+    if !fields.is_empty() {
+        return fields;
+    }
+    // `map of Tensor` is a map.
+    let kind = kind.as_deref().and_then(|kind| kind.split(" of ").next());
+    if let Some(own) = kind.and_then(own_types::find) {
+        return own.members.iter().map(|m| m.name()).filter(|name| name.chars().all(is_word)).map(owned).collect();
+    }
+    vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| owned(m.name())).collect()
+}
+
+/// The keys of a map in scope that `receiver` ends with.
+pub fn fields(receiver: &str, scope: &infer::Scope) -> Vec<String> {
+    let name = ending(receiver, |c| is_word(c) || c == '.');
+    let fields = scope.iter().filter_map(|(path, _)| path.strip_prefix(name)?.strip_prefix('.'));
+    fields.filter(|field| !name.is_empty() && !field.contains(['.', '['])).map(str::to_string).collect()
+}
+
 /// Adds the kind of a value, and of the values inside it down to `depth`.
 fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, depth: usize) {
     if depth > 0
@@ -150,11 +209,26 @@ fn known(all: &mut Vec<(String, String)>, path: String, value: &rhai::Dynamic, d
     all.push((path, show::type_name(value)));
 }
 
-fn pairs<'a>(names: impl IntoIterator<Item = &'a str>, prefix: &str) -> Vec<Pair> {
-    let mut all: Vec<&str> = names.into_iter().filter(|n| n.starts_with(prefix)).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into_iter().map(|n| Pair { display: n.to_string(), replacement: n.to_string() }).collect()
+fn pairs(names: impl IntoIterator<Item = impl AsRef<str>>, prefix: &str) -> Vec<Pair> {
+    let mut all = in_order(names, prefix);
+    all.sort_unstable_by(|a, b| a.replacement.cmp(&b.replacement));
+    all.dedup_by(|a, b| a.replacement == b.replacement);
+    all
+}
+
+/// The same in the order in which they come.
+fn in_order(names: impl IntoIterator<Item = impl AsRef<str>>, prefix: &str) -> Vec<Pair> {
+    let all = names.into_iter().filter(|name| name.as_ref().starts_with(prefix));
+    all.map(|name| Pair { display: name.as_ref().to_string(), replacement: name.as_ref().to_string() }).collect()
+}
+
+/// Whether a string behind this text names a run.
+fn names_a_run(before: &str) -> bool {
+    let at = context(before.trim_end_matches('"').trim_end());
+    !at.in_map
+        && !at.in_array
+        && at.argument == 0
+        && matches!((at.call, at.is_method), (Some("run"), false) | (Some("diff"), true))
 }
 
 /// The keys of the options map in which a key is expected, if `before` ends in one.
@@ -186,6 +260,9 @@ impl Completer for Names {
         }
         if in_string(before) {
             let start = before.rfind('"').map_or(0, |quote| quote + 1);
+            if names_a_run(&before[..start]) {
+                return Ok((start, in_order(self.run_names(), &before[start..])));
+            }
             let named = pairs(self.inside(&before[..start], &before[start..]), &before[start..]);
             if !named.is_empty() {
                 return Ok((start, named));
@@ -238,6 +315,9 @@ impl Names {
         if let Some((library, function)) = name.split_once("::") {
             return (from + library.len() + 2, pairs(self.of_library(library), function));
         }
+        if let Some((receiver, member)) = name.rsplit_once('.').filter(|_| from == 1) {
+            return (from + receiver.len() + 1, pairs(self.members(receiver), member));
+        }
         let mut all: Vec<&str> = self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)).collect();
         all.extend(self.libraries.iter().map(|(name, _)| name.as_str()));
         // `??` shows sources, of which words and variables have none.
@@ -257,7 +337,7 @@ mod tests {
 
     fn inside(before: &str) -> Vec<String> {
         crate::primitives::install();
-        Names::default().inside(before, "").into_iter().map(str::to_string).collect()
+        Names::default().inside(before, "")
     }
 
     #[test]
@@ -295,6 +375,48 @@ mod tests {
         assert_eq!(of("train_teacher(data, l, #{model: #{frozen_n"), ["frozen_norms: "]);
         assert_eq!(of("let o = #{augment: #{cutout_f"), ["cutout_factor: "]);
         assert_eq!(of("train_teacher(data, l, #{schedule: \"cos"), ["cosine"]);
+    }
+
+    #[test]
+    fn members_are_those_of_what_a_closure_gets() {
+        let mut session = crate::primitives::session();
+        let _ = session.eval("let p = random_partition([\"a\", \"b\"], 2); let line = 3;", "test").unwrap();
+        let of = |line: &str| super::super::completions(&session, line);
+        assert_eq!(of("train_teacher(d, l, #{model: #{head: |maps, p| p.num_l"), ["num_labels"]);
+        assert!(!of("train_teacher(d, l, #{model: #{head: |maps, p| p.").contains(&"tasks".to_string()));
+        assert_eq!(of("train_teacher(d, l, #{augment: |picture, random| picture.hfl"), ["hflip"]);
+        assert!(of("train_teacher(d, l, #{augment: |picture, random| random.").contains(&"uniform".to_string()));
+        let keys = of("train_teacher(d, l, #{on_epoch: |line| line.");
+        assert_eq!(keys, ["epoch", "images_per_second", "loss", "lr", "name", "seconds", "val_mAP", "val_mAP_ema"]);
+        assert_eq!(of("train_teacher(d, l, #{on_epoch: |line| print(line[\"val_mAP_"), ["val_mAP_ema"]);
+        assert_eq!(of("let head = |maps, p| { let f = maps.mean([2, 3]); p.lin"), ["linear"]);
+        assert_eq!(of("p.tas"), ["tasks"]);
+        assert_eq!(of("?p.tas"), ["tasks"]);
+    }
+
+    #[test]
+    fn runs_are_known_by_ids_and_names_newest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = |id: &str, name: &str, second: u32| {
+            let run = folder.path().join(id);
+            std::fs::create_dir_all(&run).unwrap();
+            let summary = serde_json::json!({ "name": name, "date": format!("2026-11-20T10:00:{second:02}Z") });
+            std::fs::write(run.join("summary.json"), summary.to_string()).unwrap();
+            std::fs::write(run.join("spec.json"), "{}").unwrap();
+        };
+        made("train-000000000001", "old", 1);
+        made("train-000000000002", "new", 3);
+        made("train-000000000003", "twice", 2);
+        made("train-000000000004", "twice", 4);
+        let session = crate::primitives::session();
+        *session.host.runs.borrow_mut() = folder.path().to_path_buf();
+        let of = |line: &str| super::super::completions(&session, line);
+        let all =
+            ["train-000000000004", "train-000000000002", "new", "train-000000000003", "train-000000000001", "old"];
+        assert_eq!(of("run(\""), all);
+        assert_eq!(of("let r = run(\"ol"), ["old"]);
+        assert_eq!(of("r.diff(\"ne"), ["new"]);
+        assert_eq!(of("run(\"nothing"), [""; 0]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::completion::Names;
 use super::highlighting::{highlight_pair, matching};
 use super::input::{in_string, open_brackets};
 use super::{commands, hints};
+use crate::activity::width;
 use crate::script::session::Session;
 
 #[derive(Completer, rustyline::Helper, Default)]
@@ -33,7 +34,8 @@ impl Hinter for Helper {
     /// The signature of the call that is being typed.
     fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<hints::Signature> {
         let typed = pos == line.len() && !line.contains('\n') && !commands::is_command(line);
-        if typed && !in_string(line) { hints::hint(line, self.names.functions()) } else { None }
+        let hint = if typed && !in_string(line) { hints::hint(line, self.names.functions()) } else { None };
+        hint?.fitted(line, width::of_output()?)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The signature of the call being typed, in grey behind the cursor.
 
 use rustyline::hint::Hint;
+use textwrap::core::display_width;
 
+use super::PROMPT;
 use super::input::{last_word, signs};
 use crate::script::vocabulary;
 
@@ -15,6 +17,19 @@ impl Hint for Signature {
 
     fn completion(&self) -> Option<&str> {
         None
+    }
+}
+
+/// Fewer columns of a hint say nothing.
+const FEWEST: usize = 12;
+
+impl Signature {
+    /// The hint cut to what is left of the last row of a line, in a terminal of so many columns. None where that is too little.
+    pub fn fitted(self, line: &str, columns: usize) -> Option<Signature> {
+        let taken = (PROMPT.len() + display_width(line)) % columns;
+        // In the last column the cursor would go on to the next row.
+        let room = columns.saturating_sub(taken + 1);
+        (room >= FEWEST).then(|| Signature(console::truncate_str(&self.0, room, "…").into_owned()))
     }
 }
 
@@ -126,6 +141,19 @@ mod tests {
         assert_eq!(text("double(1, ").as_deref(), Some("double(x, ▸y)"));
         assert_eq!(text("1 + 2"), None);
         assert_eq!(text("print([1, "), None);
+    }
+
+    #[test]
+    fn a_long_hint_ends_with_the_row() {
+        let fitted = |hint: &str, line: &str, columns: usize| Signature(hint.into()).fitted(line, columns).map(|h| h.0);
+        assert_eq!(fitted("   f(▸x, y) -> Tensor", "f(", 80).as_deref(), Some("   f(▸x, y) -> Tensor"));
+        let cut = fitted("   f(▸x, y) -> Tensor", "f(", 24).unwrap();
+        assert_eq!((cut.as_str(), display_width(&cut)), ("   f(▸x, y) ->…", 15));
+        // A line of several rows, of which the last counts; one that is full.
+        assert!(fitted("   f(▸x, y) -> Tensor", &"x".repeat(24), 24).unwrap().ends_with('…'));
+        assert_eq!(fitted("   f(▸x, y) -> Tensor", &"x".repeat(10), 24), None);
+        // Wide letters take two columns.
+        assert_eq!(fitted("   f(▸x, y) -> Tensor", &"字".repeat(5), 24), None);
     }
 
     #[test]

@@ -89,12 +89,17 @@ fn element_kind(word: &str) -> Option<String> {
 }
 
 fn element(kind: &str) -> Option<String> {
-    kind.strip_prefix("array of ").and_then(element_kind)
+    kind.strip_prefix("array of ").and_then(inner)
+}
+
+/// What an array or a map is of: a kind, or again `map of Tensor`.
+fn inner(kind: &str) -> Option<String> {
+    if kind.contains(" of ") { Some(kind.to_string()) } else { element_kind(kind) }
 }
 
 /// `Dataset` of `map of Dataset`.
 fn of_map(kind: &str) -> Option<String> {
-    kind.strip_prefix("map of ").and_then(element_kind)
+    kind.strip_prefix("map of ").and_then(inner)
 }
 
 /// The place of the bracket that the last one closes.

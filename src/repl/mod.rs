@@ -5,7 +5,7 @@
 //! - `editor`: rustyline's helper, made of `completion`, `hints` (signatures) and `highlighting`
 //! - `context`: the call, map and array that the cursor is in; `texts`: labels and columns of the values in scope
 //! - `variable_docs`: `?x` of a variable, `?m` of an imported library
-//! - `infer`: the kind of the expression being typed, for completion
+//! - `infer`: the kind of the expression being typed, for completion; `local_names`: parameters of closures and variables inside of it
 //! - `input`: words, strings and brackets up to the cursor
 //! - `last_values`: `_` and `_3`
 //! - `history`: the history's file, and Ctrl-R
@@ -22,6 +22,7 @@ mod history;
 mod infer;
 mod input;
 mod last_values;
+mod local_names;
 mod pager;
 mod prompt;
 mod terminal;
@@ -52,6 +53,9 @@ use crate::{say, say_error};
 use editor::Helper;
 use prompt::{Prompt, report};
 pub use terminal::{rendered, width};
+
+/// What stands before an input.
+const PROMPT: &str = "cpsd> ";
 
 /// The completions at the end of `line`.
 pub fn completions(session: &Session, line: &str) -> Vec<String> {
@@ -120,7 +124,7 @@ pub fn run(session: &mut Session) -> u8 {
                 let _ = printer.lock().print(format!("{line}\n"));
             })
         }));
-        let read = lock.released(|| editor.readline("cpsd> "));
+        let read = lock.released(|| editor.readline(PROMPT));
         console::set_printer(None);
         match read {
             Ok(line) => {

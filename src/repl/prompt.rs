@@ -12,7 +12,6 @@ use crate::plots::Figure;
 use crate::script::check::{self, Trap};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
-use crate::script::show;
 use crate::{say, say_error};
 
 /// An input that worked.
@@ -120,8 +119,13 @@ impl<'s> Prompt<'s> {
     /// Shows a value under the next number.
     fn show(&mut self, value: Dynamic) -> usize {
         self.numbered += 1;
-        let mark = format!("_{}", self.numbered).dimmed();
-        let text = variable_docs::closure_source(self.session, &value).unwrap_or_else(|| show::show(&value));
+        let mut mark = format!("_{}", self.numbered);
+        let text = variable_docs::whole(self.session, &value);
+        // Several lines without quotes are told from other values.
+        if value.is_string() && text.contains('\n') {
+            mark.push_str(&format!("  string of {} lines", text.lines().count()));
+        }
+        let mark = mark.dimmed();
         match text.contains('\n') {
             false => pager::print(&format!("{mark} {text}")),
             true => pager::print(&format!("{mark}\n{text}")),

@@ -5,13 +5,13 @@ use std::io::IsTerminal;
 use crate::activity::width;
 use crate::script::errors::Failure;
 
-/// Columns of the terminal behind standard output, 100 where there is none.
+/// Columns of the terminal behind standard output, [`width::LONGEST`] where there is none.
 pub fn width() -> usize {
     bounded(width::of_output())
 }
 
 fn bounded(columns: Option<usize>) -> usize {
-    columns.map_or(100, |columns| columns.clamp(40, 200))
+    columns.map_or(width::LONGEST, |columns| columns.clamp(40, 200))
 }
 
 /// A failure as it is printed on standard error.

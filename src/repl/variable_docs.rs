@@ -3,12 +3,15 @@
 use colored::Colorize;
 use rhai::{Dynamic, FnPtr};
 
+use super::completion::{members, scope};
 use super::highlighting::highlight;
-use crate::activity::width::folded;
+use super::infer;
+use crate::activity::width::{folded, of_text};
+use crate::error::{Error, Result};
 use crate::script::closure_source::shortened;
 use crate::script::library_docs::{first_line, function_source, library_functions};
 use crate::script::session::Session;
-use crate::script::{docs, own_types, show, vocabulary};
+use crate::script::{docs, own_docs, own_types, show, vocabulary};
 
 /// Letters of a value that are shown.
 const SHOWN: usize = 400;
@@ -19,6 +22,24 @@ const KEYS: usize = 40;
 pub fn variable_text(session: &Session, name: &str) -> Option<String> {
     let value = variable(session, name)?;
     Some(text(session, name, &value))
+}
+
+/// The text for a member of a variable's value: `m.run`, `m.run.metrics`. None where the kind of what is before the last dot is not known.
+///
+/// Errors: the kind has no such member, with the nearest.
+pub fn member(session: &Session, name: &str) -> Option<Result<String>> {
+    // A pattern asks for more than one.
+    let (receiver, member) = name.rsplit_once('.').filter(|_| !name.contains('*'))?;
+    let scope = scope(session);
+    let kind = infer::kind(receiver, &scope)?;
+    let kind = kind.split(" of ").next().unwrap_or(&kind);
+    let text = own_docs::member_text(&format!("{kind}.{member}"));
+    Some(text.ok_or_else(|| {
+        let of_own = own_types::find(kind).map_or(&[][..], |own| own.members).iter().map(|m| m.name().to_string());
+        let known: Vec<String> = members(receiver, &scope).into_iter().chain(of_own).collect();
+        let error = Error::unknown("member", member, known.iter().map(String::as_str));
+        Error { message: format!("{receiver}, {}, has no member \"{member}\"", vocabulary::a_user_name(kind)), ..error }
+    }))
 }
 
 /// The value of a variable, or of a field of maps.
@@ -57,6 +78,14 @@ pub enum Held {
     Function(String),
 }
 
+/// A value as the prompt shows it: closures as they are written, a text of several lines as these lines.
+pub fn whole(session: &Session, value: &Dynamic) -> String {
+    match value.as_immutable_string_ref() {
+        Ok(text) if text.trim_end_matches('\n').contains('\n') => text.trim_end_matches('\n').to_string(),
+        _ => closure_source(session, value).unwrap_or_else(|| show::show(value)),
+    }
+}
+
 /// A value on one line of at most `most` characters, closures as they are written.
 pub fn short(session: &Session, value: &Dynamic, most: usize) -> String {
     match closure_source(session, value) {
@@ -68,11 +97,11 @@ pub fn short(session: &Session, value: &Dynamic, most: usize) -> String {
 fn text(session: &Session, name: &str, value: &Dynamic) -> String {
     let kind = show::type_name(value);
     let mut out = format!("{}  {}\n\n", name.cyan().bold(), kind.dimmed());
-    let width = docs_width();
+    let width = of_text();
     // The keys of a map are listed below.
     if !value.is_map() {
         let source = closure_source(session, value).map(|source| shortened(&source, width.saturating_sub(8)));
-        let shown = source.unwrap_or_else(|| show::show(value));
+        let shown = source.unwrap_or_else(|| whole(session, value));
         let short: String = shown.chars().take(SHOWN).collect();
         let dots = if short.len() < shown.len() { " ..." } else { "" };
         out.push_str(&format!("{}\n", folded(&format!("{}{dots}", short.trim_end()), width, 2)));
@@ -103,14 +132,10 @@ fn text(session: &Session, name: &str, value: &Dynamic) -> String {
     out
 }
 
-fn docs_width() -> usize {
-    crate::activity::width::of_output().map_or(100, |columns| columns.min(100))
-}
-
 /// The text for a library that was imported under this name: its first comment and its functions with theirs.
 pub fn library_text(session: &Session, name: &str) -> Option<String> {
     let (_, source, text) = library(session, name)?;
-    let width = docs_width();
+    let width = of_text();
     let mut out = format!("{}  {}\n", name.cyan().bold(), source.dimmed());
     if text.starts_with("//") {
         out.push_str(&format!("{}\n", folded(first_line(&text), width, 0)));
@@ -161,6 +186,37 @@ mod tests {
         assert_eq!(source, "|x| x + 1");
         let plain = console::strip_ansi_codes(&variable_text(&session, "m").unwrap()).to_string();
         assert!(plain.contains("|x| x + 1") && !plain.contains("anon$"), "{plain}");
+    }
+
+    #[test]
+    fn members_of_variables_are_described() {
+        let mut session = crate::primitives::session();
+        let code = "let p = random_partition([\"a\", \"b\"], 2); let m = #{inner: p, text: \"a\\nb\"}; let many = [p];";
+        let _ = session.eval(code, "test").unwrap();
+        let of =
+            |name: &str| member(&session, name).map(|text| text.map(|t| console::strip_ansi_codes(&t).to_string()));
+        for (name, says) in [
+            ("p.tasks", "Partition.tasks"),
+            ("m.inner.tasks", "Partition.tasks"),
+            ("many[0].k", "Partition.k"),
+            ("m.keys", "map.keys()"),
+            ("m.text.len", "string.len()"),
+            ("many.push", "array.push"),
+        ] {
+            assert!(of(name).unwrap().unwrap().contains(says), "{name}: {:?}", of(name));
+        }
+        let error = of("p.taks").unwrap().unwrap_err();
+        assert_eq!(error.message, "p, a Partition, has no member \"taks\"");
+        assert_eq!(error.help.as_deref(), Some("did you mean \"tasks\"?"));
+        assert!(of("nothing.k").is_none() && of("p").is_none());
+    }
+
+    #[test]
+    fn texts_of_several_lines_are_shown_as_lines() {
+        let session = crate::primitives::session();
+        assert_eq!(whole(&session, &"let a = `x`;\nprint(\"a\");\n".into()), "let a = `x`;\nprint(\"a\");");
+        assert_eq!(whole(&session, &"one\n".into()), "\"one\\n\"");
+        assert_eq!(whole(&session, &"a\tb".into()), "\"a\\tb\"");
     }
 
     #[test]

@@ -176,16 +176,11 @@ pub(super) fn short_default(value: &serde_json::Value) -> String {
     }
 }
 
-/// Columns of documentation: those of the terminal, 100 at most and without one.
-pub(super) fn columns() -> usize {
-    width::of_output().map_or(100, |columns| columns.min(100))
-}
-
-/// Breaks text at spaces into lines of [`columns`]. Lines after the first begin with `indent` spaces.
+/// Breaks text at spaces into lines of [`width::of_text`]. Lines after the first begin with `indent` spaces.
 pub fn wrap(text: &str, indent: usize) -> String {
     let mut lines = text.split_whitespace().collect::<Vec<_>>().join(" ");
     // In a narrow terminal a column far to the right still has some words per line.
-    textwrap::fill_inplace(&mut lines, columns().saturating_sub(indent).max(16));
+    textwrap::fill_inplace(&mut lines, width::of_text().saturating_sub(indent).max(16));
     lines.replace('\n', &format!("\n{:indent$}", ""))
 }
 

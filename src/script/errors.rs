@@ -137,7 +137,7 @@ impl Failure {
             return within;
         }
         let text = sources.text(&source);
-        let mut failure = Failure::at(error, text.as_deref(), variables, in_function, &|name| sources.parameters(name));
+        let mut failure = Failure::at(error, text.as_deref(), variables, in_function);
         failure.source = text.map(|text| NamedSource::new(source, text));
         failure.chain = chain;
         failure
@@ -172,13 +172,7 @@ impl Failure {
     }
 
     /// The sentence and the underlined part of `text`.
-    fn at(
-        error: EvalAltResult,
-        text: Option<&str>,
-        variables: &[Variable],
-        in_function: bool,
-        closures: &dyn Fn(&str) -> Option<explain::Parameters>,
-    ) -> Self {
+    fn at(error: EvalAltResult, text: Option<&str>, variables: &[Variable], in_function: bool) -> Self {
         let known = text.unwrap_or_default();
         let position = match &error {
             // An error that a script caught and throws again is shown at its first place.
@@ -205,8 +199,7 @@ impl Failure {
             }
             _ => spans::offset(known, position),
         };
-        let mut failure =
-            explain::explain(error, &explain::Place { variables, text: known, at, in_function, closures });
+        let mut failure = explain::explain(error, &explain::Place { variables, text: known, at, in_function });
         let about = failure.about.take();
         let span = at.map(|at| {
             let part = about.as_ref().filter(|_| ours).and_then(|about| spans::about(known, at, about));

@@ -1,8 +1,9 @@
 //! The sentence for each of Rhai's errors, in the words of this language.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use parking_lot::Mutex;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::errors::{Raised, StopRequest};
@@ -25,8 +26,6 @@ pub struct Place<'a> {
     pub at: Option<usize>,
     /// Inside a function, which does not see the script's variables.
     pub in_function: bool,
-    /// The parameters of closures, as they are written.
-    pub closures: &'a dyn Fn(&str) -> Option<Parameters>,
 }
 
 /// The parameters of a closure.
@@ -35,6 +34,14 @@ pub struct Parameters {
     /// Variables that it captured, which come before its parameters.
     pub captured: usize,
     pub names: Vec<String>,
+}
+
+/// The parameters of the closures of this process by the names that Rhai gives them, which follow from their code.
+static CLOSURES: Mutex<BTreeMap<String, Parameters>> = Mutex::new(BTreeMap::new());
+
+/// Notes how a closure is written: an error that a script caught is explained where no session is at hand.
+pub fn note_closure(name: &str, parameters: Parameters) {
+    CLOSURES.lock().insert(name.to_string(), parameters);
 }
 
 /// The sentence for an error that is not one of our own.
@@ -88,7 +95,7 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
 
 /// The sentence for an error whose place is not known.
 pub fn alone(error: EvalAltResult) -> Error {
-    explain(error, &Place { variables: &[], text: "", at: None, in_function: false, closures: &|_| None })
+    explain(error, &Place { variables: &[], text: "", at: None, in_function: false })
 }
 
 /// A value that the script threw. An error of Rhai's own that it caught and throws again is explained as if uncaught.
@@ -128,10 +135,38 @@ pub fn caught(map: &Map) -> Option<(EvalAltResult, Position)> {
         "ErrorArrayBounds" => EvalAltResult::ErrorArrayBounds(length()?, number("index")?, none),
         "ErrorStringBounds" => EvalAltResult::ErrorStringBounds(length()?, number("index")?, none),
         "ErrorMismatchDataType" => EvalAltResult::ErrorMismatchDataType(text("requested")?, text("actual")?, none),
+        // Of an error inside a call the map has no more than the text.
+        "ErrorInFunctionCall" | "ErrorInModule" => innermost(&message),
         name if name.starts_with("Error") => EvalAltResult::ErrorRuntime(lower_first(&message).into(), none),
         _ => return None,
     };
     Some((error, place))
+}
+
+/// The error that Rhai's text begins with: `Function not found: f (i64) @ 'script' (line 1, position 5)`, then a line per call.
+fn innermost(message: &str) -> EvalAltResult {
+    let first = message.lines().next().unwrap_or_default();
+    let said = first.rsplit_once(" @ '").or_else(|| first.rsplit_once(" (line ")).map_or(first, |(said, _)| said);
+    let none = Position::NONE;
+    let after = |begin: &str| said.strip_prefix(begin).map(str::to_string);
+    if let Some(signature) = after("Function not found: ") {
+        return EvalAltResult::ErrorFunctionNotFound(signature, none);
+    }
+    if let Some(name) = after("Variable not found: ") {
+        return EvalAltResult::ErrorVariableNotFound(name, none);
+    }
+    if let Some(name) = after("Property not found: ") {
+        return EvalAltResult::ErrorPropertyNotFound(name, none);
+    }
+    if let Some(kinds) = after("Data type incorrect: ")
+        && let Some((came, expected)) = kinds.trim_end_matches(')').split_once(" (expecting ")
+    {
+        return EvalAltResult::ErrorMismatchDataType(expected.into(), came.into(), none);
+    }
+    match said.starts_with("Unknown property") {
+        true => EvalAltResult::ErrorDotExpr(said.into(), none),
+        false => EvalAltResult::ErrorRuntime(lower_first(said).into(), none),
+    }
 }
 
 fn unknown_variable(name: &str, place: &Place) -> Error {
@@ -201,7 +236,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
         return no_operator(name, &types);
     }
     if name.starts_with("anon$") {
-        return wrong_closure(name, &types, place);
+        return wrong_closure(name, &types);
     }
     let own = spans::functions(place.text);
     if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
@@ -274,8 +309,8 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
 }
 
 /// A closure that is called with too few or too many arguments.
-fn wrong_closure(name: &str, types: &[String], place: &Place) -> Error {
-    let Some(parameters) = (place.closures)(name) else {
+fn wrong_closure(name: &str, types: &[String]) -> Error {
+    let Some(parameters) = CLOSURES.lock().get(name).cloned() else {
         let came = counted(types.len(), "argument");
         return Error::argument(format!("this closure is called with {came} and takes another number"));
     };

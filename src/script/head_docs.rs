@@ -106,6 +106,7 @@ fn option(name: &str, default: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::width::LONGEST;
 
     #[test]
     fn every_head_says_where_it_comes_from() {
@@ -138,7 +139,7 @@ mod tests {
             }
         }
         // Ends of lines that no space can break are excepted.
-        assert!(text.lines().all(|line| line.chars().count() <= 100 || line.trim_start().split(' ').count() <= 3));
+        assert!(text.lines().all(|line| line.chars().count() <= LONGEST || line.trim_start().split(' ').count() <= 3));
         let of = |takes| HeadOption { name: "o", takes, doc: "" };
         assert_eq!(values(&of(Takes::OneOf(&["a"]))), "\"a\"");
         assert_eq!(values(&of(Takes::OneOf(&["a", "b", "c"]))), "\"a\", \"b\" or \"c\"");

@@ -118,8 +118,8 @@ pub const KEYWORDS: &[Keyword] = &[
         "try",
         &["catch", "except", "finally", "error", "exception"],
         "try { ... } catch (error) { ... }",
-        "Runs a block, and the second one if an error ends the first. Of an error of cpsd, error.message is its sentence, and error.help says how to mend it; \
-         of throw it is the thrown value. Ctrl-C is not caught.",
+        "Runs a block, and the second one if an error ends the first. `${error}` is the sentence of \
+         any error. Of one of cpsd, error.message is it too, and error.help says how to mend it; of throw, error is the thrown value. Ctrl-C is not caught.",
         ("let said = \"\"; try { throw \"no\"; } catch (error) { said = \"caught: \" + error; } said", "caught: no"),
     ),
     k(

@@ -2,8 +2,7 @@
 
 use colored::Colorize;
 
-use super::docs::columns;
-use crate::activity::width::folded;
+use crate::activity::width::{folded, of_text};
 use crate::error::Error;
 
 /// A library's functions with their `///` comments; only those named `function` if it is not empty.
@@ -11,7 +10,7 @@ pub(super) fn library_text(library: &str, source: &str, function: &str) -> Resul
     let functions = library_functions(source);
     let mut out = String::new();
     if function.is_empty() {
-        out.push_str(&format!("{}\n\n", folded(first_line(source), columns(), 0)));
+        out.push_str(&format!("{}\n\n", folded(first_line(source), of_text(), 0)));
     }
     let mut any = false;
     for (signature, comment) in &functions {
@@ -20,7 +19,7 @@ pub(super) fn library_text(library: &str, source: &str, function: &str) -> Resul
             any = true;
             out.push_str(&format!("{}\n", format!("{library}::{signature}").cyan().bold()));
             let comment = format!("    {}", comment.replace('\n', "\n    "));
-            out.push_str(&format!("{}\n\n", folded(&comment, columns(), 0)));
+            out.push_str(&format!("{}\n\n", folded(&comment, of_text(), 0)));
         }
     }
     if any {

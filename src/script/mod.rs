@@ -26,7 +26,7 @@
 //! - `docs`, `topics`, `head_docs`, `option_docs`, `own_docs`, `library_docs`, `reference`: the documentation as text, as Markdown and as
 //!   definitions for editors; `search`: names by a pattern
 //! - `keywords`, `own_types`: the parts of the language that are Rhai's own, as data
-//! - `option_parts`: options that are maps, and the names that options take
+//! - `option_parts`: options that are maps, and the names that options take; `closure_parameters`: what the closures that they take are given
 //! - `profile`: where the time of a text goes
 //! - `weave`: texts whose code blocks are run, such as the tutorial
 
@@ -35,6 +35,7 @@ pub mod background;
 pub mod call;
 pub mod carried;
 pub mod check;
+pub mod closure_parameters;
 pub mod closure_source;
 mod code;
 pub mod constants;

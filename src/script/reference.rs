@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use super::keywords::{KEYWORDS, Keyword};
 use super::kind::Kind;
 use super::modules::STDLIB;
+use super::own_types::{OWN_TYPES, OwnType};
 use super::session::Session;
 use super::vocabulary;
 use super::word::{Chapter, Word};
@@ -12,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::options::OptionDoc;
 
-/// The pages, as file name and text: one per chapter, one for the kinds of values, one for the libraries, and an index.
+/// The pages, as file name and text: one per chapter, two for the kinds of values, one for the
+/// keywords, one for the libraries, and an index.
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = Vec::new();
     let mut index =
@@ -39,6 +42,21 @@ pub fn pages() -> Vec<(String, String)> {
         page.push_str(&of_kind(kind));
     }
     pages.push(("values.md".into(), page));
+    index.push_str("\n## [Values of Rhai](own-values.md)\n\n");
+    let mut page = "# Values of Rhai\n\nThe kinds of values that the language has by itself.\n".to_string();
+    for own in OWN_TYPES {
+        index.push_str(&format!("- [`{}`](own-values.md#{}): {}\n", own.name, own.name, first_sentence(own.summary)));
+        page.push_str(&of_own_type(own));
+    }
+    pages.push(("own-values.md".into(), page));
+    index.push_str("\n## [Keywords](keywords.md)\n\n");
+    let mut page = "# Keywords\n\nKeywords, operators and functions of Rhai's own.\n".to_string();
+    for keyword in KEYWORDS {
+        let (name, text) = (keyword.name, first_sentence(keyword.text));
+        index.push_str(&format!("- [`{name}`](keywords.md#{}): {text}\n", anchor(keyword)));
+        page.push_str(&of_keyword(keyword));
+    }
+    pages.push(("keywords.md".into(), page));
     index.push_str("\n## [Libraries](libraries.md)\n\n");
     let mut page = "# Libraries\n".to_string();
     for (name, source) in STDLIB {
@@ -83,6 +101,66 @@ fn of_kind(kind: &Kind) -> String {
         page.push_str(&format!("| `.{}` | {} |\n", cell(member.usage), cell(member.doc)));
     }
     page
+}
+
+fn of_own_type(own: &OwnType) -> String {
+    let also = if own.also.is_empty() { String::new() } else { format!("\n\nAlso found as {}.", named(own.also)) };
+    let mut page =
+        format!("\n## {}\n\n{}{also}\n\n| member | | example | gives |\n|---|---|---|---|\n", own.name, own.summary);
+    for member in own.members {
+        let (code, prints) = member.example;
+        let cells = [code_cell(member.usage), cell(member.doc), code_cell(code), code_cell(prints)];
+        page.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    page
+}
+
+fn of_keyword(keyword: &Keyword) -> String {
+    let (code, prints) = keyword.example;
+    let gives = if prints.is_empty() { String::new() } else { format!("\ngives `{prints}`\n") };
+    let also =
+        if keyword.also.is_empty() { String::new() } else { format!("\nAlso found as {}.\n", named(keyword.also)) };
+    // Of a name of signs alone no heading has an anchor.
+    let place = if keyword.name == anchor(keyword) { "" } else { &format!("<a id=\"{}\"></a>\n\n", anchor(keyword)) };
+    format!(
+        "\n{place}## {}\n\n```rust\n{}\n```\n\n{}\n\n```rust\n{code}\n```\n{gives}{also}",
+        cell(keyword.name),
+        keyword.usage,
+        keyword.text
+    )
+}
+
+/// The name under which a keyword's heading is found: its own, or those of its signs.
+fn anchor(keyword: &Keyword) -> String {
+    match keyword.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        true => keyword.name.to_string(),
+        false => {
+            let sign = |c: char| match c {
+                '/' => "slash".to_string(),
+                '?' => "question".to_string(),
+                c => format!("sign{}", u32::from(c)),
+            };
+            keyword.name.chars().map(sign).collect::<Vec<_>>().join("-")
+        }
+    }
+}
+
+fn named(names: &[&str]) -> String {
+    names.iter().map(|name| code_cell(name)).collect::<Vec<_>>().join(", ")
+}
+
+fn first_sentence(text: &str) -> &str {
+    text.split_once(". ").map_or(text, |(first, _)| &text[..first.len() + 1])
+}
+
+/// Code in a cell of a table. Code with a backtick stands between two.
+fn code_cell(code: &str) -> String {
+    let code = &code.replace('\n', " ");
+    match (code.is_empty(), code.contains('`')) {
+        (true, _) => String::new(),
+        (_, true) => format!("`` {} ``", cell(code)),
+        _ => format!("`{}`", cell(code)),
+    }
 }
 
 /// Escapes bars, which would end a table's cell.

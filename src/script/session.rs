@@ -42,7 +42,6 @@ pub struct Sources {
 struct Closure {
     /// The name of the text.
     text: String,
-    parameters: explain::Parameters,
     /// It, as it is written there.
     source: Option<String>,
 }
@@ -62,14 +61,10 @@ impl Sources {
         let closures = ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")).map(|f| {
             let parameters = parameters(f, &text, pieces.get_or_init(|| spans::pieces(&text)));
             let source = source(f, &text, written.get_or_init(|| closure_source::closures(&text)));
-            (f.name.to_string(), Closure { text: name.to_string(), parameters, source })
+            explain::note_closure(&f.name, parameters);
+            (f.name.to_string(), Closure { text: name.to_string(), source })
         });
         self.closures.borrow_mut().extend(closures);
-    }
-
-    /// The parameters of a closure.
-    pub fn parameters(&self, function: &str) -> Option<explain::Parameters> {
-        self.closures.borrow().get(function).map(|closure| closure.parameters.clone())
     }
 
     /// The name of the text that a closure is written in.

@@ -3,6 +3,7 @@
 use rhai::Dynamic;
 
 use super::{explain, vocabulary};
+use crate::activity::width::LONGEST;
 
 /// The name of a value's type as a user knows it: `Partition`, `array`, `integer`.
 pub fn type_name(value: &Dynamic) -> String {
@@ -28,7 +29,7 @@ pub fn show(value: &Dynamic) -> String {
         return "()".into();
     }
     if let Ok(text) = value.as_immutable_string_ref() {
-        return format!("{:?}", text.as_str());
+        return quoted(text.as_str());
     }
     if let Ok(x) = value.as_float() {
         return number(x);
@@ -53,6 +54,34 @@ pub fn show(value: &Dynamic) -> String {
     value.to_string()
 }
 
+/// A text as a script would write it, on one line: `"a\n"`. What cannot be seen is an escape.
+pub fn quoted(text: &str) -> String {
+    let written = format!("{text:?}");
+    // Rust writes \0 and \u{1b}, which the language does not know.
+    let mut out = String::with_capacity(written.len());
+    let mut rest = &written[..];
+    while let Some(at) = rest.find('\\') {
+        let escape = &rest[at + 1..];
+        out.push_str(&rest[..at]);
+        let code = escape.strip_prefix("u{").and_then(|code| code.split_once('}'));
+        let number = code.and_then(|(code, _)| u32::from_str_radix(code, 16).ok());
+        let (number, length) = match (number, code) {
+            (Some(number), Some((code, _))) => (Some(number), code.len() + 3),
+            _ if escape.starts_with('0') => (Some(0), 1),
+            _ => (None, 1),
+        };
+        match number {
+            Some(code @ 0..0x80) => out.push_str(&format!("\\x{code:02x}")),
+            Some(code @ 0x80..0x1_0000) => out.push_str(&format!("\\u{code:04x}")),
+            Some(code) => out.push_str(&format!("\\U{code:08x}")),
+            None => out.push_str(&rest[at..at + 1 + length]),
+        }
+        rest = &escape[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// The first line of `show`'s text, at most `most` characters of it.
 pub fn short(value: &Dynamic, most: usize) -> String {
     let text = show(value);
@@ -63,18 +92,18 @@ pub fn short(value: &Dynamic, most: usize) -> String {
 /// An array of ten thousand names is summarised, not printed.
 const MOST: usize = 200;
 
-/// On one line when it fits in 100 columns, otherwise one item per line.
+/// On one line when it fits in [`LONGEST`] columns, otherwise one item per line.
 fn lay_out(open: &str, items: Vec<String>, close: &str, more: usize) -> String {
     let mut items = items;
     if more > 0 {
         items.push(format!("... {more} more"));
     }
     let one_line = items.join(", ");
-    if one_line.chars().count() <= 100 && !one_line.contains('\n') {
+    if one_line.chars().count() <= LONGEST && !one_line.contains('\n') {
         return format!("{open}{one_line}{close}");
     }
     if items.iter().all(|i| i.chars().count() <= 30 && !i.contains('\n')) {
-        return format!("{open}{}{close}", wrap(&items, 100));
+        return format!("{open}{}{close}", wrap(&items, LONGEST));
     }
     let indented: Vec<String> = items.iter().map(|i| format!("  {}", i.trim_end().replace('\n', "\n  "))).collect();
     format!("{open}\n{}\n{close}", indented.join(",\n"))
@@ -127,9 +156,47 @@ mod tests {
     }
 
     #[test]
+    fn a_caught_error_says_what_an_uncaught_one_does() {
+        let mut session = crate::primitives::session();
+        for (code, says) in [
+            (
+                "let w = 2; let f = |a, b| a * w + b; f.call(1)",
+                "the closure |a, b| takes 2 arguments; it is called with 1 (integer)",
+            ),
+            ("[1].map(|a, b, c| a)", "the closure |a, b, c| takes 3 arguments; it is called with 2 (integer, integer)"),
+            ("[1].map(|a| a.foo())", "there is no function foo(integer)"),
+            ("[1].map(|a| { let t = tensor([1.0]); t.shpe })", "a Tensor has no \"shpe\""),
+            ("[1].map(|a| { let m = #{k: a}; m.l })", "there is no key \"l\" in this map"),
+        ] {
+            assert_eq!(session.eval(code, "test").unwrap_err().message, says);
+            for said in ["`${e}`", "e.to_string()", "\"\" + e"] {
+                let text = format!("let s = (); try {{ {code} }} catch (e) {{ s = {said}; }} s");
+                assert_eq!(plain(&session.eval(&text, "test").unwrap()), says, "{text}");
+            }
+            let again = format!("try {{ {code} }} catch (e) {{ throw e; }}");
+            assert_eq!(session.eval(&again, "test").unwrap_err().message, says);
+        }
+    }
+
+    #[test]
+    fn texts_are_written_as_the_language_reads_them() {
+        for (text, written) in [
+            ("a \"b\" \\ 'c'", r#""a \"b\" \\ 'c'""#),
+            ("one\ntwo\tthree\r", r#""one\ntwo\tthree\r""#),
+            ("\u{1b}[31m\0", r#""\x1b[31m\x00""#),
+            ("\u{200b}\u{e0001}größe 🐈", r#""\u200b\U000e0001größe 🐈""#),
+            ("`${a}` // \\u{41}", r#""`${a}` // \\u{41}""#),
+        ] {
+            assert_eq!(quoted(text), written);
+            assert_eq!(rhai::Engine::new().eval::<String>(written).unwrap(), text, "{written}");
+        }
+        assert_eq!(show(&vec![Dynamic::from("a\u{7}")].into()), r#"["a\x07"]"#);
+    }
+
+    #[test]
     fn long_arrays_wrap() {
         let names: rhai::Array = (0..40).map(|i| Dynamic::from(format!("label {i}"))).collect();
         let text = show(&names.into());
-        assert!(text.lines().count() > 3 && text.lines().all(|l| l.len() <= 104), "{text}");
+        assert!(text.lines().count() > 3 && text.lines().all(|l| l.len() <= LONGEST + 4), "{text}");
     }
 }

@@ -33,7 +33,7 @@ impl Table {
     /// The rows whose entry is true. Errors: another number of entries than of rows.
     pub fn keep(&self, rows: Vec<bool>) -> Result<Table> {
         let mask = BooleanChunked::from_iter_values("keep".into(), rows.into_iter());
-        Ok(Table { frame: self.frame.filter(&mask).map_err(|e| polars_error("filter", e))? })
+        Ok(self.with_frame(self.frame.filter(&mask).map_err(|e| polars_error("filter", e))?))
     }
 
     /// Only these expressions as columns.
@@ -122,17 +122,17 @@ impl Table {
             .with_nulls_last(true)
             .with_maintain_order(true);
         let frame = self.frame.sort(columns.iter().map(String::as_str), order).map_err(|e| polars_error("sort", e))?;
-        Ok(Table { frame })
+        Ok(self.with_frame(frame))
     }
 
     /// The last `n` rows.
     pub fn tail(&self, n: usize) -> Table {
-        Table { frame: self.frame.tail(Some(n)) }
+        self.with_frame(self.frame.tail(Some(n)))
     }
 
     /// `n` rows from row `offset` on; a negative offset counts from the end.
     pub fn slice(&self, offset: i64, n: usize) -> Table {
-        Table { frame: self.frame.slice(offset, n) }
+        self.with_frame(self.frame.slice(offset, n))
     }
 
     /// `n` random rows, in table order. Errors: more than there are.
@@ -143,7 +143,7 @@ impl Table {
         }
         let rows = random::sample(height, n, &mut random::seeded(seed));
         let rows = IdxCa::from_vec("rows".into(), rows.into_iter().map(|row| row as IdxSize).collect());
-        Ok(Table { frame: self.frame.take(&rows).map_err(|e| polars_error("sample", e))? })
+        Ok(self.with_frame(self.frame.take(&rows).map_err(|e| polars_error("sample", e))?))
     }
 
     /// New names for some columns. Errors: an unknown column, a name that two columns would have.
@@ -153,13 +153,13 @@ impl Table {
             self.check("rename", &[col(old.as_str())])?;
             frame.rename(old, new.as_str().into()).map_err(|e| polars_error("rename", e))?;
         }
-        Ok(Table { frame })
+        Ok(self.with_frame(frame))
     }
 
     /// Without the named columns. Errors: an unknown one.
     pub fn drop_columns(&self, names: &[String]) -> Result<Table> {
         self.check("drop", &names.iter().map(|name| col(name.as_str())).collect::<Vec<_>>())?;
-        Ok(Table { frame: self.frame.drop_many(names.iter().map(String::as_str)) })
+        Ok(self.with_frame(self.frame.drop_many(names.iter().map(String::as_str))))
     }
 
     /// The first row of each set of rows that are equal in the named columns, or in all.
@@ -168,19 +168,19 @@ impl Table {
             self.check("unique", &names.iter().map(|name| col(name.as_str())).collect::<Vec<_>>())?;
         }
         let frame = self.frame.unique_stable(columns, UniqueKeepStrategy::First, None);
-        Ok(Table { frame: frame.map_err(|e| polars_error("unique", e))? })
+        Ok(self.with_frame(frame.map_err(|e| polars_error("unique", e))?))
     }
 
     /// The rows without any empty cell.
     pub fn drop_nulls(&self) -> Result<Table> {
         let frame = self.frame.drop_nulls::<String>(None).map_err(|e| polars_error("drop_nulls", e))?;
-        Ok(Table { frame })
+        Ok(self.with_frame(frame))
     }
 
     /// Adds a first column of row numbers from 0. Errors: a column of that name.
     pub fn with_row_index(&self, name: &str) -> Result<Table> {
         let frame = self.frame.with_row_index(name.into(), None).map_err(|e| polars_error("with_row_index", e))?;
-        Ok(Table { frame })
+        Ok(self.with_frame(frame))
     }
 
     /// Appends the rows of `other`; both must have the same columns.
@@ -234,7 +234,7 @@ impl Table {
     /// Runs a lazy query over this table whose expressions name only its columns.
     fn lazily(&self, word: &str, expressions: &[Expr], query: impl FnOnce(LazyFrame) -> LazyFrame) -> Result<Table> {
         self.check(word, expressions)?;
-        collected(word, query(self.frame.clone().lazy()))
+        collected(word, query(self.frame.clone().lazy())).map(|table| self.with_frame(table.frame))
     }
 
     /// Errors: an unknown column, with the nearest; an expression of thousands of parts, on which polars' optimiser
@@ -276,7 +276,7 @@ pub fn columns_of(expression: &Expr) -> Vec<PlSmallStr> {
 }
 
 fn collected(word: &str, query: LazyFrame) -> Result<Table> {
-    Ok(Table { frame: query.collect().map_err(|e| polars_error(word, e))? })
+    Ok(Table::of(query.collect().map_err(|e| polars_error(word, e))?))
 }
 
 #[cfg(test)]

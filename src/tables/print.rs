@@ -13,6 +13,8 @@ const ROWS: usize = 40;
 const WIDTH: usize = 120;
 /// A longer text is cut.
 const WIDEST: usize = 48;
+/// Blanks between two columns.
+const GAP: usize = 2;
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,12 +30,12 @@ fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
         return writeln!(f, "a table of no columns");
     }
     let cut = height > ROWS;
-    let columns: Vec<Shown> = names
+    let mut columns: Vec<Shown> = names
         .iter()
         .zip(table.frame.columns())
         .map(|(name, column)| {
             let part = |from: usize, len: usize| {
-                let part = Table { frame: column.slice(from as i64, len).into_frame() };
+                let part = Table::of(column.slice(from as i64, len).into_frame());
                 part.rows().into_iter().flatten().collect::<Vec<_>>()
             };
             let mut cells = if cut { part(0, ROWS / 2) } else { part(0, height) };
@@ -47,13 +49,16 @@ fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
     let mut out = comfy_table::Table::new();
     out.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let room = out.width().map_or(WIDTH, usize::from).max(20);
-    let mut taken = 0;
-    let fitting = columns.iter().take_while(|c| {
-        taken += c.width + 2;
-        taken <= room
+    let fitting = fitting(&mut columns, table.shown_first, room);
+    let (mut position, mut more) = (0, Vec::new());
+    columns.retain(|column| {
+        let shown = fitting.contains(&position);
+        if !shown {
+            more.push(column.name.clone());
+        }
+        position += 1;
+        shown
     });
-    let fitting = fitting.count().max(1);
-    let columns = &columns[..fitting];
 
     out.set_header(columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
     let shown = columns.first().map_or(0, |c| c.cells.len());
@@ -65,7 +70,7 @@ fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
     }
     for (i, column) in columns.iter().enumerate() {
         if let Some(target) = out.column_mut(i) {
-            target.set_padding((0, 2));
+            target.set_padding((0, GAP as u16));
             target.set_cell_alignment(if column.right { CellAlignment::Right } else { CellAlignment::Left });
         }
     }
@@ -76,11 +81,10 @@ fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
     if cut || height == 0 {
         write!(tail, "{height} rows")?;
     }
-    if fitting < names.len() {
-        let more = &names[fitting..];
+    if !more.is_empty() {
         let columns = if more.len() == 1 { "column" } else { "columns" };
         write!(tail, "{}{} more {columns}: ", if tail.is_empty() { "" } else { ", " }, more.len())?;
-        let mut left = room.saturating_sub(tail.chars().count() + 3);
+        let mut left = room.saturating_sub(tail.chars().count() + 3 + HOW.chars().count());
         let named: Vec<&str> = more
             .iter()
             .map(|name| name.as_str())
@@ -93,8 +97,56 @@ fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
             .collect();
         let dots = if named.len() < more.len() { ["…"].as_slice() } else { &[] };
         tail.push_str(&[&named, dots].concat().join(", "));
+        tail.push_str(HOW);
     }
     if tail.is_empty() { Ok(()) } else { writeln!(f, "{tail}") }
+}
+
+/// How the columns that are not shown are seen.
+const HOW: &str = " (see .columns, .select)";
+
+/// The positions of the columns that are shown. Where not all fit, they are those of `first` that do, whose texts are cut for it, and of
+/// the others as many as still fit; without a `first` the leftmost.
+fn fitting(columns: &mut [Shown], first: &[(&str, usize)], room: usize) -> Vec<usize> {
+    // No gap follows the last column.
+    let mut left = room + GAP;
+    if columns.iter().map(|column| column.width + GAP).sum::<usize>() <= left {
+        return (0..columns.len()).collect();
+    }
+    let mut cut = Vec::new();
+    for (name, least) in first {
+        let Some(at) = columns.iter().position(|column| column.name == *name) else { continue };
+        let column = &columns[at];
+        let width =
+            if column.right { column.width } else { column.width.min(*least.max(&column.name.chars().count())) };
+        if width + GAP <= left {
+            left -= width + GAP;
+            cut.push((at, width));
+        }
+    }
+    let mut shown = Vec::new();
+    for (at, width) in cut {
+        let wider = (columns[at].width - width).min(left);
+        left -= wider;
+        columns[at].cut(width + wider);
+        shown.push(at);
+    }
+    let others: Vec<usize> = (0..columns.len()).filter(|at| !shown.contains(at)).collect();
+    for at in others {
+        let column = &columns[at];
+        match left.checked_sub(column.width + GAP) {
+            Some(rest) => {
+                left = rest;
+                shown.push(at);
+            }
+            None if first.is_empty() => break,
+            None => {}
+        }
+    }
+    if shown.is_empty() {
+        shown.push(0);
+    }
+    shown
 }
 
 /// One column as text.
@@ -112,13 +164,21 @@ impl Shown {
             .iter()
             .map(|cell| match cell {
                 Cell::Float(x) => number(*x, decimals),
-                other => one_line(&other.to_string()),
+                other => one_line(&other.to_string(), WIDEST),
             })
             .collect();
         let right = cells.iter().any(|c| matches!(c, Cell::Int(_) | Cell::Float(_)));
-        let name = one_line(name);
+        let name = one_line(name, WIDEST);
         let width = texts.iter().chain([&name]).map(|t| t.chars().count()).max().unwrap_or(0);
         Shown { name, cells: texts, right, width }
+    }
+
+    /// Cuts its texts to so many letters.
+    fn cut(&mut self, width: usize) {
+        if width < self.width {
+            self.width = width;
+            self.cells.iter_mut().for_each(|cell| *cell = one_line(cell, width));
+        }
     }
 }
 
@@ -144,12 +204,13 @@ fn number(x: f64, decimals: usize) -> String {
     if plain(x) { format!("{x:.decimals$}") } else { format!("{x:.3e}") }
 }
 
-fn one_line(text: &str) -> String {
+/// A text on one line of at most so many letters.
+fn one_line(text: &str, widest: usize) -> String {
     let text = text.replace(['\n', '\r', '\t'], " ");
-    if text.chars().count() <= WIDEST {
+    if text.chars().count() <= widest {
         return text;
     }
-    text.chars().take(WIDEST - 1).chain(['…']).collect()
+    text.chars().take(widest - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -175,6 +236,49 @@ mod tests {
         assert_eq!(printed.lines().count(), 1 + ROWS + 1 + 1);
         let last = printed.lines().last().unwrap();
         assert!(last.starts_with("100 rows, ") && last.contains("more columns: column "), "{last}");
+    }
+
+    #[test]
+    fn columns_that_matter_stay_where_not_all_fit() {
+        let column = |name: &str, width: usize| (name.to_string(), vec![Cell::Text("x".repeat(width))]);
+        let columns = vec![
+            column("id", 18),
+            column("name", 30),
+            column("tags", 20),
+            ("mAP".to_string(), vec![82.25.into()]),
+            ("k".to_string(), vec![4_i64.into()]),
+            column("date", 19),
+        ];
+        let mut table = Table::from_columns(columns).unwrap();
+        table.shown_first = &[("name", 12), ("date", 19), ("mAP", 5), ("id", 12)];
+        let shown = |room: usize| {
+            let mut columns: Vec<Shown> = table
+                .columns()
+                .iter()
+                .zip(table.frame.columns())
+                .map(|(name, column)| {
+                    let cells = Table::of(column.clone().into_frame()).rows().concat();
+                    Shown::new(name, &cells)
+                })
+                .collect();
+            let shown = fitting(&mut columns, table.shown_first, room);
+            let taken = shown.iter().map(|&at| columns[at].width + GAP).sum::<usize>();
+            assert!(taken <= room + GAP, "{taken} of {room}");
+            let mut named: Vec<String> =
+                shown.into_iter().map(|at| format!("{} {}", columns[at].name, columns[at].width)).collect();
+            named.sort();
+            named.join(", ")
+        };
+        assert_eq!(shown(200), "date 19, id 18, k 1, mAP 5, name 30, tags 20");
+        // Texts are cut, what matters more last; then what is left goes to others.
+        assert_eq!(shown(80), "date 19, id 18, mAP 5, name 30");
+        assert_eq!(shown(54), "date 19, id 12, mAP 5, name 12");
+        // What matters least goes first.
+        assert_eq!(shown(53), "date 19, mAP 5, name 25");
+        assert_eq!(shown(31), "mAP 5, name 24");
+        assert_eq!(shown(12), "name 12");
+        let printed = table.head(1).to_string();
+        assert!(printed.starts_with("id  "), "the order stays: {printed}");
     }
 
     #[test]

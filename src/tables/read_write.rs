@@ -41,7 +41,7 @@ impl Table {
             };
             columns.push(guarded.with_name(guarded_name(column.name())));
         }
-        Ok(Table { frame: DataFrame::new(self.height(), columns).map_err(failed)? })
+        Ok(Table::of(DataFrame::new(self.height(), columns).map_err(failed)?))
     }
 
     /// Writes CSV with a header, whole or not at all.
@@ -122,7 +122,7 @@ impl Table {
         memory::check(&format!("the table in {}", path.display()), bytes).map_err(|e| e.about_file(path))?;
         let mut frame = DataFrame::empty_with_schema(&schema);
         if rows == 0 {
-            return Ok(Table { frame });
+            return Ok(Table::of(frame));
         }
         let failed = |e| polars_error(path.display(), e).about_file(path);
         let mut begin = 0;
@@ -141,7 +141,7 @@ impl Table {
             frame.vstack_mut(part.map_err(failed)?.rechunk_mut()).map_err(failed)?;
             begin = end;
         }
-        Ok(Table { frame })
+        Ok(Table::of(frame))
     }
 
     /// Reads Parquet. Columns of a type that has no form here (decimals, lists of fixed length) are left out and said.
@@ -160,7 +160,7 @@ impl Table {
             console::log(&format!("{}: times with a time zone are read in UTC: {columns}", path.display()));
         }
         let read: Vec<String> = read.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Table { frame: file.read(&read, 0, file.height())? })
+        Ok(Table::of(file.read(&read, 0, file.height())?))
     }
 }
 

@@ -10,9 +10,21 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Table {
     pub frame: DataFrame,
+    /// The columns that are shown before others where not all fit, in this order, and the least width to which each may be cut.
+    pub shown_first: &'static [(&'static str, usize)],
 }
 
 impl Table {
+    /// A table of a frame of polars.
+    pub fn of(frame: DataFrame) -> Table {
+        Table { frame, shown_first: &[] }
+    }
+
+    /// A table that was made from this one.
+    pub(super) fn with_frame(&self, frame: DataFrame) -> Table {
+        Table { frame, ..*self }
+    }
+
     /// From named columns of cells, all of one length. Each column has the narrowest type that holds its cells: true
     /// and false, integers, numbers, text. An empty one is text.
     ///
@@ -37,7 +49,7 @@ impl Table {
             made.push(column_of(&name, cells));
         }
         let frame = DataFrame::new(height, made).map_err(|e| polars_error("a table cannot be made", e))?;
-        Ok(Table { frame })
+        Ok(Table::of(frame))
     }
 
     /// From rows of cells, one cell per column. Errors: two columns of one name, a row of another length (named).
@@ -84,7 +96,7 @@ impl Table {
 
     /// The first `n` rows.
     pub fn head(&self, n: usize) -> Table {
-        Table { frame: self.frame.head(Some(n)) }
+        self.with_frame(self.frame.head(Some(n)))
     }
 }
 

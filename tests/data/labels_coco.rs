@@ -47,10 +47,10 @@ fn every_format_gives_the_table_back() {
     let folder = tempfile::tempdir().unwrap();
     let read = |name: &str| load(&folder.path().join(name), &LoadOptions::default()).unwrap();
 
-    let long = Table { frame: table.to_frame_long().unwrap() };
+    let long = Table::of(table.to_frame_long().unwrap());
     long.write_csv(folder.path().join("long.csv")).unwrap();
     long.write_parquet(folder.path().join("long.parquet")).unwrap();
-    let wide = Table { frame: table.to_frame_wide().unwrap() };
+    let wide = Table::of(table.to_frame_wide().unwrap());
     wide.write_csv(folder.path().join("wide.csv")).unwrap();
     wide.write_parquet(folder.path().join("wide.parquet")).unwrap();
     for name in ["long.csv", "long.parquet", "wide.csv", "wide.parquet"] {

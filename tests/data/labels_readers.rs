@@ -150,7 +150,7 @@ fn parquet_long_and_wide() {
     assert_eq!(rows(&read(&path)), rows(&read(&csv)));
     let frame = read(&csv).to_frame_wide().unwrap();
     let path = folder.0.path().join("wide.bin");
-    Table { frame }.write_parquet(&path).unwrap();
+    Table::of(frame).write_parquet(&path).unwrap();
     assert_eq!(rows(&read(&path)), rows(&read(&csv)));
     let csv = folder.put("y.csv", "image,cat\n1,true\n2,false\n");
     Table::read_csv(&csv).unwrap().write_parquet(&path).unwrap();

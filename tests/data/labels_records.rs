@@ -165,7 +165,7 @@ proptest! {
     #[test]
     fn long_tables_come_back(table in any_table()) {
         let folder = tempfile::tempdir().unwrap();
-        let long = Table { frame: table.to_frame_for_files().unwrap() };
+        let long = Table::of(table.to_frame_for_files().unwrap());
         let (csv, parquet) = (folder.path().join("x.csv"), folder.path().join("x.parquet"));
         long.write_csv(&csv).unwrap();
         long.write_parquet(&parquet).unwrap();
@@ -180,7 +180,7 @@ proptest! {
     #[test]
     fn wide_tables_come_back(table in any_table()) {
         let folder = tempfile::tempdir().unwrap();
-        let wide = Table { frame: table.to_frame_wide().unwrap() };
+        let wide = Table::of(table.to_frame_wide().unwrap());
         let (csv, parquet) = (folder.path().join("x.csv"), folder.path().join("x.parquet"));
         wide.write_csv(&csv).unwrap();
         wide.write_parquet(&parquet).unwrap();
@@ -237,7 +237,7 @@ fn parquet_lists_and_types() {
     let folder = tempfile::tempdir().unwrap();
     let write = |frame: DataFrame| {
         let path = folder.path().join("x.parquet");
-        Table { frame }.write_parquet(&path).unwrap();
+        Table::of(frame).write_parquet(&path).unwrap();
         path
     };
     let list = |items: &[&str]| Series::new("".into(), items);

@@ -39,7 +39,7 @@ fn shards_count_what_polars_joins() {
     let mut from = 0;
     for (part, &to) in cuts.iter().enumerate() {
         let part = table.join(format!("{part}.parquet"));
-        Table { frame: frame.slice(from as i64, to - from) }.write_parquet(&part).unwrap();
+        Table::of(frame.slice(from as i64, to - from)).write_parquet(&part).unwrap();
         from = to;
     }
     let expected = joined(&frame);

@@ -39,6 +39,31 @@ fn a_schedule_of_two_parameters_gives_the_rate() {
 }
 
 #[test]
+fn a_schedule_of_nothing_but_0_is_said_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |schedule: &str| {
+        let code =
+            format!("{}train_teacher(data, some, o + #{{epochs: 2, schedule: {schedule}}}); 1", crate::common::SMALL);
+        let output = std::process::Command::new(crate::common::CPSD)
+            .args(["eval", &code])
+            .env("CPSD_RUNS", folder.path().join("runs"))
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", crate::common::err(&output));
+        crate::common::err(&output)
+    };
+    // Division of integers: 0 at every step but none.
+    let warned = "the schedule gives 0 at every step of the first epoch";
+    let nothing = said("|step, total| step / total");
+    assert_eq!(nothing.matches(warned).count(), 1, "{nothing}");
+    assert!(nothing.contains("1.0 * step / total"), "{nothing}");
+    let factor = said("|now| 0.0");
+    assert_eq!(factor.matches(warned).count(), 1, "{factor}");
+    assert!(!said("|step, total| if step == 0 { 0.0 } else { 0.001 }").contains(warned));
+}
+
+#[test]
 fn an_augmentation_is_a_closure_of_words() {
     alone_on_the_cpu!();
     let folder = tempfile::tempdir().unwrap();

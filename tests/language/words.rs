@@ -212,5 +212,33 @@ fn the_checker_finds_what_would_fail() {
         ]
     );
     assert_eq!(findings[0].position, (1, 9));
+    // Where an option belongs that stands in the wrong place, as the program says that runs.
+    for (options, message, help) in [
+        ("head: |m, p| m", "train_teacher has no option \"head\"", "head belongs in model: model: #{head: ...}"),
+        (
+            "adapter: |b, x, p| x",
+            "train_teacher has no option \"adapter\"",
+            "adapter belongs in model: model: #{adapter: ...}",
+        ),
+        ("flip: 0.0", "train_teacher has no option \"flip\"", "flip belongs in augment: augment: #{flip: ...}"),
+        (
+            "model: #{backbone: \"small_cnn\", loss: \"bce\"}",
+            "option \"model\" of train_teacher has no key \"loss\"",
+            "loss is an option of train_teacher itself, beside model: model: #{...}, loss: ...",
+        ),
+    ] {
+        let text = format!(
+            "let data = dataset(\"emoji-scenes\", #{{train: 24, val: 6, test: 6, test_shifted: 4, size: 32}});\ntrain_teacher(data, [\"dog\"], #{{{options}}});"
+        );
+        let findings = check::check(&session, &text, "t").unwrap();
+        let found: Vec<(&str, Option<&str>)> = findings
+            .iter()
+            .filter(|f| f.severity == check::Severity::Error)
+            .map(|f| (f.message.as_str(), f.help.as_deref()))
+            .collect();
+        assert_eq!(found, [(message, Some(help))], "{options}");
+        let failure = crate::common::session(&folder.path().join("runs")).eval(&text, "t").unwrap_err();
+        assert_eq!((failure.message.as_str(), failure.help.as_deref()), (message, Some(help)), "{options}");
+    }
     assert!(check::check(&session, "let a = (1;", "t").is_err());
 }

@@ -294,6 +294,87 @@ fn terminals_that_draw_pictures_are_sent_the_figure() {
 }
 
 #[test]
+fn ctrl_c_in_the_pager_leads_back_to_the_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    // Pagers that end by it, and one that, as less, keeps it for itself and goes on.
+    for pager in ["echo in the pager; sleep 600", "trap '' INT; echo in the pager; sleep 2; echo left"] {
+        let mut p = prompt_in(folder.path(), 100, &[("PAGER", pager)]);
+        line(&mut p, "let kept = 41;");
+        line(&mut p, "?");
+        p.exp_string("in the pager").unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        p.send_control('c').unwrap();
+        line(&mut p, "kept + 1");
+        p.exp_string("42").unwrap();
+        leave(p);
+    }
+}
+
+#[test]
+fn warnings_come_once_until_a_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let kept = 3;");
+    let mut answer = |input: &str| {
+        line(&mut p, input);
+        // Behind the echo of the input.
+        let value = if input == ":reset" { "\n" } else { "_" };
+        let before = p.exp_string(value).unwrap();
+        before.contains("warning: ")
+    };
+    assert!(answer("1 / 3"));
+    assert!(!answer("1 / 3"));
+    assert!(answer("1 / 3 "), "another input is another place");
+    answer(":reset");
+    assert!(answer("1 / 3"));
+    line(&mut p, "kept");
+    p.exp_string("there is no variable \"kept\"").unwrap();
+    leave(p);
+}
+
+#[test]
+fn members_of_variables_and_texts_of_many_lines_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    line(&mut p, "let part = random_partition([\"a\", \"b\"], 2);");
+    line(&mut p, "?part.tasks");
+    p.exp_string("Partition.tasks").unwrap();
+    line(&mut p, "?part.taks");
+    p.exp_string("did you mean \"tasks\"?").unwrap();
+    line(&mut p, "fn doubled(x) { // twice");
+    p.send_line("  x * 2 }").unwrap();
+    line(&mut p, "??doubled");
+    p.exp_string("// twice").unwrap();
+    p.exp_string("x * 2 }").unwrap();
+    // Short texts in quotes; those of several lines as these lines, and long ones in the pager.
+    line(&mut p, "\"a\\tb\" + \"\\x1b[31m\"");
+    p.exp_string("\"a\\tb\\x1b[31m\"").unwrap();
+    line(&mut p, "\"first\\n  second\"");
+    p.exp_string("string of 2 lines").unwrap();
+    p.exp_string("\r\nfirst\r\n  second\r\n").unwrap();
+    line(&mut p, "let s = \"\"; for i in 0..40 { s += `row ${i}\n`; } s");
+    p.exp_string("| row 0\r\n| row 1\r\n").unwrap();
+    p.exp_string("| row 39").unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    leave(p);
+}
+
+#[test]
+fn a_long_hint_stays_on_the_row_of_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt_in(folder.path(), 60, &[]);
+    p.exp_string("cpsd> ").unwrap();
+    types(&mut p, "spectral_partition(a, ");
+    let shown = p.exp_string(&latin("…")).unwrap();
+    let hint = shown.rsplit("   ").next().unwrap();
+    // The mark of an argument is three bytes.
+    assert!(hint.starts_with("spectral_partition(") && hint.chars().count() <= 36, "{shown}");
+    p.send_line("2) + 1").unwrap();
+    p.exp_string("there is no variable \"a\"").unwrap();
+    leave(p);
+}
+
+#[test]
 fn jobs_run_behind_the_prompt_and_speak_above_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut p = prompt(folder.path());

@@ -75,7 +75,7 @@ fn put_table(folder: &Path) {
         let labels = (0..ROWS).map(|row| format!("label {}", (row * 7919 + file) % 61)).collect::<Vec<_>>();
         let columns = vec![Column::new("image".into(), images), Column::new("label".into(), labels)];
         let path = folder.join(format!("table/{file}.parquet"));
-        Table { frame: DataFrame::new(ROWS, columns).unwrap() }.write_parquet(&path).unwrap();
+        Table::of(DataFrame::new(ROWS, columns).unwrap()).write_parquet(&path).unwrap();
         let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
     }

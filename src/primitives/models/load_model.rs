@@ -24,13 +24,12 @@ is a program, as a script is one: it is loaded if path names it, or if the same 
 A file of an earlier version does not hold the word vectors of its labels; then word_vectors names their file. A head or adapter that is a closure is in no file: \
 give the closure with which the model was trained, unless this script has used it before.",
     options: Some(OptionDocs {
-        defaults: options::defaults::<LoadModelOptions>,
         docs: || {
             let head = OptionDoc { key: "head", text: "for a model whose head is a closure: that closure" };
             let adapter = OptionDoc { key: "adapter", text: "for a model whose adapter is a closure: that closure" };
             LoadModelOptions::docs().into_iter().chain([head, adapter]).collect()
         },
-        choices: crate::options::choices::<LoadModelOptions>,
+        ..OptionDocs::of::<LoadModelOptions>()
     }),
     examples: &[Example {
         code: "let m = model(\"small_cnn\", #{labels: [\"cat\", \"dog\"], image_size: 48});\nm.save(\"out/example/model.safetensors\");\nload_model(\"out/example/model.safetensors\").labels",

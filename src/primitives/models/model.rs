@@ -13,7 +13,6 @@ use crate::options::Options;
 use crate::primitives::models::part;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::{Call, Parameter};
-use crate::script::options;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 use crate::training::Trained;
 
@@ -73,13 +72,12 @@ It is called once when the model is built, with maps of ones and p.training true
 functions that it calls and the values that it captures, as they are when it is given, count in a run's name. It stays in this process: no worker processes, nproc or queue, \
 and load_model(path, #{head: ...}) gives it to a model from a file.",
     options: Some(OptionDocs {
-        defaults: options::defaults::<ModelOptions>,
-        choices: crate::options::choices::<ModelOptions>,
         docs: || {
             let mut docs = ModelOptions::docs();
             docs.sort_by_key(|option| option.key == "graph"); // last in help
             docs
         },
+        ..OptionDocs::of::<ModelOptions>()
     }),
     examples: &[
         Example {

@@ -32,7 +32,7 @@ array, as the seeds of a method, of which the page shows means too. With \
 dataset: (a Dataset, or the map of splits that dataset() gives) all are evaluated on option splits, the label graph is drawn from \
 train, and the same pictures are shown under all models; without it the page holds the values of the store and of given Evaluations. Tables \
 sort by their headers, and have their text as LaTeX, Markdown and CSV. The page loads nothing from elsewhere. Gives back the path.",
-    options: Some(OptionDocs { defaults, docs: PageOptions::docs, choices: crate::options::choices::<PageOptions> }),
+    options: Some(OptionDocs { defaults, ..OptionDocs::of::<PageOptions>() }),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nreport([model], \"out/example/report.html\", #{dataset: data, pictures: 2})",
         prints: "report.html",

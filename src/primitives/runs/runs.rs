@@ -66,6 +66,10 @@ fn say_once(error: &Error) {
 const COLUMNS: [&str; 13] =
     ["id", "name", "tags", "data", "model", "k", "seed", "val_mAP", "test_mAP", "labels", "epochs", "seconds", "date"];
 
+/// Those that a narrow terminal shows, and the least width to which each is cut: the beginning of an id is enough for run(id).
+const SHOWN_FIRST: &[(&str, usize)] =
+    &[("name", 12), ("date", 19), ("val_mAP", 7), ("test_mAP", 8), ("model", 12), ("id", 12)];
+
 fn runs(call: &Call, filter: RunFilter) -> Result<TableValue> {
     let store = call.store();
     call.unlocked(|| table(&store, &filter))
@@ -84,7 +88,9 @@ pub fn table(store: &RunStore, filter: &RunFilter) -> Result<TableValue> {
             row
         }
     });
-    TableValue::from_rows(&COLUMNS, rows.collect())
+    let mut table = TableValue::from_rows(&COLUMNS, rows.collect())?;
+    table.0.shown_first = SHOWN_FIRST;
+    Ok(table)
 }
 
 fn row(run: Overview) -> Vec<Cell> {

@@ -93,7 +93,7 @@ follow every operation, are left out of losses and metrics, and count as absent 
             })
             .method("to_tensor", label_tensor)
             .method("to_table", long)
-            .method("to_wide_table", |t: &Self| t.to_frame_wide().map(|frame| Table { frame }))
+            .method("to_wide_table", |t: &Self| t.to_frame_wide().map(Table::of))
             .method("write_csv", |t: &Self, path: PathBuf, options: CsvOptions| {
                 options.of(&for_files(t)?)?.write_csv(path)
             })
@@ -146,11 +146,11 @@ fn names(t: &LabelTable, row: &[u32]) -> Vec<String> {
 }
 
 fn long(t: &LabelTable) -> Result<Table> {
-    Ok(Table { frame: t.to_frame_long()? })
+    Ok(Table::of(t.to_frame_long()?))
 }
 
 fn for_files(t: &LabelTable) -> Result<Table> {
-    Ok(Table { frame: t.to_frame_for_files()? })
+    Ok(Table::of(t.to_frame_for_files()?))
 }
 
 fn split(call: &Call, t: &LabelTable, shares: Array, options: OnlySeed) -> Result<Vec<LabelTable>> {

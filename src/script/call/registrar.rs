@@ -121,8 +121,7 @@ impl<T: Clone + 'static> MemberRegistrar<'_, T> {
         let func = RhaiFunc::Method { func: Shared::new(func), has_context: true, is_pure: false, is_volatile: true };
         let any = ParameterType::of::<Dynamic>();
         let types = [ParameterType::receiver::<T>(), any, any];
-        // What Rhai calls for an assignment; its own constructor sets a flag that a function like this must not have.
-        add(self.module, self.engine, FuncRegistration::new("index$set$"), &types, "()", func);
+        add(self.module, self.engine, FuncRegistration::new(INDEX_SETTER), &types, "()", func);
         self
     }
 
@@ -179,6 +178,10 @@ fn guarded<T>(name: &str, word: impl FnOnce() -> Fallible<T>) -> Fallible<T> {
         }))
     })
 }
+
+/// Rhai's name of an index setter. `FuncRegistration::new_index_setter` also says that it is not pure, which the function itself says here, and
+/// Rhai's debug assertions want it said once.
+const INDEX_SETTER: &str = "index$set$";
 
 /// The numbers of arguments that a form takes.
 fn overloads(parameters: &[ParameterType]) -> std::ops::RangeInclusive<usize> {

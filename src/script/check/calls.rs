@@ -9,7 +9,7 @@ use super::imports::{Functions, Imported, functions};
 use super::text::Text;
 use crate::error::nearest;
 use crate::script::vocabulary;
-use crate::script::{options, spans};
+use crate::script::{option_parts, options, spans};
 
 /// The functions that a text can call.
 pub struct Calls<'t> {
@@ -123,7 +123,19 @@ impl<'t> Calls<'t> {
         let known = || (docs.docs)().into_iter().map(|doc| doc.key);
         for (key, _) in map.0.iter().filter(|(key, _)| known().all(|k| k != key.name)) {
             let error = options::unknown_option(name, &key.name, known());
+            let error = options::belonging(error, &key.name, (docs.part_of)(&key.name).as_deref());
             findings.push(Finding::at(Severity::Error, self.text, key.pos, error.message).help(error.help));
+        }
+        // Maps of options that have keys of their own. Which keys head_options has depends on the head.
+        for (part, value) in map.0.iter().filter(|(part, _)| known().any(|k| k == part.name)) {
+            let Expr::Map(inner, _) = value else { continue };
+            let parts = if part.name == "head_options" { vec![] } else { option_parts::parts(&[&part.name]) };
+            let has = |name: &str| parts.is_empty() || parts.iter().any(|part| part.key == name);
+            for (key, _) in inner.0.iter().filter(|(key, _)| !has(&key.name)) {
+                let error = options::unknown_key(name, &part.name, &key.name, parts.iter().map(|part| part.key));
+                let error = options::beside(error, name, &part.name, &key.name, known().any(|k| k == key.name));
+                findings.push(Finding::at(Severity::Error, self.text, key.pos, error.message).help(error.help));
+            }
         }
     }
 

@@ -323,7 +323,7 @@ pub fn make(folder: &Path) -> Vec<Case> {
     add("parquet", one("x.parquet", read("wide/x.parquet")), parquet(""));
     for (frame, options) in frames() {
         let path = folder.join("frame.parquet");
-        Table { frame }.write_parquet(&path).unwrap();
+        Table::of(frame).write_parquet(&path).unwrap();
         add("parquet", one("x.parquet", std::fs::read(&path).unwrap()), parquet(options));
     }
 
