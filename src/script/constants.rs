@@ -72,9 +72,9 @@ pub fn of_library() -> Option<Constants> {
     LIBRARY.take()
 }
 
-/// Keeps the constants of a session's variables. Rhai notes them itself where a text has functions.
+/// Keeps the constants of a session's variables, of one name the newest. Rhai notes them itself where a text has functions.
 pub fn keep(scope: &Scope, constants: &Constants) {
-    let mut known = constants.borrow_mut();
-    let constants = scope.iter_raw().filter(|(_, is_constant, _)| *is_constant);
-    known.extend(constants.map(|(name, _, value)| (name.into(), value.clone())));
+    let newest_first: Vec<_> = scope.iter_raw().filter(|(_, is_constant, _)| *is_constant).collect();
+    let oldest_first = newest_first.into_iter().rev().map(|(name, _, value)| (name.into(), value.clone()));
+    constants.borrow_mut().extend(oldest_first);
 }

@@ -352,7 +352,7 @@ mod tests {
                 "l::f(a)",
             )
         };
-        assert_eq!(hidden("0.5"), hidden("0.5 // half"));
+        assert_eq!(hidden("0.5"), hidden("0.5 /* half */"));
         assert_ne!(hidden("0.5"), hidden("0.25"));
         let code = |sign: &str| library("", &format!("private fn g(x) {{ x {sign} 2 }} fn f(x) {{ g(x) }}"), "l::f(a)");
         assert_ne!(code("+"), code("*"));
