@@ -150,7 +150,9 @@ fn named(names: &[&str]) -> String {
 }
 
 fn first_sentence(text: &str) -> &str {
-    text.split_once(". ").map_or(text, |(first, _)| &text[..first.len() + 1])
+    // Three dots end none.
+    let end = text.match_indices(". ").find(|(at, _)| !text[..*at].ends_with('.'));
+    end.map_or(text, |(at, _)| &text[..at + 1])
 }
 
 /// Code in a cell of a table. Code with a backtick stands between two.

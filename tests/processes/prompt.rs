@@ -352,7 +352,7 @@ fn members_of_variables_and_texts_of_many_lines_are_shown() {
     line(&mut p, "\"first\\n  second\"");
     p.exp_string("string of 2 lines").unwrap();
     p.exp_string("\r\nfirst\r\n  second\r\n").unwrap();
-    line(&mut p, "let s = \"\"; for i in 0..40 { s += `row ${i}\n`; } s");
+    line(&mut p, "let s = \"\"; for i in 0..40 { s += \"row \" + i + \"\\n\"; } s");
     p.exp_string("| row 0\r\n| row 1\r\n").unwrap();
     p.exp_string("| row 39").unwrap();
     p.exp_string("cpsd> ").unwrap();
