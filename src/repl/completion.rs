@@ -63,6 +63,16 @@ impl Names {
         members(receiver, &scope_at(receiver, &self.variables))
     }
 
+    /// The words that take a picture first, which is a Tensor: `picture.hflip()`.
+    fn of_pictures() -> impl Iterator<Item = &'static str> {
+        let takes_picture =
+            |usage: &str| usage.split_once('(').is_some_and(|(_, parameters)| parameters.starts_with("picture"));
+        vocabulary::words()
+            .iter()
+            .filter(move |word| word.signatures.first().is_some_and(|s| takes_picture(s)))
+            .map(|word| word.name)
+    }
+
     /// The keys of a map in scope that `receiver` ends with.
     fn fields(&self, receiver: &str) -> Vec<String> {
         fields(receiver, &scope_at(receiver, &self.variables))
@@ -172,7 +182,11 @@ pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
     let kind = infer::kind(receiver, scope);
     let owned = |name: &str| name.to_string();
     if let Some(kind) = kind.as_deref().and_then(vocabulary::find_kind) {
-        return kind.members.iter().map(|m| owned(m.name())).collect();
+        let mut all: Vec<String> = kind.members.iter().map(|m| owned(m.name())).collect();
+        if kind.name == "Tensor" {
+            all.extend(of_pictures().map(owned));
+        }
+        return all;
     }
     let fields = fields(receiver, scope);
     if !fields.is_empty() {
@@ -184,6 +198,16 @@ pub fn members(receiver: &str, scope: &infer::Scope) -> Vec<String> {
         return own.members.iter().map(|m| m.name()).filter(|name| name.chars().all(is_word)).map(owned).collect();
     }
     vocabulary::kinds().iter().flat_map(|k| k.members).map(|m| owned(m.name())).collect()
+}
+
+/// The words that take a picture first, which is a Tensor: `picture.hflip()`.
+fn of_pictures() -> impl Iterator<Item = &'static str> {
+    let takes_picture =
+        |usage: &str| usage.split_once('(').is_some_and(|(_, parameters)| parameters.starts_with("picture"));
+    vocabulary::words()
+        .iter()
+        .filter(move |word| word.signatures.first().is_some_and(|s| takes_picture(s)))
+        .map(|word| word.name)
 }
 
 /// The keys of a map in scope that `receiver` ends with.

@@ -227,7 +227,7 @@ fn samplers_name_the_images_of_an_epoch() {
     assert_eq!(text(&mut session, code), "[6, true]");
     let mut wrong = |options: &str| failure(&mut session, &format!("train_teacher(data, some, o + #{{{options}}})"));
     let of_nan = "option \"sampler[1]\" of train_teacher must be a finite number; got NaN";
-    assert_eq!(wrong("sampler: [1.0, 0.0 / 0.0]"), of_nan);
+    assert!(wrong("sampler: [1.0, 0.0 / 0.0]").contains(of_nan));
     assert!(wrong("sampler: [1.0, 2.0]").contains("one weight per training image, 48; got 2"));
     assert!(
         wrong("sampler: \"weights\"").contains("\"shuffle\", an array of one weight per training image, or a closure")

@@ -120,7 +120,10 @@ fn what_an_adapter_does_wrong_is_told_at_its_place() {
         ),
         ("#{adapter: |block, x, p| x.nothing()}", "there is no function nothing"),
         ("#{adapter: 3}", "option \"adapter\" of train_teacher must be a closure"),
-        ("#{lora: #{alpha: 0.0 / 0.0}}", "option \"lora.alpha\" of model must be a finite number; got NaN"),
+        (
+            "#{lora: #{alpha: 0.0 / 0.0}}",
+            "option \"model.lora.alpha\" of train_teacher must be a finite number; got NaN",
+        ),
         ("#{lora: #{rank: 0}}", "option \"rank\" of lora must be from 1 to 4096; got 0"),
         ("#{lora: #{on: [\"qk\"]}}", "qkv"),
         ("#{backbone: \"small_cnn\", image_size: 32, lora: #{}}", "option \"lora\" is for a vision transformer"),
