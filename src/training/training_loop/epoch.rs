@@ -103,9 +103,20 @@ impl TrainingLoop<'_, '_> {
         unread.statistics = statistics(&self.state.flat.statistics)?;
         let mut left = None;
         for batch in self.inputs.epoch(model, epoch, &order, steps, options.batch, self.peers, partner)? {
+            let batch = match batch {
+                // Nothing of this step is done, and a student of a group can go on from there too.
+                Err(error)
+                    if error.kind == ErrorKind::Interrupted && done == self.state.position.step && !several
+                        || self.goes_back(&error) =>
+                {
+                    left = Some(error);
+                    break;
+                }
+                batch => batch?,
+            };
             let part = self.part(several.then_some(order.as_slice()), done);
             let pass = Pass::step(self.job.own_seed(), epoch, done).within(options.precision).at(part.slice);
-            let computed = match batch.and_then(|batch| self.computed(&batch, done, pass, &part)) {
+            let computed = match self.computed(&batch, done, pass, &part) {
                 Ok(Some(computed)) => computed,
                 // Another student was stopped between two epochs, from where this one can go on too.
                 Ok(None) if unread.losses.is_empty() && done == self.state.position.step => {
@@ -225,7 +236,7 @@ impl TrainingLoop<'_, '_> {
     }
 
     /// Whether a training that is left with this error, by a closure of the script or by its user, keeps what it has done up to the last
-    /// update. Several processes and students of a group would stop at different ones.
+    /// update. Several processes would stop at different ones, and so would students of a group in the middle of a step.
     fn goes_back(&self, error: &Error) -> bool {
         error.kind == ErrorKind::Interrupted && self.peers.size() == 1 && self.callbacks.seat.is_none()
     }
