@@ -22,7 +22,14 @@ pub const OPTIONS: &[(&str, &[&[Given]])] = &[
     ("head", &[&[TENSOR, LAYERS]]),
     ("adapter", &[&[INTEGER, Given { kind: "map of Tensor", keys: TOKENS }, LAYERS]]),
     ("loss", &[&[TENSOR, TENSOR]]),
-    ("distillation", &[&[TENSOR, TENSOR], &[TENSOR, TENSOR, Given { kind: "map", keys: FEATURES }]]),
+    (
+        "distillation",
+        &[
+            &[TENSOR, TENSOR],
+            &[TENSOR, TENSOR, Given { kind: "map", keys: FEATURES }],
+            &[TENSOR, TENSOR, Given { kind: "map", keys: FEATURES }, LAYERS],
+        ],
+    ),
     ("schedule", &[&[Given { kind: "map", keys: NOW }], &[INTEGER, INTEGER]]),
     ("augment", &[&[TENSOR, given("Random")]]),
     ("sampler", &[&[INTEGER]]),

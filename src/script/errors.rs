@@ -8,7 +8,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::check::{self, Finding};
 use super::explain::{self, Variable};
 use super::session::Sources;
-use super::{snippet, spans, syntax};
+use super::{show, snippet, spans, syntax};
 use crate::error::{About, Error, ErrorKind, Origin, cut_names};
 
 /// The result of a function that Rhai calls.
@@ -35,6 +35,20 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
         true => EvalAltResult::ErrorTerminated(value, Position::NONE),
         false => EvalAltResult::ErrorRuntime(value, Position::NONE),
     })
+}
+
+/// `exit()` and `exit(code)` of a script: no `catch` sees it, wherever it is called. Rhai's own is an error inside a closure that a word calls,
+/// and has no code.
+///
+/// Errors: always; another value than a code.
+pub fn exit(code: Dynamic) -> Fallible<Dynamic> {
+    let number = if code.is_unit() { Some(0) } else { code.as_int().ok().and_then(|code| u8::try_from(code).ok()) };
+    match number {
+        Some(code) => Err(raise(Error::internal("exit").about(About::Exit(code)))),
+        None => {
+            Err(Error::argument(format!("exit takes a code from 0 to 255. Got {} instead.", show::show(&code))).into())
+        }
+    }
 }
 
 /// `?` on a core result in a function that also calls closures.

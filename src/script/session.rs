@@ -12,7 +12,7 @@ use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLeve
 use super::closure_source;
 use super::constants;
 use super::copies;
-use super::errors::{Failure, Raised, StopRequest};
+use super::errors::{self, Failure, Raised, StopRequest};
 use super::explain::{self, Variable};
 use super::hashing;
 use super::host::{Asking, Host};
@@ -169,6 +169,8 @@ pub fn engine(host: &Rc<Host>) -> Engine {
             }
         }
     });
+    engine.register_fn("exit", || errors::exit(Dynamic::UNIT));
+    engine.register_fn("exit", errors::exit);
     copies::install(&mut engine);
     subscripts::install(&mut engine);
     iteration::install(&mut engine, host.limits());

@@ -27,6 +27,8 @@ pub struct Callbacks<'a> {
     pub distillation: Option<Function<'a>>,
     /// The loss between a student and its teachers that sees features too, when the options name a script's own.
     pub features: Option<FeatureFunction<'a>>,
+    /// Whether that loss has layers with parameters of its own.
+    pub has_layers: bool,
     /// The closures that are rules of ensembles.
     pub rule: Option<RuleFunction<'a>>,
     /// The place of a student among those that it learns with.
@@ -53,7 +55,7 @@ impl<'a> Callbacks<'a> {
 
     /// The functions of a distillation loss.
     pub fn of_distillation(&self) -> Functions<'_> {
-        Functions { distance: self.distillation, features: self.features, rule: self.rule }
+        Functions { distance: self.distillation, features: self.features, has_layers: self.has_layers, rule: self.rule }
     }
 
     /// The same functions with another callback for epochs.
@@ -61,9 +63,22 @@ impl<'a> Callbacks<'a> {
     where
         'a: 'b,
     {
-        let Callbacks { epoch: _, loss, distillation, features, rule, seat, schedule, augment, sampler, batch, stop } =
-            *self;
-        Callbacks { epoch, loss, distillation, features, rule, seat, schedule, augment, sampler, batch, stop }
+        let Callbacks { epoch: _, loss, distillation, features, has_layers, rule, seat, .. } = *self;
+        let Callbacks { schedule, augment, sampler, batch, stop, .. } = *self;
+        Callbacks {
+            epoch,
+            loss,
+            distillation,
+            features,
+            has_layers,
+            rule,
+            seat,
+            schedule,
+            augment,
+            sampler,
+            batch,
+            stop,
+        }
     }
 
     /// Whether a call has asked for the end of the training since this was asked last.

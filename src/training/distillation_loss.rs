@@ -1,5 +1,8 @@
 //! The distillation loss: the distance of a student's logits to its teachers' on one batch.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use tch::{Kind, Tensor};
 
 use super::ensemble::Ensemble;
@@ -14,7 +17,10 @@ use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::losses::{Function, Script};
 use crate::metrics::average_precision;
+use crate::models::functions::{DRY_RUN, Facts, Layers, Parameters, Purpose};
+use crate::models::params::{FirstValues, Param, Params, Role, Scope};
 use crate::models::{Model, Pass, StageMaps};
+use crate::random::mixed;
 use crate::runs::RunStore;
 
 /// The functions of a script that a distillation loss calls.
@@ -24,6 +30,8 @@ pub struct Functions<'a> {
     pub distance: Option<Function<'a>>,
     /// The distance that sees features too.
     pub features: Option<FeatureFunction<'a>>,
+    /// Whether it has layers.
+    pub has_layers: bool,
     /// The rules of ensembles.
     pub rule: Option<RuleFunction<'a>>,
 }
@@ -37,6 +45,8 @@ pub struct Features<'a> {
     pub student: &'a StageMaps,
     /// Those of each teacher of the ensemble, without a gradient.
     pub teachers: &'a [StageMaps],
+    /// The layers of a distance that has parameters of its own.
+    pub layers: Option<&'a Rc<Layers>>,
 }
 
 /// The student's side of one step.
@@ -58,12 +68,19 @@ pub struct DistillationLoss<'a> {
     ensembles: Vec<TeacherTargets>,
     /// `[ensembles, m]`: each ensemble's share in the target of a label, when shares differ between labels.
     shares: Option<Tensor>,
+    /// The layers of the function for each ensemble; empty where it has none.
+    layers: Vec<Parameters>,
+    /// Their tensors.
+    params: Vec<Param>,
 }
 
+/// Makes the dropouts of the layers for an ensemble others than those for another, and than a head's.
+const OF_DISTANCE: u64 = 0x6469_7374_616e_6365;
+
 impl<'a> DistillationLoss<'a> {
-    /// `rule` is the function of the ensembles' rules, if one of them is a script's.
+    /// `functions` are those of a script. One that has layers is called once per ensemble, with what a picture of ones gives.
     ///
-    /// Errors: those of [`TeacherTargets::new`]; options that exclude each other.
+    /// Errors: those of [`TeacherTargets::new`] and of the functions; options that exclude each other.
     #[allow(clippy::too_many_arguments)] // a training, and its parts that are there already
     pub fn new(
         store: &RunStore,
@@ -73,13 +90,18 @@ impl<'a> DistillationLoss<'a> {
         val: &Dataset,
         views: &Views,
         student: &Model,
-        rule: Option<RuleFunction>,
+        functions: Functions,
     ) -> Result<Self> {
+        let rule = functions.rule;
         let asking = Asking { mode: distillation.teacher_mode, features: distillation.features };
         let targets = |ensemble: &Ensemble| {
             TeacherTargets::new(store, ensemble, &job.labels, train, views, student, asking, rule)
         };
-        let ensembles = distillation.ensembles.iter().map(targets).collect::<Result<_>>()?;
+        let ensembles = distillation.ensembles.iter().map(targets).collect::<Result<Vec<_>>>()?;
+        let (layers, params) = match functions.features.filter(|_| functions.has_layers) {
+            Some(function) => layers_of(function, functions.rule, job, student, &ensembles)?,
+            None => (vec![], vec![]),
+        };
         let shares = match distillation.teacher_weights {
             TeacherWeights::Even => None,
             TeacherWeights::ValAp => {
@@ -94,7 +116,15 @@ impl<'a> DistillationLoss<'a> {
                 Some(Tensor::f_from_slice(&shares)?.f_view(size)?.f_to_kind(Kind::Float)?.f_to_device(student.device)?)
             }
         };
-        Ok(DistillationLoss { distillation, ensembles, shares })
+        Ok(DistillationLoss { distillation, ensembles, shares, layers, params })
+    }
+
+    /// The trained parameters of its layers by name, and their batch statistics. They are no part of the student.
+    pub fn parameters(&self) -> (Vec<(String, Tensor)>, Vec<Tensor>) {
+        let of = |role: Role| self.params.iter().filter(move |param| param.role == role);
+        let named = |param: &Param| (param.name.clone(), param.tensor.shallow_clone());
+        let statistics = of(Role::Statistic).map(|param| param.tensor.shallow_clone());
+        (of(Role::Weight).map(named).collect(), statistics.collect())
     }
 
     /// Adds to `loss` the weighted distillation loss of the student's logits for one batch of pictures or rows, times the factor of this
@@ -104,7 +134,7 @@ impl<'a> DistillationLoss<'a> {
         let share = part.of_teachers(distance.reduction());
         let Step { logits, maps, rows, x, pass } = *step;
         let Some(shares) = &self.shares else {
-            for (weight, ensemble) in weights.iter().zip(&self.ensembles) {
+            for (i, (weight, ensemble)) in weights.iter().zip(&self.ensembles).enumerate() {
                 let term = match functions.features {
                     None => {
                         distance.by(functions.distance, logits, &ensemble.of(rows, x, pass, functions.rule, None)?)?
@@ -112,8 +142,18 @@ impl<'a> DistillationLoss<'a> {
                     Some(function) => {
                         let mut teachers = Vec::new();
                         let merged = ensemble.of(rows, x, pass, functions.rule, Some(&mut teachers))?;
-                        let features = Features { student: maps, teachers: &teachers };
-                        Script::checked(function(logits, &merged, &features)?, logits)?
+                        let distance = |layers: Option<&Rc<Layers>>| {
+                            function(logits, &merged, &Features { student: maps, teachers: &teachers, layers })
+                        };
+                        let distance = match self.layers.get(i) {
+                            None => distance(None)?,
+                            Some(parameters) => {
+                                let pass = Pass { key: mixed(pass.key ^ mixed(OF_DISTANCE ^ i as u64)), ..pass };
+                                let purpose = Purpose { pass, earlier: &[], tokens: &[], wants: &[] };
+                                parameters.during(purpose, |layers| distance(Some(layers)))?
+                            }
+                        };
+                        Script::checked(distance, logits)?
                     }
                 };
                 loss = loss.f_add(&term.f_mul_scalar(*weight * share)?)?;
@@ -127,6 +167,34 @@ impl<'a> DistillationLoss<'a> {
         let distance = distance.by(functions.distance, logits, &mixed)?;
         Ok(loss.f_add(&distance.f_mul_scalar(weights.iter().sum::<f64>() * share)?)?)
     }
+}
+
+/// The layers of a function for each ensemble, and their tensors. First values follow from the seed, the ensemble's number and the name.
+fn layers_of(
+    function: FeatureFunction,
+    rule: Option<RuleFunction>,
+    job: &Job,
+    student: &Model,
+    ensembles: &[TeacherTargets],
+) -> Result<(Vec<Parameters>, Vec<Param>)> {
+    let side = student.image_size();
+    let x = Tensor::f_ones([DRY_RUN, 3, side, side], (Kind::Float, student.device))?;
+    let rows = Tensor::f_zeros([DRY_RUN], (Kind::Int64, student.device))?;
+    let params = RefCell::new(Params::new(FirstValues::Drawn));
+    let root = Scope::root(&params, job.own_seed(), student.device);
+    let mut maps = StageMaps::new();
+    let logits = tch::no_grad(|| student.answer_to_images(&x, Pass::EVAL, None, Some(&mut maps)))?.logits;
+    let mut layers = Vec::new();
+    for (i, ensemble) in ensembles.iter().enumerate() {
+        let mut teachers = Vec::new();
+        let merged = ensemble.of(&rows, &x, Pass::EVAL, rule, Some(&mut teachers))?;
+        let facts = Facts::of_labels(&job.labels);
+        layers.push(Parameters::new(&root.at(i + 1), "distillation", facts, &[], |layers| {
+            let features = Features { student: &maps, teachers: &teachers, layers: Some(layers) };
+            function(&logits, &merged, &features).map(drop)
+        })?);
+    }
+    Ok((layers, params.into_inner().list))
 }
 
 impl Distillation {

@@ -57,9 +57,9 @@ impl Hook {
 }
 
 /// The numbers of one update, for a callback.
-pub struct BatchLine<'a> {
+pub struct BatchLine {
     /// The training's name.
-    pub name: &'a str,
+    pub name: String,
     /// From 1.
     pub epoch: u64,
     /// Batches of this epoch so far.

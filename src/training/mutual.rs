@@ -35,6 +35,17 @@ pub struct Circle {
     changed: Condvar,
 }
 
+/// What a student is to do after an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agreed {
+    /// To stop, and to go on from a checkpoint later.
+    pub stopping: bool,
+    /// To write a checkpoint.
+    pub saving: bool,
+    /// To end the training as a finished one.
+    pub ending: bool,
+}
+
 #[derive(Default)]
 struct State {
     rounds: HashMap<u64, Round>,
@@ -142,10 +153,21 @@ impl<'a> Seat<'a> {
         Ok(self.numbers(u64::from(so))?.into_iter().all(|so| so == 1))
     }
 
-    /// Whether to stop, if one of them is to, and whether to write checkpoints, if all may: they do so at the same step.
-    pub fn agree(&self, stopping: bool, saving: bool) -> Result<(bool, bool)> {
-        let all = self.numbers(u64::from(stopping) + 2 * u64::from(saving))?;
-        Ok((all.iter().any(|number| number & 1 == 1), all.iter().all(|number| number & 2 == 2)))
+    /// Whether this is so of one student at least. Errors: Interrupted when one has ended.
+    pub fn any(&self, so: bool) -> Result<bool> {
+        Ok(self.numbers(u64::from(so))?.contains(&1))
+    }
+
+    /// What all do at the same step: they stop if one of them is to, write checkpoints if all may, and end their trainings if a callback
+    /// of one says so.
+    pub fn agree(&self, said: Agreed) -> Result<Agreed> {
+        let Agreed { stopping, saving, ending } = said;
+        let all = self.numbers(u64::from(stopping) + 2 * u64::from(saving) + 4 * u64::from(ending))?;
+        Ok(Agreed {
+            stopping: all.iter().any(|number| number & 1 > 0),
+            saving: all.iter().all(|number| number & 2 > 0),
+            ending: all.iter().any(|number| number & 4 > 0),
+        })
     }
 
     /// The checkpoint from which this student goes on: its own, if those of all are of the same update. They then compute what they would
@@ -210,8 +232,13 @@ mod tests {
             let seat = Seat::new(&circle, index);
             let turn = seat.in_turn(|| Ok(index)).unwrap();
             assert_eq!(seat.numbers(10 + index as u64).unwrap(), [10, 11, 12]);
-            assert_eq!(seat.agree(index == 1, true).unwrap(), (true, true));
-            assert_eq!(seat.agree(false, index == 1).unwrap(), (false, false));
+            let agree = |stopping, saving, ending| {
+                let agreed = seat.agree(Agreed { stopping, saving, ending }).unwrap();
+                (agreed.stopping, agreed.saving, agreed.ending)
+            };
+            assert_eq!(agree(index == 1, true, false), (true, true, false));
+            assert_eq!(agree(false, index == 1, index == 0), (false, false, true));
+            assert_eq!([seat.any(index == 2).unwrap(), seat.any(false).unwrap()], [true, false]);
             if index == 2 {
                 return turn;
             }

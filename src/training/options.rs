@@ -122,7 +122,7 @@ crate::options! {
         /// CutMix: the same with a rectangle of the other picture, as 1.0; with mixup too, each step draws one of the two
         pub cutmix: f64 = 0.0, in Range::FromTo(0.0, 1e3);
         /// the images of an epoch: "shuffle" (all once); an array of one weight per training image, by which as many are drawn with
-        /// replacement, as torch's WeightedRandomSampler; or a closure |epoch| (finished epochs) that gives their positions
+        /// replacement, as torch's WeightedRandomSampler; or a closure |epoch| (finished epochs) that gives their positions, an array or a Tensor of int64
         pub sampler: Sampler = Sampler::Shuffle;
         /// stages frozen for some epochs, beside those of the model's own freeze: pairs of finished epochs and stages, as
         /// [[0, 4], [10, 2], [20, 0]]; or a closure |epoch| that gives their number
@@ -432,7 +432,7 @@ crate::options! {
     /// `label_weight` and ¼ per ensemble; the paper has ½ and ½ as `weights` of two ensembles.
     pub struct DistillOptions extends train: TrainOptions {
         /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits,
-        /// |student, teacher, features| with feature maps too
+        /// |student, teacher, features| with feature maps too, |student, teacher, features, p| with Layers p of its own
         pub distillation: LossSpec = LossSpec::default_distillation();
         /// one weight per ensemble; empty shares one evenly
         pub weights: Vec<f64> = vec![];

@@ -122,13 +122,15 @@ impl Plan {
     /// Adds a training, once however often it is asked for. The store is listed at the first one. Returns the model from the store, or one at its initial
     /// weights under the id that the trained model will have.
     ///
-    /// Errors: those that the training itself would begin with (options, labels, missing weights); where trainings are collected, one
-    /// that cannot leave this process.
+    /// Errors: those that the training itself would begin with (options, labels, missing weights); one for a queue that cannot leave this
+    /// process.
     pub fn add(&mut self, store: &RunStore, job: &Job) -> Result<Trained> {
-        if self.jobs.is_some()
-            && job.options.executor != Executor::Here
-            && let Err(error) = on_cluster::check_functions(job)
-        {
+        let in_queue = match job.options.executor {
+            Executor::Here => false,
+            Executor::Unset => self.jobs.is_some() || self.cluster.is_some(),
+            _ => true,
+        };
+        if in_queue && let Err(error) = on_cluster::check_functions(job) {
             self.refused.get_or_insert(error.clone());
             return Err(error);
         }

@@ -22,6 +22,8 @@ use crate::runs::RunStore;
 /// Runs jobs side by side and shares the cores or GPUs among them. Every job that can be finished is; then the first
 /// error is returned. Jobs that call functions of a script run one after the other, on its thread.
 ///
+/// Errors: those of the jobs; worker processes for a job with a function of a script.
+///
 /// Results do not depend on the number of jobs at once, except for the rounding that depends on the threads of each.
 pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Result<Vec<Trained>> {
     let Some(first) = jobs.first() else {
@@ -30,6 +32,7 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
     if let Some(cluster) = first.options.executor.cluster()? {
         return on_cluster::run_all(store, &cluster, jobs, callbacks);
     }
+    check_workers(&jobs)?;
     // Downloaded once, and here, where a question can be asked.
     jobs.iter().try_for_each(|job| job.options.model.find_weights().map(drop))?;
     // Several processes for each: one training after the other has them all.
@@ -81,6 +84,12 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
             })
         })
     })
+}
+
+/// Errors: a job that is to be trained by a worker process and has a closure of the script, which lives in this one.
+pub fn check_workers(jobs: &[Job]) -> Result<()> {
+    let in_others = |job: &&Job| job.options.workers == Workers::Processes;
+    jobs.iter().filter(in_others).try_for_each(job_file::check_closures)
 }
 
 /// How many of `jobs` run at once: as many as the GPUs take, or without one as there are cores.

@@ -2,7 +2,7 @@
 
 use cpsd::script::session::Session;
 
-use crate::common::{SMALL, alone_on_the_cpu, eval, golden, session};
+use crate::common::{SMALL, alone_on_the_cpu, eval, files, golden, session};
 
 fn failure(session: &mut Session, code: &str) -> String {
     session.eval(code, "test").err().unwrap_or_else(|| panic!("it passes: {code}")).render(false, 200)
@@ -225,14 +225,21 @@ fn samplers_name_the_images_of_an_epoch() {
     let code = "let w = (0..48).map(|i| if i < 24 { 1.0 } else { 0.0 });
         let weighted = train_teacher(data, some, o + #{sampler: w}); [weighted.run.summary.updates, weighted.id != part.id]";
     assert_eq!(text(&mut session, code), "[6, true]");
+    // A Tensor of positions is as good as an array of them.
+    let code = "let array = train_teacher(data, some, o + #{seed: 2, sampler: |epoch| (0..48).map(|i| 47 - i)});
+        let tensor = train_teacher(data, some, o + #{seed: 2, sampler: |epoch| 47 - arange(48)});
+        (array.predict(data.test).scores - tensor.predict(data.test).scores).abs().max().item() < 1e-4";
+    assert_eq!(text(&mut session, code), "true");
     let mut wrong = |options: &str| failure(&mut session, &format!("train_teacher(data, some, o + #{{{options}}})"));
     let of_nan = "option \"sampler[1]\" of train_teacher must be a finite number; got NaN";
     assert!(wrong("sampler: [1.0, 0.0 / 0.0]").contains(of_nan));
+    assert!(wrong("sampler: |epoch| arange(48) * 1.0").contains("it gave a Tensor [48] of float32"));
+    assert!(wrong("sampler: |epoch| arange(48).reshape([2, 24])").contains("it gave a Tensor [2, 24] of int64"));
     assert!(wrong("sampler: [1.0, 2.0]").contains("one weight per training image, 48; got 2"));
     assert!(
         wrong("sampler: \"weights\"").contains("\"shuffle\", an array of one weight per training image, or a closure")
     );
-    assert!(wrong("sampler: |epoch| 3").contains("must give an array of positions of images; it gave an integer"));
+    assert!(wrong("sampler: |epoch| 3").contains("positions of images, or a Tensor [n] of int64; it gave an integer"));
     assert!(wrong("sampler: |epoch| [48]").contains("gave image 48 for epoch 0; the training split has 0 to 47"));
     assert!(wrong("sampler: |epoch| [1], images: \"containing\"").contains("of which the training leaves out"));
 }
@@ -268,4 +275,132 @@ fn trainings_start_from_models_and_thaw() {
     assert!(wrong("freeze: |epoch| throw \"no stages\"").contains("no stages"));
     assert!(wrong("freeze: 3").contains("pairs of finished epochs and frozen stages"));
     assert!(wrong("freeze: [[0, 9]]").contains("at most the model's stages, 4; got 9"));
+}
+
+/// All options of a training that take a closure which decides its result; `EXIT` stands for what it does beside its work.
+const CLOSURES: [&str; 9] = [
+    "loss: |logits, targets| { EXIT (logits - targets).pow(2).sum() }",
+    "schedule: |now| { EXIT 1.0 }",
+    "augment: |picture, random| { EXIT picture }",
+    "model: o.model + #{head: |maps, p| { EXIT p.linear(\"fc\", maps.mean([2, 3]), p.labels) }}",
+    "sampler: |epoch| { EXIT arange(48) }",
+    "on_epoch: |line| { EXIT if line.epoch == 9 { \"stop\" } }",
+    "on_batch: |line| { EXIT if line.update == 99 { \"stop\" } }",
+    "on_batch: |line| { EXIT }",
+    "on_epoch: |line| { EXIT }",
+];
+
+#[test]
+fn closures_that_decide_a_result_are_refused_wherever_a_training_would_be_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = small(folder.path());
+    let _ = eval(&mut session, "let teacher = model(\"small_cnn\", #{labels: data.train.names, image_size: 32});");
+    let vit = "model: #{backbone: \"vit_small_patch14_dinov2\", image_size: 28, stages: 1, adapter: |block, x, p| x}";
+    // The last one only looks on: its lines are sent.
+    let closures = CLOSURES[..8].iter().copied().chain([vit]);
+    let places = ["workers: \"processes\"", "nproc: 2", "executor: slurm()"];
+    for closure in closures.map(|closure| closure.replace("EXIT", "")) {
+        for place in places {
+            let call =
+                format!("train_teachers(data, random_partition(some, 2), o + #{{seed: 8, {place}}} + #{{{closure}}})");
+            for code in [call.clone(), format!("plan(|| {{ {call}; }})")] {
+                let failure = session.eval(&code, "test").err().unwrap_or_else(|| panic!("it passes: {code}"));
+                assert!(failure.message.contains("of the script's own"), "{code}: {}", failure.message);
+                assert!(failure.help.unwrap_or_default().contains("trains"), "{code}");
+            }
+        }
+    }
+    for (options, teachers) in [
+        ("distillation: |student, teacher| (student - teacher).pow(2).sum()", "teacher"),
+        ("distillation: |s, t, f| (s - t).pow(2).sum()", "teacher"),
+        ("distillation: |s, t, f, p| (p.linear(\"fc\", s, 40) - t).pow(2).sum()", "teacher"),
+        ("seed: 1", "merge([teacher, teacher], #{rule: |outputs| outputs.mean(0)})"),
+    ] {
+        for place in ["nproc: 2", "executor: slurm()"] {
+            let code = format!("distill(data, {teachers}, o + #{{{place}, {options}}})");
+            let failure = session.eval(&code, "test").err().unwrap_or_else(|| panic!("it passes: {code}"));
+            assert!(failure.message.contains("of the script's own"), "{code}: {}", failure.message);
+        }
+    }
+}
+
+#[test]
+fn exit_in_a_closure_ends_the_script_and_keeps_what_was_trained() {
+    alone_on_the_cpu!();
+    // After these updates the flag is there; the checkpoint is that of the last one before the closure has seen it.
+    let after = |closure: &str| match closure {
+        closure if closure.starts_with("sampler") || closure.starts_with("on_epoch") => 3,
+        _ => 4,
+    };
+    let (flag, wanted) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = flag.path().join("flag").display().to_string();
+    // Callbacks look at folders, so that their code is the same in both calls.
+    let raise = format!("if list_files({:?}).len() > 0 {{ write_text({path:?}, \"\"); }}", wanted.path());
+    for closure in CLOSURES {
+        let leaving = closure.replace("EXIT", &format!("if list_files({:?}).len() > 0 {{ exit(3) }}", flag.path()));
+        // A callback that only looks on is no part of the name.
+        let raises = match closure.starts_with("on_batch") {
+            true => leaving.replace("|line| {", &format!("|line| {{ if line.update == 4 {{ {raise} }} ")),
+            false => format!("{leaving}, on_batch: |line| if line.update == {} {{ {raise} }}", after(closure)),
+        };
+        let train = format!("let m = train_teacher(data, some, o + #{{{raises}}}); m.id");
+        let [whole, folder] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        std::fs::write(wanted.path().join("wanted"), "").unwrap();
+        let mut session = small(folder.path());
+        let failure = session.eval(&train, "test").unwrap_err();
+        assert_eq!(failure.exit, Some(3), "{closure}: {}", failure.render(false, 100));
+        let checkpoints = files(folder.path());
+        let checkpoint = checkpoints.iter().find(|file| file.to_string_lossy().contains("checkpoint"));
+        let checkpoint = checkpoint.unwrap_or_else(|| panic!("{closure}: no checkpoint among {checkpoints:?}"));
+        assert_eq!(cpsd::training::checkpoint::updates(checkpoint).unwrap(), after(closure), "{closure}");
+        // It goes on as if it had never been left.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(wanted.path().join("wanted")).unwrap();
+        let mut other = small(whole.path());
+        let model = |session: &mut Session, folder: &std::path::Path| {
+            let id = text(session, &train);
+            std::fs::read(folder.join(id).join("model.safetensors")).unwrap()
+        };
+        assert!(model(&mut session, folder.path()) == model(&mut other, whole.path()), "{closure}");
+    }
+}
+
+#[test]
+fn what_is_thrown_in_a_closure_keeps_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = small(folder.path());
+    for closure in CLOSURES {
+        let closure = closure.replace("EXIT", "throw \"enough\";");
+        let code = format!("train_teacher(data, some, o + #{{seed: 9}} + #{{{closure}}})");
+        let failure = session.eval(&code, "test").unwrap_err();
+        assert_eq!((failure.message.as_str(), failure.exit), ("enough", None), "{closure}");
+        let place = failure.place().unwrap_or_default();
+        // The call of the word is at 1:1.
+        assert!(place.starts_with("test:1:") && place != "test:1:1", "{closure}: {place}");
+    }
+}
+
+#[test]
+fn a_part_of_a_model_trains_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = small(folder.path());
+    let nested = "train_teacher(data, some, o + #{seed: 3});";
+    let _ = eval(&mut session, "let teacher = model(\"small_cnn\", #{labels: data.train.names, image_size: 32});");
+    for (code, option) in [
+        (
+            format!(
+                "train_teacher(data, some, o + #{{model: o.model + #{{head: |maps, p| {{ {nested} p.linear(\"fc\", maps.mean([2, 3]), p.labels) }}}}}})"
+            ),
+            "head",
+        ),
+        (
+            format!("distill(data, teacher, o + #{{distillation: |s, t, f, p| {{ {nested} (s - t).pow(2).sum() }}}})"),
+            "distillation",
+        ),
+    ] {
+        let failure = session.eval(&code, "test").unwrap_err();
+        let expected = format!("train_teacher trains a model, which the closure of option \"{option}\" cannot do");
+        assert!(failure.message.starts_with(&expected), "{}", failure.message);
+        assert!(!failure.message.contains('\n') && failure.place().is_some(), "{}", failure.message);
+    }
 }

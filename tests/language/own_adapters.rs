@@ -61,7 +61,7 @@ fn the_whole_method_with_prompts_on_a_frozen_transformer() {
     };
     let (said, _) = refusal(&mut s, "load_model(path, #{adapter: |block, x, p| x})");
     assert!(said.contains("its adapter is another closure"), "{said}");
-    for option in ["nproc: 2", "executor: slurm()"] {
+    for option in ["workers: \"processes\"", "nproc: 2", "executor: slurm()"] {
         let code = format!(
             "train_teachers(data, random_partition(some, 2), tuned.call(#{{adapter: deep}}) + #{{seed: 8, {option}}})"
         );
@@ -117,6 +117,14 @@ fn what_an_adapter_does_wrong_is_told_at_its_place() {
         (
             "#{adapter: |block, x, p| { x.mask = tensor([[1, 1, 1, 1, 1]]).expand([5, 5]); x }}",
             "must be true and false, or numbers with a fraction",
+        ),
+        (
+            "#{adapter: |block, x, p| { x.mask = ones([5, 5]).tril(); x }}",
+            "has only 0.0 and 1.0, which would be added to the scores and hide no token",
+        ),
+        (
+            "#{adapter: |block, x, p| { x.mask = zeros([5, 5]) / 0.0; x }}",
+            "must have numbers that can be added to the scores; it has NaN at [0, 0]",
         ),
         ("#{adapter: |block, x, p| x.nothing()}", "there is no function nothing"),
         ("#{adapter: 3}", "option \"adapter\" of train_teacher must be a closure"),

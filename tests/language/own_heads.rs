@@ -172,7 +172,7 @@ fn the_whole_method_with_a_closure_as_head() {
     assert!(said.contains("its head is another closure"), "{said}");
     assert!(help.starts_with("the code, the functions"), "{help}");
     // Other processes cannot have it.
-    for option in ["nproc: 2", "executor: slurm()"] {
+    for option in ["workers: \"processes\"", "nproc: 2", "executor: slurm()"] {
         let (said, help) =
             refusal(&mut s, &format!("train_teachers(data, random_partition(some, 2), o + #{{seed: 8, {option}}})"));
         assert!(said.contains("a head of the script's own"), "{option}: {said}");
@@ -212,6 +212,18 @@ fn what_a_closure_does_wrong_is_told_at_its_place() {
         ("|maps, p| p.graph", "the model has no label graph"),
         ("|maps, p| p.earlier(9)", "from 1 to 3. Got 9"),
         ("|maps, p| p.dropout(maps, 1.0)", "from 0 to below 1"),
+        (
+            "|maps, p| { let f = maps.mean([2, 3]); p.linear(\"fc\", f, 3); p.linear(\"fc\", f, 3, #{init: \"ones\"}) }",
+            "\"fc\" began with the layer's own init already; now init 1.0 is asked for under this name",
+        ),
+        (
+            "|maps, p| { p.parameter(\"x\", [2, 3], #{init: zeros([2, 3])}); p.parameter(\"x\", [2, 3], #{init: ones([2, 3])}) }",
+            "\"x\" began with a Tensor [2, 3] as init already; now a Tensor [2, 3] as init is asked for",
+        ),
+        (
+            "|maps, p| { let f = maps.mean([2, 3]); p.linear(\"fc\", f, 4); p.linear(\"fc\", f, 3) }",
+            "\"fc\" is another layer already (linear layer of sizes",
+        ),
         ("|maps, p| throw \"no\"", "no"),
     ] {
         let (said, place) = tried(head);
@@ -246,6 +258,13 @@ fn layers_are_shared_by_name_and_seeded() {
     let scaled = "let scaled = make.call(|maps, p| p.linear(\"fc\", maps.mean([2, 3]), p.labels) * p.parameter(\"scale\", [], #{init: 2.0}));
         scaled.parameters == once.parameters + 1 && (scaled.forward(x) - once.forward(x)).abs().max().item() < 1e-6";
     assert_eq!(ok(&mut s, scaled).as_bool(), Ok(true));
+    // The same init, or none, is the same layer.
+    let inits = "let same = make.call(|maps, p| { let f = maps.mean([2, 3]);
+            let w = p.parameter(\"w\", [2, f.shape[1]], #{init: \"xavier_normal\"}); let v = p.parameter(\"w\", [2, f.shape[1]], #{init: \"xavier_normal\"});
+            let z = p.parameter(\"z\", [2], #{init: tensor([1.0, 2.0])}) + p.parameter(\"z\", [2], #{init: tensor([1.0, 2.0])}) + p.parameter(\"z\", [2]);
+            f.matmul((w + v).t()) + z });
+        same.forward(x).shape";
+    assert_eq!(ok(&mut s, inits).into_array().unwrap().len(), 2);
     // Layers of another call are closed.
     let kept = "let kept = []; let f = |maps, p| { if kept.len() > 0 { kept[0].linear(\"fc\", maps, 2) } else { kept.push(p); p.linear(\"fc\", maps.mean([2, 3]), p.labels) } };
         make.call(f).forward(x).shape";

@@ -2,7 +2,7 @@
 
 use cpsd::script::session::Session;
 
-use crate::common::{SMALL, eval, session};
+use crate::common::{SMALL, alone_on_the_cpu, eval, files, session};
 
 fn run(session: &mut Session, code: &str) {
     let _ = eval(session, code);
@@ -167,6 +167,154 @@ fn a_distillation_of_three_parameters_sees_features() {
         "distill(data, merge([a]), o + #{distillation: |s, t, f| t.sum()})",
         "a loss must depend on the logits",
     );
+}
+
+#[test]
+fn a_distillation_of_four_parameters_has_layers_of_its_own() {
+    alone_on_the_cpu!();
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    run(&mut session, SMALL);
+    run(
+        &mut session,
+        "let names = data.train.names;
+         let teacher = model(\"resnet18\", #{labels: names, image_size: 32, stages: 2});
+         let second = model(\"resnet18\", #{labels: names, image_size: 32, stages: 1});
+         let options = o + #{lr: 1e-3};
+         let hint = |student, teacher, features, p| {
+             let theirs = features.teachers[0].stage1.mean([2, 3]);
+             let ours = p.batch_norm(\"norm\", p.conv(\"hint\", features.student.stage1, theirs.shape[1])).mean([2, 3]);
+             (ours - theirs).pow(2.0).sum()
+         };
+         let same = distill(data, teacher, options + #{distillation: hint});",
+    );
+    // The parameters are no part of the student, and its name is that of the code.
+    holds(&mut session, "same.parameters == model(\"small_cnn\", #{labels: names, image_size: 32}).parameters");
+    holds(&mut session, "same.id == distill(data, teacher, options + #{distillation: hint}).id");
+    holds(
+        &mut session,
+        "let other = |s, t, f, p| { let a = f.teacher.stage1.mean([2, 3]); (p.linear(\"hint\", f.student.stage1.mean([2, 3]), 64) - a).pow(2.0).sum() };
+         same.id != distill(data, teacher, options + #{distillation: other}).id",
+    );
+    // They learn: the distance falls by them alone, the student's own rate being 0.
+    run(
+        &mut session,
+        "let losses = [];
+         let still = o + #{epochs: 8, lr: 0.03, label_weight: 0.0, lr_factors: #{stage1: 0.0, stage2: 0.0, stage3: 0.0, stage4: 0.0},
+             distillation: other, on_epoch: |line| losses.push(line.loss)};
+         distill(data, teacher, still);",
+    );
+    holds(&mut session, "losses[7] < 0.7 * losses[0]");
+    // One set of parameters for each ensemble, since teachers differ.
+    run(&mut session, "distill(data, [teacher, second], o + #{epochs: 1, distillation: hint});");
+    // From other seeds, and with an average that starts from another head.
+    run(
+        &mut session,
+        "distill(data, teacher, o + #{epochs: 1, seed: 5, ema_start: \"another_head\", distillation: hint});",
+    );
+    fails(
+        &mut session,
+        "distill(data, teacher, o + #{distillation: |s, t, f, p| { p.linear(\"a\", s, 4); (p.linear(\"a\", s, 3) - 1.0).sum() }})",
+        "is another layer already",
+    );
+    fails(&mut session, "distill(data, teacher, o + #{distillation: |s| s.sum()})", "two, three or four parameters");
+    fails(&mut session, "train_teacher(data, some, o + #{loss: |s, t, f, p| s.sum()})", "of two parameters");
+    fails(
+        &mut session,
+        "mutual_learning(data, [#{}, #{}], o + #{distillation: |s, t, f, p| s.sum()})",
+        "of two parameters, |student, other|",
+    );
+}
+
+#[test]
+fn a_stopped_training_goes_on_with_the_layers_of_its_distance() {
+    alone_on_the_cpu!();
+    let [whole, stopped] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let code = |then: &str| {
+        format!(
+            "{SMALL} let teacher = model(\"resnet18\", #{{labels: data.train.names, image_size: 32, stages: 2}});
+             distill(data, teacher, o + #{{lr: 1e-3, on_batch: |line| {then}, distillation: |s, t, f, p| {{
+                 let theirs = f.teacher.stage2.mean([2, 3]);
+                 let ours = p.linear(\"b\", p.batch_norm(\"norm\", p.linear(\"a\", f.student.stage2.mean([2, 3]), 16)), theirs.shape[1]);
+                 (ours - theirs).pow(2.0).sum() + (s - t).pow(2.0).sum() * 0.02
+             }}}}).id"
+        )
+    };
+    let id = |session: &mut Session| eval(session, &code("0")).into_string().unwrap();
+    let mut first = session(stopped.path());
+    let failure = first.eval(&code("if line.update == 4 { exit(3) }"), "test").unwrap_err();
+    assert_eq!(failure.exit, Some(3), "{}", failure.render(false, 100));
+    let updates = files(stopped.path()).into_iter().find(|file| file.to_string_lossy().contains("checkpoint"));
+    assert_eq!(cpsd::training::checkpoint::updates(&updates.unwrap()).unwrap(), 4);
+    let [mut again, mut other] = [session(stopped.path()), session(whole.path())];
+    let bytes = |folder: &std::path::Path, id: &str| std::fs::read(folder.join(id).join("model.safetensors")).unwrap();
+    let (resumed, uninterrupted) = (id(&mut again), id(&mut other));
+    assert_eq!(resumed, uninterrupted);
+    assert!(bytes(stopped.path(), &resumed) == bytes(whole.path(), &resumed));
+}
+
+#[test]
+fn students_have_the_callbacks_of_one_training() {
+    alone_on_the_cpu!();
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    run(&mut session, SMALL);
+    run(
+        &mut session,
+        "let lines = []; let asked = [];
+         let two = [#{}, #{lr: 1e-3}];
+         let plain = mutual_learning(data, two, o);
+         let seen = mutual_learning(data, two, o + #{seed: 1, on_batch: |line| lines.push(`${line.name} ${line.update}`)});",
+    );
+    assert_eq!(
+        eval(&mut session, "lines.sort(); lines").into_typed_array::<String>().unwrap(),
+        (1..=2).flat_map(|i| (1..=6).map(move |update| format!("student {i}/2 {update}"))).collect::<Vec<_>>()
+    );
+    // Who only looks on is no part of the name.
+    holds(&mut session, "mutual_learning(data, two, o + #{seed: 1})[0].id == seen[0].id");
+    // What one of them says ends all, at the same place.
+    run(
+        &mut session,
+        "let a = mutual_learning(data, two, o + #{on_epoch: |line| if line.name == \"student 2/2\" { \"stop\" }});
+         let b = mutual_learning(data, two, o + #{on_batch: |line| if line.name == \"student 1/2\" && line.update == 4 { \"stop\" }});",
+    );
+    holds(
+        &mut session,
+        "a.map(|m| m.run.summary.stopped.epoch) == [1, 1] && a.map(|m| m.run.summary.updates) == [3, 3]",
+    );
+    holds(
+        &mut session,
+        "b.map(|m| m.run.summary.stopped.step) == [1, 1] && b.map(|m| m.run.summary.updates) == [4, 4]",
+    );
+    holds(&mut session, "a[0].id != plain[0].id && b[0].id != plain[0].id");
+    // The views and images of the built-in way by closures: the same students.
+    run(
+        &mut session,
+        "let no_change = #{flip: 0.0, cutout: 0.0};
+         let built_in = mutual_learning(data, two, o + #{augment: no_change});
+         let own = mutual_learning(data, two, o + #{augment: |picture, random| picture.random_resized_crop(random, 32, [0.6, 1.0])});
+         let frozen = o + #{views: 2, model: o.model + #{freeze: 2}};
+         let kept = mutual_learning(data, two, frozen + #{augment: |picture, random| picture.hflip()});
+         let sampled = mutual_learning(data, two, o + #{sampler: |epoch| { asked.push(epoch); arange(32) + epoch }});",
+    );
+    holds(
+        &mut session,
+        "(built_in[1].predict(data.test).scores - own[1].predict(data.test).scores).abs().max().item() == 0.0",
+    );
+    holds(&mut session, "sampled.map(|m| m.run.summary.updates) == [4, 4] && asked == [0, 1]");
+    // An error of a callback is thrown on, and the group goes on from where it was.
+    fails(
+        &mut session,
+        "mutual_learning(data, two, o + #{seed: 3, on_batch: |line| if line.update == 4 { throw \"far enough\" }})",
+        "far enough",
+    );
+    let checkpoints = files(&folder.path().join(".work")).into_iter();
+    let checkpoints = checkpoints.filter(|file| file.to_string_lossy().contains("checkpoint"));
+    let updates = checkpoints.map(|file| cpsd::training::checkpoint::updates(&file).unwrap()).collect::<Vec<_>>();
+    assert_eq!(updates, [4, 4]);
+    run(&mut session, "mutual_learning(data, two, o + #{seed: 3});");
+    fails(&mut session, "mutual_learning(data, two, o + #{workers: \"processes\"})", "option \"workers\"");
+    fails(&mut session, "mutual_learning(data, two, o + #{augment: |picture, random| 3})", "must give a picture");
 }
 
 #[test]

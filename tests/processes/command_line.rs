@@ -25,6 +25,19 @@ fn exit_codes_and_streams() {
     );
     assert!(!err(&failed).contains('\u{1b}'), "colour in a pipe");
     assert_eq!(cpsd(f, &["nonsense"]).status.code(), Some(2));
+    for (code, expected) in [
+        ("exit(3)", 3),
+        ("exit()", 0),
+        ("exit(0); 1", 0),
+        ("try { exit(4) } catch { } print(1)", 4),
+        ("[1].map(|x| exit(5)); print(1)", 5),
+        ("fn f() { exit(6) } f(); print(1)", 6),
+        ("exit(256)", 1),
+        ("exit(\"a\")", 1),
+    ] {
+        let left = cpsd(f, &["eval", code]);
+        assert_eq!((left.status.code(), out(&left).as_str()), (Some(expected), ""), "{code}");
+    }
     assert_eq!(cpsd(f, &["doc", "merge"]).status.code(), Some(0));
     assert_eq!(cpsd(f, &["doc", "murge"]).status.code(), Some(1));
 }

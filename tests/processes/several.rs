@@ -224,6 +224,12 @@ fn what_several_processes_cannot_do_is_refused() {
     for (code, what) in [
         ("o + #{nproc: 2, loss: |a, b| (a - b).square().sum()}", "of the script's own belongs to this process"),
         ("o + #{nproc: 2, schedule: |now| 1.0}", "of the script's own belongs to this process"),
+        (
+            "o + #{nproc: 2, model: o.model + #{head: |m, p| p.linear(\"fc\", m.mean([2, 3]), 3)}}",
+            "a head of the script's own",
+        ),
+        ("o + #{nproc: 2, sampler: |epoch| [0, 1]}", "a sampler of the script's own belongs to this process"),
+        ("o + #{nproc: 2, on_batch: |line| print(line)}", "a callback per batch of the script's own belongs"),
         ("o + #{nproc: 10}", "must be at most batch, 9; got 10"),
         ("o + #{nproc: 7, drop_last: false}", "has 6 images, fewer than nproc, 7"),
         ("o + #{sync_batchnorm: true}", "has no effect beside the others: it needs nproc above 1"),

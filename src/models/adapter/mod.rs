@@ -113,7 +113,7 @@ impl Adapted {
                 let none = Tensor::f_zeros([t, t], (Kind::Float, x.device()))?;
                 Some(none.f_masked_fill(&mask.f_to_device(x.device())?.f_logical_not()?, f64::NEG_INFINITY)?)
             }
-            Some(mask) if mask.is_floating_point() => Some(mask.f_to_device(x.device())?),
+            Some(mask) if mask.is_floating_point() => Some(mask.f_to_device(x.device())?.f_to_kind(Kind::Float)?),
             Some(mask) => {
                 return Err(wrong(
                     "mask",

@@ -25,6 +25,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Of a function that is no part of a model, and knows the labels alone.
+    pub fn of_labels(labels: &[String]) -> Facts {
+        Facts { labels: labels.to_vec(), ..Facts::default() }
+    }
+
     pub fn new(spec: &ModelSpec, labels: &[String], stages: Vec<[i64; 3]>) -> Facts {
         let (word_vectors, graph) = (spec.word_vectors.clone(), spec.graph.clone());
         Facts { labels: labels.to_vec(), stages, tokens: vec![], word_vectors, graph }

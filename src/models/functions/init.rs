@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::models::params::Scope;
 
 /// The first values of a weight.
+#[derive(Debug)]
 pub enum Init {
     /// The layer's own: PyTorch's for that kind of layer.
     Default,
@@ -37,6 +38,55 @@ impl Init {
         ("kaiming_uniform", || Init::KaimingUniform),
         ("kaiming_normal", || Init::KaimingNormal),
     ];
+
+    /// The same, for a later [`goes_with`](Self::goes_with).
+    pub(super) fn kept(&self) -> Init {
+        match self {
+            Init::Default => Init::Default,
+            Init::Filled(value) => Init::Filled(*value),
+            Init::Normal(deviation) => Init::Normal(*deviation),
+            Init::Uniform(bound) => Init::Uniform(*bound),
+            Init::XavierUniform => Init::XavierUniform,
+            Init::XavierNormal => Init::XavierNormal,
+            Init::KaimingUniform => Init::KaimingUniform,
+            Init::KaimingNormal => Init::KaimingNormal,
+            Init::Values(values) => Init::Values(values.shallow_clone()),
+        }
+    }
+
+    /// Whether a layer that began with `first` can be asked for with this: the same, or none at all.
+    pub(super) fn goes_with(&self, first: &Init) -> Result<bool> {
+        Ok(match (self, first) {
+            (Init::Default, _) => true,
+            (Init::Filled(a), Init::Filled(b))
+            | (Init::Normal(a), Init::Normal(b))
+            | (Init::Uniform(a), Init::Uniform(b)) => a == b,
+            (Init::XavierUniform, Init::XavierUniform)
+            | (Init::XavierNormal, Init::XavierNormal)
+            | (Init::KaimingUniform, Init::KaimingUniform)
+            | (Init::KaimingNormal, Init::KaimingNormal) => true,
+            (Init::Values(a), Init::Values(b)) => {
+                let b = b.f_to_device(a.device())?.f_to_kind(Kind::Float)?;
+                a.size() == b.size() && a.f_to_kind(Kind::Float)?.f_equal(&b)?
+            }
+            _ => false,
+        })
+    }
+
+    /// In a sentence, as scripts write it.
+    pub(super) fn said(&self) -> String {
+        match self {
+            Init::Default => "the layer's own init".into(),
+            Init::Filled(value) => format!("init {value:?}"),
+            Init::Normal(deviation) => format!("init \"normal\" with std {deviation}"),
+            Init::Uniform(bound) => format!("init \"uniform\" with bound {bound}"),
+            Init::XavierUniform => "init \"xavier_uniform\"".into(),
+            Init::XavierNormal => "init \"xavier_normal\"".into(),
+            Init::KaimingUniform => "init \"kaiming_uniform\"".into(),
+            Init::KaimingNormal => "init \"kaiming_normal\"".into(),
+            Init::Values(values) => format!("a Tensor {:?} as init", values.size()),
+        }
+    }
 
     /// The weight `leaf` of the scope. `default` is that of the layer.
     ///

@@ -27,6 +27,8 @@ pub(super) struct Inside {
     pub(super) facts: Facts,
     pub(super) device: Option<Device>,
     layers: HashMap<String, (Asked, Layer)>,
+    /// How the layers began, while the model is built.
+    inits: HashMap<String, Init>,
     pub(super) words: Option<Tensor>,
     pub(super) graph: Option<Tensor>,
     pub(super) shares: Option<Tensor>,
@@ -106,7 +108,7 @@ pub struct AttentionConfig {
 }
 
 /// The layers of a function in one call. Names are those of parameters behind the name of the part and a dot; said again, in the same
-/// call or a later one, a name stands for the same parameters.
+/// call or a later one, a name stands for the same parameters. Other sizes under it, or in the same call another init, are an error.
 ///
 /// Every result is f32, whatever the precision of the pass.
 pub struct Layers {
@@ -169,6 +171,9 @@ impl Layers {
     /// Ends the call: whoever still has the layers can use them no more.
     pub(super) fn close(&self) -> Option<Lent> {
         self.closed.set(true);
+        if self.building {
+            self.made.0.lock().inits.clear();
+        }
         self.lent.take()
     }
 
@@ -196,7 +201,7 @@ impl Layers {
         let asked = Asked { kind: "linear layer", sizes: vec![inputs, outputs, i64::from(bias)] };
         let bound = 1.0 / (inputs.max(1) as f64).sqrt();
         let make = |p: &Scope| affine(p, &[outputs, inputs], bound, bias, init);
-        self.layer(name, asked, make, x, |layer, x| match layer {
+        self.layer(name, asked, init, make, x, |layer, x| match layer {
             Layer::Affine(weight, bias) => products::linear(x, weight, bias.as_ref()),
             _ => Err(mixed(name)),
         })
@@ -232,7 +237,7 @@ impl Layers {
         let asked = Asked { kind: "convolution", sizes };
         let bound = 1.0 / ((inputs / groups) as f64 * (kernel * kernel) as f64).max(1.0).sqrt();
         let make = |p: &Scope| affine(p, &[channels, inputs / groups, kernel, kernel], bound, bias, init);
-        self.layer(name, asked, make, x, |layer, x| match layer {
+        self.layer(name, asked, init, make, x, |layer, x| match layer {
             Layer::Affine(weight, bias) => {
                 products::conv2d(x, weight, bias.as_ref(), Window { stride, padding, groups })
             }
@@ -248,7 +253,7 @@ impl Layers {
         };
         let asked = Asked { kind: "batch norm", sizes: vec![channels] };
         let make = |p: &Scope| Ok(Layer::BatchNorm(BatchNorm::new(p, channels, 1e-5)?));
-        self.layer(name, asked, make, x, |layer, x| match layer {
+        self.layer(name, asked, &Init::Default, make, x, |layer, x| match layer {
             Layer::BatchNorm(norm) => norm.forward(&full(x)?, self.pass.train),
             _ => Err(mixed(name)),
         })
@@ -261,7 +266,7 @@ impl Layers {
         };
         let asked = Asked { kind: "layer norm", sizes: vec![width] };
         let make = |p: &Scope| Ok(Layer::LayerNorm(LayerNorm::new(p, width, 1e-5)?));
-        self.layer(name, asked, make, x, |layer, x| match layer {
+        self.layer(name, asked, &Init::Default, make, x, |layer, x| match layer {
             Layer::LayerNorm(norm) => norm.forward(x),
             _ => Err(mixed(name)),
         })
@@ -291,6 +296,7 @@ impl Layers {
             )));
         }
         let asked = Asked { kind: "attention", sizes: vec![width, heads] };
+        let of_output = if xavier { Init::XavierUniform } else { Init::Default };
         let make = |p: &Scope| Ok(Layer::Attention(Attention::new(p, width, heads, init, 0)?));
         let attending = Attending { dropout, layer: self.next_dropout(), pass: self.pass, looks: need_weights };
         let mut weights = None;
@@ -300,7 +306,7 @@ impl Layers {
             Ok(follow(x, self.device())?.f_expand([n, size[1], size[2]], false)?)
         };
         let (key, value) = (whole(key)?, whole(value)?);
-        let values = self.layer(name, asked, make, &whole(query)?, |layer, query| match layer {
+        let values = self.layer(name, asked, &of_output, make, &whole(query)?, |layer, query| match layer {
             Layer::Attention(attention) => {
                 let Attended { values, weights: seen } = attention.attend([query, &key, &value], attending)?;
                 weights = seen;
@@ -315,7 +321,7 @@ impl Layers {
     pub fn parameter(&self, name: &str, shape: &[i64], init: &Init) -> Result<Tensor> {
         let asked = Asked { kind: "parameter", sizes: shape.to_vec() };
         let make = |p: &Scope| Ok(Layer::Parameter(init.make(p, name, shape, Init::Default)?));
-        self.bare(name, asked, make)
+        self.bare(name, asked, init, make)
     }
 
     /// `NAME.weight` `[rows, width]`: one vector per row, standard normal numbers at first, as `nn.Embedding` has them.
@@ -324,7 +330,7 @@ impl Layers {
         positive("embedding", name, "width", width)?;
         let asked = Asked { kind: "embedding", sizes: vec![rows, width] };
         let make = |p: &Scope| Ok(Layer::Parameter(p.at(name).normal("weight", &[rows, width], 1.0)?));
-        self.bare(name, asked, make)
+        self.bare(name, asked, &Init::Default, make)
     }
 
     /// The weight of the linear layer or convolution of that name, which was asked for before in the call or an earlier one.
@@ -372,16 +378,23 @@ impl Layers {
         &self,
         name: &str,
         asked: Asked,
+        init: &Init,
         make: impl FnOnce(&Scope) -> Result<Layer>,
         x: &Tensor,
         apply: impl FnOnce(&Layer, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        self.with(name, asked, |p| make(&p.at(name)), |layer, device| full(&apply(layer, &follow(x, device)?)?))
+        self.with(name, asked, init, |p| make(&p.at(name)), |layer, device| full(&apply(layer, &follow(x, device)?)?))
     }
 
     /// A layer that is a tensor.
-    fn bare(&self, name: &str, asked: Asked, make: impl FnOnce(&Scope) -> Result<Layer>) -> Result<Tensor> {
-        self.with(name, asked, make, |layer, _| match layer {
+    fn bare(
+        &self,
+        name: &str,
+        asked: Asked,
+        init: &Init,
+        make: impl FnOnce(&Scope) -> Result<Layer>,
+    ) -> Result<Tensor> {
+        self.with(name, asked, init, make, |layer, _| match layer {
             Layer::Parameter(tensor) => Ok(tensor.shallow_clone()),
             _ => Err(mixed(name)),
         })
@@ -391,6 +404,7 @@ impl Layers {
         &self,
         name: &str,
         asked: Asked,
+        init: &Init,
         make: impl FnOnce(&Scope) -> Result<Layer>,
         give: impl FnOnce(&Layer, Device) -> Result<Tensor>,
     ) -> Result<Tensor> {
@@ -407,6 +421,17 @@ impl Layers {
                 .about_name(name)
                 .with_help("a name stands for the same parameters in every call: each layer needs one of its own, and sizes that do not change"));
             }
+            if let Some(first) = inside.inits.get(name)
+                && !init.goes_with(first)?
+            {
+                return Err(Error::argument(format!(
+                    "\"{name}\" began with {} already; now {} is asked for under this name",
+                    first.said(),
+                    init.said()
+                ))
+                .about_name(name)
+                .with_help("a name stands for the same parameters wherever it is said: leave init out to use them again, or give the layer a name of its own"));
+            }
             return give(layer, device);
         }
         let lent = self.lent.borrow();
@@ -422,6 +447,7 @@ impl Layers {
         let layer = make(&lent.scope().at(self.part))?;
         let given = give(&layer, device);
         inside.layers.insert(name.to_string(), (asked, layer));
+        inside.inits.insert(name.to_string(), init.kept());
         given
     }
 }

@@ -105,10 +105,13 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
+/// The named parameters that a function has made, whoever calls it.
+pub struct Parameters(layers::Made);
+
 /// A function with the parameters that it has made in one model.
 pub struct Built {
     function: Arc<dyn Function>,
-    made: layers::Made,
+    parameters: Parameters,
 }
 
 /// What one call is for.
@@ -121,6 +124,36 @@ pub struct Purpose<'a> {
     pub tokens: &'a [(&'static str, Tensor)],
     /// Names of further tensors that are asked for: a function may leave them away otherwise.
     pub wants: &'static [&'static str],
+}
+
+impl Parameters {
+    /// Lets `rehearse` call a function with layers, without gradients, so that it makes its parameters, whose names begin with that of `part`
+    /// and a dot.
+    ///
+    /// Errors: those of `rehearse`.
+    pub fn new(
+        p: &Scope,
+        part: &'static str,
+        facts: Facts,
+        wants: &'static [&'static str],
+        rehearse: impl FnOnce(&Rc<Layers>) -> Result<()>,
+    ) -> Result<Parameters> {
+        let made = layers::Made::default();
+        p.lend(|lent| {
+            let layers = Rc::new(Layers::building(part, facts, &made, wants, lent));
+            let done = tch::no_grad(|| rehearse(&layers));
+            (layers.close(), done)
+        })?;
+        Ok(Parameters(made))
+    }
+
+    /// Lets `call` call the function with its layers, which end with the call.
+    pub fn during<R>(&self, purpose: Purpose, call: impl FnOnce(&Rc<Layers>) -> R) -> R {
+        let layers = Rc::new(Layers::of_pass(&self.0, purpose));
+        let given = call(&layers);
+        drop(layers.close());
+        given
+    }
 }
 
 impl Built {
@@ -136,35 +169,28 @@ impl Built {
         wants: &'static [&'static str],
         rehearse: impl FnOnce(&dyn Fn(&[Input]) -> Result<Given>) -> Result<()>,
     ) -> Result<Built> {
-        let made = layers::Made::default();
-        p.lend(|lent| {
-            let layers = Rc::new(Layers::building(part, facts, &made, wants, lent));
-            let done = tch::no_grad(|| rehearse(&|inputs| function.call(inputs, &layers)));
-            (layers.close(), done)
-        })?;
-        Ok(Built { function, made })
+        let parameters =
+            Parameters::new(p, part, facts, wants, |layers| rehearse(&|inputs| function.call(inputs, layers)))?;
+        Ok(Built { function, parameters })
     }
 
     /// One pass.
     pub fn call(&self, inputs: &[Input], purpose: Purpose) -> Result<Given> {
-        let layers = Rc::new(Layers::of_pass(&self.made, purpose));
-        let given = self.function.call(inputs, &layers);
-        drop(layers.close());
-        given
+        self.parameters.during(purpose, |layers| self.function.call(inputs, layers))
     }
 
     /// How many stages before the last it has asked for.
     pub fn earlier(&self) -> usize {
-        self.made.earlier()
+        self.parameters.0.earlier()
     }
 
     /// Whether it has asked for the tokens.
     pub fn reads_tokens(&self) -> bool {
-        self.made.reads_tokens()
+        self.parameters.0.reads_tokens()
     }
 
     /// Whether it has trained parameters.
     pub fn is_trained(&self) -> bool {
-        self.made.is_trained()
+        self.parameters.0.is_trained()
     }
 }

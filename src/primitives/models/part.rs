@@ -1,5 +1,6 @@
 //! Closures that are parts of a model, as `head: |maps, p| ...`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,13 +30,41 @@ impl Function for Part {
         self.closure.with(|call, closure| {
             let layers_of_call = Dynamic::from(LayersValue(layers.clone()));
             let arguments: Vec<Dynamic> = inputs.iter().map(argument).chain([layers_of_call]).collect();
-            given(self.option, call, call.closure(closure, arguments)?, layers)
+            inside(self.option, || given(self.option, call, call.closure(closure, arguments)?, layers))
         })?
     }
 
     fn meanwhile(&self, wait: &mut dyn FnMut()) {
         self.closure.meanwhile(wait)
     }
+}
+
+thread_local! {
+    /// The option whose closure this thread is in.
+    static INSIDE: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Runs `work`, a closure of that option that has layers.
+pub fn inside<R>(option: &'static str, work: impl FnOnce() -> R) -> R {
+    /// Puts back what was before, after a panic too.
+    struct Before(Option<&'static str>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            INSIDE.set(self.0);
+        }
+    }
+    let _before = Before(INSIDE.replace(Some(option)));
+    work()
+}
+
+/// Errors: this thread is in a closure that has layers, which is called in every pass of a model.
+pub fn check_outside(call: &Call) -> Result<()> {
+    let Some(option) = INSIDE.get() else { return Ok(()) };
+    Err(Error::argument(format!(
+        "{} trains a model, which the closure of option \"{option}\" cannot do: it is called in every pass of its own model",
+        call.name
+    ))
+    .with_help("train before, and let the closure use the model: let m = train_teacher(...), then m.forward(x) inside"))
 }
 
 fn argument(input: &Input) -> Dynamic {
@@ -89,9 +118,14 @@ pub fn expect_parameters(closure: &FnPtr, call: &Call, key: &str, numbers: &[usi
     if found.is_empty() || numbers.iter().any(|n| found.contains(n)) {
         return Ok(());
     }
-    let word = |n: &usize| ["no", "one", "two", "three"].get(*n).map_or_else(|| n.to_string(), |w| w.to_string());
+    let word =
+        |n: &usize| ["no", "one", "two", "three", "four"].get(*n).map_or_else(|| n.to_string(), |w| w.to_string());
     let plural = if numbers == [1] { "" } else { "s" };
-    let expected = numbers.iter().map(word).collect::<Vec<_>>().join(" or ");
+    let expected = numbers.iter().map(word).collect::<Vec<_>>();
+    let expected = match &expected[..] {
+        [first @ .., before, last] if !first.is_empty() => format!("{}, {before} or {last}", first.join(", ")),
+        few => few.join(" or "),
+    };
     let came = found.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
     let expected = format!("a closure of {expected} parameter{plural}, as {example}");
     Err(Error::option(key, call.name, expected, format!("one of {came}")))

@@ -16,6 +16,7 @@ use crate::options::Options;
 use crate::primitives::models::part;
 use crate::primitives::training::noted;
 use crate::primitives::training::rules::Rules;
+use crate::primitives::values::layers::LayersValue;
 use crate::primitives::values::loss::LossValue;
 use crate::primitives::values::random::RandomValue;
 use crate::primitives::values::tensor::TensorValue;
@@ -26,7 +27,7 @@ use crate::script::{fingerprint, options, show};
 use crate::training::distillation_loss::Features;
 use crate::training::hooks::{BatchLine, Hook};
 use crate::training::options::ScheduleKind;
-use crate::training::{Callbacks, Job, TrainOptions, Trained, run_all, run_together, run_with};
+use crate::training::{Callbacks, Job, TrainOptions, Trained, run_all, run_together, run_with, side_by_side};
 
 /// The options map of a training: options, and closures that the training calls.
 #[derive(Default)]
@@ -87,8 +88,10 @@ pub struct Closures {
     on_batch: Option<FnPtr>,
     loss: Option<FnPtr>,
     distillation: Option<FnPtr>,
-    /// A distillation loss of three parameters.
+    /// A distillation loss of three parameters, or of four with layers.
     features: Option<FnPtr>,
+    /// Whether it has layers.
+    has_layers: bool,
     schedule: Option<FnPtr>,
     augment: Option<FnPtr>,
     sampler: Option<FnPtr>,
@@ -106,11 +109,12 @@ impl Closures {
             let script = hooks::script(closure, call);
             Ok(Dynamic::from(LossValue { spec: LossSpec::Script(script) }))
         };
-        let distillation = hooks::take(map, "distillation", |closure| loss_of("distillation", &[2, 3], closure))?;
-        let sees_features = |closure: &FnPtr| fingerprint::parameters(closure, call.native, call.host)[..] == [3];
-        let (features, distillation) = match distillation {
-            Some(closure) if sees_features(&closure) => (Some(closure), None),
-            closure => (None, closure),
+        let distillation = hooks::take(map, "distillation", |closure| loss_of("distillation", &[2, 3, 4], closure))?;
+        let parameters = |closure: &FnPtr| fingerprint::parameters(closure, call.native, call.host);
+        let (features, has_layers, distillation) = match distillation {
+            Some(closure) if parameters(&closure)[..] == [3] => (Some(closure), false, None),
+            Some(closure) if parameters(&closure)[..] == [4] => (Some(closure), true, None),
+            closure => (None, false, closure),
         };
         Ok(Closures {
             on_epoch: hooks::take_hook(map, "on_epoch", Hook::None, call)?,
@@ -118,6 +122,7 @@ impl Closures {
             loss: hooks::take(map, "loss", |closure| loss_of("loss", &[2], closure))?,
             distillation,
             features,
+            has_layers,
             schedule: hooks::take(map, "schedule", |closure| hooks::schedule(closure, call))?,
             augment: hooks::take(map, "augment", |closure| hooks::augment(closure, call))?,
             sampler: hooks::take(map, "sampler", |closure| hooks::sampler(closure, call))?,
@@ -132,6 +137,7 @@ impl Closures {
 
     /// Trains the students of a group together. Inside plan(...), notes them instead.
     pub fn train_together(&self, call: &Call, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
+        part::check_outside(call)?;
         let (store, asking) = (call.store(), call.host.asking());
         let jobs: Vec<Job> = jobs.into_iter().map(|job| noted::on_behalf(job, &asking)).collect();
         if let Some(mut plan) = call.host.plan() {
@@ -146,6 +152,7 @@ impl Closures {
 
     /// Trains one model. Inside plan(...), notes it instead.
     pub fn train(&self, call: &Call, job: &Job) -> Fallible<Trained> {
+        part::check_outside(call)?;
         let job = noted::on_behalf(job.clone(), &call.host.asking());
         if let Some(mut plan) = call.host.plan() {
             return Ok(plan.add(&call.store(), &job)?);
@@ -158,6 +165,8 @@ impl Closures {
 
     /// Trains several models side by side. Inside plan(...), notes them instead.
     pub fn train_all(&self, call: &Call, jobs: Vec<Job>) -> Fallible<Vec<Trained>> {
+        part::check_outside(call)?;
+        side_by_side::check_workers(&jobs)?;
         let (store, asking) = (call.store(), call.host.asking());
         let jobs = jobs.into_iter().map(|job| noted::on_behalf(job, &asking));
         if let Some(mut plan) = call.host.plan() {
@@ -193,8 +202,15 @@ impl Closures {
             |student: &Tensor, teacher: &Tensor, seen: &Features| -> Result<Tensor> {
                 lock.held(|| {
                     let (student, teacher) = (student.shallow_clone(), teacher.shallow_clone());
-                    let arguments = (TensorValue::from(student), TensorValue::from(teacher), features_map(seen));
-                    one_number("distillation", call.closure(f, arguments).map_err(stop)?)
+                    let (student, teacher) = (TensorValue::from(student), TensorValue::from(teacher));
+                    let value = match seen.layers {
+                        None => call.closure(f, (student, teacher, features_map(seen))),
+                        Some(layers) => part::inside("distillation", || {
+                            let layers = LayersValue(layers.clone());
+                            call.closure(f, (student, teacher, features_map(seen), layers))
+                        }),
+                    };
+                    one_number("distillation", value.map_err(stop)?)
                 })
             }
         });
@@ -254,6 +270,7 @@ impl Closures {
                 loss: loss.as_ref().map(|f| f as _),
                 distillation: distillation.as_ref().map(|f| f as _),
                 features: features.as_ref().map(|f| f as _),
+                has_layers: self.has_layers,
                 rule: if self.rules.is_empty() { None } else { Some(&rule) },
                 seat: None,
                 schedule: schedule.as_ref().map(|f| f as _),

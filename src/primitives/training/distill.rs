@@ -28,7 +28,10 @@ each for two ensembles, as in the paper. Teachers see the same augmented picture
 views their outputs are computed once and kept. The option on_epoch takes a closure, which is called with each epoch's line; loss and distillation may be closures, |logits, targets| and |student, teacher|, and schedule, augment, sampler, on_batch those of train_teacher. With mixup or cutmix the teachers must see the mixed pictures: views: 0. A distillation of three parameters, \
 |student, teacher, features|, also sees feature maps [N, C, h, w]: features.student.stage3, features.teacher.stage3 (of one teacher; \
 features.teachers[0] of several), by the numbers of the option stages; those of the last stage are as the head sees them. It is called per \
-ensemble; teachers are then asked at every step, with the student's pictures, since their features are not kept.",
+ensemble; teachers are then asked at every step, with the student's pictures, since their features are not kept. One of four parameters, \
+|student, teacher, features, p|, also gets Layers p, whose named parameters are trained along: p.conv(\"hint\", features.student.stage2, 64) maps a student's \
+channels to its teacher's (FitNets, ICLR 2015). It is called once with what pictures of ones give, to make them; first values follow from seed and name, each ensemble has its own, \
+they learn at the head's rate, and they are no part of the student.",
     options: Some(OptionDocs::of::<DistillOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = train_teacher(data, data.train.names, o);\nlet student = distill(data, merge([teacher]), o + #{distill_weight: 0.1});\nstudent.labels.len() == data.train.names.len()",

@@ -2,15 +2,18 @@
 
 use rhai::{Dynamic, FnPtr, Map};
 use serde_json::{Value, json};
+use tch::Kind;
 
 use crate::error::{Error, Result};
 use crate::losses::Script;
 use crate::primitives::models::part::expect_parameters;
 use crate::primitives::values::model::ModelValue;
 use crate::primitives::values::tensor::TensorValue;
+use crate::primitives::values::tensor::conversions::dtype_name;
 use crate::script::call::{Call, Number};
 use crate::script::errors::Fallible;
 use crate::script::{fingerprint, options, show};
+use crate::torch::read_back;
 use crate::training::Trained;
 use crate::training::freezing::FreezeByEpoch;
 use crate::training::hooks::{BatchLine, Hook};
@@ -162,7 +165,7 @@ pub fn batch_line(line: BatchLine) -> Map {
     let BatchLine { name, epoch, step, update, loss, lr, grad_norm, outputs } = line;
     let mut map = Map::new();
     let mut put = |key: &str, value: Dynamic| drop(map.insert(key.into(), value));
-    put("name", name.to_string().into());
+    put("name", name.into());
     for (key, n) in [("epoch", epoch), ("step", step), ("update", update)] {
         put(key, (n as i64).into());
     }
@@ -195,14 +198,24 @@ pub fn schedule_number(closure: &FnPtr, call: &Call, gives_rate: bool, now: &Val
     Ok(number)
 }
 
-/// The positions that a sampler gave: an array or a Tensor of integers.
+/// The positions that a sampler gave: an array of integers or a Tensor of int64.
 pub fn positions(closure: &FnPtr, call: &Call, epoch: u64) -> Fallible<Vec<i64>> {
     let value = call.closure(closure, (epoch as i64,))?;
     let wrong = |came: String| -> Error {
-        let message =
-            format!("option \"sampler\": the closure must give an array of positions of images; it gave {came}");
+        let message = format!(
+            "option \"sampler\": the closure must give an array of positions of images, or a Tensor [n] of int64; it gave {came}"
+        );
         Error::argument(message).about_option("sampler")
     };
+    if let Some(tensor) = value.read_lock::<TensorValue>() {
+        let positions = &tensor.0;
+        if positions.kind() != Kind::Int64 || positions.dim() != 1 {
+            let came = format!("a Tensor {:?} of {}", positions.size(), dtype_name(positions.kind()));
+            return Err(wrong(came).into());
+        }
+        let read = || -> Result<Vec<i64>> { Ok(Vec::<i64>::try_from(&read_back(positions)?.f_contiguous()?)?) };
+        return Ok(read()?);
+    }
     let Ok(array) = value.as_array_ref() else { return Err(wrong(show::a_type(&value)).into()) };
     let position = |item: &Dynamic| item.as_int().map_err(|_| wrong(format!("one with {} in it", show::a_type(item))));
     Ok(array.iter().map(position).collect::<Result<_>>()?)

@@ -28,7 +28,9 @@ or [#{}, #{}] for two of one kind; student i has the initial weights of seed + i
 L_i = label_weight · L_cls + distill_weight · 1/(K-1) · Σ_j L_kd(student i, student j), where the others' logits, all taken before any \
 update, carry no gradient (Zhang et al., CVPR 2018, who update one after the other; for several labels a Bernoulli distribution each). All \
 have the same order and views of the pictures, each at its own size, and train in one process on one device. Every student is a run of its own, whose \
-name contains the whole group. They may differ in the model, the losses by name, the rate and its schedule, and the optimiser.",
+name contains the whole group. They may differ in the model, the losses by name, the rate and its schedule, and the optimiser. \
+Closures are those of all students: on_epoch and on_batch are told of each (line.name tells which), and \"stop\" for one ends all at the same step; augment \
+makes the views of all, and sampler is asked once per epoch.",
     options: Some(OptionDocs::of::<MutualOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet students = mutual_learning(data, [#{}, #{lr: 1e-3}], o);\nstudents.len()",
@@ -106,7 +108,7 @@ fn mutual_learning(call: &Call, data: Data, students: Array, common: Common) -> 
     // Read once without a student, so that a mistake in the common options is said as such, and for its closures.
     let Training { closures, targets, .. } = Training::<MutualOptions>::read(common.0.clone().into(), call)?;
     if closures.sees_features() {
-        let message = "the distillation of mutual_learning is a closure of two parameters, |student, other|, on logits; got one of three";
+        let message = "the distillation of mutual_learning is a closure of two parameters, |student, other|, on logits; got one of more";
         return Err(Error::argument(message).about_option("distillation").into());
     }
     if call.host.queue().is_some() {

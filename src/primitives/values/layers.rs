@@ -19,7 +19,7 @@ pub struct LayersValue(pub Rc<Layers>);
 
 impl KindOfValue for LayersValue {
     const NAME: &'static str = "Layers";
-    const SUMMARY: &'static str = "The parameters of a closure that is part of a model, as p in head: |maps, p| ...; a name stands for the same ones in every call.";
+    const SUMMARY: &'static str = "The parameters of a closure that is part of a model, as p in head: |maps, p| ...; a name stands for the same ones in every call and wherever else it is said. Other sizes or another init under it are an error.";
     const MEMBERS: &'static [Member] = &[
         Member::new("labels", "the names of the labels, in the order of the outputs"),
         Member::new("num_labels", "their number, m"),

@@ -76,6 +76,16 @@ pub fn is_possible(job: &Job) -> bool {
     teachers && job.options.start.is_in_a_store()
 }
 
+/// Errors: a closure of the script among its options and parts, which a worker process does not have.
+pub fn check_closures(job: &Job) -> Result<()> {
+    let Some(Closure { key, what }) = job.closure() else { return Ok(()) };
+    Err(Error::argument(format!(
+        "{what} of the script's own belongs to this process, and workers: \"processes\" trains in others"
+    ))
+    .about_option(key)
+    .with_help("workers: \"threads\" trains in this process"))
+}
+
 /// A job for a file. `data` gives what stands for a data set. Errors: a teacher that is in no run store; those of `data`.
 fn described<D>(
     store: &RunStore,
@@ -83,13 +93,7 @@ fn described<D>(
     task: Task,
     mut data: impl FnMut(&Dataset) -> Result<D>,
 ) -> Result<JobFile<D>> {
-    if let Some(Closure { key, what }) = job.closure() {
-        return Err(Error::argument(format!(
-            "{what} of the script's own belongs to this process, and workers: \"processes\" trains in others"
-        ))
-        .about_option(key)
-        .with_help("workers: \"threads\" trains in this process"));
-    }
+    check_closures(job)?;
     job.options.check_start_leaves(&job.name)?;
     let ensemble = |e: Ensemble| -> Result<EnsembleFile> {
         let folder = |t: &Trained| {

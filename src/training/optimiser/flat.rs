@@ -36,8 +36,13 @@ pub(super) fn room(tensor: &Tensor) -> i64 {
 impl Flat {
     /// Moves the trainable leaves and float buffers of `model` into flat storage.
     pub fn new(model: &Model) -> Result<Flat> {
-        let buffers = model.buffers().into_iter().map(|(_, t)| t).filter(|t| t.kind() == Kind::Float).collect();
-        Flat::of(model.trainable(), buffers)
+        Flat::with(model, vec![], vec![])
+    }
+
+    /// The same with further leaves and buffers, which are trained along and are no part of the model.
+    pub fn with(model: &Model, leaves: Vec<(String, Tensor)>, buffers: Vec<Tensor>) -> Result<Flat> {
+        let own = model.buffers().into_iter().map(|(_, t)| t).filter(|t| t.kind() == Kind::Float);
+        Flat::of(model.trainable().into_iter().chain(leaves).collect(), own.chain(buffers).collect())
     }
 
     /// Moves named leaves, which require gradients, and buffers into flat storage.

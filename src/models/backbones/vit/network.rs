@@ -11,6 +11,7 @@ use crate::models::layers::{Activation, FeedForward, LayerNorm, Linear, Patches,
 use crate::models::params::Scope;
 use crate::models::pass::Pass;
 use crate::models::{Layer, ModelSpec};
+use crate::torch;
 
 /// The differences between the kinds of the family.
 pub struct Shape {
@@ -278,16 +279,36 @@ impl Block {
     }
 }
 
-/// Errors: a token that may look at none, whose output would be no number.
+/// Errors: numbers that cannot be added to scores, or were meant as true and false; a token that may look at none, whose output would
+/// be no number.
 fn check_mask(block: usize, mask: Option<&Tensor>) -> Result<()> {
     let Some(mask) = mask else { return Ok(()) };
-    let looks = Vec::<f32>::try_from(mask.f_to_kind(Kind::Float)?.f_amax([1i64], false)?)?;
-    match looks.iter().position(|most| *most == f32::NEG_INFINITY || most.is_nan()) {
-        Some(token) => Err(Error::argument(format!(
-            "option \"adapter\": the mask before block {block} lets token {token} look at no token"
-        ))
-        .about_option("adapter")
-        .with_help("each row needs one true, or one number that is not -infinity, such as its own")),
+    let wrong = |what: String, help: &str| {
+        let message = format!("option \"adapter\": the mask before block {block} {what}");
+        Err(Error::argument(message).about_option("adapter").with_help(help))
+    };
+    let numbers = torch::to_vec_f32(mask)?;
+    let columns = mask.size().last().copied().unwrap_or(1).max(1) as usize;
+    if let Some(at) = numbers.iter().position(|number| number.is_nan() || *number == f32::INFINITY) {
+        let (row, column) = (at / columns, at % columns);
+        return wrong(
+            format!("must have numbers that can be added to the scores; it has {} at [{row}, {column}]", numbers[at]),
+            "-infinity keeps a token from being looked at, 0 lets it be",
+        );
+    }
+    // A mask that a training learns may begin with any numbers.
+    let has = |number: f32| numbers.contains(&number);
+    if !mask.requires_grad() && has(0.0) && has(1.0) && numbers.iter().all(|number| [0.0, 1.0].contains(number)) {
+        return wrong(
+            "has only 0.0 and 1.0, which would be added to the scores and hide no token".into(),
+            "mask > 0 is true and false: which token may look at which",
+        );
+    }
+    match numbers.chunks(columns).position(|row| row.iter().all(|number| *number == f32::NEG_INFINITY)) {
+        Some(token) => wrong(
+            format!("lets token {token} look at no token"),
+            "each row needs one true, or one number that is not -infinity, such as its own",
+        ),
         None => Ok(()),
     }
 }
