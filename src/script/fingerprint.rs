@@ -63,7 +63,7 @@ struct Function {
 /// The names that a function's text sees.
 struct Home {
     constants: Option<Constants>,
-    /// The libraries that it imported.
+    /// The libraries that it imported, of one name first the one that it sees.
     imports: Vec<(String, Shared<Module>)>,
 }
 
@@ -136,8 +136,7 @@ impl Home {
     /// The value of `path::name` for a function of this text, if it has one now.
     fn constant(&self, path: &[String], name: &str) -> Option<Dynamic> {
         let (first, inner) = path.split_first()?;
-        // The last import of a name hides those before it.
-        match self.imports.iter().rev().find(|(known, _)| known == first) {
+        match self.imports.iter().find(|(known, _)| known == first) {
             Some((_, module)) => {
                 let mut module = module;
                 for name in inner {
