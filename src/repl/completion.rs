@@ -63,16 +63,6 @@ impl Names {
         members(receiver, &scope_at(receiver, &self.variables))
     }
 
-    /// The words that take a picture first, which is a Tensor: `picture.hflip()`.
-    fn of_pictures() -> impl Iterator<Item = &'static str> {
-        let takes_picture =
-            |usage: &str| usage.split_once('(').is_some_and(|(_, parameters)| parameters.starts_with("picture"));
-        vocabulary::words()
-            .iter()
-            .filter(move |word| word.signatures.first().is_some_and(|s| takes_picture(s)))
-            .map(|word| word.name)
-    }
-
     /// The keys of a map in scope that `receiver` ends with.
     fn fields(&self, receiver: &str) -> Vec<String> {
         fields(receiver, &scope_at(receiver, &self.variables))
