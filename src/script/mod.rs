@@ -18,6 +18,7 @@
 //! - `habits`: what people of other languages write, and how it is written here
 //! - `tokens`: the tokens of a text, which may be unfinished
 //! - `fingerprint`: the identity of a closure's code
+//! - `format`: indentation and blanks; `naming`: which names a text may give
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
 //! - `arguments`: the arguments of a script on the command line
@@ -42,6 +43,7 @@ pub mod errors;
 mod executor_docs;
 pub mod explain;
 pub mod fingerprint;
+pub mod format;
 mod habits;
 mod head_docs;
 pub mod host;
@@ -52,6 +54,7 @@ pub mod library_docs;
 pub mod library_tests;
 pub mod limits;
 pub mod modules;
+pub mod naming;
 mod option_docs;
 pub mod option_parts;
 pub mod options;
