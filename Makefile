@@ -49,6 +49,7 @@ test: libtorch
 	@sh setup/chromium.sh
 	@sh setup/bindfs.sh
 	@sh setup/slurm.sh
+	@sh setup/editors.sh
 	@echo "== Building and running the tests: 20 minutes the first time on two cores, two after that"
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --release --no-fail-fast; \

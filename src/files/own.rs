@@ -95,6 +95,13 @@ pub fn link_target(path: &Path) -> std::io::Result<PathBuf> {
     std::fs::read_link(path)
 }
 
+/// Makes a file one that nobody writes. The cause of a failure is the caller's to judge.
+pub fn protect(path: &Path) -> std::io::Result<()> {
+    let mut permissions = std::fs::metadata(path)?.permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(path, permissions)
+}
+
 /// Renames a file or folder. The cause of a failure is the caller's to judge.
 pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)

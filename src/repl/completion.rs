@@ -272,34 +272,45 @@ impl Completer for Names {
         if before.starts_with(':') && !before.contains(' ') {
             return Ok((0, pairs(commands::names(), before)));
         }
+        if let Some(found) = self.fitting(before) {
+            return Ok(found);
+        }
+        let (start, mut files) = self.files.complete(line, pos, ctx)?;
+        // The editor writes names to the terminal as they are.
+        files.retain(|file| !file.display.contains(char::is_control) && !file.replacement.contains(char::is_control));
+        Ok((start, files))
+    }
+}
+
+impl Names {
+    /// The names of a text that is not run: the kinds of variables, of fields and of elements by their paths; signatures of functions;
+    /// libraries, each with the names of its functions.
+    pub fn of(variables: Vec<(String, String)>, functions: Vec<String>, libraries: Vec<(String, Vec<String>)>) -> Self {
+        Names { variables, functions, libraries, ..Names::default() }
+    }
+
+    /// What fits at the end of `before`, and the byte at which it begins. None in a string that may hold anything, such as a path.
+    pub fn fitting(&self, before: &str) -> Option<(usize, Vec<Pair>)> {
         if in_string(before) {
             let start = before.rfind('"').map_or(0, |quote| quote + 1);
             if names_a_run(&before[..start]) {
                 return Ok((start, in_order(self.run_names(), &before[start..])));
             }
             let named = pairs(self.inside(&before[..start], &before[start..]), &before[start..]);
-            if !named.is_empty() {
-                return Ok((start, named));
-            }
-            let (start, mut files) = self.files.complete(line, pos, ctx)?;
-            // The editor writes names to the terminal as they are.
-            files.retain(|file| {
-                !file.display.contains(char::is_control) && !file.replacement.contains(char::is_control)
-            });
-            return Ok((start, files));
+            return (!named.is_empty()).then_some((start, named));
         }
         let word = last_word(before);
-        let start = pos - word.len();
+        let start = before.len() - word.len();
         if let Some(library) = before[..start].strip_suffix("::") {
-            return Ok((start, pairs(self.of_library(last_word(library)), word)));
+            return Some((start, pairs(self.of_library(last_word(library)), word)));
         }
         if before[..start].ends_with('.') {
-            return Ok((start, pairs(self.members(&before[..start - 1]), word)));
+            return Some((start, pairs(self.members(&before[..start - 1]), word)));
         }
         if let Some(keys) = option_keys(&before[..start]) {
             let mut found = pairs(keys, word);
             found.iter_mut().for_each(|p| p.replacement.push_str(": "));
-            return Ok((start, found));
+            return Some((start, found));
         }
         let names = vocabulary::words()
             .iter()
@@ -308,11 +319,9 @@ impl Completer for Names {
             .chain(self.variable_names())
             .chain(self.libraries.iter().map(|(name, _)| name.as_str()))
             .chain(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)));
-        Ok((start, pairs(names, word)))
+        Some((start, pairs(names, word)))
     }
-}
 
-impl Names {
     fn variable_names(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|(n, _)| n.as_str()).filter(|n| !n.contains(['.', '[']) && !is_numbered(n))
     }

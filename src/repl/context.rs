@@ -65,6 +65,15 @@ pub fn context(text: &str) -> Context<'_> {
                 open.push(if follows { Open::Index { receiver: &text[..range.start] } } else { Open::Array });
             }
             ')' | ']' | '}' => drop(open.pop()),
+            // Only a block holds statements: what else is open before is not closed yet, or never.
+            ';' => {
+                while matches!(
+                    open.last(),
+                    Some(Open::Call { .. } | Open::Map { .. } | Open::Array | Open::Index { .. })
+                ) {
+                    let _ = open.pop();
+                }
+            }
             ',' => match open.last_mut() {
                 Some(Open::Call { commas, .. }) => *commas += 1,
                 Some(Open::Map { key }) => *key = None,
@@ -148,5 +157,8 @@ mod tests {
         assert_eq!(context(")]}"), Context::default());
         assert_eq!(context("if a { f("), Context { call: Some("f"), ..Context::default() });
         assert_eq!(context("m::f(1, ").call, Some("f"));
+        assert_eq!(context("f(#{a: [; g(1, ").call, Some("g"));
+        assert_eq!(context("f(#{a: [; "), Context::default());
+        assert_eq!(context("f(|x| { g(1; h(").call, Some("h"));
     }
 }

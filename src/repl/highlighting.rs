@@ -11,6 +11,9 @@ pub const KEYWORDS: &[&str] = &[
     "true", "false", "try", "catch", "throw", "switch", "print",
 ];
 
+/// Strings in backticks are coloured by their parts up to this many bytes: they may be inside each other.
+const LONGEST: usize = 10_000;
+
 /// Colours strings, numbers, comments, keywords and the language's words.
 pub fn highlight(code: &str) -> String {
     highlight_pair(code, None)
@@ -28,7 +31,9 @@ pub fn highlight_pair(code: &str, pair: Option<(usize, usize)>) -> String {
             }
             Piece::Comment => token.dimmed().to_string(),
             // It may hold `${code}`.
-            Piece::Text | Piece::Open if token.starts_with('`') => format!("`{}", highlight(&token[1..])),
+            Piece::Text | Piece::Open if token.starts_with('`') && token.len() < LONGEST => {
+                format!("`{}", highlight(&token[1..]))
+            }
             Piece::Text | Piece::Open => token.yellow().to_string(),
             Piece::Word if token.starts_with(|c: char| c.is_ascii_digit()) => token.magenta().to_string(),
             Piece::Word if KEYWORDS.contains(&token) => token.blue().bold().to_string(),

@@ -33,8 +33,38 @@ impl Signature {
     }
 }
 
+/// What is typed at the end of a text.
+pub enum Typed {
+    /// The value of an option: what the option is, with its default.
+    Option(String),
+    /// An argument of a call, at this position from 0: all ways of calling it, and the first of them that has this argument.
+    Argument { signatures: Vec<String>, fitting: usize, argument: usize },
+}
+
 /// The hint for a line with the cursor at its end; `functions` are the user's own signatures.
 pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
+    let (signature, argument) = match typed(line, functions)? {
+        Typed::Option(text) => return Some(Signature(format!("   {text}"))),
+        Typed::Argument { mut signatures, fitting, argument } => (signatures.swap_remove(fitting), argument),
+    };
+    let marked: Vec<String> = parameters(&signature)
+        .into_iter()
+        .enumerate()
+        .map(|(i, parameter)| if i == argument { format!("▸{parameter}") } else { parameter })
+        .collect();
+    let gives = signature.split(" -> ").nth(1).map_or(String::new(), |kind| format!(" -> {kind}"));
+    let name = signature.split('(').next().unwrap_or_default();
+    Some(Signature(format!("   {name}({}){gives}", marked.join(", "))))
+}
+
+/// The parameters of a signature, as they are written.
+pub fn parameters(signature: &str) -> Vec<String> {
+    let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(')').next().unwrap_or(rest));
+    inside.split(", ").filter(|p| !p.is_empty()).map(str::to_string).collect()
+}
+
+/// What is typed at the end of a text; `functions` are signatures of the user's own, those of libraries as `library::name(...)`.
+pub fn typed(line: &str, functions: &[String]) -> Option<Typed> {
     let call = innermost(line)?;
     if let Some(key) = &call.option {
         let options = vocabulary::find(call.name)?.options.as_ref()?;
@@ -42,31 +72,23 @@ pub fn hint(line: &str, functions: &[String]) -> Option<Signature> {
         let default = (options.defaults)()
             .get(key.as_str())
             .map_or(String::new(), |value| format!(" (default {})", crate::script::options::literal(value)));
-        return Some(Signature(format!("   {doc}{default}")));
+        return Some(Typed::Option(format!("{doc}{default}")));
     }
     if call.in_options {
         return None;
     }
-    // Of several signatures the first that has this argument.
-    let parameters = |signature: &str| -> Vec<String> {
-        let inside = signature.split_once('(').map_or("", |(_, rest)| rest.split(')').next().unwrap_or(rest));
-        inside.split(", ").filter(|p| !p.is_empty()).map(str::to_string).collect()
-    };
     let own: Vec<&str> =
         functions.iter().map(String::as_str).filter(|f| f.split('(').next() == Some(call.name)).collect();
     let signatures: Vec<&str> = vocabulary::find(call.name).map_or(own, |word| word.signatures.to_vec());
-    let signature = signatures.iter().find(|s| parameters(s).len() > call.argument).or(signatures.last())?;
-    let marked: Vec<String> = parameters(signature)
-        .into_iter()
-        .enumerate()
-        .map(|(i, parameter)| if i == call.argument { format!("▸{parameter}") } else { parameter })
-        .collect();
-    let gives = signature.split(" -> ").nth(1).map_or(String::new(), |kind| format!(" -> {kind}"));
-    Some(Signature(format!("   {}({}){gives}", call.name, marked.join(", "))))
+    let last = signatures.len().checked_sub(1)?;
+    let fitting = signatures.iter().position(|s| parameters(s).len() > call.argument).unwrap_or(last);
+    let signatures = signatures.into_iter().map(str::to_string).collect();
+    Some(Typed::Argument { signatures, fitting, argument: call.argument })
 }
 
 /// The call around the end of a line.
 struct Call<'l> {
+    /// With its library: `m::f`.
     name: &'l str,
     /// The index of the argument being typed.
     argument: usize,
@@ -93,13 +115,17 @@ fn innermost(line: &str) -> Option<Call<'_>> {
                 if name.is_empty() || before[..at - name.len()].ends_with('.') {
                     return None;
                 }
+                let name = match before[..at - name.len()].strip_suffix("::") {
+                    Some(library) => &before[library.len() - last_word(library).len()..],
+                    None => name,
+                };
                 let option = option_from
                     .filter(|_| in_options)
                     .and_then(|from| line[from..].split_once(':'))
                     .map(|(key, _)| key.trim().to_string());
                 return Some(Call { name, argument: commas, in_options, option });
             }
-            '[' | '{' if depth == 0 => return None,
+            '[' | '{' | ';' if depth == 0 => return None,
             '(' | '[' | '{' => depth -= 1,
             ',' if depth == 0 => {
                 option_from.get_or_insert(at + 1);
@@ -117,7 +143,7 @@ mod tests {
 
     fn text(line: &str) -> Option<String> {
         crate::primitives::install();
-        hint(line, &["double(x, y)".into()]).map(|h| h.0.trim().to_string())
+        hint(line, &["double(x, y)".into(), "m::table(a)".into()]).map(|h| h.0.trim().to_string())
     }
 
     #[test]
@@ -139,6 +165,9 @@ mod tests {
             Some("affinity(▸cooccurrence, branch) -> Affinity")
         );
         assert_eq!(text("double(1, ").as_deref(), Some("double(x, ▸y)"));
+        assert_eq!(text("m::table(").as_deref(), Some("m::table(▸a)"));
+        assert_eq!(text("n::table("), None);
+        assert_eq!(text("double(1; 2, "), None);
         assert_eq!(text("1 + 2"), None);
         assert_eq!(text("print([1, "), None);
     }

@@ -25,6 +25,8 @@ fn follow(text: &str, scope: &Scope, longest: usize) -> Option<String> {
             let name = last_word(callee);
             match callee[..callee.len() - name.len()].strip_suffix('.') {
                 Some(receiver) => member(&follow(receiver, scope, longest)?, name),
+                // What a function of a library gives is not known.
+                None if callee.ends_with(&format!("::{name}")) => None,
                 None => result(name),
             }
         }
@@ -143,6 +145,7 @@ mod tests {
         assert_eq!(of("merge(teachers).teachers[1]").as_deref(), Some("Model"));
         assert_eq!(of(&format!("data.train.labels{}", ".head(3)".repeat(100_000))), None);
         assert_eq!(of("nothing"), None);
+        assert_eq!(of("m::affinity(c, \"co\")"), None);
         assert_eq!(of("1 + "), None);
         assert_eq!(of(")"), None);
     }

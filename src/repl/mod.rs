@@ -12,15 +12,15 @@
 //! - `figures`, `pager`, `terminal`: figures, long output and failures in the terminal
 
 mod commands;
-mod completion;
-mod context;
+pub(crate) mod completion;
+pub(crate) mod context;
 pub mod editor;
 mod figures;
-mod highlighting;
-mod hints;
+pub(crate) mod highlighting;
+pub(crate) mod hints;
 mod history;
-mod infer;
-mod input;
+pub(crate) mod infer;
+pub(crate) mod input;
 mod last_values;
 mod local_names;
 mod pager;

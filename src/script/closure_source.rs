@@ -39,8 +39,7 @@ pub fn closures(text: &str) -> Vec<Written> {
         let (mut at, mut depth, mut last) = (close + 1, 0, close);
         let is_block = of(at) == "{";
         while at < pieces.len() {
-            let is_character = of(at - 1) == "'" && of(at + 1) == "'";
-            let sign = if pieces[at].1 == Piece::Sign && !is_character { of(at) } else { "" };
+            let sign = if pieces[at].1 == Piece::Sign { of(at) } else { "" };
             match sign {
                 "(" | "[" | "{" => depth += 1,
                 ")" | "]" | "}" | "," | ";" if depth == 0 => break,

@@ -245,6 +245,11 @@ impl Failure {
         Some(format!("{}:{line}:{column}", source.name()))
     }
 
+    /// The bytes of the text that are underlined, where there is a place.
+    pub fn span(&self) -> Option<std::ops::Range<usize>> {
+        self.span.map(|(start, length)| start..start + length)
+    }
+
     /// The whole message: code, sentence, source line with the place underlined, calls, help.
     pub fn render(&self, colour: bool, width: usize) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };

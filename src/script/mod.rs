@@ -17,7 +17,8 @@
 //!   text is underlined; `snippet`: long lines cut
 //! - `habits`: what people of other languages write, and how it is written here; `named_arguments`: calls of Python
 //! - `tokens`: the tokens of a text, which may be unfinished
-//! - `fingerprint`: the identity of a closure's code
+//! - `fingerprint`: the identity of a closure; `code`: the code of a function without its place; `hashing`: one seed in every process; `constants`: from text to text
+//! - `format`: indentation and blanks; `naming`: which names a text may give
 //! - `modules`: where `import` looks
 //! - `show`: how values are printed
 //! - `arguments`: the arguments of a script on the command line
@@ -45,6 +46,7 @@ pub mod errors;
 mod executor_docs;
 pub mod explain;
 pub mod fingerprint;
+pub mod format;
 mod habits;
 mod hashing;
 mod head_docs;
@@ -57,6 +59,7 @@ pub mod library_tests;
 pub mod limits;
 pub mod modules;
 mod named_arguments;
+pub mod naming;
 mod option_docs;
 pub mod option_parts;
 pub mod options;

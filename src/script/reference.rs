@@ -73,7 +73,12 @@ pub fn pages() -> Vec<(String, String)> {
 }
 
 fn of_word(word: &Word) -> String {
-    let mut page = format!("\n## {}\n\n```rust\n{}\n```\n\n{}\n", word.name, word.signatures.join("\n"), word.summary);
+    format!("\n## {}\n\n{}", word.name, word_text(word))
+}
+
+/// Signatures, text, options and examples of a word as Markdown.
+pub fn word_text(word: &Word) -> String {
+    let mut page = format!("```rust\n{}\n```\n\n{}\n", word.signatures.join("\n"), word.summary);
     if !word.details.is_empty() {
         page.push_str(&format!("\n{}\n", word.details));
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, Engine, INT, Position, Token};
 
-use super::tokens::{Piece, pieces};
+use super::tokens::{Piece, interpolations, pieces};
 
 /// All of a dimension, and all dimensions that no other position is for.
 pub const ALL: &str = "..";
@@ -106,7 +106,7 @@ pub fn during<R>(text: &str, parse: impl FnOnce() -> R) -> R {
 /// The signs of indices by line and column, both from 1.
 fn places(text: &str) -> BTreeMap<(usize, usize), Sign> {
     let mut found = Vec::new();
-    signs(text, 0, &mut found);
+    signs(text, 0, 0, &mut found);
     found.sort_unstable_by_key(|(at, _)| *at);
     let (mut line, mut column, mut next) = (1, 0, found.into_iter().peekable());
     let mut places = BTreeMap::new();
@@ -136,8 +136,11 @@ struct Open {
     found: Vec<(usize, Sign)>,
 }
 
-/// The signs of the indices of a text that begins at byte `from` of the whole; ends at the brace that closes an interpolation.
-fn signs(text: &str, from: usize, all: &mut Vec<(usize, Sign)>) {
+/// Strings in backticks inside each other are looked into so deep.
+const DEEPEST: usize = 32;
+
+/// The signs of the indices of a text that begins at byte `from` of the whole, `depth` strings deep.
+fn signs(text: &str, from: usize, depth: usize, all: &mut Vec<(usize, Sign)>) {
     let pieces = pieces(text);
     let of = |i: usize| pieces.get(i).map_or("", |(range, _)| &text[range.clone()]);
     let adjacent = |i: usize| pieces.get(i + 1).is_some_and(|next| pieces[i].0.end == next.0.start);
@@ -148,9 +151,11 @@ fn signs(text: &str, from: usize, all: &mut Vec<(usize, Sign)>) {
         let at = from + range.start;
         match (of(i), piece) {
             (string, Piece::Text | Piece::Open) if string.starts_with('`') => {
-                for (begin, _) in string.match_indices("${") {
-                    let begin = range.start + begin + 2;
-                    signs(&text[begin..range.end], from + begin, all);
+                if depth < DEEPEST {
+                    for code in interpolations(string) {
+                        let begin = range.start + code.start;
+                        signs(&string[code], from + begin, depth + 1, all);
+                    }
                 }
             }
             (sign @ ("(" | "[" | "{"), _) => {
@@ -158,7 +163,6 @@ fn signs(text: &str, from: usize, all: &mut Vec<(usize, Sign)>) {
                 let sign = sign.chars().next().unwrap_or('(');
                 open.push(Open { sign, piece: i, index, found: vec![] });
             }
-            ("}", _) if open.is_empty() => return,
             (")" | "]" | "}", _) => {
                 if let Some(closed) = open.pop()
                     && closed.index
@@ -235,5 +239,7 @@ mod tests {
             assert_eq!(of(text), [], "{text}");
         }
         assert_eq!(places("é\n`a ${t[1, 2]}`").into_keys().collect::<Vec<_>>(), [(2, 9)]);
+        assert_eq!(places("`a ${`b ${t[1, 2]}`} ${'}'}`").into_keys().collect::<Vec<_>>(), [(1, 14)]);
+        let _ = places(&"`${t[1, 2]".repeat(10_000));
     }
 }

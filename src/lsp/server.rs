@@ -1,0 +1,201 @@
+//! The loop over messages: what the editor asks is answered in order; texts are checked when it is silent for a moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
+use serde_json::{Value, json};
+
+use super::document::Document;
+use super::{diagnostics, requests};
+use crate::activity::{interrupt, panics};
+use crate::say_error;
+use crate::script::session::Session;
+
+/// A text is checked when nothing came for so long: while one types, only the newest state counts.
+const PAUSE: Duration = Duration::from_millis(120);
+/// How often signals are looked for.
+const LOOK: Duration = Duration::from_millis(200);
+/// The exit codes.
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const INTERRUPTED: u8 = 130;
+
+/// Serves an editor over standard input and output until it leaves. Returns the exit code.
+pub fn run(session: &Session) -> u8 {
+    // Documentation has colours on a terminal alone, whatever the environment asks for.
+    colored::control::set_override(false);
+    let (connection, threads) = Connection::stdio();
+    let code = serve(session, &connection);
+    drop(connection);
+    if code == INTERRUPTED {
+        // The thread that reads waits for input that may never come.
+        return code;
+    }
+    match threads.join() {
+        Ok(()) => code,
+        Err(error) => {
+            say_error!("cpsd lsp: {error}");
+            FAILED
+        }
+    }
+}
+
+fn serve(session: &Session, connection: &Connection) -> u8 {
+    let mut server = Server::new(session);
+    loop {
+        let pause = if server.waiting.is_empty() { LOOK } else { PAUSE };
+        match connection.receiver.recv_timeout(pause) {
+            Ok(message) => {
+                let (answers, code) = server.take(message);
+                let gone = answers.into_iter().any(|answer| connection.sender.send(answer).is_err());
+                if let Some(code) = code {
+                    return code;
+                }
+                if gone {
+                    return FAILED;
+                }
+            }
+            Err(error) if error.is_timeout() => {
+                if interrupt::requested() {
+                    return INTERRUPTED;
+                }
+                if let Some(found) = server.check_one()
+                    && connection.sender.send(found).is_err()
+                {
+                    return FAILED;
+                }
+            }
+            // The editor has closed our input.
+            Err(_) => return if server.state == State::ShutDown { DONE } else { FAILED },
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Begun,
+    Initialized,
+    ShutDown,
+}
+
+/// What is known between messages.
+pub struct Server<'s> {
+    session: &'s Session,
+    state: State,
+    /// By address.
+    pub documents: BTreeMap<String, Document>,
+    /// The addresses of those that wait for a check.
+    waiting: BTreeSet<String>,
+    /// Whether the editor shows Markdown in help.
+    pub markdown: bool,
+}
+
+impl<'s> Server<'s> {
+    pub fn new(session: &'s Session) -> Self {
+        Server { session, state: State::Begun, documents: BTreeMap::new(), waiting: BTreeSet::new(), markdown: true }
+    }
+
+    /// Takes a message. Returns what is to be sent, and the exit code if it was the last.
+    fn take(&mut self, message: Message) -> (Vec<Message>, Option<u8>) {
+        match message {
+            Message::Request(request) => (vec![self.answer(request).into()], None),
+            Message::Notification(note) if note.method == "exit" => {
+                (vec![], Some(if self.state == State::ShutDown { DONE } else { FAILED }))
+            }
+            Message::Notification(note) => {
+                // One that cannot be read changes nothing.
+                let noted = catch_unwind(AssertUnwindSafe(|| self.note(note)));
+                (noted.unwrap_or_default(), None)
+            }
+            Message::Response(_) => (vec![], None),
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Response {
+        let Request { id, method, params } = request;
+        let refused = |code: ErrorCode, message: &str| Response::new_err(id.clone(), code as i32, message.to_string());
+        match (self.state, method.as_str()) {
+            (State::Begun, "initialize") => {
+                self.state = State::Initialized;
+                let formats = &params["capabilities"]["textDocument"]["hover"]["contentFormat"];
+                let formats = formats.as_array();
+                self.markdown = formats.is_none_or(|formats| formats.iter().any(|format| format == "markdown"));
+                Response::new_ok(id, requests::capabilities())
+            }
+            (State::Begun, _) => refused(ErrorCode::ServerNotInitialized, "the first request must be initialize"),
+            (State::Initialized, "initialize") => refused(ErrorCode::InvalidRequest, "initialize came already"),
+            (State::ShutDown, _) => refused(ErrorCode::InvalidRequest, "after shutdown there is only exit"),
+            (State::Initialized, "shutdown") => {
+                self.state = State::ShutDown;
+                Response::new_ok(id, Value::Null)
+            }
+            (State::Initialized, _) => {
+                // A fault of ours ends one request, not the editor's help.
+                match catch_unwind(AssertUnwindSafe(|| requests::answer(self, &method, params))) {
+                    Ok(Ok(value)) => Response::new_ok(id, value),
+                    Ok(Err((code, message))) => refused(code, &message),
+                    Err(panic) => refused(ErrorCode::InternalError, &panics::fault(&*panic).message),
+                }
+            }
+        }
+    }
+
+    /// Takes a notification: texts are opened, changed and closed.
+    fn note(&mut self, note: Notification) -> Vec<Message> {
+        if self.state != State::Initialized {
+            return vec![];
+        }
+        match note.method.as_str() {
+            "textDocument/didOpen" => {
+                if let Ok(opened) = serde_json::from_value::<lsp_types::DidOpenTextDocumentParams>(note.params) {
+                    let uri = opened.text_document.uri.as_str().to_string();
+                    let document = Document::new(&uri, opened.text_document.version, opened.text_document.text);
+                    let _ = self.documents.insert(uri.clone(), document);
+                    let _ = self.waiting.insert(uri);
+                }
+            }
+            "textDocument/didChange" => {
+                if let Ok(changed) = serde_json::from_value::<lsp_types::DidChangeTextDocumentParams>(note.params)
+                    && let Some(document) = self.documents.get_mut(changed.text_document.uri.as_str())
+                {
+                    document.change(changed.text_document.version, changed.content_changes);
+                    let _ = self.waiting.insert(document.uri.clone());
+                }
+            }
+            "textDocument/didClose" => {
+                if let Ok(closed) = serde_json::from_value::<lsp_types::DidCloseTextDocumentParams>(note.params) {
+                    let uri = closed.text_document.uri.as_str();
+                    let _ = self.waiting.remove(uri);
+                    if self.documents.remove(uri).is_some() {
+                        // Its findings go with it.
+                        return vec![published(uri, None, json!([]))];
+                    }
+                }
+            }
+            // A library may have changed that others import.
+            "textDocument/didSave" | "workspace/didChangeWatchedFiles" => {
+                self.waiting.extend(self.documents.keys().cloned());
+            }
+            _ => {}
+        }
+        vec![]
+    }
+
+    /// Checks one of the texts that wait for it.
+    fn check_one(&mut self) -> Option<Message> {
+        let uri = self.waiting.pop_first()?;
+        let document = self.documents.get(&uri)?;
+        let found = diagnostics::of(self.session, document);
+        Some(published(&uri, Some(document.version), json!(found)))
+    }
+}
+
+fn published(uri: &str, version: Option<i32>, found: Value) -> Message {
+    let mut params = json!({ "uri": uri, "diagnostics": found });
+    if let Some(version) = version {
+        params["version"] = json!(version);
+    }
+    Notification::new("textDocument/publishDiagnostics".into(), params).into()
+}

@@ -1,0 +1,110 @@
+//! What the server changes in texts: names, indentation, misspelt words.
+
+use serde_json::{Value, json};
+
+use crate::client::{Editor, at};
+
+/// A text with edits applied, whose places are in UTF-16 units.
+fn edited(text: &str, edits: &Value) -> String {
+    let byte = |place: &Value| {
+        let (line, character) = (place["line"].as_u64().unwrap() as usize, place["character"].as_u64().unwrap());
+        let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+        let mut left = character as i64;
+        let inside = text[start..].chars().take_while(|c| {
+            left -= c.len_utf16() as i64;
+            left >= 0
+        });
+        start + inside.map(char::len_utf8).sum::<usize>()
+    };
+    let mut edits: Vec<_> = edits.as_array().unwrap().iter().collect();
+    edits.sort_by_key(|edit| std::cmp::Reverse(byte(&edit["range"]["start"])));
+    let mut out = text.to_string();
+    for edit in edits {
+        let range = byte(&edit["range"]["start"])..byte(&edit["range"]["end"]);
+        out.replace_range(range, edit["newText"].as_str().unwrap());
+    }
+    out
+}
+
+#[test]
+fn references_and_new_names() {
+    let mut editor = Editor::new();
+    let text = "let a = \"😀\"; /* 😀 */ print(a);\nfn f(a) { a }\n{ let a = a; print(`😀 ${a}`) }\nf(a)";
+    let uri = editor.open("t.rhai", text);
+    let mut params = at(&uri, 0, 4);
+    params["context"] = json!({ "includeDeclaration": true });
+    let places = editor.ask("textDocument/references", params.clone());
+    let places: Vec<(u64, u64)> =
+        places.as_array().unwrap().iter().map(|place| crate::client::range(place)[0]).collect();
+    assert_eq!(places, [(0, 4), (0, 29), (2, 10), (3, 2)]);
+    params["context"] = json!({ "includeDeclaration": false });
+    assert_eq!(editor.ask("textDocument/references", params).as_array().unwrap().len(), 3);
+    let mut rename = at(&uri, 3, 2);
+    assert_eq!(
+        crate::client::range(&json!({ "range": editor.ask("textDocument/prepareRename", rename.clone()) })),
+        [(3, 2), (3, 3)]
+    );
+    rename["newName"] = json!("better");
+    let edits = editor.ask("textDocument/rename", rename)["changes"][&uri].clone();
+    assert_eq!(
+        edited(text, &edits),
+        "let better = \"😀\"; /* 😀 */ print(better);\nfn f(a) { a }\n{ let a = better; print(`😀 ${a}`) }\nf(better)"
+    );
+    // The inner one alone.
+    let mut rename = at(&uri, 2, 26);
+    rename["newName"] = json!("inner");
+    let edits = editor.ask("textDocument/rename", rename.clone())["changes"][&uri].clone();
+    assert!(edited(text, &edits).contains("{ let inner = a; print(`😀 ${inner}`) }"), "{edits}");
+    for (name, why) in [("merge", "a word of the language"), ("let", "can be no name"), ("", "can be no name")] {
+        rename["newName"] = json!(name);
+        let (code, message) = editor.refused("textDocument/rename", rename.clone());
+        assert!(code == -32803 && message.contains(why), "{code} {message}");
+    }
+    let (_, message) = editor.refused("textDocument/prepareRename", at(&uri, 0, 25));
+    assert!(message.contains("print is a word") || message.contains("print is not made"), "{message}");
+}
+
+#[test]
+fn indentation_and_blanks() {
+    let mut editor = Editor::new();
+    let text = "fn f(a){\nlet b = `\n  ö ` ;\nif a   > 1 {\nb\n} // 😀  \n}\n\n\n\nf( 1 )\n";
+    let uri = editor.open("t.rhai", text);
+    let options = json!({ "tabSize": 4, "insertSpaces": true });
+    let params = json!({ "textDocument": { "uri": &uri }, "options": options });
+    let edits = editor.ask("textDocument/formatting", params.clone());
+    let formatted = "fn f(a){\n    let b = `\n  ö `;\n    if a > 1 {\n        b\n    } // 😀\n}\n\nf( 1 )\n";
+    assert_eq!(edited(text, &edits), formatted);
+    let document = json!({ "uri": &uri, "version": 2 });
+    editor
+        .tell("textDocument/didChange", json!({ "textDocument": document, "contentChanges": [{ "text": formatted }] }));
+    assert_eq!(editor.ask("textDocument/formatting", params), json!([]));
+    let params = json!({ "textDocument": { "uri": &uri }, "options": { "tabSize": 8, "insertSpaces": false } });
+    let edits = editor.ask("textDocument/formatting", params);
+    assert!(edited(formatted, &edits).contains("\n\tif a > 1 {\n\t\tb\n\t}"), "{edits}");
+}
+
+#[test]
+fn misspelt_names_are_repaired() {
+    let mut editor = Editor::new();
+    let text = "let data = \"😀\"; print(daat);\nspectral_partition(data, 2, #{sed: 1});\nmurge(data);";
+    let uri = editor.open("t.rhai", text);
+    let found = editor.found(&uri, 1);
+    assert_eq!(found.len(), 3, "{found:?}");
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 3, "character": 0 } });
+    // With the data that came, and without: an editor need not keep it.
+    for keep in [true, false] {
+        let mut found = found.clone();
+        if !keep {
+            found.iter_mut().for_each(|finding| drop(finding.as_object_mut().unwrap().remove("data")));
+        }
+        let params = json!({ "textDocument": { "uri": &uri }, "range": range, "context": { "diagnostics": found } });
+        let actions = editor.ask("textDocument/codeAction", params);
+        let edits: Vec<Value> =
+            actions.as_array().unwrap().iter().map(|action| action["edit"]["changes"][&uri][0].clone()).collect();
+        assert_eq!(
+            edited(text, &json!(edits)),
+            "let data = \"😀\"; print(data);\nspectral_partition(data, 2, #{seed: 1});\nmerge(data);"
+        );
+        assert!(actions.as_array().unwrap().iter().all(|action| action["kind"] == "quickfix"), "{actions}");
+    }
+}
