@@ -47,6 +47,7 @@ test: libtorch
 	@sh setup/pictures.sh
 	@sh setup/tensorboard.sh
 	@sh setup/chromium.sh
+	@sh setup/jupyter.sh
 	@sh setup/bindfs.sh
 	@sh setup/slurm.sh
 	@sh setup/editors.sh

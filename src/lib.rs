@@ -1,7 +1,7 @@
 //! cpsd: complementary parallel self-distillation for multi-label image classification.
 //!
 //! The folders that `script` is built on are a library of their own without the language: see docs/architecture.md.
-//! `script` is the language, `primitives` its words, `repl` the prompt, `lsp` the language server.
+//! `script` is the language, `primitives` its words, `repl` the prompt, `kernel` that of notebooks, `lsp` the language server.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))] // tests touch files and print as they like
 
@@ -18,6 +18,7 @@ pub mod gpu_check;
 pub mod graph;
 pub mod images;
 pub mod json;
+pub mod kernel;
 pub mod labels;
 pub mod losses;
 pub mod lsp;

@@ -15,7 +15,7 @@ use cpsd::script::host::Host;
 use cpsd::{environment, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
-use commands::{check, doc, eval, exit, gpu_check, lsp, runs, script, test, version, worker};
+use commands::{check, doc, eval, exit, gpu_check, kernel, lsp, runs, script, test, version, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
@@ -45,6 +45,7 @@ enum Command {
     Test(test::Args),
     Runs(runs::Args),
     GpuCheck(gpu_check::Args),
+    Kernel(kernel::Args),
     Lsp(lsp::Args),
     Worker(worker::Args),
 }
@@ -173,6 +174,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Test(args)) => test::run(args),
         Some(Command::Runs(args)) => runs::run(args, &mut session),
         Some(Command::GpuCheck(args)) => gpu_check::run(args),
+        Some(Command::Kernel(args)) => kernel::run(args, &mut session),
         Some(Command::Lsp(args)) => Ok(lsp::run(args, &session)),
         Some(Command::Worker(args)) => Ok(worker::run(args)),
     }

@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use parking_lot::Mutex;
 
 use super::message::Message;
+use super::sink::{self, Stream};
 use super::visible::visible;
 use super::width;
 
@@ -112,7 +113,7 @@ pub fn print(text: &str) {
         return;
     }
     match super::current().as_background() {
-        Some(background) if PRINTER.lock().is_some() => {
+        Some(background) if PRINTER.lock().is_some() || sink::is_set() => {
             above(&format!("{} {text}", background.name.dimmed()), Stream::Output)
         }
         _ => above(text, Stream::Output),
@@ -141,10 +142,13 @@ pub(super) fn is_typing() -> bool {
     PRINTER.lock().is_some()
 }
 
-#[derive(Clone, Copy)]
-enum Stream {
-    Output,
-    Error,
+/// Writes lines to the sink. Returns whether there is one.
+fn sunk(line: &str, stream: Stream) -> bool {
+    let sink = sink::get();
+    if let Some(sink) = &sink {
+        sink.write(super::current().cell(), stream, &format!("{}\n", visible(line)));
+    }
+    sink.is_some()
 }
 
 /// A line of the program itself as standard error shows it: on a terminal folded to its columns.
@@ -153,6 +157,9 @@ fn sentence(line: &str) -> String {
 }
 
 fn above(line: &str, stream: Stream) {
+    if sunk(line, stream) {
+        return;
+    }
     let line = &*safe(line, stream);
     // A closed pipe (`cpsd script ... | head`) must not panic.
     let write = || {
@@ -198,6 +205,9 @@ pub fn confirm(question: &str) -> Option<bool> {
 
 /// Prints a line on standard output. A closed pipe (`cpsd doc | head`) is not an error.
 pub fn print_line(text: &str) {
+    if sunk(text, Stream::Output) {
+        return;
+    }
     let _ = writeln!(std::io::stdout(), "{}", safe(text, Stream::Output));
 }
 
@@ -215,5 +225,8 @@ macro_rules! say_error {
 
 /// Prints a line on standard error, whatever `--quiet` says: for failures.
 pub fn print_error(text: &str) {
+    if sunk(text, Stream::Error) {
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "{}", safe(text, Stream::Error));
 }

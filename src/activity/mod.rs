@@ -7,7 +7,7 @@
 //! - `update`: how far a piece of work is
 //! - `aside`: work that nothing can stop
 //! - `message`: the lines a worker process sends to its parent
-//! - `console`: lines for people on standard output and standard error
+//! - `console`: lines for people on standard output and standard error; `sink`: another place for them, a notebook
 //! - `progress`: live progress lines; `status`: lines about work elsewhere
 //! - `visible`: texts made safe for a terminal; `width`: sentences folded to its columns
 //! - `waiting`: who waits for whom, and for what
@@ -22,6 +22,7 @@ pub mod panics;
 pub mod progress;
 pub mod read_ahead;
 pub mod signals;
+pub mod sink;
 pub mod status;
 pub mod update;
 pub mod visible;
@@ -30,7 +31,7 @@ pub mod width;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ pub struct Activity {
     stop: Arc<AtomicBool>,
     background: Option<Background>,
     cores: Option<usize>,
+    /// See [`Activity::cell`].
+    cell: AtomicU64,
 }
 
 /// The progress of an activity that runs behind the prompt.
@@ -62,8 +65,9 @@ pub struct Background {
     waiters: Mutex<Vec<waiting::Waiter>>,
 }
 
-static FOREGROUND: LazyLock<Arc<Activity>> =
-    LazyLock::new(|| Arc::new(Activity { stop: Arc::default(), background: None, cores: None }));
+static FOREGROUND: LazyLock<Arc<Activity>> = LazyLock::new(|| {
+    Arc::new(Activity { stop: Arc::default(), background: None, cores: None, cell: AtomicU64::new(0) })
+});
 
 thread_local! {
     static CURRENT: RefCell<Arc<Activity>> = RefCell::new(FOREGROUND.clone());
@@ -80,7 +84,7 @@ pub fn foreground() -> &'static Arc<Activity> {
 }
 
 impl Activity {
-    /// A new background activity, limited to `cores` cores or to none.
+    /// A new background activity, limited to `cores` cores or to none. Its cell is that of the thread that begins it.
     pub fn background(name: String, cores: Option<usize>) -> Arc<Activity> {
         let background = Background {
             name,
@@ -89,7 +93,8 @@ impl Activity {
             watched: AtomicBool::new(false),
             waiters: Mutex::default(),
         };
-        Arc::new(Activity { stop: Arc::default(), background: Some(background), cores })
+        let cell = AtomicU64::new(current().cell());
+        Arc::new(Activity { stop: Arc::default(), background: Some(background), cores, cell })
     }
 
     /// Runs `work` with this as the thread's activity.
@@ -126,6 +131,15 @@ impl Activity {
     /// How many cores it may use, where that is limited.
     pub fn cores(&self) -> Option<usize> {
         self.cores
+    }
+
+    /// The cell of a notebook in which it shows what it says; 0 for none.
+    pub fn cell(&self) -> u64 {
+        self.cell.load(Ordering::Relaxed)
+    }
+
+    pub fn set_cell(&self, cell: u64) {
+        self.cell.store(cell, Ordering::Relaxed);
     }
 
     /// Its background progress, unless it is the foreground.

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
 use super::message::Message;
+use super::sink::Piece;
 use super::update::ProgressUpdate;
 use super::visible::visible;
 use super::{Activity, console, width};
@@ -69,8 +70,10 @@ enum Shown {
     Lines(Mutex<Plain>),
     /// Messages to the parent process.
     Relayed(Mutex<Plain>),
-    /// Recorded with its background activity.
-    Background(Arc<Activity>, Mutex<Plain>),
+    /// Updates of the sink.
+    Sunk(Piece, Mutex<Plain>),
+    /// Recorded with its background activity; updates of the sink too, if there is one.
+    Background(Arc<Activity>, Mutex<Plain>, Option<Piece>),
 }
 
 struct Plain {
@@ -114,9 +117,11 @@ impl Progress {
         let (what, unit) = (what.into(), unit.into());
         let activity = super::current();
         let shown = if activity.as_background().is_some() {
-            Shown::Background(activity, Plain::new(total))
+            Shown::Background(activity, Plain::new(total), Piece::begin().filter(|_| !console::is_quiet()))
         } else if console::is_quiet() {
             Shown::Nowhere
+        } else if let Some(piece) = Piece::begin() {
+            Shown::Sunk(piece, Plain::new(total))
         } else if console::is_relaying() {
             Shown::Relayed(Plain::new(total))
         } else if console::is_dated() || !std::io::stderr().is_terminal() {
@@ -124,7 +129,17 @@ impl Progress {
         } else {
             Shown::Bar(bar(&what, total, &unit))
         };
-        Progress { what, unit, shown }
+        let progress = Progress { what, unit, shown };
+        progress.sink(false);
+        progress
+    }
+
+    /// Shows the sink where it is.
+    fn sink(&self, finished: bool) {
+        if let Shown::Sunk(piece, plain) | Shown::Background(_, plain, Some(piece)) = &self.shown {
+            let update = self.update(&plain.lock(), finished);
+            piece.show(update);
+        }
     }
 
     /// Adds `n` finished units.
@@ -148,13 +163,24 @@ impl Progress {
                     Message::Progress(self.update(&plain, false)).send();
                 }
             }
-            Shown::Background(activity, plain) => {
+            Shown::Sunk(piece, plain) => {
                 let mut plain = plain.lock();
                 plain.done += n;
-                if plain.due(RELAY_EVERY)
-                    && activity.as_background().is_some_and(|b| b.note(self.update(&plain, false)))
-                {
-                    console::log(&plain.line(&self.what, &self.unit));
+                if plain.due(RELAY_EVERY) {
+                    piece.show(self.update(&plain, false));
+                }
+            }
+            Shown::Background(activity, plain, piece) => {
+                let mut plain = plain.lock();
+                plain.done += n;
+                if !plain.due(RELAY_EVERY) {
+                    return;
+                }
+                let is_due = activity.as_background().is_some_and(|b| b.note(self.update(&plain, false)));
+                match piece {
+                    Some(piece) => piece.show(self.update(&plain, false)),
+                    None if is_due => console::log(&plain.line(&self.what, &self.unit)),
+                    None => {}
                 }
             }
         }
@@ -168,7 +194,7 @@ impl Progress {
                 bar.set_position(done);
                 bar.reset_eta();
             }
-            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => {
+            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Sunk(_, plain) | Shown::Background(_, plain, _) => {
                 let mut plain = plain.lock();
                 if plain.done == 0 {
                     plain.from = done;
@@ -176,6 +202,7 @@ impl Progress {
                 plain.done = done;
             }
         }
+        self.sink(false);
     }
 
     /// Sets the text behind the numbers: `epoch 3/12 loss 41.2 lr 1.2e-3`.
@@ -183,7 +210,7 @@ impl Progress {
         match &self.shown {
             Shown::Nowhere => {}
             Shown::Bar(bar) => bar.set_message(visible(&note.into()).into_owned()),
-            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Background(_, plain) => {
+            Shown::Lines(plain) | Shown::Relayed(plain) | Shown::Sunk(_, plain) | Shown::Background(_, plain, _) => {
                 plain.lock().note = note.into()
             }
         }
@@ -206,11 +233,12 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        self.sink(true);
         match &self.shown {
-            Shown::Nowhere | Shown::Lines(_) => {}
+            Shown::Nowhere | Shown::Lines(_) | Shown::Sunk(..) => {}
             Shown::Bar(bar) => bar.finish_and_clear(),
             Shown::Relayed(plain) => Message::Progress(self.update(&plain.lock(), true)).send(),
-            Shown::Background(activity, plain) => {
+            Shown::Background(activity, plain, _) => {
                 let last = self.update(&plain.lock(), true);
                 let _ = activity.as_background().map(|background| background.note(last));
             }
@@ -259,7 +287,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// Three significant digits: 7.25, 72.5, 725, 7.3k.
-fn short(x: f64) -> String {
+pub fn short(x: f64) -> String {
     match x {
         x if !x.is_finite() => "-".into(),
         x if x >= 1e6 => format!("{:.1}M", x / 1e6),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
+use super::sink::Piece;
 use super::update::ProgressUpdate;
 use super::visible::visible;
 use super::{Activity, console};
@@ -25,8 +26,10 @@ enum Shown {
     Live(Mutex<Vec<ProgressBar>>),
     /// Printed when it changes.
     Lines(Mutex<Printed>),
-    /// Recorded with its background activity, and printed when it changes.
-    Background(Arc<Activity>, Mutex<Printed>),
+    /// Updates of the sink.
+    Sunk(Piece),
+    /// Recorded with its background activity, and printed when it changes, or shown by the sink.
+    Background(Arc<Activity>, Mutex<Printed>, Option<Piece>),
 }
 
 #[derive(Default)]
@@ -51,9 +54,11 @@ impl Status {
     pub fn new(what: impl Into<String>) -> Status {
         let activity = super::current();
         let shown = if activity.as_background().is_some() {
-            Shown::Background(activity, Mutex::default())
+            Shown::Background(activity, Mutex::default(), Piece::begin().filter(|_| !console::is_quiet()))
         } else if console::is_quiet() {
             Shown::Nowhere
+        } else if let Some(piece) = Piece::begin() {
+            Shown::Sunk(piece)
         } else if console::is_relaying() || !std::io::stderr().is_terminal() {
             Shown::Lines(Mutex::default())
         } else {
@@ -88,10 +93,13 @@ impl Status {
                     console::log(&printed());
                 }
             }
-            Shown::Background(activity, last) => {
+            Shown::Sunk(piece) => piece.show(self.update(done, total, line, false)),
+            Shown::Background(activity, last, piece) => {
                 if let Some(background) = activity.as_background() {
                     background.note(self.update(done, total, line, false));
-                    if !background.is_watched() && last.lock().is_due(line) {
+                    if let Some(piece) = piece {
+                        piece.show(self.update(done, total, line, false));
+                    } else if !background.is_watched() && last.lock().is_due(line) {
                         console::log(&printed());
                     }
                 }
@@ -110,8 +118,12 @@ impl Drop for Status {
         match &self.shown {
             Shown::Nowhere | Shown::Lines(_) => {}
             Shown::Live(bars) => bars.lock().iter().for_each(ProgressBar::finish_and_clear),
-            Shown::Background(activity, _) => {
+            Shown::Sunk(piece) => piece.show(self.update(0, 0, "", true)),
+            Shown::Background(activity, _, piece) => {
                 let last = self.update(0, 0, "", true);
+                if let Some(piece) = piece {
+                    piece.show(last.clone());
+                }
                 let _ = activity.as_background().map(|background| background.note(last));
             }
         }

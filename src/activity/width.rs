@@ -2,6 +2,8 @@
 
 use console::Term;
 
+use super::sink;
+
 /// Narrower terminals are taken to have so many columns.
 const LEAST: usize = 30;
 
@@ -24,6 +26,9 @@ pub fn of_errors() -> Option<usize> {
 }
 
 fn columns(terminal: &Term) -> Option<usize> {
+    if sink::is_set() {
+        return None;
+    }
     // A pseudo-terminal without a size has 0 columns.
     let (_, columns) = terminal.size_checked()?;
     (terminal.is_term() && columns > 0).then(|| usize::from(columns).max(LEAST))

@@ -5,6 +5,7 @@ pub mod doc;
 pub mod eval;
 pub mod exit;
 pub mod gpu_check;
+pub mod kernel;
 pub mod lsp;
 pub mod permissions;
 pub mod runs;

@@ -36,3 +36,4 @@ pub use parquet_counts::count_files;
 pub use readers::{Choice, Difficult, LoadOptions, READERS, Reader, Unknown, label_files, layout_of, load, own_splits};
 pub use statistics::Statistics;
 pub use stratify::stratified_split;
+pub(crate) use summary::grouped;

@@ -1,5 +1,6 @@
 //! The prompt's commands beyond the language: `?word`, `:vars` and the rest of `COMMANDS`.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use colored::Colorize;
@@ -8,8 +9,8 @@ use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::variable_docs::Held;
 use super::{figures, last_values, pager, variable_docs};
-use crate::activity::{console, interrupt, signals, width};
-use crate::error::cut_names;
+use crate::activity::{console, interrupt, signals, sink, width};
+use crate::error::{Error, Result, cut_names};
 use crate::files::{self, policy};
 use crate::script::library_docs::function_source;
 use crate::script::modules::STDLIB;
@@ -81,7 +82,7 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
                 say!("  {:<16} {}", usage.cyan(), docs::wrap(what, 19));
             }
         }
-        "doc" => document(prompt, rest),
+        "doc" => print(document(prompt, rest)),
         "vars" => vars(prompt),
         "reset" => prompt.reset(),
         "type" => match prompt.session.eval(rest, ":type") {
@@ -114,8 +115,21 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
 /// `?word`, with the first question mark taken off.
 fn help(prompt: &Prompt, word: &str) {
     if let Some(function) = word.strip_prefix('?').filter(|function| !function.is_empty()) {
-        return source(prompt, function.trim());
+        return print(source(prompt, function.trim()));
     }
+    print(explained(prompt, word));
+}
+
+/// Prints a text, or the reason why there is none.
+fn print(text: Result<String>) {
+    match text {
+        Ok(text) => pager::print(text.trim_end()),
+        Err(error) => complain(&error.message, error.help.as_deref()),
+    }
+}
+
+/// What `?word` shows. Errors: an unknown name, with the nearest.
+pub(crate) fn explained(prompt: &Prompt, word: &str) -> Result<String> {
     // A call or a text may stand for its name: ?print(), ?"string".
     let word = word.trim_end_matches(';').trim_end_matches("()").trim_matches('"');
     let variable = variable_docs::variable_text(prompt.session, word);
@@ -124,7 +138,7 @@ fn help(prompt: &Prompt, word: &str) {
         if vocabulary::find(word).is_some() {
             text.push_str(&format!("\n{word} is a word of the language too: :doc {word}\n"));
         }
-        return pager::print(text.trim_end());
+        return Ok(text);
     }
     match variable_docs::member(prompt.session, word) {
         Some(Ok(text)) => return pager::print(text.trim_end()),
@@ -132,42 +146,40 @@ fn help(prompt: &Prompt, word: &str) {
         None => {}
     }
     if let Some(text) = variable_docs::library_function(prompt.session, word) {
-        return say!("{}", signature_and_comment(&text));
+        return Ok(signature_and_comment(&text));
     }
-    document(prompt, word);
+    document(prompt, word)
 }
 
 /// `:doc word`: the documentation, whatever variable has that name.
-fn document(prompt: &Prompt, word: &str) {
-    match docs::doc(if word.is_empty() { None } else { Some(word) }) {
-        Ok(text) => pager::print(text.trim_end()),
-        // A function of the user's, or of an imported library, has its comment.
-        Err(error) => match find_source(prompt, word) {
-            Some(text) => say!("{}", signature_and_comment(&text)),
-            None => complain(&error.message, error.help.as_deref()),
-        },
-    }
+fn document(prompt: &Prompt, word: &str) -> Result<String> {
+    // A function of the user's, or of an imported library, has its comment.
+    let own = || find_source(prompt, word).map(|text| signature_and_comment(&text));
+    docs::doc(if word.is_empty() { None } else { Some(word) }).or_else(|error| own().ok_or(error))
 }
 
-fn source(prompt: &Prompt, word: &str) {
+/// What `??word` shows.
+pub(crate) fn source(prompt: &Prompt, word: &str) -> Result<String> {
     if let Some(text) = variable_docs::library_source(prompt.session, word) {
-        return pager::print(&text);
+        return Ok(text);
     }
     let held = variable_docs::held_function(prompt.session, word);
     let word = match &held {
-        Some(Held::Closure(text)) => return pager::print(&highlight(text)),
+        Some(Held::Closure(text)) => return Ok(highlight(text)),
         Some(Held::Function(function)) => function.as_str(),
         None => word,
     };
     let embedded = || STDLIB.iter().find(|(name, _)| *name == word).map(|(_, text)| text.to_string());
     match find_source(prompt, word).or_else(embedded) {
-        Some(text) => pager::print(&highlight(&text)),
+        Some(text) => Ok(highlight(&text)),
         None => match vocabulary::find(word) {
             Some(built_in) => {
                 let chapter = format!("{:?}", built_in.chapter).to_lowercase();
-                say!("{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation.");
+                Ok(format!(
+                    "{word} is built in: its source is in src/primitives/{chapter}. ?{word} shows its documentation."
+                ))
             }
-            None => complain(&format!("there is no function or library {word} whose source could be shown"), None),
+            None => Err(Error::argument(format!("there is no function or library {word} whose source could be shown"))),
         },
     }
 }
@@ -302,10 +314,34 @@ fn allow(rest: &str) {
 }
 
 fn shell(command: &str) {
-    match signals::lend_terminal(|| std::process::Command::new("sh").args(["-c", command]).status()) {
+    let run = || match sink::is_set() {
+        true => shell_without_terminal(command),
+        false => std::process::Command::new("sh").args(["-c", command]).status(),
+    };
+    match signals::lend_terminal(run) {
         Ok(status) if status.success() => {}
         Ok(status) => complain(&format!("{status}"), None),
         Err(cause) => complain(&format!("sh cannot be run: {cause}"), None),
+    }
+}
+
+/// Without a terminal nothing else stops the command, and nobody types into it.
+fn shell_without_terminal(command: &str) -> std::io::Result<std::process::ExitStatus> {
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", &format!("exec 2>&1\n{command}")])
+        .stdin(std::process::Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if interrupt::requested() {
+            // SAFETY: the group is that of the child, which was not waited for yet.
+            let _ = unsafe { libc::kill(-(child.id() as i32), libc::SIGINT) };
+            return child.wait();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 

@@ -58,6 +58,11 @@ impl Names {
         &self.functions
     }
 
+    /// The kind of the expression that `text` ends with, where it is known.
+    pub fn kind(&self, text: &str) -> Option<String> {
+        infer::kind(text, &self.variables)
+    }
+
     /// After `p.`: the members of p's kind, the fields of a map, or the members of all kinds when its kind is not known.
     fn members(&self, receiver: &str) -> Vec<String> {
         members(receiver, &scope_at(receiver, &self.variables))

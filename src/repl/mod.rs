@@ -11,20 +11,20 @@
 //! - `history`: the history's file, and Ctrl-R
 //! - `figures`, `pager`, `terminal`: figures, long output and failures in the terminal
 
-mod commands;
+pub(crate) mod commands;
 pub(crate) mod completion;
 pub(crate) mod context;
 pub mod editor;
 mod figures;
 pub(crate) mod highlighting;
 pub(crate) mod hints;
-mod history;
+pub(crate) mod history;
 pub(crate) mod infer;
 pub(crate) mod input;
 mod last_values;
 mod local_names;
 mod pager;
-mod prompt;
+pub(crate) mod prompt;
 mod terminal;
 mod texts;
 mod variable_docs;
@@ -50,6 +50,7 @@ use crate::script::errors::Failure;
 use crate::script::session::Session;
 use crate::script::tokens;
 use crate::{say, say_error};
+use completion::Names;
 use editor::Helper;
 use prompt::{Prompt, report};
 pub use terminal::{rendered, width};
@@ -59,11 +60,17 @@ const PROMPT: &str = "cpsd> ";
 
 /// The completions at the end of `line`.
 pub fn completions(session: &Session, line: &str) -> Vec<String> {
-    let mut helper = Helper::default();
-    helper.refresh(session);
+    let mut names = Names::default();
+    names.refresh(session);
+    completions_at(&names, line, line.len()).1
+}
+
+/// The completions at a byte of a text, and the byte that they begin at.
+pub(crate) fn completions_at(names: &Names, text: &str, at: usize) -> (usize, Vec<String>) {
     let history = rustyline::history::DefaultHistory::new();
-    let found = helper.complete(line, line.len(), &rustyline::Context::new(&history));
-    found.map(|(_, pairs)| pairs.into_iter().map(|pair| pair.replacement).collect()).unwrap_or_default()
+    let found = names.complete(text, at, &rustyline::Context::new(&history));
+    let found = found.map(|(begin, pairs)| (begin, pairs.into_iter().map(|pair| pair.replacement).collect()));
+    found.unwrap_or((at, vec![]))
 }
 
 /// Runs the prompt until the user leaves it with Ctrl-D or `:quit`. Without a terminal, runs standard input as a script.
@@ -99,16 +106,7 @@ pub fn run(session: &mut Session) -> u8 {
     );
     console::set_asker(Some(Box::new(ask)));
     let mut prompt = Prompt::new(session);
-    if let Some(file) = startup_file()
-        && let Ok(text) = files::read_text(&file)
-    {
-        // The user's own file.
-        tokens::texts(&text).iter().for_each(|text| code::typed(text));
-        prompt.evaluate(&text, &file.display().to_string());
-        prompt.kept.clear();
-        prompt.startup = format!("{}\n", text.trim_end());
-        prompt.note_inputs();
-    }
+    start(&mut prompt);
     let printer = editor.create_external_printer().ok().map(|printer| Arc::new(Mutex::new(printer)));
     let lock = prompt.session.host.background.lock.clone();
     let mut line_number = 0;
@@ -164,6 +162,20 @@ pub fn run(session: &mut Session) -> u8 {
     }
 }
 
+/// Runs the user's startup file.
+pub(crate) fn start(prompt: &mut Prompt) {
+    if let Some(file) = startup_file()
+        && let Ok(text) = files::read_text(&file)
+    {
+        // The user's own file.
+        tokens::texts(&text).iter().for_each(|text| code::typed(text));
+        prompt.evaluate(&text, &file.display().to_string());
+        prompt.kept.clear();
+        prompt.startup = format!("{}\n", text.trim_end());
+        prompt.note_inputs();
+    }
+}
+
 /// Asks until the answer is yes or no. Ctrl-C and Ctrl-D mean no.
 fn ask(question: &str) -> bool {
     let Ok(mut editor) = rustyline::DefaultEditor::new() else { return false };
@@ -179,7 +191,7 @@ fn ask(question: &str) -> bool {
 }
 
 /// Scripts may read and write the paths in a line that was typed, and its texts may be shell for a queue.
-fn allow_typed(line: &str) {
+pub(crate) fn allow_typed(line: &str) {
     let file = [":save ", ":load "].iter().find_map(|command| line.strip_prefix(command));
     let file = file.map(|file| commands::typed_path(file.trim()).to_string_lossy().into_owned());
     let texts = tokens::texts(line);

@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::activity::signals;
 use crate::activity::visible::visible;
+use crate::activity::{console as lines, signals, sink};
 
 static PAGING: AtomicBool = AtomicBool::new(true);
 
@@ -21,6 +21,9 @@ pub fn on() -> bool {
 
 /// Prints a text. On a terminal, one longer than the screen goes through `$PAGER`, or less.
 pub fn print(text: &str) {
+    if sink::is_set() {
+        return lines::print_line(text);
+    }
     let text = &*if std::io::stdout().is_terminal() { visible(text) } else { text.into() };
     let rows = usize::from(console::Term::stdout().size().0);
     let long = text.lines().count() + 2 > rows;

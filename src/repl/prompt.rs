@@ -30,6 +30,8 @@ pub struct Prompt<'s> {
     /// The last failure, rendered.
     pub failure: Option<String>,
     pub figures: figures::Mode,
+    /// Who shows values in place of the terminal: by their text, and the value.
+    pub shows: Option<Box<dyn FnMut(&str, &Dynamic)>>,
     /// How many values were shown.
     numbered: usize,
     /// Of which the user was warned: the input, the byte in it and the trap.
@@ -44,6 +46,7 @@ impl<'s> Prompt<'s> {
             startup: String::new(),
             failure: None,
             figures: figures::Mode::Auto,
+            shows: None,
             numbered: 0,
             warned: BTreeSet::new(),
         }
@@ -52,11 +55,24 @@ impl<'s> Prompt<'s> {
     /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
     /// the end silences it.
     pub fn evaluate(&mut self, line: &str, name: &str) {
+        if let Err(failure) = self.run(line, name) {
+            self.report(&failure);
+        }
+    }
+
+    /// The same for who reports failures himself. Errors: the input's.
+    pub fn run(&mut self, line: &str, name: &str) -> Result<(), Failure> {
         policy::set_subject(name);
         let line = last_values::with_ans(line);
         self.warn(&line, name);
-        let outcome = self.session.eval(&line, name);
-        self.take(line, outcome);
+        let value = self.session.eval(&line, name)?;
+        self.keep(line, value);
+        Ok(())
+    }
+
+    /// The next value that is shown gets this number.
+    pub fn number(&mut self, next: usize) {
+        self.numbered = next.saturating_sub(1);
     }
 
     /// Forgets variables, functions and imports, and what was warned of.
@@ -78,14 +94,17 @@ impl<'s> Prompt<'s> {
     /// Shows the outcome of an input.
     pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
         match outcome {
-            Ok(value) => {
-                let silent = value.is_unit() || line.trim_end().ends_with(';');
-                let shown = (!silent).then(|| self.show(value));
-                self.kept.push(Entry { code: line, shown });
-                self.note_inputs();
-            }
+            Ok(value) => self.keep(line, value),
             Err(failure) => self.report(&failure),
         }
+    }
+
+    /// Keeps an input that worked, and shows its value.
+    fn keep(&mut self, line: String, value: Dynamic) {
+        let silent = value.is_unit() || line.trim_end().ends_with(';');
+        let shown = (!silent).then(|| self.show(value));
+        self.kept.push(Entry { code: line, shown });
+        self.note_inputs();
     }
 
     /// Gives the session its inputs so far, which are noted beside the runs that later ones ask for.
@@ -127,10 +146,13 @@ impl<'s> Prompt<'s> {
         }
         let mark = mark.dimmed();
         match text.contains('\n') {
+            _ if self.shows.is_some() => {}
             false => pager::print(&format!("{mark} {text}")),
             true => pager::print(&format!("{mark}\n{text}")),
         }
-        if let Some(figure) = value.read_lock::<Figure>() {
+        if let Some(shows) = &mut self.shows {
+            shows(&text, &value);
+        } else if let Some(figure) = value.read_lock::<Figure>() {
             match figures::show(&figure, self.figures, width()) {
                 Ok(line) => say!("{}", line.dimmed()),
                 Err(error) => say_error!("{error}"),

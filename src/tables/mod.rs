@@ -28,6 +28,7 @@ pub use csv_records::CsvRecords;
 pub use operations::columns_of;
 pub(crate) use parquet::ParquetFile;
 pub(crate) use polars_error::polars_error;
+pub(crate) use print::printed;
 pub use read_write::guarded;
 pub use table::Table;
 pub use text_file::TextFile;

@@ -182,6 +182,16 @@ impl Shown {
     }
 }
 
+/// The first `rows` rows as they are printed: of each column its name, its texts, and whether they are numbers.
+pub fn printed(table: &Table, rows: usize) -> Vec<(String, Vec<String>, bool)> {
+    let part = table.head(rows);
+    let columns = part.columns().into_iter().map(|name| {
+        let shown = Shown::new(&name, &part.column(&name).unwrap_or_default());
+        (shown.name, shown.cells, shown.right)
+    });
+    columns.collect()
+}
+
 /// The decimals that the column needs, four at most.
 fn decimals(cells: &[Cell]) -> usize {
     let needed = |x: f64| {

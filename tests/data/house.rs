@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::common::{files, root};
 
 /// Folders and files directly in src/ that may use rhai.
-const LANGUAGE: [&str; 3] = ["primitives", "script", "repl"];
+const LANGUAGE: [&str; 4] = ["primitives", "script", "repl", "kernel"];
 
 /// A source file, cut into identifiers, `::` and other signs, without comments, texts and tests.
 pub struct Source {

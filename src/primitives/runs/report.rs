@@ -5,7 +5,7 @@ use std::path::Path;
 use rhai::{Dynamic, Map};
 use serde_json::Value;
 
-use crate::activity::console;
+use crate::activity::{console, sink};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::graph::Partition;
@@ -96,6 +96,7 @@ fn report(call: &Call, runs: Dynamic, path: String, options: ReportOptions) -> R
     }
     let text = page(&call.store(), given, &all, &options.page)?;
     files::write(file, text.as_bytes())?;
+    sink::page(file, &text);
     Ok(path)
 }
 

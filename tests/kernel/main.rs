@@ -1,0 +1,128 @@
+//! The kernel of notebooks, with clients that others wrote: jupyter_client, nbclient and jupyter_kernel_test. setup/jupyter.sh
+//! brings them.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // tests touch files and print as they like
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{CPSD, err, out, root};
+
+/// The Python that has the clients.
+fn python() -> Option<PathBuf> {
+    let folder = root("target/jupyter");
+    if !folder.join("ready").exists() {
+        eprintln!("skipped: target/jupyter is absent (setup/jupyter.sh makes it)");
+        return None;
+    }
+    Some(folder.join("bin/python"))
+}
+
+fn cpsd(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(CPSD)
+        .args(arguments)
+        .current_dir(folder)
+        .env("JUPYTER_DATA_DIR", folder.join("data"))
+        .output()
+        .unwrap()
+}
+
+/// Runs a script of this folder in a new working folder, with the kernel installed. Returns what it printed; None without clients.
+fn client(script: &str, arguments: &[&str]) -> Option<String> {
+    let python = python()?;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let installed = cpsd(at, &["kernel", "install", "--prefix", "here"]);
+    assert!(installed.status.success(), "{}", err(&installed));
+    let done = Command::new(python)
+        .arg(root("tests/kernel").join(script))
+        .args(arguments)
+        .current_dir(at)
+        .env("JUPYTER_PATH", at.join("here/share/jupyter"))
+        .env("JUPYTER_RUNTIME_DIR", at.join("runtime"))
+        .env("CPSD_STARTUP", at.join("startup.rhai"))
+        .env("CPSD_HISTORY", at.join("history"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}\n{}", out(&done), err(&done));
+    Some(out(&done))
+}
+
+#[test]
+fn messages_are_as_jupyter_specifies_them() {
+    let Some(said) = client("conformance.py", &[]) else { return };
+    let summary: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(summary["run"].as_u64().unwrap() >= 12, "{summary}");
+    // There is no pager and no word that clears outputs.
+    assert_eq!(summary["skipped"], serde_json::json!(["test_clear_output", "test_pager"]));
+}
+
+#[test]
+fn a_notebook_runs_from_cell_to_cell() {
+    client("notebook.py", &[]);
+}
+
+/// One test per case of messages.py.
+macro_rules! cases {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                client("messages.py", &[stringify!($name)]);
+            }
+        )+
+    };
+}
+
+cases![
+    interrupted_training,
+    one_display,
+    interrupts,
+    answers_meanwhile,
+    background_job,
+    questions,
+    commands,
+    errors,
+    help_and_completion,
+    restart_and_shutdown,
+    report_page,
+    bad_messages,
+    ends_with_its_parent,
+];
+
+#[test]
+fn the_kernel_is_installed_and_removed_where_it_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let done = cpsd(at, &["kernel", "install", "--user"]);
+    assert!(done.status.success() && out(&done).contains("data/kernels/cpsd"), "{}", err(&done));
+    let text = std::fs::read_to_string(at.join("data/kernels/cpsd/kernel.json")).unwrap();
+    let specification: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(specification["argv"][0].as_str().unwrap(), std::fs::canonicalize(CPSD).unwrap().to_str().unwrap());
+    // The person's place is the one that is meant without a word.
+    assert!(cpsd(at, &["kernel", "uninstall"]).status.success());
+    assert!(!at.join("data/kernels/cpsd").exists());
+    let again = cpsd(at, &["kernel", "uninstall"]);
+    assert!(!again.status.success() && err(&again).contains("no kernel cpsd"), "{}", err(&again));
+}
+
+#[test]
+fn what_is_no_connection_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("a.json"), "{\"shell_port\": 1}").unwrap();
+    for (arguments, says) in [
+        (vec!["kernel", "run", "a.json"], "not a connection file"),
+        (vec!["kernel", "run", "absent.json"], "no such file"),
+        (vec!["--untrusted", "kernel", "run", "a.json"], "--untrusted forbids"),
+        (vec!["kernel", "install", "--user", "--prefix", "x"], "cannot be used with"),
+    ] {
+        let done = cpsd(at, &arguments);
+        assert!(!done.status.success() && err(&done).contains(says), "{arguments:?}: {}", err(&done));
+    }
+}
