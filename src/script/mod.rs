@@ -28,7 +28,7 @@
 //! - `keywords`, `own_types`: the parts of the language that are Rhai's own, as data
 //! - `option_parts`: options that are maps, and the names that options take
 //! - `profile`: where the time of a text goes
-//! - `weave`: texts whose code blocks are run, such as the tutorial
+//! - `weave`: texts whose code blocks are run, such as the tutorial; `notebook`: the same as a notebook
 
 pub mod arguments;
 pub mod background;
@@ -52,6 +52,7 @@ pub mod library_docs;
 pub mod library_tests;
 pub mod limits;
 pub mod modules;
+pub mod notebook;
 mod option_docs;
 pub mod option_parts;
 pub mod options;
