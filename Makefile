@@ -13,7 +13,7 @@ help:
 	@echo "make bench       criterion benches of the label graph and the prompt"
 	@echo "make fuzz        100,000 random and mutated inputs, lines and files: no panic, no hang, no 4 GiB (an hour; CPSD_FUZZ_SEED, _COUNT)"
 	@echo "make torture     1,000 kills at random moments: the same results, nothing left over (an hour; CPSD_TORTURE_SEED, _KILLS)"
-	@echo "make tutorial    run docs/tutorial.in.md and write docs/tutorial.md with its output and figures (a minute)"
+	@echo "make tutorial    run docs/tutorial.in.md and write docs/tutorial.md with its output and figures, and as a notebook (two minutes)"
 	@echo "make bench-peers the same work side by side with scipy, pandas, scikit-learn, pycocotools (10 minutes)"
 	@echo "make bench-training  training side by side with PyTorch and torchvision (15 minutes)"
 	@echo "make weights     bring EfficientNet-Lite0's ImageNet weights into weights/"
@@ -78,6 +78,11 @@ gpu-check: build
 
 tutorial: build weights
 	target/release/cpsd doc --weave docs/tutorial.in.md --into docs/tutorial.md
+	@sh setup/jupyter.sh
+	target/release/cpsd doc --weave docs/tutorial.in.md --into target/tutorial/tutorial.ipynb
+	target/release/cpsd kernel install --prefix target/jupyter
+	rm -rf target/tutorial/here && mkdir target/tutorial/here
+	cd target/tutorial/here && CPSD_WEIGHTS=$(CURDIR)/weights ../../jupyter/bin/python $(CURDIR)/tests/kernel/tutorial.py ../tutorial.ipynb $(CURDIR)/docs/tutorial.ipynb
 
 audit:
 	@sh setup/audit.sh

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cpsd::activity::console::print_line;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
-use cpsd::script::{docs, reference, weave};
+use cpsd::script::{docs, notebook, reference, weave};
 
 use super::exit;
 
@@ -19,7 +19,8 @@ pub struct Args {
     /// Write .d.rhai definitions for editors into a folder
     #[arg(long, value_name = "DIR")]
     definitions: Option<PathBuf>,
-    /// Run the code blocks of a Markdown file in one session, and write it with their output and figures
+    /// Run the code blocks of a Markdown file in one session, and write it with their output and figures; into an .ipynb they are cells,
+    /// which are not run
     #[arg(long, value_name = "SOURCE.md", requires = "into")]
     weave: Option<PathBuf>,
     #[arg(long, value_name = "OUT.md", requires = "weave")]
@@ -35,7 +36,10 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
         reference::write_definitions(session, &folder).map_err(plain)?;
         format!("definitions in {}", folder.display())
     } else if let (Some(source), Some(into)) = (args.weave, args.into) {
-        weave::weave(&source, &into)?;
+        match into.extension().is_some_and(|ending| ending == "ipynb") {
+            true => notebook::write(&source, &into).map_err(plain)?,
+            false => weave::weave(&source, &into)?,
+        }
         format!("{} from {}", into.display(), source.display())
     } else {
         docs::doc(args.word.as_deref()).map_err(plain)?.trim_end().to_string()

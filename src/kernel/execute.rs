@@ -33,16 +33,19 @@ impl Kernel<'_> {
         if !cell.silent {
             self.outputs.publish(below, ExecuteInput { code: code.to_string(), execution_count });
         }
-        self.show_below(below, cell.silent, execution_count);
+        self.show_below(below, execution_count);
         console::set_asker(cell.allow_stdin.then(|| question::asker(&self.sender, message, &self.answers)));
         allow_typed(code);
-        let outcome = self.evaluate(code);
+        let outcome = match cell.silent {
+            true => self.prompt.session.eval(code, "a silent cell").map(drop),
+            false => self.evaluate(code),
+        };
         console::set_asker(None);
         self.prompt.shows = None;
         if let Some(captured) = &self.captured {
             captured.wait();
         }
-        let outcome = outcome.and_then(|()| Ok(self.expressions(cell.user_expressions.as_ref())));
+        let outcome = outcome.map(|()| self.expressions(cell.user_expressions.as_ref()));
         let reply = match outcome {
             Ok(user_expressions) => {
                 let user_expressions = Some(user_expressions);
@@ -72,13 +75,10 @@ impl Kernel<'_> {
     }
 
     /// Values that the prompt shows go below the cell.
-    fn show_below(&mut self, below: u64, silent: bool, count: ExecutionCount) {
+    fn show_below(&mut self, below: u64, count: ExecutionCount) {
         self.prompt.number(count.value());
         let (outputs, history) = (self.outputs.clone(), self.history.clone());
         self.prompt.shows = Some(Box::new(move |text, value| {
-            if silent {
-                return;
-            }
             history.shown(text);
             for figure in media::figures(value) {
                 if let Ok((data, metadata)) = media::of_figure(figure.title(), &figure) {

@@ -54,7 +54,6 @@ impl Outputs {
     pub fn begin(&self, request: &JupyterMessage) -> u64 {
         let mut state = self.state.lock();
         self.send_lines(&mut state);
-        state.progress.retain(|_, progress| !progress.is_over());
         state.newest += 1;
         let cell = state.newest;
         state.cells.insert(cell, request.header.clone());

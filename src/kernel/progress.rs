@@ -67,11 +67,6 @@ impl Progress {
         }
     }
 
-    /// Whether nothing is under way.
-    pub fn is_over(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
     /// The name of the display of a cell.
     pub fn display(&self, cell: u64) -> String {
         format!("{}-progress-{cell}", super::info::session())
@@ -210,7 +205,7 @@ mod tests {
         assert!(progress.html().into_string().contains("train &lt;a&gt;"));
         progress.take(1, update("train <a>", 100, true), at(3000));
         let (begins, last) = plain(progress.step(true, at(3001))).unwrap();
-        assert!(!begins && progress.is_over());
+        assert!(!begins);
         assert_eq!(last, "✓ train <a>: 100 images in 3.0 s");
         assert!(progress.step(true, at(3002)).is_none());
     }

@@ -29,7 +29,7 @@
 //! - `keywords`, `own_types`: the parts of the language that are Rhai's own, as data
 //! - `option_parts`: options that are maps, and the names that options take; `closure_parameters`: what the closures that they take are given
 //! - `profile`: where the time of a text goes
-//! - `weave`: texts whose code blocks are run, such as the tutorial
+//! - `weave`: texts whose code blocks are run, such as the tutorial; `notebook`: the same as a notebook
 
 pub mod arguments;
 pub mod background;
@@ -60,6 +60,7 @@ pub mod limits;
 pub mod modules;
 mod named_arguments;
 pub mod naming;
+pub mod notebook;
 mod option_docs;
 pub mod option_parts;
 pub mod options;

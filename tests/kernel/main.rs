@@ -45,6 +45,7 @@ fn client(script: &str, arguments: &[&str]) -> Option<String> {
         .env("JUPYTER_RUNTIME_DIR", at.join("runtime"))
         .env("CPSD_STARTUP", at.join("startup.rhai"))
         .env("CPSD_HISTORY", at.join("history"))
+        .env("CPSD_WEIGHTS", root("weights"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env_remove("NO_COLOR")
         .output()
@@ -94,6 +95,30 @@ cases![
     bad_messages,
     ends_with_its_parent,
 ];
+
+/// The code of a notebook's cells.
+fn cells(path: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let notebook: serde_json::Value = serde_json::from_str(&text).unwrap();
+    notebook["cells"].as_array().unwrap().iter().map(|cell| cell["source"].clone()).collect()
+}
+
+#[test]
+fn the_tutorial_is_a_notebook_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("tutorial.ipynb");
+    let source = root("docs/tutorial.in.md");
+    let done = cpsd(folder.path(), &["doc", "--weave", source.to_str().unwrap(), "--into", made.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", err(&done));
+    assert!(
+        cells(&made) == cells(&root("docs/tutorial.ipynb")),
+        "docs/tutorial.ipynb is stale: make tutorial writes it again"
+    );
+    if !root("weights/efficientnet_lite0.pth").exists() {
+        return eprintln!("skipped: the tutorial needs weights/efficientnet_lite0.pth (make weights)");
+    }
+    client("tutorial.py", &[made.to_str().unwrap(), folder.path().join("run.ipynb").to_str().unwrap()]);
+}
 
 #[test]
 fn the_kernel_is_installed_and_removed_where_it_was_asked_for() {
