@@ -31,6 +31,14 @@ pub struct Prompt<'s> {
     /// The last failure, rendered.
     pub failure: Option<String>,
     pub figures: figures::Mode,
+    /// Whether inputs come from a file or another program: values have no marks, and what only a person may ask for is refused.
+    pub piped: bool,
+    /// Where inputs are piped, whether a command failed and what exit code that means.
+    pub code: Option<u8>,
+    /// The last input that was typed, whether it worked or not.
+    pub last: String,
+    /// A text of an editor that was run, for the history.
+    pub edited: Option<String>,
     /// How many values were shown.
     numbered: usize,
     /// Of which the user was warned: the input, the byte in it and the trap.
@@ -45,6 +53,10 @@ impl<'s> Prompt<'s> {
             startup: String::new(),
             failure: None,
             figures: figures::Mode::Auto,
+            piped: false,
+            code: None,
+            last: String::new(),
+            edited: None,
             numbered: 0,
             warned: BTreeSet::new(),
         }
@@ -53,11 +65,19 @@ impl<'s> Prompt<'s> {
     /// Evaluates one input and shows its value, which `ans` (also written `_`) and `ans_3` (`_3`) then hold. A `;` at
     /// the end silences it.
     pub fn evaluate(&mut self, line: &str, name: &str) {
+        if let Err(failure) = self.run(line, name) {
+            self.report(&failure);
+        }
+    }
+
+    /// The same for who reports failures himself. Errors: the input's.
+    pub fn run(&mut self, line: &str, name: &str) -> Result<(), Failure> {
         policy::set_subject(name);
         let line = last_values::with_ans(line);
         self.warn(&line, name);
-        let outcome = self.session.eval(&line, name);
-        self.take(line, outcome);
+        let value = self.session.eval(&line, name)?;
+        self.keep(line, value);
+        Ok(())
     }
 
     /// Forgets variables, functions and imports, and what was warned of.
@@ -79,14 +99,17 @@ impl<'s> Prompt<'s> {
     /// Shows the outcome of an input.
     pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
         match outcome {
-            Ok(value) => {
-                let silent = value.is_unit() || line.trim_end().ends_with(';');
-                let shown = (!silent).then(|| self.show(value));
-                self.kept.push(Entry { code: line, shown });
-                self.note_inputs();
-            }
+            Ok(value) => self.keep(line, value),
             Err(failure) => self.report(&failure),
         }
+    }
+
+    /// Keeps an input that worked, and shows its value.
+    fn keep(&mut self, line: String, value: Dynamic) {
+        let silent = value.is_unit() || line.trim_end().ends_with(';');
+        let shown = (!silent).then(|| self.show(value));
+        self.kept.push(Entry { code: line, shown });
+        self.note_inputs();
     }
 
     /// Gives the session its inputs so far, which are noted beside the runs that later ones ask for.
@@ -123,6 +146,7 @@ impl<'s> Prompt<'s> {
         let mark = format!("_{}", self.numbered).dimmed();
         let text = variable_docs::closure_source(self.session, &value).unwrap_or_else(|| show::show(&value));
         match text.contains('\n') {
+            _ if self.piped => say!("{text}"),
             false => pager::print(&format!("{mark} {text}")),
             true => pager::print(&format!("{mark}\n{text}")),
         }
@@ -142,6 +166,7 @@ impl<'s> Prompt<'s> {
         if !failure.interrupted() && failure.exit.is_none() {
             self.failure = Some(rendered(failure));
         }
+        self.code = Some(if failure.interrupted() { 130 } else { failure.exit.map_or(1, |code| code as u8) });
         report(failure);
     }
 }
