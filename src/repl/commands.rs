@@ -416,3 +416,22 @@ fn complain(message: &str, help: Option<&str>) {
     let text = help.map(cut_names).map_or_else(|| message.to_string(), |help| format!("{message}: {help}"));
     say_error!("{}", width::of_errors().map_or_else(|| text.clone(), |columns| width::folded(&text, columns, 2)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_the_shell_are_told_from_the_language() {
+        let of = |line| of_shell(line, |word| word == "done");
+        assert_eq!(of("!ls -l"), Some("ls -l"));
+        assert_eq!(of("! ls"), Some("ls"));
+        assert_eq!(of("!./run x"), Some("./run x"));
+        assert_eq!(of("!done_it"), Some("done_it"));
+        for line in
+            ["!done", "!done && x", "!f(x)", "!m::f(x)", "!(a || b)", "!!a", "!true", "!", "ls", ":sh ls", "?ls"]
+        {
+            assert_eq!(of(line), None, "{line}");
+        }
+    }
+}
