@@ -1,6 +1,6 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs gpu-check
+.PHONY: help quickstart results test build install uninstall fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs gpu-check
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
@@ -8,6 +8,7 @@ help:
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd (libtorch for the GPU or CPU that is here; CPSD_LIBTORCH=cpu or cuda"
 	@echo "                 asks for one; CPSD_CUDA=cu126 for older cards and drivers)"
+	@echo "make install     program, manual pages and completions into PREFIX (~/.local); LIBTORCH_COPY=1 also libtorch; make uninstall"
 	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
 	@echo "make gpu-check   whether this machine's GPU does what docs/gpu.md says, as a page for a report (half an hour; on a CPU what applies)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
@@ -41,6 +42,13 @@ results: build weights
 build: libtorch
 	@echo "== Building cpsd: 15 minutes the first time on two cores (tch and polars are large), seconds after that"
 	cargo build --release
+
+PREFIX ?= $(HOME)/.local
+install: build
+	@sh setup/install.sh install "$(PREFIX)"
+
+uninstall:
+	@sh setup/install.sh uninstall "$(PREFIX)"
 
 test: libtorch
 	@sh setup/weights.sh 0 1 2

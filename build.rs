@@ -52,6 +52,8 @@ fn main() {
     for path in watched.into_iter().chain(of_python).chain(version).filter(|path| path.is_file()) {
         println!("cargo:rerun-if-changed={}", path.display());
     }
+    // A copy beside an installed program, which `make install LIBTORCH_COPY=1` makes, comes first.
+    println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/../lib/cpsd/torch/lib");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());
     // What torch-sys links was decided when it was built, for the libtorch that was there; its build script does not look again.
     if lib.join("libtorch_cuda.so").exists() {

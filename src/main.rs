@@ -5,7 +5,7 @@ mod commands;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use cpsd::activity::{console, panics, signals};
 use cpsd::error::{Error, Result};
 use cpsd::executors::deep;
@@ -15,11 +15,16 @@ use cpsd::script::host::Host;
 use cpsd::{environment, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
-use commands::{check, doc, eval, exit, gpu_check, kernel, lsp, runs, script, test, version, worker};
+use commands::{
+    check, completions, doc, eval, exit, gpu_check, kernel, lsp, man, runs, script, test, version, words, worker,
+};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
-#[command(version, disable_version_flag = true)]
+#[command(name = "cpsd", version, disable_version_flag = true, after_help = exit::help())]
+#[command(
+    override_usage = "cpsd [OPTIONS] [COMMAND]\n       cpsd [OPTIONS] FILE.rhai [key=value ...]\n       cpsd [OPTIONS] - [key=value ...]"
+)]
 struct Cli {
     /// Print version, libtorch, GPUs, device and threads
     #[arg(long, short = 'V')]
@@ -47,19 +52,33 @@ enum Command {
     GpuCheck(gpu_check::Args),
     Kernel(kernel::Args),
     Lsp(lsp::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Worker(worker::Args),
 }
 
 fn main() {
     // SAFETY: no other thread runs yet.
     unsafe { cpsd::torch::flags::set_environment() };
+    if let Some(code) = completions::answer(Cli::command) {
+        leave(code);
+    }
     // A queue may signal its task at any time.
     let given: Vec<OsString> = std::env::args_os().collect();
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {
         signals::install_in_task();
     }
-    let words = help_of_script(permissions_first(given.into_iter()));
-    let code = start(Cli::parse_from(words));
+    let words = words::with_script(&Cli::command(), permissions_first(given.into_iter())).map(help_of_script);
+    leave(match words {
+        Ok(words) => start(Cli::parse_from(words)),
+        Err(sentence) => {
+            cpsd::say_error!("cpsd: {sentence}");
+            exit::BAD_COMMAND_LINE
+        }
+    })
+}
+
+fn leave(code: u8) -> ! {
     let _ = std::io::Write::flush(&mut std::io::stdout());
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
     unsafe { libc::_exit(i32::from(code)) }
@@ -76,7 +95,7 @@ fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
         match name {
             "--allow-code" | "--untrusted" if value.is_none() => first.push(word),
             // Without its value it stays where it is, for the error.
-            "--allow-write" | "--allow-read" if value.is_some() || words.peek().is_some() => {
+            "--allow-write" | "--allow-read" | "--allow-env" if value.is_some() || words.peek().is_some() => {
                 let next = value.is_none().then(|| words.next()).flatten();
                 first.push(word);
                 first.extend(next);
@@ -95,14 +114,7 @@ fn permissions_first(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// `script --help` asks for that of the subcommand. Behind a script's file it asks for the script's own, so the subcommand itself has
 /// no such flag.
 fn help_of_script(words: Vec<OsString>) -> Vec<OsString> {
-    let mut at = 1;
-    // The subcommand is the first word that is neither an option nor the value of one.
-    while let Some(word) = words.get(at).filter(|word| word.to_string_lossy().starts_with('-')) {
-        at += if ["--runs", "--allow-write", "--allow-read"].iter().any(|name| word == name) { 2 } else { 1 };
-    }
-    if words.get(at).is_none_or(|word| word != "script") {
-        return words;
-    }
+    let Some(at) = words::first(&Cli::command(), &words).filter(|at| words[*at] == "script") else { return words };
     let behind: Vec<_> = words[at + 1..].iter().map(|word| word.to_string_lossy()).collect();
     let asked = behind.iter().any(|word| word == "--help" || word == "-h");
     match asked && behind.iter().all(|word| word.starts_with('-')) {
@@ -166,7 +178,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let mut session = primitives::session();
     *session.host.runs.borrow_mut() = cli.store();
     match cli.command {
-        None => Ok(repl::run(&mut session)),
+        None => repl::run(&mut session),
         Some(Command::Script(args)) => script::run(args, &mut session),
         Some(Command::Eval(args)) => eval::run(args, &mut session),
         Some(Command::Doc(args)) => doc::run(args, &mut session),
@@ -176,6 +188,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::GpuCheck(args)) => gpu_check::run(args),
         Some(Command::Kernel(args)) => kernel::run(args, &mut session),
         Some(Command::Lsp(args)) => Ok(lsp::run(args, &session)),
+        Some(Command::Completions(args)) => completions::run(args),
+        Some(Command::Man(args)) => man::run(args, Cli::command()),
         Some(Command::Worker(args)) => Ok(worker::run(args)),
     }
 }

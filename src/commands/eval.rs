@@ -13,6 +13,7 @@ use super::permissions::Typed;
 /// Evaluate an expression and print its value
 #[derive(clap::Args)]
 pub struct Args {
+    #[arg(allow_hyphen_values = true)]
     expression: String,
     /// Stop when standard input ends
     #[arg(long, hide = true)]

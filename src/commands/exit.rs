@@ -13,6 +13,21 @@ pub const BAD_COMMAND_LINE: u8 = 2;
 pub const QUEUED: u8 = 75;
 pub const INTERRUPTED: u8 = 130;
 
+/// Every code and what it means. `cpsd --help` and the manual page have this list, and docs/command-line.md the same.
+pub const CODES: [(u8, &str); 5] = [
+    (DONE, "done"),
+    (FAILED, "failed: standard error says why; a check or a test that finds something fails too"),
+    (BAD_COMMAND_LINE, "the command line is wrong; nothing was run"),
+    (QUEUED, "the work is in a cluster's queue; the same command later takes its results"),
+    (INTERRUPTED, "interrupted; finished work is kept, and the same command goes on from there"),
+];
+
+/// The end of `cpsd --help`.
+pub fn help() -> String {
+    let lines = CODES.iter().map(|(code, meaning)| format!("{code:>5}  {meaning}\n"));
+    format!("Exit codes:\n{}\nA script chooses its own with exit(CODE).", lines.collect::<String>())
+}
+
 /// The exit code of an outcome. A failure is printed.
 pub fn code(outcome: Result<u8, Failure>) -> u8 {
     outcome.unwrap_or_else(|failure| fail(&failure))

@@ -6,6 +6,7 @@ use colored::Colorize;
 use cpsd::activity::console::print_line;
 use cpsd::error::Error;
 use cpsd::files;
+use cpsd::repl;
 use cpsd::script::arguments;
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Declared;
@@ -15,13 +16,14 @@ use super::exit;
 use super::permissions::Typed;
 use cpsd::say_error;
 
-/// Run a script; `cpsd script FILE --help` lists its arguments
+/// Run a script, as `cpsd FILE` does too; `cpsd script FILE --help` lists its arguments
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub struct Args {
     /// Once for every combination of arguments that are lists: k=2,3 seed=0,1 makes four
     #[arg(long)]
     multirun: bool,
+    /// The script; - reads it from standard input
     file: PathBuf,
     /// key=value arguments of the script, or --help
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -34,18 +36,54 @@ impl Args {
         let values = self.arguments.iter().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
         // A list of values, for --multirun or the script.
         let paths = values.flat_map(|value| std::iter::once(value).chain(value.split(','))).map(str::to_string);
-        Typed { script: Some(&self.file), paths: paths.collect() }
+        let script = (!is_standard_input(&self.file)).then_some(&*self.file);
+        Typed { script, paths: paths.collect() }
     }
 }
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let run = if args.multirun { multiple } else { once };
-    run(session, &args.file, &args.arguments)
+    let script = Script::new(&args.file)?;
+    run(session, &script, &args.arguments)
 }
 
-fn once(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Failure> {
+fn is_standard_input(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// A file, or the text of standard input, which can be read once.
+struct Script<'a> {
+    file: &'a Path,
+    piped: Option<String>,
+}
+
+impl<'a> Script<'a> {
+    fn new(file: &'a Path) -> Result<Self, Failure> {
+        let piped = is_standard_input(file).then(repl::standard_input).transpose().map_err(Failure::plain)?;
+        Ok(Script { file, piped })
+    }
+
+    fn name(&self) -> String {
+        match self.piped {
+            Some(_) => repl::STANDARD_INPUT.into(),
+            None => self.file.display().to_string(),
+        }
+    }
+
+    /// The text, and the `arg("name", default, "help")` calls in it.
+    fn declared(&self, session: &Session) -> Result<(String, Vec<Declared>), Failure> {
+        let text = match &self.piped {
+            Some(text) => text.clone(),
+            None => files::read_text(self.file).map_err(Failure::plain)?,
+        };
+        let known = arguments::declared(session, &text, &self.name())?;
+        Ok((text, known))
+    }
+}
+
+fn once(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, Failure> {
     if words.iter().any(|w| w == "--help" || w == "-h") {
-        return help(session, file);
+        return help(session, script);
     }
     let mut arguments = Vec::new();
     for word in words {
@@ -56,17 +94,20 @@ fn once(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Fail
         arguments.push((key.trim_start_matches('-').to_string(), value.to_string()));
     }
     // Checked before the script runs, so that a misspelt argument costs no time.
-    if let Some(unknown) = unknown_argument(session, file, &arguments) {
+    if let Some(unknown) = unknown_argument(session, script, &arguments) {
         say_error!("cpsd: {unknown}");
         return Ok(exit::BAD_COMMAND_LINE);
     }
-    let _ = session.run_file(file, &arguments)?;
+    let _ = match &script.piped {
+        Some(text) => session.run_text(text, repl::STANDARD_INPUT, &arguments)?,
+        None => session.run_file(script.file, &arguments)?,
+    };
     Ok(exit::DONE)
 }
 
 /// Runs the script once for each combination of the arguments' values; the last argument changes fastest. The others
 /// run on when one fails; an interrupt stops all.
-fn multiple(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, Failure> {
+fn multiple(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, Failure> {
     let mut combinations: Vec<Vec<String>> = vec![vec![]];
     for word in words {
         let choices: Vec<String> = match word.split_once('=') {
@@ -82,7 +123,7 @@ fn multiple(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, 
     for (i, combination) in combinations.iter().enumerate() {
         print_line(&format!("{}", format!("== {}/{} {}", i + 1, combinations.len(), combination.join(" ")).bold()));
         session.reset();
-        match exit::code(once(session, file, combination)) {
+        match exit::code(once(session, script, combination)) {
             exit::DONE => {}
             code @ (exit::INTERRUPTED | exit::BAD_COMMAND_LINE) => return Ok(code),
             _ => failed += 1,
@@ -96,12 +137,12 @@ fn multiple(session: &mut Session, file: &Path, words: &[String]) -> Result<u8, 
 }
 
 /// Prints the comment that the script begins with, and its arguments.
-fn help(session: &Session, file: &Path) -> Result<u8, Failure> {
-    let (text, known) = declared(session, file)?;
-    for line in text.lines().take_while(|l| l.starts_with("//")) {
+fn help(session: &Session, script: &Script) -> Result<u8, Failure> {
+    let (text, known) = script.declared(session)?;
+    for line in text.lines().skip_while(|l| l.starts_with("#!")).take_while(|l| l.starts_with("//")) {
         print_line(line.trim_start_matches('/').trim_start_matches('!').trim());
     }
-    print_line(&format!("\nUsage: cpsd script {} [key=value ...]", file.display()));
+    print_line(&format!("\nUsage: cpsd script {} [key=value ...]", script.file.display()));
     if known.is_empty() {
         print_line("It takes no arguments.");
     }
@@ -111,19 +152,12 @@ fn help(session: &Session, file: &Path) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// The script's text, and the `arg("name", default, "help")` calls in it.
-fn declared(session: &Session, file: &Path) -> Result<(String, Vec<Declared>), Failure> {
-    let text = files::read_text(file).map_err(Failure::plain)?;
-    let known = arguments::declared(session, &text, &file.display().to_string())?;
-    Ok((text, known))
-}
-
-fn unknown_argument(session: &Session, file: &Path, arguments: &[(String, String)]) -> Option<String> {
-    let (_, known) = declared(session, file).ok()?;
+fn unknown_argument(session: &Session, script: &Script, arguments: &[(String, String)]) -> Option<String> {
+    let (_, known) = script.declared(session).ok()?;
     let (key, _) = arguments.iter().find(|(key, _)| !known.iter().any(|d| &d.name == key))?;
     let error = Error::unknown("argument", key, known.iter().map(|d| d.name.as_str()));
     Some(match error.help {
-        Some(help) => format!("{} has no argument \"{key}\"; {help}", file.display()),
-        None => format!("{} takes no arguments; got \"{key}\"", file.display()),
+        Some(help) => format!("{} has no argument \"{key}\"; {help}", script.name()),
+        None => format!("{} takes no arguments; got \"{key}\"", script.name()),
     })
 }

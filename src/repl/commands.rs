@@ -2,18 +2,20 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use colored::Colorize;
 
 use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::variable_docs::Held;
-use super::{figures, last_values, pager, variable_docs};
+use super::{figures, last_values, pager, programs, variable_docs};
 use crate::activity::{console, interrupt, signals, sink, width};
 use crate::error::{Error, Result, cut_names};
 use crate::files::{self, policy};
 use crate::script::library_docs::function_source;
 use crate::script::modules::STDLIB;
+use crate::script::tokens::is_word;
 use crate::script::{docs, show, vocabulary};
 use crate::{say, say_error};
 
@@ -21,6 +23,8 @@ use crate::{say, say_error};
 pub enum Next {
     Stay,
     Leave,
+    /// It is no command but a text of the language.
+    Evaluate,
 }
 
 /// One line per command: its usage and its effect.
@@ -48,34 +52,90 @@ const COMMANDS: &[(&str, &str)] = &[
         "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off",
     ),
     (":allow write DIR", "scripts may also write in DIR; :allow read DIR, :allow code; :allow shows what they may do"),
-    (":sh COMMAND", "run a command of the shell"),
+    (
+        "!COMMAND",
+        "run a command of the shell, as !ls -l; what the session knows, as !done, is of the language. :sh COMMAND is the same",
+    ),
+    (
+        ":edit",
+        "open the last input in $VISUAL or $EDITOR, and run what is saved; :edit f: the function f, :edit FILE.rhai: that file",
+    ),
     (":reset", "forget variables, functions and imports"),
     ("_, _3", "the last value that was shown, and the third"),
+    ("Up, Down", "earlier and later inputs; behind what is typed, those that begin with it"),
     ("Ctrl-R", "find an earlier input by parts of it"),
     (":help", "this list"),
-    (":quit", "leave, as Ctrl-D does"),
+    ("exit, quit", "leave, as Ctrl-D does; also :quit"),
 ];
 
 /// The commands' names, for completion.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    COMMANDS.iter().filter_map(|(usage, _)| usage.split(' ').next()).filter(|name| name.starts_with(':'))
+    let listed = COMMANDS.iter().filter_map(|(usage, _)| usage.split(' ').next()).filter(|name| name.starts_with(':'));
+    listed.chain([":sh", ":quit"])
 }
 
 pub fn is_command(line: &str) -> bool {
     line.starts_with('?') || line.starts_with(':')
 }
 
+/// The command of the shell in `!ls -l`. Where the session knows the first word, as in `!done` and `!is_good(x)`, the line is of the
+/// language.
+pub fn of_shell<'l>(line: &'l str, knows: impl Fn(&str) -> bool) -> Option<&'l str> {
+    let command = line.strip_prefix('!')?.trim();
+    let end = command.find(|c| !is_word(c)).unwrap_or(command.len());
+    let (word, behind) = command.split_at(end);
+    let is_call = behind.starts_with('(') || behind.starts_with("::");
+    let begins = |c: char| c.is_alphabetic() || "/.~$_".contains(c);
+    (command.starts_with(begins) && !is_call && !["true", "false"].contains(&word) && !knows(word)).then_some(command)
+}
+
+/// Whether the line leaves the prompt. A variable or a function of the user's may have such a name.
+fn leaves(prompt: &Prompt, line: &str) -> bool {
+    let word = line.trim_end_matches(';').trim_end();
+    let name = word.strip_suffix("()").unwrap_or(word);
+    let is_own = || match word == name {
+        true => prompt.session.scope.contains(name),
+        false => prompt.session.function_signatures().contains(&word.to_string()),
+    };
+    ["exit", "quit"].contains(&name) && !is_own()
+}
+
 /// Runs the line if it is a command.
 pub fn run(prompt: &mut Prompt, line: &str) -> Next {
+    COMPLAINED.store(false, Ordering::Relaxed);
+    let next = perform(prompt, line);
+    if prompt.piped && COMPLAINED.load(Ordering::Relaxed) {
+        prompt.code = Some(1);
+    }
+    next
+}
+
+/// Whether a command said what it misses.
+static COMPLAINED: AtomicBool = AtomicBool::new(false);
+
+fn perform(prompt: &mut Prompt, line: &str) -> Next {
+    if leaves(prompt, line) {
+        return Next::Leave;
+    }
+    if let Some(command) = of_shell(line, |word| prompt.session.scope.contains(word)) {
+        interrupt::clear();
+        match prompt.piped {
+            true => refuse("!COMMAND"),
+            false => shell(command),
+        }
+        return Next::Stay;
+    }
     if let Some(word) = line.strip_prefix('?') {
         help(prompt, word.trim());
         return Next::Stay;
     }
-    let Some(command) = line.strip_prefix(':') else { return Next::Stay };
+    let Some(command) = line.strip_prefix(':') else { return Next::Evaluate };
     // A stop of the line before does not concern this one.
     interrupt::clear();
     let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     match name {
+        "sh" | "allow" | "edit" if prompt.piped => refuse(&format!(":{name}")),
+        "set" if prompt.piped && rest.starts_with("runs ") => refuse(":set runs"),
         "q" | "quit" | "exit" => return Next::Leave,
         "help" | "h" => {
             for (usage, what) in COMMANDS {
@@ -104,12 +164,18 @@ pub fn run(prompt: &mut Prompt, line: &str) -> Next {
         "set" => set(prompt, rest),
         "allow" => allow(rest),
         "sh" => shell(rest),
+        "edit" => edit(prompt, rest),
         _ => {
             let near = crate::error::nearest(line, names());
             complain(&format!("there is no command :{name}"), near.map(|n| format!("did you mean {n}?")).as_deref());
         }
     }
     Next::Stay
+}
+
+/// What only a person may ask for: a text that is piped may be anybody's.
+fn refuse(command: &str) {
+    complain(&format!("{command} works at the prompt in a terminal alone, not in what is piped"), None);
 }
 
 /// `?word`, with the first question mark taken off.
@@ -313,6 +379,45 @@ fn allow(rest: &str) {
     }
 }
 
+/// `:edit`: the last input, a function or a file in the user's editor; what was saved is run.
+fn edit(prompt: &mut Prompt, what: &str) {
+    // A function's name has neither a dot nor a slash.
+    let is_file = what.contains(['.', '/', '~']);
+    let text = match what {
+        "" => prompt.last.clone(),
+        _ if is_file => String::new(),
+        function => match find_source(prompt, function) {
+            Some(text) => text,
+            None => {
+                let signatures = prompt.session.function_signatures();
+                let known = signatures.iter().filter_map(|signature| signature.split('(').next());
+                let near = crate::error::nearest(function, known).map(|name| format!("did you mean {name}?"));
+                return complain(
+                    &format!("there is no function {function} here; a file's name ends in .rhai"),
+                    near.as_deref(),
+                );
+            }
+        },
+    };
+    let file = is_file.then(|| typed_path(what));
+    let name = file.as_ref().map_or_else(|| "edited".to_string(), |file| file.display().to_string());
+    match programs::edited(file.as_deref(), &text) {
+        Ok(Some(text)) if !text.trim().is_empty() => {
+            if file.is_none() {
+                say!("{}", highlight(text.trim_end()));
+                prompt.edited = Some(text.clone());
+            }
+            // What was typed before stays so; the text of a function may be a stranger's.
+            if what.is_empty() {
+                super::allow_typed(&text);
+            }
+            prompt.evaluate(&text, &name);
+        }
+        Ok(_) => say!("nothing was saved, so nothing runs"),
+        Err(error) => complain(&error.message, error.help.as_deref()),
+    }
+}
+
 fn shell(command: &str) {
     let run = || match sink::is_set() {
         true => shell_without_terminal(command),
@@ -346,7 +451,27 @@ fn shell_without_terminal(command: &str) -> std::io::Result<std::process::ExitSt
 }
 
 fn complain(message: &str, help: Option<&str>) {
+    COMPLAINED.store(true, Ordering::Relaxed);
     let message = cut_names(message);
     let text = help.map(cut_names).map_or_else(|| message.to_string(), |help| format!("{message}: {help}"));
     say_error!("{}", width::of_errors().map_or_else(|| text.clone(), |columns| width::folded(&text, columns, 2)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_of_the_shell_are_told_from_the_language() {
+        let of = |line| of_shell(line, |word| word == "done");
+        assert_eq!(of("!ls -l"), Some("ls -l"));
+        assert_eq!(of("! ls"), Some("ls"));
+        assert_eq!(of("!./run x"), Some("./run x"));
+        assert_eq!(of("!done_it"), Some("done_it"));
+        for line in
+            ["!done", "!done && x", "!f(x)", "!m::f(x)", "!(a || b)", "!!a", "!true", "!", "ls", ":sh ls", "?ls"]
+        {
+            assert_eq!(of(line), None, "{line}");
+        }
+    }
 }

@@ -277,13 +277,20 @@ impl Completer for Names {
         if before.starts_with(':') && !before.contains(' ') {
             return Ok((0, pairs(commands::names(), before)));
         }
-        if let Some(found) = self.fitting(before) {
-            return Ok(found);
+        if commands::of_shell(before, |word| self.is_variable(word)).is_some() {
+            return self.complete_file(line, pos, ctx);
         }
-        let (start, mut files) = self.files.complete(line, pos, ctx)?;
-        // The editor writes names to the terminal as they are.
-        files.retain(|file| !file.display.contains(char::is_control) && !file.replacement.contains(char::is_control));
-        Ok((start, files))
+        if let Some(file) = [":load ", ":save ", ":edit "].iter().find_map(|command| before.strip_prefix(command)) {
+            let (start, mut found) = self.complete_file(line, pos, ctx)?;
+            if before.starts_with(":edit ") {
+                found.extend(pairs(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)), file));
+            }
+            return Ok((start, found));
+        }
+        match self.fitting(before) {
+            Some(found) => Ok(found),
+            None => self.complete_file(line, pos, ctx),
+        }
     }
 }
 
@@ -299,7 +306,7 @@ impl Names {
         if in_string(before) {
             let start = before.rfind('"').map_or(0, |quote| quote + 1);
             if names_a_run(&before[..start]) {
-                return Ok((start, in_order(self.run_names(), &before[start..])));
+                return Some((start, in_order(self.run_names(), &before[start..])));
             }
             let named = pairs(self.inside(&before[..start], &before[start..]), &before[start..]);
             return (!named.is_empty()).then_some((start, named));
@@ -325,6 +332,23 @@ impl Names {
             .chain(self.libraries.iter().map(|(name, _)| name.as_str()))
             .chain(self.functions.iter().map(|f| f.split('(').next().unwrap_or(f)));
         Some((start, pairs(names, word)))
+    }
+
+    /// Whether a variable in scope has that name.
+    pub fn is_variable(&self, name: &str) -> bool {
+        self.variables.iter().any(|(known, _)| known == name)
+    }
+
+    fn complete_file(
+        &self,
+        line: &str,
+        pos: usize,
+        ctx: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let (start, mut files) = self.files.complete(line, pos, ctx)?;
+        // The editor writes names to the terminal as they are.
+        files.retain(|file| !file.display.contains(char::is_control) && !file.replacement.contains(char::is_control));
+        Ok((start, files))
     }
 
     fn variable_names(&self) -> impl Iterator<Item = &str> {
@@ -402,6 +426,8 @@ mod tests {
         assert_eq!(of("?stri"), ["string"]);
         assert_eq!(of("train_teacher(data, l, #{model: #{frozen_n"), ["frozen_norms: "]);
         assert_eq!(of("let o = #{augment: #{cutout_f"), ["cutout_factor: "]);
+        assert_eq!(of(":load Cargo.to"), ["Cargo.toml"]);
+        assert_eq!(of("!cat Cargo.to"), ["Cargo.toml"]);
         assert_eq!(of("train_teacher(data, l, #{schedule: \"cos"), ["cosine"]);
     }
 

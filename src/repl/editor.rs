@@ -26,6 +26,10 @@ impl Helper {
     pub fn refresh(&mut self, session: &Session) {
         self.names.refresh(session);
     }
+
+    fn is_command(&self, line: &str) -> bool {
+        commands::is_command(line) || commands::of_shell(line, |word| self.names.is_variable(word)).is_some()
+    }
 }
 
 impl Hinter for Helper {
@@ -33,7 +37,7 @@ impl Hinter for Helper {
 
     /// The signature of the call that is being typed.
     fn hint(&self, line: &str, pos: usize, _ctx: &Context<'_>) -> Option<hints::Signature> {
-        let typed = pos == line.len() && !line.contains('\n') && !commands::is_command(line);
+        let typed = pos == line.len() && !line.contains('\n') && !self.is_command(line);
         let hint = if typed && !in_string(line) { hints::hint(line, self.names.functions()) } else { None };
         hint?.fitted(line, width::of_output()?)
     }
@@ -62,7 +66,7 @@ impl Validator for Helper {
     /// An input continues on the next line while a bracket or a string in backticks is open. Two empty lines end it.
     fn validate(&self, ctx: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
         let input = ctx.input();
-        if commands::is_command(input.trim()) || gives_up(input) {
+        if self.is_command(input.trim()) || gives_up(input) {
             return Ok(ValidationResult::Valid(None));
         }
         Ok(if open_brackets(input) > 0 { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })

@@ -8,7 +8,9 @@
 //! - `infer`: the kind of the expression being typed, for completion; `local_names`: parameters of closures and variables inside of it
 //! - `input`: words, strings and brackets up to the cursor
 //! - `last_values`: `_` and `_3`
-//! - `history`: the history's file, and Ctrl-R
+//! - `history`: the history's file, Up and Down, and Ctrl-R
+//! - `piped`: standard input that is no terminal
+//! - `programs`: the user's editor
 //! - `figures`, `pager`, `terminal`: figures, long output and failures in the terminal
 
 pub(crate) mod commands;
@@ -24,27 +26,27 @@ pub(crate) mod input;
 mod last_values;
 mod local_names;
 mod pager;
+mod piped;
+mod programs;
 pub(crate) mod prompt;
 mod terminal;
 mod texts;
 mod variable_docs;
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
 
 use colored::Colorize;
 use parking_lot::Mutex;
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyEvent};
+use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, KeyCode, KeyEvent, Modifiers};
 
-use crate::activity::{console, interrupt};
+use crate::activity::console;
 use crate::cluster::code;
 use crate::environment;
-use crate::error::{Error, Result};
 use crate::files::{self, policy};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
@@ -52,7 +54,8 @@ use crate::script::tokens;
 use crate::{say, say_error};
 use completion::Names;
 use editor::Helper;
-use prompt::{Prompt, report};
+pub use piped::{STANDARD_INPUT, standard_input};
+use prompt::Prompt;
 pub use terminal::{rendered, width};
 
 /// What stands before an input.
@@ -73,15 +76,26 @@ pub(crate) fn completions_at(names: &Names, text: &str, at: usize) -> (usize, Ve
     found.unwrap_or((at, vec![]))
 }
 
-/// Runs the prompt until the user leaves it with Ctrl-D or `:quit`. Without a terminal, runs standard input as a script.
+/// Runs the prompt until the user leaves it with Ctrl-D or `exit`. Without a terminal, runs standard input. Returns the exit code.
 ///
-/// Returns the exit code.
-pub fn run(session: &mut Session) -> u8 {
+/// Errors: standard input cannot be read, or fails.
+pub fn run(session: &mut Session) -> Result<u8, Failure> {
     if !std::io::stdin().is_terminal() {
-        return run_piped(session);
+        return piped::run(session);
     }
-    let config =
-        Config::builder().completion_type(CompletionType::List).auto_add_history(false).bracketed_paste(true).build();
+    Ok(run_in_terminal(session))
+}
+
+/// Inputs that the history keeps.
+const HISTORY: usize = 10_000;
+
+fn run_in_terminal(session: &mut Session) -> u8 {
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .completion_show_all_if_ambiguous(true)
+        .auto_add_history(false)
+        .bracketed_paste(true);
+    let config = config.clone().max_history_size(HISTORY).unwrap_or(config).build();
     let mut editor: Editor<Helper, FileHistory> = match Editor::with_config(config) {
         Ok(editor) => editor,
         Err(error) => {
@@ -96,7 +110,11 @@ pub fn run(session: &mut Session) -> u8 {
         let _ = editor.load_history(path);
     }
     let inputs = history::Inputs::default();
-    editor.history().iter().for_each(|input| inputs.add(input));
+    inputs.load(editor.history().iter());
+    for (key, step) in [(KeyCode::Up, history::Step::Back), (KeyCode::Down, history::Step::Forward)] {
+        let walk = history::Walk(inputs.clone(), step);
+        editor.bind_sequence(KeyEvent(key, Modifiers::NONE), EventHandler::Conditional(Box::new(walk)));
+    }
     editor.bind_sequence(KeyEvent::ctrl('R'), EventHandler::Conditional(Box::new(history::Search(inputs.clone()))));
     say!(
         "{} {}  {}",
@@ -129,20 +147,28 @@ pub fn run(session: &mut Session) -> u8 {
                 if line.trim().is_empty() {
                     continue;
                 }
-                let _ = editor.add_history_entry(line.trim_end());
-                inputs.add(line.trim_end());
-                if let Some(path) = &history {
-                    let _ = editor.append_history(path);
-                }
                 line_number += 1;
                 allow_typed(line.trim());
-                if commands::run(&mut prompt, line.trim()) == commands::Next::Leave
-                    && may_leave(prompt.session, &mut warned)
-                {
-                    return 0;
+                // A text of the user's editor comes into the history too.
+                let mut keep = |input: &str| {
+                    let _ = editor.add_history_entry(input);
+                    inputs.add(input);
+                    if let Some(path) = &history {
+                        let _ = editor.append_history(path);
+                    }
+                };
+                keep(line.trim_end());
+                match commands::run(&mut prompt, line.trim()) {
+                    commands::Next::Leave if may_leave(prompt.session, &mut warned) => return 0,
+                    commands::Next::Leave | commands::Next::Stay => {}
+                    commands::Next::Evaluate => {
+                        prompt.last = line.trim_end().to_string();
+                        prompt.evaluate(&line, &format!("line {line_number}"));
+                    }
                 }
-                if !commands::is_command(line.trim()) {
-                    prompt.evaluate(&line, &format!("line {line_number}"));
+                if let Some(text) = prompt.edited.take() {
+                    keep(text.trim_end());
+                    prompt.last = text;
                 }
             }
             Err(ReadlineError::Interrupted) => {}
@@ -192,7 +218,7 @@ fn ask(question: &str) -> bool {
 
 /// Scripts may read and write the paths in a line that was typed, and its texts may be shell for a queue.
 pub(crate) fn allow_typed(line: &str) {
-    let file = [":save ", ":load "].iter().find_map(|command| line.strip_prefix(command));
+    let file = [":save ", ":load ", ":edit "].iter().find_map(|command| line.strip_prefix(command));
     let file = file.map(|file| commands::typed_path(file.trim()).to_string_lossy().into_owned());
     let texts = tokens::texts(line);
     texts.iter().for_each(|text| code::typed(text));
@@ -220,38 +246,4 @@ fn startup_file() -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
     Some(folder.join("cpsd/startup.rhai"))
-}
-
-/// So many bytes of script are read from standard input.
-const LONGEST_INPUT: u64 = 256 << 20;
-
-/// All of standard input, which may come late or never. Errors: not UTF-8; too long; Interrupted.
-fn standard_input() -> Result<String> {
-    let (send, read) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut text);
-        let _ = send.send(read.map(|_| text));
-    });
-    loop {
-        match read.recv_timeout(Duration::from_millis(20)) {
-            Ok(Ok(text)) if text.len() as u64 > LONGEST_INPUT => {
-                return Err(Error::data(format!("standard input has more than {} MB", LONGEST_INPUT >> 20)));
-            }
-            Ok(read) => return read.map_err(|e| Error::data(format!("standard input cannot be read: {e}"))),
-            Err(mpsc::RecvTimeoutError::Timeout) => interrupt::check()?,
-            Err(_) => return Err(Error::internal("the thread that read standard input ended")),
-        }
-    }
-}
-
-fn run_piped(session: &mut Session) -> u8 {
-    let outcome = standard_input().map_err(Failure::plain);
-    match outcome.and_then(|text| session.eval(files::without_mark(&text), "standard input")) {
-        Ok(_) => 0,
-        Err(failure) => {
-            report(&failure);
-            if failure.interrupted() { 130 } else { failure.exit.map_or(1, |c| c as u8) }
-        }
-    }
 }

@@ -32,6 +32,14 @@ pub struct Prompt<'s> {
     pub figures: figures::Mode,
     /// Who shows values in place of the terminal: by their text, and the value.
     pub shows: Option<Box<dyn FnMut(&str, &Dynamic)>>,
+    /// Whether inputs come from a file or another program: values have no marks, and what only a person may ask for is refused.
+    pub piped: bool,
+    /// Where inputs are piped, whether a command failed and what exit code that means.
+    pub code: Option<u8>,
+    /// The last input that was typed, whether it worked or not.
+    pub last: String,
+    /// A text of an editor that was run, for the history.
+    pub edited: Option<String>,
     /// How many values were shown.
     numbered: usize,
     /// Of which the user was warned: the input, the byte in it and the trap.
@@ -47,6 +55,10 @@ impl<'s> Prompt<'s> {
             failure: None,
             figures: figures::Mode::Auto,
             shows: None,
+            piped: false,
+            code: None,
+            last: String::new(),
+            edited: None,
             numbered: 0,
             warned: BTreeSet::new(),
         }
@@ -147,6 +159,7 @@ impl<'s> Prompt<'s> {
         let mark = mark.dimmed();
         match text.contains('\n') {
             _ if self.shows.is_some() => {}
+            _ if self.piped => say!("{text}"),
             false => pager::print(&format!("{mark} {text}")),
             true => pager::print(&format!("{mark}\n{text}")),
         }
@@ -168,6 +181,7 @@ impl<'s> Prompt<'s> {
         if !failure.interrupted() && failure.exit.is_none() {
             self.failure = Some(rendered(failure));
         }
+        self.code = Some(if failure.interrupted() { 130 } else { failure.exit.map_or(1, |code| code as u8) });
         report(failure);
     }
 }

@@ -79,8 +79,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("None", "nothing is written (): let best = (); if best == () { ... }"),
     ("null", "nothing is written ()"),
     ("undefined", "nothing is written ()"),
-    ("exit", "exit() ends a script; Ctrl-D or :quit leaves the prompt"),
-    ("quit", "exit() ends a script; Ctrl-D or :quit leaves the prompt"),
+    ("exit", "exit() ends a script; exit or Ctrl-D leaves the prompt"),
+    ("quit", "exit() ends a script; exit or Ctrl-D leaves the prompt"),
     ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does"),
     ("pass", "a block may be empty: { }"),
     ("self", "the value that a method is called on is this"),
@@ -104,7 +104,7 @@ const VARIABLES: &[(&str, &str)] = &[
 
 /// Functions that do not exist here, by name.
 const FUNCTIONS: &[(&str, &str)] = &[
-    ("quit", "exit() ends a script; Ctrl-D or :quit leaves the prompt"),
+    ("quit", "exit() ends a script; exit or Ctrl-D leaves the prompt"),
     ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does"),
     ("str", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
     ("repr", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),

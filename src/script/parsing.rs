@@ -13,6 +13,7 @@ use crate::error::Error;
 ///
 /// Errors: the parser's; a comment that nothing closes, at its beginning; more than [`DECLARATIONS`] variables.
 pub fn parse(engine: &Engine, scope: &Scope, text: &str) -> Result<AST, Box<EvalAltResult>> {
+    let text = &*tokens::readable(text);
     bounded(text)?;
     let compile = || {
         engine.compile_with_scope(scope, text).map_err(|error| match interrupt::requested() {

@@ -134,6 +134,8 @@ pub struct Session {
     pub host: Rc<Host>,
     pub sources: Sources,
     functions: AST,
+    /// Whether the last text ended with `exit()`.
+    pub has_exited: bool,
 }
 
 impl Default for Session {
@@ -208,7 +210,7 @@ impl Session {
             host.bounds.set(Some(Bounds::UNTRUSTED));
         }
         let (engine, sources) = (engine(&host), host.sources.clone());
-        Session { engine, scope: Scope::new(), host, sources, functions: AST::empty() }
+        Session { engine, scope: Scope::new(), host, sources, functions: AST::empty(), has_exited: false }
     }
 
     /// Bounds all that the session runs from now on, its background jobs too.
@@ -221,24 +223,36 @@ impl Session {
     pub fn run_file(&mut self, path: &Path, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         let text = files::read_text(path).map_err(Failure::plain)?;
         policy::set_subject(&path.file_name().unwrap_or_default().to_string_lossy());
+        self.run_text(&text, &path.display().to_string(), arguments)
+    }
+
+    /// [`Session::run_file`] of a text that is no file.
+    pub fn run_text(&mut self, text: &str, name: &str, arguments: &[(String, String)]) -> Result<Dynamic, Failure> {
         *self.host.arguments.borrow_mut() = arguments.iter().cloned().collect();
-        let name = path.display().to_string();
-        let value = self.eval(&text, &name);
+        let value = self.eval(text, name);
         if value.is_err() {
             self.host.background.stop_all();
             return value;
         }
+        self.finish(name)?;
+        value
+    }
+
+    /// Waits for the background jobs of a text, as a script does at its end.
+    ///
+    /// Errors: the first failure of a job that nobody waited for; the others are stopped.
+    pub fn finish(&self, name: &str) -> Result<(), Failure> {
         self.host.background.finish().map_err(|error| {
             self.host.background.stop_all();
-            Failure::from_rhai(*error, &name, &self.sources, &self.variables())
-        })?;
-        value
+            Failure::from_rhai(*error, name, &self.sources, &self.variables())
+        })
     }
 
     /// Evaluates a text in the session's scope. Variables that it had set before failing stay; functions and
     /// imports at its top level stay for the next text.
     pub fn eval(&mut self, text: &str, name: &str) -> Result<Dynamic, Failure> {
         self.sources.add(name, text);
+        self.has_exited = false;
         interrupt::clear();
         // A panic below is a fault of ours, never the user's: it must not take the session with it.
         let host = self.host.clone();
@@ -249,6 +263,7 @@ impl Session {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 let failure = Failure::from_rhai(*error, name, &self.sources, &self.variables());
+                self.has_exited = failure.exit.is_some();
                 if failure.exit == Some(0) { Ok(Dynamic::UNIT) } else { Err(failure) }
             }
             Err(panic) => Err(Failure::plain(panics::fault(&*panic))),
@@ -382,6 +397,22 @@ mod tests {
         assert_eq!(s.run_file(&path, &[]).unwrap().as_int(), Ok(3));
         std::fs::write(&path, b"// ok\n\xff").unwrap();
         assert!(s.run_file(&path, &[]).unwrap_err().message.ends_with("main.rhai, line 2: not UTF-8 text"));
+    }
+
+    #[test]
+    fn a_first_line_for_the_system_is_a_comment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("main");
+        std::fs::write(folder.path().join("lib.rhai"), "#!/usr/bin/env cpsd\nfn two() { 2 }").unwrap();
+        std::fs::write(&path, "\u{feff}#!/usr/bin/env -S cpsd \"\nimport \"lib\" as lib;\nlib::two() + 1").unwrap();
+        let mut s = crate::primitives::session();
+        assert_eq!(s.run_file(&path, &[]).unwrap().as_int(), Ok(3));
+        let failure = eval(&mut s, "#!/usr/bin/env cpsd\n  nothing()").unwrap_err();
+        assert_eq!(failure.place().as_deref(), Some("test:2:3"));
+        let found = crate::script::check::check(&s, "#!/usr/bin/env cpsd\nlet a = 1;\nnothing(a)", "c").unwrap();
+        assert_eq!(found.iter().map(|f| f.line("c")).filter(|line| line.contains("c:3:1")).count(), 1);
+        // At the beginning alone.
+        assert!(eval(&mut s, "1;\n#!/usr/bin/env cpsd").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The tokens of a text that need not be a whole script, for underlining, checking and the prompt.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The kinds of tokens.
@@ -29,7 +30,9 @@ pub fn with_comments(text: &str) -> impl Iterator<Item = (Range<usize>, Piece)> 
         let rest = &text[at..];
         let c = rest.chars().next()?;
         let (length, piece) = match c {
-            _ if rest.starts_with("//") => (rest.find('\n').unwrap_or(rest.len()), Piece::Comment),
+            _ if rest.starts_with("//") || (at == 0 && is_for_system(rest)) => {
+                (rest.find('\n').unwrap_or(rest.len()), Piece::Comment)
+            }
             _ if rest.starts_with("/*") => (comment(rest).unwrap_or(rest.len()), Piece::Comment),
             '"' | '`' => quoted(rest, c),
             '\'' if let Some(length) = character(rest) => (length, Piece::Text),
@@ -39,6 +42,19 @@ pub fn with_comments(text: &str) -> impl Iterator<Item = (Range<usize>, Piece)> 
         at += length;
         Some((at - length..at, piece))
     })
+}
+
+/// Whether a text begins with a line that says which program runs it, as `#!/usr/bin/env cpsd` does. It is a comment of the language.
+fn is_for_system(text: &str) -> bool {
+    text.starts_with("#!")
+}
+
+/// A text as Rhai reads it: a first line for the system becomes a comment of the same length.
+pub fn readable(text: &str) -> Cow<'_, str> {
+    match is_for_system(text) {
+        true => format!("//{}", &text[2..]).into(),
+        false => text.into(),
+    }
 }
 
 /// The contents of the strings in a text, as they are written.
@@ -231,6 +247,8 @@ mod tests {
         assert_eq!(of("`a\\` /* ` */ ("), [piece("`a\\`", Piece::Text), piece("(", Piece::Sign)]);
         assert_eq!(of("`a\n\"b"), [piece("`a\n\"b", Piece::Open)]);
         assert_eq!(of("/* a /* b */ c */ d /* e"), [piece("d", Piece::Word)]);
+        assert_eq!(of("#!/usr/bin/env 'x\nd"), [piece("d", Piece::Word)]);
+        assert_eq!(of("\n#!").len(), 2);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The binary as a user calls it: exit codes, arguments of scripts, output in a pipe, and the prompt in a terminal.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{CPSD, err, out, root};
@@ -37,6 +38,16 @@ fn exit_codes_and_streams() {
     ] {
         let left = cpsd(f, &["eval", code]);
         assert_eq!((left.status.code(), out(&left).as_str()), (Some(expected), ""), "{code}");
+    }
+    // A minus at the beginning is no option; options are.
+    for (arguments, printed) in [
+        (&["eval", "-7 / 2"][..], "-3\n"),
+        (&["eval", "-(1 + 1)"], "-2\n"),
+        (&["--quiet", "eval", "--quiet", "-1"], "-1\n"),
+        (&["eval", "-1.5e0"], "-1.5\n"),
+    ] {
+        let done = cpsd(f, arguments);
+        assert_eq!(out(&done), printed, "{arguments:?}: {}", err(&done));
     }
     assert_eq!(cpsd(f, &["doc", "merge"]).status.code(), Some(0));
     assert_eq!(cpsd(f, &["doc", "murge"]).status.code(), Some(1));
@@ -78,6 +89,140 @@ fn scripts_take_arguments_and_list_them() {
     assert!(err(&wrong).contains("argument \"k\" must be an integer"), "{}", err(&wrong));
     assert_eq!(cpsd(f, &["script", "missing.rhai"]).status.code(), Some(1));
     assert_eq!(cpsd(f, &["check", "s.rhai"]).status.code(), Some(0));
+}
+
+/// The program with a text at its standard input.
+fn piped(folder: &Path, arguments: &[&str], text: &str) -> Output {
+    let mut child = Command::new(CPSD)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that reads none of it may have ended.
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn files_and_standard_input_are_run_without_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let text = "// Adds.\nlet k = arg(\"k\", 3, \"how many\");\nprint(f(k));\nfn f(k) { k + 1 }\n";
+    std::fs::write(f.join("s.rhai"), text).unwrap();
+    std::fs::write(f.join("plain"), text).unwrap();
+    std::fs::write(f.join("doc"), text).unwrap();
+    for (arguments, printed) in [
+        (&["s.rhai"][..], "4\n"),
+        (&["s.rhai", "k=5"], "6\n"),
+        (&["-q", "--runs", "r", "s.rhai", "k=5"], "6\n"),
+        (&["plain", "k=6"], "7\n"),
+        (&["./doc", "k=7"], "8\n"),
+    ] {
+        let done = cpsd(f, arguments);
+        assert_eq!((out(&done).as_str(), done.status.code()), (printed, Some(0)), "{arguments:?}: {}", err(&done));
+    }
+    assert!(out(&cpsd(f, &["s.rhai", "--help"])).contains("how many"));
+    // The command, not the file.
+    assert!(out(&cpsd(f, &["doc", "merge"])).contains("merge("));
+    for arguments in [&["-", "k=5"][..], &["script", "-", "k=5"], &["--untrusted", "-", "k=5"]] {
+        let done = piped(f, arguments, text);
+        assert_eq!(out(&done), "6\n", "{arguments:?}: {}", err(&done));
+    }
+    assert!(out(&piped(f, &["-", "--help"], text)).contains("how many"));
+    assert_eq!(out(&piped(f, &["script", "--multirun", "-", "k=1,2"], text)), "== 1/2 k=1\n2\n== 2/2 k=2\n3\n");
+    let wrong = piped(f, &["-"], "\nnothing_here(1)");
+    assert!(wrong.status.code() == Some(1) && err(&wrong).contains("standard input:2:1"), "{}", err(&wrong));
+    let wrong = piped(f, &["-", "kk=1"], text);
+    assert!(wrong.status.code() == Some(2) && err(&wrong).contains("standard input has no argument \"kk\""));
+    // One sentence, with the nearest command.
+    for (word, said) in [
+        ("scrpt", "cpsd: there is no command or file \"scrpt\"; did you mean \"script\"?\n"),
+        ("nonsense", "cpsd: there is no command or file \"nonsense\"; cpsd --help lists the commands\n"),
+        (".", "cpsd: there is no command or file \".\"; cpsd --help lists the commands\n"),
+    ] {
+        let done = cpsd(f, &[word, "k=1"]);
+        assert_eq!((done.status.code(), err(&done).as_str()), (Some(2), said));
+    }
+    let missing = cpsd(f, &["missing.rhai"]);
+    assert!(missing.status.code() == Some(1) && err(&missing).contains("missing.rhai"), "{}", err(&missing));
+}
+
+#[test]
+fn piped_input_runs_input_by_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("lib.rhai"), "fn g() { 6 }\ng() * 7\n").unwrap();
+    for (text, printed) in [
+        ("1 + 2", "3\n"),
+        ("fn f(x) {\n  2 * x\n}\nf(2)\n", "4\n"),
+        ("/// Twice.\nfn f(x)\n{ 2 * x }\nf(2)\n_ + 1\n_1 * 10\n", "4\n5\n40\n"),
+        ("#!/usr/bin/env cpsd\nlet x = 2;\nif x == 1 { 10 }\nelse { 20 }\n", "20\n"),
+        ("let x = [1, 2]\nx\n  .len()\n\"text\"", "2\n\"text\"\n"),
+        ("\u{feff}1;\n2", "2\n"),
+        (":load lib.rhai\n:type 1.5\n", "42\nfloat\n"),
+        ("1\nexit\n2", "1\n"),
+        ("1\nif true { exit() }\n2", "1\n"),
+        ("let done = false;\n!done", "true\n"),
+        ("let job = spawn(|| { sleep(0.3); print(\"late\") });\n", "late\n"),
+        ("", ""),
+    ] {
+        let done = piped(f, &[], text);
+        assert_eq!((out(&done).as_str(), done.status.code()), (printed, Some(0)), "{text}: {}", err(&done));
+        assert!(!out(&done).contains("cpsd>"));
+    }
+    for (text, code, printed, said) in [
+        ("1\n\nlet y = 2;\nnothing_here(1)\n3", 1, "1\n", "line 4:1:1"),
+        ("1\nexit(7)\n2", 7, "1\n", ""),
+        ("f(\n1", 1, "", "opened here"),
+        ("1\n:load missing.rhai\n2", 1, "1\n", "missing.rhai"),
+        ("1\n?murge\n2", 1, "1\n", "merge"),
+        ("1\n:lod lib.rhai\n2", 1, "1\n", ":load"),
+        // What only a person may ask for.
+        ("!touch made", 1, "", "!COMMAND works at the prompt"),
+        (":sh touch made", 1, "", ":sh works at the prompt"),
+        (":allow code", 1, "", ":allow works at the prompt"),
+        (":set runs /tmp", 1, "", ":set runs works at the prompt"),
+    ] {
+        let done = piped(f, &[], text);
+        assert_eq!((done.status.code(), out(&done).as_str()), (Some(code), printed), "{text}: {}", err(&done));
+        assert!(err(&done).contains(said), "{text}: {}", err(&done));
+    }
+    assert!(!f.join("made").exists());
+    // Many lines in one input take no time for each.
+    let long = format!("let a = [\n{}];\na.len()", "1, // one\n".repeat(50_000));
+    assert_eq!(out(&piped(f, &[], &long)), "50000\n");
+}
+
+#[test]
+fn exit_codes_are_those_that_the_page_and_the_help_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let help = out(&cpsd(f, &["--help"]));
+    let listed = help.split("Exit codes:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let listed: Vec<(u8, &str)> = listed
+        .lines()
+        .map(|line| line.trim().split_once("  ").unwrap())
+        .map(|(code, meaning)| (code.parse().unwrap(), meaning))
+        .collect();
+    let page = std::fs::read_to_string(root("docs/command-line.md")).unwrap();
+    let section = page.split("## Exit codes").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<(u8, &str)> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .filter_map(|(code, meaning)| Some((code.parse().ok()?, meaning)))
+        .collect();
+    assert_eq!(rows, listed);
+    // The other two have tests of their own, with a queue and with a signal.
+    let codes: Vec<u8> = listed.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, [0, 1, 2, 75, 130]);
+    for (arguments, code) in
+        [(&["eval", "1"][..], 0), (&["eval", "nothing"], 1), (&["evl"], 2), (&["eval", "exit(9)"], 9)]
+    {
+        assert_eq!(cpsd(f, arguments).status.code(), Some(code), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod queued_worker;
 mod reports;
 mod robustness;
 mod several;
+mod shells;
 mod signals;
 mod stderr;
 mod torture;

@@ -215,6 +215,108 @@ fn earlier_inputs_are_found_by_parts_in_later_sessions() {
     leave(p);
 }
 
+const UP: &str = "\x1b[A";
+const DOWN: &str = "\x1b[B";
+
+#[test]
+fn up_finds_inputs_that_begin_as_the_line_and_moves_between_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut p = prompt(folder.path());
+    for input in ["let one = 11100 + 11", "2 + 2", "let two = 22200 + 22", "2 + 2"] {
+        line(&mut p, input);
+    }
+    // The second that begins so, and back to the first.
+    p.exp_string("cpsd> ").unwrap();
+    types(&mut p, &format!("let{UP}{UP}; one"));
+    p.send_line("").unwrap();
+    shows(&mut p, "11111");
+    types(&mut p, &format!("let{UP}{UP}{UP}{DOWN}; two"));
+    p.send_line("").unwrap();
+    shows(&mut p, "22222");
+    // Down to what was typed.
+    types(&mut p, &format!("4444{UP}{DOWN}"));
+    p.send_line("4").unwrap();
+    shows(&mut p, "44444");
+    types(&mut p, &format!("let{UP}{DOWN}{DOWN} three = 33000; three + 333"));
+    p.send_line("").unwrap();
+    shows(&mut p, "33333");
+    // In an input of several rows Up goes to the row above.
+    types(&mut p, "[\r50000,\r5555,\r");
+    types(&mut p, &format!("{UP}5000 + "));
+    types(&mut p, &format!("{DOWN}].reduce(|sum, x| sum + x, 0)\r"));
+    shows(&mut p, "60555");
+    leave(p);
+}
+
+#[test]
+fn one_tab_lists_and_exit_and_quit_leave() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in ["exit", "quit", "exit()", "quit();"] {
+        let mut p = prompt(folder.path());
+        p.exp_string("cpsd> ").unwrap();
+        types(&mut p, "load_\t");
+        p.exp_string("load_table").unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        p.send_control('c').unwrap();
+        p.exp_string("\x1b[?2004l").unwrap();
+        p.exp_string("cpsd> ").unwrap();
+        p.send_line(words).unwrap();
+        p.exp_eof().unwrap();
+    }
+    // A variable may have that name.
+    let mut p = prompt(folder.path());
+    line(&mut p, "let quit = 4000 + 321;");
+    line(&mut p, "quit");
+    shows(&mut p, "4321");
+    p.send_line("exit").unwrap();
+    p.exp_eof().unwrap();
+}
+
+#[test]
+fn commands_of_the_shell_and_an_editor_run_from_the_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    // It adds to what is there, but for one text, which it leaves alone.
+    let editor = "#!/bin/sh\n[ \"$1\" = -w ] || exit 9\ngrep -q unchanged \"$2\" || echo '+ 1000' >> \"$2\"\n";
+    std::fs::write(folder.path().join("ed"), editor).unwrap();
+    let ed = format!("sh {} -w", folder.path().join("ed").display());
+    let mut p = prompt_in(folder.path(), 100, &[("VISUAL", &ed), ("EDITOR", "false")]);
+    line(&mut p, "!echo $((50 + 5))ish");
+    shows(&mut p, "55ish");
+    p.send_line("let done = false; !done").unwrap();
+    shows(&mut p, "true");
+    p.send_line("!done").unwrap();
+    shows(&mut p, "_2");
+    p.send_line("!false").unwrap();
+    shows(&mut p, "true");
+    p.send_line("!ls nothing-there").unwrap();
+    shows(&mut p, "exit status");
+    p.send_line("4000 + 321").unwrap();
+    shows(&mut p, "4321");
+    p.send_line(":edit").unwrap();
+    shows(&mut p, "5321");
+    // It is an input as another, and the last one now.
+    types(&mut p, &format!("4000{UP}"));
+    p.send_line("").unwrap();
+    shows(&mut p, "5321");
+    p.send_line("\"unchanged\"").unwrap();
+    shows(&mut p, "unchanged");
+    p.send_line(":edit").unwrap();
+    shows(&mut p, "nothing was saved");
+    p.send_line(":edit file.rhai").unwrap();
+    shows(&mut p, "1000");
+    assert_eq!(std::fs::read_to_string(folder.path().join("file.rhai")).unwrap(), "+ 1000\n");
+    p.send_line("fn area(w) { w * 3 }").unwrap();
+    p.send_line(":edit area").unwrap();
+    shows(&mut p, "1000");
+    p.send_line(":edit aera").unwrap();
+    shows(&mut p, "did you mean area?");
+    leave(p);
+    let mut p = prompt_in(folder.path(), 100, &[("VISUAL", ""), ("EDITOR", "no-such-editor")]);
+    line(&mut p, ":edit");
+    p.exp_string("the editor \"no-such-editor\" is not there").unwrap();
+    leave(p);
+}
+
 #[test]
 fn figures_are_drawn_and_saved_and_long_texts_paged() {
     let folder = tempfile::tempdir().unwrap();

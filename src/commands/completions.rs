@@ -1,0 +1,291 @@
+//! `cpsd completions`: the script by which a shell completes command lines of cpsd, and the candidates that it then asks for.
+//!
+//! The shell runs cpsd with a variable set and the words typed so far, and gets candidates by clap_complete's engine: commands and
+//! options as clap knows them, and here words of the language, arguments of scripts and runs.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::builder::StyledStr;
+use clap::{Arg, Command, ValueEnum};
+use clap_complete::CompletionCandidate;
+use clap_complete::engine::{ArgValueCompleter, PathCompleter, ValueCompleter};
+use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells};
+use cpsd::error::Error;
+use cpsd::files::own;
+use cpsd::primitives;
+use cpsd::runs::RunStore;
+use cpsd::script::arguments;
+use cpsd::script::errors::Failure;
+use cpsd::script::host::{Declared, Host};
+use cpsd::script::{docs, vocabulary};
+use cpsd::training::overview::{Listed, Overview, RunFilter, overview};
+
+use super::{exit, words};
+
+/// The variable by which a shell asks for candidates.
+const VARIABLE: &str = "CPSD_COMPLETE";
+
+/// Print the script by which a shell completes cpsd's command lines, as in: source <(cpsd completions bash)
+#[derive(clap::Args)]
+pub struct Args {
+    shell: Shell,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Elvish,
+    Powershell,
+}
+
+impl Shell {
+    fn completer(self) -> &'static dyn EnvCompleter {
+        match self {
+            Shell::Bash => &Bash,
+            Shell::Zsh => &Zsh,
+            Shell::Fish => &Fish,
+            Shell::Elvish => &Elvish,
+            Shell::Powershell => &Powershell,
+        }
+    }
+}
+
+pub fn run(args: Args) -> Result<u8, Failure> {
+    let internal = |e: std::io::Error| Failure::plain(Error::internal(format!("the script cannot be printed: {e}")));
+    // By its name it is found wherever it is; by its path, as `make install` calls it, the script asks that one.
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_else(|| "cpsd".into());
+    let program = match called.components().count() {
+        0 | 1 => called,
+        _ => std::path::absolute(&called).map_err(internal)?,
+    };
+    let mut script = Vec::new();
+    let program = program.to_string_lossy();
+    args.shell.completer().write_registration(VARIABLE, "cpsd", "cpsd", &program, &mut script).map_err(internal)?;
+    // Not for a terminal's eyes: as it is.
+    let _ = std::io::stdout().write_all(&script);
+    Ok(exit::DONE)
+}
+
+/// Answers a shell that asks for candidates. Returns the exit code, if one did.
+pub fn answer(program: impl Fn() -> Command) -> Option<u8> {
+    let shells: [&dyn EnvCompleter; 5] = [&Bash, &Zsh, &Fish, &Elvish, &Powershell];
+    let folder = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(|| with_candidates(program()))
+        .var(VARIABLE)
+        .shells(Shells(&shells))
+        .try_complete(std::env::args_os(), folder.as_deref());
+    match asked {
+        Ok(false) => None,
+        Ok(true) => Some(exit::DONE),
+        // A sentence would stand in the middle of the line that is typed.
+        Err(_) => Some(exit::FAILED),
+    }
+}
+
+/// The command line with what is known of its values.
+fn with_candidates(program: Command) -> Command {
+    let given = Given::new(&program);
+    let scripts = || ArgValueCompleter::new(PathCompleter::file().filter(is_script));
+    if given.is_behind_script() {
+        // Options of the program are none here; what stands here is the script's.
+        let completer = ArgValueCompleter::new(move |begun: &OsStr| given.arguments(begun));
+        return Command::new("cpsd").disable_help_flag(true).arg(Arg::new("words").num_args(0..).add(completer));
+    }
+    let runs = {
+        let given = given.clone();
+        move || {
+            ArgValueCompleter::new({
+                let given = given.clone();
+                move |begun: &OsStr| given.runs(begun)
+            })
+        }
+    };
+    program
+        .arg(Arg::new("FILE").value_name("FILE").add(scripts()))
+        .mut_subcommand("script", |c| c.mut_arg("file", |a| a.add(scripts())))
+        .mut_subcommand("check", |c| c.mut_arg("files", |a| a.add(scripts())))
+        .mut_subcommand("doc", |c| c.mut_arg("word", |a| a.add(ArgValueCompleter::new(words_of_language))))
+        .mut_subcommand("runs", |c| {
+            c.mut_subcommand("show", |c| c.mut_arg("id", |a| a.add(runs())))
+                .mut_subcommand("diff", |c| c.mut_args(|a| if a.is_positional() { a.add(runs()) } else { a }))
+                .mut_subcommand("verify", |c| c.mut_arg("ids", |a| a.add(runs())))
+        })
+}
+
+fn is_script(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "rhai")
+}
+
+/// A candidate with a line about it.
+fn candidate(value: impl Into<OsString>, help: &str) -> CompletionCandidate {
+    let help = help.lines().next().unwrap_or_default();
+    CompletionCandidate::new(value).help((!help.is_empty()).then(|| StyledStr::from(help.to_string())))
+}
+
+/// The names that `cpsd doc` knows.
+fn words_of_language(begun: &OsStr) -> Vec<CompletionCandidate> {
+    primitives::install();
+    let begun = begun.to_string_lossy();
+    let names: BTreeSet<&str> = docs::names().filter(|name| name.starts_with(&*begun)).collect();
+    let line = |name| vocabulary::find(name).map_or("", |word| word.summary);
+    names.into_iter().map(|name| candidate(name, line(name))).collect()
+}
+
+/// What is typed so far.
+#[derive(Clone)]
+struct Given {
+    words: Vec<OsString>,
+    /// The word at the cursor.
+    at: usize,
+    /// The place of the script's file.
+    script: Option<usize>,
+}
+
+impl Given {
+    fn new(program: &Command) -> Given {
+        let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+        // Shells that may complete in the middle of a line say where.
+        let at = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok());
+        let script = words::script_file(program, &words);
+        Given { at: at.unwrap_or(words.len().saturating_sub(1)), words, script }
+    }
+
+    fn is_behind_script(&self) -> bool {
+        self.script.is_some_and(|file| file < self.at)
+    }
+
+    /// The word `back` places before the cursor.
+    fn before(&self, back: usize) -> Option<&str> {
+        self.words.get(self.at.checked_sub(back)?)?.to_str()
+    }
+
+    /// The arguments that the script declares, or the values of one.
+    fn arguments(&self, begun: &OsStr) -> Vec<CompletionCandidate> {
+        let (Some(script), Some(begun)) = (self.script, begun.to_str()) else { return vec![] };
+        let declared = declared(Path::new(&self.words[script])).unwrap_or_default();
+        let is_known = |name: &str| declared.iter().any(|argument| argument.name == name);
+        // In bash a sign of equality is a word of its own, and has gone where nothing follows it.
+        let name = match (self.before(1), self.before(2)) {
+            (Some("="), Some(name)) => Some(name),
+            (Some(name), _) if begun.is_empty() && is_known(name) => Some(name),
+            _ => None,
+        };
+        if let Some(name) = name {
+            return values(&declared, name, begun);
+        }
+        if let Some((name, value)) = begun.split_once('=') {
+            let found = values(&declared, name, value);
+            return found.into_iter().map(|value| value.add_prefix(format!("{name}="))).collect();
+        }
+        if begun.starts_with('-') {
+            let help = candidate("--help", "the script's own help");
+            return if "--help".starts_with(begun) { vec![help] } else { vec![] };
+        }
+        let is_given = |name: &str| {
+            self.words
+                .iter()
+                .any(|word| word.to_str().is_some_and(|w| w.split_once('=').is_some_and(|(n, _)| n == name)))
+        };
+        let open = declared.iter().filter(|argument| argument.name.starts_with(begun) && !is_given(&argument.name));
+        open.map(|argument| candidate(format!("{}=", argument.name), &help(argument))).collect()
+    }
+
+    /// The runs of the store, newest first.
+    fn runs(&self, begun: &OsStr) -> Vec<CompletionCandidate> {
+        let words: Vec<&str> = self.words.iter().filter_map(|word| word.to_str()).collect();
+        let behind = words.windows(2).find(|pair| pair[0] == "--runs").map(|pair| pair[1]);
+        let store = behind.or_else(|| words.iter().find_map(|word| word.strip_prefix("--runs=")));
+        let store = RunStore::new(store.map_or_else(Host::store_of_environment, PathBuf::from));
+        let begun = begun.to_string_lossy();
+        let listed = overview(&store, &RunFilter::default(), |_| {}).unwrap_or_default();
+        let good = listed.into_iter().rev().filter_map(|listed| match listed {
+            Listed::Good(run) if run.id.starts_with(&*begun) => Some(run),
+            _ => None,
+        });
+        let line = |run: &Overview| {
+            let date = run.local_date();
+            let parts = [Some(date.as_str()), Some(run.name.as_str()), run.data.as_deref(), run.model.as_deref()];
+            parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+        };
+        good.map(|run| candidate(run.id.clone(), &line(&run))).collect()
+    }
+}
+
+/// The arguments of a script, if it can be read.
+fn declared(script: &Path) -> Option<Vec<Declared>> {
+    let text = own::read_text(script).ok()?;
+    arguments::declared(&primitives::session(), &text, &script.display().to_string()).ok()
+}
+
+fn help(argument: &Declared) -> String {
+    match argument.help.is_empty() {
+        true => format!("default {}", argument.default),
+        false => format!("{} (default {})", argument.help, argument.default),
+    }
+}
+
+/// Values of an argument: the default, the other of two flags, and files.
+fn values(declared: &[Declared], name: &str, begun: &str) -> Vec<CompletionCandidate> {
+    let Some(argument) = declared.iter().find(|argument| argument.name == name) else { return vec![] };
+    let likely = match argument.default.as_str() {
+        "true" | "false" => vec!["true", "false"],
+        default => vec![default],
+    };
+    let likely = likely.into_iter().filter(|value| !value.is_empty() && *value != "..." && value.starts_with(begun));
+    let files = match begun.is_empty() {
+        true => vec![],
+        false => PathCompleter::any().complete(OsStr::new(begun)),
+    };
+    likely.map(|value| candidate(value, &argument.help)).chain(files).collect()
+}
+
+/// zsh by clap_complete's script, with no blank after `key=`, and with candidates for the first Tab too where zsh loads the script itself
+/// at that Tab.
+struct Zsh;
+
+impl EnvCompleter for Zsh {
+    fn name(&self) -> &'static str {
+        clap_complete::env::Zsh.name()
+    }
+
+    fn is(&self, name: &str) -> bool {
+        clap_complete::env::Zsh.is(name)
+    }
+
+    fn write_registration(
+        &self,
+        variable: &str,
+        name: &str,
+        program: &str,
+        completer: &str,
+        script: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        clap_complete::env::Zsh.write_registration(variable, name, program, completer, &mut text)?;
+        let all = "[[ -n $other ]] && _describe -V 'values' other";
+        let apart = "local -a keys=(${(M)other:#*=(|:*)})\n        \
+            other=(${other:|keys})\n        \
+            [[ -n $keys ]] && _describe -V 'arguments' keys -S ''\n        ";
+        let text = String::from_utf8_lossy(&text).replace(all, &format!("{apart}{all}"));
+        write!(
+            script,
+            "{}\nif [ \"$funcstack[1]\" = \"_{name}\" ]; then _clap_dynamic_completer_{name} \"$@\"; fi\n",
+            text.trim_end()
+        )
+    }
+
+    fn write_complete(
+        &self,
+        program: &mut Command,
+        words: Vec<OsString>,
+        folder: Option<&Path>,
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        clap_complete::env::Zsh.write_complete(program, words, folder, out)
+    }
+}

@@ -1,0 +1,162 @@
+//! Standard input that is no terminal: run input by input, as at the prompt, without the prompt's signs.
+
+use std::io::Read;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::commands::{self, Next};
+use super::prompt::Prompt;
+use crate::activity::interrupt;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::script::errors::Failure;
+use crate::script::session::Session;
+use crate::script::tokens::{Piece, is_word, with_comments};
+
+/// The name of a script that is read from standard input.
+pub const STANDARD_INPUT: &str = "standard input";
+
+/// So many bytes are read from standard input.
+const LONGEST_INPUT: u64 = 256 << 20;
+
+/// All of standard input, which may come late or never. Errors: not UTF-8; too long; Interrupted.
+pub fn standard_input() -> Result<String> {
+    let (send, read) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut text);
+        let _ = send.send(read.map(|_| text));
+    });
+    loop {
+        match read.recv_timeout(Duration::from_millis(20)) {
+            Ok(Ok(text)) if text.len() as u64 > LONGEST_INPUT => {
+                return Err(Error::data(format!("standard input has more than {} MB", LONGEST_INPUT >> 20)));
+            }
+            Ok(Ok(text)) => return Ok(files::without_mark(&text).to_string()),
+            Ok(Err(error)) => return Err(Error::data(format!("standard input cannot be read: {error}"))),
+            Err(mpsc::RecvTimeoutError::Timeout) => interrupt::check()?,
+            Err(_) => return Err(Error::internal("the thread that read standard input ended")),
+        }
+    }
+}
+
+/// Runs standard input to its end or to the first input that fails. Returns the exit code, which `exit(3)` chooses.
+///
+/// Errors: the failure of an input, or of a background job at the end.
+pub fn run(session: &mut Session) -> Result<u8, Failure> {
+    let text = standard_input().map_err(Failure::plain)?;
+    let mut prompt = Prompt::new(session);
+    prompt.piped = true;
+    for (number, input) in inputs(&text) {
+        let input = input.trim_end();
+        let outcome = match commands::run(&mut prompt, input.trim()) {
+            Next::Leave => break,
+            Next::Stay => Ok(()),
+            Next::Evaluate => prompt.run(input, &format!("line {number}")),
+        };
+        if outcome.is_err() || prompt.code.is_some() {
+            prompt.session.host.background.stop_all();
+        }
+        outcome?;
+        if let Some(code) = prompt.code {
+            return Ok(code);
+        }
+        if prompt.session.has_exited {
+            break;
+        }
+    }
+    prompt.session.finish(STANDARD_INPUT)?;
+    Ok(0)
+}
+
+/// The inputs of a text, each with the number of its first line; comments between them are left out. One goes on while something is open, and where the next line cannot
+/// begin an input.
+fn inputs(text: &str) -> Vec<(usize, &str)> {
+    let (mut found, mut at, mut number) = (Vec::new(), 0, 1);
+    loop {
+        // Blanks before the line that begins an input.
+        let rest = text[at..].trim_start();
+        if rest.is_empty() {
+            return found;
+        }
+        // A comment between inputs, but not the documentation of a function. A command may follow it.
+        let is_comment = rest.starts_with("//") && !rest.starts_with("///");
+        let blank = &text[at..text.len() - rest.len()];
+        number += blank.matches('\n').count();
+        let begin = blank.rfind('\n').map_or(at, |newline| at + newline + 1);
+        let is_line = is_comment || rest.starts_with([':', '?']) || (begin == 0 && rest.starts_with("#!"));
+        let length = if is_line { rest.find('\n').map_or(rest.len(), |newline| newline + 1) } else { input(rest) };
+        at = text.len() - rest.len() + length;
+        if !is_comment && !rest.starts_with("#!") {
+            found.push((number, &text[begin..at]));
+        }
+        number += rest[..length].matches('\n').count();
+    }
+}
+
+/// Signs after which something must follow.
+const UNFINISHED: &str = "=+-*/%<>&|^,:";
+
+/// Words that begin what a bracket on the next line belongs to.
+const HEADS: [&str; 11] = ["fn", "private", "if", "else", "for", "while", "loop", "do", "switch", "try", "catch"];
+
+/// The length of the input that a text begins with.
+fn input(text: &str) -> usize {
+    let (mut head, mut last, mut depth) = ("", "", 0);
+    let mut pieces = with_comments(text).peekable();
+    while let Some((range, piece)) = pieces.next() {
+        // A comment belongs to what follows: it may be the documentation of a function.
+        if piece != Piece::Comment {
+            last = &text[range.clone()];
+            head = if head.is_empty() { last } else { head };
+            depth += match (piece, last) {
+                (Piece::Sign, "(" | "[" | "{") => 1,
+                (Piece::Sign, ")" | "]" | "}") => -1,
+                _ => 0,
+            };
+        }
+        let next = pieces.peek().map_or(text.len(), |(next, _)| next.start);
+        if let Some(newline) = text[range.end..next].find('\n')
+            && depth <= 0
+            && !head.is_empty()
+            && !goes_on(head, last, &text[next..])
+        {
+            return range.end + newline + 1;
+        }
+    }
+    text.len()
+}
+
+/// Whether an input in which nothing is open goes on with `rest`.
+fn goes_on(head: &str, last: &str, rest: &str) -> bool {
+    let next = rest.split(|c| !is_word(c)).next().unwrap_or_default();
+    let member = rest.starts_with('.') && !rest.starts_with("..") && last != ";";
+    let block = rest.starts_with('{') && HEADS.contains(&head) && !["}", ";"].contains(&last);
+    !rest.is_empty() && (UNFINISHED.contains(last) || ["else", "catch"].contains(&next) || member || block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_end_where_nothing_is_open_and_the_next_line_can_begin_one() {
+        let of =
+            |text: &str| inputs(text).into_iter().map(|(n, input)| (n, input.trim().to_string())).collect::<Vec<_>>();
+        let is = |text: &str, parts: &[(usize, &str)]| {
+            let parts: Vec<_> = parts.iter().map(|(n, part)| (*n, part.to_string())).collect();
+            assert_eq!(of(text), parts, "{text}");
+        };
+        is("1 + 2", &[(1, "1 + 2")]);
+        is("let x = 1\n\nx + 1\n", &[(1, "let x = 1"), (3, "x + 1")]);
+        is("fn f(x) {\n\n  2 * x\n}\nf(2)\n", &[(1, "fn f(x) {\n\n  2 * x\n}"), (5, "f(2)")]);
+        is("/// Twice x.\nfn f(x)\n{ 2 * x }\nf(2)", &[(1, "/// Twice x.\nfn f(x)\n{ 2 * x }"), (4, "f(2)")]);
+        is("if a { 1 }\nelse { 2 }\nelsewhere", &[(1, "if a { 1 }\nelse { 2 }"), (3, "elsewhere")]);
+        is("let a =\n  1 + // one\n  2\n[a]\n  .len()", &[(1, "let a =\n  1 + // one\n  2"), (4, "[a]\n  .len()")]);
+        is(":vars (\n?merge\n// exit\nexit", &[(1, ":vars ("), (2, "?merge"), (4, "exit")]);
+        is("#!/usr/bin/env cpsd\n1", &[(2, "1")]);
+        is("f(\n1\n", &[(1, "f(\n1")]);
+        is("\n// nothing\n", &[]);
+        is("\n\n", &[]);
+    }
+}
