@@ -38,6 +38,8 @@ pub struct Definition {
     pub signature: String,
     /// The function in which it is made.
     pub inside: Option<usize>,
+    /// It is directly in the text, in no block and no function.
+    pub is_top: bool,
     /// It is one of the items of a loop; false for the counter.
     pub is_item: bool,
     /// A function that is called as a method: it reads `this`, or is made for one kind of value.
@@ -93,7 +95,15 @@ impl Names {
     pub fn of(text: &str) -> Names {
         let mut tokens = Vec::new();
         flatten(text, 0..text.len(), 0, &mut tokens);
-        let mut walker = Walker { text, tokens, names: Names::default(), frames: vec![Frame::default()], lets: vec![] };
+        let mut walker = Walker {
+            text,
+            tokens,
+            names: Names::default(),
+            frames: vec![Frame::default()],
+            shown: BTreeMap::new(),
+            functions: vec![],
+            lets: vec![],
+        };
         walker.walk();
         walker.finish()
     }
@@ -197,6 +207,10 @@ struct Walker<'t> {
     tokens: Vec<Token>,
     names: Names,
     frames: Vec<Frame>,
+    /// The definitions that are seen, by name, innermost last.
+    shown: BTreeMap<String, Vec<usize>>,
+    /// The functions around the walk.
+    functions: Vec<usize>,
     /// Variables whose value has not ended, with the number of frames around the statement.
     lets: Vec<(usize, usize)>,
 }
@@ -229,11 +243,6 @@ impl Walker<'_> {
         self.is(i, sign) && self.is(i + 1, sign) && self.end(i) == self.start(i + 1)
     }
 
-    /// The function around the walk.
-    fn function(&self) -> Option<usize> {
-        self.frames.iter().rev().find_map(|frame| frame.function)
-    }
-
     fn define(&mut self, i: usize, kind: Kind, from: usize) -> usize {
         let at = self.tokens.get(i).map_or(self.text.len()..self.text.len(), |token| token.range.clone());
         let number = self.names.definitions.len();
@@ -245,7 +254,8 @@ impl Walker<'_> {
             value: at.end..at.end,
             at,
             signature: String::new(),
-            inside: self.function(),
+            inside: self.functions.last().copied(),
+            is_top: self.frames.len() == 1,
             is_item: false,
             is_method: false,
             symbol: number,
@@ -256,8 +266,15 @@ impl Walker<'_> {
     /// Makes a definition seen from a byte on, in the innermost frame.
     fn show(&mut self, number: usize, from: usize) {
         self.names.definitions[number].seen = from..from;
-        if let Some(frame) = self.frames.last_mut() {
+        self.put(number, self.frames.len() - 1);
+    }
+
+    /// Puts a definition among those that are seen in a frame.
+    fn put(&mut self, number: usize, frame: usize) {
+        if let Some(frame) = self.frames.get_mut(frame) {
             frame.names.push(number);
+            let name = self.names.definitions[number].name.clone();
+            self.shown.entry(name).or_default().push(number);
         }
     }
 
@@ -269,9 +286,7 @@ impl Walker<'_> {
             definition.value.end = at.max(definition.value.start);
             definition.whole.end = definition.value.end;
             definition.seen = definition.value.end..definition.value.end;
-            if let Some(frame) = self.frames.get_mut(of - 1) {
-                frame.names.push(number);
-            }
+            self.put(number, of - 1);
         }
     }
 
@@ -283,10 +298,17 @@ impl Walker<'_> {
         self.end_lets(self.frames.len(), at);
         if let Some(frame) = self.frames.pop() {
             for number in frame.names {
-                self.names.definitions[number].seen.end = at;
+                let definition = &mut self.names.definitions[number];
+                definition.seen.end = at;
+                if let Some(shown) = self.shown.get_mut(&definition.name)
+                    && let Some(place) = shown.iter().rposition(|other| *other == number)
+                {
+                    let _ = shown.remove(place);
+                }
             }
             if let Some(function) = frame.function {
                 self.names.definitions[function].whole.end = at;
+                let _ = self.functions.pop();
             }
         }
     }
@@ -444,7 +466,7 @@ impl Walker<'_> {
                 i + 1
             }
             "this" => {
-                if let Some(function) = self.function() {
+                if let Some(&function) = self.functions.last() {
                     self.names.definitions[function].is_method = true;
                 }
                 i + 1
@@ -521,6 +543,7 @@ impl Walker<'_> {
             return at;
         }
         self.frames.push(Frame { sign: '{', names: vec![], function: Some(number) });
+        self.functions.push(number);
         for parameter in parameters {
             let number = self.define(parameter, Kind::Parameter, from);
             self.show(number, self.start(at));
@@ -623,22 +646,13 @@ impl Walker<'_> {
 
     /// The innermost definition of this name that is seen here.
     fn resolve(&self, name: &str, which: impl Fn(Kind) -> bool) -> Option<usize> {
-        let mut outside = false;
-        for (depth, frame) in self.frames.iter().enumerate().rev() {
+        let here = self.functions.last().copied();
+        self.shown.get(name)?.iter().rev().copied().find(|&number| {
+            let definition = &self.names.definitions[number];
             // Of what is outside a function it sees the libraries of the top level alone.
-            if !outside || depth == 0 {
-                let found = frame.names.iter().rev().copied().find(|&number| {
-                    let definition = &self.names.definitions[number];
-                    let seen = !outside || definition.kind == Kind::Library;
-                    definition.name == name && which(definition.kind) && seen
-                });
-                if found.is_some() {
-                    return found;
-                }
-            }
-            outside |= frame.function.is_some();
-        }
-        None
+            let seen = definition.inside == here || definition.kind == Kind::Library && definition.is_top;
+            seen && which(definition.kind)
+        })
     }
 
     /// Closes what is open, and finds what is used before it is made: functions, and constants and libraries of functions.

@@ -9,13 +9,11 @@ use super::names::{Definition, Kind};
 pub fn of(document: &Document) -> Vec<DocumentSymbol> {
     let names = document.names();
     let shown = names.definitions.iter().enumerate().filter(|(_, d)| d.inside.is_none() && !d.name.is_empty());
-    // Inside a block is not the top level.
-    let end = document.text().len();
     let shown = shown.filter_map(|(number, definition)| {
         let (kind, detail) = match definition.kind {
             Kind::Function => (SymbolKind::FUNCTION, definition.signature.clone()),
             Kind::Library => (SymbolKind::MODULE, document.text().get(definition.value.clone())?.to_string()),
-            Kind::Variable | Kind::Constant if definition.seen.end == end => {
+            Kind::Variable | Kind::Constant if definition.is_top => {
                 let of = document.kinds().kind(number);
                 let kind = match (of, definition.kind) {
                     ("function", _) => SymbolKind::FUNCTION,

@@ -174,7 +174,7 @@ fn definitions_are_in_the_text_or_in_a_library() {
     }
     // The alias where it is used leads to the import.
     assert_eq!(start(&at("o::", 0)[0]), (Some(0), Some(16)));
-    assert_eq!(at("; o", 0), Value::Null);
+    assert_eq!(at("= ö;", 0), Value::Null);
     // An open library is as the editor has it.
     let library = super::uri::of_path(&folder.path().join("own.rhai"));
     let open = BTreeMap::from([(library.clone(), Document::new(&library, 1, "fn twice(x) { x }".into()))]);
@@ -251,9 +251,10 @@ fn findings_are_those_of_the_checker() {
     let session = crate::primitives::session();
     let of = |text: &str| diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, text.to_string()));
     let found = of("let data = 1;\nprint(`😀 ${1}`); print(daat);");
-    assert!(found[0].message.starts_with("there is no variable \"daat\"\ndid you mean data?"), "{found:?}");
-    assert_eq!((found[0].range.start.line, found[0].range.start.character), (1, 25));
-    assert_eq!(found[0].range.end.character, 29);
+    let error = found.iter().find(|finding| finding.severity == Some(lsp_types::DiagnosticSeverity::ERROR)).unwrap();
+    assert!(error.message.starts_with("there is no variable \"daat\"\ndid you mean data?"), "{found:?}");
+    assert_eq!((error.range.start.line, error.range.start.character), (1, 24));
+    assert_eq!(error.range.end.character, 28);
     let unfinished = of("let a = (1 +\n");
     assert_eq!(unfinished.len(), 1, "{unfinished:?}");
     assert!(of("print(1);").is_empty());

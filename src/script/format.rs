@@ -66,8 +66,9 @@ struct Formatter<'t> {
     base: usize,
     /// The line goes on with an operator.
     operator: bool,
-    /// The last token that is no comment.
+    /// The last token that is no comment, and the next one.
     last: Option<usize>,
+    code: usize,
 }
 
 impl<'t> Formatter<'t> {
@@ -83,6 +84,7 @@ impl<'t> Formatter<'t> {
             base: 0,
             operator: false,
             last: None,
+            code: 0,
         }
     }
 
@@ -157,7 +159,10 @@ impl<'t> Formatter<'t> {
     fn begin_line(&mut self, i: usize) {
         self.line += 1;
         // A comment is where the code behind it will be, but inside what that code closes.
-        let code = (i..self.all.len()).find(|&i| self.all[i].1 != Piece::Comment);
+        self.code = self.code.max(i);
+        while self.all.get(self.code).is_some_and(|(_, piece)| *piece == Piece::Comment) {
+            self.code += 1;
+        }
         let is_comment = self.all[i].1 == Piece::Comment;
         let closes = |i: usize| matches!(self.sign(i), ")" | "]" | "}");
         let inside = self.open.last().map_or(0, |open| open.outside + 1);
@@ -166,7 +171,7 @@ impl<'t> Formatter<'t> {
             true => 1 + (i + 1..self.all.len()).take_while(|&i| closes(i) && !self.begins_line(i)).count(),
             false => 0,
         };
-        let goes_on = code.is_some_and(|code| !closes(code) && self.continues(code));
+        let goes_on = !closes(self.code) && self.continues(self.code);
         self.base = match closing {
             0 => inside,
             n => self.open.get(self.open.len().saturating_sub(n)).map_or(0, |open| open.outside),

@@ -139,6 +139,9 @@ fn character(text: &str) -> Option<usize> {
 /// The bytes of code inside a string in backticks, without the `${` and the `}` around each; of a string that nothing closes the last may
 /// be open. Code inside further strings in that code is a part of it.
 pub fn interpolations(text: &str) -> Vec<Range<usize>> {
+    if !text.starts_with('`') {
+        return vec![];
+    }
     let scan = Interpolated::of(text);
     // (A string that nothing closes inside the code is open too.)
     let open = scan.open.iter().find_map(|part| match part {
