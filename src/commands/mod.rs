@@ -1,6 +1,7 @@
 //! The subcommands, one file each: the clap arguments and `run`, which returns the exit code.
 
 pub mod check;
+pub mod config;
 pub mod doc;
 pub mod eval;
 pub mod exit;
