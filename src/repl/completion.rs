@@ -184,6 +184,16 @@ impl Completer for Names {
         if before.starts_with(':') && !before.contains(' ') {
             return Ok((0, pairs(commands::names(), before)));
         }
+        if let Some(rest) = before.strip_prefix(":set ") {
+            let found = match rest.split_once(' ') {
+                None => pairs(commands::set_names(), rest),
+                Some((name, value)) => pairs(commands::set_values(name).iter().copied(), value),
+            };
+            if !found.is_empty() {
+                return Ok((pos - rest.rsplit(' ').next().unwrap_or_default().len(), found));
+            }
+            return self.files.complete(line, pos, ctx);
+        }
         if in_string(before) {
             let start = before.rfind('"').map_or(0, |quote| quote + 1);
             let named = pairs(self.inside(&before[..start], &before[start..]), &before[start..]);
@@ -295,6 +305,16 @@ mod tests {
         assert_eq!(of("train_teacher(data, l, #{model: #{frozen_n"), ["frozen_norms: "]);
         assert_eq!(of("let o = #{augment: #{cutout_f"), ["cutout_factor: "]);
         assert_eq!(of("train_teacher(data, l, #{schedule: \"cos"), ["cosine"]);
+    }
+
+    #[test]
+    fn settings_and_their_values_complete_behind_set() {
+        let session = crate::primitives::session();
+        let of = |line: &str| super::super::completions(&session, line);
+        assert_eq!(of(":set d"), ["data", "device", "download"]);
+        assert_eq!(of(":set download o"), ["off", "on"]);
+        assert_eq!(of(":set device cp"), ["cpu"]);
+        assert!(of(":set ").iter().all(|name| name != "startup"));
     }
 
     #[test]
