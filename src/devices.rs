@@ -9,17 +9,17 @@ use parking_lot::RwLock;
 use tch::{Cuda, Device};
 
 use self::driver::cuda_name;
-use crate::environment;
+use crate::configuration::{self, Source};
 use crate::error::{Error, Result};
 use crate::torch;
 
 /// The devices of the last call of [`choose`], or none.
 static CHOSEN: RwLock<Vec<Device>> = RwLock::new(Vec::new());
 
-/// The devices that trainings may use, at least one: those chosen, or those of `CPSD_DEVICE`, or every GPU, or the CPU.
+/// The devices that trainings may use, at least one: those chosen, or those that are [configured], or every GPU, or the CPU.
 pub fn all() -> Vec<Device> {
     let chosen = CHOSEN.read().clone();
-    if chosen.is_empty() { from_environment().unwrap_or_else(|_| automatic(gpus())) } else { chosen }
+    if chosen.is_empty() { configured().unwrap_or_else(|_| automatic(gpus())) } else { chosen }
 }
 
 /// The first of [`all`].
@@ -41,11 +41,16 @@ pub fn choose(names: &[String]) -> Result<Vec<Device>> {
     Ok(devices)
 }
 
-/// The devices in `CPSD_DEVICE`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU. Errors: those of [`choose`].
-pub fn from_environment() -> Result<Vec<Device>> {
-    match environment::text("CPSD_DEVICE") {
-        Some(names) => {
-            parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("CPSD_DEVICE: {e}"), ..e })
+/// The devices of the setting `device`, of `CPSD_DEVICE` or a `cpsd.toml`, as in `cuda:0,cuda:1`. Without it every GPU, or the CPU.
+/// Errors: those of [`choose`].
+pub fn configured() -> Result<Vec<Device>> {
+    match configuration::text("device") {
+        Some((names, source)) => {
+            let source = match source {
+                Source::Environment(variable) => variable.to_string(),
+                source => source.to_string(),
+            };
+            parsed(names.split(','), gpus()).map_err(|e| Error { message: format!("{source}: {e}"), ..e })
         }
         None => Ok(automatic(gpus())),
     }
@@ -66,9 +71,9 @@ pub fn libtorch_in_words() -> String {
     format!("{version} for {kind}{}", if path.is_empty() { path } else { format!(", {path}") })
 }
 
-/// The devices of this process in words: `cuda:0`, `cpu (there is no NVIDIA driver)`. Errors: `CPSD_DEVICE` names one that is not there.
+/// The devices of this process in words: `cuda:0`, `cpu (there is no NVIDIA driver)`. Errors: one that is configured is not there.
 pub fn in_words() -> Result<String> {
-    let names: Vec<String> = from_environment()?.iter().map(|device| name(*device)).collect();
+    let names: Vec<String> = configured()?.iter().map(|device| name(*device)).collect();
     let why = if gpus() == 0 { format!(" ({})", no_gpu::reason().sentence()) } else { String::new() };
     Ok(format!("{}{why}", names.join(", ")))
 }

@@ -7,6 +7,7 @@
 
 pub mod activity;
 pub mod cluster;
+pub mod configuration;
 pub mod cuda;
 pub mod devices;
 pub mod distributed;

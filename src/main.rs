@@ -8,15 +8,16 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand};
 use cpsd::activity::{console, panics, signals};
 use cpsd::error::{Error, Result};
-use cpsd::executors::deep;
+use cpsd::executors::{deep, pool};
 use cpsd::files::{own, policy};
 use cpsd::script::errors::Failure;
 use cpsd::script::host::Host;
-use cpsd::{environment, primitives, repl};
+use cpsd::{configuration, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
 use commands::{
-    check, completions, doc, eval, exit, gpu_check, kernel, lsp, man, runs, script, test, version, words, worker,
+    check, completions, config, doc, eval, exit, gpu_check, kernel, lsp, man, runs, script, test, version, words,
+    worker,
 };
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
@@ -29,7 +30,7 @@ struct Cli {
     /// Print version, libtorch, GPUs, device and threads
     #[arg(long, short = 'V')]
     version: bool,
-    /// The folder of the run store (also CPSD_RUNS)
+    /// The folder of the run store (also the setting runs and CPSD_RUNS: `cpsd config`)
     #[arg(long, global = true, value_name = "DIR")]
     runs: Option<PathBuf>,
     /// No progress and no logs
@@ -47,6 +48,7 @@ enum Command {
     Eval(eval::Args),
     Doc(doc::Args),
     Check(check::Args),
+    Config(config::Args),
     Test(test::Args),
     Runs(runs::Args),
     GpuCheck(gpu_check::Args),
@@ -124,24 +126,55 @@ fn help_of_script(words: Vec<OsString>) -> Vec<OsString> {
 }
 
 impl Cli {
-    /// The folder of the run store.
-    fn store(&self) -> PathBuf {
-        self.runs.clone().unwrap_or_else(Host::store_of_environment)
+    /// What the person typed beside the command.
+    fn typed(&self) -> Typed<'_> {
+        match &self.command {
+            Some(Command::Script(args)) => args.typed(),
+            Some(Command::Eval(args)) => args.typed(),
+            Some(Command::Test(args)) => args.typed(),
+            Some(Command::Check(args)) => args.typed(),
+            _ => Typed::default(),
+        }
+    }
+
+    /// Reads the settings. A worker has its parent's, in its environment and its job.
+    ///
+    /// Errors: a file of settings with a mistake, where a script may run. Elsewhere it is said.
+    fn configure(&self) -> Result<()> {
+        if matches!(self.command, Some(Command::Worker(_))) {
+            return Ok(());
+        }
+        let outcome = self.permissions.configure(self.runs.as_deref(), &self.typed());
+        match &self.command {
+            None | Some(Command::Script(_) | Command::Eval(_) | Command::Test(_) | Command::Runs(_))
+                if !self.version =>
+            {
+                outcome
+            }
+            _ => {
+                if let Err(error) = outcome {
+                    console::warn(&format!("warning: {error}"));
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Sets what scripts may do in this process. A worker has its parent's policy.
     fn set_policy(&self) -> Result<()> {
-        let store = self.store();
-        let typed = match &self.command {
-            Some(Command::Worker(_)) => {
-                return policy::take_over(std::env::var(policy::VARIABLE).ok().as_deref(), &[&store]);
-            }
-            Some(Command::Script(args)) => args.typed(),
-            Some(Command::Eval(args)) => args.typed(),
-            Some(Command::Test(args)) => args.typed(),
-            _ => Typed::default(),
-        };
-        self.permissions.set(&store, &typed)
+        let store = Host::configured_store();
+        if matches!(self.command, Some(Command::Worker(_))) {
+            return policy::take_over(std::env::var(policy::VARIABLE).ok().as_deref(), &[&store]);
+        }
+        self.permissions.set(&store, &self.typed())
+    }
+
+    /// Uses as many cores as are set. A task of a queue has those that the queue gave it.
+    fn set_cores(&self) {
+        let is_task = matches!(&self.command, Some(Command::Worker(args)) if args.is_queued());
+        if let Some(cores) = configuration::count("threads").filter(|_| !is_task) {
+            pool::set_cores(cores);
+        }
     }
 }
 
@@ -149,9 +182,10 @@ fn start(cli: Cli) -> u8 {
     // A panic is caught where the session can go on; the error made there is the report.
     panics::install();
     console::set_quiet(cli.quiet);
-    if let Err(error) = cli.set_policy() {
+    if let Err(error) = cli.configure().and_then(|()| cli.set_policy()) {
         return exit::fail(&Failure::plain(error));
     }
+    cli.set_cores();
     signals::install();
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
     let session = deep::spawn("cpsd", move || exit::code(run(cli)));
@@ -169,20 +203,23 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if cli.version {
         return Ok(version::run());
     }
-    // Without the variable, the GPUs' driver is not loaded before it is needed.
+    // Without the setting, the GPUs' driver is not loaded before it is needed.
     // A check of the GPUs has a device that is not there on its page.
     let is_check = matches!(cli.command, Some(Command::GpuCheck(_)));
-    if !is_check && environment::text("CPSD_DEVICE").is_some() {
-        cpsd::devices::from_environment().map_err(Failure::plain)?;
+    // And a device that is not there could not be set otherwise.
+    let is_config = matches!(cli.command, Some(Command::Config(_)));
+    if !is_check && !is_config && configuration::value("device").is_some() {
+        cpsd::devices::configured().map_err(Failure::plain)?;
     }
     let mut session = primitives::session();
-    *session.host.runs.borrow_mut() = cli.store();
+    *session.host.runs.borrow_mut() = Host::configured_store();
     match cli.command {
         None => repl::run(&mut session),
         Some(Command::Script(args)) => script::run(args, &mut session),
         Some(Command::Eval(args)) => eval::run(args, &mut session),
         Some(Command::Doc(args)) => doc::run(args, &mut session),
         Some(Command::Check(args)) => check::run(args, &mut session),
+        Some(Command::Config(args)) => config::run(args),
         Some(Command::Test(args)) => test::run(args),
         Some(Command::Runs(args)) => runs::run(args, &mut session),
         Some(Command::GpuCheck(args)) => gpu_check::run(args),

@@ -76,7 +76,7 @@ fn text(program: &Path, folder: &Path, here: Option<&Path>, setup: &[String], in
     }
     lines.push("export CPSD_TASK".into());
     // The queue gives the devices, whatever the submitting shell has chosen for itself.
-    lines.push("unset CPSD_DEVICE".into());
+    lines.push("unset CPSD_DEVICE CPSD_THREADS".into());
     // A warning of the time limit that comes during the lines of setup is handed on; a task that must end before it has begun ends as one
     // that was stopped.
     lines.push("export CPSD_WARNED=".into());

@@ -1,4 +1,4 @@
-//! Queues in `cpsd.toml`, of the working folder or of the user's configuration folder.
+//! Queues in the `cpsd.toml` of the project, of the user, or of the program.
 //!
 //! ```toml
 //! [slurm]                 # the options of slurm(...)
@@ -12,10 +12,10 @@
 //! cpus = 8
 //! ```
 //!
-//! A table is that of the first of the two files that has it.
+//! A table is that of the first of the files that has it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -23,14 +23,12 @@ use super::code;
 use super::engine::{Cluster, Engine, TaskState};
 use super::options::{ClusterOptions, OR_NUMBERS};
 use super::templates::Templates;
-use crate::environment;
+use crate::configuration::{self, Place, Whose};
 use crate::error::{Error, Result};
 use crate::files::own;
 use crate::options;
 
-const FILE: &str = "cpsd.toml";
 const SLURM: &str = "slurm";
-const ENGINE: &str = "engine";
 
 options! {
     /// `[engine.NAME]`.
@@ -52,28 +50,28 @@ options! {
 
 /// The queue of that name.
 pub(super) fn cluster(name: &str) -> Result<Cluster> {
-    let (cluster, place) = named(name, &places())?;
-    // What the user has written for all folders is the user's own.
-    if place.is_some_and(|place| place > 0) {
+    let (cluster, whose) = named(name, &configuration::places())?;
+    // What the user has written for all folders is the user's own, and the program is as trusted as itself.
+    if whose.is_some_and(|whose| whose != Whose::Project) {
         code::own(&cluster);
     }
     Ok(cluster)
 }
 
-/// The queue, and the number of the file that has its table.
-fn named(name: &str, places: &[PathBuf]) -> Result<(Cluster, Option<usize>)> {
+/// The queue, and whose file has its table.
+fn named(name: &str, places: &[Place]) -> Result<(Cluster, Option<Whose>)> {
     let mut engines = vec![SLURM.to_string()];
-    for (place, path) in places.iter().enumerate().filter(|(_, path)| !own::is_absent(path)) {
-        let tables = tables(path)?;
+    for Place { path, whose } in places.iter().filter(|place| !own::is_absent(&place.path)) {
+        let tables = tables(path, *whose)?;
         match (name, tables.slurm) {
             (SLURM, Some(table)) => {
                 let cluster = slurm(&table).map_err(|error| in_file(path, error))?;
-                return Ok((cluster, Some(place)));
+                return Ok((cluster, Some(*whose)));
             }
             _ => {
                 if let Some(table) = tables.engines.get(name) {
                     let cluster = engine(name, table).map_err(|error| in_file(path, error))?;
-                    return Ok((cluster, Some(place)));
+                    return Ok((cluster, Some(*whose)));
                 }
                 engines.extend(tables.engines.keys().cloned());
             }
@@ -83,16 +81,12 @@ fn named(name: &str, places: &[PathBuf]) -> Result<(Cluster, Option<usize>)> {
         return Ok((Cluster::slurm(ClusterOptions::default()), None));
     }
     let error = Error::unknown("engine", name, engines.iter().map(String::as_str));
-    let places: Vec<String> = places.iter().map(|path| path.display().to_string()).collect();
+    // One beside the program is rare.
+    let usual = places.iter().filter(|place| place.whose != Whose::Program || !own::is_absent(&place.path));
+    let places: Vec<String> = usual.map(|place| configuration::shown(&place.path)).collect();
     let message =
         format!("{}: it is neither \"slurm\" nor a table [engine.{name}] of {}", error.message, places.join(" or of "));
     Err(Error { message, ..error })
-}
-
-/// Where the file is looked for, in order.
-fn places() -> Vec<PathBuf> {
-    let user = environment::path("XDG_CONFIG_HOME").or_else(|| Some(environment::path("HOME")?.join(".config")));
-    [Some(PathBuf::from(FILE)), user.map(|folder| folder.join("cpsd").join(FILE))].into_iter().flatten().collect()
 }
 
 /// The tables of a file.
@@ -102,13 +96,7 @@ struct Tables {
     engines: BTreeMap<String, Map<String, Value>>,
 }
 
-fn tables(path: &Path) -> Result<Tables> {
-    let text = own::read_text(path)?;
-    let file: Map<String, Value> = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|b| *b == b'\n').count());
-        let line = line.map_or(String::new(), |line| format!("line {line}: "));
-        Error::in_file(path, format!("{line}{}", error.message().trim()))
-    })?;
+fn tables(path: &Path, whose: Whose) -> Result<Tables> {
     let table = |name: &str, value: Value| match value {
         Value::Object(mut table) => {
             table.values_mut().for_each(time_as_text);
@@ -122,26 +110,17 @@ fn tables(path: &Path) -> Result<Tables> {
         other => Err(Error::in_file(path, format!("{name} must be a table, as [{name}]; got {other}"))),
     };
     let mut tables = Tables::default();
-    for (name, value) in file {
-        match name.as_str() {
-            SLURM => tables.slurm = Some(table(SLURM, value)?),
-            ENGINE => {
-                for (name, value) in table("engine.NAME", value)? {
-                    if name == SLURM || name == "here" {
-                        return Err(Error::in_file(
-                            path,
-                            format!("[engine.{name}]: this name is taken; any other will do"),
-                        ));
-                    }
-                    let engine = table(&format!("engine.{name}"), value)?;
-                    tables.engines.insert(name, engine);
-                }
+    for (name, value) in configuration::read(path, whose)?.tables {
+        if name == SLURM {
+            tables.slurm = Some(table(SLURM, value)?);
+            continue;
+        }
+        for (name, value) in table("engine.NAME", value)? {
+            if name == SLURM || name == "here" {
+                return Err(Error::in_file(path, format!("[engine.{name}]: this name is taken; any other will do")));
             }
-            name => {
-                let error = Error::unknown("table", name, [SLURM, "engine.NAME"]);
-                let help = error.help.unwrap_or_else(|| "expected [slurm] or [engine.NAME]".into());
-                return Err(Error::in_file(path, error.message).with_help(help));
-            }
+            let engine = table(&format!("engine.{name}"), value)?;
+            tables.engines.insert(name, engine);
         }
     }
     Ok(tables)
@@ -195,10 +174,11 @@ mod tests {
 
     fn read(name: &str, here: &str, user: Option<&str>) -> Result<Cluster> {
         let root = tempfile::tempdir().unwrap();
-        let places = [root.path().join("here.toml"), root.path().join("user.toml")];
-        std::fs::write(&places[0], here).unwrap();
+        let place = |name: &str, whose| Place { path: root.path().join(name), whose };
+        let places = [place("here.toml", Whose::Project), place("user.toml", Whose::User)];
+        std::fs::write(&places[0].path, here).unwrap();
         if let Some(user) = user {
-            std::fs::write(&places[1], user).unwrap();
+            std::fs::write(&places[1].path, user).unwrap();
         }
         named(name, &places).map(|(cluster, _)| cluster).map_err(|error| {
             let message = error.message.replace(root.path().to_str().unwrap(), "FOLDER");
@@ -259,7 +239,7 @@ sbatch = { mail-type = \"FAIL\" }\n";
         let (message, help) = said("slurm", "[slrum]\ncpus = 1");
         assert_eq!(
             (message.as_str(), help.as_deref()),
-            ("FOLDER/here.toml: unknown table \"slrum\"", Some("did you mean \"slurm\"?"))
+            ("FOLDER/here.toml: line 1: unknown table \"slrum\"", Some("did you mean \"slurm\"?"))
         );
         assert_eq!(
             said("slurm", "[slurm]\ncpus = \"8\"").0,
@@ -273,7 +253,7 @@ sbatch = { mail-type = \"FAIL\" }\n";
         assert!(
             said("slurm", "[slurm]\ncpus = 1\n\ncpus = 2").0.starts_with("FOLDER/here.toml: line 4: duplicate key")
         );
-        assert_eq!(said("slurm", "slurm = 1").0, "FOLDER/here.toml: slurm must be a table, as [slurm]; got 1");
+        assert_eq!(said("slurm", "slurm = 1").0, "FOLDER/here.toml: line 1: slurm must be a table, as [slurm]; got 1");
         assert_eq!(
             said("pbs", "[engine.slurm]").0,
             "FOLDER/here.toml: [engine.slurm]: this name is taken; any other will do"

@@ -12,6 +12,7 @@ use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 
 use super::exit;
+use super::permissions::Typed;
 
 /// Look for mistakes in a script without running it
 #[derive(clap::Args)]
@@ -20,6 +21,13 @@ pub struct Args {
     /// Warnings fail too
     #[arg(long)]
     strict: bool,
+}
+
+impl Args {
+    /// The first file, whose project's libraries count.
+    pub fn typed(&self) -> Typed<'_> {
+        Typed { script: self.files.first().map(PathBuf::as_path), paths: Vec::new() }
+    }
 }
 
 /// So many findings of a file are shown with their code: each is looked up in the whole text.

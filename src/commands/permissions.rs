@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cpsd::activity::console;
+use cpsd::configuration::{self, Start};
 use cpsd::error::Result;
 use cpsd::files::landlock::{self, Enforced};
 use cpsd::files::own;
@@ -38,6 +39,20 @@ pub struct Typed<'a> {
 }
 
 impl Permissions {
+    /// Reads the settings for this work: those of the script's project, or of the working folder's.
+    ///
+    /// Errors: a file of settings with a mistake; a run store that the project may not name.
+    pub fn configure(&self, runs: Option<&Path>, typed: &Typed) -> Result<()> {
+        let here = std::env::current_dir().unwrap_or_default();
+        // Behind a link the script is at home where it lies.
+        let script = typed.script.map(|file| std::fs::canonicalize(file).unwrap_or_else(|_| here.join(file)));
+        let folder = script.map_or(here.clone(), |file| match file.parent() {
+            Some(folder) if !file.is_dir() => folder.to_path_buf(),
+            _ => file,
+        });
+        configuration::start(&Start { folder, runs, writes: &self.allow_write, untrusted: self.untrusted })
+    }
+
     /// Sets the policy of this process. Call it before any other thread starts.
     ///
     /// Errors: the run store or the temporary folder cannot be made.
@@ -60,8 +75,9 @@ impl Permissions {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         });
-        let libraries: Vec<PathBuf> = std::env::var_os("CPSD_PATH").iter().flat_map(std::env::split_paths).collect();
-        let weights = Places::from_environment().folders();
+        // Those of the project are in its folder, and give no permission: it is as little trusted as the script.
+        let libraries = configuration::folders_of_person("libraries");
+        let weights = Places::without_project().folders();
         let reads = libraries.iter().chain(&weights).chain(&self.allow_read).map(PathBuf::as_path).chain(beside);
         let writes = writes.iter().map(PathBuf::as_path).chain([store, &temporary]);
         let policy = Policy::untrusted(&reads.collect::<Vec<_>>(), &writes.collect::<Vec<_>>());

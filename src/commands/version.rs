@@ -1,13 +1,17 @@
-//! `cpsd --version`: what a report of a fault should say of the program and the machine.
+//! `cpsd --version`: what a report of a fault should say of the program and the machine, and where it looks for things.
 
+use cpsd::configuration;
 use cpsd::devices::driver::{Driver, cuda_name};
 use cpsd::devices::{self, no_gpu};
 use cpsd::executors::pool;
+use cpsd::files::own;
+use cpsd::models::weights::Places;
 use cpsd::say;
+use cpsd::script::host::Host;
 
 use super::exit;
 
-/// Prints versions, GPUs, the device and the threads. No GPU gets a context.
+/// Prints versions, GPUs, the device, the threads, and the places of runs, weights and settings. No GPU gets a context.
 pub fn run() -> u8 {
     // The same is said below.
     no_gpu::leave_unsaid();
@@ -31,5 +35,13 @@ pub fn run() -> u8 {
         }
     }
     say!("threads   {}", pool::cores());
+    say!("runs      {}", configuration::shown(&Host::configured_store()));
+    for (i, folder) in Places::configured().folders().iter().enumerate() {
+        let (title, absent) = (if i == 0 { "weights" } else { "" }, if folder.is_dir() { "" } else { " (absent)" });
+        say!("{title:<9} {}{absent}", configuration::shown(folder));
+    }
+    for (i, place) in configuration::places().into_iter().filter(|place| !own::is_absent(&place.path)).enumerate() {
+        say!("{:<9} {}", if i == 0 { "settings" } else { "" }, configuration::shown(&place.path));
+    }
     exit::DONE
 }

@@ -26,6 +26,13 @@ pub struct Args {
     queued: bool,
 }
 
+impl Args {
+    /// Whether it is a task of a queue.
+    pub fn is_queued(&self) -> bool {
+        self.queued
+    }
+}
+
 pub fn run(args: Args) -> u8 {
     if args.queued {
         return queued(&args.job);

@@ -22,8 +22,8 @@ fn there() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Uses so many cores from now on, and no more than there are: what the queue of a cluster gave this process. Called once, before anything
-/// is computed: the threads that share loops among them are made then.
+/// Uses so many cores from now on, and no more than there are: what the queue of a cluster gave this process. Called before anything
+/// is computed: the threads that share loops among them are made then, and a later call does not change them.
 pub fn set_cores(given: usize) {
     GIVEN.store(given, Ordering::SeqCst);
     tch::set_num_threads(cores() as i32);

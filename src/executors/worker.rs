@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::activity::message::Message;
 use crate::activity::progress::Relayed;
 use crate::activity::{console, interrupt};
+use crate::configuration;
 use crate::distributed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{own, policy};
@@ -134,6 +135,7 @@ impl Started {
             process.env_remove(name);
         }
         let mut child = process
+            .envs(configuration::for_worker())
             .envs(command.environment.iter().map(|(k, v)| (k, v)))
             .env(policy::VARIABLE, policy::for_worker())
             .envs(node_copy::for_worker())

@@ -190,6 +190,14 @@ pub fn is_absent(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
 }
 
+/// Whether a file, or a link of that name, belongs to the user of this process or to root.
+pub fn is_of_this_user(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // SAFETY: the call reads nothing and changes nothing.
+    let user = unsafe { libc::geteuid() };
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == user || meta.uid() == 0)
+}
+
 /// A temporary file in `folder` whose name begins with `kind`, this host and this process. [`owner_is_gone`] reads them.
 pub fn named_temporary_file(folder: &Path, kind: &str, ending: &str) -> Result<NamedTempFile> {
     temporary::named(folder, kind, ending).map_err(|e| Error::io(folder, e))

@@ -243,6 +243,12 @@ pub fn may_run_shell(queue: &str, key: &str, text: &str, more: usize) -> Result<
     Err(Error::argument(format!("{} {what}", subject())).about_name(key).with_help(help))
 }
 
+/// Whether a path, behind all links, is one of `places` or in one of them, in no hidden file or folder.
+pub fn lies_in(path: &Path, places: &[PathBuf]) -> bool {
+    let places: Vec<PathBuf> = places.iter().filter_map(|place| resolved(place).ok()).collect();
+    resolved(path).is_ok_and(|path| may_be_written(&path, &places))
+}
+
 /// The policy of this process, for the environment of a worker.
 pub fn for_worker() -> String {
     serde_json::to_string(&current()).unwrap_or_default()

@@ -26,7 +26,7 @@ fn environment(_part: &str) -> Result<Outcome> {
         String::from_utf8_lossy(&output.stdout).lines().for_each(|line| row("nvidia-smi", line.trim().into()));
     }
     // Every other check then ends with this.
-    if let Err(error) = devices::from_environment() {
+    if let Err(error) = devices::configured() {
         outcome.fail(said(&error));
     }
     Ok(outcome)

@@ -153,7 +153,7 @@ pub fn find(name: &str) -> Result<&'static Check> {
 impl Check {
     /// Runs a part of the check in this process. One that was asked for on a device that is not there has failed.
     pub fn here(&self, part: &str) -> Outcome {
-        let done = match devices::from_environment() {
+        let done = match devices::configured() {
             // Its own finding, beside what else is on the machine.
             Err(_) if self.name == environment::CHECK.name => (self.run)(part),
             Err(error) => Err(error),

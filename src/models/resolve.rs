@@ -11,7 +11,7 @@ impl ModelSpec {
     /// Errors: an unknown backbone; weights that are missing ([`Places::find`]).
     pub fn find_weights(&self) -> Result<Option<Found>> {
         let Some(given) = &self.weights else { return Ok(None) };
-        Places::from_environment().find(backbones::find(&self.backbone)?, given, self.download).map(Some)
+        Places::configured().find(backbones::find(&self.backbone)?, given, self.download).map(Some)
     }
 
     /// The same specification with every default written out, checked. Two specifications of the same model resolve to

@@ -11,13 +11,15 @@ use super::prompt::Prompt;
 use super::variable_docs::Held;
 use super::{figures, last_values, pager, programs, variable_docs};
 use crate::activity::{console, interrupt, signals, sink, width};
+use crate::configuration::{self, Kind, Listed, SETTINGS, Value};
 use crate::error::{Error, Result, cut_names};
+use crate::executors::pool;
 use crate::files::{self, policy};
 use crate::script::library_docs::function_source;
 use crate::script::modules::STDLIB;
 use crate::script::tokens::is_word;
 use crate::script::{docs, show, vocabulary};
-use crate::{say, say_error};
+use crate::{devices, say, say_error};
 
 #[derive(PartialEq, Eq)]
 pub enum Next {
@@ -49,7 +51,7 @@ const COMMANDS: &[(&str, &str)] = &[
     (":load FILE", "run a script here: its variables and functions stay"),
     (
         ":set NAME VALUE",
-        "runs DIR: where trainings are kept; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off",
+        "a setting, for this session: runs DIR, weights DIR, data DIR, libraries DIR, device cpu, threads 2, download on; progress on|off; paging on|off; figures auto|blocks|kitty|iterm|sixel|off; :set alone shows all",
     ),
     (":allow write DIR", "scripts may also write in DIR; :allow read DIR, :allow code; :allow shows what they may do"),
     (
@@ -342,26 +344,91 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
 
 fn set(prompt: &mut Prompt, rest: &str) {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
-        Some(("runs", _)) if policy::current().untrusted => {
-            complain("with --untrusted, the run store is that of the command line: --runs=DIR", None);
-        }
-        Some(("runs", folder)) => {
-            let folder = typed_path(folder);
-            policy::allow_write(&folder);
-            *prompt.session.host.runs.borrow_mut() = folder;
-        }
         Some(("progress", value @ ("on" | "off"))) => console::set_quiet(value == "off"),
         Some(("paging", value @ ("on" | "off"))) => pager::set(value == "on"),
         Some(("figures", name)) => match figures::Mode::named(name) {
             Ok(mode) => prompt.figures = mode,
             Err(error) => complain(&error.message, error.help.as_deref()),
         },
-        _ => {
+        Some((key, value)) => {
+            if let Err(error) = set_setting(prompt, key, value) {
+                complain(&error.message, error.help.as_deref());
+            }
+        }
+        None if rest.is_empty() => {
+            for setting in SETTINGS {
+                for (i, Listed { value, source }) in configuration::list(setting).into_iter().enumerate() {
+                    let key = if i == 0 { setting.key } else { "" };
+                    say!("  {:<16} {value}  {}", key.cyan(), source.to_string().dimmed());
+                }
+            }
             say!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
             say!("  {:<16} {}", "paging".cyan(), if pager::on() { "on" } else { "off" });
-            say!("  {:<16} {}", "runs".cyan(), prompt.session.host.runs.borrow().display());
             say!("  {:<16} on or off", "progress".cyan());
         }
+        None => match SETTINGS.iter().find(|setting| setting.key == rest) {
+            Some(setting) => {
+                for Listed { value, source } in configuration::list(setting) {
+                    say!("  {value}  {}", source.to_string().dimmed());
+                }
+            }
+            None => complain(&format!("expected a name and a value, as in :set device cpu; got :set {rest}"), None),
+        },
+    }
+}
+
+/// Sets one of the settings that `cpsd.toml` has, for this session.
+///
+/// Errors: an unknown key, with the nearest; a value that it cannot have; one that is no longer to be changed.
+fn set_setting(prompt: &Prompt, key: &str, value: &str) -> Result<()> {
+    let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+        return Err(Error::unknown("setting", key, set_names()));
+    };
+    if setting.personal {
+        let text = format!("{key} is read when the prompt begins");
+        return Err(
+            Error::argument(text).with_help(format!("`cpsd config set {key} {value}` sets it for the next one"))
+        );
+    }
+    if policy::current().untrusted && !matches!(setting.kind, Kind::Count | Kind::Devices) {
+        let text = match key {
+            "runs" => "with --untrusted, the run store is that of the command line: --runs=DIR".to_string(),
+            key => format!("with --untrusted, {key} cannot be changed"),
+        };
+        return Err(Error::argument(text));
+    }
+    if let Kind::Devices = setting.kind {
+        let names: Vec<String> = value.split(',').map(|name| name.trim().to_string()).collect();
+        let _ = devices::choose(&names)?;
+    }
+    let words: Vec<&str> = match setting.kind {
+        Kind::Folders => value.split_whitespace().collect(),
+        _ => vec![value],
+    };
+    match configuration::set_for_session(setting, &words)? {
+        Value::Path(folder) => {
+            policy::allow_write(&folder);
+            *prompt.session.host.runs.borrow_mut() = folder;
+        }
+        Value::Count(n) => pool::set_cores(n),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The names that `:set` takes, for completion.
+pub fn set_names() -> impl Iterator<Item = &'static str> {
+    let settings = SETTINGS.iter().filter(|setting| !setting.personal).map(|setting| setting.key);
+    settings.chain(["figures", "paging", "progress"])
+}
+
+/// The values that `:set` takes for a name that takes few, for completion.
+pub fn set_values(name: &str) -> &'static [&'static str] {
+    match name {
+        "download" | "paging" | "progress" => &["on", "off"],
+        "device" => &["auto", "cpu", "cuda", "cuda:0"],
+        "figures" => &["auto", "blocks", "kitty", "iterm", "sixel", "off"],
+        _ => &[],
     }
 }
 

@@ -277,6 +277,16 @@ impl Completer for Names {
         if before.starts_with(':') && !before.contains(' ') {
             return Ok((0, pairs(commands::names(), before)));
         }
+        if let Some(rest) = before.strip_prefix(":set ") {
+            let found = match rest.split_once(' ') {
+                None => pairs(commands::set_names(), rest),
+                Some((name, value)) => pairs(commands::set_values(name).iter().copied(), value),
+            };
+            if !found.is_empty() {
+                return Ok((pos - rest.rsplit(' ').next().unwrap_or_default().len(), found));
+            }
+            return self.complete_file(line, pos, ctx);
+        }
         if commands::of_shell(before, |word| self.is_variable(word)).is_some() {
             return self.complete_file(line, pos, ctx);
         }
@@ -471,6 +481,16 @@ mod tests {
         assert_eq!(of("let r = run(\"ol"), ["old"]);
         assert_eq!(of("r.diff(\"ne"), ["new"]);
         assert_eq!(of("run(\"nothing"), [""; 0]);
+    }
+
+    #[test]
+    fn settings_and_their_values_complete_behind_set() {
+        let session = crate::primitives::session();
+        let of = |line: &str| super::super::completions(&session, line);
+        assert_eq!(of(":set d"), ["data", "device", "download"]);
+        assert_eq!(of(":set download o"), ["off", "on"]);
+        assert_eq!(of(":set device cp"), ["cpu"]);
+        assert!(of(":set ").iter().all(|name| name != "startup"));
     }
 
     #[test]

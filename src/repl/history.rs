@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::{environment, files};
+use crate::{configuration, files};
 use dialoguer::FuzzySelect;
 use parking_lot::Mutex;
 use rustyline::{Cmd, ConditionalEventHandler, Event, EventContext, Movement, RepeatCount};
@@ -138,9 +138,9 @@ fn one_line(input: &str) -> String {
     input.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// `$CPSD_HISTORY`, or `cpsd/history` under the user's data folder.
+/// That of the setting `history`, or `cpsd/history` under the user's data folder.
 pub fn file() -> Option<PathBuf> {
-    if let Some(path) = environment::path("CPSD_HISTORY") {
+    if let Some(path) = configuration::path("history") {
         return Some(path);
     }
     let data = std::env::var_os("XDG_DATA_HOME")

@@ -46,7 +46,8 @@ use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, K
 
 use crate::activity::console;
 use crate::cluster::code;
-use crate::environment;
+use crate::configuration;
+use crate::error::{Error, Result};
 use crate::files::{self, policy};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
@@ -237,9 +238,9 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
     false
 }
 
-/// `$CPSD_STARTUP`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
+/// That of the setting `startup`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
 fn startup_file() -> Option<PathBuf> {
-    if let Some(path) = environment::path("CPSD_STARTUP") {
+    if let Some(path) = configuration::path("startup") {
         return Some(path);
     }
     let folder = std::env::var_os("XDG_CONFIG_HOME")

@@ -8,7 +8,7 @@ pub fn executor_text() -> String {
         "{}\n{VALUES}\n{}\n{WORDS}\n{}\n{TOML}\n{}\n{MORE}",
         "The option executor".bold(),
         "Words that have it".bold(),
-        "cpsd.toml, in the working folder or in ~/.config/cpsd".bold(),
+        "cpsd.toml, of the project or in ~/.config/cpsd".bold(),
         "A queue".bold()
     )
 }

@@ -15,7 +15,7 @@ use super::limits::{Bounds, LIMITS, Limits};
 use super::session::Sources;
 use crate::activity::{self, Activity};
 use crate::cluster::Cluster;
-use crate::environment;
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::training::Plan;
 
@@ -107,14 +107,14 @@ pub struct Declared {
 }
 
 impl Host {
-    /// Runs are kept under `CPSD_RUNS`, or `runs/` in the working folder.
+    /// Runs are kept in the [configured store](Self::configured_store).
     pub fn new() -> Self {
-        Host { runs: RefCell::new(Self::store_of_environment()), ..Host::default() }
+        Host { runs: RefCell::new(Self::configured_store()), ..Host::default() }
     }
 
-    /// The folder that `CPSD_RUNS` names, or `runs`.
-    pub fn store_of_environment() -> PathBuf {
-        environment::path("CPSD_RUNS").unwrap_or_else(|| PathBuf::from("runs"))
+    /// The folder of the setting `runs`, or `runs/` in the working folder.
+    pub fn configured_store() -> PathBuf {
+        configuration::path("runs").unwrap_or_else(|| PathBuf::from("runs"))
     }
 
     /// The limits of values in the session's engines.

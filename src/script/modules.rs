@@ -1,4 +1,4 @@
-//! Resolves `import "name"`: the embedded standard library, the script's folder, then CPSD_PATH.
+//! Resolves `import "name"`: the embedded standard library, the script's folder, then the folders of the setting `libraries` (CPSD_PATH).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use super::constants::{self, Constants};
 use super::errors::Raised;
 use super::parsing;
 use super::session::Sources;
+use crate::configuration;
 use crate::error::Error;
 use crate::files;
 
@@ -131,9 +132,7 @@ pub fn find(path: &str, importer: Option<&str>) -> Result<Option<(String, String
     }
     let mut folders: Vec<PathBuf> = Vec::new();
     folders.push(importer.and_then(|i| Path::new(i).parent()).map_or_else(PathBuf::new, Path::to_path_buf));
-    if let Some(paths) = std::env::var_os("CPSD_PATH") {
-        folders.extend(std::env::split_paths(&paths));
-    }
+    folders.extend(configuration::folders("libraries"));
     let files = folders.into_iter().map(|folder| {
         let mut file = folder.join(path);
         if file.extension().is_none() {

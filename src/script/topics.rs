@@ -106,16 +106,17 @@ const WEIGHTS_FORMS: &[(&str, &str)] = &[
 ];
 
 const WEIGHTS_PLACES: &[&str] = &[
-    "the folder that CPSD_WEIGHTS names",
+    "the folders of the setting weights: CPSD_WEIGHTS, then those of each cpsd.toml (`cpsd config`)",
     "weights/ in the working folder and in the three above it",
-    "weights/ beside the program",
+    "weights/ in the project's folder, that of the nearest cpsd.toml",
+    "weights/ beside the program, in PREFIX/share/cpsd beside PREFIX/bin, or in the repository of a build in its target/",
     "cpsd/weights in the user's cache folder (XDG_CACHE_HOME, or ~/.cache)",
     "the cache of the Hugging Face Python library (HF_HUB_CACHE, or hub/ in HF_HOME, or ~/.cache/huggingface/hub)",
     "the Hugging Face Hub, where that is permitted",
 ];
 
 const WEIGHTS_VARIABLES: &[(&str, &str)] = &[
-    ("CPSD_WEIGHTS", "a folder of weights"),
+    ("CPSD_WEIGHTS", "folders of weights, with colons between them"),
     ("CPSD_DOWNLOAD", "1 permits downloads everywhere"),
     ("HF_HOME, HF_HUB_CACHE", "the folders of the Hub's cache"),
     ("HF_ENDPOINT", "another server than https://huggingface.co, such as a mirror"),

@@ -16,6 +16,15 @@ use serde_json::Value;
 /// The binary.
 pub const CPSD: &str = env!("CARGO_BIN_EXE_cpsd");
 
+/// The program under another name, where nothing of this repository, such as weights, lies beside it.
+pub fn program_at(path: &Path) -> PathBuf {
+    if !path.exists() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::hard_link(CPSD, path).or_else(|_| std::fs::copy(CPSD, path).map(drop)).unwrap();
+    }
+    path.to_path_buf()
+}
+
 /// A script's data set, options and labels, small enough for a test.
 pub const SMALL: &str =
     "let data = dataset(\"emoji-scenes\", #{train: 48, val: 16, test: 16, test_shifted: 8, size: 32});

@@ -8,6 +8,7 @@ mod closures;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod configuration;
 mod damage;
 mod environment;
 mod gpu_check;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tch::Device;
 
 use crate::common::hub::{COMMIT, FakeHub};
-use crate::common::{CPSD, SMALL, err, out};
+use crate::common::{SMALL, err, out, program_at};
 
 const REPOSITORY: &str = "timm/tf_efficientnet_lite0.in1k";
 const FORM: &str = "head: \"gap\", stages: 1, image_size: 32";
@@ -25,6 +25,11 @@ fn content(folder: &Path) -> Vec<u8> {
     let file = folder.join("made.safetensors");
     Model::new(&spec, &["dog".to_string()], 7, Device::Cpu).unwrap().save(&file, &json!({})).unwrap();
     std::fs::read(file).unwrap()
+}
+
+/// The program away from the weights of this repository.
+fn program(folder: &Path) -> String {
+    program_at(&folder.join("program/cpsd")).display().to_string()
 }
 
 /// The program in a folder of its own, with this server for the Hub.
@@ -48,7 +53,7 @@ fn command(program: &str, folder: &Path, server: &FakeHub) -> Command {
 }
 
 fn eval(folder: &Path, server: &FakeHub, code: &str, variables: &[(&str, &Path)]) -> Output {
-    command(CPSD, folder, server).args(["eval", code]).envs(variables.iter().copied()).output().unwrap()
+    command(&program(folder), folder, server).args(["eval", code]).envs(variables.iter().copied()).output().unwrap()
 }
 
 /// The id of a training from published weights.
@@ -109,7 +114,7 @@ fn the_prompt_asks_before_it_downloads() {
     let f = folder.path();
     let server = FakeHub::start(content(f));
     let mut command = command("sh", f, &server);
-    command.args(["-c", &format!("stty rows 24 cols 200; exec {CPSD}")]).env("TERM", "xterm-256color");
+    command.args(["-c", &format!("stty rows 24 cols 200; exec {}", program(f))]).env("TERM", "xterm-256color");
     let mut p = spawn_command(command, Some(120_000)).unwrap();
     p.exp_string("cpsd> ").unwrap();
     let make = format!("model(\"efficientnet_lite0\", #{{ labels: [\"dog\"], weights: \"imagenet\", {FORM} }}).labels");

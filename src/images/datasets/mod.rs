@@ -7,6 +7,7 @@ mod emoji_scenes;
 mod folder;
 mod folder_pictures;
 mod held_out;
+mod located;
 mod missing;
 mod nuswide;
 mod open_images;
@@ -22,7 +23,7 @@ pub use folder::FolderOptions;
 pub use nuswide::concepts;
 
 use super::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{OptionDocs, Options, known_keys, read, unknown_option};
 
 /// A data set that can be opened.
@@ -36,7 +37,8 @@ pub struct DatasetKind {
 /// How a data set is to be opened.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// The folder of its files.
+    /// The folder of its files. A relative one is looked for in the working folder, then in the folders of the setting `data` and in
+    /// `datasets/`; without one, a folder of the data set's name is.
     pub root: Option<&'a Path>,
     /// A JSON object of the keys that the user gave.
     pub options: &'a Value,
@@ -77,7 +79,15 @@ pub fn open_with(name: &str, request: &Request) -> Result<Vec<(String, Dataset)>
         .iter()
         .find(|d| d.name == name)
         .ok_or_else(|| Error::unknown("data set", name, DATASETS.iter().map(|d| d.name)))?;
-    (kind.open)(request)
+    let root = located::root(name, request.root);
+    let root_exists = root.as_ref().is_some_and(|root| root.exists());
+    (kind.open)(&Request { root: root.as_deref(), ..*request }).map_err(|error| match request.root {
+        Some(root) if error.kind == ErrorKind::Data && root.is_relative() && !root_exists => {
+            let looked = format!("no folder {} is in {}", root.display(), located::places_in_words());
+            Error { message: format!("{}; {looked}", error.message), ..error }
+        }
+        _ => error,
+    })
 }
 
 /// The options that were given to the data set `name`, and the defaults of the others.
@@ -96,9 +106,15 @@ fn options<T: Options>(name: &str, given: &Value) -> Result<T> {
 /// The folder of a data set of files. Errors: none was given, with the expected layout.
 fn need_root<'a>(name: &str, root: Option<&'a Path>, layout: &str) -> Result<&'a Path> {
     root.ok_or_else(|| {
-        Error::argument(format!("dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}})"))
-            .about_name(name)
-            .with_help(layout)
+        let looked = match card(name) {
+            Ok(_) => format!("; no folder {name} is in {}", located::places_in_words()),
+            Err(_) => String::new(),
+        };
+        Error::argument(format!(
+            "dataset \"{name}\" needs its folder: dataset(\"{name}\", #{{root: \"path\"}}){looked}"
+        ))
+        .about_name(name)
+        .with_help(layout)
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::hub::{FILE, Hub, Origin, Remote, megabytes, user_cache};
 use crate::activity::console;
-use crate::environment;
+use crate::configuration;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::models::backbones::{BackboneKind, WeightSet};
 
@@ -28,18 +28,28 @@ pub struct Found {
 }
 
 impl Places {
-    /// The folder that CPSD_WEIGHTS names; `weights/` in the working folder, in the three above it, and beside the
-    /// program; cpsd's folder among the user's caches; the Hub's cache; the Hub, if CPSD_DOWNLOAD is 1.
-    pub fn from_environment() -> Places {
-        let mut folders: Vec<PathBuf> = environment::path("CPSD_WEIGHTS").into_iter().collect();
-        if let Ok(here) = std::env::current_dir() {
-            folders.extend(here.ancestors().take(4).map(|folder| folder.join("weights")));
-        }
-        if let Ok(program) = std::env::current_exe() {
-            folders.extend(program.parent().map(|folder| folder.join("weights")));
-        }
-        folders.extend(user_cache().map(|cache| cache.join("cpsd/weights")));
-        Places { folders, hub: Hub::from_environment(), download: environment::flag("CPSD_DOWNLOAD") == Some(true) }
+    /// The folders of the setting `weights` (CPSD_WEIGHTS, `cpsd.toml`); `weights/` in the working folder, in the three above it, in the
+    /// project's folder and in those of the program; cpsd's folder among the user's caches; the Hub's cache; the Hub, if the setting
+    /// `download` (CPSD_DOWNLOAD) permits it.
+    pub fn configured() -> Places {
+        Self::of(configuration::folders("weights"), configuration::standard_folders("weights", 3))
+    }
+
+    /// As [`configured`](Self::configured), without what the project adds.
+    pub fn without_project() -> Places {
+        let mut usual = configuration::standard_folders("weights", 3);
+        usual.retain(|(_, what)| *what != configuration::OF_PROJECT);
+        Self::of(configuration::folders_of_person("weights"), usual)
+    }
+
+    fn of(mut folders: Vec<PathBuf>, usual: Vec<(PathBuf, &'static str)>) -> Places {
+        let usual = usual.into_iter().map(|(folder, _)| folder);
+        usual.chain(user_cache().map(|cache| cache.join("cpsd/weights"))).for_each(|folder| {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        });
+        Places { folders, hub: Hub::from_environment(), download: configuration::flag("download") == Some(true) }
     }
 
     /// The folders in which weights are looked for, the Hub's cache among them.
@@ -147,7 +157,17 @@ impl Places {
         let mut help = before;
         help.push(self.by_hand(wanted));
         help.extend(after);
+        // A file in a folder has no revision.
+        if wanted.revision.is_none() {
+            help.push(self.looked());
+        }
         Error::new(ErrorKind::Io, message).with_help(help.join("; "))
+    }
+
+    /// Where was looked, in order.
+    fn looked(&self) -> String {
+        let places: Vec<String> = self.folders().iter().map(|folder| configuration::shown(folder)).collect();
+        format!("looked in, in this order: {}", places.join(", "))
     }
 
     /// Which file to get and where to put it.
@@ -164,9 +184,10 @@ impl Places {
         });
         let mut places = vec!["weights/ here or beside the program".to_string()];
         places.extend(user_cache().map(|cache| cache.join("cpsd/weights").display().to_string()));
-        places.push(match environment::path("CPSD_WEIGHTS").filter(|named| !named.is_dir()) {
-            Some(named) => format!("the folder that CPSD_WEIGHTS names ({} is no folder)", named.display()),
-            None => "the folder that CPSD_WEIGHTS names".into(),
+        let named = "the folder that the setting weights or CPSD_WEIGHTS names";
+        places.push(match configuration::folders("weights").into_iter().find(|named| !named.is_dir()) {
+            Some(folder) => format!("{named} ({} is no folder)", folder.display()),
+            None => named.into(),
         });
         format!(
             "by hand: get it from {}{or}, and put it into {}; its names there may be {}",

@@ -16,7 +16,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Jobs,
     signatures: &["slurm() -> Cluster", "slurm(#{options}) -> Cluster"],
     summary: "Slurm as a place where trainings run: the value of the option executor.",
-    details: "What [slurm] of cpsd.toml says holds first, if there is that table (in the working folder, else in the user's configuration folder); \
+    details: "What [slurm] of cpsd.toml says holds first, if there is that table (in the project's file, the nearest one above, else in that of the user's configuration folder); \
 options given here take its place one by one, sbatch and setup as a whole. Nothing of it is part of a run's id: the same call without executor is answered by the same runs. \
 executor: \"slurm\" is short for executor: slurm(). See cpsd doc executor.",
     options: Some(OptionDocs::of::<ClusterOptions>()),

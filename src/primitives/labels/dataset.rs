@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     summary: "Opens a data set: a map from split names to pictures with labels.",
     details: "\"emoji-scenes\" is made on the fly and needs no file: scenes of emoji under COCO's label names, with splits train, \
 val, test (from the same contexts) and test_shifted (contexts broken: objects out of place, usual companions missing). \
-All others read from `root` (?datasets lists them): \"folder\", \"coco2014\", \"coco2017\", \"nuswide\", \"voc2007\", \"voc2012\", \"openimages\", \"visual-genome-500\"; \
+All others read from `root`, a path from the working folder or from a folder of the setting data; without it a folder of the data set's name is looked for there (?datasets lists them): \"folder\", \"coco2014\", \"coco2017\", \"nuswide\", \"voc2007\", \"voc2012\", \"openimages\", \"visual-genome-500\"; \
 when something is missing, the error shows the layout that is expected and where to get it, and a split whose counts are not the published ones is reported as a part. \
 They take `val` (share of the training pictures held out, 0.1; at 0 the split val is empty and all of train is trained on, with `select: \"last\"`), \
 `seed` (which ones), `unlabelled` (true keeps pictures without labels) and, for VOC, `difficult`. \

@@ -13,7 +13,7 @@ pub const WORD: Word = Word {
     details: "names is one of \"auto\" (every GPU, or the CPU), \"cpu\", \"cuda\" and \"cuda:1\", or an array of such. A training takes one of them \
 when it begins and gives it back at its end, and waits while each GPU has as many trainings as per_gpu says (1); models are on the CPU until something \
 computes with them, and predictions are made on a GPU that no training has, if there is one. Without a choice the \
-environment variable CPSD_DEVICE decides (cuda:0,cuda:1), and without that auto. Devices are not part of a training's id.",
+setting device decides, of CPSD_DEVICE or cpsd.toml (cuda:0,cuda:1), and without that auto. Devices are not part of a training's id.",
     options: None,
     examples: &[Example { code: "devices(\"cpu\")", prints: "[\"cpu\"]" }],
     register: |word| {

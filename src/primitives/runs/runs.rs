@@ -22,7 +22,7 @@ pub const WORD: Word = Word {
     details: "Columns: id; name, the newest that the options name gave it; tags; data, the data set; model, backbone and head; k, of a teacher the \
 size of the partition that it is of; seed; val_mAP, which selected its epoch; test_mAP, where evaluate has seen the test split of its data set (of several on the \
 most pictures, then the newest; run.scores has all); labels; epochs; seconds; date, by the clock of this place. Further questions: \
-runs().filter(|r| r.k == 4 && r.test_mAP > 80). The store is the folder `runs/`, or the one that CPSD_RUNS or --runs names. Names, tags and scores that came after a run was made, \
+runs().filter(|r| r.k == 4 && r.test_mAP > 80). The store is the folder `runs/`, or the one that --runs, CPSD_RUNS or cpsd.toml names. Names, tags and scores that came after a run was made, \
 and the text that asked for it first, are notes in the folder .notes beside the runs. A run whose summary is damaged has the name \
 (damaged). runs().verify() reads every file, compares it with the digest that was kept when it was written, loads the models, and gives a Table \
 with the columns id, state (good, damaged, or not checked for a run made before digests were kept), bytes and problem; `cpsd runs verify` does so \
@@ -136,7 +136,7 @@ pub fn one(store: &RunStore, id: &str) -> Result<Run> {
         }
         _ if ids.is_empty() => Err(Error::argument(format!("unknown run \"{id}\": the run store is empty"))
             .about_name(id)
-            .with_help("the store is the folder runs/, or the one that CPSD_RUNS or --runs names")),
+            .with_help("the store is the folder runs/, or the one that --runs, CPSD_RUNS or cpsd.toml names")),
         _ => match &named(store, id)?[..] {
             [known] => open(known),
             [] => {

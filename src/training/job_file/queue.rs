@@ -7,6 +7,7 @@
 //! | `runs` | the run store, absolute |
 //! | `folder` | the folder from which relative paths lead |
 //! | `policy` | what the script may do with files, as a worker process has it of its parent |
+//! | `settings` | where published weights are looked for, and whether they may be downloaded, if the caller has set it |
 //! | `train`, `val` | `{"file": "data-3f29c0a81b52d4e6.json"}`, a file beside it, whose name is of its content |
 //!
 //! All but `task` and `build` belong to trainings.
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use super::{JobFile, Task, described, no_job, open, perform, unwritten};
 use crate::activity::console;
 use crate::cluster::{check, task, task_file};
+use crate::configuration;
 use crate::error::{Error, Result};
 use crate::files::{own, policy};
 use crate::images::{Dataset, DatasetSpec};
@@ -31,7 +33,7 @@ use crate::training::job::Job;
 use crate::training::side_by_side::run_all;
 
 /// Keys that all jobs of one task share.
-const SHARED: [&str; 4] = ["build", "runs", "folder", "policy"];
+const SHARED: [&str; 5] = ["build", "runs", "folder", "policy", "settings"];
 /// Letters of the hash in the name of a data set's file.
 const HASH: usize = 16;
 
@@ -157,6 +159,7 @@ impl Tasks<'_> {
         if !file["policy"].is_null() {
             policy::take_over(Some(&file["policy"].to_string()), &[]).map_err(|e| no_job(self.path, e.message))?;
         }
+        configuration::restore(&file["settings"]);
         Ok(RunStore::new(runs))
     }
 
