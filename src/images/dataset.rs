@@ -63,28 +63,7 @@ impl Dataset {
     pub fn fingerprint(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("cpsd dataset 1");
         hasher.update(self.source.fingerprint().as_bytes());
-        for label in self.labels.labels() {
-            hasher.update(&(label.len() as u64).to_le_bytes());
-            hasher.update(label.as_bytes());
-        }
-        let (offsets, indices) = self.labels.csr();
-        for offset in offsets {
-            hasher.update(&offset.to_le_bytes());
-        }
-        for index in indices {
-            hasher.update(&index.to_le_bytes());
-        }
-        // Nothing where all entries are known, as before there were unknown ones: ids of runs stay.
-        if self.labels.num_unknown() > 0 {
-            hasher.update(b"unknown");
-            for image in 0..self.labels.num_images() {
-                let row = self.labels.unknown_row(image);
-                hasher.update(&(row.len() as u64).to_le_bytes());
-                for label in row {
-                    hasher.update(&label.to_le_bytes());
-                }
-            }
-        }
+        self.labels.hash_entries(&mut hasher);
         hasher.finalize().to_hex().to_string()
     }
 

@@ -28,6 +28,31 @@ struct Inner {
 }
 
 impl LabelTable {
+    /// Adds the names of the labels and all entries, unknown ones included, to a hash; not the names of the images.
+    pub fn hash_entries(&self, hasher: &mut blake3::Hasher) {
+        for label in self.labels() {
+            let _ = hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes());
+        }
+        let (offsets, indices) = self.csr();
+        for offset in offsets {
+            let _ = hasher.update(&offset.to_le_bytes());
+        }
+        for index in indices {
+            let _ = hasher.update(&index.to_le_bytes());
+        }
+        // Nothing where all entries are known, as before there were unknown ones: ids of runs stay.
+        if self.num_unknown() > 0 {
+            let _ = hasher.update(b"unknown");
+            for image in 0..self.num_images() {
+                let row = self.unknown_row(image);
+                let _ = hasher.update(&(row.len() as u64).to_le_bytes());
+                for label in row {
+                    let _ = hasher.update(&label.to_le_bytes());
+                }
+            }
+        }
+    }
+
     /// Builds a table from one list of label indices per image; the lists are sorted and made unique.
     ///
     /// Errors: another number of lists than of images, an index that is not below `labels.len()`, a repeated label name.

@@ -208,10 +208,8 @@ pub(crate) fn explained(prompt: &Prompt, word: &str) -> Result<String> {
         }
         return Ok(text);
     }
-    match variable_docs::member(prompt.session, word) {
-        Some(Ok(text)) => return pager::print(text.trim_end()),
-        Some(Err(error)) => return complain(&error.message, error.help.as_deref()),
-        None => {}
+    if let Some(member) = variable_docs::member(prompt.session, word) {
+        return member;
     }
     if let Some(text) = variable_docs::library_function(prompt.session, word) {
         return Ok(signature_and_comment(&text));

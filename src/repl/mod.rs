@@ -47,7 +47,7 @@ use rustyline::{CompletionType, Config, Editor, EventHandler, ExternalPrinter, K
 use crate::activity::console;
 use crate::cluster::code;
 use crate::configuration;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::{self, policy};
 use crate::script::errors::Failure;
 use crate::script::session::Session;

@@ -16,6 +16,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rhai::NativeCallContextStore;
 use rhai::{Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
+use super::constants;
 use super::errors::{Failure, Fallible, Raised, raise};
 use super::host::{Asking, Host};
 use super::script_lock::ScriptLock;
@@ -232,7 +233,9 @@ impl BackgroundCalls {
         let activity = Activity::background(format!("[{id}]"), cores);
         let ended = Arc::<Ended>::default();
         #[allow(deprecated)]
-        let work = Parcel(Work { closure, call: call.store_data(), host: host.clone(), asking: host.asking() });
+        let mut call = call.store_data();
+        constants::fix(&mut call.global);
+        let work = Parcel(Work { closure, call, host: host.clone(), asking: host.asking() });
         let (on, to, lock) = (activity.clone(), ended.clone(), self.lock.clone());
         let started = Instant::now();
         let under_way = UnderWay::new(&self.under_way);

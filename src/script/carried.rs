@@ -11,6 +11,7 @@ use rhai::{Dynamic, Engine, FnPtr, Module, NativeCallContext};
 
 use super::background::Parcel;
 use super::call::Call;
+use super::constants;
 use super::errors::{Failure, Fallible, raise};
 use super::fingerprint;
 use super::host::Host;
@@ -47,7 +48,8 @@ impl Carried {
         let hash = fingerprint::of_closure(&closure, call.native, call.host);
         fix(&mut closure, 0);
         #[allow(deprecated)]
-        let stored = call.native.store_data();
+        let mut stored = call.native.store_data();
+        constants::fix(&mut stored.global);
         let host = call.host.clone();
         let inside = Inside { word: call.name, closure, call: stored, engine: engine_of(&host), host };
         (hash, Carried { lock: call.host.background.lock.clone(), inside: ManuallyDrop::new(Parcel(inside)) })

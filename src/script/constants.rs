@@ -7,7 +7,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use rhai::{
-    AST, CustomExpr, Dynamic, Engine, EvalContext, Expr, ImmutableString, Locked, Module, Position, Scope, Shared, Stmt,
+    AST, CustomExpr, Dynamic, Engine, EvalContext, Expr, GlobalRuntimeState, ImmutableString, Locked, Module, Position,
+    Scope, Shared, Stmt,
 };
 
 /// The constants of a text, by name.
@@ -26,7 +27,8 @@ thread_local! {
 /// Gives `engine` the two statements. `session`: the constants of the session's texts.
 pub fn install(engine: &mut Engine, session: Constants) {
     statement(engine, EARLIER, move |context| {
-        context.global_runtime_state_mut().constants = Some(session.clone());
+        // A copy: what runs on beside later texts keeps those of its own.
+        context.global_runtime_state_mut().constants = Some(copy(&session));
     });
     statement(engine, LAST, |context| {
         LIBRARY.set(context.global_runtime_state().constants.clone());
@@ -70,6 +72,16 @@ pub fn last() -> AST {
 /// The constants of the library that was run to its end just now.
 pub fn of_library() -> Option<Constants> {
     LIBRARY.take()
+}
+
+/// The constants as they are now.
+fn copy(constants: &Constants) -> Constants {
+    Shared::new(Locked::new(constants.borrow().clone()))
+}
+
+/// Fixes the constants that a closure reads which runs later or beside its text: its text may make others of the same name.
+pub fn fix(state: &mut GlobalRuntimeState) {
+    state.constants = state.constants.as_ref().map(copy);
 }
 
 /// Keeps the constants of a session's variables, of one name the newest. Rhai notes them itself where a text has functions.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rhai::{Dynamic, FnPtr, Module, NativeCallContext, ScriptFuncDef, Shared};
 
@@ -9,7 +11,9 @@ use super::code::{self, Read};
 use super::constants::Constants;
 use super::host::Host;
 use super::modules::{self, Library};
+use super::tokens::{Piece, pieces};
 use super::vocabulary;
+use crate::activity::console;
 
 /// A hash of a closure's code, of the functions of the script and of imported libraries that it may call, of the constants that these
 /// read, and of the values that it captured. Comments, blank space and its place do not count.
@@ -63,6 +67,8 @@ struct Function {
 /// The names that a function's text sees.
 struct Home {
     constants: Option<Constants>,
+    /// The name of the text; None for that of the session.
+    text: Option<String>,
     /// The libraries that it imported, of one name first the one that it sees.
     imports: Vec<(String, Shared<Module>)>,
 }
@@ -82,7 +88,7 @@ impl Known {
         let state = call.global_runtime_state();
         let imports = state.iter_imports_raw().map(|(name, module)| (name.to_string(), module.clone()));
         let imports = imports.chain(earlier.iter().map(|(name, module)| (name.clone(), module.clone())));
-        let home = Rc::new(Home { constants: state.constants.clone(), imports: imports.collect() });
+        let home = Rc::new(Home { constants: state.constants.clone(), text: None, imports: imports.collect() });
         let libraries = host.sources.libraries();
         let mut known = Known { functions: BTreeMap::new(), modules: BTreeSet::new(), libraries };
         call.iter_namespaces().for_each(|module| known.add(module, "", &home));
@@ -108,7 +114,7 @@ impl Known {
         let library = self.libraries.iter().find(|library| Shared::ptr_eq(&library.module, module));
         let constants = library.and_then(|library| library.constants.clone());
         let functions = library.map_or(module, |library| &library.functions).clone();
-        let home = Rc::new(Home { constants, imports });
+        let home = Rc::new(Home { constants, text: module.id().map(str::to_string), imports });
         self.add(&functions, name, &home);
         home.imports.iter().for_each(|(inner, module)| self.add_library(module, &format!("{name}::{inner}")));
     }
@@ -160,12 +166,19 @@ enum Waiting {
 /// always in the same order.
 fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn FnMut(Part)) {
     let known = Known::of(call, host);
-    let mut waiting = VecDeque::from([Waiting::Function(closure.fn_name().to_string())]);
-    waiting.extend(closure.iter_curry().cloned().map(Waiting::Value));
+    let mut waiting = VecDeque::from([Waiting::Value(closure.clone().into())]);
     let mut seen: BTreeSet<*const ScriptFuncDef> = BTreeSet::new();
-    let (mut closures, mut anything) = (0, false);
+    // Closures have no names that count: each is told from others by the order in which they are met.
+    let mut closures: Vec<String> = Vec::new();
+    let (mut followed, mut anything, mut arguments) = (0, false, false);
     while let Some(next) = waiting.pop_front() {
         match next {
+            // What a script's arguments say, once.
+            Waiting::Function(name) if name == "arg" => {
+                if !std::mem::replace(&mut arguments, true) {
+                    visit(Part::Value(&format!("arguments {:?}", host.arguments.borrow())));
+                }
+            }
             Waiting::Function(name) => {
                 for function in known.functions(&name) {
                     if !seen.insert(Shared::as_ptr(&function.definition)) {
@@ -175,9 +188,6 @@ fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn 
                     visit(Part::Code(&code));
                     for read in code.reads {
                         match read {
-                            Read::Function(name) if name == "arg" => {
-                                visit(Part::Value(&format!("{:?}", host.arguments.borrow())))
-                            }
                             Read::Function(name) => waiting.push_back(Waiting::Function(name)),
                             Read::Value(value) => waiting.push_back(Waiting::Value(value)),
                             Read::Constant { path, name } => match function.home.constant(&path, &name) {
@@ -185,8 +195,8 @@ fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn 
                                 None => visit(Part::Value("no constant")),
                             },
                             Read::Library(path) => {
-                                let found = modules::find(&path, call.call_source()).ok().flatten();
-                                visit(Part::Value(&found.map_or("no library".into(), |(_, text)| text)));
+                                let importer = function.home.text.as_deref().or(call.call_source());
+                                imported(&path, importer, &mut BTreeSet::new(), visit);
                             }
                         }
                     }
@@ -196,21 +206,32 @@ fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn 
                         let named = known.functions.keys().filter(|name| !name.starts_with("anon$"));
                         waiting.extend(named.cloned().map(Waiting::Function));
                         waiting.extend(known.constants().into_iter().map(Waiting::Value));
+                        waiting.push_back(Waiting::Function("arg".into()));
                     }
                 }
             }
             Waiting::Value(value) => {
-                // A closure that it captured counts by its own code and by what that captured; one that captured itself, once.
                 if let Some(captured) = value.read_lock::<FnPtr>() {
-                    if closures < CLOSURES {
-                        closures += 1;
-                        visit(Part::Value("closure"));
-                        waiting.push_back(Waiting::Function(captured.fn_name().to_string()));
+                    let (name, curried) = (captured.fn_name(), captured.iter_curry().count());
+                    let said = match known.functions(name).next() {
+                        Some(_) if name.starts_with("anon$") => {
+                            let met = closures.iter().position(|met| met == name).unwrap_or_else(|| {
+                                closures.push(name.to_string());
+                                closures.len() - 1
+                            });
+                            format!("closure {met} {curried}")
+                        }
+                        // A function of Rust, one by its name, or a closure of a library that is gone.
+                        _ => format!("function {name} {curried}"),
+                    };
+                    visit(Part::Value(&said));
+                    // One that captured itself is followed so often and no more.
+                    followed += 1;
+                    if followed <= CLOSURES {
+                        waiting.push_back(Waiting::Function(name.to_string()));
                         waiting.extend(captured.iter_curry().cloned().map(Waiting::Value));
                     }
-                    continue;
-                }
-                if let Some(text) = identity(&value) {
+                } else if let Some(text) = identity(&value) {
                     visit(Part::Value(&text));
                 // Its parts count, each by its own identity: a text for people would leave digits and items out.
                 } else if let Ok(array) = value.as_array_ref() {
@@ -220,21 +241,54 @@ fn walk(closure: &FnPtr, call: &NativeCallContext, host: &Host, visit: &mut dyn 
                     visit(Part::Value(&format!("map {:?}", map.keys().collect::<Vec<_>>())));
                     waiting.extend(map.values().cloned().map(Waiting::Value));
                 } else {
-                    visit(Part::Value(&super::show::plain(&value)));
+                    visit(Part::Value(&unlike_any_other(&value)));
                 }
             }
         }
     }
 }
 
+/// Visits the text of a library that a function imports while it runs, and those that this imports.
+fn imported(path: &str, importer: Option<&str>, seen: &mut BTreeSet<String>, visit: &mut dyn FnMut(Part)) {
+    let Some((name, text)) = modules::find(path, importer).ok().flatten() else {
+        return visit(Part::Value("no library"));
+    };
+    if !seen.insert(name.clone()) {
+        return;
+    }
+    visit(Part::Value(&text));
+    let pieces = pieces(&text);
+    for pair in pieces.windows(2) {
+        let [(word, Piece::Word), (path, Piece::Text)] = pair else { continue };
+        if &text[word.clone()] == "import" {
+            imported(text[path.clone()].trim_matches(['"', '`']), Some(&name), seen, visit);
+        }
+    }
+}
+
+/// A text for a value whose contents nothing tells: no run is taken for that of another, and none is found again.
+fn unlike_any_other(value: &Dynamic) -> String {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let kind = super::show::type_name(value);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        console::warn(&format!(
+            "warning: a closure holds a {kind}, whose contents do not count in a run's id: its runs are not found again"
+        ));
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{kind} {} {} {}", std::process::id(), since.as_nanos(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 /// So many captured closures are followed.
 const CLOSURES: usize = 1000;
 
-/// The identity of a value: its contents, whatever made it. None for an array or a map, whose parts have theirs, and for a value of
-/// a kind without an identity.
+/// The identity of a value: its kind and its contents, whatever made it. None for an array or a map, whose parts have theirs, and for
+/// a value of a kind without an identity.
 fn identity(value: &Dynamic) -> Option<String> {
-    if let Some(known) = vocabulary::kind_of(value).and_then(|kind| (kind.fingerprint)(value)) {
-        return Some(known);
+    if let Some(kind) = vocabulary::kind_of(value) {
+        let json = || Some((kind.json)(value)?.ok()?.to_string());
+        return (kind.fingerprint)(value).or_else(json).map(|known| format!("{} {known}", kind.name));
     }
     if value.is_unit() || value.is_bool() || value.is_char() || value.is_int() {
         return Some(format!("{} {value}", value.type_name()));
@@ -367,6 +421,80 @@ mod tests {
         let through =
             |rate: &str| library(&format!("export const RATE = {rate};"), "import \"inner\" as i;", "a * l::i::RATE");
         assert_ne!(through("0.5"), through("0.25"));
+    }
+
+    #[test]
+    fn closures_inside_of_values_are_told_apart() {
+        let with = |list: &str| {
+            of(&format!(
+                "fn f(x) {{ x }} fn f(x, y) {{ y }} let a = |x| x * 0.1; let b = |x| x * 0.2; let l = {list}; name_of(|s| l[s % 2].call(s))"
+            ))
+        };
+        assert_eq!(with("[a, b]"), with("[ a,  b ]"));
+        assert_ne!(with("[a, a, b]"), with("[a, b, b]"));
+        assert_ne!(with("[Fn(\"sin\")]"), with("[Fn(\"cos\")]"));
+        assert_ne!(with("[Fn(\"f\"), Fn(\"f\").curry(0.5)]"), with("[Fn(\"f\").curry(0.5), Fn(\"f\")]"));
+    }
+
+    #[test]
+    fn contents_of_every_kind_count() {
+        let with = |value: &str| of(&format!("let v = {value}; name_of(|s| v)"));
+        for (one, other) in [
+            (
+                "label_table(tensor([[1, 0], [0, 1]]), [\"a\", \"b\"])",
+                "label_table(tensor([[0, 1], [1, 0]]), [\"a\", \"b\"])",
+            ),
+            ("table([#{a: 1.00000001}])", "table([#{a: 1.00000002}])"),
+            ("table([#{a: 1}])", "table([#{a: 1.0}])"),
+            (
+                "cooccurrence(label_table(tensor([[1, 0], [0, 1]]), [\"a\", \"b\"]))",
+                "cooccurrence(label_table(tensor([[1, 0], [0, 1], [1, 0], [0, 1]]), [\"a\", \"b\"]))",
+            ),
+            (
+                "random_partition([\"a\", \"b\", \"c\"], 2, #{seed: 0})",
+                "random_partition([\"a\", \"b\", \"c\"], 3, #{seed: 0})",
+            ),
+            ("col(\"a\") > 1", "col(\"a\") > 2"),
+        ] {
+            assert_eq!(with(one), with(one), "{one}");
+            assert_ne!(with(one), with(other), "{one}");
+        }
+        // Of a figure nothing is known: no other closure has its id.
+        assert_ne!(with("plot([1.0, 2.0])"), with("plot([1.0, 2.0])"));
+    }
+
+    #[test]
+    fn arguments_of_the_script_count_where_they_are_read() {
+        let with = |lr: &str, code: &str| {
+            let mut session = crate::primitives::session();
+            let host: Rc<_> = session.host.clone();
+            let _ = host.arguments.borrow_mut().insert("lr".into(), lr.into());
+            session.engine.register_fn("name_of", move |call: rhai::NativeCallContext, closure: rhai::FnPtr| {
+                super::of_closure(&closure, &call, &host)
+            });
+            session.eval(code, "test").unwrap().into_string().unwrap()
+        };
+        for code in [
+            "name_of(|s| arg(\"lr\", 0.1))",
+            "name_of(|s| eval(\"arg(\\\"lr\\\", 0.1)\"))",
+            "let g = Fn(\"arg\"); name_of(|s| g.call(\"lr\", 0.1))",
+        ] {
+            assert_ne!(with("0.1", code), with("0.2", code), "{code}");
+        }
+        assert_eq!(with("0.1", "name_of(|s| s)"), with("0.2", "name_of(|s| s)"));
+    }
+
+    #[test]
+    fn libraries_that_are_imported_while_it_runs_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outer").display().to_string();
+        let with = |inner: &str| {
+            std::fs::write(folder.path().join("inner.rhai"), inner).unwrap();
+            std::fs::write(folder.path().join("outer.rhai"), "import \"inner\" as i; fn r(s) { i::r(s) }").unwrap();
+            of(&format!("name_of(|s| {{ import {path:?} as l; l::r(s) }})"))
+        };
+        assert_eq!(with("fn r(s) { s }"), with("fn r(s) { s }"));
+        assert_ne!(with("fn r(s) { s }"), with("fn r(s) { s + 1 }"));
     }
 
     #[test]

@@ -67,6 +67,14 @@ impl KindOfValue for Cooccurrence {
             .method("+", |a: &Self, b: Self| a.checked_add(&b));
     }
 
+    /// All counts.
+    fn fingerprint(&self) -> Option<String> {
+        let n = self.labels().len();
+        let pairs: Vec<u64> =
+            (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).map(|(i, j)| self.pair(i, j)).collect();
+        Some(format!("{:?} {:?} {:?} {pairs:?}", self.labels(), self.num_images(), self.counts()))
+    }
+
     fn to_json(&self) -> Option<Result<Value, String>> {
         let shares = match self.num_images() {
             Some(images) if images > 0 => self.counts().iter().map(|&n| n as f64 / images as f64).collect(),

@@ -55,6 +55,11 @@ with size: 224 each as a whole resized to a square, as a model sees it, which pi
             .method("take_labels", |d: &Self, names: Names| d.take_labels(&names.0))
             .method("divide", divide);
     }
+
+    /// Pictures and labels, with the names of both.
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{} {} {} {:?}", self.name, self.split, self.fingerprint(), self.labels.images()))
+    }
 }
 
 kind_value!(Dataset);

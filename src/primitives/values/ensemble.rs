@@ -29,6 +29,13 @@ impl KindOfValue for EnsembleValue {
             .get("teachers", |e: &Self| e.0.teachers.iter().cloned().map(ModelValue).collect::<Vec<_>>())
             .method("len", |e: &Self| e.0.teachers.len());
     }
+
+    /// Teachers, given outputs, places and rule.
+    fn fingerprint(&self) -> Option<String> {
+        let teachers: Vec<&str> = self.0.teachers.iter().map(|teacher| &*teacher.id).collect();
+        let given = self.0.given.as_ref().map(|rows| rows.fingerprint());
+        Some(format!("{teachers:?} {:?} {:?} {:?} {given:?}", self.0.labels, self.0.places, self.0.rule))
+    }
 }
 
 kind_value!(EnsembleValue);

@@ -84,6 +84,10 @@ impl KindOfValue for ExprValue {
             .method("ends_with", |e: &Self, text: String| bounded(e.0.clone().str().ends_with(pl::lit(text))))
             .method("cast", cast);
     }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{:?}", self.0))
+    }
 }
 
 kind_value!(ExprValue);

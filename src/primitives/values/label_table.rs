@@ -115,6 +115,16 @@ follow every operation, are left out of losses and metrics, and count as absent 
             .method("drop_unlabelled", |t: &Self| t.drop_unlabelled())
             .method("+", |a: &Self, b: Self| a.concat(&b));
     }
+
+    /// Names of images and labels, and all entries.
+    fn fingerprint(&self) -> Option<String> {
+        let mut hasher = blake3::Hasher::new_derive_key("cpsd label table 1");
+        self.hash_entries(&mut hasher);
+        for image in self.images() {
+            let _ = hasher.update(&(image.len() as u64).to_le_bytes()).update(image.as_bytes());
+        }
+        Some(hasher.finalize().to_hex().to_string())
+    }
 }
 
 kind_value!(LabelTable);

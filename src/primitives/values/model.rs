@@ -78,6 +78,11 @@ Pictures are seen whole, without dropout and with running statistics; a head's o
             .method("gradients", gradients)
             .method("save", |m: &Self, path: PathBuf| m.0.save(&path));
     }
+
+    /// The run, or the weights of a model without one.
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.to_string())
+    }
 }
 
 kind_value!(ModelValue);

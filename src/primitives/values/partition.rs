@@ -42,6 +42,10 @@ impl KindOfValue for Partition {
             .method("cut_on", |p: &Self, a: Affinity| graph::ncut(&a, p))
             .method("save", |p: &Self, path: PathBuf| p.save(path));
     }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{:?} {:?} {:?} {:?}", self.labels(), self.assignment(), self.ncut(), self.z().map(|z| z.z)))
+    }
 }
 
 kind_value!(Partition);

@@ -42,6 +42,15 @@ impl KindOfValue for PredictionsValue {
             .method("to_table", |p: &Self| table(&p.0))
             .method("save", |p: &Self, path: PathBuf| -> Result<()> { table(&p.0)?.save(&path) });
     }
+
+    /// Every digit of the scores, with the names of images and labels.
+    fn fingerprint(&self) -> Option<String> {
+        let mut hasher = blake3::Hasher::new_derive_key("cpsd predictions 1");
+        for score in &self.0.scores {
+            let _ = hasher.update(&score.to_le_bytes());
+        }
+        Some(format!("{:?} {:?} {}", self.0.images, self.0.labels, hasher.finalize().to_hex()))
+    }
 }
 
 kind_value!(PredictionsValue);

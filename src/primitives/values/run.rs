@@ -114,6 +114,10 @@ impl RunValue {
         let rows = rows.map(|d| vec![Cell::Text(d.setting), Cell::Text(d.this), Cell::Text(d.other)]);
         TableValue::from_rows(&["setting", "own", "other"], rows.collect())
     }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.0.id.clone())
+    }
 }
 
 kind_value!(RunValue);

@@ -136,6 +136,11 @@ impl KindOfValue for TableValue {
                 files::write(&path, latex(&t.0, &options)?.as_bytes())
             });
     }
+
+    /// Types and all cells.
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{:?} {}", self.0.frame.dtypes(), self.0.to_csv().ok()?))
+    }
 }
 
 kind_value!(TableValue);

@@ -135,6 +135,7 @@ pub fn register(members: &mut MemberRegistrar<TensorValue>) {
             if n == 0 {
                 return Err(Error::argument(format!("{}: n must be an integer from 1; got 0", call.name)));
             }
+            check_many(call, size_of(&t.0, dim).min(n as i64))?;
             wrapped(call.name, &[&t.0], t.0.f_chunk(n as i64, dim)).map(all)
         })
         .method("unbind", |call: &Call, t: &TensorValue, dim: i64| {
