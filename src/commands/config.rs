@@ -82,11 +82,8 @@ fn list() -> Result<u8> {
             Whose::User => "user",
             Whose::Program => "program",
         };
-        let there = match own::is_absent(&place.path) {
-            // Its folder is shown as one in which a file would count.
-            true => " (absent)",
-            false => "",
-        };
+        // One that is absent shows where it would count.
+        let there = if own::is_absent(&place.path) { " (absent)" } else { "" };
         print_line(&format!("{whose:<10} {}{there}", shown(&place.path)));
     }
     Ok(exit::DONE)

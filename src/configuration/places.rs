@@ -36,6 +36,7 @@ pub(super) fn of(folder: &Path) -> Vec<Place> {
     let mut all = vec![place(project, Whose::Project)];
     let others = user.into_iter().map(|path| place(path, Whose::User));
     let program = program_folders().into_iter().map(|folder| place(folder.join(FILE), Whose::Program));
+    let program = program.filter(|place| is_of_program(&place.path));
     for other in others.chain(program) {
         match all.iter().any(|known| known.path == other.path) {
             // Whoever works in the configuration folder has no project there.
@@ -47,13 +48,29 @@ pub(super) fn of(folder: &Path) -> Vec<Place> {
     all
 }
 
+/// Whether a file beside the program is from whom the program is: others may write in its folder too, if that is `/tmp`.
+fn is_of_program(file: &Path) -> bool {
+    let one_owner = || std::env::current_exe().is_ok_and(|program| own::have_one_owner(file, &program));
+    own::is_absent(file) || own::is_of_this_user(file) || one_owner()
+}
+
 /// The nearest `cpsd.toml` in `folder` or above it. Above it, one of another user does not count: whoever can write in `/tmp` could
 /// otherwise set what everyone who works below has.
 pub fn project_above(folder: &Path) -> Option<PathBuf> {
-    let mut files = folder.ancestors().map(|folder| (folder, folder.join(FILE)));
-    files
-        .find(|(at, file)| !own::is_absent(file) && (*at == folder || own::is_of_this_user(file)))
-        .map(|(_, file)| file)
+    files_above(folder).find(|file| counts(file, folder))
+}
+
+/// The file of another user that is nearer than that of the project.
+pub(super) fn passed_over(folder: &Path) -> Option<PathBuf> {
+    files_above(folder).next().filter(|file| !counts(file, folder))
+}
+
+fn files_above(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    folder.ancestors().map(|folder| folder.join(FILE)).filter(|file| !own::is_absent(file))
+}
+
+fn counts(file: &Path, folder: &Path) -> bool {
+    file.parent() == Some(folder) || own::is_of_this_user(file)
 }
 
 /// The user's file, which need not be there.
@@ -112,6 +129,25 @@ mod tests {
         assert_eq!(project_above(&at("a")), Some(at("a/cpsd.toml")));
         let places = of(&at(""));
         assert_eq!((places[0].path.clone(), places[0].whose), (at("cpsd.toml"), Whose::Project));
+    }
+
+    #[test]
+    fn a_file_of_another_user_counts_in_its_own_folder_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::write(at("cpsd.toml"), "").unwrap();
+        std::fs::write(at("a/cpsd.toml"), "").unwrap();
+        assert_eq!(passed_over(&at("a/b")), None);
+        if std::os::unix::fs::chown(at("a/cpsd.toml"), Some(4711), None).is_err() {
+            println!("skipped: this user cannot give files away");
+            return;
+        }
+        assert_eq!(
+            (project_above(&at("a/b")), project_above(&at("a"))),
+            (Some(at("cpsd.toml")), Some(at("a/cpsd.toml")))
+        );
+        assert_eq!((passed_over(&at("a/b")), passed_over(&at("a"))), (Some(at("a/cpsd.toml")), None));
     }
 
     #[test]

@@ -116,6 +116,9 @@ fn read(start: &Start) -> (State, Result<()>) {
         let found = Found { value: Value::Path(runs.to_path_buf()), source: Source::Option("--runs") };
         let _ = state.said.insert("runs", found);
     }
+    if let Some(file) = places::passed_over(&start.folder) {
+        console::log(&format!("{} belongs to another user and counts in its own folder alone", shown(&file)));
+    }
     for place in places::of(&start.folder).into_iter().filter(|place| !own::is_absent(&place.path)) {
         let file = file::read(&place.path, place.whose).and_then(|mut file| {
             if place.whose == Whose::Project {

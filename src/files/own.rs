@@ -192,10 +192,18 @@ pub fn is_absent(path: &Path) -> bool {
 
 /// Whether a file, or a link of that name, belongs to the user of this process or to root.
 pub fn is_of_this_user(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
     // SAFETY: the call reads nothing and changes nothing.
     let user = unsafe { libc::geteuid() };
-    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == user || meta.uid() == 0)
+    owner(path).is_some_and(|owner| owner == user || owner == 0)
+}
+
+/// Whether two files, or links of these names, belong to the same user.
+pub fn have_one_owner(one: &Path, other: &Path) -> bool {
+    owner(one).is_some_and(|of_one| owner(other) == Some(of_one))
+}
+
+fn owner(path: &Path) -> Option<u32> {
+    std::fs::symlink_metadata(path).ok().map(|meta| std::os::unix::fs::MetadataExt::uid(&meta))
 }
 
 /// A temporary file in `folder` whose name begins with `kind`, this host and this process. [`owner_is_gone`] reads them.
