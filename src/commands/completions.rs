@@ -19,7 +19,7 @@ use cpsd::primitives;
 use cpsd::runs::RunStore;
 use cpsd::script::arguments;
 use cpsd::script::errors::Failure;
-use cpsd::script::host::{Declared, Host};
+use cpsd::script::host::Declared;
 use cpsd::script::{docs, vocabulary};
 use cpsd::training::overview::{Listed, Overview, RunFilter, overview};
 
@@ -200,7 +200,8 @@ impl Given {
         let words: Vec<&str> = self.words.iter().filter_map(|word| word.to_str()).collect();
         let behind = words.windows(2).find(|pair| pair[0] == "--runs").map(|pair| pair[1]);
         let store = behind.or_else(|| words.iter().find_map(|word| word.strip_prefix("--runs=")));
-        let store = RunStore::new(store.map_or_else(Host::store_of_environment, PathBuf::from));
+        let standard = || primitives::session().host.runs.borrow().clone();
+        let store = RunStore::new(store.map_or_else(standard, PathBuf::from));
         let begun = begun.to_string_lossy();
         let listed = overview(&store, &RunFilter::default(), |_| {}).unwrap_or_default();
         let good = listed.into_iter().rev().filter_map(|listed| match listed {

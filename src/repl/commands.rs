@@ -1,5 +1,6 @@
 //! The prompt's commands beyond the language: `?word`, `:vars` and the rest of `COMMANDS`.
 
+use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -446,6 +447,9 @@ fn allow(rest: &str) {
 
 /// `:edit`: the last input, a function or a file in the user's editor; what was saved is run.
 fn edit(prompt: &mut Prompt, what: &str) {
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return complain("an editor needs a terminal, and there is none here", None);
+    }
     // A function's name has neither a dot nor a slash.
     let is_file = what.contains(['.', '/', '~']);
     let text = match what {

@@ -40,8 +40,8 @@ fn shell(shell: &str, folder: &Path, arguments: &[&str]) -> Output {
 /// What bash offers behind a line, split into words as bash does.
 fn bash(folder: &Path, words: &[&str]) -> Vec<String> {
     let listed: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    let last = words.last().unwrap();
-    let current = if *last == "=" { "" } else { last };
+    let last = *words.last().unwrap();
+    let current = if last == "=" { "" } else { last };
     let text = format!(
         "source <(cpsd completions bash); COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9; \
          _clap_complete_cpsd cpsd '{current}' x; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
