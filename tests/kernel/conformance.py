@@ -27,7 +27,7 @@ class Conformance(jupyter_kernel_test.KernelTests):
         {"code": "6 * 7", "result": "42"},
         {"code": "[1, 2]", "result": "[1, 2]"},
         {"code": 'table([#{label: "cat", n: 3}])', "mime": "text/html"},
-        {"code": "synthetic_labels(#{images: 30, labels: 4})", "mime": "text/html"},
+        {"code": "synthetic_labels(#{images: 30, labels: 8})", "mime": "text/html"},
         {"code": "plot([1.0, 3.0, 2.0])", "mime": "image/svg+xml"},
         {"code": "plot([1.0, 3.0, 2.0]);\nplot([2.0, 1.0])", "mime": "image/png"},
     ]
