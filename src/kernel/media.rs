@@ -94,13 +94,13 @@ mod tests {
         let mut session = crate::primitives::session();
         let mut value = |code: &str| session.eval(code, "test").unwrap();
         let of = |value: &Dynamic| super::of("text", value).unwrap();
-        let (figure, metadata) = of(&value("plot(#{a: [1.0, 2.0]})"));
+        let (figure, metadata) = of(&value("plot([1.0, 2.0])"));
         assert_eq!(forms(&figure), ["text/plain", "image/png", "image/svg+xml"]);
         assert!(metadata["image/png"]["width"].as_u64().unwrap() > 100);
         assert_eq!(forms(&of(&value("table([#{a: 1}])")).0), ["text/plain", "text/html"]);
-        assert_eq!(forms(&of(&value("synthetic_labels(#{images: 20, labels: 4})")).0), ["text/plain", "text/html"]);
+        assert_eq!(forms(&of(&value("synthetic_labels(#{images: 20, labels: 8})")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("[1, 2]")).0), ["text/plain"]);
-        assert_eq!(figures(&value("[plot(#{a: [1.0]}), plot(#{a: [1.0]})]")).len(), 2);
-        assert!(figures(&value("[plot(#{a: [1.0]}), 2]")).is_empty() && figures(&value("[]")).is_empty());
+        assert_eq!(figures(&value("[plot([1, 3]), plot([2, 1])]")).len(), 2);
+        assert!(figures(&value("[plot([1, 3]), 2]")).is_empty() && figures(&value("[]")).is_empty());
     }
 }

@@ -201,7 +201,7 @@ mod tests {
         }
         assert!((10..=15).contains(&sent.len()), "{}", sent.len());
         assert!(sent[0].0 && sent[1..].iter().all(|(begins, _)| !begins));
-        assert!(sent[5].1.contains("% of 100 images, 26.") && sent[5].1.contains(" s left  epoch 1"), "{}", sent[5].1);
+        assert!(sent[5].1.contains("% of 100 images, 25.") && sent[5].1.contains(" s left  epoch 1"), "{}", sent[5].1);
         assert!(progress.html().into_string().contains("train &lt;a&gt;"));
         progress.take(1, update("train <a>", 100, true), at(3000));
         let (begins, last) = plain(progress.step(true, at(3001))).unwrap();

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from client import PATIENCE, Kernel, plain
 
-TRAIN = """let data = dataset("emoji-scenes", #{ train: 240, val: 16, test: 16, test_shifted: 8, size: 32 });
+TRAIN = """let data = dataset("emoji-scenes", #{ train: 96, val: 16, test: 16, test_shifted: 8, size: 32 });
 let model = train_teacher(data, data.train.names, #{ epochs: EPOCHS, batch: 16, views: 0, threads: 1, model: #{ backbone: "small_cnn", image_size: 32 } });
 model.run.id"""
 DISPLAYS = ["display_data", "update_display_data"]
@@ -26,7 +26,7 @@ def progress(message):
 def interrupted_training():
     """It stops with a checkpoint, and the same cell goes on from there."""
     with Kernel() as kernel:
-        code = TRAIN.replace("EPOCHS", "150")
+        code = TRAIN.replace("EPOCHS", "40")
         request = kernel.send(code)
         # Far enough that what is left tells from the beginning.
         percent = lambda m: int(progress(m).split("% of")[0].split()[-1]) if "% of" in progress(m) else 0
@@ -56,7 +56,7 @@ def one_display():
     """A training has one display, which changes five times a second at most, and no lines."""
     with Kernel() as kernel:
         begun = time.monotonic()
-        cell = kernel.run(TRAIN.replace("EPOCHS", "60"))
+        cell = kernel.run(TRAIN.replace("EPOCHS", "16"))
         took = time.monotonic() - begun
         assert cell.reply["status"] == "ok", cell.reply
         displays, updates = cell.of("display_data"), cell.of("update_display_data")
@@ -120,7 +120,7 @@ def background_job():
         assert "done in" in done["content"]["text"], done
         assert kernel.value("wait(job)") == "7"
         # Its progress has a display there too.
-        code = TRAIN.replace("EPOCHS", "40").replace("let model = ", "let other = spawn(|| ").replace("});\nmodel.run.id", "}));")
+        code = TRAIN.replace("EPOCHS", "12").replace("let model = ", "let other = spawn(|| ").replace("});\nmodel.run.id", "}));")
         third = kernel.send(code)
         kernel.outputs(third)
         assert kernel.run("2 + 2").result() == "4"

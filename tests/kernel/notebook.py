@@ -10,10 +10,10 @@ CELLS = [
     'import "method" as method;\nprint("x is", x);\ndouble(x) + 2',
     "method::defaults().type_of()",
     "let rows = [];\nfor i in 0..700 { rows.push(#{ name: `<b>${i}</b>`, n: i }); }\ntable(rows)",
-    'plot(#{ loss: [3.0, 2.0, 1.5] }, #{ title: "Loss" })',
+    'plot([3.0, 2.0, 1.5], #{ title: "Loss" })',
     "double(missing)",
-    """let data = dataset("emoji-scenes", #{ train: 240, val: 16, test: 16, test_shifted: 8, size: 32 });
-let model = train_teacher(data, data.train.names, #{ epochs: 40, batch: 16, views: 0, threads: 1, model: #{ backbone: "small_cnn", image_size: 32 } });
+    """let data = dataset("emoji-scenes", #{ train: 96, val: 16, test: 16, test_shifted: 8, size: 32 });
+let model = train_teacher(data, data.train.names, #{ epochs: 12, batch: 16, views: 0, threads: 1, model: #{ backbone: "small_cnn", image_size: 32 } });
 model""",
     "_2 + 1",
 ]
