@@ -15,7 +15,7 @@ use cpsd::script::host::Host;
 use cpsd::{environment, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
-use commands::{check, doc, eval, exit, gpu_check, runs, script, test, version, worker};
+use commands::{check, doc, eval, examples, exit, gpu_check, new, quickstart, runs, script, test, version, worker};
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
 #[derive(Parser)]
@@ -45,12 +45,16 @@ enum Command {
     Test(test::Args),
     Runs(runs::Args),
     GpuCheck(gpu_check::Args),
+    Quickstart(quickstart::Args),
+    New(new::Args),
+    Examples(examples::Args),
     Worker(worker::Args),
 }
 
 fn main() {
     // SAFETY: no other thread runs yet.
     unsafe { cpsd::torch::flags::set_environment() };
+    cpsd::cuda::load();
     // A queue may signal its task at any time.
     let given: Vec<OsString> = std::env::args_os().collect();
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {
@@ -125,6 +129,7 @@ impl Cli {
             Some(Command::Script(args)) => args.typed(),
             Some(Command::Eval(args)) => args.typed(),
             Some(Command::Test(args)) => args.typed(),
+            Some(Command::Quickstart(args)) => args.typed(),
             _ => Typed::default(),
         };
         self.permissions.set(&store, &typed)
@@ -172,6 +177,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Test(args)) => test::run(args),
         Some(Command::Runs(args)) => runs::run(args, &mut session),
         Some(Command::GpuCheck(args)) => gpu_check::run(args),
+        Some(Command::Quickstart(args)) => quickstart::run(args, &mut session),
+        Some(Command::New(args)) => new::run(args),
+        Some(Command::Examples(args)) => examples::run(args),
         Some(Command::Worker(args)) => Ok(worker::run(args)),
     }
 }
