@@ -1,6 +1,6 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs gpu-check
+.PHONY: help quickstart results test build fuzz torture tutorial audit wheel bench bench-peers bench-training libtorch weights clean-runs gpu-check
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
@@ -8,6 +8,7 @@ help:
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd (libtorch for the GPU or CPU that is here; CPSD_LIBTORCH=cpu or cuda"
 	@echo "                 asks for one; CPSD_CUDA=cu126 for older cards and drivers)"
+	@echo "make wheel       build target/wheels/cpsd-*.whl for pip: the program beside torch's package, and a Python module (docs/python.md)"
 	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
 	@echo "make gpu-check   whether this machine's GPU does what docs/gpu.md says, as a page for a report (half an hour; on a CPU what applies)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
@@ -55,6 +56,7 @@ test: libtorch
 	else \
 		cargo test --release --no-fail-fast; \
 	fi
+	@sh setup/wheel_test.sh
 	@echo "== Formatting and lints: five minutes the first time on two cores, seconds after that"
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; \
 		else echo "== skipped: rustfmt is absent (rustup component add rustfmt)"; fi
@@ -76,6 +78,10 @@ gpu-check: build
 
 tutorial: build weights
 	target/release/cpsd doc --weave docs/tutorial.in.md --into docs/tutorial.md
+
+# CPSD_LIBTORCH=cpu make wheel, on a machine with a GPU.
+wheel: build
+	@sh setup/wheel.sh
 
 audit:
 	@sh setup/audit.sh
