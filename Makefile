@@ -1,6 +1,6 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build install uninstall fuzz torture tutorial audit bench bench-peers bench-training libtorch weights clean-runs gpu-check
+.PHONY: help quickstart results test build install uninstall fuzz torture tutorial audit wheel bench bench-peers bench-training libtorch weights clean-runs gpu-check
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
@@ -9,6 +9,7 @@ help:
 	@echo "make build       bring libtorch, build target/release/cpsd (libtorch for the GPU or CPU that is here; CPSD_LIBTORCH=cpu or cuda"
 	@echo "                 asks for one; CPSD_CUDA=cu126 for older cards and drivers)"
 	@echo "make install     program, manual pages and completions into PREFIX (~/.local); LIBTORCH_COPY=1 also libtorch; make uninstall"
+	@echo "make wheel       build target/wheels/cpsd-*.whl for pip: the program beside torch's package, and a Python module (docs/python.md)"
 	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
 	@echo "make gpu-check   whether this machine's GPU does what docs/gpu.md says, as a page for a report (half an hour; on a CPU what applies)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
@@ -65,6 +66,7 @@ test: libtorch
 	else \
 		cargo test --release --no-fail-fast; \
 	fi
+	@sh setup/wheel_test.sh
 	@echo "== Formatting and lints: five minutes the first time on two cores, seconds after that"
 	@if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; \
 		else echo "== skipped: rustfmt is absent (rustup component add rustfmt)"; fi
@@ -91,6 +93,10 @@ tutorial: build weights
 	target/release/cpsd kernel install --prefix target/jupyter
 	rm -rf target/tutorial/here && mkdir target/tutorial/here
 	cd target/tutorial/here && CPSD_WEIGHTS=$(CURDIR)/weights ../../jupyter/bin/python $(CURDIR)/tests/kernel/tutorial.py ../tutorial.ipynb $(CURDIR)/docs/tutorial.ipynb
+
+# CPSD_LIBTORCH=cpu make wheel, on a machine with a GPU.
+wheel: build
+	@sh setup/wheel.sh
 
 audit:
 	@sh setup/audit.sh

@@ -16,8 +16,8 @@ use cpsd::{configuration, primitives, repl};
 
 use commands::permissions::{Permissions, Typed};
 use commands::{
-    check, completions, config, doc, eval, exit, gpu_check, kernel, lsp, man, runs, script, test, version, words,
-    worker,
+    check, completions, config, doc, eval, examples, exit, gpu_check, kernel, lsp, man, new, quickstart, runs, script,
+    test, version, words, worker,
 };
 
 /// Complementary parallel self-distillation for multi-label images: a REPL and a script runner.
@@ -56,6 +56,9 @@ enum Command {
     Lsp(lsp::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Quickstart(quickstart::Args),
+    New(new::Args),
+    Examples(examples::Args),
     Worker(worker::Args),
 }
 
@@ -65,6 +68,7 @@ fn main() {
     if let Some(code) = completions::answer(Cli::command) {
         leave(code);
     }
+    cpsd::cuda::load();
     // A queue may signal its task at any time.
     let given: Vec<OsString> = std::env::args_os().collect();
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {
@@ -133,6 +137,7 @@ impl Cli {
             Some(Command::Eval(args)) => args.typed(),
             Some(Command::Test(args)) => args.typed(),
             Some(Command::Check(args)) => args.typed(),
+            Some(Command::Quickstart(args)) => args.typed(),
             _ => Typed::default(),
         }
     }
@@ -227,6 +232,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Command::Lsp(args)) => Ok(lsp::run(args, &session)),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args, Cli::command()),
+        Some(Command::Quickstart(args)) => quickstart::run(args, &mut session),
+        Some(Command::New(args)) => new::run(args),
+        Some(Command::Examples(args)) => examples::run(args),
         Some(Command::Worker(args)) => Ok(worker::run(args)),
     }
 }

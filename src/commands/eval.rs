@@ -3,6 +3,7 @@
 use cpsd::activity::console::print_line;
 use cpsd::cluster::code;
 use cpsd::executors::worker::watch_lifeline;
+use cpsd::primitives::values::as_json::as_json;
 use cpsd::script::errors::Failure;
 use cpsd::script::session::Session;
 use cpsd::script::{show, tokens};
@@ -18,6 +19,9 @@ pub struct Args {
     /// Stop when standard input ends
     #[arg(long, hide = true)]
     supervised: bool,
+    /// Print the value as one line of JSON, behind whatever the text prints; () is null
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
@@ -34,6 +38,10 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     // Typed, so they may be shell for a queue.
     tokens::texts(&args.expression).iter().for_each(|text| code::typed(text));
     let value = session.eval(&args.expression, "eval")?;
+    if args.json {
+        print_line(&as_json(&value).map_err(Failure::plain)?.to_string());
+        return Ok(exit::DONE);
+    }
     if !value.is_unit() {
         print_line(&show::plain(&value));
     }

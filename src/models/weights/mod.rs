@@ -22,7 +22,7 @@ use crate::activity::interrupt;
 use crate::error::{Error, Result};
 
 pub use fit::{Fitted, fit};
-pub use hub::{Hub, Origin, Remote};
+pub use hub::{Hub, Origin, Remote, user_cache};
 pub use npy::{read_npy, read_npz};
 pub use pickle::read_pickle;
 pub use published::{Found, Places};

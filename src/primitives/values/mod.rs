@@ -1,6 +1,7 @@
 //! The kinds of value that words pass around: their fields and methods, one file each.
 
 pub mod affinity;
+pub mod as_json;
 pub mod background_call;
 pub mod cluster;
 pub mod cooccurrence;

@@ -1,0 +1,188 @@
+//! `cpsd examples`: the examples and scripts that are in the program, listed or as files.
+
+use std::path::{Path, PathBuf};
+
+use colored::Colorize;
+use cpsd::activity::console::print_line;
+use cpsd::error::{Error, Result};
+use cpsd::files::own;
+use cpsd::script::errors::Failure;
+
+use super::exit;
+
+/// List the examples, or copy them and the scripts of the paper's tables into a folder
+#[derive(clap::Args)]
+pub struct Args {
+    /// The folder; it is made, or must be empty
+    dir: Option<PathBuf>,
+}
+
+/// Paths from the root of the source, and texts.
+macro_rules! files {
+    ($($path:literal,)*) => { &[$(($path, include_str!(concat!("../../", $path)))),*] };
+}
+
+/// The files of `examples/` and `scripts/`: path from the root of the source, and text.
+pub const FILES: &[(&str, &str)] = files![
+    "examples/adapters.rhai",
+    "examples/background_jobs.rhai",
+    "examples/cam.rhai",
+    "examples/choose_k.rhai",
+    "examples/compare_losses.rhai",
+    "examples/evaluation.rhai",
+    "examples/feature_distillation.rhai",
+    "examples/figures.rhai",
+    "examples/figures_of_data.rhai",
+    "examples/fine_tuning.rhai",
+    "examples/heads/csra.rhai",
+    "examples/heads/ml_gcn.rhai",
+    "examples/heads/query2label.rhai",
+    "examples/hooks.rhai",
+    "examples/label_graph.rhai",
+    "examples/labels_from_csv.rhai",
+    "examples/libraries/ranking.rhai",
+    "examples/merge_rules.rhai",
+    "examples/ml_vpt.rhai",
+    "examples/mutual_learning.rhai",
+    "examples/own_augmentation.rhai",
+    "examples/own_head.rhai",
+    "examples/own_library.rhai",
+    "examples/own_loss.rhai",
+    "examples/own_metric.rhai",
+    "examples/own_schedule_and_sampler.rhai",
+    "examples/predictions.rhai",
+    "examples/recipes.rhai",
+    "examples/report.rhai",
+    "examples/run_store.rhai",
+    "examples/self_distillation.rhai",
+    "examples/soft_targets.rhai",
+    "examples/sweep.rhai",
+    "examples/tables.rhai",
+    "examples/teachers_and_student.rhai",
+    "examples/tensors.rhai",
+    "scripts/ablation_components.rhai",
+    "scripts/ablation_k.rhai",
+    "scripts/ablation_weight.rhai",
+    "scripts/beyond.rhai",
+    "scripts/cam.rhai",
+    "scripts/compared.rhai",
+    "scripts/departures.rhai",
+    "scripts/label_graph.rhai",
+    "scripts/own_head_cost.rhai",
+    "scripts/partition_stability.rhai",
+    "scripts/quickstart.rhai",
+    "scripts/reproduce_coco.rhai",
+    "scripts/reproduce_nuswide.rhai",
+];
+
+pub fn run(args: Args) -> Result<u8, Failure> {
+    match args.dir {
+        None => list(),
+        Some(dir) => {
+            let files = FILES.iter().map(|(path, text)| (place(path), *text));
+            write_new(&dir, files).map_err(Failure::plain)?;
+            let dir = dir.display();
+            print_line(&format!("{} files in {dir}; to begin: cpsd script {dir}/label_graph.rhai", FILES.len()));
+        }
+    }
+    Ok(exit::DONE)
+}
+
+/// Where a file goes in the folder: examples lie in it, the scripts in one of their own.
+fn place(path: &str) -> &str {
+    path.strip_prefix("examples/").unwrap_or(path)
+}
+
+/// Prints a line per file: its name and what it shows.
+fn list() {
+    let width = FILES.iter().map(|(path, _)| place(path).len()).max().unwrap_or(0);
+    for (path, text) in FILES {
+        let name = format!("{:<width$}", place(path));
+        print_line(&format!("{}  {}", name.cyan(), first_sentence(text)));
+    }
+    print_line("\n`cpsd examples DIR` copies them into a folder.");
+}
+
+/// The comment that a script begins with, up to the end of its first sentence or clause of several lines.
+fn first_sentence(text: &str) -> String {
+    let lines = text.lines().take_while(|line| line.starts_with("//"));
+    let comment: Vec<&str> = lines.map(|line| line.trim_start_matches(['/', '!']).trim()).collect();
+    let comment = comment.join(" ");
+    match comment.find(". ").or_else(|| comment.find(": ").filter(|at| *at > 20)) {
+        Some(end) => comment[..end].to_string(),
+        None => comment.trim_end_matches('.').to_string(),
+    }
+}
+
+/// Writes files below a folder, which must be absent or empty.
+///
+/// Errors: Io; a file in the folder's place; a folder that is not empty.
+pub fn write_new<'a>(dir: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
+    if dir.is_file() {
+        return Err(Error::argument(format!("{} is a file; a new folder is expected", dir.display())).about_file(dir));
+    }
+    if dir.is_dir()
+        && let Some(first) = own::list(dir)?.first()
+    {
+        let name = first.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Err(Error::argument(format!(
+            "{} is not empty ({name} is there); a new or empty folder is expected",
+            dir.display()
+        ))
+        .about_file(dir));
+    }
+    for (path, text) in files {
+        let file = dir.join(path);
+        file.parent().map_or(Ok(()), own::create_folders)?;
+        own::write(&file, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_and_script_is_in_the_program() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut there = Vec::new();
+        let mut folders = vec![root.join("examples"), root.join("scripts")];
+        while let Some(folder) = folders.pop() {
+            for path in own::list(&folder).unwrap() {
+                match path.extension() {
+                    _ if path.is_dir() => folders.push(path),
+                    Some(ending) if ending == "rhai" => {
+                        there.push(path.strip_prefix(root).unwrap().display().to_string());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        there.sort();
+        let mut here: Vec<&str> = FILES.iter().map(|(path, _)| *path).collect();
+        here.sort_unstable();
+        assert_eq!(here, there);
+    }
+
+    #[test]
+    fn each_has_a_sentence() {
+        for (path, text) in FILES {
+            let sentence = first_sentence(text);
+            assert!((10..160).contains(&sentence.len()), "{path}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn a_folder_with_files_is_left_alone() {
+        let folder = own::temporary_folder(&std::env::temp_dir(), "cpsd-examples").unwrap();
+        let dir = folder.path().join("a/b");
+        write_new(&dir, [("x/y.rhai", "1")].into_iter()).unwrap();
+        assert_eq!(own::read_text(&dir.join("x/y.rhai")).unwrap(), "1");
+        let message = write_new(&dir, [("z", "1")].into_iter()).unwrap_err().message;
+        assert!(message.ends_with("is not empty (x is there); a new or empty folder is expected"), "{message}");
+        assert!(!dir.join("z").exists());
+        let message = write_new(&dir.join("x/y.rhai"), std::iter::empty()).unwrap_err().message;
+        assert!(message.ends_with("is a file; a new folder is expected"), "{message}");
+    }
+}
