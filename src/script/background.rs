@@ -233,9 +233,12 @@ impl BackgroundCalls {
         let activity = Activity::background(format!("[{id}]"), cores);
         let ended = Arc::<Ended>::default();
         #[allow(deprecated)]
-        let mut call = call.store_data();
-        constants::fix(&mut call.global);
-        let work = Parcel(Work { closure, call, host: host.clone(), asking: host.asking() });
+        let stored = {
+            let mut stored = call.store_data();
+            constants::fix(&mut stored.global);
+            stored
+        };
+        let work = Parcel(Work { closure, call: stored, host: host.clone(), asking: host.asking() });
         let (on, to, lock) = (activity.clone(), ended.clone(), self.lock.clone());
         let started = Instant::now();
         let under_way = UnderWay::new(&self.under_way);

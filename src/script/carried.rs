@@ -48,8 +48,11 @@ impl Carried {
         let hash = fingerprint::of_closure(&closure, call.native, call.host);
         fix(&mut closure, 0);
         #[allow(deprecated)]
-        let mut stored = call.native.store_data();
-        constants::fix(&mut stored.global);
+        let stored = {
+            let mut stored = call.native.store_data();
+            constants::fix(&mut stored.global);
+            stored
+        };
         let host = call.host.clone();
         let inside = Inside { word: call.name, closure, call: stored, engine: engine_of(&host), host };
         (hash, Carried { lock: call.host.background.lock.clone(), inside: ManuallyDrop::new(Parcel(inside)) })
