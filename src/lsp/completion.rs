@@ -9,7 +9,7 @@ use super::libraries::{self, Library};
 use super::names::Kind;
 use crate::options::OptionDoc;
 use crate::repl::completion::Names;
-use crate::repl::context::context;
+use crate::repl::context::{Context, context};
 use crate::repl::infer;
 use crate::repl::input::{in_string, last_word};
 use crate::script::options::literal;
@@ -31,7 +31,10 @@ pub fn at(document: &Document, byte: usize, open: &BTreeMap<String, Document>) -
     let code = &before[from..];
     // A question mark or a colon at the beginning is for the prompt alone.
     let Some((start, found)) = names.fitting(code) else { return vec![] };
-    let place = Place { document, byte, code, start, scope: &scope, imported: &imported };
+    let names = document.names();
+    let seen = names.seen(byte).into_iter().map(|number| (names.definitions[number].name.as_str(), number));
+    let (seen, at) = (seen.collect(), context(&code[..start]));
+    let place = Place { document, code, start, at, seen, scope: &scope, imported: &imported };
     let range = document.range(from + start..byte);
     let item = |label: String| {
         let (kind, detail, text) = place.described(label.trim_end_matches(": "));
@@ -65,10 +68,13 @@ pub fn name_of(signature: &str) -> &str {
 /// Where something is completed.
 struct Place<'d> {
     document: &'d Document,
-    byte: usize,
     code: &'d str,
     /// Where in the code the completed word begins.
     start: usize,
+    /// What is open there.
+    at: Context<'d>,
+    /// The variables and libraries that are seen there.
+    seen: BTreeMap<&'d str, usize>,
     scope: &'d [(String, String)],
     imported: &'d [(String, Library)],
 }
@@ -91,7 +97,7 @@ impl Place<'_> {
         if let Some(receiver) = head.strip_suffix('.') {
             return self.member(receiver, name);
         }
-        if let Some((default, text)) = option(head, name) {
+        if let Some((default, text)) = option(&self.at, name) {
             let default = Some(default).filter(|default| !default.is_empty());
             return (CompletionItemKind::PROPERTY, default.map(|default| format!("default {default}")), Some(text));
         }
@@ -123,8 +129,7 @@ impl Place<'_> {
 
     fn name(&self, name: &str) -> Described {
         let names = self.document.names();
-        let seen = names.seen(self.byte).into_iter().find(|&number| names.definitions[number].name == name);
-        if let Some(number) = seen {
+        if let Some(&number) = self.seen.get(name) {
             return match names.definitions[number].kind {
                 Kind::Library => {
                     let library = self.imported.iter().find(|(alias, _)| alias == name);
@@ -149,9 +154,8 @@ impl Place<'_> {
     }
 }
 
-/// Default and text of an option, if the end of `head` is in a map of options that has it.
-pub fn option(head: &str, name: &str) -> Option<(String, String)> {
-    let at = context(head);
+/// Default and text of an option, if a place is in a map of options that has it.
+pub fn option(at: &Context, name: &str) -> Option<(String, String)> {
     if !at.in_map || at.key.is_some() {
         return None;
     }

@@ -183,8 +183,9 @@ fn member(document: &Document, start: usize, name: &str) -> Option<String> {
 fn of_key(document: &Document, start: usize, name: &str) -> Option<String> {
     let head = &document.text()[..start];
     let code_from = tokens::typed_code(head)?;
-    let (default, text) = option(&head[code_from..], name)?;
-    let of = context(&head[code_from..]).call.unwrap_or_default().to_string();
+    let at = context(&head[code_from..]);
+    let (default, text) = option(&at, name)?;
+    let of = at.call.unwrap_or_default();
     let default = if default.is_empty() { String::new() } else { format!(", `{default}` by default") };
     Some(format!("{}\noption of {of}{default}\n\n{text}\n", code(name)))
 }
