@@ -3,7 +3,7 @@
 use super::context::context;
 use super::infer::{self, Scope};
 use super::input::last_word;
-use crate::script::closure_parameters::{Given, of_argument, of_option};
+use crate::script::closure_parameters::{Given, of_argument, of_names, of_option};
 use crate::script::closure_source::closures;
 use crate::script::tokens::{Piece, pieces};
 
@@ -25,7 +25,9 @@ fn hide(all: &mut Vec<(String, String)>, name: &str, kind: Option<String>) {
 fn parameters(text: &str, all: &mut Vec<(String, String)>) {
     let end = pieces(text).last().map_or(0, |(range, _)| range.end);
     for closure in closures(text).iter().filter(|closure| closure.range.end == end) {
-        let given = given(&text[..closure.range.start], closure.parameters.len()).unwrap_or(&[]);
+        let given = given(&text[..closure.range.start], closure.parameters.len());
+        // One that is made elsewhere is known by names that only such closures have.
+        let given = given.or_else(|| of_names(&closure.parameters)).unwrap_or(&[]);
         for (i, name) in closure.parameters.iter().enumerate() {
             let given = given.get(i);
             hide(all, name, given.map(|given| given.kind.to_string()));
@@ -126,6 +128,7 @@ mod tests {
             assert_eq!(kind(text).as_deref(), Some(known), "{text}");
         }
         // A parameter hides a variable, and a closure of other parameters is not what the option takes.
+        assert_eq!(kind("let h = |maps, p| { p").as_deref(), Some("Layers"));
         assert_eq!(kind("[1].map(|p| p"), None);
         assert_eq!(kind("train_teacher(data, l, #{head: |p| p"), None);
         assert_eq!(kind("train_teacher(data, l, #{head: |maps, p| { let g = |a, b| b"), None);

@@ -12,6 +12,7 @@ use crate::plots::Figure;
 use crate::script::check::{self, Trap};
 use crate::script::errors::Failure;
 use crate::script::session::Session;
+use crate::script::tokens::pieces;
 use crate::{say, say_error};
 
 /// An input that worked.
@@ -44,6 +45,26 @@ pub struct Prompt<'s> {
     numbered: usize,
     /// Of which the user was warned: the input, the byte in it and the trap.
     warned: BTreeSet<(String, usize, Trap)>,
+}
+
+/// The byte at which the last statement of an input begins.
+fn last_statement(code: &str) -> usize {
+    // Those that end with a block, without a semicolon.
+    const BLOCKS: [&str; 6] = ["fn", "private", "for", "while", "loop", "import"];
+    let pieces = pieces(code);
+    let of = |i: usize| pieces.get(i).map_or("", |(range, _)| &code[range.clone()]);
+    let (mut first, mut depth) = (0, 0);
+    for i in 0..pieces.len().saturating_sub(1) {
+        match of(i) {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 && (of(i) == ";" || (of(i) == "}" && BLOCKS.contains(&of(first)))) {
+            first = i + 1;
+        }
+    }
+    pieces.get(first).map_or(0, |(range, _)| range.start)
 }
 
 impl<'s> Prompt<'s> {
@@ -132,7 +153,12 @@ impl<'s> Prompt<'s> {
             let code = entry.code.trim().trim_end_matches(';');
             match entry.shown {
                 Some(n) => {
-                    text.push_str(&format!("let ans = {code};\nprint(ans);\n"));
+                    let (before, value) = code.split_at(last_statement(code));
+                    let before = before.trim_end();
+                    text.push_str(&format!(
+                        "{before}{}let ans = {value};\nprint(ans);\n",
+                        if before.is_empty() { "" } else { "\n" }
+                    ));
                     let numbered = format!("ans_{n}");
                     if self.kept.iter().any(|later| later.code.contains(&numbered)) {
                         text.push_str(&format!("let {numbered} = ans;\n"));
@@ -195,5 +221,20 @@ pub fn report(failure: &Failure) {
         say_error!("exit({code}) ends a script; Ctrl-D leaves the prompt");
     } else {
         say_error!("{}", rendered(failure).trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_statement;
+
+    #[test]
+    fn the_value_of_an_input_is_that_of_its_last_statement() {
+        let last = |code: &str| code[last_statement(code)..].to_string();
+        assert_eq!(last("let p = f(1); p"), "p");
+        assert_eq!(last("fn f(x) { x; 1 } f(2)"), "f(2)");
+        assert_eq!(last("f(|x| { x; 1 })"), "f(|x| { x; 1 })");
+        assert_eq!(last("if a { 1 } else { 2 }"), "if a { 1 } else { 2 }");
+        assert_eq!(last(""), "");
     }
 }

@@ -92,6 +92,18 @@ pub fn of_option(key: &str, parameters: usize) -> Option<&'static [Given]> {
     forms.iter().find(|form| form.len() == parameters).copied()
 }
 
+/// The parameters of a closure that has the names of the documentation's: `|maps, p|` is a head.
+pub fn of_names(names: &[String]) -> Option<&'static [Given]> {
+    let option = match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["maps", "p"] => "head",
+        ["block", "x", "p"] => "adapter",
+        ["picture", "random"] => "augment",
+        ["student", "teacher", "features"] | ["student", "teacher", "features", "p"] => "distillation",
+        _ => return None,
+    };
+    of_option(option, names.len())
+}
+
 /// The parameters of the closure that is an argument of a word or method.
 pub fn of_argument(word: &str, position: usize, parameters: usize) -> Option<&'static [Given]> {
     let (_, _, forms) = WORDS.iter().find(|(known, at, _)| *known == word && *at == position)?;

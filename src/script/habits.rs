@@ -229,6 +229,25 @@ pub struct Habit {
     pub help: String,
 }
 
+/// What a comprehension goes through: up to its own bracket or `if`.
+fn iterated(text: &str, pieces: &[(Range<usize>, Piece)]) -> String {
+    let mut depth = 0;
+    let end = pieces.iter().position(|(range, _)| {
+        match &text[range.clone()] {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth -= 1,
+            "if" if depth == 0 => return true,
+            _ => {}
+        }
+        depth < 0
+    });
+    match &pieces[..end.unwrap_or(pieces.len())] {
+        [(first, _), .., (last, _)] => text[first.start..last.end].to_string(),
+        [(only, _)] => text[only.clone()].to_string(),
+        [] => "a".to_string(),
+    }
+}
+
 /// The habit that a text shows where the parser refused it, at byte `at`.
 pub fn at(text: &str, at: usize) -> Option<Habit> {
     let all = tokens::pieces(text);
@@ -292,12 +311,13 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
         }
         // [x * 2 for x in a], {x: 1 for x in a}
         ("for", "[" | "{" | "(") if word(here + 2) == "in" && !["{", "}", ";"].contains(&back(1)) => {
-            let (name, source) = (word(here + 1), word(here + 3));
+            let name = word(here + 1);
+            let source = iterated(text, &all[here + 3..]);
             let what = opened.filter(|i| i + 1 < here).map_or("...", |i| text[range(i + 1, here - 1)].trim());
             let filter = if all[here..].iter().take(8).any(|(r, _)| &text[r.clone()] == "if") {
                 format!("{source}.filter(|{name}| ...)")
             } else {
-                source.to_string()
+                source
             };
             let help = format!("write {filter}.map(|{name}| {what})");
             return habit(range(here, here), "an array is not made by for inside of brackets", help);
@@ -327,7 +347,16 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
         }
         // for i, x in a
         (",", _) if back(2) == "for" => {
-            let help = format!("the counter comes second, in brackets: for ({}, {}) in array", word(here + 1), back(1));
+            let (first, second) = (back(1), word(here + 1));
+            let help = match [word(here + 4), word(here + 5)] {
+                [".", "items"] => {
+                    let map = word(here + 3);
+                    format!(
+                        "the entries of a map are for {first} in {map}.keys() {{ let {second} = {map}[{first}]; ... }}"
+                    )
+                }
+                _ => format!("the counter comes second, in brackets: for ({second}, {first}) in array"),
+            };
             return habit(range(here - 1, here + 1), "for takes one name, or two in brackets", help);
         }
         // let a, b = f();

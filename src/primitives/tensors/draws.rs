@@ -1,11 +1,13 @@
 //! `rand` and `randn`: tensors of random numbers that follow from a seed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rand::Rng;
 use rhai::Dynamic;
 use tch::{Kind as Element, Tensor};
 
 use super::shape::Shape;
-use crate::activity::interrupt;
+use crate::activity::{console, interrupt};
 use crate::error::{Error, Result};
 use crate::primitives::values::random::RandomValue;
 use crate::primitives::values::tensor::TensorValue;
@@ -17,17 +19,35 @@ use crate::script::word::{Chapter, Example, Word};
 use crate::torch;
 
 /// An integer, or a generator that draws one.
-pub struct Seed(u64);
+pub struct Seed {
+    seed: u64,
+    is_integer: bool,
+}
+
+/// The shape of `randn(2, 3)`, which is [2]. Elsewhere the 3 would be a size, so this is said once.
+fn sizes(call: &Call, shape: Dynamic, seed: &Seed) -> Result<Shape> {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if let Ok(size) = shape.as_int()
+        && seed.is_integer
+        && !SAID.swap(true, Ordering::Relaxed)
+    {
+        let (name, seed) = (call.name, seed.seed);
+        console::warn(&format!(
+            "note: {name}({size}, {seed}) has {size} numbers and the seed {seed}; {name}([{size}, {seed}], 0) has two sizes"
+        ));
+    }
+    Shape::read(shape, call)
+}
 
 impl Parameter for Seed {
     type Value = Dynamic;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
         if let Ok(seed) = value.as_int() {
-            return Ok(Seed(seed as u64));
+            return Ok(Seed { seed: seed as u64, is_integer: true });
         }
         match value.read_lock::<RandomValue>() {
-            Some(generator) => Ok(Seed(generator.bits())),
+            Some(generator) => Ok(Seed { seed: generator.bits(), is_integer: false }),
             None => Err(Error::argument(format!(
                 "{}: the seed must be an integer or a Random; got {}",
                 call.name,
@@ -49,10 +69,11 @@ pub const RANDN: Word = Word {
     options: None,
     examples: &[Example { code: "(randn([2, 3], 7) == randn([2, 3], 7)).all().item()", prints: "true" }],
     register: |word| {
-        word.form(|call: &Call, shape: Shape, seed: Seed| {
+        word.form(|call: &Call, shape: Dynamic, seed: Seed| {
+            let shape = sizes(call, shape, &seed)?;
             // Once as numbers, once as a tensor.
             room_for(call.name, 2.0 * elements_of(call, &shape.0)?, Element::Float)?;
-            torch::normal(seed.0, "randn", &shape.0, 1.0).map(TensorValue::from)
+            torch::normal(seed.seed, "randn", &shape.0, 1.0).map(TensorValue::from)
         });
     },
 };
@@ -77,10 +98,11 @@ pub const RAND: Word = Word {
 /// Numbers that are drawn before Ctrl-C is looked at.
 const DRAWN: usize = 1 << 20;
 
-fn rand(call: &Call, shape: Shape, seed: Seed) -> Result<TensorValue> {
+fn rand(call: &Call, shape: Dynamic, seed: Seed) -> Result<TensorValue> {
+    let shape = sizes(call, shape, &seed)?;
     let count = elements_of(call, &shape.0)?;
     room_for(call.name, 2.0 * count, Element::Float)?;
-    let (mut generator, mut values) = (random::named(seed.0, "rand"), Vec::with_capacity(count as usize));
+    let (mut generator, mut values) = (random::named(seed.seed, "rand"), Vec::with_capacity(count as usize));
     while values.len() < count as usize {
         interrupt::check()?;
         let next = DRAWN.min(count as usize - values.len());

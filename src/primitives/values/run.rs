@@ -64,6 +64,10 @@ impl KindOfValue for RunValue {
             .method("diff", |r: &Self, other: String| r.diff(&r.beside(&other)?))
             .get("model", |r: &Self| crate::training::run::load(r.0.clone()).map(ModelValue));
     }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.0.id.clone())
+    }
 }
 
 impl RunValue {
@@ -113,10 +117,6 @@ impl RunValue {
         let rows = differences(&self.0, &other.0)?.into_iter();
         let rows = rows.map(|d| vec![Cell::Text(d.setting), Cell::Text(d.this), Cell::Text(d.other)]);
         TableValue::from_rows(&["setting", "own", "other"], rows.collect())
-    }
-
-    fn fingerprint(&self) -> Option<String> {
-        Some(self.0.id.clone())
     }
 }
 
