@@ -16,6 +16,9 @@ CASES = [
     ("resnet50", "image_size: 64, stages: 3"),
     ("efficientnet_lite0", "image_size: 96"),
     ("efficientnet_lite0", 'image_size: 75, stages: 5, head: "conv"'),
+    ("convnext_tiny", "image_size: 64"),
+    ("convnext_tiny", 'image_size: 64, head: "conv"'),
+    ("tresnet_m", "image_size: 64"),
     ("vit_small_patch14_reg4_dinov2", "image_size: 56"),
     ("vit_small_patch14_dinov2", 'image_size: 56, stages: 3, head: "conv"'),
 ]

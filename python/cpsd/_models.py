@@ -59,9 +59,9 @@ class _SmallCnn(nn.Module):
 
 
 class _Timm(nn.Module):
-    """The first stages of one of timm's models; all of them where `stages` is None."""
+    """The first stages of one of timm's models; `pools` says whether the head reads pooled features."""
 
-    def __init__(self, architecture, stages, image_size, global_pool):
+    def __init__(self, architecture, stages, image_size, global_pool, pools):
         super().__init__()
         import timm
 
@@ -83,6 +83,12 @@ class _Timm(nn.Module):
             else:
                 net.blocks = net.blocks[:stages]
                 net.conv_head, net.bn2 = nn.Identity(), nn.Identity()
+        if not pools:
+            # Weights that only its own pooling has.
+            if self.vit:
+                net.attn_pool = None
+            elif architecture.startswith("convnext"):
+                net.head.norm = nn.Identity()
         self.net = net
 
     def maps(self, x):
@@ -94,7 +100,8 @@ class _Timm(nn.Module):
         return x.transpose(1, 2).reshape(x.shape[0], -1, side, side)
 
     def pooled(self, x):
-        if self.vit:
+        # Whole models have their own way: a class token, or a norm behind the average.
+        if self.vit or self.stages is None:
             return self.net.forward_head(self.net.forward_features(x), pre_logits=True)
         return self.maps(x).mean((2, 3))
 
@@ -237,7 +244,7 @@ def load(run, store=None, device="cpu"):
     if spec["backbone"] == "small_cnn":
         backbone = net = _SmallCnn(spec.get("stages") or 4)
     elif names == "timm":
-        backbone = _Timm(architecture, spec.get("stages"), side, config.get("global_pool") or "avg")
+        backbone = _Timm(architecture, spec.get("stages"), side, config.get("global_pool") or "avg", spec["head"] == "gap")
         net = backbone.net
     else:
         name = spec["backbone"]
