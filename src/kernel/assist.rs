@@ -1,5 +1,7 @@
 //! What a notebook asks about code that is not run: help at a place, and whether an input is complete.
 
+use std::ops::Range;
+
 use jupyter_protocol::IsCompleteReply;
 use rhai::{EvalAltResult, ParseErrorType};
 
@@ -11,7 +13,7 @@ use crate::repl::prompt::Prompt;
 use crate::script::docs;
 use crate::script::parsing::parse;
 use crate::script::session::Session;
-use crate::script::tokens::is_word;
+use crate::script::tokens::{Piece, is_word, pieces};
 
 /// The byte at which the character number `at` begins, or the end of the text.
 pub fn byte(text: &str, at: usize) -> usize {
@@ -47,6 +49,12 @@ pub fn inspected(prompt: &Prompt, names: &Names, code: &str, at: usize, source: 
 pub fn is_complete(session: &Session, code: &str) -> IsCompleteReply {
     if commands::is_command(code.trim()) {
         return IsCompleteReply::complete();
+    }
+    // A string in quotes ends on its line.
+    let is_open =
+        |(range, piece): &(Range<usize>, Piece)| *piece == Piece::Open && code[range.clone()].starts_with('"');
+    if pieces(code).iter().any(is_open) {
+        return IsCompleteReply::invalid();
     }
     let open = open_brackets(code);
     if open > 0 {
