@@ -78,7 +78,7 @@ def commands():
     copies = {str(path.relative_to("copies")) for path in Path("copies").rglob("*.rhai")}
     assert {"tables.rhai", "heads/csra.rhai", "scripts/quickstart.rhai"} <= copies
     run("script", "tables.rhai", cwd="copies")
-    assert "did you mean epochs" in run("quickstart", "epoch=1", code=2)
+    assert 'did you mean "epochs"' in run("quickstart", "epoch=1", code=2)
 
 
 def the_quick_start_runs_with_weights_of_the_package():
