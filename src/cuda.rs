@@ -23,10 +23,12 @@ pub fn load() {
     let Some((_, cpu)) = torch::version() else { return };
     let library = Path::new(&cpu).with_file_name("libtorch_cuda.so");
     let is_driver = DRIVER.iter().any(|path| !own::is_absent(Path::new(path)));
-    if is_driver && library.is_file() && environment::text("CPSD_DEVICE").as_deref() != Some("cpu") {
-        if let Err(reason) = load_library(&library) {
-            console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
-        }
+    if is_driver
+        && library.is_file()
+        && environment::text("CPSD_DEVICE").as_deref() != Some("cpu")
+        && let Err(reason) = load_library(&library)
+    {
+        console::warn(&format!("warning: computing on the CPU: {reason}\n  without this line: CPSD_DEVICE=cpu"));
     }
 }
 

@@ -83,7 +83,7 @@ pub fn is_command(line: &str) -> bool {
 
 /// The command of the shell in `!ls -l`. Where the session knows the first word, as in `!done` and `!is_good(x)`, the line is of the
 /// language.
-pub fn of_shell<'l>(line: &'l str, knows: impl Fn(&str) -> bool) -> Option<&'l str> {
+pub fn of_shell(line: &str, knows: impl Fn(&str) -> bool) -> Option<&str> {
     let command = line.strip_prefix('!')?.trim();
     let end = command.find(|c| !is_word(c)).unwrap_or(command.len());
     let (word, behind) = command.split_at(end);

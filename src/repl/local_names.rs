@@ -17,6 +17,10 @@ pub fn scope_at(text: &str, scope: &Scope) -> Vec<(String, String)> {
 
 /// Gives a name a kind, or takes the one away that it had.
 fn hide(all: &mut Vec<(String, String)>, name: &str, kind: Option<String>) {
+    // One that it had before has its fields, too.
+    if kind.as_ref().is_some_and(|kind| all.iter().any(|(path, known)| path == name && known == kind)) {
+        return;
+    }
     all.retain(|(path, _)| path != name && !path.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '['])));
     all.extend(kind.map(|kind| (name.to_string(), kind)));
 }

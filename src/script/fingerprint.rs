@@ -130,7 +130,7 @@ impl Known {
         let functions = self.functions.values().flat_map(|same| same.values().flatten());
         let mut seen = BTreeSet::new();
         let all = functions.filter_map(|f| f.home.constants.as_ref()).filter(|all| seen.insert(Shared::as_ptr(all)));
-        all.flat_map(|all| values_of(all)).collect()
+        all.flat_map(values_of).collect()
     }
 }
 

@@ -150,12 +150,10 @@ fn signs(text: &str, from: usize, depth: usize, all: &mut Vec<(usize, Sign)>) {
         let (range, piece) = &pieces[i];
         let at = from + range.start;
         match (of(i), piece) {
-            (string, Piece::Text | Piece::Open) if string.starts_with('`') => {
-                if depth < DEEPEST {
-                    for code in interpolations(string) {
-                        let begin = range.start + code.start;
-                        signs(&string[code], from + begin, depth + 1, all);
-                    }
+            (string, Piece::Text | Piece::Open) if string.starts_with('`') && depth < DEEPEST => {
+                for code in interpolations(string) {
+                    let begin = range.start + code.start;
+                    signs(&string[code], from + begin, depth + 1, all);
                 }
             }
             (sign @ ("(" | "[" | "{"), _) => {

@@ -51,9 +51,11 @@ fn is_for_system(text: &str) -> bool {
 
 /// A text as Rhai reads it: a first line for the system becomes a comment of the same length.
 pub fn readable(text: &str) -> Cow<'_, str> {
-    match is_for_system(text) {
-        true => format!("//{}", &text[2..]).into(),
-        false => text.into(),
+    match (is_for_system(text), text.as_bytes().get(2)) {
+        // Three signs would begin a comment of documentation.
+        (true, Some(b'/' | b'!')) => format!("// {}", &text[3..]).into(),
+        (true, _) => format!("//{}", &text[2..]).into(),
+        (false, _) => text.into(),
     }
 }
 

@@ -136,7 +136,7 @@ enum Asked {
     /// Whether it ends the training.
     Epoch(Value, Sender<Result<bool>>),
     /// The same.
-    Batch(BatchLine, Sender<Result<bool>>),
+    Batch(Box<BatchLine>, Sender<Result<bool>>),
     Loss(Tensor, Tensor, Sender<Result<Tensor>>),
     Distillation(Tensor, Tensor, Sender<Result<Tensor>>),
     Schedule(Value, Sender<Result<f64>>),
@@ -154,7 +154,7 @@ impl Asked {
                 drop(reply.send(told.map(|()| callbacks.asked_to_stop())))
             }
             Asked::Batch(line, reply) => {
-                let told = callbacks.batch.map_or_else(|| Err(absent()), |batch| batch(line));
+                let told = callbacks.batch.map_or_else(|| Err(absent()), |batch| batch(*line));
                 drop(reply.send(told.map(|()| callbacks.asked_to_stop())))
             }
             Asked::View(picture, generator, reply) => {
@@ -193,7 +193,7 @@ fn train(store: &RunStore, job: &Job, seat: &Seat, has: Has, sender: &Sender<Ask
         Ok(())
     };
     let batch = |line: BatchLine| {
-        stop.set(ask(sender, |reply| Asked::Batch(line, reply))?);
+        stop.set(ask(sender, |reply| Asked::Batch(Box::new(line), reply))?);
         Ok(())
     };
     let augment = |picture, generator| ask(sender, |reply| Asked::View(picture, generator, reply));

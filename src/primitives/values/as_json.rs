@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_json_does_not_have_is_an_error() {
-        assert_eq!(of("[0.0 / 0.0]").unwrap_err().message, "nan is no number of JSON");
+        assert_eq!(of("[0.0 / 0.0]").unwrap_err().message, "NaN is no number of JSON");
         assert_eq!(of("#{a: 1..3, b: |x| x}").unwrap_err().message.split(" has ").nth(1), Some("no form in JSON"));
     }
 }
