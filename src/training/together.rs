@@ -140,7 +140,7 @@ enum Asked {
     Loss(Tensor, Tensor, Sender<Result<Tensor>>),
     Distillation(Tensor, Tensor, Sender<Result<Tensor>>),
     Schedule(Value, Sender<Result<f64>>),
-    View(Tensor, Generator, Sender<Result<Tensor>>),
+    View(Tensor, Box<Generator>, Sender<Result<Tensor>>),
     Sampler(u64, Sender<Result<Vec<i64>>>),
 }
 
@@ -158,7 +158,7 @@ impl Asked {
                 drop(reply.send(told.map(|()| callbacks.asked_to_stop())))
             }
             Asked::View(picture, generator, reply) => {
-                drop(reply.send(callbacks.augment.map_or_else(|| Err(absent()), |view| view(picture, generator))))
+                drop(reply.send(callbacks.augment.map_or_else(|| Err(absent()), |view| view(picture, *generator))))
             }
             Asked::Sampler(epoch, reply) => {
                 let order = orders.entry(epoch);
@@ -196,7 +196,7 @@ fn train(store: &RunStore, job: &Job, seat: &Seat, has: Has, sender: &Sender<Ask
         stop.set(ask(sender, |reply| Asked::Batch(Box::new(line), reply))?);
         Ok(())
     };
-    let augment = |picture, generator| ask(sender, |reply| Asked::View(picture, generator, reply));
+    let augment = |picture, generator| ask(sender, |reply| Asked::View(picture, Box::new(generator), reply));
     let sampler = |epoch| ask(sender, |reply| Asked::Sampler(epoch, reply));
     let loss = |a: &Tensor, b: &Tensor| ask(sender, |reply| Asked::Loss(a.shallow_clone(), b.shallow_clone(), reply));
     let distillation =
