@@ -71,7 +71,7 @@ async def main(cpsd):
     edits = await client.text_document_formatting_async(
         types.DocumentFormattingParams(document, types.FormattingOptions(tab_size=4, insert_spaces=True))
     )
-    assert edits == [], edits
+    assert list(edits or []) == [], edits
     actions = await client.text_document_code_action_async(
         types.CodeActionParams(document, errors[0].range, types.CodeActionContext(diagnostics=errors))
     )
