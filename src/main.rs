@@ -123,7 +123,7 @@ fn help_of_script(words: Vec<OsString>) -> Vec<OsString> {
     let Some(at) = words::first(&Cli::command(), &words).filter(|at| words[*at] == "script") else { return words };
     let behind: Vec<_> = words[at + 1..].iter().map(|word| word.to_string_lossy()).collect();
     let asked = behind.iter().any(|word| word == "--help" || word == "-h");
-    match asked && behind.iter().all(|word| word.starts_with('-')) {
+    match asked && behind.iter().all(|word| word.starts_with('-') && word != "-") {
         true => words.into_iter().take(1).chain(["help".into(), "script".into()]).collect(),
         false => words,
     }

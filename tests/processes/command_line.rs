@@ -162,7 +162,7 @@ fn piped_input_runs_input_by_input() {
         ("#!/usr/bin/env cpsd\nlet x = 2;\nif x == 1 { 10 }\nelse { 20 }\n", "20\n"),
         ("let x = [1, 2]\nx\n  .len()\n\"text\"", "2\n\"text\"\n"),
         ("\u{feff}1;\n2", "2\n"),
-        (":load lib.rhai\n:type 1.5\n", "42\nfloat\n"),
+        (":load lib.rhai\n:type 1.5\n", "42\nnumber\n"),
         ("1\nexit\n2", "1\n"),
         ("1\nif true { exit() }\n2", "1\n"),
         ("let done = false;\n!done", "true\n"),

@@ -74,7 +74,9 @@ fn line(listed: &str, key: &str) -> String {
 
 /// A failure's text with its lines joined.
 fn said(output: &Output) -> String {
-    err(output).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+    let text = err(output).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+    // A long path goes on in the next line.
+    text.replace("/ ", "/")
 }
 
 #[test]
