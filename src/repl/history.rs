@@ -19,6 +19,8 @@ struct Known {
     all: Vec<String>,
     /// Where Up and Down are.
     walk: Option<At>,
+    /// The walk began on an empty line: among all inputs.
+    among_all: bool,
 }
 
 /// A place among the inputs that begin with what was typed.
@@ -37,7 +39,7 @@ impl Inputs {
         let mut seen = HashSet::new();
         let mut all: Vec<String> = inputs.rev().filter(|input| seen.insert(*input)).cloned().collect();
         all.reverse();
-        *self.0.lock() = Known { all, walk: None };
+        *self.0.lock() = Known { all, ..Known::default() };
     }
 
     /// Adds an input at the end; an equal earlier one is removed.
@@ -46,6 +48,19 @@ impl Inputs {
         known.all.retain(|other| other != input);
         known.all.push(input.to_string());
         known.walk = None;
+        known.among_all = false;
+    }
+
+    /// Whether a step from this line is one among all inputs: it is empty, or one that such a walk shows.
+    fn is_among_all(&self, line: &str) -> bool {
+        let mut known = self.0.lock();
+        known.among_all = line.is_empty() || (known.among_all && known.all.iter().any(|input| input == line));
+        known.among_all
+    }
+
+    /// The length of what the inputs of this walk begin with.
+    fn prefix(&self) -> usize {
+        self.0.lock().walk.as_ref().map_or(0, |at| at.prefix.len())
     }
 
     /// Newest first.
@@ -97,10 +112,19 @@ impl ConditionalEventHandler for Walk {
         if other_row {
             return None;
         }
-        match self.0.step(line, pos, self.1) {
-            Some(text) => Some(Cmd::Replace(Movement::WholeBuffer, Some(text))),
-            None => Some(Cmd::Noop),
+        if self.0.is_among_all(line) {
+            // The editor's own steps leave the cursor at the end.
+            return Some(match self.1 {
+                Step::Back => Cmd::LineUpOrPreviousHistory(1),
+                Step::Forward => Cmd::LineDownOrNextHistory(1),
+            });
         }
+        let Some(text) = self.0.step(line, pos, self.1) else { return Some(Cmd::Noop) };
+        // What replaces text stands behind the cursor, which so stays behind what was typed, as in shells.
+        Some(match text.get(pos..).filter(|_| pos == self.0.prefix() && text.starts_with(&line[..pos])) {
+            Some(rest) => Cmd::Replace(Movement::EndOfBuffer, Some(rest.to_string())),
+            None => Cmd::Replace(Movement::WholeBuffer, Some(text)),
+        })
     }
 }
 

@@ -217,6 +217,7 @@ fn earlier_inputs_are_found_by_parts_in_later_sessions() {
 
 const UP: &str = "\x1b[A";
 const DOWN: &str = "\x1b[B";
+const END: &str = "\x1b[F";
 
 #[test]
 fn up_finds_inputs_that_begin_as_the_line_and_moves_between_rows() {
@@ -227,12 +228,16 @@ fn up_finds_inputs_that_begin_as_the_line_and_moves_between_rows() {
     }
     // The second that begins so, and back to the first.
     p.exp_string("cpsd> ").unwrap();
-    types(&mut p, &format!("let{UP}{UP}; one"));
+    types(&mut p, &format!("let{UP}{UP}{END}; one"));
     p.send_line("").unwrap();
     shows(&mut p, "11111");
-    types(&mut p, &format!("let{UP}{UP}{UP}{DOWN}; two"));
+    types(&mut p, &format!("let{UP}{UP}{UP}{DOWN}{END}; two"));
     p.send_line("").unwrap();
     shows(&mut p, "22222");
+    // All, from an empty line.
+    types(&mut p, &format!("{UP}{UP} + 1111"));
+    p.send_line("").unwrap();
+    shows(&mut p, "12222");
     // Down to what was typed.
     types(&mut p, &format!("4444{UP}{DOWN}"));
     p.send_line("4").unwrap();
