@@ -33,6 +33,8 @@ pub struct Names {
     libraries: Vec<(String, Vec<String>)>,
     /// The folder of the run store.
     runs: Option<PathBuf>,
+    /// They are those of a text that is not run, its own variables too; else those that an input makes come to them.
+    is_text: bool,
     files: FilenameCompleter,
 }
 
@@ -65,12 +67,17 @@ impl Names {
 
     /// After `p.`: the members of p's kind, the fields of a map, or the members of all kinds when its kind is not known.
     fn members(&self, receiver: &str) -> Vec<String> {
-        members(receiver, &scope_at(receiver, &self.variables))
+        members(receiver, &self.scope_at(receiver))
     }
 
     /// The keys of a map in scope that `receiver` ends with.
     fn fields(&self, receiver: &str) -> Vec<String> {
-        fields(receiver, &scope_at(receiver, &self.variables))
+        fields(receiver, &self.scope_at(receiver))
+    }
+
+    /// The kinds of the names that the end of a text sees.
+    fn scope_at(&self, text: &str) -> Vec<(String, String)> {
+        if self.is_text { self.variables.clone() } else { scope_at(text, &self.variables) }
     }
 
     /// The ids and names of the runs in the store, newest first. A name that several have is none to ask by.
@@ -308,7 +315,7 @@ impl Names {
     /// The names of a text that is not run: the kinds of variables, of fields and of elements by their paths; signatures of functions;
     /// libraries, each with the names of its functions.
     pub fn of(variables: Vec<(String, String)>, functions: Vec<String>, libraries: Vec<(String, Vec<String>)>) -> Self {
-        Names { variables, functions, libraries, ..Names::default() }
+        Names { variables, functions, libraries, is_text: true, ..Names::default() }
     }
 
     /// What fits at the end of `before`, and the byte at which it begins. None in a string that may hold anything, such as a path.
