@@ -31,6 +31,7 @@ pub const FILES: &[(&str, &str)] = files![
     "examples/compare_losses.rhai",
     "examples/evaluation.rhai",
     "examples/feature_distillation.rhai",
+    "examples/feature_projection.rhai",
     "examples/figures.rhai",
     "examples/figures_of_data.rhai",
     "examples/fine_tuning.rhai",
@@ -103,12 +104,13 @@ fn list() {
     print_line("\n`cpsd examples DIR` copies them into a folder.");
 }
 
-/// The comment that a script begins with, up to the end of its first sentence or clause of several lines.
+/// The comment that a script begins with, up to the end of its first sentence, or to a colon in it.
 fn first_sentence(text: &str) -> String {
     let lines = text.lines().take_while(|line| line.starts_with("//"));
     let comment: Vec<&str> = lines.map(|line| line.trim_start_matches(['/', '!']).trim()).collect();
     let comment = comment.join(" ");
-    match comment.find(". ").or_else(|| comment.find(": ").filter(|at| *at > 20)) {
+    let clause = comment.find(": ").filter(|at| *at > 20);
+    match comment.find(". ").into_iter().chain(clause).min() {
         Some(end) => comment[..end].to_string(),
         None => comment.trim_end_matches('.').to_string(),
     }
