@@ -107,7 +107,8 @@ fn with_candidates(program: Command) -> Command {
     };
     program
         .arg(Arg::new("FILE").value_name("FILE").add(scripts()))
-        .mut_subcommand("script", |c| c.mut_arg("file", |a| a.add(scripts())))
+        // `mut_arg` would put the file behind the arguments.
+        .mut_subcommand("script", |c| c.mut_args(|a| if a.get_id() == "file" { a.add(scripts()) } else { a }))
         .mut_subcommand("check", |c| c.mut_arg("files", |a| a.add(scripts())))
         .mut_subcommand("doc", |c| c.mut_arg("word", |a| a.add(ArgValueCompleter::new(words_of_language))))
         .mut_subcommand("runs", |c| {
@@ -187,9 +188,11 @@ impl Given {
             return if "--help".starts_with(begun) { vec![help] } else { vec![] };
         }
         let is_given = |name: &str| {
-            self.words
-                .iter()
-                .any(|word| word.to_str().is_some_and(|w| w.split_once('=').is_some_and(|(n, _)| n == name)))
+            self.words.iter().enumerate().any(|(i, word)| match word.to_str() {
+                Some(word) if word == name => self.words.get(i + 1).is_some_and(|next| next == "="),
+                Some(word) => word.split_once('=').is_some_and(|(n, _)| n == name),
+                None => false,
+            })
         };
         let open = declared.iter().filter(|argument| argument.name.starts_with(begun) && !is_given(&argument.name));
         open.map(|argument| candidate(format!("{}=", argument.name), &help(argument))).collect()

@@ -169,7 +169,7 @@ fn perform(prompt: &mut Prompt, line: &str) -> Next {
         "sh" => shell(rest),
         "edit" => edit(prompt, rest),
         _ => {
-            let near = crate::error::nearest(line, names());
+            let near = crate::error::nearest(&format!(":{name}"), names());
             complain(&format!("there is no command :{name}"), near.map(|n| format!("did you mean {n}?")).as_deref());
         }
     }

@@ -58,11 +58,6 @@ impl Inputs {
         known.among_all
     }
 
-    /// The length of what the inputs of this walk begin with.
-    fn prefix(&self) -> usize {
-        self.0.lock().walk.as_ref().map_or(0, |at| at.prefix.len())
-    }
-
     /// Newest first.
     fn newest(&self) -> Vec<String> {
         self.0.lock().all.iter().rev().cloned().collect()
@@ -120,8 +115,8 @@ impl ConditionalEventHandler for Walk {
             });
         }
         let Some(text) = self.0.step(line, pos, self.1) else { return Some(Cmd::Noop) };
-        // What replaces text stands behind the cursor, which so stays behind what was typed, as in shells.
-        Some(match text.get(pos..).filter(|_| pos == self.0.prefix() && text.starts_with(&line[..pos])) {
+        // What replaces text stands behind the cursor. So it stays behind what was typed, as in shells, on the way back too.
+        Some(match text.strip_prefix(&line[..pos]) {
             Some(rest) => Cmd::Replace(Movement::EndOfBuffer, Some(rest.to_string())),
             None => Cmd::Replace(Movement::WholeBuffer, Some(text)),
         })

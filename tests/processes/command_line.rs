@@ -179,7 +179,7 @@ fn piped_input_runs_input_by_input() {
         ("f(\n1", 1, "", "opened here"),
         ("1\n:load missing.rhai\n2", 1, "1\n", "missing.rhai"),
         ("1\n?murge\n2", 1, "1\n", "merge"),
-        ("1\n:lod lib.rhai\n2", 1, "1\n", "there is no command :lod"),
+        ("1\n:lod lib.rhai\n2", 1, "1\n", ":load"),
         // What only a person may ask for.
         ("!touch made", 1, "", "!COMMAND works at the prompt"),
         (":sh touch made", 1, "", ":sh works at the prompt"),

@@ -220,7 +220,7 @@ const DOWN: &str = "\x1b[B";
 const END: &str = "\x1b[F";
 
 #[test]
-fn up_finds_inputs_that_begin_as_the_line() {
+fn up_finds_inputs_that_begin_as_the_line_and_moves_between_rows() {
     let folder = tempfile::tempdir().unwrap();
     let mut p = prompt(folder.path());
     for input in ["let one = 11100 + 11", "2 + 2", "let two = 22200 + 22", "2 + 2"] {
@@ -238,6 +238,18 @@ fn up_finds_inputs_that_begin_as_the_line() {
     types(&mut p, &format!("{UP}{UP} + 1111"));
     p.send_line("").unwrap();
     shows(&mut p, "12222");
+    // Down to what was typed.
+    types(&mut p, &format!("4444{UP}{DOWN}"));
+    p.send_line("4").unwrap();
+    shows(&mut p, "44444");
+    types(&mut p, &format!("let{UP}{DOWN}{DOWN} three = 33000; three + 333"));
+    p.send_line("").unwrap();
+    shows(&mut p, "33333");
+    // In an input of several rows Up goes to the row above.
+    types(&mut p, "[\r50000,\r5555,\r");
+    types(&mut p, &format!("{UP}5000 + "));
+    types(&mut p, &format!("{DOWN}].reduce(|sum, x| sum + x, 0)\r"));
+    shows(&mut p, "60555");
     leave(p);
 }
 

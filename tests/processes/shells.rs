@@ -74,9 +74,22 @@ fn bash_completes_commands_words_arguments_of_scripts_and_runs() {
     assert_eq!(has(&["cpsd", "doc", "spectral_p"], &[]), ["spectral_partition"]);
     assert_eq!(has(&["cpsd", "script", "adds.rhai", "k"], &[]), ["kind=", "keep="]);
     assert_eq!(has(&["cpsd", "adds.rhai", "kin"], &[]), ["kind="]);
-    let _ = has(&["cpsd", "--runs", "r", "script", "adds.rhai", "kind", "=", "4", "k"], &["keep="]);
+    assert_eq!(has(&["cpsd", "--runs", "r", "script", "adds.rhai", "kind", "=", "4", "k"], &[]), ["keep="]);
     assert_eq!(has(&["cpsd", "script", "adds.rhai", "kind", "="], &[]), ["3"]);
     assert_eq!(has(&["cpsd", "script", "adds.rhai", "keep", "=", "t"], &[]), ["true"]);
+    assert_eq!(has(&["cpsd", "script", "a"], &[]), ["adds.rhai"]);
+    assert_eq!(has(&["cpsd", "runs", "show", ""], &[]).iter().filter(|name| !name.starts_with('-')).count(), 0);
+    let made = Command::new(CPSD)
+        .args(["eval", &format!("{}train_teacher(data, some, o)", crate::common::SMALL)])
+        .current_dir(f)
+        .env("CPSD_RUNS", f.join("runs"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", err(&made));
+    let id = has(&["cpsd", "runs", "show", "train-"], &[]);
+    assert!(id.len() == 1 && f.join("runs").join(&id[0]).exists(), "{id:?}");
+    assert_eq!(has(&["cpsd", "runs", "diff", &id[0], "train-"], &[]), id);
+    assert_eq!(has(&["cpsd", "--runs", "elsewhere", "runs", "show", "train-"], &[]), [""; 0]);
 }
 
 #[test]
