@@ -41,7 +41,7 @@ results: build weights
 	target/release/cpsd script scripts/cam.rhai
 
 build: libtorch
-	@echo "== Building cpsd: 15 minutes the first time on two cores (tch and polars are large), seconds after that"
+	@echo "== Building cpsd: 13 minutes the first time on two cores (tch and polars are large), seconds after that"
 	cargo build --release
 
 PREFIX ?= $(HOME)/.local

@@ -85,24 +85,35 @@ pub(super) fn live_lines<R>(with: impl FnOnce(&MultiProgress) -> R) -> R {
 }
 
 /// Prints a line on standard error, above live progress lines and the line being typed. The lines of a background
-/// activity begin with its name.
+/// activity begin with its name. In a notebook it is plain text, but a warning is marked as one.
 pub fn log(line: &str) {
     if !is_quiet() && !MUTED.get() {
-        warn(line);
+        tell(line, if line.starts_with("warning: ") { Stream::Error } else { Stream::Note });
+    }
+}
+
+/// As [`log`], but marked in a notebook as errors are: `debug` of a script.
+pub fn debug(line: &str) {
+    if !is_quiet() && !MUTED.get() {
+        tell(line, Stream::Error);
     }
 }
 
 /// As [`log`], with `--quiet` too: for what must not happen in silence.
 pub fn warn(line: &str) {
+    tell(line, Stream::Error);
+}
+
+fn tell(line: &str, stream: Stream) {
     if is_relaying() {
         return Message::Log(line.to_string()).send();
     }
     if is_dated() {
-        return above(&sentence(&format!("{} {}", now(), line.trim_end())), Stream::Error);
+        return above(&sentence(&format!("{} {}", now(), line.trim_end())), stream);
     }
     match super::current().as_background() {
-        Some(background) => above(&sentence(&format!("{} {line}", background.name.dimmed())), Stream::Error),
-        None => above(&sentence(line), Stream::Error),
+        Some(background) => above(&sentence(&format!("{} {line}", background.name.dimmed())), stream),
+        None => above(&sentence(line), stream),
     }
 }
 
@@ -124,7 +135,7 @@ pub fn print(text: &str) {
 fn safe(text: &str, stream: Stream) -> Cow<'_, str> {
     let terminal = match stream {
         Stream::Output => std::io::stdout().is_terminal(),
-        Stream::Error => std::io::stderr().is_terminal(),
+        Stream::Note | Stream::Error => std::io::stderr().is_terminal(),
     };
     if terminal { visible(text) } else { Cow::Borrowed(text) }
 }
@@ -165,7 +176,7 @@ fn above(line: &str, stream: Stream) {
     let write = || {
         let _ = match stream {
             Stream::Output => writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush()),
-            Stream::Error => writeln!(std::io::stderr(), "{line}"),
+            Stream::Note | Stream::Error => writeln!(std::io::stderr(), "{line}"),
         };
     };
     if let Some(printer) = PRINTER.lock().as_mut() {

@@ -19,10 +19,14 @@ pub trait Sink: Send + Sync {
     fn page(&self, cell: u64, path: &Path, html: &str);
 }
 
-/// What lines are: output of scripts, or logs and warnings.
+/// What lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
+    /// Output of scripts.
     Output,
+    /// What the program says of its work. On standard error, so that output can be piped.
+    Note,
+    /// Warnings and errors.
     Error,
 }
 

@@ -13,13 +13,14 @@ use clap::{Arg, Command, ValueEnum};
 use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCompleter, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells};
+use cpsd::configuration::{self, Start};
 use cpsd::error::Error;
 use cpsd::files::own;
 use cpsd::primitives;
 use cpsd::runs::RunStore;
 use cpsd::script::arguments;
 use cpsd::script::errors::Failure;
-use cpsd::script::host::Declared;
+use cpsd::script::host::{Declared, Host};
 use cpsd::script::{docs, vocabulary};
 use cpsd::training::overview::{Listed, Overview, RunFilter, overview};
 
@@ -203,7 +204,12 @@ impl Given {
         let words: Vec<&str> = self.words.iter().filter_map(|word| word.to_str()).collect();
         let behind = words.windows(2).find(|pair| pair[0] == "--runs").map(|pair| pair[1]);
         let store = behind.or_else(|| words.iter().find_map(|word| word.strip_prefix("--runs=")));
-        let standard = || primitives::session().host.runs.borrow().clone();
+        // That of the settings where they can be read: a shell shows no error.
+        let standard = || {
+            let folder = std::env::current_dir().unwrap_or_default();
+            let _ = configuration::start(&Start { folder, ..Start::default() });
+            Host::configured_store()
+        };
         let store = RunStore::new(store.map_or_else(standard, PathBuf::from));
         let begun = begun.to_string_lossy();
         let listed = overview(&store, &RunFilter::default(), |_| {}).unwrap_or_default();

@@ -88,7 +88,8 @@ impl Outputs {
                 state,
                 cell,
                 match stream {
-                    Stream::Output => StreamContent::stdout(&text).into(),
+                    // Notebooks show standard error as an alarm.
+                    Stream::Output | Stream::Note => StreamContent::stdout(&text).into(),
                     Stream::Error => StreamContent::stderr(&text).into(),
                 },
             );
@@ -177,6 +178,7 @@ mod tests {
             (a, Stream::Output, "two\n"),
             (b, Stream::Output, "three\n"),
             (b, Stream::Error, "four\n"),
+            (b, Stream::Note, "five\n"),
         ] {
             outputs.write(cell, stream, text);
         }
@@ -188,7 +190,8 @@ mod tests {
             let of_first = message.parent_header.unwrap().msg_id == first.header.msg_id;
             came.push((of_first, matches!(lines.name, jupyter_protocol::Stdio::Stderr), lines.text));
         }
-        let expected = [(true, false, "one\ntwo\n"), (false, false, "three\n"), (false, true, "four\n")];
+        let expected =
+            [(true, false, "one\ntwo\n"), (false, false, "three\n"), (false, true, "four\n"), (false, false, "five\n")];
         assert_eq!(came, expected.map(|(cell, stream, text)| (cell, stream, text.to_string())));
     }
 

@@ -193,7 +193,7 @@ pub fn engine(host: &Rc<Host>) -> Engine {
         interrupt::requested().then(|| Dynamic::from(StopRequest))
     });
     engine.on_print(console::print);
-    engine.on_debug(|text, _, pos| console::log(&format!("{pos} {text}")));
+    engine.on_debug(|text, _, pos| console::debug(&format!("{pos} {text}")));
     modules::install(&mut engine, host.sources.clone());
     constants::install(&mut engine, host.constants.clone());
     vocabulary::register(&mut engine, host);

@@ -24,21 +24,30 @@ fn is_here(program: &str) -> bool {
     here
 }
 
-/// Runs a shell's text with the program in its PATH.
+/// Runs a shell's text with the program in its PATH and `runs` below the folder.
 fn shell(shell: &str, folder: &Path, arguments: &[&str]) -> Output {
+    shell_with(shell, folder, arguments, Some(&folder.join("runs")))
+}
+
+/// The same with another run store, or with that of the settings.
+fn shell_with(shell: &str, folder: &Path, arguments: &[&str], runs: Option<&Path>) -> Output {
     let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(shell);
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env("PATH", path)
-        .env("HOME", folder)
-        .env("CPSD_RUNS", folder.join("runs"));
+    command.args(arguments).current_dir(folder).env("PATH", path).env("HOME", folder);
+    match runs {
+        Some(runs) => command.env("CPSD_RUNS", runs),
+        None => command.env_remove("CPSD_RUNS"),
+    };
     command.stdin(std::process::Stdio::null()).output().unwrap()
 }
 
 /// What bash offers behind a line, split into words as bash does.
 fn bash(folder: &Path, words: &[&str]) -> Vec<String> {
+    bash_with(folder, words, Some(&folder.join("runs")))
+}
+
+/// The same with another run store, or with that of the settings.
+fn bash_with(folder: &Path, words: &[&str], runs: Option<&Path>) -> Vec<String> {
     let listed: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let last = *words.last().unwrap();
     let current = if last == "=" { "" } else { last };
@@ -48,7 +57,7 @@ fn bash(folder: &Path, words: &[&str]) -> Vec<String> {
         listed.join(" "),
         words.len() - 1
     );
-    let done = shell("bash", folder, &["--norc", "-c", &text]);
+    let done = shell_with("bash", folder, &["--norc", "-c", &text], runs);
     // `compopt` says that nothing is being completed.
     let errors = err(&done);
     assert!(errors.lines().all(|line| line.contains("compopt")), "{words:?}: {errors}");
@@ -90,6 +99,13 @@ fn bash_completes_commands_words_arguments_of_scripts_and_runs() {
     assert!(id.len() == 1 && f.join("runs").join(&id[0]).exists(), "{id:?}");
     assert_eq!(has(&["cpsd", "runs", "diff", &id[0], "train-"], &[]), id);
     assert_eq!(has(&["cpsd", "--runs", "elsewhere", "runs", "show", "train-"], &[]), [""; 0]);
+    // The store that the project's settings name.
+    let below = f.join("below");
+    std::fs::create_dir(&below).unwrap();
+    std::os::unix::fs::symlink(f.join("bin"), below.join("bin")).unwrap();
+    std::fs::write(f.join("cpsd.toml"), "runs = \"kept\"\n").unwrap();
+    std::fs::rename(f.join("runs"), f.join("kept")).unwrap();
+    assert_eq!(bash_with(&below, &["cpsd", "runs", "show", "train-"], None), id);
 }
 
 #[test]
