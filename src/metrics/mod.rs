@@ -12,6 +12,8 @@
 //! | calibration | `calibration` | scikit-learn's `calibration_curve`; Naeini et al. 2015 |
 //! | confusion between labels | `confusion` | conditional shares; of one label per image the usual matrix |
 //! | mean ± standard error, paired bootstrap | `paired` | Efron & Tibshirani 1993 |
+//! | paired permutation test | `permutation` | SciPy's `permutation_test` |
+//! | p values of many comparisons | `multiple_comparisons` | Holm 1979; Benjamini & Hochberg 1995 |
 //!
 //! A metric of decisions is a function of the labels' [`Counts`] and one line of the table in `decision_metrics`.
 //!
@@ -32,7 +34,9 @@ mod evaluate; // computes all metrics in one pass over the scores
 mod evaluation; // the struct
 mod evaluation_display; // its text
 mod metric_options;
+mod multiple_comparisons;
 mod paired;
+mod permutation;
 mod precision_recall;
 mod precision_recall_curve;
 mod quantile;
@@ -50,7 +54,9 @@ pub use decision_metrics::{DECISION_METRICS, DecisionMetric, DecisionMetrics};
 pub use evaluate::{best_threshold, evaluate, evaluate_with};
 pub use evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
 pub use metric_options::{ConventionList, MetricOptions, Thresholds};
+pub use multiple_comparisons::{Correction, CorrectionOptions, adjust_p};
 pub use paired::{BootstrapOptions, Interval, MeanError, mean_error, paired_bootstrap, paired_bootstrap_by};
+pub use permutation::{Permutation, PermutationOptions, paired_permutation};
 pub use precision_recall::Counts;
 pub use precision_recall_curve::PrecisionRecallCurve;
 pub use quantile::quantile;

@@ -74,12 +74,7 @@ impl fmt::Display for Interval {
 /// Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3. Errors: lists of unequal length (both
 /// lengths named), fewer than two pairs, values that are not finite, options out of range.
 pub fn paired_bootstrap(a: &[f64], b: &[f64], options: &BootstrapOptions) -> Result<Interval> {
-    if a.len() != b.len() {
-        return Err(Error::argument(format!("paired values must be equally many; got {} and {}", a.len(), b.len())));
-    }
-    check("the bootstrap", a)?;
-    check("the bootstrap", b)?;
-    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    let differences = differences(a, b, "the bootstrap")?;
     paired_bootstrap_by(differences.len(), options, |drawn| {
         drawn.iter().map(|&i| differences[i as usize]).sum::<f64>() / drawn.len() as f64
     })
@@ -146,6 +141,16 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// `a[i] - b[i]`; `what` is for errors: lists of unequal length, no values, values that are not finite.
+pub(super) fn differences(a: &[f64], b: &[f64], what: &str) -> Result<Vec<f64>> {
+    if a.len() != b.len() {
+        return Err(Error::argument(format!("paired values must be equally many; got {} and {}", a.len(), b.len())));
+    }
+    check(what, a)?;
+    check(what, b)?;
+    Ok(a.iter().zip(b).map(|(a, b)| a - b).collect())
 }
 
 fn check(what: &str, values: &[f64]) -> Result<()> {

@@ -65,6 +65,8 @@ macro_rules! words {
             &evaluation::metrics::WORD,
             &evaluation::standard_error::WORD,
             &evaluation::paired_bootstrap::WORD,
+            &evaluation::paired_permutation::WORD,
+            &evaluation::adjust_p::WORD,
             // One per loss in the list of `crate::losses`.
             $(&<crate::losses::$Loss as LossWord>::WORD,)+
             &tensors::tensor::WORD,

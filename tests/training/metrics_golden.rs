@@ -1,8 +1,8 @@
 //! Metrics held to scikit-learn's and scipy's values; `goldens/metrics/generate.py` makes them.
 
 use cpsd::metrics::{
-    self, BootstrapOptions, Evaluation, MetricOptions, average_precision, evaluate, mean_average_precision, mean_error,
-    paired_bootstrap, voc_average_precision,
+    self, BootstrapOptions, Correction, Evaluation, MetricOptions, PermutationOptions, adjust_p, average_precision,
+    evaluate, mean_average_precision, mean_error, paired_bootstrap, paired_permutation, voc_average_precision,
 };
 use serde_json::{Value, json};
 
@@ -333,4 +333,42 @@ fn standard_error_and_bootstrap_are_those_of_scipy() {
     let slack = 0.05 * paired["sd"].as_f64().unwrap();
     assert!((interval.low - paired["low"].as_f64().unwrap()).abs() < slack, "{interval:?}");
     assert!((interval.high - paired["high"].as_f64().unwrap()).abs() < slack, "{interval:?}");
+}
+
+#[test]
+fn permutation_tests_are_those_of_scipy() {
+    let golden = golden("metrics/comparisons.json");
+    for case in golden["permutation"].as_array().unwrap() {
+        let (a, b) = (numbers(&case["a"]), numbers(&case["b"]));
+        let test = paired_permutation(&a, &b, &PermutationOptions::default()).unwrap();
+        assert!(test.exact, "{test:?}");
+        close(test.difference, &case["difference"], "difference");
+        close(test.p, &case["p"], &format!("p of {} pairs", a.len()));
+        assert!(test.p >= test.least, "{test:?}");
+    }
+    // Both are Monte Carlo: shares of 100,000 and a million draws.
+    let case = &golden["drawn"];
+    let test = paired_permutation(&numbers(&case["a"]), &numbers(&case["b"]), &PermutationOptions::default()).unwrap();
+    let p = case["p"].as_f64().unwrap();
+    assert!(!test.exact && (test.p - p).abs() < 8.0 * (p / 100_000.0).sqrt(), "{test:?}, scipy: {p}");
+}
+
+#[test]
+fn corrected_p_values_are_those_of_statsmodels() {
+    for case in golden("metrics/comparisons.json")["corrections"].as_array().unwrap() {
+        let ps = numbers(&case["ps"]);
+        for (name, correction) in [
+            ("holm", Correction::Holm),
+            ("bonferroni", Correction::Bonferroni),
+            ("benjamini_hochberg", Correction::BenjaminiHochberg),
+        ] {
+            let adjusted = adjust_p(&ps, correction).unwrap();
+            assert_eq!(adjusted.len(), ps.len());
+            for (i, p) in adjusted.into_iter().enumerate() {
+                close(p, &case[name][i], &format!("{name} {i} of {ps:?}"));
+            }
+        }
+    }
+    assert!(adjust_p(&[0.5, 1.5], Correction::Holm).unwrap_err().message.contains("got 1.5 at position 1"));
+    assert_eq!(adjust_p(&[], Correction::Holm).unwrap(), [0.0; 0]);
 }

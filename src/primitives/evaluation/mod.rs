@@ -1,8 +1,10 @@
 //! Words for prediction and evaluation.
 
+pub mod adjust_p;
 pub mod evaluate;
 pub mod metrics;
 pub mod paired_bootstrap;
+pub mod paired_permutation;
 pub mod paper_table;
 pub mod predict;
 pub mod predictions;

@@ -15,7 +15,7 @@ pub const WORD: Word = Word {
     summary: "The mean of a[i] - b[i] with its bootstrap percentile interval: #{difference, low, high, p, n}.",
     details: "a and b are arrays of numbers of equal length, paired by seed, label or picture; pairs are drawn again with repetition. \
 p is twice the smaller share of resamples on either side of no difference. Source: Efron and Tibshirani, \"An Introduction to the Bootstrap\", 1993, section 13.3. \
-With few pairs the interval is too narrow: eight seeds are few.",
+With few pairs the interval is too narrow: eight seeds are few. paired_permutation tests without that.",
     options: Some(OptionDocs::of::<BootstrapOptions>()),
     examples: &[Example {
         code: "let d = paired_bootstrap([83.0, 84.0, 83.5], [82.0, 83.5, 82.0]); [d.difference, d.n, d.low > 0.0]",
