@@ -16,8 +16,11 @@ libtorch=${LIBTORCH:-$here/.libtorch/torch}
 command -v strip >/dev/null 2>&1 || skip "strip is absent (binutils)"
 python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || skip "python3 with venv, 3.10 or newer, is absent"
 mkdir -p "$work"
-python3 -m venv --clear "$work/venv"
-python=$work/venv/bin/python
+# Not in target: a program that lies there takes the repository's weights for its own.
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+python3 -m venv "$place/venv"
+python=$place/venv/bin/python
 echo "== wheel: building it and installing it into a fresh environment"
 if ! $python -m pip download --quiet --disable-pip-version-check --no-input --no-deps --dest "$work/reach" hatchling 2>"$work/said"; then
     skip "PyPI is out of reach: $(tail -1 "$work/said")"
