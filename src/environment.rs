@@ -26,9 +26,9 @@ pub fn number(name: &str, range: RangeInclusive<f64>) -> Option<f64> {
     said(name, parsed_number(&text(name)?, &range))
 }
 
-/// The whole number in a variable, from 1.
-pub fn count(name: &str) -> Option<usize> {
-    said(name, parsed_count(&text(name)?))
+/// The whole number in a variable, from 1 to `most`.
+pub fn count(name: &str, most: usize) -> Option<usize> {
+    said(name, parsed_count(&text(name)?, most))
 }
 
 /// Whether a variable says yes (1, true, yes, on) or no (0, false, no, off).
@@ -42,9 +42,9 @@ fn parsed_number(text: &str, range: &RangeInclusive<f64>) -> Result<f64, String>
     number.ok_or_else(|| format!("a number from {least} to {most}; got \"{text}\""))
 }
 
-fn parsed_count(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("a whole number from 1; got \"{text}\""))
+fn parsed_count(text: &str, most: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("a whole number from 1 to {most}; got \"{text}\""))
 }
 
 fn parsed_flag(text: &str) -> Result<bool, String> {
@@ -83,7 +83,11 @@ mod tests {
         for text in ["soon", "NaN", "inf", "-1", "1e7", "30s"] {
             assert!(number(text).is_err(), "{text}");
         }
-        assert_eq!((parsed_count("3"), parsed_count("1.5").is_err(), parsed_count("0").is_err()), (Ok(3), true, true));
+        let count = |text: &str| parsed_count(text, 9);
+        assert_eq!(
+            (count("3"), count("1.5").is_err(), count("0").is_err(), count("10").is_err()),
+            (Ok(3), true, true, true)
+        );
         assert_eq!((parsed_flag("1"), parsed_flag("Yes"), parsed_flag("off")), (Ok(true), Ok(true), Ok(false)));
         assert_eq!(parsed_flag("maybe"), Err("1 or 0; got \"maybe\"".into()));
     }

@@ -76,7 +76,14 @@ fn main() {
     }
     let words = words::with_script(&Cli::command(), permissions_first(given.into_iter())).map(help_of_script);
     leave(match words {
-        Ok(words) => start(Cli::parse_from(words)),
+        Ok(words) => match Cli::try_parse_from(words) {
+            Ok(cli) => start(cli),
+            // Help is one too.
+            Err(told) => {
+                console::note_output(&told.print());
+                u8::try_from(told.exit_code()).unwrap_or(exit::BAD_COMMAND_LINE)
+            }
+        },
         Err(sentence) => {
             cpsd::say_error!("cpsd: {sentence}");
             exit::BAD_COMMAND_LINE
@@ -85,7 +92,8 @@ fn main() {
 }
 
 fn leave(code: u8) -> ! {
-    let _ = std::io::Write::flush(&mut std::io::stdout());
+    console::note_output(&std::io::Write::flush(&mut std::io::stdout()));
+    let code = if code == exit::DONE && console::lost_output() { exit::FAILED } else { code };
     // SAFETY: nothing of ours is left to do. What libtorch's destructors would do takes longer than its loading.
     unsafe { libc::_exit(i32::from(code)) }
 }
@@ -144,23 +152,23 @@ impl Cli {
 
     /// Reads the settings. A worker has its parent's, in its environment and its job.
     ///
-    /// Errors: a file of settings with a mistake, where a script may run. Elsewhere it is said.
-    fn configure(&self) -> Result<()> {
+    /// Errors: a file of settings with a mistake, where a script may run. Elsewhere it is said, and the answer is false.
+    fn configure(&self) -> Result<bool> {
         if matches!(self.command, Some(Command::Worker(_))) {
-            return Ok(());
+            return Ok(true);
         }
         let outcome = self.permissions.configure(self.runs.as_deref(), &self.typed());
         match &self.command {
             None | Some(Command::Script(_) | Command::Eval(_) | Command::Test(_) | Command::Runs(_))
                 if !self.version =>
             {
-                outcome
+                outcome.map(|()| true)
             }
             _ => {
-                if let Err(error) = outcome {
+                if let Err(error) = &outcome {
                     console::warn(&format!("warning: {error}"));
                 }
-                Ok(())
+                Ok(outcome.is_ok())
             }
         }
     }
@@ -187,9 +195,12 @@ fn start(cli: Cli) -> u8 {
     // A panic is caught where the session can go on; the error made there is the report.
     panics::install();
     console::set_quiet(cli.quiet);
-    if let Err(error) = cli.configure().and_then(|()| cli.set_policy()) {
-        return exit::fail(&Failure::plain(error));
-    }
+    let whole = match cli.configure().and_then(|whole| cli.set_policy().map(|()| whole)) {
+        Ok(whole) => whole,
+        Err(error) => return exit::fail(&Failure::plain(error)),
+    };
+    // Settings that are shown without those of a file are not all of them.
+    let lacking = !whole && matches!(&cli.command, Some(Command::Config(args)) if args.shows());
     cli.set_cores();
     signals::install();
     // Deep scripts need a deep stack, and libtorch's tensors stay in one thread.
@@ -201,7 +212,7 @@ fn start(cli: Cli) -> u8 {
     };
     cpsd::training::leave();
     own::remove_session_folder();
-    code
+    if code == exit::DONE && lacking { exit::FAILED } else { code }
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {

@@ -20,6 +20,7 @@ static DATED: AtomicBool = AtomicBool::new(false);
 static LIVE: Mutex<Option<MultiProgress>> = Mutex::new(None);
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 static ASKER: Mutex<Option<Asker>> = Mutex::new(None);
+static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 thread_local! {
     static MUTED: Cell<bool> = const { Cell::new(false) };
 }
@@ -172,12 +173,11 @@ fn above(line: &str, stream: Stream) {
         return;
     }
     let line = &*safe(line, stream);
-    // A closed pipe (`cpsd script ... | head`) must not panic.
-    let write = || {
-        let _ = match stream {
-            Stream::Output => writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush()),
-            Stream::Note | Stream::Error => writeln!(std::io::stderr(), "{line}"),
-        };
+    let write = || match stream {
+        Stream::Output => write_out(line.as_bytes(), true),
+        Stream::Note | Stream::Error => {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
     };
     if let Some(printer) = PRINTER.lock().as_mut() {
         return printer(line);
@@ -214,12 +214,42 @@ pub fn confirm(question: &str) -> Option<bool> {
     }
 }
 
-/// Prints a line on standard output. A closed pipe (`cpsd doc | head`) is not an error.
+/// Prints a line on standard output.
 pub fn print_line(text: &str) {
     if sunk(text, Stream::Output) {
         return;
     }
-    let _ = writeln!(std::io::stdout(), "{}", safe(text, Stream::Output));
+    write_out(safe(text, Stream::Output).as_bytes(), true);
+}
+
+/// Writes bytes to standard output as they are.
+pub fn print_bytes(bytes: &[u8]) {
+    write_out(bytes, false);
+}
+
+/// Writes to standard output, to its end. Nobody reads a closed pipe any more (`cpsd doc | head`), which is no error. Output that is
+/// lost otherwise, as on a full disk, is said once, and [`lost_output`] tells it: work goes on, as a training is worth more than its lines.
+fn write_out(bytes: &[u8], line: bool) {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| if line { out.write_all(b"\n") } else { Ok(()) });
+    let outcome = written.and_then(|()| out.flush());
+    drop(out);
+    note_output(&outcome);
+}
+
+/// Notes how other code's writing to standard output ended, as this module does for its own.
+pub fn note_output(outcome: &std::io::Result<()>) {
+    if let Err(error) = outcome
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+        && !OUTPUT_LOST.swap(true, Ordering::Relaxed)
+    {
+        let _ = writeln!(std::io::stderr(), "cpsd: standard output cannot be written: {error}");
+    }
+}
+
+/// Whether something that was printed on standard output has not come there. A pipe that nobody reads does not count.
+pub fn lost_output() -> bool {
+    OUTPUT_LOST.load(Ordering::Relaxed)
 }
 
 /// `println!` by [`print_line`].

@@ -13,6 +13,7 @@ use clap::{Arg, Command, ValueEnum};
 use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCompleter, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells};
+use cpsd::activity::console::print_bytes;
 use cpsd::configuration::{self, Start};
 use cpsd::error::Error;
 use cpsd::files::own;
@@ -68,7 +69,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     let program = program.to_string_lossy();
     args.shell.completer().write_registration(VARIABLE, "cpsd", "cpsd", &program, &mut script).map_err(internal)?;
     // Not for a terminal's eyes: as it is.
-    let _ = std::io::stdout().write_all(&script);
+    print_bytes(&script);
     Ok(exit::DONE)
 }
 

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use cpsd::activity::console::print_line;
 use cpsd::configuration::{self, FILE, Listed, SETTINGS, Setting, Source, Start, Whose, shown};
 use cpsd::error::{Error, Result};
+use cpsd::executors::pool;
 use cpsd::files::own;
 use cpsd::script::errors::Failure;
 
@@ -53,6 +54,13 @@ struct File {
     project: bool,
 }
 
+impl Args {
+    /// Whether it only shows settings.
+    pub fn shows(&self) -> bool {
+        matches!(self.action, None | Some(Action::List | Action::Get { .. }))
+    }
+}
+
 pub fn run(args: Args) -> Result<u8, Failure> {
     match args.action {
         None | Some(Action::List) => list(),
@@ -90,10 +98,23 @@ fn list() -> Result<u8> {
 }
 
 fn get(key: &str) -> Result<u8> {
-    for Listed { value, .. } in configuration::list(configuration::find(key)?) {
-        print_line(&value);
+    for Listed { value, source } in configuration::list(configuration::find(key)?) {
+        match source {
+            Source::Default => default(key).iter().for_each(|value| print_line(value)),
+            _ => print_line(&value),
+        }
     }
     Ok(exit::DONE)
+}
+
+/// The value that holds by default, for a program to read: no folder where there is none.
+fn default(key: &str) -> Option<String> {
+    match key {
+        "threads" => Some(pool::cores().to_string()),
+        "device" => Some("auto".into()),
+        "download" => Some(false.to_string()),
+        _ => configuration::default_path(key).map(|path| path.display().to_string()),
+    }
 }
 
 fn set(key: &str, words: &[String], whose: &File) -> Result<u8> {

@@ -1,6 +1,8 @@
 //! The subcommands, one file each: the clap arguments and `run`, which returns the exit code. `words` reads the command line before clap,
-//! `permissions` has the options of all that run scripts, `exit` the codes.
+//! `permissions` has the options of all that run scripts, `exit` the codes; `before_libraries` comes before all of it.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod before_libraries;
 pub mod check;
 pub mod completions;
 pub mod config;

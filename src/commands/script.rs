@@ -1,11 +1,12 @@
 //! `cpsd script`: runs a script, once or for every combination of its arguments, or lists its arguments.
 
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use colored::Colorize;
 use cpsd::activity::console::print_line;
-use cpsd::error::Error;
-use cpsd::files;
+use cpsd::error::{Error, nearest};
+use cpsd::files::{self, own};
 use cpsd::repl;
 use cpsd::script::arguments;
 use cpsd::script::errors::Failure;
@@ -43,6 +44,12 @@ impl Args {
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let run = if args.multirun { multiple } else { once };
+    if !is_standard_input(&args.file)
+        && let Some(sentence) = absent(&args.file)
+    {
+        say_error!("cpsd: {sentence}");
+        return Ok(exit::BAD_COMMAND_LINE);
+    }
     let script = Script::new(&args.file)?;
     run(session, &script, &args.arguments)
 }
@@ -51,7 +58,27 @@ fn is_standard_input(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// A file, or the text of standard input, which can be read once.
+/// A sentence about a script that is not there, with the nearest file of its folder.
+fn absent(file: &Path) -> Option<String> {
+    if std::fs::symlink_metadata(file).is_ok() || file.try_exists().is_err() {
+        return None;
+    }
+    let name = file.file_name()?.to_string_lossy();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside: Vec<String> =
+        own::entries(folder).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let near = nearest(&name, beside.iter().map(String::as_str)).map(|near| file.with_file_name(near));
+    let near = near.map(|near| format!("; did you mean \"{}\"?", near.display()));
+    Some(format!("there is no file \"{}\"{}", file.display(), near.unwrap_or_default()))
+}
+
+/// What is no file but can be read once: a pipe, as `<(...)` of a shell makes one, or a device.
+fn is_stream(file: &Path) -> bool {
+    let kind = std::fs::metadata(file).map(|meta| meta.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_char_device() || kind.is_socket())
+}
+
+/// A file, or the text of standard input or another stream, which can be read once.
 struct Script<'a> {
     file: &'a Path,
     piped: Option<String>,
@@ -59,14 +86,22 @@ struct Script<'a> {
 
 impl<'a> Script<'a> {
     fn new(file: &'a Path) -> Result<Self, Failure> {
-        let piped = is_standard_input(file).then(repl::standard_input).transpose().map_err(Failure::plain)?;
-        Ok(Script { file, piped })
+        let piped = if is_standard_input(file) {
+            Some(repl::standard_input())
+        } else if is_stream(file) {
+            files::policy::check_read(file).map_err(Failure::plain)?;
+            let path = file.to_path_buf();
+            Some(repl::stream(&file.display().to_string(), move || std::fs::File::open(path)))
+        } else {
+            None
+        };
+        Ok(Script { file, piped: piped.transpose().map_err(Failure::plain)? })
     }
 
     fn name(&self) -> String {
-        match self.piped {
-            Some(_) => repl::STANDARD_INPUT.into(),
-            None => self.file.display().to_string(),
+        match is_standard_input(self.file) {
+            true => repl::STANDARD_INPUT.into(),
+            false => self.file.display().to_string(),
         }
     }
 
@@ -99,7 +134,7 @@ fn once(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, 
         return Ok(exit::BAD_COMMAND_LINE);
     }
     let _ = match &script.piped {
-        Some(text) => session.run_text(text, repl::STANDARD_INPUT, &arguments)?,
+        Some(text) => session.run_text(text, &script.name(), &arguments)?,
         None => session.run_file(script.file, &arguments)?,
     };
     Ok(exit::DONE)

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(error("[slrum]"), (at(1, "unknown table \"slrum\""), Some("did you mean \"slurm\"?".into())));
         assert_eq!(error("\nruns = 3").0, at(2, "runs must be a path, as \"runs\"; got 3"));
         assert_eq!(error("download = \"yes\"").0, at(1, "download must be true or false; got \"yes\""));
-        assert_eq!(error("threads = 0").0, at(1, "threads must be a whole number from 1; got 0"));
+        assert_eq!(error("threads = 0").0, at(1, "threads must be a whole number from 1 to 1024; got 0"));
         assert!(error("device = \"gpu\"").0.starts_with(&at(1, "device must be auto, cpu, cuda")));
         assert_eq!(error("slurm = 1").0, at(1, "slurm must be a table, as [slurm]; got 1"));
         assert!(

@@ -17,7 +17,7 @@ mod sources;
 
 pub use edit::{set, unset};
 pub use file::{File, read};
-pub use places::{FILE, Place, Whose, project_above, shown, user_file};
+pub use places::{FILE, Place, Whose, default_path, project_above, shown, user_file};
 pub use settings::{Kind, SETTINGS, Setting, Value, find};
 pub use sources::{
     Found, Listed, OF_PROJECT, Source, Start, count, flag, folders, folders_of_person, for_worker, kept, list, path,

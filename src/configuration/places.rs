@@ -79,6 +79,17 @@ pub fn user_file() -> Option<PathBuf> {
     Some(folder?.join("cpsd").join(FILE))
 }
 
+/// What a setting that is one path is by default; None if it has no such default, or nobody says where the home folder is.
+pub fn default_path(key: &str) -> Option<PathBuf> {
+    let data = || environment::path("XDG_DATA_HOME").or_else(|| Some(environment::path("HOME")?.join(".local/share")));
+    match key {
+        "runs" => std::env::current_dir().ok().map(|here| here.join("runs")),
+        "history" => data().map(|data| data.join("cpsd/history")),
+        "startup" => user_file().map(|file| file.with_file_name("startup.rhai")),
+        _ => None,
+    }
+}
+
 /// The folders that belong to the program: its own; PREFIX/share/cpsd, where it is in PREFIX/bin; the repository of a build that is in the
 /// repository's target folder.
 pub(super) fn program_folders() -> Vec<PathBuf> {

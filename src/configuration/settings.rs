@@ -33,10 +33,13 @@ pub enum Kind {
     Folders,
     /// Names of devices with commas between them.
     Devices,
-    /// A whole number from 1.
+    /// A whole number from 1 to [`MOST`].
     Count,
     Flag,
 }
+
+/// The largest number that a setting may be: more threads than any machine has cores.
+pub const MOST: usize = 1024;
 
 /// A value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +149,7 @@ impl Setting {
             Kind::Path => format!("a path, as \"{}\"", self.key),
             Kind::Folders => format!("a folder or a list of folders, as [\"{}\", \"~/{}\"]", self.key, self.key),
             Kind::Devices => "auto, cpu, cuda, or GPUs as \"cuda:0,cuda:1\"".into(),
-            Kind::Count => "a whole number from 1".into(),
+            Kind::Count => format!("a whole number from 1 to {MOST}"),
             Kind::Flag => "true or false".into(),
         }
     }
@@ -165,7 +168,7 @@ impl Setting {
                 Kind::Path => Value::Path(path(words[0])),
                 Kind::Folders => Value::Folders(words.iter().map(|word| path(word)).collect()),
                 Kind::Devices => Value::Devices(devices(words.iter().copied()).ok_or_else(bad)?),
-                Kind::Count => Value::Count(words[0].parse().ok().filter(|n| *n > 0).ok_or_else(bad)?),
+                Kind::Count => Value::Count(words[0].parse().ok().filter(|n| (1..=MOST).contains(n)).ok_or_else(bad)?),
                 Kind::Flag => match words[0] {
                     "true" | "yes" | "on" | "1" => Value::Flag(true),
                     "false" | "no" | "off" | "0" => Value::Flag(false),
@@ -189,7 +192,7 @@ impl Setting {
             }
             // Its words are judged where the devices are known.
             Kind::Devices => environment::text(self.variable).map(Value::Devices),
-            Kind::Count => environment::count(self.variable).map(Value::Count),
+            Kind::Count => environment::count(self.variable, MOST).map(Value::Count),
             Kind::Flag => environment::flag(self.variable).map(Value::Flag),
         }
     }
@@ -206,7 +209,7 @@ impl Setting {
             Kind::Path => Value::Path(path(value.as_str()?)?),
             Kind::Folders => Value::Folders(texts()?.into_iter().map(path).collect::<Option<_>>()?),
             Kind::Devices => Value::Devices(devices(texts()?.into_iter())?),
-            Kind::Count => Value::Count(usize::try_from(value.as_u64()?).ok().filter(|n| *n > 0)?),
+            Kind::Count => Value::Count(usize::try_from(value.as_u64()?).ok().filter(|n| (1..=MOST).contains(n))?),
             Kind::Flag => Value::Flag(value.as_bool()?),
         })
     }
@@ -278,6 +281,8 @@ mod tests {
         assert_eq!(typed("download", &["on"]).unwrap(), Value::Flag(true));
         for (key, words) in [
             ("threads", &["0"][..]),
+            ("threads", &["1025"]),
+            ("threads", &["9223372036854775807"]),
             ("threads", &["two"]),
             ("threads", &["1", "2"]),
             ("download", &["maybe"]),

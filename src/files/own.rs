@@ -80,6 +80,11 @@ pub fn try_entries(path: &Path) -> std::io::Result<impl Iterator<Item = DirEntry
     Ok(std::fs::read_dir(path)?.map_while(std::io::Result::ok))
 }
 
+/// A folder as something that locks can be on. The cause of a failure is the caller's to judge.
+pub fn open_folder(path: &Path) -> std::io::Result<File> {
+    File::open(path)
+}
+
 /// A file that is there, to be read and changed in place. The cause of a failure is the caller's to judge.
 pub fn open_to_change(path: &Path) -> std::io::Result<File> {
     File::options().read(true).write(true).open(path)

@@ -162,12 +162,9 @@ pub fn file() -> Option<PathBuf> {
     if let Some(path) = configuration::path("history") {
         return Some(path);
     }
-    let data = std::env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))?;
-    let folder = data.join("cpsd");
-    files::own::create_folders(&folder).ok()?;
-    Some(folder.join("history"))
+    let file = configuration::default_path("history")?;
+    files::own::create_folders(file.parent()?).ok()?;
+    Some(file)
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ use crate::script::tokens;
 use crate::{say, say_error};
 use completion::Names;
 use editor::Helper;
-pub use piped::{STANDARD_INPUT, standard_input};
+pub use piped::{STANDARD_INPUT, standard_input, stream};
 use prompt::Prompt;
 pub use terminal::{rendered, width};
 
@@ -240,11 +240,5 @@ fn may_leave(session: &Session, warned: &mut bool) -> bool {
 
 /// That of the setting `startup`, or `cpsd/startup.rhai` under the user's configuration folder: run before the first prompt.
 fn startup_file() -> Option<PathBuf> {
-    if let Some(path) = configuration::path("startup") {
-        return Some(path);
-    }
-    let folder = std::env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
-    Some(folder.join("cpsd/startup.rhai"))
+    configuration::path("startup").or_else(|| configuration::default_path("startup"))
 }

@@ -29,8 +29,7 @@ pub fn print(text: &str) {
     let long = text.lines().count() + 2 > rows;
     let able = std::env::var("TERM").is_ok_and(|term| term != "dumb");
     if !(on() && long && able && rows > 0 && std::io::stdout().is_terminal() && signals::lend_terminal(|| page(text))) {
-        // A terminal that disappears meanwhile is no failure.
-        let _ = writeln!(std::io::stdout(), "{text}");
+        lines::print_line(text);
     }
 }
 

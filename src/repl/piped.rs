@@ -21,21 +21,26 @@ const LONGEST_INPUT: u64 = 256 << 20;
 
 /// All of standard input, which may come late or never. Errors: not UTF-8; too long; Interrupted.
 pub fn standard_input() -> Result<String> {
+    stream(STANDARD_INPUT, || Ok(std::io::stdin()))
+}
+
+/// All of a stream, such as a pipe, that `open` opens. Errors: Io; not UTF-8; too long; Interrupted.
+pub fn stream<R: Read>(name: &str, open: impl FnOnce() -> std::io::Result<R> + Send + 'static) -> Result<String> {
     let (send, read) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
-        let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut text);
+        let read = open().and_then(|stream| stream.take(LONGEST_INPUT + 1).read_to_string(&mut text));
         let _ = send.send(read.map(|_| text));
     });
     loop {
         match read.recv_timeout(Duration::from_millis(20)) {
             Ok(Ok(text)) if text.len() as u64 > LONGEST_INPUT => {
-                return Err(Error::data(format!("standard input has more than {} MB", LONGEST_INPUT >> 20)));
+                return Err(Error::data(format!("{name} has more than {} MB", LONGEST_INPUT >> 20)));
             }
             Ok(Ok(text)) => return Ok(files::without_mark(&text).to_string()),
-            Ok(Err(error)) => return Err(Error::data(format!("standard input cannot be read: {error}"))),
+            Ok(Err(error)) => return Err(Error::data(format!("{name} cannot be read: {error}"))),
             Err(mpsc::RecvTimeoutError::Timeout) => interrupt::check()?,
-            Err(_) => return Err(Error::internal("the thread that read standard input ended")),
+            Err(_) => return Err(Error::internal(format!("the thread that read {name} ended"))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The binary as a user calls it: exit codes, arguments of scripts, output in a pipe, and the prompt in a terminal.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -87,8 +87,81 @@ fn scripts_take_arguments_and_list_them() {
     let wrong = cpsd(f, &["script", "s.rhai", "k=many"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(err(&wrong).contains("argument \"k\" must be an integer"), "{}", err(&wrong));
-    assert_eq!(cpsd(f, &["script", "missing.rhai"]).status.code(), Some(1));
+    std::fs::write(f.join("other.rhai"), "").unwrap();
+    for arguments in [&["script", "othr.rhai"][..], &["othr.rhai"], &["othr.rhai", "--help"]] {
+        let missing = cpsd(f, arguments);
+        let sentence = "cpsd: there is no file \"othr.rhai\"; did you mean \"other.rhai\"?\n";
+        assert_eq!((missing.status.code(), err(&missing).as_str()), (Some(2), sentence), "{arguments:?}");
+    }
     assert_eq!(cpsd(f, &["check", "s.rhai"]).status.code(), Some(0));
+}
+
+#[test]
+fn output_that_is_lost_is_a_failure_and_a_reader_that_left_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("s.rhai"), "print(1); print(2)").unwrap();
+    let shell = |text: &str| {
+        Command::new("bash").args(["-c", text]).current_dir(f).env("CPSD", CPSD).env("NO_COLOR", "1").output().unwrap()
+    };
+    for command in ["eval 1", "doc merge", "--help", "eval --help", "--version", "s.rhai", "config", "completions bash"]
+    {
+        let full = shell(&format!("$CPSD {command} > /dev/full"));
+        assert_eq!(full.status.code(), Some(1), "{command}: {}", err(&full));
+        let said = err(&full);
+        assert_eq!(
+            said.matches("cpsd: standard output cannot be written: No space left").count(),
+            1,
+            "{command}: {said}"
+        );
+        let left = shell(&format!("$CPSD {command} | true; exit ${{PIPESTATUS[0]}}"));
+        assert_eq!((left.status.code(), err(&left).as_str()), (Some(0), ""), "{command}");
+    }
+    // The script's own code stays.
+    let own = shell("$CPSD eval 'print(1); exit(3)' > /dev/full");
+    assert_eq!(own.status.code(), Some(3), "{}", err(&own));
+}
+
+#[test]
+fn a_working_folder_that_is_gone_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = folder.path().join("gone");
+    for command in ["--help", "eval 1", "--version"] {
+        std::fs::create_dir(&gone).unwrap();
+        let text = format!("rmdir ../gone; {CPSD} {command}");
+        let done = Command::new("sh").args(["-c", &text]).current_dir(&gone).output().unwrap();
+        let sentence = "cpsd: the working folder was deleted; go to another one first\n";
+        assert_eq!(
+            (done.status.code(), out(&done).as_str(), err(&done).as_str()),
+            (Some(1), "", sentence),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+fn threads_that_wait_sleep_soon_unless_somebody_has_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("s.rhai"), "print(\"ready\"); loop { sleep(1) }").unwrap();
+    let chosen = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(CPSD);
+        command.arg("s.rhai").current_dir(folder.path()).env_remove("GOMP_SPINCOUNT").env_remove("OMP_WAIT_POLICY");
+        let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        let (id, environment) = (child.id(), format!("/proc/{}/environ", child.id()));
+        let has = String::from_utf8_lossy(&std::fs::read(environment).unwrap()).into_owned();
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let ours = |entry: &&str| entry.starts_with("GOMP_") || entry.starts_with("OMP_");
+        (name, has.split('\0').filter(ours).map(String::from).collect::<Vec<_>>())
+    };
+    let with = |entry: &str| ("cpsd\n".to_string(), vec![entry.to_string()]);
+    assert_eq!(chosen(&[]), with("GOMP_SPINCOUNT=10000"));
+    assert_eq!(chosen(&[("GOMP_SPINCOUNT", "7")]), with("GOMP_SPINCOUNT=7"));
+    assert_eq!(chosen(&[("OMP_WAIT_POLICY", "ACTIVE")]), with("OMP_WAIT_POLICY=ACTIVE"));
 }
 
 /// The program with a text at its standard input.
@@ -132,6 +205,17 @@ fn files_and_standard_input_are_run_without_a_command() {
         assert_eq!(out(&done), "6\n", "{arguments:?}: {}", err(&done));
     }
     assert!(out(&piped(f, &["-", "--help"], text)).contains("how many"));
+    // What is no file can be read once.
+    for line in [
+        "$CPSD <(cat s.rhai) k=5",
+        "$CPSD script <(cat s.rhai) k=5",
+        "$CPSD /dev/stdin k=5 < s.rhai",
+        "cat s.rhai | $CPSD /dev/stdin k=5",
+    ] {
+        let done = Command::new("bash").args(["-c", line]).current_dir(f).env("CPSD", CPSD).output().unwrap();
+        assert_eq!(out(&done), "6\n", "{line}: {}", err(&done));
+    }
+    assert_eq!(cpsd(f, &["/dev/null"]).status.code(), Some(0));
     assert_eq!(out(&piped(f, &["script", "--multirun", "-", "k=1,2"], text)), "== 1/2 k=1\n2\n== 2/2 k=2\n3\n");
     let wrong = piped(f, &["-"], "\nnothing_here(1)");
     assert!(wrong.status.code() == Some(1) && err(&wrong).contains("standard input:2:1"), "{}", err(&wrong));

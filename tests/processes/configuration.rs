@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use cpsd::configuration::SETTINGS;
 
@@ -140,10 +140,13 @@ fn a_mistake_has_its_line_and_stops_what_would_run() {
     assert_eq!((failed.status.code(), out(&failed).as_str()), (Some(1), ""));
     assert!(said(&failed).contains("cpsd.toml: line 2: unknown setting \"wieghts\""), "{}", said(&failed));
     assert!(said(&failed).contains("did you mean \"weights\"?"), "{}", said(&failed));
-    // What shows settings goes on, and says it.
-    for arguments in [&["config"][..], &["--version"], &["doc", "merge"]] {
+    // What shows settings goes on, and says it; those that are shown lack the file's.
+    for (arguments, code) in
+        [(&["config"][..], 1), (&["config", "get", "runs"], 1), (&["--version"], 0), (&["doc", "merge"], 0)]
+    {
         let shown = place.run("project", arguments);
-        assert!(shown.status.success() && err(&shown).contains("wieghts"), "{arguments:?}: {}", err(&shown));
+        assert_eq!(shown.status.code(), Some(code), "{arguments:?}");
+        assert!(!out(&shown).is_empty() && err(&shown).contains("wieghts"), "{arguments:?}: {}", err(&shown));
     }
     let unknown = place.run("other", &["config", "get", "devcie"]);
     assert!(
@@ -187,7 +190,7 @@ fn config_writes_files_and_keeps_what_is_in_them() {
     done("project", &["config", "set", "startup", "~/s.rhai"]);
     assert!(place.read("home/.config/cpsd/cpsd.toml").contains("startup = "));
     for (arguments, must) in [
-        (&["config", "set", "threads", "two"][..], "threads must be a whole number from 1; got \"two\""),
+        (&["config", "set", "threads", "two"][..], "threads must be a whole number from 1 to 1024; got \"two\""),
         (&["config", "set", "runs", "/etc", "--project"], "the run store of a project lies in its folder"),
         (&["config", "set", "startup", "s.rhai", "--project"], "startup is not a project's to say"),
     ] {
@@ -196,6 +199,38 @@ fn config_writes_files_and_keeps_what_is_in_them() {
         assert!(output.status.code() == Some(1) && said(&output).contains(must), "{}", said(&output));
         assert_eq!(place.read("project/cpsd.toml"), before);
     }
+}
+
+#[test]
+fn a_default_is_printed_as_the_value_that_it_is() {
+    let place = Place::new();
+    assert_eq!(place.get("other", "runs"), place.path("other/runs"));
+    assert_eq!(place.get("other", "history"), place.path("home/.local/share/cpsd/history"));
+    assert_eq!(place.get("other", "startup"), place.path("home/.config/cpsd/startup.rhai"));
+    assert!(place.get("other", "threads").parse::<usize>().unwrap() > 0);
+    assert_eq!((place.get("other", "libraries"), place.get("other", "download")), (String::new(), "false".into()));
+}
+
+#[test]
+fn those_who_set_at_once_lose_nothing() {
+    let place = Place::new();
+    place.write("project/cpsd.toml", "# Birds.\r\n");
+    let words =
+        [("runs", "r"), ("weights", "w"), ("data", "d"), ("threads", "2"), ("download", "true"), ("device", "cpu")];
+    let children: Vec<_> = words
+        .iter()
+        .map(|(key, value)| {
+            place.command("project", &["config", "set", key, value]).stdout(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let text = place.read("project/cpsd.toml");
+    assert!(text.starts_with("# Birds.\r\n") && text.lines().count() == 1 + words.len(), "{text:?}");
+    assert!(
+        words.iter().all(|(key, _)| text.contains(&format!("{key} = "))) && !text.replace("\r\n", "").contains('\n')
+    );
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! What must happen before the shared libraries are initialised: libtorch and libgomp read the environment and the working folder then.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::null;
+
+/// How often a thread of libgomp looks for work before it sleeps. Without a number it looks some 300,000 times, so that beside another
+/// program that keeps the cores busy each step waits for threads that the system has taken off: a training of small_cnn on two cores
+/// fell to 20 % of its idle rate, with this number to 42 %, and on an idle machine the rate is the same (docs/benchmarks.md).
+const SPINS: &CStr = c"GOMP_SPINCOUNT=10000";
+
+/// Whoever says one of these has chosen.
+const CHOICES: [&CStr; 2] = [c"GOMP_SPINCOUNT", c"OMP_WAIT_POLICY"];
+
+// The functions of this array run when all libraries are in memory and before any of their initialisers.
+#[used]
+#[unsafe(link_section = ".preinit_array")]
+static BEFORE: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = before;
+
+extern "C" fn before(_: c_int, words: *const *const c_char, variables: *const *const c_char) {
+    // SAFETY: the system gives words and variables as arrays of C strings with a null pointer behind the last, and they stay. No other
+    // thread runs.
+    unsafe {
+        leave_without_folder();
+        wait_asleep(words, variables);
+    }
+}
+
+/// In a working folder that was deleted, MKL would end the process while it is initialised, with a sentence about libtorch.
+unsafe fn leave_without_folder() {
+    const GONE: &[u8] = b"cpsd: the working folder was deleted; go to another one first\n";
+    let mut path = [0_u8; libc::PATH_MAX as usize];
+    // SAFETY: the buffer has the length that is given; the text is of its length.
+    unsafe {
+        // The function of the library would look through the folders above.
+        let n = libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len());
+        if n < 0 && *libc::__errno_location() == libc::ENOENT {
+            libc::write(2, GONE.as_ptr().cast(), GONE.len());
+            libc::_exit(1);
+        }
+    }
+}
+
+/// Executes the program again, with [`SPINS`] in its environment, unless somebody has chosen. This takes 5 ms.
+unsafe fn wait_asleep(words: *const *const c_char, variables: *const *const c_char) {
+    let mut all = Vec::new();
+    let mut program = [0_u8; libc::PATH_MAX as usize + 1];
+    // SAFETY: as in `before`; the buffer is larger than the length that is given, and zeros stand behind the text.
+    unsafe {
+        let mut at = variables;
+        while !(*at).is_null() {
+            if CHOICES.iter().any(|name| says(CStr::from_ptr(*at), name)) {
+                return;
+            }
+            all.push(*at);
+            at = at.add(1);
+        }
+        all.extend([SPINS.as_ptr(), null()]);
+        // By its name, which `ps` shows.
+        let n = libc::readlink(c"/proc/self/exe".as_ptr(), program.as_mut_ptr().cast(), libc::PATH_MAX as usize);
+        // Started by name of the loader, the program is an argument of that.
+        let name = program.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if n > 0 && !name.starts_with(b"ld-") && !name.starts_with(b"ld.") {
+            // If it fails, all goes on as it is.
+            libc::execve(program.as_ptr().cast(), words, all.as_ptr());
+        }
+    }
+}
+
+/// Whether an entry of the environment gives the variable a value.
+fn says(entry: &CStr, name: &CStr) -> bool {
+    let rest = entry.to_bytes().strip_prefix(name.to_bytes());
+    rest.is_some_and(|rest| rest.first() == Some(&b'='))
+}
