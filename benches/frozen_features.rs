@@ -1,4 +1,5 @@
-//! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
+//! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by the way of computing, batch size and memory
+//! layout.
 //!
 //! `cargo bench --bench frozen_features`; medians of nine runs. `cargo bench --bench frozen_features -- rows`: kept rows.
 
@@ -7,7 +8,7 @@
 use std::time::Instant;
 
 use cpsd::images::epoch_order;
-use cpsd::models::{Model, ModelSpec};
+use cpsd::models::{FrozenCompute, Model, ModelSpec};
 use cpsd::runs::RunStore;
 use cpsd::training::stored_rows::{StoredRows, append_half, made_by};
 use tch::{Device, Kind, Tensor};
@@ -20,32 +21,36 @@ fn main() {
 }
 
 fn stages() {
-    let spec = ModelSpec {
-        backbone: "efficientnet_lite0".into(),
-        head: "conv".into(),
-        image_size: Some(128),
-        stages: Some(5),
-        freeze: 5,
-        ..ModelSpec::default()
-    };
-    let model = Model::new(&spec, &["a".to_string()], 0, Device::Cpu).unwrap();
-    for batch in [16i64, 32, 64, 128] {
-        for channels_last in [true, false] {
-            let pixels = Tensor::randint(256, [batch, 128, 128, 3], (Kind::Uint8, Device::Cpu));
-            let mut x = model.normalise(&pixels).unwrap();
-            if !channels_last {
-                x = x.contiguous();
+    for compute in [FrozenCompute::Exact, FrozenCompute::Folded, FrozenCompute::BFloat16] {
+        let spec = ModelSpec {
+            backbone: "efficientnet_lite0".into(),
+            head: "conv".into(),
+            image_size: Some(128),
+            stages: Some(5),
+            freeze: 5,
+            frozen_compute: compute,
+            ..ModelSpec::default()
+        };
+        let model = Model::new(&spec, &["a".to_string()], 0, Device::Cpu).unwrap();
+        for batch in [16i64, 32, 64, 128] {
+            for channels_last in [true, false] {
+                let pixels = Tensor::randint(256, [batch, 128, 128, 3], (Kind::Uint8, Device::Cpu));
+                let mut x = model.normalise(&pixels).unwrap();
+                if !channels_last {
+                    x = x.contiguous();
+                }
+                let mut seconds: Vec<f64> = (0..9)
+                    .map(|_| {
+                        let started = Instant::now();
+                        let _ = model.frozen_features(&x).unwrap();
+                        started.elapsed().as_secs_f64()
+                    })
+                    .collect();
+                seconds.sort_by(f64::total_cmp);
+                let layout = if channels_last { "channels last" } else { "channels first" };
+                let rate = batch as f64 / seconds[4];
+                println!("{:<9} batch {batch:>3}, {layout:<14}: {rate:>6.1} images/s", format!("{compute:?}"));
             }
-            let mut seconds: Vec<f64> = (0..9)
-                .map(|_| {
-                    let started = Instant::now();
-                    let _ = model.frozen_features(&x).unwrap();
-                    started.elapsed().as_secs_f64()
-                })
-                .collect();
-            seconds.sort_by(f64::total_cmp);
-            let layout = if channels_last { "channels last" } else { "channels first" };
-            println!("batch {batch:>3}, {layout:<14}: {:>6.1} images/s", batch as f64 / seconds[4]);
         }
     }
 }

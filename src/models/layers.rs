@@ -1,11 +1,14 @@
 //! Layers of which backbones and heads are made.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 
 use tch::{Kind, Tensor};
 
+use super::frozen_compute::folding;
+use super::memory_format;
 use super::params::Scope;
-use super::precision::full;
+use super::precision::{full, lowered};
 use super::products::{self, Window};
 use super::sync_norm::{self, Norm};
 use crate::error::{Error, Result};
@@ -49,6 +52,11 @@ impl Conv {
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.with(x, &self.weight, None)
+    }
+
+    /// The convolution with another weight, and a bias.
+    fn with(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
         let mut pad = kernel / 2;
         let mut padded = None;
@@ -64,7 +72,7 @@ impl Conv {
                 pad = 0;
             }
         }
-        products::conv2d(padded.as_ref().unwrap_or(x), &self.weight, None, Window { stride, padding: pad, groups })
+        products::conv2d(padded.as_ref().unwrap_or(x), weight, bias, Window { stride, padding: pad, groups })
     }
 }
 
@@ -123,23 +131,75 @@ impl BatchNorm {
 pub struct ConvNorm {
     conv: Conv,
     norm: BatchNorm,
+    /// The last one folded, which stays as long as its tensors do.
+    folded: RefCell<Option<Folded>>,
+}
+
+/// A convolution with a batch norm in its weight and bias, in the precision in which it was made.
+struct Folded {
+    weight: Tensor,
+    bias: Tensor,
+    /// The tensors from which it was made, with their versions. Held, so that no others can lie in their place.
+    of: Vec<(Tensor, i64)>,
 }
 
 impl ConvNorm {
     /// `names`: those of the convolution and of the norm.
     pub fn new(p: &Scope, names: [impl Display; 2], config: ConvConfig, eps: f64) -> Result<ConvNorm> {
         let [conv, norm] = names.map(|name| p.at(name));
-        Ok(ConvNorm { conv: Conv::new(&conv, config)?, norm: BatchNorm::new(&norm, config.outputs, eps)? })
+        Ok(Self::of(Conv::new(&conv, config)?, BatchNorm::new(&norm, config.outputs, eps)?))
     }
 
     /// As [`new`](Self::new), with an output of 0 at first: the norm's weight starts from 0.
     pub fn from_zero(p: &Scope, names: [impl Display; 2], config: ConvConfig, eps: f64) -> Result<ConvNorm> {
         let [conv, norm] = names.map(|name| p.at(name));
-        Ok(ConvNorm { conv: Conv::new(&conv, config)?, norm: BatchNorm::starting(&norm, config.outputs, eps, 0.0)? })
+        Ok(Self::of(Conv::new(&conv, config)?, BatchNorm::starting(&norm, config.outputs, eps, 0.0)?))
+    }
+
+    fn of(conv: Conv, norm: BatchNorm) -> ConvNorm {
+        ConvNorm { conv, norm, folded: RefCell::new(None) }
     }
 
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        self.norm.forward(&self.conv.forward(x)?, train)
+        match folding() && !train {
+            true => self.forward_folded(x),
+            false => self.norm.forward(&self.conv.forward(x)?, train),
+        }
+    }
+
+    /// The two as one convolution: with `f = w / √(v + ε)` the weight is `f · weight` and the bias `b - f · m`. Computed in f64. Without
+    /// gradients.
+    fn forward_folded(&self, x: &Tensor) -> Result<Tensor> {
+        let BatchNorm { weight, bias, mean, variance, eps } = &self.norm;
+        let kernel = &self.conv.weight;
+        let mut kept = self.folded.borrow_mut();
+        let kind = lowered(kernel)?.kind();
+        let is_current = |folded: &Folded| -> Result<bool> {
+            let now = [kernel, weight, bias, mean, variance].into_iter().zip(&folded.of);
+            let mut same = folded.weight.kind() == kind;
+            for (now, (then, version)) in now {
+                same &= now.data_ptr() == then.data_ptr() && now.f_internal_version()? == *version;
+            }
+            Ok(same)
+        };
+        if !kept.as_ref().map_or(Ok(false), is_current)? {
+            let of = [kernel, weight, bias, mean, variance];
+            let of = of.into_iter().map(|t| Ok((t.f_detach()?, t.f_internal_version()?))).collect::<Result<_>>()?;
+            let wide = |t: &Tensor| t.f_to_kind(Kind::Double);
+            let factor = wide(weight)?.f_div(&wide(variance)?.f_add_scalar(*eps)?.f_sqrt()?)?;
+            let by_output = wide(kernel)?.f_mul(&factor.f_view([-1, 1, 1, 1])?)?;
+            let shift = wide(bias)?.f_sub(&wide(mean)?.f_mul(&factor)?)?;
+            let made = Folded {
+                weight: memory_format::channels_last(&lowered(&full(&by_output)?)?)?,
+                bias: lowered(&full(&shift)?)?,
+                of,
+            };
+            *kept = Some(made);
+        }
+        match &*kept {
+            Some(Folded { weight, bias, .. }) => self.conv.with(x, weight, Some(bias)),
+            None => Err(Error::internal("a folded convolution was not made")),
+        }
     }
 }
 

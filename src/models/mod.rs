@@ -9,6 +9,7 @@ mod adapter; // tokens before the blocks of a ViT, low-rank updates
 pub mod backbones;
 pub mod cam;
 pub(crate) mod draws;
+mod frozen_compute;
 pub mod functions;
 mod graph_option;
 pub mod heads;
@@ -28,6 +29,7 @@ pub mod weights;
 pub mod word_vectors;
 
 pub use adapter::{Layer, Lora, Tokens};
+pub use frozen_compute::FrozenCompute;
 pub use graph_option::LabelGraph;
 pub use model::{LoadSummary, Model, NOT_HELD, Part, StageMaps};
 pub use named::Beside;

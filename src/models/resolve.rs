@@ -51,6 +51,13 @@ impl ModelSpec {
             ))
             .about_name(kind.name));
         }
+        if !self.frozen_compute.is_exact() && (freeze == 0 || self.adapter.is_some() || self.lora.is_some()) {
+            return Err(Error::argument(
+                "frozen_compute has no effect: no stage is frozen, or adapter or lora train something inside of them",
+            )
+            .about_name(kind.name)
+            .with_help("freeze: N freezes the first N stages, frozen: true all of them"));
+        }
         let image_size = self.image_size.unwrap_or(kind.image_size);
         if !(16..=4096).contains(&image_size) {
             return Err(Error::argument(format!(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::adapter::Lora;
+use super::frozen_compute::FrozenCompute;
 use super::functions::Code;
 use super::graph_option::LabelGraph;
 use super::heads::HeadValue;
@@ -41,6 +42,9 @@ pub struct ModelSpec {
     /// Every batch norm of the backbone keeps its weights and statistics, in trainable stages too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub frozen_norms: bool,
+    /// How the frozen stages compute.
+    #[serde(skip_serializing_if = "FrozenCompute::is_exact")]
+    pub frozen_compute: FrozenCompute,
     /// Width of the `"conv"` head; 192 when absent.
     pub head_width: Option<i64>,
     /// Probability of dropping a feature map before the head, in training only.
@@ -122,6 +126,7 @@ impl Default for ModelSpec {
             freeze: 0,
             frozen: false,
             frozen_norms: false,
+            frozen_compute: FrozenCompute::Exact,
             head_width: None,
             dropout: 0.0,
             normalise: Normalise::Backbone,

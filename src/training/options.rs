@@ -25,7 +25,7 @@ crate::options! {
     /// `name`, `tags`, `deterministic`, `threads`, `workers`, `executor` and `per_gpu` are not part of a run's id; nor is `nproc`, but where batch norms see other
     /// batches by it.
     pub struct TrainOptions {
-        /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, normalise ("backbone" or
+        /// a map: backbone, head, weights, download, image_size, stages, freeze, frozen, frozen_norms, frozen_compute, normalise ("backbone" or
         /// "none"), head_width, dropout, head_options, word_vectors, graph, adapter, lora, path, features; or a backbone's name
         pub model: ModelSpec = default_model();
         /// a Loss such as asl(#{gamma_neg: 2}), a loss's name, or a closure |logits, targets| that gives one number; where

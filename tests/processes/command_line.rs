@@ -231,7 +231,7 @@ fn files_and_standard_input_are_run_without_a_command() {
         assert_eq!((done.status.code(), err(&done).as_str()), (Some(2), said));
     }
     let missing = cpsd(f, &["missing.rhai"]);
-    assert!(missing.status.code() == Some(1) && err(&missing).contains("missing.rhai"), "{}", err(&missing));
+    assert!(missing.status.code() == Some(2) && err(&missing).contains("missing.rhai"), "{}", err(&missing));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cpsd::images::{Crop, Picture};
 use cpsd::models::backbones::BACKBONES;
 use cpsd::models::weights::{read_safetensors, write_safetensors};
-use cpsd::models::{Model, ModelSpec, Pass, Precision};
+use cpsd::models::{FrozenCompute, Model, ModelSpec, Pass, Precision};
 use cpsd::torch::to_vec_f32;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -291,6 +291,50 @@ fn frozen_norms_stay_as_they_are() {
     assert!(trained.contains(&"layer2.0.conv1.weight".to_string()) && trained.contains(&"fc.weight".to_string()));
     assert!(trained.iter().all(|name| !name.contains("bn") && !name.contains("downsample.1")), "{trained:?}");
     assert!(model.buffers().is_empty());
+}
+
+/// The reference is the unfolded network, which is held to PyTorch above.
+#[test]
+fn frozen_stages_compute_as_they_are_told() {
+    for (backbone, freeze) in [("efficientnet_lite0", 5), ("resnet18", 3), ("small_cnn", 2)] {
+        let with = |frozen_compute: FrozenCompute| {
+            let spec = ModelSpec {
+                backbone: backbone.into(),
+                image_size: Some(64),
+                freeze,
+                frozen_compute,
+                ..ModelSpec::default()
+            };
+            let mut model = Model::new(&spec, &labels(4), 0, Device::Cpu).unwrap();
+            fill(&mut model);
+            model
+        };
+        let x = formula("input", &[2, 3, 64, 64], 1.0);
+        let exact = with(FrozenCompute::Exact);
+        let expected = exact.frozen_features(&x).unwrap();
+        let away = |model: &Model| {
+            let came = model.frozen_features(&x).unwrap();
+            assert_eq!((came.kind(), came.size()), (Kind::Float, expected.size()), "{backbone}");
+            f64::try_from((came - &expected).norm() / expected.norm()).unwrap()
+        };
+        let mut folded = with(FrozenCompute::Folded);
+        assert!(away(&folded) < 1e-5, "{backbone}: {}", away(&folded));
+        let rounded = away(&with(FrozenCompute::BFloat16));
+        assert!((1e-4..0.05).contains(&rounded), "{backbone}: {rounded}");
+        // What was folded follows its tensors.
+        let doubled: Vec<(String, Tensor)> = folded.state().into_iter().map(|(name, t)| (name, t * 1.5)).collect();
+        folded.load_state(&doubled).unwrap();
+        assert!(away(&folded) > 0.1, "{backbone}");
+        folded.load_state(&exact.state()).unwrap();
+        assert!(away(&folded) < 1e-5, "{backbone}: {}", away(&folded));
+        // In all of a model's passes, and in the name of what is kept.
+        let logits = folded.forward(&x, false).unwrap() - exact.forward(&x, false).unwrap();
+        assert!(f64::try_from(logits.abs().max()).unwrap() < 1e-3, "{backbone}");
+        assert_ne!(folded.frozen_fingerprint().unwrap(), exact.frozen_fingerprint().unwrap());
+    }
+    let trained = ModelSpec { frozen_compute: FrozenCompute::Folded, ..ModelSpec::default() };
+    let error = Model::new(&trained, &labels(4), 0, Device::Cpu).err().unwrap();
+    assert!(error.message.starts_with("frozen_compute has no effect"), "{}", error.message);
 }
 
 /// How many parameters fewer the position embedding of a smaller picture has.

@@ -24,7 +24,7 @@ use super::params::{FirstValues, Param, Params, Role, Scope};
 use super::pass::Pass;
 use super::precision::full;
 use super::weights::Origin;
-use super::{ModelSpec, Normalise, adapter, named};
+use super::{FrozenCompute, ModelSpec, Normalise, adapter, named};
 use crate::error::{Error, Result};
 use crate::losses::Reduction;
 use crate::memory;
@@ -214,7 +214,7 @@ impl Model {
     pub fn frozen_features(&self, images: &Tensor) -> Result<Tensor> {
         match self.spec.fixed_stages() {
             0 => Ok(images.shallow_clone()),
-            fixed => tch::no_grad(|| self.stages(images, 0, fixed)),
+            fixed => tch::no_grad(|| full(&self.spec.frozen_compute.during(|| self.stages(images, 0, fixed))?)),
         }
     }
 
@@ -242,7 +242,8 @@ impl Model {
             return self.answer_seen(&self.frozen_features(images)?, pass, truth, maps);
         };
         let features = tch::no_grad(|| {
-            self.stages_seen(images, 0, fixed, Pass::EVAL, &mut |stage, x| self.keep_maps(stage, x, seen))
+            let see = &mut |stage: usize, x: &Tensor| self.keep_maps(stage, x, seen);
+            full(&self.spec.frozen_compute.during(|| self.stages_seen(images, 0, fixed, Pass::EVAL, see))?)
         })?;
         self.answer_seen(&features, pass, truth, maps)
     }
@@ -350,7 +351,12 @@ impl Model {
         let weights =
             fingerprint(self.params.list[..self.backbone_params].iter().filter(|p| p.frozen), &*self.backbone)?;
         let plain = if self.spec.normalise == Normalise::None { "/plain" } else { "" };
-        Ok(format!("{}/{}/{}{plain}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
+        let compute = match self.spec.frozen_compute {
+            FrozenCompute::Exact => "",
+            FrozenCompute::Folded => "/folded",
+            FrozenCompute::BFloat16 => "/bfloat16",
+        };
+        Ok(format!("{}/{}/{}{plain}{compute}/{weights}", self.kind.name, self.spec.freeze, self.image_size()))
     }
 
     /// Identifies the current weights.
