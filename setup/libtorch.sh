@@ -157,9 +157,9 @@ trap 'exit 143' TERM HUP
 mkdir "$new" "$new/tmp"
 
 # The files are for the linker, not for Python: any interpreter may fetch them. What pip unpacks for a while lies beside them, on
-# the disk whose room was asked for.
+# the disk whose room was asked for. pip shows its progress: a slow line takes a quarter of an hour.
 fetch() {
-    TMPDIR=$new/tmp python3 -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore --no-compile \
+    TMPDIR=$new/tmp python3 -m pip install --disable-pip-version-check --no-input --root-user-action=ignore --no-compile \
         --only-binary=:all: --implementation cp --python-version 3.11 --target "$new" "$@"
 }
 
