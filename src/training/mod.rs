@@ -10,6 +10,7 @@
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
 //! - `sampler`: the images of an epoch; `mixing`: MixUp and CutMix; `freezing`: stages that are frozen for some epochs
+//! - `overfitting`: whether the epochs of a training show it
 //! - `hooks`: callbacks that may end a training; `start`: a model whose weights it starts from
 //! - `gathered`: rows that wait on their device
 //! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
@@ -50,6 +51,7 @@ pub mod on_cluster;
 pub mod optimiser;
 pub mod options;
 mod options_together;
+pub mod overfitting;
 pub mod overview;
 mod peers;
 pub mod plan;

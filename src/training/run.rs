@@ -12,6 +12,7 @@ use super::naming::NamedJob;
 use super::on_cluster;
 use super::optimiser::Form;
 use super::options::{Select, SelectOn};
+use super::overfitting::overfitted;
 use super::peers::{Peers, appeared};
 use super::several;
 use super::trained_model::Trained;
@@ -269,6 +270,9 @@ fn lead(
         )),
         run.id
     ));
+    if let Some(found) = overfitted(&metrics_file::parsed(&outcome.metrics)?) {
+        console::log(&format!("{}: {}", job.name, found.in_words()));
+    }
     trained.run = Some(run);
     Ok(Some(trained))
 }
