@@ -35,7 +35,9 @@ fn whole(mut spec: Value) -> Value {
     }
     if let Some(distillation) = spec.get_mut("distillation").and_then(Value::as_object_mut) {
         let usual = defaults::<DistillOptions>();
-        let _ = distillation.entry("teacher_weights").or_insert_with(|| usual["teacher_weights"].clone());
+        for (key, option) in [("teacher_weights", "teacher_weights"), ("scale", "distill_scale")] {
+            let _ = distillation.entry(key).or_insert_with(|| usual[option].clone());
+        }
     }
     spec
 }

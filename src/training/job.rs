@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::ensemble::Ensemble;
 use super::hooks::Hook;
 use super::mutual::Mutual;
-use super::options::{Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
+use super::options::{DistillScale, Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
 use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
@@ -39,6 +39,8 @@ pub struct Distillation<E = Ensemble> {
     pub label_weight: f64,
     pub teacher_mode: TeacherMode,
     pub teacher_weights: TeacherWeights,
+    #[serde(default)]
+    pub scale: DistillScale,
     /// Whether the loss is a closure that sees features too, for which teachers are asked at every step.
     #[serde(default)]
     pub features: bool,
@@ -283,10 +285,29 @@ impl Job {
 impl<E> Distillation<E> {
     /// The same with other ensembles.
     pub(super) fn map<F>(self, ensemble: impl FnMut(E) -> Result<F>) -> Result<Distillation<F>> {
-        let Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights, features, mutual } =
-            self;
+        let Distillation {
+            ensembles,
+            weights,
+            loss,
+            label_weight,
+            teacher_mode,
+            teacher_weights,
+            scale,
+            features,
+            mutual,
+        } = self;
         let ensembles = ensembles.into_iter().map(ensemble).collect::<Result<_>>()?;
-        Ok(Distillation { ensembles, weights, loss, label_weight, teacher_mode, teacher_weights, features, mutual })
+        Ok(Distillation {
+            ensembles,
+            weights,
+            loss,
+            label_weight,
+            teacher_mode,
+            teacher_weights,
+            scale,
+            features,
+            mutual,
+        })
     }
 }
 
@@ -301,6 +322,9 @@ impl Distillation {
         });
         if self.teacher_weights != TeacherWeights::Even {
             spec["teacher_weights"] = json!(self.teacher_weights);
+        }
+        if self.scale != DistillScale::Plain {
+            spec["scale"] = json!(self.scale);
         }
         if let Some(mutual) = &self.mutual {
             spec["mutual"] = json!(mutual);

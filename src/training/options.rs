@@ -414,6 +414,19 @@ pub enum TeacherMode {
     Train,
 }
 
+/// By what the distillation loss is multiplied beside its weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DistillScale {
+    /// Nothing.
+    #[default]
+    #[serde(rename = "none")]
+    Plain,
+    /// In every step by ‖∂L_cls/∂z‖ / ‖∂L_kd/∂z‖, z the student's logits of the batch, without a gradient: the adaptive weight of Esser,
+    /// Rombach and Ommer (Taming Transformers, CVPR 2021, equation 7), at the logits in place of the last layer.
+    #[serde(rename = "gradient")]
+    Gradient,
+}
+
 /// How ensembles are weighted per label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TeacherWeights {
@@ -438,6 +451,9 @@ crate::options! {
         pub weights: Vec<f64> = vec![];
         /// factor of the whole distillation loss beside the loss on the labels
         pub distill_weight: f64 = 1.0;
+        /// "none": the distillation loss as it is; "gradient": in every step by the factor that makes its gradient at the student's
+        /// logits as long as that of the loss on the labels, so that one distill_weight fits losses, numbers of labels and data sets
+        pub distill_scale: DistillScale = DistillScale::Plain;
         /// factor of the loss on the labels
         pub label_weight: f64 = 1.0;
         /// "eval"; "train" leaves batch statistics and dropout on in the teachers, as the authors' code does

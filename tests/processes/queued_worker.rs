@@ -12,7 +12,7 @@ use cpsd::losses::LossSpec;
 use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
 use cpsd::training::job_file::{self, DataFiles, Task};
-use cpsd::training::options::{TeacherMode, TeacherWeights, Workers};
+use cpsd::training::options::{DistillScale, TeacherMode, TeacherWeights, Workers};
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions};
 use serde_json::{Value, json};
 
@@ -345,6 +345,7 @@ fn teachers_outputs_are_what_the_student_reads() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     };

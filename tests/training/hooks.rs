@@ -15,7 +15,7 @@ use cpsd::training::freezing::FreezeByEpoch;
 use cpsd::training::hooks::{BatchLine, Hook};
 use cpsd::training::mixing::{Mixture, with_partners};
 use cpsd::training::optimiser::{Flat, Groups, TrainedRun, UpdateRule};
-use cpsd::training::options::{DecayOn, Optimiser, ScheduleKind, TeacherMode, TeacherWeights};
+use cpsd::training::options::{DecayOn, DistillScale, Optimiser, ScheduleKind, TeacherMode, TeacherWeights};
 use cpsd::training::sampler::Sampler;
 use cpsd::training::{Callbacks, Distillation, Ensemble, Job, TrainOptions, Trained, run, run_with};
 use rand::RngExt;
@@ -342,6 +342,7 @@ fn what_cannot_be_mixed_is_refused_and_live_teachers_see_the_mixture() {
                 label_weight: 1.0,
                 teacher_mode: mode,
                 teacher_weights: TeacherWeights::Even,
+                scale: DistillScale::Plain,
                 features: false,
                 mutual: None,
             });

@@ -12,7 +12,9 @@ use cpsd::runs::RunStore;
 use cpsd::training::checkpoint::{TrainingPosition, TrainingState};
 use cpsd::training::model_inputs::steps_per_epoch;
 use cpsd::training::optimiser::{Average, Flat, Groups, UpdateRule};
-use cpsd::training::options::{DecayOn, EmaStart, Optimiser, ScheduleKind, Select, TeacherMode, TeacherWeights};
+use cpsd::training::options::{
+    DecayOn, DistillScale, EmaStart, Optimiser, ScheduleKind, Select, TeacherMode, TeacherWeights,
+};
 use cpsd::training::schedule::Schedule;
 use cpsd::training::{Callbacks, Distillation, Ensemble, Job, TrainOptions, Trained, run, run_with};
 use serde_json::{Value, json};
@@ -179,6 +181,7 @@ fn the_last_batch_is_kept_on_every_path() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     });

@@ -7,7 +7,7 @@ use cpsd::losses::{Kl, KlForm, LossSpec};
 use cpsd::metrics::MetricOptions;
 use cpsd::models::{LabelGraph, ModelSpec};
 use cpsd::runs::RunStore;
-use cpsd::training::options::{TeacherMode, TeacherWeights};
+use cpsd::training::options::{DistillScale, TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, evaluate, predict, run};
 
@@ -83,6 +83,7 @@ fn unknown_labels_and_unlabelled_pictures_teach_nothing() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     };
@@ -149,6 +150,7 @@ fn unknown_entries_of_the_table_teach_nothing() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     };
@@ -240,6 +242,7 @@ fn teachers_weighed_by_label_are_one_mixture() {
             label_weight: 1.0,
             teacher_mode: TeacherMode::Eval,
             teacher_weights: by,
+            scale: DistillScale::Plain,
             features: false,
             mutual: None,
         };

@@ -8,7 +8,7 @@ use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::losses::LossSpec;
 use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
-use cpsd::training::options::{TeacherMode, TeacherWeights};
+use cpsd::training::options::{DistillScale, TeacherMode, TeacherWeights};
 use cpsd::training::predict::Predictor;
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, predict, run};
 
@@ -119,6 +119,7 @@ fn merged_teachers_predict_in_label_order_and_teach_a_student() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     });

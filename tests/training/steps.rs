@@ -8,7 +8,7 @@ use cpsd::images::{Dataset, Picture};
 use cpsd::losses::LossSpec;
 use cpsd::models::{Model, ModelSpec, Pass};
 use cpsd::runs::RunStore;
-use cpsd::training::options::{Select, TeacherMode, TeacherWeights};
+use cpsd::training::options::{DistillScale, Select, TeacherMode, TeacherWeights};
 use cpsd::training::{Distillation, Ensemble, Job, TrainOptions, Trained, run};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -145,6 +145,7 @@ fn twenty_steps_of_a_network_equal_pytorch() {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     });

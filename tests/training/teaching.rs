@@ -5,18 +5,18 @@ use std::path::Path;
 
 use cpsd::error::{Error, Result};
 use cpsd::images::Dataset;
-use cpsd::losses::{Bce, Kl, LossSpec, Script};
+use cpsd::losses::{Bce, Kl, LossSpec, Reduction, Script};
 use cpsd::models::{Model, StageMaps};
 use cpsd::runs::RunStore;
 use cpsd::training::distillation_loss::Features;
 use cpsd::training::image_rows::ImageRows;
 use cpsd::training::merge_rule::{Combined, Rule, RuleKind};
-use cpsd::training::options::{TeacherMode, TeacherWeights};
+use cpsd::training::options::{DistillScale, Optimiser, TeacherMode, TeacherWeights};
 use cpsd::training::{Callbacks, Distillation, Ensemble, Job, Trained, run, run_together, run_with, together};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{golden, labels};
+use crate::common::{golden, labels, tolerance};
 use crate::steps::{IMAGES, LABELS, compare_trained, data, job, spec, weights};
 
 /// The job of the reference, from the weights under `prefix`.
@@ -44,6 +44,7 @@ fn taught_by(ensembles: Vec<Ensemble>) -> Option<Distillation> {
         label_weight: 1.0,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     })
@@ -90,6 +91,41 @@ fn targets_and_outputs_from_numbers_equal_pytorch() {
     assert!(wrong.options.check_targets("a test").unwrap_err().message.contains("\"known\""));
     given.distillation.as_mut().unwrap().teacher_weights = TeacherWeights::ValAp;
     assert!(run(&store, &given).err().unwrap().message.contains("which a Tensor does not have"));
+}
+
+/// Teachers whose distance is the loss on the labels itself are, scaled, so much more of it.
+#[test]
+fn a_scaled_distillation_has_its_weights_share_of_the_gradient() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let targets = rows(&data, |i, j| ((i * 3 + j * j) % 4) as f32 / 3.0);
+    let trained = |label_weight: f64, weight: f64, scale: DistillScale, reduction: Reduction| {
+        let store = RunStore::new(folder.path().join("runs"));
+        let mut job = student(&data, folder.path(), "student.");
+        // Adam would not see a factor on the whole loss.
+        job.options.optimiser = Optimiser::Sgd;
+        job.options.loss = Bce::default().into();
+        job.options.targets = Some(targets.clone());
+        job.distillation = taught_by(vec![Ensemble::given(targets.clone())]);
+        let distillation = job.distillation.as_mut().unwrap();
+        distillation.loss = Bce { reduction, ..Bce::default() }.into();
+        (distillation.label_weight, distillation.weights, distillation.scale) = (label_weight, vec![weight], scale);
+        let trained = run(&store, &job).unwrap();
+        let all: Vec<Tensor> = trained.model().trainable().into_iter().map(|(_, t)| t.reshape([-1])).collect();
+        (trained.id.clone(), Tensor::cat(&all, 0))
+    };
+    let (_, expected) = trained(1.5, 0.0, DistillScale::Plain, Reduction::Sum);
+    let away = |other: &Tensor| f64::try_from((other - &expected).norm() / expected.norm()).unwrap();
+    let mut ids = std::collections::BTreeSet::new();
+    for reduction in [Reduction::Sum, Reduction::Mean] {
+        let (id, scaled) = trained(1.0, 0.5, DistillScale::Gradient, reduction);
+        assert!(away(&scaled) < tolerance(1e-4), "{}", away(&scaled));
+        ids.insert(id);
+        let (id, plain) = trained(1.0, 0.5, DistillScale::Plain, reduction);
+        assert_eq!(away(&plain) < 1e-4, reduction == Bce::default().reduction, "{}", away(&plain));
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), 4);
 }
 
 #[test]

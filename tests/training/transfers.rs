@@ -11,7 +11,7 @@ use cpsd::models::heads::HEADS;
 use cpsd::models::{Model, ModelSpec};
 use cpsd::runs::RunStore;
 use cpsd::torch::{Transfers, transfers};
-use cpsd::training::options::{Select, TeacherMode, TeacherWeights};
+use cpsd::training::options::{DistillScale, Select, TeacherMode, TeacherWeights};
 use cpsd::training::{Callbacks, Distillation, Ensemble, Job, TrainOptions, Trained, run_with};
 use tch::Device;
 
@@ -158,6 +158,7 @@ fn so_does_a_step_of_every_kind_of_training() {
                 label_weight: 1.0,
                 teacher_mode: TeacherMode::Eval,
                 teacher_weights,
+                scale: DistillScale::Plain,
                 features: false,
                 mutual: None,
             });

@@ -13,6 +13,7 @@ use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::training::options::DistillScale;
 use crate::training::{DistillOptions, Distillation, Ensemble, Job};
 
 pub const WORD: Word = Word {
@@ -125,6 +126,14 @@ pub fn job(call: &Call, data: &Data, teachers: &[Teacher], training: &Training<D
     {
         return Err(Error::argument(format!("weights of {} must be 0 or above; got {bad}", call.name)));
     }
+    if options.distill_scale == DistillScale::Gradient && options.train.nproc > 1 {
+        return Err(Error::argument(format!(
+            "distill_scale \"gradient\" of {} looks at whole batches, of which several processes have parts each",
+            call.name
+        ))
+        .about_option("distill_scale")
+        .with_help("nproc: 1, or distill_scale: \"none\" with a distill_weight chosen on val"));
+    }
     for weight in &mut weights {
         *weight *= options.distill_weight;
     }
@@ -136,6 +145,7 @@ pub fn job(call: &Call, data: &Data, teachers: &[Teacher], training: &Training<D
         label_weight: options.label_weight,
         teacher_mode: options.teacher_mode,
         teacher_weights: options.teacher_weights,
+        scale: options.distill_scale,
         features: training.closures.sees_features(),
         mutual: None,
     };

@@ -12,7 +12,7 @@ use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::show;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
-use crate::training::options::{TeacherMode, TeacherWeights};
+use crate::training::options::{DistillScale, TeacherMode, TeacherWeights};
 use crate::training::{Distillation, Job, TrainOptions, together};
 
 pub const WORD: Word = Word {
@@ -182,6 +182,7 @@ fn job(
         label_weight,
         teacher_mode: TeacherMode::Eval,
         teacher_weights: TeacherWeights::Even,
+        scale: DistillScale::Plain,
         features: false,
         mutual: None,
     };

@@ -1,15 +1,16 @@
 //! The loss of one step: forward, on the labels, to teachers and to other students.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::TrainingLoop;
 use super::step::Step;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::heads::{LabelLoss, Truth};
 use crate::models::{Pass, StageMaps};
 use crate::training::distillation_loss;
 use crate::training::job::Distillation;
 use crate::training::model_inputs::Batch;
+use crate::training::options::DistillScale;
 use crate::training::peers::{Part, weighted};
 
 /// What the forward pass of a step gives.
@@ -41,7 +42,13 @@ impl TrainingLoop<'_, '_> {
         }
         if let Some(distillation) = &self.distillation {
             let step = distillation_loss::Step { logits: &logits, maps: &maps, rows: &rows, x: &x, pass };
-            loss = distillation.add_to(loss, functions, &step, part)?;
+            loss = match self.job.distillation.as_ref().map(|d| (d.scale, d.weights.iter().sum())) {
+                Some((DistillScale::Gradient, weight)) => {
+                    let term = distillation.add_to(loss.f_zeros_like()?, functions, &step, part)?;
+                    loss.f_add(&scaled(term, &loss, &logits, weight)?)?
+                }
+                _ => distillation.add_to(loss, functions, &step, part)?,
+            };
         }
         if let (Some(seat), Some(distillation)) = (self.callbacks.seat, &self.job.distillation)
             && let Some(mutual) = &distillation.mutual
@@ -57,4 +64,31 @@ impl TrainingLoop<'_, '_> {
         }
         Ok(Some(Computed { loss, logits, targets }))
     }
+}
+
+/// So much may a term be enlarged: where a student agrees with its teachers, little is left to be scaled.
+const LARGEST_FACTOR: f64 = 1e4;
+
+/// The term by the factor that makes its gradient at the logits `weight` times as long as that of `loss`. The factor has no gradient, and is
+/// computed on the device.
+///
+/// Errors: a loss that does not depend on the logits, as that of a head with its own.
+fn scaled(term: Tensor, loss: &Tensor, logits: &Tensor, weight: f64) -> Result<Tensor> {
+    let length = |of: &Tensor| -> Result<Tensor> {
+        let gradient = Tensor::f_run_backward(&[of], &[logits], true, false)
+            .map_err(|_| own_loss())
+            .map(|mut all| all.swap_remove(0))?;
+        if !gradient.defined() {
+            return Err(own_loss());
+        }
+        Ok(gradient.f_to_kind(Kind::Float)?.f_norm()?.f_detach()?)
+    };
+    let factor = length(loss)?.f_div(&length(&term)?.f_clamp_min(1e-30)?)?;
+    Ok(term.f_mul(&factor.f_clamp_max(LARGEST_FACTOR)?)?.f_mul_scalar(weight)?)
+}
+
+fn own_loss() -> Error {
+    Error::argument("distill_scale \"gradient\" needs losses on the logits; this head's loss is not on them")
+        .about_option("distill_scale")
+        .with_help("distill_scale: \"none\"")
 }
