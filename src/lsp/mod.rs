@@ -3,7 +3,7 @@
 //! It speaks the Language Server Protocol over standard input and output. Nothing is run, and nothing is read but the texts that
 //! the editor has open and the libraries that they import.
 //!
-//! - `server`: the loop over messages; `requests`: which function answers which request
+//! - `transport`: messages as bytes; `server`: the loop over messages; `requests`: which function answers which request
 //! - `document`: an open text, and places in it as the protocol counts them; `uri`: paths as addresses
 //! - `names`: what each name of a text stands for, also of one that is half typed; `kinds`: the kinds of its variables
 //! - `diagnostics`: the checker's findings; `fixes`: repairs of them
@@ -29,6 +29,7 @@ mod signature;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod uri;
 
 pub use server::run;

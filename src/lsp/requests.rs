@@ -141,8 +141,11 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
 }
 
 fn read<T: DeserializeOwned>(params: Value) -> Result<T, Refusal> {
-    serde_json::from_value(params)
-        .map_err(|e| (ErrorCode::InvalidParams, format!("other parameters are expected: {e}")))
+    serde_json::from_value(params).map_err(|error| {
+        // It may repeat a whole text that came in place of something else.
+        let why: String = error.to_string().chars().take(200).collect();
+        (ErrorCode::InvalidParams, format!("other parameters are expected: {why}"))
+    })
 }
 
 fn document<'s>(server: &'s Server, uri: &str) -> Result<&'s Document, Refusal> {

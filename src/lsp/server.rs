@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
+use lsp_server::{ErrorCode, Message, Notification, Request, Response};
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::transport::{self, Editor, Incoming};
 use super::{diagnostics, requests};
-use crate::activity::{interrupt, panics};
+use crate::activity::{interrupt, panics, signals};
 use crate::say_error;
 use crate::script::session::Session;
 
@@ -26,14 +28,21 @@ const INTERRUPTED: u8 = 130;
 pub fn run(session: &Session) -> u8 {
     // Documentation has colours on a terminal alone, whatever the environment asks for.
     colored::control::set_override(false);
-    let (connection, threads) = Connection::stdio();
-    let code = serve(session, &connection);
-    drop(connection);
+    // The editor's terminal may be closed.
+    signals::hear_hang_ups();
+    let editor = match Editor::on_standard_streams() {
+        Ok(editor) => editor,
+        Err(error) => {
+            say_error!("cpsd lsp: {error}");
+            return FAILED;
+        }
+    };
+    let code = serve(session, &editor);
     if code == INTERRUPTED {
-        // The thread that reads waits for input that may never come.
+        // The editor may take nothing any more.
         return code;
     }
-    match threads.join() {
+    match editor.finish() {
         Ok(()) => code,
         Err(error) => {
             say_error!("cpsd lsp: {error}");
@@ -42,33 +51,46 @@ pub fn run(session: &Session) -> u8 {
     }
 }
 
-fn serve(session: &Session, connection: &Connection) -> u8 {
+fn serve(session: &Session, editor: &Editor) -> u8 {
     let mut server = Server::new(session);
     loop {
+        if interrupt::requested() {
+            return INTERRUPTED;
+        }
         let pause = if server.waiting.is_empty() { LOOK } else { PAUSE };
-        match connection.receiver.recv_timeout(pause) {
-            Ok(message) => {
+        match editor.incoming.recv_timeout(pause) {
+            Ok(Incoming::Message(message)) => {
                 let (answers, code) = server.take(message);
-                let gone = answers.into_iter().any(|answer| connection.sender.send(answer).is_err());
+                let all_sent = answers.iter().all(|answer| editor.send(transport::value(answer)));
                 if let Some(code) = code {
                     return code;
                 }
-                if gone {
+                if !all_sent {
                     return FAILED;
                 }
             }
-            Err(error) if error.is_timeout() => {
-                if interrupt::requested() {
-                    return INTERRUPTED;
+            Ok(Incoming::Refused(refused)) => {
+                say_error!("cpsd lsp: {}", refused.message);
+                if !editor.send(refused.answer()) {
+                    return FAILED;
                 }
+            }
+            Ok(Incoming::Lost(refused)) => {
+                say_error!("cpsd lsp: {}", refused.message);
+                let _ = editor.send(refused.answer());
+                return FAILED;
+            }
+            Err(RecvTimeoutError::Timeout) => {
                 if let Some(found) = server.check_one()
-                    && connection.sender.send(found).is_err()
+                    && !editor.send(transport::value(&found))
                 {
                     return FAILED;
                 }
             }
             // The editor has closed our input.
-            Err(_) => return if server.state == State::ShutDown { DONE } else { FAILED },
+            Err(RecvTimeoutError::Disconnected) => {
+                return if server.state == State::ShutDown { DONE } else { FAILED };
+            }
         }
     }
 }
