@@ -86,10 +86,10 @@ fn indentation_and_blanks() {
 #[test]
 fn misspelt_names_are_repaired() {
     let mut editor = Editor::new();
-    let text = "let data = \"😀\"; print(daat);\nspectral_partition(data, 2, #{sed: 1});\nmurge(data);";
+    let text = "let data = \"😀\"; print(daat);\nfn f(a) { spectral_partition(a, 2, #{sed: 1}) }\nmurge(data); affinity(f(1), \"coo\");";
     let uri = editor.open("t.rhai", text);
     let found = editor.found(&uri, 1);
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 3, "character": 0 } });
     // With the data that came, and without: an editor need not keep it.
     for keep in [true, false] {
@@ -103,7 +103,7 @@ fn misspelt_names_are_repaired() {
             actions.as_array().unwrap().iter().map(|action| action["edit"]["changes"][&uri][0].clone()).collect();
         assert_eq!(
             edited(text, &json!(edits)),
-            "let data = \"😀\"; print(data);\nspectral_partition(data, 2, #{seed: 1});\nmerge(data);"
+            "let data = \"😀\"; print(data);\nfn f(a) { spectral_partition(a, 2, #{seed: 1}) }\nmerge(data); affinity(f(1), \"co\");"
         );
         assert!(actions.as_array().unwrap().iter().all(|action| action["kind"] == "quickfix"), "{actions}");
     }
