@@ -68,6 +68,7 @@ pub fn capabilities() -> Value {
     };
     let mut capabilities = json!(capabilities);
     capabilities["positionEncoding"] = json!("utf-16");
+    capabilities["workspace"] = json!({ "workspaceFolders": { "supported": true, "changeNotifications": true } });
     json!({ "capabilities": capabilities, "serverInfo": { "name": "cpsd", "version": env!("CARGO_PKG_VERSION") } })
 }
 
@@ -97,8 +98,8 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
         "textDocument/references" => {
             let params: ReferenceParams = read(params)?;
             let (document, byte) = place(server, &params.text_document_position)?;
-            let uses = definition::uses(document, byte, params.context.include_declaration);
-            Ok(uses.into_iter().map(|at| json!({ "uri": &document.uri, "range": document.range(at) })).collect())
+            let all = definition::references(document, byte, params.context.include_declaration, server.workspace());
+            Ok(all.into_iter().map(|(uri, range)| json!({ "uri": uri, "range": range })).collect())
         }
         "textDocument/documentHighlight" => {
             let (document, byte) = place(server, &read(params)?)?;
@@ -112,7 +113,7 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
         "textDocument/rename" => {
             let params: RenameParams = read(params)?;
             let (document, byte) = place(server, &params.text_document_position)?;
-            rename::to(document, byte, &params.new_name).map_err(failed)
+            rename::to(document, byte, &params.new_name, server.workspace()).map_err(failed)
         }
         "textDocument/documentSymbol" => {
             let params: DocumentSymbolParams = read(params)?;

@@ -64,6 +64,24 @@ impl Editor {
         editor
     }
 
+    /// The same, with the folder as the one that the editor works in.
+    pub fn with_workspace() -> Editor {
+        let mut editor = Editor::begin();
+        let folder = json!({ "uri": editor.uri("").trim_end_matches('/'), "name": "all" });
+        let params = json!({ "processId": null, "rootUri": null, "capabilities": {}, "workspaceFolders": [folder] });
+        let answer = editor.ask("initialize", params);
+        assert_eq!(answer["capabilities"]["workspace"]["workspaceFolders"]["supported"], true, "{answer}");
+        editor.tell("initialized", json!({}));
+        editor
+    }
+
+    /// Writes a file of the folder.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
     /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join(name)

@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use rhai::{Engine, OptimizationLevel, Scope};
 
 use super::errors::Failure;
+use super::modules::Unsaved;
 use super::parsing;
 use super::session::{self, Session};
 pub use finding::{Finding, Severity};
@@ -36,13 +37,18 @@ pub use traps::Trap;
 ///
 /// Names that begin with `_` may be unused. Nothing is run. Errors: a text with a syntax error.
 pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, Failure> {
+    check_with(session, text, name, &|_| None)
+}
+
+/// As [`check`], with libraries that are read as an editor has them.
+pub fn check_with(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Result<Vec<Finding>, Failure> {
     session.sources.add(name, text);
     let engine = reader(session);
     let ast = parsing::parse(&engine, &Scope::new(), text)
         .map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))?;
     let text = &text::Text::new(name, text);
     let mut findings = vec![];
-    let imported = imports::read(&engine, &session.sources, &ast, text, &mut findings);
+    let imported = imports::read(&engine, &session.sources, unsaved, &ast, text, &mut findings);
     let calls = calls::Calls::new(&engine, &ast, text, imported);
     // What a call of known kinds says is more than what the same call says without them.
     let certain = values::find(&ast, text, &calls);
