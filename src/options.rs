@@ -45,11 +45,19 @@ pub struct OptionDocs {
     pub choices: fn(&[&str]) -> Vec<&'static str>,
     /// The option whose map has this key.
     pub part_of: fn(&str) -> Option<String>,
+    /// The error that a call of this word would get for this value of this option alone, if it would.
+    pub refused: fn(&str, &str, &Value) -> Option<Error>,
 }
 
 impl OptionDocs {
     pub const fn of<T: Options>() -> Self {
-        OptionDocs { defaults: defaults::<T>, docs: T::docs, choices: choices::<T>, part_of: part_of::<T> }
+        OptionDocs {
+            defaults: defaults::<T>,
+            docs: T::docs,
+            choices: choices::<T>,
+            part_of: part_of::<T>,
+            refused: refused::<T>,
+        }
     }
 }
 
@@ -150,6 +158,12 @@ pub fn read<T: Options>(word: &str, options: &Map<String, Value>) -> Result<T> {
         .map_err(|problem| Error::argument(format!("options of {word}: {}", problem.expected())))?;
     read.check(word)?;
     Ok(read)
+}
+
+/// The error of a value of one option of `word`, the others at their defaults. None for a key that `T` itself does not read.
+pub fn refused<T: Options>(word: &str, key: &str, value: &Value) -> Option<Error> {
+    let _ = defaults::<T>().get(key)?;
+    read::<T>(word, &Map::from_iter([(key.to_string(), value.clone())])).err()
 }
 
 /// The error of the first part of a map that is given for `key`, if its parts have defaults of their own: `augment.flip`.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use super::{console, foreground};
 
@@ -89,6 +89,24 @@ fn install_now() {
     };
     // SAFETY: atomics only.
     let _ = unsafe { signal_hook::low_level::register(SIGUSR1, warned) };
+}
+
+/// Handles SIGHUP as SIGTERM from now on, unless who began this process has it ignored (`nohup`).
+pub fn hear_hang_ups() {
+    // SAFETY: sigaction is plain data, which the call fills; nothing is changed.
+    let is_ignored = unsafe {
+        let mut known: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(SIGHUP, std::ptr::null(), &mut known) == 0 && known.sa_sigaction == libc::SIG_IGN
+    };
+    if is_ignored {
+        return;
+    }
+    let handler = || {
+        came(SIGHUP);
+        arrived();
+    };
+    // SAFETY: `came` and `arrived` use atomics, the clock, write, tcsetattr and _exit only.
+    let _ = unsafe { signal_hook::low_level::register(SIGHUP, handler) };
 }
 
 /// Runs `work`, in which another program has the terminal, as a pager. Ctrl-C is for that program: this process goes on.

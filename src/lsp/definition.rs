@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::document::Document;
 use super::libraries::{self, Library};
 use super::names::{Kind, Of};
+use super::workspace::{self, Workspace};
 use crate::script::tokens;
 
 /// The places where what is at a byte is made; null where that is not in a text.
@@ -77,5 +78,40 @@ pub fn uses(document: &Document, byte: usize, with_definitions: bool) -> Vec<Ran
     };
     found.sort_by_key(|range| range.start);
     found.dedup();
+    found
+}
+
+/// All places where what is at a byte is used, and where it is made if that is asked for: in the document, and in the texts that see it
+/// through an import, each as its address and the place.
+pub fn references(
+    document: &Document,
+    byte: usize,
+    with_definitions: bool,
+    workspace: Workspace,
+) -> Vec<(String, lsp_types::Range)> {
+    let mut found = Vec::new();
+    let mut add = |document: &Document, ranges: Vec<Range<usize>>| {
+        found.extend(ranges.into_iter().map(|at| (document.uri.clone(), document.range(at))));
+    };
+    let Some(shared) = workspace::shared(document, byte, workspace.open) else {
+        add(document, uses(document, byte, with_definitions));
+        return found;
+    };
+    match document.names().at(byte) {
+        // From a text that imports it: in the library itself too.
+        Some((_, Of::InLibrary(symbol))) => {
+            let alias = document.names().definitions.get(symbol).map(|definition| definition.name.as_str());
+            let library = alias.and_then(|alias| libraries::imported(document, alias, workspace.open));
+            if let Some((library, uri)) = library.and_then(|library| library.address().ok().map(|uri| (library, uri)))
+                && let Some(at) = library.definition(&shared.name)
+            {
+                let library = Document::new(&uri, 0, library.text);
+                add(&library, uses(&library, at.start, with_definitions));
+            }
+        }
+        _ => add(document, uses(document, byte, with_definitions)),
+    }
+    // (What could not be looked at has no place to show.)
+    let _ = workspace.others(&shared, &mut |other| add(other, workspace::uses(other, &shared, workspace.open)));
     found
 }

@@ -1,5 +1,6 @@
 //! The checker's findings, as `cpsd check` prints them.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use lsp_types::{Diagnostic, DiagnosticSeverity, DiagnosticTag};
 
 use super::document::Document;
-use super::fixes;
+use super::{fixes, libraries};
 use crate::activity::{Activity, panics};
 use crate::script::check::{self, Severity};
 use crate::script::session::Session;
@@ -21,8 +22,8 @@ const MOST: usize = 1_000;
 /// Who found it.
 pub const SOURCE: &str = "cpsd";
 
-/// All findings of a document.
-pub fn of(session: &Session, document: &Document) -> Vec<Diagnostic> {
+/// All findings of a document. Libraries that are open are as the editor has them.
+pub fn of(session: &Session, document: &Document, open: &BTreeMap<String, Document>) -> Vec<Diagnostic> {
     let text = document.text();
     let about_all = |severity, message: String| {
         let first = text.find('\n').unwrap_or(text.len());
@@ -32,7 +33,8 @@ pub fn of(session: &Session, document: &Document) -> Vec<Diagnostic> {
         let message = format!("texts above {} MB are not checked as one types; cpsd check does", LONGEST >> 20);
         return about_all(DiagnosticSeverity::INFORMATION, message);
     }
-    let checked = catch_unwind(AssertUnwindSafe(|| bounded(|| check::check(session, text, &document.name))));
+    let check = || check::check_with(session, text, &document.name, &|name| libraries::unsaved(open, name));
+    let checked = catch_unwind(AssertUnwindSafe(|| bounded(check)));
     match checked {
         Ok(Ok(findings)) => findings
             .into_iter()

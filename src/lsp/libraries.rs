@@ -30,9 +30,13 @@ pub fn imported(document: &Document, alias: &str, open: &BTreeMap<String, Docume
 
 /// The library that an import in `document` names.
 pub fn find(document: &Document, path: &str, open: &BTreeMap<String, Document>) -> Option<Library> {
-    let (name, text) = modules::find(path, Some(&document.name)).ok()??;
-    let edited = open.values().find(|other| other.name == name).map(|other| other.text().to_string());
-    Some(Library { path: path.to_string(), name, text: edited.unwrap_or(text) })
+    let (name, text) = modules::find_with(path, Some(&document.name), &|name| unsaved(open, name)).ok()??;
+    Some(Library { path: path.to_string(), name, text })
+}
+
+/// The text of a file as the editor has it, if it is open.
+pub fn unsaved(open: &BTreeMap<String, Document>, name: &str) -> Option<String> {
+    open.values().find(|other| modules::is_same(&other.name, name)).map(|other| other.text().to_string())
 }
 
 /// The contents of the string at these bytes.
@@ -59,7 +63,12 @@ impl Library {
         let embedded = STDLIB.iter().find(|(name, _)| *name == self.path);
         let path = match embedded {
             Some((name, text)) => written(name, text)?,
-            None => std::path::absolute(&self.name).unwrap_or_else(|_| PathBuf::from(&self.name)),
+            None => {
+                let path = std::path::absolute(&self.name).unwrap_or_else(|_| PathBuf::from(&self.name));
+                // As the editor has opened it. (Behind a link `..` may lead elsewhere.)
+                let plain = modules::plain(&path.display().to_string());
+                if own::is_absent(&plain) { path } else { plain }
+            }
         };
         Ok(uri::of_path(&path))
     }

@@ -1,14 +1,15 @@
-//! Another name for a variable, a function or a library of a text.
+//! Another name for a variable, a function or a library of a text, also in the texts that import it.
 
 use std::ops::Range;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::definition::uses;
 use super::document::Document;
 use super::libraries;
 use super::names::{KEYWORDS, Names, Of};
 use super::uri;
+use super::workspace::{self, Workspace};
 use crate::error::{Error, Result};
 use crate::script::{naming, tokens, vocabulary};
 
@@ -26,7 +27,9 @@ pub fn prepare(document: &Document, byte: usize) -> Result<Range<usize>> {
     match document.names().at(byte) {
         Some((at, Of::Symbol(_))) => Ok(at),
         Some((at, Of::InLibrary(_))) => {
-            Err(Error::argument(format!("{} is made in a library, and others may use it", &text[at])))
+            let message = format!("{} is made in a library, and others may use it", &text[at]);
+            Err(Error::argument(message)
+                .with_help("its name is changed in the library, and then in all that import it"))
         }
         Some((at, Of::Member | Of::Key)) => {
             Err(Error::argument(format!("{} is a member or a key, whose uses cannot be told", &text[at])))
@@ -40,10 +43,14 @@ pub fn prepare(document: &Document, byte: usize) -> Result<Range<usize>> {
     }
 }
 
-/// The changes that give what is at a byte the name `new`.
+/// Functions that may be given any name as a text.
+const HIDDEN: &[&str] = &["eval", "is_def_var", "is_def_fn", "call_fn"];
+
+/// The changes that give what is at a byte the name `new`, in its text and in those that import it.
 ///
-/// Errors: those of [`prepare`]; `new` is no name, a word of the language, or means something else where the name is used.
-pub fn to(document: &Document, byte: usize, new: &str) -> Result<Value> {
+/// Errors: those of [`prepare`]; `new` is no name, a word of the language, or means something else where the name is used; not all uses can
+/// be told.
+pub fn to(document: &Document, byte: usize, new: &str, workspace: Workspace) -> Result<Value> {
     let at = prepare(document, byte)?;
     let text = document.text();
     let old = &text[at];
@@ -54,15 +61,7 @@ pub fn to(document: &Document, byte: usize, new: &str) -> Result<Value> {
         return Err(Error::argument(format!("\"{new}\" can be no name"))
             .with_help("a name has letters from a to z, digits and _, begins with a letter or _, and is no keyword"));
     }
-    // A text that is evaluated may hold any name.
-    let hidden = ["eval", "is_def_var", "is_def_fn", "call_fn"];
-    let pieces = tokens::pieces(text);
-    if let Some((range, _)) = pieces.iter().find(|(range, _)| hidden.contains(&&text[range.clone()])) {
-        return Err(Error::argument(format!(
-            "this text uses {}, so what names it reads cannot be told",
-            &text[range.clone()]
-        )));
-    }
+    check_told(document)?;
     let places = uses(document, byte, true);
     let mut renamed = text.to_string();
     places.iter().rev().for_each(|at| renamed.replace_range(at.clone(), new));
@@ -70,9 +69,43 @@ pub fn to(document: &Document, byte: usize, new: &str) -> Result<Value> {
     if meanings(document.names()) != meanings(&Names::of(&renamed)) {
         return Err(Error::argument(format!("{new} means something else where {old} is used")));
     }
-    let edits: Vec<Value> =
-        places.into_iter().map(|at| json!({ "range": document.range(at), "newText": new })).collect();
-    Ok(json!({ "changes": { &document.uri: edits } }))
+    let edits = |document: &Document, places: Vec<Range<usize>>| -> Value {
+        places.into_iter().map(|at| json!({ "range": document.range(at), "newText": new })).collect()
+    };
+    let mut changes = Map::from_iter([(document.uri.clone(), edits(document, places))]);
+    if let Some(shared) = workspace::shared(document, byte, workspace.open) {
+        let mut unclear = Ok(());
+        let complete = workspace.others(&shared, &mut |other| {
+            let places = workspace::uses(other, &shared, workspace.open);
+            if workspace::imports_anything(other, &shared.name) {
+                let message = format!("{} imports a library whose path it computes, and uses a {old}", other.name);
+                unclear = Err(Error::argument(message));
+            }
+            if !places.is_empty() {
+                if let Err(error) = check_told(other) {
+                    unclear = Err(error);
+                }
+                changes.insert(other.uri.clone(), edits(other, places));
+            }
+        });
+        unclear?;
+        complete.map_err(|why| Error::argument(format!("not all texts that may use {old} could be read: {why}")))?;
+    }
+    Ok(json!({ "changes": changes }))
+}
+
+/// Errors: the text may read any name.
+fn check_told(document: &Document) -> Result<()> {
+    let text = document.text();
+    // A text that is evaluated may hold any name.
+    let pieces = tokens::pieces(text);
+    match pieces.iter().find(|(range, _)| HIDDEN.contains(&&text[range.clone()])) {
+        Some((range, _)) => {
+            let (name, used) = (&document.name, &text[range.clone()]);
+            Err(Error::argument(format!("{name} uses {used}, so what names it reads cannot be told")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What every name of a text stands for, in order, whatever the names are.

@@ -68,6 +68,7 @@ pub fn capabilities() -> Value {
     };
     let mut capabilities = json!(capabilities);
     capabilities["positionEncoding"] = json!("utf-16");
+    capabilities["workspace"] = json!({ "workspaceFolders": { "supported": true, "changeNotifications": true } });
     json!({ "capabilities": capabilities, "serverInfo": { "name": "cpsd", "version": env!("CARGO_PKG_VERSION") } })
 }
 
@@ -97,8 +98,8 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
         "textDocument/references" => {
             let params: ReferenceParams = read(params)?;
             let (document, byte) = place(server, &params.text_document_position)?;
-            let uses = definition::uses(document, byte, params.context.include_declaration);
-            Ok(uses.into_iter().map(|at| json!({ "uri": &document.uri, "range": document.range(at) })).collect())
+            let all = definition::references(document, byte, params.context.include_declaration, server.workspace());
+            Ok(all.into_iter().map(|(uri, range)| json!({ "uri": uri, "range": range })).collect())
         }
         "textDocument/documentHighlight" => {
             let (document, byte) = place(server, &read(params)?)?;
@@ -112,7 +113,7 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
         "textDocument/rename" => {
             let params: RenameParams = read(params)?;
             let (document, byte) = place(server, &params.text_document_position)?;
-            rename::to(document, byte, &params.new_name).map_err(failed)
+            rename::to(document, byte, &params.new_name, server.workspace()).map_err(failed)
         }
         "textDocument/documentSymbol" => {
             let params: DocumentSymbolParams = read(params)?;
@@ -141,8 +142,11 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
 }
 
 fn read<T: DeserializeOwned>(params: Value) -> Result<T, Refusal> {
-    serde_json::from_value(params)
-        .map_err(|e| (ErrorCode::InvalidParams, format!("other parameters are expected: {e}")))
+    serde_json::from_value(params).map_err(|error| {
+        // It may repeat a whole text that came in place of something else.
+        let why: String = error.to_string().chars().take(200).collect();
+        (ErrorCode::InvalidParams, format!("other parameters are expected: {why}"))
+    })
 }
 
 fn document<'s>(server: &'s Server, uri: &str) -> Result<&'s Document, Refusal> {

@@ -2,14 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
+use lsp_server::{ErrorCode, Message, Notification, Request, Response};
 use serde_json::{Value, json};
 
 use super::document::Document;
-use super::{diagnostics, requests};
-use crate::activity::{interrupt, panics};
+use super::names::Kind;
+use super::transport::{self, Editor, Incoming};
+use super::workspace::Workspace;
+use super::{diagnostics, libraries, requests, uri};
+use crate::activity::{interrupt, panics, signals};
 use crate::say_error;
 use crate::script::session::Session;
 
@@ -26,14 +31,21 @@ const INTERRUPTED: u8 = 130;
 pub fn run(session: &Session) -> u8 {
     // Documentation has colours on a terminal alone, whatever the environment asks for.
     colored::control::set_override(false);
-    let (connection, threads) = Connection::stdio();
-    let code = serve(session, &connection);
-    drop(connection);
+    // The editor's terminal may be closed.
+    signals::hear_hang_ups();
+    let editor = match Editor::on_standard_streams() {
+        Ok(editor) => editor,
+        Err(error) => {
+            say_error!("cpsd lsp: {error}");
+            return FAILED;
+        }
+    };
+    let code = serve(session, &editor);
     if code == INTERRUPTED {
-        // The thread that reads waits for input that may never come.
+        // The editor may take nothing any more.
         return code;
     }
-    match threads.join() {
+    match editor.finish() {
         Ok(()) => code,
         Err(error) => {
             say_error!("cpsd lsp: {error}");
@@ -42,33 +54,46 @@ pub fn run(session: &Session) -> u8 {
     }
 }
 
-fn serve(session: &Session, connection: &Connection) -> u8 {
+fn serve(session: &Session, editor: &Editor) -> u8 {
     let mut server = Server::new(session);
     loop {
+        if interrupt::requested() {
+            return INTERRUPTED;
+        }
         let pause = if server.waiting.is_empty() { LOOK } else { PAUSE };
-        match connection.receiver.recv_timeout(pause) {
-            Ok(message) => {
+        match editor.incoming.recv_timeout(pause) {
+            Ok(Incoming::Message(message)) => {
                 let (answers, code) = server.take(message);
-                let gone = answers.into_iter().any(|answer| connection.sender.send(answer).is_err());
+                let all_sent = answers.iter().all(|answer| editor.send(transport::value(answer)));
                 if let Some(code) = code {
                     return code;
                 }
-                if gone {
+                if !all_sent {
                     return FAILED;
                 }
             }
-            Err(error) if error.is_timeout() => {
-                if interrupt::requested() {
-                    return INTERRUPTED;
+            Ok(Incoming::Refused(refused)) => {
+                say_error!("cpsd lsp: {}", refused.message);
+                if !editor.send(refused.answer()) {
+                    return FAILED;
                 }
+            }
+            Ok(Incoming::Lost(refused)) => {
+                say_error!("cpsd lsp: {}", refused.message);
+                let _ = editor.send(refused.answer());
+                return FAILED;
+            }
+            Err(RecvTimeoutError::Timeout) => {
                 if let Some(found) = server.check_one()
-                    && connection.sender.send(found).is_err()
+                    && !editor.send(transport::value(&found))
                 {
                     return FAILED;
                 }
             }
             // The editor has closed our input.
-            Err(_) => return if server.state == State::ShutDown { DONE } else { FAILED },
+            Err(RecvTimeoutError::Disconnected) => {
+                return if server.state == State::ShutDown { DONE } else { FAILED };
+            }
         }
     }
 }
@@ -90,11 +115,19 @@ pub struct Server<'s> {
     waiting: BTreeSet<String>,
     /// Whether the editor shows Markdown in help.
     pub markdown: bool,
+    /// The folders that the editor works in.
+    folders: Vec<PathBuf>,
 }
 
 impl<'s> Server<'s> {
     pub fn new(session: &'s Session) -> Self {
-        Server { session, state: State::Begun, documents: BTreeMap::new(), waiting: BTreeSet::new(), markdown: true }
+        let (documents, waiting) = (BTreeMap::new(), BTreeSet::new());
+        Server { session, state: State::Begun, documents, waiting, markdown: true, folders: vec![] }
+    }
+
+    /// The texts that the editor knows.
+    pub fn workspace(&self) -> Workspace<'_> {
+        Workspace { open: &self.documents, folders: &self.folders }
     }
 
     /// Takes a message. Returns what is to be sent, and the exit code if it was the last.
@@ -122,6 +155,7 @@ impl<'s> Server<'s> {
                 let formats = &params["capabilities"]["textDocument"]["hover"]["contentFormat"];
                 let formats = formats.as_array();
                 self.markdown = formats.is_none_or(|formats| formats.iter().any(|format| format == "markdown"));
+                self.folders = folders(&params);
                 Response::new_ok(id, requests::capabilities())
             }
             (State::Begun, _) => refused(ErrorCode::ServerNotInitialized, "the first request must be initialize"),
@@ -153,7 +187,7 @@ impl<'s> Server<'s> {
                     let uri = opened.text_document.uri.as_str().to_string();
                     let document = Document::new(&uri, opened.text_document.version, opened.text_document.text);
                     let _ = self.documents.insert(uri.clone(), document);
-                    let _ = self.waiting.insert(uri);
+                    self.wait_for(&uri);
                 }
             }
             "textDocument/didChange" => {
@@ -161,12 +195,15 @@ impl<'s> Server<'s> {
                     && let Some(document) = self.documents.get_mut(changed.text_document.uri.as_str())
                 {
                     document.change(changed.text_document.version, changed.content_changes);
-                    let _ = self.waiting.insert(document.uri.clone());
+                    let uri = document.uri.clone();
+                    self.wait_for(&uri);
                 }
             }
             "textDocument/didClose" => {
                 if let Ok(closed) = serde_json::from_value::<lsp_types::DidCloseTextDocumentParams>(note.params) {
                     let uri = closed.text_document.uri.as_str();
+                    // Those that import it see its file again.
+                    self.wait_for(uri);
                     let _ = self.waiting.remove(uri);
                     if self.documents.remove(uri).is_some() {
                         // Its findings go with it.
@@ -178,18 +215,55 @@ impl<'s> Server<'s> {
             "textDocument/didSave" | "workspace/didChangeWatchedFiles" => {
                 self.waiting.extend(self.documents.keys().cloned());
             }
+            "workspace/didChangeWorkspaceFolders" => {
+                let gone = paths(&note.params["event"]["removed"]);
+                self.folders.retain(|folder| !gone.contains(folder));
+                self.folders.extend(paths(&note.params["event"]["added"]));
+            }
             _ => {}
         }
         vec![]
+    }
+
+    /// Notes that a text is to be checked, and those that import it: all in which a library of its name is.
+    fn wait_for(&mut self, uri: &str) {
+        let Some(document) = self.documents.get(uri) else { return };
+        let stem = Path::new(&document.name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let importers = self.documents.values().filter(|other| {
+            let names = &other.names().definitions;
+            let paths = names.iter().filter(|definition| definition.kind == Kind::Library);
+            let mut written = paths.filter_map(|import| libraries::string(other.text(), import.value.clone()));
+            written.any(|path| {
+                Path::new(&path).file_stem().is_some_and(|name| Some(&*name.to_string_lossy()) == stem.as_deref())
+            })
+        });
+        self.waiting.extend(importers.map(|other| other.uri.clone()));
+        let _ = self.waiting.insert(uri.to_string());
     }
 
     /// Checks one of the texts that wait for it.
     fn check_one(&mut self) -> Option<Message> {
         let uri = self.waiting.pop_first()?;
         let document = self.documents.get(&uri)?;
-        let found = diagnostics::of(self.session, document);
+        let found = diagnostics::of(self.session, document, &self.documents);
         Some(published(&uri, Some(document.version), json!(found)))
     }
+}
+
+/// The folders that `initialize` names: all of them, or the one of older editors.
+fn folders(params: &Value) -> Vec<PathBuf> {
+    let folders = paths(&params["workspaceFolders"]);
+    if !folders.is_empty() {
+        return folders;
+    }
+    let root = params["rootUri"].as_str().and_then(uri::to_path);
+    root.or_else(|| params["rootPath"].as_str().map(PathBuf::from)).into_iter().collect()
+}
+
+/// The paths of a list of folders. One that is no file has none.
+fn paths(folders: &Value) -> Vec<PathBuf> {
+    let folders = folders.as_array().into_iter().flatten();
+    folders.filter_map(|folder| uri::to_path(folder["uri"].as_str()?)).collect()
 }
 
 fn published(uri: &str, version: Option<i32>, found: Value) -> Message {

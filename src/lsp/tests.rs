@@ -7,6 +7,7 @@ use lsp_types::{CompletionItemKind, Documentation, HoverContents, ParameterLabel
 use serde_json::Value;
 
 use super::document::Document;
+use super::workspace::Workspace;
 use super::{colours, completion, definition, diagnostics, hover, rename, signature, symbols};
 use crate::script::format;
 
@@ -19,6 +20,11 @@ fn marked(text: &str) -> (Document, usize) {
 
 fn none() -> BTreeMap<String, Document> {
     BTreeMap::new()
+}
+
+/// No folder, and these texts.
+fn alone(open: &BTreeMap<String, Document>) -> Workspace<'_> {
+    Workspace { open, folders: &[] }
 }
 
 fn completed(text: &str) -> Vec<String> {
@@ -185,7 +191,7 @@ fn definitions_are_in_the_text_or_in_a_library() {
 fn names_are_found_and_changed_where_they_mean_the_same() {
     let renamed = |text: &str, new: &str| -> Result<String, String> {
         let (document, at) = marked(text);
-        let edits = rename::to(&document, at, new).map_err(|error| error.message)?;
+        let edits = rename::to(&document, at, new, alone(&none())).map_err(|error| error.message)?;
         let edits = edits["changes"][&document.uri].as_array().unwrap().clone();
         let mut out = document.text().to_string();
         for edit in edits.iter().rev() {
@@ -249,7 +255,8 @@ fn the_outline_has_the_top_level() {
 #[test]
 fn findings_are_those_of_the_checker() {
     let session = crate::primitives::session();
-    let of = |text: &str| diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, text.to_string()));
+    let of =
+        |text: &str| diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, text.to_string()), &none());
     let found = of("let data = 1;\nprint(`😀 ${1}`); print(daat);");
     let error = found.iter().find(|finding| finding.severity == Some(lsp_types::DiagnosticSeverity::ERROR)).unwrap();
     assert!(error.message.starts_with("there is no variable \"daat\"\ndid you mean data?"), "{found:?}");
@@ -292,7 +299,7 @@ fn everything(text: &str, random: &mut u64) {
         let _ = hover::at(&document, at, &open, true);
         let _ = definition::at(&document, at, &open);
         definition::uses(&document, at, true).iter().for_each(inside);
-        let _ = rename::to(&document, at, "some_other_name");
+        let _ = rename::to(&document, at, "some_other_name", alone(&open));
     }
 }
 
@@ -318,7 +325,11 @@ fn nothing_half_typed_is_too_much() {
                 everything(&format!("{}{}", &text[..at], &text[behind.unwrap_or(text.len())..]), &mut random);
             }
             let half = (text.len() / 2..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap();
-            let _ = diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, text[..half].to_string()));
+            let _ = diagnostics::of(
+                &session,
+                &Document::new("file:///nowhere/t.rhai", 1, text[..half].to_string()),
+                &none(),
+            );
             seen += 1;
         }
     }
@@ -383,7 +394,7 @@ fn nothing_half_typed_is_too_much() {
     ] {
         everything(odd, &mut random);
         everything(&format!("let x = 1; {odd} let y = x;"), &mut random);
-        let _ = diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, odd.to_string()));
+        let _ = diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, odd.to_string()), &none());
     }
 }
 

@@ -109,7 +109,7 @@ pub fn is_same(a: &str, b: &str) -> bool {
 }
 
 /// A path without `.` and without `x/..`.
-fn plain(path: &str) -> PathBuf {
+pub fn plain(path: &str) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in Path::new(path).components() {
         match part {
@@ -123,10 +123,18 @@ fn plain(path: &str) -> PathBuf {
     plain
 }
 
+/// Texts that are read in place of files, by their displayed names: those that an editor has not saved.
+pub type Unsaved<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// The displayed name and the text of the library that `importer` imports as `path`; None if there is none.
 ///
 /// Errors: one that cannot be read.
 pub fn find(path: &str, importer: Option<&str>) -> Result<Option<(String, String)>, Error> {
+    find_with(path, importer, &|_| None)
+}
+
+/// As [`find`], with texts that are read in place of files.
+pub fn find_with(path: &str, importer: Option<&str>, unsaved: &Unsaved) -> Result<Option<(String, String)>, Error> {
     if let Some((name, text)) = STDLIB.iter().find(|(name, _)| *name == path) {
         return Ok(Some((format!("stdlib/{name}.rhai"), text.to_string())));
     }
@@ -140,8 +148,16 @@ pub fn find(path: &str, importer: Option<&str>) -> Result<Option<(String, String
         }
         file
     });
-    let Some(file) = files.into_iter().find(|file| file.exists()) else { return Ok(None) };
-    Ok(Some((file.display().to_string(), files::read_text(&file)?)))
+    for file in files {
+        let name = file.display().to_string();
+        if let Some(text) = unsaved(&name) {
+            return Ok(Some((name, text)));
+        }
+        if file.exists() {
+            return Ok(Some((name, files::read_text(&file)?)));
+        }
+    }
+    Ok(None)
 }
 
 impl ModuleResolver for Libraries {

@@ -78,7 +78,7 @@ fn of_heads() -> Vec<Part> {
 /// The names that the option at the end of `path` takes, in an options map of `word` or of an unknown one. Empty if it takes no names.
 pub fn choices(word: Option<&Word>, path: &[&str]) -> Vec<&'static str> {
     let named: Vec<&'static str> = match path.last() {
-        Some(&"backbone" | &"model") => BACKBONES.iter().map(|b| b.name).collect(),
+        Some(&"backbone" | &"model") => backbones(),
         Some(&"head") => HEADS.iter().map(|h| h.name).collect(),
         Some(&"loss" | &"distillation") => LOSSES.iter().map(|l| l.0).collect(),
         Some(&"reading") => Reading::ALL.iter().map(|r| r.name()).collect(),
@@ -112,13 +112,37 @@ pub fn choices(word: Option<&Word>, path: &[&str]) -> Vec<&'static str> {
 /// The names that an argument of a word takes, by its position from 0.
 pub fn arguments(word: &str, position: usize) -> Vec<&'static str> {
     match (word, position) {
-        ("dataset", 0) => DATASETS.iter().map(|d| d.name).collect(),
-        ("recipe", 0) => recipes::names().collect(),
-        ("model", 0) => BACKBONES.iter().map(|b| b.name).collect(),
-        ("affinity", 1) => vec!["co", "dis"],
+        // Further ones are in `cpsd.toml`.
         ("cluster", 0) => vec!["slurm"],
-        _ => vec![],
+        _ => names(word, position).map_or(vec![], |(_, names)| names),
     }
+}
+
+/// The names that an argument of a word takes, where no others do, and what errors call them.
+pub fn names(word: &str, position: usize) -> Option<(&'static str, Vec<&'static str>)> {
+    match (word, position) {
+        ("dataset", 0) => Some(("data set", DATASETS.iter().map(|d| d.name).collect())),
+        ("recipe", 0) => Some(("recipe", recipes::names().collect())),
+        ("model", 0) => Some(("backbone", backbones())),
+        ("affinity", 1) => Some(("branch", vec!["co", "dis"])),
+        _ => None,
+    }
+}
+
+/// The same of the option at the end of `path`, in the options of `word`: names that no option's type knows.
+pub fn option_names(word: &Word, path: &[&str]) -> Option<(&'static str, Vec<&'static str>)> {
+    let heads = || Some(("head", HEADS.iter().map(|head| head.name).collect()));
+    let has_model = || word.options.as_ref().is_some_and(|options| (options.defaults)()["model"].is_object());
+    match path {
+        ["head"] if word.name == "model" => heads(),
+        ["model"] | ["model", "backbone"] if has_model() => Some(("backbone", backbones())),
+        ["model", "head"] if has_model() => heads(),
+        _ => None,
+    }
+}
+
+fn backbones() -> Vec<&'static str> {
+    BACKBONES.iter().map(|backbone| backbone.name).collect()
 }
 
 #[cfg(test)]

@@ -198,6 +198,99 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
     assert!(check::check(&session, "let a = (1;", "case").is_err());
 }
 
+/// A call whose mistake is certain: the checker says of it what the call says.
+#[test]
+fn the_checker_finds_members_arguments_and_options_that_are_certainly_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = "let d = dataset(\"emoji-scenes\", #{train: 24, val: 6, test: 6, test_shifted: 4, size: 32});\n";
+    let model = "let m = model(\"small_cnn\", #{labels: [\"a\"], image_size: 32});\n";
+    let counts = "let c = cooccurrence(d.train.labels);\n";
+    let checked = cpsd::primitives::session();
+    for (code, said) in [
+        ("d.train.namess", "a Dataset has no \"namess\""),
+        ("d[\"train\"].namess", "a Dataset has no \"namess\""),
+        ("let t = d.train; [1].map(|_x| t.labels.namess)", "a LabelTable has no \"namess\""),
+        ("d.train.take(2).namess", "a Dataset has no \"namess\""),
+        ("m.foo", "a Model has no \"foo\""),
+        ("m.foo(1)", "there is no function foo for (Model, integer)"),
+        ("d.train.labels.head()", "head takes 1 argument; got 0"),
+        ("d.train.labels.head(\"a\")", "head: n must be an integer; got a string"),
+        ("dataset(\"emoji-scenes\", #{image_size: 32})", "dataset \"emoji-scenes\" has no option \"image_size\""),
+        ("dataset(\"emoji-scenes\", #{size: \"a\"})", "option \"size\" of dataset \"emoji-scenes\" must be"),
+        ("dataset(\"emoji-scens\")", "unknown data set \"emoji-scens\""),
+        ("affinity(c, \"coo\")", "unknown branch \"coo\""),
+        ("recipe(\"cpsd-coco-r102\")", "unknown recipe \"cpsd-coco-r102\""),
+        ("model(\"small_cn\", #{labels: [\"a\"]})", "unknown backbone \"small_cn\""),
+        ("model(\"small_cnn\", #{labels: [\"a\"], head: \"csraa\"})", "unknown head \"csraa\""),
+        ("spectral_partition(1, 2)", "spectral_partition: affinity must be an Affinity; got an integer"),
+        ("let k = \"2\"; spectral_partition(affinity(c, \"co\"), k)", "spectral_partition: k must be an integer"),
+        (
+            "train_teacher(d, d.train.names, #{epochs: \"a\"})",
+            "option \"epochs\" of train_teacher must be a non-negative",
+        ),
+        ("train_teacher(d, d.train.names, #{epochs: -1})", "option \"epochs\" of train_teacher must be a non-negative"),
+        ("train_teacher(d, d.train.names, #{loss: \"asll\"})", "option \"loss\" of train_teacher must be \"asl\""),
+        (
+            "train_teacher(d, d.train.names, #{loss: #{name: \"asl\", clap: 1}})",
+            "option \"loss\" of train_teacher has no key",
+        ),
+        ("train_teacher(d, d.train.names, #{model: \"small_cn\"})", "unknown backbone \"small_cn\""),
+        ("train_teacher(d, d.train.names, #{model: #{backbone: \"small_cn\"}})", "unknown backbone \"small_cn\""),
+        ("train_teacher(d, d.train.names, #{model: #{head: \"csraa\", backbone: \"small_cnn\"}})", "unknown head"),
+        (
+            "train_teacher(d, d.train.names, #{model: #{image_size: \"a\"}})",
+            "option \"model.image_size\" of train_teacher",
+        ),
+        ("train_teacher(d, d.train.names, #{augment: #{flip: \"a\"}})", "option \"augment.flip\" of train_teacher"),
+        ("train_teacher(d, d.train.names, #{schedule: \"onecycl\"})", "option \"schedule\" of train_teacher must be"),
+        ("slurm(#{memory: 4, time: true})", "option \"time\" of slurm must be a string; got true"),
+    ] {
+        let text = format!("{data}{model}{counts}print(c, m);\n{code};");
+        let findings = check::check(&checked, &text, "case").unwrap();
+        let found: Vec<_> = findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .map(|f| (f.message.as_str(), f.help.as_deref(), f.position.0))
+            .collect();
+        let failure = session(&folder.path().join("runs")).eval(&text, "case").expect_err(code);
+        assert_eq!(found, [(failure.message.as_str(), failure.help.as_deref(), 5)], "{code}");
+        assert!(failure.message.contains(said), "{code}: {}", failure.message);
+    }
+}
+
+/// What may be right is not found: values that could be of another kind, and names that could mean something else.
+#[test]
+fn the_checker_finds_no_mistake_where_there_may_be_none() {
+    let session = cpsd::primitives::session();
+    for text in [
+        "let d = dataset(\"emoji-scenes\"); d.more = #{namess: 1}; print(d.more.namess);",
+        "let d = dataset(\"emoji-scenes\"); d.set(\"more\", #{namess: 1}); print(d.more.namess);",
+        "let d = dataset(\"emoji-scenes\"); d = #{train: #{namess: 1}}; print(d.train.namess);",
+        "fn f(d) { d.train.namess } let d = dataset(\"emoji-scenes\"); f(d.keys());",
+        "let t = dataset(\"emoji-scenes\").train; for t in [#{namess: 1}] { print(t.namess); } print(t);",
+        "let t = dataset(\"emoji-scenes\").train; if true { let t = #{namess: 1}; print(t.namess); } print(t);",
+        "let t = dataset(\"emoji-scenes\").train; print([#{namess: 1}].map(|t| t.namess)); print(t);",
+        "let t = dataset(\"emoji-scenes\").train; let f = || t = #{namess: 1}; f.call(); print(t.namess);",
+        "let t = dataset(\"emoji-scenes\").train; eval(\"t = #{namess: 1}\"); print(t.namess);",
+        "let t = dataset(\"emoji-scenes\").train; try { print(t.namess); } catch (e) { print(e); }",
+        "fn change() { this = #{namess: 1}; } let t = dataset(\"emoji-scenes\").train; t.change(); print(t.namess);",
+        "fn spectral_partition(a, b) { a + b } print(spectral_partition(1, 2));",
+        "fn foo(n) { this.labels.len() + n } let m = model(\"small_cnn\", #{labels: [\"a\"]}); print(m.foo(1));",
+        "let k = 3; k = affinity(cooccurrence(synthetic_labels(#{images: 9, labels: 3})), \"co\"); print(spectral_partition(k, 2));",
+        "let name = \"coo\"; print(affinity(cooccurrence(synthetic_labels(#{images: 9, labels: 3})), name));",
+        "let a = [[1, 2], [3]]; print(a[0][1].to_float(), a[0].len(), a[1].first());",
+        "let d = dataset(\"emoji-scenes\"); let a = [d]; print(a[0].train.names, a[0][\"train\"].names, [d.train][0].labels.names);",
+        "let o = #{tags: \"one\", epochs: 1}; print(o); print(train_teacher(dataset(\"emoji-scenes\"), [\"dog\"], #{tags: \"one\", model: \"small_cnn\", loss: \"asl\", schedule: |now| 1.0}));",
+        "let d = dataset(\"folder\", #{root: \"a\", cache: 32, on_bad_image: \"skip\", val: 0.1}); print(d.train);",
+        "slurm(#{memory: 4, time: 30});",
+        "let t = tensor([[1.0, 2.0]]); print(t[0, 1], t[0].sum(), t.shape[0], (t * 2.0).mean(), 2.0 * t);",
+    ] {
+        let findings = check::check(&session, text, "case").unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
+        let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+        assert!(errors.is_empty(), "{text}: {errors:?}");
+    }
+}
+
 #[test]
 fn warnings_fail_only_when_they_are_asked_to() {
     let folder = tempfile::tempdir().unwrap();

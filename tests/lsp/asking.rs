@@ -75,6 +75,34 @@ fn libraries_are_read_beside_the_text_and_again_when_they_change() {
     assert_eq!(editor.found(&uri, 1), Vec::<Value>::new());
 }
 
+#[test]
+fn a_library_that_is_not_saved_is_as_the_editor_has_it() {
+    let mut editor = Editor::new();
+    editor.write("own.rhai", "fn twice(x) { 2 * x }\n");
+    let library = editor.open("own.rhai", "fn twice(x) { 2 * x }\n");
+    // One by another way of writing its path, and one that is no file yet.
+    let text = "import \"./own\" as o;\nimport \"unwritten\" as u;\nprint(o::twice(1) + u::thrice(2));";
+    let _ = editor.open("unwritten.rhai", "//! Not written.\n\nfn thrice(x) { 3 * x }\n");
+    let uri = editor.open("t.rhai", text);
+    assert_eq!(editor.found(&uri, 1), Vec::<Value>::new());
+    // What changes in the library is found in the text that imports it, though nothing is saved.
+    editor.change(&library, 2, (0, 0), (0, 21), "// here\nfn double(y) { 2 * y }");
+    let found = editor.found(&uri, 1);
+    assert!(found[0]["message"].as_str().unwrap().contains("library o has no function twice"), "{found:?}");
+    let completed = editor.ask_at("textDocument/completion", &uri, 2, 9);
+    assert_eq!(labels(&completed), ["double"]);
+    editor.change(&uri, 2, (2, 9), (2, 14), "double");
+    assert_eq!(editor.found(&uri, 2), Vec::<Value>::new());
+    let place = editor.ask_at("textDocument/definition", &uri, 2, 11);
+    assert_eq!((&place["uri"], range(&place)), (&json!(library), [(1, 3), (1, 9)]));
+    let place = editor.ask_at("textDocument/definition", &uri, 2, 27);
+    assert_eq!((&place["uri"], range(&place)), (&json!(editor.uri("unwritten.rhai")), [(2, 3), (2, 9)]));
+    // Closed without saving, it is the file again.
+    editor.tell("textDocument/didClose", json!({ "textDocument": { "uri": &library } }));
+    let found = editor.found(&uri, 2);
+    assert!(found[0]["message"].as_str().unwrap().contains("library o has no function double"), "{found:?}");
+}
+
 fn labels(items: &Value) -> Vec<&str> {
     items.as_array().unwrap().iter().map(|item| item["label"].as_str().unwrap()).collect()
 }

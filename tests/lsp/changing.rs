@@ -86,10 +86,10 @@ fn indentation_and_blanks() {
 #[test]
 fn misspelt_names_are_repaired() {
     let mut editor = Editor::new();
-    let text = "let data = \"😀\"; print(daat);\nspectral_partition(data, 2, #{sed: 1});\nmurge(data);";
+    let text = "let data = \"😀\"; print(daat);\nfn f(a) { spectral_partition(a, 2, #{sed: 1}) }\nmurge(data); affinity(f(1), \"coo\");";
     let uri = editor.open("t.rhai", text);
     let found = editor.found(&uri, 1);
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
     let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 3, "character": 0 } });
     // With the data that came, and without: an editor need not keep it.
     for keep in [true, false] {
@@ -103,8 +103,95 @@ fn misspelt_names_are_repaired() {
             actions.as_array().unwrap().iter().map(|action| action["edit"]["changes"][&uri][0].clone()).collect();
         assert_eq!(
             edited(text, &json!(edits)),
-            "let data = \"😀\"; print(data);\nspectral_partition(data, 2, #{seed: 1});\nmerge(data);"
+            "let data = \"😀\"; print(data);\nfn f(a) { spectral_partition(a, 2, #{seed: 1}) }\nmerge(data); affinity(f(1), \"co\");"
         );
         assert!(actions.as_array().unwrap().iter().all(|action| action["kind"] == "quickfix"), "{actions}");
+    }
+}
+
+/// A library, and texts that import it: open, in the folder, in a folder inside it.
+fn with_importers() -> (Editor, String, [(&'static str, &'static str); 4]) {
+    let mut editor = Editor::with_workspace();
+    let texts = [
+        ("own.rhai", "//! Own.\n\nfn twice(x) { 2 * x }\nfn four(x) { twice(twice(x)) }\nprivate fn hidden() { 1 }\n"),
+        ("open.rhai", "import \"own\" as o;\nprint(`😀 ${o::twice(1)}`); o::four(1);\n"),
+        (
+            "closed.rhai",
+            "import \"./own\" as ö;\nimport \"method\" as m;\nlet twice = 1; ö::twice(twice); m::twice();\n",
+        ),
+        ("deep/er.rhai", "import \"../own\" as own;\nfn f() { own::twice(1) }\nf();\n"),
+    ];
+    texts.iter().for_each(|(name, text)| editor.write(name, text));
+    // None of these is an importer.
+    editor.write("other.rhai", "import \"deep/own\" as own;\nown::twice(1);\n");
+    editor.write("deep/own.rhai", "fn twice(x) { x }\n");
+    editor.write(".hidden/er.rhai", "import \"../own\" as own;\nown::twice(1);\n");
+    let library = editor.open("own.rhai", texts[0].1);
+    let _ = editor.open("open.rhai", texts[1].1);
+    (editor, library, texts)
+}
+
+#[test]
+fn a_new_name_of_a_library_s_function_is_that_in_all_texts_that_import_it() {
+    let (mut editor, library, texts) = with_importers();
+    let mut rename = at(&library, 2, 4);
+    rename["newName"] = json!("double");
+    let changes = editor.ask("textDocument/rename", rename.clone())["changes"].clone();
+    assert_eq!(changes.as_object().unwrap().len(), 4, "{changes}");
+    for ((name, text), new) in texts.iter().zip([
+        "//! Own.\n\nfn double(x) { 2 * x }\nfn four(x) { double(double(x)) }\nprivate fn hidden() { 1 }\n",
+        "import \"own\" as o;\nprint(`😀 ${o::double(1)}`); o::four(1);\n",
+        "import \"./own\" as ö;\nimport \"method\" as m;\nlet twice = 1; ö::double(twice); m::twice();\n",
+        "import \"../own\" as own;\nfn f() { own::double(1) }\nf();\n",
+    ]) {
+        assert_eq!(edited(text, &changes[editor.uri(name)]), new, "{name}");
+    }
+    // A function that nobody else sees.
+    let mut hidden = at(&library, 4, 12);
+    hidden["newName"] = json!("unseen");
+    assert_eq!(editor.ask("textDocument/rename", hidden)["changes"].as_object().unwrap().len(), 1);
+    // From where it is imported it is refused, with the reason.
+    let mut from_script = at(&editor.uri("open.rhai"), 1, 16);
+    from_script["newName"] = json!("double");
+    let (_, message) = editor.refused("textDocument/rename", from_script);
+    assert!(message.contains("made in a library") && message.contains("changed in the library"), "{message}");
+    // Where not all uses can be told.
+    editor.write("evaluates.rhai", "import \"own\" as o;\no::twice(1); eval(\"o::twice(2)\");\n");
+    let (code, message) = editor.refused("textDocument/rename", rename.clone());
+    assert!(code == -32803 && message.contains("evaluates.rhai uses eval"), "{message}");
+    editor.write("evaluates.rhai", "let path = \"own\"; import path as o;\no::twice(1);\n");
+    let (_, message) = editor.refused("textDocument/rename", rename.clone());
+    assert!(message.contains("evaluates.rhai imports a library whose path it computes"), "{message}");
+    std::fs::write(editor.path("evaluates.rhai"), b"\xff").unwrap();
+    let (_, message) = editor.refused("textDocument/rename", rename);
+    assert!(message.contains("not all texts that may use twice could be read"), "{message}");
+}
+
+#[test]
+fn references_are_those_of_all_texts_from_either_side() {
+    let (mut editor, library, texts) = with_importers();
+    let uris: Vec<String> = texts.iter().map(|(name, _)| editor.uri(name)).collect();
+    let mut expected: Vec<(String, (u64, u64))> = vec![
+        (uris[0].clone(), (2, 3)),
+        (uris[0].clone(), (3, 13)),
+        (uris[0].clone(), (3, 19)),
+        (uris[1].clone(), (1, 15)),
+        (uris[2].clone(), (2, 18)),
+        (uris[3].clone(), (1, 14)),
+    ];
+    expected.sort();
+    for (uri, line, character) in [(&library, 2, 4), (&library, 3, 14), (&uris[1], 1, 16)] {
+        let mut params = at(uri, line, character);
+        for declaration in [true, false] {
+            params["context"] = json!({ "includeDeclaration": declaration });
+            let places = editor.ask("textDocument/references", params.clone());
+            let places = places.as_array().unwrap().iter();
+            let mut found: Vec<_> = places
+                .map(|place| (place["uri"].as_str().unwrap().to_string(), crate::client::range(place)[0]))
+                .collect();
+            found.sort();
+            let is_asked = |(uri, at): &&(String, (u64, u64))| declaration || (uri, *at) != (&uris[0], (2, 3));
+            assert_eq!(found, expected.iter().filter(is_asked).cloned().collect::<Vec<_>>(), "{uri} {line}");
+        }
     }
 }

@@ -14,6 +14,9 @@ pub const CPSD: &str = env!("CARGO_BIN_EXE_cpsd");
 /// Much longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The file in the folder that has what the server says beside the protocol. (No editor sees it as one of its files.)
+const STDERR: &str = ".stderr";
+
 /// A folder with texts, and a server for an editor in it.
 pub struct Editor {
     pub folder: tempfile::TempDir,
@@ -37,7 +40,7 @@ impl Editor {
             .env_remove("CPSD_PATH")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(std::fs::File::create(folder.path().join(STDERR)).unwrap())
             .spawn()
             .unwrap();
         let mut output = BufReader::new(server.stdout.take().unwrap());
@@ -61,6 +64,24 @@ impl Editor {
         editor
     }
 
+    /// The same, with the folder as the one that the editor works in.
+    pub fn with_workspace() -> Editor {
+        let mut editor = Editor::begin();
+        let folder = json!({ "uri": editor.uri("").trim_end_matches('/'), "name": "all" });
+        let params = json!({ "processId": null, "rootUri": null, "capabilities": {}, "workspaceFolders": [folder] });
+        let answer = editor.ask("initialize", params);
+        assert_eq!(answer["capabilities"]["workspace"]["workspaceFolders"]["supported"], true, "{answer}");
+        editor.tell("initialized", json!({}));
+        editor
+    }
+
+    /// Writes a file of the folder.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
     /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join(name)
@@ -75,11 +96,22 @@ impl Editor {
         self.send_bytes(message.to_string().as_bytes());
     }
 
+    /// Sends bytes behind a header.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.send_raw(format!("Content-Length: {}\r\n\r\n", bytes.len()).as_bytes());
+        self.send_raw(bytes);
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
         let input = self.input.as_mut().unwrap();
-        write!(input, "Content-Length: {}\r\n\r\n", bytes.len()).unwrap();
         input.write_all(bytes).unwrap();
         input.flush().unwrap();
+    }
+
+    /// What the server has said beside the protocol.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(STDERR)).unwrap()
     }
 
     pub fn tell(&mut self, method: &str, params: Value) {

@@ -24,7 +24,7 @@ pub use nuswide::concepts;
 
 use super::Dataset;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::{OptionDocs, Options, known_keys, read, unknown_option};
+use crate::options::{OptionDoc, OptionDocs, Options, known_keys, read, unknown_option};
 
 /// A data set that can be opened.
 pub struct DatasetKind {
@@ -32,6 +32,35 @@ pub struct DatasetKind {
     pub summary: &'static str,
     pub options: OptionDocs,
     pub open: fn(&Request) -> Result<Vec<(String, Dataset)>>,
+}
+
+/// Options that every data set takes beside its own.
+pub const COMMON: [&str; 3] = ["root", "on_bad_image", "cache"];
+
+impl DatasetKind {
+    /// Whether it has an option of this name, its own or one that all have.
+    pub fn takes(&self, key: &str) -> bool {
+        COMMON.contains(&key) || (self.options.docs)().iter().any(|option| option.key == key)
+    }
+
+    /// The name under which errors of its options are said.
+    pub fn word(&self) -> String {
+        word(self.name)
+    }
+
+    /// The error of an option that it does not have.
+    pub fn unknown_option(&self, key: &str) -> Error {
+        unknown(self.name, key, (self.options.docs)())
+    }
+}
+
+fn word(name: &str) -> String {
+    format!("dataset \"{name}\"")
+}
+
+/// The error of an option that the data set `name` does not have.
+fn unknown(name: &str, key: &str, docs: Vec<OptionDoc>) -> Error {
+    unknown_option(&word(name), key, docs.into_iter().map(|option| option.key).chain(COMMON))
 }
 
 /// How a data set is to be opened.
@@ -92,13 +121,12 @@ pub fn open_with(name: &str, request: &Request) -> Result<Vec<(String, Dataset)>
 
 /// The options that were given to the data set `name`, and the defaults of the others.
 fn options<T: Options>(name: &str, given: &Value) -> Result<T> {
-    let word = format!("dataset \"{name}\"");
+    let word = word(name);
     let Some(given) = given.as_object() else {
         return Err(Error::argument(format!("the options of {word} must be a map; got {given}")));
     };
     if let Some(bad) = given.keys().find(|key| known_keys::<T>(&word, [key.as_str()]).is_err()) {
-        let known = T::docs().into_iter().map(|option| option.key).chain(["root", "on_bad_image", "cache"]);
-        return Err(unknown_option(&word, bad, known));
+        return Err(unknown(name, bad, T::docs()));
     }
     read(&word, given)
 }

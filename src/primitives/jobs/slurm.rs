@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     details: "What [slurm] of cpsd.toml says holds first, if there is that table (in the project's file, the nearest one above, else in that of the user's configuration folder); \
 options given here take its place one by one, sbatch and setup as a whole. Nothing of it is part of a run's id: the same call without executor is answered by the same runs. \
 executor: \"slurm\" is short for executor: slurm(). See cpsd doc executor.",
-    options: Some(OptionDocs::of::<ClusterOptions>()),
+    options: Some(OPTIONS),
     examples: &[
         Example {
             code: "slurm(#{partition: \"gpu\", gres: \"gpu:1\", cpus: 8, memory: \"32G\", time: \"8:00:00\"})",
@@ -39,12 +39,22 @@ pub const CLUSTER: Word = Word {
     summary: "A queue by its name in cpsd.toml: \"slurm\", or \"pbs\" for the commands of [engine.pbs].",
     details: "Options take the place of those in the table, as with slurm. executor: \"pbs\" is short for executor: cluster(\"pbs\"). A queue other than Slurm gets what \
 its submit command mentions.",
-    options: Some(OptionDocs::of::<ClusterOptions>()),
+    options: Some(OPTIONS),
     examples: &[Example { code: "cluster(\"slurm\", #{cpus: 4, parallel: 8})", prints: "4 cores, 8 at once" }],
     register: |word| {
         word.form(|call: &Call, name: String, given: Given| with(call, &name, given));
     },
 };
+
+const OPTIONS: OptionDocs = OptionDocs { refused, ..OptionDocs::of::<ClusterOptions>() };
+
+/// As [`OptionDocs::refused`], where some texts may be given as whole numbers.
+fn refused(word: &str, key: &str, value: &Value) -> Option<Error> {
+    match value.as_i64().filter(|_| OR_NUMBERS.contains(&key)) {
+        Some(number) => options::refused::<ClusterOptions>(word, key, &Value::from(number.to_string())),
+        None => options::refused::<ClusterOptions>(word, key, value),
+    }
+}
 
 /// The queue of that name in `cpsd.toml`, with the options that are given.
 fn with(call: &Call, name: &str, given: Given) -> Result<ClusterValue> {

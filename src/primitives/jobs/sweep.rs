@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, FnPtr, Map};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::activity::console;
 use crate::activity::progress::Progress;
@@ -34,7 +35,7 @@ Rows are shown as they come. Trainings are answered by the run store, so that a 
 the trainings of all points go into the queue at once, in rounds: the closure is called at every point as plan calls it (prints are left out, evaluate gives NaN, predict and spawn end that point's planning, \
 files that it writes are written), what can begin is submitted and waited for, and again for the students, until nothing is to do. Then the closure is called once more at every point, here, and finds its models in the store. \
 Its trainings must follow from the point alone. A training inside it with executor: \"here\" runs here, when the closure is called for the last time, and its students go into the queue then. A loss or schedule that is a closure is an error: it cannot leave this process.",
-    options: Some(OptionDocs::of::<SweepOptions>()),
+    options: Some(OptionDocs { refused, ..OptionDocs::of::<SweepOptions>() }),
     examples: &[
         Example {
             code: "sweep(#{k: [2, 3], seed: [0, 1]}, |p| #{score: 10 * p.k + p.seed}).column(\"score\")",
@@ -71,6 +72,14 @@ options! {
 enum OnError {
     Stop,
     Keep,
+}
+
+/// As [`OptionDocs::refused`], where one tag is short for an array of one.
+fn refused(word: &str, key: &str, value: &Value) -> Option<Error> {
+    match (key, value) {
+        ("tags", Value::String(_)) => options::refused::<SweepOptions>(word, key, &json!([value])),
+        _ => options::refused::<SweepOptions>(word, key, value),
+    }
 }
 
 /// The options, of which one tag is short for an array of one.

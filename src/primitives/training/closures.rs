@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::hooks::{self, Later};
@@ -12,7 +12,7 @@ use crate::cluster::Executor;
 use crate::error::{Error, Result};
 use crate::losses::{LossSpec, Script};
 use crate::models::StageMaps;
-use crate::options::Options;
+use crate::options::{OptionDocs, Options};
 use crate::primitives::models::part;
 use crate::primitives::training::noted;
 use crate::primitives::training::rules::Rules;
@@ -47,14 +47,35 @@ impl<T: Options + AsMut<TrainOptions>> Training<T> {
     }
 }
 
+/// Options for whose map a name is short: `model: "resnet18"`, `loss: "bce"`; and the name's key in it.
+const NAMED: &[(&str, &str)] = &[("model", "backbone"), ("loss", "name"), ("distillation", "name")];
+
+/// The options of a word that reads them as [`Training`].
+pub const fn docs<T: Options>() -> OptionDocs {
+    OptionDocs { refused: refused::<T>, ..OptionDocs::of::<T>() }
+}
+
+/// As `OptionDocs::refused`, for what is short for something else.
+fn refused<T: Options>(word: &str, key: &str, value: &Value) -> Option<Error> {
+    match (key, value) {
+        // They are no data.
+        ("targets" | "start", _) => None,
+        ("tags", Value::String(_)) => options::refused::<T>(word, key, &json!([value])),
+        (_, Value::String(_)) => match NAMED.iter().find(|(named, _)| *named == key) {
+            Some((_, inner)) => options::refused::<T>(word, key, &json!({ *inner: value })),
+            None => options::refused::<T>(word, key, value),
+        },
+        _ => options::refused::<T>(word, key, value),
+    }
+}
+
 impl<T: Options + 'static> Parameter for Training<T> {
     type Value = Map;
     const OPTIONAL: bool = true;
 
     fn read(value: Dynamic, call: &Call) -> Result<Self> {
         let mut map: Map = value.cast();
-        // `model: "resnet18"` and `loss: "bce"` are short for the whole map.
-        for (key, inner) in [("model", "backbone"), ("loss", "name"), ("distillation", "name")] {
+        for (key, inner) in NAMED.iter().copied() {
             if let Some(value) = map.get_mut(key).filter(|value| value.is_string()) {
                 *value = Map::from_iter([(inner.into(), value.clone())]).into();
             }

@@ -4,7 +4,7 @@ use rhai::Dynamic;
 
 use crate::error::{Error, Result};
 use crate::primitives::parameters::{Data, expect};
-use crate::primitives::training::closures::Training;
+use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::{self, set_targets};
 use crate::primitives::training::rules::Rules;
 use crate::primitives::values::ensemble::EnsembleValue;
@@ -12,7 +12,7 @@ use crate::primitives::values::model::ModelValue;
 use crate::primitives::values::tensor::TensorValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
-use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::word::{Chapter, Example, Word};
 use crate::training::options::DistillScale;
 use crate::training::{DistillOptions, Distillation, Ensemble, Job};
 
@@ -33,7 +33,7 @@ ensemble; teachers are then asked at every step, with the student's pictures, si
 |student, teacher, features, p|, also gets Layers p, whose named parameters are trained along: p.conv(\"hint\", features.student.stage2, 64) maps a student's \
 channels to its teacher's (FitNets, ICLR 2015). It is called once with what pictures of ones give, to make them; first values follow from seed and name, each ensemble has its own, \
 they learn at the head's rate, and they are no part of the student.",
-    options: Some(OptionDocs::of::<DistillOptions>()),
+    options: Some(closures::docs::<DistillOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = train_teacher(data, data.train.names, o);\nlet student = distill(data, merge([teacher]), o + #{distill_weight: 0.1});\nstudent.labels.len() == data.train.names.len()",
         prints: "true",

@@ -4,12 +4,12 @@ use rhai::Array;
 
 use crate::error::Result;
 use crate::primitives::parameters::Data;
-use crate::primitives::training::closures::Training;
+use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::distill;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
-use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::word::{Chapter, Example, Word};
 use crate::training::{DistillOptions, Job};
 
 pub const WORD: Word = Word {
@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     summary: "Trains several students side by side, the cores shared out among them: one for each item of the list.",
     details: "Each item is the ensembles argument of one distill: one Ensemble or Model, or an array of Ensembles. The whole component ablation is \
 distill_all(data, [one, co, dis, [co, dis]], options). Options are those of distill.",
-    options: Some(OptionDocs::of::<DistillOptions>()),
+    options: Some(closures::docs::<DistillOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet teacher = merge([train_teacher(data, data.train.names, o)]);\ndistill_all(data, [teacher, [teacher, teacher]], o).len()",
         prints: "2",

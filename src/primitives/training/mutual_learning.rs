@@ -5,13 +5,13 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 use crate::error::{Error, Result};
 use crate::losses::{Kl, LossSpec};
 use crate::primitives::parameters::Data;
-use crate::primitives::training::closures::Training;
+use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::show;
-use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::word::{Chapter, Example, Word};
 use crate::training::options::{DistillScale, TeacherMode, TeacherWeights};
 use crate::training::{Distillation, Job, TrainOptions, together};
 
@@ -31,7 +31,7 @@ have the same order and views of the pictures, each at its own size, and train i
 name contains the whole group. They may differ in the model, the losses by name, the rate and its schedule, and the optimiser. \
 Closures are those of all students: on_epoch and on_batch are told of each (line.name tells which), and \"stop\" for one ends all at the same step; augment \
 makes the views of all, and sampler is asked once per epoch.",
-    options: Some(OptionDocs::of::<MutualOptions>()),
+    options: Some(closures::docs::<MutualOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16, views: 1};\nlet students = mutual_learning(data, [#{}, #{lr: 1e-3}], o);\nstudents.len()",
         prints: "2",

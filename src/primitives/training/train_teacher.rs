@@ -1,12 +1,12 @@
 //! `train_teacher`: one model on some of the labels.
 
 use crate::primitives::parameters::{Data, Names};
-use crate::primitives::training::closures::Training;
+use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
-use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::word::{Chapter, Example, Word};
 use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
@@ -28,7 +28,7 @@ stopped; a closure with \"stop\" in its code decides the result, so its code is 
 mixup and cutmix mix the pictures and targets of a batch in pairs, drawn by (seed, epoch, step), for the losses bce, asl, focal and closures. freeze holds stages for some epochs: they get no gradient, \
 their batch norms use and keep their statistics, and the optimiser leaves them and its moments of them as they are. start gives the first weights. \
 An option that belongs to another optimiser or schedule is refused.",
-    options: Some(OptionDocs::of::<TrainOptions>()),
+    options: Some(closures::docs::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet model = train_teacher(data, [\"dog\", \"person\"], #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmodel.labels",
         prints: "[\"dog\", \"person\"]",

@@ -2,12 +2,12 @@
 
 use crate::graph::Partition;
 use crate::primitives::parameters::Data;
-use crate::primitives::training::closures::Training;
+use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::Call;
 use crate::script::errors::Fallible;
-use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::word::{Chapter, Example, Word};
 use crate::training::job::teacher_name;
 use crate::training::{Job, TrainOptions};
 
@@ -22,7 +22,7 @@ pub const WORD: Word = Word {
     details: "The teachers come in the partition's task order, ready for merge. Options are those of train_teacher, its closures too: \
 on_epoch is told of all teachers (line.name tells which), and with a loss or schedule of the script's own they train one after the other. \
 The option workers decides whether each trains in a process of its own, per_gpu how many train at once on one GPU.",
-    options: Some(OptionDocs::of::<TrainOptions>()),
+    options: Some(closures::docs::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet p = random_partition(data.train.names, 2);\nlet teachers = train_teachers(data, p, #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16});\nmerge(teachers).labels == data.train.names",
         prints: "true",

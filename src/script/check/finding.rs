@@ -56,7 +56,7 @@ impl Finding {
     /// `file:line:column: error: sentence (help)`.
     pub fn line(&self, name: &str) -> String {
         let (line, column) = self.position;
-        let help = self.help.as_ref().map_or(String::new(), |h| format!(" ({h})"));
+        let help = self.help.as_ref().map_or(String::new(), |h| format!(" ({})", h.replace('\n', "; ")));
         format!("{name}:{line}:{column}: {}: {}{help}", self.severity.name(), self.message)
     }
 }

@@ -8,7 +8,7 @@ use rhai::{AST, ASTNode, Engine, Expr, Position, Scope, Stmt};
 use super::finding::{Finding, Severity};
 use super::text::Text;
 use crate::script::errors::Failure;
-use crate::script::modules::{self, DEEPEST};
+use crate::script::modules::{self, DEEPEST, Unsaved};
 use crate::script::parsing;
 use crate::script::session::Sources;
 
@@ -20,8 +20,15 @@ pub type Imported = BTreeMap<String, Option<Functions>>;
 
 /// Reads the libraries that a text imports, and those that they import. Findings: libraries that cannot be parsed, that
 /// import each other in a circle, or too deeply.
-pub fn read(engine: &Engine, sources: &Sources, ast: &AST, text: &Text, findings: &mut Vec<Finding>) -> Imported {
-    let mut reader = Reader { engine, sources, known: BTreeMap::new() };
+pub fn read(
+    engine: &Engine,
+    sources: &Sources,
+    unsaved: &Unsaved,
+    ast: &AST,
+    text: &Text,
+    findings: &mut Vec<Finding>,
+) -> Imported {
+    let mut reader = Reader { engine, sources, unsaved, known: BTreeMap::new() };
     let mut imported = Imported::new();
     let mut add = |path: &str, alias: &str, pos: Position| {
         let name = reader.find(path, text.name);
@@ -56,6 +63,7 @@ struct Library {
 struct Reader<'a> {
     engine: &'a Engine,
     sources: &'a Sources,
+    unsaved: &'a Unsaved<'a>,
     /// By displayed name.
     known: BTreeMap<String, Library>,
 }
@@ -63,7 +71,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The displayed name of the library that `importer` imports as `path`, which is read.
     fn find(&mut self, path: &str, importer: &str) -> Option<String> {
-        let (name, text) = match modules::find(path, Some(importer)) {
+        let (name, text) = match modules::find_with(path, Some(importer), self.unsaved) {
             Ok(found) => found?,
             Err(error) => {
                 let library = Library { functions: Err(error.message), imports: vec![], mistake: OnceCell::new() };

@@ -3,40 +3,59 @@
 //! - `finding`: a mistake
 //! - `text`: the text with its lines and tokens
 //! - `imports`: libraries that cannot be read or import each other in a circle
-//! - `calls`: unknown functions, wrong numbers of arguments, unknown options
+//! - `calls`: unknown functions, wrong numbers of arguments; `natives`: the functions of the engine
+//! - `options`: unknown options, and literal values that they refuse
+//! - `kinds`: the kinds of values, where they are certain; `values`: members and arguments that these refuse
 //! - `traps`: code that runs and probably means something else
 //! - `names`: unknown variables; unused variables, parameters and imports; unreachable code
 
 mod calls;
 mod finding;
 mod imports;
+mod kinds;
 mod names;
+mod natives;
+mod options;
 mod text;
 mod traps;
+mod values;
+
+use std::collections::BTreeSet;
 
 use rhai::{Engine, OptimizationLevel, Scope};
 
 use super::errors::Failure;
+use super::modules::Unsaved;
 use super::parsing;
 use super::session::{self, Session};
 pub use finding::{Finding, Severity};
 pub use traps::Trap;
 
-/// Compiles the text and looks for mistakes. Errors: unknown functions, variables and options, wrong numbers of
-/// arguments, libraries that cannot be read or import each other in a circle. Warnings: unused variables, parameters and imports, unreachable code,
+/// Compiles the text and looks for mistakes. Errors: unknown functions, variables, members, names and options, wrong numbers and kinds of
+/// arguments, where the text leaves no doubt of them; libraries that cannot be read or import each other in a circle. Warnings: unused variables, parameters and imports, unreachable code,
 /// and what probably means something else (`traps`).
 ///
 /// Names that begin with `_` may be unused. Nothing is run. Errors: a text with a syntax error.
 pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, Failure> {
+    check_with(session, text, name, &|_| None)
+}
+
+/// As [`check`], with libraries that are read as an editor has them.
+pub fn check_with(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Result<Vec<Finding>, Failure> {
     session.sources.add(name, text);
     let engine = reader(session);
     let ast = parsing::parse(&engine, &Scope::new(), text)
         .map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))?;
     let text = &text::Text::new(name, text);
     let mut findings = vec![];
-    let imported = imports::read(&engine, &session.sources, &ast, text, &mut findings);
+    let imported = imports::read(&engine, &session.sources, unsaved, &ast, text, &mut findings);
     let calls = calls::Calls::new(&engine, &ast, text, imported);
-    findings.extend(names::walk(&ast, text, &calls));
+    // What a call of known kinds says is more than what the same call says without them.
+    let certain = values::find(&ast, text, &calls);
+    let places: BTreeSet<(usize, usize)> = certain.iter().map(|finding| finding.position).collect();
+    let is_said = |finding: &Finding| finding.severity == Severity::Error && places.contains(&finding.position);
+    findings.extend(names::walk(&ast, text, &calls).into_iter().filter(|finding| !is_said(finding)));
+    findings.extend(certain);
     findings.extend(traps::on_themselves(&ast, text));
     findings.extend(traps::find(&ast, text, &Scope::new()).into_iter().map(|(_, finding)| finding));
     findings.sort_by_key(|f| (f.position, f.message.clone()));

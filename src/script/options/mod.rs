@@ -8,7 +8,7 @@ use rhai::{Dynamic, Identifier, Map};
 
 pub use json::{from_json, literal, not_finite, to_json};
 
-pub use crate::options::{belonging, beside, defaults, unknown_key, unknown_option};
+pub use crate::options::{belonging, beside, defaults, refused, unknown_key, unknown_option};
 
 use crate::error::{Error, Result};
 use crate::options::{Options, known_keys, read};
