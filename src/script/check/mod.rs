@@ -11,7 +11,7 @@ mod calls;
 mod finding;
 mod imports;
 mod names;
-mod text;
+pub(super) mod text;
 mod traps;
 
 use rhai::{Engine, OptimizationLevel, Scope};
