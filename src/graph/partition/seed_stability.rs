@@ -93,15 +93,27 @@ mod tests {
         let before = SOLVED.get();
         let stable = stability(&affinity, 4, &options, &[1, 2, 3, 4, 5, 6]).unwrap();
         assert_eq!(SOLVED.get() - before, 1);
-        // Each is that of its seed alone.
+        // So do calls one after the other on a graph, and each is that of a graph that was never cut.
         let cuts = Cuts::of(&affinity, 4, &options).unwrap();
         let mut ncuts = Vec::new();
         for seed in 1..7 {
-            let alone = spectral_partition(&affinity, 4, &PartitionOptions { seed, ..options.clone() }).unwrap();
+            let of_seed = PartitionOptions { seed, ..options.clone() };
+            let before = SOLVED.get();
+            assert_eq!(spectral_partition(&affinity, 4, &of_seed).unwrap(), cuts.with_seed(seed).unwrap());
+            assert_eq!(SOLVED.get(), before);
+            let new = Affinity::new(&counts, Branch::Co, &AffinityOptions::default()).unwrap();
+            let alone = spectral_partition(&new, 4, &of_seed).unwrap();
+            assert_eq!(SOLVED.get() - before, 1);
             assert_eq!(cuts.with_seed(seed).unwrap(), alone);
             ncuts.extend(alone.ncut());
         }
         let least = ncuts.iter().copied().fold(f64::INFINITY, f64::min);
         assert_eq!((stable.ncut.0, stable.seeds, ncuts.len()), (least, 6, 6));
+        // Another number of tasks has eigenvectors of its own.
+        let before = SOLVED.get();
+        for k in [3, 5, 3, 5, 4] {
+            spectral_partition(&affinity, k, &options).unwrap();
+        }
+        assert_eq!(SOLVED.get() - before, 2);
     }
 }

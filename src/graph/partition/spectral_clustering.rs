@@ -1,6 +1,7 @@
 //! Spectral clustering of a label graph: all steps from affinity to partition.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -48,7 +49,7 @@ pub(super) struct Cuts<'a> {
     /// The place in `affinity` of each of its labels.
     order: Vec<usize>,
     /// None where each label or all of them are a task.
-    eigen: Option<Eigen>,
+    eigen: Option<Arc<Eigen>>,
 }
 
 impl<'a> Cuts<'a> {
@@ -59,7 +60,7 @@ impl<'a> Cuts<'a> {
         options.validate()?;
         let most = task_sizes::most(options.balance, m, k)?;
         let (graph, order) = affinity.canonical()?;
-        let eigen = if k == 1 || k == m { None } else { Some(graph.smallest(k)?) };
+        let eigen = if k == 1 || k == m { None } else { Some(affinity.smallest_of(&graph, k)?) };
         Ok(Cuts { affinity, k, options, most, graph, order, eigen })
     }
 
