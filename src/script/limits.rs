@@ -2,7 +2,8 @@
 //!
 //! Rhai's own limits walk through a whole value after every call that may have changed it, so an array that grows item
 //! by item takes quadratic time. They are off. Instead, values are walked through at times, such that all walks together
-//! take a fifth of a script's time: after a walk of t seconds the next one comes 4t seconds later. A script
+//! take a fifth of a script's time: after a walk of t seconds the next one comes 4t seconds later. Both are seconds in which the
+//! script's thread runs, since on a machine that others use too a thread that waits makes no values. A script
 //! cannot make values much faster than a walk passes them, so they exceed a limit by a small factor at most before that
 //! is noticed, and the time that all walks take stays proportional to the time that the script itself takes. Functions
 //! that can make a value of any size in one step are checked by themselves.
@@ -13,6 +14,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use rhai::{
@@ -99,6 +101,7 @@ pub fn install(engine: &mut Engine, limits: Limits) {
         limits,
         accesses: Cell::new(0),
         next: Cell::new(None),
+        ran: Cell::new(None),
         room: Cell::new(None),
         largest: Cell::new(0),
         closely: memory::address_space().is_some(),
@@ -149,11 +152,21 @@ fn to_json(map: &mut Map) -> Checked<String> {
     }
 }
 
+/// How long this thread has run. None where the system does not say it.
+fn time_of_thread() -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the argument is a valid place for the answer.
+    let known = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) } == 0;
+    known.then(|| Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32))
+}
+
 /// When to walk through the variables again.
 struct Watch {
     limits: Limits,
     accesses: Cell<u32>,
     next: Cell<Option<Instant>>,
+    /// The thread of the last walk, and how long it must have run before the next one.
+    ran: Cell<Option<(ThreadId, Duration)>>,
     /// When to look again how much memory is left.
     room: Cell<Option<Instant>>,
     /// Bytes of the largest variable at the last walk.
@@ -172,11 +185,25 @@ impl Watch {
         }
         let start = Instant::now();
         if self.next.get().is_none_or(|next| start >= next) {
-            let variables = context.scope().iter_raw().map(|(_, _, value)| value);
-            self.largest.set(self.limits.check_all(variables.chain(context.this_ptr()))?);
-            let end = Instant::now();
-            let rest = (REST * end.duration_since(start)).clamp(SHORTEST_REST, LONGEST_REST);
-            self.next.set(Some(end + rest));
+            let (thread, before) = (std::thread::current().id(), time_of_thread());
+            // The closures of a session that the library calls share an engine, and so this, on several threads.
+            let same = self.ran.get().filter(|(of, _)| *of == thread);
+            let missing = same.zip(before).map_or(Duration::ZERO, |((_, ran), before)| ran.saturating_sub(before));
+            let rest = match missing.is_zero() {
+                false => missing,
+                true => {
+                    let variables = context.scope().iter_raw().map(|(_, _, value)| value);
+                    self.largest.set(self.limits.check_all(variables.chain(context.this_ptr()))?);
+                    let after = time_of_thread();
+                    let took = after
+                        .zip(before)
+                        .map_or_else(|| start.elapsed(), |(after, before)| after.saturating_sub(before));
+                    let rest = (REST * took).clamp(SHORTEST_REST, LONGEST_REST);
+                    self.ran.set(after.map(|after| (thread, after + rest)));
+                    rest
+                }
+            };
+            self.next.set(Some(Instant::now() + rest));
         }
         if self.room.get().is_none_or(|next| start >= next) {
             // The next step may copy the largest value and double it.
@@ -205,6 +232,8 @@ impl Size {
     /// Adds `value`, `times` times, which is `depth` arrays, maps or closures deep. Gives how many are inside each other in
     /// it. Errors: that exceeds a limit.
     fn add(&mut self, value: &Dynamic, times: usize, depth: usize) -> Checked<usize> {
+        #[cfg(test)]
+        tests::WALKED.set(tests::WALKED.get() + 1);
         if depth > DEPTH {
             return Err(too_large("Depth of a value", DEPTH));
         }
@@ -374,6 +403,11 @@ impl Limits {
 mod tests {
     use super::*;
 
+    thread_local! {
+        /// Values that this thread has passed in walks.
+        pub static WALKED: Cell<u64> = const { Cell::new(0) };
+    }
+
     /// Smaller limits than a session's, so that the tests need little memory.
     const SMALL: Limits = Limits { items: 200_000, keys: 10_000, text: 2 << 20, memory: 10 << 20, together: 30 << 20 };
 
@@ -449,6 +483,38 @@ mod tests {
         }
         // Rhai's own does not end here.
         assert_eq!(engine(LIMITS).eval::<String>(r#"let s = "a"; s.pad(4, ""); s"#).unwrap(), "a");
+    }
+
+    /// A fifth of the time is a few values for each statement, however many there are. A walk at each access, or at each
+    /// hundredth, would pass half of all values then.
+    #[test]
+    fn walks_pass_a_few_values_for_each_that_is_made() {
+        for script in [
+            "let a = []; for i in 0..N { a.push(i); }",
+            "let a = []; for i in 0..N { a += i; }",
+            "let a = []; for i in 0..N { a.push([i, i]); }",
+            "let m = #{}; for i in 0..N { m[`k${i}`] = i; }",
+            "let m = #{ a: [] }; for i in 0..N { m.a.push(i); }",
+            "let a = []; a.pad(N, 1); let c = a; let b = a.map(|x| x + c.len());",
+            "let a = []; let f = |x| a.push(x); for i in 0..N { f.call(i); }",
+            "let a = []; a.pad(N, 1); let s = 0; for x in a { s += x; }",
+            "let a = []; a.pad(N, 1); while a.len() > 0 { a.pop(); }",
+        ] {
+            let engine = engine(LIMITS);
+            for n in [20_000, 200_000] {
+                let before = WALKED.get();
+                engine.run(&script.replace('N', &n.to_string())).unwrap();
+                let each = (WALKED.get() - before) / n;
+                assert!(each < 500, "{script}: {each} for each of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn rhais_own_walks_are_off() {
+        let session = crate::primitives::session();
+        let engine = &session.engine;
+        assert_eq!([engine.max_array_size(), engine.max_map_size(), engine.max_string_size()], [0; 3]);
     }
 
     #[test]

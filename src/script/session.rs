@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Expr, LexError, OptimizationLevel, Scope, ScriptFuncDef, Stmt, Token};
 
+use super::check::text::Text;
 use super::closure_source;
 use super::constants;
 use super::copies;
@@ -20,7 +20,7 @@ use super::iteration;
 use super::limits::{self, Bounds};
 use super::modules::{self, Library};
 use super::parsing;
-use super::spans::{self, Piece};
+use super::spans::Piece;
 use super::subscripts;
 use super::vocabulary;
 use crate::activity::console;
@@ -56,11 +56,11 @@ impl Sources {
     /// Records the text of each closure: closures run under the name of their caller.
     pub fn add_closures(&self, name: &str, ast: &AST) {
         let text = self.text(name).unwrap_or_default();
-        let pieces = std::cell::OnceCell::new();
+        let places = Text::new(name, &text);
         let written = std::cell::OnceCell::new();
         let closures = ast.iter_fn_def().filter(|f| f.name.starts_with("anon$")).map(|f| {
-            let parameters = parameters(f, &text, pieces.get_or_init(|| spans::pieces(&text)));
-            let source = source(f, &text, written.get_or_init(|| closure_source::closures(&text)));
+            let parameters = parameters(f, &places);
+            let source = source(f, &places, written.get_or_init(|| closure_source::closures(&text)));
             explain::note_closure(&f.name, parameters);
             (f.name.to_string(), Closure { text: name.to_string(), source })
         });
@@ -105,9 +105,10 @@ impl Sources {
 }
 
 /// The parameters that a closure was written with. Rhai puts the captured variables before them.
-fn parameters(closure: &ScriptFuncDef, text: &str, pieces: &[(Range<usize>, Piece)]) -> explain::Parameters {
+fn parameters(closure: &ScriptFuncDef, text: &Text) -> explain::Parameters {
     let all: Vec<String> = closure.params.iter().map(|p| p.to_string()).collect();
-    let begin = spans::offset(text, closure.body.start_position()).unwrap_or(text.len());
+    let begin = text.offset(closure.body.start_position());
+    let (pieces, text) = (text.tokens(), text.all);
     // The names between the last two bars before the body.
     let before = pieces.partition_point(|(range, _)| range.start < begin);
     let is_bar = |i: &usize| &text[pieces[*i].0.clone()] == "|";
@@ -121,10 +122,10 @@ fn parameters(closure: &ScriptFuncDef, text: &str, pieces: &[(Range<usize>, Piec
 }
 
 /// A closure as it is written in the text that defines it.
-fn source(closure: &ScriptFuncDef, text: &str, written: &[closure_source::Written]) -> Option<String> {
+fn source(closure: &ScriptFuncDef, text: &Text, written: &[closure_source::Written]) -> Option<String> {
     let all: Vec<String> = closure.params.iter().map(|p| p.to_string()).collect();
-    let at = spans::offset(text, closure.body.start_position())?;
-    closure_source::around(written, at, &all).map(|found| text[found.range.clone()].to_string())
+    closure_source::around(written, text.offset(closure.body.start_position()), &all)
+        .map(|found| text.all[found.range.clone()].to_string())
 }
 
 /// One user's language state: engine, variables, functions and imports that live from one line to the next.
@@ -154,6 +155,8 @@ pub fn engine(host: &Rc<Host>) -> Engine {
     engine.set_max_call_levels(96);
     engine.set_max_expr_depths(128, 64);
     limits::install(&mut engine, host.limits());
+    // Of 256 strings that Rhai would share it seeks the rarest for each new one: half of the time of a loop that makes strings.
+    engine.set_max_strings_interned(0);
     engine.set_fail_on_invalid_map_property(true);
     // `spawn` is reserved by Rhai, and so is `var`, which is a method of Tensors. (The call is not deprecated but volatile, as rhai says.)
     #[allow(deprecated)]

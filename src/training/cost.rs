@@ -66,9 +66,10 @@ impl Costs {
             None => time(job, train, val, model.num_parameters())?,
         };
         self.per_kind.insert(kind, cost);
-        let first = shared_features(job, train).is_none_or(|key| self.features.insert(key));
+        let prepared = job.features_of(train)?.whole;
+        let first = shared_features(job, &prepared).is_none_or(|key| self.features.insert(key));
         let evaluations = job.options.epochs.div_ceil(job.options.eval_period());
-        let n = train.len() as f64;
+        let n = prepared.len() as f64;
         let prepare = if first { cost.prepare * n } else { 0.0 };
         let seconds = prepare
             + cost.step * trained(train.len(), &job.options) * job.options.epochs as f64
@@ -108,8 +109,8 @@ fn trained(pictures: usize, options: &TrainOptions) -> f64 {
     whole.min(pictures as f64)
 }
 
-/// A key of the frozen features that this training shares with others, or none.
-fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
+/// A key of the frozen features of `images` that this training shares with others, or none.
+fn shared_features(job: &Job, images: &Dataset) -> Option<String> {
     let o = &job.options;
     let shared = o.model.fixed_stages() > 0 && o.views > 0 && job.distillation.is_none();
     shared.then(|| {
@@ -122,7 +123,7 @@ fn shared_features(job: &Job, train: &Dataset) -> Option<String> {
             o.augment,
             o.seed_of_views(),
             o.tf32,
-            train.source.fingerprint()
+            images.source.fingerprint()
         ])
         .to_string()
     })

@@ -7,6 +7,7 @@ use super::ensemble::Ensemble;
 use super::hooks::Hook;
 use super::mutual::Mutual;
 use super::options::{DistillScale, Images, ScheduleKind, Select, SelectOn, TeacherMode, TeacherWeights, TrainOptions};
+use super::part::Part;
 use super::sampler::Sampler;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
@@ -161,21 +162,13 @@ impl Job {
     ///
     /// Errors: a label that is not in the data set, a split without images that is needed.
     pub fn splits(&self) -> Result<(Dataset, Dataset)> {
-        let (train, val) = match &self.val {
-            Some(val) => (self.train.clone(), val.clone()),
-            None => self.train.split(HELD_OUT, self.options.seed)?,
-        };
+        let (train, val) = self.given_splits()?;
         let (mut train, val) = (train.take_labels(&self.labels)?, val.take_labels(&self.labels)?);
         if self.options.images == Images::Containing {
-            let kept: Vec<usize> = (0..train.len()).filter(|&i| !train.labels.row(i).is_empty()).collect();
-            train = train.take(kept)?;
+            train = train.take(containing(&train))?;
         }
         let (whole, containing) = (self.train.len(), train.len());
-        let known = self.options.known_labels();
-        if self.distillation.is_none() && known.labelled < 1.0 {
-            let kept: Vec<usize> = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
-            train = train.take(kept)?;
-        }
+        train = self.labelled(train)?;
         if val.is_empty() {
             self.check_without_validation()?;
         }
@@ -188,12 +181,48 @@ impl Job {
                 )),
                 _ => Error::argument(format!(
                     "option \"labelled\" of {} leaves none of the {containing} images of the training split",
-                    known.labelled
+                    self.options.labelled
                 ))
                 .about_option("labelled"),
             });
         }
         Ok((train, val))
+    }
+
+    /// The training split and the validation split, with all images and labels.
+    fn given_splits(&self) -> Result<(Dataset, Dataset)> {
+        match &self.val {
+            Some(val) => Ok((self.train.clone(), val.clone())),
+            None => self.train.split(HELD_OUT, self.options.seed),
+        }
+    }
+
+    /// The images that have labels, by the option `labelled`. A student hears of the others from its teachers.
+    fn labelled(&self, train: Dataset) -> Result<Dataset> {
+        let known = self.options.known_labels();
+        if self.distillation.is_some() || known.labelled >= 1.0 {
+            return Ok(train);
+        }
+        let kept = (0..train.len()).filter(|&i| known.has_labels(&train.labels.images()[i])).collect();
+        train.take(kept)
+    }
+
+    /// Whether the kept features that it reads are those of more images than it trains on: the ones that it would read with images "all",
+    /// so that teachers of other labels read the same. The views of its images are then those of all images. A student's teachers
+    /// see the views of the student's own images.
+    pub(super) fn reads_features_of_all(&self) -> bool {
+        let o = &self.options;
+        o.images == Images::Containing && o.model.fixed_stages() > 0 && o.views > 0 && self.distillation.is_none()
+    }
+
+    /// The images whose kept features it reads, and where among them those of `train` are, its training split by [`splits`](Self::splits).
+    pub(super) fn features_of(&self, train: &Dataset) -> Result<Part> {
+        if !self.reads_features_of_all() {
+            return Ok(Part::all(train.clone()));
+        }
+        let whole = self.labelled(self.given_splits()?.0)?;
+        let positions = containing(&whole.take_labels(&self.labels)?);
+        Ok(Part::new(whole, positions))
     }
 
     /// Errors: an option that needs a validation split with images.
@@ -278,8 +307,17 @@ impl Job {
         if self.options.precision == Precision::BFloat16 {
             spec["bfloat16"] = json!("backbone and head");
         }
+        // So have those whose features were of their own images alone: a view is drawn by its image's place.
+        if self.reads_features_of_all() {
+            spec["features"] = json!("all images");
+        }
         spec
     }
+}
+
+/// The images that have one of the data set's labels.
+fn containing(dataset: &Dataset) -> Vec<usize> {
+    (0..dataset.len()).filter(|&i| !dataset.labels.row(i).is_empty()).collect()
 }
 
 impl<E> Distillation<E> {

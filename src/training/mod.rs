@@ -8,7 +8,7 @@
 //! - `training_loop`: epochs, steps, evaluation, checkpoints; `callbacks`: callbacks of a script
 //! - `schedule`: the rate of every update; `optimiser`: update rules and EMA on flat buffers; `rate_factors`: rates by part
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
-//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone
+//! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone; `part`: some images of those that are kept
 //! - `sampler`: the images of an epoch; `mixing`: MixUp and CutMix; `freezing`: stages that are frozen for some epochs
 //! - `overfitting`: whether the epochs of a training show it
 //! - `hooks`: callbacks that may end a training; `start`: a model whose weights it starts from
@@ -53,6 +53,7 @@ pub mod options;
 mod options_together;
 pub mod overfitting;
 pub mod overview;
+pub mod part;
 mod peers;
 pub mod plan;
 pub mod predict;

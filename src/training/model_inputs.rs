@@ -5,6 +5,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::frozen_features::frozen_features;
+use super::part::Part;
 use super::peers::Peers;
 use super::stored_rows::{StoredRows, f32_on};
 use super::views::Views;
@@ -50,8 +51,9 @@ const SHARE_OF_FREE: f64 = 0.5;
 
 /// The inputs of one data set for one model.
 pub enum ModelInputs<'f> {
-    /// Features of the frozen stages, for a fixed set of views. `kept` are all rows on the model's device, if they are there.
-    Frozen { rows: StoredRows, kept: Option<Tensor>, n: usize, views: Views<'f> },
+    /// Features of the frozen stages, for a fixed set of views. `rows` are those of all images of `part.whole`; `kept` are those of the part
+    /// on the model's device, if they are there, in the order of [`Views::all`].
+    Frozen { rows: StoredRows, kept: Option<Tensor>, part: Part, views: Views<'f> },
     /// Pictures, decoded and augmented ahead of the step.
     Pictures { dataset: Dataset, views: Views<'f> },
 }
@@ -59,9 +61,21 @@ pub enum ModelInputs<'f> {
 impl<'f> ModelInputs<'f> {
     /// Prepares the inputs. Frozen features that the model needs and the store does not have are computed.
     pub fn new(store: &RunStore, model: &Model, dataset: &Dataset, views: Views<'f>) -> Result<Self> {
+        Self::of_part(store, model, dataset, views, || Ok(Part::all(dataset.clone())))
+    }
+
+    /// The same, where frozen features are those of a larger data set, of which the images are a part.
+    pub fn of_part(
+        store: &RunStore,
+        model: &Model,
+        dataset: &Dataset,
+        views: Views<'f>,
+        part: impl FnOnce() -> Result<Part>,
+    ) -> Result<Self> {
         if model.spec.fixed_stages() > 0 && views.count > 0 {
-            let rows = frozen_features(store, model, dataset, &views)?;
-            return Ok(ModelInputs::Frozen { rows, kept: None, n: dataset.len(), views });
+            let part = part()?;
+            let rows = frozen_features(store, model, &part.whole, &views)?;
+            return Ok(ModelInputs::Frozen { rows, kept: None, part, views });
         }
         Ok(ModelInputs::Pictures { dataset: dataset.clone(), views })
     }
@@ -71,10 +85,12 @@ impl<'f> ModelInputs<'f> {
     ///
     /// Errors: those of reading rows, Interrupted. That they do not fit after all is none.
     pub fn keep(mut self, device: Device, free: Option<u64>) -> Result<Self> {
-        if let (ModelInputs::Frozen { rows, kept, .. }, Some(free)) = (&mut self, free)
-            && rows.bytes() as f64 <= free as f64 * SHARE_OF_FREE
+        let bytes = self.bytes();
+        if let (ModelInputs::Frozen { rows, kept, part, views }, Some(free)) = (&mut self, free)
+            && bytes as f64 <= free as f64 * SHARE_OF_FREE
         {
-            *kept = match rows.all_on(device) {
+            let which = views.all(part.len()).into_iter().map(|(image, view)| part.row(image, view));
+            *kept = match rows.those_on(&which.collect::<Vec<_>>(), device) {
                 Ok(all) => Some(all),
                 Err(error) if error.kind == ErrorKind::Memory => None,
                 Err(error) => return Err(error),
@@ -86,15 +102,23 @@ impl<'f> ModelInputs<'f> {
     /// Bytes of the features that are kept on the device.
     pub fn kept_bytes(&self) -> u64 {
         match self {
-            ModelInputs::Frozen { rows, kept: Some(_), .. } => rows.bytes(),
+            ModelInputs::Frozen { kept: Some(_), .. } => self.bytes(),
             _ => 0,
+        }
+    }
+
+    /// Bytes of the features of these images.
+    fn bytes(&self) -> u64 {
+        match self {
+            ModelInputs::Frozen { rows, part, views, .. } => rows.bytes_of(part.len() as u64 * u64::from(views.count)),
+            ModelInputs::Pictures { .. } => 0,
         }
     }
 
     /// Number of pictures.
     pub fn num_pictures(&self) -> usize {
         match self {
-            ModelInputs::Frozen { n, .. } => *n,
+            ModelInputs::Frozen { part, .. } => part.len(),
             ModelInputs::Pictures { dataset, .. } => dataset.len(),
         }
     }
@@ -162,25 +186,28 @@ impl<'f> ModelInputs<'f> {
     ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + 'a>> {
         let n = self.num_pictures() as i64;
         match self {
-            ModelInputs::Frozen { rows, kept, .. } => {
+            ModelInputs::Frozen { rows, kept, part: place, .. } => {
                 let device = model.device;
                 let starts: Vec<usize> = (0..order.len()).step_by(batch).collect();
-                let parts = starts.into_iter().map(move |start| {
-                    let part = &order[start..(start + batch).min(order.len())];
-                    let row = |&(image, view): &(u32, u32)| i64::from(view) * n + i64::from(image);
+                let row = move |&(image, view): &(u32, u32)| i64::from(view) * n + i64::from(image);
+                let parts =
+                    starts.into_iter().map(move |start| order[start..(start + batch).min(order.len())].to_vec());
+                let numbers = move |part: &[(u32, u32)]| -> (Vec<i64>, Vec<i64>) {
                     (part.iter().map(|p| i64::from(p.0)).collect(), part.iter().map(row).collect())
-                });
-                let parts: Box<dyn Iterator<Item = (Vec<i64>, Vec<i64>)> + Send> = Box::new(parts);
+                };
                 if let Some(kept) = kept {
-                    return Ok(Box::new(parts.map(move |(images, which)| {
+                    return Ok(Box::new(parts.map(move |part| {
+                        let (images, which) = numbers(&part);
                         let both = uploaded(&images, &which, device)?;
                         let x = kept.f_index_select(0, &both.f_select(0, 1)?)?.f_to_kind(Kind::Float)?;
                         Ok(Batch { images, rows: which, x: rows.maps(&x)?, uploaded: Some(both) })
                     })));
                 }
-                let file = rows.clone();
-                let read = parts.map(move |(images, which)| {
-                    let taken = file.take_for(&which, device)?;
+                let (file, place) = (rows.clone(), place.clone());
+                let read = parts.map(move |part| {
+                    let stored: Vec<i64> = part.iter().map(|&(image, view)| place.row(image, view)).collect();
+                    let taken = file.take_for(&stored, device)?;
+                    let (images, which) = numbers(&part);
                     Ok((images, which, taken))
                 });
                 let read: Box<dyn Iterator<Item = Result<(Vec<i64>, Vec<i64>, Tensor)>>> = match device.is_cuda() {
@@ -291,8 +318,8 @@ mod tests {
             |free| ModelInputs::new(&store, &model, &train, views.clone()).unwrap().keep(device, free).unwrap();
         let is_kept = |inputs: &ModelInputs| matches!(inputs, ModelInputs::Frozen { kept: Some(_), .. });
         let read = inputs(None);
-        let ModelInputs::Frozen { rows, .. } = &read else { panic!("nothing is frozen") };
-        let bytes = rows.bytes();
+        let ModelInputs::Frozen { rows: all, .. } = &read else { panic!("nothing is frozen") };
+        let (all, bytes) = (all.clone(), all.bytes());
         let kept = inputs(Some(2 * bytes));
         assert!(is_kept(&kept) && !is_kept(&read) && !is_kept(&inputs(Some(2 * bytes - 1))));
         assert_eq!([kept.kept_bytes(), read.kept_bytes()], [bytes, 0]);
@@ -320,6 +347,28 @@ mod tests {
                     assert!(of.3[1].to_device(Device::Cpu).equal(&Tensor::from_slice(&of.1)));
                 }
             }
+        }
+
+        // Those of some images are rows of all, and computed by nobody.
+        let positions = [7, 2, 5, 9];
+        let some = train.take(positions.to_vec()).unwrap();
+        let part = || Ok(Part::new(train.clone(), positions.to_vec()));
+        let of_part = |free| {
+            let inputs = ModelInputs::of_part(&store, &model, &some, views.clone(), part).unwrap();
+            inputs.keep(device, free).unwrap()
+        };
+        let bytes_of_part = bytes / 10 * 4;
+        let (read, kept) = (of_part(None), of_part(Some(2 * bytes_of_part)));
+        assert!(is_kept(&kept) && !is_kept(&of_part(Some(2 * bytes_of_part - 1))));
+        assert_eq!((kept.kept_bytes(), read.num_pictures(), store.list().len()), (bytes_of_part, 4, 1));
+        for inputs in [read, kept] {
+            let batches: Vec<Batch> = inputs.all(&model, 3).unwrap().map(Result::unwrap).collect();
+            let images: Vec<i64> = batches.iter().flat_map(|batch| batch.images.clone()).collect();
+            let rows: Vec<i64> = batches.iter().flat_map(|batch| batch.rows.clone()).collect();
+            assert_eq!((images, rows), (vec![0, 1, 2, 3, 0, 1, 2, 3], (0..8).collect()));
+            let x = Tensor::cat(&batches.iter().map(|batch| batch.x.shallow_clone()).collect::<Vec<_>>(), 0);
+            let stored = [7, 2, 5, 9, 17, 12, 15, 19];
+            assert!(x.to_device(Device::Cpu).equal(&all.take_maps(&stored).unwrap()));
         }
     }
 }

@@ -130,7 +130,8 @@ crate::options! {
         /// a Model whose weights are the first ones, in place of the model's weights: its backbone, and of its head what fits, by the
         /// names of labels; without the option model, the architecture is its own
         pub start: Start = Start::default();
-        /// "all" training images, or those "containing" one of the labels
+        /// "all" training images, or those "containing" one of the labels; teachers with frozen stages read the kept features of all images in
+        /// both cases, which are computed once
         pub images: Images = Images::All;
         /// share of the training pictures that have labels: teachers leave the others out, students hear of them from
         /// teachers alone

@@ -15,7 +15,7 @@ use crate::runs::RunStore;
 use crate::torch::flags;
 
 /// The features that a job shares with others and that the store lacks: the model, on the CPU, and the views of each split. None where it
-/// reads pictures, or other images than the others, and where the store has them all.
+/// reads pictures, or features of other images than the others, and where the store has them all.
 type Missing = Option<(Model, Vec<(Dataset, Views<'static>)>)>;
 
 fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
@@ -24,6 +24,7 @@ fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
         return Ok(None);
     }
     let (train, val) = job.splits()?;
+    let train = job.features_of(&train)?.whole;
     let model = options.initial_model(&job.labels, options.seed, Device::Cpu)?;
     let mut missing = Vec::new();
     for (dataset, views) in views_of(job, train, val) {
@@ -34,8 +35,9 @@ fn missing(store: &RunStore, job: &Job) -> Result<Missing> {
     Ok((!missing.is_empty()).then_some((model, missing)))
 }
 
+/// Students that leave images out have features of their own images.
 fn shares(job: &Job) -> bool {
-    job.options.model.fixed_stages() > 0 && job.options.images != Images::Containing
+    job.options.model.fixed_stages() > 0 && (job.options.images == Images::All || job.reads_features_of_all())
 }
 
 fn views_of(job: &Job, train: Dataset, val: Dataset) -> Vec<(Dataset, Views<'static>)> {
@@ -50,7 +52,7 @@ pub fn runs_of(job: &Job, model: &Model, train: &Dataset, val: &Dataset) -> Resu
     if !shares(job) {
         return Ok(vec![]);
     }
-    let splits = views_of(job, train.clone(), val.clone());
+    let splits = views_of(job, job.features_of(train)?.whole, val.clone());
     splits.iter().map(|(dataset, views)| run_of(model, dataset, views)).collect()
 }
 

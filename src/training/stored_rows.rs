@@ -81,24 +81,27 @@ impl StoredRows {
         }
     }
 
-    /// All rows as halves on that device, `[rows, shape...]`. Errors: those of [`take`](Self::take); Tensor, when they do not fit;
-    /// Interrupted.
-    pub fn all_on(&self, device: Device) -> Result<Tensor> {
-        let all = Tensor::f_empty(self.size_of(self.rows), (Kind::Half, device))?;
-        let at_once = (ALL_PART / self.row.max(1)).max(1) as i64;
-        for from in (0..self.rows).step_by(at_once as usize) {
+    /// Rows `which` as halves on that device, `[n, shape...]`, read in parts. Errors: those of [`take`](Self::take); Tensor, when they do not
+    /// fit; Interrupted.
+    pub fn those_on(&self, which: &[i64], device: Device) -> Result<Tensor> {
+        let all = Tensor::f_empty(self.size_of(which.len() as i64), (Kind::Half, device))?;
+        let at_once = (ALL_PART / self.row.max(1)).max(1);
+        for (i, some) in which.chunks(at_once).enumerate() {
             interrupt::check()?;
-            let n = at_once.min(self.rows - from);
-            let which: Vec<i64> = (from..from + n).collect();
-            let mut part = all.f_narrow(0, from, n)?;
-            self.read(&which, |halves| Ok(part.f_copy_(&torch::upload(halves, device)?)?))?;
+            let mut part = all.f_narrow(0, (i * at_once) as i64, some.len() as i64)?;
+            self.read(some, |halves| Ok(part.f_copy_(&torch::upload(halves, device)?)?))?;
         }
         Ok(all)
     }
 
+    /// The bytes of so many rows.
+    pub fn bytes_of(&self, rows: u64) -> u64 {
+        rows * self.row as u64
+    }
+
     /// The bytes of all rows.
     pub fn bytes(&self) -> u64 {
-        self.rows as u64 * self.row as u64
+        self.bytes_of(self.rows as u64)
     }
 
     fn size_of(&self, rows: i64) -> Vec<i64> {
@@ -237,10 +240,9 @@ mod tests {
                 for device in std::iter::once(Device::Cpu).chain(tch::Cuda::is_available().then_some(Device::Cuda(0))) {
                     let came = f32_on(&rows.take_for(&which, device).unwrap(), device).unwrap();
                     assert!(came.to_device(Device::Cpu).equal(&expected));
-                    let kept = rows.all_on(device).unwrap();
-                    assert_eq!((kept.kind(), kept.size()), (Kind::Half, size.clone()));
-                    let came = kept.index_select(0, &Tensor::from_slice(&which).to_device(device));
-                    assert!(came.to_kind(Kind::Float).to_device(Device::Cpu).equal(&expected));
+                    let kept = rows.those_on(&which, device).unwrap();
+                    assert_eq!((kept.kind(), kept.size()), (Kind::Half, expected.size()));
+                    assert!(kept.to_kind(Kind::Float).to_device(Device::Cpu).equal(&expected));
                 }
             }
             assert!(rows.take(&[n]).is_err() && rows.take(&[-1]).is_err());

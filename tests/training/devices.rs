@@ -5,7 +5,8 @@ use cpsd::models::heads::HEADS;
 use cpsd::models::{Model, ModelSpec, Pass};
 use cpsd::runs::{RunStore, kind_of};
 use cpsd::training::job_file::{self, Task};
-use cpsd::training::{Job, TrainOptions, run_all};
+use cpsd::training::options::Images;
+use cpsd::training::{Job, TrainOptions, Trained, run, run_all};
 use tch::Device;
 
 use super::formula::scattered;
@@ -73,4 +74,62 @@ fn a_worker_computes_the_features_that_trainings_read() {
     let mut after = kinds();
     after.sort();
     assert_eq!(after, ["features", "features", "train"]);
+}
+
+/// Losses and scores of the epochs, with all their bits.
+fn course(trained: &Trained) -> Vec<String> {
+    let lines = trained.run.as_ref().unwrap().metrics().unwrap();
+    lines.iter().map(|l| format!("{} {} {}", l["loss"], l["val_mAP"], l["val_mAP_ema"])).collect()
+}
+
+#[test]
+fn teachers_of_some_images_read_the_features_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = RunStore::new(folder.path().join("runs"));
+    let of = |labels: &[&str], images: Images| {
+        let mut job = job("teacher");
+        job.labels = labels.iter().map(|label| label.to_string()).collect();
+        job.options.images = images;
+        job
+    };
+    let features = || store.list().iter().filter(|run| kind_of(&run.id) == Some("features")).count();
+    let first = of(&["person", "car"], Images::Containing);
+    let (train, _) = first.splits().unwrap();
+    assert!((1..first.train.len()).contains(&train.len()), "{} images contain a label", train.len());
+    // Each by itself, and both in one call, with a teacher of all images: one set of the training split, one of the validation split.
+    run(&store, &first).unwrap();
+    assert_eq!(features(), 2);
+    run(&store, &of(&["cup"], Images::Containing)).unwrap();
+    let more = vec![of(&["dog"], Images::Containing), of(&["dog"], Images::All)];
+    let trained = run_all(&store, more, cpsd::training::Callbacks::default()).unwrap();
+    assert_eq!(features(), 2);
+    assert_ne!(course(&trained[0]), course(&trained[1]));
+
+    // Where all images contain a label, the teacher is that of all images, also of those that have labels at all.
+    let whole = Job { train, ..first };
+    for labelled in [1.0, 0.7] {
+        let with = |images: Images| {
+            let mut job = whole.clone();
+            (job.options.images, job.options.labelled) = (images, labelled);
+            run(&store, &job).unwrap()
+        };
+        let (containing, all) = (with(Images::Containing), with(Images::All));
+        assert_ne!(containing.id, all.id);
+        assert_eq!(course(&containing), course(&all), "labelled: {labelled}");
+    }
+}
+
+#[test]
+fn only_kept_features_of_all_images_give_a_training_another_name() {
+    let named = |change: &dyn Fn(&mut Job)| {
+        let mut job = job("teacher");
+        job.options.images = Images::Containing;
+        change(&mut job);
+        let (train, val) = job.splits().unwrap();
+        job.spec(&train, &val, "weights").get("features").cloned()
+    };
+    assert_eq!(named(&|_| ()), Some("all images".into()));
+    assert_eq!(named(&|job| job.options.images = Images::All), None);
+    assert_eq!(named(&|job| job.options.views = 0), None);
+    assert_eq!(named(&|job| job.options.model.freeze = 0), None);
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::clustering_options::PartitionOptions;
-use super::spectral_clustering::spectral_partition;
+use super::spectral_clustering::Cuts;
 use super::tasks::Partition;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub struct Stability {
 
 /// Partitions with each of `seeds` and compares the results.
 ///
-/// Errors: fewer than two seeds, and those of [`spectral_partition`].
+/// Errors: fewer than two seeds, and those of [`spectral_partition`](super::spectral_clustering::spectral_partition).
 pub fn stability(affinity: &Affinity, k: usize, options: &PartitionOptions, seeds: &[u64]) -> Result<Stability> {
     if seeds.len() < 2 {
         return Err(Error::argument(format!(
@@ -32,9 +32,11 @@ pub fn stability(affinity: &Affinity, k: usize, options: &PartitionOptions, seed
             seeds.len()
         )));
     }
+    // No seed changes the eigenvectors.
+    let cuts = Cuts::of(affinity, k, options)?;
     let of = |&seed: &u64| {
         interrupt::check()?;
-        spectral_partition(affinity, k, &PartitionOptions { seed, ..options.clone() })
+        cuts.with_seed(seed)
     };
     let partitions: Vec<Partition> = seeds.iter().map(of).collect::<Result<_>>()?;
     let mut sum = 0.0;
@@ -64,5 +66,54 @@ impl fmt::Display for Stability {
             "{} different partitions from {} seeds, mean ARI {:.4}, normalised cuts {least:.4} to {most:.4}",
             self.distinct, self.seeds, self.mean_ari
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::spectral_clustering::spectral_partition;
+    use super::*;
+    use crate::graph::spectral::SOLVED;
+    use crate::graph::{AffinityOptions, Branch, Cooccurrence};
+
+    #[test]
+    fn the_seeds_share_eigenvectors() {
+        // Ten labels in pairs that are seen often, not in alphabetical order.
+        let labels: Vec<String> = (0..10).rev().map(|i| format!("l{i}")).collect();
+        let (mut offsets, mut indices) = (vec![0], Vec::new());
+        for i in 0..60 {
+            indices.extend(BTreeSet::from([i % 10, (i % 10) ^ 1, (i * i) % 7]));
+            offsets.push(indices.len() as u64);
+        }
+        let counts = Cooccurrence::count(&labels, &offsets, &indices).unwrap();
+        let affinity = Affinity::new(&counts, Branch::Co, &AffinityOptions::default()).unwrap();
+        let options = PartitionOptions { restarts: 1, refine: false, ..PartitionOptions::default() };
+        let before = SOLVED.get();
+        let stable = stability(&affinity, 4, &options, &[1, 2, 3, 4, 5, 6]).unwrap();
+        assert_eq!(SOLVED.get() - before, 1);
+        // So do calls one after the other on a graph, and each is that of a graph that was never cut.
+        let cuts = Cuts::of(&affinity, 4, &options).unwrap();
+        let mut ncuts = Vec::new();
+        for seed in 1..7 {
+            let of_seed = PartitionOptions { seed, ..options.clone() };
+            let before = SOLVED.get();
+            assert_eq!(spectral_partition(&affinity, 4, &of_seed).unwrap(), cuts.with_seed(seed).unwrap());
+            assert_eq!(SOLVED.get(), before);
+            let new = Affinity::new(&counts, Branch::Co, &AffinityOptions::default()).unwrap();
+            let alone = spectral_partition(&new, 4, &of_seed).unwrap();
+            assert_eq!(SOLVED.get() - before, 1);
+            assert_eq!(cuts.with_seed(seed).unwrap(), alone);
+            ncuts.extend(alone.ncut());
+        }
+        let least = ncuts.iter().copied().fold(f64::INFINITY, f64::min);
+        assert_eq!((stable.ncut.0, stable.seeds, ncuts.len()), (least, 6, 6));
+        // Another number of tasks has eigenvectors of its own.
+        let before = SOLVED.get();
+        for k in [3, 5, 3, 5, 4] {
+            spectral_partition(&affinity, k, &options).unwrap();
+        }
+        assert_eq!(SOLVED.get() - before, 2);
     }
 }

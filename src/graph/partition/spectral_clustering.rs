@@ -1,6 +1,7 @@
 //! Spectral clustering of a label graph: all steps from affinity to partition.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -12,7 +13,7 @@ use super::tasks::{Partition, by_first_appearance, check_k};
 use super::{kmeans, rotations, task_sizes};
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
-use crate::graph::spectral::{Affinity, Embedding, Points, Preset};
+use crate::graph::spectral::{Affinity, Eigen, Embedding, Points, Preset};
 
 /// Number of random partitions for the z score of a partition, and the seed they are drawn with.
 const Z_DRAWS: usize = 200;
@@ -33,36 +34,63 @@ const AUTHORS_RESTARTS: usize = 20;
 /// The same graph, k and options give the same tasks on any number of threads and in any order of labels. No task is
 /// empty. Errors: k = 0 or above the number of labels, no restarts, options that contradict the preset.
 pub fn spectral_partition(affinity: &Affinity, k: usize, options: &PartitionOptions) -> Result<Partition> {
-    let m = affinity.len();
-    check_k("spectral_partition", k, m)?;
-    options.validate()?;
-    let most = task_sizes::most(options.balance, m, k)?;
-    // In alphabetical order, so that the result does not depend on label order.
-    let (graph, order) = affinity.canonical()?;
-    let assignment = if k == 1 {
-        vec![0; m]
-    } else if k == m {
-        (0..m).collect()
-    } else {
-        cut(&graph, k, most, options)?
-    };
-    let of_cut = Graph::new(&graph);
-    let ncut = of_cut.ncut(&assignment, k);
-    let z = of_cut.z_score(&assignment, k, ncut, Z_SEED, z_draws(&graph))?;
-    let mut here = vec![0; m];
-    for (&place, &task) in order.iter().zip(&assignment) {
-        here[place] = task;
+    Cuts::of(affinity, k, options)?.with_seed(options.seed)
+}
+
+/// What the partitions of one graph share, whatever their seeds.
+pub(super) struct Cuts<'a> {
+    affinity: &'a Affinity,
+    k: usize,
+    options: &'a PartitionOptions,
+    /// The most labels of a task.
+    most: usize,
+    /// In alphabetical order, so that the result does not depend on label order.
+    graph: Affinity,
+    /// The place in `affinity` of each of its labels.
+    order: Vec<usize>,
+    /// None where each label or all of them are a task.
+    eigen: Option<Arc<Eigen>>,
+}
+
+impl<'a> Cuts<'a> {
+    /// Errors: those of [`spectral_partition`].
+    pub(super) fn of(affinity: &'a Affinity, k: usize, options: &'a PartitionOptions) -> Result<Self> {
+        let m = affinity.len();
+        check_k("spectral_partition", k, m)?;
+        options.validate()?;
+        let most = task_sizes::most(options.balance, m, k)?;
+        let (graph, order) = affinity.canonical()?;
+        let eigen = if k == 1 || k == m { None } else { Some(affinity.smallest_of(&graph, k)?) };
+        Ok(Cuts { affinity, k, options, most, graph, order, eigen })
     }
-    let partition = Partition::trusted(affinity.labels().clone(), &here).with_seed(options.seed);
-    Ok(partition.with_cut(affinity.branch(), ncut, z, affinity.isolated()))
+
+    /// The partition that the options and this seed give.
+    pub(super) fn with_seed(&self, seed: u64) -> Result<Partition> {
+        let Cuts { affinity, k, most, graph, .. } = self;
+        let (m, k) = (affinity.len(), *k);
+        let options = PartitionOptions { seed, ..self.options.clone() };
+        let assignment = match &self.eigen {
+            None if k == 1 => vec![0; m],
+            None => (0..m).collect(),
+            Some(eigen) => cut(graph, eigen, k, *most, &options)?,
+        };
+        let of_cut = Graph::new(graph);
+        let ncut = of_cut.ncut(&assignment, k);
+        let z = of_cut.z_score(&assignment, k, ncut, Z_SEED, z_draws(graph))?;
+        let mut here = vec![0; m];
+        for (&place, &task) in self.order.iter().zip(&assignment) {
+            here[place] = task;
+        }
+        let partition = Partition::trusted(affinity.labels().clone(), &here).with_seed(seed);
+        Ok(partition.with_cut(affinity.branch(), ncut, z, affinity.isolated()))
+    }
 }
 
 fn z_draws(affinity: &Affinity) -> usize {
     (Z_WEIGHTS / affinity.weights().num_held().max(1)).clamp(LEAST_Z_DRAWS, Z_DRAWS)
 }
 
-fn cut(affinity: &Affinity, k: usize, most: usize, options: &PartitionOptions) -> Result<Vec<usize>> {
-    let eigen = affinity.smallest(k)?;
+fn cut(affinity: &Affinity, eigen: &Eigen, k: usize, most: usize, options: &PartitionOptions) -> Result<Vec<usize>> {
     let embed = |embedding| Points::embed(&eigen.vectors, affinity.degrees(), embedding, affinity.branch());
     let missing = || Error::internal("k-means gave no clustering");
     let (mut chosen, starts) = match (options.preset, options.assign) {

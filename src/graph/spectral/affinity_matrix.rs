@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nalgebra::DMatrix;
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use super::affinity_options::{AffinityOptions, Complement, power};
@@ -30,6 +31,38 @@ struct Inner {
     complement: Complement,
     weights: Weights,
     degrees: Vec<f64>,
+    solved: Solved,
+}
+
+/// Eigenpairs that were computed, newest last: partitions with other seeds need the same ones. They are those of the graph in
+/// alphabetical order.
+#[derive(Debug, Default)]
+struct Solved(Mutex<Vec<(usize, Arc<Eigen>)>>);
+
+/// They are no part of a graph's value.
+impl PartialEq for Solved {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// The numbers in the eigenvectors that one graph keeps: 32 MiB.
+const KEPT: usize = 1 << 22;
+
+impl Solved {
+    /// Those of `k`, by `solve` if they are not there. Fewer cannot be taken out of more: their last bits are others.
+    fn find(&self, k: usize, solve: impl FnOnce() -> Result<Eigen>) -> Result<Arc<Eigen>> {
+        if let Some((_, eigen)) = self.0.lock().iter().find(|(of, _)| *of == k) {
+            return Ok(eigen.clone());
+        }
+        let eigen = Arc::new(solve()?);
+        let mut all = self.0.lock();
+        all.push((k, eigen.clone()));
+        while all.iter().map(|(_, eigen)| eigen.vectors.len()).sum::<usize>() > KEPT {
+            all.remove(0);
+        }
+        Ok(eigen)
+    }
 }
 
 /// Largest number of labels of which a square table is returned: half a GiB.
@@ -77,7 +110,9 @@ impl Affinity {
             ))
             .with_help("the authors' code subtracts P+ from a matrix of ones: complement \"ones\""));
         }
-        Ok(Affinity { inner: Arc::new(Inner { labels, branch, power, complement, weights, degrees }) })
+        Ok(Affinity {
+            inner: Arc::new(Inner { labels, branch, power, complement, weights, degrees, solved: Solved::default() }),
+        })
     }
 
     /// m, the number of labels.
@@ -145,6 +180,11 @@ impl Affinity {
     /// The `k` smallest eigenpairs of the normalised Laplacian. No square table of a large graph is formed.
     pub fn smallest(&self, k: usize) -> Result<Eigen> {
         eigen::smallest(&self.operator(), k)
+    }
+
+    /// Those of `canonical`, this graph [in alphabetical order](Self::canonical): computed once for each `k`, however often they are asked for.
+    pub(in crate::graph) fn smallest_of(&self, canonical: &Self, k: usize) -> Result<Arc<Eigen>> {
+        self.inner.solved.find(k, || canonical.smallest(k))
     }
 
     fn operator(&self) -> Laplacian<'_> {

@@ -10,6 +10,12 @@ use crate::error::{Error, Result};
 /// Largest number of labels for which the dense solver is faster (measured: docs/results.md).
 const DENSE_SOLVER_UP_TO: usize = 160;
 
+#[cfg(test)]
+thread_local! {
+    /// How many Laplacians this thread has solved.
+    pub static SOLVED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Eigenpairs of a symmetric matrix, smallest eigenvalue first.
 #[derive(Clone, Debug)]
 pub struct Eigen {
@@ -24,6 +30,8 @@ pub struct Eigen {
 /// Where a graph falls apart, the eigenvalue 0 has one vector per connected component; the largest components come
 /// first.
 pub fn smallest(laplacian: &Laplacian, k: usize) -> Result<Eigen> {
+    #[cfg(test)]
+    SOLVED.set(SOLVED.get() + 1);
     let m = laplacian.len();
     let dense = || smallest_of_dense(&laplacian.to_dense(), k);
     if m <= DENSE_SOLVER_UP_TO || m < lanczos::least_size(k) + k {

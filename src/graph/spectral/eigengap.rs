@@ -32,7 +32,7 @@ pub fn suggest_k(affinity: &Affinity, max_k: usize) -> Result<SuggestedK> {
         )));
     }
     let (graph, _) = affinity.canonical()?;
-    let eigenvalues = graph.smallest(max_k + 1)?.values;
+    let eigenvalues = affinity.smallest_of(&graph, max_k + 1)?.values.clone();
     let gaps: Vec<(usize, f64)> = (2..=max_k).map(|k| (k, eigenvalues[k] - eigenvalues[k - 1])).collect();
     let widest = gaps.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
     Ok(SuggestedK { k: widest.map_or(2, |(k, _)| k), gaps, eigenvalues })

@@ -15,6 +15,8 @@ mod weights; // the weights, square or as a constant and the pairs seen
 pub use affinity_matrix::Affinity;
 pub use affinity_options::{AffinityOptions, Complement, Preset};
 pub use branch::Branch;
+#[cfg(test)]
+pub use eigen::SOLVED;
 pub use eigen::{Eigen, largest};
 pub use eigengap::{SuggestedK, suggest_k};
 pub use embedding::{Embedding, Points, distance2};

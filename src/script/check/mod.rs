@@ -16,7 +16,7 @@ mod kinds;
 mod names;
 mod natives;
 mod options;
-mod text;
+pub(super) mod text;
 mod traps;
 mod values;
 

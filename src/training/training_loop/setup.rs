@@ -43,7 +43,7 @@ impl<'a, 'h: 'a> TrainingLoop<'a, 'h> {
     ) -> Result<Self> {
         let options = &job.options;
         let views = Views::of_training(options).made_by(callbacks.augment);
-        let inputs = ModelInputs::new(store, model, train, views.clone())?;
+        let inputs = ModelInputs::of_part(store, model, train, views.clone(), || job.features_of(train))?;
         let free = cuda::free_memory(model.device);
         let inputs = inputs.keep(model.device, free)?;
         // Both together take no more than one alone may.
