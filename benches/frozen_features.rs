@@ -1,6 +1,7 @@
 //! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by batch size and memory layout.
 //!
 //! `cargo bench --bench frozen_features`; medians of nine runs. `cargo bench --bench frozen_features -- rows`: kept rows.
+//! `picture SIZE BATCH ...` prints one line of JSON for `make bench-all`: the seconds of a picture in the fastest of these batches.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
 
@@ -13,39 +14,64 @@ use cpsd::training::stored_rows::{StoredRows, append_half, made_by};
 use tch::{Device, Kind, Tensor};
 
 fn main() {
-    match std::env::args().any(|argument| argument == "rows") {
-        true => rows(),
-        false => stages(),
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.first().map(String::as_str) {
+        Some("rows") => rows(),
+        Some("picture") => {
+            let numbers: Vec<i64> = arguments[1..].iter().map(|number| number.parse().unwrap()).collect();
+            picture(numbers[0], &numbers[1..]);
+        }
+        _ => stages(),
     }
 }
 
-fn stages() {
+fn model(size: i64) -> Model {
     let spec = ModelSpec {
         backbone: "efficientnet_lite0".into(),
         head: "conv".into(),
-        image_size: Some(128),
+        image_size: Some(size),
         stages: Some(5),
         freeze: 5,
         ..ModelSpec::default()
     };
-    let model = Model::new(&spec, &["a".to_string()], 0, Device::Cpu).unwrap();
+    Model::new(&spec, &["a".to_string()], 0, Device::Cpu).unwrap()
+}
+
+/// The median of nine passes, in seconds.
+fn pass(model: &Model, size: i64, batch: i64, channels_last: bool) -> f64 {
+    let pixels = Tensor::randint(256, [batch, size, size, 3], (Kind::Uint8, Device::Cpu));
+    let mut x = model.normalise(&pixels).unwrap();
+    if !channels_last {
+        x = x.contiguous();
+    }
+    let mut seconds: Vec<f64> = (0..9)
+        .map(|_| {
+            let started = Instant::now();
+            let _ = model.frozen_features(&x).unwrap();
+            started.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[4]
+}
+
+fn picture(size: i64, batches: &[i64]) {
+    tch::set_num_threads(2);
+    let model = model(size);
+    let seconds = batches.iter().map(|batch| pass(&model, size, *batch, true) / *batch as f64).fold(f64::MAX, f64::min);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    println!("{}", serde_json::json!({ "seconds": [seconds], "memory": peak.unwrap_or(0.0) / 1e3 }));
+}
+
+fn stages() {
+    let model = model(128);
     for batch in [16i64, 32, 64, 128] {
         for channels_last in [true, false] {
-            let pixels = Tensor::randint(256, [batch, 128, 128, 3], (Kind::Uint8, Device::Cpu));
-            let mut x = model.normalise(&pixels).unwrap();
-            if !channels_last {
-                x = x.contiguous();
-            }
-            let mut seconds: Vec<f64> = (0..9)
-                .map(|_| {
-                    let started = Instant::now();
-                    let _ = model.frozen_features(&x).unwrap();
-                    started.elapsed().as_secs_f64()
-                })
-                .collect();
-            seconds.sort_by(f64::total_cmp);
+            let seconds = pass(&model, 128, batch, channels_last);
             let layout = if channels_last { "channels last" } else { "channels first" };
-            println!("batch {batch:>3}, {layout:<14}: {:>6.1} images/s", batch as f64 / seconds[4]);
+            println!("batch {batch:>3}, {layout:<14}: {:>6.1} images/s", batch as f64 / seconds);
         }
     }
 }

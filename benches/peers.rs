@@ -130,18 +130,31 @@ fn run(task: &str, folder: &Path, repeats: usize) -> Anything<Value> {
             let (names, offsets, indices) = rows(folder, name)?;
             timed(repeats, || Cooccurrence::count(&names, &offsets, &indices), |c| json!(c.num_pairs()))
         }
-        ("coco" | "graph", "co" | "dis") => {
+        ("coco" | "graph" | "openimages", "co" | "dis" | "both") => {
             let (names, offsets, indices) = rows(folder, name)?;
             let counts = Cooccurrence::count(&names, &offsets, &indices)?;
-            let branch: Branch = what.parse()?;
+            let branches = match what {
+                "both" => vec![Branch::Co, Branch::Dis],
+                one => vec![one.parse()?],
+            };
             // The peer clusters the random-walk embedding, on both branches.
             let options = PartitionOptions { embedding: Embedding::Rw, ..Default::default() };
             let k = if name == "coco" { 5 } else { 8 };
-            let affinity = Affinity::new(&counts, branch, &AffinityOptions::default())?;
+            let affinities = branches.iter().map(|branch| Affinity::new(&counts, *branch, &AffinityOptions::default()));
+            let affinities = affinities.collect::<cpsd::error::Result<Vec<_>>>()?;
             timed(
                 repeats,
-                || spectral_partition(&affinity, k, &options),
-                |p| json!({ "ncut": p.ncut(), "sizes": p.sizes() }),
+                || {
+                    affinities
+                        .iter()
+                        .map(|affinity| spectral_partition(affinity, k, &options))
+                        .collect::<Result<Vec<_>, _>>()
+                },
+                |made| {
+                    let mut all: Vec<Value> =
+                        made.iter().map(|p| json!({ "ncut": p.ncut(), "sizes": p.sizes() })).collect();
+                    if all.len() == 1 { all.remove(0) } else { json!(all) }
+                },
             )
         }
         ("coco", "split") => {
