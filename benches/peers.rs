@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use cpsd::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Embedding, PartitionOptions, spectral_partition};
 use cpsd::labels::synthetic::{Synthetic, SyntheticOptions};
-use cpsd::labels::{LabelTable, LoadOptions, load, stratified_split};
+use cpsd::labels::{LabelTable, LoadOptions, count_files, load, stratified_split};
 use cpsd::metrics::{MetricOptions, evaluate};
 use serde_json::{Value, json};
 
@@ -52,7 +52,11 @@ fn tables(small: bool) -> Vec<(&'static str, SyntheticOptions)> {
 fn prepare(folder: &Path, small: bool) -> Anything<()> {
     std::fs::create_dir_all(folder)?;
     for (name, options) in tables(small) {
-        let (offsets, indices) = Synthetic::new(&options)?.rows(0, options.images)?;
+        let data = Synthetic::new(&options)?;
+        if name == "openimages" {
+            data.write_parquet(&folder.join("openimages.parquet"))?;
+        }
+        let (offsets, indices) = data.rows(0, options.images)?;
         write(&folder.join(format!("{name}_offsets.u64")), offsets.iter().flat_map(|x| x.to_le_bytes()))?;
         write(&folder.join(format!("{name}_indices.u32")), indices.iter().flat_map(|x| x.to_le_bytes()))?;
         std::fs::write(
@@ -156,6 +160,10 @@ fn run(task: &str, folder: &Path, repeats: usize) -> Anything<Value> {
                     if all.len() == 1 { all.remove(0) } else { json!(all) }
                 },
             )
+        }
+        ("openimages", "parquet") => {
+            let path = folder.join("openimages.parquet");
+            timed(repeats, || count_files(std::slice::from_ref(&path)), |c| json!(c.num_pairs()))
         }
         ("coco", "split") => {
             let (names, offsets, indices) = rows(folder, name)?;

@@ -21,6 +21,7 @@ import page
 TASKS = {
     "coco.cooccurrence": [("scipy X.T @ X", 5, 8), ("pandas.crosstab", 1, None)],
     "openimages.cooccurrence": [("scipy X.T @ X", 1, 8)],
+    "openimages.parquet": [("pyarrow, reading alone", 1, 1)],
     "coco.co": [("SpectralClustering, n_init 10", 5, 5)],
     "coco.dis": [("SpectralClustering, n_init 10", 5, 5)],
     "graph.co": [("SpectralClustering, n_init 10", 3, 5)],
@@ -34,6 +35,7 @@ TASKS = {
 WHAT = {
     "coco.cooccurrence": "co-occurrence, COCO's size",
     "openimages.cooccurrence": "co-occurrence, Open Images' size",
+    "openimages.parquet": "co-occurrence from Parquet, Open Images' size",
     "coco.co": "partition, 80 labels, co, k = 5",
     "coco.dis": "partition, 80 labels, dis, k = 5",
     "graph.co": "partition, 5,000 labels, co, k = 8",
@@ -102,6 +104,11 @@ def peer(task, which, folder):
             return wide.T @ wide
 
         return crosstab, lambda e: int((np.count_nonzero(e) - np.count_nonzero(np.diag(e))) // 2)
+    if what == "parquet":
+        import pyarrow.parquet
+
+        path = f"{folder}/{name}.parquet"
+        return lambda: pyarrow.parquet.read_table(path, memory_map=False), lambda table: f"{table.num_rows} rows"
     if what in ("co", "dis"):
         from sklearn.cluster import SpectralClustering
 
@@ -173,7 +180,7 @@ def main():
         return
     threads = {"RAYON_NUM_THREADS": options.threads, "OMP_NUM_THREADS": options.threads, "OPENBLAS_NUM_THREADS": options.threads}
     environment = os.environ | threads
-    if not os.path.exists(f"{options.folder}/instances.json"):
+    if not all(os.path.exists(f"{options.folder}/{name}") for name in ("openimages.parquet", "instances.json")):
         subprocess.run([options.binary, "prepare", options.folder] + (["small"] if options.small else []), check=True)
     show = page.shown(options.json)
     for task, peers in TASKS.items():
