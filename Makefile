@@ -1,6 +1,6 @@
 # cpsd: `make quickstart` shows the whole method, `make test` checks everything. `make` lists the targets.
 
-.PHONY: help quickstart results test build install uninstall fuzz torture tutorial audit wheel bench bench-peers bench-training libtorch weights clean-runs gpu-check
+.PHONY: help quickstart results test build install uninstall fuzz torture tutorial audit wheel bench bench-all bench-peers bench-training peers-python training-python libtorch weights clean-runs gpu-check
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
@@ -12,6 +12,7 @@ help:
 	@echo "make wheel       build target/wheels/cpsd-*.whl for pip: the program beside torch's package, and a Python module (docs/python.md)"
 	@echo "make audit       licences, duplicates, sources and advisories of all dependencies (brings cargo-deny the first time)"
 	@echo "make gpu-check   whether this machine's GPU does what docs/gpu.md says, as a page for a report (half an hour; on a CPU what applies)"
+	@echo "make bench-all   every benchmark beside its peer, written as docs/benchmarks.md (an hour and a half; ONLY=load,language: a part)"
 	@echo "make bench       criterion benches of the label graph and the prompt"
 	@echo "make fuzz        100,000 random and mutated inputs, lines and files: no panic, no hang, no 4 GiB (an hour; CPSD_FUZZ_SEED, _COUNT)"
 	@echo "make torture     1,000 kills at random moments: the same results, nothing left over (an hour; CPSD_TORTURE_SEED, _KILLS)"
@@ -105,19 +106,34 @@ bench: libtorch
 	cargo bench --bench graph
 	cargo bench --bench prompt
 
-# A virtual environment of its own, beside the build.
+# Every benchmark beside its peer, as docs/benchmarks.md. ONLY=load,language: a part; CPSD: a program that is built already.
 PEERS ?= target/peers
-bench-peers: libtorch
-	test -x $(PEERS)/venv/bin/python || python3 -m venv $(PEERS)/venv
-	$(PEERS)/venv/bin/pip install --quiet -r benches/peers/requirements.txt
-	cargo build --release --bench peers --message-format=json | sed -n 's/.*"name":"peers".*"executable":"\([^"]*\)".*/\1/p' > $(PEERS)/binary
-	$(PEERS)/venv/bin/python benches/peers/run.py $$(cat $(PEERS)/binary) $(PEERS)/data
+ifndef CPSD
+bench-all: build
+endif
+bench-all:
+	@python3 benches/peers/bench_all.py --only "$(ONLY)" --peers "$(PEERS)" --cpsd "$(or $(CPSD),target/release/cpsd)"
 
-bench-training: libtorch
-	test -x $(PEERS)/torch/bin/python || python3 -m venv $(PEERS)/torch
+bench-peers: bench-built-peers peers-python
+	$(PEERS)/venv/bin/python benches/peers/run.py $$(cat $(PEERS)/built/peers) $(PEERS)/data
+
+bench-training: bench-built-training training-python
+	$(PEERS)/torch/bin/python benches/peers/training.py $$(cat $(PEERS)/built/training) $(PEERS)/pictures
+
+# The program of a bench; where it is stands in a file.
+bench-built-%: libtorch
+	@mkdir -p $(PEERS)/built
+	cargo build --release --bench $* --message-format=json > $(PEERS)/built/$*.json
+	sed -n 's/.*"name":"$*".*"executable":"\([^"]*\)".*/\1/p' $(PEERS)/built/$*.json > $(PEERS)/built/$*
+
+# Virtual environments of their own, beside the build.
+peers-python:
+	test -x $(PEERS)/venv/bin/pip || python3 -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/pip install --quiet -r benches/peers/requirements.txt
+
+training-python:
+	test -x $(PEERS)/torch/bin/pip || python3 -m venv $(PEERS)/torch
 	$(PEERS)/torch/bin/pip install --quiet -r benches/peers/requirements-training.txt
-	cargo build --release --bench training --message-format=json | sed -n 's/.*"name":"training".*"executable":"\([^"]*\)".*/\1/p' > $(PEERS)/training-binary
-	$(PEERS)/torch/bin/python benches/peers/training.py $$(cat $(PEERS)/training-binary) $(PEERS)/pictures
 
 libtorch:
 	@sh setup/libtorch.sh

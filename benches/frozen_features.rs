@@ -1,7 +1,8 @@
-//! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by the way of computing, batch size and memory
-//! layout.
+//! Images per second through the frozen stages of EfficientNet-Lite0 at 128 pixels, by the way of computing, batch size and
+//! memory layout.
 //!
 //! `cargo bench --bench frozen_features`; medians of nine runs. `cargo bench --bench frozen_features -- rows`: kept rows.
+//! `picture [folded] SIZE BATCH ...` prints one line of JSON for `make bench-all`: the seconds of a picture in the fastest of these batches.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)] // benches touch files and print as they like
 
@@ -14,42 +15,74 @@ use cpsd::training::stored_rows::{StoredRows, append_half, made_by};
 use tch::{Device, Kind, Tensor};
 
 fn main() {
-    match std::env::args().any(|argument| argument == "rows") {
-        true => rows(),
-        false => stages(),
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.first().map(String::as_str) {
+        Some("rows") => rows(),
+        Some("picture") => {
+            let compute = WAYS.into_iter().find(|compute| arguments.get(1) == Some(&name(*compute)));
+            let skipped = 1 + usize::from(compute.is_some());
+            let numbers: Vec<i64> = arguments[skipped..].iter().map(|number| number.parse().unwrap()).collect();
+            picture(compute.unwrap_or_default(), numbers[0], &numbers[1..]);
+        }
+        _ => stages(),
     }
 }
 
+const WAYS: [FrozenCompute; 3] = [FrozenCompute::Exact, FrozenCompute::Folded, FrozenCompute::BFloat16];
+
+fn name(compute: FrozenCompute) -> String {
+    format!("{compute:?}").to_lowercase()
+}
+
+fn model(compute: FrozenCompute, size: i64) -> Model {
+    let spec = ModelSpec {
+        backbone: "efficientnet_lite0".into(),
+        head: "conv".into(),
+        image_size: Some(size),
+        stages: Some(5),
+        freeze: 5,
+        frozen_compute: compute,
+        ..ModelSpec::default()
+    };
+    Model::new(&spec, &["a".to_string()], 0, Device::Cpu).unwrap()
+}
+
+/// The median of nine passes, in seconds.
+fn pass(model: &Model, size: i64, batch: i64, channels_last: bool) -> f64 {
+    let pixels = Tensor::randint(256, [batch, size, size, 3], (Kind::Uint8, Device::Cpu));
+    let mut x = model.normalise(&pixels).unwrap();
+    if !channels_last {
+        x = x.contiguous();
+    }
+    let mut seconds: Vec<f64> = (0..9)
+        .map(|_| {
+            let started = Instant::now();
+            let _ = model.frozen_features(&x).unwrap();
+            started.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[4]
+}
+
+fn picture(compute: FrozenCompute, size: i64, batches: &[i64]) {
+    tch::set_num_threads(2);
+    let model = model(compute, size);
+    let seconds = batches.iter().map(|batch| pass(&model, size, *batch, true) / *batch as f64).fold(f64::MAX, f64::min);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    println!("{}", serde_json::json!({ "seconds": [seconds], "memory": peak.unwrap_or(0.0) / 1e3 }));
+}
+
 fn stages() {
-    for compute in [FrozenCompute::Exact, FrozenCompute::Folded, FrozenCompute::BFloat16] {
-        let spec = ModelSpec {
-            backbone: "efficientnet_lite0".into(),
-            head: "conv".into(),
-            image_size: Some(128),
-            stages: Some(5),
-            freeze: 5,
-            frozen_compute: compute,
-            ..ModelSpec::default()
-        };
-        let model = Model::new(&spec, &["a".to_string()], 0, Device::Cpu).unwrap();
+    for compute in WAYS {
+        let model = model(compute, 128);
         for batch in [16i64, 32, 64, 128] {
             for channels_last in [true, false] {
-                let pixels = Tensor::randint(256, [batch, 128, 128, 3], (Kind::Uint8, Device::Cpu));
-                let mut x = model.normalise(&pixels).unwrap();
-                if !channels_last {
-                    x = x.contiguous();
-                }
-                let mut seconds: Vec<f64> = (0..9)
-                    .map(|_| {
-                        let started = Instant::now();
-                        let _ = model.frozen_features(&x).unwrap();
-                        started.elapsed().as_secs_f64()
-                    })
-                    .collect();
-                seconds.sort_by(f64::total_cmp);
+                let rate = batch as f64 / pass(&model, 128, batch, channels_last);
                 let layout = if channels_last { "channels last" } else { "channels first" };
-                let rate = batch as f64 / seconds[4];
-                println!("{:<9} batch {batch:>3}, {layout:<14}: {rate:>6.1} images/s", format!("{compute:?}"));
+                println!("{:<8} batch {batch:>3}, {layout:<14}: {rate:>6.1} images/s", name(compute));
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use cpsd::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Embedding, PartitionOptions, spectral_partition};
 use cpsd::labels::synthetic::{Synthetic, SyntheticOptions};
-use cpsd::labels::{LabelTable, LoadOptions, load, stratified_split};
+use cpsd::labels::{LabelTable, LoadOptions, count_files, load, stratified_split};
 use cpsd::metrics::{MetricOptions, evaluate};
 use serde_json::{Value, json};
 
@@ -52,7 +52,11 @@ fn tables(small: bool) -> Vec<(&'static str, SyntheticOptions)> {
 fn prepare(folder: &Path, small: bool) -> Anything<()> {
     std::fs::create_dir_all(folder)?;
     for (name, options) in tables(small) {
-        let (offsets, indices) = Synthetic::new(&options)?.rows(0, options.images)?;
+        let data = Synthetic::new(&options)?;
+        if name == "openimages" {
+            data.write_parquet(&folder.join("openimages.parquet"))?;
+        }
+        let (offsets, indices) = data.rows(0, options.images)?;
         write(&folder.join(format!("{name}_offsets.u64")), offsets.iter().flat_map(|x| x.to_le_bytes()))?;
         write(&folder.join(format!("{name}_indices.u32")), indices.iter().flat_map(|x| x.to_le_bytes()))?;
         std::fs::write(
@@ -130,19 +134,36 @@ fn run(task: &str, folder: &Path, repeats: usize) -> Anything<Value> {
             let (names, offsets, indices) = rows(folder, name)?;
             timed(repeats, || Cooccurrence::count(&names, &offsets, &indices), |c| json!(c.num_pairs()))
         }
-        ("coco" | "graph", "co" | "dis") => {
+        ("coco" | "graph" | "openimages", "co" | "dis" | "both") => {
             let (names, offsets, indices) = rows(folder, name)?;
             let counts = Cooccurrence::count(&names, &offsets, &indices)?;
-            let branch: Branch = what.parse()?;
+            let branches = match what {
+                "both" => vec![Branch::Co, Branch::Dis],
+                one => vec![one.parse()?],
+            };
             // The peer clusters the random-walk embedding, on both branches.
             let options = PartitionOptions { embedding: Embedding::Rw, ..Default::default() };
             let k = if name == "coco" { 5 } else { 8 };
-            let affinity = Affinity::new(&counts, branch, &AffinityOptions::default())?;
+            let affinities = branches.iter().map(|branch| Affinity::new(&counts, *branch, &AffinityOptions::default()));
+            let affinities = affinities.collect::<cpsd::error::Result<Vec<_>>>()?;
             timed(
                 repeats,
-                || spectral_partition(&affinity, k, &options),
-                |p| json!({ "ncut": p.ncut(), "sizes": p.sizes() }),
+                || {
+                    affinities
+                        .iter()
+                        .map(|affinity| spectral_partition(affinity, k, &options))
+                        .collect::<Result<Vec<_>, _>>()
+                },
+                |made| {
+                    let mut all: Vec<Value> =
+                        made.iter().map(|p| json!({ "ncut": p.ncut(), "sizes": p.sizes() })).collect();
+                    if all.len() == 1 { all.remove(0) } else { json!(all) }
+                },
             )
+        }
+        ("openimages", "parquet") => {
+            let path = folder.join("openimages.parquet");
+            timed(repeats, || count_files(std::slice::from_ref(&path)), |c| json!(c.num_pairs()))
         }
         ("coco", "split") => {
             let (names, offsets, indices) = rows(folder, name)?;

@@ -1,8 +1,8 @@
 """Holds cpsd against its Python peers: the same data, the same work, the same threads, side by side in one run.
 
-    python benches/peers/run.py PEERS_BINARY FOLDER [--small] [--threads N]
+    python benches/peers/run.py PEERS_BINARY FOLDER [--small] [--threads N] [--json]
 
-Prints a table in Markdown: medians, ratios and peak memory. Every repeat of a peer runs right after one of cpsd, each in
+Prints a table in Markdown, or a row of page.py as JSON per line: medians, ratios and peak memory. Every repeat of a peer runs right after one of cpsd, each in
 a process of its own, so that neither disturbs the other and a slow minute of the machine hits both.
 """
 
@@ -15,17 +15,35 @@ import subprocess
 import sys
 import time
 
-# task: (peer, repeats, goal as a ratio)
+import page
+
+# task: (peer, repeats, goal as a ratio); without a peer the goal is in seconds
 TASKS = {
     "coco.cooccurrence": [("scipy X.T @ X", 5, 8), ("pandas.crosstab", 1, None)],
     "openimages.cooccurrence": [("scipy X.T @ X", 1, 8)],
+    "openimages.parquet": [("pyarrow, reading alone", 1, 1)],
     "coco.co": [("SpectralClustering, n_init 10", 5, 5)],
     "coco.dis": [("SpectralClustering, n_init 10", 5, 5)],
     "graph.co": [("SpectralClustering, n_init 10", 3, 5)],
     "graph.dis": [("SpectralClustering, n_init 10", 3, 10)],
+    "openimages.both": [(None, 1, 20)],
     "coco.split": [("iterative-stratification", 1, None)],
     "scores.metrics": [("average_precision_score alone", 3, 20)],
     "instances.load": [("pycocotools, labels of each image", 1, 5)],
+}
+
+WHAT = {
+    "coco.cooccurrence": "co-occurrence, COCO's size",
+    "openimages.cooccurrence": "co-occurrence, Open Images' size",
+    "openimages.parquet": "co-occurrence from Parquet, Open Images' size",
+    "coco.co": "partition, 80 labels, co, k = 5",
+    "coco.dis": "partition, 80 labels, dis, k = 5",
+    "graph.co": "partition, 5,000 labels, co, k = 8",
+    "graph.dis": "partition, 5,000 labels, dis, k = 8",
+    "openimages.both": "partitions, 20,000 labels, both branches, k = 8",
+    "coco.split": "stratified split, COCO's size",
+    "scores.metrics": "all metrics, 40,137 × 80",
+    "instances.load": "COCO JSON (456 MB) to a label table",
 }
 
 
@@ -86,6 +104,11 @@ def peer(task, which, folder):
             return wide.T @ wide
 
         return crosstab, lambda e: int((np.count_nonzero(e) - np.count_nonzero(np.diag(e))) // 2)
+    if what == "parquet":
+        import pyarrow.parquet
+
+        path = f"{folder}/{name}.parquet"
+        return lambda: pyarrow.parquet.read_table(path, memory_map=False), lambda table: f"{table.num_rows} rows"
     if what in ("co", "dis"):
         from sklearn.cluster import SpectralClustering
 
@@ -123,8 +146,15 @@ def peer(task, which, folder):
 
 
 def child(arguments, environment):
-    out = subprocess.run(arguments, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(out.strip().splitlines()[-1])
+    """The JSON that a process prints last."""
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise NotRun(next((l for l in reversed(done.stderr.splitlines()) if l.strip()), f"it ended with {done.returncode}"))
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+class NotRun(Exception):
+    """Why a side has no figure."""
 
 
 def main():
@@ -134,6 +164,7 @@ def main():
     parser.add_argument("--small", action="store_true", help="a hundredth of the data, to see that everything runs")
     parser.add_argument("--threads", default=str(os.cpu_count()))
     parser.add_argument("--only", default="", help="tasks that have this in their name")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--peer", nargs=3, metavar=("TASK", "PEER", "REPEATS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peer:
@@ -149,36 +180,46 @@ def main():
         return
     threads = {"RAYON_NUM_THREADS": options.threads, "OMP_NUM_THREADS": options.threads, "OPENBLAS_NUM_THREADS": options.threads}
     environment = os.environ | threads
-    if not os.path.exists(f"{options.folder}/instances.json"):
+    if not all(os.path.exists(f"{options.folder}/{name}") for name in ("openimages.parquet", "instances.json")):
         subprocess.run([options.binary, "prepare", options.folder] + (["small"] if options.small else []), check=True)
-    print(f"threads: {options.threads}; medians; a ratio above 1 says that cpsd is faster\n")
-    print("| work | cpsd | peer | ratio | goal | MB cpsd / peer | result cpsd / peer |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    show = page.shown(options.json)
     for task, peers in TASKS.items():
         for which, repeats, goal in peers:
-            if options.only not in task:
-                continue
-            ours, theirs = [], []
-            for _ in range(repeats):
-                # Short work is done often enough in one process that its median is a warm one, as the peer's would be.
-                inner = "1" if repeats == 1 else "9" if repeats > 3 else "3"
-                ours.append(child([options.binary, task, options.folder, inner], environment))
-                theirs.append(child([sys.executable, __file__, options.binary, options.folder, "--peer", task, which, inner], environment))
-            mine = statistics.median(statistics.median(o["seconds"]) for o in ours)
-            peer_s = statistics.median(statistics.median(t["seconds"]) for t in theirs)
-            result = f"{short(ours[0]['result'])} / {short(theirs[0]['result'])}"
-            memory = f"{max(o['peak_mb'] or 0 for o in ours)} / {max(t['peak_mb'] for t in theirs)}"
-            wanted = f"{goal}×" if goal else ""
-            print(f"| {task} | {span(mine)} | {which}: {span(peer_s)} | {peer_s / mine:.1f}× | {wanted} | {memory} | {result} |", flush=True)
+            if options.only in task:
+                show(measure(options, environment, task, which, repeats, goal))
 
 
-def span(seconds):
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.2f} ms"
+def measure(options, environment, task, which, repeats, goal):
+    """A row of the page."""
+    goal = {"ratio" if which else "seconds": goal} if goal else None
+    about = {"id": f"{task}/{which}" if which else task, "what": WHAT[task]}
+    # Short work is done often enough in one process that its median is a warm one, as the peer's would be.
+    inner = "1" if repeats == 1 else "9" if repeats > 3 else "3"
+    ours, theirs, missing = [], [], None
+    for _ in range(repeats):
+        try:
+            ours.append(child([options.binary, task, options.folder, inner], environment))
+        except NotRun as error:
+            return about | {"peer": which or "", "goal": goal, "not_run": str(error)}
+        if which and not missing:
+            command = [sys.executable, __file__, options.binary, options.folder, "--peer", task, which, inner]
+            try:
+                theirs.append(child(command, environment))
+            except NotRun as error:
+                missing = str(error)
+    theirs = [] if missing else theirs
+    seconds = [[statistics.median(x["seconds"]) for x in side] for side in (ours, theirs)]
+    memory = [max(x["peak_mb"] or 0 for x in side) for side in (ours, theirs) if side]
+    note = " / ".join(short(side[0]["result"]) for side in (ours, theirs) if side)
+    row = page.row(**about, ours=seconds[0], peer=which, theirs=seconds[1], goal=goal, memory=memory, note=note)
+    return row | ({"peer_not_run": missing} if missing else {})
 
 
 def short(result):
     if isinstance(result, dict):
         return f"cut {result['ncut']:.5f}"
+    if isinstance(result, list):
+        return ", ".join(map(short, result))
     return f"{result:.4f}" if isinstance(result, float) else str(result)
 
 

@@ -1,8 +1,9 @@
 """Holds cpsd's training against the usual PyTorch loop: the authors' recipe, the same network, batch and threads, one run.
 
-    python benches/peers/training.py TRAINING_BINARY FOLDER [--images N] [--repeats N] [--tasks step,epoch]
+    python benches/peers/training.py TRAINING_BINARY FOLDER [--images N] [--repeats N] [--tasks step,epoch,frozen] [--json]
 
-Prints a table in Markdown: medians of seconds, ratio (peer / cpsd) and peak memory of each process.
+Prints a table in Markdown, or a row of page.py as JSON per line: medians of seconds, ratio (peer / cpsd) and peak memory of each
+process. Only the tasks called frozen need benches/frozen_features.rs, built: --frozen BINARY.
 """
 
 import argparse
@@ -13,13 +14,43 @@ import subprocess
 import sys
 import time
 
+import page
+
 BATCH, LABELS = 16, 20
+# Of frozen stages: for each program the faster one counts.
+BATCHES = (16, 64)
 TASKS = [
     ("input", "-", 224, 3.0), ("input", "-", 448, 3.0),
-    ("step", "resnet18", 224, 0.97), ("step", "small_cnn", 224, 0.97),
-    ("epoch", "resnet18", 224, None), ("epoch", "small_cnn", 224, None), ("epoch", "small_cnn", 448, None),
+    ("step", "small_cnn", 224, 1.05), ("step", "resnet18", 224, 1.05), ("step", "resnet50", 224, 1.05),
+    ("step", "efficientnet_lite0", 224, 1.05), ("step", "vit_small_patch14_dinov2", 224, 1.05),
+    ("epoch", "small_cnn", 224, 1.1), ("epoch", "small_cnn", 448, 1.1), ("epoch", "resnet18", 224, 1.1), ("epoch", "resnet18", 448, 1.1),
     ("ablation", "small_cnn", 112, 3.0),
+    ("frozen", "eager, channels last", 128, 2.0), ("frozen", "bf16 autocast", 128, None), ("frozen", "torch.compile", 128, 1.2),
 ]
+
+
+def frozen(way, size, batches):
+    """Seconds of a picture through stem and five stages, the median of nine, of the faster size of batches."""
+    import timm
+    import torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    whole = timm.create_model("tf_efficientnet_lite0").eval()
+    net = torch.nn.Sequential(whole.conv_stem, whole.bn1, *whole.blocks[:5]).eval().to(memory_format=torch.channels_last)
+    run = torch.compile(net) if way == "torch.compile" else net
+    best = float("inf")
+    for batch in batches:
+        x = torch.rand(batch, 3, size, size).to(memory_format=torch.channels_last)
+        seconds = []
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=way == "bf16 autocast"):
+            run(x)
+            for _ in range(9):
+                start = time.perf_counter()
+                run(x)
+                seconds.append(time.perf_counter() - start)
+        best = min(best, statistics.median(seconds) / batch)
+    return best
 
 
 def peer(task, net, size, folder, repeats):
@@ -76,8 +107,16 @@ def peer(task, net, size, folder, repeats):
             return (x + self.second(self.first(x).relu())).relu()
 
     def network(m):
-        if net == "resnet18":
-            return torchvision.models.resnet18(num_classes=m)
+        if net.startswith("resnet"):
+            return torchvision.models.get_model(net, num_classes=m)
+        if net == "efficientnet_lite0":
+            import timm
+
+            return timm.create_model("tf_efficientnet_lite0", num_classes=m)
+        if net.startswith("vit"):
+            import timm
+
+            return timm.create_model(net, num_classes=m, img_size=size)
         widths = [3, 32, 64, 128, 192]
         stages = [Block(a, b) for a, b in zip(widths, widths[1:])]
         return torch.nn.Sequential(*stages, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(192, m))
@@ -147,6 +186,10 @@ def peer(task, net, size, folder, repeats):
                 for teachers in (one, co, dis, co + dis):
                     Training(LABELS).epochs(4, LABELS, teachers)
         seconds.append(time.perf_counter() - start)
+    said(seconds)
+
+
+def said(seconds):
     with open("/proc/self/status") as status:
         memory = next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
     print(json.dumps({"seconds": seconds, "memory": memory}))
@@ -159,33 +202,58 @@ def main():
     parser.add_argument("--images", type=int, default=480)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tasks", default="input,step,epoch,ablation")
+    parser.add_argument("--frozen", default="frozen_features")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--peer", nargs=4)
     arguments = parser.parse_args()
     if arguments.peer:
         task, net, size, repeats = arguments.peer
+        if task == "frozen":
+            return said([frozen(net, int(size), BATCHES)])
         return peer(task, net, int(size), arguments.folder, int(repeats))
-    if not os.path.exists(f"{arguments.folder}/{arguments.images - 1:05}.jpg"):
+    tasks = [t for t in TASKS if t[0] in arguments.tasks.split(",")]
+    pictures = any(task in ("input", "epoch", "ablation") for task, *_ in tasks)
+    if pictures and not os.path.exists(f"{arguments.folder}/{arguments.images - 1:05}.jpg"):
         subprocess.run([arguments.binary, "prepare", arguments.folder, str(arguments.images)], check=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "RAYON_NUM_THREADS": "2"}
-    print("| task | network | pixels | cpsd s | PyTorch s | ratio | goal | cpsd MB | PyTorch MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for task, net, size, goal in [t for t in TASKS if t[0] in arguments.tasks.split(",")]:
-        ours, theirs = [], []
-        repeats = 1 if task == "ablation" else arguments.repeats
-        # One after the other, repeat by repeat, so that a slow minute hits both.
-        for _ in range(repeats):
-            for command, into in [
-                ([arguments.binary, task, net, str(size), arguments.folder, "1"], ours),
-                ([sys.executable, __file__, arguments.binary, arguments.folder, "--peer", task, net, str(size), "1"], theirs),
-            ]:
+    show = page.shown(arguments.json)
+    for task, net, size, goal in tasks:
+        show(measure(arguments, environment, task, net, size, goal))
+
+
+def measure(arguments, environment, task, net, size, goal):
+    """A row of the page."""
+    repeats = 1 if task == "ablation" else arguments.repeats
+    what, peer_name = f"{task}, {net}, {size} pixels".replace(" -,", ""), "PyTorch"
+    ours = [arguments.binary, task, net, str(size), arguments.folder, "1"]
+    if task == "frozen":
+        what, peer_name = "a picture through frozen stages", f"PyTorch, {net}"
+        ours = [arguments.frozen, "picture", str(size)] + [str(batch) for batch in BATCHES]
+    theirs = [sys.executable, __file__, arguments.binary, arguments.folder, "--peer", task, net, str(size), "1"]
+    about = {"id": f"{task}/{net}/{size}", "what": what, "goal": {"ratio": goal} if goal else None, "peer": peer_name}
+    sides, missing = ([], []), None
+    # One after the other, repeat by repeat, so that a slow minute hits both.
+    for _ in range(repeats):
+        for command, into in zip((ours, theirs), sides):
+            if missing and into is sides[1]:
+                continue
+            try:
                 done = subprocess.run(command, env=environment, capture_output=True, text=True)
-                if done.returncode:
-                    sys.exit(f"{' '.join(command)}\n{done.stderr}")
+            except OSError as error:
+                return about | {"not_run": str(error)}
+            if done.returncode:
+                reason = next((l for l in reversed(done.stderr.splitlines()) if l.strip()), f"it ended with {done.returncode}")
+                if into is sides[0]:
+                    return about | {"not_run": reason}
+                missing = reason
+            else:
                 into.append(json.loads(done.stdout.strip().splitlines()[-1]))
-        a, b = (statistics.median(x["seconds"][0] for x in side) for side in (ours, theirs))
-        memory = [max(x["memory"] for x in side) for side in (ours, theirs)]
-        shown = "-" if goal is None else f"{goal}x"
-        print(f"| {task} | {net} | {size} | {a:.2f} | {b:.2f} | {b / a:.2f}x | {shown} | {memory[0]:.0f} | {memory[1]:.0f} |", flush=True)
+    seconds = [[x["seconds"][0] for x in side] for side in sides]
+    memory = [max(x["memory"] for x in side) for side in sides if side]
+    if missing:
+        seconds[1], memory = [], memory[:1]
+    row = page.row(**about, ours=seconds[0], theirs=seconds[1], memory=memory)
+    return row | ({"peer_not_run": missing} if missing else {})
 
 
 main()

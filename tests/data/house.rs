@@ -274,3 +274,20 @@ fn the_scanner_reads_paths_and_leaves_out_comments_texts_and_tests() {
     let expected = ["error", "files", "graph", "labels", "runs", "torch"];
     assert_eq!(source.uses().into_iter().collect::<Vec<_>>(), expected);
 }
+
+/// `python3` with these arguments, at the root of the repository; what it said is the failure.
+fn python(arguments: &[&str]) {
+    let said = std::process::Command::new("python3").args(arguments).current_dir(root("")).output().unwrap();
+    let words = [&said.stdout, &said.stderr].map(|out| String::from_utf8_lossy(out).into_owned()).concat();
+    assert!(said.status.success(), "python3 {}\n{words}", arguments.join(" "));
+}
+
+#[test]
+fn the_page_of_benchmarks_is_made_as_its_examples_say() {
+    python(&["-B", "-m", "doctest", "benches/peers/page.py"]);
+}
+
+#[test]
+fn the_page_of_benchmarks_is_that_of_its_figures() {
+    python(&["-B", "benches/peers/bench_all.py", "--check"]);
+}
