@@ -55,6 +55,7 @@ macro_rules! words {
             &training::recipe::WORD,
             &training::train_teacher::WORD,
             &training::train_teachers::WORD,
+            &training::train_all::WORD,
             &training::merge::WORD,
             &training::distill::WORD,
             &training::distill_all::WORD,

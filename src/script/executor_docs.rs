@@ -24,7 +24,7 @@ const VALUES: &str = "  executor: \"here\"                this machine, the defa
 ";
 
 const WORDS: &str =
-    "  train_teacher, train_teachers, distill, distill_all   each training is a task; the call waits for all
+    "  train_teacher, train_teachers, train_all, distill, distill_all   each training is a task; the call waits for all
   sweep          the trainings of all points at once, teachers before students
   plan           how many tasks there would be, and how long they take; nothing is submitted
   cooccurrence   of files, in so many shards

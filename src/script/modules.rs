@@ -16,6 +16,8 @@ use crate::files;
 
 /// The standard library: name and text of each file of `stdlib/`.
 pub const STDLIB: &[(&str, &str)] = &[
+    ("controls", include_str!("../../stdlib/controls.rhai")),
+    ("data", include_str!("../../stdlib/data.rhai")),
     ("experiment", include_str!("../../stdlib/experiment.rhai")),
     ("method", include_str!("../../stdlib/method.rhai")),
     ("report", include_str!("../../stdlib/report.rhai")),

@@ -201,7 +201,7 @@ fn default_model() -> ModelSpec {
     }
 }
 
-/// Where the trainings of `train_teachers` and `distill_all` run.
+/// Where the trainings of `train_teachers`, `train_all` and `distill_all` run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Workers {

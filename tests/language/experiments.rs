@@ -1,23 +1,100 @@
-//! The experiments of `scripts/`, at toy size: each runs to its end and leaves a complete table or figure.
+//! The experiments of `scripts/`, at toy size: each runs to its end, on emoji-scenes and on a folder, and leaves a complete table or
+//! figure; the controls of the ablation are what they are said to be.
 
-use std::path::Path;
-use std::process::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use cpsd::images::scenes::{SceneOptions, splits};
+use serde_json::Value;
 
 use crate::common::{CPSD, err, out, root};
 
-/// Runs a script in `folder` and gives what it printed.
-fn script(folder: &Path, name: &str, arguments: &[&str]) -> String {
-    let output = Command::new(CPSD)
+/// The scripts that take any data set.
+const OF_ANY_DATA: [&str; 10] = [
+    "ablation_components",
+    "ablation_k",
+    "ablation_weight",
+    "beyond",
+    "cam",
+    "departures",
+    "label_graph",
+    "own_head_cost",
+    "partition_stability",
+    "quickstart",
+];
+
+/// What a script in `folder` does.
+fn ran(folder: &Path, name: &str, arguments: &[&str]) -> Output {
+    Command::new(CPSD)
         .args(["script", "-q"])
         .arg(root("scripts").join(name))
         .args(arguments)
         .current_dir(folder)
         .env("CPSD_RUNS", folder.join("runs"))
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs a script in `folder` and gives what it printed.
+fn script(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let output = ran(folder, name, arguments);
     let printed = out(&output);
     assert!(output.status.success(), "{name}: {}\n{printed}{}", output.status, err(&output));
     printed
+}
+
+/// The error of a script that must not work.
+fn refused(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let output = ran(folder, name, arguments);
+    assert!(!output.status.success(), "{name} {arguments:?} went through");
+    // Lines of a message are broken where the terminal ends.
+    err(&output).replace("\n  │ ", " ")
+}
+
+/// A folder for a script, with the weights; None where there are none.
+fn place() -> Option<tempfile::TempDir> {
+    let weights = root("weights");
+    if !weights.is_dir() {
+        println!("skipped: weights/ is absent (setup/weights.sh brings it)");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(&weights, folder.path().join("weights")).unwrap();
+    Some(folder)
+}
+
+/// Pictures with a wide label file, and a file with the split of each: 40 train, 16 val, 16 test.
+fn miniature(folder: &Path) -> PathBuf {
+    let options = SceneOptions { train: 40, val: 16, test: 16, test_shifted: 1, size: 64, ..SceneOptions::default() };
+    let root = folder.join("miniature");
+    std::fs::create_dir_all(root.join("images")).unwrap();
+    let (mut table, mut division) = (String::new(), "image,split\n".to_string());
+    for (split, pictures) in splits(&options).unwrap().iter().filter(|(split, _)| split != "test_shifted") {
+        if table.is_empty() {
+            table = format!("image,{}\n", pictures.labels.labels().join(","));
+        }
+        for i in 0..pictures.len() {
+            let name = format!("images/{split}_{i}.png");
+            std::fs::write(root.join(&name), pictures.picture(i).unwrap().to_png().unwrap()).unwrap();
+            let row = pictures.labels.row(i);
+            let cells = (0..pictures.labels.num_labels() as u32).map(|l| if row.contains(&l) { "1" } else { "0" });
+            table += &format!("{name},{}\n", cells.collect::<Vec<_>>().join(","));
+            division += &format!("{name},{split}\n");
+        }
+    }
+    std::fs::write(root.join("labels.csv"), table).unwrap();
+    std::fs::write(root.join("split.csv"), division).unwrap();
+    root
+}
+
+/// A CSV's rows as maps by its header.
+fn table(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let row = |line: &str| header.iter().map(|h| h.to_string()).zip(line.split(',').map(String::from)).collect();
+    lines.map(row).collect()
 }
 
 /// The rows of a CSV, without its header, and how many of their cells are empty.
@@ -29,19 +106,14 @@ fn rows(path: &Path) -> (usize, usize) {
 
 #[test]
 fn every_experiment_runs_to_its_end() {
-    let weights = root("weights");
-    if !weights.is_dir() {
-        println!("skipped: weights/ is absent (setup/weights.sh brings it)");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
+    let Some(folder) = place() else { return };
     let f = folder.path();
-    std::os::unix::fs::symlink(&weights, f.join("weights")).unwrap();
     let toy = ["train=48", "epochs=1", "teacher_epochs=1"];
     let with = |more: &[&'static str]| -> Vec<&'static str> { toy.iter().chain(more).copied().collect() };
 
-    let printed = script(f, "ablation_components.rhai", &with(&["seeds=0,1", "k=2"]));
+    let printed = script(f, "ablation_components.rhai", &with(&["seeds=0,1", "k=2", "controls=false"]));
     assert!(printed.contains("+ CPSD") && printed.contains("paired bootstrap"), "{printed}");
+    assert!(!printed.contains("SD2") && !printed.contains("ensemble"), "{printed}");
     assert_eq!(rows(&f.join("out/ablation_components.csv")), (10, 0));
     // One row per method, seed and label of emoji-scenes.
     assert_eq!(rows(&f.join("out/context_probe.csv")).0 % 10, 0);
@@ -65,4 +137,163 @@ fn every_experiment_runs_to_its_end() {
     assert!(f.join("out/cam_methods.png").metadata().unwrap().len() > 5000);
     script(f, "partition_stability.rhai", &["k=2,3", "seeds=2", "train=200"]);
     assert_eq!(rows(&f.join("out/partition_stability.csv")), (2 * 2 * 11, 0));
+}
+
+/// The specification of a run.
+fn spec(folder: &Path, run: &str) -> Value {
+    let text = std::fs::read_to_string(folder.join("runs").join(run).join("spec.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The specifications of a student's teachers, ensemble by ensemble.
+fn teachers(folder: &Path, student: &str) -> Vec<Vec<Value>> {
+    let ensembles = spec(folder, student)["distillation"]["ensembles"].as_array().unwrap().clone();
+    let of = |e: &Value| e.as_array().unwrap().iter().map(|id| spec(folder, id.as_str().unwrap())).collect();
+    ensembles.iter().map(of).collect()
+}
+
+/// The labels of each teacher, in order of their number.
+fn tasks(ensembles: &[Vec<Value>]) -> Vec<Vec<BTreeSet<String>>> {
+    let names = |t: &Value| t["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap().to_string()).collect();
+    let of = |e: &Vec<Value>| -> Vec<BTreeSet<String>> {
+        let mut tasks: Vec<BTreeSet<String>> = e.iter().map(names).collect();
+        tasks.sort_by_key(BTreeSet::len);
+        tasks
+    };
+    ensembles.iter().map(of).collect()
+}
+
+#[test]
+fn controls_are_what_they_say_and_cost_what_they_say() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    let printed = script(
+        f,
+        "ablation_components.rhai",
+        &["train=48", "epochs=2", "teacher_epochs=1", "seeds=0,1", "k=2", "probe=false"],
+    );
+    for said in ["ensemble: 5 baselines", "longer: 6 epochs", "regularised, by val: dropout", "above + SD2"] {
+        assert!(printed.contains(said), "no {said:?} in\n{printed}");
+    }
+    assert!(printed.lines().all(|line| line.chars().count() <= 110), "{printed}");
+    let all = table(&f.join("out/ablation_components.csv"));
+    assert_eq!(all.len(), 20);
+    for seed in ["0", "1"] {
+        let row = |method: &str| all.iter().find(|r| r["method"] == method && r["seed"] == seed).unwrap();
+        let costs = |method: &str| -> (u64, u64) {
+            (row(method)["trainings"].parse().unwrap(), row(method)["passes"].parse().unwrap())
+        };
+        // 48 pictures: 2 epochs of a baseline or a student, 1 of a teacher.
+        assert_eq!(costs("baseline"), (1, 96));
+        assert_eq!(costs("+ SD"), (2, 2 * 96));
+        assert_eq!(costs("+ SD2"), (3, 3 * 96));
+        assert_eq!(costs("+ CGPD"), (3, 2 * 48 + 96));
+        assert_eq!(costs("+ CPSD"), (5, 4 * 48 + 96));
+        for equal in ["+ random", "ensemble", "longer"] {
+            assert_eq!(costs(equal).1, costs("+ CPSD").1, "{equal}");
+        }
+        assert_eq!(costs("ensemble").0, costs("+ CPSD").0);
+        // Dropout 0, 0.3 and 0.6, another decay, twice the epochs; on the seed of the search the chosen one is among them.
+        let (trainings, passes) = costs("regularised");
+        assert!((5..=6).contains(&trainings) && passes >= 6 * 96, "{trainings} {passes}");
+        assert!(row("+ CPSD")["seconds"].parse::<f64>().unwrap() > row("+ CGPD")["seconds"].parse::<f64>().unwrap());
+
+        let sd = teachers(f, &row("+ SD")["run"]);
+        assert_eq!((sd.len(), sd[0].len()), (1, 1));
+        let sd2 = teachers(f, &row("+ SD2")["run"]);
+        let mut seeds = BTreeSet::from([sd[0][0]["options"]["seed"].as_u64().unwrap()]);
+        assert_eq!(sd2.len(), 2);
+        for teacher in &sd2 {
+            assert_eq!((teacher.len(), &teacher[0]["labels"]), (1, &sd[0][0]["labels"]));
+            assert!(seeds.insert(teacher[0]["options"]["seed"].as_u64().unwrap()), "two teachers of one seed");
+            assert_eq!(teacher[0]["options"]["epochs"], sd[0][0]["options"]["epochs"]);
+        }
+
+        let (real, random) = (tasks(&teachers(f, &row("+ CPSD")["run"])), tasks(&teachers(f, &row("+ random")["run"])));
+        let sizes = |all: &[Vec<BTreeSet<String>>]| -> Vec<Vec<usize>> {
+            all.iter().map(|tasks| tasks.iter().map(BTreeSet::len).collect()).collect()
+        };
+        assert_eq!(sizes(&real), sizes(&random));
+        assert!(real.iter().zip(&random).all(|(a, b)| a != b), "{random:?}");
+        assert!(random.iter().all(|tasks| tasks[0].is_disjoint(&tasks[1])));
+    }
+    // The regularised baselines of both seeds have the same settings: those that were best on val with the first seed.
+    let settings: BTreeSet<String> = all
+        .iter()
+        .filter(|r| r["method"] == "regularised")
+        .map(|r| {
+            let options = spec(f, &r["run"])["options"].clone();
+            format!("{} {} {}", options["model"]["dropout"], options["weight_decay"], options["epochs"])
+        })
+        .collect();
+    assert_eq!(settings.len(), 1, "{settings:?}");
+}
+
+#[test]
+fn every_experiment_takes_a_folder() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    let data = format!("data=folder:{}", miniature(f).display());
+    let toy = [&data, "labels=labels.csv", "epochs=1", "teacher_epochs=1", "size=64", "k=2"];
+    let with = |more: &[&'static str]| -> Vec<&str> { toy.iter().copied().chain(more.iter().copied()).collect() };
+
+    let printed = script(f, "ablation_components.rhai", &with(&["seeds=0"]));
+    assert!(printed.contains("no split with broken contexts"), "{printed}");
+    for row in
+        ["baseline", "ensemble", "longer", "regularised", "+ SD2", "+ random", "+ SD ", "+ CGPD", "+ DGPD", "+ CPSD"]
+    {
+        assert!(printed.contains(&format!("\n{row}")), "no row {row} in\n{printed}");
+    }
+    let all = table(&f.join("out/ablation_components.csv"));
+    assert!(all.len() == 10 && all[0].contains_key("test") && !all[0].contains_key("test_shifted"));
+    // Photographs' own settings, but for those that the arguments replace.
+    let options = spec(f, &all[0]["run"])["options"].clone();
+    assert_eq!((&options["model"]["stages"], &options["model"]["freeze"]), (&7.into(), &7.into()));
+    assert_eq!((&options["model"]["image_size"], &options["epochs"]), (&64.into(), &1.into()));
+
+    script(f, "ablation_k.rhai", &with(&["seeds=0"]));
+    assert_eq!(rows(&f.join("out/ablation_k.csv")), (4, 0));
+    script(f, "departures.rhai", &with(&["seeds=0"]));
+    assert_eq!(rows(&f.join("out/departures.csv")), (11, 0));
+    let weights: Vec<&str> = with(&["seeds=0", "weights=0.1"]);
+    script(f, "ablation_weight.rhai", &weights);
+    assert_eq!(rows(&f.join("out/ablation_weight.csv")), (5, 0));
+    script(f, "beyond.rhai", &with(&["seeds=0", "share=0.5"]));
+    assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
+    script(f, "cam.rhai", &with(&["pictures=2"]));
+    assert!(f.join("out/cam_methods.png").metadata().unwrap().len() > 5000);
+    script(f, "quickstart.rhai", &with(&[]));
+    assert_eq!(rows(&f.join("out/quickstart.csv")), (5, 0));
+    script(f, "partition_stability.rhai", &with(&["seeds=2", "students=true"]));
+    assert_eq!(rows(&f.join("out/partition_variants.csv")), (22, 0));
+    script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "k=2"]);
+    assert_eq!(rows(&f.join("out/label_graph/partitions.csv")), (2, 0));
+    let heads = ["labels=labels.csv", "backbone=small_cnn", "size=32", "steps=1", "repeats=1"];
+    let printed = script(f, "own_head_cost.rhai", &[&[&data as &str], &heads[..]].concat());
+    assert!(printed.contains("ml_gcn"), "{printed}");
+}
+
+#[test]
+fn arguments_that_name_data_are_listed_and_mistakes_in_them_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    for name in OF_ANY_DATA {
+        let help = script(f, &format!("{name}.rhai"), &["--help"]);
+        for argument in ["data=emoji-scenes", "labels=", "split="] {
+            assert!(help.contains(&format!("\n  {argument}")), "{name} has no {argument}:\n{help}");
+        }
+    }
+    let refused = |arguments: &[&str]| refused(f, "cam.rhai", arguments);
+    for (arguments, said) in [
+        (&["data=coco2071:x"][..], "did you mean \"coco2017\""),
+        (&["data=emoji-scene"], "did you mean \"emoji-scenes\""),
+        (&["data=emoji-scenes:many"], "takes the number of training pictures"),
+        (&["labels=labels.csv"], "labels= is of data=folder:DIR"),
+        (&["data=coco2017:x", "split=split.csv"], "split= is of data=folder:DIR"),
+        (&["train=-1"], "takes a number of training pictures"),
+        (&["epochs=-3"], "epochs= is above 0"),
+    ] {
+        let error = refused(arguments);
+        assert!(error.contains(said), "{arguments:?}: {error}");
+    }
 }

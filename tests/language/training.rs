@@ -48,6 +48,33 @@ fn a_recipe_is_printed_changed_and_trained() {
 }
 
 #[test]
+fn models_on_all_labels_train_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = session(folder.path());
+    run(&mut session, SMALL);
+    let code = "
+        let alone = train_teacher(data, data.train.names, o + #{seed: 2, epochs: 1});
+        let models = train_all(data, [#{seed: 1}, #{seed: 2, epochs: 1}], o);
+        [models.len() == 2, models[1].id == alone.id, models[0].id != alone.id, models[0].run.spec.options.epochs == 2,
+            models[0].labels == data.train.names, train_all(data, []).is_empty()].all(|right| right)";
+    assert!(eval(&mut session, code).as_bool().unwrap());
+    // A plan knows what is there.
+    let code = "
+        let p = plan(|| train_all(data, [#{seed: 1}, #{seed: 3}], o), #{timing: false});
+        [p.len(), p.to_do]";
+    assert_eq!(eval(&mut session, code).into_typed_array::<i64>().unwrap(), [2, 1]);
+    for (list, said) in [
+        ("[3]", "training 1 is an integer"),
+        ("[#{}, #{epoch: 3}]", "did you mean \"epochs\""),
+        ("[#{}, #{on_epoch: |line| ()}]", "option \"on_epoch\" of training 2 is a closure"),
+        ("[#{workers: \"threads\"}]", "option \"workers\" of training 1 says where trainings run"),
+    ] {
+        let wrong = failure(&mut session, &format!("train_all(data, {list}, o)")).replace("\n  │ ", " ");
+        assert!(wrong.contains(said), "{list}: {wrong}");
+    }
+}
+
+#[test]
 fn epochs_are_told_to_a_closure() {
     let folder = tempfile::tempdir().unwrap();
     let mut session = session(folder.path());

@@ -37,8 +37,9 @@ fn widths() -> String {
 fn toy(root: &str) -> String {
     let widths = widths();
     format!(
-        r#"import "reproduce" as reproduce;
-let data = reproduce::labelled(dataset("coco2014", #{{ root: "{root}", val: 0.0 }}));
+        r#"import "data" as sets;
+import "reproduce" as reproduce;
+let data = sets::labelled(dataset("coco2014", #{{ root: "{root}", val: 0.0 }}));
 let settings = #{{
     epochs: 1, batch: 12, size: 32, backbone: "small_cnn", head: "", weights: "none", words: "learned", workers: "threads", k: 2, val: 0.0
 }};

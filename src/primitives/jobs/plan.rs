@@ -19,7 +19,7 @@ pub const WORD: Word = Word {
     chapter: Chapter::Jobs,
     signatures: &["plan(closure) -> Plan", "plan(closure, #{options}) -> Plan"],
     summary: "Calls a closure without training: every training that it asks for, whether the run store has it, and how long and how large the rest is.",
-    details: "Inside, train_teacher, train_teachers, distill and distill_all put their trainings down and give a stand-in (the model from the store, or one at \
+    details: "Inside, train_teacher, train_teachers, train_all, distill and distill_all put their trainings down and give a stand-in (the model from the store, or one at \
 its initial weights under the id that the trained one will have); evaluate gives an Evaluation of NaN; predict and spawn are errors. Everything else runs as it is, so files that \
 the closure writes are written. Each kind of training is timed for two epochs on a few of its pictures, on the device and the cores that training would use; hours are \
 those of one training after the other. Evaluation on test splits is not counted. With the option executor the last line says how many tasks of trainings \

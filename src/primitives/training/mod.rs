@@ -10,5 +10,6 @@ pub mod mutual_learning;
 pub mod noted;
 pub mod recipe;
 pub mod rules;
+pub mod train_all;
 pub mod train_teacher;
 pub mod train_teachers;
