@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::activity::{self, signals};
+use crate::activity::{self, Activity, signals};
 use crate::error::Result;
 
 /// The foreground's flag, for a signal handler.
@@ -27,12 +27,12 @@ pub fn clear() {
 
 /// Whether this thread's activity was asked to stop.
 pub fn requested() -> bool {
-    activity::current().stopping()
+    activity::with_current(Activity::stopping)
 }
 
 /// `Err(Interrupted)` once this thread's activity was asked to stop. Long loops call this every few milliseconds of
 /// work. Threads that a loop starts check the activity of their parent: `let activity = activity::current()` before,
 /// `activity.check()?` inside.
 pub fn check() -> Result<()> {
-    activity::current().check()
+    activity::with_current(Activity::check)
 }

@@ -78,6 +78,11 @@ pub fn current() -> Arc<Activity> {
     CURRENT.with_borrow(Arc::clone)
 }
 
+/// What `work` makes of the activity of this thread, without a count of its owners: for what happens at every operation of a script.
+fn with_current<R>(work: impl FnOnce(&Activity) -> R) -> R {
+    CURRENT.with_borrow(|activity| work(activity))
+}
+
 /// The activity of the script or the prompt, which signals stop.
 pub fn foreground() -> &'static Arc<Activity> {
     &FOREGROUND
