@@ -11,7 +11,7 @@ use tch::Device;
 
 use super::formula::scattered;
 use super::heads::spec;
-use crate::common::labels;
+use crate::common::{alone_on_the_cpu, labels};
 
 /// A training on a GPU is that of a copy of the model that was made on the CPU.
 #[test]
@@ -84,6 +84,7 @@ fn course(trained: &Trained) -> Vec<String> {
 
 #[test]
 fn teachers_of_some_images_read_the_features_of_all() {
+    alone_on_the_cpu!();
     let folder = tempfile::tempdir().unwrap();
     let store = RunStore::new(folder.path().join("runs"));
     let of = |labels: &[&str], images: Images| {
