@@ -99,6 +99,10 @@ impl<'s> Prompt<'s> {
         let line = last_values::with_ans(line);
         self.warn(&line, name);
         let value = self.session.eval(&line, name)?;
+        if self.session.has_exited && !self.piped {
+            say!("exit(0) ended {name}; the session goes on");
+            return Ok(());
+        }
         self.keep(line, value);
         Ok(())
     }
@@ -124,12 +128,10 @@ impl<'s> Prompt<'s> {
         }
     }
 
-    /// Shows the outcome of an input.
-    pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
-        match outcome {
-            Ok(value) => self.keep(line, value),
-            Err(failure) => self.report(&failure),
-        }
+    /// Shows the outcome of an input. Errors: the input's.
+    pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) -> Result<(), Failure> {
+        self.keep(line, outcome?);
+        Ok(())
     }
 
     /// Keeps an input that worked, and shows its value.
