@@ -94,11 +94,12 @@ impl<'s> Prompt<'s> {
     }
 
     /// The same for who reports failures himself. Errors: the input's.
-    pub fn run(&mut self, line: &str, name: &str) -> Result<(), Failure> {
+    pub fn run(&mut self, typed: &str, name: &str) -> Result<(), Failure> {
         policy::set_subject(name);
-        let line = last_values::with_ans(line);
+        let line = last_values::with_ans(typed);
         self.warn(&line, name);
-        let value = self.session.eval(&line, name)?;
+        let outcome = self.session.eval(&line, name);
+        let value = outcome.map_err(|failure| last_values::as_typed(failure, name, typed))?;
         if self.session.has_exited && !self.piped {
             say!("exit(0) ended {name}; the session goes on");
             return Ok(());

@@ -85,7 +85,8 @@ def interrupts():
                 os.kill(kernel.manager.provisioner.pid, signal.SIGINT)
             reply = kernel.reply(request)["content"]
             assert reply["ename"] == "cpsd::interrupted", reply
-            assert kernel.reply(behind)["content"]["status"] == "aborted"
+            # It was not run, so it has no number.
+            assert kernel.reply(behind)["content"] == {"status": "aborted"}
         # Of nothing that runs.
         kernel.manager.interrupt_kernel()
         time.sleep(0.5)
@@ -230,6 +231,11 @@ def errors():
         assert cell.reply["status"] == "error" and "opened here" in plain("\n".join(cell.reply["traceback"])), cell.reply
         cell = kernel.run('print("out"); debug("log")')
         assert cell.text("stdout") == "out\n" and "log" in cell.text("stderr"), cell.messages
+        # The value of a cell that failed has the name that was typed.
+        failed = cell.reply["execution_count"] - 1
+        cell = kernel.run(f"_{failed} + 1")
+        text = cell.reply["evalue"] + plain("\n".join(cell.reply["traceback"]))
+        assert cell.reply["status"] == "error" and f"_{failed}" in cell.reply["evalue"] and "ans" not in text, text
         # Expressions beside a cell, and a silent one.
         cell = kernel.run("let y = 5;", user_expressions={"y": "y + 1", "z": "no_such"})
         values = cell.reply["user_expressions"]
