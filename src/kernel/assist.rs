@@ -47,7 +47,8 @@ pub fn inspected(prompt: &Prompt, names: &Names, code: &str, at: usize, source: 
 
 /// Whether an input can be run as it is.
 pub fn is_complete(session: &Session, code: &str) -> IsCompleteReply {
-    if commands::is_command(code.trim()) {
+    let of_shell = |line| commands::of_shell(line, |word| session.scope.contains(word)).is_some();
+    if commands::is_command(code.trim()) || of_shell(code.trim()) {
         return IsCompleteReply::complete();
     }
     // A string in quotes ends on its line.
@@ -89,6 +90,7 @@ mod tests {
             ("", Complete),
             ("?train_teacher", Complete),
             (":vars", Complete),
+            ("!ls -l \"my file", Complete),
             ("let a = [1, 2]; a[0]", Complete),
             ("if true {\n    1", Incomplete),
             ("f(1,", Incomplete),

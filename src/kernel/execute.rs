@@ -5,16 +5,16 @@ use std::time::Instant;
 
 use jupyter_protocol::{
     DisplayData, ErrorOutput, ExecuteInput, ExecuteReply, ExecuteRequest, ExecuteResult, ExecutionCount,
-    ExpressionResult, JupyterMessage, ReplyError, ReplyStatus,
+    ExpressionResult, JupyterMessage, Payload, ReplyError, ReplyStatus,
 };
 
 use super::serve::Kernel;
-use super::{media, question};
+use super::{media, parts, question};
 use crate::activity::console;
 use crate::repl::{allow_typed, commands};
-use crate::say_error;
 use crate::script::errors::Failure;
 use crate::script::show;
+use crate::{say, say_error};
 
 /// Columns of an error.
 const WIDTH: usize = 100;
@@ -35,9 +35,11 @@ impl Kernel<'_> {
         }
         self.show_below(below, execution_count);
         console::set_asker(cell.allow_stdin.then(|| question::asker(&self.sender, message, &self.answers)));
-        allow_typed(code);
         let outcome = match cell.silent {
-            true => self.prompt.session.eval(code, "a silent cell").map(drop),
+            true => {
+                allow_typed(code);
+                self.prompt.session.eval(code, "a silent cell").map(|_| false)
+            }
             false => self.evaluate(code),
         };
         console::set_asker(None);
@@ -45,11 +47,11 @@ impl Kernel<'_> {
         if let Some(captured) = &self.captured {
             captured.wait();
         }
-        let outcome = outcome.map(|()| self.expressions(cell.user_expressions.as_ref()));
         let reply = match outcome {
-            Ok(user_expressions) => {
-                let user_expressions = Some(user_expressions);
-                ExecuteReply { execution_count, user_expressions, ..Default::default() }
+            Ok(leaves) => {
+                let user_expressions = Some(self.expressions(cell.user_expressions.as_ref()));
+                let payload = if leaves { vec![Payload::AskExit { keepkernel: false }] } else { vec![] };
+                ExecuteReply { execution_count, user_expressions, payload, ..Default::default() }
             }
             Err(failure) => {
                 let error = self.failure(&failure);
@@ -96,27 +98,31 @@ impl Kernel<'_> {
         }));
     }
 
-    /// Runs code, or commands as `?word`. Errors: those of code.
-    fn evaluate(&mut self, code: &str) -> Result<(), Failure> {
-        let lines = || code.lines().map(str::trim).filter(|line| !line.is_empty());
-        if !lines().next().is_some_and(commands::is_command) {
-            return match self.prompt.run(code, &format!("cell {}", self.count)) {
-                Err(failure) if failure.exit.is_some() => {
-                    let status = failure.exit.unwrap_or_default();
-                    say_error!("exit({status}) ends a script; the session of a notebook goes on");
-                    Ok(())
+    /// Runs commands as `?word` and `!ls`, and the code behind them. Returns whether one asks to leave. Errors: those of code and commands.
+    fn evaluate(&mut self, cell: &str) -> Result<bool, Failure> {
+        let (mut at, mut leaves) = (0, false);
+        while let Some(part) = {
+            let scope = &self.prompt.session.scope;
+            let of_shell = |line: &str| commands::of_shell(line, |word| scope.contains(word)).is_some();
+            parts::next(cell, at, |line| commands::is_command(line) || of_shell(line))
+        } {
+            at = part.end;
+            let text = cell[part.clone()].trim();
+            allow_typed(text);
+            match commands::attempt(&mut self.prompt, text)? {
+                commands::Next::Stay => {}
+                commands::Next::Leave => leaves = true,
+                commands::Next::Evaluate => {
+                    // Errors count the lines of the cell.
+                    let lines = "\n".repeat(cell[..part.start].matches('\n').count());
+                    self.prompt.run(&format!("{lines}{}", &cell[part]), &format!("cell {}", self.count))?;
                 }
-                outcome => outcome,
-            };
-        }
-        // A command may itself have several lines, as :time of a long expression.
-        let all = if lines().all(commands::is_command) { lines().collect() } else { vec![code.trim()] };
-        for line in all {
-            if commands::run(&mut self.prompt, line) == commands::Next::Leave {
-                say_error!("the session of a notebook ends when its kernel is shut down");
             }
         }
-        Ok(())
+        if leaves {
+            say!("asked to leave: a console ends now; the session of a notebook goes on until its kernel is shut down");
+        }
+        Ok(leaves)
     }
 
     /// The values of expressions that the client asks for beside the cell.
@@ -136,6 +142,10 @@ impl Kernel<'_> {
 
     /// A failure as a notebook shows it, which `:why` shows again.
     fn failure(&mut self, failure: &Failure) -> ReplyError {
+        if let Some(code) = failure.exit {
+            let evalue = format!("exit({code}) ended cell {}; the session goes on", self.count);
+            return ReplyError { ename: "cpsd::exit".into(), traceback: vec![evalue.clone()], evalue };
+        }
         if failure.interrupted() {
             let what = failure.interruption().unwrap_or("variables are kept, and the same call goes on from there");
             let evalue = format!("interrupted; {what}");

@@ -7,7 +7,7 @@
 //! - `install`: the file by which notebooks find the kernel
 //! - `connection`: the file that says where the notebook listens; `wire`: messages from their frames
 //! - `sockets`: the thread of the sockets
-//! - `serve`: the requests, in order; `execute`: a cell; `question`: what is asked of the person meanwhile
+//! - `serve`: the requests, in order; `execute`: a cell, and `parts`: the commands and the code in it; `question`: what is asked of the person meanwhile
 //! - `assist`: completion, inspection, whether an input is complete; `history`: earlier inputs
 //! - `outputs`: what goes below which cell; `progress`: one display for all that is under way there
 //! - `media`: values as a notebook shows them; `html`: tables; `captured`: what other programs write to standard output
@@ -23,6 +23,7 @@ mod info;
 pub mod install;
 mod media;
 mod outputs;
+mod parts;
 mod progress;
 mod question;
 mod serve;

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jupyter_protocol::{
-    CommClose, CommInfoReply, CompleteReply, ExecuteReply, ExecutionCount, HistoryReply, InspectReply, JupyterMessage,
-    JupyterMessageContent, Media, MediaType, ReplyStatus, Status,
+    CommClose, CommInfoReply, CompleteReply, HistoryReply, InspectReply, JupyterMessage, JupyterMessageContent, Media,
+    MediaType, Status, UnknownMessage,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -105,8 +105,9 @@ impl<'s> Kernel<'s> {
         let message = &request.message;
         Some(match &message.content {
             JupyterMessageContent::ExecuteRequest(_) if self.failed.is_some_and(|failed| request.came < failed) => {
-                let execution_count = ExecutionCount::new(self.count);
-                ExecuteReply { status: ReplyStatus::Aborted, execution_count, ..Default::default() }.into()
+                // It has no number: it was not run.
+                let content = json!({ "status": "aborted" });
+                JupyterMessageContent::UnknownMessage(UnknownMessage { msg_type: "execute_reply".into(), content })
             }
             JupyterMessageContent::ExecuteRequest(cell) => self.execute(message, cell).into(),
             JupyterMessageContent::KernelInfoRequest(_) => info::reply().into(),
@@ -155,7 +156,7 @@ fn refusal(message: &JupyterMessage, cause: &str) -> Option<JupyterMessageConten
     };
     let msg_type = format!("{}_reply", kind.strip_suffix("_request")?);
     let content = json!({ "status": "error", "ename": "cpsd::kernel", "evalue": cause, "traceback": [] });
-    Some(JupyterMessageContent::UnknownMessage(jupyter_protocol::UnknownMessage { msg_type, content }))
+    Some(JupyterMessageContent::UnknownMessage(UnknownMessage { msg_type, content }))
 }
 
 /// Where a request came from, for whoever asks the person meanwhile.

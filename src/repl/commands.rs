@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use colored::Colorize;
 
@@ -13,9 +13,10 @@ use super::variable_docs::Held;
 use super::{figures, last_values, pager, programs, variable_docs};
 use crate::activity::{console, interrupt, signals, sink, width};
 use crate::configuration::{self, Kind, Listed, SETTINGS, Value};
-use crate::error::{Error, Result, cut_names};
+use crate::error::{Error, ErrorKind, Result, cut_names};
 use crate::executors::pool;
 use crate::files::{self, policy};
+use crate::script::errors::Failure;
 use crate::script::library_docs::function_source;
 use crate::script::modules::STDLIB;
 use crate::script::tokens::is_word;
@@ -103,98 +104,135 @@ fn leaves(prompt: &Prompt, line: &str) -> bool {
     ["exit", "quit"].contains(&name) && !is_own()
 }
 
-/// Runs the line if it is a command.
+/// Runs the line if it is a command, and says why it failed.
 pub fn run(prompt: &mut Prompt, line: &str) -> Next {
-    COMPLAINED.store(false, Ordering::Relaxed);
-    let next = perform(prompt, line);
-    if prompt.piped && COMPLAINED.load(Ordering::Relaxed) {
-        prompt.code = Some(1);
+    match perform(prompt, line) {
+        Ok(next) => next,
+        Err(Trouble::Command(error)) => {
+            if prompt.piped {
+                prompt.code = Some(1);
+            }
+            complain(&error);
+            Next::Stay
+        }
+        Err(Trouble::Code(failure)) => {
+            prompt.report(&failure);
+            Next::Stay
+        }
     }
-    next
 }
 
-/// Whether a command said what it misses.
-static COMPLAINED: AtomicBool = AtomicBool::new(false);
+/// Runs the line if it is a command, for who reports failures himself. Errors: the command's, and those of code that it evaluates.
+pub fn attempt(prompt: &mut Prompt, line: &str) -> Result<Next, Failure> {
+    perform(prompt, line).map_err(|trouble| match trouble {
+        Trouble::Command(error) => Failure::plain(error),
+        Trouble::Code(failure) => failure,
+    })
+}
 
-fn perform(prompt: &mut Prompt, line: &str) -> Next {
+/// Why a command failed.
+enum Trouble {
+    /// What it says of itself, in a line.
+    Command(Error),
+    /// The code that it evaluated, with its place.
+    Code(Failure),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Command(error)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Trouble::Code(failure)
+    }
+}
+
+fn perform(prompt: &mut Prompt, line: &str) -> Result<Next, Trouble> {
     if leaves(prompt, line) {
-        return Next::Leave;
+        return Ok(Next::Leave);
     }
     if let Some(command) = of_shell(line, |word| prompt.session.scope.contains(word)) {
         interrupt::clear();
         match prompt.piped {
-            true => refuse("!COMMAND"),
-            false => shell(command),
+            true => return Err(refusal("!COMMAND").into()),
+            false => shell(command)?,
         }
-        return Next::Stay;
+        return Ok(Next::Stay);
     }
     if let Some(word) = line.strip_prefix('?') {
-        help(prompt, word.trim());
-        return Next::Stay;
+        help(prompt, word.trim())?;
+        return Ok(Next::Stay);
     }
-    let Some(command) = line.strip_prefix(':') else { return Next::Evaluate };
+    let Some(command) = line.strip_prefix(':') else { return Ok(Next::Evaluate) };
     // A stop of the line before does not concern this one.
     interrupt::clear();
     let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
     match name {
-        "sh" | "allow" | "edit" if prompt.piped => refuse(&format!(":{name}")),
-        "set" if prompt.piped && rest.starts_with("runs ") => refuse(":set runs"),
-        "q" | "quit" | "exit" => return Next::Leave,
+        "sh" | "allow" | "edit" if prompt.piped => return Err(refusal(&format!(":{name}")).into()),
+        "set" if prompt.piped && rest.starts_with("runs ") => return Err(refusal(":set runs").into()),
+        "q" | "quit" | "exit" => return Ok(Next::Leave),
         "help" | "h" => {
             for (usage, what) in COMMANDS {
                 say!("  {:<16} {}", usage.cyan(), docs::wrap(what, 19));
             }
         }
-        "doc" => print(document(prompt, rest)),
+        "doc" => print(&document(prompt, rest)?),
         "vars" => vars(prompt),
         "reset" => prompt.reset(),
-        "type" => match prompt.session.eval(rest, ":type") {
-            Ok(value) => say!("{}", show::type_name(&value)),
-            Err(failure) => prompt.report(&failure),
-        },
+        "type" => say!("{}", show::type_name(&prompt.session.eval(rest, ":type")?)),
         "time" => {
             let started = std::time::Instant::now();
-            prompt.evaluate(rest, ":time");
+            let outcome = prompt.run(rest, ":time");
             say!("{}", format!("{:.3} s", started.elapsed().as_secs_f64()).dimmed());
+            outcome?;
         }
-        "profile" => time_lines(prompt, rest),
+        "profile" => time_lines(prompt, rest)?,
         "why" => match &prompt.failure {
             Some(text) => say_error!("{}", text.trim_end()),
             None => say!("nothing has failed yet"),
         },
-        "save" => save(prompt, rest),
-        "load" => load(prompt, rest),
-        "set" => set(prompt, rest),
-        "allow" => allow(rest),
-        "sh" => shell(rest),
-        "edit" => edit(prompt, rest),
+        "save" => save(prompt, rest)?,
+        "load" => load(prompt, rest)?,
+        "set" => set(prompt, rest)?,
+        "allow" => allow(rest)?,
+        "sh" => shell(rest)?,
+        "edit" => edit(prompt, rest)?,
         _ => {
             let near = crate::error::nearest(&format!(":{name}"), names());
-            complain(&format!("there is no command :{name}"), near.map(|n| format!("did you mean {n}?")).as_deref());
+            return Err(with_near(format!("there is no command :{name}"), near).into());
         }
     }
-    Next::Stay
+    Ok(Next::Stay)
+}
+
+/// An error with the nearest right name.
+fn with_near(message: String, near: Option<&str>) -> Error {
+    let error = Error::argument(message);
+    match near {
+        Some(near) => error.with_help(format!("did you mean {near}?")),
+        None => error,
+    }
 }
 
 /// What only a person may ask for: a text that is piped may be anybody's.
-fn refuse(command: &str) {
-    complain(&format!("{command} works at the prompt in a terminal alone, not in what is piped"), None);
+fn refusal(command: &str) -> Error {
+    Error::argument(format!("{command} works at the prompt in a terminal alone, not in what is piped"))
 }
 
-/// `?word`, with the first question mark taken off.
-fn help(prompt: &Prompt, word: &str) {
-    if let Some(function) = word.strip_prefix('?').filter(|function| !function.is_empty()) {
-        return print(source(prompt, function.trim()));
+/// `?word`, with the first question mark taken off. Errors: an unknown name, with the nearest.
+fn help(prompt: &Prompt, word: &str) -> Result<()> {
+    match word.strip_prefix('?').filter(|function| !function.is_empty()) {
+        Some(function) => print(&source(prompt, function.trim())?),
+        None => print(&explained(prompt, word)?),
     }
-    print(explained(prompt, word));
+    Ok(())
 }
 
-/// Prints a text, or the reason why there is none.
-fn print(text: Result<String>) {
-    match text {
-        Ok(text) => pager::print(text.trim_end()),
-        Err(error) => complain(&error.message, error.help.as_deref()),
-    }
+fn print(text: &str) {
+    pager::print(text.trim_end());
 }
 
 /// What `?word` shows. Errors: an unknown name, with the nearest.
@@ -288,16 +326,15 @@ fn vars(prompt: &Prompt) {
     }
 }
 
-/// Writes the inputs that worked.
-fn save(prompt: &Prompt, file: &str) {
+/// Writes the inputs that worked. Errors: no file's name; Io.
+fn save(prompt: &Prompt, file: &str) -> Result<()> {
     if file.is_empty() {
-        return complain(":save needs a file's name, as in :save session.rhai", None);
+        return Err(Error::argument(":save needs a file's name, as in :save session.rhai"));
     }
     let text = format!("// A session of cpsd {}.\n{}", env!("CARGO_PKG_VERSION"), prompt.text());
-    match files::write(&typed_path(file), text.as_bytes()) {
-        Ok(()) => say!("{} inputs in {file}", prompt.kept.len()),
-        Err(error) => complain(&error.message, error.help.as_deref()),
-    }
+    files::write(&typed_path(file), text.as_bytes())?;
+    say!("{} inputs in {file}", prompt.kept.len());
+    Ok(())
 }
 
 /// A path as a person types it: as in a shell, `~` at its beginning is the home folder.
@@ -310,19 +347,18 @@ pub fn typed_path(path: &str) -> PathBuf {
     }
 }
 
-fn load(prompt: &mut Prompt, file: &str) {
-    match files::read_text(&typed_path(file)) {
-        Ok(text) => prompt.evaluate(&text, file),
-        Err(error) => complain(&error.message, error.help.as_deref()),
-    }
+/// Errors: Io; those of the file's code.
+fn load(prompt: &mut Prompt, file: &str) -> Result<(), Trouble> {
+    let text = files::read_text(&typed_path(file))?;
+    Ok(prompt.run(&text, file)?)
 }
 
-/// `:profile`: a table of the slowest lines.
-fn time_lines(prompt: &mut Prompt, text: &str) {
+/// `:profile`: a table of the slowest lines. Errors: those of the code, which is shown until there.
+fn time_lines(prompt: &mut Prompt, text: &str) -> Result<(), Failure> {
     const MOST: usize = 12;
     let code = last_values::with_ans(text);
     let (outcome, lines) = crate::script::profile::profile(prompt.session, &code, ":profile");
-    prompt.take(code, outcome);
+    let outcome = prompt.take(code, outcome);
     let all: f64 = lines.iter().map(|line| line.spent.as_secs_f64()).sum();
     say!("{}", format!("{:>9} {:>6} {:>8}  {:<24} code", "seconds", "share", "begun", "line").dimmed());
     for line in lines.iter().take(MOST) {
@@ -339,21 +375,16 @@ fn time_lines(prompt: &mut Prompt, text: &str) {
     if lines.len() > MOST {
         say!("{}", format!("... {} more lines", lines.len() - MOST).dimmed());
     }
+    outcome
 }
 
-fn set(prompt: &mut Prompt, rest: &str) {
+/// Errors: an unknown name; a value that it cannot have.
+fn set(prompt: &mut Prompt, rest: &str) -> Result<()> {
     match rest.split_once(' ').map(|(name, value)| (name, value.trim())) {
         Some(("progress", value @ ("on" | "off"))) => console::set_quiet(value == "off"),
         Some(("paging", value @ ("on" | "off"))) => pager::set(value == "on"),
-        Some(("figures", name)) => match figures::Mode::named(name) {
-            Ok(mode) => prompt.figures = mode,
-            Err(error) => complain(&error.message, error.help.as_deref()),
-        },
-        Some((key, value)) => {
-            if let Err(error) = set_setting(prompt, key, value) {
-                complain(&error.message, error.help.as_deref());
-            }
-        }
+        Some(("figures", name)) => prompt.figures = figures::Mode::named(name)?,
+        Some((key, value)) => set_setting(prompt, key, value)?,
         None if rest.is_empty() => {
             for setting in SETTINGS {
                 for (i, Listed { value, source }) in configuration::list(setting).into_iter().enumerate() {
@@ -371,9 +402,13 @@ fn set(prompt: &mut Prompt, rest: &str) {
                     say!("  {value}  {}", source.to_string().dimmed());
                 }
             }
-            None => complain(&format!("expected a name and a value, as in :set device cpu; got :set {rest}"), None),
+            None => {
+                let text = format!("expected a name and a value, as in :set device cpu; got :set {rest}");
+                return Err(Error::argument(text));
+            }
         },
     }
+    Ok(())
 }
 
 /// Sets one of the settings that `cpsd.toml` has, for this session.
@@ -431,24 +466,34 @@ pub fn set_values(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// Widens what scripts may do, or shows it.
-fn allow(rest: &str) {
+/// Widens what scripts may do, or shows it. Errors: no such permission; `--untrusted`.
+fn allow(rest: &str) -> Result<()> {
     if policy::current().untrusted && !rest.is_empty() {
-        return complain("with --untrusted, permissions are those of the command line", None);
+        return Err(Error::argument("with --untrusted, permissions are those of the command line"));
     }
     match rest.split_once(' ').map_or((rest, ""), |(what, path)| (what, path.trim())) {
         ("write", path) if !path.is_empty() => policy::allow_write(&typed_path(path)),
         ("read", path) if !path.is_empty() => policy::allow_read(&typed_path(path)),
         ("code", "") => policy::allow_code(),
         ("", "") => say!("{}", policy::current().to_string().trim_end()),
-        _ => complain(&format!("expected :allow write DIR, :allow read DIR or :allow code; got :allow {rest}"), None),
+        _ => {
+            let text = format!("expected :allow write DIR, :allow read DIR or :allow code; got :allow {rest}");
+            return Err(Error::argument(text));
+        }
     }
+    Ok(())
 }
 
 /// `:edit`: the last input, a function or a file in the user's editor; what was saved is run.
-fn edit(prompt: &mut Prompt, what: &str) {
+///
+/// Errors: a notebook; no terminal; no such function; those of the editor; those of the code.
+fn edit(prompt: &mut Prompt, what: &str) -> Result<(), Trouble> {
+    if sink::is_set() {
+        let text = "the notebook is the editor: :edit works at the prompt alone";
+        return Err(Error::argument(text).with_help("change the cell and run it again").into());
+    }
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-        return complain("an editor needs a terminal, and there is none here", None);
+        return Err(Error::argument("an editor needs a terminal, and there is none here").into());
     }
     // A function's name has neither a dot nor a slash.
     let is_file = what.contains(['.', '/', '~']);
@@ -460,18 +505,15 @@ fn edit(prompt: &mut Prompt, what: &str) {
             None => {
                 let signatures = prompt.session.function_signatures();
                 let known = signatures.iter().filter_map(|signature| signature.split('(').next());
-                let near = crate::error::nearest(function, known).map(|name| format!("did you mean {name}?"));
-                return complain(
-                    &format!("there is no function {function} here; a file's name ends in .rhai"),
-                    near.as_deref(),
-                );
+                let text = format!("there is no function {function} here; a file's name ends in .rhai");
+                return Err(with_near(text, crate::error::nearest(function, known)).into());
             }
         },
     };
     let file = is_file.then(|| typed_path(what));
     let name = file.as_ref().map_or_else(|| "edited".to_string(), |file| file.display().to_string());
-    match programs::edited(file.as_deref(), &text) {
-        Ok(Some(text)) if !text.trim().is_empty() => {
+    match programs::edited(file.as_deref(), &text)? {
+        Some(text) if !text.trim().is_empty() => {
             if file.is_none() {
                 say!("{}", highlight(text.trim_end()));
                 prompt.edited = Some(text.clone());
@@ -480,24 +522,31 @@ fn edit(prompt: &mut Prompt, what: &str) {
             if what.is_empty() {
                 super::allow_typed(&text);
             }
-            prompt.evaluate(&text, &name);
+            prompt.run(&text, &name)?;
         }
-        Ok(_) => say!("nothing was saved, so nothing runs"),
-        Err(error) => complain(&error.message, error.help.as_deref()),
+        _ => say!("nothing was saved, so nothing runs"),
     }
+    Ok(())
 }
 
-fn shell(command: &str) {
+/// Errors: the command fails; Interrupted, where it was stopped without a terminal.
+fn shell(command: &str) -> Result<()> {
     let run = || match sink::is_set() {
         true => shell_without_terminal(command),
         false => std::process::Command::new("sh").args(["-c", command]).status(),
     };
     match signals::lend_terminal(run) {
-        Ok(status) if status.success() => {}
-        Ok(status) => complain(&format!("{status}"), None),
-        Err(cause) => complain(&format!("sh cannot be run: {cause}"), None),
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) if sink::is_set() && interrupt::requested() => {
+            Err(Error::new(ErrorKind::Interrupted, "the command was stopped"))
+        }
+        Ok(status) => Err(Error::argument(status.to_string())),
+        Err(cause) => Err(Error::argument(format!("sh cannot be run: {cause}"))),
     }
 }
+
+/// A command that does not end when it is interrupted is killed after so long.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Without a terminal nothing else stops the command, and nobody types into it.
 fn shell_without_terminal(command: &str) -> std::io::Result<std::process::ExitStatus> {
@@ -506,23 +555,32 @@ fn shell_without_terminal(command: &str) -> std::io::Result<std::process::ExitSt
         .stdin(std::process::Stdio::null())
         .process_group(0)
         .spawn()?;
+    let mut stopped: Option<Instant> = None;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if interrupt::requested() {
+        let signal = match stopped {
+            None if interrupt::requested() => {
+                stopped = Some(Instant::now());
+                Some(libc::SIGINT)
+            }
+            Some(at) if at.elapsed() > PATIENCE => Some(libc::SIGKILL),
+            _ => None,
+        };
+        if let Some(signal) = signal {
             // SAFETY: the group is that of the child, which was not waited for yet.
-            let _ = unsafe { libc::kill(-(child.id() as i32), libc::SIGINT) };
-            return child.wait();
+            let _ = unsafe { libc::kill(-(child.id() as i32), signal) };
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-fn complain(message: &str, help: Option<&str>) {
-    COMPLAINED.store(true, Ordering::Relaxed);
-    let message = cut_names(message);
-    let text = help.map(cut_names).map_or_else(|| message.to_string(), |help| format!("{message}: {help}"));
+/// Says why a command failed, in a line.
+fn complain(error: &Error) {
+    let message = cut_names(&error.message);
+    let text =
+        error.help.as_deref().map(cut_names).map_or_else(|| message.to_string(), |help| format!("{message}: {help}"));
     say_error!("{}", width::of_errors().map_or_else(|| text.clone(), |columns| width::folded(&text, columns, 2)));
 }
 

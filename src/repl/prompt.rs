@@ -94,11 +94,16 @@ impl<'s> Prompt<'s> {
     }
 
     /// The same for who reports failures himself. Errors: the input's.
-    pub fn run(&mut self, line: &str, name: &str) -> Result<(), Failure> {
+    pub fn run(&mut self, typed: &str, name: &str) -> Result<(), Failure> {
         policy::set_subject(name);
-        let line = last_values::with_ans(line);
+        let line = last_values::with_ans(typed);
         self.warn(&line, name);
-        let value = self.session.eval(&line, name)?;
+        let outcome = self.session.eval(&line, name);
+        let value = outcome.map_err(|failure| last_values::as_typed(failure, name, typed))?;
+        if self.session.has_exited && !self.piped {
+            say!("exit(0) ended {name}; the session goes on");
+            return Ok(());
+        }
         self.keep(line, value);
         Ok(())
     }
@@ -124,12 +129,10 @@ impl<'s> Prompt<'s> {
         }
     }
 
-    /// Shows the outcome of an input.
-    pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) {
-        match outcome {
-            Ok(value) => self.keep(line, value),
-            Err(failure) => self.report(&failure),
-        }
+    /// Shows the outcome of an input. Errors: the input's.
+    pub fn take(&mut self, line: String, outcome: Result<Dynamic, Failure>) -> Result<(), Failure> {
+        self.keep(line, outcome?);
+        Ok(())
     }
 
     /// Keeps an input that worked, and shows its value.

@@ -170,6 +170,25 @@ impl Failure {
         })
     }
 
+    /// The same with `text` for the text of that name, the byte in it for each byte of the other, and sentences anew.
+    pub fn of_text(
+        mut self,
+        name: &str,
+        text: &str,
+        at: impl Fn(usize) -> usize,
+        sentence: impl Fn(&str) -> String,
+    ) -> Self {
+        if self.source.as_ref().is_some_and(|source| source.name() == name) {
+            self.source = Some(NamedSource::new(name, text.to_string()));
+            let moved = |(begin, length): (usize, usize)| (at(begin), at(begin + length) - at(begin));
+            self.span = self.span.map(moved);
+            self.open = self.open.map(moved);
+        }
+        self.message = sentence(&self.message);
+        self.help = self.help.map(|help| sentence(&help));
+        self
+    }
+
     /// The same as an error of the library, which keeps its place.
     pub fn into_error(self) -> Error {
         let about = match (self.exit, &self.source) {

@@ -85,7 +85,8 @@ def interrupts():
                 os.kill(kernel.manager.provisioner.pid, signal.SIGINT)
             reply = kernel.reply(request)["content"]
             assert reply["ename"] == "cpsd::interrupted", reply
-            assert kernel.reply(behind)["content"]["status"] == "aborted"
+            # It was not run, so it has no number.
+            assert kernel.reply(behind)["content"] == {"status": "aborted"}
         # Of nothing that runs.
         kernel.manager.interrupt_kernel()
         time.sleep(0.5)
@@ -172,15 +173,45 @@ def commands():
         assert cell.text() == "from a shell\nand its errors\n", cell.text()
         cell = kernel.run(":time 20 + 1")
         assert cell.result() == "21" and " s" in cell.text(), cell.messages
-        for code, says in [("exit(3)", "exit(3)"), (":quit", "shut down"), (":nothing", "no command")]:
+        for code, says in [
+            (":nothing", "there is no command :nothing"),
+            ("?nothere", "nothere"),
+            ("??nothere", "nothere"),
+            (":edit", "the notebook is the editor"),
+            (":time missing", "missing"),
+            ("!exit 3", "exit status: 3"),
+            ("exit(3)", "exit(3)"),
+        ]:
             cell = kernel.run(code)
-            assert cell.reply["status"] == "ok" and says in cell.text("stderr"), (code, cell.messages)
-        assert kernel.run("exit(0)").reply["status"] == "ok"
+            assert cell.reply["status"] == "error" and says in cell.reply["evalue"], (code, cell.messages)
+            error = cell.of("error")[0]
+            assert error["ename"].startswith("cpsd::") and error["traceback"], error
+        for code in [":quit", "exit", "quit()"]:
+            cell = kernel.run(code)
+            assert cell.reply["status"] == "ok" and "asked to leave" in cell.text(), (code, cell.messages)
+            assert cell.reply["payload"] == [{"source": "ask_exit", "keepkernel": False}], cell.reply
+        cell = kernel.run("let before = 1;\nexit(0);\nlet behind = 2;")
+        assert cell.reply["status"] == "ok" and not cell.reply["payload"], cell.reply
+        assert cell.text() == f"exit(0) ended cell {cell.reply['execution_count']}; the session goes on\n", cell.text()
+        assert kernel.value("before") == "1"
+        # The shell's commands, and code behind them.
+        cell = kernel.run("!echo one; \\\n  echo two\n!echo three\nanswer")
+        assert cell.text() == "one\ntwo\nthree\n" and cell.result() == "42", cell.messages
+        kernel.run("let done = false;")
+        assert kernel.value("!done") == "true"
+        cell = kernel.run("!echo first\nlet a = 1;\nmissing")
+        assert "cell " in plain(cell.reply["traceback"][0] + cell.reply["traceback"][1]), cell.reply
+        assert ":3:" in plain("\n".join(cell.reply["traceback"])), cell.reply
+        request = kernel.send("!trap '' INT; echo begun; sleep 100 & wait; wait")
+        kernel.outputs(request, lambda m: m["msg_type"] == "stream")
+        begun = time.monotonic()
+        kernel.manager.interrupt_kernel()
+        assert kernel.reply(request)["content"]["ename"] == "cpsd::interrupted" and time.monotonic() - begun < 20
         request = kernel.send(":sh sleep 100")
         kernel.outputs(request, lambda m: m["msg_type"] == "execute_input")
         time.sleep(0.5)
         kernel.manager.interrupt_kernel()
-        kernel.reply(request)
+        assert kernel.reply(request)["content"]["ename"] == "cpsd::interrupted"
         cell = kernel.run("nothing_here + 1")
         assert cell.reply["status"] == "error"
         assert "nothing_here" in plain(kernel.run(":why").text("stderr"))
@@ -200,6 +231,11 @@ def errors():
         assert cell.reply["status"] == "error" and "opened here" in plain("\n".join(cell.reply["traceback"])), cell.reply
         cell = kernel.run('print("out"); debug("log")')
         assert cell.text("stdout") == "out\n" and "log" in cell.text("stderr"), cell.messages
+        # The value of a cell that failed has the name that was typed.
+        failed = cell.reply["execution_count"] - 1
+        cell = kernel.run(f"_{failed} + 1")
+        text = cell.reply["evalue"] + plain("\n".join(cell.reply["traceback"]))
+        assert cell.reply["status"] == "error" and f"_{failed}" in cell.reply["evalue"] and "ans" not in text, text
         # Expressions beside a cell, and a silent one.
         cell = kernel.run("let y = 5;", user_expressions={"y": "y + 1", "z": "no_such"})
         values = cell.reply["user_expressions"]
