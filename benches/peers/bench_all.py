@@ -41,7 +41,7 @@ class Failed(Exception):
 def lines(command, **more):
     """The lines that a command prints. Whatever ends this ends the command and all that it started."""
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True, cwd=ROOT, **more)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT, **{"stderr": said} | more)
         try:
             yield from process.stdout
             process.wait()
@@ -58,16 +58,30 @@ def lines(command, **more):
             said.seek(0)
             words = said.read()
             print(words, file=sys.stderr)
-            # make's own last words only say that something failed.
-            said = [line.strip() for line in words.splitlines() if line.strip() and not line.startswith("make")]
-            raise Failed(said[-1] if said else f"it ended with {process.returncode}")
+            raise Failed(reason(words.splitlines(), f"it ended with {process.returncode}"))
+
+
+def reason(words, otherwise):
+    # make's own last words only say that something failed.
+    said = [line.strip() for line in words if line.strip() and not line.startswith("make")]
+    return said[-1] if said else otherwise
+
+
+def shown(command, **more):
+    """Runs a command whose progress people see meanwhile, as they see that of compilers."""
+    print(f"== {' '.join(command)}", file=sys.stderr, flush=True)
+    words = []
+    try:
+        for line in lines(command, stderr=subprocess.STDOUT, **more):
+            words.append(line)
+            print(line, end="", file=sys.stderr, flush=True)
+    except Failed as error:
+        raise Failed(reason(words, error)) from None
 
 
 def make(options, target):
-    print(f"== make {target}", file=sys.stderr, flush=True)
     try:
-        for line in lines(["make", "-s", target, f"PEERS={options.peers}"]):
-            print(line, end="", file=sys.stderr)
+        shown(["make", "-s", target, f"PEERS={options.peers}"])
     except Failed as error:
         raise Failed(f"`make {target}` failed: {error}") from None
 
@@ -76,7 +90,10 @@ def built(options, bench):
     """The path of a bench's program."""
     make(options, f"bench-built-{bench}")
     with open(os.path.join(ROOT, options.peers, "built", bench)) as file:
-        return file.read().strip()
+        path = file.read().strip()
+    if not os.path.exists(path):
+        raise Failed(f"cargo built no program of the bench {bench}")
+    return path
 
 
 def python(options, target, venv):
@@ -133,10 +150,10 @@ def criterion(bench):
 
     def suite(options):
         home = os.path.join(ROOT, "target", "bench-all", "criterion")
-        begun = time.time()
+        # The clock of files may be some milliseconds behind.
+        begun = time.time() - 1
         quick = ["--", "--quick"] if options.quick else []
-        for line in lines(["cargo", "bench", "--bench", bench] + quick, env=os.environ | {"CRITERION_HOME": home}):
-            print(line, end="", file=sys.stderr)
+        shown(["cargo", "bench", "--bench", bench] + quick, env=os.environ | {"CRITERION_HOME": home})
         made = [path for path in glob.glob(f"{home}/**/new/estimates.json", recursive=True) if os.path.getmtime(path) >= begun]
         for path in sorted(made, key=os.path.getmtime):
             with open(path) as file:
@@ -195,6 +212,8 @@ def measured(options, name):
     try:
         with contextlib.closing(SUITES[name](options)) as made:
             for row in made:
+                # The page is for every machine: no paths of this one.
+                row |= {key: row[key].replace(ROOT + "/", "") for key in ("not_run", "peer_not_run") if key in row}
                 suite["rows"].append(row)
                 print(page.line(row), flush=True)
     except (Failed, OSError) as error:
