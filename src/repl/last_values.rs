@@ -100,7 +100,6 @@ mod tests {
             ("let a = \"ä\"; _3 + 1", "_3", "_3"),
             ("[1, 2].map(|x| x * _12)", "_12", "_12"),
             ("_ + 1", "_", "_"),
-            ("_7; missing", "_7", "_7"),
         ] {
             let failure = as_typed(session.eval(&with_ans(text), "cell 4").unwrap_err(), "cell 4", text);
             let message = format!("{} {}", failure.message, failure.help.clone().unwrap_or_default());
