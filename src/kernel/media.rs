@@ -1,5 +1,6 @@
 //! Values as a notebook shows them: text always, and what is better where there is something.
 
+use std::any::Any;
 use std::path::Path;
 
 use base64::Engine;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::html;
 use crate::error::Result;
 use crate::labels::LabelTable;
+use crate::metrics::Evaluation;
 use crate::plots::Figure;
 use crate::primitives::values::table::TableValue;
 
@@ -35,8 +37,20 @@ pub fn of(text: &str, value: &Dynamic) -> Result<(Media, Map<String, Value>)> {
         forms.push(MediaType::Html(html::table(&table.0).into_string()));
     } else if let Some(labels) = value.read_lock::<LabelTable>() {
         forms.push(MediaType::Html(html::labels(&labels)?.into_string()));
+    } else if let Some(evaluation) = value.read_lock::<Evaluation>() {
+        forms.push(MediaType::Html(html::evaluation(&evaluation)?.into_string()));
     }
     Ok((Media::new(forms), Map::new()))
+}
+
+/// A value that is printed, where that is more than its text.
+pub fn of_printed(text: &str, value: &dyn Any) -> Option<Media> {
+    let value = value.downcast_ref::<Dynamic>()?;
+    if value.read_lock::<Figure>().is_some() {
+        return None;
+    }
+    let (media, _) = of(text, value).ok()?;
+    (media.content.len() > 1).then_some(media)
 }
 
 /// The figures in an array of nothing else.
@@ -100,6 +114,10 @@ mod tests {
         assert_eq!(forms(&of(&value("table([#{a: 1}])")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("synthetic_labels(#{images: 20, labels: 8})")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("[1, 2]")).0), ["text/plain"]);
+        assert!(of_printed("text", &value("table([#{a: 1}])")).is_some());
+        for code in ["[1, 2]", "plot([1.0, 2.0])", "\"text\""] {
+            assert!(of_printed("text", &value(code)).is_none(), "{code}");
+        }
         assert_eq!(figures(&value("[plot([1, 3]), plot([2, 1])]")).len(), 2);
         assert!(figures(&value("[plot([1, 3]), 2]")).is_empty() && figures(&value("[]")).is_empty());
     }
