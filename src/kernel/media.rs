@@ -67,7 +67,8 @@ pub fn of_figure(text: &str, figure: &Figure) -> Result<(Media, Map<String, Valu
     let mut forms =
         vec![MediaType::Plain(text.to_string()), MediaType::Png(BASE64_STANDARD.encode(figure.png(SCALE)?))];
     if figure.svg().len() <= LONGEST_SVG {
-        forms.push(MediaType::Svg(figure.svg().to_string()));
+        // Where the drawing itself is in the page, a wide one is as wide as the cell.
+        forms.push(MediaType::Svg(figure.svg().replacen("<svg ", "<svg style=\"max-width: 100%; height: auto\" ", 1)));
     }
     let size = json!({ "width": figure.width(), "height": figure.height() });
     Ok((Media::new(forms), Map::from_iter([("image/png".to_string(), size)])))
@@ -111,6 +112,12 @@ mod tests {
         let (figure, metadata) = of(&value("plot([1.0, 2.0])"));
         assert_eq!(forms(&figure), ["text/plain", "image/png", "image/svg+xml"]);
         assert!(metadata["image/png"]["width"].as_u64().unwrap() > 100);
+        let Some(MediaType::Svg(drawing)) = figure.content.last() else { panic!("a drawing") };
+        let root = drawing.split('>').next().unwrap();
+        assert!(
+            root.starts_with("<svg style=\"max-width: 100%; height: auto\"") && root.contains(" viewBox="),
+            "{root}"
+        );
         assert_eq!(forms(&of(&value("table([#{a: 1}])")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("synthetic_labels(#{images: 20, labels: 8})")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("[1, 2]")).0), ["text/plain"]);

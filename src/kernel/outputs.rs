@@ -11,6 +11,7 @@ use jupyter_protocol::{
 };
 use parking_lot::{Condvar, Mutex};
 
+use super::colours::readable;
 use super::progress::{Progress, Step};
 use super::sockets::{Sender, Socket};
 use super::{info, media};
@@ -91,7 +92,7 @@ impl Outputs {
                 match stream {
                     // Notebooks show standard error as an alarm.
                     Stream::Output | Stream::Note => StreamContent::stdout(&text).into(),
-                    Stream::Error => StreamContent::stderr(&text).into(),
+                    Stream::Error => StreamContent::stderr(&readable(&text)).into(),
                 },
             );
         }

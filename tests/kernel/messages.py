@@ -85,6 +85,8 @@ def interrupts():
                 os.kill(kernel.manager.provisioner.pid, signal.SIGINT)
             reply = kernel.reply(request)["content"]
             assert reply["ename"] == "cpsd::interrupted", reply
+            # Yellow is not read on the red of errors.
+            assert "\x1b[33m" not in "".join(reply["traceback"]), reply
             # It was not run, so it has no number.
             assert kernel.reply(behind)["content"] == {"status": "aborted"}
         # Of nothing that runs.
