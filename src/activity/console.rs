@@ -1,7 +1,8 @@
 //! Lines for people: on standard output and standard error, above live progress lines and the line being typed.
 
+use std::any::Any;
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,6 +24,7 @@ static ASKER: Mutex<Option<Asker>> = Mutex::new(None);
 static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 thread_local! {
     static MUTED: Cell<bool> = const { Cell::new(false) };
+    static SHOWN: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Turns off progress and log lines (tests, `--quiet`).
@@ -118,10 +120,18 @@ fn tell(line: &str, stream: Stream) {
     }
 }
 
+/// Shows the value that a script is about to print alone where values are shown, as below a cell of a notebook; [`print`] passes its text over
+/// then. What a background activity prints stays text, with its name.
+pub fn show_printed(text: &str, value: &dyn Any) {
+    let shown = !MUTED.get() && super::current().as_background().is_none() && sink::value(text, value);
+    SHOWN.set(shown.then(|| text.to_string()));
+}
+
 /// Prints a script's output on standard output, above the line being typed and then with the name of a background
 /// activity.
 pub fn print(text: &str) {
-    if MUTED.get() {
+    let shown = SHOWN.take().is_some_and(|shown| shown == text);
+    if shown || MUTED.get() {
         return;
     }
     match super::current().as_background() {

@@ -1,5 +1,6 @@
 //! Where lines, progress and pages go in place of standard output and standard error: the cells of a notebook.
 
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,8 @@ pub trait Sink: Send + Sync {
     fn progress(&self, cell: u64, piece: u64, update: ProgressUpdate);
     /// An HTML page that a script has written to a file.
     fn page(&self, cell: u64, path: &Path, html: &str);
+    /// A value that a script prints alone, and its text. Returns whether it is shown; if not, the text is written.
+    fn value(&self, cell: u64, text: &str, value: &dyn Any) -> bool;
 }
 
 /// What lines are.
@@ -52,6 +55,11 @@ pub fn page(path: &Path, html: &str) {
     if let Some(sink) = get() {
         sink.page(super::current().cell(), path, html);
     }
+}
+
+/// Hands a value that is printed to the sink, if there is one. Returns whether it is shown there.
+pub(super) fn value(text: &str, value: &dyn Any) -> bool {
+    get().is_some_and(|sink| sink.value(super::current().cell(), text, value))
 }
 
 /// A piece of work that the sink shows, until an update is finished.

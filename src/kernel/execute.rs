@@ -8,6 +8,7 @@ use jupyter_protocol::{
     ExpressionResult, JupyterMessage, Payload, ReplyError, ReplyStatus,
 };
 
+use super::colours::readable;
 use super::serve::Kernel;
 use super::{media, parts, question};
 use crate::activity::console;
@@ -149,7 +150,7 @@ impl Kernel<'_> {
         if failure.interrupted() {
             let what = failure.interruption().unwrap_or("variables are kept, and the same call goes on from there");
             let evalue = format!("interrupted; {what}");
-            let traceback = vec![format!("\u{1b}[33m{evalue}\u{1b}[0m")];
+            let traceback = vec![format!("\u{1b}[1m{evalue}\u{1b}[0m")];
             return ReplyError { ename: failure.kind.code().into(), evalue, traceback };
         }
         self.prompt.failure = Some(rendered(failure));
@@ -162,7 +163,7 @@ fn rendered(failure: &Failure) -> String {
 }
 
 fn error(failure: &Failure) -> ReplyError {
-    let traceback = rendered(failure).trim_end().lines().map(str::to_string).collect();
+    let traceback = readable(rendered(failure).trim_end()).lines().map(str::to_string).collect();
     ReplyError { ename: failure.kind.code().into(), evalue: failure.message.clone(), traceback }
 }
 

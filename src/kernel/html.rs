@@ -1,16 +1,16 @@
-//! Tables as HTML, sorted by their headers where they are long.
+//! Tables and what has tables as HTML. A click on a header sorts them.
 
 use maud::{Markup, PreEscaped, html};
 
 use crate::error::Result;
 use crate::labels::{LabelTable, Statistics};
+use crate::metrics::Evaluation;
+use crate::primitives::values::evaluation::per_label;
 use crate::tables::{Cell, Table, printed};
 
 /// So many rows and columns are shown.
 const ROWS: usize = 500;
 const COLUMNS: usize = 40;
-/// A table of more rows is sorted by a click.
-const SORTED: usize = 10;
 
 /// The first rows and columns, and a line that says what is left out.
 pub fn table(table: &Table) -> Markup {
@@ -18,22 +18,9 @@ pub fn table(table: &Table) -> Markup {
     let mut columns = printed(table, ROWS);
     columns.truncate(COLUMNS);
     let rows = columns.first().map_or(0, |(_, cells, _)| cells.len());
-    let side = |number: bool| if number { "text-align: right" } else { "text-align: left" };
     html! {
         div {
-            table.dataframe.cpsd {
-                thead { tr {
-                    @for (name, _, number) in &columns {
-                        th style=(side(*number)) data-number[*number] { (name) }
-                    }
-                } }
-                tbody {
-                    @for row in 0..rows {
-                        tr { @for (_, cells, number) in &columns { td style=(side(*number)) { (cells[row]) } } }
-                    }
-                }
-            }
-            @if rows > SORTED { script { (PreEscaped(SORT)) } }
+            (grid(&columns))
             @if names.is_empty() { p { "a table of no columns" } }
             @if rows < height || height == 0 {
                 p {
@@ -47,6 +34,50 @@ pub fn table(table: &Table) -> Markup {
             }
         }
     }
+}
+
+/// Columns, each with its name, its cells and whether they are numbers.
+fn grid(columns: &[(String, Vec<String>, bool)]) -> Markup {
+    let rows = columns.first().map_or(0, |(_, cells, _)| cells.len());
+    let side = |number: bool| if number { "text-align: right" } else { "text-align: left" };
+    html! {
+        table.dataframe.cpsd {
+            thead { tr {
+                @for (name, _, number) in columns {
+                    th style=(side(*number)) data-number[*number] { (name) }
+                }
+            } }
+            tbody {
+                @for row in 0..rows {
+                    tr { @for (_, cells, number) in columns { td style=(side(*number)) { (cells[row]) } } }
+                }
+            }
+        }
+        @if rows > 1 { script { (PreEscaped(SORT)) } }
+    }
+}
+
+/// The numbers of an evaluation as its text has them, and those of its labels, which a click opens.
+///
+/// Errors: none that is known: a table of its labels can be made.
+pub fn evaluation(evaluation: &Evaluation) -> Result<Markup> {
+    let (lines, labels) = (evaluation.lines(), per_label(evaluation)?);
+    let names = lines.iter().map(|line| line.name.clone()).collect();
+    let mut columns = vec![(String::new(), names, false)];
+    for (i, name) in evaluation.columns().into_iter().enumerate() {
+        let cells = lines.iter().map(|line| line.numbers()[i].map_or(String::new(), |x| format!("{x:.1}")));
+        columns.push((name.to_string(), cells.collect(), true));
+    }
+    Ok(html! {
+        div {
+            p { (evaluation.heading()) }
+            (grid(&columns))
+            @for remark in evaluation.remarks().lines() { div { (remark) } }
+            @if !evaluation.per_label.is_empty() {
+                details { summary { "by label" } (table(&labels.0)) }
+            }
+        }
+    })
 }
 
 /// The numbers of a label table, and its labels with the images that each has, the most frequent first.
@@ -124,7 +155,7 @@ mod tests {
         ];
         let page = table(&Table::from_columns(columns).unwrap()).into_string();
         assert!(page.contains("&lt;script&gt;x&lt;/script&gt;") && page.contains("&lt;b&gt;&amp;&quot;"), "{page}");
-        assert!(page.contains(">0.50<") && page.contains(">12.25<") && !page.contains("<script"), "{page}");
+        assert!(page.contains(">0.50<") && page.contains(">12.25<") && !page.contains("<script>x"), "{page}");
     }
 
     #[test]
@@ -136,8 +167,25 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("<script>"));
-        let short = of(SORTED, 2);
-        assert!(!short.contains("<script>") && !short.contains("rows"), "{short}");
-        assert!(of(0, 1).contains("0 rows"));
+        let short = of(2, 2);
+        assert!(short.contains("<script>") && !short.contains("rows</p>"), "{short}");
+        assert!(!of(1, 2).contains("<script>") && of(0, 1).contains("0 rows"));
+    }
+
+    #[test]
+    fn evaluations_have_the_lines_of_their_text_and_their_labels() {
+        let mut session = crate::primitives::session();
+        let code =
+            "metrics(tensor([[0.9, 0.2], [0.4, 0.7], [0.8, 0.6]]), tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))";
+        let value = session.eval(code, "test").unwrap();
+        let found = value.read_lock::<Evaluation>().unwrap();
+        let page = evaluation(&found).unwrap().into_string();
+        let text = found.to_string();
+        for line in found.lines() {
+            assert!(page.contains(&format!(">{}</td>", line.name)) && text.contains(&line.name), "{page}");
+        }
+        assert!(page.contains(&format!("<p>{}</p>", found.heading())) && text.starts_with(&found.heading()), "{page}");
+        assert!(page.contains(">mAP</th>") && page.contains(&format!(">{:.1}</td>", found.map)), "{page}");
+        assert!(page.contains("<summary>by label</summary>") && page.matches("<table").count() == 2, "{page}");
     }
 }

@@ -1,5 +1,6 @@
 //! Values as a notebook shows them: text always, and what is better where there is something.
 
+use std::any::Any;
 use std::path::Path;
 
 use base64::Engine;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::html;
 use crate::error::Result;
 use crate::labels::LabelTable;
+use crate::metrics::Evaluation;
 use crate::plots::Figure;
 use crate::primitives::values::table::TableValue;
 
@@ -35,8 +37,20 @@ pub fn of(text: &str, value: &Dynamic) -> Result<(Media, Map<String, Value>)> {
         forms.push(MediaType::Html(html::table(&table.0).into_string()));
     } else if let Some(labels) = value.read_lock::<LabelTable>() {
         forms.push(MediaType::Html(html::labels(&labels)?.into_string()));
+    } else if let Some(evaluation) = value.read_lock::<Evaluation>() {
+        forms.push(MediaType::Html(html::evaluation(&evaluation)?.into_string()));
     }
     Ok((Media::new(forms), Map::new()))
+}
+
+/// A value that is printed, where that is more than its text.
+pub fn of_printed(text: &str, value: &dyn Any) -> Option<Media> {
+    let value = value.downcast_ref::<Dynamic>()?;
+    if value.read_lock::<Figure>().is_some() {
+        return None;
+    }
+    let (media, _) = of(text, value).ok()?;
+    (media.content.len() > 1).then_some(media)
 }
 
 /// The figures in an array of nothing else.
@@ -53,7 +67,8 @@ pub fn of_figure(text: &str, figure: &Figure) -> Result<(Media, Map<String, Valu
     let mut forms =
         vec![MediaType::Plain(text.to_string()), MediaType::Png(BASE64_STANDARD.encode(figure.png(SCALE)?))];
     if figure.svg().len() <= LONGEST_SVG {
-        forms.push(MediaType::Svg(figure.svg().to_string()));
+        // Where the drawing itself is in the page, a wide one is as wide as the cell.
+        forms.push(MediaType::Svg(figure.svg().replacen("<svg ", "<svg style=\"max-width: 100%; height: auto\" ", 1)));
     }
     let size = json!({ "width": figure.width(), "height": figure.height() });
     Ok((Media::new(forms), Map::from_iter([("image/png".to_string(), size)])))
@@ -97,9 +112,19 @@ mod tests {
         let (figure, metadata) = of(&value("plot([1.0, 2.0])"));
         assert_eq!(forms(&figure), ["text/plain", "image/png", "image/svg+xml"]);
         assert!(metadata["image/png"]["width"].as_u64().unwrap() > 100);
+        let Some(MediaType::Svg(drawing)) = figure.content.last() else { panic!("a drawing") };
+        let root = drawing.split('>').next().unwrap();
+        assert!(
+            root.starts_with("<svg style=\"max-width: 100%; height: auto\"") && root.contains(" viewBox="),
+            "{root}"
+        );
         assert_eq!(forms(&of(&value("table([#{a: 1}])")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("synthetic_labels(#{images: 20, labels: 8})")).0), ["text/plain", "text/html"]);
         assert_eq!(forms(&of(&value("[1, 2]")).0), ["text/plain"]);
+        assert!(of_printed("text", &value("table([#{a: 1}])")).is_some());
+        for code in ["[1, 2]", "plot([1.0, 2.0])", "\"text\""] {
+            assert!(of_printed("text", &value(code)).is_none(), "{code}");
+        }
         assert_eq!(figures(&value("[plot([1, 3]), plot([2, 1])]")).len(), 2);
         assert!(figures(&value("[plot([1, 3]), 2]")).is_empty() && figures(&value("[]")).is_empty());
     }

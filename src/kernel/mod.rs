@@ -10,11 +10,12 @@
 //! - `serve`: the requests, in order; `execute`: a cell, and `parts`: the commands and the code in it; `question`: what is asked of the person meanwhile
 //! - `assist`: completion, inspection, whether an input is complete; `history`: earlier inputs
 //! - `outputs`: what goes below which cell; `progress`: one display for all that is under way there
-//! - `media`: values as a notebook shows them; `html`: tables; `captured`: what other programs write to standard output
+//! - `media`: values as a notebook shows them; `html`: tables; `colours` of errors; `captured`: what other programs write to standard output
 //! - `info`: what the kernel is
 
 mod assist;
 mod captured;
+mod colours;
 mod connection;
 mod execute;
 mod history;

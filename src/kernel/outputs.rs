@@ -1,5 +1,6 @@
 //! What goes below which cell: lines, displays and progress, from whatever thread they come.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::Path;
@@ -10,6 +11,7 @@ use jupyter_protocol::{
 };
 use parking_lot::{Condvar, Mutex};
 
+use super::colours::readable;
 use super::progress::{Progress, Step};
 use super::sockets::{Sender, Socket};
 use super::{info, media};
@@ -90,7 +92,7 @@ impl Outputs {
                 match stream {
                     // Notebooks show standard error as an alarm.
                     Stream::Output | Stream::Note => StreamContent::stdout(&text).into(),
-                    Stream::Error => StreamContent::stderr(&text).into(),
+                    Stream::Error => StreamContent::stderr(&readable(&text)).into(),
                 },
             );
         }
@@ -152,6 +154,15 @@ impl Sink for Outputs {
 
     fn page(&self, cell: u64, path: &Path, html: &str) {
         self.publish(cell, DisplayData::new(media::page(path, html)));
+    }
+
+    fn value(&self, cell: u64, text: &str, value: &dyn Any) -> bool {
+        let media = media::of_printed(text, value);
+        let shown = media.is_some();
+        if let Some(media) = media {
+            self.publish(cell, DisplayData::new(media));
+        }
+        shown
     }
 }
 

@@ -8,14 +8,42 @@ use super::evaluation::{Evaluation, LabelRow, ThresholdRow, TopRow};
 
 /// How many of the weakest labels are shown.
 const WEAKEST: usize = 5;
+/// The last column.
+const MACRO_F1: &str = "macro F1";
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
+        writeln!(f, "{}", self.heading())?;
+        let lines = self.lines();
+        let width = lines.iter().map(|l| l.name.chars().count()).max().unwrap_or(0).max(5);
+        write!(f, "{:width$}", "")?;
+        for (name, _) in self.numbers() {
+            write!(f, "{name:>7}")?;
+        }
+        writeln!(f, "{:>10}", MACRO_F1)?;
+        for line in &lines {
+            writeln!(f, "{}", line.print(width))?;
+        }
+        f.write_str(&self.remarks())
+    }
+}
+
+impl Evaluation {
+    /// Of what the numbers are.
+    pub fn heading(&self) -> String {
+        format!(
             "{} images, {} labels; in percent, convention {}, threshold {}",
             self.images, self.labels, self.convention, self.threshold
-        )?;
+        )
+    }
+
+    /// The names of the columns of [`Evaluation::lines`].
+    pub fn columns(&self) -> Vec<&'static str> {
+        self.numbers().into_iter().map(|(name, _)| name).chain([MACRO_F1]).collect()
+    }
+
+    /// The table's lines: the whole, the top k, and one per further threshold and convention.
+    pub fn lines(&self) -> Vec<Line> {
         let mut lines = vec![Line {
             name: "all".into(),
             map: Some(self.map),
@@ -32,37 +60,36 @@ impl fmt::Display for Evaluation {
                 lines.extend(row.top.as_ref().map(top_line));
             }
         }
-        let width = lines.iter().map(|l| l.name.chars().count()).max().unwrap_or(0).max(5);
-        write!(f, "{:width$}", "")?;
-        for (name, _) in self.numbers() {
-            write!(f, "{name:>7}")?;
-        }
-        writeln!(f, "{:>10}", "macro F1")?;
-        for line in &lines {
-            writeln!(f, "{}", line.print(width))?;
-        }
-        if let Some(context) = &self.context {
-            writeln!(f, "{context}")?;
-        }
-        write_weakest(f, &self.per_label)?;
-        if !self.left_out.is_empty() {
-            writeln!(f, "without a positive: {}", shortened(&self.left_out))?;
-        }
-        for note in &self.notes {
-            writeln!(f, "note: {note}")?;
-        }
-        Ok(())
+        lines
+    }
+
+    /// What stands below the table, each in a line.
+    pub fn remarks(&self) -> String {
+        let context = self.context.as_ref().map(|context| context.to_string());
+        let left_out =
+            (!self.left_out.is_empty()).then(|| format!("without a positive: {}", shortened(&self.left_out)));
+        let notes = self.notes.iter().map(|note| format!("note: {note}"));
+        let all = context.into_iter().chain(weakest(&self.per_label)).chain(left_out).chain(notes);
+        all.map(|remark| remark + "\n").collect()
     }
 }
 
-struct Line {
-    name: String,
+/// A line of an evaluation's table.
+pub struct Line {
+    /// What the numbers are of.
+    pub name: String,
     map: Option<f64>,
     decisions: DecisionMetrics,
     macro_f1: Option<f64>,
 }
 
 impl Line {
+    /// In the order of [`Evaluation::columns`]; None where there is no such number.
+    pub fn numbers(&self) -> Vec<Option<f64>> {
+        let decisions = DECISION_METRICS.iter().map(|metric| Some((metric.of)(&self.decisions)));
+        std::iter::once(self.map).chain(decisions).chain([self.macro_f1]).collect()
+    }
+
     fn print(&self, width: usize) -> String {
         let mut text = format!("{:width$}", self.name);
         text += &self.map.map_or_else(|| " ".repeat(7), |map| format!("{map:>7.1}"));
@@ -85,15 +112,15 @@ fn top_line(top: &TopRow) -> Line {
     Line { name, map: None, decisions: top.decisions, macro_f1: None }
 }
 
-fn write_weakest(f: &mut fmt::Formatter<'_>, labels: &[LabelRow]) -> fmt::Result {
+fn weakest(labels: &[LabelRow]) -> Option<String> {
     let mut known: Vec<(f64, &LabelRow)> = labels.iter().filter_map(|l| Some((l.ap?, l))).collect();
     if known.len() < 2 {
-        return Ok(());
+        return None;
     }
     known.sort_by(|a, b| a.0.total_cmp(&b.0));
     let items: Vec<String> =
         known.iter().take(WEAKEST).map(|(ap, l)| format!("{} {ap:.1} ({})", l.label, l.positives)).collect();
-    writeln!(f, "lowest AP (images): {}", items.join(", "))
+    Some(format!("lowest AP (images): {}", items.join(", ")))
 }
 
 /// The first twelve names, and the number of the others.

@@ -11,6 +11,7 @@ use super::host::Host;
 use super::kind::Kind;
 use super::show;
 use super::word::Word;
+use crate::activity::console;
 
 /// All words and kinds.
 pub struct Vocabulary {
@@ -62,7 +63,11 @@ pub fn register(engine: &mut Engine, host: &Rc<Host>) {
         (word.register)(&mut WordRegistrar { name: word.name, module: &mut module, engine, host });
     }
     engine.register_global_module(module.into());
-    engine.register_fn("print", |value: &mut Dynamic| show::plain(value));
+    engine.register_fn("print", |value: &mut Dynamic| {
+        let text = show::plain(value);
+        console::show_printed(&text, value);
+        text
+    });
     engine.register_fn("print", String::new);
     // Rhai's own for these two shows all digits, and keys in quotes.
     engine.register_fn("print", |value: rhai::Array| show::plain(&value.into()));

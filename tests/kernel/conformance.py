@@ -28,10 +28,14 @@ class Conformance(jupyter_kernel_test.KernelTests):
         {"code": "[1, 2]", "result": "[1, 2]"},
         {"code": 'table([#{label: "cat", n: 3}])', "mime": "text/html"},
         {"code": "synthetic_labels(#{images: 30, labels: 8})", "mime": "text/html"},
+        {"code": "metrics(tensor([[0.9, 0.2], [0.4, 0.7]]), tensor([[1.0, 0.0], [0.0, 1.0]]))", "mime": "text/html"},
         {"code": "plot([1.0, 3.0, 2.0])", "mime": "image/svg+xml"},
         {"code": "plot([1.0, 3.0, 2.0]);\nplot([2.0, 1.0])", "mime": "image/png"},
     ]
-    code_display_data = [{"code": "[plot([1.0, 2.0]), plot([2.0, 1.0])]", "mime": "image/png"}]
+    code_display_data = [
+        {"code": 'print(table([#{label: "cat", n: 3}]))', "mime": "text/html"},
+        {"code": "[plot([1.0, 2.0]), plot([2.0, 1.0])]", "mime": "image/png"},
+    ]
     code_history_pattern = "6 * ?"
     supported_history_operations = ("tail", "range", "search")
     code_inspect_sample = "spectral_partition"

@@ -85,6 +85,8 @@ def interrupts():
                 os.kill(kernel.manager.provisioner.pid, signal.SIGINT)
             reply = kernel.reply(request)["content"]
             assert reply["ename"] == "cpsd::interrupted", reply
+            # Yellow is not read on the red of errors.
+            assert "\x1b[33m" not in "".join(reply["traceback"]), reply
             # It was not run, so it has no number.
             assert kernel.reply(behind)["content"] == {"status": "aborted"}
         # Of nothing that runs.
@@ -173,6 +175,11 @@ def commands():
         assert cell.text() == "from a shell\nand its errors\n", cell.text()
         cell = kernel.run(":time 20 + 1")
         assert cell.result() == "21" and " s" in cell.text(), cell.messages
+        # A table that is printed alone is shown, and with others is text; in order.
+        cell = kernel.run('let t = table([#{ a: 1 }, #{ a: 2 }]); print("before"); print(t); print("behind", t);')
+        kinds = [m["msg_type"] for m in cell.messages if m["msg_type"] in ["stream", "display_data"]]
+        assert kinds == ["stream", "display_data", "stream"] and "<table" in cell.of("display_data")[0]["data"]["text/html"], cell.messages
+        assert cell.text().startswith("before\nbehind") and cell.of("display_data")[0]["data"]["text/plain"].split() == ["a", "1", "2"], cell.messages
         for code, says in [
             (":nothing", "there is no command :nothing"),
             ("?nothere", "nothere"),

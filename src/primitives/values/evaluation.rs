@@ -69,7 +69,8 @@ fn by_name(decisions: &DecisionMetrics) -> Map {
     DECISION_METRICS.iter().map(|metric| (metric.name.into(), (metric.of)(decisions).into())).collect()
 }
 
-fn per_label(e: &Evaluation) -> Result<TableValue> {
+/// The table of an evaluation's labels. Errors: none that is known.
+pub fn per_label(e: &Evaluation) -> Result<TableValue> {
     let with_unknown = e.unknown > 0;
     let rows = e.per_label.iter().map(|l| {
         let mut cells = vec![
