@@ -335,6 +335,29 @@ fn the_checker_finds_no_mistake_where_there_may_be_none() {
     }
 }
 
+/// A name is short for a map in the options of every training, and a word that reads them says so to the checker.
+#[test]
+fn no_word_of_a_training_refuses_what_is_short_for_something() {
+    let mut seen = 0;
+    for word in cpsd::primitives::WORDS {
+        let Some(options) = &word.options else { continue };
+        let usual = (options.defaults)();
+        for (key, value) in [("model", "small_cnn"), ("loss", "asl"), ("distillation", "mse")] {
+            if usual[key].is_object() {
+                let refused = (options.refused)(word.name, key, &value.into());
+                assert!(refused.is_none(), "{}: {refused:?}", word.name);
+                seen += 1;
+            }
+        }
+        // What an option is by itself is never refused.
+        for (key, value) in usual.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()) {
+            let refused = (options.refused)(word.name, key, value);
+            assert!(refused.is_none(), "{}: {key}: {refused:?}", word.name);
+        }
+    }
+    assert!(seen >= 10, "{seen}");
+}
+
 #[test]
 fn warnings_fail_only_when_they_are_asked_to() {
     let folder = tempfile::tempdir().unwrap();
