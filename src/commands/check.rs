@@ -40,11 +40,7 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
         interrupt::check().map_err(Failure::plain)?;
         let name = file.display().to_string();
         let text = files::read_text(file).map_err(Failure::plain)?;
-        let findings = check::check(session, &text, &name).unwrap_or_else(|unreadable| {
-            exit::fail(&unreadable);
-            errors += 1;
-            vec![]
-        });
+        let findings = check::check_all(session, &text, &name, &|_| None)?;
         for (i, finding) in findings.iter().enumerate() {
             match finding.severity {
                 Severity::Error => errors += 1,

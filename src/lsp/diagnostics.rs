@@ -33,7 +33,7 @@ pub fn of(session: &Session, document: &Document, open: &BTreeMap<String, Docume
         let message = format!("texts above {} MB are not checked as one types; cpsd check does", LONGEST >> 20);
         return about_all(DiagnosticSeverity::INFORMATION, message);
     }
-    let check = || check::check_with(session, text, &document.name, &|name| libraries::unsaved(open, name));
+    let check = || check::check_all(session, text, &document.name, &|name| libraries::unsaved(open, name));
     let checked = catch_unwind(AssertUnwindSafe(|| bounded(check)));
     match checked {
         Ok(Ok(findings)) => findings
@@ -54,22 +54,11 @@ pub fn of(session: &Session, document: &Document, open: &BTreeMap<String, Docume
                 shown
             })
             .collect(),
-        Ok(Err(failure)) if failure.interrupted() => {
+        // Nothing else ends a check.
+        Ok(Err(_)) => {
             let message = "this takes long to check; cpsd check shows its mistakes".to_string();
             about_all(DiagnosticSeverity::INFORMATION, message)
         }
-        Ok(Err(failure)) => match failure.span() {
-            Some(span) => {
-                vec![diagnostic(
-                    document,
-                    span,
-                    DiagnosticSeverity::ERROR,
-                    failure.message.clone(),
-                    failure.help.clone(),
-                )]
-            }
-            None => about_all(DiagnosticSeverity::ERROR, failure.message),
-        },
         Err(panic) => about_all(DiagnosticSeverity::WARNING, panics::fault(&*panic).message),
     }
 }

@@ -289,6 +289,7 @@ mod tests {
             ("Content-Length: 18446744073709551616\r\n\r\n{}", "no number of bytes"),
             ("Content-Length: -1\r\n\r\n{}", "no number of bytes"),
             ("Content-Type: x\r\n\r\n{}", "without Content-Length"),
+            ("{\"method\": \"a\"}\r\n", "inside a header"),
             ("{\"method\": \"a\"}\r\n\r\n", "without Content-Length"),
             ("nothing\r\n", "a header has lines like"),
             ("Content-Len", "inside a header"),

@@ -250,6 +250,7 @@ impl Failure {
         Failure {
             source: Some(NamedSource::new(name, text.to_string())),
             span: Some((finding.span.start, finding.span.len())),
+            open: finding.open.as_ref().map(|open| (open.start, open.len())),
             warning: finding.severity == check::Severity::Warning,
             ..Failure::plain(finding.to_error())
         }
@@ -267,6 +268,11 @@ impl Failure {
     /// The bytes of the text that are underlined, where there is a place.
     pub fn span(&self) -> Option<std::ops::Range<usize>> {
         self.span.map(|(start, length)| start..start + length)
+    }
+
+    /// The bytes of a bracket that waits for its partner.
+    pub fn open(&self) -> Option<std::ops::Range<usize>> {
+        self.open.map(|(start, length)| start..start + length)
     }
 
     /// The whole message: code, sentence, source line with the place underlined, calls, help.

@@ -296,14 +296,18 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
         }
         return error;
     }
-    let built_in = types.first().map_or(&[][..], |kind| members_of(kind));
-    let known = words.chain(own.iter().map(|(f, _)| f.as_str())).chain(built_in.iter().copied());
+    let built_in = types.first().map_or(vec![], |kind| own_members(kind));
+    let known = words.chain(own.iter().map(|(f, _)| f.as_str())).chain(built_in);
     let error = Error::argument(format!("there is no function {name}{came}"));
     if let Some(help) = habits::function(name, &types) {
         return error.with_help(help);
     }
     match nearest(name, known) {
         Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
+        // Which other languages have as methods.
+        _ if types.first().is_some_and(|kind| kind == "array") && nearest(name, ["first", "last"]).is_some() => {
+            error.with_help("the first item of an array is a[0], the last a[-1]")
+        }
         _ => error,
     }
 }
@@ -711,6 +715,15 @@ fn members_of(kind: &str) -> &'static [&'static str] {
         ],
         _ => &[],
     }
+}
+
+/// All members of a type of Rhai's own that have a name: those that are looked for first.
+fn own_members(kind: &str) -> Vec<&'static str> {
+    // `sum(), mean(), median()` are documented together.
+    let documented = super::own_types::find(kind).map_or(&[][..], |own| own.members).iter();
+    let names = documented.flat_map(|member| member.usage.split(", ")).filter_map(|usage| usage.split('(').next());
+    let is_name = |name: &&str| name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains(' ');
+    members_of(kind).iter().copied().chain(names.filter(is_name)).collect()
 }
 
 /// Splits `a, b<c, d>, e` at the commas outside of brackets.

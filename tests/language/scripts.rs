@@ -258,6 +258,50 @@ fn the_checker_finds_members_arguments_and_options_that_are_certainly_wrong() {
     }
 }
 
+/// A syntax error, and what is certain of the statements in front of it.
+#[test]
+fn a_syntax_error_does_not_hide_what_is_in_front_of_it() {
+    use Severity::{Error, Warning};
+    let session = cpsd::primitives::session();
+    let no = |name: &str| format!("there is no variable \"{name}\"");
+    let unread = |name: &str| format!("the variable \"{name}\" is never read");
+    for (text, expected) in [
+        // Its statement, and those behind it, are not looked at.
+        ("print(nothing);\nlet b = (2 +;\nprint(none);", vec![(Error, 1, no("nothing")), (Error, 2, String::new())]),
+        ("print(nothing);\nlet b = [1,\n\nlet c = 2;", vec![(Error, 1, no("nothing")), (Error, 4, String::new())]),
+        ("fn f() { nothing }\nfn g( { 1 }", vec![(Error, 1, no("nothing")), (Error, 2, String::new())]),
+        ("let a = (1 +\n", vec![(Error, 0, String::new())]),
+        ("let a = nothing)", vec![(Error, 1, String::new())]),
+        (
+            "let d = dataset(\"emoji-scens\");\nd.",
+            vec![(Error, 1, "unknown data set \"emoji-scens\"".into()), (Error, 0, String::new())],
+        ),
+        // What comes later may use, and make, what is in front.
+        ("let a = 1;\nlet b = 2;\nprint(a +", vec![(Warning, 2, unread("b")), (Error, 0, String::new())]),
+        ("let a = 1;\nprint(`${a}` +", vec![(Error, 0, String::new())]),
+        (
+            "later(1);\nnever(1);\nfn later(a) { a }\nprint(",
+            vec![(Error, 2, "there is no function never".into()), (Error, 0, String::new())],
+        ),
+        ("fn f(o) { o.run(1) }\nf(#{run: |x| x}", vec![(Error, 0, String::new())]),
+        (
+            "print(1 / 3);\nprint(4 / (",
+            vec![(Warning, 1, "1 / 3 of integers is 0: the fraction is dropped".into()), (Error, 0, String::new())],
+        ),
+    ] {
+        let findings = check::check_all(&session, text, "case", &|_| None).unwrap();
+        let found: Vec<_> = findings.iter().map(|f| (f.severity, f.position.0, f.message.clone())).collect();
+        assert_eq!(found.len(), expected.len(), "{text}: {found:?}");
+        for (found, expected) in found.iter().zip(&expected) {
+            // (Of the syntax error itself Rhai decides place and sentence.)
+            assert_eq!(found.0, expected.0, "{text}");
+            assert!(expected.1 == 0 || found.1 == expected.1, "{text}: {found:?}");
+            assert!(expected.2.is_empty() || found.2 == expected.2, "{text}: {found:?}");
+        }
+        assert!(findings.iter().all(|finding| text.get(finding.span.clone()).is_some()), "{text}: {findings:?}");
+    }
+}
+
 /// What may be right is not found: values that could be of another kind, and names that could mean something else.
 #[test]
 fn the_checker_finds_no_mistake_where_there_may_be_none() {
@@ -291,6 +335,29 @@ fn the_checker_finds_no_mistake_where_there_may_be_none() {
     }
 }
 
+/// A name is short for a map in the options of every training, and a word that reads them says so to the checker.
+#[test]
+fn no_word_of_a_training_refuses_what_is_short_for_something() {
+    let mut seen = 0;
+    for word in cpsd::primitives::WORDS {
+        let Some(options) = &word.options else { continue };
+        let usual = (options.defaults)();
+        for (key, value) in [("model", "small_cnn"), ("loss", "asl"), ("distillation", "mse")] {
+            if usual[key].is_object() {
+                let refused = (options.refused)(word.name, key, &value.into());
+                assert!(refused.is_none(), "{}: {refused:?}", word.name);
+                seen += 1;
+            }
+        }
+        // What an option is by itself is never refused.
+        for (key, value) in usual.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()) {
+            let refused = (options.refused)(word.name, key, value);
+            assert!(refused.is_none(), "{}: {key}: {refused:?}", word.name);
+        }
+    }
+    assert!(seen >= 10, "{seen}");
+}
+
 #[test]
 fn warnings_fail_only_when_they_are_asked_to() {
     let folder = tempfile::tempdir().unwrap();
@@ -305,6 +372,15 @@ fn warnings_fail_only_when_they_are_asked_to() {
         said,
         "warning.rhai:1:5: warning: the variable \"unread\" is never read (a name that begins with _ need not be)\n\
          error.rhai:1:1: error: there is no function nothing\n1 error, 1 warning in 2 files\n"
+    );
+    // A syntax error is a line as any other.
+    std::fs::write(folder.path().join("syntax.rhai"), "nothing(1);\nlet b = (2 +;\n").unwrap();
+    let checked = run(folder.path(), &["check", "syntax.rhai", "error.rhai"]);
+    assert_eq!((checked.status.code(), err(&checked).as_str()), (Some(1), ""));
+    assert_eq!(
+        out(&checked),
+        "syntax.rhai:1:1: error: there is no function nothing\nsyntax.rhai:2:13: error: \";\" is not allowed here\n\
+         error.rhai:1:1: error: there is no function nothing\n3 errors, 0 warnings in 2 files\n"
     );
 }
 

@@ -37,6 +37,18 @@ fn findings_come_as_one_types_at_utf_16_places() {
 }
 
 #[test]
+fn a_half_typed_statement_leaves_the_findings_in_front_of_it() {
+    let mut editor = Editor::new();
+    let uri = editor.open("t.rhai", "let size = 1;\nprint(nothing);\nprint(size);");
+    let before = editor.found(&uri, 1);
+    assert_eq!((before.len(), range(&before[0])), (1, [(1, 6), (1, 13)]), "{before:?}");
+    editor.change(&uri, 2, (2, 0), (2, 0), "let b = f(\n");
+    let found = editor.found(&uri, 2);
+    assert_eq!((found.len(), &found[0]), (2, &before[0]), "{found:?}");
+    assert_eq!(found[1]["severity"], 1);
+}
+
+#[test]
 fn findings_are_those_of_cpsd_check() {
     let mut editor = Editor::new();
     for name in ["python_list_comprehension", "unknown_variable", "arity_too_few", "syntax_missing_let"] {

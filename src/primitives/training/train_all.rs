@@ -4,13 +4,13 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 
 use crate::error::{Error, Result};
 use crate::primitives::parameters::Data;
-use crate::primitives::training::closures::Training;
+use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
 use crate::script::call::{Call, Parameter};
 use crate::script::errors::Fallible;
 use crate::script::show;
-use crate::script::word::{Chapter, Example, OptionDocs, Word};
+use crate::script::word::{Chapter, Example, Word};
 use crate::training::{Job, TrainOptions};
 
 pub const WORD: Word = Word {
@@ -22,7 +22,7 @@ pub const WORD: Word = Word {
 whole): [#{seed: 1}, #{seed: 2, epochs: 12}]. Every training is the run that train_teacher makes with the same options. On a CPU, small heads \
 on kept features train twice as fast side by side as one after the other. Closures, executor, workers, nproc and per_gpu are those of all. \
 The longest first keeps all cores at work to the end.",
-    options: Some(OptionDocs::of::<TrainOptions>()),
+    options: Some(closures::docs::<TrainOptions>()),
     examples: &[Example {
         code: "let data = dataset(\"emoji-scenes\", #{train: 32, val: 16, test: 16, test_shifted: 8, size: 48});\nlet o = #{model: #{backbone: \"small_cnn\", head: \"gap\", image_size: 48}, epochs: 1, batch: 16};\nlet models = train_all(data, [#{seed: 1}, #{seed: 2}], o);\nmodels[1].id == train_teacher(data, data.train.names, o + #{seed: 2}).id",
         prints: "true",

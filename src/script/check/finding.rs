@@ -23,6 +23,8 @@ pub struct Finding {
     pub severity: Severity,
     pub position: (usize, usize),
     pub span: Range<usize>,
+    /// Of a syntax error: a bracket that waits for its partner.
+    pub open: Option<Range<usize>>,
     pub message: String,
     pub help: Option<String>,
 }
@@ -31,12 +33,13 @@ impl Finding {
     pub fn at(severity: Severity, text: &Text, pos: Position, message: String) -> Self {
         let span = spans::token(text.all, text.offset(pos));
         let position = (pos.line().unwrap_or(0), pos.position().unwrap_or(0));
-        Finding { severity, position, span, message, help: None }
+        Finding { severity, position, span, open: None, message, help: None }
     }
 
     /// A finding at a byte of the text.
     pub fn at_byte(severity: Severity, text: &Text, at: usize, message: String) -> Self {
-        Finding { severity, position: text.position(at), span: spans::token(text.all, at), message, help: None }
+        let (position, span) = (text.position(at), spans::token(text.all, at));
+        Finding { severity, position, span, open: None, message, help: None }
     }
 
     pub fn help(mut self, help: Option<impl Into<String>>) -> Self {

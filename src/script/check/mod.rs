@@ -7,6 +7,7 @@
 //! - `options`: unknown options, and literal values that they refuse
 //! - `kinds`: the kinds of values, where they are certain; `values`: members and arguments that these refuse
 //! - `traps`: code that runs and probably means something else
+//! - `unfinished`: texts with a syntax error
 //! - `names`: unknown variables; unused variables, parameters and imports; unreachable code
 
 mod calls;
@@ -18,6 +19,7 @@ mod natives;
 mod options;
 pub(super) mod text;
 mod traps;
+mod unfinished;
 mod values;
 
 use std::collections::BTreeSet;
@@ -37,12 +39,25 @@ pub use traps::Trap;
 ///
 /// Names that begin with `_` may be unused. Nothing is run. Errors: a text with a syntax error.
 pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, Failure> {
-    check_with(session, text, name, &|_| None)
+    session.sources.add(name, text);
+    of_text(session, text, name, &|_| None)
 }
 
-/// As [`check`], with libraries that are read as an editor has them.
-pub fn check_with(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Result<Vec<Finding>, Failure> {
+/// As [`check`], where a syntax error is a finding too, and what is in front of its statement is checked all the same. Libraries are read
+/// as an editor has them.
+///
+/// Errors: the check was interrupted.
+pub fn check_all(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Result<Vec<Finding>, Failure> {
     session.sources.add(name, text);
+    match of_text(session, text, name, unsaved) {
+        Err(failure) if !failure.interrupted() => {
+            Ok(unfinished::findings(text, name, &failure, |part| of_text(session, part, name, unsaved)))
+        }
+        outcome => outcome,
+    }
+}
+
+fn of_text(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Result<Vec<Finding>, Failure> {
     let engine = reader(session);
     let ast = parsing::parse(&engine, &Scope::new(), text)
         .map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))?;
