@@ -38,7 +38,8 @@ SUITES = {
     "frozen": (
         "Frozen stages",
         "One picture through the five frozen stages of EfficientNet-Lite0 at 128 pixels, without decoding: of batches of 16 and 64,"
-        " each program's faster one. Two threads.",
+        " each program's faster one; two threads. exact, folded and bfloat16 are values of the option frozen_compute, the first the"
+        " default.",
     ),
     "training": (
         "Training",

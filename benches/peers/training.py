@@ -25,7 +25,9 @@ TASKS = [
     ("step", "efficientnet_lite0", 224, 1.05), ("step", "vit_small_patch14_dinov2", 224, 1.05),
     ("epoch", "small_cnn", 224, 1.1), ("epoch", "small_cnn", 448, 1.1), ("epoch", "resnet18", 224, 1.1), ("epoch", "resnet18", 448, 1.1),
     ("ablation", "small_cnn", 112, 3.0),
-    ("frozen", "eager, channels last", 128, 2.0), ("frozen", "bf16 autocast", 128, None), ("frozen", "torch.compile", 128, 1.2),
+    # cpsd's way of computing (frozen_compute), and PyTorch's.
+    ("frozen", "exact/eager, channels last", 128, None), ("frozen", "folded/eager, channels last", 128, 2.0),
+    ("frozen", "folded/torch.compile", 128, 1.2), ("frozen", "bfloat16/bf16 autocast", 128, None),
 ]
 
 
@@ -209,7 +211,7 @@ def main():
     if arguments.peer:
         task, net, size, repeats = arguments.peer
         if task == "frozen":
-            return said([frozen(net, int(size), BATCHES)])
+            return said([frozen(net.split("/")[1], int(size), BATCHES)])
         return peer(task, net, int(size), arguments.folder, int(repeats))
     tasks = [t for t in TASKS if t[0] in arguments.tasks.split(",")]
     pictures = any(task in ("input", "epoch", "ablation") for task, *_ in tasks)
@@ -227,8 +229,9 @@ def measure(arguments, environment, task, net, size, goal):
     what, peer_name = f"{task}, {net}, {size} pixels".replace(" -,", ""), "PyTorch"
     ours = [arguments.binary, task, net, str(size), arguments.folder, "1"]
     if task == "frozen":
-        what, peer_name = "a picture through frozen stages", f"PyTorch, {net}"
-        ours = [arguments.frozen, "picture", str(size)] + [str(batch) for batch in BATCHES]
+        way, other = net.split("/")
+        what, peer_name = f"a picture, {way}", f"PyTorch, {other}"
+        ours = [arguments.frozen, "picture", way, str(size)] + [str(batch) for batch in BATCHES]
     theirs = [sys.executable, __file__, arguments.binary, arguments.folder, "--peer", task, net, str(size), "1"]
     about = {"id": f"{task}/{net}/{size}", "what": what, "goal": {"ratio": goal} if goal else None, "peer": peer_name}
     sides, missing = ([], []), None
