@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`LabelTable`]: N images by m labels, compressed rows | `label_table` |
 //! | readers, one file per format, detected from the content | `readers` |
-//! | rows of CSV, Parquet and tables: columns by name and content, truths, several labels in a cell | `records` |
+//! | rows of CSV, Parquet and tables: columns by name and content, truths, several labels in a cell, splits | `records` |
 //! | a label table from image-label pairs in any order | `pairs` |
 //! | a label table from and to a polars `DataFrame`, long and wide | `data_frame` |
 //! | names without the blanks around them, names that look like one | `names` |
@@ -33,7 +33,11 @@ pub mod synthetic;
 
 pub use label_table::LabelTable;
 pub use parquet_counts::count_files;
-pub use readers::{Choice, Difficult, LoadOptions, READERS, Reader, Unknown, label_files, layout_of, load, own_splits};
+pub use readers::{
+    Choice, Difficult, LoadOptions, READERS, Reader, Unknown, columns_of, divided_split, label_files, layout_of, load,
+    load_with_splits, own_splits, read_splits,
+};
+pub use records::division::Division;
 pub use statistics::Statistics;
 pub use stratify::stratified_split;
 pub(crate) use summary::grouped;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::downloaded::named;
+use super::folder_splits::{Named, Splits, splits_file};
 use super::held_out::Share;
 use super::missing::{Missing, some};
 use super::{DatasetKind, OnBadImage, Request, folder_pictures, need_root};
@@ -17,7 +18,7 @@ use crate::options::{OptionDocs, Range};
 
 pub const FOLDER: DatasetKind = DatasetKind {
     name: "folder",
-    summary: "pictures in a folder with labels.csv or another label file, which is read as load_labels does; its own splits, or shares by the options val and test",
+    summary: "pictures in a folder with labels.csv or another label file, which is read as load_labels does; its own splits, a fixed division by the option splits, or shares by val and test",
     options: OptionDocs::of::<FolderOptions>(),
     open,
 };
@@ -27,9 +28,12 @@ const LAYOUT: &str = "the folder holds labels.csv, or one other label file, and 
 crate::options! {
     /// The options of a folder: its own, and those of label files.
     pub struct FolderOptions extends labels: LoadOptions {
-        /// share of the pictures that is the validation split, unless the label files have one; 0 holds none out
+        /// the fixed division into train, val, test: a table of images and splits (CSV, Parquet, JSON lines), relative to root;
+        /// or the column of the label file that holds the split; or "folders" called so; () takes the label files' own, or shares
+        pub splits: Option<String> = None;
+        /// share of the pictures that is the validation split, unless the division has one; 0 holds none out
         pub val: f64 = 0.1, in Range::FromBelow(0.0, 1.0);
-        /// share of the pictures that is the test split, unless the label files have one; 0 holds none out
+        /// share of the pictures that is the test split, unless the division has one; 0 holds none out
         pub test: f64 = 0.2, in Range::FromBelow(0.0, 1.0);
         /// decides which pictures these are
         pub seed: u64 = 0;
@@ -55,7 +59,11 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     }
     let root = need_root("folder", request.root, LAYOUT)?;
     let file = label_file(root, &options)?;
-    let mut labels = load(&file, &options.labels)?;
+    let division = Named::find(root, &file, &options)?;
+    let (mut labels, rows) = match &division {
+        Some(division) => division.load(&file, &options)?,
+        None => (load(&file, &options.labels)?, None),
+    };
     let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
     let shown = if shown.is_empty() { "the label file".to_string() } else { shown };
     let mut paths = folder_pictures::locate(root, &file, &shown, labels.images(), &options)?;
@@ -72,13 +80,15 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
         labels = labels.take_images(&kept)?;
         paths = kept.iter().map(|&i| paths[i].clone()).collect();
     }
-    let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;
-    let own = match &options.labels.split {
+    let splits = match (&division, &options.labels.split) {
+        (Some(division), _) => division.split(rows, labels.images(), &paths, &shown)?,
         // The user asked for the pictures of this one.
-        Some(_) => Vec::new(),
-        None => own_splits(&file, &options.labels)?,
+        (None, Some(_)) => Vec::new(),
+        (None, None) => own_splits(&file, &options.labels)?.into_iter().map(|(split, of)| (split.into(), of)).collect(),
     };
-    let own = Own::of(&all, own, if file == root { "the folder" } else { &shown })?;
+    let all = Dataset::new("folder", "all", labels, Arc::new(Files::new(root, paths)))?;
+    let divides = division.map(|division| division.shown(&shown));
+    let own = Own::of(&all, splits, divides.as_deref().unwrap_or(if file == root { "the folder" } else { &shown }))?;
     let share = |option, given| Share { option, given, of: "folder" };
     // Without pictures to train on, there are none to hold out.
     let none = own.train.is_empty() && !own.found.is_empty();
@@ -95,7 +105,9 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
         Some(own_val) => (rest, own_val),
         None => hold_out(&rest, "val", val, val / (1.0 - held_out))?,
     };
-    Ok(vec![named("train", train), named("val", val_split), named("test", test_split)])
+    let mut all = vec![named("train", train), named("val", val_split), named("test", test_split)];
+    all.extend(own.further.into_iter().map(|(split, dataset)| named(&split, dataset)));
+    Ok(all)
 }
 
 /// The pictures by the splits that the label files have themselves.
@@ -104,17 +116,20 @@ struct Own {
     train: Dataset,
     val: Option<Dataset>,
     test: Option<Dataset>,
+    /// Further test sets.
+    further: Vec<(String, Dataset)>,
     /// The splits that there are.
-    found: Vec<&'static str>,
+    found: Vec<String>,
 }
 
 impl Own {
     /// Says which splits are the folder's own, and how many pictures are in none or in several.
-    fn of(all: &Dataset, splits: Vec<(&'static str, Vec<String>)>, shown: &str) -> Result<Own> {
-        let found: Vec<&str> = splits.iter().map(|(split, _)| *split).collect();
+    fn of(all: &Dataset, splits: Splits, shown: &str) -> Result<Own> {
+        let found: Vec<String> = splits.iter().map(|(split, _)| split.clone()).collect();
         if found.is_empty() {
-            return Ok(Own { train: all.clone(), val: None, test: None, found });
+            return Ok(Own { train: all.clone(), val: None, test: None, further: Vec::new(), found });
         }
+        let has = |split: &str| found.iter().any(|found| found == split);
         let mut split_of: HashMap<&str, &str> = HashMap::new();
         let mut twice = 0;
         // Test pictures stay test pictures: later splits win.
@@ -127,7 +142,7 @@ impl Own {
             let images = all.labels.images().iter().enumerate();
             images.filter(|(_, image)| split_of.get(image.as_str()).copied() == wanted).map(|(i, _)| i).collect()
         };
-        let own = |split| if found.contains(&split) { all.take(of(Some(split))).map(Some) } else { Ok(None) };
+        let own = |split| if has(split) { all.take(of(Some(split))).map(Some) } else { Ok(None) };
         let rest = of(None);
         let n = rest.len();
         let (train, what) = match own("train")? {
@@ -142,12 +157,14 @@ impl Own {
         if twice > 0 {
             line += &format!("; {twice} pictures are in two splits and taken for the later one of train, val, test");
         }
-        let lacking: Vec<&str> = ["val", "test"].into_iter().filter(|split| !found.contains(split)).collect();
+        let lacking: Vec<&str> = ["val", "test"].into_iter().filter(|split| !has(split)).collect();
         if !lacking.is_empty() {
             line += &format!("; {} by a share of train", lacking.join(" and "));
         }
         console::log(&line);
-        Ok(Own { train, val: own("val")?, test: own("test")?, found })
+        let further = found.iter().filter(|split| !["train", "val", "test"].contains(&split.as_str()));
+        let further = further.map(|split| Ok((split.clone(), all.take(of(Some(split)))?))).collect::<Result<_>>()?;
+        Ok(Own { train, val: own("val")?, test: own("test")?, further, found })
     }
 }
 
@@ -159,7 +176,9 @@ fn label_file(root: &Path, options: &FolderOptions) -> Result<PathBuf> {
         let what = if root.exists() { "is a file, not a folder" } else { "is not there" };
         return refused(format!("dataset \"folder\": its root {place} {what}"));
     }
-    let files = label_files(root);
+    let splits = splits_file(root, options);
+    let mut files = label_files(root);
+    files.retain(|file| Some(file) != splits.as_ref());
     let names: Vec<String> = files.iter().filter_map(|f| Some(f.file_name()?.to_string_lossy().into_owned())).collect();
     if let Some(file) = &options.file {
         let path = root.join(file);

@@ -6,6 +6,7 @@ mod downloaded;
 mod emoji_scenes;
 mod folder;
 mod folder_pictures;
+mod folder_splits;
 mod held_out;
 mod located;
 mod missing;

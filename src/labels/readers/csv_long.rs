@@ -35,11 +35,16 @@ pub fn is_csv(probe: &Probe, options: &LoadOptions) -> bool {
 }
 
 fn layout<'a>(probe: &'a Probe, options: &LoadOptions) -> Result<&'a Layout> {
-    probe.layout(|| Layout::find(&CsvSource::new(probe.text(options)?, options)?, options, Form::asked(options)))
+    probe.layout(|| Layout::find(&source(probe, options)?, options, Form::asked(options)))
+}
+
+/// The rows of the file.
+pub fn source<'a>(probe: &'a Probe, options: &LoadOptions) -> Result<CsvSource<'a>> {
+    Ok(CsvSource::new(probe.text(options)?, options)?.passing_over(probe.splits()))
 }
 
 /// Reads either form: the one that was asked for by name, or the one that the content has.
 pub fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
     let layout = layout(probe, options)?;
-    records::read_as(&CsvSource::new(probe.text(options)?, options)?, layout, options)
+    records::read_as(&source(probe, options)?, layout, options)
 }

@@ -99,9 +99,9 @@ fn read(probe: &Probe, options: &LoadOptions) -> Result<LabelTable> {
             csv(&file.path, options)?
         } else if probe.is_folder {
             let text = TextFile::read_as(&file.path, options.encoding.as_deref())?;
-            json_lines::read(&text, options)?
+            json_lines::read(&text, options, None)?
         } else {
-            json_lines::read(probe.text(options)?, options)?
+            json_lines::read(probe.text(options)?, options, probe.splits())?
         };
         if is_json && file.path.with_extension("csv").is_file() && probe.is_folder {
             console::log(&format!("{}: read instead of metadata.csv beside it", file.path.display()));

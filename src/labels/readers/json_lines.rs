@@ -24,13 +24,13 @@ pub fn has_extension(path: &Path) -> bool {
     path.extension().is_some_and(|e| ["jsonl", "ndjson"].iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
-/// Reads the records of a file by the rules of tables. Labels that are numbers get the names in a file beside it, if
+/// Reads the records of a file by the rules of tables; the column `splits` is no label. Labels that are numbers get the names in a file beside it, if
 /// there is one.
 ///
 /// Errors name the file and the line: text that is not JSON, a record without an image, a number without a name where
 /// names are given; and no key of labels.
-pub fn read(text: &TextFile, options: &LoadOptions) -> Result<LabelTable> {
-    let source = JsonSource::new(text)?;
+pub fn read(text: &TextFile, options: &LoadOptions, splits: Option<&str>) -> Result<LabelTable> {
+    let source = JsonSource::new(text)?.passing_over(splits);
     let mut layout = Layout::find(&source, options, None)?;
     if layout.form == Form::Wide && layout.labels.len() == 1 && options.labels.is_none() {
         // One number per record is that of a class.

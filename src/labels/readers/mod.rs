@@ -41,7 +41,7 @@ mod xml;
 mod yaml;
 mod yolo;
 
-pub use splits::own_splits;
+pub use splits::{columns_of, divided_split, load_with_splits, own_splits, read_splits};
 use splits::{known_split, usual_split};
 
 /// Every format; the first whose `detect` is true reads the file.
@@ -158,6 +158,8 @@ pub struct Probe {
     text: OnceCell<Result<TextFile>>,
     layout: OnceCell<Result<Layout>>,
     parquet: OnceCell<Result<FrameSource>>,
+    /// A column of the file that holds splits, and so no labels.
+    splits: Option<String>,
 }
 
 impl Probe {
@@ -181,6 +183,7 @@ impl Probe {
             text: OnceCell::new(),
             layout: OnceCell::new(),
             parquet: OnceCell::new(),
+            splits: None,
         })
     }
 
@@ -192,8 +195,13 @@ impl Probe {
 
     /// A Parquet file, opened once for detection and reading.
     fn parquet(&self) -> Result<&FrameSource> {
-        let open = || FrameSource::of_parquet(&self.path).map(FrameSource::sharing);
+        let open = || Ok(FrameSource::of_parquet(&self.path)?.sharing().passing_over(self.splits()));
         self.parquet.get_or_init(open).as_ref().map_err(Clone::clone)
+    }
+
+    /// The column of splits, if the file has one that was asked for.
+    fn splits(&self) -> Option<&str> {
+        self.splits.as_deref()
     }
 
     /// The layout of a table, told once for detection and reading.
@@ -232,12 +240,17 @@ fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static
 
 /// The file or folder that is read, and its reader. Errors: none, or an option that it does not take.
 fn opened(path: &Path, options: &LoadOptions) -> Result<(Probe, &'static Reader)> {
-    let probe = Probe::new(path)?;
+    opened_with(path, options, None)
+}
+
+/// The same for a file of which one column holds splits.
+fn opened_with(path: &Path, options: &LoadOptions, splits: Option<&str>) -> Result<(Probe, &'static Reader)> {
+    let probe = Probe { splits: splits.map(String::from), ..Probe::new(path)? };
     if !probe.is_folder && probe.head.is_empty() {
         return Err(Error::data(format!("{} is empty", path.display())));
     }
     if let Some(inside) = only_label_file(&probe, options) {
-        return opened(&inside, options);
+        return opened_with(&inside, options, splits);
     }
     let reader = choose(&probe, options)?;
     if let (Some(split), false) = (&options.split, reader.has_splits) {

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use super::{LoadOptions, opened};
+use super::{LoadOptions, Probe, Reader, csv_long, finish, json_lines, opened, opened_with, parquet_long};
 use crate::activity::console;
-use crate::error::{About, Result};
+use crate::error::{About, Error, Result};
+use crate::labels::LabelTable;
+use crate::labels::records::division::{self, Division};
+use crate::labels::records::{CsvSource, Form, JsonSource, Layout, Source};
 
 /// The splits of a data set, each with the other names that it has.
 const NAMES: &[(&str, &[&str])] = &[("train", &[]), ("val", &["valid", "validation", "dev"]), ("test", &[])];
@@ -47,6 +50,114 @@ pub fn own_splits(path: &Path, options: &LoadOptions) -> Result<Vec<(&'static st
         }
         Ok(found)
     })
+}
+
+/// The split that a table of splits or a folder means by a name: train, val, test, or a further test set under its own
+/// name in small letters (test2, test_shifted).
+///
+/// Errors: another name, with the nearest.
+pub fn divided_split(name: &str) -> Result<String> {
+    let small = name.to_lowercase();
+    let is_test = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit() || "_- ".contains(c));
+    match small.as_str() {
+        "training" => Ok("train".into()),
+        "testing" => Ok("test".into()),
+        _ if small.strip_prefix("test").is_some_and(is_test) => Ok(small),
+        _ => known_split(name).map(String::from).ok_or_else(|| {
+            let mut error = Error::unknown("split", name, ["train", "val", "test", "training", "validation"]);
+            error.message = format!(
+                "unknown split \"{name}\"; expected train, val or test, another usual name of these, or a further test set \
+                 whose name begins with test_"
+            );
+            error
+        }),
+    }
+}
+
+/// Reads a table of images and their splits: CSV, Parquet or JSON lines, whose columns are found by their names.
+///
+/// Errors name the file and the line or row: no column that fits, an unknown split, an image in two splits.
+pub fn read_splits(path: &Path) -> Result<Division> {
+    let help = |error: Error| error.with_help("a table of splits begins with the names of its columns: image,split");
+    let options = LoadOptions::default();
+    let probe = Probe::new(path)?;
+    let read = || {
+        if probe.head.is_empty() {
+            return Err(Error::data(format!("{} is empty", path.display())));
+        }
+        if parquet_long::is_parquet(&probe) {
+            return division::read_table(probe.parquet()?);
+        }
+        let text = probe.text(&options)?;
+        match json_lines::has_extension(path) || probe.start(&options).is_some_and(|s| s.trim_start().starts_with('{')) {
+            true => division::read_table(&JsonSource::new(text)?),
+            false => division::read_table(&CsvSource::new(text, &options).map_err(help)?),
+        }
+    };
+    read().map_err(|error| error.about_file(path))
+}
+
+/// The names of the columns of a label file; `None` for a format without columns.
+///
+/// Errors: those of [`load`](super::load) that tell the format.
+pub fn columns_of(path: &Path, options: &LoadOptions) -> Result<Option<Vec<String>>> {
+    console::muted(|| {
+        let (probe, reader) = match opened(path, options) {
+            Ok(opened) => opened,
+            // A column of splits may be what keeps the file from being read.
+            Err(error) if path.is_dir() => return Err(error),
+            Err(_) => return names_of(&Probe::new(path)?, options),
+        };
+        if is_table(&probe, reader) { names_of(&probe, options) } else { Ok(None) }
+    })
+}
+
+fn is_table(probe: &Probe, reader: &Reader) -> bool {
+    !probe.is_folder
+        && (reader.name.starts_with("csv") || reader.name.starts_with("parquet") || reader.name == "huggingface")
+}
+
+fn names_of(probe: &Probe, options: &LoadOptions) -> Result<Option<Vec<String>>> {
+    if parquet_long::is_parquet(probe) {
+        return Ok(Some(probe.parquet()?.names().to_vec()));
+    }
+    if csv_long::is_csv(probe, options) {
+        return Ok(Some(csv_long::source(probe, options)?.names().to_vec()));
+    }
+    Ok(Some(JsonSource::new(probe.text(options)?)?.names().to_vec()))
+}
+
+/// A label table, and the splits of its images by a column of the same file, which is no label.
+///
+/// Errors: those of [`load`](super::load); no such column, or a format without columns; an unknown split, an image in two.
+pub fn load_with_splits(path: &Path, options: &LoadOptions, column: &str) -> Result<(LabelTable, Division)> {
+    let read = || {
+        let (probe, reader) = opened_with(path, options, Some(column))?;
+        if !is_table(&probe, reader) {
+            let (path, name) = (path.display(), reader.name);
+            return Err(Error::argument(format!("{path}: {name} files have no columns, so none of splits")));
+        }
+        let table = finish(&path.display().to_string(), (reader.read)(&probe, options)?, options, reader.lists_labels)?;
+        let division = if parquet_long::is_parquet(&probe) {
+            divided(probe.parquet()?, options, column)?
+        } else if reader.name == "huggingface" {
+            divided(&JsonSource::new(probe.text(options)?)?.passing_over(Some(column)), options, column)?
+        } else {
+            divided(&csv_long::source(&probe, options)?, options, column)?
+        };
+        Ok((table, division))
+    };
+    read().map_err(|error| error.about_file(path))
+}
+
+/// The splits by `column`, whose images are those of the label table.
+fn divided(source: &impl Source, options: &LoadOptions, column: &str) -> Result<Division> {
+    let split = source.passed_over().ok_or_else(|| {
+        Error::unknown("column", column, source.names().iter().map(String::as_str)).about_option("splits")
+    })?;
+    // Its choices were said when the labels were read.
+    let layout = console::muted(|| Layout::find(source, options, Form::asked(options)))?;
+    division::read(source, layout.image, split)
 }
 
 #[cfg(test)]

@@ -102,9 +102,17 @@ pub fn is_index(name: &str) -> bool {
     name.starts_with("__index_level_")
 }
 
-/// Whether a column tells parts of the data, as training and test rows.
+/// Names of a column that tells parts of the data, as training and test rows.
+const SPLIT: &[&str] = &["split", "subset", "set", "partition", "dataset", "fold"];
+
+/// Whether a column tells parts of the data by its name.
 pub fn is_split(name: &str) -> bool {
-    ["split", "subset", "fold", "partition", "set", "dataset"].contains(&plain(name).as_str())
+    SPLIT.contains(&plain(name).as_str())
+}
+
+/// The columns whose names are usual ones for splits, the likeliest first.
+pub fn splits(names: &[String]) -> Vec<usize> {
+    find(names, SPLIT).collect()
 }
 
 /// Whether a column has no name, or the one that pandas gives to such a column.

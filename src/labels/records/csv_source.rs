@@ -12,6 +12,7 @@ pub struct CsvSource<'a> {
     csv: CsvFile<'a>,
     names: Vec<String>,
     header: bool,
+    passed_over: Option<usize>,
 }
 
 impl<'a> CsvSource<'a> {
@@ -44,7 +45,13 @@ impl<'a> CsvSource<'a> {
                 })
                 .collect()
         };
-        Ok(CsvSource { file, csv, names, header: options.header })
+        Ok(CsvSource { file, csv, names, header: options.header, passed_over: None })
+    }
+
+    /// The same with a column that is no label.
+    pub fn passing_over(self, column: Option<&str>) -> Self {
+        let passed_over = self.names.iter().position(|name| Some(name.as_str()) == column);
+        CsvSource { passed_over, ..self }
     }
 }
 
@@ -107,6 +114,10 @@ impl Source for CsvSource<'_> {
 
     fn notes(&self) -> &[String] {
         &self.csv.notes
+    }
+
+    fn passed_over(&self) -> Option<usize> {
+        self.passed_over
     }
 }
 

@@ -25,6 +25,7 @@ pub struct FrameSource {
     /// Whether the sample and the reading share the first part of a file of few columns, and that part.
     shares: bool,
     first: OnceCell<DataFrame>,
+    passed_over: Option<usize>,
 }
 
 enum Origin {
@@ -39,7 +40,8 @@ impl FrameSource {
         let names = frame.get_column_names().iter().map(|n| n.to_string()).collect();
         let types = frame.dtypes().into_iter().map(Some).collect();
         let (height, first) = (frame.height(), OnceCell::new());
-        FrameSource { names, types, height, shares: false, first, origin: Origin::Frame(frame.clone(), name.into()) }
+        let origin = Origin::Frame(frame.clone(), name.into());
+        FrameSource { origin, names, types, height, shares: false, first, passed_over: None }
     }
 
     /// Errors: no whole Parquet file.
@@ -48,7 +50,7 @@ impl FrameSource {
         let (names, types) = file.columns().iter().cloned().unzip();
         let height = file.height();
         let (origin, first) = (Origin::Parquet(Box::new(file)), OnceCell::new());
-        Ok(FrameSource { origin, names, types, height, shares: false, first })
+        Ok(FrameSource { origin, names, types, height, shares: false, first, passed_over: None })
     }
 }
 
@@ -56,6 +58,12 @@ impl FrameSource {
     /// Reads the first part of a file of few columns whole, for the sample and the reading after it.
     pub fn sharing(self) -> FrameSource {
         FrameSource { shares: true, ..self }
+    }
+
+    /// The same with a column that is no label.
+    pub fn passing_over(self, column: Option<&str>) -> FrameSource {
+        let passed_over = self.names.iter().position(|name| Some(name.as_str()) == column);
+        FrameSource { passed_over, ..self }
     }
 
     /// The first rows of all columns, if these are few and of types that are small. Read once.
@@ -115,6 +123,10 @@ impl Source for FrameSource {
             Origin::Frame(..) => error,
             Origin::Parquet(file) => error.about_file(file.path()),
         }
+    }
+
+    fn passed_over(&self) -> Option<usize> {
+        self.passed_over
     }
 }
 

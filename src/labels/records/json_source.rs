@@ -16,6 +16,7 @@ use crate::tables::TextFile;
 pub struct JsonSource<'a> {
     text: &'a TextFile,
     names: Vec<String>,
+    passed_over: Option<usize>,
 }
 
 impl<'a> JsonSource<'a> {
@@ -47,7 +48,13 @@ impl<'a> JsonSource<'a> {
         if records == 0 {
             return Err(Error::in_file(&text.path, "there are no records"));
         }
-        Ok(JsonSource { text, names })
+        Ok(JsonSource { text, names, passed_over: None })
+    }
+
+    /// The same with a column that is no label.
+    pub fn passing_over(self, column: Option<&str>) -> Self {
+        let passed_over = self.names.iter().position(|name| Some(name.as_str()) == column);
+        JsonSource { passed_over, ..self }
     }
 }
 
@@ -165,6 +172,10 @@ impl Source for JsonSource<'_> {
             Some(line) => self.text.at(line, message),
             None => Error::in_file(&self.text.path, message),
         }
+    }
+
+    fn passed_over(&self) -> Option<usize> {
+        self.passed_over
     }
 }
 

@@ -102,6 +102,7 @@ impl Layout {
                 passed_over.push(column);
             }
         }
+        passed_over.extend(source.passed_over());
         let others: Vec<usize> = (0..names.len()).filter(|c| *c != image && !passed_over.contains(c)).collect();
         let mut layout = Layout {
             form: Form::Long,
@@ -255,10 +256,11 @@ impl Layout {
                 self.notes.push(format!("column {} has no name and is not read", column + 1));
             }
         }
-        for name in names.iter().enumerate().filter(|&(c, _)| c != label && c != self.image).map(|(_, name)| name) {
-            if columns::is_split(name) {
+        let passed_over = sample.source.passed_over();
+        for (column, name) in names.iter().enumerate().filter(|&(c, _)| c != label && c != self.image) {
+            if columns::is_split(name) && Some(column) != passed_over {
                 self.notes.push(format!(
-                    "column \"{name}\" is not read; load_table(...).filter(col(\"{name}\") == ...) chooses rows for load_labels"
+                    "column \"{name}\" is not read; load_table(...).filter(col(\"{name}\") == ...) chooses rows for load_labels, splits: \"{name}\" divides a data set"
                 ));
             }
         }
@@ -366,7 +368,8 @@ fn image_column<S: Source>(
         return sample.named("image", name);
     }
     let label = options.label.as_deref();
-    let may_be = |column: usize| Some(names[column].as_str()) != label;
+    let passed_over = sample.source.passed_over();
+    let may_be = |column: usize| Some(names[column].as_str()) != label && Some(column) != passed_over;
     let mut called = columns::images(names).into_iter().filter(|&c| may_be(c));
     if let Some(column) = called.next() {
         if let Some(other) = called.find(|&other| !sample.columns[other].is_flags()) {

@@ -7,12 +7,14 @@
 //! | [`Layout`]: long or wide, and the columns, from names and content | `layout` |
 //! | what the columns hold, from the first records | `sample` |
 //! | several labels in a cell | `cells` |
+//! | the split of each image, from two columns | `division` |
 //! | 0, 1, -1, true, empty: the truth of an entry | `truth` |
 //! | sources: CSV files; JSON lines; frames and Parquet files in parts | `csv_source`, `json_source`, `frame_source`, `parquet` |
 
 pub(super) mod cells;
 pub(super) mod columns;
 mod csv_source;
+pub(super) mod division;
 mod frame_source;
 mod json_source;
 mod layout;
@@ -77,6 +79,11 @@ pub trait Source {
     /// Choices made while opening it that could have been others.
     fn notes(&self) -> &[String] {
         &[]
+    }
+
+    /// A column that is neither that of images nor one of labels, whatever it holds.
+    fn passed_over(&self) -> Option<usize> {
+        None
     }
 }
 
