@@ -96,11 +96,9 @@ mod tests {
     #[test]
     fn failures_speak_of_what_was_typed() {
         let mut session = crate::primitives::session();
-        for (text, expected, underlined) in [
-            ("let a = \"ä\"; _3 + 1", "_3", "_3"),
-            ("[1, 2].map(|x| x * _12)", "_12", "_12"),
-            ("_ + 1", "_", "_"),
-        ] {
+        for (text, expected, underlined) in
+            [("let a = \"ä\"; _3 + 1", "_3", "_3"), ("[1, 2].map(|x| x * _12)", "_12", "_12"), ("_ + 1", "_", "_")]
+        {
             let failure = as_typed(session.eval(&with_ans(text), "cell 4").unwrap_err(), "cell 4", text);
             let message = format!("{} {}", failure.message, failure.help.clone().unwrap_or_default());
             let words: Vec<&str> = message.split(|c| !is_word(c)).collect();

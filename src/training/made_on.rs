@@ -38,7 +38,8 @@ fn differences(then: &Value, now: &Value) -> Option<String> {
     let with = |key: &str, said: &dyn Fn(&Value) -> String| {
         let (then, now) = (&then[key], &now[key]);
         let differ = !then.is_null() && !now.is_null() && then != now;
-        differ.then(|| said(then) + &format!(" (here {})", now.as_str().map_or(now.to_string(), str::to_string)))
+        let here = now.as_str().map_or(now.to_string(), str::to_string);
+        differ.then(|| format!("{} (here {here})", said(then)))
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
     let all = [
