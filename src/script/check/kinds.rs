@@ -135,7 +135,7 @@ impl<'c> Kinds<'c> {
     /// The kind that a call gives.
     pub fn of_call(&self, receiver: Option<&str>, call: &FnCallExpr) -> Option<String> {
         let name = call.name.as_str();
-        if !is_named(call) || self.calls.is_own(name) || (receiver.is_some() && self.calls.is_key(name)) {
+        if !is_named(call) || self.calls.is_own(name) {
             return None;
         }
         // What values of maps are called with is what their keys hold.

@@ -104,7 +104,7 @@ impl Finder<'_> {
     fn method(&mut self, receiver: &str, call: &FnCallExpr, pos: Position) {
         let name = call.name.as_str();
         let ours = vocabulary::find_kind(receiver).is_some();
-        if !ours || !is_named(call) || self.calls.is_own(name) || self.calls.is_key(name) {
+        if !ours || !is_named(call) || self.calls.is_own(name) {
             return;
         }
         let came = self.kinds.arguments(Some(receiver), call);
