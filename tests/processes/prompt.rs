@@ -120,7 +120,7 @@ fn help_knows_the_language_variables_and_libraries() {
     p.exp_string("2 * x").unwrap();
     line(&mut p, "?*freeze*");
     p.exp_string("option of model").unwrap();
-    p.exp_string("stages frozen for some").unwrap();
+    p.exp_string("frozen for some").unwrap();
     p.exp_string("cpsd> ").unwrap();
     types(&mut p, "abl::tw\t(4300)");
     p.send_line("").unwrap();
