@@ -230,6 +230,31 @@ fn controls_are_what_they_say_and_cost_what_they_say() {
 }
 
 #[test]
+fn the_regime_is_planned_and_swept() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    let toy =
+        ["pictures=48", "contexts=0.5,1.0", "seeds=0,1", "k=2", "weights=0.02,0.1", "epochs=1", "teacher_epochs=1"];
+    let planned = script(f, "regime.rhai", &[&toy[..], &["size=64", "plan=true"]].concat());
+    // At each of four points: a baseline, 4 teachers of the branches, 4 of random partitions, 2 of all labels, 3 students of 2 weights.
+    assert!(planned.contains("68 trainings, 0 in the run store, 68 to do"), "{planned}");
+    assert!(!f.join("out/regime.csv").exists());
+    let printed = script(f, "regime.rhai", &[&toy[..], &["size=64"]].concat());
+    assert!(printed.contains("co+dis above each control") && printed.contains("contexts in 0.5 of"), "{printed}");
+    let all = table(&f.join("out/regime.csv"));
+    assert_eq!(all.len(), 4);
+    for row in &all {
+        for method in ["SD2", "random", "co+dis"] {
+            let weight = spec(f, &row[&format!("{method} run")])["options"].clone();
+            assert_eq!(weight["seed"].to_string(), row["seed"], "{method}");
+            assert!(["0.02", "0.1"].contains(&row[&format!("{method} weight")].as_str()), "{row:?}");
+        }
+    }
+    // Other contexts are other pictures.
+    assert_ne!(all[0]["baseline run"], all[2]["baseline run"]);
+}
+
+#[test]
 fn every_experiment_takes_a_folder() {
     let Some(folder) = place() else { return };
     let f = folder.path();
