@@ -4,7 +4,7 @@
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
-	@echo "make results     train what docs/results.md shows of the method (two hours on two cores)"
+	@echo "make results     train what docs/results.md shows of the method (three hours on two cores)"
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd (libtorch for the GPU or CPU that is here; CPSD_LIBTORCH=cpu or cuda"
 	@echo "                 asks for one; CPSD_CUDA=cu126 for older cards and drivers)"
@@ -30,7 +30,7 @@ quickstart: build weights
 SEEDS ?= 0,1,2,3,4,5,6,7
 FEW = train=500 epochs=32 teacher_epochs=16 out=out/few
 results: build weights
-	@echo "== The results of docs/results.md: about two hours on two idle cores, by its parts; tables and figures under out/"
+	@echo "== The results of docs/results.md: about three hours on two idle cores, by its parts; tables and figures under out/"
 	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
 	target/release/cpsd script scripts/ablation_weight.rhai seeds=0,1,2
 	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) $(FEW)

@@ -72,6 +72,7 @@ pub const FILES: &[(&str, &str)] = files![
     "scripts/own_head_cost.rhai",
     "scripts/partition_stability.rhai",
     "scripts/quickstart.rhai",
+    "scripts/regime.rhai",
     "scripts/reproduce_coco.rhai",
     "scripts/reproduce_nuswide.rhai",
 ];

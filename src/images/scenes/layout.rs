@@ -53,22 +53,19 @@ const LEAST_VISIBLE: f64 = 0.55;
 /// Cells per side of the grid on which visibility is measured.
 const GRID: usize = 40;
 
-/// Scene `i` of a split.
-pub fn scene(seed: u64, split: Split, i: usize) -> Scene {
-    let mut rng = numbered("scene", &[seed, split as u64, i as u64]);
+/// Scene `i` of a split, of whose pictures so large a share has a context.
+pub fn scene(seed: u64, split: Split, i: usize, contexts: f64) -> Scene {
+    let key = [seed, split as u64, i as u64];
+    // Drawn apart, so that a picture that keeps its context is the same at every share.
+    let broken = split == Split::TestShifted || contexts < 1.0 && numbered("context", &key).random::<f64>() >= contexts;
+    let mut rng = numbered("scene", &key);
     let context = draw_context(&mut rng);
-    let mut labels = match split {
-        Split::TestShifted => any_labels(&mut rng),
-        _ => context_labels(context, &mut rng),
-    };
+    let mut labels = if broken { any_labels(&mut rng) } else { context_labels(context, &mut rng) };
     shuffle(&mut labels, &mut rng);
     labels.truncate(MOST_OBJECTS);
     // A fifth of the backgrounds are any place's, so that the background does not give the labels away.
-    let place = if split == Split::TestShifted || rng.random::<f64>() < 0.2 {
-        &CONTEXTS[rng.random_range(0..CONTEXTS.len())]
-    } else {
-        context
-    };
+    let place =
+        if broken || rng.random::<f64>() < 0.2 { &CONTEXTS[rng.random_range(0..CONTEXTS.len())] } else { context };
     let mut wanted: Vec<Option<u32>> = Vec::new();
     for label in labels {
         let copies = if rng.random::<f64>() < 0.15 { 2 } else { 1 };

@@ -44,6 +44,9 @@ crate::options! {
         pub test_shifted: usize = 500;
         /// side of the square pictures, in pixels
         pub size: u32 = 128;
+        /// strength of the contexts in train, val and test: share of their pictures that have one; the others' labels and
+        /// places are drawn as in test_shifted
+        pub contexts: f64 = 1.0;
     }
 }
 
@@ -88,6 +91,7 @@ pub fn labels() -> Vec<String> {
 /// Errors: a size or number of pictures out of range.
 pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
     check_size(options.size)?;
+    check_contexts(options.contexts)?;
     Split::ALL
         .iter()
         .filter(|split| split.len(options) > 0)
@@ -96,12 +100,11 @@ pub fn splits(options: &SceneOptions) -> Result<Vec<(String, Dataset)>> {
             if n > 10_000_000 {
                 return Err(Error::option(split.name(), "emoji-scenes", "at most 10000000", n));
             }
-            let lists: Vec<Vec<u32>> =
-                (0..n).into_par_iter().map(|i| layout::scene(options.seed, split, i).labels()).collect();
+            let scenes = Scenes { seed: options.seed, split, n, size: options.size, contexts: options.contexts };
+            let lists: Vec<Vec<u32>> = (0..n).into_par_iter().map(|i| scenes.layout(i).labels()).collect();
             let names = (0..n).map(|i| format!("{}-{i:06}", split.name())).collect();
             let table = LabelTable::from_lists(labels(), names, &lists)?;
-            let source = Arc::new(Scenes { seed: options.seed, split, n, size: options.size });
-            Ok((split.name().to_string(), Dataset::new("emoji-scenes", split.name(), table, source)?))
+            Ok((split.name().to_string(), Dataset::new("emoji-scenes", split.name(), table, Arc::new(scenes))?))
         })
         .collect()
 }
@@ -113,10 +116,22 @@ fn check_size(size: u32) -> Result<()> {
     }
 }
 
+fn check_contexts(share: f64) -> Result<()> {
+    match (0.0..=1.0).contains(&share) {
+        true => Ok(()),
+        false => Err(Error::option("contexts", "emoji-scenes", "from 0 to 1", share)),
+    }
+}
+
 impl Scenes {
-    /// The scenes of a description. Errors: a size out of range.
+    /// The scenes of a description. Errors: a size or a share out of range.
     pub fn checked(self) -> Result<Scenes> {
-        check_size(self.size).map(|()| self)
+        check_size(self.size)?;
+        check_contexts(self.contexts).map(|()| self)
+    }
+
+    fn layout(&self, index: usize) -> layout::Scene {
+        layout::scene(self.seed, self.split, index, self.contexts)
     }
 }
 
@@ -127,6 +142,17 @@ pub struct Scenes {
     split: Split,
     n: usize,
     size: u32,
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    contexts: f64,
+}
+
+/// The share of scenes with a context, where a description does not say it.
+fn all() -> f64 {
+    1.0
+}
+
+fn is_all(share: &f64) -> bool {
+    *share == 1.0
 }
 
 /// Changes whenever the same options would give other pictures, so that cached features and runs no longer match.
@@ -141,7 +167,7 @@ impl PictureSource for Scenes {
         if index >= self.n {
             return Err(out_of_range(index, self.n));
         }
-        Ok(paint::paint(&layout::scene(self.seed, self.split, index), self.size))
+        Ok(paint::paint(&self.layout(index), self.size))
     }
 
     fn describe(&self) -> String {
@@ -149,7 +175,8 @@ impl PictureSource for Scenes {
     }
 
     fn fingerprint(&self) -> String {
-        format!("emoji-scenes-{VERSION}/{}/{}/{}/{}", self.seed, self.split.name(), self.n, self.size)
+        let contexts = if is_all(&self.contexts) { String::new() } else { format!("/contexts {}", self.contexts) };
+        format!("emoji-scenes-{VERSION}/{}/{}/{}/{}{contexts}", self.seed, self.split.name(), self.n, self.size)
     }
 
     fn spec(&self) -> SourceSpec {
@@ -182,7 +209,7 @@ mod tests {
     fn every_labelled_object_is_really_drawn() {
         // Without one object, a scene must look different at the place of that object.
         for i in 0..40 {
-            let whole = layout::scene(0, Split::Train, i);
+            let whole = layout::scene(0, Split::Train, i, 1.0);
             let picture = paint::paint(&whole, 64);
             for (o, object) in whole.objects.iter().enumerate().filter(|(_, o)| o.label.is_some()) {
                 let mut less = whole.clone();
@@ -208,6 +235,31 @@ mod tests {
         };
         assert!(lift(&all[0].1) > 0.4, "{}", lift(&all[0].1));
         assert!(lift(&all[3].1) < 0.2, "{}", lift(&all[3].1));
+    }
+
+    #[test]
+    fn weak_contexts_break_some_pictures_and_leave_the_others() {
+        let share = |contexts| splits(&SceneOptions { contexts, ..tiny() }).unwrap();
+        let (whole, half, none) = (share(1.0), share(0.5), share(0.0));
+        let same = |d: &Dataset| {
+            let n = (0..d.len()).filter(|&i| d.labels.row(i) == whole[0].1.labels.row(i)).count();
+            n as f64 / d.len() as f64
+        };
+        assert!((0.4..0.65).contains(&same(&half[0].1)), "{}", same(&half[0].1));
+        assert!(same(&none[0].1) < 0.15, "{}", same(&none[0].1));
+        for split in [1, 2] {
+            assert!(half[split].1.labels.csr() != whole[split].1.labels.csr());
+        }
+        assert_eq!(half[3].1.labels.csr(), whole[3].1.labels.csr());
+        // Pictures of before the option have the names that they had.
+        let name = |contexts| Scenes { seed: 0, split: Split::Train, n: 3, size: 64, contexts }.fingerprint();
+        assert_eq!(name(1.0), "emoji-scenes-1/0/train/3/64");
+        assert_ne!(name(0.5), name(0.25));
+        let old = r#"{"seed":0,"split":"Train","n":3,"size":64}"#;
+        let read: Scenes = serde_json::from_str(old).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), old);
+        let error = splits(&SceneOptions { contexts: 1.5, ..tiny() }).map(|_| ()).unwrap_err();
+        assert_eq!(error.message, "option \"contexts\" of emoji-scenes must be from 0 to 1; got 1.5");
     }
 
     #[test]

@@ -41,6 +41,6 @@ options! {
 
 fn write_miniature(name: String, folder: PathBuf, options: MiniatureOptions) -> Result<()> {
     let MiniatureOptions { train, test, size, seed } = options;
-    let options = SceneOptions { seed, train, val: test, test, test_shifted: 0, size };
+    let options = SceneOptions { seed, train, val: test, test, test_shifted: 0, size, ..SceneOptions::default() };
     scenes::write_miniature(&name, &options, &folder)
 }

@@ -81,7 +81,7 @@ fn pictures(
         .into_par_iter()
         .map(|i| {
             activity.check()?;
-            let mut scene = scene(options.seed, split, i);
+            let mut scene = scene(options.seed, split, i, options.contexts);
             if odd && i % 13 == 5 {
                 scene.objects.retain(|object| object.label.is_none());
             }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn grey_and_cmyk_pictures_come_back() {
         let options = SceneOptions { size: 64, ..SceneOptions::default() };
-        let picture = paint(&scene(0, Split::Train, 1), options.size);
+        let picture = paint(&scene(0, Split::Train, 1, 1.0), options.size);
         let apart =
             |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.len() as f64;
         let back = Picture::decode(&jpeg(&picture, ColorType::Cmyk).unwrap(), "cmyk").unwrap();
