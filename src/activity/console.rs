@@ -32,7 +32,8 @@ pub fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
 }
 
-pub(super) fn is_quiet() -> bool {
+/// Whether progress and log lines are off.
+pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 

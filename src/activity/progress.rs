@@ -37,12 +37,18 @@ impl Relayed {
 
     pub fn show(&mut self, update: ProgressUpdate) {
         if update.finished {
+            // Of a piece that others show, they say how it ended.
+            if let Some((line, done)) = self.0.get(&update.what) {
+                line.advance(update.done.saturating_sub(*done));
+                line.ended(if update.stopped { End::Stopped } else { End::Whole });
+            }
             self.0.remove(&update.what);
             return;
         }
         let (line, done) = self.0.entry(update.what.clone()).or_insert_with(|| {
             let line = Progress::new(update.what, update.total, update.unit);
             line.set(update.done);
+            line.ended(End::Unknown);
             (line, update.done)
         });
         line.advance(update.done.saturating_sub(*done));
@@ -59,6 +65,18 @@ pub struct Progress {
     what: String,
     unit: String,
     shown: Shown,
+    end: Mutex<End>,
+}
+
+/// What the end of a piece of work means.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// It was stopped, unless all of it is done.
+    Unsaid,
+    Whole,
+    Stopped,
+    /// Of another process: its last position may not have come.
+    Unknown,
 }
 
 /// The display of a piece of work.
@@ -129,7 +147,7 @@ impl Progress {
         } else {
             Shown::Bar(bar(&what, total, &unit))
         };
-        let progress = Progress { what, unit, shown };
+        let progress = Progress { what, unit, shown, end: Mutex::new(End::Unsaid) };
         progress.sink(false);
         progress
     }
@@ -224,11 +242,27 @@ impl Progress {
             total: plain.total,
             note: plain.note.clone(),
             finished,
+            stopped: finished && self.is_stopped(plain),
         }
     }
 
-    /// Removes the live line.
-    pub fn finish(self) {}
+    fn is_stopped(&self, plain: &Plain) -> bool {
+        match *self.end.lock() {
+            End::Unsaid => plain.done < plain.total,
+            End::Stopped => true,
+            End::Whole => false,
+            End::Unknown => plain.done > 0 && plain.done < plain.total,
+        }
+    }
+
+    fn ended(&self, end: End) {
+        *self.end.lock() = end;
+    }
+
+    /// Removes the live line. The work is done, whatever its position.
+    pub fn finish(self) {
+        self.ended(End::Whole);
+    }
 }
 
 impl Drop for Progress {

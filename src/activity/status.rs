@@ -109,7 +109,7 @@ impl Status {
 
     fn update(&self, done: usize, total: usize, line: &str, finished: bool) -> ProgressUpdate {
         let (what, unit, note) = (self.what.clone(), "tasks".to_string(), line.to_string());
-        ProgressUpdate { what, unit, done: done as u64, total: total as u64, note, finished }
+        ProgressUpdate { what, unit, done: done as u64, total: total as u64, note, finished, stopped: false }
     }
 }
 

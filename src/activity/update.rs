@@ -15,4 +15,7 @@ pub struct ProgressUpdate {
     pub note: String,
     /// No further update follows.
     pub finished: bool,
+    /// It is known that the work ended before all of it was done.
+    #[serde(default)]
+    pub stopped: bool,
 }

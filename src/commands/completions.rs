@@ -14,7 +14,7 @@ use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCompleter, PathCompleter, ValueCompleter};
 use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells};
 use cpsd::activity::console::print_bytes;
-use cpsd::configuration::{self, Start};
+use cpsd::configuration::{self, Kind, SETTINGS, Start};
 use cpsd::error::Error;
 use cpsd::files::own;
 use cpsd::primitives;
@@ -25,7 +25,7 @@ use cpsd::script::host::{Declared, Host};
 use cpsd::script::{docs, vocabulary};
 use cpsd::training::overview::{Listed, Overview, RunFilter, overview};
 
-use super::{exit, words};
+use super::{examples, exit, words};
 
 /// The variable by which a shell asks for candidates.
 const VARIABLE: &str = "CPSD_COMPLETE";
@@ -113,6 +113,14 @@ fn with_candidates(program: Command) -> Command {
         .mut_subcommand("script", |c| c.mut_args(|a| if a.get_id() == "file" { a.add(scripts()) } else { a }))
         .mut_subcommand("check", |c| c.mut_arg("files", |a| a.add(scripts())))
         .mut_subcommand("doc", |c| c.mut_arg("word", |a| a.add(ArgValueCompleter::new(words_of_language))))
+        .mut_subcommand("examples", |c| c.mut_arg("dir", |a| a.add(ArgValueCompleter::new(examples_and_folders))))
+        .mut_subcommand("config", |c| {
+            let keys = |c: Command| c.mut_arg("key", |a| a.add(ArgValueCompleter::new(keys)));
+            let value = ArgValueCompleter::new(move |begun: &OsStr| given.setting(begun));
+            c.mut_subcommand("get", keys)
+                .mut_subcommand("set", |c| keys(c).mut_arg("value", |a| a.add(value)))
+                .mut_subcommand("unset", keys)
+        })
         .mut_subcommand("runs", |c| {
             c.mut_subcommand("show", |c| c.mut_arg("id", |a| a.add(runs())))
                 .mut_subcommand("diff", |c| c.mut_args(|a| if a.is_positional() { a.add(runs()) } else { a }))
@@ -137,6 +145,23 @@ fn words_of_language(begun: &OsStr) -> Vec<CompletionCandidate> {
     let names: BTreeSet<&str> = docs::names().filter(|name| name.starts_with(&*begun)).collect();
     let line = |name| vocabulary::find(name).map_or("", |word| word.summary);
     names.into_iter().map(|name| candidate(name, line(name))).collect()
+}
+
+/// The files that `cpsd examples` prints, and the folders that it may copy them into.
+fn examples_and_folders(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let text = begun.to_string_lossy();
+    let names = examples::names().filter(|(name, _)| name.starts_with(&*text));
+    let names = names.map(|(name, about)| candidate(name, &about));
+    // All folders would hide the names.
+    let folders = if text.is_empty() { vec![] } else { PathCompleter::dir().complete(begun) };
+    names.chain(folders).collect()
+}
+
+/// The keys of settings.
+fn keys(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = begun.to_string_lossy();
+    let found = SETTINGS.iter().filter(|setting| setting.key.starts_with(&*begun));
+    found.map(|setting| candidate(setting.key, setting.text)).collect()
 }
 
 /// What is typed so far.
@@ -198,6 +223,24 @@ impl Given {
         };
         let open = declared.iter().filter(|argument| argument.name.starts_with(begun) && !is_given(&argument.name));
         open.map(|argument| candidate(format!("{}=", argument.name), &help(argument))).collect()
+    }
+
+    /// Values of the setting whose key was typed.
+    fn setting(&self, begun: &OsStr) -> Vec<CompletionCandidate> {
+        let words: Vec<&str> = self.words.iter().take(self.at).filter_map(|word| word.to_str()).collect();
+        let behind = words.iter().rposition(|word| *word == "set").map_or(&[][..], |set| &words[set + 1..]);
+        let Some(setting) = SETTINGS.iter().find(|setting| behind.contains(&setting.key)) else { return vec![] };
+        let text = begun.to_string_lossy();
+        let of = |values: &[&str]| -> Vec<CompletionCandidate> {
+            values.iter().filter(|value| value.starts_with(&*text)).map(|value| candidate(*value, "")).collect()
+        };
+        match setting.kind {
+            Kind::Flag => of(&["true", "false"]),
+            Kind::Devices => of(&["auto", "cpu", "cuda", "cuda:0"]),
+            Kind::Count => vec![],
+            Kind::Folders => PathCompleter::dir().complete(begun),
+            Kind::Path => PathCompleter::any().complete(begun),
+        }
     }
 
     /// The runs of the store, newest first.

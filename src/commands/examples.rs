@@ -10,10 +10,10 @@ use cpsd::script::errors::Failure;
 
 use super::exit;
 
-/// List the examples, or copy them and the scripts of the paper's tables into a folder
+/// List the examples, print one, or copy them and the scripts of the paper's tables into a folder
 #[derive(clap::Args)]
 pub struct Args {
-    /// The folder; it is made, or must be empty
+    /// The folder; it is made, or must be empty. The name of an example, as cam.rhai, prints that one
     dir: Option<PathBuf>,
 }
 
@@ -80,6 +80,9 @@ pub const FILES: &[(&str, &str)] = files![
 pub fn run(args: Args) -> Result<u8, Failure> {
     match args.dir {
         None => list(),
+        Some(name) if name.extension().is_some_and(|ending| ending == "rhai") => {
+            print_line(text_of(&name.to_string_lossy()).map_err(Failure::plain)?.trim_end());
+        }
         Some(dir) => {
             let files = FILES.iter().map(|(path, text)| (place(path), *text));
             write_new(&dir, files).map_err(Failure::plain)?;
@@ -90,8 +93,20 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// Errors: an unknown name, with the nearest.
+fn text_of(name: &str) -> Result<&'static str> {
+    let file = FILES.iter().find(|(path, _)| place(path) == name || *path == name);
+    let unknown = || Error::unknown("example", name, FILES.iter().map(|(path, _)| place(path)));
+    Ok(file.ok_or_else(unknown)?.1)
+}
+
+/// The name of every file, and what it shows.
+pub fn names() -> impl Iterator<Item = (&'static str, String)> {
+    FILES.iter().map(|(path, text)| (place(path), first_sentence(text)))
+}
+
 /// Where a file goes in the folder: examples lie in it, the scripts in one of their own.
-fn place(path: &str) -> &str {
+fn place(path: &'static str) -> &'static str {
     path.strip_prefix("examples/").unwrap_or(path)
 }
 
@@ -102,7 +117,7 @@ fn list() {
         let name = format!("{:<width$}", place(path));
         print_line(&format!("{}  {}", name.cyan(), first_sentence(text)));
     }
-    print_line("\n`cpsd examples DIR` copies them into a folder.");
+    print_line("\n`cpsd examples cam.rhai` prints one; `cpsd examples DIR` copies them into a folder.");
 }
 
 /// The comment that a script begins with, up to the end of its first sentence, or to a colon in it.
@@ -174,6 +189,17 @@ mod tests {
             let sentence = first_sentence(text);
             assert!((10..160).contains(&sentence.len()), "{path}: {sentence}");
         }
+    }
+
+    #[test]
+    fn an_example_is_printed_by_its_name() {
+        for (name, about) in names() {
+            assert!(!about.is_empty() && text_of(name).unwrap().contains(about.split(' ').next().unwrap()), "{name}");
+        }
+        assert_eq!(text_of("cam.rhai").unwrap(), text_of("examples/cam.rhai").unwrap());
+        assert_ne!(text_of("cam.rhai").unwrap(), text_of("scripts/cam.rhai").unwrap());
+        let error = text_of("tabels.rhai").unwrap_err();
+        assert!(error.help.unwrap().contains("tables.rhai"), "{}", error.message);
     }
 
     #[test]

@@ -159,6 +159,25 @@ pub fn check_environment(name: &str) -> Result<()> {
 ///
 /// Errors: Io, if scripts may not write it.
 pub fn writable(path: &Path) -> Result<PathBuf> {
+    permitted(path, false)
+}
+
+/// Asks for the permission to write `path`, before work whose result is written there at its end.
+///
+/// Errors: as [`writable`].
+pub fn ask_to_write(path: &Path) -> Result<()> {
+    writable(path).map(drop)
+}
+
+/// Asks for the permission to write files in `folder` and those in it, once and before the first of them.
+///
+/// Errors: as [`writable`].
+pub fn ask_to_fill(folder: &Path) -> Result<()> {
+    permitted(folder, true).map(drop)
+}
+
+/// [`writable`], of a file or of a folder that is filled.
+fn permitted(path: &Path, fills: bool) -> Result<PathBuf> {
     if AS_PROGRAM.get() {
         return Ok(path.to_path_buf());
     }
@@ -176,7 +195,7 @@ pub fn writable(path: &Path) -> Result<PathBuf> {
         // As it was given: errors name the path that the script wrote.
         return Ok(path.to_path_buf());
     }
-    let place = place_of(&real);
+    let place = if fills { real.clone() } else { place_of(&real) };
     if untrusted || !console::can_ask() {
         return Err(refusal("write", path).with_help(option("write", &place)));
     }
@@ -184,7 +203,8 @@ pub fn writable(path: &Path) -> Result<PathBuf> {
         true => "it".to_string(),
         false => format!("writing in {}", shown(&place)),
     };
-    if agreed(&place, &format!("{} wants to write {}. Allow {allowed}?", subject(), shown(path))) {
+    let what = if fills { "files in " } else { "" };
+    if agreed(&place, &format!("{} wants to write {what}{}. Allow {allowed}?", subject(), shown(path))) {
         allow_write(&place);
         return Ok(path.to_path_buf());
     }

@@ -133,20 +133,20 @@ impl Progress {
 
 impl Piece {
     fn is_whole(&self) -> bool {
-        // What is reported by others ends without its last position.
-        !self.update.finished || self.update.done == 0 || self.update.done >= self.update.total
+        !self.update.stopped
     }
 
     /// What, how far, how fast and how much longer.
     fn line(&self) -> String {
-        let ProgressUpdate { what, unit, done, total, note, finished } = &self.update;
+        let ProgressUpdate { what, unit, done, total, note, finished, stopped } = &self.update;
         let seconds = self.took.as_secs_f64();
         let rate = done.saturating_sub(self.from) as f64 / seconds.max(1e-9);
         let took = time(seconds);
         let text = match finished {
+            true if *stopped => format!("{what}: stopped at {done}/{total} {unit}"),
+            // What is reported by others ends without its last position.
             true if *done == 0 => format!("{what}: {took}"),
-            true if done >= total => format!("{what}: {done} {unit} in {took}"),
-            true => format!("{what}: stopped at {done}/{total} {unit}"),
+            true => format!("{what}: {done} {unit} in {took}"),
             false if *total > 0 && rate > 0.0 && done < total => {
                 let left = time((total - done) as f64 / rate);
                 let percent = 100.0 * *done as f64 / *total as f64;
@@ -172,7 +172,9 @@ mod tests {
     use super::*;
 
     fn update(what: &str, done: u64, finished: bool) -> ProgressUpdate {
-        ProgressUpdate { what: what.into(), unit: "images".into(), done, total: 100, note: "epoch 1".into(), finished }
+        let (unit, note) = ("images".into(), "epoch 1".into());
+        let stopped = finished && done < 100;
+        ProgressUpdate { what: what.into(), unit, done, total: 100, note, finished, stopped }
     }
 
     fn plain(step: Option<Step>) -> Option<(bool, String)> {
@@ -226,6 +228,11 @@ mod tests {
         let (begins, text) = plain(progress.step(true, at(3000))).unwrap();
         assert!(begins);
         assert_eq!(text, "✗ long: stopped at 37/100 images");
+        // A call that is refused.
+        let mut refused = Progress::default();
+        refused.take(1, update("writing", 0, false), at(0));
+        refused.take(1, update("writing", 0, true), at(1000));
+        assert_eq!(plain(refused.step(true, at(1000))).unwrap().1, "✗ writing: stopped at 0/100 images");
         // Of many, the last ones.
         for piece in 6000..6010 {
             progress.take(piece, update("more", 0, false), at(4000));

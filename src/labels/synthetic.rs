@@ -160,6 +160,7 @@ impl Synthetic {
     pub fn write_parquet(&self, path: &Path) -> Result<()> {
         const PART: usize = 1 << 18;
         let names = self.label_names();
+        files::policy::ask_to_write(path)?;
         let progress = Progress::new("writing made-up labels", self.options.images as u64, "images");
         let bad = |e: PolarsError| polars_error(path.display(), e).about_file(path);
         files::write_whole(path, |out| {

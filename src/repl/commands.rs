@@ -385,17 +385,7 @@ fn set(prompt: &mut Prompt, rest: &str) -> Result<()> {
         Some(("paging", value @ ("on" | "off"))) => pager::set(value == "on"),
         Some(("figures", name)) => prompt.figures = figures::Mode::named(name)?,
         Some((key, value)) => set_setting(prompt, key, value)?,
-        None if rest.is_empty() => {
-            for setting in SETTINGS {
-                for (i, Listed { value, source }) in configuration::list(setting).into_iter().enumerate() {
-                    let key = if i == 0 { setting.key } else { "" };
-                    say!("  {:<16} {value}  {}", key.cyan(), source.to_string().dimmed());
-                }
-            }
-            say!("  {:<16} {}", "figures".cyan(), prompt.figures.name());
-            say!("  {:<16} {}", "paging".cyan(), if pager::on() { "on" } else { "off" });
-            say!("  {:<16} on or off", "progress".cyan());
-        }
+        None if rest.is_empty() => list_settings(prompt),
         None => match SETTINGS.iter().find(|setting| setting.key == rest) {
             Some(setting) => {
                 for Listed { value, source } in configuration::list(setting) {
@@ -409,6 +399,29 @@ fn set(prompt: &mut Prompt, rest: &str) -> Result<()> {
         },
     }
     Ok(())
+}
+
+/// Every setting with its value, and where that came from.
+fn list_settings(prompt: &Prompt) {
+    let mut rows = Vec::new();
+    for setting in SETTINGS {
+        for (i, Listed { value, source }) in configuration::list(setting).into_iter().enumerate() {
+            rows.push((if i == 0 { setting.key } else { "" }, value, source.to_string()));
+        }
+    }
+    let switch = |on: bool| if on { "on" } else { "off" }.to_string();
+    let own = [
+        ("figures", prompt.figures.name().to_string()),
+        ("paging", switch(pager::on())),
+        ("progress", switch(!console::is_quiet())),
+    ];
+    rows.extend(own.map(|(name, value)| (name, value, String::new())));
+    // A very long path does not push the others' sources out of sight.
+    let width = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0).min(60);
+    for (name, value, source) in rows {
+        let value = if source.is_empty() { value } else { format!("{value:<width$}") };
+        say!("  {:<16} {value}  {}", name.cyan(), source.dimmed());
+    }
 }
 
 /// Sets one of the settings that `cpsd.toml` has, for this session.

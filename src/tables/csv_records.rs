@@ -100,6 +100,8 @@ impl<'a> CsvRecords<'a> {
             let (start, line) = (position.byte() as usize, position.line() as usize + self.above);
             let read = self.reader.read_record(&mut self.record);
             if !read.map_err(|_| self.file.at(line, "no record of a CSV file"))? {
+                // The last bytes were not counted.
+                self.progress.take().into_iter().for_each(Progress::finish);
                 return Ok(None);
             }
             // The reader starts at the blank lines before a record. It takes one with a carriage return for a record.

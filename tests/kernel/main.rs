@@ -114,6 +114,11 @@ fn the_tutorial_is_a_notebook_that_runs() {
         cells(&made) == cells(&root("docs/tutorial.ipynb")),
         "docs/tutorial.ipynb is stale: make tutorial writes it again"
     );
+    // A notebook is copied elsewhere, where no file of the source is.
+    let text = std::fs::read_to_string(&made).unwrap();
+    let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let dead: Vec<&str> = links.filter(|link| !link.starts_with("https://")).collect();
+    assert!(dead.is_empty() && !text.contains("target/release"), "{dead:?}");
     if !root("weights/efficientnet_lite0.pth").exists() {
         return eprintln!("skipped: the tutorial needs weights/efficientnet_lite0.pth (make weights)");
     }

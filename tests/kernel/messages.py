@@ -145,6 +145,17 @@ def questions():
     with Kernel() as kernel:
         cell = kernel.run(code, allow_stdin=False)
         assert cell.reply["status"] == "error" and "may not write" in cell.reply["evalue"], cell.reply
+        # A folder of files in folders is one question, before anything is made; a refusal leaves no progress that looks done.
+        scenes = 'write_scenes(environment("OUTSIDE") + "/PLACE/scenes", #{ train: 12, test: 6, size: 64 });'
+        for place, answer in [("no", "n"), ("more", "y")]:
+            request = kernel.send(scenes.replace("PLACE", place), allow_stdin=True)
+            asked = kernel.client.get_stdin_msg(timeout=PATIENCE)["content"]["prompt"]
+            assert asked.count("scenes") == 1 and "wants to write files in" in asked, asked
+            kernel.client.input(answer)
+            messages = kernel.outputs(request)
+            assert kernel.reply(request)["content"]["status"] == ("ok" if answer == "y" else "error")
+            assert answer == "y" or not any("✓" in progress(m) for m in messages if is_display(m)), messages
+        assert not (out / "no").exists() and len(list((out / "more/scenes").rglob("*.jpg"))) == 18
         for answers, allowed in [(["perhaps", "n"], False), (["yes"], True)]:
             # A refusal is remembered by the place.
             place = code if allowed else code.replace("/a.txt", "/other/a.txt")

@@ -47,6 +47,25 @@ impl Place {
     }
 }
 
+/// Folders of pictures are refused as a whole and before the first of them is made.
+#[test]
+fn a_folder_is_asked_for_before_it_is_written() {
+    let place = Place::new();
+    let folder = place.at("other/scenes");
+    let call = |word: &str| format!("{word}environment(\"AT\"), #{{train: 4000, test: 4000, size: 64}});");
+    for word in ["write_scenes(", "write_miniature(\"voc2007\", "] {
+        place.script("s.rhai", &call(word));
+        let run = |options: &[&str]| {
+            place.command(&[options, &["script", "s.rhai"]].concat()).env("AT", &folder).output().unwrap()
+        };
+        let output = run(&[]);
+        refused(&output, "s.rhai may not write");
+        let said: String = err(&output).split_whitespace().collect();
+        assert!(said.contains("--allow-write=") && said.contains("other/scenesallowsit"), "{}", err(&output));
+        assert!(!err(&output).contains("writing train pictures") && !folder.exists(), "{}", err(&output));
+    }
+}
+
 fn refused(output: &Output, what: &str) {
     let said = err(output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(output.status.code() == Some(1) && said.contains(what), "expected {what}\n{}{}", out(output), err(output));

@@ -87,6 +87,14 @@ fn bash_completes_commands_words_arguments_of_scripts_and_runs() {
     assert_eq!(has(&["cpsd", "script", "adds.rhai", "kind", "="], &[]), ["3"]);
     assert_eq!(has(&["cpsd", "script", "adds.rhai", "keep", "=", "t"], &[]), ["true"]);
     assert_eq!(has(&["cpsd", "script", "a"], &[]), ["adds.rhai"]);
+    // Examples, and the settings with their values.
+    assert_eq!(has(&["cpsd", "examples", "label_g"], &[]), ["label_graph.rhai"]);
+    assert!(!has(&["cpsd", "examples", ""], &["cam.rhai", "heads/csra.rhai"]).iter().any(|name| name == "adds.rhai"));
+    assert_eq!(has(&["cpsd", "config", "set", "th"], &[]), ["threads"]);
+    assert_eq!(has(&["cpsd", "config", "get", "we"], &[]), ["weights"]);
+    has(&["cpsd", "config", "unset", ""], &["runs", "device"]);
+    assert_eq!(has(&["cpsd", "config", "set", "download", "t"], &[]), ["true"]);
+    has(&["cpsd", "config", "set", "device", "c"], &["cpu", "cuda"]);
     assert_eq!(has(&["cpsd", "runs", "show", ""], &[]).iter().filter(|name| !name.starts_with('-')).count(), 0);
     let made = Command::new(CPSD)
         .args(["eval", &format!("{}train_teacher(data, some, o)", crate::common::SMALL)])

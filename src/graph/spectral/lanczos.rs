@@ -105,6 +105,7 @@ pub fn smallest(operator: &dyn Operator, k: usize, locked: &DMatrix<f64>) -> Res
         let keep = if done { k.next_multiple_of(BLOCK) } else { kept(k) };
         basis = combined(&basis, &ritz.eigenvectors.select_columns(&order[..keep]));
         if done {
+            progress.into_iter().for_each(Progress::finish);
             let values = order[..k].iter().map(|&i| ritz.eigenvalues[i]).collect();
             let vectors = DMatrix::from_fn(m, k, |i, j| basis[j / BLOCK][i][j % BLOCK]);
             return Ok((values, vectors));

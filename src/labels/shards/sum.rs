@@ -81,6 +81,7 @@ fn check_disjoint(shards: &[Shard], kept: &[Kept]) -> Result<()> {
             progress.advance(CHECKED);
         }
     }
+    progress.finish();
     Ok(())
 }
 

@@ -85,6 +85,7 @@ fn report(call: &Call, runs: Dynamic, path: String, options: ReportOptions) -> R
             .about_file(file)
             .with_help(format!("try \"{}\"", file.with_extension("html").display())));
     }
+    files::policy::ask_to_write(file)?;
     let mut given = Vec::new();
     collect(call, None, false, &runs, &mut given)?;
     let mut all = match options.dataset {

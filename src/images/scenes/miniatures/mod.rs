@@ -21,7 +21,7 @@ use super::{SceneOptions, Split};
 use crate::activity;
 use crate::activity::progress::Progress;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, policy};
 use crate::images::Picture;
 
 /// A data set whose layout can be written.
@@ -45,11 +45,12 @@ pub const MINIATURES: &[Miniature] = &[
 /// Writes the miniature of a data set under `root`: its training pictures from the train split, its test pictures from the
 /// test split. Files appear whole, annotations last.
 ///
-/// Errors: an unknown name, with the nearest; sizes out of range; Io; Interrupted.
+/// Errors: an unknown name, with the nearest; sizes out of range; the policy, before anything is painted; Io; Interrupted.
 pub fn write_miniature(name: &str, options: &SceneOptions, root: &Path) -> Result<()> {
     let known = MINIATURES.iter().find(|m| m.name == name);
     let known = known.ok_or_else(|| Error::unknown("miniature", name, MINIATURES.iter().map(|m| m.name)))?;
     checked(options)?;
+    policy::ask_to_fill(root)?;
     (known.write)(options, root)
 }
 
@@ -57,6 +58,7 @@ pub fn write_miniature(name: &str, options: &SceneOptions, root: &Path) -> Resul
 /// embedded data set, as files.
 pub fn write_coco(options: &SceneOptions, root: &Path) -> Result<()> {
     checked(options)?;
+    policy::ask_to_fill(root)?;
     coco::write(options, root, "2014", false)
 }
 
