@@ -9,7 +9,9 @@ use super::missing::some;
 use crate::activity::console;
 use crate::error::{Error, Result, nearest};
 use crate::files;
-use crate::labels::{Division, LabelTable, columns_of, divided_split, label_files, load, load_with_splits, read_splits};
+use crate::labels::{
+    Division, LabelTable, columns_of, divided_split, label_files, load, load_with_splits, read_splits,
+};
 
 /// Names that are shown.
 const FEW: usize = 3;
@@ -89,7 +91,13 @@ impl Named {
     /// The image names of each split; train, val and test come first. `paths` are those of the pictures, relative to the root.
     ///
     /// Errors: no picture in a split; a picture in two.
-    pub fn split(&self, division: Option<Division>, images: &[String], paths: &[PathBuf], file: &str) -> Result<Splits> {
+    pub fn split(
+        &self,
+        division: Option<Division>,
+        images: &[String],
+        paths: &[PathBuf],
+        file: &str,
+    ) -> Result<Splits> {
         let by_image: Vec<Option<String>> = match division {
             Some(division) => matched(&division, images, paths, &self.shown(file))?,
             None => paths.iter().map(|path| folder_split(path)).collect(),

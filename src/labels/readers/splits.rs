@@ -89,7 +89,8 @@ pub fn read_splits(path: &Path) -> Result<Division> {
             return division::read_table(probe.parquet()?);
         }
         let text = probe.text(&options)?;
-        match json_lines::has_extension(path) || probe.start(&options).is_some_and(|s| s.trim_start().starts_with('{')) {
+        match json_lines::has_extension(path) || probe.start(&options).is_some_and(|s| s.trim_start().starts_with('{'))
+        {
             true => division::read_table(&JsonSource::new(text)?),
             false => division::read_table(&CsvSource::new(text, &options).map_err(help)?),
         }
