@@ -7,6 +7,7 @@ mod augment_tensors;
 mod common;
 mod datasets;
 mod figures;
+mod fixed_splits;
 mod graph_golden;
 mod graph_properties;
 mod hostile_tables;

@@ -24,8 +24,10 @@ when something is missing, the error shows the layout that is expected and where
 They take `val` (share of the training pictures held out, 0.1; at 0 the split val is empty and all of train is trained on, with `select: \"last\"`), \
 `seed` (which ones), `unlabelled` (true keeps pictures without labels) and, for VOC, `difficult`. \
 \"folder\" is a folder of your own: `val` and `test` are shares of its pictures (0.1 and 0.2), and it takes the options of load_labels (`image`, `label`, `separator`, \
-`unknown`, `labels`, `format`, ...) and three more: `file` (another label file than labels.csv, in any format that load_labels reads), `folder` (where the pictures are) \
-and `extension` (the ending of image names that have none). Where these are not given, the only label file and the folder and ending under which \
+`unknown`, `labels`, `format`, ...) and four more: `file` (another label file than labels.csv, in any format that load_labels reads), `folder` (where the pictures are), \
+`extension` (the ending of image names that have none) and `splits`, a fixed division: \"split.csv\", a table of images and splits (CSV, Parquet or JSON lines); \"split\", \
+the column of the label file that holds the split; or \"folders\" called train, val and test. Splits are train, val (valid, validation, dev), test, and further test sets under their own names (test2, test_shifted); \
+pictures of no split are left out, and said. Where these are not given, the only label file and the folder and ending under which \
 the pictures are found are taken, and said. YOLO, VOC and Hugging Face folders are read as they are. \
 Pictures are JPEG, PNG, WebP, BMP, GIF (the first frame) or TIFF (the first page), told from the content; they are turned as the orientation in their EXIF data says, \
 and transparent parts are laid over white. \
