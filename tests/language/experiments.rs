@@ -259,7 +259,7 @@ fn every_experiment_takes_a_folder() {
     let Some(folder) = place() else { return };
     let f = folder.path();
     let data = format!("data=folder:{}", miniature(f).display());
-    let toy = [&data, "labels=labels.csv", "epochs=1", "teacher_epochs=1", "size=64", "k=2"];
+    let toy = [&data, "labels=labels.csv", "split=split.csv", "epochs=1", "teacher_epochs=1", "size=64", "k=2"];
     let with = |more: &[&'static str]| -> Vec<&str> { toy.iter().copied().chain(more.iter().copied()).collect() };
 
     let printed = script(f, "ablation_components.rhai", &with(&["seeds=0"]));
@@ -271,6 +271,10 @@ fn every_experiment_takes_a_folder() {
     }
     let all = table(&f.join("out/ablation_components.csv"));
     assert!(all.len() == 10 && all[0].contains_key("test") && !all[0].contains_key("test_shifted"));
+    // The file's division.
+    assert!(printed.contains("40 training pictures"), "{printed}");
+    script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "split=split.csv", "k=2"]);
+    assert_eq!(table(&f.join("out/label_graph/statistics.csv"))[0]["value"], "40.0");
     // Photographs' own settings, but for those that the arguments replace.
     let options = spec(f, &all[0]["run"])["options"].clone();
     assert_eq!((&options["model"]["stages"], &options["model"]["freeze"]), (&7.into(), &7.into()));
