@@ -16,6 +16,7 @@ use crate::files;
 
 /// The standard library: name and text of each file of `stdlib/`.
 pub const STDLIB: &[(&str, &str)] = &[
+    ("advise", include_str!("../../stdlib/advise.rhai")),
     ("controls", include_str!("../../stdlib/controls.rhai")),
     ("data", include_str!("../../stdlib/data.rhai")),
     ("experiment", include_str!("../../stdlib/experiment.rhai")),

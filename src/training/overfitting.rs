@@ -42,7 +42,7 @@ impl Overfitted {
         let Overfitted { best_epoch, last_epoch, val: (best, last), loss: (then, now) } = self;
         format!(
             "it overfits: mAP on val was {best:.1} at epoch {best_epoch} of {last_epoch} and {last:.1} at the end, while the loss fell from {then:.3} to \
-             {now:.3}. To try, judged on val: epochs: {}, dropout or weight_decay, stronger augment, fewer trained stages or a narrower head",
+             {now:.3}. To try, judged on val (library advise): epochs: {}, dropout or weight_decay, stronger augment, fewer trained stages or a narrower head",
             (best_epoch + best_epoch / 3).max(best_epoch + 1)
         )
     }
