@@ -43,14 +43,19 @@ pub fn of(text: &str, value: &Dynamic) -> Result<(Media, Map<String, Value>)> {
     Ok((Media::new(forms), Map::new()))
 }
 
-/// A value that is printed, where that is more than its text.
-pub fn of_printed(text: &str, value: &dyn Any) -> Option<Media> {
+/// A value that is printed, where that is more than its text, and its bytes.
+pub fn of_printed(text: &str, value: &dyn Any) -> Option<(Media, usize)> {
     let value = value.downcast_ref::<Dynamic>()?;
     if value.read_lock::<Figure>().is_some() {
         return None;
     }
     let (media, _) = of(text, value).ok()?;
-    (media.content.len() > 1).then_some(media)
+    let bytes = media.content.iter().map(|form| match form {
+        MediaType::Plain(text) | MediaType::Html(text) => text.len(),
+        _ => 0,
+    });
+    let bytes = bytes.sum();
+    (media.content.len() > 1).then_some((media, bytes))
 }
 
 /// The figures in an array of nothing else.

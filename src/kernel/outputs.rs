@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jupyter_protocol::{
     DisplayData, Header, JupyterMessage, JupyterMessageContent, StreamContent, Transient, UpdateDisplayData,
 };
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::colours::readable;
 use super::progress::{Progress, Step};
@@ -40,6 +40,8 @@ struct State {
     lines: Vec<(u64, Stream, String)>,
     /// Bytes of `lines`.
     size: usize,
+    /// Bytes of values that were shown since the last tick.
+    shown: usize,
     progress: BTreeMap<u64, Progress>,
 }
 
@@ -80,8 +82,19 @@ impl Outputs {
     /// Sends the lines that wait, and progress that is due.
     pub fn tick(&self) {
         let mut state = self.state.lock();
+        state.shown = 0;
         self.send_lines(&mut state);
         self.send_progress(&mut state, None);
+    }
+
+    /// The state once fewer bytes than [`WAITING`] wait to be sent.
+    fn state_below(&self, bytes: impl Fn(&State) -> usize) -> MutexGuard<'_, State> {
+        let begun = Instant::now();
+        let mut state = self.state.lock();
+        while bytes(&state) > WAITING && begun.elapsed() < LONGEST && !interrupt::requested() {
+            let _ = self.sent.wait_for(&mut state, Duration::from_millis(100));
+        }
+        state
     }
 
     fn send_lines(&self, state: &mut State) {
@@ -136,11 +149,7 @@ impl Outputs {
 
 impl Sink for Outputs {
     fn write(&self, cell: u64, stream: Stream, text: &str) {
-        let begun = Instant::now();
-        let mut state = self.state.lock();
-        while state.size > WAITING && begun.elapsed() < LONGEST && !interrupt::requested() {
-            let _ = self.sent.wait_for(&mut state, Duration::from_millis(100));
-        }
+        let mut state = self.state_below(|state| state.size);
         state.size += text.len();
         match state.lines.last_mut() {
             Some((last, of, lines)) if *last == cell && *of == stream => lines.push_str(text),
@@ -157,12 +166,10 @@ impl Sink for Outputs {
     }
 
     fn value(&self, cell: u64, text: &str, value: &dyn Any) -> bool {
-        let media = media::of_printed(text, value);
-        let shown = media.is_some();
-        if let Some(media) = media {
-            self.publish(cell, DisplayData::new(media));
-        }
-        shown
+        let Some((media, size)) = media::of_printed(text, value) else { return false };
+        self.state_below(|state| state.shown).shown += size;
+        self.publish(cell, DisplayData::new(media));
+        true
     }
 }
 
@@ -172,6 +179,7 @@ mod tests {
     use crate::kernel::sockets::{Sent, channel};
     use jupyter_protocol::ExecuteRequest;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     fn request(code: &str) -> JupyterMessage {
         JupyterMessage::new(ExecuteRequest::new(code.into()), None)
@@ -231,5 +239,32 @@ mod tests {
         }
         assert!(most <= 2 * WAITING, "{most}");
         assert_eq!(bytes, 10 * WAITING);
+    }
+
+    #[test]
+    fn who_prints_tables_without_end_waits_too() {
+        let mut session = crate::primitives::session();
+        let table = session.eval("table((0..500).map(|i| #{a: i, b: `row ${i}`}))", "test").unwrap();
+        let (sender, mut sent) = channel();
+        let outputs = Arc::new(Outputs::new(sender));
+        let cell = outputs.begin(&request("loop {}"));
+        foreground().set_cell(0);
+        let done = Arc::new(AtomicBool::new(false));
+        let (ticking, until) = (outputs.clone(), done.clone());
+        let thread = std::thread::spawn(move || {
+            let mut most = 0;
+            while !until.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+                most = most.max(ticking.state.lock().shown);
+                ticking.tick();
+            }
+            most
+        });
+        (0..40).for_each(|_| assert!(outputs.value(cell, "a table", &table)));
+        done.store(true, Ordering::SeqCst);
+        let most = thread.join().unwrap();
+        let came = std::iter::from_fn(|| sent.try_recv().ok()).count();
+        assert!(most > 0 && most <= 2 * WAITING && came == 40, "{most} {came}");
+        assert!(!outputs.value(cell, "7", &rhai::Dynamic::from(7_i64)));
     }
 }

@@ -4,6 +4,7 @@ import sys
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 CELLS = [
     "let x = 20; fn double(a) { a * 2 }",
@@ -19,10 +20,29 @@ model""",
 ]
 
 
-def main():
+def made(codes):
     notebook = nbformat.v4.new_notebook()
-    notebook.cells = [nbformat.v4.new_code_cell(code) for code in CELLS]
+    notebook.cells = [nbformat.v4.new_code_cell(code) for code in codes]
     notebook.metadata["kernelspec"] = {"name": "cpsd", "display_name": "cpsd", "language": "rhai"}
+    return notebook
+
+
+def stops_at_a_command_that_fails():
+    """A command that fails is a failure of the notebook, whose next cell is not run."""
+    notebook = made(["!echo first", ":nothing", "print(2)"])
+    try:
+        NotebookClient(notebook, timeout=300, kernel_name="cpsd").execute()
+    except CellExecutionError as error:
+        assert error.evalue.startswith("there is no command :nothing"), error
+    else:
+        raise AssertionError("it went on")
+    first, failed, last = notebook.cells
+    assert first.outputs[0]["text"] == "first\n" and failed.outputs[0]["output_type"] == "error", notebook.cells
+    assert last.outputs == [] and last.execution_count is None, last
+
+
+def main():
+    notebook = made(CELLS)
     NotebookClient(notebook, timeout=300, allow_errors=True, kernel_name="cpsd").execute()
     nbformat.validate(notebook)
     cells = [cell.outputs for cell in notebook.cells]
@@ -61,3 +81,4 @@ def main():
 
 
 main()
+stops_at_a_command_that_fails()
