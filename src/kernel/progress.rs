@@ -121,7 +121,7 @@ impl Progress {
 
     /// Of those that ended and are not shown.
     fn more(&self) -> Option<String> {
-        (self.before > 0).then(|| format!("✓ {} earlier ones", self.before))
+        (self.before > 0).then(|| format!("✓ {} more that ended", self.before))
     }
 
     /// Of those that are under way and are not shown.
@@ -240,6 +240,6 @@ mod tests {
         }
         let (_, text) = plain(progress.step(true, at(5000))).unwrap();
         assert_eq!(text.lines().count(), 1 + ENDED);
-        assert!(text.starts_with("✓ 7 earlier ones\n"), "{text}");
+        assert!(text.starts_with("✓ 7 more that ended\n"), "{text}");
     }
 }
