@@ -12,7 +12,6 @@
 //! | calibration | `calibration` | scikit-learn's `calibration_curve`; Naeini et al. 2015 |
 //! | confusion between labels | `confusion` | conditional shares; of one label per image the usual matrix |
 //! | mean ± standard error, paired bootstrap | `paired` | Efron & Tibshirani 1993 |
-//! | power of a paired t test | `power` | statsmodels' `TTestPower` |
 //! | paired permutation test | `permutation` | SciPy's `permutation_test` |
 //! | p values of many comparisons | `multiple_comparisons` | Holm 1979; Benjamini & Hochberg 1995 |
 //!
@@ -38,7 +37,6 @@ mod metric_options;
 mod multiple_comparisons;
 mod paired;
 mod permutation;
-mod power;
 mod precision_recall;
 mod precision_recall_curve;
 mod quantile;
@@ -59,7 +57,6 @@ pub use metric_options::{ConventionList, MetricOptions, Thresholds};
 pub use multiple_comparisons::{Correction, CorrectionOptions, adjust_p};
 pub use paired::{BootstrapOptions, Interval, MeanError, mean_error, paired_bootstrap, paired_bootstrap_by};
 pub use permutation::{Permutation, PermutationOptions, paired_permutation};
-pub use power::{PowerOptions, paired_power, pairs_needed};
 pub use precision_recall::Counts;
 pub use precision_recall_curve::PrecisionRecallCurve;
 pub use quantile::quantile;

@@ -11,7 +11,6 @@
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone; `part`: some images of those that are kept
 //! - `sampler`: the images of an epoch; `mixing`: MixUp and CutMix; `freezing`: stages that are frozen for some epochs
 //! - `overfitting`: whether the epochs of a training show it
-//! - `made_on`: processor, threads and libtorch of a training, and whether they are those of here
 //! - `hooks`: callbacks that may end a training; `start`: a model whose weights it starts from
 //! - `gathered`: rows that wait on their device
 //! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
@@ -42,7 +41,6 @@ pub mod image_rows;
 pub mod job;
 pub mod job_file;
 pub mod known_labels;
-mod made_on;
 pub mod merge_rule;
 mod metrics_file;
 pub mod mixing;

@@ -5,7 +5,6 @@ use tch::Device;
 
 use super::callbacks::Callbacks;
 use super::job::Job;
-use super::made_on;
 use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
 use super::mutual::Seat;
@@ -69,14 +68,9 @@ pub fn run_with(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result
     }
 }
 
-/// The threads with which a training computes in this process.
-fn threads_of(job: &Job) -> usize {
-    if job.options.threads > 0 { job.options.threads } else { pool::cores() }
-}
-
 /// None if another maker took the run over while this one was paused.
 fn find_or_train(store: &RunStore, job: &Job, callbacks: Callbacks) -> Result<Option<Trained>> {
-    let threads = threads_of(job);
+    let threads = if job.options.threads > 0 { job.options.threads } else { pool::cores() };
     tch::set_num_threads(threads as i32);
     let peers = Peers::of(&job.options)?;
     let trained = match peers.is_first() {
@@ -233,7 +227,6 @@ fn lead(
         "cpsd": env!("CARGO_PKG_VERSION"),
         "date": runs::now(),
     });
-    made_on::here().into_iter().for_each(|(key, value)| summary[key] = value);
     if !job.options.tags.is_empty() {
         summary["tags"] = json!(job.options.tags);
     }
@@ -294,7 +287,6 @@ pub(super) fn stored(store: &RunStore, job: &Job, callbacks: &mut Callbacks) -> 
 
 fn finished(run: Run, job: &Job, callbacks: &mut Callbacks) -> Result<Trained> {
     run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
-    made_on::say_if_elsewhere(&run.id, &run.summary()?, threads_of(job));
     load(run)
 }
 

@@ -1,9 +1,8 @@
 //! Metrics held to scikit-learn's and scipy's values; `goldens/metrics/generate.py` makes them.
 
 use cpsd::metrics::{
-    self, BootstrapOptions, Correction, Evaluation, MetricOptions, PermutationOptions, PowerOptions, adjust_p,
-    average_precision, evaluate, mean_average_precision, mean_error, paired_bootstrap, paired_permutation,
-    paired_power, pairs_needed, voc_average_precision,
+    self, BootstrapOptions, Correction, Evaluation, MetricOptions, PermutationOptions, adjust_p, average_precision,
+    evaluate, mean_average_precision, mean_error, paired_bootstrap, paired_permutation, voc_average_precision,
 };
 use serde_json::{Value, json};
 
@@ -352,21 +351,6 @@ fn permutation_tests_are_those_of_scipy() {
     let test = paired_permutation(&numbers(&case["a"]), &numbers(&case["b"]), &PermutationOptions::default()).unwrap();
     let p = case["p"].as_f64().unwrap();
     assert!(!test.exact && (test.p - p).abs() < 8.0 * (p / 100_000.0).sqrt(), "{test:?}, scipy: {p}");
-}
-
-#[test]
-fn the_power_of_paired_tests_is_that_of_statsmodels() {
-    let golden = golden("metrics/power.json");
-    let number = |value: &Value| value.as_f64().unwrap();
-    for case in golden["powers"].as_array().unwrap() {
-        let power = paired_power(case["n"].as_u64().unwrap(), number(&case["effect"]), number(&case["alpha"]));
-        assert!((power - number(&case["power"])).abs() < 1e-6, "{case}: {power}");
-    }
-    for case in golden["needed"].as_array().unwrap() {
-        let options = PowerOptions { power: number(&case["power"]), alpha: number(&case["alpha"]) };
-        let pairs = pairs_needed(number(&case["effect"]), 1.0, &options).unwrap();
-        assert_eq!(pairs as f64, number(&case["pairs"]).ceil().max(2.0), "{case}");
-    }
 }
 
 #[test]

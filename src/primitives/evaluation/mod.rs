@@ -8,5 +8,4 @@ pub mod paired_permutation;
 pub mod paper_table;
 pub mod predict;
 pub mod predictions;
-pub mod seeds_needed;
 pub mod standard_error;
