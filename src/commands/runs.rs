@@ -98,6 +98,9 @@ fn show_run(store: &RunStore, id: &str) -> Result<u8, Error> {
     let run = RunValue(one(store, id)?);
     print_line(&run.to_string());
     print_line(&format!("finished {}, in {}", run.date()?, run.0.dir.display()));
+    if let Some(made_with) = run.made_with()? {
+        print_line(&format!("made with {made_with}"));
+    }
     let scores = run.scores()?;
     if scores.0.height() > 0 {
         print_line(&format!("\nscores on test splits\n{}", scores.to_string().trim_end()));

@@ -12,6 +12,8 @@
 //! | calibration | `calibration` | scikit-learn's `calibration_curve`; Naeini et al. 2015 |
 //! | confusion between labels | `confusion` | conditional shares; of one label per image the usual matrix |
 //! | mean ± standard error, paired bootstrap | `paired` | Efron & Tibshirani 1993 |
+//! | bootstrap over pictures, and over pictures and seeds | `picture_bootstrap` | the same, of scikit-learn's AP with weights |
+//! | how many pairs a difference needs | `power` | R's `power.t.test`, statsmodels' `TTestPower` |
 //! | paired permutation test | `permutation` | SciPy's `permutation_test` |
 //! | p values of many comparisons | `multiple_comparisons` | Holm 1979; Benjamini & Hochberg 1995 |
 //!
@@ -37,6 +39,8 @@ mod metric_options;
 mod multiple_comparisons;
 mod paired;
 mod permutation;
+mod picture_bootstrap;
+mod power;
 mod precision_recall;
 mod precision_recall_curve;
 mod quantile;
@@ -55,8 +59,10 @@ pub use evaluate::{best_threshold, evaluate, evaluate_with};
 pub use evaluation::{ConventionRow, Evaluation, LabelRow, ThresholdRow, TopRow};
 pub use metric_options::{ConventionList, MetricOptions, Thresholds};
 pub use multiple_comparisons::{Correction, CorrectionOptions, adjust_p};
-pub use paired::{BootstrapOptions, Interval, MeanError, mean_error, paired_bootstrap, paired_bootstrap_by};
+pub use paired::{BootstrapOptions, Interval, MeanError, Over, mean_error, paired_bootstrap, paired_bootstrap_by};
 pub use permutation::{Permutation, PermutationOptions, paired_permutation};
+pub use picture_bootstrap::{Ranked, paired_bootstrap_of_pictures};
+pub use power::{PowerOfTTest, PowerOptions, power_t_test};
 pub use precision_recall::Counts;
 pub use precision_recall_curve::PrecisionRecallCurve;
 pub use quantile::quantile;

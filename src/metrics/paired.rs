@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::RngExt;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::activity;
 use crate::error::{Error, Result};
@@ -48,7 +48,18 @@ crate::options! {
         pub level: f64 = 0.95;
         /// decides every draw
         pub seed: u64 = 0;
+        /// of predictions, what is drawn: "pictures", "seeds", or "both"; () is both, and pictures where there is one seed
+        pub over: Option<Over> = None;
     }
+}
+
+/// What a bootstrap of predictions draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Over {
+    Pictures,
+    Seeds,
+    Both,
 }
 
 /// A difference and its bootstrap percentile interval.
@@ -74,6 +85,11 @@ impl fmt::Display for Interval {
 /// Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3. Errors: lists of unequal length (both
 /// lengths named), fewer than two pairs, values that are not finite, options out of range.
 pub fn paired_bootstrap(a: &[f64], b: &[f64], options: &BootstrapOptions) -> Result<Interval> {
+    if options.over.is_some() {
+        let message =
+            "option over is of predictions: paired_bootstrap(a, b, split), where a and b have Models or Predictions";
+        return Err(Error::argument(message).about_option("over"));
+    }
     let differences = differences(a, b, "the bootstrap")?;
     paired_bootstrap_by(differences.len(), options, |drawn| {
         drawn.iter().map(|&i| differences[i as usize]).sum::<f64>() / drawn.len() as f64
@@ -90,20 +106,13 @@ pub fn paired_bootstrap_by(
     if n < 2 || u32::try_from(n).is_err() {
         return Err(Error::argument(format!("the bootstrap needs from 2 to {} pairs; got {n}", u32::MAX)));
     }
-    if options.resamples < 2 {
-        return Err(Error::argument(format!("option resamples must be at least 2; got {}", options.resamples))
-            .about_option("resamples"));
-    }
-    if !(options.level > 0.0 && options.level < 1.0) {
-        return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level))
-            .about_option("level"));
-    }
+    check_options(options)?;
     // What the threads bring is put together, and sorted.
     let bytes = (options.resamples as u64).saturating_mul(16).saturating_add(4 * n as u64);
     memory::check(&format!("{} resamples", options.resamples), bytes).map_err(|e| e.about_option("resamples"))?;
     let whole: Vec<u32> = (0..n as u32).collect();
     let activity = activity::current();
-    let mut resampled = (0..options.resamples as u64)
+    let resampled = (0..options.resamples as u64)
         .into_par_iter()
         .map_init(Vec::new, |drawn: &mut Vec<u32>, resample| {
             activity.check()?;
@@ -113,7 +122,29 @@ pub fn paired_bootstrap_by(
             Ok(difference(drawn))
         })
         .collect::<Result<Vec<f64>>>()?;
-    let difference = difference(&whole);
+    interval(difference(&whole), resampled, options, n)
+}
+
+/// Errors: options out of range.
+pub(super) fn check_options(options: &BootstrapOptions) -> Result<()> {
+    if options.resamples < 2 {
+        return Err(Error::argument(format!("option resamples must be at least 2; got {}", options.resamples))
+            .about_option("resamples"));
+    }
+    if !(options.level > 0.0 && options.level < 1.0) {
+        return Err(Error::argument(format!("option level must be between 0 and 1; got {}", options.level))
+            .about_option("level"));
+    }
+    Ok(())
+}
+
+/// The percentile interval of resampled differences. Errors: one that is not finite.
+pub(super) fn interval(
+    difference: f64,
+    mut resampled: Vec<f64>,
+    options: &BootstrapOptions,
+    n: usize,
+) -> Result<Interval> {
     if !difference.is_finite() || resampled.iter().any(|d| !d.is_finite()) {
         return Err(Error::data("the bootstrapped difference is not a finite number on every resample"));
     }

@@ -67,6 +67,7 @@ macro_rules! words {
             &evaluation::standard_error::WORD,
             &evaluation::paired_bootstrap::WORD,
             &evaluation::paired_permutation::WORD,
+            &evaluation::power_t_test::WORD,
             &evaluation::adjust_p::WORD,
             // One per loss in the list of `crate::losses`.
             $(&<crate::losses::$Loss as LossWord>::WORD,)+

@@ -10,7 +10,7 @@
 //! - `checkpoint`: the state between two steps, as one file; `checkpoint_writer`: when and how it is written; `metrics_file`, `tensorboard`: the epochs as lines and as an event file
 //! - `views`, `model_inputs`: batches, from pictures or from the kept features of a frozen backbone; `part`: some images of those that are kept
 //! - `sampler`: the images of an epoch; `mixing`: MixUp and CutMix; `freezing`: stages that are frozen for some epochs
-//! - `overfitting`: whether the epochs of a training show it
+//! - `made_with`: on what a run was made, and whether that is another machine; `overfitting`: whether the epochs of a training show it
 //! - `hooks`: callbacks that may end a training; `start`: a model whose weights it starts from
 //! - `gathered`: rows that wait on their device
 //! - `fitting`: how many pictures are evaluated at once, and what helps where memory ends
@@ -41,6 +41,7 @@ pub mod image_rows;
 pub mod job;
 pub mod job_file;
 pub mod known_labels;
+pub mod made_with;
 pub mod merge_rule;
 mod metrics_file;
 pub mod mixing;

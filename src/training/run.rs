@@ -5,6 +5,7 @@ use tch::Device;
 
 use super::callbacks::Callbacks;
 use super::job::Job;
+use super::made_with;
 use super::metrics_file;
 use super::model_inputs::steps_per_epoch;
 use super::mutual::Seat;
@@ -227,6 +228,7 @@ fn lead(
         "cpsd": env!("CARGO_PKG_VERSION"),
         "date": runs::now(),
     });
+    made_with::note(&mut summary);
     if !job.options.tags.is_empty() {
         summary["tags"] = json!(job.options.tags);
     }
@@ -286,6 +288,7 @@ pub(super) fn stored(store: &RunStore, job: &Job, callbacks: &mut Callbacks) -> 
 }
 
 fn finished(run: Run, job: &Job, callbacks: &mut Callbacks) -> Result<Trained> {
+    made_with::say_if_elsewhere(&run, job);
     run.metrics()?.iter().try_for_each(|line| callbacks.epoch_done(line, &job.name))?;
     load(run)
 }

@@ -1,12 +1,13 @@
 //! Metrics held to scikit-learn's and scipy's values; `goldens/metrics/generate.py` makes them.
 
 use cpsd::metrics::{
-    self, BootstrapOptions, Correction, Evaluation, MetricOptions, PermutationOptions, adjust_p, average_precision,
-    evaluate, mean_average_precision, mean_error, paired_bootstrap, paired_permutation, voc_average_precision,
+    self, BootstrapOptions, Correction, Evaluation, MetricOptions, PermutationOptions, PowerOptions, Ranked, adjust_p,
+    average_precision, evaluate, mean_average_precision, mean_error, paired_bootstrap, paired_permutation,
+    power_t_test, voc_average_precision,
 };
 use serde_json::{Value, json};
 
-use crate::common::{golden, numbers};
+use crate::common::{golden, labels, numbers};
 
 struct Case {
     value: Value,
@@ -326,7 +327,8 @@ fn standard_error_and_bootstrap_are_those_of_scipy() {
     let m = mean_error(&a).unwrap();
     close(m.mean, &paired["mean"], "mean");
     close(m.error.unwrap(), &paired["sem"], "standard error");
-    let options = BootstrapOptions { resamples: 100_000, level: paired["level"].as_f64().unwrap(), seed: 3 };
+    let level = paired["level"].as_f64().unwrap();
+    let options = BootstrapOptions { resamples: 100_000, level, seed: 3, ..Default::default() };
     let interval = paired_bootstrap(&a, &b, &options).unwrap();
     close(interval.difference, &paired["difference"], "difference");
     // Both are Monte Carlo: a quantile of 100,000 draws is sure to about sd × 0.007.
@@ -351,6 +353,39 @@ fn permutation_tests_are_those_of_scipy() {
     let test = paired_permutation(&numbers(&case["a"]), &numbers(&case["b"]), &PermutationOptions::default()).unwrap();
     let p = case["p"].as_f64().unwrap();
     assert!(!test.exact && (test.p - p).abs() < 8.0 * (p / 100_000.0).sqrt(), "{test:?}, scipy: {p}");
+}
+
+#[test]
+fn map_of_resampled_pictures_is_that_of_sklearn() {
+    for case in golden("metrics/resampled.json")["resampled"].as_array().unwrap() {
+        let floats = |key: &str| numbers(&case[key]).into_iter().map(|x| x as f32).collect::<Vec<f32>>();
+        let (n, m) = (case["n"].as_u64().unwrap() as usize, case["labels"].as_u64().unwrap() as usize);
+        let ranked = Ranked::new(&floats("scores"), &floats("targets"), n, &labels(m)).unwrap();
+        for draw in case["draws"].as_array().unwrap() {
+            let counts: Vec<u16> = numbers(&draw["counts"]).into_iter().map(|count| count as u16).collect();
+            let (found, expected) = (ranked.mean_average_precision(&counts), draw["map"].as_f64().unwrap());
+            assert!((found - expected).abs() < 1e-10, "{n} pictures: {found}, scikit-learn: {expected}");
+        }
+    }
+}
+
+#[test]
+fn power_is_that_of_statsmodels() {
+    let golden = golden("metrics/resampled.json");
+    let of = |case: &serde_json::Value, key: &str| case[key].as_f64().unwrap();
+    for case in golden["pairs"].as_array().unwrap() {
+        let options = PowerOptions { alpha: of(case, "alpha"), power: of(case, "power"), n: None };
+        let found = power_t_test(3.0 * of(case, "effect"), 3.0, &options).unwrap();
+        let expected = of(case, "n");
+        assert!((found.exact - expected).abs() < 1e-5 * expected, "{found:?}, statsmodels: {expected}");
+        assert_eq!(found.n as f64, expected.ceil());
+        assert!(found.power >= options.power);
+    }
+    for case in golden["powers"].as_array().unwrap() {
+        let options = PowerOptions { n: case["n"].as_u64(), ..Default::default() };
+        let found = power_t_test(of(case, "effect"), 1.0, &options).unwrap();
+        assert!((found.power - of(case, "power")).abs() < 1e-9, "{found:?}, statsmodels: {}", of(case, "power"));
+    }
 }
 
 #[test]

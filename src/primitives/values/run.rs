@@ -12,7 +12,7 @@ use crate::runs::{Run, RunStore, Script, local, names};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::Cell;
-use crate::training::overview;
+use crate::training::{made_with, overview};
 
 /// A finished run as scripts hold it.
 #[derive(Clone)]
@@ -30,6 +30,10 @@ impl KindOfValue for RunValue {
         Member::new("path", "its folder"),
         Member::new("spec", "a map of all that decided its result"),
         Member::new("summary", "a map of its results"),
+        Member::new(
+            "made_with",
+            "a text: threads, kind of CPU, libtorch, cpsd, which decide its last digits; () of a run that does not say",
+        ),
         Member::new("metrics", "a Table: one row per epoch"),
         Member::new(
             "scores",
@@ -56,6 +60,7 @@ impl KindOfValue for RunValue {
             .get("path", |r: &Self| r.0.dir.clone())
             .get("spec", |r: &Self| r.0.spec())
             .get("summary", |r: &Self| r.0.summary())
+            .get("made_with", |r: &Self| r.made_with())
             .get("metrics", |r: &Self| TableValue::from_json_rows(&r.0.metrics()?))
             .get("scores", |r: &Self| r.scores())
             .get("script", |r: &Self| r.script())
@@ -71,6 +76,11 @@ impl KindOfValue for RunValue {
 }
 
 impl RunValue {
+    /// Threads, kind of CPU, versions of libtorch and cpsd. Errors: a damaged summary.
+    pub fn made_with(&self) -> Result<Option<String>> {
+        Ok(made_with::in_words(&self.0.summary()?))
+    }
+
     /// When it was finished, by the clock of this place. Errors: a damaged summary.
     pub fn date(&self) -> Result<String> {
         Ok(local(&overview::date(&self.0, &self.0.summary()?)))
