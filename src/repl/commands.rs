@@ -419,8 +419,10 @@ fn list_settings(prompt: &Prompt) {
     // A very long path does not push the others' sources out of sight.
     let width = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0).min(60);
     for (name, value, source) in rows {
-        let value = if source.is_empty() { value } else { format!("{value:<width$}") };
-        say!("  {:<16} {value}  {}", name.cyan(), source.dimmed());
+        match source.is_empty() {
+            true => say!("  {:<16} {value}", name.cyan()),
+            false => say!("  {:<16} {value:<width$}  {}", name.cyan(), source.dimmed()),
+        }
     }
 }
 
