@@ -520,7 +520,7 @@ fn unknown_key(name: &str, place: &Place) -> Error {
         _ => match nearest(name, spans::keys(place.text).iter().map(String::as_str)) {
             Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
             _ => error.with_help(
-                "a key that may be missing is read as map[\"key\"] ?? default, or asked for with \"key\" in map",
+                "a key that may be missing is read as map.get(\"key\") ?? default, or asked for with \"key\" in map",
             ),
         },
     }

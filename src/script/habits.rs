@@ -208,7 +208,7 @@ pub fn function(name: &str, types: &[String]) -> Option<String> {
         }
         ("row" | "iloc" | "loc", ["Table", ..]) => Some("a row is an item of .rows: t.rows[0]".into()),
         (_, ["Tensor", ..]) if of(TENSORS, name).is_some() => of(TENSORS, name).map(str::to_string),
-        ("get", ["map", "string", _]) => Some("a key with a default is written map[\"key\"] ?? default".into()),
+        ("get", ["map", "string", _]) => Some("a key with a default is written map.get(\"key\") ?? default".into()),
         _ => of(FUNCTIONS, name).map(str::to_string),
     }
 }

@@ -158,7 +158,9 @@ impl Own {
             line += &format!("; {twice} pictures are in two splits and taken for the later one of train, val, test");
         }
         let lacking: Vec<&str> = ["val", "test"].into_iter().filter(|split| !has(split)).collect();
-        if !lacking.is_empty() {
+        if train.is_empty() {
+            line += "; there are no pictures to train on";
+        } else if !lacking.is_empty() {
             line += &format!("; {} by a share of train", lacking.join(" and "));
         }
         console::log(&line);

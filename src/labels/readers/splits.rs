@@ -59,15 +59,18 @@ pub fn own_splits(path: &Path, options: &LoadOptions) -> Result<Vec<(&'static st
 pub fn divided_split(name: &str) -> Result<String> {
     let small = name.to_lowercase();
     let is_test = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit() || "_- ".contains(c));
+    // It becomes a key of a script's map and stands in lines for people.
+    let is_name = |name: &str| name.len() <= 40 && name.chars().all(|c| c.is_alphanumeric() || "_- ".contains(c));
     match small.as_str() {
         "training" => Ok("train".into()),
         "testing" => Ok("test".into()),
-        _ if small.strip_prefix("test").is_some_and(is_test) => Ok(small),
+        _ if small.strip_prefix("test").is_some_and(is_test) && is_name(&small) => Ok(small),
         _ => known_split(name).map(String::from).ok_or_else(|| {
             let mut error = Error::unknown("split", name, ["train", "val", "test", "training", "validation"]);
             error.message = format!(
-                "unknown split \"{name}\"; expected train, val or test, another usual name of these, or a further test set \
-                 whose name begins with test_"
+                "unknown split {:?}; expected train, val or test, another usual name of these, or a further test set \
+                 whose name begins with test_",
+                name.chars().take(60).collect::<String>()
             );
             error
         }),

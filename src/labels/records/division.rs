@@ -40,6 +40,9 @@ fn find(source: &impl Source) -> Result<(usize, usize, Vec<String>)> {
             .error(None, format!("no column has a usual name for {what}; the columns are {}", quoted(names)))
             .with_help(HELP)
     };
+    if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return Err(source.error(None, format!("column \"{}\" is there twice", twice.1)).with_help(HELP));
+    }
     let splits = columns::splits(names);
     let called = columns::images(names).into_iter().chain(columns::maybe_image(names));
     let called: Vec<usize> = called.filter(|column| !splits.contains(column)).collect();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::images::scenes::{self, SceneOptions};
 use crate::options;
+use crate::options::Range;
 use crate::script::word::{Chapter, Example, OptionDocs, Word};
 
 pub const WORD: Word = Word {
@@ -29,9 +30,9 @@ options! {
     /// The options of `write_miniature`.
     struct MiniatureOptions {
         /// number of training pictures
-        pub train: usize = 120;
+        pub train: usize = 120, in Range::FromTo(0.0, 1e6);
         /// number of test pictures
-        pub test: usize = 60;
+        pub test: usize = 60, in Range::FromTo(0.0, 1e6);
         /// side of the square pictures, in pixels
         pub size: u32 = 96;
         /// decides every picture

@@ -134,6 +134,14 @@ pub fn job(call: &Call, data: &Data, teachers: &[Teacher], training: &Training<D
         .about_option("distill_scale")
         .with_help("nproc: 1, or distill_scale: \"none\" with a distill_weight chosen on val"));
     }
+    if options.distill_scale == DistillScale::Gradient && options.label_weight == 0.0 {
+        return Err(Error::argument(format!(
+            "distill_scale \"gradient\" of {} scales by the loss on labels, which label_weight 0 leaves out",
+            call.name
+        ))
+        .about_option("distill_scale")
+        .with_help("distill_scale: \"none\" trains on the distillation loss alone"));
+    }
     for weight in &mut weights {
         *weight *= options.distill_weight;
     }

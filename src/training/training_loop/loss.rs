@@ -67,7 +67,7 @@ impl TrainingLoop<'_, '_> {
 }
 
 /// So much may a term be enlarged: where a student agrees with its teachers, little is left to be scaled.
-const LARGEST_FACTOR: f64 = 1e4;
+const LARGEST_FACTOR: f64 = 1e12;
 
 /// The term by the factor that makes its gradient at the logits `weight` times as long as that of `loss`. The factor has no gradient, and is
 /// computed on the device.
@@ -81,10 +81,12 @@ fn scaled(term: Tensor, loss: &Tensor, logits: &Tensor, weight: f64) -> Result<T
         if !gradient.defined() {
             return Err(own_loss());
         }
-        Ok(gradient.f_to_kind(Kind::Float)?.f_norm()?.f_detach()?)
+        // Squares of f32 overflow where a loss is large.
+        Ok(gradient.f_to_kind(Kind::Double)?.f_norm()?.f_detach()?)
     };
-    let factor = length(loss)?.f_div(&length(&term)?.f_clamp_min(1e-30)?)?;
-    Ok(term.f_mul(&factor.f_clamp_max(LARGEST_FACTOR)?)?.f_mul_scalar(weight)?)
+    let factor = length(loss)?.f_div(&length(&term)?.f_clamp_min(1e-300)?)?;
+    let factor = factor.f_clamp_max(LARGEST_FACTOR)?.f_to_kind(term.kind())?;
+    Ok(term.f_mul(&factor)?.f_mul_scalar(weight)?)
 }
 
 fn own_loss() -> Error {
