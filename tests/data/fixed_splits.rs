@@ -243,6 +243,13 @@ fn mistakes_are_named() {
     let (message, help) = of(&SPLIT.replace("3.png,val", "3.png,vall"));
     assert!(message.starts_with("split.csv, line 5: unknown split \"vall\"; expected train, val or test"), "{message}");
     assert_eq!(help, "did you mean \"val\"?");
+    // It would be a key of the script's map, and stand on the terminal.
+    let (message, _) = of(&SPLIT.replace("3.png,val", "3.png,test_/../x"));
+    assert!(message.contains("unknown split \"test_/../x\""), "{message}");
+    let (message, _) = of(&SPLIT.replace("3.png,val", "3.png,test_\u{1b}[31m"));
+    assert!(message.contains("unknown split \"test_\\u{1b}[31m\""), "{message}");
+    let (message, _) = of("image,split,split\na.png,train,test\n");
+    assert!(message.contains("column \"split\" is there twice"), "{message}");
     let (message, _) = of(&format!("{SPLIT}images/0.png,test\n"));
     assert_eq!(message, "split.csv, line 12: image \"images/0.png\" is in split \"test\", and in \"train\" by line 2");
     let (message, _) = of(&SPLIT.replace("images/", "photos/x"));
