@@ -91,7 +91,7 @@ impl<'a> Script<'a> {
         } else if is_stream(file) {
             files::policy::check_read(file).map_err(Failure::plain)?;
             let path = file.to_path_buf();
-            Some(repl::stream(&file.display().to_string(), move || std::fs::File::open(path)))
+            Some(repl::stream(&file.display().to_string(), move || own::open_any(&path)))
         } else {
             None
         };

@@ -57,7 +57,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Errors: another process holds it for too long; Interrupted.
 fn alone(path: &Path) -> Result<Option<Folder>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(file) = own::open_folder(folder) else { return Ok(None) };
+    let Ok(file) = own::open_any(folder) else { return Ok(None) };
     let began = Instant::now();
     loop {
         match file.try_lock() {

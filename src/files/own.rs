@@ -80,8 +80,8 @@ pub fn try_entries(path: &Path) -> std::io::Result<impl Iterator<Item = DirEntry
     Ok(std::fs::read_dir(path)?.map_while(std::io::Result::ok))
 }
 
-/// A folder as something that locks can be on. The cause of a failure is the caller's to judge.
-pub fn open_folder(path: &Path) -> std::io::Result<File> {
+/// What need be no regular file: a folder that a lock is on, a pipe, for which this waits. The cause of a failure is the caller's to judge.
+pub fn open_any(path: &Path) -> std::io::Result<File> {
     File::open(path)
 }
 

@@ -143,12 +143,10 @@ fn scripts(folder: &Path, deep: bool, seen: &mut usize, see: &mut dyn FnMut(&Pat
             let (path, name) = (entry.path(), entry.file_name());
             let name = name.to_string_lossy();
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => {
-                    if deep && !name.starts_with('.') && !PASSED.contains(&&*name) {
-                        waiting.push(path);
-                    }
+                Ok(kind) if kind.is_dir() && deep && !name.starts_with('.') && !PASSED.contains(&&*name) => {
+                    waiting.push(path);
                 }
-                Ok(_) if name.ends_with(".rhai") && own::size(&path) <= LONGEST => see(&path),
+                Ok(kind) if !kind.is_dir() && name.ends_with(".rhai") && own::size(&path) <= LONGEST => see(&path),
                 _ => {}
             }
         }

@@ -108,7 +108,7 @@ fn a_scaled_distillation_has_its_weights_share_of_the_gradient() {
         job.options.targets = Some(targets.clone());
         job.distillation = taught_by(vec![Ensemble::given(targets.clone())]);
         let distillation = job.distillation.as_mut().unwrap();
-        distillation.loss = Bce { reduction, ..Bce::default() }.into();
+        distillation.loss = Bce { reduction }.into();
         (distillation.label_weight, distillation.weights, distillation.scale) = (label_weight, vec![weight], scale);
         let trained = run(&store, &job).unwrap();
         let all: Vec<Tensor> = trained.model().trainable().into_iter().map(|(_, t)| t.reshape([-1])).collect();

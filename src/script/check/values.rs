@@ -19,17 +19,17 @@ pub fn find(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
         let is_tried = path.iter().any(|node| matches!(node, ASTNode::Stmt(Stmt::TryCatch(..))));
         match path.last() {
             _ if is_tried => {}
-            Some(ASTNode::Expr(expression @ Expr::Dot(sides, _, _))) if is_read(expression, path) => {
-                if !matches!(sides.lhs, Expr::Property(..) | Expr::MethodCall(..)) {
-                    let receiver = finder.kinds.kind(&sides.lhs);
-                    finder.behind_dot(receiver, &sides.rhs);
-                }
+            Some(ASTNode::Expr(expression @ Expr::Dot(sides, _, _)))
+                if is_read(expression, path) && !matches!(sides.lhs, Expr::Property(..) | Expr::MethodCall(..)) =>
+            {
+                let receiver = finder.kinds.kind(&sides.lhs);
+                finder.behind_dot(receiver, &sides.rhs);
             }
-            Some(ASTNode::Expr(expression @ Expr::Index(sides, flags, _))) if is_read(expression, path) => {
-                if !matches!(sides.lhs, Expr::Property(..) | Expr::MethodCall(..)) {
-                    let receiver = finder.kinds.kind(&sides.lhs);
-                    finder.element(receiver, sides, *flags);
-                }
+            Some(ASTNode::Expr(expression @ Expr::Index(sides, flags, _)))
+                if is_read(expression, path) && !matches!(sides.lhs, Expr::Property(..) | Expr::MethodCall(..)) =>
+            {
+                let receiver = finder.kinds.kind(&sides.lhs);
+                finder.element(receiver, sides, *flags);
             }
             Some(ASTNode::Expr(Expr::FnCall(call, pos)) | ASTNode::Stmt(Stmt::FnCall(call, pos))) => {
                 finder.call(call, *pos);
