@@ -5,7 +5,8 @@ use std::ptr::null;
 
 /// How often a thread of libgomp looks for work before it sleeps. Without a number it looks some 300,000 times, so that beside another
 /// program that keeps the cores busy each step waits for threads that the system has taken off: a training of small_cnn on two cores
-/// fell to 20 % of its idle rate, with this number to 42 %, and on an idle machine the rate is the same (docs/benchmarks.md).
+/// fell to 20 % of its idle rate, with this number to 42 %, and on an idle machine the rate is the same (an AMD EPYC, 2026-11-27;
+/// `make bench-all ONLY=load` measures it).
 const SPINS: &CStr = c"GOMP_SPINCOUNT=10000";
 
 /// Whoever says one of these has chosen.
