@@ -76,6 +76,24 @@ array_of_strings! {
     DeviceNames "the names";
 }
 
+/// The options that several trainings have in common, still as a map; empty where the call has none. Each training adds its own before they
+/// are read.
+#[derive(Default)]
+pub struct CommonOptions(pub Map);
+
+impl Parameter for CommonOptions {
+    type Value = Map;
+    const OPTIONAL: bool = true;
+
+    fn read(value: Dynamic, _: &Call) -> Result<Self> {
+        Ok(CommonOptions(value.cast()))
+    }
+
+    fn absent(_: &Call) -> Option<Self> {
+        Some(CommonOptions::default())
+    }
+}
+
 /// Label names, or any value that has labels.
 pub struct LabelsOf(pub Vec<String>);
 

@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 
 use crate::error::{Error, Result};
 use crate::losses::{Kl, LossSpec};
-use crate::primitives::parameters::Data;
+use crate::primitives::parameters::{CommonOptions, Data};
 use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
@@ -87,24 +87,7 @@ const OWN: &[&str] = &[
     "clip",
 ];
 
-/// The options that all students have.
-#[derive(Default)]
-struct Common(Map);
-
-impl Parameter for Common {
-    type Value = Map;
-    const OPTIONAL: bool = true;
-
-    fn read(value: Dynamic, _: &Call) -> Result<Self> {
-        Ok(Common(value.cast()))
-    }
-
-    fn absent(_: &Call) -> Option<Self> {
-        Some(Common::default())
-    }
-}
-
-fn mutual_learning(call: &Call, data: Data, students: Array, common: Common) -> Fallible<Vec<ModelValue>> {
+fn mutual_learning(call: &Call, data: Data, students: Array, common: CommonOptions) -> Fallible<Vec<ModelValue>> {
     // Read once without a student, so that a mistake in the common options is said as such, and for its closures.
     let Training { closures, targets, .. } = Training::<MutualOptions>::read(common.0.clone().into(), call)?;
     if closures.sees_features() {

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, FnPtr, Map};
 
 use crate::error::{Error, Result};
-use crate::primitives::parameters::Data;
+use crate::primitives::parameters::{CommonOptions, Data};
 use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
 use crate::primitives::values::model::ModelValue;
@@ -35,24 +35,7 @@ The longest first keeps all cores at work to the end.",
 /// Options that say where the trainings of one call run.
 const COMMON: &[&str] = &["executor", "workers", "nproc", "per_gpu"];
 
-/// The options that all trainings have.
-#[derive(Default)]
-struct Common(Map);
-
-impl Parameter for Common {
-    type Value = Map;
-    const OPTIONAL: bool = true;
-
-    fn read(value: Dynamic, _: &Call) -> Result<Self> {
-        Ok(Common(value.cast()))
-    }
-
-    fn absent(_: &Call) -> Option<Self> {
-        Some(Common::default())
-    }
-}
-
-fn train_all(call: &Call, data: Data, list: Array, common: Common) -> Fallible<Vec<ModelValue>> {
+fn train_all(call: &Call, data: Data, list: Array, common: CommonOptions) -> Fallible<Vec<ModelValue>> {
     // Read once by themselves, so that a mistake in the common options is said as such, and for their closures.
     let Training { closures, targets, .. } =
         Training::<TrainOptions>::read(common.0.clone().into(), call)?.ready(call)?;
