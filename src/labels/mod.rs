@@ -35,7 +35,7 @@ pub use label_table::LabelTable;
 pub use parquet_counts::count_files;
 pub use readers::{
     Choice, Difficult, LoadOptions, READERS, Reader, Unknown, columns_of, divided_split, label_files, layout_of, load,
-    load_with_splits, own_splits, read_splits,
+    load_with_splits, load_with_unlabelled, own_splits, read_splits,
 };
 pub use records::division::Division;
 pub use statistics::Statistics;

@@ -4,7 +4,7 @@ use super::downloaded::{Download, Options};
 use super::{DatasetKind, Request};
 use crate::error::Result;
 use crate::images::Dataset;
-use crate::labels::{LoadOptions, load};
+use crate::labels::{LoadOptions, load_with_unlabelled};
 use crate::options::OptionDocs;
 
 /// Papers train on train2014 and test on val2014, without pictures that have no label (82,081 and 40,137 remain). The
@@ -28,8 +28,10 @@ fn open(name: &str, year: &str, request: &Request) -> Result<Vec<(String, Datase
     let annotations = [format!("annotations/instances_{train}.json"), format!("annotations/instances_{val}.json")];
     let download = Download::new(name, request, &[&annotations[0], &annotations[1], &train, &val])?;
     let read = |official: &str, file: &str| -> Result<Dataset> {
-        let table =
-            load(&download.root.join(file), &LoadOptions { format: Some("coco".into()), ..LoadOptions::default() })?;
+        let table = load_with_unlabelled(
+            &download.root.join(file),
+            &LoadOptions { format: Some("coco".into()), ..LoadOptions::default() },
+        )?;
         download.split(official, &table, &download.root.join(official), str::to_string)
     };
     download.splits(read(&train, &annotations[0])?, read(&val, &annotations[1])?)

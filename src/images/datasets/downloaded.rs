@@ -7,6 +7,7 @@ use super::card::{Card, card};
 use super::held_out::Share;
 use super::missing::Missing;
 use super::{OnBadImage, Request};
+use crate::activity::console;
 use crate::error::Result;
 use crate::images::Dataset;
 use crate::images::source::Files;
@@ -59,6 +60,12 @@ impl<'a> Download<'a> {
         let card = self.card;
         card.check(official, table.num_images(), table.num_images() - table.num_unlabelled());
         let table = card.in_order(table)?;
+        let none = table.num_unlabelled();
+        if none > 0 {
+            let what = if self.options.unlabelled { "kept" } else { "left out (unlabelled: true keeps them)" };
+            let (name, all) = (&card.name, table.num_images());
+            console::log(&format!("dataset \"{name}\": {none} of {all} pictures of {official} have no label; {what}"));
+        }
         let mut table = if self.options.unlabelled { table } else { table.drop_unlabelled()? };
         let mut paths: Vec<PathBuf> = table.images().iter().map(|name| path(name).into()).collect();
         let is_missing = |path: &PathBuf| !folder.join(path).is_file();

@@ -4,7 +4,7 @@ use super::downloaded::{Download, Options};
 use super::{DatasetKind, Request, card::card};
 use crate::error::Result;
 use crate::images::Dataset;
-use crate::labels::{LoadOptions, load};
+use crate::labels::{LoadOptions, load_with_unlabelled};
 use crate::options::OptionDocs;
 
 pub const NUSWIDE: DatasetKind = DatasetKind {
@@ -28,7 +28,7 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     ];
     let download = Download::new("nuswide", request, &needed)?;
     let read = |official: &str| -> Result<Dataset> {
-        let table = load(
+        let table = load_with_unlabelled(
             download.root,
             &LoadOptions { format: Some("nuswide".into()), split: Some(official.into()), ..LoadOptions::default() },
         )?;

@@ -9,7 +9,7 @@ use crate::activity::console;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::images::Dataset;
-use crate::labels::{LabelTable, LoadOptions, load};
+use crate::labels::{LabelTable, LoadOptions, load_with_unlabelled};
 use crate::options::OptionDocs;
 use crate::tables::{CsvRecords, TextFile};
 
@@ -40,7 +40,10 @@ fn open(request: &Request) -> Result<Vec<(String, Dataset)>> {
     };
     let classes = Classes::read(find("classes-trainable")?, find("class-descriptions")?)?;
     let read = |official: &str, part: &str| -> Result<Dataset> {
-        let table = load(find(part)?, &LoadOptions { format: Some("csv-long".into()), ..LoadOptions::default() })?;
+        let table = load_with_unlabelled(
+            find(part)?,
+            &LoadOptions { format: Some("csv-long".into()), ..LoadOptions::default() },
+        )?;
         download.split(official, &classes.table(&table)?, &root.join(official), |id| format!("{id}.jpg"))
     };
     // Editions differ in the name of this file.

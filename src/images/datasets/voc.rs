@@ -4,7 +4,7 @@ use super::downloaded::{Download, Options};
 use super::{DatasetKind, Request};
 use crate::error::Result;
 use crate::images::Dataset;
-use crate::labels::{Difficult, LoadOptions, load};
+use crate::labels::{Difficult, LoadOptions, load_with_unlabelled};
 use crate::options::OptionDocs;
 
 pub const VOC2007: DatasetKind = DatasetKind {
@@ -36,7 +36,7 @@ fn open(name: &str, year: &str, official: [&str; 2], request: &Request) -> Resul
             difficult,
             ..LoadOptions::default()
         };
-        let table = load(&folder, &load_options)?;
+        let table = load_with_unlabelled(&folder, &load_options)?;
         download.split(official, &table, &folder.join("JPEGImages"), str::to_string)
     };
     let (train, test) = (read(official[0])?, read(official[1])?);

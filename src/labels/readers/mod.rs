@@ -232,6 +232,15 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     load_from(path, options).map_err(|error| error.about_file(path))
 }
 
+/// As [`load`], for a caller that decides about images without a label and says so: they are in the table, and nothing is said of them.
+pub fn load_with_unlabelled(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
+    let read = || {
+        let (table, reader) = read_from(path, options)?;
+        with_labels(&path.display().to_string(), table, options, reader.lists_labels)
+    };
+    read().map_err(|error: Error| error.about_file(path))
+}
+
 /// The table as its file has it, and the reader that read it.
 fn read_from(path: &Path, options: &LoadOptions) -> Result<(LabelTable, &'static Reader)> {
     let (probe, reader) = opened(path, options)?;
@@ -287,6 +296,15 @@ fn load_from(path: &Path, options: &LoadOptions) -> Result<LabelTable> {
     finish(&path.display().to_string(), table, options, reader.lists_labels)
 }
 
+/// Applies the option `labels`. Names that look like one are said.
+fn with_labels(source: &str, table: LabelTable, options: &LoadOptions, lists_labels: bool) -> Result<LabelTable> {
+    names::report_similar(source, table.labels());
+    match &options.labels {
+        Some(labels) => take_labels(&table, labels, lists_labels),
+        None => Ok(table),
+    }
+}
+
 /// Applies the options `labels` and `unlabelled` to a table that was read from `source`. Names that look like one are
 /// said.
 pub(super) fn finish(
@@ -295,10 +313,7 @@ pub(super) fn finish(
     options: &LoadOptions,
     lists_labels: bool,
 ) -> Result<LabelTable> {
-    names::report_similar(source, table.labels());
-    if let Some(labels) = &options.labels {
-        table = take_labels(&table, labels, lists_labels)?;
-    }
+    table = with_labels(source, table, options, lists_labels)?;
     let unlabelled = table.num_unlabelled();
     if unlabelled > 0 {
         let what =
