@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -270,12 +270,22 @@ impl RunStore {
                         .with_help("a closure that is called while a training runs cannot wait for a job that asks for that training's model"));
                 }
                 let who = self.called(seen.as_ref());
-                if said.as_ref() != Some(&who) {
+                if said.as_ref() != Some(&who) && started.elapsed() >= self.unsaid(seen.as_ref()) {
                     console::log(&format!("{id} is being made by {who}; waiting for it"));
                     said = Some(who);
                 }
             }
             pause(started.elapsed())?;
+        }
+    }
+
+    /// For how long nothing is said of waiting for a claim: this process's own threads show their progress, and a claim that cannot be read
+    /// is most often one that is being written.
+    fn unsaid(&self, seen: Option<&Seen>) -> Duration {
+        match seen.and_then(|seen| seen.record.as_ref()) {
+            Some(record) if record.maker == *self.maker => Duration::from_secs(30),
+            Some(_) => Duration::ZERO,
+            None => Duration::from_secs(1),
         }
     }
 

@@ -1,6 +1,10 @@
 //! Whether the epochs of a training show that it has overfitted.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Value;
+
+use crate::activity::console;
 
 /// So many evaluations must there be, for one epoch's chance not to be taken for a course.
 const EVALUATIONS: usize = 4;
@@ -37,14 +41,31 @@ pub fn overfitted(epochs: &[Value]) -> Option<Overfitted> {
 }
 
 impl Overfitted {
-    /// What happened and what to try, as one sentence each.
+    /// What happened, as one sentence.
     pub fn in_words(&self) -> String {
         let Overfitted { best_epoch, last_epoch, val: (best, last), loss: (then, now) } = self;
         format!(
-            "it overfits: mAP on val was {best:.1} at epoch {best_epoch} of {last_epoch} and {last:.1} at the end, while the loss fell from {then:.3} to \
-             {now:.3}. To try, judged on val (library advise): epochs: {}, dropout or weight_decay, stronger augment, fewer trained stages or a narrower head",
-            (best_epoch + best_epoch / 3).max(best_epoch + 1)
+            "it overfits: mAP on val was {best:.1} at epoch {best_epoch} of {last_epoch} and {last:.1} at the end, while the loss fell from \
+             {then:.3} to {now:.3}"
         )
+    }
+
+    /// What to try, as one sentence.
+    pub fn to_try(&self) -> String {
+        format!(
+            "to try where a training overfits, judged on val (library advise): epochs: {}, dropout or weight_decay, stronger augment, fewer trained stages or \
+             a narrower head (said once)",
+            (self.best_epoch + self.best_epoch / 3).max(self.best_epoch + 1)
+        )
+    }
+
+    /// Says what happened in the training of this name, and once in this process what to try.
+    pub fn say(&self, name: &str) {
+        static SAID: AtomicBool = AtomicBool::new(false);
+        console::log(&format!("{name}: {}", self.in_words()));
+        if !SAID.swap(true, Ordering::Relaxed) {
+            console::log(&format!("{name}: {}", self.to_try()));
+        }
     }
 }
 
@@ -65,7 +86,7 @@ mod tests {
         let found = overfitted(&course).unwrap();
         assert_eq!((found.best_epoch, found.last_epoch, found.val, found.loss), (2, 5, (30.0, 27.0), (3.0, 1.0)));
         assert!(found.in_words().contains("30.0 at epoch 2 of 5 and 27.0 at the end"), "{}", found.in_words());
-        assert!(found.in_words().contains("epochs: 3,"), "{}", found.in_words());
+        assert!(found.to_try().contains("epochs: 3,"), "{}", found.to_try());
     }
 
     #[test]

@@ -273,7 +273,7 @@ fn lead(
         run.id
     ));
     if let Some(found) = overfitted(&metrics_file::parsed(&outcome.metrics)?) {
-        console::log(&format!("{}: {}", job.name, found.in_words()));
+        found.say(&job.name);
     }
     trained.run = Some(run);
     Ok(Some(trained))

@@ -65,22 +65,13 @@ pub fn run_all(store: &RunStore, jobs: Vec<Job>, mut callbacks: Callbacks) -> Re
         true => {}
     }
     let threads = (cores / at_once).max(1);
-    let jobs: Vec<Job> = jobs
-        .into_iter()
-        .map(|mut job| {
-            if job.options.threads == 0 {
-                job.options.threads = threads;
-            }
-            job
-        })
-        .collect();
     // This thread waits for the others, which may need its GPU.
     device_pool::lent(|| {
         with_epochs_here(&mut callbacks, |epoch| {
             pool::map(at_once, &jobs, |job| {
                 let mut epoch = |line: &Value| epoch(line);
                 let callbacks = Callbacks { epoch: Some(&mut epoch), ..Callbacks::default() };
-                if processes { find_or_begin(store, job, callbacks) } else { run_with(store, job, callbacks) }
+                find_or_begin(store, job, threads, processes, callbacks)
             })
         })
     })
@@ -136,14 +127,21 @@ fn with_epochs_here<R: Send>(
     }
 }
 
-/// The model of one job, from the store or trained in a worker process.
-fn find_or_begin(store: &RunStore, job: &Job, mut callbacks: Callbacks) -> Result<Trained> {
-    // What is done already needs no process and no GPU.
+/// The stored run of a job, or else its training, with its share of the threads where no number was asked for: here, or by a worker process.
+fn find_or_begin(store: &RunStore, job: &Job, threads: usize, in_worker: bool, mut callbacks: Callbacks) -> Result<Trained> {
+    // What is done already needs no process and no GPU. It is looked for as it was asked for: nobody asked for this share of the threads.
     if let Some(trained) = stored(store, job, &mut callbacks)? {
         return Ok(trained);
     }
+    let mut job = job.clone();
+    if job.options.threads == 0 {
+        job.options.threads = threads;
+    }
+    if !in_worker {
+        return run_with(store, &job, callbacks);
+    }
     let mut epoch = |line: &Value| callbacks.epoch.as_mut().map_or(Ok(()), |epoch| epoch(line));
-    let done = in_process(store, job, Task::Train, job.options.threads, &mut epoch)?;
+    let done = in_process(store, &job, Task::Train, job.options.threads, &mut epoch)?;
     let run = done.as_str().and_then(|id| store.find(id));
     load(run.ok_or_else(|| Error::internal(format!("{}: its worker named a run that is not there", job.name)))?)
 }
