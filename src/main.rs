@@ -65,12 +65,12 @@ enum Command {
 fn main() {
     // SAFETY: no other thread runs yet.
     unsafe { cpsd::torch::flags::set_environment() };
-    if let Some(code) = completions::answer(Cli::command) {
+    let given: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = completions::answer(&given, Cli::command) {
         leave(code);
     }
     cpsd::cuda::load();
     // A queue may signal its task at any time.
-    let given: Vec<OsString> = std::env::args_os().collect();
     if ["worker", "--queued"].iter().all(|word| given.iter().any(|given| given == word)) {
         signals::install_in_task();
     }

@@ -58,9 +58,14 @@ impl Shell {
 }
 
 pub fn run(args: Args) -> Result<u8, Failure> {
+    script(&args, std::env::args_os().next())
+}
+
+/// Prints the script; `called` is the name by which the program was called.
+pub fn script(args: &Args, called: Option<OsString>) -> Result<u8, Failure> {
     let internal = |e: std::io::Error| Failure::plain(Error::internal(format!("the script cannot be printed: {e}")));
     // By its name it is found wherever it is; by its path, as `make install` calls it, the script asks that one.
-    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_else(|| "cpsd".into());
+    let called = called.map(PathBuf::from).unwrap_or_else(|| "cpsd".into());
     let program = match called.components().count() {
         0 | 1 => called,
         _ => std::path::absolute(&called).map_err(internal)?,
@@ -73,14 +78,24 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
-/// Answers a shell that asks for candidates. Returns the exit code, if one did.
-pub fn answer(program: impl Fn() -> Command) -> Option<u8> {
+/// Whether a shell asks for candidates.
+pub fn is_asked() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
+/// Whether the word at the cursor stands behind the file of a script; `given` are the words that this program was called with.
+pub fn is_behind_script(program: &Command, given: &[OsString]) -> bool {
+    Given::new(program, given).is_behind_script()
+}
+
+/// Answers a shell that asks for candidates. Returns the exit code, if one did; `given` are the words that this program was called with.
+pub fn answer(given: &[OsString], program: impl Fn() -> Command) -> Option<u8> {
     let shells: [&dyn EnvCompleter; 5] = [&Bash, &Zsh, &Fish, &Elvish, &Powershell];
     let folder = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(|| with_candidates(program()))
+    let asked = CompleteEnv::with_factory(|| with_candidates(program(), given))
         .var(VARIABLE)
         .shells(Shells(&shells))
-        .try_complete(std::env::args_os(), folder.as_deref());
+        .try_complete(given.iter().cloned(), folder.as_deref());
     match asked {
         Ok(false) => None,
         Ok(true) => Some(exit::DONE),
@@ -90,8 +105,8 @@ pub fn answer(program: impl Fn() -> Command) -> Option<u8> {
 }
 
 /// The command line with what is known of its values.
-fn with_candidates(program: Command) -> Command {
-    let given = Given::new(&program);
+fn with_candidates(program: Command, given: &[OsString]) -> Command {
+    let given = Given::new(&program, given);
     let scripts = || ArgValueCompleter::new(PathCompleter::file().filter(is_script));
     if given.is_behind_script() {
         // Options of the program are none here; what stands here is the script's.
@@ -175,8 +190,8 @@ struct Given {
 }
 
 impl Given {
-    fn new(program: &Command) -> Given {
-        let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
+    fn new(program: &Command, given: &[OsString]) -> Given {
+        let words: Vec<OsString> = given.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
         // Shells that may complete in the middle of a line say where.
         let at = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok());
         let script = words::script_file(program, &words);
