@@ -11,6 +11,40 @@ fn cpsd(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(CPSD).args(arguments).current_dir(folder).env("CPSD_HISTORY", folder.join("history")).output().unwrap()
 }
 
+/// The loader says which libraries it initialises.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn what_only_prints_is_answered_before_libtorch_is_initialised() {
+    let folder = tempfile::tempdir().unwrap();
+    let initialises = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = Command::new(CPSD);
+        command
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("LD_DEBUG", "files")
+            .envs(variable.map(|name| (name, "bash")));
+        let output = command.env("_CLAP_COMPLETE_INDEX", "2").output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}: {}", output.status);
+        err(&output).lines().any(|line| line.contains("calling init:") && line.contains("libtorch_cpu"))
+    };
+    assert!(initialises(&["eval", "1 + 2"], None));
+    for arguments in [
+        &["--help"][..],
+        &["help", "check"],
+        &["script", "--help"],
+        &["doc"],
+        &["doc", "distill"],
+        &["completions", "zsh"],
+    ] {
+        assert!(!initialises(arguments, None), "{arguments:?}");
+    }
+    assert!(!initialises(&["--", "cpsd", "doc", "dist"], Some("CPSD_COMPLETE")));
+    // What is not known has its error by the usual way.
+    let unknown = cpsd(folder.path(), &["doc", "distil"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(err(&unknown).contains("distill"), "{}", err(&unknown));
+}
+
 #[test]
 fn exit_codes_and_streams() {
     let folder = tempfile::tempdir().unwrap();
