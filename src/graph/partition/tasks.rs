@@ -196,8 +196,9 @@ impl Partition {
         if let Some(z) = self.z
             && z.z > -2.0
         {
+            let compared = if z.z > 2.0 { "worse" } else { "hardly better" };
             warnings.push(format!(
-                "the normalised cut is hardly better than that of random partitions of the same sizes (z = {:.1})",
+                "the normalised cut is {compared} than that of random partitions of the same sizes (z = {:.1})",
                 z.z
             ));
         }
