@@ -250,8 +250,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The name in `among` that is nearest to `word`, if any is near enough: one mistake per three letters, as compilers
-/// allow, or a missing end. Among equally near names, the one of the same length, or else the first. There is none for a
-/// word of more than 128 characters: the time grows with the product of the lengths.
+/// allow, or a missing end. What was typed of a name, four letters or more, is one mistake. Among equally near names, the one of the
+/// same length, or else the first. There is none for a word of more than 128 characters: the time grows with the product of the lengths.
 pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.chars().nth(MOST_NEAR).is_some() {
         return None;
@@ -267,12 +267,19 @@ pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Opti
         let (short, long) = if name.len() < lower.len() { (name, &lower[..]) } else { (&lower[..], name) };
         short.len() >= 3 && 2 * short.len() > long.len() && long.starts_with(short)
     };
+    // `train_tea` for `train_teacher`: nothing is wrong in it.
+    let is_typed_of = |name: &str| lower.chars().nth(3).is_some() && name.starts_with(&lower);
+    let mistakes = |name: &str| match strsim::damerau_levenshtein(&lower, name) {
+        0 => 0,
+        _ if is_typed_of(name) => 1,
+        n => n,
+    };
     // A name that is much longer is not near, whatever it holds.
     let longest = 4 * (2 * lower.len() + allowed);
     among
         .into_iter()
         .filter(|name| name.len() <= longest)
-        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .map(|name| (mistakes(&name.to_lowercase()), name))
         .filter(|(mistakes, name)| *mistakes <= allowed || begins(&name.to_lowercase()))
         .min_by_key(|(mistakes, name)| (*mistakes, name.len().abs_diff(word.len())))
         .map(|(_, name)| name)
@@ -299,6 +306,11 @@ mod tests {
         assert_eq!(nearest("N", ["m", "n"]), Some("n"));
         assert_eq!(nearest("power", ["sum", "pow"]), Some("pow"));
         assert_eq!(nearest("logits", ["log"]), None);
+        // The beginning of a name is nearer than another name.
+        assert_eq!(nearest("train_tea", ["train_all", "train_teachers", "train_teacher"]), Some("train_teacher"));
+        assert_eq!(nearest("spec", ["spectral_partition"]), Some("spectral_partition"));
+        assert_eq!(nearest("spe", ["spectral_partition"]), None);
+        assert_eq!(nearest("tabel", ["table", "tabelled"]), Some("table"));
         // Long words and names are not compared.
         let long = "x".repeat(1_000_000);
         assert_eq!(nearest(&long, [&*long]), None);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use colored::Colorize;
 use cpsd::activity::console::print_line;
-use cpsd::error::{Error, Result};
+use cpsd::error::{Error, Result, nearest};
 use cpsd::files::own;
 use cpsd::script::errors::Failure;
 
@@ -13,7 +13,9 @@ use super::exit;
 /// List the examples, print one, or copy them and the scripts of the paper's tables into a folder
 #[derive(clap::Args)]
 pub struct Args {
-    /// The folder; it is made, or must be empty. The name of an example, as cam.rhai, prints that one
+    /// The name of an example, as cam.rhai or cam, prints that one. A folder, with a slash in its name or there already, gets copies
+    /// of all; it is made, or must be empty
+    #[arg(value_name = "NAME or DIR/")]
     dir: Option<PathBuf>,
 }
 
@@ -80,12 +82,14 @@ pub const FILES: &[(&str, &str)] = files![
 pub fn run(args: Args) -> Result<u8, Failure> {
     match args.dir {
         None => list(),
-        Some(name) if name.extension().is_some_and(|ending| ending == "rhai") => {
+        Some(name) if !is_folder(&name) => {
             print_line(text_of(&name.to_string_lossy()).map_err(Failure::plain)?.trim_end());
         }
         Some(dir) => {
             let files = FILES.iter().map(|(path, text)| (place(path), *text));
             write_new(&dir, files).map_err(Failure::plain)?;
+            // Without a slash at its end.
+            let dir = dir.components().collect::<PathBuf>();
             let dir = dir.display();
             print_line(&format!("{} files in {dir}; to begin: cpsd script {dir}/label_graph.rhai", FILES.len()));
         }
@@ -93,11 +97,41 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// Whether a word means a folder for copies: one that is there, or a name with a slash that is no example's.
+fn is_folder(word: &Path) -> bool {
+    let text = word.to_string_lossy();
+    let is_script = word.extension().is_some_and(|ending| ending == "rhai");
+    text.ends_with('/') || word.is_dir() || (text.contains('/') && !is_script && find(&text).is_none())
+}
+
+/// The example of that name, with its ending or without it. One in a folder is found by its own name too, unless two have that.
+fn find(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix(".rhai").unwrap_or(name);
+    let is_whole = |path: &&'static str| path.strip_suffix(".rhai") == Some(name);
+    let is_last = |path: &&'static str| Path::new(path).file_stem().is_some_and(|stem| stem == name);
+    let paths = || FILES.iter().map(|(path, _)| *path);
+    let whole = paths().find(|path| is_whole(path) || is_whole(&place(path)));
+    let mut last = paths().filter(is_last);
+    let path = whole.or_else(|| last.next().filter(|_| last.next().is_none()))?;
+    FILES.iter().find(|(known, _)| *known == path).map(|(_, text)| *text)
+}
+
 /// Errors: an unknown name, with the nearest.
 fn text_of(name: &str) -> Result<&'static str> {
-    let file = FILES.iter().find(|(path, _)| place(path) == name || *path == name);
-    let unknown = || Error::unknown("example", name, FILES.iter().map(|(path, _)| place(path)));
-    Ok(file.ok_or_else(unknown)?.1)
+    find(name).ok_or_else(|| {
+        let stems = || FILES.iter().map(|(path, _)| place(path)).map(|path| path.strip_suffix(".rhai").unwrap_or(path));
+        let (stem, message) = (name.strip_suffix(".rhai"), format!("unknown example \"{name}\""));
+        let near = nearest(stem.unwrap_or(name), stems()).map(|near| format!("did you mean \"{near}.rhai\"?"));
+        let help = match (near, stem) {
+            (Some(near), Some(_)) => near,
+            (None, Some(_)) => "cpsd examples lists them".into(),
+            (Some(near), None) => format!("{near} A folder for copies of all ends in a slash: cpsd examples {name}/"),
+            (None, None) => {
+                format!("cpsd examples lists them; a folder for copies of all ends in a slash: cpsd examples {name}/")
+            }
+        };
+        Error::argument(message).with_help(help)
+    })
 }
 
 /// The name of every file, and what it shows.
@@ -117,7 +151,7 @@ fn list() {
         let name = format!("{:<width$}", place(path));
         print_line(&format!("{}  {}", name.cyan(), first_sentence(text)));
     }
-    print_line("\n`cpsd examples cam.rhai` prints one; `cpsd examples DIR` copies them into a folder.");
+    print_line("\n`cpsd examples cam` prints one; `cpsd examples DIR/` copies them into a folder.");
 }
 
 /// The comment that a script begins with, up to the end of its first sentence, or to a colon in it.
@@ -198,8 +232,23 @@ mod tests {
         }
         assert_eq!(text_of("cam.rhai").unwrap(), text_of("examples/cam.rhai").unwrap());
         assert_ne!(text_of("cam.rhai").unwrap(), text_of("scripts/cam.rhai").unwrap());
-        let error = text_of("tabels.rhai").unwrap_err();
-        assert!(error.help.unwrap().contains("tables.rhai"), "{}", error.message);
+        assert_eq!(text_of("cam").unwrap(), text_of("examples/cam.rhai").unwrap());
+        assert_eq!(text_of("scripts/cam").unwrap(), text_of("scripts/cam.rhai").unwrap());
+        assert_eq!(text_of("csra").unwrap(), text_of("heads/csra.rhai").unwrap());
+        for name in ["tabels.rhai", "tabels"] {
+            let error = text_of(name).unwrap_err();
+            assert!(error.help.unwrap().contains("\"tables.rhai\""), "{}", error.message);
+        }
+        assert!(text_of("out").unwrap_err().help.unwrap().ends_with("cpsd examples out/"));
+    }
+
+    #[test]
+    fn a_folder_has_a_slash_or_is_there() {
+        let folder = own::temporary_folder(&std::env::temp_dir(), "cpsd-examples").unwrap();
+        assert!(is_folder(folder.path()) && is_folder(Path::new("cam/")) && is_folder(Path::new("learn/cpsd")));
+        for name in ["cam", "cam.rhai", "heads/csra", "heads/csro.rhai", "own_los"] {
+            assert!(!is_folder(Path::new(name)), "{name}");
+        }
     }
 
     #[test]

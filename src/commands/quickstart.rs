@@ -13,6 +13,7 @@ use cpsd::script::session::Session;
 
 use super::exit;
 use super::permissions::Typed;
+use super::script::given_twice;
 
 /// Run the whole method on the embedded data set: about three minutes the first time
 #[derive(clap::Args)]
@@ -41,7 +42,7 @@ impl Args {
 
 pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
     let known = arguments::declared(session, TEXT, NAME)?;
-    let mut arguments = Vec::new();
+    let mut arguments: Vec<(String, String)> = Vec::new();
     for word in &args.arguments {
         let Some((key, value)) = word.split_once('=') else {
             say_error!("cpsd: arguments of the quick start are key=value; got \"{word}\"");
@@ -51,6 +52,10 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
             let error = Error::unknown("argument", key, known.iter().map(|argument| argument.name.as_str()));
             let help = error.help.map_or(String::new(), |help| format!("; {help}"));
             say_error!("cpsd: the quick start has no argument \"{key}\"{help}");
+            return Ok(exit::BAD_COMMAND_LINE);
+        }
+        if let Some(sentence) = given_twice(&arguments, key, value) {
+            say_error!("cpsd: {sentence}");
             return Ok(exit::BAD_COMMAND_LINE);
         }
         arguments.push((key.to_string(), value.to_string()));

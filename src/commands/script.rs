@@ -59,7 +59,7 @@ fn is_standard_input(file: &Path) -> bool {
 }
 
 /// A sentence about a script that is not there, with the nearest file of its folder.
-fn absent(file: &Path) -> Option<String> {
+pub fn absent(file: &Path) -> Option<String> {
     if std::fs::symlink_metadata(file).is_ok() || file.try_exists().is_err() {
         return None;
     }
@@ -120,13 +120,18 @@ fn once(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, 
     if words.iter().any(|w| w == "--help" || w == "-h") {
         return help(session, script);
     }
-    let mut arguments = Vec::new();
+    let mut arguments: Vec<(String, String)> = Vec::new();
     for word in words {
         let Some((key, value)) = word.split_once('=') else {
             say_error!("cpsd: arguments of a script are key=value; got \"{word}\"");
             return Ok(exit::BAD_COMMAND_LINE);
         };
-        arguments.push((key.trim_start_matches('-').to_string(), value.to_string()));
+        let key = key.trim_start_matches('-').to_string();
+        if let Some(sentence) = given_twice(&arguments, &key, value) {
+            say_error!("cpsd: {sentence}");
+            return Ok(exit::BAD_COMMAND_LINE);
+        }
+        arguments.push((key, value.to_string()));
     }
     // Checked before the script runs, so that a misspelt argument costs no time.
     if let Some(unknown) = unknown_argument(session, script, &arguments) {
@@ -138,6 +143,14 @@ fn once(session: &mut Session, script: &Script, words: &[String]) -> Result<u8, 
         None => session.run_file(script.file, &arguments)?,
     };
     Ok(exit::DONE)
+}
+
+/// A sentence about an argument that is among the earlier ones.
+pub fn given_twice(earlier: &[(String, String)], key: &str, value: &str) -> Option<String> {
+    let (_, before) = earlier.iter().find(|(known, _)| known == key)?;
+    Some(format!(
+        "argument \"{key}\" is given twice: {key}={before} and {key}={value}; a list is {key}={before},{value}"
+    ))
 }
 
 /// Runs the script once for each combination of the arguments' values; the last argument changes fastest. The others

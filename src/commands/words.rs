@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Command;
 use cpsd::error::nearest;
+use cpsd::script::tokens::is_word;
 
 /// The first word that is neither an option of the whole program nor the value of one: the subcommand or a file.
 pub fn first(program: &Command, words: &[OsString]) -> Option<usize> {
@@ -48,6 +49,12 @@ pub fn with_script(program: &Command, mut words: Vec<OsString>) -> Result<Vec<Os
     if word == "-" || word.ends_with(".rhai") || (path.exists() && !path.is_dir()) {
         words.insert(at, "script".into());
         return Ok(words);
+    }
+    if word.split_once('=').is_some_and(|(key, _)| !key.is_empty() && key.chars().all(is_word)) {
+        return Err(format!(
+            "there is no command or file \"{word}\"; arguments follow a script: cpsd FILE.rhai {word}, or cpsd - {word} for \
+             one on standard input"
+        ));
     }
     let names = program.get_subcommands().filter(|command| !command.is_hide_set()).map(Command::get_name);
     Err(match nearest(&word, names) {

@@ -18,10 +18,8 @@ pub struct Outcome {
 ///
 /// Errors: a folder that cannot be read; no test at all.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    collect(path, &mut files)?;
+    let mut files = scripts(path)?;
     files.retain(|file| files::read_text(file).is_ok_and(|text| text.contains("fn test_")));
-    files.sort();
     if files.is_empty() {
         return Err(Error::data(format!(
             "{}: no script here has a function whose name begins with test_",
@@ -31,13 +29,25 @@ pub fn find(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The scripts in a folder and in those inside of it, in order of their names; hidden folders are left out. A path that is no folder is
+/// taken as it is.
+///
+/// Errors: a folder that cannot be read.
+pub fn scripts(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(path, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     if !path.is_dir() {
         files.push(path.to_path_buf());
         return Ok(());
     }
     for path in files::list(path)? {
-        if path.is_dir() || path.extension().is_some_and(|e| e == "rhai") {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if (path.is_dir() && !is_hidden) || path.extension().is_some_and(|e| e == "rhai") {
             collect(&path, files)?;
         }
     }

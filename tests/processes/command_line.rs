@@ -97,6 +97,14 @@ fn scripts_take_arguments_and_list_them() {
     assert_eq!(out(&cpsd(f, &["script", "s.rhai", "k=10", "list=5,6"])), "15\n");
     std::fs::write(f.join("any.rhai"), "print(arg(\"any\", [], \"of any kind\"))").unwrap();
     assert_eq!(out(&cpsd(f, &["script", "any.rhai", "any=2,0.5,x"])), "[2, 0.5, \"x\"]\n");
+    assert_eq!(out(&cpsd(f, &["script", "any.rhai", "any=[2]"])), "[2]\n");
+    assert_eq!(out(&cpsd(f, &["script", "s.rhai", "list=[5, 6]"])), "8\n");
+    let twice = cpsd(f, &["s.rhai", "k=5", "k=6"]);
+    let sentence = "cpsd: argument \"k\" is given twice: k=5 and k=6; a list is k=5,6\n";
+    assert_eq!((twice.status.code(), err(&twice).as_str()), (Some(2), sentence));
+    let alone = cpsd(f, &["k=9"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(err(&alone).contains("cpsd - k=9"), "{}", err(&alone));
     let help = out(&cpsd(f, &["script", "s.rhai", "--help"]));
     assert!(
         help.contains("Adds numbers.")
@@ -122,12 +130,54 @@ fn scripts_take_arguments_and_list_them() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(err(&wrong).contains("argument \"k\" must be an integer"), "{}", err(&wrong));
     std::fs::write(f.join("other.rhai"), "").unwrap();
-    for arguments in [&["script", "othr.rhai"][..], &["othr.rhai"], &["othr.rhai", "--help"]] {
+    let missing =
+        [&["script", "othr.rhai"][..], &["othr.rhai"], &["othr.rhai", "--help"], &["check", "s.rhai", "othr.rhai"]];
+    for arguments in missing {
         let missing = cpsd(f, arguments);
         let sentence = "cpsd: there is no file \"othr.rhai\"; did you mean \"other.rhai\"?\n";
         assert_eq!((missing.status.code(), err(&missing).as_str()), (Some(2), sentence), "{arguments:?}");
     }
     assert_eq!(cpsd(f, &["check", "s.rhai"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_folder_is_checked_with_all_its_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::create_dir_all(f.join("lib/.hidden")).unwrap();
+    std::fs::write(f.join("b.rhai"), "print(1)").unwrap();
+    std::fs::write(f.join("lib/a.rhai"), "fn f() { never_made() }").unwrap();
+    std::fs::write(f.join("lib/.hidden/c.rhai"), "let").unwrap();
+    std::fs::write(f.join("lib/notes.txt"), "let").unwrap();
+    for arguments in [&["check"][..], &["check", "."]] {
+        let checked = cpsd(f, arguments);
+        let lines: Vec<String> = out(&checked).lines().map(str::to_string).collect();
+        assert_eq!((checked.status.code(), lines.len()), (Some(1), 2), "{}{}", out(&checked), err(&checked));
+        assert!(lines[0].starts_with("lib/a.rhai:1:"), "{}", lines[0]);
+        assert_eq!(lines[1], "1 error, 0 warnings in 2 files");
+    }
+    let none = cpsd(f, &["check", "nowhere"]);
+    assert_eq!(none.status.code(), Some(2), "{}", err(&none));
+    std::fs::create_dir(f.join("empty")).unwrap();
+    let none = cpsd(f, &["check", "empty"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(err(&none).contains("there is no .rhai file"), "{}", err(&none));
+}
+
+#[test]
+fn an_example_is_printed_and_a_misspelt_one_makes_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let printed = cpsd(f, &["examples", "own_loss"]);
+    assert_eq!(out(&printed), out(&cpsd(f, &["examples", "own_loss.rhai"])));
+    assert!(printed.status.success() && out(&printed).starts_with("//"), "{}", out(&printed));
+    let misspelt = cpsd(f, &["examples", "own_los"]);
+    assert_eq!(misspelt.status.code(), Some(1));
+    assert!(err(&misspelt).contains("own_loss.rhai"), "{}", err(&misspelt));
+    assert!(!f.join("own_loss").exists() && !f.join("own_los").exists());
+    let copied = cpsd(f, &["examples", "learn/"]);
+    assert!(out(&copied).ends_with("cpsd script learn/label_graph.rhai\n"), "{}{}", out(&copied), err(&copied));
+    assert!(f.join("learn/own_loss.rhai").is_file());
 }
 
 #[test]
