@@ -1,6 +1,7 @@
 //! The one error type of the library: a kind, a sentence, a line of help, and the part of the script it is about.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -187,7 +188,9 @@ impl Error {
 
     /// `unknown("label", "dgo", labels)`: names the given name, and in the help line the nearest valid one or all of them.
     pub fn unknown<'a>(what: &str, came: &str, among: impl IntoIterator<Item = &'a str>) -> Self {
-        let among: Vec<&str> = among.into_iter().collect();
+        // A name that several forms share is listed once.
+        let mut seen = BTreeSet::new();
+        let among: Vec<&str> = among.into_iter().filter(|name| seen.insert(*name)).collect();
         let error = Self::argument(format!("unknown {what} \"{came}\"")).about_name(came);
         match nearest(came, among.iter().copied()) {
             Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
@@ -294,6 +297,8 @@ mod tests {
         let error = Error::unknown("label", "dgo", ["cat", "dog"]);
         assert_eq!(error.message, "unknown label \"dgo\"");
         assert_eq!(error.help.as_deref(), Some("did you mean \"dog\"?"));
+        let error = Error::unknown("member", "x", ["features", "embed", "features"]);
+        assert_eq!(error.help.as_deref(), Some("expected one of: features, embed"));
     }
 
     #[test]

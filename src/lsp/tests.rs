@@ -259,7 +259,7 @@ fn findings_are_those_of_the_checker() {
         |text: &str| diagnostics::of(&session, &Document::new("file:///nowhere/t.rhai", 1, text.to_string()), &none());
     let found = of("let data = 1;\nprint(`😀 ${1}`); print(daat);");
     let error = found.iter().find(|finding| finding.severity == Some(lsp_types::DiagnosticSeverity::ERROR)).unwrap();
-    assert!(error.message.starts_with("there is no variable \"daat\"\ndid you mean data?"), "{found:?}");
+    assert!(error.message.starts_with("there is no variable \"daat\"\ndid you mean \"data\"?"), "{found:?}");
     assert_eq!((error.range.start.line, error.range.start.character), (1, 24));
     assert_eq!(error.range.end.character, 28);
     let unfinished = of("let a = (1 +\n");

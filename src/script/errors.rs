@@ -151,7 +151,7 @@ impl Failure {
             return within;
         }
         let text = sources.text(&source);
-        let mut failure = Failure::at(error, text.as_deref(), variables, in_function);
+        let mut failure = Failure::at(error, &source, text.as_deref(), variables, in_function);
         failure.source = text.map(|text| NamedSource::new(source, text));
         failure.chain = chain;
         failure
@@ -204,8 +204,8 @@ impl Failure {
         Error { kind, message: self.message, help: self.help, about }
     }
 
-    /// The sentence and the underlined part of `text`.
-    fn at(error: EvalAltResult, text: Option<&str>, variables: &[Variable], in_function: bool) -> Self {
+    /// The sentence and the underlined part of `text`, which is called `name`.
+    fn at(error: EvalAltResult, name: &str, text: Option<&str>, variables: &[Variable], in_function: bool) -> Self {
         let known = text.unwrap_or_default();
         let position = match &error {
             // An error that a script caught and throws again is shown at its first place.
@@ -232,7 +232,9 @@ impl Failure {
             }
             _ => spans::offset(known, position),
         };
-        let mut failure = explain::explain(error, &explain::Place { variables, text: known, at, in_function });
+        let functions = spans::functions(known);
+        let place = explain::Place { variables, name, text: known, functions: &functions, at, in_function };
+        let mut failure = explain::explain(error, &place);
         let about = failure.about.take();
         let span = at.map(|at| {
             let part = about.as_ref().filter(|_| ours).and_then(|about| spans::about(known, at, about));

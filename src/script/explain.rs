@@ -21,8 +21,10 @@ pub struct Variable {
 /// The surroundings of an error in the script.
 pub struct Place<'a> {
     pub variables: &'a [Variable],
-    /// The text of the innermost place, and the byte offset in it.
+    /// The name of the innermost place's text, the text, the functions that it defines, and the byte offset in it.
+    pub name: &'a str,
     pub text: &'a str,
+    pub functions: &'a [(String, String)],
     pub at: Option<usize>,
     /// Inside a function, which does not see the script's variables.
     pub in_function: bool,
@@ -95,7 +97,7 @@ pub fn explain(error: EvalAltResult, place: &Place) -> Error {
 
 /// The sentence for an error whose place is not known.
 pub fn alone(error: EvalAltResult) -> Error {
-    explain(error, &Place { variables: &[], text: "", at: None, in_function: false })
+    explain(error, &Place { variables: &[], name: "", text: "", functions: &[], at: None, in_function: false })
 }
 
 /// A value that the script threw. An error of Rhai's own that it caught and throws again is explained as if uncaught.
@@ -169,24 +171,31 @@ fn innermost(message: &str) -> EvalAltResult {
     }
 }
 
-fn unknown_variable(name: &str, place: &Place) -> Error {
+/// The error of a variable of the script that a function reads.
+pub(super) fn unseen_variable(name: &str) -> Error {
+    Error::argument(format!("\"{name}\" is a variable of the script, which a function does not see"))
+        .with_help(format!("pass it as an argument, or define it as `const {name}` and write `global::{name}`"))
+}
+
+/// The error of a variable that is not there, said before and after the text runs.
+pub(super) fn unknown_variable(name: &str, place: &Place) -> Error {
     let words = || vocabulary::words().iter().map(|w| w.name);
     let known = place.variables.iter().any(|v| v.name == name);
     if place.in_function && known {
-        return Error::argument(format!("\"{name}\" is a variable of the script, which a function does not see"))
-            .with_help(format!("pass it as an argument, or define it as `const {name}` and write `global::{name}`"));
+        return unseen_variable(name);
     }
     let rest = place.at.and_then(|at| place.text.get(at..)?.strip_prefix(name)).unwrap_or_default().trim_start();
     let given = rest.starts_with('=') && !rest.starts_with("==");
     if let Some(help) = habits::variable(name, place.text, place.at).filter(|_| !known && !given) {
         return Error::argument(format!("there is no variable \"{name}\"")).with_help(help);
     }
-    if !given && words().any(|w| w == name) || spans::functions(place.text).iter().any(|(f, _)| f == name) {
-        return Error::argument(format!("\"{name}\" is a function: call it, as in {name}(...)"));
+    if !given && words().any(|w| w == name) || place.functions.iter().any(|(f, _)| f == name) {
+        return function_without_its_call(name);
     }
     let error = Error::argument(format!("there is no variable \"{name}\""));
     // A word of the language is not given a value.
-    let known = place.variables.iter().map(|v| v.name.as_str()).chain(words().filter(|_| !given));
+    let functions = words().chain(place.functions.iter().map(|(name, _)| name.as_str())).filter(|_| !given);
+    let known = place.variables.iter().map(|v| v.name.as_str()).chain(functions);
     match nearest(name, known) {
         Some(near) if given => {
             error.with_help(format!("a new variable is made with let: let {name} = ...; or did you mean \"{near}\"?"))
@@ -194,6 +203,38 @@ fn unknown_variable(name: &str, place: &Place) -> Error {
         None if given => error.with_help(format!("a new variable is made with let: let {name} = ...")),
         Some(near) => error.with_help(format!("did you mean \"{near}\"?")),
         None => error,
+    }
+}
+
+/// The error of a function that is read like a variable.
+pub(super) fn function_without_its_call(name: &str) -> Error {
+    Error::argument(format!("\"{name}\" is a function: call it, as in {name}(...)"))
+}
+
+/// The error of a variable that is called like a function; its kind, where that is known.
+pub(super) fn called_variable(name: &str, kind: Option<&str>) -> Error {
+    match kind {
+        Some("function") => Error::argument(format!("\"{name}\" holds a closure"))
+            .with_help(format!("it is called as {name}.call(...)")),
+        Some(kind) => Error::argument(format!("\"{name}\" is {}, not a function", vocabulary::a_user_name(kind))),
+        None => Error::argument(format!("\"{name}\" is a variable, not a function"))
+            .with_help(format!("a closure that it holds is called as {name}.call(...)")),
+    }
+}
+
+/// What is written in place of a function that is not there: what another language has under its name, or the nearest of `known`.
+/// `types` are the kinds of its arguments, where they are known.
+pub(super) fn instead<'a>(name: &str, types: &[String], known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    if let Some(help) = habits::function(name, types) {
+        return Some(help);
+    }
+    match nearest(name, known) {
+        Some(near) if near != name => Some(format!("did you mean \"{near}\"?")),
+        // Which other languages have as methods.
+        _ if types.first().is_some_and(|kind| kind == "array") && nearest(name, ["first", "last"]).is_some() => {
+            Some("the first item of an array is a[0], the last a[-1]".to_string())
+        }
+        _ => None,
     }
 }
 
@@ -211,7 +252,7 @@ fn with_order(signature: &str, place: &Place, error: Error) -> Error {
     let name = name.trim();
     let has =
         |kind: &str| vocabulary::find_kind(kind).is_some_and(|kind| kind.members.iter().any(|m| m.name() == name));
-    let own = || name.starts_with("anon$") || spans::functions(place.text).iter().any(|(function, _)| function == name);
+    let own = || name.starts_with("anon$") || place.functions.iter().any(|(function, _)| function == name);
     let swapped = match types.first().map(String::as_str) {
         Some("Tensor") => (has(LAYERS) && !has("Tensor")) || types.iter().any(|t| t == LAYERS),
         Some(LAYERS) => !has(LAYERS),
@@ -238,7 +279,7 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     if name.starts_with("anon$") {
         return wrong_closure(name, &types);
     }
-    let own = spans::functions(place.text);
+    let own = place.functions;
     if let Some((_, signature)) = own.iter().find(|(f, _)| f == name) {
         let parameters = parameters(signature).len();
         if parameters == types.len() {
@@ -258,19 +299,17 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
         return Error::argument(wrong_arguments(name, word.signatures, &types, 0)).with_help(help);
     }
     if let Some(variable) = place.variables.iter().find(|v| v.name == name) {
-        let error =
-            Error::argument(format!("\"{name}\" is {}, not a function", vocabulary::a_user_name(&variable.kind)));
-        return if variable.kind == "function" {
-            Error::argument(format!("\"{name}\" holds a closure"))
-                .with_help(format!("it is called as {name}.call(...)"))
-        } else {
-            error
-        };
+        return called_variable(name, Some(&variable.kind));
     }
     let words = vocabulary::words().iter().map(|w| w.name);
     if let Some(kind) = types.first().and_then(|t| vocabulary::find_kind(t)) {
-        let mut members: Vec<&str> = kind.members.iter().map(|m| m.name()).collect();
-        members.dedup();
+        let mut members: Vec<&str> = Vec::new();
+        for member in kind.members.iter().map(|member| member.name()) {
+            // Forms of one name may stand apart.
+            if !members.contains(&member) {
+                members.push(member);
+            }
+        }
         let usages: Vec<&str> = kind.members.iter().filter(|m| m.name() == name).map(|m| m.usage).collect();
         if let Some(member) = kind.members.iter().find(|m| m.name() == name) {
             return match usages.iter().all(|usage| usage.contains('(')) {
@@ -299,16 +338,9 @@ fn unknown_function(signature: &str, place: &Place) -> Error {
     let built_in = types.first().map_or(vec![], |kind| own_members(kind));
     let known = words.chain(own.iter().map(|(f, _)| f.as_str())).chain(built_in);
     let error = Error::argument(format!("there is no function {name}{came}"));
-    if let Some(help) = habits::function(name, &types) {
-        return error.with_help(help);
-    }
-    match nearest(name, known) {
-        Some(near) if near != name => error.with_help(format!("did you mean \"{near}\"?")),
-        // Which other languages have as methods.
-        _ if types.first().is_some_and(|kind| kind == "array") && nearest(name, ["first", "last"]).is_some() => {
-            error.with_help("the first item of an array is a[0], the last a[-1]")
-        }
-        _ => error,
+    match instead(name, &types, known) {
+        Some(help) => error.with_help(help),
+        None => error,
     }
 }
 
@@ -375,13 +407,19 @@ fn unknown_in_library(library: &str, function: &str, arguments: usize, place: &P
         .find(|&i| word(i) == "import" && word(i + 2) == "as" && word(i + 3) == library)
         .map(|i| word(i + 1).trim_matches(['"', '`']));
     let functions = path
-        .and_then(|path| super::modules::find(path, None).ok().flatten())
-        .map(|(_, text)| spans::functions(&text))
+        .and_then(|path| super::modules::find(path, Some(place.name)).ok().flatten())
+        .map(|(_, text)| spans::public_functions(&text))
         .unwrap_or_default();
-    if let Some((_, signature)) = functions.iter().find(|(name, _)| name == function) {
-        let takes = counted(parameters(signature).len(), "argument");
+    not_in_library(library, function, arguments, &functions)
+}
+
+/// The error of a call of a library's function, which has these functions, if none of them is called so.
+pub(super) fn not_in_library(library: &str, function: &str, arguments: usize, functions: &[(String, String)]) -> Error {
+    let forms: Vec<&str> = functions.iter().filter(|(name, _)| name == function).map(|(_, form)| &form[..]).collect();
+    if let Some(takes) = takes(forms.iter().map(|form| parameters(form).len()).collect()) {
+        let forms: Vec<String> = forms.iter().map(|form| format!("{library}::{form}")).collect();
         return Error::argument(format!("{library}::{function} takes {takes}; got {arguments}"))
-            .with_help(format!("it is {library}::{signature}"));
+            .with_help(format!("it is {}", forms.join(" or ")));
     }
     let error = Error::unknown("function", function, functions.iter().map(|(name, _)| name.as_str()));
     Error { message: format!("the library {library} has no function {function}"), ..error }
@@ -396,20 +434,12 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
         .filter(|form| form.len() == types.len() && (receiver == 0 || form.first() == types.first()))
         .collect();
     if same.is_empty() {
-        let mut counts: Vec<usize> = forms
+        let counts = forms
             .iter()
             .filter(|f| receiver == 0 || f.first() == types.first())
             .map(|f| f.len().saturating_sub(receiver))
             .collect();
-        counts.sort_unstable();
-        counts.dedup();
-        if let Some((last, others)) = counts.split_last() {
-            let head: Vec<String> = others.iter().map(usize::to_string).collect();
-            let takes = if head.is_empty() {
-                counted(*last, "argument")
-            } else {
-                format!("{} or {}", head.join(", "), counted(*last, "argument"))
-            };
+        if let Some(takes) = takes(counts) {
             return format!("{name} takes {takes}; got {}", types.len() - receiver);
         }
         return format!("{name} cannot be called with {came}");
@@ -440,6 +470,18 @@ fn wrong_arguments(name: &str, signatures: &[&str], types: &[String], receiver: 
         _ => format!("argument {}", at + 1 - receiver),
     };
     format!("{name}: {what} must be {}; got {}", expected.join(" or "), vocabulary::a_user_name(&types[at]))
+}
+
+/// `1 or 2 arguments`, for the numbers of arguments that there may be. None for none.
+fn takes(mut counts: Vec<usize>) -> Option<String> {
+    counts.sort_unstable();
+    counts.dedup();
+    let (last, others) = counts.split_last()?;
+    let head: Vec<String> = others.iter().map(usize::to_string).collect();
+    Some(match head.is_empty() {
+        true => counted(*last, "argument"),
+        false => format!("{} or {}", head.join(", "), counted(*last, "argument")),
+    })
 }
 
 /// The types of a parameter that takes values of any kind, in Rhai's list of functions.
@@ -605,7 +647,8 @@ fn mismatch(expected: &str, came: &str) -> Error {
     }
 }
 
-fn unknown_library(name: &str) -> Error {
+/// The error of an import of a library that is nowhere.
+pub(super) fn unknown_library(name: &str) -> Error {
     let error = Error::unknown("library", name, super::modules::embedded_names());
     Error {
         message: format!("no library \"{name}\": looked in the standard library, beside the script and in CPSD_PATH"),

@@ -158,10 +158,23 @@ pub fn before(text: &str, at: usize) -> Option<Range<usize>> {
 
 /// Name and parameters of every function that a text defines: `("mean", "mean(a, b)")`.
 pub fn functions(text: &str) -> Vec<(String, String)> {
+    defined(text, |_| true)
+}
+
+/// The same without those that are private: what the texts see that import it.
+pub fn public_functions(text: &str) -> Vec<(String, String)> {
+    defined(text, |before| before != "private")
+}
+
+/// Name and parameters of the functions of a text, by the word in front of `fn`.
+fn defined(text: &str, is_meant: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let all = pieces(text);
     let mut found = Vec::new();
     for (i, (range, piece)) in all.iter().enumerate() {
         if *piece != Piece::Word || &text[range.clone()] != "fn" {
+            continue;
+        }
+        if !is_meant(i.checked_sub(1).map_or("", |before| &text[all[before].0.clone()])) {
             continue;
         }
         let (Some((name, Piece::Word)), Some(close)) =
@@ -226,5 +239,7 @@ mod tests {
         assert_eq!(open_bracket(text, text.len()).unwrap().start, text.find('{').unwrap());
         assert_eq!(functions(text), [("mean".to_string(), "mean(a, b)".to_string())]);
         assert_eq!(keys(text), ["c", "d"]);
+        let text = "fn a() { 1 } private fn b() { 2 } fn c(x) { x }";
+        assert_eq!(public_functions(text), [("a".into(), "a()".into()), ("c".into(), "c(x)".to_string())]);
     }
 }

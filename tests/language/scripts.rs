@@ -160,7 +160,7 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         ("import \"method\" as m;", &[(Warning, (1, 20), "nothing of the library \"m\" is used")]),
         ("import \"method\" as m; fn f() { m::defaults() } f();", &[]),
         ("import \"method\" as m; print([1].map(|_x| m::defaults()));", &[]),
-        ("import \"method\" as m; m::defalts();", &[(Error, (1, 26), "library m has no function defalts")]),
+        ("import \"method\" as m; m::defalts();", &[(Error, (1, 26), "the library m has no function defalts")]),
         ("import \"method\" as m; m::tasks(1);", &[(Error, (1, 26), "m::tasks takes 4 arguments; got 1")]),
         ("m::tasks(1);", &[(Error, (1, 1), "no library is imported as m")]),
         ("fn f(a) { a } f(1, 2);", &[(Error, (1, 15), "f does not take 2 arguments")]),
@@ -168,7 +168,7 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
             "let p = random_partition;",
             &[
                 (Warning, (1, 5), "the variable \"p\" is never read"),
-                (Error, (1, 9), "\"random_partition\" is a function"),
+                (Error, (1, 9), "\"random_partition\" is a function: call it, as in random_partition(...)"),
             ],
         ),
         ("print([1].mapp(|x| x));", &[(Error, (1, 11), "there is no function mapp")]),
@@ -178,6 +178,24 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
             &[(Error, (4, 3), "asl has no option \"gama\"")],
         ),
         ("try { throw 1; } catch (e) { }", &[]),
+        // What may be meant to fail.
+        ("try { [].foo() } catch { 1 }", &[(Warning, (1, 10), "there is no function foo")]),
+        (
+            "try { [1].map(|x| nothing(x)); import \"methd\" as m; m::f() } catch { other() }",
+            &[
+                (Warning, (1, 19), "there is no function nothing"),
+                (
+                    Warning,
+                    (1, 39),
+                    "no library \"methd\": looked in the standard library, beside the script and in CPSD_PATH",
+                ),
+                (Error, (1, 70), "there is no function other"),
+            ],
+        ),
+        ("let f = |x| x + 1; print(f(1));", &[(Error, (1, 26), "\"f\" holds a closure")]),
+        ("let k = 1; let f = |x| x + k; print(f(1));", &[(Error, (1, 37), "\"f\" holds a closure")]),
+        ("fn apply(f) { f(1) } apply(|x| x);", &[(Error, (1, 15), "\"f\" is a variable, not a function")]),
+        ("let f = 1; f = |x| x; print(f(1));", &[(Error, (1, 29), "\"f\" is a variable, not a function")]),
         ("let name = \"x\"; print(`hello ${name}`);", &[]),
         ("let v = 3; eval(\"v\");", &[]),
         ("switch 3 { 3 if nothing => 1, _ => 2 }", &[(Error, (1, 17), "there is no variable \"nothing\"")]),
@@ -196,6 +214,59 @@ fn the_checker_finds_names_that_are_missing_and_names_that_nothing_reads() {
         }
     }
     assert!(check::check(&session, "let a = (1;", "case").is_err());
+}
+
+/// Names that are unknown: the checker says of them what the run says, in the same place.
+#[test]
+fn the_checker_speaks_of_unknown_names_as_the_run_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("own.rhai", "fn f(a) { a }\nfn f(a, b) { a + b }\nprivate fn hidden() { f(1) }\nfn shown() { hidden() }\n");
+    let path = folder.path().join("main.rhai");
+    let name = path.display().to_string();
+    let checked = cpsd::primitives::session();
+    for (text, said, help) in [
+        ("import \"methd\" as m; m::f();", "no library \"methd\": looked in", Some("did you mean \"method\"?")),
+        ("import \"own\" as o; o::foo(1);", "the library o has no function foo", Some("expected one of: f, shown")),
+        (
+            "import \"own\" as o; o::hidden();",
+            "the library o has no function hidden",
+            Some("expected one of: f, shown"),
+        ),
+        ("import \"own\" as o; o::shwn();", "the library o has no function shwn", Some("did you mean \"shown\"?")),
+        ("import \"own\" as o; o::f();", "o::f takes 1 or 2 arguments; got 0", Some("it is o::f(a) or o::f(a, b)")),
+        ("let f = |x| x + 1; print(f(1));", "\"f\" holds a closure", Some("it is called as f.call(...)")),
+        ("let data = 1; print(daat + data);", "there is no variable \"daat\"", Some("did you mean \"data\"?")),
+        ("print(None);", "there is no variable \"None\"", Some("nothing is written ()")),
+        ("fn f() { k } let k = 1; f(); print(k);", "\"k\" is a variable of the script", Some("pass it as an argument")),
+        ("count = 3;", "there is no variable \"count\"", Some("a new variable is made with let")),
+        ("fn mean_of(a) { a } print(mean_of);", "\"mean_of\" is a function: call it", None),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let failure = session(&folder.path().join("runs")).run_file(&path, &[]).expect_err(text);
+        let findings = check::check(&checked, text, &name).unwrap();
+        let [found] = &findings[..] else { panic!("{text}: {findings:?}") };
+        let place = format!("{name}:{}:{}", found.position.0, found.position.1);
+        assert_eq!((&found.message, &found.help), (&failure.message, &failure.help), "{text}");
+        assert_eq!(failure.place(), Some(place), "{text}");
+        assert!(found.message.starts_with(said), "{text}: {}", found.message);
+        assert_eq!(found.help.is_some(), help.is_some(), "{text}: {:?}", found.help);
+        assert!(
+            found.help.as_deref().unwrap_or_default().starts_with(help.unwrap_or_default()),
+            "{text}: {:?}",
+            found.help
+        );
+    }
+    // What another language has under a name, where the run knows the kinds as well.
+    let of = |text: &str| check::check(&checked, text, &name).unwrap();
+    assert_eq!(of("print(\"a\".upper());")[0].help.as_deref(), Some("it is written to_upper"));
+    // A library that a library imports; a path that is computed.
+    write("outer.rhai", "fn f() { 1 }\nimport \"nowhere\" as n;\n");
+    let found = of("import \"outer\" as o; o::f();");
+    let place = folder.path().join("outer.rhai").display().to_string();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].message.starts_with(&format!("{place}:2:8: no library \"nowhere\"")), "{found:?}");
+    assert!(of("let path = \"nowhere\"; import path as o; o::f();").is_empty());
 }
 
 /// A call whose mistake is certain: the checker says of it what the call says.

@@ -14,7 +14,7 @@ fn findings_come_as_one_types_at_utf_16_places() {
     assert_eq!(range(&found[0]), [(1, 30), (1, 34)]);
     assert_eq!((&found[0]["severity"], &found[0]["source"]), (&json!(1), &json!("cpsd")));
     let message = found[0]["message"].as_str().unwrap();
-    assert!(message.contains("\"daat\"") && message.contains("did you mean data?"), "{message}");
+    assert!(message.contains("\"daat\"") && message.contains("did you mean \"data\"?"), "{message}");
     // Repaired, and broken in another way.
     editor.change(&uri, 2, (1, 30), (1, 34), "data");
     assert_eq!(editor.found(&uri, 2), Vec::<Value>::new());
@@ -81,7 +81,7 @@ fn libraries_are_read_beside_the_text_and_again_when_they_change() {
     std::fs::write(editor.path("own.rhai"), "/// Twice x.\nfn twice(x) { 2 * x }\n").unwrap();
     let uri = editor.open("t ö.rhai", "import \"own\" as o;\nprint(o::twice(1, 2));");
     let found = editor.found(&uri, 1);
-    assert!(found[0]["message"].as_str().unwrap().contains("o::twice takes 1 arguments; got 2"), "{found:?}");
+    assert!(found[0]["message"].as_str().unwrap().contains("o::twice takes 1 argument; got 2"), "{found:?}");
     std::fs::write(editor.path("own.rhai"), "fn twice(x, y) { x + y }\n").unwrap();
     editor.tell("textDocument/didSave", json!({ "textDocument": { "uri": editor.uri("own.rhai") } }));
     assert_eq!(editor.found(&uri, 1), Vec::<Value>::new());

@@ -9,8 +9,8 @@ use super::imports::{Functions, Imported, functions};
 use super::natives::Natives;
 use super::options;
 use super::text::Text;
-use crate::error::nearest;
-use crate::script::{spans, vocabulary};
+use crate::error::Error;
+use crate::script::{explain, spans, vocabulary};
 
 /// The functions that a text can call.
 pub struct Calls<'t> {
@@ -62,13 +62,13 @@ impl<'t> Calls<'t> {
         }
     }
 
-    /// The functions that the text defines, for suggestions.
-    pub fn own_names(&self) -> impl Iterator<Item = &str> {
-        self.own.keys().map(String::as_str)
-    }
-
     pub fn is_function(&self, name: &str) -> bool {
         self.is_own(name) || vocabulary::find(name).is_some()
+    }
+
+    /// Whether there is a function of this name, with any number of arguments.
+    pub fn has(&self, name: &str) -> bool {
+        self.is_own(name) || self.natives.has(name)
     }
 
     /// Whether the text defines a function of this name.
@@ -81,10 +81,11 @@ impl<'t> Calls<'t> {
         self.keys.binary_search_by(|key| key.as_str().cmp(name)).is_ok()
     }
 
-    /// The nearest of these names, unless so many names were unknown that this takes long.
-    pub fn nearest<'a>(&self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-        self.suggestions.set(self.suggestions.get().checked_sub(1)?);
-        nearest(name, known)
+    /// Whether one more name may be compared with those that are known: not where so many were unknown that this takes long.
+    pub fn may_suggest(&self) -> bool {
+        let left = self.suggestions.get();
+        self.suggestions.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Checks one call; `method` if it follows a dot.
@@ -104,12 +105,11 @@ impl<'t> Calls<'t> {
         let arguments = call.args.len();
         let own = |n: usize| self.own.get(name).is_some_and(|counts| counts.contains(&n));
         let native = |n: usize| self.natives.forms(name, n).next().is_some();
-        if !self.own.contains_key(name) && !self.natives.has(name) {
+        if !self.has(name) {
             let known = self.own.keys().map(String::as_str).chain(self.natives.names());
-            let near = self.nearest(name, known.filter(|n| n.starts_with(char::is_alphabetic) && !n.contains('$')));
-            findings.push(
-                error(format!("there is no function {name}")).help(near.map(|near| format!("did you mean {near}?"))),
-            );
+            let known = known.filter(|n| n.starts_with(char::is_alphabetic) && !n.contains('$'));
+            let help = if self.may_suggest() { explain::instead(name, &[], known) } else { None };
+            findings.push(error(format!("there is no function {name}")).help(help));
             return;
         }
         // A native method counts its receiver; a script function has it as `this`.
@@ -134,21 +134,14 @@ impl<'t> Calls<'t> {
             return;
         }
         let (name, arguments) = (call.name.as_str(), call.args.len());
-        let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
-        match functions.get(name) {
-            None => {
-                let near = self.nearest(name, functions.keys().map(String::as_str));
-                findings.push(
-                    error(format!("library {alias} has no function {name}"))
-                        .help(near.map(|near| format!("did you mean {near}?"))),
-                );
-            }
-            Some(counts) if !counts.contains(&arguments) => {
-                let takes: Vec<String> = counts.iter().map(usize::to_string).collect();
-                findings
-                    .push(error(format!("{alias}::{name} takes {} arguments; got {arguments}", takes.join(" or "))));
-            }
-            Some(_) => {}
+        let takes = |signature: &str| explain::parameters(signature).len() == arguments;
+        if functions.iter().any(|(known, signature)| known == name && takes(signature)) {
+            return;
         }
+        let error = match self.may_suggest() {
+            true => explain::not_in_library(alias, name, arguments, functions),
+            false => Error::argument(format!("{alias}::{name} cannot be called so")),
+        };
+        findings.push(Finding::at(Severity::Error, self.text, pos, error.message).help(error.help));
     }
 }

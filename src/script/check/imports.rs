@@ -5,21 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTNode, Engine, Expr, Position, Scope, Stmt};
 
+use super::is_tried;
+
 use super::finding::{Finding, Severity};
 use super::text::Text;
 use crate::script::errors::Failure;
 use crate::script::modules::{self, DEEPEST, Unsaved};
-use crate::script::parsing;
 use crate::script::session::Sources;
+use crate::script::{explain, parsing, spans};
 
 /// Name and number of parameters of functions.
 pub type Functions = BTreeMap<String, BTreeSet<usize>>;
 
-/// The functions of the libraries that the text imports by name; `None` for one that is not found or cannot be read.
-pub type Imported = BTreeMap<String, Option<Functions>>;
+/// Name and signature of the functions of each library that the text imports, by the name that it gives to the library; `None` for one
+/// that is not found or cannot be read.
+pub type Imported = BTreeMap<String, Option<Vec<(String, String)>>>;
 
-/// Reads the libraries that a text imports, and those that they import. Findings: libraries that cannot be parsed, that
-/// import each other in a circle, or too deeply.
+/// Reads the libraries that a text imports, and those that they import. Findings: libraries that are not found or cannot be parsed, that
+/// import each other in a circle, or too deeply. A path that the text computes is not known before it runs.
 pub fn read(
     engine: &Engine,
     sources: &Sources,
@@ -30,21 +33,26 @@ pub fn read(
 ) -> Imported {
     let mut reader = Reader { engine, sources, unsaved, known: BTreeMap::new() };
     let mut imported = Imported::new();
-    let mut add = |path: &str, alias: &str, pos: Position| {
+    let mut add = |path: &str, alias: &str, pos: Position, severity: Severity| {
         let name = reader.find(path, text.name);
         let library = name.as_ref().and_then(|name| reader.known.get(name));
         let functions = library.and_then(|library| library.functions.as_ref().ok());
         imported.insert(alias.to_string(), functions.cloned());
-        let Some(name) = name else { return };
-        if let Some(mistake) = reader.mistake(&name, text.name) {
-            findings.push(Finding::at(Severity::Error, text, pos, mistake));
+        let found = |message| Finding::at(severity, text, pos, message);
+        match name {
+            None => {
+                let error = explain::unknown_library(path);
+                findings.push(found(error.message).help(error.help));
+            }
+            Some(name) => findings.extend(reader.mistake(&name, text.name).map(found)),
         }
     };
-    ast.walk(&mut |path| {
-        if let Some(ASTNode::Stmt(Stmt::Import(import, pos))) = path.last()
+    ast.walk(&mut |path_to| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, pos))) = path_to.last()
             && let Expr::StringConstant(path, at) = &import.0
         {
-            add(path, &import.1.name, if at.is_none() { *pos } else { *at });
+            let severity = if is_tried(path_to) { Severity::Warning } else { Severity::Error };
+            add(path, &import.1.name, if at.is_none() { *pos } else { *at }, severity);
         }
         true
     });
@@ -52,10 +60,10 @@ pub fn read(
 }
 
 struct Library {
-    /// Or the sentence for the mistake in its text.
-    functions: Result<Functions, String>,
-    /// The libraries that it imports when it is loaded, as it names them.
-    imports: Vec<String>,
+    /// Name and signature of those that others see. Or the sentence for the mistake in its text.
+    functions: Result<Vec<(String, String)>, String>,
+    /// The libraries that it imports when it is loaded, as it names them, and where.
+    imports: Vec<(String, Position)>,
     /// The mistake that loading it meets, once it was looked for.
     mistake: OnceCell<Option<String>>,
 }
@@ -81,7 +89,10 @@ impl Reader<'_> {
         };
         if !self.known.contains_key(&name) {
             let library = match parsing::parse(self.engine, &Scope::new(), &text) {
-                Ok(ast) => Library { functions: Ok(functions(&ast)), imports: imports(&ast), mistake: OnceCell::new() },
+                Ok(ast) => {
+                    let functions = Ok(spans::public_functions(&text));
+                    Library { functions, imports: imports(&ast), mistake: OnceCell::new() }
+                }
                 Err(error) => {
                     self.sources.add(&name, &text);
                     let failure = Failure::from_rhai(*error, &name, self.sources, &[]);
@@ -130,7 +141,14 @@ impl Reader<'_> {
             let (name, at) = (name.clone(), *done);
             *done += 1;
             match self.known.get(&name).and_then(|library| library.imports.get(at)).cloned() {
-                Some(import) => next = self.find(&import, &name),
+                Some((import, pos)) => match self.find(&import, &name) {
+                    Some(found) => next = Some(found),
+                    None => {
+                        let (line, column) = (pos.line().unwrap_or(1), pos.position().unwrap_or(1));
+                        let message = explain::unknown_library(&import).message;
+                        return Some(format!("{name}:{line}:{column}: {message}"));
+                    }
+                },
                 None => {
                     // Loaded without a mistake.
                     if let Some(library) = self.known.get(&name) {
@@ -144,10 +162,10 @@ impl Reader<'_> {
 }
 
 /// The libraries that a text imports when it is loaded.
-fn imports(ast: &AST) -> Vec<String> {
+fn imports(ast: &AST) -> Vec<(String, Position)> {
     let path = |statement: &Stmt| match statement {
         Stmt::Import(import, _) => match &import.0 {
-            Expr::StringConstant(path, _) => Some(path.to_string()),
+            Expr::StringConstant(path, pos) => Some((path.to_string(), *pos)),
             _ => None,
         },
         _ => None,

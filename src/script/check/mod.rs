@@ -24,7 +24,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use rhai::{Engine, OptimizationLevel, Scope};
+use rhai::{ASTNode, Engine, OptimizationLevel, Scope, Stmt};
 
 use super::errors::Failure;
 use super::modules::Unsaved;
@@ -37,7 +37,8 @@ pub use traps::Trap;
 /// arguments, where the text leaves no doubt of them; libraries that cannot be read or import each other in a circle. Warnings: unused variables, parameters and imports, unreachable code,
 /// and what probably means something else (`traps`).
 ///
-/// Names that begin with `_` may be unused. Nothing is run. Errors: a text with a syntax error.
+/// Names that begin with `_` may be unused. What is unknown in the body of a `try` is a warning: it may be meant to fail. Nothing is run.
+/// Errors: a text with a syntax error.
 pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, Failure> {
     session.sources.add(name, text);
     of_text(session, text, name, &|_| None)
@@ -84,6 +85,16 @@ pub fn traps(session: &mut Session, text: &str, name: &str) -> Vec<(Trap, Findin
     let ast = parsing::parse(&session.engine, &session.scope, text);
     session.engine.set_optimization_level(OptimizationLevel::Simple);
     ast.map_or(vec![], |ast| traps::find(&ast, &text::Text::new(name, text), &session.scope))
+}
+
+/// Whether a node is in the body of a `try`, which may be meant to fail.
+fn is_tried(path: &[ASTNode]) -> bool {
+    path.windows(2).any(|pair| match pair {
+        [ASTNode::Stmt(Stmt::TryCatch(flow, _)), ASTNode::Stmt(inside)] => {
+            flow.body.statements().iter().any(|statement| std::ptr::eq(statement, *inside))
+        }
+        _ => false,
+    })
 }
 
 /// An engine that parses as the session's does, without folding constants.

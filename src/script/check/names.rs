@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Ident, Module, Position, ScriptFuncDef, Shared, Stmt};
 
-use super::calls::Calls;
+use super::calls::{Calls, is_named};
 use super::finding::{Finding, Severity};
 use super::text::Text;
+use crate::error::Error;
+use crate::script::explain::{self, Place, Variable};
 use crate::script::spans;
 
 /// How a name is introduced.
@@ -26,6 +28,8 @@ struct Name {
     /// The byte of the text where it is introduced.
     at: usize,
     read: bool,
+    /// It holds a closure, and nothing else.
+    closure: bool,
 }
 
 /// All findings of a text.
@@ -38,7 +42,9 @@ pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
         findings: vec![],
         closures: BTreeMap::new(),
         waiting: vec![],
+        tried: false,
         top: BTreeSet::new(),
+        assigned: assigned(ast),
         constants: BTreeSet::new(),
         function: None,
     };
@@ -59,9 +65,10 @@ pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
     }
     walker.function = None;
     walker.block(ast.statements(), false);
-    while let Some((closure, captured)) = walker.waiting.pop() {
+    while let Some((closure, captured, tried)) = walker.waiting.pop() {
         if let Some(function) = closures.get(&*closure) {
-            walker.function(function, captured, Origin::Given);
+            let body = |walker: &mut Walker| walker.function(function, captured, Origin::Given);
+            if tried { walker.tried(body) } else { body(&mut walker) }
         }
     }
     let Walker { names, constants, .. } = &mut walker;
@@ -71,6 +78,20 @@ pub fn walk(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
         walker.findings.retain(|f| f.severity == Severity::Error && !f.message.contains("variable"));
     }
     walker.findings
+}
+
+/// The variables that are given another value than the one that they are made with.
+fn assigned(ast: &AST) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last()
+            && let Expr::Variable(variable, _, _) = &assignment.1.lhs
+        {
+            found.insert(variable.1.to_string());
+        }
+        true
+    });
+    found
 }
 
 /// Names in scope, innermost last.
@@ -115,11 +136,16 @@ struct Walker<'a> {
     /// The libraries of the top level, which functions see.
     imports: BTreeSet<String>,
     findings: Vec<Finding>,
-    /// Closures found so far, and those still to be walked, with the number of their captured variables.
+    /// Closures found so far, and those still to be walked, with the number of their captured variables, and whether they are in the body of
+    /// a `try`.
     closures: BTreeMap<String, usize>,
-    waiting: Vec<(String, usize)>,
+    waiting: Vec<(String, usize, bool)>,
+    /// Inside the body of a `try`.
+    tried: bool,
     /// Variables of the top level, which functions do not see.
     top: BTreeSet<String>,
+    /// Variables that are given other values.
+    assigned: BTreeSet<String>,
     /// Names that functions read as `global::NAME`, or read without seeing them: not reported as unused again.
     constants: BTreeSet<String>,
     /// The function being walked.
@@ -137,7 +163,7 @@ impl Walker<'_> {
     }
 
     fn enter(&mut self, name: &str, origin: Origin, at: usize) {
-        self.names.push(Name { name: name.to_string(), origin, at, read: false });
+        self.names.push(Name { name: name.to_string(), origin, at, read: false, closure: false });
     }
 
     /// Leaves a scope and warns of its unused names.
@@ -270,6 +296,9 @@ impl Walker<'_> {
                 };
                 let at = self.offset(ident.pos);
                 self.enter(&ident.name, origin, at);
+                if let Some(name) = self.names.all.last_mut() {
+                    name.closure = is_closure(value) && !self.assigned.contains(&name.name);
+                }
             }
             Stmt::Assignment(inner) => {
                 let (operation, sides) = &**inner;
@@ -285,7 +314,7 @@ impl Walker<'_> {
             Stmt::FnCall(call, pos) => self.call(call, *pos, false),
             Stmt::Block(block) => self.block(block.statements(), true),
             Stmt::TryCatch(flow, _) => {
-                self.block(flow.body.statements(), true);
+                self.tried(|walker| walker.block(flow.body.statements(), true));
                 let depth = self.names.all.len();
                 if let Expr::Variable(variable, _, pos) = &flow.expr {
                     let at = self.offset(*pos);
@@ -380,7 +409,14 @@ impl Walker<'_> {
         if call.is_qualified() {
             self.library(call.namespace.root(), call.namespace.position());
         }
-        self.calls.inspect(call, pos, method, &mut self.findings);
+        match self.names.find(&call.name, |name| name.origin != Origin::Import) {
+            Some(found) if !method && is_named(call) && !self.calls.has(&call.name) => {
+                found.read = true;
+                let error = explain::called_variable(&call.name, found.closure.then_some("function"));
+                self.findings.push(Finding::at(Severity::Error, self.text, pos, error.message).help(error.help));
+            }
+            _ => self.calls.inspect(call, pos, method, &mut self.findings),
+        }
         call.args.iter().for_each(|argument| self.expression(argument));
     }
 
@@ -389,7 +425,7 @@ impl Walker<'_> {
         if let Some(closure) = value.clone().try_cast::<FnPtr>() {
             let name = closure.fn_name().to_string();
             if name.contains('$') && self.closures.insert(name.clone(), captured).is_none() {
-                self.waiting.push((name, captured));
+                self.waiting.push((name, captured, self.tried));
             }
         }
     }
@@ -402,17 +438,17 @@ impl Walker<'_> {
     }
 
     fn written(&mut self, name: &str, pos: Position) {
-        match self.names.find(name, |_| true) {
-            Some(_) => {}
-            None => {
-                self.unknown(name, pos);
-                if let Some(finding) = self.findings.last_mut() {
-                    let made = format!("a new variable is made with let: let {name} = ...");
-                    let near = finding.help.take().filter(|help| help.starts_with("did you mean"));
-                    finding.help = Some(near.map_or(made.clone(), |near| format!("{made}; or {near}")));
-                }
-            }
+        if self.names.find(name, |_| true).is_none() {
+            self.unknown(name, pos);
         }
+    }
+
+    /// Walks the body of a `try`: what is unknown in it may be meant to fail.
+    fn tried(&mut self, walk: impl FnOnce(&mut Self)) {
+        let (outside, before) = (std::mem::replace(&mut self.tried, true), self.findings.len());
+        walk(self);
+        self.findings[before..].iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+        self.tried = outside;
     }
 
     fn library(&mut self, alias: &str, pos: Position) {
@@ -440,17 +476,38 @@ impl Walker<'_> {
         if unseen {
             self.constants.insert(name.to_string());
         }
-        let error = |message: String| Finding::at(Severity::Error, self.text, pos, message);
-        let finding = if unseen {
-            error(format!("\"{name}\" is a variable of the script, which a function does not see"))
-                .help(Some(format!("pass it as an argument, or define it as const {name} and write global::{name}")))
+        // As it is said when the text runs.
+        let error = if unseen {
+            explain::unseen_variable(name)
+        } else if self.calls.may_suggest() {
+            let is_variable = |known: &&Name| known.origin != Origin::Import;
+            let of = |name: &Name| Variable { name: name.name.clone(), ..Variable::default() };
+            let variables: Vec<Variable> = self.names.all.iter().filter(is_variable).map(of).collect();
+            explain::unknown_variable(
+                name,
+                &Place {
+                    variables: &variables,
+                    name: self.text.name,
+                    text: self.text.all,
+                    functions: self.text.functions(),
+                    at: Some(self.offset(pos)),
+                    in_function: false,
+                },
+            )
         } else if self.calls.is_function(name) {
-            error(format!("\"{name}\" is a function")).help(Some(format!("call it, as in {name}(...)")))
+            explain::function_without_its_call(name)
         } else {
-            let known = self.names.all.iter().map(|n| n.name.as_str()).chain(self.calls.own_names());
-            let near = self.calls.nearest(name, known).filter(|near| *near != name);
-            error(format!("there is no variable \"{name}\"")).help(near.map(|near| format!("did you mean {near}?")))
+            Error::argument(format!("there is no variable \"{name}\""))
         };
-        self.findings.push(finding);
+        self.findings.push(Finding::at(Severity::Error, self.text, pos, error.message).help(error.help));
+    }
+}
+
+/// Whether an expression is a closure. One that captures variables shares them first.
+fn is_closure(expression: &Expr) -> bool {
+    match expression {
+        Expr::DynamicConstant(value, _) => value.is::<FnPtr>(),
+        Expr::Stmt(block) => matches!(block.statements(), [Stmt::Share(_), Stmt::Expr(_)]),
+        _ => false,
     }
 }

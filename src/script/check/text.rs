@@ -15,7 +15,8 @@ pub struct Text<'t> {
     /// The bytes at which lines begin.
     lines: Vec<usize>,
     tokens: OnceCell<Vec<(Range<usize>, Piece)>>,
-    functions: OnceCell<BTreeMap<String, String>>,
+    functions: OnceCell<Vec<(String, String)>>,
+    signatures: OnceCell<BTreeMap<String, String>>,
     /// The places of the names behind `fn`, among the tokens.
     defined: OnceCell<BTreeMap<String, Vec<usize>>>,
 }
@@ -23,7 +24,8 @@ pub struct Text<'t> {
 impl<'t> Text<'t> {
     pub fn new(name: &'t str, all: &'t str) -> Self {
         let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', all.as_bytes()).map(|at| at + 1)).collect();
-        Text { name, all, lines, tokens: OnceCell::new(), functions: OnceCell::new(), defined: OnceCell::new() }
+        let (tokens, functions, signatures, defined) = Default::default();
+        Text { name, all, lines, tokens, functions, signatures, defined }
     }
 
     /// The byte of a position, 0 for none.
@@ -54,13 +56,18 @@ impl<'t> Text<'t> {
         self.tokens().get(i).map(|(range, _)| &self.all[range.clone()])
     }
 
+    /// Name and signature of each function that the text defines.
+    pub fn functions(&self) -> &[(String, String)] {
+        self.functions.get_or_init(|| spans::functions(self.all))
+    }
+
     /// `mean(a, b)` of a function that the text defines.
     pub fn signature(&self, function: &str) -> Option<&str> {
-        let functions = self.functions.get_or_init(|| {
+        let signatures = self.signatures.get_or_init(|| {
             // Of two of one name the first.
-            spans::functions(self.all).into_iter().rev().collect()
+            self.functions().iter().rev().cloned().collect()
         });
-        functions.get(function).map(String::as_str)
+        signatures.get(function).map(String::as_str)
     }
 
     /// The places among the tokens of the names behind `fn`.

@@ -87,9 +87,9 @@ impl<'t> Rest<'t> {
     fn leaves(&self, finding: &Finding, text: &str) -> bool {
         let name = text.get(finding.span.clone()).unwrap_or_default();
         let is_unused = ["is never read", "is used"].iter().any(|end| finding.message.ends_with(end));
-        match finding.severity {
-            Severity::Warning => !is_unused || !["eval", name].iter().any(|word| self.pieces.contains(word)),
-            Severity::Error => !self.makes(name),
+        match is_unused {
+            true => !["eval", name].iter().any(|word| self.pieces.contains(word)),
+            false => !self.makes(name),
         }
     }
 

@@ -5,20 +5,20 @@ use rhai::{AST, ASTFlags, ASTNode, BinaryExpr, EvalAltResult, Expr, FnCallExpr, 
 
 use super::calls::{Calls, is_named};
 use super::finding::{Finding, Severity};
+use super::is_tried;
 use super::kinds::{self, Kinds};
 use super::options;
 use super::text::Text;
 use crate::error::Error;
 use crate::script::{explain, option_parts, vocabulary};
 
-/// All findings of a text. What a `try` is around may be meant to fail.
+/// All findings of a text. The body of a `try` may be meant to fail.
 pub fn find(ast: &AST, text: &Text, calls: &Calls) -> Vec<Finding> {
     let kinds = Kinds::of(ast, text, calls);
     let mut finder = Finder { text, calls, kinds: &kinds, findings: vec![] };
     ast.walk(&mut |path| {
-        let is_tried = path.iter().any(|node| matches!(node, ASTNode::Stmt(Stmt::TryCatch(..))));
         match path.last() {
-            _ if is_tried => {}
+            _ if is_tried(path) => {}
             Some(ASTNode::Expr(expression @ Expr::Dot(sides, _, _)))
                 if is_read(expression, path) && !matches!(sides.lhs, Expr::Property(..) | Expr::MethodCall(..)) =>
             {
