@@ -20,6 +20,7 @@
 //! - `fingerprint`: the identity of a closure; `code`: the code of a function without its place; `hashing`: one seed in every process; `constants`: from text to text
 //! - `format`: indentation and blanks; `naming`: which names a text may give
 //! - `modules`: where `import` looks
+//! - `lone_names`: statements that are nothing but a name
 //! - `show`: how values are printed
 //! - `arguments`: the arguments of a script on the command line
 //! - `check`: finds mistakes without running
@@ -57,6 +58,7 @@ pub mod kind;
 pub mod library_docs;
 pub mod library_tests;
 pub mod limits;
+mod lone_names;
 pub mod modules;
 mod named_arguments;
 pub mod naming;

@@ -18,6 +18,7 @@ use super::hashing;
 use super::host::{Asking, Host};
 use super::iteration;
 use super::limits::{self, Bounds};
+use super::lone_names;
 use super::modules::{self, Library};
 use super::parsing;
 use super::spans::Piece;
@@ -274,7 +275,7 @@ impl Session {
     }
 
     fn eval_unguarded(&mut self, text: &str, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
-        let mut ast = parsing::parse(&self.engine, &self.scope, text)?;
+        let mut ast = self.parse(text)?;
         ast.set_source(name);
         self.sources.add_closures(name, &ast);
         let whole = self.functions.merge(&ast);
@@ -284,6 +285,17 @@ impl Session {
         self.keep_imports(&ast, name)?;
         self.functions = whole.clone_functions_only();
         Ok(value)
+    }
+
+    /// The syntax tree of a text. One with a statement that is nothing but a name, which may be unknown, is left as it is written: Rhai's
+    /// optimiser would drop the statement, and the error with it.
+    fn parse(&mut self, text: &str) -> Result<AST, Box<EvalAltResult>> {
+        if lone_names::may_be_unknown(text, |name| self.scope.contains(name)) {
+            self.engine.set_optimization_level(OptimizationLevel::None);
+        }
+        let ast = parsing::parse(&self.engine, &self.scope, text);
+        self.engine.set_optimization_level(OptimizationLevel::Simple);
+        ast
     }
 
     /// Rhai forgets imports when a text ends; made global modules, they stay.
@@ -424,6 +436,38 @@ mod tests {
         let _ = eval(&mut s, "let x = 2;").unwrap();
         assert!(eval(&mut s, "let y = 3; x = 5; nothing()").is_err());
         assert_eq!(eval(&mut s, "x + y").unwrap().as_int(), Ok(8));
+    }
+
+    #[test]
+    fn a_statement_of_a_name_that_is_not_there_is_an_error() {
+        let mut s = crate::primitives::session();
+        let _ = eval(&mut s, "let total = 1;").unwrap();
+        for text in [
+            "totl; 3",
+            "if true { totl; } 3",
+            "fn f() { totl; 3 } f()",
+            "[1].map(|x| { totl; x })",
+            "while true { totl }",
+            "fn f() { total; 3 } f()",
+        ] {
+            let failure = eval(&mut s, text).expect_err(text);
+            assert!(failure.message.contains("variable"), "{text}: {}", failure.message);
+            assert!(
+                failure
+                    .place()
+                    .is_some_and(|place| text[place[7..].parse::<usize>().unwrap() - 1..].starts_with("tot"))
+            );
+        }
+        // Where it is not reached, and where it is known, the text runs.
+        for text in [
+            "if false { totl; } 3",
+            "total; 3",
+            "let b = 1; b; 3",
+            "fn f(a) { a; 3 } f(1)",
+            "eval(\"let c = 1;\"); c; 3",
+        ] {
+            assert_eq!(eval(&mut s, text).unwrap().as_int(), Ok(3), "{text}");
+        }
     }
 
     #[test]

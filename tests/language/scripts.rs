@@ -240,6 +240,13 @@ fn the_checker_speaks_of_unknown_names_as_the_run_does() {
         ("print(None);", "there is no variable \"None\"", Some("nothing is written ()")),
         ("fn f() { k } let k = 1; f(); print(k);", "\"k\" is a variable of the script", Some("pass it as an argument")),
         ("count = 3;", "there is no variable \"count\"", Some("a new variable is made with let")),
+        ("let m = #{a: 1, bee: 2}; print(m.a + m.be);", "there is no key \"be\" in this map", Some("did you mean")),
+        ("let m = #{z: 1, a: #{b: 2}}; m.c.b", "there is no key \"c\" in this map", Some("expected one of: a, z")),
+        (
+            "fn f() { let m = #{a: 1}; m.b } f();",
+            "there is no key \"b\" in this map",
+            Some("a key that may be missing"),
+        ),
         ("fn mean_of(a) { a } print(mean_of);", "\"mean_of\" is a function: call it", None),
     ] {
         std::fs::write(&path, text).unwrap();
@@ -399,6 +406,22 @@ fn the_checker_finds_no_mistake_where_there_may_be_none() {
         "let d = dataset(\"folder\", #{root: \"a\", cache: 32, on_bad_image: \"skip\", val: 0.1}); print(d.train);",
         "slurm(#{memory: 4, time: 30});",
         "let t = tensor([[1.0, 2.0]]); print(t[0, 1], t[0].sum(), t.shape[0], (t * 2.0).mean(), 2.0 * t);",
+        // Maps that may have other keys than their literal, or are asked for keys that may be missing.
+        "let m = #{a: 1}; m.b = 2; print(m.b);",
+        "let m = #{a: 1}; m[\"b\"] = 2; print(m.b);",
+        "let m = #{a: 1}; m.set(\"b\", 2); print(m.b);",
+        "let m = #{a: 1}; m += #{b: 2}; print(m.b);",
+        "let m = #{a: 1}; m = #{b: 2}; print(m.b);",
+        "let m = #{a: 1}; let m = #{b: 2}; print(m.b);",
+        "let m = #{a: 1}; let f = || m.b = 2; f.call(); print(m.b);",
+        "let m = #{a: 1}; eval(\"m.b = 2\"); print(m.b);",
+        "fn more() { this.b = 2; } let m = #{a: 1}; m.more(); print(m.b);",
+        "let m = #{a: 1, run: || this.b = 2}; m.run(); print(m.b);",
+        "let m = #{a: 1}; for m in [#{b: 2}] { print(m.b); } print(m);",
+        "let m = #{a: 1}; print(m?.b, m?.b ?? 7, m.b ?? 7, #{b: ()}?.c ?? 7);",
+        "let m = #{a: 1}; if \"b\" in m { print(m.b); }",
+        "let m = #{a: 1}; try { print(m.b); } catch { print(m.a); }",
+        "let m = #{a: [1]}; m.a.push(2); print(m.a, m.len(), m[\"a\"]);",
     ] {
         let findings = check::check(&session, text, "case").unwrap_or_else(|f| panic!("{}", f.render(false, 100)));
         let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).collect();

@@ -6,6 +6,7 @@
 //! - `calls`: unknown functions, wrong numbers of arguments; `natives`: the functions of the engine
 //! - `options`: unknown options, and literal values that they refuse
 //! - `kinds`: the kinds of values, where they are certain; `values`: members and arguments that these refuse
+//! - `maps`: keys that a map cannot have
 //! - `traps`: code that runs and probably means something else
 //! - `unfinished`: texts with a syntax error
 //! - `names`: unknown variables; unused variables, parameters and imports; unreachable code
@@ -14,6 +15,7 @@ mod calls;
 mod finding;
 mod imports;
 mod kinds;
+mod maps;
 mod names;
 mod natives;
 mod options;
@@ -72,6 +74,7 @@ fn of_text(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Resu
     let is_said = |finding: &Finding| finding.severity == Severity::Error && places.contains(&finding.position);
     findings.extend(names::walk(&ast, text, &calls).into_iter().filter(|finding| !is_said(finding)));
     findings.extend(certain);
+    findings.extend(maps::find(&ast, text, &calls));
     findings.extend(traps::on_themselves(&ast, text));
     findings.extend(traps::find(&ast, text, &Scope::new()).into_iter().map(|(_, finding)| finding));
     findings.sort_by_key(|f| (f.position, f.message.clone()));
