@@ -308,6 +308,89 @@ fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
     assert!(error.contains("contexts= is of data=emoji-scenes"), "{error}");
 }
 
+/// A folder that `setup/results.sh` takes for this repository.
+fn repository(folder: &Path) {
+    for inner in ["scripts", "setup", "docs/results"] {
+        std::fs::create_dir_all(folder.join(inner)).unwrap();
+        for entry in std::fs::read_dir(root(inner)).unwrap().flatten().filter(|e| e.path().is_file()) {
+            let _ = std::fs::copy(entry.path(), folder.join(inner).join(entry.file_name())).unwrap();
+        }
+    }
+    let _ = std::fs::copy(root("docs/results.md"), folder.join("docs/results.md")).unwrap();
+}
+
+#[test]
+fn the_tables_of_the_results_are_those_of_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    repository(f);
+    let fill = || {
+        let command = ["script", "-q", "docs/results/tables.rhai"];
+        let output = Command::new(CPSD).args(command).current_dir(f).output().unwrap();
+        (output.status.success(), err(&output), std::fs::read_to_string(f.join("docs/results.md")).unwrap())
+    };
+    let kept = std::fs::read_to_string(root("docs/results.md")).unwrap();
+    assert!(fill() == (true, String::new(), kept), "docs/results.md is stale: cpsd script docs/results/tables.rhai");
+    // Another number in a file is another number in the page.
+    let file = f.join("docs/results/ablation_photographs_differences.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let line = text.lines().find(|line| line.starts_with("+ CPSD,+ SD,test,")).unwrap();
+    let other: String = line.replacen(line.split(',').nth(3).unwrap(), "12.34", 1);
+    std::fs::write(&file, text.replace(line, &other)).unwrap();
+    assert!(fill().2.contains("+12.34 ["));
+    // A table without its end is said, and nothing is written.
+    let page = f.join("docs/results.md");
+    let open = std::fs::read_to_string(&page).unwrap().replace("<!-- end -->", "");
+    std::fs::write(&page, &open).unwrap();
+    let (done, said, left) = fill();
+    assert!(!done && said.contains("without its line <!-- end -->") && left == open, "{said}");
+}
+
+#[test]
+fn all_results_come_from_one_command_which_stops_where_a_part_fails() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    repository(f);
+    let photos = miniature(f);
+    for labels in ["words", "objects"] {
+        let _ = std::fs::copy(photos.join("labels.csv"), photos.join(format!("labels_{labels}.csv"))).unwrap();
+    }
+    let results = |more: &str, photos: &Path| -> Output {
+        Command::new("sh")
+            .arg(f.join("setup/results.sh"))
+            .envs([("CPSD", CPSD), ("SEEDS", "0"), ("PHOTO_SEEDS", "0"), ("MORE", more)])
+            .env("ONLY", "ablation_components,partition_stability,ablation_photographs,ablation_objects")
+            .env("PHOTOS", photos)
+            .env("CPSD_RUNS", f.join("runs"))
+            .output()
+            .unwrap()
+    };
+    let absent = results("", f);
+    assert!(absent.status.code() == Some(2) && err(&absent).contains("has no labels_words.csv"), "{}", err(&absent));
+    let failed = results("nothing=1", &photos);
+    let said = format!("{}{}", out(&failed), err(&failed));
+    assert!(!failed.status.success() && said.contains("== ablation_components failed"), "{said}");
+    assert!(!said.contains("== partition_stability"), "{said}");
+
+    let written = |name: &str| std::fs::read_to_string(f.join("docs/results").join(name)).unwrap();
+    let before = written("ablation_components.csv");
+    let done = results("train=40 epochs=1 teacher_epochs=1 size=32 stages=3", &photos);
+    let said = out(&done);
+    assert!(done.status.success(), "{said}{}", err(&done));
+    for part in ["ablation_components", "partition_stability", "ablation_photographs", "ablation_objects"] {
+        assert!(said.contains(&format!("== {part}: cpsd script scripts/")), "{part}: {said}");
+        assert!(written(&format!("{part}.txt")).starts_with("cpsd script scripts/"));
+    }
+    assert!(!said.contains("== ablation_k"), "{said}");
+    assert_ne!(written("ablation_components.csv"), before);
+    assert_eq!(rows(&f.join("docs/results/ablation_objects.csv")), (10, 0));
+    assert!(
+        std::fs::read_to_string(f.join("docs/results.md"))
+            .unwrap()
+            .contains("| above SD2, test | above SD2, test_shifted |")
+    );
+}
+
 #[test]
 fn every_experiment_takes_a_folder() {
     let Some(folder) = place() else { return };
