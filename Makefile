@@ -4,7 +4,8 @@
 
 help:
 	@echo "make quickstart  bring libtorch and weights, build, run the whole method on emoji-scenes"
-	@echo "make results     train what docs/results.md shows of the method (three hours on two cores)"
+	@echo "make results     train what docs/results.md shows of the method and write its files and tables; PHOTOS=DIR: the photographs too"
+	@echo "                 (three to four hours on two cores, and ten minutes for the photographs; ONLY=ablation_k,departures: these parts)"
 	@echo "make test        bring what is missing, build, run every test, check formatting and lints"
 	@echo "make build       bring libtorch, build target/release/cpsd (libtorch for the GPU or CPU that is here; CPSD_LIBTORCH=cpu or cuda"
 	@echo "                 asks for one; CPSD_CUDA=cu126 for older cards and drivers)"
@@ -26,20 +27,10 @@ quickstart: build weights
 	@echo "== The whole method on emoji-scenes: about three minutes the first time, seconds after that"
 	target/release/cpsd script scripts/quickstart.rhai
 
-# What the run store holds is not trained again: stopped, it goes on where it was.
-SEEDS ?= 0,1,2,3,4,5,6,7
-FEW = train=500 epochs=32 teacher_epochs=16 out=out/few
+# What the run store holds is not trained again: stopped, it goes on where it was. PHOTOS=DIR adds the part on photographs, ONLY=ablation_k,departures
+# leaves all else out.
 results: build weights
-	@echo "== The results of docs/results.md: about three hours on two idle cores, by its parts; tables and figures under out/"
-	target/release/cpsd script scripts/ablation_components.rhai seeds=$(SEEDS)
-	target/release/cpsd script scripts/ablation_weight.rhai seeds=0,1,2
-	target/release/cpsd script scripts/ablation_k.rhai seeds=$(SEEDS) $(FEW)
-	target/release/cpsd script scripts/ablation_weight.rhai seeds=$(SEEDS) $(FEW)
-	target/release/cpsd script scripts/departures.rhai seeds=$(SEEDS) $(FEW)
-	target/release/cpsd script scripts/beyond.rhai seeds=$(SEEDS) $(FEW)
-	target/release/cpsd script scripts/partition_stability.rhai
-	target/release/cpsd script scripts/partition_stability.rhai students=true k=3 $(FEW)
-	target/release/cpsd script scripts/cam.rhai
+	@PHOTOS="$(PHOTOS)" ONLY="$(ONLY)" sh setup/results.sh
 
 build: libtorch
 	@echo "== Building cpsd: 13 minutes the first time on two cores (tch and polars are large), seconds after that"

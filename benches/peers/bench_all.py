@@ -137,7 +137,7 @@ def training(tasks):
     def suite(options):
         frozen = ["--frozen", built(options, "frozen_features")] if tasks == "frozen" else []
         binary = "-" if frozen else built(options, "training")
-        # 240 pictures, as in docs/results.md.
+        # 240 pictures, as in docs/results/speed.md.
         quick = ["--images", "32", "--repeats", "1"] if options.quick else ["--images", "240"]
         command = [python(options, "training-python", "torch"), os.path.join(HERE, "training.py"), binary]
         return rows(command + [os.path.join(options.peers, "pictures"), "--json", "--tasks", tasks] + frozen + quick)

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::common::{CPSD, err, out, root};
 
 /// The scripts that take any data set.
-const OF_ANY_DATA: [&str; 10] = [
+const OF_ANY_DATA: [&str; 11] = [
     "ablation_components",
     "ablation_k",
     "ablation_weight",
@@ -22,6 +22,7 @@ const OF_ANY_DATA: [&str; 10] = [
     "own_head_cost",
     "partition_stability",
     "quickstart",
+    "regime",
 ];
 
 /// What a script in `folder` does.
@@ -112,9 +113,12 @@ fn every_experiment_runs_to_its_end() {
     let with = |more: &[&'static str]| -> Vec<&'static str> { toy.iter().chain(more).copied().collect() };
 
     let printed = script(f, "ablation_components.rhai", &with(&["seeds=0,1", "k=2", "controls=false"]));
-    assert!(printed.contains("+ CPSD") && printed.contains("paired bootstrap"), "{printed}");
+    assert!(printed.contains("+ CPSD") && printed.contains("bootstrap over pictures and seeds"), "{printed}");
     assert!(!printed.contains("SD2") && !printed.contains("ensemble"), "{printed}");
     assert_eq!(rows(&f.join("out/ablation_components.csv")), (10, 0));
+    // Four rows above SD and four above the baseline, on three splits.
+    assert_eq!(rows(&f.join("out/ablation_differences.csv")), (2 * 4 * 3, 0));
+    assert!(printed.contains("seeds needed on test"), "{printed}");
     // One row per method, seed and label of emoji-scenes.
     assert_eq!(rows(&f.join("out/context_probe.csv")).0 % 10, 0);
 
@@ -233,25 +237,158 @@ fn controls_are_what_they_say_and_cost_what_they_say() {
 fn the_regime_is_planned_and_swept() {
     let Some(folder) = place() else { return };
     let f = folder.path();
-    let toy =
-        ["pictures=48", "contexts=0.5,1.0", "seeds=0,1", "k=2", "weights=0.02,0.1", "epochs=1", "teacher_epochs=1"];
+    let toy = ["train=48", "contexts=0.5,1.0", "seeds=0,1", "k=2", "weights=0.02,0.1", "epochs=1", "teacher_epochs=1"];
     let planned = script(f, "regime.rhai", &[&toy[..], &["size=64", "plan=true"]].concat());
     // At each of four points: a baseline, 4 teachers of the branches, 4 of random partitions, 2 of all labels, 3 students of 2 weights.
     assert!(planned.contains("68 trainings, 0 in the run store, 68 to do"), "{planned}");
     assert!(!f.join("out/regime.csv").exists());
     let printed = script(f, "regime.rhai", &[&toy[..], &["size=64"]].concat());
-    assert!(printed.contains("co+dis above each control") && printed.contains("contexts in 0.5 of"), "{printed}");
+    for said in ["test_shifted: mAP of co+dis", "above SD2", "above random", "co+dis above SD2: seeds needed on test"] {
+        assert!(printed.contains(said), "no {said:?} in\n{printed}");
+    }
+    // No factor of the method varies.
+    assert!(!printed.contains("best on val"), "{printed}");
     let all = table(&f.join("out/regime.csv"));
-    assert_eq!(all.len(), 4);
+    assert_eq!(all.len(), 2 * 2 * 4);
     for row in &all {
-        for method in ["SD2", "random", "co+dis"] {
-            let weight = spec(f, &row[&format!("{method} run")])["options"].clone();
-            assert_eq!(weight["seed"].to_string(), row["seed"], "{method}");
-            assert!(["0.02", "0.1"].contains(&row[&format!("{method} weight")].as_str()), "{row:?}");
-        }
+        assert_eq!(spec(f, &row["run"])["options"]["seed"].to_string(), row["seed"], "{row:?}");
+        let weights: &[&str] = if row["method"] == "baseline" { &["0.0"] } else { &["0.02", "0.1"] };
+        assert!(weights.contains(&row["weight"].as_str()), "{row:?}");
     }
     // Other contexts are other pictures.
-    assert_ne!(all[0]["baseline run"], all[2]["baseline run"]);
+    let run = |contexts: &str| {
+        all.iter().find(|r| r["contexts"] == contexts && r["method"] == "baseline").map(|r| r["run"].clone()).unwrap()
+    };
+    assert_ne!(run("0.5"), run("1.0"));
+    // co+dis above three controls on three splits.
+    assert_eq!(rows(&f.join("out/regime_differences.csv")), (2 * 3 * 3, 0));
+}
+
+#[test]
+fn factors_of_the_regime_reach_the_trainings_that_they_are_of() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    let printed = script(
+        f,
+        "regime.rhai",
+        &[
+            "train=48",
+            "epochs=1",
+            "teacher_epochs=1",
+            "size=32",
+            "seeds=0",
+            "k=2",
+            "views=1",
+            "losses=mse,kl",
+            "scale=gradient",
+            "weights=0.3",
+            "student_width=16",
+            "teacher_width=32",
+        ],
+    );
+    assert!(printed.contains("each method with the setting that is best on val"), "{printed}");
+    let all = table(&f.join("out/regime.csv"));
+    assert_eq!(all.len(), 2 * 4);
+    for row in &all {
+        let student = spec(f, &row["run"]);
+        let options = &student["options"];
+        assert_eq!((&options["model"]["head_width"], &options["views"]), (&16.into(), &1.into()));
+        if row["method"] == "baseline" {
+            continue;
+        }
+        assert_eq!(student["distillation"]["loss"]["name"], row["loss"].as_str(), "{}", student["distillation"]);
+        assert_eq!(student["distillation"]["scale"], "gradient");
+        for teacher in teachers(f, &row["run"]).concat() {
+            assert_eq!(teacher["options"]["model"]["head_width"], 32);
+        }
+    }
+    let error = refused(f, "regime.rhai", &["losses=msee"]);
+    assert!(error.contains("losses= takes mse, probabilities, kl and kl_softmax"), "{error}");
+    let error = refused(f, "regime.rhai", &["data=folder:.", "contexts=0.5"]);
+    assert!(error.contains("contexts= is of data=emoji-scenes"), "{error}");
+}
+
+/// A folder that `setup/results.sh` takes for this repository.
+fn repository(folder: &Path) {
+    for inner in ["scripts", "setup", "docs/results"] {
+        std::fs::create_dir_all(folder.join(inner)).unwrap();
+        for entry in std::fs::read_dir(root(inner)).unwrap().flatten().filter(|e| e.path().is_file()) {
+            let _ = std::fs::copy(entry.path(), folder.join(inner).join(entry.file_name())).unwrap();
+        }
+    }
+    let _ = std::fs::copy(root("docs/results.md"), folder.join("docs/results.md")).unwrap();
+}
+
+#[test]
+fn the_tables_of_the_results_are_those_of_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    repository(f);
+    let fill = || {
+        let command = ["script", "-q", "docs/results/tables.rhai"];
+        let output = Command::new(CPSD).args(command).current_dir(f).output().unwrap();
+        (output.status.success(), err(&output), std::fs::read_to_string(f.join("docs/results.md")).unwrap())
+    };
+    let kept = std::fs::read_to_string(root("docs/results.md")).unwrap();
+    assert!(fill() == (true, String::new(), kept), "docs/results.md is stale: cpsd script docs/results/tables.rhai");
+    // Another number in a file is another number in the page.
+    let file = f.join("docs/results/ablation_photographs_differences.csv");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let line = text.lines().find(|line| line.starts_with("+ CPSD,+ SD,test,")).unwrap();
+    let other: String = line.replacen(line.split(',').nth(3).unwrap(), "12.34", 1);
+    std::fs::write(&file, text.replace(line, &other)).unwrap();
+    assert!(fill().2.contains("+12.34 ["));
+    // A table without its end is said, and nothing is written.
+    let page = f.join("docs/results.md");
+    let open = std::fs::read_to_string(&page).unwrap().replace("<!-- end -->", "");
+    std::fs::write(&page, &open).unwrap();
+    let (done, said, left) = fill();
+    assert!(!done && said.contains("without its line <!-- end -->") && left == open, "{said}");
+}
+
+#[test]
+fn all_results_come_from_one_command_which_stops_where_a_part_fails() {
+    let Some(folder) = place() else { return };
+    let f = folder.path();
+    repository(f);
+    let photos = miniature(f);
+    for labels in ["words", "objects"] {
+        let _ = std::fs::copy(photos.join("labels.csv"), photos.join(format!("labels_{labels}.csv"))).unwrap();
+    }
+    let results = |more: &str, photos: &Path| -> Output {
+        Command::new("sh")
+            .arg(f.join("setup/results.sh"))
+            .envs([("CPSD", CPSD), ("SEEDS", "0"), ("PHOTO_SEEDS", "0"), ("MORE", more)])
+            .env("ONLY", "ablation_components,partition_stability,ablation_photographs,ablation_objects")
+            .env("PHOTOS", photos)
+            .env("CPSD_RUNS", f.join("runs"))
+            .output()
+            .unwrap()
+    };
+    let absent = results("", f);
+    assert!(absent.status.code() == Some(2) && err(&absent).contains("has no labels_words.csv"), "{}", err(&absent));
+    let failed = results("nothing=1", &photos);
+    let said = format!("{}{}", out(&failed), err(&failed));
+    assert!(!failed.status.success() && said.contains("== ablation_components failed"), "{said}");
+    assert!(!said.contains("== partition_stability"), "{said}");
+
+    let written = |name: &str| std::fs::read_to_string(f.join("docs/results").join(name)).unwrap();
+    let before = written("ablation_components.csv");
+    let done = results("train=40 epochs=1 teacher_epochs=1 size=32 stages=3", &photos);
+    let said = out(&done);
+    assert!(done.status.success(), "{said}{}", err(&done));
+    for part in ["ablation_components", "partition_stability", "ablation_photographs", "ablation_objects"] {
+        assert!(said.contains(&format!("== {part}: cpsd script scripts/")), "{part}: {said}");
+        assert!(written(&format!("{part}.txt")).starts_with("cpsd script scripts/"));
+    }
+    assert!(!said.contains("== ablation_k"), "{said}");
+    assert_ne!(written("ablation_components.csv"), before);
+    assert_eq!(rows(&f.join("docs/results/ablation_objects.csv")), (10, 0));
+    assert!(
+        std::fs::read_to_string(f.join("docs/results.md"))
+            .unwrap()
+            .contains("| above SD2, test | above SD2, test_shifted |")
+    );
 }
 
 #[test]
@@ -293,6 +430,9 @@ fn every_experiment_takes_a_folder() {
     assert!(f.join("out/cam_methods.png").metadata().unwrap().len() > 5000);
     script(f, "quickstart.rhai", &with(&[]));
     assert_eq!(rows(&f.join("out/quickstart.csv")), (5, 0));
+    script(f, "regime.rhai", &with(&["seeds=0", "weights=0.1"]));
+    let regime = table(&f.join("out/regime.csv"));
+    assert!(regime.len() == 4 && regime[0].contains_key("test") && !regime[0].contains_key("contexts"), "{regime:?}");
     script(f, "partition_stability.rhai", &with(&["seeds=2", "students=true"]));
     assert_eq!(rows(&f.join("out/partition_variants.csv")), (22, 0));
     script(f, "label_graph.rhai", &[&data, "labels=labels.csv", "k=2"]);

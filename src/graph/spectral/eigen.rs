@@ -7,7 +7,7 @@ use super::laplacian::Laplacian;
 use super::vector_block::{BLOCK, Row};
 use crate::error::{Error, Result};
 
-/// Largest number of labels for which the dense solver is faster (measured: docs/results.md).
+/// Largest number of labels for which the dense solver is faster (measured: docs/results/speed.md).
 const DENSE_SOLVER_UP_TO: usize = 160;
 
 #[cfg(test)]
