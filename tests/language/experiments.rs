@@ -135,6 +135,14 @@ fn every_experiment_runs_to_its_end() {
     for figure in ["0.02", "0.5", "test", "test_shifted"] {
         assert!(f.join(format!("out/ablation_weight_{figure}.png")).metadata().unwrap().len() > 5000);
     }
+    let both =
+        ["seeds=0", "k=2", "methods=SD", "losses=mse,kl", "scales=none,gradient", "weights=0.02,0.5", "relative=0.3"];
+    let printed = script(f, "ablation_weight.rhai", &with(&both));
+    // Two weights as they are and one that is relative, for both losses, with the baseline beside each.
+    assert_eq!(rows(&f.join("out/ablation_weight.csv")), (2 * (2 + 1) * 2, 0));
+    let last = printed.rsplit("The best weight by val").next().unwrap();
+    assert_eq!(last.lines().filter(|line| line.starts_with("+ SD")).count(), 4, "{printed}");
+    assert!(refused(f, "ablation_weight.rhai", &with(&["methods=sd"])).contains("SD, CGPD, DGPD and CPSD; got sd"));
     script(f, "beyond.rhai", &with(&["seeds=0", "k=2", "share=0.5"]));
     assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
     script(f, "cam.rhai", &with(&["k=2", "pictures=2"]));
