@@ -10,17 +10,27 @@ struct Shim {
     file: &'static str,
     /// The name of the library, and of the cfg that says that it is there.
     name: &'static str,
-    /// A header without which it is left out: what it does is then an error of the option that asks for it.
+    /// A header without which it is left out: what it does is then an error of the option that asks for it, or done in another way.
     header: &'static str,
+    /// Flags of its own.
+    flags: &'static [&'static str],
 }
 
-const SHIMS: [Shim; 3] = [
-    Shim { file: "src/torch/flags.cpp", name: "libtorch_flags", header: "ATen/Context.h" },
-    Shim { file: "src/torch/fused.cpp", name: "fused_optimisers", header: "ATen/ops/_fused_adamw.h" },
+const SHIMS: [Shim; 4] = [
+    Shim { file: "src/torch/flags.cpp", name: "libtorch_flags", header: "ATen/Context.h", flags: &[] },
+    Shim { file: "src/torch/fused.cpp", name: "fused_optimisers", header: "ATen/ops/_fused_adamw.h", flags: &[] },
+    Shim {
+        file: "src/torch/one_pass.cpp",
+        name: "one_pass",
+        header: "ATen/TensorIterator.h",
+        // No product and sum become one operation by themselves, and roots and branches may be computed for many values at once.
+        flags: &["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"],
+    },
     Shim {
         file: "src/distributed/shim.cpp",
         name: "process_groups",
         header: "torch/csrc/distributed/c10d/TCPStore.hpp",
+        flags: &[],
     },
 ];
 
@@ -91,6 +101,9 @@ fn compile(shim: &Shim, libtorch: &Path) {
         // The classes of process groups are declared without their functions, which must be called through their tables.
         .flag_if_supported("-fno-devirtualize")
         .file(shim.file);
+    for flag in shim.flags {
+        build.flag(flag);
+    }
     if libtorch.join("lib/libtorch_cuda.so").exists() {
         build.define("CPSD_NCCL", None);
     }

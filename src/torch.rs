@@ -2,7 +2,7 @@
 //!
 //! - `transfers`: between the host and the devices, and conversions of tensors to numbers
 //! - `constants`: tensors that are made once per device; `flags`: TensorFloat-32, determinism
-//! - `fused`: optimisers that tch does not bind
+//! - `fused`: optimisers that tch does not bind; `one_pass`: those of separate operations, faster
 //! - `faults`: what a failure means: memory that ended, a lost GPU, a refused operation
 //! - `meeting`: operands that are on different devices
 
@@ -11,6 +11,7 @@ pub mod faults;
 pub mod flags;
 pub mod fused;
 pub mod meeting;
+pub mod one_pass;
 mod transfers;
 
 use std::ffi::{CStr, c_char, c_void};

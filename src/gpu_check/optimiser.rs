@@ -10,7 +10,7 @@ use crate::devices;
 use crate::error::{Error, Result};
 use crate::torch::{fused, to_f64};
 use crate::training::TrainOptions;
-use crate::training::optimiser::{Average, Flat, Form, Groups, UpdateRule};
+use crate::training::optimiser::{Average, Flat, Form, Groups, UpdateRule, rounding};
 use crate::training::options::Optimiser;
 
 pub const CHECK: Check = Check {
@@ -58,11 +58,15 @@ fn optimiser(part: &str) -> Result<Outcome> {
         "one flat buffer of float32, medians of {COUNTED}, each with a wait for the device; average: the moving average of the values alone; \
          difference: the largest after {UPDATES} updates, as a share of the largest change"
     ));
-    if !device.is_cuda() {
+    if let Some(one) = rounding().filter(|_| !device.is_cuda()) {
+        let one = measure(kind, Form::OnePass(one), number, device)?;
         outcome.note(format!(
-            "{} threads; on CPUs trainings use the separate form, whose bits stay",
-            tch::get_num_threads()
+            "{} threads; on CPUs trainings update in one pass, with the bits of the separate form: {}",
+            tch::get_num_threads(),
+            shown(one.update)
         ));
+        let same = one.values.f_equal(&separate.values)?;
+        outcome.expect(same, || format!("{part}: the updates in one pass have other bits than separate ones"));
     }
     outcome.expect(difference < MOST, || {
         format!("{part}: the two forms differ by {difference:.0e} of the largest change")

@@ -1,11 +1,12 @@
-//! PyTorch's fused optimisers, which GPUs use, on the CPU: the numbers of separate operations, to rounding. optimisers.rs and parity.rs hold
-//! both forms to PyTorch, pretended_gpu.rs runs the fused one on a pretended GPU.
+//! Updates in one pass, with the bits of separate operations; PyTorch's fused optimisers, which GPUs use, on the CPU: the numbers of separate
+//! operations, to rounding. optimisers.rs and parity.rs hold all forms to PyTorch, pretended_gpu.rs runs the fused one on a pretended GPU.
 
 use cpsd::images::scenes::{SceneOptions, splits};
 use cpsd::models::ModelSpec;
 use cpsd::runs::RunStore;
 use cpsd::torch::fused;
-use cpsd::training::optimiser::{Average, CopyOf, Flat, Form, Groups, UpdateRule};
+use cpsd::torch::one_pass;
+use cpsd::training::optimiser::{Average, CopyOf, Flat, Form, Groups, UpdateRule, rounding};
 use cpsd::training::options::{Optimiser, ScheduleKind};
 use cpsd::training::schedule::Schedule;
 use cpsd::training::{Job, TrainOptions, Trained, run};
@@ -16,7 +17,8 @@ use crate::formula::scattered;
 
 /// Those that this build has.
 pub fn forms() -> impl Iterator<Item = Form> {
-    [Form::Separate, Form::Fused].into_iter().filter(|form| *form == Form::Separate || fused::AVAILABLE)
+    let fused = Some(Form::Fused).filter(|_| fused::AVAILABLE);
+    std::iter::once(Form::Separate).chain(rounding().map(Form::OnePass)).chain(fused)
 }
 
 /// Optimisers with cosine rates and weights that decay, once with clipped gradients and once with rates by part.
@@ -140,6 +142,61 @@ fn fused_updates_are_separate_ones_to_rounding() {
                 let (gap, scale) = (largest(&(one - other)), largest(one));
                 assert!(gap <= 5e-6 * scale, "{name}: {what} differs by {gap:e} of {scale:e}");
             }
+        }
+    }
+}
+
+fn bits(tensor: &Tensor) -> Tensor {
+    tensor.contiguous().view_dtype(Kind::Int)
+}
+
+#[test]
+fn updates_in_one_pass_have_the_bits_of_separate_ones() {
+    if !one_pass::AVAILABLE {
+        println!("skipped: this build has no updates in one pass");
+        return;
+    }
+    let form = Form::OnePass(rounding().expect("libtorch rounds in a way that is not known here"));
+    assert_eq!(Form::of(Device::Cpu).unwrap(), form);
+    for (name, options) in cases() {
+        let separate = twenty_updates(&options, |_| Form::Separate, Device::Cpu);
+        let one = twenty_updates(&options, |_| form, Device::Cpu);
+        let mixed = twenty_updates(&options, |i| if i % 7 < 3 { Form::Separate } else { form }, Device::Cpu);
+        let adds = options.optimiser != Optimiser::AdamW;
+        assert!(one.gradients_kept && separate.gradients_kept != adds, "{name}: the form");
+        assert!(largest(&(&separate.tensors[0].1 - &separate.start)) > 0.05, "{name}");
+        for other in [&one, &mixed] {
+            for ((what, one), (_, other)) in separate.tensors.iter().zip(&other.tensors) {
+                assert!(bits(one).equal(&bits(other)), "{name}: {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_that_share_a_large_buffer_change_no_bits_of_updates_in_one_pass() {
+    alone_on_the_cpu!();
+    let Some(form) = rounding().map(Form::OnePass) else {
+        println!("skipped: this build has no updates in one pass");
+        return;
+    };
+    let leaf = || scattered("large", &[3, 100_003], 1.0).set_requires_grad(true);
+    let gradients = scattered("gradients", &[3, 100_003], 2.0).view([-1]);
+    for (name, options) in cases() {
+        let of = |form: Form, threads: i32| {
+            tch::set_num_threads(threads);
+            let mut flat = Flat::of(vec![("large.weight".into(), leaf())], vec![]).unwrap();
+            let groups = Groups::new(&flat, options.weight_decay, options.decay_on);
+            let mut rule = UpdateRule::new(&flat, &options, groups).unwrap().with_form(form);
+            for _ in 0..3 {
+                flat.gradients.narrow(0, 0, gradients.numel() as i64).copy_(&gradients);
+                rule.update(&mut flat, 0.01, None).unwrap();
+            }
+            flat.values
+        };
+        let separate = bits(&of(Form::Separate, 1));
+        for threads in [1, 2, 3] {
+            assert!(bits(&of(form, threads)).equal(&separate), "{name}: {threads} threads");
         }
     }
 }

@@ -8,6 +8,7 @@ use super::form::Form;
 use super::groups::Groups;
 use crate::error::{Error, Result};
 use crate::torch::fused::{self, AdamStep};
+use crate::torch::one_pass::{self, AdamNumbers, Rounding};
 use crate::training::options::Optimiser;
 
 /// Adam (Kingma and Ba 2015), and AdamW (Loshchilov and Hutter 2019), with PyTorch's betas and eps.
@@ -30,8 +31,16 @@ fn one_piece(form: Form, all: [Tensor; 4], step: u64, with: AdamStep) -> Result<
         let step = Tensor::f_full([0i64; 0], step as f64, (Kind::Float, all[0].device()))?;
         return fused::adam([&all[..1], &all[1..2], &all[2..3], &all[3..]], &step, with);
     }
-    let [mut values, mut gradient, mut mean, mut square] = all;
     let AdamStep { decoupled, lr, beta1, beta2, eps, weight_decay } = with;
+    if let Form::OnePass(rounding) = form {
+        let numbers = match decoupled && weight_decay > 0.0 {
+            true => AdamNumbers { shrink: (1.0 - lr * weight_decay) as f32, ..numbers(step, lr, beta1, 0.0) },
+            false => numbers(step, lr, beta1, if decoupled { 0.0 } else { weight_decay }),
+        };
+        let [values, gradient, mean, square] = &all;
+        return one_pass::adam([values, mean, square, gradient], &numbers, rounding);
+    }
+    let [mut values, mut gradient, mut mean, mut square] = all;
     if weight_decay > 0.0 {
         let _ = match decoupled {
             true => values.f_mul_scalar_(1.0 - lr * weight_decay)?,
@@ -49,6 +58,23 @@ fn one_piece(form: Form, all: [Tensor; 4], step: u64, with: AdamStep) -> Result<
     Ok(())
 }
 
+/// The numbers of update number `step` in one pass, whose decay is added to the gradients.
+fn numbers(step: u64, lr: f64, beta1: f64, penalty: f64) -> AdamNumbers {
+    let t = step as f64;
+    let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - BETA2.powf(t));
+    AdamNumbers {
+        shrink: 1.0,
+        penalty: penalty as f32,
+        mean_weight: (1.0 - beta1) as f32,
+        square_decay: BETA2 as f32,
+        square_root: (1.0 - BETA2).sqrt() as f32,
+        unbias: (1.0 / bias2.sqrt()) as f32,
+        eps: EPS as f32,
+        rate: (-lr / bias1) as f32,
+        factor: 1.0,
+    }
+}
+
 /// PyTorch's first beta, for schedules that do not cycle it.
 pub const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
@@ -57,13 +83,18 @@ const EPS: f64 = 1e-8;
 impl Adam {
     /// In the form of the device of `flat`. Errors: `kind` is neither Adam nor AdamW; those of [`Form::of`].
     pub fn new(flat: &Flat, kind: Optimiser, groups: Groups) -> Result<Adam> {
+        Adam::in_form(flat, kind, groups, Form::of(flat.values.device())?)
+    }
+
+    /// The same in another form.
+    pub(super) fn in_form(flat: &Flat, kind: Optimiser, groups: Groups, form: Form) -> Result<Adam> {
         let decoupled = match kind {
             Optimiser::Adam => false,
             Optimiser::AdamW => true,
             Optimiser::Sgd => return Err(Error::internal("Adam was made for the options of another optimiser")),
         };
         let (mean, square) = (flat.values.f_zeros_like()?, flat.values.f_zeros_like()?);
-        Ok(Adam { decoupled, groups, form: Form::of(flat.values.device())?, mean, square, step: 0 })
+        Ok(Adam { decoupled, groups, form, mean, square, step: 0 })
     }
 
     /// Updates `flat.values` from `flat.gradients` at learning rate `lr`. `beta1` is [`BETA1`] or the schedule's value
@@ -72,6 +103,7 @@ impl Adam {
         self.step += 1;
         tch::no_grad(|| match self.form {
             Form::Separate => self.separate(flat, lr, beta1),
+            Form::OnePass(rounding) => self.one_pass(flat, lr, beta1, rounding),
             Form::Fused => self.fused(flat, lr, beta1),
         })
     }
@@ -109,6 +141,23 @@ impl Adam {
             }
             Ok(())
         })
+    }
+
+    fn one_pass(&self, flat: &Flat, lr: f64, beta1: f64, rounding: Rounding) -> Result<()> {
+        for part in self.groups.parts() {
+            let (shrink, penalty) = match self.decoupled {
+                true => (self.groups.shrinks(part, lr), 0.0),
+                false => (1.0, part.weight_decay),
+            };
+            let numbers = AdamNumbers { shrink, factor: part.factor as f32, ..numbers(self.step, lr, beta1, penalty) };
+            let lists = [&flat.values, &self.mean, &self.square, &flat.gradients].map(|buffer| part.of(buffer));
+            let [values, means, squares, gradients] = lists;
+            let (values, means, squares, gradients) = (values?, means?, squares?, gradients?);
+            for (((values, mean), square), gradient) in values.iter().zip(&means).zip(&squares).zip(&gradients) {
+                one_pass::adam([values, mean, square, gradient], &numbers, rounding)?;
+            }
+        }
+        Ok(())
     }
 
     fn fused(&self, flat: &Flat, lr: f64, beta1: f64) -> Result<()> {

@@ -1,16 +1,20 @@
-//! How an update is computed: by operations on whole buffers, or by PyTorch's fused kernels.
+//! How an update is computed: by operations on whole buffers, in one pass with their bits, or by PyTorch's fused kernels.
 
 use tch::Device;
 
+use super::one_pass;
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::torch::fused;
+use crate::torch::one_pass::Rounding;
 
-/// How an update is computed. Both forms give the same to rounding, and their states can be exchanged.
+/// How an update is computed. All forms give the same to rounding, and their states can be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// One operation on whole buffers after the other.
     Separate,
+    /// The same bits, but each value is read and written once. On CPUs, where libtorch rounds in that way.
+    OnePass(Rounding),
     /// PyTorch's fused kernels, which read and write each value once.
     Fused,
 }
@@ -19,12 +23,15 @@ pub enum Form {
 const SETTING: &str = "CPSD_FUSED";
 
 impl Form {
-    /// The fused form on GPUs. On CPUs the other, so that the bits of stored runs come out again. `CPSD_FUSED` (`0` or `1`) is another
-    /// choice for any device.
+    /// The fused form on GPUs. On CPUs that in one pass or, where its bits are not known to be the same, the separate one, so that the bits
+    /// of stored runs come out again. `CPSD_FUSED` is another choice: `0` is the separate form, `1` the fused one, for any device.
     ///
     /// Errors: `CPSD_FUSED` is 1 in a build that has no fused kernels.
     pub fn of(device: Device) -> Result<Form> {
-        Form::from_setting(device, environment::flag(SETTING), fused::AVAILABLE)
+        match environment::flag(SETTING) {
+            None if device == Device::Cpu => Ok(one_pass::rounding().map_or(Form::Separate, Form::OnePass)),
+            set => Form::from_setting(device, set, fused::AVAILABLE),
+        }
     }
 
     fn from_setting(device: Device, set: Option<bool>, available: bool) -> Result<Form> {
@@ -49,6 +56,7 @@ mod tests {
         let form = |device, set| Form::from_setting(device, set, true).unwrap();
         let (cpu, gpu) = (Device::Cpu, Device::Cuda(1));
         assert_eq!([None, Some(false)].map(|set| form(cpu, set)), [Form::Separate; 2]);
+        assert_ne!(Form::of(cpu).unwrap(), Form::Fused);
         assert_eq!([None, Some(true)].map(|set| form(gpu, set)), [Form::Fused; 2]);
         assert_eq!((form(cpu, Some(true)), form(gpu, Some(false))), (Form::Fused, Form::Separate));
         // Without the kernels a GPU computes as before, and asking for them is an error.

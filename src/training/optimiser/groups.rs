@@ -120,6 +120,15 @@ impl Groups {
         pieces
     }
 
+    /// By how much [`shrink`](Self::shrink) multiplies the values of a part, with its roundings.
+    pub(super) fn shrinks(&self, part: &Part, lr: f64) -> f32 {
+        let decayed = lr * part.weight_decay;
+        match &self.rates {
+            None => (1.0 - decayed) as f32,
+            Some(_) => part.factor as f32 * -decayed as f32 + 1.0,
+        }
+    }
+
     fn decays(&self) -> bool {
         self.weight_decay > 0.0 && self.decaying > 0
     }

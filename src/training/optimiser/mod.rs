@@ -1,11 +1,12 @@
-//! Optimisers and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters; fused ones on
-//! GPUs.
+//! Optimisers and the moving average on flat buffers: a handful of kernels per step, whatever the number of parameters; in one pass over
+//! the values on CPUs, and fused ones on GPUs.
 
 mod adam;
 mod average;
 mod flat;
 mod form;
 mod groups;
+mod one_pass;
 mod sgd;
 
 use tch::Tensor;
@@ -15,6 +16,7 @@ pub use average::Average;
 pub use flat::{CopyOf, Flat};
 pub use form::Form;
 pub use groups::Groups;
+pub use one_pass::rounding;
 pub use sgd::Sgd;
 
 use super::options::{Optimiser, TrainOptions};

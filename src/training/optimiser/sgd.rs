@@ -8,6 +8,7 @@ use super::form::Form;
 use super::groups::Groups;
 use crate::error::Result;
 use crate::torch::fused::{self, SgdStep};
+use crate::torch::one_pass::{self, SgdNumbers};
 
 /// Gradient descent with momentum, like `torch.optim.SGD` without dampening:
 /// g ← g + decay · w; v ← momentum · v + g; w ← w - lr · v, or with Nesterov's momentum w ← w - lr · (g + momentum · v).
@@ -26,7 +27,11 @@ pub struct Sgd {
 impl Sgd {
     /// In the form of the device of `flat`. Errors: those of [`Form::of`].
     pub fn new(flat: &Flat, momentum: f64, nesterov: bool, groups: Groups) -> Result<Sgd> {
-        let form = Form::of(flat.values.device())?;
+        Sgd::in_form(flat, momentum, nesterov, groups, Form::of(flat.values.device())?)
+    }
+
+    /// The same in another form.
+    pub(super) fn in_form(flat: &Flat, momentum: f64, nesterov: bool, groups: Groups, form: Form) -> Result<Sgd> {
         Ok(Sgd { groups, form, momentum, nesterov, velocity: flat.values.f_zeros_like()? })
     }
 
@@ -36,6 +41,7 @@ impl Sgd {
         let momentum = momentum.unwrap_or(self.momentum);
         tch::no_grad(|| match self.form {
             Form::Separate => self.separate(flat, lr, momentum),
+            Form::OnePass(_) => self.one_pass(flat, lr, momentum),
             Form::Fused => self.fused(flat, lr, momentum),
         })
     }
@@ -65,6 +71,21 @@ impl Sgd {
         })
     }
 
+    fn one_pass(&self, flat: &Flat, lr: f64, momentum: f64) -> Result<()> {
+        for part in self.groups.parts() {
+            let numbers = SgdNumbers {
+                factor: part.factor as f32,
+                ..numbers(SgdStep { lr, momentum, nesterov: self.nesterov, weight_decay: part.weight_decay })
+            };
+            let lists = [part.of(&flat.values)?, part.of(&self.velocity)?, part.of(&flat.gradients)?];
+            let [values, velocities, gradients] = &lists;
+            for ((values, velocity), gradient) in values.iter().zip(velocities).zip(gradients) {
+                one_pass::sgd([values, velocity, gradient], &numbers)?;
+            }
+        }
+        Ok(())
+    }
+
     fn fused(&self, flat: &Flat, lr: f64, momentum: f64) -> Result<()> {
         for part in self.groups.parts() {
             let lists = [part.of(&flat.values)?, part.of(&flat.gradients)?, part.of(&self.velocity)?];
@@ -82,6 +103,10 @@ fn one_piece(form: Form, all: [Tensor; 3], with: SgdStep) -> Result<()> {
     if form == Form::Fused {
         return fused::sgd([&all[..1], &all[1..2], &all[2..]], with);
     }
+    if let Form::OnePass(_) = form {
+        let [values, gradient, velocity] = &all;
+        return one_pass::sgd([values, velocity, gradient], &numbers(with));
+    }
     let [mut values, mut gradient, mut velocity] = all;
     let SgdStep { lr, momentum, nesterov, weight_decay } = with;
     if weight_decay > 0.0 {
@@ -95,4 +120,16 @@ fn one_piece(form: Form, all: [Tensor; 3], with: SgdStep) -> Result<()> {
     };
     let _ = values.f_add_(&update)?;
     Ok(())
+}
+
+/// The numbers of an update in one pass.
+fn numbers(with: SgdStep) -> SgdNumbers {
+    let SgdStep { lr, momentum, nesterov, weight_decay } = with;
+    SgdNumbers {
+        penalty: weight_decay as f32,
+        momentum: momentum as f32,
+        rate: -lr as f32,
+        factor: 1.0,
+        nesterov: nesterov.into(),
+    }
 }
