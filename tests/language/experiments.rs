@@ -140,8 +140,10 @@ fn every_experiment_runs_to_its_end() {
     let printed = script(f, "ablation_weight.rhai", &with(&both));
     // Two weights as they are and one that is relative, for both losses, with the baseline beside each.
     assert_eq!(rows(&f.join("out/ablation_weight.csv")), (2 * (2 + 1) * 2, 0));
-    let last = printed.rsplit("The best weight by val").next().unwrap();
-    assert_eq!(last.lines().filter(|line| line.starts_with("+ SD")).count(), 4, "{printed}");
+    let last = printed.rsplit("The weights by val").next().unwrap();
+    let of_students: Vec<&str> = last.lines().filter(|line| line.starts_with("+ SD")).collect();
+    assert_eq!(of_students.len(), 2 * (2 + 1), "{printed}");
+    assert_eq!(of_students.iter().filter(|line| line.trim_end().ends_with("best")).count(), 4, "{printed}");
     assert!(refused(f, "ablation_weight.rhai", &with(&["methods=sd"])).contains("SD, CGPD, DGPD and CPSD; got sd"));
     script(f, "beyond.rhai", &with(&["seeds=0", "k=2", "share=0.5"]));
     assert_eq!(rows(&f.join("out/beyond.csv")), (11, 0));
