@@ -46,6 +46,11 @@ pub fn string(text: &str, at: Range<usize>) -> Option<String> {
 }
 
 impl Library {
+    /// Whether it is a part of cpsd, and no file of the user.
+    pub fn is_embedded(&self) -> bool {
+        STDLIB.iter().any(|(name, _)| *name == self.path)
+    }
+
     /// Signatures and comments of the functions that it has for others.
     pub fn functions(&self) -> Vec<(String, String)> {
         library_docs::library_functions(&self.text)

@@ -1,7 +1,8 @@
 //! The language server, `cpsd lsp`: what the checker, the documentation and the prompt's completion know, in an editor.
 //!
 //! It speaks the Language Server Protocol over standard input and output. Nothing is run, and nothing is read but the texts that
-//! the editor has open and the libraries that they import; the scripts in its folders where a name is looked for that they may use.
+//! the editor has open and the libraries that they import; the scripts in its folders where a name is looked for that they may use, and one
+//! that is not open where the editor asks for such a name.
 //!
 //! - `transport`: messages as bytes; `server`: the loop over messages; `requests`: which function answers which request
 //! - `document`: an open text, and places in it as the protocol counts them; `uri`: paths as addresses

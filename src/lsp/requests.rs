@@ -1,5 +1,7 @@
 //! Which function answers which request, and what the editor is told of them.
 
+use std::ops::Deref;
+
 use lsp_server::ErrorCode;
 use lsp_types::{
     CodeActionKind, CodeActionOptions, CodeActionParams, CompletionOptions, CompletionParams, DocumentFormattingParams,
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::server::Server;
-use super::{colours, completion, definition, fixes, hover, rename, signature, symbols};
+use super::{colours, completion, definition, fixes, hover, rename, signature, symbols, uri, workspace};
 use crate::error::Error;
 use crate::script::format;
 
@@ -97,8 +99,8 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
         }
         "textDocument/references" => {
             let params: ReferenceParams = read(params)?;
-            let (document, byte) = place(server, &params.text_document_position)?;
-            let all = definition::references(document, byte, params.context.include_declaration, server.workspace());
+            let (document, byte) = any_place(server, &params.text_document_position)?;
+            let all = definition::references(&document, byte, params.context.include_declaration, server.workspace());
             Ok(all.into_iter().map(|(uri, range)| json!({ "uri": uri, "range": range })).collect())
         }
         "textDocument/documentHighlight" => {
@@ -107,13 +109,13 @@ pub fn answer(server: &Server, method: &str, params: Value) -> Result<Value, Ref
             Ok(uses.into_iter().map(|at| json!({ "range": document.range(at) })).collect())
         }
         "textDocument/prepareRename" => {
-            let (document, byte) = place(server, &read(params)?)?;
-            Ok(json!(document.range(rename::prepare(document, byte).map_err(failed)?)))
+            let (document, byte) = any_place(server, &read(params)?)?;
+            Ok(json!(document.range(rename::prepare(&document, byte, server.workspace()).map_err(failed)?)))
         }
         "textDocument/rename" => {
             let params: RenameParams = read(params)?;
-            let (document, byte) = place(server, &params.text_document_position)?;
-            rename::to(document, byte, &params.new_name, server.workspace()).map_err(failed)
+            let (document, byte) = any_place(server, &params.text_document_position)?;
+            rename::to(&document, byte, &params.new_name, server.workspace()).map_err(failed)
         }
         "textDocument/documentSymbol" => {
             let params: DocumentSymbolParams = read(params)?;
@@ -157,6 +159,40 @@ fn document<'s>(server: &'s Server, uri: &str) -> Result<&'s Document, Refusal> 
 fn place<'s>(server: &'s Server, at: &TextDocumentPositionParams) -> Result<(&'s Document, usize), Refusal> {
     let document = document(server, at.text_document.uri.as_str())?;
     Ok((document, document.byte(at.position)))
+}
+
+/// A text that is asked about.
+enum Asked<'s> {
+    Open(&'s Document),
+    Closed(Box<Document>),
+}
+
+impl Deref for Asked<'_> {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        match self {
+            Asked::Open(document) => document,
+            Asked::Closed(document) => document,
+        }
+    }
+}
+
+/// As [`place`], also in a script that is not open.
+fn any_place<'s>(server: &'s Server, at: &TextDocumentPositionParams) -> Result<(Asked<'s>, usize), Refusal> {
+    let address = at.text_document.uri.as_str();
+    // An editor may write the address of a text in two ways.
+    let of_name = || {
+        let name = uri::to_path(address)?.display().to_string();
+        server.documents.values().find(|open| open.name == name)
+    };
+    let asked = match server.documents.get(address).or_else(of_name).ok_or_else(|| workspace::closed(address)) {
+        Ok(open) => Asked::Open(open),
+        Err(Some(closed)) => Asked::Closed(Box::new(closed)),
+        Err(None) => return Err((ErrorCode::InvalidParams, format!("{address} is not open, and no script is there"))),
+    };
+    let byte = asked.byte(at.position);
+    Ok((asked, byte))
 }
 
 fn failed(error: Error) -> Refusal {

@@ -229,7 +229,7 @@ fn names_are_found_and_changed_where_they_mean_the_same() {
     refused("fn @f() { 1 } fn g() { f() }", "g", "means something else");
     refused("unkno@wn + 1", "b", "unknown is not made in this text");
     refused("x.mem@ber", "b", "member or a key");
-    refused("import \"method\" as m; m::defau@lts()", "b", "made in a library");
+    refused("import \"method\" as m; m::defau@lts()", "b", "a part of cpsd");
     refused("let @a = 1; eval(\"a\")", "b", "eval");
     refused("1 @+ 2", "b", "there is no name here");
 }

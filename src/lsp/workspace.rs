@@ -48,6 +48,24 @@ pub fn shared(document: &Document, byte: usize, open: &BTreeMap<String, Document
     }
 }
 
+/// The library that a name of this symbol is imported from.
+pub fn library(document: &Document, symbol: usize, open: &BTreeMap<String, Document>) -> Option<Library> {
+    of_import(document, document.names().definitions.get(symbol)?, open)
+}
+
+/// The byte at which a library makes a name for others.
+pub fn made(library: &Document, name: &str) -> Option<usize> {
+    let mut all = library.names().definitions.iter();
+    all.find(|made| made.name == name && is_shared(library, made)).map(|made| made.at.start)
+}
+
+/// A script that the editor does not have open, from its address.
+pub fn closed(uri: &str) -> Option<Document> {
+    let path = uri::to_path(uri).filter(|path| path.extension().is_some_and(|end| end == "rhai"))?;
+    let text = own::read_text(&path).ok().filter(|text| text.len() as u64 <= LONGEST)?;
+    Some(Document::new(uri, 0, text))
+}
+
 /// Whether others see a definition: a function that is not private, a constant of the top level, a variable that is exported.
 fn is_shared(document: &Document, definition: &Definition) -> bool {
     match definition.kind {

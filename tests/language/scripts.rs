@@ -344,7 +344,7 @@ fn a_syntax_error_does_not_hide_what_is_in_front_of_it() {
     let no = |name: &str| format!("there is no variable \"{name}\"");
     let unread = |name: &str| format!("the variable \"{name}\" is never read");
     for (text, expected) in [
-        // Its statement, and those behind it, are not looked at.
+        // Its statement, and other statements behind it, are not looked at.
         ("print(nothing);\nlet b = (2 +;\nprint(none);", vec![(Error, 1, no("nothing")), (Error, 2, String::new())]),
         ("print(nothing);\nlet b = [1,\n\nlet c = 2;", vec![(Error, 1, no("nothing")), (Error, 4, String::new())]),
         ("fn f() { nothing }\nfn g( { 1 }", vec![(Error, 1, no("nothing")), (Error, 2, String::new())]),
@@ -362,6 +362,20 @@ fn a_syntax_error_does_not_hide_what_is_in_front_of_it() {
             vec![(Error, 2, "there is no function never".into()), (Error, 0, String::new())],
         ),
         ("fn f(o) { o.run(1) }\nf(#{run: |x| x}", vec![(Error, 0, String::new())]),
+        // Functions behind it are: those at the left margin, each alone.
+        (
+            "let a = (1 +;\nfn f() { nothing + k }\nfn g() { let b = ; }\nlet k = 1;\nfn h(x) { x * f() * never() }",
+            vec![
+                (Error, 1, String::new()),
+                (Error, 2, no("nothing")),
+                (Error, 3, String::new()),
+                (Error, 5, "there is no function never".into()),
+            ],
+        ),
+        (
+            "fn f(a) { if a { 1 }\nfn g(b) { b + c }\nfn h() { print(\"a\" \"b\") }\n",
+            vec![(Error, 2, String::new()), (Error, 2, no("c")), (Error, 3, String::new())],
+        ),
         (
             "print(1 / 3);\nprint(4 / (",
             vec![(Warning, 1, "1 / 3 of integers is 0: the fraction is dropped".into()), (Error, 0, String::new())],

@@ -150,11 +150,35 @@ fn a_new_name_of_a_library_s_function_is_that_in_all_texts_that_import_it() {
     let mut hidden = at(&library, 4, 12);
     hidden["newName"] = json!("unseen");
     assert_eq!(editor.ask("textDocument/rename", hidden)["changes"].as_object().unwrap().len(), 1);
-    // From where it is imported it is refused, with the reason.
-    let mut from_script = at(&editor.uri("open.rhai"), 1, 16);
-    from_script["newName"] = json!("double");
-    let (_, message) = editor.refused("textDocument/rename", from_script);
-    assert!(message.contains("made in a library") && message.contains("changed in the library"), "{message}");
+    // From where it is imported it is the same, also in a text that is not open.
+    for (name, line, character) in [("open.rhai", 1, 16), ("closed.rhai", 2, 19)] {
+        let mut from_script = at(&editor.uri(name), line, character);
+        let place = editor.ask("textDocument/prepareRename", from_script.clone());
+        assert_eq!(place["start"]["line"], line, "{name}: {place}");
+        from_script["newName"] = json!("double");
+        assert_eq!(editor.ask("textDocument/rename", from_script)["changes"], changes, "{name}");
+    }
+    // And from the library while it is not open.
+    editor.tell("textDocument/didClose", json!({ "textDocument": { "uri": &library } }));
+    assert_eq!(editor.ask("textDocument/rename", rename.clone())["changes"], changes);
+    let mut references = rename.clone();
+    references["context"] = json!({ "includeDeclaration": true });
+    assert_eq!(editor.ask("textDocument/references", references).as_array().unwrap().len(), 6);
+    let (code, _) = editor.refused("textDocument/prepareRename", at(&editor.uri("not_there.rhai"), 0, 0));
+    assert_eq!(code, -32602);
+    // What cpsd brings, and what is outside of the editor's folders, stays as it is.
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("far.rhai"), "fn far() { 1 }\n").unwrap();
+    editor.write("uses.rhai", &format!("import \"{}/far\" as f;\nf::far();\n", outside.path().display()));
+    for (name, line, character, why) in [
+        ("closed.rhai", 2, 35, "which is a part of cpsd and is not changed"),
+        ("uses.rhai", 1, 4, "which is outside of the folders that the editor works in"),
+    ] {
+        let mut kept = at(&editor.uri(name), line, character);
+        kept["newName"] = json!("other");
+        let (code, message) = editor.refused("textDocument/rename", kept);
+        assert!(code == -32803 && message.contains(why), "{name}: {message}");
+    }
     // Where not all uses can be told.
     editor.write("evaluates.rhai", "import \"own\" as o;\no::twice(1); eval(\"o::twice(2)\");\n");
     let (code, message) = editor.refused("textDocument/rename", rename.clone());

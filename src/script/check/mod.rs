@@ -24,6 +24,7 @@ mod traps;
 mod unfinished;
 mod values;
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use rhai::{ASTNode, Engine, OptimizationLevel, Scope, Stmt};
@@ -46,15 +47,20 @@ pub fn check(session: &Session, text: &str, name: &str) -> Result<Vec<Finding>, 
     of_text(session, text, name, &|_| None)
 }
 
-/// As [`check`], where a syntax error is a finding too, and what is in front of its statement is checked all the same. Libraries are read
-/// as an editor has them.
+/// As [`check`], where a syntax error is a finding too, and what is in front of its statement, and the functions behind it, are checked all
+/// the same. Libraries are read as an editor has them.
 ///
 /// Errors: the check was interrupted.
 pub fn check_all(session: &Session, text: &str, name: &str, unsaved: &Unsaved) -> Result<Vec<Finding>, Failure> {
     session.sources.add(name, text);
     match of_text(session, text, name, unsaved) {
         Err(failure) if !failure.interrupted() => {
-            Ok(unfinished::findings(text, name, &failure, |part| of_text(session, part, name, unsaved)))
+            let engine = LazyCell::new(|| reader(session));
+            let parse = |part: &str| {
+                let outcome = parsing::parse(&engine, &Scope::new(), part);
+                outcome.map(drop).map_err(|e| Failure::from_rhai(*e, name, &session.sources, &[]))
+            };
+            Ok(unfinished::findings(text, name, &failure, parse, |part| of_text(session, part, name, unsaved)))
         }
         outcome => outcome,
     }

@@ -1,4 +1,4 @@
-//! A text with a syntax error: that error, and what is certain of the statements in front of it.
+//! A text with a syntax error: that error, and what is certain of the statements in front of it and of the functions behind it.
 
 use std::ops::Range;
 
@@ -9,25 +9,106 @@ use crate::script::tokens::{self, Piece};
 
 /// So many ends of statements are tried: one that seems to end there may go on.
 const TRIES: usize = 3;
+/// So many functions behind the error are looked at.
+const FUNCTIONS: usize = 50;
 
-/// The findings of a text that cannot be parsed, because of `failure`. `check` checks a part of it, from its beginning to a byte.
+/// The findings of a text that cannot be parsed, because of `failure`. `parse` and `check` are given the text with blanks in place of parts
+/// of it.
 pub fn findings(
     text: &str,
     name: &str,
     failure: &Failure,
+    parse: impl Fn(&str) -> Result<(), Failure>,
     check: impl Fn(&str) -> Result<Vec<Finding>, Failure>,
 ) -> Vec<Finding> {
-    let span = failure.span().unwrap_or(0..0);
-    let position = Text::new(name, text).position(span.start);
-    let (message, help) = (failure.message.clone(), failure.help.clone());
-    let error = Finding { severity: Severity::Error, position, open: failure.open(), message, help, span };
-    let ends = statement_ends(text, error.span.start);
-    let before = ends.into_iter().rev().take(TRIES).find_map(|end| {
-        let found = check(&text[..end]).ok()?;
-        let rest = Rest::of(&text[end..]);
+    let lines = Text::new(name, text);
+    let error = |failure: &Failure| {
+        let span = failure.span().unwrap_or(0..0);
+        let position = lines.position(span.start);
+        let (message, help) = (failure.message.clone(), failure.help.clone());
+        Finding { severity: Severity::Error, position, open: failure.open(), message, help, span }
+    };
+    let first = error(failure);
+    let mut behind = functions_behind(text, first.span.start);
+    behind.truncate(FUNCTIONS);
+    // Each alone: the first mistake may have opened or closed brackets.
+    let mut errors = vec![];
+    behind.retain(|function| match parse(&only(text, 0, std::slice::from_ref(function))) {
+        Ok(()) => true,
+        Err(failure) => {
+            let is_inside = |at: Range<usize>| function.start <= at.start && at.end <= function.end && at != first.span;
+            let found = failure.span().is_some_and(is_inside);
+            errors.extend(found.then(|| error(&failure)));
+            false
+        }
+    });
+    let ends = statement_ends(text, first.span.start).into_iter().rev().take(TRIES);
+    // The functions alone, if nothing in front can be checked.
+    let ends = ends.chain((!behind.is_empty()).then_some(0));
+    let sure = ends.into_iter().find_map(|end| {
+        let found = check(&only(text, end, &behind)).ok()?;
+        let unread = without(text, end, &behind);
+        let rest = Rest::of(&unread);
         Some(found.into_iter().filter(|finding| rest.leaves(finding, text)).collect::<Vec<_>>())
     });
-    before.unwrap_or_default().into_iter().chain([error]).collect()
+    let mut all: Vec<Finding> = sure.unwrap_or_default().into_iter().chain([first]).chain(errors).collect();
+    // (The first has no place where the text ends too early.)
+    all.sort_by_key(|finding| if finding.span.is_empty() { usize::MAX } else { finding.span.start });
+    all
+}
+
+/// The functions that begin at the left margin from byte `from` on, each to the next one or to its own last bracket.
+fn functions_behind(text: &str, from: usize) -> Vec<Range<usize>> {
+    let pieces = tokens::pieces(text);
+    let word = |i: usize| pieces.get(i).map_or("", |(range, _)| &text[range.clone()]);
+    let at_margin = |i: usize| {
+        let at = pieces[i].0.start;
+        pieces[i].1 == Piece::Word && (at == 0 || text.as_bytes()[at - 1] == b'\n')
+    };
+    let begins = |i: usize| at_margin(i) && (word(i) == "fn" || (word(i) == "private" && word(i + 1) == "fn"));
+    let starts: Vec<usize> = (0..pieces.len()).filter(|&i| pieces[i].0.start >= from && begins(i)).collect();
+    let nexts = starts.iter().skip(1).copied().chain([pieces.len()]);
+    let of = |(start, next): (usize, usize)| {
+        let mut depth = 0_usize;
+        let close = (start..next).find(|&i| match word(i) {
+            "{" => {
+                depth += 1;
+                false
+            }
+            "}" => {
+                depth = depth.saturating_sub(1);
+                depth == 0
+            }
+            _ => false,
+        });
+        pieces[start].0.start..pieces[close.unwrap_or(next - 1)].0.end
+    };
+    starts.iter().copied().zip(nexts).map(of).collect()
+}
+
+/// The text up to `end`, and these parts of the rest; blanks elsewhere, so that every place stays where it is.
+fn only(text: &str, end: usize, parts: &[Range<usize>]) -> String {
+    let mut out = text[..end].to_string();
+    for part in parts.iter().filter(|part| part.start >= end) {
+        blank(&text[out.len()..part.start], &mut out);
+        out.push_str(&text[part.clone()]);
+    }
+    out
+}
+
+/// The rest.
+fn without(text: &str, end: usize, parts: &[Range<usize>]) -> String {
+    let (mut out, mut at) = (String::new(), end);
+    for part in parts.iter().filter(|part| part.start >= end) {
+        out.push_str(&text[at..part.start]);
+        at = part.end;
+    }
+    out + &text[at..]
+}
+
+/// Adds as many bytes of blanks, in as many lines.
+fn blank(text: &str, out: &mut String) {
+    out.extend(text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
 }
 
 /// The bytes in front of `before` where a statement of the top level ends.
@@ -108,6 +189,19 @@ impl<'t> Rest<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_at_the_margin_are_found_and_stay_in_place() {
+        let text = "let ä = (;\nfn f(a) { #{a: a} }\n  fn no() { 1 }\nprivate fn g() { if 1 {\nfn h() { 2 }\n\"\nfn i(";
+        let found = functions_behind(text, 3);
+        let parts: Vec<&str> = found.iter().map(|part| &text[part.clone()]).collect();
+        assert_eq!(parts, ["fn f(a) { #{a: a} }", "private fn g() { if 1 {", "fn h() { 2 }", "fn i("]);
+        assert_eq!(functions_behind(text, found[1].start).len(), 3);
+        let part = only(text, 4, &found[2..3]);
+        assert_eq!((part.len(), &part[..4], &part[found[2].clone()]), (found[2].end, "let ", "fn h() { 2 }"));
+        assert_eq!((part.trim_end().lines().count(), part.matches("fn").count()), (5, 1));
+        assert!(without(text, 4, &found).starts_with("ä = (;\n\n  fn no() { 1 }\n\n"));
+    }
 
     #[test]
     fn statements_end_outside_of_brackets() {
