@@ -213,10 +213,11 @@ pub fn function(name: &str, types: &[String]) -> Option<String> {
     }
 }
 
-/// The two tokens before a byte.
+/// The two tokens before a byte, on its line.
 fn words_before(text: &str, at: usize) -> Option<[&str; 2]> {
-    let before: Vec<Range<usize>> =
-        tokens::pieces(text).into_iter().map(|(range, _)| range).take_while(|range| range.end <= at).collect();
+    let begin = text.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let text = &text[begin..at];
+    let before: Vec<Range<usize>> = tokens::pieces(text).into_iter().map(|(range, _)| range).collect();
     let word =
         |back: usize| before.len().checked_sub(back).and_then(|i| before.get(i)).map_or("", |r| &text[r.clone()]);
     Some([word(2), word(1)])

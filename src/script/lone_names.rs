@@ -7,6 +7,9 @@ use super::tokens::{self, Piece};
 /// Words that are whole statements.
 const STATEMENTS: &[&str] = &["break", "continue", "return", "throw", "this", "true", "false"];
 
+/// So many tokens are looked through for parameters.
+const FAR: usize = 200;
+
 /// The names that are made in a block.
 #[derive(Default)]
 struct Block<'t> {
@@ -24,7 +27,10 @@ pub fn may_be_unknown(text: &str, is_known: impl Fn(&str) -> bool) -> bool {
     let is_word = |i: usize| pieces.get(i).is_some_and(|(_, piece)| *piece == Piece::Word);
     // The words from one token on, to one of these.
     let words = |from: usize, ends: &'static [&'static str]| {
-        (from..pieces.len()).take_while(move |&i| !ends.contains(&word(i))).filter(move |&i| is_word(i)).map(word)
+        (from..pieces.len().min(from + FAR))
+            .take_while(move |&i| !ends.contains(&word(i)))
+            .filter(move |&i| is_word(i))
+            .map(word)
     };
     let mut blocks = vec![Block::default()];
     // What is known in the next block: the parameters of a function, the variables of a loop.

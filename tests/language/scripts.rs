@@ -247,7 +247,7 @@ fn the_checker_speaks_of_unknown_names_as_the_run_does() {
             "there is no key \"b\" in this map",
             Some("a key that may be missing"),
         ),
-        ("fn mean_of(a) { a } print(mean_of);", "\"mean_of\" is a function: call it", None),
+        ("print(random_partition);", "\"random_partition\" is a function: call it", None),
     ] {
         std::fs::write(&path, text).unwrap();
         let failure = session(&folder.path().join("runs")).run_file(&path, &[]).expect_err(text);
@@ -420,6 +420,8 @@ fn the_checker_finds_no_mistake_where_there_may_be_none() {
         "let d = dataset(\"folder\", #{root: \"a\", cache: 32, on_bad_image: \"skip\", val: 0.1}); print(d.train);",
         "slurm(#{memory: 4, time: 30});",
         "let t = tensor([[1.0, 2.0]]); print(t[0, 1], t[0].sum(), t.shape[0], (t * 2.0).mean(), 2.0 * t);",
+        // A function of the text is a value.
+        "fn twice(a) { 2 * a } let g = twice; print([1].map(twice), g.call(2));",
         // Maps that may have other keys than their literal, or are asked for keys that may be missing.
         "let m = #{a: 1}; m.b = 2; print(m.b);",
         "let m = #{a: 1}; m[\"b\"] = 2; print(m.b);",

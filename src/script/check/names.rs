@@ -433,6 +433,8 @@ impl Walker<'_> {
     fn read(&mut self, name: &str, pos: Position) {
         match self.names.find(name, |n| n.origin != Origin::Import) {
             Some(found) => found.read = true,
+            // A function of the text is a value too: [1].map(twice).
+            None if self.calls.is_own(name) => {}
             None => self.unknown(name, pos),
         }
     }
