@@ -201,6 +201,20 @@ impl Error {
     }
 }
 
+/// `1 label`, `2 labels`.
+pub fn counted(n: usize, what: &str) -> String {
+    format!("{n} {}", plural(n, what))
+}
+
+/// The word for so many of them: `label` for one.
+pub fn plural(n: usize, what: &str) -> String {
+    match what.strip_suffix("ry") {
+        _ if n == 1 => what.to_string(),
+        Some(stem) => format!("{stem}ries"),
+        None => format!("{what}s"),
+    }
+}
+
 /// The most characters of a name that an error shows.
 const MOST_SHOWN: usize = 200;
 
