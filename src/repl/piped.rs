@@ -128,7 +128,7 @@ fn parts(text: &str) -> Vec<(usize, Range<usize>)> {
         let blank = &text[at..text.len() - rest.len()];
         number += blank.matches('\n').count();
         let begin = blank.rfind('\n').map_or(at, |newline| at + newline + 1);
-        let is_line = is_comment || rest.starts_with([':', '?']) || (begin == 0 && rest.starts_with("#!"));
+        let is_line = is_comment || rest.starts_with([':', '?', '%']) || (begin == 0 && rest.starts_with("#!"));
         let length = if is_line { rest.find('\n').map_or(rest.len(), |newline| newline + 1) } else { input(rest) };
         at = text.len() - rest.len() + length;
         if !is_comment && !rest.starts_with("#!") {
