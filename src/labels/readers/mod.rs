@@ -18,7 +18,7 @@ use super::label_table::LabelTable;
 use super::names;
 use super::records::{FrameSource, Layout};
 use crate::activity::console;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, misspelt};
 use crate::files;
 use crate::tables::{CsvFile, TextFile, start_of_text};
 
@@ -442,7 +442,7 @@ fn take_labels(table: &LabelTable, names: &[String], lists_labels: bool) -> Resu
             Some(&old) => place[old] = new as u32,
             None => {
                 let others = table.labels().iter().filter(|l| !asked.contains(l)).map(String::as_str);
-                if lists_labels || nearest(name, others).is_some() {
+                if lists_labels || misspelt(name, others).is_some() {
                     table.label_index(name)?;
                 }
             }
