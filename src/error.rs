@@ -201,6 +201,20 @@ impl Error {
     }
 }
 
+/// `1 label`, `2 labels`.
+pub fn counted(n: usize, what: &str) -> String {
+    format!("{n} {}", plural(n, what))
+}
+
+/// The word for so many of them: `label` for one.
+pub fn plural(n: usize, what: &str) -> String {
+    match what.strip_suffix("ry") {
+        _ if n == 1 => what.to_string(),
+        Some(stem) => format!("{stem}ries"),
+        None => format!("{what}s"),
+    }
+}
+
 /// The most characters of a name that an error shows.
 const MOST_SHOWN: usize = 200;
 
@@ -256,6 +270,16 @@ impl std::error::Error for Error {}
 /// allow, or a missing end. What was typed of a name, four letters or more, is one mistake. Among equally near names, the one of the
 /// same length, or else the first. There is none for a word of more than 128 characters: the time grows with the product of the lengths.
 pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_of(word, among, true)
+}
+
+/// The name that `word` is probably meant to be, as [`nearest`] tells it, but that the beginning of a longer name is a word of its own: for
+/// what decides whether an unknown name is a mistake, as "stop" beside "stop sign" need not be one.
+pub fn misspelt<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_of(word, among, false)
+}
+
+fn nearest_of<'a>(word: &str, among: impl IntoIterator<Item = &'a str>, typed: bool) -> Option<&'a str> {
     if word.chars().nth(MOST_NEAR).is_some() {
         return None;
     }
@@ -271,7 +295,7 @@ pub fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Opti
         short.len() >= 3 && 2 * short.len() > long.len() && long.starts_with(short)
     };
     // `train_tea` for `train_teacher`: nothing is wrong in it.
-    let is_typed_of = |name: &str| lower.chars().nth(3).is_some() && name.starts_with(&lower);
+    let is_typed_of = |name: &str| typed && lower.chars().nth(3).is_some() && name.starts_with(&lower);
     let mistakes = |name: &str| match strsim::damerau_levenshtein(&lower, name) {
         0 => 0,
         _ if is_typed_of(name) => 1,
@@ -315,6 +339,8 @@ mod tests {
         assert_eq!(nearest("train_tea", ["train_all", "train_teachers", "train_teacher"]), Some("train_teacher"));
         assert_eq!(nearest("spec", ["spectral_partition"]), Some("spectral_partition"));
         assert_eq!(nearest("spe", ["spectral_partition"]), None);
+        assert_eq!((nearest("stop", ["stop sign"]), misspelt("stop", ["stop sign"])), (Some("stop sign"), None));
+        assert_eq!(misspelt("dgo", ["cat", "dog"]), Some("dog"));
         assert_eq!(nearest("tabel", ["table", "tabelled"]), Some("table"));
         // Long words and names are not compared.
         let long = "x".repeat(1_000_000);

@@ -23,6 +23,12 @@ pub fn clear() {
         signals::forget();
     }
     activity.flag().store(false, Ordering::SeqCst);
+    activity.kept.store(false, Ordering::SeqCst);
+}
+
+/// Whether this thread's activity has begun work, since the last [`clear`], from which the same call goes on.
+pub fn keeps_work() -> bool {
+    activity::with_current(|activity| activity.kept.load(Ordering::Relaxed))
 }
 
 /// Whether this thread's activity was asked to stop.

@@ -48,6 +48,8 @@ pub struct Activity {
     stop: Arc<AtomicBool>,
     background: Option<Background>,
     cores: Option<usize>,
+    /// See [`Activity::note_kept`].
+    kept: AtomicBool,
     /// See [`Activity::cell`].
     cell: AtomicU64,
 }
@@ -66,7 +68,8 @@ pub struct Background {
 }
 
 static FOREGROUND: LazyLock<Arc<Activity>> = LazyLock::new(|| {
-    Arc::new(Activity { stop: Arc::default(), background: None, cores: None, cell: AtomicU64::new(0) })
+    let (kept, cell) = (AtomicBool::new(false), AtomicU64::new(0));
+    Arc::new(Activity { stop: Arc::default(), background: None, cores: None, kept, cell })
 });
 
 thread_local! {
@@ -99,7 +102,8 @@ impl Activity {
             waiters: Mutex::default(),
         };
         let cell = AtomicU64::new(current().cell());
-        Arc::new(Activity { stop: Arc::default(), background: Some(background), cores, cell })
+        let kept = AtomicBool::new(false);
+        Arc::new(Activity { stop: Arc::default(), background: Some(background), cores, kept, cell })
     }
 
     /// Runs `work` with this as the thread's activity.
@@ -131,6 +135,11 @@ impl Activity {
     /// `Err(Interrupted)` once it was asked to stop.
     pub fn check(&self) -> Result<()> {
         if self.stopping() { Err(Error::interrupted()) } else { Ok(()) }
+    }
+
+    /// Notes that it has begun work from which the same call goes on after an interrupt.
+    pub fn note_kept(&self) {
+        self.kept.store(true, Ordering::Relaxed);
     }
 
     /// How many cores it may use, where that is limited.

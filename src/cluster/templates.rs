@@ -24,7 +24,7 @@ use super::engine::{JobId, Submission, TaskId, TaskState, TaskStatus, gpus_of};
 use super::job_script::{self, Index, quote};
 use super::options::{ClusterOptions, megabytes, seconds};
 use crate::activity::{Activity, console};
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, misspelt};
 
 /// `[engine.NAME]` of `cpsd.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl Templates {
                 continue;
             }
             // Others are a shell's or awk's.
-            let Some(near) = nearest(name, all.iter().copied()) else { continue };
+            let Some(near) = misspelt(name, all.iter().copied()) else { continue };
             let error = Error::argument(format!("the command {key} of {} cannot have {{{name}}}", self.word()));
             return Err(match known.contains(&near) {
                 true => error.with_help(format!("did you mean {{{near}}}?")),

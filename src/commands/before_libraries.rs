@@ -1,7 +1,7 @@
 //! What must happen before the shared libraries are initialised: libtorch and libgomp read the environment and the working folder then,
 //! which takes nine tenths of the time of a call that only prints something.
 
-use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null;
 
@@ -71,16 +71,26 @@ unsafe fn leave_without_folder() {
 /// Executes the program again, with [`SPINS`] in its environment, unless somebody has chosen. This takes 5 ms.
 unsafe fn wait_asleep(words: *const *const c_char, variables: *const *const c_char) {
     let mut all = Vec::new();
+    let preloaded: CString;
     let mut program = [0_u8; libc::PATH_MAX as usize + 1];
     // SAFETY: as in `before`; the buffer is larger than the length that is given, and zeros stand behind the text.
     unsafe {
         let mut at = variables;
+        let mut absent = None;
         while !(*at).is_null() {
-            if CHOICES.iter().any(|name| says(CStr::from_ptr(*at), name)) {
+            let entry = CStr::from_ptr(*at);
+            if CHOICES.iter().any(|name| says(entry, name)) {
                 return;
+            }
+            if let Some(entry) = without_absent(entry) {
+                absent = Some((all.len(), entry));
             }
             all.push(*at);
             at = at.add(1);
+        }
+        if let Some((place, entry)) = absent {
+            preloaded = entry;
+            all[place] = preloaded.as_ptr();
         }
         all.extend([SPINS.as_ptr(), null()]);
         // By its name, which `ps` shows.
@@ -92,6 +102,23 @@ unsafe fn wait_asleep(words: *const *const c_char, variables: *const *const c_ch
             libc::execve(program.as_ptr().cast(), words, all.as_ptr());
         }
     }
+}
+
+/// `LD_PRELOAD` without the files that are not there, if it names some: the loader has said so, and would say it again.
+fn without_absent(entry: &CStr) -> Option<CString> {
+    const NAME: &[u8] = b"LD_PRELOAD=";
+    let files = entry.to_bytes().strip_prefix(NAME)?;
+    let files = || files.split(|byte| b" :".contains(byte)).filter(|file| !file.is_empty());
+    // A name without a slash is looked for in many folders.
+    let is_there = |file: &&[u8]| {
+        let path = CString::new(*file).unwrap_or_default();
+        // SAFETY: the path is a text that lives through the call.
+        !file.contains(&b'/') || unsafe { libc::access(path.as_ptr(), libc::F_OK) } == 0
+    };
+    if files().all(|file| is_there(&file)) {
+        return None;
+    }
+    CString::new([NAME, &files().filter(is_there).collect::<Vec<_>>().join(&b':')].concat()).ok()
 }
 
 /// Whether an entry of the environment gives the variable a value.

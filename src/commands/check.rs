@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cpsd::activity::console::print_line;
 use cpsd::activity::interrupt;
-use cpsd::error::{Error, Result};
+use cpsd::error::{Error, Result, counted};
 use cpsd::files;
 use cpsd::repl;
 use cpsd::say_error;
@@ -80,7 +80,6 @@ pub fn run(args: Args, session: &mut Session) -> Result<u8, Failure> {
             }
         }
     }
-    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let files = counted(files.len(), "file");
     match errors + warnings {
         0 => print_line(&format!("{files} without a mistake")),

@@ -19,7 +19,7 @@ pub const CODES: [(u8, &str); 5] = [
     (FAILED, "failed: standard error says why; a check or a test that finds something fails too"),
     (BAD_COMMAND_LINE, "the command line is wrong; nothing was run"),
     (QUEUED, "the work is in a cluster's queue; the same command later takes its results"),
-    (INTERRUPTED, "interrupted; finished work is kept, and the same command goes on from there"),
+    (INTERRUPTED, "interrupted; finished trainings are kept, and the same command goes on from there"),
 ];
 
 /// The end of `cpsd --help`.
@@ -39,8 +39,8 @@ pub fn fail(failure: &Failure) -> u8 {
         return code as u8;
     }
     if failure.interrupted() {
-        let what = failure.interruption().unwrap_or("finished work is kept, and the same command goes on from there");
-        say_error!("{}", format!("interrupted; {what}").yellow());
+        let kept = "finished work is kept, and the same command goes on from there";
+        say_error!("{}", failure.interruption(kept, "").yellow());
         return INTERRUPTED;
     }
     say_error!("{}", repl::rendered(failure).trim_end());

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::activity;
 use crate::activity::progress::Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::images::picture::Picture;
 use crate::images::source::{Cached, Files, PictureSource, Taken};
 use crate::labels::LabelTable;
@@ -172,23 +172,24 @@ impl fmt::Display for Dataset {
         let (_, indices) = self.labels.csr();
         write!(
             f,
-            "Dataset {} {}: {} pictures, {} labels, {:.2} labels per picture",
+            "Dataset {} {}: {}, {}, {:.2} labels per picture",
             self.name,
             self.split,
-            self.len(),
-            self.labels.num_labels(),
+            counted(self.len(), "picture"),
+            counted(self.labels.num_labels(), "label"),
             indices.len() as f64 / self.len().max(1) as f64
         )?;
         match self.labels.num_unknown() {
             0 => Ok(()),
-            unknown => write!(f, ", {unknown} entries unknown"),
+            unknown => write!(f, ", {} unknown", counted(unknown as usize, "entry")),
         }
     }
 }
 
 impl fmt::Debug for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}, {} labels", self.name, self.split, self.source.describe(), self.labels.num_labels())
+        let labels = counted(self.labels.num_labels(), "label");
+        write!(f, "{} {}: {}, {labels}", self.name, self.split, self.source.describe())
     }
 }
 
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(one.take(vec![1, 2]).unwrap().fingerprint(), whole.take(vec![1, 2]).unwrap().fingerprint());
         assert_eq!(one.take_labels(&["even"]).unwrap().labels.num_unknown(), 0);
         let text = "Dataset test train: 4 pictures, 2 labels, 1.00 labels per picture";
-        assert_eq!((whole.to_string(), one.to_string()), (text.to_string(), format!("{text}, 1 entries unknown")));
+        assert_eq!((whole.to_string(), one.to_string()), (text.to_string(), format!("{text}, 1 entry unknown")));
     }
 
     #[test]

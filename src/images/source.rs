@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::images::dataset_spec::SourceSpec;
 use crate::images::picture::Picture;
 
@@ -70,7 +70,7 @@ impl PictureSource for Files {
     }
 
     fn describe(&self) -> String {
-        format!("{} files under {}", self.len(), self.root.display())
+        format!("{} under {}", counted(self.len(), "file"), self.root.display())
     }
 
     fn fingerprint(&self) -> String {
@@ -127,7 +127,7 @@ impl PictureSource for Taken {
     }
 
     fn describe(&self) -> String {
-        format!("{} pictures out of {}", self.len(), self.source.describe())
+        format!("{} out of {}", counted(self.len(), "picture"), self.source.describe())
     }
 
     fn fingerprint(&self) -> String {

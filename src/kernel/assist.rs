@@ -9,6 +9,7 @@ use crate::repl::commands;
 use crate::repl::completion::Names;
 use crate::repl::context::context;
 use crate::repl::input::{ending, last_word, open_brackets};
+use crate::repl::piped::with_ends;
 use crate::repl::prompt::Prompt;
 use crate::script::docs;
 use crate::script::parsing::parse;
@@ -61,7 +62,7 @@ pub fn is_complete(session: &Session, code: &str) -> IsCompleteReply {
     if open > 0 {
         return IsCompleteReply::incomplete("    ".repeat(open as usize));
     }
-    match parse(&session.engine, &session.scope, code) {
+    match parse(&session.engine, &session.scope, &with_ends(session, code)) {
         Ok(_) => IsCompleteReply::complete(),
         Err(error) => match *error {
             // An operator or a name is missing, which may stand on the next line.
@@ -92,6 +93,8 @@ mod tests {
             (":vars", Complete),
             ("!ls -l \"my file", Complete),
             ("let a = [1, 2]; a[0]", Complete),
+            ("let a = [1, 2]\na[0]", Complete),
+            ("train_teacher?", Complete),
             ("if true {\n    1", Incomplete),
             ("f(1,", Incomplete),
             ("let s = `a", Incomplete),

@@ -12,6 +12,7 @@ use super::colours::readable;
 use super::serve::Kernel;
 use super::{media, parts, question};
 use crate::activity::console;
+use crate::repl::prompt::{KEPT, VARIABLES_KEPT};
 use crate::repl::{allow_typed, commands};
 use crate::script::errors::Failure;
 use crate::script::show;
@@ -148,8 +149,7 @@ impl Kernel<'_> {
             return ReplyError { ename: "cpsd::exit".into(), traceback: vec![evalue.clone()], evalue };
         }
         if failure.interrupted() {
-            let what = failure.interruption().unwrap_or("variables are kept, and the same call goes on from there");
-            let evalue = format!("interrupted; {what}");
+            let evalue = failure.interruption(KEPT, VARIABLES_KEPT);
             let traceback = vec![format!("\u{1b}[1m{evalue}\u{1b}[0m")];
             return ReplyError { ename: failure.kind.code().into(), evalue, traceback };
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::label_table::LabelTable;
 use super::statistics::Statistics;
+use crate::error::plural;
 
 /// Labels named at each end of the frequency order.
 const NAMED: usize = 6;
@@ -11,7 +12,8 @@ const NAMED: usize = 6;
 impl fmt::Display for LabelTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = Statistics::of(self);
-        writeln!(f, "LabelTable: {} images, {} labels", grouped(s.images as u64), grouped(s.labels as u64))?;
+        let many = |n: u64, what: &str| format!("{} {}", grouped(n), plural(n as usize, what));
+        writeln!(f, "LabelTable: {}, {}", many(s.images as u64, "image"), many(s.labels as u64, "label"))?;
         if s.images == 0 || s.labels == 0 {
             return Ok(());
         }
@@ -19,11 +21,11 @@ impl fmt::Display for LabelTable {
         row(f, "labels per image", format!("{:.2} (density {:.2} %)", s.cardinality, 100.0 * s.density))?;
         if s.unlabelled > 0 {
             let share = 100.0 * s.unlabelled as f64 / s.images as f64;
-            row(f, "without a label", format!("{} images ({share:.1} %)", grouped(s.unlabelled as u64)))?;
+            row(f, "without a label", format!("{} ({share:.1} %)", many(s.unlabelled as u64, "image")))?;
         }
         if s.unknown > 0 {
             let share = 100.0 * s.unknown as f64 / (s.images as f64 * s.labels as f64);
-            row(f, "unknown", format!("{} entries ({share:.1} %)", grouped(s.unknown)))?;
+            row(f, "unknown", format!("{} ({share:.1} %)", many(s.unknown, "entry")))?;
         }
         let mut order: Vec<usize> = (0..s.labels).collect();
         order.sort_by(|&a, &b| s.counts[b].cmp(&s.counts[a]).then_with(|| self.labels()[a].cmp(&self.labels()[b])));
@@ -40,7 +42,7 @@ impl fmt::Display for LabelTable {
         row(f, "most frequent", named(&order[..NAMED]))?;
         row(f, "least frequent", named(&order[s.labels - NAMED..]))?;
         if s.absent > 0 {
-            row(f, "without an image", format!("{} labels", grouped(s.absent as u64)))?;
+            row(f, "without an image", many(s.absent as u64, "label"))?;
         }
         Ok(())
     }
@@ -76,7 +78,7 @@ mod tests {
         let expected = "\
 LabelTable: 4 images, 3 labels
   labels per image 1.00 (density 33.33 %)
-  without a label  1 images (25.0 %)
+  without a label  1 image (25.0 %)
   images per label dog 3, cat 1, owl 0
 ";
         assert_eq!(t.to_string(), expected);

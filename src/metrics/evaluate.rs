@@ -62,7 +62,8 @@ pub fn evaluate_with<S: Score, T: Target>(
     let plain = mean(stats.iter().map(|s| s.ap));
     let (Some(plain), Some(voc)) = (plain, mean(stats.iter().map(|s| s.voc_ap))) else {
         return Err(Error::data(format!(
-            "none of the {m} labels has a positive among the {n} images: mAP is not defined"
+            "none of the {m} labels has a positive among {}: mAP is not defined",
+            if n == 1 { "the one image".to_string() } else { format!("the {n} images") }
         )));
     };
     let threshold_row = |cut: Cut, convention: &Convention| {

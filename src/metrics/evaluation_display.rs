@@ -5,6 +5,7 @@ use std::fmt;
 use super::context_probe::ContextProbe;
 use super::decision_metrics::{DECISION_METRICS, DecisionMetrics};
 use super::evaluation::{Evaluation, LabelRow, ThresholdRow, TopRow};
+use crate::error::counted;
 
 /// How many of the weakest labels are shown.
 const WEAKEST: usize = 5;
@@ -32,8 +33,11 @@ impl Evaluation {
     /// Of what the numbers are.
     pub fn heading(&self) -> String {
         format!(
-            "{} images, {} labels; in percent, convention {}, threshold {}",
-            self.images, self.labels, self.convention, self.threshold
+            "{}, {}; in percent, convention {}, threshold {}",
+            counted(self.images, "image"),
+            counted(self.labels, "label"),
+            self.convention,
+            self.threshold
         )
     }
 

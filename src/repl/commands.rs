@@ -1,19 +1,17 @@
 //! The prompt's commands beyond the language: `?word`, `:vars` and the rest of `COMMANDS`.
 
 use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use colored::Colorize;
 
 use super::highlighting::highlight;
 use super::prompt::Prompt;
 use super::variable_docs::Held;
-use super::{figures, last_values, pager, programs, variable_docs};
-use crate::activity::{console, interrupt, signals, sink, width};
+use super::{figures, last_values, pager, programs, shell, variable_docs};
+use crate::activity::{console, interrupt, sink, width};
 use crate::configuration::{self, Kind, Listed, SETTINGS, Value};
-use crate::error::{Error, ErrorKind, Result, cut_names};
+use crate::error::{Error, Result, cut_names};
 use crate::executors::pool;
 use crate::files::{self, policy};
 use crate::script::errors::Failure;
@@ -35,9 +33,9 @@ pub enum Next {
 const COMMANDS: &[(&str, &str)] = &[
     (
         "?word",
-        "the documentation of a word, a kind of value, a keyword, an option or a member; of a variable its kind, value and members (?x.member: of one); of an imported library its functions (?m::f: of one)",
+        "(also word?) the documentation of a word, a kind of value, a keyword, an option or a member; of a variable its kind, value and members (?x.member: of one); of an imported library its functions (?m::f: of one)",
     ),
-    ("??word", "the source of a function, a closure or a library, of cpsd or one's own"),
+    ("??word", "(also word??) the source of a function, a closure or a library, of cpsd or one's own"),
     (
         "?*part*",
         "everything with that part in its name or its line, options too; ?part* and ?*part look at names alone",
@@ -79,7 +77,70 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 pub fn is_command(line: &str) -> bool {
-    line.starts_with('?') || line.starts_with(':')
+    line.starts_with(['?', ':', '%']) || asked_behind(line).is_some()
+}
+
+/// `word?` and `word??`, of IPython, as `?word` and `??word`.
+fn asked_behind(line: &str) -> Option<String> {
+    let name = line.trim_end_matches('?');
+    let marks = &line[name.len()..];
+    let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && name.chars().all(|c| is_word(c) || c == '.' || c == ':');
+    (is_name && ["?", "??"].contains(&marks)).then(|| format!("{marks}{name}"))
+}
+
+/// Commands of IPython, and ours for the same.
+const MAGICS: &[(&str, &str)] = &[
+    ("time", ":time"),
+    ("timeit", ":time"),
+    ("prun", ":profile"),
+    ("lprun", ":profile"),
+    ("run", ":load"),
+    ("load", ":load"),
+    ("save", ":save"),
+    ("history", ":save"),
+    ("edit", ":edit"),
+    ("who", ":vars"),
+    ("whos", ":vars"),
+    ("reset", ":reset"),
+    ("tb", ":why"),
+    ("config", ":set"),
+    ("env", ":set"),
+    ("pinfo", "?"),
+    ("pinfo2", "??"),
+    ("sx", "!"),
+    ("system", "!"),
+    ("bash", "!"),
+    ("sh", "!"),
+];
+
+/// Why `%time x` does nothing here, with the command that does.
+fn no_magic(line: &str) -> Error {
+    let magic = line.trim_start_matches('%').trim_start();
+    let (name, rest) = magic.split_once(char::is_whitespace).unwrap_or((magic, ""));
+    let marks = &line[..line.len() - line.trim_start_matches('%').len()];
+    let error = Error::argument(format!("{marks}{name} is no command here"));
+    match MAGICS.iter().find(|(magic, _)| *magic == name) {
+        Some((_, ours)) => {
+            let first = rest.trim().lines().next().unwrap_or_default();
+            let blank = if ours.starts_with(':') && !first.is_empty() { " " } else { "" };
+            error.with_help(format!("write {ours}{blank}{first}"))
+        }
+        None if ["cd", "pwd"].contains(&name) => error.with_help(stays_here().message),
+        None => error.with_help(":help lists the commands, which begin with a colon"),
+    }
+}
+
+/// Whether a command of the shell does nothing but change the folder: that of the shell, which ends with it.
+fn is_change_of_folder(command: &str) -> bool {
+    command.split_whitespace().next() == Some("cd") && !command.contains([';', '&', '|', '\n'])
+}
+
+fn stays_here() -> Error {
+    let folder = std::env::current_dir().unwrap_or_default();
+    let text =
+        format!("the working folder stays {}: start cpsd in another one, or write paths from here", folder.display());
+    Error::argument(text)
 }
 
 /// The command of the shell in `!ls -l`. Where the session knows the first word, as in `!done` and `!is_good(x)`, the line is of the
@@ -158,9 +219,15 @@ fn perform(prompt: &mut Prompt, line: &str) -> Result<Next, Trouble> {
         interrupt::clear();
         match prompt.piped {
             true => return Err(refusal("!COMMAND").into()),
-            false => shell(command)?,
+            false if is_change_of_folder(command) => return Err(stays_here().into()),
+            false => shell::run(command)?,
         }
         return Ok(Next::Stay);
+    }
+    let turned = asked_behind(line);
+    let line = turned.as_deref().unwrap_or(line);
+    if line.starts_with('%') {
+        return Err(no_magic(line).into());
     }
     if let Some(word) = line.strip_prefix('?') {
         help(prompt, word.trim())?;
@@ -198,7 +265,8 @@ fn perform(prompt: &mut Prompt, line: &str) -> Result<Next, Trouble> {
         "load" => load(prompt, rest)?,
         "set" => set(prompt, rest)?,
         "allow" => allow(rest)?,
-        "sh" => shell(rest)?,
+        "sh" if is_change_of_folder(rest) => return Err(stays_here().into()),
+        "sh" => shell::run(rest)?,
         "edit" => edit(prompt, rest)?,
         _ => {
             let near = crate::error::nearest(&format!(":{name}"), names());
@@ -544,53 +612,6 @@ fn edit(prompt: &mut Prompt, what: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Errors: the command fails; Interrupted, where it was stopped without a terminal.
-fn shell(command: &str) -> Result<()> {
-    let run = || match sink::is_set() {
-        true => shell_without_terminal(command),
-        false => std::process::Command::new("sh").args(["-c", command]).status(),
-    };
-    match signals::lend_terminal(run) {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) if sink::is_set() && interrupt::requested() => {
-            Err(Error::new(ErrorKind::Interrupted, "the command was stopped"))
-        }
-        Ok(status) => Err(Error::argument(status.to_string())),
-        Err(cause) => Err(Error::argument(format!("sh cannot be run: {cause}"))),
-    }
-}
-
-/// A command that does not end when it is interrupted is killed after so long.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Without a terminal nothing else stops the command, and nobody types into it.
-fn shell_without_terminal(command: &str) -> std::io::Result<std::process::ExitStatus> {
-    let mut child = std::process::Command::new("sh")
-        .args(["-c", &format!("exec 2>&1\n{command}")])
-        .stdin(std::process::Stdio::null())
-        .process_group(0)
-        .spawn()?;
-    let mut stopped: Option<Instant> = None;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        let signal = match stopped {
-            None if interrupt::requested() => {
-                stopped = Some(Instant::now());
-                Some(libc::SIGINT)
-            }
-            Some(at) if at.elapsed() > PATIENCE => Some(libc::SIGKILL),
-            _ => None,
-        };
-        if let Some(signal) = signal {
-            // SAFETY: the group is that of the child, which was not waited for yet.
-            let _ = unsafe { libc::kill(-(child.id() as i32), signal) };
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Says why a command failed, in a line.
 fn complain(error: &Error) {
     let message = cut_names(&error.message);
@@ -615,5 +636,21 @@ mod tests {
         {
             assert_eq!(of(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn commands_of_ipython_are_known() {
+        assert_eq!(asked_behind("train_teacher?").as_deref(), Some("?train_teacher"));
+        assert_eq!(asked_behind("method::baseline??").as_deref(), Some("??method::baseline"));
+        for line in ["a ?? b", "a???", "?", "??", "f(x)?", "1?", "a ?"] {
+            assert_eq!(asked_behind(line), None, "{line}");
+        }
+        let help = |line| no_magic(line).help.unwrap();
+        assert_eq!(help("%time 1 + 2"), "write :time 1 + 2");
+        assert_eq!(help("%%timeit\nf(x)"), "write :time");
+        assert_eq!(help("%sx ls"), "write !ls");
+        assert!(help("%matplotlib inline").contains(":help") && help("%cd ..").contains("the working folder stays"));
+        assert!(is_change_of_folder("cd ..") && is_change_of_folder("cd"));
+        assert!(!is_change_of_folder("cd .. && ls") && !is_change_of_folder("cdrecord"));
     }
 }

@@ -10,7 +10,7 @@
 //! - `last_values`: `_` and `_3`
 //! - `history`: the history's file, Up and Down, and Ctrl-R
 //! - `piped`: standard input that is no terminal
-//! - `programs`: the user's editor
+//! - `programs`: the user's editor; `shell`: commands of the shell
 //! - `figures`, `pager`, `terminal`: figures, long output and failures in the terminal
 
 pub(crate) mod commands;
@@ -26,9 +26,10 @@ pub(crate) mod input;
 mod last_values;
 mod local_names;
 mod pager;
-mod piped;
+pub(crate) mod piped;
 mod programs;
 pub(crate) mod prompt;
+mod shell;
 mod terminal;
 mod texts;
 mod variable_docs;
@@ -164,7 +165,7 @@ fn run_in_terminal(session: &mut Session) -> u8 {
                     commands::Next::Leave | commands::Next::Stay => {}
                     commands::Next::Evaluate => {
                         prompt.last = line.trim_end().to_string();
-                        prompt.evaluate(&line, &format!("line {line_number}"));
+                        prompt.evaluate(&line, &format!("input {line_number}"));
                     }
                 }
                 if let Some(text) = prompt.edited.take() {

@@ -1,17 +1,21 @@
 //! Standard input that is no terminal: run input by input, as at the prompt, without the prompt's signs.
 
+use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::commands::{self, Next};
+use super::last_values;
 use super::prompt::Prompt;
 use crate::activity::interrupt;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::script::errors::Failure;
+use crate::script::errors::{Failure, part_from};
+use crate::script::parsing;
 use crate::script::session::Session;
-use crate::script::tokens::{Piece, is_word, with_comments};
+use crate::script::tokens::{Piece, is_word, pieces, with_comments};
 
 /// The name of a script that is read from standard input.
 pub const STANDARD_INPUT: &str = "standard input";
@@ -57,7 +61,7 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
         let outcome = match commands::run(&mut prompt, input.trim()) {
             Next::Leave => break,
             Next::Stay => Ok(()),
-            Next::Evaluate => prompt.run(input, &format!("line {number}")),
+            Next::Evaluate => prompt.run(input, &part_from(STANDARD_INPUT, number)),
         };
         if outcome.is_err() || prompt.code.is_some() {
             prompt.session.host.background.stop_all();
@@ -77,6 +81,41 @@ pub fn run(session: &mut Session) -> Result<u8, Failure> {
 /// The inputs of a text, each with the number of its first line; comments between them are left out. One goes on while something is open, and where the next line cannot
 /// begin an input.
 fn inputs(text: &str) -> Vec<(usize, &str)> {
+    parts(text).into_iter().map(|(number, part)| (number, &text[part])).collect()
+}
+
+/// The text with a `;` behind each of its inputs but the last, where it has several. What reads the whole text at once then takes the ends of
+/// lines as they are taken here.
+fn ended(text: &str) -> Option<String> {
+    let parts = parts(text);
+    let (_, but_last) = parts.split_last().filter(|(_, others)| !others.is_empty())?;
+    let mut ended = String::with_capacity(text.len() + but_last.len());
+    let mut at = 0;
+    for (_, part) in but_last {
+        let Some((last, _)) = pieces(&text[part.clone()]).pop() else { continue };
+        let end = part.start + last.end;
+        if !text[..end].ends_with(';') {
+            ended.push_str(&text[at..end]);
+            ended.push(';');
+            at = end;
+        }
+    }
+    ended.push_str(&text[at..]);
+    Some(ended)
+}
+
+/// The text with a `;` behind statements that end with their lines, as where each input is read by itself. A text that can be read as it is
+/// stays so.
+pub fn with_ends<'t>(session: &Session, typed: &'t str) -> Cow<'t, str> {
+    let is_read = |text: &str| parsing::parse(&session.engine, &session.scope, &last_values::with_ans(text)).is_ok();
+    match ended(typed) {
+        Some(ended) if !is_read(typed) && is_read(&ended) => Cow::Owned(ended),
+        _ => Cow::Borrowed(typed),
+    }
+}
+
+/// The inputs as bytes of the text.
+fn parts(text: &str) -> Vec<(usize, Range<usize>)> {
     let (mut found, mut at, mut number) = (Vec::new(), 0, 1);
     loop {
         // Blanks before the line that begins an input.
@@ -89,11 +128,11 @@ fn inputs(text: &str) -> Vec<(usize, &str)> {
         let blank = &text[at..text.len() - rest.len()];
         number += blank.matches('\n').count();
         let begin = blank.rfind('\n').map_or(at, |newline| at + newline + 1);
-        let is_line = is_comment || rest.starts_with([':', '?']) || (begin == 0 && rest.starts_with("#!"));
+        let is_line = is_comment || rest.starts_with([':', '?', '%']) || (begin == 0 && rest.starts_with("#!"));
         let length = if is_line { rest.find('\n').map_or(rest.len(), |newline| newline + 1) } else { input(rest) };
         at = text.len() - rest.len() + length;
         if !is_comment && !rest.starts_with("#!") {
-            found.push((number, &text[begin..at]));
+            found.push((number, begin..at));
         }
         number += rest[..length].matches('\n').count();
     }
@@ -163,5 +202,15 @@ mod tests {
         is("f(\n1\n", &[(1, "f(\n1")]);
         is("\n// nothing\n", &[]);
         is("\n\n", &[]);
+    }
+
+    #[test]
+    fn a_text_gets_the_ends_of_its_inputs() {
+        let of = |text: &str| ended(text).unwrap_or_default();
+        assert_eq!(of("let x = 1 // one\n\nlet y = [\n  2\n]\nx"), "let x = 1; // one\n\nlet y = [\n  2\n];\nx");
+        assert_eq!(of("let x = 1;\nfn f() {\n  2\n}\nf()\n// end"), "let x = 1;\nfn f() {\n  2\n};\nf()\n// end");
+        assert_eq!(ended("let x = [\n1\n]\n"), None);
+        // What goes on in the next line is one input.
+        assert_eq!(ended("let x = a\n  .b(1)"), None);
     }
 }

@@ -6,7 +6,7 @@ use colored::Colorize;
 use rhai::Dynamic;
 
 use super::terminal::{rendered, width};
-use super::{figures, last_values, pager, variable_docs};
+use super::{figures, last_values, pager, piped, variable_docs};
 use crate::files::policy;
 use crate::plots::Figure;
 use crate::script::check::{self, Trap};
@@ -21,6 +21,10 @@ pub struct Entry {
     /// The number that its value was shown under, if it was: it became `ans`, and `ans_3`.
     pub shown: Option<usize>,
 }
+
+/// What is kept of an interrupted input with a training or another long work, and of any other.
+pub const KEPT: &str = "variables are kept, and the same call goes on from there";
+pub const VARIABLES_KEPT: &str = "variables are kept";
 
 pub struct Prompt<'s> {
     pub session: &'s mut Session,
@@ -96,6 +100,7 @@ impl<'s> Prompt<'s> {
     /// The same for who reports failures himself. Errors: the input's.
     pub fn run(&mut self, typed: &str, name: &str) -> Result<(), Failure> {
         policy::set_subject(name);
+        let typed = &*piped::with_ends(self.session, typed);
         let line = last_values::with_ans(typed);
         self.warn(&line, name);
         let outcome = self.session.eval(&line, name);
@@ -218,8 +223,7 @@ impl<'s> Prompt<'s> {
 /// Prints a failure on standard error.
 pub fn report(failure: &Failure) {
     if failure.interrupted() {
-        let what = failure.interruption().unwrap_or("variables are kept, and the same call goes on from there");
-        say_error!("{}", format!("interrupted; {what}").yellow());
+        say_error!("{}", failure.interruption(KEPT, VARIABLES_KEPT).yellow());
     } else if let Some(code) = failure.exit {
         say_error!("exit({code}) ends a script; Ctrl-D leaves the prompt");
     } else {

@@ -7,7 +7,7 @@ use super::completion::{members, scope};
 use super::highlighting::highlight;
 use super::infer;
 use crate::activity::width::{folded, of_text};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::script::closure_source::shortened;
 use crate::script::library_docs::{first_line, function_source, library_functions};
 use crate::script::session::Session;
@@ -108,7 +108,7 @@ fn text(session: &Session, name: &str, value: &Dynamic) -> String {
     }
     if let Ok(array) = value.as_array_ref() {
         let of = array.first().map_or(String::new(), |first| format!(", the first {}", show::a_type(first)));
-        out.push_str(&format!("\n{} items{of}\n", array.len()));
+        out.push_str(&format!("\n{}{of}\n", counted(array.len(), "item")));
     }
     if let Ok(map) = value.as_map_ref() {
         for (key, value) in map.iter().take(KEYS) {

@@ -10,7 +10,7 @@ use super::settings;
 use super::sheets::{self, Difference, Sheet, on};
 use super::subject::{Given, Subject, subjects};
 use crate::activity::console;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::graph::{Affinity, AffinityOptions, Branch, Cooccurrence, Partition};
 use crate::images::Dataset;
 use crate::metrics::{Evaluation, MetricOptions};
@@ -147,9 +147,11 @@ impl Compared<'_> {
         }
         if let Some((_, dataset)) = data.splits.first() {
             facts.push(dataset.name.clone());
-            facts.push(format!("{} labels", dataset.labels.num_labels()));
+            facts.push(counted(dataset.labels.num_labels(), "label"));
         }
-        facts.extend(data.splits.iter().map(|(split, dataset)| format!("{split} {} pictures", dataset.len())));
+        facts.extend(
+            data.splits.iter().map(|(split, dataset)| format!("{split} {}", counted(dataset.len(), "picture"))),
+        );
         html! {
             p.facts { @for fact in &facts { span { (fact) } } }
             @for (split, differences) in self.splits.iter().zip(self.differences) { (self.found(split, differences)) }
@@ -321,7 +323,7 @@ impl Compared<'_> {
         if shown.is_empty() || chosen.is_empty() {
             return Ok(None);
         }
-        console::log(&format!("class activation maps of {} pictures", chosen.len()));
+        console::log(&format!("class activation maps of {}", counted(chosen.len(), "picture")));
         let rows = cams::cam_rows(&shown, &chosen, None)?;
         let figure = plots::cam_panel(
             &rows,
@@ -341,8 +343,8 @@ impl Compared<'_> {
             String::new()
         };
         let caption = format!(
-            "{} pictures evenly spread over {split}, each with the one of its labels{which} on whose probability the models differ most.{left_out}",
-            chosen.len()
+            "{} evenly spread over {split}, each with the one of its labels{which} on whose probability the models differ most.{left_out}",
+            counted(chosen.len(), "picture")
         );
         Ok(Some(html::figure(&figure, true, &caption)))
     }
@@ -359,7 +361,7 @@ fn graph(data: &Data, spreadsheet: bool) -> Result<Option<Markup>> {
     };
     let counted = data.graph.as_ref().map_or(String::new(), |d| {
         let unknown = if d.labels.num_unknown() > 0 { "; unknown entries count as absent" } else { "" };
-        format!("Counted on {} ({} pictures{unknown}).", d.split, d.len())
+        format!("Counted on {} ({}{unknown}).", d.split, counted(d.len(), "picture"))
     });
     let mut parts = Vec::new();
     if let (Some(counts), true) = (&counts, data.partitions.is_empty()) {

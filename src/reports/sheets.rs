@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::export::{Decimals, ExportOptions};
 use super::subject::Subject;
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::metrics::{BootstrapOptions, DECISION_METRICS, Evaluation, Interval, mean_error, paired_bootstrap};
 use crate::tables::{Cell, Table};
 
@@ -111,8 +111,10 @@ pub fn summary(subjects: &[Subject], split: &str) -> Result<Vec<Sheet>> {
     let sheet =
         Sheet::new(id("metrics", split), format!("Metrics{}", on(split)), &columns(&names), all, percents(&names))?;
     let note = format!(
-        "In percent, over {} pictures; convention {}, threshold {}. The best of each column is bold.",
-        first.images, first.convention, first.threshold
+        "In percent, over {}; convention {}, threshold {}. The best of each column is bold.",
+        counted(first.images, "picture"),
+        first.convention,
+        first.threshold
     );
     let mut sheets = vec![sheet.note(note).about(about)];
     let names: Vec<&str> = DECISION_METRICS.iter().map(|m| m.name).collect();

@@ -16,8 +16,8 @@ use super::key::{id_of, is_id};
 use super::lock::{Lock, LockState};
 use super::maker::Maker;
 use super::work::{Published, VISIBLE, Work, pause};
-use crate::activity::console;
 use crate::activity::waiting::waits_for_us;
+use crate::activity::{self, console};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::own;
 
@@ -163,6 +163,7 @@ impl RunStore {
 
     /// A temporary file for the job of a worker process. Errors: Io.
     pub fn temporary_job_file(&self) -> Result<NamedTempFile> {
+        activity::current().note_kept();
         job_files::temporary(&self.work_folder())
     }
 
@@ -192,6 +193,7 @@ impl RunStore {
     /// Errors: Io when the folder cannot be written; Interrupted while waiting; Argument when its maker waits for the end of this
     /// thread's background job.
     pub fn begin(&self, id: &str, spec: &Value) -> Result<Begun> {
+        activity::current().note_kept();
         // Before anything is written: a store that is only read has no work folder.
         if let Some(run) = self.find(id) {
             self.sweep_finished(id);

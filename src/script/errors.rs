@@ -2,13 +2,17 @@
 
 use std::fmt;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, NamedSource,
+    SourceCode, SourceSpan, SpanContents,
+};
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::check::{self, Finding};
 use super::explain::{self, Variable};
 use super::session::Sources;
 use super::{show, snippet, spans, syntax};
+use crate::activity::interrupt;
 use crate::error::{About, Error, ErrorKind, Origin, cut_names};
 
 /// The result of a function that Rhai calls.
@@ -58,6 +62,53 @@ impl From<Error> for Box<EvalAltResult> {
     }
 }
 
+/// The name of a part of a text that begins at its line `first`: places in it are told as those of the whole.
+pub fn part_from(name: &str, first: usize) -> String {
+    format!("{name}{FROM_LINE}{first}")
+}
+
+const FROM_LINE: &str = ", from line ";
+
+/// The name of the text that one of this name is a part of, and how many lines are before the part.
+fn whole(name: &str) -> (&str, usize) {
+    let part = name.rsplit_once(FROM_LINE);
+    let part = part.and_then(|(whole, first)| Some((whole, first.parse::<usize>().ok()?.checked_sub(1)?)));
+    part.unwrap_or((name, 0))
+}
+
+/// A text with its name, whose lines count those before it.
+#[derive(Clone, Debug)]
+struct Source(NamedSource<String>);
+
+impl Source {
+    fn new(name: impl AsRef<str>, text: String) -> Self {
+        Source(NamedSource::new(name, text))
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn inner(&self) -> &String {
+        self.0.inner()
+    }
+}
+
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> std::result::Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let read = self.0.read_span(span, before, after)?;
+        let (name, above) = whole(self.name());
+        let line = read.line() + above;
+        let (data, span) = (read.data(), *read.span());
+        Ok(Box::new(MietteSpanContents::new_named(name.into(), data, span, line, read.column(), read.line_count())))
+    }
+}
+
 /// Why a script or a line of the REPL did not finish, with its place.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -65,7 +116,7 @@ pub struct Failure {
     pub message: String,
     pub help: Option<String>,
     /// File (or line of the REPL) and its text.
-    source: Option<NamedSource<String>>,
+    source: Option<Source>,
     /// Byte offset and length in the source text.
     span: Option<(usize, usize)>,
     /// A bracket that waits for its partner.
@@ -97,9 +148,15 @@ impl Failure {
         self.kind == ErrorKind::Interrupted
     }
 
-    /// What becomes of interrupted work, where the error says that.
-    pub fn interruption(&self) -> Option<&str> {
-        (self.interrupted() && self.message != Error::interrupted().message).then_some(&self.message)
+    /// What a person is told of an interrupt, and of the interrupted work: what the error says of it, or else `kept` where the same call goes
+    /// on from something, and `otherwise` where it begins anew.
+    pub fn interruption(&self, kept: &str, otherwise: &str) -> String {
+        let what = match self.message == Error::interrupted().message {
+            false => &self.message,
+            true if interrupt::keeps_work() => kept,
+            true => otherwise,
+        };
+        if what.is_empty() { "interrupted".into() } else { format!("interrupted; {what}") }
     }
 
     /// Reads Rhai's error: finds the innermost place, names types as users know them, suggests the nearest name.
@@ -152,7 +209,7 @@ impl Failure {
         }
         let text = sources.text(&source);
         let mut failure = Failure::at(error, &source, text.as_deref(), variables, in_function);
-        failure.source = text.map(|text| NamedSource::new(source, text));
+        failure.source = text.map(|text| Source::new(source, text));
         failure.chain = chain;
         failure
     }
@@ -163,7 +220,7 @@ impl Failure {
         let raised = value.read_lock::<Raised>()?;
         let Some(About::Within(origin)) = &raised.0.about else { return None };
         Some(Failure {
-            source: sources.text(&origin.text).map(|text| NamedSource::new(&origin.text, text)),
+            source: sources.text(&origin.text).map(|text| Source::new(&origin.text, text)),
             span: origin.span,
             chain: calls.iter().chain(&origin.calls).cloned().collect(),
             ..Failure::plain(raised.0.clone())
@@ -179,7 +236,7 @@ impl Failure {
         sentence: impl Fn(&str) -> String,
     ) -> Self {
         if self.source.as_ref().is_some_and(|source| source.name() == name) {
-            self.source = Some(NamedSource::new(name, text.to_string()));
+            self.source = Some(Source::new(name, text.to_string()));
             let moved = |(begin, length): (usize, usize)| (at(begin), at(begin + length) - at(begin));
             self.span = self.span.map(moved);
             self.open = self.open.map(moved);
@@ -250,7 +307,7 @@ impl Failure {
     /// A finding of the checker, to be shown like an error.
     pub fn found(finding: &Finding, name: &str, text: &str) -> Self {
         Failure {
-            source: Some(NamedSource::new(name, text.to_string())),
+            source: Some(Source::new(name, text.to_string())),
             span: Some((finding.span.start, finding.span.len())),
             open: finding.open.as_ref().map(|open| (open.start, open.len())),
             warning: finding.severity == check::Severity::Warning,
@@ -264,7 +321,8 @@ impl Failure {
         let before = source.inner().get(..offset)?;
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        Some(format!("{}:{line}:{column}", source.name()))
+        let (name, before) = whole(source.name());
+        Some(format!("{name}:{}:{column}", before + line))
     }
 
     /// The bytes of the text that are underlined, where there is a place.
@@ -299,7 +357,7 @@ impl Failure {
         let parts: Vec<snippet::Part> = std::iter::once(span).chain(self.open).collect();
         match snippet::narrowed(source.inner(), &parts) {
             Some((text, parts)) => Failure {
-                source: Some(NamedSource::new(source.name(), text)),
+                source: Some(Source::new(source.name(), text)),
                 span: parts.first().copied(),
                 open: parts.get(1).copied(),
                 ..self.clone()
@@ -346,8 +404,9 @@ impl Diagnostic for Failure {
 }
 
 fn place(source: &str, pos: Position) -> String {
+    let (source, before) = whole(source);
     match (pos.line(), pos.position()) {
-        (Some(line), Some(column)) => format!("{source}:{line}:{column}"),
+        (Some(line), Some(column)) => format!("{source}:{}:{column}", before + line),
         _ => source.to_string(),
     }
 }

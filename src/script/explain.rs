@@ -8,7 +8,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::errors::{Raised, StopRequest};
 use super::{copies, habits, spans, syntax, vocabulary};
-use crate::error::{About, Error, ErrorKind, nearest};
+use crate::error::{About, Error, ErrorKind, counted, nearest};
 
 /// A variable of the script's top level: its name, its type as a user knows it, and for a map its keys.
 #[derive(Clone, Debug, Default)]
@@ -786,10 +786,6 @@ pub fn split_types(list: &str) -> Vec<String> {
     }
     parts.push(part);
     parts.into_iter().map(|p| p.trim().to_string()).filter(|p| !p.is_empty()).collect()
-}
-
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 pub fn lower_first(text: &str) -> String {

@@ -81,7 +81,10 @@ const VARIABLES: &[(&str, &str)] = &[
     ("undefined", "nothing is written ()"),
     ("exit", "exit() ends a script; exit or Ctrl-D leaves the prompt"),
     ("quit", "exit() ends a script; exit or Ctrl-D leaves the prompt"),
-    ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does"),
+    ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does, and :help its commands"),
+    ("ls", "files are listed with list_files(folder); at the prompt !ls is the shell's"),
+    ("cd", "the working folder is that in which cpsd was started; paths begin there"),
+    ("pwd", "the working folder is that in which cpsd was started; at the prompt !pwd shows it"),
     ("pass", "a block may be empty: { }"),
     ("self", "the value that a method is called on is this"),
     ("np", "numbers need no library: [1.0, 2.0].mean(), sqrt(x), tensor([1.0, 2.0])"),
@@ -105,7 +108,7 @@ const VARIABLES: &[(&str, &str)] = &[
 /// Functions that do not exist here, by name.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("quit", "exit() ends a script; exit or Ctrl-D leaves the prompt"),
-    ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does"),
+    ("help", "?word shows the documentation of a word at the prompt, as cpsd doc word does, and :help its commands"),
     ("str", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
     ("repr", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
     ("string", "a value becomes a string with x.to_string(), or inside of one: `n = ${x}`"),
@@ -249,6 +252,62 @@ fn iterated(text: &str, pieces: &[(Range<usize>, Piece)]) -> String {
     }
 }
 
+/// The tokens of the expression that the one at `here` is in: from the bracket, sign or word that it follows to the one that ends it, or to
+/// the end of its line.
+fn around(text: &str, all: &[(Range<usize>, Piece)], here: usize) -> (usize, usize) {
+    let word = |i: usize| &text[all[i].0.clone()];
+    let (mut from, mut depth) = (here, 0);
+    while from > 0 {
+        match word(from - 1) {
+            ")" | "]" | "}" => depth += 1,
+            "(" | "[" | "{" => depth -= 1,
+            // A comparison is of the expression.
+            "=" if depth == 0 && !is_compared(text, all, from - 1) => break,
+            // Neither are `::` and `||` at its edge.
+            ":" | "|" if depth == 0 && !is_double(text, all, from - 1) => break,
+            "," | ";" | "return" | "in" if depth == 0 => break,
+            _ => {}
+        }
+        if depth < 0 {
+            break;
+        }
+        from -= 1;
+    }
+    let (mut to, mut depth) = (here + 1, 0);
+    while to < all.len() {
+        match word(to) {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth -= 1,
+            "," | ";" if depth == 0 => break,
+            _ => {}
+        }
+        let ends_line = depth == 0 && text[all[to - 1].0.end..all[to].0.start].contains('\n');
+        if depth < 0 || ends_line {
+            break;
+        }
+        to += 1;
+    }
+    (from, to)
+}
+
+/// Whether a sign stands twice, as in `::`.
+fn is_double(text: &str, all: &[(Range<usize>, Piece)], at: usize) -> bool {
+    let same = |a: usize, b: usize| {
+        let pair = all.get(a).zip(all.get(b));
+        pair.is_some_and(|((one, _), (other, _))| one.end == other.start && text[one.clone()] == text[other.clone()])
+    };
+    same(at, at + 1) || at.checked_sub(1).is_some_and(|before| same(before, at))
+}
+
+/// Whether an equals sign is part of one that compares, as `==` and `<=`.
+fn is_compared(text: &str, all: &[(Range<usize>, Piece)], at: usize) -> bool {
+    let sign = |i: Option<usize>| i.and_then(|i| all.get(i)).map_or("", |(range, _)| &text[range.clone()]);
+    let touches = |a: usize| all.get(a).zip(all.get(a + 1)).is_some_and(|(one, other)| one.0.end == other.0.start);
+    let before =
+        at.checked_sub(1).is_some_and(|before| touches(before) && ["=", "!", "<", ">"].contains(&sign(Some(before))));
+    before || (touches(at) && sign(Some(at + 1)) == "=")
+}
+
 /// The habit that a text shows where the parser refused it, at byte `at`.
 pub fn at(text: &str, at: usize) -> Option<Habit> {
     let all = tokens::pieces(text);
@@ -389,7 +448,21 @@ pub fn at(text: &str, at: usize) -> Option<Habit> {
         }
         // 2 if a else 3
         ("if", _) if all[here..].iter().any(|(r, _)| &text[r.clone()] == "else") && !back(1).is_empty() => {
-            let help = format!("it is written if condition {{ {} }} else {{ ... }}", back(1));
+            let (from, to) = around(text, &all, here);
+            let other = all[here..to].iter().position(|(r, _)| &text[r.clone()] == "else").map(|i| here + i);
+            let written = |from: usize, to: usize| match from < to && to <= all.len() {
+                true => &text[range(from, to - 1)],
+                false => "...",
+            };
+            let help = match other {
+                Some(other) => format!(
+                    "it is written if {} {{ {} }} else {{ {} }}",
+                    written(here + 1, other),
+                    written(from, here),
+                    written(other + 1, to)
+                ),
+                None => format!("it is written if condition {{ {} }} else {{ ... }}", written(from, here)),
+            };
             return habit(range(here, here), "the condition comes before the two values", help);
         }
         // sqrt.(a)

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use super::cell::Cell;
 use super::table::Table;
+use crate::error::counted;
 
 /// Rows shown of a long table, half from its start and half from its end.
 const ROWS: usize = 40;
@@ -79,7 +80,7 @@ fn write(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
     }
     let mut tail = String::new();
     if cut || height == 0 {
-        write!(tail, "{height} rows")?;
+        write!(tail, "{}", counted(height, "row"))?;
     }
     if !more.is_empty() {
         let columns = if more.len() == 1 { "column" } else { "columns" };

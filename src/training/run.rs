@@ -21,7 +21,7 @@ use super::training_loop::TrainingLoop;
 use crate::activity::console;
 use crate::activity::waiting::Making;
 use crate::distributed::Place;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::executors::{device_pool, pool};
 use crate::files::own;
 use crate::images::augment_tensors::are_applied_on;
@@ -259,8 +259,7 @@ fn lead(
         job.name,
         match &outcome.stopped {
             Some(stopped) => format!("stopped by {} in epoch {} of {}", stopped.by, stopped.epoch, job.options.epochs),
-            None if job.options.epochs == 1 => "1 epoch".into(),
-            None => format!("{} epochs", job.options.epochs),
+            None => counted(job.options.epochs as usize, "epoch"),
         },
         outcome.seconds,
         best.map_or(String::new(), |b| format!(

@@ -10,7 +10,7 @@ use tch::Device;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::models::functions::Function;
-use crate::models::{Beside, Model, NOT_HELD};
+use crate::models::{Beside, Model, NOT_HELD, weights};
 use crate::runs::{Run, Work};
 
 /// The files of a model in the folder of its run.
@@ -110,7 +110,13 @@ impl Trained {
             run.check(MODEL, &content)?;
             return Self::parse(path, &content, None, beside).map_err(|error| with_script(error, &run));
         }
-        Self::parse(path, &content, None, beside)
+        Self::parse(path, &content, None, beside).map_err(|error| match weights::is_pickle(path) {
+            true => error.with_help(
+                "load_model reads what model.save wrote; weights of PyTorch go into a model that is made for them: model(\"resnet18\", \
+                 #{labels: [...], weights: \"file.pth\"})",
+            ),
+            false => error,
+        })
     }
 
     /// Reads the model of a finished training.

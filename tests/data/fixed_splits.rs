@@ -296,3 +296,25 @@ fn choices_and_pictures_that_are_left_out_are_said() {
     assert!(text.contains("column \"where\" is used as the column of splits"), "{text}");
     assert!(text.contains("names of split.csv are matched without folders and endings"), "{text}");
 }
+
+#[test]
+fn a_name_that_fits_two_pictures_is_told_with_both() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path();
+    let mut labels = "image,cat\n".to_string();
+    for name in ["a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/4.png"] {
+        std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        std::fs::write(root.join(name), Picture::new(8, 8, vec![9; 8 * 8 * 3]).unwrap().to_png().unwrap()).unwrap();
+        labels += &format!("{name},1\n");
+    }
+    std::fs::write(root.join("labels.csv"), labels).unwrap();
+    std::fs::write(root.join("split.csv"), "image,split\n2,train\n1,val\n3,test\n").unwrap();
+    let (message, help) = refused(root, json!({"splits": "split.csv"}));
+    assert_eq!(message, "dataset \"folder\": the name \"1\" of split.csv fits two pictures, a/1.png and b/1.png");
+    assert!(help.contains("a/1.png"), "{help}");
+    // Names that the table does not have may fit as many as they like.
+    std::fs::write(root.join("split.csv"), "image,split\n2,train\n4,val\n3,test\n").unwrap();
+    let splits: Vec<usize> =
+        opened(root, json!({"splits": "split.csv"})).unwrap().iter().map(|(_, split)| split.len()).collect();
+    assert_eq!(splits, [1, 1, 1]);
+}

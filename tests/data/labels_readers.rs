@@ -409,3 +409,14 @@ fn a_folder_of_pictures_with_one_csv() {
     std::fs::rename(&path, path.with_file_name("other.csv")).unwrap();
     assert!(load(path.parent().unwrap(), &LoadOptions::default()).is_err());
 }
+
+#[test]
+fn a_text_that_is_called_parquet_is_refused() {
+    let expected = "labels.parquet: its name ends in .parquet, and its content does not begin as Parquet";
+    assert_eq!(error_of("labels.parquet", LONG), expected);
+    let folder = Folder::new();
+    let path = folder.put("labels.parquet", LONG);
+    // Whoever names the format has chosen.
+    let table = load(&path, &options(serde_json::json!({"format": "csv"}))).unwrap();
+    assert_eq!(rows(&table), rows(&read(&folder.put("labels.csv", LONG))));
+}

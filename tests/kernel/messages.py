@@ -225,6 +225,23 @@ def commands():
         begun = time.monotonic()
         kernel.manager.interrupt_kernel()
         assert kernel.reply(request)["content"]["ename"] == "cpsd::interrupted" and time.monotonic() - begun < 20
+        # What the shell began ends with it.
+        kernel.run("!rm -f lived")
+        request = kernel.send("!sh -c 'sleep 2; touch lived' & echo begun; wait")
+        kernel.outputs(request, lambda m: m["msg_type"] == "stream")
+        kernel.manager.interrupt_kernel()
+        assert kernel.reply(request)["content"]["ename"] == "cpsd::interrupted"
+        time.sleep(2.5)
+        assert kernel.run("!test -e lived").reply["status"] == "error"
+        # Lines end statements, as at the prompt.
+        cell = kernel.run("let ends = [\n  20\n]\nfn twice(x) { 2 * x }\nlet n = twice(ends[0]) // forty\nn + 2")
+        assert cell.result() == "42", cell.messages
+        said = plain("\n".join(kernel.run("let n = 1\n\nn + missing").reply["traceback"]))
+        assert ":3:5" in said, said
+        # As in IPython.
+        asked = [kernel.run(code) for code in ["?train_teacher", "train_teacher?"]]
+        assert asked[0].text() == asked[1].text() != "", asked[1].messages
+        assert ":time 1" in plain("\n".join(kernel.run("%time 1").reply["traceback"]))
         request = kernel.send(":sh sleep 100")
         kernel.outputs(request, lambda m: m["msg_type"] == "execute_input")
         time.sleep(0.5)

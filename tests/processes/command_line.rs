@@ -246,6 +246,11 @@ fn threads_that_wait_sleep_soon_unless_somebody_has_chosen() {
     assert_eq!(chosen(&[]), with("GOMP_SPINCOUNT=10000"));
     assert_eq!(chosen(&[("GOMP_SPINCOUNT", "7")]), with("GOMP_SPINCOUNT=7"));
     assert_eq!(chosen(&[("OMP_WAIT_POLICY", "ACTIVE")]), with("OMP_WAIT_POLICY=ACTIVE"));
+    // The program executes itself for that; the loader says once that a file is not there.
+    let mut command = Command::new(CPSD);
+    command.args(["eval", "1"]).env("LD_PRELOAD", "/nowhere/absent.so").env_remove("GOMP_SPINCOUNT");
+    let done = command.env_remove("OMP_WAIT_POLICY").output().unwrap();
+    assert_eq!((out(&done).as_str(), err(&done).matches("/nowhere/absent.so").count()), ("1\n", 1), "{}", err(&done));
 }
 
 /// The program with a text at its standard input.
@@ -342,11 +347,16 @@ fn piped_input_runs_input_by_input() {
         assert!(!out(&done).contains("cpsd>"));
     }
     for (text, code, printed, said) in [
-        ("1\n\nlet y = 2;\nnothing_here(1)\n3", 1, "1\n", "line 4:1:1"),
+        ("1\nfn f(x) {\n  x +\n}", 1, "1\n", "[standard input:4:1]"),
+        ("1\n\nlet y = 2;\nnothing_here(1)\n3", 1, "1\n", "standard input:4:1"),
         ("1\nexit(7)\n2", 7, "1\n", ""),
         ("f(\n1", 1, "", "opened here"),
         ("1\n:load missing.rhai\n2", 1, "1\n", "missing.rhai"),
         ("1\n?murge\n2", 1, "1\n", "merge"),
+        ("?train_tea\n", 1, "", "train_teacher\""),
+        ("ls\n", 1, "", "!ls"),
+        ("help\n", 1, "", ":help"),
+        ("%time 1\n", 1, "", ":time 1"),
         ("1\n:lod lib.rhai\n2", 1, "1\n", ":load"),
         // What only a person may ask for.
         ("!touch made", 1, "", "!COMMAND works at the prompt"),

@@ -293,6 +293,19 @@ fn commands_of_the_shell_and_an_editor_run_from_the_prompt() {
     shows(&mut p, "_2");
     p.send_line("!false").unwrap();
     shows(&mut p, "true");
+    // An interrupt ends what a command began in the background, and a command that ends by itself leaves it.
+    p.send_line("!sh -c 'sleep 2; touch lived' & echo be''gun; wait").unwrap();
+    p.exp_string("begun").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    p.send_control('c').unwrap();
+    p.exp_string("cpsd> ").unwrap();
+    p.send_line("!sh -c 'sleep 1; touch left' & echo $((600 + 7))").unwrap();
+    p.exp_string("607").unwrap();
+    std::thread::sleep(Duration::from_millis(3000));
+    assert!(!folder.path().join("lived").exists() && folder.path().join("left").exists());
+    // The terminal is the prompt's again.
+    p.send_line("4000 + 322").unwrap();
+    shows(&mut p, "4322");
     p.send_line("!ls nothing-there").unwrap();
     shows(&mut p, "exit status");
     p.send_line("4000 + 321").unwrap();

@@ -262,11 +262,15 @@ fn what_does_not_fit_is_listed_by_name() {
         .unwrap();
     let error = refused(with(&path));
     assert!(
-        error.message.contains("none of its 1 tensors has a name that resnet18 knows")
+        error.message.contains("its one tensor, \"encoder.weight\", has no name that resnet18 knows")
             && error.help.unwrap().contains("torchvision"),
         "{}",
         error.message
     );
+
+    write_safetensors(&path, &[], &[]).unwrap();
+    let error = refused(with(&path));
+    assert!(error.message.ends_with("the file holds no tensors"), "{}", error.message);
 
     // Tensors beyond those needed are named, and do no harm.
     let small = ModelSpec { backbone: "small_cnn".into(), image_size: Some(32), ..ModelSpec::default() };

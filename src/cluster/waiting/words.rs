@@ -10,7 +10,7 @@ use super::super::options::OnInterrupt;
 use super::super::submission::withdraw;
 use super::Waiting;
 use crate::activity::Activity;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, counted};
 use crate::runs::kind_of;
 
 impl Waiting<'_> {
@@ -54,7 +54,7 @@ impl Waiting<'_> {
     pub(super) fn count(&self, n: usize) -> String {
         let trainings = self.wanted.keys().all(|run| kind_of(run) == Some("train"));
         let what = if trainings { "training" } else { "task" };
-        format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+        counted(n, what)
     }
 
     /// The jobs that make open runs, in words.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::cooccurrence_counts::Cooccurrence;
 use super::ranked_pairs::Pair;
+use crate::error::counted;
 
 /// How many pairs are printed.
 const PAIRS: usize = 8;
@@ -11,9 +12,9 @@ const PAIRS: usize = 8;
 impl fmt::Display for Cooccurrence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let m = self.len();
-        write!(f, "Co-occurrence of {m} labels")?;
+        write!(f, "Co-occurrence of {}", counted(m, "label"))?;
         if let Some(n) = self.num_images() {
-            write!(f, " in {n} images")?;
+            write!(f, " in {}", counted(n as usize, "image"))?;
         }
         let all = m * m.saturating_sub(1) / 2;
         write!(f, "\n{} of {all} pairs are seen together; most often:", self.num_pairs())?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::tasks::Partition;
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::graph::label_names;
 
 /// A label that did not go to the same task as most of its former task.
@@ -77,7 +77,7 @@ impl fmt::Display for Comparison {
         if self.moved.is_empty() {
             return write!(f, "no label moved");
         }
-        write!(f, "{} labels moved:", self.moved.len())?;
+        write!(f, "{} moved:", counted(self.moved.len(), "label"))?;
         for m in &self.moved {
             write!(f, "\n  {}: task {} to {}", m.label, m.from, m.to)?;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::tasks::Partition;
+use crate::error::counted;
 
 /// Largest width of a line.
 const WIDTH: usize = 100;
@@ -14,8 +15,7 @@ const TASKS: usize = 50;
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        write!(f, "Partition of {} into {}", count(self.labels().len(), "label"), count(self.k(), "task"))?;
+        write!(f, "Partition of {} into {}", counted(self.labels().len(), "label"), counted(self.k(), "task"))?;
         if let Some(branch) = self.branch() {
             write!(f, ", {}", branch.long_name())?;
         }

@@ -13,7 +13,7 @@ use super::eigen::{self, Eigen};
 use super::laplacian::Laplacian;
 use super::symmetric_rows::SymmetricRows;
 use super::weights::Weights;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::graph::counts::{Cooccurrence, PairList};
 use crate::graph::label_names;
 
@@ -281,7 +281,8 @@ fn raised(x: f64, power: f64) -> f64 {
 
 impl fmt::Display for Affinity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Affinity of {} labels, {}, power {:.4}", self.len(), self.branch().long_name(), self.power())?;
+        let labels = counted(self.len(), "label");
+        write!(f, "Affinity of {labels}, {}, power {:.4}", self.branch().long_name(), self.power())?;
         let mut by_degree: Vec<usize> = (0..self.len()).collect();
         by_degree.sort_by(|&a, &b| self.degrees()[b].total_cmp(&self.degrees()[a]));
         if let (Some(&most), Some(&least)) = (by_degree.first(), by_degree.last()) {

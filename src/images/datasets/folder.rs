@@ -10,7 +10,7 @@ use super::held_out::Share;
 use super::missing::{Missing, some};
 use super::{DatasetKind, OnBadImage, Request, folder_pictures, need_root};
 use crate::activity::console;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, counted, nearest};
 use crate::images::Dataset;
 use crate::images::source::Files;
 use crate::labels::{LoadOptions, label_files, layout_of, load, own_splits};
@@ -152,10 +152,12 @@ impl Own {
         let splits = if found.len() == 1 { "split" } else { "splits" };
         let mut line = format!("dataset \"folder\": {splits} {} as {shown} divides the pictures", found.join(", "));
         if n > 0 {
-            line += &format!("; {n} pictures of no split are {what}");
+            line += &format!("; {} of no split {} {what}", counted(n, "picture"), if n == 1 { "is" } else { "are" });
         }
         if twice > 0 {
-            line += &format!("; {twice} pictures are in two splits and taken for the later one of train, val, test");
+            let are = if twice == 1 { "is" } else { "are" };
+            let pictures = counted(twice, "picture");
+            line += &format!("; {pictures} {are} in two splits and taken for the later one of train, val, test");
         }
         let lacking: Vec<&str> = ["val", "test"].into_iter().filter(|split| !has(split)).collect();
         if train.is_empty() {

@@ -163,7 +163,7 @@ fn stem(name: &str) -> String {
 /// The split of each picture by a table whose names are those of the label table, or the pictures' paths, or these without
 /// folders and endings, whichever fit most pictures; the last way is said.
 ///
-/// Errors: no name fits; two names of one picture with different splits.
+/// Errors: no name fits; a name without folder that fits two pictures; two names of one picture with different splits.
 fn matched(division: &Division, images: &[String], paths: &[PathBuf], shown: &str) -> Result<Vec<Option<String>>> {
     let named = |name: &String| plain(name);
     let lying = |path: &PathBuf| plain(&path.to_string_lossy());
@@ -174,19 +174,36 @@ fn matched(division: &Division, images: &[String], paths: &[PathBuf], shown: &st
         (paths.iter().map(|path| stem(&path.to_string_lossy())).collect(), stem),
     ];
     let mut best: Option<(usize, usize, HashMap<&str, usize>, Key)> = None;
+    let mut fits_two = None;
     for (way, (keys, key)) in ways.iter().enumerate() {
         let mut place: HashMap<&str, usize> = HashMap::with_capacity(keys.len());
-        let unique = keys.iter().enumerate().all(|(i, key)| place.insert(key, i).is_none());
+        let mut twice: HashMap<&str, (usize, usize)> = HashMap::new();
+        for (i, key) in keys.iter().enumerate() {
+            if let Some(first) = place.insert(key, i) {
+                twice.entry(key).or_insert((first, i));
+            }
+        }
+        let mut of_two = division.rows.iter().filter_map(|(name, _)| Some((name, *twice.get(key(name).as_str())?)));
+        let of_two = of_two.next();
         let found = division.rows.iter().filter(|(name, _)| place.contains_key(key(name).as_str())).count();
         // Whole names may stand for several pictures no more than they do in the label table.
-        if found > best.as_ref().map_or(0, |best| best.0) && (unique || way == 0) {
+        if found > best.as_ref().map_or(0, |best| best.0) && (of_two.is_none() || way == 0) {
             best = Some((found, way, place, *key));
+        } else if best.is_none() {
+            fits_two = fits_two.or(of_two);
         }
     }
     let some_of = |names: &[&String]| {
         let few: Vec<String> = names.iter().take(FEW).map(|name| name.to_string()).collect();
         some(&few, names.len())
     };
+    if let (None, Some((name, (one, other)))) = (&best, fits_two) {
+        let (one, other) = (paths[one].display(), paths[other].display());
+        let message =
+            format!("dataset \"folder\": the name \"{name}\" of {shown} fits two pictures, {one} and {other}");
+        let help = format!("with their folders, as {one}, names tell pictures apart");
+        return Err(Error::data(message).about_option("splits").with_help(help));
+    }
     let Some((_, way, place, key)) = best else {
         let names: Vec<&String> = division.rows.iter().map(|(name, _)| name).collect();
         let message = match names.len() {

@@ -18,7 +18,7 @@ use super::label_table::LabelTable;
 use super::names;
 use super::records::{FrameSource, Layout};
 use crate::activity::console;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result, misspelt};
 use crate::files;
 use crate::tables::{CsvFile, TextFile, start_of_text};
 
@@ -385,6 +385,7 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
             (None, None) => Err(Error::unknown("format", name, READERS.iter().map(|r| r.name))),
         };
     }
+    check_ending(probe)?;
     if let Some(reader) = READERS.iter().find(|r| (r.detect)(probe, options)) {
         return Ok(reader);
     }
@@ -405,6 +406,25 @@ fn choose(probe: &Probe, options: &LoadOptions) -> Result<&'static Reader> {
     Err(Error::in_file(&probe.path, what).with_help(help))
 }
 
+/// Errors: a file whose name says Parquet and whose content does not. The other way round, it is said which was taken.
+fn check_ending(probe: &Probe) -> Result<()> {
+    let Some(ending) = probe.path.extension().map(|ending| ending.to_string_lossy().to_lowercase()) else {
+        return Ok(());
+    };
+    let is_parquet = parquet_long::is_parquet(probe);
+    if ending == "parquet" && !is_parquet && !probe.is_folder {
+        return Err(Error::in_file(
+            &probe.path,
+            "its name ends in .parquet, and its content does not begin as Parquet",
+        )
+        .with_help("rename it after what it holds; option format names that too, as format: \"csv\""));
+    }
+    if is_parquet && ENDINGS.contains(&&*ending) && ending != "parquet" {
+        console::log(&format!("{}: read as Parquet, which its content is", probe.path.display()));
+    }
+    Ok(())
+}
+
 /// The named labels in their order. A label that the table does not have is an error if the file lists its labels or
 /// if the name is close to another; otherwise it is a label of no image.
 fn take_labels(table: &LabelTable, names: &[String], lists_labels: bool) -> Result<LabelTable> {
@@ -422,7 +442,7 @@ fn take_labels(table: &LabelTable, names: &[String], lists_labels: bool) -> Resu
             Some(&old) => place[old] = new as u32,
             None => {
                 let others = table.labels().iter().filter(|l| !asked.contains(l)).map(String::as_str);
-                if lists_labels || nearest(name, others).is_some() {
+                if lists_labels || misspelt(name, others).is_some() {
                     table.label_index(name)?;
                 }
             }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{LoadOptions, Probe, Reader, csv_long, finish, json_lines, opened, opened_with, parquet_long};
+use super::{
+    LoadOptions, Probe, Reader, check_ending, csv_long, finish, json_lines, opened, opened_with, parquet_long,
+};
 use crate::activity::console;
 use crate::error::{About, Error, Result};
 use crate::labels::LabelTable;
@@ -88,6 +90,7 @@ pub fn read_splits(path: &Path) -> Result<Division> {
         if probe.head.is_empty() {
             return Err(Error::data(format!("{} is empty", path.display())));
         }
+        check_ending(&probe)?;
         if parquet_long::is_parquet(&probe) {
             return division::read_table(probe.parquet()?);
         }

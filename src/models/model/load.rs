@@ -66,8 +66,13 @@ impl Model {
         };
         if of_backbone.missing.len() == self.backbone_params {
             let backbone = self.kind.name;
-            let message =
-                format!("none of its {tensors} tensors has a name that {backbone} knows; the first is \"{first}\"");
+            let message = match tensors {
+                0 => "the file holds no tensors".to_string(),
+                1 => format!("its one tensor, \"{first}\", has no name that {backbone} knows"),
+                _ => {
+                    format!("none of its {tensors} tensors has a name that {backbone} knows; the first is \"{first}\"")
+                }
+            };
             let error = Error::in_file(path, message);
             return Err(error.with_help(match self.kind.weights.note {
                 "" => format!("weights that Model.save wrote for {} fit", self.kind.name),

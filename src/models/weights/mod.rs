@@ -30,6 +30,12 @@ pub use safetensors::{parse_safetensors, read_safetensors, to_safetensors, write
 pub use write_npy::write_npy;
 pub use write_npz::write_npz;
 
+/// Whether a file's ending is one of those that PyTorch's checkpoints have.
+pub fn is_pickle(path: &Path) -> bool {
+    const ENDINGS: [&str; 6] = ["pth", "pt", "ckpt", "bin", "pkl", "tar"];
+    path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
+}
+
 /// The named tensors of a `.safetensors`, `.pth`, `.pt`, `.ckpt`, `.pkl` or `.pth.tar` file.
 ///
 /// Errors: Io; Data for a file that is cut short, has another format or contains anything but tensors, and for tensors
@@ -37,7 +43,7 @@ pub use write_npz::write_npz;
 pub fn read(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let tensors = match path.extension().and_then(|e| e.to_str()) {
         Some("safetensors") => read_safetensors(path)?.0,
-        Some("pth" | "pt" | "ckpt" | "bin" | "pkl" | "tar") => read_pickle(path)?,
+        Some(_) if is_pickle(path) => read_pickle(path)?,
         _ => {
             return Err(Error::argument(format!(
                 "weights are read from .safetensors, .pth, .pt, .ckpt, .bin, .pkl or .pth.tar files; got \"{}\"",

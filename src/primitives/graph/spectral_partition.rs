@@ -32,7 +32,8 @@ partitions of the same sizes.",
 fn spectral_partition(call: &Call, affinity: Affinity, k: TaskCount, options: PartitionOptions) -> Result<Partition> {
     let partition = graph::spectral_partition(&affinity, k.of(affinity.len(), call)?, &options)?;
     for warning in partition.warnings() {
-        console::log(&format!("warning: {warning}"));
+        let of = partition.branch().map_or(String::new(), |branch| format!("partition on \"{}\": ", branch.name()));
+        console::log(&format!("warning: {of}{warning}"));
     }
     Ok(partition)
 }

@@ -1,5 +1,6 @@
 //! `train_teacher`: one model on some of the labels.
 
+use crate::error::counted;
 use crate::primitives::parameters::{Data, Names};
 use crate::primitives::training::closures::{self, Training};
 use crate::primitives::training::given::set_targets;
@@ -47,7 +48,7 @@ fn train_teacher(call: &Call, data: Data, labels: Names, training: Training<Trai
     let name = options.job_name(&if labels.len() == train.labels.num_labels() {
         "baseline".to_string()
     } else {
-        format!("teacher of {} labels", labels.len())
+        format!("teacher of {}", counted(labels.len(), "label"))
     });
     closures.train(call, &Job { name, train, val, labels, options, distillation: None }).map(ModelValue)
 }

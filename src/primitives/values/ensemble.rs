@@ -5,6 +5,7 @@ use std::fmt;
 use rhai::FnPtr;
 
 use super::model::ModelValue;
+use crate::error::counted;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::training::Ensemble;
@@ -45,9 +46,9 @@ impl fmt::Display for EnsembleValue {
         let sizes: Vec<String> = self.0.teachers.iter().map(|t| t.labels.len().to_string()).collect();
         write!(
             f,
-            "Ensemble of {} teachers for {} labels ({})",
-            self.0.teachers.len(),
-            self.0.labels.len(),
+            "Ensemble of {} for {} ({})",
+            counted(self.0.teachers.len(), "teacher"),
+            counted(self.0.labels.len(), "label"),
             sizes.join(" + ")
         )?;
         let Some(Rule { kind, of }) = &self.0.rule else { return Ok(()) };

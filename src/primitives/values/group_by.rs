@@ -6,7 +6,7 @@ use polars::prelude as pl;
 
 use super::expr::{ExprValue, Expressions};
 use super::table::TableValue;
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::Table;
@@ -45,6 +45,11 @@ impl GroupBy {
 impl fmt::Display for GroupBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<String> = self.keys.iter().map(|k| k.to_string()).collect();
-        write!(f, "{} rows grouped by {}; agg([...]) makes a Table of it", self.table.height(), keys.join(", "))
+        write!(
+            f,
+            "{} grouped by {}; agg([...]) makes a Table of it",
+            counted(self.table.height(), "row"),
+            keys.join(", ")
+        )
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rhai::{Array, Dynamic, Map};
 
 use super::tensor::TensorValue;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::models::functions::{AttentionConfig, ConvolutionConfig, Init, Layers};
 use crate::options::{Options, Range};
 use crate::script::call::{Call, MemberRegistrar, Number, Parameter};
@@ -98,7 +98,7 @@ kind_value!(LayersValue);
 
 impl fmt::Display for LayersValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Layers for {} labels", self.0.num_labels())
+        write!(f, "Layers for {}", counted(self.0.num_labels() as usize, "label"))
     }
 }
 

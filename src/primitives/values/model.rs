@@ -12,7 +12,7 @@ use super::loss::LossValue;
 use super::run::RunValue;
 use super::tensor::TensorValue;
 use super::tensor::conversions::dtype_name;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, counted};
 use crate::executors::device_pool;
 use crate::images::Dataset;
 use crate::losses::LossSpec;
@@ -218,11 +218,11 @@ impl fmt::Display for ModelValue {
         let model = self.0.model();
         write!(
             f,
-            "Model {} + {} at {} px: {} labels, {} parameters ({})",
+            "Model {} + {} at {} px: {}, {} parameters ({})",
             model.spec.backbone,
             model.spec.head,
             model.image_size(),
-            self.0.labels.len(),
+            counted(self.0.labels.len(), "label"),
             thousands(model.num_parameters()),
             self.0.id
         )

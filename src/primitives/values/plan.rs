@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::cluster::in_words;
 use super::table::TableValue;
 use crate::cluster::Cluster;
+use crate::error::counted;
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::{Cell, Table};
@@ -95,7 +96,7 @@ impl fmt::Display for PlanValue {
             writeln!(f, "{}", TableValue(table))?;
         }
         let (all, to_do) = (plan.trainings.len(), plan.to_do().count());
-        write!(f, "{all} trainings, {} in the run store, {to_do} to do", all - to_do)?;
+        write!(f, "{}, {} in the run store, {to_do} to do", counted(all, "training"), all - to_do)?;
         if to_do == 0 {
             return Ok(());
         }

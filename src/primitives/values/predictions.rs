@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use super::table::TableValue;
 use super::tensor::TensorValue;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::script::call::MemberRegistrar;
 use crate::script::kind::{KindOfValue, Member, kind_value};
 use crate::tables::Cell;
@@ -93,6 +93,7 @@ fn table(p: &Predictions) -> Result<TableValue> {
 
 impl fmt::Display for PredictionsValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Predictions for {}: {} images, {} labels", self.0.of, self.0.images.len(), self.0.labels.len())
+        let (images, labels) = (counted(self.0.images.len(), "image"), counted(self.0.labels.len(), "label"));
+        write!(f, "Predictions for {}: {images}, {labels}", self.0.of)
     }
 }

@@ -43,7 +43,7 @@ impl KindOfValue for RunValue {
             "script",
             "the text that asked for it first, or (): the script, or the prompt's inputs up to that line (64 KB at most, of a script the first, of inputs the last)",
         ),
-        Member::new("script_name", "that script's path, or \"line 12\" of the prompt, or ()"),
+        Member::new("script_name", "that script's path, or \"input 12\" of the prompt, or ()"),
         Member::new(
             "diff(other)",
             "a Table: setting, own, other; the settings in which two runs differ; other is a Run, or its id or name",
