@@ -445,8 +445,9 @@ crate::options! {
     /// L = label_weight · L_cls + distill_weight · Σ_e weight_e · L_kd(student, ensemble e). The authors' code has ½ for
     /// `label_weight` and ¼ per ensemble; the paper has ½ and ½ as `weights` of two ensembles.
     pub struct DistillOptions extends train: TrainOptions {
-        /// a Loss between student and teachers: mse() or kl(), on logits; or a closure |student, teacher| on logits,
-        /// |student, teacher, features| with feature maps too, |student, teacher, features, p| with Layers p of its own
+        /// a Loss between student and teachers: mse() or kl(), on logits; asl(), bce() or focal(), with the teachers' probabilities in the
+        /// place of labels; or a closure |student, teacher| on logits, |student, teacher, features| with feature maps too,
+        /// |student, teacher, features, p| with Layers p of its own
         pub distillation: LossSpec = LossSpec::default_distillation();
         /// one weight per ensemble; empty shares one evenly
         pub weights: Vec<f64> = vec![];
