@@ -454,7 +454,8 @@ crate::options! {
         /// factor of the whole distillation loss beside the loss on the labels
         pub distill_weight: f64 = 1.0;
         /// "none": the distillation loss as it is; "gradient": in every step by the factor that makes its gradient at the student's
-        /// logits as long as that of the loss on the labels (at most 1e12), so that one distill_weight fits losses, numbers of labels and data sets
+        /// logits as long as that of the loss on the labels (at most 1e12), so that a distill_weight means the same for all losses and
+        /// numbers of labels, and at 1.0 teachers pull as hard as labels
         pub distill_scale: DistillScale = DistillScale::Plain;
         /// factor of the loss on the labels
         pub label_weight: f64 = 1.0;
